@@ -1,0 +1,571 @@
+//! The chain: a tree of headers near the tip, the best branch in it, and what is still to be verified.
+//!
+//! Two blocks matter. The **tip** ends the branch with most work among those whose bodies are all verified: it is the
+//! ledger's state. The **leader** ends the branch with most work among those whose headers are checked: it is where the
+//! node wants to be. Bodies are verified along the **path** from the best verified block of the leader's branch (the
+//! *frontier*) up to the leader; when a verified block has more work than the tip, the tip moves there.
+//!
+//! Memory does not grow with the chain's length: of the best branch the newest [`WINDOW_MAX`] headers are kept, ahead of
+//! the frontier at most [`AHEAD_MAX`], beside them at most [`SIDE_MAX`]; older headers and all bodies are the driver's. A
+//! branch that forks off below the window is let in by [`Chain::rebase`]. Peers that send branches with less work than
+//! ours fill only the side's share, the oldest of which gives way.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use crate::block::Header;
+use crate::hash::Hash;
+use crate::history::History;
+use crate::network::Network;
+use crate::pow::Work;
+use crate::rules::{self, RuleError};
+use crate::time::Time;
+
+/// The newest headers of the best branch that are kept; older ones are the driver's.
+pub const WINDOW_MAX: usize = 16_384;
+/// The headers that may lie ahead of the frontier; further ones are turned away until bodies have caught up.
+pub const AHEAD_MAX: usize = 16_384;
+/// The headers kept beside the best branch and the path; when full, the quarter first seen gives way.
+pub const SIDE_MAX: usize = 16_384;
+/// The invalid blocks that are remembered as such; when full, the oldest is forgotten and would be checked anew.
+pub const REFUSED_MAX: usize = 1_024;
+/// The hashes of a locator: 10 one by one, then in doubling steps to genesis.
+pub const LOCATOR_MAX: usize = 80;
+
+/// A header in the tree.
+#[derive(Clone, Debug)]
+struct Entry {
+    header: Header,
+    /// Up to and with this header; its work is the branch's total.
+    history: History,
+    verified: bool,
+    /// Counts insertions: of equal work, the first seen wins.
+    order: u64,
+}
+
+/// What came of a header.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Inserted {
+    /// It is in the tree.
+    New {
+        /// Whether it is the leader now.
+        leads: bool,
+    },
+    /// It was in the tree before.
+    Known,
+    /// Its parent is not in the tree.
+    Orphan,
+    /// It is too far ahead of the local clock: try again when the clock shows `at`.
+    Early {
+        /// From when on it is acceptable.
+        at: Time,
+    },
+    /// It is more than [`AHEAD_MAX`] above what is verified: try again when bodies have caught up.
+    TooFarAhead,
+}
+
+/// What came of a verified block.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The tip moved up by this block.
+    Extended,
+    /// The tip moved to another branch.
+    Reorged {
+        /// The height of the last block that both branches share.
+        fork: u64,
+        /// The blocks that left the best chain, the tip first; those below the window are not listed.
+        undone: Vec<Hash>,
+        /// The blocks that joined it, lowest first; those below the window are not listed.
+        done: Vec<Hash>,
+    },
+    /// It is on a branch with no more work than the tip's.
+    Side,
+}
+
+/// A block as the chain knows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// Its hash.
+    pub hash: Hash,
+    /// Its header.
+    pub header: Header,
+    /// The work of its branch up to and with it.
+    pub total_work: Work,
+}
+
+/// Why remembered headers are not a chain.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the stored chain is damaged at height {height}: {reason}")]
+pub struct RestoreError {
+    /// The lowest height that does not fit.
+    pub height: u64,
+    /// What is wrong with it.
+    pub reason: String,
+}
+
+/// The tree of headers and the best branch in it.
+#[derive(Clone, Debug)]
+pub struct Chain {
+    network: Network,
+    entries: BTreeMap<Hash, Entry>,
+    /// The best verified branch within the window, lowest first; the last is the tip.
+    best: VecDeque<Hash>,
+    /// The height of the first of `best`.
+    base: u64,
+    /// From above the frontier up to the leader.
+    path: VecDeque<Hash>,
+    frontier: Hash,
+    /// The height of the last block that the leader's branch shares with the best.
+    fork: u64,
+    /// Hashes of the best branch below the window, the newest last, ever sparser towards genesis.
+    milestones: Vec<(u64, Hash)>,
+    refused: VecDeque<Hash>,
+    inserted: u64,
+}
+
+impl Chain {
+    /// A chain of nothing but genesis.
+    pub fn new(network: Network) -> Self {
+        let genesis = *network.genesis();
+        Self::begin(network, History::default(), genesis)
+    }
+
+    fn begin(network: Network, below: History, first: Header) -> Self {
+        let hash = first.hash();
+        let entry =
+            Entry { history: below.append(first.record(hash)), header: first, verified: true, order: 0 };
+        let genesis = (0, *network.id());
+        Self {
+            network,
+            entries: BTreeMap::from([(hash, entry)]),
+            best: VecDeque::from([hash]),
+            base: first.height,
+            path: VecDeque::new(),
+            frontier: hash,
+            fork: first.height,
+            milestones: if first.height == 0 { Vec::new() } else { vec![genesis] },
+            refused: VecDeque::new(),
+            inserted: 0,
+        }
+    }
+
+    /// The chain whose newest headers are `headers`, all of them verified before, with the history `below` the first.
+    ///
+    /// # Errors
+    /// Names the lowest header that does not follow from the one below it.
+    pub fn restore(network: Network, below: History, headers: &[Header]) -> Result<Self, RestoreError> {
+        let damaged = |height: u64, reason: String| RestoreError { height, reason };
+        let Some((first, rest)) = headers.split_first() else {
+            return Err(damaged(0, "no headers".to_owned()));
+        };
+        if first.height != below.leaves() {
+            let reason = format!("expected height {}, found {}", below.leaves(), first.height);
+            return Err(damaged(below.leaves(), reason));
+        }
+        if first.height == 0 && first != network.genesis() {
+            return Err(damaged(0, format!("not the genesis of the network {network}")));
+        }
+        let mut chain = Self::begin(network, below, *first);
+        for header in rest {
+            let hash = header.hash();
+            let tip = chain.tip();
+            let failures = rules::check_header(&chain.network, &tip.header, &tip.hash, header, &hash);
+            if let Some(failure) = failures.first() {
+                return Err(damaged(tip.header.height + 1, failure.to_string()));
+            }
+            chain.add(hash, *header);
+            chain.verified(&hash);
+        }
+        Ok(chain)
+    }
+
+    /// The network that the chain is of.
+    pub fn network(&self) -> &Network {
+        &self.network
+    }
+
+    fn place(&self, hash: &Hash) -> Place {
+        let entry = &self.entries[hash];
+        Place { hash: *hash, header: entry.header, total_work: entry.history.work() }
+    }
+
+    /// A block in the tree.
+    pub fn find(&self, hash: &Hash) -> Option<Place> {
+        self.entries.contains_key(hash).then(|| self.place(hash))
+    }
+
+    /// The last block of the best verified branch.
+    pub fn tip(&self) -> Place {
+        self.place(&self.best[self.best.len() - 1])
+    }
+
+    /// The last header of the branch with most work.
+    pub fn leader(&self) -> Place {
+        self.place(self.path.back().unwrap_or(&self.frontier))
+    }
+
+    /// The highest verified block of the leader's branch.
+    pub fn frontier(&self) -> Place {
+        self.place(&self.frontier)
+    }
+
+    /// The blocks to verify next, lowest first: from above the frontier up to the leader.
+    pub fn path(&self) -> impl ExactSizeIterator<Item = &Hash> + DoubleEndedIterator {
+        self.path.iter()
+    }
+
+    /// The history up to and with a block in the tree.
+    pub fn history(&self, hash: &Hash) -> Option<&History> {
+        self.entries.get(hash).map(|entry| &entry.history)
+    }
+
+    /// Whether a block's body and all bodies below it are verified.
+    pub fn is_verified(&self, hash: &Hash) -> bool {
+        self.entries.get(hash).is_some_and(|entry| entry.verified)
+    }
+
+    /// Whether a block was found invalid, as far as that is remembered.
+    pub fn is_refused(&self, hash: &Hash) -> bool {
+        self.refused.contains(hash)
+    }
+
+    /// The hash of the best branch at a height within the window.
+    pub fn best_at(&self, height: u64) -> Option<&Hash> {
+        self.best.get(usize::try_from(height.checked_sub(self.base)?).ok()?)
+    }
+
+    fn is_best(&self, hash: &Hash, height: u64) -> bool {
+        self.best_at(height) == Some(hash)
+    }
+
+    /// How many headers are in memory: at most [`WINDOW_MAX`] + [`AHEAD_MAX`] + [`SIDE_MAX`] and a few.
+    pub fn size(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Adds a header whose parent is in the tree, if it keeps the rules that a header shows.
+    ///
+    /// # Errors
+    /// Every rule that it breaks: whoever sent it offends.
+    pub fn insert(&mut self, header: Header, local: Time) -> Result<Inserted, Vec<RuleError>> {
+        let hash = header.hash();
+        if self.entries.contains_key(&hash) {
+            return Ok(Inserted::Known);
+        }
+        if self.is_refused(&hash) {
+            return Err(vec![RuleError::Ancestor { ancestor: hash }]);
+        }
+        let Some(parent) = self.entries.get(&header.prev_hash) else {
+            if self.is_refused(&header.prev_hash) {
+                self.refuse(hash);
+                return Err(vec![RuleError::Ancestor { ancestor: header.prev_hash }]);
+            }
+            return Ok(Inserted::Orphan);
+        };
+        let failures = rules::check_header(&self.network, &parent.header, &header.prev_hash, &header, &hash);
+        if !failures.is_empty() {
+            return Err(failures);
+        }
+        if rules::check_clock(&header, local).is_some() {
+            return Ok(Inserted::Early { at: header.time.minus_ms(rules::BLOCK_AHEAD_MS) });
+        }
+        let extends_leader = header.prev_hash == self.leader().hash;
+        if extends_leader && self.path.len() >= AHEAD_MAX {
+            return Ok(Inserted::TooFarAhead);
+        }
+        self.make_room();
+        // Making room may have dropped a parent on the side.
+        if !self.entries.contains_key(&header.prev_hash) {
+            return Ok(Inserted::Orphan);
+        }
+        self.add(hash, header);
+        let leads = self.place(&hash).total_work > self.leader().total_work;
+        if leads && extends_leader {
+            self.path.push_back(hash);
+        } else if leads {
+            self.follow(hash);
+        }
+        Ok(Inserted::New { leads })
+    }
+
+    fn add(&mut self, hash: Hash, header: Header) {
+        let history = self.entries[&header.prev_hash].history.append(header.record(hash));
+        self.inserted += 1;
+        self.entries.insert(hash, Entry { header, history, verified: false, order: self.inserted });
+    }
+
+    /// Makes `leader` the leader: finds its path and where its branch leaves the best.
+    fn follow(&mut self, leader: Hash) {
+        self.path.clear();
+        let mut hash = leader;
+        while let Some(entry) = self.entries.get(&hash).filter(|entry| !entry.verified) {
+            self.path.push_front(hash);
+            hash = entry.header.prev_hash;
+        }
+        if !self.entries.contains_key(&hash) {
+            // The branch's beginning has left the window: it is a straggler, and its last header does not lead.
+            return self.rest();
+        }
+        self.frontier = hash;
+        while let Some(entry) = self.entries.get(&hash) {
+            if self.is_best(&hash, entry.header.height) {
+                self.fork = entry.header.height;
+                return;
+            }
+            hash = entry.header.prev_hash;
+        }
+        // The branch was let in by a rebase, which noted its fork, and its beginning has left the window since.
+    }
+
+    /// Wishes for nothing above the tip.
+    fn rest(&mut self) {
+        self.path.clear();
+        self.frontier = self.tip().hash;
+        self.fork = self.tip().header.height;
+    }
+
+    /// Notes that a block's body keeps every rule. Its parent's was noted before.
+    pub fn verified(&mut self, hash: &Hash) -> Outcome {
+        let Some(entry) = self.entries.get_mut(hash) else { return Outcome::Side };
+        entry.verified = true;
+        let (prev_hash, height) = (entry.header.prev_hash, entry.header.height);
+        if self.path.front() == Some(hash) {
+            self.path.pop_front();
+            self.frontier = *hash;
+        }
+        if self.place(hash).total_work <= self.tip().total_work {
+            return Outcome::Side;
+        }
+        if prev_hash == self.tip().hash {
+            self.best.push_back(*hash);
+            self.fork = self.fork.max(height);
+            self.settle();
+            return Outcome::Extended;
+        }
+        let (mut at, mut done) = (*hash, Vec::new());
+        let mut fork = self.fork;
+        while let Some(entry) = self.entries.get(&at) {
+            if self.is_best(&at, entry.header.height) {
+                fork = entry.header.height;
+                break;
+            }
+            done.push(at);
+            at = entry.header.prev_hash;
+        }
+        done.reverse();
+        let kept = usize::try_from((fork + 1).saturating_sub(self.base)).unwrap_or(usize::MAX);
+        let undone: Vec<_> = self.best.drain(kept.min(self.best.len())..).rev().collect();
+        if self.best.is_empty() {
+            self.base = done.first().map_or(height, |first| self.entries[first].header.height);
+            self.milestones.retain(|(height, _)| *height <= fork);
+        }
+        self.best.extend(done.iter().copied());
+        self.fork = height;
+        self.settle();
+        Outcome::Reorged { fork, undone, done }
+    }
+
+    /// Takes a header's word for its body, as light nodes do for blocks that lie deep: moves the frontier up by one.
+    pub fn assume(&mut self) -> Option<(Hash, Outcome)> {
+        let hash = *self.path.front()?;
+        let outcome = self.verified(&hash);
+        Some((hash, outcome))
+    }
+
+    /// After the tip or frontier moved: keeps the leader at least as heavy as the tip, and the window in its bounds.
+    fn settle(&mut self) {
+        if self.leader().total_work < self.tip().total_work {
+            self.rest();
+        }
+        while self.best.len() > WINDOW_MAX {
+            let Some(hash) = self.best.pop_front() else { break };
+            if hash == self.frontier {
+                self.rest();
+            }
+            let entry = self.entries.remove(&hash);
+            if let Some(entry) = entry.filter(|entry| is_milestone(entry.header.height)) {
+                self.milestones.push((entry.header.height, hash));
+                thin(&mut self.milestones);
+            }
+            self.base += 1;
+            if self.base % 1_024 == 0 {
+                self.drop_stragglers();
+            }
+        }
+    }
+
+    /// Drops headers beside the best branch that fork off below the window.
+    fn drop_stragglers(&mut self) {
+        let frontier = self.frontier().header.height;
+        let floor = self.base.min(frontier.saturating_sub(WINDOW_MAX as u64));
+        self.entries.retain(|_, entry| entry.header.height >= floor);
+    }
+
+    /// When the side is full, drops the quarter first seen, and whatever stands on it.
+    fn make_room(&mut self) {
+        if self.entries.len() < self.best.len() + self.path.len() + SIDE_MAX {
+            return;
+        }
+        let kept: BTreeSet<_> = self.path.iter().chain(&self.best).chain([&self.frontier]).copied().collect();
+        let mut side: Vec<_> = self
+            .entries
+            .iter()
+            .filter(|(hash, _)| !kept.contains(*hash))
+            .map(|(hash, entry)| (entry.order, *hash))
+            .collect();
+        side.sort_unstable();
+        side.truncate(SIDE_MAX / 4);
+        self.drop_with_descendants(side.into_iter().map(|(_, hash)| hash).collect(), &kept);
+    }
+
+    /// Drops headers and all that stand on them, but for those `kept`.
+    fn drop_with_descendants(&mut self, mut dropped: BTreeSet<Hash>, kept: &BTreeSet<Hash>) {
+        let mut rising: Vec<_> =
+            self.entries.iter().map(|(hash, entry)| (entry.header.height, *hash)).collect();
+        rising.sort_unstable();
+        for (_, hash) in rising {
+            if dropped.contains(&self.entries[&hash].header.prev_hash) && !kept.contains(&hash) {
+                dropped.insert(hash);
+            }
+        }
+        self.entries.retain(|hash, _| !dropped.contains(hash));
+    }
+
+    fn refuse(&mut self, hash: Hash) {
+        if self.refused.len() == REFUSED_MAX {
+            self.refused.pop_front();
+        }
+        self.refused.push_back(hash);
+    }
+
+    /// Drops a block that broke a rule, and all above it; the leader is then the best of the others.
+    ///
+    /// A verified block is never dropped.
+    pub fn reject(&mut self, hash: &Hash) {
+        self.refuse(*hash);
+        if self.entries.get(hash).is_none_or(|entry| entry.verified) {
+            return;
+        }
+        self.drop_with_descendants(BTreeSet::from([*hash]), &BTreeSet::new());
+        self.rest();
+        let heaviest =
+            |(hash, entry): (&Hash, &Entry)| (entry.history.work(), core::cmp::Reverse(entry.order), *hash);
+        let leader = self.entries.iter().map(heaviest).max().map(|(work, _, hash)| (work, hash));
+        if let Some((_, hash)) = leader.filter(|(work, _)| *work > self.tip().total_work) {
+            self.follow(hash);
+        }
+    }
+
+    /// Lets a branch in that leaves the best below the window: `header` is a block of the best chain down there, and
+    /// `history` is up to and with it.
+    pub fn rebase(&mut self, header: Header, history: History) {
+        let hash = header.hash();
+        if self.entries.contains_key(&hash) || header.height >= self.base {
+            return;
+        }
+        self.inserted += 1;
+        self.entries.insert(hash, Entry { header, history, verified: true, order: self.inserted });
+    }
+
+    /// Moves the wish to a branch that was let in by [`Chain::rebase`] at `root`, before its headers come: they may be many,
+    /// and outweigh the tip only at their end.
+    pub fn pursue(&mut self, root: &Hash) {
+        let Some(entry) = self.entries.get(root).filter(|entry| entry.verified) else { return };
+        self.fork = entry.header.height;
+        self.path.clear();
+        self.frontier = *root;
+    }
+
+    /// The height of the last block that a branch shares with the best; the branch is named by a verified block.
+    pub fn fork_below(&self, hash: &Hash) -> u64 {
+        if *hash == self.frontier {
+            return self.fork;
+        }
+        let mut at = *hash;
+        while let Some(entry) = self.entries.get(&at) {
+            if self.is_best(&at, entry.header.height) {
+                return entry.header.height;
+            }
+            at = entry.header.prev_hash;
+        }
+        self.fork
+    }
+
+    /// Whether `ancestor` is `hash` or below it, as far as the tree reaches.
+    pub fn is_ancestor(&self, ancestor: &Hash, hash: &Hash) -> bool {
+        let Some(height) = self.entries.get(ancestor).map(|entry| entry.header.height) else { return false };
+        let mut at = *hash;
+        while let Some(entry) = self.entries.get(&at).filter(|entry| entry.header.height > height) {
+            if self.is_best(&at, entry.header.height) {
+                return self.is_best(ancestor, height);
+            }
+            at = entry.header.prev_hash;
+        }
+        at == *ancestor
+    }
+
+    /// Hashes from the leader down to genesis, ever sparser, for a peer to find the last one that it shares.
+    pub fn locator(&self) -> Vec<Hash> {
+        let leader = self.leader();
+        let mut locator = Vec::with_capacity(LOCATOR_MAX);
+        let (mut at, mut step) = (Some(leader.header.height), 1);
+        while let Some(height) = at {
+            match self.at_on_leader(height) {
+                Some(hash) => locator.push(hash),
+                None => break,
+            }
+            if locator.len() >= 10 {
+                step *= 2;
+            }
+            at = height.checked_sub(step);
+        }
+        locator.extend(self.milestones.iter().rev().map(|(_, hash)| *hash));
+        locator.truncate(LOCATOR_MAX - 1);
+        if locator.last() != Some(self.network.id()) {
+            locator.push(*self.network.id());
+        }
+        locator
+    }
+
+    fn at_on_leader(&self, height: u64) -> Option<Hash> {
+        let above = height.checked_sub(self.frontier().header.height + 1);
+        if let Some(hash) = above.and_then(|index| self.path.get(usize::try_from(index).ok()?)) {
+            return Some(*hash);
+        }
+        if height <= self.fork {
+            return self.best_at(height).copied();
+        }
+        let mut at = self.frontier;
+        loop {
+            let entry = self.entries.get(&at)?;
+            if entry.header.height <= height {
+                return Some(at);
+            }
+            at = entry.header.prev_hash;
+        }
+    }
+}
+
+fn is_milestone(height: u64) -> bool {
+    height % 1_024 == 0
+}
+
+/// Keeps of rising heights a number that grows with the logarithm: two below each doubling of the distance to the newest.
+fn thin(milestones: &mut Vec<(u64, Hash)>) {
+    let Some(&(newest, _)) = milestones.last() else { return };
+    let mut counted = [0u8; 65];
+    let mut keep: Vec<_> = milestones
+        .iter()
+        .rev()
+        .map(|(height, _)| {
+            let class = 64 - (newest - height).leading_zeros() as usize;
+            counted[class] += 1;
+            counted[class] <= 2 || *height == 0
+        })
+        .collect();
+    keep.reverse();
+    let mut keep = keep.into_iter();
+    milestones.retain(|_| keep.next().unwrap_or(true));
+}
+
+#[cfg(test)]
+mod tests;

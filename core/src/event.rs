@@ -1,0 +1,93 @@
+//! Events: what happened, for people and programs that watch. Nothing depends on them.
+
+use std::sync::Arc;
+
+use crate::block::Block;
+use crate::fault::{Fault, Reason};
+use crate::hash::Hash;
+use crate::key::PublicKey;
+use crate::message::VerifiedMessage;
+use crate::node::PeerId;
+use crate::pow::Work;
+use crate::rules::RuleError;
+use crate::wire::Role;
+
+/// Something that happened.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// A verified block joined the best chain; on a reorganisation once for each block, after [`Event::Undone`].
+    Connected {
+        /// Its hash.
+        hash: Hash,
+        /// The block.
+        block: Arc<Block>,
+        /// The sum of work up to and with it.
+        total_work: Work,
+        /// Whether this node mined it.
+        mined_here: bool,
+    },
+    /// The tip moved over headers whose bodies were not asked for (light nodes, below the newest blocks).
+    Assumed {
+        /// The tip's height now.
+        height: u64,
+        /// The tip's hash.
+        hash: Hash,
+        /// The sum of work up to it.
+        total_work: Work,
+    },
+    /// Blocks left the best chain.
+    Undone {
+        /// The height of the last block that stays.
+        fork: u64,
+        /// The blocks that left, the highest first.
+        hashes: Vec<Hash>,
+    },
+    /// A block was refused.
+    Refused {
+        /// Who sent it; none for what was read from the node's own store.
+        peer: Option<PeerId>,
+        /// Its hash.
+        hash: Hash,
+        /// Its height, as it says.
+        height: u64,
+        /// Every rule that it breaks.
+        failures: Vec<RuleError>,
+    },
+    /// A message joined the pool.
+    Pooled(VerifiedMessage),
+    /// A peer completed the handshake.
+    PeerUp {
+        /// The peer.
+        peer: PeerId,
+        /// Its key.
+        key: PublicKey,
+        /// What it does for others.
+        role: Role,
+    },
+    /// A peer is gone.
+    PeerDown {
+        /// The peer.
+        peer: PeerId,
+    },
+    /// A peer offended, and is closed.
+    Faulted {
+        /// The peer.
+        peer: PeerId,
+        /// What it did.
+        fault: Fault,
+    },
+    /// A connection is refused or given up without an offence.
+    Closing {
+        /// The peer.
+        peer: PeerId,
+        /// Why.
+        reason: Reason,
+    },
+    /// Synchronization got on, or is complete.
+    Synchronizing {
+        /// The tip's height.
+        height: u64,
+        /// The height that is aimed at; equal when complete.
+        target: u64,
+    },
+}

@@ -1,0 +1,141 @@
+//! Faults: each way in which a peer can offend, named, and why a connection is closed.
+
+use crate::hash::Hash;
+use crate::layout::DecodeError;
+use crate::rules::RuleError;
+
+/// A peer's offence.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Fault {
+    /// A frame is empty or its first byte names no packet.
+    #[error("unknown packet {found}")]
+    UnknownPacket {
+        /// The first byte, or 256 for an empty frame.
+        found: u16,
+    },
+    /// A frame is larger than its packet may be.
+    #[error("{packet}: {found} bytes, at most {max} allowed")]
+    PacketTooLarge {
+        /// The packet.
+        packet: &'static str,
+        /// Its cap in bytes.
+        max: usize,
+        /// The frame's size in bytes.
+        found: usize,
+    },
+    /// A frame is not the packet that it says to be.
+    #[error("{packet}: malformed")]
+    Malformed {
+        /// The packet.
+        packet: &'static str,
+    },
+    /// A block's bytes are not a block.
+    #[error("body: {0}")]
+    MalformedBlock(DecodeError),
+    /// Another protocol version.
+    #[error("protocol version: expected {expected}, found {found}")]
+    Version {
+        /// Ours.
+        expected: u16,
+        /// The peer's.
+        found: u16,
+    },
+    /// Another network.
+    #[error("network: expected {expected}, found {found}")]
+    Network {
+        /// Ours.
+        expected: Hash,
+        /// The peer's.
+        found: Hash,
+    },
+    /// The peer did not prove its key.
+    #[error("the answer does not prove the node key")]
+    KeyNotProven,
+    /// A packet came before the handshake was complete.
+    #[error("{packet} before the handshake was complete")]
+    NotGreeted {
+        /// The packet.
+        packet: &'static str,
+    },
+    /// A handshake packet came again.
+    #[error("{packet} again")]
+    GreetedAgain {
+        /// The packet.
+        packet: &'static str,
+    },
+    /// The handshake took too long.
+    #[error("no handshake in time")]
+    HandshakeTimeout,
+    /// A ping was not answered.
+    #[error("no pong in time")]
+    Silent,
+    /// A pong that answers no ping.
+    #[error("a pong to no ping")]
+    StrayPong,
+    /// A request was not answered in time.
+    #[error("{request} not answered in time")]
+    Stalled {
+        /// What was asked for.
+        request: &'static str,
+    },
+    /// An answer to no request.
+    #[error("{packet} that was not asked for")]
+    Unasked {
+        /// The packet.
+        packet: &'static str,
+    },
+    /// Headers that do not follow one another, or do not follow what was asked.
+    #[error("headers that do not connect at height {height}")]
+    Disconnected {
+        /// The height at which they part.
+        height: u64,
+    },
+    /// A header breaks a rule.
+    #[error("header {hash}: {error}")]
+    InvalidHeader {
+        /// The header.
+        hash: Hash,
+        /// The first rule that it breaks.
+        error: RuleError,
+    },
+    /// A block breaks a rule, or its body is not its header's.
+    #[error("block {hash}: {error}")]
+    InvalidBlock {
+        /// The block.
+        hash: Hash,
+        /// The first rule that it breaks.
+        error: RuleError,
+    },
+    /// A message's signature is not its sender's.
+    #[error("message {id}: the signature is not its sender's")]
+    InvalidMessage {
+        /// The message.
+        id: Hash,
+    },
+    /// The peer said to have more work than it could show.
+    #[error("less work than was claimed")]
+    WorkNotShown,
+    /// More of a packet than anybody needs.
+    #[error("too many of {packet}")]
+    Flood {
+        /// The packet.
+        packet: &'static str,
+    },
+}
+
+/// Why a connection is closed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Reason {
+    /// The peer offended.
+    #[error("{0}")]
+    Fault(Fault),
+    /// The other end is this very node.
+    #[error("a connection to itself")]
+    OwnKey,
+    /// The same node is connected already.
+    #[error("connected already")]
+    Duplicate,
+    /// There are as many connections as allowed.
+    #[error("no room for another connection")]
+    Full,
+}

@@ -1,0 +1,171 @@
+//! SHA-256 hashes, plain for headers and tagged for everything else.
+
+use core::fmt;
+use core::str::FromStr;
+use std::sync::LazyLock;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use sha2::{Digest, Sha256};
+
+/// A SHA-256 hash: 32 bytes, shown as 64 hex digits.
+#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Hash([u8; 32]);
+
+impl Hash {
+    /// 32 zero bytes: the parent of a genesis block, the root of no messages.
+    pub const ZERO: Self = Self([0; 32]);
+
+    /// From its bytes.
+    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// Its bytes.
+    pub const fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
+    /// SHA-256 of `bytes`.
+    pub fn of(bytes: &[u8]) -> Self {
+        Self(Sha256::digest(bytes).into())
+    }
+}
+
+impl fmt::Display for Hash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut text = [0; 64];
+        hex::encode_to_slice(self.0, &mut text).map_err(|_| fmt::Error)?;
+        f.pad(core::str::from_utf8(&text).map_err(|_| fmt::Error)?)
+    }
+}
+
+impl fmt::Debug for Hash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// A text that is not a hash.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not a hash: 64 hex digits expected")]
+pub struct HashTextError;
+
+impl FromStr for Hash {
+    type Err = HashTextError;
+
+    fn from_str(text: &str) -> Result<Self, HashTextError> {
+        let mut bytes = [0; 32];
+        hex::decode_to_slice(text, &mut bytes).map_err(|_| HashTextError)?;
+        Ok(Self(bytes))
+    }
+}
+
+impl Serialize for Hash {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if serializer.is_human_readable() {
+            serializer.collect_str(self)
+        } else {
+            self.0.serialize(serializer)
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Hash {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        if deserializer.is_human_readable() {
+            let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
+            text.parse().map_err(serde::de::Error::custom)
+        } else {
+            <[u8; 32]>::deserialize(deserializer).map(Self)
+        }
+    }
+}
+
+/// The domains that hashes are kept apart by, each with its state after the tag's block.
+macro_rules! tags {
+    ($($(#[$doc:meta])* $tag:ident = $text:literal;)*) => {
+        /// What a tagged hash is of; the tag is hashed first, so that no hash of one kind is ever one of another.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Tag { $($(#[$doc])* $tag,)* }
+
+        impl Tag {
+            /// Every tag.
+            pub const ALL: &[Self] = &[$(Self::$tag,)*];
+
+            /// The tag's text.
+            pub const fn text(self) -> &'static str {
+                match self { $(Self::$tag => $text,)* }
+            }
+        }
+    };
+}
+
+tags! {
+    /// A network's parameters.
+    Network = "plexus/network";
+    /// A message's id.
+    Message = "plexus/message";
+    /// A message's stamp.
+    Stamp = "plexus/stamp";
+    /// A leaf of the tree of messages.
+    Leaf = "plexus/leaf";
+    /// An inner node of the tree of messages.
+    Node = "plexus/node";
+    /// What a block's author signs.
+    Block = "plexus/block";
+    /// A block's body.
+    Body = "plexus/body";
+    /// A header's contents.
+    Content = "plexus/content";
+    /// A parent in the mountain range.
+    History = "plexus/history";
+    /// The mountain range's root.
+    Root = "plexus/root";
+    /// What a node signs to prove its key to a peer.
+    Handshake = "plexus/handshake";
+    /// The next number of a node's seeded choice.
+    Chance = "plexus/chance";
+}
+
+/// SHA-256 after SHA-256(tag) ‖ SHA-256(tag): 64 bytes are one block, so the state saves a compression a hash.
+static PREFIXES: LazyLock<Vec<Sha256>> = LazyLock::new(|| {
+    Tag::ALL
+        .iter()
+        .map(|tag| {
+            let digest = Sha256::digest(tag.text());
+            Sha256::new().chain_update(digest).chain_update(digest)
+        })
+        .collect()
+});
+
+/// The tagged hash of [BIP 340](https://github.com/bitcoin/bips/blob/master/bip-0340.mediawiki):
+/// SHA-256(SHA-256(tag) ‖ SHA-256(tag) ‖ parts one after the other).
+pub fn tagged(tag: Tag, parts: &[&[u8]]) -> Hash {
+    let mut state = PREFIXES[tag as usize].clone();
+    for part in parts {
+        state.update(part);
+    }
+    Hash(state.finalize().into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tagged_hash_is_the_definition() {
+        for &tag in Tag::ALL {
+            let digest = Hash::of(tag.text().as_bytes());
+            let whole = [digest.as_bytes().as_slice(), digest.as_bytes(), b"ab", b"c"].concat();
+            assert_eq!(tagged(tag, &[b"ab", b"c"]), Hash::of(&whole));
+        }
+    }
+
+    #[test]
+    fn text_and_back() {
+        let hash = Hash::of(b"abc");
+        assert_eq!(hash.to_string(), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+        assert_eq!(hash.to_string().parse(), Ok(hash));
+        assert_eq!("ba78".parse::<Hash>(), Err(HashTextError));
+    }
+}

@@ -1,0 +1,336 @@
+//! The mountain range: one hash that commits to every earlier header and to the work between any two of them.
+//!
+//! A Merkle mountain range whose nodes carry sums of work, as FlyClient ([eprint 2019/226](https://eprint.iacr.org/2019/226))
+//! asks for. A [`History`] holds only the peaks, as a list that shares its tail with the histories before it: appending
+//! and cloning take constant time on average, and keeping the history after each of many headers costs one peak each.
+//! A history of n headers has at most 64 peaks, whatever n.
+
+use std::sync::Arc;
+
+use crate::hash::{Hash, Tag, tagged};
+use crate::layout::{DecodeError, Reader};
+use crate::pow::{Bits, Work};
+use crate::time::Time;
+
+/// An encoded record's size in bytes.
+pub const RECORD_BYTES: usize = 60;
+
+/// What a node of the range says of the headers below it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Record {
+    /// A leaf's header hash, or the hash of a parent's two children.
+    pub hash: Hash,
+    /// The sum of the headers' work.
+    pub work: Work,
+    /// The last header's time.
+    pub time: Time,
+    /// The last header's bits.
+    pub bits: Bits,
+}
+
+impl Record {
+    /// hash ‖ work ‖ time ‖ bits.
+    pub fn encode(&self) -> [u8; RECORD_BYTES] {
+        let mut out = [0; RECORD_BYTES];
+        out[..32].copy_from_slice(self.hash.as_bytes());
+        out[32..48].copy_from_slice(&self.work.hashes().to_be_bytes());
+        out[48..56].copy_from_slice(&self.time.unix_ms().to_be_bytes());
+        out[56..].copy_from_slice(&self.bits.to_u32().to_be_bytes());
+        out
+    }
+
+    /// Reads one record.
+    ///
+    /// # Errors
+    /// Too few bytes.
+    pub fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        Ok(Self {
+            hash: Hash::from_bytes(reader.array("record hash")?),
+            work: Work::from_hashes(reader.u128("record work")?),
+            time: Time::from_unix_ms(reader.u64("record time")?),
+            bits: Bits::from_u32(reader.u32("record bits")?),
+        })
+    }
+
+    /// The node above two neighbours.
+    pub fn parent(left: &Self, right: &Self) -> Self {
+        Self {
+            hash: tagged(Tag::History, &[&left.encode(), &right.encode()]),
+            work: left.work.plus(right.work),
+            time: right.time,
+            bits: right.bits,
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Peak {
+    /// 0 for a leaf; a peak of level k stands over 2^k headers.
+    level: u32,
+    record: Record,
+    left: Option<Arc<Self>>,
+}
+
+/// The peaks over the first `leaves` headers of a branch.
+#[derive(Clone, Debug, Default)]
+pub struct History {
+    leaves: u64,
+    work: Work,
+    rightmost: Option<Arc<Peak>>,
+}
+
+impl History {
+    /// How many headers it covers.
+    pub fn leaves(&self) -> u64 {
+        self.leaves
+    }
+
+    /// The sum of their work.
+    pub fn work(&self) -> Work {
+        self.work
+    }
+
+    /// The history with one more header.
+    #[must_use]
+    pub fn append(&self, leaf: Record) -> Self {
+        let (mut level, mut record, mut left) = (0, leaf, self.rightmost.clone());
+        while let Some(peak) = left.as_ref().filter(|peak| peak.level == level) {
+            record = Record::parent(&peak.record, &record);
+            level += 1;
+            left = peak.left.clone();
+        }
+        let rightmost = Some(Arc::new(Peak { level, record, left }));
+        Self { leaves: self.leaves + 1, work: self.work.plus(leaf.work), rightmost }
+    }
+
+    fn peaks_from_right(&self) -> impl Iterator<Item = &Record> {
+        core::iter::successors(self.rightmost.as_deref(), |peak| peak.left.as_deref())
+            .map(|peak| &peak.record)
+    }
+
+    /// The peaks from left to right, the highest first.
+    pub fn peaks(&self) -> Vec<Record> {
+        let mut peaks: Vec<_> = self.peaks_from_right().copied().collect();
+        peaks.reverse();
+        peaks
+    }
+
+    /// The root that the next header commits to; 32 zero bytes when nothing is covered.
+    pub fn root(&self) -> Hash {
+        let bagged = self.peaks_from_right().copied().reduce(|right, left| Record::parent(&left, &right));
+        bagged.map_or(Hash::ZERO, |bagged| root_of(self.leaves, &bagged))
+    }
+
+    /// u64 number of leaves ‖ the peaks' records from left to right: at most 8 + 64 × 60 bytes.
+    pub fn encode(&self) -> Vec<u8> {
+        let mut out = self.leaves.to_be_bytes().to_vec();
+        for peak in self.peaks() {
+            out.extend_from_slice(&peak.encode());
+        }
+        out
+    }
+
+    /// Reads a history back.
+    ///
+    /// # Errors
+    /// Bytes that are not the number of leaves and as many peaks as it has.
+    pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+        let mut reader = Reader::new(bytes);
+        let leaves = reader.u64("history leaves")?;
+        let (mut work, mut rightmost) = (Work::ZERO, None);
+        for level in levels(leaves) {
+            let record = Record::read(&mut reader)?;
+            work = work.plus(record.work);
+            rightmost = Some(Arc::new(Peak { level, record, left: rightmost }));
+        }
+        reader.end()?;
+        Ok(Self { leaves, work, rightmost })
+    }
+}
+
+impl PartialEq for History {
+    fn eq(&self, other: &Self) -> bool {
+        self.leaves == other.leaves && self.peaks_from_right().eq(other.peaks_from_right())
+    }
+}
+
+impl Eq for History {}
+
+fn root_of(leaves: u64, bagged: &Record) -> Hash {
+    tagged(Tag::Root, &[&leaves.to_be_bytes(), &bagged.encode()])
+}
+
+/// The levels of the peaks over `leaves` headers, from left to right.
+fn levels(leaves: u64) -> impl Iterator<Item = u32> {
+    (0..u64::BITS).rev().filter(move |level| leaves >> level & 1 == 1)
+}
+
+/// Where a node of the range is: it stands over the leaves `index << level` to `(index + 1 << level) - 1`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Position {
+    /// 0 for leaves.
+    pub level: u32,
+    /// Its number within its level, from the left.
+    pub index: u64,
+}
+
+/// Shows that a record is the leaf at a place below a root.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InclusionProof {
+    /// How many headers the root covers.
+    pub leaves: u64,
+    /// Which of them it is: its height.
+    pub height: u64,
+    /// The siblings from the leaf up to its peak.
+    pub siblings: Vec<Record>,
+    /// The other peaks, from left to right.
+    pub peaks: Vec<Record>,
+}
+
+impl InclusionProof {
+    /// Gathers the proof for the header at `height` among `leaves` from whoever keeps the range's nodes.
+    ///
+    /// None when `height` is not covered or `node` lacks a node.
+    pub fn gather(
+        leaves: u64,
+        height: u64,
+        mut node: impl FnMut(Position) -> Option<Record>,
+    ) -> Option<Self> {
+        if height >= leaves {
+            return None;
+        }
+        let (mut siblings, mut peaks, mut start) = (Vec::new(), Vec::new(), 0);
+        for level in levels(leaves) {
+            let covered = start..start + (1 << level);
+            if covered.contains(&height) {
+                for below in 0..level {
+                    siblings.push(node(Position { level: below, index: (height >> below) ^ 1 })?);
+                }
+            } else {
+                peaks.push(node(Position { level, index: start >> level })?);
+            }
+            start = covered.end;
+        }
+        Some(Self { leaves, height, siblings, peaks })
+    }
+
+    /// The root that follows if `leaf` is where the proof says; none when the proof has the wrong number of parts.
+    pub fn root(&self, leaf: &Record) -> Option<Hash> {
+        let (mut peaks, mut siblings) = (self.peaks.iter().copied(), self.siblings.iter());
+        let (mut bagging, mut start, mut met) = (Vec::new(), 0, false);
+        for level in levels(self.leaves) {
+            let covered = start..start + (1 << level);
+            start = covered.end;
+            if !covered.contains(&self.height) {
+                bagging.push(peaks.next()?);
+                continue;
+            }
+            let mut record = *leaf;
+            for below in 0..level {
+                let sibling = siblings.next()?;
+                let is_left = self.height >> below & 1 == 0;
+                record =
+                    if is_left { Record::parent(&record, sibling) } else { Record::parent(sibling, &record) };
+            }
+            bagging.push(record);
+            met = true;
+        }
+        if !met || peaks.next().is_some() || siblings.next().is_some() {
+            return None;
+        }
+        let bagged = bagging.into_iter().rev().reduce(|right, left| Record::parent(&left, &right))?;
+        Some(root_of(self.leaves, &bagged))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    fn leaf(height: u64) -> Record {
+        Record {
+            hash: Hash::of(&height.to_be_bytes()),
+            work: Work::from_hashes(u128::from(height)),
+            time: Time::from_unix_ms(1_000 + height),
+            bits: Bits::from_u32(0x1e10_0000),
+        }
+    }
+
+    fn history(leaves: u64) -> History {
+        (0..leaves).fold(History::default(), |history, height| history.append(leaf(height)))
+    }
+
+    /// The definition, slowly: peaks by halving, bagged from the right.
+    fn slow_root(leaves: &[Record]) -> Hash {
+        fn tree(leaves: &[Record]) -> Record {
+            match leaves {
+                [one] => *one,
+                _ => {
+                    let (left, right) = leaves.split_at(leaves.len() / 2);
+                    Record::parent(&tree(left), &tree(right))
+                }
+            }
+        }
+        fn bag(leaves: &[Record]) -> Record {
+            let first = 1 << leaves.len().ilog2();
+            let (mountain, rest) = leaves.split_at(first);
+            if rest.is_empty() { tree(mountain) } else { Record::parent(&tree(mountain), &bag(rest)) }
+        }
+        root_of(leaves.len() as u64, &bag(leaves))
+    }
+
+    #[test]
+    fn the_root_is_the_definition() {
+        assert_eq!(history(0).root(), Hash::ZERO);
+        for count in 1..70 {
+            let leaves: Vec<_> = (0..count).map(leaf).collect();
+            assert_eq!(history(count).root(), slow_root(&leaves), "{count} leaves");
+            assert_eq!(history(count).work(), Work::from_hashes((0..u128::from(count)).sum()));
+        }
+    }
+
+    #[test]
+    fn encoding_round_trips_and_no_prefix_decodes() {
+        for count in [0, 1, 2, 3, 64, 65, 127] {
+            let (history, bytes) = (history(count), history(count).encode());
+            let again = History::decode(&bytes).unwrap();
+            assert_eq!(again, history);
+            assert_eq!(again.work(), history.work());
+            assert_eq!(again.append(leaf(count)).root(), history.append(leaf(count)).root());
+            for end in 0..bytes.len() {
+                assert!(History::decode(&bytes[..end]).is_err());
+            }
+        }
+    }
+
+    #[test]
+    fn every_leaf_is_proven_and_every_lie_is_not() {
+        for count in 1..36 {
+            let mut nodes: BTreeMap<Position, Record> =
+                (0..count).map(|index| (Position { level: 0, index }, leaf(index))).collect();
+            for level in 0..6 {
+                for index in 0..count >> (level + 1) {
+                    let child = |side| nodes[&Position { level, index: 2 * index + side }];
+                    let parent = Record::parent(&child(0), &child(1));
+                    nodes.insert(Position { level: level + 1, index }, parent);
+                }
+            }
+            let root = history(count).root();
+            for height in 0..count {
+                let node = |position: Position| nodes.get(&position).copied();
+                let proof = InclusionProof::gather(count, height, node).unwrap();
+                assert_eq!(proof.root(&leaf(height)), Some(root));
+                let forged = Record { work: Work::from_hashes(99_999), ..leaf(height) };
+                assert_ne!(proof.root(&forged), Some(root));
+                let moved = InclusionProof { height: (height + 1) % count, ..proof.clone() };
+                assert!(count == 1 || moved.root(&leaf(height)) != Some(root));
+                let mut longer = proof.clone();
+                longer.siblings.push(leaf(0));
+                assert_eq!(longer.root(&leaf(height)), None);
+            }
+            assert_eq!(InclusionProof::gather(count, count, |_| None), None);
+        }
+    }
+}

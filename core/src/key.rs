@@ -1,0 +1,342 @@
+//! secp256k1 keys: signing, verifying, and the 24 words that restore a key.
+//!
+//! Core draws no chance: who makes a key brings 32 bytes of it.
+
+use core::fmt;
+use core::str::FromStr;
+
+use bip39::{Language, Mnemonic};
+use k256::ecdsa::signature::hazmat::{PrehashSigner, PrehashVerifier};
+use k256::ecdsa::{SigningKey, VerifyingKey};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use zeroize::Zeroizing;
+
+use crate::hash::Hash;
+
+/// Where a phrase's key lies below its seed ([BIP 32](https://github.com/bitcoin/bips/blob/master/bip-0032.mediawiki),
+/// [BIP 44](https://github.com/bitcoin/bips/blob/master/bip-0044.mediawiki)).
+pub const PATH: &str = "m/44'/8333'/0'/0/0";
+
+/// How many words a phrase has: 256 bits of entropy and 8 of checksum.
+pub const PHRASE_WORDS: usize = 24;
+
+/// A compressed secp256k1 key: 33 bytes, shown as 66 hex digits.
+///
+/// Whether the bytes name a point of the curve shows when a signature is verified: a key that does not verifies none.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PublicKey([u8; 33]);
+
+impl PublicKey {
+    /// 33 zero bytes: the author of a genesis block, whom nobody can sign for.
+    pub const NOBODY: Self = Self([0; 33]);
+
+    /// From its 33 bytes.
+    pub const fn from_bytes(bytes: [u8; 33]) -> Self {
+        Self(bytes)
+    }
+
+    /// Its 33 bytes.
+    pub const fn as_bytes(&self) -> &[u8; 33] {
+        &self.0
+    }
+
+    /// Whether `signature` is this key's ECDSA signature of `digest`, with the low s of the two possible.
+    pub fn verifies(&self, digest: &Hash, signature: &Signature) -> bool {
+        let Ok(key) = VerifyingKey::from_sec1_bytes(&self.0) else { return false };
+        let Ok(signature) = k256::ecdsa::Signature::from_slice(&signature.0) else { return false };
+        // k256 refuses the high s by itself; `a_high_s_is_refused` watches that it stays so.
+        key.verify_prehash(digest.as_bytes(), &signature).is_ok()
+    }
+}
+
+impl fmt::Display for PublicKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&hex::encode(self.0))
+    }
+}
+
+impl fmt::Debug for PublicKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// Why a text or phrase is not a key.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum KeyError {
+    /// A public key's text has another form.
+    #[error("not a public key: 66 hex digits expected")]
+    PublicText,
+    /// A signature's text has another form.
+    #[error("not a signature: 128 hex digits expected")]
+    SignatureText,
+    /// A phrase has another number of words.
+    #[error("a phrase has {PHRASE_WORDS} words, this one has {found}")]
+    WordCount {
+        /// How many words there are.
+        found: usize,
+    },
+    /// A word is not on the list.
+    #[error("word {place} of the phrase, \"{word}\", is not on the BIP-39 list")]
+    Word {
+        /// Its place, from 1.
+        place: usize,
+        /// The word.
+        word: String,
+    },
+    /// The phrase's checksum does not fit: a word is wrong or out of place.
+    #[error("the phrase's words do not fit together: one is wrong or out of place")]
+    Checksum,
+    /// The bytes are no secret key: zero, or not below the group's order.
+    #[error("not a secret key: zero or above the order of secp256k1")]
+    Secret,
+}
+
+impl FromStr for PublicKey {
+    type Err = KeyError;
+
+    fn from_str(text: &str) -> Result<Self, KeyError> {
+        let mut bytes = [0; 33];
+        hex::decode_to_slice(text, &mut bytes).map_err(|_| KeyError::PublicText)?;
+        Ok(Self(bytes))
+    }
+}
+
+impl Serialize for PublicKey {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if serializer.is_human_readable() {
+            serializer.collect_str(self)
+        } else {
+            serializer.serialize_bytes(&self.0)
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for PublicKey {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        if deserializer.is_human_readable() {
+            let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
+            return text.parse().map_err(serde::de::Error::custom);
+        }
+        let bytes = <&[u8]>::deserialize(deserializer)?;
+        bytes.try_into().map(Self).map_err(|_| serde::de::Error::invalid_length(bytes.len(), &"33 bytes"))
+    }
+}
+
+/// An ECDSA signature: r ‖ s, 64 bytes, shown as 128 hex digits.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Signature([u8; 64]);
+
+impl Signature {
+    /// 64 zero bytes: a genesis block's, valid for nobody.
+    pub const NONE: Self = Self([0; 64]);
+
+    /// From its 64 bytes.
+    pub const fn from_bytes(bytes: [u8; 64]) -> Self {
+        Self(bytes)
+    }
+
+    /// Its 64 bytes.
+    pub const fn as_bytes(&self) -> &[u8; 64] {
+        &self.0
+    }
+}
+
+impl fmt::Display for Signature {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&hex::encode(self.0))
+    }
+}
+
+impl fmt::Debug for Signature {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl FromStr for Signature {
+    type Err = KeyError;
+
+    fn from_str(text: &str) -> Result<Self, KeyError> {
+        let mut bytes = [0; 64];
+        hex::decode_to_slice(text, &mut bytes).map_err(|_| KeyError::SignatureText)?;
+        Ok(Self(bytes))
+    }
+}
+
+impl Serialize for Signature {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if serializer.is_human_readable() {
+            serializer.collect_str(self)
+        } else {
+            serializer.serialize_bytes(&self.0)
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Signature {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        if deserializer.is_human_readable() {
+            let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
+            return text.parse().map_err(serde::de::Error::custom);
+        }
+        let bytes = <&[u8]>::deserialize(deserializer)?;
+        bytes.try_into().map(Self).map_err(|_| serde::de::Error::invalid_length(bytes.len(), &"64 bytes"))
+    }
+}
+
+/// A key that signs. It is wiped when dropped and never shown.
+#[derive(Clone)]
+pub struct SecretKey {
+    signing: SigningKey,
+    public: PublicKey,
+}
+
+impl fmt::Debug for SecretKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SecretKey").field("public", &self.public).finish_non_exhaustive()
+    }
+}
+
+impl SecretKey {
+    /// From its 32 bytes.
+    ///
+    /// # Errors
+    /// [`KeyError::Secret`] for zero and for numbers not below the group's order.
+    pub fn from_bytes(bytes: &[u8; 32]) -> Result<Self, KeyError> {
+        let signing = SigningKey::from_slice(bytes).map_err(|_| KeyError::Secret)?;
+        let point = signing.verifying_key().to_sec1_point(true);
+        let bytes = point.as_bytes().try_into().map_err(|_| KeyError::Secret)?;
+        Ok(Self { signing, public: PublicKey(bytes) })
+    }
+
+    /// The key that a phrase stands for: BIP-39 seed without passphrase, BIP-32 derivation along [`PATH`].
+    ///
+    /// # Errors
+    /// [`KeyError::Secret`] when the derivation meets an invalid key (one seed in 2^127).
+    pub fn from_phrase(phrase: &Phrase) -> Result<Self, KeyError> {
+        let seed = Zeroizing::new(phrase.0.to_seed_normalized(""));
+        let path = PATH.parse().map_err(|_| KeyError::Secret)?;
+        let extended = bip32::XPrv::derive_from_path(seed.as_slice(), &path).map_err(|_| KeyError::Secret)?;
+        Self::from_bytes(&Zeroizing::new(extended.private_key().to_bytes().into()))
+    }
+
+    /// Its 32 bytes, wiped when dropped.
+    pub fn to_bytes(&self) -> Zeroizing<[u8; 32]> {
+        Zeroizing::new(self.signing.to_bytes().into())
+    }
+
+    /// The key that verifies what this one signs.
+    pub fn public(&self) -> PublicKey {
+        self.public
+    }
+
+    /// Signs a digest: ECDSA with the nonce of [RFC 6979](https://www.rfc-editor.org/rfc/rfc6979), low s.
+    ///
+    /// # Panics
+    /// Never: signing fails only for digests under 16 bytes.
+    pub fn sign(&self, digest: &Hash) -> Signature {
+        let signature: k256::ecdsa::Signature =
+            self.signing.sign_prehash(digest.as_bytes()).expect("a 32-byte digest can be signed");
+        Signature(signature.normalize_s().to_bytes().into())
+    }
+}
+
+/// The 24 words of a key ([BIP 39](https://github.com/bitcoin/bips/blob/master/bip-0039.mediawiki), English list).
+#[derive(Clone)]
+pub struct Phrase(Mnemonic);
+
+impl Phrase {
+    /// The words of 32 bytes of chance.
+    ///
+    /// # Panics
+    /// Never: 32 bytes always make 24 words.
+    pub fn from_entropy(entropy: &[u8; 32]) -> Self {
+        Self(Mnemonic::from_entropy_in(Language::English, entropy).expect("32 bytes make 24 words"))
+    }
+}
+
+impl fmt::Display for Phrase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)
+    }
+}
+
+impl fmt::Debug for Phrase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Phrase(24 words)")
+    }
+}
+
+impl FromStr for Phrase {
+    type Err = KeyError;
+
+    /// Reads 24 words with any white space between them, in either case.
+    fn from_str(text: &str) -> Result<Self, KeyError> {
+        let found = text.split_whitespace().take(PHRASE_WORDS + 1).count();
+        if found != PHRASE_WORDS {
+            return Err(KeyError::WordCount { found: text.split_whitespace().count() });
+        }
+        let words = Zeroizing::new(text.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase());
+        match Mnemonic::parse_in_normalized(Language::English, &words) {
+            Ok(mnemonic) => Ok(Self(mnemonic)),
+            Err(bip39::Error::UnknownWord(index)) => Err(KeyError::Word {
+                place: index + 1,
+                word: words.split(' ').nth(index).unwrap_or_default().to_owned(),
+            }),
+            Err(_) => Err(KeyError::Checksum),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn secret() -> SecretKey {
+        SecretKey::from_bytes(&[7; 32]).unwrap()
+    }
+
+    #[test]
+    fn a_signature_holds_for_its_digest_and_key_only() {
+        let digest = Hash::of(b"digest");
+        let signature = secret().sign(&digest);
+        assert!(secret().public().verifies(&digest, &signature));
+        assert!(!secret().public().verifies(&Hash::of(b"other"), &signature));
+        assert!(!SecretKey::from_bytes(&[8; 32]).unwrap().public().verifies(&digest, &signature));
+        assert!(!PublicKey::NOBODY.verifies(&digest, &signature));
+        assert!(!secret().public().verifies(&digest, &Signature::NONE));
+    }
+
+    #[test]
+    fn a_high_s_is_refused() {
+        let digest = Hash::of(b"digest");
+        let low = k256::ecdsa::Signature::from_slice(secret().sign(&digest).as_bytes()).unwrap();
+        let (r, s) = low.split_scalars();
+        let high = k256::ecdsa::Signature::from_scalars(r.to_bytes(), (-*s).to_bytes()).unwrap();
+        assert!(!secret().public().verifies(&digest, &Signature(high.to_bytes().into())));
+    }
+
+    #[test]
+    fn a_phrase_restores_its_key() {
+        let phrase = Phrase::from_entropy(&[3; 32]);
+        let text = phrase.to_string();
+        assert_eq!(text.split(' ').count(), PHRASE_WORDS);
+        let again: Phrase = format!("  {}\n", text.to_uppercase().replace(' ', "\n ")).parse().unwrap();
+        let (first, second) =
+            (SecretKey::from_phrase(&phrase).unwrap(), SecretKey::from_phrase(&again).unwrap());
+        assert_eq!(first.public(), second.public());
+    }
+
+    #[test]
+    fn a_bad_phrase_is_named() {
+        let text = Phrase::from_entropy(&[3; 32]).to_string();
+        assert_eq!("".parse::<Phrase>().unwrap_err(), KeyError::WordCount { found: 0 });
+        let mut words: Vec<_> = text.split(' ').collect();
+        words[4] = "plexus";
+        let error = words.join(" ").parse::<Phrase>().unwrap_err();
+        assert_eq!(error, KeyError::Word { place: 5, word: "plexus".to_owned() });
+        words[4] = if text.split(' ').nth(4) == Some("zoo") { "zone" } else { "zoo" };
+        assert_eq!(words.join(" ").parse::<Phrase>().unwrap_err(), KeyError::Checksum);
+    }
+}

@@ -1,0 +1,50 @@
+//! Plexus without I/O: a proof-of-work ledger of signed messages, whose every participant verifies everything itself.
+//!
+//! A driver tells a [`node::Node`] facts ([`node::Input`]) and carries out its wishes ([`node::Output`]). Nothing here waits,
+//! does I/O, reads a clock, draws chance or iterates in random order, so every run can be replayed from a seed and its
+//! list of facts. The formats and rules are specified in `PROTOCOL.md` beside this crate.
+//!
+//! # Map
+//!
+//! | layer | files |
+//! | --- | --- |
+//! | values | [`layout`] [`time`] [`hash`] [`key`] [`message`] [`merkle`] [`history`] [`pow`] [`block`] [`network`] |
+//! | speed | [`kernel`] |
+//! | chain | [`rules`] [`check`] [`chain`] [`mine`] [`journal`] |
+//! | protocol | [`address`] [`wire`] [`fault`] [`event`] [`dial`] [`node`] |
+//! | faces | [`view`] |
+//!
+//! # Glossary
+//!
+//! - **block**: a *header* that is mined and a body of *messages*; **tip**: the last block of the best branch whose bodies
+//!   are verified; **leader**: the last header of the branch with most work.
+//! - **branch**: a path down to genesis; **reorg**: the change of the best branch; **work**: expected number of hashes.
+//! - **target**: what a hash must not exceed; **bits**: its compact form; **job**: what a miner searches; **solution**: what
+//!   it finds.
+//! - **node**: us; **peer**: a remote node; **link**: a connection to one; **fault**: a peer's offence.
+//! - **fact**: what a driver reports; **wish**: what the node asks of it.
+
+pub mod address;
+pub mod block;
+pub mod chain;
+pub mod check;
+pub mod dial;
+pub mod event;
+pub mod fault;
+pub mod hash;
+pub mod history;
+pub mod journal;
+pub mod kernel;
+pub mod key;
+pub mod layout;
+pub mod merkle;
+pub mod message;
+pub mod mine;
+pub mod network;
+pub mod node;
+mod outbox;
+pub mod pow;
+pub mod rules;
+pub mod time;
+pub mod view;
+pub mod wire;

@@ -1,0 +1,293 @@
+//! A network is its parameters: whoever shares them shares a genesis block, and with it a ledger.
+
+use core::fmt;
+use core::str::FromStr;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::block::{BLOCK_BYTES_MAX, BLOCK_BYTES_MIN, BLOCK_MESSAGES_MAX, Block, Header, VERSION};
+use crate::hash::{Hash, Tag, tagged};
+use crate::key::{PublicKey, Signature};
+use crate::pow::{Bits, Retarget, Target};
+use crate::time::Time;
+
+/// The most bytes of a network's name; the least is 1.
+pub const NAME_BYTES_MAX: usize = 32;
+
+/// A network's parameters as people write them, in TOML or JSON.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Parameters {
+    /// 1 to 32 of a–z, 0–9 and `-`.
+    pub name: String,
+    /// The genesis block's time, unix milliseconds.
+    pub genesis_time: Time,
+    /// The wished interval between blocks, milliseconds, at least 1.
+    pub spacing_ms: u64,
+    /// How much silence halves the difficulty, milliseconds; 0 keeps the bits constant.
+    pub half_life_ms: u64,
+    /// The easiest target, compact, as `"0x1e100000"`.
+    #[serde(serialize_with = "bits_as_text", deserialize_with = "bits_from_text")]
+    pub limit_bits: Bits,
+    /// The most bytes of an encoded block.
+    pub block_bytes_max: u32,
+    /// The most messages of a block.
+    pub block_messages_max: u32,
+}
+
+fn bits_as_text<S: Serializer>(bits: &Bits, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(bits)
+}
+
+fn bits_from_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Bits, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    let digits = text.strip_prefix("0x").unwrap_or(&text);
+    u32::from_str_radix(digits, 16)
+        .map(Bits::from_u32)
+        .map_err(|_| serde::de::Error::custom(format_args!("limit_bits: \"{text}\" is not 32 bits in hex")))
+}
+
+/// Why parameters do not make a network.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NetworkError {
+    /// The name is empty, too long, or has other characters.
+    #[error("name: \"{found}\" is not 1 to {NAME_BYTES_MAX} of a-z, 0-9 and -")]
+    Name {
+        /// The name.
+        found: String,
+    },
+    /// Blocks cannot come at no interval.
+    #[error("spacing_ms: must be from 1 to {MILLISECONDS_MAX}, found {found}")]
+    Spacing {
+        /// The spacing, milliseconds.
+        found: u64,
+    },
+    /// The half life is longer than any network lives.
+    #[error("half_life_ms: at most {MILLISECONDS_MAX}, found {found}")]
+    HalfLife {
+        /// The half life, milliseconds.
+        found: u64,
+    },
+    /// The limit is not a target in canonical compact form.
+    #[error("limit_bits: {found} is not a target in canonical compact form")]
+    Limit {
+        /// The bits.
+        found: Bits,
+    },
+    /// The size cap is outside what every node can hold.
+    #[error("block_bytes_max: must be from {BLOCK_BYTES_MIN} to {BLOCK_BYTES_MAX}, found {found}")]
+    BlockBytes {
+        /// The cap.
+        found: u32,
+    },
+    /// The message cap is outside what every node can hold.
+    #[error("block_messages_max: at most {BLOCK_MESSAGES_MAX}, found {found}")]
+    BlockMessages {
+        /// The cap.
+        found: u32,
+    },
+    /// Not the name of a built-in network.
+    #[error("\"{found}\" is not a built-in network: plexus or dev (or give a TOML file)")]
+    Unknown {
+        /// The name.
+        found: String,
+    },
+}
+
+/// A hundred years: no interval of a network is longer.
+pub const MILLISECONDS_MAX: u64 = 100 * 365 * 86_400_000;
+
+/// A network: checked parameters, the genesis header that commits to them, and its hash.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Network {
+    parameters: Parameters,
+    retarget: Retarget,
+    genesis: Header,
+    id: Hash,
+}
+
+impl Network {
+    /// The main network, and the default.
+    ///
+    /// # Panics
+    /// Never: its parameters are tested.
+    pub fn plexus() -> Self {
+        Self::new(built_in("plexus", 600_000, 0x1e10_0000)).expect("the built-in parameters are valid")
+    }
+
+    /// For tests and demonstrations: 2^8 expected hashes a block, for ever.
+    ///
+    /// # Panics
+    /// Never: its parameters are tested.
+    pub fn dev() -> Self {
+        Self::new(built_in("dev", 0, 0x2001_0000)).expect("the built-in parameters are valid")
+    }
+
+    /// The network with these parameters.
+    ///
+    /// # Errors
+    /// Names the first parameter outside its limits.
+    pub fn new(parameters: Parameters) -> Result<Self, NetworkError> {
+        let p = &parameters;
+        let legal = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+        if p.name.is_empty() || p.name.len() > NAME_BYTES_MAX || !p.name.bytes().all(legal) {
+            return Err(NetworkError::Name { found: p.name.chars().take(NAME_BYTES_MAX).collect() });
+        }
+        if p.spacing_ms == 0 || p.spacing_ms > MILLISECONDS_MAX {
+            return Err(NetworkError::Spacing { found: p.spacing_ms });
+        }
+        if p.half_life_ms > MILLISECONDS_MAX {
+            return Err(NetworkError::HalfLife { found: p.half_life_ms });
+        }
+        let limit = p.limit_bits.target().ok_or(NetworkError::Limit { found: p.limit_bits })?;
+        let bytes = usize::try_from(p.block_bytes_max).unwrap_or(usize::MAX);
+        if !(BLOCK_BYTES_MIN..=BLOCK_BYTES_MAX).contains(&bytes) {
+            return Err(NetworkError::BlockBytes { found: p.block_bytes_max });
+        }
+        if usize::try_from(p.block_messages_max).unwrap_or(usize::MAX) > BLOCK_MESSAGES_MAX {
+            return Err(NetworkError::BlockMessages { found: p.block_messages_max });
+        }
+        let retarget = Retarget { spacing_ms: p.spacing_ms, half_life_ms: p.half_life_ms, limit };
+        let genesis = Header {
+            prev_hash: Hash::ZERO,
+            content_root: tagged(Tag::Network, &[&p.encode()]),
+            version: VERSION,
+            height: 0,
+            time: p.genesis_time,
+            bits: p.limit_bits,
+            nonce: 0,
+        };
+        Ok(Self { retarget, genesis, id: genesis.hash(), parameters })
+    }
+
+    /// The parameters.
+    pub fn parameters(&self) -> &Parameters {
+        &self.parameters
+    }
+
+    /// The name.
+    pub fn name(&self) -> &str {
+        &self.parameters.name
+    }
+
+    /// The network's id: the genesis header's hash.
+    pub fn id(&self) -> &Hash {
+        &self.id
+    }
+
+    /// The first header of every branch.
+    pub fn genesis(&self) -> &Header {
+        &self.genesis
+    }
+
+    /// The genesis header with the empty body that it is shown with.
+    pub fn genesis_block(&self) -> Block {
+        Block {
+            header: self.genesis,
+            extra: 0,
+            author: PublicKey::NOBODY,
+            signature: Signature::NONE,
+            messages: Vec::new(),
+        }
+    }
+
+    /// The rule by which targets follow.
+    pub fn retarget(&self) -> &Retarget {
+        &self.retarget
+    }
+
+    /// The easiest target.
+    pub fn limit(&self) -> Target {
+        self.retarget.limit
+    }
+
+    /// The most bytes of an encoded block.
+    pub fn block_bytes_max(&self) -> usize {
+        usize::try_from(self.parameters.block_bytes_max).unwrap_or(BLOCK_BYTES_MAX)
+    }
+
+    /// The most messages of a block.
+    pub fn block_messages_max(&self) -> usize {
+        usize::try_from(self.parameters.block_messages_max).unwrap_or(BLOCK_MESSAGES_MAX)
+    }
+}
+
+fn built_in(name: &str, half_life_ms: u64, limit: u32) -> Parameters {
+    Parameters {
+        name: name.to_owned(),
+        genesis_time: Time::from_unix_ms(1_767_225_600_000),
+        spacing_ms: 15_000,
+        half_life_ms,
+        limit_bits: Bits::from_u32(limit),
+        block_bytes_max: 1 << 20,
+        block_messages_max: 4_096,
+    }
+}
+
+impl Parameters {
+    /// The canonical encoding, which the genesis header commits to.
+    fn encode(&self) -> Vec<u8> {
+        let mut out = vec![u8::try_from(self.name.len()).unwrap_or(u8::MAX)];
+        out.extend_from_slice(self.name.as_bytes());
+        for number in [self.genesis_time.unix_ms(), self.spacing_ms, self.half_life_ms] {
+            out.extend_from_slice(&number.to_be_bytes());
+        }
+        for number in [self.limit_bits.to_u32(), self.block_bytes_max, self.block_messages_max] {
+            out.extend_from_slice(&number.to_be_bytes());
+        }
+        out
+    }
+}
+
+impl FromStr for Network {
+    type Err = NetworkError;
+
+    /// A built-in network by its name.
+    fn from_str(name: &str) -> Result<Self, NetworkError> {
+        match name {
+            "plexus" => Ok(Self::plexus()),
+            "dev" => Ok(Self::dev()),
+            _ => Err(NetworkError::Unknown { found: name.chars().take(NAME_BYTES_MAX).collect() }),
+        }
+    }
+}
+
+impl fmt::Display for Network {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parameters_round_trip_as_json_and_change_the_id() {
+        let network = Network::plexus();
+        let json = serde_json::to_string(network.parameters()).unwrap();
+        assert!(json.contains(r#""limit_bits":"0x1e100000""#));
+        let mut parameters: Parameters = serde_json::from_str(&json).unwrap();
+        assert_eq!(Network::new(parameters.clone()).unwrap(), network);
+        parameters.genesis_time = parameters.genesis_time.plus_ms(1);
+        assert_ne!(Network::new(parameters).unwrap().id(), network.id());
+        assert_ne!(Network::dev().id(), network.id());
+    }
+
+    #[test]
+    fn each_parameter_outside_its_limits_is_named() {
+        let with = |change: fn(&mut Parameters)| {
+            let mut parameters = Network::dev().parameters().clone();
+            change(&mut parameters);
+            Network::new(parameters).unwrap_err().to_string()
+        };
+        assert!(with(|p| p.name = "Has Space".to_owned()).starts_with("name:"));
+        assert!(with(|p| p.name.clear()).starts_with("name:"));
+        assert!(with(|p| p.spacing_ms = 0).starts_with("spacing_ms:"));
+        assert!(with(|p| p.half_life_ms = u64::MAX).starts_with("half_life_ms:"));
+        assert!(with(|p| p.limit_bits = Bits::from_u32(0)).starts_with("limit_bits:"));
+        assert!(with(|p| p.block_bytes_max = 10).starts_with("block_bytes_max:"));
+        assert!(with(|p| p.block_messages_max = 4_097).starts_with("block_messages_max:"));
+        assert!("main".parse::<Network>().unwrap_err().to_string().contains("plexus or dev"));
+    }
+}

@@ -1,0 +1,82 @@
+//! The outbox: one verb per wish. What the node wishes is queued here, in order, until the driver takes it.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::address::Address;
+use crate::check::Batch;
+use crate::event::Event;
+use crate::fault::{Fault, Reason};
+use crate::journal::{Change, Recall, Serve};
+use crate::mine::Job;
+use crate::node::{Output, PeerId};
+use crate::wire::{FAREWELL_BYTES_MAX, Packet, Text};
+
+/// The queue of wishes. It is drained after each fact, so it holds what one fact leads to.
+#[derive(Debug, Default)]
+pub(crate) struct Outbox {
+    queue: VecDeque<Output>,
+}
+
+impl Outbox {
+    pub(crate) fn poll(&mut self) -> Option<Output> {
+        self.queue.pop_front()
+    }
+
+    pub(crate) fn send(&mut self, peer: PeerId, packet: &Packet) {
+        self.queue.push_back(Output::Send(peer, packet.encode()));
+    }
+
+    /// Sends one packet to many: it is encoded once, and its bytes are shared.
+    pub(crate) fn broadcast(&mut self, peers: impl IntoIterator<Item = PeerId>, packet: &Packet) {
+        let mut frame: Option<Bytes> = None;
+        for peer in peers {
+            let frame = frame.get_or_insert_with(|| packet.encode());
+            self.queue.push_back(Output::Send(peer, frame.clone()));
+        }
+    }
+
+    pub(crate) fn dial(&mut self, address: Address) {
+        self.queue.push_back(Output::Dial(address));
+    }
+
+    /// Says why, and closes.
+    pub(crate) fn close(&mut self, peer: PeerId, reason: Reason) {
+        let farewell = Text::<FAREWELL_BYTES_MAX>::new(&reason.to_string());
+        self.send(peer, &Packet::Farewell(farewell));
+        self.queue.push_back(Output::Close(peer, reason));
+    }
+
+    pub(crate) fn fault(&mut self, peer: PeerId, fault: Fault) {
+        self.tell(Event::Faulted { peer, fault: fault.clone() });
+        self.close(peer, Reason::Fault(fault));
+    }
+
+    pub(crate) fn persist(&mut self, changes: Vec<Change>) {
+        if !changes.is_empty() {
+            self.queue.push_back(Output::Persist(changes));
+        }
+    }
+
+    pub(crate) fn verify(&mut self, batch: Batch) {
+        self.queue.push_back(Output::Verify(Arc::new(batch)));
+    }
+
+    pub(crate) fn recall(&mut self, recall: Recall) {
+        self.queue.push_back(Output::Recall(recall));
+    }
+
+    pub(crate) fn serve(&mut self, peer: PeerId, serve: Serve) {
+        self.queue.push_back(Output::Serve(peer, serve));
+    }
+
+    pub(crate) fn mine(&mut self, job: Option<Job>) {
+        self.queue.push_back(Output::Mine(job));
+    }
+
+    pub(crate) fn tell(&mut self, event: Event) {
+        self.queue.push_back(Output::Tell(event));
+    }
+}

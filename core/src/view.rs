@@ -1,0 +1,217 @@
+//! The JSON forms that API, page and files share, under the older system's names.
+//!
+//! Numbers that may pass 2^53 are decimal strings, times are RFC 3339, bytes are hex.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::block::Block as CoreBlock;
+use crate::hash::Hash;
+use crate::key::{PublicKey, Signature};
+use crate::message::{Draft, DraftError, Message as CoreMessage, MessageId};
+use crate::pow::Work;
+use crate::rules::RuleError;
+use crate::time::Time;
+
+/// A message in a block or in the pool.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Message {
+    /// The message's id.
+    pub id: MessageId,
+    /// The sender's key.
+    pub sender: PublicKey,
+    /// To whom it is written.
+    pub recipient: String,
+    /// What it says.
+    pub text: String,
+    /// When it was written, RFC 3339.
+    #[serde(rename = "timeStamp")]
+    pub time_stamp: String,
+    /// The same time in unix milliseconds, which the id is over.
+    pub time_unix_ms: u64,
+    /// The stamp.
+    pub stamp: String,
+    /// The sender's signature of the id.
+    pub signature: Signature,
+    /// The form that people read: `From <sender> to <recipient>, <text>`.
+    pub message: String,
+}
+
+impl Message {
+    /// The JSON form of a message.
+    pub fn new(message: &CoreMessage, network: &Hash) -> Self {
+        Self {
+            id: message.id(network),
+            sender: *message.sender(),
+            recipient: message.recipient().to_owned(),
+            text: message.text().to_owned(),
+            time_stamp: message.time().to_string(),
+            time_unix_ms: message.time().unix_ms(),
+            stamp: message.stamp().to_string(),
+            signature: *message.signature(),
+            message: message.to_string(),
+        }
+    }
+}
+
+/// A signed message as a client submits it in JSON.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Submission {
+    /// The sender's key.
+    pub sender: PublicKey,
+    /// To whom it is written.
+    #[serde(default)]
+    pub recipient: String,
+    /// What it says.
+    pub text: String,
+    /// When it was written, unix milliseconds.
+    pub time_unix_ms: u64,
+    /// The stamp, a decimal string.
+    #[serde(default)]
+    pub stamp: String,
+    /// The sender's signature of the id.
+    pub signature: Signature,
+}
+
+/// Why a submission is not a message.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SubmissionError {
+    /// A text is too short or too long.
+    #[error(transparent)]
+    Draft(#[from] DraftError),
+    /// The stamp is no decimal u64.
+    #[error("stamp: a decimal number below 2^64 expected")]
+    Stamp,
+}
+
+impl TryFrom<Submission> for CoreMessage {
+    type Error = SubmissionError;
+
+    fn try_from(from: Submission) -> Result<Self, SubmissionError> {
+        let time = Time::from_unix_ms(from.time_unix_ms);
+        let draft = Draft::new(from.sender, from.recipient, from.text, time)?;
+        let stamp = match from.stamp.as_str() {
+            "" => 0,
+            text => text.parse().map_err(|_| SubmissionError::Stamp)?,
+        };
+        Ok(Self::from_parts(draft, stamp, from.signature))
+    }
+}
+
+/// A block with its messages.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Block {
+    /// The block's hash.
+    pub hash: Hash,
+    /// The parent's hash.
+    pub prev_hash: Hash,
+    /// The height.
+    pub number_of_block: u64,
+    /// When it was mined, RFC 3339.
+    #[serde(rename = "timeStamp")]
+    pub time_stamp: String,
+    /// The same time in unix milliseconds.
+    pub time_unix_ms: u64,
+    /// The header's version.
+    pub version: u32,
+    /// What was searched for.
+    pub nonce: String,
+    /// The miner's free number.
+    pub extra: String,
+    /// The target in compact form, as `0x1e100000`.
+    pub bits: String,
+    /// Commits to all below and within.
+    pub content_root: Hash,
+    /// The expected number of hashes that the target stands for.
+    pub proof_of_work: String,
+    /// The sum of work up to and with this block.
+    pub total_work: String,
+    /// The miner's key.
+    pub author: PublicKey,
+    /// The author's signature.
+    pub signature: Signature,
+    /// The messages as text, joined by line ends: the older system's single field.
+    pub message: String,
+    /// The messages.
+    pub messages: Vec<Message>,
+}
+
+impl Block {
+    /// The JSON form of a block, given the total work up to and with it.
+    pub fn new(block: &CoreBlock, total_work: Work, network: &Hash) -> Self {
+        let messages: Vec<_> = block.messages.iter().map(|message| Message::new(message, network)).collect();
+        let texts: Vec<_> = messages.iter().map(|message| message.message.as_str()).collect();
+        Self {
+            hash: block.header.hash(),
+            prev_hash: block.header.prev_hash,
+            number_of_block: block.header.height,
+            time_stamp: block.header.time.to_string(),
+            time_unix_ms: block.header.time.unix_ms(),
+            version: block.header.version,
+            nonce: block.header.nonce.to_string(),
+            extra: block.extra.to_string(),
+            bits: block.header.bits.to_string(),
+            content_root: block.header.content_root,
+            proof_of_work: block.header.work().to_string(),
+            total_work: total_work.to_string(),
+            author: block.author,
+            signature: block.signature,
+            message: texts.join("\n"),
+            messages,
+        }
+    }
+}
+
+/// One rule that a block broke.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// The flag that it raises in the block's verify status.
+    pub flag: String,
+    /// What was expected and what was found.
+    pub reason: String,
+}
+
+/// What came of checking a block.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VerifyStatus {
+    /// The block's hash.
+    pub hash: Hash,
+    /// The block's height, as it says.
+    pub number_of_block: u64,
+    /// Whether no rule was broken.
+    pub valid: bool,
+    /// Every rule that was broken.
+    pub failures: Vec<Failure>,
+}
+
+impl VerifyStatus {
+    /// The JSON form of a check.
+    pub fn new(hash: Hash, height: u64, failures: &[RuleError]) -> Self {
+        let failures: Vec<_> = failures
+            .iter()
+            .map(|failure| Failure { flag: failure.flag().to_owned(), reason: failure.to_string() })
+            .collect();
+        Self { hash, number_of_block: height, valid: failures.is_empty(), failures }
+    }
+}
+
+/// A message's place in the ledger.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MessageStatus {
+    /// The message.
+    #[serde(flatten)]
+    pub message: Message,
+    /// Whether it waits in the pool.
+    pub pending: bool,
+    /// The height of its block, once it is in one.
+    pub number_of_block: Option<u64>,
+    /// The hash of its block, once it is in one.
+    pub block: Option<Hash>,
+    /// The work of its block and of all blocks above, once it is in one.
+    pub work_above: Option<String>,
+}
+
+/// Shared by the drivers, which show the same block to many.
+pub type SharedBlock = Arc<Block>;

@@ -1,0 +1,261 @@
+//! Packets: what two peers say to each other, one binary frame each.
+//!
+//! A frame is [postcard](https://postcard.jamesmunns.com/wire-format): its first byte names the packet. Each packet has a
+//! cap in bytes that is checked before anything else is read, each list one that is checked before it is allocated.
+
+use core::marker::PhantomData;
+
+use bytes::Bytes;
+use serde::de::{Error as _, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::address::Address;
+use crate::block::{BLOCK_BYTES_MAX, Block, HEADER_BYTES, Header};
+use crate::chain::LOCATOR_MAX;
+use crate::fault::Fault;
+use crate::hash::Hash;
+use crate::journal::HEADERS_MAX;
+use crate::key::{PublicKey, Signature};
+use crate::message::{MESSAGE_BYTES_MAX, Message, MessageId};
+use crate::pow::Work;
+
+/// The protocol's version, in the hello.
+pub const PROTOCOL_VERSION: u16 = 1;
+/// The most bytes of any frame: a driver cuts longer ones off unread.
+pub const FRAME_BYTES_MAX: usize = BLOCK_BYTES_MAX + 16;
+/// The most bodies asked for at once.
+pub const BODIES_MAX: usize = 128;
+/// The most messages announced or asked for at once.
+pub const MESSAGE_IDS_MAX: usize = 1_024;
+/// The most messages in one packet.
+pub const MESSAGES_MAX: usize = 128;
+/// The most bytes of the reason in a farewell.
+pub const FAREWELL_BYTES_MAX: usize = 256;
+
+/// What a node does for others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// Keeps all blocks and serves them.
+    Full,
+    /// Keeps headers and serves nothing.
+    Light,
+}
+
+/// The first packet of either end.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hello {
+    /// [`PROTOCOL_VERSION`].
+    pub version: u16,
+    /// The network's id.
+    pub network: Hash,
+    /// What the node does for others.
+    pub role: Role,
+    /// The node's key, which the answer proves.
+    pub key: PublicKey,
+    /// Where it listens, if others can reach it.
+    pub listen: Option<Address>,
+    /// The total work of its best chain.
+    pub total_work: Work,
+    /// The height of its best chain.
+    pub height: u64,
+    /// 32 unpredictable bytes for the other end to sign.
+    pub challenge: [u8; 32],
+}
+
+macro_rules! packets {
+    ($($(#[$doc:meta])* $name:ident($body:ty) = $text:literal, at most $max:expr;)*) => {
+        /// One frame.
+        #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+        pub enum Packet { $($(#[$doc])* $name($body),)* }
+
+        impl Packet {
+            /// The packet's name, for logs, metrics and faults.
+            pub fn name(&self) -> &'static str {
+                match self { $(Self::$name(_) => $text,)* }
+            }
+        }
+
+        /// Each packet's name and cap in bytes, in the order of their first bytes.
+        pub const CAPS: &[(&str, usize)] = &[$(($text, $max),)*];
+    };
+}
+
+packets! {
+    /// Opens the handshake.
+    Hello(Hello) = "hello", at most 512;
+    /// Proves the node key: a signature over both hellos.
+    Answer(Signature) = "answer", at most 80;
+    /// Asks for the same bytes back at once.
+    Ping([u8; 16]) = "ping", at most 17;
+    /// Answers a ping.
+    Pong([u8; 16]) = "pong", at most 17;
+    /// Asks for the headers after the first of these hashes that the peer has on its best chain.
+    GetHeaders(List<Hash, LOCATOR_MAX>) = "get-headers", at most 4 + 32 * LOCATOR_MAX;
+    /// Headers of the best chain, rising; fewer than [`HEADERS_MAX`] end it.
+    Headers(List<Header, HEADERS_MAX>) = "headers", at most 4 + (1 + HEADER_BYTES) * HEADERS_MAX;
+    /// A new header, whose body the sender may not have yet.
+    Announce(Header) = "announce", at most 2 + HEADER_BYTES;
+    /// The sender has verified this block's body.
+    Held(Hash) = "held", at most 33;
+    /// Asks for blocks.
+    GetBodies(List<Hash, BODIES_MAX>) = "get-bodies", at most 4 + 32 * BODIES_MAX;
+    /// A block that was asked for.
+    Body(Box<Block>) = "body", at most FRAME_BYTES_MAX;
+    /// A block that was asked for and is not held.
+    Missing(Hash) = "missing", at most 33;
+    /// Messages in the sender's pool.
+    Have(List<MessageId, MESSAGE_IDS_MAX>) = "have", at most 4 + 32 * MESSAGE_IDS_MAX;
+    /// Asks for messages.
+    GetMessages(List<MessageId, MESSAGE_IDS_MAX>) = "get-messages", at most 4 + 32 * MESSAGE_IDS_MAX;
+    /// Messages that were asked for.
+    Messages(List<Message, MESSAGES_MAX>) = "messages", at most 4 + (3 + MESSAGE_BYTES_MAX) * MESSAGES_MAX;
+    /// Says why the connection is closed.
+    Farewell(Text<FAREWELL_BYTES_MAX>) = "farewell", at most 4 + FAREWELL_BYTES_MAX;
+}
+
+impl Packet {
+    /// The packet as a frame.
+    ///
+    /// # Panics
+    /// Never: every packet can be serialised, and memory is there to be had.
+    pub fn encode(&self) -> Bytes {
+        postcard::to_allocvec(self).expect("packets are made of what postcard can write").into()
+    }
+
+    /// Reads a frame.
+    ///
+    /// # Errors
+    /// The fault of whoever sent it.
+    pub fn decode(frame: &[u8]) -> Result<Self, Fault> {
+        let Some(&first) = frame.first() else { return Err(Fault::UnknownPacket { found: 256 }) };
+        let Some(&(packet, max)) = CAPS.get(usize::from(first)) else {
+            return Err(Fault::UnknownPacket { found: first.into() });
+        };
+        if frame.len() > max {
+            return Err(Fault::PacketTooLarge { packet, max, found: frame.len() });
+        }
+        match postcard::take_from_bytes(frame) {
+            Ok((packet, [])) => Ok(packet),
+            _ => Err(Fault::Malformed { packet }),
+        }
+    }
+}
+
+/// A [`Packet::Body`]'s frame, of a block that is encoded already: what a driver sends from its store.
+///
+/// # Panics
+/// Never: bytes can be serialised.
+pub fn body_frame(block: &[u8]) -> Bytes {
+    const BODY: u8 = 9;
+    debug_assert_eq!(CAPS[usize::from(BODY)].0, "body");
+    let mut frame = Vec::with_capacity(block.len() + 8);
+    frame.push(BODY);
+    postcard::to_extend(&Raw(block), frame).expect("bytes can be written").into()
+}
+
+struct Raw<'a>(&'a [u8]);
+
+impl Serialize for Raw<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bytes(self.0)
+    }
+}
+
+/// A list with a cap that is checked before anything is allocated.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct List<T, const MAX: usize>(Vec<T>);
+
+impl<T, const MAX: usize> List<T, MAX> {
+    /// The first `MAX` of `items`.
+    pub fn new(mut items: Vec<T>) -> Self {
+        items.truncate(MAX);
+        Self(items)
+    }
+
+    /// The items.
+    pub fn into_inner(self) -> Vec<T> {
+        self.0
+    }
+}
+
+impl<'de, T: Deserialize<'de>, const MAX: usize> Deserialize<'de> for List<T, MAX> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Items<T, const MAX: usize>(PhantomData<T>);
+        impl<'de, T: Deserialize<'de>, const MAX: usize> Visitor<'de> for Items<T, MAX> {
+            type Value = Vec<T>;
+
+            fn expecting(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+                write!(f, "at most {MAX} items")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Vec<T>, A::Error> {
+                let count = seq.size_hint().unwrap_or(0);
+                if count > MAX {
+                    return Err(A::Error::invalid_length(count, &self));
+                }
+                // An item is at least a byte, but may be larger in memory: grow as items really come.
+                let mut items = Vec::new();
+                while let Some(item) = seq.next_element()? {
+                    if items.len() == MAX {
+                        return Err(A::Error::invalid_length(MAX + 1, &self));
+                    }
+                    items.push(item);
+                }
+                Ok(items)
+            }
+        }
+        deserializer.deserialize_seq(Items::<T, MAX>(PhantomData)).map(Self)
+    }
+}
+
+/// A text with a cap in bytes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct Text<const MAX: usize>(String);
+
+impl<const MAX: usize> Text<MAX> {
+    /// The beginning of `text`, as much as fits.
+    pub fn new(text: &str) -> Self {
+        let end = (0..=MAX.min(text.len())).rev().find(|&end| text.is_char_boundary(end)).unwrap_or(0);
+        Self(text[..end].to_owned())
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl<'de, const MAX: usize> Deserialize<'de> for Text<MAX> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = <&str>::deserialize(deserializer)?;
+        if text.len() > MAX {
+            return Err(D::Error::invalid_length(text.len(), &"a shorter text"));
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
+/// Values with a layout of their own travel as its bytes.
+macro_rules! travels_as_bytes {
+    ($($name:ty),*) => {$(
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_bytes(&self.encode())
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                Self::decode(<&[u8]>::deserialize(deserializer)?).map_err(D::Error::custom)
+            }
+        }
+    )*};
+}
+
+travels_as_bytes!(Header, Message, Block);
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,72 @@
+"""The Merkle mountain range over all headers below a block."""
+
+from dataclasses import dataclass
+from functools import reduce
+
+from .codec import Reader, saturate_u128, u32, u64, u128
+from .hashing import ZERO_HASH, tagged_hash
+
+
+@dataclass(frozen=True)
+class Record:
+    """A node of the range: a leaf stands for a header, a parent for all the headers below it."""
+
+    hash: bytes
+    work: int
+    time: int
+    bits: int
+
+    @classmethod
+    def decode(cls, data: bytes) -> "Record":
+        """Reads a record that fills `data`. Raises DecodeError."""
+        reader = Reader(data)
+        record = cls(
+            reader.take(32, "hash"),
+            reader.take_int(16, "work"),
+            reader.take_int(8, "time"),
+            reader.take_int(4, "bits"),
+        )
+        reader.finish()
+        return record
+
+    def encode(self) -> bytes:
+        return self.hash + u128(self.work) + u64(self.time) + u32(self.bits)
+
+
+def parent(left: Record, right: Record) -> Record:
+    """Returns the record above two others, `left` being the older one."""
+    joined = tagged_hash("plexus/history", left.encode() + right.encode())
+    return Record(joined, saturate_u128(left.work + right.work), right.time, right.bits)
+
+
+class MountainRange:
+    """Peaks only: its size is the logarithm of the number of leaves."""
+
+    def __init__(self) -> None:
+        self.leaves = 0
+        self._peaks: list[tuple[int, Record]] = []
+
+    @property
+    def peaks(self) -> list[Record]:
+        """The peaks, that of the oldest headers first."""
+        return [record for _, record in self._peaks]
+
+    def append(self, leaf: Record) -> None:
+        self.leaves += 1
+        self._peaks.append((1, leaf))
+        while len(self._peaks) > 1 and self._peaks[-2][0] == self._peaks[-1][0]:
+            size, right = self._peaks.pop()
+            _, left = self._peaks.pop()
+            self._peaks.append((2 * size, parent(left, right)))
+
+    def bagged(self) -> Record | None:
+        """Returns the one record over all peaks, or None without leaves."""
+        if not self._peaks:
+            return None
+        return reduce(lambda bag, peak: parent(peak, bag), reversed(self.peaks))
+
+    def root(self) -> bytes:
+        bagged = self.bagged()
+        if bagged is None:
+            return ZERO_HASH
+        return tagged_hash("plexus/root", u64(self.leaves) + bagged.encode())

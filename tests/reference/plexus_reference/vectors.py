@@ -1,0 +1,495 @@
+"""Checks the test-vector files of core/PROTOCOL.md against this implementation.
+
+A file has to have exactly the fields that the specification lists: a field that nobody compares would look
+tested without being so.
+"""
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import SimpleNamespace
+
+from . import block as blocks
+from . import key, merkle, pow
+from .block import Block, Header
+from .chain import Chain
+from .codec import DecodeError
+from .export import unique_keys
+from .hashing import tagged_hash
+from .history import MountainRange, Record
+from .message import Message
+from .network import Network, NetworkError
+
+FILE_BYTES_MAX = 64 * 2**20
+
+# The clock rule is not what a file of a whole chain is about.
+END_OF_TIME = 2**64
+
+
+class VectorError(Exception):
+    """A file or a vector that does not have the shape of the specification."""
+
+
+# Readers of a field's JSON value. Each raises VectorError.
+
+
+def hexadecimal(size: int | None = None) -> Callable[[object], bytes]:
+    def read(value: object) -> bytes:
+        if not isinstance(value, str) or not re.fullmatch(r"(?:[0-9a-f]{2})*", value):
+            raise VectorError("has to be lower-case hex")
+        if size is not None and len(value) != 2 * size:
+            raise VectorError(f"has to be {size} bytes of hex")
+        return bytes.fromhex(value)
+
+    return read
+
+
+def decimal(value: object) -> int:
+    if not isinstance(value, str) or not re.fullmatch(r"0|[1-9][0-9]{0,38}", value):
+        raise VectorError("has to be decimal text")
+    return int(value)
+
+
+def compact_bits(value: object) -> int:
+    if not isinstance(value, str) or not re.fullmatch(r"0x[0-9a-f]{8}", value):
+        raise VectorError("has to be bits, like 0x1e100000")
+    return int(value, 16)
+
+
+def integer(value: object) -> int:
+    if type(value) is not int or value < 0:
+        raise VectorError("has to be a number without sign or fraction")
+    return value
+
+
+def boolean(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise VectorError("has to be true or false")
+    return value
+
+
+def text(value: object) -> str:
+    if not isinstance(value, str):
+        raise VectorError("has to be text")
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise VectorError("has to be text without lone surrogates") from None
+    return value
+
+
+def anything(value: object) -> object:
+    return value
+
+
+def network(value: object) -> Network:
+    try:
+        return Network.from_json(value)
+    except NetworkError as error:
+        raise VectorError(str(error)) from None
+
+
+def list_of(read_item: Callable[[object], object]) -> Callable[[object], list]:
+    def read(value: object) -> list:
+        if not isinstance(value, list):
+            raise VectorError("has to be a list")
+        return [read_item(item) for item in value]
+
+    return read
+
+
+HASH = hexadecimal(32)
+PUBLIC = hexadecimal(33)
+SECRET = hexadecimal(32)
+SIGNATURE = hexadecimal(64)
+BYTES = hexadecimal()
+
+# What a check yields for every comparison: the field's name, what this implementation
+# computes, and what the file says.
+Comparison = tuple[str, object, object]
+
+
+def check_hash(v: SimpleNamespace) -> Iterator[Comparison]:
+    yield "hash", tagged_hash(v.tag, v.input), v.hash
+
+
+def check_key_derive(v: SimpleNamespace) -> Iterator[Comparison]:
+    yield "words", 24, len(v.phrase.split(" "))
+    yield "seed", key.seed_of(v.phrase), v.seed
+    yield "secret", key.secret_of(v.seed), v.secret
+    yield "public", key.public_of(v.secret), v.public
+
+
+def check_key_sign(v: SimpleNamespace) -> Iterator[Comparison]:
+    yield "public", key.public_of(v.secret), v.public
+    yield "signature", key.sign(v.secret, v.digest), v.signature
+    yield "signature verifies", key.verify(v.public, v.digest, v.signature), True
+
+
+def check_key_verify(v: SimpleNamespace) -> Iterator[Comparison]:
+    yield "valid", key.verify(v.public, v.digest, v.signature), v.valid
+
+
+def check_network(v: SimpleNamespace) -> Iterator[Comparison]:
+    yield "encoding", v.parameters.encode(), v.encoding
+    yield "genesis_header", v.parameters.genesis.header.encode(), v.genesis_header
+    yield "genesis_block", v.parameters.genesis.encode(), v.genesis_block
+    yield "network_id", v.parameters.id, v.network_id
+
+
+def check_network_refused(v: SimpleNamespace) -> Iterator[Comparison]:
+    try:
+        Network.from_json(v.parameters)
+    except NetworkError:
+        return
+    yield "parameters", "refused", "accepted"
+
+
+def check_target_bits(v: SimpleNamespace) -> Iterator[Comparison]:
+    target = pow.expand(v.bits)
+    yield "target", target.to_bytes(32, "big"), v.target
+    yield "work", pow.work(target), v.work
+
+
+def check_target_refused(v: SimpleNamespace) -> Iterator[Comparison]:
+    try:
+        pow.expand(v.bits)
+    except pow.BitsError:
+        return
+    yield "bits", "refused", "accepted"
+
+
+def check_target_compact(v: SimpleNamespace) -> Iterator[Comparison]:
+    yield "bits", pow.bits_text(pow.compact(int.from_bytes(v.target, "big"))), pow.bits_text(v.bits)
+
+
+def check_target_next(v: SimpleNamespace) -> Iterator[Comparison]:
+    bits = pow.next_bits(
+        spacing_ms=v.spacing_ms,
+        half_life_ms=v.half_life_ms,
+        limit_bits=v.limit_bits,
+        parent_bits=v.parent_bits,
+        parent_time=v.parent_time,
+        time=v.time,
+    )
+    yield "bits", pow.bits_text(bits), pow.bits_text(v.bits)
+
+
+def check_header(v: SimpleNamespace) -> Iterator[Comparison]:
+    header = Header(v.prev_hash, v.content_root, v.version, v.height, v.time, v.bits, v.nonce)
+    yield "encoding", header.encode(), v.encoding
+    yield "hash", header.hash, v.hash
+    yield "meets_target", header.meets_target(), v.meets_target
+
+
+def check_message(v: SimpleNamespace) -> Iterator[Comparison]:
+    message = Message.write(v.network_id, v.secret, v.recipient, v.text, v.time, v.stamp)
+    yield "sender", message.sender, v.sender
+    yield "id", message.id(v.network_id), v.id
+    yield "signature", message.signature, v.signature
+    yield "encoding", message.encode(), v.encoding
+    yield "decoded", message, Message.decode(v.encoding)
+    yield "signature fault", message.signature_fault(v.network_id), None
+    yield "stamp_hash", message.stamp_hash(v.network_id), v.stamp_hash
+    yield "stamp_work", message.stamp_work(v.network_id), v.stamp_work
+    yield "text_form", message.text_form(), v.text_form
+
+
+def check_message_refused(v: SimpleNamespace) -> Iterator[Comparison]:
+    try:
+        message = Message.decode(v.encoding)
+    except DecodeError as error:
+        rule = error.rule
+    else:
+        rule = "InvalidSignature" if message.signature_fault(v.network_id) else "none"
+    yield "rule", rule, v.rule
+
+
+def check_merkle(v: SimpleNamespace) -> Iterator[Comparison]:
+    leaves = [merkle.leaf(entry) for entry in v.entries]
+    yield "leaves", leaves, v.leaves
+    yield "root", merkle.root(leaves), v.root
+
+
+def check_history(v: SimpleNamespace) -> Iterator[Comparison]:
+    mountains = MountainRange()
+    for leaf in v.leaves:
+        mountains.append(Record.decode(leaf))
+    bagged = mountains.bagged()
+    yield "peaks", [peak.encode() for peak in mountains.peaks], v.peaks
+    yield "bagged", bagged.encode() if bagged else b"", v.bagged
+    yield "root", mountains.root(), v.root
+
+
+def check_block(v: SimpleNamespace) -> Iterator[Comparison]:
+    block = Block.decode(v.encoding, len(v.encoding), len(v.messages))
+    yield "encoding", block.encode(), v.encoding
+    yield "header", block.header.encode(), v.header
+    yield "hash", block.header.hash, v.hash
+    yield "extra", block.extra, v.extra
+    yield "author", block.author, v.author
+    yield "signature", block.signature, v.signature
+    yield "messages", [message.encode() for message in block.messages], v.messages
+    yield "messages_root", block.messages_root, v.messages_root
+    yield "author_digest", block.author_digest(v.network_id, v.history_root), v.author_digest
+    yield "body_root", block.body_root(), v.body_root
+    yield "content_root", block.content_root(v.history_root), v.content_root
+    yield "content_root in header", block.header.content_root, v.content_root
+    yield "author's signature fault", key.signature_fault(block.author, v.author_digest, block.signature), None
+
+
+def check_block_refused(v: SimpleNamespace) -> Iterator[Comparison]:
+    try:
+        Block.decode(v.encoding, v.block_bytes_max, v.block_messages_max)
+    except DecodeError as error:
+        yield "rule", error.rule, v.rule
+    else:
+        yield "rule", "none", v.rule
+
+
+def check_chain(v: SimpleNamespace) -> Iterator[Comparison]:
+    chain = yield from _replay(v)
+    yield "tip", chain.tip.hash, v.tip
+    yield "total_work", chain.total_work, v.total_work
+
+
+def check_rules(v: SimpleNamespace) -> Iterator[Comparison]:
+    chain = yield from _replay(v)
+    for candidate in v.vectors:
+        try:
+            block = Block.decode(candidate.block, v.network.block_bytes_max, v.network.block_messages_max)
+            names = {failure.rule for failure in chain.judge(block, candidate.now)}
+        except DecodeError as error:
+            names = {error.rule}
+        yield f"failures of “{candidate.title}”", sorted(names), candidate.failures
+
+
+def _replay(v: SimpleNamespace) -> Iterator[Comparison]:
+    chain = Chain(v.network)
+    yield "genesis", v.network.genesis.encode(), v.blocks[0] if v.blocks else b""
+    for height, encoded in enumerate(v.blocks[1:], start=1):
+        failures = chain.extend(encoded, END_OF_TIME)
+        yield f"failures at height {height}", [], [str(failure) for failure in failures]
+    return chain
+
+
+Schema = dict[str, Callable[[object], object]]
+
+
+def read_object(value: object, schema: Schema) -> SimpleNamespace:
+    """Reads an object with exactly the fields of a schema. Raises VectorError."""
+    if not isinstance(value, dict):
+        raise VectorError("has to be an object")
+    missing, unknown = schema.keys() - value.keys(), value.keys() - schema.keys()
+    if missing or unknown:
+        raise VectorError(f"fields missing: {sorted(missing)}, fields unknown: {sorted(unknown)}")
+    fields = {}
+    for name, read in schema.items():
+        try:
+            fields[name] = read(value[name])
+        except VectorError as error:
+            raise VectorError(f"{name} {error}") from None
+    return SimpleNamespace(**fields)
+
+
+JUDGED: Schema = {"title": text, "now": decimal, "block": BYTES, "failures": list_of(text)}
+
+# Files whose vectors are all alike have the one kind None.
+LIST_FILES: dict[str, dict[str | None, tuple[Schema, Callable]]] = {
+    "hash.json": {None: ({"tag": text, "input": BYTES, "hash": HASH}, check_hash)},
+    "key.json": {
+        "derive": (
+            {"phrase": text, "seed": hexadecimal(64), "secret": SECRET, "public": PUBLIC},
+            check_key_derive,
+        ),
+        "sign": ({"secret": SECRET, "public": PUBLIC, "digest": HASH, "signature": SIGNATURE}, check_key_sign),
+        "verify": ({"public": PUBLIC, "digest": HASH, "signature": SIGNATURE, "valid": boolean}, check_key_verify),
+    },
+    "network.json": {
+        "network": (
+            {
+                "parameters": network,
+                "encoding": BYTES,
+                "genesis_header": hexadecimal(blocks.HEADER_BYTES),
+                "genesis_block": hexadecimal(blocks.EMPTY_BLOCK_BYTES),
+                "network_id": HASH,
+            },
+            check_network,
+        ),
+        "refused": ({"parameters": anything}, check_network_refused),
+    },
+    "target.json": {
+        "bits": ({"bits": compact_bits, "target": HASH, "work": decimal}, check_target_bits),
+        "refused": ({"bits": compact_bits}, check_target_refused),
+        "compact": ({"target": HASH, "bits": compact_bits}, check_target_compact),
+        "next": (
+            {
+                "spacing_ms": decimal,
+                "half_life_ms": decimal,
+                "limit_bits": compact_bits,
+                "parent_bits": compact_bits,
+                "parent_time": decimal,
+                "time": decimal,
+                "bits": compact_bits,
+            },
+            check_target_next,
+        ),
+    },
+    "header.json": {
+        None: (
+            {
+                "prev_hash": HASH,
+                "content_root": HASH,
+                "version": integer,
+                "height": decimal,
+                "time": decimal,
+                "bits": compact_bits,
+                "nonce": decimal,
+                "encoding": hexadecimal(blocks.HEADER_BYTES),
+                "hash": HASH,
+                "meets_target": boolean,
+            },
+            check_header,
+        )
+    },
+    "message.json": {
+        "message": (
+            {
+                "network_id": HASH,
+                "secret": SECRET,
+                "sender": PUBLIC,
+                "time": decimal,
+                "recipient": text,
+                "text": text,
+                "stamp": decimal,
+                "id": HASH,
+                "signature": SIGNATURE,
+                "encoding": BYTES,
+                "stamp_hash": HASH,
+                "stamp_work": decimal,
+                "text_form": text,
+            },
+            check_message,
+        ),
+        "refused": ({"network_id": HASH, "encoding": BYTES, "rule": text}, check_message_refused),
+    },
+    "merkle.json": {None: ({"entries": list_of(BYTES), "leaves": list_of(HASH), "root": HASH}, check_merkle)},
+    "history.json": {
+        None: (
+            {
+                "leaves": list_of(hexadecimal(60)),
+                "peaks": list_of(hexadecimal(60)),
+                "bagged": BYTES,
+                "root": HASH,
+            },
+            check_history,
+        )
+    },
+    "block.json": {
+        "block": (
+            {
+                "network_id": HASH,
+                "history_root": HASH,
+                "header": hexadecimal(blocks.HEADER_BYTES),
+                "extra": decimal,
+                "author": PUBLIC,
+                "signature": SIGNATURE,
+                "messages": list_of(BYTES),
+                "encoding": BYTES,
+                "hash": HASH,
+                "messages_root": HASH,
+                "author_digest": HASH,
+                "body_root": HASH,
+                "content_root": HASH,
+            },
+            check_block,
+        ),
+        "refused": (
+            {"block_bytes_max": integer, "block_messages_max": integer, "encoding": BYTES, "rule": text},
+            check_block_refused,
+        ),
+    },
+}
+
+WHOLE_FILES: dict[str, tuple[Schema, Callable]] = {
+    "rules.json": (
+        {
+            "description": text,
+            "network": network,
+            "blocks": list_of(BYTES),
+            "vectors": list_of(lambda value: read_object(value, JUDGED)),
+        },
+        check_rules,
+    ),
+    "chain.json": (
+        {"description": text, "network": network, "blocks": list_of(BYTES), "tip": HASH, "total_work": decimal},
+        check_chain,
+    ),
+}
+
+FILES = sorted([*LIST_FILES, *WHOLE_FILES])
+
+
+def check_file(path: Path) -> tuple[int, list[str]]:
+    """Returns how many values were compared, and one line for everything that is wrong."""
+    with path.open("rb") as stream:
+        data = stream.read(FILE_BYTES_MAX + 1)
+    if len(data) > FILE_BYTES_MAX:
+        return 0, [f"the file is larger than {FILE_BYTES_MAX} bytes"]
+    try:
+        document = json.loads(data, object_pairs_hook=unique_keys)
+    except (ValueError, RecursionError) as error:
+        return 0, [f"not JSON: {error}"]
+    return check_document(path.name, document)
+
+
+def check_document(name: str, document: object) -> tuple[int, list[str]]:
+    """As check_file, for a parsed file."""
+    if name in WHOLE_FILES:
+        schema, check = WHOLE_FILES[name]
+        return _check_object("", document, schema, check)
+    if name not in LIST_FILES:
+        return 0, ["not a file of the specification"]
+    try:
+        items = read_object(document, {"description": text, "vectors": list_of(anything)}).vectors
+    except VectorError as error:
+        return 0, [str(error)]
+    kinds = LIST_FILES[name]
+    compared, wrong = 0, []
+    for index, item in enumerate(items):
+        place = f"vectors[{index}]: "
+        kind = item.get("kind") if isinstance(item, dict) and None not in kinds else None
+        if not isinstance(kind, str | None) or kind not in kinds:
+            wrong.append(f"{place}kind has to be one of {', '.join(kinds)}")
+            continue
+        schema, check = kinds[kind]
+        whole_schema = schema if kind is None else schema | {"kind": text}
+        counted, lines = _check_object(place, item, whole_schema, check)
+        compared += counted
+        wrong += lines
+    missing = [kind for kind in kinds if kind and all(item.get("kind") != kind for item in items)] if not wrong else []
+    if not items or missing:
+        wrong.append(f"no vectors of kind {', '.join(missing)}" if missing else "no vectors")
+    return compared, wrong
+
+
+def _check_object(place: str, value: object, schema: Schema, check: Callable) -> tuple[int, list[str]]:
+    compared, wrong = 0, []
+    try:
+        for field, computed, stated in check(read_object(value, schema)):
+            compared += 1
+            if computed != stated:
+                wrong.append(f"{place}{field}: expected {_show(computed)}, found {_show(stated)}")
+    except (VectorError, DecodeError, pow.BitsError, key.BadKeyError, OverflowError) as error:
+        wrong.append(f"{place}{error}")
+    # A vector of a refusal yields nothing when it is refused, and still counts.
+    return max(compared, 1), wrong
+
+
+def _show(value: object) -> str:
+    if isinstance(value, bytes):
+        return value.hex()
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_show, value)) + "]"
+    return str(value)

@@ -1,0 +1,139 @@
+"""The two programs, as a user runs them."""
+
+import io
+import json
+import subprocess
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+
+from plexus_reference import export, sample
+from plexus_reference.network import DEV
+
+FOLDER = Path(__file__).resolve().parent.parent
+
+
+def run(program: str, *arguments: str, stdin: bytes = b"") -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [sys.executable, str(FOLDER / program), *arguments], input=stdin, capture_output=True, timeout=60
+    )
+
+
+class VerifyChain(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.chain, cls.blocks = sample.grow(DEV, 6)
+        cls.file = exported(cls.blocks)
+
+    def verify(self, data: bytes, *arguments: str):
+        return run("verify_chain.py", "-", *arguments, stdin=data)
+
+    def test_sums_up_a_valid_chain(self):
+        result = self.verify(self.file, "--json")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        summary = json.loads(result.stdout)
+        self.assertEqual(summary["tip"], self.chain.tip.hash.hex())
+        self.assertEqual(summary["network_id"], DEV.id.hex())
+        self.assertEqual((summary["valid"], summary["height"], summary["failures"]), (True, 6, []))
+        self.assertEqual((summary["total_work"], summary["messages"]), (str(6 * 255), self.chain.messages))
+
+    def test_reads_a_file_and_prints_text(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "chain.txt"
+            path.write_bytes(self.file)
+            result = run("verify_chain.py", str(path))
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertIn(f"tip         {self.chain.tip.hash.hex()}", result.stdout.decode())
+
+    def test_genesis_alone_is_a_chain(self):
+        self.assertEqual(self.verify(exported(self.blocks[:1])).returncode, 0)
+
+    def test_the_last_line_feed_may_be_missing(self):
+        self.assertEqual(self.verify(self.file.rstrip(b"\n")).returncode, 0)
+
+    def test_names_height_and_rule_of_a_bad_block(self):
+        changed = bytearray(self.blocks[3])
+        changed[95] ^= 1
+        result = self.verify(exported([*self.blocks[:3], bytes(changed), *self.blocks[4:]]))
+        self.assertEqual(result.returncode, 1)
+        self.assertTrue(result.stdout.startswith(b"block 3: InvalidBlockHash: expected "), result.stdout)
+
+    def test_reports_missing_blocks(self):
+        result = self.verify(exported(self.blocks[:2] + self.blocks[3:]), "--json")
+        self.assertEqual(result.returncode, 1)
+        failures = json.loads(result.stdout)["failures"]
+        self.assertEqual({f["rule"] for f in failures}, {"PreviousHashBlockError", "MissedBlock"})
+        self.assertEqual({f["height"] for f in failures}, {2})
+
+    def test_judges_by_the_given_clock(self):
+        tip_time = self.chain.tip.time
+        self.assertEqual(self.verify(self.file, "--now", str(tip_time - 60_000)).returncode, 0)
+        late = self.verify(self.file, "--now", str(tip_time - 60_001))
+        self.assertEqual(late.returncode, 1)
+        self.assertIn(b"block 6: TimeTooFarAhead", late.stdout)
+
+    def test_refuses_another_genesis(self):
+        _, others = sample.grow(sample.GARDEN, 1)
+        result = self.verify(exported([others[0], *self.blocks[1:]]))
+        self.assertEqual(result.returncode, 1)
+        self.assertIn(b"block 0: Genesis", result.stdout)
+
+    def test_lines_that_are_no_blocks_break_the_encoding_rule(self):
+        for line in (b"", b"zz", b"ABCD", b"abc", b"00 00", self.blocks[1].hex().encode() + b"\r"):
+            result = self.verify(exported(self.blocks[:1]) + line + b"\n")
+            self.assertEqual(result.returncode, 1, line)
+            self.assertIn(b"block 1: InvalidEncoding", result.stdout)
+
+    def test_a_line_above_the_cap_is_not_read_to_its_end(self):
+        stream = io.BytesIO(exported(self.blocks[:1]) + b"0" * (3 * DEV.block_bytes_max))
+        verdict = export.verify(stream, 0)
+        self.assertEqual([failure.rule for failure in verdict.failures], ["BlockTooLarge"])
+        self.assertLess(stream.tell(), 2 * DEV.block_bytes_max + 2000)
+
+    def test_files_that_are_no_exports_are_wrong_use(self):
+        network = json.dumps(DEV.to_json()).encode()
+        for data in (
+            b"",
+            b"\n",
+            b"[]\n",
+            b"[" * 4000 + b"\n",
+            b"{" + b" " * 5000 + b"}\n",
+            b"\xff\n",
+            network + b"\n",
+            network.replace(b'"name"', b'"name": "dev", "name"') + b"\n00\n",
+            json.dumps(DEV.to_json() | {"block_bytes_max": 2**32 - 1}).encode() + b"\n00\n",
+        ):
+            result = self.verify(data)
+            self.assertEqual((result.returncode, result.stdout), (2, b""), data)
+            self.assertEqual(result.stderr.count(b"\n"), 1, result.stderr)
+
+    def test_wrong_arguments_are_wrong_use(self):
+        for arguments in ((), ("missing.txt",), ("-", "--now", "soon"), ("-", "--now", "-1"), (str(FOLDER),)):
+            self.assertEqual(run("verify_chain.py", *arguments).returncode, 2, arguments)
+
+
+class VerifyVectors(unittest.TestCase):
+    def test_made_files_agree_and_a_missing_or_changed_one_does_not(self):
+        with tempfile.TemporaryDirectory() as folder:
+            self.assertEqual(run("make_vectors.py", folder).returncode, 0)
+            result = run("verify_vectors.py", folder)
+            self.assertEqual(result.returncode, 0, result.stdout)
+            chain = Path(folder) / "chain.json"
+            document = json.loads(chain.read_text(encoding="utf-8"))
+            chain.write_text(json.dumps(document | {"total_work": "7"}), encoding="utf-8")
+            (Path(folder) / "merkle.json").unlink()
+            result = run("verify_vectors.py", folder)
+            self.assertEqual(result.returncode, 1)
+            self.assertIn("chain.json: 1 wrong", result.stdout.decode())
+            self.assertIn("merkle.json: 1 wrong", result.stdout.decode())
+
+    def test_wrong_arguments_are_wrong_use(self):
+        for arguments in ((), ("missing",)):
+            self.assertEqual(run("verify_vectors.py", *arguments).returncode, 2)
+
+
+def exported(blocks: list[bytes]) -> bytes:
+    stream = io.BytesIO()
+    export.write(stream, DEV, blocks)
+    return stream.getvalue()

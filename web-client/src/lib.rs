@@ -1,0 +1,1 @@
+//! The Plexus light client for browsers.
