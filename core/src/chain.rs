@@ -393,7 +393,7 @@ impl Chain {
                 thin(&mut self.milestones);
             }
             self.base += 1;
-            if self.base % 1_024 == 0 {
+            if is_milestone_height(self.base) {
                 self.drop_stragglers();
             }
         }
@@ -582,7 +582,7 @@ impl Chain {
 }
 
 fn is_milestone_height(height: u64) -> bool {
-    height % 1_024 == 0
+    height.is_multiple_of(1_024)
 }
 
 /// Keeps of rising heights a number that grows with the logarithm: two below each doubling of the distance to the newest.

@@ -115,7 +115,7 @@ mod tests {
         let (mut dialer, mut chance) = (Dialer::new([address.clone()]), Chance::new([1; 32]));
         let mut now = Moment::default();
         for failure in 0..12 {
-            assert_eq!(dialer.tick(now), [address.clone()]);
+            assert_eq!(dialer.tick(now), std::slice::from_ref(&address));
             assert_eq!(dialer.tick(now), []);
             dialer.unreached(now, &address, &mut chance);
             let wait = dialer.deadline().unwrap() - now;

@@ -186,7 +186,7 @@ impl Sync {
         };
         check_connected(&headers)?;
         match asking.mode {
-            Mode::Tree => self.into_tree(now, asking, headers, chain, weighs),
+            Mode::Tree => self.grow_tree(now, asking, headers, chain, weighs),
             Mode::Weighing(trail) => {
                 let asking = Asking { mode: Mode::Tree, ..asking };
                 self.along_trail(now, asking, *trail, &headers, chain)
@@ -195,7 +195,7 @@ impl Sync {
         }
     }
 
-    fn into_tree(
+    fn grow_tree(
         &mut self,
         now: Now,
         asking: Asking,
@@ -406,7 +406,7 @@ impl Root {
 
 fn invalid(hash: Hash, failures: Vec<RuleError>) -> Fault {
     let error = failures.into_iter().next().unwrap_or(RuleError::ParentUnknown { found: hash });
-    Fault::InvalidHeader { hash, error }
+    Fault::InvalidHeader { hash, error: Box::new(error) }
 }
 
 fn check_connected(headers: &[Header]) -> Result<(), Fault> {

@@ -65,10 +65,10 @@ impl Trail {
         }
         self.history = self.history.append(header.record(hash));
         (self.last, self.hash) = (*header, hash);
-        if header.height % self.spacing == 0 {
+        if header.height.is_multiple_of(self.spacing) {
             if self.marks.len() == MARKS_MAX {
                 self.spacing *= 2;
-                self.marks.retain(|(height, _)| height % self.spacing == 0);
+                self.marks.retain(|(height, _)| height.is_multiple_of(self.spacing));
             }
             self.marks.push((header.height, hash));
         }

@@ -133,7 +133,7 @@ impl Node {
             }
             Ok(Inserted::Orphan) => {
                 if let Some(error) = rules::check_own_work(self.chain.network(), &header, &hash) {
-                    return Err(Fault::InvalidHeader { hash, error });
+                    return Err(Fault::InvalidHeader { hash, error: Box::new(error) });
                 }
                 self.heard_of_more(peer, &header);
                 false
@@ -142,7 +142,7 @@ impl Node {
                 let Some(error) = failures.first().cloned() else { return Ok(()) };
                 let height = header.height;
                 self.outbox.tell(Event::Refused { peer: Some(peer), hash, height, failures });
-                return Err(Fault::InvalidHeader { hash, error });
+                return Err(Fault::InvalidHeader { hash, error: Box::new(error) });
             }
         };
         if leads {
@@ -262,7 +262,7 @@ impl Node {
             // A body that is not its header's says nothing about the block: another peer may have the right one.
             let is_another = matches!(error, RuleError::Content { .. });
             self.refuse_block(&hash, block.header.height, Some(peer), failures, !is_another);
-            return Err(Fault::InvalidBlock { hash, error });
+            return Err(Fault::InvalidBlock { hash, error: Box::new(error) });
         }
         let network = *self.chain.network().id();
         let ids: Arc<[MessageId]> = block.messages.iter().map(|message| message.id(&network)).collect();
@@ -318,7 +318,7 @@ impl Node {
             let error = failures.first().cloned();
             self.refuse_block(&hash, height, peer, failures, true);
             if let (Some(peer), Some(error)) = (peer, error) {
-                self.fault(now, peer, Fault::InvalidBlock { hash, error });
+                self.fault(now, peer, Fault::InvalidBlock { hash, error: Box::new(error) });
             }
             return;
         }
@@ -364,7 +364,7 @@ impl Node {
                 self.outbox.persist(core::mem::take(&mut changes));
                 self.refuse_block(&hash, height, peer, repeats, true);
                 if let Some(peer) = peer {
-                    self.fault(now, peer, Fault::InvalidBlock { hash, error });
+                    self.fault(now, peer, Fault::InvalidBlock { hash, error: Box::new(error) });
                 }
                 break;
             }
