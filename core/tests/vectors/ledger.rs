@@ -84,11 +84,11 @@ struct Ledger {
 
 impl Ledger {
     fn replay(parameters: Parameters, blocks: &[Hex]) -> Self {
-        let network = Network::new(parameters).unwrap();
+        let network = Network::new(parameters).expect("the parameters are legal");
         assert_eq!(blocks[0].0, network.genesis_block().encode());
         let mut ledger = Self { chain: Chain::new(network), ids: BTreeSet::new() };
         for block in &blocks[1..] {
-            let block = ledger.decode(&block.0).unwrap();
+            let block = ledger.decode(&block.0).expect("the blocks below are valid");
             let (hash, time) = (block.header.hash(), block.header.time);
             assert_eq!(ledger.judge(&block, time), BTreeSet::new());
             assert_eq!(ledger.chain.insert(block.header, time), Ok(Inserted::New { leads: true }));
@@ -107,7 +107,7 @@ impl Ledger {
     /// The names of all rules that a block breaks as a child of the tip.
     fn judge(&self, block: &Block, now: Time) -> BTreeSet<&'static str> {
         let (network, tip) = (self.chain.network(), self.chain.tip());
-        let history_root = self.chain.history(&tip.hash).unwrap().root();
+        let history_root = self.chain.history(&tip.hash).expect("the tip is in the tree").root();
         let header = &block.header;
         let mut failures =
             rules::check_header(network, &tip.header, &header.prev_hash, header, &header.hash());

@@ -70,7 +70,7 @@ fn networks() {
             parameters: Parameters,
             encoding: Hex,
             genesis_header: Fixed<96>,
-            genesis_block: Fixed<205>,
+            genesis_block: Box<Fixed<205>>,
             network_id: Hash,
         },
         Refused {
