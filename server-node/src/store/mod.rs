@@ -227,6 +227,14 @@ impl Store {
         self.view()?.seen(index, id)
     }
 
+    /// Our own messages that wait for a block, with their ids: as many as the node's pool holds, at most.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub fn pooled(&self) -> Result<Vec<(MessageId, Bytes)>> {
+        self.view()?.pooled()
+    }
+
     /// Answers a node's question.
     ///
     /// # Errors
