@@ -18,12 +18,18 @@
 //! | [`handle`] | how everything else asks the node |
 //! | [`counters`] | what is counted, for metrics |
 
+pub mod api;
 pub mod app;
 pub mod clock;
 pub mod config;
 pub mod counters;
 pub mod handle;
+pub mod keystore;
+pub mod legacy;
+pub mod metrics;
+pub mod openapi;
 pub mod store;
+pub mod web;
 
 use std::future::Future;
 use std::net::SocketAddr;

@@ -29,7 +29,7 @@ const ROUND_CHECKS: usize = 4_096;
 
 /// Verifies a file, or a node's chain, and says what was found.
 pub(super) fn run(client: &Client, file: Option<&Path>, json: bool) -> anyhow::Result<()> {
-    let local = plexus_node::clock::now().time;
+    let local = plexus_node::clock::time();
     let verifier = if let Some(path) = file {
         let cannot_read = || format!("cannot read {}", path.display());
         let file = File::open(path).with_context(cannot_read)?;
