@@ -7,15 +7,10 @@
 use std::error::Error;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::{env, fs};
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
 
-/// The compilation target of the page's program.
-const TARGET: &str = "wasm32-unknown-unknown";
-/// The name that bindings and program are served under, below `/pkg/`.
-const PROGRAM: &str = "plexus_web";
 /// How deep folders below `www/` may lie in one another.
 const DEPTH_MAX: usize = 8;
 /// The most bytes of one file of the page: a picture dropped there by accident should not double the binary.
@@ -58,7 +53,7 @@ fn collect(folder: &Path, served: &str, depth: usize, files: &mut Vec<(String, P
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
         let name = entry.file_name().into_string().map_err(|name| format!("{name:?} is not UTF-8"))?;
-        // Declarations are for the editors of those who embed the client, hidden files for nobody.
+        // Hidden files are their owner's.
         if name.starts_with('.') {
             continue;
         }
@@ -101,7 +96,14 @@ fn embed(files: &[(String, PathBuf)], out: &Path) -> Outcome<()> {
 
 #[cfg(feature = "page")]
 mod page {
-    use super::{Command, Outcome, PROGRAM, Path, PathBuf, TARGET, env, fs};
+    use std::process::Command;
+
+    use super::{Outcome, Path, PathBuf, env, fs};
+
+    /// The compilation target of the page's program.
+    const TARGET: &str = "wasm32-unknown-unknown";
+    /// The name that bindings and program are served under, below `/pkg/`.
+    const PROGRAM: &str = "plexus_web";
 
     /// Settings of cargo's that the inner build is to share with the outer one; all others of its variables are about
     /// the package being built, or would change what the inner build makes.

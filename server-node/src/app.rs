@@ -1,4 +1,4 @@
-//! The app: every route of the node's one port but the peers' own, and what holds for all answers.
+//! The app: every route of the node's one port, and what holds for all answers.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -11,6 +11,8 @@ use axum::http::{HeaderValue, Method, StatusCode};
 use axum::response::IntoResponse;
 use axum::routing::get;
 use axum::{Json, Router};
+use plexus_core::address::PEER_PATH;
+use plexus_core::key::PublicKey;
 use tokio::sync::Semaphore;
 use tower_http::compression::CompressionLayer;
 use tower_http::cors::{Any, CorsLayer};
@@ -20,7 +22,7 @@ use crate::api::feed::Feed;
 use crate::api::{self, ApiError};
 use crate::handle::Handle;
 use crate::legacy::{self, Nodes};
-use crate::{metrics, web};
+use crate::{metrics, socket, web};
 
 /// What the page may do: its own scripts, its own program, sockets to any node.
 const CONTENT_POLICY: &str = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; \
@@ -32,17 +34,19 @@ const CONTENT_POLICY: &str = "default-src 'self'; script-src 'self' 'wasm-unsafe
 #[derive(Clone, Debug)]
 pub struct App {
     pub(crate) handle: Handle,
+    pub(crate) author: PublicKey,
     pub(crate) feed: Feed,
     pub(crate) nodes: Arc<Nodes>,
     pub(crate) exports: Arc<Semaphore>,
     pub(crate) legacy_chains: Arc<Semaphore>,
 }
 
-/// All routes, on one node. Must be called within a Tokio runtime: what happens is encoded by a task.
-pub fn router(handle: Handle) -> Router {
+/// All routes, on one node that mines in the name of `author`. Must be called within a Tokio runtime: what happens is encoded by a task.
+pub fn router(handle: Handle, author: PublicKey) -> Router {
     let app = App {
         feed: Feed::start(&handle),
-        handle,
+        handle: handle.clone(),
+        author,
         nodes: Arc::default(),
         exports: Arc::new(Semaphore::new(api::export::EXPORTS_MAX)),
         legacy_chains: Arc::new(Semaphore::new(legacy::CHAINS_MAX)),
@@ -52,6 +56,7 @@ pub fn router(handle: Handle) -> Router {
         .allow_methods([Method::GET, Method::HEAD, Method::POST])
         .allow_headers([CONTENT_TYPE]);
     Router::new()
+        .route(PEER_PATH, socket::route().with_state(handle))
         .nest("/api/v1", api::router())
         .route("/", get(legacy::root))
         .route("/get-blockchaindata", get(legacy::chain))

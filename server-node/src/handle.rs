@@ -1,17 +1,20 @@
-//! The handle: how the API, the page's server and the commands ask a running node.
+//! The handle: how the API, the page's server, sockets and threads reach a running node.
 //!
-//! A handle is cheap to clone. Questions go through the driver's one channel, bounded like all facts; their answers come when
-//! everything they show is durable.
+//! A handle is cheap to clone. Everything goes through the driver's one channel, bounded in facts and in bytes; whoever tells
+//! or asks waits while it is full. An answer comes when everything that it shows is durable.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use plexus_core::event::Event;
 use plexus_core::message::{Message, MessageId};
 use plexus_core::network::Network;
-use plexus_core::node::{PeerView, Status, SubmitError};
-use tokio::sync::broadcast;
+use plexus_core::node::{Input, PeerId, PeerView, Status, SubmitError};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, broadcast, mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
 
 use crate::counters::Counters;
+use crate::fact::{Ask, FACTS_MAX, FRAMES_BYTES_MAX, Fact};
 use crate::store::Store;
 
 /// The events that are kept for a listener that is behind; when full, the oldest is dropped and the listener is told.
@@ -33,26 +36,51 @@ pub enum Refusal {
     Stopped(#[from] Stopped),
 }
 
-/// A way to ask the node.
+/// A way to reach the node.
 #[derive(Clone, Debug)]
 pub struct Handle(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
+    facts: mpsc::Sender<Fact>,
+    frames: Arc<Semaphore>,
+    inbound: Arc<Semaphore>,
+    peers: AtomicU64,
     events: broadcast::Sender<Arc<Event>>,
     store: Arc<Store>,
     network: Network,
     counters: Arc<Counters>,
+    stopping: CancellationToken,
 }
 
 impl Handle {
+    /// A handle, and the channel's end for the driver.
+    pub(crate) fn new(
+        store: Arc<Store>,
+        network: Network,
+        inbound_max: usize,
+    ) -> (Self, mpsc::Receiver<Fact>) {
+        let (facts, received) = mpsc::channel(FACTS_MAX);
+        let shared = Shared {
+            facts,
+            frames: Arc::new(Semaphore::new(FRAMES_BYTES_MAX)),
+            inbound: Arc::new(Semaphore::new(inbound_max.min(Semaphore::MAX_PERMITS))),
+            peers: AtomicU64::new(0),
+            events: broadcast::channel(EVENTS_MAX).0,
+            store,
+            network,
+            counters: Arc::default(),
+            stopping: CancellationToken::new(),
+        };
+        (Self(Arc::new(shared)), received)
+    }
+
     /// How the node stands.
     ///
     /// # Errors
     /// When the node is stopping.
     pub async fn status(&self) -> Result<Status, Stopped> {
-        tokio::task::yield_now().await;
-        Err(Stopped)
+        self.ask(Ask::Status).await
     }
 
     /// The peers, in the order in which they connected.
@@ -60,8 +88,7 @@ impl Handle {
     /// # Errors
     /// When the node is stopping.
     pub async fn peers(&self) -> Result<Vec<PeerView>, Stopped> {
-        tokio::task::yield_now().await;
-        Err(Stopped)
+        self.ask(Ask::Peers).await
     }
 
     /// Hands in a message.
@@ -69,9 +96,8 @@ impl Handle {
     /// # Errors
     /// Why it is not taken.
     pub async fn submit(&self, message: Message) -> Result<MessageId, Refusal> {
-        let _ = message;
-        tokio::task::yield_now().await;
-        Err(Stopped.into())
+        let answer = self.ask(|answer| Ask::Submit(Box::new(message), answer)).await?;
+        Ok(answer?)
     }
 
     /// A message that waits in the pool.
@@ -79,9 +105,7 @@ impl Handle {
     /// # Errors
     /// When the node is stopping.
     pub async fn pooled(&self, id: MessageId) -> Result<Option<Arc<Message>>, Stopped> {
-        let _ = id;
-        tokio::task::yield_now().await;
-        Err(Stopped)
+        self.ask(|answer| Ask::Pooled(id, answer)).await
     }
 
     /// At most `limit` messages that wait in the pool, those next in line first.
@@ -89,9 +113,7 @@ impl Handle {
     /// # Errors
     /// When the node is stopping.
     pub async fn pool(&self, limit: usize) -> Result<Vec<Arc<Message>>, Stopped> {
-        let _ = limit;
-        tokio::task::yield_now().await;
-        Err(Stopped)
+        self.ask(|answer| Ask::Pool(limit, answer)).await
     }
 
     /// Starts or stops mining.
@@ -99,9 +121,13 @@ impl Handle {
     /// # Errors
     /// When the node is stopping.
     pub async fn set_mining(&self, mining: bool) -> Result<(), Stopped> {
-        let _ = mining;
-        tokio::task::yield_now().await;
-        Err(Stopped)
+        self.ask(|answer| Ask::SetMining(mining, answer)).await
+    }
+
+    async fn ask<T>(&self, question: impl FnOnce(oneshot::Sender<T>) -> Ask) -> Result<T, Stopped> {
+        let (sender, answer) = oneshot::channel();
+        self.tell(Fact::Ask(question(sender))).await?;
+        answer.await.map_err(|_| Stopped)
     }
 
     /// What happens from now on. A listener over [`EVENTS_MAX`] behind is told how many it missed.
@@ -126,6 +152,48 @@ impl Handle {
 
     /// Resolves when the node stops: long answers and sockets end then.
     pub async fn stopping(&self) {
-        std::future::pending().await
+        self.0.stopping.cancelled().await;
+    }
+
+    /// Makes the node stop.
+    pub(crate) fn stop(&self) {
+        self.0.stopping.cancel();
+    }
+
+    /// Tells the driver; waits while its channel is full.
+    pub(crate) async fn tell(&self, fact: Fact) -> Result<(), Stopped> {
+        self.0.facts.send(fact).await.map_err(|_| Stopped)
+    }
+
+    /// Tells the driver from a thread of one's own.
+    pub(crate) fn tell_blocking(&self, fact: Fact) -> Result<(), Stopped> {
+        self.0.facts.blocking_send(fact).map_err(|_| Stopped)
+    }
+
+    /// Tells the driver of a frame; waits while too many bytes wait for it.
+    pub(crate) async fn tell_frame(&self, peer: PeerId, frame: Vec<u8>) -> Result<(), Stopped> {
+        let size = u32::try_from(frame.len().min(FRAMES_BYTES_MAX)).unwrap_or(u32::MAX);
+        let permit = self.0.frames.clone().acquire_many_owned(size).await.map_err(|_| Stopped)?;
+        self.tell(Fact::Received(peer, frame, permit)).await
+    }
+
+    /// Tells the driver an input.
+    pub(crate) async fn tell_input(&self, input: Input) -> Result<(), Stopped> {
+        self.tell(Fact::Input(input)).await
+    }
+
+    /// A number for a new connection, never used before.
+    pub(crate) fn next_peer(&self) -> PeerId {
+        PeerId(self.0.peers.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// Room for one more peer that connects to us, if there is any.
+    pub(crate) fn admit(&self) -> Option<OwnedSemaphorePermit> {
+        self.0.inbound.clone().try_acquire_owned().ok()
+    }
+
+    /// Tells all listeners; it is nothing to us when there are none.
+    pub(crate) fn publish(&self, event: Event) {
+        let _listeners = self.0.events.send(Arc::new(event)).unwrap_or(0);
     }
 }

@@ -194,7 +194,7 @@ async fn gather(app: &App) -> Result<String, ApiError> {
     let _permit = Arc::clone(&app.legacy_chains).try_acquire_owned().map_err(|_| ApiError::busy())?;
     let peers = app.handle.peers().await?;
     let nodes = app.nodes.list(&peers, crate::clock::time());
-    let author = app.handle.author();
+    let author = app.author;
     let mut json = format!(
         "{{\"WalletAuthor\":\"{author}\",\"NetworkData\":{{\"Nodes\":{}}},\"BlockChainData\":[",
         serde_json::to_string(&nodes).unwrap_or_default()
