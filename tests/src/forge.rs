@@ -8,6 +8,7 @@ use std::sync::Arc;
 use plexus_core::block::{Block, Header};
 use plexus_core::hash::Hash;
 use plexus_core::history::History;
+use plexus_core::journal::{CHECKPOINT_BLOCKS, Change, Journal};
 use plexus_core::key::SecretKey;
 use plexus_core::message::{Draft, Message};
 use plexus_core::mine::{self, Job, JobId, Search};
@@ -121,6 +122,22 @@ impl Forge {
                 at
             })
             .collect()
+    }
+
+    /// Has a journal remember a block on top of its best chain.
+    pub fn stock(&self, block: &Block, journal: &mut Journal) {
+        let (hash, height, header) = (block.header.hash(), block.header.height, block.header);
+        let history = self.history(&hash).clone();
+        let ids = block.messages.iter().map(|message| message.id(self.network.id())).collect();
+        let mut changes = vec![
+            Change::Header { hash, header, total_work: history.work() },
+            Change::Body { hash, height, block: block.encode().into(), ids },
+            Change::Tip { hash, height, fork: height - 1 },
+        ];
+        if height % CHECKPOINT_BLOCKS == 0 {
+            changes.push(Change::Checkpoint { height, hash, history });
+        }
+        journal.apply(&changes);
     }
 
     /// The blocks from above genesis up to `tip`, lowest first.

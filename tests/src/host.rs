@@ -37,7 +37,7 @@ pub enum Wish {
     Dial(Address),
     /// Close a connection.
     Close(PeerId),
-    /// Work that takes a while.
+    /// Run an errand.
     Errand(Errand),
 }
 
@@ -73,6 +73,8 @@ pub struct Host {
     pub skew_ms: i64,
     /// After how many more transactions its power fails.
     pub persists_left: Option<u64>,
+    /// How many blocks it sent from its store.
+    pub bodies_served: usize,
     /// Counts its lives.
     pub life: u64,
     work: Work,
@@ -91,6 +93,7 @@ impl Host {
             closes: Vec::new(),
             skew_ms: 0,
             persists_left: None,
+            bodies_served: 0,
             life: 0,
             work: Work::ZERO,
         }
@@ -159,9 +162,9 @@ impl Host {
         wishes
     }
 
-    /// Does work that was wished for: what it brings to the node, and the frames that it sends.
-    pub fn work(&self, work: &Errand) -> (Option<Input>, Vec<(PeerId, Bytes)>) {
-        match work {
+    /// Runs an errand: what it brings to the node, and the frames that it sends.
+    pub fn run(&mut self, errand: &Errand) -> (Option<Input>, Vec<(PeerId, Bytes)>) {
+        match errand {
             Errand::Verify(batch) => {
                 (Some(Input::Verified(batch.answer(|index, id| self.journal.seen(index, id)))), Vec::new())
             }
@@ -176,6 +179,7 @@ impl Host {
                     Some(block) => body_frame(block),
                     None => Packet::Missing(*hash).encode(),
                 };
+                self.bodies_served += hashes.len();
                 (None, hashes.iter().map(|hash| (*peer, frame(hash))).collect())
             }
         }
@@ -214,7 +218,8 @@ impl Host {
                 assert_eq!(header.height, *height, "{name}: a tip at another height");
                 let at_fork = journal.best().get(usize::try_from(*fork).unwrap());
                 let mut at = *hash;
-                while let Some((header, _)) = journal.header(&at).filter(|(header, _)| header.height > *fork) {
+                while let Some((header, _)) = journal.header(&at).filter(|(header, _)| header.height > *fork)
+                {
                     let stored = journal.body(&at).is_some();
                     assert!(stored || self.config.role == Role::Light, "{name}: a tip without bodies");
                     at = header.prev_hash;
@@ -228,7 +233,10 @@ impl Host {
         let name = &self.name;
         match Packet::decode(frame) {
             Ok(Packet::Held(hash)) => {
-                assert!(self.journal.body(&hash).is_some(), "{name}: says to hold a block that is not stored");
+                assert!(
+                    self.journal.body(&hash).is_some(),
+                    "{name}: says to hold a block that is not stored"
+                );
             }
             Ok(Packet::Announce(header)) => {
                 let stored = self.journal.header(&header.hash()).is_some();
@@ -270,7 +278,8 @@ impl Host {
         if let Some(node) = &self.node {
             assert_eq!(restored.tip(), node.chain().tip(), "{name}: the journal restores to another tip");
         }
-        let mut history = plexus_core::history::History::default().append(network.genesis().record(*network.id()));
+        let mut history =
+            plexus_core::history::History::default().append(network.genesis().record(*network.id()));
         let (mut parent, mut known) = (*network.genesis(), std::collections::BTreeSet::new());
         for hash in &self.journal.best()[1..] {
             let (header, total_work) = *self.journal.header(hash).expect("a header of the best chain");

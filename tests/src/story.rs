@@ -118,7 +118,10 @@ impl World {
     /// Asserts that a node keeps a link.
     pub fn assert_open(&self, party: Party, peer: PeerId) {
         assert_eq!(self.closes(party, peer), Vec::<&Reason>::new());
-        assert!(self.node(party).peers(self.now(party)).iter().any(|view| view.id == peer), "the link is gone");
+        assert!(
+            self.node(party).peers(self.now(party)).iter().any(|view| view.id == peer),
+            "the link is gone"
+        );
     }
 
     /// Asserts that nodes have the same tip.

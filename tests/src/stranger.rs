@@ -95,7 +95,11 @@ impl Stranger {
             .into_iter()
             .chain(self.branch.iter().map(|block| block.header))
             .collect();
-        Chain::restore(self.network.clone(), History::default(), &headers).expect("headers that keep the rules")
+        // Of a branch with a bad header it claims what lies below that.
+        let restore = |headers: &[Header]| Chain::restore(self.network.clone(), History::default(), headers);
+        restore(&headers).unwrap_or_else(|error| {
+            restore(&headers[..usize::try_from(error.height).unwrap()]).expect("headers that keep the rules")
+        })
     }
 
     fn drain(&mut self, peer: PeerId) -> Vec<Bytes> {

@@ -5,9 +5,11 @@
 //! ends in peace every chain in it is audited from genesis on.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use plexus_core::address::Address;
+use plexus_core::block::Block;
 use plexus_core::hash::Hash;
 use plexus_core::network::Network;
 use plexus_core::node::{Config, Input, Link, Node, PeerId};
@@ -15,7 +17,7 @@ use plexus_core::time::{Moment, Now, Time};
 use plexus_core::wire::{CAPS, FRAME_BYTES_MAX, Packet, Role};
 
 use crate::chance::Chance;
-use crate::forge::key;
+use crate::forge::{Forge, key};
 use crate::host::{Errand, Host, Wish};
 use crate::queue::Queue;
 use crate::stranger::Stranger;
@@ -129,9 +131,18 @@ impl World {
         party
     }
 
-    /// A scripted peer.
-    pub fn stranger(&mut self, stranger: Stranger) -> Party {
-        self.strangers.push(stranger);
+    /// A node that has a branch of the forge's from the start.
+    pub fn stocked(&mut self, name: &str, forge: &Forge, tip: &Hash) -> Party {
+        let party = self.full(name);
+        self.crash(party);
+        forge.branch(tip).iter().for_each(|block| forge.stock(block, &mut self.host_mut(party).journal));
+        self.restart(party);
+        party
+    }
+
+    /// A scripted peer that claims and serves a branch without genesis.
+    pub fn stranger(&mut self, name: &str, role: Role, branch: Vec<Arc<Block>>) -> Party {
+        self.strangers.push(Stranger::new(name, &self.network, role, branch));
         Party::Stranger(self.strangers.len() - 1)
     }
 
@@ -229,10 +240,15 @@ impl World {
         self.wires.range(range).map(|(end, _)| *end)
     }
 
-    /// Lets two parties dial each other again, and connects them.
-    pub fn heal(&mut self, one: Party, other: Party) {
+    /// Lets two parties dial each other again.
+    pub fn mend(&mut self, one: Party, other: Party) {
         self.cut.remove(&(one, other));
         self.cut.remove(&(other, one));
+    }
+
+    /// Lets two parties dial each other again, and connects them.
+    pub fn heal(&mut self, one: Party, other: Party) {
+        self.mend(one, other);
         self.connect(one, other);
     }
 
@@ -416,7 +432,7 @@ impl World {
                 self.tell(Party::Host(host), Input::Unreached(address));
             }
             Happening::Errand { host, life, errand } if self.hosts[host].life == life => {
-                let (input, frames) = self.hosts[host].work(&errand);
+                let (input, frames) = self.hosts[host].run(&errand);
                 frames.into_iter().for_each(|(peer, frame)| self.send((Party::Host(host), peer), frame));
                 input.into_iter().for_each(|input| self.tell(Party::Host(host), input));
             }
