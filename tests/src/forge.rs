@@ -5,13 +5,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use plexus_core::block::{Block, Header};
+use plexus_core::block::{Block, Header, VERSION};
 use plexus_core::hash::Hash;
 use plexus_core::history::History;
 use plexus_core::journal::{CHECKPOINT_BLOCKS, Change, Journal};
-use plexus_core::key::SecretKey;
+use plexus_core::key::{PublicKey, SecretKey, Signature};
 use plexus_core::message::{Draft, Message};
-use plexus_core::mine::{self, Job, JobId, Search};
+use plexus_core::mine::{Job, JobId, Search};
 use plexus_core::network::Network;
 use plexus_core::time::Time;
 
@@ -87,9 +87,22 @@ impl Forge {
 
     /// An honest block but for its proof of work.
     pub fn draft(&self, parent: &Hash, time: Time, messages: Vec<Message>) -> Block {
-        let (block, history) = &self.blocks[parent];
+        let (below, history) = &self.blocks[parent];
+        let retarget = self.network.retarget();
+        let header = Header {
+            prev_hash: *parent,
+            content_root: Hash::ZERO,
+            version: VERSION,
+            height: below.header.height + 1,
+            time,
+            bits: retarget.next_bits(below.header.bits, below.header.time, time),
+            nonce: 0,
+        };
+        let (author, signature) = (PublicKey::NOBODY, Signature::NONE);
         let messages = messages.into_iter().map(Arc::new).collect();
-        mine::template(&self.network, &block.header, history, time, &self.author, messages)
+        let mut block = Block { header, extra: 0, author, signature, messages };
+        block.seal(&self.author, self.network.id(), &history.root());
+        block
     }
 
     /// Signs and commits anew after a change, and searches the nonce.

@@ -15,6 +15,7 @@ use plexus_core::check::Batch;
 use plexus_core::event::Event;
 use plexus_core::fault::{Fault, Reason};
 use plexus_core::journal::{Change, Journal, Recall, Serve};
+use plexus_core::message::Message;
 use plexus_core::mine::Job;
 use plexus_core::network::Network;
 use plexus_core::node::{Config, Input, Node, Output, PeerId};
@@ -78,6 +79,8 @@ pub struct Host {
     /// Counts its lives.
     pub life: u64,
     work: Work,
+    /// Whether the fact at hand is a solution.
+    mines: bool,
 }
 
 impl Host {
@@ -96,6 +99,7 @@ impl Host {
             bodies_served: 0,
             life: 0,
             work: Work::ZERO,
+            mines: false,
         }
     }
 
@@ -114,6 +118,14 @@ impl Host {
         self.node = Some(Node::new(self.config.clone(), chain, seed));
     }
 
+    /// The messages of its people that wait for a block, to be submitted again after a start.
+    pub fn waiting(&self) -> Vec<Message> {
+        self.journal
+            .pooled()
+            .map(|message| Message::decode(message).expect("a stored message decodes"))
+            .collect()
+    }
+
     /// Ends the node's life: what is not remembered is lost.
     pub fn crash(&mut self) {
         self.node = None;
@@ -123,8 +135,11 @@ impl Host {
     /// Tells the node a fact and returns what it wishes of the world.
     pub fn handle(&mut self, now: Now, input: Input) -> Vec<Wish> {
         let Some(node) = &mut self.node else { return Vec::new() };
+        self.mines = matches!(input, Input::Solved(_));
         node.handle(now, input);
-        self.drain(now)
+        let wishes = self.drain(now);
+        self.mines = false;
+        wishes
     }
 
     /// Carries out what the host can do and returns the rest.
@@ -213,6 +228,11 @@ impl Host {
             Change::Checkpoint { height, history, .. } => {
                 assert_eq!(history.leaves(), height + 1, "{name}: a history of another height");
             }
+            Change::Pooled { id, message } => {
+                let message = Message::decode(message).expect("a message that decodes");
+                assert_eq!(message.id(&journal.best()[0]), *id, "{name}: a message under another's id");
+            }
+            Change::Unpooled { .. } => {}
             Change::Tip { hash, height, fork } => {
                 let (header, _) = journal.header(hash).expect("a tip is remembered before");
                 assert_eq!(header.height, *height, "{name}: a tip at another height");
@@ -238,7 +258,8 @@ impl Host {
                     "{name}: says to hold a block that is not stored"
                 );
             }
-            Ok(Packet::Announce(header)) => {
+            // Others' headers are passed on before they are stored; a block of our own is announced when it is safe.
+            Ok(Packet::Announce(header)) if self.mines => {
                 let stored = self.journal.header(&header.hash()).is_some();
                 assert!(stored, "{name}: announces a header that is not stored");
             }

@@ -273,6 +273,10 @@ impl World {
         let (network, seed) = (self.network.clone(), self.chance.bytes());
         self.host_mut(party).start(&network, seed);
         self.tell(party, Input::Ticked);
+        for message in self.host(party).waiting() {
+            // What is too old by now, or in a block already, is refused.
+            let _ = self.submit(party, message);
+        }
     }
 
     /// Tells a node a fact, and carries out what it wishes.

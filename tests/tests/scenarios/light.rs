@@ -61,7 +61,8 @@ fn a_light_node_refuses_a_bad_block_that_follows_its_tip() {
     world.elapse(2_000);
     assert_eq!(world.tip(lisa), hashes[2], "it is not built on");
     let fault = world.fault(lisa, peer);
-    assert!(matches!(fault, Fault::InvalidBlock { error: RuleError::AuthorSignature { .. }, .. }), "{fault}");
+    let Fault::InvalidBlock { error, .. } = fault else { panic!("found {fault}") };
+    assert!(matches!(*error, RuleError::AuthorSignature { .. }), "found {error}");
     assert!(world.events(lisa).any(|event| matches!(event, Event::Refused { hash, .. } if *hash == bad)));
 }
 
