@@ -119,6 +119,8 @@ pub struct Chain {
     /// Hashes of the best branch below the window, the newest last, ever sparser towards genesis.
     milestones: Vec<(u64, Hash)>,
     refused: VecDeque<Hash>,
+    /// Whether the leader's branch was weighed and outweighs the tip only at its end, which is not in the tree yet.
+    pursuing: bool,
     inserted: u64,
 }
 
@@ -144,6 +146,7 @@ impl Chain {
             fork: first.height,
             milestones: if first.height == 0 { Vec::new() } else { vec![genesis] },
             refused: VecDeque::new(),
+            pursuing: false,
             inserted: 0,
         }
     }
@@ -278,9 +281,11 @@ impl Chain {
             return Ok(Inserted::Orphan);
         }
         self.add(hash, header);
-        let leads = self.place(&hash).total_work > self.leader().total_work;
-        if leads && extends_leader {
+        let leads =
+            extends_leader || (!self.pursuing && self.place(&hash).total_work > self.leader().total_work);
+        if extends_leader {
             self.path.push_back(hash);
+            self.pursuing &= self.leader().total_work <= self.tip().total_work;
         } else if leads {
             self.follow(hash);
         }
@@ -319,6 +324,7 @@ impl Chain {
     /// Wishes for nothing above the tip.
     fn rest(&mut self) {
         self.path.clear();
+        self.pursuing = false;
         self.frontier = self.tip().hash;
         self.fork = self.tip().header.height;
     }
@@ -373,7 +379,7 @@ impl Chain {
 
     /// After the tip or frontier moved: keeps the leader at least as heavy as the tip, and the window in its bounds.
     fn settle(&mut self) {
-        if self.leader().total_work < self.tip().total_work {
+        if !self.pursuing && self.leader().total_work < self.tip().total_work {
             self.rest();
         }
         while self.best.len() > WINDOW_MAX {
@@ -382,12 +388,12 @@ impl Chain {
                 self.rest();
             }
             let entry = self.entries.remove(&hash);
-            if let Some(entry) = entry.filter(|entry| is_milestone(entry.header.height)) {
+            if let Some(entry) = entry.filter(|entry| is_milestone_height(entry.header.height)) {
                 self.milestones.push((entry.header.height, hash));
                 thin(&mut self.milestones);
             }
             self.base += 1;
-            if self.base % 1_024 == 0 {
+            if is_milestone_height(self.base) {
                 self.drop_stragglers();
             }
         }
@@ -447,6 +453,28 @@ impl Chain {
         }
         self.drop_with_descendants(BTreeSet::from([*hash]), &BTreeSet::new());
         self.rest();
+        self.choose_leader();
+    }
+
+    /// Drops a block whose body cannot be had, and all above it. It may come again.
+    pub fn forget(&mut self, hash: &Hash) {
+        if self.entries.get(hash).is_none_or(|entry| entry.verified) {
+            return;
+        }
+        self.drop_with_descendants(BTreeSet::from([*hash]), &BTreeSet::new());
+        self.rest();
+        self.choose_leader();
+    }
+
+    /// Gives up a branch that was pursued; the leader is then the best of all.
+    pub fn abandon(&mut self) {
+        if self.pursuing {
+            self.rest();
+            self.choose_leader();
+        }
+    }
+
+    fn choose_leader(&mut self) {
         let heaviest =
             |(hash, entry): (&Hash, &Entry)| (entry.history.work(), core::cmp::Reverse(entry.order), *hash);
         let leader = self.entries.iter().map(heaviest).max().map(|(work, _, hash)| (work, hash));
@@ -466,13 +494,21 @@ impl Chain {
         self.entries.insert(hash, Entry { header, history, verified: true, order: self.inserted });
     }
 
-    /// Moves the wish to a branch that was let in by [`Chain::rebase`] at `root`, before its headers come: they may be many,
-    /// and outweigh the tip only at their end.
-    pub fn pursue(&mut self, root: &Hash) {
-        let Some(entry) = self.entries.get(root).filter(|entry| entry.verified) else { return };
-        self.fork = entry.header.height;
+    /// Moves the wish to a branch that was weighed and found to outweigh the tip, before its headers come; it leaves ours at
+    /// `root`. Whether `root` is verified, and the branch can be followed from there.
+    pub fn pursue(&mut self, root: &Hash) -> bool {
+        let Some(entry) = self.entries.get(root).filter(|entry| entry.verified) else { return false };
+        let height = entry.header.height;
+        self.fork = if height < self.base { height } else { self.fork_below(root) };
         self.path.clear();
         self.frontier = *root;
+        self.pursuing = true;
+        true
+    }
+
+    /// Whether a hash is one of the sparse ones remembered of the best branch below the window.
+    pub fn is_milestone(&self, hash: &Hash) -> bool {
+        self.milestones.iter().any(|(_, milestone)| milestone == hash)
     }
 
     /// The height of the last block that a branch shares with the best; the branch is named by a verified block.
@@ -545,8 +581,8 @@ impl Chain {
     }
 }
 
-fn is_milestone(height: u64) -> bool {
-    height % 1_024 == 0
+fn is_milestone_height(height: u64) -> bool {
+    height.is_multiple_of(1_024)
 }
 
 /// Keeps of rising heights a number that grows with the logarithm: two below each doubling of the distance to the newest.

@@ -96,7 +96,7 @@ pub enum Fault {
         /// The header.
         hash: Hash,
         /// The first rule that it breaks.
-        error: RuleError,
+        error: Box<RuleError>,
     },
     /// A block breaks a rule, or its body is not its header's.
     #[error("block {hash}: {error}")]
@@ -104,7 +104,7 @@ pub enum Fault {
         /// The block.
         hash: Hash,
         /// The first rule that it breaks.
-        error: RuleError,
+        error: Box<RuleError>,
     },
     /// A message's signature is not its sender's.
     #[error("message {id}: the signature is not its sender's")]

@@ -63,6 +63,18 @@ pub enum Change {
         /// The height of the last block that the old and new best chains share.
         fork: u64,
     },
+    /// A message of our own that waits for a block: submitted again after a restart.
+    Pooled {
+        /// Its id.
+        id: MessageId,
+        /// Its encoding.
+        message: Bytes,
+    },
+    /// A message waits no more: it is in a block, or too old for one.
+    Unpooled {
+        /// Its id.
+        id: MessageId,
+    },
 }
 
 /// What the node wants to know of what it had persisted.
@@ -102,6 +114,7 @@ pub struct Journal {
     checkpoints: BTreeMap<(u64, Hash), History>,
     best: Vec<Hash>,
     messages: BTreeMap<MessageId, Vec<Hash>>,
+    pooled: BTreeMap<MessageId, Bytes>,
 }
 
 impl Journal {
@@ -115,6 +128,7 @@ impl Journal {
             checkpoints: BTreeMap::from([((0, hash), history)]),
             best: vec![hash],
             messages: BTreeMap::new(),
+            pooled: BTreeMap::new(),
         }
     }
 
@@ -136,6 +150,12 @@ impl Journal {
                     self.checkpoints.insert((*height, *hash), history.clone());
                 }
                 Change::Tip { hash, fork, .. } => self.move_tip(*hash, *fork),
+                Change::Pooled { id, message } => {
+                    self.pooled.insert(*id, message.clone());
+                }
+                Change::Unpooled { id } => {
+                    self.pooled.remove(id);
+                }
             }
         }
     }
@@ -148,6 +168,11 @@ impl Journal {
         }
         self.best.truncate(usize::try_from(fork).unwrap_or(usize::MAX).saturating_add(1));
         self.best.extend(branch.into_iter().rev());
+    }
+
+    /// The encodings of our own messages that wait for a block.
+    pub fn pooled(&self) -> impl Iterator<Item = &Bytes> {
+        self.pooled.values()
     }
 
     /// The best chain's hashes from genesis on.

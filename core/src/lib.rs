@@ -10,8 +10,8 @@
 //! | --- | --- |
 //! | values | [`layout`] [`time`] [`hash`] [`key`] [`message`] [`merkle`] [`history`] [`pow`] [`block`] [`network`] |
 //! | speed | [`kernel`] |
-//! | chain | [`rules`] [`check`] [`chain`] [`mine`] [`journal`] |
-//! | protocol | [`address`] [`wire`] [`fault`] [`event`] [`dial`] [`node`] |
+//! | chain | [`rules`] [`check`] [`chain`] `trail` [`pool`] [`mine`] [`journal`] [`shelf`] |
+//! | protocol | [`address`] [`wire`] [`fault`] [`event`] `outbox` [`handshake`] [`ping`] [`peer`] [`dial`] [`sync`] [`fetch`] [`gossip`] [`node`] |
 //! | faces | [`view`] |
 //!
 //! # Glossary
@@ -27,10 +27,14 @@
 pub mod address;
 pub mod block;
 pub mod chain;
+mod chance;
 pub mod check;
 pub mod dial;
 pub mod event;
 pub mod fault;
+pub mod fetch;
+pub mod gossip;
+pub mod handshake;
 pub mod hash;
 pub mod history;
 pub mod journal;
@@ -43,8 +47,15 @@ pub mod mine;
 pub mod network;
 pub mod node;
 mod outbox;
+pub mod peer;
+pub mod ping;
+pub mod pool;
 pub mod pow;
+mod recent;
 pub mod rules;
+pub mod shelf;
+pub mod sync;
 pub mod time;
+mod trail;
 pub mod view;
 pub mod wire;

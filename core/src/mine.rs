@@ -3,11 +3,14 @@
 //! The node makes the jobs; drivers search them, on as many threads as the person allows, and stop at once when the node
 //! wishes for another job. A job is plain data, so that it can cross to another thread or Worker.
 
+use core::time::Duration;
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use crate::block::{Block, HEADER_BYTES, Header, VERSION};
+use crate::hash::Hash;
 use crate::history::History;
 use crate::kernel::portable::Midstate;
 use crate::key::{PublicKey, SecretKey, Signature};
@@ -15,7 +18,14 @@ use crate::layout::DecodeError;
 use crate::message::Message;
 use crate::network::Network;
 use crate::pow::{Target, Work};
-use crate::time::Time;
+use crate::time::{Moment, Now, Time};
+
+/// How long a job is searched before its time moves on.
+pub const JOB_REFRESH: Duration = Duration::from_secs(2);
+/// How soon a job takes up messages that came after it was made.
+pub const POOL_REFRESH: Duration = Duration::from_millis(200);
+/// The newest jobs on one tip whose solutions are still taken.
+pub const JOBS_MAX: usize = 16;
 
 /// Names a job until its solution; later jobs have higher numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -94,36 +104,105 @@ impl Search {
     }
 }
 
-/// A block on a tip, complete but for its nonce.
-///
-/// # Panics
-/// Never: a valid parent's bits lead to a target.
-pub fn template(
+/// The jobs that are out.
+#[derive(Debug, Default)]
+pub(crate) struct Miner {
+    jobs: VecDeque<(JobId, Block)>,
+    made: u64,
+    refresh: Option<Moment>,
+    stale: bool,
+}
+
+impl Miner {
+    /// Whether a job is being searched.
+    pub(crate) fn is_searching(&self) -> bool {
+        !self.jobs.is_empty()
+    }
+
+    pub(crate) fn deadline(&self) -> Option<Moment> {
+        self.refresh
+    }
+
+    /// The pool changed: the next job comes sooner, and carries other messages.
+    pub(crate) fn pool_changed(&mut self, now: Moment) {
+        if self.is_searching() {
+            self.stale = true;
+            self.refresh = self.refresh.map(|refresh| refresh.min(now + POOL_REFRESH));
+        }
+    }
+
+    /// Whether the newest job is on another tip, or its messages or time should move on.
+    pub(crate) fn is_due(&self, now: Moment, tip: &Hash) -> bool {
+        self.jobs.back().is_none_or(|(_, block)| block.header.prev_hash != *tip)
+            || self.refresh.is_some_and(|refresh| refresh <= now)
+    }
+
+    /// The newest block on this tip, if only its time has to move on.
+    pub(crate) fn reusable(&self, tip: &Hash) -> Option<Block> {
+        let (_, block) = self.jobs.back()?;
+        (!self.stale && block.header.prev_hash == *tip).then(|| block.clone())
+    }
+
+    /// Notes a block to be searched, and returns its job.
+    pub(crate) fn start(&mut self, now: Moment, block: Block) -> Option<Job> {
+        let target = block.header.bits.target()?;
+        if self.jobs.front().is_some_and(|(_, first)| first.header.prev_hash != block.header.prev_hash) {
+            self.jobs.clear();
+        }
+        if self.jobs.len() == JOBS_MAX {
+            self.jobs.pop_front();
+        }
+        self.made += 1;
+        let job = Job { id: JobId(self.made), header: block.header, target };
+        self.jobs.push_back((job.id, block));
+        (self.refresh, self.stale) = (Some(now + JOB_REFRESH), false);
+        Some(job)
+    }
+
+    /// Calls all jobs off; whether there were any.
+    pub(crate) fn stop(&mut self) -> bool {
+        let searching = self.is_searching();
+        self.jobs.clear();
+        (self.refresh, self.stale) = (None, false);
+        searching
+    }
+
+    /// The block that a solution completes, if its job is still wanted and it is solved.
+    pub(crate) fn solve(&self, solution: Solution) -> Option<Block> {
+        let (_, block) = self.jobs.iter().find(|(id, _)| *id == solution.job)?;
+        let mut block = block.clone();
+        block.header.nonce = solution.nonce;
+        block.header.bits.target()?.is_met_by(&block.header.hash()).then_some(block)
+    }
+}
+
+/// A block on a parent, complete but for its nonce.
+pub(crate) fn template(
     network: &Network,
     parent: &Header,
     history: &History,
-    time: Time,
+    now: Now,
     author: &SecretKey,
     messages: Vec<Arc<Message>>,
 ) -> Block {
-    let time = time.max(parent.time.plus_ms(1));
     let header = Header {
         prev_hash: parent.hash(),
-        content_root: crate::hash::Hash::ZERO,
+        content_root: Hash::ZERO,
         version: VERSION,
         height: parent.height + 1,
-        time,
-        bits: network.retarget().next_bits(parent.bits, parent.time, time),
+        time: now.time,
+        bits: parent.bits,
         nonce: 0,
     };
     let mut block =
         Block { header, extra: 0, author: PublicKey::NOBODY, signature: Signature::NONE, messages };
     block.seal(author, network.id(), &history.root());
+    move_on(&mut block, network, parent, now.time);
     block
 }
 
-/// The same block at a later time, and so perhaps at an easier target: what is signed does not change.
-pub fn refresh(block: &mut Block, network: &Network, parent: &Header, time: Time) {
+/// Moves a block's time on, and with it perhaps its target: nothing that is signed changes.
+pub(crate) fn move_on(block: &mut Block, network: &Network, parent: &Header, time: Time) {
     block.header.time = time.max(parent.time.plus_ms(1));
     block.header.bits = network.retarget().next_bits(parent.bits, parent.time, block.header.time);
 }

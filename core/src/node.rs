@@ -9,21 +9,41 @@
 //! 4. Peer ids are never used twice. Frames over [`crate::wire::FRAME_BYTES_MAX`] are cut off by the driver.
 //! 5. Nothing that a peer sends can panic or return an error: it becomes [`Output::Close`] with a named fault.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
 
 use crate::address::Address;
+use crate::block::Header;
 use crate::chain::Chain;
-use crate::check::{Batch, Verdict};
+use crate::chance::Chance;
+use crate::check::{Batch, BatchId, Verdict};
+use crate::dial::Dialer;
 use crate::event::Event;
-use crate::fault::Reason;
+use crate::fault::{Fault, Reason};
+use crate::fetch::Fetch;
+use crate::gossip::Gossip;
+use crate::hash::Hash;
 use crate::journal::{Change, Recall, Recalled, Serve};
 use crate::key::SecretKey;
-use crate::message::{Message, MessageId};
-use crate::mine::{Job, Solution};
-use crate::time::{Moment, Now};
+use crate::message::{Message, MessageId, VerifiedMessage};
+use crate::mine::{Job, Miner, Solution};
+use crate::outbox::Outbox;
+use crate::peer::{Greeted, Peer, Stage};
+use crate::pool::{LIGHT_POOL_BYTES_MAX, POOL_BYTES_MAX, Pool};
+use crate::pow::{Target, Work};
+use crate::shelf::Shelf;
+use crate::sync::Sync;
+use crate::time::{Moment, Now, Time};
 use crate::wire::Role;
+
+/// A node this few blocks behind its leader counts as synchronized: bodies are on their way.
+pub const AT_HEEL_MAX: usize = 3;
+/// The too early headers that are kept back; further ones are forgotten, and come again with their children.
+pub const EARLY_MAX: usize = 64;
+/// The newest blocks whose bodies a light node asks for; for those below it takes the headers' word.
+pub const LIGHT_BODIES: usize = 16;
 
 /// Names a connection; never used twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
@@ -177,7 +197,7 @@ pub struct Status {
     /// The tip's height.
     pub height: u64,
     /// The tip's hash.
-    pub tip: crate::hash::Hash,
+    pub tip: Hash,
     /// The sum of work up to the tip, a decimal string.
     pub total_work: String,
     /// The expected number of hashes of the next block, were it mined now, a decimal string.
@@ -188,75 +208,221 @@ pub struct Status {
     pub pool: usize,
     /// Whether a peer claims more work than the tip's, and it is being fetched.
     pub syncing: bool,
+    /// The height that is aimed at; the tip's when there is nothing to fetch.
+    pub target: u64,
     /// Whether a job is being searched.
     pub mining: bool,
 }
 
-/// The node.
+/// The node: one value that owns its sub-machines and tells each what the others found.
 #[derive(Debug)]
-pub struct Node {}
+pub struct Node {
+    config: Config,
+    chain: Chain,
+    pool: Pool,
+    peers: BTreeMap<PeerId, Peer>,
+    dialer: Dialer,
+    sync: Sync,
+    fetch: Fetch,
+    gossip: Gossip,
+    shelf: Shelf,
+    miner: Miner,
+    /// Headers that were too early, by the time from which on they are acceptable.
+    early: BTreeMap<(Time, Hash), Header>,
+    early_deadline: Option<Moment>,
+    mining: bool,
+    /// Counts reorganisations: what the store said of the best chain before one is asked again.
+    epoch: u64,
+    batches: u64,
+    chance: Chance,
+    outbox: Outbox,
+}
 
 impl Node {
     /// A node that starts from `chain`; `seed` is 32 bytes of chance.
     pub fn new(config: Config, chain: Chain, seed: [u8; 32]) -> Self {
-        let _ = (config, chain, seed);
-        Self {}
+        let pool_bytes = match config.role {
+            Role::Full => POOL_BYTES_MAX,
+            Role::Light => LIGHT_POOL_BYTES_MAX,
+        };
+        Self {
+            pool: Pool::new(pool_bytes),
+            peers: BTreeMap::new(),
+            dialer: Dialer::new(config.connect.iter().cloned()),
+            sync: Sync::default(),
+            fetch: Fetch::default(),
+            gossip: Gossip::default(),
+            shelf: Shelf::default(),
+            miner: Miner::default(),
+            early: BTreeMap::new(),
+            early_deadline: None,
+            mining: config.mining,
+            epoch: 0,
+            batches: 0,
+            chance: Chance::new(seed),
+            outbox: Outbox::default(),
+            chain,
+            config,
+        }
     }
 
     /// Takes a fact.
     pub fn handle(&mut self, now: Now, input: Input) {
-        let _ = (now, input);
+        match input {
+            Input::Connected(peer, link) => self.connected(now, peer, link),
+            Input::Unreached(address) => self.dialer.unreached(now.moment, &address, &mut self.chance),
+            Input::Received(peer, frame) => self.received(now, peer, frame),
+            Input::Closed(peer) => self.closed(now, peer),
+            Input::Solved(solution) => self.solved(now, solution),
+            Input::Verified(verdict) => self.verified(now, verdict),
+            Input::Recalled(recalled) => self.recalled(now, recalled),
+            Input::Ticked => {}
+        }
+        self.steer(now);
     }
 
-    /// Takes a message of our own: pools it and tells the peers.
+    /// Takes a message of our own: pools it, remembers it and tells the peers. It is safe once what is wished is carried out.
     ///
     /// # Errors
     /// Why it is not taken.
     pub fn submit(&mut self, now: Now, message: Message) -> Result<MessageId, SubmitError> {
-        let _ = (now, &message);
-        Err(SubmitError::Signature)
+        let id = self.pool_own(now, message)?;
+        self.steer(now);
+        Ok(id)
     }
 
     /// Starts or stops mining. Nothing is mined before the node is synchronized.
     pub fn set_mining(&mut self, now: Now, mining: bool) {
-        let _ = (now, mining);
+        self.mining = mining;
+        self.steer(now);
     }
 
     /// The next wish; drain to `None` after each mutation.
     pub fn poll(&mut self) -> Option<Output> {
-        None
+        self.outbox.poll()
     }
 
     /// When to tick next, and why.
     pub fn deadline(&self) -> Option<(Moment, Wake)> {
-        None
+        let of_peer = |peer: &Peer| match &peer.stage {
+            Stage::Greeting(handshake) => (handshake.deadline, Wake::Handshake),
+            Stage::Greeted(greeted) => (greeted.ping.deadline(), Wake::Ping),
+        };
+        let peers = self.peers.values().map(of_peer).min_by_key(|(at, _)| *at);
+        let early = self.early_deadline.map(|at| (at, Wake::Early));
+        [
+            peers,
+            early,
+            self.dialer.deadline().map(|at| (at, Wake::Dial)),
+            self.sync.deadline().map(|at| (at, Wake::Request)),
+            self.fetch.deadline().map(|at| (at, Wake::Request)),
+            self.miner.deadline().map(|at| (at, Wake::Job)),
+        ]
+        .into_iter()
+        .flatten()
+        .min_by_key(|(at, _)| *at)
     }
 
     /// The chain.
     pub fn chain(&self) -> &Chain {
-        todo!()
+        &self.chain
+    }
+
+    /// Whether peers have more than we have, and it is being fetched.
+    pub fn is_syncing(&self) -> bool {
+        self.sync.is_heading() || self.sync.is_long() || self.chain.path().len() > AT_HEEL_MAX
     }
 
     /// How the node stands.
     pub fn status(&self, now: Now) -> Status {
-        let _ = now;
-        todo!()
+        let (network, tip) = (self.chain.network(), self.chain.tip());
+        let time = now.time.max(tip.header.time.plus_ms(1));
+        let bits = network.retarget().next_bits(tip.header.bits, tip.header.time, time);
+        let difficulty = bits.target().map_or(Work::ZERO, Target::work);
+        Status {
+            height: tip.header.height,
+            tip: tip.hash,
+            total_work: tip.total_work.to_string(),
+            difficulty: difficulty.to_string(),
+            peers: self.greeted().count(),
+            pool: self.pool.len(),
+            syncing: self.is_syncing(),
+            target: self.chain.leader().header.height.max(self.sync.target_height()),
+            mining: self.miner.is_searching(),
+        }
     }
 
     /// The peers, in the order in which they connected.
     pub fn peers(&self, now: Now) -> Vec<PeerView> {
-        let _ = now;
-        Vec::new()
+        let view = |(&id, peer): (&PeerId, &Peer)| {
+            let greeted = peer.greeted();
+            PeerView {
+                id,
+                key: greeted.map(|greeted| greeted.hello.key),
+                role: greeted.map(|greeted| greeted.hello.role),
+                outbound: match &peer.link {
+                    Link::Outbound(address) => Some(address.clone()),
+                    Link::Inbound => None,
+                },
+                listen: greeted.and_then(|greeted| greeted.hello.listen.clone()),
+                latency_ms: greeted
+                    .and_then(|greeted| greeted.ping.latency())
+                    .map(|latency| latency.as_secs_f64() * 1_000.0),
+                height: greeted.map(|greeted| greeted.height),
+                connected_ms: u64::try_from((now.moment - peer.since).as_millis()).unwrap_or(u64::MAX),
+            }
+        };
+        self.peers.iter().map(view).collect()
     }
 
     /// A message that waits in the pool.
     pub fn pooled(&self, id: &MessageId) -> Option<&Arc<Message>> {
-        let _ = id;
-        None
+        self.pool.find(id).map(VerifiedMessage::message)
     }
 
     /// The messages that wait in the pool, those next in line first.
     pub fn pool(&self) -> impl Iterator<Item = &Arc<Message>> {
-        core::iter::empty()
+        self.pool.iter().map(VerifiedMessage::message)
+    }
+
+    fn greeted(&self) -> impl Iterator<Item = (PeerId, &Greeted)> {
+        self.peers.iter().filter_map(|(&id, peer)| Some((id, peer.greeted()?)))
+    }
+
+    fn batch(&mut self) -> BatchId {
+        self.batches += 1;
+        BatchId(self.batches)
+    }
+
+    fn fault(&mut self, now: Now, peer: PeerId, fault: Fault) {
+        self.outbox.tell(Event::Faulted { peer, fault: fault.clone() });
+        self.close(now, peer, Reason::Fault(fault));
+    }
+
+    fn close(&mut self, now: Now, peer: PeerId, reason: Reason) {
+        if self.peers.contains_key(&peer) {
+            self.outbox.close(peer, reason);
+            self.closed(now, peer);
+        }
+    }
+
+    /// What follows from the state of things, whatever fact brought it about.
+    fn steer(&mut self, now: Now) {
+        for address in self.dialer.tick(now.moment) {
+            self.outbox.dial(address);
+        }
+        self.tick_peers(now);
+        self.tick_early(now);
+        self.seek_headers(now);
+        self.seek_bodies(now);
+        self.seek_block(now);
     }
 }
+
+mod blocks;
+mod links;
+mod messages;
+mod work;
+
+#[cfg(test)]
+mod tests;

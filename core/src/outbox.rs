@@ -8,7 +8,7 @@ use bytes::Bytes;
 use crate::address::Address;
 use crate::check::Batch;
 use crate::event::Event;
-use crate::fault::{Fault, Reason};
+use crate::fault::Reason;
 use crate::journal::{Change, Recall, Serve};
 use crate::mine::Job;
 use crate::node::{Output, PeerId};
@@ -18,6 +18,8 @@ use crate::wire::{FAREWELL_BYTES_MAX, Packet, Text};
 #[derive(Debug, Default)]
 pub(crate) struct Outbox {
     queue: VecDeque<Output>,
+    /// What may be carried out only when the changes that are being gathered are durable.
+    later: Vec<Output>,
 }
 
 impl Outbox {
@@ -49,19 +51,42 @@ impl Outbox {
         self.queue.push_back(Output::Close(peer, reason));
     }
 
-    pub(crate) fn fault(&mut self, peer: PeerId, fault: Fault) {
-        self.tell(Event::Faulted { peer, fault: fault.clone() });
-        self.close(peer, Reason::Fault(fault));
+    /// Sends a frame that is encoded already.
+    pub(crate) fn send_frame(&mut self, peer: PeerId, frame: Bytes) {
+        self.queue.push_back(Output::Send(peer, frame));
     }
 
+    /// Wishes for changes to be durable, and then for what waits for that.
     pub(crate) fn persist(&mut self, changes: Vec<Change>) {
         if !changes.is_empty() {
             self.queue.push_back(Output::Persist(changes));
         }
+        self.queue.extend(self.later.drain(..));
+    }
+
+    /// Sends one packet to many, after the changes that are being gathered.
+    pub(crate) fn broadcast_later(&mut self, peers: impl IntoIterator<Item = PeerId>, packet: &Packet) {
+        let frame = packet.encode();
+        self.later.extend(peers.into_iter().map(|peer| Output::Send(peer, frame.clone())));
+    }
+
+    /// Tells of something, after the changes that are being gathered.
+    pub(crate) fn tell_later(&mut self, event: Event) {
+        self.later.push(Output::Tell(event));
+    }
+
+    /// Asks for something back, after the changes that are being gathered.
+    pub(crate) fn recall_later(&mut self, recall: Recall) {
+        self.later.push(Output::Recall(recall));
     }
 
     pub(crate) fn verify(&mut self, batch: Batch) {
         self.queue.push_back(Output::Verify(Arc::new(batch)));
+    }
+
+    /// Asks the store, after the changes that are being gathered.
+    pub(crate) fn verify_later(&mut self, batch: Batch) {
+        self.later.push(Output::Verify(Arc::new(batch)));
     }
 
     pub(crate) fn recall(&mut self, recall: Recall) {

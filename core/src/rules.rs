@@ -213,6 +213,16 @@ pub fn check_header(
     failures
 }
 
+/// What a header shows without its parent: a target no easier than the network's limit, and a hash that meets it.
+pub fn check_own_work(network: &Network, header: &Header, hash: &Hash) -> Option<RuleError> {
+    let (expected, found) = (network.parameters().limit_bits, header.bits);
+    match header.bits.target().filter(|target| *target <= network.limit()) {
+        None => Some(RuleError::Bits { expected, found }),
+        Some(target) if !target.is_met_by(hash) => Some(RuleError::ProofOfWork { target, hash: *hash }),
+        Some(_) => None,
+    }
+}
+
 /// Rule 2's second half: whether a header's time is too far ahead of the local clock.
 pub fn check_clock(header: &Header, local: Time) -> Option<RuleError> {
     let latest = local.plus_ms(BLOCK_AHEAD_MS);

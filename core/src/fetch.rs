@@ -1,0 +1,289 @@
+//! Bodies: asking for those along the chain's path, in a moving window from several peers, and verifying them.
+//!
+//! A body is asked for from the nearest peer that has it and is not busy, its contents are checked at once, its signatures
+//! go to the driver as a batch, and it waits until all below it are verified. A peer that stalls is asked for less, then
+//! closed; what it owed is asked of the next nearest.
+//!
+//! Bounds: [`WINDOW_MAX`] blocks of the path are asked for or held at once, [`PEER_BODIES_MAX`] asked of one peer, and nothing
+//! is asked for while [`HELD_BYTES_MAX`] are held.
+
+use core::time::Duration;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::block::Block;
+use crate::chain::Chain;
+use crate::check::{BatchId, Seen};
+use crate::fault::Fault;
+use crate::hash::Hash;
+use crate::message::MessageId;
+use crate::node::PeerId;
+use crate::peer::KNOWN_BLOCKS_MAX;
+use crate::pow::Work;
+use crate::recent::Recent;
+use crate::time::{Moment, Now};
+
+/// The blocks of the path that are asked for, being verified or waiting for those below.
+pub const WINDOW_MAX: usize = 256;
+/// The bodies asked of one peer at once.
+pub const PEER_BODIES_MAX: usize = 64;
+/// When so many bytes of bodies are held, no more are asked for.
+pub const HELD_BYTES_MAX: usize = 32 << 20;
+/// How long a peer may send no body that it was asked for; doubles with each stall.
+pub const BODY_TIMEOUT: Duration = Duration::from_secs(5);
+/// A peer that stalled so often is closed.
+pub const STALLS_MAX: u32 = 3;
+/// Bodies asked of a peer in vain, which may still come.
+const LATE_MAX: usize = 256;
+
+/// A peer that may be asked, as the node sees it; the node lists the nearest first.
+#[derive(Debug)]
+pub(crate) struct Source<'a> {
+    pub(crate) peer: PeerId,
+    /// The most work of a branch of which it has all bodies.
+    pub(crate) claim: Work,
+    /// The newest blocks that it said to have.
+    pub(crate) holds: &'a Recent<Hash, KNOWN_BLOCKS_MAX>,
+}
+
+/// How a peer has answered so far.
+#[derive(Debug, Default)]
+struct Record {
+    asked: usize,
+    progress: Moment,
+    stalls: u32,
+    late: Recent<Hash, LATE_MAX>,
+    lacks: Recent<Hash, LATE_MAX>,
+}
+
+/// A body whose contents are its header's.
+#[derive(Clone, Debug)]
+pub(crate) struct Body {
+    pub(crate) block: Arc<Block>,
+    pub(crate) hash: Hash,
+    pub(crate) encoded: Bytes,
+    pub(crate) ids: Arc<[MessageId]>,
+    /// Who sent it; none: mined here.
+    pub(crate) peer: Option<PeerId>,
+    /// The number of reorganisations when the store was asked for its ids.
+    pub(crate) epoch: u64,
+}
+
+/// A body whose signatures hold.
+#[derive(Debug)]
+pub(crate) struct Ready {
+    pub(crate) body: Body,
+    pub(crate) seen: Vec<Seen>,
+}
+
+/// The bodies under way.
+#[derive(Debug, Default)]
+pub(crate) struct Fetch {
+    asked: BTreeMap<Hash, PeerId>,
+    checking: BTreeMap<BatchId, Body>,
+    ready: BTreeMap<Hash, Ready>,
+    busy: BTreeSet<Hash>,
+    held_bytes: usize,
+    records: BTreeMap<PeerId, Record>,
+}
+
+impl Fetch {
+    /// What to ask of whom; `sources` are nearest first.
+    pub(crate) fn next(
+        &mut self,
+        now: Now,
+        chain: &Chain,
+        sources: &[Source<'_>],
+    ) -> Vec<(PeerId, Vec<Hash>)> {
+        if self.held_bytes >= HELD_BYTES_MAX || chain.path().len() == 0 {
+            return Vec::new();
+        }
+        let mut orders: BTreeMap<PeerId, Vec<Hash>> = BTreeMap::new();
+        // A peer is asked again when half of what it owes has come, so that requests stay few.
+        let mut free: BTreeMap<PeerId, usize> = BTreeMap::new();
+        for source in sources {
+            let record = self.records.entry(source.peer).or_default();
+            let room = PEER_BODIES_MAX >> record.stalls.min(6);
+            if record.asked <= room / 2 {
+                free.insert(source.peer, room - record.asked);
+            }
+        }
+        for hash in chain.path().take(WINDOW_MAX) {
+            if self.busy.contains(hash) {
+                continue;
+            }
+            if free.values().all(|&room| room == 0) {
+                break;
+            }
+            let Some(work) = chain.find(hash).map(|place| place.total_work) else { continue };
+            let able = |source: &&Source<'_>| {
+                free.get(&source.peer).is_some_and(|&room| room > 0)
+                    && (source.claim >= work || source.holds.contains(hash))
+                    && self.records.get(&source.peer).is_none_or(|record| !record.lacks.contains(hash))
+            };
+            let Some(peer) = sources.iter().find(able).map(|source| source.peer) else { continue };
+            if let Some(room) = free.get_mut(&peer) {
+                *room -= 1;
+            }
+            orders.entry(peer).or_default().push(*hash);
+        }
+        for (peer, hashes) in &orders {
+            let record = self.records.entry(*peer).or_default();
+            if record.asked == 0 {
+                record.progress = now.moment;
+            }
+            record.asked += hashes.len();
+            for hash in hashes {
+                self.busy.insert(*hash);
+                self.asked.insert(*hash, *peer);
+            }
+        }
+        orders.into_iter().collect()
+    }
+
+    /// Whether no peer of `sources` can bring the lowest block of the path, all of them having been asked.
+    pub(crate) fn is_withheld(&self, chain: &Chain, sources: &[Source<'_>]) -> Option<Hash> {
+        let hash = chain.path().next()?;
+        let refuses = |source: &Source<'_>| {
+            self.records.get(&source.peer).is_some_and(|record| record.lacks.contains(hash))
+        };
+        (!self.busy.contains(hash) && sources.iter().any(refuses) && sources.iter().all(refuses))
+            .then_some(*hash)
+    }
+
+    fn timeout(record: &Record) -> Duration {
+        BODY_TIMEOUT * (1 << record.stalls.min(6))
+    }
+
+    pub(crate) fn deadline(&self) -> Option<Moment> {
+        let waits = self.records.values().filter(|record| record.asked > 0);
+        waits.map(|record| record.progress + Self::timeout(record)).min()
+    }
+
+    /// Takes back what stalling peers owe, and names those that stalled too often.
+    pub(crate) fn tick(&mut self, now: Moment) -> Vec<PeerId> {
+        let mut lost = Vec::new();
+        for (&peer, record) in &mut self.records {
+            if record.asked == 0 || record.progress + Self::timeout(record) > now {
+                continue;
+            }
+            record.stalls += 1;
+            record.asked = 0;
+            record.progress = now;
+            if record.stalls >= STALLS_MAX {
+                lost.push(peer);
+            }
+            let owed: Vec<_> =
+                self.asked.iter().filter(|(_, asked)| **asked == peer).map(|(hash, _)| *hash).collect();
+            for hash in owed {
+                self.asked.remove(&hash);
+                self.busy.remove(&hash);
+                record.late.insert(hash);
+                record.lacks.insert(hash);
+            }
+        }
+        lost
+    }
+
+    /// A connection closed: what it owed is asked of others.
+    pub(crate) fn closed(&mut self, peer: PeerId) {
+        self.records.remove(&peer);
+        let owed: Vec<_> =
+            self.asked.iter().filter(|(_, asked)| **asked == peer).map(|(hash, _)| *hash).collect();
+        for hash in owed {
+            self.asked.remove(&hash);
+            self.busy.remove(&hash);
+        }
+    }
+
+    /// A body came. Whether it is wanted still.
+    ///
+    /// # Errors
+    /// [`Fault::Unasked`] when the peer was not asked for it.
+    pub(crate) fn received(&mut self, now: Now, peer: PeerId, hash: &Hash) -> Result<bool, Fault> {
+        let record = self.records.entry(peer).or_default();
+        if self.asked.get(hash) == Some(&peer) {
+            self.asked.remove(hash);
+            self.busy.remove(hash);
+            record.asked = record.asked.saturating_sub(1);
+            record.progress = now.moment;
+            return Ok(true);
+        }
+        if record.late.contains(hash) {
+            record.progress = now.moment;
+            return Ok(!self.busy.contains(hash) || self.asked.contains_key(hash));
+        }
+        Err(Fault::Unasked { packet: "body" })
+    }
+
+    /// The peer says that it has no such block.
+    ///
+    /// # Errors
+    /// [`Fault::Unasked`] when the peer was not asked for it.
+    pub(crate) fn received_missing(&mut self, now: Now, peer: PeerId, hash: &Hash) -> Result<(), Fault> {
+        self.received(now, peer, hash)?;
+        self.records.entry(peer).or_default().lacks.insert(*hash);
+        Ok(())
+    }
+
+    /// The peer has the block now, even if it lacked it before.
+    pub(crate) fn holds(&mut self, peer: PeerId, hash: &Hash) {
+        let record = self.records.entry(peer).or_default();
+        if record.lacks.contains(hash) {
+            record.lacks = Recent::default();
+        }
+    }
+
+    /// A peer's bodies have been worth it: it is trusted with a full share again.
+    fn forgive(&mut self, peer: Option<PeerId>) {
+        if let Some(record) = peer.and_then(|peer| self.records.get_mut(&peer)) {
+            record.stalls = 0;
+        }
+    }
+
+    /// Notes that a body's signatures are being verified.
+    pub(crate) fn check(&mut self, batch: BatchId, body: Body) {
+        self.busy.insert(body.hash);
+        self.asked.remove(&body.hash);
+        self.held_bytes += body.encoded.len();
+        self.checking.insert(batch, body);
+    }
+
+    /// The body of an answered batch.
+    pub(crate) fn checked(&mut self, batch: BatchId) -> Option<Body> {
+        let body = self.checking.remove(&batch)?;
+        self.held_bytes -= body.encoded.len();
+        self.busy.remove(&body.hash);
+        Some(body)
+    }
+
+    /// Keeps a body whose signatures hold until those below it are verified.
+    pub(crate) fn keep(&mut self, body: Body, seen: Vec<Seen>) {
+        self.forgive(body.peer);
+        self.busy.insert(body.hash);
+        self.held_bytes += body.encoded.len();
+        self.ready.insert(body.hash, Ready { body, seen });
+    }
+
+    /// The body of a block, if it waits only for those below it.
+    pub(crate) fn take_ready(&mut self, hash: &Hash) -> Option<Ready> {
+        let ready = self.ready.remove(hash)?;
+        self.held_bytes -= ready.body.encoded.len();
+        self.busy.remove(hash);
+        Some(ready)
+    }
+
+    /// Drops the bodies of blocks that are not on the path any more.
+    pub(crate) fn prune(&mut self, chain: &Chain) {
+        if self.ready.len() + self.asked.len() <= WINDOW_MAX {
+            return;
+        }
+        let wanted: BTreeSet<_> = chain.path().take(2 * WINDOW_MAX).copied().collect();
+        let stale: Vec<_> = self.ready.keys().filter(|hash| !wanted.contains(*hash)).copied().collect();
+        for hash in stale {
+            self.take_ready(&hash);
+        }
+    }
+}

@@ -1,0 +1,525 @@
+//! Blocks: headers found and followed, bodies fetched, verified and connected, the tip moved.
+
+use core::time::Duration;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::{EARLY_MAX, LIGHT_BODIES, Node, PeerId, Role};
+use crate::block::{Block, Header};
+use crate::chain::{Inserted, Outcome, Place};
+use crate::check::{Batch, Check, Seen, Verdict};
+use crate::event::Event;
+use crate::fault::Fault;
+use crate::fetch::{Body, Ready, Source};
+use crate::hash::Hash;
+use crate::journal::{CHECKPOINT_BLOCKS, Change, Recall, Recalled, Serve};
+use crate::message::MessageId;
+use crate::peer::Peer;
+use crate::pow::Work;
+use crate::rules::{self, FAILURES_MAX, MESSAGE_AGE_MS, RuleError};
+use crate::sync::{Progress, Step};
+use crate::time::Now;
+use crate::wire::{List, Packet, body_frame};
+
+impl Node {
+    /// Asks the nearest peer that claims more than we have.
+    pub(super) fn seek_headers(&mut self, now: Now) {
+        let candidates = self.candidates();
+        if let Some(step) = self.sync.next(now, &self.chain, &candidates) {
+            self.take_step(step);
+        }
+    }
+
+    fn take_step(&mut self, step: Step) {
+        match step {
+            Step::Ask(peer, locator) => self.outbox.send(peer, &Packet::GetHeaders(List::new(locator))),
+            Step::Base(hash) => self.outbox.recall(Recall::Base(hash)),
+        }
+    }
+
+    pub(super) fn received_headers(
+        &mut self,
+        now: Now,
+        peer: PeerId,
+        headers: Vec<Header>,
+    ) -> Result<(), Fault> {
+        let weighs = self.config.role == Role::Full;
+        let progress = self.sync.received_headers(now, peer, headers, &mut self.chain, weighs)?;
+        self.progressed(now, peer, progress);
+        Ok(())
+    }
+
+    fn progressed(&mut self, now: Now, peer: PeerId, progress: Progress) {
+        if let Some((work, height)) = progress.shown
+            && let Some(greeted) = self.peers.get_mut(&peer).and_then(Peer::greeted_mut)
+        {
+            greeted.shows(work, height);
+        }
+        if let Some(header) = progress.early {
+            self.keep_early(now, header);
+        }
+        if let Some(step) = progress.step {
+            self.take_step(step);
+        }
+        if progress.leads {
+            self.leader_moved();
+        }
+    }
+
+    fn leader_moved(&mut self) {
+        self.assume_deep();
+        self.fetch.prune(&self.chain);
+        self.tell_progress();
+    }
+
+    fn tell_progress(&mut self) {
+        let height = self.chain.tip().header.height;
+        let target = self.chain.leader().header.height.max(self.sync.target_height()).max(height);
+        self.outbox.tell(Event::Synchronizing { height, target });
+    }
+
+    /// A light node takes the headers' word for blocks that lie deep.
+    fn assume_deep(&mut self) {
+        if self.config.role == Role::Full {
+            return;
+        }
+        let (mut changes, mut moved) = (Vec::new(), None);
+        while self.chain.path().len() > LIGHT_BODIES {
+            let Some((hash, outcome)) = self.chain.assume() else { break };
+            self.remember_header(&hash, &mut changes);
+            moved = self.note_move(&hash, &outcome, &mut changes).then_some(hash).or(moved);
+        }
+        self.outbox.persist(changes);
+        if let Some(place) = moved.and_then(|hash| self.chain.find(&hash)) {
+            let (height, hash, total_work) = (place.header.height, place.hash, place.total_work);
+            self.outbox.tell(Event::Assumed { height, hash, total_work });
+        }
+    }
+
+    fn keep_early(&mut self, now: Now, header: Header) {
+        if self.early.len() < EARLY_MAX {
+            let at = header.time.minus_ms(rules::BLOCK_AHEAD_MS);
+            self.early.insert((at, header.hash()), header);
+        }
+        self.early_deadline = self.early.keys().next().map(|(at, _)| now.moment_of(*at));
+    }
+
+    /// Takes up the headers that were too early and are not any more.
+    pub(super) fn tick_early(&mut self, now: Now) {
+        while let Some(entry) = self.early.first_entry().filter(|entry| entry.key().0 <= now.time) {
+            let header = entry.remove();
+            let hash = header.hash();
+            if let Ok(Inserted::New { leads: true }) = self.chain.insert(header, now.time) {
+                self.announce_header(&header, &hash, None);
+                self.leader_moved();
+            }
+        }
+        self.early_deadline = self.early.keys().next().map(|(at, _)| now.moment_of(*at));
+    }
+
+    /// A new header, from a peer that mined it or heard of it: passed on before its body is there.
+    pub(super) fn received_announce(&mut self, now: Now, peer: PeerId, header: Header) -> Result<(), Fault> {
+        let hash = header.hash();
+        if let Some(greeted) = self.peers.get_mut(&peer).and_then(Peer::greeted_mut) {
+            greeted.blocks.insert(hash);
+        }
+        let leads = match self.chain.insert(header, now.time) {
+            Ok(Inserted::New { leads }) => leads,
+            Ok(Inserted::Known | Inserted::TooFarAhead) => false,
+            Ok(Inserted::Early { .. }) => {
+                self.keep_early(now, header);
+                false
+            }
+            Ok(Inserted::Orphan) => {
+                if let Some(error) = rules::check_own_work(self.chain.network(), &header, &hash) {
+                    return Err(Fault::InvalidHeader { hash, error: Box::new(error) });
+                }
+                self.heard_of_more(peer, &header);
+                false
+            }
+            Err(failures) => {
+                let Some(error) = failures.first().cloned() else { return Ok(()) };
+                let height = header.height;
+                self.outbox.tell(Event::Refused { peer: Some(peer), hash, height, failures });
+                return Err(Fault::InvalidHeader { hash, error: Box::new(error) });
+            }
+        };
+        if leads {
+            self.announce_header(&header, &hash, Some(peer));
+            self.leader_moved();
+        }
+        Ok(())
+    }
+
+    /// A header whose parent we lack: its sender has a branch that we do not know. How heavy it is will be seen.
+    fn heard_of_more(&mut self, peer: PeerId, header: &Header) {
+        let claim = self.chain.leader().total_work.plus(header.work());
+        if let Some(greeted) = self.peers.get_mut(&peer).and_then(Peer::greeted_mut) {
+            greeted.shows(claim, header.height);
+        }
+    }
+
+    /// Passes a header on to all who do not know it, but for whom it came from.
+    pub(super) fn announce_header(&mut self, header: &Header, hash: &Hash, from: Option<PeerId>) {
+        let mut peers = Vec::new();
+        for (&id, peer) in &mut self.peers {
+            if Some(id) != from && peer.greeted_mut().is_some_and(|greeted| greeted.blocks.insert(*hash)) {
+                peers.push(id);
+            }
+        }
+        self.outbox.broadcast(peers, &Packet::Announce(*header));
+    }
+
+    /// Tells a new peer of our leader, which it may have missed while it greeted.
+    pub(super) fn greet_with_leader(&mut self, peer: PeerId) {
+        let tip = self.chain.tip();
+        if tip.header.height > 0 {
+            self.outbox.send(peer, &Packet::Announce(tip.header));
+            self.outbox.send(peer, &Packet::Held(tip.hash));
+        }
+    }
+
+    /// The peer has verified a block's body.
+    pub(super) fn received_held(&mut self, peer: PeerId, hash: Hash) {
+        self.fetch.holds(peer, &hash);
+        let (place, most) = (self.chain.find(&hash), self.chain.leader().total_work);
+        let Some(greeted) = self.peers.get_mut(&peer).and_then(Peer::greeted_mut) else { return };
+        greeted.blocks.insert(hash);
+        greeted.holds.insert(hash);
+        match place {
+            Some(place) => greeted.shows(place.total_work, place.header.height),
+            // It has a branch that we do not know; how heavy it is will be seen.
+            None if !self.chain.is_refused(&hash) => {
+                let claim = greeted.claim.max(most).plus(Work::from_hashes(1));
+                greeted.shows(claim, greeted.height);
+            }
+            None => {}
+        }
+    }
+
+    pub(super) fn received_get_bodies(&mut self, peer: PeerId, hashes: Vec<Hash>) {
+        let mut stored = Vec::new();
+        for hash in hashes {
+            match (self.shelf.block(&hash), self.config.role) {
+                (Some(block), _) if stored.is_empty() => {
+                    let frame = body_frame(block);
+                    self.outbox.send_frame(peer, frame);
+                }
+                (None, Role::Light) => self.outbox.send(peer, &Packet::Missing(hash)),
+                (_, Role::Full) | (Some(_), Role::Light) => stored.push(hash),
+            }
+        }
+        if !stored.is_empty() {
+            self.outbox.serve(peer, Serve::Bodies(stored));
+        }
+    }
+
+    /// Asks for the bodies that the path lacks, once its headers are all there.
+    pub(super) fn seek_bodies(&mut self, now: Now) {
+        if self.sync.is_heading() || self.chain.path().len() == 0 {
+            return;
+        }
+        let mut greeted: Vec<_> =
+            self.peers.iter().filter_map(|(&id, peer)| Some((id, peer.greeted()?))).collect();
+        greeted.sort_by_key(|(id, greeted)| (greeted.ping.latency().unwrap_or(Duration::MAX), *id));
+        let sources: Vec<_> = greeted
+            .iter()
+            .map(|(peer, greeted)| {
+                let claim = if greeted.is_full() { greeted.claim } else { Work::ZERO };
+                Source { peer: *peer, claim, holds: &greeted.holds }
+            })
+            .collect();
+        let orders = self.fetch.next(now, &self.chain, &sources);
+        let withheld = self.fetch.is_withheld(&self.chain, &sources);
+        for (peer, hashes) in orders {
+            self.outbox.send(peer, &Packet::GetBodies(List::new(hashes)));
+        }
+        if let Some(hash) = withheld {
+            self.chain.forget(&hash);
+            self.sync.plan_failed(&mut self.chain);
+        }
+    }
+
+    pub(super) fn received_body(
+        &mut self,
+        now: Now,
+        peer: PeerId,
+        block: Block,
+        frame: &Bytes,
+    ) -> Result<(), Fault> {
+        let hash = block.header.hash();
+        if !self.fetch.received(now, peer, &hash)? || self.chain.is_verified(&hash) {
+            return Ok(());
+        }
+        let Some(history) = self.chain.history(&block.header.prev_hash) else { return Ok(()) };
+        if self.chain.find(&hash).is_none() {
+            return Ok(());
+        }
+        let history_root = history.root();
+        let failures = rules::check_contents(self.chain.network(), &history_root, &block);
+        if let Some(error) = failures.first().cloned() {
+            // A body that is not its header's says nothing about the block: another peer may have the right one.
+            let is_another = matches!(error, RuleError::Content { .. });
+            self.refuse_block(&hash, block.header.height, Some(peer), failures, !is_another);
+            return Err(Fault::InvalidBlock { hash, error: Box::new(error) });
+        }
+        let network = *self.chain.network().id();
+        let ids: Arc<[MessageId]> = block.messages.iter().map(|message| message.id(&network)).collect();
+        let encoded = frame.slice(frame.len() - block.size()..);
+        let digest = block.digest(&network, &history_root, &block.messages_root());
+        let body = Body { block: Arc::new(block), hash, encoded, ids, peer: Some(peer), epoch: self.epoch };
+        let mut checks = vec![Check { digest, key: body.block.author, signature: body.block.signature }];
+        // A message that was verified on its way into the pool is not verified again, if it is the same to the byte.
+        let new = body.block.messages.iter().zip(body.ids.iter()).filter(|(message, id)| {
+            self.pool.find(id).is_none_or(|pooled| pooled.message().signature() != message.signature())
+        });
+        checks.extend(new.map(|(message, id)| Check {
+            digest: *id,
+            key: *message.sender(),
+            signature: *message.signature(),
+        }));
+        self.check_body(body, checks);
+        Ok(())
+    }
+
+    fn check_body(&mut self, body: Body, checks: Vec<Check>) {
+        let id = self.batch();
+        let ids = body.ids.to_vec();
+        self.fetch.check(id, body);
+        self.outbox.verify(Batch { id, checks, ids });
+    }
+
+    /// Tells of a bad block; when it can never be good, drops it and all above.
+    fn refuse_block(
+        &mut self,
+        hash: &Hash,
+        height: u64,
+        peer: Option<PeerId>,
+        failures: Vec<RuleError>,
+        forever: bool,
+    ) {
+        self.outbox.tell(Event::Refused { peer, hash: *hash, height, failures });
+        if forever {
+            self.chain.reject(hash);
+            self.sync.plan_failed(&mut self.chain);
+            self.fetch.prune(&self.chain);
+        }
+    }
+
+    pub(super) fn verified(&mut self, now: Now, verdict: Verdict) {
+        if let Some(arriving) = self.end_gossip(verdict.id) {
+            return self.arrived(now, arriving, &verdict);
+        }
+        let Some(body) = self.fetch.checked(verdict.id) else { return };
+        if !verdict.broken.is_empty() {
+            let failures = self.name_broken(&body, &verdict.broken);
+            let (hash, height, peer) = (body.hash, body.block.header.height, body.peer);
+            let error = failures.first().cloned();
+            self.refuse_block(&hash, height, peer, failures, true);
+            if let (Some(peer), Some(error)) = (peer, error) {
+                self.fault(now, peer, Fault::InvalidBlock { hash, error: Box::new(error) });
+            }
+            return;
+        }
+        self.fetch.keep(body, verdict.seen);
+        self.connect_ready(now);
+    }
+
+    /// The failures of a batch: the author's check came first, then those of the messages that were not in the pool.
+    fn name_broken(&self, body: &Body, broken: &[usize]) -> Vec<RuleError> {
+        let block = &body.block;
+        let mut failures = Vec::new();
+        if broken.contains(&0) {
+            failures.push(RuleError::AuthorSignature { author: block.author, found: block.signature });
+        }
+        let network = self.chain.network().id();
+        for (index, message) in block.messages.iter().enumerate() {
+            if failures.len() == FAILURES_MAX {
+                break;
+            }
+            if !message.sender().verifies(&message.id(network), message.signature()) {
+                let (sender, found) = (*message.sender(), *message.signature());
+                failures.push(RuleError::MessageSignature { index, sender, found });
+            }
+        }
+        failures
+    }
+
+    /// Connects the blocks of the path whose bodies are verified, as many as there are, as one wish to persist.
+    fn connect_ready(&mut self, now: Now) {
+        let mut changes = Vec::new();
+        loop {
+            let Some(hash) = self.chain.path().next().copied() else { break };
+            let Some(ready) = self.fetch.take_ready(&hash) else { break };
+            if ready.body.epoch != self.epoch {
+                // The best chain is another since the store was asked what it has of these ids.
+                let body = Body { epoch: self.epoch, ..ready.body };
+                self.check_body(body, Vec::new());
+                break;
+            }
+            let repeats = self.find_repeats(&ready);
+            if let Some(error) = repeats.first().cloned() {
+                let (height, peer) = (ready.body.block.header.height, ready.body.peer);
+                self.outbox.persist(core::mem::take(&mut changes));
+                self.refuse_block(&hash, height, peer, repeats, true);
+                if let Some(peer) = peer {
+                    self.fault(now, peer, Fault::InvalidBlock { hash, error: Box::new(error) });
+                }
+                break;
+            }
+            self.connect(now, &ready.body, &mut changes);
+        }
+        self.outbox.persist(changes);
+    }
+
+    pub(super) fn connect_own(&mut self, now: Now, body: Body) {
+        let mut changes = Vec::new();
+        self.connect(now, &body, &mut changes);
+        self.outbox.persist(changes);
+    }
+
+    /// Rule 5's second half: ids that are twice in the block, or in a block below it.
+    fn find_repeats(&self, ready: &Ready) -> Vec<RuleError> {
+        let (parent, fork) =
+            (ready.body.block.header.prev_hash, self.chain.fork_below(&ready.body.block.header.prev_hash));
+        let is_below = |seen: &Seen| {
+            if self.chain.find(&seen.block).is_some() {
+                self.chain.is_ancestor(&seen.block, &parent)
+            } else {
+                seen.best && seen.height <= fork
+            }
+        };
+        let mut seen = ready.seen.iter().peekable();
+        rules::check_repeats(&ready.body.ids, |index, id| {
+            let mut found = false;
+            while let Some(next) = seen.next_if(|seen| seen.index <= index) {
+                found |= next.index == index && is_below(next);
+            }
+            found || self.shelf.blocks_with(id).any(|block| self.chain.is_ancestor(block, &parent))
+        })
+    }
+
+    /// A block keeps every rule: it joins its branch, and perhaps the best chain.
+    fn connect(&mut self, now: Now, body: &Body, changes: &mut Vec<Change>) {
+        let outcome = self.chain.verified(&body.hash);
+        self.remember_header(&body.hash, changes);
+        let (hash, height) = (body.hash, body.block.header.height);
+        if self.config.role == Role::Full {
+            changes.push(Change::Body { hash, height, block: body.encoded.clone(), ids: body.ids.clone() });
+        }
+        self.note_move(&hash, &outcome, changes);
+        self.shelf.put(hash, body.encoded.clone(), &body.ids);
+        match outcome {
+            Outcome::Side => {}
+            Outcome::Extended => self.joined(now, body, changes),
+            Outcome::Reorged { fork, undone, done } => {
+                self.epoch += 1;
+                self.outbox.tell_later(Event::Undone { fork, hashes: undone.clone() });
+                let earlier: Vec<_> = done.into_iter().filter(|hash| *hash != body.hash).collect();
+                self.rearrange(now, &undone, &earlier);
+                self.joined(now, body, changes);
+            }
+        }
+        self.announce_held(&hash);
+    }
+
+    /// A block joined the best chain: its messages wait no more.
+    fn joined(&mut self, now: Now, body: &Body, changes: &mut Vec<Change>) {
+        let removed = body.ids.iter().filter(|id| self.pool.remove(id).is_some());
+        changes.extend(removed.map(|id| Change::Unpooled { id: *id }));
+        self.miner.pool_changed(now.moment);
+        let total_work = self.chain.find(&body.hash).map(|place| place.total_work).unwrap_or_default();
+        let mined_here = body.peer.is_none();
+        let (hash, block) = (body.hash, body.block.clone());
+        self.outbox.tell_later(Event::Connected { hash, block, total_work, mined_here });
+    }
+
+    /// After a reorganisation: blocks undone give their messages back, if they are young enough to be mined again, and
+    /// blocks that joined below the last take theirs out of the pool. The newest are at hand, the others are asked for.
+    fn rearrange(&mut self, now: Now, undone: &[Hash], joined: &[Hash]) {
+        let oldest = now.time.minus_ms(2 * MESSAGE_AGE_MS);
+        let young = |hash: &&Hash| self.chain.find(hash).is_some_and(|place| place.header.time >= oldest);
+        let hashes: Vec<_> = undone.iter().filter(young).chain(joined).copied().collect();
+        let (near, far): (Vec<_>, Vec<_>) =
+            hashes.into_iter().partition(|hash| self.shelf.block(hash).is_some());
+        for hash in near {
+            if let Some(bytes) = self.shelf.block(&hash).cloned() {
+                self.recalled_body(&bytes);
+            }
+        }
+        for hashes in far.chunks(RECALL_MAX) {
+            self.outbox.recall_later(Recall::Bodies(hashes.to_vec()));
+        }
+    }
+
+    pub(super) fn recalled(&mut self, now: Now, recalled: Recalled) {
+        match recalled {
+            Recalled::Base(hash, base) => match self.sync.recalled(now, hash, base, &mut self.chain) {
+                None => {}
+                Some((peer, Ok(progress))) => self.progressed(now, peer, progress),
+                Some((peer, Err(fault))) => self.fault(now, peer, fault),
+            },
+            Recalled::Bodies(bodies) => {
+                for bytes in bodies {
+                    self.recalled_body(&bytes);
+                }
+                self.outbox.persist(Vec::new());
+            }
+        }
+    }
+
+    /// A block that a reorganisation undid gives its messages back; one that joined takes its own out of the pool.
+    fn recalled_body(&mut self, bytes: &Bytes) {
+        let Ok(block) = Block::decode(bytes) else { return };
+        let network = *self.chain.network().id();
+        let hash = block.header.hash();
+        let messages: Vec<_> =
+            block.messages.iter().map(|message| (message.clone(), message.id(&network))).collect();
+        if self.chain.best_at(block.header.height) != Some(&hash) {
+            let room = self.gossip.room();
+            return self.look_up_later(messages.into_iter().take(room).collect());
+        }
+        for (_, id) in &messages {
+            self.pool.remove(id);
+        }
+        let total_work = self.chain.find(&hash).map(|place| place.total_work).unwrap_or_default();
+        let block = Arc::new(block);
+        self.outbox.tell_later(Event::Connected { hash, block, total_work, mined_here: false });
+    }
+
+    fn remember_header(&self, hash: &Hash, changes: &mut Vec<Change>) {
+        let Some(Place { header, total_work, .. }) = self.chain.find(hash) else { return };
+        changes.push(Change::Header { hash: *hash, header, total_work });
+        if header.height % CHECKPOINT_BLOCKS == 0
+            && let Some(history) = self.chain.history(hash)
+        {
+            changes.push(Change::Checkpoint { height: header.height, hash: *hash, history: history.clone() });
+        }
+    }
+
+    /// Notes where the tip moved to, if it did.
+    fn note_move(&self, hash: &Hash, outcome: &Outcome, changes: &mut Vec<Change>) -> bool {
+        let Some(height) = self.chain.find(hash).map(|place| place.header.height) else { return false };
+        let fork = match outcome {
+            Outcome::Side => return false,
+            Outcome::Extended => height.saturating_sub(1),
+            Outcome::Reorged { fork, .. } => *fork,
+        };
+        changes.push(Change::Tip { hash: *hash, height, fork });
+        true
+    }
+
+    /// Tells all who may lack a block's body that it can be had here.
+    fn announce_held(&mut self, hash: &Hash) {
+        if self.is_syncing() {
+            return;
+        }
+        let lacking: Vec<_> =
+            self.greeted().filter(|(_, greeted)| !greeted.holds.contains(hash)).map(|(id, _)| id).collect();
+        self.outbox.broadcast_later(lacking, &Packet::Held(*hash));
+    }
+}
+
+/// The bodies that are asked of the driver at once.
+const RECALL_MAX: usize = 64;

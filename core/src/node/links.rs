@@ -1,0 +1,216 @@
+//! Connections: from the handshake to the farewell, and which packet goes where.
+
+use core::time::Duration;
+
+use bytes::Bytes;
+
+use super::{Link, Node, PeerId};
+use crate::event::Event;
+use crate::fault::{Fault, Reason};
+use crate::handshake::Handshake;
+use crate::journal::Serve;
+use crate::key::{PublicKey, Signature};
+use crate::peer::{Greeted, PEERS_MAX, Peer, Stage};
+use crate::sync::Candidate;
+use crate::time::Now;
+use crate::wire::{Hello, List, PROTOCOL_VERSION, Packet, Role};
+
+impl Node {
+    pub(super) fn connected(&mut self, now: Now, peer: PeerId, link: Link) {
+        if let Link::Outbound(address) = &link {
+            self.dialer.connected(address, peer);
+        }
+        let tip = self.chain.tip();
+        let hello = Hello {
+            version: PROTOCOL_VERSION,
+            network: *self.chain.network().id(),
+            role: self.config.role,
+            key: self.config.node_key.public(),
+            listen: self.config.listen.clone(),
+            total_work: tip.total_work,
+            height: tip.header.height,
+            challenge: self.chance.bytes32(),
+        };
+        self.outbox.send(peer, &Packet::Hello(hello.clone()));
+        let stage = Stage::Greeting(Box::new(Handshake::new(hello, now.moment)));
+        self.peers.insert(peer, Peer { link, since: now.moment, stage });
+        if self.peers.len() > PEERS_MAX {
+            self.close(now, peer, Reason::Full);
+        }
+    }
+
+    pub(super) fn closed(&mut self, now: Now, peer: PeerId) {
+        self.dialer.closed(now.moment, peer, &mut self.chance);
+        let Some(gone) = self.peers.remove(&peer) else { return };
+        self.sync.closed(peer, &mut self.chain);
+        self.fetch.closed(peer);
+        if gone.greeted().is_some() {
+            self.outbox.tell(Event::PeerDown { peer });
+        }
+    }
+
+    pub(super) fn received(&mut self, now: Now, peer: PeerId, frame: Vec<u8>) {
+        let Some(known) = self.peers.get(&peer) else { return };
+        let frame = Bytes::from(frame);
+        let packet = match Packet::decode(&frame) {
+            Ok(packet) => packet,
+            Err(fault) => return self.fault(now, peer, fault),
+        };
+        match (&known.stage, packet) {
+            (_, Packet::Farewell(_)) => {}
+            (Stage::Greeting(_), Packet::Hello(hello)) => self.received_hello(now, peer, hello),
+            (Stage::Greeting(_), Packet::Answer(answer)) => self.received_answer(now, peer, &answer),
+            (Stage::Greeting(_), packet) => {
+                self.fault(now, peer, Fault::NotGreeted { packet: packet.name() });
+            }
+            (Stage::Greeted(_), packet) => {
+                if let Err(fault) = self.received_packet(now, peer, packet, &frame) {
+                    self.fault(now, peer, fault);
+                }
+            }
+        }
+    }
+
+    fn received_packet(
+        &mut self,
+        now: Now,
+        peer: PeerId,
+        packet: Packet,
+        frame: &Bytes,
+    ) -> Result<(), Fault> {
+        match packet {
+            Packet::Hello(_) | Packet::Answer(_) => Err(Fault::GreetedAgain { packet: packet.name() }),
+            Packet::Ping(bytes) => {
+                self.outbox.send(peer, &Packet::Pong(bytes));
+                Ok(())
+            }
+            Packet::Pong(bytes) => match self.peers.get_mut(&peer).and_then(Peer::greeted_mut) {
+                Some(greeted) => greeted.ping.received_pong(now.moment, &bytes),
+                None => Ok(()),
+            },
+            Packet::GetHeaders(locator) => {
+                match self.config.role {
+                    Role::Full => self.outbox.serve(peer, Serve::Headers(locator.into_inner())),
+                    Role::Light => self.outbox.send(peer, &Packet::Headers(List::new(Vec::new()))),
+                }
+                Ok(())
+            }
+            Packet::Headers(headers) => self.received_headers(now, peer, headers.into_inner()),
+            Packet::Announce(header) => self.received_announce(now, peer, header),
+            Packet::Held(hash) => {
+                self.received_held(peer, hash);
+                Ok(())
+            }
+            Packet::GetBodies(hashes) => {
+                self.received_get_bodies(peer, hashes.into_inner());
+                Ok(())
+            }
+            Packet::Body(block) => self.received_body(now, peer, *block, frame),
+            Packet::Missing(hash) => self.fetch.received_missing(now, peer, &hash),
+            Packet::Have(ids) => {
+                self.received_have(peer, ids.into_inner());
+                Ok(())
+            }
+            Packet::GetMessages(ids) => {
+                self.received_get_messages(peer, &ids.into_inner());
+                Ok(())
+            }
+            Packet::Messages(messages) => self.received_messages(peer, messages.into_inner()),
+            Packet::Farewell(_) => Ok(()),
+        }
+    }
+
+    fn received_hello(&mut self, now: Now, peer: PeerId, hello: Hello) {
+        let Some(Stage::Greeting(handshake)) = self.peers.get_mut(&peer).map(|peer| &mut peer.stage) else {
+            return;
+        };
+        match handshake.received_hello(hello, &self.config.node_key) {
+            Ok(answer) => self.outbox.send(peer, &Packet::Answer(answer)),
+            Err(Reason::Fault(fault)) => self.fault(now, peer, fault),
+            Err(reason) => {
+                if reason == Reason::OwnKey
+                    && let Some(Peer { link: Link::Outbound(address), .. }) = self.peers.get(&peer)
+                {
+                    self.dialer.forget(address);
+                }
+                self.outbox.tell(Event::Closing { peer, reason: reason.clone() });
+                self.close(now, peer, reason);
+            }
+        }
+    }
+
+    fn received_answer(&mut self, now: Now, peer: PeerId, answer: &Signature) {
+        let Some(Stage::Greeting(handshake)) = self.peers.get_mut(&peer).map(|peer| &mut peer.stage) else {
+            return;
+        };
+        let hello = match handshake.received_answer(answer) {
+            Ok(hello) => hello,
+            Err(fault) => return self.fault(now, peer, fault),
+        };
+        let (key, role) = (hello.key, hello.role);
+        let elder = self.greeted().find(|(_, other)| other.hello.key == key).map(|(id, _)| id);
+        if let Some(elder) = elder {
+            let loser = self.loser_of(elder, peer, key);
+            self.outbox.tell(Event::Closing { peer: loser, reason: Reason::Duplicate });
+            self.close(now, loser, Reason::Duplicate);
+            if loser == peer {
+                return;
+            }
+        }
+        if let Some(known) = self.peers.get_mut(&peer) {
+            known.stage = Stage::Greeted(Box::new(Greeted::new(hello, now.moment)));
+        }
+        self.dialer.greeted(peer);
+        self.outbox.tell(Event::PeerUp { peer, key, role });
+        self.greet_with_messages(peer);
+        self.greet_with_leader(peer);
+    }
+
+    /// One key, one connection. Of two that cross, both ends keep the one that the smaller key dialled; else the elder.
+    fn loser_of(&self, elder: PeerId, younger: PeerId, key: PublicKey) -> PeerId {
+        let dialled =
+            |id: PeerId| self.peers.get(&id).is_some_and(|peer| matches!(peer.link, Link::Outbound(_)));
+        let ours_stays = self.config.node_key.public() < key;
+        if dialled(elder) != dialled(younger) && dialled(younger) == ours_stays { elder } else { younger }
+    }
+
+    /// Gives up on handshakes and pongs that do not come, and sends pings that are due.
+    pub(super) fn tick_peers(&mut self, now: Now) {
+        let (mut pings, mut faults) = (Vec::new(), Vec::new());
+        for (&id, peer) in &mut self.peers {
+            match &mut peer.stage {
+                Stage::Greeting(handshake) if handshake.deadline <= now.moment => {
+                    faults.push((id, Fault::HandshakeTimeout));
+                }
+                Stage::Greeting(_) => {}
+                Stage::Greeted(greeted) => match greeted.ping.tick(now.moment, || self.chance.bytes16()) {
+                    Ok(Some(ping)) => pings.push((id, ping)),
+                    Ok(None) => {}
+                    Err(fault) => faults.push((id, fault)),
+                },
+            }
+        }
+        for (peer, ping) in pings {
+            self.outbox.send(peer, &Packet::Ping(ping));
+        }
+        if let Some(peer) = self.sync.tick(now.moment) {
+            faults.push((peer, Fault::Stalled { request: "get-headers" }));
+        }
+        let stalled = self.fetch.tick(now.moment).into_iter();
+        faults.extend(stalled.map(|peer| (peer, Fault::Stalled { request: "get-bodies" })));
+        for (peer, fault) in faults {
+            self.fault(now, peer, fault);
+        }
+    }
+
+    /// The peers that may be asked for headers, and how near they are.
+    pub(super) fn candidates(&self) -> Vec<Candidate> {
+        let candidate = |(peer, greeted): (PeerId, &Greeted)| Candidate {
+            peer,
+            latency: greeted.ping.latency().unwrap_or(Duration::MAX),
+            claim: greeted.claim,
+            height: greeted.height,
+        };
+        self.greeted().filter(|(_, greeted)| greeted.is_full()).map(candidate).collect()
+    }
+}

@@ -1,0 +1,205 @@
+//! Messages: ours and the peers', into the pool and out of it.
+
+use std::sync::Arc;
+
+use super::{Node, PeerId, SubmitError};
+use crate::check::{Batch, BatchId, Check, Verdict};
+use crate::event::Event;
+use crate::fault::Fault;
+use crate::gossip::Arriving;
+use crate::journal::Change;
+use crate::message::{Message, MessageId, VerifiedMessage};
+use crate::peer::{ASKED_MESSAGES_MAX, Peer};
+use crate::pool::{PoolError, SENDER_MESSAGES_MAX};
+use crate::rules::check_message_time;
+use crate::time::Now;
+use crate::wire::{List, MESSAGE_IDS_MAX, MESSAGES_MAX, Packet};
+
+impl Node {
+    pub(super) fn pool_own(&mut self, now: Now, message: Message) -> Result<MessageId, SubmitError> {
+        let found = message.time();
+        if check_message_time(0, &message, now.time).is_some() {
+            return Err(SubmitError::Time { found, local: now.time });
+        }
+        let encoded = message.encode();
+        let message = message.verify(self.chain.network().id()).ok_or(SubmitError::Signature)?;
+        let id = *message.id();
+        if self.is_shelved(&id) {
+            return Err(SubmitError::Known { id });
+        }
+        // Whether the store has it in a block is still to be seen; until then it waits uncleared.
+        self.pool.insert(message.clone(), false).map_err(|error| match error {
+            PoolError::Known => SubmitError::Known { id },
+            PoolError::SenderFull => SubmitError::SenderFull { max: SENDER_MESSAGES_MAX },
+            PoolError::Full { floor } => SubmitError::PoolFull { floor },
+        })?;
+        self.outbox.persist(vec![Change::Pooled { id, message: encoded.into() }]);
+        self.look_up(vec![(message.message().clone(), id)]);
+        Ok(id)
+    }
+
+    /// Whether a message is in one of the newest blocks of the best chain.
+    fn is_shelved(&self, id: &MessageId) -> bool {
+        self.shelf.blocks_with(id).any(|hash| {
+            self.chain.find(hash).is_some_and(|place| self.chain.best_at(place.header.height) == Some(hash))
+        })
+    }
+
+    /// Asks the store for messages whose signatures hold.
+    pub(super) fn look_up(&mut self, messages: Vec<(Arc<Message>, MessageId)>) {
+        if messages.is_empty() {
+            return;
+        }
+        let id = self.batch();
+        let ids = messages.iter().map(|(_, id)| *id).collect();
+        self.gossip.begin(id, Arriving { peer: None, messages });
+        self.outbox.verify(Batch { id, checks: Vec::new(), ids });
+    }
+
+    /// The same, after the changes that are being gathered.
+    pub(super) fn look_up_later(&mut self, messages: Vec<(Arc<Message>, MessageId)>) {
+        if messages.is_empty() {
+            return;
+        }
+        let id = self.batch();
+        let ids = messages.iter().map(|(_, id)| *id).collect();
+        self.gossip.begin(id, Arriving { peer: None, messages });
+        self.outbox.verify_later(Batch { id, checks: Vec::new(), ids });
+    }
+
+    pub(super) fn received_have(&mut self, peer: PeerId, ids: Vec<MessageId>) {
+        if self.is_syncing() {
+            // Our pool cannot judge them yet, and the peer's blocks may have them.
+            return;
+        }
+        let room = self.gossip.room();
+        let new: Vec<_> =
+            ids.iter().filter(|id| !self.pool.contains(id) && !self.is_shelved(id)).copied().collect();
+        let Some(greeted) = self.peers.get_mut(&peer).and_then(Peer::greeted_mut) else { return };
+        let mut wanted = Vec::new();
+        for id in &ids {
+            greeted.messages.insert(*id);
+        }
+        for id in new {
+            let out = greeted.asked_messages.len();
+            if out < ASKED_MESSAGES_MAX.min(room) && greeted.asked_messages.insert(id) {
+                wanted.push(id);
+            }
+        }
+        if !wanted.is_empty() {
+            self.outbox.send(peer, &Packet::GetMessages(List::new(wanted)));
+        }
+    }
+
+    pub(super) fn received_get_messages(&mut self, peer: PeerId, ids: &[MessageId]) {
+        let found: Vec<Message> = ids
+            .iter()
+            .filter_map(|id| self.pool.find(id))
+            .map(|found| found.message().as_ref().clone())
+            .collect();
+        for messages in found.chunks(MESSAGES_MAX) {
+            self.outbox.send(peer, &Packet::Messages(List::new(messages.to_vec())));
+        }
+    }
+
+    pub(super) fn received_messages(&mut self, peer: PeerId, messages: Vec<Message>) -> Result<(), Fault> {
+        let network = *self.chain.network().id();
+        let Some(greeted) = self.peers.get_mut(&peer).and_then(Peer::greeted_mut) else { return Ok(()) };
+        let mut arriving = Vec::with_capacity(messages.len());
+        for message in messages {
+            let id = message.id(&network);
+            if !greeted.asked_messages.remove(&id) {
+                return Err(Fault::Unasked { packet: "messages" });
+            }
+            if !self.pool.contains(&id) && arriving.len() < self.gossip.room() {
+                arriving.push((Arc::new(message), id));
+            }
+        }
+        if arriving.is_empty() {
+            return Ok(());
+        }
+        let id = self.batch();
+        let check = |(message, id): &(Arc<Message>, MessageId)| Check {
+            digest: *id,
+            key: *message.sender(),
+            signature: *message.signature(),
+        };
+        let batch = Batch {
+            id,
+            checks: arriving.iter().map(check).collect(),
+            ids: arriving.iter().map(|(_, id)| *id).collect(),
+        };
+        self.gossip.begin(id, Arriving { peer: Some(peer), messages: arriving });
+        self.outbox.verify(batch);
+        Ok(())
+    }
+
+    /// Messages' batch is answered: those that hold, and are in no block, are pooled and announced.
+    pub(super) fn arrived(&mut self, now: Now, arriving: Arriving, verdict: &Verdict) {
+        let mut announced = Vec::new();
+        for (index, (message, id)) in arriving.messages.into_iter().enumerate() {
+            if verdict.broken.contains(&index) {
+                if let Some(peer) = arriving.peer {
+                    self.fault(now, peer, Fault::InvalidMessage { id });
+                }
+                continue;
+            }
+            let in_block =
+                verdict.seen.iter().any(|seen| seen.index == index && seen.best) || self.is_shelved(&id);
+            if in_block {
+                self.unpool(&[id]);
+                continue;
+            }
+            if self.pool.contains(&id) {
+                self.pool.clear(&id);
+            } else {
+                let message = VerifiedMessage::trust(message, id);
+                let in_time = check_message_time(0, message.message(), now.time).is_none();
+                if !in_time || self.pool.insert(message, true).is_err() {
+                    continue;
+                }
+            }
+            if let Some(message) = self.pool.find(&id) {
+                self.outbox.tell(Event::Pooled(message.clone()));
+                announced.push(id);
+            }
+        }
+        if !announced.is_empty() {
+            self.miner.pool_changed(now.moment);
+            self.announce_messages(&announced);
+        }
+    }
+
+    fn announce_messages(&mut self, ids: &[MessageId]) {
+        for (&peer, known) in &mut self.peers {
+            let Some(greeted) = known.greeted_mut() else { continue };
+            let new: Vec<_> = ids.iter().filter(|id| greeted.messages.insert(**id)).copied().collect();
+            for ids in new.chunks(MESSAGE_IDS_MAX) {
+                self.outbox.send(peer, &Packet::Have(List::new(ids.to_vec())));
+            }
+        }
+    }
+
+    /// Tells a new peer what waits.
+    pub(super) fn greet_with_messages(&mut self, peer: PeerId) {
+        let ids: Vec<_> = self.pool.cleared().take(MESSAGE_IDS_MAX).copied().collect();
+        let Some(greeted) = self.peers.get_mut(&peer).and_then(Peer::greeted_mut) else { return };
+        for id in &ids {
+            greeted.messages.insert(*id);
+        }
+        if !ids.is_empty() {
+            self.outbox.send(peer, &Packet::Have(List::new(ids)));
+        }
+    }
+
+    /// Removes messages that wait no more, and has it remembered.
+    pub(super) fn unpool(&mut self, ids: &[MessageId]) {
+        let removed = ids.iter().filter(|id| self.pool.remove(id).is_some());
+        let changes: Vec<_> = removed.map(|id| Change::Unpooled { id: *id }).collect();
+        self.outbox.persist(changes);
+    }
+
+    pub(super) fn end_gossip(&mut self, batch: BatchId) -> Option<Arriving> {
+        self.gossip.end(batch)
+    }
+}

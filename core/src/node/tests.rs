@@ -1,0 +1,172 @@
+use super::*;
+use crate::journal::Journal;
+use crate::mine::Search;
+use crate::network::Network;
+
+/// Two nodes, their journals, and a wire between them that takes no time.
+struct Pair {
+    nodes: Vec<(Node, Journal)>,
+    now: Now,
+    jobs: Vec<Option<Job>>,
+    told: Vec<Vec<Event>>,
+}
+
+impl Pair {
+    fn new(roles: &[Role]) -> Self {
+        let network = Network::dev();
+        let now = Now { time: network.genesis().time.plus_ms(1_000_000), moment: Moment::from_micros(1) };
+        let node = |(index, role): (usize, &Role)| {
+            let seed = [u8::try_from(index).unwrap() + 1; 32];
+            let key = SecretKey::from_bytes(&seed).unwrap();
+            let config = Config {
+                role: *role,
+                node_key: key.clone(),
+                author: key,
+                listen: None,
+                connect: Vec::new(),
+                mining: false,
+            };
+            (Node::new(config, Chain::new(network.clone()), seed), Journal::new(&network))
+        };
+        let nodes: Vec<_> = roles.iter().enumerate().map(node).collect();
+        let count = nodes.len();
+        Self { nodes, now, jobs: vec![None; count], told: vec![Vec::new(); count] }
+    }
+
+    /// Peers are numbered by the node that they are.
+    fn connect(&mut self, a: usize, b: usize) {
+        let address: Address = "host:1".parse().unwrap();
+        self.give(a, Input::Connected(PeerId(b as u64), Link::Outbound(address)));
+        self.give(b, Input::Connected(PeerId(a as u64), Link::Inbound));
+        self.settle();
+    }
+
+    fn give(&mut self, to: usize, input: Input) {
+        self.nodes[to].0.handle(self.now, input);
+    }
+
+    fn settle(&mut self) {
+        while (0..self.nodes.len()).any(|index| self.step(index)) {}
+    }
+
+    fn step(&mut self, index: usize) -> bool {
+        let mut any = false;
+        while let Some(output) = self.nodes[index].0.poll() {
+            any = true;
+            let from = PeerId(index as u64);
+            let send = |pair: &mut Self, to: PeerId, frame: Bytes| {
+                pair.give(usize::try_from(to.0).unwrap(), Input::Received(from, frame.to_vec()));
+            };
+            match output {
+                Output::Send(to, frame) => send(self, to, frame),
+                Output::Close(to, reason) => {
+                    self.give(usize::try_from(to.0).unwrap(), Input::Closed(from));
+                    panic!("node {index} closed {to:?}: {reason}");
+                }
+                Output::Dial(_) => {}
+                Output::Persist(changes) => self.nodes[index].1.apply(&changes),
+                Output::Verify(batch) => {
+                    let verdict = batch.answer(|place, id| self.nodes[index].1.seen(place, id));
+                    self.give(index, Input::Verified(verdict));
+                }
+                Output::Recall(recall) => {
+                    let recalled = self.nodes[index].1.recall(&recall);
+                    self.give(index, Input::Recalled(recalled));
+                }
+                Output::Serve(to, Serve::Headers(locator)) => {
+                    let headers = self.nodes[index].1.headers_after(&locator);
+                    let packet = crate::wire::Packet::Headers(crate::wire::List::new(headers));
+                    send(self, to, packet.encode());
+                }
+                Output::Serve(to, Serve::Bodies(hashes)) => {
+                    for hash in hashes {
+                        let body = self.nodes[index].1.body(&hash).map(|body| crate::wire::body_frame(body));
+                        send(self, to, body.unwrap_or_else(|| crate::wire::Packet::Missing(hash).encode()));
+                    }
+                }
+                Output::Mine(job) => self.jobs[index] = job,
+                Output::Tell(event) => self.told[index].push(event),
+            }
+        }
+        any
+    }
+
+    fn mine(&mut self, index: usize) {
+        self.now.time = self.now.time.plus_ms(1_000);
+        self.now.moment = self.now.moment + core::time::Duration::from_secs(1);
+        self.nodes[index].0.set_mining(self.now, true);
+        self.settle();
+        let job = self.jobs[index].clone().expect("a job is out");
+        let solution = Search::new(&job, 0).run(1 << 20).expect("2^8 tries are expected");
+        self.give(index, Input::Solved(solution));
+        self.nodes[index].0.set_mining(self.now, false);
+        self.settle();
+    }
+
+    fn height(&self, index: usize) -> u64 {
+        self.nodes[index].0.chain().tip().header.height
+    }
+}
+
+#[test]
+fn a_mined_block_with_a_message_reaches_the_other_node() {
+    let mut pair = Pair::new(&[Role::Full, Role::Full]);
+    pair.connect(0, 1);
+    let secret = SecretKey::from_bytes(&[9; 32]).unwrap();
+    let draft = crate::message::Draft::new(secret.public(), "bob", "hello", pair.now.time).unwrap();
+    let message = draft.sign(&secret, Network::dev().id(), 0);
+    let id = pair.nodes[0].0.submit(pair.now, message).unwrap();
+    pair.settle();
+    assert!(pair.nodes[1].0.pooled(&id).is_some());
+    pair.mine(1);
+    assert_eq!((pair.height(0), pair.height(1)), (1, 1));
+    assert!(pair.nodes[0].0.pooled(&id).is_none());
+    assert_eq!(pair.nodes[0].1.seen(0, &id).len(), 1);
+    assert!(pair.nodes[0].1.pooled().next().is_none());
+}
+
+#[test]
+fn a_new_node_and_a_light_one_catch_up() {
+    let mut pair = Pair::new(&[Role::Full, Role::Full, Role::Light]);
+    for _ in 0..300 {
+        pair.mine(0);
+    }
+    pair.connect(0, 1);
+    assert_eq!(pair.height(1), 300);
+    pair.connect(2, 1);
+    assert_eq!(pair.height(2), 300);
+    pair.mine(2);
+    assert_eq!((pair.height(0), pair.height(1), pair.height(2)), (301, 301, 301));
+    let restored = pair.nodes[1].1.restore(Network::dev()).unwrap();
+    assert_eq!(restored.tip(), pair.nodes[1].0.chain().tip());
+    let light = pair.nodes[2].1.restore(Network::dev()).unwrap();
+    assert_eq!(light.tip(), pair.nodes[1].0.chain().tip());
+}
+
+#[test]
+fn the_heavier_branch_wins_and_messages_come_back() {
+    let mut pair = Pair::new(&[Role::Full, Role::Full]);
+    let secret = SecretKey::from_bytes(&[9; 32]).unwrap();
+    let draft = crate::message::Draft::new(secret.public(), "bob", "hello", pair.now.time).unwrap();
+    let message = draft.sign(&secret, Network::dev().id(), 0);
+    let id = pair.nodes[0].0.submit(pair.now, message).unwrap();
+    pair.settle();
+    for _ in 0..5 {
+        pair.mine(0);
+    }
+    for _ in 0..8 {
+        pair.mine(1);
+    }
+    pair.connect(0, 1);
+    assert_eq!(pair.nodes[0].0.chain().tip(), pair.nodes[1].0.chain().tip());
+    assert_eq!(pair.height(0), 8);
+    assert!(
+        pair.told[0]
+            .iter()
+            .any(|event| matches!(event, Event::Undone { fork: 0, hashes } if hashes.len() == 5))
+    );
+    assert!(pair.nodes[0].0.pooled(&id).is_some(), "the undone message waits again");
+    pair.mine(1);
+    assert!(pair.nodes[1].0.pooled(&id).is_none());
+    assert_eq!(pair.nodes[1].1.restore(Network::dev()).unwrap().tip().header.height, 9);
+}

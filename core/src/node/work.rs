@@ -1,0 +1,65 @@
+//! Mining: which block to search, and what to do with the one that is found.
+
+use super::{Node, Role};
+use crate::block::BLOCK_BYTES_MIN;
+use crate::fetch::Body;
+use crate::mine::{Solution, move_on, template};
+use crate::time::Now;
+
+impl Node {
+    /// Whether mining now would not be in vain: nothing better is on its way, and a light node has somebody to tell.
+    fn may_mine(&self) -> bool {
+        let heard = self.config.role == Role::Full || self.greeted().next().is_some();
+        self.mining && heard && !self.is_syncing()
+    }
+
+    /// Keeps the job on the tip, its time current and the pool in it.
+    pub(super) fn seek_block(&mut self, now: Now) {
+        if !self.may_mine() {
+            if self.miner.stop() {
+                self.outbox.mine(None);
+            }
+            return;
+        }
+        let tip = self.chain.tip();
+        if !self.miner.is_due(now.moment, &tip.hash) {
+            return;
+        }
+        let expired = self.pool.expire(now.time);
+        self.unpool(&expired);
+        let network = self.chain.network();
+        let block = match self.miner.reusable(&tip.hash) {
+            Some(mut block) => {
+                move_on(&mut block, network, &tip.header, now.time);
+                block
+            }
+            None => {
+                let bytes = network.block_bytes_max() - BLOCK_BYTES_MIN;
+                let time = now.time.max(tip.header.time.plus_ms(1));
+                let messages = self.pool.select(time, bytes, network.block_messages_max());
+                let Some(history) = self.chain.history(&tip.hash) else { return };
+                template(network, &tip.header, history, now, &self.config.author, messages)
+            }
+        };
+        let job = self.miner.start(now.moment, block);
+        self.outbox.mine(job);
+    }
+
+    /// A job is solved: the block is ours, and all that it carries was verified before.
+    pub(super) fn solved(&mut self, now: Now, solution: Solution) {
+        let Some(block) = self.miner.solve(solution) else { return };
+        let (header, hash) = (block.header, block.header.hash());
+        if header.prev_hash != self.chain.tip().hash || self.chain.insert(header, now.time).is_err() {
+            return;
+        }
+        if self.chain.find(&hash).is_none() {
+            return;
+        }
+        let network = *self.chain.network().id();
+        let ids = block.messages.iter().map(|message| message.id(&network)).collect();
+        let encoded = block.encode().into();
+        self.announce_header(&header, &hash, None);
+        let body = Body { block: block.into(), hash, encoded, ids, peer: None, epoch: self.epoch };
+        self.connect_own(now, body);
+    }
+}

@@ -1,0 +1,274 @@
+//! The pool: verified messages that wait for a block.
+//!
+//! Ordered by stamp work per byte: work takes the place of fees. Bounded in bytes and per sender; when full, the cheapest
+//! gives way to the dearer, and what does not exceed the last that gave way is turned away until the pool has drained.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use crate::key::PublicKey;
+use crate::message::{Message, MessageId, VerifiedMessage};
+use crate::rules::{MESSAGE_AGE_MS, check_message_time};
+use crate::time::Time;
+
+/// The most bytes of messages that a full node's pool holds.
+pub const POOL_BYTES_MAX: usize = 32 << 20;
+/// The most bytes of messages that a light node's pool holds.
+pub const LIGHT_POOL_BYTES_MAX: usize = 2 << 20;
+/// The most messages of one sender; further ones are turned away.
+pub const SENDER_MESSAGES_MAX: usize = 1_024;
+
+/// Why a message is not pooled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PoolError {
+    /// It is pooled already.
+    Known,
+    /// Its sender has as many as a sender may.
+    SenderFull,
+    /// The pool is full, and this much stamp work per byte is needed.
+    Full {
+        /// Hashes per byte.
+        floor: u128,
+    },
+}
+
+#[derive(Debug)]
+struct Pooled {
+    message: VerifiedMessage,
+    rank: Rank,
+    /// Whether the store was asked, and no block of the best chain has it.
+    cleared: bool,
+}
+
+/// The dearest first; of equals, the first come.
+type Rank = (core::cmp::Reverse<u128>, u64);
+
+/// Verified messages, bounded.
+#[derive(Debug)]
+pub struct Pool {
+    bytes_max: usize,
+    bytes: usize,
+    messages: BTreeMap<MessageId, Pooled>,
+    order: BTreeMap<Rank, MessageId>,
+    senders: BTreeMap<PublicKey, usize>,
+    floor: u128,
+    inserted: u64,
+}
+
+/// Stamp work per byte.
+fn price(message: &VerifiedMessage) -> u128 {
+    message.stamp_work().hashes() / message.message().size().max(1) as u128
+}
+
+impl Pool {
+    /// An empty pool that holds at most `bytes_max` bytes of messages.
+    pub fn new(bytes_max: usize) -> Self {
+        Self {
+            bytes_max,
+            bytes: 0,
+            messages: BTreeMap::new(),
+            order: BTreeMap::new(),
+            senders: BTreeMap::new(),
+            floor: 0,
+            inserted: 0,
+        }
+    }
+
+    /// How many messages wait.
+    pub fn len(&self) -> usize {
+        self.messages.len()
+    }
+
+    /// Whether none waits.
+    pub fn is_empty(&self) -> bool {
+        self.messages.is_empty()
+    }
+
+    /// The bytes of all that wait: at most the pool's maximum.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// The least stamp work per byte that is taken now.
+    pub fn floor(&self) -> u128 {
+        self.floor
+    }
+
+    /// Takes a message, and drops cheaper ones for it when there is no room.
+    ///
+    /// A message that is not `cleared` waits, and is not selected, until [`Pool::clear`].
+    ///
+    /// # Errors
+    /// Why it is turned away.
+    pub fn insert(&mut self, message: VerifiedMessage, cleared: bool) -> Result<(), PoolError> {
+        let (id, size, price) = (*message.id(), message.message().size(), price(&message));
+        if self.messages.contains_key(&id) {
+            return Err(PoolError::Known);
+        }
+        let sender = *message.message().sender();
+        if self.senders.get(&sender).is_some_and(|&count| count >= SENDER_MESSAGES_MAX) {
+            return Err(PoolError::SenderFull);
+        }
+        if price < self.floor {
+            return Err(PoolError::Full { floor: self.floor });
+        }
+        while self.bytes + size > self.bytes_max {
+            let Some((&(core::cmp::Reverse(cheapest), _), &last)) = self.order.last_key_value() else {
+                break;
+            };
+            if cheapest >= price {
+                self.floor = cheapest + 1;
+                return Err(PoolError::Full { floor: self.floor });
+            }
+            self.floor = cheapest + 1;
+            self.remove(&last);
+        }
+        self.inserted += 1;
+        let rank = (core::cmp::Reverse(price), self.inserted);
+        self.order.insert(rank, id);
+        *self.senders.entry(sender).or_default() += 1;
+        self.bytes += size;
+        self.messages.insert(id, Pooled { message, rank, cleared });
+        Ok(())
+    }
+
+    /// Lets a waiting message be selected.
+    pub fn clear(&mut self, id: &MessageId) -> Option<&VerifiedMessage> {
+        let pooled = self.messages.get_mut(id)?;
+        pooled.cleared = true;
+        Some(&pooled.message)
+    }
+
+    /// Removes a message, because a block has it or it is not wanted.
+    pub fn remove(&mut self, id: &MessageId) -> Option<VerifiedMessage> {
+        let pooled = self.messages.remove(id)?;
+        self.order.remove(&pooled.rank);
+        let sender = pooled.message.message().sender();
+        if let Some(count) = self.senders.get_mut(sender) {
+            *count -= 1;
+            if *count == 0 {
+                self.senders.remove(sender);
+            }
+        }
+        self.bytes -= pooled.message.message().size();
+        if self.bytes < self.bytes_max / 2 {
+            self.floor = 0;
+        }
+        Some(pooled.message)
+    }
+
+    /// A message that waits.
+    pub fn find(&self, id: &MessageId) -> Option<&VerifiedMessage> {
+        self.messages.get(id).map(|pooled| &pooled.message)
+    }
+
+    /// Whether a message waits.
+    pub fn contains(&self, id: &MessageId) -> bool {
+        self.messages.contains_key(id)
+    }
+
+    /// The messages that wait, the next in line first.
+    pub fn iter(&self) -> impl Iterator<Item = &VerifiedMessage> {
+        self.order.values().filter_map(|id| self.find(id))
+    }
+
+    /// The ids that may go to peers, the next in line first.
+    pub fn cleared(&self) -> impl Iterator<Item = &MessageId> {
+        self.order.values().filter(|id| self.messages.get(id).is_some_and(|pooled| pooled.cleared))
+    }
+
+    /// The messages for a block at `time`: as many of the next in line as fit.
+    pub fn select(&self, time: Time, bytes_max: usize, count_max: usize) -> Vec<Arc<Message>> {
+        let (mut selected, mut bytes) = (Vec::new(), 0);
+        for id in self.cleared() {
+            let Some(message) = self.find(id).map(VerifiedMessage::message) else { continue };
+            if selected.len() == count_max {
+                break;
+            }
+            if bytes + message.size() > bytes_max || check_message_time(0, message, time).is_some() {
+                continue;
+            }
+            bytes += message.size();
+            selected.push(message.clone());
+        }
+        selected
+    }
+
+    /// Drops the messages that are too old for any block from `local` on, and names them.
+    pub fn expire(&mut self, local: Time) -> Vec<MessageId> {
+        let oldest = local.minus_ms(MESSAGE_AGE_MS);
+        let old = |pooled: &Pooled| pooled.message.message().time() < oldest;
+        let ids: BTreeSet<_> =
+            self.messages.iter().filter(|(_, pooled)| old(pooled)).map(|(id, _)| *id).collect();
+        for id in &ids {
+            self.remove(id);
+        }
+        ids.into_iter().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::hash::Hash;
+    use crate::message::tests::message;
+
+    fn verified(seed: u8, text: &str) -> VerifiedMessage {
+        message(seed, text, 1_000).verify(&Hash::ZERO).unwrap()
+    }
+
+    #[test]
+    fn the_dearest_is_next_in_line() {
+        let mut pool = Pool::new(100_000);
+        let mut messages: Vec<_> = (0..20).map(|n| verified(7, &format!("text {n}"))).collect();
+        for message in &messages {
+            pool.insert(message.clone(), true).unwrap();
+        }
+        messages.sort_by_key(|message| core::cmp::Reverse(price(message)));
+        let prices = |list: Vec<u128>| list;
+        assert_eq!(prices(pool.iter().map(price).collect()), prices(messages.iter().map(price).collect()));
+        assert_eq!(pool.select(Time::from_unix_ms(1_000), 100_000, 3).len(), 3);
+        assert_eq!(pool.select(Time::from_unix_ms(1_000), 130, 3).len(), 1);
+        assert!(pool.select(Time::from_unix_ms(90_000_000), 100_000, 3).is_empty());
+    }
+
+    #[test]
+    fn stays_within_its_bytes_and_raises_its_floor() {
+        let mut pool = Pool::new(1_000);
+        for n in 0..50 {
+            let _ = pool.insert(verified(7, &format!("text {n}")), true);
+            assert!(pool.bytes() <= 1_000);
+        }
+        let cheapest = pool.iter().map(price).min().unwrap();
+        assert!(pool.floor() > 0 && pool.floor() <= cheapest + 1);
+        let ids: Vec<_> = pool.iter().map(|message| *message.id()).collect();
+        ids.iter().for_each(|id| drop(pool.remove(id)));
+        assert_eq!((pool.bytes(), pool.floor(), pool.len()), (0, 0, 0));
+    }
+
+    #[test]
+    fn one_sender_cannot_fill_it() {
+        let mut pool = Pool::new(POOL_BYTES_MAX);
+        for n in 0..SENDER_MESSAGES_MAX {
+            let draft = message(7, &format!("text {n}"), 1_000);
+            let id = draft.id(&Hash::ZERO);
+            pool.insert(VerifiedMessage::trust(Arc::new(draft), id), true).unwrap();
+        }
+        assert_eq!(pool.insert(verified(7, "one more"), true), Err(PoolError::SenderFull));
+        assert_eq!(pool.insert(verified(8, "another"), true), Ok(()));
+        assert_eq!(pool.insert(verified(8, "another"), true), Err(PoolError::Known));
+    }
+
+    #[test]
+    fn what_is_not_cleared_is_not_selected_and_the_old_expires() {
+        let mut pool = Pool::new(10_000);
+        let message = verified(7, "hello");
+        pool.insert(message.clone(), false).unwrap();
+        assert!(pool.select(Time::from_unix_ms(1_000), 10_000, 9).is_empty());
+        assert!(pool.clear(message.id()).is_some());
+        assert_eq!(pool.select(Time::from_unix_ms(1_000), 10_000, 9).len(), 1);
+        assert!(pool.expire(Time::from_unix_ms(1_000 + MESSAGE_AGE_MS)).is_empty());
+        assert_eq!(pool.expire(Time::from_unix_ms(1_001 + MESSAGE_AGE_MS)), [*message.id()]);
+        assert!(pool.is_empty());
+    }
+}

@@ -1,0 +1,63 @@
+//! The shelf: the newest verified blocks, at hand to be sent, and the ids in them, at hand to be compared.
+//!
+//! Peers ask for a new block within moments of hearing of it; light nodes keep no others. Ids bridge the time between
+//! the store's answer about a block and the block's turn.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::hash::Hash;
+use crate::message::MessageId;
+
+/// The newest blocks whose bytes are kept.
+pub const BLOCKS_MAX: usize = 32;
+/// The bytes of blocks that are kept; the oldest give way.
+pub const BYTES_MAX: usize = 16 << 20;
+/// The newest blocks whose ids are kept: more than can be verified between the store's answer and a block's turn.
+pub const ID_BLOCKS_MAX: usize = 2 * crate::fetch::WINDOW_MAX;
+
+/// The newest blocks.
+#[derive(Debug, Default)]
+pub(crate) struct Shelf {
+    blocks: BTreeMap<Hash, Bytes>,
+    order: VecDeque<Hash>,
+    bytes: usize,
+    ids: BTreeSet<(MessageId, Hash)>,
+    id_order: VecDeque<(Hash, Arc<[MessageId]>)>,
+}
+
+impl Shelf {
+    pub(crate) fn put(&mut self, hash: Hash, block: Bytes, ids: &Arc<[MessageId]>) {
+        self.bytes += block.len();
+        self.blocks.insert(hash, block);
+        self.order.push_back(hash);
+        while self.order.len() > BLOCKS_MAX || (self.bytes > BYTES_MAX && self.order.len() > 1) {
+            let Some(oldest) = self.order.pop_front() else { break };
+            if let Some(block) = self.blocks.remove(&oldest) {
+                self.bytes -= block.len();
+            }
+        }
+        self.ids.extend(ids.iter().map(|id| (*id, hash)));
+        self.id_order.push_back((hash, ids.clone()));
+        if self.id_order.len() > ID_BLOCKS_MAX
+            && let Some((hash, ids)) = self.id_order.pop_front()
+        {
+            for id in ids.iter() {
+                self.ids.remove(&(*id, hash));
+            }
+        }
+    }
+
+    /// A newest block's bytes.
+    pub(crate) fn block(&self, hash: &Hash) -> Option<&Bytes> {
+        self.blocks.get(hash)
+    }
+
+    /// The newest blocks that a message is in.
+    pub(crate) fn blocks_with(&self, id: &MessageId) -> impl Iterator<Item = &Hash> {
+        let all = (*id, Hash::ZERO)..=(*id, Hash::from_bytes([0xff; 32]));
+        self.ids.range(all).map(|(_, hash)| hash)
+    }
+}

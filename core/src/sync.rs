@@ -1,0 +1,417 @@
+//! Header synchronization: finding the branch with most work, and checking all of it before any body is asked for.
+//!
+//! One peer is asked at a time: the nearest of those that claim more work than our leader has. A branch that fits the tree
+//! goes there at once; a longer one, or one that forks off below the tree's window, is weighed as a [`Trail`] first and
+//! fetched again in segments if it holds what it promised. A peer that stalls, or shows less than it claimed, is passed
+//! over, and the next nearest is asked; one honest reachable peer is enough.
+//!
+//! Bounds: one request, one packet of headers and one trail at a time, whatever the number of peers.
+
+use core::time::Duration;
+use std::collections::{BTreeMap, VecDeque};
+
+use crate::block::Header;
+use crate::chain::{AHEAD_MAX, Chain, Inserted};
+use crate::fault::Fault;
+use crate::hash::Hash;
+use crate::history::History;
+use crate::journal::HEADERS_MAX;
+use crate::node::PeerId;
+use crate::pow::Work;
+use crate::rules::RuleError;
+use crate::time::{Moment, Now};
+use crate::trail::Trail;
+
+/// How long an answer with headers may take.
+pub const HEADERS_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A peer that may be asked, as the node sees it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Candidate {
+    pub(crate) peer: PeerId,
+    pub(crate) latency: Duration,
+    pub(crate) claim: Work,
+    pub(crate) height: u64,
+}
+
+/// What the node is to do.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// Ask this peer for headers after the first of these that it has.
+    Ask(PeerId, Vec<Hash>),
+    /// Ask the driver for the history at this block of the best chain.
+    Base(Hash),
+}
+
+/// What came of headers.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Progress {
+    /// Whether the leader moved.
+    pub(crate) leads: bool,
+    /// A header that came too early, with the time from which on it is acceptable.
+    pub(crate) early: Option<Header>,
+    /// The most work that the peer has shown, with the height.
+    pub(crate) shown: Option<(Work, u64)>,
+    /// What to do next.
+    pub(crate) step: Option<Step>,
+}
+
+#[derive(Debug)]
+enum Mode {
+    /// Into the tree.
+    Tree,
+    /// The headers wait for the history at their root.
+    Rooting(Hash, Vec<Header>),
+    /// Along a trail from a root.
+    Weighing(Box<(Root, Trail)>),
+}
+
+#[derive(Debug)]
+struct Asking {
+    peer: PeerId,
+    claim: Work,
+    height: u64,
+    deadline: Moment,
+    mode: Mode,
+}
+
+/// Where a weighed branch leaves what we have.
+#[derive(Clone, Debug)]
+struct Root {
+    header: Header,
+    hash: Hash,
+    history: History,
+}
+
+/// A weighed branch that is fetched again, segment by segment.
+#[derive(Debug)]
+struct Plan {
+    peer: PeerId,
+    marks: VecDeque<(u64, Hash)>,
+}
+
+/// The search for the branch with most work.
+#[derive(Debug, Default)]
+pub(crate) struct Sync {
+    asking: Option<Asking>,
+    plan: Option<Plan>,
+    /// Peers that are not asked again before they claim more than this: they showed less than they claimed.
+    passed_over: BTreeMap<PeerId, Work>,
+}
+
+impl Sync {
+    /// Whether headers are being fetched or weighed. Bodies wait meanwhile, unless a branch is weighed already.
+    pub(crate) fn is_heading(&self) -> bool {
+        self.asking.is_some() && self.plan.is_none()
+    }
+
+    /// Whether a weighed branch is being fetched.
+    pub(crate) fn is_long(&self) -> bool {
+        self.plan.is_some()
+    }
+
+    /// The height that is aimed at, as far as it is above the leader.
+    pub(crate) fn target_height(&self) -> u64 {
+        let asked = self.asking.as_ref().map_or(0, |asking| asking.height);
+        let planned = self.plan.as_ref().and_then(|plan| plan.marks.back()).map_or(0, |mark| mark.0);
+        asked.max(planned)
+    }
+
+    pub(crate) fn deadline(&self) -> Option<Moment> {
+        self.asking.as_ref().map(|asking| asking.deadline)
+    }
+
+    /// Chooses whom to ask, if nobody is being asked and somebody claims more than we have.
+    pub(crate) fn next(&mut self, now: Now, chain: &Chain, candidates: &[Candidate]) -> Option<Step> {
+        if self.asking.is_some() || chain.path().len() > AHEAD_MAX / 2 {
+            return None;
+        }
+        if let Some(plan) = &self.plan {
+            let peer = plan.peer;
+            let candidate = candidates.iter().find(|candidate| candidate.peer == peer)?;
+            return Some(self.ask(now, candidate, vec![chain.leader().hash]));
+        }
+        let most = chain.leader().total_work;
+        let wanted = |candidate: &&Candidate| {
+            let passed = self.passed_over.get(&candidate.peer);
+            candidate.claim > most && passed.is_none_or(|passed| candidate.claim > *passed)
+        };
+        let nearest =
+            candidates.iter().filter(wanted).min_by_key(|candidate| (candidate.latency, candidate.peer))?;
+        Some(self.ask(now, nearest, chain.locator()))
+    }
+
+    fn ask(&mut self, now: Now, candidate: &Candidate, locator: Vec<Hash>) -> Step {
+        let Candidate { peer, claim, height, .. } = *candidate;
+        let deadline = now.moment + HEADERS_TIMEOUT;
+        self.asking = Some(Asking { peer, claim, height, deadline, mode: Mode::Tree });
+        Step::Ask(peer, locator)
+    }
+
+    /// A connection closed: what hung on it is given up.
+    pub(crate) fn closed(&mut self, peer: PeerId, chain: &mut Chain) {
+        self.passed_over.remove(&peer);
+        self.asking.take_if(|asking| asking.peer == peer);
+        if self.plan.take_if(|plan| plan.peer == peer).is_some() {
+            chain.abandon();
+        }
+    }
+
+    /// Gives up on a peer that does not answer; the node passes it over or closes it.
+    pub(crate) fn tick(&mut self, now: Moment) -> Option<PeerId> {
+        let asking = self.asking.take_if(|asking| asking.deadline <= now)?;
+        self.passed_over.insert(asking.peer, asking.claim);
+        Some(asking.peer)
+    }
+
+    /// The peer cannot show more: do not ask again before it claims more.
+    fn pass_over(&mut self, asking: &Asking) {
+        self.passed_over.insert(asking.peer, asking.claim);
+    }
+
+    /// Takes an answer.
+    ///
+    /// # Errors
+    /// The peer's fault.
+    pub(crate) fn received_headers(
+        &mut self,
+        now: Now,
+        peer: PeerId,
+        headers: Vec<Header>,
+        chain: &mut Chain,
+        weighs: bool,
+    ) -> Result<Progress, Fault> {
+        let Some(asking) = self.asking.take_if(|asking| asking.peer == peer) else {
+            return Err(Fault::Unasked { packet: "headers" });
+        };
+        check_connected(&headers)?;
+        match asking.mode {
+            Mode::Tree => self.grow_tree(now, asking, headers, chain, weighs),
+            Mode::Weighing(trail) => {
+                let asking = Asking { mode: Mode::Tree, ..asking };
+                self.along_trail(now, asking, *trail, &headers, chain)
+            }
+            Mode::Rooting(..) => Err(Fault::Unasked { packet: "headers" }),
+        }
+    }
+
+    fn grow_tree(
+        &mut self,
+        now: Now,
+        asking: Asking,
+        headers: Vec<Header>,
+        chain: &mut Chain,
+        weighs: bool,
+    ) -> Result<Progress, Fault> {
+        let Some(first) = headers.first() else {
+            self.pass_over(&asking);
+            self.finish_plan(chain);
+            return Ok(Progress::default());
+        };
+        let Some(root) = chain.find(&first.prev_hash) else {
+            return self.root_below(now, asking, first.prev_hash, headers, chain);
+        };
+        let ahead = asking.height.saturating_sub(root.header.height);
+        if weighs && self.plan.is_none() && ahead > AHEAD_MAX as u64 {
+            let history = chain.history(&root.hash).cloned().unwrap_or_default();
+            let root = Root { header: root.header, hash: root.hash, history };
+            return self.start_trail(now, asking, root, &headers, chain);
+        }
+        let (full, mut progress, mut last) = (headers.len() == HEADERS_MAX, Progress::default(), root.hash);
+        for header in headers {
+            let hash = header.hash();
+            match chain.insert(header, now.time) {
+                Ok(Inserted::New { leads }) => progress.leads |= leads,
+                Ok(Inserted::Known) => {}
+                Ok(Inserted::Early { .. }) => {
+                    progress.early = Some(header);
+                    break;
+                }
+                Ok(Inserted::TooFarAhead) => return Ok(progress),
+                Ok(Inserted::Orphan) => return Err(Fault::Disconnected { height: header.height }),
+                Err(failures) => return Err(invalid(hash, failures)),
+            }
+            last = hash;
+            if !self.keeps_marks(header.height, &hash) {
+                self.drop_plan(chain);
+                return Err(Fault::Disconnected { height: header.height });
+            }
+        }
+        progress.shown = chain.find(&last).map(|place| (place.total_work, place.header.height));
+        if progress.early.is_some() {
+            return Ok(progress);
+        }
+        if self.plan.as_ref().is_some_and(|plan| plan.marks.is_empty()) {
+            self.finish_plan(chain);
+        }
+        if full && self.plan.is_none() {
+            progress.step = Some(self.go_on(now, asking, last, Mode::Tree));
+        } else if !full {
+            self.finish_plan(chain);
+            self.pass_over(&asking);
+        }
+        Ok(progress)
+    }
+
+    fn go_on(&mut self, now: Now, asking: Asking, last: Hash, mode: Mode) -> Step {
+        let (peer, deadline) = (asking.peer, now.moment + HEADERS_TIMEOUT);
+        self.asking = Some(Asking { deadline, mode, ..asking });
+        Step::Ask(peer, vec![last])
+    }
+
+    /// Whether a header of a planned branch is the one that was weighed.
+    fn keeps_marks(&mut self, height: u64, hash: &Hash) -> bool {
+        let Some(plan) = &mut self.plan else { return true };
+        while let Some(&(marked, expected)) = plan.marks.front().filter(|(marked, _)| *marked <= height) {
+            if marked == height && expected != *hash {
+                return false;
+            }
+            plan.marks.pop_front();
+        }
+        true
+    }
+
+    /// The planned branch turned out to be invalid, or cannot be had.
+    pub(crate) fn plan_failed(&mut self, chain: &mut Chain) {
+        self.drop_plan(chain);
+    }
+
+    fn drop_plan(&mut self, chain: &mut Chain) {
+        if self.plan.take().is_some() {
+            chain.abandon();
+        }
+    }
+
+    /// The planned branch is in the tree as far as its peer has it.
+    fn finish_plan(&mut self, chain: &mut Chain) {
+        if let Some(plan) = self.plan.take()
+            && !plan.marks.is_empty()
+        {
+            chain.abandon();
+        }
+    }
+
+    /// Headers that follow a block below the tree's window: its history is needed.
+    fn root_below(
+        &mut self,
+        now: Now,
+        asking: Asking,
+        root: Hash,
+        headers: Vec<Header>,
+        chain: &mut Chain,
+    ) -> Result<Progress, Fault> {
+        if root == *chain.network().id() {
+            let header = *chain.network().genesis();
+            let history = History::default().append(header.record(root));
+            return self.start_trail(now, asking, Root { header, hash: root, history }, &headers, chain);
+        }
+        if !chain.is_milestone(&root) {
+            return Err(Fault::Disconnected { height: headers.first().map_or(0, |header| header.height) });
+        }
+        let deadline = now.moment + HEADERS_TIMEOUT;
+        self.asking = Some(Asking { deadline, mode: Mode::Rooting(root, headers), ..asking });
+        Ok(Progress { step: Some(Step::Base(root)), ..Progress::default() })
+    }
+
+    /// Takes the history that was asked of the driver; with the peer whose headers wait for it.
+    pub(crate) fn recalled(
+        &mut self,
+        now: Now,
+        hash: Hash,
+        base: Option<(History, Vec<Header>)>,
+        chain: &mut Chain,
+    ) -> Option<(PeerId, Result<Progress, Fault>)> {
+        let waits = |asking: &mut Asking| matches!(asking.mode, Mode::Rooting(root, _) if root == hash);
+        let asking = self.asking.take_if(waits)?;
+        let peer = asking.peer;
+        let Mode::Rooting(_, headers) = asking.mode else { return None };
+        let asking = Asking { mode: Mode::Tree, ..asking };
+        let root = base.and_then(|(history, between)| Root::reach(hash, history, &between));
+        let Some(root) = root else {
+            self.pass_over(&asking);
+            return Some((peer, Ok(Progress::default())));
+        };
+        Some((peer, self.start_trail(now, asking, root, &headers, chain)))
+    }
+
+    fn start_trail(
+        &mut self,
+        now: Now,
+        asking: Asking,
+        root: Root,
+        headers: &[Header],
+        chain: &mut Chain,
+    ) -> Result<Progress, Fault> {
+        let trail = Trail::new(root.header, root.hash, root.history.clone());
+        self.along_trail(now, asking, (root, trail), headers, chain)
+    }
+
+    fn along_trail(
+        &mut self,
+        now: Now,
+        asking: Asking,
+        (root, mut trail): (Root, Trail),
+        headers: &[Header],
+        chain: &mut Chain,
+    ) -> Result<Progress, Fault> {
+        if headers.first().is_some_and(|header| header.prev_hash != trail.hash()) {
+            return Err(Fault::Disconnected { height: trail.height() + 1 });
+        }
+        let mut early = false;
+        for header in headers {
+            match trail.push(chain.network(), header, now.time) {
+                Ok(()) => {}
+                Err(failures) if failures.iter().all(RuleError::may_pass_later) => {
+                    early = true;
+                    break;
+                }
+                Err(failures) => return Err(invalid(header.hash(), failures)),
+            }
+        }
+        if headers.len() == HEADERS_MAX && !early {
+            let (last, mode) = (trail.hash(), Mode::Weighing(Box::new((root, trail))));
+            return Ok(Progress { step: Some(self.go_on(now, asking, last, mode)), ..Progress::default() });
+        }
+        let shown = Some((trail.work(), trail.height()));
+        if trail.work() <= chain.leader().total_work {
+            self.pass_over(&asking);
+            return Err(Fault::WorkNotShown);
+        }
+        if chain.find(&root.hash).is_none() {
+            chain.rebase(root.header, root.history.clone());
+        }
+        if !chain.pursue(&root.hash) {
+            return Ok(Progress::default());
+        }
+        let (peer, marks) = (asking.peer, trail.into_marks().into());
+        self.plan = Some(Plan { peer, marks });
+        Ok(Progress { shown, ..Progress::default() })
+    }
+}
+
+impl Root {
+    /// The root that a checkpoint and the headers after it lead to.
+    fn reach(hash: Hash, history: History, between: &[Header]) -> Option<Self> {
+        let mut reached = None;
+        let mut grown = history;
+        for header in between {
+            let at = header.hash();
+            grown = grown.append(header.record(at));
+            reached = Some((*header, at));
+        }
+        let (header, at) = reached?;
+        (at == hash && grown.leaves() == header.height + 1).then_some(Self { header, hash, history: grown })
+    }
+}
+
+fn invalid(hash: Hash, failures: Vec<RuleError>) -> Fault {
+    let error = failures.into_iter().next().unwrap_or(RuleError::ParentUnknown { found: hash });
+    Fault::InvalidHeader { hash, error: Box::new(error) }
+}
+
+fn check_connected(headers: &[Header]) -> Result<(), Fault> {
+    match headers.windows(2).find(|pair| pair[1].prev_hash != pair[0].hash()) {
+        Some(pair) => Err(Fault::Disconnected { height: pair[1].height }),
+        None => Ok(()),
+    }
+}
