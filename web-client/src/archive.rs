@@ -10,7 +10,7 @@ use plexus_core::block::{HEADER_BYTES, Header};
 use plexus_core::chain::{AHEAD_MAX, Chain, RestoreError, SIDE_MAX, WINDOW_MAX};
 use plexus_core::hash::Hash;
 use plexus_core::history::History;
-use plexus_core::journal::{Change, HEADERS_MAX, Recalled};
+use plexus_core::journal::Change;
 use plexus_core::layout::Reader;
 use plexus_core::network::Network;
 
@@ -115,9 +115,8 @@ impl Archive {
         let follows =
             |at: u64, hash: &Hash| stored.get(&(at + 1)).is_some_and(|above| above.prev_hash == *hash);
         let newest = self.checkpoints.range(..(height + 1, Hash::ZERO)).rev();
-        let found = newest.into_iter().find(|((at, hash), history)| {
-            history.leaves() == at + 1 && follows(*at, hash)
-        });
+        let found =
+            newest.into_iter().find(|((at, hash), history)| history.leaves() == at + 1 && follows(*at, hash));
         if let Some((_, history)) = found {
             self.below = history.clone();
         }
@@ -151,15 +150,15 @@ impl Archive {
         for change in changes {
             match change {
                 Change::Header { hash, header, .. } => self.hold(*hash, *header),
-                Change::Body { .. } => {}
+                // A light node keeps no bodies, and its own messages elsewhere.
+                Change::Body { .. } | Change::Pooled { .. } | Change::Unpooled { .. } => {}
                 Change::Checkpoint { height, hash, history } => {
                     writes.push(Write::Put(checkpoint_key(*height, hash), history.encode()));
                     self.checkpoints.insert((*height, *hash), history.clone());
                 }
                 Change::Tip { hash, fork, .. } => {
                     let lowest = self.move_tip(*hash, *fork)?;
-                    lowest_changed =
-                        Some(lowest_changed.map_or(lowest, |changed: u64| changed.min(lowest)));
+                    lowest_changed = Some(lowest_changed.map_or(lowest, |changed: u64| changed.min(lowest)));
                 }
             }
         }
@@ -170,18 +169,9 @@ impl Archive {
         Ok(writes)
     }
 
-    /// The whole of it, for a store that holds something else.
-    pub(crate) fn rewrite(&self) -> Vec<Write> {
-        let everything = ["checkpoints/", "headers/", "tip"];
-        let mut writes: Vec<_> =
-            everything.iter().map(|from| Write::drop_range(from, &format!("{from}~"))).collect();
-        for ((height, hash), history) in &self.checkpoints {
-            writes.push(Write::Put(checkpoint_key(*height, hash), history.encode()));
-        }
-        if self.height() > 0 {
-            self.write_best(self.base(), 0, &mut writes);
-        }
-        writes
+    /// What leaves nothing of it in the store.
+    pub(crate) fn erase() -> Vec<Write> {
+        ["checkpoints/", "headers/", "tip"].map(|from| Write::drop_range(from, &format!("{from}~"))).into()
     }
 
     fn hold(&mut self, hash: Hash, header: Header) {
@@ -251,26 +241,6 @@ impl Archive {
         self.checkpoints = self.checkpoints.split_off(&(height, Hash::ZERO));
         writes.push(Write::drop_range("headers/", &chunk_key((height + 1) / CHUNK_HEADERS)));
         writes.push(Write::drop_range("checkpoints/", &checkpoint_key(height, &Hash::ZERO)));
-    }
-
-    /// The headers of the best chain after the first of these hashes that is on it, at most [`HEADERS_MAX`].
-    pub(crate) fn headers_after(&self, locator: &[Hash]) -> Vec<Header> {
-        let known = |hash: &&Hash| {
-            self.headers.get(*hash).is_some_and(|header| self.is_best(hash, header.height))
-        };
-        let start = locator.iter().find(known).and_then(|hash| self.headers.get(hash));
-        let Some(start) = start else { return Vec::new() };
-        (start.height + 1..)
-            .take(HEADERS_MAX)
-            .map_while(|height| self.headers.get(self.best_at(height)?).copied())
-            .collect()
-    }
-
-    /// Answers what the node asks of the chain below its window: what is kept here begins no lower, so only genesis is
-    /// known.
-    pub(crate) fn base_of(network: &Network, hash: Hash) -> Recalled {
-        let known = hash == *network.id();
-        Recalled::Base(hash, known.then(|| (History::default(), vec![*network.genesis()])))
     }
 }
 

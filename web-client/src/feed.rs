@@ -166,7 +166,10 @@ mod tests {
         let failure = RuleError::Height { expected: 4, found: 9 };
         feed.refused(Hash::ZERO, 9, &[failure], Time::from_unix_ms(1));
         let json = feed.take_changed()[0].json.clone().unwrap();
-        assert!(json.contains(r#""flag":"BlockNumber","reason":"number_of_block: expected 4, found 9""#), "{json}");
+        assert!(
+            json.contains(r#""flag":"BlockNumber","reason":"number_of_block: expected 4, found 9""#),
+            "{json}"
+        );
     }
 
     #[test]

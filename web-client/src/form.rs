@@ -153,6 +153,13 @@ pub(crate) struct State {
     pub(crate) text_bytes_max: usize,
 }
 
+impl State {
+    /// Whether the tip is the best that is known.
+    pub(crate) fn is_live(&self) -> bool {
+        self.phase == Phase::Live
+    }
+}
+
 /// How the miners stand.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub(crate) struct Mining {
@@ -181,7 +188,8 @@ mod tests {
         assert!(matches!(read(r#"{"type":"mine","threads":2}"#), Ok(Request::Mine { threads: 2 })));
         assert!(matches!(read(r#"{"type":"rest"}"#), Ok(Request::Rest)));
         assert!(matches!(read(r#"{"type":"submit","recipient":"","text":"x"}"#), Ok(Request::Submit { .. })));
-        for bad in ["", "{}", r#"{"type":"mine"}"#, r#"{"type":"spend"}"#, r#"{"type":"mine","threads":-1}"#] {
+        for bad in ["", "{}", r#"{"type":"mine"}"#, r#"{"type":"spend"}"#, r#"{"type":"mine","threads":-1}"#]
+        {
             assert!(read(bad).is_err(), "{bad}");
         }
     }

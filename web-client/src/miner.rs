@@ -76,10 +76,7 @@ pub(crate) fn encode(solution: Solution) -> Vec<u8> {
 pub(crate) fn decode(bytes: &[u8]) -> Option<Solution> {
     let bytes: &[u8; SOLUTION_BYTES] = bytes.try_into().ok()?;
     let (job, nonce) = bytes.split_first_chunk::<8>()?;
-    Some(Solution {
-        job: JobId(u64::from_be_bytes(*job)),
-        nonce: u64::from_be_bytes(nonce.try_into().ok()?),
-    })
+    Some(Solution { job: JobId(u64::from_be_bytes(*job)), nonce: u64::from_be_bytes(nonce.try_into().ok()?) })
 }
 
 #[cfg(test)]

@@ -66,11 +66,14 @@ impl Recent {
     }
 
     /// Every block that a message was seen in.
-    pub(crate) fn seen(&self, index: usize, id: &MessageId, is_best: impl Fn(&Hash, u64) -> bool) -> Vec<Seen> {
+    pub(crate) fn seen(
+        &self,
+        index: usize,
+        id: &MessageId,
+        is_best: impl Fn(&Hash, u64) -> bool,
+    ) -> Vec<Seen> {
         let places = self.ids.get(id).into_iter().flatten();
-        places
-            .map(|&(block, height)| Seen { index, block, height, best: is_best(&block, height) })
-            .collect()
+        places.map(|&(block, height)| Seen { index, block, height, best: is_best(&block, height) }).collect()
     }
 }
 

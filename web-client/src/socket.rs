@@ -1,8 +1,10 @@
 //! One WebSocket to a node: frames in, frames out, and each end of it reported once.
 
+use core::cell::Cell;
+
+use js_sys::{ArrayBuffer, Uint8Array};
 use plexus_core::address::{Address, SUBPROTOCOL};
 use plexus_core::wire::FRAME_BYTES_MAX;
-use js_sys::{ArrayBuffer, Uint8Array};
 use wasm_bindgen::prelude::*;
 use web_sys::{BinaryType, Event, MessageEvent, WebSocket};
 
@@ -18,8 +20,11 @@ pub(crate) enum Report {
     Frame(Vec<u8>),
     /// A frame came that no peer sends: text, or one over [`FRAME_BYTES_MAX`].
     Overlong,
-    /// It is closed, or could not be opened.
-    Closed,
+    /// It is closed.
+    Closed {
+        /// Whether it was open before.
+        opened: bool,
+    },
 }
 
 /// A connection; dropped, it is closed and reports no more.
@@ -40,19 +45,26 @@ impl Socket {
     ///
     /// # Errors
     /// The browser allows no such connection, as a plain one from a page over TLS.
-    pub(crate) fn open(address: &Address, report: impl Fn(Report) + Clone + 'static) -> Result<Self, JsValue> {
+    pub(crate) fn open(
+        address: &Address,
+        report: impl Fn(Report) + Clone + 'static,
+    ) -> Result<Self, JsValue> {
         let inner = WebSocket::new_with_str(&address.to_string(), SUBPROTOCOL)?;
         inner.set_binary_type(BinaryType::Arraybuffer);
-        let tell = report.clone();
+        let (tell, opened) = (report.clone(), Cell::new(false));
         let on_event = Closure::<dyn FnMut(Event)>::new(move |event: Event| match event.type_().as_str() {
-            "open" => tell(Report::Opened),
+            "open" => {
+                opened.set(true);
+                tell(Report::Opened);
+            }
             // An error is always followed by a close.
-            "close" => tell(Report::Closed),
+            "close" => tell(Report::Closed { opened: opened.get() }),
             _ => {}
         });
         let on_message = Closure::<dyn FnMut(MessageEvent)>::new(move |event: MessageEvent| {
             let frame = event.data().dyn_into::<ArrayBuffer>().ok().map(|frame| Uint8Array::new(&frame));
-            let fits = |frame: &Uint8Array| usize::try_from(frame.length()).is_ok_and(|n| n <= FRAME_BYTES_MAX);
+            let fits =
+                |frame: &Uint8Array| usize::try_from(frame.length()).is_ok_and(|n| n <= FRAME_BYTES_MAX);
             report(frame.filter(fits).map_or(Report::Overlong, |frame| Report::Frame(frame.to_vec())));
         });
         let listener = Some(on_event.as_ref().unchecked_ref());
