@@ -119,7 +119,7 @@ mod tests {
     #[test]
     fn old_blocks_and_ids_give_way() {
         let (network, mut recent) = (Network::dev(), Recent::default());
-        let (empty, full) = (block(&[]), block(&[&"x".repeat(4_096); 255]));
+        let (empty, full) = (block(&[]), block(&[&*"x".repeat(4_096); 255]));
         for number in 0..200_u8 {
             recent.hold(network.id(), Hash::of(&[number]), &empty);
         }
