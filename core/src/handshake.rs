@@ -22,7 +22,7 @@ pub(crate) struct Handshake {
 }
 
 /// What the signer of an answer signs: both challenges and both keys, so that no answer serves on another connection.
-fn digest(signer: &Hello, verifier: &Hello) -> Hash {
+pub fn digest(signer: &Hello, verifier: &Hello) -> Hash {
     tagged(
         Tag::Handshake,
         &[

@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::block::Block as CoreBlock;
+use crate::block::{Block as CoreBlock, Header};
 use crate::hash::Hash;
 use crate::key::{PublicKey, Signature};
 use crate::message::{Draft, DraftError, Message as CoreMessage, MessageId};
-use crate::pow::Work;
+use crate::pow::{Bits, Work};
 use crate::rules::RuleError;
 use crate::time::Time;
 
@@ -55,9 +55,8 @@ impl Message {
     }
 }
 
-/// A signed message as a client submits it in JSON.
+/// A signed message as a client submits it in JSON: of a [`Message`]'s fields those that were signed. Others are ignored.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Submission {
     /// The sender's key.
     pub sender: PublicKey,
@@ -164,6 +163,59 @@ impl Block {
     }
 }
 
+/// Why a JSON form is not a block.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BlockFormError {
+    /// A field's text is not what its name says.
+    #[error("{field}: a decimal number or bits expected")]
+    Field {
+        /// The field.
+        field: &'static str,
+    },
+    /// A message's form is not a message.
+    #[error("message {index}: {error}")]
+    Message {
+        /// Its place in the block.
+        index: usize,
+        /// What is wrong with it.
+        error: SubmissionError,
+    },
+}
+
+impl TryFrom<Block> for CoreBlock {
+    type Error = BlockFormError;
+
+    /// The block that a form shows, to be verified by whoever reads it: `hash`, `total_work` and the like are not believed.
+    fn try_from(from: Block) -> Result<Self, BlockFormError> {
+        fn number(field: &'static str, text: &str) -> Result<u64, BlockFormError> {
+            text.parse().map_err(|_| BlockFormError::Field { field })
+        }
+        let bits = from.bits.strip_prefix("0x").and_then(|digits| u32::from_str_radix(digits, 16).ok());
+        let header = Header {
+            prev_hash: from.prev_hash,
+            content_root: from.content_root,
+            version: from.version,
+            height: from.number_of_block,
+            time: Time::from_unix_ms(from.time_unix_ms),
+            bits: bits.map(Bits::from_u32).ok_or(BlockFormError::Field { field: "bits" })?,
+            nonce: number("nonce", &from.nonce)?,
+        };
+        let message = |(index, message): (usize, Message)| {
+            let Message { sender, recipient, text, time_unix_ms, stamp, signature, .. } = message;
+            let submission = Submission { sender, recipient, text, time_unix_ms, stamp, signature };
+            let message = CoreMessage::try_from(submission);
+            message.map(Arc::new).map_err(|error| BlockFormError::Message { index, error })
+        };
+        Ok(Self {
+            header,
+            extra: number("extra", &from.extra)?,
+            author: from.author,
+            signature: from.signature,
+            messages: from.messages.into_iter().enumerate().map(message).collect::<Result<_, _>>()?,
+        })
+    }
+}
+
 /// One rule that a block broke.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {
@@ -215,3 +267,33 @@ pub struct MessageStatus {
 
 /// Shared by the drivers, which show the same block to many.
 pub type SharedBlock = Arc<Block>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::message::tests::message;
+
+    #[test]
+    fn a_blocks_form_is_the_block() {
+        let network = crate::network::Network::dev();
+        let mut block = network.genesis_block();
+        block.messages = (0..3).map(|n| Arc::new(message(7, &format!("<b>{n}</b>"), n))).collect();
+        block.header.nonce = u64::MAX;
+        let form = Block::new(&block, Work::from_hashes(u128::MAX), network.id());
+        let json = serde_json::to_string(&form).unwrap();
+        let again: Block = serde_json::from_str(&json).unwrap();
+        assert_eq!(again, form);
+        assert_eq!(CoreBlock::try_from(again), Ok(block));
+        assert!(json.contains(r#""nonce":"18446744073709551615""#));
+    }
+
+    #[test]
+    fn a_form_that_is_no_block_is_named() {
+        let network = crate::network::Network::dev();
+        let form = Block::new(&network.genesis_block(), Work::ZERO, network.id());
+        let bad = Block { nonce: "-1".to_owned(), ..form.clone() };
+        assert_eq!(CoreBlock::try_from(bad), Err(BlockFormError::Field { field: "nonce" }));
+        let bad = Block { bits: "1e100000".to_owned(), ..form };
+        assert_eq!(CoreBlock::try_from(bad), Err(BlockFormError::Field { field: "bits" }));
+    }
+}
