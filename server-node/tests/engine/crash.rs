@@ -144,6 +144,14 @@ fn life() -> (Vec<Vec<Change>>, Vec<Forged>) {
     (life, common.into_iter().chain(losing).chain(winning).collect())
 }
 
+/// A disk with a store that holds nothing but genesis.
+fn fresh() -> Vec<u8> {
+    let disk = Disk::new(Vec::new(), usize::MAX);
+    drop(Store::open_on(disk.clone(), &Forge::new(1).network).unwrap());
+    let platter = disk.0.lock().unwrap();
+    platter.synced.clone()
+}
+
 /// How many lists were acknowledged before the disk stopped.
 fn live(disk: &Disk, life: &[Vec<Change>]) -> usize {
     let Ok(store) = Store::open_on(disk.clone(), &Forge::new(1).network) else { return 0 };
@@ -154,14 +162,15 @@ fn live(disk: &Disk, life: &[Vec<Change>]) -> usize {
 fn loses_nothing_acknowledged_wherever_the_disk_stops() {
     let (life, blocks) = life();
     let network = Forge::new(1).network;
-    let whole = Disk::new(Vec::new(), usize::MAX);
+    let fresh = fresh();
+    let whole = Disk::new(fresh.clone(), usize::MAX);
     assert_eq!(live(&whole, &life), life.len());
     let syncs = whole.syncs_used(usize::MAX);
     let mut crashes = 0;
-    for seed in 0..8 {
+    for seed in 0..12 {
         for stop in 0..syncs {
             let mut chance = seed << 32 | stop as u64;
-            let disk = Disk::new(Vec::new(), stop);
+            let disk = Disk::new(fresh.clone(), stop);
             let acknowledged = live(&disk, &life);
             let store = Store::open_on(Disk::new(disk.image(&mut chance), usize::MAX), &network)
                 .unwrap_or_else(|error| panic!("SEED={seed} stopped at sync {stop}: {error}"));

@@ -271,3 +271,11 @@ fn a_new_store_holds_genesis_and_its_work_is_none() {
     let tip = open(data.path()).tip().unwrap();
     assert_eq!((tip.hash, tip.height, tip.total_work), (*Network::dev().id(), 0, Work::ZERO));
 }
+
+#[test]
+fn a_first_start_that_was_cut_off_is_begun_again() {
+    let data = tempfile::tempdir().unwrap();
+    std::fs::write(data.path().join("chain.redb.new"), vec![0; 10_000]).unwrap();
+    assert_eq!(open(data.path()).tip().unwrap().height, 0);
+    assert!(!data.path().join("chain.redb.new").exists());
+}
