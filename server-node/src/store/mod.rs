@@ -17,6 +17,7 @@ use plexus_core::message::MessageId;
 use plexus_core::network::Network;
 use plexus_core::pow::Work;
 use redb::{Database, DatabaseError, ReadableDatabase, ReadableTable, StorageBackend, StorageError};
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 mod apply;
 mod error;
@@ -80,6 +81,8 @@ pub struct Store {
     network: Hash,
     /// Held as long as the store is open.
     _lock: Option<File>,
+    /// Fields are dropped in their order: when this one is, the file is closed and the directory free.
+    released: DropGuard,
 }
 
 type Result<T> = std::result::Result<T, StoreError>;
@@ -118,7 +121,8 @@ impl Store {
     }
 
     fn begin(database: Database, data: &Path, network: &Network, lock: Option<File>) -> Result<Arc<Self>> {
-        let store = Self { database, network: *network.id(), _lock: lock };
+        let released = CancellationToken::new().drop_guard();
+        let store = Self { database, network: *network.id(), _lock: lock, released };
         let transaction = store.database.begin_write()?;
         let begun = {
             let mut meta = transaction.open_table(table::META)?;
@@ -144,6 +148,11 @@ impl Store {
             transaction.commit()?;
         }
         Ok(Arc::new(store))
+    }
+
+    /// Is cancelled when the last who holds the store has let go, and its directory is free.
+    pub(crate) fn released(&self) -> CancellationToken {
+        self.released.token().clone()
     }
 
     /// What the store holds now, for many questions at once.

@@ -6,7 +6,6 @@ use plexus_core::journal::Change;
 use plexus_node::store::Store;
 use redb::StorageBackend;
 
-
 use crate::forge::{Forge, Forged};
 
 /// What was asked of the disk and is not certain to be there after a crash.
@@ -136,7 +135,8 @@ fn life() -> (Vec<Vec<Change>>, Vec<Forged>) {
     let common = forge.blocks(8, 3);
     let mut other = Forge { author: crate::forge::secret(2), ..forge.clone() };
     let (losing, winning) = (forge.blocks(4, 3), other.blocks(6, 3));
-    let mut life: Vec<_> = common.iter().chain(&losing).map(|block| block.changes(block.height() - 1)).collect();
+    let mut life: Vec<_> =
+        common.iter().chain(&losing).map(|block| block.changes(block.height() - 1)).collect();
     let mut reorg: Vec<_> = winning[..4].iter().flat_map(|block| block.header_and_body()).collect();
     reorg.extend(winning[4].changes(8));
     life.push(reorg);
@@ -179,7 +179,10 @@ fn loses_nothing_acknowledged_wherever_the_disk_stops() {
             let expected = tips.map(|count| life[..count].last().and_then(|changes| tip(changes)));
             let found = store.restore(&network).unwrap().tip();
             let found = (found.header.height > 0).then_some(found.hash);
-            assert!(expected.contains(&found), "SEED={seed} stopped at sync {stop}: {found:?}, not {expected:?}");
+            assert!(
+                expected.contains(&found),
+                "SEED={seed} stopped at sync {stop}: {found:?}, not {expected:?}"
+            );
             let held = life[..acknowledged].iter().flatten();
             for hash in held.filter_map(|change| match change {
                 Change::Body { hash, .. } => Some(hash),

@@ -106,7 +106,9 @@ async fn turns_away_who_finds_no_room() {
     assert_eq!(node.handle().counters().turned_away.value(), 1);
     drop(first);
     no_peers_are_left(&node).await;
-    timeout(PATIENCE, async { while connect(node.address(), Some("plexus.1")).await.is_err() {} }).await.unwrap();
+    timeout(PATIENCE, async { while connect(node.address(), Some("plexus.1")).await.is_err() {} })
+        .await
+        .unwrap();
     node.stop().await.unwrap();
 }
 
