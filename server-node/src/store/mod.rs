@@ -5,6 +5,7 @@
 //! verified. Its memory is bounded by [`CACHE_BYTES`] and by what one transaction changes.
 
 use std::fs::{File, TryLockError};
+use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -302,19 +303,18 @@ fn sync_directory(data: &Path) -> std::io::Result<()> {
 }
 
 fn refused(data: &Path, file: &Path, error: DatabaseError) -> StoreError {
-    let file = file.to_owned();
-    match error {
-        DatabaseError::DatabaseAlreadyOpen => StoreError::InUse { data: data.to_owned() },
-        DatabaseError::Storage(StorageError::Io(source))
-            if !matches!(
-                source.kind(),
-                std::io::ErrorKind::InvalidData | std::io::ErrorKind::UnexpectedEof
-            ) =>
-        {
-            StoreError::Directory { path: file, source }
-        }
-        other => StoreError::Unreadable { file, reason: other.to_string() },
+    if matches!(error, DatabaseError::DatabaseAlreadyOpen) {
+        return StoreError::InUse { data: data.to_owned() };
     }
+    let reason = error.to_string();
+    let DatabaseError::Storage(StorageError::Io(source)) = error else {
+        return StoreError::Unreadable { file: file.to_owned(), reason };
+    };
+    // So redb says that the file is not one of its own.
+    if matches!(source.kind(), ErrorKind::InvalidData | ErrorKind::UnexpectedEof) {
+        return StoreError::Unreadable { file: file.to_owned(), reason };
+    }
+    StoreError::Directory { path: file.to_owned(), source }
 }
 
 fn check_format(data: &Path, found: &[u8]) -> Result<()> {

@@ -52,7 +52,7 @@ impl Disk {
         let platter = self.0.lock().unwrap();
         let mut image = platter.synced.clone();
         for pending in &platter.pending {
-            if next(chance) % 2 == 0 {
+            if next(chance).is_multiple_of(2) {
                 pending.carry_out(&mut image);
             }
         }
