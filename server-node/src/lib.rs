@@ -19,7 +19,13 @@
 //! | [`miner`] | threads that search jobs |
 //! | [`handle`] | how everything else asks the node |
 //! | [`counters`] | what is counted, for metrics |
+//! | [`api`] | JSON for programs, described by [`openapi`] |
+//! | [`legacy`] | the older system's two routes |
+//! | [`web`] | the page that is built in |
+//! | [`metrics`] | the counters as Prometheus reads them |
+//! | [`keystore`] | the keys in the data folder |
 
+pub mod api;
 pub mod app;
 pub mod clock;
 pub mod config;
@@ -28,12 +34,17 @@ pub mod dialer;
 pub mod driver;
 pub mod fact;
 pub mod handle;
+pub mod keystore;
 pub mod lane;
+pub mod legacy;
+pub mod metrics;
 pub mod miner;
+pub mod openapi;
 pub mod server;
 pub mod socket;
 pub mod store;
 pub mod verifier;
+pub mod web;
 
 use std::future::Future;
 use std::net::SocketAddr;
@@ -85,7 +96,7 @@ impl Running {
         let miner = Miner::new(config.mine_threads, handle.clone());
         let node = Node::new(node_config(&config), chain, seed);
         let driver = Driver::new(node, facts, handle.clone(), miner)?;
-        let app = app::router(handle.clone());
+        let app = app::router(handle.clone(), config.author.public());
         let server = server::serve(listener, tls, app, handle.clone(), config.connections_max);
         Ok(Self { handle, address, driver: tokio::spawn(driver.run()), server: tokio::spawn(server) })
     }
