@@ -91,11 +91,13 @@ impl Maker {
         let numbers: Vec<_> = (first..first + BLOCK_MESSAGES).collect();
         let messages = numbers.par_iter().map(|number| {
             let sender = &self.senders[usize::try_from(number % SENDERS)?];
-            let draft = Draft::new(sender.public(), "everybody", format!("message {number} of the benchmark"), time)?;
+            let draft =
+                Draft::new(sender.public(), "everybody", format!("message {number} of the benchmark"), time)?;
             Ok(Arc::new(draft.sign(sender, self.network.id(), *number)))
         });
         let messages = messages.collect::<anyhow::Result<Vec<_>>>()?;
-        let mut block = mine::template(&self.network, &self.parent, &self.history, time, &self.author, messages);
+        let mut block =
+            mine::template(&self.network, &self.parent, &self.history, time, &self.author, messages);
         solve(&mut block)?;
         let (header, hash) = (block.header, block.header.hash());
         self.history = self.history.append(header.record(hash));

@@ -55,7 +55,11 @@ fn copy(client: &Client, out: &mut impl Write) -> anyhow::Result<u64> {
     let bar = progress::bar(status.height + 1, "exporting");
     let mut parent = Hash::ZERO;
     while let Some(block) = lines.block()? {
-        ensure!(block.header.prev_hash == parent, "block {} does not follow the one before it", lines.blocks - 1);
+        ensure!(
+            block.header.prev_hash == parent,
+            "block {} does not follow the one before it",
+            lines.blocks - 1
+        );
         parent = block.header.hash();
         writeln!(out, "{}", hex::encode(block.encode()))?;
         bar.inc(1);
@@ -93,7 +97,8 @@ impl<R: BufRead> Lines<R> {
             return Ok(None);
         }
         let line = self.blocks + 2;
-        let bytes = hex::decode(&self.line).map_err(|error| anyhow::anyhow!("line {line}: not hex: {error}"))?;
+        let bytes =
+            hex::decode(&self.line).map_err(|error| anyhow::anyhow!("line {line}: not hex: {error}"))?;
         let block = Block::decode(&bytes).with_context(|| format!("line {line}: not a block"))?;
         self.blocks += 1;
         Ok(Some(block))
