@@ -10,6 +10,7 @@ use std::future::pending;
 
 use plexus_core::event::Event;
 use plexus_core::journal::{Change, Recall};
+use plexus_core::message::Message;
 use plexus_core::node::{Input, Node, Output, PeerId};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::{JoinHandle, spawn_blocking};
@@ -92,7 +93,27 @@ impl Driver {
         self.finish().await
     }
 
+    /// Hands in again what waited for a block when the last run ended.
+    async fn resubmit(&mut self) -> anyhow::Result<()> {
+        let store = self.handle.store().clone();
+        let mut dropped = Vec::new();
+        for (id, message) in spawn_blocking(move || store.pooled()).await?? {
+            let submitted =
+                Message::decode(&message).map(|message| self.node.submit(self.clock.now(), message));
+            self.drain();
+            if !matches!(submitted, Ok(Ok(_))) {
+                tracing::info!(%id, ?submitted, "a message waits no more");
+                dropped.push(Change::Unpooled { id });
+            }
+        }
+        if !dropped.is_empty() {
+            self.wishes.push_back(Wish::Output(Output::Persist(dropped)));
+        }
+        Ok(())
+    }
+
     async fn drive(&mut self) -> anyhow::Result<()> {
+        self.resubmit().await?;
         self.tell(Input::Ticked);
         let stopping = self.handle.clone();
         let mut stopping = std::pin::pin!(stopping.stopping());
@@ -328,6 +349,9 @@ async fn durable(commit: &mut Option<JoinHandle<Result<(), StoreError>>>) -> any
 fn size(change: &Change) -> usize {
     match change {
         Change::Body { block, ids, .. } => CHANGE_BYTES + block.len() + 32 * ids.len(),
-        Change::Header { .. } | Change::Checkpoint { .. } | Change::Tip { .. } => CHANGE_BYTES,
+        Change::Pooled { message, .. } => CHANGE_BYTES + message.len(),
+        Change::Header { .. } | Change::Checkpoint { .. } | Change::Tip { .. } | Change::Unpooled { .. } => {
+            CHANGE_BYTES
+        }
     }
 }

@@ -141,7 +141,9 @@ impl Keystore {
     /// When the file cannot be renamed.
     pub fn set_aside(&self) -> Result<Option<PathBuf>, KeystoreError> {
         let path = self.author_path();
-        let free = (1u32..).map(|number| self.folder.join(format!("{AUTHOR_KEY}.{number}"))).find(|path| !path.exists());
+        let free = (1u32..)
+            .map(|number| self.folder.join(format!("{AUTHOR_KEY}.{number}")))
+            .find(|path| !path.exists());
         let Some(aside) = free.filter(|_| path.exists()) else { return Ok(None) };
         fs::rename(&path, &aside).map_err(|error| KeystoreError::File { path, error })?;
         Ok(Some(aside))
@@ -238,7 +240,10 @@ mod tests {
         let keystore = Keystore::new(folder.path());
         let first = keystore.create().unwrap();
         assert!(matches!(keystore.create(), Err(KeystoreError::Exists { .. })));
-        assert!(matches!(keystore.restore(&Phrase::from_entropy(&[1; 32])), Err(KeystoreError::Exists { .. })));
+        assert!(matches!(
+            keystore.restore(&Phrase::from_entropy(&[1; 32])),
+            Err(KeystoreError::Exists { .. })
+        ));
         assert_eq!(keystore.author().unwrap().to_string(), first.to_string());
         let aside = keystore.set_aside().unwrap().unwrap();
         assert_eq!(fs::read_to_string(aside).unwrap().trim(), first.to_string());

@@ -225,12 +225,16 @@ mod tests {
     fn every_route_is_described() {
         let document = serde_json::to_value(document()).unwrap();
         let paths: BTreeSet<_> = document["paths"].as_object().unwrap().keys().cloned().collect();
-        let names = ["status", "network", "blocks", "blocks/{name}", "messages", "messages/{id}", "peers", "events"];
+        let names =
+            ["status", "network", "blocks", "blocks/{name}", "messages", "messages/{id}", "peers", "events"];
         for name in names.into_iter().chain(["export", "openapi.json"]) {
             assert!(paths.contains(&format!("/api/v1/{name}")), "{name}");
         }
         assert_eq!(document["openapi"].as_str().map(|version| &version[..2]), Some("3."));
-        assert!(document["paths"]["/api/v1/messages"]["post"]["requestBody"]["content"]["application/json"].is_object());
+        assert!(
+            document["paths"]["/api/v1/messages"]["post"]["requestBody"]["content"]["application/json"]
+                .is_object()
+        );
         assert_eq!(document["info"]["version"], json!(env!("CARGO_PKG_VERSION")));
     }
 }

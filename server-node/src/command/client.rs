@@ -98,14 +98,17 @@ impl Client {
     /// The network that the node is on, its id computed here from the parameters.
     pub(super) fn network(&self) -> anyhow::Result<Network> {
         let parameters: Parameters = self.get("/api/v1/network")?;
-        Network::new(parameters).with_context(|| format!("the node at {} has an impossible network", self.base))
+        Network::new(parameters)
+            .with_context(|| format!("the node at {} has an impossible network", self.base))
     }
 
     fn value<T: DeserializeOwned>(&self, response: ureq::http::Response<ureq::Body>) -> anyhow::Result<T> {
         let body = response.into_body().into_with_config().limit(ANSWER_BYTES_MAX).read_to_vec();
-        let body = body.map_err(|error| anyhow!("the node at {} broke off its answer: {error}", self.base))?;
-        serde_json::from_slice(&body)
-            .map_err(|error| anyhow!("{} does not answer as a Plexus node of this version: {error}", self.base))
+        let body =
+            body.map_err(|error| anyhow!("the node at {} broke off its answer: {error}", self.base))?;
+        serde_json::from_slice(&body).map_err(|error| {
+            anyhow!("{} does not answer as a Plexus node of this version: {error}", self.base)
+        })
     }
 
     fn answer(

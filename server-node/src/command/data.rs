@@ -57,7 +57,8 @@ pub(super) fn parse_network(text: &str) -> Result<Network, String> {
 
 fn read_network(path: &Path) -> anyhow::Result<Network> {
     let mut text = String::new();
-    let file = fs::File::open(path).with_context(|| format!("cannot read the network's file {}", path.display()))?;
+    let file =
+        fs::File::open(path).with_context(|| format!("cannot read the network's file {}", path.display()))?;
     file.take(NETWORK_FILE_BYTES_MAX).read_to_string(&mut text)?;
     let parameters: Parameters =
         toml::from_str(&text).map_err(|error| anyhow::anyhow!("{}", error.to_string().trim()))?;

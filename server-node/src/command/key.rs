@@ -72,7 +72,13 @@ impl Place {
     /// A keystore that has room for another key, if it may be made.
     fn cleared(&self, force: bool) -> anyhow::Result<Keystore> {
         let keystore = self.keystore()?;
+<<<<<<< HEAD
         if force && let Some(path) = keystore.set_aside()? {
+=======
+        if self.force
+            && let Some(path) = keystore.set_aside()?
+        {
+>>>>>>> engine
             eprintln!("The key that was there is now in {}", path.display());
         }
         Ok(keystore)
@@ -125,7 +131,12 @@ fn show(keystore: &Keystore, phrase: &Phrase, place: &Place, public_only: bool) 
     let mut rows = vec![("public key", public.to_string()), ("file", path)];
     if let Some(words) = &words {
         let words: Vec<_> = words.split(' ').collect();
-        rows.extend(words.chunks(6).enumerate().map(|(line, words)| (if line == 0 { "words" } else { "" }, words.join(" "))));
+        rows.extend(
+            words
+                .chunks(6)
+                .enumerate()
+                .map(|(line, words)| (if line == 0 { "words" } else { "" }, words.join(" "))),
+        );
     }
     table::print(&table::pairs(&rows).to_string())
 }

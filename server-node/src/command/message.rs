@@ -16,7 +16,8 @@ pub(super) struct Arguments {
 
 /// Runs the command.
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
-    let status: MessageStatus = arguments.client.client().get(&format!("/api/v1/messages/{}", arguments.id))?;
+    let status: MessageStatus =
+        arguments.client.client().get(&format!("/api/v1/messages/{}", arguments.id))?;
     if arguments.client.json {
         return table::print_json(&status);
     }

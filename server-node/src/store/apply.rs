@@ -20,6 +20,7 @@ pub(super) struct Writer<'a> {
     heights: Table<'a, &'static [u8; 32], u64>,
     checkpoints: Table<'a, &'static PlaceKey, &'static [u8]>,
     messages: Table<'a, &'static MessageKey, u64>,
+    pooled: Table<'a, &'static [u8; 32], &'static [u8]>,
 }
 
 impl<'a> Writer<'a> {
@@ -31,6 +32,7 @@ impl<'a> Writer<'a> {
             heights: transaction.open_table(table::HEIGHTS)?,
             checkpoints: transaction.open_table(table::CHECKPOINTS)?,
             messages: transaction.open_table(table::MESSAGES)?,
+            pooled: transaction.open_table(table::POOLED)?,
         })
     }
 
@@ -40,6 +42,8 @@ impl<'a> Writer<'a> {
             Change::Body { hash, height, block, ids } => self.body(hash, *height, block, ids),
             Change::Checkpoint { height, hash, history } => self.checkpoint(*height, hash, history),
             Change::Tip { hash, height, fork } => self.move_tip(*hash, *height, *fork),
+            Change::Pooled { id, message } => self.pooled(id, message),
+            Change::Unpooled { id } => self.unpooled(id),
         }
     }
 
@@ -73,6 +77,16 @@ impl<'a> Writer<'a> {
 
     fn checkpoint(&mut self, height: u64, hash: &Hash, history: &History) -> Result<()> {
         self.checkpoints.insert(&table::place_key(height, hash), history.encode().as_slice())?;
+        Ok(())
+    }
+
+    fn pooled(&mut self, id: &MessageId, message: &[u8]) -> Result<()> {
+        self.pooled.insert(id.as_bytes(), message)?;
+        Ok(())
+    }
+
+    fn unpooled(&mut self, id: &MessageId) -> Result<()> {
+        self.pooled.remove(id.as_bytes())?;
         Ok(())
     }
 

@@ -36,6 +36,8 @@ pub(super) const HEIGHTS: TableDefinition<'_, &[u8; 32], u64> = TableDefinition:
 pub(super) const CHECKPOINTS: TableDefinition<'_, &PlaceKey, &[u8]> = TableDefinition::new("checkpoints");
 /// Every message in every verified block, to the block's height.
 pub(super) const MESSAGES: TableDefinition<'_, &MessageKey, u64> = TableDefinition::new("messages");
+/// Our own messages that wait for a block.
+pub(super) const POOLED: TableDefinition<'_, &[u8; 32], &[u8]> = TableDefinition::new("pooled");
 
 pub(super) fn place_key(height: u64, hash: &Hash) -> PlaceKey {
     let mut key = [0; 40];

@@ -25,6 +25,7 @@ pub struct View {
     heights: ReadOnlyTable<&'static [u8; 32], u64>,
     checkpoints: ReadOnlyTable<&'static PlaceKey, &'static [u8]>,
     messages: ReadOnlyTable<&'static MessageKey, u64>,
+    pooled: ReadOnlyTable<&'static [u8; 32], &'static [u8]>,
 }
 
 impl std::fmt::Debug for View {
@@ -43,6 +44,7 @@ impl View {
             heights: transaction.open_table(table::HEIGHTS)?,
             checkpoints: transaction.open_table(table::CHECKPOINTS)?,
             messages: transaction.open_table(table::MESSAGES)?,
+            pooled: transaction.open_table(table::POOLED)?,
         })
     }
 
@@ -207,6 +209,18 @@ impl View {
         seen.collect()
     }
 
+    /// Our own messages that wait for a block, with their ids.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub fn pooled(&self) -> Result<Vec<(MessageId, Bytes)>> {
+        let pooled = self.pooled.iter()?.map(|entry| {
+            let (id, message) = entry?;
+            Ok((Hash::from_bytes(*id.value()), Bytes::copy_from_slice(message.value())))
+        });
+        pooled.collect()
+    }
+
     /// Answers a node's question.
     ///
     /// # Errors
@@ -250,7 +264,7 @@ impl View {
                     break;
                 }
                 Ok(_) | Err(_) => {
-                    tracing::warn!(height, "the stored history is damaged, an older one is used")
+                    tracing::warn!(height, "the stored history is damaged, an older one is used");
                 }
             }
         }

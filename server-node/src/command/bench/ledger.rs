@@ -91,10 +91,12 @@ impl Maker {
         let numbers: Vec<_> = (first..first + BLOCK_MESSAGES).collect();
         let messages = numbers.par_iter().map(|number| {
             let sender = &self.senders[usize::try_from(number % SENDERS)?];
-            let draft = Draft::new(sender.public(), "everybody", format!("message {number} of the benchmark"), time)?;
+            let draft =
+                Draft::new(sender.public(), "everybody", format!("message {number} of the benchmark"), time)?;
             Ok(Arc::new(draft.sign(sender, self.network.id(), *number)))
         });
         let messages = messages.collect::<anyhow::Result<Vec<_>>>()?;
+<<<<<<< HEAD
         let header = Header {
             prev_hash: self.parent.hash(),
             content_root: Hash::ZERO,
@@ -107,6 +109,10 @@ impl Maker {
         let (author, signature) = (self.author.public(), Signature::NONE);
         let mut block = Block { header, extra: 0, author, signature, messages };
         block.seal(&self.author, self.network.id(), &self.history.root());
+=======
+        let mut block =
+            mine::template(&self.network, &self.parent, &self.history, time, &self.author, messages);
+>>>>>>> engine
         solve(&mut block)?;
         let (header, hash) = (block.header, block.header.hash());
         self.history = self.history.append(header.record(hash));

@@ -55,7 +55,11 @@ fn copy(client: &Client, out: &mut impl Write) -> anyhow::Result<u64> {
     let bar = progress::bar(status.height + 1, "exporting");
     let mut parent = Hash::ZERO;
     while let Some(block) = lines.block()? {
-        ensure!(block.header.prev_hash == parent, "block {} does not follow the one before it", lines.blocks - 1);
+        ensure!(
+            block.header.prev_hash == parent,
+            "block {} does not follow the one before it",
+            lines.blocks - 1
+        );
         parent = block.header.hash();
         writeln!(out, "{}", hex::encode(block.encode()))?;
         bar.inc(1);
@@ -94,8 +98,14 @@ impl<R: BufRead> Lines<R> {
             ensure!(self.blocks > 0, "line 2: the genesis block is missing");
             return Ok(None);
         }
+<<<<<<< HEAD
         let line = self.lines;
         let bytes = hex::decode(&self.line).map_err(|error| anyhow::anyhow!("line {line}: not hex: {error}"))?;
+=======
+        let line = self.blocks + 2;
+        let bytes =
+            hex::decode(&self.line).map_err(|error| anyhow::anyhow!("line {line}: not hex: {error}"))?;
+>>>>>>> engine
         let block = Block::decode(&bytes).with_context(|| format!("line {line}: not a block"))?;
         self.blocks += 1;
         Ok(Some(block))

@@ -146,7 +146,11 @@ impl Verifier {
         let broken = self.checks.par_iter().find_first(|(_, check)| !check.holds());
         if let Some((height, check)) = broken {
             let flag = "InvalidSignature";
-            return Err(anyhow!("block {height} is invalid: {flag}: {} is not {}'s", check.signature, check.key));
+            return Err(anyhow!(
+                "block {height} is invalid: {flag}: {} is not {}'s",
+                check.signature,
+                check.key
+            ));
         }
         self.checks.clear();
         Ok(())
@@ -210,7 +214,9 @@ mod tests {
 
     fn verdict(text: &str) -> Result<u64, String> {
         let local = Time::from_unix_ms(4_000_000_000_000);
-        verify(text.as_bytes(), local, || ()).map(|verifier| verifier.blocks).map_err(|error| format!("{error:#}"))
+        verify(text.as_bytes(), local, || ())
+            .map(|verifier| verifier.blocks)
+            .map_err(|error| format!("{error:#}"))
     }
 
     #[test]
