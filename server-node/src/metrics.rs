@@ -49,7 +49,9 @@ fn write(out: &mut String, counters: &Counters, status: &Status) -> fmt::Result 
     let seconds = counters.commit_micros.value() as f64 / 1e6;
     number(out, "commit_seconds_total", "Time spent committing.", "counter", seconds)?;
     traffic(out, "packets_total", "Packets by type.", counters, |traffic| traffic.packets.value())?;
-    traffic(out, "packet_bytes_total", "Bytes of packets by type.", counters, |traffic| traffic.bytes.value())?;
+    traffic(out, "packet_bytes_total", "Bytes of packets by type.", counters, |traffic| {
+        traffic.bytes.value()
+    })?;
     let peers_open = counters.peers_open.value();
     number(out, "peers_open", "Peers connected, greeted or not.", "gauge", peers_open)?;
     let connections = counters.connections_open.value();
@@ -76,7 +78,8 @@ fn traffic(
     value: impl Fn(&crate::counters::Traffic) -> u64,
 ) -> fmt::Result {
     writeln!(out, "# HELP plexus_{name} {help}\n# TYPE plexus_{name} counter")?;
-    let directions: [(&str, &TrafficByPacket); 2] = [("received", &counters.received), ("sent", &counters.sent)];
+    let directions: [(&str, &TrafficByPacket); 2] =
+        [("received", &counters.received), ("sent", &counters.sent)];
     for (direction, packets) in directions {
         for (packet, traffic) in packets.iter() {
             let value = value(traffic);
@@ -96,7 +99,8 @@ mod tests {
     fn every_line_is_a_comment_or_a_number_with_its_type() {
         let counters = Counters::default();
         counters.blocks_mined.add(3);
-        let (total_work, difficulty) = ("340282366920938463463374607431768211455".to_owned(), "256".to_owned());
+        let (total_work, difficulty) =
+            ("340282366920938463463374607431768211455".to_owned(), "256".to_owned());
         let (height, target, peers, pool) = (7, 8, 2, 1);
         let (syncing, mining, tip) = (false, true, Hash::ZERO);
         let status = Status { height, target, tip, total_work, difficulty, peers, pool, syncing, mining };
