@@ -72,13 +72,7 @@ impl Place {
     /// A keystore that has room for another key, if it may be made.
     fn cleared(&self, force: bool) -> anyhow::Result<Keystore> {
         let keystore = self.keystore()?;
-<<<<<<< HEAD
         if force && let Some(path) = keystore.set_aside()? {
-=======
-        if self.force
-            && let Some(path) = keystore.set_aside()?
-        {
->>>>>>> engine
             eprintln!("The key that was there is now in {}", path.display());
         }
         Ok(keystore)

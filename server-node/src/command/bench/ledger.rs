@@ -96,7 +96,6 @@ impl Maker {
             Ok(Arc::new(draft.sign(sender, self.network.id(), *number)))
         });
         let messages = messages.collect::<anyhow::Result<Vec<_>>>()?;
-<<<<<<< HEAD
         let header = Header {
             prev_hash: self.parent.hash(),
             content_root: Hash::ZERO,
@@ -109,10 +108,6 @@ impl Maker {
         let (author, signature) = (self.author.public(), Signature::NONE);
         let mut block = Block { header, extra: 0, author, signature, messages };
         block.seal(&self.author, self.network.id(), &self.history.root());
-=======
-        let mut block =
-            mine::template(&self.network, &self.parent, &self.history, time, &self.author, messages);
->>>>>>> engine
         solve(&mut block)?;
         let (header, hash) = (block.header, block.header.hash());
         self.history = self.history.append(header.record(hash));

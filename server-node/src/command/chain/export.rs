@@ -98,14 +98,9 @@ impl<R: BufRead> Lines<R> {
             ensure!(self.blocks > 0, "line 2: the genesis block is missing");
             return Ok(None);
         }
-<<<<<<< HEAD
         let line = self.lines;
-        let bytes = hex::decode(&self.line).map_err(|error| anyhow::anyhow!("line {line}: not hex: {error}"))?;
-=======
-        let line = self.blocks + 2;
         let bytes =
             hex::decode(&self.line).map_err(|error| anyhow::anyhow!("line {line}: not hex: {error}"))?;
->>>>>>> engine
         let block = Block::decode(&bytes).with_context(|| format!("line {line}: not a block"))?;
         self.blocks += 1;
         Ok(Some(block))
