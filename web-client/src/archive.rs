@@ -1,0 +1,273 @@
+//! What a light node remembers of the chain over a reload: the best chain's newest headers and the history below them.
+//!
+//! It applies the node's [`Change`]s as [`plexus_core::journal::Journal`] does, and says what to write where. Headers beside
+//! the best chain are kept in memory only: a reload learns them again from peers. Headers that no restored chain would
+//! hold are forgotten, so both memory and store stay at about [`WINDOW_MAX`] headers, however long the chain.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use plexus_core::block::{HEADER_BYTES, Header};
+use plexus_core::chain::{AHEAD_MAX, Chain, RestoreError, SIDE_MAX, WINDOW_MAX};
+use plexus_core::hash::Hash;
+use plexus_core::history::History;
+use plexus_core::journal::Change;
+use plexus_core::layout::Reader;
+use plexus_core::network::Network;
+
+use crate::database::{Entry, Write};
+
+/// Headers that are stored as one value: a new block rewrites at most so many.
+const CHUNK_HEADERS: u64 = 64;
+/// The most headers beside the best chain; when full, the one first seen is forgotten, as the chain itself does.
+const LOOSE_MAX: usize = AHEAD_MAX + SIDE_MAX;
+
+/// Why a store is not a chain.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum ArchiveError {
+    /// A value has another form.
+    #[error("the stored {key} is damaged")]
+    Value {
+        /// The value's key.
+        key: String,
+    },
+    /// A header is not there.
+    #[error("the stored header {height} is missing")]
+    Gap {
+        /// Its height.
+        height: u64,
+    },
+    /// Headers that do not follow one another.
+    #[error(transparent)]
+    Chain(#[from] RestoreError),
+}
+
+/// The best chain's newest headers, those that may join it, and the history below.
+#[derive(Debug)]
+pub(crate) struct Archive {
+    headers: BTreeMap<Hash, Header>,
+    /// The best chain within the window, lowest first.
+    best: VecDeque<Hash>,
+    /// Up to the block below the first of `best`.
+    below: History,
+    checkpoints: BTreeMap<(u64, Hash), History>,
+    /// Headers in the order in which they came, as far as they were on no best chain when they did.
+    loose: VecDeque<Hash>,
+}
+
+impl Archive {
+    /// Nothing but genesis.
+    pub(crate) fn new(network: &Network) -> Self {
+        let (hash, genesis) = (*network.id(), *network.genesis());
+        Self {
+            headers: BTreeMap::from([(hash, genesis)]),
+            best: VecDeque::from([hash]),
+            below: History::default(),
+            checkpoints: BTreeMap::new(),
+            loose: VecDeque::new(),
+        }
+    }
+
+    /// What was stored, and the chain that it is.
+    ///
+    /// # Errors
+    /// When it is no chain: the caller begins at genesis again.
+    pub(crate) fn load(network: Network, entries: &[Entry]) -> Result<(Self, Chain), ArchiveError> {
+        let mut archive = Self::new(&network);
+        let (mut tip, mut stored) = (None, BTreeMap::new());
+        for Entry { key, value } in entries {
+            let damaged = || ArchiveError::Value { key: key.clone() };
+            let (kind, name) = key.split_once('/').unwrap_or((key, ""));
+            match kind {
+                "tip" => tip = Some(decode_place(value).ok_or_else(damaged)?),
+                "headers" => {
+                    for header in decode_headers(value).ok_or_else(damaged)? {
+                        stored.insert(header.height, header);
+                    }
+                }
+                "checkpoints" => {
+                    let place = hex::decode(name).ok().and_then(|place| decode_place(&place));
+                    let history = History::decode(value).map_err(|_| damaged())?;
+                    archive.checkpoints.insert(place.ok_or_else(damaged)?, history);
+                }
+                _ => {}
+            }
+        }
+        let Some((height, hash)) = tip else { return Ok((archive, Chain::new(network))) };
+        archive.begin_at(height.saturating_sub(WINDOW_MAX as u64), &stored);
+        let mut headers = Vec::new();
+        archive.best.clear();
+        for height in archive.below.leaves()..=height {
+            let header = *stored.get(&height).ok_or(ArchiveError::Gap { height })?;
+            let hash = header.hash();
+            archive.headers.insert(hash, header);
+            archive.best.push_back(hash);
+            headers.push(header);
+        }
+        if archive.best.back() != Some(&hash) {
+            return Err(ArchiveError::Value { key: "tip".to_owned() });
+        }
+        let chain = Chain::restore(network, archive.below.clone(), &headers)?;
+        Ok((archive, chain))
+    }
+
+    /// Takes the newest checkpoint at or below `height` that the header above it follows from.
+    fn begin_at(&mut self, height: u64, stored: &BTreeMap<u64, Header>) {
+        let follows =
+            |at: u64, hash: &Hash| stored.get(&(at + 1)).is_some_and(|above| above.prev_hash == *hash);
+        let newest = self.checkpoints.range(..(height + 1, Hash::ZERO)).rev();
+        let found =
+            newest.into_iter().find(|((at, hash), history)| history.leaves() == at + 1 && follows(*at, hash));
+        if let Some((_, history)) = found {
+            self.below = history.clone();
+        }
+    }
+
+    fn base(&self) -> u64 {
+        self.below.leaves()
+    }
+
+    fn height(&self) -> u64 {
+        self.base() + (self.best.len() as u64).saturating_sub(1)
+    }
+
+    fn best_at(&self, height: u64) -> Option<&Hash> {
+        self.best.get(usize::try_from(height.checked_sub(self.base())?).ok()?)
+    }
+
+    /// Whether a block is on the best chain, within the window.
+    pub(crate) fn is_best(&self, hash: &Hash, height: u64) -> bool {
+        self.best_at(height) == Some(hash)
+    }
+
+    /// Remembers one wish; answers with what is to be written, as one transaction.
+    ///
+    /// # Errors
+    /// A tip whose branch is not remembered: nothing was written, and nothing more should be.
+    pub(crate) fn apply(&mut self, changes: &[Change]) -> Result<Vec<Write>, ArchiveError> {
+        let mut writes = Vec::new();
+        let mut lowest_changed = None;
+        let height_before = self.height();
+        for change in changes {
+            match change {
+                Change::Header { hash, header, .. } => self.hold(*hash, *header),
+                // A light node keeps no bodies, and its own messages elsewhere.
+                Change::Body { .. } | Change::Pooled { .. } | Change::Unpooled { .. } => {}
+                Change::Checkpoint { height, hash, history } => {
+                    writes.push(Write::Put(checkpoint_key(*height, hash), history.encode()));
+                    self.checkpoints.insert((*height, *hash), history.clone());
+                }
+                Change::Tip { hash, fork, .. } => {
+                    let lowest = self.move_tip(*hash, *fork)?;
+                    lowest_changed = Some(lowest_changed.map_or(lowest, |changed: u64| changed.min(lowest)));
+                }
+            }
+        }
+        if let Some(lowest) = lowest_changed {
+            self.write_best(lowest, height_before, &mut writes);
+            self.forget(&mut writes);
+        }
+        Ok(writes)
+    }
+
+    /// What leaves nothing of it in the store.
+    pub(crate) fn erase() -> Vec<Write> {
+        ["checkpoints/", "headers/", "tip"].map(|from| Write::drop_range(from, &format!("{from}~"))).into()
+    }
+
+    fn hold(&mut self, hash: Hash, header: Header) {
+        if self.headers.insert(hash, header).is_none() {
+            self.loose.push_back(hash);
+        }
+        while self.loose.len() > LOOSE_MAX
+            && let Some(oldest) = self.loose.pop_front()
+        {
+            if self.headers.get(&oldest).is_some_and(|header| !self.is_best(&oldest, header.height)) {
+                self.headers.remove(&oldest);
+            }
+        }
+    }
+
+    /// Ends the best chain in a remembered header; answers with the lowest height that changed.
+    fn move_tip(&mut self, tip: Hash, fork: u64) -> Result<u64, ArchiveError> {
+        let (mut hash, mut branch) = (tip, Vec::new());
+        let mut lowest = self.headers.get(&tip).map_or(0, |header| header.height + 1);
+        while lowest > fork + 1 {
+            let header = self.headers.get(&hash).ok_or(ArchiveError::Gap { height: lowest - 1 })?;
+            branch.push(hash);
+            lowest = header.height;
+            hash = header.prev_hash;
+        }
+        if self.best_at(fork) != Some(&hash) {
+            return Err(ArchiveError::Gap { height: fork });
+        }
+        self.best.truncate(usize::try_from(fork + 1 - self.base()).unwrap_or(usize::MAX));
+        self.best.extend(branch.into_iter().rev());
+        Ok(fork + 1)
+    }
+
+    /// Writes the best chain from `lowest` on, and drops what lay above it.
+    fn write_best(&self, lowest: u64, height_before: u64, writes: &mut Vec<Write>) {
+        let (first, last) = (lowest / CHUNK_HEADERS, self.height() / CHUNK_HEADERS);
+        for chunk in first..=last {
+            let heights = chunk * CHUNK_HEADERS..(chunk + 1) * CHUNK_HEADERS;
+            let hashes = heights.filter_map(|height| self.best_at(height));
+            let headers = hashes.filter_map(|hash| self.headers.get(hash));
+            writes.push(Write::Put(chunk_key(chunk), headers.flat_map(Header::encode).collect()));
+        }
+        if height_before / CHUNK_HEADERS > last {
+            writes.push(Write::drop_range(&chunk_key(last + 1), "headers/~"));
+        }
+        if let Some(tip) = self.best.back() {
+            writes.push(Write::Put("tip".to_owned(), encode_place(self.height(), tip)));
+        }
+    }
+
+    /// Forgets what no restored chain would hold.
+    fn forget(&mut self, writes: &mut Vec<Write>) {
+        let floor = self.height().saturating_sub(WINDOW_MAX as u64);
+        let newest = self.checkpoints.range(..(floor + 1, Hash::ZERO)).rev();
+        let Some((height, history)) = newest
+            .into_iter()
+            .find(|((height, hash), _)| *height > self.base() && self.is_best(hash, *height))
+            .map(|((height, _), history)| (*height, history.clone()))
+        else {
+            return;
+        };
+        let dropped = usize::try_from(history.leaves() - self.base()).unwrap_or(usize::MAX);
+        self.best.drain(..dropped.min(self.best.len()));
+        self.below = history;
+        self.headers.retain(|_, header| header.height > height);
+        self.loose.retain(|hash| self.headers.contains_key(hash));
+        self.checkpoints = self.checkpoints.split_off(&(height, Hash::ZERO));
+        writes.push(Write::drop_range("headers/", &chunk_key((height + 1) / CHUNK_HEADERS)));
+        writes.push(Write::drop_range("checkpoints/", &checkpoint_key(height, &Hash::ZERO)));
+    }
+}
+
+/// The store's name of a chunk of headers; names sort as heights do.
+fn chunk_key(chunk: u64) -> String {
+    format!("headers/{chunk:016x}")
+}
+
+fn checkpoint_key(height: u64, hash: &Hash) -> String {
+    format!("checkpoints/{height:016x}{hash}")
+}
+
+fn encode_place(height: u64, hash: &Hash) -> Vec<u8> {
+    [height.to_be_bytes().as_slice(), hash.as_bytes()].concat()
+}
+
+fn decode_place(bytes: &[u8]) -> Option<(u64, Hash)> {
+    let mut reader = Reader::new(bytes);
+    let place = (reader.u64("height").ok()?, Hash::from_bytes(reader.array("hash").ok()?));
+    reader.end().ok()?;
+    Some(place)
+}
+
+fn decode_headers(bytes: &[u8]) -> Option<Vec<Header>> {
+    let chunks = bytes.chunks(HEADER_BYTES);
+    chunks.map(|header| Header::decode(header).ok()).collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,214 @@
+use plexus_core::journal::{CHECKPOINT_BLOCKS, Journal};
+use plexus_core::mine;
+use plexus_core::network::Parameters;
+use plexus_core::pow::{Bits, Work};
+
+use super::*;
+
+/// A network in which every second hash will do.
+fn network() -> Network {
+    let parameters = Parameters {
+        name: "archive".to_owned(),
+        limit_bits: Bits::from_u32(0x207f_ffff),
+        ..Network::dev().parameters().clone()
+    };
+    Network::new(parameters).unwrap()
+}
+
+/// A miner of headers, their histories, and the wishes that a node would have.
+#[derive(Clone)]
+struct Miner {
+    network: Network,
+    parent: Header,
+    history: History,
+}
+
+impl Miner {
+    fn new(network: &Network) -> Self {
+        let genesis = *network.genesis();
+        let history = History::default().append(genesis.record(*network.id()));
+        Self { network: network.clone(), parent: genesis, history }
+    }
+
+    /// Mines a block; branches differ by `mark`.
+    fn mine(&mut self, mark: u8) -> Vec<Change> {
+        let fork = self.parent.height;
+        let time = self.parent.time.plus_ms(15_000);
+        let mut header = Header {
+            prev_hash: self.parent.hash(),
+            content_root: Hash::of(&[mark]),
+            version: 1,
+            height: fork + 1,
+            time,
+            bits: self.network.retarget().next_bits(self.parent.bits, self.parent.time, time),
+            nonce: 0,
+        };
+        let target = header.bits.target().unwrap();
+        let job = mine::Job { id: mine::JobId(0), header, target };
+        header.nonce = mine::Search::new(&job, 0).run(u64::MAX).unwrap().nonce;
+        let hash = header.hash();
+        self.history = self.history.append(header.record(hash));
+        self.parent = header;
+        let height = header.height;
+        let mut changes = vec![Change::Header { hash, header, total_work: Work::ZERO }];
+        if height % CHECKPOINT_BLOCKS == 0 {
+            changes.push(Change::Checkpoint { height, hash, history: self.history.clone() });
+        }
+        changes.push(Change::Tip { hash, height, fork });
+        changes
+    }
+}
+
+/// A store as IndexedDB is one.
+#[derive(Default)]
+struct Store(BTreeMap<String, Vec<u8>>);
+
+impl Store {
+    fn commit(&mut self, writes: Vec<Write>) {
+        for write in writes {
+            match write {
+                Write::Put(key, value) => {
+                    self.0.insert(key, value);
+                }
+                Write::DropRange { from, below } => self.0.retain(|key, _| *key < from || *key >= below),
+            }
+        }
+    }
+
+    fn entries(&self) -> Vec<Entry> {
+        let entries = self.0.iter();
+        entries.map(|(key, value)| Entry { key: key.clone(), value: value.clone() }).collect()
+    }
+
+    fn load(&self, network: &Network) -> Result<(Archive, Chain), ArchiveError> {
+        Archive::load(network.clone(), &self.entries())
+    }
+}
+
+/// An archive, its store, and the journal that both must agree with.
+struct Trio {
+    network: Network,
+    archive: Archive,
+    store: Store,
+    journal: Journal,
+}
+
+impl Trio {
+    fn new() -> Self {
+        let network = network();
+        let (archive, journal) = (Archive::new(&network), Journal::new(&network));
+        Self { network, archive, store: Store::default(), journal }
+    }
+
+    fn apply(&mut self, changes: &[Change]) {
+        self.journal.apply(changes);
+        self.store.commit(self.archive.apply(changes).unwrap());
+    }
+
+    fn agree(&self) {
+        let expected = self.journal.restore(self.network.clone()).unwrap();
+        let (again, chain) = self.store.load(&self.network).unwrap();
+        assert_eq!(chain.tip(), expected.tip());
+        let tip = expected.tip();
+        assert_eq!(chain.history(&tip.hash), expected.history(&tip.hash));
+        assert_eq!(again.best, self.archive.best);
+        assert_eq!(again.below, self.archive.below);
+        assert_eq!(Some(&tip.hash), self.archive.best.back());
+    }
+}
+
+#[test]
+fn an_empty_store_is_genesis() {
+    let trio = Trio::new();
+    trio.agree();
+    assert_eq!(trio.archive.height(), 0);
+}
+
+#[test]
+fn a_reload_restores_the_chain() {
+    let mut trio = Trio::new();
+    let mut miner = Miner::new(&trio.network);
+    for height in 1..=200 {
+        trio.apply(&miner.mine(0));
+        if height % 50 == 0 || height == 63 || height == 64 {
+            trio.agree();
+        }
+    }
+}
+
+#[test]
+fn a_reload_restores_the_branch_after_a_reorganisation() {
+    let mut trio = Trio::new();
+    let mut miner = Miner::new(&trio.network);
+    for _ in 0..60 {
+        trio.apply(&miner.mine(0));
+    }
+    let mut rival = miner.clone();
+    for _ in 0..80 {
+        trio.apply(&miner.mine(0));
+    }
+    // The rival's headers come first, one of them a checkpoint's; the tip moves to them afterwards, and down in height.
+    let mut changes: Vec<_> = (0..70).flat_map(|_| rival.mine(1)).collect();
+    changes.retain(|change| matches!(change, Change::Header { .. }));
+    trio.apply(&changes);
+    trio.agree();
+    let parent = rival.parent;
+    trio.apply(&[Change::Tip { hash: parent.hash(), height: parent.height, fork: 60 }]);
+    trio.agree();
+    assert_eq!(trio.archive.height(), 130);
+}
+
+#[test]
+fn what_lies_below_the_window_is_forgotten() {
+    let mut trio = Trio::new();
+    let mut miner = Miner::new(&trio.network);
+    let height = WINDOW_MAX as u64 + 3 * CHECKPOINT_BLOCKS + 10;
+    for _ in 0..height {
+        trio.apply(&miner.mine(0));
+    }
+    trio.agree();
+    assert_eq!(trio.archive.base(), 3 * CHECKPOINT_BLOCKS + 1);
+    assert_eq!(trio.archive.headers.len(), WINDOW_MAX + 10);
+    assert!(trio.archive.loose.len() <= trio.archive.headers.len());
+    let chunks = trio.store.0.keys().filter(|key| key.starts_with("headers/")).count();
+    assert_eq!(chunks as u64, height / CHUNK_HEADERS - 3 * CHECKPOINT_BLOCKS / CHUNK_HEADERS + 1);
+    trio.store.commit(Archive::erase());
+    assert!(trio.store.0.is_empty());
+}
+
+#[test]
+fn damage_is_named() {
+    let mut trio = Trio::new();
+    let mut miner = Miner::new(&trio.network);
+    for _ in 0..150 {
+        trio.apply(&miner.mine(0));
+    }
+    let damaged = |damage: fn(&mut Store)| {
+        let mut store = Store(trio.store.0.clone());
+        damage(&mut store);
+        store.load(&trio.network).map(|_| ()).unwrap_err()
+    };
+    let gap = damaged(|store| drop(store.0.remove("headers/0000000000000001")));
+    assert_eq!(gap, ArchiveError::Gap { height: 64 });
+    let short = damaged(|store| store.0.get_mut("headers/0000000000000001").unwrap().truncate(100));
+    assert_eq!(short, ArchiveError::Value { key: "headers/0000000000000001".to_owned() });
+    let changed = damaged(|store| store.0.get_mut("headers/0000000000000001").unwrap()[40] ^= 1);
+    assert!(matches!(changed, ArchiveError::Chain(RestoreError { height: 64, .. })), "{changed}");
+    let tip = damaged(|store| store.0.get_mut("tip").unwrap()[20] ^= 1);
+    assert_eq!(tip, ArchiveError::Value { key: "tip".to_owned() });
+}
+
+#[test]
+fn a_tip_on_an_unknown_branch_is_refused() {
+    let mut trio = Trio::new();
+    let mut miner = Miner::new(&trio.network);
+    trio.apply(&miner.mine(0));
+    miner.mine(0);
+    let changes = miner.mine(0);
+    let tip = Change::Tip { hash: miner.parent.hash(), height: 3, fork: 1 };
+    let error = trio.archive.apply(&[changes[0].clone(), tip]).unwrap_err();
+    assert_eq!(error, ArchiveError::Gap { height: 2 });
+    let unknown = Change::Tip { hash: Hash::ZERO, height: 9, fork: 1 };
+    assert!(trio.archive.apply(&[unknown]).is_err());
+    trio.agree();
+}

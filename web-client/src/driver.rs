@@ -1,0 +1,513 @@
+//! The driver: owns the node, tells it what happens, and carries out its wishes in order.
+//!
+//! Facts are taken as they come and their wishes queued; one task carries the queue out, and waits only where something has
+//! to be durable first. Signatures are checked in slices on the same thread, so that the socket stays answered. What
+//! the page is told follows from the node's state after each round. The queue is bounded: a peer that
+//! sends faster than its wishes can be carried out is closed.
+
+use core::time::Duration;
+use std::collections::{BTreeMap, VecDeque};
+use std::rc::Weak;
+use std::sync::Arc;
+
+use plexus_core::address::Address;
+use plexus_core::check::{Batch, Verdict};
+use plexus_core::event::Event;
+use plexus_core::journal::{Change, Recall, Recalled, Serve};
+use plexus_core::message::{Draft, MessageId};
+use plexus_core::mine::{Job, Solution};
+use plexus_core::network::Network;
+use plexus_core::node::{Config, Input, Link, Node, Output, PeerId, SubmitError};
+use plexus_core::time::{Moment, Now};
+use plexus_core::wire::{Packet, Role, body_frame};
+
+use crate::archive::Archive;
+use crate::clock;
+use crate::database::Write;
+use crate::feed::{self, Feed};
+use crate::form::{Mining, Refusal, Reply, Request, State, THREADS_MAX, Update};
+use crate::identity::Identity;
+use crate::page::Page;
+use crate::rate::Rate;
+use crate::recent::Recent;
+use crate::sent::{self, Sent};
+use crate::shell::Shell;
+use crate::socket::{Report, Socket};
+
+/// The most wishes that wait; a peer whose frame comes when there are more is closed.
+const WISHES_MAX: usize = 8_192;
+/// How often the page is told how fast the miners are.
+const MINING_PERIOD: Duration = Duration::from_millis(500);
+
+/// What is to be done next, by somebody who can wait.
+#[derive(Debug)]
+pub(crate) enum Step {
+    /// Make these durable, and then go on.
+    Commit(Vec<Write>),
+    /// Go on.
+    Again,
+    /// Nothing until something happens, or until the node's deadline.
+    Rest,
+}
+
+/// What a driver begins with.
+#[derive(Debug)]
+pub(crate) struct Beginning {
+    pub(crate) network: Network,
+    pub(crate) address: Address,
+    pub(crate) identity: Identity,
+    pub(crate) chain: plexus_core::chain::Chain,
+    /// What of the chain outlives a reload; none: another page keeps it, or there is nowhere to.
+    pub(crate) archive: Option<Archive>,
+    pub(crate) feed: Feed,
+    pub(crate) sent: Sent,
+}
+
+impl Beginning {
+    /// The node that begins there.
+    ///
+    /// # Errors
+    /// There is no chance to be had.
+    pub(crate) fn start(&self) -> Result<Node, Refusal> {
+        start(&self.address, &self.identity, self.chain.clone())
+    }
+}
+
+/// The node and all that its wishes need.
+#[derive(Debug)]
+pub(crate) struct Driver {
+    node: Node,
+    network: Network,
+    address: Address,
+    identity: Identity,
+    wishes: VecDeque<Output>,
+    /// Counts nodes: answers to an earlier one's batches are nobody's.
+    generation: u64,
+    sockets: BTreeMap<PeerId, Socket>,
+    peers_made: u64,
+    archive: Option<Archive>,
+    recent: Recent,
+    feed: Feed,
+    sent: Sent,
+    /// What else is to be stored, when something is.
+    writes: Vec<Write>,
+    page: Page,
+    standing: Standing,
+    mining: Miners,
+    shell: Weak<Shell>,
+}
+
+/// What the person is told about the connection beside the node's own status.
+#[derive(Debug, Default)]
+struct Standing {
+    /// Whether a connection was lost or could not be made since the last one that held.
+    lost: bool,
+    trouble: Option<String>,
+    /// Whether pending messages were looked up since the node last caught up.
+    looked_up: bool,
+    told: Option<State>,
+}
+
+/// What the person wants of the miners, and what they do.
+#[derive(Debug, Default)]
+struct Miners {
+    wanted: bool,
+    threads: u32,
+    job: Option<Job>,
+    rate: Rate,
+    found: u64,
+    told: Option<(Moment, Mining)>,
+}
+
+impl Driver {
+    /// A driver whose node is about to dial.
+    pub(crate) fn new(beginning: Beginning, node: Node, page: Page, shell: Weak<Shell>) -> Self {
+        let Beginning { network, address, identity, archive, feed, sent, .. } = beginning;
+        Self {
+            node,
+            network,
+            address,
+            identity,
+            wishes: VecDeque::new(),
+            generation: 0,
+            sockets: BTreeMap::new(),
+            peers_made: 0,
+            archive,
+            recent: Recent::default(),
+            feed,
+            sent,
+            writes: Vec::new(),
+            page,
+            standing: Standing::default(),
+            mining: Miners::default(),
+            shell,
+        }
+    }
+
+    /// Takes a fact.
+    pub(crate) fn tell(&mut self, now: Now, input: Input) {
+        self.node.handle(now, input);
+        self.drain();
+    }
+
+    fn drain(&mut self) {
+        while let Some(wish) = self.node.poll() {
+            self.wishes.push_back(wish);
+        }
+    }
+
+    /// When the node or the page wants to hear that time passed.
+    pub(crate) fn sleep(&self, now: Now) -> Option<Duration> {
+        let node = self.node.deadline().map(|(at, _)| at - now.moment);
+        let page = self.mining.job.is_some().then_some(MINING_PERIOD);
+        [node, page].into_iter().flatten().min()
+    }
+
+    /// Carries out the next wish.
+    pub(crate) fn step(&mut self, now: Now) -> Step {
+        let Some(wish) = self.wishes.pop_front() else { return self.rest(now) };
+        match wish {
+            Output::Send(peer, frame) => self.send(now, peer, &frame),
+            Output::Dial(address) => self.dial(now, address),
+            Output::Close(peer, _) => drop(self.sockets.remove(&peer)),
+            Output::Persist(changes) => return self.persist(&changes),
+            Output::Verify(batch) => self.verify(batch),
+            Output::Recall(recall) => self.recall(now, recall),
+            Output::Serve(peer, serve) => self.serve(now, peer, &serve),
+            Output::Mine(job) => self.search(job),
+            Output::Tell(event) => self.told(now, event),
+        }
+        Step::Again
+    }
+
+    /// All wishes are carried out: tells the page what changed, and has it stored.
+    fn rest(&mut self, now: Now) -> Step {
+        self.sent.expire(now.time);
+        self.show(now);
+        self.gather();
+        if self.writes.is_empty() { Step::Rest } else { Step::Commit(core::mem::take(&mut self.writes)) }
+    }
+
+    fn persist(&mut self, changes: &[Change]) -> Step {
+        let prefix = prefix(&self.network);
+        if let Some(archive) = &mut self.archive {
+            match archive.apply(changes) {
+                Ok(writes) => self.writes.extend(writes.into_iter().map(|write| write.within(&prefix))),
+                Err(error) => {
+                    self.page
+                        .notice(false, format!("{error}: after a reload, all headers are checked again"));
+                    self.archive = None;
+                    self.writes.extend(Archive::erase().into_iter().map(|write| write.within(&prefix)));
+                }
+            }
+        }
+        // A message of our own is remembered with its wish, before any peer hears of it.
+        self.gather();
+        if self.writes.is_empty() { Step::Again } else { Step::Commit(core::mem::take(&mut self.writes)) }
+    }
+
+    /// Shows and stores what changed on the boards.
+    fn gather(&mut self) {
+        let prefix = prefix(&self.network);
+        for changed in self.feed.take_changed() {
+            self.page.board("block", &changed);
+            self.writes.push(changed.write(feed::PREFIX).within(&prefix));
+        }
+        for changed in self.sent.take_changed() {
+            self.page.board("sent", &changed);
+            self.writes.push(changed.write(sent::PREFIX).within(&prefix));
+        }
+    }
+
+    /// The store failed: from now on nothing is kept.
+    pub(crate) fn lose_store(&mut self) {
+        self.archive = None;
+    }
+
+    fn dial(&mut self, now: Now, address: Address) {
+        self.peers_made += 1;
+        let peer = PeerId(self.peers_made);
+        let (shell, to) = (self.shell.clone(), address.clone());
+        let report = move |report| {
+            if let Some(shell) = shell.upgrade() {
+                shell.reported(peer, &to, report);
+            }
+        };
+        match Socket::open(&address, report) {
+            Ok(socket) => {
+                self.sockets.insert(peer, socket);
+            }
+            Err(_) => {
+                self.standing.lost = true;
+                self.standing.trouble =
+                    Some(format!("the browser allows no connection to {address} from here"));
+                self.tell(now, Input::Unreached(address));
+            }
+        }
+    }
+
+    /// A socket reports.
+    pub(crate) fn reported(&mut self, now: Now, peer: PeerId, address: &Address, report: Report) {
+        match report {
+            Report::Opened => self.tell(now, Input::Connected(peer, Link::Outbound(address.clone()))),
+            Report::Frame(frame) if self.wishes.len() <= WISHES_MAX => {
+                self.tell(now, Input::Received(peer, frame));
+            }
+            Report::Frame(_) | Report::Overlong => self.hang_up(now, peer),
+            Report::Closed { opened } => {
+                self.sockets.remove(&peer);
+                self.standing.lost = true;
+                if opened {
+                    self.tell(now, Input::Closed(peer));
+                } else {
+                    self.standing.trouble.get_or_insert_with(|| format!("{address} cannot be reached"));
+                    self.tell(now, Input::Unreached(address.clone()));
+                }
+            }
+        }
+    }
+
+    fn hang_up(&mut self, now: Now, peer: PeerId) {
+        if self.sockets.remove(&peer).is_some() {
+            self.standing.lost = true;
+            self.tell(now, Input::Closed(peer));
+        }
+    }
+
+    fn send(&mut self, now: Now, peer: PeerId, frame: &[u8]) {
+        if self.sockets.get(&peer).is_some_and(|socket| !socket.send(frame)) {
+            self.hang_up(now, peer);
+        }
+    }
+
+    fn verify(&self, batch: Arc<Batch>) {
+        if let Some(shell) = self.shell.upgrade() {
+            shell.verify(batch, self.generation);
+        }
+    }
+
+    /// A batch's signatures are checked: looks its ids up, and answers.
+    pub(crate) fn verified(&mut self, now: Now, batch: &Batch, broken: Vec<usize>, generation: u64) {
+        if generation != self.generation {
+            return;
+        }
+        let chain = self.node.chain();
+        let is_best = |hash: &_, height| chain.best_at(height) == Some(hash);
+        let ids = batch.ids.iter().enumerate();
+        let seen = ids.flat_map(|(index, id)| self.recent.seen(index, id, is_best)).collect();
+        self.tell(now, Input::Verified(Verdict { id: batch.id, broken, seen }));
+    }
+
+    fn recall(&mut self, now: Now, recall: Recall) {
+        let recalled = match recall {
+            // What is kept begins where the node's own memory does.
+            Recall::Base(hash) => Recalled::Base(hash, None),
+            Recall::Bodies(hashes) => {
+                let bodies = hashes.iter().filter_map(|hash| self.recent.body(hash));
+                Recalled::Bodies(bodies.map(|body| body.to_vec().into()).collect())
+            }
+        };
+        self.tell(now, Input::Recalled(recalled));
+    }
+
+    fn serve(&mut self, now: Now, peer: PeerId, serve: &Serve) {
+        match serve {
+            Serve::Headers(_) => {
+                let none = Packet::Headers(plexus_core::wire::List::new(Vec::new()));
+                self.send(now, peer, &none.encode());
+            }
+            Serve::Bodies(hashes) => {
+                for hash in hashes {
+                    let frame = self.recent.body(hash).map(body_frame);
+                    let frame = frame.unwrap_or_else(|| Packet::Missing(*hash).encode());
+                    self.send(now, peer, &frame);
+                }
+            }
+        }
+    }
+
+    fn told(&mut self, now: Now, event: Event) {
+        match event {
+            Event::Connected { hash, block, total_work, mined_here } => {
+                let network = self.network.id();
+                self.recent.hold(network, hash, &block);
+                self.feed.connected(network, hash, &block, total_work, mined_here, now.time);
+                self.sent.connected(network, hash, &block);
+                self.mining.found += u64::from(mined_here);
+            }
+            Event::Undone { hashes, .. } => {
+                self.feed.undone(&hashes);
+                for message in self.sent.undone(&hashes) {
+                    // It waits in the pool already if the node had its block at hand.
+                    let _ = self.node.submit(now, message);
+                }
+                self.drain();
+            }
+            Event::Refused { hash, height, failures, .. } => {
+                self.feed.refused(hash, height, &failures, now.time);
+            }
+            Event::PeerUp { .. } => {
+                self.standing.lost = false;
+                self.standing.trouble = None;
+            }
+            Event::PeerDown { .. } => {
+                self.standing.lost = true;
+                self.standing.looked_up = false;
+            }
+            Event::Faulted { fault, .. } => self.blame(fault.to_string()),
+            Event::Closing { reason, .. } => self.blame(reason.to_string()),
+            Event::Assumed { .. } | Event::Pooled(_) | Event::Synchronizing { .. } => {}
+        }
+    }
+
+    fn blame(&mut self, trouble: String) {
+        self.standing.lost = true;
+        self.page.notice(true, format!("The connection was ended: {trouble}"));
+        self.standing.trouble = Some(trouble);
+    }
+
+    /// Carries a request out.
+    pub(crate) fn request(&mut self, now: Now, request: Request) -> Result<Reply, Refusal> {
+        match request {
+            Request::Submit { recipient, text } => self.submit(now, recipient, text),
+            Request::Mine { threads } => {
+                if !(1..=THREADS_MAX).contains(&threads) {
+                    return Err(Refusal(format!(
+                        "threads: from 1 to {THREADS_MAX} expected, found {threads}"
+                    )));
+                }
+                (self.mining.wanted, self.mining.threads) = (true, threads);
+                if let Some(job) = &self.mining.job {
+                    self.page.search(Some(&job.encode()), threads);
+                }
+                self.node.set_mining(now, true);
+                self.drain();
+                Ok(Reply::Done {})
+            }
+            Request::Rest => {
+                self.mining.wanted = false;
+                self.node.set_mining(now, false);
+                self.drain();
+                Ok(Reply::Done {})
+            }
+            Request::Words => Ok(Reply::Words { words: self.identity.words() }),
+            Request::Restore { words } => {
+                let identity = Identity::from_words(&words).map_err(Refusal::because)?;
+                self.become_author(now, identity)?;
+                Ok(Reply::Key { public: self.identity.public() })
+            }
+        }
+    }
+
+    fn submit(&mut self, now: Now, recipient: String, text: String) -> Result<Reply, Refusal> {
+        self.sent.make_room().map_err(Refusal::because)?;
+        let secret = self.identity.secret();
+        let draft = Draft::new(secret.public(), recipient, text, now.time).map_err(Refusal::because)?;
+        let message = draft.sign(secret, self.network.id(), 0);
+        let id = self.node.submit(now, message.clone()).map_err(Refusal::because)?;
+        self.sent.add(id, &message);
+        self.drain();
+        Ok(Reply::Id { id })
+    }
+
+    /// Starts a new node with another key on the same chain.
+    fn become_author(&mut self, now: Now, identity: Identity) -> Result<(), Refusal> {
+        let mut node = start(&self.address, &identity, self.node.chain().clone())?;
+        node.set_mining(now, self.mining.wanted);
+        self.node = node;
+        self.generation += 1;
+        self.sockets.clear();
+        // Of the earlier node's wishes only what is to be remembered still counts.
+        self.wishes.retain(|wish| matches!(wish, Output::Persist(_)));
+        self.writes.push(Write::Put(KEY.to_owned(), identity.words().into_bytes()));
+        self.identity = identity;
+        self.standing = Standing::default();
+        self.search(None);
+        self.page.update(&Update::Key { public: self.identity.public() });
+        self.tell(now, Input::Ticked);
+        Ok(())
+    }
+
+    /// Messages that wait, if it is time to see whether they came into blocks while nobody looked.
+    pub(crate) fn unsure(&mut self) -> Vec<MessageId> {
+        let status = self.standing.told.as_ref().is_some_and(State::is_live);
+        if !status || core::mem::replace(&mut self.standing.looked_up, true) {
+            return Vec::new();
+        }
+        self.sent.pending()
+    }
+
+    /// What the node says of a message that waits: it is in a block of our chain, or is to be sent again.
+    pub(crate) fn looked_up(
+        &mut self,
+        now: Now,
+        id: &MessageId,
+        place: Option<(u64, plexus_core::hash::Hash)>,
+    ) {
+        let chain = self.node.chain();
+        let tip = chain.tip().header.height;
+        // Within the window our own chain decides; below it, that the height is not above the tip.
+        let fits = |(height, hash): &(u64, _)| {
+            *height <= tip && chain.best_at(*height).is_none_or(|best| best == hash)
+        };
+        if let Some((height, hash)) = place.filter(fits) {
+            return self.sent.located(id, height, hash);
+        }
+        if self.node.pooled(id).is_none()
+            && let Some(message) = self.sent.message(id)
+        {
+            match self.node.submit(now, message) {
+                Ok(_) | Err(SubmitError::Known { .. } | SubmitError::Time { .. }) => {}
+                Err(error) => self.page.notice(true, format!("A message waits and cannot be sent: {error}")),
+            }
+            self.drain();
+        }
+    }
+
+    fn search(&mut self, job: Option<Job>) {
+        if job.is_none() {
+            self.mining.rate.reset();
+        }
+        self.page.search(job.as_ref().map(Job::encode).as_deref(), self.mining.threads);
+        self.mining.job = job;
+    }
+
+    /// A miner found a nonce.
+    pub(crate) fn solved(&mut self, now: Now, solution: Solution) {
+        self.tell(now, Input::Solved(solution));
+    }
+
+    /// Miners tried so many nonces.
+    pub(crate) fn hashed(&mut self, hashes: f64) {
+        if self.mining.job.is_some() {
+            self.mining.rate.note(clock::milliseconds(), hashes);
+        }
+    }
+}
+
+mod show;
+
+/// Where the person's phrase is kept, whatever the network.
+pub(crate) const KEY: &str = "phrase";
+
+/// The part of the store that is a network's.
+pub(crate) fn prefix(network: &Network) -> String {
+    format!("{}/", network.id())
+}
+
+fn start(address: &Address, identity: &Identity, chain: plexus_core::chain::Chain) -> Result<Node, Refusal> {
+    let mut seed = [0; 32];
+    getrandom::fill(&mut seed).map_err(Refusal::because)?;
+    let mut secret = [0; 32];
+    getrandom::fill(&mut secret).map_err(Refusal::because)?;
+    let config = Config {
+        role: Role::Light,
+        // Peers need to tell this page from others, not to know whose it is.
+        node_key: plexus_core::key::SecretKey::from_bytes(&secret).map_err(Refusal::because)?,
+        author: identity.secret().clone(),
+        listen: None,
+        connect: vec![address.clone()],
+        mining: false,
+    };
+    Ok(Node::new(config, chain, seed))
+}

@@ -1,0 +1,103 @@
+//! What the page is shown: the node's standing and the miners', told when they change.
+
+use plexus_core::message::{RECIPIENT_BYTES_MAX, TEXT_BYTES_MAX};
+use plexus_core::node::Wake;
+use plexus_core::time::Now;
+
+use super::{Driver, MINING_PERIOD};
+use crate::clock;
+use crate::form::{Mining, NetworkForm, Phase, State, Update};
+
+impl Driver {
+    /// Tells the page how things stand, as far as that is news.
+    pub(super) fn show(&mut self, now: Now) {
+        let state = self.state(now);
+        if self.standing.told.as_ref() != Some(&state) {
+            self.page.update(&Update::State(&state));
+            self.standing.told = Some(state);
+        }
+        self.show_mining(now);
+    }
+
+    /// Shows all of it to a page that has seen nothing.
+    pub(crate) fn introduce(&mut self) {
+        self.page.update(&Update::Key { public: self.identity.public() });
+        self.gather();
+    }
+
+    fn state(&self, now: Now) -> State {
+        let status = self.node.status(now);
+        let phase = match (status.peers, self.standing.lost, status.syncing) {
+            (0, false, _) => Phase::Connecting,
+            (0, true, _) => Phase::Offline,
+            (_, _, true) => Phase::Syncing,
+            (_, _, false) => Phase::Live,
+        };
+        let retry = self.node.deadline().filter(|(_, wake)| *wake == Wake::Dial && phase == Phase::Offline);
+        let until = |ms| u64::try_from(ms).unwrap_or(u64::MAX);
+        State {
+            phase,
+            node: self.address.to_string(),
+            network: Some(NetworkForm {
+                name: self.network.name().to_owned(),
+                id: *self.network.id(),
+                spacing_ms: self.network.parameters().spacing_ms,
+            }),
+            height: status.height,
+            tip: Some(status.tip),
+            target: status.target.max(status.height),
+            total_work: status.total_work,
+            difficulty: status.difficulty,
+            peers: status.peers,
+            pool: status.pool,
+            trouble: self.standing.trouble.clone(),
+            retry_unix_ms: retry
+                .map(|(at, _)| now.time.plus_ms(until((at - now.moment).as_millis())).unix_ms()),
+            kept: self.archive.is_some(),
+            recipient_bytes_max: RECIPIENT_BYTES_MAX,
+            text_bytes_max: TEXT_BYTES_MAX,
+        }
+    }
+
+    /// The rate moves all the time: it is shown twice a second, and at once when anything else changes.
+    fn show_mining(&mut self, now: Now) {
+        let Some(state) = &self.standing.told else { return };
+        let hash_rate = self.mining.rate.per_second(clock::milliseconds()).round();
+        let difficulty: f64 = state.difficulty.parse().unwrap_or(0.0);
+        let active = self.mining.job.is_some();
+        let mining = Mining {
+            wanted: self.mining.wanted,
+            active,
+            waiting: (self.mining.wanted && !active).then(|| waiting(state)),
+            threads: self.mining.threads,
+            hash_rate,
+            expected_ms: (hash_rate > 0.0).then(|| difficulty / hash_rate * 1_000.0),
+            found: self.mining.found,
+        };
+        let same = |told: &Mining| {
+            *told == Mining { hash_rate: told.hash_rate, expected_ms: told.expected_ms, ..mining.clone() }
+        };
+        let is_news = match &self.mining.told {
+            None => true,
+            Some((_, told)) if !same(told) => true,
+            Some((at, told)) => now.moment - *at >= MINING_PERIOD && *told != mining,
+        };
+        if is_news {
+            self.page.update(&Update::Mining(&mining));
+            self.mining.told = Some((now.moment, mining));
+        }
+    }
+}
+
+/// Why no job is searched although mining is wanted.
+fn waiting(state: &State) -> String {
+    match state.phase {
+        Phase::Connecting | Phase::Offline => {
+            "Waiting for a connection: a block that nobody hears of is in vain.".to_owned()
+        }
+        Phase::Syncing => {
+            format!("Waiting until the chain is checked: {} of {}.", state.height, state.target)
+        }
+        Phase::Live => "Preparing a block.".to_owned(),
+    }
+}

@@ -1,0 +1,204 @@
+//! The JSON that crosses between the light node and the page: requests one way, updates the other.
+
+use plexus_core::hash::Hash;
+use plexus_core::key::PublicKey;
+use plexus_core::message::MessageId;
+use serde::{Deserialize, Serialize};
+
+/// The most bytes of a request: a text of the greatest size, each byte escaped, and its recipient.
+pub(crate) const REQUEST_BYTES_MAX: usize = 32_768;
+/// The most threads that mine.
+pub(crate) const THREADS_MAX: u32 = 256;
+
+/// What a page says when it starts the node.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Options {
+    /// The node to connect to, as a URL.
+    pub(crate) node: String,
+    /// Whether this page keeps the chain in the browser's storage: of several pages of an origin only one does.
+    #[serde(default)]
+    pub(crate) keeps_chain: bool,
+}
+
+/// What a page asks.
+#[derive(Debug, Deserialize)]
+#[serde(tag = "type", rename_all = "kebab-case", deny_unknown_fields)]
+pub(crate) enum Request {
+    /// Sign a message and send it.
+    Submit {
+        /// To whom.
+        recipient: String,
+        /// What.
+        text: String,
+    },
+    /// Mine with so many threads, as soon as the chain is checked.
+    Mine {
+        /// From 1 to [`THREADS_MAX`].
+        threads: u32,
+    },
+    /// Mine no more.
+    Rest,
+    /// Show the key's 24 words.
+    Words,
+    /// Take the key of 24 words in place of the one there is.
+    Restore {
+        /// The words.
+        words: String,
+    },
+}
+
+/// The answer to a request.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub(crate) enum Reply {
+    /// A message's id.
+    Id {
+        /// The id.
+        id: MessageId,
+    },
+    /// The 24 words.
+    Words {
+        /// The words.
+        words: String,
+    },
+    /// The key now.
+    Key {
+        /// The public key.
+        public: PublicKey,
+    },
+    /// It is done.
+    Done {},
+}
+
+/// Why a request is not carried out; the text is for people.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct Refusal(pub(crate) String);
+
+impl Refusal {
+    /// The refusal that an error explains.
+    pub(crate) fn because(error: impl core::fmt::Display) -> Self {
+        Self(error.to_string())
+    }
+}
+
+/// What a page is told without asking.
+#[derive(Debug, Serialize)]
+#[serde(tag = "type", content = "value", rename_all = "kebab-case")]
+pub(crate) enum Update<'a> {
+    /// How the node stands.
+    State(&'a State),
+    /// How the miners stand.
+    Mining(&'a Mining),
+    /// The person's key.
+    Key {
+        /// The public key.
+        public: PublicKey,
+    },
+    /// Something that a person should know.
+    Notice {
+        /// Whether something is lost or wrong.
+        bad: bool,
+        /// What.
+        text: String,
+    },
+}
+
+/// How the connection stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Phase {
+    /// Not connected yet.
+    Connecting,
+    /// Connected; the peer's chain is being checked.
+    Syncing,
+    /// Connected, and the tip is the best that is known.
+    Live,
+    /// Not connected any more.
+    Offline,
+}
+
+/// The network's name and what the page needs of its parameters.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct NetworkForm {
+    pub(crate) name: String,
+    pub(crate) id: Hash,
+    pub(crate) spacing_ms: u64,
+}
+
+/// How the node stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct State {
+    pub(crate) phase: Phase,
+    /// The URL of the node to connect to.
+    pub(crate) node: String,
+    /// None until it is known.
+    pub(crate) network: Option<NetworkForm>,
+    pub(crate) height: u64,
+    pub(crate) tip: Option<Hash>,
+    /// The height that is aimed at while syncing.
+    pub(crate) target: u64,
+    pub(crate) total_work: String,
+    pub(crate) difficulty: String,
+    pub(crate) peers: usize,
+    pub(crate) pool: usize,
+    /// Why the last connection was lost or refused, until the next holds.
+    pub(crate) trouble: Option<String>,
+    /// When the next attempt to connect is made.
+    pub(crate) retry_unix_ms: Option<u64>,
+    /// Whether the chain outlives a reload of this page.
+    pub(crate) kept: bool,
+    pub(crate) recipient_bytes_max: usize,
+    pub(crate) text_bytes_max: usize,
+}
+
+impl State {
+    /// Whether the tip is the best that is known.
+    pub(crate) fn is_live(&self) -> bool {
+        self.phase == Phase::Live
+    }
+}
+
+/// How the miners stand.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub(crate) struct Mining {
+    /// Whether the person wants to mine.
+    pub(crate) wanted: bool,
+    /// Whether a job is being searched.
+    pub(crate) active: bool,
+    /// Why not, while it is wanted.
+    pub(crate) waiting: Option<String>,
+    pub(crate) threads: u32,
+    /// Hashes a second.
+    pub(crate) hash_rate: f64,
+    /// How long a block takes at this rate, on average; none while the rate is not known.
+    pub(crate) expected_ms: Option<f64>,
+    /// How many blocks were mined here since the page was opened.
+    pub(crate) found: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests_are_read_and_strangers_refused() {
+        let read = serde_json::from_str::<Request>;
+        assert!(matches!(read(r#"{"type":"mine","threads":2}"#), Ok(Request::Mine { threads: 2 })));
+        assert!(matches!(read(r#"{"type":"rest"}"#), Ok(Request::Rest)));
+        assert!(matches!(read(r#"{"type":"submit","recipient":"","text":"x"}"#), Ok(Request::Submit { .. })));
+        for bad in ["", "{}", r#"{"type":"mine"}"#, r#"{"type":"spend"}"#, r#"{"type":"mine","threads":-1}"#]
+        {
+            assert!(read(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn updates_name_their_type() {
+        let notice = Update::Notice { bad: true, text: "no storage".to_owned() };
+        let json = serde_json::to_string(&notice).unwrap();
+        assert_eq!(json, r#"{"type":"notice","value":{"bad":true,"text":"no storage"}}"#);
+        assert_eq!(serde_json::to_string(&Reply::Done {}).unwrap(), "{}");
+    }
+}

@@ -1,0 +1,151 @@
+//! A miner's share of a job, searched in slices: what a miner Worker runs.
+//!
+//! A slice is short, so that the Worker looks at its messages between two of them and a new job is honoured at once.
+
+use plexus_core::layout::DecodeError;
+use plexus_core::mine::{Job, JobId, Search, Solution};
+
+/// How long a slice is meant to take, milliseconds.
+const SLICE_MS: f64 = 30.0;
+/// The fewest tries of a slice: what a slow phone does in about a millisecond.
+const TRIES_MIN: u64 = 1 << 10;
+/// The most tries of a slice: under half a second on the slowest machine that does as many in 30 ms on its first slices.
+const TRIES_MAX: u64 = 1 << 24;
+/// A solution as bytes: the job's id and the nonce.
+const SOLUTION_BYTES: usize = 16;
+
+/// One searcher of a job.
+#[derive(Debug)]
+pub(crate) struct Share {
+    search: Search,
+    next: u64,
+    tries: u64,
+}
+
+/// What a slice came to.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Slice {
+    /// How many nonces were tried.
+    pub(crate) tries: u64,
+    /// The nonce, if one of them solves the job.
+    pub(crate) solution: Option<Solution>,
+}
+
+impl Share {
+    /// The part of searcher `number` of `count` in an encoded job.
+    ///
+    /// # Errors
+    /// Bytes that are not a job.
+    pub(crate) fn new(job: &[u8], number: u32, count: u32) -> Result<Self, DecodeError> {
+        let job = Job::decode(job)?;
+        let next = Search::share(number.into(), count.into());
+        Ok(Self { search: Search::new(&job, next), next, tries: TRIES_MIN })
+    }
+
+    /// Searches for about [`SLICE_MS`], by the clock `now`.
+    pub(crate) fn slice(&mut self, now: impl Fn() -> f64) -> Slice {
+        let (start, planned) = (now(), self.tries);
+        let solution = self.search.run(planned);
+        let tries = solution.map_or(planned, |found| found.nonce.wrapping_sub(self.next).wrapping_add(1));
+        self.next = self.next.wrapping_add(tries);
+        if solution.is_none() {
+            self.tries = paced(planned, now() - start);
+        }
+        Slice { tries, solution }
+    }
+}
+
+/// How many tries would have taken [`SLICE_MS`], at most four times as many as were made.
+fn paced(tries: u64, elapsed_ms: f64) -> u64 {
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_precision_loss,
+        clippy::cast_sign_loss,
+        reason = "tries are far below 2^53, and a cast from f64 saturates"
+    )]
+    let fitting = (tries as f64 * SLICE_MS / elapsed_ms.max(0.01)) as u64;
+    fitting.min(tries * 4).clamp(TRIES_MIN, TRIES_MAX)
+}
+
+/// A solution as bytes, to pass from one Worker to another.
+pub(crate) fn encode(solution: Solution) -> Vec<u8> {
+    [solution.job.0.to_be_bytes(), solution.nonce.to_be_bytes()].concat()
+}
+
+/// Reads a solution back; nothing when the bytes are none.
+pub(crate) fn decode(bytes: &[u8]) -> Option<Solution> {
+    let bytes: &[u8; SOLUTION_BYTES] = bytes.try_into().ok()?;
+    let (job, nonce) = bytes.split_first_chunk::<8>()?;
+    Some(Solution { job: JobId(u64::from_be_bytes(*job)), nonce: u64::from_be_bytes(nonce.try_into().ok()?) })
+}
+
+#[cfg(test)]
+mod tests {
+    use core::cell::Cell;
+
+    use plexus_core::network::Network;
+
+    use super::*;
+
+    fn job() -> Job {
+        let header = *Network::dev().genesis();
+        Job { id: JobId(7), header, target: header.bits.target().unwrap() }
+    }
+
+    /// A clock that shows `step` milliseconds more each time.
+    fn ticking(step: f64) -> impl Fn() -> f64 {
+        let time = Cell::new(0.0);
+        move || {
+            time.set(time.get() + step);
+            time.get()
+        }
+    }
+
+    #[test]
+    fn a_share_finds_the_nonce_that_a_whole_search_finds() {
+        let job = job();
+        let expected = Search::new(&job, Search::share(1, 3)).run(u64::MAX).unwrap();
+        let mut share = Share::new(&job.encode(), 1, 3).unwrap();
+        let clock = ticking(30.0);
+        let mut tries = 0;
+        let found = loop {
+            let slice = share.slice(&clock);
+            tries += slice.tries;
+            if let Some(solution) = slice.solution {
+                break solution;
+            }
+        };
+        assert_eq!(found, expected);
+        assert_eq!(tries, expected.nonce - Search::share(1, 3) + 1);
+    }
+
+    #[test]
+    fn a_share_goes_on_after_its_solution() {
+        let mut share = Share::new(&job().encode(), 0, 1).unwrap();
+        let clock = ticking(30.0);
+        let mut next = || loop {
+            if let Some(solution) = share.slice(&clock).solution {
+                break solution.nonce;
+            }
+        };
+        let first = next();
+        assert!(next() > first);
+    }
+
+    #[test]
+    fn slices_settle_at_their_length() {
+        assert_eq!(paced(10_000, SLICE_MS), 10_000);
+        assert_eq!(paced(10_000, 2.0 * SLICE_MS), 5_000);
+        assert_eq!(paced(10_000, 0.0), 40_000);
+        assert_eq!(paced(TRIES_MIN, 1e9), TRIES_MIN);
+        assert_eq!(paced(TRIES_MAX, 1.0), TRIES_MAX);
+    }
+
+    #[test]
+    fn bytes_that_are_no_job_or_solution_are_refused() {
+        let solution = Solution { job: JobId(3), nonce: 1 << 60 };
+        assert_eq!(decode(&encode(solution)), Some(solution));
+        assert_eq!(decode(&encode(solution)[1..]), None);
+        assert!(Share::new(&job().encode()[1..], 0, 1).is_err());
+    }
+}

@@ -1,0 +1,139 @@
+//! The newest verified blocks, in memory: what a light node can give to others, and which messages it has seen.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use plexus_core::block::Block;
+use plexus_core::check::Seen;
+use plexus_core::hash::Hash;
+use plexus_core::message::MessageId;
+
+/// The most blocks kept; when full, the oldest gives way.
+const BLOCKS_MAX: usize = 64;
+/// The most bytes of blocks kept; when more, the oldest give way, but never the last.
+const BLOCKS_BYTES_MAX: usize = 8 << 20;
+/// The most message ids remembered, of blocks kept or not; when full, the oldest is forgotten. What it would have shown, a
+/// full node's check shows.
+const IDS_MAX: usize = 65_536;
+
+/// Blocks and ids of messages, the newest last.
+#[derive(Debug, Default)]
+pub(crate) struct Recent {
+    blocks: VecDeque<(Hash, Vec<u8>)>,
+    bytes: usize,
+    ids: BTreeMap<MessageId, Vec<(Hash, u64)>>,
+    order: VecDeque<MessageId>,
+}
+
+impl Recent {
+    /// Keeps a verified block.
+    pub(crate) fn hold(&mut self, network: &Hash, hash: Hash, block: &Block) {
+        if self.body(&hash).is_some() {
+            return;
+        }
+        let encoded = block.encode();
+        self.bytes += encoded.len();
+        self.blocks.push_back((hash, encoded));
+        while self.blocks.len() > BLOCKS_MAX || self.bytes > BLOCKS_BYTES_MAX && self.blocks.len() > 1 {
+            let Some((_, dropped)) = self.blocks.pop_front() else { break };
+            self.bytes -= dropped.len();
+        }
+        for message in &block.messages {
+            self.note(message.id(network), hash, block.header.height);
+        }
+    }
+
+    fn note(&mut self, id: MessageId, block: Hash, height: u64) {
+        let places = self.ids.entry(id).or_default();
+        if places.contains(&(block, height)) {
+            return;
+        }
+        places.push((block, height));
+        self.order.push_back(id);
+        while self.order.len() > IDS_MAX
+            && let Some(oldest) = self.order.pop_front()
+            && let Some(places) = self.ids.get_mut(&oldest)
+        {
+            places.remove(0);
+            if places.is_empty() {
+                self.ids.remove(&oldest);
+            }
+        }
+    }
+
+    /// A block's encoding.
+    pub(crate) fn body(&self, hash: &Hash) -> Option<&[u8]> {
+        self.blocks.iter().find(|(held, _)| held == hash).map(|(_, block)| block.as_slice())
+    }
+
+    /// Every block that a message was seen in.
+    pub(crate) fn seen(
+        &self,
+        index: usize,
+        id: &MessageId,
+        is_best: impl Fn(&Hash, u64) -> bool,
+    ) -> Vec<Seen> {
+        let places = self.ids.get(id).into_iter().flatten();
+        places.map(|&(block, height)| Seen { index, block, height, best: is_best(&block, height) }).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use plexus_core::key::SecretKey;
+    use plexus_core::message::Draft;
+    use plexus_core::network::Network;
+
+    use super::*;
+
+    fn block(texts: &[&str]) -> Block {
+        let (network, secret) = (Network::dev(), SecretKey::from_bytes(&[5; 32]).unwrap());
+        let mut block = network.genesis_block();
+        let sign = |text: &&str| {
+            let draft = Draft::new(secret.public(), "", *text, network.genesis().time).unwrap();
+            Arc::new(draft.sign(&secret, network.id(), 0))
+        };
+        block.messages = texts.iter().map(sign).collect();
+        block
+    }
+
+    #[test]
+    fn a_message_is_seen_in_each_of_its_blocks() {
+        let (network, mut recent) = (Network::dev(), Recent::default());
+        let block = block(&["one", "two"]);
+        let id = block.messages[1].id(network.id());
+        for (name, times) in [(b"a", 1), (b"b", 2)] {
+            for _ in 0..times {
+                recent.hold(network.id(), Hash::of(name), &block);
+            }
+        }
+        let seen = recent.seen(4, &id, |hash, _| *hash == Hash::of(b"b"));
+        assert_eq!(seen.len(), 2);
+        assert_eq!(seen[1], Seen { index: 4, block: Hash::of(b"b"), height: 0, best: true });
+        assert!(!seen[0].best);
+        assert_eq!(recent.body(&Hash::of(b"a")), Some(block.encode().as_slice()));
+        assert!(recent.seen(0, &Hash::ZERO, |_, _| true).is_empty());
+    }
+
+    #[test]
+    fn old_blocks_and_ids_give_way() {
+        let (network, mut recent) = (Network::dev(), Recent::default());
+        let (empty, full) = (block(&[]), block(&[&*"x".repeat(4_096); 255]));
+        for number in 0..200_u8 {
+            recent.hold(network.id(), Hash::of(&[number]), &empty);
+        }
+        assert_eq!(recent.blocks.len(), BLOCKS_MAX);
+        assert!(recent.body(&Hash::of(&[0])).is_none());
+        for number in 0..20_u8 {
+            recent.hold(network.id(), Hash::of(&[9, number]), &full);
+        }
+        assert!(recent.bytes <= BLOCKS_BYTES_MAX);
+        assert_eq!(recent.bytes, recent.blocks.iter().map(|(_, block)| block.len()).sum::<usize>());
+        for number in 0..u32::try_from(IDS_MAX).unwrap() + 10 {
+            recent.note(Hash::of(&number.to_be_bytes()), Hash::ZERO, 1);
+        }
+        assert_eq!(recent.order.len(), IDS_MAX);
+        assert_eq!(recent.ids.len(), IDS_MAX);
+    }
+}

@@ -1,0 +1,236 @@
+//! The person's own messages: pending, in a block, or too old to be taken; kept over a reload until they are settled.
+
+use plexus_core::block::Block;
+use plexus_core::hash::Hash;
+use plexus_core::message::{Message, MessageId};
+use plexus_core::rules::MESSAGE_AGE_MS;
+use plexus_core::time::Time;
+use serde::{Deserialize, Serialize};
+
+use crate::board::{Board, Changed};
+use crate::database::Entry;
+
+/// Where they are kept in a network's part of the store.
+pub(crate) const PREFIX: &str = "sent/";
+/// The most messages kept; when full, the oldest that is settled goes, and when none is, no more are taken.
+pub(crate) const SENT_MAX: usize = 200;
+
+/// How a message stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum State {
+    /// It waits for a block.
+    Pending,
+    /// It is in a block of the best chain.
+    InBlock,
+    /// It is too old for any block.
+    Expired,
+}
+
+/// A message that was sent from here.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Letter {
+    id: MessageId,
+    recipient: String,
+    text: String,
+    time_unix_ms: u64,
+    state: State,
+    number_of_block: Option<u64>,
+    block: Option<Hash>,
+    /// Its encoding in hex, to send it again after a reload.
+    encoded: String,
+}
+
+impl Letter {
+    fn place(&mut self, state: State, place: Option<(u64, Hash)>) {
+        self.state = state;
+        self.number_of_block = place.map(|(height, _)| height);
+        self.block = place.map(|(_, hash)| hash);
+    }
+}
+
+/// The messages that were sent from here.
+#[derive(Debug, Default)]
+pub(crate) struct Sent(Board<Letter>);
+
+/// Too many messages wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{SENT_MAX} messages wait already: let some come into a block first")]
+pub(crate) struct SentFull;
+
+impl Sent {
+    /// What was stored.
+    pub(crate) fn load(entries: &[Entry]) -> Self {
+        Self(Board::load(entries, PREFIX))
+    }
+
+    /// Makes room for one more.
+    ///
+    /// # Errors
+    /// All that are kept still wait.
+    pub(crate) fn make_room(&mut self) -> Result<(), SentFull> {
+        if self.0.len() < SENT_MAX {
+            return Ok(());
+        }
+        let settled = self.0.iter().filter(|(_, letter)| letter.state != State::Pending);
+        let oldest = settled.min_by_key(|(_, letter)| letter.time_unix_ms).map(|(id, _)| *id);
+        self.0.remove(&oldest.ok_or(SentFull)?);
+        Ok(())
+    }
+
+    /// Adds one that waits.
+    pub(crate) fn add(&mut self, id: MessageId, message: &Message) {
+        let letter = Letter {
+            id,
+            recipient: message.recipient().to_owned(),
+            text: message.text().to_owned(),
+            time_unix_ms: message.time().unix_ms(),
+            state: State::Pending,
+            number_of_block: None,
+            block: None,
+            encoded: hex::encode(message.encode()),
+        };
+        self.0.put(id, letter);
+    }
+
+    /// Notes those that are in a block of the best chain.
+    pub(crate) fn connected(&mut self, network: &Hash, hash: Hash, block: &Block) {
+        if self.0.len() == 0 {
+            return;
+        }
+        for message in &block.messages {
+            self.located(&message.id(network), block.header.height, hash);
+        }
+    }
+
+    /// Notes that one is in a block of the best chain.
+    pub(crate) fn located(&mut self, id: &MessageId, height: u64, hash: Hash) {
+        self.0.change(id, |letter| letter.place(State::InBlock, Some((height, hash))));
+    }
+
+    /// Notes that blocks left the best chain: answers with what waits again.
+    pub(crate) fn undone(&mut self, hashes: &[Hash]) -> Vec<Message> {
+        let within = |letter: &Letter| letter.block.is_some_and(|block| hashes.contains(&block));
+        let ids: Vec<_> = self.0.iter().filter(|(_, letter)| within(letter)).map(|(id, _)| *id).collect();
+        for id in &ids {
+            self.0.change(id, |letter| letter.place(State::Pending, None));
+        }
+        ids.iter().filter_map(|id| self.message(id)).collect()
+    }
+
+    /// Gives up on those that no block takes any more.
+    pub(crate) fn expire(&mut self, now: Time) {
+        let late = now.minus_ms(MESSAGE_AGE_MS).unix_ms();
+        let expired = |letter: &Letter| letter.state == State::Pending && letter.time_unix_ms < late;
+        let ids: Vec<_> = self.0.iter().filter(|(_, letter)| expired(letter)).map(|(id, _)| *id).collect();
+        for id in ids {
+            self.0.change(&id, |letter| letter.place(State::Expired, None));
+        }
+    }
+
+    /// Those that wait, the oldest first.
+    pub(crate) fn pending(&self) -> Vec<MessageId> {
+        let waiting = self.0.iter().filter(|(_, letter)| letter.state == State::Pending);
+        let mut waiting: Vec<_> = waiting.map(|(id, letter)| (letter.time_unix_ms, *id)).collect();
+        waiting.sort_unstable();
+        waiting.into_iter().map(|(_, id)| id).collect()
+    }
+
+    /// A message, to be sent again.
+    pub(crate) fn message(&self, id: &MessageId) -> Option<Message> {
+        Message::decode(&hex::decode(&self.0.find(id)?.encoded).ok()?).ok()
+    }
+
+    /// What changed since it was last asked.
+    pub(crate) fn take_changed(&mut self) -> Vec<Changed> {
+        self.0.take_changed()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use plexus_core::key::SecretKey;
+    use plexus_core::message::Draft;
+    use plexus_core::network::Network;
+
+    use super::*;
+
+    const NOW: Time = Time::from_unix_ms(1_800_000_000_000);
+
+    fn message(text: &str, time: Time) -> (MessageId, Message) {
+        let secret = SecretKey::from_bytes(&[5; 32]).unwrap();
+        let draft = Draft::new(secret.public(), "bob", text, time).unwrap();
+        let message = draft.sign(&secret, Network::dev().id(), 0);
+        (message.id(Network::dev().id()), message)
+    }
+
+    fn state(sent: &Sent, id: &MessageId) -> (State, Option<u64>) {
+        let letter = sent.0.find(id).unwrap();
+        (letter.state, letter.number_of_block)
+    }
+
+    #[test]
+    fn a_message_waits_is_in_a_block_and_waits_again_when_that_is_undone() {
+        let (network, mut sent) = (Network::dev(), Sent::default());
+        let (id, message) = message("hello", NOW);
+        sent.add(id, &message);
+        assert_eq!(sent.pending(), [id]);
+        let mut block = network.genesis_block();
+        block.header.height = 8;
+        block.messages = vec![Arc::new(message.clone())];
+        sent.connected(network.id(), Hash::of(b"block"), &block);
+        assert_eq!(state(&sent, &id), (State::InBlock, Some(8)));
+        assert!(sent.undone(&[Hash::of(b"other")]).is_empty());
+        assert_eq!(sent.undone(&[Hash::of(b"block")]), [message]);
+        assert_eq!(state(&sent, &id), (State::Pending, None));
+    }
+
+    #[test]
+    fn a_message_that_no_block_takes_expires() {
+        let mut sent = Sent::default();
+        let (old, early) = message("old", NOW.minus_ms(MESSAGE_AGE_MS + 1));
+        let (new, late) = message("new", NOW.minus_ms(MESSAGE_AGE_MS));
+        sent.add(old, &early);
+        sent.add(new, &late);
+        sent.expire(NOW);
+        assert_eq!(state(&sent, &old).0, State::Expired);
+        assert_eq!(sent.pending(), [new]);
+    }
+
+    #[test]
+    fn only_settled_messages_give_way() {
+        let mut sent = Sent::default();
+        let mut ids = Vec::new();
+        for number in 0..SENT_MAX as u64 {
+            sent.make_room().unwrap();
+            let (id, message) = message("x", NOW.plus_ms(number));
+            sent.add(id, &message);
+            ids.push(id);
+        }
+        assert_eq!(sent.make_room(), Err(SentFull));
+        sent.located(&ids[7], 1, Hash::ZERO);
+        sent.make_room().unwrap();
+        assert!(sent.0.find(&ids[7]).is_none());
+        assert_eq!(sent.0.len(), SENT_MAX - 1);
+    }
+
+    #[test]
+    fn a_reload_brings_them_back() {
+        let mut sent = Sent::default();
+        let (id, message) = message("hello", NOW);
+        sent.add(id, &message);
+        let entries: Vec<_> = sent
+            .take_changed()
+            .into_iter()
+            .map(|changed| Entry {
+                key: format!("{PREFIX}{}", changed.hash),
+                value: changed.json.unwrap().into_bytes(),
+            })
+            .collect();
+        let again = Sent::load(&entries);
+        assert_eq!(again.message(&id), Some(message));
+        assert_eq!(again.pending(), [id]);
+    }
+}

@@ -1,0 +1,158 @@
+//! The shell around the driver: the tasks and timers that wait for it, and the one way into it.
+//!
+//! The driver is borrowed for one fact or one wish at a time and never across a wait, so nothing can enter it twice.
+
+use core::cell::{Cell, RefCell};
+use core::time::Duration;
+use std::rc::{Rc, Weak};
+use std::sync::Arc;
+
+use plexus_core::address::Address;
+use plexus_core::check::{Batch, Check};
+use plexus_core::node::{Input, PeerId};
+use plexus_core::time::Now;
+use wasm_bindgen_futures::spawn_local;
+
+use crate::api;
+use crate::clock::{self, Timer};
+use crate::database::{Database, Write};
+use crate::driver::{Beginning, Driver, Step};
+use crate::form::Refusal;
+use crate::page::Page;
+use crate::socket::Report;
+
+/// The signatures that are checked before the socket is looked at again: about 25 ms.
+const CHECKS_A_SLICE: usize = 64;
+/// The wishes that are carried out before the socket is looked at again.
+const STEPS_A_SLICE: usize = 256;
+/// The messages that are looked up after each time that the node caught up; the others wait for the next time.
+const LOOKUPS_MAX: usize = 20;
+
+/// The driver and what waits for it.
+#[derive(Debug)]
+pub(crate) struct Shell {
+    driver: RefCell<Driver>,
+    address: Address,
+    database: RefCell<Option<Database>>,
+    page: Page,
+    pumping: Cell<bool>,
+    timer: Timer,
+}
+
+impl Shell {
+    /// Starts to drive.
+    ///
+    /// # Errors
+    /// There is no chance to be had.
+    pub(crate) fn start(
+        beginning: Beginning,
+        database: Option<Database>,
+        page: Page,
+    ) -> Result<Rc<Self>, Refusal> {
+        let (address, node) = (beginning.address.clone(), beginning.start()?);
+        let shell = Rc::new_cyclic(|weak: &Weak<Self>| {
+            let woken = weak.clone();
+            let wake = move || {
+                if let Some(shell) = woken.upgrade() {
+                    shell.enter(|driver, now| driver.tell(now, Input::Ticked));
+                }
+            };
+            Self {
+                driver: RefCell::new(Driver::new(beginning, node, page.clone(), weak.clone())),
+                address,
+                database: RefCell::new(database),
+                page,
+                pumping: Cell::new(false),
+                timer: Timer::new(wake),
+            }
+        });
+        shell.enter(|driver, now| {
+            driver.introduce();
+            driver.tell(now, Input::Ticked);
+        });
+        Ok(shell)
+    }
+
+    /// Does something to the driver, and has carried out what that leads to.
+    pub(crate) fn enter<T>(self: &Rc<Self>, act: impl FnOnce(&mut Driver, Now) -> T) -> T {
+        let done = act(&mut self.driver.borrow_mut(), clock::now());
+        if !self.pumping.replace(true) {
+            spawn_local(self.clone().pump());
+        }
+        done
+    }
+
+    /// Carries wishes out until there are none, then sets the timer.
+    async fn pump(self: Rc<Self>) {
+        let mut steps = 0;
+        loop {
+            let step = self.driver.borrow_mut().step(clock::now());
+            match step {
+                Step::Again => {
+                    steps += 1;
+                    if steps % STEPS_A_SLICE == 0 {
+                        clock::sleep(Duration::ZERO).await;
+                    }
+                }
+                Step::Commit(writes) => self.commit(writes).await,
+                Step::Rest => break,
+            }
+        }
+        self.pumping.set(false);
+        match self.driver.borrow().sleep(clock::now()) {
+            Some(sleep) => self.timer.set(sleep),
+            None => self.timer.clear(),
+        }
+        self.look_up();
+    }
+
+    async fn commit(&self, writes: Vec<Write>) {
+        let database = self.database.borrow().clone();
+        let Some(database) = database else { return };
+        if let Err(error) = database.commit(writes).await {
+            *self.database.borrow_mut() = None;
+            self.driver.borrow_mut().lose_store();
+            self.page.notice(true, format!("{error}. From now on nothing is kept over a reload."));
+        }
+    }
+
+    /// A socket reports.
+    pub(crate) fn reported(self: &Rc<Self>, peer: PeerId, address: &Address, report: Report) {
+        self.enter(|driver, now| driver.reported(now, peer, address, report));
+    }
+
+    /// Checks a batch's signatures, slice by slice.
+    pub(crate) fn verify(self: Rc<Self>, batch: Arc<Batch>, generation: u64) {
+        spawn_local(async move {
+            let mut broken = Vec::new();
+            for (slice, checks) in batch.checks.chunks(CHECKS_A_SLICE).enumerate() {
+                if slice > 0 {
+                    clock::sleep(Duration::ZERO).await;
+                }
+                broken.extend(broken_in(checks).map(|index| slice * CHECKS_A_SLICE + index));
+            }
+            self.enter(|driver, now| driver.verified(now, &batch, broken, generation));
+        });
+    }
+
+    /// Asks what became of messages that wait, once the node has caught up.
+    fn look_up(self: &Rc<Self>) {
+        let unsure = self.driver.borrow_mut().unsure();
+        if unsure.is_empty() {
+            return;
+        }
+        let shell = self.clone();
+        spawn_local(async move {
+            for id in unsure.into_iter().take(LOOKUPS_MAX) {
+                // A node that does not say takes the message again, and knows by itself if it is in a block.
+                let answer = api::message(&shell.address, &id).await.ok();
+                let place = answer.and_then(|status| Some((status.number_of_block?, status.block?)));
+                shell.enter(|driver, now| driver.looked_up(now, &id, place));
+            }
+        });
+    }
+}
+
+fn broken_in(checks: &[Check]) -> impl Iterator<Item = usize> {
+    checks.iter().enumerate().filter(|(_, check)| !check.holds()).map(|(index, _)| index)
+}

@@ -1,0 +1,164 @@
+//! The beginning: what was kept is loaded, the network found out, and the driver started on both.
+//!
+//! A store that is damaged or not to be had is never fatal: the key lives in memory then, the chain is fetched again, and the
+//! person is told.
+
+use core::time::Duration;
+use std::rc::Rc;
+
+use plexus_core::address::Address;
+use plexus_core::chain::Chain;
+use plexus_core::message::{RECIPIENT_BYTES_MAX, TEXT_BYTES_MAX};
+use plexus_core::network::Network;
+
+use crate::api;
+use crate::archive::Archive;
+use crate::clock;
+use crate::database::{Database, Write};
+use crate::driver::{Beginning, KEY, prefix};
+use crate::feed::Feed;
+use crate::form::{Options, Phase, Refusal, State, Update};
+use crate::identity::Identity;
+use crate::page::Page;
+use crate::sent::Sent;
+use crate::shell::Shell;
+
+/// The first wait before the node is asked again which network it is of; each next is twice as long.
+const WAIT_MIN: Duration = Duration::from_millis(500);
+/// The longest.
+const WAIT_MAX: Duration = Duration::from_secs(15);
+
+/// Starts a node.
+///
+/// # Errors
+/// Options that name no node, or no key and no chance to make one.
+pub(crate) async fn start(options: Options, page: Page) -> Result<Rc<Shell>, Refusal> {
+    let address: Address = options.node.parse().map_err(Refusal::because)?;
+    page.update(&Update::State(&connecting(&address, None)));
+    let mut database = open(&page).await;
+    let identity = identity(&mut database, &page).await?;
+    let network = network(&address, database.as_ref(), &page).await;
+    let stored = match &database {
+        Some(database) => database.load(&prefix(&network)).await.unwrap_or_default(),
+        None => Vec::new(),
+    };
+    let (archive, chain) = match Archive::load(network.clone(), &stored) {
+        Ok(loaded) => loaded,
+        Err(error) => {
+            page.notice(false, format!("{error}. All headers are checked again."));
+            if let Some(database) = &database {
+                let erased = Archive::erase().into_iter().map(|write| write.within(&prefix(&network)));
+                // What cannot be erased is found damaged again.
+                let _ = database.commit(erased.collect()).await;
+            }
+            (Archive::new(&network), Chain::new(network.clone()))
+        }
+    };
+    let keeps = options.keeps_chain && database.is_some();
+    let beginning = Beginning {
+        network,
+        address,
+        identity,
+        chain,
+        archive: keeps.then_some(archive),
+        feed: Feed::load(&stored),
+        sent: Sent::load(&stored),
+    };
+    Shell::start(beginning, database, page)
+}
+
+async fn open(page: &Page) -> Option<Database> {
+    match Database::open().await {
+        Ok(database) => Some(database),
+        Err(error) => {
+            lost(page, &error.to_string());
+            None
+        }
+    }
+}
+
+fn lost(page: &Page, reason: &str) {
+    page.notice(true, format!("{reason}. Nothing is kept over a reload: write your 24 words down."));
+}
+
+/// The key that was kept, or a new one.
+async fn identity(database: &mut Option<Database>, page: &Page) -> Result<Identity, Refusal> {
+    if let Some(kept) = database {
+        match kept.read(KEY).await {
+            Ok(None) => {}
+            Ok(Some(words)) => match String::from_utf8(words).map(|words| Identity::from_words(&words)) {
+                Ok(Ok(identity)) => return Ok(identity),
+                Ok(Err(_)) | Err(_) => page.notice(
+                    true,
+                    "The stored key is damaged. Restore yours from its 24 words: this is a new one."
+                        .to_owned(),
+                ),
+            },
+            Err(error) => {
+                lost(page, &error.to_string());
+                *database = None;
+            }
+        }
+    }
+    let mut entropy = [0; 32];
+    getrandom::fill(&mut entropy).map_err(Refusal::because)?;
+    let identity = Identity::from_entropy(&entropy).map_err(Refusal::because)?;
+    if let Some(kept) = database
+        && let Err(error) = kept.commit(vec![Write::Put(KEY.to_owned(), identity.words().into_bytes())]).await
+    {
+        lost(page, &error.to_string());
+        *database = None;
+    }
+    Ok(identity)
+}
+
+/// The network that the node is of: as it says, or as it said last time while it cannot be reached.
+async fn network(address: &Address, database: Option<&Database>, page: &Page) -> Network {
+    let name = format!("node/{address}");
+    let mut wait = WAIT_MIN;
+    loop {
+        let trouble = match api::network(address).await {
+            Ok(network) => {
+                if let Some(database) = database
+                    && let Ok(json) = serde_json::to_vec(network.parameters())
+                {
+                    // Next time it is asked again.
+                    let _ = database.commit(vec![Write::Put(name, json)]).await;
+                }
+                return network;
+            }
+            Err(error) => error.to_string(),
+        };
+        if let Some(database) = database
+            && let Ok(Some(json)) = database.read(&name).await
+            && let Ok(network) = api::parse_network(&String::from_utf8_lossy(&json))
+        {
+            return network;
+        }
+        page.update(&Update::State(&connecting(address, Some((trouble, wait)))));
+        clock::sleep(wait).await;
+        wait = (wait * 2).min(WAIT_MAX);
+    }
+}
+
+/// How things stand before the network is known.
+fn connecting(address: &Address, trouble: Option<(String, Duration)>) -> State {
+    let wait_ms = trouble.as_ref().map_or(0, |(_, wait)| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX));
+    State {
+        phase: if trouble.is_some() { Phase::Offline } else { Phase::Connecting },
+        node: address.to_string(),
+        network: None,
+        height: 0,
+        tip: None,
+        target: 0,
+        total_work: "0".to_owned(),
+        difficulty: "0".to_owned(),
+        peers: 0,
+        pool: 0,
+        retry_unix_ms: trouble.is_some().then(|| clock::now().time.plus_ms(wait_ms).unix_ms()),
+        trouble: trouble.map(|(trouble, _)| trouble),
+        kept: false,
+        recipient_bytes_max: RECIPIENT_BYTES_MAX,
+        text_bytes_max: TEXT_BYTES_MAX,
+    }
+}
