@@ -42,6 +42,12 @@ struct Entry {
     order: u64,
 }
 
+impl Entry {
+    fn place(&self, hash: Hash) -> Place {
+        Place { hash, header: self.header, total_work: self.history.work() }
+    }
+}
+
 /// What came of a header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Inserted {
@@ -107,6 +113,8 @@ pub struct RestoreError {
 pub struct Chain {
     network: Network,
     entries: BTreeMap<Hash, Entry>,
+    tip: Place,
+    leader: Place,
     /// The best verified branch within the window, lowest first; the last is the tip.
     best: VecDeque<Hash>,
     /// The height of the first of `best`.
@@ -136,8 +144,11 @@ impl Chain {
         let entry =
             Entry { history: below.append(first.record(hash)), header: first, verified: true, order: 0 };
         let genesis = (0, *network.id());
+        let tip = entry.place(hash);
         Self {
             network,
+            tip,
+            leader: tip,
             entries: BTreeMap::from([(hash, entry)]),
             best: VecDeque::from([hash]),
             base: first.height,
@@ -175,7 +186,8 @@ impl Chain {
             if let Some(failure) = failures.first() {
                 return Err(damaged(tip.header.height + 1, failure.to_string()));
             }
-            chain.add(hash, *header);
+            let history = chain.history(&tip.hash).cloned().unwrap_or_default();
+            chain.add(hash, *header, history.append(header.record(hash)));
             chain.verified(&hash);
         }
         Ok(chain)
@@ -186,29 +198,24 @@ impl Chain {
         &self.network
     }
 
-    fn place(&self, hash: &Hash) -> Place {
-        let entry = &self.entries[hash];
-        Place { hash: *hash, header: entry.header, total_work: entry.history.work() }
-    }
-
     /// A block in the tree.
     pub fn find(&self, hash: &Hash) -> Option<Place> {
-        self.entries.contains_key(hash).then(|| self.place(hash))
+        self.entries.get(hash).map(|entry| entry.place(*hash))
     }
 
     /// The last block of the best verified branch.
     pub fn tip(&self) -> Place {
-        self.place(&self.best[self.best.len() - 1])
+        self.tip
     }
 
     /// The last header of the branch with most work.
     pub fn leader(&self) -> Place {
-        self.place(self.path.back().unwrap_or(&self.frontier))
+        self.leader
     }
 
     /// The highest verified block of the leader's branch.
     pub fn frontier(&self) -> Place {
-        self.place(&self.frontier)
+        self.find(&self.frontier).unwrap_or(self.tip)
     }
 
     /// The blocks to verify next, lowest first: from above the frontier up to the leader.
@@ -271,37 +278,41 @@ impl Chain {
         if rules::check_clock(&header, local).is_some() {
             return Ok(Inserted::Early { at: header.time.minus_ms(rules::BLOCK_AHEAD_MS) });
         }
-        let extends_leader = header.prev_hash == self.leader().hash;
+        let extends_leader = header.prev_hash == self.leader.hash;
         if extends_leader && self.path.len() >= AHEAD_MAX {
             return Ok(Inserted::TooFarAhead);
         }
-        self.make_room();
-        // Making room may have dropped a parent on the side.
-        if !self.entries.contains_key(&header.prev_hash) {
+        let history = parent.history.append(header.record(hash));
+        if self.make_room() && !self.entries.contains_key(&header.prev_hash) {
             return Ok(Inserted::Orphan);
         }
-        self.add(hash, header);
-        let leads =
-            extends_leader || (!self.pursuing && self.place(&hash).total_work > self.leader().total_work);
-        if extends_leader {
-            self.path.push_back(hash);
-            self.pursuing &= self.leader().total_work <= self.tip().total_work;
-        } else if leads {
-            self.follow(hash);
-        }
-        Ok(Inserted::New { leads })
+        Ok(Inserted::New { leads: self.add(hash, header, history) })
     }
 
-    fn add(&mut self, hash: Hash, header: Header) {
-        let history = self.entries[&header.prev_hash].history.append(header.record(hash));
+    /// Adds a checked header; whether it leads now.
+    fn add(&mut self, hash: Hash, header: Header, history: History) -> bool {
         self.inserted += 1;
-        self.entries.insert(hash, Entry { header, history, verified: false, order: self.inserted });
+        let entry = Entry { header, history, verified: false, order: self.inserted };
+        let place = entry.place(hash);
+        self.entries.insert(hash, entry);
+        if header.prev_hash == self.leader.hash {
+            self.path.push_back(hash);
+            self.leader = place;
+            self.pursuing &= place.total_work <= self.tip.total_work;
+            return true;
+        }
+        let leads = !self.pursuing && place.total_work > self.leader.total_work;
+        if leads {
+            self.follow(place);
+        }
+        leads
     }
 
     /// Makes `leader` the leader: finds its path and where its branch leaves the best.
-    fn follow(&mut self, leader: Hash) {
+    fn follow(&mut self, leader: Place) {
         self.path.clear();
-        let mut hash = leader;
+        self.leader = leader;
+        let mut hash = leader.hash;
         while let Some(entry) = self.entries.get(&hash).filter(|entry| !entry.verified) {
             self.path.push_front(hash);
             hash = entry.header.prev_hash;
@@ -325,26 +336,26 @@ impl Chain {
     fn rest(&mut self) {
         self.path.clear();
         self.pursuing = false;
-        self.frontier = self.tip().hash;
-        self.fork = self.tip().header.height;
+        self.leader = self.tip;
+        self.frontier = self.tip.hash;
+        self.fork = self.tip.header.height;
     }
 
     /// Notes that a block's body keeps every rule. Its parent's was noted before.
     pub fn verified(&mut self, hash: &Hash) -> Outcome {
         let Some(entry) = self.entries.get_mut(hash) else { return Outcome::Side };
         entry.verified = true;
-        let (prev_hash, height) = (entry.header.prev_hash, entry.header.height);
+        let place = entry.place(*hash);
         if self.path.front() == Some(hash) {
             self.path.pop_front();
             self.frontier = *hash;
         }
-        if self.place(hash).total_work <= self.tip().total_work {
+        if place.total_work <= self.tip.total_work {
             return Outcome::Side;
         }
-        if prev_hash == self.tip().hash {
+        if place.header.prev_hash == self.tip.hash {
             self.best.push_back(*hash);
-            self.fork = self.fork.max(height);
-            self.settle();
+            self.move_tip(place);
             return Outcome::Extended;
         }
         let (mut at, mut done) = (*hash, Vec::new());
@@ -361,12 +372,11 @@ impl Chain {
         let kept = usize::try_from((fork + 1).saturating_sub(self.base)).unwrap_or(usize::MAX);
         let undone: Vec<_> = self.best.drain(kept.min(self.best.len())..).rev().collect();
         if self.best.is_empty() {
-            self.base = done.first().map_or(height, |first| self.entries[first].header.height);
+            self.base = place.header.height + 1 - done.len() as u64;
             self.milestones.retain(|(height, _)| *height <= fork);
         }
         self.best.extend(done.iter().copied());
-        self.fork = height;
-        self.settle();
+        self.move_tip(place);
         Outcome::Reorged { fork, undone, done }
     }
 
@@ -377,10 +387,13 @@ impl Chain {
         Some((hash, outcome))
     }
 
-    /// After the tip or frontier moved: keeps the leader at least as heavy as the tip, and the window in its bounds.
-    fn settle(&mut self) {
-        if !self.pursuing && self.leader().total_work < self.tip().total_work {
+    /// The best branch ends in `tip` now: keeps the leader at least as heavy, and the window in its bounds.
+    fn move_tip(&mut self, tip: Place) {
+        self.tip = tip;
+        if !self.pursuing && self.leader.total_work < tip.total_work {
             self.rest();
+        } else if self.frontier == tip.hash {
+            self.fork = tip.header.height;
         }
         while self.best.len() > WINDOW_MAX {
             let Some(hash) = self.best.pop_front() else { break };
@@ -406,10 +419,10 @@ impl Chain {
         self.entries.retain(|_, entry| entry.header.height >= floor);
     }
 
-    /// When the side is full, drops the quarter first seen, and whatever stands on it.
-    fn make_room(&mut self) {
+    /// When the side is full, drops the quarter first seen, and whatever stands on it. Whether it did.
+    fn make_room(&mut self) -> bool {
         if self.entries.len() < self.best.len() + self.path.len() + SIDE_MAX {
-            return;
+            return false;
         }
         let kept: BTreeSet<_> = self.path.iter().chain(&self.best).chain([&self.frontier]).copied().collect();
         let mut side: Vec<_> = self
@@ -421,6 +434,7 @@ impl Chain {
         side.sort_unstable();
         side.truncate(SIDE_MAX / 4);
         self.drop_with_descendants(side.into_iter().map(|(_, hash)| hash).collect(), &kept);
+        true
     }
 
     /// Drops headers and all that stand on them, but for those `kept`.
@@ -477,9 +491,9 @@ impl Chain {
     fn choose_leader(&mut self) {
         let heaviest =
             |(hash, entry): (&Hash, &Entry)| (entry.history.work(), core::cmp::Reverse(entry.order), *hash);
-        let leader = self.entries.iter().map(heaviest).max().map(|(work, _, hash)| (work, hash));
-        if let Some((_, hash)) = leader.filter(|(work, _)| *work > self.tip().total_work) {
-            self.follow(hash);
+        let heaviest = self.entries.iter().map(heaviest).max().and_then(|(_, _, hash)| self.find(&hash));
+        if let Some(leader) = heaviest.filter(|leader| leader.total_work > self.tip.total_work) {
+            self.follow(leader);
         }
     }
 
@@ -498,11 +512,10 @@ impl Chain {
     /// `root`. Whether `root` is verified, and the branch can be followed from there.
     pub fn pursue(&mut self, root: &Hash) -> bool {
         let Some(entry) = self.entries.get(root).filter(|entry| entry.verified) else { return false };
-        let height = entry.header.height;
+        let (leader, height) = (entry.place(*root), entry.header.height);
         self.fork = if height < self.base { height } else { self.fork_below(root) };
         self.path.clear();
-        self.frontier = *root;
-        self.pursuing = true;
+        (self.leader, self.frontier, self.pursuing) = (leader, *root, true);
         true
     }
 
@@ -541,7 +554,7 @@ impl Chain {
 
     /// Hashes from the leader down to genesis, ever sparser, for a peer to find the last one that it shares.
     pub fn locator(&self) -> Vec<Hash> {
-        let leader = self.leader();
+        let leader = self.leader;
         let mut locator = Vec::with_capacity(LOCATOR_MAX);
         let (mut at, mut step) = (Some(leader.header.height), 1);
         while let Some(height) = at {

@@ -89,7 +89,7 @@ pub enum Recall {
 /// The answer to a [`Recall`].
 #[derive(Clone, Debug)]
 pub enum Recalled {
-    /// The checkpoint at or below the block, and the headers after it up to and with the block; `None` when the block is
+    /// A checkpoint below the block (none: an empty history), and the headers after it up to and with the block; `None` when the block is
     /// not on the best chain.
     Base(Hash, Option<(History, Vec<Header>)>),
     /// The encodings found, in the order asked for.
@@ -229,12 +229,12 @@ impl Journal {
         Some(self.span(height, height))
     }
 
-    /// The best chain's newest checkpoint at or below `from`, and its headers after that up to and with `to`.
+    /// The best chain's newest checkpoint below `from`, and its headers after that up to and with `to`.
     fn span(&self, from: u64, to: u64) -> (History, Vec<Header>) {
         let at = |height: u64| self.best.get(usize::try_from(height).unwrap_or(usize::MAX));
         let checkpoint = self
             .checkpoints
-            .range(..=(from, Hash::from_bytes([0xff; 32])))
+            .range(..(from, Hash::ZERO))
             .rev()
             .find(|((height, hash), _)| at(*height) == Some(hash));
         let history = checkpoint.map(|(_, history)| history.clone()).unwrap_or_default();

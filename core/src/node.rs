@@ -415,6 +415,7 @@ impl Node {
         self.tick_early(now);
         self.seek_headers(now);
         self.seek_bodies(now);
+        self.take_offers();
         self.seek_block(now);
     }
 }

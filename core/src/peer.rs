@@ -53,6 +53,8 @@ pub(crate) struct Greeted {
     pub(crate) holds: Recent<Hash, KNOWN_BLOCKS_MAX>,
     pub(crate) messages: Recent<MessageId, KNOWN_MESSAGES_MAX>,
     pub(crate) asked_messages: BTreeSet<MessageId>,
+    /// Messages that it announced while we were fetching blocks; at most as many as one packet announces.
+    pub(crate) offered: Vec<MessageId>,
 }
 
 impl Greeted {
@@ -66,6 +68,7 @@ impl Greeted {
             holds: Recent::default(),
             messages: Recent::default(),
             asked_messages: BTreeSet::new(),
+            offered: Vec::new(),
         }
     }
 

@@ -1,1 +1,25 @@
-//! Tests of several nodes at once.
+//! Plexus from the outside: scenarios that speak only the public API of core, and real processes that are started,
+//! watched, killed and asked.
+//!
+//! # Map
+//!
+//! | room | files |
+//! | --- | --- |
+//! | several nodes inside one process | [`world`] [`story`] [`host`] [`stranger`] [`queue`] [`chance`] |
+//! | blocks made by hand | [`forge`] |
+//!
+//! A world is replayed by its seed: a failure prints `SEED=…`, and the environment variable `SEED` sets it.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::missing_panics_doc,
+    reason = "this crate is all tests: a panic is how a test fails"
+)]
+
+pub mod chance;
+pub mod forge;
+pub mod host;
+pub mod queue;
+pub mod story;
+pub mod stranger;
+pub mod world;

@@ -162,13 +162,25 @@ impl Node {
 
     /// Passes a header on to all who do not know it, but for whom it came from.
     pub(super) fn announce_header(&mut self, header: &Header, hash: &Hash, from: Option<PeerId>) {
+        let peers = self.unaware(hash, from);
+        self.outbox.broadcast(peers, &Packet::Announce(*header));
+    }
+
+    /// The same for a block of our own, which nobody may hear of before it is durable.
+    pub(super) fn announce_own(&mut self, header: &Header, hash: &Hash) {
+        let peers = self.unaware(hash, None);
+        self.outbox.broadcast_later(peers, &Packet::Announce(*header));
+    }
+
+    /// The peers that do not know a header yet, and will now.
+    fn unaware(&mut self, hash: &Hash, from: Option<PeerId>) -> Vec<PeerId> {
         let mut peers = Vec::new();
         for (&id, peer) in &mut self.peers {
             if Some(id) != from && peer.greeted_mut().is_some_and(|greeted| greeted.blocks.insert(*hash)) {
                 peers.push(id);
             }
         }
-        self.outbox.broadcast(peers, &Packet::Announce(*header));
+        peers
     }
 
     /// Tells a new peer of our leader, which it may have missed while it greeted.

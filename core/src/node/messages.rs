@@ -69,7 +69,11 @@ impl Node {
 
     pub(super) fn received_have(&mut self, peer: PeerId, ids: Vec<MessageId>) {
         if self.is_syncing() {
-            // Our pool cannot judge them yet, and the peer's blocks may have them.
+            // The blocks that are being fetched may have them: they are asked for when these are there.
+            if let Some(greeted) = self.peers.get_mut(&peer).and_then(Peer::greeted_mut) {
+                greeted.offered.extend(ids);
+                greeted.offered.truncate(MESSAGE_IDS_MAX);
+            }
             return;
         }
         let room = self.gossip.room();
@@ -88,6 +92,21 @@ impl Node {
         }
         if !wanted.is_empty() {
             self.outbox.send(peer, &Packet::GetMessages(List::new(wanted)));
+        }
+    }
+
+    /// Takes up what peers offered while blocks were being fetched.
+    pub(super) fn take_offers(&mut self) {
+        if self.is_syncing() {
+            return;
+        }
+        let offers = |(&id, peer): (&PeerId, &mut Peer)| {
+            let offered = core::mem::take(&mut peer.greeted_mut()?.offered);
+            (!offered.is_empty()).then_some((id, offered))
+        };
+        let offers: Vec<_> = self.peers.iter_mut().filter_map(offers).collect();
+        for (peer, ids) in offers {
+            self.received_have(peer, ids);
         }
     }
 

@@ -170,3 +170,17 @@ fn the_heavier_branch_wins_and_messages_come_back() {
     assert!(pair.nodes[1].0.pooled(&id).is_none());
     assert_eq!(pair.nodes[1].1.restore(Network::dev()).unwrap().tip().header.height, 9);
 }
+
+#[test]
+fn a_late_comer_gets_what_waits_once_it_is_synchronized() {
+    let mut pair = Pair::new(&[Role::Full, Role::Light]);
+    for _ in 0..40 {
+        pair.mine(0);
+    }
+    let secret = SecretKey::from_bytes(&[9; 32]).unwrap();
+    let draft = crate::message::Draft::new(secret.public(), "bob", "hello", pair.now.time).unwrap();
+    let id = pair.nodes[0].0.submit(pair.now, draft.sign(&secret, Network::dev().id(), 0)).unwrap();
+    pair.settle();
+    pair.connect(1, 0);
+    assert!(pair.nodes[1].0.pooled(&id).is_some());
+}

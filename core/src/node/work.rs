@@ -58,7 +58,7 @@ impl Node {
         let network = *self.chain.network().id();
         let ids = block.messages.iter().map(|message| message.id(&network)).collect();
         let encoded = block.encode().into();
-        self.announce_header(&header, &hash, None);
+        self.announce_own(&header, &hash);
         let body = Body { block: block.into(), hash, encoded, ids, peer: None, epoch: self.epoch };
         self.connect_own(now, body);
     }

@@ -1,0 +1,185 @@
+//! Builds the page into the binary: `web-client` for wasm32, its bindings, and everything under `www/`.
+//!
+//! One command on a fresh clone is to start a node with its page, so nothing is installed by hand: the bindings are made
+//! by wasm-bindgen as a library, and the wasm32 target is added through rustup when it is missing. The inner build has
+//! a target folder of its own (the outer one is locked meanwhile) and sees none of the outer build's settings.
+
+use std::error::Error;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::{env, fs};
+
+type Outcome<T> = Result<T, Box<dyn Error>>;
+
+/// How deep folders below `www/` may lie in one another.
+const DEPTH_MAX: usize = 8;
+/// The most bytes of one file of the page: a picture dropped there by accident should not double the binary.
+const FILE_BYTES_MAX: u64 = 8 << 20;
+
+fn main() {
+    if let Err(error) = build() {
+        // The first line that begins so is what cargo shows.
+        println!("cargo::error={}", error.to_string().replace('\n', " "));
+        std::process::exit(1);
+    }
+}
+
+fn build() -> Outcome<()> {
+    let package = PathBuf::from(env::var("CARGO_MANIFEST_DIR")?);
+    let workspace = package.parent().ok_or("the package is not in a workspace")?;
+    let out = PathBuf::from(env::var("OUT_DIR")?);
+    println!("cargo::rerun-if-changed=build.rs");
+    let mut files = Vec::new();
+    let www = workspace.join("www");
+    println!("cargo::rerun-if-changed={}", www.display());
+    if www.is_dir() {
+        collect(&www, "", DEPTH_MAX, &mut files)?;
+    }
+    #[cfg(feature = "page")]
+    {
+        let pkg = out.join("pkg");
+        page::bind(&page::compile(workspace, &out)?, &pkg)?;
+        collect(&pkg, "/pkg", DEPTH_MAX, &mut files)?;
+    }
+    files.sort();
+    embed(&files, &out)
+}
+
+/// Every file below a folder, each with the path that it is served under.
+fn collect(folder: &Path, served: &str, depth: usize, files: &mut Vec<(String, PathBuf)>) -> Outcome<()> {
+    if depth == 0 {
+        return Err(format!("{}: folders lie over {DEPTH_MAX} deep", folder.display()).into());
+    }
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let name = entry.file_name().into_string().map_err(|name| format!("{name:?} is not UTF-8"))?;
+        // Hidden files are their owner's.
+        if name.starts_with('.') {
+            continue;
+        }
+        let path = format!("{served}/{name}");
+        if entry.file_type()?.is_dir() {
+            collect(&entry.path(), &path, depth - 1, files)?;
+        } else {
+            files.push((path, entry.path()));
+        }
+    }
+    Ok(())
+}
+
+/// Writes `page.rs`: a table of the files, each as it is and, where that is smaller, gzipped.
+fn embed(files: &[(String, PathBuf)], out: &Path) -> Outcome<()> {
+    let folder = out.join("gzip");
+    fs::create_dir_all(&folder)?;
+    let mut table = String::from("&[\n");
+    for (index, (served, path)) in files.iter().enumerate() {
+        let bytes = fs::read(path)?;
+        if bytes.len() as u64 > FILE_BYTES_MAX {
+            return Err(format!("{} is over {FILE_BYTES_MAX} bytes", path.display()).into());
+        }
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+        encoder.write_all(&bytes)?;
+        let gzipped = encoder.finish()?;
+        let gzip = if gzipped.len() < bytes.len() {
+            let path = folder.join(format!("{index}.gz"));
+            fs::write(&path, gzipped)?;
+            format!("Some(include_bytes!({path:?}))")
+        } else {
+            "None".to_owned()
+        };
+        table += &format!("File {{ path: {served:?}, bytes: include_bytes!({path:?}), gzip: {gzip} }},\n");
+    }
+    table += "]\n";
+    fs::write(out.join("page.rs"), table)?;
+    Ok(())
+}
+
+#[cfg(feature = "page")]
+mod page {
+    use std::process::Command;
+
+    use super::{Outcome, Path, PathBuf, env, fs};
+
+    /// The compilation target of the page's program.
+    const TARGET: &str = "wasm32-unknown-unknown";
+    /// The name that bindings and program are served under, below `/pkg/`.
+    const PROGRAM: &str = "plexus_web";
+
+    /// Settings of cargo's that the inner build is to share with the outer one; all others of its variables are about
+    /// the package being built, or would change what the inner build makes.
+    const SHARED: &[&str] = &["CARGO_HOME", "CARGO_NET_", "CARGO_HTTP_", "CARGO_REGISTR", "CARGO_TERM_"];
+    /// Settings that are not cargo's but have an effect on what it builds.
+    const UNSHARED: &[&str] =
+        &["RUSTFLAGS", "RUSTDOCFLAGS", "RUSTC", "RUSTC_WRAPPER", "RUSTC_WORKSPACE_WRAPPER", "RUSTDOC", "RUSTC_LINKER"];
+
+    fn command(program: impl AsRef<std::ffi::OsStr>) -> Command {
+        let mut command = Command::new(program);
+        for (name, _) in env::vars_os() {
+            let Some(text) = name.to_str() else { continue };
+            let foreign = text.starts_with("CARGO_") && !SHARED.iter().any(|start| text.starts_with(start));
+            if foreign || UNSHARED.contains(&text) {
+                command.env_remove(&name);
+            }
+        }
+        command
+    }
+
+    /// Compiles `web-client`, and says where its program lies.
+    pub(crate) fn compile(workspace: &Path, out: &Path) -> Outcome<PathBuf> {
+        for input in ["web-client", "core", "Cargo.toml", "Cargo.lock"] {
+            println!("cargo::rerun-if-changed={}", workspace.join(input).display());
+        }
+        // <target>/<profile>/build/<package>/out
+        let target = out.ancestors().nth(4).ok_or("OUT_DIR is not below a target folder")?.join("page");
+        add_target()?;
+        let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+        let output = command(cargo)
+            .args(["build", "--package", "plexus-web", "--lib", "--profile", "wasm", "--target", TARGET])
+            .args(["--locked", "--color", "never", "--target-dir"])
+            .arg(&target)
+            .current_dir(workspace)
+            .output()
+            .map_err(|error| format!("cargo could not be started to build web-client: {error}"))?;
+        if !output.status.success() {
+            let text = String::from_utf8_lossy(&output.stderr);
+            eprintln!("{text}");
+            let reason = text.lines().find(|line| line.starts_with("error")).unwrap_or("cargo failed").to_owned();
+            let again = format!("cargo build -p plexus-web --profile wasm --target {TARGET}");
+            return Err(format!("web-client does not build for {TARGET} ({reason}); see `{again}`").into());
+        }
+        Ok(target.join(TARGET).join("wasm").join(format!("{PROGRAM}.wasm")))
+    }
+
+    /// Adds the target's standard library, unless the compiler has it.
+    fn add_target() -> Outcome<()> {
+        let rustc = env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
+        let output = command(rustc).args(["--print", "target-libdir", "--target", TARGET]).output()?;
+        let folder = PathBuf::from(String::from_utf8_lossy(&output.stdout).trim());
+        if output.status.success() && folder.is_dir() {
+            return Ok(());
+        }
+        let added = command("rustup").args(["target", "add", TARGET]).output();
+        if added.is_ok_and(|output| output.status.success()) {
+            return Ok(());
+        }
+        Err(format!(
+            "the page needs the compilation target {TARGET}, and rustup could not add it: run `rustup target add {TARGET}` \
+             (or install your distribution's package of it), or build without the page: `--no-default-features`"
+        )
+        .into())
+    }
+
+    /// Makes the bindings: an ES module and the program that it starts.
+    pub(crate) fn bind(program: &Path, folder: &Path) -> Outcome<()> {
+        if folder.exists() {
+            fs::remove_dir_all(folder)?;
+        }
+        wasm_bindgen_cli_support::Bindgen::new()
+            .input_path(program)
+            .out_name(PROGRAM)
+            .web(true)
+            .and_then(|bindgen| bindgen.typescript(true).remove_name_section(true).remove_producers_section(true).generate(folder))
+            .map_err(|error| format!("wasm-bindgen cannot make the page's bindings: {error:#}"))?;
+        Ok(())
+    }
+}

@@ -1,0 +1,90 @@
+//! Blocks: lists of the best chain, and single ones by height or hash.
+
+use axum::Json;
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, State};
+use axum::http::header::CACHE_CONTROL;
+use axum::response::{IntoResponse, Response};
+use plexus_core::block::Block;
+use plexus_core::hash::Hash;
+use plexus_core::network::Network;
+use plexus_core::view;
+
+use super::{ApiError, SliceQuery, read};
+use crate::app::App;
+use crate::openapi;
+use crate::store::{Store, StoreError, StoredBlock};
+
+/// A list ends with the block whose encoding takes it over so many bytes: JSON is several times as long.
+const LIST_BYTES_MAX: usize = 1 << 20;
+
+/// A stored block in the form that people see; none when it cannot be read, which the log then says.
+pub(crate) fn shown(stored: &StoredBlock, network: &Network) -> Option<view::Block> {
+    match Block::decode(&stored.block) {
+        Ok(block) => Some(view::Block::new(&block, stored.place.total_work, network.id())),
+        Err(error) => {
+            tracing::error!(hash = %stored.place.hash, %error, "a stored block is damaged");
+            None
+        }
+    }
+}
+
+/// Blocks of the best chain, rising: the newest ones, or those from a height on
+#[utoipa::path(get, path = "/api/v1/blocks", tag = "ledger", params(super::Slice),
+    responses((status = 200, body = Vec<openapi::Block>), (status = 400, body = super::view::Refusal)))]
+pub(super) async fn list(State(app): State<App>, query: SliceQuery) -> Result<Json<Vec<view::Block>>, ApiError> {
+    let slice = query?.0;
+    let network = app.handle.network().clone();
+    let blocks = read(&app.handle, move |store| {
+        let from = match slice.from {
+            Some(from) => from,
+            None => (store.tip()?.height + 1).saturating_sub(slice.limit() as u64),
+        };
+        Ok(brief(store.blocks(from, slice.limit())?, &network))
+    });
+    Ok(Json(blocks.await?))
+}
+
+fn brief(blocks: Vec<StoredBlock>, network: &Network) -> Vec<view::Block> {
+    let mut bytes = 0;
+    let fitting = blocks.into_iter().take_while(|stored| {
+        let fits = bytes <= LIST_BYTES_MAX;
+        bytes += stored.block.len();
+        fits
+    });
+    fitting.map_while(|stored| shown(&stored, network)).collect()
+}
+
+/// One block, by its height on the best chain or by its hash on any branch
+#[utoipa::path(get, path = "/api/v1/blocks/{name}", tag = "ledger",
+    params(("name" = String, Path, description = "A height, or a hash of 64 hex digits")),
+    responses((status = 200, body = openapi::Block), (status = 400, body = super::view::Refusal),
+        (status = 404, body = super::view::Refusal)))]
+pub(super) async fn show(
+    State(app): State<App>,
+    name: Result<Path<String>, PathRejection>,
+) -> Result<Response, ApiError> {
+    let Path(name) = name?;
+    let (hash, height) = (name.parse::<Hash>().ok(), name.parse::<u64>().ok());
+    if hash.is_none() && height.is_none() {
+        return Err(ApiError::malformed("a block is named by its height or by its hash of 64 hex digits"));
+    }
+    let network = app.handle.network().clone();
+    let found = read(&app.handle, move |store| {
+        let stored = find(store, hash, height)?;
+        Ok(stored.and_then(|stored| shown(&stored, &network)))
+    });
+    let block = found.await?.ok_or_else(|| ApiError::missing(format_args!("block {name}")))?;
+    // A hash names the same block for ever; a height may be given to another.
+    let caching = if hash.is_some() { "public, max-age=31536000, immutable" } else { "no-cache" };
+    Ok(([(CACHE_CONTROL, caching)], Json(block)).into_response())
+}
+
+fn find(store: &Store, hash: Option<Hash>, height: Option<u64>) -> Result<Option<StoredBlock>, StoreError> {
+    let hash = match (hash, height) {
+        (Some(hash), _) => Some(hash),
+        (None, Some(height)) => store.hash_at(height)?,
+        (None, None) => None,
+    };
+    hash.map_or(Ok(None), |hash| store.block(&hash))
+}

@@ -1,0 +1,121 @@
+//! How the API refuses: `{error: {code, message}}`, with the fitting HTTP status.
+//!
+//! Codes are for programs and never change their meaning; messages are for people and name what was wrong.
+
+use axum::Json;
+use axum::extract::rejection::{BytesRejection, PathRejection, QueryRejection};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use plexus_core::node::SubmitError;
+use plexus_core::view::SubmissionError;
+
+use crate::api::view::{Detail, Refusal as Body};
+use crate::handle::{Refusal, Stopped};
+use crate::store::StoreError;
+
+/// Why a request is refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ApiError {
+    status: StatusCode,
+    code: &'static str,
+    message: String,
+}
+
+impl ApiError {
+    /// A refusal with its status, code and message.
+    pub fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
+        Self { status, code, message: message.into() }
+    }
+
+    /// What was asked for is not there.
+    pub fn missing(what: impl std::fmt::Display) -> Self {
+        Self::new(StatusCode::NOT_FOUND, "not_found", format!("{what} is not known here"))
+    }
+
+    /// The request's path, query or body is not what was expected.
+    pub fn malformed(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "bad_request", message)
+    }
+
+    /// As many long answers are under way as the node gives at once.
+    pub fn busy() -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "busy", "too many long answers are under way: ask again soon")
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let error = Detail { code: self.code.to_owned(), message: self.message };
+        (self.status, Json(Body { error })).into_response()
+    }
+}
+
+impl From<Stopped> for ApiError {
+    fn from(error: Stopped) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "stopping", error.to_string())
+    }
+}
+
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> Self {
+        // What is wrong with the disk is for the node's owner: the log says it, strangers are not told paths.
+        tracing::error!(%error, "the store cannot be read");
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "store", "the node's store cannot be read")
+    }
+}
+
+impl From<Refusal> for ApiError {
+    fn from(refusal: Refusal) -> Self {
+        let error = match refusal {
+            Refusal::Stopped(stopped) => return stopped.into(),
+            Refusal::Submit(error) => error,
+        };
+        let (status, code) = match error {
+            SubmitError::Signature => (StatusCode::UNPROCESSABLE_ENTITY, "bad_signature"),
+            SubmitError::Known { .. } => (StatusCode::CONFLICT, "known"),
+            SubmitError::Time { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "bad_time"),
+            SubmitError::SenderFull { .. } => (StatusCode::TOO_MANY_REQUESTS, "sender_full"),
+            SubmitError::PoolFull { .. } => (StatusCode::SERVICE_UNAVAILABLE, "pool_full"),
+        };
+        Self::new(status, code, error.to_string())
+    }
+}
+
+impl From<SubmissionError> for ApiError {
+    fn from(error: SubmissionError) -> Self {
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, "bad_message", error.to_string())
+    }
+}
+
+impl From<BytesRejection> for ApiError {
+    fn from(rejection: BytesRejection) -> Self {
+        match rejection.status() {
+            StatusCode::PAYLOAD_TOO_LARGE => {
+                let max = crate::api::SUBMISSION_BYTES_MAX;
+                let message = format!("the body is over {max} bytes: no message is that long");
+                Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", message)
+            }
+            _ => Self::malformed("the body broke off"),
+        }
+    }
+}
+
+impl From<QueryRejection> for ApiError {
+    fn from(rejection: QueryRejection) -> Self {
+        Self::malformed(rejection.body_text())
+    }
+}
+
+impl From<PathRejection> for ApiError {
+    fn from(rejection: PathRejection) -> Self {
+        Self::malformed(rejection.body_text())
+    }
+}
+
+impl ApiError {
+    /// The refusal's body, for where there is no status to send.
+    pub fn into_json(self) -> String {
+        let error = Detail { code: self.code.to_owned(), message: self.message };
+        serde_json::to_string(&Body { error }).unwrap_or_default()
+    }
+}

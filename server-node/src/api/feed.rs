@@ -1,0 +1,96 @@
+//! The feed: what happens, encoded once for all who watch, whether by server-sent events or as the older system's clients.
+//!
+//! A watcher that is over [`FRAMES_MAX`] frames behind misses the oldest, and learns how many. Nothing is encoded while nobody
+//! watches.
+
+use std::sync::Arc;
+
+use axum::extract::ws::Utf8Bytes;
+use bytes::Bytes;
+use plexus_core::event::Event;
+use plexus_core::network::Network;
+use plexus_core::view::{Block, Message, VerifyStatus};
+use serde::Serialize;
+use serde_json::json;
+use tokio::sync::broadcast;
+use tokio::sync::broadcast::error::RecvError;
+
+use crate::handle::Handle;
+
+/// The frames that are kept for a watcher that is behind.
+pub const FRAMES_MAX: usize = 256;
+
+/// Something that happened, as it is sent.
+#[derive(Clone, Debug)]
+pub struct Frame {
+    /// A block that joined the best chain, as one JSON text.
+    pub block: Option<Utf8Bytes>,
+    /// The server-sent event.
+    pub event: Bytes,
+}
+
+/// Where watchers subscribe.
+#[derive(Clone, Debug)]
+pub struct Feed(broadcast::Sender<Arc<Frame>>);
+
+impl Feed {
+    /// Starts a task that encodes what happens, for as long as the node runs.
+    pub fn start(handle: &Handle) -> Self {
+        let (sender, _) = broadcast::channel(FRAMES_MAX);
+        let feed = Self(sender.clone());
+        let (handle, mut events) = (handle.clone(), handle.events());
+        tokio::spawn(async move {
+            loop {
+                let event = tokio::select! {
+                    event = events.recv() => event,
+                    () = handle.stopping() => return,
+                };
+                let frame = match event {
+                    Ok(_) if sender.receiver_count() == 0 => continue,
+                    Ok(event) => encode(&event, handle.network()),
+                    Err(RecvError::Lagged(missed)) => Some(lagged(missed)),
+                    Err(RecvError::Closed) => return,
+                };
+                if let Some(frame) = frame {
+                    // Nobody may be listening any more, and that is well.
+                    let _ = sender.send(Arc::new(frame));
+                }
+            }
+        });
+        feed
+    }
+
+    /// What happens from now on.
+    pub fn watch(&self) -> broadcast::Receiver<Arc<Frame>> {
+        self.0.subscribe()
+    }
+}
+
+/// Says to a watcher that it missed something: it may ask the API for what it needs.
+pub fn lagged(missed: u64) -> Frame {
+    frame("lagged", &json!({ "missed": missed }))
+}
+
+fn frame(name: &str, value: &impl Serialize) -> Frame {
+    let json = serde_json::to_string(value).unwrap_or_default();
+    Frame { block: None, event: format!("event: {name}\ndata: {json}\n\n").into() }
+}
+
+fn encode(event: &Event, network: &Network) -> Option<Frame> {
+    Some(match event {
+        Event::Connected { block, total_work, .. } => {
+            let json = serde_json::to_string(&Block::new(block, *total_work, network.id())).unwrap_or_default();
+            let event = format!("event: block\ndata: {json}\n\n").into();
+            Frame { block: Some(json.into()), event }
+        }
+        Event::Undone { fork, hashes } => frame("undone", &json!({ "fork": fork, "hashes": hashes })),
+        Event::Refused { hash, height, failures, .. } => frame("refused", &VerifyStatus::new(*hash, *height, failures)),
+        Event::Pooled(message) => frame("message", &Message::new(message.message(), network.id())),
+        Event::PeerUp { peer, key, role } => frame("peer_up", &json!({ "id": peer.0, "key": key, "role": role })),
+        Event::PeerDown { peer } => frame("peer_down", &json!({ "id": peer.0 })),
+        Event::Faulted { peer, fault } => frame("fault", &json!({ "id": peer.0, "reason": fault.to_string() })),
+        Event::Synchronizing { height, target } => frame("syncing", &json!({ "height": height, "target": target })),
+        // Of interest to nobody but the node's log.
+        Event::Assumed { .. } | Event::Closing { .. } => return None,
+    })
+}

@@ -1,0 +1,97 @@
+//! The app: every route of the node's one port, and what holds for all answers.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::extract::{ConnectInfo, State};
+use axum::http::header::{
+    CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+};
+use axum::http::{HeaderValue, Method, StatusCode};
+use axum::response::IntoResponse;
+use axum::routing::get;
+use axum::{Json, Router};
+use plexus_core::address::PEER_PATH;
+use plexus_core::key::PublicKey;
+use tokio::sync::Semaphore;
+use tower_http::compression::CompressionLayer;
+use tower_http::cors::{Any, CorsLayer};
+use tower_http::set_header::SetResponseHeaderLayer;
+
+use crate::api::feed::Feed;
+use crate::api::{self, ApiError};
+use crate::handle::Handle;
+use crate::legacy::{self, Nodes};
+use crate::{metrics, socket, web};
+
+/// What the page may do: its own scripts, its own program, sockets to any node.
+const CONTENT_POLICY: &str = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; \
+    style-src 'self'; img-src 'self' data:; \
+    connect-src 'self' ws: wss: http: https:; worker-src 'self'; object-src 'none'; base-uri 'none'; \
+    form-action 'none'; frame-ancestors 'self'";
+
+/// What the routes share.
+#[derive(Clone, Debug)]
+pub struct App {
+    pub(crate) handle: Handle,
+    pub(crate) author: PublicKey,
+    pub(crate) feed: Feed,
+    pub(crate) nodes: Arc<Nodes>,
+    pub(crate) exports: Arc<Semaphore>,
+    pub(crate) legacy_chains: Arc<Semaphore>,
+}
+
+/// All routes, on one node that mines in the name of `author`. Must be called within a Tokio runtime: what happens is encoded by a task.
+pub fn router(handle: Handle, author: PublicKey) -> Router {
+    let app = App {
+        feed: Feed::start(&handle),
+        handle: handle.clone(),
+        author,
+        nodes: Arc::default(),
+        exports: Arc::new(Semaphore::new(api::export::EXPORTS_MAX)),
+        legacy_chains: Arc::new(Semaphore::new(legacy::CHAINS_MAX)),
+    };
+    let cors = CorsLayer::new()
+        .allow_origin(Any)
+        .allow_methods([Method::GET, Method::HEAD, Method::POST])
+        .allow_headers([CONTENT_TYPE]);
+    Router::new()
+        .route(PEER_PATH, socket::route().with_state(handle))
+        .nest("/api/v1", api::router())
+        .route("/", get(legacy::root))
+        .route("/get-blockchaindata", get(legacy::chain))
+        .route("/health", get(health))
+        .route("/metrics", get(metrics::show))
+        .fallback(web::file)
+        .method_not_allowed_fallback(no_such_method)
+        .layer(CompressionLayer::new())
+        .layer(header(CONTENT_SECURITY_POLICY, CONTENT_POLICY))
+        .layer(header(X_CONTENT_TYPE_OPTIONS, "nosniff"))
+        .layer(header(REFERRER_POLICY, "no-referrer"))
+        .layer(cors)
+        .with_state(app)
+}
+
+fn header(name: HeaderName, value: &'static str) -> SetResponseHeaderLayer<HeaderValue> {
+    SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value))
+}
+
+/// Whether the node answers: for whoever restarts it when it does not.
+#[utoipa::path(get, path = "/health", tag = "node",
+    responses((status = 200, description = "It does"), (status = 503, body = api::view::Refusal)))]
+pub(crate) async fn health(State(app): State<App>) -> Result<impl IntoResponse, ApiError> {
+    app.handle.status().await?;
+    Ok(Json(serde_json::json!({ "status": "ok" })))
+}
+
+async fn no_such_method(method: Method) -> ApiError {
+    std::future::ready(ApiError::new(
+        StatusCode::METHOD_NOT_ALLOWED,
+        "method_not_allowed",
+        format!("{method} is not possible here: see /api/v1/openapi.json"),
+    ))
+    .await
+}
+
+/// Where a request came from, for routes that keep it.
+pub(crate) type Remote = ConnectInfo<SocketAddr>;

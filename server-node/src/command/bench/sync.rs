@@ -1,0 +1,162 @@
+//! Synchronization: a fresh node in this process takes the ledger from a node in another, over loopback.
+//!
+//! In the same run, what all cores verify by k256 alone is measured, before and after: the limit that verification sets.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, ensure};
+use k256::ecdsa::signature::hazmat::PrehashVerifier;
+use k256::ecdsa::{Signature, VerifyingKey};
+use plexus_core::address::Address;
+use plexus_core::check::Check;
+use plexus_core::key::SecretKey;
+use plexus_core::network::Network;
+use plexus_node::Running;
+use plexus_node::config::Config;
+use rayon::prelude::*;
+use serde::Serialize;
+use tokio::net::TcpListener;
+
+use super::{headers, ledger, per_second, progress, table};
+
+/// How many signatures k256 verifies, each time that it is measured.
+const CHECKS: usize = 50_000;
+/// How often the fresh node is asked how far it is.
+const LOOK_INTERVAL: Duration = Duration::from_millis(10);
+/// A synchronization that takes longer is given up.
+const PATIENCE: Duration = Duration::from_secs(600);
+
+#[derive(Debug, Serialize)]
+struct Figures {
+    blocks: u64,
+    messages: u64,
+    /// From the fresh node's start to its tip.
+    seconds: f64,
+    /// Signatures of messages and of blocks.
+    verifies_per_s: f64,
+    /// By all cores, nothing else to do: parse the key, verify.
+    k256_verifies_per_s: f64,
+    ratio: f64,
+    headers_per_s: f64,
+}
+
+/// Runs the command.
+pub(super) fn run(json: bool) -> anyhow::Result<()> {
+    let network = Network::dev();
+    let folder = ledger::folder(&network)?;
+    let checks = ledger::checks(&network, &folder, CHECKS)?;
+    let before = k256_rate(&checks)?;
+    let seconds = {
+        let server = Server::start(&folder)?;
+        tokio::runtime::Runtime::new()?.block_on(synchronize(network, &server.address))?
+    };
+    let after = k256_rate(&checks)?;
+    let messages = ledger::BLOCKS * ledger::BLOCK_MESSAGES;
+    let verifies_per_s = (messages + ledger::BLOCKS) as f64 / seconds;
+    // The time that both samples take together, not the mean of rates: a slow moment counts as long as it lasted.
+    let k256_verifies_per_s = 2.0 / (1.0 / before + 1.0 / after);
+    let figures = Figures {
+        blocks: ledger::BLOCKS,
+        messages,
+        seconds,
+        verifies_per_s,
+        k256_verifies_per_s,
+        ratio: verifies_per_s / k256_verifies_per_s,
+        headers_per_s: headers::measure()?,
+    };
+    if json {
+        return table::print_json(&figures);
+    }
+    let rows = [
+        ("ledger", format!("{} blocks, {} messages", figures.blocks, figures.messages)),
+        ("synchronized in", format!("{:.2} s", figures.seconds)),
+        ("signatures", per_second(figures.verifies_per_s)),
+        ("k256 alone, all cores", per_second(figures.k256_verifies_per_s)),
+        ("ratio", format!("{:.1} %", 100.0 * figures.ratio)),
+        ("headers, one core", per_second(figures.headers_per_s)),
+    ];
+    table::print(&table::pairs(&rows).to_string())
+}
+
+/// A node in a process of its own.
+struct Server {
+    child: Child,
+    address: Address,
+}
+
+impl Server {
+    fn start(folder: &std::path::Path) -> anyhow::Result<Self> {
+        let mut child = Command::new(std::env::current_exe()?)
+            .args(["node", "--network", "dev", "--listen", "127.0.0.1:0", "--data"])
+            .arg(folder)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .context("the serving node cannot be started")?;
+        let mut line = String::new();
+        if let Some(stdout) = child.stdout.take() {
+            BufReader::new(stdout).read_line(&mut line)?;
+        }
+        let url = line.split_whitespace().next_back().unwrap_or_default();
+        match url.parse() {
+            Ok(address) => Ok(Self { child, address }),
+            Err(_) => {
+                let status = child.wait()?;
+                anyhow::bail!("the serving node ended at once, with {status}")
+            }
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It may have ended by itself; either way it is to be gone, and only it.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+async fn synchronize(network: Network, server: &Address) -> anyhow::Result<f64> {
+    let folder = std::env::temp_dir().join(format!("plexus-bench-sync-{}", std::process::id()));
+    let key = |byte: u8| SecretKey::from_bytes(&[byte; 32]);
+    let mut config = Config::new(network, folder.clone(), key(1)?, key(2)?);
+    config.connect = vec![server.clone()];
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let started = Instant::now();
+    let running = Running::start(listener, config).await?;
+    let seconds = follow(&running, started).await;
+    let stopped = running.stop().await;
+    // The folder is only in the way from here on; what failed before matters more than that it stays.
+    let _ = std::fs::remove_dir_all(folder);
+    stopped.and(seconds)
+}
+
+async fn follow(running: &Running, started: Instant) -> anyhow::Result<f64> {
+    let bar = progress::bar(ledger::BLOCKS, "synchronizing");
+    loop {
+        let height = running.handle().status().await?.height;
+        bar.set_position(height);
+        if height == ledger::BLOCKS {
+            bar.finish_and_clear();
+            return Ok(started.elapsed().as_secs_f64());
+        }
+        ensure!(started.elapsed() < PATIENCE, "not synchronized after {PATIENCE:?}: at height {height}");
+        tokio::time::sleep(LOOK_INTERVAL).await;
+    }
+}
+
+fn k256_rate(checks: &[Check]) -> anyhow::Result<f64> {
+    let spinner = progress::spinner("verifying by k256 alone");
+    let started = Instant::now();
+    let all = checks.par_iter().all(|check| {
+        let key = VerifyingKey::from_sec1_bytes(check.key.as_bytes());
+        let signature = Signature::from_slice(check.signature.as_bytes());
+        key.is_ok_and(|key| signature.is_ok_and(|signature| key.verify_prehash(check.digest.as_bytes(), &signature).is_ok()))
+    });
+    ensure!(all, "the ledger has a signature that does not hold");
+    let rate = checks.len() as f64 / started.elapsed().as_secs_f64();
+    spinner.finish_and_clear();
+    Ok(rate)
+}

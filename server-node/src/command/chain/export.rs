@@ -1,0 +1,118 @@
+//! The exported chain: a text that another implementation reads, and that needs nothing else to be verified.
+//!
+//! Line 1 is the network's parameters as JSON; each further line is a block's encoding in hex, genesis first.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufWriter, Write};
+use std::path::Path;
+
+use anyhow::{Context, bail, ensure};
+use plexus_core::block::{BLOCK_BYTES_MAX, Block};
+use plexus_core::hash::Hash;
+use plexus_core::network::{Network, Parameters};
+use plexus_node::api::view::Status;
+
+use super::super::client::Client;
+use super::super::progress;
+
+/// The most bytes of a line: a block of the largest size in hex, and the line's end.
+const LINE_BYTES_MAX: u64 = 2 * BLOCK_BYTES_MAX as u64 + 2;
+
+/// Writes a node's chain to a file, or to standard output for `-`.
+pub(super) fn run(client: &Client, file: &Path) -> anyhow::Result<()> {
+    if file.as_os_str() == "-" {
+        let mut out = BufWriter::new(io::stdout().lock());
+        copy(client, &mut out)?;
+        out.flush()?;
+        return Ok(());
+    }
+    // Under another name until it is whole: a chain that was cut off is never taken for one.
+    let mut draft = file.as_os_str().to_owned();
+    draft.push(".part");
+    let cannot_write = || format!("cannot write {}", file.display());
+    let mut out = BufWriter::new(File::create(&draft).with_context(cannot_write)?);
+    let written = copy(client, &mut out).and_then(|blocks| {
+        out.flush().with_context(cannot_write)?;
+        out.get_ref().sync_all().with_context(cannot_write)?;
+        std::fs::rename(&draft, file).with_context(cannot_write)?;
+        Ok(blocks)
+    });
+    if written.is_err() {
+        // What is left of it is of no use, and the error says what happened.
+        let _ = std::fs::remove_file(&draft);
+    }
+    eprintln!("{} blocks written to {}", written?, file.display());
+    Ok(())
+}
+
+/// Copies what the node says, once it is seen to be a chain; says how many blocks.
+fn copy(client: &Client, out: &mut impl Write) -> anyhow::Result<u64> {
+    let status: Status = client.get("/api/v1/status")?;
+    let mut lines = Lines::new(client.stream("/api/v1/export")?);
+    let network = lines.network()?;
+    serde_json::to_writer(&mut *out, network.parameters())?;
+    writeln!(out)?;
+    let bar = progress::bar(status.height + 1, "exporting");
+    let mut parent = Hash::ZERO;
+    while let Some(block) = lines.block()? {
+        ensure!(block.header.prev_hash == parent, "block {} does not follow the one before it", lines.blocks - 1);
+        parent = block.header.hash();
+        writeln!(out, "{}", hex::encode(block.encode()))?;
+        bar.inc(1);
+    }
+    bar.finish_and_clear();
+    Ok(lines.blocks)
+}
+
+/// The lines of an exported chain.
+pub(super) struct Lines<R> {
+    reader: R,
+    line: Vec<u8>,
+    /// How many blocks were read.
+    pub(super) blocks: u64,
+}
+
+impl<R: BufRead> Lines<R> {
+    /// The lines that a reader brings.
+    pub(super) fn new(reader: R) -> Self {
+        Self { reader, line: Vec::new(), blocks: 0 }
+    }
+
+    /// Reads the first line.
+    pub(super) fn network(&mut self) -> anyhow::Result<Network> {
+        ensure!(self.next()?, "line 1: the network's parameters are missing");
+        let parameters: Parameters =
+            serde_json::from_slice(&self.line).context("line 1: not a network's parameters")?;
+        Network::new(parameters).context("line 1: not a network")
+    }
+
+    /// Reads the next block; none at the end.
+    pub(super) fn block(&mut self) -> anyhow::Result<Option<Block>> {
+        if !self.next()? {
+            ensure!(self.blocks > 0, "line 2: the genesis block is missing");
+            return Ok(None);
+        }
+        let line = self.blocks + 2;
+        let bytes = hex::decode(&self.line).map_err(|error| anyhow::anyhow!("line {line}: not hex: {error}"))?;
+        let block = Block::decode(&bytes).with_context(|| format!("line {line}: not a block"))?;
+        self.blocks += 1;
+        Ok(Some(block))
+    }
+
+    fn next(&mut self) -> anyhow::Result<bool> {
+        self.line.clear();
+        let read = io::Read::take(&mut self.reader, LINE_BYTES_MAX).read_until(b'\n', &mut self.line);
+        read.context("the chain breaks off")?;
+        if self.line.is_empty() {
+            return Ok(false);
+        }
+        // Every line ends: so a text that was cut within a line is noticed, and an overlong line is too.
+        if self.line.pop() != Some(b'\n') {
+            bail!("line {}: cut off, or over {LINE_BYTES_MAX} bytes", self.lines);
+        }
+        if self.line.last() == Some(&b'\r') {
+            self.line.pop();
+        }
+        Ok(true)
+    }
+}

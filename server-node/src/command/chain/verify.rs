@@ -1,0 +1,262 @@
+//! Verifies a whole chain by every rule, with nothing but its text.
+//!
+//! Memory does not grow with the chain: the mountain range's peaks, the ids of the last day, and one round of signatures.
+
+use std::collections::{HashSet, VecDeque};
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+
+use anyhow::{Context, anyhow, ensure};
+use plexus_core::block::{Block, Header};
+use plexus_core::check::Check;
+use plexus_core::hash::Hash;
+use plexus_core::history::History;
+use plexus_core::message::MessageId;
+use plexus_core::network::Network;
+use plexus_core::rules::{self, RuleError};
+use plexus_core::time::Time;
+use plexus_node::api::view::Status;
+use rayon::prelude::*;
+use serde_json::json;
+
+use super::super::client::Client;
+use super::super::{progress, table};
+use super::export::Lines;
+
+/// How many signatures are gathered before they are verified on all cores.
+const ROUND_CHECKS: usize = 4_096;
+
+/// Verifies a file, or a node's chain, and says what was found.
+pub(super) fn run(client: &Client, file: Option<&Path>, json: bool) -> anyhow::Result<()> {
+    let local = plexus_node::clock::time();
+    let verifier = if let Some(path) = file {
+        let cannot_read = || format!("cannot read {}", path.display());
+        let file = File::open(path).with_context(cannot_read)?;
+        let bytes = file.metadata().with_context(cannot_read)?.len();
+        let bar = progress::bar(bytes, "verifying");
+        let reader = BufReader::new(bar.wrap_read(file));
+        let verified = verify(reader, local, || ());
+        bar.finish_and_clear();
+        verified?
+    } else {
+        let status: Status = client.get("/api/v1/status")?;
+        let bar = progress::bar(status.height + 1, "verifying");
+        let verified = verify(client.stream("/api/v1/export")?, local, || bar.inc(1));
+        bar.finish_and_clear();
+        verified?
+    };
+    let (tip, work) = (verifier.tip_hash, verifier.history.work());
+    if json {
+        return table::print_json(&json!({
+            "valid": true,
+            "network": verifier.network.name(),
+            "network_id": verifier.network.id(),
+            "blocks": verifier.blocks,
+            "messages": verifier.messages,
+            "tip": tip,
+            "total_work": work.to_string(),
+        }));
+    }
+    let rows = [
+        ("valid", "every block keeps every rule".to_owned()),
+        ("network", verifier.network.name().to_owned()),
+        ("blocks", verifier.blocks.to_string()),
+        ("messages", verifier.messages.to_string()),
+        ("tip", tip.to_string()),
+        ("total work", work.to_string()),
+    ];
+    table::print(&table::pairs(&rows).to_string())
+}
+
+/// Reads and verifies a whole text; `step` is called after each block.
+fn verify(reader: impl BufRead, local: Time, mut step: impl FnMut()) -> anyhow::Result<Verifier> {
+    let mut lines = Lines::new(reader);
+    let network = lines.network()?;
+    let genesis = lines.block()?.ok_or_else(|| anyhow!("line 2: the genesis block is missing"))?;
+    ensure!(genesis == network.genesis_block(), "line 2: not the genesis block of the network on line 1");
+    let mut verifier = Verifier::new(network);
+    while let Some(block) = lines.block()? {
+        verifier.push(&block, local)?;
+        step();
+    }
+    verifier.verify_signatures()?;
+    Ok(verifier)
+}
+
+/// A chain that is verified block by block.
+struct Verifier {
+    network: Network,
+    tip: Header,
+    tip_hash: Hash,
+    history: History,
+    blocks: u64,
+    messages: u64,
+    /// The ids of the messages that a later block might repeat, with the time of the block they are in.
+    recent: VecDeque<(Time, MessageId)>,
+    known: HashSet<MessageId>,
+    /// Signatures not yet verified, each with the height of its block.
+    checks: Vec<(u64, Check)>,
+}
+
+impl Verifier {
+    fn new(network: Network) -> Self {
+        let (tip, tip_hash) = (*network.genesis(), *network.id());
+        let history = History::default().append(tip.record(tip_hash));
+        let (recent, known) = (VecDeque::new(), HashSet::new());
+        Self { network, tip, tip_hash, history, blocks: 1, messages: 0, recent, known, checks: Vec::new() }
+    }
+
+    /// Checks the next block; its signatures are verified with a whole round's.
+    fn push(&mut self, block: &Block, local: Time) -> anyhow::Result<()> {
+        let (header, hash) = (block.header, block.header.hash());
+        let history_root = self.history.root();
+        let ids: Vec<_> = block.messages.iter().map(|message| message.id(self.network.id())).collect();
+        self.forget(header.time);
+        let mut failures = rules::check_header(&self.network, &self.tip, &self.tip_hash, &header, &hash);
+        failures.extend(rules::check_clock(&header, local));
+        failures.extend(rules::check_contents(&self.network, &history_root, block));
+        failures.extend(rules::check_repeats(&ids, |_, id| self.known.contains(id)));
+        ensure!(failures.is_empty(), "block {} ({hash}) is invalid: {}", self.blocks, list(&failures));
+        let digest = block.digest(self.network.id(), &history_root, &block.messages_root());
+        self.checks.push((header.height, Check { digest, key: block.author, signature: block.signature }));
+        for (message, id) in block.messages.iter().zip(ids) {
+            let check = Check { digest: id, key: *message.sender(), signature: *message.signature() };
+            self.checks.push((header.height, check));
+            self.known.insert(id);
+            self.recent.push_back((header.time, id));
+        }
+        self.history = self.history.append(header.record(hash));
+        (self.tip, self.tip_hash) = (header, hash);
+        self.blocks += 1;
+        self.messages += block.messages.len() as u64;
+        if self.checks.len() >= ROUND_CHECKS { self.verify_signatures() } else { Ok(()) }
+    }
+
+    /// Forgets ids that no block from `time` on may repeat: their messages are older than a message of it may be.
+    fn forget(&mut self, time: Time) {
+        // A message is at most a minute newer than its block.
+        let oldest = time.minus_ms(rules::MESSAGE_AGE_MS + rules::MESSAGE_AHEAD_MS);
+        while let Some((_, id)) = self.recent.pop_front_if(|(block, _)| *block < oldest) {
+            self.known.remove(&id);
+        }
+    }
+
+    fn verify_signatures(&mut self) -> anyhow::Result<()> {
+        let broken = self.checks.par_iter().find_first(|(_, check)| !check.holds());
+        if let Some((height, check)) = broken {
+            let flag = "InvalidSignature";
+            return Err(anyhow!("block {height} is invalid: {flag}: {} is not {}'s", check.signature, check.key));
+        }
+        self.checks.clear();
+        Ok(())
+    }
+}
+
+fn list(failures: &[RuleError]) -> String {
+    let texts: Vec<_> = failures.iter().map(|failure| format!("{}: {failure}", failure.flag())).collect();
+    texts.join("; ")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use plexus_core::key::SecretKey;
+    use plexus_core::message::Draft;
+    use plexus_core::mine::{self, Job, JobId, Search};
+
+    use super::*;
+
+    fn chain(blocks: u64) -> (Network, Vec<Block>) {
+        let network = Network::dev();
+        let author = SecretKey::from_bytes(&[1; 32]).unwrap();
+        let mut verifier = Verifier::new(network.clone());
+        let mut chain = vec![network.genesis_block()];
+        for height in 1..=blocks {
+            let time = verifier.tip.time.plus_ms(15_000);
+            let draft = Draft::new(author.public(), "bob", format!("message {height}"), time).unwrap();
+            let message = Arc::new(draft.sign(&author, network.id(), 0));
+            let mut block =
+                mine::template(&network, &verifier.tip, &verifier.history, time, &author, vec![message]);
+            solve(&mut block);
+            verifier.push(&block, time).unwrap();
+            chain.push(block);
+        }
+        (network, chain)
+    }
+
+    fn solve(block: &mut Block) {
+        block.header.nonce = 0;
+        let job = Job { id: JobId(0), header: block.header, target: block.header.bits.target().unwrap() };
+        block.header.nonce = Search::new(&job, 0).run(1 << 20).unwrap().nonce;
+    }
+
+    fn text(network: &Network, blocks: &[Block]) -> String {
+        let lines = blocks.iter().map(|block| hex::encode(block.encode()) + "\n").collect::<String>();
+        serde_json::to_string(network.parameters()).unwrap() + "\n" + &lines
+    }
+
+    fn verdict(text: &str) -> Result<u64, String> {
+        let local = Time::from_unix_ms(4_000_000_000_000);
+        verify(text.as_bytes(), local, || ()).map(|verifier| verifier.blocks).map_err(|error| format!("{error:#}"))
+    }
+
+    #[test]
+    fn a_valid_chain_is_valid() {
+        let (network, blocks) = chain(20);
+        assert_eq!(verdict(&text(&network, &blocks)), Ok(21));
+        assert_eq!(verdict(&text(&network, &blocks[..1])), Ok(1));
+    }
+
+    #[test]
+    fn every_way_to_break_it_is_named() {
+        let (network, blocks) = chain(3);
+        let broken = |change: &dyn Fn(&mut Vec<Block>)| {
+            let mut blocks = blocks.clone();
+            change(&mut blocks);
+            verdict(&text(&network, &blocks)).unwrap_err()
+        };
+        assert!(broken(&|blocks| drop(blocks.remove(2))).contains("PreviousHashBlockError"));
+        assert!(broken(&|blocks| blocks[3].header.nonce += 1).contains("InvalidBlockHash"));
+        assert!(broken(&|blocks| blocks[3].extra += 1).contains("InvalidContentRoot"));
+        assert!(broken(&|blocks| drop(blocks.remove(0))).contains("genesis"));
+        let repeated = broken(&|blocks| {
+            let message = blocks[2].messages[0].clone();
+            blocks[3].messages = vec![message];
+            let author = SecretKey::from_bytes(&[1; 32]).unwrap();
+            let history = blocks[..3].iter().fold(History::default(), |history, block| {
+                history.append(block.header.record(block.header.hash()))
+            });
+            blocks[3].seal(&author, network.id(), &history.root());
+            solve(&mut blocks[3]);
+        });
+        assert!(repeated.contains("DuplicateMessage"), "{repeated}");
+        let forged = broken(&|blocks| {
+            let other = SecretKey::from_bytes(&[2; 32]).unwrap();
+            let history = blocks[..3].iter().fold(History::default(), |history, block| {
+                history.append(block.header.record(block.header.hash()))
+            });
+            blocks[3].seal(&other, network.id(), &Hash::ZERO);
+            let signature = blocks[3].signature;
+            let body_root = blocks[3].body_root(&blocks[3].messages_root());
+            blocks[3].header.content_root = plexus_core::block::content_root(&history.root(), &body_root, 0);
+            assert_eq!(blocks[3].signature, signature);
+            solve(&mut blocks[3]);
+        });
+        assert!(forged.contains("block 3 is invalid: InvalidSignature"), "{forged}");
+    }
+
+    #[test]
+    fn a_text_that_is_no_chain_is_named_by_its_line() {
+        let (network, blocks) = chain(2);
+        let text = text(&network, &blocks);
+        let lines: Vec<_> = text.lines().collect();
+        assert!(verdict("").unwrap_err().contains("line 1"));
+        assert!(verdict("{}\n").unwrap_err().contains("line 1"));
+        assert!(verdict(&format!("{}\n", lines[0])).unwrap_err().contains("line 2"));
+        assert!(verdict(&format!("{}\nzz\n", lines[0])).unwrap_err().contains("line 2: not hex"));
+        assert!(verdict(&format!("{}\n00\n", lines[0])).unwrap_err().contains("line 2: not a block"));
+        assert!(verdict(&text[..text.len() - 1]).unwrap_err().contains("line 4: cut off"));
+    }
+}

@@ -1,0 +1,154 @@
+//! A node's API, as the commands that read and send see it.
+
+use std::io::{BufReader, Read};
+use std::time::Duration;
+
+use anyhow::{Context, anyhow, bail};
+use clap::Args;
+use plexus_core::address::Address;
+use plexus_core::network::{Network, Parameters};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+/// The most bytes of an answer; the API's own caps are lower.
+const ANSWER_BYTES_MAX: u64 = 64 << 20;
+/// How long a node may take to answer.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Which node to ask, and how to print what it says.
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// The node to ask
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8333")]
+    node: Address,
+    /// Print JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// A node's API.
+#[derive(Debug)]
+pub(super) struct Client {
+    agent: ureq::Agent,
+    base: String,
+}
+
+/// What the API says when it refuses.
+#[derive(serde::Deserialize)]
+struct Refusal {
+    error: RefusalBody,
+}
+
+#[derive(serde::Deserialize)]
+struct RefusalBody {
+    message: String,
+}
+
+impl Arguments {
+    /// The node's API.
+    pub(super) fn client(&self) -> Client {
+        Client::new(&self.node)
+    }
+}
+
+impl Client {
+    /// The API of the node at this address.
+    pub(super) fn new(node: &Address) -> Self {
+        let config = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .timeout_connect(Some(CONNECT_TIMEOUT))
+            .timeout_recv_response(Some(ANSWER_TIMEOUT))
+            // A node is asked directly: what a proxy answers is not the node's word.
+            .proxy(None)
+            .max_redirects(0)
+            .build();
+        let scheme = if node.is_tls() { "https" } else { "http" };
+        Self { agent: config.into(), base: format!("{scheme}://{}:{}", node.host(), node.port()) }
+    }
+
+    /// The node's URL.
+    pub(super) fn base(&self) -> &str {
+        &self.base
+    }
+
+    /// Asks for a value.
+    pub(super) fn get<T: DeserializeOwned>(&self, path: &str) -> anyhow::Result<T> {
+        let response = self.agent.get(format!("{}{path}", self.base)).call();
+        self.value(self.answer(response)?)
+    }
+
+    /// Hands a value over, and reads the answer.
+    pub(super) fn post<T: DeserializeOwned>(&self, path: &str, value: &impl Serialize) -> anyhow::Result<T> {
+        let response = self
+            .agent
+            .post(format!("{}{path}", self.base))
+            .content_type("application/json")
+            .send(serde_json::to_vec(value)?.as_slice());
+        self.value(self.answer(response)?)
+    }
+
+    /// A long answer, to be read as it comes.
+    pub(super) fn stream(&self, path: &str) -> anyhow::Result<BufReader<impl Read + 'static>> {
+        let response = self.agent.get(format!("{}{path}", self.base)).call();
+        let body = self.answer(response)?.into_body().into_with_config().limit(u64::MAX);
+        Ok(BufReader::with_capacity(1 << 16, body.reader()))
+    }
+
+    /// The network that the node is on, its id computed here from the parameters.
+    pub(super) fn network(&self) -> anyhow::Result<Network> {
+        let parameters: Parameters = self.get("/api/v1/network")?;
+        Network::new(parameters).with_context(|| format!("the node at {} has an impossible network", self.base))
+    }
+
+    fn value<T: DeserializeOwned>(&self, response: ureq::http::Response<ureq::Body>) -> anyhow::Result<T> {
+        let body = response.into_body().into_with_config().limit(ANSWER_BYTES_MAX).read_to_vec();
+        let body = body.map_err(|error| anyhow!("the node at {} broke off its answer: {error}", self.base))?;
+        serde_json::from_slice(&body)
+            .map_err(|error| anyhow!("{} does not answer as a Plexus node of this version: {error}", self.base))
+    }
+
+    fn answer(
+        &self,
+        response: Result<ureq::http::Response<ureq::Body>, ureq::Error>,
+    ) -> anyhow::Result<ureq::http::Response<ureq::Body>> {
+        let mut response = response.map_err(|error| {
+            anyhow!(
+                "no node answers at {} ({error}): start one with `plexus node`, or name another with --node URL",
+                self.base
+            )
+        })?;
+        let status = response.status();
+        if status.is_success() {
+            return Ok(response);
+        }
+        let body = response.body_mut().with_config().limit(1 << 16).read_to_vec().unwrap_or_default();
+        match serde_json::from_slice::<Refusal>(&body) {
+            Ok(refusal) => bail!("{}", refusal.error.message),
+            Err(_) => bail!("{} answers with HTTP status {status}: is it a Plexus node?", self.base),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_node_that_is_not_there_is_named_with_what_to_do() {
+        // A port that was just free: nothing listens there.
+        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let client = Client::new(&format!("127.0.0.1:{port}").parse().unwrap());
+        let error = client.get::<serde_json::Value>("/api/v1/status").unwrap_err().to_string();
+        assert!(error.contains(&port.to_string()) && error.contains("plexus node"), "{error}");
+    }
+
+    #[test]
+    fn any_form_of_a_nodes_address_leads_to_its_api() {
+        for (text, base) in
+            [("ws://a:1/p2p", "http://a:1"), ("https://a", "https://a:443"), ("[::1]:5", "http://[::1]:5")]
+        {
+            assert_eq!(Client::new(&text.parse().unwrap()).base(), base);
+        }
+    }
+}

@@ -1,0 +1,208 @@
+//! The command line: one file a subcommand.
+//!
+//! Results go to standard output, everything said meanwhile to standard error. The exit status is 0 on success, 1 on failure, 2
+//! on wrong use. A failure is one line that says what to do.
+
+use std::ffi::OsString;
+use std::fmt;
+use std::process::ExitCode;
+
+use clap::error::ErrorKind;
+use clap::{Parser, Subcommand};
+
+mod bench;
+mod block;
+mod chain;
+mod client;
+mod data;
+mod key;
+mod message;
+mod node;
+mod peers;
+mod progress;
+mod send;
+mod status;
+mod table;
+
+/// The exit status of a command that was used wrongly.
+const WRONG_USE: u8 = 2;
+
+/// A proof-of-work ledger of signed messages, whose every participant verifies everything itself.
+///
+/// Without a subcommand it runs a node: `plexus` is `plexus node`.
+#[derive(Debug, Parser)]
+#[command(name = "plexus", version, args_conflicts_with_subcommands = true)]
+struct Line {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    node: node::Arguments,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run a full node, with its page and API
+    Node(Box<node::Arguments>),
+    /// Make, show or restore the key that signs your messages and blocks
+    Key(key::Arguments),
+    /// Sign a message and hand it to a node
+    Send(send::Arguments),
+    /// Show how a node stands
+    Status(status::Arguments),
+    /// List, export or verify the chain
+    Chain(chain::Arguments),
+    /// Show a block
+    Block(block::Arguments),
+    /// Show a message and its place in the ledger
+    Message(message::Arguments),
+    /// List a node's peers
+    Peers(peers::Arguments),
+    /// Measure this machine
+    Bench(bench::Arguments),
+}
+
+/// A wrong use that shows only when a command runs; every other error is a failure.
+#[derive(Debug)]
+struct WrongUse(String);
+
+impl fmt::Display for WrongUse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for WrongUse {}
+
+/// Runs a command line, and says how the process is to end.
+pub(crate) fn run(line: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> ExitCode {
+    let line = match Line::try_parse_from(line) {
+        Ok(line) => line,
+        Err(error) => return refuse(&error),
+    };
+    let result = match line.command {
+        None => node::run(line.node),
+        Some(Command::Node(arguments)) => node::run(*arguments),
+        Some(Command::Key(arguments)) => key::run(arguments),
+        Some(Command::Send(arguments)) => send::run(&arguments),
+        Some(Command::Status(arguments)) => status::run(&arguments),
+        Some(Command::Chain(arguments)) => chain::run(&arguments),
+        Some(Command::Block(arguments)) => block::run(&arguments),
+        Some(Command::Message(arguments)) => message::run(&arguments),
+        Some(Command::Peers(arguments)) => peers::run(&arguments),
+        Some(Command::Bench(arguments)) => bench::run(&arguments),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        // Whoever read our output has enough of it: `plexus chain | head` succeeds.
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("plexus: {}", table::one_line(&format!("{error:#}")));
+            if error.is::<WrongUse>() { ExitCode::from(WRONG_USE) } else { ExitCode::FAILURE }
+        }
+    }
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    let cause = error.downcast_ref::<std::io::Error>();
+    cause.is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
+}
+
+/// Help and version as clap prints them; anything else as one line.
+fn refuse(error: &clap::Error) -> ExitCode {
+    if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
+        // Nobody is left to tell when this fails.
+        let _ = error.print();
+        return ExitCode::SUCCESS;
+    }
+    eprintln!("{}", wrong_use_line(&error.to_string()));
+    ExitCode::from(WRONG_USE)
+}
+
+/// The first paragraph of clap's text and the tip, if any, on one line.
+fn wrong_use_line(text: &str) -> String {
+    let mut paragraphs = text.split("\n\n");
+    let reason = table::one_line(paragraphs.next().unwrap_or_default());
+    let reason = reason.strip_prefix("error: ").unwrap_or(&reason).to_owned();
+    let tip = paragraphs.find_map(|paragraph| paragraph.trim().strip_prefix("tip: "));
+    let tip = tip.map(|tip| format!("; {}", table::one_line(tip.lines().next().unwrap_or_default())));
+    format!("plexus: {reason}{}; see `plexus --help`", tip.unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    fn parse(line: &str) -> Result<Line, String> {
+        Line::try_parse_from(line.split(' ')).map_err(|error| wrong_use_line(&error.to_string()))
+    }
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Line::command().debug_assert();
+    }
+
+    #[test]
+    fn plexus_is_plexus_node() {
+        assert!(parse("plexus").unwrap().command.is_none());
+        let line = parse("plexus --mine --network dev --listen 127.0.0.1:0").unwrap();
+        assert_eq!(line.node.network.to_string(), "dev");
+        assert!(matches!(parse("plexus node --mine=2").unwrap().command, Some(Command::Node(_))));
+    }
+
+    #[test]
+    fn every_subcommand_parses() {
+        for line in [
+            "plexus node --connect ws://a:1 --connect b:2 --data /tmp/x --network dev --mine=3",
+            "plexus node --tls-cert cert.pem --tls-key key.pem",
+            "plexus key new --data /tmp/x",
+            "plexus key show --json",
+            "plexus key restore --network dev",
+            "plexus send --to bob hello",
+            "plexus send --to bob --stamp-bits 20 --wait --json hello",
+            "plexus send --to bob --priority high hello",
+            "plexus status --node http://127.0.0.1:1 --json",
+            "plexus chain --from 3 --limit 10",
+            "plexus chain --export -",
+            "plexus chain --verify",
+            "plexus chain --verify=chain.txt",
+            "plexus block 7",
+            "plexus message 00",
+            "plexus peers --json",
+            "plexus bench mine --json",
+            "plexus bench sync",
+        ] {
+            assert!(parse(line).is_ok() || line.ends_with("00"), "{line}: {:?}", parse(line).err());
+        }
+    }
+
+    #[test]
+    fn wrong_use_is_one_line_that_says_what_to_do() {
+        for (line, part) in [
+            ("plexus frobnicate", "frobnicate"),
+            ("plexus send hello", "--to"),
+            ("plexus node --connect ftp://x", "not a node's address"),
+            ("plexus node --network nowhere", "nowhere"),
+            ("plexus node --tls-cert cert.pem", "--tls-key"),
+            ("plexus node --mine=many", "many"),
+            ("plexus block zz", "zz"),
+            ("plexus message 12", "64 hex digits"),
+            ("plexus send --to bob --stamp-bits 99 x", "99"),
+            ("plexus send --to bob --stamp-bits 9 --priority low x", "--priority"),
+        ] {
+            let error = parse(line).unwrap_err();
+            assert!(error.contains(part) && !error.contains('\n'), "{line}: {error}");
+            assert!(error.starts_with("plexus: ") && error.contains("see `plexus --help`"), "{line}: {error}");
+        }
+    }
+
+    #[test]
+    fn failures_and_wrong_uses_differ_in_their_status() {
+        let folder = tempfile::tempdir().unwrap();
+        let data = folder.path().to_str().unwrap();
+        assert_eq!(run(["plexus", "key", "show", "--data", data]), ExitCode::FAILURE);
+        assert_eq!(run(["plexus", "key", "lose"]), ExitCode::from(WRONG_USE));
+        assert_eq!(run(["plexus", "--version"]), ExitCode::SUCCESS);
+    }
+}

@@ -1,0 +1,155 @@
+//! `plexus send`: signs a message with the key in the data folder, and hands it to a node.
+
+use std::time::Duration;
+
+use anyhow::{bail, ensure};
+use clap::{Args, ValueEnum};
+use plexus_core::key::SecretKey;
+use plexus_core::message::{Draft, Message, MessageId, grind_stamp};
+use plexus_core::network::Network;
+use plexus_core::pow::Work;
+use plexus_core::view::{MessageStatus, Submission};
+use plexus_node::api::view::Accepted;
+use plexus_node::keystore::Keystore;
+
+use super::client::Client;
+use super::{client, data, message, progress, table};
+
+/// The most bits of stamp work that can be asked for: hours of work.
+const STAMP_BITS_MAX: u8 = 40;
+/// How many stamps are tried between two moves of the bar.
+const SLICE_TRIES: u64 = 1 << 14;
+/// How often a node is asked whether the message is in a block.
+const WAIT_INTERVAL: Duration = Duration::from_millis(500);
+/// How many times in a row a node may fail to answer before it is given up.
+const FAILURES_MAX: u32 = 20;
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// To whom it is written, at most 128 bytes
+    #[arg(long, value_name = "RECIPIENT")]
+    to: String,
+    /// What it says, 1 to 4,096 bytes
+    text: String,
+    #[command(flatten)]
+    client: client::Arguments,
+    #[command(flatten)]
+    data: data::Arguments,
+    /// The network that the message is for; refused when the node is on another [default: the node's]
+    #[arg(long, value_name = "NAME|FILE", value_parser = data::parse_network)]
+    network: Option<Network>,
+    /// How much work to show, which takes the place of a fee
+    #[arg(long, value_enum, default_value_t = Priority::Normal)]
+    priority: Priority,
+    /// The same as a number: 2^BITS hashes
+    #[arg(long, value_name = "BITS", conflicts_with = "priority",
+        value_parser = clap::value_parser!(u8).range(0..=i64::from(STAMP_BITS_MAX)))]
+    stamp_bits: Option<u8>,
+    /// Wait until the message is in a block
+    #[arg(long)]
+    wait: bool,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Priority {
+    /// No work
+    Low,
+    /// 2^12 hashes: at once
+    Normal,
+    /// 2^22 hashes: a second or so
+    High,
+}
+
+impl Priority {
+    const fn bits(self) -> u8 {
+        match self {
+            Self::Low => 0,
+            Self::Normal => 12,
+            Self::High => 22,
+        }
+    }
+}
+
+/// Runs the command.
+pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    let client = arguments.client.client();
+    let network = client.network()?;
+    if let Some(wanted) = &arguments.network {
+        let (found, base) = (&network, client.base());
+        ensure!(wanted.id() == found.id(), "the node at {base} is on the network {found} ({}), not on {wanted}", found.id());
+    }
+    let keystore = Keystore::new(arguments.data.folder(network.name())?);
+    let message = sign(arguments, &SecretKey::from_phrase(&keystore.author()?)?, &network)?;
+    let submission = Submission {
+        sender: *message.sender(),
+        recipient: message.recipient().to_owned(),
+        text: message.text().to_owned(),
+        time_unix_ms: message.time().unix_ms(),
+        stamp: message.stamp().to_string(),
+        signature: *message.signature(),
+    };
+    let accepted: Accepted = client.post("/api/v1/messages", &submission)?;
+    let status = if arguments.wait { Some(wait(&client, accepted.id)?) } else { None };
+    match (arguments.client.json, &status) {
+        (true, None) => table::print_json(&accepted),
+        (true, Some(status)) => table::print_json(status),
+        (false, Some(status)) => table::print(&message::describe(status)),
+        (false, None) => table::print(&format!("{}\nFollow it with `plexus message {}`", accepted.id, accepted.id)),
+    }
+}
+
+fn sign(arguments: &Arguments, secret: &SecretKey, network: &Network) -> anyhow::Result<Message> {
+    let time = plexus_node::clock::time();
+    let draft = Draft::new(secret.public(), &arguments.to, &arguments.text, time)?;
+    let bits = arguments.stamp_bits.unwrap_or(arguments.priority.bits());
+    let stamp = if bits == 0 { 0 } else { grind(&draft.id(network.id()), bits) };
+    Ok(draft.sign(secret, network.id(), stamp))
+}
+
+/// Searches a stamp that shows 2^bits hashes of work.
+fn grind(id: &MessageId, bits: u8) -> u64 {
+    let wanted = Work::from_hashes(1 << bits);
+    let bar = progress::bar(1 << bits, "stamping");
+    let mut first = 0;
+    loop {
+        let (stamp, work) = grind_stamp(id, first, SLICE_TRIES);
+        if work >= wanted {
+            bar.finish_and_clear();
+            return stamp;
+        }
+        first += SLICE_TRIES;
+        // Chance may take longer than expected: the bar then stays full.
+        bar.set_position(first.min(1 << bits));
+    }
+}
+
+fn wait(client: &Client, id: MessageId) -> anyhow::Result<MessageStatus> {
+    let spinner = progress::spinner("waiting for a block");
+    let mut failures = 0;
+    loop {
+        match client.get::<MessageStatus>(&format!("/api/v1/messages/{id}")) {
+            Ok(status) if status.number_of_block.is_some() => {
+                spinner.finish_and_clear();
+                return Ok(status);
+            }
+            Ok(_) => failures = 0,
+            Err(error) if failures == FAILURES_MAX => bail!("message {id} was handed in, but then: {error:#}"),
+            Err(_) => failures += 1,
+        }
+        std::thread::sleep(WAIT_INTERVAL);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use plexus_core::hash::Hash;
+    use plexus_core::message::stamp_work;
+
+    use super::*;
+
+    #[test]
+    fn a_stamp_shows_the_work_that_was_asked_for() {
+        let id = Hash::of(b"id");
+        assert!(stamp_work(&id, grind(&id, 10)) >= Work::from_hashes(1 << 10));
+    }
+}

@@ -1,0 +1,39 @@
+//! `plexus status`: how a node stands.
+
+use clap::Args;
+use plexus_node::api::view::Status;
+
+use super::{client, table};
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    client: client::Arguments,
+}
+
+/// Runs the command.
+pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    let client = arguments.client.client();
+    let status: Status = client.get("/api/v1/status")?;
+    if arguments.client.json {
+        return table::print_json(&status);
+    }
+    let doing = match (status.syncing, status.mining) {
+        (true, _) => "synchronizing",
+        (false, true) => "mining",
+        (false, false) => "following the chain",
+    };
+    let rows = [
+        ("node", format!("{}, version {}", client.base(), table::one_line(&status.version))),
+        ("network", table::one_line(&status.network)),
+        ("network id", status.network_id.to_string()),
+        ("state", doing.to_owned()),
+        ("height", status.height.to_string()),
+        ("tip", status.tip.to_string()),
+        ("total work", table::one_line(&status.total_work)),
+        ("difficulty", table::one_line(&status.difficulty)),
+        ("peers", status.peers.to_string()),
+        ("pool", format!("{} messages", status.pool)),
+    ];
+    table::print(&table::pairs(&rows).to_string())
+}

@@ -1,0 +1,64 @@
+//! The configuration: what a node is started with.
+
+use std::path::PathBuf;
+
+use plexus_core::address::Address;
+use plexus_core::key::SecretKey;
+use plexus_core::network::Network;
+
+/// How many peers may connect to us, unless configured.
+pub const INBOUND_MAX: usize = 1_024;
+/// How many connections of any kind are served at once, unless configured; further ones wait to be accepted.
+pub const CONNECTIONS_MAX: usize = 16_384;
+
+/// A certificate and its key, for TLS.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tls {
+    /// The file with the certificate chain, PEM.
+    pub certificate: PathBuf,
+    /// The file with the private key, PEM.
+    pub key: PathBuf,
+}
+
+/// What a node is started with.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The network it joins.
+    pub network: Network,
+    /// The directory that it keeps everything in.
+    pub data: PathBuf,
+    /// Nodes to stay connected to.
+    pub connect: Vec<Address>,
+    /// Where others can reach it, if they can: announced to peers.
+    pub listen_address: Option<Address>,
+    /// On how many threads it mines; `None`: it does not, until somebody starts it.
+    pub mine_threads: Option<usize>,
+    /// The key by which peers know it.
+    pub node_key: SecretKey,
+    /// Whose blocks it mines.
+    pub author: SecretKey,
+    /// Serves TLS instead of plain text.
+    pub tls: Option<Tls>,
+    /// How many peers may connect to us.
+    pub inbound_max: usize,
+    /// How many connections of any kind are served at once.
+    pub connections_max: usize,
+}
+
+impl Config {
+    /// A node that only listens: no TLS, no mining, nobody to connect to, the usual caps.
+    pub fn new(network: Network, data: PathBuf, node_key: SecretKey, author: SecretKey) -> Self {
+        Self {
+            network,
+            data,
+            connect: Vec::new(),
+            listen_address: None,
+            mine_threads: None,
+            node_key,
+            author,
+            tls: None,
+            inbound_max: INBOUND_MAX,
+            connections_max: CONNECTIONS_MAX,
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! The dialer: connects to other nodes, plain or TLS.
+//!
+//! Whom to dial, when, and how often again is the node's to decide.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use plexus_core::address::{Address, SUBPROTOCOL};
+use plexus_core::node::{Input, Link};
+use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, RootCertStore};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::http::HeaderValue;
+use tokio_tungstenite::{WebSocketStream, client_async_with_config};
+
+use crate::handle::Handle;
+use crate::socket;
+
+/// How long name, connection and handshakes may take together.
+pub const DIAL_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A connection, plain or TLS.
+pub(crate) trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Duplex for T {}
+
+/// Connects to other nodes.
+#[derive(Clone)]
+pub(crate) struct Dialer {
+    tls: TlsConnector,
+}
+
+impl std::fmt::Debug for Dialer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Dialer").finish_non_exhaustive()
+    }
+}
+
+impl Dialer {
+    /// A dialer that trusts the certificate authorities that browsers trust.
+    ///
+    /// # Errors
+    /// When the TLS library lacks its own default protocol versions.
+    pub(crate) fn new() -> Result<Self, rustls::Error> {
+        let roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let config = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()?
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        Ok(Self { tls: TlsConnector::from(Arc::new(config)) })
+    }
+
+    /// Dials an address and serves the connection, or tells the driver that it could not be reached.
+    pub(crate) async fn dial(self, address: Address, handle: Handle) {
+        let error = match timeout(DIAL_TIMEOUT, self.connect(&address)).await {
+            Ok(Ok(socket)) => {
+                handle.counters().outbound.one();
+                socket::run(socket, Link::Outbound(address), &handle).await;
+                return;
+            }
+            Ok(Err(error)) => error,
+            Err(_late) => anyhow::anyhow!("no connection within {} s", DIAL_TIMEOUT.as_secs()),
+        };
+        tracing::info!(%address, %error, "not reached");
+        // A node that is stopping dials nobody again.
+        let _stopped = handle.tell_input(Input::Unreached(address)).await;
+    }
+
+    async fn connect(&self, address: &Address) -> anyhow::Result<WebSocketStream<Box<dyn Duplex>>> {
+        let host = address.host().trim_start_matches('[').trim_end_matches(']');
+        let stream = TcpStream::connect((host, address.port())).await?;
+        stream.set_nodelay(true)?;
+        let stream: Box<dyn Duplex> = match address.is_tls() {
+            true => Box::new(self.tls.connect(ServerName::try_from(host.to_owned())?, stream).await?),
+            false => Box::new(stream),
+        };
+        let mut request = address.to_string().into_client_request()?;
+        request.headers_mut().insert("Sec-WebSocket-Protocol", HeaderValue::from_static(SUBPROTOCOL));
+        let (socket, _response) = client_async_with_config(request, stream, Some(socket::limits())).await?;
+        Ok(socket)
+    }
+}

@@ -1,0 +1,356 @@
+//! The driver: the one task that owns the node.
+//!
+//! It tells the node facts, queues its wishes, and carries them out in their order. When a wish to persist is next, all such
+//! wishes that are queued become one transaction, and nothing behind them is carried out before it is durable; meanwhile the
+//! node goes on taking facts. So a slow disk makes transactions larger, not the node slower. The queue is bounded: over
+//! [`WISHES_MAX`] wishes or [`CHANGES_BYTES_MAX`] bytes to persist, no fact is taken until some are carried out.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::future::pending;
+
+use plexus_core::event::Event;
+use plexus_core::journal::{Change, Recall};
+use plexus_core::message::Message;
+use plexus_core::node::{Input, Node, Output, PeerId};
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::{JoinHandle, spawn_blocking};
+use tokio::time::sleep_until;
+
+use crate::clock::Clock;
+use crate::dialer::Dialer;
+use crate::fact::{Ask, Fact};
+use crate::handle::Handle;
+use crate::lane::{Lane, Parcel};
+use crate::miner::Miner;
+use crate::store::StoreError;
+use crate::verifier::Verifier;
+
+/// The facts that are taken before the node's wishes are carried out.
+pub const FACTS_AT_ONCE_MAX: usize = 256;
+/// The wishes that may wait for a transaction before no more facts are taken.
+pub const WISHES_MAX: usize = 16_384;
+/// The bytes that may wait to be persisted before no more facts are taken.
+pub const CHANGES_BYTES_MAX: usize = 16 << 20;
+/// What a change without a body is counted as, in bytes.
+const CHANGE_BYTES: usize = 256;
+
+/// What waits to be carried out.
+enum Wish {
+    Output(Output),
+    /// The answer to somebody who asked.
+    Reply(Box<dyn FnOnce() + Send>),
+}
+
+/// The task that owns the node.
+pub(crate) struct Driver {
+    node: Node,
+    facts: mpsc::Receiver<Fact>,
+    handle: Handle,
+    clock: Clock,
+    verifier: Verifier,
+    miner: Miner,
+    dialer: Dialer,
+    lanes: BTreeMap<PeerId, Lane>,
+    wishes: VecDeque<Wish>,
+    /// Of the wishes to persist in the queue and in the transaction.
+    unpersisted_bytes: usize,
+    commit: Option<JoinHandle<Result<(), StoreError>>>,
+}
+
+impl Driver {
+    pub(crate) fn new(
+        node: Node,
+        facts: mpsc::Receiver<Fact>,
+        handle: Handle,
+        miner: Miner,
+    ) -> anyhow::Result<Self> {
+        Ok(Self {
+            node,
+            facts,
+            clock: Clock::start(),
+            verifier: Verifier::new()?,
+            miner,
+            dialer: Dialer::new()?,
+            handle,
+            lanes: BTreeMap::new(),
+            wishes: VecDeque::new(),
+            unpersisted_bytes: 0,
+            commit: None,
+        })
+    }
+
+    /// Drives the node until it is to stop, and stops it: when this returns, all that it wished to persist is durable.
+    ///
+    /// # Errors
+    /// When the store or the system fails.
+    pub(crate) async fn run(mut self) -> anyhow::Result<()> {
+        let driven = self.drive().await;
+        self.handle.stop();
+        // Whoever waits in the channel is told that nobody answers.
+        self.facts.close();
+        self.lanes.clear();
+        driven?;
+        self.finish().await
+    }
+
+    /// Hands in again what waited for a block when the last run ended.
+    async fn resubmit(&mut self) -> anyhow::Result<()> {
+        let store = self.handle.store().clone();
+        let mut dropped = Vec::new();
+        for (id, message) in spawn_blocking(move || store.pooled()).await?? {
+            let submitted = Message::decode(&message).map(|message| self.node.submit(self.clock.now(), message));
+            self.drain();
+            if !matches!(submitted, Ok(Ok(_))) {
+                tracing::info!(%id, ?submitted, "a message waits no more");
+                dropped.push(Change::Unpooled { id });
+            }
+        }
+        if !dropped.is_empty() {
+            self.wishes.push_back(Wish::Output(Output::Persist(dropped)));
+        }
+        Ok(())
+    }
+
+    async fn drive(&mut self) -> anyhow::Result<()> {
+        self.resubmit().await?;
+        self.tell(Input::Ticked);
+        let stopping = self.handle.clone();
+        let mut stopping = std::pin::pin!(stopping.stopping());
+        loop {
+            self.carry_out()?;
+            let wake = self.node.deadline().map(|(moment, _)| self.clock.instant(moment));
+            let room = self.wishes.len() < WISHES_MAX && self.unpersisted_bytes < CHANGES_BYTES_MAX;
+            tokio::select! {
+                biased;
+                () = &mut stopping => return Ok(()),
+                durable = durable(&mut self.commit) => {
+                    self.commit = None;
+                    durable?;
+                }
+                () = async { match wake { Some(wake) => sleep_until(wake.into()).await, None => pending().await } },
+                    if room => self.tell(Input::Ticked),
+                fact = self.facts.recv(), if room => match fact {
+                    Some(fact) => self.take(fact)?,
+                    None => return Ok(()),
+                },
+            }
+        }
+    }
+
+    /// Takes a fact, and those that wait behind it.
+    fn take(&mut self, fact: Fact) -> anyhow::Result<()> {
+        let mut fact = Some(fact);
+        for _ in 0..FACTS_AT_ONCE_MAX {
+            match fact {
+                Some(Fact::Opened(peer, link, lane)) => {
+                    self.lanes.insert(peer, lane);
+                    self.tell(Input::Connected(peer, link));
+                }
+                Some(Fact::Received(peer, frame, room)) => {
+                    self.tell(Input::Received(peer, frame));
+                    drop(room);
+                }
+                Some(Fact::Input(input)) => {
+                    if let Input::Closed(peer) = &input {
+                        self.lanes.remove(peer);
+                    }
+                    self.tell(input);
+                }
+                Some(Fact::Ask(ask)) => self.answer(ask),
+                Some(Fact::Failed(error)) => return Err(error.into()),
+                None => break,
+            }
+            if self.wishes.len() >= WISHES_MAX || self.unpersisted_bytes >= CHANGES_BYTES_MAX {
+                break;
+            }
+            fact = self.facts.try_recv().ok();
+        }
+        Ok(())
+    }
+
+    fn tell(&mut self, input: Input) {
+        self.node.handle(self.clock.now(), input);
+        self.drain();
+    }
+
+    /// Queues what the node wishes.
+    fn drain(&mut self) {
+        while let Some(output) = self.node.poll() {
+            if let Output::Persist(changes) = &output {
+                self.unpersisted_bytes += changes.iter().map(size).sum::<usize>();
+            }
+            self.wishes.push_back(Wish::Output(output));
+        }
+    }
+
+    fn answer(&mut self, ask: Ask) {
+        let now = self.clock.now();
+        match ask {
+            Ask::Status(asker) => self.reply(asker, self.node.status(now)),
+            Ask::Peers(asker) => self.reply(asker, self.node.peers(now)),
+            Ask::Pooled(id, asker) => self.reply(asker, self.node.pooled(&id).cloned()),
+            Ask::Pool(limit, asker) => self.reply(asker, self.node.pool().take(limit).cloned().collect()),
+            Ask::Submit(message, asker) => {
+                let answer = self.node.submit(now, *message);
+                self.drain();
+                self.reply(asker, answer);
+            }
+            Ask::SetMining(mining, asker) => {
+                self.node.set_mining(now, mining);
+                self.drain();
+                self.reply(asker, ());
+            }
+        }
+    }
+
+    /// Queues an answer behind what it shows.
+    fn reply<T: Send + 'static>(&mut self, asker: oneshot::Sender<T>, answer: T) {
+        // One who asked and went away misses nothing.
+        self.wishes.push_back(Wish::Reply(Box::new(move || drop(asker.send(answer)))));
+    }
+
+    /// Carries out what may be: all, or what is before the next transaction, which is begun.
+    fn carry_out(&mut self) -> anyhow::Result<()> {
+        if self.commit.is_some() {
+            return Ok(());
+        }
+        while let Some(wish) = self.wishes.pop_front() {
+            match wish {
+                Wish::Reply(reply) => reply(),
+                Wish::Output(Output::Persist(changes)) => {
+                    self.commit = Some(self.begin_commit(changes));
+                    return Ok(());
+                }
+                Wish::Output(output) => self.carry_out_one(output)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Begins to persist these changes, and all others in the queue.
+    fn begin_commit(&mut self, mut changes: Vec<Change>) -> JoinHandle<Result<(), StoreError>> {
+        self.wishes.retain_mut(|wish| match wish {
+            Wish::Output(Output::Persist(more)) => {
+                changes.append(more);
+                false
+            }
+            Wish::Output(_) | Wish::Reply(_) => true,
+        });
+        self.unpersisted_bytes = 0;
+        let (store, counters, clock) =
+            (self.handle.store().clone(), self.handle.counters().clone(), self.clock);
+        spawn_blocking(move || {
+            let begun = clock.now().moment;
+            store.apply(&changes)?;
+            counters.commits.one();
+            counters.changes.add(changes.len() as u64);
+            counters.commit_micros.add(clock.now().moment.as_micros().saturating_sub(begun.as_micros()));
+            Ok(())
+        })
+    }
+
+    fn carry_out_one(&mut self, output: Output) -> anyhow::Result<()> {
+        match output {
+            Output::Send(peer, frame) => self.send(peer, Parcel::Frame(frame)),
+            Output::Serve(peer, serve) => self.send(peer, Parcel::Serve(serve)),
+            Output::Close(peer, reason) => {
+                tracing::debug!(peer = peer.0, %reason, "closed");
+                self.lanes.remove(&peer);
+            }
+            Output::Dial(address) => {
+                tokio::spawn(self.dialer.clone().dial(address, self.handle.clone()));
+            }
+            Output::Verify(batch) => self.verifier.verify(batch, self.handle.clone()),
+            Output::Recall(recall) => self.recall(recall),
+            Output::Mine(job) => self.miner.search(job)?,
+            Output::Tell(event) => self.publish(event),
+            Output::Persist(_) => {}
+        }
+        Ok(())
+    }
+
+    /// Queues a parcel for a peer; one that overflows is dropped, and its socket tells that it is closed.
+    fn send(&mut self, peer: PeerId, parcel: Parcel) {
+        if let Some(lane) = self.lanes.get(&peer)
+            && lane.push(parcel).is_err()
+        {
+            self.lanes.remove(&peer);
+        }
+    }
+
+    fn recall(&self, recall: Recall) {
+        let handle = self.handle.clone();
+        spawn_blocking(move || {
+            let fact = match handle.store().recall(&recall) {
+                Ok(recalled) => Fact::Input(Input::Recalled(recalled)),
+                Err(error) => Fact::Failed(error),
+            };
+            // A node that is stopping asks nothing any more.
+            let _stopped = handle.tell_blocking(fact);
+        });
+    }
+
+    fn publish(&self, event: Event) {
+        let counters = self.handle.counters();
+        match &event {
+            Event::Connected { mined_here, .. } => {
+                counters.blocks_connected.one();
+                counters.blocks_mined.add(u64::from(*mined_here));
+            }
+            Event::Undone { hashes, .. } => counters.blocks_undone.add(hashes.len() as u64),
+            Event::Refused { hash, height, failures, .. } => {
+                counters.blocks_refused.one();
+                let failures: Vec<_> = failures.iter().map(ToString::to_string).collect();
+                tracing::warn!(%hash, height, ?failures, "a block is refused");
+            }
+            Event::Pooled(_) => counters.messages_pooled.one(),
+            Event::Faulted { peer, fault } => {
+                counters.faults.one();
+                tracing::info!(peer = peer.0, %fault, "a peer offended");
+            }
+            Event::Assumed { .. }
+            | Event::PeerUp { .. }
+            | Event::PeerDown { .. }
+            | Event::Closing { .. }
+            | Event::Synchronizing { .. } => {}
+        }
+        self.handle.publish(event);
+    }
+
+    /// Persists what is not yet, and answers who still waits for that.
+    async fn finish(mut self) -> anyhow::Result<()> {
+        drop(self.miner);
+        loop {
+            if let Some(commit) = self.commit.take() {
+                commit.await??;
+            }
+            let Some(wish) = self.wishes.pop_front() else { return Ok(()) };
+            match wish {
+                Wish::Reply(reply) => reply(),
+                Wish::Output(Output::Persist(changes)) => {
+                    let store = self.handle.store().clone();
+                    self.commit = Some(spawn_blocking(move || store.apply(&changes)));
+                }
+                Wish::Output(_) => {}
+            }
+        }
+    }
+}
+
+/// Resolves when the transaction is durable; never when there is none.
+async fn durable(commit: &mut Option<JoinHandle<Result<(), StoreError>>>) -> anyhow::Result<()> {
+    match commit {
+        Some(commit) => Ok(commit.await??),
+        None => pending().await,
+    }
+}
+
+fn size(change: &Change) -> usize {
+    match change {
+        Change::Body { block, ids, .. } => CHANGE_BYTES + block.len() + 32 * ids.len(),
+        Change::Pooled { message, .. } => CHANGE_BYTES + message.len(),
+        Change::Header { .. } | Change::Checkpoint { .. } | Change::Tip { .. } | Change::Unpooled { .. } => {
+            CHANGE_BYTES
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! A lane: the queue of what is to be sent to one peer, from the driver to the peer's writer.
+//!
+//! It is bounded in parcels and in bytes. A peer that reads so slowly that its lane overflows is cut off, never waited for:
+//! nobody else may suffer from it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use plexus_core::journal::Serve;
+use tokio::sync::mpsc::{self, error::TryRecvError};
+use tokio_util::sync::CancellationToken;
+
+/// The most parcels that wait in a lane; one more cuts the peer off.
+pub const PARCELS_MAX: usize = 1_024;
+/// The most bytes of frames that wait in a lane; one more cuts the peer off.
+pub const LANE_BYTES_MAX: usize = 4 << 20;
+
+/// Something to be sent.
+#[derive(Debug)]
+pub(crate) enum Parcel {
+    /// A frame, whose bytes may be shared with other lanes.
+    Frame(Bytes),
+    /// Something from the store.
+    Serve(Serve),
+}
+
+/// The lane's beginning, at the driver. To drop it is to close the peer after what is queued.
+#[derive(Debug)]
+pub(crate) struct Lane {
+    queue: mpsc::Sender<Parcel>,
+    bytes: Arc<AtomicUsize>,
+    cut: CancellationToken,
+    closed: CancellationToken,
+}
+
+/// The lane's end, at the writer.
+#[derive(Debug)]
+pub(crate) struct LaneEnd {
+    queue: mpsc::Receiver<Parcel>,
+    bytes: Arc<AtomicUsize>,
+    cut: CancellationToken,
+    closed: CancellationToken,
+}
+
+/// The lane is full, and its peer is cut off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Overflow;
+
+/// A lane's two ends.
+pub(crate) fn lane() -> (Lane, LaneEnd) {
+    let (sender, receiver) = mpsc::channel(PARCELS_MAX);
+    let bytes = Arc::new(AtomicUsize::new(0));
+    let (cut, closed) = (CancellationToken::new(), CancellationToken::new());
+    let lane = Lane { queue: sender, bytes: bytes.clone(), cut: cut.clone(), closed: closed.clone() };
+    (lane, LaneEnd { queue: receiver, bytes, cut, closed })
+}
+
+impl Parcel {
+    fn size(&self) -> usize {
+        match self {
+            Self::Frame(frame) => frame.len(),
+            Self::Serve(_) => 0,
+        }
+    }
+}
+
+impl Lane {
+    /// Queues a parcel. One for a peer that is gone already is dropped.
+    ///
+    /// # Errors
+    /// When the lane is full; the peer is cut off.
+    pub(crate) fn push(&self, parcel: Parcel) -> Result<(), Overflow> {
+        let size = parcel.size();
+        let queued = self.bytes.fetch_add(size, Ordering::Relaxed) + size;
+        let full = queued > LANE_BYTES_MAX && queued > size;
+        if full || matches!(self.queue.try_send(parcel), Err(mpsc::error::TrySendError::Full(_))) {
+            self.cut.cancel();
+            return Err(Overflow);
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Lane {
+    fn drop(&mut self) {
+        self.closed.cancel();
+    }
+}
+
+impl LaneEnd {
+    /// Waits for the next parcel; none when the driver closes the peer.
+    pub(crate) async fn next(&mut self) -> Option<Parcel> {
+        let parcel = self.queue.recv().await;
+        self.release(parcel.as_ref());
+        parcel
+    }
+
+    /// The next parcel if one waits already.
+    pub(crate) fn next_now(&mut self) -> Result<Parcel, TryRecvError> {
+        let parcel = self.queue.try_recv()?;
+        self.release(Some(&parcel));
+        Ok(parcel)
+    }
+
+    fn release(&self, parcel: Option<&Parcel>) {
+        self.bytes.fetch_sub(parcel.map_or(0, Parcel::size), Ordering::Relaxed);
+    }
+
+    /// Resolves when the peer is cut off, or has not read what was queued within `grace` of being closed.
+    pub(crate) fn given_up(&self, grace: Duration) -> impl Future<Output = ()> + use<> {
+        let (cut, closed) = (self.cut.clone(), self.closed.clone());
+        async move {
+            tokio::select! {
+                () = cut.cancelled() => {}
+                () = async { closed.cancelled().await; tokio::time::sleep(grace).await } => {}
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cuts_off_a_peer_that_does_not_read() {
+        let (lane, end) = lane();
+        let frame = Bytes::from(vec![0; LANE_BYTES_MAX / 4]);
+        for _ in 0..4 {
+            assert_eq!(lane.push(Parcel::Frame(frame.clone())), Ok(()));
+        }
+        assert!(!end.cut.is_cancelled());
+        assert_eq!(lane.push(Parcel::Frame(frame)), Err(Overflow));
+        assert!(end.cut.is_cancelled());
+    }
+
+    #[test]
+    fn counts_parcels_as_well_as_bytes() {
+        let (lane, mut end) = lane();
+        let serve = || Parcel::Serve(Serve::Headers(Vec::new()));
+        for _ in 0..PARCELS_MAX {
+            assert_eq!(lane.push(serve()), Ok(()));
+        }
+        assert!(end.next_now().is_ok());
+        assert_eq!(lane.push(serve()), Ok(()));
+        assert_eq!(lane.push(serve()), Err(Overflow));
+    }
+}

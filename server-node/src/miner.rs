@@ -1,0 +1,160 @@
+//! The miner: threads that search jobs.
+//!
+//! Each thread searches its share of the nonces in slices, and looks between slices whether the job is still the one to
+//! search: one atomic read, no lock. Without a job the threads sleep. They run at a low priority, so that a machine that mines
+//! stays usable.
+
+use std::num::NonZero;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+
+use plexus_core::mine::{Job, Search};
+use plexus_core::node::Input;
+
+use crate::fact::Fact;
+use crate::handle::Handle;
+
+/// The nonces tried between two looks: under 2 ms where a core tries 10 million a second.
+const SLICE_TRIES: u64 = 1 << 14;
+/// The most threads that are started.
+pub const THREADS_MAX: usize = 1_024;
+/// How much lower than others' the threads' priority is.
+#[cfg(target_os = "linux")]
+const NICENESS: i32 = 10;
+
+/// Threads that search; they start with the first job, and end when this is dropped.
+#[derive(Debug)]
+pub(crate) struct Miner {
+    threads: usize,
+    started: Vec<JoinHandle<()>>,
+    board: Arc<Board>,
+    handle: Handle,
+}
+
+/// What is to be searched.
+#[derive(Debug, Default)]
+struct Board {
+    /// Rises with every change of the notice.
+    generation: AtomicU64,
+    notice: Mutex<Notice>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Notice {
+    job: Option<Arc<Job>>,
+    ended: bool,
+}
+
+impl Board {
+    fn notice(&self) -> MutexGuard<'_, Notice> {
+        self.notice.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn post(&self, change: impl FnOnce(&mut Notice)) {
+        let mut notice = self.notice();
+        change(&mut notice);
+        self.generation.fetch_add(1, Ordering::Release);
+        drop(notice);
+        self.changed.notify_all();
+    }
+
+    /// Waits for a job; none when there will be none any more.
+    fn take(&self) -> Option<(u64, Arc<Job>)> {
+        let mut notice = self.notice();
+        loop {
+            if notice.ended {
+                return None;
+            }
+            if let Some(job) = &notice.job {
+                return Some((self.generation.load(Ordering::Acquire), job.clone()));
+            }
+            notice = self.changed.wait(notice).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// Takes a solved job down, unless another is up already. Says whether it was the first to solve it.
+    fn solve(&self, generation: u64) -> bool {
+        let mut notice = self.notice();
+        let first = self.generation.load(Ordering::Acquire) == generation;
+        if first {
+            notice.job = None;
+            self.generation.fetch_add(1, Ordering::Release);
+        }
+        first
+    }
+}
+
+impl Miner {
+    /// A miner on so many threads; `None`: one for each core.
+    pub(crate) fn new(threads: Option<usize>, handle: Handle) -> Self {
+        let cores = || std::thread::available_parallelism().map_or(1, NonZero::get);
+        let threads = threads.unwrap_or_else(cores).clamp(1, THREADS_MAX);
+        Self { threads, started: Vec::new(), board: Arc::default(), handle }
+    }
+
+    /// Searches this job from now on and no other.
+    ///
+    /// # Errors
+    /// When the system has no more threads to give.
+    pub(crate) fn search(&mut self, job: Option<Job>) -> std::io::Result<()> {
+        if job.is_some() && self.started.is_empty() {
+            for number in 0..self.threads as u64 {
+                self.start(number)?;
+            }
+        }
+        self.board.post(|notice| notice.job = job.map(Arc::new));
+        Ok(())
+    }
+
+    fn start(&mut self, number: u64) -> std::io::Result<()> {
+        let (board, handle, count) = (self.board.clone(), self.handle.clone(), self.threads as u64);
+        let thread = std::thread::Builder::new().name(format!("miner-{number}"));
+        self.started.push(thread.spawn(move || {
+            lower_priority();
+            while let Some((generation, job)) = board.take() {
+                search(&board, generation, Search::new(&job, Search::share(number, count)), &handle);
+            }
+        })?);
+        Ok(())
+    }
+}
+
+/// Searches until the job is solved or taken down.
+fn search(board: &Board, generation: u64, mut search: Search, handle: &Handle) {
+    while board.generation.load(Ordering::Acquire) == generation {
+        let solution = search.run(SLICE_TRIES);
+        handle.counters().hashes_tried.add(SLICE_TRIES);
+        if let Some(solution) = solution {
+            if board.solve(generation) {
+                handle.counters().solutions.one();
+                // A node that is stopping needs no solution.
+                let _stopped = handle.tell_blocking(Fact::Input(Input::Solved(solution)));
+            }
+            return;
+        }
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn lower_priority() {
+    // On Linux a thread's niceness is its own. One that stays as nice as the others mines all the same.
+    let _niceness = rustix::process::nice(NICENESS);
+}
+
+#[cfg(not(target_os = "linux"))]
+fn lower_priority() {}
+
+impl Drop for Miner {
+    fn drop(&mut self) {
+        self.board.post(|notice| notice.ended = true);
+        for thread in self.started.drain(..) {
+            // A thread that panicked has ended, too.
+            let _ended = thread.join();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

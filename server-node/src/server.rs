@@ -1,0 +1,148 @@
+//! The server: accepts connections on the one port, plain or TLS, and serves the app on them.
+//!
+//! Each connection is a task; there are at most as many as configured, further ones wait in the system's queue. One that is
+//! slow to say what it wants is closed. HTTP/1.1 only, as WebSockets need no more.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use axum::Router;
+use axum::body::Body;
+use axum::extract::ConnectInfo;
+use axum::http::Request;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use rustls::ServerConfig;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+use tokio_rustls::TlsAcceptor;
+use tower::ServiceExt;
+
+use crate::config::Tls;
+use crate::dialer::Duplex;
+use crate::handle::Handle;
+
+/// How long a TLS handshake may take, and then a request's head, again after each answer.
+pub const HEAD_TIMEOUT: Duration = Duration::from_secs(15);
+/// The most bytes of a request's head, and of what is buffered of its body.
+pub const HEAD_BYTES_MAX: usize = 64 << 10;
+/// How long answers that are under way may take when the node stops.
+pub const STOPPING_TIMEOUT: Duration = Duration::from_secs(1);
+/// How long to wait when the system has no room for another connection.
+const CROWDED_PAUSE: Duration = Duration::from_millis(100);
+
+/// Reads a certificate and its key.
+///
+/// # Errors
+/// A file that cannot be read, or is not what it should be; the file is named.
+pub(crate) fn acceptor(tls: &Tls) -> anyhow::Result<TlsAcceptor> {
+    let file = || tls.certificate.display().to_string();
+    let chain: Vec<_> = CertificateDer::pem_file_iter(&tls.certificate)
+        .and_then(Iterator::collect)
+        .with_context(|| format!("{}: a certificate in PEM form is expected", file()))?;
+    let key = PrivateKeyDer::from_pem_file(&tls.key)
+        .with_context(|| format!("{}: a private key in PEM form is expected", tls.key.display()))?;
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let mut config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()?
+        .with_no_client_auth()
+        .with_single_cert(chain, key)
+        .with_context(|| format!("{}: it does not fit its key", file()))?;
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(TlsAcceptor::from(Arc::new(config)))
+}
+
+/// Serves the app until the node stops.
+pub(crate) async fn serve(
+    listener: TcpListener,
+    tls: Option<TlsAcceptor>,
+    app: Router,
+    handle: Handle,
+    connections_max: usize,
+) {
+    let room = Arc::new(Semaphore::new(connections_max.clamp(1, Semaphore::MAX_PERMITS)));
+    let mut connections = JoinSet::new();
+    loop {
+        let accepted = async {
+            let permit = room.clone().acquire_owned().await;
+            (permit, listener.accept().await)
+        };
+        tokio::select! {
+            () = handle.stopping() => break,
+            Some(_ended) = connections.join_next() => {}
+            (permit, accepted) = accepted => match accepted {
+                Ok((stream, address)) => {
+                    let served = connection(stream, address, tls.clone(), app.clone(), handle.clone());
+                    connections.spawn(async move {
+                        served.await;
+                        drop(permit);
+                    });
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "a connection could not be accepted");
+                    sleep(CROWDED_PAUSE).await;
+                }
+            },
+        }
+    }
+    drop(listener);
+    let ended = async { while connections.join_next().await.is_some() {} };
+    if timeout(STOPPING_TIMEOUT, ended).await.is_err() {
+        connections.shutdown().await;
+    }
+}
+
+async fn connection(
+    stream: TcpStream,
+    address: SocketAddr,
+    tls: Option<TlsAcceptor>,
+    app: Router,
+    handle: Handle,
+) {
+    handle.counters().connections_open.one();
+    if let Err(error) = converse(stream, address, tls, app, &handle).await {
+        tracing::debug!(%address, %error, "a connection failed");
+    }
+    handle.counters().connections_open.sub(1);
+}
+
+async fn converse(
+    stream: TcpStream,
+    address: SocketAddr,
+    tls: Option<TlsAcceptor>,
+    app: Router,
+    handle: &Handle,
+) -> anyhow::Result<()> {
+    stream.set_nodelay(true)?;
+    let stream: Box<dyn Duplex> = match tls {
+        Some(tls) => Box::new(timeout(HEAD_TIMEOUT, tls.accept(stream)).await??),
+        None => Box::new(stream),
+    };
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(ConnectInfo(address));
+        app.clone().oneshot(request.map(Body::new))
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIMEOUT)
+        .max_buf_size(HEAD_BYTES_MAX)
+        .serve_connection(TokioIo::new(stream), service)
+        .with_upgrades();
+    let mut connection = std::pin::pin!(connection);
+    tokio::select! {
+        ended = &mut connection => ended?,
+        () = handle.stopping() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await?;
+        }
+    }
+    Ok(())
+}

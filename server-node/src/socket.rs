@@ -1,0 +1,291 @@
+//! Sockets: a reader and a writer for each peer, one loop for those that came and those that were dialled.
+//!
+//! The reader passes frames on to the driver and waits when its channel is full, so that back-pressure reaches the peer. The
+//! writer sends what is in the peer's lane, and reads what is to be served from the store as fast as the peer takes it.
+//! Neither understands a packet. A frame over [`FRAME_BYTES_MAX`] is never read whole.
+
+use std::fmt::Display;
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::extract::ws::rejection::WebSocketUpgradeRejection;
+use axum::extract::ws::{self, WebSocketUpgrade};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{MethodRouter, get};
+use bytes::Bytes;
+use futures_util::{Sink, SinkExt, Stream, StreamExt};
+use plexus_core::address::SUBPROTOCOL;
+use plexus_core::journal::Serve;
+use plexus_core::node::{Input, Link, PeerId};
+use plexus_core::wire::{FRAME_BYTES_MAX, List, Packet};
+use tokio::time::timeout;
+use tokio_tungstenite::tungstenite;
+use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
+
+use crate::fact::Fact;
+use crate::handle::Handle;
+use crate::lane::{LaneEnd, Parcel, lane};
+use crate::store::{Store, StoreError};
+
+/// A socket's read buffer: the usual 128 KiB is filled with zeros at each read, which costs more than it saves.
+pub const READ_BUFFER_BYTES: usize = 4_096;
+/// Frames are gathered up to so many bytes before the system is asked to send them.
+pub const WRITE_BUFFER_BYTES: usize = 16 << 10;
+/// The bytes read from the store at once for a peer.
+pub const SERVED_BYTES: usize = 256 << 10;
+/// How long a peer that is closed may take to read what was sent before.
+pub const CLOSING_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// What a WebSocket stack calls a message.
+pub(crate) trait Frame: Sized {
+    fn binary(bytes: Bytes) -> Self;
+    fn close(code: u16, reason: &'static str) -> Self;
+    fn kind(self) -> Kind;
+}
+
+/// What a frame is to a peer's reader.
+pub(crate) enum Kind {
+    Binary(Bytes),
+    Text,
+    /// Ping, pong and close, which the stack answers by itself.
+    Control,
+}
+
+impl Frame for ws::Message {
+    fn binary(bytes: Bytes) -> Self {
+        Self::Binary(bytes)
+    }
+
+    fn close(code: u16, reason: &'static str) -> Self {
+        Self::Close(Some(ws::CloseFrame { code, reason: reason.into() }))
+    }
+
+    fn kind(self) -> Kind {
+        match self {
+            Self::Binary(bytes) => Kind::Binary(bytes),
+            Self::Text(_) => Kind::Text,
+            Self::Ping(_) | Self::Pong(_) | Self::Close(_) => Kind::Control,
+        }
+    }
+}
+
+impl Frame for tungstenite::Message {
+    fn binary(bytes: Bytes) -> Self {
+        Self::Binary(bytes)
+    }
+
+    fn close(code: u16, reason: &'static str) -> Self {
+        Self::Close(Some(tungstenite::protocol::CloseFrame { code: code.into(), reason: reason.into() }))
+    }
+
+    fn kind(self) -> Kind {
+        match self {
+            Self::Binary(bytes) => Kind::Binary(bytes),
+            Self::Text(_) => Kind::Text,
+            Self::Ping(_) | Self::Pong(_) | Self::Close(_) | Self::Frame(_) => Kind::Control,
+        }
+    }
+}
+
+/// The buffers and caps of a socket that we dialled; those that came get the same.
+pub(crate) fn limits() -> WebSocketConfig {
+    WebSocketConfig::default()
+        .read_buffer_size(READ_BUFFER_BYTES)
+        .write_buffer_size(WRITE_BUFFER_BYTES)
+        .max_write_buffer_size(WRITE_BUFFER_BYTES + 2 * FRAME_BYTES_MAX)
+        .max_message_size(Some(FRAME_BYTES_MAX))
+        .max_frame_size(Some(FRAME_BYTES_MAX))
+}
+
+/// The route that peers connect to.
+pub fn route() -> MethodRouter<Handle> {
+    get(accept)
+}
+
+async fn accept(
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+    State(handle): State<Handle>,
+) -> Response {
+    let refuse = |status: StatusCode, reason: String| (status, reason).into_response();
+    let upgrade = match upgrade {
+        Ok(upgrade) => upgrade.protocols([SUBPROTOCOL]),
+        Err(error) => return refuse(error.status(), format!("peers connect here by WebSocket: {error}\n")),
+    };
+    if upgrade.selected_protocol().is_none() {
+        let reason =
+            format!("the WebSocket subprotocol {SUBPROTOCOL} is spoken here, and it was not offered\n");
+        return refuse(StatusCode::BAD_REQUEST, reason);
+    }
+    let Some(permit) = handle.admit() else {
+        handle.counters().turned_away.one();
+        return refuse(StatusCode::SERVICE_UNAVAILABLE, "no room for another peer\n".to_owned());
+    };
+    upgrade
+        .read_buffer_size(READ_BUFFER_BYTES)
+        .write_buffer_size(WRITE_BUFFER_BYTES)
+        .max_write_buffer_size(WRITE_BUFFER_BYTES + 2 * FRAME_BYTES_MAX)
+        .max_message_size(FRAME_BYTES_MAX)
+        .max_frame_size(FRAME_BYTES_MAX)
+        .on_upgrade(move |socket| async move {
+            handle.counters().inbound.one();
+            run(socket, Link::Inbound, &handle).await;
+            drop(permit);
+        })
+}
+
+/// Why a socket is closed from our side.
+enum End {
+    /// The peer is gone.
+    Gone,
+    /// The driver closed it, or the node stops.
+    Closed,
+    /// The peer does not read.
+    Slow,
+    /// The peer broke the framing.
+    Framing(u16, &'static str),
+}
+
+/// Serves a peer until it is closed, by whichever end.
+pub(crate) async fn run<S, F, E>(socket: S, link: Link, handle: &Handle)
+where
+    S: Stream<Item = Result<F, E>> + Sink<F, Error = E> + Unpin,
+    F: Frame,
+    E: Display,
+{
+    let (peer, (lane, end)) = (handle.next_peer(), lane());
+    if handle.tell(Fact::Opened(peer, link, lane)).await.is_err() {
+        return;
+    }
+    handle.counters().peers_open.one();
+    let (mut sink, mut stream) = socket.split();
+    let given_up = end.given_up(CLOSING_TIMEOUT);
+    let end = tokio::select! {
+        end = read(&mut stream, peer, handle) => end,
+        end = write(&mut sink, end, handle) => end,
+        () = given_up => End::Slow,
+    };
+    let closing = match end {
+        End::Gone => None,
+        End::Slow => {
+            handle.counters().slow_readers.one();
+            tracing::info!(peer = peer.0, "cut off: it does not read what is sent to it");
+            None
+        }
+        End::Closed => Some(F::close(1000, "")),
+        End::Framing(code, reason) => {
+            tracing::info!(peer = peer.0, reason, "closed");
+            Some(F::close(code, reason))
+        }
+    };
+    // The node is told first: it need not wait for the peer to hang up.
+    let _stopped = handle.tell_input(Input::Closed(peer)).await;
+    if let Some(frame) = closing {
+        let _late = timeout(CLOSING_TIMEOUT, async {
+            if sink.send(frame).await.is_ok() {
+                // What the peer sends now is read away: unread, it would make the system drop what is on its way to it.
+                while let Some(Ok(_)) = stream.next().await {}
+            }
+        })
+        .await;
+    }
+    handle.counters().peers_open.sub(1);
+}
+
+async fn read<S, F, E>(stream: &mut S, peer: PeerId, handle: &Handle) -> End
+where
+    S: Stream<Item = Result<F, E>> + Unpin,
+    F: Frame,
+    E: Display,
+{
+    loop {
+        match stream.next().await.map(|frame| frame.map(F::kind)) {
+            Some(Ok(Kind::Binary(frame))) => {
+                handle.counters().received.count(&frame);
+                if handle.tell_frame(peer, frame.into()).await.is_err() {
+                    return End::Closed;
+                }
+            }
+            Some(Ok(Kind::Text)) => return End::Framing(1003, "text frames are not spoken here"),
+            Some(Ok(Kind::Control)) => {}
+            Some(Err(error)) => {
+                tracing::debug!(peer = peer.0, %error, "the socket failed");
+                return End::Framing(1002, "a frame that is too long or none");
+            }
+            None => return End::Gone,
+        }
+    }
+}
+
+async fn write<S, F, E>(sink: &mut S, mut end: LaneEnd, handle: &Handle) -> End
+where
+    S: Sink<F, Error = E> + Unpin,
+    F: Frame,
+{
+    while let Some(parcel) = end.next().await {
+        let mut next = Some(parcel);
+        while let Some(parcel) = next {
+            if send(sink, parcel, handle).await.is_err() {
+                return End::Gone;
+            }
+            next = end.next_now().ok();
+        }
+        if sink.flush().await.is_err() {
+            return End::Gone;
+        }
+    }
+    End::Closed
+}
+
+async fn send<S, F, E>(sink: &mut S, parcel: Parcel, handle: &Handle) -> Result<(), ()>
+where
+    S: Sink<F, Error = E> + Unpin,
+    F: Frame,
+{
+    match parcel {
+        Parcel::Frame(frame) => feed(sink, frame, handle).await,
+        Parcel::Serve(Serve::Headers(locator)) => {
+            let headers = from_store(handle, move |store| store.headers_after(&locator)).await?;
+            feed(sink, Packet::Headers(List::new(headers)).encode(), handle).await
+        }
+        Parcel::Serve(Serve::Bodies(mut hashes)) => {
+            while !hashes.is_empty() {
+                let wanted = std::mem::take(&mut hashes);
+                let (frames, wanted) = from_store(handle, move |store| {
+                    Ok((store.view()?.body_frames(&wanted, SERVED_BYTES)?, wanted))
+                })
+                .await?;
+                hashes = wanted.get(frames.len()..).unwrap_or_default().to_vec();
+                for frame in frames {
+                    feed(sink, frame, handle).await?;
+                }
+            }
+            Ok(())
+        }
+    }
+}
+
+async fn feed<S, F, E>(sink: &mut S, frame: Bytes, handle: &Handle) -> Result<(), ()>
+where
+    S: Sink<F, Error = E> + Unpin,
+    F: Frame,
+{
+    handle.counters().sent.count(&frame);
+    sink.feed(F::binary(frame)).await.map_err(|_| ())
+}
+
+/// Reads the store on a thread that may wait for the disk. A store that fails stops the node.
+async fn from_store<T: Send + 'static>(
+    handle: &Handle,
+    read: impl FnOnce(&Store) -> Result<T, StoreError> + Send + 'static,
+) -> Result<T, ()> {
+    let store = handle.store().clone();
+    match tokio::task::spawn_blocking(move || read(&store)).await {
+        Ok(Ok(found)) => Ok(found),
+        Ok(Err(error)) => {
+            let _stopped = handle.tell(Fact::Failed(error)).await;
+            Err(())
+        }
+        Err(_stopping) => Err(()),
+    }
+}

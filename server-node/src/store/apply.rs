@@ -1,0 +1,130 @@
+//! Applying changes: what each of them writes.
+
+use plexus_core::block::Header;
+use plexus_core::hash::Hash;
+use plexus_core::history::History;
+use plexus_core::journal::Change;
+use plexus_core::message::MessageId;
+use plexus_core::network::Network;
+use plexus_core::pow::Work;
+use redb::{ReadableTable, Table, WriteTransaction};
+
+use super::table::{self, HeaderRecord, MessageKey, PlaceKey};
+use super::{Result, StoreError};
+
+/// The tables of one write transaction.
+pub(super) struct Writer<'a> {
+    headers: Table<'a, &'static PlaceKey, &'static HeaderRecord>,
+    bodies: Table<'a, &'static PlaceKey, &'static [u8]>,
+    best: Table<'a, u64, &'static [u8; 32]>,
+    heights: Table<'a, &'static [u8; 32], u64>,
+    checkpoints: Table<'a, &'static PlaceKey, &'static [u8]>,
+    messages: Table<'a, &'static MessageKey, u64>,
+    pooled: Table<'a, &'static [u8; 32], &'static [u8]>,
+}
+
+impl<'a> Writer<'a> {
+    pub(super) fn new(transaction: &'a WriteTransaction) -> Result<Self> {
+        Ok(Self {
+            headers: transaction.open_table(table::HEADERS)?,
+            bodies: transaction.open_table(table::BODIES)?,
+            best: transaction.open_table(table::BEST)?,
+            heights: transaction.open_table(table::HEIGHTS)?,
+            checkpoints: transaction.open_table(table::CHECKPOINTS)?,
+            messages: transaction.open_table(table::MESSAGES)?,
+            pooled: transaction.open_table(table::POOLED)?,
+        })
+    }
+
+    pub(super) fn apply(&mut self, change: &Change) -> Result<()> {
+        match change {
+            Change::Header { hash, header, total_work } => self.header(hash, header, *total_work),
+            Change::Body { hash, height, block, ids } => self.body(hash, *height, block, ids),
+            Change::Checkpoint { height, hash, history } => self.checkpoint(*height, hash, history),
+            Change::Tip { hash, height, fork } => self.move_tip(*hash, *height, *fork),
+            Change::Pooled { id, message } => self.pooled(id, message),
+            Change::Unpooled { id } => self.unpooled(id),
+        }
+    }
+
+    /// Writes what a store begins with, over whatever is there.
+    pub(super) fn genesis(&mut self, network: &Network) -> Result<()> {
+        let (hash, genesis) = (network.id(), network.genesis());
+        let history = History::default().append(genesis.record(*hash));
+        self.header(hash, genesis, Work::ZERO)?;
+        self.body(hash, 0, &network.genesis_block().encode(), &[])?;
+        self.checkpoint(0, hash, &history)?;
+        self.best.insert(0, hash.as_bytes())?;
+        Ok(())
+    }
+
+    fn header(&mut self, hash: &Hash, header: &Header, total_work: Work) -> Result<()> {
+        let record = table::header_record(header, total_work);
+        self.headers.insert(&table::place_key(header.height, hash), &record)?;
+        self.heights.insert(hash.as_bytes(), header.height)?;
+        Ok(())
+    }
+
+    fn body(&mut self, hash: &Hash, height: u64, block: &[u8], ids: &[MessageId]) -> Result<()> {
+        let known = self.bodies.insert(&table::place_key(height, hash), block)?.is_some();
+        if !known {
+            for id in ids {
+                self.messages.insert(&table::message_key(id, hash), height)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn checkpoint(&mut self, height: u64, hash: &Hash, history: &History) -> Result<()> {
+        self.checkpoints.insert(&table::place_key(height, hash), history.encode().as_slice())?;
+        Ok(())
+    }
+
+    fn pooled(&mut self, id: &MessageId, message: &[u8]) -> Result<()> {
+        self.pooled.insert(id.as_bytes(), message)?;
+        Ok(())
+    }
+
+    fn unpooled(&mut self, id: &MessageId) -> Result<()> {
+        self.pooled.remove(id.as_bytes())?;
+        Ok(())
+    }
+
+    fn move_tip(&mut self, tip: Hash, height: u64, fork: u64) -> Result<()> {
+        while let Some(last) = self.last()?.filter(|last| *last > height) {
+            self.best.remove(last)?;
+        }
+        let mut hash = tip;
+        for height in (fork.saturating_add(1)..=height).rev() {
+            self.best.insert(height, hash.as_bytes())?;
+            let record = self.headers.get(&table::place_key(height, &hash))?;
+            let record = record.ok_or_else(|| StoreError::missing("header", hash))?;
+            let header = table::header_of(record.value());
+            hash = header.map_err(|error| StoreError::record("header", hash, &error))?.0.prev_hash;
+        }
+        Ok(())
+    }
+
+    fn last(&self) -> Result<Option<u64>> {
+        Ok(self.best.last()?.map(|(height, _)| height.value()))
+    }
+
+    /// Ends the best chain at a height and forgets what was on it above, so that it is fetched anew.
+    pub(super) fn truncate(&mut self, height: u64, ids: impl Fn(&[u8]) -> Vec<MessageId>) -> Result<()> {
+        while let Some(last) = self.last()?.filter(|last| *last > height) {
+            let Some(hash) = self.best.remove(last)?.map(|hash| Hash::from_bytes(*hash.value())) else {
+                break;
+            };
+            let key = table::place_key(last, &hash);
+            let ids = self.bodies.remove(&key)?.map(|body| ids(body.value())).unwrap_or_default();
+            for id in ids {
+                self.messages.remove(&table::message_key(&id, &hash))?;
+            }
+            self.headers.remove(&key)?;
+            self.heights.remove(hash.as_bytes())?;
+        }
+        let above = table::place_key(height.saturating_add(1), &Hash::ZERO);
+        self.checkpoints.retain_in::<&PlaceKey, _>(&above.., |_, _| false)?;
+        Ok(())
+    }
+}

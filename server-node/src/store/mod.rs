@@ -1,0 +1,284 @@
+//! The store: what is remembered, in [redb](https://docs.rs/redb).
+//!
+//! It means what [`plexus_core::journal::Journal`] means, on disk. One call of [`Store::apply`] is one transaction, durable
+//! when it returns; whoever reads sees all of it or nothing. The store never checks a rule: what it is told to remember was
+//! verified. Its memory is bounded by [`CACHE_BYTES`] and by what one transaction changes.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use plexus_core::block::Header;
+use plexus_core::check::Seen;
+use plexus_core::hash::Hash;
+use plexus_core::journal::{Change, Recall, Recalled};
+use plexus_core::message::MessageId;
+use plexus_core::network::Network;
+use plexus_core::pow::Work;
+use redb::{Database, DatabaseError, ReadableDatabase, ReadableTable, StorageBackend, StorageError};
+
+mod apply;
+mod error;
+mod restore;
+mod table;
+mod view;
+
+use self::apply::Writer;
+pub use self::error::StoreError;
+pub use self::restore::BODIES_CHECKED;
+pub use self::view::View;
+
+/// The store's file in the data directory.
+pub const FILE: &str = "chain.redb";
+/// The memory for pages of the file: more buys nothing, less makes a synchronization read what it wrote.
+pub const CACHE_BYTES: usize = 16 << 20;
+/// The most blocks of one answer.
+pub const BLOCKS_MAX: usize = 1_024;
+/// An answer of blocks ends with the block that takes it over so many bytes.
+pub const BLOCKS_BYTES_MAX: usize = 4 << 20;
+
+/// Where a block is and how it stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// Its hash.
+    pub hash: Hash,
+    /// Its height.
+    pub height: u64,
+    /// The sum of work up to and with it.
+    pub total_work: Work,
+}
+
+/// A stored block.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredBlock {
+    /// Where it is.
+    pub place: Place,
+    /// Its encoding.
+    pub block: Bytes,
+}
+
+/// A message in a block of the best chain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// The block.
+    pub block: Hash,
+    /// Its height.
+    pub height: u64,
+    /// The message's place in the block.
+    pub index: usize,
+}
+
+/// What is remembered.
+#[derive(Debug)]
+pub struct Store {
+    database: Database,
+    network: Hash,
+}
+
+type Result<T> = std::result::Result<T, StoreError>;
+
+impl Store {
+    /// Opens the store in the directory `data`, which is made if it is missing.
+    ///
+    /// # Errors
+    /// A directory in use by another node, a store of another network or format, a damaged file, or the disk's.
+    pub fn open(data: &Path, network: &Network) -> Result<Arc<Self>> {
+        let directory = |source| StoreError::Directory { path: data.to_owned(), source };
+        std::fs::create_dir_all(data).map_err(directory)?;
+        let file = data.join(FILE);
+        let database = builder().create(&file).map_err(|error| refused(data, file, error))?;
+        Self::begin(database, data, network)
+    }
+
+    /// Opens a store on something else than a file, for tests of crashes.
+    ///
+    /// # Errors
+    /// As [`Store::open`].
+    pub fn open_on(backend: impl StorageBackend, network: &Network) -> Result<Arc<Self>> {
+        let data = Path::new("backend");
+        let database =
+            builder().create_with_backend(backend).map_err(|error| refused(data, data.to_owned(), error))?;
+        Self::begin(database, data, network)
+    }
+
+    fn begin(database: Database, data: &Path, network: &Network) -> Result<Arc<Self>> {
+        let store = Self { database, network: *network.id() };
+        let transaction = store.database.begin_write()?;
+        let begun = {
+            let mut meta = transaction.open_table(table::META)?;
+            let format = meta.get(table::FORMAT_KEY)?.map(|value| value.value().to_vec());
+            match format {
+                Some(format) => {
+                    check_format(data, &format)?;
+                    let found = meta.get(table::NETWORK_KEY)?.map(|value| value.value().to_vec());
+                    check_network(data, &found.unwrap_or_default(), network.id())?;
+                    true
+                }
+                None => {
+                    meta.insert(table::FORMAT_KEY, table::FORMAT.to_be_bytes().as_slice())?;
+                    meta.insert(table::NETWORK_KEY, network.id().as_bytes().as_slice())?;
+                    false
+                }
+            }
+        };
+        if begun {
+            transaction.abort()?;
+        } else {
+            Writer::new(&transaction)?.genesis(network)?;
+            transaction.commit()?;
+        }
+        Ok(Arc::new(store))
+    }
+
+    /// What the store holds now, for many questions at once.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub fn view(&self) -> Result<View> {
+        View::new(&self.database.begin_read()?, self.network)
+    }
+
+    /// Remembers some wishes, in their order, as one durable transaction.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub fn apply(&self, changes: &[Change]) -> Result<()> {
+        self.write(|writer| changes.iter().try_for_each(|change| writer.apply(change)))
+    }
+
+    fn write(&self, work: impl FnOnce(&mut Writer<'_>) -> Result<()>) -> Result<()> {
+        let mut transaction = self.database.begin_write()?;
+        // Else a start after a crash reads the whole file.
+        transaction.set_quick_repair(true);
+        work(&mut Writer::new(&transaction)?)?;
+        Ok(transaction.commit()?)
+    }
+
+    /// The tip of the best chain.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub fn tip(&self) -> Result<Place> {
+        self.view()?.tip()
+    }
+
+    /// A remembered header, of whatever branch, with the total work up to it.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub fn header(&self, hash: &Hash) -> Result<Option<(Header, Work)>> {
+        self.view()?.header(hash)
+    }
+
+    /// A remembered block, of whatever branch.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub fn block(&self, hash: &Hash) -> Result<Option<StoredBlock>> {
+        self.view()?.block(hash)
+    }
+
+    /// The best chain's hash at a height.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub fn hash_at(&self, height: u64) -> Result<Option<Hash>> {
+        self.view()?.hash_at(height)
+    }
+
+    /// Whether a header is on the best chain.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub fn is_best(&self, hash: &Hash) -> Result<bool> {
+        self.view()?.is_best(hash)
+    }
+
+    /// The blocks of the best chain from a height on, rising: at most `limit`, [`BLOCKS_MAX`] and [`BLOCKS_BYTES_MAX`]. The
+    /// answer is empty only above the tip, or when `limit` is 0.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub fn blocks(&self, from: u64, limit: usize) -> Result<Vec<StoredBlock>> {
+        self.view()?.blocks(from, limit)
+    }
+
+    /// Where on the best chain a message is.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub fn find_message(&self, id: &MessageId) -> Result<Option<Found>> {
+        self.view()?.find_message(id)
+    }
+
+    /// The headers of the best chain after the first of these hashes that is on it, else after genesis.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub fn headers_after(&self, locator: &[Hash]) -> Result<Vec<Header>> {
+        self.view()?.headers_after(locator)
+    }
+
+    /// Every remembered block that a message is in.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub fn seen(&self, index: usize, id: &MessageId) -> Result<Vec<Seen>> {
+        self.view()?.seen(index, id)
+    }
+
+    /// Our own messages that wait for a block, with their ids: as many as the node's pool holds, at most.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub fn pooled(&self) -> Result<Vec<(MessageId, Bytes)>> {
+        self.view()?.pooled()
+    }
+
+    /// Answers a node's question.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub fn recall(&self, recall: &Recall) -> Result<Recalled> {
+        self.view()?.recall(recall)
+    }
+}
+
+fn builder() -> redb::Builder {
+    let mut builder = Database::builder();
+    builder.set_cache_size(CACHE_BYTES).set_repair_callback(|session| {
+        tracing::warn!(
+            progress = session.progress(),
+            "the last run did not end cleanly, the store is checked"
+        );
+    });
+    builder
+}
+
+fn refused(data: &Path, file: PathBuf, error: DatabaseError) -> StoreError {
+    match error {
+        DatabaseError::DatabaseAlreadyOpen => StoreError::InUse { data: data.to_owned() },
+        DatabaseError::Storage(StorageError::Io(source))
+            if !matches!(
+                source.kind(),
+                std::io::ErrorKind::InvalidData | std::io::ErrorKind::UnexpectedEof
+            ) =>
+        {
+            StoreError::Directory { path: file, source }
+        }
+        other => StoreError::Unreadable { file, reason: other.to_string() },
+    }
+}
+
+fn check_format(data: &Path, found: &[u8]) -> Result<()> {
+    let found = <[u8; 8]>::try_from(found).map_or(0, u64::from_be_bytes);
+    let expected = table::FORMAT;
+    let data = data.to_owned();
+    if found == expected { Ok(()) } else { Err(StoreError::OtherFormat { data, expected, found }) }
+}
+
+fn check_network(data: &Path, found: &[u8], expected: &Hash) -> Result<()> {
+    let found = <[u8; 32]>::try_from(found).map_or(Hash::ZERO, Hash::from_bytes);
+    let (data, expected) = (data.to_owned(), *expected);
+    if found == expected { Ok(()) } else { Err(StoreError::OtherNetwork { data, expected, found }) }
+}

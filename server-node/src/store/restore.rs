@@ -1,0 +1,112 @@
+//! Restoring: the chain as it was, or as much of it as is sound.
+//!
+//! What the store holds was checked before it was written, so only damage from outside is looked for: the newest
+//! [`WINDOW_MAX`] headers must keep every rule that a header shows, and the newest [`BODIES_CHECKED`] blocks must be what
+//! their headers commit to. The best chain is cut off below the lowest damage, and the node fetches the rest anew.
+
+use plexus_core::block::{Block, content_root};
+use plexus_core::chain::{Chain, RestoreError, WINDOW_MAX};
+use plexus_core::hash::Hash;
+use plexus_core::message::MessageId;
+use plexus_core::network::Network;
+
+use super::view::View;
+use super::{Result, Store, StoreError};
+
+/// How many of the newest blocks are read again; when the lowest of them is damaged, twice as many, and so on.
+pub const BODIES_CHECKED: u64 = 64;
+
+impl Store {
+    /// The chain as it was when the last change was applied.
+    ///
+    /// What is damaged is cut off, loudly: a node fetches it again from its peers.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub fn restore(&self, network: &Network) -> Result<Chain> {
+        loop {
+            let view = self.view()?;
+            let tip = view.last()?.0;
+            let damage = match try_restore(&view, network, tip)? {
+                Ok(chain) => match damaged_body(&view, &chain, tip)? {
+                    None => return Ok(chain),
+                    Some(damage) => damage,
+                },
+                Err(damage) => damage,
+            };
+            drop(view);
+            if tip == 0 {
+                return Err(StoreError::Record {
+                    what: "genesis",
+                    key: network.id().to_string(),
+                    reason: damage.reason,
+                });
+            }
+            let keep = damage.height.min(tip).saturating_sub(1);
+            tracing::error!(%damage, tip, keep, "the best chain is cut off below the damage and fetched anew");
+            self.truncate(keep, network)?;
+        }
+    }
+
+    fn truncate(&self, height: u64, network: &Network) -> Result<()> {
+        let id = network.id();
+        self.write(|writer| {
+            writer.truncate(height, |body| message_ids(body, id))?;
+            if height == 0 { writer.genesis(network) } else { Ok(()) }
+        })
+    }
+}
+
+/// The ids of a block's messages; none when it cannot be read: what its messages leave in the index leads nowhere.
+fn message_ids(body: &[u8], network: &Hash) -> Vec<MessageId> {
+    let messages = Block::decode(body).map(|block| block.messages).unwrap_or_default();
+    messages.iter().map(|message| message.id(network)).collect()
+}
+
+fn try_restore(view: &View, network: &Network, tip: u64) -> Result<std::result::Result<Chain, RestoreError>> {
+    let (history, headers) = view.span(tip.saturating_sub(WINDOW_MAX as u64), tip)?;
+    let next = history.leaves() + headers.len() as u64;
+    let chain = Chain::restore(network.clone(), history, &headers);
+    Ok(chain.and_then(|chain| match next > tip {
+        true => Ok(chain),
+        false => Err(RestoreError { height: next, reason: "the header is missing".to_owned() }),
+    }))
+}
+
+/// The lowest damaged block of the newest ones, if any is.
+fn damaged_body(view: &View, chain: &Chain, tip: u64) -> Result<Option<RestoreError>> {
+    let mut count = BODIES_CHECKED;
+    loop {
+        let lowest = tip.saturating_sub(count - 1).max(1);
+        let mut damage = None;
+        for height in lowest..=tip {
+            let Some(hash) = chain.best_at(height) else { continue };
+            if let Some(reason) = body_damage(view, chain, height, hash)? {
+                damage = Some(RestoreError { height, reason });
+                break;
+            }
+        }
+        let reaches = chain.best_at(lowest).is_some() && lowest > 1;
+        match damage {
+            Some(damage) if damage.height == lowest && reaches => count *= 2,
+            Some(_) | None => return Ok(damage),
+        }
+    }
+}
+
+/// Why a block is not what its header commits to.
+fn body_damage(view: &View, chain: &Chain, height: u64, hash: &Hash) -> Result<Option<String>> {
+    let Some(place) = chain.find(hash) else { return Ok(None) };
+    let Some(history) = chain.history(&place.header.prev_hash) else { return Ok(None) };
+    let Some(body) = view.body_at(height, hash)? else { return Ok(Some("the block is missing".to_owned())) };
+    let block = match Block::decode(&body) {
+        Ok(block) => block,
+        Err(error) => return Ok(Some(error.to_string())),
+    };
+    if block.header != place.header {
+        return Ok(Some("the block has another header".to_owned()));
+    }
+    let found = content_root(&history.root(), &block.body_root(&block.messages_root()), block.extra);
+    let sound = found == place.header.content_root;
+    Ok((!sound).then(|| format!("content_root: expected {}, found {found}", place.header.content_root)))
+}

@@ -1,0 +1,82 @@
+//! The tables: which keys lead to which records, and how both are laid out. All integers are big-endian.
+//!
+//! Records of blocks are keyed by height ‖ hash, so that what is near in the chain is near on the disk.
+
+use plexus_core::block::{HEADER_BYTES, Header};
+use plexus_core::hash::Hash;
+use plexus_core::layout::DecodeError;
+use plexus_core::message::MessageId;
+use plexus_core::pow::Work;
+use redb::TableDefinition;
+
+/// The layout of these tables; a store of another is refused.
+pub(super) const FORMAT: u64 = 1;
+
+/// height ‖ hash.
+pub(super) type PlaceKey = [u8; 40];
+/// header ‖ u128 total work.
+pub(super) type HeaderRecord = [u8; HEADER_BYTES + 16];
+/// message id ‖ block hash.
+pub(super) type MessageKey = [u8; 64];
+
+pub(super) const FORMAT_KEY: &str = "format";
+pub(super) const NETWORK_KEY: &str = "network";
+
+/// The format's number and the network's id.
+pub(super) const META: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("meta");
+/// Every header, of whatever branch.
+pub(super) const HEADERS: TableDefinition<'_, &PlaceKey, &HeaderRecord> = TableDefinition::new("headers");
+/// Every verified block's encoding.
+pub(super) const BODIES: TableDefinition<'_, &PlaceKey, &[u8]> = TableDefinition::new("bodies");
+/// Height to hash, of the best chain; the last is the tip.
+pub(super) const BEST: TableDefinition<'_, u64, &[u8; 32]> = TableDefinition::new("best");
+/// Every header's hash to its height.
+pub(super) const HEIGHTS: TableDefinition<'_, &[u8; 32], u64> = TableDefinition::new("heights");
+/// The histories up to and with some headers.
+pub(super) const CHECKPOINTS: TableDefinition<'_, &PlaceKey, &[u8]> = TableDefinition::new("checkpoints");
+/// Every message in every verified block, to the block's height.
+pub(super) const MESSAGES: TableDefinition<'_, &MessageKey, u64> = TableDefinition::new("messages");
+/// Our own messages that wait for a block.
+pub(super) const POOLED: TableDefinition<'_, &[u8; 32], &[u8]> = TableDefinition::new("pooled");
+
+pub(super) fn place_key(height: u64, hash: &Hash) -> PlaceKey {
+    let mut key = [0; 40];
+    key[..8].copy_from_slice(&height.to_be_bytes());
+    key[8..].copy_from_slice(hash.as_bytes());
+    key
+}
+
+/// The hash in a [`PlaceKey`], and its height.
+pub(super) fn place_of(key: &PlaceKey) -> (u64, Hash) {
+    let (mut height, mut hash) = ([0; 8], [0; 32]);
+    height.copy_from_slice(&key[..8]);
+    hash.copy_from_slice(&key[8..]);
+    (u64::from_be_bytes(height), Hash::from_bytes(hash))
+}
+
+pub(super) fn message_key(id: &MessageId, block: &Hash) -> MessageKey {
+    let mut key = [0; 64];
+    key[..32].copy_from_slice(id.as_bytes());
+    key[32..].copy_from_slice(block.as_bytes());
+    key
+}
+
+/// The block in a [`MessageKey`].
+pub(super) fn block_of(key: &MessageKey) -> Hash {
+    let mut hash = [0; 32];
+    hash.copy_from_slice(&key[32..]);
+    Hash::from_bytes(hash)
+}
+
+pub(super) fn header_record(header: &Header, total_work: Work) -> HeaderRecord {
+    let mut record = [0; HEADER_BYTES + 16];
+    record[..HEADER_BYTES].copy_from_slice(&header.encode());
+    record[HEADER_BYTES..].copy_from_slice(&total_work.hashes().to_be_bytes());
+    record
+}
+
+pub(super) fn header_of(record: &HeaderRecord) -> Result<(Header, Work), DecodeError> {
+    let mut work = [0; 16];
+    work.copy_from_slice(&record[HEADER_BYTES..]);
+    Ok((Header::decode(&record[..HEADER_BYTES])?, Work::from_hashes(u128::from_be_bytes(work))))
+}

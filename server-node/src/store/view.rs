@@ -1,0 +1,300 @@
+//! A view: what the store held at one moment, for as many questions as its owner has.
+//!
+//! Later transactions do not change a view; while it lives, the pages that it sees are not used again, so it is to be short.
+
+use bytes::Bytes;
+use plexus_core::block::{Block, Header};
+use plexus_core::check::Seen;
+use plexus_core::hash::Hash;
+use plexus_core::history::History;
+use plexus_core::journal::{HEADERS_MAX, Recall, Recalled};
+use plexus_core::message::MessageId;
+use plexus_core::pow::Work;
+use plexus_core::wire::{Packet, body_frame};
+use redb::{ReadOnlyTable, ReadTransaction, ReadableTable};
+
+use super::table::{self, HeaderRecord, MessageKey, PlaceKey};
+use super::{BLOCKS_BYTES_MAX, BLOCKS_MAX, Found, Place, Result, StoreError, StoredBlock};
+
+/// What the store held at one moment.
+pub struct View {
+    network: Hash,
+    headers: ReadOnlyTable<&'static PlaceKey, &'static HeaderRecord>,
+    bodies: ReadOnlyTable<&'static PlaceKey, &'static [u8]>,
+    best: ReadOnlyTable<u64, &'static [u8; 32]>,
+    heights: ReadOnlyTable<&'static [u8; 32], u64>,
+    checkpoints: ReadOnlyTable<&'static PlaceKey, &'static [u8]>,
+    messages: ReadOnlyTable<&'static MessageKey, u64>,
+    pooled: ReadOnlyTable<&'static [u8; 32], &'static [u8]>,
+}
+
+impl std::fmt::Debug for View {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("View").finish_non_exhaustive()
+    }
+}
+
+impl View {
+    pub(super) fn new(transaction: &ReadTransaction, network: Hash) -> Result<Self> {
+        Ok(Self {
+            network,
+            headers: transaction.open_table(table::HEADERS)?,
+            bodies: transaction.open_table(table::BODIES)?,
+            best: transaction.open_table(table::BEST)?,
+            heights: transaction.open_table(table::HEIGHTS)?,
+            checkpoints: transaction.open_table(table::CHECKPOINTS)?,
+            messages: transaction.open_table(table::MESSAGES)?,
+            pooled: transaction.open_table(table::POOLED)?,
+        })
+    }
+
+    /// The tip of the best chain.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub fn tip(&self) -> Result<Place> {
+        let (height, hash) = self.last()?;
+        let (_, total_work) =
+            self.header_at(height, &hash)?.ok_or_else(|| StoreError::missing("header", hash))?;
+        Ok(Place { hash, height, total_work })
+    }
+
+    /// The tip's height and hash.
+    pub(super) fn last(&self) -> Result<(u64, Hash)> {
+        let (height, hash) = self.best.last()?.ok_or_else(|| StoreError::missing("tip", ""))?;
+        Ok((height.value(), Hash::from_bytes(*hash.value())))
+    }
+
+    fn height(&self, hash: &Hash) -> Result<Option<u64>> {
+        Ok(self.heights.get(hash.as_bytes())?.map(|height| height.value()))
+    }
+
+    pub(super) fn header_at(&self, height: u64, hash: &Hash) -> Result<Option<(Header, Work)>> {
+        let record = self.headers.get(&table::place_key(height, hash))?;
+        let header = record.map(|record| table::header_of(record.value())).transpose();
+        header.map_err(|error| StoreError::record("header", hash, &error))
+    }
+
+    /// A header of whatever branch, with the total work up to it.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub fn header(&self, hash: &Hash) -> Result<Option<(Header, Work)>> {
+        let Some(height) = self.height(hash)? else { return Ok(None) };
+        self.header_at(height, hash)
+    }
+
+    pub(super) fn body_at(&self, height: u64, hash: &Hash) -> Result<Option<Bytes>> {
+        let body = self.bodies.get(&table::place_key(height, hash))?;
+        Ok(body.map(|body| Bytes::copy_from_slice(body.value())))
+    }
+
+    /// A block of whatever branch.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub fn block(&self, hash: &Hash) -> Result<Option<StoredBlock>> {
+        let Some(height) = self.height(hash)? else { return Ok(None) };
+        self.block_at(height, hash)
+    }
+
+    fn block_at(&self, height: u64, hash: &Hash) -> Result<Option<StoredBlock>> {
+        let (header, block) = (self.header_at(height, hash)?, self.body_at(height, hash)?);
+        let stored = header.zip(block).map(|((_, total_work), block)| {
+            let place = Place { hash: *hash, height, total_work };
+            StoredBlock { place, block }
+        });
+        Ok(stored)
+    }
+
+    /// The best chain's hash at a height.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub fn hash_at(&self, height: u64) -> Result<Option<Hash>> {
+        Ok(self.best.get(height)?.map(|hash| Hash::from_bytes(*hash.value())))
+    }
+
+    /// Whether a header is on the best chain.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub fn is_best(&self, hash: &Hash) -> Result<bool> {
+        let Some(height) = self.height(hash)? else { return Ok(false) };
+        self.is_best_at(height, hash)
+    }
+
+    fn is_best_at(&self, height: u64, hash: &Hash) -> Result<bool> {
+        Ok(self.hash_at(height)?.as_ref() == Some(hash))
+    }
+
+    /// The blocks of the best chain from a height on; see [`super::Store::blocks`].
+    ///
+    /// # Errors
+    /// The disk's.
+    pub fn blocks(&self, from: u64, limit: usize) -> Result<Vec<StoredBlock>> {
+        let (mut blocks, mut bytes) = (Vec::new(), 0);
+        for entry in self.best.range(from..)?.take(limit.min(BLOCKS_MAX)) {
+            let (height, hash) = entry?;
+            let hash = Hash::from_bytes(*hash.value());
+            let block = self.block_at(height.value(), &hash)?;
+            let block = block.ok_or_else(|| StoreError::missing("block", hash))?;
+            bytes += block.block.len();
+            blocks.push(block);
+            if bytes >= BLOCKS_BYTES_MAX {
+                break;
+            }
+        }
+        Ok(blocks)
+    }
+
+    /// The headers of the best chain from a height on, rising, at most `limit`.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub fn headers(&self, from: u64, limit: usize) -> Result<Vec<Header>> {
+        let mut headers = Vec::new();
+        for entry in self.best.range(from..)?.take(limit) {
+            let (height, hash) = entry?;
+            let hash = Hash::from_bytes(*hash.value());
+            // A gap ends the list: what lies beyond does not follow.
+            let Some((header, _)) = self.header_at(height.value(), &hash)? else { break };
+            headers.push(header);
+        }
+        Ok(headers)
+    }
+
+    /// Answers [`plexus_core::journal::Serve::Headers`].
+    ///
+    /// # Errors
+    /// The disk's.
+    pub fn headers_after(&self, locator: &[Hash]) -> Result<Vec<Header>> {
+        let mut start = 0;
+        for hash in locator {
+            if let Some(height) = self.height(hash)?
+                && self.is_best_at(height, hash)?
+            {
+                start = height;
+                break;
+            }
+        }
+        self.headers(start.saturating_add(1), HEADERS_MAX)
+    }
+
+    /// Where on the best chain a message is.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub fn find_message(&self, id: &MessageId) -> Result<Option<Found>> {
+        let Some(seen) = self.seen(0, id)?.into_iter().find(|seen| seen.best) else { return Ok(None) };
+        let Some(body) = self.body_at(seen.height, &seen.block)? else { return Ok(None) };
+        let block = Block::decode(&body).map_err(|error| StoreError::record("body", seen.block, &error))?;
+        let index = block.messages.iter().position(|message| message.id(&self.network) == *id);
+        Ok(index.map(|index| Found { block: seen.block, height: seen.height, index }))
+    }
+
+    /// Every remembered block that a message is in.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub fn seen(&self, index: usize, id: &MessageId) -> Result<Vec<Seen>> {
+        let (first, last) = (Hash::from_bytes([0; 32]), Hash::from_bytes([0xff; 32]));
+        let range = table::message_key(id, &first)..=table::message_key(id, &last);
+        let entries = self.messages.range::<&MessageKey>(&range.start()..=&range.end())?;
+        let seen = entries.map(|entry| {
+            let (key, height) = entry?;
+            let (block, height) = (table::block_of(key.value()), height.value());
+            Ok(Seen { index, block, height, best: self.is_best_at(height, &block)? })
+        });
+        seen.collect()
+    }
+
+    /// Our own messages that wait for a block, with their ids.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub fn pooled(&self) -> Result<Vec<(MessageId, Bytes)>> {
+        let pooled = self.pooled.iter()?.map(|entry| {
+            let (id, message) = entry?;
+            Ok((Hash::from_bytes(*id.value()), Bytes::copy_from_slice(message.value())))
+        });
+        pooled.collect()
+    }
+
+    /// Answers a node's question.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub fn recall(&self, recall: &Recall) -> Result<Recalled> {
+        match recall {
+            Recall::Base(hash) => Ok(Recalled::Base(*hash, self.base(hash)?)),
+            Recall::Bodies(hashes) => {
+                let mut bodies = Vec::new();
+                for hash in hashes {
+                    bodies.extend(self.block(hash)?.map(|stored| stored.block));
+                }
+                Ok(Recalled::Bodies(bodies))
+            }
+        }
+    }
+
+    fn base(&self, hash: &Hash) -> Result<Option<(History, Vec<Header>)>> {
+        let Some(height) = self.height(hash)? else { return Ok(None) };
+        if !self.is_best_at(height, hash)? {
+            return Ok(None);
+        }
+        self.span(height, height).map(Some)
+    }
+
+    /// The best chain's newest checkpoint at or below `from`, and its headers after that up to and with `to`.
+    ///
+    /// A checkpoint that cannot be read is passed over for an older one.
+    pub(super) fn span(&self, from: u64, to: u64) -> Result<(History, Vec<Header>)> {
+        let mut history = History::default();
+        let end = table::place_key(from, &Hash::from_bytes([0xff; 32]));
+        for entry in self.checkpoints.range::<&PlaceKey>(..=&end)?.rev() {
+            let (key, record) = entry?;
+            let (height, hash) = table::place_of(key.value());
+            if !self.is_best_at(height, &hash)? {
+                continue;
+            }
+            match History::decode(record.value()) {
+                Ok(found) if found.leaves() == height + 1 => {
+                    history = found;
+                    break;
+                }
+                Ok(_) | Err(_) => {
+                    tracing::warn!(height, "the stored history is damaged, an older one is used")
+                }
+            }
+        }
+        let count = (to + 1).saturating_sub(history.leaves());
+        let headers = self.headers(history.leaves(), usize::try_from(count).unwrap_or(usize::MAX))?;
+        Ok((history, headers))
+    }
+
+    /// The frames that answer [`plexus_core::journal::Serve::Bodies`], one for each of the first hashes: at least one, and
+    /// ending with the frame that takes them over `bytes_max`.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub fn body_frames(&self, hashes: &[Hash], bytes_max: usize) -> Result<Vec<Bytes>> {
+        let (mut frames, mut bytes) = (Vec::new(), 0);
+        for hash in hashes {
+            let body = match self.height(hash)? {
+                Some(height) => self.bodies.get(&table::place_key(height, hash))?,
+                None => None,
+            };
+            let frame = match body {
+                Some(body) => body_frame(body.value()),
+                None => Packet::Missing(*hash).encode(),
+            };
+            bytes += frame.len();
+            frames.push(frame);
+            if bytes >= bytes_max {
+                break;
+            }
+        }
+        Ok(frames)
+    }
+}

@@ -1,0 +1,34 @@
+use plexus_core::check::BatchId;
+use plexus_core::hash::Hash;
+use plexus_core::key::{SecretKey, Signature};
+use plexus_core::network::Network;
+
+use super::*;
+
+fn batch(count: u8, broken: &[usize]) -> Batch {
+    let secret = SecretKey::from_bytes(&[7; 32]).unwrap();
+    let check = |index: u8| {
+        let digest = Hash::of(&[index]);
+        let signature = match broken.contains(&usize::from(index)) {
+            true => Signature::NONE,
+            false => secret.sign(&digest),
+        };
+        Check { digest, key: secret.public(), signature }
+    };
+    Batch { id: BatchId(3), checks: (0..count).map(check).collect(), ids: vec![Hash::of(b"an id")] }
+}
+
+#[test]
+fn answers_as_one_thread_would_whatever_the_batch_s_size() {
+    let data = tempfile::tempdir().unwrap();
+    let store = Store::open(data.path(), &Network::dev()).unwrap();
+    let verifier = Verifier::new().unwrap();
+    for (count, broken) in [(0, vec![]), (1, vec![0]), (15, vec![]), (200, vec![0, 17, 18, 199])] {
+        let (batch, counters) = (batch(count, &broken), Counters::default());
+        let verdict = verifier.threads.install(|| answer(&batch, &store, &counters)).unwrap();
+        assert_eq!(verdict, batch.answer(|index, id| store.seen(index, id).unwrap()));
+        assert_eq!(verdict.broken, broken);
+        assert_eq!(counters.signatures_verified.value(), u64::from(count));
+        assert_eq!(counters.signatures_broken.value(), broken.len() as u64);
+    }
+}

@@ -1,0 +1,128 @@
+//! The page: the files that are built into the binary, so that one program serves all.
+
+use std::sync::LazyLock;
+
+use axum::body::Body;
+use axum::http::header::{
+    ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, IF_NONE_MATCH, VARY,
+};
+use axum::http::{HeaderMap, Method, StatusCode, Uri};
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use plexus_core::hash::Hash;
+
+use crate::api::ApiError;
+
+/// A file of the page.
+#[derive(Debug)]
+struct File {
+    /// The path that it is served under, from `/`.
+    path: &'static str,
+    bytes: &'static [u8],
+    /// The same gzipped, where that is smaller.
+    gzip: Option<&'static [u8]>,
+}
+
+/// Every file, by rising path.
+static FILES: &[File] = include!(concat!(env!("OUT_DIR"), "/page.rs"));
+
+/// The files' tags, in their order: a browser that has a file asks only whether it is still this one.
+static TAGS: LazyLock<Vec<String>> = LazyLock::new(|| {
+    let tag = |file: &File| format!("\"{:.32}\"", Hash::of(file.bytes));
+    FILES.iter().map(tag).collect()
+});
+
+/// Answers for any path that is no other route's.
+pub(crate) async fn file(method: Method, uri: Uri, headers: HeaderMap) -> Response {
+    let path = uri.path();
+    let is_read = method == Method::GET || method == Method::HEAD;
+    let answer = if is_read && !path.starts_with("/api/") { find(path, &headers) } else { None };
+    let missing = || ApiError::missing(format_args!("{method} {path}")).into_response();
+    std::future::ready(answer.unwrap_or_else(missing)).await
+}
+
+/// The file of a path; that of a folder is its `index.html`.
+pub(crate) fn find(path: &str, headers: &HeaderMap) -> Option<Response> {
+    let index;
+    let path = if path.ends_with('/') {
+        index = format!("{path}index.html");
+        &index
+    } else {
+        path
+    };
+    let place = FILES.binary_search_by(|file| file.path.cmp(path)).ok()?;
+    Some(answer(&FILES[place], &TAGS[place], headers))
+}
+
+/// The page itself; without it, where to find what there is.
+pub(crate) fn index(headers: &HeaderMap) -> Response {
+    find("/", headers).unwrap_or_else(|| {
+        let text = "This node was built without its page. Its API is described by /api/v1/openapi.json\n";
+        (StatusCode::OK, text).into_response()
+    })
+}
+
+fn answer(file: &File, tag: &str, headers: &HeaderMap) -> Response {
+    let lists = |name, part: &str| {
+        headers.get(name).and_then(|value| value.to_str().ok()).is_some_and(|value| value.contains(part))
+    };
+    let response = Response::builder()
+        .header(CONTENT_TYPE, media_type(file.path))
+        .header(CACHE_CONTROL, "no-cache")
+        .header(VARY, "accept-encoding")
+        .header(ETAG, tag);
+    let whole = |bytes: &'static [u8]| Body::from(Bytes::from_static(bytes));
+    let response = match file.gzip {
+        _ if lists(IF_NONE_MATCH, tag) => response.status(StatusCode::NOT_MODIFIED).body(Body::empty()),
+        Some(gzip) if lists(ACCEPT_ENCODING, "gzip") => response.header(CONTENT_ENCODING, "gzip").body(whole(gzip)),
+        Some(_) | None => response.body(whole(file.bytes)),
+    };
+    // Only headers that are not text could fail, and these are.
+    response.unwrap_or_default()
+}
+
+fn media_type(path: &str) -> &'static str {
+    match path.rsplit_once('.').map_or("", |(_, extension)| extension) {
+        "html" => "text/html; charset=utf-8",
+        "css" => "text/css; charset=utf-8",
+        "js" | "mjs" => "text/javascript; charset=utf-8",
+        "wasm" => "application/wasm",
+        "json" | "webmanifest" => "application/json",
+        "svg" => "image/svg+xml",
+        "png" => "image/png",
+        "ico" => "image/x-icon",
+        "woff2" => "font/woff2",
+        _ => "text/plain; charset=utf-8",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with(name: axum::http::HeaderName, value: &str) -> HeaderMap {
+        HeaderMap::from_iter([(name, value.parse().unwrap())])
+    }
+
+    #[test]
+    fn a_file_is_found_by_its_path_and_revalidated_by_its_tag() {
+        assert!(FILES.is_sorted_by_key(|file| file.path));
+        assert!(find("/no/such/file", &HeaderMap::new()).is_none());
+        for file in FILES {
+            let response = find(file.path, &HeaderMap::new()).unwrap();
+            assert_eq!(response.status(), StatusCode::OK);
+            assert!(response.headers().get(CONTENT_ENCODING).is_none());
+            let tag = response.headers()[ETAG].to_str().unwrap();
+            assert_eq!(find(file.path, &with(IF_NONE_MATCH, tag)).unwrap().status(), StatusCode::NOT_MODIFIED);
+            let packed = find(file.path, &with(ACCEPT_ENCODING, "gzip, br")).unwrap();
+            assert_eq!(packed.headers().contains_key(CONTENT_ENCODING), file.gzip.is_some());
+        }
+    }
+
+    #[test]
+    fn a_browser_is_told_what_a_file_is() {
+        assert_eq!(media_type("/pkg/plexus_web_bg.wasm"), "application/wasm");
+        assert_eq!(media_type("/app.js"), "text/javascript; charset=utf-8");
+        assert_eq!(media_type("/LICENSE"), "text/plain; charset=utf-8");
+    }
+}

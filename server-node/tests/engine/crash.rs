@@ -1,0 +1,200 @@
+//! A store whose disk stops in the middle of anything loses nothing that it had acknowledged.
+
+use std::sync::{Arc, Mutex};
+
+use plexus_core::journal::Change;
+use plexus_node::store::Store;
+use redb::StorageBackend;
+
+
+use crate::forge::{Forge, Forged};
+
+/// What was asked of the disk and is not certain to be there after a crash.
+#[derive(Clone, Debug)]
+enum Pending {
+    Length(u64),
+    Write(u64, Vec<u8>),
+}
+
+impl Pending {
+    fn carry_out(&self, image: &mut Vec<u8>) {
+        match self {
+            Self::Length(length) => image.resize(usize::try_from(*length).unwrap(), 0),
+            Self::Write(offset, bytes) => {
+                let offset = usize::try_from(*offset).unwrap();
+                image.resize(image.len().max(offset + bytes.len()), 0);
+                image[offset..offset + bytes.len()].copy_from_slice(bytes);
+            }
+        }
+    }
+}
+
+/// A disk that stops after so many syncs.
+#[derive(Debug, Default)]
+struct Platter {
+    seen: Vec<u8>,
+    synced: Vec<u8>,
+    pending: Vec<Pending>,
+    syncs_left: usize,
+    stopped: bool,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Disk(Arc<Mutex<Platter>>);
+
+impl Disk {
+    fn new(image: Vec<u8>, syncs_left: usize) -> Self {
+        let platter = Platter { seen: image.clone(), synced: image, syncs_left, ..Platter::default() };
+        Self(Arc::new(Mutex::new(platter)))
+    }
+
+    /// What is there after the crash: all that was synced, and of the rest what chance left.
+    fn image(&self, chance: &mut u64) -> Vec<u8> {
+        let platter = self.0.lock().unwrap();
+        let mut image = platter.synced.clone();
+        for pending in &platter.pending {
+            if next(chance) % 2 == 0 {
+                pending.carry_out(&mut image);
+            }
+        }
+        image
+    }
+
+    fn syncs_used(&self, of: usize) -> usize {
+        of - self.0.lock().unwrap().syncs_left
+    }
+
+    fn with<T>(&self, work: impl FnOnce(&mut Platter) -> T) -> Result<T, std::io::Error> {
+        let mut platter = self.0.lock().unwrap();
+        match platter.stopped {
+            true => Err(std::io::Error::other("the disk has stopped")),
+            false => Ok(work(&mut platter)),
+        }
+    }
+}
+
+impl StorageBackend for Disk {
+    fn len(&self) -> Result<u64, std::io::Error> {
+        self.with(|platter| platter.seen.len() as u64)
+    }
+
+    fn read(&self, offset: u64, out: &mut [u8]) -> Result<(), std::io::Error> {
+        let offset = usize::try_from(offset).unwrap();
+        self.with(|platter| match platter.seen.get(offset..offset + out.len()) {
+            Some(bytes) => {
+                out.copy_from_slice(bytes);
+                Ok(())
+            }
+            None => Err(std::io::Error::other("read beyond the end")),
+        })?
+    }
+
+    fn set_len(&self, len: u64) -> Result<(), std::io::Error> {
+        self.pend(Pending::Length(len))
+    }
+
+    fn write(&self, offset: u64, data: &[u8]) -> Result<(), std::io::Error> {
+        self.pend(Pending::Write(offset, data.to_vec()))
+    }
+
+    fn sync_data(&self) -> Result<(), std::io::Error> {
+        self.with(|platter| {
+            if platter.syncs_left == 0 {
+                platter.stopped = true;
+                return Err(std::io::Error::other("the disk stops"));
+            }
+            platter.syncs_left -= 1;
+            for pending in std::mem::take(&mut platter.pending) {
+                pending.carry_out(&mut platter.synced);
+            }
+            Ok(())
+        })?
+    }
+}
+
+impl Disk {
+    fn pend(&self, pending: Pending) -> Result<(), std::io::Error> {
+        self.with(|platter| {
+            pending.carry_out(&mut platter.seen);
+            platter.pending.push(pending);
+        })
+    }
+}
+
+/// SplitMix64.
+fn next(state: &mut u64) -> u64 {
+    *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let mut mixed = *state;
+    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    mixed ^ (mixed >> 31)
+}
+
+/// A life of a store: blocks one by one, then a branch that overtakes them in one transaction.
+fn life() -> (Vec<Vec<Change>>, Vec<Forged>) {
+    let mut forge = Forge::new(1);
+    let common = forge.blocks(8, 3);
+    let mut other = Forge { author: crate::forge::secret(2), ..forge.clone() };
+    let (losing, winning) = (forge.blocks(4, 3), other.blocks(6, 3));
+    let mut life: Vec<_> = common.iter().chain(&losing).map(|block| block.changes(block.height() - 1)).collect();
+    let mut reorg: Vec<_> = winning[..4].iter().flat_map(|block| block.header_and_body()).collect();
+    reorg.extend(winning[4].changes(8));
+    life.push(reorg);
+    life.push(winning[5].changes(13));
+    (life, common.into_iter().chain(losing).chain(winning).collect())
+}
+
+/// How many lists were acknowledged before the disk stopped.
+fn live(disk: &Disk, life: &[Vec<Change>]) -> usize {
+    let Ok(store) = Store::open_on(disk.clone(), &Forge::new(1).network) else { return 0 };
+    life.iter().take_while(|changes| store.apply(changes).is_ok()).count()
+}
+
+#[test]
+fn loses_nothing_acknowledged_wherever_the_disk_stops() {
+    let (life, blocks) = life();
+    let network = Forge::new(1).network;
+    let whole = Disk::new(Vec::new(), usize::MAX);
+    assert_eq!(live(&whole, &life), life.len());
+    let syncs = whole.syncs_used(usize::MAX);
+    let mut crashes = 0;
+    for seed in 0..8 {
+        for stop in 0..syncs {
+            let mut chance = seed << 32 | stop as u64;
+            let disk = Disk::new(Vec::new(), stop);
+            let acknowledged = live(&disk, &life);
+            let store = Store::open_on(Disk::new(disk.image(&mut chance), usize::MAX), &network)
+                .unwrap_or_else(|error| panic!("SEED={seed} stopped at sync {stop}: {error}"));
+            // What was being written may be there as well, but whole or not at all.
+            let tips = [acknowledged, (acknowledged + 1).min(life.len())];
+            let expected = tips.map(|count| life[..count].last().and_then(|changes| tip(changes)));
+            let found = store.restore(&network).unwrap().tip();
+            let found = (found.header.height > 0).then_some(found.hash);
+            assert!(expected.contains(&found), "SEED={seed} stopped at sync {stop}: {found:?}, not {expected:?}");
+            let held = life[..acknowledged].iter().flatten();
+            for hash in held.filter_map(|change| match change {
+                Change::Body { hash, .. } => Some(hash),
+                _ => None,
+            }) {
+                let block = blocks.iter().find(|block| block.hash == *hash).unwrap();
+                let stored = store.block(hash).unwrap().unwrap();
+                assert_eq!(stored.block, block.block.encode(), "SEED={seed} stopped at sync {stop}");
+            }
+            // It goes on from where it stands.
+            let reached = life.iter().position(|changes| tip(changes) == found).map_or(0, |index| index + 1);
+            for changes in &life[reached..] {
+                store.apply(changes).unwrap();
+            }
+            assert_eq!(Some(store.tip().unwrap().hash), tip(&life[life.len() - 1]));
+            crashes += 1;
+        }
+    }
+    assert!(crashes >= 300, "only {crashes} crash points");
+}
+
+fn tip(changes: &[Change]) -> Option<plexus_core::hash::Hash> {
+    changes.iter().rev().find_map(|change| match change {
+        Change::Tip { hash, .. } => Some(*hash),
+        _ => None,
+    })
+}

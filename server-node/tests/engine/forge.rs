@@ -1,0 +1,106 @@
+//! A forge: makes valid chains of the dev network, with the changes that a node would persist for them.
+
+use std::sync::Arc;
+
+use plexus_core::block::{Block, Header, VERSION};
+use plexus_core::hash::Hash;
+use plexus_core::history::History;
+use plexus_core::journal::{CHECKPOINT_BLOCKS, Change};
+use plexus_core::key::{PublicKey, SecretKey, Signature};
+use plexus_core::message::{Draft, Message, MessageId};
+use plexus_core::mine::{Job, JobId, Search};
+use plexus_core::network::Network;
+
+/// The end of a branch that grows.
+#[derive(Clone)]
+pub struct Forge {
+    pub network: Network,
+    pub history: History,
+    pub tip: Header,
+    pub author: SecretKey,
+}
+
+/// A forged block.
+#[derive(Clone)]
+pub struct Forged {
+    pub hash: Hash,
+    pub block: Arc<Block>,
+    pub ids: Arc<[MessageId]>,
+    pub history: History,
+}
+
+pub fn secret(number: u8) -> SecretKey {
+    SecretKey::from_bytes(&[number; 32]).unwrap()
+}
+
+impl Forge {
+    pub fn new(author: u8) -> Self {
+        let network = Network::dev();
+        let tip = *network.genesis();
+        let history = History::default().append(tip.record(*network.id()));
+        Self { network, history, tip, author: secret(author) }
+    }
+
+    pub fn message(&self, text: &str) -> Message {
+        let time = self.tip.time.plus_ms(1);
+        let draft = Draft::new(self.author.public(), "everybody".to_owned(), text.to_owned(), time).unwrap();
+        draft.sign(&self.author, self.network.id(), 0)
+    }
+
+    /// Mines a block with so many messages.
+    pub fn block(&mut self, messages: usize) -> Forged {
+        let height = self.tip.height + 1;
+        let texts = (0..messages).map(|number| format!("{number} at {height} by {}", self.author.public()));
+        let messages: Vec<_> = texts.map(|text| Arc::new(self.message(&text))).collect();
+        let time = self.tip.time.plus_ms(15_000);
+        let header = Header {
+            prev_hash: self.tip.hash(),
+            content_root: Hash::ZERO,
+            version: VERSION,
+            height,
+            time,
+            bits: self.network.retarget().next_bits(self.tip.bits, self.tip.time, time),
+            nonce: 0,
+        };
+        let mut block =
+            Block { header, extra: 0, author: PublicKey::NOBODY, signature: Signature::NONE, messages };
+        block.seal(&self.author, self.network.id(), &self.history.root());
+        let job = Job { id: JobId(0), header: block.header, target: header.bits.target().unwrap() };
+        block.header.nonce = Search::new(&job, 0).run(u64::MAX).unwrap().nonce;
+        self.tip = block.header;
+        let hash = block.header.hash();
+        self.history = self.history.append(block.header.record(hash));
+        let ids = block.messages.iter().map(|message| message.id(self.network.id())).collect();
+        Forged { hash, block: Arc::new(block), ids, history: self.history.clone() }
+    }
+
+    pub fn blocks(&mut self, count: usize, messages: usize) -> Vec<Forged> {
+        (0..count).map(|_| self.block(messages)).collect()
+    }
+}
+
+impl Forged {
+    pub fn height(&self) -> u64 {
+        self.block.header.height
+    }
+
+    /// What a node persists when this block extends its tip, or when it moves the tip to a branch off `fork`.
+    pub fn changes(&self, fork: u64) -> Vec<Change> {
+        let (hash, height) = (self.hash, self.height());
+        let mut changes = self.header_and_body();
+        if height % CHECKPOINT_BLOCKS == 0 {
+            changes.push(Change::Checkpoint { height, hash, history: self.history.clone() });
+        }
+        changes.push(Change::Tip { hash, height, fork });
+        changes
+    }
+
+    /// What a node persists for a block that does not lead.
+    pub fn header_and_body(&self) -> Vec<Change> {
+        let (hash, height) = (self.hash, self.height());
+        vec![
+            Change::Header { hash, header: self.block.header, total_work: self.history.work() },
+            Change::Body { hash, height, block: self.block.encode().into(), ids: self.ids.clone() },
+        ]
+    }
+}

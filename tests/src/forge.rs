@@ -1,0 +1,168 @@
+//! A forge: blocks made by hand, honest ones and broken ones, outside of any node.
+//!
+//! It keeps every block that it made with the history up to it, so that a branch may start anywhere.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use plexus_core::block::{Block, Header, VERSION};
+use plexus_core::hash::Hash;
+use plexus_core::history::History;
+use plexus_core::journal::{CHECKPOINT_BLOCKS, Change, Journal};
+use plexus_core::key::{PublicKey, SecretKey, Signature};
+use plexus_core::message::{Draft, Message};
+use plexus_core::mine::{Job, JobId, Search};
+use plexus_core::network::Network;
+use plexus_core::time::Time;
+
+/// The most tries for a block: a million times what the development network expects.
+const TRIES_MAX: u64 = 1 << 28;
+
+/// A key that follows from a name.
+pub fn key(name: &str) -> SecretKey {
+    SecretKey::from_bytes(Hash::of(name.as_bytes()).as_bytes()).unwrap()
+}
+
+/// A message from whoever has the name's key.
+pub fn message(network: &Network, sender: &str, text: &str, time: Time) -> Message {
+    let secret = key(sender);
+    Draft::new(secret.public(), "all", text, time).unwrap().sign(&secret, network.id(), 0)
+}
+
+/// Searches a header's nonce until its hash meets its own bits.
+pub fn grind(header: &mut Header) {
+    header.nonce = 0;
+    let target = header.bits.target().expect("bits that are a target");
+    let job = Job { id: JobId(0), header: *header, target };
+    header.nonce = Search::new(&job, 0).run(TRIES_MAX).expect("an easy target").nonce;
+}
+
+/// Searches a nonce with which the hash misses the target.
+pub fn spoil(header: &mut Header) {
+    let target = header.bits.target().expect("bits that are a target");
+    while target.is_met_by(&header.hash()) {
+        header.nonce = header.nonce.wrapping_add(1);
+    }
+}
+
+/// Blocks by their hashes, each with the history up to and with it.
+#[derive(Debug)]
+pub struct Forge {
+    network: Network,
+    blocks: BTreeMap<Hash, (Arc<Block>, History)>,
+    author: SecretKey,
+}
+
+impl Forge {
+    /// A forge that has made nothing but genesis.
+    pub fn new(network: &Network, author: &str) -> Self {
+        let genesis = network.genesis_block();
+        let history = History::default().append(genesis.header.record(*network.id()));
+        let blocks = BTreeMap::from([(*network.id(), (Arc::new(genesis), history))]);
+        Self { network: network.clone(), blocks, author: key(author) }
+    }
+
+    /// A block that the forge made or took in.
+    pub fn block(&self, hash: &Hash) -> &Arc<Block> {
+        &self.blocks[hash].0
+    }
+
+    /// Whether it has a block.
+    pub fn has(&self, hash: &Hash) -> bool {
+        self.blocks.contains_key(hash)
+    }
+
+    /// The history up to and with a block.
+    pub fn history(&self, hash: &Hash) -> &History {
+        &self.blocks[hash].1
+    }
+
+    /// Takes in a block whose parent it has.
+    pub fn keep(&mut self, block: Block) -> Hash {
+        let hash = block.header.hash();
+        let history = self.history(&block.header.prev_hash).append(block.header.record(hash));
+        self.blocks.insert(hash, (Arc::new(block), history));
+        hash
+    }
+
+    /// An honest block but for its proof of work.
+    pub fn draft(&self, parent: &Hash, time: Time, messages: Vec<Message>) -> Block {
+        let (below, history) = &self.blocks[parent];
+        let retarget = self.network.retarget();
+        let header = Header {
+            prev_hash: *parent,
+            content_root: Hash::ZERO,
+            version: VERSION,
+            height: below.header.height + 1,
+            time,
+            bits: retarget.next_bits(below.header.bits, below.header.time, time),
+            nonce: 0,
+        };
+        let (author, signature) = (PublicKey::NOBODY, Signature::NONE);
+        let messages = messages.into_iter().map(Arc::new).collect();
+        let mut block = Block { header, extra: 0, author, signature, messages };
+        block.seal(&self.author, self.network.id(), &history.root());
+        block
+    }
+
+    /// Signs and commits anew after a change, and searches the nonce.
+    pub fn finish(&self, block: &mut Block) {
+        block.seal(&self.author, self.network.id(), &self.history(&block.header.prev_hash).root());
+        grind(&mut block.header);
+    }
+
+    /// Commits to whatever the block carries now, without signing it anew, and searches the nonce.
+    pub fn commit(&self, block: &mut Block) {
+        let body_root = block.body_root(&block.messages_root());
+        let history_root = self.history(&block.header.prev_hash).root();
+        block.header.content_root = plexus_core::block::content_root(&history_root, &body_root, block.extra);
+        grind(&mut block.header);
+    }
+
+    /// An honest block with these messages.
+    pub fn mine(&mut self, parent: &Hash, time: Time, messages: Vec<Message>) -> Hash {
+        let mut block = self.draft(parent, time, messages);
+        grind(&mut block.header);
+        self.keep(block)
+    }
+
+    /// A branch of honest empty blocks, one a second: their hashes, lowest first.
+    pub fn extend(&mut self, parent: &Hash, count: usize) -> Vec<Hash> {
+        let mut at = *parent;
+        (0..count)
+            .map(|_| {
+                at = self.mine(&at, self.block(&at).header.time.plus_ms(1_000), Vec::new());
+                at
+            })
+            .collect()
+    }
+
+    /// Has a journal remember a block on top of its best chain.
+    pub fn stock(&self, block: &Block, journal: &mut Journal) {
+        let (hash, height, header) = (block.header.hash(), block.header.height, block.header);
+        let history = self.history(&hash).clone();
+        let ids = block.messages.iter().map(|message| message.id(self.network.id())).collect();
+        let mut changes = vec![
+            Change::Header { hash, header, total_work: history.work() },
+            Change::Body { hash, height, block: block.encode().into(), ids },
+            Change::Tip { hash, height, fork: height - 1 },
+        ];
+        if height % CHECKPOINT_BLOCKS == 0 {
+            changes.push(Change::Checkpoint { height, hash, history });
+        }
+        journal.apply(&changes);
+    }
+
+    /// The blocks from above genesis up to `tip`, lowest first.
+    pub fn branch(&self, tip: &Hash) -> Vec<Arc<Block>> {
+        let mut branch = Vec::new();
+        let mut at = *tip;
+        while at != *self.network.id() {
+            let block = self.block(&at);
+            branch.push(Arc::clone(block));
+            at = block.header.prev_hash;
+        }
+        branch.reverse();
+        branch
+    }
+}

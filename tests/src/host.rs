@@ -1,0 +1,353 @@
+//! A host: the driver of one node in a world, with a journal for a store.
+//!
+//! It obeys the law of a driver, and after each fact it watches what must always hold: the tip's work never falls, what
+//! is announced is remembered, the journal ends where the chain ends, every frame is legal, no container passes its
+//! bound, and no fact leads to wishes without end.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use plexus_core::address::Address;
+use plexus_core::block::Block;
+use plexus_core::chain::{AHEAD_MAX, Chain, SIDE_MAX, WINDOW_MAX};
+use plexus_core::check::Batch;
+use plexus_core::event::Event;
+use plexus_core::fault::{Fault, Reason};
+use plexus_core::journal::{Change, Journal, Recall, Serve};
+use plexus_core::message::Message;
+use plexus_core::mine::Job;
+use plexus_core::network::Network;
+use plexus_core::node::{Config, Input, Node, Output, PeerId};
+use plexus_core::pow::Work;
+use plexus_core::rules;
+use plexus_core::time::{Now, Time};
+use plexus_core::wire::{Packet, Role, body_frame};
+
+/// The most wishes that one fact may lead to.
+pub const OUTPUTS_MAX: usize = 50_000;
+/// The newest events that are kept for stories to look at.
+pub const EVENTS_MAX: usize = 65_536;
+
+/// What a host cannot do by itself.
+#[derive(Debug)]
+pub enum Wish {
+    /// Deliver a frame.
+    Send(PeerId, Bytes),
+    /// Connect to an address.
+    Dial(Address),
+    /// Close a connection.
+    Close(PeerId),
+    /// Run an errand.
+    Errand(Errand),
+}
+
+/// Work that takes a while: carried out later, against the journal of then.
+#[derive(Debug)]
+pub enum Errand {
+    /// A batch to answer.
+    Verify(Arc<Batch>),
+    /// Something to bring back.
+    Recall(Recall),
+    /// Something to send from the store.
+    Serve(PeerId, Serve),
+}
+
+/// A node, its store and what it was seen to do.
+#[derive(Debug)]
+pub struct Host {
+    /// Its name, which is its host name too.
+    pub name: String,
+    /// What it is.
+    pub config: Config,
+    /// The node; none while it is down.
+    pub node: Option<Node>,
+    /// What it remembers.
+    pub journal: Journal,
+    /// What it wishes to be mined.
+    pub job: Option<Job>,
+    /// What it told, the newest last.
+    pub events: VecDeque<Event>,
+    /// Which connections it closed, and why.
+    pub closes: Vec<(PeerId, Reason)>,
+    /// How far its clock is off, milliseconds.
+    pub skew_ms: i64,
+    /// After how many more transactions its power fails.
+    pub persists_left: Option<u64>,
+    /// How many blocks it sent from its store.
+    pub bodies_served: usize,
+    /// Counts its lives.
+    pub life: u64,
+    work: Work,
+    /// Whether the fact at hand is a solution.
+    mines: bool,
+}
+
+impl Host {
+    /// A host that is down, with nothing remembered.
+    pub fn new(name: &str, config: Config, network: &Network) -> Self {
+        Self {
+            name: name.to_owned(),
+            config,
+            node: None,
+            journal: Journal::new(network),
+            job: None,
+            events: VecDeque::new(),
+            closes: Vec::new(),
+            skew_ms: 0,
+            persists_left: None,
+            bodies_served: 0,
+            life: 0,
+            work: Work::ZERO,
+            mines: false,
+        }
+    }
+
+    /// Starts the node from what is remembered.
+    pub fn start(&mut self, network: &Network, seed: [u8; 32]) {
+        let chain = self.journal.restore(network.clone()).expect("the journal restores to a chain");
+        self.start_from(chain, seed);
+    }
+
+    /// Starts the node from a chain.
+    pub fn start_from(&mut self, chain: Chain, seed: [u8; 32]) {
+        self.work = chain.tip().total_work;
+        self.life += 1;
+        self.job = None;
+        self.persists_left = None;
+        self.node = Some(Node::new(self.config.clone(), chain, seed));
+    }
+
+    /// The messages of its people that wait for a block, to be submitted again after a start.
+    pub fn waiting(&self) -> Vec<Message> {
+        self.journal
+            .pooled()
+            .map(|message| Message::decode(message).expect("a stored message decodes"))
+            .collect()
+    }
+
+    /// Ends the node's life: what is not remembered is lost.
+    pub fn crash(&mut self) {
+        self.node = None;
+        self.job = None;
+    }
+
+    /// Tells the node a fact and returns what it wishes of the world.
+    pub fn handle(&mut self, now: Now, input: Input) -> Vec<Wish> {
+        let Some(node) = &mut self.node else { return Vec::new() };
+        self.mines = matches!(input, Input::Solved(_));
+        node.handle(now, input);
+        let wishes = self.drain(now);
+        self.mines = false;
+        wishes
+    }
+
+    /// Carries out what the host can do and returns the rest.
+    pub fn drain(&mut self, now: Now) -> Vec<Wish> {
+        let mut wishes = Vec::new();
+        for count in 0.. {
+            assert!(count < OUTPUTS_MAX, "{}: over {OUTPUTS_MAX} wishes from one fact", self.name);
+            let Some(output) = self.node.as_mut().and_then(Node::poll) else { break };
+            match output {
+                Output::Send(peer, frame) => {
+                    self.check_frame(&frame);
+                    wishes.push(Wish::Send(peer, frame));
+                }
+                Output::Dial(address) => wishes.push(Wish::Dial(address)),
+                Output::Close(peer, reason) => {
+                    self.closes.push((peer, reason));
+                    wishes.push(Wish::Close(peer));
+                }
+                Output::Persist(changes) => {
+                    if self.persists_left == Some(0) {
+                        self.crash();
+                        break;
+                    }
+                    self.persists_left = self.persists_left.map(|left| left - 1);
+                    self.persist(&changes);
+                }
+                Output::Verify(batch) => wishes.push(Wish::Errand(Errand::Verify(batch))),
+                Output::Recall(recall) => wishes.push(Wish::Errand(Errand::Recall(recall))),
+                Output::Serve(peer, serve) => wishes.push(Wish::Errand(Errand::Serve(peer, serve))),
+                Output::Mine(job) => self.job = job,
+                Output::Tell(event) => self.note(event),
+            }
+        }
+        self.check(now);
+        wishes
+    }
+
+    /// Runs an errand: what it brings to the node, and the frames that it sends.
+    pub fn run(&mut self, errand: &Errand) -> (Option<Input>, Vec<(PeerId, Bytes)>) {
+        match errand {
+            Errand::Verify(batch) => {
+                (Some(Input::Verified(batch.answer(|index, id| self.journal.seen(index, id)))), Vec::new())
+            }
+            Errand::Recall(recall) => (Some(Input::Recalled(self.journal.recall(recall))), Vec::new()),
+            Errand::Serve(peer, Serve::Headers(locator)) => {
+                let headers = self.journal.headers_after(locator);
+                let packet = Packet::Headers(plexus_core::wire::List::new(headers));
+                (None, vec![(*peer, packet.encode())])
+            }
+            Errand::Serve(peer, Serve::Bodies(hashes)) => {
+                let frame = |hash| match self.journal.body(hash) {
+                    Some(block) => body_frame(block),
+                    None => Packet::Missing(*hash).encode(),
+                };
+                self.bodies_served += hashes.len();
+                (None, hashes.iter().map(|hash| (*peer, frame(hash))).collect())
+            }
+        }
+    }
+
+    fn persist(&mut self, changes: &[Change]) {
+        assert!(!changes.is_empty(), "{}: wishes for nothing to be remembered", self.name);
+        // A transaction is applied as a whole, but its changes build on one another.
+        for change in changes {
+            self.check_change(change);
+            self.journal.apply(std::slice::from_ref(change));
+        }
+    }
+
+    fn check_change(&self, change: &Change) {
+        let (name, journal) = (&self.name, &self.journal);
+        match change {
+            Change::Header { hash, header, total_work } => {
+                assert_eq!(header.hash(), *hash, "{name}: a header under another's hash");
+                let (_, below) = journal.header(&header.prev_hash).expect("a parent is remembered before");
+                assert!(*total_work > *below, "{name}: total work that does not rise");
+            }
+            Change::Body { hash, height, block, ids } => {
+                let (header, _) = journal.header(hash).expect("a header is remembered before its body");
+                let block = Block::decode(block).expect("a body that decodes");
+                assert_eq!((block.header, header.height), (*header, *height), "{name}: another's body");
+                let network = journal.best()[0];
+                let found: Vec<_> = block.messages.iter().map(|message| message.id(&network)).collect();
+                assert_eq!(found, ids.to_vec(), "{name}: other ids than the body's");
+            }
+            Change::Checkpoint { height, history, .. } => {
+                assert_eq!(history.leaves(), height + 1, "{name}: a history of another height");
+            }
+            Change::Pooled { id, message } => {
+                let message = Message::decode(message).expect("a message that decodes");
+                assert_eq!(message.id(&journal.best()[0]), *id, "{name}: a message under another's id");
+            }
+            Change::Unpooled { .. } => {}
+            Change::Tip { hash, height, fork } => {
+                let (header, _) = journal.header(hash).expect("a tip is remembered before");
+                assert_eq!(header.height, *height, "{name}: a tip at another height");
+                let at_fork = journal.best().get(usize::try_from(*fork).unwrap());
+                let mut at = *hash;
+                while let Some((header, _)) = journal.header(&at).filter(|(header, _)| header.height > *fork)
+                {
+                    let stored = journal.body(&at).is_some();
+                    assert!(stored || self.config.role == Role::Light, "{name}: a tip without bodies");
+                    at = header.prev_hash;
+                }
+                assert_eq!(at_fork, Some(&at), "{name}: a tip that does not follow the fork");
+            }
+        }
+    }
+
+    fn check_frame(&self, frame: &Bytes) {
+        let name = &self.name;
+        match Packet::decode(frame) {
+            Ok(Packet::Held(hash)) => {
+                assert!(
+                    self.journal.body(&hash).is_some(),
+                    "{name}: says to hold a block that is not stored"
+                );
+            }
+            // Others' headers are passed on before they are stored; a block of our own is announced when it is safe.
+            Ok(Packet::Announce(header)) if self.mines => {
+                let stored = self.journal.header(&header.hash()).is_some();
+                assert!(stored, "{name}: announces a header that is not stored");
+            }
+            Ok(_) => {}
+            Err(fault) => panic!("{name} sends an illegal frame: {fault}"),
+        }
+    }
+
+    fn note(&mut self, event: Event) {
+        if let Event::Connected { hash, .. } = &event {
+            let stored = self.journal.body(hash).is_some() || self.config.role == Role::Light;
+            assert!(stored, "{}: tells of a block that is not stored", self.name);
+        }
+        if self.events.len() == EVENTS_MAX {
+            self.events.pop_front();
+        }
+        self.events.push_back(event);
+    }
+
+    fn check(&mut self, now: Now) {
+        let Some(node) = &self.node else { return };
+        let (name, chain) = (&self.name, node.chain());
+        let tip = chain.tip();
+        assert!(tip.total_work >= self.work, "{name}: the tip's work fell");
+        self.work = tip.total_work;
+        assert_eq!(self.journal.best().last(), Some(&tip.hash), "{name}: remembers another tip");
+        let most = WINDOW_MAX + AHEAD_MAX + SIDE_MAX + 64;
+        assert!(chain.size() <= most, "{name}: {} headers in memory", chain.size());
+        let status = node.status(now);
+        assert_eq!((status.height, status.tip), (tip.header.height, tip.hash), "{name}: another status");
+    }
+
+    /// Asserts that what is remembered is a valid chain that restores to the node's: by the rules, from genesis on.
+    pub fn audit(&self, network: &Network) {
+        let name = &self.name;
+        let restored = self.journal.restore(network.clone()).expect("the journal restores to a chain");
+        if let Some(node) = &self.node {
+            assert_eq!(restored.tip(), node.chain().tip(), "{name}: the journal restores to another tip");
+        }
+        let mut history =
+            plexus_core::history::History::default().append(network.genesis().record(*network.id()));
+        let (mut parent, mut known) = (*network.genesis(), std::collections::BTreeSet::new());
+        for hash in &self.journal.best()[1..] {
+            let (header, total_work) = *self.journal.header(hash).expect("a header of the best chain");
+            let failures = rules::check_header(network, &parent, &parent.hash(), &header, hash);
+            assert_eq!(failures, [], "{name}: holds an invalid header at {}", header.height);
+            if let Some(body) = self.journal.body(hash) {
+                let block = Block::decode(body).expect("a stored block decodes");
+                audit_body(name, network, &history.root(), &block, &mut known);
+            } else {
+                assert_eq!(self.config.role, Role::Light, "{name}: lacks the body at {}", header.height);
+            }
+            history = history.append(header.record(*hash));
+            assert_eq!(history.work(), total_work, "{name}: another total work at {}", header.height);
+            parent = header;
+        }
+    }
+
+    /// The faults that the node found in its peers.
+    pub fn faults(&self) -> Vec<&Fault> {
+        let fault = |reason| match reason {
+            &Reason::Fault(ref fault) => Some(fault),
+            Reason::OwnKey | Reason::Duplicate | Reason::Full => None,
+        };
+        self.closes.iter().filter_map(|(_, reason)| fault(reason)).collect()
+    }
+
+    /// The local clock, when the world's shows `time`.
+    pub fn clock(&self, time: Time) -> Time {
+        Time::from_unix_ms(time.unix_ms().saturating_add_signed(self.skew_ms))
+    }
+}
+
+fn audit_body(
+    name: &str,
+    network: &Network,
+    history_root: &plexus_core::hash::Hash,
+    block: &Block,
+    known: &mut std::collections::BTreeSet<plexus_core::message::MessageId>,
+) {
+    let height = block.header.height;
+    let failures = rules::check_contents(network, history_root, block);
+    assert_eq!(failures, [], "{name}: holds an invalid block at {height}");
+    let digest = block.digest(network.id(), history_root, &block.messages_root());
+    assert!(block.author.verifies(&digest, &block.signature), "{name}: unsigned block at {height}");
+    for message in &block.messages {
+        let id = message.id(network.id());
+        assert!(message.sender().verifies(&id, message.signature()), "{name}: forged message at {height}");
+        assert!(known.insert(id), "{name}: message {id} twice in the chain, again at {height}");
+    }
+}

@@ -1,0 +1,151 @@
+//! What scenarios say of a world: who mines, who writes, and what is to be seen afterwards.
+
+use plexus_core::block::Block;
+use plexus_core::event::Event;
+use plexus_core::fault::{Fault, Reason};
+use plexus_core::hash::Hash;
+use plexus_core::message::{Message, MessageId};
+use plexus_core::mine::{Search, Solution};
+use plexus_core::node::{Input, PeerId, SubmitError};
+
+use crate::forge;
+use crate::world::{Party, World};
+
+/// The most tries of a search: a million times what the development network expects.
+const TRIES_MAX: u64 = 1 << 28;
+/// How long a node may take to make a job, or a block of its solution, milliseconds.
+const MINING_MS: u64 = 20;
+
+impl World {
+    /// Starts or stops a node's mining; nothing is searched until [`World::mine`].
+    pub fn set_mining(&mut self, party: Party, mining: bool) {
+        let now = self.now(party);
+        let host = self.host_mut(party);
+        host.node.as_mut().expect("a node that runs").set_mining(now, mining);
+        let wishes = host.drain(now);
+        self.carry_out(party, wishes);
+    }
+
+    /// Solves the job of a node that mines.
+    pub fn solve(&self, party: Party) -> Option<Solution> {
+        Search::new(self.host(party).job.as_ref()?, 0).run(TRIES_MAX)
+    }
+
+    /// A node mines one block: its hash.
+    pub fn mine(&mut self, party: Party) -> Hash {
+        let mined = self.host(party).job.is_some();
+        self.set_mining(party, true);
+        if self.host(party).job.is_none() {
+            self.elapse(MINING_MS);
+        }
+        let before = self.height(party);
+        let solution = self.solve(party).expect("a synchronized node that mines has a job");
+        self.tell(party, Input::Solved(solution));
+        if self.height(party) == before {
+            self.elapse(MINING_MS);
+        }
+        assert_eq!(self.height(party), before + 1, "a solution makes a block");
+        self.set_mining(party, mined);
+        self.tip(party)
+    }
+
+    /// A node mines some blocks, a second apart.
+    pub fn mine_blocks(&mut self, party: Party, count: usize) -> Vec<Hash> {
+        (0..count)
+            .map(|_| {
+                self.elapse(1_000);
+                self.mine(party)
+            })
+            .collect()
+    }
+
+    /// Hands a message to a node, as its people do.
+    ///
+    /// # Errors
+    /// Why it is not taken.
+    pub fn submit(&mut self, party: Party, message: Message) -> Result<MessageId, SubmitError> {
+        let now = self.now(party);
+        let host = self.host_mut(party);
+        let outcome = host.node.as_mut().expect("a node that runs").submit(now, message);
+        let wishes = host.drain(now);
+        self.carry_out(party, wishes);
+        outcome
+    }
+
+    /// Whoever runs a node writes a message, and the node takes it.
+    pub fn write(&mut self, party: Party, text: &str) -> MessageId {
+        let message = forge::message(&self.network, &self.host(party).name, text, self.now(party).time);
+        self.submit(party, message).expect("an honest message is taken")
+    }
+
+    /// The blocks of a node's best chain, as stored, without genesis.
+    pub fn blocks(&self, party: Party) -> Vec<Block> {
+        let journal = &self.host(party).journal;
+        let body = |hash| Block::decode(journal.body(hash).expect("a stored block")).unwrap();
+        journal.best()[1..].iter().map(body).collect()
+    }
+
+    /// How often a message is in a node's best chain.
+    pub fn mined(&self, party: Party, id: &MessageId) -> usize {
+        let ids = self.blocks(party).into_iter().flat_map(|block| block.messages);
+        ids.filter(|message| message.id(self.network.id()) == *id).count()
+    }
+
+    /// Whether a message waits in a node's pool.
+    pub fn pooled(&self, party: Party, id: &MessageId) -> bool {
+        self.node(party).pooled(id).is_some()
+    }
+
+    /// The events that a node told.
+    pub fn events(&self, party: Party) -> impl DoubleEndedIterator<Item = &Event> {
+        self.host(party).events.iter()
+    }
+
+    /// The reasons with which a node closed a link.
+    pub fn closes(&self, party: Party, peer: PeerId) -> Vec<&Reason> {
+        let closes = self.host(party).closes.iter();
+        closes.filter(|(closed, _)| *closed == peer).map(|(_, reason)| reason).collect()
+    }
+
+    /// The fault for which a node closed a link: asserts that it did, and once.
+    pub fn fault(&self, party: Party, peer: PeerId) -> Fault {
+        match self.closes(party, peer)[..] {
+            [Reason::Fault(fault)] => fault.clone(),
+            ref other => panic!("expected one fault, found {other:?}"),
+        }
+    }
+
+    /// Asserts that a node keeps a link.
+    pub fn assert_open(&self, party: Party, peer: PeerId) {
+        assert_eq!(self.closes(party, peer), Vec::<&Reason>::new());
+        assert!(
+            self.node(party).peers(self.now(party)).iter().any(|view| view.id == peer),
+            "the link is gone"
+        );
+    }
+
+    /// Asserts that nodes have the same tip.
+    pub fn assert_agree(&self, parties: &[Party]) {
+        let tips: Vec<_> = parties.iter().map(|party| (self.height(*party), self.tip(*party))).collect();
+        assert!(tips.windows(2).all(|pair| pair[0] == pair[1]), "different tips: {tips:?}");
+    }
+
+    /// Asserts that no node found a fault in another, in a world of honest nodes.
+    pub fn assert_no_faults(&self) {
+        for host in self.hosts() {
+            assert_eq!(host.faults(), Vec::<&Fault>::new(), "{} finds fault with an honest node", host.name);
+        }
+    }
+}
+
+impl Drop for World {
+    /// Says how to replay a world that failed; audits one that did not.
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.trace().for_each(|line| eprintln!("{line}"));
+            eprintln!("SEED={}", self.seed());
+        } else {
+            self.hosts().iter().for_each(|host| host.audit(&self.network));
+        }
+    }
+}

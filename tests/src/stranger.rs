@@ -1,0 +1,176 @@
+//! A stranger: a peer that greets honestly with its key and then says what a scenario wants.
+//!
+//! Its handshake is done by a node of its own (the mask), so that no scenario depends on how keys are proven; once greeted,
+//! the mask is put away.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use plexus_core::block::{Block, Header};
+use plexus_core::chain::Chain;
+use plexus_core::event::Event;
+use plexus_core::hash::Hash;
+use plexus_core::history::History;
+use plexus_core::journal::HEADERS_MAX;
+use plexus_core::network::Network;
+use plexus_core::node::{Config, Input, Link, Node, Output, PeerId};
+use plexus_core::time::Now;
+use plexus_core::wire::{List, Packet, Role, body_frame};
+
+use crate::forge::key;
+
+/// Says what to answer to a packet; `None`: as an honest peer would.
+pub type Answer = Box<dyn FnMut(&Packet) -> Option<Vec<Bytes>>>;
+/// Changes a packet of the handshake.
+pub type Tamper = Box<dyn FnMut(Packet) -> Vec<Bytes>>;
+
+/// A scripted peer.
+pub struct Stranger {
+    /// Its name.
+    pub name: String,
+    /// What it heard after the handshake, pings aside.
+    pub heard: Vec<(PeerId, Packet)>,
+    /// Whether it answers pings.
+    pub pongs: bool,
+    /// The chain that it claims and serves, without genesis.
+    pub branch: Vec<Arc<Block>>,
+    /// Whether it answers requests from its chain.
+    pub serves: bool,
+    /// What it answers otherwise.
+    pub answer: Option<Answer>,
+    /// What becomes of its handshake packets.
+    pub tamper: Option<Tamper>,
+    /// The links that are open and greeted.
+    pub greeted: BTreeSet<PeerId>,
+    network: Network,
+    role: Role,
+    masks: BTreeMap<PeerId, Node>,
+}
+
+impl fmt::Debug for Stranger {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Stranger").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+impl Stranger {
+    /// A stranger that claims and serves `branch`.
+    pub fn new(name: &str, network: &Network, role: Role, branch: Vec<Arc<Block>>) -> Self {
+        Self {
+            name: name.to_owned(),
+            heard: Vec::new(),
+            pongs: true,
+            branch,
+            serves: true,
+            answer: None,
+            tamper: None,
+            greeted: BTreeSet::new(),
+            network: network.clone(),
+            role,
+            masks: BTreeMap::new(),
+        }
+    }
+
+    /// A connection is open.
+    pub fn connected(&mut self, now: Now, peer: PeerId, link: Link, seed: [u8; 32]) -> Vec<Bytes> {
+        let secret = key(&self.name);
+        let config = Config {
+            role: self.role,
+            node_key: secret.clone(),
+            author: secret,
+            listen: None,
+            connect: Vec::new(),
+            mining: false,
+        };
+        let mut mask = Node::new(config, self.claim(), seed);
+        mask.handle(now, Input::Connected(peer, link));
+        self.masks.insert(peer, mask);
+        self.drain(peer)
+    }
+
+    fn claim(&self) -> Chain {
+        let headers: Vec<Header> = [*self.network.genesis()]
+            .into_iter()
+            .chain(self.branch.iter().map(|block| block.header))
+            .collect();
+        // Of a branch with a bad header it claims what lies below that.
+        let restore = |headers: &[Header]| Chain::restore(self.network.clone(), History::default(), headers);
+        restore(&headers).unwrap_or_else(|error| {
+            restore(&headers[..usize::try_from(error.height).unwrap()]).expect("headers that keep the rules")
+        })
+    }
+
+    fn drain(&mut self, peer: PeerId) -> Vec<Bytes> {
+        let mut frames = Vec::new();
+        let Some(mask) = self.masks.get_mut(&peer) else { return frames };
+        while let Some(output) = mask.poll() {
+            if let Output::Send(_, frame) = &output {
+                let packet = Packet::decode(frame).expect("a mask speaks correctly");
+                let greets = matches!(packet, Packet::Hello(_) | Packet::Answer(_));
+                match &mut self.tamper {
+                    Some(tamper) if greets => frames.extend(tamper(packet)),
+                    None if greets => frames.push(frame.clone()),
+                    _ => {}
+                }
+            }
+            if matches!(output, Output::Tell(Event::PeerUp { .. })) {
+                self.greeted.insert(peer);
+            }
+        }
+        if self.greeted.contains(&peer) {
+            self.masks.remove(&peer);
+        }
+        frames
+    }
+
+    /// A frame came: what it answers.
+    pub fn received(&mut self, now: Now, peer: PeerId, frame: &Bytes) -> Vec<Bytes> {
+        if let Some(mask) = self.masks.get_mut(&peer) {
+            mask.handle(now, Input::Received(peer, frame.to_vec()));
+            return self.drain(peer);
+        }
+        let packet = Packet::decode(frame).expect("honest nodes speak correctly");
+        if let Packet::Ping(bytes) = packet {
+            return if self.pongs { vec![Packet::Pong(bytes).encode()] } else { Vec::new() };
+        }
+        let said = match self.answer.as_mut().and_then(|answer| answer(&packet)) {
+            Some(said) => said,
+            None if self.serves => self.serve(&packet),
+            None => Vec::new(),
+        };
+        self.heard.push((peer, packet));
+        said
+    }
+
+    /// A connection is closed.
+    pub fn closed(&mut self, peer: PeerId) {
+        self.masks.remove(&peer);
+        self.greeted.remove(&peer);
+    }
+
+    /// What an honest peer with this chain answers.
+    pub fn serve(&self, packet: &Packet) -> Vec<Bytes> {
+        if let Packet::GetHeaders(locator) = packet {
+            let known = locator.clone().into_inner();
+            let at = |hash: &Hash| self.branch.iter().position(|block| block.header.hash() == *hash);
+            let first = known.iter().find_map(at).map_or(0, |index| index + 1);
+            let headers = self.branch[first..].iter().take(HEADERS_MAX).map(|block| block.header).collect();
+            return vec![Packet::Headers(List::new(headers)).encode()];
+        }
+        if let Packet::GetBodies(hashes) = packet {
+            let body = |hash: &Hash| match self.branch.iter().find(|block| block.header.hash() == *hash) {
+                Some(block) => body_frame(&block.encode()),
+                None => Packet::Missing(*hash).encode(),
+            };
+            return hashes.clone().into_inner().iter().map(body).collect();
+        }
+        Vec::new()
+    }
+
+    /// Whether it heard a packet that fits, since it last forgot.
+    pub fn heard(&self, fits: impl Fn(&Packet) -> bool) -> bool {
+        self.heard.iter().any(|(_, packet)| fits(packet))
+    }
+}

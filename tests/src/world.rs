@@ -1,0 +1,485 @@
+//! A world: named nodes and strangers inside one process, on a clock that jumps from happening to happening.
+//!
+//! All chance comes from one seed. A scenario says what people and networks do ([`World::connect`], [`World::mine`],
+//! [`World::crash`], …) and lets time pass ([`World::elapse`]); each host watches what must always hold, and when a world
+//! ends in peace every chain in it is audited from genesis on.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use plexus_core::address::Address;
+use plexus_core::block::Block;
+use plexus_core::hash::Hash;
+use plexus_core::network::Network;
+use plexus_core::node::{Config, Input, Link, Node, PeerId};
+use plexus_core::time::{Moment, Now, Time};
+use plexus_core::wire::{CAPS, FRAME_BYTES_MAX, Packet, Role};
+
+use crate::chance::Chance;
+use crate::forge::{Forge, key};
+use crate::host::{Errand, Host, Wish};
+use crate::queue::Queue;
+use crate::stranger::Stranger;
+
+/// The most steps between two stops: a world that needs more does not come to rest.
+const STEPS_MAX: u64 = 20_000_000;
+/// The most ticks of one node at one moment.
+const TICKS_MAX: u32 = 100;
+/// The longest that an errand (verifying, reading the store) takes, microseconds.
+const ERRAND_US_MAX: u64 = 3_000;
+/// The latest steps that a failure shows.
+const TRACE_MAX: usize = 60;
+
+/// Somebody in a world.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Party {
+    /// A node.
+    Host(usize),
+    /// A scripted peer.
+    Stranger(usize),
+}
+
+/// One end of a link.
+type End = (Party, PeerId);
+
+#[derive(Debug)]
+enum Happening {
+    Arrive { from: End, to: End, frame: Bytes },
+    Close { to: End },
+    Open { from: Party, to: Party, address: Address, life: u64 },
+    Unreached { host: usize, address: Address, life: u64 },
+    Errand { host: usize, life: u64, errand: Errand },
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Wire {
+    far: End,
+    latency_us: u64,
+    /// When the last frame on it arrives: frames do not overtake one another.
+    busy_until: u64,
+}
+
+/// Nodes, strangers, links and a clock.
+#[derive(Debug)]
+pub struct World {
+    /// The network that all are of.
+    pub network: Network,
+    /// The latency of new links, milliseconds.
+    pub latency_ms: u64,
+    /// Chance that follows from the seed.
+    pub chance: Chance,
+    seed: u64,
+    clock_us: u64,
+    hosts: Vec<Host>,
+    strangers: Vec<Stranger>,
+    wires: BTreeMap<End, Wire>,
+    cut: BTreeSet<(Party, Party)>,
+    queue: Queue<Happening>,
+    peers: u64,
+    trace: VecDeque<String>,
+}
+
+impl World {
+    /// A world on the development network, of the seed in the environment or else this one.
+    pub fn new(seed: u64) -> Self {
+        Self::of(Network::dev(), seed)
+    }
+
+    /// A world on a network.
+    pub fn of(network: Network, seed: u64) -> Self {
+        let seed = std::env::var("SEED").ok().map_or(seed, |text| text.parse().expect("SEED is a number"));
+        Self {
+            network,
+            latency_ms: 10,
+            chance: Chance::new(seed),
+            seed,
+            clock_us: 0,
+            hosts: Vec::new(),
+            strangers: Vec::new(),
+            wires: BTreeMap::new(),
+            cut: BTreeSet::new(),
+            queue: Queue::default(),
+            peers: 0,
+            trace: VecDeque::new(),
+        }
+    }
+
+    /// A full node that runs.
+    pub fn full(&mut self, name: &str) -> Party {
+        self.add(name, Role::Full, &[])
+    }
+
+    /// A light node that runs.
+    pub fn light(&mut self, name: &str) -> Party {
+        self.add(name, Role::Light, &[])
+    }
+
+    /// A node that runs and stays connected to the named ones.
+    pub fn add(&mut self, name: &str, role: Role, connect: &[&str]) -> Party {
+        let config = Config {
+            role,
+            node_key: key(&format!("{name}'s node")),
+            author: key(name),
+            listen: (role == Role::Full).then(|| address(name)),
+            connect: connect.iter().map(|name| address(name)).collect(),
+            mining: false,
+        };
+        self.hosts.push(Host::new(name, config, &self.network));
+        let party = Party::Host(self.hosts.len() - 1);
+        self.restart(party);
+        party
+    }
+
+    /// A node that has a branch of the forge's from the start.
+    pub fn stocked(&mut self, name: &str, forge: &Forge, tip: &Hash) -> Party {
+        let party = self.full(name);
+        self.crash(party);
+        forge.branch(tip).iter().for_each(|block| forge.stock(block, &mut self.host_mut(party).journal));
+        self.restart(party);
+        party
+    }
+
+    /// A scripted peer that claims and serves a branch without genesis.
+    pub fn stranger(&mut self, name: &str, role: Role, branch: Vec<Arc<Block>>) -> Party {
+        self.strangers.push(Stranger::new(name, &self.network, role, branch));
+        Party::Stranger(self.strangers.len() - 1)
+    }
+
+    /// A host.
+    pub fn host(&self, party: Party) -> &Host {
+        let Party::Host(index) = party else { panic!("{party:?} is not a host") };
+        &self.hosts[index]
+    }
+
+    /// A host, to be changed.
+    pub fn host_mut(&mut self, party: Party) -> &mut Host {
+        let Party::Host(index) = party else { panic!("{party:?} is not a host") };
+        &mut self.hosts[index]
+    }
+
+    /// A host's node.
+    pub fn node(&self, party: Party) -> &Node {
+        self.host(party).node.as_ref().expect("a node that runs")
+    }
+
+    /// A stranger.
+    pub fn guest(&mut self, party: Party) -> &mut Stranger {
+        let Party::Stranger(index) = party else { panic!("{party:?} is not a stranger") };
+        &mut self.strangers[index]
+    }
+
+    /// The hash of a node's tip.
+    pub fn tip(&self, party: Party) -> Hash {
+        self.node(party).chain().tip().hash
+    }
+
+    /// The height of a node's tip.
+    pub fn height(&self, party: Party) -> u64 {
+        self.node(party).chain().tip().header.height
+    }
+
+    /// The world's time, by a right clock. It begins a month after genesis.
+    pub fn time(&self) -> Time {
+        self.network.genesis().time.plus_ms(30 * 86_400_000 + self.clock_us / 1_000)
+    }
+
+    /// What time it is at a party.
+    pub fn now(&self, party: Party) -> Now {
+        let time = match party {
+            Party::Host(index) => self.hosts[index].clock(self.time()),
+            Party::Stranger(_) => self.time(),
+        };
+        Now { time, moment: Moment::from_micros(self.clock_us) }
+    }
+
+    /// Opens a link, as if the first had dialled the second.
+    pub fn connect(&mut self, from: Party, to: Party) -> (PeerId, PeerId) {
+        let at = match to {
+            Party::Host(index) => address(&self.hosts[index].name),
+            Party::Stranger(index) => address(&self.strangers[index].name),
+        };
+        let ends = [(from, self.peer()), (to, self.peer())];
+        let wire = |far| Wire { far, latency_us: self.latency_ms * 1_000, busy_until: 0 };
+        self.wires.extend([(ends[0], wire(ends[1])), (ends[1], wire(ends[0]))]);
+        self.connected(ends[0], Link::Outbound(at));
+        self.connected(ends[1], Link::Inbound);
+        (ends[0].1, ends[1].1)
+    }
+
+    fn peer(&mut self) -> PeerId {
+        self.peers += 1;
+        PeerId(self.peers)
+    }
+
+    fn connected(&mut self, end: End, link: Link) {
+        match end.0 {
+            Party::Host(_) => self.tell(end.0, Input::Connected(end.1, link)),
+            Party::Stranger(index) => {
+                let (now, seed) = (self.now(end.0), self.chance.bytes());
+                let frames = self.strangers[index].connected(now, end.1, link, seed);
+                frames.into_iter().for_each(|frame| self.send(end, frame));
+            }
+        }
+    }
+
+    /// Closes all links between two parties, and lets neither dial the other.
+    pub fn cut(&mut self, one: Party, other: Party) {
+        self.cut.extend([(one, other), (other, one)]);
+        let between: Vec<End> = self.ends(one).filter(|end| self.wires[end].far.0 == other).collect();
+        for end in between {
+            let far = self.wires[&end].far;
+            self.unplug(end);
+            self.closed(end);
+            self.closed(far);
+        }
+    }
+
+    fn ends(&self, party: Party) -> impl Iterator<Item = End> {
+        let range = (party, PeerId(0))..=(party, PeerId(u64::MAX));
+        self.wires.range(range).map(|(end, _)| *end)
+    }
+
+    /// Lets two parties dial each other again.
+    pub fn mend(&mut self, one: Party, other: Party) {
+        self.cut.remove(&(one, other));
+        self.cut.remove(&(other, one));
+    }
+
+    /// Lets two parties dial each other again, and connects them.
+    pub fn heal(&mut self, one: Party, other: Party) {
+        self.mend(one, other);
+        self.connect(one, other);
+    }
+
+    /// Ends a node's life at once; its links break.
+    pub fn crash(&mut self, party: Party) {
+        self.note(|| format!("{party:?} crashes"));
+        self.host_mut(party).crash();
+        self.break_links(party);
+    }
+
+    fn break_links(&mut self, party: Party) {
+        let ends: Vec<End> = self.ends(party).collect();
+        for end in ends {
+            let Wire { far, latency_us, .. } = self.wires[&end];
+            self.unplug(end);
+            self.queue.push(self.clock_us + latency_us, Happening::Close { to: far });
+        }
+    }
+
+    /// Starts a node from what it remembers.
+    pub fn restart(&mut self, party: Party) {
+        let (network, seed) = (self.network.clone(), self.chance.bytes());
+        self.host_mut(party).start(&network, seed);
+        self.tell(party, Input::Ticked);
+        for message in self.host(party).waiting() {
+            // What is too old by now, or in a block already, is refused.
+            let _ = self.submit(party, message);
+        }
+    }
+
+    /// Tells a node a fact, and carries out what it wishes.
+    pub fn tell(&mut self, party: Party, input: Input) {
+        let now = self.now(party);
+        let wishes = self.host_mut(party).handle(now, input);
+        self.carry_out(party, wishes);
+    }
+
+    pub(crate) fn carry_out(&mut self, party: Party, wishes: Vec<Wish>) {
+        let Party::Host(host) = party else { return };
+        let life = self.hosts[host].life;
+        for wish in wishes {
+            match wish {
+                Wish::Send(peer, frame) => self.send((party, peer), frame),
+                Wish::Close(peer) => self.hang_up((party, peer)),
+                Wish::Errand(errand) => {
+                    let at = self.clock_us + self.chance.below(ERRAND_US_MAX);
+                    self.queue.push(at, Happening::Errand { host, life, errand });
+                }
+                Wish::Dial(address) => {
+                    let named = |index: &usize| self.hosts[*index].name == address.host();
+                    let found = (0..self.hosts.len()).find(named).map(Party::Host);
+                    let reached = found.filter(|to| !self.cut.contains(&(party, *to)));
+                    let at = self.clock_us + self.latency_ms * 1_000;
+                    self.queue.push(
+                        at,
+                        match reached {
+                            Some(to) => Happening::Open { from: party, to, address, life },
+                            None => Happening::Unreached { host, address, life },
+                        },
+                    );
+                }
+            }
+        }
+        if self.hosts[host].node.is_none() {
+            self.break_links(party);
+        }
+    }
+
+    /// Sends a frame over a link, from one of its ends.
+    pub fn send(&mut self, from: End, frame: Bytes) {
+        let Some(wire) = self.wires.get_mut(&from) else { return };
+        if frame.len() > FRAME_BYTES_MAX {
+            // A driver cuts such a frame off unread, and the link with it.
+            let far = wire.far;
+            self.unplug(from);
+            self.closed(far);
+            return self.closed(from);
+        }
+        wire.busy_until = wire.busy_until.max(self.clock_us + wire.latency_us);
+        let (at, to) = (wire.busy_until, wire.far);
+        self.queue.push(at, Happening::Arrive { from, to, frame });
+    }
+
+    /// Sends a packet from a stranger to wherever it is connected.
+    pub fn say(&mut self, stranger: Party, packet: &Packet) {
+        self.say_bytes(stranger, packet.encode());
+    }
+
+    /// Sends bytes from a stranger to wherever it is connected.
+    pub fn say_bytes(&mut self, stranger: Party, frame: Bytes) {
+        let ends: Vec<End> = self.ends(stranger).collect();
+        ends.into_iter().for_each(|end| self.send(end, frame.clone()));
+    }
+
+    /// The end that hangs up hears no more, or what was under way; the other end hears what was sent before.
+    fn hang_up(&mut self, end: End) {
+        let Some(Wire { far, latency_us, busy_until }) = self.wires.get(&end).copied() else { return };
+        let at = busy_until.max(self.clock_us + latency_us);
+        self.unplug(end);
+        self.queue.push(at, Happening::Close { to: far });
+        if self.chance.one_in(2) {
+            self.queue.push(self.clock_us + 1, Happening::Close { to: end });
+        }
+    }
+
+    fn unplug(&mut self, end: End) {
+        if let Some(wire) = self.wires.remove(&end) {
+            self.wires.remove(&wire.far);
+        }
+    }
+
+    fn closed(&mut self, end: End) {
+        match end.0 {
+            Party::Host(_) => self.tell(end.0, Input::Closed(end.1)),
+            Party::Stranger(index) => self.strangers[index].closed(end.1),
+        }
+    }
+
+    /// Lets time pass.
+    pub fn elapse(&mut self, ms: u64) {
+        let end = self.clock_us + ms * 1_000;
+        let (mut ticks, mut ticked_at) = (0, 0);
+        for step in 0.. {
+            assert!(step < STEPS_MAX, "the world does not come to rest");
+            let wake = (0..self.hosts.len()).filter_map(|index| Some((self.deadline(index)?, index))).min();
+            let next = self.queue.next_at();
+            match (next, wake) {
+                (Some(at), _) if at <= end && wake.is_none_or(|(wake, _)| at <= wake) => {
+                    self.clock_us = self.clock_us.max(at);
+                    let happening = self.queue.pop().expect("it is next");
+                    self.happen(happening);
+                }
+                (_, Some((at, index))) if at <= end => {
+                    self.clock_us = self.clock_us.max(at);
+                    (ticks, ticked_at) =
+                        if ticked_at == self.clock_us { (ticks + 1, ticked_at) } else { (0, self.clock_us) };
+                    let name = &self.hosts[index].name;
+                    assert!(ticks < TICKS_MAX, "{name} wants to be ticked again and again");
+                    self.tell(Party::Host(index), Input::Ticked);
+                }
+                _ => break,
+            }
+        }
+        self.clock_us = end;
+    }
+
+    fn deadline(&self, host: usize) -> Option<u64> {
+        let (moment, _) = self.hosts[host].node.as_ref()?.deadline()?;
+        Some(moment.as_micros())
+    }
+
+    fn happen(&mut self, happening: Happening) {
+        self.note(|| match &happening {
+            Happening::Arrive { from, to, frame } => {
+                let named = frame.first().and_then(|&first| CAPS.get(usize::from(first)));
+                let name = named.map_or("illegal bytes", |(name, _)| *name);
+                format!("{from:?} to {to:?}: {name}, {} bytes", frame.len())
+            }
+            other => format!("{other:?}").chars().take(200).collect(),
+        });
+        match happening {
+            Happening::Arrive { to, frame, .. } => {
+                // After a link broke, frames under way may still be read, or not.
+                if self.wires.contains_key(&to) || self.chance.one_in(2) {
+                    self.arrive(to, &frame);
+                }
+            }
+            Happening::Close { to } => {
+                self.unplug(to);
+                self.closed(to);
+            }
+            Happening::Open { from, to, address, life } => {
+                let alive = |party: Party| match party {
+                    Party::Host(index) => self.hosts[index].node.is_some(),
+                    Party::Stranger(_) => true,
+                };
+                if self.host(from).life != life || !alive(from) {
+                } else if alive(to) {
+                    self.connect(from, to);
+                } else {
+                    self.tell(from, Input::Unreached(address));
+                }
+            }
+            Happening::Unreached { host, address, life } if self.hosts[host].life == life => {
+                self.tell(Party::Host(host), Input::Unreached(address));
+            }
+            Happening::Errand { host, life, errand } if self.hosts[host].life == life => {
+                let (input, frames) = self.hosts[host].run(&errand);
+                frames.into_iter().for_each(|(peer, frame)| self.send((Party::Host(host), peer), frame));
+                input.into_iter().for_each(|input| self.tell(Party::Host(host), input));
+            }
+            Happening::Unreached { .. } | Happening::Errand { .. } => {}
+        }
+    }
+
+    fn arrive(&mut self, to: End, frame: &Bytes) {
+        match to.0 {
+            Party::Host(_) => self.tell(to.0, Input::Received(to.1, frame.to_vec())),
+            Party::Stranger(index) => {
+                let now = self.now(to.0);
+                let said = self.strangers[index].received(now, to.1, frame);
+                said.into_iter().for_each(|frame| self.send(to, frame));
+            }
+        }
+    }
+
+    /// What it was replayed from.
+    pub fn seed(&self) -> u64 {
+        self.seed
+    }
+
+    /// The latest steps, for a failure to show.
+    pub fn trace(&self) -> impl Iterator<Item = &String> {
+        self.trace.iter()
+    }
+
+    /// All hosts.
+    pub fn hosts(&self) -> &[Host] {
+        &self.hosts
+    }
+
+    fn note(&mut self, line: impl FnOnce() -> String) {
+        if self.trace.len() == TRACE_MAX {
+            self.trace.pop_front();
+        }
+        let at = self.clock_us;
+        self.trace.push_back(format!("{at:>12} µs  {}", line()));
+    }
+}
+
+/// The address of whoever has a name.
+pub fn address(name: &str) -> Address {
+    Address::new(false, name, plexus_core::address::PORT).expect("names are host names")
+}

@@ -1,0 +1,93 @@
+//! Random lives: nodes come and go, links break, power fails, people write and mine. In the end all agree, and every
+//! message of somebody who stayed is in the chain once.
+//!
+//! `SEEDS` sets how many worlds are tried.
+
+use plexus_core::message::MessageId;
+use plexus_core::wire::Role;
+use plexus_tests::chance::Chance;
+use plexus_tests::world::{Party, World};
+
+const NAMES: [&str; 6] = ["alice", "bob", "carol", "dave", "erin", "frank"];
+const STEPS: usize = 150;
+
+fn live(seed: u64) {
+    let mut world = World::new(seed);
+    let mut chance = Chance::new(world.seed() ^ 0xc4a0_5000);
+    let count = 3 + usize::try_from(chance.below(4)).unwrap();
+    let all: Vec<Party> = (0..count)
+        .map(|place| {
+            let connect: Vec<&str> = (1..=2).map(|step| NAMES[(place + step) % count]).collect();
+            let role = if place > 1 && chance.one_in(4) { Role::Light } else { Role::Full };
+            world.add(NAMES[place], role, &connect)
+        })
+        .collect();
+    let mut written: Vec<(Party, MessageId)> = Vec::new();
+    let mut cuts = Vec::new();
+    for _ in 0..STEPS {
+        world.latency_ms = 1 + chance.below(200);
+        world.elapse(chance.below(4_000));
+        let party = *chance.pick(&all);
+        let other = *chance.pick(&all);
+        let up = world.host(party).node.is_some();
+        match chance.below(20) {
+            0 if up => world.crash(party),
+            1 if up => world.host_mut(party).persists_left = Some(chance.below(4)),
+            2 if party != other && !cuts.contains(&(party, other)) => {
+                world.cut(party, other);
+                cuts.push((party, other));
+            }
+            3 | 4 if !cuts.is_empty() => {
+                let (one, other) = cuts.swap_remove(0);
+                world.mend(one, other);
+            }
+            5..=10 if up => {
+                world.set_mining(party, true);
+                if let Some(solution) = world.solve(party) {
+                    world.tell(party, plexus_core::node::Input::Solved(solution));
+                }
+                if world.host(party).node.is_some() {
+                    world.set_mining(party, false);
+                }
+            }
+            11..=15 if up => {
+                let text = format!("message {} of seed {seed}", written.len());
+                written.push((party, world.write(party, &text)));
+            }
+            _ if !up => world.restart(party),
+            _ => {}
+        }
+    }
+    cuts.into_iter().for_each(|(one, other)| world.mend(one, other));
+    let mut stayed = Vec::new();
+    for party in &all {
+        world.host_mut(*party).persists_left = None;
+        if world.host(*party).node.is_none() {
+            world.restart(*party);
+        }
+        stayed.push((*party, world.host(*party).life));
+    }
+    // Long enough for the longest back-off, and for every pool to be told of.
+    world.elapse(300_000);
+    let full: Vec<Party> =
+        all.iter().copied().filter(|party| world.host(*party).config.role == Role::Full).collect();
+    for _ in 0..3 {
+        world.mine(full[0]);
+        world.elapse(60_000);
+    }
+    world.assert_agree(&all);
+    world.assert_no_faults();
+    for (party, id) in &written {
+        let times = world.mined(full[0], id);
+        assert!(times <= 1, "message {id} is in the chain {times} times");
+        if world.host(*party).life == 1 {
+            assert_eq!(times, 1, "message {id} of {} is lost", world.host(*party).name);
+        }
+    }
+}
+
+#[test]
+fn whatever_happens_all_agree_in_the_end() {
+    let seeds = std::env::var("SEEDS").ok().map_or(25, |text| text.parse().expect("SEEDS is a number"));
+    (0..seeds).for_each(live);
+}

@@ -1,0 +1,261 @@
+//! The handshake: both ends prove their keys, and nothing else comes first.
+
+use bytes::Bytes;
+use plexus_core::event::Event;
+use plexus_core::fault::{Fault, Reason};
+use plexus_core::hash::Hash;
+use plexus_core::key::Signature;
+use plexus_core::node::PeerId;
+use plexus_core::wire::{CAPS, List, PROTOCOL_VERSION, Packet, Role, Text};
+use plexus_tests::forge::{self, key};
+use plexus_tests::world::{Party, World};
+
+use super::A_WHILE;
+
+/// Connects a stranger whose handshake packets are changed to a node: the fault that the node finds.
+fn tampered(tamper: impl FnMut(Packet) -> Vec<Bytes> + 'static) -> (World, Party, Fault) {
+    let mut world = World::new(1);
+    let alice = world.full("alice");
+    let mallory = world.stranger("mallory", Role::Full, Vec::new());
+    world.guest(mallory).tamper = Some(Box::new(tamper));
+    let (_, peer) = world.connect(mallory, alice);
+    world.elapse(A_WHILE);
+    let fault = world.fault(alice, peer);
+    let told = |event: &Event| matches!(event, Event::Faulted { peer: at, fault: found } if (*at, found) == (peer, &fault));
+    assert!(world.events(alice).any(told), "a fault is told");
+    assert!(!world.events(alice).any(|event| matches!(event, Event::PeerUp { .. })), "nobody was greeted");
+    (world, alice, fault)
+}
+
+#[test]
+fn two_nodes_greet_and_know_each_others_keys() {
+    let mut world = World::new(2);
+    let (alice, lisa) = (world.full("alice"), world.light("lisa"));
+    world.connect(lisa, alice);
+    world.elapse(1_000);
+    for (here, there, role) in [(alice, "lisa", Role::Light), (lisa, "alice", Role::Full)] {
+        let peers = world.node(here).peers(world.now(here));
+        assert_eq!(peers.len(), 1);
+        assert_eq!(peers[0].key, Some(key(&format!("{there}'s node")).public()));
+        assert_eq!(peers[0].role, Some(role));
+        let latency = peers[0].latency_ms.expect("it was measured");
+        assert!((19.0..21.0).contains(&latency), "measured {latency} ms on a link of 10 ms");
+        assert_eq!(world.node(here).status(world.now(here)).peers, 1);
+    }
+    world.assert_no_faults();
+}
+
+#[test]
+fn refuses_a_peer_of_another_network() {
+    let other = Hash::of(b"another network");
+    let (world, _, fault) = tampered(move |packet| match packet {
+        Packet::Hello(mut hello) => {
+            hello.network = other;
+            vec![Packet::Hello(hello).encode()]
+        }
+        packet => vec![packet.encode()],
+    });
+    assert_eq!(fault, Fault::Network { expected: *world.network.id(), found: other });
+}
+
+#[test]
+fn refuses_a_peer_of_another_version() {
+    let (_, _, fault) = tampered(|packet| match packet {
+        Packet::Hello(mut hello) => {
+            hello.version = PROTOCOL_VERSION + 1;
+            vec![Packet::Hello(hello).encode()]
+        }
+        packet => vec![packet.encode()],
+    });
+    assert_eq!(fault, Fault::Version { expected: PROTOCOL_VERSION, found: PROTOCOL_VERSION + 1 });
+}
+
+#[test]
+fn refuses_a_forged_answer() {
+    for (place, bit) in [(0, 1), (31, 0x80), (32, 1), (63, 0x10)] {
+        let (_, _, fault) = tampered(move |packet| match packet {
+            Packet::Answer(answer) => {
+                let mut bytes = *answer.as_bytes();
+                bytes[place] ^= bit;
+                vec![Packet::Answer(Signature::from_bytes(bytes)).encode()]
+            }
+            packet => vec![packet.encode()],
+        });
+        assert_eq!(fault, Fault::KeyNotProven);
+    }
+}
+
+#[test]
+fn refuses_a_peer_that_names_anothers_key() {
+    let (_, _, fault) = tampered(|packet| match packet {
+        Packet::Hello(mut hello) => {
+            hello.key = key("bob's node").public();
+            vec![Packet::Hello(hello).encode()]
+        }
+        packet => vec![packet.encode()],
+    });
+    assert_eq!(fault, Fault::KeyNotProven);
+}
+
+#[test]
+fn refuses_an_answer_replayed_from_another_connection() {
+    let mut world = World::new(3);
+    let alice = world.full("alice");
+    let mallory = world.stranger("mallory", Role::Full, Vec::new());
+    let mut answers = Vec::new();
+    world.guest(mallory).tamper = Some(Box::new(move |packet| {
+        if matches!(packet, Packet::Answer(_)) {
+            answers.push(packet.encode());
+            return vec![answers[0].clone()];
+        }
+        vec![packet.encode()]
+    }));
+    let first = super::greet(&mut world, mallory, alice);
+    world.assert_open(alice, first);
+    world.cut(mallory, alice);
+    let (_, second) = world.connect(mallory, alice);
+    world.elapse(1_000);
+    assert_eq!(world.fault(alice, second), Fault::KeyNotProven);
+}
+
+#[test]
+fn a_node_does_not_connect_to_itself() {
+    let mut world = World::new(4);
+    let alice = world.full("alice");
+    let (out, inbound) = world.connect(alice, alice);
+    world.elapse(A_WHILE);
+    let closes = [world.closes(alice, out), world.closes(alice, inbound)].concat();
+    assert!(closes.contains(&&Reason::OwnKey), "{closes:?}");
+    assert!(world.node(alice).peers(world.now(alice)).is_empty());
+}
+
+#[test]
+fn of_two_links_between_the_same_nodes_one_stays() {
+    for seed in 0..20 {
+        let mut world = World::new(seed);
+        let (alice, bob) = (world.full("alice"), world.full("bob"));
+        world.connect(alice, bob);
+        let apart = world.chance.below(60);
+        world.elapse(apart);
+        world.connect(bob, alice);
+        world.elapse(A_WHILE);
+        for here in [alice, bob] {
+            assert_eq!(world.node(here).peers(world.now(here)).len(), 1, "one link stays");
+        }
+        world.assert_no_faults();
+    }
+}
+
+#[test]
+fn nodes_that_dial_each_other_keep_one_link() {
+    let mut world = World::new(5);
+    let alice = world.add("alice", Role::Full, &["bob"]);
+    let bob = world.add("bob", Role::Full, &["alice"]);
+    world.elapse(600_000);
+    for here in [alice, bob] {
+        assert_eq!(world.node(here).status(world.now(here)).peers, 1);
+        let refused = world.host(here).closes.len();
+        assert!(refused < 60, "dials a node again and again that is connected: {refused} links refused");
+    }
+    world.assert_no_faults();
+}
+
+/// A packet of each kind, in the order of their first bytes.
+pub(crate) fn packets(world: &World) -> Vec<Packet> {
+    let mut forge = plexus_tests::forge::Forge::new(&world.network, "smith");
+    let message = forge::message(&world.network, "smith", "hello", world.time());
+    let tip = forge.mine(world.network.id(), world.time(), vec![message.clone()]);
+    let block = forge.block(&tip).as_ref().clone();
+    let hello = plexus_core::wire::Hello {
+        version: PROTOCOL_VERSION,
+        network: *world.network.id(),
+        role: Role::Full,
+        key: key("smith").public(),
+        listen: Some(plexus_tests::world::address("smith")),
+        total_work: plexus_core::pow::Work::ZERO,
+        height: 0,
+        challenge: [5; 32],
+    };
+    let packets = vec![
+        Packet::Hello(hello),
+        Packet::Answer(block.signature),
+        Packet::Ping([1; 16]),
+        Packet::Pong([1; 16]),
+        Packet::GetHeaders(List::new(vec![*world.network.id()])),
+        Packet::Headers(List::new(vec![block.header])),
+        Packet::Announce(block.header),
+        Packet::Held(tip),
+        Packet::GetBodies(List::new(vec![tip])),
+        Packet::Body(Box::new(block)),
+        Packet::Missing(tip),
+        Packet::Have(List::new(vec![message.id(world.network.id())])),
+        Packet::GetMessages(List::new(vec![message.id(world.network.id())])),
+        Packet::Messages(List::new(vec![message])),
+        Packet::Farewell(Text::new("good-bye")),
+    ];
+    let named: Vec<_> = packets.iter().map(Packet::name).collect();
+    let all: Vec<_> = CAPS.iter().map(|(name, _)| *name).collect();
+    assert_eq!(named, all, "one of each kind");
+    packets
+}
+
+#[test]
+fn any_packet_before_the_handshake_is_a_fault() {
+    for packet in packets(&World::new(6)) {
+        if matches!(packet, Packet::Hello(_) | Packet::Farewell(_)) {
+            continue;
+        }
+        let (name, frame) = (packet.name(), packet.encode());
+        let (_, _, fault) = tampered(move |_| vec![frame.clone()]);
+        assert_eq!(fault, Fault::NotGreeted { packet: name });
+    }
+}
+
+#[test]
+fn a_second_hello_is_a_fault() {
+    let (_, _, fault) = tampered(|packet| vec![packet.encode(), packet.encode()]);
+    assert_eq!(fault, Fault::GreetedAgain { packet: "hello" });
+}
+
+#[test]
+fn greeting_again_after_the_handshake_is_a_fault() {
+    let mut world = World::new(7);
+    for packet in &packets(&world)[..2] {
+        let alice = world.full(&format!("alice-{}", packet.name()));
+        let (mallory, peer) = super::mallory(&mut world, alice, Vec::new());
+        world.assert_open(alice, peer);
+        world.say(mallory, packet);
+        world.elapse(1_000);
+        assert_eq!(world.fault(alice, peer), Fault::GreetedAgain { packet: packet.name() });
+    }
+}
+
+#[test]
+fn gives_up_on_a_handshake_that_does_not_come() {
+    let (_, _, fault) = tampered(|_| Vec::new());
+    assert_eq!(fault, Fault::HandshakeTimeout);
+    let (_, _, fault) = tampered(|packet| match packet {
+        Packet::Answer(_) => Vec::new(),
+        packet => vec![packet.encode()],
+    });
+    assert_eq!(fault, Fault::HandshakeTimeout);
+}
+
+#[test]
+fn connections_are_bounded_and_a_full_node_still_works() {
+    const MOST: usize = 2_000;
+    let mut world = World::new(8);
+    let (alice, bob) = (world.full("alice"), world.full("bob"));
+    world.connect(bob, alice);
+    world.elapse(1_000);
+    // Links on which nobody ever says anything.
+    let silent = world.stranger("silent", Role::Full, Vec::new());
+    world.guest(silent).tamper = Some(Box::new(|_| Vec::new()));
+    let links: Vec<PeerId> = (0..MOST).map(|_| world.connect(silent, alice).1).collect();
+    let full = links.iter().filter(|link| world.closes(alice, **link).contains(&&Reason::Full)).count();
+    assert!(full > 0, "takes {MOST} connections");
+    world.mine(alice);
+    world.elapse(A_WHILE);
+    world.assert_agree(&[alice, bob]);
+    assert_eq!(world.node(alice).status(world.now(alice)).peers, 1, "the silent ones are gone");
+}

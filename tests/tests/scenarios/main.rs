@@ -1,0 +1,48 @@
+//! Stories of several nodes inside one process. See the crate's documentation for how a failure is replayed.
+
+mod chaos;
+mod fuzz;
+mod handshake;
+mod headers;
+mod light;
+mod message;
+mod mining;
+mod offences;
+mod reorg;
+mod rules;
+mod synchronization;
+mod tree;
+
+use std::sync::Arc;
+
+use plexus_core::block::Block;
+use plexus_core::node::PeerId;
+use plexus_core::wire::Role;
+use plexus_tests::forge::Forge;
+use plexus_tests::world::{Party, World};
+
+/// Long enough for honest nodes to come to rest, milliseconds.
+const A_WHILE: u64 = 30_000;
+
+/// A full stranger with this branch that has greeted the host: the stranger, and the host's number for the link.
+fn mallory(world: &mut World, host: Party, branch: Vec<Arc<Block>>) -> (Party, PeerId) {
+    let mallory = world.stranger("mallory", Role::Full, branch);
+    (mallory, greet(world, mallory, host))
+}
+
+/// Connects a stranger to a host and lets them greet: the host's number for the link.
+fn greet(world: &mut World, stranger: Party, host: Party) -> PeerId {
+    let (_, peer) = world.connect(stranger, host);
+    world.elapse(4 * world.latency_ms + 1);
+    peer
+}
+
+/// A forge whose blocks begin shortly before the world's time, and its first blocks: their hashes, lowest first.
+fn forge(world: &World, count: usize) -> (Forge, Vec<plexus_core::hash::Hash>) {
+    let mut forge = Forge::new(&world.network, "smith");
+    let behind = 1_000 * (count as u64 + 100);
+    let first = forge.mine(world.network.id(), world.time().minus_ms(behind), Vec::new());
+    let mut hashes = vec![first];
+    hashes.extend(forge.extend(&first, count - 1));
+    (forge, hashes)
+}

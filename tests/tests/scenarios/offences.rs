@@ -1,0 +1,316 @@
+//! Peers that stall, lie, flood, or send what nobody asked for: a named fault, and others serve.
+
+use plexus_core::fault::Fault;
+use plexus_core::hash::Hash;
+use plexus_core::pow::Work;
+use plexus_core::wire::{BODIES_MAX, List, MESSAGE_IDS_MAX, Packet, Role, Text};
+use plexus_tests::world::World;
+
+use super::{A_WHILE, forge, greet, mallory};
+
+#[test]
+fn a_peer_that_stalls_on_headers_is_given_up_and_another_serves() {
+    let mut world = World::new(90);
+    let (forge, hashes) = forge(&world, 50);
+    let alice = world.full("alice");
+    let mallory = world.stranger("mallory", Role::Full, forge.branch(&hashes[49]));
+    world.guest(mallory).serves = false;
+    let peer = greet(&mut world, mallory, alice);
+    let bob = world.stocked("bob", &forge, &hashes[49]);
+    world.latency_ms = 100;
+    world.connect(alice, bob);
+    world.elapse(120_000);
+    assert_eq!(world.tip(alice), hashes[49]);
+    assert!(matches!(world.fault(alice, peer), Fault::Stalled { .. }));
+    assert_eq!(world.host(alice).faults().len(), 1, "the honest one is not blamed");
+}
+
+#[test]
+fn a_peer_that_stalls_on_bodies_is_given_up_and_another_serves() {
+    let mut world = World::new(91);
+    let (forge, hashes) = forge(&world, 300);
+    let alice = world.full("alice");
+    let mallory = world.stranger("mallory", Role::Full, forge.branch(&hashes[299]));
+    world.guest(mallory).answer =
+        Some(Box::new(|packet| matches!(packet, Packet::GetBodies(_)).then(Vec::new)));
+    let peer = greet(&mut world, mallory, alice);
+    world.latency_ms = 100;
+    let bob = world.stocked("bob", &forge, &hashes[299]);
+    world.connect(alice, bob);
+    world.elapse(180_000);
+    assert_eq!(world.tip(alice), hashes[299]);
+    assert!(matches!(world.fault(alice, peer), Fault::Stalled { .. }));
+    assert!(world.host(alice).faults().len() == 1, "the honest one is not blamed");
+}
+
+#[test]
+fn a_peer_alone_that_stalls_is_given_up_too() {
+    for (request, stalls_on_headers) in [("get-headers", true), ("get-bodies", false)] {
+        let mut world = World::new(92);
+        let (forge, hashes) = forge(&world, 20);
+        let alice = world.full("alice");
+        let mallory = world.stranger("mallory", Role::Full, forge.branch(&hashes[19]));
+        world.guest(mallory).answer = Some(Box::new(move |packet| {
+            let stalls = if stalls_on_headers {
+                matches!(packet, Packet::GetHeaders(_))
+            } else {
+                matches!(packet, Packet::GetBodies(_))
+            };
+            stalls.then(Vec::new)
+        }));
+        let peer = greet(&mut world, mallory, alice);
+        world.elapse(300_000);
+        let fault = world.fault(alice, peer);
+        assert!(matches!(fault, Fault::Stalled { .. }), "{request}: {fault}");
+    }
+}
+
+#[test]
+fn a_peer_that_holds_back_one_body_cannot_hold_up_the_node() {
+    let mut world = World::new(93);
+    let (forge, hashes) = forge(&world, 200);
+    let alice = world.full("alice");
+    let held_back = hashes[100];
+    let mallory = world.stranger("mallory", Role::Full, forge.branch(&hashes[199]));
+    let bodies: std::collections::BTreeMap<Hash, _> = forge
+        .branch(&hashes[199])
+        .iter()
+        .map(|block| (block.header.hash(), plexus_core::wire::body_frame(&block.encode())))
+        .collect();
+    world.guest(mallory).answer = Some(Box::new(move |packet| {
+        let Packet::GetBodies(asked) = packet else { return None };
+        let asked = asked.clone().into_inner();
+        Some(asked.iter().filter(|hash| **hash != held_back).map(|hash| bodies[hash].clone()).collect())
+    }));
+    greet(&mut world, mallory, alice);
+    world.latency_ms = 60;
+    let bob = world.stocked("bob", &forge, &hashes[199]);
+    world.connect(alice, bob);
+    world.elapse(120_000);
+    assert_eq!(world.tip(alice), hashes[199]);
+}
+
+#[test]
+fn a_peer_that_says_to_miss_all_bodies_is_passed_over() {
+    let mut world = World::new(94);
+    let (forge, hashes) = forge(&world, 100);
+    let alice = world.full("alice");
+    let mallory = world.stranger("mallory", Role::Full, forge.branch(&hashes[99]));
+    world.guest(mallory).answer = Some(Box::new(|packet| {
+        let Packet::GetBodies(asked) = packet else { return None };
+        Some(asked.clone().into_inner().into_iter().map(|hash| Packet::Missing(hash).encode()).collect())
+    }));
+    greet(&mut world, mallory, alice);
+    world.latency_ms = 60;
+    let bob = world.stocked("bob", &forge, &hashes[99]);
+    world.connect(alice, bob);
+    world.elapse(120_000);
+    assert_eq!(world.tip(alice), hashes[99]);
+    assert!(world.host(alice).faults().len() <= 1, "bob is not blamed");
+    assert!(world.guest(mallory).heard.len() < 1_000, "it is not asked without end");
+}
+
+#[test]
+fn a_peer_that_does_not_show_the_work_it_claims_is_given_up() {
+    let mut world = World::new(95);
+    let (forge, hashes) = forge(&world, 10);
+    let alice = world.full("alice");
+    let mallory = world.stranger("mallory", Role::Full, forge.branch(&hashes[4]));
+    world.guest(mallory).tamper = Some(Box::new(|packet| match packet {
+        Packet::Hello(mut hello) => {
+            (hello.total_work, hello.height) = (Work::from_hashes(u128::MAX), 1_000_000);
+            vec![Packet::Hello(hello).encode()]
+        }
+        packet => vec![packet.encode()],
+    }));
+    let peer = greet(&mut world, mallory, alice);
+    world.latency_ms = 100;
+    let bob = world.stocked("bob", &forge, &hashes[9]);
+    world.connect(alice, bob);
+    world.elapse(120_000);
+    assert_eq!(world.fault(alice, peer), Fault::WorkNotShown);
+    assert_eq!(world.tip(alice), hashes[9]);
+    world.set_mining(alice, true);
+    world.elapse(1_000);
+    assert!(world.host(alice).job.is_some(), "a lie keeps nobody from mining for long");
+}
+
+#[test]
+fn answers_that_nobody_asked_for_are_faults() {
+    let world = World::new(96);
+    let packets = super::handshake::packets(&world);
+    drop(world);
+    for packet in packets {
+        let mut world = World::new(96);
+        let alice = world.full("alice");
+        let (mallory, peer) = mallory(&mut world, alice, Vec::new());
+        world.elapse(1_000);
+        world.say(mallory, &packet);
+        world.elapse(1_000);
+        let (name, closes) = (packet.name(), world.closes(alice, peer));
+        match packet {
+            Packet::Headers(_) | Packet::Body(_) | Packet::Messages(_) => {
+                assert_eq!(world.fault(alice, peer), Fault::Unasked { packet: name });
+            }
+            Packet::Missing(_) => assert!(closes.len() <= 1),
+            Packet::Pong(_) => assert_eq!(world.fault(alice, peer), Fault::StrayPong),
+            Packet::Hello(_) | Packet::Answer(_) => {
+                assert_eq!(world.fault(alice, peer), Fault::GreetedAgain { packet: name });
+            }
+            Packet::Ping(_)
+            | Packet::GetHeaders(_)
+            | Packet::Announce(_)
+            | Packet::Held(_)
+            | Packet::GetBodies(_)
+            | Packet::Have(_)
+            | Packet::GetMessages(_) => assert!(closes.is_empty(), "{name}: {closes:?}"),
+            Packet::Farewell(_) => {}
+        }
+    }
+}
+
+#[test]
+fn a_peer_that_does_not_answer_pings_is_closed() {
+    let mut world = World::new(97);
+    let alice = world.full("alice");
+    let mallory = world.stranger("mallory", Role::Light, Vec::new());
+    world.guest(mallory).pongs = false;
+    let peer = greet(&mut world, mallory, alice);
+    world.elapse(300_000);
+    assert_eq!(world.fault(alice, peer), Fault::Silent);
+}
+
+#[test]
+fn a_peer_that_answers_pings_may_stay_for_hours() {
+    let mut world = World::new(98);
+    let alice = world.full("alice");
+    let (_, peer) = mallory(&mut world, alice, Vec::new());
+    world.elapse(3 * 3_600_000);
+    world.assert_open(alice, peer);
+}
+
+#[test]
+fn a_peer_that_leaves_is_forgotten_and_does_no_harm() {
+    let mut world = World::new(99);
+    let (forge, hashes) = forge(&world, 100);
+    let alice = world.full("alice");
+    let (mallory, _) = mallory(&mut world, alice, forge.branch(&hashes[99]));
+    world.cut(mallory, alice);
+    world.elapse(1_000);
+    assert!(world.node(alice).peers(world.now(alice)).is_empty());
+    assert!(!world.node(alice).status(world.now(alice)).syncing);
+    world.elapse(A_WHILE);
+    world.mine(alice);
+}
+
+#[test]
+fn a_farewell_is_heard_by_whoever_is_closed() {
+    let mut world = World::new(100);
+    let alice = world.full("alice");
+    let (mallory, _) = mallory(&mut world, alice, Vec::new());
+    world.say(mallory, &Packet::Pong([0; 16]));
+    world.elapse(1_000);
+    let text = Fault::StrayPong.to_string();
+    let named = |packet: &Packet| matches!(packet, Packet::Farewell(said) if *said == Text::new(&text));
+    assert!(world.guest(mallory).heard(named), "the reason is said");
+}
+
+#[test]
+fn branches_with_less_work_cost_bounded_memory_and_nothing_on_disk() {
+    let mut world = World::new(101);
+    let (mut forge, hashes) = forge(&world, 400);
+    let alice = world.stocked("alice", &forge, &hashes[399]);
+    let (mallory, peer) = mallory(&mut world, alice, Vec::new());
+    // A broad tree of worthless branches, each header with its proof of work.
+    for low in 0..30 {
+        for header in forge.extend(&hashes[low * 10], 40).iter().map(|hash| forge.block(hash).header) {
+            world.say(mallory, &Packet::Announce(header));
+        }
+        world.elapse(100);
+    }
+    world.elapse(A_WHILE);
+    assert_eq!(world.tip(alice), hashes[399]);
+    assert_eq!(world.host(alice).journal.best().len(), 401);
+    assert!(world.closes(alice, peer).len() <= 1);
+}
+
+#[test]
+fn requests_for_what_is_not_there_are_answered_or_refused_within_bounds() {
+    let mut world = World::new(102);
+    let (forge, hashes) = forge(&world, 5);
+    let alice = world.stocked("alice", &forge, &hashes[4]);
+    let (mallory, peer) = mallory(&mut world, alice, Vec::new());
+    world.guest(mallory).heard.clear();
+    let nowhere: Vec<_> = (0..BODIES_MAX).map(|number| Hash::of(&number.to_be_bytes())).collect();
+    world.say(mallory, &Packet::GetBodies(List::new(nowhere.clone())));
+    world.elapse(1_000);
+    let missing =
+        world.guest(mallory).heard.iter().filter(|(_, packet)| matches!(packet, Packet::Missing(_)));
+    assert_eq!(missing.count(), BODIES_MAX);
+    world.say(mallory, &Packet::GetHeaders(List::new(nowhere[..50].to_vec())));
+    world.elapse(1_000);
+    let headers =
+        |packet: &Packet| matches!(packet, Packet::Headers(list) if list.clone().into_inner().len() == 5);
+    assert!(world.guest(mallory).heard(headers), "an unknown locator is answered from above genesis");
+    world.say(mallory, &Packet::GetHeaders(List::new(Vec::new())));
+    world.say(mallory, &Packet::GetMessages(List::new(nowhere)));
+    world.elapse(1_000);
+    world.assert_open(alice, peer);
+}
+
+#[test]
+fn a_flood_is_a_fault_or_costs_nothing() {
+    let mut world = World::new(103);
+    let (forge, hashes) = forge(&world, 20);
+    let alice = world.stocked("alice", &forge, &hashes[19]);
+    let floods: Vec<Packet> = vec![
+        Packet::Ping([1; 16]),
+        Packet::GetHeaders(List::new(vec![hashes[0]])),
+        Packet::GetBodies(List::new(vec![hashes[3]; BODIES_MAX])),
+        Packet::Have(List::new((0..MESSAGE_IDS_MAX).map(|n| Hash::of(&n.to_le_bytes())).collect())),
+        Packet::GetMessages(List::new(vec![hashes[3]; MESSAGE_IDS_MAX])),
+        Packet::Held(hashes[5]),
+        Packet::Announce(forge.block(&hashes[19]).header),
+    ];
+    for packet in floods {
+        let (mallory, peer) = mallory(&mut world, alice, Vec::new());
+        for _ in 0..500 {
+            world.say(mallory, &packet);
+        }
+        world.elapse(A_WHILE);
+        let closes = world.closes(alice, peer).len();
+        assert!(closes <= 1, "{}: closed {closes} times", packet.name());
+        world.cut(mallory, alice);
+    }
+    let bob = world.full("bob");
+    world.connect(bob, alice);
+    world.elapse(A_WHILE);
+    world.assert_agree(&[alice, bob]);
+}
+
+#[test]
+fn two_bad_peers_nearest_to_each_other_cannot_trap_the_search() {
+    let mut world = World::new(104);
+    let (mut forge, hashes) = forge(&world, 30);
+    let alice = world.full("alice");
+    let mut bad = forge.draft(&hashes[9], forge.block(&hashes[9]).header.time.plus_ms(500), Vec::new());
+    bad.author = plexus_tests::forge::key("nobody").public();
+    forge.commit(&mut bad);
+    let bad = forge.keep(bad);
+    let bad_tip = *forge.extend(&bad, 40).last().unwrap();
+    world.latency_ms = 1;
+    for name in ["mallory", "morgan"] {
+        let stranger = world.stranger(name, Role::Full, forge.branch(&bad_tip));
+        greet(&mut world, stranger, alice);
+    }
+    world.latency_ms = 150;
+    let bob = world.stocked("bob", &forge, &hashes[29]);
+    world.connect(alice, bob);
+    world.elapse(180_000);
+    world.assert_agree(&[alice, bob]);
+    let faults = world.host(alice).faults();
+    assert!(
+        faults.iter().all(|fault| matches!(fault, Fault::InvalidBlock { .. } | Fault::InvalidHeader { .. })),
+        "{faults:?}"
+    );
+}
