@@ -251,6 +251,10 @@ pub struct Node {
     early_deadline: Option<Moment>,
     mining: bool,
     blind: Blind,
+    /// When a body was last connected, or there were none to wait for.
+    moved: Moment,
+    /// When the last fact came.
+    ticked: Moment,
     /// Counts reorganisations: what the store said of the best chain before one is asked again.
     epoch: u64,
     batches: u64,
@@ -283,6 +287,8 @@ impl Node {
             early: BTreeMap::new(),
             early_deadline: None,
             mining: config.mining,
+            moved: Moment::default(),
+            ticked: Moment::default(),
             epoch: 0,
             batches: 0,
             chance: Chance::new(seed),
@@ -345,6 +351,7 @@ impl Node {
             self.sync.deadline().map(|at| (at, Wake::Request)),
             self.fetch.deadline().map(|at| (at, Wake::Request)),
             self.miner.deadline().map(|at| (at, Wake::Job)),
+            self.bodies_until().filter(|at| self.mining && *at > self.ticked).map(|at| (at, Wake::Job)),
         ]
         .into_iter()
         .flatten()
@@ -441,6 +448,10 @@ impl Node {
         }
         self.tick_peers(now);
         self.tick_early(now);
+        self.ticked = now.moment;
+        if self.bodies_until().is_none() {
+            self.moved = now.moment;
+        }
         self.seek_headers(now);
         self.seek_bodies(now);
         self.take_offers();

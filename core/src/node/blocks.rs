@@ -231,7 +231,7 @@ impl Node {
 
     /// Asks for the bodies that the path lacks, once its headers are all there.
     pub(super) fn seek_bodies(&mut self, now: Now) {
-        if self.sync.is_heading() || self.chain.path().len() == 0 {
+        if self.sync.is_awaited() || self.chain.path().len() == 0 {
             return;
         }
         let mut greeted: Vec<_> =
@@ -431,6 +431,7 @@ impl Node {
     /// A block keeps every rule: it joins its branch, and perhaps the best chain.
     fn connect(&mut self, now: Now, body: &Body, changes: &mut Vec<Change>) {
         let outcome = self.chain.verified(&body.hash);
+        self.moved = now.moment;
         self.remember_header(&body.hash, changes);
         let (hash, height) = (body.hash, body.block.header.height);
         if self.config.role == Role::Full {
