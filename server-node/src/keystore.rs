@@ -166,16 +166,17 @@ impl Keystore {
             file.write_all(b"\n")?;
             file.sync_all()?;
             // A link, not a rename: it fails where another process was faster, and never replaces a key.
-            fs::hard_link(&draft, path).or_else(|error| match error.kind() {
-                io::ErrorKind::AlreadyExists => Err(error),
-                _ => fs::rename(&draft, path),
+            fs::hard_link(&draft, path).or_else(|error| {
+                let is_taken = error.kind() == io::ErrorKind::AlreadyExists;
+                // Where a file system knows no links, there is still the rename.
+                if is_taken { Err(error) } else { fs::rename(&draft, path) }
             })
         });
         // After a rename there is nothing to remove.
         let _ = fs::remove_file(&draft);
-        written.map_err(|error| match error.kind() {
-            io::ErrorKind::AlreadyExists => KeystoreError::Exists { path: path.to_owned() },
-            _ => KeystoreError::File { path: path.to_owned(), error },
+        written.map_err(|error| {
+            let (is_taken, path) = (error.kind() == io::ErrorKind::AlreadyExists, path.to_owned());
+            if is_taken { KeystoreError::Exists { path } } else { KeystoreError::File { path, error } }
         })?;
         #[cfg(unix)]
         fs::File::open(&self.folder).and_then(|folder| folder.sync_all()).map_err(failed(&self.folder))?;

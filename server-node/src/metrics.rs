@@ -57,6 +57,7 @@ fn write(out: &mut String, counters: &Counters, status: &Status) -> fmt::Result 
     let connections = counters.connections_open.value();
     number(out, "connections_open", "Connections of any kind.", "gauge", connections)?;
     number(out, "height", "The tip's height.", "gauge", status.height)?;
+    number(out, "target_height", "The height that is synchronized to.", "gauge", status.target)?;
     number(out, "peers", "Peers that completed the handshake.", "gauge", status.peers)?;
     number(out, "pool_messages", "Messages that wait in the pool.", "gauge", status.pool)?;
     number(out, "total_work", "The sum of work up to the tip.", "gauge", &status.total_work)?;
@@ -100,9 +101,9 @@ mod tests {
         counters.blocks_mined.add(3);
         let (total_work, difficulty) =
             ("340282366920938463463374607431768211455".to_owned(), "256".to_owned());
-        let (height, peers, pool) = (7, 2, 1);
+        let (height, target, peers, pool) = (7, 8, 2, 1);
         let (syncing, mining, tip) = (false, true, Hash::ZERO);
-        let status = Status { height, tip, total_work, difficulty, peers, pool, syncing, mining };
+        let status = Status { height, target, tip, total_work, difficulty, peers, pool, syncing, mining };
         let mut text = String::new();
         write(&mut text, &counters, &status).unwrap();
         assert!(text.contains("\nplexus_blocks_mined_total 3\n") && text.contains("\nplexus_mining 1\n"));

@@ -40,6 +40,7 @@ struct Api;
 
 /// A network's parameters.
 #[derive(Debug, ToSchema)]
+#[expect(dead_code, reason = "it describes a form and is never made")]
 #[schema(example = json!({ "name": "plexus", "limit_bits": "0x1e100000" }))]
 pub(crate) struct Parameters {
     /// 1 to 32 of a–z, 0–9 and `-`.
@@ -60,6 +61,7 @@ pub(crate) struct Parameters {
 
 /// A message.
 #[derive(Debug, ToSchema)]
+#[expect(dead_code, reason = "it describes a form and is never made")]
 pub(crate) struct Message {
     /// The message's id.
     pub id: String,
@@ -84,6 +86,7 @@ pub(crate) struct Message {
 
 /// A signed message to hand in.
 #[derive(Debug, ToSchema)]
+#[expect(dead_code, reason = "it describes a form and is never made")]
 pub(crate) struct Submission {
     /// The sender's key, 66 hex digits.
     pub sender: String,
@@ -103,6 +106,7 @@ pub(crate) struct Submission {
 
 /// A message and its place in the ledger.
 #[derive(Debug, ToSchema)]
+#[expect(dead_code, reason = "it describes a form and is never made")]
 pub(crate) struct MessageStatus {
     #[schema(inline)]
     #[serde(flatten)]
@@ -119,6 +123,7 @@ pub(crate) struct MessageStatus {
 
 /// A block with its messages.
 #[derive(Debug, ToSchema)]
+#[expect(dead_code, reason = "it describes a form and is never made")]
 pub(crate) struct Block {
     /// The block's hash.
     pub hash: String,

@@ -18,7 +18,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Which node to ask, and how to print what it says.
 #[derive(Debug, Args)]
-pub(super) struct Arguments {
+pub(super) struct Source {
     /// The node to ask
     #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8333")]
     node: Address,
@@ -45,7 +45,7 @@ struct RefusalBody {
     message: String,
 }
 
-impl Arguments {
+impl Source {
     /// The node's API.
     pub(super) fn client(&self) -> Client {
         Client::new(&self.node)

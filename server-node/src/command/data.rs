@@ -13,13 +13,13 @@ const NETWORK_FILE_BYTES_MAX: u64 = 64 * 1024;
 
 /// Where the keys lie.
 #[derive(Debug, Args)]
-pub(super) struct Arguments {
+pub(super) struct DataFolder {
     /// Folder of keys and ledger [default: the user's data folder, below it plexus/NETWORK]
     #[arg(long, value_name = "DIR")]
     pub(super) data: Option<PathBuf>,
 }
 
-impl Arguments {
+impl DataFolder {
     /// The folder, as given or the default.
     pub(super) fn folder(&self, network: &str) -> anyhow::Result<PathBuf> {
         match &self.data {

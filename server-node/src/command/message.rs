@@ -11,7 +11,7 @@ pub(super) struct Arguments {
     /// The message's id, as `plexus send` printed it
     id: MessageId,
     #[command(flatten)]
-    client: client::Arguments,
+    client: client::Source,
 }
 
 /// Runs the command.

@@ -35,7 +35,7 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "URL")]
     public: Option<Address>,
     #[command(flatten)]
-    data: data::Arguments,
+    data: data::DataFolder,
     /// The network: plexus, dev (for demonstrations), or a TOML file with the parameters of your own
     #[arg(long, value_name = "NAME|FILE", default_value = "plexus", value_parser = data::parse_network)]
     pub(super) network: Network,

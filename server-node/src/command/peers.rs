@@ -10,7 +10,7 @@ use super::{client, table};
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     #[command(flatten)]
-    client: client::Arguments,
+    client: client::Source,
 }
 
 /// Runs the command.

@@ -32,9 +32,9 @@ pub(super) struct Arguments {
     /// What it says, 1 to 4,096 bytes
     text: String,
     #[command(flatten)]
-    client: client::Arguments,
+    client: client::Source,
     #[command(flatten)]
-    data: data::Arguments,
+    data: data::DataFolder,
     /// The network that the message is for; refused when the node is on another [default: the node's]
     #[arg(long, value_name = "NAME|FILE", value_parser = data::parse_network)]
     network: Option<Network>,

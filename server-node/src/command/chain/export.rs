@@ -72,6 +72,8 @@ fn copy(client: &Client, out: &mut impl Write) -> anyhow::Result<u64> {
 pub(super) struct Lines<R> {
     reader: R,
     line: Vec<u8>,
+    /// How many lines were begun.
+    lines: u64,
     /// How many blocks were read.
     pub(super) blocks: u64,
 }
@@ -79,7 +81,7 @@ pub(super) struct Lines<R> {
 impl<R: BufRead> Lines<R> {
     /// The lines that a reader brings.
     pub(super) fn new(reader: R) -> Self {
-        Self { reader, line: Vec::new(), blocks: 0 }
+        Self { reader, line: Vec::new(), lines: 0, blocks: 0 }
     }
 
     /// Reads the first line.
@@ -96,7 +98,7 @@ impl<R: BufRead> Lines<R> {
             ensure!(self.blocks > 0, "line 2: the genesis block is missing");
             return Ok(None);
         }
-        let line = self.blocks + 2;
+        let line = self.lines;
         let bytes =
             hex::decode(&self.line).map_err(|error| anyhow::anyhow!("line {line}: not hex: {error}"))?;
         let block = Block::decode(&bytes).with_context(|| format!("line {line}: not a block"))?;
@@ -106,6 +108,7 @@ impl<R: BufRead> Lines<R> {
 
     fn next(&mut self) -> anyhow::Result<bool> {
         self.line.clear();
+        self.lines += 1;
         let read = io::Read::take(&mut self.reader, LINE_BYTES_MAX).read_until(b'\n', &mut self.line);
         read.context("the chain breaks off")?;
         if self.line.is_empty() {

@@ -166,9 +166,10 @@ fn list(failures: &[RuleError]) -> String {
 mod tests {
     use std::sync::Arc;
 
-    use plexus_core::key::SecretKey;
+    use plexus_core::block::VERSION;
+    use plexus_core::key::{PublicKey, SecretKey, Signature};
     use plexus_core::message::Draft;
-    use plexus_core::mine::{self, Job, JobId, Search};
+    use plexus_core::mine::{Job, JobId, Search};
 
     use super::*;
 
@@ -181,8 +182,18 @@ mod tests {
             let time = verifier.tip.time.plus_ms(15_000);
             let draft = Draft::new(author.public(), "bob", format!("message {height}"), time).unwrap();
             let message = Arc::new(draft.sign(&author, network.id(), 0));
-            let mut block =
-                mine::template(&network, &verifier.tip, &verifier.history, time, &author, vec![message]);
+            let header = Header {
+                prev_hash: verifier.tip_hash,
+                content_root: Hash::ZERO,
+                version: VERSION,
+                height,
+                time,
+                bits: verifier.tip.bits,
+                nonce: 0,
+            };
+            let (nobody, signature) = (PublicKey::NOBODY, Signature::NONE);
+            let mut block = Block { header, extra: 0, author: nobody, signature, messages: vec![message] };
+            block.seal(&author, network.id(), &verifier.history.root());
             solve(&mut block);
             verifier.push(&block, time).unwrap();
             chain.push(block);
