@@ -2,14 +2,13 @@
 //!
 //! Nothing that it says is believed without a check: the network's id must show in the handshake, a message's block on the chain.
 
-use core::str::FromStr;
-
-use js_sys::Promise;
+use js_sys::{JSON, JsString, Promise, Reflect};
 use plexus_core::address::Address;
+use plexus_core::hash::Hash;
 use plexus_core::message::MessageId;
 use plexus_core::network::{Network, Parameters};
-use plexus_core::view::MessageStatus;
-use serde::Deserialize;
+use plexus_core::pow::Bits;
+use plexus_core::time::Time;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 
@@ -61,67 +60,94 @@ fn base(node: &Address) -> String {
     format!("{scheme}://{}:{}/api/v1", node.host(), node.port())
 }
 
-async fn ask(url: &str) -> Result<String, ApiError> {
+async fn ask(url: &str) -> Result<Answer, ApiError> {
     let unreached = |_| ApiError::Unreached { url: url.to_owned() };
     let response: Response = JsFuture::from(fetch(url)).await.map_err(unreached)?.unchecked_into();
     if response.status() != 200 {
         return Err(ApiError::Status { url: url.to_owned(), status: response.status() });
     }
-    let text = JsFuture::from(response.text()).await.map_err(unreached)?;
-    let text: js_sys::JsString = text.unchecked_into();
+    let text: JsString = JsFuture::from(response.text()).await.map_err(unreached)?.unchecked_into();
     if text.length() > ANSWER_UNITS_MAX {
         let reason = format!("{} characters, at most {ANSWER_UNITS_MAX} expected", text.length());
         return Err(ApiError::Answer { url: url.to_owned(), reason });
     }
-    Ok(text.into())
+    Answer::parse(&String::from(text))
+        .ok_or_else(|| ApiError::Answer { url: url.to_owned(), reason: "not JSON".to_owned() })
 }
 
-/// The network that a node is of: its parameters, or its name if that is all the node tells.
+/// JSON that the browser parsed: one flat object is all that is asked for here.
+#[derive(Debug)]
+pub(crate) struct Answer(JsValue);
+
+impl Answer {
+    /// Reads JSON.
+    pub(crate) fn parse(json: &str) -> Option<Self> {
+        JSON::parse(json).ok().map(Self)
+    }
+
+    fn field(&self, name: &str) -> Option<JsValue> {
+        Reflect::get(&self.0, &name.into()).ok().filter(|value| !value.is_null() && !value.is_undefined())
+    }
+
+    fn text(&self, name: &str) -> Option<String> {
+        self.field(name)?.as_string()
+    }
+
+    fn number(&self, name: &str) -> Option<u64> {
+        let number = self.field(name)?.as_f64()?;
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "only whole numbers from 0 to 2^53 are cast"
+        )]
+        let whole = (0.0..=9_007_199_254_740_992.0).contains(&number).then_some(number as u64);
+        whole
+    }
+
+    fn number_u32(&self, name: &str) -> Option<u32> {
+        self.number(name)?.try_into().ok()
+    }
+
+    /// A network's parameters.
+    pub(crate) fn network(&self) -> Result<Network, String> {
+        let missing = |name: &'static str| move || format!("{name}: missing, or not what it should be");
+        let bits = || {
+            let text = self.text("limit_bits")?;
+            u32::from_str_radix(text.strip_prefix("0x")?, 16).ok()
+        };
+        let parameters = Parameters {
+            name: self.text("name").ok_or_else(missing("name"))?,
+            genesis_time: self
+                .number("genesis_time")
+                .map(Time::from_unix_ms)
+                .ok_or_else(missing("genesis_time"))?,
+            spacing_ms: self.number("spacing_ms").ok_or_else(missing("spacing_ms"))?,
+            half_life_ms: self.number("half_life_ms").ok_or_else(missing("half_life_ms"))?,
+            limit_bits: bits().map(Bits::from_u32).ok_or_else(missing("limit_bits"))?,
+            block_bytes_max: self.number_u32("block_bytes_max").ok_or_else(missing("block_bytes_max"))?,
+            block_messages_max: self
+                .number_u32("block_messages_max")
+                .ok_or_else(missing("block_messages_max"))?,
+        };
+        Network::new(parameters).map_err(|error| error.to_string())
+    }
+}
+
+/// The network that a node is of.
 pub(crate) async fn network(node: &Address) -> Result<Network, ApiError> {
     let url = format!("{}/network", base(node));
-    let (url, read): (_, fn(&str) -> Result<Network, String>) = match ask(&url).await {
-        Ok(answer) => return parse_network(&answer).map_err(|reason| ApiError::Answer { url, reason }),
-        Err(ApiError::Status { .. }) => (format!("{}/status", base(node)), parse_status),
-        Err(error) => return Err(error),
-    };
-    read(&ask(&url).await?).map_err(|reason| ApiError::Answer { url, reason })
+    ask(&url).await?.network().map_err(|reason| ApiError::Answer { url, reason })
 }
 
-/// Reads a network's parameters from JSON.
-pub(crate) fn parse_network(json: &str) -> Result<Network, String> {
-    let parameters: Parameters = serde_json::from_str(json).map_err(|error| error.to_string())?;
-    Network::new(parameters).map_err(|error| error.to_string())
-}
-
-fn parse_status(json: &str) -> Result<Network, String> {
-    #[derive(Deserialize)]
-    struct Status {
-        network: String,
-    }
-    let status: Status = serde_json::from_str(json).map_err(|error| error.to_string())?;
-    Network::from_str(&status.network).map_err(|error| error.to_string())
-}
-
-/// Where a node says that a message is.
-pub(crate) async fn message(node: &Address, id: &MessageId) -> Result<MessageStatus, ApiError> {
-    let url = format!("{}/messages/{id}", base(node));
-    let answer = ask(&url).await?;
-    serde_json::from_str(&answer).map_err(|error| ApiError::Answer { url, reason: error.to_string() })
+/// Where a node says that a message is: in the block of this height and hash.
+pub(crate) async fn place(node: &Address, id: &MessageId) -> Option<(u64, Hash)> {
+    let answer = ask(&format!("{}/messages/{id}", base(node))).await.ok()?;
+    Some((answer.number("number_of_block")?, answer.text("block")?.parse().ok()?))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_network_comes_by_its_parameters_or_its_name() {
-        let json = serde_json::to_string(Network::dev().parameters()).unwrap();
-        assert_eq!(parse_network(&json), Ok(Network::dev()));
-        assert!(parse_network("{}").unwrap_err().contains("name"));
-        assert!(parse_network(&json.replace("15000", "0")).unwrap_err().starts_with("spacing_ms"));
-        assert_eq!(parse_status(r#"{"network":"plexus","height":3}"#), Ok(Network::plexus()));
-        assert!(parse_status(r#"{"network":"mine"}"#).unwrap_err().contains("not a built-in network"));
-    }
 
     #[test]
     fn the_api_is_where_the_node_is() {

@@ -1,4 +1,6 @@
-//! A board: things that the page shows by their hash, stored as JSON, with a note of what changed.
+//! A board: things that the page shows by their hash, kept over a reload, with a note of what changed.
+//!
+//! They are stored in postcard, which peers speak already, and shown as JSON: nothing here reads JSON.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,6 +9,12 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::database::{Entry, Write};
+
+/// A thing that is kept in one form and shown in another.
+pub(crate) trait Item: Serialize + DeserializeOwned {
+    /// Its JSON, as the page shows it.
+    fn json(&self, network: &Hash) -> String;
+}
 
 /// Things by hash. Whoever fills it keeps it bounded.
 #[derive(Debug)]
@@ -20,16 +28,16 @@ pub(crate) struct Board<T> {
 pub(crate) struct Changed {
     /// Its hash.
     pub(crate) hash: Hash,
-    /// What it is now, as JSON; none: it is gone.
-    pub(crate) json: Option<String>,
+    /// What it is now, as JSON and as it is stored; none: it is gone.
+    pub(crate) now: Option<(String, Vec<u8>)>,
 }
 
 impl Changed {
     /// What keeps this over a reload.
-    pub(crate) fn write(&self, prefix: &str) -> Write {
+    pub(crate) fn write(self, prefix: &str) -> Write {
         let key = format!("{prefix}{}", self.hash);
-        match &self.json {
-            Some(json) => Write::Put(key, json.clone().into_bytes()),
+        match self.now {
+            Some((_, stored)) => Write::Put(key, stored),
             None => Write::drop(&key),
         }
     }
@@ -41,15 +49,17 @@ impl<T> Default for Board<T> {
     }
 }
 
-impl<T: Serialize + DeserializeOwned> Board<T> {
+impl<T: Item> Board<T> {
     /// What was stored, as far as it can be read; all of it counts as changed, so that it is shown.
     pub(crate) fn load(entries: &[Entry], prefix: &str) -> Self {
-        let read = |entry: &Entry| {
-            let hash: Hash = entry.key.strip_prefix(prefix)?.parse().ok()?;
-            Some((hash, serde_json::from_slice(&entry.value).ok()?))
-        };
-        let items: BTreeMap<_, _> = entries.iter().filter_map(read).collect();
-        Self { changed: items.keys().copied().collect(), items }
+        let mut board = Self::default();
+        for entry in entries {
+            let hash = entry.key.strip_prefix(prefix).and_then(|hash| hash.parse().ok());
+            if let (Some(hash), Ok(item)) = (hash, postcard::from_bytes(&entry.value)) {
+                board.put(hash, item);
+            }
+        }
+        board
     }
 
     /// How many things there are.
@@ -89,10 +99,13 @@ impl<T: Serialize + DeserializeOwned> Board<T> {
     }
 
     /// What changed since it was last asked.
-    pub(crate) fn take_changed(&mut self) -> Vec<Changed> {
+    pub(crate) fn take_changed(&mut self, network: &Hash) -> Vec<Changed> {
         let changed = core::mem::take(&mut self.changed);
-        let json = |hash: &Hash| serde_json::to_string(self.items.get(hash)?).ok();
-        changed.into_iter().map(|hash| Changed { hash, json: json(&hash) }).collect()
+        let now = |hash: &Hash| {
+            let item = self.items.get(hash)?;
+            Some((item.json(network), postcard::to_allocvec(item).ok()?))
+        };
+        changed.into_iter().map(|hash| Changed { hash, now: now(&hash) }).collect()
     }
 }
 
@@ -100,23 +113,28 @@ impl<T: Serialize + DeserializeOwned> Board<T> {
 mod tests {
     use super::*;
 
+    impl Item for String {
+        fn json(&self, _: &Hash) -> String {
+            format!("\"{self}\"")
+        }
+    }
+
     #[test]
     fn a_board_tells_what_changed_once_and_comes_back_from_its_store() {
         let (one, two) = (Hash::of(b"1"), Hash::of(b"2"));
         let mut board = Board::default();
         board.put(one, "one".to_owned());
         board.put(two, "two".to_owned());
-        let stored: Vec<_> = board.take_changed();
-        assert_eq!(stored.len(), 2);
-        assert!(board.take_changed().is_empty());
+        assert_eq!(board.take_changed(&Hash::ZERO).len(), 2);
+        assert!(board.take_changed(&Hash::ZERO).is_empty());
         board.change(&one, |text| text.push('!'));
         board.remove(&two);
-        let changed = board.take_changed();
-        let now = |hash| changed.iter().find(|changed| changed.hash == hash).unwrap();
-        assert_eq!(now(one).json.as_deref(), Some("\"one!\""));
-        assert_eq!(now(two).json, None);
+        let changed = board.take_changed(&Hash::ZERO);
+        let now = |hash| changed.iter().find(|changed| changed.hash == hash).unwrap().clone();
+        assert_eq!(now(one).now.unwrap().0, "\"one!\"");
+        assert_eq!(now(two).now, None);
         let Write::Put(key, value) = now(one).write("feed/") else { panic!("not kept") };
-        let damaged = Entry { key: format!("feed/{two}"), value: b"{".to_vec() };
+        let damaged = Entry { key: format!("feed/{two}"), value: vec![200] };
         let again: Board<String> = Board::load(&[Entry { key, value }, damaged], "feed/");
         assert_eq!(again.find(&one).map(String::as_str), Some("one!"));
         assert_eq!(again.len(), 1);

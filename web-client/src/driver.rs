@@ -13,7 +13,9 @@ use std::sync::Arc;
 use plexus_core::address::Address;
 use plexus_core::check::{Batch, Verdict};
 use plexus_core::event::Event;
+use plexus_core::hash::Hash;
 use plexus_core::journal::{Change, Recall, Recalled, Serve};
+use plexus_core::key::PublicKey;
 use plexus_core::message::{Draft, MessageId};
 use plexus_core::mine::{Job, Solution};
 use plexus_core::network::Network;
@@ -25,7 +27,7 @@ use crate::archive::Archive;
 use crate::clock;
 use crate::database::Write;
 use crate::feed::{self, Feed};
-use crate::form::{Mining, Refusal, Reply, Request, State, THREADS_MAX, Update};
+use crate::form::{Mining, Refusal, State, THREADS_MAX, Update};
 use crate::identity::Identity;
 use crate::page::Page;
 use crate::rate::Rate;
@@ -209,11 +211,11 @@ impl Driver {
     /// Shows and stores what changed on the boards.
     fn gather(&mut self) {
         let prefix = prefix(&self.network);
-        for changed in self.feed.take_changed() {
+        for changed in self.feed.take_changed(self.network.id()) {
             self.page.board("block", &changed);
             self.writes.push(changed.write(feed::PREFIX).within(&prefix));
         }
-        for changed in self.sent.take_changed() {
+        for changed in self.sent.take_changed(self.network.id()) {
             self.page.board("sent", &changed);
             self.writes.push(changed.write(sent::PREFIX).within(&prefix));
         }
@@ -331,7 +333,7 @@ impl Driver {
             Event::Connected { hash, block, total_work, mined_here } => {
                 let network = self.network.id();
                 self.recent.hold(network, hash, &block);
-                self.feed.connected(network, hash, &block, total_work, mined_here, now.time);
+                self.feed.connected(hash, &block, total_work, mined_here, now.time);
                 self.sent.connected(network, hash, &block);
                 self.mining.found += u64::from(mined_here);
             }
@@ -366,40 +368,8 @@ impl Driver {
         self.standing.trouble = Some(trouble);
     }
 
-    /// Carries a request out.
-    pub(crate) fn request(&mut self, now: Now, request: Request) -> Result<Reply, Refusal> {
-        match request {
-            Request::Submit { recipient, text } => self.submit(now, recipient, text),
-            Request::Mine { threads } => {
-                if !(1..=THREADS_MAX).contains(&threads) {
-                    return Err(Refusal(format!(
-                        "threads: from 1 to {THREADS_MAX} expected, found {threads}"
-                    )));
-                }
-                (self.mining.wanted, self.mining.threads) = (true, threads);
-                if let Some(job) = &self.mining.job {
-                    self.page.search(Some(&job.encode()), threads);
-                }
-                self.node.set_mining(now, true);
-                self.drain();
-                Ok(Reply::Done {})
-            }
-            Request::Rest => {
-                self.mining.wanted = false;
-                self.node.set_mining(now, false);
-                self.drain();
-                Ok(Reply::Done {})
-            }
-            Request::Words => Ok(Reply::Words { words: self.identity.words() }),
-            Request::Restore { words } => {
-                let identity = Identity::from_words(&words).map_err(Refusal::because)?;
-                self.become_author(now, identity)?;
-                Ok(Reply::Key { public: self.identity.public() })
-            }
-        }
-    }
-
-    fn submit(&mut self, now: Now, recipient: String, text: String) -> Result<Reply, Refusal> {
+    /// Signs a message and sends it.
+    pub(crate) fn submit(&mut self, now: Now, recipient: &str, text: &str) -> Result<MessageId, Refusal> {
         self.sent.make_room().map_err(Refusal::because)?;
         let secret = self.identity.secret();
         let draft = Draft::new(secret.public(), recipient, text, now.time).map_err(Refusal::because)?;
@@ -407,7 +377,40 @@ impl Driver {
         let id = self.node.submit(now, message.clone()).map_err(Refusal::because)?;
         self.sent.add(id, &message);
         self.drain();
-        Ok(Reply::Id { id })
+        Ok(id)
+    }
+
+    /// Mines with so many threads, as soon as the chain is checked.
+    pub(crate) fn mine(&mut self, now: Now, threads: u32) -> Result<(), Refusal> {
+        if !(1..=THREADS_MAX).contains(&threads) {
+            return Err(Refusal(format!("threads: from 1 to {THREADS_MAX} expected, found {threads}")));
+        }
+        (self.mining.wanted, self.mining.threads) = (true, threads);
+        if let Some(job) = &self.mining.job {
+            self.page.search(Some(&job.encode()), threads);
+        }
+        self.node.set_mining(now, true);
+        self.drain();
+        Ok(())
+    }
+
+    /// Mines no more.
+    pub(crate) fn stop_mining(&mut self, now: Now) {
+        self.mining.wanted = false;
+        self.node.set_mining(now, false);
+        self.drain();
+    }
+
+    /// The person's 24 words.
+    pub(crate) fn words(&self) -> String {
+        self.identity.words()
+    }
+
+    /// Takes the key of 24 words in place of the one there is.
+    pub(crate) fn restore(&mut self, now: Now, words: &str) -> Result<PublicKey, Refusal> {
+        let identity = Identity::from_words(words).map_err(Refusal::because)?;
+        self.become_author(now, identity)?;
+        Ok(self.identity.public())
     }
 
     /// Starts a new node with another key on the same chain.
@@ -438,12 +441,7 @@ impl Driver {
     }
 
     /// What the node says of a message that waits: it is in a block of our chain, or is to be sent again.
-    pub(crate) fn looked_up(
-        &mut self,
-        now: Now,
-        id: &MessageId,
-        place: Option<(u64, plexus_core::hash::Hash)>,
-    ) {
+    pub(crate) fn looked_up(&mut self, now: Now, id: &MessageId, place: Option<(u64, Hash)>) {
         let chain = self.node.chain();
         let tip = chain.tip().header.height;
         // Within the window our own chain decides; below it, that the height is not above the tip.

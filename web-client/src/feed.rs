@@ -5,10 +5,10 @@ use plexus_core::hash::Hash;
 use plexus_core::pow::Work;
 use plexus_core::rules::RuleError;
 use plexus_core::time::Time;
-use plexus_core::view::{self, Failure};
+use plexus_core::view;
 use serde::{Deserialize, Serialize};
 
-use crate::board::{Board, Changed};
+use crate::board::{Board, Changed, Item};
 use crate::database::Entry;
 
 /// Where the feed is kept in a network's part of the store.
@@ -36,17 +36,56 @@ pub(crate) enum Verdict {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Arrival {
     hash: Hash,
-    number_of_block: u64,
+    height: u64,
     verdict: Verdict,
-    /// Every rule that it breaks.
-    failures: Vec<Failure>,
+    /// Flag and reason of every rule that it breaks.
+    failures: Vec<(String, String)>,
     /// When it was checked here.
     seen_unix_ms: u64,
     mined_here: bool,
     /// How many messages it carries; `block` has the first of them.
-    messages_total: usize,
-    /// Its fields, of a block that kept the rules.
+    messages_total: u64,
+    total_work: Work,
+    /// The encoding of a block that kept the rules, with the first of its messages.
+    block: Vec<u8>,
+}
+
+/// A block that arrived, as the page shows it.
+#[derive(Serialize)]
+struct ArrivalForm<'a> {
+    hash: &'a Hash,
+    number_of_block: u64,
+    verdict: Verdict,
+    failures: Vec<FailureForm<'a>>,
+    seen_unix_ms: u64,
+    mined_here: bool,
+    messages_total: u64,
     block: Option<view::Block>,
+}
+
+#[derive(Serialize)]
+struct FailureForm<'a> {
+    flag: &'a str,
+    reason: &'a str,
+}
+
+impl Item for Arrival {
+    fn json(&self, network: &Hash) -> String {
+        let failures = self.failures.iter().map(|(flag, reason)| FailureForm { flag, reason });
+        let form = ArrivalForm {
+            hash: &self.hash,
+            number_of_block: self.height,
+            verdict: self.verdict,
+            failures: failures.collect(),
+            seen_unix_ms: self.seen_unix_ms,
+            mined_here: self.mined_here,
+            messages_total: self.messages_total,
+            block: Block::decode(&self.block)
+                .ok()
+                .map(|block| view::Block::new(&block, self.total_work, network)),
+        };
+        serde_json::to_string(&form).unwrap_or_default()
+    }
 }
 
 /// The blocks that arrived.
@@ -62,7 +101,6 @@ impl Feed {
     /// A verified block joined the best chain.
     pub(crate) fn connected(
         &mut self,
-        network: &Hash,
         hash: Hash,
         block: &Block,
         total_work: Work,
@@ -71,21 +109,21 @@ impl Feed {
     ) {
         let seen_before = self.0.find(&hash).map(|arrival| (arrival.seen_unix_ms, arrival.mined_here));
         let (seen_unix_ms, mined_here) = seen_before.unwrap_or((now.unix_ms(), mined_here));
-        let messages_total = block.messages.len();
         let messages = block.messages.iter().take(MESSAGES_SHOWN_MAX).cloned().collect();
         let shown = Block { messages, ..*block };
         let arrival = Arrival {
             hash,
-            number_of_block: block.header.height,
+            height: block.header.height,
             verdict: Verdict::Valid,
             failures: Vec::new(),
             seen_unix_ms,
             mined_here,
-            messages_total,
-            block: Some(view::Block::new(&shown, total_work, network)),
+            messages_total: block.messages.len() as u64,
+            total_work,
+            block: shown.encode(),
         };
         self.0.put(hash, arrival);
-        self.make_room(BLOCKS_MAX, |arrival| arrival.verdict != Verdict::Refused, |a| a.number_of_block);
+        self.make_room(BLOCKS_MAX, |arrival| arrival.verdict != Verdict::Refused, |a| a.height);
     }
 
     /// Blocks left the best chain.
@@ -97,16 +135,17 @@ impl Feed {
 
     /// A block was refused.
     pub(crate) fn refused(&mut self, hash: Hash, height: u64, failures: &[RuleError], now: Time) {
-        let status = view::VerifyStatus::new(hash, height, failures);
+        let failure = |failure: &RuleError| (failure.flag().to_owned(), failure.to_string());
         let arrival = Arrival {
             hash,
-            number_of_block: height,
+            height,
             verdict: Verdict::Refused,
-            failures: status.failures,
+            failures: failures.iter().map(failure).collect(),
             seen_unix_ms: now.unix_ms(),
             mined_here: false,
             messages_total: 0,
-            block: None,
+            total_work: Work::ZERO,
+            block: Vec::new(),
         };
         self.0.put(hash, arrival);
         self.make_room(REFUSED_MAX, |arrival| arrival.verdict == Verdict::Refused, |a| a.seen_unix_ms);
@@ -127,8 +166,8 @@ impl Feed {
     }
 
     /// What changed since it was last asked.
-    pub(crate) fn take_changed(&mut self) -> Vec<Changed> {
-        self.0.take_changed()
+    pub(crate) fn take_changed(&mut self, network: &Hash) -> Vec<Changed> {
+        self.0.take_changed(network)
     }
 }
 
@@ -143,21 +182,30 @@ mod tests {
         let mut block = network.genesis_block();
         block.header.height = height;
         let hash = block.header.hash();
-        feed.connected(network.id(), hash, &block, Work::ZERO, false, Time::from_unix_ms(height));
+        feed.connected(hash, &block, Work::ZERO, false, Time::from_unix_ms(height));
         hash
+    }
+
+    /// What the one arrival that changed is now.
+    fn json(feed: &mut Feed) -> String {
+        let mut changed = feed.take_changed(Network::dev().id());
+        assert_eq!(changed.len(), 1);
+        changed.remove(0).now.unwrap().0
     }
 
     #[test]
     fn an_undone_block_stays_and_may_come_back() {
         let mut feed = Feed::default();
         let hash = connect(&mut feed, 3);
-        feed.take_changed();
+        json(&mut feed);
         feed.undone(&[hash, Hash::ZERO]);
-        let changed = feed.take_changed();
-        assert_eq!(changed.len(), 1);
-        assert!(changed[0].json.as_ref().unwrap().contains(r#""verdict":"undone""#));
+        let undone = json(&mut feed);
+        assert!(
+            undone.contains(r#""verdict":"undone""#) && undone.contains(r#""number_of_block":3"#),
+            "{undone}"
+        );
         connect(&mut feed, 3);
-        assert!(feed.take_changed()[0].json.as_ref().unwrap().contains(r#""verdict":"valid""#));
+        assert!(json(&mut feed).contains(r#""verdict":"valid""#));
     }
 
     #[test]
@@ -165,7 +213,7 @@ mod tests {
         let mut feed = Feed::default();
         let failure = RuleError::Height { expected: 4, found: 9 };
         feed.refused(Hash::ZERO, 9, &[failure], Time::from_unix_ms(1));
-        let json = feed.take_changed()[0].json.clone().unwrap();
+        let json = json(&mut feed);
         assert!(
             json.contains(r#""flag":"BlockNumber","reason":"number_of_block: expected 4, found 9""#),
             "{json}"

@@ -1,75 +1,11 @@
-//! The JSON that crosses between the light node and the page: requests one way, updates the other.
+//! What the page is told: the JSON of updates, and the words of refusals.
 
 use plexus_core::hash::Hash;
 use plexus_core::key::PublicKey;
-use plexus_core::message::MessageId;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
-/// The most bytes of a request: a text of the greatest size, each byte escaped, and its recipient.
-pub(crate) const REQUEST_BYTES_MAX: usize = 32_768;
 /// The most threads that mine.
 pub(crate) const THREADS_MAX: u32 = 256;
-
-/// What a page says when it starts the node.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Options {
-    /// The node to connect to, as a URL.
-    pub(crate) node: String,
-    /// Whether this page keeps the chain in the browser's storage: of several pages of an origin only one does.
-    #[serde(default)]
-    pub(crate) keeps_chain: bool,
-}
-
-/// What a page asks.
-#[derive(Debug, Deserialize)]
-#[serde(tag = "type", rename_all = "kebab-case", deny_unknown_fields)]
-pub(crate) enum Request {
-    /// Sign a message and send it.
-    Submit {
-        /// To whom.
-        recipient: String,
-        /// What.
-        text: String,
-    },
-    /// Mine with so many threads, as soon as the chain is checked.
-    Mine {
-        /// From 1 to [`THREADS_MAX`].
-        threads: u32,
-    },
-    /// Mine no more.
-    Rest,
-    /// Show the key's 24 words.
-    Words,
-    /// Take the key of 24 words in place of the one there is.
-    Restore {
-        /// The words.
-        words: String,
-    },
-}
-
-/// The answer to a request.
-#[derive(Debug, Serialize)]
-#[serde(untagged)]
-pub(crate) enum Reply {
-    /// A message's id.
-    Id {
-        /// The id.
-        id: MessageId,
-    },
-    /// The 24 words.
-    Words {
-        /// The words.
-        words: String,
-    },
-    /// The key now.
-    Key {
-        /// The public key.
-        public: PublicKey,
-    },
-    /// It is done.
-    Done {},
-}
 
 /// Why a request is not carried out; the text is for people.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -183,22 +119,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn requests_are_read_and_strangers_refused() {
-        let read = serde_json::from_str::<Request>;
-        assert!(matches!(read(r#"{"type":"mine","threads":2}"#), Ok(Request::Mine { threads: 2 })));
-        assert!(matches!(read(r#"{"type":"rest"}"#), Ok(Request::Rest)));
-        assert!(matches!(read(r#"{"type":"submit","recipient":"","text":"x"}"#), Ok(Request::Submit { .. })));
-        for bad in ["", "{}", r#"{"type":"mine"}"#, r#"{"type":"spend"}"#, r#"{"type":"mine","threads":-1}"#]
-        {
-            assert!(read(bad).is_err(), "{bad}");
-        }
-    }
-
-    #[test]
     fn updates_name_their_type() {
         let notice = Update::Notice { bad: true, text: "no storage".to_owned() };
         let json = serde_json::to_string(&notice).unwrap();
         assert_eq!(json, r#"{"type":"notice","value":{"bad":true,"text":"no storage"}}"#);
-        assert_eq!(serde_json::to_string(&Reply::Done {}).unwrap(), "{}");
     }
 }

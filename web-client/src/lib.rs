@@ -1,6 +1,6 @@
 //! Plexus in a browser: the light node that a Worker owns, and the search that each miner Worker runs.
 //!
-//! This file is the one room for what crosses the boundary to JavaScript: two classes, JSON as text for what people see,
+//! This file is the one room for what crosses the boundary to JavaScript: two classes, JSON for what people see,
 //! bytes for jobs and solutions. Everything behind it is Rust; the decisions are core's.
 //!
 //! | files | what |
@@ -34,7 +34,7 @@ use std::rc::Rc;
 use js_sys::Function;
 use wasm_bindgen::prelude::*;
 
-use crate::form::{Options, REQUEST_BYTES_MAX, Refusal, Request};
+use crate::form::Refusal;
 use crate::miner::Share;
 use crate::page::Page;
 use crate::shell::Shell;
@@ -54,30 +54,59 @@ pub struct LightNode {
 
 #[wasm_bindgen]
 impl LightNode {
-    /// Starts a node. `options` is JSON: `{node, keeps_chain}`. `updated` is called with each update as JSON, `searched` with
-    /// each job (bytes, or null) and a number of threads.
+    /// Starts a node that connects to the one at the URL `node`. Of several pages of an origin one `keeps_chain` in the
+    /// browser's storage. `updated` is called with each update as JSON, `searched` with each job (bytes, or null)
+    /// and a number of threads.
     ///
     /// Resolves when the network is known and what was kept is loaded; connecting goes on after that.
     ///
     /// # Errors
-    /// Options that are none, or no key and no chance to make one.
-    pub async fn start(options: String, updated: Function, searched: Function) -> Result<Self, JsValue> {
-        let options: Options = serde_json::from_str(&options).map_err(Refusal::because)?;
-        Ok(Self { shell: start::start(options, Page::new(updated, searched)).await? })
+    /// No node's URL, or no key and no chance to make one.
+    pub async fn start(
+        node: String,
+        keeps_chain: bool,
+        updated: Function,
+        searched: Function,
+    ) -> Result<Self, JsValue> {
+        let page = Page::new(updated, searched);
+        Ok(Self { shell: start::start(&node, keeps_chain, page).await? })
     }
 
-    /// Carries a request out, JSON to JSON.
+    /// Signs a message and sends it: answers with its id.
     ///
     /// # Errors
-    /// Why it is not carried out.
-    pub fn request(&self, json: &str) -> Result<String, JsValue> {
-        if json.len() > REQUEST_BYTES_MAX {
-            let (max, found) = (REQUEST_BYTES_MAX, json.len());
-            return Err(Refusal(format!("the request has {found} bytes, at most {max} are allowed")).into());
-        }
-        let request: Request = serde_json::from_str(json).map_err(Refusal::because)?;
-        let reply = self.shell.enter(|driver, now| driver.request(now, request))?;
-        Ok(serde_json::to_string(&reply).map_err(Refusal::because)?)
+    /// Why it is not taken.
+    pub fn submit(&self, recipient: &str, text: &str) -> Result<String, JsValue> {
+        let id = self.shell.enter(|driver, now| driver.submit(now, recipient, text))?;
+        Ok(id.to_string())
+    }
+
+    /// Mines with so many threads, as soon as the chain is checked.
+    ///
+    /// # Errors
+    /// No threads, or too many.
+    pub fn mine(&self, threads: u32) -> Result<(), JsValue> {
+        Ok(self.shell.enter(|driver, now| driver.mine(now, threads))?)
+    }
+
+    /// Mines no more.
+    #[wasm_bindgen(js_name = stopMining)]
+    pub fn stop_mining(&self) {
+        self.shell.enter(|driver, now| driver.stop_mining(now));
+    }
+
+    /// The 24 words of the person's key.
+    pub fn words(&self) -> String {
+        self.shell.enter(|driver, _| driver.words())
+    }
+
+    /// Takes the key of 24 words in place of the one there is: answers with its public key.
+    ///
+    /// # Errors
+    /// Which word is wrong.
+    pub fn restore(&self, words: &str) -> Result<String, JsValue> {
+        let public = self.shell.enter(|driver, now| driver.restore(now, words))?;
+        Ok(public.to_string())
     }
 
     /// A miner found this solution.
@@ -123,6 +152,7 @@ impl Miner {
     }
 
     /// The nonces tried since this was last asked.
+    #[wasm_bindgen(js_name = takeTries)]
     pub fn take_tries(&mut self) -> f64 {
         core::mem::take(&mut self.tries)
     }

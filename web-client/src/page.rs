@@ -33,8 +33,8 @@ impl Page {
 
     /// Tells what became of a thing on a board.
     pub(crate) fn board(&self, name: &str, changed: &Changed) {
-        match &changed.json {
-            Some(json) => self.post(&format!(r#"{{"type":"{name}","value":{json}}}"#)),
+        match &changed.now {
+            Some((json, _)) => self.post(&format!(r#"{{"type":"{name}","value":{json}}}"#)),
             None => self.post(&format!(r#"{{"type":"{name}-gone","value":"{}"}}"#, changed.hash)),
         }
     }

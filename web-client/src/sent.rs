@@ -7,7 +7,7 @@ use plexus_core::rules::MESSAGE_AGE_MS;
 use plexus_core::time::Time;
 use serde::{Deserialize, Serialize};
 
-use crate::board::{Board, Changed};
+use crate::board::{Board, Changed, Item};
 use crate::database::Entry;
 
 /// Where they are kept in a network's part of the store.
@@ -37,8 +37,30 @@ pub(crate) struct Letter {
     state: State,
     number_of_block: Option<u64>,
     block: Option<Hash>,
-    /// Its encoding in hex, to send it again after a reload.
-    encoded: String,
+    /// Its encoding, to send it again after a reload.
+    encoded: Vec<u8>,
+}
+
+/// A message, as the page shows it.
+#[derive(Serialize)]
+struct LetterForm<'a> {
+    id: &'a MessageId,
+    recipient: &'a str,
+    text: &'a str,
+    time_unix_ms: u64,
+    state: State,
+    number_of_block: Option<u64>,
+    block: Option<Hash>,
+}
+
+impl Item for Letter {
+    fn json(&self, _: &Hash) -> String {
+        let Self { id, recipient, text, time_unix_ms, state, number_of_block, block, .. } = self;
+        let (time_unix_ms, state) = (*time_unix_ms, *state);
+        let (number_of_block, block) = (*number_of_block, *block);
+        let form = LetterForm { id, recipient, text, time_unix_ms, state, number_of_block, block };
+        serde_json::to_string(&form).unwrap_or_default()
+    }
 }
 
 impl Letter {
@@ -88,7 +110,7 @@ impl Sent {
             state: State::Pending,
             number_of_block: None,
             block: None,
-            encoded: hex::encode(message.encode()),
+            encoded: message.encode(),
         };
         self.0.put(id, letter);
     }
@@ -138,12 +160,12 @@ impl Sent {
 
     /// A message, to be sent again.
     pub(crate) fn message(&self, id: &MessageId) -> Option<Message> {
-        Message::decode(&hex::decode(&self.0.find(id)?.encoded).ok()?).ok()
+        Message::decode(&self.0.find(id)?.encoded).ok()
     }
 
     /// What changed since it was last asked.
-    pub(crate) fn take_changed(&mut self) -> Vec<Changed> {
-        self.0.take_changed()
+    pub(crate) fn take_changed(&mut self, network: &Hash) -> Vec<Changed> {
+        self.0.take_changed(network)
     }
 }
 
@@ -222,12 +244,9 @@ mod tests {
         let (id, message) = message("hello", NOW);
         sent.add(id, &message);
         let entries: Vec<_> = sent
-            .take_changed()
+            .take_changed(Network::dev().id())
             .into_iter()
-            .map(|changed| Entry {
-                key: format!("{PREFIX}{}", changed.hash),
-                value: changed.json.unwrap().into_bytes(),
-            })
+            .map(|changed| Entry { key: format!("{PREFIX}{}", changed.hash), value: changed.now.unwrap().1 })
             .collect();
         let again = Sent::load(&entries);
         assert_eq!(again.message(&id), Some(message));

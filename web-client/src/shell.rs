@@ -145,8 +145,7 @@ impl Shell {
         spawn_local(async move {
             for id in unsure.into_iter().take(LOOKUPS_MAX) {
                 // A node that does not say takes the message again, and knows by itself if it is in a block.
-                let answer = api::message(&shell.address, &id).await.ok();
-                let place = answer.and_then(|status| Some((status.number_of_block?, status.block?)));
+                let place = api::place(&shell.address, &id).await;
                 shell.enter(|driver, now| driver.looked_up(now, &id, place));
             }
         });

@@ -11,13 +11,13 @@ use plexus_core::chain::Chain;
 use plexus_core::message::{RECIPIENT_BYTES_MAX, TEXT_BYTES_MAX};
 use plexus_core::network::Network;
 
-use crate::api;
+use crate::api::{self, Answer};
 use crate::archive::Archive;
 use crate::clock;
 use crate::database::{Database, Write};
 use crate::driver::{Beginning, KEY, prefix};
 use crate::feed::Feed;
-use crate::form::{Options, Phase, Refusal, State, Update};
+use crate::form::{Phase, Refusal, State, Update};
 use crate::identity::Identity;
 use crate::page::Page;
 use crate::sent::Sent;
@@ -31,9 +31,9 @@ const WAIT_MAX: Duration = Duration::from_secs(15);
 /// Starts a node.
 ///
 /// # Errors
-/// Options that name no node, or no key and no chance to make one.
-pub(crate) async fn start(options: Options, page: Page) -> Result<Rc<Shell>, Refusal> {
-    let address: Address = options.node.parse().map_err(Refusal::because)?;
+/// No node's URL, or no key and no chance to make one.
+pub(crate) async fn start(node: &str, keeps_chain: bool, page: Page) -> Result<Rc<Shell>, Refusal> {
+    let address: Address = node.parse().map_err(Refusal::because)?;
     page.update(&Update::State(&connecting(&address, None)));
     let mut database = open(&page).await;
     let identity = identity(&mut database, &page).await?;
@@ -54,7 +54,7 @@ pub(crate) async fn start(options: Options, page: Page) -> Result<Rc<Shell>, Ref
             (Archive::new(&network), Chain::new(network.clone()))
         }
     };
-    let keeps = options.keeps_chain && database.is_some();
+    let keeps = keeps_chain && database.is_some();
     let beginning = Beginning {
         network,
         address,
@@ -131,7 +131,8 @@ async fn network(address: &Address, database: Option<&Database>, page: &Page) ->
         };
         if let Some(database) = database
             && let Ok(Some(json)) = database.read(&name).await
-            && let Ok(network) = api::parse_network(&String::from_utf8_lossy(&json))
+            && let Some(answer) = Answer::parse(&String::from_utf8_lossy(&json))
+            && let Ok(network) = answer.network()
         {
             return network;
         }

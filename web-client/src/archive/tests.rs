@@ -119,9 +119,10 @@ impl Trio {
 
 #[test]
 fn an_empty_store_is_genesis() {
-    let trio = Trio::new();
-    trio.agree();
-    assert_eq!(trio.archive.height(), 0);
+    let network = network();
+    let (archive, chain) = Store::default().load(&network).unwrap();
+    assert_eq!(chain.tip().hash, *network.id());
+    assert_eq!(archive.height(), 0);
 }
 
 #[test]

@@ -63,7 +63,8 @@ impl Driver {
     fn show_mining(&mut self, now: Now) {
         let Some(state) = &self.standing.told else { return };
         let hash_rate = self.mining.rate.per_second(clock::milliseconds()).round();
-        let difficulty: f64 = state.difficulty.parse().unwrap_or(0.0);
+        #[expect(clippy::cast_precision_loss, reason = "an estimate for people")]
+        let difficulty = state.difficulty.parse::<u128>().unwrap_or(0) as f64;
         let active = self.mining.job.is_some();
         let mining = Mining {
             wanted: self.mining.wanted,
