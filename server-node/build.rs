@@ -109,8 +109,15 @@ mod page {
     /// the package being built, or would change what the inner build makes.
     const SHARED: &[&str] = &["CARGO_HOME", "CARGO_NET_", "CARGO_HTTP_", "CARGO_REGISTR", "CARGO_TERM_"];
     /// Settings that are not cargo's but have an effect on what it builds.
-    const UNSHARED: &[&str] =
-        &["RUSTFLAGS", "RUSTDOCFLAGS", "RUSTC", "RUSTC_WRAPPER", "RUSTC_WORKSPACE_WRAPPER", "RUSTDOC", "RUSTC_LINKER"];
+    const UNSHARED: &[&str] = &[
+        "RUSTFLAGS",
+        "RUSTDOCFLAGS",
+        "RUSTC",
+        "RUSTC_WRAPPER",
+        "RUSTC_WORKSPACE_WRAPPER",
+        "RUSTDOC",
+        "RUSTC_LINKER",
+    ];
 
     fn command(program: impl AsRef<std::ffi::OsStr>) -> Command {
         let mut command = Command::new(program);
@@ -143,7 +150,8 @@ mod page {
         if !output.status.success() {
             let text = String::from_utf8_lossy(&output.stderr);
             eprintln!("{text}");
-            let reason = text.lines().find(|line| line.starts_with("error")).unwrap_or("cargo failed").to_owned();
+            let reason =
+                text.lines().find(|line| line.starts_with("error")).unwrap_or("cargo failed").to_owned();
             let again = format!("cargo build -p plexus-web --profile wasm --target {TARGET}");
             return Err(format!("web-client does not build for {TARGET} ({reason}); see `{again}`").into());
         }
@@ -178,7 +186,13 @@ mod page {
             .input_path(program)
             .out_name(PROGRAM)
             .web(true)
-            .and_then(|bindgen| bindgen.typescript(true).remove_name_section(true).remove_producers_section(true).generate(folder))
+            .and_then(|bindgen| {
+                bindgen
+                    .typescript(true)
+                    .remove_name_section(true)
+                    .remove_producers_section(true)
+                    .generate(folder)
+            })
             .map_err(|error| format!("wasm-bindgen cannot make the page's bindings: {error:#}"))?;
         Ok(())
     }

@@ -7,7 +7,7 @@ use crate::history::Record;
 use crate::key::{PublicKey, SecretKey, Signature};
 use crate::layout::{DecodeError, Reader};
 use crate::merkle;
-use crate::message::Message;
+use crate::message::{MESSAGE_BYTES_MIN, Message};
 use crate::pow::{Bits, Work};
 use crate::time::Time;
 
@@ -181,8 +181,16 @@ impl Block {
     /// # Errors
     /// Over [`BLOCK_BYTES_MAX`] bytes or [`BLOCK_MESSAGES_MAX`] messages, or bytes that are not exactly one block.
     pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
-        if bytes.len() > BLOCK_BYTES_MAX {
-            let (min, max) = (BLOCK_BYTES_MIN, BLOCK_BYTES_MAX);
+        Self::decode_within(bytes, BLOCK_BYTES_MAX, BLOCK_MESSAGES_MAX)
+    }
+
+    /// The same with a network's own caps.
+    ///
+    /// # Errors
+    /// Over `bytes_max` bytes or `messages_max` messages, or bytes that are not exactly one block.
+    pub fn decode_within(bytes: &[u8], bytes_max: usize, messages_max: usize) -> Result<Self, DecodeError> {
+        if bytes.len() > bytes_max {
+            let (min, max) = (BLOCK_BYTES_MIN, bytes_max);
             return Err(DecodeError::Size { field: "block", min, max, found: bytes.len() });
         }
         let mut reader = Reader::new(bytes);
@@ -191,9 +199,13 @@ impl Block {
         let author = PublicKey::from_bytes(reader.array("block author")?);
         let signature = Signature::from_bytes(reader.array("block signature")?);
         let found = usize::try_from(reader.u32("block message count")?).unwrap_or(usize::MAX);
-        if found > BLOCK_MESSAGES_MAX {
-            let (field, max) = ("block message count", BLOCK_MESSAGES_MAX);
+        if found > messages_max {
+            let (field, max) = ("block message count", messages_max);
             return Err(DecodeError::Size { field, min: 0, max, found });
+        }
+        let (needed, left) = (found.saturating_mul(MESSAGE_BYTES_MIN), reader.left());
+        if needed > left {
+            return Err(DecodeError::Short { field: "block messages", needed, left });
         }
         let mut messages = Vec::with_capacity(found);
         for _ in 0..found {

@@ -5,8 +5,9 @@
 //! node wants to be. Bodies are verified along the **path** from the best verified block of the leader's branch (the
 //! *frontier*) up to the leader; when a verified block has more work than the tip, the tip moves there.
 //!
-//! Memory does not grow with the chain's length: of the best branch the newest [`WINDOW_MAX`] headers are kept, ahead of
-//! the frontier at most [`AHEAD_MAX`], beside them at most [`SIDE_MAX`]; older headers and all bodies are the driver's. A
+//! Memory does not grow with the chain's length: of the best branch the newest [`WINDOW_MAX`] headers are kept, of the
+//! leader's branch as many below the frontier and [`AHEAD_MAX`] above it, beside them at most [`SIDE_MAX`]; older headers and
+//! all bodies are the driver's. A
 //! branch that forks off below the window is let in by [`Chain::rebase`]. Peers that send branches with less work than
 //! ours fill only the side's share, the oldest of which gives way.
 
@@ -247,7 +248,7 @@ impl Chain {
         self.best_at(height) == Some(hash)
     }
 
-    /// How many headers are in memory: at most [`WINDOW_MAX`] + [`AHEAD_MAX`] + [`SIDE_MAX`] and a few.
+    /// How many headers are in memory: at most 2 × [`WINDOW_MAX`] + [`AHEAD_MAX`] + [`SIDE_MAX`] and a few.
     pub fn size(&self) -> usize {
         self.entries.len()
     }
@@ -258,7 +259,16 @@ impl Chain {
     /// Every rule that it breaks: whoever sent it offends.
     pub fn insert(&mut self, header: Header, local: Time) -> Result<Inserted, Vec<RuleError>> {
         let hash = header.hash();
-        if self.entries.contains_key(&hash) {
+        let extends_leader = header.prev_hash == self.leader.hash;
+        if let Some(entry) = self.entries.get(&hash) {
+            // What is left of an earlier pursuit is climbed again.
+            if self.pursuing && extends_leader {
+                let (place, verified) = (entry.place(hash), entry.verified);
+                if self.path.len() >= AHEAD_MAX {
+                    return Ok(Inserted::TooFarAhead);
+                }
+                self.climb(place, verified);
+            }
             return Ok(Inserted::Known);
         }
         if self.is_refused(&hash) {
@@ -278,7 +288,6 @@ impl Chain {
         if rules::check_clock(&header, local).is_some() {
             return Ok(Inserted::Early { at: header.time.minus_ms(rules::BLOCK_AHEAD_MS) });
         }
-        let extends_leader = header.prev_hash == self.leader.hash;
         if extends_leader && self.path.len() >= AHEAD_MAX {
             return Ok(Inserted::TooFarAhead);
         }
@@ -296,9 +305,7 @@ impl Chain {
         let place = entry.place(hash);
         self.entries.insert(hash, entry);
         if header.prev_hash == self.leader.hash {
-            self.path.push_back(hash);
-            self.leader = place;
-            self.pursuing &= place.total_work <= self.tip.total_work;
+            self.climb(place, false);
             return true;
         }
         let leads = !self.pursuing && place.total_work > self.leader.total_work;
@@ -306,6 +313,21 @@ impl Chain {
             self.follow(place);
         }
         leads
+    }
+
+    /// The leader's branch goes on.
+    fn climb(&mut self, leader: Place, verified: bool) {
+        self.leader = leader;
+        if verified {
+            self.frontier = leader.hash;
+        } else {
+            self.path.push_back(leader.hash);
+        }
+        if self.pursuing && leader.total_work > self.tip.total_work {
+            // Others may have come up with more meanwhile.
+            self.pursuing = false;
+            self.choose_leader();
+        }
     }
 
     /// Makes `leader` the leader: finds its path and where its branch leaves the best.
@@ -359,9 +381,10 @@ impl Chain {
             return Outcome::Extended;
         }
         let (mut at, mut done) = (*hash, Vec::new());
-        let mut fork = self.fork;
+        let (mut fork, mut joins) = (self.fork, false);
         while let Some(entry) = self.entries.get(&at) {
-            if self.is_best(&at, entry.header.height) {
+            joins = self.is_best(&at, entry.header.height);
+            if joins {
                 fork = entry.header.height;
                 break;
             }
@@ -369,13 +392,18 @@ impl Chain {
             at = entry.header.prev_hash;
         }
         done.reverse();
-        let kept = usize::try_from((fork + 1).saturating_sub(self.base)).unwrap_or(usize::MAX);
-        let undone: Vec<_> = self.best.drain(kept.min(self.best.len())..).rev().collect();
-        if self.best.is_empty() {
+        let shared = (fork + 1).saturating_sub(self.base);
+        let shared = usize::try_from(shared).unwrap_or(usize::MAX).min(self.best.len());
+        let undone: Vec<_> = self.best.drain(shared..).rev().collect();
+        if !joins {
+            // The branch's beginning has left the window: what is shared lies below it now.
+            self.best.clear();
             self.base = place.header.height + 1 - done.len() as u64;
-            self.milestones.retain(|(height, _)| *height <= fork);
+            self.milestones.retain(|(height, _)| *height <= fork && *height < self.base);
         }
         self.best.extend(done.iter().copied());
+        // A branch that was let in by a rebase begins with a block that both share.
+        done.drain(..usize::from(!joins && self.base == fork));
         self.move_tip(place);
         Outcome::Reorged { fork, undone, done }
     }
@@ -419,12 +447,25 @@ impl Chain {
         self.entries.retain(|_, entry| entry.header.height >= floor);
     }
 
+    /// How many verified blocks of the leader's branch are kept beside the best: later blocks are held against them.
+    fn spine_len(&self) -> usize {
+        let height = self.frontier().header.height;
+        usize::try_from(height.saturating_sub(self.fork)).unwrap_or(usize::MAX).min(WINDOW_MAX)
+    }
+
     /// When the side is full, drops the quarter first seen, and whatever stands on it. Whether it did.
     fn make_room(&mut self) -> bool {
-        if self.entries.len() < self.best.len() + self.path.len() + SIDE_MAX {
+        let most = self.best.len() + self.path.len() + SIDE_MAX;
+        if self.entries.len() < most || self.entries.len() < most + self.spine_len() {
             return false;
         }
-        let kept: BTreeSet<_> = self.path.iter().chain(&self.best).chain([&self.frontier]).copied().collect();
+        let mut kept: BTreeSet<_> = self.path.iter().chain(&self.best).copied().collect();
+        let mut at = self.frontier;
+        for _ in 0..=self.spine_len() {
+            let Some(entry) = self.entries.get(&at) else { break };
+            kept.insert(at);
+            at = entry.header.prev_hash;
+        }
         let mut side: Vec<_> = self
             .entries
             .iter()
@@ -617,4 +658,4 @@ fn thin(milestones: &mut Vec<(u64, Hash)>) {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -42,6 +42,10 @@ impl PublicKey {
 
     /// Whether `signature` is this key's ECDSA signature of `digest`, with the low s of the two possible.
     pub fn verifies(&self, digest: &Hash, signature: &Signature) -> bool {
+        // SEC 1 knows a form of 33 bytes that leaves the parity of y open; k256 reads it, the protocol does not.
+        if !matches!(self.0[0], 2 | 3) {
+            return false;
+        }
         let Ok(key) = VerifyingKey::from_sec1_bytes(&self.0) else { return false };
         let Ok(signature) = k256::ecdsa::Signature::from_slice(&signature.0) else { return false };
         // k256 refuses the high s by itself; `a_high_s_is_refused` watches that it stays so.
@@ -315,6 +319,21 @@ mod tests {
         let (r, s) = low.split_scalars();
         let high = k256::ecdsa::Signature::from_scalars(r.to_bytes(), (-*s).to_bytes()).unwrap();
         assert!(!secret().public().verifies(&digest, &Signature(high.to_bytes().into())));
+    }
+
+    #[test]
+    fn only_the_compressed_form_is_a_key() {
+        let digest = Hash::of(b"digest");
+        for seed in 1..20 {
+            let secret = SecretKey::from_bytes(&[seed; 32]).unwrap();
+            let signature = secret.sign(&digest);
+            for tag in 0..=u8::MAX {
+                let mut bytes = *secret.public().as_bytes();
+                bytes[0] = tag;
+                let holds = PublicKey(bytes).verifies(&digest, &signature);
+                assert_eq!(holds, tag == secret.public().0[0], "tag {tag}");
+            }
+        }
     }
 
     #[test]

@@ -20,7 +20,7 @@ pub const NAME_BYTES_MAX: usize = 32;
 pub struct Parameters {
     /// 1 to 32 of a–z, 0–9 and `-`.
     pub name: String,
-    /// The genesis block's time, unix milliseconds.
+    /// The genesis block's time, unix milliseconds, at most [`GENESIS_TIME_MAX`].
     pub genesis_time: Time,
     /// The wished interval between blocks, milliseconds, at least 1.
     pub spacing_ms: u64,
@@ -41,10 +41,14 @@ fn bits_as_text<S: Serializer>(bits: &Bits, serializer: S) -> Result<S::Ok, S::E
 
 fn bits_from_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Bits, D::Error> {
     let text = String::deserialize(deserializer)?;
-    let digits = text.strip_prefix("0x").unwrap_or(&text);
-    u32::from_str_radix(digits, 16)
-        .map(Bits::from_u32)
-        .map_err(|_| serde::de::Error::custom(format_args!("limit_bits: \"{text}\" is not 32 bits in hex")))
+    let legal = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+    let digits = text.strip_prefix("0x").filter(|digits| digits.len() == 8 && digits.bytes().all(legal));
+    let bits = digits.and_then(|digits| u32::from_str_radix(digits, 16).ok()).map(Bits::from_u32);
+    bits.ok_or_else(|| {
+        serde::de::Error::custom(format_args!(
+            "limit_bits: \"{text}\" is not 0x and eight lower-case hex digits"
+        ))
+    })
 }
 
 /// Why parameters do not make a network.
@@ -55,6 +59,12 @@ pub enum NetworkError {
     Name {
         /// The name.
         found: String,
+    },
+    /// The genesis time is beyond what every JSON reader can hold.
+    #[error("genesis_time: at most {GENESIS_TIME_MAX}, found {}", found.unix_ms())]
+    GenesisTime {
+        /// The genesis time.
+        found: Time,
     },
     /// Blocks cannot come at no interval.
     #[error("spacing_ms: must be from 1 to {MILLISECONDS_MAX}, found {found}")]
@@ -94,6 +104,8 @@ pub enum NetworkError {
     },
 }
 
+/// The latest genesis time, unix milliseconds: the largest integer that every JSON reader holds exactly.
+pub const GENESIS_TIME_MAX: u64 = (1 << 53) - 1;
 /// A hundred years: no interval of a network is longer.
 pub const MILLISECONDS_MAX: u64 = 100 * 365 * 86_400_000;
 
@@ -132,6 +144,9 @@ impl Network {
         let legal = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
         if p.name.is_empty() || p.name.len() > NAME_BYTES_MAX || !p.name.bytes().all(legal) {
             return Err(NetworkError::Name { found: p.name.chars().take(NAME_BYTES_MAX).collect() });
+        }
+        if p.genesis_time.unix_ms() > GENESIS_TIME_MAX {
+            return Err(NetworkError::GenesisTime { found: p.genesis_time });
         }
         if p.spacing_ms == 0 || p.spacing_ms > MILLISECONDS_MAX {
             return Err(NetworkError::Spacing { found: p.spacing_ms });
@@ -275,6 +290,16 @@ mod tests {
     }
 
     #[test]
+    fn the_limit_is_written_in_one_way_only() {
+        let json = serde_json::to_string(Network::dev().parameters()).unwrap();
+        for wrong in ["20010000", "0x+2001000", "0x02001000f", "0x2001000", "0x2001000A", "0X20010000", ""] {
+            let json = json.replace("0x20010000", wrong);
+            let error = serde_json::from_str::<Parameters>(&json).unwrap_err().to_string();
+            assert!(error.starts_with("limit_bits:"), "{error}");
+        }
+    }
+
+    #[test]
     fn each_parameter_outside_its_limits_is_named() {
         let with = |change: fn(&mut Parameters)| {
             let mut parameters = Network::dev().parameters().clone();
@@ -283,6 +308,7 @@ mod tests {
         };
         assert!(with(|p| p.name = "Has Space".to_owned()).starts_with("name:"));
         assert!(with(|p| p.name.clear()).starts_with("name:"));
+        assert!(with(|p| p.genesis_time = Time::from_unix_ms(1 << 53)).starts_with("genesis_time:"));
         assert!(with(|p| p.spacing_ms = 0).starts_with("spacing_ms:"));
         assert!(with(|p| p.half_life_ms = u64::MAX).starts_with("half_life_ms:"));
         assert!(with(|p| p.limit_bits = Bits::from_u32(0)).starts_with("limit_bits:"));

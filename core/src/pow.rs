@@ -105,26 +105,30 @@ impl Target {
     ///
     /// 2^x is the cubic approximation of
     /// [aserti3-2d](https://upgradespecs.bitcoincashnode.org/2020-11-15-asert/) in 16-bit fixed point; the exponent
-    /// and all divisions round down. A `half_life_ms` of 0 keeps the target.
+    /// and all divisions round down. With a `half_life_ms` of 0 it is the limit.
+    ///
+    /// `elapsed_ms` is between -u64::MAX and u64::MAX: a block that goes back in time breaks a rule, but not this one.
     #[must_use]
-    pub fn next(self, elapsed_ms: u64, spacing_ms: u64, half_life_ms: u64, limit: Self) -> Self {
+    pub fn next(self, elapsed_ms: i128, spacing_ms: u64, half_life_ms: u64, limit: Self) -> Self {
         if half_life_ms == 0 {
-            return self.min(limit);
-        }
-        let late_ms = i128::from(elapsed_ms) - i128::from(spacing_ms);
-        let exponent = (late_ms * 65_536).div_euclid(i128::from(half_life_ms));
-        let (shift, fraction) = (exponent >> 16, u64::try_from(exponent & 0xffff).unwrap_or(0));
-        // 320 bits hold a target times a factor below 2^17, and a further 47 doublings; more pass every limit.
-        if shift > 63 - 17 {
             return limit;
         }
+        let late_ms = elapsed_ms - i128::from(spacing_ms);
+        let exponent = (late_ms * 65_536).div_euclid(i128::from(half_life_ms));
+        let (shift, fraction) = (exponent >> 16, u64::try_from(exponent & 0xffff).unwrap_or(0));
+        // 320 bits hold a target times a factor below 2^17.
         let wide = U320::from(&self.0).wrapping_mul(&U320::from_u64(two_to_the(fraction)));
-        let next = match u32::try_from(shift - 16) {
-            Ok(left) => wide.shl_vartime(left),
-            Err(_) => match u32::try_from(16 - shift) {
+        let next = if shift < 16 {
+            match u32::try_from(16 - shift) {
                 Ok(right) if right < 320 => wide.shr_vartime(right),
                 _ => U320::ZERO,
-            },
+            }
+        } else {
+            // What does not fit 256 bits passes every limit.
+            match u32::try_from(shift - 16) {
+                Ok(left) if left <= 256 - wide.bits_vartime().min(256) => wide.shl_vartime(left),
+                _ => return limit,
+            }
         };
         if next > U320::from(&limit.0) {
             return limit;
@@ -224,7 +228,8 @@ impl Retarget {
     /// Parents' bits were checked before; bits that are no target count as the limit.
     pub fn next_bits(&self, parent_bits: Bits, parent_time: Time, time: Time) -> Bits {
         let parent = parent_bits.target().unwrap_or(self.limit);
-        parent.next(time.ms_since(parent_time), self.spacing_ms, self.half_life_ms, self.limit).bits()
+        let elapsed_ms = i128::from(time.unix_ms()) - i128::from(parent_time.unix_ms());
+        parent.next(elapsed_ms, self.spacing_ms, self.half_life_ms, self.limit).bits()
     }
 }
 
@@ -277,16 +282,36 @@ mod tests {
         assert_eq!(next(15_000), Bits(0x1c10_0000));
         assert_eq!(next(615_000), Bits(0x1c20_0000));
         assert_eq!(next(15_000 + 40 * 600_000), Bits(0x1e10_0000));
-        assert_eq!(next(u64::MAX), Bits(0x1e10_0000));
+        assert_eq!(next(u64::MAX.into()), Bits(0x1e10_0000));
         // A block in the same instant is 2^(-1/40) as hard again.
         assert_eq!(next(0), Bits(0x1c0f_b9c8));
+        assert_eq!(next(-585_000), Bits(0x1c08_0000));
+        assert_eq!(next(-i128::from(u64::MAX)), Bits(0x0101_0000));
+    }
+
+    #[test]
+    fn the_hardest_target_takes_as_long_to_ease_as_its_distance() {
+        let one = Target(U256::ONE);
+        for doublings in [1u32, 46, 47, 63, 64, 200, 255] {
+            let next = one.next(i128::from(doublings) * 7, 0, 7, Target::MAX);
+            assert_eq!(next.0, U256::ONE.shl_vartime(doublings));
+        }
+        for doublings in [256, 257, 1 << 40] {
+            assert_eq!(one.next(doublings * 7, 0, 7, Target::MAX), Target::MAX);
+        }
+    }
+
+    #[test]
+    fn without_a_half_life_the_target_is_the_limit() {
+        let limit = target(0x2001_0000);
+        assert_eq!(target(0x1c10_0000).next(1, 15_000, 0, limit), limit);
     }
 
     #[test]
     fn a_target_never_falls_to_zero() {
         let one = Target(U256::ONE);
         assert_eq!(one.next(0, u64::MAX, 1, Target::MAX), one);
-        assert_eq!(Target::MAX.next(u64::MAX, 0, 1, Target::MAX), Target::MAX);
+        assert_eq!(Target::MAX.next(u64::MAX.into(), 0, 1, Target::MAX), Target::MAX);
     }
 
     proptest! {

@@ -98,7 +98,8 @@ impl Driver {
         let store = self.handle.store().clone();
         let mut dropped = Vec::new();
         for (id, message) in spawn_blocking(move || store.pooled()).await?? {
-            let submitted = Message::decode(&message).map(|message| self.node.submit(self.clock.now(), message));
+            let submitted =
+                Message::decode(&message).map(|message| self.node.submit(self.clock.now(), message));
             self.drain();
             if !matches!(submitted, Ok(Ok(_))) {
                 tracing::info!(%id, ?submitted, "a message waits no more");

@@ -141,7 +141,9 @@ impl Keystore {
     /// When the file cannot be renamed.
     pub fn set_aside(&self) -> Result<Option<PathBuf>, KeystoreError> {
         let path = self.author_path();
-        let free = (1u32..).map(|number| self.folder.join(format!("{AUTHOR_KEY}.{number}"))).find(|path| !path.exists());
+        let free = (1u32..)
+            .map(|number| self.folder.join(format!("{AUTHOR_KEY}.{number}")))
+            .find(|path| !path.exists());
         let Some(aside) = free.filter(|_| path.exists()) else { return Ok(None) };
         fs::rename(&path, &aside).map_err(|error| KeystoreError::File { path, error })?;
         Ok(Some(aside))
@@ -164,16 +166,17 @@ impl Keystore {
             file.write_all(b"\n")?;
             file.sync_all()?;
             // A link, not a rename: it fails where another process was faster, and never replaces a key.
-            fs::hard_link(&draft, path).or_else(|error| match error.kind() {
-                io::ErrorKind::AlreadyExists => Err(error),
-                _ => fs::rename(&draft, path),
+            fs::hard_link(&draft, path).or_else(|error| {
+                let is_taken = error.kind() == io::ErrorKind::AlreadyExists;
+                // Where a file system knows no links, there is still the rename.
+                if is_taken { Err(error) } else { fs::rename(&draft, path) }
             })
         });
         // After a rename there is nothing to remove.
         let _ = fs::remove_file(&draft);
-        written.map_err(|error| match error.kind() {
-            io::ErrorKind::AlreadyExists => KeystoreError::Exists { path: path.to_owned() },
-            _ => KeystoreError::File { path: path.to_owned(), error },
+        written.map_err(|error| {
+            let (is_taken, path) = (error.kind() == io::ErrorKind::AlreadyExists, path.to_owned());
+            if is_taken { KeystoreError::Exists { path } } else { KeystoreError::File { path, error } }
         })?;
         #[cfg(unix)]
         fs::File::open(&self.folder).and_then(|folder| folder.sync_all()).map_err(failed(&self.folder))?;
@@ -237,7 +240,10 @@ mod tests {
         let keystore = Keystore::new(folder.path());
         let first = keystore.create().unwrap();
         assert!(matches!(keystore.create(), Err(KeystoreError::Exists { .. })));
-        assert!(matches!(keystore.restore(&Phrase::from_entropy(&[1; 32])), Err(KeystoreError::Exists { .. })));
+        assert!(matches!(
+            keystore.restore(&Phrase::from_entropy(&[1; 32])),
+            Err(KeystoreError::Exists { .. })
+        ));
         assert_eq!(keystore.author().unwrap().to_string(), first.to_string());
         let aside = keystore.set_aside().unwrap().unwrap();
         assert_eq!(fs::read_to_string(aside).unwrap().trim(), first.to_string());

@@ -45,7 +45,11 @@ type Upgrade = Result<WebSocketUpgrade, WebSocketUpgradeRejection>;
 
 /// Small buffers: with the default ones a client costs 130 KiB and four times the work.
 fn small(upgrade: WebSocketUpgrade) -> WebSocketUpgrade {
-    upgrade.read_buffer_size(4_096).write_buffer_size(4_096).max_message_size(TEXT_BYTES_MAX).max_frame_size(TEXT_BYTES_MAX)
+    upgrade
+        .read_buffer_size(4_096)
+        .write_buffer_size(4_096)
+        .max_message_size(TEXT_BYTES_MAX)
+        .max_frame_size(TEXT_BYTES_MAX)
 }
 
 /// The page, or a client of the older system.
@@ -120,7 +124,8 @@ impl Client {
             Message::Text(text) if text.trim() == "ping" => {
                 if self.listed.is_none() {
                     let name = self.remote.map_or_else(|| "unknown".to_owned(), |remote| remote.to_string());
-                    let ip = self.remote.map_or_else(|| "unknown".to_owned(), |remote| remote.ip().to_string());
+                    let ip =
+                        self.remote.map_or_else(|| "unknown".to_owned(), |remote| remote.ip().to_string());
                     self.app.nodes.joined(&name, ip, crate::clock::time());
                     self.listed = Some(name);
                 }
@@ -176,7 +181,10 @@ async fn tell(app: App, mut socket: WebSocket) {
         Ok(json) => json,
         Err(error) => error.into_json(),
     };
-    if !matches!(tokio::time::timeout(SEND_TIMEOUT, socket.send(Message::Text(text.into()))).await, Ok(Ok(()))) {
+    if !matches!(
+        tokio::time::timeout(SEND_TIMEOUT, socket.send(Message::Text(text.into()))).await,
+        Ok(Ok(()))
+    ) {
         return;
     }
     let closed = async { while let Some(Ok(_)) = socket.recv().await {} };

@@ -48,7 +48,6 @@ pub mod web;
 
 use std::future::Future;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -56,7 +55,7 @@ use plexus_core::node::Node;
 use plexus_core::wire::Role;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 
 use crate::config::Config;
 use crate::driver::Driver;
@@ -66,7 +65,6 @@ use crate::store::Store;
 
 /// How long a node that stops waits for whoever still reads its store.
 pub const RELEASE_TIMEOUT: Duration = Duration::from_secs(5);
-const RELEASE_LOOK: Duration = Duration::from_millis(5);
 
 /// A node that runs.
 #[derive(Debug)]
@@ -127,14 +125,9 @@ impl Running {
         let driven = self.driver.await?;
         self.server.await?;
         // Sockets and readers hold the store a moment longer; the file is closed when the last of them lets go.
-        let store = Arc::downgrade(self.handle.store());
+        let released = self.handle.store().released();
         drop(self.handle);
-        let released = async {
-            while store.strong_count() > 0 {
-                sleep(RELEASE_LOOK).await;
-            }
-        };
-        if timeout(RELEASE_TIMEOUT, released).await.is_err() {
+        if timeout(RELEASE_TIMEOUT, released.cancelled()).await.is_err() {
             tracing::warn!("somebody still reads the store");
         }
         driven

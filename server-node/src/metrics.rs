@@ -49,12 +49,15 @@ fn write(out: &mut String, counters: &Counters, status: &Status) -> fmt::Result 
     let seconds = counters.commit_micros.value() as f64 / 1e6;
     number(out, "commit_seconds_total", "Time spent committing.", "counter", seconds)?;
     traffic(out, "packets_total", "Packets by type.", counters, |traffic| traffic.packets.value())?;
-    traffic(out, "packet_bytes_total", "Bytes of packets by type.", counters, |traffic| traffic.bytes.value())?;
+    traffic(out, "packet_bytes_total", "Bytes of packets by type.", counters, |traffic| {
+        traffic.bytes.value()
+    })?;
     let peers_open = counters.peers_open.value();
     number(out, "peers_open", "Peers connected, greeted or not.", "gauge", peers_open)?;
     let connections = counters.connections_open.value();
     number(out, "connections_open", "Connections of any kind.", "gauge", connections)?;
     number(out, "height", "The tip's height.", "gauge", status.height)?;
+    number(out, "target_height", "The height that is synchronized to.", "gauge", status.target)?;
     number(out, "peers", "Peers that completed the handshake.", "gauge", status.peers)?;
     number(out, "pool_messages", "Messages that wait in the pool.", "gauge", status.pool)?;
     number(out, "total_work", "The sum of work up to the tip.", "gauge", &status.total_work)?;
@@ -75,7 +78,8 @@ fn traffic(
     value: impl Fn(&crate::counters::Traffic) -> u64,
 ) -> fmt::Result {
     writeln!(out, "# HELP plexus_{name} {help}\n# TYPE plexus_{name} counter")?;
-    let directions: [(&str, &TrafficByPacket); 2] = [("received", &counters.received), ("sent", &counters.sent)];
+    let directions: [(&str, &TrafficByPacket); 2] =
+        [("received", &counters.received), ("sent", &counters.sent)];
     for (direction, packets) in directions {
         for (packet, traffic) in packets.iter() {
             let value = value(traffic);
@@ -95,10 +99,11 @@ mod tests {
     fn every_line_is_a_comment_or_a_number_with_its_type() {
         let counters = Counters::default();
         counters.blocks_mined.add(3);
-        let (total_work, difficulty) = ("340282366920938463463374607431768211455".to_owned(), "256".to_owned());
-        let (height, peers, pool) = (7, 2, 1);
+        let (total_work, difficulty) =
+            ("340282366920938463463374607431768211455".to_owned(), "256".to_owned());
+        let (height, target, peers, pool) = (7, 8, 2, 1);
         let (syncing, mining, tip) = (false, true, Hash::ZERO);
-        let status = Status { height, tip, total_work, difficulty, peers, pool, syncing, mining };
+        let status = Status { height, target, tip, total_work, difficulty, peers, pool, syncing, mining };
         let mut text = String::new();
         write(&mut text, &counters, &status).unwrap();
         assert!(text.contains("\nplexus_blocks_mined_total 3\n") && text.contains("\nplexus_mining 1\n"));

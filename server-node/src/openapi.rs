@@ -40,6 +40,7 @@ struct Api;
 
 /// A network's parameters.
 #[derive(Debug, ToSchema)]
+#[expect(dead_code, reason = "it describes a form and is never made")]
 #[schema(example = json!({ "name": "plexus", "limit_bits": "0x1e100000" }))]
 pub(crate) struct Parameters {
     /// 1 to 32 of a–z, 0–9 and `-`.
@@ -60,6 +61,7 @@ pub(crate) struct Parameters {
 
 /// A message.
 #[derive(Debug, ToSchema)]
+#[expect(dead_code, reason = "it describes a form and is never made")]
 pub(crate) struct Message {
     /// The message's id.
     pub id: String,
@@ -84,6 +86,7 @@ pub(crate) struct Message {
 
 /// A signed message to hand in.
 #[derive(Debug, ToSchema)]
+#[expect(dead_code, reason = "it describes a form and is never made")]
 pub(crate) struct Submission {
     /// The sender's key, 66 hex digits.
     pub sender: String,
@@ -103,6 +106,7 @@ pub(crate) struct Submission {
 
 /// A message and its place in the ledger.
 #[derive(Debug, ToSchema)]
+#[expect(dead_code, reason = "it describes a form and is never made")]
 pub(crate) struct MessageStatus {
     #[schema(inline)]
     #[serde(flatten)]
@@ -119,6 +123,7 @@ pub(crate) struct MessageStatus {
 
 /// A block with its messages.
 #[derive(Debug, ToSchema)]
+#[expect(dead_code, reason = "it describes a form and is never made")]
 pub(crate) struct Block {
     /// The block's hash.
     pub hash: String,
@@ -220,12 +225,16 @@ mod tests {
     fn every_route_is_described() {
         let document = serde_json::to_value(document()).unwrap();
         let paths: BTreeSet<_> = document["paths"].as_object().unwrap().keys().cloned().collect();
-        let names = ["status", "network", "blocks", "blocks/{name}", "messages", "messages/{id}", "peers", "events"];
+        let names =
+            ["status", "network", "blocks", "blocks/{name}", "messages", "messages/{id}", "peers", "events"];
         for name in names.into_iter().chain(["export", "openapi.json"]) {
             assert!(paths.contains(&format!("/api/v1/{name}")), "{name}");
         }
         assert_eq!(document["openapi"].as_str().map(|version| &version[..2]), Some("3."));
-        assert!(document["paths"]["/api/v1/messages"]["post"]["requestBody"]["content"]["application/json"].is_object());
+        assert!(
+            document["paths"]["/api/v1/messages"]["post"]["requestBody"]["content"]["application/json"]
+                .is_object()
+        );
         assert_eq!(document["info"]["version"], json!(env!("CARGO_PKG_VERSION")));
     }
 }

@@ -289,3 +289,6 @@ async fn from_store<T: Send + 'static>(
         Err(_stopping) => Err(()),
     }
 }
+
+#[cfg(test)]
+mod tests;

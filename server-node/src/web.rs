@@ -74,7 +74,9 @@ fn answer(file: &File, tag: &str, headers: &HeaderMap) -> Response {
     let whole = |bytes: &'static [u8]| Body::from(Bytes::from_static(bytes));
     let response = match file.gzip {
         _ if lists(IF_NONE_MATCH, tag) => response.status(StatusCode::NOT_MODIFIED).body(Body::empty()),
-        Some(gzip) if lists(ACCEPT_ENCODING, "gzip") => response.header(CONTENT_ENCODING, "gzip").body(whole(gzip)),
+        Some(gzip) if lists(ACCEPT_ENCODING, "gzip") => {
+            response.header(CONTENT_ENCODING, "gzip").body(whole(gzip))
+        }
         Some(_) | None => response.body(whole(file.bytes)),
     };
     // Only headers that are not text could fail, and these are.
@@ -113,7 +115,10 @@ mod tests {
             assert_eq!(response.status(), StatusCode::OK);
             assert!(response.headers().get(CONTENT_ENCODING).is_none());
             let tag = response.headers()[ETAG].to_str().unwrap();
-            assert_eq!(find(file.path, &with(IF_NONE_MATCH, tag)).unwrap().status(), StatusCode::NOT_MODIFIED);
+            assert_eq!(
+                find(file.path, &with(IF_NONE_MATCH, tag)).unwrap().status(),
+                StatusCode::NOT_MODIFIED
+            );
             let packed = find(file.path, &with(ACCEPT_ENCODING, "gzip, br")).unwrap();
             assert_eq!(packed.headers().contains_key(CONTENT_ENCODING), file.gzip.is_some());
         }

@@ -100,7 +100,9 @@ impl Forge {
         };
         let (author, signature) = (PublicKey::NOBODY, Signature::NONE);
         let messages = messages.into_iter().map(Arc::new).collect();
-        let mut block = Block { header, extra: 0, author, signature, messages };
+        // Two branches of one forge never share a block by accident.
+        let extra = self.blocks.len() as u64;
+        let mut block = Block { header, extra, author, signature, messages };
         block.seal(&self.author, self.network.id(), &history.root());
         block
     }

@@ -252,7 +252,7 @@ impl Host {
     fn check_frame(&self, frame: &Bytes) {
         let name = &self.name;
         match Packet::decode(frame) {
-            Ok(Packet::Held(hash)) => {
+            Ok(Packet::Held(hash)) if self.config.role == Role::Full => {
                 assert!(
                     self.journal.body(&hash).is_some(),
                     "{name}: says to hold a block that is not stored"

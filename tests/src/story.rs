@@ -15,6 +15,8 @@ use crate::world::{Party, World};
 const TRIES_MAX: u64 = 1 << 28;
 /// How long a node may take to make a job, or a block of its solution, milliseconds.
 const MINING_MS: u64 = 20;
+/// How long a node may take to clear a message for mining, milliseconds.
+const POOLING_MS: u64 = 5;
 
 impl World {
     /// Starts or stops a node's mining; nothing is searched until [`World::mine`].
@@ -75,7 +77,10 @@ impl World {
     /// Whoever runs a node writes a message, and the node takes it.
     pub fn write(&mut self, party: Party, text: &str) -> MessageId {
         let message = forge::message(&self.network, &self.host(party).name, text, self.now(party).time);
-        self.submit(party, message).expect("an honest message is taken")
+        let id = self.submit(party, message).expect("an honest message is taken");
+        // The store is asked whether it has the message before it may be mined.
+        self.elapse(POOLING_MS);
+        id
     }
 
     /// The blocks of a node's best chain, as stored, without genesis.
@@ -143,6 +148,8 @@ impl Drop for World {
     fn drop(&mut self) {
         if std::thread::panicking() {
             self.trace().for_each(|line| eprintln!("{line}"));
+            let roles: Vec<_> = self.hosts().iter().map(|host| (&host.name, host.config.role)).collect();
+            eprintln!("hosts, in the order of their numbers: {roles:?}");
             eprintln!("SEED={}", self.seed());
         } else {
             self.hosts().iter().for_each(|host| host.audit(&self.network));

@@ -67,6 +67,8 @@ pub struct World {
     pub network: Network,
     /// The latency of new links, milliseconds.
     pub latency_ms: u64,
+    /// Whether all are honest: then no node finds fault with another.
+    pub honest: bool,
     /// Chance that follows from the seed.
     pub chance: Chance,
     seed: u64,
@@ -92,6 +94,7 @@ impl World {
         Self {
             network,
             latency_ms: 10,
+            honest: false,
             chance: Chance::new(seed),
             seed,
             clock_us: 0,
@@ -292,7 +295,12 @@ impl World {
         for wish in wishes {
             match wish {
                 Wish::Send(peer, frame) => self.send((party, peer), frame),
-                Wish::Close(peer) => self.hang_up((party, peer)),
+                Wish::Close(peer) => {
+                    if self.honest {
+                        self.assert_no_faults();
+                    }
+                    self.hang_up((party, peer));
+                }
                 Wish::Errand(errand) => {
                     let at = self.clock_us + self.chance.below(ERRAND_US_MAX);
                     self.queue.push(at, Happening::Errand { host, life, errand });
@@ -401,6 +409,10 @@ impl World {
     }
 
     fn happen(&mut self, happening: Happening) {
+        let pings = |frame: &Bytes| matches!(frame.first(), Some(2 | 3));
+        if matches!(&happening, Happening::Arrive { frame, .. } if pings(frame)) {
+            return self.carry(happening);
+        }
         self.note(|| match &happening {
             Happening::Arrive { from, to, frame } => {
                 let named = frame.first().and_then(|&first| CAPS.get(usize::from(first)));
@@ -409,6 +421,10 @@ impl World {
             }
             other => format!("{other:?}").chars().take(200).collect(),
         });
+        self.carry(happening);
+    }
+
+    fn carry(&mut self, happening: Happening) {
         match happening {
             Happening::Arrive { to, frame, .. } => {
                 // After a link broke, frames under way may still be read, or not.

@@ -32,7 +32,10 @@ pub(crate) fn shown(stored: &StoredBlock, network: &Network) -> Option<view::Blo
 /// Blocks of the best chain, rising: the newest ones, or those from a height on
 #[utoipa::path(get, path = "/api/v1/blocks", tag = "ledger", params(super::Slice),
     responses((status = 200, body = Vec<openapi::Block>), (status = 400, body = super::view::Refusal)))]
-pub(super) async fn list(State(app): State<App>, query: SliceQuery) -> Result<Json<Vec<view::Block>>, ApiError> {
+pub(super) async fn list(
+    State(app): State<App>,
+    query: SliceQuery,
+) -> Result<Json<Vec<view::Block>>, ApiError> {
     let slice = query?.0;
     let network = app.handle.network().clone();
     let blocks = read(&app.handle, move |store| {

@@ -39,7 +39,11 @@ impl ApiError {
 
     /// As many long answers are under way as the node gives at once.
     pub fn busy() -> Self {
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, "busy", "too many long answers are under way: ask again soon")
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "busy",
+            "too many long answers are under way: ask again soon",
+        )
     }
 }
 

@@ -79,17 +79,26 @@ fn frame(name: &str, value: &impl Serialize) -> Frame {
 fn encode(event: &Event, network: &Network) -> Option<Frame> {
     Some(match event {
         Event::Connected { block, total_work, .. } => {
-            let json = serde_json::to_string(&Block::new(block, *total_work, network.id())).unwrap_or_default();
+            let json =
+                serde_json::to_string(&Block::new(block, *total_work, network.id())).unwrap_or_default();
             let event = format!("event: block\ndata: {json}\n\n").into();
             Frame { block: Some(json.into()), event }
         }
         Event::Undone { fork, hashes } => frame("undone", &json!({ "fork": fork, "hashes": hashes })),
-        Event::Refused { hash, height, failures, .. } => frame("refused", &VerifyStatus::new(*hash, *height, failures)),
+        Event::Refused { hash, height, failures, .. } => {
+            frame("refused", &VerifyStatus::new(*hash, *height, failures))
+        }
         Event::Pooled(message) => frame("message", &Message::new(message.message(), network.id())),
-        Event::PeerUp { peer, key, role } => frame("peer_up", &json!({ "id": peer.0, "key": key, "role": role })),
+        Event::PeerUp { peer, key, role } => {
+            frame("peer_up", &json!({ "id": peer.0, "key": key, "role": role }))
+        }
         Event::PeerDown { peer } => frame("peer_down", &json!({ "id": peer.0 })),
-        Event::Faulted { peer, fault } => frame("fault", &json!({ "id": peer.0, "reason": fault.to_string() })),
-        Event::Synchronizing { height, target } => frame("syncing", &json!({ "height": height, "target": target })),
+        Event::Faulted { peer, fault } => {
+            frame("fault", &json!({ "id": peer.0, "reason": fault.to_string() }))
+        }
+        Event::Synchronizing { height, target } => {
+            frame("syncing", &json!({ "height": height, "target": target }))
+        }
         // Of interest to nobody but the node's log.
         Event::Assumed { .. } | Event::Closing { .. } => return None,
     })

@@ -22,7 +22,10 @@ use crate::store::{Store, StoreError};
 /// Messages that wait in the pool, those next in line first
 #[utoipa::path(get, path = "/api/v1/messages", tag = "ledger", params(super::Slice),
     responses((status = 200, body = Vec<openapi::Message>), (status = 400, body = super::view::Refusal)))]
-pub(super) async fn list(State(app): State<App>, query: SliceQuery) -> Result<Json<Vec<view::Message>>, ApiError> {
+pub(super) async fn list(
+    State(app): State<App>,
+    query: SliceQuery,
+) -> Result<Json<Vec<view::Message>>, ApiError> {
     let slice = query?.0;
     if slice.from.is_some() {
         return Err(ApiError::malformed("from: the pool has no heights; it is listed from its head on"));

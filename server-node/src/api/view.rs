@@ -21,6 +21,8 @@ pub struct Status {
     pub version: String,
     /// The tip's height.
     pub height: u64,
+    /// The height that is synchronized to; the tip's own when there is nothing to fetch.
+    pub target: u64,
     /// The tip's hash.
     #[schema(value_type = String)]
     pub tip: Hash,
@@ -46,6 +48,7 @@ impl Status {
             network_id: *network.id(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             height: status.height,
+            target: status.target,
             tip: status.tip,
             total_work: status.total_work,
             difficulty: status.difficulty,

@@ -12,7 +12,7 @@ pub(super) struct Arguments {
     #[arg(value_name = "HEIGHT|HASH", value_parser = parse_name)]
     block: String,
     #[command(flatten)]
-    client: client::Arguments,
+    client: client::Source,
 }
 
 fn parse_name(text: &str) -> Result<String, String> {

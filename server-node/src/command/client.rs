@@ -18,7 +18,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Which node to ask, and how to print what it says.
 #[derive(Debug, Args)]
-pub(super) struct Arguments {
+pub(super) struct Source {
     /// The node to ask
     #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8333")]
     node: Address,
@@ -45,7 +45,7 @@ struct RefusalBody {
     message: String,
 }
 
-impl Arguments {
+impl Source {
     /// The node's API.
     pub(super) fn client(&self) -> Client {
         Client::new(&self.node)
@@ -98,14 +98,17 @@ impl Client {
     /// The network that the node is on, its id computed here from the parameters.
     pub(super) fn network(&self) -> anyhow::Result<Network> {
         let parameters: Parameters = self.get("/api/v1/network")?;
-        Network::new(parameters).with_context(|| format!("the node at {} has an impossible network", self.base))
+        Network::new(parameters)
+            .with_context(|| format!("the node at {} has an impossible network", self.base))
     }
 
     fn value<T: DeserializeOwned>(&self, response: ureq::http::Response<ureq::Body>) -> anyhow::Result<T> {
         let body = response.into_body().into_with_config().limit(ANSWER_BYTES_MAX).read_to_vec();
-        let body = body.map_err(|error| anyhow!("the node at {} broke off its answer: {error}", self.base))?;
-        serde_json::from_slice(&body)
-            .map_err(|error| anyhow!("{} does not answer as a Plexus node of this version: {error}", self.base))
+        let body =
+            body.map_err(|error| anyhow!("the node at {} broke off its answer: {error}", self.base))?;
+        serde_json::from_slice(&body).map_err(|error| {
+            anyhow!("{} does not answer as a Plexus node of this version: {error}", self.base)
+        })
     }
 
     fn answer(

@@ -13,13 +13,13 @@ const NETWORK_FILE_BYTES_MAX: u64 = 64 * 1024;
 
 /// Where the keys lie.
 #[derive(Debug, Args)]
-pub(super) struct Arguments {
+pub(super) struct DataFolder {
     /// Folder of keys and ledger [default: the user's data folder, below it plexus/NETWORK]
     #[arg(long, value_name = "DIR")]
     pub(super) data: Option<PathBuf>,
 }
 
-impl Arguments {
+impl DataFolder {
     /// The folder, as given or the default.
     pub(super) fn folder(&self, network: &str) -> anyhow::Result<PathBuf> {
         match &self.data {
@@ -57,7 +57,8 @@ pub(super) fn parse_network(text: &str) -> Result<Network, String> {
 
 fn read_network(path: &Path) -> anyhow::Result<Network> {
     let mut text = String::new();
-    let file = fs::File::open(path).with_context(|| format!("cannot read the network's file {}", path.display()))?;
+    let file =
+        fs::File::open(path).with_context(|| format!("cannot read the network's file {}", path.display()))?;
     file.take(NETWORK_FILE_BYTES_MAX).read_to_string(&mut text)?;
     let parameters: Parameters =
         toml::from_str(&text).map_err(|error| anyhow::anyhow!("{}", error.to_string().trim()))?;

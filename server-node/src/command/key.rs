@@ -24,7 +24,13 @@ pub(super) struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Verb {
     /// Make a new key and print its 24 words: write them down, they restore it anywhere
-    New(Place),
+    New {
+        #[command(flatten)]
+        place: Place,
+        /// Set an existing key aside (as author.key.1) and put the new one in its place
+        #[arg(long)]
+        force: bool,
+    },
     /// Print the key and its 24 words
     Show {
         #[command(flatten)]
@@ -37,6 +43,9 @@ enum Verb {
     Restore {
         #[command(flatten)]
         place: Place,
+        /// Set an existing key aside (as author.key.1) and put this one in its place
+        #[arg(long)]
+        force: bool,
         /// The words; left out, they are read from standard input, which no history of commands keeps
         #[arg(value_name = "WORD")]
         words: Vec<String>,
@@ -46,13 +55,10 @@ enum Verb {
 #[derive(Debug, Args)]
 struct Place {
     #[command(flatten)]
-    data: data::Arguments,
+    data: data::DataFolder,
     /// The network whose default folder is meant: plexus, dev or a TOML file
     #[arg(long, value_name = "NAME|FILE", default_value = "plexus", value_parser = data::parse_network)]
     network: Network,
-    /// Set an existing key aside (as author.key.1) and put this one in its place
-    #[arg(long)]
-    force: bool,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -63,10 +69,10 @@ impl Place {
         Ok(Keystore::new(self.data.folder(self.network.name())?))
     }
 
-    /// A keystore that has room for another key.
-    fn cleared(&self) -> anyhow::Result<Keystore> {
+    /// A keystore that has room for another key, if it may be made.
+    fn cleared(&self, force: bool) -> anyhow::Result<Keystore> {
         let keystore = self.keystore()?;
-        if self.force && let Some(path) = keystore.set_aside()? {
+        if force && let Some(path) = keystore.set_aside()? {
             eprintln!("The key that was there is now in {}", path.display());
         }
         Ok(keystore)
@@ -76,17 +82,17 @@ impl Place {
 /// Runs the command.
 pub(super) fn run(arguments: Arguments) -> anyhow::Result<()> {
     match arguments.verb {
-        Verb::New(place) => {
-            let keystore = place.cleared()?;
+        Verb::New { place, force } => {
+            let keystore = place.cleared(force)?;
             show(&keystore, &keystore.create()?, &place, false)
         }
         Verb::Show { place, public } => {
             let keystore = place.keystore()?;
             show(&keystore, &keystore.author()?, &place, public)
         }
-        Verb::Restore { place, words } => {
+        Verb::Restore { place, force, words } => {
             let phrase = read(words)?;
-            let keystore = place.cleared()?;
+            let keystore = place.cleared(force)?;
             keystore.restore(&phrase)?;
             show(&keystore, &phrase, &place, true)
         }
@@ -119,7 +125,12 @@ fn show(keystore: &Keystore, phrase: &Phrase, place: &Place, public_only: bool) 
     let mut rows = vec![("public key", public.to_string()), ("file", path)];
     if let Some(words) = &words {
         let words: Vec<_> = words.split(' ').collect();
-        rows.extend(words.chunks(6).enumerate().map(|(line, words)| (if line == 0 { "words" } else { "" }, words.join(" "))));
+        rows.extend(
+            words
+                .chunks(6)
+                .enumerate()
+                .map(|(line, words)| (if line == 0 { "words" } else { "" }, words.join(" "))),
+        );
     }
     table::print(&table::pairs(&rows).to_string())
 }

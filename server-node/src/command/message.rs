@@ -11,12 +11,13 @@ pub(super) struct Arguments {
     /// The message's id, as `plexus send` printed it
     id: MessageId,
     #[command(flatten)]
-    client: client::Arguments,
+    client: client::Source,
 }
 
 /// Runs the command.
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
-    let status: MessageStatus = arguments.client.client().get(&format!("/api/v1/messages/{}", arguments.id))?;
+    let status: MessageStatus =
+        arguments.client.client().get(&format!("/api/v1/messages/{}", arguments.id))?;
     if arguments.client.json {
         return table::print_json(&status);
     }

@@ -193,7 +193,10 @@ mod tests {
         ] {
             let error = parse(line).unwrap_err();
             assert!(error.contains(part) && !error.contains('\n'), "{line}: {error}");
-            assert!(error.starts_with("plexus: ") && error.contains("see `plexus --help`"), "{line}: {error}");
+            assert!(
+                error.starts_with("plexus: ") && error.contains("see `plexus --help`"),
+                "{line}: {error}"
+            );
         }
     }
 

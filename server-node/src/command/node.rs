@@ -35,7 +35,7 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "URL")]
     public: Option<Address>,
     #[command(flatten)]
-    data: data::Arguments,
+    data: data::DataFolder,
     /// The network: plexus, dev (for demonstrations), or a TOML file with the parameters of your own
     #[arg(long, value_name = "NAME|FILE", default_value = "plexus", value_parser = data::parse_network)]
     pub(super) network: Network,
@@ -56,7 +56,8 @@ pub(super) struct Arguments {
 
 /// An address, a port, or both.
 fn parse_listen(text: &str) -> Result<SocketAddr, String> {
-    let port = || text.trim_start_matches(':').parse().map(|port| SocketAddr::from((Ipv4Addr::UNSPECIFIED, port)));
+    let port =
+        || text.trim_start_matches(':').parse().map(|port| SocketAddr::from((Ipv4Addr::UNSPECIFIED, port)));
     let ip = || text.parse().map(|ip: IpAddr| SocketAddr::new(ip, PORT));
     let address = text.parse::<SocketAddr>().ok().or_else(|| ip().ok()).or_else(|| port().ok());
     address.ok_or_else(|| "expected like 0.0.0.0:8333, [::]:8333, 127.0.0.1 or 8333".to_owned())
@@ -158,7 +159,11 @@ impl Banner {
         // Writing to a string cannot fail.
         let _ = writeln!(text, "{}", table::pairs(&rows).trim_fmt());
         if self.is_new {
-            let _ = writeln!(text, "\nThe key is new. `plexus key show --data {}` prints the 24 words that restore it.", self.folder);
+            let _ = writeln!(
+                text,
+                "\nThe key is new. `plexus key show --data {}` prints the 24 words that restore it.",
+                self.folder
+            );
         }
         text + "\nCtrl-C stops the node.\n"
     }
@@ -245,7 +250,8 @@ mod tests {
 
     #[test]
     fn only_a_particular_address_is_announced() {
-        let announced = |text: &str| announced(text.parse().unwrap(), false).map(|address| address.to_string());
+        let announced =
+            |text: &str| announced(text.parse().unwrap(), false).map(|address| address.to_string());
         assert_eq!(announced("0.0.0.0:8333"), None);
         assert_eq!(announced("127.0.0.1:9").as_deref(), Some("ws://127.0.0.1:9/p2p"));
         assert_eq!(announced("[::1]:9").as_deref(), Some("ws://[::1]:9/p2p"));

@@ -10,7 +10,7 @@ use super::{client, table};
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     #[command(flatten)]
-    client: client::Arguments,
+    client: client::Source,
 }
 
 /// Runs the command.
@@ -22,7 +22,8 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     if peers.is_empty() {
         return table::print("no peers: connect the node to another with `plexus node --connect URL`");
     }
-    let mut rows = table::headed(&["peer", "key", "role", "direction", "address", "latency", "height", "connected"]);
+    let mut rows =
+        table::headed(&["peer", "key", "role", "direction", "address", "latency", "height", "connected"]);
     for peer in &peers {
         rows.add_row(row(peer));
     }

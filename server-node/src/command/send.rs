@@ -32,9 +32,9 @@ pub(super) struct Arguments {
     /// What it says, 1 to 4,096 bytes
     text: String,
     #[command(flatten)]
-    client: client::Arguments,
+    client: client::Source,
     #[command(flatten)]
-    data: data::Arguments,
+    data: data::DataFolder,
     /// The network that the message is for; refused when the node is on another [default: the node's]
     #[arg(long, value_name = "NAME|FILE", value_parser = data::parse_network)]
     network: Option<Network>,
@@ -76,7 +76,11 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let network = client.network()?;
     if let Some(wanted) = &arguments.network {
         let (found, base) = (&network, client.base());
-        ensure!(wanted.id() == found.id(), "the node at {base} is on the network {found} ({}), not on {wanted}", found.id());
+        ensure!(
+            wanted.id() == found.id(),
+            "the node at {base} is on the network {found} ({}), not on {wanted}",
+            found.id()
+        );
     }
     let keystore = Keystore::new(arguments.data.folder(network.name())?);
     let message = sign(arguments, &SecretKey::from_phrase(&keystore.author()?)?, &network)?;
@@ -94,7 +98,9 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         (true, None) => table::print_json(&accepted),
         (true, Some(status)) => table::print_json(status),
         (false, Some(status)) => table::print(&message::describe(status)),
-        (false, None) => table::print(&format!("{}\nFollow it with `plexus message {}`", accepted.id, accepted.id)),
+        (false, None) => {
+            table::print(&format!("{}\nFollow it with `plexus message {}`", accepted.id, accepted.id))
+        }
     }
 }
 
@@ -133,7 +139,9 @@ fn wait(client: &Client, id: MessageId) -> anyhow::Result<MessageStatus> {
                 return Ok(status);
             }
             Ok(_) => failures = 0,
-            Err(error) if failures == FAILURES_MAX => bail!("message {id} was handed in, but then: {error:#}"),
+            Err(error) if failures == FAILURES_MAX => {
+                bail!("message {id} was handed in, but then: {error:#}")
+            }
             Err(_) => failures += 1,
         }
         std::thread::sleep(WAIT_INTERVAL);

@@ -8,7 +8,7 @@ use super::{client, table};
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     #[command(flatten)]
-    client: client::Arguments,
+    client: client::Source,
 }
 
 /// Runs the command.
@@ -19,15 +19,15 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         return table::print_json(&status);
     }
     let doing = match (status.syncing, status.mining) {
-        (true, _) => "synchronizing",
-        (false, true) => "mining",
-        (false, false) => "following the chain",
+        (true, _) => format!("synchronizing up to {}", status.target),
+        (false, true) => "mining".to_owned(),
+        (false, false) => "following the chain".to_owned(),
     };
     let rows = [
         ("node", format!("{}, version {}", client.base(), table::one_line(&status.version))),
         ("network", table::one_line(&status.network)),
         ("network id", status.network_id.to_string()),
-        ("state", doing.to_owned()),
+        ("state", doing),
         ("height", status.height.to_string()),
         ("tip", status.tip.to_string()),
         ("total work", table::one_line(&status.total_work)),

@@ -131,7 +131,9 @@ mod tests {
         nodes.joined("new", String::new(), time(6_000));
         let list = nodes.list(&[], time(7_000));
         assert_eq!(list.len(), NODES_MAX);
-        assert!(!list.contains_key("node 0500") && list.contains_key("node 0000") && list.contains_key("new"));
+        assert!(
+            !list.contains_key("node 0500") && list.contains_key("node 0000") && list.contains_key("new")
+        );
         nodes.joined("newer", String::new(), time(8_000));
         assert!(!nodes.list(&[], time(9_000)).contains_key("node 0000"));
     }

@@ -4,7 +4,9 @@
 //! when it returns; whoever reads sees all of it or nothing. The store never checks a rule: what it is told to remember was
 //! verified. Its memory is bounded by [`CACHE_BYTES`] and by what one transaction changes.
 
-use std::path::{Path, PathBuf};
+use std::fs::{File, TryLockError};
+use std::io::ErrorKind;
+use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -16,6 +18,7 @@ use plexus_core::message::MessageId;
 use plexus_core::network::Network;
 use plexus_core::pow::Work;
 use redb::{Database, DatabaseError, ReadableDatabase, ReadableTable, StorageBackend, StorageError};
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 mod apply;
 mod error;
@@ -30,6 +33,10 @@ pub use self::view::View;
 
 /// The store's file in the data directory.
 pub const FILE: &str = "chain.redb";
+/// The store's file while it is being made.
+pub const NEW_FILE: &str = "chain.redb.new";
+/// The file in the data directory whose lock says that a node is using it.
+pub const LOCK_FILE: &str = "lock";
 /// The memory for pages of the file: more buys nothing, less makes a synchronization read what it wrote.
 pub const CACHE_BYTES: usize = 16 << 20;
 /// The most blocks of one answer.
@@ -73,6 +80,10 @@ pub struct Found {
 pub struct Store {
     database: Database,
     network: Hash,
+    /// Held as long as the store is open.
+    _lock: Option<File>,
+    /// Fields are dropped in their order: when this one is, the file is closed and the directory free.
+    released: DropGuard,
 }
 
 type Result<T> = std::result::Result<T, StoreError>;
@@ -85,9 +96,19 @@ impl Store {
     pub fn open(data: &Path, network: &Network) -> Result<Arc<Self>> {
         let directory = |source| StoreError::Directory { path: data.to_owned(), source };
         std::fs::create_dir_all(data).map_err(directory)?;
+        let lock = lock(data)?;
         let file = data.join(FILE);
-        let database = builder().create(&file).map_err(|error| refused(data, file, error))?;
-        Self::begin(database, data, network)
+        if !file.exists() {
+            // Until it is whole it has another name: a start that is cut off leaves nothing that looks like a store.
+            let new = data.join(NEW_FILE);
+            if new.exists() {
+                std::fs::remove_file(&new).map_err(directory)?;
+            }
+            drop(Self::begin(create(data, &new)?, data, network, None)?);
+            std::fs::rename(&new, &file).map_err(directory)?;
+            sync_directory(data).map_err(directory)?;
+        }
+        Self::begin(create(data, &file)?, data, network, Some(lock))
     }
 
     /// Opens a store on something else than a file, for tests of crashes.
@@ -96,13 +117,13 @@ impl Store {
     /// As [`Store::open`].
     pub fn open_on(backend: impl StorageBackend, network: &Network) -> Result<Arc<Self>> {
         let data = Path::new("backend");
-        let database =
-            builder().create_with_backend(backend).map_err(|error| refused(data, data.to_owned(), error))?;
-        Self::begin(database, data, network)
+        let database = builder().create_with_backend(backend).map_err(|error| refused(data, data, error))?;
+        Self::begin(database, data, network, None)
     }
 
-    fn begin(database: Database, data: &Path, network: &Network) -> Result<Arc<Self>> {
-        let store = Self { database, network: *network.id() };
+    fn begin(database: Database, data: &Path, network: &Network, lock: Option<File>) -> Result<Arc<Self>> {
+        let released = CancellationToken::new().drop_guard();
+        let store = Self { database, network: *network.id(), _lock: lock, released };
         let transaction = store.database.begin_write()?;
         let begun = {
             let mut meta = transaction.open_table(table::META)?;
@@ -128,6 +149,11 @@ impl Store {
             transaction.commit()?;
         }
         Ok(Arc::new(store))
+    }
+
+    /// Is cancelled when the last who holds the store has let go, and its directory is free.
+    pub(crate) fn released(&self) -> CancellationToken {
+        self.released.token().clone()
     }
 
     /// What the store holds now, for many questions at once.
@@ -255,19 +281,40 @@ fn builder() -> redb::Builder {
     builder
 }
 
-fn refused(data: &Path, file: PathBuf, error: DatabaseError) -> StoreError {
-    match error {
-        DatabaseError::DatabaseAlreadyOpen => StoreError::InUse { data: data.to_owned() },
-        DatabaseError::Storage(StorageError::Io(source))
-            if !matches!(
-                source.kind(),
-                std::io::ErrorKind::InvalidData | std::io::ErrorKind::UnexpectedEof
-            ) =>
-        {
-            StoreError::Directory { path: file, source }
-        }
-        other => StoreError::Unreadable { file, reason: other.to_string() },
+/// Takes the data directory for this process alone.
+fn lock(data: &Path) -> Result<File> {
+    let path = data.join(LOCK_FILE);
+    let opened = File::options().create(true).truncate(false).write(true).open(&path);
+    let file = opened.map_err(|source| StoreError::Directory { path: path.clone(), source })?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(StoreError::InUse { data: data.to_owned() }),
+        Err(TryLockError::Error(source)) => Err(StoreError::Directory { path, source }),
     }
+}
+
+fn create(data: &Path, file: &Path) -> Result<Database> {
+    builder().create(file).map_err(|error| refused(data, file, error))
+}
+
+/// Makes a renamed file's name durable, where directories can be synced.
+fn sync_directory(data: &Path) -> std::io::Result<()> {
+    if cfg!(unix) { File::open(data)?.sync_all() } else { Ok(()) }
+}
+
+fn refused(data: &Path, file: &Path, error: DatabaseError) -> StoreError {
+    if matches!(error, DatabaseError::DatabaseAlreadyOpen) {
+        return StoreError::InUse { data: data.to_owned() };
+    }
+    let reason = error.to_string();
+    let DatabaseError::Storage(StorageError::Io(source)) = error else {
+        return StoreError::Unreadable { file: file.to_owned(), reason };
+    };
+    // So redb says that the file is not one of its own.
+    if matches!(source.kind(), ErrorKind::InvalidData | ErrorKind::UnexpectedEof) {
+        return StoreError::Unreadable { file: file.to_owned(), reason };
+    }
+    StoreError::Directory { path: file.to_owned(), source }
 }
 
 fn check_format(data: &Path, found: &[u8]) -> Result<()> {

@@ -264,7 +264,7 @@ impl View {
                     break;
                 }
                 Ok(_) | Err(_) => {
-                    tracing::warn!(height, "the stored history is damaged, an older one is used")
+                    tracing::warn!(height, "the stored history is damaged, an older one is used");
                 }
             }
         }

@@ -6,7 +6,6 @@ use plexus_core::journal::Change;
 use plexus_node::store::Store;
 use redb::StorageBackend;
 
-
 use crate::forge::{Forge, Forged};
 
 /// What was asked of the disk and is not certain to be there after a crash.
@@ -53,7 +52,7 @@ impl Disk {
         let platter = self.0.lock().unwrap();
         let mut image = platter.synced.clone();
         for pending in &platter.pending {
-            if next(chance) % 2 == 0 {
+            if next(chance).is_multiple_of(2) {
                 pending.carry_out(&mut image);
             }
         }
@@ -136,12 +135,21 @@ fn life() -> (Vec<Vec<Change>>, Vec<Forged>) {
     let common = forge.blocks(8, 3);
     let mut other = Forge { author: crate::forge::secret(2), ..forge.clone() };
     let (losing, winning) = (forge.blocks(4, 3), other.blocks(6, 3));
-    let mut life: Vec<_> = common.iter().chain(&losing).map(|block| block.changes(block.height() - 1)).collect();
+    let mut life: Vec<_> =
+        common.iter().chain(&losing).map(|block| block.changes(block.height() - 1)).collect();
     let mut reorg: Vec<_> = winning[..4].iter().flat_map(|block| block.header_and_body()).collect();
     reorg.extend(winning[4].changes(8));
     life.push(reorg);
     life.push(winning[5].changes(13));
     (life, common.into_iter().chain(losing).chain(winning).collect())
+}
+
+/// A disk with a store that holds nothing but genesis.
+fn fresh() -> Vec<u8> {
+    let disk = Disk::new(Vec::new(), usize::MAX);
+    drop(Store::open_on(disk.clone(), &Forge::new(1).network).unwrap());
+    let platter = disk.0.lock().unwrap();
+    platter.synced.clone()
 }
 
 /// How many lists were acknowledged before the disk stopped.
@@ -154,14 +162,15 @@ fn live(disk: &Disk, life: &[Vec<Change>]) -> usize {
 fn loses_nothing_acknowledged_wherever_the_disk_stops() {
     let (life, blocks) = life();
     let network = Forge::new(1).network;
-    let whole = Disk::new(Vec::new(), usize::MAX);
+    let fresh = fresh();
+    let whole = Disk::new(fresh.clone(), usize::MAX);
     assert_eq!(live(&whole, &life), life.len());
     let syncs = whole.syncs_used(usize::MAX);
     let mut crashes = 0;
-    for seed in 0..8 {
+    for seed in 0..12 {
         for stop in 0..syncs {
             let mut chance = seed << 32 | stop as u64;
-            let disk = Disk::new(Vec::new(), stop);
+            let disk = Disk::new(fresh.clone(), stop);
             let acknowledged = live(&disk, &life);
             let store = Store::open_on(Disk::new(disk.image(&mut chance), usize::MAX), &network)
                 .unwrap_or_else(|error| panic!("SEED={seed} stopped at sync {stop}: {error}"));
@@ -170,7 +179,10 @@ fn loses_nothing_acknowledged_wherever_the_disk_stops() {
             let expected = tips.map(|count| life[..count].last().and_then(|changes| tip(changes)));
             let found = store.restore(&network).unwrap().tip();
             let found = (found.header.height > 0).then_some(found.hash);
-            assert!(expected.contains(&found), "SEED={seed} stopped at sync {stop}: {found:?}, not {expected:?}");
+            assert!(
+                expected.contains(&found),
+                "SEED={seed} stopped at sync {stop}: {found:?}, not {expected:?}"
+            );
             let held = life[..acknowledged].iter().flatten();
             for hash in held.filter_map(|change| match change {
                 Change::Body { hash, .. } => Some(hash),

@@ -13,42 +13,42 @@ use plexus_core::network::Network;
 
 /// The end of a branch that grows.
 #[derive(Clone)]
-pub struct Forge {
-    pub network: Network,
-    pub history: History,
-    pub tip: Header,
-    pub author: SecretKey,
+pub(crate) struct Forge {
+    pub(crate) network: Network,
+    pub(crate) history: History,
+    pub(crate) tip: Header,
+    pub(crate) author: SecretKey,
 }
 
 /// A forged block.
 #[derive(Clone)]
-pub struct Forged {
-    pub hash: Hash,
-    pub block: Arc<Block>,
-    pub ids: Arc<[MessageId]>,
-    pub history: History,
+pub(crate) struct Forged {
+    pub(crate) hash: Hash,
+    pub(crate) block: Arc<Block>,
+    pub(crate) ids: Arc<[MessageId]>,
+    pub(crate) history: History,
 }
 
-pub fn secret(number: u8) -> SecretKey {
+pub(crate) fn secret(number: u8) -> SecretKey {
     SecretKey::from_bytes(&[number; 32]).unwrap()
 }
 
 impl Forge {
-    pub fn new(author: u8) -> Self {
+    pub(crate) fn new(author: u8) -> Self {
         let network = Network::dev();
         let tip = *network.genesis();
         let history = History::default().append(tip.record(*network.id()));
         Self { network, history, tip, author: secret(author) }
     }
 
-    pub fn message(&self, text: &str) -> Message {
+    pub(crate) fn message(&self, text: &str) -> Message {
         let time = self.tip.time.plus_ms(1);
         let draft = Draft::new(self.author.public(), "everybody".to_owned(), text.to_owned(), time).unwrap();
         draft.sign(&self.author, self.network.id(), 0)
     }
 
     /// Mines a block with so many messages.
-    pub fn block(&mut self, messages: usize) -> Forged {
+    pub(crate) fn block(&mut self, messages: usize) -> Forged {
         let height = self.tip.height + 1;
         let texts = (0..messages).map(|number| format!("{number} at {height} by {}", self.author.public()));
         let messages: Vec<_> = texts.map(|text| Arc::new(self.message(&text))).collect();
@@ -74,18 +74,18 @@ impl Forge {
         Forged { hash, block: Arc::new(block), ids, history: self.history.clone() }
     }
 
-    pub fn blocks(&mut self, count: usize, messages: usize) -> Vec<Forged> {
+    pub(crate) fn blocks(&mut self, count: usize, messages: usize) -> Vec<Forged> {
         (0..count).map(|_| self.block(messages)).collect()
     }
 }
 
 impl Forged {
-    pub fn height(&self) -> u64 {
+    pub(crate) fn height(&self) -> u64 {
         self.block.header.height
     }
 
     /// What a node persists when this block extends its tip, or when it moves the tip to a branch off `fork`.
-    pub fn changes(&self, fork: u64) -> Vec<Change> {
+    pub(crate) fn changes(&self, fork: u64) -> Vec<Change> {
         let (hash, height) = (self.hash, self.height());
         let mut changes = self.header_and_body();
         if height % CHECKPOINT_BLOCKS == 0 {
@@ -96,7 +96,7 @@ impl Forged {
     }
 
     /// What a node persists for a block that does not lead.
-    pub fn header_and_body(&self) -> Vec<Change> {
+    pub(crate) fn header_and_body(&self) -> Vec<Change> {
         let (hash, height) = (self.hash, self.height());
         vec![
             Change::Header { hash, header: self.block.header, total_work: self.history.work() },

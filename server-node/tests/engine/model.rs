@@ -18,10 +18,19 @@ use crate::forge::Forge;
 /// A step of a random history; numbers choose among what is there.
 #[derive(Clone, Debug)]
 enum Step {
-    Header { parent: prop::sample::Index },
-    Body { header: prop::sample::Index, ids: Vec<u8> },
-    Checkpoint { header: prop::sample::Index },
-    Tip { header: prop::sample::Index },
+    Header {
+        parent: prop::sample::Index,
+    },
+    Body {
+        header: prop::sample::Index,
+        ids: Vec<u8>,
+    },
+    Checkpoint {
+        header: prop::sample::Index,
+    },
+    Tip {
+        header: prop::sample::Index,
+    },
     Pooled(u8),
     Unpooled(u8),
     /// The list ends here.
@@ -154,7 +163,8 @@ fn assert_agree(tree: &Tree, store: &Store, journal: &Journal) {
         assert_eq!(base(view.recall(&recall).unwrap()), base(journal.recall(&recall)));
     }
     let unknown = Hash::of(b"unknown");
-    let locator: Vec<_> = [unknown].into_iter().chain(tree.known.iter().rev().map(|known| known.hash)).collect();
+    let locator: Vec<_> =
+        [unknown].into_iter().chain(tree.known.iter().rev().map(|known| known.hash)).collect();
     assert_eq!(view.headers_after(&locator).unwrap(), journal.headers_after(&locator));
     assert_eq!(view.headers_after(&[unknown]).unwrap(), journal.headers_after(&[unknown]));
     let recall = Recall::Bodies(locator);
@@ -270,4 +280,12 @@ fn a_new_store_holds_genesis_and_its_work_is_none() {
     let data = tempfile::tempdir().unwrap();
     let tip = open(data.path()).tip().unwrap();
     assert_eq!((tip.hash, tip.height, tip.total_work), (*Network::dev().id(), 0, Work::ZERO));
+}
+
+#[test]
+fn a_first_start_that_was_cut_off_is_begun_again() {
+    let data = tempfile::tempdir().unwrap();
+    std::fs::write(data.path().join("chain.redb.new"), vec![0; 10_000]).unwrap();
+    assert_eq!(open(data.path()).tip().unwrap().height, 0);
+    assert!(!data.path().join("chain.redb.new").exists());
 }

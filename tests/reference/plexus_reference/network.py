@@ -5,13 +5,16 @@ from dataclasses import asdict, dataclass, fields
 from functools import cached_property
 
 from . import pow
-from .block import Block, Header
-from .codec import U32_MAX, u8, u32, u64
+from .block import EMPTY_BLOCK_BYTES, Block, Header
+from .codec import u8, u32, u64
 from .hashing import ZERO_HASH, tagged_hash
 
 NAME = re.compile(r"[a-z0-9-]{1,32}")
 BITS_TEXT = re.compile(r"0x[0-9a-f]{8}")
 JSON_INTEGER_MAX = 2**53 - 1
+MILLISECONDS_MAX = 100 * 365 * 86_400_000
+BLOCK_BYTES_MAX = 2**20
+BLOCK_MESSAGES_MAX = 4096
 
 
 class NetworkError(Exception):
@@ -43,10 +46,14 @@ class Network:
         if not isinstance(limit_bits, str) or not BITS_TEXT.fullmatch(limit_bits):
             raise NetworkError("limit_bits has to be text like 0x1e100000")
         values["limit_bits"] = int(limit_bits, 16)
-        for name in ("genesis_time", "spacing_ms", "half_life_ms"):
-            _check_integer(values, name, JSON_INTEGER_MAX)
-        for name in ("block_bytes_max", "block_messages_max"):
-            _check_integer(values, name, U32_MAX)
+        for name, least, most in (
+            ("genesis_time", 0, JSON_INTEGER_MAX),
+            ("spacing_ms", 1, MILLISECONDS_MAX),
+            ("half_life_ms", 0, MILLISECONDS_MAX),
+            ("block_bytes_max", EMPTY_BLOCK_BYTES, BLOCK_BYTES_MAX),
+            ("block_messages_max", 0, BLOCK_MESSAGES_MAX),
+        ):
+            _check_integer(values, name, least, most)
         try:
             pow.expand(values["limit_bits"])
         except pow.BitsError as error:
@@ -91,11 +98,11 @@ class Network:
         )
 
 
-def _check_integer(values: dict, name: str, most: int) -> None:
+def _check_integer(values: dict, name: str, least: int, most: int) -> None:
     value = values[name]
     # JSON's true and false are integers to Python, but not to the protocol.
-    if type(value) is not int or not 0 <= value <= most:
-        raise NetworkError(f"{name} has to be an integer from 0 to {most}")
+    if type(value) is not int or not least <= value <= most:
+        raise NetworkError(f"{name} has to be an integer from {least} to {most}")
 
 
 PLEXUS = Network("plexus", 1767225600000, 15000, 600000, 0x1E100000, 1048576, 4096)

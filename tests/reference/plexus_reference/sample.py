@@ -7,12 +7,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from . import key, merkle, mining, pow
-from .block import Block, Header
+from .block import EMPTY_BLOCK_BYTES, Block, Header
 from .chain import MESSAGE_AHEAD_MAX_MS, MESSAGE_BEFORE_MAX_MS, Chain
 from .hashing import sha256, tagged_hash
 from .history import MountainRange, Record
 from .message import Message
-from .network import DEV, PLEXUS, Network
+from .network import BLOCK_BYTES_MAX, BLOCK_MESSAGES_MAX, DEV, JSON_INTEGER_MAX, MILLISECONDS_MAX, PLEXUS, Network
 
 ALICE, BOB, CAROL = (sha256(name) for name in (b"alice", b"bob", b"carol"))
 
@@ -87,6 +87,10 @@ def keys() -> Iterable[dict]:
         (public, digest, b"\xff" * 64),
         (bytes([public[0] ^ 1]) + public[1:], digest, signature),
         (b"\x04" + public[1:], digest, signature),
+        # SEC 1's compact form, of which some libraries make a key.
+        (b"\x05" + public[1:], digest, signature),
+        (b"\x05" + key.public_of(BOB)[1:], digest, key.sign(BOB, digest)),
+        (b"\x05" + key.public_of(CAROL)[1:], digest, key.sign(CAROL, digest)),
         (bytes(33), digest, signature),
         (_off_curve(), digest, signature),
         (b"\x02" + (key.FIELD_PRIME + 1).to_bytes(32, "big"), digest, signature),
@@ -101,8 +105,17 @@ def keys() -> Iterable[dict]:
 
 
 def networks() -> Iterable[dict]:
-    widest = Network("a-name-of-32-characters-in-all-01", 2**53 - 1, 1, 2**53 - 1, 0x2100FFFF, 2**32 - 1, 2**32 - 1)
-    for network in (PLEXUS, DEV, GARDEN, replace(widest, name=widest.name[:32])):
+    widest = Network(
+        "a-name-of-32-characters-in-all-0",
+        JSON_INTEGER_MAX,
+        MILLISECONDS_MAX,
+        MILLISECONDS_MAX,
+        0x2100FFFF,
+        BLOCK_BYTES_MAX,
+        BLOCK_MESSAGES_MAX,
+    )
+    narrowest = Network("-", 0, 1, 0, 0x01010000, EMPTY_BLOCK_BYTES, 0)
+    for network in (PLEXUS, DEV, GARDEN, narrowest, widest):
         yield {
             "kind": "network",
             "parameters": network.to_json(),
@@ -111,8 +124,32 @@ def networks() -> Iterable[dict]:
             "genesis_block": network.genesis.encode().hex(),
             "network_id": network.id.hex(),
         }
-    for wrong in ({"name": ""}, {"name": "x" * 33}, {"name": "Plexus"}, {"name": "a b"}, {"limit_bits": "0x1e000010"}):
+    for wrong in (
+        {"name": ""},
+        {"name": "x" * 33},
+        {"name": "Plexus"},
+        {"name": "a b"},
+        {"genesis_time": 2**53},
+        {"genesis_time": -1},
+        {"genesis_time": "0"},
+        {"spacing_ms": 0},
+        {"spacing_ms": MILLISECONDS_MAX + 1},
+        {"half_life_ms": MILLISECONDS_MAX + 1},
+        {"half_life_ms": 0.5},
+        {"limit_bits": "0x1e000010"},
+        {"limit_bits": "0x1E100000"},
+        {"limit_bits": "1e100000"},
+        {"limit_bits": "0x1e10000"},
+        {"limit_bits": 0x1E100000},
+        {"block_bytes_max": EMPTY_BLOCK_BYTES - 1},
+        {"block_bytes_max": BLOCK_BYTES_MAX + 1},
+        {"block_messages_max": BLOCK_MESSAGES_MAX + 1},
+        {"block_messages_max": True},
+        {"unknown": 1},
+    ):
         yield {"kind": "refused", "parameters": DEV.to_json() | wrong}
+    for missing in DEV.to_json():
+        yield {"kind": "refused", "parameters": {name: v for name, v in DEV.to_json().items() if name != missing}}
 
 
 def targets() -> Iterable[dict]:
@@ -175,12 +212,19 @@ def _steps() -> Iterable[dict]:
         (PLEXUS, hard, 0, 2**64 - 1),
         (PLEXUS, 0x01010000, start, start + 1),
         (PLEXUS, 0x01010000, start, start + 10**8),
+        (PLEXUS, hard, start, start),
+        (PLEXUS, hard, start, start - 600_000),
+        (PLEXUS, hard, 2**64 - 1, 0),
         (DEV, DEV.limit_bits, start, start + 10**8),
+        (DEV, 0x1A123456, start, start + 1),
         (replace(PLEXUS, spacing_ms=2**53 - 1, half_life_ms=1), hard, start, start + 1),
         (replace(PLEXUS, spacing_ms=0, half_life_ms=1), hard, 0, 2**64 - 1),
         (replace(PLEXUS, spacing_ms=600_000), hard, start, start + 1),
         (replace(PLEXUS, half_life_ms=7), 0x01010000, start, start + 15_000 + 7 * 200 + 3),
         (replace(PLEXUS, half_life_ms=7), hard, start, start + 15_000 - 7 * 100 - 3),
+        *((replace(PLEXUS, half_life_ms=7), hard, start, start + 15_000 + 7 * n) for n in (46, 47, 48, 79, 80)),
+        *((replace(PLEXUS, half_life_ms=7), 0x01010000, start, start + 15_000 + 7 * n) for n in (46, 47, 255, 256)),
+        (replace(PLEXUS, half_life_ms=7, limit_bits=0x2100FFFF), 0x01010000, start, start + 15_000 + 7 * 255),
         (replace(PLEXUS, limit_bits=0x2100FFFF), 0x2100FFFF, start, start + 10_000),
         (replace(PLEXUS, limit_bits=0x2100FFFF), 0x207FFFFF, start, start + 615_000),
     ]
@@ -342,7 +386,8 @@ def block_vectors() -> Iterable[dict]:
         (encoded[:96], 10_000, 10, "InvalidEncoding"),
         (_with_count(encoded, 4), 10_000, 10, "InvalidEncoding"),
         (_with_count(encoded, 2), 10_000, 10, "InvalidEncoding"),
-        (_with_count(encoded, 2**32 - 1), 10_000, 2**32 - 1, "InvalidEncoding"),
+        (_with_count(encoded, BLOCK_MESSAGES_MAX), 10_000, BLOCK_MESSAGES_MAX, "InvalidEncoding"),
+        (_with_count(encoded, 2**32 - 1), 10_000, BLOCK_MESSAGES_MAX, "BlockTooLarge"),
         (_with_count(encoded, 11), 10_000, 10, "BlockTooLarge"),
         (encoded, len(encoded) - 1, 10, "BlockTooLarge"),
         (encoded, len(encoded), 2, "BlockTooLarge"),

@@ -166,6 +166,7 @@ fn a_header_that_is_too_early_is_kept_back_and_accepted_later() {
     let (mallory, peer) = mallory(&mut world, alice, forge.branch(&hashes[1]));
     world.guest(mallory).branch = forge.branch(&early);
     world.say(mallory, &Packet::Announce(forge.block(&early).header));
+    world.say(mallory, &Packet::Held(early));
     world.elapse(10_000);
     world.assert_open(alice, peer);
     assert_eq!(world.tip(alice), hashes[1], "too early");

@@ -39,8 +39,9 @@ fn a_peer_that_stalls_on_bodies_is_given_up_and_another_serves() {
     world.connect(alice, bob);
     world.elapse(180_000);
     assert_eq!(world.tip(alice), hashes[299]);
-    assert!(matches!(world.fault(alice, peer), Fault::Stalled { .. }));
-    assert!(world.host(alice).faults().len() == 1, "the honest one is not blamed");
+    let faults = world.host(alice).faults();
+    assert!(faults.iter().all(|fault| matches!(fault, Fault::Stalled { .. })), "{faults:?}");
+    assert_eq!(faults.len(), world.closes(alice, peer).len(), "the honest one is not blamed");
 }
 
 #[test]
@@ -60,9 +61,33 @@ fn a_peer_alone_that_stalls_is_given_up_too() {
         }));
         let peer = greet(&mut world, mallory, alice);
         world.elapse(300_000);
-        let fault = world.fault(alice, peer);
-        assert!(matches!(fault, Fault::Stalled { .. }), "{request}: {fault}");
+        let faults = world.host(alice).faults();
+        assert!(faults.iter().all(|fault| matches!(fault, Fault::Stalled { .. })), "{request}: {faults:?}");
+        assert!(!faults.is_empty() || !stalls_on_headers, "{request}");
+        assert_eq!(faults.len(), world.closes(alice, peer).len());
+        assert!(world.guest(mallory).heard.len() < 50, "{request}: it is not asked without end");
+        world.mine(alice);
     }
+}
+
+#[test]
+fn a_branch_that_nobody_shows_the_bodies_of_keeps_nobody_from_mining() {
+    let mut world = World::new(105);
+    let (forge, hashes) = forge(&world, 40);
+    let (alice, bob) = (world.full("alice"), world.full("bob"));
+    world.connect(alice, bob);
+    let mallory = world.stranger("mallory", Role::Full, forge.branch(&hashes[39]));
+    world.guest(mallory).answer =
+        Some(Box::new(|packet| matches!(packet, Packet::GetBodies(_)).then(Vec::new)));
+    greet(&mut world, mallory, alice);
+    world.elapse(1_000);
+    world.cut(mallory, alice);
+    world.elapse(180_000);
+    world.mine(alice);
+    world.mine(bob);
+    world.elapse(A_WHILE);
+    assert_eq!(world.height(alice), 2);
+    world.assert_agree(&[alice, bob]);
 }
 
 #[test]
@@ -128,7 +153,10 @@ fn a_peer_that_does_not_show_the_work_it_claims_is_given_up() {
     let bob = world.stocked("bob", &forge, &hashes[9]);
     world.connect(alice, bob);
     world.elapse(120_000);
-    assert_eq!(world.fault(alice, peer), Fault::WorkNotShown);
+    let faults = world.host(alice).faults();
+    assert!(faults.iter().all(|fault| **fault == Fault::WorkNotShown), "{faults:?}");
+    assert_eq!(faults.len(), world.closes(alice, peer).len(), "the honest one is not blamed");
+    assert!(world.guest(mallory).heard.len() < 50, "it is not asked without end");
     assert_eq!(world.tip(alice), hashes[9]);
     world.set_mining(alice, true);
     world.elapse(1_000);

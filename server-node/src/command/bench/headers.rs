@@ -33,7 +33,10 @@ pub(super) fn measure() -> anyhow::Result<f64> {
         let started = Instant::now();
         for header in &round {
             let inserted = chain.insert(*header, header.time);
-            ensure!(matches!(inserted, Ok(Inserted::New { leads: true })), "a header was refused: {inserted:?}");
+            ensure!(
+                matches!(inserted, Ok(Inserted::New { leads: true })),
+                "a header was refused: {inserted:?}"
+            );
             chain.assume();
         }
         spent += started.elapsed();

@@ -7,14 +7,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context;
-use plexus_core::block::{Block, Header};
+use plexus_core::block::{Block, Header, VERSION};
 use plexus_core::check::Check;
 use plexus_core::hash::Hash;
 use plexus_core::history::History;
 use plexus_core::journal::{CHECKPOINT_BLOCKS, Change};
-use plexus_core::key::SecretKey;
+use plexus_core::key::{SecretKey, Signature};
 use plexus_core::message::Draft;
-use plexus_core::mine::{self, Job, JobId, Search};
+use plexus_core::mine::{Job, JobId, Search};
 use plexus_core::network::Network;
 use plexus_node::store::Store;
 use rayon::prelude::*;
@@ -91,11 +91,23 @@ impl Maker {
         let numbers: Vec<_> = (first..first + BLOCK_MESSAGES).collect();
         let messages = numbers.par_iter().map(|number| {
             let sender = &self.senders[usize::try_from(number % SENDERS)?];
-            let draft = Draft::new(sender.public(), "everybody", format!("message {number} of the benchmark"), time)?;
+            let draft =
+                Draft::new(sender.public(), "everybody", format!("message {number} of the benchmark"), time)?;
             Ok(Arc::new(draft.sign(sender, self.network.id(), *number)))
         });
         let messages = messages.collect::<anyhow::Result<Vec<_>>>()?;
-        let mut block = mine::template(&self.network, &self.parent, &self.history, time, &self.author, messages);
+        let header = Header {
+            prev_hash: self.parent.hash(),
+            content_root: Hash::ZERO,
+            version: VERSION,
+            height,
+            time,
+            bits: self.network.retarget().next_bits(self.parent.bits, self.parent.time, time),
+            nonce: 0,
+        };
+        let (author, signature) = (self.author.public(), Signature::NONE);
+        let mut block = Block { header, extra: 0, author, signature, messages };
+        block.seal(&self.author, self.network.id(), &self.history.root());
         solve(&mut block)?;
         let (header, hash) = (block.header, block.header.hash());
         self.history = self.history.append(header.record(hash));

@@ -56,7 +56,8 @@ fn measure() -> Vec<Row> {
     bar.finish_and_clear();
     let medians: Vec<_> = rates.into_iter().map(median).collect();
     let rows = kernels.iter().zip(&medians);
-    rows.map(|((kernel, _), &hashes_per_s)| Row { kernel, hashes_per_s, ratio: hashes_per_s / medians[0] }).collect()
+    rows.map(|((kernel, _), &hashes_per_s)| Row { kernel, hashes_per_s, ratio: hashes_per_s / medians[0] })
+        .collect()
 }
 
 /// A search that goes on by so many tries.

@@ -153,7 +153,9 @@ fn k256_rate(checks: &[Check]) -> anyhow::Result<f64> {
     let all = checks.par_iter().all(|check| {
         let key = VerifyingKey::from_sec1_bytes(check.key.as_bytes());
         let signature = Signature::from_slice(check.signature.as_bytes());
-        key.is_ok_and(|key| signature.is_ok_and(|signature| key.verify_prehash(check.digest.as_bytes(), &signature).is_ok()))
+        key.is_ok_and(|key| {
+            signature.is_ok_and(|signature| key.verify_prehash(check.digest.as_bytes(), &signature).is_ok())
+        })
     });
     ensure!(all, "the ledger has a signature that does not hold");
     let rate = checks.len() as f64 / started.elapsed().as_secs_f64();

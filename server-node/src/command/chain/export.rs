@@ -55,7 +55,11 @@ fn copy(client: &Client, out: &mut impl Write) -> anyhow::Result<u64> {
     let bar = progress::bar(status.height + 1, "exporting");
     let mut parent = Hash::ZERO;
     while let Some(block) = lines.block()? {
-        ensure!(block.header.prev_hash == parent, "block {} does not follow the one before it", lines.blocks - 1);
+        ensure!(
+            block.header.prev_hash == parent,
+            "block {} does not follow the one before it",
+            lines.blocks - 1
+        );
         parent = block.header.hash();
         writeln!(out, "{}", hex::encode(block.encode()))?;
         bar.inc(1);
@@ -68,6 +72,8 @@ fn copy(client: &Client, out: &mut impl Write) -> anyhow::Result<u64> {
 pub(super) struct Lines<R> {
     reader: R,
     line: Vec<u8>,
+    /// How many lines were begun.
+    lines: u64,
     /// How many blocks were read.
     pub(super) blocks: u64,
 }
@@ -75,7 +81,7 @@ pub(super) struct Lines<R> {
 impl<R: BufRead> Lines<R> {
     /// The lines that a reader brings.
     pub(super) fn new(reader: R) -> Self {
-        Self { reader, line: Vec::new(), blocks: 0 }
+        Self { reader, line: Vec::new(), lines: 0, blocks: 0 }
     }
 
     /// Reads the first line.
@@ -92,8 +98,9 @@ impl<R: BufRead> Lines<R> {
             ensure!(self.blocks > 0, "line 2: the genesis block is missing");
             return Ok(None);
         }
-        let line = self.blocks + 2;
-        let bytes = hex::decode(&self.line).map_err(|error| anyhow::anyhow!("line {line}: not hex: {error}"))?;
+        let line = self.lines;
+        let bytes =
+            hex::decode(&self.line).map_err(|error| anyhow::anyhow!("line {line}: not hex: {error}"))?;
         let block = Block::decode(&bytes).with_context(|| format!("line {line}: not a block"))?;
         self.blocks += 1;
         Ok(Some(block))
@@ -101,6 +108,7 @@ impl<R: BufRead> Lines<R> {
 
     fn next(&mut self) -> anyhow::Result<bool> {
         self.line.clear();
+        self.lines += 1;
         let read = io::Read::take(&mut self.reader, LINE_BYTES_MAX).read_until(b'\n', &mut self.line);
         read.context("the chain breaks off")?;
         if self.line.is_empty() {

@@ -16,7 +16,7 @@ const LIMIT_MAX: u64 = 200;
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     #[command(flatten)]
-    client: client::Arguments,
+    client: client::Source,
     /// The height to list from, upwards [default: the newest blocks]
     #[arg(long, value_name = "HEIGHT")]
     from: Option<u64>,

@@ -146,7 +146,11 @@ impl Verifier {
         let broken = self.checks.par_iter().find_first(|(_, check)| !check.holds());
         if let Some((height, check)) = broken {
             let flag = "InvalidSignature";
-            return Err(anyhow!("block {height} is invalid: {flag}: {} is not {}'s", check.signature, check.key));
+            return Err(anyhow!(
+                "block {height} is invalid: {flag}: {} is not {}'s",
+                check.signature,
+                check.key
+            ));
         }
         self.checks.clear();
         Ok(())
@@ -162,9 +166,10 @@ fn list(failures: &[RuleError]) -> String {
 mod tests {
     use std::sync::Arc;
 
-    use plexus_core::key::SecretKey;
+    use plexus_core::block::VERSION;
+    use plexus_core::key::{PublicKey, SecretKey, Signature};
     use plexus_core::message::Draft;
-    use plexus_core::mine::{self, Job, JobId, Search};
+    use plexus_core::mine::{Job, JobId, Search};
 
     use super::*;
 
@@ -177,8 +182,18 @@ mod tests {
             let time = verifier.tip.time.plus_ms(15_000);
             let draft = Draft::new(author.public(), "bob", format!("message {height}"), time).unwrap();
             let message = Arc::new(draft.sign(&author, network.id(), 0));
-            let mut block =
-                mine::template(&network, &verifier.tip, &verifier.history, time, &author, vec![message]);
+            let header = Header {
+                prev_hash: verifier.tip_hash,
+                content_root: Hash::ZERO,
+                version: VERSION,
+                height,
+                time,
+                bits: verifier.tip.bits,
+                nonce: 0,
+            };
+            let (nobody, signature) = (PublicKey::NOBODY, Signature::NONE);
+            let mut block = Block { header, extra: 0, author: nobody, signature, messages: vec![message] };
+            block.seal(&author, network.id(), &verifier.history.root());
             solve(&mut block);
             verifier.push(&block, time).unwrap();
             chain.push(block);
@@ -199,7 +214,9 @@ mod tests {
 
     fn verdict(text: &str) -> Result<u64, String> {
         let local = Time::from_unix_ms(4_000_000_000_000);
-        verify(text.as_bytes(), local, || ()).map(|verifier| verifier.blocks).map_err(|error| format!("{error:#}"))
+        verify(text.as_bytes(), local, || ())
+            .map(|verifier| verifier.blocks)
+            .map_err(|error| format!("{error:#}"))
     }
 
     #[test]

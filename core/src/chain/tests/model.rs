@@ -1,0 +1,219 @@
+//! Fork choice, naively: every header with the whole path below it, the best found by looking at all.
+
+use super::*;
+
+/// One thing that happens.
+#[derive(Clone, Debug)]
+pub(super) enum Step {
+    /// Somebody mines on any header there ever was; it may come at once, or be kept back.
+    Mined { parent: usize, elapsed_ms: u64, comes: bool },
+    /// A header there ever was comes, perhaps again, perhaps before its parent.
+    Came(usize),
+    /// The next body of the path keeps every rule.
+    Verified,
+    /// The next body of the path breaks one.
+    Rejected,
+    /// A block of the path cannot be had.
+    Forgot(usize),
+    /// A block of our own on the tip.
+    Own(u64),
+}
+
+pub(super) fn step() -> impl Strategy<Value = Step> {
+    let elapsed_ms = || prop_oneof![Just(1u64), Just(500), Just(1_000), Just(3_000), Just(20_000)];
+    // The newest header is likelier than any other, so that branches grow long.
+    let index = || prop_oneof![Just(0usize), 0usize..200];
+    prop_oneof![
+        8 => (index(), elapsed_ms(), prop::bool::weighted(0.8))
+            .prop_map(|(parent, elapsed_ms, comes)| Step::Mined { parent, elapsed_ms, comes }),
+        3 => (0usize..200).prop_map(Step::Came),
+        8 => Just(Step::Verified),
+        1 => Just(Step::Rejected),
+        1 => (0usize..200).prop_map(Step::Forgot),
+        2 => elapsed_ms().prop_map(Step::Own),
+    ]
+}
+
+#[derive(Clone, Debug)]
+struct Node {
+    header: Header,
+    /// From genesis up to and with it.
+    path: Vec<Hash>,
+    work: u128,
+    verified: bool,
+    order: usize,
+}
+
+struct Model {
+    nodes: BTreeMap<Hash, Node>,
+    refused: BTreeSet<Hash>,
+    tip: Hash,
+    leader: Hash,
+    inserted: usize,
+}
+
+impl Model {
+    fn new(network: &Network) -> Self {
+        let hash = *network.id();
+        let genesis =
+            Node { header: *network.genesis(), path: vec![hash], work: 0, verified: true, order: 0 };
+        let (nodes, refused) = (BTreeMap::from([(hash, genesis)]), BTreeSet::new());
+        Self { nodes, refused, tip: hash, leader: hash, inserted: 0 }
+    }
+
+    fn insert(&mut self, header: Header) -> Result<Inserted, ()> {
+        let hash = header.hash();
+        if self.nodes.contains_key(&hash) {
+            return Ok(Inserted::Known);
+        }
+        if self.refused.contains(&hash) {
+            return Err(());
+        }
+        if self.refused.contains(&header.prev_hash) {
+            self.refused.insert(hash);
+            return Err(());
+        }
+        let Some(parent) = self.nodes.get(&header.prev_hash) else { return Ok(Inserted::Orphan) };
+        let work = parent.work + header.bits.target().unwrap().work().hashes();
+        let path = [parent.path.as_slice(), &[hash]].concat();
+        self.inserted += 1;
+        self.nodes.insert(hash, Node { header, path, work, verified: false, order: self.inserted });
+        let leads = header.prev_hash == self.leader || work > self.nodes[&self.leader].work;
+        if leads {
+            self.leader = hash;
+        }
+        Ok(Inserted::New { leads })
+    }
+
+    fn verified(&mut self, hash: &Hash) -> Outcome {
+        self.nodes.get_mut(hash).unwrap().verified = true;
+        let (new, old) = (&self.nodes[hash], &self.nodes[&self.tip]);
+        if new.work <= old.work {
+            return Outcome::Side;
+        }
+        let fork = new.path.iter().zip(&old.path).take_while(|(a, b)| a == b).count() - 1;
+        let undone: Vec<_> = old.path[fork + 1..].iter().rev().copied().collect();
+        let done = new.path[fork + 1..].to_vec();
+        self.tip = *hash;
+        if self.nodes[&self.leader].work < self.nodes[hash].work {
+            self.leader = *hash;
+        }
+        match undone[..] {
+            [] => Outcome::Extended,
+            _ => Outcome::Reorged { fork: fork as u64, undone, done },
+        }
+    }
+
+    fn drop_above(&mut self, hash: &Hash) {
+        self.nodes.retain(|_, node| !node.path.contains(hash));
+        let best = self.nodes.values().max_by_key(|node| (node.work, core::cmp::Reverse(node.order)));
+        let heavier = best.filter(|node| node.work > self.nodes[&self.tip].work);
+        self.leader = heavier.map_or(self.tip, |node| node.header.hash());
+    }
+
+    /// What is to be verified next, lowest first.
+    fn wanted(&self) -> Vec<Hash> {
+        let path = &self.nodes[&self.leader].path;
+        path.iter().filter(|hash| !self.nodes[*hash].verified).copied().collect()
+    }
+}
+
+/// The chain beside the model.
+pub(super) struct Pair {
+    chain: Chain,
+    model: Model,
+    all: Vec<Header>,
+}
+
+impl Pair {
+    pub(super) fn new(network: Network) -> Self {
+        let (model, all) = (Model::new(&network), vec![*network.genesis()]);
+        Self { chain: Chain::new(network), model, all }
+    }
+
+    pub(super) fn run(mut self, steps: &[Step]) {
+        for step in steps {
+            self.step(step);
+            self.compare();
+        }
+    }
+
+    fn pick(&self, index: usize) -> Header {
+        // 0 is the newest.
+        self.all[self.all.len() - 1 - index % self.all.len()]
+    }
+
+    fn mine(&mut self, parent: &Header, elapsed_ms: u64) -> Header {
+        let header = child(self.chain.network(), parent, elapsed_ms, self.all.len() as u64);
+        self.all.push(header);
+        header
+    }
+
+    fn insert(&mut self, header: Header) {
+        let (found, expected) = (self.chain.insert(header, LATE), self.model.insert(header));
+        assert_eq!(found.map_err(drop), expected);
+    }
+
+    fn verify(&mut self, hash: &Hash) {
+        assert_eq!(self.chain.verified(hash), self.model.verified(hash));
+    }
+
+    fn step(&mut self, step: &Step) {
+        let wanted = self.model.wanted();
+        match *step {
+            Step::Mined { parent, elapsed_ms, comes } => {
+                let header = self.mine(&self.pick(parent), elapsed_ms);
+                if comes {
+                    self.insert(header);
+                }
+            }
+            Step::Came(index) => self.insert(self.pick(index)),
+            Step::Verified => wanted.first().into_iter().for_each(|hash| self.verify(hash)),
+            Step::Rejected => {
+                if let Some(hash) = wanted.first() {
+                    self.chain.reject(hash);
+                    self.model.refused.insert(*hash);
+                    self.model.drop_above(hash);
+                }
+            }
+            Step::Forgot(index) => {
+                if let Some(hash) = wanted.get(index % wanted.len().max(1)) {
+                    self.chain.forget(hash);
+                    self.model.drop_above(hash);
+                }
+            }
+            Step::Own(elapsed_ms) => {
+                let tip = self.chain.tip().header;
+                let header = self.mine(&tip, elapsed_ms);
+                self.insert(header);
+                self.verify(&header.hash());
+            }
+        }
+    }
+
+    fn compare(&self) {
+        let (chain, model) = (&self.chain, &self.model);
+        let (tip, leader) = (&model.nodes[&model.tip], &model.nodes[&model.leader]);
+        assert_eq!((chain.tip().hash, chain.leader().hash), (model.tip, model.leader));
+        assert_eq!(chain.tip().total_work.hashes(), tip.work);
+        assert_eq!(chain.leader().total_work.hashes(), leader.work);
+        assert!(model.nodes.values().all(|node| node.work <= leader.work), "the leader has most work");
+        assert_eq!(chain.path().copied().collect::<Vec<_>>(), model.wanted());
+        let frontier = leader.path.iter().rev().find(|hash| model.nodes[*hash].verified).unwrap();
+        assert_eq!(chain.frontier().hash, *frontier);
+        let shared = leader.path.iter().zip(&tip.path).take_while(|(a, b)| a == b).count() - 1;
+        assert_eq!(chain.fork_below(frontier), shared as u64);
+        assert_eq!(chain.size(), model.nodes.len());
+        for (height, hash) in tip.path.iter().enumerate() {
+            assert_eq!(chain.best_at(height as u64), Some(hash));
+        }
+        for (hash, node) in &model.nodes {
+            assert_eq!(chain.is_verified(hash), node.verified);
+            assert_eq!(chain.is_ancestor(hash, &model.leader), leader.path.contains(hash));
+            assert_eq!(chain.is_ancestor(frontier, hash), node.path.contains(frontier));
+        }
+        let locator = chain.locator();
+        assert!(locator.iter().all(|hash| leader.path.contains(hash)));
+        check_locator(chain);
+    }
+}

@@ -1,0 +1,122 @@
+use std::sync::Arc;
+
+use plexus_core::hash::Hash;
+use plexus_core::network::Network;
+use tokio::io::DuplexStream;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::protocol::Role;
+
+use super::*;
+use crate::lane::Lane;
+
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A served socket: its driver's side, and its peer's.
+struct Served {
+    facts: mpsc::Receiver<Fact>,
+    lane: Lane,
+    peer: PeerId,
+    client: WebSocketStream<DuplexStream>,
+    served: JoinHandle<()>,
+    network: Network,
+    _data: tempfile::TempDir,
+}
+
+async fn serve() -> Served {
+    let (network, data) = (Network::dev(), tempfile::tempdir().unwrap());
+    let store = Store::open(data.path(), &network).unwrap();
+    let (handle, mut facts) = Handle::new(store, network.clone(), 1);
+    let (ours, theirs) = tokio::io::duplex(4_096);
+    let server = WebSocketStream::from_raw_socket(ours, Role::Server, Some(limits())).await;
+    let client = WebSocketStream::from_raw_socket(theirs, Role::Client, Some(limits())).await;
+    let served = tokio::spawn(async move { run(server, Link::Inbound, &handle).await });
+    let Some(Fact::Opened(peer, Link::Inbound, lane)) = facts.recv().await else { panic!("not opened") };
+    Served { facts, lane, peer, client, served, network, _data: data }
+}
+
+impl Served {
+    async fn closed(&mut self) {
+        let fact = timeout(PATIENCE, self.facts.recv()).await.unwrap();
+        assert!(matches!(fact, Some(Fact::Input(Input::Closed(peer))) if peer == self.peer), "{fact:?}");
+    }
+
+    async fn next(&mut self) -> Option<tungstenite::Message> {
+        timeout(PATIENCE, self.client.next()).await.unwrap().and_then(Result::ok)
+    }
+}
+
+#[tokio::test]
+async fn cuts_off_a_peer_that_does_not_read_and_waits_for_nobody() {
+    let mut served = serve().await;
+    let frame = Bytes::from(vec![0; 256 << 10]);
+    let pushed = (0..1_000).take_while(|_| served.lane.push(Parcel::Frame(frame.clone())).is_ok()).count();
+    assert!(pushed < 1_000);
+    served.closed().await;
+    timeout(PATIENCE, served.served).await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_closed_peer_still_gets_what_was_sent_before() {
+    let mut served = serve().await;
+    let frames: Vec<_> = (0..100u8).map(|number| Bytes::from(vec![number; 5_000])).collect();
+    for frame in &frames {
+        served.lane.push(Parcel::Frame(frame.clone())).unwrap();
+    }
+    drop(std::mem::replace(&mut served.lane, lane().0));
+    for frame in frames {
+        assert_eq!(served.next().await, Some(tungstenite::Message::Binary(frame)));
+    }
+    assert!(matches!(served.next().await, Some(tungstenite::Message::Close(_))));
+    served.closed().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_closed_peer_that_does_not_read_is_given_up() {
+    let mut served = serve().await;
+    served.lane.push(Parcel::Frame(Bytes::from(vec![0; 100_000]))).unwrap();
+    drop(std::mem::replace(&mut served.lane, lane().0));
+    served.closed().await;
+}
+
+#[tokio::test]
+async fn serves_bodies_in_the_order_asked_and_says_what_is_missing() {
+    let mut served = serve().await;
+    let (genesis, unknown) = (*served.network.id(), Hash::of(b"unknown"));
+    let hashes = vec![unknown, genesis, unknown];
+    served.lane.push(Parcel::Serve(Serve::Bodies(hashes))).unwrap();
+    served.lane.push(Parcel::Serve(Serve::Headers(vec![unknown]))).unwrap();
+    let missing = Packet::Missing(unknown);
+    let body = Packet::Body(Box::new(served.network.genesis_block()));
+    for expected in [missing.clone(), body, missing, Packet::Headers(List::new(Vec::new()))] {
+        let Some(tungstenite::Message::Binary(frame)) = served.next().await else { panic!("no frame") };
+        assert_eq!(Packet::decode(&frame), Ok(expected));
+    }
+}
+
+#[tokio::test]
+async fn a_reader_waits_while_the_driver_is_behind() {
+    let mut served = serve().await;
+    let frame = || tungstenite::Message::binary(vec![7; 1 << 20]);
+    let sent = Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let count = sent.clone();
+    let mut client = std::mem::replace(&mut served.client, {
+        let (idle, _) = tokio::io::duplex(1);
+        WebSocketStream::from_raw_socket(idle, Role::Client, None).await
+    });
+    let sender = tokio::spawn(async move {
+        for _ in 0..64 {
+            client.send(frame()).await.unwrap();
+            count.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        }
+    });
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let room = crate::fact::FRAMES_BYTES_MAX >> 20;
+    assert!(sent.load(std::sync::atomic::Ordering::Relaxed) <= room + 2);
+    for _ in 0..64 {
+        let fact = timeout(PATIENCE, served.facts.recv()).await.unwrap();
+        assert!(matches!(fact, Some(Fact::Received(..))), "{fact:?}");
+    }
+    timeout(PATIENCE, sender).await.unwrap().unwrap();
+}
