@@ -6,6 +6,7 @@
 //! | room | files |
 //! | --- | --- |
 //! | several nodes inside one process | [`world`] [`story`] [`host`] [`stranger`] [`queue`] [`chance`] |
+//! | real processes | [`process`] [`api`] [`observer`] [`browser`] |
 //! | blocks made by hand | [`forge`] |
 //!
 //! A world is replayed by its seed: a failure prints `SEED=…`, and the environment variable `SEED` sets it.
@@ -16,9 +17,13 @@
     reason = "this crate is all tests: a panic is how a test fails"
 )]
 
+pub mod api;
+pub mod browser;
 pub mod chance;
 pub mod forge;
 pub mod host;
+pub mod observer;
+pub mod process;
 pub mod queue;
 pub mod story;
 pub mod stranger;

@@ -153,7 +153,11 @@ fn starts_in_two_seconds_and_stays_small() {
     fs::write(&file, toml).unwrap();
     let begun = Instant::now();
     fill(&data, &network);
-    println!("filled in {:?}, {} MiB", begun.elapsed(), fs::metadata(data.join("chain.redb")).unwrap().len() >> 20);
+    println!(
+        "filled in {:?}, {} MiB",
+        begun.elapsed(),
+        fs::metadata(data.join("chain.redb")).unwrap().len() >> 20
+    );
     for round in ["after a clean end", "after kill -9", "after another kill -9"] {
         let node = start(&data, &file);
         let memory = memory_kib(&node.child);

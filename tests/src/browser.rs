@@ -1,0 +1,178 @@
+//! A headless Chromium, spoken to by the Chrome DevTools Protocol: tabs that people would have open.
+
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tungstenite::protocol::WebSocketConfig;
+use tungstenite::{Message, WebSocket};
+
+use crate::process::eventually;
+
+/// How long the browser may take to start, seconds.
+const START_S: u64 = 60;
+/// How long an answer may take.
+const TIMEOUT: Duration = Duration::from_secs(60);
+/// The largest answer: a screenshot.
+const ANSWER_BYTES_MAX: usize = 64 << 20;
+/// Names under which Chromium is installed.
+const NAMES: [&str; 5] = ["chromium", "chromium-browser", "google-chrome-stable", "google-chrome", "chrome"];
+
+/// The browser's program: `$CHROMIUM`, or what the path has.
+pub fn find() -> Option<PathBuf> {
+    if let Some(path) = std::env::var_os("CHROMIUM") {
+        return Some(path.into());
+    }
+    let folders: Vec<_> = std::env::split_paths(&std::env::var_os("PATH")?).collect();
+    NAMES
+        .iter()
+        .flat_map(|name| folders.iter().map(move |folder| folder.join(name)))
+        .find(|path| path.exists())
+}
+
+/// A browser that runs; it is killed when dropped.
+#[derive(Debug)]
+pub struct Browser {
+    child: Child,
+    port: u16,
+    _profile: TempDir,
+}
+
+impl Browser {
+    /// Starts a browser with an empty profile.
+    pub fn start(program: &Path) -> Self {
+        let profile = tempfile::tempdir().unwrap();
+        let child = Command::new(program)
+            .args([
+                "--headless=new",
+                "--no-sandbox",
+                "--disable-gpu",
+                "--disable-dev-shm-usage",
+                "--no-first-run",
+            ])
+            // Several tabs at once: none may be slowed because another is in front.
+            .args(["--disable-background-timer-throttling", "--disable-renderer-backgrounding"])
+            .args(["--disable-backgrounding-occluded-windows", "--remote-debugging-port=0"])
+            .args(["--window-size=1280,1000", "--remote-allow-origins=*"])
+            .arg(format!("--user-data-dir={}", profile.path().display()))
+            .arg("about:blank")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap_or_else(|error| panic!("{} does not start: {error}", program.display()));
+        let file = profile.path().join("DevToolsActivePort");
+        let port = eventually("Chromium listens", START_S, || {
+            std::fs::read_to_string(&file).ok()?.lines().next()?.parse().ok()
+        });
+        Self { child, port, _profile: profile }
+    }
+
+    /// Opens a page in a new tab.
+    pub fn open(&self, url: &str) -> Tab {
+        let new = format!("http://127.0.0.1:{}/json/new?about:blank", self.port);
+        let described: Value = ureq::put(new).send_empty().unwrap().body_mut().read_json().unwrap();
+        let address = described["webSocketDebuggerUrl"].as_str().unwrap();
+        let stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
+        stream.set_read_timeout(Some(TIMEOUT)).unwrap();
+        let config = WebSocketConfig::default()
+            .max_message_size(Some(ANSWER_BYTES_MAX))
+            .max_frame_size(Some(ANSWER_BYTES_MAX));
+        let (socket, _) = tungstenite::client::client_with_config(address, stream, Some(config)).unwrap();
+        let mut tab = Tab { socket, asked: 0, trouble: Vec::new() };
+        tab.ask("Runtime.enable", &json!({}));
+        tab.ask("Log.enable", &json!({}));
+        tab.ask("Page.enable", &json!({}));
+        tab.ask("Page.navigate", &json!({ "url": url }));
+        tab
+    }
+}
+
+impl Drop for Browser {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A tab.
+#[derive(Debug)]
+pub struct Tab {
+    /// Exceptions that nobody caught, and errors in the console.
+    pub trouble: Vec<String>,
+    socket: WebSocket<TcpStream>,
+    asked: u64,
+}
+
+impl Tab {
+    fn ask(&mut self, method: &str, parameters: &Value) -> Value {
+        self.asked += 1;
+        let request = json!({ "id": self.asked, "method": method, "params": parameters });
+        self.socket.send(Message::text(request.to_string())).unwrap();
+        loop {
+            let Message::Text(text) = self.socket.read().unwrap() else { continue };
+            let mut answer: Value = serde_json::from_str(text.as_str()).unwrap();
+            if answer["id"] == self.asked {
+                assert!(answer["error"].is_null(), "{method}: {}", answer["error"]);
+                return answer["result"].take();
+            }
+            self.note(&answer);
+        }
+    }
+
+    fn note(&mut self, event: &Value) {
+        match event["method"].as_str() {
+            Some("Runtime.exceptionThrown") => {
+                self.trouble.push(event["params"]["exceptionDetails"].to_string());
+            }
+            Some("Log.entryAdded") if event["params"]["entry"]["level"] == "error" => {
+                self.trouble.push(event["params"]["entry"]["text"].to_string());
+            }
+            _ => {}
+        }
+    }
+
+    /// The value of an expression.
+    pub fn evaluate(&mut self, expression: &str) -> Value {
+        let parameters = json!({ "expression": expression, "returnByValue": true, "awaitPromise": true });
+        let mut answer = self.ask("Runtime.evaluate", &parameters);
+        assert!(answer["exceptionDetails"].is_null(), "{expression}: {}", answer["exceptionDetails"]);
+        answer["result"]["value"].take()
+    }
+
+    /// The value of an expression, once it is true in JavaScript's sense.
+    pub fn wait(&mut self, what: &str, seconds: u64, expression: &str) -> Value {
+        let begun = Instant::now();
+        loop {
+            let value = self.evaluate(expression);
+            if !matches!(value, Value::Null | Value::Bool(false)) && value != 0 && value != "" {
+                return value;
+            }
+            if begun.elapsed() > Duration::from_secs(seconds) {
+                let text = self.evaluate("document.body.innerText");
+                panic!(
+                    "{what}: not within {seconds} s; trouble: {:?}; the page shows:\n{}",
+                    self.trouble,
+                    text.as_str().unwrap_or_default()
+                );
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Loads the page anew.
+    pub fn reload(&mut self) {
+        self.ask("Page.reload", &json!({}));
+    }
+
+    /// Writes what the tab shows to a file, as PNG.
+    pub fn screenshot(&mut self, path: &Path) {
+        let answer = self.ask("Page.captureScreenshot", &json!({ "format": "png" }));
+        let bytes = data_encoding::BASE64.decode(answer["data"].as_str().unwrap().as_bytes()).unwrap();
+        std::fs::write(path, bytes).unwrap();
+    }
+}

@@ -1,0 +1,197 @@
+//! Observers of a real node: a client of the older system, and a peer that is a node of its own in this process.
+
+use std::net::TcpStream;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use plexus_core::address::{PEER_PATH, SUBPROTOCOL};
+use plexus_core::event::Event;
+use plexus_core::hash::Hash;
+use plexus_core::network::Network;
+use plexus_core::node::{Config, Input, Link, PeerId};
+use plexus_core::time::{Moment, Now, Time};
+use plexus_core::wire::{FRAME_BYTES_MAX, Packet, Role};
+use serde_json::Value;
+use tungstenite::client::IntoClientRequest;
+use tungstenite::http::HeaderValue;
+use tungstenite::protocol::WebSocketConfig;
+use tungstenite::{Error, Message, WebSocket};
+
+use crate::forge::key;
+use crate::host::{Host, Wish};
+
+/// The largest frame that an observer takes: the older system sends its whole chain in one.
+const MESSAGE_BYTES_MAX: usize = 256 << 20;
+/// How long a handshake may take.
+const TIMEOUT: Duration = Duration::from_secs(20);
+
+fn connect(
+    address: &str,
+    path: &str,
+    subprotocol: Option<&'static str>,
+) -> Result<WebSocket<TcpStream>, String> {
+    let mut request = format!("ws://{address}{path}").into_client_request().unwrap();
+    if let Some(name) = subprotocol {
+        request.headers_mut().insert("Sec-WebSocket-Protocol", HeaderValue::from_static(name));
+    }
+    let stream = TcpStream::connect(address).map_err(|error| error.to_string())?;
+    stream.set_read_timeout(Some(TIMEOUT)).unwrap();
+    stream.set_nodelay(true).unwrap();
+    let config = WebSocketConfig::default()
+        .max_message_size(Some(MESSAGE_BYTES_MAX))
+        .max_frame_size(Some(MESSAGE_BYTES_MAX));
+    let (socket, answer) = tungstenite::client::client_with_config(request, stream, Some(config))
+        .map_err(|error| error.to_string())?;
+    let agreed = answer.headers().get("Sec-WebSocket-Protocol").and_then(|value| value.to_str().ok());
+    assert_eq!(agreed, subprotocol, "the node agrees to the subprotocol");
+    Ok(socket)
+}
+
+/// Whether reading failed because nothing came in time.
+fn is_silence(error: &Error) -> bool {
+    use std::io::ErrorKind::{TimedOut, WouldBlock};
+    matches!(error, Error::Io(error) if matches!(error.kind(), TimedOut | WouldBlock))
+}
+
+/// A client of the older system.
+#[derive(Debug)]
+pub struct OldClient {
+    socket: WebSocket<TcpStream>,
+}
+
+impl OldClient {
+    /// Connects to a route of the older system: `/` or `/get-blockchaindata`.
+    ///
+    /// # Errors
+    /// Why the node cannot be reached.
+    pub fn connect(address: &str, path: &str) -> Result<Self, String> {
+        Ok(Self { socket: connect(address, path, None)? })
+    }
+
+    /// Says what the older system's clients say first.
+    pub fn ping(&mut self) {
+        self.socket.send(Message::text("ping")).unwrap();
+    }
+
+    /// The next text frame; `None`: none in time, or the connection is gone.
+    pub fn next_text(&mut self, wait: Duration) -> Option<String> {
+        self.socket.get_ref().set_read_timeout(Some(wait)).unwrap();
+        loop {
+            match self.socket.read() {
+                Ok(Message::Text(text)) => return Some(text.as_str().to_owned()),
+                Ok(Message::Binary(_)) => panic!("the older system sends text only"),
+                Ok(_) => {}
+                Err(_) => return None,
+            }
+        }
+    }
+
+    /// The next text frame as JSON.
+    pub fn next(&mut self, wait: Duration) -> Option<Value> {
+        Some(serde_json::from_str(&self.next_text(wait)?).expect("a JSON text frame"))
+    }
+}
+
+/// A peer: a full node of its own on a real socket, which notes what the other end announces.
+#[derive(Debug)]
+pub struct Observer {
+    /// Its node and memory.
+    pub host: Host,
+    /// The blocks whose headers the other end announced, or which it said to hold.
+    pub announced: Vec<Hash>,
+    socket: WebSocket<TcpStream>,
+    begun: Instant,
+    peer: PeerId,
+    /// Whether the other end is still there.
+    pub open: bool,
+}
+
+impl Observer {
+    /// Connects to a node as a peer.
+    ///
+    /// # Errors
+    /// Why the node cannot be reached.
+    pub fn connect(address: &str, network: &Network) -> Result<Self, String> {
+        let socket = connect(address, PEER_PATH, Some(SUBPROTOCOL))?;
+        let config = Config {
+            role: Role::Full,
+            node_key: key("observer's node"),
+            author: key("observer"),
+            listen: None,
+            connect: Vec::new(),
+            mining: false,
+        };
+        let mut host = Host::new("observer", config, network);
+        host.start(network, [7; 32]);
+        let (begun, peer) = (Instant::now(), PeerId(1));
+        let mut observer = Self { host, announced: Vec::new(), socket, begun, peer, open: true };
+        let dialled = address.parse().map_err(|error| format!("{error}"))?;
+        observer.tell(Input::Connected(peer, Link::Outbound(dialled)));
+        Ok(observer)
+    }
+
+    fn now(&self) -> Now {
+        let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+        Now {
+            time: Time::from_unix_ms(u64::try_from(unix.as_millis()).unwrap()),
+            moment: Moment::from_micros(u64::try_from(self.begun.elapsed().as_micros()).unwrap()),
+        }
+    }
+
+    fn tell(&mut self, input: Input) {
+        let mut wishes: std::collections::VecDeque<_> = self.host.handle(self.now(), input).into();
+        while let Some(wish) = wishes.pop_front() {
+            let frames = match wish {
+                Wish::Send(_, frame) => vec![frame],
+                Wish::Dial(_) => Vec::new(),
+                Wish::Close(_) => {
+                    self.open = false;
+                    Vec::new()
+                }
+                Wish::Errand(errand) => {
+                    let (input, frames) = self.host.run(&errand);
+                    let more = input.map(|input| self.host.handle(self.now(), input));
+                    wishes.extend(more.into_iter().flatten());
+                    frames.into_iter().map(|(_, frame)| frame).collect()
+                }
+            };
+            for frame in frames {
+                self.open &= self.socket.send(Message::Binary(frame)).is_ok();
+            }
+        }
+    }
+
+    /// Listens and answers for a while, or until `done`.
+    pub fn listen(&mut self, wait: Duration, mut done: impl FnMut(&Self) -> bool) {
+        let until = Instant::now() + wait;
+        while self.open && Instant::now() < until && !done(self) {
+            let left = until
+                .saturating_duration_since(Instant::now())
+                .clamp(Duration::from_millis(1), Duration::from_millis(20));
+            self.socket.get_ref().set_read_timeout(Some(left)).unwrap();
+            match self.socket.read() {
+                Ok(Message::Binary(frame)) => {
+                    assert!(frame.len() <= FRAME_BYTES_MAX);
+                    match Packet::decode(&frame) {
+                        Ok(Packet::Announce(header)) => self.announced.push(header.hash()),
+                        Ok(Packet::Held(hash)) => self.announced.push(hash),
+                        _ => {}
+                    }
+                    self.tell(Input::Received(self.peer, frame.to_vec()));
+                }
+                Ok(_) => {}
+                Err(error) if is_silence(&error) => self.tell(Input::Ticked),
+                Err(_) => self.open = false,
+            }
+        }
+    }
+
+    /// The height of its own, verified chain.
+    pub fn height(&self) -> u64 {
+        self.host.node.as_ref().map_or(0, |node| node.chain().tip().header.height)
+    }
+
+    /// Whether the handshake is complete.
+    pub fn is_greeted(&self) -> bool {
+        self.host.events.iter().any(|event| matches!(event, Event::PeerUp { .. }))
+    }
+}

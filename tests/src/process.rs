@@ -1,0 +1,176 @@
+//! Real processes: the built `plexus` program, started on a free port of the loopback, watched, stopped and killed.
+
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+/// How long a node may take to start.
+const START: Duration = Duration::from_secs(60);
+/// How long a node may take to stop when it is asked to.
+const STOP: Duration = Duration::from_secs(20);
+
+/// The program under test: `$PLEXUS_BIN`, or what cargo built beside these tests.
+pub fn binary() -> PathBuf {
+    if let Some(path) = std::env::var_os("PLEXUS_BIN") {
+        return path.into();
+    }
+    let test = std::env::current_exe().unwrap();
+    let folder = test.parent().and_then(Path::parent).expect("tests lie in target/PROFILE/deps");
+    let path = folder.join(format!("plexus{}", std::env::consts::EXE_SUFFIX));
+    let hint = "build it with `cargo build -p plexus-node`, or name it in PLEXUS_BIN";
+    assert!(path.exists(), "{} is missing: {hint}", path.display());
+    path
+}
+
+/// A file with the parameters of a network whose blocks take 2^`bits` hashes each, 8 to 23.
+pub fn network(folder: &Path, bits: u32) -> PathBuf {
+    let (bytes, rest) = (bits.div_ceil(8), bits.div_ceil(8) * 8 - bits);
+    let limit = ((32 - bytes + 1) << 24) | (1 << rest << 16 >> 8);
+    let path = folder.join(format!("network-{bits}.toml"));
+    let text = format!(
+        "name = \"test-{bits}\"\ngenesis_time = 1767225600000\nspacing_ms = 15000\nhalf_life_ms = 0\n\
+         limit_bits = \"{limit:#010x}\"\nblock_bytes_max = 1048576\nblock_messages_max = 4096\n"
+    );
+    std::fs::write(&path, text).unwrap();
+    path
+}
+
+/// Runs a command of the program to its end.
+pub fn run(arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Output {
+    Command::new(binary()).args(arguments).stdin(Stdio::null()).output().unwrap()
+}
+
+/// A node that runs as a process of its own. It is killed when dropped.
+#[derive(Debug)]
+pub struct Process {
+    /// Where its page and API are, without the last slash.
+    pub url: String,
+    child: Child,
+    log: PathBuf,
+}
+
+impl Process {
+    /// Starts a node and waits until it serves; `listen` is an address or `127.0.0.1:0`.
+    ///
+    /// # Errors
+    /// What it said when it ended instead.
+    pub fn start(data: &Path, network: &Path, listen: &str, more: &[&str]) -> Result<Self, String> {
+        std::fs::create_dir_all(data).unwrap();
+        let log = data.with_extension("log");
+        let stderr = File::options().create(true).append(true).open(&log).unwrap();
+        let mut child = Command::new(binary())
+            .args(["node", "--listen", listen, "--data"])
+            .arg(data)
+            .arg("--network")
+            .arg(network)
+            .args(more)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(stderr)
+            .spawn()
+            .unwrap();
+        let stdout = child.stdout.take().unwrap();
+        let (said, hears) = mpsc::channel();
+        std::thread::spawn(move || {
+            let mut lines = BufReader::new(stdout);
+            let mut first = String::new();
+            // Nobody may wait for it any more.
+            let _ = lines.read_line(&mut first).map(|_| said.send(first));
+            let _ = lines.read_to_end(&mut Vec::new());
+        });
+        let first = hears.recv_timeout(START).unwrap_or_default();
+        let url = first.split_whitespace().find(|word| word.starts_with("http"));
+        match url {
+            Some(url) => Ok(Self { url: url.trim_end_matches('/').to_owned(), child, log }),
+            None => {
+                let _ = child.kill();
+                let status = child.wait().unwrap();
+                Err(format!("{status}: {}", tail(&log)))
+            }
+        }
+    }
+
+    /// Its host and port.
+    pub fn address(&self) -> &str {
+        self.url.split("://").last().unwrap()
+    }
+
+    /// What it logged last.
+    pub fn log(&self) -> String {
+        tail(&self.log)
+    }
+
+    /// Ends it at once, as a power cut does.
+    pub fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Asks it to stop, and waits until it has.
+    pub fn terminate(mut self) -> ExitStatus {
+        let id = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+        let asked = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status;
+            }
+            assert!(asked.elapsed() < STOP, "does not stop when asked to: {}", self.log());
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if std::thread::panicking() {
+            let _ = writeln!(std::io::stderr(), "log of {}:\n{}", self.url, self.log());
+        }
+    }
+}
+
+/// The end of a log.
+fn tail(path: &Path) -> String {
+    let text = std::fs::read_to_string(path).unwrap_or_default();
+    let lines: Vec<_> = text.lines().rev().take(20).collect();
+    lines.into_iter().rev().collect::<Vec<_>>().join("\n")
+}
+
+/// Asks again and again until the answer is `Some`, or fails after `seconds`.
+pub fn eventually<T>(what: &str, seconds: u64, mut ask: impl FnMut() -> Option<T>) -> T {
+    let begun = Instant::now();
+    loop {
+        if let Some(answer) = ask() {
+            return answer;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(seconds), "{what}: not within {seconds} s");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use plexus_core::network::{Network, Parameters};
+
+    #[test]
+    fn a_networks_blocks_take_as_many_hashes_as_wished() {
+        let folder = tempfile::tempdir().unwrap();
+        for bits in 8..=23 {
+            let text = std::fs::read_to_string(super::network(folder.path(), bits)).unwrap();
+            let limit = text.lines().find_map(|line| line.strip_prefix("limit_bits = \"0x")).unwrap();
+            let limit = u32::from_str_radix(limit.trim_end_matches('"'), 16).unwrap();
+            let parameters = Network::dev().parameters().clone();
+            let limit_bits = plexus_core::pow::Bits::from_u32(limit);
+            let network = Network::new(Parameters { limit_bits, ..parameters }).unwrap();
+            let work = network.limit().work().hashes();
+            assert!(work.abs_diff(1 << bits) <= 1, "{bits}: {work}");
+        }
+    }
+}
