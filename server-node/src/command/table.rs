@@ -7,10 +7,7 @@ use serde::Serialize;
 
 /// Writes JSON on one line, for programs.
 pub(super) fn print_json(value: &impl Serialize) -> anyhow::Result<()> {
-    let mut out = std::io::stdout().lock();
-    serde_json::to_writer(&mut out, value)?;
-    writeln!(out)?;
-    Ok(())
+    print(&serde_json::to_string(value)?)
 }
 
 /// Writes lines.

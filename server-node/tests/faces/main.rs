@@ -3,4 +3,6 @@
 mod api;
 mod bench;
 mod client;
+#[cfg(unix)]
+mod command;
 mod legacy;
