@@ -63,6 +63,8 @@ pub(crate) struct Beginning {
     pub(crate) archive: Option<Archive>,
     pub(crate) feed: Feed,
     pub(crate) sent: Sent,
+    /// With how many threads the person mined last.
+    pub(crate) threads: u32,
 }
 
 impl Beginning {
@@ -124,7 +126,7 @@ struct Miners {
 impl Driver {
     /// A driver whose node is about to dial.
     pub(crate) fn new(beginning: Beginning, node: Node, page: Page, shell: Weak<Shell>) -> Self {
-        let Beginning { network, address, identity, archive, feed, sent, .. } = beginning;
+        let Beginning { network, address, identity, archive, feed, sent, threads, .. } = beginning;
         Self {
             node,
             network,
@@ -141,7 +143,7 @@ impl Driver {
             writes: Vec::new(),
             page,
             standing: Standing::default(),
-            mining: Miners::default(),
+            mining: Miners { threads, ..Miners::default() },
             shell,
         }
     }
@@ -260,6 +262,7 @@ impl Driver {
                 self.sockets.remove(&peer);
                 self.standing.lost = true;
                 if opened {
+                    self.standing.trouble.get_or_insert_with(|| format!("the connection to {address} was lost"));
                     self.tell(now, Input::Closed(peer));
                 } else {
                     self.standing.trouble.get_or_insert_with(|| format!("{address} cannot be reached"));
@@ -386,6 +389,7 @@ impl Driver {
             return Err(Refusal(format!("threads: from 1 to {THREADS_MAX} expected, found {threads}")));
         }
         (self.mining.wanted, self.mining.threads) = (true, threads);
+        self.writes.push(Write::Put(THREADS.to_owned(), threads.to_be_bytes().into()));
         if let Some(job) = &self.mining.job {
             self.page.search(Some(&job.encode()), threads);
         }
@@ -487,6 +491,9 @@ mod show;
 
 /// Where the person's phrase is kept, whatever the network.
 pub(crate) const KEY: &str = "phrase";
+
+/// Where the number of threads is kept that the person mined with last.
+pub(crate) const THREADS: &str = "threads";
 
 /// The part of the store that is a network's.
 pub(crate) fn prefix(network: &Network) -> String {
