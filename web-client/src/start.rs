@@ -37,6 +37,7 @@ pub(crate) async fn start(node: &str, keeps_chain: bool, page: Page) -> Result<R
     page.update(&Update::State(&connecting(&address, None)));
     let mut database = open(&page).await;
     let identity = identity(&mut database, &page).await?;
+    page.update(&Update::Key { public: identity.public() });
     let network = network(&address, database.as_ref(), &page).await;
     let stored = match &database {
         Some(database) => database.load(&prefix(&network)).await.unwrap_or_default(),
