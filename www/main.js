@@ -11,7 +11,10 @@ import { keepAges } from './elements/make.js';
 import './elements/notices.js';
 import './elements/status.js';
 
-/** The node that serves this page, unless the address names another: `?node=URL`. */
+/**
+ * The node that serves this page, unless the address names another: `?node=URL`.
+ * @param {Location} address
+ */
 function nodeOf({ protocol, hostname, port, search }) {
   const named = new URLSearchParams(search).get('node');
   const own = port || (protocol === 'https:' ? '443' : '80');

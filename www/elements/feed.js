@@ -80,14 +80,14 @@ class PlexusFeed extends HTMLElement {
       ageText(block?.time_unix_ms ?? seen_unix_ms));
     if (!block) {
       const flags = failures.map(({ flag }) => flag).join(', ');
-      return [head, aside, make('span', { class: 'block-line' }, flags)];
+      return [row(head, aside), row(make('span', { class: 'block-line' }, flags))];
     }
     const author = make('span', { class: 'block-author', title: block.author },
       mine ? make('span', { class: 'you' }, 'you') : abbreviated(block.author));
     const [first] = block.messages;
     const line = make('span', { class: first ? 'block-line' : 'block-line quiet', dir: 'auto' }, first ? first.text : 'No messages');
     const more = messages_total > 1 ? [make('span', { class: 'block-more' }, `+${count(messages_total - 1)}`)] : [];
-    return [head, aside, line, make('span', { class: 'block-foot' }, ...more, author)];
+    return [row(head, aside), row(line, make('span', { class: 'block-foot' }, ...more, author))];
   }
 
   /** Many blocks may come at once: the list is put in order once for all. */
@@ -129,6 +129,11 @@ class PlexusFeed extends HTMLElement {
     byId('blocks-more', HTMLButtonElement).hidden = sorted.length <= this.#limit;
     this.#drawn = true;
   }
+}
+
+/** @param {...HTMLElement} parts */
+function row(...parts) {
+  return make('span', { class: 'block-row' }, ...parts);
 }
 
 /** @param {number} blocks */

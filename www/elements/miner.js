@@ -57,7 +57,7 @@ class PlexusMiner extends HTMLElement {
     toggle.setAttribute('aria-pressed', String(wanted));
     this.dataset.mining = active ? 'active' : wanted ? 'waiting' : 'off';
     byId('hash-rate', HTMLElement).textContent = active && hash_rate ? `${short(hash_rate)}H/s`.replace(/(\d)H/, '$1 H') : '–';
-    byId('mine-expected', HTMLElement).textContent = active && expected_ms ? `about ${duration(expected_ms)}` : '–';
+    byId('mine-expected', HTMLElement).textContent = active && expected_ms ? expected_ms < 1000 ? '< 1 s' : `≈ ${duration(expected_ms)}` : '–';
     byId('mine-found', HTMLElement).textContent = count(found);
     byId('mine-waiting', HTMLElement).textContent = waiting ?? '';
     if (found > this.#found) announce(found === 1 ? 'You mined a block.' : `You mined ${found} blocks.`);

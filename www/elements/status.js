@@ -9,6 +9,11 @@ import { byId } from './make.js';
 /** @type {Record<State['phase'], string>} */
 const LABELS = { connecting: 'Connecting', syncing: 'Checking', live: 'Live', offline: 'Offline' };
 
+const KEPT = 'Headers, key and messages are kept in this browser.';
+const UNKEPT = 'This tab keeps no headers: another one does, or the browser does not allow it.';
+/** The fewest blocks to be checked that are worth a bar. */
+const PROGRESS_BLOCKS_MIN = 100;
+
 class PlexusStatus extends HTMLElement {
   /** @type {State | undefined} */
   #state;
@@ -27,16 +32,17 @@ class PlexusStatus extends HTMLElement {
     pill.dataset.state = state.phase;
     set('state-label', LABELS[state.phase]);
     this.#showDetail(state);
-    set('network', state.network?.name ?? '…');
+    set('network', state.network?.name ?? '');
     set('height', state.network ? count(state.height) : '–');
     set('difficulty', state.network ? short(Number(state.difficulty)) : '–');
     set('work', state.network ? short(Number(state.total_work)) : '–');
     set('pool', state.network ? count(state.pool) : '–');
     set('node', state.node);
     set('network-id', state.network?.id ?? '–');
-    set('kept', state.kept ? 'Headers, key and messages are kept in this browser.' : 'Another tab keeps the chain, or this browser keeps nothing.');
+    set('kept', state.network ? (state.kept ? KEPT : UNKEPT) : '');
     const progress = byId('sync', HTMLProgressElement);
-    progress.hidden = state.phase !== 'syncing';
+    // A few blocks are done before a bar could be seen.
+    progress.hidden = state.phase !== 'syncing' || state.target - state.height < PROGRESS_BLOCKS_MIN;
     progress.max = Math.max(state.target, 1);
     progress.value = state.height;
   }
