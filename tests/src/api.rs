@@ -18,7 +18,8 @@ pub struct Api {
 impl Api {
     /// Asks the node at a URL.
     pub fn new(url: &str) -> Self {
-        let config = Agent::config_builder().timeout_global(Some(TIMEOUT)).http_status_as_error(false).build();
+        let config =
+            Agent::config_builder().timeout_global(Some(TIMEOUT)).http_status_as_error(false).build();
         Self { url: url.to_owned(), agent: config.into() }
     }
 

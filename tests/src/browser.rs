@@ -27,7 +27,10 @@ pub fn find() -> Option<PathBuf> {
         return Some(path.into());
     }
     let folders: Vec<_> = std::env::split_paths(&std::env::var_os("PATH")?).collect();
-    NAMES.iter().flat_map(|name| folders.iter().map(move |folder| folder.join(name))).find(|path| path.exists())
+    NAMES
+        .iter()
+        .flat_map(|name| folders.iter().map(move |folder| folder.join(name)))
+        .find(|path| path.exists())
 }
 
 /// A browser that runs; it is killed when dropped.
@@ -43,7 +46,13 @@ impl Browser {
     pub fn start(program: &Path) -> Self {
         let profile = tempfile::tempdir().unwrap();
         let child = Command::new(program)
-            .args(["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run"])
+            .args([
+                "--headless=new",
+                "--no-sandbox",
+                "--disable-gpu",
+                "--disable-dev-shm-usage",
+                "--no-first-run",
+            ])
             // Several tabs at once: none may be slowed because another is in front.
             .args(["--disable-background-timer-throttling", "--disable-renderer-backgrounding"])
             .args(["--disable-backgrounding-occluded-windows", "--remote-debugging-port=0"])
@@ -145,7 +154,11 @@ impl Tab {
             }
             if begun.elapsed() > Duration::from_secs(seconds) {
                 let text = self.evaluate("document.body.innerText");
-                panic!("{what}: not within {seconds} s; trouble: {:?}; the page shows:\n{}", self.trouble, text.as_str().unwrap_or_default());
+                panic!(
+                    "{what}: not within {seconds} s; trouble: {:?}; the page shows:\n{}",
+                    self.trouble,
+                    text.as_str().unwrap_or_default()
+                );
             }
             std::thread::sleep(Duration::from_millis(20));
         }

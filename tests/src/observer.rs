@@ -24,7 +24,11 @@ const MESSAGE_BYTES_MAX: usize = 256 << 20;
 /// How long a handshake may take.
 const TIMEOUT: Duration = Duration::from_secs(20);
 
-fn connect(address: &str, path: &str, subprotocol: Option<&'static str>) -> Result<WebSocket<TcpStream>, String> {
+fn connect(
+    address: &str,
+    path: &str,
+    subprotocol: Option<&'static str>,
+) -> Result<WebSocket<TcpStream>, String> {
     let mut request = format!("ws://{address}{path}").into_client_request().unwrap();
     if let Some(name) = subprotocol {
         request.headers_mut().insert("Sec-WebSocket-Protocol", HeaderValue::from_static(name));
@@ -160,7 +164,9 @@ impl Observer {
     pub fn listen(&mut self, wait: Duration, mut done: impl FnMut(&Self) -> bool) {
         let until = Instant::now() + wait;
         while self.open && Instant::now() < until && !done(self) {
-            let left = until.saturating_duration_since(Instant::now()).clamp(Duration::from_millis(1), Duration::from_millis(20));
+            let left = until
+                .saturating_duration_since(Instant::now())
+                .clamp(Duration::from_millis(1), Duration::from_millis(20));
             self.socket.get_ref().set_read_timeout(Some(left)).unwrap();
             match self.socket.read() {
                 Ok(Message::Binary(frame)) => {

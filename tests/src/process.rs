@@ -8,6 +8,8 @@ use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
+use plexus_core::network::{Network, Parameters};
+
 /// How long a node may take to start.
 const START: Duration = Duration::from_secs(60);
 /// How long a node may take to stop when it is asked to.
@@ -37,6 +39,15 @@ pub fn network(folder: &Path, bits: u32) -> PathBuf {
     );
     std::fs::write(&path, text).unwrap();
     path
+}
+
+/// The network that such a file describes.
+pub fn parameters(path: &Path) -> Network {
+    let text = std::fs::read_to_string(path).unwrap();
+    // The few lines of such a file are JSON but for their punctuation.
+    let rows: Vec<_> = text.lines().map(|line| format!("\"{}", line.replacen(" = ", "\": ", 1))).collect();
+    let parameters: Parameters = serde_json::from_str(&format!("{{{}}}", rows.join(","))).unwrap();
+    Network::new(parameters).unwrap()
 }
 
 /// Runs a command of the program to its end.
@@ -157,18 +168,11 @@ pub fn eventually<T>(what: &str, seconds: u64, mut ask: impl FnMut() -> Option<T
 
 #[cfg(test)]
 mod tests {
-    use plexus_core::network::{Network, Parameters};
-
     #[test]
     fn a_networks_blocks_take_as_many_hashes_as_wished() {
         let folder = tempfile::tempdir().unwrap();
         for bits in 8..=23 {
-            let text = std::fs::read_to_string(super::network(folder.path(), bits)).unwrap();
-            let limit = text.lines().find_map(|line| line.strip_prefix("limit_bits = \"0x")).unwrap();
-            let limit = u32::from_str_radix(limit.trim_end_matches('"'), 16).unwrap();
-            let parameters = Network::dev().parameters().clone();
-            let limit_bits = plexus_core::pow::Bits::from_u32(limit);
-            let network = Network::new(Parameters { limit_bits, ..parameters }).unwrap();
+            let network = super::parameters(&super::network(folder.path(), bits));
             let work = network.limit().work().hashes();
             assert!(work.abs_diff(1 << bits) <= 1, "{bits}: {work}");
         }
