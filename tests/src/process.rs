@@ -9,6 +9,7 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use plexus_core::network::{Network, Parameters};
+use plexus_core::pow::Target;
 
 /// How long a node may take to start.
 const START: Duration = Duration::from_secs(60);
@@ -28,14 +29,16 @@ pub fn binary() -> PathBuf {
     path
 }
 
-/// A file with the parameters of a network whose blocks take 2^`bits` hashes each, 8 to 23.
+/// A file with the parameters of a network whose blocks take 2^`bits` hashes each, 1 to 40.
 pub fn network(folder: &Path, bits: u32) -> PathBuf {
-    let (bytes, rest) = (bits.div_ceil(8), bits.div_ceil(8) * 8 - bits);
-    let limit = ((32 - bytes + 1) << 24) | (1 << rest << 16 >> 8);
+    let mut target = [0; 32];
+    let place = 256 - bits;
+    target[31 - usize::try_from(place / 8).unwrap()] = 1 << (place % 8);
+    let limit = Target::from_be_bytes(target).bits();
     let path = folder.join(format!("network-{bits}.toml"));
     let text = format!(
         "name = \"test-{bits}\"\ngenesis_time = 1767225600000\nspacing_ms = 15000\nhalf_life_ms = 0\n\
-         limit_bits = \"{limit:#010x}\"\nblock_bytes_max = 1048576\nblock_messages_max = 4096\n"
+         limit_bits = \"{limit}\"\nblock_bytes_max = 1048576\nblock_messages_max = 4096\n"
     );
     std::fs::write(&path, text).unwrap();
     path
@@ -171,7 +174,7 @@ mod tests {
     #[test]
     fn a_networks_blocks_take_as_many_hashes_as_wished() {
         let folder = tempfile::tempdir().unwrap();
-        for bits in 8..=23 {
+        for bits in 1..=40 {
             let network = super::parameters(&super::network(folder.path(), bits));
             let work = network.limit().work().hashes();
             assert!(work.abs_diff(1 << bits) <= 1, "{bits}: {work}");

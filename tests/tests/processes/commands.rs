@@ -42,7 +42,7 @@ fn a_phrase_restores_its_key_in_another_folder() {
     assert!(made.status.success(), "{}", text(&made.stderr));
     let shown = run(["key", "show", "--data", first.to_str().unwrap(), "--json"]);
     let shown: Value = serde_json::from_slice(&shown.stdout).unwrap();
-    let words = shown["phrase"].as_str().or(shown["words"].as_str()).expect("24 words").to_owned();
+    let words = shown["words"].as_str().expect("24 words").to_owned();
     assert_eq!(words.split(' ').count(), 24);
     let mut restore = std::process::Command::new(plexus_tests::process::binary());
     let mut restore = restore
@@ -55,7 +55,9 @@ fn a_phrase_restores_its_key_in_another_folder() {
     assert!(restore.wait().unwrap().success());
     let again = run(["key", "show", "--data", second.to_str().unwrap(), "--json"]);
     let again: Value = serde_json::from_slice(&again.stdout).unwrap();
-    assert_eq!(again, shown, "the phrase restores the key");
+    for field in ["public_key", "words"] {
+        assert_eq!(again[field], shown[field], "the phrase restores the key");
+    }
 }
 
 #[test]
@@ -76,8 +78,9 @@ fn exit_statuses_tell_failure_from_wrong_use() {
 #[test]
 fn commands_that_read_show_tables_and_json() {
     let place = Place::new(12);
-    let height = place.mined("alice", 5);
+    place.mined("alice", 5);
     let alice = place.start("alice", &[]);
+    let height = Api::new(&alice.url).height().unwrap();
     for command in [&["status"][..], &["chain"], &["block", "3"], &["peers"]] {
         let line = [command, &["--node", &alice.url]].concat();
         let shown = run(&line);

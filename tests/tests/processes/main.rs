@@ -45,12 +45,11 @@ impl Place {
     }
 
     /// A chain of at least so many blocks, made by a node that mined and was then stopped.
-    fn mined(&self, name: &str, blocks: u64) -> u64 {
+    fn mined(&self, name: &str, blocks: u64) {
         let node = self.start(name, &["--mine=1"]);
         let api = Api::new(&node.url);
-        let height = eventually("blocks are mined", 120, || api.height().filter(|height| *height >= blocks));
+        eventually("blocks are mined", 120, || api.height().filter(|height| *height >= blocks));
         assert!(node.terminate().success());
-        height
     }
 }
 

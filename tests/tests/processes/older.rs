@@ -54,8 +54,9 @@ fn a_client_pings_and_gets_each_new_block_as_one_text_frame() {
 #[test]
 fn a_client_that_asks_for_the_chain_gets_it_in_one_text_frame() {
     let place = Place::new(12);
-    let height = place.mined("alice", 50);
+    place.mined("alice", 50);
     let alice = place.start("alice", &[]);
+    let height = Api::new(&alice.url).height().unwrap();
     let mut pinger = OldClient::connect(alice.address(), "/").unwrap();
     pinger.ping();
     let data = eventually("the pinger is a node", 30, || {
