@@ -34,18 +34,19 @@ fn wait_live(tab: &mut Tab) {
 
 /// Writes and sends a message as a person does: its id.
 fn send(tab: &mut Tab, recipient: &str, text: &str) -> String {
-    tab.wait(
-        "the form is ready",
-        30,
-        "document.querySelector('#send') && !document.querySelector('#send').disabled",
+    tab.wait("the form is there", 30, "!!document.querySelector('#send-form')");
+    for (field, text) in [("recipient", recipient), ("text", text)] {
+        tab.evaluate(&format!(
+            "(() => {{ const field = document.querySelector('#{field}'); field.value = {text:?}; \
+             field.dispatchEvent(new Event('input', {{ bubbles: true }})); }})()"
+        ));
+    }
+    tab.wait("the form can be sent", 30, "!document.querySelector('#send').disabled");
+    tab.evaluate("document.querySelector('#send').click()");
+    let listed = format!(
+        "[...document.querySelectorAll('#sent li')].find(item => item.textContent.includes({text:?}))"
     );
-    tab.evaluate(&format!(
-        "(() => {{ const set = (id, text) => {{ const field = document.querySelector(id); field.value = text; \
-         field.dispatchEvent(new Event('input', {{ bubbles: true }})); }}; \
-         set('#recipient', {recipient:?}); set('#text', {text:?}); document.querySelector('#send-form').requestSubmit(); }})()"
-    ));
-    let id =
-        tab.wait("the message is listed as sent", 30, "document.querySelector('#sent li')?.dataset.id ?? ''");
+    let id = tab.wait("the message is listed as sent", 30, &format!("{listed}?.dataset.id ?? ''"));
     id.as_str().unwrap().to_owned()
 }
 
