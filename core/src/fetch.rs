@@ -2,10 +2,10 @@
 //!
 //! A body is asked for from the nearest peer that has it and is not busy, its contents are checked at once, its signatures
 //! go to the driver as a batch, and it waits until all below it are verified. A peer that stalls is asked for less, then
-//! closed; what it owed is asked of the next nearest.
+//! closed; what it owed is asked of the next nearest, or of itself again when no other can bring it.
 //!
-//! Bounds: [`WINDOW_MAX`] blocks of the path are asked for or held at once, [`PEER_BODIES_MAX`] asked of one peer, and nothing
-//! is asked for while [`HELD_BYTES_MAX`] are held.
+//! Bounds: [`WINDOW_MAX`] blocks of the path are asked for or held at once, [`PEER_BODIES_MAX`] asked of one peer, and only
+//! the lowest is asked for while [`HELD_BYTES_MAX`] are held.
 
 use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet};
@@ -29,7 +29,7 @@ use crate::time::{Moment, Now};
 pub const WINDOW_MAX: usize = 256;
 /// The bodies asked of one peer at once.
 pub const PEER_BODIES_MAX: usize = 64;
-/// When so many bytes of bodies are held, no more are asked for.
+/// When so many bytes of bodies are held, only the one that they wait for is asked for.
 pub const HELD_BYTES_MAX: usize = 32 << 20;
 /// How long a peer may send no body that it was asked for; doubles with each stall.
 pub const BODY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -97,9 +97,8 @@ impl Fetch {
         chain: &Chain,
         sources: &[Source<'_>],
     ) -> Vec<(PeerId, Vec<Hash>)> {
-        if self.held_bytes >= HELD_BYTES_MAX || chain.path().len() == 0 {
-            return Vec::new();
-        }
+        // However much is held, it waits for the lowest: that is always asked for.
+        let window = if self.held_bytes < HELD_BYTES_MAX { WINDOW_MAX } else { 1 };
         let mut orders: BTreeMap<PeerId, Vec<Hash>> = BTreeMap::new();
         // A peer is asked again when half of what it owes has come, so that requests stay few.
         let mut free: BTreeMap<PeerId, usize> = BTreeMap::new();
@@ -110,7 +109,7 @@ impl Fetch {
                 free.insert(source.peer, room - record.asked);
             }
         }
-        for hash in chain.path().take(WINDOW_MAX) {
+        for hash in chain.path().take(window) {
             if self.busy.contains(hash) {
                 continue;
             }
@@ -123,7 +122,12 @@ impl Fetch {
                     && (source.claim >= work || source.holds.contains(hash))
                     && self.records.get(&source.peer).is_none_or(|record| !record.lacks.contains(hash))
             };
-            let Some(peer) = sources.iter().find(able).map(|source| source.peer) else { continue };
+            let in_time = |source: &&Source<'_>| {
+                able(source)
+                    && self.records.get(&source.peer).is_none_or(|record| !record.late.contains(hash))
+            };
+            let source = sources.iter().find(in_time).or_else(|| sources.iter().find(able));
+            let Some(peer) = source.map(|source| source.peer) else { continue };
             if let Some(room) = free.get_mut(&peer) {
                 *room -= 1;
             }
@@ -181,7 +185,6 @@ impl Fetch {
                 self.asked.remove(&hash);
                 self.busy.remove(&hash);
                 record.late.insert(hash);
-                record.lacks.insert(hash);
             }
         }
         lost
@@ -246,7 +249,13 @@ impl Fetch {
     /// Notes that a body's signatures are being verified.
     pub(crate) fn check(&mut self, batch: BatchId, body: Body) {
         self.busy.insert(body.hash);
-        self.asked.remove(&body.hash);
+        // It came late from another: whoever was asked in its place may bring it yet.
+        if let Some(asked) = self.asked.remove(&body.hash)
+            && let Some(record) = self.records.get_mut(&asked)
+        {
+            record.asked = record.asked.saturating_sub(1);
+            record.late.insert(body.hash);
+        }
         self.held_bytes += body.encoded.len();
         self.checking.insert(batch, body);
     }
@@ -277,7 +286,7 @@ impl Fetch {
 
     /// Drops the bodies of blocks that are not on the path any more.
     pub(crate) fn prune(&mut self, chain: &Chain) {
-        if self.ready.len() + self.asked.len() <= WINDOW_MAX {
+        if self.ready.len() + self.asked.len() <= WINDOW_MAX && self.held_bytes < HELD_BYTES_MAX {
             return;
         }
         let wanted: BTreeSet<_> = chain.path().take(2 * WINDOW_MAX).copied().collect();
@@ -287,3 +296,6 @@ impl Fetch {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

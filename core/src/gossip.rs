@@ -44,3 +44,6 @@ impl Gossip {
         Some(arriving)
     }
 }
+
+#[cfg(test)]
+mod tests;

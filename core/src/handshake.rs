@@ -74,3 +74,6 @@ impl Handshake {
         Ok(theirs)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -33,6 +33,7 @@ use crate::outbox::Outbox;
 use crate::peer::{Greeted, Peer, Stage};
 use crate::pool::{LIGHT_POOL_BYTES_MAX, POOL_BYTES_MAX, Pool};
 use crate::pow::{Target, Work};
+use crate::rules::MESSAGE_AHEAD_MS;
 use crate::shelf::Shelf;
 use crate::sync::Sync;
 use crate::time::{Moment, Now, Time};
@@ -117,6 +118,24 @@ pub enum Wake {
     Job,
     /// A header that was too early is acceptable.
     Early,
+}
+
+/// Up to where a light node has not seen what is in the blocks of its chain.
+#[derive(Clone, Copy, Debug)]
+struct Blind {
+    /// The time of the newest block whose messages it does not know.
+    block: Time,
+    /// When it learned of that block, by its own clock; what it starts from is learned with the first fact.
+    learned: Option<Time>,
+}
+
+impl Blind {
+    /// Whether a block that was not seen may have a message. A message of our own that was written later than we learned of the
+    /// block is not in it; another's clock may be ahead by as much as the rules allow.
+    fn may_hide(self, message: &Message, own: bool) -> bool {
+        let in_reach = message.time().minus_ms(MESSAGE_AHEAD_MS) <= self.block;
+        self.block > Time::default() && in_reach && !(own && Some(message.time()) > self.learned)
+    }
 }
 
 /// What a node is.
@@ -231,6 +250,11 @@ pub struct Node {
     early: BTreeMap<(Time, Hash), Header>,
     early_deadline: Option<Moment>,
     mining: bool,
+    blind: Blind,
+    /// When a body was last connected, or there were none to wait for.
+    moved: Moment,
+    /// When the last fact came.
+    ticked: Moment,
     /// Counts reorganisations: what the store said of the best chain before one is asked again.
     epoch: u64,
     batches: u64,
@@ -245,7 +269,13 @@ impl Node {
             Role::Full => POOL_BYTES_MAX,
             Role::Light => LIGHT_POOL_BYTES_MAX,
         };
+        let mut blind = Blind { block: Time::default(), learned: None };
+        if config.role == Role::Light && chain.tip().header.height > 0 {
+            // What was verified before a restart is not remembered.
+            blind.block = chain.tip().header.time;
+        }
         Self {
+            blind,
             pool: Pool::new(pool_bytes),
             peers: BTreeMap::new(),
             dialer: Dialer::new(config.connect.iter().cloned()),
@@ -257,6 +287,8 @@ impl Node {
             early: BTreeMap::new(),
             early_deadline: None,
             mining: config.mining,
+            moved: Moment::default(),
+            ticked: Moment::default(),
             epoch: 0,
             batches: 0,
             chance: Chance::new(seed),
@@ -268,6 +300,7 @@ impl Node {
 
     /// Takes a fact.
     pub fn handle(&mut self, now: Now, input: Input) {
+        self.blind.learned.get_or_insert(now.time);
         match input {
             Input::Connected(peer, link) => self.connected(now, peer, link),
             Input::Unreached(address) => self.dialer.unreached(now.moment, &address, &mut self.chance),
@@ -286,6 +319,7 @@ impl Node {
     /// # Errors
     /// Why it is not taken.
     pub fn submit(&mut self, now: Now, message: Message) -> Result<MessageId, SubmitError> {
+        self.blind.learned.get_or_insert(now.time);
         let id = self.pool_own(now, message)?;
         self.steer(now);
         Ok(id)
@@ -317,6 +351,7 @@ impl Node {
             self.sync.deadline().map(|at| (at, Wake::Request)),
             self.fetch.deadline().map(|at| (at, Wake::Request)),
             self.miner.deadline().map(|at| (at, Wake::Job)),
+            self.bodies_until().filter(|at| self.mining && *at > self.ticked).map(|at| (at, Wake::Job)),
         ]
         .into_iter()
         .flatten()
@@ -413,6 +448,10 @@ impl Node {
         }
         self.tick_peers(now);
         self.tick_early(now);
+        self.ticked = now.moment;
+        if self.bodies_until().is_none() {
+            self.moved = now.moment;
+        }
         self.seek_headers(now);
         self.seek_bodies(now);
         self.take_offers();

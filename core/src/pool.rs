@@ -139,6 +139,13 @@ impl Pool {
         Some(&pooled.message)
     }
 
+    /// Lets no message that was written by `time` be selected, before it is cleared again.
+    pub fn doubt(&mut self, time: Time) {
+        for pooled in self.messages.values_mut() {
+            pooled.cleared &= pooled.message.message().time() > time;
+        }
+    }
+
     /// Removes a message, because a block has it or it is not wanted.
     pub fn remove(&mut self, id: &MessageId) -> Option<VerifiedMessage> {
         let pooled = self.messages.remove(id)?;
@@ -267,6 +274,10 @@ mod tests {
         assert!(pool.select(Time::from_unix_ms(1_000), 10_000, 9).is_empty());
         assert!(pool.clear(message.id()).is_some());
         assert_eq!(pool.select(Time::from_unix_ms(1_000), 10_000, 9).len(), 1);
+        pool.doubt(Time::from_unix_ms(999));
+        assert_eq!(pool.select(Time::from_unix_ms(1_000), 10_000, 9).len(), 1);
+        pool.doubt(Time::from_unix_ms(1_000));
+        assert!(pool.select(Time::from_unix_ms(1_000), 10_000, 9).is_empty());
         assert!(pool.expire(Time::from_unix_ms(1_000 + MESSAGE_AGE_MS)).is_empty());
         assert_eq!(pool.expire(Time::from_unix_ms(1_001 + MESSAGE_AGE_MS)), [*message.id()]);
         assert!(pool.is_empty());

@@ -30,6 +30,9 @@ pub(crate) struct Shelf {
 
 impl Shelf {
     pub(crate) fn put(&mut self, hash: Hash, block: Bytes, ids: &Arc<[MessageId]>) {
+        if self.blocks.contains_key(&hash) {
+            return;
+        }
         self.bytes += block.len();
         self.blocks.insert(hash, block);
         self.order.push_back(hash);
@@ -61,3 +64,6 @@ impl Shelf {
         self.ids.range(all).map(|(_, hash)| hash)
     }
 }
+
+#[cfg(test)]
+mod tests;

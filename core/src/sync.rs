@@ -24,6 +24,9 @@ use crate::trail::Trail;
 
 /// How long an answer with headers may take.
 pub const HEADERS_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long bodies and mining wait for headers, counted from the first request that brought none with more work: whoever
+/// claims more than it has, again and again, holds nobody up for longer.
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A peer that may be asked, as the node sees it.
 #[derive(Clone, Copy, Debug)]
@@ -97,12 +100,20 @@ pub(crate) struct Sync {
     plan: Option<Plan>,
     /// Peers that are not asked again before they claim more than this: they showed less than they claimed.
     passed_over: BTreeMap<PeerId, Work>,
+    /// Until when headers are waited for, since the first request that has brought nothing yet.
+    patience: Option<Moment>,
+    is_impatient: bool,
 }
 
 impl Sync {
-    /// Whether headers are being fetched or weighed. Bodies wait meanwhile, unless a branch is weighed already.
+    /// Whether headers are being fetched or weighed.
     pub(crate) fn is_heading(&self) -> bool {
         self.asking.is_some() && self.plan.is_none()
+    }
+
+    /// Whether bodies and mining wait for headers: not when a branch is weighed already, and not for ever.
+    pub(crate) fn is_awaited(&self) -> bool {
+        self.is_heading() && !self.is_impatient
     }
 
     /// Whether a weighed branch is being fetched.
@@ -118,7 +129,14 @@ impl Sync {
     }
 
     pub(crate) fn deadline(&self) -> Option<Moment> {
-        self.asking.as_ref().map(|asking| asking.deadline)
+        let asking = self.asking.as_ref()?;
+        let patience = self.patience.filter(|_| !self.is_impatient);
+        Some(patience.map_or(asking.deadline, |patience| patience.min(asking.deadline)))
+    }
+
+    /// Headers were worth the wait: the next are waited for as long.
+    fn hope(&mut self) {
+        (self.patience, self.is_impatient) = (None, false);
     }
 
     /// Chooses whom to ask, if nobody is being asked and somebody claims more than we have.
@@ -144,6 +162,7 @@ impl Sync {
     fn ask(&mut self, now: Now, candidate: &Candidate, locator: Vec<Hash>) -> Step {
         let Candidate { peer, claim, height, .. } = *candidate;
         let deadline = now.moment + HEADERS_TIMEOUT;
+        self.patience.get_or_insert(now.moment + PATIENCE);
         self.asking = Some(Asking { peer, claim, height, deadline, mode: Mode::Tree });
         Step::Ask(peer, locator)
     }
@@ -159,6 +178,7 @@ impl Sync {
 
     /// Gives up on a peer that does not answer; the node passes it over or closes it.
     pub(crate) fn tick(&mut self, now: Moment) -> Option<PeerId> {
+        self.is_impatient = self.patience.is_some_and(|patience| patience <= now);
         let asking = self.asking.take_if(|asking| asking.deadline <= now)?;
         self.passed_over.insert(asking.peer, asking.claim);
         Some(asking.peer)
@@ -205,7 +225,7 @@ impl Sync {
     ) -> Result<Progress, Fault> {
         let Some(first) = headers.first() else {
             self.pass_over(&asking);
-            self.finish_plan(chain);
+            self.drop_plan(chain);
             return Ok(Progress::default());
         };
         let Some(root) = chain.find(&first.prev_hash) else {
@@ -218,6 +238,7 @@ impl Sync {
             return self.start_trail(now, asking, root, &headers, chain);
         }
         let (full, mut progress, mut last) = (headers.len() == HEADERS_MAX, Progress::default(), root.hash);
+        let leader = chain.leader().hash;
         for header in headers {
             let hash = header.hash();
             match chain.insert(header, now.time) {
@@ -237,17 +258,29 @@ impl Sync {
                 return Err(Fault::Disconnected { height: header.height });
             }
         }
+        if progress.leads {
+            self.hope();
+        }
         progress.shown = chain.find(&last).map(|place| (place.total_work, place.header.height));
         if progress.early.is_some() {
+            // Asked again at once, it would say the same.
+            self.pass_over(&asking);
+            self.drop_plan(chain);
             return Ok(progress);
         }
-        if self.plan.as_ref().is_some_and(|plan| plan.marks.is_empty()) {
-            self.finish_plan(chain);
+        let is_stuck = self.plan.is_some() && chain.leader().hash == leader;
+        if is_stuck || self.plan.as_ref().is_some_and(|plan| plan.marks.is_empty()) {
+            self.drop_plan(chain);
+        }
+        if is_stuck {
+            // Its best branch is another by now.
+            self.pass_over(&asking);
+            return Ok(progress);
         }
         if full && self.plan.is_none() {
             progress.step = Some(self.go_on(now, asking, last, Mode::Tree));
         } else if !full {
-            self.finish_plan(chain);
+            self.drop_plan(chain);
             self.pass_over(&asking);
         }
         Ok(progress)
@@ -255,18 +288,19 @@ impl Sync {
 
     fn go_on(&mut self, now: Now, asking: Asking, last: Hash, mode: Mode) -> Step {
         let (peer, deadline) = (asking.peer, now.moment + HEADERS_TIMEOUT);
+        self.patience.get_or_insert(now.moment + PATIENCE);
         self.asking = Some(Asking { deadline, mode, ..asking });
         Step::Ask(peer, vec![last])
     }
 
-    /// Whether a header of a planned branch is the one that was weighed.
+    /// Whether a header of a planned branch is the one that was weighed. The last may be another: tips are replaced.
     fn keeps_marks(&mut self, height: u64, hash: &Hash) -> bool {
         let Some(plan) = &mut self.plan else { return true };
         while let Some(&(marked, expected)) = plan.marks.front().filter(|(marked, _)| *marked <= height) {
-            if marked == height && expected != *hash {
-                return false;
-            }
             plan.marks.pop_front();
+            if marked == height && expected != *hash {
+                return plan.marks.is_empty();
+            }
         }
         true
     }
@@ -276,17 +310,9 @@ impl Sync {
         self.drop_plan(chain);
     }
 
+    /// The planned branch is in the tree as far as its peer has it. If it does not outweigh ours yet, it is given up.
     fn drop_plan(&mut self, chain: &mut Chain) {
         if self.plan.take().is_some() {
-            chain.abandon();
-        }
-    }
-
-    /// The planned branch is in the tree as far as its peer has it.
-    fn finish_plan(&mut self, chain: &mut Chain) {
-        if let Some(plan) = self.plan.take()
-            && !plan.marks.is_empty()
-        {
             chain.abandon();
         }
     }
@@ -385,6 +411,7 @@ impl Sync {
         }
         let (peer, marks) = (asking.peer, trail.into_marks().into());
         self.plan = Some(Plan { peer, marks });
+        self.hope();
         Ok(Progress { shown, ..Progress::default() })
     }
 }
@@ -415,3 +442,6 @@ fn check_connected(headers: &[Header]) -> Result<(), Fault> {
         None => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests;

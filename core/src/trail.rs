@@ -81,3 +81,6 @@ impl Trail {
         self.marks
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,6 +7,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::future::pending;
+use std::time::Duration;
 
 use plexus_core::event::Event;
 use plexus_core::journal::{Change, Recall};
@@ -27,6 +28,8 @@ use crate::verifier::Verifier;
 
 /// The facts that are taken before the node's wishes are carried out.
 pub const FACTS_AT_ONCE_MAX: usize = 256;
+/// How long facts are taken before the node's wishes are carried out: some facts are thousands of headers.
+pub const FACTS_TIME_MAX: Duration = Duration::from_millis(5);
 /// The wishes that may wait for a transaction before no more facts are taken.
 pub const WISHES_MAX: usize = 16_384;
 /// The bytes that may wait to be persisted before no more facts are taken.
@@ -120,7 +123,7 @@ impl Driver {
         loop {
             self.carry_out()?;
             let wake = self.node.deadline().map(|(moment, _)| self.clock.instant(moment));
-            let room = self.wishes.len() < WISHES_MAX && self.unpersisted_bytes < CHANGES_BYTES_MAX;
+            let room = self.has_room();
             tokio::select! {
                 biased;
                 () = &mut stopping => return Ok(()),
@@ -140,7 +143,7 @@ impl Driver {
 
     /// Takes a fact, and those that wait behind it.
     fn take(&mut self, fact: Fact) -> anyhow::Result<()> {
-        let mut fact = Some(fact);
+        let (mut fact, end) = (Some(fact), self.clock.now().moment + FACTS_TIME_MAX);
         for _ in 0..FACTS_AT_ONCE_MAX {
             match fact {
                 Some(Fact::Opened(peer, link, lane)) => {
@@ -161,12 +164,16 @@ impl Driver {
                 Some(Fact::Failed(error)) => return Err(error.into()),
                 None => break,
             }
-            if self.wishes.len() >= WISHES_MAX || self.unpersisted_bytes >= CHANGES_BYTES_MAX {
+            if !self.has_room() || self.clock.now().moment >= end {
                 break;
             }
             fact = self.facts.try_recv().ok();
         }
         Ok(())
+    }
+
+    fn has_room(&self) -> bool {
+        self.wishes.len() < WISHES_MAX && self.unpersisted_bytes < CHANGES_BYTES_MAX
     }
 
     fn tell(&mut self, input: Input) {

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use plexus_core::check::{Batch, Check, Seen, Verdict};
+use plexus_core::check::{Batch, Check, Verdict};
 use plexus_core::node::Input;
 use rayon::prelude::*;
 use rayon::{ThreadPool, ThreadPoolBuildError, ThreadPoolBuilder};
@@ -47,7 +47,7 @@ impl Verifier {
 
 /// Answers a batch on the threads of the pool that this is called in.
 pub(crate) fn answer(batch: &Batch, store: &Store, counters: &Counters) -> Result<Verdict, StoreError> {
-    let (broken, seen) = rayon::join(|| broken(&batch.checks), || seen(batch, store));
+    let (broken, seen) = rayon::join(|| broken(&batch.checks), || store.seen(&batch.ids));
     counters.signatures_verified.add(batch.checks.len() as u64);
     counters.signatures_broken.add(broken.len() as u64);
     Ok(Verdict { id: batch.id, broken, seen: seen? })
@@ -57,14 +57,6 @@ pub(crate) fn answer(batch: &Batch, store: &Store, counters: &Counters) -> Resul
 fn broken(checks: &[Check]) -> Vec<usize> {
     let indexed = checks.par_iter().enumerate().with_min_len(CHECKS_AT_ONCE);
     indexed.filter(|(_, check)| !check.holds()).map(|(index, _)| index).collect()
-}
-
-fn seen(batch: &Batch, store: &Store) -> Result<Vec<Seen>, StoreError> {
-    let (mut seen, view) = (Vec::new(), store.view()?);
-    for (index, id) in batch.ids.iter().enumerate() {
-        seen.extend(view.seen(index, id)?);
-    }
-    Ok(seen)
 }
 
 #[cfg(test)]

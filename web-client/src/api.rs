@@ -31,7 +31,7 @@ const ANSWER_UNITS_MAX: u32 = 65_536;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum ApiError {
     /// Nobody answers.
-    #[error("{url} cannot be reached")]
+    #[error("nobody answers at {url}")]
     Unreached {
         /// What was asked.
         url: String,

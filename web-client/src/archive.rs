@@ -49,7 +49,8 @@ pub(crate) struct Archive {
     best: VecDeque<Hash>,
     /// Up to the block below the first of `best`.
     below: History,
-    checkpoints: BTreeMap<(u64, Hash), History>,
+    /// By rising height; of some heights several, after a reorganisation.
+    checkpoints: Vec<(u64, Hash, History)>,
     /// Headers in the order in which they came, as far as they were on no best chain when they did.
     loose: VecDeque<Hash>,
 }
@@ -62,7 +63,7 @@ impl Archive {
             headers: BTreeMap::from([(hash, genesis)]),
             best: VecDeque::from([hash]),
             below: History::default(),
-            checkpoints: BTreeMap::new(),
+            checkpoints: Vec::new(),
             loose: VecDeque::new(),
         }
     }
@@ -87,7 +88,8 @@ impl Archive {
                 "checkpoints" => {
                     let place = hex::decode(name).ok().and_then(|place| decode_place(&place));
                     let history = History::decode(value).map_err(|_| damaged())?;
-                    archive.checkpoints.insert(place.ok_or_else(damaged)?, history);
+                    let (height, hash) = place.ok_or_else(damaged)?;
+                    archive.add_checkpoint(height, hash, history);
                 }
                 _ => {}
             }
@@ -114,12 +116,19 @@ impl Archive {
     fn begin_at(&mut self, height: u64, stored: &BTreeMap<u64, Header>) {
         let follows =
             |at: u64, hash: &Hash| stored.get(&(at + 1)).is_some_and(|above| above.prev_hash == *hash);
-        let newest = self.checkpoints.range(..(height + 1, Hash::ZERO)).rev();
         let found =
-            newest.into_iter().find(|((at, hash), history)| history.leaves() == at + 1 && follows(*at, hash));
-        if let Some((_, history)) = found {
+            self.checkpoints.iter().rev().find(|(at, hash, history)| {
+                *at <= height && history.leaves() == at + 1 && follows(*at, hash)
+            });
+        if let Some((_, _, history)) = found {
             self.below = history.clone();
         }
+    }
+
+    fn add_checkpoint(&mut self, height: u64, hash: Hash, history: History) {
+        self.checkpoints.retain(|(_, held, _)| *held != hash);
+        let place = self.checkpoints.partition_point(|(at, _, _)| *at <= height);
+        self.checkpoints.insert(place, (height, hash, history));
     }
 
     fn base(&self) -> u64 {
@@ -154,7 +163,7 @@ impl Archive {
                 Change::Body { .. } | Change::Pooled { .. } | Change::Unpooled { .. } => {}
                 Change::Checkpoint { height, hash, history } => {
                     writes.push(Write::Put(checkpoint_key(*height, hash), history.encode()));
-                    self.checkpoints.insert((*height, *hash), history.clone());
+                    self.add_checkpoint(*height, *hash, history.clone());
                 }
                 Change::Tip { hash, fork, .. } => {
                     let lowest = self.move_tip(*hash, *fork)?;
@@ -225,11 +234,13 @@ impl Archive {
     /// Forgets what no restored chain would hold.
     fn forget(&mut self, writes: &mut Vec<Write>) {
         let floor = self.height().saturating_sub(WINDOW_MAX as u64);
-        let newest = self.checkpoints.range(..(floor + 1, Hash::ZERO)).rev();
+        let newest = self.checkpoints.iter().rev();
         let Some((height, history)) = newest
-            .into_iter()
-            .find(|((height, hash), _)| *height > self.base() && self.is_best(hash, *height))
-            .map(|((height, _), history)| (*height, history.clone()))
+            .filter(|(height, hash, _)| {
+                (self.base() + 1..=floor).contains(height) && self.is_best(hash, *height)
+            })
+            .map(|(height, _, history)| (*height, history.clone()))
+            .next()
         else {
             return;
         };
@@ -238,7 +249,7 @@ impl Archive {
         self.below = history;
         self.headers.retain(|_, header| header.height > height);
         self.loose.retain(|hash| self.headers.contains_key(hash));
-        self.checkpoints = self.checkpoints.split_off(&(height, Hash::ZERO));
+        self.checkpoints.retain(|(at, _, _)| *at >= height);
         writes.push(Write::drop_range("headers/", &chunk_key((height + 1) / CHUNK_HEADERS)));
         writes.push(Write::drop_range("checkpoints/", &checkpoint_key(height, &Hash::ZERO)));
     }

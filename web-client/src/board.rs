@@ -2,7 +2,7 @@
 //!
 //! They are stored in postcard, which peers speak already, and shown as JSON: nothing here reads JSON.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use plexus_core::hash::Hash;
 use serde::Serialize;
@@ -16,10 +16,10 @@ pub(crate) trait Item: Serialize + DeserializeOwned {
     fn json(&self, network: &Hash) -> String;
 }
 
-/// Things by hash. Whoever fills it keeps it bounded.
+/// Things by hash. Whoever fills it keeps it bounded, to some hundred: it is searched from end to end.
 #[derive(Debug)]
 pub(crate) struct Board<T> {
-    items: BTreeMap<Hash, T>,
+    items: Vec<(Hash, T)>,
     changed: BTreeSet<Hash>,
 }
 
@@ -45,7 +45,7 @@ impl Changed {
 
 impl<T> Default for Board<T> {
     fn default() -> Self {
-        Self { items: BTreeMap::new(), changed: BTreeSet::new() }
+        Self { items: Vec::new(), changed: BTreeSet::new() }
     }
 }
 
@@ -67,33 +67,41 @@ impl<T: Item> Board<T> {
         self.items.len()
     }
 
-    /// All of them, by hash.
+    /// All of them.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&Hash, &T)> {
-        self.items.iter()
+        self.items.iter().map(|(hash, item)| (hash, item))
+    }
+
+    fn position(&self, hash: &Hash) -> Option<usize> {
+        self.items.iter().position(|(held, _)| held == hash)
     }
 
     /// One of them.
     pub(crate) fn find(&self, hash: &Hash) -> Option<&T> {
-        self.items.get(hash)
+        self.position(hash).map(|at| &self.items[at].1)
     }
 
     /// Adds or replaces one.
     pub(crate) fn put(&mut self, hash: Hash, item: T) {
-        self.items.insert(hash, item);
+        match self.position(&hash) {
+            Some(at) => self.items[at].1 = item,
+            None => self.items.push((hash, item)),
+        }
         self.changed.insert(hash);
     }
 
     /// Changes one, if it is there.
     pub(crate) fn change(&mut self, hash: &Hash, change: impl FnOnce(&mut T)) {
-        if let Some(item) = self.items.get_mut(hash) {
-            change(item);
+        if let Some(at) = self.position(hash) {
+            change(&mut self.items[at].1);
             self.changed.insert(*hash);
         }
     }
 
     /// Takes one off.
     pub(crate) fn remove(&mut self, hash: &Hash) {
-        if self.items.remove(hash).is_some() {
+        if let Some(at) = self.position(hash) {
+            self.items.swap_remove(at);
             self.changed.insert(*hash);
         }
     }
@@ -102,7 +110,7 @@ impl<T: Item> Board<T> {
     pub(crate) fn take_changed(&mut self, network: &Hash) -> Vec<Changed> {
         let changed = core::mem::take(&mut self.changed);
         let now = |hash: &Hash| {
-            let item = self.items.get(hash)?;
+            let item = self.find(hash)?;
             Some((item.json(network), postcard::to_allocvec(item).ok()?))
         };
         changed.into_iter().map(|hash| Changed { hash, now: now(&hash) }).collect()

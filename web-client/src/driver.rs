@@ -6,7 +6,7 @@
 //! sends faster than its wishes can be carried out is closed.
 
 use core::time::Duration;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::rc::Weak;
 use std::sync::Arc;
 
@@ -63,6 +63,8 @@ pub(crate) struct Beginning {
     pub(crate) archive: Option<Archive>,
     pub(crate) feed: Feed,
     pub(crate) sent: Sent,
+    /// With how many threads the person mined last.
+    pub(crate) threads: u32,
 }
 
 impl Beginning {
@@ -85,7 +87,8 @@ pub(crate) struct Driver {
     wishes: VecDeque<Output>,
     /// Counts nodes: answers to an earlier one's batches are nobody's.
     generation: u64,
-    sockets: BTreeMap<PeerId, Socket>,
+    /// One, or two while the first is being closed.
+    sockets: Vec<(PeerId, Socket)>,
     peers_made: u64,
     archive: Option<Archive>,
     recent: Recent,
@@ -124,7 +127,7 @@ struct Miners {
 impl Driver {
     /// A driver whose node is about to dial.
     pub(crate) fn new(beginning: Beginning, node: Node, page: Page, shell: Weak<Shell>) -> Self {
-        let Beginning { network, address, identity, archive, feed, sent, .. } = beginning;
+        let Beginning { network, address, identity, archive, feed, sent, threads, .. } = beginning;
         Self {
             node,
             network,
@@ -132,7 +135,7 @@ impl Driver {
             identity,
             wishes: VecDeque::new(),
             generation: 0,
-            sockets: BTreeMap::new(),
+            sockets: Vec::new(),
             peers_made: 0,
             archive,
             recent: Recent::default(),
@@ -141,7 +144,7 @@ impl Driver {
             writes: Vec::new(),
             page,
             standing: Standing::default(),
-            mining: Miners::default(),
+            mining: Miners { threads, ..Miners::default() },
             shell,
         }
     }
@@ -171,7 +174,9 @@ impl Driver {
         match wish {
             Output::Send(peer, frame) => self.send(now, peer, &frame),
             Output::Dial(address) => self.dial(now, address),
-            Output::Close(peer, _) => drop(self.sockets.remove(&peer)),
+            Output::Close(peer, _) => {
+                self.drop_socket(peer);
+            }
             Output::Persist(changes) => return self.persist(&changes),
             Output::Verify(batch) => self.verify(batch),
             Output::Recall(recall) => self.recall(now, recall),
@@ -237,7 +242,7 @@ impl Driver {
         };
         match Socket::open(&address, report) {
             Ok(socket) => {
-                self.sockets.insert(peer, socket);
+                self.sockets.push((peer, socket));
             }
             Err(_) => {
                 self.standing.lost = true;
@@ -257,9 +262,12 @@ impl Driver {
             }
             Report::Frame(_) | Report::Overlong => self.hang_up(now, peer),
             Report::Closed { opened } => {
-                self.sockets.remove(&peer);
+                self.drop_socket(peer);
                 self.standing.lost = true;
                 if opened {
+                    self.standing
+                        .trouble
+                        .get_or_insert_with(|| format!("the connection to {address} was lost"));
                     self.tell(now, Input::Closed(peer));
                 } else {
                     self.standing.trouble.get_or_insert_with(|| format!("{address} cannot be reached"));
@@ -269,15 +277,22 @@ impl Driver {
         }
     }
 
+    /// Closes a connection, if it is open; whether it was.
+    fn drop_socket(&mut self, peer: PeerId) -> bool {
+        let before = self.sockets.len();
+        self.sockets.retain(|(held, _)| *held != peer);
+        self.sockets.len() < before
+    }
+
     fn hang_up(&mut self, now: Now, peer: PeerId) {
-        if self.sockets.remove(&peer).is_some() {
+        if self.drop_socket(peer) {
             self.standing.lost = true;
             self.tell(now, Input::Closed(peer));
         }
     }
 
     fn send(&mut self, now: Now, peer: PeerId, frame: &[u8]) {
-        if self.sockets.get(&peer).is_some_and(|socket| !socket.send(frame)) {
+        if self.sockets.iter().any(|(held, socket)| *held == peer && !socket.send(frame)) {
             self.hang_up(now, peer);
         }
     }
@@ -386,6 +401,7 @@ impl Driver {
             return Err(Refusal(format!("threads: from 1 to {THREADS_MAX} expected, found {threads}")));
         }
         (self.mining.wanted, self.mining.threads) = (true, threads);
+        self.writes.push(Write::Put(THREADS.to_owned(), threads.to_be_bytes().into()));
         if let Some(job) = &self.mining.job {
             self.page.search(Some(&job.encode()), threads);
         }
@@ -487,6 +503,9 @@ mod show;
 
 /// Where the person's phrase is kept, whatever the network.
 pub(crate) const KEY: &str = "phrase";
+
+/// Where the number of threads is kept that the person mined with last.
+pub(crate) const THREADS: &str = "threads";
 
 /// The part of the store that is a network's.
 pub(crate) fn prefix(network: &Network) -> String {

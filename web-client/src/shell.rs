@@ -66,10 +66,7 @@ impl Shell {
                 timer: Timer::new(wake),
             }
         });
-        shell.enter(|driver, now| {
-            driver.introduce();
-            driver.tell(now, Input::Ticked);
-        });
+        shell.enter(|driver, now| driver.tell(now, Input::Ticked));
         Ok(shell)
     }
 

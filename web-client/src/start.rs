@@ -15,9 +15,9 @@ use crate::api::{self, Answer};
 use crate::archive::Archive;
 use crate::clock;
 use crate::database::{Database, Write};
-use crate::driver::{Beginning, KEY, prefix};
+use crate::driver::{Beginning, KEY, THREADS, prefix};
 use crate::feed::Feed;
-use crate::form::{Phase, Refusal, State, Update};
+use crate::form::{Phase, Refusal, State, THREADS_MAX, Update};
 use crate::identity::Identity;
 use crate::page::Page;
 use crate::sent::Sent;
@@ -37,6 +37,7 @@ pub(crate) async fn start(node: &str, keeps_chain: bool, page: Page) -> Result<R
     page.update(&Update::State(&connecting(&address, None)));
     let mut database = open(&page).await;
     let identity = identity(&mut database, &page).await?;
+    page.update(&Update::Key { public: identity.public() });
     let network = network(&address, database.as_ref(), &page).await;
     let stored = match &database {
         Some(database) => database.load(&prefix(&network)).await.unwrap_or_default(),
@@ -54,6 +55,11 @@ pub(crate) async fn start(node: &str, keeps_chain: bool, page: Page) -> Result<R
             (Archive::new(&network), Chain::new(network.clone()))
         }
     };
+    let threads = match &database {
+        Some(database) => database.read(THREADS).await.ok().flatten().and_then(|bytes| bytes.try_into().ok()),
+        None => None,
+    };
+    let threads = threads.map_or(1, u32::from_be_bytes).clamp(1, THREADS_MAX);
     let keeps = keeps_chain && database.is_some();
     let beginning = Beginning {
         network,
@@ -63,6 +69,7 @@ pub(crate) async fn start(node: &str, keeps_chain: bool, page: Page) -> Result<R
         archive: keeps.then_some(archive),
         feed: Feed::load(&stored),
         sent: Sent::load(&stored),
+        threads,
     };
     Shell::start(beginning, database, page)
 }

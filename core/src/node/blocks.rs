@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::{EARLY_MAX, LIGHT_BODIES, Node, PeerId, Role};
+use super::{Blind, EARLY_MAX, LIGHT_BODIES, Node, PeerId, Role};
 use crate::block::{Block, Header};
 use crate::chain::{Inserted, Outcome, Place};
 use crate::check::{Batch, Check, Seen, Verdict};
@@ -17,7 +17,7 @@ use crate::journal::{CHECKPOINT_BLOCKS, Change, Recall, Recalled, Serve};
 use crate::message::MessageId;
 use crate::peer::Peer;
 use crate::pow::Work;
-use crate::rules::{self, FAILURES_MAX, MESSAGE_AGE_MS, RuleError};
+use crate::rules::{self, FAILURES_MAX, MESSAGE_AGE_MS, MESSAGE_AHEAD_MS, RuleError};
 use crate::sync::{Progress, Step};
 use crate::time::Now;
 use crate::wire::{List, Packet, body_frame};
@@ -63,12 +63,12 @@ impl Node {
             self.take_step(step);
         }
         if progress.leads {
-            self.leader_moved();
+            self.leader_moved(now);
         }
     }
 
-    fn leader_moved(&mut self) {
-        self.assume_deep();
+    fn leader_moved(&mut self, now: Now) {
+        self.assume_deep(now);
         self.fetch.prune(&self.chain);
         self.tell_progress();
     }
@@ -80,7 +80,7 @@ impl Node {
     }
 
     /// A light node takes the headers' word for blocks that lie deep.
-    fn assume_deep(&mut self) {
+    fn assume_deep(&mut self, now: Now) {
         if self.config.role == Role::Full {
             return;
         }
@@ -92,6 +92,8 @@ impl Node {
         }
         self.outbox.persist(changes);
         if let Some(place) = moved.and_then(|hash| self.chain.find(&hash)) {
+            self.blind = Blind { block: place.header.time, learned: Some(now.time) };
+            self.pool.doubt(place.header.time.plus_ms(MESSAGE_AHEAD_MS));
             let (height, hash, total_work) = (place.header.height, place.hash, place.total_work);
             self.outbox.tell(Event::Assumed { height, hash, total_work });
         }
@@ -112,7 +114,7 @@ impl Node {
             let hash = header.hash();
             if let Ok(Inserted::New { leads: true }) = self.chain.insert(header, now.time) {
                 self.announce_header(&header, &hash, None);
-                self.leader_moved();
+                self.leader_moved(now);
             }
         }
         self.early_deadline = self.early.keys().next().map(|(at, _)| now.moment_of(*at));
@@ -147,7 +149,7 @@ impl Node {
         };
         if leads {
             self.announce_header(&header, &hash, Some(peer));
-            self.leader_moved();
+            self.leader_moved(now);
         }
         Ok(())
     }
@@ -229,7 +231,7 @@ impl Node {
 
     /// Asks for the bodies that the path lacks, once its headers are all there.
     pub(super) fn seek_bodies(&mut self, now: Now) {
-        if self.sync.is_heading() || self.chain.path().len() == 0 {
+        if self.sync.is_awaited() || self.chain.path().len() == 0 {
             return;
         }
         let mut greeted: Vec<_> =
@@ -269,10 +271,14 @@ impl Node {
             return Ok(());
         }
         let history_root = history.root();
-        let failures = rules::check_contents(self.chain.network(), &history_root, &block);
+        let mut failures = rules::check_contents(self.chain.network(), &history_root, &block);
         if let Some(error) = failures.first().cloned() {
             // A body that is not its header's says nothing about the block: another peer may have the right one.
             let is_another = matches!(error, RuleError::Content { .. });
+            if !is_another {
+                failures.extend(self.judge(&block, &history_root));
+                failures.truncate(FAILURES_MAX);
+            }
             self.refuse_block(&hash, block.header.height, Some(peer), failures, !is_another);
             return Err(Fault::InvalidBlock { hash, error: Box::new(error) });
         }
@@ -325,8 +331,10 @@ impl Node {
         }
         let Some(body) = self.fetch.checked(verdict.id) else { return };
         if !verdict.broken.is_empty() {
-            let failures = self.name_broken(&body, &verdict.broken);
             let (hash, height, peer) = (body.hash, body.block.header.height, body.peer);
+            let history = self.chain.history(&body.block.header.prev_hash);
+            let failures =
+                history.map(|history| self.judge(&body.block, &history.root())).unwrap_or_default();
             let error = failures.first().cloned();
             self.refuse_block(&hash, height, peer, failures, true);
             if let (Some(peer), Some(error)) = (peer, error) {
@@ -338,24 +346,32 @@ impl Node {
         self.connect_ready(now);
     }
 
-    /// The failures of a batch: the author's check came first, then those of the messages that were not in the pool.
-    fn name_broken(&self, body: &Body, broken: &[usize]) -> Vec<RuleError> {
-        let block = &body.block;
+    /// Every signature of a bad block that does not hold, and every id that is there twice: what people are told.
+    fn judge(&self, block: &Block, history_root: &Hash) -> Vec<RuleError> {
         let mut failures = Vec::new();
-        if broken.contains(&0) {
+        let network = self.chain.network().id();
+        let digest = block.digest(network, history_root, &block.messages_root());
+        if !block.author.verifies(&digest, &block.signature) {
             failures.push(RuleError::AuthorSignature { author: block.author, found: block.signature });
         }
-        let network = self.chain.network().id();
-        for (index, message) in block.messages.iter().enumerate() {
+        let ids: Vec<_> = block.messages.iter().map(|message| message.id(network)).collect();
+        for (index, (message, id)) in block.messages.iter().zip(&ids).enumerate() {
             if failures.len() == FAILURES_MAX {
                 break;
             }
-            if !message.sender().verifies(&message.id(network), message.signature()) {
+            if !message.sender().verifies(id, message.signature()) {
                 let (sender, found) = (*message.sender(), *message.signature());
                 failures.push(RuleError::MessageSignature { index, sender, found });
             }
         }
+        let parent = block.header.prev_hash;
+        failures.extend(rules::check_repeats(&ids, |_, id| self.is_near_below(id, &parent)));
         failures
+    }
+
+    /// Whether a message is in one of the newest blocks of a branch.
+    fn is_near_below(&self, id: &MessageId, branch: &Hash) -> bool {
+        self.shelf.blocks_with(id).any(|block| self.chain.is_ancestor(block, branch))
     }
 
     /// Connects the blocks of the path whose bodies are verified, as many as there are, as one wish to persist.
@@ -408,13 +424,14 @@ impl Node {
             while let Some(next) = seen.next_if(|seen| seen.index <= index) {
                 found |= next.index == index && is_below(next);
             }
-            found || self.shelf.blocks_with(id).any(|block| self.chain.is_ancestor(block, &parent))
+            found || self.is_near_below(id, &parent)
         })
     }
 
     /// A block keeps every rule: it joins its branch, and perhaps the best chain.
     fn connect(&mut self, now: Now, body: &Body, changes: &mut Vec<Change>) {
         let outcome = self.chain.verified(&body.hash);
+        self.moved = now.moment;
         self.remember_header(&body.hash, changes);
         let (hash, height) = (body.hash, body.block.header.height);
         if self.config.role == Role::Full {

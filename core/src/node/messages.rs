@@ -169,7 +169,11 @@ impl Node {
                 self.unpool(&[id]);
                 continue;
             }
-            if self.pool.contains(&id) {
+            let own = arriving.peer.is_none() && self.pool.contains(&id);
+            if self.blind.may_hide(&message, own) {
+                continue;
+            }
+            if own || self.pool.contains(&id) {
                 self.pool.clear(&id);
             } else {
                 let message = VerifiedMessage::trust(message, id);

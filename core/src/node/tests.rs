@@ -177,10 +177,112 @@ fn a_late_comer_gets_what_waits_once_it_is_synchronized() {
     for _ in 0..40 {
         pair.mine(0);
     }
+    // Written long enough after the blocks whose bodies the late comer does not ask for, so that none of them has it.
+    pair.now.time = pair.now.time.plus_ms(60_000);
     let secret = SecretKey::from_bytes(&[9; 32]).unwrap();
     let draft = crate::message::Draft::new(secret.public(), "bob", "hello", pair.now.time).unwrap();
     let id = pair.nodes[0].0.submit(pair.now, draft.sign(&secret, Network::dev().id(), 0)).unwrap();
     pair.settle();
     pair.connect(1, 0);
     assert!(pair.nodes[1].0.pooled(&id).is_some());
+}
+
+/// A node, and a peer of it that says what the story says.
+struct Scripted {
+    node: Node,
+    now: Now,
+    job: Option<Job>,
+}
+
+const PEER: PeerId = PeerId(7);
+
+impl Scripted {
+    fn new() -> Self {
+        let network = Network::dev();
+        let now = Now { time: network.genesis().time.plus_ms(1_000_000), moment: Moment::from_micros(1) };
+        let key = SecretKey::from_bytes(&[1; 32]).unwrap();
+        let config = Config {
+            role: Role::Full,
+            node_key: key.clone(),
+            author: key,
+            listen: None,
+            connect: Vec::new(),
+            mining: true,
+        };
+        let mut scripted = Self { node: Node::new(config, Chain::new(network), [1; 32]), now, job: None };
+        scripted.give(Input::Ticked);
+        scripted
+    }
+
+    fn give(&mut self, input: Input) {
+        self.node.handle(self.now, input);
+        while let Some(output) = self.node.poll() {
+            if let Output::Mine(job) = output {
+                self.job = job;
+            } else if let Output::Send(_, frame) = output {
+                self.answer(&frame);
+            } else if let Output::Close(_, reason) = output {
+                panic!("closed: {reason}");
+            }
+        }
+    }
+
+    fn says(&mut self, packet: &crate::wire::Packet) {
+        self.give(Input::Received(PEER, packet.encode().to_vec()));
+    }
+
+    /// The peer greets and answers pings, and nothing else.
+    fn answer(&mut self, frame: &[u8]) {
+        use crate::wire::Packet;
+        let packet = Packet::decode(frame).unwrap();
+        if let Packet::Hello(ours) = packet {
+            let secret = SecretKey::from_bytes(&[9; 32]).unwrap();
+            let (key, challenge) = (secret.public(), [9; 32]);
+            let theirs = crate::wire::Hello { key, challenge, ..ours.clone() };
+            let answer = secret.sign(&crate::handshake::digest(&theirs, &ours));
+            self.says(&Packet::Hello(theirs));
+            self.says(&Packet::Answer(answer));
+        } else if let Packet::Ping(bytes) = packet {
+            self.says(&Packet::Pong(bytes));
+        }
+    }
+
+    /// Time passes, and the node is ticked when it wishes to be.
+    fn elapse(&mut self, duration: core::time::Duration) {
+        let end = self.now.moment + duration;
+        for _ in 0..10_000 {
+            let Some((at, _)) = self.node.deadline().filter(|(at, _)| *at <= end) else {
+                self.now.moment = end;
+                return self.give(Input::Ticked);
+            };
+            self.now.moment = at.max(self.now.moment);
+            self.give(Input::Ticked);
+        }
+        panic!("the node wants to be ticked for ever at {:?}", self.node.deadline());
+    }
+}
+
+#[test]
+fn headers_without_bodies_stop_no_miner_for_long() {
+    use crate::chain::tests::branch;
+    let mut story = Scripted::new();
+    assert!(story.job.is_some());
+    story.give(Input::Connected(PEER, Link::Inbound));
+    let network = Network::dev();
+    let headers = branch(&network, network.genesis(), AT_HEEL_MAX + 2, 1_000, 1);
+    for header in &headers {
+        story.says(&crate::wire::Packet::Announce(*header));
+    }
+    assert!(story.job.is_none() && story.node.is_syncing(), "a heavier branch is waited for");
+    story.elapse(crate::sync::PATIENCE / 2);
+    assert!(story.job.is_none());
+    story.elapse(crate::sync::PATIENCE);
+    let job = story.job.as_ref().expect("it was waited for long enough");
+    assert_eq!(job.header.prev_hash, *network.id());
+    // More headers without bodies do not change that.
+    for header in branch(&network, &headers[AT_HEEL_MAX + 1], 3, 1_000, 1) {
+        story.says(&crate::wire::Packet::Announce(header));
+    }
+    story.elapse(core::time::Duration::from_secs(5));
+    assert!(story.job.is_some());
 }

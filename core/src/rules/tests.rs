@@ -290,13 +290,11 @@ fn an_id_occurs_once_in_a_block_and_on_its_branch() {
             assert_eq!(ids[index], *found);
             seen.iter().any(|n| id(*n) == *found)
         });
-        let place = |failure: &RuleError| match failure {
-            RuleError::MessageRepeated { index, id } => {
-                assert_eq!(*id, ids[*index]);
-                assert_eq!((failure.flag(), failure.may_pass_later()), ("DuplicateMessage", false));
-                *index
-            }
-            _ => panic!("{failure}"),
+        let place = |failure: &RuleError| {
+            assert_eq!((failure.flag(), failure.may_pass_later()), ("DuplicateMessage", false));
+            let RuleError::MessageRepeated { index, id } = failure else { panic!("{failure}") };
+            assert_eq!(*id, ids[*index]);
+            *index
         };
         failures.iter().map(place).collect::<Vec<_>>()
     };

@@ -39,7 +39,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         ("total work", table::one_line(&block.total_work)),
         ("messages", block.messages.len().to_string()),
     ];
-    table::print(&table::pairs(&rows).to_string())?;
+    table::print(&table::pairs(&rows))?;
     for message in &block.messages {
         let from = table::brief(&message.sender.to_string(), 17);
         let (to, text) = (table::one_line(&message.recipient), table::harmless(&message.text));

@@ -132,5 +132,5 @@ fn show(keystore: &Keystore, phrase: &Phrase, place: &Place, public_only: bool) 
                 .map(|(line, words)| (if line == 0 { "words" } else { "" }, words.join(" "))),
         );
     }
-    table::print(&table::pairs(&rows).to_string())
+    table::print(&table::pairs(&rows))
 }

@@ -159,7 +159,7 @@ mod tests {
             "plexus key new --data /tmp/x",
             "plexus key show --json",
             "plexus key restore --network dev",
-            "plexus send --to bob hello",
+            "plexus send --to bob hello there",
             "plexus send --to bob --stamp-bits 20 --wait --json hello",
             "plexus send --to bob --priority high hello",
             "plexus status --node http://127.0.0.1:1 --json",
@@ -182,6 +182,7 @@ mod tests {
         for (line, part) in [
             ("plexus frobnicate", "frobnicate"),
             ("plexus send hello", "--to"),
+            ("plexus send --to bob", "TEXT"),
             ("plexus node --connect ftp://x", "not a node's address"),
             ("plexus node --network nowhere", "nowhere"),
             ("plexus node --tls-cert cert.pem", "--tls-key"),

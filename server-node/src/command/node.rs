@@ -157,7 +157,7 @@ impl Banner {
             ("  mining", mining),
         ];
         // Writing to a string cannot fail.
-        let _ = writeln!(text, "{}", table::pairs(&rows).trim_fmt());
+        let _ = writeln!(text, "{}", table::pairs(&rows));
         if self.is_new {
             let _ = writeln!(
                 text,

@@ -27,7 +27,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     for peer in &peers {
         rows.add_row(row(peer));
     }
-    table::print(&rows.to_string())
+    table::print(&table::lines(rows))
 }
 
 fn row(peer: &Peer) -> [String; 8] {

@@ -29,8 +29,9 @@ pub(super) struct Arguments {
     /// To whom it is written, at most 128 bytes
     #[arg(long, value_name = "RECIPIENT")]
     to: String,
-    /// What it says, 1 to 4,096 bytes
-    text: String,
+    /// What it says, 1 to 4,096 bytes; several words are joined by spaces
+    #[arg(required = true, value_name = "TEXT")]
+    text: Vec<String>,
     #[command(flatten)]
     client: client::Source,
     #[command(flatten)]
@@ -106,7 +107,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
 
 fn sign(arguments: &Arguments, secret: &SecretKey, network: &Network) -> anyhow::Result<Message> {
     let time = plexus_node::clock::time();
-    let draft = Draft::new(secret.public(), &arguments.to, &arguments.text, time)?;
+    let draft = Draft::new(secret.public(), &arguments.to, arguments.text.join(" "), time)?;
     let bits = arguments.stamp_bits.unwrap_or(arguments.priority.bits());
     let stamp = if bits == 0 { 0 } else { grind(&draft.id(network.id()), bits) };
     Ok(draft.sign(secret, network.id(), stamp))

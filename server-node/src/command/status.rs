@@ -35,5 +35,5 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         ("peers", status.peers.to_string()),
         ("pool", format!("{} messages", status.pool)),
     ];
-    table::print(&table::pairs(&rows).to_string())
+    table::print(&table::pairs(&rows))
 }

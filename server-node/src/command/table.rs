@@ -7,10 +7,7 @@ use serde::Serialize;
 
 /// Writes JSON on one line, for programs.
 pub(super) fn print_json(value: &impl Serialize) -> anyhow::Result<()> {
-    let mut out = std::io::stdout().lock();
-    serde_json::to_writer(&mut out, value)?;
-    writeln!(out)?;
-    Ok(())
+    print(&serde_json::to_string(value)?)
 }
 
 /// Writes lines.
@@ -26,13 +23,21 @@ pub(super) fn headed(headings: &[&str]) -> Table {
     table
 }
 
-/// A table of names and values.
-pub(super) fn pairs(rows: &[(&str, String)]) -> Table {
+/// Names and values as the lines of a table.
+pub(super) fn pairs(rows: &[(&str, String)]) -> String {
     let mut table = plain();
     for (name, value) in rows {
         table.add_row([*name, value]);
     }
-    table
+    lines(table)
+}
+
+/// A table's lines, without space around them.
+pub(super) fn lines(mut table: Table) -> String {
+    for column in table.column_iter_mut() {
+        column.set_padding((0, 1));
+    }
+    table.trim_fmt()
 }
 
 fn plain() -> Table {

@@ -9,6 +9,7 @@ use plexus_core::network::Network;
 use plexus_core::pow::Work;
 use redb::{ReadableTable, Table, WriteTransaction};
 
+use super::head::{self, Head};
 use super::table::{self, HeaderRecord, MessageKey, PlaceKey};
 use super::{Result, StoreError};
 
@@ -20,7 +21,10 @@ pub(super) struct Writer<'a> {
     heights: Table<'a, &'static [u8; 32], u64>,
     checkpoints: Table<'a, &'static PlaceKey, &'static [u8]>,
     messages: Table<'a, &'static MessageKey, u64>,
+    log: Table<'a, u64, &'static [u8]>,
     pooled: Table<'a, &'static [u8; 32], &'static [u8]>,
+    /// What the log has more.
+    logged: Vec<(MessageKey, u64)>,
 }
 
 impl<'a> Writer<'a> {
@@ -32,7 +36,9 @@ impl<'a> Writer<'a> {
             heights: transaction.open_table(table::HEIGHTS)?,
             checkpoints: transaction.open_table(table::CHECKPOINTS)?,
             messages: transaction.open_table(table::MESSAGES)?,
+            log: transaction.open_table(table::LOG)?,
             pooled: transaction.open_table(table::POOLED)?,
+            logged: Vec::new(),
         })
     }
 
@@ -67,12 +73,26 @@ impl<'a> Writer<'a> {
 
     fn body(&mut self, hash: &Hash, height: u64, block: &[u8], ids: &[MessageId]) -> Result<()> {
         let known = self.bodies.insert(&table::place_key(height, hash), block)?.is_some();
-        if !known {
-            for id in ids {
-                self.messages.insert(&table::message_key(id, hash), height)?;
-            }
+        if !known && !ids.is_empty() {
+            let next = self.log.last()?.map_or(0, |(number, _)| number.value() + 1);
+            self.log.insert(next, head::log_row(height, hash, ids).as_slice())?;
+            self.logged.extend(ids.iter().map(|id| (table::message_key(id, hash), height)));
         }
         Ok(())
+    }
+
+    /// Moves the log to the table.
+    pub(super) fn merge(&mut self, head: &Head) -> Result<()> {
+        for (key, height) in head.iter() {
+            self.messages.insert(key, height)?;
+        }
+        self.log.retain(|_, _| false)?;
+        Ok(())
+    }
+
+    /// What the log has more, for the head.
+    pub(super) fn into_logged(self) -> Vec<(MessageKey, u64)> {
+        self.logged
     }
 
     fn checkpoint(&mut self, height: u64, hash: &Hash, history: &History) -> Result<()> {
@@ -109,7 +129,7 @@ impl<'a> Writer<'a> {
         Ok(self.best.last()?.map(|(height, _)| height.value()))
     }
 
-    /// Ends the best chain at a height and forgets what was on it above, so that it is fetched anew.
+    /// Ends the best chain at a height and forgets what was on it above, so that it is fetched anew; the log is empty.
     pub(super) fn truncate(&mut self, height: u64, ids: impl Fn(&[u8]) -> Vec<MessageId>) -> Result<()> {
         while let Some(last) = self.last()?.filter(|last| *last > height) {
             let Some(hash) = self.best.remove(last)?.map(|hash| Hash::from_bytes(*hash.value())) else {

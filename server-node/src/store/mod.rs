@@ -7,7 +7,7 @@
 use std::fs::{File, TryLockError};
 use std::io::ErrorKind;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use bytes::Bytes;
 use plexus_core::block::Header;
@@ -22,12 +22,15 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 mod apply;
 mod error;
+mod head;
 mod restore;
 mod table;
 mod view;
 
 use self::apply::Writer;
 pub use self::error::StoreError;
+use self::head::Head;
+pub use self::head::HEAD_MAX;
 pub use self::restore::BODIES_CHECKED;
 pub use self::view::View;
 
@@ -80,6 +83,10 @@ pub struct Found {
 pub struct Store {
     database: Database,
     network: Hash,
+    /// What the index's table has not yet.
+    head: RwLock<Head>,
+    /// Held while writing.
+    writing: Mutex<()>,
     /// Held as long as the store is open.
     _lock: Option<File>,
     /// Fields are dropped in their order: when this one is, the file is closed and the directory free.
@@ -123,7 +130,8 @@ impl Store {
 
     fn begin(database: Database, data: &Path, network: &Network, lock: Option<File>) -> Result<Arc<Self>> {
         let released = CancellationToken::new().drop_guard();
-        let store = Self { database, network: *network.id(), _lock: lock, released };
+        let (head, writing) = Default::default();
+        let store = Self { database, network: *network.id(), head, writing, _lock: lock, released };
         let transaction = store.database.begin_write()?;
         let begun = {
             let mut meta = transaction.open_table(table::META)?;
@@ -143,6 +151,11 @@ impl Store {
             }
         };
         if begun {
+            let log = transaction.open_table(table::LOG)?;
+            for row in log.iter()? {
+                store.head_mut().extend(head::read_log_row(row?.1.value()));
+            }
+            drop(log);
             transaction.abort()?;
         } else {
             Writer::new(&transaction)?.genesis(network)?;
@@ -173,11 +186,38 @@ impl Store {
     }
 
     fn write(&self, work: impl FnOnce(&mut Writer<'_>) -> Result<()>) -> Result<()> {
+        let merge = self.head().is_full();
+        self.write_merging(merge, work)
+    }
+
+    /// Writes; before, moves the index's head to its table if `merge` says so.
+    fn write_merging(&self, merge: bool, work: impl FnOnce(&mut Writer<'_>) -> Result<()>) -> Result<()> {
+        let _alone = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         let mut transaction = self.database.begin_write()?;
         // Else a start after a crash reads the whole file.
         transaction.set_quick_repair(true);
-        work(&mut Writer::new(&transaction)?)?;
-        Ok(transaction.commit()?)
+        let mut writer = Writer::new(&transaction)?;
+        if merge {
+            writer.merge(&self.head())?;
+        }
+        work(&mut writer)?;
+        let logged = writer.into_logged();
+        transaction.commit()?;
+        // After the commit: who finds a message no more in the head finds it in the table.
+        let mut head = self.head_mut();
+        if merge {
+            head.clear();
+        }
+        head.extend(logged);
+        Ok(())
+    }
+
+    fn head(&self) -> RwLockReadGuard<'_, Head> {
+        self.head.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn head_mut(&self) -> RwLockWriteGuard<'_, Head> {
+        self.head.write().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The tip of the best chain.
@@ -234,7 +274,10 @@ impl Store {
     /// # Errors
     /// The disk's.
     pub fn find_message(&self, id: &MessageId) -> Result<Option<Found>> {
-        self.view()?.find_message(id)
+        let (view, seen) = self.look_up(std::slice::from_ref(id))?;
+        let Some(Seen { block, height, .. }) = seen.into_iter().find(|seen| seen.best) else { return Ok(None) };
+        let index = view.index_in(height, &block, id)?;
+        Ok(index.map(|index| Found { block, height, index }))
     }
 
     /// The headers of the best chain after the first of these hashes that is on it, else after genesis.
@@ -245,12 +288,31 @@ impl Store {
         self.view()?.headers_after(locator)
     }
 
-    /// Every remembered block that a message is in.
+    /// Every remembered block that one of these messages is in.
     ///
     /// # Errors
     /// The disk's.
-    pub fn seen(&self, index: usize, id: &MessageId) -> Result<Vec<Seen>> {
-        self.view()?.seen(index, id)
+    pub fn seen(&self, ids: &[MessageId]) -> Result<Vec<Seen>> {
+        Ok(self.look_up(ids)?.1)
+    }
+
+    /// What [`Store::seen`] says, and the view in which it holds.
+    fn look_up(&self, ids: &[MessageId]) -> Result<(View, Vec<Seen>)> {
+        // First the head, then the table: what is moved meanwhile is found twice, and not never.
+        let in_head: Vec<Vec<_>> = {
+            let head = self.head();
+            ids.iter().map(|id| head.find(id).collect()).collect()
+        };
+        let (view, mut seen) = (self.view()?, Vec::new());
+        for (index, (id, mut blocks)) in ids.iter().zip(in_head).enumerate() {
+            blocks.extend(view.find_in_table(id)?);
+            blocks.sort_unstable();
+            blocks.dedup();
+            for (block, height) in blocks {
+                seen.push(Seen { index, block, height, best: view.is_best_at(height, &block)? });
+            }
+        }
+        Ok((view, seen))
     }
 
     /// Our own messages that wait for a block, with their ids: as many as the node's pool holds, at most.

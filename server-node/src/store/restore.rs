@@ -51,7 +51,7 @@ impl Store {
 
     fn truncate(&self, height: u64, network: &Network) -> Result<()> {
         let id = network.id();
-        self.write(|writer| {
+        self.write_merging(true, |writer| {
             writer.truncate(height, |body| message_ids(body, id))?;
             if height == 0 { writer.genesis(network) } else { Ok(()) }
         })

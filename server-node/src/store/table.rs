@@ -2,6 +2,8 @@
 //!
 //! Records of blocks are keyed by height ‖ hash, so that what is near in the chain is near on the disk.
 
+use std::ops::RangeInclusive;
+
 use plexus_core::block::{HEADER_BYTES, Header};
 use plexus_core::hash::Hash;
 use plexus_core::layout::DecodeError;
@@ -34,8 +36,10 @@ pub(super) const BEST: TableDefinition<'_, u64, &[u8; 32]> = TableDefinition::ne
 pub(super) const HEIGHTS: TableDefinition<'_, &[u8; 32], u64> = TableDefinition::new("heights");
 /// The histories up to and with some headers.
 pub(super) const CHECKPOINTS: TableDefinition<'_, &PlaceKey, &[u8]> = TableDefinition::new("checkpoints");
-/// Every message in every verified block, to the block's height.
+/// Every message in every verified block, to the block's height, but for those in the log.
 pub(super) const MESSAGES: TableDefinition<'_, &MessageKey, u64> = TableDefinition::new("messages");
+/// The newest messages' blocks, in the order in which they came; see the head.
+pub(super) const LOG: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("message log");
 /// Our own messages that wait for a block.
 pub(super) const POOLED: TableDefinition<'_, &[u8; 32], &[u8]> = TableDefinition::new("pooled");
 
@@ -59,6 +63,11 @@ pub(super) fn message_key(id: &MessageId, block: &Hash) -> MessageKey {
     key[..32].copy_from_slice(id.as_bytes());
     key[32..].copy_from_slice(block.as_bytes());
     key
+}
+
+/// All keys of a message.
+pub(super) fn message_keys(id: &MessageId) -> RangeInclusive<MessageKey> {
+    message_key(id, &Hash::from_bytes([0; 32]))..=message_key(id, &Hash::from_bytes([0xff; 32]))
 }
 
 /// The block in a [`MessageKey`].

@@ -4,7 +4,6 @@
 
 use bytes::Bytes;
 use plexus_core::block::{Block, Header};
-use plexus_core::check::Seen;
 use plexus_core::hash::Hash;
 use plexus_core::history::History;
 use plexus_core::journal::{HEADERS_MAX, Recall, Recalled};
@@ -14,7 +13,7 @@ use plexus_core::wire::{Packet, body_frame};
 use redb::{ReadOnlyTable, ReadTransaction, ReadableTable};
 
 use super::table::{self, HeaderRecord, MessageKey, PlaceKey};
-use super::{BLOCKS_BYTES_MAX, BLOCKS_MAX, Found, Place, Result, StoreError, StoredBlock};
+use super::{BLOCKS_BYTES_MAX, BLOCKS_MAX, Place, Result, StoreError, StoredBlock};
 
 /// What the store held at one moment.
 pub struct View {
@@ -124,7 +123,7 @@ impl View {
         self.is_best_at(height, hash)
     }
 
-    fn is_best_at(&self, height: u64, hash: &Hash) -> Result<bool> {
+    pub(super) fn is_best_at(&self, height: u64, hash: &Hash) -> Result<bool> {
         Ok(self.hash_at(height)?.as_ref() == Some(hash))
     }
 
@@ -181,32 +180,22 @@ impl View {
         self.headers(start.saturating_add(1), HEADERS_MAX)
     }
 
-    /// Where on the best chain a message is.
-    ///
-    /// # Errors
-    /// The disk's.
-    pub fn find_message(&self, id: &MessageId) -> Result<Option<Found>> {
-        let Some(seen) = self.seen(0, id)?.into_iter().find(|seen| seen.best) else { return Ok(None) };
-        let Some(body) = self.body_at(seen.height, &seen.block)? else { return Ok(None) };
-        let block = Block::decode(&body).map_err(|error| StoreError::record("body", seen.block, &error))?;
-        let index = block.messages.iter().position(|message| message.id(&self.network) == *id);
-        Ok(index.map(|index| Found { block: seen.block, height: seen.height, index }))
+    /// The place of a message in a block.
+    pub(super) fn index_in(&self, height: u64, block: &Hash, id: &MessageId) -> Result<Option<usize>> {
+        let Some(body) = self.body_at(height, block)? else { return Ok(None) };
+        let block = Block::decode(&body).map_err(|error| StoreError::record("body", block, &error))?;
+        Ok(block.messages.iter().position(|message| message.id(&self.network) == *id))
     }
 
-    /// Every remembered block that a message is in.
-    ///
-    /// # Errors
-    /// The disk's.
-    pub fn seen(&self, index: usize, id: &MessageId) -> Result<Vec<Seen>> {
-        let (first, last) = (Hash::from_bytes([0; 32]), Hash::from_bytes([0xff; 32]));
-        let range = table::message_key(id, &first)..=table::message_key(id, &last);
-        let entries = self.messages.range::<&MessageKey>(&range.start()..=&range.end())?;
-        let seen = entries.map(|entry| {
+    /// The blocks that the index's table has for a message, with their heights.
+    pub(super) fn find_in_table(&self, id: &MessageId) -> Result<Vec<(Hash, u64)>> {
+        let keys = table::message_keys(id);
+        let entries = self.messages.range::<&MessageKey>(keys.start()..=keys.end())?;
+        let blocks = entries.map(|entry| {
             let (key, height) = entry?;
-            let (block, height) = (table::block_of(key.value()), height.value());
-            Ok(Seen { index, block, height, best: self.is_best_at(height, &block)? })
+            Ok((table::block_of(key.value()), height.value()))
         });
-        seen.collect()
+        blocks.collect()
     }
 
     /// Our own messages that wait for a block, with their ids.

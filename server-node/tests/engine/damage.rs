@@ -41,7 +41,7 @@ fn assert_goes_on_at(data: &Path, blocks: &[Forged], height: u64) {
     assert_eq!(store.tip().unwrap().height, height);
     for block in blocks.iter().filter(|block| block.height() > height) {
         assert_eq!(store.hash_at(block.height()).unwrap(), None);
-        assert!(store.seen(0, &block.ids[0]).unwrap().iter().all(|seen| !seen.best));
+        assert!(store.seen(&block.ids[..1]).unwrap().iter().all(|seen| !seen.best));
         store.apply(&block.changes(block.height() - 1)).unwrap();
     }
     let tip = store.restore(&network).unwrap().tip();

@@ -7,6 +7,7 @@
 mod crash;
 mod damage;
 mod forge;
+mod million;
 mod model;
 mod nodes;
 mod sockets;

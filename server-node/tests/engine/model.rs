@@ -10,7 +10,7 @@ use plexus_core::journal::{Change, Journal, Recall, Recalled};
 use plexus_core::network::Network;
 use plexus_core::pow::{Bits, Work};
 use plexus_core::time::Time;
-use plexus_node::store::{Store, StoreError};
+use plexus_node::store::{HEAD_MAX, Store, StoreError};
 use proptest::prelude::*;
 
 use crate::forge::Forge;
@@ -169,12 +169,11 @@ fn assert_agree(tree: &Tree, store: &Store, journal: &Journal) {
     assert_eq!(view.headers_after(&[unknown]).unwrap(), journal.headers_after(&[unknown]));
     let recall = Recall::Bodies(locator);
     assert_eq!(bodies(view.recall(&recall).unwrap()), bodies(journal.recall(&recall)));
-    for id in (0..12u8).map(|id| Hash::of(&[id])) {
-        let (mut ours, mut theirs) = (view.seen(3, &id).unwrap(), journal.seen(3, &id));
-        ours.sort_unstable_by_key(|seen| seen.block);
-        theirs.sort_unstable_by_key(|seen| seen.block);
-        assert_eq!(ours, theirs);
-    }
+    let ids: Vec<_> = (0..12u8).map(|id| Hash::of(&[id])).collect();
+    let mut expected: Vec<_> =
+        ids.iter().enumerate().flat_map(|(index, id)| journal.seen(index, id)).collect();
+    expected.sort_unstable_by_key(|seen| (seen.index, seen.block));
+    assert_eq!(store.seen(&ids).unwrap(), expected);
     let pooled: Vec<_> = view.pooled().unwrap().into_iter().map(|(_, message)| message).collect();
     assert_eq!(pooled, journal.pooled().cloned().collect::<Vec<_>>());
 }
@@ -288,4 +287,29 @@ fn a_first_start_that_was_cut_off_is_begun_again() {
     std::fs::write(data.path().join("chain.redb.new"), vec![0; 10_000]).unwrap();
     assert_eq!(open(data.path()).tip().unwrap().height, 0);
     assert!(!data.path().join("chain.redb.new").exists());
+}
+
+#[test]
+fn messages_are_found_before_and_after_they_are_moved_into_the_index() {
+    let (mut forge, data) = (Forge::new(1), tempfile::tempdir().unwrap());
+    let (mut store, block) = (open(data.path()), forge.block(2));
+    store.apply(&block.changes(0)).unwrap();
+    let assert_found = |store: &Store| {
+        let found = store.find_message(&block.ids[1]).unwrap().unwrap();
+        assert_eq!((found.block, found.height, found.index), (block.hash, 1, 1));
+        assert_eq!(store.seen(&block.ids).unwrap().len(), 2);
+    };
+    assert_found(&store);
+    // Ids of a block on another branch fill the head, and the next transactions move it.
+    for round in 0..3u64 {
+        let ids = (0..HEAD_MAX as u64).map(|number| Hash::of(&(round << 32 | number).to_be_bytes())).collect();
+        let hash = Hash::of(&round.to_be_bytes());
+        store.apply(&[Change::Body { hash, height: 9, block: vec![1].into(), ids }]).unwrap();
+        assert_found(&store);
+        drop(store);
+        store = open(data.path());
+        assert_found(&store);
+        let id = Hash::of(&(round << 32).to_be_bytes());
+        assert_eq!(store.seen(&[id]).unwrap().iter().map(|seen| seen.block).collect::<Vec<_>>(), [hash]);
+    }
 }

@@ -51,7 +51,7 @@ impl Miner {
         self.parent = header;
         let height = header.height;
         let mut changes = vec![Change::Header { hash, header, total_work: Work::ZERO }];
-        if height % CHECKPOINT_BLOCKS == 0 {
+        if height.is_multiple_of(CHECKPOINT_BLOCKS) {
             changes.push(Change::Checkpoint { height, hash, history: self.history.clone() });
         }
         changes.push(Change::Tip { hash, height, fork });

@@ -19,12 +19,6 @@ impl Driver {
         self.show_mining(now);
     }
 
-    /// Shows all of it to a page that has seen nothing.
-    pub(crate) fn introduce(&mut self) {
-        self.page.update(&Update::Key { public: self.identity.public() });
-        self.gather();
-    }
-
     fn state(&self, now: Now) -> State {
         let status = self.node.status(now);
         let phase = match (status.peers, self.standing.lost, status.syncing) {

@@ -39,7 +39,7 @@ pub(super) fn run(json: bool) -> anyhow::Result<()> {
     for row in &rows {
         shown.add_row([row.kernel.to_owned(), per_second(row.hashes_per_s), format!("{:.2}", row.ratio)]);
     }
-    table::print(&shown.to_string())
+    table::print(&table::lines(shown))
 }
 
 fn measure() -> Vec<Row> {

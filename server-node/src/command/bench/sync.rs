@@ -77,7 +77,7 @@ pub(super) fn run(json: bool) -> anyhow::Result<()> {
         ("ratio", format!("{:.1} %", 100.0 * figures.ratio)),
         ("headers, one core", per_second(figures.headers_per_s)),
     ];
-    table::print(&table::pairs(&rows).to_string())
+    table::print(&table::pairs(&rows))
 }
 
 /// A node in a process of its own.

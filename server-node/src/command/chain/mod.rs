@@ -60,5 +60,5 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
             },
         ]);
     }
-    table::print(&rows.to_string())
+    table::print(&table::lines(rows))
 }

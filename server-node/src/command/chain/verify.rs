@@ -66,7 +66,7 @@ pub(super) fn run(client: &Client, file: Option<&Path>, json: bool) -> anyhow::R
         ("tip", tip.to_string()),
         ("total work", work.to_string()),
     ];
-    table::print(&table::pairs(&rows).to_string())
+    table::print(&table::pairs(&rows))
 }
 
 /// Reads and verifies a whole text; `step` is called after each block.

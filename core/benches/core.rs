@@ -1,0 +1,171 @@
+//! How fast the ledger's heavy parts are: headers into the tree, the mountain range, signatures, the search, contents.
+//!
+//! `cargo bench -p plexus-core`. Rates of one machine compare only with each other, within one run.
+
+use std::hint::black_box;
+use std::sync::Arc;
+use std::time::Duration;
+
+use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
+use plexus_core::block::{Block, HEADER_BYTES, Header, VERSION};
+use plexus_core::chain::{Chain, Inserted};
+use plexus_core::hash::Hash;
+use plexus_core::history::{History, Record};
+use plexus_core::kernel::portable::Midstate;
+use plexus_core::key::{PublicKey, SecretKey, Signature};
+use plexus_core::message::{Draft, Message};
+use plexus_core::network::{Network, Parameters};
+use plexus_core::pow::{Bits, Target, Work};
+use plexus_core::rules;
+use plexus_core::time::Time;
+use sha2::{Digest, Sha256};
+
+/// The headers of the chain that is inserted.
+const HEADERS: usize = 100_000;
+/// The messages of the block that is checked.
+const MESSAGES: u64 = 2_000;
+/// The nonces of one search.
+const TRIES: u64 = 100_000;
+
+/// A network whose every other hash is a block.
+fn easy() -> Network {
+    let parameters = Parameters {
+        name: "easy".to_owned(),
+        genesis_time: Time::from_unix_ms(1_767_225_600_000),
+        spacing_ms: 1_000,
+        half_life_ms: 600_000,
+        limit_bits: Bits::from_u32(0x207f_ffff),
+        block_bytes_max: 1 << 20,
+        block_messages_max: 4_096,
+    };
+    Network::new(parameters).expect("the parameters are legal")
+}
+
+fn child(network: &Network, parent: &Header) -> Header {
+    let time = parent.time.plus_ms(1_000);
+    let mut header = Header {
+        prev_hash: parent.hash(),
+        content_root: Hash::ZERO,
+        version: VERSION,
+        height: parent.height + 1,
+        time,
+        bits: network.retarget().next_bits(parent.bits, parent.time, time),
+        nonce: 0,
+    };
+    let target = header.bits.target().expect("the next bits are a target");
+    header.nonce = Midstate::new(&header.encode(), target).search(0, 1 << 20).expect("it is easy");
+    header
+}
+
+fn headers(c: &mut Criterion) {
+    let network = easy();
+    let next = |parent: &Header| Some(child(&network, parent));
+    let headers: Vec<_> = std::iter::successors(next(network.genesis()), next).take(HEADERS).collect();
+    let local = Time::from_unix_ms(2_000_000_000_000);
+    let mut group = c.benchmark_group("chain");
+    group.throughput(Throughput::Elements(HEADERS as u64)).sample_size(10);
+    group.measurement_time(Duration::from_secs(10));
+    group.bench_function("insert and assume a header", |b| {
+        b.iter_batched(
+            || Chain::new(network.clone()),
+            |mut chain| {
+                for header in &headers {
+                    assert_eq!(chain.insert(*header, local), Ok(Inserted::New { leads: true }));
+                    chain.assume();
+                }
+                chain
+            },
+            BatchSize::PerIteration,
+        );
+    });
+    group.bench_function("check a header", |b| {
+        b.iter(|| {
+            for pair in headers.windows(2) {
+                let (parent, header) = (&pair[0], &pair[1]);
+                let hash = header.hash();
+                assert!(rules::check_header(&network, parent, &header.prev_hash, header, &hash).is_empty());
+            }
+        });
+    });
+}
+
+fn history(c: &mut Criterion) {
+    let leaf = |height: u64| Record {
+        hash: Hash::of(&height.to_be_bytes()),
+        work: Work::from_hashes(2),
+        time: Time::from_unix_ms(height),
+        bits: Bits::from_u32(0x207f_ffff),
+    };
+    let leaves: Vec<_> = (0..10_000).map(leaf).collect();
+    let mut group = c.benchmark_group("history");
+    group.throughput(Throughput::Elements(leaves.len() as u64));
+    group.bench_function("append a leaf", |b| {
+        b.iter(|| leaves.iter().fold(History::default(), |history, leaf| history.append(*leaf)));
+    });
+    group.bench_function("append a leaf and take the root", |b| {
+        b.iter(|| {
+            leaves.iter().fold(History::default(), |history, leaf| {
+                let history = history.append(*leaf);
+                black_box(history.root());
+                history
+            })
+        });
+    });
+}
+
+fn message(network: &Hash, secret: &SecretKey, number: u64) -> Message {
+    let text = format!("message {number}: {}", "x".repeat(200));
+    let draft = Draft::new(secret.public(), "somebody", text, Time::from_unix_ms(1_767_225_601_000));
+    draft.expect("it is short").sign(secret, network, number)
+}
+
+fn signatures(c: &mut Criterion) {
+    let network = *easy().id();
+    let secret = SecretKey::from_bytes(&[7; 32]).expect("it is a key");
+    let message = message(&network, &secret, 1);
+    let mut group = c.benchmark_group("signature");
+    group.throughput(Throughput::Elements(1));
+    group.bench_function("verify a message", |b| b.iter(|| black_box(message.clone()).verify(&network)));
+    let digest = message.id(&network);
+    group.bench_function("sign a digest", |b| b.iter(|| secret.sign(black_box(&digest))));
+}
+
+fn search(c: &mut Criterion) {
+    let mut header = [0x5a; HEADER_BYTES];
+    // Nothing meets it: every nonce is tried.
+    let target = Target::from_be_bytes([0; 32]);
+    let mut group = c.benchmark_group("search");
+    group.throughput(Throughput::Elements(TRIES));
+    group.bench_function("naive, all 96 bytes each try", |b| {
+        b.iter(|| {
+            (0..TRIES).find(|nonce| {
+                header[88..].copy_from_slice(&nonce.to_be_bytes());
+                Sha256::digest(header)[..] <= [0; 32][..]
+            })
+        });
+    });
+    group.bench_function("portable kernel", |b| {
+        let mut midstate = Midstate::new(&header, target);
+        b.iter(|| midstate.search(black_box(0), TRIES));
+    });
+}
+
+fn contents(c: &mut Criterion) {
+    let network = easy();
+    let secret = SecretKey::from_bytes(&[7; 32]).expect("it is a key");
+    let messages = (0..MESSAGES).map(|number| Arc::new(message(network.id(), &secret, number))).collect();
+    let header = child(&network, network.genesis());
+    let mut block =
+        Block { header, extra: 0, author: PublicKey::NOBODY, signature: Signature::NONE, messages };
+    block.seal(&secret, network.id(), &Hash::ZERO);
+    let encoded = block.encode();
+    let mut group = c.benchmark_group("block");
+    group.throughput(Throughput::Bytes(encoded.len() as u64));
+    group.bench_function("decode", |b| b.iter(|| Block::decode(black_box(&encoded))));
+    group.bench_function("check contents, without signatures", |b| {
+        b.iter(|| assert!(rules::check_contents(&network, &Hash::ZERO, black_box(&block)).is_empty()));
+    });
+}
+
+criterion_group!(benches, headers, history, signatures, search, contents);
+criterion_main!(benches);

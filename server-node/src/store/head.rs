@@ -1,0 +1,61 @@
+//! The index's head: the newest messages, before they are in the index's table.
+//!
+//! Message ids are random, so each that goes into a table of its own changes a page of its own, and a synchronization would
+//! write a page for every message. So ids go to a log first, in the order in which they come, and to this map, which
+//! mirrors the log; when [`HEAD_MAX`] are there, all go into the table at once, in its order. Reading the log back is all
+//! that a start has to do.
+
+use std::collections::BTreeMap;
+
+use plexus_core::hash::Hash;
+use plexus_core::message::MessageId;
+
+use super::table::{self, MessageKey};
+
+/// When so many messages are in the head, the next transaction moves them to the table.
+pub const HEAD_MAX: usize = 16_384;
+
+/// The messages of the log, each to its block's height.
+#[derive(Debug, Default)]
+pub(super) struct Head(BTreeMap<MessageKey, u64>);
+
+impl Head {
+    pub(super) fn is_full(&self) -> bool {
+        self.0.len() >= HEAD_MAX
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.0.clear();
+    }
+
+    pub(super) fn extend(&mut self, added: impl IntoIterator<Item = (MessageKey, u64)>) {
+        self.0.extend(added);
+    }
+
+    /// All, in the table's order.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&MessageKey, u64)> {
+        self.0.iter().map(|(key, height)| (key, *height))
+    }
+
+    /// The blocks that a message is in, with their heights.
+    pub(super) fn find(&self, id: &MessageId) -> impl Iterator<Item = (Hash, u64)> {
+        self.0.range(table::message_keys(id)).map(|(key, height)| (table::block_of(key), *height))
+    }
+}
+
+/// A row of the log: the block's height and hash, the ids of its messages.
+pub(super) fn log_row(height: u64, block: &Hash, ids: &[MessageId]) -> Vec<u8> {
+    let mut row = table::place_key(height, block).to_vec();
+    for id in ids {
+        row.extend_from_slice(id.as_bytes());
+    }
+    row
+}
+
+/// What a row of the log says; a row that was never written so says nothing.
+pub(super) fn read_log_row(row: &[u8]) -> Vec<(MessageKey, u64)> {
+    let Some((place, ids)) = row.split_first_chunk() else { return Vec::new() };
+    let (height, block) = table::place_of(place);
+    let (ids, _) = ids.as_chunks();
+    ids.iter().map(|id| (table::message_key(&Hash::from_bytes(*id), &block), height)).collect()
+}

@@ -1,0 +1,168 @@
+//! A node with a million blocks: how soon it is up again, and how much memory it takes.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use plexus_core::block::{Block, Header, VERSION, content_root};
+use plexus_core::hash::Hash;
+use plexus_core::history::History;
+use plexus_core::journal::{CHECKPOINT_BLOCKS, Change};
+use plexus_core::key::{PublicKey, Signature};
+use plexus_core::network::{Network, Parameters};
+use plexus_core::pow::Bits;
+use plexus_core::time::Time;
+use plexus_node::store::Store;
+
+const BLOCKS: u64 = 1_000_000;
+/// The most that a start may take, and the most memory afterwards.
+const START_MAX: Duration = Duration::from_secs(2);
+const MEMORY_KIB_MAX: u64 = 128 << 10;
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A network whose blocks every second hash solves, of a genesis so old that a million blocks lie before now.
+fn network() -> Network {
+    let parameters = Parameters {
+        name: "million".to_owned(),
+        genesis_time: Time::from_unix_ms(1_700_000_000_000),
+        limit_bits: Bits::from_u32(0x207f_ffff),
+        ..Network::dev().parameters().clone()
+    };
+    Network::new(parameters).unwrap()
+}
+
+fn next_block(parent: &Header, history: &History) -> Block {
+    let header = Header {
+        prev_hash: parent.hash(),
+        content_root: Hash::ZERO,
+        version: VERSION,
+        height: parent.height + 1,
+        time: parent.time.plus_ms(15_000),
+        bits: parent.bits,
+        nonce: 0,
+    };
+    // Nobody verifies these signatures: a store holds what was verified before.
+    let (author, signature) = (PublicKey::NOBODY, Signature::NONE);
+    let mut block = Block { header, extra: 0, author, signature, messages: Vec::new() };
+    block.header.content_root = content_root(&history.root(), &block.body_root(&Hash::ZERO), 0);
+    while !header.bits.target().unwrap().is_met_by(&block.header.hash()) {
+        block.header.nonce += 1;
+    }
+    block
+}
+
+fn fill(data: &Path, network: &Network) {
+    let store = Store::open(data, network).unwrap();
+    let mut parent = *network.genesis();
+    let mut history = History::default().append(parent.record(*network.id()));
+    while parent.height < BLOCKS {
+        let (mut changes, fork) = (Vec::new(), parent.height);
+        for _ in 0..20_000.min(BLOCKS - fork) {
+            let block = next_block(&parent, &history);
+            let (header, hash, height) = (block.header, block.header.hash(), block.header.height);
+            history = history.append(header.record(hash));
+            changes.push(Change::Header { hash, header, total_work: history.work() });
+            changes.push(Change::Body { hash, height, block: block.encode().into(), ids: Arc::new([]) });
+            if height.is_multiple_of(CHECKPOINT_BLOCKS) {
+                changes.push(Change::Checkpoint { height, hash, history: history.clone() });
+            }
+            parent = header;
+        }
+        changes.push(Change::Tip { hash: parent.hash(), height: parent.height, fork });
+        store.apply(&changes).unwrap();
+    }
+}
+
+struct Node {
+    child: Child,
+    port: u16,
+    started: Duration,
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        let _ended = self.child.kill();
+        let _status = self.child.wait();
+    }
+}
+
+/// Starts the program, and waits until it answers with its height.
+fn start(data: &Path, network: &Path) -> Node {
+    let begun = Instant::now();
+    let mut child = Command::new(env!("CARGO_BIN_EXE_plexus"))
+        .args(["node", "--listen", "127.0.0.1:0", "--data"])
+        .arg(data)
+        .arg("--network")
+        .arg(network)
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let port = lines.find_map(|line| {
+        let line = line.unwrap();
+        let (_, rest) = line.split_once("://127.0.0.1:")?;
+        rest.split(|letter: char| !letter.is_ascii_digit()).next()?.parse().ok()
+    });
+    let port = port.expect("the program says where it listens");
+    // What else it says is read, so that it is never kept waiting.
+    std::thread::spawn(move || lines.count());
+    while !status(port).contains(&format!("\"height\":{BLOCKS}")) {
+        assert!(begun.elapsed() < PATIENCE, "{}", status(port));
+    }
+    Node { child, port, started: begun.elapsed() }
+}
+
+fn status(port: u16) -> String {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    let request = b"GET /api/v1/status HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+    stream.write_all(request).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+fn memory_kib(child: &Child) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse().unwrap()
+}
+
+#[test]
+#[ignore = "takes a minute, and an optimised build: cargo test --release -- --ignored million"]
+fn starts_in_two_seconds_and_stays_small() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, file) = (folder.path().join("data"), folder.path().join("million.toml"));
+    let network = network();
+    let parameters = network.parameters();
+    let mut toml = format!("name = \"{}\"\n", parameters.name);
+    for (name, value) in [
+        ("genesis_time", parameters.genesis_time.unix_ms()),
+        ("spacing_ms", parameters.spacing_ms),
+        ("half_life_ms", parameters.half_life_ms),
+        ("block_bytes_max", parameters.block_bytes_max.into()),
+        ("block_messages_max", parameters.block_messages_max.into()),
+    ] {
+        writeln!(toml, "{name} = {value}").unwrap();
+    }
+    writeln!(toml, "limit_bits = \"{}\"", parameters.limit_bits).unwrap();
+    fs::write(&file, toml).unwrap();
+    let begun = Instant::now();
+    fill(&data, &network);
+    println!(
+        "filled in {:?}, {} MiB",
+        begun.elapsed(),
+        fs::metadata(data.join("chain.redb")).unwrap().len() >> 20
+    );
+    for round in ["after a clean end", "after kill -9", "after another kill -9"] {
+        let node = start(&data, &file);
+        let memory = memory_kib(&node.child);
+        println!("{round}: up in {:?}, {memory} KiB, port {}", node.started, node.port);
+        assert!(node.started < START_MAX, "{round}: {:?}", node.started);
+        assert!(memory < MEMORY_KIB_MAX, "{round}: {memory} KiB");
+    }
+}

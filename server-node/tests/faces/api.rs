@@ -1,0 +1,220 @@
+//! The API, asked over HTTP.
+
+use std::io::{BufRead, BufReader};
+
+use plexus_core::block::Block;
+use plexus_core::message::Draft;
+use plexus_core::view;
+use serde_json::{Value, json};
+
+use crate::bench::Bench;
+use crate::client::{delete, get, get_with, post};
+
+const BINARY: &str = "application/octet-stream";
+const JSON: &str = "application/json";
+
+#[tokio::test]
+async fn a_status_names_the_node_its_network_and_its_tip() {
+    let bench = Bench::start().await;
+    bench.mine(3).await;
+    let status = get(bench.url("/api/v1/status")).await.json();
+    let height = bench.height().await;
+    let tip = get(bench.url(&format!("/api/v1/blocks/{height}"))).await.json();
+    assert_eq!(status["network"], "dev");
+    assert_eq!(status["network_id"], json!(bench.network.id()));
+    assert_eq!(status["height"], height);
+    assert_eq!(status["tip"], tip["hash"]);
+    assert_eq!(status["total_work"], tip["total_work"]);
+    assert_eq!((&status["peers"], &status["pool"]), (&json!(0), &json!(0)));
+    assert_eq!((&status["syncing"], &status["mining"]), (&json!(false), &json!(false)));
+    assert!(status["version"].is_string() && status["difficulty"].is_string());
+    assert_eq!(get(bench.url("/health")).await.json()["status"], "ok");
+    assert_eq!(get(bench.url("/api/v1/peers")).await.json(), json!([]));
+    let network: plexus_core::network::Parameters =
+        serde_json::from_value(get(bench.url("/api/v1/network")).await.json()).unwrap();
+    assert_eq!(&network, bench.network.parameters());
+}
+
+#[tokio::test]
+async fn blocks_are_listed_rising_and_found_by_height_and_hash() {
+    let bench = Bench::start().await;
+    bench.mine(5).await;
+    let all: Vec<view::Block> =
+        serde_json::from_value(get(bench.url("/api/v1/blocks?from=0&limit=200")).await.json()).unwrap();
+    assert_eq!(all[0].hash, *bench.network.id());
+    for (parent, block) in all.iter().zip(&all[1..]) {
+        assert_eq!((block.prev_hash, block.number_of_block), (parent.hash, parent.number_of_block + 1));
+        assert_eq!(block.author, bench.author.public());
+    }
+    let newest: Vec<view::Block> =
+        serde_json::from_value(get(bench.url("/api/v1/blocks?limit=2")).await.json()).unwrap();
+    assert_eq!(newest, all[all.len() - 2..]);
+    let by_hash = get(bench.url(&format!("/api/v1/blocks/{}", all[2].hash))).await;
+    assert!(by_hash.header("cache-control").contains("immutable"));
+    let by_height = get(bench.url("/api/v1/blocks/2")).await;
+    assert_eq!(by_height.header("cache-control"), "no-cache");
+    assert_eq!(by_hash.json(), by_height.json());
+    assert_eq!(get(bench.url("/api/v1/blocks?from=1000000")).await.json(), json!([]));
+}
+
+#[tokio::test]
+async fn a_message_is_followed_from_its_submission_into_a_block() {
+    let bench = Bench::start().await;
+    let first = bench.message("first");
+    let id = first.id(bench.network.id()).to_string();
+    let missing = get(bench.url(&format!("/api/v1/messages/{id}"))).await;
+    assert_eq!((missing.status, missing.code().as_str()), (404, "not_found"));
+
+    let taken = post(bench.url("/api/v1/messages"), BINARY, first.encode()).await;
+    assert_eq!(taken.status, 201);
+    assert_eq!(taken.json(), json!({ "id": id }));
+    let waiting = get(bench.url(&format!("/api/v1/messages/{id}"))).await.json();
+    assert_eq!((&waiting["pending"], &waiting["number_of_block"]), (&json!(true), &Value::Null));
+    assert_eq!(get(bench.url("/api/v1/messages")).await.json()[0]["id"], id.as_str());
+
+    let known = post(bench.url("/api/v1/messages"), BINARY, first.encode()).await;
+    assert_eq!((known.status, known.code().as_str()), (409, "known"));
+
+    let second = bench.message("second");
+    let submission = json!({
+        "sender": second.sender(), "recipient": "bob", "text": "second", "stamp": "3",
+        "time_unix_ms": second.time().unix_ms(), "signature": second.signature(),
+    });
+    let taken = post(bench.url("/api/v1/messages"), JSON, submission.to_string()).await;
+    assert_eq!(taken.json()["id"], second.id(bench.network.id()).to_string());
+
+    bench.mine(3).await;
+    let placed = get(bench.url(&format!("/api/v1/messages/{id}"))).await.json();
+    assert_eq!(placed["pending"], false);
+    assert_eq!(placed["message"], format!("From {} to bob, first", bench.author.public()));
+    let block = get(bench.url(&format!("/api/v1/blocks/{}", placed["number_of_block"]))).await.json();
+    assert_eq!(block["hash"], placed["block"]);
+    assert!(block["messages"].as_array().unwrap().iter().any(|message| message["id"] == id.as_str()));
+    let work = |value: &Value| value.as_str().unwrap().parse::<u128>().unwrap();
+    let status = get(bench.url("/api/v1/status")).await.json();
+    let below = work(&block["total_work"]) - work(&block["proof_of_work"]);
+    assert_eq!(work(&placed["work_above"]), work(&status["total_work"]) - below);
+}
+
+#[tokio::test]
+async fn every_refusal_has_a_code_a_message_and_its_status() {
+    let bench = Bench::start().await;
+    let long = vec![b' '; 100_000];
+    let mut forged = bench.message("forged").encode();
+    *forged.last_mut().unwrap() ^= 1;
+    let old = Draft::new(bench.author.public(), "", "old", plexus_core::time::Time::default()).unwrap();
+    let old = old.sign(&bench.author, bench.network.id(), 0).encode();
+    let key = bench.author.public().to_string();
+    let endless =
+        json!({ "sender": key, "text": "x".repeat(5_000), "time_unix_ms": 0, "signature": "00".repeat(64) });
+    for (status, code, media_type, body) in [
+        (400, "bad_json", JSON, b"{".to_vec()),
+        (400, "bad_json", JSON, b"{\"sender\": 1}".to_vec()),
+        (400, "bad_encoding", BINARY, b"short".to_vec()),
+        (413, "too_large", JSON, long),
+        (415, "unsupported_media_type", "text/plain", b"hello".to_vec()),
+        (422, "bad_message", JSON, endless.to_string().into_bytes()),
+        (422, "bad_signature", BINARY, forged),
+        (422, "bad_time", BINARY, old),
+    ] {
+        let answer = post(bench.url("/api/v1/messages"), media_type, body).await;
+        assert_eq!((answer.status, answer.code().as_str()), (status, code));
+    }
+    for (status, code, path) in [
+        (404, "not_found", "/api/v1/nothing"),
+        (404, "not_found", "/no/page"),
+        (404, "not_found", "/api/v1/blocks/999999"),
+        (400, "bad_request", "/api/v1/blocks/zz"),
+        (400, "bad_request", "/api/v1/blocks/-1"),
+        (400, "bad_request", "/api/v1/blocks?limit=many"),
+        (400, "bad_request", "/api/v1/blocks?colour=red"),
+        (400, "bad_request", "/api/v1/messages?from=1"),
+        (400, "bad_request", "/api/v1/messages/12"),
+        (400, "bad_request", "/api/v1/blocks/%ff"),
+    ] {
+        let answer = get(bench.url(path)).await;
+        assert_eq!((answer.status, answer.code().as_str()), (status, code), "{path}");
+    }
+    let answer = delete(bench.url("/api/v1/status")).await;
+    assert_eq!((answer.status, answer.code().as_str()), (405, "method_not_allowed"));
+}
+
+#[tokio::test]
+async fn an_export_is_the_whole_chain_in_hex() {
+    let bench = Bench::start().await;
+    bench.mine(4).await;
+    let export = get(bench.url("/api/v1/export")).await.text();
+    let mut lines = export.lines();
+    assert_eq!(lines.next().unwrap(), serde_json::to_string(bench.network.parameters()).unwrap());
+    let blocks: Vec<_> = lines.map(|line| Block::decode(&hex::decode(line).unwrap()).unwrap()).collect();
+    assert_eq!(blocks.len() as u64, bench.height().await + 1);
+    assert_eq!(blocks[0], bench.network.genesis_block());
+    assert!(blocks.windows(2).all(|pair| pair[1].header.prev_hash == pair[0].header.hash()));
+}
+
+#[tokio::test]
+async fn events_tell_of_messages_and_blocks_as_they_come() {
+    let bench = Bench::start().await;
+    let url = bench.url("/api/v1/events");
+    let (sender, mut opened) = tokio::sync::mpsc::unbounded_channel();
+    let reader = tokio::task::spawn_blocking(move || {
+        let response = ureq::get(url).call().unwrap();
+        assert_eq!(response.headers()["content-type"], "text/event-stream");
+        let mut seen = Vec::new();
+        for line in BufReader::new(response.into_body().into_reader()).lines() {
+            let line = line.unwrap();
+            if line.starts_with(':') {
+                sender.send(()).unwrap();
+            }
+            if let Some(name) = line.strip_prefix("event: ") {
+                seen.push(name.to_owned());
+            }
+            if let Some(data) = line.strip_prefix("data: ") {
+                let data: Value = serde_json::from_str(data).unwrap();
+                assert!(data.is_object());
+                if seen.last().is_some_and(|name| name == "block") && data["number_of_block"] == 2 {
+                    return seen;
+                }
+            }
+        }
+        panic!("the stream ended");
+    });
+    opened.recv().await.unwrap();
+    bench.node.handle().submit(bench.message("hello")).await.unwrap();
+    bench.mine(2).await;
+    let seen = tokio::time::timeout(crate::bench::PATIENCE, reader).await.unwrap().unwrap();
+    assert_eq!(seen.first().map(String::as_str), Some("message"), "{seen:?}");
+    assert_eq!(seen.iter().filter(|name| *name == "block").count(), 2, "{seen:?}");
+}
+
+#[tokio::test]
+async fn the_api_is_open_to_pages_elsewhere_and_the_page_is_fenced() {
+    let bench = Bench::start().await;
+    let answer = get_with(bench.url("/api/v1/status"), "origin", "https://example.org").await;
+    assert_eq!(answer.header("access-control-allow-origin"), "*");
+    let page = get(bench.url("/")).await;
+    assert_eq!(page.status, 200);
+    assert_eq!(page.header("x-content-type-options"), "nosniff");
+    assert!(page.header("content-security-policy").contains("script-src 'self' 'wasm-unsafe-eval'"));
+    let packed = get_with(bench.url("/api/v1/openapi.json"), "accept-encoding", "gzip").await;
+    assert_eq!(packed.header("content-encoding"), "gzip");
+    let metrics = get(bench.url("/metrics")).await;
+    assert!(metrics.header("content-type").starts_with("text/plain; version=0.0.4"));
+    assert!(metrics.text().contains("\nplexus_height 0\n"));
+}
+
+#[tokio::test]
+async fn a_node_that_stops_ends_its_streams() {
+    let bench = Bench::start().await;
+    let url = bench.url("/api/v1/events");
+    let (sender, opened) = tokio::sync::oneshot::channel();
+    let reader = tokio::task::spawn_blocking(move || {
+        let mut lines = BufReader::new(ureq::get(url).call().unwrap().into_body().into_reader()).lines();
+        lines.next().unwrap().unwrap();
+        sender.send(()).unwrap();
+        lines.map_while(Result::ok).count()
+    });
+    opened.await.unwrap();
+    tokio::time::timeout(crate::bench::PATIENCE, bench.node.stop()).await.unwrap().unwrap();
+    tokio::time::timeout(crate::bench::PATIENCE, reader).await.unwrap().unwrap();
+}

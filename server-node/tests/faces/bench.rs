@@ -1,0 +1,78 @@
+//! A node on loopback with a chain of its own making.
+
+use std::time::Duration;
+
+use plexus_core::key::SecretKey;
+use plexus_core::message::{Draft, Message};
+use plexus_core::network::Network;
+use plexus_node::Running;
+use plexus_node::config::Config;
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+
+/// What a test waits for comes within this time, or not at all.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A node of the dev network, and the folder that goes with it.
+pub(crate) struct Bench {
+    pub(crate) node: Running,
+    pub(crate) network: Network,
+    pub(crate) author: SecretKey,
+    _folder: TempDir,
+}
+
+impl Bench {
+    /// A node that does not mine.
+    pub(crate) async fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let (network, author) = (Network::dev(), SecretKey::from_bytes(&[7; 32]).unwrap());
+        let node_key = SecretKey::from_bytes(&[8; 32]).unwrap();
+        let mut config = Config::new(network.clone(), folder.path().to_owned(), node_key, author.clone());
+        config.mine_threads = Some(1);
+        let node = Running::start(listener, config).await.unwrap();
+        node.handle().set_mining(false).await.unwrap();
+        Self { node, network, author, _folder: folder }
+    }
+
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.node.address())
+    }
+
+    pub(crate) async fn height(&self) -> u64 {
+        self.node.handle().status().await.unwrap().height
+    }
+
+    /// Mines until the chain is so high; it is a little higher afterwards.
+    pub(crate) async fn mine(&self, height: u64) {
+        self.node.handle().set_mining(true).await.unwrap();
+        self.until(async || self.height().await >= height).await;
+        self.node.handle().set_mining(false).await.unwrap();
+        // A solution may be under way.
+        let mut last = self.height().await;
+        loop {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            let height = self.height().await;
+            if height == last {
+                return;
+            }
+            last = height;
+        }
+    }
+
+    /// Waits for something to be so.
+    pub(crate) async fn until(&self, mut is_so: impl AsyncFnMut() -> bool) {
+        let wait = async {
+            while !is_so().await {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, wait).await.expect("it did not come about in time");
+    }
+
+    /// A signed message of now.
+    pub(crate) fn message(&self, text: &str) -> Message {
+        let draft = Draft::new(self.author.public(), "bob", text, plexus_node::clock::time()).unwrap();
+        draft.sign(&self.author, self.network.id(), 3)
+    }
+}

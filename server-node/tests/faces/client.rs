@@ -1,0 +1,65 @@
+//! An HTTP client that knows nothing of this project.
+
+use serde_json::Value;
+use ureq::http::Response;
+use ureq::{Agent, Body};
+
+/// An answer: its status, its headers and its body.
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    response: Response<Body>,
+}
+
+impl Answer {
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.response.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+    }
+
+    pub(crate) fn text(mut self) -> String {
+        self.response.body_mut().read_to_string().unwrap()
+    }
+
+    pub(crate) fn json(self) -> Value {
+        serde_json::from_str(&self.text()).unwrap()
+    }
+
+    /// The code of a refusal, which has also a message.
+    pub(crate) fn code(self) -> String {
+        let json = self.json();
+        assert!(json["error"]["message"].as_str().is_some_and(|message| !message.is_empty()), "{json}");
+        json["error"]["code"].as_str().unwrap().to_owned()
+    }
+}
+
+fn agent() -> Agent {
+    Agent::config_builder().http_status_as_error(false).max_redirects(0).build().into()
+}
+
+fn answer(response: Result<Response<Body>, ureq::Error>) -> Answer {
+    let response = response.unwrap();
+    Answer { status: response.status().as_u16(), response }
+}
+
+/// Asks, on a thread that may wait.
+pub(crate) async fn get(url: String) -> Answer {
+    get_with(url, "accept", "*/*").await
+}
+
+/// Asks with one more header.
+pub(crate) async fn get_with(url: String, name: &'static str, value: impl Into<String>) -> Answer {
+    let value = value.into();
+    let ask = move || answer(agent().get(url).header(name, value).call());
+    tokio::task::spawn_blocking(ask).await.unwrap()
+}
+
+/// Hands something in.
+pub(crate) async fn post(url: String, media_type: &'static str, body: impl Into<Vec<u8>>) -> Answer {
+    let body = body.into();
+    let ask = move || answer(agent().post(url).content_type(media_type).send(body.as_slice()));
+    tokio::task::spawn_blocking(ask).await.unwrap()
+}
+
+/// Asks with a method that is not meant.
+pub(crate) async fn delete(url: String) -> Answer {
+    tokio::task::spawn_blocking(move || answer(agent().delete(url).call())).await.unwrap()
+}

@@ -1,0 +1,207 @@
+// @ts-check
+/**
+ * The client: a Plexus light node in a Worker of its own, as an object that a page can hold.
+ *
+ *     import { Client } from 'https://node.example/client.js';
+ *     const client = new Client({ node: 'https://node.example' });
+ *     client.addEventListener('block', (event) => console.log(event.detail.number_of_block, event.detail.verdict));
+ *     await client.submit('bob', 'hello');
+ *
+ * Everything is decided and verified in the Worker; this file passes on what it says. Events carry their value in `detail`:
+ * `state` (State), `block` (Arrival), `block-gone` (a hash), `sent` (Letter), `sent-gone` (an id), `mining` (Mining), `key`
+ * ({public}), `notice` (Notice).
+ */
+
+/**
+ * @typedef {{ name: string, id: string, spacing_ms: number }} Network
+ *
+ * @typedef {object} State How the node stands.
+ * @property {'connecting' | 'syncing' | 'live' | 'offline'} phase
+ * @property {string} node The URL of the node to connect to.
+ * @property {Network | null} network Null until it is known.
+ * @property {number} height
+ * @property {string | null} tip
+ * @property {number} target The height that is aimed at while syncing.
+ * @property {string} total_work A decimal number.
+ * @property {string} difficulty The expected hashes of the next block, a decimal number.
+ * @property {number} peers
+ * @property {number} pool How many messages wait.
+ * @property {string | null} trouble Why the last connection was lost or refused.
+ * @property {number | null} retry_unix_ms When the next attempt to connect is made.
+ * @property {boolean} kept Whether the chain outlives a reload of this page.
+ * @property {number} recipient_bytes_max
+ * @property {number} text_bytes_max
+ *
+ * @typedef {object} Message
+ * @property {string} id
+ * @property {string} sender
+ * @property {string} recipient
+ * @property {string} text
+ * @property {string} timeStamp
+ * @property {number} time_unix_ms
+ * @property {string} stamp
+ * @property {string} signature
+ * @property {string} message
+ *
+ * @typedef {object} Block The fields that a block's header and body have, under the names of the JSON API.
+ * @property {string} hash
+ * @property {string} prev_hash
+ * @property {number} number_of_block
+ * @property {string} timeStamp
+ * @property {number} time_unix_ms
+ * @property {number} version
+ * @property {string} nonce
+ * @property {string} extra
+ * @property {string} bits
+ * @property {string} content_root
+ * @property {string} proof_of_work
+ * @property {string} total_work
+ * @property {string} author
+ * @property {string} signature
+ * @property {string} message
+ * @property {Message[]} messages
+ *
+ * @typedef {object} Arrival A block that arrived, and what this node thinks of it.
+ * @property {string} hash
+ * @property {number} number_of_block
+ * @property {'valid' | 'undone' | 'refused'} verdict
+ * @property {{ flag: string, reason: string }[]} failures Every rule that it breaks.
+ * @property {number} seen_unix_ms
+ * @property {boolean} mined_here
+ * @property {number} messages_total
+ * @property {Block | null} block With the first of its messages; null for a refused one.
+ *
+ * @typedef {object} Letter A message that was sent from here.
+ * @property {string} id
+ * @property {string} recipient
+ * @property {string} text
+ * @property {number} time_unix_ms
+ * @property {'pending' | 'in-block' | 'expired'} state
+ * @property {number | null} number_of_block
+ * @property {string | null} block
+ *
+ * @typedef {object} Mining How the miners stand.
+ * @property {boolean} wanted
+ * @property {boolean} active
+ * @property {string | null} waiting Why nothing is searched although it is wanted.
+ * @property {number} threads
+ * @property {number} hash_rate Hashes a second.
+ * @property {number | null} expected_ms
+ * @property {number} found
+ *
+ * @typedef {{ bad: boolean, text: string }} Notice
+ */
+
+/** A light node; it lives until it is closed. */
+export class Client extends EventTarget {
+  #worker;
+  #api;
+  #asked = 0;
+  /** @type {Map<number, { resolve: (value: any) => void, reject: (error: Error) => void }>} */
+  #waiting = new Map();
+
+  /** @param {{ node: string }} options `node` is the URL of a node: http(s), ws(s), with or without `/p2p`. */
+  constructor({ node }) {
+    super();
+    this.#api = apiOf(node);
+    this.#worker = new Worker(new URL('./worker.js', import.meta.url), { type: 'module', name: 'plexus' });
+    this.#worker.addEventListener('message', ({ data }) => this.#received(data));
+    this.#worker.addEventListener('error', (event) => {
+      this.#tell('notice', { bad: true, text: `The node in this page stopped: ${event.message || 'it could not start'}. Reload the page.` });
+    });
+    this.#ask('start', node).catch((error) => this.#tell('notice', { bad: true, text: error.message }));
+  }
+
+  /**
+   * Signs a message with the person's key and sends it.
+   * @param {string} recipient
+   * @param {string} text
+   * @returns {Promise<string>} its id
+   */
+  submit(recipient, text) {
+    return this.#ask('submit', recipient, text);
+  }
+
+  /**
+   * Mines with so many Workers, as soon as the chain is checked.
+   * @param {number} threads
+   * @returns {Promise<void>}
+   */
+  mine(threads) {
+    return this.#ask('mine', threads);
+  }
+
+  /** @returns {Promise<void>} */
+  stopMining() {
+    return this.#ask('stopMining');
+  }
+
+  /** @returns {Promise<string>} the 24 words of the person's key */
+  words() {
+    return this.#ask('words');
+  }
+
+  /**
+   * Takes the key of 24 words in place of the one there is.
+   * @param {string} words
+   * @returns {Promise<string>} its public key
+   */
+  restore(words) {
+    return this.#ask('restore', words);
+  }
+
+  /**
+   * Asks the node for a block. What it answers is verified by nobody here.
+   * @param {string | number} name a height or a hash
+   * @returns {Promise<Block>}
+   */
+  async block(name) {
+    const response = await fetch(`${this.#api}/blocks/${encodeURIComponent(name)}`).catch(() => null);
+    if (!response) throw new Error('The node cannot be reached.');
+    const answer = await response.json().catch(() => null);
+    if (response.ok && answer) return answer;
+    throw new Error(answer?.error?.message ?? `The node answers with status ${response.status}.`);
+  }
+
+  /** Stops the node and all its miners. */
+  close() {
+    this.#worker.terminate();
+  }
+
+  /**
+   * @param {string} method
+   * @param {...(string | number)} args
+   * @returns {Promise<any>}
+   */
+  #ask(method, ...args) {
+    const id = ++this.#asked;
+    this.#worker.postMessage({ id, method, args });
+    return new Promise((resolve, reject) => this.#waiting.set(id, { resolve, reject }));
+  }
+
+  /** @param {{ id: number, value: any, error: string, update: string }} data */
+  #received({ id, value, error, update }) {
+    if (update !== undefined) {
+      const { type, value } = JSON.parse(update);
+      return this.#tell(type, value);
+    }
+    const waiting = this.#waiting.get(id);
+    this.#waiting.delete(id);
+    if (error === undefined) waiting?.resolve(value);
+    else waiting?.reject(new Error(error));
+  }
+
+  /** @param {string} type @param {any} detail */
+  #tell(type, detail) {
+    this.dispatchEvent(new CustomEvent(type, { detail }));
+  }
+}
+
+/**
+ * The URL below which a node's API lies.
+ * @param {string} node
+ */
+function apiOf(node) {
+  const url = node.includes('://') ? node : `ws://${node}`;
+  return `${url.replace(/^ws/, 'http').replace(/\/$/, '').replace(/\/p2p$/, '')}/api/v1`;
+}

@@ -1,0 +1,91 @@
+// @ts-check
+/** A block in full: its fields under their names, its messages, and every rule that it breaks. */
+
+import { abbreviated, count } from '../format.js';
+import { ageText, hashText, make } from './make.js';
+
+/** @typedef {import('../client.js').Block} Block */
+/** @typedef {import('../client.js').Message} Message */
+
+/** The fields of a block in the order in which they are shown, with what they mean. */
+const FIELDS = /** @type {const} */ ([
+  ['hash', 'SHA-256 of the 96-byte header'],
+  ['prev_hash', 'the block that it follows'],
+  ['number_of_block', 'its height'],
+  ['timeStamp', 'when it was mined, by its miner’s clock'],
+  ['author', 'the miner’s key'],
+  ['proof_of_work', 'expected hashes that its target stands for'],
+  ['total_work', 'the same, of it and all below'],
+  ['bits', 'its target in compact form'],
+  ['nonce', 'what was searched for'],
+  ['extra', 'the miner’s free number'],
+  ['version', 'the header’s layout'],
+  ['content_root', 'commits to all below and within'],
+  ['signature', 'the author’s, over the contents'],
+]);
+
+/**
+ * @param {Block} block
+ * @param {number} [total] how many messages it has, if not all are here
+ */
+export function blockFields(block, total = block.messages.length) {
+  const list = make('dl', { class: 'fields' });
+  for (const [name, meaning] of FIELDS) {
+    list.append(make('dt', { title: meaning }, name), make('dd', {}, fieldValue(block, name)));
+  }
+  const whole = make('div', { class: 'block-whole' }, list);
+  if (total > 0) {
+    whole.append(make('h4', {}, total === 1 ? '1 message' : `${count(total)} messages`), messageList(block.messages));
+  }
+  const left = total - block.messages.length;
+  if (left > 0) whole.append(make('p', { class: 'quiet' }, `${count(left)} more: `, lookupButton(block.hash, 'show all')));
+  return whole;
+}
+
+/** @param {Block} block @param {keyof Block & string} name */
+function fieldValue(block, name) {
+  const value = block[name];
+  if (name === 'hash') return hashText(block.hash, true);
+  if (name === 'prev_hash' && block.number_of_block > 0) return lookupButton(block.prev_hash);
+  if (name === 'number_of_block') return count(block.number_of_block);
+  return make('code', {}, String(value));
+}
+
+/** @param {Message[]} messages */
+function messageList(messages) {
+  const list = make('ul', { class: 'messages' });
+  for (const message of messages) list.append(make('li', { 'data-id': message.id }, ...messageText(message)));
+  return list;
+}
+
+/** @param {Message} message @returns {HTMLElement[]} */
+function messageText(message) {
+  const to = message.recipient ? [' to ', make('bdi', {}, message.recipient)] : [];
+  const from = make('code', { title: message.sender }, abbreviated(message.sender));
+  return [
+    make('p', { class: 'message-text', dir: 'auto' }, message.text),
+    make('p', { class: 'quiet' }, from, ...to, ' · ', ageText(message.time_unix_ms)),
+  ];
+}
+
+/** @param {{ flag: string, reason: string }[]} failures */
+export function failureList(failures) {
+  const list = make('ul', { class: 'failures' });
+  for (const { flag, reason } of failures) {
+    list.append(make('li', { 'data-flag': flag }, make('strong', {}, flag), ' ', make('span', {}, reason)));
+  }
+  return list;
+}
+
+/**
+ * A button that looks a block up.
+ * @param {string} hash
+ * @param {string} [text]
+ */
+export function lookupButton(hash, text) {
+  const button = make('button', { type: 'button', class: 'link' }, text ?? hashText(hash, true));
+  button.addEventListener('click', () => {
+    button.dispatchEvent(new CustomEvent('plexus-lookup', { bubbles: true, detail: hash }));
+  });
+  return button;
+}

@@ -1,0 +1,119 @@
+// @ts-check
+/** Send: write, sign and send a message, and see where the earlier ones are. */
+
+import { bytes, count } from '../format.js';
+import { lookupButton } from './block.js';
+import { ageText, announce, byId, make } from './make.js';
+
+/** @typedef {import('../client.js').Letter} Letter */
+
+/** How many messages are shown. */
+const SHOWN = 8;
+
+class PlexusComposer extends HTMLElement {
+  #recipientMax = 128;
+  #textMax = 4096;
+  /** @type {Map<string, Letter>} */
+  #letters = new Map();
+  #mining = false;
+
+  /** @param {import('../client.js').Client} client */
+  connect(client) {
+    const form = byId('send-form', HTMLFormElement);
+    form.addEventListener('input', () => this.#measure());
+    form.addEventListener('submit', (event) => {
+      event.preventDefault();
+      this.#send(client);
+    });
+    // Ctrl or Command with Enter sends, as people expect of a text field with a button.
+    byId('text', HTMLTextAreaElement).addEventListener('keydown', (event) => {
+      if (event.key === 'Enter' && (event.ctrlKey || event.metaKey)) form.requestSubmit();
+    });
+    client.addEventListener('state', (event) => {
+      const { detail } = /** @type {CustomEvent<import('../client.js').State>} */ (event);
+      [this.#recipientMax, this.#textMax] = [detail.recipient_bytes_max, detail.text_bytes_max];
+    });
+    client.addEventListener('mining', (event) => {
+      this.#mining = /** @type {CustomEvent<import('../client.js').Mining>} */ (event).detail.wanted;
+      this.#hint();
+    });
+    client.addEventListener('sent', (event) => this.#show(/** @type {CustomEvent<Letter>} */ (event).detail));
+    client.addEventListener('sent-gone', (event) => {
+      this.#letters.delete(/** @type {CustomEvent<string>} */ (event).detail);
+      this.#draw();
+    });
+    this.#measure();
+  }
+
+  #measure() {
+    const text = bytes(byId('text', HTMLTextAreaElement).value);
+    const recipient = bytes(byId('recipient', HTMLInputElement).value);
+    const size = byId('text-size', HTMLElement);
+    size.textContent = `${count(text)} of ${count(this.#textMax)} bytes`;
+    size.classList.toggle('over', text > this.#textMax);
+    const recipientSize = byId('recipient-size', HTMLElement);
+    recipientSize.textContent = recipient ? `${count(recipient)} of ${count(this.#recipientMax)} bytes` : 'optional';
+    recipientSize.classList.toggle('over', recipient > this.#recipientMax);
+    byId('send', HTMLButtonElement).disabled = text === 0 || text > this.#textMax || recipient > this.#recipientMax;
+    byId('send-error', HTMLElement).hidden = true;
+  }
+
+  /** @param {import('../client.js').Client} client */
+  async #send(client) {
+    const [recipient, text] = [byId('recipient', HTMLInputElement), byId('text', HTMLTextAreaElement)];
+    try {
+      await client.submit(recipient.value, text.value);
+      text.value = '';
+      this.#measure();
+      announce('Message signed and sent. It waits for a block.');
+      text.focus();
+    } catch (error) {
+      const shown = byId('send-error', HTMLElement);
+      shown.textContent = `Not sent: ${/** @type {Error} */ (error).message}.`;
+      shown.hidden = false;
+    }
+  }
+
+  /** @param {Letter} letter */
+  #show(letter) {
+    const before = this.#letters.get(letter.id)?.state;
+    this.#letters.set(letter.id, letter);
+    if (before === 'pending' && letter.state === 'in-block') {
+      announce(`Your message is in block ${letter.number_of_block}.`);
+    } else if (before === 'in-block' && letter.state === 'pending') {
+      announce('The block of your message was undone. The message waits again.');
+    }
+    this.#draw();
+  }
+
+  #draw() {
+    const newest = [...this.#letters.values()].sort((a, b) => b.time_unix_ms - a.time_unix_ms);
+    const items = newest.map((letter, index) => {
+      const item = letterItem(letter);
+      item.hidden = index >= SHOWN;
+      return item;
+    });
+    byId('sent', HTMLElement).replaceChildren(...items);
+    byId('sent-view', HTMLElement).hidden = items.length === 0;
+    this.#hint();
+  }
+
+  #hint() {
+    const waits = [...this.#letters.values()].some(({ state }) => state === 'pending');
+    byId('sent-hint', HTMLElement).hidden = !waits || this.#mining;
+  }
+}
+
+/** @param {Letter} letter */
+function letterItem({ id, text, recipient, state, number_of_block, block, time_unix_ms }) {
+  const to = recipient ? ['to ', make('bdi', {}, recipient), ' · '] : [];
+  const where = state === 'in-block' && block
+    ? lookupButton(block, `in block ${count(number_of_block ?? 0)}`)
+    : make('span', {}, state === 'pending' ? 'pending' : 'expired');
+  where.classList.add('letter-state');
+  return make('li', { 'data-id': id, 'data-state': state },
+    make('p', { class: 'message-text', dir: 'auto' }, text),
+    make('p', { class: 'quiet' }, ...to, ageText(time_unix_ms), ' · ', where));
+}
+
+customElements.define('plexus-composer', PlexusComposer);

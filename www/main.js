@@ -1,0 +1,28 @@
+// @ts-check
+/** The page: one client, and the views that show it. */
+
+import { Client } from './client.js';
+import './elements/composer.js';
+import './elements/feed.js';
+import './elements/key.js';
+import './elements/lookup.js';
+import './elements/miner.js';
+import { keepAges } from './elements/make.js';
+import './elements/notices.js';
+import './elements/status.js';
+
+/**
+ * The node that serves this page, unless the address names another: `?node=URL`.
+ * @param {Location} address
+ */
+function nodeOf({ protocol, hostname, port, search }) {
+  const named = new URLSearchParams(search).get('node');
+  const own = port || (protocol === 'https:' ? '443' : '80');
+  return named ?? `${protocol}//${hostname}:${own}`;
+}
+
+const client = new Client({ node: nodeOf(location) });
+for (const view of document.querySelectorAll('[data-view]')) {
+  /** @type {HTMLElement & { connect(client: Client): void }} */ (view).connect(client);
+}
+keepAges();

@@ -1,0 +1,93 @@
+// @ts-check
+/**
+ * The Worker that owns the light node: it starts the program, passes calls to it and updates from it, and keeps the miners.
+ * It decides nothing.
+ */
+import init, { LightNode } from './pkg/plexus_web.js';
+
+/** What a page may call, beside `start`. */
+const METHODS = new Set(['submit', 'mine', 'stopMining', 'words', 'restore']);
+
+const program = compile(new URL('./pkg/plexus_web_bg.wasm', import.meta.url));
+/** @type {Promise<LightNode> | undefined} */
+let started;
+
+/** @param {URL} url */
+async function compile(url) {
+  const response = await fetch(url);
+  if (!response.ok) throw new Error(`${url.pathname} answers with status ${response.status}`);
+  return WebAssembly.compile(await response.arrayBuffer());
+}
+
+/** @param {string} node */
+async function start(node) {
+  await init({ module_or_path: await program });
+  const keepsChain = await isFirstPage();
+  const light = await LightNode.start(
+    node,
+    keepsChain,
+    (/** @type {string} */ update) => postMessage({ update }),
+    (/** @type {Uint8Array | null} */ job, /** @type {number} */ threads) => miners.search(job, threads),
+  );
+  miners.light = light;
+  return light;
+}
+
+/** Whether no other page of this origin keeps the chain; as long as this one lives, no later one does. */
+function isFirstPage() {
+  // Without locks (a page that is not secure) two pages may both write: what they write is checked when it is read.
+  if (!navigator.locks) return Promise.resolve(true);
+  return new Promise((resolve) => {
+    navigator.locks.request('plexus-chain', { ifAvailable: true }, (lock) => {
+      resolve(lock !== null);
+      return lock && new Promise(() => {});
+    });
+  });
+}
+
+/** The miners: a Worker each, with an instance of its own. */
+const miners = {
+  /** @type {LightNode | undefined} */
+  light: undefined,
+  /** @type {Worker[]} */
+  workers: [],
+
+  /**
+   * Has a job searched and no other; null: none.
+   * @param {Uint8Array | null} job
+   * @param {number} threads
+   */
+  search(job, threads) {
+    const wanted = job ? threads : 0;
+    while (this.workers.length > wanted) this.workers.pop()?.terminate();
+    while (this.workers.length < wanted) this.workers.push(this.hire());
+    this.workers.forEach((worker, number) => worker.postMessage({ job, number, count: wanted }));
+  },
+
+  hire() {
+    const worker = new Worker(new URL('./miner.js', import.meta.url), { type: 'module', name: 'plexus-miner' });
+    worker.addEventListener('message', ({ data: { tries, solution } }) => {
+      this.light?.hashed(tries);
+      if (solution) this.light?.solved(solution);
+    });
+    program.then((module) => worker.postMessage({ module }));
+    return worker;
+  },
+};
+
+addEventListener('message', async ({ data: { id, method, args } }) => {
+  try {
+    if (method === 'start') {
+      started = start(args[0]);
+      await started;
+      postMessage({ id });
+    } else if (METHODS.has(method) && started) {
+      const light = await started;
+      postMessage({ id, value: /** @type {any} */ (light)[method](...args) });
+    } else {
+      throw new Error(`there is no ${method}`);
+    }
+  } catch (error) {
+    postMessage({ id, error: error instanceof Error ? error.message : String(error) });
+  }
+});
