@@ -75,6 +75,12 @@ const miners = {
   },
 };
 
+// What nobody waits for and fails all the same is shown, not lost.
+addEventListener('unhandledrejection', ({ reason }) => {
+  const text = `The node in this page failed: ${reason instanceof Error ? reason.message : reason}. Reload the page.`;
+  postMessage({ update: JSON.stringify({ type: 'notice', value: { bad: true, text } }) });
+});
+
 addEventListener('message', async ({ data: { id, method, args } }) => {
   try {
     if (method === 'start') {
