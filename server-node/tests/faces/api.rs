@@ -3,6 +3,7 @@
 use std::io::{BufRead, BufReader};
 
 use plexus_core::block::Block;
+use plexus_core::event::Event;
 use plexus_core::message::Draft;
 use plexus_core::view;
 use serde_json::{Value, json};
@@ -180,7 +181,9 @@ async fn events_tell_of_messages_and_blocks_as_they_come() {
         panic!("the stream ended");
     });
     opened.recv().await.unwrap();
+    let mut events = bench.node.handle().events();
     bench.node.handle().submit(bench.message("hello")).await.unwrap();
+    while !matches!(*events.recv().await.unwrap(), Event::Pooled(_)) {}
     bench.mine(2).await;
     let seen = tokio::time::timeout(crate::bench::PATIENCE, reader).await.unwrap().unwrap();
     assert_eq!(seen.first().map(String::as_str), Some("message"), "{seen:?}");
