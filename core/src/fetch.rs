@@ -157,6 +157,13 @@ impl Fetch {
             .then_some(*hash)
     }
 
+    /// The ids in blocks below `branch` whose turn has not come yet.
+    pub(crate) fn waiting_below(&self, chain: &Chain, branch: &Hash) -> BTreeSet<MessageId> {
+        let waiting = self.checking.values().chain(self.ready.values().map(|ready| &ready.body));
+        let below = waiting.filter(|body| chain.is_ancestor(&body.hash, branch));
+        below.flat_map(|body| body.ids.iter().copied()).collect()
+    }
+
     fn timeout(record: &Record) -> Duration {
         BODY_TIMEOUT * (1 << record.stalls.min(6))
     }

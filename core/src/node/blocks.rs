@@ -365,7 +365,10 @@ impl Node {
             }
         }
         let parent = block.header.prev_hash;
-        failures.extend(rules::check_repeats(&ids, |_, id| self.is_near_below(id, &parent)));
+        let waiting = self.fetch.waiting_below(&self.chain, &parent);
+        failures.extend(rules::check_repeats(&ids, |_, id| {
+            waiting.contains(id) || self.is_near_below(id, &parent)
+        }));
         failures
     }
 

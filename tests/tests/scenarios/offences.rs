@@ -84,6 +84,7 @@ fn a_branch_that_nobody_shows_the_bodies_of_keeps_nobody_from_mining() {
     world.cut(mallory, alice);
     world.elapse(180_000);
     world.mine(alice);
+    world.elapse(A_WHILE);
     world.mine(bob);
     world.elapse(A_WHILE);
     assert_eq!(world.height(alice), 2);
