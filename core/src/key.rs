@@ -40,16 +40,33 @@ impl PublicKey {
         &self.0
     }
 
-    /// Whether `signature` is this key's ECDSA signature of `digest`, with the low s of the two possible.
-    pub fn verifies(&self, digest: &Hash, signature: &Signature) -> bool {
+    /// The key as a point of the curve, ready to verify many signatures; none when its bytes are no point.
+    pub fn ready(&self) -> Option<ReadyKey> {
         // SEC 1 knows a form of 33 bytes that leaves the parity of y open; k256 reads it, the protocol does not.
         if !matches!(self.0[0], 2 | 3) {
-            return false;
+            return None;
         }
-        let Ok(key) = VerifyingKey::from_sec1_bytes(&self.0) else { return false };
+        VerifyingKey::from_sec1_bytes(&self.0).ok().map(ReadyKey)
+    }
+
+    /// Whether `signature` is this key's ECDSA signature of `digest`, with the low s of the two possible.
+    pub fn verifies(&self, digest: &Hash, signature: &Signature) -> bool {
+        self.ready().is_some_and(|key| key.verifies(digest, signature))
+    }
+}
+
+/// A public key that is a point of the curve.
+///
+/// To find the point takes a square root, a tenth of a verification: who verifies many signatures of one key finds it once.
+#[derive(Clone, Copy, Debug)]
+pub struct ReadyKey(VerifyingKey);
+
+impl ReadyKey {
+    /// As [`PublicKey::verifies`].
+    pub fn verifies(&self, digest: &Hash, signature: &Signature) -> bool {
         let Ok(signature) = k256::ecdsa::Signature::from_slice(&signature.0) else { return false };
         // k256 refuses the high s by itself; `a_high_s_is_refused` watches that it stays so.
-        key.verify_prehash(digest.as_bytes(), &signature).is_ok()
+        self.0.verify_prehash(digest.as_bytes(), &signature).is_ok()
     }
 }
 

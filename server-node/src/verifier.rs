@@ -3,9 +3,11 @@
 //! Batches run side by side, and a large one is spread over the threads, so that neither many small blocks nor one large one
 //! leaves a core idle. How many batches wait is bounded by the node, which hands them out.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use plexus_core::check::{Batch, Check, Verdict};
+use plexus_core::key::{PublicKey, ReadyKey};
 use plexus_core::node::Input;
 use rayon::prelude::*;
 use rayon::{ThreadPool, ThreadPoolBuildError, ThreadPoolBuilder};
@@ -18,10 +20,37 @@ use crate::store::{Store, StoreError};
 /// The signatures that a thread takes at once: about a millisecond's work.
 const CHECKS_AT_ONCE: usize = 16;
 
+/// The keys that are kept as points of the curve; when full, all are forgotten and found anew.
+const KEYS_MAX: usize = 4_096;
+
 /// A thread for each core.
 #[derive(Debug)]
 pub(crate) struct Verifier {
     threads: ThreadPool,
+    keys: Arc<Keys>,
+}
+
+/// The keys of those who signed lately: authors and senders are often the same.
+#[derive(Debug, Default)]
+pub(crate) struct Keys(RwLock<HashMap<PublicKey, ReadyKey>>);
+
+impl Keys {
+    /// Whether a signature is the key's.
+    fn hold(&self, check: &Check) -> bool {
+        let known = self.0.read().unwrap_or_else(PoisonError::into_inner).get(&check.key).copied();
+        let Some(key) = known.or_else(|| self.find(&check.key)) else { return false };
+        key.verifies(&check.digest, &check.signature)
+    }
+
+    fn find(&self, key: &PublicKey) -> Option<ReadyKey> {
+        let ready = key.ready()?;
+        let mut keys = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        if keys.len() >= KEYS_MAX {
+            keys.clear();
+        }
+        keys.insert(*key, ready);
+        Some(ready)
+    }
 }
 
 impl Verifier {
@@ -29,13 +58,14 @@ impl Verifier {
     /// When the system has no more threads to give.
     pub(crate) fn new() -> Result<Self, ThreadPoolBuildError> {
         let threads = ThreadPoolBuilder::new().thread_name(|index| format!("verifier-{index}")).build()?;
-        Ok(Self { threads })
+        Ok(Self { threads, keys: Arc::default() })
     }
 
     /// Answers a batch, and tells the driver.
     pub(crate) fn verify(&self, batch: Arc<Batch>, handle: Handle) {
+        let keys = self.keys.clone();
         self.threads.spawn(move || {
-            let fact = match answer(&batch, handle.store(), handle.counters()) {
+            let fact = match answer(&batch, &keys, handle.store(), handle.counters()) {
                 Ok(verdict) => Fact::Input(Input::Verified(verdict)),
                 Err(error) => Fact::Failed(error),
             };
@@ -46,17 +76,22 @@ impl Verifier {
 }
 
 /// Answers a batch on the threads of the pool that this is called in.
-pub(crate) fn answer(batch: &Batch, store: &Store, counters: &Counters) -> Result<Verdict, StoreError> {
-    let (broken, seen) = rayon::join(|| broken(&batch.checks), || store.seen(&batch.ids));
+pub(crate) fn answer(
+    batch: &Batch,
+    keys: &Keys,
+    store: &Store,
+    counters: &Counters,
+) -> Result<Verdict, StoreError> {
+    let (broken, seen) = rayon::join(|| broken(&batch.checks, keys), || store.seen(&batch.ids));
     counters.signatures_verified.add(batch.checks.len() as u64);
     counters.signatures_broken.add(broken.len() as u64);
     Ok(Verdict { id: batch.id, broken, seen: seen? })
 }
 
 /// The places of the signatures that do not hold, rising.
-fn broken(checks: &[Check]) -> Vec<usize> {
+fn broken(checks: &[Check], keys: &Keys) -> Vec<usize> {
     let indexed = checks.par_iter().enumerate().with_min_len(CHECKS_AT_ONCE);
-    indexed.filter(|(_, check)| !check.holds()).map(|(index, _)| index).collect()
+    indexed.filter(|(_, check)| !keys.hold(check)).map(|(index, _)| index).collect()
 }
 
 #[cfg(test)]
