@@ -7,12 +7,13 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::future::pending;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use plexus_core::event::Event;
 use plexus_core::journal::{Change, Recall};
 use plexus_core::message::Message;
 use plexus_core::node::{Input, Node, Output, PeerId};
+use plexus_core::time::Moment;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::sleep_until;
@@ -30,6 +31,9 @@ use crate::verifier::Verifier;
 pub const FACTS_AT_ONCE_MAX: usize = 256;
 /// How long facts are taken before the node's wishes are carried out: some facts are thousands of headers.
 pub const FACTS_TIME_MAX: Duration = Duration::from_millis(5);
+/// How long after the beginning of a transaction the next may begin. One alone does not wait; when they follow one another,
+/// fewer and larger ones cost less, and the node's requests are far enough ahead.
+pub const COMMIT_INTERVAL: Duration = Duration::from_millis(20);
 /// The wishes that may wait for a transaction before no more facts are taken.
 pub const WISHES_MAX: usize = 16_384;
 /// The bytes that may wait to be persisted before no more facts are taken.
@@ -58,6 +62,8 @@ pub(crate) struct Driver {
     /// Of the wishes to persist in the queue and in the transaction.
     unpersisted_bytes: usize,
     commit: Option<JoinHandle<Result<(), StoreError>>>,
+    /// The next transaction does not begin before.
+    commit_after: Moment,
 }
 
 impl Driver {
@@ -79,6 +85,7 @@ impl Driver {
             wishes: VecDeque::new(),
             unpersisted_bytes: 0,
             commit: None,
+            commit_after: Moment::default(),
         })
     }
 
@@ -124,6 +131,8 @@ impl Driver {
             self.carry_out()?;
             let wake = self.node.deadline().map(|(moment, _)| self.clock.instant(moment));
             let room = self.has_room();
+            let held_back = (self.commit.is_none() && !self.wishes.is_empty()).then_some(self.commit_after);
+            let commit_after = held_back.map(|moment| self.clock.instant(moment));
             tokio::select! {
                 biased;
                 () = &mut stopping => return Ok(()),
@@ -131,8 +140,8 @@ impl Driver {
                     self.commit = None;
                     durable?;
                 }
-                () = async { match wake { Some(wake) => sleep_until(wake.into()).await, None => pending().await } },
-                    if room => self.tell(Input::Ticked),
+                () = until(commit_after) => {}
+                () = until(wake), if room => self.tell(Input::Ticked),
                 fact = self.facts.recv(), if room => match fact {
                     Some(fact) => self.take(fact)?,
                     None => return Ok(()),
@@ -226,7 +235,13 @@ impl Driver {
             match wish {
                 Wish::Reply(reply) => reply(),
                 Wish::Output(Output::Persist(changes)) => {
-                    self.commit = Some(self.begin_commit(changes));
+                    let now = self.clock.now().moment;
+                    if now < self.commit_after {
+                        self.wishes.push_front(Wish::Output(Output::Persist(changes)));
+                    } else {
+                        self.commit_after = now + COMMIT_INTERVAL;
+                        self.commit = Some(self.begin_commit(changes));
+                    }
                     return Ok(());
                 }
                 Wish::Output(output) => self.carry_out_one(output)?,
@@ -342,6 +357,14 @@ impl Driver {
                 Wish::Output(_) => {}
             }
         }
+    }
+}
+
+/// Resolves at a time; never when there is none.
+async fn until(time: Option<Instant>) {
+    match time {
+        Some(time) => sleep_until(time.into()).await,
+        None => pending().await,
     }
 }
 

@@ -8,6 +8,9 @@ use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
+use plexus_core::network::{Network, Parameters};
+use plexus_core::pow::Target;
+
 /// How long a node may take to start.
 const START: Duration = Duration::from_secs(60);
 /// How long a node may take to stop when it is asked to.
@@ -26,17 +29,28 @@ pub fn binary() -> PathBuf {
     path
 }
 
-/// A file with the parameters of a network whose blocks take 2^`bits` hashes each, 8 to 23.
+/// A file with the parameters of a network whose blocks take 2^`bits` hashes each, 1 to 40.
 pub fn network(folder: &Path, bits: u32) -> PathBuf {
-    let (bytes, rest) = (bits.div_ceil(8), bits.div_ceil(8) * 8 - bits);
-    let limit = ((32 - bytes + 1) << 24) | (1 << rest << 16 >> 8);
+    let mut target = [0; 32];
+    let place = 256 - bits;
+    target[31 - usize::try_from(place / 8).unwrap()] = 1 << (place % 8);
+    let limit = Target::from_be_bytes(target).bits();
     let path = folder.join(format!("network-{bits}.toml"));
     let text = format!(
         "name = \"test-{bits}\"\ngenesis_time = 1767225600000\nspacing_ms = 15000\nhalf_life_ms = 0\n\
-         limit_bits = \"{limit:#010x}\"\nblock_bytes_max = 1048576\nblock_messages_max = 4096\n"
+         limit_bits = \"{limit}\"\nblock_bytes_max = 1048576\nblock_messages_max = 4096\n"
     );
     std::fs::write(&path, text).unwrap();
     path
+}
+
+/// The network that such a file describes.
+pub fn parameters(path: &Path) -> Network {
+    let text = std::fs::read_to_string(path).unwrap();
+    // The few lines of such a file are JSON but for their punctuation.
+    let rows: Vec<_> = text.lines().map(|line| format!("\"{}", line.replacen(" = ", "\": ", 1))).collect();
+    let parameters: Parameters = serde_json::from_str(&format!("{{{}}}", rows.join(","))).unwrap();
+    Network::new(parameters).unwrap()
 }
 
 /// Runs a command of the program to its end.
@@ -157,18 +171,11 @@ pub fn eventually<T>(what: &str, seconds: u64, mut ask: impl FnMut() -> Option<T
 
 #[cfg(test)]
 mod tests {
-    use plexus_core::network::{Network, Parameters};
-
     #[test]
     fn a_networks_blocks_take_as_many_hashes_as_wished() {
         let folder = tempfile::tempdir().unwrap();
-        for bits in 8..=23 {
-            let text = std::fs::read_to_string(super::network(folder.path(), bits)).unwrap();
-            let limit = text.lines().find_map(|line| line.strip_prefix("limit_bits = \"0x")).unwrap();
-            let limit = u32::from_str_radix(limit.trim_end_matches('"'), 16).unwrap();
-            let parameters = Network::dev().parameters().clone();
-            let limit_bits = plexus_core::pow::Bits::from_u32(limit);
-            let network = Network::new(Parameters { limit_bits, ..parameters }).unwrap();
+        for bits in 1..=40 {
+            let network = super::parameters(&super::network(folder.path(), bits));
             let work = network.limit().work().hashes();
             assert!(work.abs_diff(1 << bits) <= 1, "{bits}: {work}");
         }

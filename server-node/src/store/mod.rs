@@ -29,8 +29,8 @@ mod view;
 
 use self::apply::Writer;
 pub use self::error::StoreError;
-use self::head::Head;
 pub use self::head::HEAD_MAX;
+use self::head::Head;
 pub use self::restore::BODIES_CHECKED;
 pub use self::view::View;
 
@@ -275,7 +275,9 @@ impl Store {
     /// The disk's.
     pub fn find_message(&self, id: &MessageId) -> Result<Option<Found>> {
         let (view, seen) = self.look_up(std::slice::from_ref(id))?;
-        let Some(Seen { block, height, .. }) = seen.into_iter().find(|seen| seen.best) else { return Ok(None) };
+        let Some(Seen { block, height, .. }) = seen.into_iter().find(|seen| seen.best) else {
+            return Ok(None);
+        };
         let index = view.index_in(height, &block, id)?;
         Ok(index.map(|index| Found { block, height, index }))
     }

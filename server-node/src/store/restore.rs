@@ -7,7 +7,6 @@
 use plexus_core::block::{Block, content_root};
 use plexus_core::chain::{Chain, RestoreError, WINDOW_MAX};
 use plexus_core::hash::Hash;
-use plexus_core::history::History;
 use plexus_core::message::MessageId;
 use plexus_core::network::Network;
 
@@ -65,10 +64,7 @@ fn message_ids(body: &[u8], network: &Hash) -> Vec<MessageId> {
 }
 
 fn try_restore(view: &View, network: &Network, tip: u64) -> Result<std::result::Result<Chain, RestoreError>> {
-    let (history, headers) = match tip.checked_sub(WINDOW_MAX as u64) {
-        Some(from) => view.span(from, tip)?,
-        None => (History::default(), view.headers(0, WINDOW_MAX)?),
-    };
+    let (history, headers) = view.span(tip.saturating_sub(WINDOW_MAX as u64), tip)?;
     let next = history.leaves() + headers.len() as u64;
     let chain = Chain::restore(network.clone(), history, &headers);
     Ok(chain.and_then(|chain| match next > tip {

@@ -235,13 +235,13 @@ impl View {
         self.span(height, height).map(Some)
     }
 
-    /// The best chain's newest checkpoint at or below `from`, and its headers after that up to and with `to`.
+    /// The best chain's newest checkpoint below `from`, and its headers after that up to and with `to`.
     ///
     /// A checkpoint that cannot be read is passed over for an older one.
     pub(super) fn span(&self, from: u64, to: u64) -> Result<(History, Vec<Header>)> {
         let mut history = History::default();
-        let end = table::place_key(from, &Hash::from_bytes([0xff; 32]));
-        for entry in self.checkpoints.range::<&PlaceKey>(..=&end)?.rev() {
+        let end = table::place_key(from, &Hash::ZERO);
+        for entry in self.checkpoints.range::<&PlaceKey>(..&end)?.rev() {
             let (key, record) = entry?;
             let (height, hash) = table::place_of(key.value());
             if !self.is_best_at(height, &hash)? {

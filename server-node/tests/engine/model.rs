@@ -302,7 +302,8 @@ fn messages_are_found_before_and_after_they_are_moved_into_the_index() {
     assert_found(&store);
     // Ids of a block on another branch fill the head, and the next transactions move it.
     for round in 0..3u64 {
-        let ids = (0..HEAD_MAX as u64).map(|number| Hash::of(&(round << 32 | number).to_be_bytes())).collect();
+        let ids =
+            (0..HEAD_MAX as u64).map(|number| Hash::of(&(round << 32 | number).to_be_bytes())).collect();
         let hash = Hash::of(&round.to_be_bytes());
         store.apply(&[Change::Body { hash, height: 9, block: vec![1].into(), ids }]).unwrap();
         assert_found(&store);

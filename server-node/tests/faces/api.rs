@@ -3,6 +3,7 @@
 use std::io::{BufRead, BufReader};
 
 use plexus_core::block::Block;
+use plexus_core::event::Event;
 use plexus_core::message::Draft;
 use plexus_core::view;
 use serde_json::{Value, json};
@@ -180,7 +181,9 @@ async fn events_tell_of_messages_and_blocks_as_they_come() {
         panic!("the stream ended");
     });
     opened.recv().await.unwrap();
+    let mut events = bench.node.handle().events();
     bench.node.handle().submit(bench.message("hello")).await.unwrap();
+    while !matches!(*events.recv().await.unwrap(), Event::Pooled(_)) {}
     bench.mine(2).await;
     let seen = tokio::time::timeout(crate::bench::PATIENCE, reader).await.unwrap().unwrap();
     assert_eq!(seen.first().map(String::as_str), Some("message"), "{seen:?}");
@@ -217,4 +220,27 @@ async fn a_node_that_stops_ends_its_streams() {
     opened.await.unwrap();
     tokio::time::timeout(crate::bench::PATIENCE, bench.node.stop()).await.unwrap().unwrap();
     tokio::time::timeout(crate::bench::PATIENCE, reader).await.unwrap().unwrap();
+}
+
+#[cfg(feature = "page")]
+#[tokio::test]
+async fn the_page_and_its_program_are_built_in_and_small() {
+    let bench = Bench::start().await;
+    let page = get(bench.url("/")).await;
+    assert_eq!(page.header("content-type"), "text/html; charset=utf-8");
+    assert!(page.text().contains("<script"));
+    let mut bytes = 0;
+    for (path, media_type) in [
+        ("/pkg/plexus_web.js", "text/javascript; charset=utf-8"),
+        ("/pkg/plexus_web_bg.wasm", "application/wasm"),
+    ] {
+        let file = get_with(bench.url(path), "accept-encoding", "gzip").await;
+        assert_eq!((file.status, file.header("content-type")), (200, media_type));
+        assert_eq!(file.header("content-encoding"), "gzip");
+        bytes += file.header("content-length").parse::<usize>().unwrap();
+        let tag = file.header("etag").to_owned();
+        assert_eq!(get_with(bench.url(path), "if-none-match", tag).await.status, 304);
+    }
+    println!("MEASURED the page's program is {bytes} bytes gzipped");
+    assert!(bytes < 300_000, "{bytes} bytes gzipped");
 }

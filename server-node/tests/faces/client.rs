@@ -1,22 +1,23 @@
 //! An HTTP client that knows nothing of this project.
 
 use serde_json::Value;
-use ureq::http::Response;
+use ureq::http::{HeaderMap, Response};
 use ureq::{Agent, Body};
 
 /// An answer: its status, its headers and its body.
 pub(crate) struct Answer {
     pub(crate) status: u16,
-    response: Response<Body>,
+    headers: HeaderMap,
+    body: Vec<u8>,
 }
 
 impl Answer {
     pub(crate) fn header(&self, name: &str) -> &str {
-        self.response.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+        self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
     }
 
-    pub(crate) fn text(mut self) -> String {
-        self.response.body_mut().read_to_string().unwrap()
+    pub(crate) fn text(self) -> String {
+        String::from_utf8(self.body).unwrap()
     }
 
     pub(crate) fn json(self) -> Value {
@@ -36,8 +37,10 @@ fn agent() -> Agent {
 }
 
 fn answer(response: Result<Response<Body>, ureq::Error>) -> Answer {
-    let response = response.unwrap();
-    Answer { status: response.status().as_u16(), response }
+    // The body is read here, on a thread that may wait: the node that sends it runs on the test's own.
+    let mut response = response.unwrap();
+    let body = response.body_mut().read_to_vec().unwrap();
+    Answer { status: response.status().as_u16(), headers: response.headers().clone(), body }
 }
 
 /// Asks, on a thread that may wait.

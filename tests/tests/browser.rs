@@ -1,0 +1,159 @@
+//! The main job, in a real headless Chromium: a message written in a tab, mined by that tab, verified, stored and
+//! broadcast by the node, received by a second node and a second tab; and all of it still there after kill -9.
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use plexus_tests::api::Api;
+use plexus_tests::browser::{self, Browser, Tab};
+use plexus_tests::process::{self, Process, eventually};
+use serde_json::Value;
+
+/// A block takes a tab a fraction of a second.
+const BITS: u32 = 19;
+
+/// The browser, or why the story cannot be told.
+fn browser() -> Option<Browser> {
+    if let Some(program) = browser::find() {
+        return Some(Browser::start(&program));
+    }
+    let text = "NO BROWSER: Chromium is missing, the page is NOT tested. Install it, or name it in CHROMIUM.";
+    assert!(std::env::var("CI").is_err(), "{text}");
+    eprintln!("{}\n{text}\n{}", "!".repeat(text.len()), "!".repeat(text.len()));
+    None
+}
+
+fn start(folder: &Path, name: &str, network: &Path, listen: &str, more: &[&str]) -> Process {
+    Process::start(&folder.join(name), network, listen, more)
+        .unwrap_or_else(|error| panic!("{name}: {error}"))
+}
+
+fn wait_live(tab: &mut Tab) {
+    tab.wait("the page is live", 60, "document.querySelector('#state')?.dataset.state === 'live'");
+}
+
+/// Writes and sends a message as a person does: its id.
+fn send(tab: &mut Tab, recipient: &str, text: &str) -> String {
+    tab.wait("the form is there", 30, "!!document.querySelector('#send-form')");
+    for (field, text) in [("recipient", recipient), ("text", text)] {
+        tab.evaluate(&format!(
+            "(() => {{ const field = document.querySelector('#{field}'); field.value = {text:?}; \
+             field.dispatchEvent(new Event('input', {{ bubbles: true }})); }})()"
+        ));
+    }
+    tab.wait("the form can be sent", 30, "!document.querySelector('#send').disabled");
+    tab.evaluate("document.querySelector('#send').click()");
+    let listed = format!(
+        "[...document.querySelectorAll('#sent li')].find(item => item.textContent.includes({text:?}))"
+    );
+    let id = tab.wait("the message is listed as sent", 30, &format!("{listed}?.dataset.id ?? ''"));
+    id.as_str().unwrap().to_owned()
+}
+
+/// Waits until a tab shows a block with the verdict that it is valid.
+fn wait_valid(tab: &mut Tab, hash: &str) {
+    let block = format!("document.querySelector('#blocks li[data-hash=\"{hash}\"]')?.dataset.verdict");
+    tab.wait("the block is shown with its verdict", 60, &format!("{block} ?? ''"));
+    assert_eq!(tab.evaluate(&block), "valid");
+}
+
+/// Where this story leaves its pictures.
+fn pictures() -> PathBuf {
+    let test = std::env::current_exe().unwrap();
+    let folder = test.ancestors().find(|path| path.join("CACHEDIR.TAG").exists()).unwrap_or(Path::new("."));
+    let folder = folder.join("screenshots");
+    std::fs::create_dir_all(&folder).unwrap();
+    folder
+}
+
+#[test]
+fn a_message_written_in_a_tab_is_mined_there_and_known_everywhere_even_after_kill_9() {
+    let Some(browser) = browser() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let network = process::network(folder.path(), BITS);
+    let alice = start(folder.path(), "alice", &network, "127.0.0.1:0", &[]);
+    let address = alice.address().to_owned();
+    let bob = start(folder.path(), "bob", &network, "127.0.0.1:0", &["--connect", &address]);
+    let (here, there) = (Api::new(&alice.url), Api::new(&bob.url));
+
+    let opened = Instant::now();
+    let mut first = browser.open(&format!("{}/", alice.url));
+    wait_live(&mut first);
+    println!("from opening the page to live: {} ms", opened.elapsed().as_millis());
+    let mut second = browser.open(&format!("{}/", bob.url));
+    wait_live(&mut second);
+
+    // Written in the first tab, mined by it.
+    let id = send(&mut first, "bob", "hello from a tab");
+    first.evaluate("document.querySelector('#mine-toggle').click()");
+    let found: Value = eventually("the node has the message in a block", 120, || {
+        here.ask(&format!("/messages/{id}")).filter(|found| found["number_of_block"].is_u64())
+    });
+    first.evaluate("document.querySelector('#mine-toggle').click()");
+    let (height, hash) =
+        (found["number_of_block"].as_u64().unwrap(), found["block"].as_str().unwrap().to_owned());
+    first.wait(
+        "the tab knows that its message is in a block",
+        60,
+        &format!("document.querySelector('#sent li[data-id=\"{id}\"]')?.dataset.state === 'in-block'"),
+    );
+    let block = here.ask(&format!("/blocks/{height}")).unwrap();
+    assert_eq!(block["author"], found["sender"], "the tab mined with the person's own key");
+    assert_eq!(found["text"], "hello from a tab");
+
+    // The second node and the second tab have it.
+    eventually("bob has the block", 60, || there.height_of(&hash).filter(|found| *found == height));
+    wait_valid(&mut first, &hash);
+    wait_valid(&mut second, &hash);
+    first.screenshot(&pictures().join("first-tab.png"));
+    second.screenshot(&pictures().join("second-tab.png"));
+
+    // A third tab opens: how long until it has verified a block by itself?
+    let opened = Instant::now();
+    let mut third = browser.open(&format!("{}/", alice.url));
+    third.wait("a verified block is shown", 60, "!!document.querySelector('#blocks li[data-verdict=valid]')");
+    println!("from opening the page to the first verified block: {} ms", opened.elapsed().as_millis());
+
+    // The node is killed and started again: everything is there, and the tabs come back.
+    alice.kill();
+    first.wait(
+        "the tab sees that the node is gone",
+        60,
+        "document.querySelector('#state').dataset.state !== 'live'",
+    );
+    let alice = start(folder.path(), "alice", &network, &address, &[]);
+    assert_eq!(here.height_of(&hash), Some(height), "the block is still there");
+    assert_eq!(here.ask(&format!("/messages/{id}")).unwrap()["number_of_block"], height);
+    wait_live(&mut first);
+
+    // A tab that is loaded anew resumes with its key and what it sent.
+    let key = "document.querySelector('#key-public').textContent.trim()";
+    let before = first.evaluate(key);
+    first.reload();
+    wait_live(&mut first);
+    first.wait("the key is shown", 30, &format!("{key}.length >= 66"));
+    assert_eq!(first.evaluate(key), before, "the key is the same");
+    wait_valid(&mut first, &hash);
+
+    // It goes on: another message, mined by the node's own miner this time.
+    let id = send(&mut second, "alice", "hello from the second tab");
+    assert!(alice.terminate().success());
+    let alice = start(folder.path(), "alice", &network, &address, &["--mine=1"]);
+    eventually("the second message is in a block", 120, || {
+        here.ask(&format!("/messages/{id}")).filter(|found| found["number_of_block"].is_u64())
+    });
+    second.wait(
+        "the second tab knows it",
+        60,
+        &format!("document.querySelector('#sent li[data-id=\"{id}\"]')?.dataset.state === 'in-block'"),
+    );
+    assert!(alice.terminate().success());
+    for (name, tab) in [("first", &first), ("second", &second), ("third", &third)] {
+        let thrown: Vec<_> = tab
+            .trouble
+            .iter()
+            .filter(|text| text.contains("exception") || text.contains("Uncaught"))
+            .collect();
+        assert!(thrown.is_empty(), "the {name} tab threw: {thrown:?}");
+    }
+}

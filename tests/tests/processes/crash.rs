@@ -1,0 +1,110 @@
+//! Nodes that are killed at random moments, as power cuts do: each time the store opens, and no block that was announced
+//! is lost.
+//!
+//! `CRASHES` sets how many moments are tried of each kind; `SEED` sets the moments.
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use plexus_tests::api::Api;
+use plexus_tests::chance::Chance;
+use plexus_tests::observer::{Observer, OldClient};
+
+use super::{ANY, Place};
+
+/// The longest that a node lives before it is killed.
+const LIFE_MS_MAX: u64 = 250;
+/// How many of the blocks announced in a life are looked up one by one; the chain is linear, so the highest stands for all.
+const LOOKED_UP_MAX: usize = 8;
+
+fn crashes() -> u64 {
+    std::env::var("CRASHES").ok().map_or(100, |text| text.parse().expect("CRASHES is a number"))
+}
+
+fn chance() -> (u64, Chance) {
+    let seed = std::env::var("SEED").ok().map_or(1, |text| text.parse().expect("SEED is a number"));
+    (seed, Chance::new(seed))
+}
+
+#[test]
+fn a_mining_node_killed_at_any_moment_loses_no_block_that_it_announced() {
+    let place = Place::new(14);
+    let (seed, mut chance) = chance();
+    let (mut highest, mut announced, mut seen) = (0_u64, BTreeSet::<String>::new(), 0);
+    for crash in 0..crashes() {
+        let node = place.start_at("alice", ANY, &["--mine=1"]);
+        let api = Api::new(&node.url);
+        for hash in std::mem::take(&mut announced) {
+            let found = api.height_of(&hash);
+            assert!(found.is_some(), "crash {crash}, SEED={seed}: {hash} was announced and is lost");
+            highest = highest.max(found.unwrap_or_default());
+        }
+        let height = api.height().expect("a node that serves");
+        assert!(height >= highest, "crash {crash}, SEED={seed}: height {height} after {highest}");
+        highest = height;
+        let life = Duration::from_millis(chance.below(LIFE_MS_MAX));
+        let begun = Instant::now();
+        // Turn about: a client of the older system, and a peer.
+        if chance.one_in(2) {
+            let mut client = OldClient::connect(node.address(), "/").unwrap();
+            client.ping();
+            while begun.elapsed() < life {
+                let left = life.saturating_sub(begun.elapsed()).max(Duration::from_millis(1));
+                let Some(text) = client.next_text(left) else { break };
+                let block: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
+                announced.extend(block["hash"].as_str().map(str::to_owned));
+            }
+            node.kill();
+            // What was under way to us was announced too.
+            while let Some(text) = client.next_text(Duration::from_millis(50)) {
+                let block: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
+                announced.extend(block["hash"].as_str().map(str::to_owned));
+            }
+        } else {
+            let mut peer = Observer::connect(node.address(), &place.parameters).unwrap();
+            peer.listen(life, |_| false);
+            node.kill();
+            peer.listen(Duration::from_millis(100), |_| false);
+            announced.extend(peer.announced.iter().rev().take(LOOKED_UP_MAX).map(ToString::to_string));
+        }
+        seen += announced.len();
+    }
+    assert!(seen as u64 > crashes(), "too little was announced to be lost: {seen}");
+    println!("{} crashes of a mining node: {seen} announced blocks looked up, height {highest}", crashes());
+}
+
+#[test]
+fn a_syncing_node_killed_at_any_moment_goes_on_from_what_it_had() {
+    let place = Place::new(10);
+    let (seed, mut chance) = chance();
+    place.mined("server", 3_000);
+    let server = place.start("server", &[]);
+    let height = Api::new(&server.url).height().unwrap();
+    let tip = Api::new(&server.url).hash_at(height).unwrap();
+    let (mut round, mut last) = (0, 0);
+    for crash in 0..crashes() {
+        let name = format!("client-{round}");
+        let client = place.start_at(&name, ANY, &["--connect", server.address()]);
+        let found = Api::new(&client.url).height().expect("a node that serves");
+        assert!(found >= last, "crash {crash}, SEED={seed}: height {found} after {last}");
+        std::thread::sleep(Duration::from_millis(chance.below(LIFE_MS_MAX)));
+        last = Api::new(&client.url).height().expect("a node that serves");
+        client.kill();
+        if last == height {
+            (round, last) = (round + 1, 0);
+        }
+    }
+    let name = format!("client-{round}");
+    let client = place.start(&name, &["--connect", server.address()]);
+    let api = Api::new(&client.url);
+    for _ in 0..1_200 {
+        if api.height() == Some(height) {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    let (status, peers) = (api.ask("/status").unwrap(), api.ask("/peers").unwrap());
+    assert_eq!(api.height(), Some(height), "the last client does not catch up: {status} {peers}");
+    assert_eq!(api.hash_at(height), Some(tip));
+    println!("{} crashes of a syncing node of {height} blocks, {round} times from the beginning", crashes());
+}

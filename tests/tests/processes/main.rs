@@ -1,0 +1,64 @@
+//! Real processes on real sockets: started, asked, stopped, killed.
+
+mod commands;
+mod crash;
+mod network;
+mod older;
+mod reference;
+
+use std::path::{Path, PathBuf};
+
+use plexus_core::network::Network;
+use plexus_tests::api::Api;
+use plexus_tests::process::{self, Process, eventually};
+use tempfile::TempDir;
+
+/// A free port of the loopback, wherever it is.
+const ANY: &str = "127.0.0.1:0";
+
+/// A folder of its own for a scenario, and a network whose blocks take 2^`bits` hashes.
+struct Place {
+    folder: TempDir,
+    network: PathBuf,
+    parameters: Network,
+}
+
+impl Place {
+    fn new(bits: u32) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let network = process::network(folder.path(), bits);
+        let parameters = process::parameters(&network);
+        Self { folder, network, parameters }
+    }
+
+    fn data(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn start(&self, name: &str, more: &[&str]) -> Process {
+        self.start_at(name, ANY, more)
+    }
+
+    fn start_at(&self, name: &str, listen: &str, more: &[&str]) -> Process {
+        Process::start(&self.data(name), &self.network, listen, more)
+            .unwrap_or_else(|error| panic!("{name}: {error}"))
+    }
+
+    /// A chain of at least so many blocks, made by a node that mined and was then stopped.
+    fn mined(&self, name: &str, blocks: u64) {
+        let node = self.start(name, &["--mine=1"]);
+        let api = Api::new(&node.url);
+        eventually("blocks are mined", 120, || api.height().filter(|height| *height >= blocks));
+        assert!(node.terminate().success());
+    }
+}
+
+/// Output of a program as text.
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// The path of something in the repository.
+fn repository(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join(path)
+}

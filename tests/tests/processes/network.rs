@@ -1,0 +1,117 @@
+//! Nodes as processes: they synchronize, reconnect, and stop as they are asked to.
+
+use std::time::Duration;
+
+use plexus_tests::api::Api;
+use plexus_tests::observer::Observer;
+use plexus_tests::process::{Process, eventually};
+
+use super::{ANY, Place};
+
+#[test]
+fn two_nodes_synchronize_and_follow_each_other() {
+    let place = Place::new(16);
+    let alice = place.start("alice", &["--mine=1"]);
+    let api = Api::new(&alice.url);
+    eventually("alice mines", 60, || api.height().filter(|height| *height >= 20));
+    let bob = place.start("bob", &["--connect", alice.address()]);
+    let other = Api::new(&bob.url);
+    let height = api.height().unwrap();
+    eventually("bob has what alice had", 60, || other.height().filter(|found| *found >= height));
+    assert_eq!(api.hash_at(height), other.hash_at(height));
+    let later = api.height().unwrap() + 10;
+    eventually("bob follows", 60, || other.height().filter(|found| *found >= later));
+    for api in [&api, &other] {
+        assert_eq!(api.ask("/peers").unwrap().as_array().map(Vec::len), Some(1));
+    }
+}
+
+#[test]
+fn a_node_reconnects_to_one_that_was_killed() {
+    let place = Place::new(16);
+    let alice = place.start("alice", &["--mine=1"]);
+    let address = alice.address().to_owned();
+    let bob = place.start("bob", &["--connect", &address]);
+    let (here, there) = (Api::new(&alice.url), Api::new(&bob.url));
+    eventually("bob follows", 60, || there.height().filter(|height| *height >= 5));
+    alice.kill();
+    let before = there.height().unwrap();
+    let alice = place.start_at("alice", &address, &["--mine=1"]);
+    assert!(here.height().unwrap() >= before, "alice kept what she told bob");
+    eventually("bob is back", 90, || there.height().filter(|height| *height > before + 5));
+    drop(alice);
+}
+
+#[test]
+fn a_node_stops_when_asked_to_and_resumes_where_it_was() {
+    let place = Place::new(16);
+    let alice = place.start("alice", &["--mine=1"]);
+    let api = Api::new(&alice.url);
+    let height = eventually("alice mines", 60, || api.height().filter(|height| *height >= 5));
+    let hash = api.hash_at(height).unwrap();
+    let status = alice.terminate();
+    assert!(status.success(), "{status}");
+    let alice = place.start("alice", &[]);
+    let api = Api::new(&alice.url);
+    assert!(api.height().unwrap() >= height);
+    assert_eq!(api.hash_at(height), Some(hash));
+}
+
+#[test]
+fn a_second_node_on_the_same_data_is_refused() {
+    let place = Place::new(16);
+    let alice = place.start("alice", &[]);
+    let error =
+        Process::start(&place.data("alice"), &place.network, ANY, &[]).expect_err("the folder is in use");
+    assert!(error.contains("another node is using"), "says why: {error}");
+    assert_eq!(Api::new(&alice.url).height(), Some(0), "the first goes on");
+}
+
+#[test]
+fn data_of_another_network_is_refused() {
+    let place = Place::new(16);
+    place.mined("alice", 2);
+    let other = plexus_tests::process::network(place.folder.path(), 12);
+    let error = Process::start(&place.data("alice"), &other, ANY, &[]).expect_err("another network's data");
+    assert!(error.contains("network"), "says why: {error}");
+}
+
+#[test]
+fn a_peer_that_is_a_node_of_its_own_verifies_all_that_a_node_serves() {
+    let place = Place::new(12);
+    place.mined("alice", 300);
+    let alice = place.start("alice", &[]);
+    let height = Api::new(&alice.url).height().unwrap();
+    let mut observer = Observer::connect(alice.address(), &place.parameters).unwrap();
+    observer.listen(Duration::from_secs(60), |observer| observer.height() == height);
+    assert!(observer.is_greeted());
+    assert_eq!(observer.height(), height);
+    observer.host.audit(&place.parameters);
+    assert!(observer.host.faults().is_empty());
+}
+
+#[test]
+fn health_and_metrics_answer() {
+    let place = Place::new(16);
+    let alice = place.start("alice", &[]);
+    let api = Api::new(&alice.url);
+    assert_eq!(api.text("/health").unwrap().0, 200);
+    let (code, metrics) = api.text("/metrics").unwrap();
+    assert_eq!(code, 200);
+    assert!(metrics.contains("# TYPE plexus_"), "{metrics}");
+    let (code, page) = api.text("/").unwrap();
+    assert_eq!(code, 200);
+    assert!(page.contains("<!doctype html>") || page.contains("<!DOCTYPE html>"), "the page is at /");
+    let (code, document) = api.text("/api/v1/openapi.json").unwrap();
+    assert_eq!(code, 200);
+    let document: serde_json::Value = serde_json::from_str(&document).unwrap();
+    let described = |path: &&str| {
+        document["paths"].get(path).is_some() || document["paths"].get(format!("/api/v1{path}")).is_some()
+    };
+    for path in ["/status", "/blocks", "/messages", "/peers", "/events"] {
+        assert!(described(&path), "{path} is not described");
+    }
+    let (code, error) = api.text("/api/v1/blocks/999999").unwrap();
+    assert_eq!(code, 404);
+    assert!(error.contains("\"code\"") && error.contains("\"message\""), "{error}");
+}

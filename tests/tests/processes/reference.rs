@@ -1,0 +1,65 @@
+//! The independent reader in Python: it verifies what a node exports, and the test vectors.
+//!
+//! `PLEXUS_PYTHON` names a Python that has the package `ecdsa`; `tests/run` makes one.
+
+use std::process::Command;
+
+use plexus_tests::api::Api;
+use plexus_tests::process::run;
+use serde_json::Value;
+
+use super::{Place, repository, text};
+
+fn python() -> Command {
+    let mut python = Command::new(std::env::var_os("PLEXUS_PYTHON").unwrap_or_else(|| "python3".into()));
+    let has = python.args(["-c", "import ecdsa"]).output();
+    assert!(
+        has.as_ref().is_ok_and(|output| output.status.success()),
+        "no Python with the package ecdsa: run `bash tests/run`, which makes one, or name one in PLEXUS_PYTHON"
+    );
+    let mut python = Command::new(python.get_program());
+    python.current_dir(repository("tests/reference"));
+    python
+}
+
+#[test]
+fn an_exported_chain_is_verified_by_the_python_reader_to_the_same_tip() {
+    let place = Place::new(12);
+    // A few messages among the blocks.
+    let alice = place.start("alice", &["--mine=1"]);
+    let (data, url) = (place.data("alice"), alice.url.clone());
+    for number in 0..5 {
+        let words = format!("message {number}, with a comma\nand a second line: äöü €");
+        let sent =
+            run(["send", "--to", "bob", &words, "--node", &url, "--data", data.to_str().unwrap(), "--wait"]);
+        assert!(sent.status.success(), "{}", text(&sent.stderr));
+    }
+    assert!(alice.terminate().success());
+    let alice = place.start("alice", &[]);
+    let status = Api::new(&alice.url).ask("/status").unwrap();
+    let file = place.data("chain.txt");
+    let exported = run(["chain", "--export", file.to_str().unwrap(), "--node", &alice.url]);
+    assert!(exported.status.success(), "{}", text(&exported.stderr));
+    let verified = python().arg("verify_chain.py").arg(&file).arg("--json").output().unwrap();
+    assert!(verified.status.success(), "{}{}", text(&verified.stdout), text(&verified.stderr));
+    let verdict: Value = serde_json::from_slice(&verified.stdout).unwrap();
+    assert_eq!(verdict["valid"], true);
+    for field in ["height", "tip", "total_work"] {
+        assert_eq!(verdict[field], status[field], "{field}");
+    }
+    assert_eq!(verdict["messages"], 5);
+    // And it does refuse: a chain with one digit changed.
+    let mut changed = std::fs::read(&file).unwrap();
+    let place_of = changed.len() - 10;
+    changed[place_of] = if changed[place_of] == b'0' { b'1' } else { b'0' };
+    std::fs::write(&file, changed).unwrap();
+    let refused = python().arg("verify_chain.py").arg(&file).output().unwrap();
+    assert_eq!(refused.status.code(), Some(1), "{}", text(&refused.stdout));
+}
+
+#[test]
+fn the_python_reader_agrees_with_every_test_vector() {
+    let vectors = repository("core/vectors");
+    let verified = python().arg("verify_vectors.py").arg(&vectors).output().unwrap();
+    assert!(verified.status.success(), "{}{}", text(&verified.stdout), text(&verified.stderr));
+}
