@@ -11,15 +11,13 @@ use std::rc::Weak;
 use std::sync::Arc;
 
 use plexus_core::address::Address;
+use plexus_core::chain::Chain;
 use plexus_core::check::{Batch, Verdict};
 use plexus_core::event::Event;
-use plexus_core::hash::Hash;
 use plexus_core::journal::{Change, Recall, Recalled, Serve};
-use plexus_core::key::PublicKey;
-use plexus_core::message::{Draft, MessageId};
 use plexus_core::mine::{Job, Solution};
 use plexus_core::network::Network;
-use plexus_core::node::{Config, Input, Link, Node, Output, PeerId, SubmitError};
+use plexus_core::node::{Config, Input, Link, Node, Output, PeerId};
 use plexus_core::time::{Moment, Now};
 use plexus_core::wire::{Packet, Role, body_frame};
 
@@ -27,7 +25,7 @@ use crate::archive::Archive;
 use crate::clock;
 use crate::database::Write;
 use crate::feed::{self, Feed};
-use crate::form::{Mining, Refusal, State, THREADS_MAX, Update};
+use crate::form::{Mining, Refusal, State};
 use crate::identity::Identity;
 use crate::page::Page;
 use crate::rate::Rate;
@@ -58,7 +56,7 @@ pub(crate) struct Beginning {
     pub(crate) network: Network,
     pub(crate) address: Address,
     pub(crate) identity: Identity,
-    pub(crate) chain: plexus_core::chain::Chain,
+    pub(crate) chain: Chain,
     /// What of the chain outlives a reload; none: another page keeps it, or there is nowhere to.
     pub(crate) archive: Option<Archive>,
     pub(crate) feed: Feed,
@@ -383,101 +381,6 @@ impl Driver {
         self.standing.trouble = Some(trouble);
     }
 
-    /// Signs a message and sends it.
-    pub(crate) fn submit(&mut self, now: Now, recipient: &str, text: &str) -> Result<MessageId, Refusal> {
-        self.sent.make_room().map_err(Refusal::because)?;
-        let secret = self.identity.secret();
-        let draft = Draft::new(secret.public(), recipient, text, now.time).map_err(Refusal::because)?;
-        let message = draft.sign(secret, self.network.id(), 0);
-        let id = self.node.submit(now, message.clone()).map_err(Refusal::because)?;
-        self.sent.add(id, &message);
-        self.drain();
-        Ok(id)
-    }
-
-    /// Mines with so many threads, as soon as the chain is checked.
-    pub(crate) fn mine(&mut self, now: Now, threads: u32) -> Result<(), Refusal> {
-        if !(1..=THREADS_MAX).contains(&threads) {
-            return Err(Refusal(format!("threads: from 1 to {THREADS_MAX} expected, found {threads}")));
-        }
-        (self.mining.wanted, self.mining.threads) = (true, threads);
-        self.writes.push(Write::Put(THREADS.to_owned(), threads.to_be_bytes().into()));
-        if let Some(job) = &self.mining.job {
-            self.page.search(Some(&job.encode()), threads);
-        }
-        self.node.set_mining(now, true);
-        self.drain();
-        Ok(())
-    }
-
-    /// Mines no more.
-    pub(crate) fn stop_mining(&mut self, now: Now) {
-        self.mining.wanted = false;
-        self.node.set_mining(now, false);
-        self.drain();
-    }
-
-    /// The person's 24 words.
-    pub(crate) fn words(&self) -> String {
-        self.identity.words()
-    }
-
-    /// Takes the key of 24 words in place of the one there is.
-    pub(crate) fn restore(&mut self, now: Now, words: &str) -> Result<PublicKey, Refusal> {
-        let identity = Identity::from_words(words).map_err(Refusal::because)?;
-        self.become_author(now, identity)?;
-        Ok(self.identity.public())
-    }
-
-    /// Starts a new node with another key on the same chain.
-    fn become_author(&mut self, now: Now, identity: Identity) -> Result<(), Refusal> {
-        let mut node = start(&self.address, &identity, self.node.chain().clone())?;
-        node.set_mining(now, self.mining.wanted);
-        self.node = node;
-        self.generation += 1;
-        self.sockets.clear();
-        // Of the earlier node's wishes only what is to be remembered still counts.
-        self.wishes.retain(|wish| matches!(wish, Output::Persist(_)));
-        self.writes.push(Write::Put(KEY.to_owned(), identity.words().into_bytes()));
-        self.identity = identity;
-        self.standing = Standing::default();
-        self.search(None);
-        self.page.update(&Update::Key { public: self.identity.public() });
-        self.tell(now, Input::Ticked);
-        Ok(())
-    }
-
-    /// Messages that wait, if it is time to see whether they came into blocks while nobody looked.
-    pub(crate) fn unsure(&mut self) -> Vec<MessageId> {
-        let status = self.standing.told.as_ref().is_some_and(State::is_live);
-        if !status || core::mem::replace(&mut self.standing.looked_up, true) {
-            return Vec::new();
-        }
-        self.sent.pending()
-    }
-
-    /// What the node says of a message that waits: it is in a block of our chain, or is to be sent again.
-    pub(crate) fn looked_up(&mut self, now: Now, id: &MessageId, place: Option<(u64, Hash)>) {
-        let chain = self.node.chain();
-        let tip = chain.tip().header.height;
-        // Within the window our own chain decides; below it, that the height is not above the tip.
-        let fits = |(height, hash): &(u64, _)| {
-            *height <= tip && chain.best_at(*height).is_none_or(|best| best == hash)
-        };
-        if let Some((height, hash)) = place.filter(fits) {
-            return self.sent.located(id, height, hash);
-        }
-        if self.node.pooled(id).is_none()
-            && let Some(message) = self.sent.message(id)
-        {
-            match self.node.submit(now, message) {
-                Ok(_) | Err(SubmitError::Known { .. } | SubmitError::Time { .. }) => {}
-                Err(error) => self.page.notice(true, format!("A message waits and cannot be sent: {error}")),
-            }
-            self.drain();
-        }
-    }
-
     fn search(&mut self, job: Option<Job>) {
         if job.is_none() {
             self.mining.rate.reset();
@@ -499,6 +402,7 @@ impl Driver {
     }
 }
 
+mod person;
 mod show;
 
 /// Where the person's phrase is kept, whatever the network.
@@ -512,7 +416,7 @@ pub(crate) fn prefix(network: &Network) -> String {
     format!("{}/", network.id())
 }
 
-fn start(address: &Address, identity: &Identity, chain: plexus_core::chain::Chain) -> Result<Node, Refusal> {
+fn start(address: &Address, identity: &Identity, chain: Chain) -> Result<Node, Refusal> {
     let mut seed = [0; 32];
     getrandom::fill(&mut seed).map_err(Refusal::because)?;
     let mut secret = [0; 32];
