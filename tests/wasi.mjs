@@ -1,9 +1,10 @@
-// Runs a test program that was compiled for wasm32-wasip1: `node wasi.mjs PROGRAM ARGUMENTS…`.
-import { readFile } from "node:fs/promises";
-import { WASI } from "node:wasi";
+// Runs a test program built for wasm32-wasip1, as cargo's runner: node tests/wasi.mjs PROGRAM ARGUMENTS…
+import { readFile } from 'node:fs/promises';
+import process from 'node:process';
+import { WASI } from 'node:wasi';
 
-const [program, ...rest] = process.argv.slice(2);
-const wasi = new WASI({ version: "preview1", args: [program, ...rest], env: { RUST_BACKTRACE: "0" }, preopens: { ".": "." } });
+const [, , program, ...more] = process.argv;
+const wasi = new WASI({ version: 'preview1', args: [program, ...more], env: process.env, preopens: { '.': '.' } });
 const module = await WebAssembly.compile(await readFile(program));
 const instance = await WebAssembly.instantiate(module, wasi.getImportObject());
 process.exitCode = wasi.start(instance);
