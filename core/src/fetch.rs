@@ -118,9 +118,7 @@ impl Fetch {
             }
             let Some(work) = chain.find(hash).map(|place| place.total_work) else { continue };
             let able = |source: &&Source<'_>| {
-                free.get(&source.peer).is_some_and(|&room| room > 0)
-                    && (source.claim >= work || source.holds.contains(hash))
-                    && self.records.get(&source.peer).is_none_or(|record| !record.lacks.contains(hash))
+                free.get(&source.peer).is_some_and(|&room| room > 0) && self.can_bring(source, hash, work)
             };
             let in_time = |source: &&Source<'_>| {
                 able(source)
@@ -145,6 +143,21 @@ impl Fetch {
             }
         }
         orders.into_iter().collect()
+    }
+
+    fn can_bring(&self, source: &Source<'_>, hash: &Hash, work: Work) -> bool {
+        let lacks = |record: &Record| record.lacks.contains(hash);
+        (source.claim >= work || source.holds.contains(hash))
+            && !self.records.get(&source.peer).is_some_and(lacks)
+    }
+
+    /// Whether the lowest block of the path is on its way, or can be asked of a peer of `sources`.
+    pub(crate) fn may_come(&self, chain: &Chain, sources: &[Source<'_>]) -> bool {
+        let lowest = chain.path().next().and_then(|hash| chain.find(hash));
+        lowest.is_some_and(|lowest| {
+            self.busy.contains(&lowest.hash)
+                || sources.iter().any(|source| self.can_bring(source, &lowest.hash, lowest.total_work))
+        })
     }
 
     /// Whether no peer of `sources` can bring the lowest block of the path, all of them having been asked.

@@ -35,7 +35,7 @@ use crate::pool::{LIGHT_POOL_BYTES_MAX, POOL_BYTES_MAX, Pool};
 use crate::pow::{Target, Work};
 use crate::rules::MESSAGE_AHEAD_MS;
 use crate::shelf::Shelf;
-use crate::sync::Sync;
+use crate::sync::{PATIENCE, Sync};
 use crate::time::{Moment, Now, Time};
 use crate::wire::Role;
 
@@ -251,8 +251,10 @@ pub struct Node {
     early_deadline: Option<Moment>,
     mining: bool,
     blind: Blind,
-    /// When a body was last connected, or there were none to wait for.
+    /// When a body was last connected, or none was wished for.
     moved: Moment,
+    /// Whether bodies of a longer path are on their way.
+    lags: bool,
     /// When the last fact came.
     ticked: Moment,
     /// Counts reorganisations: what the store said of the best chain before one is asked again.
@@ -288,6 +290,7 @@ impl Node {
             early_deadline: None,
             mining: config.mining,
             moved: Moment::default(),
+            lags: false,
             ticked: Moment::default(),
             epoch: 0,
             batches: 0,
@@ -344,6 +347,7 @@ impl Node {
         };
         let peers = self.peers.values().map(of_peer).min_by_key(|(at, _)| *at);
         let early = self.early_deadline.map(|at| (at, Wake::Early));
+        let bodies = (self.chain.path().len() > 0).then_some(self.moved + PATIENCE);
         [
             peers,
             early,
@@ -351,7 +355,7 @@ impl Node {
             self.sync.deadline().map(|at| (at, Wake::Request)),
             self.fetch.deadline().map(|at| (at, Wake::Request)),
             self.miner.deadline().map(|at| (at, Wake::Job)),
-            self.bodies_until().filter(|at| self.mining && *at > self.ticked).map(|at| (at, Wake::Job)),
+            bodies.filter(|at| *at > self.ticked).map(|at| (at, Wake::Request)),
         ]
         .into_iter()
         .flatten()
@@ -365,7 +369,13 @@ impl Node {
 
     /// Whether peers have more than we have, and it is being fetched.
     pub fn is_syncing(&self) -> bool {
-        self.sync.is_heading() || self.sync.is_long() || self.chain.path().len() > AT_HEEL_MAX
+        self.sync.is_heading() || self.is_behind()
+    }
+
+    /// Whether what is on its way is waited for. Headers or bodies that do not come are not waited for any longer, however much
+    /// work somebody claims that they have.
+    fn is_behind(&self) -> bool {
+        self.sync.is_awaited() || self.sync.is_long() || self.lags
     }
 
     /// How the node stands.
@@ -449,9 +459,6 @@ impl Node {
         self.tick_peers(now);
         self.tick_early(now);
         self.ticked = now.moment;
-        if self.bodies_until().is_none() {
-            self.moved = now.moment;
-        }
         self.seek_headers(now);
         self.seek_bodies(now);
         self.take_offers();

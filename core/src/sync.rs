@@ -18,7 +18,7 @@ use crate::history::History;
 use crate::journal::HEADERS_MAX;
 use crate::node::PeerId;
 use crate::pow::Work;
-use crate::rules::RuleError;
+use crate::rules::{self, RuleError};
 use crate::time::{Moment, Now};
 use crate::trail::Trail;
 
@@ -33,7 +33,10 @@ pub const PATIENCE: Duration = Duration::from_secs(60);
 pub(crate) struct Candidate {
     pub(crate) peer: PeerId,
     pub(crate) latency: Duration,
+    /// The most work that it said, showed, or may be guessed to have.
     pub(crate) claim: Work,
+    /// The work that it said to have when it greeted.
+    pub(crate) said: Work,
     pub(crate) height: u64,
 }
 
@@ -73,6 +76,7 @@ enum Mode {
 struct Asking {
     peer: PeerId,
     claim: Work,
+    said: Work,
     height: u64,
     deadline: Moment,
     mode: Mode,
@@ -93,13 +97,24 @@ struct Plan {
     marks: VecDeque<(u64, Hash)>,
 }
 
+/// A peer that was asked in vain.
+#[derive(Clone, Copy, Debug, Default)]
+struct PassedOver {
+    /// It is not asked again before it claims more than this.
+    claim: Work,
+    /// Or before this: then its next header is not too early any more.
+    again: Option<Moment>,
+    /// How often, since it last brought a leader.
+    times: u32,
+}
+
 /// The search for the branch with most work.
 #[derive(Debug, Default)]
 pub(crate) struct Sync {
     asking: Option<Asking>,
     plan: Option<Plan>,
-    /// Peers that are not asked again before they claim more than this: they showed less than they claimed.
-    passed_over: BTreeMap<PeerId, Work>,
+    /// Peers that showed less than they claimed.
+    passed_over: BTreeMap<PeerId, PassedOver>,
     /// Until when headers are waited for, since the first request that has brought nothing yet.
     patience: Option<Moment>,
     is_impatient: bool,
@@ -152,18 +167,23 @@ impl Sync {
         let most = chain.leader().total_work;
         let wanted = |candidate: &&Candidate| {
             let passed = self.passed_over.get(&candidate.peer);
-            candidate.claim > most && passed.is_none_or(|passed| candidate.claim > *passed)
+            candidate.claim > most
+                && passed.is_none_or(|passed| {
+                    candidate.claim > passed.claim || passed.again.is_some_and(|again| again <= now.moment)
+                })
         };
-        let nearest =
-            candidates.iter().filter(wanted).min_by_key(|candidate| (candidate.latency, candidate.peer))?;
+        // Who was asked in vain comes after who was not, however near: nobody can keep others from being asked.
+        let vain = |peer: &PeerId| self.passed_over.get(peer).map_or(0, |passed| passed.times);
+        let order = |candidate: &&Candidate| (vain(&candidate.peer), candidate.latency, candidate.peer);
+        let nearest = candidates.iter().filter(wanted).min_by_key(order)?;
         Some(self.ask(now, nearest, chain.locator()))
     }
 
     fn ask(&mut self, now: Now, candidate: &Candidate, locator: Vec<Hash>) -> Step {
-        let Candidate { peer, claim, height, .. } = *candidate;
+        let Candidate { peer, claim, said, height, .. } = *candidate;
         let deadline = now.moment + HEADERS_TIMEOUT;
         self.patience.get_or_insert(now.moment + PATIENCE);
-        self.asking = Some(Asking { peer, claim, height, deadline, mode: Mode::Tree });
+        self.asking = Some(Asking { peer, claim, said, height, deadline, mode: Mode::Tree });
         Step::Ask(peer, locator)
     }
 
@@ -180,13 +200,24 @@ impl Sync {
     pub(crate) fn tick(&mut self, now: Moment) -> Option<PeerId> {
         self.is_impatient = self.patience.is_some_and(|patience| patience <= now);
         let asking = self.asking.take_if(|asking| asking.deadline <= now)?;
-        self.passed_over.insert(asking.peer, asking.claim);
+        self.pass_over(&asking);
         Some(asking.peer)
     }
 
     /// The peer cannot show more: do not ask again before it claims more.
     fn pass_over(&mut self, asking: &Asking) {
-        self.passed_over.insert(asking.peer, asking.claim);
+        let passed = self.passed_over.entry(asking.peer).or_default();
+        passed.claim = passed.claim.max(asking.claim);
+        passed.again = None;
+        passed.times = passed.times.saturating_add(1);
+    }
+
+    /// The peer's next header is too early: ask again when it is not.
+    fn wait_for(&mut self, now: Now, asking: &Asking, early: &Header) {
+        self.pass_over(asking);
+        if let Some(passed) = self.passed_over.get_mut(&asking.peer) {
+            passed.again = Some(now.moment_of(early.time.minus_ms(rules::BLOCK_AHEAD_MS)));
+        }
     }
 
     /// Takes an answer.
@@ -262,9 +293,9 @@ impl Sync {
             self.hope();
         }
         progress.shown = chain.find(&last).map(|place| (place.total_work, place.header.height));
-        if progress.early.is_some() {
+        if let Some(early) = &progress.early {
             // Asked again at once, it would say the same.
-            self.pass_over(&asking);
+            self.wait_for(now, &asking, early);
             self.drop_plan(chain);
             return Ok(progress);
         }
@@ -281,7 +312,12 @@ impl Sync {
             progress.step = Some(self.go_on(now, asking, last, Mode::Tree));
         } else if !full {
             self.drop_plan(chain);
-            self.pass_over(&asking);
+            if progress.leads {
+                let passed = PassedOver { claim: asking.claim, ..PassedOver::default() };
+                self.passed_over.insert(asking.peer, passed);
+            } else {
+                self.pass_over(&asking);
+            }
         }
         Ok(progress)
     }
@@ -383,25 +419,34 @@ impl Sync {
         if headers.first().is_some_and(|header| header.prev_hash != trail.hash()) {
             return Err(Fault::Disconnected { height: trail.height() + 1 });
         }
-        let mut early = false;
+        let mut early = None;
         for header in headers {
             match trail.push(chain.network(), header, now.time) {
                 Ok(()) => {}
                 Err(failures) if failures.iter().all(RuleError::may_pass_later) => {
-                    early = true;
+                    early = Some(*header);
                     break;
                 }
                 Err(failures) => return Err(invalid(header.hash(), failures)),
             }
         }
-        if headers.len() == HEADERS_MAX && !early {
+        if headers.len() == HEADERS_MAX && early.is_none() {
             let (last, mode) = (trail.hash(), Mode::Weighing(Box::new((root, trail))));
             return Ok(Progress { step: Some(self.go_on(now, asking, last, mode)), ..Progress::default() });
         }
         let shown = Some((trail.work(), trail.height()));
         if trail.work() <= chain.leader().total_work {
+            if let Some(early) = &early {
+                self.wait_for(now, &asking, early);
+                return Ok(Progress { shown, early: Some(*early), ..Progress::default() });
+            }
             self.pass_over(&asking);
-            return Err(Fault::WorkNotShown);
+            // That it had more than we was only a guess, if it did not say so.
+            return if trail.work() < asking.said {
+                Err(Fault::WorkNotShown)
+            } else {
+                Ok(Progress { shown, ..Progress::default() })
+            };
         }
         if chain.find(&root.hash).is_none() {
             chain.rebase(root.header, root.history.clone());

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::{Blind, EARLY_MAX, LIGHT_BODIES, Node, PeerId, Role};
+use super::{AT_HEEL_MAX, Blind, EARLY_MAX, LIGHT_BODIES, Node, PeerId, Role};
 use crate::block::{Block, Header};
 use crate::chain::{Inserted, Outcome, Place};
 use crate::check::{Batch, Check, Seen, Verdict};
@@ -18,7 +18,7 @@ use crate::message::MessageId;
 use crate::peer::Peer;
 use crate::pow::Work;
 use crate::rules::{self, FAILURES_MAX, MESSAGE_AGE_MS, MESSAGE_AHEAD_MS, RuleError};
-use crate::sync::{Progress, Step};
+use crate::sync::{PATIENCE, Progress, Step};
 use crate::time::Now;
 use crate::wire::{List, Packet, body_frame};
 
@@ -231,9 +231,11 @@ impl Node {
 
     /// Asks for the bodies that the path lacks, once its headers are all there.
     pub(super) fn seek_bodies(&mut self, now: Now) {
-        if self.sync.is_awaited() || self.chain.path().len() == 0 {
+        self.lags = false;
+        let Some(lowest) = self.chain.path().next().copied().filter(|_| !self.sync.is_awaited()) else {
+            self.moved = now.moment;
             return;
-        }
+        };
         let mut greeted: Vec<_> =
             self.peers.iter().filter_map(|(&id, peer)| Some((id, peer.greeted()?))).collect();
         greeted.sort_by_key(|(id, greeted)| (greeted.ping.latency().unwrap_or(Duration::MAX), *id));
@@ -245,13 +247,19 @@ impl Node {
             })
             .collect();
         let orders = self.fetch.next(now, &self.chain, &sources);
-        let withheld = self.fetch.is_withheld(&self.chain, &sources);
+        let may_come = self.fetch.may_come(&self.chain, &sources);
+        let is_patient = now.moment < self.moved + PATIENCE;
+        self.lags = may_come && is_patient && self.chain.path().len() > AT_HEEL_MAX;
+        // Its announcement may be ahead of its body; but nobody waits for ever for what nobody has.
+        let given_up = (!may_come && !is_patient).then_some(lowest);
+        let withheld = self.fetch.is_withheld(&self.chain, &sources).or(given_up);
         for (peer, hashes) in orders {
             self.outbox.send(peer, &Packet::GetBodies(List::new(hashes)));
         }
         if let Some(hash) = withheld {
             self.chain.forget(&hash);
             self.sync.plan_failed(&mut self.chain);
+            (self.moved, self.lags) = (now.moment, false);
         }
     }
 
@@ -544,7 +552,7 @@ impl Node {
 
     /// Tells all who may lack a block's body that it can be had here.
     fn announce_held(&mut self, hash: &Hash) {
-        if self.is_syncing() {
+        if self.is_behind() {
             return;
         }
         let lacking: Vec<_> =

@@ -209,6 +209,7 @@ impl Node {
             peer,
             latency: greeted.ping.latency().unwrap_or(Duration::MAX),
             claim: greeted.claim,
+            said: greeted.hello.total_work,
             height: greeted.height,
         };
         self.greeted().filter(|(_, greeted)| greeted.is_full()).map(candidate).collect()

@@ -1,29 +1,21 @@
 //! Mining: which block to search, and what to do with the one that is found.
 
-use super::{AT_HEEL_MAX, Node, Role};
+use super::{Node, Role};
 use crate::block::BLOCK_BYTES_MIN;
 use crate::fetch::Body;
 use crate::mine::{Solution, move_on, template};
-use crate::sync::PATIENCE;
-use crate::time::{Moment, Now};
+use crate::time::Now;
 
 impl Node {
     /// Whether mining now would not be in vain: nothing better is on its way, and a light node has somebody to tell.
-    fn may_mine(&self, now: Now) -> bool {
+    fn may_mine(&self) -> bool {
         let heard = self.config.role == Role::Full || self.greeted().next().is_some();
-        let awaited = self.sync.is_awaited() || self.sync.is_long() || self.bodies_until() > Some(now.moment);
-        self.mining && heard && !awaited
-    }
-
-    /// Until when bodies are waited for, when there are any to wait for. A branch whose bodies do not come, heavy as its
-    /// headers are, holds mining up no longer.
-    pub(super) fn bodies_until(&self) -> Option<Moment> {
-        (self.chain.path().len() > AT_HEEL_MAX).then_some(self.moved + PATIENCE)
+        self.mining && heard && !self.is_behind()
     }
 
     /// Keeps the job on the tip, its time current and the pool in it.
     pub(super) fn seek_block(&mut self, now: Now) {
-        if !self.may_mine(now) {
+        if !self.may_mine() {
             if self.miner.stop() {
                 self.outbox.mine(None);
             }

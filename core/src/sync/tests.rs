@@ -6,6 +6,7 @@ use crate::time::Time;
 
 const ALICE: PeerId = PeerId(1);
 const BOB: PeerId = PeerId(2);
+const CAROL: PeerId = PeerId(3);
 
 /// A node's search beside its chain.
 struct Story {
@@ -32,8 +33,8 @@ impl Story {
     /// A peer says that it has this branch.
     fn claims(&mut self, peer: PeerId, latency_ms: u64, work: u128, height: u64) {
         self.candidates.retain(|candidate| candidate.peer != peer);
-        let latency = Duration::from_millis(latency_ms);
-        self.candidates.push(Candidate { peer, latency, claim: Work::from_hashes(work), height });
+        let (latency, claim) = (Duration::from_millis(latency_ms), Work::from_hashes(work));
+        self.candidates.push(Candidate { peer, latency, claim, said: claim, height });
     }
 
     fn next(&mut self) -> Option<Step> {
@@ -112,6 +113,21 @@ fn passes_over_who_shows_nothing_until_it_claims_more() {
     assert_eq!(story.asks(), None);
     story.claims(ALICE, 5, 11, 6);
     assert_eq!(story.asks(), Some(ALICE));
+}
+
+#[test]
+fn who_was_asked_in_vain_waits_for_the_others() {
+    let mut story = Story::new(0);
+    let headers = branch(&story.network, story.network.genesis(), 2, 1, 1);
+    for claim in 10..20 {
+        // Alice is near, and claims ever more.
+        story.claims(ALICE, 1, claim, 5);
+        story.claims(BOB, 9, 10, 2);
+        assert_eq!(story.asks(), Some(if claim == 11 { BOB } else { ALICE }));
+        let (peer, headers) = if claim == 11 { (BOB, &headers[..]) } else { (ALICE, &[][..]) };
+        story.answers(peer, headers).unwrap();
+    }
+    assert_eq!(story.chain.leader().header, headers[1]);
 }
 
 #[test]
@@ -219,6 +235,25 @@ fn a_header_that_comes_too_early_is_kept_and_not_asked_for_again_at_once() {
     assert_eq!(progress.shown.map(|shown| shown.1), Some(2));
     assert_eq!(story.asks(), None);
     assert!(!story.sync.is_heading());
+    story.elapse(Duration::from_millis(999));
+    assert_eq!(story.asks(), None);
+    story.elapse(Duration::from_millis(1));
+    assert_eq!(story.asks(), Some(ALICE), "it is not too early any more");
+}
+
+#[test]
+fn a_long_branch_whose_last_headers_come_too_early_is_no_fault() {
+    let mut story = Story::new(100_000);
+    let ours = branch(&story.network, story.network.genesis(), 800, 1, 1);
+    grow(&mut story.chain, &ours);
+    let headers = long(&story.network, 2);
+    story.now.time = headers[9_000].time;
+    story.claims(ALICE, 1, u128::MAX, headers.len() as u64);
+    assert_eq!(story.serves(ALICE, &headers), Ok(()));
+    assert_eq!(story.asks(), None);
+    story.elapse(Duration::from_secs(1));
+    story.now.time = story.now.time.plus_ms(1_000);
+    assert_eq!(story.asks(), Some(ALICE));
 }
 
 #[test]
@@ -272,6 +307,13 @@ fn a_long_branch_that_weighs_too_little_is_a_fault() {
     story.claims(ALICE, 1, u128::MAX, headers.len() as u64);
     assert_eq!(story.serves(ALICE, &headers), Err(Fault::WorkNotShown));
     assert_eq!(story.chain.size(), 801, "it costs nothing that stays");
+    // Nor is it a fault when it was only guessed that there is more.
+    story.claims(CAROL, 1, u128::MAX, headers.len() as u64);
+    story.candidates.retain_mut(|candidate| {
+        candidate.said = Work::ZERO;
+        candidate.peer == CAROL
+    });
+    assert_eq!(story.serves(CAROL, &headers), Ok(()));
     assert_eq!(story.asks(), None);
     story.claims(BOB, 9, u128::MAX, 801);
     assert_eq!(story.asks(), Some(BOB));
