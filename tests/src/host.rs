@@ -320,10 +320,12 @@ impl Host {
 
     /// The faults that the node found in its peers.
     pub fn faults(&self) -> Vec<&Fault> {
-        let fault = |reason| match reason {
-            &Reason::Fault(ref fault) => Some(fault),
-            Reason::OwnKey | Reason::Duplicate | Reason::Full => None,
-        };
+        fn fault(reason: &Reason) -> Option<&Fault> {
+            match reason {
+                Reason::Fault(fault) => Some(fault),
+                Reason::OwnKey | Reason::Duplicate | Reason::Full => None,
+            }
+        }
         self.closes.iter().filter_map(|(_, reason)| fault(reason)).collect()
     }
 

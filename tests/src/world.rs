@@ -419,7 +419,10 @@ impl World {
                 let name = named.map_or("illegal bytes", |(name, _)| *name);
                 format!("{from:?} to {to:?}: {name}, {} bytes", frame.len())
             }
-            other => format!("{other:?}").chars().take(200).collect(),
+            other @ (Happening::Close { .. }
+            | Happening::Open { .. }
+            | Happening::Unreached { .. }
+            | Happening::Errand { .. }) => format!("{other:?}").chars().take(200).collect(),
         });
         self.carry(happening);
     }

@@ -1,6 +1,9 @@
 //! The main job, in a real headless Chromium: a message written in a tab, mined by that tab, verified, stored and
 //! broadcast by the node, received by a second node and a second tab; and all of it still there after kill -9.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![allow(clippy::wildcard_enum_match_arm, reason = "tests look at the one variant that they are about")]
+
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
