@@ -1,7 +1,7 @@
 //! Header synchronization: finding the branch with most work, and checking all of it before any body is asked for.
 //!
 //! One peer is asked at a time: the nearest of those that claim more work than our leader has. A branch that fits the tree
-//! goes there at once; a longer one, or one that forks off below the tree's window, is weighed as a [`Trail`] first and
+//! goes there at once; a longer one, or one that forks off below the tree's window, is weighed as a `Trail` first and
 //! fetched again in segments if it holds what it promised. A peer that stalls, or shows less than it claimed, is passed
 //! over, and the next nearest is asked; one honest reachable peer is enough.
 //!

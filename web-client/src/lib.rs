@@ -5,11 +5,11 @@
 //!
 //! | files | what |
 //! | --- | --- |
-//! | [`driver`] [`shell`] | drives the node: facts in, wishes out, one task that waits |
-//! | [`socket`] [`database`] [`clock`] [`api`] [`page`] | the browser: WebSocket, IndexedDB, time, the node's JSON, the page |
-//! | [`archive`] [`recent`] | what is remembered of the chain, in the store and in memory |
-//! | [`identity`] [`feed`] [`sent`] [`board`] [`form`] | the person's key, what arrived, what was sent, how it is shown |
-//! | [`miner`] [`rate`] | a share of a job, and how fast the shares are |
+//! | `driver` `shell` | drives the node: facts in, wishes out, one task that waits |
+//! | `socket` `database` `clock` `api` `page` | the browser: WebSocket, IndexedDB, time, the node's JSON, the page |
+//! | `archive` `recent` | what is remembered of the chain, in the store and in memory |
+//! | `identity` `feed` `sent` `board` `form` | the person's key, what arrived, what was sent, how it is shown |
+//! | `miner` `rate` | a share of a job, and how fast the shares are |
 
 mod api;
 mod archive;
