@@ -9,6 +9,7 @@
 //! 4. Peer ids are never used twice. Frames over [`crate::wire::FRAME_BYTES_MAX`] are cut off by the driver.
 //! 5. Nothing that a peer sends can panic or return an error: it becomes [`Output::Close`] with a named fault.
 
+use core::net::IpAddr;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -55,8 +56,8 @@ pub struct PeerId(pub u64);
 pub enum Link {
     /// The node's wish to dial this address was carried out.
     Outbound(Address),
-    /// Somebody connected to us.
-    Inbound,
+    /// Somebody connected to us, from this IP address if the driver knows it.
+    Inbound(Option<IpAddr>),
 }
 
 /// What a node is told.
@@ -67,7 +68,7 @@ pub enum Input {
     /// An address that the node wished to dial could not be reached.
     Unreached(Address),
     /// A frame came.
-    Received(PeerId, Vec<u8>),
+    Received(PeerId, Bytes),
     /// A connection is closed, by whichever end.
     Closed(PeerId),
     /// A job is solved.
@@ -407,7 +408,7 @@ impl Node {
                 role: greeted.map(|greeted| greeted.hello.role),
                 outbound: match &peer.link {
                     Link::Outbound(address) => Some(address.clone()),
-                    Link::Inbound => None,
+                    Link::Inbound(_) => None,
                 },
                 listen: greeted.and_then(|greeted| greeted.hello.listen.clone()),
                 latency_ms: greeted

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use plexus_core::message::{Message, MessageId};
 use plexus_core::node::{Input, Link, PeerId, PeerView, Status, SubmitError};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
@@ -20,7 +21,7 @@ pub(crate) enum Fact {
     /// A connection is open; what is for it goes to its lane.
     Opened(PeerId, Link, Lane),
     /// A frame came; its room in the channel is free again when the permit is dropped.
-    Received(PeerId, Vec<u8>, OwnedSemaphorePermit),
+    Received(PeerId, Bytes, OwnedSemaphorePermit),
     /// Anything else that the node is told as it is.
     Input(Input),
     /// Somebody asks.

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use bytes::Bytes;
 use plexus_core::event::Event;
 use plexus_core::message::{Message, MessageId};
 use plexus_core::network::Network;
@@ -171,7 +172,7 @@ impl Handle {
     }
 
     /// Tells the driver of a frame; waits while too many bytes wait for it.
-    pub(crate) async fn tell_frame(&self, peer: PeerId, frame: Vec<u8>) -> Result<(), Stopped> {
+    pub(crate) async fn tell_frame(&self, peer: PeerId, frame: Bytes) -> Result<(), Stopped> {
         let size = u32::try_from(frame.len().min(FRAMES_BYTES_MAX)).unwrap_or(u32::MAX);
         let permit = self.0.frames.clone().acquire_many_owned(size).await.map_err(|_| Stopped)?;
         self.tell(Fact::Received(peer, frame, permit)).await

@@ -7,9 +7,9 @@
 use std::fmt::Display;
 use std::time::Duration;
 
-use axum::extract::State;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::ws::{self, WebSocketUpgrade};
+use axum::extract::{ConnectInfo, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get};
@@ -23,6 +23,7 @@ use tokio::time::timeout;
 use tokio_tungstenite::tungstenite;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 
+use crate::app::Remote;
 use crate::fact::Fact;
 use crate::handle::Handle;
 use crate::lane::{LaneEnd, Parcel, lane};
@@ -105,6 +106,7 @@ pub fn route() -> MethodRouter<Handle> {
 
 async fn accept(
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+    ConnectInfo(remote): Remote,
     State(handle): State<Handle>,
 ) -> Response {
     let refuse = |status: StatusCode, reason: String| (status, reason).into_response();
@@ -129,7 +131,7 @@ async fn accept(
         .max_frame_size(FRAME_BYTES_MAX)
         .on_upgrade(move |socket| async move {
             handle.counters().inbound.one();
-            run(socket, Link::Inbound, &handle).await;
+            run(socket, Link::Inbound(Some(remote.ip())), &handle).await;
             drop(permit);
         })
 }
@@ -202,7 +204,9 @@ where
         match stream.next().await.map(|frame| frame.map(F::kind)) {
             Some(Ok(Kind::Binary(frame))) => {
                 handle.counters().received.count(&frame);
-                if handle.tell_frame(peer, frame.into()).await.is_err() {
+                // What is kept of a frame is not to keep the read buffer that it came in.
+                let frame = Bytes::from(Vec::from(frame));
+                if handle.tell_frame(peer, frame).await.is_err() {
                     return End::Closed;
                 }
             }

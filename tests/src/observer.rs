@@ -176,7 +176,7 @@ impl Observer {
                         Ok(Packet::Held(hash)) => self.announced.push(hash),
                         _ => {}
                     }
-                    self.tell(Input::Received(self.peer, frame.to_vec()));
+                    self.tell(Input::Received(self.peer, frame));
                 }
                 Ok(_) => {}
                 Err(error) if is_silence(&error) => self.tell(Input::Ticked),

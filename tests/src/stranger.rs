@@ -128,7 +128,7 @@ impl Stranger {
     /// A frame came: what it answers.
     pub fn received(&mut self, now: Now, peer: PeerId, frame: &Bytes) -> Vec<Bytes> {
         if let Some(mask) = self.masks.get_mut(&peer) {
-            mask.handle(now, Input::Received(peer, frame.to_vec()));
+            mask.handle(now, Input::Received(peer, frame.clone()));
             return self.drain(peer);
         }
         let packet = Packet::decode(frame).expect("honest nodes speak correctly");

@@ -206,7 +206,7 @@ impl World {
         let wire = |far| Wire { far, latency_us: self.latency_ms * 1_000, busy_until: 0 };
         self.wires.extend([(ends[0], wire(ends[1])), (ends[1], wire(ends[0]))]);
         self.connected(ends[0], Link::Outbound(at));
-        self.connected(ends[1], Link::Inbound);
+        self.connected(ends[1], Link::Inbound(None));
         (ends[0].1, ends[1].1)
     }
 
@@ -465,7 +465,7 @@ impl World {
 
     fn arrive(&mut self, to: End, frame: &Bytes) {
         match to.0 {
-            Party::Host(_) => self.tell(to.0, Input::Received(to.1, frame.to_vec())),
+            Party::Host(_) => self.tell(to.0, Input::Received(to.1, frame.clone())),
             Party::Stranger(index) => {
                 let now = self.now(to.0);
                 let said = self.strangers[index].received(now, to.1, frame);

@@ -256,7 +256,7 @@ impl Driver {
         match report {
             Report::Opened => self.tell(now, Input::Connected(peer, Link::Outbound(address.clone()))),
             Report::Frame(frame) if self.wishes.len() <= WISHES_MAX => {
-                self.tell(now, Input::Received(peer, frame));
+                self.tell(now, Input::Received(peer, frame.into()));
             }
             Report::Frame(_) | Report::Overlong => self.hang_up(now, peer),
             Report::Closed { opened } => {

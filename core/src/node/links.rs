@@ -49,9 +49,8 @@ impl Node {
         }
     }
 
-    pub(super) fn received(&mut self, now: Now, peer: PeerId, frame: Vec<u8>) {
+    pub(super) fn received(&mut self, now: Now, peer: PeerId, frame: Bytes) {
         let Some(known) = self.peers.get(&peer) else { return };
-        let frame = Bytes::from(frame);
         let packet = match Packet::decode(&frame) {
             Ok(packet) => packet,
             Err(fault) => return self.fault(now, peer, fault),

@@ -37,7 +37,7 @@ impl Pair {
     fn connect(&mut self, a: usize, b: usize) {
         let address: Address = "host:1".parse().unwrap();
         self.give(a, Input::Connected(PeerId(b as u64), Link::Outbound(address)));
-        self.give(b, Input::Connected(PeerId(a as u64), Link::Inbound));
+        self.give(b, Input::Connected(PeerId(a as u64), Link::Inbound(None)));
         self.settle();
     }
 
@@ -55,7 +55,7 @@ impl Pair {
             any = true;
             let from = PeerId(index as u64);
             let send = |pair: &mut Self, to: PeerId, frame: Bytes| {
-                pair.give(usize::try_from(to.0).unwrap(), Input::Received(from, frame.to_vec()));
+                pair.give(usize::try_from(to.0).unwrap(), Input::Received(from, frame));
             };
             match output {
                 Output::Send(to, frame) => send(self, to, frame),
@@ -228,7 +228,7 @@ impl Scripted {
     }
 
     fn says(&mut self, packet: &crate::wire::Packet) {
-        self.give(Input::Received(PEER, packet.encode().to_vec()));
+        self.give(Input::Received(PEER, packet.encode()));
     }
 
     /// The peer greets and answers pings, and nothing else.
@@ -267,7 +267,7 @@ fn headers_without_bodies_stop_no_miner_for_long() {
     use crate::chain::tests::branch;
     let mut story = Scripted::new();
     assert!(story.job.is_some());
-    story.give(Input::Connected(PEER, Link::Inbound));
+    story.give(Input::Connected(PEER, Link::Inbound(None)));
     let network = Network::dev();
     let headers = branch(&network, network.genesis(), AT_HEEL_MAX + 2, 1_000, 1);
     for header in &headers {

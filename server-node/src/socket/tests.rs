@@ -31,8 +31,10 @@ async fn serve() -> Served {
     let (ours, theirs) = tokio::io::duplex(4_096);
     let server = WebSocketStream::from_raw_socket(ours, Role::Server, Some(limits())).await;
     let client = WebSocketStream::from_raw_socket(theirs, Role::Client, Some(limits())).await;
-    let served = tokio::spawn(async move { run(server, Link::Inbound, &handle).await });
-    let Some(Fact::Opened(peer, Link::Inbound, lane)) = facts.recv().await else { panic!("not opened") };
+    let served = tokio::spawn(async move { run(server, Link::Inbound(None), &handle).await });
+    let Some(Fact::Opened(peer, Link::Inbound(None), lane)) = facts.recv().await else {
+        panic!("not opened")
+    };
     Served { facts, lane, peer, client, served, network, _data: data }
 }
 
