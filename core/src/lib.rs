@@ -12,6 +12,7 @@
 //! | speed | [`kernel`] |
 //! | chain | [`rules`] [`check`] [`chain`] `trail` [`pool`] [`mine`] [`journal`] [`shelf`] |
 //! | protocol | [`address`] [`wire`] [`fault`] [`event`] `outbox` [`handshake`] [`ping`] [`peer`] [`dial`] [`sync`] [`fetch`] [`gossip`] [`node`] |
+//! | laboratory | [`sim`] |
 //! | faces | [`view`] |
 //!
 //! # Glossary
@@ -54,6 +55,7 @@ pub mod pow;
 mod recent;
 pub mod rules;
 pub mod shelf;
+pub mod sim;
 pub mod sync;
 pub mod time;
 mod trail;
