@@ -15,13 +15,27 @@
 //! | [`report`] | what was measured |
 //! | [`violation`] | a law that was seen broken, with all that is needed to see it again |
 
+mod audit;
+mod bound;
 mod chance;
+mod host;
+mod kind;
 pub mod latency;
+mod link;
+mod mask;
+mod measure;
+mod memo;
+mod people;
 pub mod report;
 pub mod setup;
 pub mod simulation;
+mod trace;
 pub mod treason;
 pub mod violation;
+mod weather;
+mod wheel;
+mod wiring;
+mod world;
 
 pub use latency::{Latency, Matrix, MatrixError};
 pub use report::{Curves, LinkView, PacketCount, PlaceView, Progress, Report, Stage};

@@ -7,6 +7,7 @@
 pub(super) struct Chance(u64);
 
 impl Chance {
+    #[cfg(test)]
     pub(super) fn new(seed: u64) -> Self {
         Self(seed)
     }
