@@ -43,3 +43,6 @@ pub use setup::{Churn, Faults, Partition, Setup, SetupError, Topology, Traitors}
 pub use simulation::Simulation;
 pub use treason::Treason;
 pub use violation::{Law, Violation};
+
+#[cfg(test)]
+mod tests;

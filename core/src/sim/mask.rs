@@ -67,20 +67,19 @@ impl Mask {
         masks
     }
 
-    /// Whether it mines as others do.
+    /// Whether it has hash power. Who forges blocks does so when its turn comes: a forged block costs what any block costs.
     pub(super) fn mines(&self) -> bool {
-        match self.treason {
-            Treason::Stalling | Treason::LatencyLiar | Treason::Eclipse | Treason::Selfish => true,
-            Treason::Silent | Treason::InvalidChain | Treason::WithheldBody | Treason::HeaderFlooder => false,
-        }
+        !matches!(self.treason, Treason::Silent | Treason::HeaderFlooder)
+    }
+
+    /// Whether it forges a block when its turn comes.
+    pub(super) fn forges(&self) -> bool {
+        matches!(self.treason, Treason::InvalidChain | Treason::WithheldBody)
     }
 
     /// Whether it does something of its own accord, from time to time.
     pub(super) fn is_active(&self) -> bool {
-        match self.treason {
-            Treason::InvalidChain | Treason::WithheldBody | Treason::HeaderFlooder | Treason::Eclipse => true,
-            Treason::Silent | Treason::Stalling | Treason::LatencyLiar | Treason::Selfish => false,
-        }
+        matches!(self.treason, Treason::HeaderFlooder | Treason::Eclipse)
     }
 
     /// It mined a block: whether others are to hear of it yet.
@@ -91,7 +90,9 @@ impl Mask {
     /// Whether a frame of the node's goes out.
     pub(super) fn lets_out(&mut self, kind: Kind, end: End, frame: &Bytes) -> bool {
         match self.treason {
-            Treason::Silent => matches!(kind, Kind::Greeting | Kind::Ping | Kind::Farewell),
+            Treason::Silent => {
+                matches!(kind, Kind::Greeting | Kind::Ping | Kind::Request | Kind::Farewell)
+            }
             Treason::Stalling => !matches!(kind, Kind::Headers | Kind::Body | Kind::Answer),
             Treason::Selfish if self.hoards && matches!(kind, Kind::Announce | Kind::Held) => {
                 self.held_back.push((end, frame.clone()));
@@ -202,10 +203,11 @@ impl World {
     /// Announces headers that carry their work and lead nowhere.
     fn flood(&mut self, host: u32) {
         let Some(chain) = self.hosts[host as usize].node.as_ref().map(|node| node.chain()) else { return };
-        let tip = chain.tip().header.height;
+        // None of them reaches the tip's height.
+        let Some(ends) = chain.tip().header.height.checked_sub(2) else { return };
         let mut headers = Vec::new();
         for _ in 0..FLOOD {
-            let height = self.weather.below(tip + 1);
+            let height = self.weather.below(ends + 1);
             let below = chain.best_at(height).and_then(|hash| chain.find(hash));
             let Some(below) = below.map(|place| place.header) else { continue };
             let time = below.time.plus_ms(1 + self.weather.below(1_000));

@@ -38,6 +38,11 @@ impl World {
         None
     }
 
+    /// Whether a host spoils the block that it finds.
+    pub(super) fn forges(&self, host: u32) -> bool {
+        self.hosts[host as usize].mask.as_ref().is_some_and(|mask| mask.forges())
+    }
+
     /// A host finds a block, if its node is ready to mine; whether it was.
     pub(super) fn mine(&mut self, host: u32, measured: bool) -> bool {
         self.fill(host);

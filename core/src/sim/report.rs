@@ -99,8 +99,10 @@ pub struct Report {
     pub places: Vec<PlaceView>,
     /// The links among them at the end.
     pub links: Vec<LinkView>,
-    /// How many connections were closed for a fault.
+    /// How many connections honest nodes closed for a fault.
     pub faults: u64,
+    /// How many of those were with an honest node that was not merely late.
+    pub blames: u64,
     /// Laws that were seen broken: none, if all is well.
     pub violations: Vec<Violation>,
 }
@@ -136,6 +138,7 @@ impl Report {
             places: Vec::new(),
             links: Vec::new(),
             faults: 0,
+            blames: 0,
             violations: Vec::new(),
         }
     }

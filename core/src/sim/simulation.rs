@@ -70,7 +70,7 @@ impl Simulation {
         }
         let end = self.world.events.saturating_add(events);
         while self.stage != Stage::Done && self.world.events < end {
-            let Some(happening) = self.world.next(u64::MAX) else {
+            let Some(happening) = self.world.next() else {
                 self.stage = Stage::Done;
                 break;
             };
@@ -129,6 +129,7 @@ impl Simulation {
         }
         let measured = self.stage == Stage::Measuring;
         match self.world.draw_miner() {
+            Some(host) if self.world.forges(host) => self.world.mischief(host),
             Some(host) if self.world.mine(host, measured) => self.mined += 1,
             _ => self.idle_draws += 1,
         }
@@ -211,6 +212,7 @@ impl Simulation {
             places: (0..setup.nodes.min(PLACES_MAX)).map(|host| world.place(host)).collect(),
             links: world.links_between(setup.nodes.min(PLACES_MAX)),
             faults: world.faults,
+            blames: world.blames,
             violations: world.violation.iter().cloned().collect(),
             ..Report::empty(setup)
         }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Treason {
-    /// Greets and answers pings, and says nothing else.
+    /// Greets, answers pings and asks for what it wants; tells and gives nothing.
     Silent,
     /// Passes headers on, and answers no request.
     Stalling,

@@ -82,8 +82,8 @@ impl<T> Wheel<T> {
         }
     }
 
-    /// Takes out the next thing and its moment, if it happens at `end` at the latest.
-    pub(super) fn pop(&mut self, end: u64) -> Option<(u64, T)> {
+    /// Takes out the next thing and its moment.
+    pub(super) fn pop(&mut self) -> Option<(u64, T)> {
         loop {
             let sorted = self.order.last().map(|key| key >> PLACE_BITS);
             let late = self.late.first_key_value().map(|((offset, _), _)| *offset);
@@ -92,16 +92,13 @@ impl<T> Wheel<T> {
                 (Some(sorted), _) => (sorted, false),
                 (None, Some(late)) => (late, true),
                 (None, None) => {
-                    if !self.turn(end) {
+                    if !self.turn() {
                         return None;
                     }
                     continue;
                 }
             };
             let at = (self.slot << SLOT_BITS) + u64::from(offset);
-            if at > end {
-                return None;
-            }
             let item = if is_late {
                 self.late.pop_first().map(|(_, item)| item)
             } else {
@@ -113,13 +110,11 @@ impl<T> Wheel<T> {
         }
     }
 
-    /// Goes on to the next slot with something in it; false when there is none before `end`.
-    fn turn(&mut self, end: u64) -> bool {
+    /// Goes on to the next slot with something in it; false when there is none.
+    fn turn(&mut self) -> bool {
         let near = self.next_filled();
         let far = self.beyond.first_key_value().map(|(slot, _)| *slot);
-        let Some(slot) = near.into_iter().chain(far).min().filter(|slot| slot << SLOT_BITS <= end) else {
-            return false;
-        };
+        let Some(slot) = near.into_iter().chain(far).min() else { return false };
         self.slot = slot;
         self.current.clear();
         self.lates = 0;
@@ -203,10 +198,8 @@ mod tests {
                     wheel.push(at, number);
                     model.insert((at, number), number);
                 }
-                let end = if chance.below(10) == 0 { now + 100 } else { u64::MAX };
                 let expected = model.first_key_value().map(|((at, _), item)| (*at, *item));
-                let expected = expected.filter(|(at, _)| *at <= end);
-                assert_eq!(wheel.pop(end), expected, "seed {seed}");
+                assert_eq!(wheel.pop(), expected, "seed {seed}");
                 if let Some((at, item)) = expected {
                     model.remove(&(at, item));
                     now = at;

@@ -165,7 +165,7 @@ pub(super) struct World {
     pub(super) job: Option<Job>,
     /// Whether messages are kept to the host that writes them.
     pub(super) hush: bool,
-    /// How many links were closed for a fault, and how many of them for one that an honest node found in an honest one.
+    /// How many links honest nodes closed for a fault, and how many of them for an offence of an honest one.
     pub(super) faults: u64,
     pub(super) blames: u64,
     pub(super) violation: Option<Violation>,
@@ -231,14 +231,14 @@ impl World {
         self.wheel.push(self.now_us + wait_us, happening);
     }
 
-    /// Takes what happens next; none when nothing does until `end`.
-    pub(super) fn next(&mut self, end: u64) -> Option<Happening> {
+    /// Takes what happens next, if anything does.
+    pub(super) fn next(&mut self) -> Option<Happening> {
         if self.wheel.len() > WAITING_MAX * (1 + self.hosts.len()) {
             self.violate(None, Law::Bound, || {
                 "more is about to happen than any network has under way".into()
             });
         }
-        let (at, happening) = self.wheel.pop(end)?;
+        let (at, happening) = self.wheel.pop()?;
         self.now_us = self.now_us.max(at);
         Some(happening)
     }
@@ -562,11 +562,13 @@ impl World {
     fn close(&mut self, host: u32, end: End, reason: &Reason) {
         let Some(link) = self.links.get(end.link()) else { return };
         let other = link.hosts[1 - end.side()];
-        if let Reason::Fault(fault) = reason {
+        let accused = self.hosts[other as usize].is_honest();
+        if let Reason::Fault(fault) = reason
+            && self.hosts[host as usize].is_honest()
+        {
             self.faults += 1;
             let late = matches!(fault, Fault::Silent | Fault::Stalled { .. } | Fault::HandshakeTimeout);
-            let both_honest = self.hosts[host as usize].is_honest() && self.hosts[other as usize].is_honest();
-            if both_honest && !late {
+            if accused && !late {
                 self.blames += 1;
                 if self.setup.faults.traitors.is_empty() {
                     let what = format!("finds fault with node {other}: {fault}");
