@@ -123,6 +123,8 @@ tags! {
     Root = "plexus/root";
     /// What a node signs to prove its key to a peer.
     Handshake = "plexus/handshake";
+    /// The key of a block's short ids.
+    Short = "plexus/short";
     /// The next number of a node's seeded choice.
     Chance = "plexus/chance";
 }

@@ -11,7 +11,7 @@
 //! | values | [`layout`] [`time`] [`hash`] [`key`] [`message`] [`merkle`] [`history`] [`pow`] [`block`] [`network`] |
 //! | speed | [`kernel`] |
 //! | chain | [`rules`] [`check`] [`chain`] `trail` [`pool`] [`mine`] [`journal`] [`shelf`] |
-//! | protocol | [`address`] [`wire`] [`fault`] [`event`] `outbox` [`handshake`] [`ping`] [`peer`] [`dial`] [`sync`] [`fetch`] [`gossip`] [`node`] |
+//! | protocol | [`address`] [`wire`] [`fault`] [`event`] `outbox` [`handshake`] [`ping`] [`peer`] [`dial`] [`sync`] [`fetch`] [`compact`] [`relay`] [`gossip`] [`node`] |
 //! | faces | [`view`] |
 //!
 //! # Glossary
@@ -29,6 +29,7 @@ pub mod block;
 pub mod chain;
 mod chance;
 pub mod check;
+pub mod compact;
 pub mod dial;
 pub mod event;
 pub mod fault;
@@ -52,6 +53,7 @@ pub mod ping;
 pub mod pool;
 pub mod pow;
 mod recent;
+pub mod relay;
 pub mod rules;
 pub mod shelf;
 pub mod sync;

@@ -10,8 +10,9 @@ use serde::de::{Error as _, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::address::Address;
-use crate::block::{BLOCK_BYTES_MAX, Block, HEADER_BYTES, Header};
+use crate::block::{BLOCK_BYTES_MAX, BLOCK_MESSAGES_MAX, Block, HEADER_BYTES, Header};
 use crate::chain::LOCATOR_MAX;
+use crate::compact::{Compact, Parts, Wanted};
 use crate::fault::Fault;
 use crate::hash::Hash;
 use crate::journal::HEADERS_MAX;
@@ -112,6 +113,12 @@ packets! {
     Messages(List<Message, MESSAGES_MAX>) = "messages", at most 4 + (3 + MESSAGE_BYTES_MAX) * MESSAGES_MAX;
     /// Says why the connection is closed.
     Farewell(Text<FAREWELL_BYTES_MAX>) = "farewell", at most 4 + FAREWELL_BYTES_MAX;
+    /// A block's body, its messages by their short ids, unasked.
+    Compact(Box<Compact>) = "compact", at most FRAME_BYTES_MAX;
+    /// Asks for messages of a compact body.
+    GetParts(Wanted) = "get-parts", at most 36 + 3 * BLOCK_MESSAGES_MAX;
+    /// Messages of a compact body.
+    Parts(Parts) = "parts", at most FRAME_BYTES_MAX;
 }
 
 impl Packet {
