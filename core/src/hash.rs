@@ -125,6 +125,8 @@ tags! {
     Handshake = "plexus/handshake";
     /// The next number of a node's seeded choice.
     Chance = "plexus/chance";
+    /// The network group of a host name.
+    Group = "plexus/group";
 }
 
 /// SHA-256 after SHA-256(tag) ‖ SHA-256(tag): 64 bytes are one block, so the state saves a compression a hash.

@@ -11,7 +11,7 @@
 //! | values | [`layout`] [`time`] [`hash`] [`key`] [`message`] [`merkle`] [`history`] [`pow`] [`block`] [`network`] |
 //! | speed | [`kernel`] |
 //! | chain | [`rules`] [`check`] [`chain`] `trail` [`pool`] [`mine`] [`journal`] [`shelf`] |
-//! | protocol | [`address`] [`wire`] [`fault`] [`event`] `outbox` [`handshake`] [`ping`] [`peer`] [`dial`] [`sync`] [`fetch`] [`gossip`] [`node`] |
+//! | protocol | [`address`] [`group`] [`wire`] [`fault`] [`event`] `outbox` [`handshake`] [`ping`] [`peer`] [`dial`] [`sync`] [`fetch`] [`gossip`] [`node`] |
 //! | faces | [`view`] |
 //!
 //! # Glossary
@@ -21,7 +21,8 @@
 //! - **branch**: a path down to genesis; **reorg**: the change of the best branch; **work**: expected number of hashes.
 //! - **target**: what a hash must not exceed; **bits**: its compact form; **job**: what a miner searches; **solution**: what
 //!   it finds.
-//! - **node**: us; **peer**: a remote node; **link**: a connection to one; **fault**: a peer's offence.
+//! - **node**: us; **peer**: a remote node; **link**: a connection to one; **fault**: a peer's offence;
+//!   **group**: the network that an address is in.
 //! - **fact**: what a driver reports; **wish**: what the node asks of it.
 
 pub mod address;
@@ -34,6 +35,7 @@ pub mod event;
 pub mod fault;
 pub mod fetch;
 pub mod gossip;
+pub mod group;
 pub mod handshake;
 pub mod hash;
 pub mod history;
