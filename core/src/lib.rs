@@ -11,7 +11,7 @@
 //! | values | [`layout`] [`time`] [`hash`] [`key`] [`message`] [`merkle`] [`history`] [`pow`] [`block`] [`network`] |
 //! | speed | [`kernel`] |
 //! | chain | [`rules`] [`check`] [`chain`] `trail` [`pool`] [`mine`] [`journal`] [`shelf`] |
-//! | protocol | [`address`] [`group`] [`wire`] [`fault`] [`event`] `outbox` [`handshake`] [`ping`] [`peer`] [`dial`] [`sync`] [`fetch`] [`gossip`] [`node`] |
+//! | protocol | [`chance`] [`address`] [`group`] [`book`] [`ban`] [`inbound`] [`wire`] [`fault`] [`event`] `outbox` [`handshake`] [`ping`] [`peer`] [`dial`] [`sync`] [`fetch`] [`gossip`] [`node`] |
 //! | faces | [`view`] |
 //!
 //! # Glossary
@@ -26,9 +26,11 @@
 //! - **fact**: what a driver reports; **wish**: what the node asks of it.
 
 pub mod address;
+pub mod ban;
 pub mod block;
+pub mod book;
 pub mod chain;
-mod chance;
+pub mod chance;
 pub mod check;
 pub mod dial;
 pub mod event;
@@ -39,6 +41,7 @@ pub mod group;
 pub mod handshake;
 pub mod hash;
 pub mod history;
+pub mod inbound;
 pub mod journal;
 pub mod kernel;
 pub mod key;
