@@ -8,7 +8,7 @@
 //! Bounds: [`BANS_MAX`] bans, of which the one that ends first gives way, and [`SCORES_MAX`] offenders with points, of whom the one that
 //! offended longest ago does. An offender who has many addresses loses only those that he offends from.
 
-use core::net::Ipv6Addr;
+use core::net::{IpAddr, Ipv6Addr};
 use core::time::Duration;
 use std::collections::BTreeMap;
 
@@ -51,9 +51,9 @@ impl Subject {
     /// a handshake that he cannot make himself and then offends, would have the key's owner banned.
     pub fn of(host: Option<&Host>, key: Option<&PublicKey>) -> Option<Self> {
         match host.filter(|host| !host.is_local()) {
-            Some(Host::V6(ip)) => Some(Self::Host(match Host::from(core::net::IpAddr::V6(*ip)) {
-                Host::V6(ip) => Host::V6(Ipv6Addr::from_bits(ip.to_bits() >> 64 << 64)),
-                v4 => v4,
+            Some(Host::V6(ip)) => Some(Self::Host(match ip.to_canonical() {
+                IpAddr::V4(ip) => Host::V4(ip),
+                IpAddr::V6(ip) => Host::V6(Ipv6Addr::from_bits(ip.to_bits() >> 64 << 64)),
             })),
             Some(host) => Some(Self::Host(host.clone())),
             None => key.copied().map(Self::Key),

@@ -151,7 +151,7 @@ mod tests {
             one.latency = Some(Duration::from_millis(100 - number));
         }
         let gone = evicted(candidates);
-        assert_eq!(gone[0], PeerId(51), "the nearest {NEAREST_PROTECTED} are the youngest");
+        assert_eq!(gone[0], PeerId(51), "the eight nearest are the youngest");
         assert!((52..60).all(|number| !gone.contains(&PeerId(number))));
     }
 

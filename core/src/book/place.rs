@@ -70,7 +70,7 @@ impl Placement {
     }
 
     pub(super) fn digest(&self, address: &Address) -> Digest {
-        let mut hasher = self.keyed.clone();
+        let mut hasher = self.keyed;
         hasher.write(&[Domain::Address as u8, address.is_tls().into()]);
         hasher.write(&address.port().to_be_bytes());
         match address.host() {
@@ -114,7 +114,7 @@ impl Placement {
 
     /// A keyed hash of parts of fixed sizes, below a power of two.
     fn below(&self, domain: Domain, parts: &[&[u8]], bound: u16) -> u16 {
-        let mut hasher = self.keyed.clone();
+        let mut hasher = self.keyed;
         hasher.write(&[domain as u8]);
         for part in parts {
             hasher.write(part);
