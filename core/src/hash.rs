@@ -127,6 +127,8 @@ tags! {
     Short = "plexus/short";
     /// The next number of a node's seeded choice.
     Chance = "plexus/chance";
+    /// The network group of a host name.
+    Group = "plexus/group";
 }
 
 /// SHA-256 after SHA-256(tag) ‖ SHA-256(tag): 64 bytes are one block, so the state saves a compression a hash.
