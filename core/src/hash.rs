@@ -123,6 +123,10 @@ tags! {
     Root = "plexus/root";
     /// What a node signs to prove its key to a peer.
     Handshake = "plexus/handshake";
+    /// What an end of a link signs about its latency.
+    Link = "plexus/link";
+    /// A certified link's place and mark in a digest of the graph.
+    Digest = "plexus/digest";
     /// The next number of a node's seeded choice.
     Chance = "plexus/chance";
 }

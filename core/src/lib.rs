@@ -11,7 +11,7 @@
 //! | values | [`layout`] [`time`] [`hash`] [`key`] [`message`] [`merkle`] [`history`] [`pow`] [`block`] [`network`] |
 //! | speed | [`kernel`] |
 //! | chain | [`rules`] [`check`] [`chain`] `trail` [`pool`] [`mine`] [`journal`] [`shelf`] |
-//! | protocol | [`address`] [`wire`] [`fault`] [`event`] `outbox` [`handshake`] [`ping`] [`peer`] [`dial`] [`sync`] [`fetch`] [`gossip`] [`node`] |
+//! | protocol | [`address`] [`wire`] [`fault`] [`event`] `outbox` [`handshake`] [`ping`] [`link`] [`peer`] [`dial`] [`sync`] [`fetch`] [`gossip`] [`node`] |
 //! | faces | [`view`] |
 //!
 //! # Glossary
@@ -22,6 +22,7 @@
 //! - **target**: what a hash must not exceed; **bits**: its compact form; **job**: what a miner searches; **solution**: what
 //!   it finds.
 //! - **node**: us; **peer**: a remote node; **link**: a connection to one; **fault**: a peer's offence.
+//! - **certificate**: what both ends of a link sign about its latency.
 //! - **fact**: what a driver reports; **wish**: what the node asks of it.
 
 pub mod address;
@@ -41,6 +42,7 @@ pub mod journal;
 pub mod kernel;
 pub mod key;
 pub mod layout;
+pub mod link;
 pub mod merkle;
 pub mod message;
 pub mod mine;

@@ -16,6 +16,7 @@ use crate::fault::Fault;
 use crate::hash::Hash;
 use crate::journal::HEADERS_MAX;
 use crate::key::{PublicKey, Signature};
+use crate::link::Certificate;
 use crate::message::{MESSAGE_BYTES_MAX, Message, MessageId};
 use crate::pow::Work;
 
@@ -255,7 +256,7 @@ macro_rules! travels_as_bytes {
     )*};
 }
 
-travels_as_bytes!(Header, Message, Block);
+travels_as_bytes!(Header, Message, Block, Certificate);
 
 #[cfg(test)]
 mod tests;
