@@ -11,7 +11,7 @@
 //! | values | [`layout`] [`time`] [`hash`] [`key`] [`message`] [`merkle`] [`history`] [`pow`] [`block`] [`network`] |
 //! | speed | [`kernel`] |
 //! | chain | [`rules`] [`check`] [`chain`] `trail` [`pool`] [`mine`] [`journal`] [`shelf`] |
-//! | protocol | [`address`] [`wire`] [`fault`] [`event`] `outbox` [`handshake`] [`ping`] [`link`] [`peer`] [`dial`] [`sync`] [`fetch`] [`gossip`] [`node`] |
+//! | protocol | [`address`] [`wire`] [`fault`] [`event`] `outbox` [`handshake`] [`ping`] [`link`] [`graph`] [`peer`] [`dial`] [`sync`] [`fetch`] [`gossip`] [`node`] |
 //! | faces | [`view`] |
 //!
 //! # Glossary
@@ -22,7 +22,8 @@
 //! - **target**: what a hash must not exceed; **bits**: its compact form; **job**: what a miner searches; **solution**: what
 //!   it finds.
 //! - **node**: us; **peer**: a remote node; **link**: a connection to one; **fault**: a peer's offence.
-//! - **certificate**: what both ends of a link sign about its latency.
+//! - **certificate**: what both ends of a link sign about its latency; **graph**: the certified links that a node holds;
+//!   **topology**: the shape that they give the network; **forecast**: who is expected to hear of a block first from us.
 //! - **fact**: what a driver reports; **wish**: what the node asks of it.
 
 pub mod address;
@@ -35,6 +36,7 @@ pub mod event;
 pub mod fault;
 pub mod fetch;
 pub mod gossip;
+pub mod graph;
 pub mod handshake;
 pub mod hash;
 pub mod history;

@@ -13,6 +13,7 @@ use crate::address::Address;
 use crate::block::{BLOCK_BYTES_MAX, Block, HEADER_BYTES, Header};
 use crate::chain::LOCATOR_MAX;
 use crate::fault::Fault;
+use crate::graph::Digest;
 use crate::hash::Hash;
 use crate::journal::HEADERS_MAX;
 use crate::key::{PublicKey, Signature};
@@ -256,7 +257,7 @@ macro_rules! travels_as_bytes {
     )*};
 }
 
-travels_as_bytes!(Header, Message, Block, Certificate);
+travels_as_bytes!(Header, Message, Block, Certificate, Digest);
 
 #[cfg(test)]
 mod tests;
