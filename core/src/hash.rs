@@ -125,6 +125,10 @@ tags! {
     Handshake = "plexus/handshake";
     /// The key of a block's short ids.
     Short = "plexus/short";
+    /// What an end of a link signs about its latency.
+    Link = "plexus/link";
+    /// A certified link's place and mark in a digest of the graph.
+    Digest = "plexus/digest";
     /// The next number of a node's seeded choice.
     Chance = "plexus/chance";
     /// The network group of a host name.

@@ -11,7 +11,7 @@
 //! | values | [`layout`] [`time`] [`hash`] [`key`] [`message`] [`merkle`] [`history`] [`pow`] [`block`] [`network`] |
 //! | speed | [`kernel`] |
 //! | chain | [`rules`] [`check`] [`chain`] `trail` [`pool`] [`mine`] [`journal`] [`shelf`] |
-//! | protocol | [`chance`] [`address`] [`group`] [`book`] [`ban`] [`inbound`] [`wire`] [`fault`] [`event`] `outbox` [`handshake`] [`ping`] [`peer`] [`dial`] [`sync`] [`fetch`] [`compact`] [`relay`] [`gossip`] [`node`] |
+//! | protocol | [`chance`] [`address`] [`group`] [`book`] [`ban`] [`inbound`] [`wire`] [`fault`] [`event`] `outbox` [`handshake`] [`ping`] [`link`] [`graph`] [`slot`] `plan` `vouching` [`peer`] [`dial`] [`sync`] [`fetch`] [`compact`] [`relay`] [`gossip`] [`node`] |
 //! | faces | [`view`] |
 //!
 //! # Glossary
@@ -23,6 +23,8 @@
 //!   it finds.
 //! - **node**: us; **peer**: a remote node; **link**: a connection to one; **fault**: a peer's offence;
 //!   **group**: the network that an address is in.
+//! - **certificate**: what both ends of a link sign about its latency; **graph**: the certified links that a node holds;
+//!   **topology**: the shape that they give the network; **forecast**: who is expected to hear of a block first from us.
 //! - **fact**: what a driver reports; **wish**: what the node asks of it.
 
 pub mod address;
@@ -39,6 +41,7 @@ pub mod fault;
 pub mod fetch;
 pub mod gossip;
 pub mod group;
+pub mod graph;
 pub mod handshake;
 pub mod hash;
 pub mod history;
@@ -47,6 +50,7 @@ pub mod journal;
 pub mod kernel;
 pub mod key;
 pub mod layout;
+pub mod link;
 pub mod merkle;
 pub mod message;
 pub mod mine;

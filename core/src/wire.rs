@@ -14,9 +14,11 @@ use crate::block::{BLOCK_BYTES_MAX, BLOCK_MESSAGES_MAX, Block, HEADER_BYTES, Hea
 use crate::chain::LOCATOR_MAX;
 use crate::compact::{Compact, Parts, Wanted};
 use crate::fault::Fault;
+use crate::graph::Digest;
 use crate::hash::Hash;
 use crate::journal::HEADERS_MAX;
 use crate::key::{PublicKey, Signature};
+use crate::link::Certificate;
 use crate::message::{MESSAGE_BYTES_MAX, Message, MessageId};
 use crate::pow::Work;
 
@@ -262,7 +264,7 @@ macro_rules! travels_as_bytes {
     )*};
 }
 
-travels_as_bytes!(Header, Message, Block);
+travels_as_bytes!(Header, Message, Block, Certificate, Digest);
 
 #[cfg(test)]
 mod tests;
