@@ -1,9 +1,16 @@
 //! Where a node listens: the URL that another dials.
+//!
+//! An address is 32 bytes and cheap to copy and compare: a book of them is large, and a simulation holds thousands of books.
+//! Only the text of a host name lies elsewhere, and its clones share it.
 
 use core::fmt;
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use core::str::FromStr;
+use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::group::Group;
 
 /// The most bytes of an address's text.
 pub const ADDRESS_BYTES_MAX: usize = 255;
@@ -18,8 +25,63 @@ pub const SUBPROTOCOL: &str = "plexus.1";
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Address {
     tls: bool,
-    host: String,
+    host: Host,
     port: u16,
+}
+
+/// What an address names a machine by; an IPv6 address is shown in brackets.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Host {
+    /// An IPv4 address.
+    V4(Ipv4Addr),
+    /// An IPv6 address.
+    V6(Ipv6Addr),
+    /// A host name in lower case, for whoever dials it to resolve.
+    Name(Arc<str>),
+}
+
+impl Host {
+    /// Whether only neighbours reach it: loopback, unspecified, private, link-local and carrier-shared addresses, `localhost` and
+    /// names below it.
+    pub fn is_local(&self) -> bool {
+        let is_local_v4 = |ip: Ipv4Addr| {
+            let is_shared = matches!(ip.octets(), [100, 64..=127, ..]);
+            ip.is_loopback() || ip.is_private() || ip.is_link_local() || ip.is_unspecified() || is_shared
+        };
+        match self {
+            Self::V4(ip) => is_local_v4(*ip),
+            Self::V6(ip) => match ip.to_canonical() {
+                IpAddr::V4(ip) => is_local_v4(ip),
+                IpAddr::V6(ip) => {
+                    ip.is_loopback()
+                        || ip.is_unspecified()
+                        || ip.is_unique_local()
+                        || ip.is_unicast_link_local()
+                }
+            },
+            Self::Name(name) => name.trim_end_matches('.').rsplit('.').next() == Some("localhost"),
+        }
+    }
+}
+
+impl From<IpAddr> for Host {
+    /// An IPv4 address in IPv6's clothes is an IPv4 address.
+    fn from(ip: IpAddr) -> Self {
+        match ip.to_canonical() {
+            IpAddr::V4(ip) => Self::V4(ip),
+            IpAddr::V6(ip) => Self::V6(ip),
+        }
+    }
+}
+
+impl fmt::Display for Host {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::V4(ip) => ip.fmt(f),
+            Self::V6(ip) => write!(f, "[{ip}]"),
+            Self::Name(name) => f.write_str(name),
+        }
+    }
 }
 
 /// A text that is not a node's address.
@@ -39,17 +101,18 @@ impl Address {
     /// A host that is empty, too long, or has characters that hosts have not.
     pub fn new(tls: bool, host: &str, port: u16) -> Result<Self, AddressError> {
         let error = || AddressError { found: host.chars().take(ADDRESS_BYTES_MAX).collect() };
-        let inner = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
-        let legal = match inner {
-            Some(v6) => v6.parse::<core::net::Ipv6Addr>().is_ok(),
-            None => {
-                host.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_'))
-            }
-        };
-        if host.is_empty() || host.len() > ADDRESS_BYTES_MAX - 32 || !legal || port == 0 {
+        if host.is_empty() || host.len() > ADDRESS_BYTES_MAX - 32 || port == 0 {
             return Err(error());
         }
-        Ok(Self { tls, host: host.to_ascii_lowercase(), port })
+        let inner = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+        let is_legal = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_');
+        let host = match (inner, host.parse()) {
+            (Some(v6), _) => Host::V6(v6.parse().map_err(|_| error())?),
+            (None, Ok(v4)) => Host::V4(v4),
+            (None, Err(_)) if host.bytes().all(is_legal) => Host::Name(host.to_ascii_lowercase().into()),
+            (None, Err(_)) => return Err(error()),
+        };
+        Ok(Self { tls, host, port })
     }
 
     /// Whether it is dialled with TLS.
@@ -57,14 +120,24 @@ impl Address {
         self.tls
     }
 
-    /// The host; an IPv6 address is in brackets.
-    pub fn host(&self) -> &str {
+    /// The host.
+    pub fn host(&self) -> &Host {
         &self.host
     }
 
     /// The port.
     pub fn port(&self) -> u16 {
         self.port
+    }
+
+    /// The network that the host is in.
+    pub fn group(&self) -> Group {
+        Group::of(&self.host)
+    }
+
+    /// As [`Host::is_local`].
+    pub fn is_local(&self) -> bool {
+        self.host.is_local()
     }
 }
 
@@ -128,6 +201,8 @@ mod tests {
             ("wss://example.org/p2p/", "wss://example.org:443/p2p"),
             ("[::1]:8333", "ws://[::1]:8333/p2p"),
             ("ws://[::1]", "ws://[::1]:8333/p2p"),
+            ("[2001:0DB8:0::0001]:1", "ws://[2001:db8::1]:1/p2p"),
+            ("alice", "ws://alice:8333/p2p"),
         ] {
             assert_eq!(text.parse::<Address>().map(|address| address.to_string()), Ok(url.to_owned()));
         }
@@ -141,5 +216,34 @@ mod tests {
         {
             assert!(text.parse::<Address>().is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn knows_what_only_neighbours_reach() {
+        for local in [
+            "127.0.0.1",
+            "10.1.2.3",
+            "172.31.0.1",
+            "192.168.0.1",
+            "169.254.0.1",
+            "100.64.0.1",
+            "0.0.0.0",
+            "[::1]",
+            "[fe80::1]",
+            "[fd00::1]",
+            "[::ffff:10.0.0.1]",
+            "localhost",
+            "a.LOCALHOST.",
+        ] {
+            assert!(local.parse::<Address>().unwrap().is_local(), "{local}");
+        }
+        for public in ["1.2.3.4", "172.32.0.1", "100.128.0.1", "[2001:db8::1]", "[::ffff:8.8.8.8]", "alice"] {
+            assert!(!public.parse::<Address>().unwrap().is_local(), "{public}");
+        }
+    }
+
+    #[test]
+    fn is_small() {
+        assert!(size_of::<Address>() <= 32);
     }
 }

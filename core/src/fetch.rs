@@ -20,9 +20,9 @@ use crate::fault::Fault;
 use crate::hash::Hash;
 use crate::message::MessageId;
 use crate::node::PeerId;
-use crate::peer::KNOWN_BLOCKS_MAX;
 use crate::pow::Work;
 use crate::recent::Recent;
+use crate::relay::Relay;
 use crate::time::{Moment, Now};
 
 /// The blocks of the path that are asked for, being verified or waiting for those below.
@@ -39,13 +39,11 @@ pub const STALLS_MAX: u32 = 3;
 const LATE_MAX: usize = 256;
 
 /// A peer that may be asked, as the node sees it; the node lists the nearest first.
-#[derive(Debug)]
-pub(crate) struct Source<'a> {
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Source {
     pub(crate) peer: PeerId,
     /// The most work of a branch of which it has all bodies.
     pub(crate) claim: Work,
-    /// The newest blocks that it said to have.
-    pub(crate) holds: &'a Recent<Hash, KNOWN_BLOCKS_MAX>,
 }
 
 /// How a peer has answered so far.
@@ -65,6 +63,8 @@ pub(crate) struct Body {
     pub(crate) hash: Hash,
     pub(crate) encoded: Bytes,
     pub(crate) ids: Arc<[MessageId]>,
+    /// The places of messages that we did not have when it came, rising: our peers may lack them too.
+    pub(crate) lacked: Arc<[u16]>,
     /// Who sent it; none: mined here.
     pub(crate) peer: Option<PeerId>,
     /// The number of reorganisations when the store was asked for its ids.
@@ -95,7 +95,8 @@ impl Fetch {
         &mut self,
         now: Now,
         chain: &Chain,
-        sources: &[Source<'_>],
+        relay: &Relay,
+        sources: &[Source],
     ) -> Vec<(PeerId, Vec<Hash>)> {
         // However much is held, it waits for the lowest: that is always asked for.
         let window = if self.held_bytes < HELD_BYTES_MAX { WINDOW_MAX } else { 1 };
@@ -117,10 +118,11 @@ impl Fetch {
                 break;
             }
             let Some(work) = chain.find(hash).map(|place| place.total_work) else { continue };
-            let able = |source: &&Source<'_>| {
-                free.get(&source.peer).is_some_and(|&room| room > 0) && self.can_bring(source, hash, work)
+            let able = |source: &&Source| {
+                let has_room = free.get(&source.peer).is_some_and(|&room| room > 0);
+                has_room && self.can_bring(now, relay, source, hash, work)
             };
-            let in_time = |source: &&Source<'_>| {
+            let in_time = |source: &&Source| {
                 able(source)
                     && self.records.get(&source.peer).is_none_or(|record| !record.late.contains(hash))
             };
@@ -145,25 +147,27 @@ impl Fetch {
         orders.into_iter().collect()
     }
 
-    fn can_bring(&self, source: &Source<'_>, hash: &Hash, work: Work) -> bool {
+    fn can_bring(&self, now: Now, relay: &Relay, source: &Source, hash: &Hash, work: Work) -> bool {
         let lacks = |record: &Record| record.lacks.contains(hash);
-        (source.claim >= work || source.holds.contains(hash))
+        (source.claim >= work || relay.can_bring(now.moment, source.peer, hash))
             && !self.records.get(&source.peer).is_some_and(lacks)
     }
 
     /// Whether the lowest block of the path is on its way, or can be asked of a peer of `sources`.
-    pub(crate) fn may_come(&self, chain: &Chain, sources: &[Source<'_>]) -> bool {
+    pub(crate) fn may_come(&self, now: Now, chain: &Chain, relay: &Relay, sources: &[Source]) -> bool {
         let lowest = chain.path().next().and_then(|hash| chain.find(hash));
         lowest.is_some_and(|lowest| {
             self.busy.contains(&lowest.hash)
-                || sources.iter().any(|source| self.can_bring(source, &lowest.hash, lowest.total_work))
+                || sources
+                    .iter()
+                    .any(|source| self.can_bring(now, relay, source, &lowest.hash, lowest.total_work))
         })
     }
 
     /// Whether no peer of `sources` can bring the lowest block of the path, all of them having been asked.
-    pub(crate) fn is_withheld(&self, chain: &Chain, sources: &[Source<'_>]) -> Option<Hash> {
+    pub(crate) fn is_withheld(&self, chain: &Chain, sources: &[Source]) -> Option<Hash> {
         let hash = chain.path().next()?;
-        let refuses = |source: &Source<'_>| {
+        let refuses = |source: &Source| {
             self.records.get(&source.peer).is_some_and(|record| record.lacks.contains(hash))
         };
         (!self.busy.contains(hash) && sources.iter().any(refuses) && sources.iter().all(refuses))
@@ -241,6 +245,25 @@ impl Fetch {
         Err(Fault::Unasked { packet: "body" })
     }
 
+    /// Whether a body would be of use: it is neither being verified nor waiting for its turn.
+    pub(crate) fn wants(&self, hash: &Hash) -> bool {
+        !self.busy.contains(hash) || self.asked.contains_key(hash)
+    }
+
+    /// Asks a peer for a body out of turn, if nobody is asked for it already.
+    pub(crate) fn ask(&mut self, now: Now, peer: PeerId, hash: Hash) -> bool {
+        if !self.busy.insert(hash) {
+            return false;
+        }
+        self.asked.insert(hash, peer);
+        let record = self.records.entry(peer).or_default();
+        if record.asked == 0 {
+            record.progress = now.moment;
+        }
+        record.asked += 1;
+        true
+    }
+
     /// The peer says that it has no such block.
     ///
     /// # Errors
@@ -294,6 +317,11 @@ impl Fetch {
         self.busy.insert(body.hash);
         self.held_bytes += body.encoded.len();
         self.ready.insert(body.hash, Ready { body, seen });
+    }
+
+    /// Whether a block's body waits only for those below it.
+    pub(crate) fn is_ready(&self, hash: &Hash) -> bool {
+        self.ready.contains_key(hash)
     }
 
     /// The body of a block, if it waits only for those below it.

@@ -123,8 +123,16 @@ tags! {
     Root = "plexus/root";
     /// What a node signs to prove its key to a peer.
     Handshake = "plexus/handshake";
+    /// The key of a block's short ids.
+    Short = "plexus/short";
+    /// What an end of a link signs about its latency.
+    Link = "plexus/link";
+    /// A certified link's place and mark in a digest of the graph.
+    Digest = "plexus/digest";
     /// The next number of a node's seeded choice.
     Chance = "plexus/chance";
+    /// The network group of a host name.
+    Group = "plexus/group";
 }
 
 /// SHA-256 after SHA-256(tag) ‖ SHA-256(tag): 64 bytes are one block, so the state saves a compression a hash.

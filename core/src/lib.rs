@@ -11,7 +11,7 @@
 //! | values | [`layout`] [`time`] [`hash`] [`key`] [`message`] [`merkle`] [`history`] [`pow`] [`block`] [`network`] |
 //! | speed | [`kernel`] |
 //! | chain | [`rules`] [`check`] [`chain`] `trail` [`pool`] [`mine`] [`journal`] [`shelf`] |
-//! | protocol | [`address`] [`wire`] [`fault`] [`event`] `outbox` [`handshake`] [`ping`] [`peer`] [`dial`] [`sync`] [`fetch`] [`gossip`] [`node`] |
+//! | protocol | [`chance`] [`address`] [`group`] [`book`] [`ban`] [`inbound`] [`wire`] [`fault`] [`event`] `outbox` [`handshake`] [`ping`] [`link`] [`graph`] [`slot`] `plan` `vouching` [`peer`] [`dial`] [`sync`] [`fetch`] [`compact`] [`relay`] [`gossip`] [`node`] |
 //! | laboratory | [`sim`] |
 //! | faces | [`view`] |
 //!
@@ -22,26 +22,36 @@
 //! - **branch**: a path down to genesis; **reorg**: the change of the best branch; **work**: expected number of hashes.
 //! - **target**: what a hash must not exceed; **bits**: its compact form; **job**: what a miner searches; **solution**: what
 //!   it finds.
-//! - **node**: us; **peer**: a remote node; **link**: a connection to one; **fault**: a peer's offence.
+//! - **node**: us; **peer**: a remote node; **link**: a connection to one; **fault**: a peer's offence;
+//!   **group**: the network that an address is in.
+//! - **certificate**: what both ends of a link sign about its latency; **graph**: the certified links that a node holds;
+//!   **topology**: the shape that they give the network; **forecast**: who is expected to hear of a block first from us.
 //! - **fact**: what a driver reports; **wish**: what the node asks of it.
 
 pub mod address;
+pub mod ban;
 pub mod block;
+pub mod book;
 pub mod chain;
-mod chance;
+pub mod chance;
 pub mod check;
+pub mod compact;
 pub mod dial;
 pub mod event;
 pub mod fault;
 pub mod fetch;
 pub mod gossip;
+pub mod graph;
+pub mod group;
 pub mod handshake;
 pub mod hash;
 pub mod history;
+pub mod inbound;
 pub mod journal;
 pub mod kernel;
 pub mod key;
 pub mod layout;
+pub mod link;
 pub mod merkle;
 pub mod message;
 pub mod mine;
@@ -53,6 +63,7 @@ pub mod ping;
 pub mod pool;
 pub mod pow;
 mod recent;
+pub mod relay;
 pub mod rules;
 pub mod shelf;
 pub mod sim;

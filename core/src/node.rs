@@ -31,9 +31,10 @@ use crate::key::SecretKey;
 use crate::message::{Message, MessageId, VerifiedMessage};
 use crate::mine::{Job, Miner, Solution};
 use crate::outbox::Outbox;
-use crate::peer::{Greeted, Peer, Stage};
+use crate::peer::{Greeted, Peer};
 use crate::pool::{LIGHT_POOL_BYTES_MAX, POOL_BYTES_MAX, Pool};
 use crate::pow::{Target, Work};
+use crate::relay::Relay;
 use crate::rules::MESSAGE_AHEAD_MS;
 use crate::shelf::Shelf;
 use crate::sync::{PATIENCE, Sync};
@@ -109,16 +110,16 @@ pub enum Output {
 pub enum Wake {
     /// To dial again.
     Dial,
-    /// To ping, or to give up on a silent peer.
+    /// To ping, or to give up on a silent peer or an unfinished handshake.
     Ping,
-    /// To give up on an unfinished handshake.
-    Handshake,
     /// To give up on an unanswered request.
     Request,
     /// To move the job's time on.
     Job,
     /// A header that was too early is acceptable.
     Early,
+    /// To push a body to a peer whose silence says that it waits for it.
+    Push,
 }
 
 /// Up to where a light node has not seen what is in the blocks of its chain.
@@ -244,6 +245,7 @@ pub struct Node {
     dialer: Dialer,
     sync: Sync,
     fetch: Fetch,
+    relay: Relay,
     gossip: Gossip,
     shelf: Shelf,
     miner: Miner,
@@ -256,8 +258,16 @@ pub struct Node {
     moved: Moment,
     /// Whether bodies of a longer path are on their way.
     lags: bool,
-    /// When the last fact came.
+    /// When the last steps were taken.
     ticked: Moment,
+    /// Whether anything changed since then that further steps follow from.
+    stirred: bool,
+    /// When to take the next steps if nothing changes.
+    wake: Option<(Moment, Wake)>,
+    /// No peer needs to be pinged or given up before.
+    peers_wake: Moment,
+    /// Whether a peer offered messages while blocks were being fetched.
+    offered: bool,
     /// Counts reorganisations: what the store said of the best chain before one is asked again.
     epoch: u64,
     batches: u64,
@@ -284,6 +294,7 @@ impl Node {
             dialer: Dialer::new(config.connect.iter().cloned()),
             sync: Sync::default(),
             fetch: Fetch::default(),
+            relay: Relay::default(),
             gossip: Gossip::default(),
             shelf: Shelf::default(),
             miner: Miner::default(),
@@ -293,6 +304,10 @@ impl Node {
             moved: Moment::default(),
             lags: false,
             ticked: Moment::default(),
+            stirred: true,
+            wake: None,
+            peers_wake: Moment::default(),
+            offered: false,
             epoch: 0,
             batches: 0,
             chance: Chance::new(seed),
@@ -305,6 +320,8 @@ impl Node {
     /// Takes a fact.
     pub fn handle(&mut self, now: Now, input: Input) {
         self.blind.learned.get_or_insert(now.time);
+        // Most frames change nothing that steps follow from: those that do say so.
+        self.stirred |= !matches!(input, Input::Received(..));
         match input {
             Input::Connected(peer, link) => self.connected(now, peer, link),
             Input::Unreached(address) => self.dialer.unreached(now.moment, &address, &mut self.chance),
@@ -315,7 +332,9 @@ impl Node {
             Input::Recalled(recalled) => self.recalled(now, recalled),
             Input::Ticked => {}
         }
-        self.steer(now);
+        if self.stirred || self.wake.is_some_and(|(at, _)| at <= now.moment) {
+            self.steer(now);
+        }
     }
 
     /// Takes a message of our own: pools it, remembers it and tells the peers. It is safe once what is wished is carried out.
@@ -342,21 +361,24 @@ impl Node {
 
     /// When to tick next, and why.
     pub fn deadline(&self) -> Option<(Moment, Wake)> {
-        let of_peer = |peer: &Peer| match &peer.stage {
-            Stage::Greeting(handshake) => (handshake.deadline, Wake::Handshake),
-            Stage::Greeted(greeted) => (greeted.ping.deadline(), Wake::Ping),
-        };
-        let peers = self.peers.values().map(of_peer).min_by_key(|(at, _)| *at);
+        self.wake
+    }
+
+    fn next_wake(&self) -> Option<(Moment, Wake)> {
+        let peers = (!self.peers.is_empty()).then_some((self.peers_wake, Wake::Ping));
         let early = self.early_deadline.map(|at| (at, Wake::Early));
         let bodies = (self.chain.path().len() > 0).then_some(self.moved + PATIENCE);
+        let pushed = self.chain.path().next().and_then(|lowest| self.relay.expected_until(lowest));
         [
             peers,
             early,
             self.dialer.deadline().map(|at| (at, Wake::Dial)),
+            self.relay.deadline().map(|at| (at, Wake::Push)),
             self.sync.deadline().map(|at| (at, Wake::Request)),
             self.fetch.deadline().map(|at| (at, Wake::Request)),
             self.miner.deadline().map(|at| (at, Wake::Job)),
             bodies.filter(|at| *at > self.ticked).map(|at| (at, Wake::Request)),
+            pushed.filter(|at| *at > self.ticked).map(|at| (at, Wake::Request)),
         ]
         .into_iter()
         .flatten()
@@ -459,17 +481,21 @@ impl Node {
         }
         self.tick_peers(now);
         self.tick_early(now);
+        self.tick_relay(now);
         self.ticked = now.moment;
         self.seek_headers(now);
         self.seek_bodies(now);
         self.take_offers();
         self.seek_block(now);
+        self.stirred = false;
+        self.wake = self.next_wake();
     }
 }
 
 mod blocks;
 mod links;
 mod messages;
+mod relay;
 mod work;
 
 #[cfg(test)]

@@ -56,6 +56,11 @@ impl Outbox {
         self.queue.push_back(Output::Send(peer, frame));
     }
 
+    /// The same, after the changes that are being gathered.
+    pub(crate) fn send_frame_later(&mut self, peer: PeerId, frame: Bytes) {
+        self.later.push(Output::Send(peer, frame));
+    }
+
     /// Wishes for changes to be durable, and then for what waits for that.
     pub(crate) fn persist(&mut self, changes: Vec<Change>) {
         if !changes.is_empty() {

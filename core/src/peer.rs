@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 
 use crate::handshake::Handshake;
-use crate::hash::Hash;
 use crate::message::MessageId;
 use crate::node::Link;
 use crate::ping::Ping;
@@ -14,8 +13,6 @@ use crate::wire::{Hello, Role};
 
 /// The connections of a node; further ones are refused.
 pub const PEERS_MAX: usize = 1_024;
-/// The newest blocks that a peer is known to know.
-pub const KNOWN_BLOCKS_MAX: usize = 256;
 /// The newest messages that a peer is known to know.
 pub const KNOWN_MESSAGES_MAX: usize = 8_192;
 /// The messages that a peer was asked for and has not sent; while so many are out, no more are asked for.
@@ -47,10 +44,6 @@ pub(crate) struct Greeted {
     pub(crate) claim: Work,
     /// The height that goes with it.
     pub(crate) height: u64,
-    /// Headers that it knows.
-    pub(crate) blocks: Recent<Hash, KNOWN_BLOCKS_MAX>,
-    /// Blocks whose bodies it has.
-    pub(crate) holds: Recent<Hash, KNOWN_BLOCKS_MAX>,
     pub(crate) messages: Recent<MessageId, KNOWN_MESSAGES_MAX>,
     pub(crate) asked_messages: BTreeSet<MessageId>,
     /// Messages that it announced while we were fetching blocks; at most as many as one packet announces.
@@ -64,8 +57,6 @@ impl Greeted {
             claim: hello.total_work,
             height: hello.height,
             hello,
-            blocks: Recent::default(),
-            holds: Recent::default(),
             messages: Recent::default(),
             asked_messages: BTreeSet::new(),
             offered: Vec::new(),

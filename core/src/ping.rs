@@ -1,16 +1,17 @@
 //! Pings: whether a peer is there, and how far away.
 //!
 //! A ping is 16 bytes that nobody can predict, so nobody can answer early. Latency is the least of the last 8 medians of
-//! three: jitter falls out, and a link that became slower shows within minutes.
-
-use core::time::Duration;
-use std::collections::VecDeque;
+//! three: jitter falls out. Pings come fast until there is a median, and then ever more slowly up to [`PING_INTERVAL_MAX`]:
+//! a link that lasts is known well, and need only be known to live.
 
 use crate::fault::Fault;
 use crate::time::Moment;
+use core::time::Duration;
 
-/// The time between a pong and the next ping, once the link is measured.
+/// The time between a pong and the next ping once there is a median; it doubles with each further one.
 pub const PING_INTERVAL: Duration = Duration::from_secs(10);
+/// The longest time between a pong and the next ping.
+pub const PING_INTERVAL_MAX: Duration = Duration::from_secs(40);
 /// How long a pong may take.
 pub const PONG_TIMEOUT: Duration = Duration::from_secs(20);
 /// How many round trips make a median.
@@ -23,19 +24,37 @@ const MEDIANS_MAX: usize = 8;
 pub(crate) struct Ping {
     sent: Option<([u8; 16], Moment)>,
     next: Moment,
-    trips: Vec<Duration>,
-    medians: VecDeque<Duration>,
+    /// Microseconds of the trips since the last median.
+    trips: [u32; TRIPS_MAX],
+    trips_len: u8,
+    /// Microseconds; the newest takes the place of the oldest.
+    medians: [u32; MEDIANS_MAX],
+    medians_made: u32,
 }
 
 impl Ping {
     /// Pings at once.
     pub(crate) fn new(now: Moment) -> Self {
-        Self { sent: None, next: now, trips: Vec::new(), medians: VecDeque::new() }
+        Self {
+            sent: None,
+            next: now,
+            trips: [0; TRIPS_MAX],
+            trips_len: 0,
+            medians: [0; MEDIANS_MAX],
+            medians_made: 0,
+        }
     }
 
     /// The round trip; before the first median, the least seen.
     pub(crate) fn latency(&self) -> Option<Duration> {
-        self.medians.iter().min().or_else(|| self.trips.iter().min()).copied()
+        let medians = self.medians.iter().take(self.medians_made as usize).min();
+        let trips = self.trips.iter().take(usize::from(self.trips_len)).min();
+        medians.or(trips).map(|&micros| Duration::from_micros(micros.into()))
+    }
+
+    /// Whether there is a median: a single trip says little.
+    pub(crate) fn is_settled(&self) -> bool {
+        self.medians_made > 0
     }
 
     /// When to tick.
@@ -71,17 +90,20 @@ impl Ping {
         let Some((_, sent)) = self.sent.take_if(|(ping, _)| ping == bytes) else {
             return Err(Fault::StrayPong);
         };
-        self.trips.push(now - sent);
-        if self.trips.len() == TRIPS_MAX {
+        let micros = u32::try_from((now - sent).as_micros()).unwrap_or(u32::MAX);
+        self.trips[usize::from(self.trips_len)] = micros;
+        self.trips_len += 1;
+        if usize::from(self.trips_len) == TRIPS_MAX {
             self.trips.sort_unstable();
-            if self.medians.len() == MEDIANS_MAX {
-                self.medians.pop_front();
-            }
-            self.medians.push_back(self.trips[TRIPS_MAX / 2]);
-            self.trips.clear();
+            self.medians[self.medians_made as usize % MEDIANS_MAX] = self.trips[TRIPS_MAX / 2];
+            self.medians_made = self.medians_made.saturating_add(1);
+            self.trips_len = 0;
         }
         // The first median is wanted soon: it decides whom to ask.
-        self.next = if self.medians.is_empty() { now } else { now + PING_INTERVAL };
+        self.next = match self.medians_made {
+            0 => now,
+            made => now + PING_INTERVAL.saturating_mul(1 << (made - 1).min(16)).min(PING_INTERVAL_MAX),
+        };
         Ok(())
     }
 }
@@ -106,7 +128,7 @@ mod tests {
             }
         }
         assert_eq!(ping.latency(), Some(Duration::from_millis(11)));
-        assert_eq!(ping.deadline(), at(now) + PING_INTERVAL);
+        assert_eq!(ping.deadline(), at(now) + PING_INTERVAL * 4);
     }
 
     #[test]

@@ -169,6 +169,11 @@ impl Pool {
         self.messages.get(id).map(|pooled| &pooled.message)
     }
 
+    /// The messages that wait with their ids, in no order of interest.
+    pub fn by_id(&self) -> impl Iterator<Item = (&MessageId, &Arc<Message>)> {
+        self.messages.iter().map(|(id, pooled)| (id, pooled.message.message()))
+    }
+
     /// Whether a message waits.
     pub fn contains(&self, id: &MessageId) -> bool {
         self.messages.contains_key(id)

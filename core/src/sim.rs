@@ -28,6 +28,7 @@ mod memo;
 mod people;
 pub mod report;
 pub mod setup;
+mod shared;
 pub mod simulation;
 mod trace;
 pub mod treason;

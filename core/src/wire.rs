@@ -10,12 +10,15 @@ use serde::de::{Error as _, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::address::Address;
-use crate::block::{BLOCK_BYTES_MAX, Block, HEADER_BYTES, Header};
+use crate::block::{BLOCK_BYTES_MAX, BLOCK_MESSAGES_MAX, Block, HEADER_BYTES, Header};
 use crate::chain::LOCATOR_MAX;
+use crate::compact::{Compact, Parts, Wanted};
 use crate::fault::Fault;
+use crate::graph::Digest;
 use crate::hash::Hash;
 use crate::journal::HEADERS_MAX;
 use crate::key::{PublicKey, Signature};
+use crate::link::Certificate;
 use crate::message::{MESSAGE_BYTES_MAX, Message, MessageId};
 use crate::pow::Work;
 
@@ -112,6 +115,12 @@ packets! {
     Messages(List<Message, MESSAGES_MAX>) = "messages", at most 4 + (3 + MESSAGE_BYTES_MAX) * MESSAGES_MAX;
     /// Says why the connection is closed.
     Farewell(Text<FAREWELL_BYTES_MAX>) = "farewell", at most 4 + FAREWELL_BYTES_MAX;
+    /// A block's body, its messages by their short ids, unasked.
+    Compact(Box<Compact>) = "compact", at most FRAME_BYTES_MAX;
+    /// Asks for messages of a compact body.
+    GetParts(Wanted) = "get-parts", at most 36 + 3 * BLOCK_MESSAGES_MAX;
+    /// Messages of a compact body.
+    Parts(Parts) = "parts", at most FRAME_BYTES_MAX;
 }
 
 impl Packet {
@@ -255,7 +264,7 @@ macro_rules! travels_as_bytes {
     )*};
 }
 
-travels_as_bytes!(Header, Message, Block);
+travels_as_bytes!(Header, Message, Block, Certificate, Digest);
 
 #[cfg(test)]
 mod tests;

@@ -72,7 +72,8 @@ impl Dialer {
     }
 
     async fn connect(&self, address: &Address) -> anyhow::Result<WebSocketStream<Box<dyn Duplex>>> {
-        let host = address.host().trim_start_matches('[').trim_end_matches(']');
+        let host = address.host().to_string();
+        let host = host.trim_start_matches('[').trim_end_matches(']');
         let stream = TcpStream::connect((host, address.port())).await?;
         stream.set_nodelay(true)?;
         let stream: Box<dyn Duplex> = match address.is_tls() {

@@ -306,7 +306,8 @@ impl World {
                     self.queue.push(at, Happening::Errand { host, life, errand });
                 }
                 Wish::Dial(address) => {
-                    let named = |index: &usize| self.hosts[*index].name == address.host();
+                    let name = address.host().to_string();
+                    let named = |index: &usize| self.hosts[*index].name == name;
                     let found = (0..self.hosts.len()).find(named).map(Party::Host);
                     let reached = found.filter(|to| !self.cut.contains(&(party, *to)));
                     let at = self.clock_us + self.latency_ms * 1_000;

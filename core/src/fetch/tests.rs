@@ -6,11 +6,9 @@ const ALICE: PeerId = PeerId(1);
 const BOB: PeerId = PeerId(2);
 const CAROL: PeerId = PeerId(3);
 
-type Known = Recent<Hash, KNOWN_BLOCKS_MAX>;
-
-fn sources(peers: &[(PeerId, u128, Known)]) -> Vec<Source<'_>> {
+fn sources(peers: &[(PeerId, u128)]) -> Vec<Source> {
     let work = Work::from_hashes;
-    peers.iter().map(|(peer, claim, holds)| Source { peer: *peer, claim: work(*claim), holds }).collect()
+    peers.iter().map(|(peer, claim)| Source { peer: *peer, claim: work(*claim) }).collect()
 }
 
 /// A node's bodies beside its chain, and its peers, the nearest first.
@@ -18,7 +16,8 @@ struct Story {
     chain: Chain,
     fetch: Fetch,
     now: Now,
-    peers: Vec<(PeerId, u128, Known)>,
+    relay: Relay,
+    peers: Vec<(PeerId, u128)>,
     batches: u64,
 }
 
@@ -31,12 +30,12 @@ impl Story {
         for header in branch(&network, network.genesis(), blocks, 1, 1) {
             chain.insert(header, now.time).unwrap();
         }
-        let peers = peers.iter().map(|peer| (*peer, u128::MAX, Recent::default())).collect();
-        Self { chain, fetch: Fetch::default(), now, peers, batches: 0 }
+        let peers = peers.iter().map(|peer| (*peer, u128::MAX)).collect();
+        Self { chain, fetch: Fetch::default(), relay: Relay::default(), now, peers, batches: 0 }
     }
 
     fn next(&mut self) -> BTreeMap<PeerId, Vec<Hash>> {
-        let orders = self.fetch.next(self.now, &self.chain, &sources(&self.peers));
+        let orders = self.fetch.next(self.now, &self.chain, &self.relay, &sources(&self.peers));
         assert!(self.fetch.asked.len() <= WINDOW_MAX);
         orders.into_iter().collect()
     }
@@ -55,7 +54,15 @@ impl Story {
 
     fn body(&self, hash: Hash, peer: PeerId, size: usize) -> Body {
         let block = Arc::new(self.chain.network().genesis_block());
-        Body { block, hash, encoded: vec![0; size].into(), ids: Arc::new([]), peer: Some(peer), epoch: 0 }
+        Body {
+            block,
+            hash,
+            encoded: vec![0; size].into(),
+            ids: Arc::new([]),
+            lacked: Arc::new([]),
+            peer: Some(peer),
+            epoch: 0,
+        }
     }
 
     /// A body that is wanted comes, and its signatures hold.
@@ -128,7 +135,8 @@ fn only_who_has_a_block_is_asked_for_it() {
     story.peers[0].1 = works[0];
     story.peers[1].1 = 0;
     let last = story.path(2);
-    story.peers[1].2.insert(last);
+    story.relay.begin(story.now.moment, last, None);
+    story.relay.holds(story.peers[1].0, &last);
     let orders = story.next();
     assert_eq!(orders[&ALICE], [story.path(0)]);
     assert_eq!(orders[&BOB], [last]);

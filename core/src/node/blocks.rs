@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::relay::places;
 use super::{AT_HEEL_MAX, Blind, EARLY_MAX, LIGHT_BODIES, Node, PeerId, Role};
 use crate::block::{Block, Header};
 use crate::chain::{Inserted, Outcome, Place};
@@ -25,6 +26,10 @@ use crate::wire::{List, Packet, body_frame};
 impl Node {
     /// Asks the nearest peer that claims more than we have.
     pub(super) fn seek_headers(&mut self, now: Now) {
+        let most = self.chain.leader().total_work;
+        if !self.sync.is_long() && self.greeted().all(|(_, greeted)| greeted.claim <= most) {
+            return;
+        }
         let candidates = self.candidates();
         if let Some(step) = self.sync.next(now, &self.chain, &candidates) {
             self.take_step(step);
@@ -113,7 +118,7 @@ impl Node {
             let header = entry.remove();
             let hash = header.hash();
             if let Ok(Inserted::New { leads: true }) = self.chain.insert(header, now.time) {
-                self.announce_header(&header, &hash, None);
+                self.announce_header(now, &header, &hash, None);
                 self.leader_moved(now);
             }
         }
@@ -123,13 +128,15 @@ impl Node {
     /// A new header, from a peer that mined it or heard of it: passed on before its body is there.
     pub(super) fn received_announce(&mut self, now: Now, peer: PeerId, header: Header) -> Result<(), Fault> {
         let hash = header.hash();
-        if let Some(greeted) = self.peers.get_mut(&peer).and_then(Peer::greeted_mut) {
-            greeted.blocks.insert(hash);
+        if self.relay.announced(peer, &hash) {
+            return Ok(());
         }
+        self.stirred = true;
         let leads = match self.chain.insert(header, now.time) {
             Ok(Inserted::New { leads }) => leads,
             Ok(Inserted::Known | Inserted::TooFarAhead) => false,
             Ok(Inserted::Early { .. }) => {
+                self.relay.begin(now.moment, hash, Some(peer));
                 self.keep_early(now, header);
                 false
             }
@@ -148,7 +155,7 @@ impl Node {
             }
         };
         if leads {
-            self.announce_header(&header, &hash, Some(peer));
+            self.announce_header(now, &header, &hash, Some(peer));
             self.leader_moved(now);
         }
         Ok(())
@@ -160,29 +167,6 @@ impl Node {
         if let Some(greeted) = self.peers.get_mut(&peer).and_then(Peer::greeted_mut) {
             greeted.shows(claim, header.height);
         }
-    }
-
-    /// Passes a header on to all who do not know it, but for whom it came from.
-    pub(super) fn announce_header(&mut self, header: &Header, hash: &Hash, from: Option<PeerId>) {
-        let peers = self.unaware(hash, from);
-        self.outbox.broadcast(peers, &Packet::Announce(*header));
-    }
-
-    /// The same for a block of our own, which nobody may hear of before it is durable.
-    pub(super) fn announce_own(&mut self, header: &Header, hash: &Hash) {
-        let peers = self.unaware(hash, None);
-        self.outbox.broadcast_later(peers, &Packet::Announce(*header));
-    }
-
-    /// The peers that do not know a header yet, and will now.
-    fn unaware(&mut self, hash: &Hash, from: Option<PeerId>) -> Vec<PeerId> {
-        let mut peers = Vec::new();
-        for (&id, peer) in &mut self.peers {
-            if Some(id) != from && peer.greeted_mut().is_some_and(|greeted| greeted.blocks.insert(*hash)) {
-                peers.push(id);
-            }
-        }
-        peers
     }
 
     /// Tells a new peer of our leader, which it may have missed while it greeted.
@@ -197,10 +181,9 @@ impl Node {
     /// The peer has verified a block's body.
     pub(super) fn received_held(&mut self, peer: PeerId, hash: Hash) {
         self.fetch.holds(peer, &hash);
+        self.relay.holds(peer, &hash);
         let (place, most) = (self.chain.find(&hash), self.chain.leader().total_work);
         let Some(greeted) = self.peers.get_mut(&peer).and_then(Peer::greeted_mut) else { return };
-        greeted.blocks.insert(hash);
-        greeted.holds.insert(hash);
         match place {
             Some(place) => greeted.shows(place.total_work, place.header.height),
             // It has a branch that we do not know; how heavy it is will be seen.
@@ -220,8 +203,16 @@ impl Node {
                     let frame = body_frame(block);
                     self.outbox.send_frame(peer, frame);
                 }
-                (None, Role::Light) => self.outbox.send(peer, &Packet::Missing(hash)),
-                (_, Role::Full) | (Some(_), Role::Light) => stored.push(hash),
+                (None, Role::Light) => {
+                    self.relay.asked(peer, &hash);
+                    self.outbox.send(peer, &Packet::Missing(hash));
+                }
+                (_, Role::Full) | (Some(_), Role::Light) => {
+                    if self.chain.find(&hash).is_some() && !self.chain.is_verified(&hash) {
+                        self.relay.asked(peer, &hash);
+                    }
+                    stored.push(hash);
+                }
             }
         }
         if !stored.is_empty() {
@@ -232,10 +223,17 @@ impl Node {
     /// Asks for the bodies that the path lacks, once its headers are all there.
     pub(super) fn seek_bodies(&mut self, now: Now) {
         self.lags = false;
+        // A branch that leads now may have bodies that were pushed when it did not.
+        if self.chain.path().next().is_some_and(|lowest| self.fetch.is_ready(lowest)) {
+            self.connect_ready(now);
+        }
         let Some(lowest) = self.chain.path().next().copied().filter(|_| !self.sync.is_awaited()) else {
             self.moved = now.moment;
             return;
         };
+        if self.is_push_due(now, &lowest) {
+            return;
+        }
         let mut greeted: Vec<_> =
             self.peers.iter().filter_map(|(&id, peer)| Some((id, peer.greeted()?))).collect();
         greeted.sort_by_key(|(id, greeted)| (greeted.ping.latency().unwrap_or(Duration::MAX), *id));
@@ -243,11 +241,11 @@ impl Node {
             .iter()
             .map(|(peer, greeted)| {
                 let claim = if greeted.is_full() { greeted.claim } else { Work::ZERO };
-                Source { peer: *peer, claim, holds: &greeted.holds }
+                Source { peer: *peer, claim }
             })
             .collect();
-        let orders = self.fetch.next(now, &self.chain, &sources);
-        let may_come = self.fetch.may_come(&self.chain, &sources);
+        let orders = self.fetch.next(now, &self.chain, &self.relay, &sources);
+        let may_come = self.fetch.may_come(now, &self.chain, &self.relay, &sources);
         let is_patient = now.moment < self.moved + PATIENCE;
         self.lags = may_come && is_patient && self.chain.path().len() > AT_HEEL_MAX;
         // Its announcement may be ahead of its body; but nobody waits for ever for what nobody has.
@@ -260,7 +258,18 @@ impl Node {
             self.chain.forget(&hash);
             self.sync.plan_failed(&mut self.chain);
             (self.moved, self.lags) = (now.moment, false);
+            self.connect_ready(now);
         }
+    }
+
+    /// Whether a new block's body is on its way to us without our asking.
+    fn is_push_due(&self, now: Now, lowest: &Hash) -> bool {
+        let Some(place) = self.chain.find(lowest) else { return false };
+        self.relay.expected_until(lowest).is_some_and(|until| now.moment < until)
+            && self.chain.path().len() <= AT_HEEL_MAX
+            && !self.greeted().any(|(peer, greeted)| {
+                greeted.claim >= place.total_work || self.relay.can_bring(now.moment, peer, lowest)
+            })
     }
 
     pub(super) fn received_body(
@@ -274,6 +283,20 @@ impl Node {
         if !self.fetch.received(now, peer, &hash)? || self.chain.is_verified(&hash) {
             return Ok(());
         }
+        let encoded = frame.slice(frame.len() - block.size()..);
+        self.take_block(peer, block, encoded)
+    }
+
+    /// Whether a body is another than its header commits to.
+    pub(super) fn is_another(&self, block: &Block) -> bool {
+        let Some(history) = self.chain.history(&block.header.prev_hash) else { return false };
+        let failures = rules::check_contents(self.chain.network(), &history.root(), block);
+        failures.iter().any(|error| matches!(error, RuleError::Content { .. }))
+    }
+
+    /// A body came that is wanted: checks what needs no signatures, and has those verified.
+    pub(super) fn take_block(&mut self, peer: PeerId, block: Block, encoded: Bytes) -> Result<(), Fault> {
+        let hash = block.header.hash();
         let Some(history) = self.chain.history(&block.header.prev_hash) else { return Ok(()) };
         if self.chain.find(&hash).is_none() {
             return Ok(());
@@ -292,9 +315,10 @@ impl Node {
         }
         let network = *self.chain.network().id();
         let ids: Arc<[MessageId]> = block.messages.iter().map(|message| message.id(&network)).collect();
-        let encoded = frame.slice(frame.len() - block.size()..);
+        let lacked = places(ids.iter().map(|id| !self.pool.contains(id)));
         let digest = block.digest(&network, &history_root, &block.messages_root());
-        let body = Body { block: Arc::new(block), hash, encoded, ids, peer: Some(peer), epoch: self.epoch };
+        let (block, epoch) = (Arc::new(block), self.epoch);
+        let body = Body { block, hash, encoded, ids, lacked, peer: Some(peer), epoch };
         let mut checks = vec![Check { digest, key: body.block.author, signature: body.block.signature }];
         // A message that was verified on its way into the pool is not verified again, if it is the same to the byte.
         let new = body.block.messages.iter().zip(body.ids.iter()).filter(|(message, id)| {
@@ -461,7 +485,9 @@ impl Node {
                 self.joined(now, body, changes);
             }
         }
-        self.announce_held(&hash);
+        if !self.is_behind() {
+            self.push_body(now, body);
+        }
     }
 
     /// A block joined the best chain: its messages wait no more.
@@ -548,16 +574,6 @@ impl Node {
         };
         changes.push(Change::Tip { hash: *hash, height, fork });
         true
-    }
-
-    /// Tells all who may lack a block's body that it can be had here.
-    fn announce_held(&mut self, hash: &Hash) {
-        if self.is_behind() {
-            return;
-        }
-        let lacking: Vec<_> =
-            self.greeted().filter(|(_, greeted)| !greeted.holds.contains(hash)).map(|(id, _)| id).collect();
-        self.outbox.broadcast_later(lacking, &Packet::Held(*hash));
     }
 }
 

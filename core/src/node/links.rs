@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use bytes::Bytes;
 
-use super::{Link, Node, PeerId};
+use super::{Link, Node, PeerId, Wake};
 use crate::event::Event;
 use crate::fault::{Fault, Reason};
 use crate::handshake::Handshake;
@@ -12,7 +12,7 @@ use crate::journal::Serve;
 use crate::key::{PublicKey, Signature};
 use crate::peer::{Greeted, PEERS_MAX, Peer, Stage};
 use crate::sync::Candidate;
-use crate::time::Now;
+use crate::time::{Moment, Now};
 use crate::wire::{Hello, List, PROTOCOL_VERSION, Packet, Role};
 
 impl Node {
@@ -33,6 +33,8 @@ impl Node {
         };
         self.outbox.send(peer, &Packet::Hello(hello.clone()));
         let stage = Stage::Greeting(Box::new(Handshake::new(hello, now.moment)));
+        // A new peer is looked at in the next steps, which set the time of those after.
+        self.peers_wake = Moment::default();
         self.peers.insert(peer, Peer { link, since: now.moment, stage });
         if self.peers.len() > PEERS_MAX {
             self.close(now, peer, Reason::Full);
@@ -42,8 +44,10 @@ impl Node {
     pub(super) fn closed(&mut self, now: Now, peer: PeerId) {
         self.dialer.closed(now.moment, peer, &mut self.chance);
         let Some(gone) = self.peers.remove(&peer) else { return };
+        self.stirred = true;
         self.sync.closed(peer, &mut self.chain);
         self.fetch.closed(peer);
+        self.relay.closed(peer);
         if gone.greeted().is_some() {
             self.outbox.tell(Event::PeerDown { peer });
         }
@@ -55,6 +59,7 @@ impl Node {
             Ok(packet) => packet,
             Err(fault) => return self.fault(now, peer, fault),
         };
+        self.stirred |= known.greeted().is_none();
         match (&known.stage, packet) {
             (_, Packet::Farewell(_)) => {}
             (Stage::Greeting(_), Packet::Hello(hello)) => self.received_hello(now, peer, hello),
@@ -77,16 +82,16 @@ impl Node {
         packet: Packet,
         frame: &Bytes,
     ) -> Result<(), Fault> {
+        // These come in great number, and most of them lead to no further step.
+        self.stirred |= !matches!(packet, Packet::Ping(_) | Packet::Pong(_) | Packet::Announce(_));
         match packet {
             Packet::Hello(_) | Packet::Answer(_) => Err(Fault::GreetedAgain { packet: packet.name() }),
             Packet::Ping(bytes) => {
                 self.outbox.send(peer, &Packet::Pong(bytes));
                 Ok(())
             }
-            Packet::Pong(bytes) => match self.peers.get_mut(&peer).and_then(Peer::greeted_mut) {
-                Some(greeted) => greeted.ping.received_pong(now.moment, &bytes),
-                None => Ok(()),
-            },
+            Packet::Pong(bytes) => self.received_pong(now, peer, &bytes),
+            Packet::Announce(header) => self.received_announce(now, peer, header),
             Packet::GetHeaders(locator) => {
                 match self.config.role {
                     Role::Full => self.outbox.serve(peer, Serve::Headers(locator.into_inner())),
@@ -95,7 +100,6 @@ impl Node {
                 Ok(())
             }
             Packet::Headers(headers) => self.received_headers(now, peer, headers.into_inner()),
-            Packet::Announce(header) => self.received_announce(now, peer, header),
             Packet::Held(hash) => {
                 self.received_held(peer, hash);
                 Ok(())
@@ -116,6 +120,12 @@ impl Node {
             }
             Packet::Messages(messages) => self.received_messages(peer, messages.into_inner()),
             Packet::Farewell(_) => Ok(()),
+            Packet::Compact(compact) => self.received_compact(now, peer, *compact),
+            Packet::GetParts(wanted) => {
+                self.received_get_parts(peer, wanted);
+                Ok(())
+            }
+            Packet::Parts(parts) => self.received_parts(now, peer, parts),
         }
     }
 
@@ -158,11 +168,26 @@ impl Node {
         }
         if let Some(known) = self.peers.get_mut(&peer) {
             known.stage = Stage::Greeted(Box::new(Greeted::new(hello, now.moment)));
+            self.peers_wake = Moment::default();
         }
         self.dialer.greeted(peer);
         self.outbox.tell(Event::PeerUp { peer, key, role });
         self.greet_with_messages(peer);
         self.greet_with_leader(peer);
+    }
+
+    fn received_pong(&mut self, now: Now, peer: PeerId, bytes: &[u8; 16]) -> Result<(), Fault> {
+        let Some(greeted) = self.peers.get_mut(&peer).and_then(Peer::greeted_mut) else { return Ok(()) };
+        let was_measured = greeted.ping.latency().is_some();
+        greeted.ping.received_pong(now.moment, bytes)?;
+        // How near a peer is decides who is asked.
+        self.stirred |= !was_measured;
+        let next = greeted.ping.deadline();
+        self.peers_wake = self.peers_wake.min(next);
+        if self.wake.is_none_or(|(at, _)| next < at) {
+            self.wake = Some((next, Wake::Ping));
+        }
+        Ok(())
     }
 
     /// One key, one connection. Of two that cross, both ends keep the one that the smaller key dialled; else the elder.
@@ -176,18 +201,8 @@ impl Node {
     /// Gives up on handshakes and pongs that do not come, and sends pings that are due.
     pub(super) fn tick_peers(&mut self, now: Now) {
         let (mut pings, mut faults) = (Vec::new(), Vec::new());
-        for (&id, peer) in &mut self.peers {
-            match &mut peer.stage {
-                Stage::Greeting(handshake) if handshake.deadline <= now.moment => {
-                    faults.push((id, Fault::HandshakeTimeout));
-                }
-                Stage::Greeting(_) => {}
-                Stage::Greeted(greeted) => match greeted.ping.tick(now.moment, || self.chance.bytes16()) {
-                    Ok(Some(ping)) => pings.push((id, ping)),
-                    Ok(None) => {}
-                    Err(fault) => faults.push((id, fault)),
-                },
-            }
+        if self.peers_wake <= now.moment {
+            self.tick_pings(now, &mut pings, &mut faults);
         }
         for (peer, ping) in pings {
             self.outbox.send(peer, &Packet::Ping(ping));
@@ -200,6 +215,32 @@ impl Node {
         for (peer, fault) in faults {
             self.fault(now, peer, fault);
         }
+    }
+
+    fn tick_pings(
+        &mut self,
+        now: Now,
+        pings: &mut Vec<(PeerId, [u8; 16])>,
+        faults: &mut Vec<(PeerId, Fault)>,
+    ) {
+        let mut next = Moment::from_micros(u64::MAX);
+        for (&id, peer) in &mut self.peers {
+            match &mut peer.stage {
+                Stage::Greeting(handshake) if handshake.deadline <= now.moment => {
+                    faults.push((id, Fault::HandshakeTimeout));
+                }
+                Stage::Greeting(handshake) => next = next.min(handshake.deadline),
+                Stage::Greeted(greeted) => match greeted.ping.tick(now.moment, || self.chance.bytes16()) {
+                    Ok(Some(ping)) => {
+                        pings.push((id, ping));
+                        next = next.min(greeted.ping.deadline());
+                    }
+                    Ok(None) => next = next.min(greeted.ping.deadline()),
+                    Err(fault) => faults.push((id, fault)),
+                },
+            }
+        }
+        self.peers_wake = next;
     }
 
     /// The peers that may be asked for headers, and how near they are.

@@ -73,6 +73,7 @@ impl Node {
             if let Some(greeted) = self.peers.get_mut(&peer).and_then(Peer::greeted_mut) {
                 greeted.offered.extend(ids);
                 greeted.offered.truncate(MESSAGE_IDS_MAX);
+                self.offered = true;
             }
             return;
         }
@@ -97,9 +98,10 @@ impl Node {
 
     /// Takes up what peers offered while blocks were being fetched.
     pub(super) fn take_offers(&mut self) {
-        if self.is_syncing() {
+        if !self.offered || self.is_syncing() {
             return;
         }
+        self.offered = false;
         let offers = |(&id, peer): (&PeerId, &mut Peer)| {
             let offered = core::mem::take(&mut peer.greeted_mut()?.offered);
             (!offered.is_empty()).then_some((id, offered))

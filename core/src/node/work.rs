@@ -1,5 +1,7 @@
 //! Mining: which block to search, and what to do with the one that is found.
 
+use std::sync::Arc;
+
 use super::{Node, Role};
 use crate::block::BLOCK_BYTES_MIN;
 use crate::fetch::Body;
@@ -58,8 +60,9 @@ impl Node {
         let network = *self.chain.network().id();
         let ids = block.messages.iter().map(|message| message.id(&network)).collect();
         let encoded = block.encode().into();
-        self.announce_own(&header, &hash);
-        let body = Body { block: block.into(), hash, encoded, ids, peer: None, epoch: self.epoch };
+        self.announce_own(now, &header, &hash);
+        let (lacked, epoch) = (Arc::new([]), self.epoch);
+        let body = Body { block: block.into(), hash, encoded, ids, lacked, peer: None, epoch };
         self.connect_own(now, body);
     }
 }

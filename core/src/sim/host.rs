@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 
 use super::link::End;
 use super::mask::Mask;
-use crate::address::{Address, PORT};
+use crate::address::{Address, Host as Name, PORT};
 use crate::hash::{Hash, Tag, tagged};
 use crate::journal::Journal;
 use crate::key::SecretKey;
@@ -134,7 +134,8 @@ pub(super) fn address(host: u32) -> Address {
 
 /// The host that listens there.
 pub(super) fn resolve(address: &Address) -> Option<u32> {
-    let [first, second, 1, 1] = address.host().parse::<Ipv4Addr>().ok()?.octets() else { return None };
+    let Name::V4(ip) = address.host() else { return None };
+    let [first, second, 1, 1] = ip.octets() else { return None };
     let place = u32::try_from(first_bytes().position(|byte| byte == first)?).ok()?;
     Some(u32::from(second) * (u32::from(FIRST_BYTE_END) - 9) + place)
 }

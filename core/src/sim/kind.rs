@@ -15,6 +15,8 @@ pub(super) enum Kind {
     Held,
     /// A block, in whatever form.
     Body,
+    /// What a block lacks.
+    Parts,
     /// Many headers.
     Headers,
     /// Messages on offer.
@@ -37,6 +39,7 @@ impl Kind {
             "announce" => Self::Announce,
             "held" => Self::Held,
             "body" | "compact" => Self::Body,
+            "parts" => Self::Parts,
             "headers" => Self::Headers,
             "have" => Self::Offer,
             "missing" | "messages" => Self::Answer,
@@ -48,7 +51,7 @@ impl Kind {
 
     /// Whether it carries headers or blocks, which take a while to handle.
     pub(super) fn takes_a_hop(self) -> bool {
-        matches!(self, Self::Announce | Self::Body | Self::Headers)
+        matches!(self, Self::Announce | Self::Body | Self::Parts | Self::Headers)
     }
 }
 

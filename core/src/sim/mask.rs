@@ -24,7 +24,7 @@ use crate::wire::{Packet, body_frame};
 /// The forged blocks that are remembered, to be served or withheld; when full, the elder half is forgotten.
 const FORGED_MAX: usize = 256;
 /// The frames that are held back; when full, all are let go.
-const HELD_BACK_MAX: usize = 4_096;
+const HELD_BACK_MAX: usize = 512;
 /// The headers of one flood.
 const FLOOD: u32 = 32;
 /// The links that a host opens when it tries to take others' places.
@@ -93,8 +93,8 @@ impl Mask {
             Treason::Silent => {
                 matches!(kind, Kind::Greeting | Kind::Ping | Kind::Request | Kind::Farewell)
             }
-            Treason::Stalling => !matches!(kind, Kind::Headers | Kind::Body | Kind::Answer),
-            Treason::Selfish if self.hoards && matches!(kind, Kind::Announce | Kind::Held) => {
+            Treason::Stalling => !matches!(kind, Kind::Headers | Kind::Body | Kind::Parts | Kind::Answer),
+            Treason::Selfish if self.hoards && matches!(kind, Kind::Announce | Kind::Held | Kind::Body) => {
                 self.held_back.push((end, frame.clone()));
                 false
             }

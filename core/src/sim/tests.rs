@@ -23,11 +23,11 @@ fn with_traitors(treason: Treason) -> Setup {
 
 #[test]
 fn an_honest_network_hears_of_every_block() {
-    let report = run(small());
+    let report = run(Setup { body_bytes: 4_000, ..small() });
     assert_eq!((report.blocks, report.honest, report.faults), (6, 24, 0));
     assert!(report.t50_ms.unwrap() < report.t99_ms.unwrap());
     assert!(report.t99_ms.unwrap() < report.body_t99_ms.unwrap());
-    assert!((0.5..1.1).contains(&report.body_copies), "{}", report.body_copies);
+    assert!((0.9..2.0).contains(&report.body_copies), "{}", report.body_copies);
     assert!((1.0..24.0).contains(&report.header_copies), "{}", report.header_copies);
     assert_eq!(report.degrees.iter().sum::<u32>(), 24);
     assert!(report.curves.header_ms.is_sorted());
@@ -50,7 +50,8 @@ fn a_seed_is_a_trace() {
     let report = run(setup.clone());
     assert_eq!(report, run(setup.clone()));
     assert_ne!(report.trace_hash, run(Setup { seed: 8, ..setup }).trace_hash);
-    assert_eq!(report.trace_hash, "0");
+    // Whoever changes what nodes say to each other changes this; nothing else may.
+    assert_eq!(report.trace_hash, "6a650d975e080639bee41c3ded2cf279");
 }
 
 #[test]

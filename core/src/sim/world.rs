@@ -4,7 +4,7 @@
 //! at once. After each fact it watches what must always hold.
 
 use core::net::IpAddr;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 use bytes::Bytes;
 
@@ -17,6 +17,7 @@ use super::mask::Mask;
 use super::measure::{Measure, Step};
 use super::memo::Memo;
 use super::setup::{Setup, Topology};
+use super::shared::Shared;
 use super::trace::Trace;
 use super::treason::Treason;
 use super::violation::{Law, Violation};
@@ -25,7 +26,8 @@ use crate::address::Address;
 use crate::chain::{AHEAD_MAX, Chain, SIDE_MAX, WINDOW_MAX};
 use crate::check::{Batch, Verdict};
 use crate::fault::{Fault, Reason};
-use crate::journal::Serve;
+use crate::hash::Hash;
+use crate::journal::{Change, Serve};
 use crate::message::Message;
 use crate::mine::Job;
 use crate::network::{Network, Parameters};
@@ -45,8 +47,6 @@ const TICKS_MAX: u32 = 100;
 const WAITING_MAX: usize = 1 << 14;
 /// Frames over this size queue for the uplink; smaller ones fit between them.
 const LARGE_FRAME_BYTES: usize = 1_200;
-/// The newest bodies whose bytes all stores share.
-const BODIES_MAX: usize = 1_024;
 /// One fact in so many has all bounds of its node checked.
 const SAMPLE: u64 = 1_024;
 /// How much nearer pings make a liar seem.
@@ -171,7 +171,9 @@ pub(super) struct World {
     pub(super) violation: Option<Violation>,
     memo: Memo,
     pending: VecDeque<Input>,
-    bodies: [BTreeMap<[u8; 48], Bytes>; 2],
+    /// What all stores and frames share.
+    blocks: Shared,
+    frames: Shared,
 }
 
 impl World {
@@ -215,7 +217,8 @@ impl World {
             violation: None,
             memo: Memo::default(),
             pending: VecDeque::new(),
-            bodies: [BTreeMap::new(), BTreeMap::new()],
+            blocks: Shared::default(),
+            frames: Shared::default(),
             setup,
         }
     }
@@ -347,7 +350,7 @@ impl World {
                 Output::Send(peer, frame) => self.send(host, End::of(peer), frame),
                 Output::Dial(address) => self.dial(host, address),
                 Output::Close(peer, reason) => self.close(host, End::of(peer), &reason),
-                Output::Persist(changes) => self.hosts[host as usize].journal.apply(&changes),
+                Output::Persist(changes) => self.persist(host, changes),
                 Output::Verify(batch) => {
                     let verdict = self.verify(host, &batch);
                     self.pending.push_back(Input::Verified(verdict));
@@ -361,6 +364,15 @@ impl World {
                 Output::Tell(_) => {}
             }
         }
+    }
+
+    fn persist(&mut self, host: u32, mut changes: Vec<Change>) {
+        for change in &mut changes {
+            if let Change::Body { hash, block, .. } = change {
+                *block = self.blocks.share(*hash, core::mem::take(block));
+            }
+        }
+        self.hosts[host as usize].journal.apply(&changes);
     }
 
     fn verify(&mut self, host: u32, batch: &Batch) -> Verdict {
@@ -447,26 +459,13 @@ impl World {
             return self.violate(Some(host), Law::Frame, || format!("sends {size} bytes as one frame"));
         }
         if kind == Kind::Body {
-            frame = self.share(frame);
+            // The end of a header and what follows it: no two blocks agree in it.
+            let mut key = [0; 32];
+            let part = frame.get(76..108).unwrap_or_default();
+            key[..part.len()].copy_from_slice(part);
+            frame = self.frames.share(Hash::from_bytes(key), frame);
         }
         self.wheel.push(at, Happening::Arrive(end.far(), frame));
-    }
-
-    /// The same bytes as everybody else's copy of this body, so that memory holds them once.
-    fn share(&mut self, frame: Bytes) -> Bytes {
-        // The end of a header with the body's beginning: no two blocks agree in it.
-        let mut key = [0; 48];
-        let Some(part) = frame.get(frame.len().min(60)..frame.len().min(108)) else { return frame };
-        key[..part.len()].copy_from_slice(part);
-        let [young, old] = &mut self.bodies;
-        if let Some(shared) = young.get(&key).or_else(|| old.get(&key)).filter(|shared| **shared == frame) {
-            return shared.clone();
-        }
-        if young.len() == BODIES_MAX / 2 {
-            *old = core::mem::take(young);
-        }
-        young.insert(key, frame.clone());
-        frame
     }
 
     fn arrive(&mut self, end: End, frame: Bytes) {

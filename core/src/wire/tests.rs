@@ -43,6 +43,11 @@ fn largest_block() -> Block {
     block
 }
 
+/// A block of the most messages that there may be.
+fn crowded_block() -> Block {
+    block(vec![message(3, 5); BLOCK_MESSAGES_MAX])
+}
+
 fn header() -> Header {
     let bytes = [0xff; HEADER_BYTES];
     Header::decode(&bytes).unwrap()
@@ -76,6 +81,21 @@ fn packets(large: bool) -> Vec<Packet> {
             Packet::Messages(List::new(vec![message; count(MESSAGES_MAX)]))
         }
         Packet::Farewell(_) => Packet::Farewell(Text::new(&"f".repeat(count(FAREWELL_BYTES_MAX)))),
+        Packet::Compact(_) => {
+            let block = if large { crowded_block() } else { block(vec![message(3, 5)]) };
+            let network = *Network::dev().id();
+            let ids: Vec<_> = block.messages.iter().map(|message| message.id(&network)).collect();
+            let whole: &[u16] = if large { &[0, 4_095] } else { &[0] };
+            Packet::Compact(Box::new(Compact::new(Hash::ZERO, &block, &ids, whole)))
+        }
+        Packet::GetParts(_) => {
+            let places = (0..u16::try_from(count(BLOCK_MESSAGES_MAX)).unwrap()).map(|_| u16::MAX).collect();
+            Packet::GetParts(Wanted { hash: Hash::ZERO, places: List::new(places) })
+        }
+        Packet::Parts(_) => {
+            let messages = vec![message(3, 5); if large { BLOCK_MESSAGES_MAX } else { 1 }];
+            Packet::Parts(Parts { hash: Hash::ZERO, messages: List::new(messages) })
+        }
     };
     let order = [
         Packet::Hello(hello(None)),
@@ -93,6 +113,9 @@ fn packets(large: bool) -> Vec<Packet> {
         Packet::GetMessages(List::new(Vec::new())),
         Packet::Messages(List::new(Vec::new())),
         Packet::Farewell(Text::new("")),
+        Packet::Compact(Box::new(Compact::new(Hash::ZERO, &block(Vec::new()), &[], &[]))),
+        Packet::GetParts(Wanted { hash: Hash::ZERO, places: List::new(Vec::new()) }),
+        Packet::Parts(Parts { hash: Hash::ZERO, messages: List::new(Vec::new()) }),
     ];
     assert_eq!(order.len(), CAPS.len());
     order.iter().map(one).collect()

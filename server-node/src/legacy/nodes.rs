@@ -79,7 +79,7 @@ impl Nodes {
         let peers = peers.iter().filter_map(|peer| {
             let address = peer.outbound.as_ref().or(peer.listen.as_ref())?;
             let node = Node {
-                ip: address.host().to_owned(),
+                ip: address.host().to_string(),
                 last_changed: now.minus_ms(peer.connected_ms).to_string(),
                 latency: peer.latency_ms.unwrap_or_default() / 1e3,
                 status: "Online".to_owned(),

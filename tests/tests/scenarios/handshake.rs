@@ -1,6 +1,7 @@
 //! The handshake: both ends prove their keys, and nothing else comes first.
 
 use bytes::Bytes;
+use plexus_core::compact::{Compact, Parts, Wanted};
 use plexus_core::event::Event;
 use plexus_core::fault::{Fault, Reason};
 use plexus_core::hash::Hash;
@@ -176,6 +177,8 @@ pub(crate) fn packets(world: &World) -> Vec<Packet> {
         height: 0,
         challenge: [5; 32],
     };
+    let id = message.id(world.network.id());
+    let compact = Compact::new(tip, &block, &[id], &[0]);
     let packets = vec![
         Packet::Hello(hello),
         Packet::Answer(block.signature),
@@ -188,10 +191,13 @@ pub(crate) fn packets(world: &World) -> Vec<Packet> {
         Packet::GetBodies(List::new(vec![tip])),
         Packet::Body(Box::new(block)),
         Packet::Missing(tip),
-        Packet::Have(List::new(vec![message.id(world.network.id())])),
-        Packet::GetMessages(List::new(vec![message.id(world.network.id())])),
-        Packet::Messages(List::new(vec![message])),
+        Packet::Have(List::new(vec![id])),
+        Packet::GetMessages(List::new(vec![id])),
+        Packet::Messages(List::new(vec![message.clone()])),
         Packet::Farewell(Text::new("good-bye")),
+        Packet::Compact(Box::new(compact)),
+        Packet::GetParts(Wanted { hash: tip, places: List::new(vec![0]) }),
+        Packet::Parts(Parts { hash: tip, messages: List::new(vec![message]) }),
     ];
     let named: Vec<_> = packets.iter().map(Packet::name).collect();
     let all: Vec<_> = CAPS.iter().map(|(name, _)| *name).collect();

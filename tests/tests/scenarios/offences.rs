@@ -192,7 +192,10 @@ fn answers_that_nobody_asked_for_are_faults() {
             | Packet::Held(_)
             | Packet::GetBodies(_)
             | Packet::Have(_)
-            | Packet::GetMessages(_) => assert!(closes.is_empty(), "{name}: {closes:?}"),
+            | Packet::GetMessages(_)
+            | Packet::Compact(_)
+            | Packet::GetParts(_)
+            | Packet::Parts(_) => assert!(closes.is_empty(), "{name}: {closes:?}"),
             Packet::Farewell(_) => {}
         }
     }

@@ -1,0 +1,421 @@
+//! The address book: which nodes there are, as far as we heard, and which of them we reached.
+//!
+//! It follows the ideas of Bitcoin's address manager (Heilman et al., [Eclipse Attacks on Bitcoin's Peer-to-Peer
+//! Network](https://eprint.iacr.org/2015/263), section 7). Addresses that were only heard of stand among the *new*, those with
+//! which a handshake was completed among the *tried*. An address has one place, given by a secret and by networks
+//! ([`crate::group`]): a new one's by its own and that of whoever told of it, a tried one's by its own. It never
+//! claims to know the truth of what it was told; it only keeps liars from filling it.
+//!
+//! # Bounds under a hostile peer
+//!
+//! - At most [`ENTRIES_MAX`] entries: [`NEW_BUCKETS`] + [`TRIED_BUCKETS`] buckets of [`BUCKET`] places, each held by what is there.
+//! - Whoever speaks from one network reaches [`SOURCE_BUCKETS`] of the new buckets, an eighth, however many addresses he tells of; whoever
+//!   owns addresses in one network reaches [`GROUP_BUCKETS`] of the tried ones, a sixteenth, however many those are.
+//! - What is only told displaces nothing but entries that failed or were not seen for long. A tried entry gives its place only after it
+//!   was dialled once more and did not answer, or had failed long before; at most [`TESTS_MAX`] such tests wait.
+//! - A draw chooses a table, then among the new who told (so that all that one network tells weighs as much as all that any other does),
+//!   among the tried a bucket; in that an address's network, and in that an address. So addresses weigh little and networks
+//!   much. An attacker who owns a fifth of all addresses, but in a twentieth of the networks, is drawn once in eleven times (measured in the
+//!   tests, over 100 secrets), and one neighbour per network leaves him few of eight.
+
+mod entry;
+mod known;
+mod place;
+
+use core::num::NonZeroU32;
+use core::ops::Range;
+use core::time::Duration;
+use std::collections::BTreeMap;
+
+pub use entry::{AGE_MAX_MS, FRESH_MS, NEW_FAILURES_MAX, RETRY_MAX_MS, RETRY_MIN_MS, TRIED_FAILURES_MAX};
+pub use known::{BOOK_BYTES_MAX, BOOK_VERSION, Known};
+pub use place::{BUCKET, GROUP_BUCKETS, NEW_BUCKETS, SOURCE_BUCKETS, TRIED_BUCKETS};
+
+use crate::address::Address;
+use crate::chance::Chance;
+use crate::group::Group;
+use crate::key::PublicKey;
+use crate::layout::DecodeError;
+use crate::time::Time;
+use entry::Entry;
+use place::{Digest, NEW, Place, Placement, TRIED};
+
+/// The most entries of a book.
+pub const ENTRIES_MAX: usize = (NEW_BUCKETS + TRIED_BUCKETS) as usize * BUCKET as usize;
+/// The most addresses that one sample has.
+pub const ADDRESSES_MAX: usize = 64;
+/// The most neighbours that are dialled first after a restart.
+pub const ANCHORS_MAX: usize = 4;
+/// The most tried entries that wait for a test; while so many do, a newcomer whose place is taken stays among the new.
+pub const TESTS_MAX: usize = 16;
+
+/// A tried entry whose place another wants.
+#[derive(Debug)]
+struct Test {
+    place: Place,
+    challenger: Digest,
+}
+
+/// The address book.
+#[derive(Debug)]
+pub struct Book {
+    placement: Placement,
+    entries: BTreeMap<Place, Entry>,
+    /// Where the address with a digest stands.
+    index: BTreeMap<Digest, Place>,
+    tests: Vec<Test>,
+}
+
+impl Book {
+    /// An empty book; `secret` is 32 bytes that others do not know, the same over restarts.
+    pub fn new(secret: [u8; 32]) -> Self {
+        let (entries, index) = (BTreeMap::new(), BTreeMap::new());
+        Self { placement: Placement::new(secret), entries, index, tests: Vec::new() }
+    }
+
+    /// How many entries there are.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether there is no entry.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// How many entries stand among the tried.
+    pub fn tried_len(&self) -> usize {
+        self.entries.range(TRIED).count()
+    }
+
+    /// Whether there is an entry of this address.
+    pub fn contains(&self, address: &Address) -> bool {
+        self.find(address).is_some()
+    }
+
+    /// Somebody in the network `source` told of an address. Whether it is new to the book and has a place in it.
+    ///
+    /// The caller leaves out its own addresses and those that it cannot dial: local ones that a stranger tells of.
+    pub fn heard(&mut self, address: &Address, source: Group, now: Time) -> bool {
+        if let Some(&place) = self.index.get(&self.placement.digest(address)) {
+            // What failed us is not made young by hearsay.
+            if let Some(entry) = self.entries.get_mut(&place)
+                && entry.address == *address
+                && entry.key.is_none()
+                && entry.failures == 0
+            {
+                entry.last_seen = now;
+            }
+            return false;
+        }
+        self.put_new(Entry::new(address.clone(), source, now), now)
+    }
+
+    /// An address is being dialled: it is not drawn until [`Book::reached`] or [`Book::failed`] says how that went, or for
+    /// [`RETRY_MIN_MS`].
+    pub fn dialled(&mut self, address: &Address, now: Time) {
+        if let Some(entry) = self.entry_mut(address) {
+            entry.last_dialled = now;
+        }
+    }
+
+    /// A handshake was completed with the node at an address that we dialled, or the node is there still.
+    ///
+    /// It goes among the tried. If its place is taken it stays among the new, and unless the other was reached within [`FRESH_MS`], the
+    /// other is to be tested.
+    pub fn reached(&mut self, address: &Address, key: PublicKey, now: Time) {
+        let digest = self.placement.digest(address);
+        let at = self.find(address);
+        if at.is_none() && self.index.contains_key(&digest) {
+            // Another address with the same digest, 2^64 to one: the first stays.
+            return;
+        }
+        let known = at.and_then(|place| self.take(place));
+        let mut entry = known.unwrap_or_else(|| Entry::new(address.clone(), address.group(), now));
+        entry.reached(key, now);
+        let place = self.placement.tried_place(address);
+        if at == Some(place) {
+            self.tests.retain(|test| test.place != place);
+            return self.put(place, entry);
+        }
+        match self.entries.get(&place) {
+            Some(other) if !other.is_terrible(now) => {
+                let is_tested = self.tests.iter().any(|test| test.place == place);
+                let wanted = !other.is_fresh(now) && !is_tested && self.tests.len() < TESTS_MAX;
+                if self.put_new(entry, now) && wanted {
+                    self.tests.push(Test { place, challenger: digest });
+                }
+            }
+            _ => self.promote(place, entry, now),
+        }
+    }
+
+    /// An attempt to reach an address failed. It is not drawn for [`RETRY_MIN_MS`], and longer after each further failure.
+    ///
+    /// The caller says so only while it has a working link, else it would unlearn everybody while it is cut off.
+    pub fn failed(&mut self, address: &Address, now: Time) {
+        let Some(place) = self.find(address) else { return };
+        if let Some(entry) = self.entries.get_mut(&place) {
+            entry.failed(now);
+        }
+        let Some(index) = self.tests.iter().position(|test| test.place == place) else { return };
+        let test = self.tests.swap_remove(index);
+        // It may have been displaced since, and heard of anew: then nobody has shown that it is there.
+        let reached = |at: &Place| self.entries.get(at).is_some_and(|entry| entry.key.is_some());
+        let challenger = self.index.get(&test.challenger).copied().filter(reached);
+        if let Some(challenger) = challenger.and_then(|at| self.take(at)) {
+            self.promote(place, challenger, now);
+        }
+    }
+
+    /// A tried address whose place another wants, to be dialled now; [`Book::reached`] or [`Book::failed`] ends the test.
+    pub fn to_test(&self, now: Time) -> Option<Address> {
+        let mut tested = self.tests.iter().filter_map(|test| self.entries.get(&test.place));
+        tested.find(|entry| entry.is_due(now)).map(|entry| entry.address.clone())
+    }
+
+    /// An address is our own, or shall not be dialled for another reason.
+    pub fn forget(&mut self, address: &Address) {
+        if let Some(place) = self.find(address) {
+            self.take(place);
+            self.tests.retain(|test| test.place != place);
+        }
+    }
+
+    /// A round trip to the node at an address was measured; the least is kept.
+    pub fn measured(&mut self, address: &Address, rtt: Duration) {
+        let us = u32::try_from(rtt.as_micros()).unwrap_or(u32::MAX).max(1);
+        if let Some(entry) = self.entry_mut(address) {
+            entry.rtt_us = NonZeroU32::new(entry.rtt_us.map_or(us, |known| known.get().min(us)));
+        }
+    }
+
+    /// The least round trip that was measured to an address.
+    pub fn rtt(&self, address: &Address) -> Option<Duration> {
+        rtt_of(self.entry(address)?)
+    }
+
+    /// The key of the node that was last reached at an address.
+    pub fn key(&self, address: &Address) -> Option<&PublicKey> {
+        self.entry(address)?.key.as_deref()
+    }
+
+    /// Where the node with this key was last reached, if it stands among the tried. Looks at each of those: 20 µs in a full book.
+    pub fn find_key(&self, key: &PublicKey) -> Option<&Address> {
+        let tried = self.entries.range(TRIED).map(|(_, entry)| entry);
+        let found = tried.filter(|entry| entry.key.as_deref() == Some(key));
+        found.max_by_key(|entry| entry.last_seen).map(|entry| &entry.address)
+    }
+
+    /// A random address to dial: half of the time a tried one, half of the time a new one, while there are both.
+    pub fn draw(
+        &self,
+        now: Time,
+        chance: &mut Chance,
+        exclude: impl Fn(&Address) -> bool,
+    ) -> Option<Address> {
+        let (first, second) = if chance.below(2) == 0 { (NEW, TRIED) } else { (TRIED, NEW) };
+        let drawn = self.draw_from(first, now, chance, &exclude);
+        drawn.or_else(|| self.draw_from(second, now, chance, &exclude))
+    }
+
+    /// A random new address, to find out whether somebody is there.
+    pub fn draw_new(
+        &self,
+        now: Time,
+        chance: &mut Chance,
+        exclude: impl Fn(&Address) -> bool,
+    ) -> Option<Address> {
+        self.draw_from(NEW, now, chance, &exclude)
+    }
+
+    /// Random addresses to tell a peer that asks: at most [`ADDRESSES_MAX`], none that is as good as none.
+    pub fn sample(
+        &self,
+        count: usize,
+        now: Time,
+        chance: &mut Chance,
+        exclude: impl Fn(&Address) -> bool,
+    ) -> Vec<Address> {
+        let fine = self.entries.values().filter(|entry| !entry.is_terrible(now));
+        let mut fine: Vec<_> = fine.map(|entry| &entry.address).filter(|address| !exclude(address)).collect();
+        let count = count.min(ADDRESSES_MAX).min(fine.len());
+        (0..count).map(|_| fine.swap_remove(chance.index(fine.len())).clone()).collect()
+    }
+
+    /// The nearest nodes by the least round trip that was measured, at most `count`, nearest first.
+    pub fn measured_nearest(&self, count: usize) -> impl Iterator<Item = (&Address, Duration)> {
+        let measured = self.entries.values().filter_map(|entry| Some((&entry.address, rtt_of(entry)?)));
+        let mut measured: Vec<_> = measured.collect();
+        measured.sort_by_key(|(_, rtt)| *rtt);
+        measured.into_iter().take(count)
+    }
+
+    /// These nodes, of which at most [`ANCHORS_MAX`] count, and no others are dialled first after a restart.
+    pub fn set_anchors<'a>(&mut self, addresses: impl IntoIterator<Item = &'a Address>) {
+        self.entries.values_mut().for_each(|entry| entry.anchor = false);
+        for address in addresses.into_iter().take(ANCHORS_MAX) {
+            if let Some(entry) = self.entry_mut(address) {
+                entry.anchor = true;
+            }
+        }
+    }
+
+    /// The nodes to dial first after a restart.
+    pub fn anchors(&self) -> impl Iterator<Item = &Address> {
+        self.entries.values().filter(|entry| entry.anchor).map(|entry| &entry.address)
+    }
+
+    /// All that is to be remembered.
+    pub fn known(&self) -> impl Iterator<Item = Known> {
+        self.entries.iter().map(|(place, entry)| Known {
+            address: entry.address.clone(),
+            source: entry.source,
+            last_seen: entry.last_seen,
+            tried: TRIED.contains(place),
+            key: entry.key.as_deref().copied(),
+            rtt_us: entry.rtt_us.map(NonZeroU32::get),
+            failures: entry.failures,
+            anchor: entry.anchor,
+        })
+    }
+
+    /// The book of which this is remembered. With another secret, places may clash; then the first stays.
+    pub fn restore(secret: [u8; 32], known: impl IntoIterator<Item = Known>) -> Self {
+        let (mut book, mut anchors) = (Self::new(secret), 0);
+        for known in known {
+            if book.index.contains_key(&book.placement.digest(&known.address)) {
+                continue;
+            }
+            let is_anchor = known.anchor && anchors < ANCHORS_MAX;
+            let tried = (known.tried && known.key.is_some())
+                .then(|| book.placement.tried_place(&known.address))
+                .filter(|place| !book.entries.contains_key(place));
+            let entry = Entry {
+                key: known.key.map(Box::new),
+                rtt_us: known.rtt_us.and_then(NonZeroU32::new),
+                failures: known.failures,
+                anchor: is_anchor,
+                ..Entry::new(known.address, known.source, known.last_seen)
+            };
+            let is_kept = match tried {
+                Some(place) => {
+                    book.put(place, entry);
+                    true
+                }
+                None => book.put_new(entry, Time::default()),
+            };
+            anchors += usize::from(is_kept && is_anchor);
+        }
+        book
+    }
+
+    /// All that is to be remembered as bytes, at most [`BOOK_BYTES_MAX`].
+    pub fn encode(&self) -> Vec<u8> {
+        known::encode(&self.known().collect::<Vec<_>>())
+    }
+
+    /// The book that was encoded.
+    ///
+    /// # Errors
+    /// When the bytes are not an encoded book.
+    pub fn decode(secret: [u8; 32], bytes: &[u8]) -> Result<Self, DecodeError> {
+        Ok(Self::restore(secret, known::decode(bytes)?))
+    }
+
+    fn find(&self, address: &Address) -> Option<Place> {
+        let place = *self.index.get(&self.placement.digest(address))?;
+        self.entries.get(&place).filter(|entry| entry.address == *address).map(|_| place)
+    }
+
+    fn entry(&self, address: &Address) -> Option<&Entry> {
+        self.entries.get(&self.find(address)?)
+    }
+
+    fn entry_mut(&mut self, address: &Address) -> Option<&mut Entry> {
+        let place = self.find(address)?;
+        self.entries.get_mut(&place)
+    }
+
+    fn take(&mut self, place: Place) -> Option<Entry> {
+        let entry = self.entries.remove(&place)?;
+        self.index.remove(&self.placement.digest(&entry.address));
+        Some(entry)
+    }
+
+    /// Puts an entry into a place; whatever was there is gone.
+    fn put(&mut self, place: Place, entry: Entry) {
+        self.take(place);
+        self.index.insert(self.placement.digest(&entry.address), place);
+        self.entries.insert(place, entry);
+    }
+
+    /// Puts an entry among the new, unless a better one has its place. Whether it did.
+    fn put_new(&mut self, entry: Entry, now: Time) -> bool {
+        let place = self.placement.new_place(&entry.address, entry.source);
+        let is_free = self.entries.get(&place).is_none_or(|other| other.yields_to(&entry, now));
+        if is_free {
+            self.put(place, entry);
+        }
+        is_free
+    }
+
+    /// Puts an entry among the tried; whatever was there goes back among the new, if it finds room.
+    fn promote(&mut self, place: Place, entry: Entry, now: Time) {
+        let old = self.take(place);
+        self.tests.retain(|test| test.place != place);
+        self.put(place, entry);
+        if let Some(old) = old {
+            self.put_new(old, now);
+        }
+    }
+
+    fn draw_from(
+        &self,
+        table: Range<Place>,
+        now: Time,
+        chance: &mut Chance,
+        exclude: &impl Fn(&Address) -> bool,
+    ) -> Option<Address> {
+        let mut shares = BTreeMap::<_, Vec<&Address>>::new();
+        for (place, entry) in self.entries.range(table).filter(|(_, entry)| entry.is_due(now)) {
+            shares.entry(Share::of(*place, entry)).or_default().push(&entry.address);
+        }
+        let mut shares: Vec<_> = shares.into_values().collect();
+        while !shares.is_empty() {
+            let mut groups = BTreeMap::<_, Vec<&Address>>::new();
+            for address in shares.swap_remove(chance.index(shares.len())) {
+                if !exclude(address) {
+                    groups.entry(self.placement.group(address)).or_default().push(address);
+                }
+            }
+            let group = chance.index(groups.len());
+            if let Some(addresses) = groups.values().nth(group) {
+                return addresses.get(chance.index(addresses.len())).map(|address| (*address).clone());
+            }
+        }
+        None
+    }
+}
+
+/// Entries that are drawn together as often as any others.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+enum Share {
+    /// The new ones that one network told of.
+    Source(Group),
+    /// The tried ones of one bucket.
+    Bucket(Place),
+}
+
+impl Share {
+    fn of(place: Place, entry: &Entry) -> Self {
+        if NEW.contains(&place) { Self::Source(entry.source) } else { Self::Bucket(place.bucket_start()) }
+    }
+}
+
+fn rtt_of(entry: &Entry) -> Option<Duration> {
+    entry.rtt_us.map(|us| Duration::from_micros(us.get().into()))
+}
+
+#[cfg(test)]
+mod tests;

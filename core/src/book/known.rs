@@ -1,0 +1,57 @@
+//! What is remembered of an entry over a restart, and its bytes.
+//!
+//! The bytes are a version and the entries as [postcard](https://postcard.jamesmunns.com/wire-format) writes a list. They come
+//! from our own store; damaged ones are an error and cost nothing.
+
+use serde::{Deserialize, Serialize};
+
+use crate::address::Address;
+use crate::group::Group;
+use crate::key::PublicKey;
+use crate::layout::DecodeError;
+use crate::time::Time;
+
+/// The most bytes of an encoded book: the fullest, of the longest host names, has less.
+pub const BOOK_BYTES_MAX: usize = 1 << 20;
+/// The first byte of an encoded book.
+pub const BOOK_VERSION: u8 = 1;
+
+/// What is remembered of an address.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Known {
+    /// The address.
+    pub address: Address,
+    /// The network of whoever told of it first.
+    pub source: Group,
+    /// When it was last reached; until it is, when it was last heard of.
+    pub last_seen: Time,
+    /// Whether it stands among those that were reached.
+    pub tried: bool,
+    /// The key of the node that was reached there last.
+    pub key: Option<PublicKey>,
+    /// The least round trip that was measured, microseconds.
+    pub rtt_us: Option<u32>,
+    /// The attempts that failed since it was last reached.
+    pub failures: u8,
+    /// Whether the node was one of our neighbours when we last ran.
+    pub anchor: bool,
+}
+
+pub(super) fn encode(known: &[Known]) -> Vec<u8> {
+    postcard::to_extend(known, vec![BOOK_VERSION]).expect("entries are made of what postcard can write")
+}
+
+pub(super) fn decode(bytes: &[u8]) -> Result<Vec<Known>, DecodeError> {
+    let (max, found) = (BOOK_BYTES_MAX, bytes.len());
+    if found > max {
+        return Err(DecodeError::Size { field: "book", min: 1, max, found });
+    }
+    let Some((&BOOK_VERSION, list)) = bytes.split_first() else {
+        return Err(DecodeError::Value { field: "version of the book" });
+    };
+    match postcard::take_from_bytes(list) {
+        Ok((known, [])) => Ok(known),
+        Ok((_, rest)) => Err(DecodeError::Trailing { count: rest.len() }),
+        Err(_) => Err(DecodeError::Value { field: "book" }),
+    }
+}

@@ -1,0 +1,239 @@
+//! Compact bodies: a block's body as its messages' short ids, for peers that have most of the messages.
+//!
+//! A short id is 6 bytes of [SipHash-2-4](https://www.aumasson.jp/siphash/siphash.pdf) over the message's id, keyed by the
+//! block's hash: who wants two messages of a pool to collide has to mine the block first. Messages that the sender did not
+//! have itself when the block came travel whole, since its peers will lack them too. What the receiver lacks all the same
+//! it asks for by place.
+//!
+//! Bounds: a compact body is at most a frame, and names at most [`BLOCK_MESSAGES_MAX`] messages.
+
+use core::hash::Hasher;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use siphasher::sip::SipHasher24;
+
+use crate::block::{BLOCK_MESSAGES_MAX, Block, Header};
+use crate::hash::{Hash, Tag, tagged};
+use crate::key::{PublicKey, Signature};
+use crate::message::{Message, MessageId};
+use crate::wire::List;
+
+/// A short id's size in bytes.
+pub const SHORT_ID_BYTES: usize = 6;
+
+/// The beginning of a keyed hash of a message's id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct ShortId([u8; SHORT_ID_BYTES]);
+
+/// A message of a compact body.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Slot {
+    /// One that the receiver is thought to have.
+    Short(ShortId),
+    /// One that it may lack.
+    Whole(Message),
+}
+
+/// A block's body for those who know its header.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Compact {
+    /// The block's hash.
+    pub hash: Hash,
+    /// The number that the miner varied.
+    pub extra: u64,
+    /// The miner's key.
+    pub author: PublicKey,
+    /// The author's signature.
+    pub signature: Signature,
+    /// The messages, in their order.
+    pub slots: List<Slot, BLOCK_MESSAGES_MAX>,
+}
+
+/// Asks for messages of a compact body by their places.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Wanted {
+    /// The block's hash.
+    pub hash: Hash,
+    /// The places, rising.
+    pub places: List<u16, BLOCK_MESSAGES_MAX>,
+}
+
+/// The messages that were asked for, in the order asked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Parts {
+    /// The block's hash.
+    pub hash: Hash,
+    /// The messages.
+    pub messages: List<Message, BLOCK_MESSAGES_MAX>,
+}
+
+/// Makes the short ids of one block.
+#[derive(Clone, Copy, Debug)]
+struct Shortener(SipHasher24);
+
+impl Shortener {
+    fn new(block: &Hash) -> Self {
+        let mut key = [0; 16];
+        key.copy_from_slice(&tagged(Tag::Short, &[block.as_bytes()]).as_bytes()[..16]);
+        Self(SipHasher24::new_with_key(&key))
+    }
+
+    fn shorten(&self, id: &MessageId) -> ShortId {
+        let mut hasher = self.0;
+        hasher.write(id.as_bytes());
+        let mut short = [0; SHORT_ID_BYTES];
+        short.copy_from_slice(&hasher.finish().to_be_bytes()[8 - SHORT_ID_BYTES..]);
+        ShortId(short)
+    }
+}
+
+impl Compact {
+    /// The compact body of a block with these message ids; those at the places of `whole`, which rise, travel whole.
+    pub fn new(hash: Hash, block: &Block, ids: &[MessageId], whole: &[u16]) -> Self {
+        let shortener = Shortener::new(&hash);
+        let slot = |(place, (message, id)): (usize, (&Arc<Message>, &MessageId))| {
+            let is_whole = u16::try_from(place).is_ok_and(|place| whole.binary_search(&place).is_ok());
+            if is_whole { Slot::Whole(message.as_ref().clone()) } else { Slot::Short(shortener.shorten(id)) }
+        };
+        let slots = block.messages.iter().zip(ids).enumerate().map(slot).collect();
+        let Block { extra, author, signature, .. } = *block;
+        Self { hash, extra, author, signature, slots: List::new(slots) }
+    }
+}
+
+/// A body that is being put together.
+#[derive(Clone, Debug)]
+pub struct Partial {
+    header: Header,
+    extra: u64,
+    author: PublicKey,
+    signature: Signature,
+    messages: Vec<Option<Arc<Message>>>,
+    /// Whether a message was taken from the pool by its short id: then the body may be another than the sender's.
+    guessed: bool,
+}
+
+impl Partial {
+    /// Begins with what the compact body brings, and what a pool has.
+    pub fn new<'a>(
+        header: Header,
+        compact: Compact,
+        pool: impl Iterator<Item = (&'a MessageId, &'a Arc<Message>)>,
+    ) -> Self {
+        let Compact { hash, extra, author, signature, slots } = compact;
+        let slots = slots.into_inner();
+        let mut wanted: BTreeMap<ShortId, Vec<usize>> = BTreeMap::new();
+        let mut messages = vec![None; slots.len()];
+        for (place, slot) in slots.into_iter().enumerate() {
+            match slot {
+                Slot::Short(short) => wanted.entry(short).or_default().push(place),
+                Slot::Whole(message) => messages[place] = Some(Arc::new(message)),
+            }
+        }
+        let mut guessed = false;
+        if !wanted.is_empty() {
+            let shortener = Shortener::new(&hash);
+            for (id, message) in pool {
+                for &place in wanted.get(&shortener.shorten(id)).into_iter().flatten() {
+                    // Of two that collide, neither can be trusted to be meant: the first is, and the root tells.
+                    guessed = true;
+                    messages[place].get_or_insert_with(|| message.clone());
+                }
+            }
+        }
+        Self { header, extra, author, signature, messages, guessed }
+    }
+
+    /// The places that are still empty, rising.
+    pub fn missing(&self) -> Vec<u16> {
+        let empty = self.messages.iter().enumerate().filter(|(_, message)| message.is_none());
+        empty.filter_map(|(place, _)| u16::try_from(place).ok()).collect()
+    }
+
+    /// Fills the empty places in their order; whether these are as many as there are.
+    pub fn fill(&mut self, parts: Vec<Message>) -> bool {
+        let mut parts = parts.into_iter().map(Arc::new);
+        for message in self.messages.iter_mut().filter(|message| message.is_none()) {
+            *message = parts.next();
+        }
+        parts.next().is_none() && self.messages.iter().all(Option::is_some)
+    }
+
+    /// Whether a mismatch with the header may be nobody's fault.
+    pub fn is_guessed(&self) -> bool {
+        self.guessed
+    }
+
+    /// The block, when no place is empty.
+    pub fn complete(self) -> Option<Block> {
+        let Self { header, extra, author, signature, messages, .. } = self;
+        let messages = messages.into_iter().collect::<Option<_>>()?;
+        Some(Block { header, extra, author, signature, messages })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::key::SecretKey;
+    use crate::message::Draft;
+    use crate::network::Network;
+    use crate::time::Time;
+
+    fn block(texts: usize) -> (Block, Vec<MessageId>) {
+        let (network, secret) = (Network::dev(), SecretKey::from_bytes(&[3; 32]).unwrap());
+        let message = |index: usize| {
+            let time = Time::from_unix_ms(1_000 + index as u64);
+            let draft = Draft::new(secret.public(), "bob", format!("text {index}"), time).unwrap();
+            Arc::new(draft.sign(&secret, network.id(), 0))
+        };
+        let messages: Vec<_> = (0..texts).map(message).collect();
+        let ids = messages.iter().map(|message| message.id(network.id())).collect();
+        (Block { messages, ..network.genesis_block() }, ids)
+    }
+
+    #[test]
+    fn a_pool_that_has_all_needs_nothing_more() {
+        let (block, ids) = block(20);
+        let compact = Compact::new(block.header.hash(), &block, &ids, &[]);
+        let partial = Partial::new(block.header, compact, ids.iter().zip(&block.messages));
+        assert!(partial.missing().is_empty() && partial.is_guessed());
+        assert_eq!(partial.complete().unwrap(), block);
+    }
+
+    #[test]
+    fn what_the_pool_lacks_is_asked_for_by_place() {
+        let (block, ids) = block(20);
+        let compact = Compact::new(block.header.hash(), &block, &ids, &[4, 7]);
+        let known = ids.iter().zip(&block.messages).take(3);
+        let mut partial = Partial::new(block.header, compact, known);
+        let missing = partial.missing();
+        assert_eq!(missing, [3, 5, 6].into_iter().chain(8..20).collect::<Vec<u16>>());
+        let parts =
+            missing.iter().map(|&place| block.messages[usize::from(place)].as_ref().clone()).collect();
+        assert!(partial.fill(parts));
+        assert_eq!(partial.complete().unwrap(), block);
+    }
+
+    #[test]
+    fn too_few_or_too_many_parts_do_not_fill() {
+        let (block, ids) = block(3);
+        let compact = Compact::new(block.header.hash(), &block, &ids, &[]);
+        let partial = Partial::new(block.header, compact, core::iter::empty());
+        let parts: Vec<_> = block.messages.iter().map(|message| message.as_ref().clone()).collect();
+        assert!(!partial.clone().fill(parts[..2].to_vec()));
+        let more = parts.iter().chain(&parts).cloned().collect();
+        assert!(!partial.clone().fill(more));
+        assert!(partial.complete().is_none());
+    }
+
+    #[test]
+    fn short_ids_are_another_blocks_no_more() {
+        let (block, ids) = block(1);
+        let one = Compact::new(block.header.hash(), &block, &ids, &[]);
+        let other = Compact::new(Hash::ZERO, &block, &ids, &[]);
+        assert_ne!(one.slots, other.slots);
+    }
+}

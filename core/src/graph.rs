@@ -1,0 +1,435 @@
+//! The graph: the certified links that a node holds and passes on, by which it orders and hints, and never agrees.
+//!
+//! Only certificates whose signatures hold may be inserted. Two nodes compare [`Digest`]s and send each other what differs
+//! ([`Graph::news_for`]) until they hold the same. What the links amount to is read off a [`Topology`].
+//!
+//! Keys cost nothing, so a hostile peer can make up any number of them, with links between. It gains room for
+//! [`KEY_LINKS_MAX`] links a key, until the graph is full ([`LINKS_MAX`], about 1.7 MiB); then what is farthest from us gives
+//! way, and what no path connects to us before everything else. So made-up keys that no honest node links to displace each
+//! other. Those behind a peer of ours look as near as that peer, and displace what is farther than it. Our own links stay.
+
+mod adjacency;
+mod digest;
+mod forecast;
+mod topology;
+
+use core::mem::size_of;
+
+pub use adjacency::HOP_US;
+pub use digest::{DIGEST_BUCKETS, DIGEST_BYTES, Digest};
+pub use forecast::{Forecast, MARGIN_US, NEIGHBOURS_MAX};
+pub use topology::{DIAMETER_NODES_MAX, Topology, Tree};
+
+use crate::key::{PublicKey, Signature};
+use crate::link::{Certificate, Epoch};
+use adjacency::{Adjacency, NONE, UNREACHED, beyond, hop_us};
+
+/// How many links a graph holds unless its node decides otherwise. Beyond it, the farthest gives way.
+pub const LINKS_MAX: usize = 8_192;
+/// How many links of one key are held, links to us apart. Beyond it, the key's oldest gives way.
+pub const KEY_LINKS_MAX: usize = 32;
+/// For how many epochs a link counts after its own: two hours.
+pub const LINK_AGE_EPOCHS: u32 = 12;
+/// How many epochs a certificate may be ahead of us: clocks differ.
+pub const AHEAD_EPOCHS: u32 = 1;
+/// After how many certificates a full graph measures anew how far its nodes are: a search for each would cost more than its
+/// signatures. In between, a new node is as far as the link that it came with makes it.
+const MEASURED_MAX: u32 = 64;
+/// The number that we have among a graph's nodes.
+const OWN: u32 = 0;
+
+/// What became of a certificate. None of it is an offence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Inserted {
+    /// A link that was not held.
+    New,
+    /// A link that was held from an earlier epoch.
+    Updated,
+    /// Nothing new: the link is held from this epoch or a later one.
+    Known,
+    /// Not held: too old, too early, its figures at odds, or too far away for the room there is.
+    Refused,
+}
+
+/// A key that links are held of.
+#[derive(Clone, Debug)]
+struct Node {
+    key: PublicKey,
+    links: u32,
+}
+
+/// A held link.
+#[derive(Clone, Debug)]
+struct Link {
+    ends: [u32; 2],
+    epoch: Epoch,
+    rtts_us: [u32; 2],
+    mark: u32,
+    bucket: u8,
+    signatures: [Signature; 2],
+}
+
+impl Link {
+    fn weight_us(&self) -> u32 {
+        self.rtts_us[0].max(self.rtts_us[1])
+    }
+
+    fn is_own(&self) -> bool {
+        self.ends.contains(&OWN)
+    }
+
+    /// What decides which link of a key gives way: the same everywhere, so that all end up with the same.
+    fn rank(&self) -> (Epoch, u32) {
+        (self.epoch, self.mark)
+    }
+}
+
+/// What taking a certificate comes to.
+enum Plan {
+    Update { place: usize, mark: u32 },
+    Add { mark: u32, victims: Vec<[u32; 2]> },
+}
+
+/// The certified links that a node holds.
+#[derive(Clone, Debug)]
+pub struct Graph {
+    links_max: usize,
+    /// By number; a node that lost its last link is free for another key.
+    nodes: Vec<Node>,
+    free: Vec<u32>,
+    /// The nodes in use, in the order of their keys.
+    by_key: Vec<u32>,
+    links: Vec<Link>,
+    /// The places of links, in the order of their ends' numbers.
+    by_ends: Vec<u32>,
+    digest: Digest,
+    /// How far each node is from us, microseconds; empty until the graph is full.
+    reach: Vec<u32>,
+    /// How many certificates were held against `reach`.
+    measured: u32,
+}
+
+impl Graph {
+    /// No links, and room for `links_max`.
+    pub fn new(own: PublicKey, links_max: usize) -> Self {
+        Self {
+            links_max,
+            nodes: vec![Node { key: own, links: 0 }],
+            free: Vec::new(),
+            by_key: vec![OWN],
+            links: Vec::new(),
+            by_ends: Vec::new(),
+            digest: Digest::default(),
+            reach: Vec::new(),
+            measured: 0,
+        }
+    }
+
+    /// Whose graph it is.
+    pub fn own(&self) -> PublicKey {
+        self.nodes[OWN as usize].key
+    }
+
+    /// How many links are held.
+    pub fn len(&self) -> usize {
+        self.links.len()
+    }
+
+    /// Whether no link is held.
+    pub fn is_empty(&self) -> bool {
+        self.links.is_empty()
+    }
+
+    /// How many keys there are, ours included.
+    pub fn nodes(&self) -> usize {
+        self.by_key.len()
+    }
+
+    /// Every link: its two ends, the lower first, and its round trip in microseconds. In no particular order.
+    pub fn links(&self) -> impl Iterator<Item = (PublicKey, PublicKey, u32)> {
+        self.links.iter().map(|link| {
+            let [a, b] = self.ends(link);
+            (a, b, link.weight_us())
+        })
+    }
+
+    /// Whether the link between two keys, in either order, is held from this epoch or a later one.
+    pub fn contains(&self, a: &PublicKey, b: &PublicKey, epoch: Epoch) -> bool {
+        self.link(a, b).is_some_and(|link| link.epoch >= epoch)
+    }
+
+    /// The certificate of the link between two keys, in either order.
+    pub fn certificate(&self, a: &PublicKey, b: &PublicKey) -> Option<Certificate> {
+        self.link(a, b).map(|link| self.certificate_of(link))
+    }
+
+    /// About how many bytes of memory it takes.
+    pub fn size_bytes(&self) -> usize {
+        size_of::<Self>()
+            + self.nodes.capacity() * size_of::<Node>()
+            + self.links.capacity() * size_of::<Link>()
+            + 4 * [&self.free, &self.by_key, &self.by_ends, &self.reach]
+                .map(Vec::capacity)
+                .iter()
+                .sum::<usize>()
+    }
+
+    /// Its shape at this moment.
+    pub fn topology(&self) -> Topology {
+        let mut places = vec![NONE; self.nodes.len()];
+        for (place, node) in (0..).zip(&self.by_key) {
+            places[*node as usize] = place;
+        }
+        let ends = self.links.iter().map(|link| {
+            let [a, b] = link.ends.map(|node| places[node as usize]);
+            (a, b, link.weight_us())
+        });
+        let mut ends: Vec<_> = ends.collect();
+        ends.sort_unstable();
+        let keys = self.by_key.iter().map(|node| self.nodes[*node as usize].key).collect();
+        Topology::sorted(self.own(), keys, ends)
+    }
+
+    /// What is held, in brief.
+    pub fn digest(&self) -> &Digest {
+        &self.digest
+    }
+
+    /// Certificates that whoever has the digest `theirs` probably lacks: at most `max` of those in buckets that differ,
+    /// from a place that `start` decides on and around. A caller that draws `start` by chance leaves none out for good.
+    pub fn news_for(&self, theirs: &Digest, start: u32, max: usize) -> Vec<Certificate> {
+        let [bucket, ..] = start.to_be_bytes();
+        let news = self.links.iter().filter(|link| !self.digest.agrees(theirs, link.bucket));
+        let mut news: Vec<_> = news.collect();
+        news.sort_by_key(|link| {
+            (link.bucket.wrapping_sub(bucket), link.mark.wrapping_sub(start.rotate_left(8)), link.ends)
+        });
+        news.into_iter().take(max).map(|link| self.certificate_of(link)).collect()
+    }
+
+    /// Whether a certificate would be taken: asked before its signatures are verified, so that nothing is verified in vain.
+    pub fn wants(&mut self, certificate: &Certificate, now: Epoch) -> bool {
+        self.plan(certificate, now).is_ok()
+    }
+
+    /// Takes a certificate whose signatures hold.
+    pub fn insert(&mut self, certificate: &Certificate, now: Epoch) -> Inserted {
+        match self.plan(certificate, now) {
+            Ok(Plan::Update { place, mark }) => {
+                self.update(place, mark, certificate);
+                Inserted::Updated
+            }
+            Ok(Plan::Add { mark, victims }) => {
+                victims.into_iter().for_each(|victim| self.remove(victim));
+                let ends = certificate.ends.map(|key| self.intern(key));
+                let bucket = digest::bucket(&certificate.ends);
+                let &Certificate { epoch, rtts_us, signatures, .. } = certificate;
+                self.push(Link { ends, epoch, rtts_us, mark, bucket, signatures });
+                Inserted::New
+            }
+            Err(outcome) => outcome,
+        }
+    }
+
+    /// What taking a certificate comes to; an error when it is not taken.
+    fn plan(&mut self, certificate: &Certificate, now: Epoch) -> Result<Plan, Inserted> {
+        let epoch = certificate.epoch;
+        let late = now.since(epoch) > LINK_AGE_EPOCHS || epoch.since(now) > AHEAD_EPOCHS;
+        if late || certificate.weight_us().is_none() {
+            return Err(Inserted::Refused);
+        }
+        let ends = certificate.ends.map(|key| self.number(&key));
+        let held = match ends {
+            [Some(a), Some(b)] => self.find([a, b]).ok().map(|place| self.by_ends[place] as usize),
+            [None, _] | [_, None] => None,
+        };
+        if held.is_some_and(|place| self.links[place].epoch >= epoch) {
+            return Err(Inserted::Known);
+        }
+        let mark = digest::mark(&certificate.ends, epoch);
+        Ok(match held {
+            Some(place) => Plan::Update { place, mark },
+            None => Plan::Add { mark, victims: self.victims(ends, (epoch, mark)).ok_or(Inserted::Refused)? },
+        })
+    }
+
+    /// Drops the links that are too old.
+    pub fn expire(&mut self, now: Epoch) {
+        let old = self.links.iter().filter(|link| now.since(link.epoch) > LINK_AGE_EPOCHS);
+        let old: Vec<_> = old.map(|link| link.ends).collect();
+        if !old.is_empty() {
+            old.into_iter().for_each(|ends| self.remove(ends));
+            self.reach = Vec::new();
+        }
+    }
+
+    /// Takes the newer certificate of a link that is held.
+    fn update(&mut self, place: usize, mark: u32, certificate: &Certificate) {
+        let link = &mut self.links[place];
+        self.digest.toggle(link.bucket, link.mark ^ mark);
+        link.epoch = certificate.epoch;
+        link.rtts_us = certificate.rtts_us;
+        link.signatures = certificate.signatures;
+        link.mark = mark;
+    }
+
+    /// The links that give way to a new one; none when it is the new one that is not held.
+    ///
+    /// `ends` are the new link's, where they are known; `rank` is as [`Link::rank`].
+    fn victims(&mut self, ends: [Option<u32>; 2], rank: (Epoch, u32)) -> Option<Vec<[u32; 2]>> {
+        let mut victims = Vec::new();
+        if !ends.contains(&Some(OWN)) {
+            for end in ends.into_iter().flatten().filter(|end| self.is_full(*end)) {
+                let links = self.links.iter().filter(|link| link.ends.contains(&end) && !link.is_own());
+                let victim = links.min_by_key(|link| link.rank())?;
+                if victim.rank() >= rank {
+                    return None;
+                }
+                victims.push(victim.ends);
+            }
+        }
+        if victims.is_empty() && self.links.len() >= self.links_max {
+            victims.push(self.farthest_beyond(ends)?);
+        }
+        Some(victims)
+    }
+
+    /// Whether a node has all the links that it may have.
+    fn is_full(&self, node: u32) -> bool {
+        let links = self.nodes[node as usize].links as usize;
+        links > KEY_LINKS_MAX || links == KEY_LINKS_MAX && self.find(self.ordered(node, OWN)).is_err()
+    }
+
+    /// The farthest link, if it is farther away than one between `ends` would be. A link is as far as its nearer end.
+    fn farthest_beyond(&mut self, ends: [Option<u32>; 2]) -> Option<[u32; 2]> {
+        self.measure();
+        let reach = |node: u32| self.reach[node as usize];
+        let near = |link: &Link| reach(link.ends[0]).min(reach(link.ends[1]));
+        let far = |link: &Link| reach(link.ends[0]).max(reach(link.ends[1]));
+        let new = ends.into_iter().flatten().map(reach).min().unwrap_or(UNREACHED);
+        let farthest = self.links.iter().max_by_key(|link| (near(link), far(link), link.rank()))?;
+        (near(farthest) > new).then_some(farthest.ends)
+    }
+
+    /// Measures how far all nodes are, if the last time is too many certificates ago.
+    fn measure(&mut self) {
+        if self.reach.is_empty() || self.measured >= MEASURED_MAX {
+            let links = self.links.iter().map(|link| (link.ends[0], link.ends[1], link.weight_us()));
+            self.reach = Adjacency::new(self.nodes.len(), links).paths(OWN).us;
+            self.measured = 0;
+        }
+        self.measured += 1;
+    }
+
+    fn number(&self, key: &PublicKey) -> Option<u32> {
+        self.position(key).ok().map(|place| self.by_key[place])
+    }
+
+    fn position(&self, key: &PublicKey) -> Result<usize, usize> {
+        self.by_key.binary_search_by_key(key, |node| self.nodes[*node as usize].key)
+    }
+
+    fn intern(&mut self, key: PublicKey) -> u32 {
+        let place = match self.position(&key) {
+            Ok(place) => return self.by_key[place],
+            Err(place) => place,
+        };
+        let node = Node { key, links: 0 };
+        let number = if let Some(number) = self.free.pop() {
+            self.nodes[number as usize] = node;
+            number
+        } else {
+            grow(&mut self.nodes);
+            self.nodes.push(node);
+            u32::try_from(self.nodes.len() - 1).expect("nodes are at most two a link")
+        };
+        if !self.reach.is_empty() {
+            self.reach.resize(self.nodes.len(), UNREACHED);
+            self.reach[number as usize] = UNREACHED;
+        }
+        self.by_key.insert(place, number);
+        number
+    }
+
+    /// Two numbers in the order of their keys, as links name them.
+    fn ordered(&self, a: u32, b: u32) -> [u32; 2] {
+        if self.nodes[a as usize].key < self.nodes[b as usize].key { [a, b] } else { [b, a] }
+    }
+
+    fn find(&self, ends: [u32; 2]) -> Result<usize, usize> {
+        self.by_ends.binary_search_by_key(&ends, |link| self.links[*link as usize].ends)
+    }
+
+    fn link(&self, a: &PublicKey, b: &PublicKey) -> Option<&Link> {
+        let ends = self.ordered(self.number(a)?, self.number(b)?);
+        self.find(ends).ok().map(|place| &self.links[self.by_ends[place] as usize])
+    }
+
+    fn ends(&self, link: &Link) -> [PublicKey; 2] {
+        link.ends.map(|node| self.nodes[node as usize].key)
+    }
+
+    fn certificate_of(&self, link: &Link) -> Certificate {
+        Certificate {
+            ends: self.ends(link),
+            epoch: link.epoch,
+            rtts_us: link.rtts_us,
+            signatures: link.signatures,
+        }
+    }
+
+    /// Adds a link that is not held, between nodes that are.
+    fn push(&mut self, link: Link) {
+        let Err(place) = self.find(link.ends) else { return };
+        let number = u32::try_from(self.links.len()).expect("a graph's room is counted in 32 bits");
+        self.by_ends.insert(place, number);
+        self.digest.toggle(link.bucket, link.mark);
+        link.ends.iter().for_each(|node| self.nodes[*node as usize].links += 1);
+        if !self.reach.is_empty() {
+            for [from, to] in
+                [link.ends, [link.ends[1], link.ends[0]]].map(|ends| ends.map(|end| end as usize))
+            {
+                if self.reach[from] != UNREACHED {
+                    self.reach[to] = self.reach[to].min(beyond(self.reach[from], hop_us(link.weight_us())));
+                }
+            }
+        }
+        grow(&mut self.links);
+        self.links.push(link);
+    }
+
+    /// Drops a link, and its ends where it was their last.
+    fn remove(&mut self, ends: [u32; 2]) {
+        let Ok(place) = self.find(ends) else { return };
+        let number = self.by_ends.remove(place) as usize;
+        // The last link takes the place that becomes free.
+        let moved = self.links[self.links.len() - 1].ends;
+        if moved != ends
+            && let Ok(place) = self.find(moved)
+        {
+            self.by_ends[place] = u32::try_from(number).expect("it was a place before");
+        }
+        let link = self.links.swap_remove(number);
+        self.digest.toggle(link.bucket, link.mark);
+        for node in ends {
+            self.nodes[node as usize].links -= 1;
+            if self.nodes[node as usize].links == 0 && node != OWN {
+                let key = self.nodes[node as usize].key;
+                if let Ok(place) = self.position(&key) {
+                    self.by_key.remove(place);
+                }
+                self.free.push(node);
+            }
+        }
+    }
+}
+
+/// Makes room for one more by an eighth, not by doubling: graphs are most of what a simulated node holds.
+fn grow<T>(items: &mut Vec<T>) {
+    if items.len() == items.capacity() {
+        items.reserve_exact(items.len() / 8 + 8);
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,297 @@
+use std::collections::BTreeSet;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::link::Half;
+
+const NOW: Epoch = Epoch::from_u32(1_000);
+
+fn key(number: u32) -> PublicKey {
+    let mut bytes = [2; 33];
+    bytes[1..5].copy_from_slice(&number.to_be_bytes());
+    PublicKey::from_bytes(bytes)
+}
+
+fn epoch(number: u32) -> Epoch {
+    Epoch::from_u32(number)
+}
+
+/// A link's certificate, whose signatures nobody looks at here.
+fn certificate(a: u32, b: u32, rtt_ms: u32, epoch: Epoch) -> Certificate {
+    let half = |byte| Half { epoch, rtt_us: rtt_ms * 1_000, signature: Signature::from_bytes([byte; 64]) };
+    Certificate::join(&key(a), &half(1), &key(b), &half(2)).unwrap()
+}
+
+/// The graph of node 0.
+fn graph(links_max: usize) -> Graph {
+    Graph::new(key(0), links_max)
+}
+
+fn insert(graph: &mut Graph, a: u32, b: u32, rtt_ms: u32) -> Inserted {
+    graph.insert(&certificate(a, b, rtt_ms, NOW), NOW)
+}
+
+/// What must hold of every graph, whatever happened to it.
+fn check(graph: &Graph) {
+    assert!(graph.len() <= graph.links_max, "{} links", graph.len());
+    let mut digest = Digest::default();
+    let mut links = vec![0; graph.nodes.len()];
+    let mut pairs = BTreeSet::new();
+    for link in &graph.links {
+        let ends = graph.ends(link);
+        assert!(ends[0] < ends[1]);
+        assert!(pairs.insert(ends), "a link is held once");
+        assert_eq!((link.bucket, link.mark), (digest::bucket(&ends), digest::mark(&ends, link.epoch)));
+        digest.toggle(link.bucket, link.mark);
+        link.ends.iter().for_each(|node| links[*node as usize] += 1);
+    }
+    assert_eq!(graph.digest, digest);
+    assert!(graph.by_ends.is_sorted_by_key(|place| graph.links[*place as usize].ends));
+    assert_eq!(graph.by_ends.len(), graph.links.len());
+    assert!(graph.by_key.is_sorted_by_key(|node| graph.nodes[*node as usize].key));
+    assert_eq!(graph.by_key.len() + graph.free.len(), graph.nodes.len());
+    for &node in &graph.by_key {
+        let count = graph.nodes[node as usize].links;
+        assert_eq!(count, links[node as usize]);
+        assert!(count > 0 || node == OWN, "a node without links is forgotten");
+        assert!(count as usize <= KEY_LINKS_MAX + 1 || node == OWN);
+    }
+}
+
+#[test]
+fn a_link_is_new_then_known_then_updated() {
+    let mut graph = graph(10);
+    assert_eq!(insert(&mut graph, 1, 2, 20), Inserted::New);
+    assert_eq!(insert(&mut graph, 2, 1, 20), Inserted::Known);
+    let next = certificate(1, 2, 30, epoch(1_001));
+    assert!(graph.wants(&next, NOW));
+    assert_eq!(graph.insert(&next, NOW), Inserted::Updated);
+    assert_eq!(insert(&mut graph, 1, 2, 20), Inserted::Known);
+    assert!(!graph.wants(&next, NOW));
+    assert_eq!(graph.certificate(&key(2), &key(1)), Some(next));
+    assert!(
+        graph.contains(&key(1), &key(2), epoch(1_001)) && !graph.contains(&key(1), &key(2), epoch(1_002))
+    );
+    assert_eq!(graph.links().collect::<Vec<_>>(), [(key(1), key(2), 30_000)]);
+    assert_eq!((graph.len(), graph.nodes()), (1, 3));
+    check(&graph);
+}
+
+#[test]
+fn certificates_too_old_too_early_or_at_odds_are_refused() {
+    let mut graph = graph(10);
+    for (number, wanted) in [(987, false), (988, true), (1_001, true), (1_002, false)] {
+        let certificate = certificate(1, number, 20, epoch(number));
+        assert_eq!(graph.wants(&certificate, NOW), wanted, "epoch {number}");
+        let expected = if wanted { Inserted::New } else { Inserted::Refused };
+        assert_eq!(graph.insert(&certificate, NOW), expected, "epoch {number}");
+    }
+    let half = |rtt_us| Half { epoch: NOW, rtt_us, signature: Signature::NONE };
+    let odd = Certificate::join(&key(1), &half(10_000), &key(2), &half(40_000)).unwrap();
+    assert_eq!(graph.insert(&odd, NOW), Inserted::Refused);
+    check(&graph);
+}
+
+#[test]
+fn old_links_expire_and_their_nodes_with_them() {
+    let mut graph = graph(10);
+    for number in 1..8 {
+        graph.insert(&certificate(number, number + 1, 20, epoch(994 + number)), NOW);
+    }
+    graph.expire(epoch(1_000 + LINK_AGE_EPOCHS));
+    check(&graph);
+    assert_eq!((graph.len(), graph.nodes()), (2, 4));
+    graph.expire(epoch(5_000));
+    check(&graph);
+    assert_eq!((graph.len(), graph.nodes(), graph.digest()), (0, 1, &Digest::default()));
+    assert_eq!(graph.topology().nodes(), [key(0)]);
+}
+
+#[test]
+fn a_keys_oldest_link_gives_way_and_ours_never_does() {
+    let mut graph = graph(1_000);
+    let links = u32::try_from(KEY_LINKS_MAX).unwrap();
+    graph.insert(&certificate(1, 0, 20, epoch(990)), NOW);
+    for other in 0..links {
+        assert_eq!(
+            graph.insert(&certificate(1, 100 + other, 20, epoch(991 + other % 5)), NOW),
+            Inserted::New
+        );
+    }
+    // Older than all: refused. Newer: one of the oldest gives way.
+    assert_eq!(graph.insert(&certificate(1, 200, 20, epoch(990)), NOW), Inserted::Refused);
+    assert_eq!(graph.insert(&certificate(1, 200, 20, NOW), NOW), Inserted::New);
+    assert_eq!(graph.len(), links as usize + 1);
+    assert!(graph.contains(&key(0), &key(1), epoch(990)));
+    assert_eq!(graph.links.iter().filter(|link| link.epoch == epoch(991)).count(), 6);
+    check(&graph);
+    // A link to us has its place beside them, and we may have any number.
+    let mut graph = super::Graph::new(key(1), 1_000);
+    (100..200).for_each(|other| assert_eq!(insert(&mut graph, 1, other, 20), Inserted::New));
+    (300..332).for_each(|other| assert_eq!(insert(&mut graph, 250, other, 20), Inserted::New));
+    assert_eq!(insert(&mut graph, 250, 1, 20), Inserted::New);
+    check(&graph);
+}
+
+#[test]
+fn keys_with_full_links_end_up_the_same_in_any_order() {
+    let links: Vec<_> = (0..100).map(|other| certificate(1, 100 + other, 20, NOW)).collect();
+    let (mut forth, mut back) = (graph(1_000), graph(1_000));
+    links.iter().for_each(|link| {
+        forth.insert(link, NOW);
+    });
+    links.iter().rev().for_each(|link| {
+        back.insert(link, NOW);
+    });
+    assert_eq!((forth.len(), forth.digest()), (KEY_LINKS_MAX, back.digest()));
+}
+
+#[test]
+fn a_clique_that_is_not_attached_displaces_nothing_near() {
+    let mut graph = graph(500);
+    // A ring of honest nodes, us among them.
+    let honest: Vec<_> = (0..200).map(|node| certificate(node, (node + 1) % 200, 20, NOW)).collect();
+    honest.iter().for_each(|link| assert_eq!(graph.insert(link, NOW), Inserted::New));
+    let mut refused = 0;
+    for node in 0..4_000_u32 {
+        let (a, b) = (10_000 + node / 30 * 31 + node % 30, 10_000 + node / 30 * 31 + 30);
+        refused += u32::from(insert(&mut graph, a, b, 1) == Inserted::Refused);
+    }
+    assert_eq!((graph.len(), refused), (500, 3_700));
+    check(&graph);
+    assert!(honest.iter().all(|link| graph.contains(&link.ends[0], &link.ends[1], NOW)));
+    // What is attached to us finds room, and the clique gives way.
+    for node in 200..400 {
+        assert_eq!(insert(&mut graph, node - 190, node, 20), Inserted::New);
+    }
+    check(&graph);
+    assert!(honest.iter().all(|link| graph.contains(&link.ends[0], &link.ends[1], NOW)));
+    assert_eq!(graph.links().filter(|(a, ..)| *a >= key(10_000)).count(), 500 - 200 - 200);
+}
+
+#[test]
+fn when_full_the_farthest_gives_way() {
+    let mut graph = graph(50);
+    for node in 0..50 {
+        assert_eq!(insert(&mut graph, node, node + 1, 20), Inserted::New);
+    }
+    assert_eq!(insert(&mut graph, 50, 60, 20), Inserted::Refused);
+    assert_eq!(insert(&mut graph, 20, 70, 20), Inserted::New);
+    assert!(!graph.contains(&key(49), &key(50), NOW));
+    assert_eq!(insert(&mut graph, 49, 50, 20), Inserted::Refused);
+    // Ours always find room, as long as not all are ours.
+    for node in 100..150 {
+        assert_eq!(
+            insert(&mut graph, 0, node, 60),
+            if node < 149 { Inserted::New } else { Inserted::Refused }
+        );
+    }
+    check(&graph);
+}
+
+/// Sends what differs from one to the other.
+fn exchange(from: &Graph, to: &mut Graph, start: u32) {
+    let news = from.news_for(to.digest(), start, 64);
+    assert!(news.len() <= 64);
+    for certificate in news {
+        to.insert(&certificate, NOW);
+    }
+}
+
+#[test]
+fn two_graphs_exchange_news_until_they_hold_the_same() {
+    let (mut alice, mut bob) = (graph(5_000), graph(5_000));
+    for node in 0..2_000 {
+        let epochs = [epoch(999 + node % 2), epoch(999 + node / 2 % 2)];
+        if node % 7 != 0 {
+            alice.insert(&certificate(node, node / 3 + 3_000, 20, epochs[0]), NOW);
+        }
+        if node % 5 != 0 {
+            bob.insert(&certificate(node, node / 3 + 3_000, 20, epochs[1]), NOW);
+        }
+    }
+    let mut rounds = 0_u32;
+    while alice.digest() != bob.digest() {
+        let start = rounds.wrapping_mul(0x9e37_79b9);
+        exchange(&alice, &mut bob, start);
+        exchange(&bob, &mut alice, start);
+        rounds += 1;
+        assert!(rounds < 200, "{} and {} links", alice.len(), bob.len());
+    }
+    assert!(alice.news_for(bob.digest(), 0, 64).is_empty());
+    let sorted = |graph: &Graph| {
+        let mut links: Vec<_> = graph.links.iter().map(|link| graph.certificate_of(link).encode()).collect();
+        links.sort_unstable();
+        links
+    };
+    assert_eq!(sorted(&alice), sorted(&bob));
+    assert_eq!(alice.len(), (0..2_000).filter(|node| node % 35 != 0).count());
+}
+
+#[test]
+fn a_crowded_bucket_hides_no_link_for_good() {
+    let mut graph = graph(5_000);
+    let in_first = |b: &u32| digest::bucket(&[key(1), key(*b)]) == 0;
+    let crowd = (2..).filter(in_first).take(300);
+    crowd.enumerate().for_each(|(place, b)| {
+        let link = certificate(1, b, 20, epoch(988 + u32::try_from(place).unwrap() / 25));
+        graph.insert(&link, NOW);
+    });
+    let hubs = (10_000..10_200_u32).flat_map(|a| (0..6).map(move |b| (a, 20_000 + a * 10 + b)));
+    hubs.for_each(|(a, b)| {
+        insert(&mut graph, a, b, 20);
+    });
+    let mut sent = BTreeSet::new();
+    for round in 0..2_000_u32 {
+        let news = graph.news_for(&Digest::default(), round.wrapping_mul(0x9e37_79b9), 16);
+        sent.extend(news.into_iter().map(|certificate| certificate.ends));
+    }
+    assert_eq!(sent.len(), graph.len());
+}
+
+#[test]
+fn a_held_link_takes_at_most_200_bytes() {
+    let mut graph = graph(LINKS_MAX);
+    (1..4_000_u32).for_each(|node| {
+        (1..5).for_each(|step| {
+            insert(&mut graph, node, (node + step * step) % 4_000, 20);
+        });
+    });
+    assert_eq!(graph.len(), LINKS_MAX);
+    assert!(graph.size_bytes() / graph.len() <= 200, "{} bytes a link", graph.size_bytes() / graph.len());
+    assert!(graph.size_bytes() <= 1_700_000, "{}", graph.size_bytes());
+}
+
+proptest! {
+    #[test]
+    fn any_sequence_of_certificates_leaves_a_sound_graph(
+        steps in proptest::collection::vec((0_u32..12, 0_u32..12, 1_u32..100, 980_u32..1_010, 0_u32..20), 1..200),
+        links_max in 3_usize..30,
+    ) {
+        let mut graph = graph(links_max);
+        let mut now = 995;
+        for (a, b, rtt_ms, number, advance) in steps {
+            if advance == 0 {
+                now += 1;
+                graph.expire(epoch(now));
+            }
+            if a == b {
+                continue;
+            }
+            let certificate = certificate(a, b, rtt_ms, epoch(number));
+            let before = graph.len();
+            let wanted = graph.clone().wants(&certificate, epoch(now));
+            let outcome = graph.insert(&certificate, epoch(now));
+            prop_assert_eq!(wanted, matches!(outcome, Inserted::New | Inserted::Updated));
+            prop_assert!(graph.len() >= before);
+            if outcome != Inserted::Refused {
+                prop_assert!(graph.contains(&key(a), &key(b), epoch(number)));
+            }
+            if wanted {
+                prop_assert_eq!(graph.certificate(&key(a), &key(b)), Some(certificate));
+            }
+            check(&graph);
+        }
+    }
+}

@@ -1,0 +1,242 @@
+//! A topology: the shape that certified links give the network at one moment, and what can be read off it.
+//!
+//! It is a copy: whoever reads much from one state of the graph takes it once. Nodes are in the order of their keys, so two
+//! nodes that hold the same links read the same, whatever way the links came. Its size is that of the graph it was taken
+//! from, about 40 bytes a node and 28 a link. Every method takes time in proportion to nodes and links (a search for
+//! shortest paths a logarithm more), but for [`Topology::diameter`], which says its bound.
+
+use core::time::Duration;
+use std::cmp::Reverse;
+
+use petgraph::graph::{NodeIndex, UnGraph};
+use petgraph::unionfind::UnionFind;
+use petgraph::visit::EdgeRef;
+
+use crate::graph::adjacency::{Adjacency, NONE, Paths, UNREACHED};
+use crate::graph::forecast::Forecast;
+use crate::key::PublicKey;
+
+/// Up to how many nodes a diameter is exact: one search for each.
+pub const DIAMETER_NODES_MAX: usize = 512;
+/// How many sweeps estimate the diameter of a larger graph.
+const SWEEPS: usize = 8;
+
+/// The network's shape: who is linked to whom, and how far apart.
+#[derive(Clone, Debug)]
+pub struct Topology {
+    pub(crate) keys: Vec<PublicKey>,
+    pub(crate) own: u32,
+    /// The two ends, the lower first, and the round trip between them in microseconds; rising.
+    pub(crate) links: Vec<(u32, u32, u32)>,
+    pub(crate) adjacency: Adjacency,
+}
+
+impl Topology {
+    /// Of links `(end, end, round trip in microseconds)`, seen by `own`, which is there even without any.
+    ///
+    /// Of links between the same two ends the first counts; one from a node to itself is left out.
+    pub fn new(own: PublicKey, links: impl IntoIterator<Item = (PublicKey, PublicKey, u32)>) -> Self {
+        let links: Vec<_> = links.into_iter().filter(|(a, b, _)| a != b).collect();
+        let mut keys: Vec<_> = links.iter().flat_map(|(a, b, _)| [*a, *b]).chain([own]).collect();
+        keys.sort_unstable();
+        keys.dedup();
+        let ends = links.iter().filter_map(|(a, b, weight_us)| {
+            let (a, b) = (place(&keys, a)?, place(&keys, b)?);
+            Some((a.min(b), a.max(b), *weight_us))
+        });
+        let mut ends: Vec<_> = ends.collect();
+        ends.sort_by_key(|(a, b, _)| (*a, *b));
+        ends.dedup_by_key(|(a, b, _)| (*a, *b));
+        Self::sorted(own, keys, ends)
+    }
+
+    /// Of keys and links that are in order already.
+    pub(crate) fn sorted(own: PublicKey, keys: Vec<PublicKey>, links: Vec<(u32, u32, u32)>) -> Self {
+        let own = place(&keys, &own).unwrap_or(NONE);
+        let adjacency = Adjacency::new(keys.len(), links.iter().copied());
+        Self { keys, own, links, adjacency }
+    }
+
+    pub(crate) fn place(&self, key: &PublicKey) -> Option<u32> {
+        place(&self.keys, key)
+    }
+
+    pub(crate) fn key(&self, node: u32) -> PublicKey {
+        self.keys[node as usize]
+    }
+
+    fn keys_of(&self, mut nodes: Vec<u32>) -> Vec<PublicKey> {
+        nodes.sort_unstable();
+        nodes.into_iter().map(|node| self.key(node)).collect()
+    }
+
+    /// Whose view it is.
+    pub fn own(&self) -> PublicKey {
+        self.key(self.own)
+    }
+
+    /// Every node's key, rising.
+    pub fn nodes(&self) -> &[PublicKey] {
+        &self.keys
+    }
+
+    /// Every link: its two ends, the lower first, and its round trip.
+    pub fn links(&self) -> impl Iterator<Item = (PublicKey, PublicKey, Duration)> {
+        self.links.iter().map(|(a, b, weight_us)| (self.key(*a), self.key(*b), micros(*weight_us)))
+    }
+
+    /// Shortest paths from `source` to every node; none when it is not in the graph.
+    pub fn tree(&self, source: &PublicKey) -> Option<Tree<'_>> {
+        Some(Tree { topology: self, paths: self.adjacency.paths(self.place(source)?) })
+    }
+
+    /// The `count` nodes nearest to `from`, nearest first, without itself.
+    pub fn nearest(&self, from: &PublicKey, count: usize) -> Vec<(PublicKey, Duration)> {
+        self.tree(from).map(|tree| tree.arrivals().skip(1).take(count).collect()).unwrap_or_default()
+    }
+
+    /// What a breadth-first walk from `source` reaches by its first hop, by its second, and so on, after `source` itself.
+    /// Each level is in the order of keys; nodes that it does not reach are in none.
+    pub fn level_order(&self, source: &PublicKey) -> Vec<Vec<PublicKey>> {
+        let mut levels = Vec::new();
+        let mut level = Vec::from_iter(self.place(source));
+        let mut seen = vec![false; self.keys.len()];
+        level.iter().for_each(|node| seen[*node as usize] = true);
+        while !level.is_empty() {
+            let mut next = Vec::new();
+            for (other, _) in level.iter().flat_map(|node| self.adjacency.hops(*node)) {
+                if !core::mem::replace(&mut seen[*other as usize], true) {
+                    next.push(*other);
+                }
+            }
+            levels.push(self.keys_of(level));
+            level = next;
+        }
+        levels
+    }
+
+    /// The nodes whose loss would cut others off from each other, in the order of keys.
+    pub fn articulation_points(&self) -> Vec<PublicKey> {
+        let points = petgraph::algo::articulation_points::articulation_points(&self.petgraph());
+        self.keys_of(points.into_iter().map(number).collect())
+    }
+
+    /// The links whose loss would cut nodes off from each other, in the order of keys.
+    pub fn bridges(&self) -> Vec<(PublicKey, PublicKey)> {
+        self.bridge_ends().into_iter().map(|(a, b)| (self.key(a), self.key(b))).collect()
+    }
+
+    pub(crate) fn bridge_ends(&self) -> Vec<(u32, u32)> {
+        let graph = self.petgraph();
+        let ends = petgraph::algo::bridges::bridges(&graph)
+            .map(|edge| (number(edge.source()), number(edge.target())))
+            .map(|(a, b)| (a.min(b), a.max(b)));
+        let mut ends: Vec<_> = ends.collect();
+        ends.sort_unstable();
+        ends
+    }
+
+    /// The parts that no link connects, largest first, of equally large ones that of the lowest key.
+    pub fn communities(&self) -> Vec<Vec<PublicKey>> {
+        let parts = self.parts().into_iter();
+        parts.map(|part| part.into_iter().map(|node| self.key(node)).collect()).collect()
+    }
+
+    /// The nodes that no path leads to from us, in the order of keys.
+    pub fn cut_off(&self) -> Vec<PublicKey> {
+        let others = self.parts().into_iter().filter(|part| part.binary_search(&self.own).is_err());
+        self.keys_of(others.flatten().collect())
+    }
+
+    fn parts(&self) -> Vec<Vec<u32>> {
+        let mut sets = UnionFind::<u32>::new(self.keys.len());
+        for (a, b, _) in &self.links {
+            sets.union(*a, *b);
+        }
+        let mut parts = vec![Vec::new(); self.keys.len()];
+        for (node, part) in (0_u32..).zip(sets.into_labeling()) {
+            parts[part as usize].push(node);
+        }
+        parts.retain(|part| !part.is_empty());
+        parts.sort_unstable_by_key(|part| (Reverse(part.len()), part[0]));
+        parts
+    }
+
+    /// The largest distance between two nodes that a path connects.
+    ///
+    /// Up to [`DIAMETER_NODES_MAX`] nodes it is exact. Above, it is the longest of a few searches in the largest part, each
+    /// from the node that the one before found farthest: at most the diameter, at least half of that part's.
+    pub fn diameter(&self) -> Duration {
+        let farthest = |source| {
+            let paths = self.adjacency.paths(source);
+            let last = paths.order.last().copied().unwrap_or(source);
+            (paths.us[last as usize], last)
+        };
+        let us = if self.keys.len() <= DIAMETER_NODES_MAX {
+            (0_u32..).take(self.keys.len()).map(|source| farthest(source).0).max().unwrap_or(0)
+        } else {
+            let start = self.parts().first().map_or(self.own, |part| part[0]);
+            let sweeps =
+                core::iter::successors(Some(farthest(start)), |(_, last)| Some(farthest(*last))).take(SWEEPS);
+            sweeps.map(|(us, _)| us).max().unwrap_or(0)
+        };
+        micros(us)
+    }
+
+    /// Which of `neighbours` are expected to hear of a block first from us, for each of them that it may come from.
+    pub fn forecast(&self, neighbours: &[PublicKey]) -> Forecast {
+        Forecast::new(self, neighbours)
+    }
+
+    /// The same shape for petgraph's algorithms.
+    fn petgraph(&self) -> UnGraph<(), (), u32> {
+        let mut graph = UnGraph::with_capacity(self.keys.len(), self.links.len());
+        self.keys.iter().for_each(|_| {
+            graph.add_node(());
+        });
+        graph.extend_with_edges(self.links.iter().map(|(a, b, _)| (*a, *b)));
+        graph
+    }
+}
+
+fn place(keys: &[PublicKey], key: &PublicKey) -> Option<u32> {
+    u32::try_from(keys.binary_search(key).ok()?).ok()
+}
+
+fn number(node: NodeIndex<u32>) -> u32 {
+    u32::try_from(node.index()).unwrap_or(NONE)
+}
+
+fn micros(us: u32) -> Duration {
+    Duration::from_micros(us.into())
+}
+
+/// Shortest paths from one node, its source, to every other: how a block that it makes is expected to spread.
+#[derive(Clone, Debug)]
+pub struct Tree<'a> {
+    topology: &'a Topology,
+    pub(crate) paths: Paths,
+}
+
+impl Tree<'_> {
+    /// How long a block is expected to take to a node; none when no path leads there.
+    pub fn distance(&self, to: &PublicKey) -> Option<Duration> {
+        let us = self.paths.us[self.topology.place(to)? as usize];
+        (us != UNREACHED).then(|| micros(us))
+    }
+
+    /// From whom a node is expected to hear first; none for the source and for what no path leads to.
+    pub fn parent(&self, of: &PublicKey) -> Option<PublicKey> {
+        let parent = self.paths.parents[self.topology.place(of)? as usize];
+        (parent != NONE).then(|| self.topology.key(parent))
+    }
+
+    /// Every node that is reached and when it is expected to hear: nearest first, the source itself at zero.
+    pub fn arrivals(&self) -> impl Iterator<Item = (PublicKey, Duration)> {
+        let order = self.paths.order.iter();
+        order.map(|node| (self.topology.key(*node), micros(self.paths.us[*node as usize])))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,149 @@
+//! Relaying: headers passed on at once, bodies pushed to whom they are new, and taken as they are pushed.
+
+use std::sync::Arc;
+
+use super::{Node, PeerId};
+use crate::block::{Block, Header};
+use crate::compact::{Compact, Partial, Parts, Wanted};
+use crate::fault::Fault;
+use crate::fetch::Body;
+use crate::hash::Hash;
+use crate::peer::Peer;
+use crate::relay::Prospect;
+use crate::time::Now;
+use crate::wire::{FRAME_BYTES_MAX, List, Packet};
+
+/// A message that is so young when it is mined here, milliseconds, may be new to the peers.
+const FRESH_MS: u64 = 2_000;
+
+impl Node {
+    /// Passes a header on to all who are not known to know it.
+    pub(super) fn announce_header(&mut self, now: Now, header: &Header, hash: &Hash, from: Option<PeerId>) {
+        self.relay.begin(now.moment, *hash, from);
+        let peers = self.unaware(hash);
+        self.outbox.broadcast(peers, &Packet::Announce(*header));
+    }
+
+    /// The same for a block of our own, which nobody may hear of before it is durable.
+    pub(super) fn announce_own(&mut self, now: Now, header: &Header, hash: &Hash) {
+        self.relay.begin(now.moment, *hash, None);
+        let peers = self.unaware(hash);
+        self.outbox.broadcast_later(peers, &Packet::Announce(*header));
+    }
+
+    /// The peers that do not know a header yet, and will now.
+    fn unaware(&mut self, hash: &Hash) -> Vec<PeerId> {
+        let greeted = self.peers.iter().filter(|(_, peer)| peer.greeted().is_some());
+        greeted.map(|(&id, _)| id).filter(|id| self.relay.tell(*id, hash)).collect()
+    }
+
+    /// A verified block's body is sent on: ours when it is durable, another's at once.
+    pub(super) fn push_body(&mut self, now: Now, body: &Body) {
+        let Some((first, _)) = self.relay.first(&body.hash) else {
+            // It was synchronized, not announced: nobody expects it, but somebody may lack it.
+            let others = self.greeted().map(|(id, _)| id).filter(|id| Some(*id) != body.peer);
+            let others: Vec<_> = others.collect();
+            return self.outbox.broadcast_later(others, &Packet::Held(body.hash));
+        };
+        let whole = match body.peer {
+            Some(_) => body.lacked.clone(),
+            None => {
+                let (mined, messages) = (body.block.header.time, body.block.messages.iter());
+                places(messages.map(|message| mined.ms_since(message.time()) < FRESH_MS))
+            }
+        };
+        let compact = Compact::new(body.hash, &body.block, &body.ids, &whole);
+        let mut frame = Packet::Compact(Box::new(compact)).encode();
+        if frame.len() > FRAME_BYTES_MAX {
+            // A full block of new messages is asked for whole by who wants it.
+            frame = Packet::Held(body.hash).encode();
+        }
+        let prospect = |(&peer, known): (&PeerId, &Peer)| {
+            let rtt = known.greeted()?.ping.latency();
+            Some(Prospect { peer, rtt, forecast: self.forecast(first, peer) })
+        };
+        let prospects: Vec<_> = self.peers.iter().filter_map(prospect).collect();
+        for peer in self.relay.push(now.moment, &body.hash, &frame, prospects.into_iter()) {
+            match body.peer {
+                Some(_) => self.outbox.send_frame(peer, frame.clone()),
+                None => self.outbox.send_frame_later(peer, frame.clone()),
+            }
+        }
+    }
+
+    /// Of 1,000: how likely a peer hears of a block first from us, when we have it from another.
+    fn forecast(&self, _first: Option<PeerId>, _peer: PeerId) -> Option<u16> {
+        None
+    }
+
+    /// Pushes bodies to those whose silence says that they wait for them.
+    pub(super) fn tick_relay(&mut self, now: Now) {
+        for (peer, frame) in self.relay.tick(now.moment) {
+            self.outbox.send_frame(peer, frame);
+        }
+    }
+
+    /// A body is pushed to us.
+    pub(super) fn received_compact(&mut self, now: Now, peer: PeerId, compact: Compact) -> Result<(), Fault> {
+        let hash = compact.hash;
+        self.received_held(peer, hash);
+        let Some(place) = self.chain.find(&hash) else { return Ok(()) };
+        if self.chain.is_verified(&hash) || !self.fetch.wants(&hash) || self.relay.is_partial(&hash) {
+            return Ok(());
+        }
+        let partial = Partial::new(place.header, compact, self.pool.by_id());
+        let missing = partial.missing();
+        if missing.is_empty() {
+            return self.put_together(now, peer, hash, partial);
+        }
+        self.relay.keep(hash, peer, partial);
+        self.outbox.send(peer, &Packet::GetParts(Wanted { hash, places: List::new(missing) }));
+        Ok(())
+    }
+
+    pub(super) fn received_get_parts(&mut self, peer: PeerId, wanted: Wanted) {
+        let Wanted { hash, places } = wanted;
+        // Who asks for parts was sent the rest moments ago.
+        let Some(block) = self.shelf.block(&hash).and_then(|bytes| Block::decode(bytes).ok()) else { return };
+        let part = |place: u16| Some(block.messages.get(usize::from(place))?.as_ref().clone());
+        let messages = List::new(places.into_inner().into_iter().filter_map(part).collect());
+        let frame = Packet::Parts(Parts { hash, messages }).encode();
+        // Parts that fill more than a frame are left: the block is asked for whole after a while.
+        if frame.len() <= FRAME_BYTES_MAX {
+            self.outbox.send_frame(peer, frame);
+        }
+    }
+
+    pub(super) fn received_parts(&mut self, now: Now, peer: PeerId, parts: Parts) -> Result<(), Fault> {
+        let Parts { hash, messages } = parts;
+        // It may have been given up meanwhile.
+        let Some(mut partial) = self.relay.take_partial(&hash, peer) else { return Ok(()) };
+        if !partial.fill(messages.into_inner()) {
+            return Err(Fault::Unasked { packet: "parts" });
+        }
+        if self.chain.is_verified(&hash) || !self.fetch.wants(&hash) {
+            return Ok(());
+        }
+        self.put_together(now, peer, hash, partial)
+    }
+
+    fn put_together(&mut self, now: Now, peer: PeerId, hash: Hash, partial: Partial) -> Result<(), Fault> {
+        let guessed = partial.is_guessed();
+        let Some(block) = partial.complete() else { return Ok(()) };
+        if guessed && self.is_another(&block) {
+            // Two ids that begin alike: what was meant is asked for whole.
+            if self.fetch.ask(now, peer, hash) {
+                self.outbox.send(peer, &Packet::GetBodies(List::new(vec![hash])));
+            }
+            return Ok(());
+        }
+        let encoded = block.encode().into();
+        self.take_block(peer, block, encoded)
+    }
+}
+
+/// The places of those messages of a block that fit, rising.
+pub(super) fn places(fit: impl Iterator<Item = bool>) -> Arc<[u16]> {
+    let fitting = fit.enumerate().filter(|(_, fits)| *fits);
+    fitting.filter_map(|(place, _)| u16::try_from(place).ok()).collect()
+}
