@@ -113,7 +113,7 @@ impl Simulation {
             | Happening::Crash
             | Happening::Cut
             | Happening::Heal => self.world.befall(happening),
-            Happening::Arrive(..)
+            Happening::Arrive { .. }
             | Happening::Closed(_)
             | Happening::Tick(_)
             | Happening::Open { .. }
