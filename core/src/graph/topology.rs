@@ -85,6 +85,11 @@ impl Topology {
         self.links.iter().map(|(a, b, weight_us)| (self.key(*a), self.key(*b), micros(*weight_us)))
     }
 
+    /// How many links a node has.
+    pub fn degree(&self, key: &PublicKey) -> usize {
+        self.place(key).map_or(0, |node| self.adjacency.hops(node).len())
+    }
+
     /// Shortest paths from `source` to every node; none when it is not in the graph.
     pub fn tree(&self, source: &PublicKey) -> Option<Tree<'_>> {
         Some(Tree { topology: self, paths: self.adjacency.paths(self.place(source)?) })
