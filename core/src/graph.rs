@@ -22,7 +22,8 @@ pub use topology::{DIAMETER_NODES_MAX, Topology, Tree};
 
 use crate::key::{PublicKey, Signature};
 use crate::link::{Certificate, Epoch};
-use adjacency::{Adjacency, NONE, UNREACHED, beyond, hop_us};
+pub(crate) use adjacency::UNREACHED;
+use adjacency::{Adjacency, NONE, beyond, hop_us};
 
 /// How many links a graph holds unless its node decides otherwise. Beyond it, the farthest gives way.
 pub const LINKS_MAX: usize = 8_192;

@@ -12,7 +12,7 @@
 //! | speed | [`kernel`] |
 //! | chain | [`rules`] [`check`] [`chain`] `trail` [`pool`] [`mine`] [`journal`] [`shelf`] |
 //! | protocol | [`address`] [`wire`] [`fault`] [`event`] `outbox` [`handshake`] [`ping`] [`link`] [`graph`] [`peer`] [`dial`] [`sync`] [`fetch`] [`gossip`] [`node`] |
-//! | faces | [`view`] |
+//! | faces | [`view`] [`drawing`] |
 //!
 //! # Glossary
 //!
@@ -32,6 +32,7 @@ pub mod chain;
 mod chance;
 pub mod check;
 pub mod dial;
+pub mod drawing;
 pub mod event;
 pub mod fault;
 pub mod fetch;
