@@ -23,6 +23,8 @@ const PARTING_STEPS: usize = 12;
 const RADIUS: f64 = 0.41;
 /// How far from the middle the nodes are that no path leads to.
 const RADIUS_CUT_OFF: f64 = 0.47;
+/// How many of them fit on the whole circle; fewer stay together, more move closer.
+const CUT_OFF_PER_TURN: u32 = 36;
 /// A ring is drawn for round latencies down to this part of the longest.
 const RINGS_WITHIN: u32 = 12;
 
@@ -93,10 +95,10 @@ impl Drawing {
             .collect();
 
         let mut turns = turns(&paths.parents, &paths.order);
-        let cut_off: Vec<_> = nodes.clone().filter(|node| !reached(node)).collect();
-        let count = f64::from(u32::try_from(cut_off.len()).unwrap_or(u32::MAX));
+        let cut_off: Vec<_> = topology.parts().into_iter().flatten().filter(|node| !reached(node)).collect();
+        let count = u32::try_from(cut_off.len()).unwrap_or(u32::MAX).max(CUT_OFF_PER_TURN);
         for (place, node) in (0_u32..).zip(&cut_off) {
-            turns[*node as usize] = f64::from(place) / count;
+            turns[*node as usize] = f64::from(place) / f64::from(count);
         }
         let mut places: Vec<_> =
             turns.iter().zip(&radii).map(|(turn, radius)| scaled(unit(*turn), *radius)).collect();

@@ -6,19 +6,24 @@ use super::{Drawing, Line, Spot, label, milliseconds};
 
 /// Up to how many nodes each has its label; with more, a label shows where the reader points.
 pub const LABELS_MAX: usize = 80;
-/// How high the legend is, pixels.
-const LEGEND_PX: u32 = 52;
+/// How wide the legend is before it is scaled to the drawing, pixels.
+const LEGEND_WIDTH: u32 = 960;
+/// How high it is.
+const LEGEND_HEIGHT: u32 = 52;
+/// From where on labels stand left of their nodes, so that they stay on the sheet.
+const LABELS_LEFT: f64 = 0.9;
 
 const STYLE: &str = "\
 :root{--paper:#fff;--ink:#1d2733;--faint:#d5dce4;--link:#a9b4c0;--tree:#2f6fb3;--own:#12843f;--warn:#d1351b}
 @media(prefers-color-scheme:dark){:root{--paper:#12171d;--ink:#e4eaf0;--faint:#2b343e;--link:#4c5966;--tree:#6aa9ea;\
 --own:#4cc57f;--warn:#ff7a5f}}
 .paper{fill:var(--paper)}text{font:11px system-ui,sans-serif;fill:var(--ink)}
-.ring{fill:none;stroke:var(--faint);stroke-dasharray:3 4}.scale{fill:var(--ink);opacity:.65;text-anchor:middle}
+.ring{fill:none;stroke:var(--faint);stroke-dasharray:3 4}.scale{text-anchor:middle}
 .link{stroke:var(--link);stroke-width:1;opacity:.7}.tree{stroke:var(--tree);stroke-width:1.6}
 .bridge{stroke:var(--warn);stroke-width:2.4}.node{fill:var(--tree);stroke:var(--paper);stroke-width:1.5}
 .weak{fill:var(--warn)}.own{fill:var(--own)}.off{fill:var(--link)}
-.name{font-family:ui-monospace,monospace;font-size:10px;paint-order:stroke;stroke:var(--paper);stroke-width:3px}
+.name,.scale{paint-order:stroke;stroke:var(--paper);stroke-width:3px}
+.name{font-family:ui-monospace,monospace;font-size:10px}
 .title{font-size:14px;font-weight:600}
 ";
 
@@ -77,45 +82,45 @@ impl Svg<'_> {
             (false, false, Some(_)) => "node",
             (false, false, None) => "node off",
         };
-        let radius = if spot.own { 9.0 } else { 5.5 };
+        let radius = radius(spot);
         let after = spot.distance_us.map_or("cut off from us".to_owned(), milliseconds);
         write!(f, "<circle class=\"{class}\" cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"{radius}\">")?;
-        writeln!(f, "<title>{}: {after}</title></circle>", spot.key)?;
-        if self.options.labels && self.drawing.spots.len() <= LABELS_MAX {
-            let (x, y) = (x + radius + 3.0, y + 3.5);
-            writeln!(f, "<text class=\"name\" x=\"{x:.1}\" y=\"{y:.1}\">{}</text>", label(&spot.key))?;
-        }
-        Ok(())
+        writeln!(f, "<title>{}: {after}</title></circle>", spot.key)
+    }
+
+    fn name(&self, f: &mut fmt::Formatter<'_>, spot: &Spot) -> fmt::Result {
+        let gap = radius(spot) + 3.0;
+        let (side, gap) = if spot.x < LABELS_LEFT { ("start", gap) } else { ("end", -gap) };
+        let (x, y, name) = (self.px(spot.x) + gap, self.px(spot.y) + 3.5, label(&spot.key));
+        writeln!(f, "<text class=\"name\" text-anchor=\"{side}\" x=\"{x:.1}\" y=\"{y:.1}\">{name}</text>")
     }
 
     fn legend(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let top = self.options.size_px + 14;
-        for (place, (class, text)) in (0_u32..).zip([
-            ("node own", "this node"),
-            ("node", "node, as far out as a block takes to it"),
-            ("node weak", "its loss would split the network"),
-            ("node off", "cut off from us"),
-        ]) {
-            let (x, y) = (20 + place % 2 * 270, top + place / 2 * 20);
+        let (size, scale) = (self.options.size_px, self.px(1.0) / f64::from(LEGEND_WIDTH));
+        writeln!(f, "<g transform=\"translate(0 {size}) scale({scale:.4})\">")?;
+        for (x, y, class, text) in [
+            (20, 14, "node own", "this node"),
+            (20, 34, "node off", "cut off from us"),
+            (150, 14, "node", "node, as far out as a block takes to it"),
+            (150, 34, "node weak", "its loss would split the network"),
+        ] {
             writeln!(f, "<circle class=\"{class}\" cx=\"{x}\" cy=\"{y}\" r=\"5.5\"/>")?;
             writeln!(f, "<text x=\"{}\" y=\"{}\">{text}</text>", x + 12, y + 4)?;
         }
-        for (place, (class, text)) in (0_u32..).zip([
-            ("tree", "path of our blocks"),
-            ("bridge", "link whose loss would split the network"),
-            ("link", "other link"),
-        ]) {
-            let (x, y) = (560 + place % 2 * 150, top + place / 2 * 20);
-            writeln!(
-                f,
-                "<line class=\"{class}\" x1=\"{}\" y1=\"{y}\" x2=\"{}\" y2=\"{y}\"/>",
-                x - 12,
-                x + 12
-            )?;
-            writeln!(f, "<text x=\"{}\" y=\"{}\">{text}</text>", x + 18, y + 4)?;
+        for (x, y, class, text) in [
+            (420, 14, "tree", "path of our blocks"),
+            (420, 34, "link", "other link"),
+            (590, 14, "bridge", "link whose loss would split the network"),
+        ] {
+            writeln!(f, "<line class=\"{class}\" x1=\"{x}\" y1=\"{y}\" x2=\"{}\" y2=\"{y}\"/>", x + 24)?;
+            writeln!(f, "<text x=\"{}\" y=\"{}\">{text}</text>", x + 30, y + 4)?;
         }
-        Ok(())
+        writeln!(f, "</g>")
     }
+}
+
+fn radius(spot: &Spot) -> f64 {
+    if spot.own { 9.0 } else { 5.5 }
 }
 
 fn class(line: &Line) -> &'static str {
@@ -128,7 +133,8 @@ fn class(line: &Line) -> &'static str {
 
 impl fmt::Display for Svg<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (size, height) = (self.options.size_px, self.options.size_px + LEGEND_PX);
+        let size = self.options.size_px;
+        let height = size.saturating_add(size.div_ceil(LEGEND_WIDTH).saturating_mul(LEGEND_HEIGHT));
         writeln!(
             f,
             "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {size} {height}\" role=\"img\">"
@@ -144,7 +150,11 @@ impl fmt::Display for Svg<'_> {
                 self.line(f, line)?;
             }
         }
-        self.drawing.spots.iter().try_for_each(|spot| self.spot(f, spot))?;
+        let spots = &self.drawing.spots;
+        if self.options.labels && spots.len() <= LABELS_MAX {
+            spots.iter().try_for_each(|spot| self.name(f, spot))?;
+        }
+        spots.iter().try_for_each(|spot| self.spot(f, spot))?;
         self.legend(f)?;
         writeln!(f, "</svg>")
     }
