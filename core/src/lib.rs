@@ -12,7 +12,7 @@
 //! | speed | [`kernel`] |
 //! | chain | [`rules`] [`check`] [`chain`] `trail` [`pool`] [`mine`] [`journal`] [`shelf`] |
 //! | protocol | [`chance`] [`address`] [`group`] [`book`] [`ban`] [`inbound`] [`wire`] [`fault`] [`event`] `outbox` [`handshake`] [`ping`] [`link`] [`graph`] [`slot`] `plan` `vouching` [`peer`] [`dial`] [`sync`] [`fetch`] [`compact`] [`relay`] [`gossip`] [`node`] |
-//! | faces | [`view`] |
+//! | faces | [`view`] [`drawing`] |
 //!
 //! # Glossary
 //!
@@ -36,6 +36,7 @@ pub mod chance;
 pub mod check;
 pub mod compact;
 pub mod dial;
+pub mod drawing;
 pub mod event;
 pub mod fault;
 pub mod fetch;

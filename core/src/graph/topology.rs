@@ -153,7 +153,7 @@ impl Topology {
         self.keys_of(others.flatten().collect())
     }
 
-    fn parts(&self) -> Vec<Vec<u32>> {
+    pub(crate) fn parts(&self) -> Vec<Vec<u32>> {
         let mut sets = UnionFind::<u32>::new(self.keys.len());
         for (a, b, _) in &self.links {
             sets.union(*a, *b);
