@@ -12,6 +12,7 @@
 //! | speed | [`kernel`] |
 //! | chain | [`rules`] [`check`] [`chain`] `trail` [`pool`] [`mine`] [`journal`] [`shelf`] |
 //! | protocol | [`chance`] [`address`] [`group`] [`book`] [`ban`] [`inbound`] [`wire`] [`fault`] [`event`] `outbox` [`handshake`] [`ping`] [`link`] [`graph`] [`slot`] `plan` `vouching` [`peer`] [`dial`] [`sync`] [`fetch`] [`compact`] [`relay`] [`gossip`] [`node`] |
+//! | laboratory | [`sim`] |
 //! | faces | [`view`] [`drawing`] |
 //!
 //! # Glossary
@@ -67,6 +68,7 @@ mod recent;
 pub mod relay;
 pub mod rules;
 pub mod shelf;
+pub mod sim;
 pub mod slot;
 pub mod sync;
 pub mod time;

@@ -407,6 +407,14 @@ impl Node {
         Ok(())
     }
 
+    /// Takes addresses of nodes to begin with: it may dial them, and need not stay connected to them.
+    pub fn meet<'a>(&mut self, now: Now, addresses: impl IntoIterator<Item = &'a Address>) {
+        for address in addresses {
+            self.book.heard(address, address.group(), now.time);
+        }
+        self.rounds.stir();
+    }
+
     /// Takes a fact.
     pub fn handle(&mut self, now: Now, input: Input) {
         self.blind.learned.get_or_insert(now.time);

@@ -1,0 +1,128 @@
+//! The audit at the end: honest nodes that are connected agree, what they remember restores, and nothing in it breaks a rule.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::violation::Law;
+use super::world::World;
+use crate::block::Block;
+use crate::hash::Hash;
+use crate::history::History;
+use crate::message::MessageId;
+use crate::rules;
+
+/// The hosts whose memory is restored and compared; in a larger world, so many drawn by chance.
+const RESTORED_MAX: usize = 256;
+
+impl World {
+    /// The honest hosts that are up, by which of them are connected through honest ones.
+    pub(super) fn components(&self) -> Vec<Vec<u32>> {
+        let mut seen = vec![false; self.hosts.len()];
+        let honest = |host: u32| {
+            let host = &self.hosts[host as usize];
+            host.node.is_some() && host.is_honest()
+        };
+        let mut components = Vec::new();
+        for first in 0..self.setup.nodes {
+            if seen[first as usize] || !honest(first) {
+                continue;
+            }
+            seen[first as usize] = true;
+            let (mut component, mut next) = (vec![first], 0);
+            while let Some(&host) = component.get(next) {
+                next += 1;
+                for end in &self.hosts[host as usize].ends {
+                    let link = &self.links[end.link()];
+                    let other = link.hosts[1 - end.side()];
+                    let whole = link.open == [true; 2];
+                    if whole && honest(other) && !core::mem::replace(&mut seen[other as usize], true) {
+                        component.push(other);
+                    }
+                }
+            }
+            components.push(component);
+        }
+        components
+    }
+
+    /// Two connected honest hosts that do not agree, if there are any.
+    pub(super) fn find_dissent(&self) -> Option<(u32, u32)> {
+        let dissent = |component: &Vec<u32>| {
+            let (first, rest) = component.split_first()?;
+            let tip = self.hosts[*first as usize].tip;
+            let other = rest.iter().find(|host| self.hosts[**host as usize].tip != tip)?;
+            Some((*first, *other))
+        };
+        self.components().iter().find_map(dissent)
+    }
+
+    /// The largest connected part of the honest hosts' chain.
+    pub(super) fn final_chain(&self) -> BTreeSet<Hash> {
+        let components = self.components();
+        let largest = components.iter().max_by_key(|component| component.len());
+        let chain = largest.and_then(|component| component.first());
+        chain
+            .map(|host| self.hosts[*host as usize].journal.best().iter().copied().collect())
+            .unwrap_or_default()
+    }
+
+    /// Restores what hosts remember, and checks each distinct chain from genesis on.
+    pub(super) fn audit(&mut self) {
+        let mut order: Vec<u32> =
+            (0..self.setup.nodes).filter(|host| self.hosts[*host as usize].is_honest()).collect();
+        self.net.shuffle(&mut order);
+        for &host in order.iter().take(RESTORED_MAX) {
+            let this = &self.hosts[host as usize];
+            let what = match this.journal.restore(self.network.clone()) {
+                Ok(chain) if chain.tip().hash == this.tip => continue,
+                Ok(chain) => format!("restores to the tip {}, not {}", chain.tip().hash, this.tip),
+                Err(error) => error.to_string(),
+            };
+            return self.violate(Some(host), Law::Journal, || what);
+        }
+        let mut tips = BTreeMap::new();
+        for host in order {
+            tips.entry(self.hosts[host as usize].tip).or_insert(host);
+        }
+        for host in tips.into_values() {
+            if let Err(what) = self.audit_chain(host) {
+                return self.violate(Some(host), Law::Rule, || what);
+            }
+        }
+    }
+
+    fn audit_chain(&self, host: u32) -> Result<(), String> {
+        let (network, journal) = (&self.network, &self.hosts[host as usize].journal);
+        let mut history = History::default().append(network.genesis().record(*network.id()));
+        let (mut parent, mut parent_hash) = (*network.genesis(), *network.id());
+        let mut known: BTreeSet<MessageId> = BTreeSet::new();
+        for hash in journal.best().iter().skip(1) {
+            let Some((header, work)) = journal.header(hash) else { return Err(format!("lacks {hash}")) };
+            let mut failures = rules::check_header(network, &parent, &parent_hash, header, hash);
+            let body = journal.body(hash).and_then(|body| Block::decode(body).ok());
+            let Some(block) = body else { return Err(format!("lacks the body of {hash}")) };
+            let root = history.root();
+            failures.extend(rules::check_contents(network, &root, &block));
+            if let Some(failure) = failures.first() {
+                return Err(format!("block {hash}: {failure}"));
+            }
+            if !block
+                .author
+                .verifies(&block.digest(network.id(), &root, &block.messages_root()), &block.signature)
+            {
+                return Err(format!("block {hash}: not signed by its author"));
+            }
+            for message in &block.messages {
+                let id = message.id(network.id());
+                if !message.sender().verifies(&id, message.signature()) || !known.insert(id) {
+                    return Err(format!("block {hash}: message {id} is forged or there twice"));
+                }
+            }
+            history = history.append(header.record(*hash));
+            if history.work() != *work {
+                return Err(format!("block {hash}: another total work"));
+            }
+            (parent, parent_hash) = (*header, *hash);
+        }
+        Ok(())
+    }
+}

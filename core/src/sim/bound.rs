@@ -1,0 +1,44 @@
+//! The bound: how early every node could know a block if all were connected with all, over uplinks that cost nothing.
+//!
+//! No node is driven: the earliest arrivals are the shortest paths over all pairs, because a relay often beats the direct
+//! way (Dijkstra, without a heap: every pair is an edge). A body can come no earlier than its header, and with it at best.
+
+use super::report::Stage;
+use super::world::World;
+
+/// Computes blocks, as many as fit into about so many events; a pair of nodes looked at is one.
+pub(super) fn run(world: &mut World, events: u64) -> Stage {
+    let end = world.events.saturating_add(events);
+    while world.events < end {
+        if world.measure.count() >= world.setup.blocks as usize {
+            return Stage::Done;
+        }
+        let miner =
+            world.people.index(if world.setup.miners == 0 { world.setup.nodes } else { world.setup.miners });
+        let delays = arrivals(world, miner);
+        for delay in &delays {
+            world.trace.note((*delay).into(), 16, miner, 0);
+        }
+        world.measure.computed([delays.clone(), delays]);
+        world.events += u64::from(world.setup.nodes).pow(2);
+    }
+    Stage::Measuring
+}
+
+/// The earliest arrival at each node.
+fn arrivals(world: &World, miner: u32) -> Vec<u32> {
+    let nodes = world.setup.nodes as usize;
+    let mut at = vec![u64::MAX; nodes];
+    let mut open: Vec<u32> = (0..world.setup.nodes).collect();
+    at[miner as usize] = 0;
+    while let Some(place) = (0..open.len()).min_by_key(|place| at[open[*place] as usize]) {
+        let from = open.swap_remove(place);
+        let begun = at[from as usize];
+        for &to in &open {
+            let way_us = u64::from(world.terrain.rtt_us(from, to)) / 2 + world.setup.hop_us;
+            let arrival = &mut at[to as usize];
+            *arrival = begun.saturating_add(way_us).min(*arrival);
+        }
+    }
+    at.into_iter().map(|us| u32::try_from(us).unwrap_or(u32::MAX)).collect()
+}

@@ -1,0 +1,111 @@
+//! Chance for a simulation: SplitMix64 (Steele, Lea, Flood 2014), a few cycles a number, the same on every platform.
+//!
+//! Nodes draw theirs from seeds that come from here; nothing here has to be unpredictable.
+
+/// A stream of numbers that follows from a seed.
+#[derive(Clone, Debug)]
+pub(super) struct Chance(u64);
+
+impl Chance {
+    #[cfg(test)]
+    pub(super) fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    /// Another stream: streams of different `purpose` have nothing to do with one another.
+    pub(super) fn stream(seed: u64, purpose: u64) -> Self {
+        let mut mixed = Self(seed ^ purpose.wrapping_mul(0xd605_bbb5_8c8a_bd4d));
+        Self(mixed.draw())
+    }
+
+    pub(super) fn draw(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+
+    /// A number below `bound`; 0 when there is none. The bias is below `bound` / 2^64.
+    pub(super) fn below(&mut self, bound: u64) -> u64 {
+        let wide = u128::from(self.draw()) * u128::from(bound);
+        u64::try_from(wide >> 64).unwrap_or_default()
+    }
+
+    /// A node or a row: a number below `bound`.
+    pub(super) fn index(&mut self, bound: u32) -> u32 {
+        u32::try_from(self.below(bound.into())).unwrap_or_default()
+    }
+
+    /// True `per_million` times of a million.
+    pub(super) fn ppm(&mut self, per_million: u32) -> bool {
+        per_million > 0 && self.below(1_000_000) < per_million.into()
+    }
+
+    pub(super) fn bytes32(&mut self) -> [u8; 32] {
+        let mut bytes = [0; 32];
+        for chunk in bytes.chunks_exact_mut(8) {
+            chunk.copy_from_slice(&self.draw().to_le_bytes());
+        }
+        bytes
+    }
+
+    /// A time from an exponential distribution with this mean: how long until something happens that may happen at any moment.
+    ///
+    /// Von Neumann's method ("Various techniques used in connection with random digits", 1951): comparisons only, no logarithm, so
+    /// that all platforms agree. Of a falling run of uniform numbers the first is kept if the run is of odd length.
+    pub(super) fn exponential(&mut self, mean: u64) -> u64 {
+        let mut whole = 0u64;
+        loop {
+            let first = self.draw() >> 32;
+            let (mut last, mut odd) = (first, true);
+            loop {
+                let next = self.draw() >> 32;
+                if next >= last {
+                    break;
+                }
+                (last, odd) = (next, !odd);
+            }
+            if odd {
+                let units = (u128::from(whole) << 32) + u128::from(first);
+                return u64::try_from((u128::from(mean) * units) >> 32).unwrap_or(u64::MAX);
+            }
+            whole += 1;
+        }
+    }
+
+    /// Brings items into an order drawn by chance.
+    pub(super) fn shuffle<T>(&mut self, items: &mut [T]) {
+        for last in (1..items.len()).rev() {
+            let other = usize::try_from(self.below(last as u64 + 1)).unwrap_or_default();
+            items.swap(last, other);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn intervals_are_exponential() {
+        let (mut chance, mean, draws) = (Chance::new(7), 15_000_000u64, 100_000u64);
+        let drawn: Vec<u64> = (0..draws).map(|_| chance.exponential(mean)).collect();
+        let found = drawn.iter().sum::<u64>() / draws;
+        assert!(found.abs_diff(mean) < mean / 50, "mean {found}");
+        // Of an exponential distribution, e^-1 = 36.8 % lie beyond the mean and e^-3 = 5.0 % beyond three of it.
+        for (times, per_mille) in [(1, 368), (3, 50)] {
+            let beyond = drawn.iter().filter(|&&at| at > times * mean).count() as u64 * 1_000 / draws;
+            assert!(beyond.abs_diff(per_mille) <= 6, "{beyond} per mille beyond {times} means");
+        }
+    }
+
+    #[test]
+    fn shuffling_keeps_all() {
+        let mut items: Vec<u32> = (0..100).collect();
+        Chance::new(1).shuffle(&mut items);
+        assert_ne!(items, (0..100).collect::<Vec<_>>());
+        items.sort_unstable();
+        assert_eq!(items, (0..100).collect::<Vec<_>>());
+    }
+}

@@ -1,0 +1,152 @@
+//! A host: one node, its store, and what its driver has to know of it.
+
+use core::net::Ipv4Addr;
+use std::collections::VecDeque;
+
+use super::link::End;
+use super::mask::Mask;
+use crate::address::{Address, Host as Name, PORT};
+use crate::hash::{Hash, Tag, tagged};
+use crate::journal::Journal;
+use crate::key::SecretKey;
+use crate::network::Network;
+use crate::node::{Config, Neighbours, Node};
+use crate::pow::Work;
+use crate::wire::Role;
+
+/// Of a host that wants no tick.
+pub(super) const NEVER: u64 = u64::MAX;
+
+/// One node and its surroundings.
+#[derive(Debug)]
+pub(super) struct Host {
+    /// None while it is down.
+    pub(super) node: Option<Box<Node>>,
+    pub(super) journal: Journal,
+    /// Counts its lives: what was begun in an earlier one comes to nothing.
+    pub(super) life: u32,
+    /// How far its clock is off.
+    pub(super) skew_ms: i64,
+    /// When its one scheduled tick is due.
+    pub(super) tick_at: u64,
+    /// When its last tick was, and how many there were at that moment.
+    pub(super) ticked: (u64, u32),
+    /// When its uplink is free for the next large frame.
+    pub(super) uplink_free: u64,
+    /// Its ends of links that it takes for open.
+    pub(super) ends: Vec<End>,
+    /// The hosts that it is dialling.
+    pub(super) dialling: Vec<u32>,
+    /// Whether it will look for links.
+    pub(super) seeks: bool,
+    /// What it was last seen to have.
+    pub(super) leader: Hash,
+    pub(super) tip: Hash,
+    pub(super) work: Work,
+    /// For a topology that rates links: when it learned of the newest heights.
+    pub(super) known: VecDeque<(u64, u64)>,
+    /// What makes it Byzantine.
+    pub(super) mask: Option<Box<Mask>>,
+}
+
+/// The heights that a host remembers when it learned of.
+pub(super) const KNOWN_MAX: usize = 20;
+
+impl Host {
+    /// A host that is down.
+    pub(super) fn new(network: &Network, skew_ms: i64, mask: Option<Mask>) -> Self {
+        let genesis = *network.id();
+        Self {
+            node: None,
+            journal: Journal::new(network),
+            life: 0,
+            skew_ms,
+            tick_at: NEVER,
+            ticked: (NEVER, 0),
+            uplink_free: 0,
+            ends: Vec::new(),
+            dialling: Vec::new(),
+            seeks: false,
+            leader: genesis,
+            tip: genesis,
+            work: Work::ZERO,
+            known: VecDeque::new(),
+            mask: mask.map(Box::new),
+        }
+    }
+
+    pub(super) fn is_honest(&self) -> bool {
+        self.mask.is_none()
+    }
+
+    /// How many links it opened or is opening.
+    pub(super) fn outbound(&self) -> usize {
+        self.dialling.len() + self.ends.iter().filter(|end| end.side() == 0).count()
+    }
+}
+
+/// The key of a host: its node's and its author's.
+///
+/// # Panics
+/// Never: no tagged hash is known to be zero or above the group's order.
+pub(super) fn key(seed: u64, host: u32) -> SecretKey {
+    let bytes = tagged(Tag::Chance, &[b"host", &seed.to_be_bytes(), &host.to_be_bytes()]);
+    SecretKey::from_bytes(bytes.as_bytes()).expect("a hash is a secret key but for one in 2^127")
+}
+
+/// What a host's node is.
+pub(super) fn config(seed: u64, host: u32, neighbours: Neighbours) -> Config {
+    let key = key(seed, host);
+    Config { listen: Some(address(host)), neighbours, ..Config::new(Role::Full, key.clone(), key) }
+}
+
+/// The first bytes of addresses that belong to nobody in particular.
+const RESERVED: [u8; 9] = [0, 10, 100, 127, 169, 172, 192, 198, 203];
+/// Multicast and above.
+const FIRST_BYTE_END: u8 = 224;
+
+fn first_bytes() -> impl Iterator<Item = u8> {
+    (0..FIRST_BYTE_END).filter(|byte| !RESERVED.contains(byte))
+}
+
+/// A host's IP address: public, and no two hosts in one /16.
+pub(super) fn ip(host: u32) -> Ipv4Addr {
+    let count = u32::from(FIRST_BYTE_END) - 9;
+    let first = first_bytes().nth((host % count) as usize).unwrap_or(1);
+    let second = u8::try_from(host / count).unwrap_or(u8::MAX);
+    Ipv4Addr::new(first, second, 1, 1)
+}
+
+/// Where a host listens.
+///
+/// # Panics
+/// Never: an IPv4 address is a legal host name.
+pub(super) fn address(host: u32) -> Address {
+    Address::new(false, &ip(host).to_string(), PORT).expect("an IPv4 address is a host name")
+}
+
+/// The host that listens there.
+pub(super) fn resolve(address: &Address) -> Option<u32> {
+    let Name::V4(ip) = address.host() else { return None };
+    let [first, second, 1, 1] = ip.octets() else { return None };
+    let place = u32::try_from(first_bytes().position(|byte| byte == first)?).ok()?;
+    Some(u32::from(second) * (u32::from(FIRST_BYTE_END) - 9) + place)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::setup::NODES_MAX;
+    use super::*;
+
+    #[test]
+    fn addresses_lead_back_and_share_no_group() {
+        let mut groups = std::collections::BTreeSet::new();
+        for host in 0..NODES_MAX {
+            assert_eq!(resolve(&address(host)), Some(host));
+            let [first, second, ..] = ip(host).octets();
+            assert!(groups.insert((first, second)), "{host}");
+        }
+        assert_eq!(resolve(&"10.0.1.1".parse().unwrap()), None);
+        assert_eq!(resolve(&"example.org".parse().unwrap()), None);
+    }
+}

@@ -1,0 +1,82 @@
+//! A link: two ends, the time between them, and when each way is next free.
+
+use crate::node::PeerId;
+
+/// The wait for a frame that was lost, beyond a round trip, microseconds.
+pub(super) const RESEND_US: u64 = 200_000;
+/// So many losses of one frame in a row end a link.
+pub(super) const LOSSES_MAX: u32 = 6;
+
+/// One end of a link: the link's number, and whether it is the end that dialled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct End(u32);
+
+impl End {
+    pub(super) fn dialling(link: u32) -> Self {
+        Self(link * 2)
+    }
+
+    pub(super) fn link(self) -> usize {
+        (self.0 / 2) as usize
+    }
+
+    /// 0 for the end that dialled.
+    pub(super) fn side(self) -> usize {
+        (self.0 % 2) as usize
+    }
+
+    pub(super) fn far(self) -> Self {
+        Self(self.0 ^ 1)
+    }
+
+    pub(super) fn number(self) -> u32 {
+        self.0
+    }
+
+    /// What the node at this end calls the link. Links are never numbered twice.
+    pub(super) fn peer(self) -> PeerId {
+        PeerId(u64::from(self.0) + 1)
+    }
+
+    pub(super) fn of(peer: PeerId) -> Self {
+        Self(u32::try_from(peer.0.saturating_sub(1)).unwrap_or(u32::MAX))
+    }
+}
+
+/// A link between two hosts; the first dialled.
+#[derive(Debug)]
+pub(super) struct Link {
+    pub(super) hosts: [u32; 2],
+    pub(super) one_way_us: u32,
+    /// Whether each end takes it for open.
+    pub(super) open: [bool; 2],
+    /// Whether pings on it are answered nearer than its ends are.
+    pub(super) lies: bool,
+    /// When the last frame of each direction, named by its sender, is at the other end.
+    arrived: [u64; 2],
+    /// When the last that is not a ping is handled there.
+    handled: [u64; 2],
+}
+
+impl Link {
+    pub(super) fn new(hosts: [u32; 2], rtt_us: u32) -> Self {
+        Self { hosts, one_way_us: rtt_us / 2, open: [true; 2], lies: false, arrived: [0; 2], handled: [0; 2] }
+    }
+
+    pub(super) fn rtt_us(&self) -> u64 {
+        u64::from(self.one_way_us) * 2
+    }
+
+    /// When a frame that arrives at `at` by itself, and takes `hop_us` to be handled, is handled: frames never overtake one
+    /// another, but for pings, which pass by those that are being handled.
+    pub(super) fn deliver(&mut self, sender: usize, at: u64, hop_us: u64, ping: bool) -> u64 {
+        let arrived = self.arrived[sender].max(at);
+        self.arrived[sender] = arrived;
+        if ping {
+            return arrived;
+        }
+        let handled = self.handled[sender].max(arrived + hop_us);
+        self.handled[sender] = handled;
+        handled
+    }
+}

@@ -1,0 +1,258 @@
+//! A mask: what makes a Byzantine host of a real node, by altering what goes out and comes in.
+//!
+//! Handshakes, pings and whatever else a treason does not touch are the node's own. What a mask forges carries its work:
+//! the target is easy.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+
+use super::chance::Chance;
+use super::host;
+use super::kind::Kind;
+use super::link::End;
+use super::setup::Setup;
+use super::treason::Treason;
+use super::world::{World, announced_height};
+use crate::block::{Block, Header, VERSION, content_root};
+use crate::chain::Place;
+use crate::hash::Hash;
+use crate::key::{PublicKey, Signature};
+use crate::mine::{Job, JobId, Search};
+use crate::wire::{Packet, body_frame};
+
+/// The forged blocks that are remembered, to be served or withheld; when full, the elder half is forgotten.
+const FORGED_MAX: usize = 256;
+/// The frames that are held back; when full, all are let go.
+const HELD_BACK_MAX: usize = 512;
+/// The headers of one flood.
+const FLOOD: u32 = 32;
+/// The links that a host opens when it tries to take others' places.
+const ECLIPSE_LINKS: usize = 64;
+/// The tries for a block: a thousand times what one needs.
+const TRIES_MAX: u64 = 1 << 12;
+
+/// What makes a host Byzantine.
+#[derive(Debug)]
+pub(super) struct Mask {
+    pub(super) treason: Treason,
+    /// The bodies of forged blocks, as frames; none of those that are withheld.
+    forged: BTreeMap<Hash, Option<Bytes>>,
+    /// Whether it keeps what it mined to itself.
+    hoards: bool,
+    held_back: Vec<(End, Bytes)>,
+}
+
+impl Mask {
+    fn new(treason: Treason) -> Self {
+        Self { treason, forged: BTreeMap::new(), hoards: false, held_back: Vec::new() }
+    }
+
+    /// The masks of all Byzantine hosts of a setup, by host.
+    pub(super) fn draw_all(setup: &Setup, chance: &mut Chance) -> BTreeMap<u32, Self> {
+        let mut hosts: Vec<u32> = (0..setup.nodes).collect();
+        chance.shuffle(&mut hosts);
+        let mut masks = BTreeMap::new();
+        for traitors in &setup.faults.traitors {
+            let share = u64::from(setup.nodes) * u64::from(traitors.share_per_mille) / 1_000;
+            for _ in 0..share.max(1) {
+                // One host always stays honest.
+                if hosts.len() > 1
+                    && let Some(host) = hosts.pop()
+                {
+                    masks.insert(host, Self::new(traitors.treason));
+                }
+            }
+        }
+        masks
+    }
+
+    /// Whether it has hash power. Who forges blocks does so when its turn comes: a forged block costs what any block costs.
+    pub(super) fn mines(&self) -> bool {
+        !matches!(self.treason, Treason::Silent | Treason::HeaderFlooder)
+    }
+
+    /// Whether it forges a block when its turn comes.
+    pub(super) fn forges(&self) -> bool {
+        matches!(self.treason, Treason::InvalidChain | Treason::WithheldBody)
+    }
+
+    /// Whether it does something of its own accord, from time to time.
+    pub(super) fn is_active(&self) -> bool {
+        matches!(self.treason, Treason::HeaderFlooder | Treason::Eclipse)
+    }
+
+    /// It mined a block: whether others are to hear of it yet.
+    pub(super) fn mined(&mut self) {
+        self.hoards = self.treason == Treason::Selfish;
+    }
+
+    /// Whether a frame of the node's goes out.
+    pub(super) fn lets_out(&mut self, kind: Kind, end: End, frame: &Bytes) -> bool {
+        match self.treason {
+            Treason::Silent => {
+                matches!(kind, Kind::Greeting | Kind::Ping | Kind::Request | Kind::Farewell)
+            }
+            Treason::Stalling => !matches!(kind, Kind::Headers | Kind::Body | Kind::Parts | Kind::Answer),
+            Treason::Selfish if self.hoards && matches!(kind, Kind::Announce | Kind::Held | Kind::Body) => {
+                self.held_back.push((end, frame.clone()));
+                false
+            }
+            Treason::Selfish
+            | Treason::InvalidChain
+            | Treason::WithheldBody
+            | Treason::LatencyLiar
+            | Treason::HeaderFlooder
+            | Treason::Eclipse => true,
+        }
+    }
+
+    fn forge(&mut self, hash: Hash, body: Option<Bytes>) {
+        if self.forged.len() == FORGED_MAX {
+            self.forged = self.forged.split_off(&Hash::from_bytes([0x80; 32]));
+        }
+        self.forged.insert(hash, body);
+    }
+}
+
+impl World {
+    /// A Byzantine host heard a header: who hoards lets go when others come near.
+    pub(super) fn overhear(&mut self, host: u32, frame: &Bytes) {
+        let this = &mut self.hosts[host as usize];
+        let Some(tip) = this.node.as_ref().map(|node| node.chain().tip().header.height) else { return };
+        let Some(mask) = this.mask.as_mut().filter(|mask| mask.hoards) else { return };
+        let is_near = announced_height(frame).is_some_and(|height| height + 1 >= tip);
+        if is_near || mask.held_back.len() >= HELD_BACK_MAX {
+            self.let_go(host);
+        }
+    }
+
+    /// Sends all that a host held back.
+    pub(super) fn let_go(&mut self, host: u32) {
+        let Some(mask) = &mut self.hosts[host as usize].mask else { return };
+        mask.hoards = false;
+        for (end, frame) in core::mem::take(&mut mask.held_back) {
+            self.transmit(host, end, frame);
+        }
+    }
+
+    /// A Byzantine host is asked for something; whether its node does not hear of it.
+    pub(super) fn evade(&mut self, host: u32, end: End, frame: &Bytes) -> bool {
+        let Some(mask) = self.hosts[host as usize].mask.as_ref().filter(|mask| !mask.forged.is_empty())
+        else {
+            return false;
+        };
+        let Ok(Packet::GetBodies(hashes)) = Packet::decode(frame) else { return false };
+        let forged: Vec<_> =
+            hashes.into_inner().iter().filter_map(|hash| mask.forged.get(hash)).cloned().collect();
+        for body in forged.iter().flatten() {
+            self.transmit(host, end, body.clone());
+        }
+        !forged.is_empty()
+    }
+
+    /// A Byzantine host does its worst.
+    pub(super) fn mischief(&mut self, host: u32) {
+        let Some(mask) = &self.hosts[host as usize].mask else { return };
+        match mask.treason {
+            Treason::InvalidChain => match self.weather.below(3) {
+                0 => self.forge(host, |block| block.signature = Signature::from_bytes([1; 64]), true),
+                1 => self.forge(host, |block| block.header.version = VERSION + 1, true),
+                _ => self.forge(host, |block| block.header.height += 1, true),
+            },
+            Treason::WithheldBody => self.forge(host, |_| (), false),
+            Treason::HeaderFlooder => self.flood(host),
+            Treason::Eclipse => self.crowd(host),
+            Treason::Silent | Treason::Stalling | Treason::LatencyLiar | Treason::Selfish => {}
+        }
+    }
+
+    /// Announces a block of its own that is spoilt in some way, or whose body nobody gets.
+    fn forge(&mut self, host: u32, spoil: impl FnOnce(&mut Block), serves: bool) {
+        let now = self.now(host);
+        let extra = self.weather.draw();
+        let Some(node) = &self.hosts[host as usize].node else { return };
+        let (chain, Place { hash, header: below, .. }) = (node.chain(), node.chain().tip());
+        let Some(history) = chain.history(&hash) else { return };
+        let time = now.time.max(below.time.plus_ms(1));
+        let header = Header {
+            prev_hash: hash,
+            content_root: Hash::ZERO,
+            version: VERSION,
+            height: below.height + 1,
+            time,
+            bits: self.network.retarget().next_bits(below.bits, below.time, time),
+            nonce: 0,
+        };
+        let (author, signature) = (PublicKey::NOBODY, Signature::NONE);
+        let mut block = Block { header, extra, author, signature, messages: Vec::new() };
+        let history_root = history.root();
+        block.seal(&host::key(self.setup.seed, host), self.network.id(), &history_root);
+        spoil(&mut block);
+        let body_root = block.body_root(&block.messages_root());
+        block.header.content_root = content_root(&history_root, &body_root, block.extra);
+        grind(&mut block.header);
+        let (hash, body) = (block.header.hash(), serves.then(|| body_frame(&block.encode())));
+        if let Some(mask) = &mut self.hosts[host as usize].mask {
+            mask.forge(hash, body);
+        }
+        self.shout(host, &Packet::Announce(block.header));
+        self.shout(host, &Packet::Held(hash));
+    }
+
+    /// Announces headers that carry their work and lead nowhere.
+    fn flood(&mut self, host: u32) {
+        let Some(chain) = self.hosts[host as usize].node.as_ref().map(|node| node.chain()) else { return };
+        // None of them reaches the tip's height.
+        let Some(ends) = chain.tip().header.height.checked_sub(2) else { return };
+        let mut headers = Vec::new();
+        for _ in 0..FLOOD {
+            let height = self.weather.below(ends + 1);
+            let below = chain.best_at(height).and_then(|hash| chain.find(hash));
+            let Some(below) = below.map(|place| place.header) else { continue };
+            let time = below.time.plus_ms(1 + self.weather.below(1_000));
+            let mut header = Header {
+                prev_hash: below.hash(),
+                content_root: Hash::from_bytes(self.weather.bytes32()),
+                version: VERSION,
+                height: height + 1,
+                time,
+                bits: self.network.retarget().next_bits(below.bits, below.time, time),
+                nonce: 0,
+            };
+            grind(&mut header);
+            headers.push(header);
+        }
+        for header in headers {
+            self.shout(host, &Packet::Announce(header));
+        }
+    }
+
+    /// Connects to ever more hosts.
+    fn crowd(&mut self, host: u32) {
+        let this = &self.hosts[host as usize];
+        for _ in this.outbound()..ECLIPSE_LINKS.min(self.hosts.len() / 2) {
+            let to = self.weather.index(self.setup.nodes);
+            if to != host && !self.is_linked(host, to) {
+                self.dial_host(host, to);
+            }
+        }
+    }
+
+    /// Sends a packet to all who are connected.
+    fn shout(&mut self, host: u32, packet: &Packet) {
+        let frame = packet.encode();
+        for end in self.hosts[host as usize].ends.clone() {
+            self.transmit(host, end, frame.clone());
+        }
+    }
+}
+
+/// Searches a header's nonce until its hash meets its own bits.
+fn grind(header: &mut Header) {
+    let Some(target) = header.bits.target() else { return };
+    let job = Job { id: JobId(0), header: *header, target };
+    if let Some(solution) = Search::new(&job, 0).run(TRIES_MAX) {
+        header.nonce = solution.nonce;
+    }
+}

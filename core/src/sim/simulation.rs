@@ -1,0 +1,295 @@
+//! A simulation: a setup that runs, from the first connections to the last agreement.
+
+use super::bound;
+use super::host;
+use super::kind::Kind;
+use super::report::{LinkView, PacketCount, PlaceView, Progress, Report, Stage};
+use super::setup::{Setup, SetupError, Topology};
+use super::violation::{Law, Violation};
+use super::world::{Happening, World};
+use crate::address::Address;
+use crate::wire::CAPS;
+
+/// How long the last measured block has to get around, microseconds.
+const QUIET_US: u64 = 20_000_000;
+/// How long nodes have to be connected again once nothing goes wrong any more, microseconds.
+const RECONNECT_US: u64 = 40_000_000;
+/// The blocks that one host of each connected part mines, so that of equal branches one wins.
+const CLOSING_BLOCKS: u32 = 2;
+/// How long each of them, and then the agreement, may take, microseconds.
+const CLOSING_US: u64 = 10_000_000;
+/// After so many further waits, nodes that do not agree are a violation.
+const WAITS_MAX: u32 = 30;
+/// The nodes that a picture shows.
+const PLACES_MAX: u32 = 400;
+/// The links that it shows.
+const LINKS_MAX: usize = 4_000;
+/// The nodes that a node is told of when it chooses its links itself.
+const SEEDS: u32 = 3;
+
+/// A setup that runs, slice by slice.
+#[derive(Debug)]
+pub struct Simulation {
+    world: World,
+    stage: Stage,
+    idle_draws: u64,
+    /// Of the blocks mined, how many before the nodes settled.
+    mined: u64,
+    /// How many steps the settling has taken.
+    settled: u32,
+}
+
+impl Simulation {
+    /// A simulation at its beginning.
+    ///
+    /// # Errors
+    /// Names what cannot be simulated.
+    pub fn new(setup: Setup) -> Result<Self, SetupError> {
+        setup.check()?;
+        let mut world = World::new(setup);
+        if world.setup.topology != Topology::Complete {
+            world.begin();
+        }
+        Ok(Self { world, stage: Stage::Warming, idle_draws: 0, mined: 0, settled: 0 })
+    }
+
+    /// What is simulated.
+    pub fn setup(&self) -> &Setup {
+        &self.world.setup
+    }
+
+    /// Runs for about so many events, or until all is done.
+    ///
+    /// # Errors
+    /// A law that was seen broken; the simulation is then done.
+    pub fn run_for(&mut self, events: u64) -> Result<Progress, Violation> {
+        if self.world.setup.topology == Topology::Complete {
+            self.stage = bound::run(&mut self.world, events);
+            self.mined = self.world.measure.count() as u64;
+            return Ok(self.progress());
+        }
+        let end = self.world.events.saturating_add(events);
+        while self.stage != Stage::Done && self.world.events < end {
+            let Some(happening) = self.world.next() else {
+                self.stage = Stage::Done;
+                break;
+            };
+            if let Some(happening) = self.world.carry(happening) {
+                self.happen(&happening);
+            }
+            if let Some(violation) = &self.world.violation {
+                self.stage = Stage::Done;
+                return Err(violation.clone());
+            }
+        }
+        Ok(self.progress())
+    }
+
+    fn blocks_wanted(&self) -> u64 {
+        u64::from(self.world.setup.blocks) + u64::from(self.world.setup.warmup_blocks)
+    }
+
+    fn progress(&self) -> Progress {
+        Progress {
+            stage: self.stage,
+            events: self.world.events,
+            simulated_ms: self.world.now_us / 1_000,
+            blocks_mined: self.mined,
+            blocks_wanted: self.blocks_wanted(),
+        }
+    }
+
+    fn happen(&mut self, happening: &Happening) {
+        match *happening {
+            Happening::Seek(host) => self.world.seek(host),
+            Happening::Rotate(host) => self.world.rotate(host),
+            Happening::Draw => self.draw(),
+            Happening::Write if self.stage != Stage::Settling => self.world.somebody_writes(),
+            Happening::Write => {}
+            Happening::Settle => self.settle(),
+            Happening::Mischief(_)
+            | Happening::Leave { .. }
+            | Happening::Return(_)
+            | Happening::Crash
+            | Happening::Cut
+            | Happening::Heal => self.world.befall(happening),
+            Happening::Arrive(..)
+            | Happening::Closed(_)
+            | Happening::Tick(_)
+            | Happening::Open { .. }
+            | Happening::Unreached { .. } => {}
+        }
+    }
+
+    /// The next block is found, and another follows.
+    fn draw(&mut self) {
+        if self.stage == Stage::Warming && self.mined >= u64::from(self.world.setup.warmup_blocks) {
+            self.stage = Stage::Measuring;
+            self.world.counts = true;
+        }
+        let measured = self.stage == Stage::Measuring;
+        match self.world.draw_miner() {
+            Some(host) if self.world.forges(host) => self.world.mischief(host),
+            Some(host) if self.world.mine(host, measured) => self.mined += 1,
+            _ => self.idle_draws += 1,
+        }
+        if self.mined >= self.blocks_wanted() {
+            return self.world.later(QUIET_US, Happening::Settle);
+        }
+        self.world.draw_later(0);
+    }
+
+    /// The next step towards the end.
+    fn settle(&mut self) {
+        let world = &mut self.world;
+        self.settled += 1;
+        if self.settled == 1 {
+            self.stage = Stage::Settling;
+            world.counts = false;
+            world.measure.finish();
+            world.clear_up();
+            return world.later(RECONNECT_US, Happening::Settle);
+        }
+        if self.settled <= 1 + CLOSING_BLOCKS {
+            for component in world.components() {
+                // One that is not ready yet leaves it to the next, and to the next block.
+                let ready = component.into_iter().find(|host| world.mine(*host, false));
+                if ready.is_none() {
+                    self.idle_draws += 1;
+                }
+            }
+            return world.later(CLOSING_US, Happening::Settle);
+        }
+        let Some((one, other)) = world.find_dissent() else {
+            world.audit();
+            self.stage = Stage::Done;
+            return;
+        };
+        if self.settled > 1 + CLOSING_BLOCKS + WAITS_MAX {
+            let [a, b] = [one, other].map(|host| world.hosts[host as usize].tip);
+            let what = format!("has the tip {b}, and node {one} has {a}");
+            return world.violate(Some(other), Law::Agreement, || what);
+        }
+        world.later(CLOSING_US, Happening::Settle);
+    }
+
+    /// What was measured so far.
+    pub fn report(&self) -> Report {
+        let world = &self.world;
+        let setup = &world.setup;
+        let honest = world.hosts.iter().filter(|host| host.is_honest()).count();
+        let chain = world.final_chain();
+        let mined = world.measure.all();
+        let counts = |index: usize| mined.get(index).is_none_or(|mined| chain.contains(&mined.hash));
+        let curves = world.measure.curves(counts);
+        let before = mined.iter().take(usize::try_from(self.mined).unwrap_or(usize::MAX));
+        let orphaned = before.filter(|mined| !chain.contains(&mined.hash)).count() as u64;
+        let blocks = world.measure.count();
+        let copies = |kind: Kind| ratio(world.received.frames_of(&world.kinds, kind), blocks * honest);
+        let share = |curve: &[Option<f64>], share: usize| curve.get(share - 1).copied().flatten();
+        Report {
+            honest: u32::try_from(honest).unwrap_or(u32::MAX),
+            blocks: u32::try_from(blocks).unwrap_or(u32::MAX),
+            t50_ms: share(&curves.header_ms, 50),
+            t90_ms: share(&curves.header_ms, 90),
+            t99_ms: share(&curves.header_ms, 99),
+            body_t50_ms: share(&curves.body_ms, 50),
+            body_t90_ms: share(&curves.body_ms, 90),
+            body_t99_ms: share(&curves.body_ms, 99),
+            stale_rate: ratio(orphaned, usize::try_from(self.mined).unwrap_or(usize::MAX)),
+            mined: self.mined,
+            orphaned,
+            idle_draws: self.idle_draws,
+            header_copies: copies(Kind::Announce),
+            body_copies: copies(Kind::Body),
+            bytes_per_node: ratio(world.sent.bytes.iter().sum(), world.hosts.len()),
+            events: world.events,
+            simulated_ms: world.now_us / 1_000,
+            trace_hash: world.trace.hex(),
+            curves,
+            degrees: world.degrees(),
+            packets: world.packets(),
+            places: (0..setup.nodes.min(PLACES_MAX)).map(|host| world.place(host)).collect(),
+            links: world.links_between(setup.nodes.min(PLACES_MAX)),
+            faults: world.faults,
+            blames: world.blames,
+            violations: world.violation.iter().cloned().collect(),
+            ..Report::empty(setup)
+        }
+    }
+}
+
+fn ratio(sum: u64, count: usize) -> f64 {
+    if count == 0 { 0.0 } else { sum as f64 / count as f64 }
+}
+
+impl World {
+    /// All hosts start and look for links, within the first quarter of the warm-up.
+    fn begin(&mut self) {
+        let warmup_us = self.setup.warmup_ms * 1_000;
+        for host in 0..self.setup.nodes {
+            let connect = self.seeds(host);
+            self.start(host, connect);
+            if self.setup.topology != Topology::Plexus {
+                self.hosts[host as usize].seeks = true;
+                let wait_us = self.net.below(warmup_us / 4);
+                self.later(wait_us, Happening::Seek(host));
+            }
+        }
+        self.brew();
+        self.write_later();
+        self.draw_later(warmup_us);
+    }
+
+    fn draw_later(&mut self, wait_us: u64) {
+        let wait_us = wait_us + self.people.exponential(self.setup.spacing_ms * 1_000);
+        self.later(wait_us, Happening::Draw);
+    }
+
+    /// The nodes that a host is told of when it chooses its links itself.
+    pub(super) fn seeds(&mut self, host: u32) -> Vec<Address> {
+        if self.setup.topology != Topology::Plexus {
+            return Vec::new();
+        }
+        let drawn: Vec<u32> = (0..SEEDS).map(|_| self.net.index(self.setup.nodes)).collect();
+        drawn.into_iter().filter(|seed| *seed != host).map(host::address).collect()
+    }
+
+    fn degrees(&self) -> Vec<u32> {
+        let mut degrees = Vec::new();
+        for host in &self.hosts {
+            let degree = host.ends.len();
+            if degrees.len() <= degree {
+                degrees.resize(degree + 1, 0);
+            }
+            degrees[degree] += 1;
+        }
+        degrees
+    }
+
+    fn packets(&self) -> Vec<PacketCount> {
+        let sent = self.sent.frames.iter().zip(&self.sent.bytes);
+        let count = |((name, _), (frames, bytes)): (&(&str, usize), (&u64, &u64))| PacketCount {
+            name: (*name).to_owned(),
+            frames: *frames,
+            bytes: *bytes,
+        };
+        CAPS.iter().zip(sent).map(count).collect()
+    }
+
+    fn place(&self, host: u32) -> PlaceView {
+        let (x, y) = self.terrain.spot(host);
+        let honest = self.hosts[host as usize].is_honest();
+        PlaceView { node: host, x, y, honest, header_ms: self.measure.mean_header_ms(host) }
+    }
+
+    fn links_between(&self, hosts: u32) -> Vec<LinkView> {
+        let links = self.links.iter().filter(|link| link.open == [true; 2]);
+        let among = links.filter(|link| link.hosts.iter().all(|host| *host < hosts));
+        let view = |link: &super::link::Link| {
+            let [a, b] = link.hosts;
+            LinkView { a, b, rtt_ms: link.rtt_us() as f64 / 1_000.0 }
+        };
+        among.take(LINKS_MAX).map(view).collect()
+    }
+}

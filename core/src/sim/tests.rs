@@ -1,0 +1,188 @@
+use super::*;
+
+/// Small, and quick to run: 24 nodes, 6 blocks, one every 5 seconds.
+fn small() -> Setup {
+    Setup { nodes: 24, blocks: 6, warmup_ms: 10_000, spacing_ms: 5_000, seed: 7, ..Setup::default() }
+}
+
+fn run(setup: Setup) -> Report {
+    let mut simulation = Simulation::new(setup).unwrap();
+    loop {
+        match simulation.run_for(10_000) {
+            Ok(progress) if progress.is_done() => return simulation.report(),
+            Ok(_) => {}
+            Err(violation) => panic!("{violation}"),
+        }
+    }
+}
+
+fn with_traitors(treason: Treason) -> Setup {
+    let traitors = vec![Traitors { treason, share_per_mille: 250 }];
+    Setup { blocks: 10, faults: Faults { traitors, ..Faults::default() }, ..small() }
+}
+
+#[test]
+fn an_honest_network_hears_of_every_block() {
+    let report = run(Setup { body_bytes: 4_000, ..small() });
+    assert_eq!((report.blocks, report.honest, report.faults), (6, 24, 0));
+    assert!(report.t50_ms.unwrap() < report.t99_ms.unwrap());
+    assert!(report.t99_ms.unwrap() < report.body_t99_ms.unwrap());
+    assert!((0.9..2.0).contains(&report.body_copies), "{}", report.body_copies);
+    assert!((1.0..24.0).contains(&report.header_copies), "{}", report.header_copies);
+    assert_eq!(report.degrees.iter().sum::<u32>(), 24);
+    assert!(report.curves.header_ms.is_sorted());
+    let json = serde_json::to_value(&report).unwrap();
+    for field in ["topology", "t90_ms", "body_t90_ms", "stale_rate", "bytes_per_node", "trace_hash"] {
+        assert!(json.get(field).is_some(), "{field}");
+    }
+}
+
+/// The same setup gives the same events on every platform: this test runs as WebAssembly too.
+#[test]
+fn a_seed_is_a_trace() {
+    let setup = Setup {
+        body_bytes: 3_000,
+        messages_per_minute: 30,
+        skew_ms: 500,
+        faults: Faults { loss_ppm: 1_000, crash_every_ms: 20_000, ..Faults::default() },
+        ..small()
+    };
+    let report = run(setup.clone());
+    assert_eq!(report, run(setup.clone()));
+    assert_ne!(report.trace_hash, run(Setup { seed: 8, ..setup }).trace_hash);
+    // Whoever changes what nodes say to each other changes this; nothing else may.
+    assert_eq!(report.trace_hash, "6a650d975e080639bee41c3ded2cf279");
+}
+
+#[test]
+fn slices_do_not_matter() {
+    let mut simulation = Simulation::new(small()).unwrap();
+    while !simulation.run_for(1).unwrap().is_done() {}
+    assert_eq!(simulation.report(), run(small()));
+}
+
+#[test]
+fn honest_nodes_agree_among_traitors_of_every_kind() {
+    for treason in Treason::ALL {
+        let report = run(with_traitors(treason));
+        assert_eq!(report.honest, 18, "{treason:?}");
+        assert!(report.mined >= 10 && report.t50_ms.is_some(), "{treason:?}");
+        println!(
+            "{treason:?}: {} faults, {} blames, {} of {} undone",
+            report.faults, report.blames, report.orphaned, report.mined
+        );
+        let bad_faith = report.faults > 0;
+        match treason {
+            Treason::Silent | Treason::LatencyLiar | Treason::Selfish => assert!(!bad_faith, "{treason:?}"),
+            Treason::InvalidChain | Treason::Stalling => assert!(bad_faith, "{treason:?}"),
+            Treason::WithheldBody | Treason::HeaderFlooder | Treason::Eclipse => {}
+        }
+    }
+}
+
+#[test]
+fn nodes_that_crash_or_leave_come_back_from_their_journals() {
+    let churn = Some(Churn { up_ms: 30_000, down_ms: 10_000 });
+    let faults = Faults { churn, crash_every_ms: 5_000, ..Faults::default() };
+    let report = run(Setup { blocks: 12, faults, ..small() });
+    assert!(report.mined >= 12 && report.violations.is_empty());
+}
+
+#[test]
+fn a_network_that_was_cut_in_two_agrees_again() {
+    let partition = Some(Partition { every_ms: 10_000, lasts_ms: 60_000, share_per_mille: 500 });
+    let faults = Faults { partition, ..Faults::default() };
+    let report = run(Setup { blocks: 12, faults, ..small() });
+    // Both parts mined: the blocks of one are undone.
+    assert!(report.orphaned > 0, "{} of {}", report.orphaned, report.mined);
+}
+
+#[test]
+fn losses_delay_blocks_and_end_links() {
+    let faults = Faults { loss_ppm: 200_000, ..Faults::default() };
+    let (lossy, calm) = (run(Setup { faults, ..small() }), run(small()));
+    assert!(lossy.t99_ms.unwrap() > calm.t99_ms.unwrap());
+}
+
+#[test]
+fn large_blocks_come_later_over_slow_uplinks() {
+    let heavy = Setup { body_bytes: 40_000, ..small() };
+    let (slow, fast) =
+        (run(Setup { bandwidth: 250_000, ..heavy.clone() }), run(Setup { bandwidth: 0, ..heavy }));
+    assert!(slow.body_t90_ms.unwrap() > fast.body_t90_ms.unwrap() + 100.0);
+    assert!(slow.bytes_per_node > 4.0 * 40_000.0);
+}
+
+#[test]
+fn nearest_links_are_shorter_and_perigee_finds_better_ones() {
+    let mean = |report: &Report| {
+        report.links.iter().map(|link| link.rtt_ms).sum::<f64>() / report.links.len() as f64
+    };
+    let at = |topology| Setup {
+        nodes: 60,
+        warmup_blocks: 80,
+        outbound: 6,
+        spacing_ms: 2_000,
+        topology,
+        ..small()
+    };
+    let [random, nearest, perigee] =
+        [Topology::Random, Topology::Nearest, Topology::Perigee].map(|topology| run(at(topology)));
+    assert!(mean(&nearest) < mean(&random) / 2.0);
+    assert!(mean(&perigee) < mean(&random) * 0.9, "{} of {}", mean(&perigee), mean(&random));
+    assert_ne!(perigee.trace_hash, random.trace_hash);
+}
+
+#[test]
+fn nothing_is_faster_than_all_with_all() {
+    let at = |topology| Setup { jitter_us: 0, topology, ..small() };
+    let (bound, random) = (run(at(Topology::Complete)), run(at(Topology::Random)));
+    assert!(bound.t90_ms.unwrap() <= random.t90_ms.unwrap());
+    assert!(bound.body_t90_ms.unwrap() <= random.body_t90_ms.unwrap());
+    assert_eq!(bound.blocks, 6);
+}
+
+#[test]
+fn nodes_that_choose_for_themselves_start_from_seeds() {
+    let report = run(Setup { topology: Topology::Plexus, ..small() });
+    assert!(report.t50_ms.is_some());
+}
+
+#[test]
+fn setups_out_of_bounds_are_refused_by_name() {
+    let error = |change: fn(&mut Setup)| {
+        let mut setup = Setup::default();
+        change(&mut setup);
+        Simulation::new(setup).map(|_| ()).unwrap_err().to_string()
+    };
+    assert_eq!(error(|setup| setup.nodes = 1), "nodes: must be from 2 to 20000, found 1");
+    assert!(error(|setup| setup.spacing_ms = 0).starts_with("spacing_ms:"));
+    assert!(error(|setup| setup.miners = 1_001).starts_with("miners:"));
+    assert!(
+        error(|setup| setup.faults.churn = Some(Churn { up_ms: 0, down_ms: 1 }))
+            .starts_with("faults.churn.up_ms:")
+    );
+    assert!(
+        error(
+            |setup| setup.faults.traitors = vec![Traitors { treason: Treason::Silent, share_per_mille: 500 }]
+        )
+        .starts_with("faults.traitors:")
+    );
+    assert!(
+        error(|setup| {
+            setup.topology = Topology::Complete;
+            setup.faults.loss_ppm = 1;
+        })
+        .contains("knows no faults")
+    );
+}
+
+#[test]
+fn a_setup_is_read_from_what_differs() {
+    let setup: Setup =
+        serde_json::from_str(r#"{"nodes": 50, "topology": "perigee", "latency": "sphere"}"#).unwrap();
+    assert_eq!((setup.nodes, setup.topology, setup.latency), (50, Topology::Perigee, Latency::Sphere));
+    assert!(serde_json::from_str::<Setup>(r#"{"knots": 50}"#).is_err());
+    let matrix: Setup = serde_json::from_str(r#"{"latency": {"matrix": "0,5\n5,0"}}"#).unwrap();
+    assert!(matches!(matrix.latency, Latency::Matrix(matrix) if matrix.rows() == 2));
+}

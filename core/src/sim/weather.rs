@@ -1,0 +1,143 @@
+//! Weather: what goes wrong between and below nodes, until the last measured block.
+
+use super::setup::Topology;
+use super::world::{Happening, World};
+
+/// How long a crashed host is down, microseconds.
+const CRASH_US: u64 = 1_000_000;
+
+impl World {
+    /// Sets in motion all that will go wrong.
+    pub(super) fn brew(&mut self) {
+        let faults = self.setup.faults.clone();
+        for host in 0..self.setup.nodes {
+            self.leave_later(host);
+            if self.hosts[host as usize].mask.as_ref().is_some_and(|mask| mask.is_active()) {
+                self.mischief_later(host);
+            }
+        }
+        if faults.crash_every_ms > 0 {
+            self.crash_later();
+        }
+        if faults.partition.is_some() {
+            self.cut_later();
+        }
+    }
+
+    fn mischief_later(&mut self, host: u32) {
+        let wait_us = self.weather.exponential(self.setup.spacing_ms * 1_000);
+        self.later(wait_us, Happening::Mischief(host));
+    }
+
+    fn leave_later(&mut self, host: u32) {
+        if let Some(churn) = self.setup.faults.churn {
+            let (wait_us, life) =
+                (self.weather.exponential(churn.up_ms * 1_000), self.hosts[host as usize].life);
+            self.later(wait_us, Happening::Leave { host, life });
+        }
+    }
+
+    fn crash_later(&mut self) {
+        let wait_us = self.weather.exponential(self.setup.faults.crash_every_ms * 1_000);
+        self.later(wait_us, Happening::Crash);
+    }
+
+    fn cut_later(&mut self) {
+        if let Some(partition) = self.setup.faults.partition {
+            let wait_us = self.weather.exponential(partition.every_ms * 1_000);
+            self.later(wait_us, Happening::Cut);
+        }
+    }
+
+    /// Something goes wrong now.
+    pub(super) fn befall(&mut self, happening: &Happening) {
+        if let Happening::Return(host) = *happening {
+            return self.come_back(host);
+        }
+        if !self.stormy {
+            return;
+        }
+        match *happening {
+            Happening::Mischief(host) => {
+                self.mischief(host);
+                self.mischief_later(host);
+            }
+            Happening::Leave { host, life } if self.hosts[host as usize].life == life => {
+                let down_ms = self.setup.faults.churn.map_or(0, |churn| churn.down_ms);
+                self.stop(host);
+                let wait_us = self.weather.exponential(down_ms * 1_000);
+                self.later(wait_us, Happening::Return(host));
+            }
+            Happening::Crash => {
+                let host = self.weather.index(self.setup.nodes);
+                if self.hosts[host as usize].node.is_some() {
+                    self.stop(host);
+                    self.later(CRASH_US, Happening::Return(host));
+                }
+                self.crash_later();
+            }
+            Happening::Cut => self.cut_off(),
+            Happening::Heal => {
+                self.cut = None;
+                self.cut_later();
+            }
+            Happening::Leave { .. }
+            | Happening::Arrive(..)
+            | Happening::Closed(_)
+            | Happening::Tick(_)
+            | Happening::Open { .. }
+            | Happening::Unreached { .. }
+            | Happening::Seek(_)
+            | Happening::Draw
+            | Happening::Write
+            | Happening::Rotate(_)
+            | Happening::Return(_)
+            | Happening::Settle => {}
+        }
+    }
+
+    fn come_back(&mut self, host: u32) {
+        if self.hosts[host as usize].node.is_some() {
+            return;
+        }
+        let connect = self.seeds(host);
+        self.start(host, connect);
+        self.seek_later(host);
+        self.leave_later(host);
+    }
+
+    /// The links between a share of the hosts and the others break, and none can be opened.
+    fn cut_off(&mut self) {
+        let Some(partition) = self.setup.faults.partition else { return };
+        let share = partition.share_per_mille * 1_000;
+        let cut: Vec<bool> = self.hosts.iter().map(|_| self.weather.ppm(share)).collect();
+        let across: Vec<_> = self
+            .hosts
+            .iter()
+            .flat_map(|host| &host.ends)
+            .filter(|end| {
+                let [a, b] = self.links[end.link()].hosts;
+                cut[a as usize] != cut[b as usize]
+            })
+            .copied()
+            .collect();
+        self.cut = Some(cut);
+        for end in across {
+            self.closed(end);
+        }
+        self.later(partition.lasts_ms * 1_000, Happening::Heal);
+    }
+
+    /// Nothing goes wrong any more: all come back, all are connected again, and nobody plots.
+    pub(super) fn clear_up(&mut self) {
+        self.stormy = false;
+        self.cut = None;
+        for host in 0..self.setup.nodes {
+            self.come_back(host);
+            self.let_go(host);
+            if self.setup.topology != Topology::Plexus {
+                self.seek_later(host);
+            }
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! Wiring: who connects to whom, for the topologies in which nodes do not choose for themselves.
+
+use super::link::End;
+use super::setup::Topology;
+use super::world::{Happening, World};
+
+/// How often links are rated, in blocks.
+pub(super) const ROUND_BLOCKS: u64 = 20;
+/// The links that a node replaces each round.
+const REPLACED: usize = 2;
+/// Of a link's delays in a round, which counts: nine tenths are shorter.
+const PERCENTILE: usize = 90;
+/// How much later than expected a block may be known: it is not taken for one of the host's own.
+const GRACE_US: u64 = 1_000_000;
+/// The draws for a host that is not connected yet, before a host goes without.
+const DRAWS_MAX: usize = 64;
+
+impl World {
+    /// Whether two hosts are connected or one dials the other.
+    pub(super) fn is_linked(&self, a: u32, b: u32) -> bool {
+        let [one, other] = [a, b].map(|host| &self.hosts[host as usize]);
+        one.dialling.contains(&b)
+            || other.dialling.contains(&a)
+            || one.ends.iter().any(|end| self.links[end.link()].hosts[1 - end.side()] == b)
+    }
+
+    /// A host opens as many links as it lacks.
+    pub(super) fn seek(&mut self, host: u32) {
+        let this = &mut self.hosts[host as usize];
+        this.seeks = false;
+        if this.node.is_none() {
+            return;
+        }
+        let lacks = (self.setup.outbound as usize).saturating_sub(this.outbound());
+        match self.setup.topology {
+            Topology::Random | Topology::Perigee => {
+                for _ in 0..lacks {
+                    self.dial_any(host);
+                }
+            }
+            Topology::Nearest => self.dial_nearest(host, lacks),
+            Topology::Plexus | Topology::Complete => {}
+        }
+    }
+
+    fn dial_any(&mut self, host: u32) {
+        for _ in 0..DRAWS_MAX {
+            let to = self.net.index(self.setup.nodes);
+            if to != host && !self.is_linked(host, to) {
+                return self.dial_host(host, to);
+            }
+        }
+    }
+
+    /// Dials the nearest that it is not connected with; after a failure some further ones are tried too.
+    fn dial_nearest(&mut self, host: u32, lacks: usize) {
+        if lacks == 0 {
+            return;
+        }
+        let free =
+            |to: &u32| *to != host && self.hosts[*to as usize].node.is_some() && !self.is_linked(host, *to);
+        let mut near: Vec<(u32, u32)> =
+            (0..self.setup.nodes).filter(free).map(|to| (self.terrain.rtt_us(host, to), to)).collect();
+        if near.len() > lacks {
+            near.select_nth_unstable(lacks - 1);
+            near.truncate(lacks);
+        }
+        near.sort_unstable();
+        for (_, to) in near {
+            self.dial_host(host, to);
+        }
+    }
+
+    /// After a round of blocks, each host replaces its worst links; not all at once.
+    pub(super) fn rotate_later(&mut self, wait_us: u64) {
+        for host in 0..self.setup.nodes {
+            let wait_us = wait_us + self.net.below(1_000_000);
+            self.later(wait_us, Happening::Rotate(host));
+        }
+    }
+
+    /// A host gives up the links over which blocks come latest, and dials others.
+    ///
+    /// A neighbour brings a block when it knows it and a one-way delay has passed, even when we told it of the block first.
+    pub(super) fn rotate(&mut self, host: u32) {
+        let this = &self.hosts[host as usize];
+        if this.node.is_none() || this.outbound() < self.setup.outbound as usize {
+            return;
+        }
+        let mut delays: Vec<(End, Vec<u64>)> = this.ends.iter().map(|end| (*end, Vec::new())).collect();
+        for &(height, known) in &this.known {
+            let brought: Vec<u64> = this.ends.iter().map(|end| self.brings(*end, height)).collect();
+            let first = brought.iter().copied().min().unwrap_or(u64::MAX);
+            // What it mined itself nobody brought.
+            if first <= known + GRACE_US {
+                for ((_, delays), at) in delays.iter_mut().zip(brought) {
+                    delays.push(at - first);
+                }
+            }
+        }
+        let mut rated: Vec<(u64, End)> = delays
+            .into_iter()
+            .filter(|(end, _)| end.side() == 0)
+            .map(|(end, mut delays)| {
+                delays.sort_unstable();
+                let rank = (delays.len() * PERCENTILE).div_ceil(100).saturating_sub(1);
+                (delays.get(rank).copied().unwrap_or_default(), end)
+            })
+            .collect();
+        // Of links that are equally bad, chance decides.
+        self.net.shuffle(&mut rated);
+        rated.sort_by_key(|(delay, _)| core::cmp::Reverse(*delay));
+        for (_, end) in rated.into_iter().take(REPLACED) {
+            self.drop_link(end);
+        }
+    }
+
+    /// When the host at the other end of a link brings, or would have brought, a block of this height.
+    fn brings(&self, end: End, height: u64) -> u64 {
+        let link = &self.links[end.link()];
+        let known = &self.hosts[link.hosts[1 - end.side()] as usize].known;
+        let at = known.iter().find(|(known, _)| *known == height).map_or(u64::MAX, |(_, at)| *at);
+        at.saturating_add(link.one_way_us.into()).saturating_add(self.setup.hop_us)
+    }
+
+    /// A host's driver closes a link, from both ends' points of view; the host soon seeks another.
+    fn drop_link(&mut self, end: End) {
+        let host = self.links[end.link()].hosts[end.side()];
+        self.hang_up(end);
+        self.tell(host, crate::node::Input::Closed(end.peer()));
+    }
+}

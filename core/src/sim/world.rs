@@ -1,0 +1,776 @@
+//! The world: hosts, links and what is about to happen; the driver's loop for all nodes.
+//!
+//! It obeys the law of a driver: one fact, then all wishes in their order. What a store or a verifier answers, it answers
+//! at once. After each fact it watches what must always hold.
+
+use core::net::IpAddr;
+use std::collections::VecDeque;
+
+use bytes::Bytes;
+
+use super::chance::Chance;
+use super::host::{self, Host, KNOWN_MAX, NEVER};
+use super::kind::{Kind, Kinds};
+use super::latency::Terrain;
+use super::link::{End, LOSSES_MAX, Link, RESEND_US};
+use super::mask::Mask;
+use super::measure::{Measure, Step};
+use super::memo::Memo;
+use super::setup::{Setup, Topology};
+use super::shared::Shared;
+use super::trace::Trace;
+use super::treason::Treason;
+use super::violation::{Law, Violation};
+use super::wheel::Wheel;
+use crate::address::Address;
+use crate::chain::{AHEAD_MAX, Chain, SIDE_MAX, WINDOW_MAX};
+use crate::check::{Batch, Verdict};
+use crate::fault::{Fault, Reason};
+use crate::hash::Hash;
+use crate::journal::{Change, Serve};
+use crate::message::Message;
+use crate::mine::Job;
+use crate::network::{Network, Parameters};
+use crate::node::{Input, Link as Way, Neighbours, Node, Output, PeerId};
+use crate::peer::PEERS_MAX;
+use crate::pow::Bits;
+use crate::time::{Moment, Now, Time};
+use crate::wire::{CAPS, FRAME_BYTES_MAX, List, Packet, body_frame};
+
+/// The most wishes that one fact may lead to.
+const WISHES_MAX: usize = 50_000;
+/// The most answers of the store and the verifier that one fact may lead to.
+const ANSWERS_MAX: usize = 10_000;
+/// The most ticks of one node at one moment.
+const TICKS_MAX: u32 = 100;
+/// The most things that may be about to happen, and as many for each node.
+const WAITING_MAX: usize = 1 << 14;
+/// Frames over this size queue for the uplink; smaller ones fit between them.
+const LARGE_FRAME_BYTES: usize = 1_200;
+/// One fact in so many has all bounds of its node checked.
+const SAMPLE: u64 = 1_024;
+/// How much nearer pings make a liar seem.
+const LIE: u64 = 4;
+/// How often a node that lacks links looks for some, microseconds.
+const SEEK_US: u64 = 2_000_000;
+/// How long a node waits for an address where nobody is, microseconds.
+const UNREACHED_US: u64 = 1_000_000;
+/// An easy target: two tries for a block, in the mean.
+const LIMIT_BITS: u32 = 0x207f_ffff;
+/// When the simulated networks began: any time will do.
+const GENESIS_MS: u64 = 1_767_225_600_000;
+/// How long after genesis a simulation begins: no clock shows a time before genesis.
+const BEGIN_MS: u64 = 86_400_000;
+
+/// What is about to happen.
+#[derive(Debug)]
+pub(super) enum Happening {
+    /// A frame is there, and handled.
+    Arrive(End, Bytes),
+    /// An end hears that the link is closed.
+    Closed(End),
+    /// A host wants a tick.
+    Tick(u32),
+    /// A host's dialling another, in its present life, is answered.
+    Open { from: u32, to: u32, life: u32 },
+    /// A host hears that nobody is at an address.
+    Unreached { host: u32, to: Box<Address>, life: u32 },
+    /// A host that lacks links looks for some.
+    Seek(u32),
+    /// A block is found.
+    Draw,
+    /// Somebody writes a message.
+    Write,
+    /// A host replaces the links that serve it worst.
+    Rotate(u32),
+    /// A Byzantine host does its worst.
+    Mischief(u32),
+    /// A host leaves, or crashes, for so long.
+    Leave { host: u32, life: u32 },
+    /// A host starts again from what it remembered.
+    Return(u32),
+    /// Some host crashes.
+    Crash,
+    /// A part of the network is cut off.
+    Cut,
+    /// It is not any more.
+    Heal,
+    /// All nodes have gone quiet: the next step towards the end.
+    Settle,
+}
+
+impl Happening {
+    /// Its number, whom it concerns, and what tells it from others of its kind.
+    fn summary(&self) -> (u8, u32, u32) {
+        match self {
+            Self::Arrive(end, frame) => {
+                let first = frame.first().copied().unwrap_or(u8::MAX);
+                let size = u32::try_from(frame.len()).unwrap_or(u32::MAX);
+                (0, end.number(), (size << 8) | u32::from(first))
+            }
+            Self::Closed(end) => (1, end.number(), 0),
+            Self::Tick(host) => (2, *host, 0),
+            Self::Open { from, to, .. } => (3, *from, *to),
+            Self::Unreached { host, .. } => (4, *host, 0),
+            Self::Seek(host) => (5, *host, 0),
+            Self::Draw => (6, 0, 0),
+            Self::Write => (7, 0, 0),
+            Self::Rotate(host) => (8, *host, 0),
+            Self::Mischief(host) => (9, *host, 0),
+            Self::Leave { host, .. } => (10, *host, 0),
+            Self::Return(host) => (11, *host, 0),
+            Self::Crash => (12, 0, 0),
+            Self::Cut => (13, 0, 0),
+            Self::Heal => (14, 0, 0),
+            Self::Settle => (15, 0, 0),
+        }
+    }
+}
+
+/// What was sent, by the first byte of frames.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Counts {
+    pub(super) frames: Vec<u64>,
+    pub(super) bytes: Vec<u64>,
+}
+
+/// Hosts, links and a clock.
+#[derive(Debug)]
+pub(super) struct World {
+    pub(super) setup: Setup,
+    pub(super) network: Network,
+    pub(super) terrain: Terrain,
+    pub(super) now_us: u64,
+    pub(super) events: u64,
+    pub(super) hosts: Vec<Host>,
+    pub(super) links: Vec<Link>,
+    pub(super) wheel: Wheel<Happening>,
+    pub(super) kinds: Kinds,
+    pub(super) trace: Trace,
+    pub(super) measure: Measure,
+    /// What honest nodes received while blocks were measured.
+    pub(super) received: Counts,
+    /// What all nodes sent while blocks were measured.
+    pub(super) sent: Counts,
+    pub(super) counts: bool,
+    /// Chance of the network, of people and of what goes wrong: what one draws does not change what others draw.
+    pub(super) net: Chance,
+    pub(super) people: Chance,
+    pub(super) weather: Chance,
+    /// Whether anything still goes wrong.
+    pub(super) stormy: bool,
+    /// Who is cut off from the others.
+    pub(super) cut: Option<Vec<bool>>,
+    /// The job of the host that is being told something.
+    pub(super) job: Option<Job>,
+    /// Whether messages are kept to the host that writes them.
+    pub(super) hush: bool,
+    /// How many links honest nodes closed for a fault, and how many of them for an offence of an honest one.
+    pub(super) faults: u64,
+    pub(super) blames: u64,
+    pub(super) violation: Option<Violation>,
+    memo: Memo,
+    pending: VecDeque<Input>,
+    /// What all stores and frames share.
+    blocks: Shared,
+    frames: Shared,
+}
+
+impl World {
+    /// A world whose hosts are all down.
+    pub(super) fn new(setup: Setup) -> Self {
+        let network = network(&setup);
+        let mut places = Chance::stream(setup.seed, 1);
+        let terrain = Terrain::new(&setup.latency, setup.nodes, setup.last_mile_us, &mut places);
+        let mut skews = Chance::stream(setup.seed, 2);
+        let mut masks = Mask::draw_all(&setup, &mut Chance::stream(setup.seed, 3));
+        let mut hosts = Vec::with_capacity(setup.nodes as usize);
+        for host in 0..setup.nodes {
+            let off = i64::try_from(skews.below(2 * setup.skew_ms + 1)).unwrap_or_default();
+            let skew_ms = off - i64::try_from(setup.skew_ms).unwrap_or_default();
+            hosts.push(Host::new(&network, skew_ms, masks.remove(&host)));
+        }
+        let counts = Counts { frames: vec![0; CAPS.len()], bytes: vec![0; CAPS.len()] };
+        Self {
+            network,
+            terrain,
+            now_us: 0,
+            events: 0,
+            hosts,
+            links: Vec::new(),
+            wheel: Wheel::new(),
+            kinds: Kinds::new(),
+            trace: Trace::new(setup.seed),
+            measure: Measure::new(setup.nodes),
+            received: counts.clone(),
+            sent: counts,
+            counts: false,
+            net: Chance::stream(setup.seed, 4),
+            people: Chance::stream(setup.seed, 5),
+            weather: Chance::stream(setup.seed, 6),
+            stormy: true,
+            cut: None,
+            job: None,
+            hush: false,
+            faults: 0,
+            blames: 0,
+            violation: None,
+            memo: Memo::default(),
+            pending: VecDeque::new(),
+            blocks: Shared::default(),
+            frames: Shared::default(),
+            setup,
+        }
+    }
+
+    /// What time it is at a host.
+    pub(super) fn now(&self, host: u32) -> Now {
+        let ms = GENESIS_MS + BEGIN_MS + self.now_us / 1_000;
+        let time = Time::from_unix_ms(ms.saturating_add_signed(self.hosts[host as usize].skew_ms));
+        Now { time, moment: Moment::from_micros(self.now_us) }
+    }
+
+    pub(super) fn later(&mut self, wait_us: u64, happening: Happening) {
+        self.wheel.push(self.now_us + wait_us, happening);
+    }
+
+    /// Takes what happens next, if anything does.
+    pub(super) fn next(&mut self) -> Option<Happening> {
+        if self.wheel.len() > WAITING_MAX * (1 + self.hosts.len()) {
+            self.violate(None, Law::Bound, || {
+                "more is about to happen than any network has under way".into()
+            });
+        }
+        let (at, happening) = self.wheel.pop()?;
+        self.now_us = self.now_us.max(at);
+        Some(happening)
+    }
+
+    /// What nodes and links do by themselves; anything else is given back.
+    pub(super) fn carry(&mut self, happening: Happening) -> Option<Happening> {
+        if let Happening::Tick(host) = happening
+            && !self.is_tick_due(host)
+        {
+            return None;
+        }
+        self.events += 1;
+        let (kind, whom, detail) = happening.summary();
+        self.trace.note(self.now_us, kind, whom, detail);
+        match happening {
+            Happening::Arrive(end, frame) => self.arrive(end, frame),
+            Happening::Closed(end) => self.closed(end),
+            Happening::Tick(host) => self.tick(host),
+            Happening::Open { from, to, life } => self.opened(from, to, life),
+            Happening::Unreached { host, to, life } => {
+                if self.hosts[host as usize].life == life {
+                    self.tell(host, Input::Unreached(*to));
+                }
+            }
+            other => return Some(other),
+        }
+        None
+    }
+
+    /// A tick that is not the host's one scheduled tick is not meant any more; one that is too early is put off.
+    fn is_tick_due(&mut self, host: u32) -> bool {
+        let this = &mut self.hosts[host as usize];
+        if this.tick_at != self.now_us {
+            return false;
+        }
+        this.tick_at = NEVER;
+        let deadline = this.node.as_ref().and_then(|node| node.deadline());
+        let due = deadline.is_some_and(|(at, _)| at.as_micros() <= self.now_us);
+        if !due {
+            self.arm(host);
+        }
+        due
+    }
+
+    fn tick(&mut self, host: u32) {
+        let this = &mut self.hosts[host as usize];
+        let (at, times) = this.ticked;
+        this.ticked = if at == self.now_us { (at, times + 1) } else { (self.now_us, 0) };
+        if this.ticked.1 > TICKS_MAX {
+            let wake = this.node.as_ref().and_then(|node| node.deadline()).map(|(_, wake)| wake);
+            return self.violate(Some(host), Law::Livelock, || {
+                format!("wants to be ticked again and again: {wake:?}")
+            });
+        }
+        self.tell(host, Input::Ticked);
+    }
+
+    /// Schedules the host's tick, if it wants one earlier than the one that is scheduled.
+    fn arm(&mut self, host: u32) {
+        let this = &mut self.hosts[host as usize];
+        let Some((at, _)) = this.node.as_ref().and_then(|node| node.deadline()) else { return };
+        let at = at.as_micros().max(self.now_us);
+        if at < this.tick_at {
+            this.tick_at = at;
+            self.wheel.push(at, Happening::Tick(host));
+        }
+    }
+
+    /// Tells a node a fact and carries out what it wishes.
+    pub(super) fn tell(&mut self, host: u32, input: Input) {
+        self.act(host, |node, now| node.handle(now, input));
+    }
+
+    /// Has a node do something and carries out what it wishes.
+    pub(super) fn act(&mut self, host: u32, act: impl FnOnce(&mut Node, Now)) {
+        let now = self.now(host);
+        let Some(node) = self.hosts[host as usize].node.as_mut() else { return };
+        act(node, now);
+        self.drain(host);
+        let mut answers = 0;
+        while let Some(answer) = self.pending.pop_front() {
+            answers += 1;
+            if answers > ANSWERS_MAX {
+                self.pending.clear();
+                return self
+                    .violate(Some(host), Law::Livelock, || "one fact leads to questions without end".into());
+            }
+            if let Some(node) = self.hosts[host as usize].node.as_mut() {
+                node.handle(now, answer);
+            }
+            self.drain(host);
+        }
+        self.watch(host);
+        self.arm(host);
+    }
+
+    fn drain(&mut self, host: u32) {
+        let mut wishes = 0;
+        while let Some(output) = self.hosts[host as usize].node.as_mut().and_then(|node| node.poll()) {
+            wishes += 1;
+            if wishes > WISHES_MAX {
+                return self
+                    .violate(Some(host), Law::Livelock, || "one fact leads to wishes without end".into());
+            }
+            match output {
+                Output::Send(peer, frame) => self.send(host, End::of(peer), frame),
+                Output::Dial(address) => self.dial(host, address),
+                Output::Close(peer, reason) => self.close(host, End::of(peer), &reason),
+                Output::Persist(changes) => self.persist(host, changes),
+                Output::Verify(batch) => {
+                    let verdict = self.verify(host, &batch);
+                    self.pending.push_back(Input::Verified(verdict));
+                }
+                Output::Recall(recall) => {
+                    let recalled = self.hosts[host as usize].journal.recall(&recall);
+                    self.pending.push_back(Input::Recalled(recalled));
+                }
+                Output::Serve(peer, serve) => self.serve(host, peer, &serve),
+                Output::Mine(job) => self.job = job,
+                Output::Tell(_) => {}
+            }
+        }
+    }
+
+    fn persist(&mut self, host: u32, mut changes: Vec<Change>) {
+        for change in &mut changes {
+            if let Change::Body { hash, block, .. } = change {
+                *block = self.blocks.share(*hash, core::mem::take(block));
+            }
+        }
+        self.hosts[host as usize].journal.apply(&changes);
+    }
+
+    fn verify(&mut self, host: u32, batch: &Batch) -> Verdict {
+        let memo = &mut self.memo;
+        let broken = batch.checks.iter().enumerate().filter(|(_, check)| !memo.holds(check));
+        let broken = broken.map(|(index, _)| index).collect();
+        let journal = &self.hosts[host as usize].journal;
+        let seen = batch.ids.iter().enumerate().flat_map(|(index, id)| journal.seen(index, id)).collect();
+        Verdict { id: batch.id, broken, seen }
+    }
+
+    fn serve(&mut self, host: u32, peer: PeerId, serve: &Serve) {
+        let end = End::of(peer);
+        match serve {
+            Serve::Headers(locator) => {
+                let headers = self.hosts[host as usize].journal.headers_after(locator);
+                self.send(host, end, Packet::Headers(List::new(headers)).encode());
+            }
+            Serve::Bodies(hashes) => {
+                for hash in hashes {
+                    let frame = match self.hosts[host as usize].journal.body(hash) {
+                        Some(block) => body_frame(block),
+                        None => Packet::Missing(*hash).encode(),
+                    };
+                    self.send(host, end, frame);
+                }
+            }
+        }
+    }
+
+    /// What a node wishes to send, as far as its host lets it.
+    fn send(&mut self, host: u32, end: End, frame: Bytes) {
+        let kind = self.kinds.of(&frame);
+        if self.hush && kind == Kind::Offer {
+            return;
+        }
+        if let Some(mask) = &mut self.hosts[host as usize].mask
+            && !mask.lets_out(kind, end, &frame)
+        {
+            return;
+        }
+        self.transmit(host, end, frame);
+    }
+
+    /// Puts a frame on its way.
+    pub(super) fn transmit(&mut self, host: u32, end: End, mut frame: Bytes) {
+        let side = end.side();
+        let Some(link) = self.links.get_mut(end.link()).filter(|link| link.open[side]) else { return };
+        let (kind, size) = (self.kinds.of(&frame), frame.len());
+        if let Some((frames, bytes)) = self.counts.then(|| self.sent.at(&frame)).flatten() {
+            (*frames, *bytes) = (*frames + 1, *bytes + size as u64);
+        }
+        let mut depart = self.now_us;
+        if self.setup.bandwidth > 0 {
+            let took = size as u64 * 1_000_000 / self.setup.bandwidth;
+            depart += took;
+            if size > LARGE_FRAME_BYTES {
+                let uplink = &mut self.hosts[host as usize].uplink_free;
+                depart = uplink.saturating_add(took).max(depart);
+                *uplink = depart;
+            }
+        }
+        let mut way_us = u64::from(link.one_way_us);
+        if kind == Kind::Ping && link.lies {
+            way_us /= LIE;
+        }
+        if self.setup.jitter_us > 0 {
+            way_us += self.net.below(self.setup.jitter_us + 1);
+        }
+        let mut losses = 0;
+        while self.stormy && self.weather.ppm(self.setup.faults.loss_ppm) {
+            way_us += (link.rtt_us() + RESEND_US) << losses;
+            losses += 1;
+            if losses == LOSSES_MAX {
+                // Both ends give the link up, each by itself.
+                self.wheel.push(self.now_us + way_us, Happening::Closed(end));
+                self.wheel.push(self.now_us + way_us, Happening::Closed(end.far()));
+                return;
+            }
+        }
+        let hop_us = if kind.takes_a_hop() { self.setup.hop_us } else { 0 };
+        let at = link.deliver(side, depart + way_us, hop_us, kind == Kind::Ping);
+        if size > FRAME_BYTES_MAX {
+            return self.violate(Some(host), Law::Frame, || format!("sends {size} bytes as one frame"));
+        }
+        if kind == Kind::Body {
+            // The end of a header and what follows it: no two blocks agree in it.
+            let mut key = [0; 32];
+            let part = frame.get(76..108).unwrap_or_default();
+            key[..part.len()].copy_from_slice(part);
+            frame = self.frames.share(Hash::from_bytes(key), frame);
+        }
+        self.wheel.push(at, Happening::Arrive(end.far(), frame));
+    }
+
+    fn arrive(&mut self, end: End, frame: Bytes) {
+        let link = &self.links[end.link()];
+        if !link.open[end.side()] {
+            return;
+        }
+        let host = link.hosts[end.side()];
+        let kind = self.kinds.of(&frame);
+        let this = &mut self.hosts[host as usize];
+        if self.counts
+            && this.mask.is_none()
+            && let Some((frames, bytes)) = self.received.at(&frame)
+        {
+            (*frames, *bytes) = (*frames + 1, *bytes + frame.len() as u64);
+        }
+        if kind == Kind::Announce && this.mask.is_some() {
+            self.overhear(host, &frame);
+        }
+        if kind == Kind::Request && self.hosts[host as usize].mask.is_some() && self.evade(host, end, &frame)
+        {
+            return;
+        }
+        self.tell(host, Input::Received(end.peer(), frame));
+    }
+
+    /// Opens a link: both ends are told.
+    pub(super) fn connect(&mut self, from: u32, to: u32) {
+        let Ok(number) = u32::try_from(self.links.len()) else { return };
+        let rtt_us = self.terrain.rtt_us(from, to);
+        let mut link = Link::new([from, to], rtt_us);
+        link.lies = [from, to].iter().any(|host| {
+            self.hosts[*host as usize].mask.as_ref().is_some_and(|mask| mask.treason == Treason::LatencyLiar)
+        });
+        self.links.push(link);
+        let end = End::dialling(number);
+        self.hosts[from as usize].ends.push(end);
+        self.hosts[to as usize].ends.push(end.far());
+        self.tell(from, Input::Connected(end.peer(), Way::Outbound(host::address(to))));
+        let ip = IpAddr::V4(host::ip(from));
+        self.tell(to, Input::Connected(end.far().peer(), Way::Inbound(Some(ip))));
+    }
+
+    fn dial(&mut self, host: u32, address: Address) {
+        let life = self.hosts[host as usize].life;
+        match host::resolve(&address).filter(|to| *to < self.setup.nodes) {
+            Some(to) => self.dial_host(host, to),
+            None => self.later(UNREACHED_US, Happening::Unreached { host, to: Box::new(address), life }),
+        }
+    }
+
+    pub(super) fn dial_host(&mut self, from: u32, to: u32) {
+        let this = &mut self.hosts[from as usize];
+        this.dialling.push(to);
+        let life = this.life;
+        let rtt_us = self.terrain.rtt_us(from, to);
+        self.later(rtt_us.into(), Happening::Open { from, to, life });
+    }
+
+    fn opened(&mut self, from: u32, to: u32, life: u32) {
+        let this = &mut self.hosts[from as usize];
+        if this.life != life || this.node.is_none() {
+            return;
+        }
+        if let Some(place) = this.dialling.iter().position(|dialled| *dialled == to) {
+            this.dialling.swap_remove(place);
+        }
+        if self.hosts[to as usize].node.is_some() && !self.is_cut(from, to) {
+            return self.connect(from, to);
+        }
+        if self.setup.topology == Topology::Plexus {
+            self.tell(from, Input::Unreached(host::address(to)));
+        } else {
+            self.seek_later(from);
+        }
+    }
+
+    pub(super) fn is_cut(&self, a: u32, b: u32) -> bool {
+        self.cut.as_ref().is_some_and(|cut| cut[a as usize] != cut[b as usize])
+    }
+
+    /// Has a host look for links, soon, unless its node does so itself.
+    pub(super) fn seek_later(&mut self, host: u32) {
+        let this = &mut self.hosts[host as usize];
+        if self.setup.topology != Topology::Plexus && !this.seeks && this.node.is_some() {
+            this.seeks = true;
+            let wait_us = SEEK_US / 2 + self.net.below(SEEK_US);
+            self.later(wait_us, Happening::Seek(host));
+        }
+    }
+
+    /// A node closes a link: what it sent before still arrives.
+    fn close(&mut self, host: u32, end: End, reason: &Reason) {
+        let Some(link) = self.links.get(end.link()) else { return };
+        let other = link.hosts[1 - end.side()];
+        let accused = self.hosts[other as usize].is_honest();
+        if let Reason::Fault(fault) = reason
+            && self.hosts[host as usize].is_honest()
+        {
+            self.faults += 1;
+            let late = matches!(fault, Fault::Silent | Fault::Stalled { .. } | Fault::HandshakeTimeout);
+            if accused && !late {
+                self.blames += 1;
+                if self.setup.faults.traitors.is_empty() {
+                    let what = format!("finds fault with node {other}: {fault}");
+                    self.violate(Some(host), Law::Blame, || what);
+                }
+            }
+        }
+        self.hang_up(end);
+    }
+
+    /// One end of a link is gone; the other hears of it.
+    pub(super) fn hang_up(&mut self, end: End) {
+        let Some(link) = self.links.get_mut(end.link()) else { return };
+        if !core::mem::take(&mut link.open[end.side()]) {
+            return;
+        }
+        let host = link.hosts[end.side()];
+        let at = link.deliver(end.side(), self.now_us + u64::from(link.one_way_us), 0, false);
+        self.wheel.push(at, Happening::Closed(end.far()));
+        self.unplug(host, end);
+    }
+
+    fn unplug(&mut self, host: u32, end: End) {
+        let this = &mut self.hosts[host as usize];
+        this.ends.retain(|other| *other != end);
+        if end.side() == 0 {
+            self.seek_later(host);
+        }
+    }
+
+    pub(super) fn closed(&mut self, end: End) {
+        let link = &mut self.links[end.link()];
+        if !core::mem::take(&mut link.open[end.side()]) {
+            return;
+        }
+        let host = link.hosts[end.side()];
+        self.unplug(host, end);
+        self.tell(host, Input::Closed(end.peer()));
+    }
+
+    /// Starts a host's node from what it remembers.
+    pub(super) fn start(&mut self, host: u32, known: Vec<Address>) {
+        let seed = self.net.bytes32();
+        let this = &mut self.hosts[host as usize];
+        let chain = match this.journal.best() {
+            [_] => Ok(Chain::new(self.network.clone())),
+            _ => this.journal.restore(self.network.clone()),
+        };
+        let chain = match chain {
+            Ok(chain) => chain,
+            Err(error) => {
+                return self.violate(Some(host), Law::Journal, || error.to_string());
+            }
+        };
+        if chain.tip().hash != this.tip {
+            let (found, expected) = (chain.tip().hash, this.tip);
+            return self.violate(Some(host), Law::Journal, || {
+                format!("restores to the tip {found}, after {expected}")
+            });
+        }
+        this.leader = chain.leader().hash;
+        this.life += 1;
+        (this.tick_at, this.ticked) = (NEVER, (NEVER, 0));
+        let neighbours = match self.setup.topology {
+            Topology::Plexus => Neighbours::Chosen,
+            Topology::Random | Topology::Nearest | Topology::Complete | Topology::Perigee => Neighbours::Given,
+        };
+        let mut node = Node::new(host::config(self.setup.seed, host, neighbours), chain, seed);
+        if !this.journal.book().is_empty() && node.remember(this.journal.book()).is_err() {
+            return self.violate(Some(host), Law::Journal, || "the address book does not decode".to_owned());
+        }
+        this.node = Some(Box::new(node));
+        let waiting: Vec<Message> =
+            this.journal.pooled().filter_map(|message| Message::decode(message).ok()).collect();
+        self.act(host, |node, now| node.meet(now, &known));
+        self.tell(host, Input::Ticked);
+        for message in waiting {
+            // What is too old by now, or in a block already, is refused.
+            self.act(host, |node, now| {
+                let _ = node.submit(now, message);
+            });
+        }
+    }
+
+    /// Ends a host's life at once: its links break, and what it has not remembered is lost.
+    pub(super) fn stop(&mut self, host: u32) {
+        let this = &mut self.hosts[host as usize];
+        this.node = None;
+        this.life += 1;
+        this.dialling.clear();
+        this.known.clear();
+        let ends = core::mem::take(&mut this.ends);
+        for end in ends {
+            self.hang_up(end);
+        }
+    }
+
+    /// Watches what must hold after every fact, and measures.
+    fn watch(&mut self, host: u32) {
+        let this = &mut self.hosts[host as usize];
+        let Some(node) = &this.node else { return };
+        let chain = node.chain();
+        let (leader, tip) = (chain.leader(), chain.tip());
+        if leader.hash != this.leader {
+            this.leader = leader.hash;
+            if self.setup.topology == Topology::Perigee {
+                if this.known.len() == KNOWN_MAX {
+                    this.known.pop_front();
+                }
+                this.known.push_back((leader.header.height, self.now_us));
+            }
+            if this.mask.is_none() {
+                self.measure.reached(Step::Header, &leader.hash, host, self.now_us);
+            }
+        }
+        if tip.hash != this.tip {
+            let fell = tip.total_work < this.work;
+            (this.tip, this.work) = (tip.hash, tip.total_work);
+            if this.mask.is_none() {
+                self.measure.reached(Step::Body, &tip.hash, host, self.now_us);
+            }
+            if fell {
+                return self.violate(Some(host), Law::WorkFell, || {
+                    format!("the tip's work fell to {:?}", tip.total_work)
+                });
+            }
+            let remembered = this.journal.best().last().copied();
+            if remembered != Some(tip.hash) {
+                let what = format!("has the tip {}, remembers {remembered:?}", tip.hash);
+                return self.violate(Some(host), Law::Journal, || what);
+            }
+        }
+        if self.events.is_multiple_of(SAMPLE) {
+            self.check_bounds(host);
+        }
+    }
+
+    fn check_bounds(&mut self, host: u32) {
+        let Some(node) = &self.hosts[host as usize].node else { return };
+        let now = self.now(host);
+        let (headers, peers, status) = (node.chain().size(), node.peers(now).len(), node.status(now));
+        let headers_max = 2 * WINDOW_MAX + AHEAD_MAX + SIDE_MAX + 64;
+        let pool_max = crate::pool::POOL_BYTES_MAX / crate::message::MESSAGE_BYTES_MIN;
+        for (what, found, max) in [
+            ("headers in memory", headers, headers_max),
+            ("connections", peers, PEERS_MAX),
+            ("messages in the pool", status.pool, pool_max),
+        ] {
+            if found > max {
+                return self.violate(Some(host), Law::Bound, || format!("{found} {what}, at most {max}"));
+            }
+        }
+        if status.tip != node.chain().tip().hash {
+            self.violate(Some(host), Law::Journal, || "its status shows another tip".into());
+        }
+    }
+
+    /// Notes the first violation.
+    pub(super) fn violate(&mut self, host: Option<u32>, law: Law, what: impl FnOnce() -> String) {
+        if self.violation.is_none() {
+            let (seed, time_us) = (self.setup.seed, self.now_us);
+            self.violation = Some(Violation { seed, time_us, host, law, what: what() });
+        }
+    }
+
+    /// The honest hosts that are up.
+    pub(super) fn honest_up(&self) -> usize {
+        self.hosts.iter().filter(|host| host.node.is_some() && host.is_honest()).count()
+    }
+}
+
+impl Counts {
+    fn at(&mut self, frame: &[u8]) -> Option<(&mut u64, &mut u64)> {
+        let index = usize::from(*frame.first()?);
+        Some((self.frames.get_mut(index)?, self.bytes.get_mut(index)?))
+    }
+
+    /// How many frames of a kind.
+    pub(super) fn frames_of(&self, kinds: &Kinds, kind: Kind) -> u64 {
+        let of_kind =
+            |(index, _): &(usize, &u64)| u8::try_from(*index).is_ok_and(|first| kinds.of(&[first]) == kind);
+        self.frames.iter().enumerate().filter(of_kind).map(|(_, frames)| frames).sum()
+    }
+}
+
+/// The height of the header that a frame announces: a packet's name and a length before the header's 96 bytes.
+pub(super) fn announced_height(frame: &[u8]) -> Option<u64> {
+    Some(u64::from_be_bytes(frame.get(70..78)?.try_into().ok()?))
+}
+
+/// The network that is simulated: the easiest target, for ever.
+///
+/// # Panics
+/// Never: a checked setup has a legal spacing.
+fn network(setup: &Setup) -> Network {
+    let parameters = Parameters {
+        name: "simulation".to_owned(),
+        genesis_time: Time::from_unix_ms(GENESIS_MS),
+        spacing_ms: setup.spacing_ms,
+        half_life_ms: 0,
+        limit_bits: Bits::from_u32(LIMIT_BITS),
+        block_bytes_max: 1 << 20,
+        block_messages_max: 4_096,
+    };
+    Network::new(parameters).expect("the parameters are within their limits")
+}
