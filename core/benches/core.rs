@@ -9,10 +9,12 @@ use std::time::Duration;
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use plexus_core::block::{Block, HEADER_BYTES, Header, VERSION};
 use plexus_core::chain::{Chain, Inserted};
+use plexus_core::graph::{Graph, LINKS_MAX};
 use plexus_core::hash::Hash;
 use plexus_core::history::{History, Record};
 use plexus_core::kernel::portable::Midstate;
 use plexus_core::key::{PublicKey, SecretKey, Signature};
+use plexus_core::link::{Certificate, Epoch, Half};
 use plexus_core::message::{Draft, Message};
 use plexus_core::network::{Network, Parameters};
 use plexus_core::pow::{Bits, Target, Work};
@@ -167,5 +169,45 @@ fn contents(c: &mut Criterion) {
     });
 }
 
-criterion_group!(benches, headers, history, signatures, search, contents);
+/// The certificates of 8,000 links between 1,000 nodes, unsigned.
+fn certificates() -> Vec<Certificate> {
+    let key = |node: u32| {
+        let mut bytes = [2; 33];
+        bytes[1..].copy_from_slice(Hash::of(&node.to_be_bytes()).as_bytes());
+        PublicKey::from_bytes(bytes)
+    };
+    let link = |number: u32| {
+        let (from, step) = (number % 1_000, number / 1_000 * 37 + 1);
+        let half = Half {
+            epoch: Epoch::default(),
+            rtt_us: 1 + number * 7_919 % 200_000,
+            signature: Signature::NONE,
+        };
+        Certificate::join(&key(from), &half, &key((from + step) % 1_000), &half)
+    };
+    (0..8_000).filter_map(link).collect()
+}
+
+fn graph(c: &mut Criterion) {
+    let certificates = certificates();
+    let own = certificates[0].ends()[0];
+    let fill = || {
+        let mut graph = Graph::new(own, LINKS_MAX);
+        for certificate in &certificates {
+            graph.insert(certificate, Epoch::default());
+        }
+        graph
+    };
+    let graph = fill();
+    let topology = graph.topology();
+    let neighbours = topology.level_order(&own).swap_remove(1);
+    let mut group = c.benchmark_group("graph of 1,000 nodes and 8,000 links");
+    group.bench_function("insert all", |b| b.iter(fill));
+    group.bench_function("topology", |b| b.iter(|| graph.topology()));
+    group.bench_function("shortest paths", |b| b.iter(|| topology.tree(black_box(&own)).is_some()));
+    group.bench_function("forecast", |b| b.iter(|| topology.forecast(black_box(&neighbours))));
+    group.finish();
+}
+
+criterion_group!(benches, headers, history, signatures, search, contents, graph);
 criterion_main!(benches);

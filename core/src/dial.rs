@@ -40,6 +40,11 @@ impl Dialer {
         Self { targets: targets.into_iter().take(TARGETS_MAX).map(|address| (address, target())).collect() }
     }
 
+    /// The nodes to stay connected to.
+    pub(crate) fn addresses(&self) -> impl Iterator<Item = &Address> {
+        self.targets.keys()
+    }
+
     pub(crate) fn deadline(&self) -> Option<Moment> {
         let waits = self.targets.values().filter_map(|target| match target.state {
             State::Waiting(at) => Some(at),

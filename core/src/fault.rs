@@ -112,6 +112,9 @@ pub enum Fault {
         /// The message.
         id: Hash,
     },
+    /// A certificate's signatures are not those of the link's ends.
+    #[error("a link's certificate that its ends did not sign")]
+    InvalidLink,
     /// The peer said to have more work than it could show.
     #[error("less work than was claimed")]
     WorkNotShown,
@@ -138,4 +141,16 @@ pub enum Reason {
     /// There are as many connections as allowed.
     #[error("no room for another connection")]
     Full,
+    /// There are as many connections from one network as allowed.
+    #[error("no room for another connection from this network")]
+    Crowded,
+    /// The peer offended lately.
+    #[error("banned for a while")]
+    Banned,
+    /// The connection was made to measure it.
+    #[error("measured")]
+    Measured,
+    /// Another link is worth more.
+    #[error("replaced by another link")]
+    Replaced,
 }

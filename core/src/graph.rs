@@ -4,7 +4,7 @@
 //! ([`Graph::news_for`]) until they hold the same. What the links amount to is read off a [`Topology`].
 //!
 //! Keys cost nothing, so a hostile peer can make up any number of them, with links between. It gains room for
-//! [`KEY_LINKS_MAX`] links a key, until the graph is full ([`LINKS_MAX`], about 1.7 MiB); then what is farthest from us gives
+//! [`KEY_LINKS_MAX`] links a key, until the graph is full ([`LINKS_MAX`], at most 2.5 MB); then what is farthest from us gives
 //! way, and what no path connects to us before everything else. So made-up keys that no honest node links to displace each
 //! other. Those behind a peer of ours look as near as that peer, and displace what is farther than it. Our own links stay.
 
@@ -22,7 +22,8 @@ pub use topology::{DIAMETER_NODES_MAX, Topology, Tree};
 
 use crate::key::{PublicKey, Signature};
 use crate::link::{Certificate, Epoch};
-use adjacency::{Adjacency, NONE, UNREACHED, beyond, hop_us};
+pub(crate) use adjacency::UNREACHED;
+use adjacency::{Adjacency, NONE, beyond, hop_us};
 
 /// How many links a graph holds unless its node decides otherwise. Beyond it, the farthest gives way.
 pub const LINKS_MAX: usize = 8_192;

@@ -129,6 +129,8 @@ tags! {
     Link = "plexus/link";
     /// A certified link's place and mark in a digest of the graph.
     Digest = "plexus/digest";
+    /// The secret of a node's address book.
+    Book = "plexus/book";
     /// The next number of a node's seeded choice.
     Chance = "plexus/chance";
     /// The network group of a host name.

@@ -70,6 +70,11 @@ pub enum Change {
         /// Its encoding.
         message: Bytes,
     },
+    /// The address book as it is now, in the place of what was remembered of it.
+    Book {
+        /// Its encoding, at most [`crate::book::BOOK_BYTES_MAX`].
+        encoded: Bytes,
+    },
     /// A message waits no more: it is in a block, or too old for one.
     Unpooled {
         /// Its id.
@@ -115,6 +120,7 @@ pub struct Journal {
     best: Vec<Hash>,
     messages: BTreeMap<MessageId, Vec<Hash>>,
     pooled: BTreeMap<MessageId, Bytes>,
+    book: Bytes,
 }
 
 impl Journal {
@@ -129,6 +135,7 @@ impl Journal {
             best: vec![hash],
             messages: BTreeMap::new(),
             pooled: BTreeMap::new(),
+            book: Bytes::new(),
         }
     }
 
@@ -156,6 +163,7 @@ impl Journal {
                 Change::Unpooled { id } => {
                     self.pooled.remove(id);
                 }
+                Change::Book { encoded } => self.book = encoded.clone(),
             }
         }
     }
@@ -173,6 +181,11 @@ impl Journal {
     /// The encodings of our own messages that wait for a block.
     pub fn pooled(&self) -> impl Iterator<Item = &Bytes> {
         self.pooled.values()
+    }
+
+    /// The address book's encoding; empty before the first was remembered.
+    pub fn book(&self) -> &Bytes {
+        &self.book
     }
 
     /// The best chain's hashes from genesis on.

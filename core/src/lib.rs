@@ -13,7 +13,7 @@
 //! | chain | [`rules`] [`check`] [`chain`] `trail` [`pool`] [`mine`] [`journal`] [`shelf`] |
 //! | protocol | [`chance`] [`address`] [`group`] [`book`] [`ban`] [`inbound`] [`wire`] [`fault`] [`event`] `outbox` [`handshake`] [`ping`] [`link`] [`graph`] [`slot`] `plan` `vouching` [`peer`] [`dial`] [`sync`] [`fetch`] [`compact`] [`relay`] [`gossip`] [`node`] |
 //! | laboratory | [`sim`] |
-//! | faces | [`view`] |
+//! | faces | [`view`] [`drawing`] |
 //!
 //! # Glossary
 //!
@@ -37,6 +37,7 @@ pub mod chance;
 pub mod check;
 pub mod compact;
 pub mod dial;
+pub mod drawing;
 pub mod event;
 pub mod fault;
 pub mod fetch;
@@ -60,6 +61,7 @@ pub mod node;
 mod outbox;
 pub mod peer;
 pub mod ping;
+mod plan;
 pub mod pool;
 pub mod pow;
 mod recent;
@@ -67,8 +69,10 @@ pub mod relay;
 pub mod rules;
 pub mod shelf;
 pub mod sim;
+pub mod slot;
 pub mod sync;
 pub mod time;
 mod trail;
 pub mod view;
+mod vouching;
 pub mod wire;

@@ -16,7 +16,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::address::Address;
+use crate::ban::Bans;
 use crate::block::Header;
+use crate::book::Book;
 use crate::chain::Chain;
 use crate::chance::Chance;
 use crate::check::{Batch, BatchId, Verdict};
@@ -25,9 +27,11 @@ use crate::event::Event;
 use crate::fault::{Fault, Reason};
 use crate::fetch::Fetch;
 use crate::gossip::Gossip;
-use crate::hash::Hash;
+use crate::graph::{self, Forecast, Graph};
+use crate::hash::{Hash, Tag, tagged};
 use crate::journal::{Change, Recall, Recalled, Serve};
 use crate::key::SecretKey;
+use crate::layout::DecodeError;
 use crate::message::{Message, MessageId, VerifiedMessage};
 use crate::mine::{Job, Miner, Solution};
 use crate::outbox::Outbox;
@@ -37,8 +41,10 @@ use crate::pow::{Target, Work};
 use crate::relay::Relay;
 use crate::rules::MESSAGE_AHEAD_MS;
 use crate::shelf::Shelf;
+use crate::slot::{Kind, Quota, Slots};
 use crate::sync::{PATIENCE, Sync};
 use crate::time::{Moment, Now, Time};
+use crate::vouching::Vouching;
 use crate::wire::Role;
 
 /// A node this few blocks behind its leader counts as synchronized: bodies are on their way.
@@ -47,6 +53,11 @@ pub const AT_HEEL_MAX: usize = 3;
 pub const EARLY_MAX: usize = 64;
 /// The newest blocks whose bodies a light node asks for; for those below it takes the headers' word.
 pub const LIGHT_BODIES: usize = 16;
+
+/// How many may connect to a full node, unless configured.
+pub const INBOUND_MAX: usize = 896;
+/// The most links of the latency graph that a light node holds.
+pub const LIGHT_LINKS_MAX: usize = 1_024;
 
 /// Names a connection; never used twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
@@ -118,6 +129,8 @@ pub enum Wake {
     Job,
     /// A header that was too early is acceptable.
     Early,
+    /// To look after the links and what is known of the network.
+    Neighbours,
     /// To push a body to a peer whose silence says that it waits for it.
     Push,
 }
@@ -155,6 +168,42 @@ pub struct Config {
     pub connect: Vec<Address>,
     /// Whether it mines once it is synchronized; [`Node::set_mining`] changes that.
     pub mining: bool,
+    /// Whom else it connects to.
+    pub neighbours: Neighbours,
+    /// How many may connect to it, at most [`crate::peer::PEERS_MAX`] with all others; when full, one of them gives way.
+    pub inbound_max: usize,
+    /// The most links of the network's latency graph that it holds: some 200 bytes each.
+    pub links_max: usize,
+}
+
+impl Config {
+    /// A node that chooses its neighbours, and neither listens nor mines: the usual caps.
+    pub fn new(role: Role, node_key: SecretKey, author: SecretKey) -> Self {
+        let links_max = match role {
+            Role::Full => graph::LINKS_MAX,
+            Role::Light => LIGHT_LINKS_MAX,
+        };
+        Self {
+            role,
+            node_key,
+            author,
+            listen: None,
+            connect: Vec::new(),
+            mining: false,
+            neighbours: Neighbours::Chosen,
+            inbound_max: INBOUND_MAX,
+            links_max,
+        }
+    }
+}
+
+/// Whom a node connects to beside those that it is told to stay connected to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Neighbours {
+    /// Nobody: its driver opens the links that it is to have.
+    Given,
+    /// Whom it chooses itself among all that it hears of.
+    Chosen,
 }
 
 /// Why a message of our own is not taken.
@@ -210,6 +259,10 @@ pub struct PeerView {
     pub height: Option<u64>,
     /// For how long it is connected, milliseconds.
     pub connected_ms: u64,
+    /// Why we dialled it, if we did of our own accord.
+    pub slot: Option<Kind>,
+    /// The valid blocks that it told us of before all others.
+    pub first_deliveries: u64,
 }
 
 /// How a node stands, for people to look at.
@@ -235,6 +288,11 @@ pub struct Status {
     pub mining: bool,
 }
 
+/// The same over restarts, so that a remembered book keeps its order.
+fn book_secret(config: &Config) -> [u8; 32] {
+    *tagged(Tag::Book, &[config.node_key.to_bytes().as_slice()]).as_bytes()
+}
+
 /// The node: one value that owns its sub-machines and tells each what the others found.
 #[derive(Debug)]
 pub struct Node {
@@ -246,6 +304,18 @@ pub struct Node {
     sync: Sync,
     fetch: Fetch,
     relay: Relay,
+    book: Book,
+    bans: Bans,
+    slots: Slots,
+    graph: Graph,
+    /// Who is expected to hear of a block first from us, as of the last planning round.
+    forecast: Forecast,
+    vouching: Vouching,
+    rounds: neighbours::Rounds,
+    /// The address book as it was last remembered.
+    remembered: Vec<u8>,
+    /// What nobody else knows: who of our peers gives way first.
+    secret: [u8; 16],
     gossip: Gossip,
     shelf: Shelf,
     miner: Miner,
@@ -282,6 +352,7 @@ impl Node {
             Role::Full => POOL_BYTES_MAX,
             Role::Light => LIGHT_POOL_BYTES_MAX,
         };
+        let mut chance = Chance::new(seed);
         let mut blind = Blind { block: Time::default(), learned: None };
         if config.role == Role::Light && chain.tip().header.height > 0 {
             // What was verified before a restart is not remembered.
@@ -295,6 +366,15 @@ impl Node {
             sync: Sync::default(),
             fetch: Fetch::default(),
             relay: Relay::default(),
+            book: Book::new(book_secret(&config)),
+            bans: Bans::default(),
+            slots: Slots::new(Quota::of(config.role)),
+            graph: Graph::new(config.node_key.public(), config.links_max),
+            forecast: Forecast::default(),
+            vouching: Vouching::default(),
+            rounds: neighbours::Rounds::default(),
+            remembered: Vec::new(),
+            secret: chance.bytes16(),
             gossip: Gossip::default(),
             shelf: Shelf::default(),
             miner: Miner::default(),
@@ -310,11 +390,29 @@ impl Node {
             offered: false,
             epoch: 0,
             batches: 0,
-            chance: Chance::new(seed),
+            chance,
             outbox: Outbox::default(),
             chain,
             config,
         }
+    }
+
+    /// Takes the address book that was remembered.
+    ///
+    /// # Errors
+    /// Bytes that are no book: the node begins without.
+    pub fn remember(&mut self, book: &[u8]) -> Result<(), DecodeError> {
+        self.book = Book::decode(book_secret(&self.config), book)?;
+        self.remembered = book.to_vec();
+        Ok(())
+    }
+
+    /// Takes addresses of nodes to begin with: it may dial them, and need not stay connected to them.
+    pub fn meet<'a>(&mut self, now: Now, addresses: impl IntoIterator<Item = &'a Address>) {
+        for address in addresses {
+            self.book.heard(address, address.group(), now.time);
+        }
+        self.rounds.stir();
     }
 
     /// Takes a fact.
@@ -324,7 +422,7 @@ impl Node {
         self.stirred |= !matches!(input, Input::Received(..));
         match input {
             Input::Connected(peer, link) => self.connected(now, peer, link),
-            Input::Unreached(address) => self.dialer.unreached(now.moment, &address, &mut self.chance),
+            Input::Unreached(address) => self.unreached(now, &address),
             Input::Received(peer, frame) => self.received(now, peer, frame),
             Input::Closed(peer) => self.closed(now, peer),
             Input::Solved(solution) => self.solved(now, solution),
@@ -373,6 +471,7 @@ impl Node {
             peers,
             early,
             self.dialer.deadline().map(|at| (at, Wake::Dial)),
+            (self.config.neighbours == Neighbours::Chosen).then(|| (self.rounds.next(), Wake::Neighbours)),
             self.relay.deadline().map(|at| (at, Wake::Push)),
             self.sync.deadline().map(|at| (at, Wake::Request)),
             self.fetch.deadline().map(|at| (at, Wake::Request)),
@@ -438,9 +537,21 @@ impl Node {
                     .map(|latency| latency.as_secs_f64() * 1_000.0),
                 height: greeted.map(|greeted| greeted.height),
                 connected_ms: u64::try_from((now.moment - peer.since).as_millis()).unwrap_or(u64::MAX),
+                slot: self.slots.find(id),
+                first_deliveries: greeted.map_or(0, |greeted| greeted.firsts),
             }
         };
         self.peers.iter().map(view).collect()
+    }
+
+    /// The network's latency graph, as far as it is certified and held here.
+    pub fn graph(&self) -> &Graph {
+        &self.graph
+    }
+
+    /// The addresses of nodes that were heard of.
+    pub fn book(&self) -> &Book {
+        &self.book
     }
 
     /// A message that waits in the pool.
@@ -464,6 +575,7 @@ impl Node {
 
     fn fault(&mut self, now: Now, peer: PeerId, fault: Fault) {
         self.outbox.tell(Event::Faulted { peer, fault: fault.clone() });
+        self.punish(now, peer, &fault);
         self.close(now, peer, Reason::Fault(fault));
     }
 
@@ -480,6 +592,7 @@ impl Node {
             self.outbox.dial(address);
         }
         self.tick_peers(now);
+        self.seek_neighbours(now);
         self.tick_early(now);
         self.tick_relay(now);
         self.ticked = now.moment;
@@ -495,6 +608,7 @@ impl Node {
 mod blocks;
 mod links;
 mod messages;
+mod neighbours;
 mod relay;
 mod work;
 

@@ -1,8 +1,10 @@
 //! A peer: one connection, from its handshake on, and what we know that it knows.
 
+use core::time::Duration;
 use std::collections::BTreeSet;
 
 use crate::handshake::Handshake;
+use crate::link::{Epoch, Half};
 use crate::message::MessageId;
 use crate::node::Link;
 use crate::ping::Ping;
@@ -17,6 +19,13 @@ pub const PEERS_MAX: usize = 1_024;
 pub const KNOWN_MESSAGES_MAX: usize = 8_192;
 /// The messages that a peer was asked for and has not sent; while so many are out, no more are asked for.
 pub const ASKED_MESSAGES_MAX: usize = 4_096;
+
+/// How often a peer is answered that asks for addresses or links.
+pub const ANSWER_INTERVAL: Duration = Duration::from_millis(500);
+/// A certificate is renewed after so many epochs,
+pub const RENEW_EPOCHS: u32 = 6;
+/// or when the round trip is another by so much, in a thousandth.
+const RENEW_PER_MILLE: u128 = 250;
 
 /// A connection.
 #[derive(Debug)]
@@ -46,11 +55,52 @@ pub(crate) struct Greeted {
     pub(crate) height: u64,
     pub(crate) messages: Recent<MessageId, KNOWN_MESSAGES_MAX>,
     pub(crate) asked_messages: BTreeSet<MessageId>,
+    /// What it was asked, and when it was answered last.
+    pub(crate) asked: Asked,
+    /// Our newest half of this link's certificate.
+    pub(crate) half: Option<Half>,
+    /// Of which epoch its newest half is.
+    pub(crate) certified: Option<Epoch>,
+    /// The blocks that it told us of before all others, and that turned out to be valid,
+    pub(crate) firsts: u64,
+    /// and when the newest of them did.
+    pub(crate) delivered: Option<Moment>,
     /// Messages that it announced while we were fetching blocks; at most as many as one packet announces.
     pub(crate) offered: Vec<MessageId>,
 }
 
+/// Exchanges with a peer about the network.
+#[derive(Debug, Default)]
+pub(crate) struct Asked {
+    /// Whether it owes us addresses.
+    pub(crate) addresses: bool,
+    /// Whether it owes us links.
+    pub(crate) links: bool,
+    answered: Option<Moment>,
+}
+
+impl Asked {
+    /// Whether it is answered now: not more often than [`ANSWER_INTERVAL`].
+    pub(crate) fn answers(&mut self, now: Moment) -> bool {
+        let is_early = self.answered.is_some_and(|answered| now < answered + ANSWER_INTERVAL);
+        if !is_early {
+            self.answered = Some(now);
+        }
+        !is_early
+    }
+}
+
 impl Greeted {
+    /// Whether our half of the link's certificate is too old, or says something else than we measure now.
+    pub(crate) fn is_certificate_due(&self, epoch: Epoch) -> bool {
+        let Some(half) = &self.half else { return true };
+        if half.epoch >= epoch {
+            return false;
+        }
+        let (now, then) = (self.ping.latency().unwrap_or_default().as_micros(), u128::from(half.rtt_us));
+        epoch.since(half.epoch) >= RENEW_EPOCHS || now.abs_diff(then) * 1_000 > then * RENEW_PER_MILLE
+    }
+
     pub(crate) fn new(hello: Hello, now: Moment) -> Self {
         Self {
             ping: Ping::new(now),
@@ -60,6 +110,11 @@ impl Greeted {
             messages: Recent::default(),
             asked_messages: BTreeSet::new(),
             offered: Vec::new(),
+            asked: Asked::default(),
+            half: None,
+            certified: None,
+            firsts: 0,
+            delivered: None,
         }
     }
 

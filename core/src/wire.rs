@@ -9,16 +9,17 @@ use bytes::Bytes;
 use serde::de::{Error as _, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::address::Address;
+use crate::address::{ADDRESS_BYTES_MAX, Address};
 use crate::block::{BLOCK_BYTES_MAX, BLOCK_MESSAGES_MAX, Block, HEADER_BYTES, Header};
+use crate::book::ADDRESSES_MAX;
 use crate::chain::LOCATOR_MAX;
 use crate::compact::{Compact, Parts, Wanted};
 use crate::fault::Fault;
-use crate::graph::Digest;
+use crate::graph::{DIGEST_BYTES, Digest};
 use crate::hash::Hash;
 use crate::journal::HEADERS_MAX;
 use crate::key::{PublicKey, Signature};
-use crate::link::Certificate;
+use crate::link::{CERTIFICATE_BYTES, Certificate, Half};
 use crate::message::{MESSAGE_BYTES_MAX, Message, MessageId};
 use crate::pow::Work;
 
@@ -32,6 +33,8 @@ pub const BODIES_MAX: usize = 128;
 pub const MESSAGE_IDS_MAX: usize = 1_024;
 /// The most messages in one packet.
 pub const MESSAGES_MAX: usize = 128;
+/// The most certificates of links in one packet.
+pub const LINKS_MAX: usize = 256;
 /// The most bytes of the reason in a farewell.
 pub const FAREWELL_BYTES_MAX: usize = 256;
 
@@ -121,6 +124,16 @@ packets! {
     GetParts(Wanted) = "get-parts", at most 36 + 3 * BLOCK_MESSAGES_MAX;
     /// Messages of a compact body.
     Parts(Parts) = "parts", at most FRAME_BYTES_MAX;
+    /// Asks for addresses of nodes.
+    GetAddresses(()) = "get-addresses", at most 1;
+    /// Addresses of nodes, as far as the sender heard.
+    Addresses(List<Address, ADDRESSES_MAX>) = "addresses", at most 4 + (2 + ADDRESS_BYTES_MAX) * ADDRESSES_MAX;
+    /// What the sender measures of this link, signed.
+    Half(Half) = "half", at most 80;
+    /// Asks for certificates of links that the sender lacks.
+    GetLinks(Box<Digest>) = "get-links", at most 3 + DIGEST_BYTES;
+    /// Certificates of links.
+    Links(List<Certificate, LINKS_MAX>) = "links", at most 4 + (2 + CERTIFICATE_BYTES) * LINKS_MAX;
 }
 
 impl Packet {

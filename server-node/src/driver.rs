@@ -380,6 +380,7 @@ fn size(change: &Change) -> usize {
     match change {
         Change::Body { block, ids, .. } => CHANGE_BYTES + block.len() + 32 * ids.len(),
         Change::Pooled { message, .. } => CHANGE_BYTES + message.len(),
+        Change::Book { encoded } => CHANGE_BYTES + encoded.len(),
         Change::Header { .. } | Change::Checkpoint { .. } | Change::Tip { .. } | Change::Unpooled { .. } => {
             CHANGE_BYTES
         }

@@ -87,14 +87,20 @@ impl Running {
         let opened = tokio::task::spawn_blocking(move || {
             let store = Store::open(&data, &network)?;
             let chain = store.restore(&network)?;
-            anyhow::Ok((store, chain))
+            let book = store.book()?;
+            anyhow::Ok((store, chain, book))
         });
-        let (store, chain) = opened.await??;
+        let (store, chain, book) = opened.await??;
         let mut seed = [0; 32];
         getrandom::fill(&mut seed).map_err(|error| anyhow::anyhow!("no randomness to be had: {error}"))?;
         let (handle, facts) = Handle::new(store, config.network.clone(), config.inbound_max);
         let miner = Miner::new(config.mine_threads, handle.clone());
-        let node = Node::new(node_config(&config), chain, seed);
+        let mut node = Node::new(node_config(&config), chain, seed);
+        if !book.is_empty()
+            && let Err(error) = node.remember(&book)
+        {
+            tracing::error!(%error, "the stored address book is damaged: the node begins with an empty one");
+        }
         let driver = Driver::new(node, facts, handle.clone(), miner)?;
         let app = app::router(handle.clone(), config.author.public());
         let server = server::serve(listener, tls, app, handle.clone(), config.connections_max);
@@ -136,12 +142,11 @@ impl Running {
 
 fn node_config(config: &Config) -> plexus_core::node::Config {
     plexus_core::node::Config {
-        role: Role::Full,
-        node_key: config.node_key.clone(),
-        author: config.author.clone(),
         listen: config.listen_address.clone(),
         connect: config.connect.clone(),
         mining: config.mine_threads.is_some(),
+        inbound_max: config.inbound_max,
+        ..plexus_core::node::Config::new(Role::Full, config.node_key.clone(), config.author.clone())
     }
 }
 

@@ -232,7 +232,7 @@ impl Host {
                 let message = Message::decode(message).expect("a message that decodes");
                 assert_eq!(message.id(&journal.best()[0]), *id, "{name}: a message under another's id");
             }
-            Change::Unpooled { .. } => {}
+            Change::Unpooled { .. } | Change::Book { .. } => {}
             Change::Tip { hash, height, fork } => {
                 let (header, _) = journal.header(hash).expect("a tip is remembered before");
                 assert_eq!(header.height, *height, "{name}: a tip at another height");
@@ -323,7 +323,13 @@ impl Host {
         fn fault(reason: &Reason) -> Option<&Fault> {
             match reason {
                 Reason::Fault(fault) => Some(fault),
-                Reason::OwnKey | Reason::Duplicate | Reason::Full => None,
+                Reason::OwnKey
+                | Reason::Duplicate
+                | Reason::Full
+                | Reason::Crowded
+                | Reason::Banned
+                | Reason::Measured
+                | Reason::Replaced => None,
             }
         }
         self.closes.iter().filter_map(|(_, reason)| fault(reason)).collect()

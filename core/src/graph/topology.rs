@@ -85,6 +85,11 @@ impl Topology {
         self.links.iter().map(|(a, b, weight_us)| (self.key(*a), self.key(*b), micros(*weight_us)))
     }
 
+    /// How many links a node has.
+    pub fn degree(&self, key: &PublicKey) -> usize {
+        self.place(key).map_or(0, |node| self.adjacency.hops(node).len())
+    }
+
     /// Shortest paths from `source` to every node; none when it is not in the graph.
     pub fn tree(&self, source: &PublicKey) -> Option<Tree<'_>> {
         Some(Tree { topology: self, paths: self.adjacency.paths(self.place(source)?) })
@@ -148,7 +153,7 @@ impl Topology {
         self.keys_of(others.flatten().collect())
     }
 
-    fn parts(&self) -> Vec<Vec<u32>> {
+    pub(crate) fn parts(&self) -> Vec<Vec<u32>> {
         let mut sets = UnionFind::<u32>::new(self.keys.len());
         for (a, b, _) in &self.links {
             sets.union(*a, *b);

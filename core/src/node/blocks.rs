@@ -358,6 +358,9 @@ impl Node {
     }
 
     pub(super) fn verified(&mut self, now: Now, verdict: Verdict) {
+        if self.vouched(now, &verdict) {
+            return;
+        }
         if let Some(arriving) = self.end_gossip(verdict.id) {
             return self.arrived(now, arriving, &verdict);
         }
@@ -485,6 +488,7 @@ impl Node {
                 self.joined(now, body, changes);
             }
         }
+        self.credit(now, &hash);
         if !self.is_behind() {
             self.push_body(now, body);
         }

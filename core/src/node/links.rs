@@ -5,6 +5,7 @@ use core::time::Duration;
 use bytes::Bytes;
 
 use super::{Link, Node, PeerId, Wake};
+use crate::address::Address;
 use crate::event::Event;
 use crate::fault::{Fault, Reason};
 use crate::handshake::Handshake;
@@ -19,6 +20,7 @@ impl Node {
     pub(super) fn connected(&mut self, now: Now, peer: PeerId, link: Link) {
         if let Link::Outbound(address) = &link {
             self.dialer.connected(address, peer);
+            self.slots.connected(address, peer);
         }
         let tip = self.chain.tip();
         let hello = Hello {
@@ -36,18 +38,38 @@ impl Node {
         // A new peer is looked at in the next steps, which set the time of those after.
         self.peers_wake = Moment::default();
         self.peers.insert(peer, Peer { link, since: now.moment, stage });
-        if self.peers.len() > PEERS_MAX {
+        if self.is_banned(now, peer) {
+            self.close(now, peer, Reason::Banned);
+        } else if self.peers.len() > PEERS_MAX {
             self.close(now, peer, Reason::Full);
+        } else {
+            self.admit(now, peer);
+        }
+    }
+
+    pub(super) fn unreached(&mut self, now: Now, address: &Address) {
+        self.dialer.unreached(now.moment, address, &mut self.chance);
+        if self.slots.unreached(address) {
+            self.rounds.stir();
+            // Who reaches nobody is cut off itself, and learns nothing of others.
+            if self.greeted().next().is_some() {
+                self.book.failed(address, now.time);
+            }
         }
     }
 
     pub(super) fn closed(&mut self, now: Now, peer: PeerId) {
         self.dialer.closed(now.moment, peer, &mut self.chance);
+        self.slots.closed(now.moment, peer);
+        self.rounds.stir();
         let Some(gone) = self.peers.remove(&peer) else { return };
         self.stirred = true;
         self.sync.closed(peer, &mut self.chain);
         self.fetch.closed(peer);
         self.relay.closed(peer);
+        if let (Some(greeted), Link::Outbound(address)) = (gone.greeted(), &gone.link) {
+            self.book.reached(address, greeted.hello.key, now.time);
+        }
         if gone.greeted().is_some() {
             self.outbox.tell(Event::PeerDown { peer });
         }
@@ -126,6 +148,20 @@ impl Node {
                 Ok(())
             }
             Packet::Parts(parts) => self.received_parts(now, peer, parts),
+            Packet::GetAddresses(()) => {
+                self.received_get_addresses(now, peer);
+                Ok(())
+            }
+            Packet::Addresses(addresses) => self.received_addresses(now, peer, addresses.into_inner()),
+            Packet::Half(half) => {
+                self.received_half(now, peer, half);
+                Ok(())
+            }
+            Packet::GetLinks(digest) => {
+                self.received_get_links(now, peer, &digest);
+                Ok(())
+            }
+            Packet::Links(links) => self.received_links(now, peer, links.into_inner()),
         }
     }
 
@@ -141,6 +177,7 @@ impl Node {
                     && let Some(Peer { link: Link::Outbound(address), .. }) = self.peers.get(&peer)
                 {
                     self.dialer.forget(address);
+                    self.book.forget(address);
                 }
                 self.outbox.tell(Event::Closing { peer, reason: reason.clone() });
                 self.close(now, peer, reason);
@@ -171,6 +208,10 @@ impl Node {
             self.peers_wake = Moment::default();
         }
         self.dialer.greeted(peer);
+        if self.is_banned(now, peer) {
+            return self.close(now, peer, Reason::Banned);
+        }
+        self.acquainted(now, peer);
         self.outbox.tell(Event::PeerUp { peer, key, role });
         self.greet_with_messages(peer);
         self.greet_with_leader(peer);
@@ -178,14 +219,19 @@ impl Node {
 
     fn received_pong(&mut self, now: Now, peer: PeerId, bytes: &[u8; 16]) -> Result<(), Fault> {
         let Some(greeted) = self.peers.get_mut(&peer).and_then(Peer::greeted_mut) else { return Ok(()) };
-        let was_measured = greeted.ping.latency().is_some();
+        let (was_measured, was_settled) = (greeted.ping.latency().is_some(), greeted.ping.is_settled());
         greeted.ping.received_pong(now.moment, bytes)?;
         // How near a peer is decides who is asked.
         self.stirred |= !was_measured;
         let next = greeted.ping.deadline();
+        let settled = greeted.ping.latency().filter(|_| !was_settled && greeted.ping.is_settled());
         self.peers_wake = self.peers_wake.min(next);
         if self.wake.is_none_or(|(at, _)| next < at) {
             self.wake = Some((next, Wake::Ping));
+        }
+        if let Some(rtt) = settled {
+            self.stirred = true;
+            self.settled(now, peer, rtt);
         }
         Ok(())
     }

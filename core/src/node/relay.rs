@@ -72,8 +72,20 @@ impl Node {
     }
 
     /// Of 1,000: how likely a peer hears of a block first from us, when we have it from another.
-    fn forecast(&self, _first: Option<PeerId>, _peer: PeerId) -> Option<u16> {
-        None
+    fn forecast(&self, first: Option<PeerId>, peer: PeerId) -> Option<u16> {
+        let key = |peer: PeerId| Some(&self.peers.get(&peer)?.greeted()?.hello.key);
+        self.forecast.share(key(first?)?, key(peer)?)
+    }
+
+    /// A block turned out to be valid: whoever told us of it first is credited with it.
+    pub(super) fn credit(&mut self, now: Now, hash: &Hash) {
+        let Some((first, _)) = self.relay.first(hash) else { return };
+        self.slots.delivered(first);
+        let greeted = first.and_then(|peer| self.peers.get_mut(&peer)).and_then(Peer::greeted_mut);
+        if let Some(greeted) = greeted {
+            greeted.firsts += 1;
+            greeted.delivered = Some(now.moment);
+        }
     }
 
     /// Pushes bodies to those whose silence says that they wait for them.

@@ -18,14 +18,7 @@ impl Pair {
         let node = |(index, role): (usize, &Role)| {
             let seed = [u8::try_from(index).unwrap() + 1; 32];
             let key = SecretKey::from_bytes(&seed).unwrap();
-            let config = Config {
-                role: *role,
-                node_key: key.clone(),
-                author: key,
-                listen: None,
-                connect: Vec::new(),
-                mining: false,
-            };
+            let config = Config { neighbours: Neighbours::Given, ..Config::new(*role, key.clone(), key) };
             (Node::new(config, Chain::new(network.clone()), seed), Journal::new(&network))
         };
         let nodes: Vec<_> = roles.iter().enumerate().map(node).collect();
@@ -202,12 +195,9 @@ impl Scripted {
         let now = Now { time: network.genesis().time.plus_ms(1_000_000), moment: Moment::from_micros(1) };
         let key = SecretKey::from_bytes(&[1; 32]).unwrap();
         let config = Config {
-            role: Role::Full,
-            node_key: key.clone(),
-            author: key,
-            listen: None,
-            connect: Vec::new(),
             mining: true,
+            neighbours: Neighbours::Given,
+            ..Config::new(Role::Full, key.clone(), key)
         };
         let mut scripted = Self { node: Node::new(config, Chain::new(network), [1; 32]), now, job: None };
         scripted.give(Input::Ticked);

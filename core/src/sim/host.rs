@@ -9,7 +9,7 @@ use super::store::Store;
 use crate::address::{Address, Host as Name, PORT};
 use crate::hash::{Hash, Tag, tagged};
 use crate::key::SecretKey;
-use crate::node::{Config, Node};
+use crate::node::{Config, Neighbours, Node};
 use crate::pow::Work;
 use crate::wire::Role;
 
@@ -93,16 +93,9 @@ pub(super) fn key(seed: u64, host: u32) -> SecretKey {
 }
 
 /// What a host's node is.
-pub(super) fn config(seed: u64, host: u32, connect: Vec<Address>) -> Config {
+pub(super) fn config(seed: u64, host: u32, neighbours: Neighbours) -> Config {
     let key = key(seed, host);
-    Config {
-        role: Role::Full,
-        node_key: key.clone(),
-        author: key,
-        listen: Some(address(host)),
-        connect,
-        mining: false,
-    }
+    Config { listen: Some(address(host)), neighbours, ..Config::new(Role::Full, key.clone(), key) }
 }
 
 /// The first bytes of addresses that belong to nobody in particular.

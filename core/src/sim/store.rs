@@ -44,6 +44,7 @@ pub(super) struct Store {
     /// The numbers of its headers, rising, each doubled, and one more if it has the body.
     kept: Vec<u32>,
     pooled: BTreeMap<MessageId, Bytes>,
+    book: Bytes,
 }
 
 impl Archive {
@@ -86,7 +87,7 @@ impl Archive {
 impl Store {
     /// A store with nothing but genesis.
     pub(super) fn new() -> Self {
-        Self { best: vec![0], kept: vec![1], pooled: BTreeMap::new() }
+        Self { best: vec![0], kept: vec![1], pooled: BTreeMap::new(), book: Bytes::new() }
     }
 
     /// Remembers one wish.
@@ -115,6 +116,7 @@ impl Store {
                 Change::Pooled { id, message } => {
                     self.pooled.insert(*id, message.clone());
                 }
+                Change::Book { encoded } => self.book = encoded.clone(),
                 Change::Unpooled { id } => {
                     self.pooled.remove(id);
                 }
@@ -153,6 +155,11 @@ impl Store {
     /// The encodings of the host's own messages that wait for a block.
     pub(super) fn pooled(&self) -> impl Iterator<Item = &Bytes> {
         self.pooled.values()
+    }
+
+    /// The address book's encoding; empty before the first was remembered.
+    pub(super) fn book(&self) -> &Bytes {
+        &self.book
     }
 
     fn has_body(&self, number: u32) -> bool {
@@ -219,6 +226,9 @@ impl Store {
         if let Some(hash) = self.best(archive).next_back().filter(|_| self.best.len() > 1) {
             let height = self.best.len() as u64 - 1;
             journal.apply(&[Change::Tip { hash: *hash, height, fork: 0 }]);
+        }
+        if !self.book.is_empty() {
+            journal.apply(&[Change::Book { encoded: self.book.clone() }]);
         }
         for (id, message) in &self.pooled {
             journal.apply(&[Change::Pooled { id: *id, message: message.clone() }]);

@@ -32,7 +32,7 @@ use crate::journal::Serve;
 use crate::message::Message;
 use crate::mine::Job;
 use crate::network::{Network, Parameters};
-use crate::node::{Input, Link as Way, Node, Output, PeerId};
+use crate::node::{Input, Link as Way, Neighbours, Node, Output, PeerId};
 use crate::peer::PEERS_MAX;
 use crate::pow::Bits;
 use crate::time::{Moment, Now, Time};
@@ -605,7 +605,7 @@ impl World {
     }
 
     /// Starts a host's node from what it remembers.
-    pub(super) fn start(&mut self, host: u32, connect: Vec<Address>) {
+    pub(super) fn start(&mut self, host: u32, known: Vec<Address>) {
         let seed = self.net.bytes32();
         let this = &mut self.hosts[host as usize];
         let chain = if this.store.is_new() {
@@ -628,9 +628,20 @@ impl World {
         this.leader = chain.leader().hash;
         this.life += 1;
         (this.tick_at, this.ticked) = (NEVER, (NEVER, 0));
-        this.node = Some(Box::new(Node::new(host::config(self.setup.seed, host, connect), chain, seed)));
+        let neighbours = match self.setup.topology {
+            Topology::Plexus => Neighbours::Chosen,
+            Topology::Random | Topology::Nearest | Topology::Complete | Topology::Perigee => {
+                Neighbours::Given
+            }
+        };
+        let mut node = Node::new(host::config(self.setup.seed, host, neighbours), chain, seed);
+        if !this.store.book().is_empty() && node.remember(this.store.book()).is_err() {
+            return self.violate(Some(host), Law::Journal, || "the address book does not decode".to_owned());
+        }
+        this.node = Some(Box::new(node));
         let waiting: Vec<Message> =
             this.store.pooled().filter_map(|message| Message::decode(message).ok()).collect();
+        self.act(host, |node, now| node.meet(now, &known));
         self.tell(host, Input::Ticked);
         for message in waiting {
             // What is too old by now, or in a block already, is refused.

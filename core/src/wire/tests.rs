@@ -53,6 +53,14 @@ fn header() -> Header {
     Header::decode(&bytes).unwrap()
 }
 
+/// What the node with this key says of a link, and its key.
+fn half(seed: u8) -> (Half, PublicKey) {
+    let secret = crate::key::SecretKey::from_bytes(&[seed; 32]).unwrap();
+    let (epoch, rtt) = (crate::link::Epoch::from_u32(u32::MAX), core::time::Duration::from_secs(60));
+    let other = PublicKey::from_bytes([2; 33]);
+    (Half::sign(Network::dev().id(), &secret, &other, epoch, rtt), secret.public())
+}
+
 /// One of each packet, as large as it can be or as small; the compiler asks for those that are missing.
 fn packets(large: bool) -> Vec<Packet> {
     let count = |max: usize| if large { max } else { 1 };
@@ -96,6 +104,22 @@ fn packets(large: bool) -> Vec<Packet> {
             let messages = vec![message(3, 5); if large { BLOCK_MESSAGES_MAX } else { 1 }];
             Packet::Parts(Parts { hash: Hash::ZERO, messages: List::new(messages) })
         }
+        Packet::GetAddresses(()) => Packet::GetAddresses(()),
+        Packet::Addresses(_) => {
+            let host = "h".repeat(if large { 223 } else { 1 });
+            let address = Address::new(true, &host, u16::MAX).unwrap();
+            Packet::Addresses(List::new(vec![address; count(ADDRESSES_MAX)]))
+        }
+        Packet::Half(_) => Packet::Half(half(1).0),
+        Packet::GetLinks(_) => {
+            let digest = Digest::decode(&[0xff; DIGEST_BYTES]).unwrap();
+            Packet::GetLinks(Box::new(if large { digest } else { Digest::default() }))
+        }
+        Packet::Links(_) => {
+            let (first, second) = (half(1), half(2));
+            let link = Certificate::join(&first.1, &first.0, &second.1, &second.0).unwrap();
+            Packet::Links(List::new(vec![link; count(LINKS_MAX)]))
+        }
     };
     let order = [
         Packet::Hello(hello(None)),
@@ -116,6 +140,11 @@ fn packets(large: bool) -> Vec<Packet> {
         Packet::Compact(Box::new(Compact::new(Hash::ZERO, &block(Vec::new()), &[], &[]))),
         Packet::GetParts(Wanted { hash: Hash::ZERO, places: List::new(Vec::new()) }),
         Packet::Parts(Parts { hash: Hash::ZERO, messages: List::new(Vec::new()) }),
+        Packet::GetAddresses(()),
+        Packet::Addresses(List::new(Vec::new())),
+        Packet::Half(half(1).0),
+        Packet::GetLinks(Box::default()),
+        Packet::Links(List::new(Vec::new())),
     ];
     assert_eq!(order.len(), CAPS.len());
     order.iter().map(one).collect()

@@ -23,6 +23,7 @@ pub(super) struct Writer<'a> {
     messages: Table<'a, &'static MessageKey, u64>,
     log: Table<'a, u64, &'static [u8]>,
     pooled: Table<'a, &'static [u8; 32], &'static [u8]>,
+    meta: Table<'a, &'static str, &'static [u8]>,
     /// What the log has more.
     logged: Vec<(MessageKey, u64)>,
 }
@@ -38,6 +39,7 @@ impl<'a> Writer<'a> {
             messages: transaction.open_table(table::MESSAGES)?,
             log: transaction.open_table(table::LOG)?,
             pooled: transaction.open_table(table::POOLED)?,
+            meta: transaction.open_table(table::META)?,
             logged: Vec::new(),
         })
     }
@@ -50,6 +52,7 @@ impl<'a> Writer<'a> {
             Change::Tip { hash, height, fork } => self.move_tip(*hash, *height, *fork),
             Change::Pooled { id, message } => self.pooled(id, message),
             Change::Unpooled { id } => self.unpooled(id),
+            Change::Book { encoded } => self.book(encoded),
         }
     }
 
@@ -102,6 +105,11 @@ impl<'a> Writer<'a> {
 
     fn pooled(&mut self, id: &MessageId, message: &[u8]) -> Result<()> {
         self.pooled.insert(id.as_bytes(), message)?;
+        Ok(())
+    }
+
+    fn book(&mut self, encoded: &[u8]) -> Result<()> {
+        self.meta.insert(table::BOOK_KEY, encoded)?;
         Ok(())
     }
 

@@ -325,6 +325,14 @@ impl Store {
         self.view()?.pooled()
     }
 
+    /// The address book as it was last remembered; empty when it never was.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub fn book(&self) -> Result<Vec<u8>> {
+        self.view()?.book()
+    }
+
     /// Answers a node's question.
     ///
     /// # Errors

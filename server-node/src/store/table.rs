@@ -23,8 +23,9 @@ pub(super) type MessageKey = [u8; 64];
 
 pub(super) const FORMAT_KEY: &str = "format";
 pub(super) const NETWORK_KEY: &str = "network";
+pub(super) const BOOK_KEY: &str = "book";
 
-/// The format's number and the network's id.
+/// The format's number, the network's id, and the address book.
 pub(super) const META: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("meta");
 /// Every header, of whatever branch.
 pub(super) const HEADERS: TableDefinition<'_, &PlaceKey, &HeaderRecord> = TableDefinition::new("headers");

@@ -25,6 +25,7 @@ pub struct View {
     checkpoints: ReadOnlyTable<&'static PlaceKey, &'static [u8]>,
     messages: ReadOnlyTable<&'static MessageKey, u64>,
     pooled: ReadOnlyTable<&'static [u8; 32], &'static [u8]>,
+    meta: ReadOnlyTable<&'static str, &'static [u8]>,
 }
 
 impl std::fmt::Debug for View {
@@ -44,6 +45,7 @@ impl View {
             checkpoints: transaction.open_table(table::CHECKPOINTS)?,
             messages: transaction.open_table(table::MESSAGES)?,
             pooled: transaction.open_table(table::POOLED)?,
+            meta: transaction.open_table(table::META)?,
         })
     }
 
@@ -208,6 +210,14 @@ impl View {
             Ok((Hash::from_bytes(*id.value()), Bytes::copy_from_slice(message.value())))
         });
         pooled.collect()
+    }
+
+    /// The address book as it was last remembered; empty when it never was.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub fn book(&self) -> Result<Vec<u8>> {
+        Ok(self.meta.get(table::BOOK_KEY)?.map(|book| book.value().to_vec()).unwrap_or_default())
     }
 
     /// Answers a node's question.

@@ -49,6 +49,8 @@ impl Target {
             .all(|view| view.id != self.peer);
         if gone {
             self.world.cut(self.mallory, self.alice);
+            // Whoever offended is not spoken with for a while: it comes again as somebody else.
+            self.world.guest(self.mallory).alias = Some(format!("mallory {}", self.greetings));
             self.peer = greet(&mut self.world, self.mallory, self.alice);
             self.greetings += 1;
         }

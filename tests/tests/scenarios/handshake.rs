@@ -6,6 +6,7 @@ use plexus_core::event::Event;
 use plexus_core::fault::{Fault, Reason};
 use plexus_core::hash::Hash;
 use plexus_core::key::Signature;
+use plexus_core::link::{Certificate, Epoch, Half};
 use plexus_core::node::PeerId;
 use plexus_core::wire::{CAPS, List, PROTOCOL_VERSION, Packet, Role, Text};
 use plexus_tests::forge::{self, key};
@@ -179,6 +180,12 @@ pub(crate) fn packets(world: &World) -> Vec<Packet> {
     };
     let id = message.id(world.network.id());
     let compact = Compact::new(tip, &block, &[id], &[0]);
+    let ends = [key("smith"), key("mallory")];
+    let (epoch, rtt) = (Epoch::of(world.time()), std::time::Duration::from_millis(20));
+    let halves = [(0, 1), (1, 0)].map(|(one, other): (usize, usize)| {
+        Half::sign(world.network.id(), &ends[one], &ends[other].public(), epoch, rtt)
+    });
+    let link = Certificate::join(&ends[0].public(), &halves[0], &ends[1].public(), &halves[1]).unwrap();
     let packets = vec![
         Packet::Hello(hello),
         Packet::Answer(block.signature),
@@ -198,6 +205,11 @@ pub(crate) fn packets(world: &World) -> Vec<Packet> {
         Packet::Compact(Box::new(compact)),
         Packet::GetParts(Wanted { hash: tip, places: List::new(vec![0]) }),
         Packet::Parts(Parts { hash: tip, messages: List::new(vec![message]) }),
+        Packet::GetAddresses(()),
+        Packet::Addresses(List::new(vec![plexus_tests::world::address("smith")])),
+        Packet::Half(halves[0]),
+        Packet::GetLinks(Box::default()),
+        Packet::Links(List::new(vec![link])),
     ];
     let named: Vec<_> = packets.iter().map(Packet::name).collect();
     let all: Vec<_> = CAPS.iter().map(|(name, _)| *name).collect();

@@ -178,10 +178,15 @@ fn answers_that_nobody_asked_for_are_faults() {
         world.elapse(1_000);
         let (name, closes) = (packet.name(), world.closes(alice, peer));
         match packet {
-            Packet::Headers(_) | Packet::Body(_) | Packet::Messages(_) => {
+            Packet::Headers(_)
+            | Packet::Body(_)
+            | Packet::Messages(_)
+            | Packet::Addresses(_)
+            | Packet::Links(_) => {
                 assert_eq!(world.fault(alice, peer), Fault::Unasked { packet: name });
             }
             Packet::Missing(_) => assert!(closes.len() <= 1),
+            Packet::Half(_) => assert_eq!(world.fault(alice, peer), Fault::InvalidLink),
             Packet::Pong(_) => assert_eq!(world.fault(alice, peer), Fault::StrayPong),
             Packet::Hello(_) | Packet::Answer(_) => {
                 assert_eq!(world.fault(alice, peer), Fault::GreetedAgain { packet: name });
@@ -195,7 +200,9 @@ fn answers_that_nobody_asked_for_are_faults() {
             | Packet::GetMessages(_)
             | Packet::Compact(_)
             | Packet::GetParts(_)
-            | Packet::Parts(_) => assert!(closes.is_empty(), "{name}: {closes:?}"),
+            | Packet::Parts(_)
+            | Packet::GetAddresses(())
+            | Packet::GetLinks(_) => assert!(closes.is_empty(), "{name}: {closes:?}"),
             Packet::Farewell(_) => {}
         }
     }

@@ -1,0 +1,522 @@
+//! Neighbours: whom the node dials of its own accord, what it learns of the network, and what it certifies of its links.
+
+use core::time::Duration;
+use std::collections::BTreeSet;
+
+use super::{Link, Neighbours, Node, PeerId};
+use crate::address::Address;
+use crate::ban::Subject;
+use crate::book::ADDRESSES_MAX;
+use crate::check::{Batch, Check, Verdict};
+use crate::fault::{Fault, Reason};
+use crate::graph::Digest;
+use crate::group::Group;
+use crate::inbound;
+use crate::journal::Change;
+use crate::link::{Certificate, Epoch, Half};
+use crate::peer::{Greeted, Peer};
+use crate::plan::{Offer, Plan};
+use crate::slot::{Kind, Settled};
+use crate::time::{Moment, Now};
+use crate::wire::{LINKS_MAX, List, Packet};
+
+/// How often addresses are asked for.
+const ADDRESSES_INTERVAL: Duration = Duration::from_secs(60);
+/// How often a peer is asked for links,
+const LINKS_INTERVAL: Duration = Duration::from_secs(60);
+/// and how soon again while it has more.
+const MORE_LINKS_INTERVAL: Duration = Duration::from_secs(1);
+/// How often the links are looked over that may have to be certified.
+const CERTIFY_INTERVAL: Duration = Duration::from_secs(30);
+/// How often the address book is remembered, if it changed.
+const BOOK_INTERVAL: Duration = Duration::from_secs(60);
+/// The measured nodes that a plan chooses from, the nearest.
+const CANDIDATES_MAX: usize = 256;
+/// A link gives way only for a gain of so much of the mean path, in a thousandth.
+const GAIN_PER_MILLE: u64 = 10;
+/// A node with so many links is not recommended to any more.
+const DEGREE_MAX: usize = 24;
+
+/// When the node looks after what.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Rounds {
+    slots: Moment,
+    addresses: Moment,
+    links: Moment,
+    certificates: Moment,
+    book: Moment,
+}
+
+impl Rounds {
+    pub(super) fn next(&self) -> Moment {
+        self.slots.min(self.addresses).min(self.links).min(self.certificates).min(self.book)
+    }
+
+    /// The links changed: they are looked over with the next steps.
+    pub(super) fn stir(&mut self) {
+        self.slots = Moment::default();
+    }
+}
+
+impl Node {
+    /// Looks after the links that the node opens of its own accord, and what it knows of the network.
+    pub(super) fn seek_neighbours(&mut self, now: Now) {
+        if self.config.neighbours == Neighbours::Given {
+            return;
+        }
+        if self.rounds.slots <= now.moment {
+            self.seek_links(now);
+            self.rounds.slots = self.slots.deadline(now.moment);
+        }
+        if self.rounds.addresses <= now.moment {
+            self.seek_addresses(now);
+            self.rounds.addresses = now.moment + ADDRESSES_INTERVAL;
+        }
+        if self.rounds.links <= now.moment {
+            self.rounds.links = now.moment + LINKS_INTERVAL;
+            self.seek_certificates(now);
+        }
+        if self.rounds.certificates <= now.moment {
+            self.rounds.certificates = now.moment + CERTIFY_INTERVAL;
+            self.certify(now);
+        }
+        if self.rounds.book <= now.moment {
+            self.rounds.book = now.moment + BOOK_INTERVAL;
+            self.remember_book();
+        }
+    }
+
+    fn seek_links(&mut self, now: Now) {
+        if let Some(late) = self.slots.tick(now.moment) {
+            self.close(now, late, Reason::Measured);
+        }
+        if self.slots.begins_round(now.moment) {
+            self.plan_links(now);
+        }
+        while let Some(kind) = self.slots.vacancy(now.moment) {
+            match self.pick(now, kind) {
+                Some(address) => self.dial_slot(now, address, kind),
+                None => self.slots.wait(now.moment),
+            }
+        }
+        if self.slots.feels(now.moment) {
+            self.slots.felt(now.moment);
+            if let Some(address) = self.pick(now, Kind::Feeler) {
+                self.dial_slot(now, address, Kind::Feeler);
+            }
+        }
+    }
+
+    fn dial_slot(&mut self, now: Now, address: Address, kind: Kind) {
+        self.book.dialled(&address, now.time);
+        self.slots.dial(now.moment, address.clone(), kind);
+        self.outbox.dial(address);
+    }
+
+    /// An address for a link of this kind.
+    fn pick(&mut self, now: Now, kind: Kind) -> Option<Address> {
+        let taken = self.taken();
+        let banned = |address: &Address| {
+            let subject = Subject::of(Some(address.host()), None);
+            subject.is_some_and(|subject| self.bans.is_banned(&subject, now.moment))
+        };
+        let is_free = |address: &Address| taken.allows(address) && !banned(address);
+        match kind {
+            Kind::Random => {
+                let anchor = self.book.anchors().find(|address| is_free(address)).cloned();
+                anchor.or_else(|| self.book.draw(now.time, &mut self.chance, |address| !is_free(address)))
+            }
+            Kind::Nearest | Kind::Graph => {
+                let fits = |address: &Address| is_free(address) && !self.slots.is_shunned(address);
+                let mut measured = self.book.measured_nearest(CANDIDATES_MAX).map(|(address, _)| address);
+                let nearest = measured.find(|address| fits(address)).cloned();
+                nearest.or_else(|| self.book.draw(now.time, &mut self.chance, |address| !fits(address)))
+            }
+            Kind::Feeler => {
+                let tested = self.book.to_test(now.time).filter(is_free);
+                let measured = |address: &Address| self.book.rtt(address).is_some();
+                let unknown = |address: &Address| is_free(address) && !measured(address);
+                tested
+                    .or_else(|| self.book.draw_new(now.time, &mut self.chance, |address| !unknown(address)))
+                    .or_else(|| self.book.draw(now.time, &mut self.chance, |address| !unknown(address)))
+            }
+        }
+    }
+
+    /// The nodes that are linked with us already, or must not be.
+    fn taken(&self) -> Taken {
+        let slots = self.slots.addresses().chain(self.dialer.addresses());
+        let (mut taken, mut groups) = (Taken::default(), BTreeSet::new());
+        for address in slots.chain(&self.config.listen) {
+            if !address.is_local() {
+                groups.insert(address.group());
+            }
+            taken.addresses.insert(address.clone());
+        }
+        for (_, greeted) in self.greeted() {
+            taken.addresses.extend(greeted.hello.listen.clone());
+        }
+        taken.groups = groups;
+        taken
+    }
+
+    /// Looks at what the graph says of our links: replaces at most one, and foretells who hears first from us.
+    fn plan_links(&mut self, now: Now) {
+        self.graph.expire(Epoch::of(now.time));
+        let topology = self.graph.topology();
+        let neighbours: Vec<_> = self.greeted().map(|(_, greeted)| greeted.hello.key).collect();
+        self.forecast = topology.forecast(&neighbours);
+        let Some(plan) = Plan::new(&topology, &mut self.chance) else { return };
+        let lasts = |(peer, greeted): &(PeerId, &Greeted)| {
+            greeted.is_full() && self.slots.find(*peer) != Some(Kind::Feeler)
+        };
+        let offers: Vec<(PeerId, Offer)> = self
+            .greeted()
+            .filter(lasts)
+            .filter_map(|(peer, greeted)| {
+                Some((peer, plan.offer(&greeted.hello.key, greeted.ping.latency()?)?))
+            })
+            .collect();
+        let taken = self.taken();
+        let candidates: Vec<(&Address, Offer)> = self
+            .book
+            .measured_nearest(CANDIDATES_MAX)
+            .filter(|(address, _)| taken.allows(address) && !self.slots.is_shunned(address))
+            .filter_map(|(address, rtt)| {
+                let key = self.book.key(address)?;
+                // Whom everybody chooses has its uplink full.
+                (topology.degree(key) < DEGREE_MAX)
+                    .then(|| plan.offer(key, rtt))
+                    .flatten()
+                    .map(|offer| (address, offer))
+            })
+            .collect();
+        let cost_now = plan.cost(offers.iter().map(|(_, offer)| offer));
+        let mut best: Option<(u64, Address, Address, bool)> = None;
+        for (old, peer, firsts, is_settled) in self.slots.replaceable() {
+            let kept = plan.earliest(offers.iter().filter(|(kept, _)| *kept != peer).map(|(_, offer)| offer));
+            for (new, offer) in &candidates {
+                let cost = plan.cost([&kept, offer].into_iter());
+                if best.as_ref().is_none_or(|(least, ..)| cost < *least) {
+                    best = Some((cost, old.clone(), (*new).clone(), is_settled && firsts == 0));
+                }
+            }
+        }
+        let Some((cost, old, new, brought_nothing)) = best else { return };
+        let is_worth_it = cost * 1_000 < cost_now * (1_000 - GAIN_PER_MILLE);
+        // Neighbours that all moved at once would chase one another.
+        if is_worth_it && self.chance.below(2) == 0 {
+            if brought_nothing {
+                self.slots.shun(now.moment, old.clone());
+            }
+            self.book.dialled(&new, now.time);
+            self.slots.dial_instead(now.moment, new.clone(), old);
+            self.outbox.dial(new);
+        }
+    }
+
+    /// A link's round trip is known for the first time.
+    pub(super) fn settled(&mut self, now: Now, peer: PeerId, rtt: Duration) {
+        self.rounds.stir();
+        let Some(Peer { link: Link::Outbound(address), .. }) = self.peers.get(&peer) else { return };
+        self.book.measured(address, rtt);
+        match self.slots.settled(peer, rtt) {
+            Settled::Kept => {}
+            Settled::Replaces(other) => self.close(now, other, Reason::Replaced),
+            Settled::Measured => self.close(now, peer, Reason::Measured),
+        }
+    }
+
+    /// A node was reached: what it says of itself is noted.
+    pub(super) fn acquainted(&mut self, now: Now, peer: PeerId) {
+        self.rounds.stir();
+        let source = self.group_of(peer);
+        let Some((link, greeted)) =
+            self.peers.get(&peer).and_then(|peer| Some((&peer.link, peer.greeted()?)))
+        else {
+            return;
+        };
+        let key = greeted.hello.key;
+        match link {
+            Link::Outbound(address) => self.book.reached(address, key, now.time),
+            Link::Inbound(_) => {
+                let listen = greeted.hello.listen.clone().filter(|_| greeted.is_full());
+                if let Some(listen) = listen.filter(|listen| self.is_welcome(listen, peer)) {
+                    self.book.heard(&listen, source, now.time);
+                }
+            }
+        }
+        // Who knows few nodes asks at once.
+        if self.config.neighbours == Neighbours::Chosen && self.book.len() < ADDRESSES_MAX {
+            self.ask_addresses(peer);
+        }
+    }
+
+    fn group_of(&self, peer: PeerId) -> Group {
+        match self.peers.get(&peer).map(|peer| &peer.link) {
+            Some(Link::Outbound(address)) => address.group(),
+            Some(Link::Inbound(Some(ip))) => Group::of_ip(*ip),
+            Some(Link::Inbound(None)) | None => Group::of_ip(core::net::Ipv4Addr::UNSPECIFIED.into()),
+        }
+    }
+
+    /// Whether a peer may tell of this address: not of our own, and of local ones only if it is local itself.
+    fn is_welcome(&self, address: &Address, peer: PeerId) -> bool {
+        let is_own = self.config.listen.as_ref() == Some(address);
+        !is_own && (!address.is_local() || self.is_local(peer))
+    }
+
+    fn is_local(&self, peer: PeerId) -> bool {
+        match self.peers.get(&peer).map(|peer| &peer.link) {
+            Some(Link::Outbound(address)) => address.is_local(),
+            Some(Link::Inbound(ip)) => ip.is_none_or(|ip| crate::address::Host::from(ip).is_local()),
+            None => false,
+        }
+    }
+
+    /// A peer to ask, drawn by chance from those that keep all blocks.
+    fn draw_peer(&mut self) -> Option<PeerId> {
+        let full: Vec<_> =
+            self.greeted().filter(|(_, greeted)| greeted.is_full()).map(|(id, _)| id).collect();
+        let drawn = usize::try_from(self.chance.below(full.len() as u64)).unwrap_or_default();
+        full.get(drawn).copied()
+    }
+
+    fn seek_addresses(&mut self, _now: Now) {
+        if let Some(peer) = self.draw_peer() {
+            self.ask_addresses(peer);
+        }
+    }
+
+    fn ask_addresses(&mut self, peer: PeerId) {
+        let Some(greeted) = self.peers.get_mut(&peer).and_then(Peer::greeted_mut) else { return };
+        if greeted.is_full() && !greeted.asked.addresses {
+            greeted.asked.addresses = true;
+            self.outbox.send(peer, &Packet::GetAddresses(()));
+        }
+    }
+
+    pub(super) fn received_get_addresses(&mut self, now: Now, peer: PeerId) {
+        let is_local = self.is_local(peer);
+        let Some(greeted) = self.peers.get_mut(&peer).and_then(Peer::greeted_mut) else { return };
+        if !greeted.asked.answers(now.moment) {
+            return;
+        }
+        let count = ADDRESSES_MAX - 1;
+        let mut sample =
+            self.book.sample(count, now.time, &mut self.chance, |address| address.is_local() && !is_local);
+        sample.extend(self.config.listen.clone().filter(|own| is_local || !own.is_local()));
+        self.outbox.send(peer, &Packet::Addresses(List::new(sample)));
+    }
+
+    pub(super) fn received_addresses(
+        &mut self,
+        now: Now,
+        peer: PeerId,
+        addresses: Vec<Address>,
+    ) -> Result<(), Fault> {
+        let Some(greeted) = self.peers.get_mut(&peer).and_then(Peer::greeted_mut) else { return Ok(()) };
+        if !core::mem::take(&mut greeted.asked.addresses) {
+            return Err(Fault::Unasked { packet: "addresses" });
+        }
+        let source = self.group_of(peer);
+        for address in addresses {
+            if self.is_welcome(&address, peer) {
+                self.book.heard(&address, source, now.time);
+            }
+        }
+        self.rounds.stir();
+        Ok(())
+    }
+
+    /// Asks a peer for certificates that we lack.
+    fn seek_certificates(&mut self, now: Now) {
+        if let Some(peer) = self.draw_peer() {
+            self.ask_links(now, peer);
+        }
+    }
+
+    fn ask_links(&mut self, _now: Now, peer: PeerId) {
+        let Some(greeted) = self.peers.get_mut(&peer).and_then(Peer::greeted_mut) else { return };
+        if !greeted.asked.links {
+            greeted.asked.links = true;
+            self.outbox.send(peer, &Packet::GetLinks(Box::new(self.graph.digest().clone())));
+        }
+    }
+
+    pub(super) fn received_get_links(&mut self, now: Now, peer: PeerId, digest: &Digest) {
+        let Some(greeted) = self.peers.get_mut(&peer).and_then(Peer::greeted_mut) else { return };
+        if !greeted.asked.answers(now.moment) {
+            return;
+        }
+        let start = u32::try_from(self.chance.below(1 << 32)).unwrap_or_default();
+        let news = self.graph.news_for(digest, start, LINKS_MAX);
+        self.outbox.send(peer, &Packet::Links(List::new(news)));
+    }
+
+    pub(super) fn received_links(
+        &mut self,
+        now: Now,
+        peer: PeerId,
+        links: Vec<Certificate>,
+    ) -> Result<(), Fault> {
+        let Some(greeted) = self.peers.get_mut(&peer).and_then(Peer::greeted_mut) else { return Ok(()) };
+        if !core::mem::take(&mut greeted.asked.links) {
+            return Err(Fault::Unasked { packet: "links" });
+        }
+        let has_more = links.len() == LINKS_MAX;
+        let (epoch, room) = (Epoch::of(now.time), self.vouching.room());
+        let wanted = links.into_iter().filter(|link| self.graph.wants(link, epoch));
+        let wanted: Vec<_> = wanted.take(room).collect();
+        if has_more && !wanted.is_empty() {
+            self.rounds.links = self.rounds.links.min(now.moment + MORE_LINKS_INTERVAL);
+        }
+        let network = *self.chain.network().id();
+        let checks: Vec<Check> = wanted.iter().flat_map(|link| link.checks(&network)).collect();
+        self.vouch(peer, wanted, checks, 2);
+        Ok(())
+    }
+
+    fn vouch(
+        &mut self,
+        peer: PeerId,
+        certificates: Vec<Certificate>,
+        checks: Vec<Check>,
+        checks_each: usize,
+    ) {
+        if certificates.is_empty() {
+            return;
+        }
+        let id = self.batch();
+        self.vouching.begin(id, peer, certificates, checks_each);
+        self.outbox.verify(Batch { id, checks, ids: Vec::new() });
+    }
+
+    /// A batch of certificates is answered; whether it was one.
+    pub(super) fn vouched(&mut self, now: Now, verdict: &Verdict) -> bool {
+        let Some((peer, certificates, is_broken)) = self.vouching.end(verdict) else { return false };
+        let epoch = Epoch::of(now.time);
+        for certificate in &certificates {
+            self.graph.insert(certificate, epoch);
+        }
+        if is_broken {
+            self.fault(now, peer, Fault::InvalidLink);
+        }
+        true
+    }
+
+    /// Sends our half of the certificates that are due to the peers that we dialled.
+    fn certify(&mut self, now: Now) {
+        let epoch = Epoch::of(now.time);
+        let is_due = |(peer, known): (&PeerId, &Peer)| {
+            let Link::Outbound(_) = &known.link else { return None };
+            let greeted = known.greeted().filter(|greeted| greeted.is_full() && greeted.ping.is_settled())?;
+            let is_feeler = self.slots.find(*peer) == Some(Kind::Feeler);
+            (!is_feeler && greeted.is_certificate_due(epoch)).then_some(*peer)
+        };
+        let due: Vec<_> = self.peers.iter().filter_map(is_due).collect();
+        for peer in due {
+            self.send_half(peer, epoch);
+        }
+    }
+
+    /// Signs what we measure of a link, and sends it to its other end.
+    fn send_half(&mut self, peer: PeerId, epoch: Epoch) -> Option<Half> {
+        let network = *self.chain.network().id();
+        let greeted = self.peers.get_mut(&peer).and_then(Peer::greeted_mut)?;
+        let rtt = greeted.ping.latency()?;
+        let half = Half::sign(&network, &self.config.node_key, &greeted.hello.key, epoch, rtt);
+        greeted.half = Some(half);
+        self.outbox.send(peer, &Packet::Half(half));
+        Some(half)
+    }
+
+    /// The other end of a link says what it measures: with our half that is a certificate.
+    pub(super) fn received_half(&mut self, now: Now, peer: PeerId, half: Half) {
+        let (network, epoch) = (*self.chain.network().id(), Epoch::of(now.time));
+        let Some(greeted) = self.peers.get_mut(&peer).and_then(Peer::greeted_mut) else { return };
+        let is_near = half.epoch.since(epoch) <= 1 && epoch.since(half.epoch) <= 1;
+        // Once an epoch is enough; whose clock is off by more has to wait.
+        if !is_near || !greeted.is_full() || greeted.certified.is_some_and(|last| last >= half.epoch) {
+            return;
+        }
+        greeted.certified = Some(half.epoch);
+        let ours = greeted.half.filter(|ours| ours.epoch == half.epoch);
+        let Some(ours) = ours.or_else(|| self.send_half(peer, half.epoch)) else { return };
+        let Some(greeted) = self.peers.get(&peer).and_then(Peer::greeted) else { return };
+        let (own, theirs) = (self.config.node_key.public(), greeted.hello.key);
+        let Some(certificate) = Certificate::join(&own, &ours, &theirs, &half) else { return };
+        let check = half.check(&network, &theirs, &own);
+        self.vouch(peer, vec![certificate], vec![check], 1);
+    }
+
+    fn remember_book(&mut self) {
+        let open = self.slots.open();
+        self.book.set_anchors(open.iter().map(|(address, ..)| address));
+        let encoded = self.book.encode();
+        if encoded != self.remembered {
+            self.remembered.clone_from(&encoded);
+            self.outbox.persist(vec![Change::Book { encoded: encoded.into() }]);
+        }
+    }
+
+    /// Makes room for who connects to us, if there is any to be made; else it is turned away.
+    pub(super) fn admit(&mut self, now: Now, peer: PeerId) {
+        let candidate = |(&id, known): (&PeerId, &Peer)| {
+            let Link::Inbound(ip) = &known.link else { return None };
+            let group = ip.map(crate::address::Host::from).filter(|host| !host.is_local());
+            let greeted = known.greeted();
+            Some(inbound::Candidate {
+                peer: id,
+                group: group.map(|host| Group::of(&host)),
+                latency: greeted.and_then(|greeted| greeted.ping.latency()),
+                first_delivery: greeted.and_then(|greeted| greeted.delivered),
+                since: known.since,
+            })
+        };
+        let candidates: Vec<_> = self.peers.iter().filter_map(candidate).collect();
+        let (new, others): (Vec<_>, Vec<_>) = candidates.into_iter().partition(|one| one.peer == peer);
+        let Some(new) = new.first() else { return };
+        if !inbound::has_room(&others, new.group) {
+            return self.close(now, peer, Reason::Crowded);
+        }
+        if others.len() >= self.config.inbound_max {
+            match inbound::choose(&others, &self.secret) {
+                Some(loser) => self.close(now, loser, Reason::Full),
+                None => self.close(now, peer, Reason::Full),
+            }
+        }
+    }
+
+    /// Punishes an offender: it is not spoken with for a while if it did too much.
+    pub(super) fn punish(&mut self, now: Now, peer: PeerId, fault: &Fault) {
+        let Some(subject) = self.subject(peer) else { return };
+        self.bans.punish(&subject, fault, now.moment);
+    }
+
+    pub(super) fn is_banned(&self, now: Now, peer: PeerId) -> bool {
+        self.subject(peer).is_some_and(|subject| self.bans.is_banned(&subject, now.moment))
+    }
+
+    fn subject(&self, peer: PeerId) -> Option<Subject> {
+        let known = self.peers.get(&peer)?;
+        let host = match &known.link {
+            Link::Outbound(address) => Some(address.host().clone()),
+            Link::Inbound(ip) => ip.map(crate::address::Host::from),
+        };
+        Subject::of(host.as_ref(), known.greeted().map(|greeted| &greeted.hello.key))
+    }
+}
+
+/// Who is not to be dialled, because it is linked with us or too like one that is.
+#[derive(Debug, Default)]
+struct Taken {
+    addresses: BTreeSet<Address>,
+    groups: BTreeSet<Group>,
+}
+
+impl Taken {
+    fn allows(&self, address: &Address) -> bool {
+        !self.addresses.contains(address) && (address.is_local() || !self.groups.contains(&address.group()))
+    }
+}

@@ -1,0 +1,84 @@
+//! Planning: what a link to another node would be worth, as far as the latency graph tells.
+//!
+//! A block comes to us along the shortest path from wherever it is mined. A link to a node is worth what it takes off the mean of these
+//! paths, over sources drawn by chance from all that the graph holds. Distances are taken in the graph without us: what
+//! reaches a node only through us is no gain.
+//!
+//! Bounds: [`SOURCES_MAX`] searches of the graph a plan, whatever the number of candidates.
+
+use core::time::Duration;
+
+use crate::chance::Chance;
+use crate::graph::{HOP_US, Topology};
+use crate::key::PublicKey;
+
+/// The sources that a plan looks at.
+pub(crate) const SOURCES_MAX: usize = 32;
+
+/// Distances from some sources to all nodes, in a graph without us.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    topology: Topology,
+    /// Source by source, microseconds to each node.
+    distances: Vec<Vec<u32>>,
+}
+
+/// A node that we are or may be linked with, by its place in the plan's graph: what it brings us.
+#[derive(Clone, Debug)]
+pub(crate) struct Offer {
+    /// Microseconds from each source through this node to us.
+    arrivals: Vec<u32>,
+}
+
+impl Plan {
+    /// A plan over a graph with us; none when nothing else is in it.
+    pub(crate) fn new(graph: &Topology, chance: &mut Chance) -> Option<Self> {
+        let own = graph.own();
+        let others = graph.links().filter(|(a, b, _)| *a != own && *b != own);
+        let micros = |rtt: Duration| u32::try_from(rtt.as_micros()).unwrap_or(u32::MAX);
+        let topology = Topology::new(own, others.map(|(a, b, rtt)| (a, b, micros(rtt))));
+        let count = topology.nodes().len();
+        if count < 2 {
+            return None;
+        }
+        let source = |chance: &mut Chance| {
+            let drawn = usize::try_from(chance.below(count as u64)).unwrap_or_default();
+            topology.nodes()[drawn]
+        };
+        let sources: Vec<_> =
+            (0..SOURCES_MAX.min(count)).map(|_| source(chance)).filter(|key| *key != own).collect();
+        let distances = sources
+            .iter()
+            .filter_map(|source| Some(topology.adjacency.paths(topology.place(source)?).us))
+            .collect();
+        Some(Self { topology, distances })
+    }
+
+    /// What a link to a node with this round trip brings; none when the graph does not know the node.
+    pub(crate) fn offer(&self, key: &PublicKey, rtt: Duration) -> Option<Offer> {
+        let place = self.topology.place(key)? as usize;
+        let hop = u32::try_from(rtt.as_micros() / 2).unwrap_or(u32::MAX).saturating_add(HOP_US);
+        let arrivals = self.distances.iter().map(|from| from[place].saturating_add(hop)).collect();
+        Some(Offer { arrivals })
+    }
+
+    /// What several links bring together.
+    pub(crate) fn earliest<'a>(&self, offers: impl Iterator<Item = &'a Offer>) -> Offer {
+        let mut arrivals = vec![u32::MAX; self.distances.len()];
+        for offer in offers {
+            for (earliest, arrival) in arrivals.iter_mut().zip(&offer.arrivals) {
+                *earliest = (*earliest).min(*arrival);
+            }
+        }
+        Offer { arrivals }
+    }
+
+    /// The mean over the sources of the earliest arrival by any of these links, microseconds.
+    pub(crate) fn cost<'a>(&self, offers: impl Iterator<Item = &'a Offer> + Clone) -> u64 {
+        let earliest = |source: usize| offers.clone().map(|offer| offer.arrivals[source]).min();
+        let arrivals =
+            (0..self.distances.len()).map(|source| u64::from(earliest(source).unwrap_or(u32::MAX)));
+        let total: u64 = arrivals.sum();
+        total / (self.distances.len().max(1) as u64)
+    }
+}

@@ -1,0 +1,130 @@
+use super::*;
+
+fn at(secs: u64) -> Moment {
+    Moment::from_micros(secs * 1_000_000)
+}
+
+fn ms(ms: u64) -> Duration {
+    Duration::from_millis(ms)
+}
+
+fn address(number: u64) -> Address {
+    format!("{}.{}.1.1:1", number / 200 + 1, number % 200 + 1).parse().unwrap()
+}
+
+/// Slots that are filled with links of which the n-th has a round trip of n × 10 ms.
+fn filled() -> Slots {
+    let mut slots = Slots::new(Quota::of(Role::Full));
+    for number in 1.. {
+        let Some(kind) = slots.vacancy(at(1)) else { break };
+        slots.dial(at(1), address(number), kind);
+        slots.connected(&address(number), PeerId(number));
+    }
+    let peers: Vec<_> = slots.open().into_iter().map(|(_, peer, _)| peer).collect();
+    assert_eq!(peers.len(), SLOTS_MAX);
+    for peer in peers {
+        assert_eq!(slots.settled(peer, ms(peer.0 * 10)), Settled::Kept);
+    }
+    slots
+}
+
+fn kinds(slots: &Slots) -> Vec<(u64, Kind)> {
+    slots.open().into_iter().map(|(_, peer, kind)| (peer.0, kind)).collect()
+}
+
+fn feel(slots: &mut Slots, number: u64, rtt: Duration) -> Settled {
+    slots.dial(at(2), address(number), Kind::Feeler);
+    slots.connected(&address(number), PeerId(number));
+    slots.settled(PeerId(number), rtt)
+}
+
+#[test]
+fn the_random_links_come_first_and_of_the_others_the_nearest_are_the_nearest() {
+    let slots = filled();
+    let expected = [(1, Kind::Random), (2, Kind::Random)]
+        .into_iter()
+        .chain((3..=5).map(|n| (n, Kind::Nearest)))
+        .chain((6..=8).map(|n| (n, Kind::Graph)));
+    assert_eq!(kinds(&slots), expected.collect::<Vec<_>>());
+    assert_eq!(slots.vacancy(at(100)), None);
+}
+
+#[test]
+fn a_nearer_node_takes_the_place_of_the_farthest_of_the_nearest() {
+    let mut slots = filled();
+    assert_eq!(feel(&mut slots, 50, ms(49)), Settled::Measured, "not nearer by enough");
+    slots.closed(at(2), PeerId(50));
+    assert_eq!(feel(&mut slots, 51, ms(20)), Settled::Replaces(PeerId(5)));
+    let nearest = kinds(&slots).into_iter().filter(|(_, kind)| *kind == Kind::Nearest);
+    assert_eq!(nearest.map(|(peer, _)| peer).collect::<Vec<_>>(), [51, 3, 4]);
+    assert_eq!(slots.open().len(), SLOTS_MAX);
+}
+
+#[test]
+fn a_link_that_is_lost_leaves_a_vacancy_of_its_kind() {
+    let mut slots = filled();
+    slots.closed(at(3), PeerId(2));
+    assert_eq!(slots.vacancy(at(3)), Some(Kind::Random));
+    slots.wait(at(3));
+    assert_eq!(slots.vacancy(at(4)), None, "nobody was there");
+    assert_eq!(slots.vacancy(at(3) + FILL_INTERVAL), Some(Kind::Random));
+}
+
+#[test]
+fn one_feeler_at_a_time_and_not_for_long() {
+    let mut slots = filled();
+    assert!(slots.feels(at(2)));
+    slots.felt(at(2));
+    slots.dial(at(2), address(60), Kind::Feeler);
+    slots.connected(&address(60), PeerId(60));
+    assert!(!slots.feels(at(2) + FEELER_INTERVAL), "one is out");
+    assert_eq!(slots.tick(at(3)), None);
+    assert_eq!(slots.tick(at(2) + FEELER_TIMEOUT), Some(PeerId(60)));
+}
+
+#[test]
+fn a_round_comes_after_its_blocks_or_its_time() {
+    let mut slots = filled();
+    assert!(slots.begins_round(at(1)) && !slots.begins_round(at(2)));
+    for _ in 0..ROUND_BLOCKS {
+        assert!(!slots.begins_round(at(3)));
+        slots.delivered(Some(PeerId(7)));
+    }
+    assert!(slots.begins_round(at(4)) && !slots.begins_round(at(5)));
+    let firsts = slots.replaceable().into_iter().map(|(_, peer, firsts, _)| (peer.0, firsts));
+    assert_eq!(firsts.collect::<Vec<_>>(), [(6, 0), (7, ROUND_BLOCKS), (8, 0)]);
+    assert!(slots.begins_round(at(5) + ROUND_INTERVAL));
+}
+
+#[test]
+fn a_recommended_link_takes_the_place_of_another_when_it_is_there() {
+    let mut slots = filled();
+    slots.dial_instead(at(2), address(70), address(7));
+    assert_eq!(kinds(&slots).len(), SLOTS_MAX, "it is not there yet");
+    slots.connected(&address(70), PeerId(70));
+    assert_eq!(slots.settled(PeerId(70), ms(300)), Settled::Replaces(PeerId(7)));
+    assert_eq!(kinds(&slots).last(), Some(&(70, Kind::Graph)));
+    slots.dial_instead(at(2), address(71), address(8));
+    assert!(slots.unreached(&address(71)));
+    assert_eq!(kinds(&slots).len(), SLOTS_MAX, "what cannot be had replaces nothing");
+}
+
+#[test]
+fn what_brought_nothing_is_shunned_for_a_while() {
+    let mut slots = filled();
+    slots.shun(at(10), address(6));
+    assert!(slots.is_shunned(&address(6)));
+    for number in 0..2 * SHUNNED_MAX as u64 {
+        slots.shun(at(11), address(100 + number));
+        assert!(slots.shunned.len() <= SHUNNED_MAX);
+    }
+    assert!(!slots.is_shunned(&address(6)), "the eldest is forgotten");
+    slots.begins_round(at(12) + SHUN);
+    assert!(slots.shunned.is_empty());
+}
+
+#[test]
+fn a_light_node_keeps_three_links() {
+    assert_eq!(Quota::of(Role::Light).total(), 3);
+    assert_eq!(Quota::of(Role::Full).total(), SLOTS_MAX);
+}

@@ -1,0 +1,58 @@
+//! Vouching: certificates of links whose signatures are being verified.
+//!
+//! Bounds: [`WAITING_MAX`] certificates wait at once; further ones are left, and come again with a later exchange.
+
+use std::collections::BTreeMap;
+
+use crate::check::{BatchId, Verdict};
+use crate::link::Certificate;
+use crate::node::PeerId;
+
+/// The certificates that wait for their signatures at once.
+pub(crate) const WAITING_MAX: usize = 4_096;
+
+/// Certificates that share a batch, with as many signatures to verify of each.
+#[derive(Debug)]
+struct Waiting {
+    peer: PeerId,
+    certificates: Vec<Certificate>,
+    checks_each: usize,
+}
+
+/// The certificates on their way into the graph.
+#[derive(Debug, Default)]
+pub(crate) struct Vouching {
+    batches: BTreeMap<BatchId, Waiting>,
+    count: usize,
+}
+
+impl Vouching {
+    /// How many more may wait.
+    pub(crate) fn room(&self) -> usize {
+        WAITING_MAX.saturating_sub(self.count)
+    }
+
+    pub(crate) fn begin(
+        &mut self,
+        batch: BatchId,
+        peer: PeerId,
+        certificates: Vec<Certificate>,
+        checks_each: usize,
+    ) {
+        self.count += certificates.len();
+        self.batches.insert(batch, Waiting { peer, certificates, checks_each });
+    }
+
+    /// The certificates of an answered batch whose signatures hold, who sent them, and whether some do not.
+    pub(crate) fn end(&mut self, verdict: &Verdict) -> Option<(PeerId, Vec<Certificate>, bool)> {
+        let Waiting { peer, mut certificates, checks_each } = self.batches.remove(&verdict.id)?;
+        self.count -= certificates.len();
+        let mut place = 0;
+        certificates.retain(|_| {
+            place += 1;
+            let checks = (place - 1) * checks_each..place * checks_each;
+            !verdict.broken.iter().any(|broken| checks.contains(broken))
+        });
+        Some((peer, certificates, !verdict.broken.is_empty()))
+    }
+}
