@@ -100,6 +100,8 @@ pub(super) fn config(seed: u64, host: u32, neighbours: Neighbours) -> Config {
 
 /// The first bytes of addresses that belong to nobody in particular.
 const RESERVED: [u8; 9] = [0, 10, 100, 127, 169, 172, 192, 198, 203];
+/// The hosts that can have addresses.
+pub(super) const HOSTS_MAX: u32 = (FIRST_BYTE_END as u32 - 9) << 8;
 /// Multicast and above.
 const FIRST_BYTE_END: u8 = 224;
 

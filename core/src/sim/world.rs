@@ -403,15 +403,16 @@ impl World {
     }
 
     /// What a node wishes to send, as far as its host lets it.
-    fn send(&mut self, host: u32, end: End, frame: Bytes) {
+    fn send(&mut self, host: u32, end: End, mut frame: Bytes) {
         let kind = self.kinds.of(&frame);
         if self.hush && kind == Kind::Offer {
             return;
         }
-        if let Some(mask) = &mut self.hosts[host as usize].mask
-            && !mask.lets_out(kind, end, &frame)
-        {
-            return;
+        if let Some(mask) = &mut self.hosts[host as usize].mask {
+            if !mask.lets_out(kind, end, &frame) {
+                return;
+            }
+            frame = self.alter(host, frame);
         }
         self.transmit(host, end, frame);
     }
@@ -565,10 +566,8 @@ impl World {
             let late = matches!(fault, Fault::Silent | Fault::Stalled { .. } | Fault::HandshakeTimeout);
             if accused && !late {
                 self.blames += 1;
-                if self.setup.faults.traitors.is_empty() {
-                    let what = format!("finds fault with node {other}: {fault}");
-                    self.violate(Some(host), Law::Blame, || what);
-                }
+                let what = format!("finds fault with node {other}: {fault}");
+                self.violate(Some(host), Law::Blame, || what);
             }
         }
         self.hang_up(end);
