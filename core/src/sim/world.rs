@@ -633,7 +633,9 @@ impl World {
         (this.tick_at, this.ticked) = (NEVER, (NEVER, 0));
         let neighbours = match self.setup.topology {
             Topology::Plexus => Neighbours::Chosen,
-            Topology::Random | Topology::Nearest | Topology::Complete | Topology::Perigee => Neighbours::Given,
+            Topology::Random | Topology::Nearest | Topology::Complete | Topology::Perigee => {
+                Neighbours::Given
+            }
         };
         let mut node = Node::new(host::config(self.setup.seed, host, neighbours), chain, seed);
         if !this.journal.book().is_empty() && node.remember(this.journal.book()).is_err() {
