@@ -28,8 +28,12 @@ pub const ROUND_BLOCKS: u32 = 20;
 pub const ROUND_INTERVAL: Duration = Duration::from_secs(600);
 /// The first rounds come sooner: after so long, and then after twice as long each time.
 pub const ROUND_INTERVAL_MIN: Duration = Duration::from_secs(60);
-/// The time between two feelers.
-pub const FEELER_INTERVAL: Duration = Duration::from_secs(20);
+/// The time between two feelers,
+pub const FEELER_INTERVAL: Duration = Duration::from_secs(10);
+/// until so many nodes are known by experience;
+pub const KNOWN_WELL: usize = 256;
+/// and from then on.
+pub const FEELER_INTERVAL_MAX: Duration = Duration::from_secs(60);
 /// How long to wait when there was nobody to dial.
 pub const FILL_INTERVAL: Duration = Duration::from_secs(5);
 /// How long a feeler may take.
@@ -197,9 +201,9 @@ impl Slots {
         now >= self.feel && self.of_kind(Kind::Feeler).next().is_none()
     }
 
-    /// The next feeler comes after a while.
-    pub(crate) fn felt(&mut self, now: Moment) {
-        self.feel = now + FEELER_INTERVAL;
+    /// The next feeler comes after a while, which depends on how many nodes are known by experience.
+    pub(crate) fn felt(&mut self, now: Moment, known: usize) {
+        self.feel = now + if known < KNOWN_WELL { FEELER_INTERVAL } else { FEELER_INTERVAL_MAX };
     }
 
     /// Whether it is time for a planning round, which begins then.

@@ -24,8 +24,12 @@ use crate::wire::{LINKS_MAX, List, Packet};
 const ADDRESSES_INTERVAL: Duration = Duration::from_secs(60);
 /// How often a peer is asked for links,
 const LINKS_INTERVAL: Duration = Duration::from_secs(60);
-/// and how soon again while it has more.
+/// how soon again while it has more,
 const MORE_LINKS_INTERVAL: Duration = Duration::from_secs(1);
+/// and how soon another while there is much news.
+const NEWS_INTERVAL: Duration = Duration::from_secs(10);
+/// So many new certificates are much news.
+const NEWS_MIN: usize = 16;
 /// How often the links are looked over that may have to be certified.
 const CERTIFY_INTERVAL: Duration = Duration::from_secs(30);
 /// How often the address book is remembered, if it changed.
@@ -100,7 +104,7 @@ impl Node {
             }
         }
         if self.slots.feels(now.moment) {
-            self.slots.felt(now.moment);
+            self.slots.felt(now.moment, self.book.tried_len());
             if let Some(address) = self.pick(now, Kind::Feeler) {
                 self.dial_slot(now, address, Kind::Feeler);
             }
@@ -370,6 +374,8 @@ impl Node {
         let wanted: Vec<_> = wanted.take(room).collect();
         if has_more && !wanted.is_empty() {
             self.rounds.links = self.rounds.links.min(now.moment + MORE_LINKS_INTERVAL);
+        } else if wanted.len() >= NEWS_MIN {
+            self.rounds.links = self.rounds.links.min(now.moment + NEWS_INTERVAL);
         }
         let network = *self.chain.network().id();
         let checks: Vec<Check> = wanted.iter().flat_map(|link| link.checks(&network)).collect();

@@ -74,7 +74,7 @@ fn a_link_that_is_lost_leaves_a_vacancy_of_its_kind() {
 fn one_feeler_at_a_time_and_not_for_long() {
     let mut slots = filled();
     assert!(slots.feels(at(2)));
-    slots.felt(at(2));
+    slots.felt(at(2), 0);
     slots.dial(at(2), address(60), Kind::Feeler);
     slots.connected(&address(60), PeerId(60));
     assert!(!slots.feels(at(2) + FEELER_INTERVAL), "one is out");
