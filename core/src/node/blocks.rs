@@ -151,6 +151,12 @@ impl Node {
                 let Some(error) = failures.first().cloned() else { return Ok(()) };
                 let height = header.height;
                 self.outbox.tell(Event::Refused { peer: Some(peer), hash, height, failures });
+                // Headers travel before bodies: who passes this one on may not know yet what is wrong below it.
+                let is_honest = matches!(error, RuleError::Ancestor { .. })
+                    && rules::check_own_work(self.chain.network(), &header, &hash).is_none();
+                if is_honest {
+                    return Ok(());
+                }
                 return Err(Fault::InvalidHeader { hash, error: Box::new(error) });
             }
         };

@@ -105,7 +105,8 @@ impl Node {
         frame: &Bytes,
     ) -> Result<(), Fault> {
         // These come in great number, and most of them lead to no further step.
-        self.stirred |= !matches!(packet, Packet::Ping(_) | Packet::Pong(_) | Packet::Announce(_));
+        self.stirred |=
+            !matches!(packet, Packet::Ping(_) | Packet::Pong(_) | Packet::Announce(_) | Packet::Compact(_));
         match packet {
             Packet::Hello(_) | Packet::Answer(_) => Err(Fault::GreetedAgain { packet: packet.name() }),
             Packet::Ping(bytes) => {
