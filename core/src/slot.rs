@@ -250,6 +250,7 @@ impl Slots {
         let found = self.links.iter().find(|(_, slot)| slot.peer == Some(peer));
         if let Some(address) = found.map(|(address, _)| address.clone()) {
             self.links.remove(&address);
+            self.sort();
             self.fill = self.fill.min(now);
         }
     }
