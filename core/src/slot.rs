@@ -61,6 +61,18 @@ pub enum Kind {
     Feeler,
 }
 
+impl Kind {
+    /// Its name, as people read it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Nearest => "nearest",
+            Self::Graph => "graph",
+            Self::Random => "random",
+            Self::Feeler => "feeler",
+        }
+    }
+}
+
 /// How many links of each kind a node keeps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Quota {
