@@ -223,7 +223,8 @@ impl Terrain {
             Latency::Sphere => Model::Sphere((0..nodes).map(|_| draw_point(chance)).collect()),
             Latency::Matrix(matrix) => {
                 let rows = u64::try_from(matrix.rows()).unwrap_or(1);
-                let mut draw = |node| if rows == u64::from(nodes) { u64::from(node) } else { chance.below(rows) };
+                let mut draw =
+                    |node| if rows == u64::from(nodes) { u64::from(node) } else { chance.below(rows) };
                 let row = |node| u16::try_from(draw(node)).unwrap_or_default();
                 Model::Matrix(matrix.clone(), (0..nodes).map(row).collect())
             }
