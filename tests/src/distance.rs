@@ -48,6 +48,8 @@ const MEETING_US: u64 = 400_000;
 /// is not mistaken on a busy machine.
 const NEARER_PER_MILLE: u64 = 900;
 const NEARER_US: u64 = 3_000;
+/// How many nodes end.
+const ENDS: usize = 4;
 /// The simulations that foretell, each of so many blocks.
 const SEEDS: u64 = 5;
 const SIMULATED_BLOCKS: u32 = 100;
@@ -67,8 +69,8 @@ pub struct Findings {
     pub excess: f64,
     /// How blocks spread.
     pub spread: Spread,
-    /// What came of the end of a nearest node.
-    pub succession: Succession,
+    /// What came of the end of some nodes that were another's nearest, one after the other.
+    pub successions: Vec<Succession>,
 }
 
 /// Whom the nodes have chosen.
@@ -223,8 +225,8 @@ pub fn run(nodes: usize, seed: u64) -> Findings {
     let excess = laboratory.excess();
     let spread = laboratory.spread();
     let later = laboratory.choice();
-    let succession = laboratory.succeed();
-    Findings { nodes, settled_s, choice, later, excess, spread, succession }
+    let successions = (0..ENDS).map(|end| laboratory.succeed(end)).collect();
+    Findings { nodes, settled_s, choice, later, excess, spread, successions }
 }
 
 impl Laboratory {
@@ -258,9 +260,10 @@ impl Laboratory {
         let candidates: Vec<_> = unlinked.chain(of(&["nearest", "graph", "feeler"])).collect();
         let expected = self.map.nearest(node, candidates.clone());
         let passed_over = |place: usize| {
-            candidates.iter().copied().find(|other| {
-                !nearest.contains(other) && self.map.is_nearer(node, *other, place)
-            })
+            candidates
+                .iter()
+                .copied()
+                .find(|other| !nearest.contains(other) && self.map.is_nearer(node, *other, place))
         };
         let us = |place: usize| self.map.rtt_us[node][place];
         choice.slots += expected.len();
@@ -407,15 +410,16 @@ impl Laboratory {
         medians(&(1..=SEEDS).map(report).collect::<Vec<_>>())
     }
 
-    /// Ends a node's nearest, and waits until the next nearest has its place.
-    fn succeed(&mut self) -> Succession {
+    /// Ends the nearest of a node, the `end`th of those that are left, and waits until the next nearest has its place.
+    fn succeed(&mut self, end: usize) -> Succession {
         let nearest = |laboratory: &Self, node: usize| -> Vec<usize> {
             let links = laboratory.links(node).into_iter();
             let nearest = links.filter(|link| link.slot.as_deref() == Some("nearest"));
             laboratory.map.nearest(node, nearest.map(|link| link.place).collect())
         };
         let found = self.nodes.keys().map(|node| (*node, nearest(self, *node)));
-        let (node, before) = found.max_by_key(|(_, nearest)| nearest.len()).expect("there are nodes");
+        let (node, before) =
+            found.filter(|(_, nearest)| nearest.len() == NEAREST).nth(end).expect("nodes that have chosen");
         let gone = before[0];
         self.nodes.remove(&gone).expect("a node that runs").kill();
         let begun = Instant::now();

@@ -169,7 +169,6 @@ impl Net {
     }
 
     /// A folder that goes with the enclosure.
-    #[expect(clippy::unused_self, reason = "it is there once the net is")]
     pub fn folder(&self) -> &Path {
         Path::new("/run/files")
     }

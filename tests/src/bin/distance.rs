@@ -4,7 +4,7 @@
 
 /// Longer than all waits together.
 #[cfg(target_os = "linux")]
-const LIFE: std::time::Duration = std::time::Duration::from_secs(400);
+const LIFE: std::time::Duration = std::time::Duration::from_secs(300);
 
 #[cfg(target_os = "linux")]
 fn main() {
