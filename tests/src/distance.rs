@@ -31,7 +31,7 @@ const NEAREST: usize = 3;
 /// How long the nodes may take to find their neighbours.
 const SETTLE: Duration = Duration::from_secs(120);
 /// How long one may take to find another in the place of the nearest.
-const SUCCEED: Duration = Duration::from_secs(60);
+const SUCCEED: Duration = Duration::from_secs(20);
 /// How long a block may take to be everywhere.
 const SPREAD: Duration = Duration::from_secs(10);
 /// How many blocks are mined, turn about next to each node.
