@@ -5,7 +5,7 @@
 //!
 //! | room | files |
 //! | --- | --- |
-//! | several nodes inside one process | [`world`] [`story`] [`host`] [`stranger`] [`queue`] [`chance`] |
+//! | several nodes inside one process | [`world`] [`story`] [`quarter`] [`host`] [`stranger`] [`traffic`] [`queue`] [`chance`] |
 //! | real processes | [`process`] [`api`] [`observer`] [`browser`] |
 //! | blocks made by hand | [`forge`] |
 //!
@@ -24,7 +24,9 @@ pub mod forge;
 pub mod host;
 pub mod observer;
 pub mod process;
+pub mod quarter;
 pub mod queue;
 pub mod story;
 pub mod stranger;
+pub mod traffic;
 pub mod world;
