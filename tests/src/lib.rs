@@ -5,7 +5,7 @@
 //!
 //! | room | files |
 //! | --- | --- |
-//! | several nodes inside one process | [`world`] [`story`] [`host`] [`stranger`] [`queue`] [`chance`] |
+//! | several nodes inside one process | [`world`] [`story`] [`quarter`] [`host`] [`stranger`] [`traffic`] [`queue`] [`chance`] |
 //! | real processes | [`process`] [`api`] [`observer`] [`browser`] |
 //! | real distances (Linux) | `netns` `tun` `distance` |
 //! | blocks made by hand | [`forge`] |
@@ -29,9 +29,11 @@ pub mod host;
 pub mod netns;
 pub mod observer;
 pub mod process;
+pub mod quarter;
 pub mod queue;
 pub mod story;
 pub mod stranger;
+pub mod traffic;
 #[cfg(target_os = "linux")]
 pub mod tun;
 pub mod world;

@@ -16,7 +16,7 @@ use crate::fetch::{Body, Ready, Source};
 use crate::hash::Hash;
 use crate::journal::{CHECKPOINT_BLOCKS, Change, Recall, Recalled, Serve};
 use crate::message::MessageId;
-use crate::peer::Peer;
+use crate::peer::{Greeted, Peer};
 use crate::pow::Work;
 use crate::rules::{self, FAILURES_MAX, MESSAGE_AGE_MS, MESSAGE_AHEAD_MS, RuleError};
 use crate::sync::{PATIENCE, Progress, Step};
@@ -285,10 +285,11 @@ impl Node {
     /// Whether a new block's body is on its way to us without our asking.
     fn is_push_due(&self, now: Now, lowest: &Hash) -> bool {
         let Some(place) = self.chain.find(lowest) else { return false };
-        self.relay.expected_until(lowest).is_some_and(|until| now.moment < until)
-            && self.chain.path().len() <= AT_HEEL_MAX
-            && self.most_claimed < place.total_work
-            && !self.relay.is_held(lowest)
+        let is_expected = self.relay.expected_until(lowest).is_some_and(|until| now.moment < until)
+            && self.chain.path().len() <= AT_HEEL_MAX;
+        let can_be_had = self.most_claimed >= place.total_work || self.relay.is_held(lowest);
+        // Who pushed it has all of it, but only parts are lacking.
+        is_expected && (self.relay.is_partial(lowest) || !can_be_had)
     }
 
     pub(super) fn received_body(
