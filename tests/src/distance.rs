@@ -28,8 +28,6 @@ pub const NODES_MIN: usize = 10;
 pub const NODES_MAX: usize = 100;
 /// How many of the nearest a node keeps.
 const NEAREST: usize = 3;
-/// How long the nodes may take to find their neighbours.
-const SETTLE: Duration = Duration::from_secs(120);
 /// How long one may take to find another in the place of the nearest.
 const SUCCEED: Duration = Duration::from_secs(20);
 /// How long a block may take to be everywhere.
@@ -53,6 +51,16 @@ const ENDS: usize = 4;
 /// The simulations that foretell, each of so many blocks.
 const SEEDS: u64 = 5;
 const SIMULATED_BLOCKS: u32 = 100;
+
+/// How long nodes may take to find their neighbours: they measure one node that they are not linked with every ten seconds.
+fn settle_max(nodes: usize) -> Duration {
+    Duration::from_secs(10 * nodes as u64)
+}
+
+/// How long it all may take.
+pub fn life_max(nodes: usize) -> Duration {
+    settle_max(nodes) + Duration::from_secs(180)
+}
 
 /// What was found.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -298,7 +306,7 @@ impl Laboratory {
     fn settle(&self, begun: Instant) -> Choice {
         loop {
             let choice = self.choice();
-            if choice.right == choice.slots || begun.elapsed() >= SETTLE {
+            if choice.right == choice.slots || begun.elapsed() >= settle_max(self.map.nodes()) {
                 return choice;
             }
             std::thread::sleep(Duration::from_secs(1));
@@ -397,7 +405,7 @@ impl Laboratory {
                 latency: Latency::Matrix(self.map.matrix()),
                 seed,
                 blocks: SIMULATED_BLOCKS,
-                warmup_ms: u64::try_from(SETTLE.as_millis()).unwrap(),
+                warmup_ms: u64::try_from(settle_max(self.map.nodes()).as_millis()).unwrap(),
                 spacing_ms: 2_000,
                 bandwidth: 0,
                 ..Setup::default()

@@ -2,10 +2,6 @@
 //!
 //! It ends when nobody holds its standard input any more, and takes all that it started with it.
 
-/// Longer than all waits together.
-#[cfg(target_os = "linux")]
-const LIFE: std::time::Duration = std::time::Duration::from_secs(300);
-
 #[cfg(target_os = "linux")]
 fn main() {
     use std::io::Read;
@@ -23,9 +19,10 @@ fn main() {
         let status = netns::enclosed(program).args(arguments).status().expect("unshare can be run");
         std::process::exit(status.code().unwrap_or(1));
     }
-    std::thread::spawn(|| {
-        std::thread::sleep(LIFE);
-        eprintln!("not done within {} s", LIFE.as_secs());
+    let life = distance::life_max(nodes);
+    std::thread::spawn(move || {
+        std::thread::sleep(life);
+        eprintln!("not done within {} s", life.as_secs());
         std::process::exit(1);
     });
     std::thread::spawn(|| {
