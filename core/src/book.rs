@@ -243,10 +243,11 @@ impl Book {
         (0..count).map(|_| fine.swap_remove(chance.index(fine.len())).clone()).collect()
     }
 
-    /// The nearest nodes by the least round trip that was measured, at most `count`, nearest first.
-    pub fn measured_nearest(&self, count: usize) -> impl Iterator<Item = (&Address, Duration)> {
-        let measured = self.entries.values().filter_map(|entry| Some((&entry.address, rtt_of(entry)?)));
-        let mut measured: Vec<_> = measured.collect();
+    /// The nearest nodes by the least round trip that was measured, at most `count`, nearest first; none that was dialled in vain
+    /// so lately that it is to be left alone.
+    pub fn measured_nearest(&self, count: usize, now: Time) -> impl Iterator<Item = (&Address, Duration)> {
+        let due = self.entries.values().filter(|entry| entry.is_due(now));
+        let mut measured: Vec<_> = due.filter_map(|entry| Some((&entry.address, rtt_of(entry)?))).collect();
         measured.sort_by_key(|(_, rtt)| *rtt);
         measured.into_iter().take(count)
     }

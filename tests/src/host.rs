@@ -5,6 +5,7 @@
 //! bound, and no fact leads to wishes without end.
 
 use std::collections::VecDeque;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -58,6 +59,10 @@ pub enum Errand {
 pub struct Host {
     /// Its name, which is its host name too.
     pub name: String,
+    /// Its IP address, by which it is dialled instead.
+    pub ip: Option<IpAddr>,
+    /// The addresses that it is given to begin with, whenever it starts.
+    pub meets: Vec<Address>,
     /// What it is.
     pub config: Config,
     /// The node; none while it is down.
@@ -68,6 +73,8 @@ pub struct Host {
     pub job: Option<Job>,
     /// What it told, the newest last.
     pub events: VecDeque<Event>,
+    /// The addresses that it dialled.
+    pub dials: Vec<Address>,
     /// Which connections it closed, and why.
     pub closes: Vec<(PeerId, Reason)>,
     /// How far its clock is off, milliseconds.
@@ -88,11 +95,14 @@ impl Host {
     pub fn new(name: &str, config: Config, network: &Network) -> Self {
         Self {
             name: name.to_owned(),
+            ip: None,
+            meets: Vec::new(),
             config,
             node: None,
             journal: Journal::new(network),
             job: None,
             events: VecDeque::new(),
+            dials: Vec::new(),
             closes: Vec::new(),
             skew_ms: 0,
             persists_left: None,
@@ -107,6 +117,16 @@ impl Host {
     pub fn start(&mut self, network: &Network, seed: [u8; 32]) {
         let chain = self.journal.restore(network.clone()).expect("the journal restores to a chain");
         self.start_from(chain, seed);
+        if let Some(node) = self.node.as_mut().filter(|_| !self.journal.book().is_empty()) {
+            node.remember(self.journal.book()).expect("the book that was remembered");
+        }
+    }
+
+    /// Gives the node the addresses that it begins with.
+    pub fn meet(&mut self, now: Now) {
+        if let Some(node) = &mut self.node {
+            node.meet(now, &self.meets);
+        }
     }
 
     /// Starts the node from a chain.
@@ -153,7 +173,10 @@ impl Host {
                     self.check_frame(&frame);
                     wishes.push(Wish::Send(peer, frame));
                 }
-                Output::Dial(address) => wishes.push(Wish::Dial(address)),
+                Output::Dial(address) => {
+                    self.dials.push(address.clone());
+                    wishes.push(Wish::Dial(address));
+                }
                 Output::Close(peer, reason) => {
                     self.closes.push((peer, reason));
                     wishes.push(Wish::Close(peer));

@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -30,6 +31,8 @@ pub type Tamper = Box<dyn FnMut(Packet) -> Vec<Bytes>>;
 pub struct Stranger {
     /// Its name.
     pub name: String,
+    /// Its IP address; without one nobody dials it.
+    pub ip: Option<IpAddr>,
     /// As whom it greets, if not as itself.
     pub alias: Option<String>,
     /// What it heard after the handshake, pings aside.
@@ -62,6 +65,7 @@ impl Stranger {
     pub fn new(name: &str, network: &Network, role: Role, branch: Vec<Arc<Block>>) -> Self {
         Self {
             name: name.to_owned(),
+            ip: None,
             alias: None,
             heard: Vec::new(),
             pongs: true,

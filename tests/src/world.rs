@@ -5,6 +5,7 @@
 //! ends in peace every chain in it is audited from genesis on.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -21,6 +22,7 @@ use crate::forge::{Forge, key};
 use crate::host::{Errand, Host, Wish};
 use crate::queue::Queue;
 use crate::stranger::Stranger;
+use crate::traffic::Traffic;
 
 /// The most steps between two stops: a world that needs more does not come to rest.
 const STEPS_MAX: u64 = 20_000_000;
@@ -65,17 +67,20 @@ struct Wire {
 pub struct World {
     /// The network that all are of.
     pub network: Network,
-    /// The latency of new links, milliseconds.
+    /// The latency of new links between those whose distance is not set, milliseconds.
     pub latency_ms: u64,
     /// Whether all are honest: then no node finds fault with another.
     pub honest: bool,
     /// Chance that follows from the seed.
     pub chance: Chance,
+    /// What was sent.
+    pub traffic: Traffic,
     seed: u64,
     clock_us: u64,
     hosts: Vec<Host>,
     strangers: Vec<Stranger>,
     wires: BTreeMap<End, Wire>,
+    distances: BTreeMap<(Party, Party), u64>,
     cut: BTreeSet<(Party, Party)>,
     queue: Queue<Happening>,
     peers: u64,
@@ -96,11 +101,13 @@ impl World {
             latency_ms: 10,
             honest: false,
             chance: Chance::new(seed),
+            traffic: Traffic::default(),
             seed,
             clock_us: 0,
             hosts: Vec::new(),
             strangers: Vec::new(),
             wires: BTreeMap::new(),
+            distances: BTreeMap::new(),
             cut: BTreeSet::new(),
             queue: Queue::default(),
             peers: 0,
@@ -126,10 +133,15 @@ impl World {
             neighbours: Neighbours::Given,
             ..Config::new(role, key(&format!("{name}'s node")), key(name))
         };
-        self.hosts.push(Host::new(name, config, &self.network));
-        let party = Party::Host(self.hosts.len() - 1);
+        let party = self.settle(Host::new(name, config, &self.network));
         self.restart(party);
         party
+    }
+
+    /// Gives a host a place, and does not start it.
+    pub(crate) fn settle(&mut self, host: Host) -> Party {
+        self.hosts.push(host);
+        Party::Host(self.hosts.len() - 1)
     }
 
     /// A node that has a branch of the forge's from the start.
@@ -196,16 +208,56 @@ impl World {
 
     /// Opens a link, as if the first had dialled the second.
     pub fn connect(&mut self, from: Party, to: Party) -> (PeerId, PeerId) {
-        let at = match to {
-            Party::Host(index) => address(&self.hosts[index].name),
-            Party::Stranger(index) => address(&self.strangers[index].name),
-        };
+        let at = self.address(to);
         let ends = [(from, self.peer()), (to, self.peer())];
-        let wire = |far| Wire { far, latency_us: self.latency_ms * 1_000, busy_until: 0 };
+        let latency_us = self.latency_us(from, to);
+        let wire = |far| Wire { far, latency_us, busy_until: 0 };
         self.wires.extend([(ends[0], wire(ends[1])), (ends[1], wire(ends[0]))]);
         self.connected(ends[0], Link::Outbound(at));
-        self.connected(ends[1], Link::Inbound(None));
+        self.connected(ends[1], Link::Inbound(self.ip(from)));
         (ends[0].1, ends[1].1)
+    }
+
+    /// How far two parties are from each other, milliseconds there; holds for open links too.
+    pub fn set_distance(&mut self, one: Party, other: Party, ms: u64) {
+        self.distances.extend([((one, other), ms * 1_000), ((other, one), ms * 1_000)]);
+        for ((here, _), wire) in &mut self.wires {
+            if (*here, wire.far.0) == (one, other) || (*here, wire.far.0) == (other, one) {
+                wire.latency_us = ms * 1_000;
+            }
+        }
+    }
+
+    fn latency_us(&self, one: Party, other: Party) -> u64 {
+        self.distances.get(&(one, other)).copied().unwrap_or(self.latency_ms * 1_000)
+    }
+
+    /// Where a party is dialled.
+    pub fn address(&self, party: Party) -> Address {
+        let name = match party {
+            Party::Host(index) => &self.hosts[index].name,
+            Party::Stranger(index) => &self.strangers[index].name,
+        };
+        self.ip(party).map_or_else(|| address(name), |ip| address(&ip.to_string()))
+    }
+
+    fn ip(&self, party: Party) -> Option<IpAddr> {
+        match party {
+            Party::Host(index) => self.hosts[index].ip,
+            Party::Stranger(index) => self.strangers[index].ip,
+        }
+    }
+
+    /// Who is dialled at an address: a host that listens, or a stranger with an IP address.
+    fn listener(&self, address: &Address) -> Option<Party> {
+        let hosts = (0..self.hosts.len()).map(Party::Host);
+        let strangers = (0..self.strangers.len()).filter(|index| self.strangers[*index].ip.is_some());
+        hosts.chain(strangers.map(Party::Stranger)).find(|party| self.address(*party) == *address)
+    }
+
+    /// Who is at the other end of a party's link.
+    pub fn far(&self, party: Party, peer: PeerId) -> Option<Party> {
+        self.wires.get(&(party, peer)).map(|wire| wire.far.0)
     }
 
     fn peer(&mut self) -> PeerId {
@@ -271,8 +323,10 @@ impl World {
 
     /// Starts a node from what it remembers.
     pub fn restart(&mut self, party: Party) {
-        let (network, seed) = (self.network.clone(), self.chance.bytes());
-        self.host_mut(party).start(&network, seed);
+        let (network, seed, now) = (self.network.clone(), self.chance.bytes(), self.now(party));
+        let host = self.host_mut(party);
+        host.start(&network, seed);
+        host.meet(now);
         self.tell(party, Input::Ticked);
         for message in self.host(party).waiting() {
             // What is too old by now, or in a block already, is refused.
@@ -304,11 +358,10 @@ impl World {
                     self.queue.push(at, Happening::Errand { host, life, errand });
                 }
                 Wish::Dial(address) => {
-                    let name = address.host().to_string();
-                    let named = |index: &usize| self.hosts[*index].name == name;
-                    let found = (0..self.hosts.len()).find(named).map(Party::Host);
+                    let found = self.listener(&address);
                     let reached = found.filter(|to| !self.cut.contains(&(party, *to)));
-                    let at = self.clock_us + self.latency_ms * 1_000;
+                    let far = reached.map(|to| self.latency_us(party, to));
+                    let at = self.clock_us + far.unwrap_or(self.latency_ms * 1_000);
                     self.queue.push(
                         at,
                         match reached {
@@ -336,6 +389,7 @@ impl World {
         }
         wire.busy_until = wire.busy_until.max(self.clock_us + wire.latency_us);
         let (at, to) = (wire.busy_until, wire.far);
+        self.traffic.note(self.clock_us, from.0, to.0, &frame);
         self.queue.push(at, Happening::Arrive { from, to, frame });
     }
 

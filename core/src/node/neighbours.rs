@@ -132,8 +132,8 @@ impl Node {
             }
             Kind::Nearest | Kind::Graph => {
                 let fits = |address: &Address| is_free(address) && !self.slots.is_shunned(address);
-                let mut measured = self.book.measured_nearest(CANDIDATES_MAX).map(|(address, _)| address);
-                let nearest = measured.find(|address| fits(address)).cloned();
+                let mut measured = self.book.measured_nearest(CANDIDATES_MAX, now.time);
+                let nearest = measured.find(|(address, _)| fits(address)).map(|(address, _)| address.clone());
                 nearest.or_else(|| self.book.draw(now.time, &mut self.chance, |address| !fits(address)))
             }
             Kind::Feeler => {
@@ -184,7 +184,7 @@ impl Node {
         let taken = self.taken();
         let candidates: Vec<(&Address, Offer)> = self
             .book
-            .measured_nearest(CANDIDATES_MAX)
+            .measured_nearest(CANDIDATES_MAX, now.time)
             .filter(|(address, _)| taken.allows(address) && !self.slots.is_shunned(address))
             .filter_map(|(address, rtt)| {
                 let key = self.book.key(address)?;
@@ -368,11 +368,11 @@ impl Node {
         if !core::mem::take(&mut greeted.asked.links) {
             return Err(Fault::Unasked { packet: "links" });
         }
-        let has_more = links.len() == LINKS_MAX;
+        let is_full = links.len() == LINKS_MAX;
         let (epoch, room) = (Epoch::of(now.time), self.vouching.room());
         let wanted = links.into_iter().filter(|link| self.graph.wants(link, epoch));
         let wanted: Vec<_> = wanted.take(room).collect();
-        if has_more && !wanted.is_empty() {
+        if is_full && wanted.len() >= LINKS_MAX / 4 {
             self.rounds.links = self.rounds.links.min(now.moment + MORE_LINKS_INTERVAL);
         } else if wanted.len() >= NEWS_MIN {
             self.rounds.links = self.rounds.links.min(now.moment + NEWS_INTERVAL);

@@ -69,9 +69,10 @@ impl Mask {
         masks
     }
 
-    /// Whether it has hash power. Who forges blocks does so when its turn comes: a forged block costs what any block costs.
+    /// Whether it has hash power. Who forges blocks does so when its turn comes: a forged block costs what any block costs. Who gives
+    /// no bodies to anybody has none: it would withhold its own, and that is another treason.
     pub(super) fn mines(&self) -> bool {
-        !matches!(self.treason, Treason::Silent | Treason::HeaderFlooder)
+        !matches!(self.treason, Treason::Silent | Treason::Stalling | Treason::HeaderFlooder)
     }
 
     /// Whether it forges a block when its turn comes.

@@ -253,7 +253,7 @@ mod tests {
             let mut journal = Journal::new(&network);
             let mut blocks = vec![(*network.id(), *network.genesis(), Work::ZERO)];
             for _ in 0..60 {
-                let &(prev_hash, below, work) = &blocks[chance.index(blocks.len() as u32) as usize];
+                let &(prev_hash, below, work) = chance.pick(&blocks);
                 let header = Header {
                     prev_hash,
                     content_root: Hash::from_bytes(chance.bytes32()),
@@ -262,7 +262,7 @@ mod tests {
                     ..below
                 };
                 let (hash, total_work) = (header.hash(), work.plus(Work::from_hashes(2)));
-                let ids: Arc<[MessageId]> = Arc::from([Hash::of(&[chance.index(20) as u8])]);
+                let ids: Arc<[MessageId]> = Arc::from([Hash::of(&[u8::try_from(chance.below(20)).unwrap()])]);
                 let header_change = Change::Header { hash, header, total_work };
                 let (height, block) = (header.height, Bytes::copy_from_slice(hash.as_bytes()));
                 let body_change = Change::Body { hash, height, block, ids };
@@ -286,7 +286,7 @@ mod tests {
                 journal.apply(&changes);
                 blocks.push((hash, header, total_work));
                 assert!(store.best(&archive).eq(journal.best()), "seed {seed}");
-                let locator = [hash, blocks[chance.index(blocks.len() as u32) as usize].0, tip];
+                let locator = [hash, chance.pick(&blocks).0, tip];
                 assert_eq!(store.headers_after(&archive, &locator), journal.headers_after(&locator));
                 let unfolded = store.journal(&archive);
                 assert_eq!(unfolded.best(), journal.best());

@@ -266,7 +266,17 @@ impl World {
                     self.tell(host, Input::Unreached(*to));
                 }
             }
-            other => return Some(other),
+            other @ (Happening::Seek(_)
+            | Happening::Draw
+            | Happening::Write
+            | Happening::Rotate(_)
+            | Happening::Mischief(_)
+            | Happening::Leave { .. }
+            | Happening::Return(_)
+            | Happening::Crash
+            | Happening::Cut
+            | Happening::Heal
+            | Happening::Settle) => return Some(other),
         }
         None
     }
@@ -426,8 +436,7 @@ impl World {
             (*frames, *bytes) = (*frames + 1, *bytes + size as u64);
         }
         let mut depart = self.now_us;
-        if self.setup.bandwidth > 0 {
-            let took = size as u64 * 1_000_000 / self.setup.bandwidth;
+        if let Some(took) = (size as u64 * 1_000_000).checked_div(self.setup.bandwidth) {
             depart += took;
             if size > LARGE_FRAME_BYTES {
                 let uplink = &mut self.hosts[host as usize].uplink_free;

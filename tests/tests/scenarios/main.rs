@@ -11,6 +11,7 @@ mod light;
 mod message;
 mod mining;
 mod offences;
+mod relay;
 mod reorg;
 mod rules;
 mod synchronization;

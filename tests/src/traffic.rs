@@ -1,0 +1,66 @@
+//! Traffic: what was sent in a world, by whom to whom.
+//!
+//! Pings and pongs are left out. Bounds: the newest [`SENT_MAX`] frames.
+
+use std::collections::VecDeque;
+
+use plexus_core::wire::CAPS;
+
+use crate::world::Party;
+
+/// The newest frames that are noted.
+pub const SENT_MAX: usize = 1 << 17;
+
+/// A frame that was sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sent {
+    /// When, microseconds of the world's clock.
+    pub at_us: u64,
+    /// By whom.
+    pub from: Party,
+    /// To whom.
+    pub to: Party,
+    /// The packet's name.
+    pub packet: &'static str,
+    /// Its size.
+    pub bytes: usize,
+}
+
+/// The newest frames that were sent, the newest last.
+#[derive(Debug, Default)]
+pub struct Traffic(VecDeque<Sent>);
+
+impl Traffic {
+    pub(crate) fn note(&mut self, at_us: u64, from: Party, to: Party, frame: &[u8]) {
+        let named = frame.first().and_then(|first| CAPS.get(usize::from(*first)));
+        let packet = named.map_or("illegal bytes", |(name, _)| *name);
+        if matches!(packet, "ping" | "pong") {
+            return;
+        }
+        if self.0.len() == SENT_MAX {
+            self.0.pop_front();
+        }
+        self.0.push_back(Sent { at_us, from, to, packet, bytes: frame.len() });
+    }
+
+    /// Forgets what was sent so far.
+    pub fn clear(&mut self) {
+        self.0.clear();
+    }
+
+    /// The frames of a packet, the newest last.
+    pub fn of(&self, packet: &str) -> impl Iterator<Item = &Sent> {
+        assert!(CAPS.iter().any(|(name, _)| *name == packet), "{packet} is no packet");
+        self.0.iter().filter(move |sent| sent.packet == packet)
+    }
+
+    /// How many frames of a packet there are.
+    pub fn count(&self, packet: &str) -> usize {
+        self.of(packet).count()
+    }
+
+    /// Whom a party sent a packet to, in this order.
+    pub fn receivers(&self, from: Party, packet: &str) -> Vec<Party> {
+        self.of(packet).filter(|sent| sent.from == from).map(|sent| sent.to).collect()
+    }
+}
