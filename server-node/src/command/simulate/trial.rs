@@ -76,9 +76,9 @@ impl Run {
         let started = Instant::now();
         let mut simulation = Simulation::new(setup.clone()).map_err(|error| WrongUse(error.to_string()))?;
         let bar = progress::bar(u64::from(setup.blocks) + u64::from(setup.warmup_blocks), "");
-        let broken = |violation: &Violation| anyhow!("{violation}; repeat it with: {}", repeat(setup));
         loop {
-            let progress = simulation.run_for(SLICE_EVENTS).map_err(|violation| broken(&violation))?;
+            let progress =
+                simulation.run_for(SLICE_EVENTS).map_err(|violation| broken(&violation, &repeat(setup)))?;
             show(&bar, setup, progress);
             if progress.is_done() {
                 break;
@@ -87,7 +87,7 @@ impl Run {
         bar.finish_and_clear();
         let report = simulation.report();
         if let Some(violation) = report.violations.first() {
-            return Err(broken(violation));
+            return Err(broken(violation, &repeat(setup)));
         }
         Ok(Self { report, took: started.elapsed(), peak_bytes: peak_bytes() })
     }
@@ -101,6 +101,11 @@ impl Run {
     pub(super) fn events_per_s(&self) -> f64 {
         self.report.events as f64 / self.took.as_secs_f64().max(1e-6)
     }
+}
+
+/// A law that was seen broken, and the command that shows it again.
+fn broken(violation: &Violation, command: &str) -> anyhow::Error {
+    anyhow!("{violation}; see it again with: {command}")
 }
 
 fn show(bar: &ProgressBar, setup: &Setup, progress: Progress) {
@@ -150,12 +155,27 @@ impl Sample {
 
 #[cfg(test)]
 mod tests {
+    use plexus_core::sim::Law;
+
     use super::*;
 
     #[test]
     fn a_figure_that_was_never_reached_is_the_greatest() {
         let sample = Sample::of([None, Some(3.0), Some(1.0)].into_iter());
         assert_eq!(sample, Sample { least: Some(1.0), median: Some(3.0), greatest: None });
+    }
+
+    #[test]
+    fn a_broken_law_is_a_failure_that_says_how_to_see_it_again() {
+        let what = "it did".to_owned();
+        let violation = Violation { seed: 7, time_us: 12, host: Some(3), law: Law::WorkFell, what };
+        let error = broken(&violation, "plexus simulate --nodes 8 --seed 7");
+        assert!(!error.is::<WrongUse>());
+        let line = error.to_string();
+        assert!(
+            line.starts_with("SEED=7: ") && line.ends_with("plexus simulate --nodes 8 --seed 7"),
+            "{line}"
+        );
     }
 
     #[test]
