@@ -16,7 +16,7 @@ use crate::fetch::{Body, Ready, Source};
 use crate::hash::Hash;
 use crate::journal::{CHECKPOINT_BLOCKS, Change, Recall, Recalled, Serve};
 use crate::message::MessageId;
-use crate::peer::{Greeted, Peer};
+use crate::peer::Peer;
 use crate::pow::Work;
 use crate::rules::{self, FAILURES_MAX, MESSAGE_AGE_MS, MESSAGE_AHEAD_MS, RuleError};
 use crate::sync::{PATIENCE, Progress, Step};
