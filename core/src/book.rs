@@ -243,10 +243,11 @@ impl Book {
         (0..count).map(|_| fine.swap_remove(chance.index(fine.len())).clone()).collect()
     }
 
-    /// The nearest nodes by the least round trip that was measured, at most `count`, nearest first.
-    pub fn measured_nearest(&self, count: usize) -> impl Iterator<Item = (&Address, Duration)> {
-        let measured = self.entries.values().filter_map(|entry| Some((&entry.address, rtt_of(entry)?)));
-        let mut measured: Vec<_> = measured.collect();
+    /// The nearest nodes by the least round trip that was measured, of those that may be dialled now: at most `count`, nearest
+    /// first.
+    pub fn measured_nearest(&self, count: usize, now: Time) -> impl Iterator<Item = (&Address, Duration)> {
+        let due = self.entries.values().filter(|entry| entry.is_due(now));
+        let mut measured: Vec<_> = due.filter_map(|entry| Some((&entry.address, rtt_of(entry)?))).collect();
         measured.sort_by_key(|(_, rtt)| *rtt);
         measured.into_iter().take(count)
     }
@@ -264,6 +265,12 @@ impl Book {
     /// The nodes to dial first after a restart.
     pub fn anchors(&self) -> impl Iterator<Item = &Address> {
         self.entries.values().filter(|entry| entry.anchor).map(|entry| &entry.address)
+    }
+
+    /// Those of them that may be dialled now.
+    pub fn anchors_due(&self, now: Time) -> impl Iterator<Item = &Address> {
+        let due = self.entries.values().filter(move |entry| entry.anchor && entry.is_due(now));
+        due.map(|entry| &entry.address)
     }
 
     /// All that is to be remembered.
