@@ -243,8 +243,8 @@ impl Book {
         (0..count).map(|_| fine.swap_remove(chance.index(fine.len())).clone()).collect()
     }
 
-    /// The nearest nodes by the least round trip that was measured, of those that may be dialled now: at most `count`, nearest
-    /// first.
+    /// The nearest nodes by the least round trip that was measured, at most `count`, nearest first; none that was dialled in vain
+    /// so lately that it is to be left alone.
     pub fn measured_nearest(&self, count: usize, now: Time) -> impl Iterator<Item = (&Address, Duration)> {
         let due = self.entries.values().filter(|entry| entry.is_due(now));
         let mut measured: Vec<_> = due.filter_map(|entry| Some((&entry.address, rtt_of(entry)?))).collect();

@@ -186,6 +186,9 @@ impl Fetch {
     }
 
     pub(crate) fn deadline(&self) -> Option<Moment> {
+        if self.asked.is_empty() {
+            return None;
+        }
         let waits = self.records.values().filter(|record| record.asked > 0);
         waits.map(|record| record.progress + Self::timeout(record)).min()
     }
@@ -193,6 +196,9 @@ impl Fetch {
     /// Takes back what stalling peers owe, and names those that stalled too often.
     pub(crate) fn tick(&mut self, now: Moment) -> Vec<PeerId> {
         let mut lost = Vec::new();
+        if self.asked.is_empty() {
+            return lost;
+        }
         for (&peer, record) in &mut self.records {
             if record.asked == 0 || record.progress + Self::timeout(record) > now {
                 continue;
@@ -322,6 +328,13 @@ impl Fetch {
     /// Whether a block's body waits only for those below it.
     pub(crate) fn is_ready(&self, hash: &Hash) -> bool {
         self.ready.contains_key(hash)
+    }
+
+    /// The body of a block on this one, if it waits only for those below it.
+    pub(crate) fn take_ready_on(&mut self, parent: &Hash) -> Option<Ready> {
+        let on = |ready: &&Ready| ready.body.block.header.prev_hash == *parent;
+        let hash = self.ready.values().find(on)?.body.hash;
+        self.take_ready(&hash)
     }
 
     /// The body of a block, if it waits only for those below it.

@@ -26,11 +26,11 @@ pub(crate) use adjacency::UNREACHED;
 use adjacency::{Adjacency, NONE, beyond, hop_us};
 
 /// How many links a graph holds unless its node decides otherwise. Beyond it, the farthest gives way.
-pub const LINKS_MAX: usize = 8_192;
+pub const LINKS_MAX: usize = 16_384;
 /// How many links of one key are held, links to us apart. Beyond it, the key's oldest gives way.
 pub const KEY_LINKS_MAX: usize = 32;
-/// For how many epochs a link counts after its own: two hours.
-pub const LINK_AGE_EPOCHS: u32 = 12;
+/// For how many epochs a link counts after its own: half an hour.
+pub const LINK_AGE_EPOCHS: u32 = 3;
 /// How many epochs a certificate may be ahead of us: clocks differ.
 pub const AHEAD_EPOCHS: u32 = 1;
 /// After how many certificates a full graph measures anew how far its nodes are: a search for each would cost more than its
@@ -65,8 +65,8 @@ struct Link {
     ends: [u32; 2],
     epoch: Epoch,
     rtts_us: [u32; 2],
-    mark: u32,
-    bucket: u8,
+    mark: u16,
+    bucket: u16,
     signatures: [Signature; 2],
 }
 
@@ -80,15 +80,15 @@ impl Link {
     }
 
     /// What decides which link of a key gives way: the same everywhere, so that all end up with the same.
-    fn rank(&self) -> (Epoch, u32) {
+    fn rank(&self) -> (Epoch, u16) {
         (self.epoch, self.mark)
     }
 }
 
 /// What taking a certificate comes to.
 enum Plan {
-    Update { place: usize, mark: u32 },
-    Add { mark: u32, victims: Vec<[u32; 2]> },
+    Update { place: usize, mark: u16 },
+    Add { mark: u16, victims: Vec<[u32; 2]> },
 }
 
 /// The certified links that a node holds.
@@ -103,6 +103,8 @@ pub struct Graph {
     links: Vec<Link>,
     /// The places of links, in the order of their ends' numbers.
     by_ends: Vec<u32>,
+    /// As far as the farthest link was when distances were last measured.
+    horizon: u32,
     digest: Digest,
     /// How far each node is from us, microseconds; empty until the graph is full.
     reach: Vec<u32>,
@@ -121,6 +123,7 @@ impl Graph {
             links: Vec::new(),
             by_ends: Vec::new(),
             digest: Digest::default(),
+            horizon: UNREACHED,
             reach: Vec::new(),
             measured: 0,
         }
@@ -199,13 +202,17 @@ impl Graph {
     /// Certificates that whoever has the digest `theirs` probably lacks: at most `max` of those in buckets that differ,
     /// from a place that `start` decides on and around. A caller that draws `start` by chance leaves none out for good.
     pub fn news_for(&self, theirs: &Digest, start: u32, max: usize) -> Vec<Certificate> {
-        let [bucket, ..] = start.to_be_bytes();
+        let [first, second, third, fourth] = start.to_be_bytes();
+        let (bucket, mark) = (u16::from_be_bytes([first, second]) >> 4, u16::from_be_bytes([third, fourth]));
         let news = self.links.iter().filter(|link| !self.digest.agrees(theirs, link.bucket));
         let mut news: Vec<_> = news.collect();
-        news.sort_by_key(|link| {
-            (link.bucket.wrapping_sub(bucket), link.mark.wrapping_sub(start.rotate_left(8)), link.ends)
-        });
-        news.into_iter().take(max).map(|link| self.certificate_of(link)).collect()
+        let rank = |link: &&Link| (link.bucket.wrapping_sub(bucket), link.mark.wrapping_sub(mark), link.ends);
+        if news.len() > max {
+            news.select_nth_unstable_by_key(max, rank);
+            news.truncate(max);
+        }
+        news.sort_unstable_by_key(rank);
+        news.into_iter().map(|link| self.certificate_of(link)).collect()
     }
 
     /// Whether a certificate would be taken: asked before its signatures are verified, so that nothing is verified in vain.
@@ -265,7 +272,7 @@ impl Graph {
     }
 
     /// Takes the newer certificate of a link that is held.
-    fn update(&mut self, place: usize, mark: u32, certificate: &Certificate) {
+    fn update(&mut self, place: usize, mark: u16, certificate: &Certificate) {
         let link = &mut self.links[place];
         self.digest.toggle(link.bucket, link.mark ^ mark);
         link.epoch = certificate.epoch;
@@ -277,7 +284,7 @@ impl Graph {
     /// The links that give way to a new one; none when it is the new one that is not held.
     ///
     /// `ends` are the new link's, where they are known; `rank` is as [`Link::rank`].
-    fn victims(&mut self, ends: [Option<u32>; 2], rank: (Epoch, u32)) -> Option<Vec<[u32; 2]>> {
+    fn victims(&mut self, ends: [Option<u32>; 2], rank: (Epoch, u16)) -> Option<Vec<[u32; 2]>> {
         let mut victims = Vec::new();
         if !ends.contains(&Some(OWN)) {
             for end in ends.into_iter().flatten().filter(|end| self.is_full(*end)) {
@@ -308,6 +315,9 @@ impl Graph {
         let near = |link: &Link| reach(link.ends[0]).min(reach(link.ends[1]));
         let far = |link: &Link| reach(link.ends[0]).max(reach(link.ends[1]));
         let new = ends.into_iter().flatten().map(reach).min().unwrap_or(UNREACHED);
+        if new >= self.horizon {
+            return None;
+        }
         let farthest = self.links.iter().max_by_key(|link| (near(link), far(link), link.rank()))?;
         (near(farthest) > new).then_some(farthest.ends)
     }
@@ -317,6 +327,8 @@ impl Graph {
         if self.reach.is_empty() || self.measured >= MEASURED_MAX {
             let links = self.links.iter().map(|link| (link.ends[0], link.ends[1], link.weight_us()));
             self.reach = Adjacency::new(self.nodes.len(), links).paths(OWN).us;
+            let near = |link: &Link| link.ends.map(|node| self.reach[node as usize]).into_iter().min();
+            self.horizon = self.links.iter().filter_map(near).max().unwrap_or(UNREACHED);
             self.measured = 0;
         }
         self.measured += 1;

@@ -336,6 +336,8 @@ pub struct Node {
     wake: Option<(Moment, Wake)>,
     /// No peer needs to be pinged or given up before.
     peers_wake: Moment,
+    /// The most work that a peer claims to have.
+    most_claimed: Work,
     /// Whether a peer offered messages while blocks were being fetched.
     offered: bool,
     /// Counts reorganisations: what the store said of the best chain before one is asked again.
@@ -387,6 +389,7 @@ impl Node {
             stirred: true,
             wake: None,
             peers_wake: Moment::default(),
+            most_claimed: Work::ZERO,
             offered: false,
             epoch: 0,
             batches: 0,

@@ -23,7 +23,7 @@ pub const ASKED_MESSAGES_MAX: usize = 4_096;
 /// How often a peer is answered that asks for addresses or links.
 pub const ANSWER_INTERVAL: Duration = Duration::from_millis(500);
 /// A certificate is renewed after so many epochs,
-pub const RENEW_EPOCHS: u32 = 6;
+pub const RENEW_EPOCHS: u32 = 2;
 /// or when the round trip is another by so much, in a thousandth.
 const RENEW_PER_MILLE: u128 = 250;
 

@@ -90,6 +90,8 @@ pub(crate) struct Prospect {
 pub(crate) struct Relay {
     spreads: VecDeque<Spread>,
     partials: VecDeque<(Hash, PeerId, Partial)>,
+    /// When the next doubtful peer may have been silent for long enough.
+    wake: Option<Moment>,
 }
 
 impl Relay {
@@ -166,6 +168,11 @@ impl Relay {
         })
     }
 
+    /// Whether anybody said to have a body, or was sent it by us.
+    pub(crate) fn is_held(&self, hash: &Hash) -> bool {
+        self.find(hash).is_some_and(|spread| !spread.holders.0.is_empty())
+    }
+
     /// Until when a body is expected to be pushed to us.
     pub(crate) fn expected_until(&self, hash: &Hash) -> Option<Moment> {
         self.find(hash).map(|spread| spread.since + PUSH_PATIENCE)
@@ -200,17 +207,22 @@ impl Relay {
         }
         spread.frame = (!doubtful.is_empty()).then(|| frame.clone());
         spread.doubtful = doubtful;
+        let next = spread.doubtful.iter().map(|(at, _)| *at).min();
+        self.wake = self.wake.into_iter().chain(next).min();
         pushed
     }
 
     /// When the next doubtful peer has been silent for long enough.
     pub(crate) fn deadline(&self) -> Option<Moment> {
-        self.spreads.iter().flat_map(|spread| &spread.doubtful).map(|(at, _)| *at).min()
+        self.wake
     }
 
     /// The peers that have been silent for long enough, with the bodies to push to them.
     pub(crate) fn tick(&mut self, now: Moment) -> Vec<(PeerId, Bytes)> {
         let mut pushed = Vec::new();
+        if self.wake.is_none_or(|wake| now < wake) {
+            return pushed;
+        }
         for spread in &mut self.spreads {
             let Some(frame) = &spread.frame else { continue };
             for (at, peer) in &spread.doubtful {
@@ -223,6 +235,7 @@ impl Relay {
                 spread.frame = None;
             }
         }
+        self.wake = self.spreads.iter().flat_map(|spread| &spread.doubtful).map(|(at, _)| *at).min();
         pushed
     }
 

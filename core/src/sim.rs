@@ -30,6 +30,7 @@ pub mod report;
 pub mod setup;
 mod shared;
 pub mod simulation;
+mod store;
 mod trace;
 pub mod treason;
 pub mod violation;

@@ -61,6 +61,18 @@ pub enum Kind {
     Feeler,
 }
 
+impl Kind {
+    /// Its name, as people read it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Nearest => "nearest",
+            Self::Graph => "graph",
+            Self::Random => "random",
+            Self::Feeler => "feeler",
+        }
+    }
+}
+
 /// How many links of each kind a node keeps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Quota {
@@ -250,6 +262,7 @@ impl Slots {
         let found = self.links.iter().find(|(_, slot)| slot.peer == Some(peer));
         if let Some(address) = found.map(|(address, _)| address.clone()) {
             self.links.remove(&address);
+            self.sort();
             self.fill = self.fill.min(now);
         }
     }

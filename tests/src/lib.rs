@@ -7,6 +7,7 @@
 //! | --- | --- |
 //! | several nodes inside one process | [`world`] [`story`] [`quarter`] [`host`] [`stranger`] [`traffic`] [`queue`] [`chance`] |
 //! | real processes | [`process`] [`api`] [`observer`] [`browser`] |
+//! | real distances (Linux) | `netns` `tun` `distance` |
 //! | blocks made by hand | [`forge`] |
 //!
 //! A world is replayed by its seed: a failure prints `SEED=…`, and the environment variable `SEED` sets it.
@@ -20,8 +21,12 @@
 pub mod api;
 pub mod browser;
 pub mod chance;
+#[cfg(target_os = "linux")]
+pub mod distance;
 pub mod forge;
 pub mod host;
+#[cfg(target_os = "linux")]
+pub mod netns;
 pub mod observer;
 pub mod process;
 pub mod quarter;
@@ -29,4 +34,6 @@ pub mod queue;
 pub mod story;
 pub mod stranger;
 pub mod traffic;
+#[cfg(target_os = "linux")]
+pub mod tun;
 pub mod world;

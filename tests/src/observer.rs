@@ -6,6 +6,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use plexus_core::address::{PEER_PATH, SUBPROTOCOL};
 use plexus_core::event::Event;
 use plexus_core::hash::Hash;
+use plexus_core::mine::{Search, Solution};
 use plexus_core::network::Network;
 use plexus_core::node::{Config, Input, Link, Neighbours, PeerId};
 use plexus_core::time::{Moment, Now, Time};
@@ -23,6 +24,8 @@ use crate::host::{Host, Wish};
 const MESSAGE_BYTES_MAX: usize = 256 << 20;
 /// How long a handshake may take.
 const TIMEOUT: Duration = Duration::from_secs(20);
+/// How long a node that begins to mine may take until it has something to search.
+const JOB: Duration = Duration::from_secs(10);
 
 fn connect(
     address: &str,
@@ -134,7 +137,12 @@ impl Observer {
     }
 
     fn tell(&mut self, input: Input) {
-        let mut wishes: std::collections::VecDeque<_> = self.host.handle(self.now(), input).into();
+        let wishes = self.host.handle(self.now(), input);
+        self.carry_out(wishes);
+    }
+
+    fn carry_out(&mut self, wishes: Vec<Wish>) {
+        let mut wishes = std::collections::VecDeque::from(wishes);
         while let Some(wish) = wishes.pop_front() {
             let frames = match wish {
                 Wish::Send(_, frame) => vec![frame],
@@ -179,6 +187,19 @@ impl Observer {
                 Err(_) => self.open = false,
             }
         }
+    }
+
+    /// Mines a block upon its tip, which the other end is told of: its hash.
+    pub fn mine(&mut self) -> Hash {
+        let now = self.now();
+        self.host.node.as_mut().expect("a node that runs").set_mining(now, true);
+        let wishes = self.host.drain(now);
+        self.carry_out(wishes);
+        self.listen(JOB, |observer| observer.host.job.is_some());
+        let job = self.host.job.clone().expect("a synchronized node that mines has a job");
+        let found = Search::new(&job, 0).run(u64::MAX).expect("a solution");
+        self.tell(Input::Solved(Solution { job: job.id, nonce: found.nonce }));
+        self.host.node.as_ref().expect("a node that runs").chain().tip().hash
     }
 
     /// The height of its own, verified chain.

@@ -22,7 +22,9 @@ pub fn binary() -> PathBuf {
         return path.into();
     }
     let test = std::env::current_exe().unwrap();
-    let folder = test.parent().and_then(Path::parent).expect("tests lie in target/PROFILE/deps");
+    let folder = test.parent().expect("programs lie in a folder");
+    // Tests lie in target/PROFILE/deps, programs beside the node.
+    let folder = if folder.ends_with("deps") { folder.parent().unwrap_or(folder) } else { folder };
     let path = folder.join(format!("plexus{}", std::env::consts::EXE_SUFFIX));
     let hint = "build it with `cargo build -p plexus-node`, or name it in PLEXUS_BIN";
     assert!(path.exists(), "{} is missing: {hint}", path.display());
@@ -73,10 +75,36 @@ impl Process {
     /// # Errors
     /// What it said when it ended instead.
     pub fn start(data: &Path, network: &Path, listen: &str, more: &[&str]) -> Result<Self, String> {
+        Self::start_by(Command::new(binary()), data, network, listen, more)
+    }
+
+    /// Starts a node in a network namespace.
+    ///
+    /// # Errors
+    /// What it said when it ended instead.
+    pub fn start_within(
+        namespace: &Path,
+        data: &Path,
+        network: &Path,
+        listen: &str,
+        more: &[&str],
+    ) -> Result<Self, String> {
+        let mut command = Command::new("nsenter");
+        command.arg(format!("--net={}", namespace.display())).arg("--").arg(binary());
+        Self::start_by(command, data, network, listen, more)
+    }
+
+    fn start_by(
+        mut command: Command,
+        data: &Path,
+        network: &Path,
+        listen: &str,
+        more: &[&str],
+    ) -> Result<Self, String> {
         std::fs::create_dir_all(data).unwrap();
         let log = data.with_extension("log");
         let stderr = File::options().create(true).append(true).open(&log).unwrap();
-        let mut child = Command::new(binary())
+        let mut child = command
             .args(["node", "--listen", listen, "--data"])
             .arg(data)
             .arg("--network")

@@ -189,6 +189,14 @@ fn remembers_the_least_round_trip_and_names_the_nearest() {
     let (third, second) = (host(3, 1), host(2, 1));
     let nearest: Vec<_> = book.measured_nearest(2, NOW).collect();
     assert_eq!(nearest, [(&third, Duration::from_millis(10)), (&second, Duration::from_millis(20))]);
+    book.failed(&third, NOW);
+    assert_eq!(
+        book.measured_nearest(1, NOW).next(),
+        Some((&second, Duration::from_millis(20))),
+        "it is gone"
+    );
+    let later = NOW.plus_ms(RETRY_MIN_MS);
+    assert_eq!(book.measured_nearest(1, later).next(), Some((&third, Duration::from_millis(10))));
     assert_eq!(book.rtt(&host(1, 1)), Some(Duration::from_millis(30)));
     book.set_anchors([&third, &second]);
     book.failed(&third, NOW);

@@ -3,7 +3,8 @@
 //! Links are dealt into buckets by their ends; a bucket's mark is the XOR of marks of its links and their epochs. A link
 //! whose epoch advances changes one bucket. Whoever makes up links can make marks cancel out and so hide a difference in a
 //! bucket, until that bucket's honest links next change their epochs: the graph only orders and hints, so that is cheaper
-//! than digests with a key of their own. A digest is 1,024 bytes.
+//! than digests with a key of their own. There are about two buckets a link in a full graph, so that what is sent for a
+//! bucket that differs is mostly new. A digest is 8,192 bytes.
 
 use crate::hash::{Tag, tagged};
 use crate::key::PublicKey;
@@ -11,68 +12,71 @@ use crate::layout::{DecodeError, Reader};
 use crate::link::Epoch;
 
 /// How many buckets a digest has.
-pub const DIGEST_BUCKETS: usize = 256;
+pub const DIGEST_BUCKETS: usize = 4_096;
 /// A digest's size in bytes.
-pub const DIGEST_BYTES: usize = 4 * DIGEST_BUCKETS;
+pub const DIGEST_BYTES: usize = 2 * DIGEST_BUCKETS;
 
-/// The marks of all buckets.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Digest([u32; DIGEST_BUCKETS]);
+/// The marks of all buckets; empty: all of them are 0.
+#[derive(Clone, Debug, Default)]
+pub struct Digest(Vec<u16>);
 
-impl Default for Digest {
-    /// Of no links.
-    fn default() -> Self {
-        Self([0; DIGEST_BUCKETS])
+impl PartialEq for Digest {
+    fn eq(&self, other: &Self) -> bool {
+        (0..).take(DIGEST_BUCKETS).all(|bucket| self.agrees(other, bucket))
     }
 }
 
+impl Eq for Digest {}
+
 impl Digest {
+    fn mark(&self, bucket: u16) -> u16 {
+        self.0.get(usize::from(bucket)).copied().unwrap_or(0)
+    }
+
     /// Adds a link's mark, or takes it away again.
-    pub(crate) fn toggle(&mut self, bucket: u8, mark: u32) {
+    pub(crate) fn toggle(&mut self, bucket: u16, mark: u16) {
+        if self.0.is_empty() {
+            self.0.resize(DIGEST_BUCKETS, 0);
+        }
         self.0[usize::from(bucket)] ^= mark;
     }
 
     /// Whether a bucket holds the same in both, as far as marks tell.
-    pub(crate) fn agrees(&self, other: &Self, bucket: u8) -> bool {
-        self.0[usize::from(bucket)] == other.0[usize::from(bucket)]
+    pub(crate) fn agrees(&self, other: &Self, bucket: u16) -> bool {
+        self.mark(bucket) == other.mark(bucket)
     }
 
-    /// Its 1,024 bytes.
-    pub fn encode(&self) -> [u8; DIGEST_BYTES] {
-        let mut out = [0; DIGEST_BYTES];
-        for (bytes, mark) in out.chunks_exact_mut(4).zip(self.0) {
-            bytes.copy_from_slice(&mark.to_be_bytes());
-        }
-        out
+    /// Its 8,192 bytes.
+    pub fn encode(&self) -> Vec<u8> {
+        (0..).take(DIGEST_BUCKETS).flat_map(|bucket| self.mark(bucket).to_be_bytes()).collect()
     }
 
     /// Reads a digest and nothing after it.
     ///
     /// # Errors
-    /// Bytes that are not exactly 1,024.
+    /// Bytes that are not exactly 8,192.
     pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
         let mut reader = Reader::new(bytes);
-        let mut digest = Self::default();
-        for mark in &mut digest.0 {
-            *mark = reader.u32("digest mark")?;
-        }
+        let marks: &[u8; DIGEST_BYTES] = &reader.array("digest marks")?;
+        let marks = marks.chunks_exact(2).map(|mark| u16::from_be_bytes([mark[0], mark[1]])).collect();
         reader.end()?;
-        Ok(digest)
+        Ok(Self(marks))
     }
 }
 
-/// The bucket of the link between two ends, the lower first: the first byte of a hash over both.
-pub(crate) fn bucket(ends: &[PublicKey; 2]) -> u8 {
+/// The bucket of the link between two ends, the lower first: the first twelve bits of a hash over both.
+pub(crate) fn bucket(ends: &[PublicKey; 2]) -> u16 {
     let [a, b] = ends;
-    tagged(Tag::Digest, &[a.as_bytes(), b.as_bytes()]).as_bytes()[0]
+    let [first, second, ..] = *tagged(Tag::Digest, &[a.as_bytes(), b.as_bytes()]).as_bytes();
+    u16::from_be_bytes([first, second]) >> 4
 }
 
-/// A link's mark in an epoch: the first four bytes of a hash over both ends and the epoch.
-pub(crate) fn mark(ends: &[PublicKey; 2], epoch: Epoch) -> u32 {
+/// A link's mark in an epoch: the first two bytes of a hash over both ends and the epoch.
+pub(crate) fn mark(ends: &[PublicKey; 2], epoch: Epoch) -> u16 {
     let [a, b] = ends;
     let hash = tagged(Tag::Digest, &[a.as_bytes(), b.as_bytes(), &epoch.to_u32().to_be_bytes()]);
-    let [first, second, third, fourth, ..] = *hash.as_bytes();
-    u32::from_be_bytes([first, second, third, fourth])
+    let [first, second, ..] = *hash.as_bytes();
+    u16::from_be_bytes([first, second])
 }
 
 #[cfg(test)]
@@ -82,12 +86,12 @@ mod tests {
     #[test]
     fn bytes_outside_the_layout_are_refused() {
         let mut digest = Digest::default();
-        for bucket in 0..=u8::MAX {
-            digest.toggle(bucket, u32::from(bucket) << 24 | 7);
+        for bucket in 0..4_096 {
+            digest.toggle(bucket, bucket << 4 | 7);
         }
         let bytes = digest.encode();
         assert_eq!(Digest::decode(&bytes), Ok(digest.clone()));
-        for end in 0..bytes.len() {
+        for end in (0..bytes.len()).step_by(7) {
             assert!(Digest::decode(&bytes[..end]).is_err(), "{end} bytes");
         }
         let long = [bytes.as_slice(), &[0]].concat();

@@ -16,7 +16,7 @@ use crate::fetch::{Body, Ready, Source};
 use crate::hash::Hash;
 use crate::journal::{CHECKPOINT_BLOCKS, Change, Recall, Recalled, Serve};
 use crate::message::MessageId;
-use crate::peer::{Greeted, Peer};
+use crate::peer::Peer;
 use crate::pow::Work;
 use crate::rules::{self, FAILURES_MAX, MESSAGE_AGE_MS, MESSAGE_AHEAD_MS, RuleError};
 use crate::sync::{PATIENCE, Progress, Step};
@@ -27,7 +27,7 @@ impl Node {
     /// Asks the nearest peer that claims more than we have.
     pub(super) fn seek_headers(&mut self, now: Now) {
         let most = self.chain.leader().total_work;
-        if !self.sync.is_long() && self.greeted().all(|(_, greeted)| greeted.claim <= most) {
+        if !self.sync.is_long() && self.most_claimed <= most {
             return;
         }
         let candidates = self.candidates();
@@ -56,10 +56,8 @@ impl Node {
     }
 
     fn progressed(&mut self, now: Now, peer: PeerId, progress: Progress) {
-        if let Some((work, height)) = progress.shown
-            && let Some(greeted) = self.peers.get_mut(&peer).and_then(Peer::greeted_mut)
-        {
-            greeted.shows(work, height);
+        if let Some((work, height)) = progress.shown {
+            self.shown(peer, work, height);
         }
         if let Some(header) = progress.early {
             self.keep_early(now, header);
@@ -151,21 +149,42 @@ impl Node {
                 let Some(error) = failures.first().cloned() else { return Ok(()) };
                 let height = header.height;
                 self.outbox.tell(Event::Refused { peer: Some(peer), hash, height, failures });
+                // Headers travel before bodies: who passes this one on may not know yet what is wrong below it.
+                let is_honest = matches!(error, RuleError::Ancestor { .. })
+                    && rules::check_own_work(self.chain.network(), &header, &hash).is_none();
+                if is_honest {
+                    return Ok(());
+                }
                 return Err(Fault::InvalidHeader { hash, error: Box::new(error) });
             }
         };
         if leads {
             self.announce_header(now, &header, &hash, Some(peer));
             self.leader_moved(now);
+        } else if self.is_equal_to_leader(&hash) {
+            self.announce_header(now, &header, &hash, Some(peer));
         }
         Ok(())
+    }
+
+    /// Whether a block weighs as much as the leader, whose body is not there: whichever's comes first, others wait for it too.
+    fn is_equal_to_leader(&self, hash: &Hash) -> bool {
+        let leader = self.chain.leader();
+        self.chain.find(hash).is_some_and(|place| place.total_work == leader.total_work)
+            && !self.chain.is_verified(&leader.hash)
     }
 
     /// A header whose parent we lack: its sender has a branch that we do not know. How heavy it is will be seen.
     fn heard_of_more(&mut self, peer: PeerId, header: &Header) {
         let claim = self.chain.leader().total_work.plus(header.work());
+        self.shown(peer, claim, header.height);
+    }
+
+    /// A peer showed, or may be guessed, to have a branch of this work.
+    fn shown(&mut self, peer: PeerId, work: Work, height: u64) {
         if let Some(greeted) = self.peers.get_mut(&peer).and_then(Peer::greeted_mut) {
-            greeted.shows(claim, header.height);
+            greeted.shows(work, height);
+            self.most_claimed = self.most_claimed.max(work);
         }
     }
 
@@ -183,13 +202,13 @@ impl Node {
         self.fetch.holds(peer, &hash);
         self.relay.holds(peer, &hash);
         let (place, most) = (self.chain.find(&hash), self.chain.leader().total_work);
-        let Some(greeted) = self.peers.get_mut(&peer).and_then(Peer::greeted_mut) else { return };
+        let Some(greeted) = self.peers.get(&peer).and_then(Peer::greeted) else { return };
         match place {
-            Some(place) => greeted.shows(place.total_work, place.header.height),
+            Some(place) => self.shown(peer, place.total_work, place.header.height),
             // It has a branch that we do not know; how heavy it is will be seen.
             None if !self.chain.is_refused(&hash) => {
-                let claim = greeted.claim.max(most).plus(Work::from_hashes(1));
-                greeted.shows(claim, greeted.height);
+                let (claim, height) = (greeted.claim.max(most).plus(Work::from_hashes(1)), greeted.height);
+                self.shown(peer, claim, height);
             }
             None => {}
         }
@@ -246,10 +265,11 @@ impl Node {
             .collect();
         let orders = self.fetch.next(now, &self.chain, &self.relay, &sources);
         let may_come = self.fetch.may_come(now, &self.chain, &self.relay, &sources);
-        let is_patient = now.moment < self.moved + PATIENCE;
+        let (is_patient, is_hopeful) =
+            (now.moment < self.moved + PATIENCE, now.moment < self.moved + 3 * PATIENCE);
         self.lags = may_come && is_patient && self.chain.path().len() > AT_HEEL_MAX;
         // Its announcement may be ahead of its body; but nobody waits for ever for what nobody has.
-        let given_up = (!may_come && !is_patient).then_some(lowest);
+        let given_up = (!is_hopeful || !may_come && !is_patient).then_some(lowest);
         let withheld = self.fetch.is_withheld(&self.chain, &sources).or(given_up);
         for (peer, hashes) in orders {
             self.outbox.send(peer, &Packet::GetBodies(List::new(hashes)));
@@ -267,11 +287,9 @@ impl Node {
         let Some(place) = self.chain.find(lowest) else { return false };
         let is_expected = self.relay.expected_until(lowest).is_some_and(|until| now.moment < until)
             && self.chain.path().len() <= AT_HEEL_MAX;
-        let can_bring = |(peer, greeted): (PeerId, &Greeted)| {
-            greeted.claim >= place.total_work || self.relay.can_bring(now.moment, peer, lowest)
-        };
+        let can_be_had = self.most_claimed >= place.total_work || self.relay.is_held(lowest);
         // Who pushed it has all of it, but only parts are lacking.
-        is_expected && (self.relay.is_partial(lowest) || !self.greeted().any(can_bring))
+        is_expected && (self.relay.is_partial(lowest) || !can_be_had)
     }
 
     pub(super) fn received_body(
@@ -417,28 +435,46 @@ impl Node {
     /// Connects the blocks of the path whose bodies are verified, as many as there are, as one wish to persist.
     fn connect_ready(&mut self, now: Now) {
         let mut changes = Vec::new();
-        loop {
-            let Some(hash) = self.chain.path().next().copied() else { break };
-            let Some(ready) = self.fetch.take_ready(&hash) else { break };
-            if ready.body.epoch != self.epoch {
-                // The best chain is another since the store was asked what it has of these ids.
-                let body = Body { epoch: self.epoch, ..ready.body };
-                self.check_body(body, Vec::new());
+        while let Some(ready) = self.take_lowest() {
+            if !self.connect_one(now, ready, &mut changes) {
                 break;
             }
-            let repeats = self.find_repeats(&ready);
-            if let Some(error) = repeats.first().cloned() {
-                let (height, peer) = (ready.body.block.header.height, ready.body.peer);
-                self.outbox.persist(core::mem::take(&mut changes));
-                self.refuse_block(&hash, height, peer, repeats, true);
-                if let Some(peer) = peer {
-                    self.fault(now, peer, Fault::InvalidBlock { hash, error: Box::new(error) });
-                }
-                break;
-            }
-            self.connect(now, &ready.body, &mut changes);
+        }
+        // Nobody waits for the body of a block whose equal is there.
+        let tip = self.chain.tip().hash;
+        if self.chain.path().len() <= AT_HEEL_MAX
+            && let Some(ready) = self.fetch.take_ready_on(&tip)
+        {
+            self.connect_one(now, ready, &mut changes);
         }
         self.outbox.persist(changes);
+    }
+
+    fn take_lowest(&mut self) -> Option<Ready> {
+        let lowest = *self.chain.path().next()?;
+        self.fetch.take_ready(&lowest)
+    }
+
+    /// Connects a block whose signatures hold; whether it could be.
+    fn connect_one(&mut self, now: Now, ready: Ready, changes: &mut Vec<Change>) -> bool {
+        if ready.body.epoch != self.epoch {
+            // The best chain is another since the store was asked what it has of these ids.
+            let body = Body { epoch: self.epoch, ..ready.body };
+            self.check_body(body, Vec::new());
+            return false;
+        }
+        let repeats = self.find_repeats(&ready);
+        if let Some(error) = repeats.first().cloned() {
+            let (hash, height, peer) = (ready.body.hash, ready.body.block.header.height, ready.body.peer);
+            self.outbox.persist(core::mem::take(changes));
+            self.refuse_block(&hash, height, peer, repeats, true);
+            if let Some(peer) = peer {
+                self.fault(now, peer, Fault::InvalidBlock { hash, error: Box::new(error) });
+            }
+            return false;
+        }
+        self.connect(now, &ready.body, changes);
+        true
     }
 
     pub(super) fn connect_own(&mut self, now: Now, body: Body) {

@@ -80,6 +80,7 @@ impl Node {
         self.slots.closed(now.moment, peer);
         self.rounds.stir();
         let Some(gone) = self.peers.remove(&peer) else { return };
+        self.most_claimed = self.greeted().map(|(_, greeted)| greeted.claim).max().unwrap_or_default();
         self.stirred = true;
         self.sync.closed(peer, &mut self.chain);
         self.fetch.closed(peer);
@@ -122,7 +123,8 @@ impl Node {
         frame: &Bytes,
     ) -> Result<(), Fault> {
         // These come in great number, and most of them lead to no further step.
-        self.stirred |= !matches!(packet, Packet::Ping(_) | Packet::Pong(_) | Packet::Announce(_));
+        self.stirred |=
+            !matches!(packet, Packet::Ping(_) | Packet::Pong(_) | Packet::Announce(_) | Packet::Compact(_));
         match packet {
             Packet::Hello(_) | Packet::Answer(_) => Err(Fault::GreetedAgain { packet: packet.name() }),
             Packet::Ping(bytes) => {
@@ -220,6 +222,7 @@ impl Node {
                 return;
             }
         }
+        self.most_claimed = self.most_claimed.max(hello.total_work);
         if let Some(known) = self.peers.get_mut(&peer) {
             known.stage = Stage::Greeted(Box::new(Greeted::new(hello, now.moment)));
             self.peers_wake = Moment::default();

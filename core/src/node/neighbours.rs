@@ -371,11 +371,11 @@ impl Node {
         if !core::mem::take(&mut greeted.asked.links) {
             return Err(Fault::Unasked { packet: "links" });
         }
-        let has_more = links.len() == LINKS_MAX;
+        let is_full = links.len() == LINKS_MAX;
         let (epoch, room) = (Epoch::of(now.time), self.vouching.room());
         let wanted = links.into_iter().filter(|link| self.graph.wants(link, epoch));
         let wanted: Vec<_> = wanted.take(room).collect();
-        if has_more && !wanted.is_empty() {
+        if is_full && wanted.len() >= LINKS_MAX / 4 {
             self.rounds.links = self.rounds.links.min(now.moment + MORE_LINKS_INTERVAL);
         } else if wanted.len() >= NEWS_MIN {
             self.rounds.links = self.rounds.links.min(now.moment + NEWS_INTERVAL);

@@ -99,6 +99,8 @@ impl Node {
     pub(super) fn received_compact(&mut self, now: Now, peer: PeerId, compact: Compact) -> Result<(), Fault> {
         let hash = compact.hash;
         self.received_held(peer, hash);
+        // Small bodies come from many; all but the first lead to no further step.
+        self.stirred |= !self.chain.is_verified(&hash);
         let Some(place) = self.chain.find(&hash) else { return Ok(()) };
         if self.chain.is_verified(&hash) || !self.fetch.wants(&hash) || self.relay.is_partial(&hash) {
             return Ok(());

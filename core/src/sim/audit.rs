@@ -61,7 +61,7 @@ impl World {
         let largest = components.iter().max_by_key(|component| component.len());
         let chain = largest.and_then(|component| component.first());
         chain
-            .map(|host| self.hosts[*host as usize].journal.best().iter().copied().collect())
+            .map(|host| self.hosts[*host as usize].store.best(&self.archive).copied().collect())
             .unwrap_or_default()
     }
 
@@ -72,7 +72,7 @@ impl World {
         self.net.shuffle(&mut order);
         for &host in order.iter().take(RESTORED_MAX) {
             let this = &self.hosts[host as usize];
-            let what = match this.journal.restore(self.network.clone()) {
+            let what = match this.store.journal(&self.archive).restore(self.network.clone()) {
                 Ok(chain) if chain.tip().hash == this.tip => continue,
                 Ok(chain) => format!("restores to the tip {}, not {}", chain.tip().hash, this.tip),
                 Err(error) => error.to_string(),
@@ -91,7 +91,8 @@ impl World {
     }
 
     fn audit_chain(&self, host: u32) -> Result<(), String> {
-        let (network, journal) = (&self.network, &self.hosts[host as usize].journal);
+        let network = &self.network;
+        let journal = self.hosts[host as usize].store.journal(&self.archive);
         let mut history = History::default().append(network.genesis().record(*network.id()));
         let (mut parent, mut parent_hash) = (*network.genesis(), *network.id());
         let mut known: BTreeSet<MessageId> = BTreeSet::new();

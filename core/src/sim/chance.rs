@@ -74,6 +74,12 @@ impl Chance {
         }
     }
 
+    /// One of `items`, which are not empty.
+    #[cfg(test)]
+    pub(super) fn pick<'a, T>(&mut self, items: &'a [T]) -> &'a T {
+        &items[usize::try_from(self.below(items.len() as u64)).unwrap()]
+    }
+
     /// Brings items into an order drawn by chance.
     pub(super) fn shuffle<T>(&mut self, items: &mut [T]) {
         for last in (1..items.len()).rev() {

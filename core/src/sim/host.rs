@@ -5,11 +5,10 @@ use std::collections::VecDeque;
 
 use super::link::End;
 use super::mask::Mask;
+use super::store::Store;
 use crate::address::{Address, Host as Name, PORT};
 use crate::hash::{Hash, Tag, tagged};
-use crate::journal::Journal;
 use crate::key::SecretKey;
-use crate::network::Network;
 use crate::node::{Config, Neighbours, Node};
 use crate::pow::Work;
 use crate::wire::Role;
@@ -22,7 +21,7 @@ pub(super) const NEVER: u64 = u64::MAX;
 pub(super) struct Host {
     /// None while it is down.
     pub(super) node: Option<Box<Node>>,
-    pub(super) journal: Journal,
+    pub(super) store: Store,
     /// Counts its lives: what was begun in an earlier one comes to nothing.
     pub(super) life: u32,
     /// How far its clock is off.
@@ -54,11 +53,10 @@ pub(super) const KNOWN_MAX: usize = 20;
 
 impl Host {
     /// A host that is down.
-    pub(super) fn new(network: &Network, skew_ms: i64, mask: Option<Mask>) -> Self {
-        let genesis = *network.id();
+    pub(super) fn new(genesis: Hash, skew_ms: i64, mask: Option<Mask>) -> Self {
         Self {
             node: None,
-            journal: Journal::new(network),
+            store: Store::new(),
             life: 0,
             skew_ms,
             tick_at: NEVER,
@@ -102,6 +100,8 @@ pub(super) fn config(seed: u64, host: u32, neighbours: Neighbours) -> Config {
 
 /// The first bytes of addresses that belong to nobody in particular.
 const RESERVED: [u8; 9] = [0, 10, 100, 127, 169, 172, 192, 198, 203];
+/// The hosts that can have addresses.
+pub(super) const HOSTS_MAX: u32 = (FIRST_BYTE_END as u32 - 9) << 8;
 /// Multicast and above.
 const FIRST_BYTE_END: u8 = 224;
 

@@ -27,7 +27,7 @@ pub enum Latency {
     Regions,
     /// Points on a sphere: round trips in proportion to the straight line between them.
     Sphere,
-    /// A measured matrix: each node at a row drawn by chance.
+    /// A measured matrix: each node at a row drawn by chance, or at its own, when there are as many rows as nodes.
     Matrix(Matrix),
 }
 
@@ -223,7 +223,9 @@ impl Terrain {
             Latency::Sphere => Model::Sphere((0..nodes).map(|_| draw_point(chance)).collect()),
             Latency::Matrix(matrix) => {
                 let rows = u64::try_from(matrix.rows()).unwrap_or(1);
-                let row = |_| u16::try_from(chance.below(rows)).unwrap_or_default();
+                let mut draw =
+                    |node| if rows == u64::from(nodes) { u64::from(node) } else { chance.below(rows) };
+                let row = |node| u16::try_from(draw(node)).unwrap_or_default();
                 Model::Matrix(matrix.clone(), (0..nodes).map(row).collect())
             }
         };
@@ -362,6 +364,8 @@ mod tests {
     #[test]
     fn round_trips_are_symmetric_and_places_lie_in_the_picture() {
         let matrix: Matrix = "0,40,90\n40,0,60\n90,60,0".parse().unwrap();
+        let own = Terrain::new(&Latency::Matrix(matrix.clone()), 3, 0, &mut Chance::stream(1, 2));
+        assert_eq!([own.rtt_us(0, 1), own.rtt_us(0, 2), own.rtt_us(1, 2)], [40_000, 90_000, 60_000]);
         for latency in [Latency::Regions, Latency::Sphere, Latency::Matrix(matrix)] {
             let terrain = Terrain::new(&latency, 50, 1_000, &mut Chance::new(3));
             for a in 0..50 {

@@ -8,18 +8,20 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 
 use super::chance::Chance;
-use super::host;
+use super::host::{self, HOSTS_MAX};
 use super::kind::Kind;
 use super::link::End;
 use super::setup::Setup;
 use super::treason::Treason;
 use super::world::{World, announced_height};
+use crate::address::Address;
 use crate::block::{Block, Header, VERSION, content_root};
+use crate::book::ADDRESSES_MAX;
 use crate::chain::Place;
 use crate::hash::Hash;
 use crate::key::{PublicKey, Signature};
 use crate::mine::{Job, JobId, Search};
-use crate::wire::{Packet, body_frame};
+use crate::wire::{List, Packet, body_frame};
 
 /// The forged blocks that are remembered, to be served or withheld; when full, the elder half is forgotten.
 const FORGED_MAX: usize = 256;
@@ -67,9 +69,10 @@ impl Mask {
         masks
     }
 
-    /// Whether it has hash power. Who forges blocks does so when its turn comes: a forged block costs what any block costs.
+    /// Whether it has hash power. Who forges blocks does so when its turn comes: a forged block costs what any block costs. Who gives
+    /// no bodies to anybody has none: it would withhold its own, and that is another treason.
     pub(super) fn mines(&self) -> bool {
-        !matches!(self.treason, Treason::Silent | Treason::HeaderFlooder)
+        !matches!(self.treason, Treason::Silent | Treason::Stalling | Treason::HeaderFlooder)
     }
 
     /// Whether it forges a block when its turn comes.
@@ -116,6 +119,23 @@ impl Mask {
 }
 
 impl World {
+    /// What a Byzantine host sends in the place of what its node wishes to send.
+    pub(super) fn alter(&mut self, host: u32, frame: Bytes) -> Bytes {
+        let is_eclipse =
+            self.hosts[host as usize].mask.as_ref().is_some_and(|mask| mask.treason == Treason::Eclipse);
+        if !is_eclipse || !matches!(Packet::decode(&frame), Ok(Packet::Addresses(_))) {
+            return frame;
+        }
+        // Its own kind, as far as an answer has room, and else where nobody is.
+        let kind = (0..self.setup.nodes).filter(|other| !self.hosts[*other as usize].is_honest());
+        let mut addresses: Vec<Address> = kind.take(ADDRESSES_MAX / 2).map(host::address).collect();
+        while addresses.len() < ADDRESSES_MAX {
+            let beyond = HOSTS_MAX - self.setup.nodes;
+            addresses.push(host::address(self.setup.nodes + self.weather.index(beyond)));
+        }
+        Packet::Addresses(List::new(addresses)).encode()
+    }
+
     /// A Byzantine host heard a header: who hoards lets go when others come near.
     pub(super) fn overhear(&mut self, host: u32, frame: &Bytes) {
         let this = &mut self.hosts[host as usize];

@@ -10,7 +10,7 @@ use siphasher::sip128::{Hasher128 as _, SipHasher13};
 use crate::check::Check;
 
 /// The answers that are remembered.
-const ANSWERS_MAX: usize = 1 << 16;
+const ANSWERS_MAX: usize = 1 << 18;
 
 /// Answers to [`Check`]s, computed once each.
 #[derive(Debug, Default)]

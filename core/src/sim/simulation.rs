@@ -18,8 +18,10 @@ const RECONNECT_US: u64 = 40_000_000;
 const CLOSING_BLOCKS: u32 = 2;
 /// How long each of them, and then the agreement, may take, microseconds.
 const CLOSING_US: u64 = 10_000_000;
-/// After so many further waits, nodes that do not agree are a violation.
+/// After so many waits, nodes that do not agree are a violation.
 const WAITS_MAX: u32 = 30;
+/// After so many of them another block is mined: parts that met late may have branches of equal work.
+const TIE_WAITS: u32 = 5;
 /// The nodes that a picture shows.
 const PLACES_MAX: u32 = 400;
 /// The links that it shows.
@@ -113,7 +115,7 @@ impl Simulation {
             | Happening::Crash
             | Happening::Cut
             | Happening::Heal => self.world.befall(happening),
-            Happening::Arrive(..)
+            Happening::Arrive { .. }
             | Happening::Closed(_)
             | Happening::Tick(_)
             | Happening::Open { .. }
@@ -151,13 +153,7 @@ impl Simulation {
             return world.later(RECONNECT_US, Happening::Settle);
         }
         if self.settled <= 1 + CLOSING_BLOCKS {
-            for component in world.components() {
-                // One that is not ready yet leaves it to the next, and to the next block.
-                let ready = component.into_iter().find(|host| world.mine(*host, false));
-                if ready.is_none() {
-                    self.idle_draws += 1;
-                }
-            }
+            world.mine_closing(|_| true);
             return world.later(CLOSING_US, Happening::Settle);
         }
         let Some((one, other)) = world.find_dissent() else {
@@ -165,10 +161,17 @@ impl Simulation {
             self.stage = Stage::Done;
             return;
         };
-        if self.settled > 1 + CLOSING_BLOCKS + WAITS_MAX {
-            let [a, b] = [one, other].map(|host| world.hosts[host as usize].tip);
-            let what = format!("has the tip {b}, and node {one} has {a}");
+        if self.settled > WAITS_MAX {
+            let [a, b] = [one, other].map(|host| {
+                let host = &world.hosts[host as usize];
+                format!("the tip {} of work {}", host.tip, host.work)
+            });
+            let what = format!("has {b}, and node {one} has {a}");
             return world.violate(Some(other), Law::Agreement, || what);
+        }
+        if self.settled.is_multiple_of(TIE_WAITS) {
+            // Traitors may connect parts that seem apart: only one of them goes ahead.
+            world.mine_closing(|component| component.contains(&one));
         }
         world.later(CLOSING_US, Happening::Settle);
     }
@@ -224,6 +227,13 @@ fn ratio(sum: u64, count: usize) -> f64 {
 }
 
 impl World {
+    /// One honest host of each connected part that is meant mines a block: the first that is ready to.
+    fn mine_closing(&mut self, is_meant: impl Fn(&[u32]) -> bool) {
+        for component in self.components().into_iter().filter(|component| is_meant(component)) {
+            component.into_iter().find(|host| self.mine(*host, false));
+        }
+    }
+
     /// All hosts start and look for links, within the first quarter of the warm-up.
     fn begin(&mut self) {
         let warmup_us = self.setup.warmup_ms * 1_000;

@@ -14,11 +14,12 @@ pub enum Treason {
     InvalidChain,
     /// Announces blocks of its own whose bodies it gives to nobody.
     WithheldBody,
-    /// Has pings answered near the other end, so that it seems to be where it is not.
+    /// Has pings answered near the other end, so that it seems to be where it is not, and certifies that.
     LatencyLiar,
     /// Floods its peers with headers of branches that have little work.
     HeaderFlooder,
-    /// Connects to far more nodes than it needs, to take their places from honest ones.
+    /// Connects to far more nodes than it needs, and names only its own kind and places where nobody is, so that honest nodes know
+    /// no others.
     Eclipse,
     /// Keeps the blocks that it mines for itself, until others come near.
     Selfish,

@@ -82,7 +82,7 @@ impl World {
                 self.cut_later();
             }
             Happening::Leave { .. }
-            | Happening::Arrive(..)
+            | Happening::Arrive { .. }
             | Happening::Closed(_)
             | Happening::Tick(_)
             | Happening::Open { .. }

@@ -192,7 +192,7 @@ mod tests {
             let (mut model, mut now, mut number) = (BTreeMap::new(), 0, 0u64);
             for _ in 0..20_000 {
                 for _ in 0..chance.below(3) {
-                    let reach = [0, 10, 3_000, 400_000, 60_000_000][chance.below(5) as usize];
+                    let reach = *chance.pick(&[0, 10, 3_000, 400_000, 60_000_000]);
                     let at = now + chance.below(reach + 1);
                     number += 1;
                     wheel.push(at, number);

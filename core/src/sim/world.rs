@@ -18,6 +18,7 @@ use super::measure::{Measure, Step};
 use super::memo::Memo;
 use super::setup::{Setup, Topology};
 use super::shared::Shared;
+use super::store::Archive;
 use super::trace::Trace;
 use super::treason::Treason;
 use super::violation::{Law, Violation};
@@ -27,7 +28,7 @@ use crate::chain::{AHEAD_MAX, Chain, SIDE_MAX, WINDOW_MAX};
 use crate::check::{Batch, Verdict};
 use crate::fault::{Fault, Reason};
 use crate::hash::Hash;
-use crate::journal::{Change, Serve};
+use crate::journal::Serve;
 use crate::message::Message;
 use crate::mine::Job;
 use crate::network::{Network, Parameters};
@@ -66,7 +67,7 @@ const BEGIN_MS: u64 = 86_400_000;
 #[derive(Debug)]
 pub(super) enum Happening {
     /// A frame is there, and handled.
-    Arrive(End, Bytes),
+    Arrive { host: u32, end: End, frame: Bytes },
     /// An end hears that the link is closed.
     Closed(End),
     /// A host wants a tick.
@@ -103,7 +104,7 @@ impl Happening {
     /// Its number, whom it concerns, and what tells it from others of its kind.
     fn summary(&self) -> (u8, u32, u32) {
         match self {
-            Self::Arrive(end, frame) => {
+            Self::Arrive { end, frame, .. } => {
                 let first = frame.first().copied().unwrap_or(u8::MAX);
                 let size = u32::try_from(frame.len()).unwrap_or(u32::MAX);
                 (0, end.number(), (size << 8) | u32::from(first))
@@ -169,10 +170,9 @@ pub(super) struct World {
     pub(super) faults: u64,
     pub(super) blames: u64,
     pub(super) violation: Option<Violation>,
+    pub(super) archive: Archive,
     memo: Memo,
     pending: VecDeque<Input>,
-    /// What all stores and frames share.
-    blocks: Shared,
     frames: Shared,
 }
 
@@ -188,10 +188,11 @@ impl World {
         for host in 0..setup.nodes {
             let off = i64::try_from(skews.below(2 * setup.skew_ms + 1)).unwrap_or_default();
             let skew_ms = off - i64::try_from(setup.skew_ms).unwrap_or_default();
-            hosts.push(Host::new(&network, skew_ms, masks.remove(&host)));
+            hosts.push(Host::new(*network.id(), skew_ms, masks.remove(&host)));
         }
         let counts = Counts { frames: vec![0; CAPS.len()], bytes: vec![0; CAPS.len()] };
         Self {
+            archive: Archive::new(&network),
             network,
             terrain,
             now_us: 0,
@@ -217,7 +218,6 @@ impl World {
             violation: None,
             memo: Memo::default(),
             pending: VecDeque::new(),
-            blocks: Shared::default(),
             frames: Shared::default(),
             setup,
         }
@@ -257,7 +257,7 @@ impl World {
         let (kind, whom, detail) = happening.summary();
         self.trace.note(self.now_us, kind, whom, detail);
         match happening {
-            Happening::Arrive(end, frame) => self.arrive(end, frame),
+            Happening::Arrive { host, end, frame } => self.arrive(host, end, frame),
             Happening::Closed(end) => self.closed(end),
             Happening::Tick(host) => self.tick(host),
             Happening::Open { from, to, life } => self.opened(from, to, life),
@@ -266,7 +266,17 @@ impl World {
                     self.tell(host, Input::Unreached(*to));
                 }
             }
-            other => return Some(other),
+            other @ (Happening::Seek(_)
+            | Happening::Draw
+            | Happening::Write
+            | Happening::Rotate(_)
+            | Happening::Mischief(_)
+            | Happening::Leave { .. }
+            | Happening::Return(_)
+            | Happening::Crash
+            | Happening::Cut
+            | Happening::Heal
+            | Happening::Settle) => return Some(other),
         }
         None
     }
@@ -320,7 +330,7 @@ impl World {
         let now = self.now(host);
         let Some(node) = self.hosts[host as usize].node.as_mut() else { return };
         act(node, now);
-        self.drain(host);
+        let mut wishes = self.drain(host);
         let mut answers = 0;
         while let Some(answer) = self.pending.pop_front() {
             answers += 1;
@@ -332,31 +342,37 @@ impl World {
             if let Some(node) = self.hosts[host as usize].node.as_mut() {
                 node.handle(now, answer);
             }
-            self.drain(host);
+            wishes += self.drain(host);
         }
-        self.watch(host);
+        // Whoever's chain moves wishes to remember it, or to tell of it.
+        if wishes > 0 {
+            self.watch(host);
+        }
         self.arm(host);
     }
 
-    fn drain(&mut self, host: u32) {
+    /// Carries out what a node wishes; how many wishes there were.
+    fn drain(&mut self, host: u32) -> usize {
         let mut wishes = 0;
         while let Some(output) = self.hosts[host as usize].node.as_mut().and_then(|node| node.poll()) {
             wishes += 1;
             if wishes > WISHES_MAX {
-                return self
-                    .violate(Some(host), Law::Livelock, || "one fact leads to wishes without end".into());
+                self.violate(Some(host), Law::Livelock, || "one fact leads to wishes without end".into());
+                break;
             }
             match output {
                 Output::Send(peer, frame) => self.send(host, End::of(peer), frame),
                 Output::Dial(address) => self.dial(host, address),
                 Output::Close(peer, reason) => self.close(host, End::of(peer), &reason),
-                Output::Persist(changes) => self.persist(host, changes),
+                Output::Persist(changes) => {
+                    self.hosts[host as usize].store.apply(&mut self.archive, &changes);
+                }
                 Output::Verify(batch) => {
                     let verdict = self.verify(host, &batch);
                     self.pending.push_back(Input::Verified(verdict));
                 }
                 Output::Recall(recall) => {
-                    let recalled = self.hosts[host as usize].journal.recall(&recall);
+                    let recalled = self.hosts[host as usize].store.recall(&self.archive, &recall);
                     self.pending.push_back(Input::Recalled(recalled));
                 }
                 Output::Serve(peer, serve) => self.serve(host, peer, &serve),
@@ -364,23 +380,16 @@ impl World {
                 Output::Tell(_) => {}
             }
         }
-    }
-
-    fn persist(&mut self, host: u32, mut changes: Vec<Change>) {
-        for change in &mut changes {
-            if let Change::Body { hash, block, .. } = change {
-                *block = self.blocks.share(*hash, core::mem::take(block));
-            }
-        }
-        self.hosts[host as usize].journal.apply(&changes);
+        wishes
     }
 
     fn verify(&mut self, host: u32, batch: &Batch) -> Verdict {
         let memo = &mut self.memo;
         let broken = batch.checks.iter().enumerate().filter(|(_, check)| !memo.holds(check));
         let broken = broken.map(|(index, _)| index).collect();
-        let journal = &self.hosts[host as usize].journal;
-        let seen = batch.ids.iter().enumerate().flat_map(|(index, id)| journal.seen(index, id)).collect();
+        let (store, archive) = (&self.hosts[host as usize].store, &self.archive);
+        let seen = batch.ids.iter().enumerate().flat_map(|(index, id)| store.seen(archive, index, id));
+        let seen = seen.collect();
         Verdict { id: batch.id, broken, seen }
     }
 
@@ -388,12 +397,12 @@ impl World {
         let end = End::of(peer);
         match serve {
             Serve::Headers(locator) => {
-                let headers = self.hosts[host as usize].journal.headers_after(locator);
+                let headers = self.hosts[host as usize].store.headers_after(&self.archive, locator);
                 self.send(host, end, Packet::Headers(List::new(headers)).encode());
             }
             Serve::Bodies(hashes) => {
                 for hash in hashes {
-                    let frame = match self.hosts[host as usize].journal.body(hash) {
+                    let frame = match self.hosts[host as usize].store.body(&self.archive, hash) {
                         Some(block) => body_frame(block),
                         None => Packet::Missing(*hash).encode(),
                     };
@@ -404,15 +413,16 @@ impl World {
     }
 
     /// What a node wishes to send, as far as its host lets it.
-    fn send(&mut self, host: u32, end: End, frame: Bytes) {
+    fn send(&mut self, host: u32, end: End, mut frame: Bytes) {
         let kind = self.kinds.of(&frame);
         if self.hush && kind == Kind::Offer {
             return;
         }
-        if let Some(mask) = &mut self.hosts[host as usize].mask
-            && !mask.lets_out(kind, end, &frame)
-        {
-            return;
+        if let Some(mask) = &mut self.hosts[host as usize].mask {
+            if !mask.lets_out(kind, end, &frame) {
+                return;
+            }
+            frame = self.alter(host, frame);
         }
         self.transmit(host, end, frame);
     }
@@ -426,8 +436,7 @@ impl World {
             (*frames, *bytes) = (*frames + 1, *bytes + size as u64);
         }
         let mut depart = self.now_us;
-        if self.setup.bandwidth > 0 {
-            let took = size as u64 * 1_000_000 / self.setup.bandwidth;
+        if let Some(took) = (size as u64 * 1_000_000).checked_div(self.setup.bandwidth) {
             depart += took;
             if size > LARGE_FRAME_BYTES {
                 let uplink = &mut self.hosts[host as usize].uplink_free;
@@ -435,6 +444,7 @@ impl World {
                 *uplink = depart;
             }
         }
+        let to = link.hosts[1 - side];
         let mut way_us = u64::from(link.one_way_us);
         if kind == Kind::Ping && link.lies {
             way_us /= LIE;
@@ -465,15 +475,11 @@ impl World {
             key[..part.len()].copy_from_slice(part);
             frame = self.frames.share(Hash::from_bytes(key), frame);
         }
-        self.wheel.push(at, Happening::Arrive(end.far(), frame));
+        self.wheel.push(at, Happening::Arrive { host: to, end: end.far(), frame });
     }
 
-    fn arrive(&mut self, end: End, frame: Bytes) {
-        let link = &self.links[end.link()];
-        if !link.open[end.side()] {
-            return;
-        }
-        let host = link.hosts[end.side()];
+    /// A frame is there. If its link is closed by now, the node knows, and does not heed it.
+    fn arrive(&mut self, host: u32, end: End, frame: Bytes) {
         let kind = self.kinds.of(&frame);
         let this = &mut self.hosts[host as usize];
         if self.counts
@@ -569,10 +575,8 @@ impl World {
             let late = matches!(fault, Fault::Silent | Fault::Stalled { .. } | Fault::HandshakeTimeout);
             if accused && !late {
                 self.blames += 1;
-                if self.setup.faults.traitors.is_empty() {
-                    let what = format!("finds fault with node {other}: {fault}");
-                    self.violate(Some(host), Law::Blame, || what);
-                }
+                let what = format!("finds fault with node {other}: {fault}");
+                self.violate(Some(host), Law::Blame, || what);
             }
         }
         self.hang_up(end);
@@ -612,9 +616,10 @@ impl World {
     pub(super) fn start(&mut self, host: u32, known: Vec<Address>) {
         let seed = self.net.bytes32();
         let this = &mut self.hosts[host as usize];
-        let chain = match this.journal.best() {
-            [_] => Ok(Chain::new(self.network.clone())),
-            _ => this.journal.restore(self.network.clone()),
+        let chain = if this.store.is_new() {
+            Ok(Chain::new(self.network.clone()))
+        } else {
+            this.store.journal(&self.archive).restore(self.network.clone())
         };
         let chain = match chain {
             Ok(chain) => chain,
@@ -638,12 +643,12 @@ impl World {
             }
         };
         let mut node = Node::new(host::config(self.setup.seed, host, neighbours), chain, seed);
-        if !this.journal.book().is_empty() && node.remember(this.journal.book()).is_err() {
+        if !this.store.book().is_empty() && node.remember(this.store.book()).is_err() {
             return self.violate(Some(host), Law::Journal, || "the address book does not decode".to_owned());
         }
         this.node = Some(Box::new(node));
         let waiting: Vec<Message> =
-            this.journal.pooled().filter_map(|message| Message::decode(message).ok()).collect();
+            this.store.pooled().filter_map(|message| Message::decode(message).ok()).collect();
         self.act(host, |node, now| node.meet(now, &known));
         self.tell(host, Input::Ticked);
         for message in waiting {
@@ -696,7 +701,7 @@ impl World {
                     format!("the tip's work fell to {:?}", tip.total_work)
                 });
             }
-            let remembered = this.journal.best().last().copied();
+            let remembered = this.store.best(&self.archive).next_back().copied();
             if remembered != Some(tip.hash) {
                 let what = format!("has the tip {}, remembers {remembered:?}", tip.hash);
                 return self.violate(Some(host), Law::Journal, || what);

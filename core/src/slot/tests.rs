@@ -71,6 +71,15 @@ fn a_link_that_is_lost_leaves_a_vacancy_of_its_kind() {
 }
 
 #[test]
+fn when_one_of_the_nearest_is_lost_the_next_nearest_takes_its_place() {
+    let mut slots = filled();
+    slots.closed(at(3), PeerId(3));
+    let nearest = kinds(&slots).into_iter().filter(|(_, kind)| *kind == Kind::Nearest);
+    assert_eq!(nearest.map(|(peer, _)| peer).collect::<Vec<_>>(), [4, 5, 6]);
+    assert_eq!(slots.vacancy(at(3)), Some(Kind::Graph));
+}
+
+#[test]
 fn one_feeler_at_a_time_and_not_for_long() {
     let mut slots = filled();
     assert!(slots.feels(at(2)));

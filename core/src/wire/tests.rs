@@ -112,8 +112,8 @@ fn packets(large: bool) -> Vec<Packet> {
         }
         Packet::Half(_) => Packet::Half(half(1).0),
         Packet::GetLinks(_) => {
-            let digest = Digest::decode(&[0xff; DIGEST_BYTES]).unwrap();
-            Packet::GetLinks(Box::new(if large { digest } else { Digest::default() }))
+            let byte = if large { 0xff } else { 0 };
+            Packet::GetLinks(Box::new(Digest::decode(&[byte; DIGEST_BYTES]).unwrap()))
         }
         Packet::Links(_) => {
             let (first, second) = (half(1), half(2));

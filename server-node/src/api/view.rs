@@ -80,6 +80,10 @@ pub struct Peer {
     pub height: Option<u64>,
     /// For how long it is connected, milliseconds.
     pub connected_ms: u64,
+    /// Why we dialled it, if we did of our own accord: `nearest`, `graph`, `random` or `feeler`.
+    pub slot: Option<String>,
+    /// The valid blocks that it told us of before all others.
+    pub first_deliveries: u64,
 }
 
 impl From<PeerView> for Peer {
@@ -97,6 +101,8 @@ impl From<PeerView> for Peer {
             latency_ms: peer.latency_ms,
             height: peer.height,
             connected_ms: peer.connected_ms,
+            slot: peer.slot.map(|kind| kind.name().to_owned()),
+            first_deliveries: peer.first_deliveries,
         }
     }
 }

@@ -15,12 +15,14 @@ mod block;
 mod chain;
 mod client;
 mod data;
+mod draft;
 mod key;
 mod message;
 mod node;
 mod peers;
 mod progress;
 mod send;
+mod simulate;
 mod status;
 mod table;
 
@@ -57,6 +59,8 @@ enum Command {
     Message(message::Arguments),
     /// List a node's peers
     Peers(peers::Arguments),
+    /// Simulate a network of thousands of nodes
+    Simulate(Box<simulate::Arguments>),
     /// Measure this machine
     Bench(bench::Arguments),
 }
@@ -89,6 +93,7 @@ pub(crate) fn run(line: impl IntoIterator<Item = impl Into<OsString> + Clone>) -
         Some(Command::Block(arguments)) => block::run(&arguments),
         Some(Command::Message(arguments)) => message::run(&arguments),
         Some(Command::Peers(arguments)) => peers::run(&arguments),
+        Some(Command::Simulate(arguments)) => simulate::run(&arguments),
         Some(Command::Bench(arguments)) => bench::run(&arguments),
     };
     match result {
@@ -170,6 +175,8 @@ mod tests {
             "plexus block 7",
             "plexus message 00",
             "plexus peers --json",
+            "plexus simulate --nodes 100 --compare random,nearest --faults silent=5%,stalling=1% --report r.html",
+            "plexus simulate --latency sphere --seeds 5 --json",
             "plexus bench mine --json",
             "plexus bench sync",
         ] {
@@ -188,6 +195,9 @@ mod tests {
             ("plexus node --tls-cert cert.pem", "--tls-key"),
             ("plexus node --mine=many", "many"),
             ("plexus block zz", "zz"),
+            ("plexus simulate --topology star", "star"),
+            ("plexus simulate --faults silent", "silent=5%"),
+            ("plexus simulate --latency nowhere.csv", "regions, sphere, or a file"),
             ("plexus message 12", "64 hex digits"),
             ("plexus send --to bob --stamp-bits 99 x", "99"),
             ("plexus send --to bob --stamp-bits 9 --priority low x", "--priority"),
@@ -207,6 +217,7 @@ mod tests {
         let data = folder.path().to_str().unwrap();
         assert_eq!(run(["plexus", "key", "show", "--data", data]), ExitCode::FAILURE);
         assert_eq!(run(["plexus", "key", "lose"]), ExitCode::from(WRONG_USE));
+        assert_eq!(run(["plexus", "simulate", "--nodes", "1"]), ExitCode::from(WRONG_USE));
         assert_eq!(run(["plexus", "--version"]), ExitCode::SUCCESS);
     }
 }

@@ -600,7 +600,8 @@ fn one_network_cannot_fill_a_node() {
 
 #[test]
 fn planning_replaces_one_link_a_round_at_most_and_never_leaves_a_slot_empty() {
-    const NODES: usize = 30;
+    const NODES: usize = 22;
+    const STEP: u64 = 10;
     let mut world = World::new(170);
     world.honest = true;
     let all = chain_of(&mut world, NODES);
@@ -616,16 +617,16 @@ fn planning_replaces_one_link_a_round_at_most_and_never_leaves_a_slot_empty() {
         world.host(node).closes.iter().filter(|(_, reason)| *reason == Reason::Replaced).count()
     };
     // Until all are measured, and a slot changes by planning only.
-    world.elapse(45 * MINUTE);
+    world.elapse(25 * MINUTE);
     let mut last: Vec<_> = all.iter().map(|node| (replaced(&world, *node), None::<u64>)).collect();
     let mut total = 0;
-    for step in 0..12 * 60 {
-        world.elapse(5_000);
+    for step in 0..4 * 60 {
+        world.elapse(1_000 * STEP);
         for (node, (before, when)) in all.iter().zip(&mut last) {
             let count = replaced(&world, *node);
             assert!(count <= *before + 1, "{node:?} replaces two links at once");
             if count > *before {
-                let since = when.map(|when| 5 * (step - when));
+                let since = when.map(|when| STEP * (step - when));
                 assert!(
                     since.is_none_or(|since| since + 60 >= ROUND_INTERVAL.as_secs()),
                     "again after {since:?} s"

@@ -2,7 +2,6 @@
 //!
 //! Line 1 is the network's parameters as JSON; each further line is a block's encoding in hex, genesis first.
 
-use std::fs::File;
 use std::io::{self, BufRead, BufWriter, Write};
 use std::path::Path;
 
@@ -13,7 +12,7 @@ use plexus_core::network::{Network, Parameters};
 use plexus_node::api::view::Status;
 
 use super::super::client::Client;
-use super::super::progress;
+use super::super::{draft, progress};
 
 /// The most bytes of a line: a block of the largest size in hex, and the line's end.
 const LINE_BYTES_MAX: u64 = 2 * BLOCK_BYTES_MAX as u64 + 2;
@@ -26,21 +25,8 @@ pub(super) fn run(client: &Client, file: &Path) -> anyhow::Result<()> {
         out.flush()?;
         return Ok(());
     }
-    // Under another name until it is whole: a chain that was cut off is never taken for one.
-    let mut draft = file.as_os_str().to_owned();
-    draft.push(".part");
-    let cannot_write = || format!("cannot write {}", file.display());
-    let mut out = BufWriter::new(File::create(&draft).with_context(cannot_write)?);
-    let written = copy(client, &mut out).and_then(|blocks| {
-        out.flush().with_context(cannot_write)?;
-        out.get_ref().sync_all().with_context(cannot_write)?;
-        std::fs::rename(&draft, file).with_context(cannot_write)?;
-        Ok(blocks)
-    });
-    if written.is_err() {
-        // What is left of it is of no use, and the error says what happened.
-        let _ = std::fs::remove_file(&draft);
-    }
+    // A chain that was cut off is never taken for one.
+    let written = draft::write(file, |out| copy(client, out));
     eprintln!("{} blocks written to {}", written?, file.display());
     Ok(())
 }

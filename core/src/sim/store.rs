@@ -1,0 +1,304 @@
+//! Stores: what each host remembers, in a few bytes a block, because all remember the same blocks.
+//!
+//! The archive has every block that anybody remembers, once; a store has the numbers of its own. Its meaning is
+//! [`Journal`]'s: a host restarts from the journal that its store unfolds to, and a test compares the two.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::block::Header;
+use crate::check::Seen;
+use crate::hash::Hash;
+use crate::history::History;
+use crate::journal::{Change, HEADERS_MAX, Journal, Recall, Recalled};
+use crate::message::MessageId;
+use crate::network::Network;
+use crate::pow::Work;
+
+/// A block that somebody remembers.
+#[derive(Debug)]
+struct Record {
+    hash: Hash,
+    header: Header,
+    total_work: Work,
+    body: Option<(Bytes, Arc<[MessageId]>)>,
+    history: Option<History>,
+}
+
+/// All blocks that anybody remembers; a parent has a lower number than its children.
+#[derive(Debug)]
+pub(super) struct Archive {
+    network: Network,
+    records: Vec<Record>,
+    numbers: BTreeMap<Hash, u32>,
+    messages: BTreeMap<MessageId, Vec<u32>>,
+}
+
+/// What one host remembers.
+#[derive(Debug)]
+pub(super) struct Store {
+    /// The numbers of its best chain, by height.
+    best: Vec<u32>,
+    /// The numbers of its headers, rising, each doubled, and one more if it has the body.
+    kept: Vec<u32>,
+    pooled: BTreeMap<MessageId, Bytes>,
+    book: Bytes,
+}
+
+impl Archive {
+    pub(super) fn new(network: &Network) -> Self {
+        let (hash, header) = (*network.id(), *network.genesis());
+        let body = Some((network.genesis_block().encode().into(), Arc::from([])));
+        let genesis = Record { hash, header, total_work: Work::ZERO, body, history: None };
+        Self {
+            network: network.clone(),
+            records: vec![genesis],
+            numbers: BTreeMap::from([(hash, 0)]),
+            messages: BTreeMap::new(),
+        }
+    }
+
+    fn record(&self, number: u32) -> &Record {
+        &self.records[number as usize]
+    }
+
+    fn number(&mut self, hash: Hash, header: Header, total_work: Work) -> u32 {
+        let next = u32::try_from(self.records.len()).unwrap_or(u32::MAX);
+        let number = *self.numbers.entry(hash).or_insert(next);
+        if number == next {
+            self.records.push(Record { hash, header, total_work, body: None, history: None });
+        }
+        number
+    }
+
+    fn keep_body(&mut self, number: u32, block: &Bytes, ids: &Arc<[MessageId]>) {
+        let record = &mut self.records[number as usize];
+        if record.body.is_none() {
+            record.body = Some((block.clone(), Arc::clone(ids)));
+            for id in ids.iter() {
+                self.messages.entry(*id).or_default().push(number);
+            }
+        }
+    }
+}
+
+impl Store {
+    /// A store with nothing but genesis.
+    pub(super) fn new() -> Self {
+        Self { best: vec![0], kept: vec![1], pooled: BTreeMap::new(), book: Bytes::new() }
+    }
+
+    /// Remembers one wish.
+    pub(super) fn apply(&mut self, archive: &mut Archive, changes: &[Change]) {
+        for change in changes {
+            match change {
+                Change::Header { hash, header, total_work } => {
+                    let number = archive.number(*hash, *header, *total_work);
+                    if let Err(place) = self.place(number) {
+                        self.kept.insert(place, number * 2);
+                    }
+                }
+                Change::Body { hash, block, ids, .. } => {
+                    let Some(&number) = archive.numbers.get(hash) else { continue };
+                    archive.keep_body(number, block, ids);
+                    if let Ok(place) = self.place(number) {
+                        self.kept[place] |= 1;
+                    }
+                }
+                Change::Checkpoint { hash, history, .. } => {
+                    if let Some(&number) = archive.numbers.get(hash) {
+                        archive.records[number as usize].history = Some(history.clone());
+                    }
+                }
+                Change::Tip { hash, fork, .. } => self.move_tip(archive, hash, *fork),
+                Change::Pooled { id, message } => {
+                    self.pooled.insert(*id, message.clone());
+                }
+                Change::Book { encoded } => self.book = encoded.clone(),
+                Change::Unpooled { id } => {
+                    self.pooled.remove(id);
+                }
+            }
+        }
+    }
+
+    fn place(&self, number: u32) -> Result<usize, usize> {
+        // What is new to a store is new to most.
+        match self.kept.last() {
+            Some(last) if last / 2 < number => Err(self.kept.len()),
+            _ => self.kept.binary_search_by_key(&number, |kept| kept / 2),
+        }
+    }
+
+    fn move_tip(&mut self, archive: &Archive, tip: &Hash, fork: u64) {
+        let (mut at, mut branch) = (archive.numbers.get(tip), Vec::new());
+        while let Some(number) = at.filter(|number| archive.record(**number).header.height > fork) {
+            branch.push(*number);
+            at = archive.numbers.get(&archive.record(*number).header.prev_hash);
+        }
+        self.best.truncate(usize::try_from(fork).unwrap_or(usize::MAX).saturating_add(1));
+        self.best.extend(branch.into_iter().rev());
+    }
+
+    /// The best chain's hashes from genesis on.
+    pub(super) fn best<'a>(&'a self, archive: &'a Archive) -> impl DoubleEndedIterator<Item = &'a Hash> {
+        self.best.iter().map(|number| &archive.record(*number).hash)
+    }
+
+    /// Whether nothing but genesis was ever remembered.
+    pub(super) fn is_new(&self) -> bool {
+        self.kept.len() == 1
+    }
+
+    /// The encodings of the host's own messages that wait for a block.
+    pub(super) fn pooled(&self) -> impl Iterator<Item = &Bytes> {
+        self.pooled.values()
+    }
+
+    /// The address book's encoding; empty before the first was remembered.
+    pub(super) fn book(&self) -> &Bytes {
+        &self.book
+    }
+
+    fn has_body(&self, number: u32) -> bool {
+        self.place(number).is_ok_and(|place| self.kept[place] % 2 == 1)
+    }
+
+    fn is_best(&self, archive: &Archive, number: u32) -> bool {
+        let height = usize::try_from(archive.record(number).header.height).unwrap_or(usize::MAX);
+        self.best.get(height) == Some(&number)
+    }
+
+    /// A remembered block's encoding.
+    pub(super) fn body<'a>(&self, archive: &'a Archive, hash: &Hash) -> Option<&'a Bytes> {
+        let number = *archive.numbers.get(hash)?;
+        let body = archive.record(number).body.as_ref().filter(|_| self.has_body(number))?;
+        Some(&body.0)
+    }
+
+    /// As [`Journal::headers_after`].
+    pub(super) fn headers_after(&self, archive: &Archive, locator: &[Hash]) -> Vec<Header> {
+        let known = locator.iter().filter_map(|hash| archive.numbers.get(hash));
+        let start = known.copied().find(|number| self.is_best(archive, *number));
+        let height = start.map_or(0, |number| archive.record(number).header.height);
+        let first = usize::try_from(height).unwrap_or(usize::MAX).saturating_add(1);
+        let numbers = self.best.get(first..).unwrap_or_default().iter().take(HEADERS_MAX);
+        numbers.map(|number| archive.record(*number).header).collect()
+    }
+
+    /// As [`Journal::seen`].
+    pub(super) fn seen(&self, archive: &Archive, index: usize, id: &MessageId) -> Vec<Seen> {
+        let numbers = archive.messages.get(id).into_iter().flatten();
+        let kept = numbers.copied().filter(|number| self.has_body(*number));
+        let seen = kept.map(|number| {
+            let Record { hash, header, .. } = archive.record(number);
+            Seen { index, block: *hash, height: header.height, best: self.is_best(archive, number) }
+        });
+        seen.collect()
+    }
+
+    /// As [`Journal::recall`].
+    pub(super) fn recall(&self, archive: &Archive, recall: &Recall) -> Recalled {
+        match recall {
+            Recall::Base(_) => self.journal(archive).recall(recall),
+            Recall::Bodies(hashes) => {
+                Recalled::Bodies(hashes.iter().filter_map(|hash| self.body(archive, hash)).cloned().collect())
+            }
+        }
+    }
+
+    /// The journal that this is short for.
+    pub(super) fn journal(&self, archive: &Archive) -> Journal {
+        let mut journal = Journal::new(&archive.network);
+        for kept in self.kept.iter().skip(1) {
+            let Record { hash, header, total_work, body, history } = archive.record(kept / 2);
+            let (hash, height) = (*hash, header.height);
+            journal.apply(&[Change::Header { hash, header: *header, total_work: *total_work }]);
+            if let Some((block, ids)) = body.as_ref().filter(|_| kept % 2 == 1) {
+                journal.apply(&[Change::Body { hash, height, block: block.clone(), ids: Arc::clone(ids) }]);
+            }
+            if let Some(history) = history {
+                journal.apply(&[Change::Checkpoint { height, hash, history: history.clone() }]);
+            }
+        }
+        if let Some(hash) = self.best(archive).next_back().filter(|_| self.best.len() > 1) {
+            let height = self.best.len() as u64 - 1;
+            journal.apply(&[Change::Tip { hash: *hash, height, fork: 0 }]);
+        }
+        if !self.book.is_empty() {
+            journal.apply(&[Change::Book { encoded: self.book.clone() }]);
+        }
+        for (id, message) in &self.pooled {
+            journal.apply(&[Change::Pooled { id: *id, message: message.clone() }]);
+        }
+        journal
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::chance::Chance;
+    use super::*;
+    use crate::block::VERSION;
+
+    /// Random trees of blocks, remembered by both, with the best chain jumping about.
+    #[test]
+    fn agrees_with_a_journal() {
+        let network = Network::dev();
+        for seed in 0..20 {
+            let mut chance = Chance::new(seed);
+            let (mut archive, mut store, mut other) = (Archive::new(&network), Store::new(), Store::new());
+            let mut journal = Journal::new(&network);
+            let mut blocks = vec![(*network.id(), *network.genesis(), Work::ZERO)];
+            for _ in 0..60 {
+                let &(prev_hash, below, work) = chance.pick(&blocks);
+                let header = Header {
+                    prev_hash,
+                    content_root: Hash::from_bytes(chance.bytes32()),
+                    version: VERSION,
+                    height: below.height + 1,
+                    ..below
+                };
+                let (hash, total_work) = (header.hash(), work.plus(Work::from_hashes(2)));
+                let ids: Arc<[MessageId]> = Arc::from([Hash::of(&[u8::try_from(chance.below(20)).unwrap()])]);
+                let header_change = Change::Header { hash, header, total_work };
+                let (height, block) = (header.height, Bytes::copy_from_slice(hash.as_bytes()));
+                let body_change = Change::Body { hash, height, block, ids };
+                let mut changes = vec![header_change];
+                if chance.below(4) > 0 {
+                    changes.push(body_change);
+                }
+                let tip = *journal.best().last().unwrap();
+                if height > journal.best().len() as u64 - 1 {
+                    let mut fork = header;
+                    while !journal.is_best(&fork.prev_hash) {
+                        fork = journal.header(&fork.prev_hash).unwrap().0;
+                    }
+                    changes.push(Change::Tip { hash, height, fork: fork.height - 1 });
+                }
+                // Another host has it first, half of the times.
+                if chance.below(2) == 0 {
+                    other.apply(&mut archive, &changes[..1]);
+                }
+                store.apply(&mut archive, &changes);
+                journal.apply(&changes);
+                blocks.push((hash, header, total_work));
+                assert!(store.best(&archive).eq(journal.best()), "seed {seed}");
+                let locator = [hash, chance.pick(&blocks).0, tip];
+                assert_eq!(store.headers_after(&archive, &locator), journal.headers_after(&locator));
+                let unfolded = store.journal(&archive);
+                assert_eq!(unfolded.best(), journal.best());
+                for (hash, ..) in &blocks {
+                    assert_eq!(store.body(&archive, hash), journal.body(hash));
+                    assert_eq!(unfolded.header(hash), journal.header(hash));
+                }
+                for id in (0..20).map(|number| Hash::of(&[number])) {
+                    assert_eq!(store.seen(&archive, 3, &id), journal.seen(3, &id));
+                }
+            }
+            assert!(other.best(&archive).count() == 1);
+        }
+    }
+}

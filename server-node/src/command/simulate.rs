@@ -1,0 +1,102 @@
+//! `plexus simulate`: thousands of nodes in this process, on a network that is computed, and what was measured of it.
+
+use std::path::Path;
+
+use anyhow::ensure;
+use serde_json::{Map, Value, json};
+
+use super::{draft, table};
+use figure::{Figure, MACHINE, NETWORK};
+use trial::{Run, Trial};
+
+mod figure;
+mod line;
+mod page;
+mod quantity;
+mod trial;
+
+pub(super) use line::Arguments;
+
+/// Runs the command.
+pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    let plan = arguments.plan()?;
+    if let Some(file) = &arguments.report {
+        // Before the work rather than after it.
+        let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
+        let is_there = folder.unwrap_or(Path::new(".")).is_dir();
+        ensure!(
+            is_there && !file.is_dir(),
+            "cannot write {}: name a file in a folder that exists",
+            file.display()
+        );
+    }
+    let trial = |setups: &Vec<_>| Trial::run(setups, |setup| arguments.command_of_one(setup));
+    let trials = plan.iter().map(trial).collect::<anyhow::Result<Vec<_>>>()?;
+    if let Some(file) = &arguments.report {
+        let command = arguments.command(&trials[0].setup);
+        let page = page::page(&trials, arguments.places(), &command);
+        draft::write(file, |out| Ok(std::io::Write::write_all(out, page.as_bytes())?))?;
+        eprintln!("report written to {}", file.display());
+    }
+    if !arguments.json {
+        return table::print(&shown(&trials));
+    }
+    match &trials[..] {
+        [trial] => table::print_json(&json(trial)),
+        trials => table::print_json(&trials.iter().map(json).collect::<Vec<_>>()),
+    }
+}
+
+/// All figures, a column a topology.
+fn shown(trials: &[Trial]) -> String {
+    let headings: Vec<_> = [""].into_iter().chain(trials.iter().map(Trial::name)).collect();
+    let mut rows = table::headed(&headings);
+    for figure in NETWORK.iter().chain(&MACHINE) {
+        let texts = trials.iter().map(|trial| figure.text(trial));
+        rows.add_row([figure.title.to_owned()].into_iter().chain(texts));
+    }
+    let hashes = trials.iter().map(|trial| trial.first().report.trace_hash[..8].to_owned());
+    rows.add_row(["trace of the first seed".to_owned()].into_iter().chain(hashes));
+    table::lines(rows)
+}
+
+/// A trial for programs: with several seeds the medians, the spread, and all runs.
+fn json(trial: &Trial) -> Value {
+    let mut object = json_of_run(trial.first());
+    if trial.runs.len() > 1 {
+        let runs: Vec<_> = trial.runs.iter().map(json_of_run).collect();
+        let kept = ["topology", "nodes", "blocks", "seed", "trace_hash"];
+        object.retain(|key, _| kept.contains(&key.as_str()));
+        let mut spread = Map::new();
+        for Figure { key, .. } in NETWORK.iter().chain(&MACHINE) {
+            let (median, ends) = middle(runs.iter().map(|run| run[*key].clone()).collect());
+            object.insert((*key).to_owned(), median);
+            spread.insert((*key).to_owned(), ends);
+        }
+        object.insert("seeds".to_owned(), json!(runs.len()));
+        object.insert("spread".to_owned(), Value::Object(spread));
+        object.insert("runs".to_owned(), runs.into_iter().map(Value::Object).collect());
+    }
+    Value::Object(object)
+}
+
+/// The median, and the least with the greatest; what was never reached counts as greater than all else.
+fn middle(mut values: Vec<Value>) -> (Value, Value) {
+    let number = |value: &Value| value.as_f64().unwrap_or(f64::INFINITY);
+    values.sort_by(|one, other| number(one).total_cmp(&number(other)));
+    let ends = json!([values.first(), values.last()]);
+    (values.swap_remove(values.len() / 2), ends)
+}
+
+fn json_of_run(run: &Run) -> Map<String, Value> {
+    let Ok(Value::Object(mut object)) = serde_json::to_value(&run.report) else { return Map::new() };
+    // Pictures are for pages, and a violation is an error.
+    object.retain(|key, _| !["places", "links", "violations"].contains(&key.as_str()));
+    object.insert("events_per_s".to_owned(), json!(run.events_per_s()));
+    object.insert("took_ms".to_owned(), json!(run.took.as_secs_f64() * 1_000.0));
+    object.insert("peak_bytes".to_owned(), json!(run.peak_bytes));
+    object
+}
+
+#[cfg(test)]
+mod tests;

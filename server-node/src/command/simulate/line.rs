@@ -1,0 +1,381 @@
+//! The command line of a setup: read from words, and written as words that give the same setup again.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::PathBuf;
+
+use clap::Args;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use plexus_core::sim::{
+    Churn, Faults, Latency, Matrix, Partition, Setup, SetupError, Topology, Traitors, Treason,
+};
+
+use super::super::WrongUse;
+use super::quantity::{Decimal, Megabits, Milliseconds, Seconds, Share};
+
+/// The most seeds of one command.
+pub(super) const SEEDS_MAX: u64 = 100;
+/// The most bytes of a file of round trips: the largest matrix with as many digits as make sense.
+const LATENCY_FILE_BYTES_MAX: u64 = 64 * 1024 * 1024;
+/// All topologies, in the order in which help names them.
+const TOPOLOGIES: [Topology; 5] =
+    [Topology::Plexus, Topology::Random, Topology::Nearest, Topology::Perigee, Topology::Complete];
+
+#[derive(Debug, Args)]
+pub(in super::super) struct Arguments {
+    /// How many nodes there are
+    #[arg(long, value_name = "N", default_value_t = Setup::default().nodes)]
+    nodes: u32,
+    /// Who connects to whom: nodes that choose for themselves, links drawn by chance, links to the nearest, links that are
+    /// replaced while others bring blocks sooner (give it --warmup-blocks), or all with all, the computed bound
+    #[arg(long, default_value = "plexus", value_parser = topology_parser())]
+    topology: Topology,
+    /// Other topologies, with the same seeds and places, to hold it against
+    #[arg(long, value_name = "TOPOLOGY,…", value_delimiter = ',', value_parser = topology_parser())]
+    compare: Vec<Topology>,
+    /// How many links a node opens, unless nodes choose for themselves
+    #[arg(long, value_name = "N", default_value_t = Setup::default().outbound)]
+    outbound: u32,
+    /// How far apart nodes are: regions of the world, points on a sphere, or a file of round trips in milliseconds, a row a
+    /// line, separated by commas
+    #[arg(long, value_name = "regions|sphere|FILE", default_value = "regions", value_parser = parse_places)]
+    latency: Places,
+    /// The longest way from a node to its place, milliseconds; each node draws its own
+    #[arg(long, value_name = "MS", default_value_t = Decimal(Setup::default().last_mile_us))]
+    last_mile_ms: Milliseconds,
+    /// The longest extra delay of a frame, milliseconds
+    #[arg(long, value_name = "MS", default_value_t = Decimal(Setup::default().jitter_us))]
+    jitter_ms: Milliseconds,
+    /// How long a node handles a header or a block, milliseconds
+    #[arg(long, value_name = "MS", default_value_t = Decimal(Setup::default().hop_us))]
+    hop_ms: Milliseconds,
+    /// A node's uplink, megabits per second; 0 for one that no frame waits for
+    #[arg(long, value_name = "M", default_value_t = Decimal(8 * Setup::default().bandwidth))]
+    bandwidth_mbit: Megabits,
+    /// How many blocks are measured
+    #[arg(long, value_name = "N", default_value_t = Setup::default().blocks)]
+    blocks: u32,
+    /// The mean time between blocks, milliseconds
+    #[arg(long, value_name = "MS", default_value_t = Setup::default().spacing_ms)]
+    spacing_ms: u64,
+    /// How many bytes of messages that nobody else knows a block carries
+    #[arg(long, value_name = "B", default_value_t = Setup::default().body_bytes)]
+    body_bytes: u32,
+    /// How many messages are written a minute, in the whole network
+    #[arg(long, value_name = "N", default_value_t = Setup::default().messages_per_minute)]
+    messages_per_minute: u32,
+    /// How many nodes mine; 0 for all
+    #[arg(long, value_name = "N", default_value_t = Setup::default().miners)]
+    miners: u32,
+    /// How long nodes connect and measure before the first block, seconds
+    #[arg(long, value_name = "S", default_value_t = Decimal(Setup::default().warmup_ms))]
+    warmup_s: Seconds,
+    /// How many blocks come before the first that is measured
+    #[arg(long, value_name = "N", default_value_t = Setup::default().warmup_blocks)]
+    warmup_blocks: u32,
+    /// The furthest that a node's clock is off, milliseconds
+    #[arg(long, value_name = "MS", default_value_t = Setup::default().skew_ms)]
+    skew_ms: u64,
+    /// Nodes that break a rule, as silent=5%: silent, stalling, invalid-chain, withheld-body, latency-liar, header-flooder,
+    /// eclipse or selfish
+    #[arg(long, value_name = "KIND=SHARE,…", value_delimiter = ',', value_parser = parse_traitors)]
+    faults: Vec<Traitors>,
+    /// The share of frames that are lost and sent again, as 0.1%
+    #[arg(long, value_name = "SHARE", default_value_t = Share(0))]
+    loss: Share,
+    /// For how long nodes stay and are away in the mean, seconds, as 600,60
+    #[arg(long, value_name = "UP,DOWN", value_parser = parse_churn)]
+    churn: Option<Churn>,
+    /// How often, for how long and how large a part of the network is cut off, seconds and a share, as 120,30,25%
+    #[arg(long, value_name = "EVERY,LASTS,SHARE", value_parser = parse_partition)]
+    partition: Option<Partition>,
+    /// The mean time between crashes in the whole network, seconds; 0 for none
+    #[arg(long, value_name = "S", default_value_t = Decimal(0))]
+    crashes: Seconds,
+    /// Where all chance comes from
+    #[arg(long, default_value_t = Setup::default().seed)]
+    seed: u64,
+    /// How many seeds are run, from --seed on: shown are their medians, with the least and the greatest
+    #[arg(long, value_name = "K", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=SEEDS_MAX))]
+    seeds: u64,
+    /// Print JSON
+    #[arg(long)]
+    pub(super) json: bool,
+    /// Write a page with curves and pictures
+    #[arg(long, value_name = "FILE.html")]
+    pub(super) report: Option<PathBuf>,
+}
+
+/// How far apart nodes are, and how the caller said so.
+#[derive(Clone, Debug)]
+struct Places {
+    given: String,
+    latency: Latency,
+}
+
+impl Arguments {
+    /// What is to be run: for each topology, the setups of all seeds.
+    pub(super) fn plan(&self) -> Result<Vec<Vec<Setup>>, WrongUse> {
+        let last = self.seed.checked_add(self.seeds - 1);
+        let last = last.ok_or_else(|| WrongUse("--seed is too large for so many --seeds".to_owned()))?;
+        let mut topologies = vec![self.topology];
+        for topology in &self.compare {
+            if !topologies.contains(topology) {
+                topologies.push(*topology);
+            }
+        }
+        let setups = |topology: Topology| -> Result<Vec<Setup>, WrongUse> {
+            let setup = Setup { topology, ..self.setup()? };
+            setup.check().map_err(|error| WrongUse(refusal(&error)))?;
+            Ok((self.seed..=last).map(|seed| Setup { seed, ..setup.clone() }).collect())
+        };
+        topologies.into_iter().map(setups).collect()
+    }
+
+    fn setup(&self) -> Result<Setup, WrongUse> {
+        let bits = self.bandwidth_mbit.0;
+        if !bits.is_multiple_of(8) {
+            return Err(WrongUse("--bandwidth-mbit must be a whole number of bytes a second".to_owned()));
+        }
+        Ok(Setup {
+            nodes: self.nodes,
+            topology: self.topology,
+            outbound: self.outbound,
+            latency: self.latency.latency.clone(),
+            seed: self.seed,
+            blocks: self.blocks,
+            warmup_ms: self.warmup_s.0,
+            warmup_blocks: self.warmup_blocks,
+            spacing_ms: self.spacing_ms,
+            miners: self.miners,
+            hop_us: self.hop_ms.0,
+            bandwidth: bits / 8,
+            last_mile_us: self.last_mile_ms.0,
+            jitter_us: self.jitter_ms.0,
+            body_bytes: self.body_bytes,
+            messages_per_minute: self.messages_per_minute,
+            skew_ms: self.skew_ms,
+            faults: Faults {
+                loss_ppm: self.loss.0,
+                churn: self.churn,
+                partition: self.partition,
+                crash_every_ms: self.crashes.0,
+                traitors: self.faults.clone(),
+            },
+        })
+    }
+
+    /// How the caller said how far apart nodes are.
+    pub(super) fn places(&self) -> &str {
+        &self.latency.given
+    }
+
+    /// The command that gives the same figures and the same page.
+    pub(super) fn command(&self, setup: &Setup) -> String {
+        let mut words = words(setup, self.places());
+        if self.seeds > 1 {
+            words.push(("--seeds", self.seeds.to_string()));
+        }
+        if !self.compare.is_empty() {
+            let names: Vec<_> = self.compare.iter().map(|topology| topology_name(*topology)).collect();
+            words.push(("--compare", names.join(",")));
+        }
+        if let Some(file) = &self.report {
+            words.push(("--report", file.display().to_string()));
+        }
+        joined(&words)
+    }
+
+    /// The command that runs one of the setups alone.
+    pub(super) fn command_of_one(&self, setup: &Setup) -> String {
+        joined(&words(setup, self.places()))
+    }
+}
+
+fn joined(words: &[(&str, String)]) -> String {
+    let flags = words.iter().map(|(flag, value)| format!(" {flag} {}", quoted(value)));
+    format!("plexus simulate{}", flags.collect::<String>())
+}
+
+/// A word for a shell.
+fn quoted(word: &str) -> String {
+    let is_plain = |char: char| char.is_ascii_alphanumeric() || "-_./=,%:+@".contains(char);
+    if !word.is_empty() && word.chars().all(is_plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', r"'\''"))
+}
+
+/// The flags of a setup: what it is about, and what differs from the default.
+fn words(setup: &Setup, places: &str) -> Vec<(&'static str, String)> {
+    let all = |setup: &Setup, places: &str| {
+        [
+            ("--outbound", setup.outbound.to_string()),
+            ("--latency", places.to_owned()),
+            ("--last-mile-ms", Milliseconds::to_string(&Decimal(setup.last_mile_us))),
+            ("--jitter-ms", Milliseconds::to_string(&Decimal(setup.jitter_us))),
+            ("--hop-ms", Milliseconds::to_string(&Decimal(setup.hop_us))),
+            ("--bandwidth-mbit", Megabits::to_string(&Decimal(8 * setup.bandwidth))),
+            ("--spacing-ms", setup.spacing_ms.to_string()),
+            ("--body-bytes", setup.body_bytes.to_string()),
+            ("--messages-per-minute", setup.messages_per_minute.to_string()),
+            ("--miners", setup.miners.to_string()),
+            ("--warmup-s", Seconds::to_string(&Decimal(setup.warmup_ms))),
+            ("--warmup-blocks", setup.warmup_blocks.to_string()),
+            ("--skew-ms", setup.skew_ms.to_string()),
+            ("--faults", traitors_words(&setup.faults.traitors)),
+            ("--loss", Share(setup.faults.loss_ppm).to_string()),
+            ("--churn", setup.faults.churn.map(churn_words).unwrap_or_default()),
+            ("--partition", setup.faults.partition.map(partition_words).unwrap_or_default()),
+            ("--crashes", Seconds::to_string(&Decimal(setup.faults.crash_every_ms))),
+        ]
+    };
+    let mut words = vec![
+        ("--nodes", setup.nodes.to_string()),
+        ("--topology", topology_name(setup.topology).to_owned()),
+        ("--blocks", setup.blocks.to_string()),
+    ];
+    let pairs = all(setup, places).into_iter().zip(all(&Setup::default(), "regions"));
+    words.extend(pairs.filter(|(word, default)| word != default).map(|(word, _)| word));
+    words.push(("--seed", setup.seed.to_string()));
+    words
+}
+
+fn churn_words(churn: Churn) -> String {
+    format!("{},{}", Seconds::to_string(&Decimal(churn.up_ms)), Seconds::to_string(&Decimal(churn.down_ms)))
+}
+
+fn partition_words(partition: Partition) -> String {
+    let [every, lasts] = [partition.every_ms, partition.lasts_ms].map(|ms| Seconds::to_string(&Decimal(ms)));
+    format!("{every},{lasts},{}", Share::of_per_mille(partition.share_per_mille))
+}
+
+fn traitors_words(traitors: &[Traitors]) -> String {
+    let word = |traitors: &Traitors| {
+        format!("{}={}", treason_name(traitors.treason), Share::of_per_mille(traitors.share_per_mille))
+    };
+    traitors.iter().map(word).collect::<Vec<_>>().join(",")
+}
+
+/// What is wrong with a setup, by the flag that says so and in the flag's unit.
+fn refusal(error: &SetupError) -> String {
+    match *error {
+        SetupError::Range { field, min, max, found } => {
+            let (flag, shown): (_, fn(u64) -> String) = match field {
+                "warmup_ms" => ("--warmup-s", |ms| Seconds::to_string(&Decimal(ms))),
+                "hop_us" => ("--hop-ms", |us| Milliseconds::to_string(&Decimal(us))),
+                "last_mile_us" => ("--last-mile-ms", |us| Milliseconds::to_string(&Decimal(us))),
+                "jitter_us" => ("--jitter-ms", |us| Milliseconds::to_string(&Decimal(us))),
+                "bandwidth" => ("--bandwidth-mbit", |bytes| Megabits::to_string(&Decimal(8 * bytes))),
+                "faults.loss_ppm" => {
+                    ("--loss", |ppm| Share(u32::try_from(ppm).unwrap_or(u32::MAX)).to_string())
+                }
+                "faults.crash_every_ms" => ("--crashes", |ms| Seconds::to_string(&Decimal(ms))),
+                "faults.churn.up_ms" | "faults.churn.down_ms" => {
+                    ("--churn", |ms| Seconds::to_string(&Decimal(ms)))
+                }
+                "faults.partition.every_ms" | "faults.partition.lasts_ms" => {
+                    ("--partition", |ms| Seconds::to_string(&Decimal(ms)))
+                }
+                "faults.partition.share_per_mille" => ("--partition", |share| {
+                    Share::of_per_mille(u32::try_from(share).unwrap_or(u32::MAX)).to_string()
+                }),
+                plain => {
+                    let flag = plain.replace('_', "-");
+                    return format!("--{flag} must be from {min} to {max}, not {found}");
+                }
+            };
+            format!("{flag} must be from {} to {}, not {}", shown(min), shown(max), shown(found))
+        }
+        SetupError::Traitors { found } => {
+            let found = Share::of_per_mille(u32::try_from(found).unwrap_or(u32::MAX));
+            let most = Share::of_per_mille(plexus_core::sim::setup::TRAITORS_PER_MILLE_MAX);
+            format!("--faults may be at most {most} of the nodes together, not {found}")
+        }
+        SetupError::Complete { field } => {
+            let flag = if field == "faults" { "faults of any kind" } else { "--messages-per-minute" };
+            format!("the topology complete is computed, and knows no {flag}: leave one of them out")
+        }
+    }
+}
+
+/// A topology's name.
+pub(super) fn topology_name(topology: Topology) -> &'static str {
+    match topology {
+        Topology::Plexus => "plexus",
+        Topology::Random => "random",
+        Topology::Nearest => "nearest",
+        Topology::Perigee => "perigee",
+        Topology::Complete => "complete",
+    }
+}
+
+/// A treason's name.
+pub(super) fn treason_name(treason: Treason) -> &'static str {
+    match treason {
+        Treason::Silent => "silent",
+        Treason::Stalling => "stalling",
+        Treason::InvalidChain => "invalid-chain",
+        Treason::WithheldBody => "withheld-body",
+        Treason::LatencyLiar => "latency-liar",
+        Treason::HeaderFlooder => "header-flooder",
+        Treason::Eclipse => "eclipse",
+        Treason::Selfish => "selfish",
+    }
+}
+
+fn topology_parser() -> impl TypedValueParser<Value = Topology> {
+    PossibleValuesParser::new(TOPOLOGIES.map(topology_name)).try_map(|name| {
+        let named = |topology: &Topology| topology_name(*topology) == name;
+        TOPOLOGIES.into_iter().find(named).ok_or("there is no such topology")
+    })
+}
+
+fn parse_traitors(text: &str) -> Result<Traitors, String> {
+    let (name, share) = text.split_once('=').ok_or("expected like silent=5%")?;
+    let named = |treason: &Treason| treason_name(*treason) == name;
+    let treason = Treason::ALL
+        .into_iter()
+        .find(named)
+        .ok_or_else(|| format!("{name} is none of {}", Treason::ALL.map(treason_name).join(", ")))?;
+    Ok(Traitors { treason, share_per_mille: share.parse::<Share>()?.per_mille()? })
+}
+
+fn parse_churn(text: &str) -> Result<Churn, String> {
+    let parts = text.split_once(',').ok_or("expected two times in seconds, like 600,60")?;
+    let [up_ms, down_ms] = [parts.0, parts.1].map(|part| part.parse::<Seconds>().map(|ms| ms.0));
+    Ok(Churn { up_ms: up_ms?, down_ms: down_ms? })
+}
+
+fn parse_partition(text: &str) -> Result<Partition, String> {
+    let parts: Vec<_> = text.split(',').collect();
+    let [every, lasts, share] = parts[..] else {
+        return Err("expected two times in seconds and a share, like 120,30,25%".to_owned());
+    };
+    let [every_ms, lasts_ms] = [every, lasts].map(|part| part.parse::<Seconds>().map(|ms| ms.0));
+    let share_per_mille = share.parse::<Share>()?.per_mille()?;
+    Ok(Partition { every_ms: every_ms?, lasts_ms: lasts_ms?, share_per_mille })
+}
+
+fn parse_places(text: &str) -> Result<Places, String> {
+    let latency = match text {
+        "regions" => Latency::Regions,
+        "sphere" => Latency::Sphere,
+        file => Latency::Matrix(read_matrix(file)?),
+    };
+    Ok(Places { given: text.to_owned(), latency })
+}
+
+fn read_matrix(file: &str) -> Result<Matrix, String> {
+    let mut text = String::new();
+    let open = File::open(file);
+    let read = open.and_then(|open| open.take(LATENCY_FILE_BYTES_MAX + 1).read_to_string(&mut text));
+    read.map_err(|error| format!("{error}: give regions, sphere, or a file of round trips"))?;
+    if text.len() as u64 > LATENCY_FILE_BYTES_MAX {
+        return Err("the file is too large".to_owned());
+    }
+    text.parse().map_err(|error| format!("{error}"))
+}
+
+#[cfg(test)]
+mod tests;

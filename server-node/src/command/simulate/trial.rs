@@ -1,0 +1,156 @@
+//! A trial: one topology, run once for each seed; and how much of this machine that took.
+
+use std::fs;
+use std::time::{Duration, Instant};
+
+use anyhow::anyhow;
+use indicatif::ProgressBar;
+use plexus_core::sim::{Curves, Progress, Report, Setup, Simulation, Stage, Violation};
+
+use super::super::{WrongUse, progress};
+use super::line::topology_name;
+
+/// How many events lie between two looks at the bar: a few hundredths of a second.
+const SLICE_EVENTS: u64 = 4_096;
+
+/// One topology's runs.
+#[derive(Debug)]
+pub(super) struct Trial {
+    /// What was simulated, with the first seed.
+    pub(super) setup: Setup,
+    /// A run for each seed, at least one.
+    pub(super) runs: Vec<Run>,
+}
+
+/// What came of one seed.
+#[derive(Debug)]
+pub(super) struct Run {
+    pub(super) report: Report,
+    /// How long it took.
+    pub(super) took: Duration,
+    /// The most memory that the process held meanwhile, bytes; 0 where the system does not say.
+    pub(super) peak_bytes: u64,
+}
+
+impl Trial {
+    /// Runs all seeds; `repeat` says how to run one of them alone.
+    pub(super) fn run(setups: &[Setup], repeat: impl Fn(&Setup) -> String) -> anyhow::Result<Self> {
+        let runs = setups.iter().map(|setup| Run::new(setup, &repeat)).collect::<anyhow::Result<_>>()?;
+        let setup = setups.first().cloned().ok_or_else(|| anyhow!("there is no seed to run"))?;
+        Ok(Self { setup, runs })
+    }
+
+    /// The first seed's run.
+    pub(super) fn first(&self) -> &Run {
+        &self.runs[0]
+    }
+
+    /// The topology's name.
+    pub(super) fn name(&self) -> &'static str {
+        topology_name(self.setup.topology)
+    }
+
+    /// The delays of every share of nodes, each the median over the seeds.
+    pub(super) fn curves(&self) -> Curves {
+        let over_seeds = |of: fn(&Curves) -> &Vec<Option<f64>>| {
+            let shares = 0..of(&self.first().report.curves).len();
+            let at = |share: usize| self.runs.iter().map(move |run| of(&run.report.curves)[share]);
+            shares.map(|share| Sample::of(at(share)).median).collect()
+        };
+        Curves {
+            header_ms: over_seeds(|curves| &curves.header_ms),
+            body_ms: over_seeds(|curves| &curves.body_ms),
+        }
+    }
+}
+
+impl Run {
+    fn new(setup: &Setup, repeat: impl Fn(&Setup) -> String) -> anyhow::Result<Self> {
+        forget_peak();
+        let started = Instant::now();
+        let mut simulation = Simulation::new(setup.clone()).map_err(|error| WrongUse(error.to_string()))?;
+        let bar = progress::bar(u64::from(setup.blocks) + u64::from(setup.warmup_blocks), "");
+        let broken = |violation: &Violation| anyhow!("{violation}; repeat it with: {}", repeat(setup));
+        loop {
+            let progress = simulation.run_for(SLICE_EVENTS).map_err(|violation| broken(&violation))?;
+            show(&bar, setup, progress);
+            if progress.is_done() {
+                break;
+            }
+        }
+        bar.finish_and_clear();
+        let report = simulation.report();
+        if let Some(violation) = report.violations.first() {
+            return Err(broken(violation));
+        }
+        Ok(Self { report, took: started.elapsed(), peak_bytes: peak_bytes() })
+    }
+
+    /// How many events were handled a second.
+    pub(super) fn events_per_s(&self) -> f64 {
+        self.report.events as f64 / self.took.as_secs_f64().max(1e-6)
+    }
+}
+
+fn show(bar: &ProgressBar, setup: &Setup, progress: Progress) {
+    let stage = match progress.stage {
+        Stage::Warming => "warming up",
+        Stage::Measuring => "blocks",
+        Stage::Settling | Stage::Done => "settling",
+    };
+    let (name, seconds) = (topology_name(setup.topology), progress.simulated_ms / 1_000);
+    bar.set_message(format!("{name}, seed {}: {stage} after {seconds} s", setup.seed));
+    bar.set_position(progress.blocks_mined.min(progress.blocks_wanted));
+}
+
+/// Lets the system forget how much memory the process held before, so that each run shows its own.
+fn forget_peak() {
+    // Elsewhere than on Linux there is no such file, and nothing to forget.
+    let _ = fs::write("/proc/self/clear_refs", "5");
+}
+
+/// The most memory that the process held, bytes; 0 where the system does not say.
+fn peak_bytes() -> u64 {
+    peak_of(&fs::read_to_string("/proc/self/status").unwrap_or_default()).unwrap_or(0)
+}
+
+fn peak_of(status: &str) -> Option<u64> {
+    let kilobytes = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    kilobytes.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()?.checked_mul(1_024)
+}
+
+/// A figure over all seeds.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Sample {
+    pub(super) least: Option<f64>,
+    pub(super) median: Option<f64>,
+    pub(super) greatest: Option<f64>,
+}
+
+impl Sample {
+    /// What is missing was never reached: it counts as greater than all else.
+    pub(super) fn of(figures: impl Iterator<Item = Option<f64>>) -> Self {
+        let mut sorted: Vec<f64> = figures.map(|figure| figure.unwrap_or(f64::INFINITY)).collect();
+        sorted.sort_by(f64::total_cmp);
+        let at = |place: usize| sorted.get(place).copied().filter(|figure| figure.is_finite());
+        Self { least: at(0), median: at(sorted.len() / 2), greatest: at(sorted.len().saturating_sub(1)) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_figure_that_was_never_reached_is_the_greatest() {
+        let sample = Sample::of([None, Some(3.0), Some(1.0)].into_iter());
+        assert_eq!(sample, Sample { least: Some(1.0), median: Some(3.0), greatest: None });
+    }
+
+    #[test]
+    fn the_peak_is_read_in_bytes() {
+        assert_eq!(peak_of("VmPeak:\t 9 kB\nVmHWM:\t  12 kB\n"), Some(12_288));
+        assert_eq!(peak_of("VmPeak:\t 9 kB\n"), None);
+        assert!(!cfg!(target_os = "linux") || peak_bytes() > 0);
+    }
+}

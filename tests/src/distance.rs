@@ -1,0 +1,486 @@
+//! Distance: what real nodes make of it. Processes in namespaces as far apart as points on a map choose their neighbours,
+//! lose the nearest of them, and pass blocks on; the simulator is given the same distances.
+//!
+//! A place beside them is where they all hear of one another, and is gone once they have. What is found is plain numbers
+//! ([`Findings`]); what they have to be is said by the tests.
+
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader};
+use std::net::Ipv4Addr;
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::time::{Duration, Instant};
+
+use plexus_core::address::PORT;
+use plexus_core::network::Network;
+use plexus_core::sim::{Latency, Matrix, Setup, Simulation, Topology};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::api::Api;
+use crate::chance::Chance;
+use crate::netns::Net;
+use crate::observer::Observer;
+use crate::process::{self, Process};
+
+/// The fewest nodes: more than a node has links.
+pub const NODES_MIN: usize = 10;
+/// The most: more take a machine of their own.
+pub const NODES_MAX: usize = 100;
+/// How many of the nearest a node keeps.
+const NEAREST: usize = 3;
+/// How long one may take to find another in the place of the nearest.
+const SUCCEED: Duration = Duration::from_secs(20);
+/// How long a block may take to be everywhere.
+const SPREAD: Duration = Duration::from_secs(10);
+/// How many blocks are mined, turn about next to each node.
+const BLOCKS: usize = 40;
+/// A block takes 2^12 hashes: it is there at once.
+const BITS: u32 = 12;
+/// The map's width and height as a round trip, microseconds.
+const MAP_US: u64 = 200_000;
+/// What is added to every round trip, microseconds.
+const ACCESS_US: u64 = 4_000;
+/// The round trip to the place where all hear of all, microseconds.
+const MEETING_US: u64 = 400_000;
+/// A node need not change to one that is nearer by less than this: a thousandth of the round trip, and so much more that it
+/// is not mistaken on a busy machine.
+const NEARER_PER_MILLE: u64 = 900;
+const NEARER_US: u64 = 3_000;
+/// How many nodes end.
+const ENDS: usize = 4;
+/// The simulations that foretell, each of so many blocks.
+const SEEDS: u64 = 5;
+const SIMULATED_BLOCKS: u32 = 100;
+
+/// How long nodes may take to find their neighbours: they measure one node that they are not linked with every ten seconds.
+fn settle_max(nodes: usize) -> Duration {
+    Duration::from_secs(10 * nodes as u64)
+}
+
+/// How long it all may take.
+pub fn life_max(nodes: usize) -> Duration {
+    settle_max(nodes) + Duration::from_secs(180)
+}
+
+/// What was found.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Findings {
+    /// How many nodes there were.
+    pub nodes: usize,
+    /// After how many seconds from the last one's start they had chosen.
+    pub settled_s: f64,
+    /// What they had chosen then.
+    pub choice: Choice,
+    /// What they have chosen after the blocks.
+    pub later: Choice,
+    /// The greatest share by which a measured round trip was longer than the one that was set.
+    pub excess: f64,
+    /// How blocks spread.
+    pub spread: Spread,
+    /// What came of the end of some nodes that were another's nearest, one after the other.
+    pub successions: Vec<Succession>,
+}
+
+/// Whom the nodes have chosen.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Choice {
+    /// The nodes that could have been chosen for a place among the nearest, at most three for each node.
+    pub slots: usize,
+    /// In how many of those is a node than which none of the others is nearer by enough.
+    pub right: usize,
+    /// In how many is one of the very nearest by the distances that were set.
+    pub exact: usize,
+    /// Of each node's three nearest of all nodes, with how many it is linked for whatever reason.
+    pub linked: usize,
+    /// What is not right, for people.
+    pub wrong: Vec<String>,
+}
+
+/// How blocks spread, milliseconds, medians over blocks.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Spread {
+    /// How many blocks reached all nodes.
+    pub blocks: usize,
+    /// When half and nine tenths of the nodes told of a block, counted from the first that did.
+    pub measured_ms: [f64; 2],
+    /// The same as the simulator foretells it for nodes at these distances that choose for themselves.
+    pub simulated_ms: [f64; 2],
+    /// The same along the shortest paths over the links that there were.
+    pub paths_ms: [f64; 2],
+    /// How long the first node took to tell of a block, from when it was sent to it.
+    pub own_ms: f64,
+}
+
+/// What came of the end of a nearest node.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Succession {
+    /// Whose nearest it was.
+    pub node: usize,
+    /// Which ended.
+    pub gone: usize,
+    /// Which is among the nearest now that was not.
+    pub successor: Option<usize>,
+    /// Whether all three of the nearest are right again.
+    pub right: bool,
+    /// After how many seconds.
+    pub seconds: f64,
+}
+
+/// A peer as a node tells of it.
+#[derive(Clone, Debug)]
+struct Link {
+    place: usize,
+    slot: Option<String>,
+    rtt_ms: Option<f64>,
+}
+
+/// Where everybody is.
+#[derive(Clone, Debug)]
+struct Map {
+    /// Round trips between the nodes, microseconds.
+    rtt_us: Vec<Vec<u64>>,
+}
+
+impl Map {
+    fn new(nodes: usize, seed: u64) -> Self {
+        let mut chance = Chance::new(seed);
+        let points: Vec<_> = (0..nodes).map(|_| [chance.below(MAP_US), chance.below(MAP_US)]).collect();
+        let between = |[x, y]: [u64; 2], [u, v]: [u64; 2]| {
+            let (across, down) = (x.abs_diff(u), y.abs_diff(v));
+            (across * across + down * down).isqrt() + ACCESS_US
+        };
+        let row = |&a: &[u64; 2]| points.iter().map(|&b| between(a, b)).collect();
+        Self { rtt_us: points.iter().map(row).collect() }
+    }
+
+    fn nodes(&self) -> usize {
+        self.rtt_us.len()
+    }
+
+    /// How long a packet takes. After the nodes come the place where they meet, and that of who watches, at everybody's side.
+    fn delay(&self, from: usize, to: usize) -> Duration {
+        let nodes = self.nodes();
+        let rtt_us = match (from.max(to), from == to) {
+            (_, true) => 0,
+            (far, _) if far < nodes => self.rtt_us[from][to],
+            (far, _) if far == nodes => MEETING_US,
+            _ => 0,
+        };
+        Duration::from_micros(rtt_us / 2)
+    }
+
+    fn matrix(&self) -> Matrix {
+        let row = |row: &Vec<u64>| {
+            let values = row.iter().map(|us| format!("{}.{:03}", us / 1_000, us % 1_000));
+            values.collect::<Vec<_>>().join(",")
+        };
+        self.rtt_us.iter().map(row).collect::<Vec<_>>().join("\n").parse().unwrap()
+    }
+
+    /// Of some places those that are nearest to a node.
+    fn nearest(&self, node: usize, mut places: Vec<usize>) -> Vec<usize> {
+        places.sort_by_key(|place| self.rtt_us[node][*place]);
+        places.truncate(NEAREST);
+        places
+    }
+
+    /// Whether a node is nearer to another than a third is, by enough to be chosen in its place.
+    fn is_nearer(&self, node: usize, one: usize, than: usize) -> bool {
+        let [one, than] = [one, than].map(|place| self.rtt_us[node][place]);
+        one + NEARER_US <= than && one * 1_000 <= than * NEARER_PER_MILLE
+    }
+}
+
+/// Each place in a network group of its own, so that a node may have links to any of them.
+fn address(place: usize) -> Ipv4Addr {
+    Ipv4Addr::new(11, u8::try_from(place + 1).expect("few places"), 0, 1)
+}
+
+/// All that runs.
+#[derive(Debug)]
+struct Laboratory {
+    map: Map,
+    parameters: Network,
+    nodes: BTreeMap<usize, Process>,
+}
+
+/// A block that a node told of, and when.
+type Sighting = (usize, String, Instant);
+
+/// Does it all, in an enclosure.
+pub fn run(nodes: usize, seed: u64) -> Findings {
+    assert!((NODES_MIN..=NODES_MAX).contains(&nodes), "{NODES_MIN} to {NODES_MAX} nodes");
+    let map = Map::new(nodes, seed);
+    let addresses: Vec<_> = (0..nodes + 2).map(address).collect();
+    let delays = map.clone();
+    let net = Net::new(&addresses, move |from, to| delays.delay(from, to));
+    let folder = net.folder();
+    let network = process::network(folder, BITS);
+    let start = |place: usize, more: &[&str]| {
+        let data = folder.join(format!("place{place}"));
+        let listen = format!("{}:{PORT}", address(place));
+        Process::start_within(net.namespace(place), &data, &network, &listen, more)
+            .unwrap_or_else(|error| panic!("place {place}: {error}"))
+    };
+    let meeting = start(nodes, &[]);
+    let connect = meeting.address().to_owned();
+    let running = (0..nodes).map(|node| (node, start(node, &["--connect", &connect]))).collect();
+    let mut laboratory = Laboratory { map, parameters: process::parameters(&network), nodes: running };
+    let begun = Instant::now();
+    let choice = laboratory.settle(begun);
+    let settled_s = begun.elapsed().as_secs_f64();
+    meeting.kill();
+    let excess = laboratory.excess();
+    let spread = laboratory.spread();
+    let later = laboratory.choice();
+    let successions = (0..ENDS).map(|end| laboratory.succeed(end)).collect();
+    Findings { nodes, settled_s, choice, later, excess, spread, successions }
+}
+
+impl Laboratory {
+    /// A node's peers that are nodes.
+    fn links(&self, node: usize) -> Vec<Link> {
+        let Some(process) = self.nodes.get(&node) else { return Vec::new() };
+        let peers = Api::new(&process.url).ask("/peers").expect("a node that answers");
+        let peers = peers.as_array().cloned().unwrap_or_default();
+        peers.iter().filter_map(|peer| self.link(peer)).collect()
+    }
+
+    fn link(&self, peer: &Value) -> Option<Link> {
+        let known = peer["outbound"].as_str().or_else(|| peer["listen"].as_str())?;
+        let known: plexus_core::address::Address = known.parse().unwrap();
+        let plexus_core::address::Host::V4(ip) = known.host() else { return None };
+        let place = (0..self.map.nodes()).find(|place| address(*place) == *ip)?;
+        let slot = peer["slot"].as_str().map(str::to_owned);
+        Some(Link { place, slot, rtt_ms: peer["latency_ms"].as_f64() })
+    }
+
+    /// Whom one node has chosen, added to what the others have. Whoever is linked with it already, or by chance, is not to be chosen.
+    fn add_choice(&self, node: usize, choice: &mut Choice) {
+        let links = self.links(node);
+        let of = |kinds: &[&str]| -> Vec<usize> {
+            let fits = |link: &&Link| link.slot.as_deref().is_some_and(|slot| kinds.contains(&slot));
+            links.iter().filter(fits).map(|link| link.place).collect()
+        };
+        let nearest = of(&["nearest"]);
+        let is_linked = |place: usize| links.iter().any(|link| link.place == place);
+        let unlinked = self.nodes.keys().copied().filter(|place| *place != node && !is_linked(*place));
+        let candidates: Vec<_> = unlinked.chain(of(&["nearest", "graph", "feeler"])).collect();
+        let expected = self.map.nearest(node, candidates.clone());
+        let passed_over = |place: usize| {
+            candidates
+                .iter()
+                .copied()
+                .find(|other| !nearest.contains(other) && self.map.is_nearer(node, *other, place))
+        };
+        let us = |place: usize| self.map.rtt_us[node][place];
+        choice.slots += expected.len();
+        choice.exact += nearest.iter().filter(|place| expected.contains(place)).count();
+        for place in &nearest {
+            match passed_over(*place) {
+                None => choice.right += 1,
+                Some(other) => choice.wrong.push(format!(
+                    "node {node} has chosen {place} at {} µs, not {other} at {} µs",
+                    us(*place),
+                    us(other)
+                )),
+            }
+        }
+        if nearest.len() < expected.len() {
+            choice.wrong.push(format!("node {node} has chosen {nearest:?} only, of {candidates:?}"));
+        }
+        let others = self.nodes.keys().copied().filter(|place| *place != node).collect();
+        let near = self.map.nearest(node, others);
+        choice.linked += near.iter().filter(|place| is_linked(**place)).count();
+    }
+
+    fn choice(&self) -> Choice {
+        let mut choice = Choice { slots: 0, right: 0, exact: 0, linked: 0, wrong: Vec::new() };
+        for node in self.nodes.keys() {
+            self.add_choice(*node, &mut choice);
+        }
+        choice
+    }
+
+    /// Waits until the nodes have chosen.
+    fn settle(&self, begun: Instant) -> Choice {
+        loop {
+            let choice = self.choice();
+            if choice.right == choice.slots || begun.elapsed() >= settle_max(self.map.nodes()) {
+                return choice;
+            }
+            std::thread::sleep(Duration::from_secs(1));
+        }
+    }
+
+    /// The greatest share by which a measured round trip is longer than the one that was set.
+    fn excess(&self) -> f64 {
+        let excess = |node: usize, link: &Link| {
+            let set_ms = self.map.rtt_us[node][link.place] as f64 / 1_000.0;
+            link.rtt_ms.map(|measured_ms| measured_ms / set_ms - 1.0)
+        };
+        let excesses = self.nodes.keys().flat_map(|node| {
+            self.links(*node).into_iter().filter_map(|link| excess(*node, &link)).collect::<Vec<_>>()
+        });
+        excesses.fold(0.0, f64::max)
+    }
+
+    /// Mines blocks, and measures how they spread.
+    fn spread(&self) -> Spread {
+        let (tell, sightings) = mpsc::channel();
+        for (node, process) in &self.nodes {
+            watch(*node, &process.url, tell.clone());
+        }
+        let (mut measured, mut paths, mut own) = (Vec::new(), Vec::new(), Vec::new());
+        for block in 0..BLOCKS {
+            let origin = block % self.nodes.len();
+            let (sent, delays) = self.send_block(origin, &sightings);
+            let Some(first) = delays.first().filter(|_| delays.len() == self.nodes.len()) else { continue };
+            own.push(ms(first.saturating_duration_since(sent)));
+            let since = delays.iter().map(|at| ms(at.saturating_duration_since(*first))).collect();
+            measured.push(shares(since));
+            paths.push(shares(self.paths(origin)));
+        }
+        Spread {
+            blocks: measured.len(),
+            measured_ms: medians(&measured),
+            simulated_ms: self.simulate(),
+            paths_ms: medians(&paths),
+            own_ms: median(own),
+        }
+    }
+
+    /// Mines a block beside a node: when it was sent there, and when each node told of it, the earliest first.
+    fn send_block(&self, origin: usize, sightings: &Receiver<Sighting>) -> (Instant, Vec<Instant>) {
+        let process = &self.nodes[&origin];
+        let height = Api::new(&process.url).height().expect("a node that answers");
+        let mut miner = Observer::connect(process.address(), &self.parameters).unwrap();
+        miner.listen(SPREAD, |miner| miner.is_greeted() && miner.height() == height);
+        let begun = Instant::now();
+        let hash = miner.mine().to_string();
+        let mut seen = BTreeMap::new();
+        while seen.len() < self.nodes.len() && begun.elapsed() < SPREAD {
+            miner.listen(Duration::from_millis(1), |_| false);
+            while let Ok((node, found, at)) = sightings.try_recv() {
+                if found == hash {
+                    seen.insert(node, at);
+                }
+            }
+        }
+        let mut times: Vec<_> = seen.into_values().collect();
+        times.sort_unstable();
+        (begun, times)
+    }
+
+    /// How far each node is from one along the links that there are, milliseconds, with a millisecond for each node on the way.
+    fn paths(&self, origin: usize) -> Vec<f64> {
+        let mut links = vec![Vec::new(); self.map.nodes()];
+        for node in self.nodes.keys() {
+            for link in self.links(*node).iter().filter(|link| link.slot.as_deref() != Some("feeler")) {
+                links[*node].push(link.place);
+                links[link.place].push(*node);
+            }
+        }
+        let hop_us = Setup::default().hop_us;
+        let mut far_us = vec![u64::MAX; self.map.nodes()];
+        far_us[origin] = 0;
+        // As often as there are nodes: then no path is missed.
+        for _ in self.nodes.keys() {
+            for (node, others) in links.iter().enumerate().filter(|(_, others)| !others.is_empty()) {
+                for other in others {
+                    let over = far_us[node].saturating_add(self.map.rtt_us[node][*other] / 2 + hop_us);
+                    far_us[*other] = far_us[*other].min(over);
+                }
+            }
+        }
+        far_us.iter().map(|us| *us as f64 / 1_000.0).collect()
+    }
+
+    /// What the simulator foretells: the same distances, and nodes that choose for themselves.
+    fn simulate(&self) -> [f64; 2] {
+        let report = |seed| {
+            let setup = Setup {
+                nodes: u32::try_from(self.map.nodes()).unwrap(),
+                topology: Topology::Plexus,
+                latency: Latency::Matrix(self.map.matrix()),
+                seed,
+                blocks: SIMULATED_BLOCKS,
+                warmup_ms: u64::try_from(settle_max(self.map.nodes()).as_millis()).unwrap(),
+                spacing_ms: 2_000,
+                bandwidth: 0,
+                ..Setup::default()
+            };
+            let mut simulation = Simulation::new(setup).unwrap();
+            while !simulation.run_for(100_000).unwrap().is_done() {}
+            let report = simulation.report();
+            [report.body_t50_ms, report.body_t90_ms].map(|ms| ms.expect("blocks spread"))
+        };
+        medians(&(1..=SEEDS).map(report).collect::<Vec<_>>())
+    }
+
+    /// Ends the nearest of a node, the `end`th of those that are left, and waits until the next nearest has its place.
+    fn succeed(&mut self, end: usize) -> Succession {
+        let nearest = |laboratory: &Self, node: usize| -> Vec<usize> {
+            let links = laboratory.links(node).into_iter();
+            let nearest = links.filter(|link| link.slot.as_deref() == Some("nearest"));
+            laboratory.map.nearest(node, nearest.map(|link| link.place).collect())
+        };
+        let found = self.nodes.keys().map(|node| (*node, nearest(self, *node)));
+        let (node, before) =
+            found.filter(|(_, nearest)| nearest.len() == NEAREST).nth(end).expect("nodes that have chosen");
+        let gone = before[0];
+        self.nodes.remove(&gone).expect("a node that runs").kill();
+        let begun = Instant::now();
+        loop {
+            let mut choice = Choice { slots: 0, right: 0, exact: 0, linked: 0, wrong: Vec::new() };
+            self.add_choice(node, &mut choice);
+            let now = nearest(self, node);
+            let right = !now.contains(&gone) && choice.right == choice.slots;
+            if right || begun.elapsed() >= SUCCEED {
+                let successor = now.into_iter().find(|place| !before.contains(place));
+                return Succession { node, gone, successor, right, seconds: begun.elapsed().as_secs_f64() };
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+}
+
+/// Notes when a node tells of a block, for as long as it lives.
+fn watch(node: usize, url: &str, tell: Sender<Sighting>) {
+    let agent = ureq::Agent::new_with_defaults();
+    let answer = agent.get(format!("{url}/api/v1/events")).call().expect("a node that serves");
+    std::thread::spawn(move || {
+        let mut lines = BufReader::new(answer.into_body().into_reader()).lines().map_while(Result::ok);
+        while let Some(line) = lines.next() {
+            if line != "event: block" {
+                continue;
+            }
+            let at = Instant::now();
+            let data = lines.next().unwrap_or_default();
+            let block: Value = serde_json::from_str(data.trim_start_matches("data: ")).unwrap_or_default();
+            let hash = block["hash"].as_str().unwrap_or_default().to_owned();
+            if tell.send((node, hash, at)).is_err() {
+                return;
+            }
+        }
+    });
+}
+
+fn ms(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1_000.0
+}
+
+/// The delays after which half and nine tenths of all were reached, as the simulator counts them.
+fn shares(mut delays: Vec<f64>) -> [f64; 2] {
+    delays.sort_by(f64::total_cmp);
+    [50, 90].map(|share| delays[(delays.len() * share).div_ceil(100) - 1])
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or_default()
+}
+
+fn medians(values: &[[f64; 2]]) -> [f64; 2] {
+    [0, 1].map(|which| median(values.iter().map(|pair| pair[which]).collect()))
+}

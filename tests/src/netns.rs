@@ -1,0 +1,220 @@
+//! A network of namespaces: places with a kernel's own network stack each, and as far apart as is wished.
+//!
+//! Each place has one interface, a TUN device, and all of them lead to this process, which brings every packet to the
+//! interface of whom it is for after the delay that lies between the two. So each pair has a delay of its own, to the
+//! tenth of a millisecond, on kernels without netem too, and nothing is ever sent outside: no interface leads there.
+//!
+//! It lives in an enclosure ([`enclosed`]): a process with namespaces of its own for network, mounts and processes. When
+//! that process ends, in whatever way, the kernel ends all that was started in it and takes away all that was made.
+//!
+//! Bounds: [`PLACES_MAX`] places, [`PACKETS_MAX`] packets under way; when full, packets are lost, as routers lose them.
+
+use std::collections::BinaryHeap;
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io::{Read, Write};
+use std::net::Ipv4Addr;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::{Duration, Instant};
+
+use crate::tun;
+
+/// The most places, the home with them.
+pub const PLACES_MAX: usize = 200;
+/// The most packets under way.
+pub const PACKETS_MAX: usize = 65_536;
+/// The longest packet, which a device's own limit keeps to 1,500 bytes.
+const PACKET_BYTES_MAX: usize = 2_048;
+/// The bytes of an IPv4 header without options.
+const HEADER_BYTES: usize = 20;
+
+/// A command that runs a program in an enclosure. Who is not the administrator becomes one there, where kernels let him.
+pub fn enclosed(program: impl AsRef<OsStr>) -> Command {
+    let mut command = Command::new("unshare");
+    command.args(["--net", "--mount", "--pid", "--fork", "--kill-child"]);
+    if !is_administrator() {
+        command.args(["--user", "--map-root-user"]);
+    }
+    command.arg("--").arg(program);
+    command
+}
+
+fn is_administrator() -> bool {
+    let output = Command::new("id").arg("-u").output();
+    output.is_ok_and(|output| output.stdout.trim_ascii() == b"0")
+}
+
+/// Why an enclosure with places in it cannot be had here; `None`: it can.
+pub fn lack() -> Option<String> {
+    let script = "mount -t tmpfs none /run && mkdir /run/netns && ip netns add try && \
+                  ip tuntap add try mode tun && ip link set try netns try && ip -n try link set try up";
+    let tried = enclosed("sh").args(["-c", script]).stdin(Stdio::null()).output();
+    match tried {
+        Ok(output) if output.status.success() => None,
+        Ok(output) => Some(String::from_utf8_lossy(&output.stderr).trim().to_owned()),
+        Err(error) => Some(format!("unshare: {error}")),
+    }
+}
+
+/// A packet under way; the earliest is the greatest.
+#[derive(Debug, PartialEq, Eq)]
+struct Flight {
+    due: Instant,
+    /// Of packets that are due at once the first comes first.
+    number: u64,
+    place: usize,
+    packet: Vec<u8>,
+}
+
+impl Ord for Flight {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        (other.due, other.number).cmp(&(self.due, self.number))
+    }
+}
+
+impl PartialOrd for Flight {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+/// The packets under way, and how many there ever were.
+#[derive(Debug, Default)]
+struct Sky {
+    flights: Mutex<(BinaryHeap<Flight>, u64)>,
+    changed: Condvar,
+}
+
+impl Sky {
+    fn launch(&self, place: usize, packet: Vec<u8>, delay: Duration) {
+        let mut flights = self.flights.lock().unwrap();
+        if flights.0.len() == PACKETS_MAX {
+            return;
+        }
+        flights.1 += 1;
+        let number = flights.1;
+        flights.0.push(Flight { due: Instant::now() + delay, number, place, packet });
+        self.changed.notify_one();
+    }
+
+    /// The next packet, when it is due.
+    fn land(&self) -> Flight {
+        let mut flights = self.flights.lock().unwrap();
+        loop {
+            let wait = flights.0.peek().map(|first| first.due.saturating_duration_since(Instant::now()));
+            flights = match wait {
+                None => self.changed.wait(flights).unwrap(),
+                Some(Duration::ZERO) => return flights.0.pop().expect("it was looked at"),
+                Some(wait) => self.changed.wait_timeout(flights, wait).unwrap().0,
+            };
+        }
+    }
+}
+
+/// Places, and the delays between them. It is there until the enclosure's first process ends.
+#[derive(Debug)]
+pub struct Net {
+    namespaces: Vec<PathBuf>,
+}
+
+impl Net {
+    /// Makes a namespace for each of the first addresses; the last is that of the caller's own. `delay` tells how long a
+    /// packet takes from one place to another.
+    ///
+    /// # Panics
+    /// Outside an enclosure, where it would change the machine's own network, and where a step fails.
+    pub fn new(
+        addresses: &[Ipv4Addr],
+        delay: impl Fn(usize, usize) -> Duration + Send + Sync + 'static,
+    ) -> Self {
+        assert!(addresses.len() <= PLACES_MAX, "over {PLACES_MAX} places");
+        assert_eq!(std::process::id(), 1, "places are made in an enclosure only");
+        // What is mounted here is seen here only.
+        run("mount -t tmpfs none /run");
+        run("mkdir /run/netns /run/files");
+        let home = addresses.len() - 1;
+        let (sky, delay) = (Arc::new(Sky::default()), Arc::new(delay));
+        let places: Arc<[Ipv4Addr]> = addresses.into();
+        let mut files = Vec::new();
+        for (place, address) in addresses.iter().enumerate() {
+            let device = format!("tun{place}");
+            let file = tun::open(&device).unwrap_or_else(|error| panic!("{device}: {error}"));
+            let within = if place == home {
+                String::new()
+            } else {
+                run(&format!("ip netns add place{place}"));
+                run(&format!("ip link set {device} netns place{place}"));
+                format!("-n place{place} ")
+            };
+            for step in ["link set lo up", &format!("addr add {address}/32 dev {device}")] {
+                run(&format!("ip {within}{step}"));
+            }
+            run(&format!("ip {within}link set {device} up"));
+            run(&format!("ip {within}route add default dev {device}"));
+            let (sky, delay, places) = (Arc::clone(&sky), Arc::clone(&delay), Arc::clone(&places));
+            let source = file.try_clone().unwrap();
+            std::thread::spawn(move || take_off(source, &sky, &places, |to| delay(place, to)));
+            files.push(file);
+        }
+        std::thread::spawn(move || {
+            loop {
+                let Flight { place, packet, .. } = sky.land();
+                // A device that takes no more loses the packet.
+                let _ = files[place].write(&packet);
+            }
+        });
+        Self { namespaces: (0..home).map(|place| format!("/run/netns/place{place}").into()).collect() }
+    }
+
+    /// A folder that goes with the enclosure.
+    pub fn folder(&self) -> &Path {
+        Path::new("/run/files")
+    }
+
+    /// The namespace of a place.
+    pub fn namespace(&self, place: usize) -> &Path {
+        &self.namespaces[place]
+    }
+}
+
+/// Reads what a place sends, and sends it on its way.
+fn take_off(mut source: File, sky: &Sky, places: &[Ipv4Addr], delay: impl Fn(usize) -> Duration) {
+    let mut buffer = [0; PACKET_BYTES_MAX];
+    while let Ok(length) = source.read(&mut buffer) {
+        let packet = &buffer[..length];
+        // Devices speak IPv6 of their own accord, to nobody.
+        if length < HEADER_BYTES || packet[0] >> 4 != 4 {
+            continue;
+        }
+        let to = Ipv4Addr::new(packet[16], packet[17], packet[18], packet[19]);
+        if let Some(to) = places.iter().position(|place| *place == to) {
+            sky.launch(to, packet.to_vec(), delay(to));
+        }
+    }
+}
+
+/// Runs a command of which everything is known.
+fn run(command: &str) {
+    let mut words = command.split(' ');
+    let output = Command::new(words.next().unwrap()).args(words).stdin(Stdio::null()).output();
+    let output = output.unwrap_or_else(|error| panic!("{command}: {error}"));
+    assert!(output.status.success(), "{command}: {}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn packets_land_in_the_order_in_which_they_are_due() {
+        let sky = Sky::default();
+        for (place, delay_ms) in [(1, 20), (2, 5), (3, 5)] {
+            sky.launch(place, Vec::new(), Duration::from_millis(delay_ms));
+        }
+        let begun = Instant::now();
+        assert_eq!([(); 3].map(|()| sky.land().place), [2, 3, 1]);
+        assert!(begun.elapsed() >= Duration::from_millis(15), "nobody lands early");
+    }
+}

@@ -1,0 +1,97 @@
+//! Real nodes at real distances: each in a network namespace of its own, with a delay between each two of them.
+//!
+//! `NODES` says how many; `SEED` where they are. All tests look at one run, in which nodes choose their neighbours, pass on
+//! blocks, and lose one. It takes under two minutes.
+
+#![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use std::process::{Command, Stdio};
+use std::sync::OnceLock;
+
+use plexus_tests::distance::Findings;
+use plexus_tests::netns;
+
+/// By how much blocks may be later or earlier than foretold, in a hundredth.
+const OFF_PERCENT: f64 = 20.0;
+
+fn number(name: &str, otherwise: u64) -> String {
+    let given = std::env::var(name).ok().map(|text| text.parse().expect("a number"));
+    given.unwrap_or(otherwise).to_string()
+}
+
+/// What was found, or nothing where there are no namespaces.
+fn findings() -> Option<&'static Findings> {
+    static FINDINGS: OnceLock<Option<Findings>> = OnceLock::new();
+    FINDINGS.get_or_init(find).as_ref()
+}
+
+fn find() -> Option<Findings> {
+    if let Some(lack) = netns::lack() {
+        let text = format!(
+            "NO NAMESPACES: nodes at distances are NOT tested. It takes iproute2, unshare, TUN devices and the right: {lack}"
+        );
+        assert!(std::env::var("CI").is_err(), "{text}");
+        eprintln!("{0}\n{text}\n{0}", "!".repeat(80));
+        return None;
+    }
+    let mut child = Command::new(env!("CARGO_BIN_EXE_distance"))
+        .args([number("NODES", 20), number("SEED", 1)])
+        // It ends when nobody holds this any more.
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let held = child.stdin.take();
+    let output = child.wait_with_output().unwrap();
+    drop(held);
+    assert!(output.status.success(), "SEED={}: {}", number("SEED", 1), output.status);
+    let findings: Findings = serde_json::from_slice(&output.stdout).unwrap();
+    let Findings { nodes, settled_s, choice, spread, successions, excess, .. } = &findings;
+    println!(
+        "{nodes} nodes at distances: {} of {} nearest are right after {settled_s:.0} s, round trips at most {:.0} % too long",
+        choice.right,
+        choice.slots,
+        excess * 100.0
+    );
+    println!(
+        "{nodes} nodes at distances: the next nearest in place after {:.1} s at most; half know a block after {:.1} ms (simulated \
+         {:.1}, by paths {:.1}), nine tenths after {:.1} ms ({:.1}, {:.1}), the first within {:.1} ms",
+        successions.iter().map(|succession| succession.seconds).fold(0.0, f64::max),
+        spread.measured_ms[0],
+        spread.simulated_ms[0],
+        spread.paths_ms[0],
+        spread.measured_ms[1],
+        spread.simulated_ms[1],
+        spread.paths_ms[1],
+        spread.own_ms
+    );
+    Some(findings)
+}
+
+#[test]
+fn each_node_chooses_as_nearest_those_that_are_nearest() {
+    let Some(Findings { nodes, choice, later, .. }) = findings() else { return };
+    assert_eq!(choice.right, choice.slots, "{choice:#?}");
+    // Nodes go on looking: a few may be about to change when they are asked.
+    assert!(later.slots - later.right <= nodes / 10, "{later:#?}");
+}
+
+#[test]
+fn when_the_nearest_ends_the_next_nearest_takes_its_place() {
+    let Some(Findings { successions, .. }) = findings() else { return };
+    assert!(!successions.is_empty());
+    for succession in successions {
+        assert!(succession.right && succession.successor.is_some(), "{succession:#?}");
+    }
+}
+
+#[test]
+fn blocks_spread_as_fast_as_the_simulator_foretells() {
+    let Some(Findings { spread, .. }) = findings() else { return };
+    assert!(spread.blocks >= 20, "{spread:#?}");
+    for (measured, simulated) in spread.measured_ms.into_iter().zip(spread.simulated_ms) {
+        let off = (measured / simulated - 1.0) * 100.0;
+        assert!(off.abs() <= OFF_PERCENT, "off by {off:.0} %: {spread:#?}");
+    }
+}
