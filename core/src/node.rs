@@ -427,7 +427,7 @@ impl Node {
             Input::Connected(peer, link) => self.connected(now, peer, link),
             Input::Unreached(address) => self.unreached(now, &address),
             Input::Received(peer, frame) => self.received(now, peer, frame),
-            Input::Closed(peer) => self.closed(now, peer),
+            Input::Closed(peer) => self.hung_up(now, peer),
             Input::Solved(solution) => self.solved(now, solution),
             Input::Verified(verdict) => self.verified(now, verdict),
             Input::Recalled(recalled) => self.recalled(now, recalled),
@@ -463,6 +463,11 @@ impl Node {
     /// When to tick next, and why.
     pub fn deadline(&self) -> Option<(Moment, Wake)> {
         self.wake
+    }
+
+    /// When one of the nodes to stay connected to is dialled next, if one is missing.
+    pub fn redial(&self) -> Option<Moment> {
+        self.dialer.deadline()
     }
 
     fn next_wake(&self) -> Option<(Moment, Wake)> {

@@ -10,6 +10,8 @@ mod headers;
 mod light;
 mod message;
 mod mining;
+mod nearest;
+mod neighbours;
 mod offences;
 mod relay;
 mod reorg;
