@@ -465,6 +465,11 @@ impl Node {
         self.wake
     }
 
+    /// When one of the nodes to stay connected to is dialled next, if one is missing.
+    pub fn redial(&self) -> Option<Moment> {
+        self.dialer.deadline()
+    }
+
     fn next_wake(&self) -> Option<(Moment, Wake)> {
         let peers = (!self.peers.is_empty()).then_some((self.peers_wake, Wake::Ping));
         let early = self.early_deadline.map(|at| (at, Wake::Early));

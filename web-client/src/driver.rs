@@ -36,6 +36,9 @@ use crate::socket::{Report, Socket};
 
 /// The most wishes that wait; a peer whose frame comes when there are more is closed.
 const WISHES_MAX: usize = 8_192;
+/// The most connections at once: the person's node, the links of a light node's own choice and a feeler are fewer. An address
+/// that is to be dialled when there are as many counts as unreached.
+const SOCKETS_MAX: usize = 8;
 /// How often the page is told how fast the miners are.
 const MINING_PERIOD: Duration = Duration::from_millis(500);
 
@@ -59,6 +62,8 @@ pub(crate) struct Beginning {
     pub(crate) chain: Chain,
     /// What of the chain outlives a reload; none: another page keeps it, or there is nowhere to.
     pub(crate) archive: Option<Archive>,
+    /// The addresses of nodes that were heard of earlier, as they were stored.
+    pub(crate) book: Option<Vec<u8>>,
     pub(crate) feed: Feed,
     pub(crate) sent: Sent,
     /// With how many threads the person mined last.
@@ -71,7 +76,7 @@ impl Beginning {
     /// # Errors
     /// There is no chance to be had.
     pub(crate) fn start(&self) -> Result<Node, Refusal> {
-        start(&self.address, &self.identity, self.chain.clone())
+        start(&self.address, &self.identity, self.chain.clone(), self.book.as_deref())
     }
 }
 
@@ -85,8 +90,8 @@ pub(crate) struct Driver {
     wishes: VecDeque<Output>,
     /// Counts nodes: answers to an earlier one's batches are nobody's.
     generation: u64,
-    /// One, or two while the first is being closed.
-    sockets: Vec<(PeerId, Socket)>,
+    /// At most [`SOCKETS_MAX`].
+    lines: Vec<Line>,
     peers_made: u64,
     archive: Option<Archive>,
     recent: Recent,
@@ -100,10 +105,20 @@ pub(crate) struct Driver {
     shell: Weak<Shell>,
 }
 
+/// A connection, from the first attempt on.
+#[derive(Debug)]
+struct Line {
+    peer: PeerId,
+    address: Address,
+    socket: Socket,
+    /// Whether the peer completed the handshake.
+    held: bool,
+}
+
 /// What the person is told about the connection beside the node's own status.
 #[derive(Debug, Default)]
 struct Standing {
-    /// Whether a connection was lost or could not be made since the last one that held.
+    /// Whether the last connection was lost, or the first could not be made.
     lost: bool,
     trouble: Option<String>,
     /// Whether pending messages were looked up since the node last caught up.
@@ -133,7 +148,7 @@ impl Driver {
             identity,
             wishes: VecDeque::new(),
             generation: 0,
-            sockets: Vec::new(),
+            lines: Vec::new(),
             peers_made: 0,
             archive,
             recent: Recent::default(),
@@ -173,7 +188,7 @@ impl Driver {
             Output::Send(peer, frame) => self.send(now, peer, &frame),
             Output::Dial(address) => self.dial(now, address),
             Output::Close(peer, _) => {
-                self.drop_socket(peer);
+                self.take_line(peer);
             }
             Output::Persist(changes) => return self.persist(&changes),
             Output::Verify(batch) => self.verify(batch),
@@ -238,16 +253,15 @@ impl Driver {
                 shell.reported(peer, &to, report);
             }
         };
-        match Socket::open(&address, report) {
-            Ok(socket) => {
-                self.sockets.push((peer, socket));
+        let has_room = self.lines.len() < SOCKETS_MAX;
+        match has_room.then(|| Socket::open(&address, report)) {
+            Some(Ok(socket)) => self.lines.push(Line { peer, address, socket, held: false }),
+            Some(Err(_)) => {
+                self.unreached(now, &address, || {
+                    format!("the browser allows no connection to {address} from here")
+                });
             }
-            Err(_) => {
-                self.standing.lost = true;
-                self.standing.trouble =
-                    Some(format!("the browser allows no connection to {address} from here"));
-                self.tell(now, Input::Unreached(address));
-            }
+            None => self.unreached(now, &address, || format!("{address} has to wait for other connections")),
         }
     }
 
@@ -259,38 +273,48 @@ impl Driver {
                 self.tell(now, Input::Received(peer, frame.into()));
             }
             Report::Frame(_) | Report::Overlong => self.hang_up(now, peer),
-            Report::Closed { opened } => {
-                self.drop_socket(peer);
-                self.standing.lost = true;
-                if opened {
-                    self.standing
-                        .trouble
-                        .get_or_insert_with(|| format!("the connection to {address} was lost"));
-                    self.tell(now, Input::Closed(peer));
-                } else {
-                    self.standing.trouble.get_or_insert_with(|| format!("{address} cannot be reached"));
-                    self.tell(now, Input::Unreached(address.clone()));
-                }
+            Report::Closed { opened: true } => self.hang_up(now, peer),
+            Report::Closed { opened: false } => {
+                self.take_line(peer);
+                self.unreached(now, address, || format!("{address} cannot be reached"));
             }
         }
     }
 
-    /// Closes a connection, if it is open; whether it was.
-    fn drop_socket(&mut self, peer: PeerId) -> bool {
-        let before = self.sockets.len();
-        self.sockets.retain(|(held, _)| *held != peer);
-        self.sockets.len() < before
+    /// An address cannot be reached. Only of the person's own node is that worth a word, and only while no other is there: the
+    /// others were hearsay.
+    fn unreached(&mut self, now: Now, address: &Address, trouble: impl FnOnce() -> String) {
+        if *address == self.address && !self.is_linked() {
+            self.standing.lost = true;
+            self.standing.trouble.get_or_insert_with(trouble);
+        }
+        self.tell(now, Input::Unreached(address.clone()));
     }
 
+    /// Whether any peer completed the handshake and is still there.
+    fn is_linked(&self) -> bool {
+        self.lines.iter().any(|line| line.held)
+    }
+
+    /// Closes a connection, if it is open.
+    fn take_line(&mut self, peer: PeerId) -> Option<Line> {
+        let place = self.lines.iter().position(|line| line.peer == peer)?;
+        Some(self.lines.swap_remove(place))
+    }
+
+    /// A connection ends that the node did not wish to end.
     fn hang_up(&mut self, now: Now, peer: PeerId) {
-        if self.drop_socket(peer) {
+        let Some(line) = self.take_line(peer) else { return };
+        if (line.held || line.address == self.address) && !self.is_linked() {
             self.standing.lost = true;
-            self.tell(now, Input::Closed(peer));
+            let trouble = || format!("the connection to {} was lost", line.address);
+            self.standing.trouble.get_or_insert_with(trouble);
         }
+        self.tell(now, Input::Closed(peer));
     }
 
     fn send(&mut self, now: Now, peer: PeerId, frame: &[u8]) {
-        if self.sockets.iter().any(|(held, socket)| *held == peer && !socket.send(frame)) {
+        if self.lines.iter().any(|line| line.peer == peer && !line.socket.send(frame)) {
             self.hang_up(now, peer);
         }
     }
@@ -361,24 +385,37 @@ impl Driver {
             Event::Refused { hash, height, failures, .. } => {
                 self.feed.refused(hash, height, &failures, now.time);
             }
-            Event::PeerUp { .. } => {
-                self.standing.lost = false;
-                self.standing.trouble = None;
+            Event::PeerUp { peer, .. } => {
+                if let Some(line) = self.lines.iter_mut().find(|line| line.peer == peer) {
+                    line.held = true;
+                    (self.standing.lost, self.standing.trouble) = (false, None);
+                }
             }
-            Event::PeerDown { .. } => {
-                self.standing.lost = true;
-                self.standing.looked_up = false;
+            Event::PeerDown { peer } => {
+                if let Some(line) = self.lines.iter_mut().find(|line| line.peer == peer) {
+                    line.held = false;
+                }
+                if !self.is_linked() {
+                    self.standing.lost = true;
+                    self.standing.looked_up = false;
+                }
             }
-            Event::Faulted { fault, .. } => self.blame(fault.to_string()),
-            Event::Closing { reason, .. } => self.blame(reason.to_string()),
+            Event::Faulted { peer, fault } => self.blame(peer, &fault),
+            Event::Closing { peer, reason } => self.blame(peer, &reason),
             Event::Assumed { .. } | Event::Pooled(_) | Event::Synchronizing { .. } => {}
         }
     }
 
-    fn blame(&mut self, trouble: String) {
-        self.standing.lost = true;
-        self.page.notice(true, format!("The connection was ended: {trouble}"));
-        self.standing.trouble = Some(trouble);
+    /// A connection is about to be ended for a reason: told to the person whom it leaves without any. Ends that are in the
+    /// order of things, of a link that was measured or replaced, are told by nobody.
+    fn blame(&mut self, peer: PeerId, trouble: &dyn core::fmt::Display) {
+        let others = self.lines.iter().any(|line| line.held && line.peer != peer);
+        let counts = |line: &Line| line.peer == peer && (line.held || line.address == self.address);
+        if !others && self.lines.iter().any(counts) {
+            self.standing.lost = true;
+            self.page.notice(true, format!("The connection was ended: {trouble}"));
+            self.standing.trouble = Some(trouble.to_string());
+        }
     }
 
     fn search(&mut self, job: Option<Job>) {
@@ -416,7 +453,7 @@ pub(crate) fn prefix(network: &Network) -> String {
     format!("{}/", network.id())
 }
 
-fn start(address: &Address, identity: &Identity, chain: Chain) -> Result<Node, Refusal> {
+fn start(address: &Address, identity: &Identity, chain: Chain, book: Option<&[u8]>) -> Result<Node, Refusal> {
     let mut seed = [0; 32];
     getrandom::fill(&mut seed).map_err(Refusal::because)?;
     let mut secret = [0; 32];
@@ -425,5 +462,10 @@ fn start(address: &Address, identity: &Identity, chain: Chain) -> Result<Node, R
     let node_key = plexus_core::key::SecretKey::from_bytes(&secret).map_err(Refusal::because)?;
     let author = identity.secret().clone();
     let config = Config { connect: vec![address.clone()], ..Config::new(Role::Light, node_key, author) };
-    Ok(Node::new(config, chain, seed))
+    let mut node = Node::new(config, chain, seed);
+    if let Some(book) = book {
+        // A damaged one is written anew before long; until then the person's own node tells of others.
+        let _ = node.remember(book);
+    }
+    Ok(node)
 }

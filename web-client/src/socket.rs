@@ -3,7 +3,7 @@
 use core::cell::Cell;
 
 use js_sys::{ArrayBuffer, Uint8Array};
-use plexus_core::address::{Address, SUBPROTOCOL};
+use plexus_core::address::{Address, Host, SUBPROTOCOL};
 use plexus_core::wire::FRAME_BYTES_MAX;
 use wasm_bindgen::prelude::*;
 use web_sys::{BinaryType, Event, MessageEvent, WebSocket};
@@ -49,6 +49,9 @@ impl Socket {
         address: &Address,
         report: impl Fn(Report) + Clone + 'static,
     ) -> Result<Self, JsValue> {
+        if is_secure() && is_mixed(address) {
+            return Err(JsValue::UNDEFINED);
+        }
         let inner = WebSocket::new_with_str(&address.to_string(), SUBPROTOCOL)?;
         inner.set_binary_type(BinaryType::Arraybuffer);
         let (tell, opened) = (report.clone(), Cell::new(false));
@@ -80,6 +83,24 @@ impl Socket {
     }
 }
 
+/// Whether the program came over TLS.
+fn is_secure() -> bool {
+    let location = js_sys::Reflect::get(&js_sys::global(), &"location".into());
+    let protocol = location.and_then(|location| js_sys::Reflect::get(&location, &"protocol".into()));
+    protocol.is_ok_and(|protocol| protocol == "https:")
+}
+
+/// Whether no browser connects there from a page that came over TLS: without TLS, and not to the same machine. Some say so only
+/// after a while, and each time with an error in the console.
+fn is_mixed(address: &Address) -> bool {
+    let is_here = match address.host() {
+        Host::V4(ip) => ip.is_loopback(),
+        Host::V6(ip) => ip.is_loopback(),
+        Host::Name(name) => &**name == "localhost" || name.ends_with(".localhost"),
+    };
+    !address.is_tls() && !is_here
+}
+
 impl Drop for Socket {
     fn drop(&mut self) {
         self.inner.set_onopen(None);
@@ -87,5 +108,21 @@ impl Drop for Socket {
         self.inner.set_onmessage(None);
         // What was sent before goes out first. A socket that is closed already has nothing to say about it.
         let _ = self.inner.close();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_plain_connections_to_other_machines_are_mixed() {
+        let is_mixed = |address: &str| is_mixed(&address.parse().unwrap());
+        for address in ["wss://node.example", "ws://localhost:1", "ws://127.0.0.9:1", "ws://[::1]:1"] {
+            assert!(!is_mixed(address), "{address}");
+        }
+        for address in ["ws://node.example", "ws://192.168.0.1:1", "ws://localhost.example:1"] {
+            assert!(is_mixed(address), "{address}");
+        }
     }
 }

@@ -12,7 +12,7 @@ use plexus_core::message::{RECIPIENT_BYTES_MAX, TEXT_BYTES_MAX};
 use plexus_core::network::Network;
 
 use crate::api::{self, Answer};
-use crate::archive::Archive;
+use crate::archive::{Archive, BOOK};
 use crate::clock;
 use crate::database::{Database, Write};
 use crate::driver::{Beginning, KEY, THREADS, prefix};
@@ -67,6 +67,7 @@ pub(crate) async fn start(node: &str, keeps_chain: bool, page: Page) -> Result<R
         identity,
         chain,
         archive: keeps.then_some(archive),
+        book: stored.iter().find(|entry| entry.key == BOOK).map(|entry| entry.value.clone()),
         feed: Feed::load(&stored),
         sent: Sent::load(&stored),
         threads,

@@ -211,6 +211,9 @@ impl Node {
         }
         let Some((cost, old, new, brought_nothing)) = best else { return };
         let is_worth_it = cost * 1_000 < cost_now * (1_000 - GAIN_PER_MILLE);
+        if is_worth_it {
+            self.slots.gains(now.moment);
+        }
         // Neighbours that all moved at once would chase one another.
         if is_worth_it && self.chance.below(2) == 0 {
             if brought_nothing {

@@ -60,11 +60,12 @@ impl Driver {
 
     /// Starts a new node with another key on the same chain.
     fn become_author(&mut self, now: Now, identity: Identity) -> Result<(), Refusal> {
-        let mut node = start(&self.address, &identity, self.node.chain().clone())?;
+        let mut node =
+            start(&self.address, &identity, self.node.chain().clone(), Some(&self.node.book().encode()))?;
         node.set_mining(now, self.mining.wanted);
         self.node = node;
         self.generation += 1;
-        self.sockets.clear();
+        self.lines.clear();
         // Of the earlier node’s wishes only what is to be remembered and shown still counts.
         self.wishes.retain(|wish| matches!(wish, Output::Persist(_) | Output::Tell(_)));
         self.writes.push(Write::Put(KEY.to_owned(), identity.words().into_bytes()));

@@ -1,7 +1,6 @@
 //! What the page is shown: the node's standing and the miners', told when they change.
 
 use plexus_core::message::{RECIPIENT_BYTES_MAX, TEXT_BYTES_MAX};
-use plexus_core::node::Wake;
 use plexus_core::time::Now;
 
 use super::{Driver, MINING_PERIOD};
@@ -27,7 +26,7 @@ impl Driver {
             (_, _, true) => Phase::Syncing,
             (_, _, false) => Phase::Live,
         };
-        let retry = self.node.deadline().filter(|(_, wake)| *wake == Wake::Dial && phase == Phase::Offline);
+        let retry = self.node.redial().filter(|_| phase == Phase::Offline);
         let until = |ms| u64::try_from(ms).unwrap_or(u64::MAX);
         State {
             phase,
@@ -45,8 +44,7 @@ impl Driver {
             peers: status.peers,
             pool: status.pool,
             trouble: self.standing.trouble.clone(),
-            retry_unix_ms: retry
-                .map(|(at, _)| now.time.plus_ms(until((at - now.moment).as_millis())).unix_ms()),
+            retry_unix_ms: retry.map(|at| now.time.plus_ms(until((at - now.moment).as_millis())).unix_ms()),
             kept: self.archive.is_some(),
             recipient_bytes_max: RECIPIENT_BYTES_MAX,
             text_bytes_max: TEXT_BYTES_MAX,

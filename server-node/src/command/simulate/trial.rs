@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::anyhow;
 use indicatif::ProgressBar;
-use plexus_core::sim::{Curves, Progress, Report, Setup, Simulation, Stage, Violation};
+use plexus_core::sim::{Curves, Progress, Report, Setup, Simulation, Stage, Topology, Violation};
 
 use super::super::{WrongUse, progress};
 use super::line::topology_name;
@@ -28,7 +28,8 @@ pub(super) struct Run {
     pub(super) report: Report,
     /// How long it took.
     pub(super) took: Duration,
-    /// The most memory that the process held meanwhile, bytes; 0 where the system does not say.
+    /// The most memory that the process held meanwhile, bytes; 0 where the system does not say. What an earlier run of the same
+    /// process freed may count: allocators keep some of it.
     pub(super) peak_bytes: u64,
 }
 
@@ -43,6 +44,11 @@ impl Trial {
     /// The first seed's run.
     pub(super) fn first(&self) -> &Run {
         &self.runs[0]
+    }
+
+    /// Whether nodes were driven, rather than a bound computed: only then there are links and frames to tell of.
+    pub(super) fn is_driven(&self) -> bool {
+        self.setup.topology != Topology::Complete
     }
 
     /// The topology's name.
@@ -84,6 +90,11 @@ impl Run {
             return Err(broken(violation));
         }
         Ok(Self { report, took: started.elapsed(), peak_bytes: peak_bytes() })
+    }
+
+    /// A figure of nodes that were driven: a computed bound has none.
+    pub(super) fn driven(&self, figure: f64) -> Option<f64> {
+        (self.report.topology != Topology::Complete).then_some(figure)
     }
 
     /// How many events were handled a second.
