@@ -4,6 +4,8 @@
 #![allow(clippy::wildcard_enum_match_arm, reason = "tests look at the one variant that they are about")]
 
 mod chaos;
+mod eclipse;
+mod faults;
 mod fuzz;
 mod handshake;
 mod headers;
