@@ -25,6 +25,7 @@
  * @property {string} total_work A decimal number.
  * @property {string} difficulty The expected hashes of the next block, a decimal number.
  * @property {number} peers
+ * @property {number} agreeing How many of them have this node's branch, up to its newest blocks.
  * @property {number} pool How many messages wait.
  * @property {string | null} trouble Why the last connection was lost or refused.
  * @property {number | null} retry_unix_ms When the next attempt to connect is made.

@@ -244,6 +244,11 @@ impl Chain {
         self.best.get(usize::try_from(height.checked_sub(self.base)?).ok()?)
     }
 
+    /// The height of the lowest block within the window.
+    pub fn lowest(&self) -> u64 {
+        self.base
+    }
+
     fn is_best(&self, hash: &Hash, height: u64) -> bool {
         self.best_at(height) == Some(hash)
     }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::agreement::Agreement;
 use crate::block::Block;
 use crate::fault::{Fault, Reason};
 use crate::hash::Hash;
@@ -68,6 +69,15 @@ pub enum Event {
     PeerDown {
         /// The peer.
         peer: PeerId,
+    },
+    /// A peer has had another chain than ours, or the lower part of ours, for [`crate::agreement::LASTING`].
+    Disagrees {
+        /// The peer.
+        peer: PeerId,
+        /// How its chain stands to ours.
+        agreement: Agreement,
+        /// The height of the last block that it told of.
+        height: u64,
     },
     /// A peer offended, and is closed.
     Faulted {

@@ -16,6 +16,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::address::Address;
+use crate::agreement::Agreement;
 use crate::ban::Bans;
 use crate::block::Header;
 use crate::book::Book;
@@ -263,6 +264,8 @@ pub struct PeerView {
     pub slot: Option<Kind>,
     /// The valid blocks that it told us of before all others.
     pub first_deliveries: u64,
+    /// How its chain stands to ours, as far as it said: only of those that keep all blocks.
+    pub agreement: Option<Agreement>,
 }
 
 /// How a node stands, for people to look at.
@@ -278,6 +281,8 @@ pub struct Status {
     pub difficulty: String,
     /// How many peers have completed the handshake.
     pub peers: usize,
+    /// How many of those that keep all blocks have the same chain as we, but for the newest blocks.
+    pub agreeing: usize,
     /// How many messages wait in the pool.
     pub pool: usize,
     /// Whether a peer claims more work than the tip's, and it is being fetched.
@@ -340,6 +345,8 @@ pub struct Node {
     most_claimed: Work,
     /// Whether a peer offered messages while blocks were being fetched.
     offered: bool,
+    /// When the peers are looked at next for one that disagrees.
+    watch: Moment,
     /// Counts reorganisations: what the store said of the best chain before one is asked again.
     epoch: u64,
     batches: u64,
@@ -391,6 +398,7 @@ impl Node {
             peers_wake: Moment::default(),
             most_claimed: Work::ZERO,
             offered: false,
+            watch: Moment::default(),
             epoch: 0,
             batches: 0,
             chance,
@@ -520,6 +528,7 @@ impl Node {
             total_work: tip.total_work.to_string(),
             difficulty: difficulty.to_string(),
             peers: self.greeted().count(),
+            agreeing: self.agreeing(),
             pool: self.pool.len(),
             syncing: self.is_syncing(),
             target: self.chain.leader().header.height.max(self.sync.target_height()),
@@ -547,6 +556,7 @@ impl Node {
                 connected_ms: u64::try_from((now.moment - peer.since).as_millis()).unwrap_or(u64::MAX),
                 slot: self.slots.find(id),
                 first_deliveries: greeted.map_or(0, |greeted| greeted.firsts),
+                agreement: greeted.and_then(|greeted| self.agreement(greeted)),
             }
         };
         self.peers.iter().map(view).collect()
@@ -603,6 +613,7 @@ impl Node {
         self.seek_neighbours(now);
         self.tick_early(now);
         self.tick_relay(now);
+        self.watch_agreement(now);
         self.ticked = now.moment;
         self.seek_headers(now);
         self.seek_bodies(now);
@@ -613,6 +624,7 @@ impl Node {
     }
 }
 
+mod agreement;
 mod blocks;
 mod links;
 mod messages;

@@ -3,6 +3,7 @@
 use core::time::Duration;
 use std::collections::BTreeSet;
 
+use crate::agreement::Stance;
 use crate::handshake::Handshake;
 use crate::link::{Epoch, Half};
 use crate::message::MessageId;
@@ -53,6 +54,8 @@ pub(crate) struct Greeted {
     pub(crate) claim: Work,
     /// The height that goes with it.
     pub(crate) height: u64,
+    /// Where its chain ends, as far as it said.
+    pub(crate) stance: Stance,
     pub(crate) messages: Recent<MessageId, KNOWN_MESSAGES_MAX>,
     pub(crate) asked_messages: BTreeSet<MessageId>,
     /// What it was asked, and when it was answered last.
@@ -106,6 +109,7 @@ impl Greeted {
             ping: Ping::new(now),
             claim: hello.total_work,
             height: hello.height,
+            stance: Stance::new(&hello),
             hello,
             messages: Recent::default(),
             asked_messages: BTreeSet::new(),

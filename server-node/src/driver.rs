@@ -332,6 +332,10 @@ impl Driver {
                 counters.faults.one();
                 tracing::info!(peer = peer.0, %fault, "a peer offended");
             }
+            Event::Disagrees { peer, agreement, height } => {
+                let agreement = agreement.name();
+                tracing::warn!(peer = peer.0, agreement, height, "a peer has had another chain for long");
+            }
             Event::Assumed { .. }
             | Event::PeerUp { .. }
             | Event::PeerDown { .. }

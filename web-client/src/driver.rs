@@ -402,6 +402,8 @@ impl Driver {
             }
             Event::Faulted { peer, fault } => self.blame(peer, &fault),
             Event::Closing { peer, reason } => self.blame(peer, &reason),
+            // How many agree is part of how the node stands.
+            Event::Disagrees { .. } => {}
             Event::Assumed { .. } | Event::Pooled(_) | Event::Synchronizing { .. } => {}
         }
     }

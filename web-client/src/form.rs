@@ -78,6 +78,8 @@ pub(crate) struct State {
     pub(crate) total_work: String,
     pub(crate) difficulty: String,
     pub(crate) peers: usize,
+    /// How many of them have this node's branch.
+    pub(crate) agreeing: usize,
     pub(crate) pool: usize,
     /// Why the last connection was lost or refused, until the next holds.
     pub(crate) trouble: Option<String>,

@@ -163,6 +163,7 @@ fn connecting(address: &Address, trouble: Option<(String, Duration)>) -> State {
         total_work: "0".to_owned(),
         difficulty: "0".to_owned(),
         peers: 0,
+        agreeing: 0,
         pool: 0,
         retry_unix_ms: trouble.is_some().then(|| clock::now().time.plus_ms(wait_ms).unix_ms()),
         trouble: trouble.map(|(trouble, _)| trouble),

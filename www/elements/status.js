@@ -58,13 +58,25 @@ class PlexusStatus extends HTMLElement {
 }
 
 /** @param {State} state */
-function detail({ phase, height, target, retry_unix_ms, node }) {
+function detail({ phase, height, target, retry_unix_ms, node, peers, agreeing }) {
   if (phase === 'syncing') return target > height ? `${count(height)} of ${count(target)}` : 'headers';
   if (phase === 'offline' && retry_unix_ms) {
     const left = retry_unix_ms - Date.now();
     return left > 1000 ? `again in ${duration(left)}` : 'trying again';
   }
+  if (phase === 'live') return company(peers, agreeing);
   return phase === 'connecting' ? node.replace(/^wss?:\/\/|\/p2p$/g, '') : '';
+}
+
+/**
+ * Who is there, and whether they say the same.
+ * @param {number} peers
+ * @param {number} agreeing
+ */
+function company(peers, agreeing) {
+  if (peers === 1) return agreeing ? '1 node, agrees' : '1 node';
+  if (agreeing === 1) return `${peers} nodes, 1 agrees`;
+  return `${peers} nodes, ${agreeing === peers ? 'all' : agreeing} agree`;
 }
 
 /** @param {string} text */

@@ -126,6 +126,7 @@ impl Node {
     /// A new header, from a peer that mined it or heard of it: passed on before its body is there.
     pub(super) fn received_announce(&mut self, now: Now, peer: PeerId, header: Header) -> Result<(), Fault> {
         let hash = header.hash();
+        self.peer_leads(peer, &hash, header.height);
         if self.relay.announced(peer, &hash) {
             return Ok(());
         }
@@ -202,6 +203,7 @@ impl Node {
         self.fetch.holds(peer, &hash);
         self.relay.holds(peer, &hash);
         let (place, most) = (self.chain.find(&hash), self.chain.leader().total_work);
+        self.peer_holds(peer, &hash, place.as_ref());
         let Some(greeted) = self.peers.get(&peer).and_then(Peer::greeted) else { return };
         match place {
             Some(place) => self.shown(peer, place.total_work, place.header.height),
@@ -215,6 +217,9 @@ impl Node {
     }
 
     pub(super) fn received_get_bodies(&mut self, peer: PeerId, hashes: Vec<Hash>) {
+        if let Some(last) = hashes.last() {
+            self.peer_holds(peer, last, self.chain.find(last).as_ref());
+        }
         let mut stored = Vec::new();
         for hash in hashes {
             match (self.shelf.block(&hash), self.config.role) {

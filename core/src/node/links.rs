@@ -4,6 +4,7 @@ use core::time::Duration;
 
 use bytes::Bytes;
 
+use super::neighbours::FULL;
 use super::{Link, Node, PeerId, Wake};
 use crate::address::Address;
 use crate::event::Event;
@@ -172,6 +173,7 @@ impl Node {
                 Ok(())
             }
             Packet::Addresses(addresses) => self.received_addresses(now, peer, addresses.into_inner()),
+            Packet::Half(_) | Packet::GetLinks(_) | Packet::Links(_) if !FULL => Ok(()),
             Packet::Half(half) => {
                 self.received_half(now, peer, half);
                 Ok(())

@@ -1,8 +1,5 @@
 //! Neighbours: whom the node dials of its own accord, what it learns of the network, and what it certifies of its links.
 
-use core::time::Duration;
-use std::collections::BTreeSet;
-
 use super::{Link, Neighbours, Node, PeerId};
 use crate::address::Address;
 use crate::ban::Subject;
@@ -19,6 +16,7 @@ use crate::plan::{Offer, Plan};
 use crate::slot::{Kind, Settled};
 use crate::time::{Moment, Now};
 use crate::wire::{LINKS_MAX, List, Packet};
+use core::time::Duration;
 
 /// How often addresses are asked for.
 const ADDRESSES_INTERVAL: Duration = Duration::from_secs(60);
@@ -40,6 +38,9 @@ const CANDIDATES_MAX: usize = 256;
 const GAIN_PER_MILLE: u64 = 10;
 /// A node with so many links is not recommended to any more.
 const DEGREE_MAX: usize = 24;
+
+/// Whether this is built for nodes that keep all blocks: without, what they alone do is left out.
+pub(super) const FULL: bool = cfg!(feature = "full");
 
 /// When the node looks after what.
 #[derive(Clone, Copy, Debug, Default)]
@@ -78,11 +79,15 @@ impl Node {
         }
         if self.rounds.links <= now.moment {
             self.rounds.links = now.moment + LINKS_INTERVAL;
-            self.seek_certificates(now);
+            if FULL {
+                self.seek_certificates(now);
+            }
         }
         if self.rounds.certificates <= now.moment {
             self.rounds.certificates = now.moment + CERTIFY_INTERVAL;
-            self.certify(now);
+            if FULL {
+                self.certify(now);
+            }
         }
         if self.rounds.book <= now.moment {
             self.rounds.book = now.moment + BOOK_INTERVAL;
@@ -153,22 +158,24 @@ impl Node {
     /// The nodes that are linked with us already, or must not be.
     fn taken(&self) -> Taken {
         let slots = self.slots.addresses().chain(self.dialer.addresses());
-        let (mut taken, mut groups) = (Taken::default(), BTreeSet::new());
+        let mut taken = Taken::default();
         for address in slots.chain(&self.config.listen) {
             if !address.is_local() {
-                groups.insert(address.group());
+                taken.groups.push(address.group());
             }
-            taken.addresses.insert(address.clone());
+            taken.addresses.push(address.clone());
         }
         for (_, greeted) in self.greeted() {
             taken.addresses.extend(greeted.hello.listen.clone());
         }
-        taken.groups = groups;
         taken
     }
 
     /// Looks at what the graph says of our links: replaces at most one, and foretells who hears first from us.
     fn plan_links(&mut self, now: Now) {
+        if !FULL {
+            return;
+        }
         self.graph.expire(Epoch::of(now.time));
         let topology = self.graph.topology();
         let neighbours: Vec<_> = self.greeted().map(|(_, greeted)| greeted.hello.key).collect();
@@ -406,6 +413,9 @@ impl Node {
 
     /// A batch of certificates is answered; whether it was one.
     pub(super) fn vouched(&mut self, now: Now, verdict: &Verdict) -> bool {
+        if !FULL {
+            return false;
+        }
         let Some((peer, certificates, is_broken)) = self.vouching.end(verdict) else { return false };
         let epoch = Epoch::of(now.time);
         for certificate in &certificates {
@@ -477,6 +487,9 @@ impl Node {
 
     /// Makes room for who connects to us, if there is any to be made; else it is turned away.
     pub(super) fn admit(&mut self, now: Now, peer: PeerId) {
+        if !FULL {
+            return;
+        }
         let candidate = |(&id, known): (&PeerId, &Peer)| {
             let Link::Inbound(ip) = &known.link else { return None };
             let group = ip.map(crate::address::Host::from).filter(|host| !host.is_local());
@@ -526,8 +539,8 @@ impl Node {
 /// Who is not to be dialled, because it is linked with us or too like one that is.
 #[derive(Debug, Default)]
 struct Taken {
-    addresses: BTreeSet<Address>,
-    groups: BTreeSet<Group>,
+    addresses: Vec<Address>,
+    groups: Vec<Group>,
 }
 
 impl Taken {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::neighbours::FULL;
 use super::{Node, PeerId};
 use crate::block::{Block, Header};
 use crate::compact::{Compact, Partial, Parts, Wanted};
@@ -20,21 +21,26 @@ impl Node {
     /// Passes a header on to all who are not known to know it.
     pub(super) fn announce_header(&mut self, now: Now, header: &Header, hash: &Hash, from: Option<PeerId>) {
         self.relay.begin(now.moment, *hash, from);
-        let peers = self.unaware(hash);
+        let peers = self.unaware(header, hash);
         self.outbox.broadcast(peers, &Packet::Announce(*header));
     }
 
     /// The same for a block of our own, which nobody may hear of before it is durable.
     pub(super) fn announce_own(&mut self, now: Now, header: &Header, hash: &Hash) {
         self.relay.begin(now.moment, *hash, None);
-        let peers = self.unaware(hash);
+        let peers = self.unaware(header, hash);
         self.outbox.broadcast_later(peers, &Packet::Announce(*header));
     }
 
     /// The peers that do not know a header yet, and will now.
-    fn unaware(&mut self, hash: &Hash) -> Vec<PeerId> {
-        let greeted = self.peers.iter().filter(|(_, peer)| peer.greeted().is_some());
-        greeted.map(|(&id, _)| id).filter(|id| self.relay.tell(*id, hash)).collect()
+    fn unaware(&mut self, header: &Header, hash: &Hash) -> Vec<PeerId> {
+        let greeted = self.peers.iter_mut().filter_map(|(&id, peer)| Some((id, peer.greeted_mut()?)));
+        let unaware = greeted.filter(|(id, _)| self.relay.tell(*id, hash));
+        let told = unaware.map(|(id, greeted)| {
+            greeted.stance.follows(&self.chain, header, hash);
+            id
+        });
+        told.collect()
     }
 
     /// A verified block's body is sent on: ours when it is durable, another's at once.
@@ -73,6 +79,9 @@ impl Node {
 
     /// Of 1,000: how likely a peer hears of a block first from us, when we have it from another.
     fn forecast(&self, first: Option<PeerId>, peer: PeerId) -> Option<u16> {
+        if !FULL {
+            return None;
+        }
         let key = |peer: PeerId| Some(&self.peers.get(&peer)?.greeted()?.hello.key);
         self.forecast.share(key(first?)?, key(peer)?)
     }

@@ -96,6 +96,9 @@ fn encode(event: &Event, network: &Network) -> Option<Frame> {
         Event::Faulted { peer, fault } => {
             frame("fault", &json!({ "id": peer.0, "reason": fault.to_string() }))
         }
+        Event::Disagrees { peer, agreement, height } => {
+            frame("disagrees", &json!({ "id": peer.0, "agreement": agreement, "height": height }))
+        }
         Event::Synchronizing { height, target } => {
             frame("syncing", &json!({ "height": height, "target": target }))
         }

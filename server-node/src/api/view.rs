@@ -32,6 +32,8 @@ pub struct Status {
     pub difficulty: String,
     /// How many peers have completed the handshake.
     pub peers: usize,
+    /// How many of those that keep all blocks have the same chain, but for the newest blocks.
+    pub agreeing: usize,
     /// How many messages wait in the pool.
     pub pool: usize,
     /// Whether a heavier chain is being fetched.
@@ -53,6 +55,7 @@ impl Status {
             total_work: status.total_work,
             difficulty: status.difficulty,
             peers: status.peers,
+            agreeing: status.agreeing,
             pool: status.pool,
             syncing: status.syncing,
             mining: status.mining,
@@ -84,6 +87,9 @@ pub struct Peer {
     pub slot: Option<String>,
     /// The valid blocks that it told us of before all others.
     pub first_deliveries: u64,
+    /// How its chain stands to ours, once it said what it has, if it keeps all blocks: it `agrees` but for the newest blocks, `lags`,
+    /// or `differs`.
+    pub agreement: Option<String>,
 }
 
 impl From<PeerView> for Peer {
@@ -103,6 +109,7 @@ impl From<PeerView> for Peer {
             connected_ms: peer.connected_ms,
             slot: peer.slot.map(|kind| kind.name().to_owned()),
             first_deliveries: peer.first_deliveries,
+            agreement: peer.agreement.map(|agreement| agreement.name().to_owned()),
         }
     }
 }

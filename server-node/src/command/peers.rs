@@ -50,9 +50,18 @@ fn row(peer: &Peer) -> [String; 9] {
         address.map_or_else(unknown, |address| table::one_line(address)),
         peer.latency_ms.map_or_else(unknown, |latency| format!("{latency:.1} ms")),
         peer.first_deliveries.to_string(),
-        peer.height.map_or_else(unknown, |height| height.to_string()),
+        height(peer),
         format!("{:?}", Duration::from_secs(peer.connected_ms / 1_000)),
     ]
+}
+
+/// The height that a peer says to have, and whether it is on another chain than ours.
+fn height(peer: &Peer) -> String {
+    let height = peer.height.map_or_else(|| "–".to_owned(), |height| height.to_string());
+    match peer.agreement.as_deref() {
+        None | Some("agrees") => height,
+        Some(agreement) => format!("{height}, {}", table::one_line(agreement)),
+    }
 }
 
 /// Why we are connected to a peer: what it was dialled for, or that it dialled us.

@@ -32,7 +32,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         ("tip", status.tip.to_string()),
         ("total work", table::one_line(&status.total_work)),
         ("difficulty", table::one_line(&status.difficulty)),
-        ("peers", status.peers.to_string()),
+        ("peers", format!("{}, {} with the same chain", status.peers, status.agreeing)),
         ("pool", format!("{} messages", status.pool)),
     ];
     table::print(&table::pairs(&rows))

@@ -42,6 +42,7 @@ impl Driver {
             total_work: status.total_work,
             difficulty: status.difficulty,
             peers: status.peers,
+            agreeing: status.agreeing,
             pool: status.pool,
             trouble: self.standing.trouble.clone(),
             retry_unix_ms: retry.map(|at| now.time.plus_ms(until((at - now.moment).as_millis())).unix_ms()),
