@@ -72,10 +72,7 @@ pub fn weight(fault: &Fault) -> u32 {
         // What another version's hello looks like is not known.
         Fault::Malformed { packet: "hello" } => 0,
         Fault::InvalidHeader { error, .. } | Fault::InvalidBlock { error, .. } => rule_weight(error),
-        Fault::InvalidMessage { .. }
-        | Fault::InvalidLink
-        | Fault::MalformedBlock(_)
-        | Fault::KeyNotProven => BAN_POINTS,
+        Fault::InvalidMessage { .. } | Fault::InvalidLink | Fault::KeyNotProven => BAN_POINTS,
         Fault::WorkNotShown | Fault::Disconnected { .. } => 50,
         Fault::UnknownPacket { .. }
         | Fault::PacketTooLarge { .. }
@@ -83,8 +80,7 @@ pub fn weight(fault: &Fault) -> u32 {
         | Fault::NotGreeted { .. }
         | Fault::GreetedAgain { .. }
         | Fault::StrayPong
-        | Fault::Unasked { .. }
-        | Fault::Flood { .. } => 34,
+        | Fault::Unasked { .. } => 34,
         Fault::Stalled { .. } | Fault::Silent | Fault::HandshakeTimeout => 20,
     }
 }

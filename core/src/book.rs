@@ -267,6 +267,12 @@ impl Book {
         self.entries.values().filter(|entry| entry.anchor).map(|entry| &entry.address)
     }
 
+    /// Those of them that may be dialled now.
+    pub fn anchors_due(&self, now: Time) -> impl Iterator<Item = &Address> {
+        let due = self.entries.values().filter(move |entry| entry.anchor && entry.is_due(now));
+        due.map(|entry| &entry.address)
+    }
+
     /// All that is to be remembered.
     pub fn known(&self) -> impl Iterator<Item = Known> {
         self.entries.iter().map(|(place, entry)| Known {

@@ -1,7 +1,6 @@
 //! Faults: each way in which a peer can offend, named, and why a connection is closed.
 
 use crate::hash::Hash;
-use crate::layout::DecodeError;
 use crate::rules::RuleError;
 
 /// A peer's offence.
@@ -29,9 +28,6 @@ pub enum Fault {
         /// The packet.
         packet: &'static str,
     },
-    /// A block's bytes are not a block.
-    #[error("body: {0}")]
-    MalformedBlock(DecodeError),
     /// Another protocol version.
     #[error("protocol version: expected {expected}, found {found}")]
     Version {
@@ -118,12 +114,6 @@ pub enum Fault {
     /// The peer said to have more work than it could show.
     #[error("less work than was claimed")]
     WorkNotShown,
-    /// More of a packet than anybody needs.
-    #[error("too many of {packet}")]
-    Flood {
-        /// The packet.
-        packet: &'static str,
-    },
 }
 
 /// Why a connection is closed.

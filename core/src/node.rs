@@ -435,7 +435,7 @@ impl Node {
             Input::Connected(peer, link) => self.connected(now, peer, link),
             Input::Unreached(address) => self.unreached(now, &address),
             Input::Received(peer, frame) => self.received(now, peer, frame),
-            Input::Closed(peer) => self.closed(now, peer),
+            Input::Closed(peer) => self.hung_up(now, peer),
             Input::Solved(solution) => self.solved(now, solution),
             Input::Verified(verdict) => self.verified(now, verdict),
             Input::Recalled(recalled) => self.recalled(now, recalled),

@@ -13,7 +13,7 @@ use crate::graph::{HOP_US, Topology};
 use crate::key::PublicKey;
 
 /// The sources that a plan looks at.
-pub(crate) const SOURCES_MAX: usize = 32;
+pub(crate) const SOURCES_MAX: usize = 24;
 
 /// Distances from some sources to all nodes, in a graph without us.
 #[derive(Debug)]

@@ -26,7 +26,7 @@ pub const SLOTS_MAX: usize = 8;
 pub const ROUND_BLOCKS: u32 = 20;
 /// or after so long.
 pub const ROUND_INTERVAL: Duration = Duration::from_secs(600);
-/// The first rounds come sooner: after so long, and then after twice as long each time.
+/// While there is something to gain, rounds come sooner: after so long, and after twice as long each time that there is not.
 pub const ROUND_INTERVAL_MIN: Duration = Duration::from_secs(60);
 /// The time between two feelers,
 pub const FEELER_INTERVAL: Duration = Duration::from_secs(10);
@@ -211,6 +211,12 @@ impl Slots {
     /// Whether it is time to measure another node.
     pub(crate) fn feels(&self, now: Moment) -> bool {
         now >= self.feel && self.of_kind(Kind::Feeler).next().is_none()
+    }
+
+    /// The round found a link that would be worth more: the next comes soon.
+    pub(crate) fn gains(&mut self, now: Moment) {
+        self.round_interval = ROUND_INTERVAL_MIN;
+        self.round = now + ROUND_INTERVAL_MIN;
     }
 
     /// The next feeler comes after a while, which depends on how many nodes are known by experience.

@@ -38,6 +38,7 @@ pub struct App {
     pub(crate) feed: Feed,
     pub(crate) nodes: Arc<Nodes>,
     pub(crate) exports: Arc<Semaphore>,
+    pub(crate) graphs: Arc<Semaphore>,
     pub(crate) legacy_chains: Arc<Semaphore>,
 }
 
@@ -49,6 +50,7 @@ pub fn router(handle: Handle, author: PublicKey) -> Router {
         author,
         nodes: Arc::default(),
         exports: Arc::new(Semaphore::new(api::export::EXPORTS_MAX)),
+        graphs: Arc::new(Semaphore::new(api::graph::GRAPHS_MAX)),
         legacy_chains: Arc::new(Semaphore::new(legacy::CHAINS_MAX)),
     };
     let cors = CorsLayer::new()

@@ -205,6 +205,7 @@ impl Driver {
         match ask {
             Ask::Status(asker) => self.reply(asker, self.node.status(now)),
             Ask::Peers(asker) => self.reply(asker, self.node.peers(now)),
+            Ask::Graph(asker) => self.reply(asker, self.node.graph().clone()),
             Ask::Pooled(id, asker) => self.reply(asker, self.node.pooled(&id).cloned()),
             Ask::Pool(limit, asker) => self.reply(asker, self.node.pool().take(limit).cloned().collect()),
             Ask::Submit(message, asker) => {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use plexus_core::graph::Graph;
 use plexus_core::message::{Message, MessageId};
 use plexus_core::node::{Input, Link, PeerId, PeerView, Status, SubmitError};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
@@ -35,6 +36,7 @@ pub(crate) enum Fact {
 pub(crate) enum Ask {
     Status(oneshot::Sender<Status>),
     Peers(oneshot::Sender<Vec<PeerView>>),
+    Graph(oneshot::Sender<Graph>),
     Submit(Box<Message>, oneshot::Sender<Result<MessageId, SubmitError>>),
     Pooled(MessageId, oneshot::Sender<Option<Arc<Message>>>),
     Pool(usize, oneshot::Sender<Vec<Arc<Message>>>),

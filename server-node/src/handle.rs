@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 use plexus_core::event::Event;
+use plexus_core::graph::Graph;
 use plexus_core::message::{Message, MessageId};
 use plexus_core::network::Network;
 use plexus_core::node::{Input, PeerId, PeerView, Status, SubmitError};
@@ -90,6 +91,14 @@ impl Handle {
     /// When the node is stopping.
     pub async fn peers(&self) -> Result<Vec<PeerView>, Stopped> {
         self.ask(Ask::Peers).await
+    }
+
+    /// The network's latency graph as it is now: a copy, to be read at leisure.
+    ///
+    /// # Errors
+    /// When the node is stopping.
+    pub async fn graph(&self) -> Result<Graph, Stopped> {
+        self.ask(Ask::Graph).await
     }
 
     /// Hands in a message.

@@ -26,6 +26,7 @@ pub fn document() -> Document {
         crate::api::messages::show,
         crate::api::messages::submit,
         crate::api::peers,
+        crate::api::graph::show,
         crate::api::events::stream,
         crate::api::export::stream,
         crate::api::document,
@@ -164,6 +165,7 @@ pub(crate) struct Block {
 mod tests {
     use std::collections::BTreeSet;
 
+    use plexus_core::graph::Topology;
     use plexus_core::key::SecretKey;
     use plexus_core::message::Draft;
     use plexus_core::network::Network;
@@ -173,6 +175,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::api::graph::Graph;
 
     fn described(name: &str) -> BTreeSet<String> {
         let document = serde_json::to_value(document()).unwrap();
@@ -216,6 +219,12 @@ mod tests {
             signature,
         };
         assert_eq!(described("Submission"), fields(&submission));
+        let (one, other) = (secret.public(), SecretKey::from_bytes(&[2; 32]).unwrap().public());
+        let graph = Graph::new(&Topology::new(one, [(one, other, 20_000)]));
+        assert_eq!(described("Graph"), fields(&graph));
+        assert_eq!(described("GraphNode"), fields(&graph.nodes[0]));
+        assert_eq!(described("GraphLink"), fields(&graph.links[0]));
+        assert_eq!(described("Near"), fields(&graph.nearest[0]));
         let (number_of_block, block, work_above) = (None, None, None);
         let status = view::MessageStatus { message, pending: true, number_of_block, block, work_above };
         assert_eq!(described("MessageStatus"), fields(&status));
@@ -227,7 +236,7 @@ mod tests {
         let paths: BTreeSet<_> = document["paths"].as_object().unwrap().keys().cloned().collect();
         let names =
             ["status", "network", "blocks", "blocks/{name}", "messages", "messages/{id}", "peers", "events"];
-        for name in names.into_iter().chain(["export", "openapi.json"]) {
+        for name in names.into_iter().chain(["export", "graph", "openapi.json"]) {
             assert!(paths.contains(&format!("/api/v1/{name}")), "{name}");
         }
         assert_eq!(document["openapi"].as_str().map(|version| &version[..2]), Some("3."));

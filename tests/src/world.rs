@@ -228,6 +228,11 @@ impl World {
         }
     }
 
+    /// How far two parties are from each other, milliseconds there.
+    pub fn distance_ms(&self, one: Party, other: Party) -> u64 {
+        self.latency_us(one, other) / 1_000
+    }
+
     fn latency_us(&self, one: Party, other: Party) -> u64 {
         self.distances.get(&(one, other)).copied().unwrap_or(self.latency_ms * 1_000)
     }

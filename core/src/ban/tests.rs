@@ -120,7 +120,7 @@ fn an_invalid_block_header_message_or_answer_is_a_ban() {
         forged(),
         header(RuleError::Height { expected: 1, found: 2 }),
         Fault::InvalidBlock { hash: found, error: error() },
-        Fault::MalformedBlock(crate::layout::DecodeError::Trailing { count: 1 }),
+        Fault::InvalidLink,
         Fault::KeyNotProven,
     ] {
         assert!(Bans::default().punish(&subject(1), &fault, at(0)), "{fault}");

@@ -16,6 +16,9 @@ use crate::sync::Candidate;
 use crate::time::{Moment, Now};
 use crate::wire::{Hello, List, PROTOCOL_VERSION, Packet, Role};
 
+/// Whoever hangs up so soon is not dialled again at once.
+const BRIEF: Duration = Duration::from_secs(60);
+
 impl Node {
     pub(super) fn connected(&mut self, now: Now, peer: PeerId, link: Link) {
         if let Link::Outbound(address) = &link {
@@ -55,6 +58,20 @@ impl Node {
             if self.greeted().next().is_some() {
                 self.book.failed(address, now.time);
             }
+        }
+    }
+
+    /// The other end closed a connection, or it broke.
+    pub(super) fn hung_up(&mut self, now: Now, peer: PeerId) {
+        let brief = self.peers.get(&peer).filter(|known| now.moment - known.since < BRIEF);
+        let address = brief.and_then(|known| match &known.link {
+            Link::Outbound(address) => Some(address.clone()),
+            Link::Inbound(_) => None,
+        });
+        self.closed(now, peer);
+        if let Some(address) = address {
+            // As after an attempt that failed: who has no room for us would else be dialled again and again.
+            self.book.dialled(&address, now.time);
         }
     }
 

@@ -125,16 +125,19 @@ impl Node {
             subject.is_some_and(|subject| self.bans.is_banned(&subject, now.moment))
         };
         let is_free = |address: &Address| taken.allows(address) && !banned(address);
+        let shunned = |address: &Address| kind != Kind::Random && self.slots.is_shunned(address);
+        let fits = |address: &Address| is_free(address) && !shunned(address);
+        let anchor = self.book.anchors_due(now.time).find(|address| fits(address)).cloned();
         match kind {
             Kind::Random => {
-                let anchor = self.book.anchors().find(|address| is_free(address)).cloned();
-                anchor.or_else(|| self.book.draw(now.time, &mut self.chance, |address| !is_free(address)))
+                anchor.or_else(|| self.book.draw(now.time, &mut self.chance, |address| !fits(address)))
             }
             Kind::Nearest | Kind::Graph => {
-                let fits = |address: &Address| is_free(address) && !self.slots.is_shunned(address);
                 let mut measured = self.book.measured_nearest(CANDIDATES_MAX, now.time);
-                let nearest = measured.find(|(address, _)| fits(address)).map(|(address, _)| address.clone());
-                nearest.or_else(|| self.book.draw(now.time, &mut self.chance, |address| !fits(address)))
+                let nearest =
+                    || measured.find(|(address, _)| fits(address)).map(|(address, _)| address.clone());
+                let known = anchor.or_else(nearest);
+                known.or_else(|| self.book.draw(now.time, &mut self.chance, |address| !fits(address)))
             }
             Kind::Feeler => {
                 let tested = self.book.to_test(now.time).filter(is_free);
@@ -208,6 +211,9 @@ impl Node {
         }
         let Some((cost, old, new, brought_nothing)) = best else { return };
         let is_worth_it = cost * 1_000 < cost_now * (1_000 - GAIN_PER_MILLE);
+        if is_worth_it {
+            self.slots.gains(now.moment);
+        }
         // Neighbours that all moved at once would chase one another.
         if is_worth_it && self.chance.below(2) == 0 {
             if brought_nothing {
@@ -458,7 +464,10 @@ impl Node {
 
     fn remember_book(&mut self) {
         let open = self.slots.open();
-        self.book.set_anchors(open.iter().map(|(address, ..)| address));
+        // Who has nobody remembers whom it had: after a start, or while it is cut off.
+        if !open.is_empty() {
+            self.book.set_anchors(open.iter().map(|(address, ..)| address));
+        }
         let encoded = self.book.encode();
         if encoded != self.remembered {
             self.remembered.clone_from(&encoded);

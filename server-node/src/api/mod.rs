@@ -23,6 +23,7 @@ mod error;
 pub(crate) mod events;
 pub(crate) mod export;
 pub mod feed;
+pub mod graph;
 pub(crate) mod messages;
 pub mod view;
 
@@ -65,6 +66,7 @@ pub fn router() -> Router<App> {
         .route("/messages", get(messages::list).post(messages::submit))
         .route("/messages/{id}", get(messages::show))
         .route("/peers", get(peers))
+        .route("/graph", get(graph::show))
         .route("/events", get(events::stream))
         .route("/export", get(export::stream))
         .route("/openapi.json", get(document))

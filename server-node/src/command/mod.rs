@@ -16,6 +16,7 @@ mod chain;
 mod client;
 mod data;
 mod draft;
+mod graph;
 mod key;
 mod message;
 mod node;
@@ -59,6 +60,8 @@ enum Command {
     Message(message::Arguments),
     /// List a node's peers
     Peers(peers::Arguments),
+    /// Show, or draw, how the network looks from a node
+    Graph(graph::Arguments),
     /// Simulate a network of thousands of nodes
     Simulate(Box<simulate::Arguments>),
     /// Measure this machine
@@ -93,6 +96,7 @@ pub(crate) fn run(line: impl IntoIterator<Item = impl Into<OsString> + Clone>) -
         Some(Command::Block(arguments)) => block::run(&arguments),
         Some(Command::Message(arguments)) => message::run(&arguments),
         Some(Command::Peers(arguments)) => peers::run(&arguments),
+        Some(Command::Graph(arguments)) => graph::run(&arguments),
         Some(Command::Simulate(arguments)) => simulate::run(&arguments),
         Some(Command::Bench(arguments)) => bench::run(&arguments),
     };
@@ -175,6 +179,8 @@ mod tests {
             "plexus block 7",
             "plexus message 00",
             "plexus peers --json",
+            "plexus graph --node a:1 --svg network.svg",
+            "plexus graph --dot",
             "plexus simulate --nodes 100 --compare random,nearest --faults silent=5%,stalling=1% --report r.html",
             "plexus simulate --latency sphere --seeds 5 --json",
             "plexus bench mine --json",
@@ -195,6 +201,9 @@ mod tests {
             ("plexus node --tls-cert cert.pem", "--tls-key"),
             ("plexus node --mine=many", "many"),
             ("plexus block zz", "zz"),
+            ("plexus graph --svg", "--svg"),
+            ("plexus graph --svg - --dot", "--dot"),
+            ("plexus graph --dot --json", "--json"),
             ("plexus simulate --topology star", "star"),
             ("plexus simulate --faults silent", "silent=5%"),
             ("plexus simulate --latency nowhere.csv", "regions, sphere, or a file"),

@@ -22,24 +22,34 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     if peers.is_empty() {
         return table::print("no peers: connect the node to another with `plexus node --connect URL`");
     }
-    let mut rows =
-        table::headed(&["peer", "key", "role", "direction", "address", "latency", "height", "connected"]);
+    let mut rows = table::headed(&[
+        "peer",
+        "key",
+        "role",
+        "slot",
+        "address",
+        "latency",
+        "firsts",
+        "height",
+        "connected",
+    ]);
     for peer in &peers {
         rows.add_row(row(peer));
     }
     table::print(&table::lines(rows))
 }
 
-fn row(peer: &Peer) -> [String; 8] {
+fn row(peer: &Peer) -> [String; 9] {
     let unknown = || "–".to_owned();
     let address = peer.outbound.as_ref().or(peer.listen.as_ref());
     [
         peer.id.to_string(),
         peer.key.map_or_else(unknown, |key| table::brief(&key.to_string(), 17)),
         peer.role.as_deref().map_or_else(unknown, table::one_line),
-        if peer.outbound.is_some() { "outbound" } else { "inbound" }.to_owned(),
+        table::one_line(slot(peer)),
         address.map_or_else(unknown, |address| table::one_line(address)),
         peer.latency_ms.map_or_else(unknown, |latency| format!("{latency:.1} ms")),
+        peer.first_deliveries.to_string(),
         height(peer),
         format!("{:?}", Duration::from_secs(peer.connected_ms / 1_000)),
     ]
@@ -51,5 +61,37 @@ fn height(peer: &Peer) -> String {
     match peer.agreement.as_deref() {
         None | Some("agrees") => height,
         Some(agreement) => format!("{height}, {}", table::one_line(agreement)),
+    }
+}
+
+/// Why we are connected to a peer: what it was dialled for, or that it dialled us.
+fn slot(peer: &Peer) -> &str {
+    match (&peer.slot, &peer.outbound) {
+        (Some(slot), _) => slot,
+        (None, Some(_)) => "kept",
+        (None, None) => "inbound",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_row_says_why_a_peer_is_there_and_what_it_delivered_first() {
+        for (slot, outbound, shown) in [
+            (json!("graph"), json!("ws://a:1"), "graph"),
+            (json!(null), json!("ws://a:1"), "kept"),
+            (json!(null), json!(null), "inbound"),
+        ] {
+            let peer = json!({
+                "id": 3, "key": null, "role": null, "outbound": outbound, "listen": null, "latency_ms": 1.25,
+                "height": 7, "connected_ms": 61_000, "slot": slot, "first_deliveries": 4,
+            });
+            let row = row(&serde_json::from_value(peer).unwrap());
+            assert_eq!((row[3].as_str(), row[6].as_str()), (shown, "4"));
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! `plexus simulate`: thousands of nodes in this process, on a network that is computed, and what was measured of it.
 
+use std::io::Write as _;
 use std::path::Path;
 
 use anyhow::ensure;
@@ -33,9 +34,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let trial = |setups: &Vec<_>| Trial::run(setups, |setup| arguments.command_of_one(setup));
     let trials = plan.iter().map(trial).collect::<anyhow::Result<Vec<_>>>()?;
     if let Some(file) = &arguments.report {
-        let command = arguments.command(&trials[0].setup);
-        let page = page::page(&trials, arguments.places(), &command);
-        draft::write(file, |out| Ok(std::io::Write::write_all(out, page.as_bytes())?))?;
+        write_page(file, &trials, arguments)?;
         eprintln!("report written to {}", file.display());
     }
     if !arguments.json {
@@ -45,6 +44,12 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         [trial] => table::print_json(&json(trial)),
         trials => table::print_json(&trials.iter().map(json).collect::<Vec<_>>()),
     }
+}
+
+fn write_page(file: &Path, trials: &[Trial], arguments: &Arguments) -> anyhow::Result<()> {
+    let command = arguments.command(&trials[0].setup);
+    let page = page::page(trials, arguments.places(), &command);
+    draft::write(file, |out| Ok(out.write_all(page.as_bytes())?))
 }
 
 /// All figures, a column a topology.

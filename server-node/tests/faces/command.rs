@@ -97,7 +97,12 @@ fn a_message_is_sent_found_in_its_block_and_the_chain_verified() {
     assert_eq!(block["hash"], found["block"]);
     assert_eq!(json(&[&["chain", "--limit", "3"][..], &ask].concat()).as_array().unwrap().len(), 3);
     assert_eq!(json(&[&["peers"][..], &ask].concat()), Value::Array(Vec::new()));
-    for table in [&["status"][..], &["chain"], &["peers"], &["block", &height], &["message", id]] {
+    let graph = json(&[&["graph"][..], &ask].concat());
+    assert_eq!((&graph["nodes_in_all"], &graph["links"]), (&1.into(), &Value::Array(Vec::new())));
+    assert!(succeed(&[&["graph", "--svg", "-"][..], &ask[..2]].concat()).starts_with("<svg"));
+    assert!(succeed(&[&["graph", "--dot"][..], &ask[..2]].concat()).starts_with("graph plexus"));
+    for table in [&["graph"][..], &["status"], &["chain"], &["peers"], &["block", &height], &["message", id]]
+    {
         assert!(!succeed(&[table, &ask[..2]].concat()).trim().is_empty(), "{table:?}");
     }
 

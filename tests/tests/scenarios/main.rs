@@ -4,12 +4,16 @@
 #![allow(clippy::wildcard_enum_match_arm, reason = "tests look at the one variant that they are about")]
 
 mod chaos;
+mod eclipse;
+mod faults;
 mod fuzz;
 mod handshake;
 mod headers;
 mod light;
 mod message;
 mod mining;
+mod nearest;
+mod neighbours;
 mod offences;
 mod relay;
 mod reorg;

@@ -29,11 +29,16 @@ impl Figure {
         Sample::of(trial.runs.iter().map(self.of))
     }
 
+    /// A value as people read it; a dash for none.
+    pub(super) fn text_of(&self, value: Option<f64>) -> String {
+        value.map_or_else(|| "–".to_owned(), self.show)
+    }
+
     /// Its value as people read it; of several seeds the median, then the least and the greatest.
     pub(super) fn text(&self, trial: &Trial) -> String {
         let sample = self.sample(trial);
-        let [median, least, greatest] = [sample.median, sample.least, sample.greatest]
-            .map(|value| value.map_or_else(|| "–".to_owned(), self.show));
+        let [median, least, greatest] =
+            [sample.median, sample.least, sample.greatest].map(|value| self.text_of(value));
         if trial.runs.len() == 1 { median } else { format!("{median} ({least}–{greatest})") }
     }
 }
@@ -52,15 +57,20 @@ pub(super) const NETWORK: [Figure; 10] = [
     Figure::new("body_t90_ms", "block verified by 90%", |run| run.report.body_t90_ms, milliseconds),
     Figure::new("body_t99_ms", "block verified by 99%", |run| run.report.body_t99_ms, milliseconds),
     Figure::new("stale_rate", "stale blocks", |run| Some(run.report.stale_rate), percent),
-    Figure::new("body_copies", "copies of a body a node", |run| Some(run.report.body_copies), decimal),
-    Figure::new("header_copies", "copies of a header a node", |run| Some(run.report.header_copies), decimal),
-    Figure::new("bytes_per_node", "sent by a node", |run| Some(run.report.bytes_per_node), bytes),
+    Figure::new("body_copies", "copies of a body a node", |run| run.driven(run.report.body_copies), decimal),
+    Figure::new(
+        "header_copies",
+        "copies of a header a node",
+        |run| run.driven(run.report.header_copies),
+        decimal,
+    ),
+    Figure::new("bytes_per_node", "sent by a node", |run| run.driven(run.report.bytes_per_node), bytes),
 ];
 
 /// What it took to simulate it.
 pub(super) const MACHINE: [Figure; 3] = [
     Figure::new("events", "events", |run| Some(run.report.events as f64), count),
-    Figure::new("events_per_s", "events a second", |run| Some(run.events_per_s()), count),
+    Figure::new("events_per_s", "events a second", |run| run.driven(run.events_per_s()), count),
     Figure::new("peak_bytes", "peak memory", peak, bytes),
 ];
 
@@ -117,7 +127,7 @@ mod tests {
 
     #[test]
     fn figures_are_written_as_people_read_them() {
-        assert_eq!([milliseconds(3.14159), milliseconds(1_234.4)], ["3.1 ms", "1,234 ms"]);
+        assert_eq!([milliseconds(3.06), milliseconds(1_234.4)], ["3.1 ms", "1,234 ms"]);
         assert_eq!([percent(0.0), percent(0.012), percent(0.5)], ["0%", "1.2%", "50%"]);
         assert_eq!([bytes(12.0), bytes(1_500.0), bytes(345_600_000.0)], ["12 B", "1.5 kB", "346 MB"]);
         assert_eq!(

@@ -34,7 +34,8 @@ pub(super) fn page(trials: &[Trial], places: &str, command: &str) -> String {
     );
     page += &headlines(trials);
     page += &curves(trials);
-    page += "<h2>All figures</h2><div class=\"panel wide\">";
+    page += "<h2>All figures</h2><p class=\"note\">A dash stands for what was never reached, or is not part of a computed \
+             bound.</p><div class=\"panel wide\">";
     page += &figures(trials);
     page += "</div>\n";
     page += &map::maps(trials);
@@ -51,22 +52,18 @@ pub(super) fn page(trials: &[Trial], places: &str, command: &str) -> String {
 }
 
 fn title(trials: &[Trial]) -> String {
-    let nodes = count(trials[0].setup.nodes.into());
-    let names: Vec<_> = trials.iter().map(Trial::name).collect();
-    match &names[..] {
-        [name] => format!("How blocks travel among {nodes} nodes: {name}"),
-        [name, others @ ..] => {
-            format!("How blocks travel among {nodes} nodes: {name} against {}", others.join(", "))
-        }
-        [] => String::new(),
-    }
+    let (nodes, name) = (count(trials[0].setup.nodes.into()), trials[0].name());
+    let others: Vec<_> = trials.iter().skip(1).map(|trial| trial.name().to_owned()).collect();
+    let against =
+        if others.is_empty() { String::new() } else { format!(" against {}", words::listed(&others)) };
+    format!("How blocks travel among {nodes} nodes: {name}{against}")
 }
 
 fn headlines(trials: &[Trial]) -> String {
     let (first, others) = (&trials[0], &trials[1..]);
     let mut cards = format!("<dl class=\"cards {}\">", first.name());
     for figure in NETWORK.iter().filter(|figure| HEADLINES.contains(&figure.key)) {
-        let median = |trial: &Trial| figure.sample(trial).median.map_or_else(|| "–".to_owned(), figure.show);
+        let median = |trial: &Trial| figure.text_of(figure.sample(trial).median);
         let against: Vec<_> =
             others.iter().map(|trial| format!("{} {}", trial.name(), median(trial))).collect();
         let _ = write!(
@@ -137,19 +134,25 @@ fn figures(trials: &[Trial]) -> String {
     table + "</tbody></table>"
 }
 
-/// A figure, and how far it is from the first topology's.
+/// A figure, and beside it how far it is from the first topology's, or with several seeds how far they are apart.
 fn cell(figure: &Figure, trial: &Trial, first: Option<&Trial>) -> String {
-    let text = escape(&figure.text(trial));
+    let sample = figure.sample(trial);
+    let [median, least, greatest] =
+        [sample.median, sample.least, sample.greatest].map(|value| figure.text_of(value));
     let is_of_network = NETWORK.iter().any(|other| other.key == figure.key);
     let base = first.filter(|_| is_of_network).and_then(|first| figure.sample(first).median);
-    match (base.filter(|base| *base > 0.0), figure.sample(trial).median) {
+    let aside = match (base.filter(|base| *base > 0.0), sample.median) {
+        _ if trial.runs.len() > 1 => format!("{least} to {greatest}"),
         (Some(base), Some(median)) => {
             let change = median / base - 1.0;
             let sign = if change < 0.0 { "−" } else { "+" };
-            format!("{text} <small>{sign}{}</small>", percent(change.abs()))
+            format!("{sign}{}", percent(change.abs()))
         }
-        (None, _) | (_, None) => text,
-    }
+        (None, _) | (_, None) => String::new(),
+    };
+    // An empty one keeps the column's figures below one another.
+    let aside = if first.is_some() || !aside.is_empty() { format!(" <small>{aside}</small>") } else { aside };
+    format!("{median}{aside}")
 }
 
 fn traces(trials: &[Trial]) -> String {

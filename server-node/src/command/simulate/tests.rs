@@ -91,15 +91,16 @@ fn the_page_tells_everything_and_needs_nothing() {
     let (file, places) = (folder.path().join("report.html"), folder.path().join("<b>&places.csv"));
     std::fs::write(&places, "0,40,90\n40,0,60\n90,60,0\n").unwrap();
     let more = format!(
-        "--compare nearest,complete --seeds 2 --json --report {} --latency {}",
+        "--compare nearest,complete --seeds 2 --report {} --latency {}",
         file.display(),
         places.display()
     );
-    run(&read(&more)).unwrap();
+    let arguments = read(&more);
+    write_page(&file, &trials(&arguments), &arguments).unwrap();
     let page = std::fs::read_to_string(&file).unwrap();
     for part in [
         "<!doctype html>",
-        "How blocks travel among 8 nodes: random against nearest, complete",
+        "How blocks travel among 8 nodes: random against nearest and complete",
         "at the 3 places of",
         "&lt;b&gt;&amp;places.csv",
         "The header is known",

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::anyhow;
 use indicatif::ProgressBar;
-use plexus_core::sim::{Curves, Progress, Report, Setup, Simulation, Stage, Violation};
+use plexus_core::sim::{Curves, Progress, Report, Setup, Simulation, Stage, Topology, Violation};
 
 use super::super::{WrongUse, progress};
 use super::line::topology_name;
@@ -28,7 +28,8 @@ pub(super) struct Run {
     pub(super) report: Report,
     /// How long it took.
     pub(super) took: Duration,
-    /// The most memory that the process held meanwhile, bytes; 0 where the system does not say.
+    /// The most memory that the process held meanwhile, bytes; 0 where the system does not say. What an earlier run of the same
+    /// process freed may count: allocators keep some of it.
     pub(super) peak_bytes: u64,
 }
 
@@ -43,6 +44,11 @@ impl Trial {
     /// The first seed's run.
     pub(super) fn first(&self) -> &Run {
         &self.runs[0]
+    }
+
+    /// Whether nodes were driven, rather than a bound computed: only then there are links and frames to tell of.
+    pub(super) fn is_driven(&self) -> bool {
+        self.setup.topology != Topology::Complete
     }
 
     /// The topology's name.
@@ -70,9 +76,9 @@ impl Run {
         let started = Instant::now();
         let mut simulation = Simulation::new(setup.clone()).map_err(|error| WrongUse(error.to_string()))?;
         let bar = progress::bar(u64::from(setup.blocks) + u64::from(setup.warmup_blocks), "");
-        let broken = |violation: &Violation| anyhow!("{violation}; repeat it with: {}", repeat(setup));
         loop {
-            let progress = simulation.run_for(SLICE_EVENTS).map_err(|violation| broken(&violation))?;
+            let progress =
+                simulation.run_for(SLICE_EVENTS).map_err(|violation| broken(&violation, &repeat(setup)))?;
             show(&bar, setup, progress);
             if progress.is_done() {
                 break;
@@ -81,15 +87,25 @@ impl Run {
         bar.finish_and_clear();
         let report = simulation.report();
         if let Some(violation) = report.violations.first() {
-            return Err(broken(violation));
+            return Err(broken(violation, &repeat(setup)));
         }
         Ok(Self { report, took: started.elapsed(), peak_bytes: peak_bytes() })
+    }
+
+    /// A figure of nodes that were driven: a computed bound has none.
+    pub(super) fn driven(&self, figure: f64) -> Option<f64> {
+        (self.report.topology != Topology::Complete).then_some(figure)
     }
 
     /// How many events were handled a second.
     pub(super) fn events_per_s(&self) -> f64 {
         self.report.events as f64 / self.took.as_secs_f64().max(1e-6)
     }
+}
+
+/// A law that was seen broken, and the command that shows it again.
+fn broken(violation: &Violation, command: &str) -> anyhow::Error {
+    anyhow!("{violation}; see it again with: {command}")
 }
 
 fn show(bar: &ProgressBar, setup: &Setup, progress: Progress) {
@@ -139,12 +155,27 @@ impl Sample {
 
 #[cfg(test)]
 mod tests {
+    use plexus_core::sim::Law;
+
     use super::*;
 
     #[test]
     fn a_figure_that_was_never_reached_is_the_greatest() {
         let sample = Sample::of([None, Some(3.0), Some(1.0)].into_iter());
         assert_eq!(sample, Sample { least: Some(1.0), median: Some(3.0), greatest: None });
+    }
+
+    #[test]
+    fn a_broken_law_is_a_failure_that_says_how_to_see_it_again() {
+        let what = "it did".to_owned();
+        let violation = Violation { seed: 7, time_us: 12, host: Some(3), law: Law::WorkFell, what };
+        let error = broken(&violation, "plexus simulate --nodes 8 --seed 7");
+        assert!(!error.is::<WrongUse>());
+        let line = error.to_string();
+        assert!(
+            line.starts_with("SEED=7: ") && line.ends_with("plexus simulate --nodes 8 --seed 7"),
+            "{line}"
+        );
     }
 
     #[test]

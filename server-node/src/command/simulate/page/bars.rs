@@ -3,100 +3,130 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use plexus_core::sim::Report;
+
 use super::super::figure::{bytes, percent};
 use super::super::trial::Trial;
 use super::scale;
 
-const WIDTH: f64 = 520.0;
+const WIDTH: f64 = 400.0;
 const HEIGHT: f64 = 220.0;
 const LEFT: f64 = 44.0;
-const RIGHT: f64 = 508.0;
+const RIGHT: f64 = 392.0;
 const TOP: f64 = 14.0;
 const BOTTOM: f64 = 182.0;
 /// The most columns; more degrees share them.
 const COLUMNS_MAX: usize = 40;
+/// The most columns that have a number below them.
+const LABELS_MAX: usize = 12;
 /// The most kinds of packets that have bars of their own; the rest is told together.
 const PACKETS_MAX: usize = 9;
 
 /// How many links each share of the nodes has, a chart a topology, all to one scale.
 pub(super) fn degrees(trials: &[Trial]) -> String {
-    let driven = || trials.iter().filter(|trial| !trial.first().report.degrees.is_empty());
-    let longest = driven().map(|trial| trial.first().report.degrees.len()).max().unwrap_or(0);
-    let per_column = longest.div_ceil(COLUMNS_MAX).max(1);
-    let shares: Vec<_> = driven().map(|trial| (trial, columns(trial, per_column))).collect();
+    let driven = || trials.iter().filter(|trial| trial.is_driven());
+    // The few that have far more than the others share the last column.
+    let most = driven().map(|trial| common_max(&trial.first().report.degrees)).max().unwrap_or(0);
+    let scale = Scale { per_column: (most + 2).div_ceil(COLUMNS_MAX), last: most + 1 };
+    let shares: Vec<_> = driven().map(|trial| (trial.name(), scale.columns(&trial.first().report))).collect();
     let greatest = shares.iter().flat_map(|(_, shares)| shares).copied().fold(0.01, f64::max);
-    let charts = shares.iter().map(|(trial, shares)| {
-        let name = trial.name();
+    let charts = shares.iter().map(|(name, shares)| {
         format!(
-            "<figure class=\"panel {name}\"><div class=\"legend\"><span>{name}</span></div>{}</figure>",
-            histogram(name, shares, greatest, longest.div_ceil(per_column), per_column)
+            "<figure class=\"panel {name}\"><h3 class=\"named\">{name}</h3>{}</figure>",
+            scale.histogram(name, shares, greatest)
         )
     });
-    format!("<div class=\"pair\">{}</div>", charts.collect::<String>())
+    format!("<div class=\"trio\">{}</div>", charts.collect::<String>())
 }
 
-/// The shares of nodes whose numbers of links belong to each column.
-fn columns(trial: &Trial, per_column: usize) -> Vec<f64> {
-    let report = &trial.first().report;
-    let share = |degrees: &[u32]| f64::from(degrees.iter().sum::<u32>()) / f64::from(report.nodes);
-    report.degrees.chunks(per_column).map(share).collect()
+/// The number of links that all but a hundredth of the nodes keep below or at.
+fn common_max(degrees: &[u32]) -> usize {
+    let nodes: u32 = degrees.iter().sum();
+    let mut above = 0;
+    let rare = |count: &u32| {
+        above += count;
+        above <= nodes / 100
+    };
+    degrees.len().saturating_sub(1 + degrees.iter().rev().copied().take_while(rare).count())
 }
 
-fn histogram(name: &str, shares: &[f64], greatest: f64, columns: usize, per_column: usize) -> String {
-    let width = (RIGHT - LEFT) / columns.max(1) as f64;
-    let x = |column: usize| LEFT + width * column as f64;
-    let y = |share: f64| BOTTOM - (BOTTOM - TOP) * share / (greatest * 1.05);
-    let label = format!("links a node, {name}");
-    let mut svg = format!("<svg viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-label=\"{label}\">");
-    for tick in scale::ticks(greatest * 105.0, 4) {
-        let at = y(tick / 100.0);
+/// The axis of the numbers of links: so many share a column, and all from `last` on the last.
+struct Scale {
+    per_column: usize,
+    last: usize,
+}
+
+impl Scale {
+    /// The shares of nodes whose numbers of links belong to each column.
+    fn columns(&self, report: &Report) -> Vec<f64> {
+        let mut columns = vec![0.0; self.last / self.per_column + 1];
+        for (degree, count) in report.degrees.iter().enumerate() {
+            columns[degree.min(self.last) / self.per_column] += f64::from(*count) / f64::from(report.nodes);
+        }
+        columns
+    }
+
+    /// The numbers of links of a column, in words.
+    fn words(&self, column: usize) -> String {
+        let (first, next) = (column * self.per_column, (column + 1) * self.per_column);
+        match next {
+            next if next > self.last => format!("{first} or more"),
+            next if next == first + 1 => first.to_string(),
+            next => format!("{first} to {}", next - 1),
+        }
+    }
+
+    fn histogram(&self, name: &str, shares: &[f64], greatest: f64) -> String {
+        let width = (RIGHT - LEFT) / shares.len() as f64;
+        let x = |column: usize| LEFT + width * column as f64;
+        let y = |share: f64| BOTTOM - (BOTTOM - TOP) * share / (greatest * 1.05);
+        let label = format!("links a node, {name}");
+        let mut svg = format!("<svg viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-label=\"{label}\">");
+        for tick in scale::ticks(greatest * 105.0, 4) {
+            let at = y(tick / 100.0);
+            let _ = write!(
+                svg,
+                "<path class=\"grid\" d=\"M{LEFT} {at:.1}H{RIGHT}\"/><text x=\"{:.0}\" y=\"{:.1}\" \
+                 text-anchor=\"end\">{}%</text>",
+                LEFT - 8.0,
+                at + 4.0,
+                scale::label(tick)
+            );
+        }
+        let every = shares.len().div_ceil(LABELS_MAX);
+        for (column, share) in shares.iter().enumerate() {
+            let (middle, words) = (x(column) + width / 2.0, self.words(column));
+            if column % every == 0 && column + every <= shares.len() {
+                let (first, below) = (column * self.per_column, BOTTOM + 18.0);
+                let _ = write!(
+                    svg,
+                    "<text x=\"{middle:.1}\" y=\"{below:.0}\" text-anchor=\"middle\">{first}</text>"
+                );
+            }
+            if *share > 0.0 {
+                let (left, top, of_nodes) = (x(column) + width * 0.1, y(*share), percent(*share));
+                let _ = write!(
+                    svg,
+                    "<rect class=\"column\" x=\"{left:.1}\" y=\"{top:.1}\" width=\"{:.1}\" height=\"{:.1}\" \
+                     rx=\"1.5\"><title>{of_nodes} of the nodes have {words} links</title></rect>",
+                    width * 0.8,
+                    BOTTOM - top
+                );
+            }
+        }
         let _ = write!(
             svg,
-            "<path class=\"grid\" d=\"M{LEFT} {at:.1}H{RIGHT}\"/><text x=\"{:.0}\" y=\"{:.1}\" \
-             text-anchor=\"end\">{}%</text>",
-            LEFT - 8.0,
-            at + 4.0,
-            scale::label(tick)
+            "<text x=\"{RIGHT}\" y=\"{:.0}\" text-anchor=\"end\">links of a node, the last column: {}</text></svg>",
+            HEIGHT - 3.0,
+            self.words(shares.len() - 1)
         );
+        svg
     }
-    let every = columns.div_ceil(10).max(1);
-    for column in (0..columns).step_by(every) {
-        let _ = write!(
-            svg,
-            "<text x=\"{:.1}\" y=\"{:.0}\" text-anchor=\"middle\">{}</text>",
-            x(column) + width / 2.0,
-            BOTTOM + 18.0,
-            column * per_column
-        );
-    }
-    for (column, share) in shares.iter().enumerate().filter(|(_, share)| **share > 0.0) {
-        let (first, last) = (column * per_column, (column + 1) * per_column - 1);
-        let links = if first == last { first.to_string() } else { format!("{first} to {last}") };
-        let _ = write!(
-            svg,
-            "<rect class=\"column\" x=\"{:.1}\" y=\"{:.1}\" width=\"{:.1}\" height=\"{:.1}\" rx=\"1.5\"><title>{} of the \
-             nodes have {links} links</title></rect>",
-            x(column) + width * 0.1,
-            y(*share),
-            width * 0.8,
-            BOTTOM - y(*share),
-            percent(*share)
-        );
-    }
-    let _ = write!(
-        svg,
-        "<text x=\"{RIGHT}\" y=\"{:.0}\" text-anchor=\"end\">links of a node</text></svg>",
-        HEIGHT - 3.0
-    );
-    svg
 }
 
 /// Bytes that a node sent, by packet.
 pub(super) fn packets(trials: &[Trial]) -> String {
-    let driven: Vec<_> = trials
-        .iter()
-        .filter(|trial| trial.first().report.packets.iter().any(|packet| packet.bytes > 0))
-        .collect();
+    let driven: Vec<_> = trials.iter().filter(|trial| trial.is_driven()).collect();
     let mut by_packet: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
     for (place, trial) in driven.iter().enumerate() {
         let report = &trial.first().report;

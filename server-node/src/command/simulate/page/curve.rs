@@ -28,10 +28,13 @@ pub(super) struct Curve<'a> {
     pub(super) seeds: Vec<&'a [Option<f64>]>,
 }
 
-/// The longest delay that the charts of all these curves show, milliseconds.
-pub(super) fn longest_ms<'a>(curves: impl Iterator<Item = &'a Curve<'a>>) -> f64 {
-    let last = curves.filter_map(|curve| curve.median.iter().take(MARKS[2]).rev().find_map(|delay| *delay));
-    last.fold(1.0, f64::max) * BEYOND
+/// The longest delay that the charts of all these curves show, milliseconds: what does not reach its last mark is cut off, unless
+/// nothing does.
+pub(super) fn longest_ms<'a>(curves: impl Iterator<Item = &'a Curve<'a>> + Clone) -> f64 {
+    let last = |curve: &Curve| curve.median.iter().take(MARKS[2]).rev().find_map(|delay| *delay);
+    let whole = curves.clone().filter_map(|curve| curve.median.get(MARKS[2] - 1).copied().flatten());
+    let longest = whole.reduce(f64::max).or_else(|| curves.filter_map(last).reduce(f64::max));
+    longest.unwrap_or(1.0).max(1.0) * BEYOND
 }
 
 /// A chart of curves.

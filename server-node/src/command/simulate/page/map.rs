@@ -9,6 +9,10 @@ use super::super::trial::Trial;
 
 /// How wide a map is before it is scaled to its place.
 const WIDTH: f64 = 1_000.0;
+/// With more links than this they are drawn thin.
+const THICK_LINKS_MAX: usize = 600;
+/// How far a link bows, against its length: links between the same two crowds part.
+const BOW: f64 = 0.14;
 /// The free border around the outermost nodes.
 const BORDER: f64 = 16.0;
 /// Round trips that are told apart, from the nearest on: up to how many milliseconds, and how the style names them.
@@ -33,10 +37,10 @@ pub(super) fn maps(trials: &[Trial]) -> String {
         "All nodes and links.".to_owned()
     };
     format!(
-        "<h2>The network at the end</h2><p class=\"note\">{shown} Short links are drawn above long ones.</p>\
-         <div class=\"{}\">{}</div>",
-        if maps.len() > 1 { "pair" } else { "" },
-        maps.concat()
+        "<h2>The network at the end</h2><p class=\"note\">{shown} Short links are drawn above long ones.</p>{}\
+         <div class=\"pair\">{}</div>",
+        maps[0],
+        maps[1..].concat()
     )
 }
 
@@ -44,10 +48,16 @@ fn panel(trial: &Trial) -> String {
     let report = &trial.first().report;
     let name = trial.name();
     format!(
-        "<figure class=\"panel\"><h3>{name}</h3>{}<div class=\"legend\">{}</div></figure>",
+        "<figure class=\"panel\"><h3 class=\"named {name}\">{name}</h3>{}<div class=\"legend\">{}</div></figure>",
         map(name, report),
         legend(report)
     )
+}
+
+/// The point towards which a link bows: upwards.
+fn bow((x1, y1): (f64, f64), (x2, y2): (f64, f64)) -> (f64, f64) {
+    let side = if x1 < x2 { BOW } else { -BOW };
+    (f64::midpoint(x1, x2) + (y2 - y1) * side, f64::midpoint(y1, y2) - (x2 - x1) * side)
 }
 
 fn class_of(link: &LinkView) -> usize {
@@ -85,10 +95,12 @@ fn map(name: &str, report: &Report) -> String {
         let mut path = String::new();
         for link in report.links.iter().filter(|link| class_of(link) == place) {
             if let (Some((x1, y1)), Some((x2, y2))) = (place_of(link.a), place_of(link.b)) {
-                let _ = write!(path, "M{x1:.1} {y1:.1}L{x2:.1} {y2:.1}");
+                let (x, y) = bow((x1, y1), (x2, y2));
+                let _ = write!(path, "M{x1:.0} {y1:.0}Q{x:.0} {y:.0} {x2:.0} {y2:.0}");
             }
         }
-        let _ = write!(svg, "<path class=\"links {class}\" d=\"{path}\"/>");
+        let thin = if report.links.len() > THICK_LINKS_MAX { " thin" } else { "" };
+        let _ = write!(svg, "<path class=\"links {class}{thin}\" d=\"{path}\"/>");
     }
     let radius = if report.places.len() > 150 { 2.6 } else { 4.0 };
     for place in &report.places {

@@ -2,7 +2,7 @@
 
 use plexus_core::sim::{Latency, Setup, Topology, Treason};
 
-use super::super::figure::{bytes, count, decimal, percent};
+use super::super::figure::{bytes, count, decimal};
 use super::super::trial::Trial;
 
 /// What is simulated, in a few sentences.
@@ -74,7 +74,9 @@ fn blocks(setup: &Setup) -> String {
     };
     let carried = match setup.body_bytes {
         0 => String::new(),
-        body => format!(", with {} of messages that nobody knew before", bytes(body.into())),
+        body => {
+            format!(", with {} of messages that nobody knew before", bytes(body.into()).replace(".0 ", " "))
+        }
     };
     let written = match setup.messages_per_minute {
         0 => String::new(),
@@ -149,7 +151,7 @@ fn measured(setup: &Setup, seeds: usize) -> String {
 }
 
 fn per_mille(share: u32) -> String {
-    percent(f64::from(share) / 1_000.0)
+    format!("{}%", short(f64::from(share) / 10.0))
 }
 
 /// A time as its largest fitting unit.
@@ -169,10 +171,12 @@ fn short(number: f64) -> String {
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
-fn listed(items: &[String]) -> String {
+/// Items in a row, as a sentence has them.
+pub(super) fn listed(items: &[String]) -> String {
     match items {
         [] => String::new(),
         [item] => item.clone(),
+        [first, last] => format!("{first} and {last}"),
         [first @ .., last] => format!("{}, and {last}", first.join(", ")),
     }
 }

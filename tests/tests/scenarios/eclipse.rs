@@ -1,0 +1,108 @@
+//! An attacker with many addresses in few networks tells of them at every opportunity: no node is surrounded.
+//!
+//! `SEEDS` sets how many nodes are tried.
+
+use std::net::Ipv4Addr;
+
+use plexus_core::address::Address;
+use plexus_core::book::ADDRESSES_MAX;
+use plexus_core::slot::Quota;
+use plexus_core::wire::{List, Packet, Role};
+use plexus_tests::chance::Chance;
+use plexus_tests::world::{Party, World};
+
+use super::greet;
+
+/// The networks that there are, and how many of them the attacker is in: a twentieth.
+const GROUPS: u8 = 100;
+const BAD_GROUPS: u8 = 5;
+/// The addresses: of the attacker a fifth.
+const ADDRESSES: usize = 500;
+const BAD_ADDRESSES: usize = 100;
+/// The links that the attacker opens to the node before it has any of its own.
+const INTRUDERS: u8 = 20;
+/// How long a node is watched, seconds.
+const SECONDS: u64 = 90;
+
+fn is_bad(ip: Ipv4Addr) -> bool {
+    ip.octets()[0] == 66
+}
+
+/// All addresses, the attacker's first.
+fn addresses() -> Vec<Ipv4Addr> {
+    let bad =
+        (0..BAD_ADDRESSES).map(|n| (66, u8::try_from(n).unwrap() % BAD_GROUPS, n / usize::from(BAD_GROUPS)));
+    let good = (0..ADDRESSES - BAD_ADDRESSES).map(|n| {
+        (
+            30,
+            u8::try_from(n % usize::from(GROUPS - BAD_GROUPS)).unwrap(),
+            n / usize::from(GROUPS - BAD_GROUPS),
+        )
+    });
+    bad.chain(good).map(|(a, b, n)| Ipv4Addr::new(a, b, 0, 1 + u8::try_from(n).unwrap())).collect()
+}
+
+/// Addresses to tell, drawn from these.
+fn tell(chance: &mut Chance, from: &[Ipv4Addr]) -> Packet {
+    let draw = |_| chance.pick(from).to_string().parse::<Address>().unwrap();
+    Packet::Addresses(List::new((0..ADDRESSES_MAX).map(draw).collect()))
+}
+
+/// Somebody at an address: an honest one tells of anybody, an attacker of himself.
+fn somebody(world: &mut World, ip: Ipv4Addr, all: &[Ipv4Addr]) -> Party {
+    let known = if is_bad(ip) { all[..BAD_ADDRESSES].to_vec() } else { all.to_vec() };
+    let mut chance = Chance::new(world.chance.next());
+    let party = world.stranger_at(&format!("at {ip}"), ip);
+    world.guest(party).answer = Some(Box::new(move |packet| {
+        matches!(packet, Packet::GetAddresses(())).then(|| vec![tell(&mut chance, &known).encode()])
+    }));
+    party
+}
+
+/// A node's life under attack: of its links the attacker's and all, in the end.
+fn life(seed: u64) -> (usize, usize) {
+    let mut world = World::new(seed);
+    let all = addresses();
+    let parties: Vec<_> = all.iter().map(|ip| somebody(&mut world, *ip, &all)).collect();
+    let alice = world.chosen_at("alice", Ipv4Addr::new(20, 1, 0, 1));
+    for number in 0..INTRUDERS {
+        let intruder = Ipv4Addr::new(66, number % BAD_GROUPS, 1, 1 + number);
+        let intruder = somebody(&mut world, intruder, &all);
+        greet(&mut world, intruder, alice);
+    }
+    // Of those that it is given to begin with, one is the attacker's.
+    let mut seeds: Vec<_> = (0..4).map(|_| *world.chance.pick(&parties[BAD_ADDRESSES..])).collect();
+    seeds.push(parties[0]);
+    world.meet(alice, &seeds);
+    let links = |world: &World| {
+        let peers = world.node(alice).peers(world.now(alice));
+        let out = peers.iter().filter(|view| view.slot.is_some() && view.key.is_some());
+        let out = out.filter_map(|view| view.outbound.as_ref()?.host().to_string().parse::<Ipv4Addr>().ok());
+        let out: Vec<_> = out.collect();
+        (out.iter().filter(|ip| is_bad(**ip)).count(), out.len())
+    };
+    for second in 0..SECONDS {
+        world.elapse(1_000);
+        if second == SECONDS / 2 {
+            // He waits for nothing more than that.
+            world.crash(alice);
+            world.restart(alice);
+        }
+        let (bad, all) = links(&world);
+        assert!(all < 3 || bad < all, "seed {seed}: all {all} links are the attacker's after {second} s");
+    }
+    links(&world)
+}
+
+#[test]
+fn nobody_is_surrounded_by_one_who_has_many_addresses_in_few_networks() {
+    let seeds = std::env::var("SEEDS").ok().map_or(100, |text| text.parse().expect("SEEDS is a number"));
+    let (mut bad, mut all) = (0, 0);
+    for seed in 0..seeds {
+        let (of_his, of_all) = life(seed);
+        assert!(of_all >= Quota::of(Role::Full).total(), "seed {seed}: {of_all} links");
+        (bad, all) = (bad + of_his, all + of_all);
+    }
+    // Over 100 nodes: 180 of 800, and 4 of 8 at worst.
+    assert!(bad * 3 < all, "of {all} links {bad} are the attacker's");
+}

@@ -1,0 +1,61 @@
+//! Each way in which a peer can offend has a story that ends in it.
+
+use plexus_core::fault::Fault;
+
+/// The scenarios, file by file.
+const STORIES: [(&str, &str); 7] = [
+    ("fuzz", include_str!("fuzz.rs")),
+    ("handshake", include_str!("handshake.rs")),
+    ("headers", include_str!("headers.rs")),
+    ("message", include_str!("message.rs")),
+    ("neighbours", include_str!("neighbours.rs")),
+    ("offences", include_str!("offences.rs")),
+    ("rules", include_str!("rules.rs")),
+];
+
+/// Says of each variant which scenario ends in it: the compiler asks for those of a new one.
+macro_rules! told {
+    ($($variant:ident => $file:literal $story:literal,)*) => {
+        #[expect(dead_code, reason = "it is there to be exhaustive")]
+        fn told(fault: &Fault) {
+            match fault {
+                $(Fault::$variant { .. } => {})*
+            }
+        }
+
+        const TOLD: &[(&str, &str, &str)] = &[$((stringify!($variant), $file, $story),)*];
+    };
+}
+
+told! {
+    UnknownPacket => "fuzz" "an_oversized_packet_of_each_kind_is_a_fault",
+    PacketTooLarge => "fuzz" "an_oversized_packet_of_each_kind_is_a_fault",
+    Malformed => "fuzz" "every_packet_cut_short_at_every_length_is_a_fault",
+    Version => "handshake" "refuses_a_peer_of_another_version",
+    Network => "handshake" "refuses_a_peer_of_another_network",
+    KeyNotProven => "handshake" "refuses_a_forged_answer",
+    NotGreeted => "handshake" "any_packet_before_the_handshake_is_a_fault",
+    GreetedAgain => "handshake" "a_second_hello_is_a_fault",
+    HandshakeTimeout => "handshake" "gives_up_on_a_handshake_that_does_not_come",
+    Silent => "offences" "a_peer_that_does_not_answer_pings_is_closed",
+    StrayPong => "offences" "answers_that_nobody_asked_for_are_faults",
+    Stalled => "offences" "a_peer_that_stalls_on_headers_is_given_up_and_another_serves",
+    Unasked => "offences" "answers_that_nobody_asked_for_are_faults",
+    Disconnected => "headers" "headers_that_do_not_follow_one_another_are_a_fault",
+    InvalidHeader => "headers" "a_bad_header_that_is_announced_is_named_and_not_passed_on",
+    InvalidBlock => "rules" "a_chain_with_a_bad_block_is_named_and_the_honest_one_goes_on",
+    InvalidMessage => "message" "a_message_that_its_sender_did_not_sign_is_refused",
+    InvalidLink => "neighbours" "a_certificate_that_nobody_signed_is_a_fault_and_the_good_ones_beside_it_count",
+    WorkNotShown => "offences" "a_peer_that_does_not_show_the_work_it_claims_is_given_up",
+}
+
+#[test]
+fn every_fault_has_its_scenario() {
+    for (fault, file, story) in TOLD {
+        let (_, text) = STORIES.iter().find(|(name, _)| name == file).expect("a file of scenarios");
+        let body = text.split(&format!("fn {story}(")).nth(1);
+        let body = body.unwrap_or_else(|| panic!("{fault}: there is no scenario {story} in {file}"));
+        let body = body.split("\n}\n").next().unwrap_or_default();
+        assert!(body.contains(&format!("Fault::{fault}")), "{fault}: {story} does not speak of it");
+    }
+}
