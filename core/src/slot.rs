@@ -11,12 +11,13 @@
 //! Bounds: [`SLOTS_MAX`] links, one feeler, and [`SHUNNED_MAX`] addresses that were not worth their slot.
 
 use core::time::Duration;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
 
 use crate::address::Address;
 use crate::node::PeerId;
+use crate::sorted::Sorted;
 use crate::time::Moment;
 use crate::wire::Role;
 
@@ -119,7 +120,7 @@ struct Slot {
 #[derive(Debug)]
 pub(crate) struct Slots {
     quota: Quota,
-    links: BTreeMap<Address, Slot>,
+    links: Sorted<Address, Slot>,
     shunned: VecDeque<(Moment, Address)>,
     fill: Moment,
     feel: Moment,
@@ -145,7 +146,7 @@ impl Slots {
         let start = Moment::default();
         Self {
             quota,
-            links: BTreeMap::new(),
+            links: Sorted::default(),
             shunned: VecDeque::new(),
             fill: start,
             feel: start,
@@ -332,10 +333,10 @@ impl Slots {
             .links
             .iter_mut()
             .filter(|(_, slot)| matches!(slot.kind, Kind::Nearest | Kind::Graph))
-            .map(|(_, slot)| (slot.rtt.unwrap_or(Duration::MAX), slot))
+            .map(|(address, slot)| (slot.rtt.unwrap_or(Duration::MAX), address, slot))
             .collect();
-        ranked.sort_by_key(|(rtt, _)| *rtt);
-        for (rank, (_, slot)) in ranked.into_iter().enumerate() {
+        ranked.sort_unstable_by_key(|(rtt, address, _)| (*rtt, *address));
+        for (rank, (.., slot)) in ranked.into_iter().enumerate() {
             slot.kind = if rank < self.quota.nearest { Kind::Nearest } else { Kind::Graph };
         }
     }

@@ -1,7 +1,6 @@
 //! Neighbours: whom the node dials of its own accord, what it learns of the network, and what it certifies of its links.
 
 use core::time::Duration;
-use std::collections::BTreeSet;
 
 use super::{Link, Neighbours, Node, PeerId};
 use crate::address::Address;
@@ -17,6 +16,7 @@ use crate::link::{Certificate, Epoch, Half};
 use crate::peer::{Greeted, Peer};
 use crate::plan::{Offer, Plan};
 use crate::slot::{Kind, Settled};
+use crate::sorted::Sorted;
 use crate::time::{Moment, Now};
 use crate::wire::{LINKS_MAX, List, Packet};
 
@@ -78,11 +78,15 @@ impl Node {
         }
         if self.rounds.links <= now.moment {
             self.rounds.links = now.moment + LINKS_INTERVAL;
-            self.seek_certificates(now);
+            if self.is_full() {
+                self.seek_certificates(now);
+            }
         }
         if self.rounds.certificates <= now.moment {
             self.rounds.certificates = now.moment + CERTIFY_INTERVAL;
-            self.certify(now);
+            if self.is_full() {
+                self.certify(now);
+            }
         }
         if self.rounds.book <= now.moment {
             self.rounds.book = now.moment + BOOK_INTERVAL;
@@ -94,7 +98,7 @@ impl Node {
         if let Some(late) = self.slots.tick(now.moment) {
             self.close(now, late, Reason::Measured);
         }
-        if self.slots.begins_round(now.moment) {
+        if self.is_full() && self.slots.begins_round(now.moment) {
             self.plan_links(now);
         }
         while let Some(kind) = self.slots.vacancy(now.moment) {
@@ -153,17 +157,18 @@ impl Node {
     /// The nodes that are linked with us already, or must not be.
     fn taken(&self) -> Taken {
         let slots = self.slots.addresses().chain(self.dialer.addresses());
-        let (mut taken, mut groups) = (Taken::default(), BTreeSet::new());
+        let mut taken = Taken::default();
         for address in slots.chain(&self.config.listen) {
             if !address.is_local() {
-                groups.insert(address.group());
+                taken.groups.insert(address.group(), ());
             }
-            taken.addresses.insert(address.clone());
+            taken.addresses.insert(address.clone(), ());
         }
         for (_, greeted) in self.greeted() {
-            taken.addresses.extend(greeted.hello.listen.clone());
+            if let Some(listen) = greeted.hello.listen.clone() {
+                taken.addresses.insert(listen, ());
+            }
         }
-        taken.groups = groups;
         taken
     }
 
@@ -355,8 +360,9 @@ impl Node {
     }
 
     pub(super) fn received_get_links(&mut self, now: Now, peer: PeerId, digest: &Digest) {
+        let is_full = self.is_full();
         let Some(greeted) = self.peers.get_mut(&peer).and_then(Peer::greeted_mut) else { return };
-        if !greeted.asked.answers(now.moment) {
+        if !is_full || !greeted.asked.answers(now.moment) {
             return;
         }
         let start = u32::try_from(self.chance.below(1 << 32)).unwrap_or_default();
@@ -370,8 +376,9 @@ impl Node {
         peer: PeerId,
         links: Vec<Certificate>,
     ) -> Result<(), Fault> {
+        let is_certifying = self.is_full();
         let Some(greeted) = self.peers.get_mut(&peer).and_then(Peer::greeted_mut) else { return Ok(()) };
-        if !core::mem::take(&mut greeted.asked.links) {
+        if !is_certifying || !core::mem::take(&mut greeted.asked.links) {
             return Err(Fault::Unasked { packet: "links" });
         }
         let is_full = links.len() == LINKS_MAX;
@@ -406,7 +413,8 @@ impl Node {
 
     /// A batch of certificates is answered; whether it was one.
     pub(super) fn vouched(&mut self, now: Now, verdict: &Verdict) -> bool {
-        let Some((peer, certificates, is_broken)) = self.vouching.end(verdict) else { return false };
+        let ended = if self.is_full() { self.vouching.end(verdict) } else { None };
+        let Some((peer, certificates, is_broken)) = ended else { return false };
         let epoch = Epoch::of(now.time);
         for certificate in &certificates {
             self.graph.insert(certificate, epoch);
@@ -445,6 +453,9 @@ impl Node {
 
     /// The other end of a link says what it measures: with our half that is a certificate.
     pub(super) fn received_half(&mut self, now: Now, peer: PeerId, half: Half) {
+        if !self.is_full() {
+            return;
+        }
         let (network, epoch) = (*self.chain.network().id(), Epoch::of(now.time));
         let Some(greeted) = self.peers.get_mut(&peer).and_then(Peer::greeted_mut) else { return };
         let is_near = half.epoch.since(epoch) <= 1 && epoch.since(half.epoch) <= 1;
@@ -477,6 +488,9 @@ impl Node {
 
     /// Makes room for who connects to us, if there is any to be made; else it is turned away.
     pub(super) fn admit(&mut self, now: Now, peer: PeerId) {
+        if !cfg!(feature = "full") {
+            return;
+        }
         let candidate = |(&id, known): (&PeerId, &Peer)| {
             let Link::Inbound(ip) = &known.link else { return None };
             let group = ip.map(crate::address::Host::from).filter(|host| !host.is_local());
@@ -526,12 +540,13 @@ impl Node {
 /// Who is not to be dialled, because it is linked with us or too like one that is.
 #[derive(Debug, Default)]
 struct Taken {
-    addresses: BTreeSet<Address>,
-    groups: BTreeSet<Group>,
+    addresses: Sorted<Address, ()>,
+    groups: Sorted<Group, ()>,
 }
 
 impl Taken {
     fn allows(&self, address: &Address) -> bool {
-        !self.addresses.contains(address) && (address.is_local() || !self.groups.contains(&address.group()))
+        !self.addresses.contains_key(address)
+            && (address.is_local() || !self.groups.contains_key(&address.group()))
     }
 }

@@ -78,6 +78,9 @@ impl Node {
 
     /// Of 1,000: how likely a peer hears of a block first from us, when we have it from another.
     fn forecast(&self, first: Option<PeerId>, peer: PeerId) -> Option<u16> {
+        if !self.is_full() {
+            return None;
+        }
         let key = |peer: PeerId| Some(&self.peers.get(&peer)?.greeted()?.hello.key);
         self.forecast.share(key(first?)?, key(peer)?)
     }
