@@ -582,10 +582,9 @@ impl Node {
         self.pool.iter().map(VerifiedMessage::message)
     }
 
-    /// Whether it keeps all blocks, and takes part in the latency graph. That it does not is known at compile time where it is built
-    /// for that, so that a page is not sent what it never does.
+    /// Whether it keeps all blocks, and takes part in the latency graph.
     fn is_full(&self) -> bool {
-        cfg!(feature = "full") && self.config.role == Role::Full
+        neighbours::FULL && self.config.role == Role::Full
     }
 
     fn greeted(&self) -> impl Iterator<Item = (PeerId, &Greeted)> {

@@ -101,9 +101,10 @@ mod tests {
         counters.blocks_mined.add(3);
         let (total_work, difficulty) =
             ("340282366920938463463374607431768211455".to_owned(), "256".to_owned());
-        let (height, target, peers, pool) = (7, 8, 2, 1);
+        let (height, target, peers, agreeing, pool) = (7, 8, 2, 2, 1);
         let (syncing, mining, tip) = (false, true, Hash::ZERO);
-        let status = Status { height, target, tip, total_work, difficulty, peers, pool, syncing, mining };
+        let status =
+            Status { height, target, tip, total_work, difficulty, peers, agreeing, pool, syncing, mining };
         let mut text = String::new();
         write(&mut text, &counters, &status).unwrap();
         assert!(text.contains("\nplexus_blocks_mined_total 3\n") && text.contains("\nplexus_mining 1\n"));

@@ -172,6 +172,7 @@ impl Node {
                 Ok(())
             }
             Packet::Addresses(addresses) => self.received_addresses(now, peer, addresses.into_inner()),
+            Packet::Half(_) | Packet::GetLinks(_) | Packet::Links(_) if !self.is_full() => Ok(()),
             Packet::Half(half) => {
                 self.received_half(now, peer, half);
                 Ok(())

@@ -41,6 +41,9 @@ const GAIN_PER_MILLE: u64 = 10;
 /// A node with so many links is not recommended to any more.
 const DEGREE_MAX: usize = 24;
 
+/// Whether this is built for nodes that keep all blocks: without, what they alone do is left out.
+pub(super) const FULL: bool = cfg!(feature = "full");
+
 /// When the node looks after what.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Rounds {
@@ -174,6 +177,9 @@ impl Node {
 
     /// Looks at what the graph says of our links: replaces at most one, and foretells who hears first from us.
     fn plan_links(&mut self, now: Now) {
+        if !FULL {
+            return;
+        }
         self.graph.expire(Epoch::of(now.time));
         let topology = self.graph.topology();
         let neighbours: Vec<_> = self.greeted().map(|(_, greeted)| greeted.hello.key).collect();
@@ -360,9 +366,8 @@ impl Node {
     }
 
     pub(super) fn received_get_links(&mut self, now: Now, peer: PeerId, digest: &Digest) {
-        let is_full = self.is_full();
         let Some(greeted) = self.peers.get_mut(&peer).and_then(Peer::greeted_mut) else { return };
-        if !is_full || !greeted.asked.answers(now.moment) {
+        if !greeted.asked.answers(now.moment) {
             return;
         }
         let start = u32::try_from(self.chance.below(1 << 32)).unwrap_or_default();
@@ -376,9 +381,8 @@ impl Node {
         peer: PeerId,
         links: Vec<Certificate>,
     ) -> Result<(), Fault> {
-        let is_certifying = self.is_full();
         let Some(greeted) = self.peers.get_mut(&peer).and_then(Peer::greeted_mut) else { return Ok(()) };
-        if !is_certifying || !core::mem::take(&mut greeted.asked.links) {
+        if !core::mem::take(&mut greeted.asked.links) {
             return Err(Fault::Unasked { packet: "links" });
         }
         let is_full = links.len() == LINKS_MAX;
@@ -413,8 +417,10 @@ impl Node {
 
     /// A batch of certificates is answered; whether it was one.
     pub(super) fn vouched(&mut self, now: Now, verdict: &Verdict) -> bool {
-        let ended = if self.is_full() { self.vouching.end(verdict) } else { None };
-        let Some((peer, certificates, is_broken)) = ended else { return false };
+        if !FULL {
+            return false;
+        }
+        let Some((peer, certificates, is_broken)) = self.vouching.end(verdict) else { return false };
         let epoch = Epoch::of(now.time);
         for certificate in &certificates {
             self.graph.insert(certificate, epoch);
@@ -453,9 +459,6 @@ impl Node {
 
     /// The other end of a link says what it measures: with our half that is a certificate.
     pub(super) fn received_half(&mut self, now: Now, peer: PeerId, half: Half) {
-        if !self.is_full() {
-            return;
-        }
         let (network, epoch) = (*self.chain.network().id(), Epoch::of(now.time));
         let Some(greeted) = self.peers.get_mut(&peer).and_then(Peer::greeted_mut) else { return };
         let is_near = half.epoch.since(epoch) <= 1 && epoch.since(half.epoch) <= 1;
@@ -488,7 +491,7 @@ impl Node {
 
     /// Makes room for who connects to us, if there is any to be made; else it is turned away.
     pub(super) fn admit(&mut self, now: Now, peer: PeerId) {
-        if !cfg!(feature = "full") {
+        if !FULL {
             return;
         }
         let candidate = |(&id, known): (&PeerId, &Peer)| {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::neighbours::FULL;
 use super::{Node, PeerId};
 use crate::block::{Block, Header};
 use crate::compact::{Compact, Partial, Parts, Wanted};
@@ -78,7 +79,7 @@ impl Node {
 
     /// Of 1,000: how likely a peer hears of a block first from us, when we have it from another.
     fn forecast(&self, first: Option<PeerId>, peer: PeerId) -> Option<u16> {
-        if !self.is_full() {
+        if !FULL {
             return None;
         }
         let key = |peer: PeerId| Some(&self.peers.get(&peer)?.greeted()?.hello.key);

@@ -14,7 +14,7 @@ use plexus_core::inbound::{BRINGERS_PROTECTED, GROUPS_PROTECTED, INBOUND_GROUP_M
 use plexus_core::key::Signature;
 use plexus_core::link::{Certificate, Epoch, Half};
 use plexus_core::node::{Config, PeerId};
-use plexus_core::slot::{Kind, Quota, ROUND_INTERVAL};
+use plexus_core::slot::{Kind, Quota, ROUND_INTERVAL_MIN};
 use plexus_core::wire::{List, Packet, Role};
 use plexus_tests::forge::{key, spoil};
 use plexus_tests::quarter::ip;
@@ -628,7 +628,7 @@ fn planning_replaces_one_link_a_round_at_most_and_never_leaves_a_slot_empty() {
             if count > *before {
                 let since = when.map(|when| STEP * (step - when));
                 assert!(
-                    since.is_none_or(|since| since + 60 >= ROUND_INTERVAL.as_secs()),
+                    since.is_none_or(|since| since + STEP >= ROUND_INTERVAL_MIN.as_secs()),
                     "again after {since:?} s"
                 );
                 (*before, *when) = (count, Some(step));
