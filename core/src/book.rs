@@ -249,7 +249,7 @@ impl Book {
     pub fn measured_nearest(&self, count: usize, now: Time) -> impl Iterator<Item = (&Address, Duration)> {
         let due = self.entries.values().filter(|entry| entry.is_due(now));
         let mut measured: Vec<_> = due.filter_map(|entry| Some((&entry.address, rtt_of(entry)?))).collect();
-        measured.sort_unstable_by_key(|(address, rtt)| (*rtt, *address));
+        measured.sort_unstable_by_key(|(_, rtt)| *rtt);
         measured.into_iter().take(count)
     }
 

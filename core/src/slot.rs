@@ -173,13 +173,12 @@ impl Slots {
     /// The links that are open and no feelers, the nearest first.
     pub(crate) fn open(&self) -> Vec<(Address, PeerId, Kind)> {
         let open = self.links.iter().filter(|(_, slot)| slot.kind != Kind::Feeler);
-        let mut open: Vec<_> = open
+        let open: Sorted<_, _> = open
             .filter_map(|(address, slot)| {
-                Some((slot.rtt.unwrap_or(Duration::MAX), address, slot.peer?, slot.kind))
+                Some(((slot.rtt.unwrap_or(Duration::MAX), address), (slot.peer?, slot.kind)))
             })
             .collect();
-        open.sort_unstable();
-        open.into_iter().map(|(_, address, peer, kind)| (address.clone(), peer, kind)).collect()
+        open.iter().map(|((_, address), (peer, kind))| ((*address).clone(), *peer, *kind)).collect()
     }
 
     /// Whether an address was not worth its slot lately.
@@ -329,14 +328,13 @@ impl Slots {
 
     /// Of the links that are neither random nor feelers, the nearest are the nearest.
     fn sort(&mut self) {
-        let mut ranked: Vec<_> = self
+        let mut ranked: Sorted<_, _> = self
             .links
             .iter_mut()
             .filter(|(_, slot)| matches!(slot.kind, Kind::Nearest | Kind::Graph))
-            .map(|(address, slot)| (slot.rtt.unwrap_or(Duration::MAX), address, slot))
+            .map(|(address, slot)| ((slot.rtt.unwrap_or(Duration::MAX), address), slot))
             .collect();
-        ranked.sort_unstable_by_key(|(rtt, address, _)| (*rtt, *address));
-        for (rank, (.., slot)) in ranked.into_iter().enumerate() {
+        for (rank, slot) in ranked.values_mut().enumerate() {
             slot.kind = if rank < self.quota.nearest { Kind::Nearest } else { Kind::Graph };
         }
     }

@@ -34,7 +34,7 @@ const NEWS_MIN: usize = 16;
 const CERTIFY_INTERVAL: Duration = Duration::from_secs(30);
 /// How often the address book is remembered, if it changed.
 const BOOK_INTERVAL: Duration = Duration::from_secs(60);
-/// and how soon the first addresses are: a page may be closed before that.
+/// and how soon a light node has its first addresses remembered: a page may be closed before that.
 const FIRST_BOOK_INTERVAL: Duration = Duration::from_secs(2);
 /// The measured nodes that a plan chooses from, the nearest.
 const CANDIDATES_MAX: usize = 256;
@@ -343,9 +343,9 @@ impl Node {
             return Err(Fault::Unasked { packet: "addresses" });
         }
         let source = self.group_of(peer);
-        let knew_few = self.book.len() < ADDRESSES_MAX;
+        let is_urgent = !self.is_full() && self.book.len() < ADDRESSES_MAX;
         for address in addresses {
-            if self.is_welcome(&address, peer) && self.book.heard(&address, source, now.time) && knew_few {
+            if self.is_welcome(&address, peer) && self.book.heard(&address, source, now.time) && is_urgent {
                 self.rounds.book = self.rounds.book.min(now.moment + FIRST_BOOK_INTERVAL);
             }
         }
