@@ -15,6 +15,12 @@
 /**
  * @typedef {{ name: string, id: string, spacing_ms: number }} Network
  *
+ * @typedef {object} Peer A node that this one is connected to.
+ * @property {string} address
+ * @property {'home' | 'nearest' | 'random'} kind `home` is the node that the client was given.
+ * @property {number | null} latency_ms
+ * @property {'agrees' | 'lags' | 'differs' | null} agreement How its chain stands to ours; null until that is known.
+ *
  * @typedef {object} State How the node stands.
  * @property {'connecting' | 'syncing' | 'live' | 'offline'} phase
  * @property {string} node The URL of the node to connect to.
@@ -24,8 +30,7 @@
  * @property {number} target The height that is aimed at while syncing.
  * @property {string} total_work A decimal number.
  * @property {string} difficulty The expected hashes of the next block, a decimal number.
- * @property {number} peers
- * @property {number} agreeing How many of them have this node's branch, up to its newest blocks.
+ * @property {Peer[]} peers The nodes that it is connected to, without those that are only being measured.
  * @property {number} pool How many messages wait.
  * @property {string | null} trouble Why the last connection was lost or refused.
  * @property {number | null} retry_unix_ms When the next attempt to connect is made.

@@ -10,12 +10,12 @@
 
 use core::net::{IpAddr, Ipv6Addr};
 use core::time::Duration;
-use std::collections::BTreeMap;
 
 use crate::address::Host;
 use crate::fault::Fault;
 use crate::key::PublicKey;
 use crate::rules::RuleError;
+use crate::sorted::Sorted;
 use crate::time::Moment;
 
 /// Points that are a ban.
@@ -133,8 +133,8 @@ struct Ban {
 /// Who is banned, and who has points.
 #[derive(Debug, Default)]
 pub struct Bans {
-    bans: BTreeMap<Subject, Ban>,
-    scores: BTreeMap<Subject, Score>,
+    bans: Sorted<Subject, Ban>,
+    scores: Sorted<Subject, Score>,
 }
 
 impl Bans {
@@ -185,7 +185,7 @@ impl Bans {
     }
 }
 
-fn drop_least<T>(map: &mut BTreeMap<Subject, T>, measure: impl Fn(&T) -> Moment) {
+fn drop_least<T>(map: &mut Sorted<Subject, T>, measure: impl Fn(&T) -> Moment) {
     let least = map.iter().min_by_key(|(_, value)| measure(value)).map(|(subject, _)| subject.clone());
     if let Some(subject) = least {
         map.remove(&subject);

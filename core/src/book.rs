@@ -36,6 +36,7 @@ use crate::chance::Chance;
 use crate::group::Group;
 use crate::key::PublicKey;
 use crate::layout::DecodeError;
+use crate::sorted::Sorted;
 use crate::time::Time;
 use entry::Entry;
 use place::{Digest, NEW, Place, Placement, TRIED};
@@ -248,7 +249,7 @@ impl Book {
     pub fn measured_nearest(&self, count: usize, now: Time) -> impl Iterator<Item = (&Address, Duration)> {
         let due = self.entries.values().filter(|entry| entry.is_due(now));
         let mut measured: Vec<_> = due.filter_map(|entry| Some((&entry.address, rtt_of(entry)?))).collect();
-        measured.sort_by_key(|(_, rtt)| *rtt);
+        measured.sort_unstable_by_key(|(_, rtt)| *rtt);
         measured.into_iter().take(count)
     }
 
@@ -384,16 +385,17 @@ impl Book {
         chance: &mut Chance,
         exclude: &impl Fn(&Address) -> bool,
     ) -> Option<Address> {
-        let mut shares = BTreeMap::<_, Vec<&Address>>::new();
+        let mut shares = Sorted::<_, Vec<&Address>>::default();
         for (place, entry) in self.entries.range(table).filter(|(_, entry)| entry.is_due(now)) {
-            shares.entry(Share::of(*place, entry)).or_default().push(&entry.address);
+            shares.get_or_default(Share::of(*place, entry)).push(&entry.address);
         }
-        let mut shares: Vec<_> = shares.into_values().collect();
+        let mut shares = shares.into_vec();
         while !shares.is_empty() {
-            let mut groups = BTreeMap::<_, Vec<&Address>>::new();
-            for address in shares.swap_remove(chance.index(shares.len())) {
+            let mut groups = Sorted::<_, Vec<&Address>>::default();
+            let (_, share) = shares.swap_remove(chance.index(shares.len()));
+            for address in share {
                 if !exclude(address) {
-                    groups.entry(self.placement.group(address)).or_default().push(address);
+                    groups.get_or_default(self.placement.group(address)).push(address);
                 }
             }
             let group = chance.index(groups.len());

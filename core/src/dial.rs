@@ -1,11 +1,11 @@
 //! Staying connected to named nodes: dialling again, ever more patiently, until they answer.
 
 use core::time::Duration;
-use std::collections::BTreeMap;
 
 use crate::address::Address;
 use crate::chance::Chance;
 use crate::node::PeerId;
+use crate::sorted::Sorted;
 use crate::time::Moment;
 
 /// The most nodes to stay connected to; further ones are left out.
@@ -31,7 +31,7 @@ struct Target {
 /// The nodes to stay connected to.
 #[derive(Debug)]
 pub(crate) struct Dialer {
-    targets: BTreeMap<Address, Target>,
+    targets: Sorted<Address, Target>,
 }
 
 impl Dialer {

@@ -8,7 +8,7 @@
 //! the lowest is asked for while [`HELD_BYTES_MAX`] are held.
 
 use core::time::Duration;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -23,6 +23,7 @@ use crate::node::PeerId;
 use crate::pow::Work;
 use crate::recent::Recent;
 use crate::relay::Relay;
+use crate::sorted::Sorted;
 use crate::time::{Moment, Now};
 
 /// The blocks of the path that are asked for, being verified or waiting for those below.
@@ -81,12 +82,12 @@ pub(crate) struct Ready {
 /// The bodies under way.
 #[derive(Debug, Default)]
 pub(crate) struct Fetch {
-    asked: BTreeMap<Hash, PeerId>,
-    checking: BTreeMap<BatchId, Body>,
-    ready: BTreeMap<Hash, Ready>,
+    asked: Sorted<Hash, PeerId>,
+    checking: Sorted<BatchId, Body>,
+    ready: Sorted<Hash, Ready>,
     busy: BTreeSet<Hash>,
     held_bytes: usize,
-    records: BTreeMap<PeerId, Record>,
+    records: Sorted<PeerId, Record>,
 }
 
 impl Fetch {
@@ -100,11 +101,11 @@ impl Fetch {
     ) -> Vec<(PeerId, Vec<Hash>)> {
         // However much is held, it waits for the lowest: that is always asked for.
         let window = if self.held_bytes < HELD_BYTES_MAX { WINDOW_MAX } else { 1 };
-        let mut orders: BTreeMap<PeerId, Vec<Hash>> = BTreeMap::new();
+        let mut orders: Sorted<PeerId, Vec<Hash>> = Sorted::default();
         // A peer is asked again when half of what it owes has come, so that requests stay few.
-        let mut free: BTreeMap<PeerId, usize> = BTreeMap::new();
+        let mut free: Sorted<PeerId, usize> = Sorted::default();
         for source in sources {
-            let record = self.records.entry(source.peer).or_default();
+            let record = self.records.get_or_default(source.peer);
             let room = PEER_BODIES_MAX >> record.stalls.min(6);
             if record.asked <= room / 2 {
                 free.insert(source.peer, room - record.asked);
@@ -131,10 +132,10 @@ impl Fetch {
             if let Some(room) = free.get_mut(&peer) {
                 *room -= 1;
             }
-            orders.entry(peer).or_default().push(*hash);
+            orders.get_or_default(peer).push(*hash);
         }
         for (peer, hashes) in &orders {
-            let record = self.records.entry(*peer).or_default();
+            let record = self.records.get_or_default(*peer);
             if record.asked == 0 {
                 record.progress = now.moment;
             }
@@ -144,7 +145,7 @@ impl Fetch {
                 self.asked.insert(*hash, *peer);
             }
         }
-        orders.into_iter().collect()
+        orders.into_vec()
     }
 
     fn can_bring(&self, now: Now, relay: &Relay, source: &Source, hash: &Hash, work: Work) -> bool {
@@ -236,7 +237,7 @@ impl Fetch {
     /// # Errors
     /// [`Fault::Unasked`] when the peer was not asked for it.
     pub(crate) fn received(&mut self, now: Now, peer: PeerId, hash: &Hash) -> Result<bool, Fault> {
-        let record = self.records.entry(peer).or_default();
+        let record = self.records.get_or_default(peer);
         if self.asked.get(hash) == Some(&peer) {
             self.asked.remove(hash);
             self.busy.remove(hash);
@@ -262,7 +263,7 @@ impl Fetch {
             return false;
         }
         self.asked.insert(hash, peer);
-        let record = self.records.entry(peer).or_default();
+        let record = self.records.get_or_default(peer);
         if record.asked == 0 {
             record.progress = now.moment;
         }
@@ -276,13 +277,13 @@ impl Fetch {
     /// [`Fault::Unasked`] when the peer was not asked for it.
     pub(crate) fn received_missing(&mut self, now: Now, peer: PeerId, hash: &Hash) -> Result<(), Fault> {
         self.received(now, peer, hash)?;
-        self.records.entry(peer).or_default().lacks.insert(*hash);
+        self.records.get_or_default(peer).lacks.insert(*hash);
         Ok(())
     }
 
     /// The peer has the block now, even if it lacked it before.
     pub(crate) fn holds(&mut self, peer: PeerId, hash: &Hash) {
-        let record = self.records.entry(peer).or_default();
+        let record = self.records.get_or_default(peer);
         if record.lacks.contains(hash) {
             record.lacks = Recent::default();
         }

@@ -2,12 +2,12 @@
 //!
 //! Bounds: [`ARRIVING_MAX`] messages are on their way at once; further ones are turned away, and announced again by others.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::check::BatchId;
 use crate::message::{Message, MessageId};
 use crate::node::PeerId;
+use crate::sorted::Sorted;
 
 /// The messages that are on their way into the pool at once.
 pub const ARRIVING_MAX: usize = 8_192;
@@ -23,7 +23,7 @@ pub(crate) struct Arriving {
 /// The messages on their way.
 #[derive(Debug, Default)]
 pub(crate) struct Gossip {
-    batches: BTreeMap<BatchId, Arriving>,
+    batches: Sorted<BatchId, Arriving>,
     count: usize,
 }
 

@@ -17,6 +17,9 @@ use crate::hash::Hash;
 /// [BIP 44](https://github.com/bitcoin/bips/blob/master/bip-0044.mediawiki)).
 pub const PATH: &str = "m/44'/8333'/0'/0/0";
 
+/// How often a phrase is hashed to become a seed (BIP 39).
+const SEED_ROUNDS: u32 = 2_048;
+
 /// How many words a phrase has: 256 bits of entropy and 8 of checksum.
 pub const PHRASE_WORDS: usize = 24;
 
@@ -236,7 +239,7 @@ impl SecretKey {
     /// # Errors
     /// [`KeyError::Secret`] when the derivation meets an invalid key (one seed in 2^127).
     pub fn from_phrase(phrase: &Phrase) -> Result<Self, KeyError> {
-        let seed = Zeroizing::new(phrase.0.to_seed_normalized(""));
+        let seed = phrase.seed();
         let path = PATH.parse().map_err(|_| KeyError::Secret)?;
         let extended = bip32::XPrv::derive_from_path(seed.as_slice(), &path).map_err(|_| KeyError::Secret)?;
         Self::from_bytes(&Zeroizing::new(extended.private_key().to_bytes().into()))
@@ -275,6 +278,14 @@ impl Phrase {
     pub fn from_entropy(entropy: &[u8; 32]) -> Self {
         Self(Mnemonic::from_entropy_in(Language::English, entropy).expect("32 bytes make 24 words"))
     }
+
+    /// The seed that BIP 39 makes of it, by the hash that is there already: `bip39` would bring another implementation along.
+    fn seed(&self) -> Zeroizing<[u8; 64]> {
+        let mut seed = Zeroizing::new([0; 64]);
+        let words = Zeroizing::new(self.to_string());
+        pbkdf2::pbkdf2_hmac::<sha2::Sha512>(words.as_bytes(), b"mnemonic", SEED_ROUNDS, &mut *seed);
+        seed
+    }
 }
 
 impl fmt::Display for Phrase {
@@ -298,7 +309,8 @@ impl FromStr for Phrase {
         if found != PHRASE_WORDS {
             return Err(KeyError::WordCount { found: text.split_whitespace().count() });
         }
-        let words = Zeroizing::new(text.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase());
+        let words =
+            Zeroizing::new(text.split_whitespace().collect::<Vec<_>>().join(" ").to_ascii_lowercase());
         match Mnemonic::parse_in_normalized(Language::English, &words) {
             Ok(mnemonic) => Ok(Self(mnemonic)),
             Err(bip39::Error::UnknownWord(index)) => Err(KeyError::Word {
@@ -362,6 +374,12 @@ mod tests {
         let (first, second) =
             (SecretKey::from_phrase(&phrase).unwrap(), SecretKey::from_phrase(&again).unwrap());
         assert_eq!(first.public(), second.public());
+    }
+
+    #[test]
+    fn a_phrases_seed_is_that_of_bip_39() {
+        let phrase = Phrase::from_entropy(&[5; 32]);
+        assert_eq!(*phrase.seed(), phrase.0.to_seed_normalized(""));
     }
 
     #[test]

@@ -10,7 +10,6 @@
 //! 5. Nothing that a peer sends can panic or return an error: it becomes [`Output::Close`] with a named fault.
 
 use core::net::IpAddr;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -43,6 +42,7 @@ use crate::relay::Relay;
 use crate::rules::MESSAGE_AHEAD_MS;
 use crate::shelf::Shelf;
 use crate::slot::{Kind, Quota, Slots};
+use crate::sorted::Sorted;
 use crate::sync::{PATIENCE, Sync};
 use crate::time::{Moment, Now, Time};
 use crate::vouching::Vouching;
@@ -304,7 +304,7 @@ pub struct Node {
     config: Config,
     chain: Chain,
     pool: Pool,
-    peers: BTreeMap<PeerId, Peer>,
+    peers: Sorted<PeerId, Peer>,
     dialer: Dialer,
     sync: Sync,
     fetch: Fetch,
@@ -325,7 +325,7 @@ pub struct Node {
     shelf: Shelf,
     miner: Miner,
     /// Headers that were too early, by the time from which on they are acceptable.
-    early: BTreeMap<(Time, Hash), Header>,
+    early: Sorted<(Time, Hash), Header>,
     early_deadline: Option<Moment>,
     mining: bool,
     blind: Blind,
@@ -370,7 +370,7 @@ impl Node {
         Self {
             blind,
             pool: Pool::new(pool_bytes),
-            peers: BTreeMap::new(),
+            peers: Sorted::default(),
             dialer: Dialer::new(config.connect.iter().cloned()),
             sync: Sync::default(),
             fetch: Fetch::default(),
@@ -387,7 +387,7 @@ impl Node {
             gossip: Gossip::default(),
             shelf: Shelf::default(),
             miner: Miner::default(),
-            early: BTreeMap::new(),
+            early: Sorted::default(),
             early_deadline: None,
             mining: config.mining,
             moved: Moment::default(),
@@ -580,6 +580,11 @@ impl Node {
     /// The messages that wait in the pool, those next in line first.
     pub fn pool(&self) -> impl Iterator<Item = &Arc<Message>> {
         self.pool.iter().map(VerifiedMessage::message)
+    }
+
+    /// Whether it keeps all blocks, and takes part in the latency graph.
+    fn is_full(&self) -> bool {
+        neighbours::FULL && self.config.role == Role::Full
     }
 
     fn greeted(&self) -> impl Iterator<Item = (PeerId, &Greeted)> {

@@ -94,8 +94,8 @@ impl Ping {
         self.trips[usize::from(self.trips_len)] = micros;
         self.trips_len += 1;
         if usize::from(self.trips_len) == TRIPS_MAX {
-            self.trips.sort_unstable();
-            self.medians[self.medians_made as usize % MEDIANS_MAX] = self.trips[TRIPS_MAX / 2];
+            let [a, b, c] = self.trips;
+            self.medians[self.medians_made as usize % MEDIANS_MAX] = a.min(b).max(a.max(b).min(c));
             self.medians_made = self.medians_made.saturating_add(1);
             self.trips_len = 0;
         }

@@ -266,7 +266,7 @@ pub fn check_message_time(index: usize, message: &Message, block: Time) -> Optio
 /// Rule 5's second half: no id of `ids` is there twice, or `seen` below the block.
 pub fn check_repeats(ids: &[MessageId], mut seen: impl FnMut(usize, &MessageId) -> bool) -> Vec<RuleError> {
     let mut order: Vec<usize> = (0..ids.len()).collect();
-    order.sort_by_key(|&index| (ids[index], index));
+    order.sort_unstable_by_key(|&index| (ids[index], index));
     let mut repeated: Vec<usize> =
         order.windows(2).filter(|pair| ids[pair[0]] == ids[pair[1]]).map(|pair| pair[1]).collect();
     repeated.extend((0..ids.len()).filter(|&index| seen(index, &ids[index])));

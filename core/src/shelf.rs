@@ -3,13 +3,14 @@
 //! Peers ask for a new block within moments of hearing of it; light nodes keep no others. Ids bridge the time between
 //! the store's answer about a block and the block's turn.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use bytes::Bytes;
 
 use crate::hash::Hash;
 use crate::message::MessageId;
+use crate::sorted::Sorted;
 
 /// The newest blocks whose bytes are kept.
 pub const BLOCKS_MAX: usize = 32;
@@ -21,7 +22,7 @@ pub const ID_BLOCKS_MAX: usize = 2 * crate::fetch::WINDOW_MAX;
 /// The newest blocks.
 #[derive(Debug, Default)]
 pub(crate) struct Shelf {
-    blocks: BTreeMap<Hash, Bytes>,
+    blocks: Sorted<Hash, Bytes>,
     order: VecDeque<Hash>,
     bytes: usize,
     ids: BTreeSet<(MessageId, Hash)>,

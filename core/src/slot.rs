@@ -11,12 +11,13 @@
 //! Bounds: [`SLOTS_MAX`] links, one feeler, and [`SHUNNED_MAX`] addresses that were not worth their slot.
 
 use core::time::Duration;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
 
 use crate::address::Address;
 use crate::node::PeerId;
+use crate::sorted::Sorted;
 use crate::time::Moment;
 use crate::wire::Role;
 
@@ -119,7 +120,7 @@ struct Slot {
 #[derive(Debug)]
 pub(crate) struct Slots {
     quota: Quota,
-    links: BTreeMap<Address, Slot>,
+    links: Sorted<Address, Slot>,
     shunned: VecDeque<(Moment, Address)>,
     fill: Moment,
     feel: Moment,
@@ -145,7 +146,7 @@ impl Slots {
         let start = Moment::default();
         Self {
             quota,
-            links: BTreeMap::new(),
+            links: Sorted::default(),
             shunned: VecDeque::new(),
             fill: start,
             feel: start,
@@ -172,13 +173,12 @@ impl Slots {
     /// The links that are open and no feelers, the nearest first.
     pub(crate) fn open(&self) -> Vec<(Address, PeerId, Kind)> {
         let open = self.links.iter().filter(|(_, slot)| slot.kind != Kind::Feeler);
-        let mut open: Vec<_> = open
+        let open: Sorted<_, _> = open
             .filter_map(|(address, slot)| {
-                Some((slot.rtt.unwrap_or(Duration::MAX), address, slot.peer?, slot.kind))
+                Some(((slot.rtt.unwrap_or(Duration::MAX), address), (slot.peer?, slot.kind)))
             })
             .collect();
-        open.sort_unstable();
-        open.into_iter().map(|(_, address, peer, kind)| (address.clone(), peer, kind)).collect()
+        open.iter().map(|((_, address), (peer, kind))| ((*address).clone(), *peer, *kind)).collect()
     }
 
     /// Whether an address was not worth its slot lately.
@@ -328,14 +328,13 @@ impl Slots {
 
     /// Of the links that are neither random nor feelers, the nearest are the nearest.
     fn sort(&mut self) {
-        let mut ranked: Vec<_> = self
+        let mut ranked: Sorted<_, _> = self
             .links
             .iter_mut()
             .filter(|(_, slot)| matches!(slot.kind, Kind::Nearest | Kind::Graph))
-            .map(|(_, slot)| (slot.rtt.unwrap_or(Duration::MAX), slot))
+            .map(|(address, slot)| ((slot.rtt.unwrap_or(Duration::MAX), address), slot))
             .collect();
-        ranked.sort_by_key(|(rtt, _)| *rtt);
-        for (rank, (_, slot)) in ranked.into_iter().enumerate() {
+        for (rank, slot) in ranked.values_mut().enumerate() {
             slot.kind = if rank < self.quota.nearest { Kind::Nearest } else { Kind::Graph };
         }
     }

@@ -8,7 +8,7 @@
 //! Bounds: one request, one packet of headers and one trail at a time, whatever the number of peers.
 
 use core::time::Duration;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 use crate::block::Header;
 use crate::chain::{AHEAD_MAX, Chain, Inserted};
@@ -19,6 +19,7 @@ use crate::journal::HEADERS_MAX;
 use crate::node::PeerId;
 use crate::pow::Work;
 use crate::rules::{self, RuleError};
+use crate::sorted::Sorted;
 use crate::time::{Moment, Now};
 use crate::trail::Trail;
 
@@ -114,7 +115,7 @@ pub(crate) struct Sync {
     asking: Option<Asking>,
     plan: Option<Plan>,
     /// Peers that showed less than they claimed.
-    passed_over: BTreeMap<PeerId, PassedOver>,
+    passed_over: Sorted<PeerId, PassedOver>,
     /// Until when headers are waited for, since the first request that has brought nothing yet.
     patience: Option<Moment>,
     is_impatient: bool,
@@ -206,7 +207,7 @@ impl Sync {
 
     /// The peer cannot show more: do not ask again before it claims more.
     fn pass_over(&mut self, asking: &Asking) {
-        let passed = self.passed_over.entry(asking.peer).or_default();
+        let passed = self.passed_over.get_or_default(asking.peer);
         passed.claim = passed.claim.max(asking.claim);
         passed.again = None;
         passed.times = passed.times.saturating_add(1);

@@ -2,11 +2,10 @@
 //!
 //! Bounds: [`WAITING_MAX`] certificates wait at once; further ones are left, and come again with a later exchange.
 
-use std::collections::BTreeMap;
-
 use crate::check::{BatchId, Verdict};
 use crate::link::Certificate;
 use crate::node::PeerId;
+use crate::sorted::Sorted;
 
 /// The certificates that wait for their signatures at once.
 pub(crate) const WAITING_MAX: usize = 4_096;
@@ -22,7 +21,7 @@ struct Waiting {
 /// The certificates on their way into the graph.
 #[derive(Debug, Default)]
 pub(crate) struct Vouching {
-    batches: BTreeMap<BatchId, Waiting>,
+    batches: Sorted<BatchId, Waiting>,
     count: usize,
 }
 

@@ -5,7 +5,7 @@
 #![allow(clippy::wildcard_enum_match_arm, reason = "tests look at the one variant that they are about")]
 
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use plexus_tests::api::Api;
 use plexus_tests::browser::{self, Browser, Tab};
@@ -159,4 +159,50 @@ fn a_message_written_in_a_tab_is_mined_there_and_known_everywhere_even_after_kil
             .collect();
         assert!(thrown.is_empty(), "the {name} tab threw: {thrown:?}");
     }
+}
+
+#[test]
+fn a_page_whose_node_is_gone_goes_on_with_the_others_it_knows_of() {
+    let Some(browser) = browser() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let network = process::network(folder.path(), BITS);
+    let alice = start(folder.path(), "alice", &network, "127.0.0.1:0", &["--mine=1"]);
+    let bob = start(folder.path(), "bob", &network, "127.0.0.1:0", &["--connect", alice.address()]);
+
+    // The page is bob's, its node is alice, who tells it of bob.
+    let mut tab = browser.open(&format!("{}/?node={}", bob.url, alice.url));
+    wait_live(&mut tab);
+    tab.wait(
+        "both are there and agree",
+        60,
+        "document.querySelectorAll('#peers li[data-agreement=agrees]').length === 2",
+    );
+    assert_eq!(
+        tab.evaluate("document.querySelector('#state-detail').textContent"),
+        "2 nodes, all of one mind"
+    );
+    assert_eq!(tab.evaluate("document.querySelectorAll('#peers li[data-kind=home]').length"), 1);
+    tab.screenshot(&pictures().join("two-nodes.png"));
+    tab.evaluate("document.querySelector('footer').scrollIntoView()");
+    tab.screenshot(&pictures().join("two-nodes-footer.png"));
+    // What it heard is kept within seconds.
+    std::thread::sleep(Duration::from_secs(4));
+
+    alice.kill();
+    tab.wait("alice is gone", 60, "!document.querySelector('#peers li[data-kind=home]')");
+    assert_eq!(tab.evaluate("document.querySelector('#state').dataset.state"), "live", "bob is there");
+    assert_eq!(tab.evaluate("document.querySelectorAll('#notices li').length"), 0, "nobody need be told");
+    tab.reload();
+    wait_live(&mut tab);
+    tab.wait(
+        "bob is found in the book",
+        30,
+        "document.querySelectorAll('#peers li[data-kind]').length === 1",
+    );
+    tab.screenshot(&pictures().join("one-node-left.png"));
+
+    bob.kill();
+    tab.wait("nobody is left", 60, "document.querySelector('#state').dataset.state === 'offline'");
+    tab.wait("it is said why", 30, "!document.querySelector('#trouble').hidden");
+    tab.screenshot(&pictures().join("nobody-left.png"));
 }

@@ -13,6 +13,7 @@ use plexus_core::history::History;
 use plexus_core::journal::Change;
 use plexus_core::layout::Reader;
 use plexus_core::network::Network;
+use plexus_core::sorted::Sorted;
 
 use crate::database::{Entry, Write};
 
@@ -77,7 +78,7 @@ impl Archive {
     /// When it is no chain: the caller begins at genesis again.
     pub(crate) fn load(network: Network, entries: &[Entry]) -> Result<(Self, Chain), ArchiveError> {
         let mut archive = Self::new(&network);
-        let (mut tip, mut stored) = (None, BTreeMap::new());
+        let (mut tip, mut stored) = (None, Sorted::default());
         for Entry { key, value } in entries {
             let damaged = || ArchiveError::Value { key: key.clone() };
             let (kind, name) = key.split_once('/').unwrap_or((key, ""));
@@ -116,7 +117,7 @@ impl Archive {
     }
 
     /// Takes the newest checkpoint at or below `height` that the header above it follows from.
-    fn begin_at(&mut self, height: u64, stored: &BTreeMap<u64, Header>) {
+    fn begin_at(&mut self, height: u64, stored: &Sorted<u64, Header>) {
         let follows =
             |at: u64, hash: &Hash| stored.get(&(at + 1)).is_some_and(|above| above.prev_hash == *hash);
         let found =

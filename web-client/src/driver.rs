@@ -11,6 +11,7 @@ use std::rc::Weak;
 use std::sync::Arc;
 
 use plexus_core::address::Address;
+use plexus_core::agreement::Agreement;
 use plexus_core::chain::Chain;
 use plexus_core::check::{Batch, Verdict};
 use plexus_core::event::Event;
@@ -402,8 +403,7 @@ impl Driver {
             }
             Event::Faulted { peer, fault } => self.blame(peer, &fault),
             Event::Closing { peer, reason } => self.blame(peer, &reason),
-            // How many agree is part of how the node stands.
-            Event::Disagrees { .. } => {}
+            Event::Disagrees { peer, agreement, height } => self.warn(peer, agreement, height),
             Event::Assumed { .. } | Event::Pooled(_) | Event::Synchronizing { .. } => {}
         }
     }
@@ -418,6 +418,20 @@ impl Driver {
             self.page.notice(true, format!("The connection was ended: {trouble}"));
             self.standing.trouble = Some(trouble.to_string());
         }
+    }
+
+    /// A node that this one is connected to has had another chain for long: people may want to know who that is.
+    fn warn(&self, peer: PeerId, agreement: Agreement, height: u64) {
+        let Some(line) = self.lines.iter().find(|line| line.peer == peer) else { return };
+        let text = match agreement {
+            Agreement::Agrees => return,
+            Agreement::Lags => format!("{} has been behind for minutes, at block {height}.", line.address),
+            Agreement::Differs => format!(
+                "{} has had another chain for minutes, up to block {height}. The one with most work counts.",
+                line.address
+            ),
+        };
+        self.page.notice(agreement == Agreement::Differs, text);
     }
 
     fn search(&mut self, job: Option<Job>) {

@@ -1,5 +1,6 @@
 //! What the page is told: the JSON of updates, and the words of refusals.
 
+use plexus_core::agreement::Agreement;
 use plexus_core::hash::Hash;
 use plexus_core::key::PublicKey;
 use serde::Serialize;
@@ -63,8 +64,20 @@ pub(crate) struct NetworkForm {
     pub(crate) spacing_ms: u64,
 }
 
+/// A node that this one is connected to.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub(crate) struct PeerForm {
+    pub(crate) address: String,
+    /// Why: `home`, `nearest` or `random`.
+    pub(crate) kind: &'static str,
+    /// The round trip to a tenth of a millisecond, once it is measured.
+    pub(crate) latency_ms: Option<f64>,
+    /// How its chain stands to ours, once that is known.
+    pub(crate) agreement: Option<Agreement>,
+}
+
 /// How the node stands.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub(crate) struct State {
     pub(crate) phase: Phase,
     /// The URL of the node to connect to.
@@ -77,9 +90,8 @@ pub(crate) struct State {
     pub(crate) target: u64,
     pub(crate) total_work: String,
     pub(crate) difficulty: String,
-    pub(crate) peers: usize,
-    /// How many of them have this node's branch.
-    pub(crate) agreeing: usize,
+    /// The nodes that it is connected to, without those that are only being measured.
+    pub(crate) peers: Vec<PeerForm>,
     pub(crate) pool: usize,
     /// Why the last connection was lost or refused, until the next holds.
     pub(crate) trouble: Option<String>,

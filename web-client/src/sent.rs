@@ -4,6 +4,7 @@ use plexus_core::block::Block;
 use plexus_core::hash::Hash;
 use plexus_core::message::{Message, MessageId};
 use plexus_core::rules::MESSAGE_AGE_MS;
+use plexus_core::sorted::Sorted;
 use plexus_core::time::Time;
 use serde::{Deserialize, Serialize};
 
@@ -153,9 +154,8 @@ impl Sent {
     /// Those that wait, the oldest first.
     pub(crate) fn pending(&self) -> Vec<MessageId> {
         let waiting = self.0.iter().filter(|(_, letter)| letter.state == State::Pending);
-        let mut waiting: Vec<_> = waiting.map(|(id, letter)| (letter.time_unix_ms, *id)).collect();
-        waiting.sort_unstable();
-        waiting.into_iter().map(|(_, id)| id).collect()
+        let waiting: Sorted<_, ()> = waiting.map(|(id, letter)| ((letter.time_unix_ms, *id), ())).collect();
+        waiting.keys().map(|(_, id)| *id).collect()
     }
 
     /// A message, to be sent again.

@@ -2,12 +2,18 @@
 /** The bar at the top: which network, how the connection stands, how high the chain is. */
 
 import { count, duration, short } from '../format.js';
-import { byId } from './make.js';
+import { byId, make } from './make.js';
 
 /** @typedef {import('../client.js').State} State */
+/** @typedef {import('../client.js').Peer} Peer */
 
 /** @type {Record<State['phase'], string>} */
 const LABELS = { connecting: 'Connecting', syncing: 'Checking', live: 'Live', offline: 'Offline' };
+
+/** Why a node is connected to, in words. @type {Record<Peer['kind'], string>} */
+const WHY = { home: 'this page’s own node', nearest: 'one of the nearest', random: 'chosen by chance' };
+/** How its chain stands to ours. */
+const MINDS = { lags: 'behind', differs: 'on another chain' };
 
 const KEPT = 'Headers, key and messages are kept in this browser.';
 const UNKEPT = 'This tab keeps no headers: another one does, or the browser does not allow it.';
@@ -17,6 +23,8 @@ const PROGRESS_BLOCKS_MIN = 100;
 class PlexusStatus extends HTMLElement {
   /** @type {State | undefined} */
   #state;
+  /** The peers as they are shown. */
+  #peers = '';
 
   /** @param {import('../client.js').Client} client */
   connect(client) {
@@ -37,7 +45,7 @@ class PlexusStatus extends HTMLElement {
     set('difficulty', state.network ? short(Number(state.difficulty)) : '–');
     set('work', state.network ? short(Number(state.total_work)) : '–');
     set('pool', state.network ? count(state.pool) : '–');
-    set('node', state.node);
+    this.#showPeers(state);
     set('network-id', state.network?.id ?? '–');
     set('kept', state.network ? (state.kept ? KEPT : UNKEPT) : '');
     const progress = byId('sync', HTMLProgressElement);
@@ -45,6 +53,15 @@ class PlexusStatus extends HTMLElement {
     progress.hidden = state.phase !== 'syncing' || state.target - state.height < PROGRESS_BLOCKS_MIN;
     progress.max = Math.max(state.target, 1);
     progress.value = state.height;
+  }
+
+  /** @param {State} state */
+  #showPeers({ peers, node }) {
+    const shown = JSON.stringify([peers, node]);
+    if (shown === this.#peers) return;
+    this.#peers = shown;
+    const nobody = make('li', {}, make('code', {}, node), ' not connected');
+    byId('peers', HTMLElement).replaceChildren(...(peers.length ? peers.map(peerItem) : [nobody]));
   }
 
   /** @param {State} state */
@@ -58,25 +75,36 @@ class PlexusStatus extends HTMLElement {
 }
 
 /** @param {State} state */
-function detail({ phase, height, target, retry_unix_ms, node, peers, agreeing }) {
+function detail({ phase, height, target, retry_unix_ms, node, peers }) {
   if (phase === 'syncing') return target > height ? `${count(height)} of ${count(target)}` : 'headers';
   if (phase === 'offline' && retry_unix_ms) {
     const left = retry_unix_ms - Date.now();
     return left > 1000 ? `again in ${duration(left)}` : 'trying again';
   }
-  if (phase === 'live') return company(peers, agreeing);
+  if (phase === 'live') return company(peers);
   return phase === 'connecting' ? node.replace(/^wss?:\/\/|\/p2p$/g, '') : '';
 }
 
 /**
- * Who is there, and whether they say the same.
- * @param {number} peers
- * @param {number} agreeing
+ * How many are there, and whether they say the same.
+ * @param {Peer[]} peers
  */
-function company(peers, agreeing) {
-  if (peers === 1) return agreeing ? '1 node, agrees' : '1 node';
-  if (agreeing === 1) return `${peers} nodes, 1 agrees`;
-  return `${peers} nodes, ${agreeing === peers ? 'all' : agreeing} agree`;
+function company(peers) {
+  if (!peers.length) return '';
+  const other = peers.filter(({ agreement }) => agreement && agreement !== 'agrees').length;
+  const agree = peers.every(({ agreement }) => agreement === 'agrees');
+  if (peers.length === 1) return other ? '1 node, which disagrees' : '1 node';
+  const nodes = `${peers.length} nodes`;
+  if (agree) return `${nodes}, all of one mind`;
+  return other ? `${nodes}, ${other === peers.length ? 'none agrees' : `${other} disagree${other === 1 ? 's' : ''}`}` : nodes;
+}
+
+/** @param {Peer} peer */
+function peerItem({ address, kind, latency_ms, agreement }) {
+  const facts = [WHY[kind]];
+  if (latency_ms !== null) facts.push(`${latency_ms < 10 ? latency_ms : Math.round(latency_ms)} ms`);
+  if (agreement && agreement !== 'agrees') facts.push(MINDS[agreement]);
+  return make('li', { 'data-kind': kind, 'data-agreement': agreement }, make('code', {}, address), ` ${facts.join(', ')}`);
 }
 
 /** @param {string} text */

@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use super::*;
 use crate::chain::tests::{branch, easy};
 use crate::time::Time;
@@ -122,7 +124,7 @@ fn no_more_than_a_window_is_under_way() {
     let asked: usize = story.next().values().map(Vec::len).sum();
     assert_eq!(asked, WINDOW_MAX);
     let second = story.path(1);
-    let peer = story.fetch.asked[&second];
+    let peer = *story.fetch.asked.get(&second).unwrap();
     story.delivers(peer, &second, 100);
     assert!(story.next().is_empty(), "it waits for the first");
 }
@@ -221,7 +223,7 @@ fn a_late_body_is_welcome_and_nobodys_fault() {
     story.fetch.keep(body, Vec::new());
     assert_eq!(story.received(ALICE, &first), Ok(false), "and once more");
     assert_eq!(story.connect(), 1);
-    let record = &story.fetch.records[&BOB];
+    let record = story.fetch.records.get(&BOB).unwrap();
     assert_eq!(record.asked, 2, "Bob owes the others only");
 }
 

@@ -49,7 +49,7 @@ impl Node {
         peer: PeerId,
         headers: Vec<Header>,
     ) -> Result<(), Fault> {
-        let weighs = self.config.role == Role::Full;
+        let weighs = self.is_full();
         let progress = self.sync.received_headers(now, peer, headers, &mut self.chain, weighs)?;
         self.progressed(now, peer, progress);
         Ok(())
@@ -84,7 +84,7 @@ impl Node {
 
     /// A light node takes the headers' word for blocks that lie deep.
     fn assume_deep(&mut self, now: Now) {
-        if self.config.role == Role::Full {
+        if self.is_full() {
             return;
         }
         let (mut changes, mut moved) = (Vec::new(), None);
@@ -112,8 +112,7 @@ impl Node {
 
     /// Takes up the headers that were too early and are not any more.
     pub(super) fn tick_early(&mut self, now: Now) {
-        while let Some(entry) = self.early.first_entry().filter(|entry| entry.key().0 <= now.time) {
-            let header = entry.remove();
+        while let Some((_, header)) = self.early.pop_first_if(|(at, _)| *at <= now.time) {
             let hash = header.hash();
             if let Ok(Inserted::New { leads: true }) = self.chain.insert(header, now.time) {
                 self.announce_header(now, &header, &hash, None);
@@ -260,7 +259,7 @@ impl Node {
         }
         let mut greeted: Vec<_> =
             self.peers.iter().filter_map(|(&id, peer)| Some((id, peer.greeted()?))).collect();
-        greeted.sort_by_key(|(id, greeted)| (greeted.ping.latency().unwrap_or(Duration::MAX), *id));
+        greeted.sort_unstable_by_key(|(id, greeted)| (greeted.ping.latency().unwrap_or(Duration::MAX), *id));
         let sources: Vec<_> = greeted
             .iter()
             .map(|(peer, greeted)| {
@@ -515,7 +514,7 @@ impl Node {
         self.moved = now.moment;
         self.remember_header(&body.hash, changes);
         let (hash, height) = (body.hash, body.block.header.height);
-        if self.config.role == Role::Full {
+        if self.is_full() {
             changes.push(Change::Body { hash, height, block: body.encoded.clone(), ids: body.ids.clone() });
         }
         self.note_move(&hash, &outcome, changes);

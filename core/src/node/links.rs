@@ -4,7 +4,6 @@ use core::time::Duration;
 
 use bytes::Bytes;
 
-use super::neighbours::FULL;
 use super::{Link, Node, PeerId, Wake};
 use crate::address::Address;
 use crate::event::Event;
@@ -127,6 +126,12 @@ impl Node {
         self.stirred |=
             !matches!(packet, Packet::Ping(_) | Packet::Pong(_) | Packet::Announce(_) | Packet::Compact(_));
         match packet {
+            // Nobody asks that of a light node.
+            Packet::GetAddresses(()) | Packet::Half(_) | Packet::GetLinks(_) | Packet::Links(_)
+                if !self.is_full() =>
+            {
+                Ok(())
+            }
             Packet::Hello(_) | Packet::Answer(_) => Err(Fault::GreetedAgain { packet: packet.name() }),
             Packet::Ping(bytes) => {
                 self.outbox.send(peer, &Packet::Pong(bytes));
@@ -173,7 +178,6 @@ impl Node {
                 Ok(())
             }
             Packet::Addresses(addresses) => self.received_addresses(now, peer, addresses.into_inner()),
-            Packet::Half(_) | Packet::GetLinks(_) | Packet::Links(_) if !FULL => Ok(()),
             Packet::Half(half) => {
                 self.received_half(now, peer, half);
                 Ok(())

@@ -1,5 +1,7 @@
 //! Neighbours: whom the node dials of its own accord, what it learns of the network, and what it certifies of its links.
 
+use core::time::Duration;
+
 use super::{Link, Neighbours, Node, PeerId};
 use crate::address::Address;
 use crate::ban::Subject;
@@ -14,9 +16,9 @@ use crate::link::{Certificate, Epoch, Half};
 use crate::peer::{Greeted, Peer};
 use crate::plan::{Offer, Plan};
 use crate::slot::{Kind, Settled};
+use crate::sorted::Sorted;
 use crate::time::{Moment, Now};
 use crate::wire::{LINKS_MAX, List, Packet};
-use core::time::Duration;
 
 /// How often addresses are asked for.
 const ADDRESSES_INTERVAL: Duration = Duration::from_secs(60);
@@ -32,6 +34,8 @@ const NEWS_MIN: usize = 16;
 const CERTIFY_INTERVAL: Duration = Duration::from_secs(30);
 /// How often the address book is remembered, if it changed.
 const BOOK_INTERVAL: Duration = Duration::from_secs(60);
+/// and how soon a light node has its first addresses remembered: a page may be closed before that.
+const FIRST_BOOK_INTERVAL: Duration = Duration::from_secs(2);
 /// The measured nodes that a plan chooses from, the nearest.
 const CANDIDATES_MAX: usize = 256;
 /// A link gives way only for a gain of so much of the mean path, in a thousandth.
@@ -79,13 +83,13 @@ impl Node {
         }
         if self.rounds.links <= now.moment {
             self.rounds.links = now.moment + LINKS_INTERVAL;
-            if FULL {
+            if self.is_full() {
                 self.seek_certificates(now);
             }
         }
         if self.rounds.certificates <= now.moment {
             self.rounds.certificates = now.moment + CERTIFY_INTERVAL;
-            if FULL {
+            if self.is_full() {
                 self.certify(now);
             }
         }
@@ -99,7 +103,7 @@ impl Node {
         if let Some(late) = self.slots.tick(now.moment) {
             self.close(now, late, Reason::Measured);
         }
-        if self.slots.begins_round(now.moment) {
+        if self.is_full() && self.slots.begins_round(now.moment) {
             self.plan_links(now);
         }
         while let Some(kind) = self.slots.vacancy(now.moment) {
@@ -161,12 +165,14 @@ impl Node {
         let mut taken = Taken::default();
         for address in slots.chain(&self.config.listen) {
             if !address.is_local() {
-                taken.groups.push(address.group());
+                taken.groups.insert(address.group(), ());
             }
-            taken.addresses.push(address.clone());
+            taken.addresses.insert(address.clone(), ());
         }
         for (_, greeted) in self.greeted() {
-            taken.addresses.extend(greeted.hello.listen.clone());
+            if let Some(listen) = greeted.hello.listen.clone() {
+                taken.addresses.insert(listen, ());
+            }
         }
         taken
     }
@@ -337,9 +343,10 @@ impl Node {
             return Err(Fault::Unasked { packet: "addresses" });
         }
         let source = self.group_of(peer);
+        let is_urgent = !self.is_full() && self.book.len() < ADDRESSES_MAX;
         for address in addresses {
-            if self.is_welcome(&address, peer) {
-                self.book.heard(&address, source, now.time);
+            if self.is_welcome(&address, peer) && self.book.heard(&address, source, now.time) && is_urgent {
+                self.rounds.book = self.rounds.book.min(now.moment + FIRST_BOOK_INTERVAL);
             }
         }
         self.rounds.stir();
@@ -539,12 +546,13 @@ impl Node {
 /// Who is not to be dialled, because it is linked with us or too like one that is.
 #[derive(Debug, Default)]
 struct Taken {
-    addresses: Vec<Address>,
-    groups: Vec<Group>,
+    addresses: Sorted<Address, ()>,
+    groups: Sorted<Group, ()>,
 }
 
 impl Taken {
     fn allows(&self, address: &Address) -> bool {
-        !self.addresses.contains(address) && (address.is_local() || !self.groups.contains(&address.group()))
+        !self.addresses.contains_key(address)
+            && (address.is_local() || !self.groups.contains_key(&address.group()))
     }
 }

@@ -1,11 +1,16 @@
 //! What the page is shown: the node's standing and the miners', told when they change.
 
 use plexus_core::message::{RECIPIENT_BYTES_MAX, TEXT_BYTES_MAX};
+use plexus_core::node::PeerView;
+use plexus_core::slot::Kind;
 use plexus_core::time::Now;
 
 use super::{Driver, MINING_PERIOD};
 use crate::clock;
-use crate::form::{Mining, NetworkForm, Phase, State, Update};
+use crate::form::{Mining, NetworkForm, PeerForm, Phase, State, Update};
+
+/// Why a page is connected to the node that it was given.
+const HOME: &str = "home";
 
 impl Driver {
     /// Tells the page how things stand, as far as that is news.
@@ -41,8 +46,7 @@ impl Driver {
             target: status.target.max(status.height),
             total_work: status.total_work,
             difficulty: status.difficulty,
-            peers: status.peers,
-            agreeing: status.agreeing,
+            peers: self.peers(now),
             pool: status.pool,
             trouble: self.standing.trouble.clone(),
             retry_unix_ms: retry.map(|at| now.time.plus_ms(until((at - now.moment).as_millis())).unix_ms()),
@@ -50,6 +54,27 @@ impl Driver {
             recipient_bytes_max: RECIPIENT_BYTES_MAX,
             text_bytes_max: TEXT_BYTES_MAX,
         }
+    }
+
+    /// The nodes that this one is connected to, the person's own first.
+    fn peers(&self, now: Now) -> Vec<PeerForm> {
+        let peers = self.node.peers(now).into_iter();
+        let form = |peer: PeerView| {
+            let address = peer.role.and(peer.outbound)?;
+            let kind = if address == self.address { HOME } else { peer.slot?.name() };
+            Some(PeerForm {
+                address: address.to_string(),
+                kind,
+                latency_ms: peer.latency_ms.map(|latency| (latency * 10.0).round() / 10.0),
+                agreement: peer.agreement,
+            })
+        };
+        let mut peers: Vec<_> =
+            peers.filter(|peer| peer.slot != Some(Kind::Feeler)).filter_map(form).collect();
+        if let Some(home) = peers.iter().position(|peer| peer.kind == HOME) {
+            peers[..=home].rotate_right(1);
+        }
+        peers
     }
 
     /// The rate moves all the time: it is shown twice a second, and at once when anything else changes.
