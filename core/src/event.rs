@@ -1,5 +1,6 @@
 //! Events: what happened, for people and programs that watch. Nothing depends on them.
 
+use core::time::Duration;
 use std::sync::Arc;
 
 use crate::agreement::Agreement;
@@ -35,6 +36,30 @@ pub enum Event {
         hash: Hash,
         /// The sum of work up to it.
         total_work: Work,
+    },
+    /// A full node verified a block that a peer announced: how long that took.
+    Arrived {
+        /// Its hash.
+        hash: Hash,
+        /// From the miner's time in its header to the first announcement that came here, milliseconds: both clocks' errors
+        /// are in it, and it is 0 when the miner's clock is ahead by more.
+        age_ms: u64,
+        /// From the first announcement to the verified body.
+        waited: Duration,
+    },
+    /// An announced header keeps all rules, on a branch that does not lead; its body may never be asked for (full nodes).
+    Stale {
+        /// Its hash.
+        hash: Hash,
+        /// Its height.
+        height: u64,
+    },
+    /// A header was announced whose parent is not known (full nodes).
+    Orphan {
+        /// Who announced it.
+        peer: PeerId,
+        /// Its hash.
+        hash: Hash,
     },
     /// Blocks left the best chain.
     Undone {

@@ -1,6 +1,7 @@
 //! The counters: what happened how often, for metrics. Each only rises, but for the gauges, which say so.
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use plexus_core::wire::CAPS;
 
@@ -27,6 +28,48 @@ impl Counter {
     /// Its value now.
     pub fn value(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// The upper bounds of a histogram's buckets, milliseconds.
+pub const BOUNDS_MS: [u64; 12] = [5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 60_000];
+
+/// How often something took how long.
+#[derive(Debug, Default)]
+pub struct Histogram {
+    buckets: [Counter; BOUNDS_MS.len()],
+    count: Counter,
+    micros: Counter,
+}
+
+impl Histogram {
+    /// Counts one more.
+    pub fn note(&self, took: Duration) {
+        let bound = BOUNDS_MS.iter().position(|bound| took <= Duration::from_millis(*bound));
+        if let Some(bucket) = bound.and_then(|place| self.buckets.get(place)) {
+            bucket.one();
+        }
+        self.count.one();
+        self.micros.add(u64::try_from(took.as_micros()).unwrap_or_default());
+    }
+
+    /// For each bound, in seconds, how many took no longer.
+    pub fn buckets(&self) -> impl Iterator<Item = (f64, u64)> {
+        let counted = self.buckets.iter().scan(0, |sum, bucket| {
+            *sum += bucket.value();
+            Some(*sum)
+        });
+        BOUNDS_MS.iter().map(|bound| Duration::from_millis(*bound).as_secs_f64()).zip(counted)
+    }
+
+    /// How many there were.
+    pub fn count(&self) -> u64 {
+        self.count.value()
+    }
+
+    /// How long all of them took together, seconds.
+    pub fn seconds(&self) -> f64 {
+        self.micros.value() as f64 / 1e6
     }
 }
 
@@ -95,6 +138,14 @@ pub struct Counters {
     pub blocks_connected: Counter,
     /// Blocks that left the best chain.
     pub blocks_undone: Counter,
+    /// Announced headers that joined a branch which does not lead.
+    pub blocks_stale: Counter,
+    /// Announced headers whose parent was not known.
+    pub headers_orphaned: Counter,
+    /// From miners' times in headers to their first announcements here.
+    pub block_age: Histogram,
+    /// From blocks' first announcements to their verified bodies.
+    pub block_wait: Histogram,
     /// Blocks refused.
     pub blocks_refused: Counter,
     /// Blocks mined here that joined the best chain.

@@ -321,6 +321,12 @@ impl Driver {
                 counters.blocks_connected.one();
                 counters.blocks_mined.add(u64::from(*mined_here));
             }
+            Event::Arrived { age_ms, waited, .. } => {
+                counters.block_age.note(Duration::from_millis(*age_ms));
+                counters.block_wait.note(*waited);
+            }
+            Event::Stale { .. } => counters.blocks_stale.one(),
+            Event::Orphan { .. } => counters.headers_orphaned.one(),
             Event::Undone { hashes, .. } => counters.blocks_undone.add(hashes.len() as u64),
             Event::Refused { hash, height, failures, .. } => {
                 counters.blocks_refused.one();

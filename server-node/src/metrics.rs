@@ -11,7 +11,7 @@ use plexus_core::node::Status;
 
 use crate::api::ApiError;
 use crate::app::App;
-use crate::counters::{Counters, TrafficByPacket};
+use crate::counters::{Counters, Histogram, TrafficByPacket};
 
 /// The node's metrics
 #[utoipa::path(get, path = "/metrics", tag = "node",
@@ -38,6 +38,8 @@ fn write(out: &mut String, counters: &Counters, status: &Status) -> fmt::Result 
         ("changes_total", "Changes persisted.", &counters.changes),
         ("blocks_connected_total", "Blocks that joined the best chain.", &counters.blocks_connected),
         ("blocks_undone_total", "Blocks that left the best chain.", &counters.blocks_undone),
+        ("blocks_stale_total", "Announced headers on branches that do not lead.", &counters.blocks_stale),
+        ("headers_orphaned_total", "Announced headers of unknown parents.", &counters.headers_orphaned),
         ("blocks_refused_total", "Blocks refused.", &counters.blocks_refused),
         ("blocks_mined_total", "Blocks mined here that joined the best chain.", &counters.blocks_mined),
         ("messages_pooled_total", "Messages that joined the pool.", &counters.messages_pooled),
@@ -48,6 +50,13 @@ fn write(out: &mut String, counters: &Counters, status: &Status) -> fmt::Result 
     }
     let seconds = counters.commit_micros.value() as f64 / 1e6;
     number(out, "commit_seconds_total", "Time spent committing.", "counter", seconds)?;
+    histogram(
+        out,
+        "block_age_seconds",
+        "From a miner's time to the first announcement.",
+        &counters.block_age,
+    )?;
+    histogram(out, "block_wait_seconds", "From that to the verified body.", &counters.block_wait)?;
     traffic(out, "packets_total", "Packets by type.", counters, |traffic| traffic.packets.value())?;
     traffic(out, "packet_bytes_total", "Bytes of packets by type.", counters, |traffic| {
         traffic.bytes.value()
@@ -68,6 +77,16 @@ fn write(out: &mut String, counters: &Counters, status: &Status) -> fmt::Result 
 
 fn number(out: &mut String, name: &str, help: &str, kind: &str, value: impl fmt::Display) -> fmt::Result {
     writeln!(out, "# HELP plexus_{name} {help}\n# TYPE plexus_{name} {kind}\nplexus_{name} {value}")
+}
+
+fn histogram(out: &mut String, name: &str, help: &str, histogram: &Histogram) -> fmt::Result {
+    writeln!(out, "# HELP plexus_{name} {help}\n# TYPE plexus_{name} histogram")?;
+    for (bound, count) in histogram.buckets() {
+        writeln!(out, "plexus_{name}_bucket{{le=\"{bound}\"}} {count}")?;
+    }
+    let (count, seconds) = (histogram.count(), histogram.seconds());
+    writeln!(out, "plexus_{name}_bucket{{le=\"+Inf\"}} {count}")?;
+    writeln!(out, "plexus_{name}_sum {seconds}\nplexus_{name}_count {count}")
 }
 
 fn traffic(
@@ -91,6 +110,8 @@ fn traffic(
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use plexus_core::hash::Hash;
 
     use super::*;
@@ -99,6 +120,9 @@ mod tests {
     fn every_line_is_a_comment_or_a_number_with_its_type() {
         let counters = Counters::default();
         counters.blocks_mined.add(3);
+        for ms in [3, 10, 11, 70_000] {
+            counters.block_wait.note(Duration::from_millis(ms));
+        }
         let (total_work, difficulty) =
             ("340282366920938463463374607431768211455".to_owned(), "256".to_owned());
         let (height, target, peers, agreeing, pool) = (7, 8, 2, 2, 1);
@@ -108,10 +132,26 @@ mod tests {
         let mut text = String::new();
         write(&mut text, &counters, &status).unwrap();
         assert!(text.contains("\nplexus_blocks_mined_total 3\n") && text.contains("\nplexus_mining 1\n"));
+        let of_wait: Vec<_> =
+            text.lines().filter(|line| line.starts_with("plexus_block_wait_seconds")).collect();
+        for expected in [
+            "plexus_block_wait_seconds_bucket{le=\"0.005\"} 1",
+            "plexus_block_wait_seconds_bucket{le=\"0.01\"} 2",
+            "plexus_block_wait_seconds_bucket{le=\"60\"} 3",
+            "plexus_block_wait_seconds_bucket{le=\"+Inf\"} 4",
+            "plexus_block_wait_seconds_sum 70.024",
+            "plexus_block_wait_seconds_count 4",
+        ] {
+            assert!(of_wait.contains(&expected), "{expected}: {of_wait:#?}");
+        }
         for line in text.lines().filter(|line| !line.starts_with('#')) {
             let (name, value) = line.rsplit_once(' ').unwrap();
             assert!(value.parse::<f64>().is_ok(), "{line}");
             let family = name.split('{').next().unwrap();
+            let family = ["_bucket", "_sum", "_count"]
+                .iter()
+                .find_map(|part| family.strip_suffix(part).filter(|stem| stem.ends_with("_seconds")))
+                .unwrap_or(family);
             assert!(text.contains(&format!("# TYPE {family} ")), "{line}");
         }
     }

@@ -404,7 +404,12 @@ impl Driver {
             Event::Faulted { peer, fault } => self.blame(peer, &fault),
             Event::Closing { peer, reason } => self.blame(peer, &reason),
             Event::Disagrees { peer, agreement, height } => self.warn(peer, agreement, height),
-            Event::Assumed { .. } | Event::Pooled(_) | Event::Synchronizing { .. } => {}
+            Event::Assumed { .. }
+            | Event::Arrived { .. }
+            | Event::Orphan { .. }
+            | Event::Stale { .. }
+            | Event::Pooled(_)
+            | Event::Synchronizing { .. } => {}
         }
     }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::neighbours::FULL;
 use super::relay::places;
 use super::{AT_HEEL_MAX, Blind, EARLY_MAX, LIGHT_BODIES, Node, PeerId, Role};
 use crate::block::{Block, Header};
@@ -131,7 +132,12 @@ impl Node {
         }
         self.stirred = true;
         let leads = match self.chain.insert(header, now.time) {
-            Ok(Inserted::New { leads }) => leads,
+            Ok(Inserted::New { leads }) => {
+                if FULL && !leads {
+                    self.outbox.tell(Event::Stale { hash, height: header.height });
+                }
+                leads
+            }
             Ok(Inserted::Known | Inserted::TooFarAhead) => false,
             Ok(Inserted::Early { .. }) => {
                 self.relay.begin(now.moment, hash, Some(peer));
@@ -141,6 +147,9 @@ impl Node {
             Ok(Inserted::Orphan) => {
                 if let Some(error) = rules::check_own_work(self.chain.network(), &header, &hash) {
                     return Err(Fault::InvalidHeader { hash, error: Box::new(error) });
+                }
+                if FULL {
+                    self.outbox.tell(Event::Orphan { peer, hash });
                 }
                 self.heard_of_more(peer, &header);
                 false
@@ -530,7 +539,7 @@ impl Node {
                 self.joined(now, body, changes);
             }
         }
-        self.credit(now, &hash);
+        self.credit(now, body);
         if !self.is_behind() {
             self.push_body(now, body);
         }

@@ -6,6 +6,7 @@ use super::neighbours::FULL;
 use super::{Node, PeerId};
 use crate::block::{Block, Header};
 use crate::compact::{Compact, Partial, Parts, Wanted};
+use crate::event::Event;
 use crate::fault::Fault;
 use crate::fetch::Body;
 use crate::hash::Hash;
@@ -87,8 +88,15 @@ impl Node {
     }
 
     /// A block turned out to be valid: whoever told us of it first is credited with it.
-    pub(super) fn credit(&mut self, now: Now, hash: &Hash) {
-        let Some((first, _)) = self.relay.first(hash) else { return };
+    pub(super) fn credit(&mut self, now: Now, body: &Body) {
+        let hash = body.hash;
+        let Some((first, since)) = self.relay.first(&hash) else { return };
+        if FULL && first.is_some() {
+            let waited = now.moment - since;
+            let waited_ms = u64::try_from(waited.as_millis()).unwrap_or(u64::MAX);
+            let age_ms = now.time.ms_since(body.block.header.time).saturating_sub(waited_ms);
+            self.outbox.tell_later(Event::Arrived { hash, age_ms, waited });
+        }
         self.slots.delivered(first);
         let greeted = first.and_then(|peer| self.peers.get_mut(&peer)).and_then(Peer::greeted_mut);
         if let Some(greeted) = greeted {

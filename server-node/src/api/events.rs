@@ -26,7 +26,7 @@ struct Watcher {
     greeted: bool,
 }
 
-/// What happens, as it happens: `block`, `undone`, `message`, `refused`, `peer_up`, `peer_down`, `disagrees`, `fault`, `syncing`; `lagged` tells
+/// What happens, as it happens: `block`, `arrived`, `stale`, `undone`, `message`, `refused`, `peer_up`, `peer_down`, `disagrees`, `fault`, `syncing`; `lagged` tells
 /// that some were missed
 #[utoipa::path(get, path = "/api/v1/events", tag = "node",
     responses((status = 200, description = "Server-sent events with JSON data", content_type = "text/event-stream")))]

@@ -84,6 +84,11 @@ fn encode(event: &Event, network: &Network) -> Option<Frame> {
             let event = format!("event: block\ndata: {json}\n\n").into();
             Frame { block: Some(json.into()), event }
         }
+        Event::Arrived { hash, age_ms, waited } => {
+            let waited_ms = waited.as_secs_f64() * 1e3;
+            frame("arrived", &json!({ "hash": hash, "age_ms": age_ms, "waited_ms": waited_ms }))
+        }
+        Event::Stale { hash, height } => frame("stale", &json!({ "hash": hash, "height": height })),
         Event::Undone { fork, hashes } => frame("undone", &json!({ "fork": fork, "hashes": hashes })),
         Event::Refused { hash, height, failures, .. } => {
             frame("refused", &VerifyStatus::new(*hash, *height, failures))
@@ -103,6 +108,6 @@ fn encode(event: &Event, network: &Network) -> Option<Frame> {
             frame("syncing", &json!({ "height": height, "target": target }))
         }
         // Of interest to nobody but the node's log.
-        Event::Assumed { .. } | Event::Closing { .. } => return None,
+        Event::Assumed { .. } | Event::Orphan { .. } | Event::Closing { .. } => return None,
     })
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use plexus_core::block::Block;
 use plexus_core::compact::{Compact, Parts, Slot, Wanted};
+use plexus_core::event::Event;
 use plexus_core::fault::Fault;
 use plexus_core::fetch::{BODY_TIMEOUT, STALLS_MAX};
 use plexus_core::hash::Hash;
@@ -483,4 +484,60 @@ fn a_flood_of_compact_bodies_is_bounded() {
     push.world.elapse(2 * A_WHILE);
     push.world.assert_agree(&[push.alice, bob]);
     assert_eq!(push.world.host(bob).faults().len(), 0);
+}
+
+#[test]
+fn how_long_a_block_took_and_which_do_not_lead_is_told() {
+    let mut push = Push::new(146, 3);
+    push.world.elapse(2_000);
+    push.announce();
+    push.world.elapse(70);
+    let compact = push.compact(&push.all());
+    push.push(compact);
+    push.world.elapse(500);
+    let arrived: Vec<_> = push
+        .world
+        .events(push.alice)
+        .filter_map(|event| match event {
+            Event::Arrived { hash, age_ms, waited } => Some((*hash, *age_ms, waited.as_millis())),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(arrived.len(), 1, "blocks that were synchronized were not announced: {arrived:?}");
+    let (hash, age_ms, waited_ms) = arrived[0];
+    assert_eq!(hash, push.hash);
+    assert!((2_000..2_050).contains(&age_ms) && (70..80).contains(&waited_ms), "{age_ms} {waited_ms}");
+
+    let (parent, now) = (push.block.header.prev_hash, push.world.time());
+    let sibling = push.forge.mine(&parent, now, Vec::new());
+    let child = push.forge.mine(&sibling, now, Vec::new());
+    push.world.say(push.mallory, &Packet::Announce(push.forge.block(&child).header));
+    push.world.elapse(500);
+    let is_orphan = |event: &Event| matches!(event, Event::Orphan { hash, .. } if *hash == child);
+    assert_eq!(push.world.events(push.alice).filter(|event| is_orphan(event)).count(), 1);
+}
+
+#[test]
+fn of_two_blocks_that_race_the_later_is_told_to_be_stale() {
+    let mut world = World::new(147);
+    let names = ["alice", "bob", "carol", "dave", "erin", "frank"];
+    let ring: Vec<_> = names.iter().map(|name| world.full(name)).collect();
+    for (place, party) in ring.iter().enumerate() {
+        world.connect(*party, ring[(place + 1) % ring.len()]);
+    }
+    world.elapse(1_000);
+    let (here, there) = (world.mine(ring[0]), world.mine(ring[3]));
+    world.elapse(A_WHILE);
+    let stale: Vec<Hash> = ring
+        .iter()
+        .flat_map(|party| world.events(*party))
+        .filter_map(|event| match event {
+            Event::Stale { hash, height: 1 } => Some(*hash),
+            _ => None,
+        })
+        .collect();
+    assert!(!stale.is_empty() && stale.iter().all(|hash| [here, there].contains(hash)), "{stale:?}");
+    world.mine(ring[0]);
+    world.elapse(A_WHILE);
+    world.assert_agree(&ring);
 }
