@@ -83,6 +83,8 @@ pub(crate) struct Prospect {
     pub(crate) rtt: Option<Duration>,
     /// Of 1,000: how likely it hears of the block first from us, as far as the graph can tell.
     pub(crate) forecast: Option<u16>,
+    /// How many nodes are expected to hear of it through this peer, as far as the graph can tell.
+    pub(crate) behind: u32,
 }
 
 /// The newest blocks' spread.
@@ -188,7 +190,10 @@ impl Relay {
     ) -> Vec<PeerId> {
         let Some(spread) = self.find_mut(hash) else { return Vec::new() };
         let (mut pushed, mut doubtful) = (Vec::new(), Vec::new());
-        for Prospect { peer, rtt, forecast } in prospects {
+        // Large bodies leave one after the other: whom most nodes wait for is served first.
+        let mut prospects: Vec<_> = prospects.collect();
+        prospects.sort_by_key(|prospect| core::cmp::Reverse(prospect.behind));
+        for Prospect { peer, rtt, forecast, .. } in prospects {
             if spread.holders.contains(peer) {
                 continue;
             }
@@ -291,6 +296,7 @@ mod tests {
             peer,
             rtt: Some(Duration::from_millis(80)),
             forecast,
+            behind: 0,
         })
     }
 
@@ -322,6 +328,15 @@ mod tests {
         assert!(relay.tick(at(92)).is_empty());
         assert_eq!(relay.tick(at(93)), [(CAROL, frame)]);
         assert_eq!(relay.deadline(), None);
+    }
+
+    #[test]
+    fn whom_most_nodes_wait_for_is_served_first() {
+        let mut relay = relay();
+        let frame = Bytes::from(vec![0; EAGER_BYTES_MAX + 1]);
+        let waiting = prospects([Some(FORECAST_MIN); 2]).zip([3, 4]);
+        let waiting = waiting.map(|(prospect, behind)| Prospect { behind, ..prospect });
+        assert_eq!(relay.push(at(5), &HASH, &frame, waiting), [CAROL, BOB]);
     }
 
     #[test]

@@ -2,10 +2,11 @@
 //!
 //! Wherever a block is made, it is expected to spread along the shortest paths from there. A pair of neighbours (from, v)
 //! is judged by all places in the graph whose shortest path to us comes in by `from`: the share of them from which the path
-//! to v through us is as good as any. Links are as long in both directions, so one search from us and from each neighbour
-//! tells all of this. At most [`NEIGHBOURS_MAX`] neighbours are judged: 128 searches and 32 KiB of shares.
+//! to v through us is as good as any. Of our own blocks, those neighbours hear first from us whom no other path reaches sooner;
+//! how many nodes lie behind each of them on the shortest paths from us says whom to send a large body first. Links are as
+//! long in both directions, so one search from us and from each neighbour tells all of this. At most [`NEIGHBOURS_MAX`] neighbours are judged: 128 searches and 32 KiB of shares.
 
-use crate::graph::adjacency::{HOP_US, UNREACHED, beyond};
+use crate::graph::adjacency::{HOP_US, NONE, Paths, UNREACHED, beyond};
 use crate::graph::topology::Topology;
 use crate::key::PublicKey;
 
@@ -24,6 +25,17 @@ pub struct Forecast {
     sources: Vec<u32>,
     /// A row for each neighbour that a block comes from, with the share of each that it may go to.
     permille: Vec<u16>,
+    /// What is expected of each neighbour when a block is ours.
+    own: Vec<Branch>,
+}
+
+/// A neighbour as a branch of the tree of shortest paths from us.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Branch {
+    /// Whether it hears of our blocks first from us.
+    is_first: bool,
+    /// How many nodes the shortest paths from us reach through it, itself among them.
+    nodes: u32,
 }
 
 impl Forecast {
@@ -39,7 +51,9 @@ impl Forecast {
         judged.truncate(NEIGHBOURS_MAX);
 
         let count = judged.len();
-        let own = adjacency.paths(topology.own).us;
+        let paths = adjacency.paths(topology.own);
+        let behind = behind(&paths);
+        let own = paths.us;
         let us: Vec<_> = judged.iter().map(|(_, node, _)| adjacency.paths(*node).us).collect();
         let mut sources = vec![0_u32; count];
         let mut first = vec![0_u32; count * count];
@@ -60,7 +74,17 @@ impl Forecast {
             u16::try_from(u64::from(first) * 1_000 / u64::from(sources)).unwrap_or(1_000)
         };
         let permille = first.into_iter().enumerate().map(share).collect();
-        Self { neighbours: judged.into_iter().map(|(key, ..)| key).collect(), sources, permille }
+        let branch = |(_, node, hop_us): &(PublicKey, u32, u32)| {
+            let place = *node as usize;
+            let is_child = paths.parents[place] == topology.own;
+            Branch {
+                is_first: *hop_us <= beyond(own[place], MARGIN_US),
+                nodes: if is_child { behind[place] } else { 0 },
+            }
+        };
+        let branches = judged.iter().map(branch).collect();
+        let neighbours = judged.into_iter().map(|(key, ..)| key).collect();
+        Self { neighbours, sources, permille, own: branches }
     }
 
     fn row(&self, from: &PublicKey) -> Option<&[u16]> {
@@ -76,6 +100,21 @@ impl Forecast {
         Some(self.row(from)?[to])
     }
 
+    /// Of our own blocks, the share in a thousand that `to` is expected to hear of first from us. None when the graph does
+    /// not tell, because `to` is not among the neighbours with a link to us.
+    pub fn own_share(&self, to: &PublicKey) -> Option<u16> {
+        self.branch(to).map(|branch| if branch.is_first { 1_000 } else { 0 })
+    }
+
+    /// How many nodes the shortest paths from us reach through `to`: the more, the sooner it should have what we send.
+    pub fn behind(&self, to: &PublicKey) -> u32 {
+        self.branch(to).map_or(0, |branch| branch.nodes)
+    }
+
+    fn branch(&self, to: &PublicKey) -> Option<&Branch> {
+        self.own.get(self.neighbours.binary_search(to).ok()?)
+    }
+
     /// The neighbours that a block from `from` is expected to reach first through us, each with its share in a thousand:
     /// the largest first, of equal ones in the order of keys. Those with no share are left out.
     pub fn children(&self, from: &PublicKey) -> Vec<(PublicKey, u16)> {
@@ -89,6 +128,18 @@ impl Forecast {
     pub fn sources(&self, from: &PublicKey) -> u32 {
         self.neighbours.binary_search(from).map_or(0, |place| self.sources[place])
     }
+}
+
+/// How many nodes each node's branch of the tree of shortest paths holds, itself among them.
+fn behind(paths: &Paths) -> Vec<u32> {
+    let mut nodes = vec![1_u32; paths.us.len()];
+    for node in paths.order.iter().rev() {
+        let parent = paths.parents[*node as usize];
+        if parent != NONE {
+            nodes[parent as usize] += nodes[*node as usize];
+        }
+    }
+    nodes
 }
 
 #[cfg(test)]

@@ -67,7 +67,8 @@ impl Node {
         }
         let prospect = |(&peer, known): (&PeerId, &Peer)| {
             let rtt = known.greeted()?.ping.latency();
-            Some(Prospect { peer, rtt, forecast: self.forecast(first, peer) })
+            let (forecast, behind) = self.forecast(first, peer);
+            Some(Prospect { peer, rtt, forecast, behind })
         };
         let prospects: Vec<_> = self.peers.iter().filter_map(prospect).collect();
         for peer in self.relay.push(now.moment, &body.hash, &frame, prospects.into_iter()) {
@@ -78,13 +79,16 @@ impl Node {
         }
     }
 
-    /// Of 1,000: how likely a peer hears of a block first from us, when we have it from another.
-    fn forecast(&self, first: Option<PeerId>, peer: PeerId) -> Option<u16> {
-        if !FULL {
-            return None;
-        }
+    /// Of 1,000: how likely a peer hears of a block first from us, when we have it from another or made it ourselves; and how
+    /// many nodes then hear of it through this peer.
+    fn forecast(&self, first: Option<PeerId>, peer: PeerId) -> (Option<u16>, u32) {
         let key = |peer: PeerId| Some(&self.peers.get(&peer)?.greeted()?.hello.key);
-        self.forecast.share(key(first?)?, key(peer)?)
+        let Some(to) = key(peer).filter(|_| FULL) else { return (None, 0) };
+        let share = match first {
+            Some(first) => key(first).and_then(|from| self.forecast.share(from, to)),
+            None => self.forecast.own_share(to),
+        };
+        (share, self.forecast.behind(to))
     }
 
     /// A block turned out to be valid: whoever told us of it first is credited with it.

@@ -54,6 +54,17 @@ fn nothing_is_said_of_what_the_graph_does_not_tell() {
 }
 
 #[test]
+fn our_own_blocks_go_first_to_whom_most_nodes_hear_from() {
+    // Behind 1 are 4 and 5; 2 hears from 1 before it does from us.
+    let links = [(0, 1, 10), (0, 2, 90), (0, 3, 10), (1, 2, 10), (1, 4, 10), (4, 5, 10)];
+    let forecast = topology(&links).forecast(&[key(1), key(2), key(3), key(77)]);
+    let own = |number| (forecast.own_share(&key(number)), forecast.behind(&key(number)));
+    assert_eq!(own(1), (Some(1_000), 4));
+    assert_eq!((own(2), own(3)), ((Some(0), 0), (Some(1_000), 1)));
+    assert_eq!(own(77), (None, 0));
+}
+
+#[test]
 fn a_hub_is_judged_by_so_many_neighbours_and_no_more() {
     let links: Vec<_> = (1..300).map(|node| (0, node, 10)).collect();
     let neighbours: Vec<_> = (1..300).map(key).collect();
