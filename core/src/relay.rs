@@ -190,9 +190,11 @@ impl Relay {
     ) -> Vec<PeerId> {
         let Some(spread) = self.find_mut(hash) else { return Vec::new() };
         let (mut pushed, mut doubtful) = (Vec::new(), Vec::new());
-        // Large bodies leave one after the other: whom most nodes wait for is served first.
         let mut prospects: Vec<_> = prospects.collect();
-        prospects.sort_by_key(|prospect| core::cmp::Reverse(prospect.behind));
+        // Large bodies leave one after the other: whom most nodes wait for is served first, as far as there is a graph.
+        if cfg!(feature = "full") {
+            prospects.sort_by_key(|prospect| core::cmp::Reverse(prospect.behind));
+        }
         for Prospect { peer, rtt, forecast, .. } in prospects {
             if spread.holders.contains(peer) {
                 continue;
