@@ -3,8 +3,10 @@
 //! Wherever a block is made, it is expected to spread along the shortest paths from there. A pair of neighbours (from, v)
 //! is judged by all places in the graph whose shortest path to us comes in by `from`: the share of them from which the path
 //! to v through us is as good as any. Of our own blocks, those neighbours hear first from us whom no other path reaches sooner;
-//! how many nodes lie behind each of them on the shortest paths from us says whom to send a large body first. Links are as
-//! long in both directions, so one search from us and from each neighbour tells all of this. At most [`NEIGHBOURS_MAX`] neighbours are judged: 128 searches and 32 KiB of shares.
+//! how many nodes lie behind each of them on the shortest paths from us says whom to send a large body first.
+//!
+//! Links are as long in both directions, so one search from us and from each neighbour tells all of this. At most
+//! [`NEIGHBOURS_MAX`] neighbours are judged: 128 searches and 32 KiB of shares.
 
 use crate::graph::adjacency::{HOP_US, NONE, Paths, UNREACHED, beyond};
 use crate::graph::topology::Topology;
