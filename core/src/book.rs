@@ -196,6 +196,11 @@ impl Book {
         rtt_of(self.entry(address)?)
     }
 
+    /// When somebody was last reached at an address, or told of it.
+    pub fn last_seen(&self, address: &Address) -> Option<Time> {
+        self.entry(address).map(|entry| entry.last_seen)
+    }
+
     /// The key of the node that was last reached at an address.
     pub fn key(&self, address: &Address) -> Option<&PublicKey> {
         self.entry(address)?.key.as_deref()

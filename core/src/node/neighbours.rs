@@ -152,9 +152,19 @@ impl Node {
                 let tested = self.book.to_test(now.time).filter(is_free);
                 let measured = |address: &Address| self.book.rtt(address).is_some();
                 let unknown = |address: &Address| is_free(address) && !measured(address);
+                // Where all are known, one that was measured in a bad moment gets another.
+                let longest_ago = || {
+                    let free = self
+                        .book
+                        .measured_nearest(CANDIDATES_MAX, now.time)
+                        .filter(|(address, _)| fits(address));
+                    free.min_by_key(|(address, _)| self.book.last_seen(address))
+                        .map(|(address, _)| address.clone())
+                };
                 tested
                     .or_else(|| self.book.draw_new(now.time, &mut self.chance, |address| !unknown(address)))
                     .or_else(|| self.book.draw(now.time, &mut self.chance, |address| !unknown(address)))
+                    .or_else(longest_ago)
             }
         }
     }

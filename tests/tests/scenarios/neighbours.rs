@@ -119,6 +119,22 @@ fn the_nearest_nodes_are_chosen_and_replaced_by_the_next_nearest_when_they_go() 
 }
 
 #[test]
+fn a_node_that_was_measured_in_a_bad_moment_is_measured_again() {
+    let (mut world, alice, others) = rings(171, 16);
+    world.set_distance(alice, others[0], 400);
+    world.elapse(10 * MINUTE);
+    let linked = world.slots(alice);
+    assert!(
+        linked.iter().all(|(_, party)| *party != others[0]),
+        "the farthest of all has no slot: {linked:?}"
+    );
+    world.set_distance(alice, others[0], 5);
+    world.elapse(5 * MINUTE);
+    let found = world.slots_of(alice, Kind::Nearest);
+    assert!(found.contains(&others[0]), "the nearest of all: {found:?}");
+}
+
+#[test]
 fn two_nodes_in_one_network_are_never_both_dialled() {
     let mut world = World::new(153);
     let town = |number: u8| Ipv4Addr::new(20, 1, number, 1);
