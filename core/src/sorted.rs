@@ -7,6 +7,10 @@
 use core::iter::Map;
 use core::{mem, slice};
 
+/// Up to so many entries are looked at one after the other: memory that is far away comes all at once then, while each step of
+/// halving has to wait for the one before.
+const SCANNED_MAX: usize = 32;
+
 /// A map from keys to values, in the order of the keys. Its owner bounds it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sorted<K, V>(Vec<(K, V)>);
@@ -29,7 +33,11 @@ impl<K: Ord, V> Sorted<K, V> {
     }
 
     fn place(&self, key: &K) -> Result<usize, usize> {
-        self.0.binary_search_by(|(held, _)| held.cmp(key))
+        if self.0.len() > SCANNED_MAX {
+            return self.0.binary_search_by(|(held, _)| held.cmp(key));
+        }
+        let place = self.0.iter().position(|(held, _)| held >= key).unwrap_or(self.0.len());
+        self.0.get(place).filter(|(held, _)| held == key).map(|_| place).ok_or(place)
     }
 
     /// The value of a key.
