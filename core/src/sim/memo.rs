@@ -1,22 +1,27 @@
 //! A memo of signatures: thousands of nodes verify the same block, and the answer is the same for all.
 //!
-//! Bounded: when [`ANSWERS_MAX`] are known, the elder half is forgotten, and would be computed again.
+//! A question has room in one of [`SETS`] sets, of whose [`WAYS`] answers the one that was not asked for the longest gives way,
+//! and would be computed again.
 
 use core::hash::Hasher as _;
-use std::collections::BTreeMap;
 
 use siphasher::sip128::{Hasher128 as _, SipHasher13};
 
 use crate::check::Check;
 
-/// The answers that are remembered.
-const ANSWERS_MAX: usize = 1 << 18;
+/// The sets: 8 MiB in all.
+const SETS: usize = 1 << 16;
+/// The answers of a set.
+const WAYS: usize = 4;
 
-/// Answers to [`Check`]s, computed once each.
-#[derive(Debug, Default)]
-pub(super) struct Memo {
-    young: BTreeMap<u128, bool>,
-    old: BTreeMap<u128, bool>,
+/// Answers to [`Check`]s, in each set the last asked first.
+#[derive(Debug)]
+pub(super) struct Memo(Vec<[Option<(u128, bool)>; WAYS]>);
+
+impl Default for Memo {
+    fn default() -> Self {
+        Self(vec![[None; WAYS]; SETS])
+    }
 }
 
 impl Memo {
@@ -26,15 +31,13 @@ impl Memo {
         hasher.write(check.digest.as_bytes());
         hasher.write(check.key.as_bytes());
         hasher.write(check.signature.as_bytes());
-        let key = hasher.finish128().as_u128();
-        if let Some(holds) = self.young.get(&key) {
-            return *holds;
+        let question = hasher.finish128().as_u128();
+        let set = &mut self.0[usize::try_from(question % SETS as u128).unwrap_or_default()];
+        let place = set.iter().position(|answer| answer.is_some_and(|(asked, _)| asked == question));
+        set[..=place.unwrap_or(WAYS - 1)].rotate_right(1);
+        if place.is_none() {
+            set[0] = Some((question, check.holds()));
         }
-        let holds = self.old.get(&key).copied().unwrap_or_else(|| check.holds());
-        if self.young.len() == ANSWERS_MAX / 2 {
-            self.old = core::mem::take(&mut self.young);
-        }
-        self.young.insert(key, holds);
-        holds
+        set[0].is_some_and(|(_, holds)| holds)
     }
 }
