@@ -3,6 +3,7 @@
 //! Handshakes, pings and whatever else a treason does not touch are the node's own. What a mask forges carries its work:
 //! the target is easy.
 
+use core::time::Duration;
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
@@ -19,9 +20,10 @@ use crate::block::{Block, Header, VERSION, content_root};
 use crate::book::ADDRESSES_MAX;
 use crate::chain::Place;
 use crate::hash::Hash;
-use crate::key::{PublicKey, Signature};
+use crate::key::{PublicKey, SecretKey, Signature};
+use crate::link::{Certificate, Epoch, Half};
 use crate::mine::{Job, JobId, Search};
-use crate::wire::{List, Packet, body_frame};
+use crate::wire::{LINKS_MAX, List, Packet, body_frame};
 
 /// The forged blocks that are remembered, to be served or withheld; when full, the elder half is forgotten.
 const FORGED_MAX: usize = 256;
@@ -31,6 +33,8 @@ const HELD_BACK_MAX: usize = 512;
 const FLOOD: u32 = 32;
 /// The links that a host opens when it tries to take others' places.
 const ECLIPSE_LINKS: usize = 64;
+/// The links of one answer that are none.
+const LIES: usize = 16;
 /// The tries for a block: a thousand times what one needs.
 const TRIES_MAX: u64 = 1 << 12;
 
@@ -105,6 +109,7 @@ impl Mask {
             | Treason::InvalidChain
             | Treason::WithheldBody
             | Treason::LatencyLiar
+            | Treason::CertificateLiar
             | Treason::HeaderFlooder
             | Treason::Eclipse => true,
         }
@@ -121,11 +126,20 @@ impl Mask {
 impl World {
     /// What a Byzantine host sends in the place of what its node wishes to send.
     pub(super) fn alter(&mut self, host: u32, frame: Bytes) -> Bytes {
-        let is_eclipse =
-            self.hosts[host as usize].mask.as_ref().is_some_and(|mask| mask.treason == Treason::Eclipse);
-        if !is_eclipse || !matches!(Packet::decode(&frame), Ok(Packet::Addresses(_))) {
-            return frame;
+        let treason = self.hosts[host as usize].mask.as_ref().map(|mask| mask.treason);
+        match treason {
+            Some(Treason::Eclipse) if matches!(Packet::decode(&frame), Ok(Packet::Addresses(_))) => {
+                self.addresses_of_its_kind()
+            }
+            Some(Treason::CertificateLiar) => match Packet::decode(&frame) {
+                Ok(Packet::Links(links)) => self.links_of_its_kind(host, links.into_inner()),
+                _ => frame,
+            },
+            _ => frame,
         }
+    }
+
+    fn addresses_of_its_kind(&mut self) -> Bytes {
         // Its own kind, as far as an answer has room, and else where nobody is.
         let kind = (0..self.setup.nodes).filter(|other| !self.hosts[*other as usize].is_honest());
         let mut addresses: Vec<Address> = kind.take(ADDRESSES_MAX / 2).map(host::address).collect();
@@ -134,6 +148,25 @@ impl World {
             addresses.push(host::address(self.setup.nodes + self.weather.index(beyond)));
         }
         Packet::Addresses(List::new(addresses)).encode()
+    }
+
+    /// The links that it was asked for, some of them in the place of others that are none.
+    fn links_of_its_kind(&mut self, host: u32, mut links: Vec<Certificate>) -> Bytes {
+        let kind: Vec<u32> =
+            (0..self.setup.nodes).filter(|other| !self.hosts[*other as usize].is_honest()).collect();
+        let count = u32::try_from(kind.len()).unwrap_or_default();
+        let epoch = Epoch::of(self.now(host).time);
+        links.truncate(LINKS_MAX - LIES);
+        for _ in 0..LIES {
+            let [one, other] =
+                [(); 2].map(|()| host::key(self.setup.seed, kind[self.weather.index(count) as usize]));
+            let half = |own: &SecretKey, far: &SecretKey| {
+                Half::sign(self.network.id(), own, &far.public(), epoch, Duration::from_micros(1))
+            };
+            let (there, back) = (half(&one, &other), half(&other, &one));
+            links.extend(Certificate::join(&one.public(), &there, &other.public(), &back));
+        }
+        Packet::Links(List::new(links)).encode()
     }
 
     /// A Byzantine host heard a header: who hoards lets go when others come near.
@@ -183,7 +216,11 @@ impl World {
             Treason::WithheldBody => self.forge(host, |_| (), false),
             Treason::HeaderFlooder => self.flood(host),
             Treason::Eclipse => self.crowd(host),
-            Treason::Silent | Treason::Stalling | Treason::LatencyLiar | Treason::Selfish => {}
+            Treason::Silent
+            | Treason::Stalling
+            | Treason::LatencyLiar
+            | Treason::CertificateLiar
+            | Treason::Selfish => {}
         }
     }
 

@@ -71,7 +71,9 @@ fn honest_nodes_agree_among_traitors_of_every_kind() {
         assert!(report.mined >= 10 && report.t50_ms.is_some(), "{treason:?}");
         let bad_faith = report.faults > 0;
         match treason {
-            Treason::Silent | Treason::LatencyLiar | Treason::Selfish => assert!(!bad_faith, "{treason:?}"),
+            Treason::Silent | Treason::LatencyLiar | Treason::CertificateLiar | Treason::Selfish => {
+                assert!(!bad_faith, "{treason:?}");
+            }
             Treason::InvalidChain => assert!(bad_faith, "{treason:?}"),
             // Whether anybody comes to ask them, or to mind, is a matter of chance.
             Treason::Stalling | Treason::WithheldBody | Treason::HeaderFlooder | Treason::Eclipse => {}

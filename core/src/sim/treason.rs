@@ -16,6 +16,8 @@ pub enum Treason {
     WithheldBody,
     /// Has pings answered near the other end, so that it seems to be where it is not, and certifies that.
     LatencyLiar,
+    /// Vouches, with its own kind, for links among them that are next to nothing, so that ways seem short that lead through them.
+    CertificateLiar,
     /// Floods its peers with headers of branches that have little work.
     HeaderFlooder,
     /// Connects to far more nodes than it needs, and names only its own kind and places where nobody is, so that honest nodes know
@@ -27,12 +29,13 @@ pub enum Treason {
 
 impl Treason {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Silent,
         Self::Stalling,
         Self::InvalidChain,
         Self::WithheldBody,
         Self::LatencyLiar,
+        Self::CertificateLiar,
         Self::HeaderFlooder,
         Self::Eclipse,
         Self::Selfish,

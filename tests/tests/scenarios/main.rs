@@ -18,6 +18,7 @@ mod offences;
 mod relay;
 mod reorg;
 mod rules;
+mod simulated;
 mod synchronization;
 mod tree;
 

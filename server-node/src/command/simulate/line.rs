@@ -76,7 +76,7 @@ pub(in super::super) struct Arguments {
     /// The furthest that a node's clock is off, milliseconds
     #[arg(long, value_name = "MS", default_value_t = Setup::default().skew_ms)]
     skew_ms: u64,
-    /// Nodes that break a rule, as silent=5%: silent, stalling, invalid-chain, withheld-body, latency-liar, header-flooder,
+    /// Nodes that break a rule, as silent=5%: silent, stalling, invalid-chain, withheld-body, latency-liar, certificate-liar, header-flooder,
     /// eclipse or selfish
     #[arg(long, value_name = "KIND=SHARE,…", value_delimiter = ',', value_parser = parse_traitors)]
     faults: Vec<Traitors>,
@@ -318,6 +318,7 @@ pub(super) fn treason_name(treason: Treason) -> &'static str {
         Treason::InvalidChain => "invalid-chain",
         Treason::WithheldBody => "withheld-body",
         Treason::LatencyLiar => "latency-liar",
+        Treason::CertificateLiar => "certificate-liar",
         Treason::HeaderFlooder => "header-flooder",
         Treason::Eclipse => "eclipse",
         Treason::Selfish => "selfish",

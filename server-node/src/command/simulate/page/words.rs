@@ -123,6 +123,7 @@ fn deed(treason: Treason) -> &'static str {
         Treason::InvalidChain => "announce blocks that break a rule",
         Treason::WithheldBody => "announce blocks whose bodies they keep",
         Treason::LatencyLiar => "lie about where they are",
+        Treason::CertificateLiar => "vouch for links that are none",
         Treason::HeaderFlooder => "flood others with worthless headers",
         Treason::Eclipse => "surround others and name only their own kind",
         Treason::Selfish => "keep the blocks that they mine until others come near",

@@ -1,0 +1,69 @@
+//! Many short simulations: a different network and other faults with each seed, under the laws that the simulator watches.
+//!
+//! `SEEDS` sets how many are run: `SEEDS=100000 cargo test --release -p plexus-tests --test scenarios simulated` fills a night.
+
+use plexus_core::sim::{Churn, Faults, Partition, Setup, Simulation, Topology, Traitors, Treason};
+use plexus_tests::chance::Chance;
+
+/// Draws a network and what goes wrong in it.
+fn draw(seed: u64) -> Setup {
+    let mut chance = Chance::new(seed ^ 0x51b0_1a7e);
+    let mut below = |end: u64| chance.below(end);
+    let mut faults = Faults::default();
+    if below(2) == 0 {
+        let treason = Treason::ALL[usize::try_from(below(Treason::ALL.len() as u64)).unwrap()];
+        faults.traitors.push(Traitors { treason, share_per_mille: 100 + u32::try_from(below(234)).unwrap() });
+    }
+    if below(3) == 0 {
+        faults.loss_ppm = u32::try_from(below(10_000)).unwrap();
+    }
+    if below(3) == 0 {
+        faults.churn = Some(Churn { up_ms: 10_000 + below(60_000), down_ms: 1_000 + below(20_000) });
+    }
+    if below(3) == 0 {
+        faults.partition = Some(Partition {
+            every_ms: 5_000 + below(20_000),
+            lasts_ms: 1_000 + below(30_000),
+            share_per_mille: 100 + u32::try_from(below(400)).unwrap(),
+        });
+    }
+    if below(3) == 0 {
+        faults.crash_every_ms = 2_000 + below(20_000);
+    }
+    let topology =
+        [Topology::Plexus, Topology::Random, Topology::Nearest][usize::try_from(below(3)).unwrap()];
+    Setup {
+        nodes: 8 + u32::try_from(below(17)).unwrap(),
+        topology,
+        seed,
+        blocks: 4,
+        warmup_ms: 10_000,
+        spacing_ms: 1_000 + below(9_000),
+        last_mile_us: below(30_000),
+        jitter_us: below(20_000),
+        body_bytes: u32::try_from(below(20_000)).unwrap(),
+        messages_per_minute: u32::try_from(below(60)).unwrap(),
+        skew_ms: below(2_000),
+        faults,
+        ..Setup::default()
+    }
+}
+
+#[test]
+fn no_seed_breaks_a_law() {
+    let seeds = std::env::var("SEEDS").ok().map_or(200, |text| text.parse().expect("SEEDS is a number"));
+    let (mut mined, mut undone, mut faults) = (0, 0, 0);
+    for seed in 0..seeds {
+        let setup = draw(seed);
+        let mut simulation = Simulation::new(setup.clone()).unwrap();
+        while !simulation.run_for(10_000).unwrap_or_else(|broken| panic!("{broken} in {setup:?}")).is_done() {
+        }
+        let report = simulation.report();
+        assert!(report.mined >= 4 && report.violations.is_empty(), "SEED={seed}: {report:?}");
+        (mined, undone, faults) =
+            (mined + report.mined, undone + report.orphaned, faults + u64::from(report.faults > 0));
+    }
+    // Networks that nothing happens to prove little.
+    assert!(undone * 50 > mined, "{undone} of {mined} blocks undone");
+    assert!(faults * 50 > seeds, "a node was found at fault in {faults} of {seeds}");
+}
