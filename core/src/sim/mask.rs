@@ -20,7 +20,7 @@ use crate::book::ADDRESSES_MAX;
 use crate::chain::Place;
 use crate::hash::Hash;
 use crate::key::{PublicKey, Signature};
-use crate::mine::{Job, JobId, Search};
+use crate::mine;
 use crate::wire::{List, Packet, body_frame};
 
 /// The forged blocks that are remembered, to be served or withheld; when full, the elder half is forgotten.
@@ -270,9 +270,7 @@ impl World {
 
 /// Searches a header's nonce until its hash meets its own bits.
 fn grind(header: &mut Header) {
-    let Some(target) = header.bits.target() else { return };
-    let job = Job { id: JobId(0), header: *header, target };
-    if let Some(solution) = Search::new(&job, 0).run(TRIES_MAX) {
-        header.nonce = solution.nonce;
+    if let Some(nonce) = mine::grind(header, TRIES_MAX) {
+        header.nonce = nonce;
     }
 }
