@@ -11,11 +11,11 @@ use plexus_core::kernel::Kernel;
 use plexus_core::mine::{Job, JobId, Search};
 use plexus_core::network::Network;
 use plexus_core::pow::Target;
+use plexus_node::miner::THREADS_MAX;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use super::{Output, per_second, progress, table};
-use crate::miner::THREADS_MAX;
 
 /// How many times each row is measured.
 const ROUNDS: usize = 7;
