@@ -40,9 +40,11 @@ impl Kernel {
     /// The one that says what all others have to find.
     pub const PORTABLE: Self = Self(Set::Portable);
 
-    /// Those that this machine can run, the fastest first; [`Kernel::PORTABLE`] is the last.
+    /// Those that this machine can run, the fastest first; the last is [`Kernel::PORTABLE`], however fast.
     pub fn available() -> impl Iterator<Item = Self> {
-        Set::FASTEST_FIRST.iter().filter(|set| set.is_detected()).map(|set| Self(*set))
+        let first = Set::ahead();
+        let others = Set::FASTEST_FIRST.iter().copied().filter(move |set| Some(*set) != first);
+        first.into_iter().chain(others).filter(|set| set.is_detected()).map(Self)
     }
 
     /// The fastest that this machine can run.
