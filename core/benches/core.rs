@@ -12,10 +12,11 @@ use plexus_core::chain::{Chain, Inserted};
 use plexus_core::graph::{Graph, LINKS_MAX};
 use plexus_core::hash::Hash;
 use plexus_core::history::{History, Record};
-use plexus_core::kernel::portable::Midstate;
+use plexus_core::kernel::{Headers, Kernel, ROOTS_MAX};
 use plexus_core::key::{PublicKey, SecretKey, Signature};
 use plexus_core::link::{Certificate, Epoch, Half};
 use plexus_core::message::{Draft, Message};
+use plexus_core::mine;
 use plexus_core::network::{Network, Parameters};
 use plexus_core::pow::{Bits, Target, Work};
 use plexus_core::rules;
@@ -54,8 +55,7 @@ fn child(network: &Network, parent: &Header) -> Header {
         bits: network.retarget().next_bits(parent.bits, parent.time, time),
         nonce: 0,
     };
-    let target = header.bits.target().expect("the next bits are a target");
-    header.nonce = Midstate::new(&header.encode(), target).search(0, 1 << 20).expect("it is easy");
+    header.nonce = mine::grind(&header, 1 << 20).expect("it is easy");
     header
 }
 
@@ -146,10 +146,13 @@ fn search(c: &mut Criterion) {
             })
         });
     });
-    group.bench_function("portable kernel", |b| {
-        let mut midstate = Midstate::new(&header, target);
-        b.iter(|| midstate.search(black_box(0), TRIES));
-    });
+    let roots: Vec<_> = (0..ROOTS_MAX as u64).map(|root| Hash::of(&root.to_be_bytes())).collect();
+    let headers = Headers::new(&Header::decode(&header).expect("96 bytes are a header"), &roots, target);
+    for kernel in Kernel::available() {
+        group.bench_function(kernel.name(), |b| {
+            b.iter(|| kernel.search(&headers, black_box(0), TRIES / ROOTS_MAX as u64));
+        });
+    }
 }
 
 fn contents(c: &mut Criterion) {

@@ -148,12 +148,15 @@ impl Block {
         )
     }
 
-    /// Signs the block and sets its content root: all but time, bits and nonce is then final.
-    pub fn seal(&mut self, secret: &SecretKey, network: &Hash, history_root: &Hash) {
+    /// Signs the block and sets its content root: all but time, bits, nonce and extra is then final. Returns the body root,
+    /// which gives the content root of another extra.
+    pub fn seal(&mut self, secret: &SecretKey, network: &Hash, history_root: &Hash) -> Hash {
         let messages_root = self.messages_root();
         self.author = secret.public();
         self.signature = secret.sign(&self.digest(network, history_root, &messages_root));
-        self.header.content_root = content_root(history_root, &self.body_root(&messages_root), self.extra);
+        let body_root = self.body_root(&messages_root);
+        self.header.content_root = content_root(history_root, &body_root, self.extra);
+        body_root
     }
 
     /// Its size when encoded, in bytes.

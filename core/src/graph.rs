@@ -14,7 +14,6 @@ mod forecast;
 mod topology;
 
 use core::mem::size_of;
-use std::collections::BTreeMap;
 
 pub use adjacency::HOP_US;
 pub use digest::{DIGEST_BUCKETS, DIGEST_BYTES, Digest};
@@ -23,6 +22,7 @@ pub use topology::{DIAMETER_NODES_MAX, Topology, Tree};
 
 use crate::key::{PublicKey, Signature};
 use crate::link::{Certificate, Epoch};
+use crate::sorted::Sorted;
 pub(crate) use adjacency::UNREACHED;
 use adjacency::{Adjacency, NONE, beyond, hop_us};
 
@@ -103,7 +103,7 @@ pub struct Graph {
     by_key: Vec<(u64, u32)>,
     links: Vec<Link>,
     /// The places of links by their ends' numbers.
-    by_ends: BTreeMap<[u32; 2], u32>,
+    by_ends: Sorted<[u32; 2], u32>,
     /// As far as the farthest link was when distances were last measured.
     horizon: u32,
     digest: Digest,
@@ -122,7 +122,7 @@ impl Graph {
             free: Vec::new(),
             by_key: vec![(own.lead(), OWN)],
             links: Vec::new(),
-            by_ends: BTreeMap::new(),
+            by_ends: Sorted::default(),
             digest: Digest::default(),
             horizon: UNREACHED,
             reach: Vec::new(),
@@ -174,8 +174,7 @@ impl Graph {
             + self.nodes.capacity() * size_of::<Node>()
             + self.links.capacity() * size_of::<Link>()
             + self.by_key.capacity() * size_of::<(u64, u32)>()
-            // A tree's nodes are two thirds full.
-            + self.by_ends.len() * size_of::<([u32; 2], u32)>() * 3 / 2
+            + self.by_ends.len() * size_of::<([u32; 2], u32)>()
             + (self.free.capacity() + self.reach.capacity()) * size_of::<u32>()
     }
 

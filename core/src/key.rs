@@ -5,7 +5,7 @@
 use core::fmt;
 use core::str::FromStr;
 
-use bip39::{Language, Mnemonic};
+use bip39::Language;
 use k256::ecdsa::signature::hazmat::{PrehashSigner, PrehashVerifier};
 use k256::ecdsa::{SigningKey, VerifyingKey};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -22,6 +22,10 @@ const SEED_ROUNDS: u32 = 2_048;
 
 /// How many words a phrase has: 256 bits of entropy and 8 of checksum.
 pub const PHRASE_WORDS: usize = 24;
+/// The bits of a word: its place among 2,048.
+const WORD_BITS: usize = 11;
+/// The bytes of a phrase.
+const PHRASE_BYTES: usize = PHRASE_WORDS * WORD_BITS / 8;
 
 /// A compressed secp256k1 key: 33 bytes, shown as 66 hex digits.
 ///
@@ -274,19 +278,26 @@ impl SecretKey {
 }
 
 /// The 24 words of a key ([BIP 39](https://github.com/bitcoin/bips/blob/master/bip-0039.mediawiki), English list).
+///
+/// Of `bip39` only the list is used: its hashes would be another implementation of what is there already.
 #[derive(Clone)]
-pub struct Phrase(Mnemonic);
+pub struct Phrase(Zeroizing<[u8; 32]>);
 
 impl Phrase {
     /// The words of 32 bytes of chance.
-    ///
-    /// # Panics
-    /// Never: 32 bytes always make 24 words.
     pub fn from_entropy(entropy: &[u8; 32]) -> Self {
-        Self(Mnemonic::from_entropy_in(Language::English, entropy).expect("32 bytes make 24 words"))
+        Self(Zeroizing::new(*entropy))
     }
 
-    /// The seed that BIP 39 makes of it, by the hash that is there already: `bip39` would bring another implementation along.
+    /// What the words say: the entropy, and the first byte of its hash.
+    fn bytes(&self) -> Zeroizing<[u8; PHRASE_BYTES]> {
+        let mut bytes = Zeroizing::new([0; PHRASE_BYTES]);
+        bytes[..32].copy_from_slice(&*self.0);
+        bytes[32] = Hash::of(&*self.0).as_bytes()[0];
+        bytes
+    }
+
+    /// The seed that BIP 39 makes of it.
     fn seed(&self) -> Zeroizing<[u8; 64]> {
         let mut seed = Zeroizing::new([0; 64]);
         let words = Zeroizing::new(self.to_string());
@@ -297,7 +308,15 @@ impl Phrase {
 
 impl fmt::Display for Phrase {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&self.0, f)
+        let bytes = self.bytes();
+        for place in 0..PHRASE_WORDS {
+            let bits = (WORD_BITS * place..).take(WORD_BITS);
+            let index =
+                bits.fold(0, |index, bit| index << 1 | usize::from(bytes[bit / 8] >> (7 - bit % 8) & 1));
+            let space = if place > 0 { " " } else { "" };
+            write!(f, "{space}{}", Language::English.word_list()[index])?;
+        }
+        Ok(())
     }
 }
 
@@ -318,14 +337,19 @@ impl FromStr for Phrase {
         }
         let words =
             Zeroizing::new(text.split_whitespace().collect::<Vec<_>>().join(" ").to_ascii_lowercase());
-        match Mnemonic::parse_in_normalized(Language::English, &words) {
-            Ok(mnemonic) => Ok(Self(mnemonic)),
-            Err(bip39::Error::UnknownWord(index)) => Err(KeyError::Word {
-                place: index + 1,
-                word: words.split(' ').nth(index).unwrap_or_default().to_owned(),
-            }),
-            Err(_) => Err(KeyError::Checksum),
+        let mut bytes = Zeroizing::new([0; PHRASE_BYTES]);
+        for (place, word) in words.split(' ').enumerate() {
+            let index = Language::English
+                .find_word(word)
+                .ok_or_else(|| KeyError::Word { place: place + 1, word: word.to_owned() })?;
+            for bit in 0..WORD_BITS {
+                let at = WORD_BITS * place + bit;
+                bytes[at / 8] |= u8::from(index >> (WORD_BITS - 1 - bit) & 1 == 1) << (7 - at % 8);
+            }
         }
+        let mut phrase = Self(Zeroizing::new([0; 32]));
+        phrase.0.copy_from_slice(&bytes[..32]);
+        if phrase.bytes() == bytes { Ok(phrase) } else { Err(KeyError::Checksum) }
     }
 }
 
@@ -385,8 +409,18 @@ mod tests {
 
     #[test]
     fn a_phrases_seed_is_that_of_bip_39() {
-        let phrase = Phrase::from_entropy(&[5; 32]);
-        assert_eq!(*phrase.seed(), phrase.0.to_seed_normalized(""));
+        let mnemonic = bip39::Mnemonic::from_entropy_in(Language::English, &[5; 32]).unwrap();
+        assert_eq!(*Phrase::from_entropy(&[5; 32]).seed(), mnemonic.to_seed_normalized(""));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn a_phrases_words_are_those_of_bip_39(entropy: [u8; 32]) {
+            let mnemonic = bip39::Mnemonic::from_entropy_in(Language::English, &entropy).unwrap();
+            let phrase = Phrase::from_entropy(&entropy);
+            proptest::prop_assert_eq!(phrase.to_string(), mnemonic.to_string());
+            proptest::prop_assert_eq!(*mnemonic.to_string().parse::<Phrase>().unwrap().0, entropy);
+        }
     }
 
     #[test]

@@ -9,10 +9,10 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::block::{Block, HEADER_BYTES, Header, VERSION};
+use crate::block::{Block, Header, VERSION, content_root};
 use crate::hash::Hash;
 use crate::history::History;
-use crate::kernel::portable::Midstate;
+use crate::kernel::{Headers, Kernel, ROOTS_MAX};
 use crate::key::{PublicKey, SecretKey, Signature};
 use crate::layout::DecodeError;
 use crate::message::Message;
@@ -31,15 +31,24 @@ pub const JOBS_MAX: usize = 16;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct JobId(pub u64);
 
-/// What to search: a header that wants a nonce.
+/// What to search: a header that wants a nonce, and what its content root is made of.
+///
+/// Each value of `extra` gives another content root, hence another first half of the header; a search tries several of them
+/// with each nonce, because they share the work that the second half costs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Job {
     /// Its name.
     pub id: JobId,
-    /// The header, its nonce 0.
+    /// The header with the first extra, its nonce 0.
     pub header: Header,
     /// What its hash must not exceed.
     pub target: Target,
+    /// The root of the headers below.
+    pub history_root: Hash,
+    /// The body's root.
+    pub body_root: Hash,
+    /// The first extra to try.
+    pub extra: u64,
 }
 
 /// What a search found.
@@ -49,6 +58,8 @@ pub struct Solution {
     pub job: JobId,
     /// The nonce.
     pub nonce: u64,
+    /// The block's extra.
+    pub extra: u64,
 }
 
 impl Job {
@@ -57,9 +68,22 @@ impl Job {
         self.target.work()
     }
 
-    /// u64 id ‖ 96 bytes of header: for drivers that pass jobs on as bytes.
+    /// The header that a solution of this job completes.
+    pub fn complete(&self, solution: &Solution) -> Header {
+        let content_root = content_root(&self.history_root, &self.body_root, solution.extra);
+        Header { content_root, nonce: solution.nonce, ..self.header }
+    }
+
+    /// u64 id ‖ 96 bytes of header ‖ history root ‖ body root ‖ u64 extra: for drivers that pass jobs on as bytes.
     pub fn encode(&self) -> Vec<u8> {
-        [self.id.0.to_be_bytes().as_slice(), &self.header.encode()].concat()
+        [
+            self.id.0.to_be_bytes().as_slice(),
+            &self.header.encode(),
+            self.history_root.as_bytes(),
+            self.body_root.as_bytes(),
+            &self.extra.to_be_bytes(),
+        ]
+        .concat()
     }
 
     /// Reads a job back.
@@ -70,25 +94,50 @@ impl Job {
         let mut reader = crate::layout::Reader::new(bytes);
         let id = JobId(reader.u64("job id")?);
         let header = Header::read(&mut reader)?;
+        let history_root = Hash::from_bytes(reader.array("job history_root")?);
+        let body_root = Hash::from_bytes(reader.array("job body_root")?);
+        let extra = reader.u64("job extra")?;
         reader.end()?;
         let target = header.bits.target().ok_or(DecodeError::Value { field: "header bits" })?;
-        Ok(Self { id, header, target })
+        Ok(Self { id, header, target, history_root, body_root, extra })
     }
 }
 
 /// A job's search, resumable in slices.
+///
+/// Which solution is found does not depend on the machine: whatever its kernel, nonces are tried in order, and with each
+/// of them the extras in order.
 #[derive(Clone, Debug)]
 pub struct Search {
     job: JobId,
-    midstate: Midstate,
+    extra: u64,
+    headers: Headers,
+    kernel: Kernel,
     next: u64,
+    tried: u64,
 }
 
 impl Search {
-    /// Starts at a nonce: searchers of one job start far apart.
+    /// Starts at a nonce, with the preferred kernel: searchers of one job start far apart.
     pub fn new(job: &Job, first: u64) -> Self {
-        let header: [u8; HEADER_BYTES] = job.header.encode();
-        Self { job: job.id, midstate: Midstate::new(&header, job.target), next: first }
+        let root = |step: usize| {
+            content_root(&job.history_root, &job.body_root, job.extra.wrapping_add(step as u64))
+        };
+        let roots: [Hash; ROOTS_MAX] = core::array::from_fn(root);
+        Self {
+            job: job.id,
+            extra: job.extra,
+            headers: Headers::new(&job.header, &roots, job.target),
+            kernel: Kernel::preferred(),
+            next: first,
+            tried: 0,
+        }
+    }
+
+    /// The same search with another kernel, to compare them.
+    #[must_use]
+    pub fn with_kernel(self, kernel: Kernel) -> Self {
+        Self { kernel, ..self }
     }
 
     /// Where the share of searcher `number` of `count` begins: even parts of all nonces.
@@ -96,18 +145,38 @@ impl Search {
         (u64::MAX / count.max(1)).wrapping_mul(number)
     }
 
-    /// Tries the next `tries` nonces, or fewer when one of them solves the job.
+    /// Makes `tries` tries, rounded up to whole nonces, or fewer when one of them solves the job. A search that goes on after
+    /// a solution does so with the next nonce.
     pub fn run(&mut self, tries: u64) -> Option<Solution> {
-        let found = self.midstate.search(self.next, tries);
-        self.next = found.map_or(self.next.wrapping_add(tries), |nonce| nonce.wrapping_add(1));
-        found.map(|nonce| Solution { job: self.job, nonce })
+        let roots = self.headers.roots() as u64;
+        let nonces = tries.div_ceil(roots);
+        let Some(hit) = self.kernel.search(&self.headers, self.next, nonces) else {
+            self.next = self.next.wrapping_add(nonces);
+            self.tried = self.tried.wrapping_add(nonces.wrapping_mul(roots));
+            return None;
+        };
+        let (before, root) = (hit.nonce.wrapping_sub(self.next), hit.root as u64);
+        self.next = hit.nonce.wrapping_add(1);
+        self.tried = self.tried.wrapping_add(before.wrapping_mul(roots)).wrapping_add(root + 1);
+        Some(Solution { job: self.job, nonce: hit.nonce, extra: self.extra.wrapping_add(root) })
     }
+
+    /// How many tries were made since it began.
+    pub fn tried(&self) -> u64 {
+        self.tried
+    }
+}
+
+/// The first of `tries` nonces from 0 on with which a header's hash meets its own bits: for headers whose content root is to stay.
+pub fn grind(header: &Header, tries: u64) -> Option<u64> {
+    let headers = Headers::new(header, &[header.content_root], header.bits.target()?);
+    Kernel::preferred().search(&headers, 0, tries).map(|hit| hit.nonce)
 }
 
 /// The jobs that are out.
 #[derive(Debug, Default)]
 pub(crate) struct Miner {
-    jobs: VecDeque<(JobId, Block)>,
+    jobs: VecDeque<(JobId, Template)>,
     made: u64,
     refresh: Option<Moment>,
     stale: bool,
@@ -133,28 +202,30 @@ impl Miner {
 
     /// Whether the newest job is on another tip, or its messages or time should move on.
     pub(crate) fn is_due(&self, now: Moment, tip: &Hash) -> bool {
-        self.jobs.back().is_none_or(|(_, block)| block.header.prev_hash != *tip)
+        self.jobs.back().is_none_or(|(_, template)| template.block.header.prev_hash != *tip)
             || self.refresh.is_some_and(|refresh| refresh <= now)
     }
 
-    /// The newest block on this tip, if only its time has to move on.
-    pub(crate) fn reusable(&self, tip: &Hash) -> Option<Block> {
-        let (_, block) = self.jobs.back()?;
-        (!self.stale && block.header.prev_hash == *tip).then(|| block.clone())
+    /// The newest template on this tip, if only its time has to move on.
+    pub(crate) fn reusable(&self, tip: &Hash) -> Option<Template> {
+        let (_, template) = self.jobs.back()?;
+        (!self.stale && template.block.header.prev_hash == *tip).then(|| template.clone())
     }
 
-    /// Notes a block to be searched, and returns its job.
-    pub(crate) fn start(&mut self, now: Moment, block: Block) -> Option<Job> {
-        let target = block.header.bits.target()?;
-        if self.jobs.front().is_some_and(|(_, first)| first.header.prev_hash != block.header.prev_hash) {
+    /// Notes a template to be searched, and returns its job.
+    pub(crate) fn start(&mut self, now: Moment, template: Template) -> Option<Job> {
+        let Template { block, history_root, body_root } = &template;
+        let (header, extra, target) = (block.header, block.extra, block.header.bits.target()?);
+        let (history_root, body_root) = (*history_root, *body_root);
+        if self.jobs.front().is_some_and(|(_, first)| first.block.header.prev_hash != header.prev_hash) {
             self.jobs.clear();
         }
         if self.jobs.len() == JOBS_MAX {
             self.jobs.pop_front();
         }
         self.made += 1;
-        let job = Job { id: JobId(self.made), header: block.header, target };
-        self.jobs.push_back((job.id, block));
+        let job = Job { id: JobId(self.made), header, target, history_root, body_root, extra };
+        self.jobs.push_back((job.id, template));
         (self.refresh, self.stale) = (Some(now + JOB_REFRESH), false);
         Some(job)
     }
@@ -169,14 +240,24 @@ impl Miner {
 
     /// The block that a solution completes, if its job is still wanted and it is solved.
     pub(crate) fn solve(&self, solution: Solution) -> Option<Block> {
-        let (_, block) = self.jobs.iter().find(|(id, _)| *id == solution.job)?;
-        let mut block = block.clone();
+        let (_, template) = self.jobs.iter().find(|(id, _)| *id == solution.job)?;
+        let mut block = template.block.clone();
+        block.extra = solution.extra;
+        block.header.content_root = content_root(&template.history_root, &template.body_root, solution.extra);
         block.header.nonce = solution.nonce;
         block.header.bits.target()?.is_met_by(&block.header.hash()).then_some(block)
     }
 }
 
-/// A block on a parent, complete but for its nonce.
+/// A block, complete but for its nonce and extra, and the roots that its content root is made of.
+#[derive(Clone, Debug)]
+pub(crate) struct Template {
+    block: Block,
+    history_root: Hash,
+    body_root: Hash,
+}
+
+/// A template on a parent.
 pub(crate) fn template(
     network: &Network,
     parent: &Header,
@@ -184,7 +265,7 @@ pub(crate) fn template(
     now: Now,
     author: &SecretKey,
     messages: Vec<Arc<Message>>,
-) -> Block {
+) -> Template {
     let header = Header {
         prev_hash: parent.hash(),
         content_root: Hash::ZERO,
@@ -196,13 +277,18 @@ pub(crate) fn template(
     };
     let mut block =
         Block { header, extra: 0, author: PublicKey::NOBODY, signature: Signature::NONE, messages };
-    block.seal(author, network.id(), &history.root());
-    move_on(&mut block, network, parent, now.time);
-    block
+    let history_root = history.root();
+    let body_root = block.seal(author, network.id(), &history_root);
+    let mut template = Template { block, history_root, body_root };
+    template.move_on(network, parent, now.time);
+    template
 }
 
-/// Moves a block's time on, and with it perhaps its target: nothing that is signed changes.
-pub(crate) fn move_on(block: &mut Block, network: &Network, parent: &Header, time: Time) {
-    block.header.time = time.max(parent.time.plus_ms(1));
-    block.header.bits = network.retarget().next_bits(parent.bits, parent.time, block.header.time);
+impl Template {
+    /// Moves the block's time on, and with it perhaps its target: nothing that is signed changes.
+    pub(crate) fn move_on(&mut self, network: &Network, parent: &Header, time: Time) {
+        let header = &mut self.block.header;
+        header.time = time.max(parent.time.plus_ms(1));
+        header.bits = network.retarget().next_bits(parent.bits, parent.time, header.time);
+    }
 }

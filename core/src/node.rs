@@ -112,7 +112,7 @@ pub enum Output {
     /// Send a peer something from the store, as fast as the peer takes it.
     Serve(PeerId, Serve),
     /// Search this job from now on and no other; `None`: stop.
-    Mine(Option<Job>),
+    Mine(Option<Box<Job>>),
     /// Something happened.
     Tell(Event),
 }

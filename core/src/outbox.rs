@@ -103,7 +103,7 @@ impl Outbox {
     }
 
     pub(crate) fn mine(&mut self, job: Option<Job>) {
-        self.queue.push_back(Output::Mine(job));
+        self.queue.push_back(Output::Mine(job.map(Box::new)));
     }
 
     pub(crate) fn tell(&mut self, event: Event) {

@@ -286,7 +286,7 @@ impl Driver {
             }
             Output::Verify(batch) => self.verifier.verify(batch, self.handle.clone()),
             Output::Recall(recall) => self.recall(recall),
-            Output::Mine(job) => self.miner.search(job)?,
+            Output::Mine(job) => self.miner.search(job.map(|job| *job))?,
             Output::Tell(event) => self.publish(event),
             Output::Persist(_) => {}
         }

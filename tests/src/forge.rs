@@ -11,7 +11,7 @@ use plexus_core::history::History;
 use plexus_core::journal::{CHECKPOINT_BLOCKS, Change, Journal};
 use plexus_core::key::{PublicKey, SecretKey, Signature};
 use plexus_core::message::{Draft, Message};
-use plexus_core::mine::{Job, JobId, Search};
+use plexus_core::mine;
 use plexus_core::network::Network;
 use plexus_core::time::Time;
 
@@ -31,10 +31,7 @@ pub fn message(network: &Network, sender: &str, text: &str, time: Time) -> Messa
 
 /// Searches a header's nonce until its hash meets its own bits.
 pub fn grind(header: &mut Header) {
-    header.nonce = 0;
-    let target = header.bits.target().expect("bits that are a target");
-    let job = Job { id: JobId(0), header: *header, target };
-    header.nonce = Search::new(&job, 0).run(TRIES_MAX).expect("an easy target").nonce;
+    header.nonce = mine::grind(header, TRIES_MAX).expect("an easy target");
 }
 
 /// Searches a nonce with which the hash misses the target.

@@ -192,7 +192,7 @@ impl Host {
                 Output::Verify(batch) => wishes.push(Wish::Errand(Errand::Verify(batch))),
                 Output::Recall(recall) => wishes.push(Wish::Errand(Errand::Recall(recall))),
                 Output::Serve(peer, serve) => wishes.push(Wish::Errand(Errand::Serve(peer, serve))),
-                Output::Mine(job) => self.job = job,
+                Output::Mine(job) => self.job = job.map(|job| *job),
                 Output::Tell(event) => self.note(event),
             }
         }

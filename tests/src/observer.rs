@@ -6,7 +6,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use plexus_core::address::{PEER_PATH, SUBPROTOCOL};
 use plexus_core::event::Event;
 use plexus_core::hash::Hash;
-use plexus_core::mine::{Search, Solution};
+use plexus_core::mine::Search;
 use plexus_core::network::Network;
 use plexus_core::node::{Config, Input, Link, Neighbours, PeerId};
 use plexus_core::time::{Moment, Now, Time};
@@ -198,7 +198,7 @@ impl Observer {
         self.listen(JOB, |observer| observer.host.job.is_some());
         let job = self.host.job.clone().expect("a synchronized node that mines has a job");
         let found = Search::new(&job, 0).run(u64::MAX).expect("a solution");
-        self.tell(Input::Solved(Solution { job: job.id, nonce: found.nonce }));
+        self.tell(Input::Solved(found));
         self.host.node.as_ref().expect("a node that runs").chain().tip().hash
     }
 

@@ -195,7 +195,7 @@ impl Driver {
             Output::Verify(batch) => self.verify(batch),
             Output::Recall(recall) => self.recall(now, recall),
             Output::Serve(peer, serve) => self.serve(now, peer, &serve),
-            Output::Mine(job) => self.search(job),
+            Output::Mine(job) => self.search(job.map(|job| *job)),
             Output::Tell(event) => self.told(now, event),
         }
         Step::Again

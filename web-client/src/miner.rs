@@ -11,23 +11,22 @@ const SLICE_MS: f64 = 30.0;
 const TRIES_MIN: u64 = 1 << 10;
 /// The most tries of a slice: under half a second on the slowest machine that does as many in 30 ms on its first slices.
 const TRIES_MAX: u64 = 1 << 24;
-/// A solution as bytes: the job's id and the nonce.
-const SOLUTION_BYTES: usize = 16;
+/// A solution as bytes: the job's id, the nonce and the extra.
+const SOLUTION_BYTES: usize = 24;
 
 /// One searcher of a job.
 #[derive(Debug)]
 pub(crate) struct Share {
     search: Search,
-    next: u64,
     tries: u64,
 }
 
 /// What a slice came to.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Slice {
-    /// How many nonces were tried.
+    /// How many tries were made.
     pub(crate) tries: u64,
-    /// The nonce, if one of them solves the job.
+    /// What solves the job, if one of them does.
     pub(crate) solution: Option<Solution>,
 }
 
@@ -38,16 +37,15 @@ impl Share {
     /// Bytes that are not a job.
     pub(crate) fn new(job: &[u8], number: u32, count: u32) -> Result<Self, DecodeError> {
         let job = Job::decode(job)?;
-        let next = Search::share(number.into(), count.into());
-        Ok(Self { search: Search::new(&job, next), next, tries: TRIES_MIN })
+        let first = Search::share(number.into(), count.into());
+        Ok(Self { search: Search::new(&job, first), tries: TRIES_MIN })
     }
 
     /// Searches for about [`SLICE_MS`], by the clock `now`.
     pub(crate) fn slice(&mut self, now: impl Fn() -> f64) -> Slice {
-        let (start, planned) = (now(), self.tries);
+        let (start, planned, before) = (now(), self.tries, self.search.tried());
         let solution = self.search.run(planned);
-        let tries = solution.map_or(planned, |found| found.nonce.wrapping_sub(self.next).wrapping_add(1));
-        self.next = self.next.wrapping_add(tries);
+        let tries = self.search.tried().wrapping_sub(before);
         if solution.is_none() {
             self.tries = paced(planned, now() - start);
         }
@@ -69,27 +67,32 @@ fn paced(tries: u64, elapsed_ms: f64) -> u64 {
 
 /// A solution as bytes, to pass from one Worker to another.
 pub(crate) fn encode(solution: Solution) -> Vec<u8> {
-    [solution.job.0.to_be_bytes(), solution.nonce.to_be_bytes()].concat()
+    [solution.job.0, solution.nonce, solution.extra].map(u64::to_be_bytes).concat()
 }
 
 /// Reads a solution back; nothing when the bytes are none.
 pub(crate) fn decode(bytes: &[u8]) -> Option<Solution> {
     let bytes: &[u8; SOLUTION_BYTES] = bytes.try_into().ok()?;
-    let (job, nonce) = bytes.split_first_chunk::<8>()?;
-    Some(Solution { job: JobId(u64::from_be_bytes(*job)), nonce: u64::from_be_bytes(nonce.try_into().ok()?) })
+    let (numbers, _) = bytes.as_chunks::<8>();
+    let [job, nonce, extra] = numbers else { return None };
+    let [job, nonce, extra] = [job, nonce, extra].map(|bytes| u64::from_be_bytes(*bytes));
+    Some(Solution { job: JobId(job), nonce, extra })
 }
 
 #[cfg(test)]
 mod tests {
     use core::cell::Cell;
 
+    use plexus_core::hash::Hash;
     use plexus_core::network::Network;
 
     use super::*;
 
     fn job() -> Job {
         let header = *Network::dev().genesis();
-        Job { id: JobId(7), header, target: header.bits.target().unwrap() }
+        let (history_root, body_root) = (Hash::of(b"history"), Hash::of(b"body"));
+        let target = header.bits.target().unwrap();
+        Job { id: JobId(7), header, target, history_root, body_root, extra: 0 }
     }
 
     /// A clock that shows `step` milliseconds more each time.
@@ -102,9 +105,10 @@ mod tests {
     }
 
     #[test]
-    fn a_share_finds_the_nonce_that_a_whole_search_finds() {
+    fn a_share_finds_what_a_whole_search_finds() {
         let job = job();
-        let expected = Search::new(&job, Search::share(1, 3)).run(u64::MAX).unwrap();
+        let mut whole = Search::new(&job, Search::share(1, 3));
+        let expected = whole.run(u64::MAX).unwrap();
         let mut share = Share::new(&job.encode(), 1, 3).unwrap();
         let clock = ticking(30.0);
         let mut tries = 0;
@@ -116,7 +120,7 @@ mod tests {
             }
         };
         assert_eq!(found, expected);
-        assert_eq!(tries, expected.nonce - Search::share(1, 3) + 1);
+        assert_eq!(tries, whole.tried());
     }
 
     #[test]
@@ -143,7 +147,7 @@ mod tests {
 
     #[test]
     fn bytes_that_are_no_job_or_solution_are_refused() {
-        let solution = Solution { job: JobId(3), nonce: 1 << 60 };
+        let solution = Solution { job: JobId(3), nonce: 1 << 60, extra: 5 };
         assert_eq!(decode(&encode(solution)), Some(solution));
         assert_eq!(decode(&encode(solution)[1..]), None);
         assert!(Share::new(&job().encode()[1..], 0, 1).is_err());

@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::kernel::portable::Midstate;
+use crate::mine::grind;
 use crate::network::Parameters;
 use crate::pow::Bits;
 
@@ -33,8 +33,7 @@ pub(crate) fn child(network: &Network, parent: &Header, elapsed_ms: u64, salt: u
         bits: network.retarget().next_bits(parent.bits, parent.time, time),
         nonce: 0,
     };
-    let target = header.bits.target().unwrap();
-    header.nonce = Midstate::new(&header.encode(), target).search(0, 1 << 24).unwrap();
+    header.nonce = grind(&header, 1 << 24).unwrap();
     header
 }
 

@@ -1,6 +1,95 @@
 //! Search kernels: the loops that look for a nonce.
 //!
-//! [`portable`] is the meaning; kernels for instruction sets stand beside it, of the same shape, and must agree with it
-//! on every nonce. This is the only place where `unsafe` may be.
+//! [`portable`] is the meaning. The others, one file an instruction set, are of one shape: their `scan` passes over batches of
+//! nonces until one may hold a hit, judged by the hash's first word alone, and `portable` searches that batch. So a
+//! kernel never misses a hit if its `scan` does not, and never finds one that is none. This is the only place where `unsafe` may be.
 
-pub mod portable;
+#![expect(unsafe_code, reason = "code for an instruction set may only run on a machine that has it")]
+
+mod headers;
+mod lanes;
+mod lead;
+mod portable;
+mod scalar;
+mod set;
+mod sha256;
+
+#[cfg(target_arch = "aarch64")]
+mod arm_sha2;
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
+#[cfg(target_arch = "aarch64")]
+mod neon;
+#[cfg(target_arch = "x86_64")]
+mod sha_ni;
+#[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+mod simd128;
+
+use core::fmt;
+
+pub use headers::{Headers, Hit, ROOTS_MAX};
+use set::Set;
+
+/// A search kernel that this machine can run: its existence is the proof.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Kernel(Set);
+
+impl Kernel {
+    /// The one that says what all others have to find.
+    pub const PORTABLE: Self = Self(Set::Portable);
+
+    /// Those that this machine can run, first those that are fastest on most machines; the last is [`Kernel::PORTABLE`],
+    /// however fast.
+    pub fn available() -> impl Iterator<Item = Self> {
+        Set::ALL.iter().copied().filter(|set| set.is_detected()).map(Self)
+    }
+
+    /// The one that is fastest on most machines that are like this. Processors differ: who has a clock may try them all.
+    pub fn preferred() -> Self {
+        Self::available().next().unwrap_or(Self::PORTABLE)
+    }
+
+    /// What people call its instruction set.
+    pub const fn name(self) -> &'static str {
+        self.0.name()
+    }
+
+    /// The first of all tries with the `nonces` nonces from `first` on (after the last one comes 0) that meets the target.
+    pub fn search(self, headers: &Headers, first: u64, nonces: u64) -> Option<Hit> {
+        let lanes = u64::from(self.0.lanes());
+        let (mut next, mut left) = (first, nonces);
+        while left > 0 {
+            let (high, low) = halves(next);
+            // The high word stays the same for so many.
+            let span = left.min((1 << 32) - u64::from(low));
+            // SAFETY: kernels are made of sets that were detected, and of the portable one.
+            let passed = lanes * unsafe { self.0.scan(headers, high, low, span / lanes) };
+            // A batch that may hold a hit, or what is too little for a batch.
+            let checked = (span - passed).min(lanes);
+            let hit = portable::search(headers, next.wrapping_add(passed), checked);
+            if hit.is_some() {
+                return hit;
+            }
+            next = next.wrapping_add(passed + checked);
+            left -= passed + checked;
+        }
+        None
+    }
+}
+
+impl fmt::Debug for Kernel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// A nonce's two words, the high one first.
+const fn halves(nonce: u64) -> (u32, u32) {
+    let [a, b, c, d, e, f, g, h] = nonce.to_be_bytes();
+    (u32::from_be_bytes([a, b, c, d]), u32::from_be_bytes([e, f, g, h]))
+}
+
+#[cfg(test)]
+mod tests;

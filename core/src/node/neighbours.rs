@@ -154,6 +154,9 @@ impl Node {
                 let unknown = |address: &Address| is_free(address) && !measured(address);
                 // Where all are known, one that was measured in a bad moment gets another.
                 let longest_ago = || {
+                    if !FULL {
+                        return None;
+                    }
                     let free = self
                         .book
                         .measured_nearest(CANDIDATES_MAX, now.time)

@@ -77,7 +77,7 @@ impl Pair {
                         send(self, to, body.unwrap_or_else(|| crate::wire::Packet::Missing(hash).encode()));
                     }
                 }
-                Output::Mine(job) => self.jobs[index] = job,
+                Output::Mine(job) => self.jobs[index] = job.map(|job| *job),
                 Output::Tell(event) => self.told[index].push(event),
             }
         }
@@ -208,7 +208,7 @@ impl Scripted {
         self.node.handle(self.now, input);
         while let Some(output) = self.node.poll() {
             if let Output::Mine(job) = output {
-                self.job = job;
+                self.job = job.map(|job| *job);
             } else if let Output::Send(_, frame) = output {
                 self.answer(&frame);
             } else if let Output::Close(_, reason) = output {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{Node, Role};
 use crate::block::BLOCK_BYTES_MIN;
 use crate::fetch::Body;
-use crate::mine::{Solution, move_on, template};
+use crate::mine::{Solution, template};
 use crate::time::Now;
 
 impl Node {
@@ -30,10 +30,10 @@ impl Node {
         let expired = self.pool.expire(now.time);
         self.unpool(&expired);
         let network = self.chain.network();
-        let block = match self.miner.reusable(&tip.hash) {
-            Some(mut block) => {
-                move_on(&mut block, network, &tip.header, now.time);
-                block
+        let template = match self.miner.reusable(&tip.hash) {
+            Some(mut template) => {
+                template.move_on(network, &tip.header, now.time);
+                template
             }
             None => {
                 let bytes = network.block_bytes_max() - BLOCK_BYTES_MIN;
@@ -43,7 +43,7 @@ impl Node {
                 template(network, &tip.header, history, now, &self.config.author, messages)
             }
         };
-        let job = self.miner.start(now.moment, block);
+        let job = self.miner.start(now.moment, template);
         self.outbox.mine(job);
     }
 

@@ -3,9 +3,9 @@ use std::sync::Arc;
 use super::*;
 use crate::chain::tests::{child, easy};
 use crate::history::History;
-use crate::kernel::portable::Midstate;
 use crate::key::SecretKey;
 use crate::message::Draft;
+use crate::mine::grind;
 
 const HALF_LIFE: u64 = 600_000;
 
@@ -33,8 +33,7 @@ impl Family {
     fn with(&self, change: impl FnOnce(&mut Header)) -> Header {
         let mut header = self.child;
         change(&mut header);
-        let target = header.bits.target().expect("the bits are a target");
-        header.nonce = Midstate::new(&header.encode(), target).search(0, 1 << 24).expect("it is easy");
+        header.nonce = grind(&header, 1 << 24).expect("it is easy");
         header
     }
 }

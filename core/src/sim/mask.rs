@@ -22,7 +22,7 @@ use crate::chain::Place;
 use crate::hash::Hash;
 use crate::key::{PublicKey, SecretKey, Signature};
 use crate::link::{Certificate, Epoch, Half};
-use crate::mine::{Job, JobId, Search};
+use crate::mine;
 use crate::wire::{LINKS_MAX, List, Packet, body_frame};
 
 /// The forged blocks that are remembered, to be served or withheld; when full, the elder half is forgotten.
@@ -307,9 +307,7 @@ impl World {
 
 /// Searches a header's nonce until its hash meets its own bits.
 fn grind(header: &mut Header) {
-    let Some(target) = header.bits.target() else { return };
-    let job = Job { id: JobId(0), header: *header, target };
-    if let Some(solution) = Search::new(&job, 0).run(TRIES_MAX) {
-        header.nonce = solution.nonce;
+    if let Some(nonce) = mine::grind(header, TRIES_MAX) {
+        header.nonce = nonce;
     }
 }

@@ -56,8 +56,7 @@ impl World {
             self.violate(Some(host), Law::Rule, || format!("no solution of {job:?}"));
             return false;
         };
-        let mut header = job.header;
-        header.nonce = solution.nonce;
+        let header = job.complete(&solution);
         let (hash, honest) = (header.hash(), self.hosts[host as usize].is_honest());
         let present = (measured && honest).then(|| self.honest_up());
         self.measure.mined(hash, &header.prev_hash, self.now_us, present);

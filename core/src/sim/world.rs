@@ -376,7 +376,7 @@ impl World {
                     self.pending.push_back(Input::Recalled(recalled));
                 }
                 Output::Serve(peer, serve) => self.serve(host, peer, &serve),
-                Output::Mine(job) => self.job = job,
+                Output::Mine(job) => self.job = job.map(|job| *job),
                 Output::Tell(_) => {}
             }
         }

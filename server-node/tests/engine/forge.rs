@@ -8,7 +8,7 @@ use plexus_core::history::History;
 use plexus_core::journal::{CHECKPOINT_BLOCKS, Change};
 use plexus_core::key::{PublicKey, SecretKey, Signature};
 use plexus_core::message::{Draft, Message, MessageId};
-use plexus_core::mine::{Job, JobId, Search};
+use plexus_core::mine::grind;
 use plexus_core::network::Network;
 
 /// The end of a branch that grows.
@@ -65,8 +65,7 @@ impl Forge {
         let mut block =
             Block { header, extra: 0, author: PublicKey::NOBODY, signature: Signature::NONE, messages };
         block.seal(&self.author, self.network.id(), &self.history.root());
-        let job = Job { id: JobId(0), header: block.header, target: header.bits.target().unwrap() };
-        block.header.nonce = Search::new(&job, 0).run(u64::MAX).unwrap().nonce;
+        block.header.nonce = grind(&block.header, u64::MAX).unwrap();
         self.tip = block.header;
         let hash = block.header.hash();
         self.history = self.history.append(block.header.record(hash));

@@ -67,13 +67,14 @@ fn a_solution_that_solves_nothing_is_ignored() {
     world.set_mining(alice, true);
     world.elapse(100);
     let job = world.host(alice).job.clone().expect("a node alone mines");
-    let mut header = job.header;
-    header.nonce = world.solve(alice).unwrap().nonce + 1;
+    let solution = world.solve(alice).unwrap();
+    let mut header = job.complete(&solution);
+    header.nonce += 1;
     plexus_tests::forge::spoil(&mut header);
     for solution in [
-        Solution { job: job.id, nonce: header.nonce },
-        Solution { job: JobId(job.id.0 + 1), nonce: 0 },
-        Solution { job: JobId(u64::MAX), nonce: u64::MAX },
+        Solution { nonce: header.nonce, ..solution },
+        Solution { job: JobId(job.id.0 + 1), ..solution },
+        Solution { job: JobId(u64::MAX), nonce: u64::MAX, extra: u64::MAX },
     ] {
         world.tell(alice, Input::Solved(solution));
         assert_eq!(world.height(alice), 0);

@@ -43,9 +43,7 @@ impl Miner {
             bits: self.network.retarget().next_bits(self.parent.bits, self.parent.time, time),
             nonce: 0,
         };
-        let target = header.bits.target().unwrap();
-        let job = mine::Job { id: mine::JobId(0), header, target };
-        header.nonce = mine::Search::new(&job, 0).run(u64::MAX).unwrap().nonce;
+        header.nonce = mine::grind(&header, u64::MAX).unwrap();
         let hash = header.hash();
         self.history = self.history.append(header.record(hash));
         self.parent = header;

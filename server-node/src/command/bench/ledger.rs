@@ -14,7 +14,7 @@ use plexus_core::history::History;
 use plexus_core::journal::{CHECKPOINT_BLOCKS, Change};
 use plexus_core::key::{SecretKey, Signature};
 use plexus_core::message::Draft;
-use plexus_core::mine::{Job, JobId, Search};
+use plexus_core::mine::grind;
 use plexus_core::network::Network;
 use plexus_node::store::Store;
 use rayon::prelude::*;
@@ -123,9 +123,7 @@ impl Maker {
 }
 
 fn solve(block: &mut Block) -> anyhow::Result<()> {
-    let target = block.header.bits.target().context("the network's target is none")?;
-    let mut search = Search::new(&Job { id: JobId(0), header: block.header, target }, 0);
-    block.header.nonce = search.run(u64::MAX).context("no nonce solves the block")?.nonce;
+    block.header.nonce = grind(&block.header, u64::MAX).context("no nonce solves the block")?;
     Ok(())
 }
 

@@ -1,69 +1,114 @@
 //! Hashes a second: each kernel against the plain use of the sha2 crate, all 96 bytes each try.
 //!
-//! Rounds of all kernels are interleaved and the median of each counts: a machine that is busy now and then harms all alike.
+//! A last row is that of the fastest kernel on several threads at once. Rounds of all rows are interleaved and the median of each
+//! counts: a machine that is busy now and then harms all alike.
 
+use std::num::NonZero;
 use std::time::{Duration, Instant};
 
 use plexus_core::block::{HEADER_BYTES, Header};
 use plexus_core::hash::Hash;
+use plexus_core::kernel::Kernel;
 use plexus_core::mine::{Job, JobId, Search};
 use plexus_core::network::Network;
 use plexus_core::pow::Target;
+use plexus_node::miner::{THREADS_MAX, fastest_kernel};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use super::{per_second, progress, table};
+use super::{Output, per_second, progress, table};
 
-/// How many times each kernel is measured.
+/// How many times each row is measured.
 const ROUNDS: usize = 7;
 /// For how long, each time.
 const ROUND: Duration = Duration::from_millis(300);
 /// How many hashes lie between two looks at the clock.
-const SLICE_TRIES: u64 = 1 << 15;
+const SLICE_TRIES: u64 = 1 << 16;
+
+#[derive(Clone, Debug, clap::Args)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    output: Output,
+    /// How many threads the last row takes [default: one for each core]
+    #[arg(long, value_name = "N")]
+    threads: Option<NonZero<usize>>,
+}
 
 #[derive(Debug, Serialize)]
 struct Row {
-    kernel: &'static str,
+    kernel: String,
     hashes_per_s: f64,
     /// Against the first row.
     ratio: f64,
 }
 
 /// Runs the command.
-pub(super) fn run(json: bool) -> anyhow::Result<()> {
-    let rows = measure();
-    if json {
+pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    let threads = arguments.threads.or_else(|| std::thread::available_parallelism().ok());
+    let rows = measure(threads.map_or(1, NonZero::get).min(THREADS_MAX));
+    if arguments.output.json {
         return table::print_json(&rows);
     }
     let mut shown = table::headed(&["kernel", "rate", "ratio"]);
     for row in &rows {
-        shown.add_row([row.kernel.to_owned(), per_second(row.hashes_per_s), format!("{:.2}", row.ratio)]);
+        shown.add_row([row.kernel.clone(), per_second(row.hashes_per_s), format!("{:.2}", row.ratio)]);
     }
     table::print(&table::lines(shown))
 }
 
-fn measure() -> Vec<Row> {
+fn measure(threads: usize) -> Vec<Row> {
     let header = *Network::plexus().genesis();
-    let mut kernels = [("sha2, all 96 bytes", naive(header)), ("portable", portable(header))];
-    let mut rates = vec![Vec::with_capacity(ROUNDS); kernels.len()];
-    let bar = progress::bar((ROUNDS * kernels.len()) as u64, "hashing");
+    let mut racers = vec![Racer { name: "sha2, all 96 bytes".to_owned(), loops: vec![naive(header)] }];
+    for kernel in Kernel::available() {
+        racers.push(Racer { name: kernel.name().to_owned(), loops: vec![search(header, kernel)] });
+    }
+    if threads > 1 {
+        let fastest = fastest_kernel();
+        let loops = (0..threads).map(|_| search(header, fastest)).collect();
+        racers.push(Racer { name: format!("{} on {threads} threads", fastest.name()), loops });
+    }
+    let mut rates = vec![Vec::with_capacity(ROUNDS); racers.len()];
+    let bar = progress::bar((ROUNDS * racers.len()) as u64, "hashing");
     for _ in 0..ROUNDS {
-        for ((_, kernel), rates) in kernels.iter_mut().zip(&mut rates) {
-            rates.push(rate(kernel));
+        for (racer, rates) in racers.iter_mut().zip(&mut rates) {
+            rates.push(racer.rate());
             bar.inc(1);
         }
     }
     bar.finish_and_clear();
     let medians: Vec<_> = rates.into_iter().map(median).collect();
-    let rows = kernels.iter().zip(&medians);
-    rows.map(|((kernel, _), &hashes_per_s)| Row { kernel, hashes_per_s, ratio: hashes_per_s / medians[0] })
-        .collect()
+    let rows = racers.into_iter().zip(&medians);
+    rows.map(|(racer, &hashes_per_s)| {
+        let (kernel, ratio) = (racer.name, hashes_per_s / medians[0]);
+        Row { kernel, hashes_per_s, ratio }
+    })
+    .collect()
 }
 
-/// A search that goes on by so many tries.
-type Kernel = Box<dyn FnMut(u64)>;
+/// A search that goes on by about so many tries, and says how many it made.
+type Loop = Box<dyn FnMut(u64) -> u64 + Send>;
 
-fn naive(header: Header) -> Kernel {
+/// A row while it is measured: one loop for each thread.
+struct Racer {
+    name: String,
+    loops: Vec<Loop>,
+}
+
+impl Racer {
+    /// The rate of all its loops together, in one round.
+    fn rate(&mut self) -> f64 {
+        match self.loops.as_mut_slice() {
+            [alone] => rate(alone),
+            loops => std::thread::scope(|scope| {
+                let threads: Vec<_> = loops.iter_mut().map(|each| scope.spawn(|| rate(each))).collect();
+                // One that panicked has tried nothing.
+                threads.into_iter().map(|thread| thread.join().unwrap_or(0.0)).sum()
+            }),
+        }
+    }
+}
+
+fn naive(header: Header) -> Loop {
     let mut bytes: [u8; HEADER_BYTES] = header.encode();
     let mut nonce: u64 = 0;
     Box::new(move |tries| {
@@ -76,13 +121,18 @@ fn naive(header: Header) -> Kernel {
                 std::hint::black_box(&hash);
             }
         }
+        tries
     })
 }
 
-fn portable(header: Header) -> Kernel {
-    let mut search = Search::new(&Job { id: JobId(0), header, target: unreachable_target() }, 0);
+fn search(header: Header, kernel: Kernel) -> Loop {
+    let (target, root) = (unreachable_target(), Hash::ZERO);
+    let job = Job { id: JobId(0), header, target, history_root: root, body_root: root, extra: 0 };
+    let mut search = Search::new(&job, 0).with_kernel(kernel);
     Box::new(move |tries| {
+        let before = search.tried();
         std::hint::black_box(search.run(tries));
+        search.tried() - before
     })
 }
 
@@ -90,11 +140,10 @@ fn unreachable_target() -> Target {
     Target::from_be_bytes([0; 32])
 }
 
-fn rate(kernel: &mut Kernel) -> f64 {
+fn rate(search: &mut Loop) -> f64 {
     let (started, mut tries) = (Instant::now(), 0);
     while started.elapsed() < ROUND {
-        kernel(SLICE_TRIES);
-        tries += SLICE_TRIES;
+        tries += search(SLICE_TRIES);
     }
     tries as f64 / started.elapsed().as_secs_f64()
 }

@@ -17,8 +17,8 @@ pub(super) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum What {
-    /// Hashes a second on one core, by each search kernel and by the sha2 crate
-    Mine(Output),
+    /// Hashes a second on one core, by each search kernel and by the sha2 crate, and on several at once
+    Mine(mine::Arguments),
     /// How fast a fresh node takes a chain from another, against what this machine's cores verify by k256 alone
     Sync(Output),
 }
@@ -32,8 +32,8 @@ struct Output {
 
 /// Runs the command.
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
-    match arguments.what {
-        What::Mine(output) => mine::run(output.json),
+    match &arguments.what {
+        What::Mine(arguments) => mine::run(arguments),
         What::Sync(output) => sync::run(output.json),
     }
 }

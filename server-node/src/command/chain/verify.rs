@@ -169,7 +169,7 @@ mod tests {
     use plexus_core::block::VERSION;
     use plexus_core::key::{PublicKey, SecretKey, Signature};
     use plexus_core::message::Draft;
-    use plexus_core::mine::{Job, JobId, Search};
+    use plexus_core::mine::grind;
 
     use super::*;
 
@@ -202,9 +202,7 @@ mod tests {
     }
 
     fn solve(block: &mut Block) {
-        block.header.nonce = 0;
-        let job = Job { id: JobId(0), header: block.header, target: block.header.bits.target().unwrap() };
-        block.header.nonce = Search::new(&job, 0).run(1 << 20).unwrap().nonce;
+        block.header.nonce = grind(&block.header, 1 << 20).unwrap();
     }
 
     fn text(network: &Network, blocks: &[Block]) -> String {

@@ -1,0 +1,68 @@
+//! The search on plain words: what a machine without any of the other instruction sets is fastest with.
+
+use super::headers::NONCE_LOW;
+use super::lanes::scan_in_lanes;
+use super::lead::{Lead, WORDS};
+use super::sha256::K;
+
+type Lanes = u32;
+
+pub(super) const LANES: u32 = 1;
+
+#[inline(always)]
+fn splat(word: u32) -> Lanes {
+    word
+}
+
+#[inline(always)]
+fn ramp(first: u32) -> Lanes {
+    first
+}
+
+#[inline(always)]
+fn add(x: Lanes, y: Lanes) -> Lanes {
+    x.wrapping_add(y)
+}
+
+#[inline(always)]
+fn big_sigma0(x: Lanes) -> Lanes {
+    x.rotate_right(2) ^ x.rotate_right(13) ^ x.rotate_right(22)
+}
+
+#[inline(always)]
+fn big_sigma1(x: Lanes) -> Lanes {
+    x.rotate_right(6) ^ x.rotate_right(11) ^ x.rotate_right(25)
+}
+
+#[inline(always)]
+fn small_sigma0(x: Lanes) -> Lanes {
+    x.rotate_right(7) ^ x.rotate_right(18) ^ (x >> 3)
+}
+
+#[inline(always)]
+fn small_sigma1(x: Lanes) -> Lanes {
+    x.rotate_right(17) ^ x.rotate_right(19) ^ (x >> 10)
+}
+
+#[inline(always)]
+fn choose(x: Lanes, y: Lanes, z: Lanes) -> Lanes {
+    z ^ (x & (y ^ z))
+}
+
+/// The exclusive or of x and y is that of y and z in the next round.
+#[inline(always)]
+fn majority(x: Lanes, y: Lanes, z: Lanes) -> Lanes {
+    y ^ ((x ^ y) & (y ^ z))
+}
+
+#[inline(always)]
+fn min(x: Lanes, y: Lanes) -> Lanes {
+    x.min(y)
+}
+
+#[inline(always)]
+fn any_within(words: Lanes, limit: u32) -> bool {
+    words <= limit
+}
+
+scan_in_lanes! {}
