@@ -74,6 +74,5 @@ sets! {
     Neon = "NEON", neon, std::arch::is_aarch64_feature_detected!("neon");
     #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
     Simd128 = "simd128", simd128, true;
-    #[cfg(not(target_arch = "wasm32"))]
     Scalar = "scalar", scalar, true;
 }
