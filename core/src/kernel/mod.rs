@@ -1,6 +1,6 @@
 //! Search kernels: the loops that look for a nonce.
 //!
-//! [`portable`] is the meaning. The others, one file an instruction set, are of one shape: their `scan` passes over batches of
+//! [`Kernel::PORTABLE`] is the meaning. The others, one file an instruction set, are of one shape: their `scan` passes over batches of
 //! nonces until one may hold a hit, judged by the hash's first word alone, and `portable` searches that batch. So a
 //! kernel never misses a hit if its `scan` does not, and never finds one that is none. This is the only place where `unsafe` may be.
 
