@@ -22,7 +22,6 @@ pub use topology::{DIAMETER_NODES_MAX, Topology, Tree};
 
 use crate::key::{PublicKey, Signature};
 use crate::link::{Certificate, Epoch};
-use crate::sorted::Sorted;
 pub(crate) use adjacency::UNREACHED;
 use adjacency::{Adjacency, NONE, beyond, hop_us};
 
@@ -99,11 +98,11 @@ pub struct Graph {
     /// By number; a node that lost its last link is free for another key.
     nodes: Vec<Node>,
     free: Vec<u32>,
-    /// The nodes in use, in the order of their keys, each beside the beginning of its key: a search stays within this memory.
-    by_key: Vec<(u64, u32)>,
+    /// The nodes in use, in the order of their keys.
+    by_key: Vec<u32>,
     links: Vec<Link>,
-    /// The places of links by their ends' numbers.
-    by_ends: Sorted<[u32; 2], u32>,
+    /// The places of links, in the order of their ends' numbers.
+    by_ends: Vec<u32>,
     /// As far as the farthest link was when distances were last measured.
     horizon: u32,
     digest: Digest,
@@ -120,9 +119,9 @@ impl Graph {
             links_max,
             nodes: vec![Node { key: own, links: 0 }],
             free: Vec::new(),
-            by_key: vec![(own.lead(), OWN)],
+            by_key: vec![OWN],
             links: Vec::new(),
-            by_ends: Sorted::default(),
+            by_ends: Vec::new(),
             digest: Digest::default(),
             horizon: UNREACHED,
             reach: Vec::new(),
@@ -173,15 +172,16 @@ impl Graph {
         size_of::<Self>()
             + self.nodes.capacity() * size_of::<Node>()
             + self.links.capacity() * size_of::<Link>()
-            + self.by_key.capacity() * size_of::<(u64, u32)>()
-            + self.by_ends.len() * size_of::<([u32; 2], u32)>()
-            + (self.free.capacity() + self.reach.capacity()) * size_of::<u32>()
+            + 4 * [&self.free, &self.by_key, &self.by_ends, &self.reach]
+                .map(Vec::capacity)
+                .iter()
+                .sum::<usize>()
     }
 
     /// Its shape at this moment.
     pub fn topology(&self) -> Topology {
         let mut places = vec![NONE; self.nodes.len()];
-        for (place, (_, node)) in (0..).zip(&self.by_key) {
+        for (place, node) in (0..).zip(&self.by_key) {
             places[*node as usize] = place;
         }
         let ends = self.links.iter().map(|link| {
@@ -190,7 +190,7 @@ impl Graph {
         });
         let mut ends: Vec<_> = ends.collect();
         ends.sort_unstable();
-        let keys = self.by_key.iter().map(|(_, node)| self.nodes[*node as usize].key).collect();
+        let keys = self.by_key.iter().map(|node| self.nodes[*node as usize].key).collect();
         Topology::sorted(self.own(), keys, ends)
     }
 
@@ -248,7 +248,7 @@ impl Graph {
         }
         let ends = certificate.ends.map(|key| self.number(&key));
         let held = match ends {
-            [Some(a), Some(b)] => self.find([a, b]),
+            [Some(a), Some(b)] => self.find([a, b]).ok().map(|place| self.by_ends[place] as usize),
             [None, _] | [_, None] => None,
         };
         if held.is_some_and(|place| self.links[place].epoch >= epoch) {
@@ -305,7 +305,7 @@ impl Graph {
     /// Whether a node has all the links that it may have.
     fn is_full(&self, node: u32) -> bool {
         let links = self.nodes[node as usize].links as usize;
-        links > KEY_LINKS_MAX || links == KEY_LINKS_MAX && self.find(self.ordered(node, OWN)).is_none()
+        links > KEY_LINKS_MAX || links == KEY_LINKS_MAX && self.find(self.ordered(node, OWN)).is_err()
     }
 
     /// The farthest link, if it is farther away than one between `ends` would be. A link is as far as its nearer end.
@@ -335,19 +335,16 @@ impl Graph {
     }
 
     fn number(&self, key: &PublicKey) -> Option<u32> {
-        self.position(key).ok().map(|place| self.by_key[place].1)
+        self.position(key).ok().map(|place| self.by_key[place])
     }
 
     fn position(&self, key: &PublicKey) -> Result<usize, usize> {
-        let wanted = key.lead();
-        self.by_key.binary_search_by(|(lead, node)| {
-            lead.cmp(&wanted).then_with(|| self.nodes[*node as usize].key.cmp(key))
-        })
+        self.by_key.binary_search_by_key(key, |node| self.nodes[*node as usize].key)
     }
 
     fn intern(&mut self, key: PublicKey) -> u32 {
         let place = match self.position(&key) {
-            Ok(place) => return self.by_key[place].1,
+            Ok(place) => return self.by_key[place],
             Err(place) => place,
         };
         let node = Node { key, links: 0 };
@@ -363,7 +360,7 @@ impl Graph {
             self.reach.resize(self.nodes.len(), UNREACHED);
             self.reach[number as usize] = UNREACHED;
         }
-        self.by_key.insert(place, (key.lead(), number));
+        self.by_key.insert(place, number);
         number
     }
 
@@ -372,14 +369,13 @@ impl Graph {
         if self.nodes[a as usize].key < self.nodes[b as usize].key { [a, b] } else { [b, a] }
     }
 
-    /// Where a link is held.
-    fn find(&self, ends: [u32; 2]) -> Option<usize> {
-        self.by_ends.get(&ends).map(|place| *place as usize)
+    fn find(&self, ends: [u32; 2]) -> Result<usize, usize> {
+        self.by_ends.binary_search_by_key(&ends, |link| self.links[*link as usize].ends)
     }
 
     fn link(&self, a: &PublicKey, b: &PublicKey) -> Option<&Link> {
         let ends = self.ordered(self.number(a)?, self.number(b)?);
-        self.find(ends).map(|place| &self.links[place])
+        self.find(ends).ok().map(|place| &self.links[self.by_ends[place] as usize])
     }
 
     fn ends(&self, link: &Link) -> [PublicKey; 2] {
@@ -397,11 +393,9 @@ impl Graph {
 
     /// Adds a link that is not held, between nodes that are.
     fn push(&mut self, link: Link) {
-        if self.by_ends.contains_key(&link.ends) {
-            return;
-        }
+        let Err(place) = self.find(link.ends) else { return };
         let number = u32::try_from(self.links.len()).expect("a graph's room is counted in 32 bits");
-        self.by_ends.insert(link.ends, number);
+        self.by_ends.insert(place, number);
         self.digest.toggle(link.bucket, link.mark);
         link.ends.iter().for_each(|node| self.nodes[*node as usize].links += 1);
         if !self.reach.is_empty() {
@@ -419,12 +413,16 @@ impl Graph {
 
     /// Drops a link, and its ends where it was their last.
     fn remove(&mut self, ends: [u32; 2]) {
-        let Some(place) = self.by_ends.remove(&ends) else { return };
+        let Ok(place) = self.find(ends) else { return };
+        let number = self.by_ends.remove(place) as usize;
         // The last link takes the place that becomes free.
-        let link = self.links.swap_remove(place as usize);
-        if let Some(moved) = self.links.get(place as usize) {
-            self.by_ends.insert(moved.ends, place);
+        let moved = self.links[self.links.len() - 1].ends;
+        if moved != ends
+            && let Ok(place) = self.find(moved)
+        {
+            self.by_ends[place] = u32::try_from(number).expect("it was a place before");
         }
+        let link = self.links.swap_remove(number);
         self.digest.toggle(link.bucket, link.mark);
         for node in ends {
             self.nodes[node as usize].links -= 1;

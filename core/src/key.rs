@@ -34,13 +34,6 @@ const PHRASE_BYTES: usize = PHRASE_WORDS * WORD_BITS / 8;
 pub struct PublicKey([u8; 33]);
 
 impl PublicKey {
-    /// The beginning, as a number: keys compare as their beginnings do while these differ.
-    pub(crate) fn lead(&self) -> u64 {
-        let mut lead = [0; 8];
-        lead.copy_from_slice(&self.0[..8]);
-        u64::from_be_bytes(lead)
-    }
-
     /// 33 zero bytes: the author of a genesis block, whom nobody can sign for.
     pub const NOBODY: Self = Self([0; 33]);
 

@@ -30,7 +30,7 @@ pub const ROUND_INTERVAL: Duration = Duration::from_secs(600);
 /// While there is something to gain, rounds come sooner: after so long, and after twice as long each time that there is not.
 pub const ROUND_INTERVAL_MIN: Duration = Duration::from_secs(60);
 /// The time between two feelers,
-pub const FEELER_INTERVAL: Duration = Duration::from_secs(5);
+pub const FEELER_INTERVAL: Duration = Duration::from_secs(10);
 /// until so many nodes are known by experience;
 pub const KNOWN_WELL: usize = 256;
 /// and from then on.
