@@ -30,7 +30,7 @@ pub const ROUND_INTERVAL: Duration = Duration::from_secs(600);
 /// While there is something to gain, rounds come sooner: after so long, and after twice as long each time that there is not.
 pub const ROUND_INTERVAL_MIN: Duration = Duration::from_secs(60);
 /// The time between two feelers,
-pub const FEELER_INTERVAL: Duration = Duration::from_secs(10);
+pub const FEELER_INTERVAL: Duration = Duration::from_secs(5);
 /// until so many nodes are known by experience;
 pub const KNOWN_WELL: usize = 256;
 /// and from then on.
@@ -292,34 +292,47 @@ impl Slots {
             self.sort();
             return Settled::Kept;
         }
-        if let Some(old) = slot.instead.take() {
-            slot.kind = Kind::Graph;
-            let replaced =
-                self.links.get(&old).filter(|old| old.kind == Kind::Graph).and_then(|old| old.peer);
-            if replaced.is_some() {
-                self.links.remove(&old);
-            }
-            self.sort();
-            return replaced.map_or(Settled::Kept, Settled::Replaces);
+        if let Some(old) = slot.instead.take()
+            && let Some(settled) = self.recommended(peer, &old)
+        {
+            return settled;
         }
         let farthest =
             self.of_kind(Kind::Nearest).filter_map(|(_, slot)| Some((slot.rtt?, slot.peer?))).max();
         let has_room = self.of_kind(Kind::Nearest).count() < self.quota.nearest;
-        let nearer = farthest.filter(|(farthest, _)| is_nearer(rtt, *farthest));
-        if !has_room && nearer.is_none() {
-            return Settled::Measured;
+        let replaced = farthest.filter(|(farthest, _)| is_nearer(rtt, *farthest)).map(|(_, peer)| peer);
+        if has_room {
+            self.keep(peer, Kind::Nearest);
+            return Settled::Kept;
         }
-        if let Some(slot) = self.links.values_mut().find(|slot| slot.peer == Some(peer)) {
-            slot.kind = Kind::Nearest;
-        }
-        match nearer.filter(|_| !has_room) {
-            Some((_, replaced)) => {
+        let Some(replaced) = replaced else { return Settled::Measured };
+        self.drop_peer(replaced);
+        self.keep(peer, Kind::Nearest);
+        Settled::Replaces(replaced)
+    }
+
+    /// What becomes of a link that the graph recommended instead of another; none when neither that one's place nor any other
+    /// is there for it, as when that one is among the nearest by now: then it is a link that was measured, like others.
+    fn recommended(&mut self, peer: PeerId, old: &Address) -> Option<Settled> {
+        let replaced = self.links.get(old).filter(|old| old.kind == Kind::Graph).and_then(|old| old.peer);
+        let chosen = self.of_kind(Kind::Nearest).count() + self.of_kind(Kind::Graph).count();
+        let settled = match replaced {
+            Some(replaced) => {
                 self.drop_peer(replaced);
-                self.sort();
                 Settled::Replaces(replaced)
             }
-            None => Settled::Kept,
+            None if chosen < self.quota.nearest + self.quota.graph => Settled::Kept,
+            None => return None,
+        };
+        self.keep(peer, Kind::Graph);
+        Some(settled)
+    }
+
+    fn keep(&mut self, peer: PeerId, kind: Kind) {
+        if let Some(slot) = self.links.values_mut().find(|slot| slot.peer == Some(peer)) {
+            slot.kind = kind;
         }
+        self.sort();
     }
 
     fn drop_peer(&mut self, peer: PeerId) {

@@ -160,7 +160,7 @@ impl Node {
                     let free = self
                         .book
                         .measured_nearest(CANDIDATES_MAX, now.time)
-                        .filter(|(address, _)| fits(address));
+                        .filter(|(address, _)| is_free(address));
                     free.min_by_key(|(address, _)| self.book.last_seen(address))
                         .map(|(address, _)| address.clone())
                 };

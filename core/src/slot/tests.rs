@@ -119,6 +119,41 @@ fn a_recommended_link_takes_the_place_of_another_when_it_is_there() {
 }
 
 #[test]
+fn a_recommended_link_is_one_more_only_where_there_is_room() {
+    let filled_but = |gone: u64| {
+        let mut slots = filled();
+        slots.dial_instead(at(2), address(70), address(7));
+        slots.connected(&address(70), PeerId(70));
+        slots.closed(at(2), PeerId(gone));
+        slots
+    };
+    let mut slots = filled_but(7);
+    assert_eq!(slots.settled(PeerId(70), ms(300)), Settled::Kept, "the place of the one that is gone");
+    assert_eq!((slots.links.len(), slots.vacancy(at(3))), (SLOTS_MAX, None));
+
+    let mut slots = filled_but(7);
+    slots.dial(at(3), address(80), Kind::Graph);
+    assert_eq!(slots.settled(PeerId(70), ms(300)), Settled::Measured, "another is dialled for it");
+
+    let refilled = || {
+        let mut slots = filled_but(3);
+        slots.closed(at(2), PeerId(4));
+        for number in [80, 81] {
+            slots.dial(at(3), address(number), Kind::Graph);
+            slots.connected(&address(number), PeerId(number));
+            assert_eq!(slots.settled(PeerId(number), ms(number * 10)), Settled::Kept);
+        }
+        assert!(kinds(&slots).contains(&(7, Kind::Nearest)), "what it was to take the place of");
+        slots
+    };
+    let mut slots = refilled();
+    assert_eq!(slots.settled(PeerId(70), ms(300)), Settled::Measured);
+    let mut slots = refilled();
+    assert_eq!(slots.settled(PeerId(70), ms(1)), Settled::Replaces(PeerId(7)), "it is nearer all the same");
+    assert_eq!(slots.links.len(), SLOTS_MAX);
+}
+
+#[test]
 fn what_brought_nothing_is_shunned_for_a_while() {
     let mut slots = filled();
     slots.shun(at(10), address(6));
