@@ -25,7 +25,6 @@ mod place;
 use core::num::NonZeroU32;
 use core::ops::Range;
 use core::time::Duration;
-use std::collections::BTreeMap;
 
 pub use entry::{AGE_MAX_MS, FRESH_MS, NEW_FAILURES_MAX, RETRY_MAX_MS, RETRY_MIN_MS, TRIED_FAILURES_MAX};
 pub use known::{BOOK_BYTES_MAX, BOOK_VERSION, Known};
@@ -36,6 +35,7 @@ use crate::chance::Chance;
 use crate::group::Group;
 use crate::key::PublicKey;
 use crate::layout::DecodeError;
+use crate::ordered::Ordered;
 use crate::sorted::Sorted;
 use crate::time::Time;
 use entry::Entry;
@@ -61,16 +61,16 @@ struct Test {
 #[derive(Debug)]
 pub struct Book {
     placement: Placement,
-    entries: BTreeMap<Place, Entry>,
+    entries: Ordered<Place, Entry>,
     /// Where the address with a digest stands.
-    index: BTreeMap<Digest, Place>,
+    index: Ordered<Digest, Place>,
     tests: Vec<Test>,
 }
 
 impl Book {
     /// An empty book; `secret` is 32 bytes that others do not know, the same over restarts.
     pub fn new(secret: [u8; 32]) -> Self {
-        let (entries, index) = (BTreeMap::new(), BTreeMap::new());
+        let (entries, index) = (Ordered::default(), Ordered::default());
         Self { placement: Placement::new(secret), entries, index, tests: Vec::new() }
     }
 

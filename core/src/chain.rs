@@ -11,12 +11,13 @@
 //! branch that forks off below the window is let in by [`Chain::rebase`]. Peers that send branches with less work than
 //! ours fill only the side's share, the oldest of which gives way.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::VecDeque;
 
 use crate::block::Header;
 use crate::hash::Hash;
 use crate::history::History;
 use crate::network::Network;
+use crate::ordered::{Ordered, OrderedSet};
 use crate::pow::Work;
 use crate::rules::{self, RuleError};
 use crate::time::Time;
@@ -113,7 +114,7 @@ pub struct RestoreError {
 #[derive(Clone, Debug)]
 pub struct Chain {
     network: Network,
-    entries: BTreeMap<Hash, Entry>,
+    entries: Ordered<Hash, Entry>,
     tip: Place,
     leader: Place,
     /// The best verified branch within the window, lowest first; the last is the tip.
@@ -150,7 +151,7 @@ impl Chain {
             network,
             tip,
             leader: tip,
-            entries: BTreeMap::from([(hash, entry)]),
+            entries: Ordered::from_iter([(hash, entry)]),
             best: VecDeque::from([hash]),
             base: first.height,
             path: VecDeque::new(),
@@ -464,7 +465,7 @@ impl Chain {
         if self.entries.len() < most || self.entries.len() < most + self.spine_len() {
             return false;
         }
-        let mut kept: BTreeSet<_> = self.path.iter().chain(&self.best).copied().collect();
+        let mut kept: OrderedSet<_> = self.path.iter().chain(&self.best).copied().collect();
         let mut at = self.frontier;
         for _ in 0..=self.spine_len() {
             let Some(entry) = self.entries.get(&at) else { break };
@@ -484,12 +485,12 @@ impl Chain {
     }
 
     /// Drops headers and all that stand on them, but for those `kept`.
-    fn drop_with_descendants(&mut self, mut dropped: BTreeSet<Hash>, kept: &BTreeSet<Hash>) {
-        let mut rising: Vec<_> =
-            self.entries.iter().map(|(hash, entry)| (entry.header.height, *hash)).collect();
+    fn drop_with_descendants(&mut self, mut dropped: OrderedSet<Hash>, kept: &OrderedSet<Hash>) {
+        let place = |(hash, entry): (&Hash, &Entry)| (entry.header.height, *hash, entry.header.prev_hash);
+        let mut rising: Vec<_> = self.entries.iter().map(place).collect();
         rising.sort_unstable();
-        for (_, hash) in rising {
-            if dropped.contains(&self.entries[&hash].header.prev_hash) && !kept.contains(&hash) {
+        for (_, hash, parent) in rising {
+            if dropped.contains(&parent) && !kept.contains(&hash) {
                 dropped.insert(hash);
             }
         }
@@ -511,7 +512,7 @@ impl Chain {
         if self.entries.get(hash).is_none_or(|entry| entry.verified) {
             return;
         }
-        self.drop_with_descendants(BTreeSet::from([*hash]), &BTreeSet::new());
+        self.drop_with_descendants(OrderedSet::from_iter([*hash]), &OrderedSet::default());
         self.rest();
         self.choose_leader();
     }
@@ -521,7 +522,7 @@ impl Chain {
         if self.entries.get(hash).is_none_or(|entry| entry.verified) {
             return;
         }
-        self.drop_with_descendants(BTreeSet::from([*hash]), &BTreeSet::new());
+        self.drop_with_descendants(OrderedSet::from_iter([*hash]), &OrderedSet::default());
         self.rest();
         self.choose_leader();
     }

@@ -8,7 +8,6 @@
 //! Bounds: a compact body is at most a frame, and names at most [`BLOCK_MESSAGES_MAX`] messages.
 
 use core::hash::Hasher;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -18,6 +17,7 @@ use crate::block::{BLOCK_MESSAGES_MAX, Block, Header};
 use crate::hash::{Hash, Tag, tagged};
 use crate::key::{PublicKey, Signature};
 use crate::message::{Message, MessageId};
+use crate::ordered::Ordered;
 use crate::wire::List;
 
 /// A short id's size in bytes.
@@ -124,11 +124,11 @@ impl Partial {
     ) -> Self {
         let Compact { hash, extra, author, signature, slots } = compact;
         let slots = slots.into_inner();
-        let mut wanted: BTreeMap<ShortId, Vec<usize>> = BTreeMap::new();
+        let mut wanted = Ordered::<ShortId, Vec<usize>>::default();
         let mut messages = vec![None; slots.len()];
         for (place, slot) in slots.into_iter().enumerate() {
             match slot {
-                Slot::Short(short) => wanted.entry(short).or_default().push(place),
+                Slot::Short(short) => wanted.get_or_default(short).push(place),
                 Slot::Whole(message) => messages[place] = Some(Arc::new(message)),
             }
         }

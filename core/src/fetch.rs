@@ -8,7 +8,6 @@
 //! the lowest is asked for while [`HELD_BYTES_MAX`] are held.
 
 use core::time::Duration;
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -20,6 +19,7 @@ use crate::fault::Fault;
 use crate::hash::Hash;
 use crate::message::MessageId;
 use crate::node::PeerId;
+use crate::ordered::OrderedSet;
 use crate::pow::Work;
 use crate::recent::Recent;
 use crate::relay::Relay;
@@ -85,7 +85,7 @@ pub(crate) struct Fetch {
     asked: Sorted<Hash, PeerId>,
     checking: Sorted<BatchId, Body>,
     ready: Sorted<Hash, Ready>,
-    busy: BTreeSet<Hash>,
+    busy: OrderedSet<Hash>,
     held_bytes: usize,
     records: Sorted<PeerId, Record>,
 }
@@ -176,7 +176,7 @@ impl Fetch {
     }
 
     /// The ids in blocks below `branch` whose turn has not come yet.
-    pub(crate) fn waiting_below(&self, chain: &Chain, branch: &Hash) -> BTreeSet<MessageId> {
+    pub(crate) fn waiting_below(&self, chain: &Chain, branch: &Hash) -> OrderedSet<MessageId> {
         let waiting = self.checking.values().chain(self.ready.values().map(|ready| &ready.body));
         let below = waiting.filter(|body| chain.is_ancestor(&body.hash, branch));
         below.flat_map(|body| body.ids.iter().copied()).collect()
@@ -351,7 +351,7 @@ impl Fetch {
         if self.ready.len() + self.asked.len() <= WINDOW_MAX && self.held_bytes < HELD_BYTES_MAX {
             return;
         }
-        let wanted: BTreeSet<_> = chain.path().take(2 * WINDOW_MAX).copied().collect();
+        let wanted: OrderedSet<_> = chain.path().take(2 * WINDOW_MAX).copied().collect();
         let stale: Vec<_> = self.ready.keys().filter(|hash| !wanted.contains(*hash)).copied().collect();
         for hash in stale {
             self.take_ready(&hash);

@@ -8,7 +8,7 @@
 //!
 //! | layer | files |
 //! | --- | --- |
-//! | values | [`layout`] [`sorted`] [`time`] [`hash`] [`key`] [`message`] [`merkle`] [`history`] [`pow`] [`block`] [`network`] |
+//! | values | [`layout`] [`sorted`] [`ordered`] [`time`] [`hash`] [`key`] [`message`] [`merkle`] [`history`] [`pow`] [`block`] [`network`] |
 //! | speed | [`kernel`] |
 //! | chain | [`rules`] [`check`] [`chain`] `trail` [`pool`] [`mine`] [`journal`] [`shelf`] |
 //! | protocol | [`chance`] [`address`] [`group`] [`book`] [`ban`] [`inbound`] [`wire`] [`fault`] [`event`] `outbox` [`handshake`] [`ping`] [`link`] [`graph`] [`slot`] `plan` `vouching` [`peer`] [`dial`] [`sync`] [`fetch`] [`compact`] [`relay`] [`gossip`] [`agreement`] [`node`] |
@@ -59,6 +59,7 @@ pub mod message;
 pub mod mine;
 pub mod network;
 pub mod node;
+pub mod ordered;
 mod outbox;
 pub mod peer;
 pub mod ping;

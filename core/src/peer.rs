@@ -1,13 +1,13 @@
 //! A peer: one connection, from its handshake on, and what we know that it knows.
 
 use core::time::Duration;
-use std::collections::BTreeSet;
 
 use crate::agreement::Stance;
 use crate::handshake::Handshake;
 use crate::link::{Epoch, Half};
 use crate::message::MessageId;
 use crate::node::Link;
+use crate::ordered::OrderedSet;
 use crate::ping::Ping;
 use crate::pow::Work;
 use crate::recent::Recent;
@@ -57,7 +57,7 @@ pub(crate) struct Greeted {
     /// Where its chain ends, as far as it said.
     pub(crate) stance: Stance,
     pub(crate) messages: Recent<MessageId, KNOWN_MESSAGES_MAX>,
-    pub(crate) asked_messages: BTreeSet<MessageId>,
+    pub(crate) asked_messages: OrderedSet<MessageId>,
     /// What it was asked, and when it was answered last.
     pub(crate) asked: Asked,
     /// Our newest half of this link's certificate.
@@ -112,7 +112,7 @@ impl Greeted {
             stance: Stance::new(&hello),
             hello,
             messages: Recent::default(),
-            asked_messages: BTreeSet::new(),
+            asked_messages: OrderedSet::default(),
             offered: Vec::new(),
             asked: Asked::default(),
             half: None,

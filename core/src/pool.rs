@@ -3,11 +3,11 @@
 //! Ordered by stamp work per byte: work takes the place of fees. Bounded in bytes and per sender; when full, the cheapest
 //! gives way to the dearer, and what does not exceed the last that gave way is turned away until the pool has drained.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::key::PublicKey;
 use crate::message::{Message, MessageId, VerifiedMessage};
+use crate::ordered::Ordered;
 use crate::rules::{MESSAGE_AGE_MS, check_message_time};
 use crate::time::Time;
 
@@ -48,9 +48,9 @@ type Rank = (core::cmp::Reverse<u128>, u64);
 pub struct Pool {
     bytes_max: usize,
     bytes: usize,
-    messages: BTreeMap<MessageId, Pooled>,
-    order: BTreeMap<Rank, MessageId>,
-    senders: BTreeMap<PublicKey, usize>,
+    messages: Ordered<MessageId, Pooled>,
+    order: Ordered<Rank, MessageId>,
+    senders: Ordered<PublicKey, usize>,
     floor: u128,
     inserted: u64,
 }
@@ -66,9 +66,9 @@ impl Pool {
         Self {
             bytes_max,
             bytes: 0,
-            messages: BTreeMap::new(),
-            order: BTreeMap::new(),
-            senders: BTreeMap::new(),
+            messages: Ordered::default(),
+            order: Ordered::default(),
+            senders: Ordered::default(),
             floor: 0,
             inserted: 0,
         }
@@ -113,7 +113,7 @@ impl Pool {
             return Err(PoolError::Full { floor: self.floor });
         }
         while self.bytes + size > self.bytes_max {
-            let Some((&(core::cmp::Reverse(cheapest), _), &last)) = self.order.last_key_value() else {
+            let Some((&(core::cmp::Reverse(cheapest), _), &last)) = self.order.last() else {
                 break;
             };
             if cheapest >= price {
@@ -126,7 +126,7 @@ impl Pool {
         self.inserted += 1;
         let rank = (core::cmp::Reverse(price), self.inserted);
         self.order.insert(rank, id);
-        *self.senders.entry(sender).or_default() += 1;
+        *self.senders.get_or_default(sender) += 1;
         self.bytes += size;
         self.messages.insert(id, Pooled { message, rank, cleared });
         Ok(())
@@ -210,12 +210,11 @@ impl Pool {
     pub fn expire(&mut self, local: Time) -> Vec<MessageId> {
         let oldest = local.minus_ms(MESSAGE_AGE_MS);
         let old = |pooled: &Pooled| pooled.message.message().time() < oldest;
-        let ids: BTreeSet<_> =
-            self.messages.iter().filter(|(_, pooled)| old(pooled)).map(|(id, _)| *id).collect();
+        let ids: Vec<_> = self.messages.iter().filter(|(_, pooled)| old(pooled)).map(|(id, _)| *id).collect();
         for id in &ids {
             self.remove(id);
         }
-        ids.into_iter().collect()
+        ids
     }
 }
 

@@ -1,17 +1,19 @@
 //! A set of the newest so many: what is added when it is full pushes out what was added first.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::VecDeque;
+
+use crate::ordered::OrderedSet;
 
 /// The newest `MAX` distinct items.
 #[derive(Debug)]
 pub(crate) struct Recent<T, const MAX: usize> {
-    set: BTreeSet<T>,
+    set: OrderedSet<T>,
     order: VecDeque<T>,
 }
 
 impl<T, const MAX: usize> Default for Recent<T, MAX> {
     fn default() -> Self {
-        Self { set: BTreeSet::new(), order: VecDeque::new() }
+        Self { set: OrderedSet::default(), order: VecDeque::new() }
     }
 }
 

@@ -3,13 +3,14 @@
 //! Peers ask for a new block within moments of hearing of it; light nodes keep no others. Ids bridge the time between
 //! the store's answer about a block and the block's turn.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use bytes::Bytes;
 
 use crate::hash::Hash;
 use crate::message::MessageId;
+use crate::ordered::OrderedSet;
 use crate::sorted::Sorted;
 
 /// The newest blocks whose bytes are kept.
@@ -25,7 +26,7 @@ pub(crate) struct Shelf {
     blocks: Sorted<Hash, Bytes>,
     order: VecDeque<Hash>,
     bytes: usize,
-    ids: BTreeSet<(MessageId, Hash)>,
+    ids: OrderedSet<(MessageId, Hash)>,
     id_order: VecDeque<(Hash, Arc<[MessageId]>)>,
 }
 
@@ -43,7 +44,9 @@ impl Shelf {
                 self.bytes -= block.len();
             }
         }
-        self.ids.extend(ids.iter().map(|id| (*id, hash)));
+        for id in ids.iter() {
+            self.ids.insert((*id, hash));
+        }
         self.id_order.push_back((hash, ids.clone()));
         if self.id_order.len() > ID_BLOCKS_MAX
             && let Some((hash, ids)) = self.id_order.pop_front()

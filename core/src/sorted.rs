@@ -2,7 +2,7 @@
 //!
 //! It is searched by halving, and to insert or remove moves what is above. Up to a few thousand small entries that is as
 //! fast as a tree of nodes, takes less memory, and a fifth of the program: a page that carries a tree for each kind of key
-//! would be a quarter larger. What grows with what strangers send belongs into a [`std::collections::BTreeMap`].
+//! would be a quarter larger. What grows with what strangers send belongs into an [`crate::ordered::Ordered`].
 
 use core::iter::Map;
 use core::{mem, slice};

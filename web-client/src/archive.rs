@@ -4,7 +4,7 @@
 //! the best chain are kept in memory only: a reload learns them again from peers. Headers that no restored chain would
 //! hold are forgotten, so both memory and store stay at about [`WINDOW_MAX`] headers, however long the chain.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 use plexus_core::block::{HEADER_BYTES, Header};
 use plexus_core::chain::{AHEAD_MAX, Chain, RestoreError, SIDE_MAX, WINDOW_MAX};
@@ -13,6 +13,7 @@ use plexus_core::history::History;
 use plexus_core::journal::Change;
 use plexus_core::layout::Reader;
 use plexus_core::network::Network;
+use plexus_core::ordered::Ordered;
 use plexus_core::sorted::Sorted;
 
 use crate::database::{Entry, Write};
@@ -48,7 +49,7 @@ pub(crate) enum ArchiveError {
 /// The best chain's newest headers, those that may join it, and the history below.
 #[derive(Debug)]
 pub(crate) struct Archive {
-    headers: BTreeMap<Hash, Header>,
+    headers: Ordered<Hash, Header>,
     /// The best chain within the window, lowest first.
     best: VecDeque<Hash>,
     /// Up to the block below the first of `best`.
@@ -64,7 +65,7 @@ impl Archive {
     pub(crate) fn new(network: &Network) -> Self {
         let (hash, genesis) = (*network.id(), *network.genesis());
         Self {
-            headers: BTreeMap::from([(hash, genesis)]),
+            headers: Ordered::from_iter([(hash, genesis)]),
             best: VecDeque::from([hash]),
             below: History::default(),
             checkpoints: Vec::new(),

@@ -2,9 +2,8 @@
 //!
 //! They are stored in postcard, which peers speak already, and shown as JSON: nothing here reads JSON.
 
-use std::collections::BTreeSet;
-
 use plexus_core::hash::Hash;
+use plexus_core::ordered::OrderedSet;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -20,7 +19,7 @@ pub(crate) trait Item: Serialize + DeserializeOwned {
 #[derive(Debug)]
 pub(crate) struct Board<T> {
     items: Vec<(Hash, T)>,
-    changed: BTreeSet<Hash>,
+    changed: OrderedSet<Hash>,
 }
 
 /// What became of one thing.
@@ -45,7 +44,7 @@ impl Changed {
 
 impl<T> Default for Board<T> {
     fn default() -> Self {
-        Self { items: Vec::new(), changed: BTreeSet::new() }
+        Self { items: Vec::new(), changed: OrderedSet::default() }
     }
 }
 
@@ -113,7 +112,7 @@ impl<T: Item> Board<T> {
             let item = self.find(hash)?;
             Some((item.json(network), postcard::to_allocvec(item).ok()?))
         };
-        changed.into_iter().map(|hash| Changed { hash, now: now(&hash) }).collect()
+        changed.iter().map(|hash| Changed { hash: *hash, now: now(hash) }).collect()
     }
 }
 

@@ -1,11 +1,12 @@
 //! The newest verified blocks, in memory: what a light node can give to others, and which messages it has seen.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 use plexus_core::block::Block;
 use plexus_core::check::Seen;
 use plexus_core::hash::Hash;
 use plexus_core::message::MessageId;
+use plexus_core::ordered::Ordered;
 
 /// The most blocks kept; when full, the oldest gives way.
 const BLOCKS_MAX: usize = 64;
@@ -20,7 +21,7 @@ const IDS_MAX: usize = 65_536;
 pub(crate) struct Recent {
     blocks: VecDeque<(Hash, Vec<u8>)>,
     bytes: usize,
-    ids: BTreeMap<MessageId, Vec<(Hash, u64)>>,
+    ids: Ordered<MessageId, Vec<(Hash, u64)>>,
     order: VecDeque<MessageId>,
 }
 
@@ -43,7 +44,7 @@ impl Recent {
     }
 
     fn note(&mut self, id: MessageId, block: Hash, height: u64) {
-        let places = self.ids.entry(id).or_default();
+        let places = self.ids.get_or_default(id);
         if places.contains(&(block, height)) {
             return;
         }

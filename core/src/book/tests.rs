@@ -404,7 +404,7 @@ proptest! {
             prop_assert!(book.tests.iter().all(|test| book.entries.contains_key(&test.place)));
             prop_assert!(book.entries.range(TRIED).all(|(_, entry)| entry.key.is_some()));
         }
-        for (place, entry) in &book.entries {
+        for (place, entry) in book.entries.iter() {
             prop_assert_eq!(book.find(&entry.address), Some(*place));
             let home = if TRIED.contains(place) {
                 book.placement.tried_place(&entry.address)

@@ -1,5 +1,7 @@
 //! Fork choice, naively: every header with the whole path below it, the best found by looking at all.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::*;
 
 /// One thing that happens.
