@@ -27,6 +27,9 @@
  * @property {Network | null} network Null until it is known.
  * @property {number} height
  * @property {string | null} tip
+ * @property {number | null} tip_unix_ms When the tip was mined, by its miner's clock.
+ * @property {number | null} interval_ms The mean time between the newest blocks.
+ * @property {string | null} network_hash_rate What it took to find them, hashes a second: a decimal number.
  * @property {number} target The height that is aimed at while syncing.
  * @property {string} total_work A decimal number.
  * @property {string} difficulty The expected hashes of the next block, a decimal number.
@@ -48,6 +51,9 @@
  * @property {string} stamp
  * @property {string} signature
  * @property {string} message
+ *
+ * @typedef {Message & { pending: boolean, number_of_block: number | null, block: string | null, work_above: string | null }} Placed
+ *   A message and where it is: `work_above` is the work of its block and of all above, a decimal number.
  *
  * @typedef {object} Block The fields that a block's header and body have, under the names of the JSON API.
  * @property {string} hash
@@ -103,7 +109,7 @@ export class Client extends EventTarget {
   #worker;
   #api;
   #asked = 0;
-  /** @type {Map<number, { resolve: (value: any) => void, reject: (error: Error) => void }>} */
+  /** @type {Map<number, { resolve: (value: any) => void, reject: (error: Error) => void, progress?: (done: number) => void }>} */
   #waiting = new Map();
 
   /** @param {{ node: string }} options `node` is the URL of a node: http(s), ws(s), with or without `/p2p`. */
@@ -157,12 +163,39 @@ export class Client extends EventTarget {
   }
 
   /**
+   * The SHA-256 of a file, 64 hex digits. The file is read where it is, piece by piece, and sent nowhere.
+   * @param {File} file
+   * @param {(done: number) => void} [progress] told how much of it is read, from 0 to 1
+   * @returns {Promise<string>}
+   */
+  digest(file, progress) {
+    const asked = this.#ask('digest', file);
+    const waiting = this.#waiting.get(this.#asked);
+    if (waiting) waiting.progress = progress;
+    return asked;
+  }
+
+  /**
    * Asks the node for a block. What it answers is verified by nobody here.
    * @param {string | number} name a height or a hash
    * @returns {Promise<Block>}
    */
-  async block(name) {
-    const response = await fetch(`${this.#api}/blocks/${encodeURIComponent(name)}`).catch(() => null);
+  block(name) {
+    return this.#fetch(`blocks/${encodeURIComponent(name)}`);
+  }
+
+  /**
+   * Asks the node for a message and its place. What it answers is verified by nobody here.
+   * @param {string} id
+   * @returns {Promise<Placed>}
+   */
+  message(id) {
+    return this.#fetch(`messages/${encodeURIComponent(id)}`);
+  }
+
+  /** @param {string} path */
+  async #fetch(path) {
+    const response = await fetch(`${this.#api}/${path}`).catch(() => null);
     if (!response) throw new Error('The node cannot be reached.');
     const answer = await response.json().catch(() => null);
     if (response.ok && answer) return answer;
@@ -176,7 +209,7 @@ export class Client extends EventTarget {
 
   /**
    * @param {string} method
-   * @param {...(string | number)} args
+   * @param {...(string | number | File)} args
    * @returns {Promise<any>}
    */
   #ask(method, ...args) {
@@ -185,13 +218,14 @@ export class Client extends EventTarget {
     return new Promise((resolve, reject) => this.#waiting.set(id, { resolve, reject }));
   }
 
-  /** @param {{ id: number, value: any, error: string, update: string }} data */
-  #received({ id, value, error, update }) {
+  /** @param {{ id: number, value: any, error: string, update: string, progress: number }} data */
+  #received({ id, value, error, update, progress }) {
     if (update !== undefined) {
       const { type, value } = JSON.parse(update);
       return this.#tell(type, value);
     }
     const waiting = this.#waiting.get(id);
+    if (progress !== undefined) return waiting?.progress?.(progress);
     this.#waiting.delete(id);
     if (error === undefined) waiting?.resolve(value);
     else waiting?.reject(new Error(error));

@@ -3,7 +3,7 @@
  * The Worker that owns the light node: it starts the program, passes calls to it and updates from it, and keeps the miners.
  * It decides nothing.
  */
-import init, { LightNode } from './pkg/plexus_web.js';
+import init, { FileDigest, LightNode } from './pkg/plexus_web.js';
 
 /** What a page may call, beside `start`. */
 const METHODS = new Set(['submit', 'mine', 'stopMining', 'words', 'restore']);
@@ -43,6 +43,27 @@ function isFirstPage() {
       return lock && new Promise(() => {});
     });
   });
+}
+
+/**
+ * The SHA-256 of a file, read piece by piece.
+ * @param {File} file
+ * @param {(done: number) => void} progress told how much of it is read, from 0 to 1
+ */
+async function digest(file, progress) {
+  await started;
+  const sum = new FileDigest();
+  let [read, told] = [0, 0];
+  const reader = file.stream().getReader();
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) return sum.finish();
+    sum.update(value);
+    read += value.length;
+    if (read - told < file.size / 100) continue;
+    told = read;
+    progress(read / file.size);
+  }
 }
 
 /** The miners: a Worker each, with an instance of its own. */
@@ -87,6 +108,8 @@ addEventListener('message', async ({ data: { id, method, args } }) => {
       started = start(args[0]);
       await started;
       postMessage({ id });
+    } else if (method === 'digest' && started) {
+      postMessage({ id, value: await digest(args[0], (progress) => postMessage({ id, progress })) });
     } else if (METHODS.has(method) && started) {
       const light = await started;
       postMessage({ id, value: /** @type {any} */ (light)[method](...args) });

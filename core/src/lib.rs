@@ -10,7 +10,7 @@
 //! | --- | --- |
 //! | values | [`layout`] [`sorted`] [`ordered`] [`time`] [`hash`] [`key`] [`message`] [`merkle`] [`history`] [`pow`] [`block`] [`network`] |
 //! | speed | [`kernel`] |
-//! | chain | [`rules`] [`check`] [`chain`] `trail` [`pool`] [`mine`] [`journal`] [`shelf`] |
+//! | chain | [`rules`] [`check`] [`chain`] `trail` [`pool`] [`mine`] [`pace`] [`journal`] [`shelf`] |
 //! | protocol | [`chance`] [`address`] [`group`] [`book`] [`ban`] [`inbound`] [`wire`] [`fault`] [`event`] `outbox` [`handshake`] [`ping`] [`link`] [`graph`] [`slot`] `plan` `vouching` [`peer`] [`dial`] [`sync`] [`fetch`] [`compact`] [`relay`] [`gossip`] [`agreement`] [`node`] |
 //! | laboratory | [`sim`] |
 //! | faces | [`view`] [`drawing`] |
@@ -61,6 +61,7 @@ pub mod network;
 pub mod node;
 pub mod ordered;
 mod outbox;
+pub mod pace;
 pub mod peer;
 pub mod ping;
 mod plan;

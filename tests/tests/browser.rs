@@ -206,3 +206,73 @@ fn a_page_whose_node_is_gone_goes_on_with_the_others_it_knows_of() {
     tab.wait("it is said why", 30, "!document.querySelector('#trouble').hidden");
     tab.screenshot(&pictures().join("nobody-left.png"));
 }
+
+/// Chooses a file of this name and text in the field below an element, as a person does.
+fn choose(tab: &mut Tab, below: &str, name: &str, text: &str) {
+    tab.evaluate(&format!(
+        "(() => {{ const files = new DataTransfer(); files.items.add(new File([{text:?}], {name:?})); \
+         const input = document.querySelector('{below} input[type=file]'); input.files = files.files; \
+         input.dispatchEvent(new Event('change')); }})()"
+    ));
+}
+
+#[test]
+fn a_file_sealed_in_a_tab_is_recognized_where_its_message_s_address_leads() {
+    let Some(browser) = browser() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let network = process::network(folder.path(), BITS);
+    let alice = start(folder.path(), "alice", &network, "127.0.0.1:0", &["--mine=1"]);
+    let mut tab = browser.open(&format!("{}/", alice.url));
+    wait_live(&mut tab);
+
+    // SHA-256 of "abc", from FIPS 180-4.
+    let digest = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+    choose(&mut tab, "#seal", "contract.txt", "abc");
+    let text = "document.querySelector('#text').value";
+    tab.wait("the file's digest is in the message", 30, &format!("{text}.startsWith('sha256:')"));
+    assert_eq!(tab.evaluate(text), format!("sha256:{digest}"));
+    let markup = "<img src=x onerror='document.title=1'><b>bold</b>";
+    let id = send(&mut tab, "", &format!("{markup} sha256:{digest}"));
+    tab.wait(
+        "it is in a block",
+        120,
+        &format!("document.querySelector('#sent li[data-id=\"{id}\"]')?.dataset.state === 'in-block'"),
+    );
+
+    // The address alone leads there, in a tab that has seen nothing.
+    let mut other = browser.open(&format!("{}/#/message/{id}", alice.url));
+    other.wait(
+        "the message is shown",
+        60,
+        "document.querySelector('#lookup-title').textContent === 'Message'",
+    );
+    let body = other.evaluate("document.querySelector('#lookup-body').textContent");
+    assert!(body.as_str().unwrap().contains(markup), "text is text: {body}");
+    assert_eq!(other.evaluate("document.querySelectorAll('#lookup-body :is(img, b)').length"), 0);
+    let verdict = "document.querySelector('#lookup-body [data-same]')?.dataset.same ?? ''";
+    choose(&mut other, "#lookup-body", "copy.txt", "abc");
+    other.wait("the file is held against the seal", 30, &format!("{verdict} === 'true'"));
+    choose(&mut other, "#lookup-body", "copy.txt", "abd");
+    other.wait("a changed one is another", 30, &format!("{verdict} === 'false'"));
+    other.screenshot(&pictures().join("sealed.png"));
+
+    // Blocks have addresses too, and what is not there is said not to be.
+    other.evaluate("document.querySelector('#lookup-body dd a[href^=\"#/block/\"]').click()");
+    let title = "document.querySelector('#lookup-title').textContent";
+    other.wait("its block is shown", 30, &format!("/^Block [0-9,]+$/.test({title})"));
+    other.screenshot(&pictures().join("block.png"));
+    other.evaluate("history.back()");
+    other.wait("back leads back", 30, &format!("{title} === 'Message'"));
+    other.evaluate(&format!("location.hash = '#/block/{}'", "0".repeat(64)));
+    other.wait("nothing is found", 30, &format!("{title} === 'Not found'"));
+    let lines =
+        "['#network-rate', '#interval', '#tip-age'].map((id) => document.querySelector(id).textContent)";
+    other.wait(
+        "the chain's pace is shown",
+        120,
+        &format!("{lines}.every((text) => /^[0-9]|now/.test(text))"),
+    );
+    other.screenshot(&pictures().join("pace.png"));
+    let thrown: Vec<_> = other.trouble.iter().filter(|text| text.contains("Uncaught")).collect();
+    assert!(thrown.is_empty(), "the tab threw: {thrown:?}");
+}

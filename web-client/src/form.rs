@@ -86,6 +86,12 @@ pub(crate) struct State {
     pub(crate) network: Option<NetworkForm>,
     pub(crate) height: u64,
     pub(crate) tip: Option<Hash>,
+    /// When the tip was mined, by its miner's clock; none of a chain without blocks.
+    pub(crate) tip_unix_ms: Option<u64>,
+    /// The mean time between the newest blocks.
+    pub(crate) interval_ms: Option<u64>,
+    /// What it took to find them, hashes a second; a decimal number.
+    pub(crate) network_hash_rate: Option<String>,
     /// The height that is aimed at while syncing.
     pub(crate) target: u64,
     pub(crate) total_work: String,

@@ -32,6 +32,8 @@ mod start;
 use std::rc::Rc;
 
 use js_sys::Function;
+use plexus_core::hash::Hash;
+use sha2::{Digest, Sha256};
 use wasm_bindgen::prelude::*;
 
 use crate::form::Refusal;
@@ -119,6 +121,32 @@ impl LightNode {
     /// Miners tried so many nonces.
     pub fn hashed(&self, hashes: f64) {
         self.shell.enter(|driver, _| driver.hashed(hashes));
+    }
+}
+
+/// The SHA-256 of a file, taken in piece by piece: it may be of any size, and stays where it is.
+#[wasm_bindgen]
+#[derive(Debug, Default)]
+pub struct FileDigest {
+    sha256: Sha256,
+}
+
+#[wasm_bindgen]
+impl FileDigest {
+    /// That of an empty file.
+    #[wasm_bindgen(constructor)]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Takes the next piece in.
+    pub fn update(&mut self, piece: &[u8]) {
+        self.sha256.update(piece);
+    }
+
+    /// The digest of all pieces, 64 hex digits.
+    pub fn finish(self) -> String {
+        Hash::from_bytes(self.sha256.finalize().into()).to_string()
     }
 }
 

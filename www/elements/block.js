@@ -2,7 +2,7 @@
 /** A block in full: its fields under their names, its messages, and every rule that it breaks. */
 
 import { abbreviated, count } from '../format.js';
-import { ageText, hashText, make } from './make.js';
+import { ageText, blockLink, hashText, make, messageLink } from './make.js';
 
 /** @typedef {import('../client.js').Block} Block */
 /** @typedef {import('../client.js').Message} Message */
@@ -38,15 +38,15 @@ export function blockFields(block, total = block.messages.length) {
     whole.append(make('h4', {}, total === 1 ? '1 message' : `${count(total)} messages`), messageList(block.messages));
   }
   const left = total - block.messages.length;
-  if (left > 0) whole.append(make('p', { class: 'quiet' }, `${count(left)} more: `, lookupButton(block.hash, 'show all')));
+  if (left > 0) whole.append(make('p', { class: 'quiet' }, `${count(left)} more: `, blockLink(block.hash, 'show all')));
   return whole;
 }
 
 /** @param {Block} block @param {keyof Block & string} name */
 function fieldValue(block, name) {
   const value = block[name];
-  if (name === 'hash') return hashText(block.hash, true);
-  if (name === 'prev_hash' && block.number_of_block > 0) return lookupButton(block.prev_hash);
+  if (name === 'hash') return blockLink(block.hash);
+  if (name === 'prev_hash' && block.number_of_block > 0) return blockLink(block.prev_hash);
   if (name === 'number_of_block') return count(block.number_of_block);
   return make('code', {}, String(value));
 }
@@ -64,7 +64,7 @@ function messageText(message) {
   const from = make('code', { title: message.sender }, abbreviated(message.sender));
   return [
     make('p', { class: 'message-text', dir: 'auto' }, message.text),
-    make('p', { class: 'quiet' }, from, ...to, ' · ', ageText(message.time_unix_ms)),
+    make('p', { class: 'quiet' }, from, ...to, ' · ', ageText(message.time_unix_ms), ' · ', messageLink(message.id, 'more')),
   ];
 }
 
@@ -75,17 +75,4 @@ export function failureList(failures) {
     list.append(make('li', { 'data-flag': flag }, make('strong', {}, flag), ' ', make('span', {}, reason)));
   }
   return list;
-}
-
-/**
- * A button that looks a block up.
- * @param {string} hash
- * @param {string} [text]
- */
-export function lookupButton(hash, text) {
-  const button = make('button', { type: 'button', class: 'link' }, text ?? hashText(hash, true));
-  button.addEventListener('click', () => {
-    button.dispatchEvent(new CustomEvent('plexus-lookup', { bubbles: true, detail: hash }));
-  });
-  return button;
 }

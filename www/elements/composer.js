@@ -2,8 +2,8 @@
 /** Send: write, sign and send a message, and see where the earlier ones are. */
 
 import { bytes, count } from '../format.js';
-import { lookupButton } from './block.js';
-import { ageText, announce, byId, make } from './make.js';
+import { ageText, announce, blockLink, byId, make, messageLink } from './make.js';
+import { fileField, sealOf } from './seal.js';
 
 /** @typedef {import('../client.js').Letter} Letter */
 
@@ -29,6 +29,12 @@ class PlexusComposer extends HTMLElement {
     byId('text', HTMLTextAreaElement).addEventListener('keydown', (event) => {
       if (event.key === 'Enter' && (event.ctrlKey || event.metaKey)) form.requestSubmit();
     });
+    byId('seal', HTMLElement).append(fileField(client, 'Choose a file, or drop it here', (digest) => {
+      const text = byId('text', HTMLTextAreaElement);
+      text.value = [text.value.trim(), sealOf(digest)].filter(Boolean).join('\n');
+      this.#measure();
+      text.focus();
+    }));
     client.addEventListener('state', (event) => {
       const { detail } = /** @type {CustomEvent<import('../client.js').State>} */ (event);
       [this.#recipientMax, this.#textMax] = [detail.recipient_bytes_max, detail.text_bytes_max];
@@ -108,12 +114,12 @@ class PlexusComposer extends HTMLElement {
 function letterItem({ id, text, recipient, state, number_of_block, block, time_unix_ms }) {
   const to = recipient ? ['to ', make('bdi', {}, recipient), ' · '] : [];
   const where = state === 'in-block' && block
-    ? lookupButton(block, `in block ${count(number_of_block ?? 0)}`)
+    ? blockLink(block, `in block ${count(number_of_block ?? 0)}`)
     : make('span', {}, state === 'pending' ? 'pending' : 'expired');
   where.classList.add('letter-state');
   return make('li', { 'data-id': id, 'data-state': state },
     make('p', { class: 'message-text', dir: 'auto' }, text),
-    make('p', { class: 'quiet' }, ...to, ageText(time_unix_ms), ' · ', where));
+    make('p', { class: 'quiet' }, ...to, ageText(time_unix_ms), ' · ', where, ' · ', messageLink(id, 'more')));
 }
 
 customElements.define('plexus-composer', PlexusComposer);

@@ -1,52 +1,113 @@
 // @ts-check
-/** Find: any block by height or hash, as the node tells it. */
+/**
+ * Find: any block by height or hash, any message by its id, as the node tells it. What is found has an address of its own,
+ * `#/block/NAME` or `#/message/ID`, that can be passed on.
+ */
 
 import { count } from '../format.js';
 import { blockFields } from './block.js';
 import { byId, make } from './make.js';
+import { messageFields } from './message.js';
+
+/** @typedef {import('../client.js').Client} Client */
+
+const ROUTE = /^#\/(block|message)\/([0-9a-f]{1,64})$/;
 
 class PlexusLookup extends HTMLElement {
-  /** @param {import('../client.js').Client} client */
+  /** Counts questions: an answer that comes after the next question is not shown. */
+  #asked = 0;
+
+  /** @param {Client} client */
   connect(client) {
+    const name = byId('lookup-name', HTMLInputElement);
     byId('lookup-form', HTMLFormElement).addEventListener('submit', (event) => {
       event.preventDefault();
-      this.#find(client, byId('lookup-name', HTMLInputElement).value);
+      const text = name.value.trim().replace(/^#|[,\s_]/g, '').toLowerCase();
+      const isName = /^(\d{1,16}|[0-9a-f]{64})$/.test(text);
+      if (!isName) return this.#show('Not a height, hash or id', make('p', { class: 'quiet' }, 'A height is a number; a block’s hash and a message’s id have 64 hex digits.'));
+      // The same name again is asked again.
+      if (location.hash === `#/block/${text}`) this.#route(client);
+      else location.hash = `#/block/${text}`;
     });
     byId('lookup-close', HTMLButtonElement).addEventListener('click', () => {
-      byId('lookup-result', HTMLElement).hidden = true;
-      byId('lookup-name', HTMLInputElement).focus();
+      history.pushState(null, '', location.pathname + location.search);
+      this.#hide();
+      name.focus();
     });
-    // Hashes anywhere on the page lead here.
-    document.addEventListener('plexus-lookup', (event) => {
-      const { detail } = /** @type {CustomEvent<string>} */ (event);
-      byId('lookup-name', HTMLInputElement).value = detail;
-      this.#find(client, detail);
-    });
+    // Of the address's fragment, too, whether a link, a person or the way back changes it.
+    addEventListener('popstate', () => this.#route(client));
+    this.#route(client);
   }
 
-  /** @param {import('../client.js').Client} client @param {string} text */
-  async #find(client, text) {
-    const name = text.trim().replace(/^#|[,\s_]/g, '');
-    const [result, title, body] = [byId('lookup-result', HTMLElement), byId('lookup-title', HTMLElement), byId('lookup-body', HTMLElement)];
-    if (!/^(\d{1,16}|[0-9a-fA-F]{64})$/.test(name)) {
-      title.textContent = 'Not a height or hash';
-      body.replaceChildren(make('p', { class: 'quiet' }, 'A height is a number, a hash has 64 hex digits.'));
-    } else {
-      try {
-        const block = await client.block(name.toLowerCase());
-        title.textContent = `Block ${count(block.number_of_block)}`;
-        body.replaceChildren(
-          make('p', { class: 'quiet' }, 'As the node tells it; blocks under “Now” are verified by this page.'),
-          blockFields(block));
-      } catch (error) {
-        title.textContent = 'Not found';
-        body.replaceChildren(make('p', { class: 'quiet' }, /** @type {Error} */ (error).message));
-      }
+  /** Shows what the page's address names. @param {Client} client */
+  async #route(client) {
+    const asked = ++this.#asked;
+    const [, kind, name] = ROUTE.exec(location.hash) ?? [];
+    if (!kind) {
+      // The other addresses are places on this page.
+      if (!location.hash) this.#hide();
+      return;
     }
-    result.hidden = false;
-    title.focus();
-    title.scrollIntoView({ block: 'nearest' });
+    byId('lookup-name', HTMLInputElement).value = name;
+    const found = kind === 'block' ? await findBlock(client, name) : await findMessage(client, name);
+    if (asked === this.#asked) this.#show(...found);
   }
+
+  /** @param {string} title @param {...Node} body */
+  #show(title, ...body) {
+    const heading = byId('lookup-title', HTMLElement);
+    heading.textContent = title;
+    document.title = `${title} · Plexus`;
+    byId('lookup-body', HTMLElement).replaceChildren(...body);
+    byId('lookup-result', HTMLElement).hidden = false;
+    heading.focus();
+    heading.scrollIntoView({ block: 'nearest' });
+  }
+
+  #hide() {
+    document.title = 'Plexus';
+    byId('lookup-result', HTMLElement).hidden = true;
+  }
+}
+
+/**
+ * What is asked for by 64 digits may be a block's hash or a message's id.
+ * @param {Client} client
+ * @param {string} name
+ * @returns {Promise<[string, ...Node[]]>}
+ */
+async function findBlock(client, name) {
+  try {
+    const block = await client.block(name);
+    return [`Block ${count(block.number_of_block)}`, hearsay('Blocks under “Now” are verified by this page.'), blockFields(block)];
+  } catch (error) {
+    const message = name.length === 64 && await client.message(name).catch(() => null);
+    return message ? shownMessage(client, message) : notFound(error);
+  }
+}
+
+/** @param {Client} client @param {string} id @returns {Promise<[string, ...Node[]]>} */
+async function findMessage(client, id) {
+  try {
+    return shownMessage(client, await client.message(id));
+  } catch (error) {
+    return notFound(error);
+  }
+}
+
+/** @param {Client} client @param {import('../client.js').Placed} message @returns {[string, ...Node[]]} */
+function shownMessage(client, message) {
+  return ['Message', hearsay('Messages of blocks under “Now” are verified by this page.'), messageFields(client, message)];
+}
+
+/** @param {unknown} error @returns {[string, Node]} */
+function notFound(error) {
+  return ['Not found', make('p', { class: 'quiet' }, /** @type {Error} */ (error).message)];
+}
+
+/** @param {string} instead */
+function hearsay(instead) {
+  return make('p', { class: 'quiet' }, `As the node tells it. ${instead}`);
 }
 
 customElements.define('plexus-lookup', PlexusLookup);

@@ -35,6 +35,24 @@ export function hashText(hex, whole = false) {
 }
 
 /**
+ * A link to a block's place on this page.
+ * @param {string} hash
+ * @param {string} [text]
+ */
+export function blockLink(hash, text) {
+  return make('a', { href: `#/block/${hash}` }, text ?? hashText(hash, true));
+}
+
+/**
+ * A link to a message's place on this page.
+ * @param {string} id
+ * @param {string} [text]
+ */
+export function messageLink(id, text) {
+  return make('a', { href: `#/message/${id}` }, text ?? make('code', {}, id));
+}
+
+/**
  * A time as an age that goes on; `keepAges` moves it.
  * @param {number} unix_ms
  */

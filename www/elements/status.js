@@ -2,7 +2,7 @@
 /** The bar at the top: which network, how the connection stands, how high the chain is. */
 
 import { count, duration, short } from '../format.js';
-import { byId, make } from './make.js';
+import { ageText, byId, make } from './make.js';
 
 /** @typedef {import('../client.js').State} State */
 /** @typedef {import('../client.js').Peer} Peer */
@@ -44,6 +44,9 @@ class PlexusStatus extends HTMLElement {
     set('height', state.network ? count(state.height) : '–');
     set('difficulty', state.network ? short(Number(state.difficulty)) : '–');
     set('work', state.network ? short(Number(state.total_work)) : '–');
+    byId('tip-age', HTMLElement).replaceChildren(state.tip_unix_ms === null ? '–' : ageText(state.tip_unix_ms));
+    set('interval', state.interval_ms === null ? '–' : interval(state.interval_ms));
+    set('network-rate', state.network_hash_rate === null ? '–' : short(Number(state.network_hash_rate)));
     set('pool', state.network ? count(state.pool) : '–');
     this.#showPeers(state);
     set('network-id', state.network?.id ?? '–');
@@ -72,6 +75,11 @@ class PlexusStatus extends HTMLElement {
     trouble.hidden = !(state.trouble && state.phase === 'offline');
     set('trouble', state.trouble ? `${sentence(state.trouble)} The page goes on trying, and shows what it has.` : '');
   }
+}
+
+/** @param {number} ms */
+function interval(ms) {
+  return ms < 10_000 ? `${(ms / 1000).toFixed(ms < 1000 ? 2 : 1)} s` : duration(ms);
 }
 
 /** @param {State} state */

@@ -2,6 +2,7 @@
 
 use plexus_core::message::{RECIPIENT_BYTES_MAX, TEXT_BYTES_MAX};
 use plexus_core::node::PeerView;
+use plexus_core::pace::Pace;
 use plexus_core::slot::Kind;
 use plexus_core::time::Now;
 
@@ -32,6 +33,8 @@ impl Driver {
             (_, _, false) => Phase::Live,
         };
         let retry = self.node.redial().filter(|_| phase == Phase::Offline);
+        let tip = self.node.chain().tip().header;
+        let pace = Pace::of(self.node.chain());
         let until = |ms| u64::try_from(ms).unwrap_or(u64::MAX);
         State {
             phase,
@@ -43,6 +46,9 @@ impl Driver {
             }),
             height: status.height,
             tip: Some(status.tip),
+            tip_unix_ms: (tip.height > 0).then(|| tip.time.unix_ms()),
+            interval_ms: pace.map(|pace| pace.interval_ms),
+            network_hash_rate: pace.map(|pace| pace.hashes_per_s.to_string()),
             target: status.target.max(status.height),
             total_work: status.total_work,
             difficulty: status.difficulty,

@@ -1,0 +1,55 @@
+// @ts-check
+/** A message in full: its fields under their names, where it is, and whether a file is the one that it seals. */
+
+import { count, short } from '../format.js';
+import { blockLink, make, messageLink } from './make.js';
+import { fileField, sealIn } from './seal.js';
+
+/** @typedef {import('../client.js').Placed} Placed */
+
+/** The fields of a message in the order in which they are shown, with what they mean. */
+const FIELDS = /** @type {const} */ ([
+  ['id', 'the hash of all that is signed'],
+  ['sender', 'the key that signed it'],
+  ['recipient', 'to whom it is written'],
+  ['timeStamp', 'when it was written, by its sender’s clock'],
+  ['stamp', 'ground for priority'],
+  ['signature', 'the sender’s, of the id'],
+]);
+
+/** @param {import('../client.js').Client} client @param {Placed} message */
+export function messageFields(client, message) {
+  const list = make('dl', { class: 'fields' });
+  for (const [name, meaning] of FIELDS) {
+    if (message[name] === '') continue;
+    const value = name === 'id' ? messageLink(message.id) : make('code', {}, message[name]);
+    list.append(make('dt', { title: meaning }, name), make('dd', {}, value));
+  }
+  list.append(make('dt', {}, 'place'), make('dd', { 'data-pending': message.pending }, ...place(message)));
+  const whole = make('div', { class: 'block-whole' }, make('p', { class: 'message-text', dir: 'auto' }, message.text), list);
+  const seal = sealIn(message.text);
+  if (seal) whole.append(check(client, seal));
+  return whole;
+}
+
+/** @param {Placed} message @returns {(Node | string)[]} */
+function place({ pending, block, number_of_block, work_above }) {
+  if (pending || !block) return ['waits for a block'];
+  return ['in ', blockLink(block, `block ${count(number_of_block ?? 0)}`), `, under ${short(Number(work_above))} hashes of work`];
+}
+
+/**
+ * Holds a file against the one that was sealed.
+ * @param {import('../client.js').Client} client
+ * @param {string} seal
+ */
+function check(client, seal) {
+  const verdict = make('p', { class: 'quiet', role: 'status' });
+  const field = fileField(client, 'Is this the file? Choose it, or drop it here', (digest, name) => {
+    verdict.dataset.same = String(digest === seal);
+    verdict.textContent = digest === seal
+      ? `Yes: ${name} is the file that this message seals.`
+      : `No: ${name} is another file, or it was changed. Its SHA-256 is ${digest}.`;
+  });
+  return make('div', { class: 'seal' }, make('h4', {}, 'This message seals a file'), field, verdict);
+}

@@ -1,0 +1,60 @@
+// @ts-check
+/** Seals: a file's SHA-256 in a message. The file is read in this page and sent nowhere. */
+
+import { announce, make } from './make.js';
+
+/** What a message says of the file that it seals. @param {string} digest */
+export function sealOf(digest) {
+  return `sha256:${digest}`;
+}
+
+/** The digest that a message seals, if it does. @param {string} text */
+export function sealIn(text) {
+  return /\bsha256:([0-9a-f]{64})\b/.exec(text)?.[1] ?? null;
+}
+
+/**
+ * A field to choose a file in, or to drop one on.
+ * @param {import('../client.js').Client} client
+ * @param {string} label
+ * @param {(digest: string, name: string) => void} done told the file's SHA-256 and its name
+ */
+export function fileField(client, label, done) {
+  const input = make('input', { type: 'file' });
+  const progress = make('progress', { max: '1', value: '0', 'aria-label': 'File read' });
+  const error = make('p', { class: 'error', role: 'alert' });
+  progress.hidden = error.hidden = true;
+  const field = make('div', { class: 'file' }, make('label', {}, `${label} `, input), progress, error);
+  let newest = 0;
+
+  /** @param {File | undefined} file */
+  const take = async (file) => {
+    if (!file) return;
+    const number = ++newest;
+    [error.hidden, progress.hidden, progress.value] = [true, false, 0];
+    try {
+      const digest = await client.digest(file, (read) => number === newest && (progress.value = read));
+      if (number !== newest) return;
+      announce(`${file.name} is read.`);
+      done(digest, file.name);
+    } catch (reason) {
+      if (number !== newest) return;
+      error.textContent = `${file.name} cannot be read: ${/** @type {Error} */ (reason).message}`;
+      error.hidden = false;
+    } finally {
+      if (number === newest) progress.hidden = true;
+    }
+  };
+  input.addEventListener('change', () => take(input.files?.[0]));
+  field.addEventListener('dragover', (event) => {
+    event.preventDefault();
+    field.classList.add('over-file');
+  });
+  field.addEventListener('dragleave', () => field.classList.remove('over-file'));
+  field.addEventListener('drop', (event) => {
+    event.preventDefault();
+    field.classList.remove('over-file');
+    take(event.dataTransfer?.files[0]);
+  });
+  return field;
+}
