@@ -235,9 +235,9 @@ fn how_fast_a_tab_mines_beside_hash_wasm() {
     let Some(browser) = browser() else { return };
     let folder = tempfile::tempdir().unwrap();
     let library = std::env::var_os("HASH_WASM").map(PathBuf::from).unwrap_or_else(|| {
-        let install =
-            Command::new("npm").args(["install", "--silent", "--prefix"]).arg(folder.path()).arg("hash-wasm");
-        assert!({ install }.status().unwrap().success(), "npm cannot fetch hash-wasm");
+        let mut npm = Command::new("npm");
+        npm.args(["install", "--silent", "--prefix"]).arg(folder.path()).arg("hash-wasm");
+        assert!(npm.status().unwrap().success(), "npm cannot fetch hash-wasm");
         folder.path().join("node_modules/hash-wasm/dist/index.esm.min.js")
     });
     let library = serde_json::to_string(&std::fs::read_to_string(library).unwrap()).unwrap();
@@ -259,7 +259,7 @@ fn how_fast_a_tab_mines_beside_hash_wasm() {
              const racers = {{}};
              for (const program of ['plexus_miner', 'plexus_miner_simd128']) {{
                const {{ default: init, Miner }} = await import(origin + '/pkg/' + program + '.js');
-               await init();
+               await init({{ module_or_path: new URL(origin + '/pkg/' + program + '_bg.wasm') }});
                const miner = new Miner();
                miner.search(new Uint8Array(job), 0, 1, 100);
                racers[program] = () => {{ miner.slice(); return miner.takeTries(); }};
