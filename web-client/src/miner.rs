@@ -202,30 +202,31 @@ mod tests {
 
     #[test]
     fn the_kernels_are_tried_twice_and_slices_are_whole_after_that() {
-        // Bits that nothing meets before the test ends.
-        let bits = Target::from_be_bytes([0; 32].map(|byte: u8| byte)).bits();
         let mut hard = job();
-        hard.header.bits = bits;
         hard.target = Target::from_be_bytes([0; 32]);
         let mut searcher = Searcher::new();
         searcher.search = Some(Search::new(&hard, 0));
-        let clock = ticking(TURN_MS);
-        let mut held = 0;
-        for _ in 0..2_000 {
-            let is_trial = searcher.trial.turn().is_some();
-            let slice = searcher.slice(&clock);
-            held += usize::from(is_trial || searcher.trial.turn().is_some());
-            if !is_trial && searcher.trial.turn().is_none() {
-                assert!(slice.tries >= TRIES_MIN);
+        let time = Cell::new(0.0);
+        let clock = || {
+            time.set(time.get() + TURN_MS);
+            time.get()
+        };
+        let turns = |searcher: &mut Searcher| {
+            let mut turns = 0;
+            while searcher.trial.turn().is_some() {
+                assert!(searcher.slice(clock).tries >= TURN_TRIES);
+                turns += 1;
             }
-        }
-        let mut turns = 0;
-        let mut trial = Trial::default();
-        while trial.turn().is_some() {
-            trial.note(None);
-            turns += 1;
-        }
-        assert_eq!(held, 2 * turns);
+            turns
+        };
+        let first = turns(&mut searcher);
+        assert!(first > 0);
+        time.set(2.0 * SECOND_TRIAL_MS);
+        searcher.slice(clock);
+        assert_eq!(1 + turns(&mut searcher), first);
+        time.set(100.0 * SECOND_TRIAL_MS);
+        assert!(searcher.slice(clock).tries >= TRIES_MIN);
+        assert!(searcher.trial.turn().is_none());
     }
 
     #[test]
