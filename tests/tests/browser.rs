@@ -248,8 +248,9 @@ fn how_fast_a_tab_mines_beside_hash_wasm() {
     let (history_root, body_root) = (Hash::of(b"history"), Hash::of(b"body"));
     let job = Job { id: JobId(1), header, target, history_root, body_root, extra: 0 };
     let job = serde_json::to_string(&job.encode()).unwrap();
-    // A file of the node's that has no policy of its own, so that a Worker may be made of text.
+    // A Worker is made of text here, as the page's policy does not allow.
     let mut tab = browser.open(&format!("{}/pkg/plexus_miner.js", alice.url));
+    tab.reload_without_policy();
     tab.wait("the file is shown", 30, "!!document.body?.innerText.includes('Miner')");
     let rates = tab.evaluate(&format!(
         "(async () => {{
