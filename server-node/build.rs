@@ -1,8 +1,9 @@
-//! Builds the page into the binary: `web-client` for wasm32, its bindings, and everything under `www/`.
+//! Builds the page into the binary: the programs of `web-client` for wasm32, their bindings, and everything under `www/`.
 //!
 //! One command on a fresh clone is to start a node with its page, so nothing is installed by hand: the bindings are made
 //! by wasm-bindgen as a library, and the wasm32 target is added through rustup when it is missing. The inner build has
-//! a target folder of its own (the outer one is locked meanwhile) and sees none of the outer build's settings.
+//! a target folder of its own (the outer one is locked meanwhile) and sees none of the outer build's settings. No path of
+//! the machine that builds is left in what it makes.
 
 use std::error::Error;
 use std::io::Write as _;
@@ -38,7 +39,7 @@ fn build() -> Outcome<()> {
     #[cfg(feature = "page")]
     {
         let pkg = out.join("pkg");
-        page::bind(&page::compile(workspace, &out)?, &pkg)?;
+        page::make(workspace, &out, &pkg)?;
         collect(&pkg, "/pkg", DEPTH_MAX, &mut files)?;
     }
     files.sort();
@@ -102,8 +103,27 @@ mod page {
 
     /// The compilation target of the page's program.
     const TARGET: &str = "wasm32-unknown-unknown";
-    /// The name that bindings and program are served under, below `/pkg/`.
-    const PROGRAM: &str = "plexus_web";
+    /// What cargo calls each program that it makes of `web-client`.
+    const MADE: &str = "plexus_web";
+
+    /// One of the page's programs.
+    struct Program {
+        /// The name that bindings and program are served under, below `/pkg/`.
+        name: &'static str,
+        /// The features of `web-client` that it is made of.
+        features: &'static str,
+        /// Whether it is to be fast before it is small.
+        is_fast: bool,
+    }
+
+    /// All of them. An engine without vectors refuses a program with a single one in it: there, the node's own program mines.
+    const PROGRAMS: &[Program] = &[
+        Program { name: "plexus_web", features: "node,miner", is_fast: false },
+        Program { name: "plexus_miner", features: "miner,simd128", is_fast: true },
+    ];
+    /// How what a fast program is made of is optimised instead: kernels are unrolled by hand, so that more than "s" makes them
+    /// larger and no faster; sha2 only says what they have to find. All else stays as the profile has it, and is built once.
+    const FAST: &[(&str, &str)] = &[("plexus-core", "s"), ("plexus-web", "s"), ("sha2", "z")];
 
     /// Settings of cargo's that the inner build is to share with the outer one; all others of its variables are about
     /// the package being built, or would change what the inner build makes.
@@ -131,19 +151,38 @@ mod page {
         command
     }
 
-    /// Compiles `web-client`, and says where its program lies.
-    pub(crate) fn compile(workspace: &Path, out: &Path) -> Outcome<PathBuf> {
+    /// Makes all programs and their bindings.
+    pub(crate) fn make(workspace: &Path, out: &Path, folder: &Path) -> Outcome<()> {
+        if folder.exists() {
+            fs::remove_dir_all(folder)?;
+        }
         for input in ["web-client", "core", "Cargo.toml", "Cargo.lock"] {
             println!("cargo::rerun-if-changed={}", workspace.join(input).display());
         }
         // <target>/<profile>/build/<package>/out
         let target = out.ancestors().nth(4).ok_or("OUT_DIR is not below a target folder")?.join("page");
         add_target()?;
+        for program in PROGRAMS {
+            bind(&compile(program, workspace, &target)?, program.name, folder)?;
+        }
+        Ok(())
+    }
+
+    /// Compiles `web-client` as one of its programs, and says where that lies until the next is made.
+    fn compile(program: &Program, workspace: &Path, target: &Path) -> Outcome<PathBuf> {
         let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-        let output = command(cargo)
+        let mut command = command(cargo);
+        if program.is_fast {
+            for (package, level) in FAST {
+                command.arg("--config").arg(format!("profile.wasm.package.{package}.opt-level={level:?}"));
+            }
+        }
+        let output = command
             .args(["build", "--package", "plexus-web", "--lib", "--profile", "wasm", "--target", TARGET])
+            .args(["--no-default-features", "--features", program.features])
             .args(["--locked", "--color", "never", "--target-dir"])
-            .arg(&target)
+            .arg(target)
+            .env("CARGO_ENCODED_RUSTFLAGS", remapped(workspace))
             .current_dir(workspace)
             .output()
             .map_err(|error| format!("cargo could not be started to build web-client: {error}"))?;
@@ -152,10 +191,32 @@ mod page {
             eprintln!("{text}");
             let reason =
                 text.lines().find(|line| line.starts_with("error")).unwrap_or("cargo failed").to_owned();
-            let again = format!("cargo build -p plexus-web --profile wasm --target {TARGET}");
+            let again = format!(
+                "cargo build -p plexus-web --lib --profile wasm --target {TARGET} --no-default-features --features {}",
+                program.features
+            );
             return Err(format!("web-client does not build for {TARGET} ({reason}); see `{again}`").into());
         }
-        Ok(target.join(TARGET).join("wasm").join(format!("{PROGRAM}.wasm")))
+        Ok(target.join(TARGET).join("wasm").join(format!("{MADE}.wasm")))
+    }
+
+    /// The compiler's flags that put names in the place of this machine's folders, as `CARGO_ENCODED_RUSTFLAGS` takes them.
+    fn remapped(workspace: &Path) -> std::ffi::OsString {
+        let cargo = env::var_os("CARGO_HOME")
+            .map(PathBuf::from)
+            .or_else(|| env::home_dir().map(|home| home.join(".cargo")));
+        let folders = [(Some(workspace.to_owned()), "plexus"), (cargo, "cargo")];
+        let mut flags = std::ffi::OsString::new();
+        for (folder, name) in folders {
+            let Some(folder) = folder else { continue };
+            if !flags.is_empty() {
+                flags.push("\u{1f}");
+            }
+            flags.push("--remap-path-prefix=");
+            flags.push(folder);
+            flags.push(format!("=/{name}"));
+        }
+        flags
     }
 
     /// Adds the target's standard library, unless the compiler has it.
@@ -177,14 +238,11 @@ mod page {
         .into())
     }
 
-    /// Makes the bindings: an ES module and the program that it starts.
-    pub(crate) fn bind(program: &Path, folder: &Path) -> Outcome<()> {
-        if folder.exists() {
-            fs::remove_dir_all(folder)?;
-        }
+    /// Makes the bindings of a program: an ES module and the program that it starts.
+    fn bind(program: &Path, name: &str, folder: &Path) -> Outcome<()> {
         wasm_bindgen_cli_support::Bindgen::new()
             .input_path(program)
-            .out_name(PROGRAM)
+            .out_name(name)
             .web(true)
             .and_then(|bindgen| {
                 bindgen

@@ -8,8 +8,8 @@
  *     await client.submit('bob', 'hello');
  *
  * Everything is decided and verified in the Worker; this file passes on what it says. Events carry their value in `detail`:
- * `state` (State), `block` (Arrival), `block-gone` (a hash), `sent` (Letter), `sent-gone` (an id), `mining` (Mining), `key`
- * ({public}), `notice` (Notice).
+ * `state` (State), `block` (Arrival), `block-gone` (a hash), `sent` (Letter), `sent-gone` (an id), `mining` (Mining), `kernel`
+ * ({name, vectors}: what searches), `key` ({public}), `notice` (Notice).
  */
 
 /**
@@ -97,6 +97,9 @@
  * @property {boolean} active
  * @property {string | null} waiting Why nothing is searched although it is wanted.
  * @property {number} threads
+ * @property {number} percent The part of the time that each thread works.
+ * @property {boolean} pauses_hidden Whether nothing is searched while the page is hidden,
+ * @property {boolean} pauses_on_battery and while the machine lives on its battery.
  * @property {number} hash_rate Hashes a second.
  * @property {number | null} expected_ms
  * @property {number} found
@@ -112,8 +115,11 @@ export class Client extends EventTarget {
   /** @type {Map<number, { resolve: (value: any) => void, reject: (error: Error) => void, progress?: (done: number) => void }>} */
   #waiting = new Map();
 
-  /** @param {{ node: string }} options `node` is the URL of a node: http(s), ws(s), with or without `/p2p`. */
-  constructor({ node }) {
+  /**
+   * @param {{ node: string, vectors?: boolean }} options `node` is the URL of a node: http(s), ws(s), with or without `/p2p`;
+   *   without `vectors`, miners do as if the browser had none.
+   */
+  constructor({ node, vectors = true }) {
     super();
     this.#api = apiOf(node);
     this.#worker = new Worker(new URL('./worker.js', import.meta.url), { type: 'module', name: 'plexus' });
@@ -121,7 +127,8 @@ export class Client extends EventTarget {
     this.#worker.addEventListener('error', (event) => {
       this.#tell('notice', { bad: true, text: `The node in this page stopped: ${event.message || 'it could not start'}. Reload the page.` });
     });
-    this.#ask('start', node).catch((error) => this.#tell('notice', { bad: true, text: error.message }));
+    this.#ask('start', node, vectors).catch((error) => this.#tell('notice', { bad: true, text: error.message }));
+    this.#watch();
   }
 
   /**
@@ -135,12 +142,13 @@ export class Client extends EventTarget {
   }
 
   /**
-   * Mines with so many Workers, as soon as the chain is checked.
+   * Mines with so many Workers, as soon as the chain is checked. Each works `percent` of the time, 5 to 100.
    * @param {number} threads
+   * @param {{ percent?: number, pausesHidden?: boolean, pausesOnBattery?: boolean }} [effort]
    * @returns {Promise<void>}
    */
-  mine(threads) {
-    return this.#ask('mine', threads);
+  mine(threads, { percent = 100, pausesHidden = false, pausesOnBattery = false } = {}) {
+    return this.#ask('mine', threads, percent, pausesHidden, pausesOnBattery);
   }
 
   /** @returns {Promise<void>} */
@@ -207,9 +215,22 @@ export class Client extends EventTarget {
     this.#worker.terminate();
   }
 
+  /** Tells the node of the circumstances that miners may have to pause under. */
+  async #watch() {
+    /** @type {(EventTarget & { charging: boolean }) | undefined} */
+    let battery;
+    const tell = () => this.#ask('find', document.hidden, battery?.charging === false).catch(() => {});
+    document.addEventListener('visibilitychange', tell);
+    tell();
+    // Not every browser says how its machine is fed.
+    battery = await /** @type {any} */ (navigator).getBattery?.().catch(() => undefined);
+    battery?.addEventListener('chargingchange', tell);
+    tell();
+  }
+
   /**
    * @param {string} method
-   * @param {...(string | number | File)} args
+   * @param {...(string | number | boolean | File)} args
    * @returns {Promise<any>}
    */
   #ask(method, ...args) {

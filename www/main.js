@@ -21,7 +21,9 @@ function nodeOf({ protocol, hostname, port, search }) {
   return named ?? `${protocol}//${hostname}:${own}`;
 }
 
-const client = new Client({ node: nodeOf(location) });
+/** Whether miners may use the browser's vectors: `?vectors=off` is for those who want to compare. */
+const vectors = new URLSearchParams(location.search).get('vectors') !== 'off';
+const client = new Client({ node: nodeOf(location), vectors });
 for (const view of document.querySelectorAll('[data-view]')) {
   /** @type {HTMLElement & { connect(client: Client): void }} */ (view).connect(client);
 }

@@ -2,38 +2,57 @@
 /**
  * A miner: searches its share of the newest job, a slice at a time, and looks at its messages between two slices.
  */
-import init, { Miner } from './pkg/plexus_web.js';
 
-/** @type {(module: WebAssembly.Module) => void} */
+/** @typedef {import('./pkg/plexus_miner.js').Miner} Miner */
+
+/** @type {(told: { module: WebAssembly.Module, program: string }) => void} */
 let begin;
-/** @type {Promise<WebAssembly.Module>} */
-const module = new Promise((resolve) => (begin = resolve));
-const ready = module.then((module) => init({ module_or_path: module }));
+const ready = new Promise((resolve) => (begin = resolve)).then(start);
 
-/** @type {Miner | undefined} */
-let miner;
+/** Whether there is a job. */
+let searching = false;
+/** Whether a slice is about to be searched. */
+let scheduled = false;
 /** Counts jobs, so that one that came while the program was loading gives way to a newer one. */
 let newest = 0;
 
 /** A message to oneself lets others in first, without the 4 ms that a timer would wait. */
 const next = new MessageChannel();
-next.port1.onmessage = slice;
 
-function slice() {
-  if (!miner) return;
+/** @param {{ module: WebAssembly.Module, program: string }} told */
+async function start({ module, program }) {
+  /** @type {typeof import('./pkg/plexus_miner.js')} */
+  const { default: init, Miner } = await import(`./pkg/${program}.js`);
+  await init({ module_or_path: module });
+  const miner = new Miner();
+  next.port1.onmessage = () => slice(miner);
+  return miner;
+}
+
+/** @param {Miner} miner */
+function slice(miner) {
+  scheduled = false;
+  if (!searching) return;
   const solution = miner.slice();
-  postMessage({ tries: miner.takeTries(), solution });
+  postMessage({ tries: miner.takeTries(), solution, kernel: miner.kernel() });
   // A solved job goes on: another solution may be needed if the first is refused, and the next job comes at once.
-  next.port2.postMessage(null);
+  schedule(miner);
+}
+
+/** @param {Miner} miner */
+function schedule(miner) {
+  if (scheduled) return;
+  scheduled = true;
+  const rest = miner.rest();
+  if (rest > 0) setTimeout(slice, rest, miner);
+  else next.port2.postMessage(null);
 }
 
 addEventListener('message', async ({ data }) => {
-  if (data.module) return begin(data.module);
+  if (data.module) return begin(data);
   const number = ++newest;
-  await ready;
+  const miner = await ready;
   if (number !== newest) return;
-  const idle = !miner;
-  miner?.free();
-  miner = data.job ? new Miner(data.job, data.number, data.count) : undefined;
-  if (idle) slice();
+  searching = data.job !== null && miner.search(data.job, data.number, data.count, data.percent);
+  if (searching) schedule(miner);
 });

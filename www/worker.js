@@ -6,7 +6,13 @@
 import init, { FileDigest, LightNode } from './pkg/plexus_web.js';
 
 /** What a page may call, beside `start`. */
-const METHODS = new Set(['submit', 'mine', 'stopMining', 'words', 'restore']);
+const METHODS = new Set(['submit', 'mine', 'stopMining', 'find', 'words', 'restore']);
+/** The miners' program, made for speed, for engines that have vectors; */
+const VECTORS = 'plexus_miner';
+/** for others it is the node's own. */
+const PLAIN = 'plexus_web';
+/** The smallest program with a vector in it: only an engine that has them finds it valid. */
+const VECTOR = new Uint8Array([0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 10, 1, 8, 0, 65, 0, 253, 15, 253, 98, 11]);
 
 const program = compile(new URL('./pkg/plexus_web_bg.wasm', import.meta.url));
 /** @type {Promise<LightNode> | undefined} */
@@ -19,15 +25,16 @@ async function compile(url) {
   return WebAssembly.compile(await response.arrayBuffer());
 }
 
-/** @param {string} node */
-async function start(node) {
+/** @param {string} node @param {boolean} vectors */
+async function start(node, vectors) {
+  miners.program = vectors && WebAssembly.validate(VECTOR) ? VECTORS : PLAIN;
   await init({ module_or_path: await program });
   const keepsChain = await isFirstPage();
   const light = await LightNode.start(
     node,
     keepsChain,
     (/** @type {string} */ update) => postMessage({ update }),
-    (/** @type {Uint8Array | null} */ job, /** @type {number} */ threads) => miners.search(job, threads),
+    (/** @type {Uint8Array | null} */ job, /** @type {number} */ threads, /** @type {number} */ percent) => miners.search(job, threads, percent),
   );
   miners.light = light;
   return light;
@@ -66,8 +73,11 @@ async function digest(file, progress) {
   }
 }
 
-/** The miners: a Worker each, with an instance of its own. */
+/** The miners: a Worker each, with an instance of its own of the program that this engine is fastest with. */
 const miners = {
+  program: PLAIN,
+  /** @type {Promise<WebAssembly.Module> | undefined} */
+  module: undefined,
   /** @type {LightNode | undefined} */
   light: undefined,
   /** @type {Worker[]} */
@@ -77,21 +87,27 @@ const miners = {
    * Has a job searched and no other; null: none.
    * @param {Uint8Array | null} job
    * @param {number} threads
+   * @param {number} percent
    */
-  search(job, threads) {
+  search(job, threads, percent) {
     const wanted = job ? threads : 0;
     while (this.workers.length > wanted) this.workers.pop()?.terminate();
     while (this.workers.length < wanted) this.workers.push(this.hire());
-    this.workers.forEach((worker, number) => worker.postMessage({ job, number, count: wanted }));
+    this.workers.forEach((worker, number) => worker.postMessage({ job, number, count: wanted, percent }));
   },
 
   hire() {
     const worker = new Worker(new URL('./miner.js', import.meta.url), { type: 'module', name: 'plexus-miner' });
-    worker.addEventListener('message', ({ data: { tries, solution } }) => {
+    let told = '';
+    worker.addEventListener('message', ({ data: { tries, solution, kernel } }) => {
       this.light?.hashed(tries);
       if (solution) this.light?.solved(solution);
+      if (kernel === told) return;
+      told = kernel;
+      postMessage({ update: JSON.stringify({ type: 'kernel', value: { name: kernel, vectors: this.program === VECTORS } }) });
     });
-    program.then((module) => worker.postMessage({ module }));
+    this.module ??= this.program === PLAIN ? program : compile(new URL(`./pkg/${VECTORS}_bg.wasm`, import.meta.url));
+    this.module.then((module) => worker.postMessage({ module, program: this.program }));
     return worker;
   },
 };
@@ -105,7 +121,7 @@ addEventListener('unhandledrejection', ({ reason }) => {
 addEventListener('message', async ({ data: { id, method, args } }) => {
   try {
     if (method === 'start') {
-      started = start(args[0]);
+      started = start(args[0], args[1]);
       await started;
       postMessage({ id });
     } else if (method === 'digest' && started) {

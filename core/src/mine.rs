@@ -62,6 +62,25 @@ pub struct Solution {
     pub extra: u64,
 }
 
+impl Solution {
+    /// u64 job ‖ u64 nonce ‖ u64 extra: for drivers that pass solutions on as bytes.
+    pub fn encode(&self) -> Vec<u8> {
+        [self.job.0, self.nonce, self.extra].map(u64::to_be_bytes).concat()
+    }
+
+    /// Reads a solution back.
+    ///
+    /// # Errors
+    /// Bytes that are not a solution.
+    pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+        let mut reader = crate::layout::Reader::new(bytes);
+        let job = JobId(reader.u64("solution job")?);
+        let (nonce, extra) = (reader.u64("solution nonce")?, reader.u64("solution extra")?);
+        reader.end()?;
+        Ok(Self { job, nonce, extra })
+    }
+}
+
 impl Job {
     /// The expected number of tries.
     pub fn work(&self) -> Work {
@@ -138,6 +157,11 @@ impl Search {
     #[must_use]
     pub fn with_kernel(self, kernel: Kernel) -> Self {
         Self { kernel, ..self }
+    }
+
+    /// Goes on with another kernel.
+    pub fn change_kernel(&mut self, kernel: Kernel) {
+        self.kernel = kernel;
     }
 
     /// Where the share of searcher `number` of `count` begins: even parts of all nonces.
@@ -290,5 +314,30 @@ impl Template {
         let header = &mut self.block.header;
         header.time = time.max(parent.time.plus_ms(1));
         header.bits = network.retarget().next_bits(parent.bits, parent.time, header.time);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn jobs_and_solutions_pass_as_bytes_and_nothing_else_does() {
+        let solution = Solution { job: JobId(3), nonce: 1 << 60, extra: 5 };
+        let header = *Network::dev().genesis();
+        let target = header.bits.target().unwrap();
+        let (history_root, body_root) = (Hash::of(b"history"), Hash::of(b"body"));
+        let job = Job { id: JobId(7), header, target, history_root, body_root, extra: u64::MAX };
+        let (solved, asked) = (solution.encode(), job.encode());
+        assert_eq!(Solution::decode(&solved), Ok(solution));
+        assert_eq!(Job::decode(&asked).as_ref(), Ok(&job));
+        for end in 0..solved.len() {
+            assert!(Solution::decode(&solved[..end]).is_err(), "{end}");
+        }
+        for end in 0..asked.len() {
+            assert!(Job::decode(&asked[..end]).is_err(), "{end}");
+        }
+        assert!(Solution::decode(&[solved, vec![0]].concat()).is_err());
+        assert!(Job::decode(&[asked, vec![0]].concat()).is_err());
     }
 }

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use plexus_core::block::{Header, VERSION};
 use plexus_core::hash::Hash;
-use plexus_core::kernel::{Headers, Kernel, ROOTS_MAX};
+use plexus_core::kernel::{Headers, Kernel, ROOTS_MAX, Trial};
 use plexus_core::mine::{Job, Search};
 use plexus_core::node::Input;
 use plexus_core::pow::{Bits, Target};
@@ -30,14 +30,11 @@ pub const THREADS_MAX: usize = 1_024;
 const NICENESS: i32 = 10;
 
 /// How long a kernel is tried,
-const TRIAL: Duration = Duration::from_millis(1);
-/// how often,
-const TRIALS: usize = 5;
+const TURN: Duration = Duration::from_millis(1);
 /// and the nonces between two looks at the clock.
-const TRIAL_NONCES: u64 = 1 << 10;
+const TURN_NONCES: u64 = 1 << 10;
 
-/// The kernel that is fastest on this very machine: all are tried in turn, a few milliseconds in all, and the best moment of each
-/// counts.
+/// The kernel that is fastest on this very machine: all are tried in turn, a few milliseconds in all.
 pub fn fastest_kernel() -> Kernel {
     let header = Header {
         prev_hash: Hash::ZERO,
@@ -49,19 +46,16 @@ pub fn fastest_kernel() -> Kernel {
         nonce: 0,
     };
     let headers = Headers::new(&header, &[Hash::ZERO; ROOTS_MAX], Target::from_be_bytes([0; 32]));
-    let mut best = (Duration::MAX, Kernel::PORTABLE);
-    for kernel in (0..TRIALS).flat_map(|_| Kernel::available()) {
-        let (begun, mut passes) = (Instant::now(), 0);
-        while begun.elapsed() < TRIAL {
-            std::hint::black_box(kernel.search(&headers, 0, TRIAL_NONCES));
-            passes += 1;
+    let mut trial = Trial::default();
+    while let Some(kernel) = trial.turn() {
+        let (begun, mut nonces) = (Instant::now(), 0);
+        while begun.elapsed() < TURN {
+            std::hint::black_box(kernel.search(&headers, 0, TURN_NONCES));
+            nonces += TURN_NONCES;
         }
-        let took = begun.elapsed() / passes;
-        if took < best.0 {
-            best = (took, kernel);
-        }
+        trial.note(Some((nonces, begun.elapsed())));
     }
-    best.1
+    trial.fastest()
 }
 
 /// Threads that search; they start with the first job, and end when this is dropped.

@@ -164,6 +164,12 @@ impl Tab {
         }
     }
 
+    /// Loads the page anew, without the policy that says what it may do: for scripts of the test's own.
+    pub fn reload_without_policy(&mut self) {
+        self.ask("Page.setBypassCSP", &json!({ "enabled": true }));
+        self.reload();
+    }
+
     /// Loads the page anew.
     pub fn reload(&mut self) {
         self.ask("Page.reload", &json!({}));

@@ -25,6 +25,7 @@ use plexus_core::wire::{Packet, Role, body_frame};
 use crate::archive::Archive;
 use crate::clock;
 use crate::database::Write;
+use crate::effort::{Circumstances, Effort};
 use crate::feed::{self, Feed};
 use crate::form::{Mining, Refusal, State};
 use crate::identity::Identity;
@@ -67,8 +68,8 @@ pub(crate) struct Beginning {
     pub(crate) book: Option<Vec<u8>>,
     pub(crate) feed: Feed,
     pub(crate) sent: Sent,
-    /// With how many threads the person mined last.
-    pub(crate) threads: u32,
+    /// How much the person let the miners do last.
+    pub(crate) effort: Effort,
 }
 
 impl Beginning {
@@ -131,17 +132,29 @@ struct Standing {
 #[derive(Debug, Default)]
 struct Miners {
     wanted: bool,
-    threads: u32,
+    effort: Effort,
+    circumstances: Circumstances,
     job: Option<Job>,
     rate: Rate,
     found: u64,
     told: Option<(Moment, Mining)>,
 }
 
+impl Miners {
+    /// Whether jobs are to be searched: the person wants it, and nothing makes the miners pause.
+    fn may_search(&self) -> bool {
+        self.wanted && self.pause().is_none()
+    }
+
+    fn pause(&self) -> Option<&'static str> {
+        self.effort.pause(self.circumstances)
+    }
+}
+
 impl Driver {
     /// A driver whose node is about to dial.
     pub(crate) fn new(beginning: Beginning, node: Node, page: Page, shell: Weak<Shell>) -> Self {
-        let Beginning { network, address, identity, archive, feed, sent, threads, .. } = beginning;
+        let Beginning { network, address, identity, archive, feed, sent, effort, .. } = beginning;
         Self {
             node,
             network,
@@ -158,7 +171,7 @@ impl Driver {
             writes: Vec::new(),
             page,
             standing: Standing::default(),
-            mining: Miners { threads, ..Miners::default() },
+            mining: Miners { effort, ..Miners::default() },
             shell,
         }
     }
@@ -443,7 +456,7 @@ impl Driver {
         if job.is_none() {
             self.mining.rate.reset();
         }
-        self.page.search(job.as_ref().map(Job::encode).as_deref(), self.mining.threads);
+        self.page.search(job.as_ref().map(Job::encode).as_deref(), self.mining.effort);
         self.mining.job = job;
     }
 
@@ -466,8 +479,8 @@ mod show;
 /// Where the person's phrase is kept, whatever the network.
 pub(crate) const KEY: &str = "phrase";
 
-/// Where the number of threads is kept that the person mined with last.
-pub(crate) const THREADS: &str = "threads";
+/// Where it is kept how much the person let the miners do last.
+pub(crate) const EFFORT: &str = "effort";
 
 /// The part of the store that is a network's.
 pub(crate) fn prefix(network: &Network) -> String {

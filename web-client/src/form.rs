@@ -5,9 +5,6 @@ use plexus_core::hash::Hash;
 use plexus_core::key::PublicKey;
 use serde::Serialize;
 
-/// The most threads that mine.
-pub(crate) const THREADS_MAX: u32 = 256;
-
 /// Why a request is not carried out; the text is for people.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
@@ -126,6 +123,10 @@ pub(crate) struct Mining {
     /// Why not, while it is wanted.
     pub(crate) waiting: Option<String>,
     pub(crate) threads: u32,
+    /// The part of the time that each thread works.
+    pub(crate) percent: u32,
+    pub(crate) pauses_hidden: bool,
+    pub(crate) pauses_on_battery: bool,
     /// Hashes a second.
     pub(crate) hash_rate: f64,
     /// How long a block takes at this rate, on average; none while the rate is not known.

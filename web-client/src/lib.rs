@@ -1,7 +1,8 @@
 //! Plexus in a browser: the light node that a Worker owns, and the search that each miner Worker runs.
 //!
-//! This file is the one room for what crosses the boundary to JavaScript: two classes, JSON for what people see,
-//! bytes for jobs and solutions. Everything behind it is Rust; the decisions are core's.
+//! Two programs are built from this package, each by a feature: `node`, and `miner`, which is small, made for speed alone, and
+//! built twice, with and without `simd128`. Each is a class here: this file is the one room for what crosses the boundary to
+//! JavaScript, JSON for what people see, bytes for jobs and solutions. Everything behind it is Rust; the decisions are core's.
 //!
 //! | files | what |
 //! | --- | --- |
@@ -9,38 +10,84 @@
 //! | `socket` `database` `clock` `api` `page` | the browser: WebSocket, IndexedDB, time, the node's JSON, the page |
 //! | `archive` `recent` | what is remembered of the chain, in the store and in memory |
 //! | `identity` `feed` `sent` `board` `form` | the person's key, what arrived, what was sent, how it is shown |
-//! | `miner` `rate` | a share of a job, and how fast the shares are |
+//! | `effort` `rate` | how much the person lets the miners do, and how fast they are |
+//! | `miner` `duty` | shares of jobs, and when a miner rests |
 
+#[cfg(feature = "node")]
 mod api;
+#[cfg(feature = "node")]
 mod archive;
+#[cfg(feature = "node")]
 mod board;
+#[cfg(feature = "node")]
 mod clock;
+#[cfg(feature = "node")]
 mod database;
+#[cfg(feature = "node")]
 mod driver;
+#[cfg(feature = "miner")]
+mod duty;
+#[cfg(feature = "node")]
+mod effort;
+#[cfg(feature = "node")]
 mod feed;
+#[cfg(feature = "node")]
 mod form;
+#[cfg(feature = "node")]
 mod identity;
+#[cfg(feature = "miner")]
 mod miner;
+#[cfg(feature = "node")]
 mod page;
+#[cfg(feature = "node")]
 mod rate;
+#[cfg(feature = "node")]
 mod recent;
+#[cfg(feature = "node")]
 mod sent;
+#[cfg(feature = "node")]
 mod shell;
+#[cfg(feature = "node")]
 mod socket;
+#[cfg(feature = "node")]
 mod start;
 
+#[cfg(feature = "node")]
 use std::rc::Rc;
 
+#[cfg(feature = "node")]
 use js_sys::Function;
+#[cfg(feature = "node")]
 use plexus_core::hash::Hash;
+#[cfg(feature = "node")]
+use plexus_core::mine::Solution;
+#[cfg(feature = "node")]
 use sha2::{Digest, Sha256};
 use wasm_bindgen::prelude::*;
 
+#[cfg(feature = "node")]
+use crate::effort::{Circumstances, Effort};
+#[cfg(feature = "node")]
 use crate::form::Refusal;
-use crate::miner::Share;
+#[cfg(feature = "miner")]
+use crate::miner::Searcher;
+#[cfg(feature = "node")]
 use crate::page::Page;
+#[cfg(feature = "node")]
 use crate::shell::Shell;
 
+#[cfg(target_arch = "wasm32")]
+#[global_allocator]
+static ALLOCATOR: talc::wasm::WasmDynamicTalc = talc::wasm::new_wasm_dynamic_allocator();
+
+#[wasm_bindgen]
+extern "C" {
+    /// Milliseconds on the clock that never goes back.
+    #[wasm_bindgen(js_namespace = performance, js_name = now)]
+    fn performance_now() -> f64;
+}
+
+#[cfg(feature = "node")]
 impl From<Refusal> for JsValue {
     fn from(refusal: Refusal) -> Self {
         js_sys::Error::new(&refusal.0).into()
@@ -48,17 +95,19 @@ impl From<Refusal> for JsValue {
 }
 
 /// A light node: made by [`LightNode::start`], it lives as long as its Worker.
+#[cfg(feature = "node")]
 #[wasm_bindgen]
 #[derive(Debug)]
 pub struct LightNode {
     shell: Rc<Shell>,
 }
 
+#[cfg(feature = "node")]
 #[wasm_bindgen]
 impl LightNode {
     /// Starts a node that connects to the one at the URL `node`. Of several pages of an origin one `keeps_chain` in the
-    /// browser's storage. `updated` is called with each update as JSON, `searched` with each job (bytes, or null)
-    /// and a number of threads.
+    /// browser's storage. `updated` is called with each update as JSON, `searched` with each job (bytes, or null),
+    /// a number of threads and the part of the time that each may work, percent.
     ///
     /// Resolves when the network is known and what was kept is loaded; connecting goes on after that.
     ///
@@ -83,12 +132,25 @@ impl LightNode {
         Ok(id.to_string())
     }
 
-    /// Mines with so many threads, as soon as the chain is checked.
+    /// Mines with so many threads, each working `percent` of the time, as soon as the chain is checked; perhaps not while the page
+    /// is hidden or the machine lives on its battery.
     ///
     /// # Errors
-    /// No threads, or too many.
-    pub fn mine(&self, threads: u32) -> Result<(), JsValue> {
-        Ok(self.shell.enter(|driver, now| driver.mine(now, threads))?)
+    /// No threads or time, or too much of it.
+    pub fn mine(
+        &self,
+        threads: u32,
+        percent: u32,
+        pauses_hidden: bool,
+        pauses_on_battery: bool,
+    ) -> Result<(), JsValue> {
+        let effort = Effort { threads, percent, pauses_hidden, pauses_on_battery };
+        Ok(self.shell.enter(|driver, now| driver.mine(now, effort))?)
+    }
+
+    /// Whether the page is hidden, and whether the machine lives on its battery.
+    pub fn find(&self, hidden: bool, on_battery: bool) {
+        self.shell.enter(|driver, now| driver.find(now, Circumstances { hidden, on_battery }));
     }
 
     /// Mines no more.
@@ -113,7 +175,7 @@ impl LightNode {
 
     /// A miner found this solution.
     pub fn solved(&self, solution: &[u8]) {
-        if let Some(solution) = miner::decode(solution) {
+        if let Ok(solution) = Solution::decode(solution) {
             self.shell.enter(|driver, now| driver.solved(now, solution));
         }
     }
@@ -125,12 +187,14 @@ impl LightNode {
 }
 
 /// The SHA-256 of a file, taken in piece by piece: it may be of any size, and stays where it is.
+#[cfg(feature = "node")]
 #[wasm_bindgen]
 #[derive(Debug, Default)]
 pub struct FileDigest {
     sha256: Sha256,
 }
 
+#[cfg(feature = "node")]
 #[wasm_bindgen]
 impl FileDigest {
     /// That of an empty file.
@@ -150,38 +214,53 @@ impl FileDigest {
     }
 }
 
-/// One miner's share of a job.
+/// A miner: searches its shares of jobs, as fast as this machine can.
+#[cfg(feature = "miner")]
 #[wasm_bindgen]
 #[derive(Debug)]
 pub struct Miner {
-    share: Share,
+    searcher: Searcher,
     tries: f64,
 }
 
+#[cfg(feature = "miner")]
 #[wasm_bindgen]
 impl Miner {
-    /// The share of miner `number` of `count`, from 0.
-    ///
-    /// # Errors
-    /// Bytes that are not a job.
+    /// A miner without a job.
     #[wasm_bindgen(constructor)]
-    pub fn new(job: &[u8], number: u32, count: u32) -> Result<Self, JsValue> {
-        let share = Share::new(job, number, count).map_err(Refusal::because)?;
-        Ok(Self { share, tries: 0.0 })
+    #[expect(clippy::new_without_default, reason = "it is made by JavaScript alone")]
+    pub fn new() -> Self {
+        Self { searcher: Searcher::new(), tries: 0.0 }
+    }
+
+    /// Searches the share of miner `number` of `count`, from 0, in this job and no other, during `percent` of the time. Answers
+    /// whether the bytes are a job.
+    pub fn search(&mut self, job: &[u8], number: u32, count: u32, percent: u32) -> bool {
+        self.searcher.search(job, number, count, percent).is_ok()
     }
 
     /// Searches for some 30 ms; a solution's bytes when one is found.
     pub fn slice(&mut self) -> Option<Vec<u8>> {
-        let slice = self.share.slice(clock::milliseconds);
+        let slice = self.searcher.slice(performance_now);
         #[expect(clippy::cast_precision_loss, reason = "a slice has far fewer than 2^53 tries")]
         let tries = slice.tries as f64;
         self.tries += tries;
-        slice.solution.map(miner::encode)
+        slice.solution.map(|solution| solution.encode())
     }
 
     /// The nonces tried since this was last asked.
     #[wasm_bindgen(js_name = takeTries)]
     pub fn take_tries(&mut self) -> f64 {
         core::mem::take(&mut self.tries)
+    }
+
+    /// How long to rest before the next slice, milliseconds.
+    pub fn rest(&self) -> f64 {
+        self.searcher.rest()
+    }
+
+    /// The name of the kernel that searches.
+    pub fn kernel(&self) -> String {
+        self.searcher.kernel().name().to_owned()
     }
 }

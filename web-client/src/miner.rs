@@ -1,24 +1,40 @@
 //! A miner's share of a job, searched in slices: what a miner Worker runs.
 //!
-//! A slice is short, so that the Worker looks at its messages between two of them and a new job is honoured at once.
+//! A slice is short, so that the Worker looks at its messages between two of them and a new job is honoured at once. The first
+//! slices are a trial of the kernels, on the job itself: nothing that is tried is in vain. An engine replaces what it
+//! compiled in haste while that runs, so a second trial is held a little later.
 
+use core::time::Duration;
+
+use plexus_core::kernel::{Kernel, Trial};
 use plexus_core::layout::DecodeError;
-use plexus_core::mine::{Job, JobId, Search, Solution};
+use plexus_core::mine::{Job, Search, Solution};
 
-/// How long a slice is meant to take, milliseconds.
+use crate::duty::Duty;
+
+/// How long a slice is meant to take, milliseconds,
 const SLICE_MS: f64 = 30.0;
+/// and one that is a kernel's turn: several times what the coarsest of browsers' clocks shows.
+const TURN_MS: f64 = 6.0;
+/// The tries between two looks at the clock during a turn: a few milliseconds of the slowest kernel.
+const TURN_TRIES: u64 = 1 << 12;
 /// The fewest tries of a slice: what a slow phone does in about a millisecond.
 const TRIES_MIN: u64 = 1 << 10;
 /// The most tries of a slice: under half a second on the slowest machine that does as many in 30 ms on its first slices.
 const TRIES_MAX: u64 = 1 << 24;
-/// A solution as bytes: the job's id, the nonce and the extra.
-const SOLUTION_BYTES: usize = 24;
+/// How long after the first slice the kernels are tried again, milliseconds.
+const SECOND_TRIAL_MS: f64 = 1_500.0;
 
-/// One searcher of a job.
+/// One searcher of jobs.
 #[derive(Debug)]
-pub(crate) struct Share {
-    search: Search,
+pub(crate) struct Searcher {
+    search: Option<Search>,
     tries: u64,
+    trial: Trial,
+    /// When the second trial is due, once that is known and until it is held.
+    second_trial: Option<f64>,
+    begun: bool,
+    duty: Duty,
 }
 
 /// What a slice came to.
@@ -30,26 +46,81 @@ pub(crate) struct Slice {
     pub(crate) solution: Option<Solution>,
 }
 
-impl Share {
-    /// The part of searcher `number` of `count` in an encoded job.
+impl Searcher {
+    /// A searcher that has nothing to search yet.
+    pub(crate) fn new() -> Self {
+        Self {
+            search: None,
+            tries: TRIES_MIN,
+            trial: Trial::default(),
+            second_trial: None,
+            begun: false,
+            duty: Duty::default(),
+        }
+    }
+
+    /// Searches the part of searcher `number` of `count` in an encoded job and nothing else, during `percent` of the time.
     ///
     /// # Errors
     /// Bytes that are not a job.
-    pub(crate) fn new(job: &[u8], number: u32, count: u32) -> Result<Self, DecodeError> {
+    pub(crate) fn search(
+        &mut self,
+        job: &[u8],
+        number: u32,
+        count: u32,
+        percent: u32,
+    ) -> Result<(), DecodeError> {
         let job = Job::decode(job)?;
         let first = Search::share(number.into(), count.into());
-        Ok(Self { search: Search::new(&job, first), tries: TRIES_MIN })
+        self.search = Some(Search::new(&job, first).with_kernel(self.kernel()));
+        self.duty.set(percent);
+        Ok(())
     }
 
-    /// Searches for about [`SLICE_MS`], by the clock `now`.
+    /// The kernel that searches, trials apart.
+    pub(crate) fn kernel(&self) -> Kernel {
+        self.trial.fastest()
+    }
+
+    /// Searches for about [`SLICE_MS`], by the clock `now`; without a job, not at all.
     pub(crate) fn slice(&mut self, now: impl Fn() -> f64) -> Slice {
-        let (start, planned, before) = (now(), self.tries, self.search.tried());
-        let solution = self.search.run(planned);
-        let tries = self.search.tried().wrapping_sub(before);
-        if solution.is_none() {
-            self.tries = paced(planned, now() - start);
+        let start = now();
+        if !core::mem::replace(&mut self.begun, true) {
+            self.second_trial = Some(start + SECOND_TRIAL_MS);
         }
-        Slice { tries, solution }
+        if self.second_trial.is_some_and(|due| due <= start) {
+            (self.trial, self.second_trial) = (Trial::default(), None);
+        }
+        let Some(search) = &mut self.search else { return Slice { tries: 0, solution: None } };
+        let before = search.tried();
+        let solution = match self.trial.turn() {
+            Some(kernel) => {
+                search.change_kernel(kernel);
+                let mut solution = search.run(TURN_TRIES);
+                while solution.is_none() && now() - start < TURN_MS {
+                    solution = search.run(TURN_TRIES);
+                }
+                let took = Duration::from_secs_f64((now() - start).max(0.0) / 1_000.0);
+                let whole = solution.is_none();
+                self.trial.note(whole.then(|| (search.tried().wrapping_sub(before), took)));
+                search.change_kernel(self.trial.fastest());
+                solution
+            }
+            None => {
+                let solution = search.run(self.tries);
+                if solution.is_none() {
+                    self.tries = paced(self.tries, now() - start);
+                }
+                solution
+            }
+        };
+        self.duty.worked(start, now());
+        Slice { tries: search.tried().wrapping_sub(before), solution }
+    }
+
+    /// How long to rest before the next slice, milliseconds.
+    pub(crate) fn rest(&self) -> f64 {
+        self.duty.rest()
     }
 }
 
@@ -65,26 +136,14 @@ fn paced(tries: u64, elapsed_ms: f64) -> u64 {
     fitting.min(tries * 4).clamp(TRIES_MIN, TRIES_MAX)
 }
 
-/// A solution as bytes, to pass from one Worker to another.
-pub(crate) fn encode(solution: Solution) -> Vec<u8> {
-    [solution.job.0, solution.nonce, solution.extra].map(u64::to_be_bytes).concat()
-}
-
-/// Reads a solution back; nothing when the bytes are none.
-pub(crate) fn decode(bytes: &[u8]) -> Option<Solution> {
-    let bytes: &[u8; SOLUTION_BYTES] = bytes.try_into().ok()?;
-    let (numbers, _) = bytes.as_chunks::<8>();
-    let [job, nonce, extra] = numbers else { return None };
-    let [job, nonce, extra] = [job, nonce, extra].map(|bytes| u64::from_be_bytes(*bytes));
-    Some(Solution { job: JobId(job), nonce, extra })
-}
-
 #[cfg(test)]
 mod tests {
     use core::cell::Cell;
 
     use plexus_core::hash::Hash;
+    use plexus_core::mine::JobId;
     use plexus_core::network::Network;
+    use plexus_core::pow::Target;
 
     use super::*;
 
@@ -105,15 +164,16 @@ mod tests {
     }
 
     #[test]
-    fn a_share_finds_what_a_whole_search_finds() {
+    fn a_searcher_finds_what_a_whole_search_finds() {
         let job = job();
         let mut whole = Search::new(&job, Search::share(1, 3));
         let expected = whole.run(u64::MAX).unwrap();
-        let mut share = Share::new(&job.encode(), 1, 3).unwrap();
+        let mut searcher = Searcher::new();
+        searcher.search(&job.encode(), 1, 3, 100).unwrap();
         let clock = ticking(30.0);
         let mut tries = 0;
         let found = loop {
-            let slice = share.slice(&clock);
+            let slice = searcher.slice(&clock);
             tries += slice.tries;
             if let Some(solution) = slice.solution {
                 break solution;
@@ -124,16 +184,60 @@ mod tests {
     }
 
     #[test]
-    fn a_share_goes_on_after_its_solution() {
-        let mut share = Share::new(&job().encode(), 0, 1).unwrap();
+    fn a_searcher_goes_on_after_a_solution_and_takes_other_jobs() {
+        let mut searcher = Searcher::new();
         let clock = ticking(30.0);
-        let mut next = || loop {
-            if let Some(solution) = share.slice(&clock).solution {
-                break solution.nonce;
+        assert_eq!(searcher.slice(&clock), Slice { tries: 0, solution: None });
+        searcher.search(&job().encode(), 0, 1, 100).unwrap();
+        let next = |searcher: &mut Searcher| loop {
+            if let Some(solution) = searcher.slice(&clock).solution {
+                break solution;
             }
         };
-        let first = next();
-        assert!(next() > first);
+        let first = next(&mut searcher);
+        assert!(next(&mut searcher).nonce > first.nonce);
+        searcher.search(&Job { id: JobId(8), ..job() }.encode(), 0, 1, 100).unwrap();
+        assert_eq!(next(&mut searcher), Solution { job: JobId(8), ..first });
+    }
+
+    #[test]
+    fn the_kernels_are_tried_twice_and_slices_are_whole_after_that() {
+        let mut hard = job();
+        hard.target = Target::from_be_bytes([0; 32]);
+        let mut searcher = Searcher::new();
+        searcher.search = Some(Search::new(&hard, 0));
+        let time = Cell::new(0.0);
+        let clock = || {
+            time.set(time.get() + TURN_MS);
+            time.get()
+        };
+        let turns = |searcher: &mut Searcher| {
+            let mut turns = 0;
+            while searcher.trial.turn().is_some() {
+                assert!(searcher.slice(clock).tries >= TURN_TRIES);
+                turns += 1;
+            }
+            turns
+        };
+        let first = turns(&mut searcher);
+        assert!(first > 0);
+        time.set(2.0 * SECOND_TRIAL_MS);
+        searcher.slice(clock);
+        assert_eq!(1 + turns(&mut searcher), first);
+        time.set(100.0 * SECOND_TRIAL_MS);
+        assert!(searcher.slice(clock).tries >= TRIES_MIN);
+        assert!(searcher.trial.turn().is_none());
+    }
+
+    #[test]
+    fn a_throttled_searcher_asks_for_rests() {
+        let mut searcher = Searcher::new();
+        searcher.search(&job().encode(), 0, 1, 50).unwrap();
+        let clock = ticking(10.0);
+        searcher.slice(&clock);
+        assert!(searcher.rest() > 0.0);
+        searcher.search(&job().encode(), 0, 1, 100).unwrap();
+        assert!(searcher.rest() <= 0.0);
     }
 
     #[test]
@@ -146,10 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn bytes_that_are_no_job_or_solution_are_refused() {
-        let solution = Solution { job: JobId(3), nonce: 1 << 60, extra: 5 };
-        assert_eq!(decode(&encode(solution)), Some(solution));
-        assert_eq!(decode(&encode(solution)[1..]), None);
-        assert!(Share::new(&job().encode()[1..], 0, 1).is_err());
+    fn bytes_that_are_no_job_are_refused() {
+        assert!(Searcher::new().search(&job().encode()[1..], 0, 1, 100).is_err());
     }
 }

@@ -4,6 +4,7 @@ use js_sys::{Function, Uint8Array};
 use wasm_bindgen::JsValue;
 
 use crate::board::Changed;
+use crate::effort::Effort;
 use crate::form::Update;
 
 /// The page's two listeners.
@@ -14,7 +15,7 @@ pub(crate) struct Page {
 }
 
 impl Page {
-    /// A page that is told updates as JSON, and jobs as bytes with a number of threads.
+    /// A page that is told updates as JSON, and jobs as bytes with the effort: threads, and percent of the time.
     pub(crate) fn new(updated: Function, searched: Function) -> Self {
         Self { updated, searched }
     }
@@ -40,10 +41,10 @@ impl Page {
     }
 
     /// Has this job searched and no other; none: no more.
-    pub(crate) fn search(&self, job: Option<&[u8]>, threads: u32) {
+    pub(crate) fn search(&self, job: Option<&[u8]>, effort: Effort) {
         let job = job.map_or(JsValue::NULL, |job| Uint8Array::from(job).into());
         // A listener that throws has nothing to tell the node.
-        let _ = self.searched.call2(&JsValue::NULL, &job, &threads.into());
+        let _ = self.searched.call3(&JsValue::NULL, &job, &effort.threads.into(), &effort.percent.into());
     }
 
     fn post(&self, json: &str) {

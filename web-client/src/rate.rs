@@ -67,6 +67,17 @@ mod tests {
     }
 
     #[test]
+    fn a_miner_that_rests_shows_what_it_does_in_all() {
+        let mut rate = Rate::default();
+        // A million a second during a tenth of the time.
+        for slice in 0..=100 {
+            rate.note(f64::from(slice) * 300.0, 30_000.0);
+        }
+        let shown = rate.per_second(30_100.0);
+        assert!((90_000.0..110_000.0).contains(&shown), "{shown}");
+    }
+
+    #[test]
     fn many_miners_do_not_fill_the_memory() {
         let mut rate = Rate::default();
         for slice in 0..10_000 {

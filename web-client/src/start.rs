@@ -15,9 +15,10 @@ use crate::api::{self, Answer};
 use crate::archive::{Archive, BOOK};
 use crate::clock;
 use crate::database::{Database, Write};
-use crate::driver::{Beginning, KEY, THREADS, prefix};
+use crate::driver::{Beginning, EFFORT, KEY, prefix};
+use crate::effort::Effort;
 use crate::feed::Feed;
-use crate::form::{Phase, Refusal, State, THREADS_MAX, Update};
+use crate::form::{Phase, Refusal, State, Update};
 use crate::identity::Identity;
 use crate::page::Page;
 use crate::sent::Sent;
@@ -55,11 +56,11 @@ pub(crate) async fn start(node: &str, keeps_chain: bool, page: Page) -> Result<R
             (Archive::new(&network), Chain::new(network.clone()))
         }
     };
-    let threads = match &database {
-        Some(database) => database.read(THREADS).await.ok().flatten().and_then(|bytes| bytes.try_into().ok()),
+    let effort = match &database {
+        Some(database) => database.read(EFFORT).await.ok().flatten(),
         None => None,
     };
-    let threads = threads.map_or(1, u32::from_be_bytes).clamp(1, THREADS_MAX);
+    let effort = effort.and_then(|bytes| Effort::decode(&bytes)).unwrap_or_default();
     let keeps = keeps_chain && database.is_some();
     let beginning = Beginning {
         network,
@@ -70,7 +71,7 @@ pub(crate) async fn start(node: &str, keeps_chain: bool, page: Page) -> Result<R
         book: stored.iter().find(|entry| entry.key == BOOK).map(|entry| entry.value.clone()),
         feed: Feed::load(&stored),
         sent: Sent::load(&stored),
-        threads,
+        effort,
     };
     Shell::start(beginning, database, page)
 }

@@ -19,37 +19,62 @@ class PlexusMiner extends HTMLElement {
     threads.value = '1';
     // One core leaves nothing to choose.
     threads.disabled = most === 1;
-    threads.addEventListener('input', () => this.#showThreads());
-    threads.addEventListener('change', () => this.#wanted && client.mine(threads.valueAsNumber));
+    const { percent, hidden, battery } = this.#controls();
+    byId('mine-battery-view', HTMLElement).hidden = !('getBattery' in navigator);
+    for (const control of [threads, percent, hidden, battery]) {
+      control.addEventListener('input', () => this.#showEffort());
+      control.addEventListener('change', () => this.#wanted && this.#mine(client));
+    }
     byId('mine-toggle', HTMLButtonElement).addEventListener('click', async () => {
       const error = byId('mine-error', HTMLElement);
       error.hidden = true;
       try {
-        await (this.#wanted ? client.stopMining() : client.mine(threads.valueAsNumber));
+        await (this.#wanted ? client.stopMining() : this.#mine(client));
       } catch (refusal) {
         error.textContent = /** @type {Error} */ (refusal).message;
         error.hidden = false;
       }
     });
     client.addEventListener('mining', (event) => this.#show(/** @type {CustomEvent<Mining>} */ (event).detail));
-    this.#showThreads();
+    client.addEventListener('kernel', (event) => {
+      const { name, vectors } = /** @type {CustomEvent<{ name: string, vectors: boolean }>} */ (event).detail;
+      const rate = byId('hash-rate', HTMLElement);
+      [rate.dataset.kernel, rate.dataset.vectors, rate.title] = [name, String(vectors), `By the kernel ${name}`];
+    });
+    this.#showEffort();
   }
 
-  /** What was chosen last time, as far as this machine has it. @param {number} count */
-  #choose(count) {
-    const threads = byId('mine-threads', HTMLInputElement);
+  #controls() {
+    const control = (/** @type {string} */ name) => byId(`mine-${name}`, HTMLInputElement);
+    return { threads: control('threads'), percent: control('percent'), hidden: control('hidden'), battery: control('battery') };
+  }
+
+  /** @param {import('../client.js').Client} client */
+  #mine(client) {
+    const { threads, percent, hidden, battery } = this.#controls();
+    const effort = { percent: percent.valueAsNumber, pausesHidden: hidden.checked, pausesOnBattery: battery.checked };
+    return client.mine(threads.valueAsNumber, effort);
+  }
+
+  /** What was chosen last time, as far as this machine has it. @param {Mining} mining */
+  #choose({ threads: count, percent: part, pauses_hidden, pauses_on_battery }) {
+    const { threads, percent, hidden, battery } = this.#controls();
     threads.value = String(Math.min(Number(threads.max), Math.max(1, count)));
-    this.#showThreads();
+    percent.value = String(part);
+    [hidden.checked, battery.checked] = [pauses_hidden, pauses_on_battery];
+    this.#showEffort();
   }
 
-  #showThreads() {
-    const threads = byId('mine-threads', HTMLInputElement);
+  #showEffort() {
+    const { threads, percent } = this.#controls();
     byId('mine-threads-value', HTMLElement).textContent = `${threads.value} of ${threads.max}`;
+    byId('mine-percent-value', HTMLElement).textContent = `${percent.value} % of the time`;
   }
 
   /** @param {Mining} mining */
-  #show({ wanted, active, waiting, threads, hash_rate, expected_ms, found }) {
-    if (!this.#shown) this.#choose(threads);
+  #show(mining) {
+    const { wanted, active, waiting, hash_rate, expected_ms, found } = mining;
+    if (!this.#shown) this.#choose(mining);
     this.#shown = true;
     this.#wanted = wanted;
     const toggle = byId('mine-toggle', HTMLButtonElement);

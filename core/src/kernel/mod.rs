@@ -13,6 +13,7 @@ mod portable;
 mod scalar;
 mod set;
 mod sha256;
+mod trial;
 
 #[cfg(target_arch = "aarch64")]
 mod arm_sha2;
@@ -24,13 +25,14 @@ mod avx512;
 mod neon;
 #[cfg(target_arch = "x86_64")]
 mod sha_ni;
-#[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+#[cfg(all(target_arch = "wasm32", feature = "simd128"))]
 mod simd128;
 
 use core::fmt;
 
 pub use headers::{Headers, Hit, ROOTS_MAX};
 use set::Set;
+pub use trial::Trial;
 
 /// A search kernel that this machine can run: its existence is the proof.
 #[derive(Clone, Copy, PartialEq, Eq)]

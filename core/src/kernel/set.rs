@@ -72,7 +72,7 @@ sets! {
     ArmSha2 = "Arm SHA-2", arm_sha2, std::arch::is_aarch64_feature_detected!("sha2");
     #[cfg(target_arch = "aarch64")]
     Neon = "NEON", neon, std::arch::is_aarch64_feature_detected!("neon");
-    #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+    #[cfg(all(target_arch = "wasm32", feature = "simd128"))]
     Simd128 = "simd128", simd128, true;
     Scalar = "scalar", scalar, true;
 }

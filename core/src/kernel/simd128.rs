@@ -1,4 +1,7 @@
 //! The search with WebAssembly's 128-bit vectors: 4 lanes, whose rotations are two shifts each.
+//!
+//! A program with a single such instruction is refused whole by an engine that has none, so nothing is detected here: who builds
+//! the program asks for the feature `simd128`, and who loads it knows that the engine takes it.
 
 use core::arch::wasm32::{
     i32x4_add, u32x4, u32x4_le, u32x4_min, u32x4_shl, u32x4_shr, u32x4_splat, v128, v128_any_true,
@@ -14,70 +17,85 @@ type Lanes = v128;
 
 pub(super) const LANES: u32 = 4;
 
-#[inline(always)]
+#[target_feature(enable = "simd128")]
+#[inline]
 fn splat(word: u32) -> Lanes {
     u32x4_splat(word)
 }
 
-#[inline(always)]
+#[target_feature(enable = "simd128")]
+#[inline]
 fn ramp(first: u32) -> Lanes {
     add(splat(first), u32x4(0, 1, 2, 3))
 }
 
-#[inline(always)]
+#[target_feature(enable = "simd128")]
+#[inline]
 fn add(x: Lanes, y: Lanes) -> Lanes {
     i32x4_add(x, y)
 }
 
-#[inline(always)]
+#[target_feature(enable = "simd128")]
+#[inline]
 fn rotate(x: Lanes, right: u32) -> Lanes {
     v128_or(u32x4_shr(x, right), u32x4_shl(x, 32 - right))
 }
 
-#[inline(always)]
+#[target_feature(enable = "simd128")]
+#[inline]
 fn xor(x: Lanes, y: Lanes, z: Lanes) -> Lanes {
     v128_xor(v128_xor(x, y), z)
 }
 
-#[inline(always)]
+#[target_feature(enable = "simd128")]
+#[inline]
 fn big_sigma0(x: Lanes) -> Lanes {
     xor(rotate(x, 2), rotate(x, 13), rotate(x, 22))
 }
 
-#[inline(always)]
+#[target_feature(enable = "simd128")]
+#[inline]
 fn big_sigma1(x: Lanes) -> Lanes {
     xor(rotate(x, 6), rotate(x, 11), rotate(x, 25))
 }
 
-#[inline(always)]
+#[target_feature(enable = "simd128")]
+#[inline]
 fn small_sigma0(x: Lanes) -> Lanes {
     xor(rotate(x, 7), rotate(x, 18), u32x4_shr(x, 3))
 }
 
-#[inline(always)]
+#[target_feature(enable = "simd128")]
+#[inline]
 fn small_sigma1(x: Lanes) -> Lanes {
     xor(rotate(x, 17), rotate(x, 19), u32x4_shr(x, 10))
 }
 
-#[inline(always)]
+#[target_feature(enable = "simd128")]
+#[inline]
 fn choose(x: Lanes, y: Lanes, z: Lanes) -> Lanes {
     v128_bitselect(y, z, x)
 }
 
 /// Where x and y differ, z decides.
-#[inline(always)]
+#[target_feature(enable = "simd128")]
+#[inline]
 fn majority(x: Lanes, y: Lanes, z: Lanes) -> Lanes {
     v128_bitselect(z, y, v128_xor(x, y))
 }
 
-#[inline(always)]
+#[target_feature(enable = "simd128")]
+#[inline]
 fn min(x: Lanes, y: Lanes) -> Lanes {
     u32x4_min(x, y)
 }
 
-#[inline(always)]
+#[target_feature(enable = "simd128")]
+#[inline]
 fn any_within(words: Lanes, limit: u32) -> bool {
     v128_any_true(u32x4_le(words, splat(limit)))
 }
 
-scan_in_lanes! {}
+scan_in_lanes! {
+    #[target_feature(enable = "simd128")]
+}

@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use plexus_core::journal::{CHECKPOINT_BLOCKS, Journal};
 use plexus_core::mine;
 use plexus_core::network::Parameters;

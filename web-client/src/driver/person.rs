@@ -6,9 +6,10 @@ use plexus_core::message::{Draft, MessageId};
 use plexus_core::node::{Input, Output, SubmitError};
 use plexus_core::time::Now;
 
-use super::{Driver, KEY, Standing, THREADS, start};
+use super::{Driver, EFFORT, KEY, Standing, start};
 use crate::database::Write;
-use crate::form::{Refusal, State, THREADS_MAX, Update};
+use crate::effort::{Circumstances, Effort};
+use crate::form::{Refusal, State, Update};
 use crate::identity::Identity;
 
 impl Driver {
@@ -24,26 +25,34 @@ impl Driver {
         Ok(id)
     }
 
-    /// Mines with so many threads, as soon as the chain is checked.
-    pub(crate) fn mine(&mut self, now: Now, threads: u32) -> Result<(), Refusal> {
-        if !(1..=THREADS_MAX).contains(&threads) {
-            return Err(Refusal(format!("threads: from 1 to {THREADS_MAX} expected, found {threads}")));
-        }
-        (self.mining.wanted, self.mining.threads) = (true, threads);
-        self.writes.push(Write::Put(THREADS.to_owned(), threads.to_be_bytes().into()));
+    /// Mines with so much effort, as soon as the chain is checked.
+    pub(crate) fn mine(&mut self, now: Now, effort: Effort) -> Result<(), Refusal> {
+        self.mining.effort = effort.checked()?;
+        self.mining.wanted = true;
+        self.writes.push(Write::Put(EFFORT.to_owned(), effort.encode()));
         if let Some(job) = &self.mining.job {
-            self.page.search(Some(&job.encode()), threads);
+            self.page.search(Some(&job.encode()), effort);
         }
-        self.node.set_mining(now, true);
-        self.drain();
+        self.direct_miners(now);
         Ok(())
+    }
+
+    /// The machine's circumstances changed.
+    pub(crate) fn find(&mut self, now: Now, circumstances: Circumstances) {
+        self.mining.circumstances = circumstances;
+        self.direct_miners(now);
+    }
+
+    /// Has the node make jobs or none.
+    fn direct_miners(&mut self, now: Now) {
+        self.node.set_mining(now, self.mining.may_search());
+        self.drain();
     }
 
     /// Mines no more.
     pub(crate) fn stop_mining(&mut self, now: Now) {
         self.mining.wanted = false;
-        self.node.set_mining(now, false);
-        self.drain();
+        self.direct_miners(now);
     }
 
     /// The person's 24 words.
@@ -62,7 +71,7 @@ impl Driver {
     fn become_author(&mut self, now: Now, identity: Identity) -> Result<(), Refusal> {
         let mut node =
             start(&self.address, &identity, self.node.chain().clone(), Some(&self.node.book().encode()))?;
-        node.set_mining(now, self.mining.wanted);
+        node.set_mining(now, self.mining.may_search());
         self.node = node;
         self.generation += 1;
         self.lines.clear();

@@ -89,12 +89,15 @@ impl Driver {
         let hash_rate = self.mining.rate.per_second(clock::milliseconds()).round();
         #[expect(clippy::cast_precision_loss, reason = "an estimate for people")]
         let difficulty = state.difficulty.parse::<u128>().unwrap_or(0) as f64;
-        let active = self.mining.job.is_some();
+        let (active, effort) = (self.mining.job.is_some(), self.mining.effort);
         let mining = Mining {
             wanted: self.mining.wanted,
             active,
-            waiting: (self.mining.wanted && !active).then(|| waiting(state)),
-            threads: self.mining.threads,
+            waiting: (self.mining.wanted && !active).then(|| waiting(self.mining.pause(), state)),
+            threads: effort.threads,
+            percent: effort.percent,
+            pauses_hidden: effort.pauses_hidden,
+            pauses_on_battery: effort.pauses_on_battery,
             hash_rate,
             expected_ms: (hash_rate > 0.0).then(|| difficulty / hash_rate * 1_000.0),
             found: self.mining.found,
@@ -115,7 +118,10 @@ impl Driver {
 }
 
 /// Why no job is searched although mining is wanted.
-fn waiting(state: &State) -> String {
+fn waiting(pause: Option<&'static str>, state: &State) -> String {
+    if let Some(pause) = pause {
+        return pause.to_owned();
+    }
     match state.phase {
         Phase::Connecting | Phase::Offline => {
             "Waiting for a connection: a block that nobody hears of is in vain.".to_owned()

@@ -1,0 +1,122 @@
+//! How much the person lets the miners do, and what this makes of the machine's circumstances; kept over a reload.
+
+use crate::form::Refusal;
+
+/// The most threads that mine.
+pub(crate) const THREADS_MAX: u32 = 256;
+/// The least part of the time that a thread may work, percent.
+const PERCENT_MIN: u32 = 5;
+/// As bytes: the threads, the percent, and whether to pause while hidden and on battery.
+const BYTES: usize = 7;
+
+/// What the person chose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Effort {
+    pub(crate) threads: u32,
+    /// The part of the time that each thread works.
+    pub(crate) percent: u32,
+    /// Whether to pause while the page is hidden,
+    pub(crate) pauses_hidden: bool,
+    /// and while the machine lives on its battery.
+    pub(crate) pauses_on_battery: bool,
+}
+
+/// What the page knows of its machine.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Circumstances {
+    pub(crate) hidden: bool,
+    pub(crate) on_battery: bool,
+}
+
+impl Effort {
+    /// As it is, if the miners can do it.
+    ///
+    /// # Errors
+    /// What is too little or too much.
+    pub(crate) fn checked(self) -> Result<Self, Refusal> {
+        let limits = [
+            ("threads", self.threads, 1, THREADS_MAX),
+            ("percent of the time", self.percent, PERCENT_MIN, 100),
+        ];
+        for (name, found, min, max) in limits {
+            if !(min..=max).contains(&found) {
+                return Err(Refusal(format!("{name}: from {min} to {max} expected, found {found}")));
+            }
+        }
+        Ok(self)
+    }
+
+    /// Why the miners are to pause under these circumstances, if they are.
+    pub(crate) fn pause(self, circumstances: Circumstances) -> Option<&'static str> {
+        if self.pauses_hidden && circumstances.hidden {
+            Some("Paused while this page is hidden.")
+        } else if self.pauses_on_battery && circumstances.on_battery {
+            Some("Paused while the machine lives on its battery.")
+        } else {
+            None
+        }
+    }
+
+    /// To be kept.
+    pub(crate) fn encode(self) -> Vec<u8> {
+        let mut bytes = self.threads.to_be_bytes().to_vec();
+        // At most 100.
+        bytes.push(self.percent.to_be_bytes()[3]);
+        bytes.extend([self.pauses_hidden, self.pauses_on_battery].map(u8::from));
+        bytes
+    }
+
+    /// What was kept; nothing when the bytes are none of these.
+    pub(crate) fn decode(bytes: &[u8]) -> Option<Self> {
+        let [t, h, r, e, percent, hidden, battery]: [u8; BYTES] = bytes.try_into().ok()?;
+        let effort = Self {
+            threads: u32::from_be_bytes([t, h, r, e]),
+            percent: percent.into(),
+            pauses_hidden: hidden != 0,
+            pauses_on_battery: battery != 0,
+        };
+        effort.checked().ok()
+    }
+}
+
+impl Default for Effort {
+    /// One thread, all the time.
+    fn default() -> Self {
+        Self { threads: 1, percent: 100, pauses_hidden: false, pauses_on_battery: false }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_effort_is_kept_and_a_damaged_one_is_not() {
+        let effort = Effort { threads: 8, percent: 30, pauses_hidden: false, pauses_on_battery: true };
+        let bytes = effort.encode();
+        assert_eq!(Effort::decode(&bytes), Some(effort));
+        assert_eq!(Effort::decode(&bytes[1..]), None);
+        assert_eq!(Effort::decode(&[0; BYTES]), None);
+    }
+
+    #[test]
+    fn too_little_and_too_much_are_refused() {
+        let effort = Effort::default();
+        assert_eq!(effort.checked(), Ok(effort));
+        for (threads, percent) in [(0, 100), (THREADS_MAX + 1, 100), (1, PERCENT_MIN - 1), (1, 101)] {
+            assert!(Effort { threads, percent, ..effort }.checked().is_err(), "{threads} {percent}");
+        }
+    }
+
+    #[test]
+    fn miners_pause_as_the_person_chose_and_only_then() {
+        let all = Effort { pauses_hidden: true, pauses_on_battery: true, ..Effort::default() };
+        for (hidden, on_battery) in [(true, false), (false, true), (true, true)] {
+            assert!(all.pause(Circumstances { hidden, on_battery }).is_some());
+            assert!(Effort::default().pause(Circumstances { hidden, on_battery }).is_none());
+        }
+        assert!(all.pause(Circumstances::default()).is_none());
+        let hidden = Effort { pauses_hidden: true, ..Effort::default() };
+        assert!(hidden.pause(Circumstances { hidden: false, on_battery: true }).is_none());
+    }
+}
