@@ -9,7 +9,7 @@
  *
  * Everything is decided and verified in the Worker; this file passes on what it says. Events carry their value in `detail`:
  * `state` (State), `block` (Arrival), `block-gone` (a hash), `sent` (Letter), `sent-gone` (an id), `mining` (Mining), `key`
- * ({public}), `notice` (Notice).
+ * ({public}), `notice` (Notice), `gpu-lost` (nothing).
  */
 
 /**
@@ -137,6 +137,15 @@ export class Client extends EventTarget {
     return this.#ask('mine', threads);
   }
 
+  /**
+   * Mines on the graphics processor as well, whenever it mines. One that fails is `gpu-lost`, and used no more.
+   * @param {boolean} wanted
+   * @returns {Promise<void>}
+   */
+  useGpu(wanted) {
+    return this.#ask('useGpu', wanted);
+  }
+
   /** @returns {Promise<void>} */
   stopMining() {
     return this.#ask('stopMining');
@@ -176,7 +185,7 @@ export class Client extends EventTarget {
 
   /**
    * @param {string} method
-   * @param {...(string | number)} args
+   * @param {...(string | number | boolean)} args
    * @returns {Promise<any>}
    */
   #ask(method, ...args) {

@@ -51,6 +51,11 @@ const miners = {
   light: undefined,
   /** @type {Worker[]} */
   workers: [],
+  /** The one on the graphics processor, while it is wanted. @type {Worker | undefined} */
+  gpu: undefined,
+  wantsGpu: false,
+  /** The newest job and number of threads. @type {[Uint8Array | null, number]} */
+  newest: [null, 0],
 
   /**
    * Has a job searched and no other; null: none.
@@ -58,20 +63,53 @@ const miners = {
    * @param {number} threads
    */
   search(job, threads) {
+    this.newest = [job, threads];
     const wanted = job ? threads : 0;
     while (this.workers.length > wanted) this.workers.pop()?.terminate();
     while (this.workers.length < wanted) this.workers.push(this.hire());
-    this.workers.forEach((worker, number) => worker.postMessage({ job, number, count: wanted }));
+    this.searchOnGpu(job !== null);
+    const all = this.gpu ? [...this.workers, this.gpu] : this.workers;
+    all.forEach((worker, number) => worker.postMessage({ job, number, count: all.length }));
   },
 
   hire() {
     const worker = new Worker(new URL('./miner.js', import.meta.url), { type: 'module', name: 'plexus-miner' });
-    worker.addEventListener('message', ({ data: { tries, solution } }) => {
+    return this.listen(worker);
+  },
+
+  /** @param {Worker} worker */
+  listen(worker) {
+    worker.addEventListener('message', ({ data: { tries, solution, failed } }) => {
+      if (failed) return this.loseGpu(failed);
       this.light?.hashed(tries);
       if (solution) this.light?.solved(solution);
     });
     program.then((module) => worker.postMessage({ module }));
     return worker;
+  },
+
+  /** @param {boolean} searches */
+  searchOnGpu(searches) {
+    if (searches && this.wantsGpu) {
+      this.gpu ??= this.listen(new Worker(new URL('./gpu.js', import.meta.url), { type: 'module', name: 'plexus-gpu' }));
+    } else {
+      this.gpu?.terminate();
+      this.gpu = undefined;
+    }
+  },
+
+  /** Whether the graphics processor mines beside the threads. @param {boolean} wanted */
+  useGpu(wanted) {
+    this.wantsGpu = wanted;
+    if (this.newest[0]) this.search(...this.newest);
+  },
+
+  /** The graphics processor failed: the threads share the nonces among themselves. @param {string} why */
+  loseGpu(why) {
+    this.useGpu(false);
+    postMessage({ update: JSON.stringify({ type: 'gpu-lost' }) });
+    const text = `The graphics processor mines no more: ${why}. The threads go on.`;
+    postMessage({ update: JSON.stringify({ type: 'notice', value: { bad: true, text } }) });
   },
 };
 
@@ -86,6 +124,9 @@ addEventListener('message', async ({ data: { id, method, args } }) => {
     if (method === 'start') {
       started = start(args[0]);
       await started;
+      postMessage({ id });
+    } else if (method === 'useGpu') {
+      miners.useGpu(args[0]);
       postMessage({ id });
     } else if (METHODS.has(method) && started) {
       const light = await started;

@@ -32,10 +32,11 @@ mod start;
 use std::rc::Rc;
 
 use js_sys::Function;
+use plexus_core::kernel::gpu::Dispatch;
 use wasm_bindgen::prelude::*;
 
 use crate::form::Refusal;
-use crate::miner::Share;
+use crate::miner::{Share, Slice};
 use crate::page::Page;
 use crate::shell::Shell;
 
@@ -122,12 +123,14 @@ impl LightNode {
     }
 }
 
-/// One miner's share of a job.
+/// One miner's share of a job, searched here slice by slice, or on a graphics processor dispatch by dispatch: JavaScript, which
+/// owns the device, runs the shader and brings the answer.
 #[wasm_bindgen]
 #[derive(Debug)]
 pub struct Miner {
     share: Share,
     tries: f64,
+    dispatch: Dispatch,
 }
 
 #[wasm_bindgen]
@@ -139,12 +142,29 @@ impl Miner {
     #[wasm_bindgen(constructor)]
     pub fn new(job: &[u8], number: u32, count: u32) -> Result<Self, JsValue> {
         let share = Share::new(job, number, count).map_err(Refusal::because)?;
-        Ok(Self { share, tries: 0.0 })
+        Ok(Self { share, tries: 0.0, dispatch: Dispatch::default() })
     }
 
     /// Searches for some 30 ms; a solution's bytes when one is found.
     pub fn slice(&mut self) -> Option<Vec<u8>> {
         let slice = self.share.slice(clock::milliseconds);
+        self.counted(slice)
+    }
+
+    /// What the shader is given for the next `nonces` nonces; its last word says how many there are in truth.
+    pub fn dispatch(&mut self, nonces: u32) -> Vec<u8> {
+        let (dispatch, bytes) = self.share.dispatch(nonces);
+        self.dispatch = dispatch;
+        bytes
+    }
+
+    /// Takes the shader's answer; a solution's bytes when one is found. What no working device answers counts no tries.
+    pub fn settle(&mut self, answer: &[u8]) -> Option<Vec<u8>> {
+        let slice = self.share.settle(&self.dispatch, answer).ok()?;
+        self.counted(slice)
+    }
+
+    fn counted(&mut self, slice: Slice) -> Option<Vec<u8>> {
         #[expect(clippy::cast_precision_loss, reason = "a slice has far fewer than 2^53 tries")]
         let tries = slice.tries as f64;
         self.tries += tries;

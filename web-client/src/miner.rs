@@ -2,6 +2,7 @@
 //!
 //! A slice is short, so that the Worker looks at its messages between two of them and a new job is honoured at once.
 
+use plexus_core::kernel::gpu::{AnswerError, Dispatch};
 use plexus_core::layout::DecodeError;
 use plexus_core::mine::{Job, JobId, Search, Solution};
 
@@ -50,6 +51,21 @@ impl Share {
             self.tries = paced(planned, now() - start);
         }
         Slice { tries, solution }
+    }
+
+    /// The next `nonces` nonces for a graphics processor, and the bytes that it is given.
+    pub(crate) fn dispatch(&self, nonces: u32) -> (Dispatch, Vec<u8>) {
+        self.search.dispatch(nonces)
+    }
+
+    /// Takes the answer to the last dispatch.
+    ///
+    /// # Errors
+    /// An answer that no working device gives.
+    pub(crate) fn settle(&mut self, dispatch: &Dispatch, answer: &[u8]) -> Result<Slice, AnswerError> {
+        let before = self.search.tried();
+        let solution = self.search.settle(dispatch, answer)?;
+        Ok(Slice { tries: self.search.tried().wrapping_sub(before), solution })
     }
 }
 
