@@ -1,4 +1,5 @@
-//! Builds the page into the binary: the programs of `web-client` for wasm32, their bindings, and everything under `www/`.
+//! Builds the page into the binary: the programs of `web-client` for wasm32, their bindings, the shader, and everything under
+//! `www/`.
 //!
 //! One command on a fresh clone is to start a node with its page, so nothing is installed by hand: the bindings are made
 //! by wasm-bindgen as a library, and the wasm32 target is added through rustup when it is missing. The inner build has
@@ -41,6 +42,7 @@ fn build() -> Outcome<()> {
         let pkg = out.join("pkg");
         page::make(workspace, &out, &pkg)?;
         collect(&pkg, "/pkg", DEPTH_MAX, &mut files)?;
+        files.push(("/search.wgsl".to_owned(), workspace.join("core/src/kernel/search.wgsl")));
     }
     files.sort();
     embed(&files, &out)

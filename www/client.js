@@ -9,7 +9,7 @@
  *
  * Everything is decided and verified in the Worker; this file passes on what it says. Events carry their value in `detail`:
  * `state` (State), `block` (Arrival), `block-gone` (a hash), `sent` (Letter), `sent-gone` (an id), `mining` (Mining), `kernel`
- * ({name, vectors}: what searches), `key` ({public}), `notice` (Notice).
+ * ({name, vectors}: what searches), `key` ({public}), `notice` (Notice), `gpu-lost` (nothing).
  */
 
 /**
@@ -149,6 +149,15 @@ export class Client extends EventTarget {
    */
   mine(threads, { percent = 100, pausesHidden = false, pausesOnBattery = false } = {}) {
     return this.#ask('mine', threads, percent, pausesHidden, pausesOnBattery);
+  }
+
+  /**
+   * Mines on the graphics processor as well, whenever it mines. One that fails is `gpu-lost`, and used no more.
+   * @param {boolean} wanted
+   * @returns {Promise<void>}
+   */
+  useGpu(wanted) {
+    return this.#ask('useGpu', wanted);
   }
 
   /** @returns {Promise<void>} */

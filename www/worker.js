@@ -82,6 +82,11 @@ const miners = {
   light: undefined,
   /** @type {Worker[]} */
   workers: [],
+  /** The one on the graphics processor, while it is wanted. @type {Worker | undefined} */
+  gpu: undefined,
+  wantsGpu: false,
+  /** The newest job, number of threads and percent of the time. @type {[Uint8Array | null, number, number]} */
+  newest: [null, 0, 100],
 
   /**
    * Has a job searched and no other; null: none.
@@ -90,25 +95,64 @@ const miners = {
    * @param {number} percent
    */
   search(job, threads, percent) {
+    this.newest = [job, threads, percent];
     const wanted = job ? threads : 0;
     while (this.workers.length > wanted) this.workers.pop()?.terminate();
     while (this.workers.length < wanted) this.workers.push(this.hire());
-    this.workers.forEach((worker, number) => worker.postMessage({ job, number, count: wanted, percent }));
+    this.searchOnGpu(job !== null);
+    const all = this.gpu ? [...this.workers, this.gpu] : this.workers;
+    all.forEach((worker, number) => worker.postMessage({ job, number, count: all.length, percent }));
   },
 
   hire() {
     const worker = new Worker(new URL('./miner.js', import.meta.url), { type: 'module', name: 'plexus-miner' });
+    this.module ??= this.program === PLAIN ? program : compile(new URL(`./pkg/${VECTORS}_bg.wasm`, import.meta.url));
+    this.module.then((module) => worker.postMessage({ module, program: this.program }));
+    return this.listen(worker);
+  },
+
+  /** @param {Worker} worker */
+  listen(worker) {
     let told = '';
-    worker.addEventListener('message', ({ data: { tries, solution, kernel } }) => {
+    worker.addEventListener('message', ({ data: { tries, solution, kernel, failed } }) => {
+      if (failed) return this.loseGpu(failed);
       this.light?.hashed(tries);
       if (solution) this.light?.solved(solution);
-      if (kernel === told) return;
+      if (!kernel || kernel === told) return;
       told = kernel;
       postMessage({ update: JSON.stringify({ type: 'kernel', value: { name: kernel, vectors: this.program === VECTORS } }) });
     });
-    this.module ??= this.program === PLAIN ? program : compile(new URL(`./pkg/${VECTORS}_bg.wasm`, import.meta.url));
-    this.module.then((module) => worker.postMessage({ module, program: this.program }));
     return worker;
+  },
+
+  hireGpu() {
+    const worker = new Worker(new URL('./gpu.js', import.meta.url), { type: 'module', name: 'plexus-gpu' });
+    program.then((module) => worker.postMessage({ module }));
+    return this.listen(worker);
+  },
+
+  /** @param {boolean} searches */
+  searchOnGpu(searches) {
+    if (searches && this.wantsGpu) {
+      this.gpu ??= this.hireGpu();
+    } else {
+      this.gpu?.terminate();
+      this.gpu = undefined;
+    }
+  },
+
+  /** Whether the graphics processor mines beside the threads. @param {boolean} wanted */
+  useGpu(wanted) {
+    this.wantsGpu = wanted;
+    if (this.newest[0]) this.search(...this.newest);
+  },
+
+  /** The graphics processor failed: the threads share the nonces among themselves. @param {string} why */
+  loseGpu(why) {
+    this.useGpu(false);
+    postMessage({ update: JSON.stringify({ type: 'gpu-lost' }) });
+    const text = `The graphics processor mines no more: ${why}. The threads go on.`;
+    postMessage({ update: JSON.stringify({ type: 'notice', value: { bad: true, text } }) });
   },
 };
 
@@ -126,6 +170,9 @@ addEventListener('message', async ({ data: { id, method, args } }) => {
       postMessage({ id });
     } else if (method === 'digest' && started) {
       postMessage({ id, value: await digest(args[0], (progress) => postMessage({ id, progress })) });
+    } else if (method === 'useGpu') {
+      miners.useGpu(args[0]);
+      postMessage({ id });
     } else if (METHODS.has(method) && started) {
       const light = await started;
       postMessage({ id, value: /** @type {any} */ (light)[method](...args) });

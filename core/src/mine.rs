@@ -12,7 +12,8 @@ use serde::{Deserialize, Serialize};
 use crate::block::{Block, Header, VERSION, content_root};
 use crate::hash::Hash;
 use crate::history::History;
-use crate::kernel::{Headers, Kernel, ROOTS_MAX};
+use crate::kernel::gpu::{AnswerError, Dispatch};
+use crate::kernel::{Headers, Hit, Kernel, ROOTS_MAX};
 use crate::key::{PublicKey, SecretKey, Signature};
 use crate::layout::DecodeError;
 use crate::message::Message;
@@ -179,10 +180,38 @@ impl Search {
             self.tried = self.tried.wrapping_add(nonces.wrapping_mul(roots));
             return None;
         };
+        Some(self.take(hit))
+    }
+
+    /// Goes on after a hit.
+    fn take(&mut self, hit: Hit) -> Solution {
         let (before, root) = (hit.nonce.wrapping_sub(self.next), hit.root as u64);
         self.next = hit.nonce.wrapping_add(1);
+        let roots = self.headers.roots() as u64;
         self.tried = self.tried.wrapping_add(before.wrapping_mul(roots)).wrapping_add(root + 1);
-        Some(Solution { job: self.job, nonce: hit.nonce, extra: self.extra.wrapping_add(root) })
+        Solution { job: self.job, nonce: hit.nonce, extra: self.extra.wrapping_add(root) }
+    }
+
+    /// The next `nonces` nonces for a graphics processor, and the bytes that it is given; [`Search::settle`] takes its answer.
+    pub fn dispatch(&self, nonces: u32) -> (Dispatch, Vec<u8>) {
+        let dispatch = Dispatch::new(self.next, nonces);
+        (dispatch, dispatch.encode(&self.headers))
+    }
+
+    /// Takes the answer to the last dispatch, and goes on after what it searched: its nonces, or those up to one that may have
+    /// been a hit. What is found, and what [`Search::run`] finds, is the same.
+    ///
+    /// # Errors
+    /// An answer that no working device gives; the search is as it was before the dispatch.
+    pub fn settle(&mut self, dispatch: &Dispatch, answer: &[u8]) -> Result<Option<Solution>, AnswerError> {
+        let settled = dispatch.settle(&self.headers, answer)?;
+        if let Some(hit) = settled.hit {
+            return Ok(Some(self.take(hit)));
+        }
+        let nonces = u64::from(settled.nonces);
+        self.next = self.next.wrapping_add(nonces);
+        self.tried = self.tried.wrapping_add(nonces.wrapping_mul(self.headers.roots() as u64));
+        Ok(None)
     }
 
     /// How many tries were made since it began.

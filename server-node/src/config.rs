@@ -33,6 +33,8 @@ pub struct Config {
     pub listen_address: Option<Address>,
     /// On how many threads it mines; `None`: it does not, until somebody starts it.
     pub mine_threads: Option<usize>,
+    /// Whether a graphics processor mines beside the threads.
+    pub mine_gpu: bool,
     /// The key by which peers know it.
     pub node_key: SecretKey,
     /// Whose blocks it mines.
@@ -54,6 +56,7 @@ impl Config {
             connect: Vec::new(),
             listen_address: None,
             mine_threads: None,
+            mine_gpu: false,
             node_key,
             author,
             tls: None,

@@ -16,7 +16,7 @@
 //! | [`server`] | accepts connections, plain or TLS, and serves the [`app`] on them |
 //! | [`store`] | what is remembered, in redb |
 //! | [`verifier`] | signatures on all cores |
-//! | [`miner`] | threads that search jobs |
+//! | [`miner`] | threads that search jobs, and the graphics processor |
 //! | [`handle`] | how everything else asks the node |
 //! | [`counters`] | what is counted, for metrics |
 //! | [`api`] | JSON for programs, described by [`openapi`] |
@@ -60,7 +60,7 @@ use tokio::time::timeout;
 use crate::config::Config;
 use crate::driver::Driver;
 use crate::handle::Handle;
-use crate::miner::Miner;
+use crate::miner::{Gpu, Miner};
 use crate::store::Store;
 
 /// How long a node that stops waits for whoever still reads its store.
@@ -79,10 +79,14 @@ impl Running {
     /// Starts a node: opens its store, and serves the [`app`] on `listener`.
     ///
     /// # Errors
-    /// A store that cannot be opened, a certificate that cannot be read, or threads that cannot be had.
+    /// A store that cannot be opened, a certificate that cannot be read, or threads or a graphics processor that cannot be had.
     pub async fn start(listener: TcpListener, config: Config) -> anyhow::Result<Self> {
         let address = listener.local_addr().context("the listening socket")?;
         let tls = config.tls.as_ref().map(server::acceptor).transpose()?;
+        let gpu = match config.mine_gpu {
+            true => Some(tokio::task::spawn_blocking(Gpu::open).await??),
+            false => None,
+        };
         let (network, data) = (config.network.clone(), config.data.clone());
         let opened = tokio::task::spawn_blocking(move || {
             let store = Store::open(&data, &network)?;
@@ -94,7 +98,7 @@ impl Running {
         let mut seed = [0; 32];
         getrandom::fill(&mut seed).map_err(|error| anyhow::anyhow!("no randomness to be had: {error}"))?;
         let (handle, facts) = Handle::new(store, config.network.clone(), config.inbound_max);
-        let miner = Miner::new(config.mine_threads, handle.clone());
+        let miner = Miner::new(config.mine_threads, gpu, handle.clone());
         let mut node = Node::new(node_config(&config), chain, seed);
         if !book.is_empty()
             && let Err(error) = node.remember(&book)

@@ -1,9 +1,12 @@
-//! The miner: threads that search jobs.
+//! The miner: threads that search jobs, one of them on the graphics processor if that is wanted.
 //!
 //! Each thread searches its share of the nonces in slices, and looks between slices whether the job is still the one to
 //! search: one atomic read, no lock. Without a job the threads sleep. They run at a low priority, so that a machine that mines
-//! stays usable.
+//! stays usable. A graphics processor that fails ends its thread; the others go on.
 
+mod gpu;
+
+use std::convert::Infallible;
 use std::num::NonZero;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -13,13 +16,14 @@ use std::time::{Duration, Instant};
 use plexus_core::block::{Header, VERSION};
 use plexus_core::hash::Hash;
 use plexus_core::kernel::{Headers, Kernel, ROOTS_MAX, Trial};
-use plexus_core::mine::{Job, Search};
+use plexus_core::mine::{Job, Search, Solution};
 use plexus_core::node::Input;
 use plexus_core::pow::{Bits, Target};
 use plexus_core::time::Time;
 
 use crate::fact::Fact;
 use crate::handle::Handle;
+pub use gpu::{Gpu, GpuError};
 
 /// The tries between two looks: under 7 ms where a core makes 10 million a second.
 const SLICE_TRIES: u64 = 1 << 16;
@@ -62,6 +66,8 @@ pub fn fastest_kernel() -> Kernel {
 #[derive(Debug)]
 pub(crate) struct Miner {
     threads: usize,
+    /// Until it starts.
+    gpu: Option<Gpu>,
     started: Vec<JoinHandle<()>>,
     board: Arc<Board>,
     handle: Handle,
@@ -122,11 +128,11 @@ impl Board {
 }
 
 impl Miner {
-    /// A miner on so many threads; `None`: one for each core.
-    pub(crate) fn new(threads: Option<usize>, handle: Handle) -> Self {
+    /// A miner on so many threads; `None`: one for each core. A graphics processor searches beside them.
+    pub(crate) fn new(threads: Option<usize>, gpu: Option<Gpu>, handle: Handle) -> Self {
         let cores = || std::thread::available_parallelism().map_or(1, NonZero::get);
         let threads = threads.unwrap_or_else(cores).clamp(1, THREADS_MAX);
-        Self { threads, started: Vec::new(), board: Arc::default(), handle }
+        Self { threads, gpu, started: Vec::new(), board: Arc::default(), handle }
     }
 
     /// Searches this job from now on and no other.
@@ -136,22 +142,38 @@ impl Miner {
     pub(crate) fn search(&mut self, job: Option<Job>) -> std::io::Result<()> {
         if job.is_some() && self.started.is_empty() {
             let kernel = fastest_kernel();
-            for number in 0..self.threads as u64 {
-                self.start(number, kernel)?;
+            let (gpu, threads) = (self.gpu.take(), self.threads as u64);
+            let count = threads + u64::from(gpu.is_some());
+            for number in 0..threads {
+                let slice = move |search: &mut Search| Ok::<_, Infallible>(search.run(SLICE_TRIES));
+                self.start((number, count), kernel, slice)?;
+            }
+            if let Some(mut gpu) = gpu {
+                tracing::info!(name = gpu.name(), "a graphics processor mines, too");
+                self.start((threads, count), kernel, move |search| gpu.search(search))?;
             }
         }
         self.board.post(|notice| notice.job = job.map(Arc::new));
         Ok(())
     }
 
-    fn start(&mut self, number: u64, kernel: Kernel) -> std::io::Result<()> {
-        let (board, handle, count) = (self.board.clone(), self.handle.clone(), self.threads as u64);
+    /// Starts a searcher, given its number of how many; `slice` goes on with a search by as much as lies between two looks.
+    fn start<E: std::fmt::Display>(
+        &mut self,
+        (number, count): (u64, u64),
+        kernel: Kernel,
+        mut slice: impl FnMut(&mut Search) -> Result<Option<Solution>, E> + Send + 'static,
+    ) -> std::io::Result<()> {
+        let (board, handle) = (self.board.clone(), self.handle.clone());
         let thread = std::thread::Builder::new().name(format!("miner-{number}"));
         self.started.push(thread.spawn(move || {
             lower_priority();
             while let Some((generation, job)) = board.take() {
                 let share = Search::new(&job, Search::share(number, count)).with_kernel(kernel);
-                search(&board, generation, share, &handle);
+                if let Err(error) = search(&board, generation, share, &mut slice, &handle) {
+                    tracing::error!(%error, "the graphics processor mines no more; the threads go on");
+                    return;
+                }
             }
         })?);
         Ok(())
@@ -159,10 +181,16 @@ impl Miner {
 }
 
 /// Searches until the job is solved or taken down.
-fn search(board: &Board, generation: u64, mut search: Search, handle: &Handle) {
+fn search<E>(
+    board: &Board,
+    generation: u64,
+    mut search: Search,
+    mut slice: impl FnMut(&mut Search) -> Result<Option<Solution>, E>,
+    handle: &Handle,
+) -> Result<(), E> {
     let mut counted = 0;
     while board.generation.load(Ordering::Acquire) == generation {
-        let solution = search.run(SLICE_TRIES);
+        let solution = slice(&mut search)?;
         handle.counters().hashes_tried.add(search.tried() - counted);
         counted = search.tried();
         if let Some(solution) = solution {
@@ -171,9 +199,10 @@ fn search(board: &Board, generation: u64, mut search: Search, handle: &Handle) {
                 // A node that is stopping needs no solution.
                 let _stopped = handle.tell_blocking(Fact::Input(Input::Solved(solution)));
             }
-            return;
+            break;
         }
     }
+    Ok(())
 }
 
 #[cfg(target_os = "linux")]

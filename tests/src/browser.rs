@@ -44,15 +44,21 @@ pub struct Browser {
 impl Browser {
     /// Starts a browser with an empty profile.
     pub fn start(program: &Path) -> Self {
+        Self::start_with(program, &["--disable-gpu"])
+    }
+
+    /// Starts a browser that has a graphics processor for computations, emulated by the browser itself.
+    pub fn start_with_gpu(program: &Path) -> Self {
+        let flags =
+            ["--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader", "--enable-features=Vulkan"];
+        Self::start_with(program, &flags)
+    }
+
+    fn start_with(program: &Path, flags: &[&str]) -> Self {
         let profile = tempfile::tempdir().unwrap();
         let child = Command::new(program)
-            .args([
-                "--headless=new",
-                "--no-sandbox",
-                "--disable-gpu",
-                "--disable-dev-shm-usage",
-                "--no-first-run",
-            ])
+            .args(["--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--no-first-run"])
+            .args(flags)
             // Several tabs at once: none may be slowed because another is in front.
             .args(["--disable-background-timer-throttling", "--disable-renderer-backgrounding"])
             .args(["--disable-backgrounding-occluded-windows", "--remote-debugging-port=0"])

@@ -1,5 +1,6 @@
 //! The main job, in a real headless Chromium: a message written in a tab, mined by that tab, verified, stored and
-//! broadcast by the node, received by a second node and a second tab; and all of it still there after kill -9.
+//! broadcast by the node, received by a second node and a second tab; and all of it still there after kill -9. Then what
+//! befalls a page whose node is gone, and one that mines on the graphics processor.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 #![allow(clippy::wildcard_enum_match_arm, reason = "tests look at the one variant that they are about")]
@@ -8,8 +9,12 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use plexus_core::block::{Header, VERSION};
 use plexus_core::hash::Hash;
-use plexus_core::mine::{Job, JobId};
+use plexus_core::kernel::Kernel;
+use plexus_core::mine::{Job, JobId, Search};
+use plexus_core::pow::Bits;
+use plexus_core::time::Time;
 use plexus_tests::api::Api;
 use plexus_tests::browser::{self, Browser, Tab};
 use plexus_tests::process::{self, Process, eventually};
@@ -20,8 +25,12 @@ const BITS: u32 = 19;
 
 /// The browser, or why the story cannot be told.
 fn browser() -> Option<Browser> {
+    program().map(|program| Browser::start(&program))
+}
+
+fn program() -> Option<PathBuf> {
     if let Some(program) = browser::find() {
-        return Some(Browser::start(&program));
+        return Some(program);
     }
     let text = "NO BROWSER: Chromium is missing, the page is NOT tested. Install it, or name it in CHROMIUM.";
     assert!(std::env::var("CI").is_err(), "{text}");
@@ -428,4 +437,115 @@ fn a_file_sealed_in_a_tab_is_recognized_where_its_message_s_address_leads() {
     other.screenshot(&pictures().join("pace.png"));
     let thrown: Vec<_> = other.trouble.iter().filter(|text| text.contains("Uncaught")).collect();
     assert!(thrown.is_empty(), "the tab threw: {thrown:?}");
+}
+
+/// A page's tab with an emulated graphics processor; none where the browser has not got one.
+fn with_gpu(url: &str) -> Option<(Browser, Tab)> {
+    let browser = Browser::start_with_gpu(&program()?);
+    let mut tab = browser.open(&format!("{url}/"));
+    tab.wait("the page is there", 60, "document.readyState === 'complete'");
+    let offered = "navigator.gpu?.requestAdapter().then(adapter => !!adapter, () => false) ?? false";
+    if tab.evaluate(offered) == true {
+        return Some((browser, tab));
+    }
+    let text =
+        "NO WEBGPU: this Chromium emulates no graphics processor, mining on one is NOT tested in the page.";
+    assert!(std::env::var("CI").is_err(), "{text}");
+    eprintln!("{}\n{text}\n{}", "!".repeat(text.len()), "!".repeat(text.len()));
+    None
+}
+
+/// Starts the page's own searcher with a job, and collects what it says until so many solutions are there.
+const SEARCHER: &str = "(async (job, number, count, wanted) => {
+    const module = await WebAssembly.compileStreaming(fetch('/pkg/plexus_web_bg.wasm'));
+    const worker = new Worker('/gpu.js', { type: 'module' });
+    let tries = 0;
+    const found = [];
+    const hex = bytes => [...bytes].map(byte => byte.toString(16).padStart(2, '0')).join('');
+    const done = new Promise((resolve, reject) => {
+        worker.onerror = event => reject(new Error(event.message));
+        worker.onmessage = ({ data }) => {
+            if (data.failed) reject(new Error(data.failed));
+            tries += data.tries;
+            if (data.solution) found.push([hex(data.solution), tries]);
+            if (found.length >= wanted) resolve(found);
+        };
+    });
+    worker.postMessage({ module });
+    worker.postMessage({ job: Uint8Array.from(job.match(/../g), byte => parseInt(byte, 16)), number, count });
+    await done;
+    worker.terminate();
+    return found.slice(0, wanted);
+})";
+
+#[test]
+fn the_graphics_processor_finds_in_a_page_what_the_portable_kernel_finds() {
+    let folder = tempfile::tempdir().unwrap();
+    let node = start(folder.path(), "alice", &process::network(folder.path(), BITS), "127.0.0.1:0", &[]);
+    let Some((_browser, mut tab)) = with_gpu(&node.url) else { return };
+    // Solved every 2^13 nonces; every other nonce of the last is solved. Shares of one begin below the end of all nonces,
+    // where both words carry.
+    for (id, bits, number, count, wanted) in
+        [(1, 0x1f01_0000, 0, 1, 12), (2, 0x1f01_0000, 30_000, 1, 12), (3, 0x2010_0000, 1, 3, 60)]
+    {
+        let bits = Bits::from_u32(bits);
+        let header = Header {
+            prev_hash: Hash::of(&[id]),
+            content_root: Hash::ZERO,
+            version: VERSION,
+            height: 1,
+            time: Time::from_unix_ms(id.into()),
+            bits,
+            nonce: 0,
+        };
+        let (history_root, body_root) = (Hash::of(b"history"), Hash::of(b"body"));
+        let job = Job {
+            id: JobId(id.into()),
+            header,
+            target: bits.target().unwrap(),
+            history_root,
+            body_root,
+            extra: u64::MAX - 3,
+        };
+        let mut search = Search::new(&job, Search::share(number, count)).with_kernel(Kernel::PORTABLE);
+        let expected: Vec<_> = (0..wanted)
+            .map(|_| {
+                let solution = search.run(u64::MAX).unwrap();
+                let numbers = [solution.job.0, solution.nonce, solution.extra];
+                (hex::encode(numbers.map(u64::to_be_bytes).concat()), search.tried())
+            })
+            .collect();
+        let job = hex::encode(job.encode());
+        let found = tab.evaluate(&format!("{SEARCHER}({job:?}, {number}, {count}, {wanted})"));
+        assert_eq!(found, serde_json::to_value(expected).unwrap(), "job {id}");
+    }
+}
+
+#[test]
+fn a_page_mines_on_the_graphics_processor_as_well() {
+    let folder = tempfile::tempdir().unwrap();
+    let node = start(folder.path(), "alice", &process::network(folder.path(), BITS), "127.0.0.1:0", &[]);
+    let Some((_browser, mut tab)) = with_gpu(&node.url) else { return };
+    wait_live(&mut tab);
+    tab.wait("the switch is shown", 30, "!document.querySelector('#mine-gpu-row').hidden");
+    tab.evaluate("document.querySelector('#mine-gpu').click()");
+    tab.evaluate("document.querySelector('#mine-toggle').click()");
+    // The second of two searchers begins in the middle of all nonces.
+    let api = Api::new(&node.url);
+    let mut seen = 0;
+    let nonce = eventually("the graphics processor mined a block", 240, || {
+        seen += 1;
+        let block = api.ask(&format!("/blocks/{seen}"));
+        seen -= u64::from(block.is_none());
+        let nonce: u64 = block?["nonce"].as_str()?.parse().unwrap();
+        (nonce >= Search::share(1, 2)).then_some(nonce)
+    });
+    println!("block {seen} was mined on the graphics processor, with nonce {nonce}");
+    tab.screenshot(&pictures().join("mining-on-gpu.png"));
+    tab.evaluate("document.querySelector('#mine-toggle').click()");
+    tab.reload();
+    wait_live(&mut tab);
+    tab.wait("the choice is remembered", 30, "document.querySelector('#mine-gpu').checked");
+    let thrown: Vec<_> = tab.trouble.iter().filter(|text| text.contains("exception")).collect();
+    assert!(thrown.is_empty(), "{thrown:?}");
 }

@@ -11,7 +11,7 @@
 //! | `archive` `recent` | what is remembered of the chain, in the store and in memory |
 //! | `identity` `feed` `sent` `board` `form` | the person's key, what arrived, what was sent, how it is shown |
 //! | `effort` `rate` | how much the person lets the miners do, and how fast they are |
-//! | `miner` `duty` | shares of jobs, and when a miner rests |
+//! | `miner` `duty` `gpu` | shares of jobs, when a miner rests, and what a graphics processor searches |
 
 #[cfg(feature = "node")]
 mod api;
@@ -33,6 +33,8 @@ mod effort;
 mod feed;
 #[cfg(feature = "node")]
 mod form;
+#[cfg(feature = "node")]
+mod gpu;
 #[cfg(feature = "node")]
 mod identity;
 #[cfg(feature = "miner")]
@@ -69,6 +71,8 @@ use wasm_bindgen::prelude::*;
 use crate::effort::{Circumstances, Effort};
 #[cfg(feature = "node")]
 use crate::form::Refusal;
+#[cfg(feature = "node")]
+use crate::gpu::GpuShare;
 #[cfg(feature = "miner")]
 use crate::miner::Searcher;
 #[cfg(feature = "node")]
@@ -262,5 +266,48 @@ impl Miner {
     /// The name of the kernel that searches.
     pub fn kernel(&self) -> String {
         self.searcher.kernel().name().to_owned()
+    }
+}
+
+/// One share of a job for a graphics processor.
+#[cfg(feature = "node")]
+#[wasm_bindgen]
+#[derive(Debug)]
+pub struct GpuMiner {
+    share: GpuShare,
+    tries: f64,
+}
+
+#[cfg(feature = "node")]
+#[wasm_bindgen]
+impl GpuMiner {
+    /// The share of miner `number` of `count`, from 0.
+    ///
+    /// # Errors
+    /// Bytes that are not a job.
+    #[wasm_bindgen(constructor)]
+    pub fn new(job: &[u8], number: u32, count: u32) -> Result<Self, JsValue> {
+        let share = GpuShare::new(job, number, count).map_err(Refusal::because)?;
+        Ok(Self { share, tries: 0.0 })
+    }
+
+    /// What the shader is given for the next `nonces` nonces; its last word says how many there are in truth.
+    pub fn dispatch(&mut self, nonces: u32) -> Vec<u8> {
+        self.share.dispatch(nonces)
+    }
+
+    /// Takes the shader's answer; a solution's bytes when one is found. What no working device answers counts no tries.
+    pub fn settle(&mut self, answer: &[u8]) -> Option<Vec<u8>> {
+        let (tries, solution) = self.share.settle(answer).ok()?;
+        #[expect(clippy::cast_precision_loss, reason = "a dispatch has far fewer than 2^53 tries")]
+        let tries = tries as f64;
+        self.tries += tries;
+        solution.map(|solution| solution.encode())
+    }
+
+    /// The tries since this was last asked.
+    #[wasm_bindgen(js_name = takeTries)]
+    pub fn take_tries(&mut self) -> f64 {
+        core::mem::take(&mut self.tries)
     }
 }

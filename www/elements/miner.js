@@ -6,6 +6,9 @@ import { announce, byId } from './make.js';
 
 /** @typedef {import('../client.js').Mining} Mining */
 
+/** Where the browser keeps whether the graphics processor mines, too. */
+const GPU = 'plexus-gpu';
+
 class PlexusMiner extends HTMLElement {
   #wanted = false;
   #found = 0;
@@ -42,6 +45,24 @@ class PlexusMiner extends HTMLElement {
       [rate.dataset.kernel, rate.dataset.vectors, rate.title] = [name, String(vectors), `By the kernel ${name}`];
     });
     this.#showEffort();
+    this.#offerGpu(client);
+  }
+
+  /** The switch for the graphics processor, where the browser has one to offer. @param {import('../client.js').Client} client */
+  async #offerGpu(client) {
+    // The types of WebGPU are not yet part of what editors know.
+    const gpu = /** @type {any} */ (navigator).gpu;
+    if (!(await gpu?.requestAdapter().catch(() => null))) return;
+    const wanted = byId('mine-gpu', HTMLInputElement);
+    const use = () => client.useGpu(wanted.checked);
+    wanted.checked = recall() === 'true';
+    wanted.addEventListener('change', () => {
+      remember(String(wanted.checked));
+      use();
+    });
+    client.addEventListener('gpu-lost', () => (wanted.checked = false));
+    if (wanted.checked) use();
+    byId('mine-gpu-row', HTMLElement).hidden = false;
   }
 
   #controls() {
@@ -87,6 +108,24 @@ class PlexusMiner extends HTMLElement {
     byId('mine-waiting', HTMLElement).textContent = waiting ?? '';
     if (found > this.#found) announce(found === 1 ? 'You mined a block.' : `You mined ${found} blocks.`);
     this.#found = found;
+  }
+}
+
+/** A browser that keeps nothing for this page has nothing to recall. */
+function recall() {
+  try {
+    return localStorage.getItem(GPU);
+  } catch {
+    return null;
+  }
+}
+
+/** @param {string} text */
+function remember(text) {
+  try {
+    localStorage.setItem(GPU, text);
+  } catch {
+    // It is asked for again next time.
   }
 }
 

@@ -7,7 +7,7 @@ use crate::pow::{Bits, Target};
 use crate::time::Time;
 
 /// Headers with so many roots, whose hashes meet the target when their first word is at most `limit`.
-fn headers(seed: u64, roots: usize, limit: u32) -> Headers {
+pub(super) fn headers(seed: u64, roots: usize, limit: u32) -> Headers {
     let mut target = [0xff; 32];
     target[..4].copy_from_slice(&limit.to_be_bytes());
     let hash = |number: u64| Hash::of(&[seed.to_be_bytes(), number.to_be_bytes()].concat());
@@ -25,7 +25,7 @@ fn headers(seed: u64, roots: usize, limit: u32) -> Headers {
 }
 
 /// All hits of a range of nonces, but for each nonce's after its first.
-fn hits(kernel: Kernel, headers: &Headers, first: u64, nonces: u64) -> Vec<Hit> {
+pub(super) fn hits(kernel: Kernel, headers: &Headers, first: u64, nonces: u64) -> Vec<Hit> {
     let (mut hits, mut next, mut left) = (Vec::new(), first, nonces);
     while let Some(hit) = kernel.search(headers, next, left) {
         left -= hit.nonce.wrapping_sub(next) + 1;

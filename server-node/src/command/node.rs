@@ -43,6 +43,9 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "THREADS", num_args = 0..=1, require_equals = true,
         value_parser = clap::value_parser!(u64).range(1..=THREADS_MAX))]
     mine: Option<Option<u64>>,
+    /// Mine on this machine's graphics processor, too [without --mine: beside one thread]
+    #[arg(long)]
+    mine_gpu: bool,
     /// Serve TLS with this certificate chain (PEM)
     #[arg(long, value_name = "FILE", requires = "tls_key")]
     tls_cert: Option<PathBuf>,
@@ -98,7 +101,9 @@ async fn serve(
     let mut config = Config::new(arguments.network, folder.clone(), keystore.node_key()?, author.clone());
     config.connect = arguments.connect;
     config.listen_address = arguments.public.or_else(|| announced(address, arguments.tls_cert.is_some()));
-    config.mine_threads = arguments.mine.map(|threads| threads.map_or_else(cores, as_usize));
+    let threads = arguments.mine.map(|threads| threads.map_or_else(cores, as_usize));
+    config.mine_threads = threads.or(arguments.mine_gpu.then_some(1));
+    config.mine_gpu = arguments.mine_gpu;
     config.tls = arguments.tls_cert.zip(arguments.tls_key).map(|(certificate, key)| Tls { certificate, key });
     let scheme = if config.tls.is_some() { "https" } else { "http" };
     let mut banner = Banner {
@@ -107,6 +112,7 @@ async fn serve(
         folder: folder.display().to_string(),
         author: author.public().to_string(),
         mining: config.mine_threads,
+        gpu: config.mine_gpu,
         is_new,
         height: 0,
     };
@@ -136,6 +142,7 @@ struct Banner {
     folder: String,
     author: String,
     mining: Option<usize>,
+    gpu: bool,
     is_new: bool,
     height: u64,
 }
@@ -148,7 +155,7 @@ impl Banner {
             None => "off; --mine turns it on".to_owned(),
             Some(1) => "on 1 thread".to_owned(),
             Some(threads) => format!("on {threads} threads"),
-        };
+        } + if self.gpu { " and the graphics processor" } else { "" };
         let rows = [
             ("  network", self.network.clone()),
             ("  height", self.height.to_string()),

@@ -1,6 +1,7 @@
 //! Hashes a second: each kernel against the plain use of the sha2 crate, all 96 bytes each try.
 //!
-//! A last row is that of the fastest kernel on several threads at once. Rounds of all rows are interleaved and the median of each
+//! A last row is that of the fastest kernel on several threads at once; one more is the graphics processor's, if this program
+//! can mine on it. Rounds of all rows are interleaved and the median of each
 //! counts: a machine that is busy now and then harms all alike.
 
 use std::num::NonZero;
@@ -12,7 +13,7 @@ use plexus_core::kernel::Kernel;
 use plexus_core::mine::{Job, JobId, Search};
 use plexus_core::network::Network;
 use plexus_core::pow::Target;
-use plexus_node::miner::{THREADS_MAX, fastest_kernel};
+use plexus_node::miner::{Gpu, GpuError, THREADS_MAX, fastest_kernel};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
@@ -66,6 +67,13 @@ fn measure(threads: usize) -> Vec<Row> {
         let fastest = fastest_kernel();
         let loops = (0..threads).map(|_| search(header, fastest)).collect();
         racers.push(Racer { name: format!("{} on {threads} threads", fastest.name()), loops });
+    }
+    match Gpu::open() {
+        Ok(gpu) => {
+            racers.push(Racer { name: format!("gpu: {}", gpu.name()), loops: vec![on_gpu(header, gpu)] });
+        }
+        Err(GpuError::NotBuilt) => {}
+        Err(error) => eprintln!("{error}"),
     }
     let mut rates = vec![Vec::with_capacity(ROUNDS); racers.len()];
     let bar = progress::bar((ROUNDS * racers.len()) as u64, "hashing");
@@ -125,10 +133,24 @@ fn naive(header: Header) -> Loop {
     })
 }
 
-fn search(header: Header, kernel: Kernel) -> Loop {
+fn job(header: Header) -> Job {
     let (target, root) = (unreachable_target(), Hash::ZERO);
-    let job = Job { id: JobId(0), header, target, history_root: root, body_root: root, extra: 0 };
-    let mut search = Search::new(&job, 0).with_kernel(kernel);
+    Job { id: JobId(0), header, target, history_root: root, body_root: root, extra: 0 }
+}
+
+/// One dispatch each time, however many tries are asked for.
+fn on_gpu(header: Header, mut gpu: Gpu) -> Loop {
+    let mut search = Search::new(&job(header), 0);
+    Box::new(move |_| {
+        let before = search.tried();
+        // One that fails has tried nothing.
+        let _failed = std::hint::black_box(gpu.search(&mut search));
+        search.tried() - before
+    })
+}
+
+fn search(header: Header, kernel: Kernel) -> Loop {
+    let mut search = Search::new(&job(header), 0).with_kernel(kernel);
     Box::new(move |tries| {
         let before = search.tried();
         std::hint::black_box(search.run(tries));

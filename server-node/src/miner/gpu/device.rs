@@ -1,0 +1,234 @@
+//! The graphics processor, as wgpu opens it: one dispatch at a time, each meant to take 20 ms.
+//!
+//! A processor is trusted with the search after it found in a trial what the portable kernel finds; what it finds later is tried again
+//! by that kernel. One that is lost, or does not answer in time, says so once and is not asked again.
+
+use std::sync::mpsc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use plexus_core::block::{Header, VERSION};
+use plexus_core::hash::Hash;
+use plexus_core::kernel::Kernel;
+use plexus_core::kernel::gpu::{ANSWER_BYTES, DISPATCH_BYTES, ENTRY, NONCES_MIN, SHADER, UNANSWERED, paced};
+use plexus_core::mine::{Job, JobId, Search, Solution};
+use plexus_core::pow::{Bits, Target};
+use plexus_core::time::Time;
+use wgpu::{Buffer, BufferUsages, PollType};
+
+use super::GpuError;
+
+/// How long a dispatch may take before the processor counts as lost.
+const TIMEOUT: Duration = Duration::from_secs(10);
+/// The hits that a trial compares.
+const TRIAL_HITS: usize = 16;
+
+/// A graphics processor that was found to work.
+#[derive(Debug)]
+pub struct Gpu {
+    name: String,
+    device: wgpu::Device,
+    queue: wgpu::Queue,
+    pipeline: wgpu::ComputePipeline,
+    bindings: wgpu::BindGroup,
+    dispatch: Buffer,
+    answer: Buffer,
+    /// Where an answer is copied to be read.
+    copy: Buffer,
+    /// The first error that nobody was waiting for.
+    fault: Arc<Mutex<Option<String>>>,
+    /// How many nonces the next dispatch has.
+    nonces: u32,
+}
+
+impl Gpu {
+    /// Opens the fastest processor and tries it, some 100 ms in all.
+    ///
+    /// # Errors
+    /// None that can be used, or one that computes wrongly.
+    pub fn open() -> Result<Self, GpuError> {
+        let mut gpu = pollster::block_on(Self::ready())?;
+        gpu.tried()?;
+        Ok(gpu)
+    }
+
+    /// What the system calls it.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    async fn ready() -> Result<Self, GpuError> {
+        let missing = |error: &dyn std::error::Error| GpuError::Missing { reason: error.to_string() };
+        let instance = wgpu::Instance::new(wgpu::InstanceDescriptor {
+            backends: wgpu::Backends::PRIMARY,
+            flags: wgpu::InstanceFlags::empty(),
+            ..wgpu::InstanceDescriptor::new_without_display_handle()
+        });
+        let wanted = wgpu::RequestAdapterOptions {
+            power_preference: wgpu::PowerPreference::HighPerformance,
+            ..wgpu::RequestAdapterOptions::default()
+        };
+        let adapter = instance.request_adapter(&wanted).await.map_err(|error| missing(&error))?;
+        let name = adapter.get_info().name;
+        let limits = wgpu::DeviceDescriptor {
+            required_limits: wgpu::Limits::downlevel_defaults(),
+            ..wgpu::DeviceDescriptor::default()
+        };
+        let (device, queue) = adapter.request_device(&limits).await.map_err(|error| missing(&error))?;
+        let fault = Arc::new(Mutex::new(None));
+        let noted = fault.clone();
+        device.on_uncaptured_error(Arc::new(move |error: wgpu::Error| note(&noted, error.to_string())));
+        let noted = fault.clone();
+        device.set_device_lost_callback(move |_, text| note(&noted, format!("the device is lost: {text}")));
+
+        let source = wgpu::ShaderSource::Wgsl(SHADER.into());
+        let module = device.create_shader_module(wgpu::ShaderModuleDescriptor { label: None, source });
+        let pipeline = device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
+            label: None,
+            layout: None,
+            module: &module,
+            entry_point: Some(ENTRY),
+            compilation_options: wgpu::PipelineCompilationOptions::default(),
+            cache: None,
+        });
+        let buffer = |bytes: usize, usage| {
+            let size = bytes as u64;
+            device.create_buffer(&wgpu::BufferDescriptor {
+                label: None,
+                size,
+                usage,
+                mapped_at_creation: false,
+            })
+        };
+        let dispatch = buffer(DISPATCH_BYTES, BufferUsages::UNIFORM | BufferUsages::COPY_DST);
+        let answer =
+            buffer(ANSWER_BYTES, BufferUsages::STORAGE | BufferUsages::COPY_DST | BufferUsages::COPY_SRC);
+        let copy = buffer(ANSWER_BYTES, BufferUsages::MAP_READ | BufferUsages::COPY_DST);
+        let entries = [
+            wgpu::BindGroupEntry { binding: 0, resource: dispatch.as_entire_binding() },
+            wgpu::BindGroupEntry { binding: 1, resource: answer.as_entire_binding() },
+        ];
+        let layout = &pipeline.get_bind_group_layout(0);
+        let bindings =
+            device.create_bind_group(&wgpu::BindGroupDescriptor { label: None, layout, entries: &entries });
+        let gpu = Self {
+            name,
+            device,
+            queue,
+            pipeline,
+            bindings,
+            dispatch,
+            answer,
+            copy,
+            fault,
+            nonces: NONCES_MIN,
+        };
+        gpu.check()?;
+        Ok(gpu)
+    }
+
+    /// Compares what it finds with what the portable kernel finds.
+    fn tried(&mut self) -> Result<(), GpuError> {
+        // Across the carry of the nonce's words.
+        let first = (3 << 32) - u64::from(NONCES_MIN) / 2;
+        let mut own = Search::new(&trial(), first);
+        let mut portable = Search::new(&trial(), first).with_kernel(Kernel::PORTABLE);
+        for _ in 0..TRIAL_HITS {
+            let expected = portable.run(u64::MAX);
+            while own.tried() < portable.tried() {
+                let found = self.search(&mut own)?;
+                if found.is_some() && (found != expected || own.tried() != portable.tried()) {
+                    return Err(GpuError::Wrong { name: self.name.clone() });
+                }
+            }
+            if own.tried() != portable.tried() {
+                return Err(GpuError::Wrong { name: self.name.clone() });
+            }
+        }
+        Ok(())
+    }
+
+    /// One dispatch of a search; a solution, when one is found.
+    ///
+    /// # Errors
+    /// A processor that is lost or does not work: it has searched nothing, and is not to be asked again.
+    pub fn search(&mut self, search: &mut Search) -> Result<Option<Solution>, GpuError> {
+        let (dispatch, bytes) = search.dispatch(self.nonces);
+        let begun = Instant::now();
+        let answer = self.ask(dispatch.groups(), &bytes)?;
+        let took_us = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX);
+        let name = || self.name.clone();
+        let solution =
+            search.settle(&dispatch, &answer).map_err(|error| GpuError::Answer { name: name(), error })?;
+        // One that was cut short says nothing of the time that a whole one takes.
+        if solution.is_none() && dispatch.nonces() == self.nonces {
+            self.nonces = paced(self.nonces, took_us);
+        }
+        Ok(solution)
+    }
+
+    /// Runs the shader, and waits for its answer.
+    fn ask(&self, groups: u32, dispatch: &[u8]) -> Result<Vec<u8>, GpuError> {
+        let failed = |reason: String| GpuError::Failed { name: self.name.clone(), reason };
+        self.queue.write_buffer(&self.dispatch, 0, dispatch);
+        self.queue.write_buffer(&self.answer, 0, &UNANSWERED);
+        let mut encoder = self.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+        let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
+        pass.set_pipeline(&self.pipeline);
+        pass.set_bind_group(0, &self.bindings, &[]);
+        pass.dispatch_workgroups(groups, 1, 1);
+        drop(pass);
+        encoder.copy_buffer_to_buffer(&self.answer, 0, &self.copy, 0, ANSWER_BYTES as u64);
+        let submitted = self.queue.submit([encoder.finish()]);
+        let (sender, mapped) = mpsc::channel();
+        self.copy.map_async(wgpu::MapMode::Read, .., move |outcome| {
+            // Whoever waited too long is gone.
+            let _gone = sender.send(outcome);
+        });
+        let wait = PollType::Wait { submission_index: Some(submitted), timeout: Some(TIMEOUT) };
+        let polled = self.device.poll(wait);
+        // Its text says more than that of what follows from it.
+        self.check()?;
+        polled.map_err(|error| failed(error.to_string()))?;
+        let outcome = mapped.try_recv().map_err(|_| failed("its answer does not come".to_owned()))?;
+        outcome.map_err(|error| failed(error.to_string()))?;
+        let range = self.copy.get_mapped_range(..).map_err(|error| failed(error.to_string()))?;
+        let answer = range.to_vec();
+        drop(range);
+        self.copy.unmap();
+        Ok(answer)
+    }
+
+    /// Whether an error came that nobody was waiting for.
+    fn check(&self) -> Result<(), GpuError> {
+        let fault = self.fault.lock().unwrap_or_else(PoisonError::into_inner);
+        fault.clone().map_or(Ok(()), |reason| Err(GpuError::Failed { name: self.name.clone(), reason }))
+    }
+
+    /// Makes it one that is lost.
+    #[cfg(test)]
+    pub(crate) fn lose(&self) {
+        self.device.destroy();
+    }
+}
+
+fn note(fault: &Mutex<Option<String>>, text: String) {
+    fault.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(text);
+}
+
+/// A job that is solved every 2^14 tries or so.
+fn trial() -> Job {
+    let mut target = [0xff; 32];
+    target[..4].copy_from_slice(&(1_u32 << 18).to_be_bytes());
+    let header = Header {
+        prev_hash: Hash::of(b"trial"),
+        content_root: Hash::ZERO,
+        version: VERSION,
+        height: 1,
+        time: Time::default(),
+        bits: Bits::from_u32(0),
+        nonce: 0,
+    };
+    let target = Target::from_be_bytes(target);
+    Job { id: JobId(0), header, target, history_root: Hash::ZERO, body_root: Hash::ZERO, extra: 0 }
+}

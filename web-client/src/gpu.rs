@@ -1,0 +1,64 @@
+//! A share of a job for a graphics processor, searched dispatch by dispatch: JavaScript, which owns the device, runs the shader and
+//! brings the answer.
+
+use plexus_core::kernel::gpu::{AnswerError, Dispatch};
+use plexus_core::layout::DecodeError;
+use plexus_core::mine::{Job, Search, Solution};
+
+/// One searcher of a job, and what is under way.
+#[derive(Debug)]
+pub(crate) struct GpuShare {
+    search: Search,
+    dispatch: Dispatch,
+}
+
+impl GpuShare {
+    /// The part of searcher `number` of `count` in an encoded job.
+    ///
+    /// # Errors
+    /// Bytes that are not a job.
+    pub(crate) fn new(job: &[u8], number: u32, count: u32) -> Result<Self, DecodeError> {
+        let search = Search::new(&Job::decode(job)?, Search::share(number.into(), count.into()));
+        Ok(Self { search, dispatch: Dispatch::default() })
+    }
+
+    /// The next `nonces` nonces are under way: the bytes that the shader is given.
+    pub(crate) fn dispatch(&mut self, nonces: u32) -> Vec<u8> {
+        let (dispatch, bytes) = self.search.dispatch(nonces);
+        self.dispatch = dispatch;
+        bytes
+    }
+
+    /// Takes the answer to what is under way: how many tries that were, and a solution if one of them is.
+    ///
+    /// # Errors
+    /// An answer that no working device gives.
+    pub(crate) fn settle(&mut self, answer: &[u8]) -> Result<(u64, Option<Solution>), AnswerError> {
+        let before = self.search.tried();
+        let solution = self.search.settle(&self.dispatch, answer)?;
+        Ok((self.search.tried().wrapping_sub(before), solution))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use plexus_core::hash::Hash;
+    use plexus_core::mine::JobId;
+    use plexus_core::network::Network;
+
+    use super::*;
+
+    #[test]
+    fn only_a_job_is_shared_and_only_a_whole_answer_is_taken() {
+        let header = *Network::dev().genesis();
+        let (history_root, body_root) = (Hash::of(b"history"), Hash::of(b"body"));
+        let target = header.bits.target().unwrap();
+        let job = Job { id: JobId(7), header, target, history_root, body_root, extra: 0 }.encode();
+        assert!(GpuShare::new(&job[1..], 0, 1).is_err());
+        let mut share = GpuShare::new(&job, 0, 1).unwrap();
+        assert!(!share.dispatch(1 << 12).is_empty());
+        assert!(share.settle(&[]).is_err());
+        assert!(share.settle(&[0xff; 8]).is_err(), "workgroups that never were");
+        assert_eq!(share.search.tried(), 0);
+    }
+}
