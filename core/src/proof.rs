@@ -45,12 +45,12 @@ pub use self::error::ProofError;
 pub use self::part::Opened;
 pub use self::prove::{ProveError, Source};
 pub use self::sample::SAMPLES_MAX;
-use self::sample::Scheme;
+use self::sample::{Scheme, Stakes};
 use crate::block::Header;
 use crate::hash::Hash;
 use crate::history::History;
 use crate::network::Network;
-use crate::pow::Work;
+use crate::pow::{Bits, Target, Work};
 
 /// A cheat at half the honest rate gets through with probability 2^−50 of all that it can ever pay for.
 pub const SECURITY_BITS: u32 = 50;
@@ -85,6 +85,15 @@ impl Proven {
     pub fn total_work(&self) -> Work {
         self.history.work()
     }
+}
+
+/// The points that a proof of this tip has to show, rising, in work from genesis on: `below` is the work of all headers below the tail,
+/// `in_tail` that of the tail, which is not all of the chain. None for work that no chain has.
+pub fn points(below: Work, in_tail: Work, tip_bits: Bits, tip: &Hash) -> Option<Vec<Work>> {
+    let tip_work = tip_bits.target().map_or(Work::ZERO, Target::work);
+    let stakes = Stakes { below: below.hashes(), tail: in_tail.hashes(), tip: tip_work.hashes() };
+    let points = sample::points(CHAIN, &stakes, tip)?;
+    Some(points.into_iter().map(Work::from_hashes).collect())
 }
 
 /// Makes the proof of the chain up to the block at `height`.
