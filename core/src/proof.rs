@@ -56,8 +56,8 @@ use crate::pow::{Bits, Target, Work};
 pub const SECURITY_BITS: u32 = 50;
 /// How many of the newest headers a proof shows whole; a chain of up to twice as many above genesis is shown whole itself.
 pub const TAIL_BLOCKS: u64 = 480;
-/// The most bytes of a proof. A million blocks take a quarter of a megabyte; a chain whose newest blocks are 2^20 times as easy as the
-/// rest needs eight times as many points.
+/// The most bytes of a proof. A million blocks take a fifth of a megabyte; a chain whose newest blocks are 2^20 times as easy as the
+/// rest needs four times as many points.
 pub const PROOF_BYTES_MAX: usize = 8 << 20;
 /// The highest tip that a proof can have.
 pub const HEIGHT_MAX: u64 = (1 << 62) - 1;
