@@ -135,6 +135,8 @@ tags! {
     Chance = "plexus/chance";
     /// The network group of a host name.
     Group = "plexus/group";
+    /// A point of work that a chain proof has to show.
+    Sample = "plexus/sample";
 }
 
 /// SHA-256 after SHA-256(tag) ‖ SHA-256(tag): 64 bytes are one block, so the state saves a compression a hash.

@@ -93,14 +93,27 @@ impl History {
     /// The history with one more header.
     #[must_use]
     pub fn append(&self, leaf: Record) -> Self {
-        let (mut level, mut record, mut left) = (0, leaf, self.rightmost.clone());
+        self.join(0, 1, leaf)
+    }
+
+    /// The history with the 2^`level` further headers that a node of the range stands over; none where the range has no such
+    /// node, or would have more headers than a u64 counts.
+    #[must_use]
+    pub fn append_node(&self, level: u32, node: Record) -> Option<Self> {
+        let added = 1u64.checked_shl(level)?;
+        let fits = self.leaves.is_multiple_of(added) && self.leaves.checked_add(added).is_some();
+        fits.then(|| self.join(level, added, node))
+    }
+
+    fn join(&self, level: u32, added: u64, node: Record) -> Self {
+        let (mut level, mut record, mut left) = (level, node, self.rightmost.clone());
         while let Some(peak) = left.as_ref().filter(|peak| peak.level == level) {
             record = Record::parent(&peak.record, &record);
             level += 1;
             left = peak.left.clone();
         }
         let rightmost = Some(Arc::new(Peak { level, record, left }));
-        Self { leaves: self.leaves + 1, work: self.work.plus(leaf.work), rightmost }
+        Self { leaves: self.leaves + added, work: self.work.plus(node.work), rightmost }
     }
 
     fn peaks_from_right(&self) -> impl Iterator<Item = &Record> {
@@ -289,6 +302,22 @@ mod tests {
             assert_eq!(history(count).root(), slow_root(&leaves), "{count} leaves");
             assert_eq!(history(count).work(), Work::from_hashes((0..u128::from(count)).sum()));
         }
+    }
+
+    #[test]
+    fn whole_subtrees_append_as_their_headers_do_and_only_where_they_fit() {
+        for (start, level) in [(0, 0), (0, 5), (8, 3), (12, 2), (48, 4), (7, 0)] {
+            let whole = history(start + (1 << level));
+            let node = (start..start + (1 << level)).fold(History::default(), |h, i| h.append(leaf(i)));
+            let appended = history(start).append_node(level, node.peaks()[0]).unwrap();
+            assert_eq!(appended, whole);
+            assert_eq!((appended.work(), appended.root()), (whole.work(), whole.root()));
+        }
+        for (start, level) in [(1, 1), (12, 3), (2, 5), (0, 64)] {
+            assert_eq!(history(start).append_node(level, leaf(0)), None);
+        }
+        let most = History::default().append_node(63, leaf(0)).unwrap();
+        assert_eq!(most.append_node(63, leaf(1)), None);
     }
 
     #[test]

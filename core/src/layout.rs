@@ -120,6 +120,28 @@ impl<'a> Reader<'a> {
         Ok(u128::from_be_bytes(self.array(field)?))
     }
 
+    /// Takes a number of at most `max` in the shortest form of unsigned LEB128: seven bits a byte, the lowest first.
+    ///
+    /// # Errors
+    /// Too few bytes, a number over `max`, or one that takes more bytes than it needs.
+    pub fn varint(&mut self, field: &'static str, max: u128) -> Result<u128, DecodeError> {
+        let mut number = 0;
+        for shift in (0..u128::BITS).step_by(7) {
+            let [byte] = self.array(field)?;
+            let seven = u128::from(byte & 0x7f);
+            let placed = seven << shift;
+            let idle = byte == 0 && shift > 0;
+            if placed >> shift != seven || idle {
+                break;
+            }
+            number |= placed;
+            if byte & 0x80 == 0 {
+                return if number <= max { Ok(number) } else { Err(DecodeError::Value { field }) };
+            }
+        }
+        Err(DecodeError::Value { field })
+    }
+
     /// Takes a u16 length and that many bytes of UTF-8.
     ///
     /// # Errors
@@ -144,6 +166,19 @@ impl<'a> Reader<'a> {
     }
 }
 
+/// Writes a number as unsigned LEB128, as [`Reader::varint`] reads it.
+pub fn put_varint(out: &mut Vec<u8>, mut number: u128) {
+    loop {
+        let seven = u8::try_from(number & 0x7f).unwrap_or(0);
+        number >>= 7;
+        if number == 0 {
+            out.push(seven);
+            return;
+        }
+        out.push(seven | 0x80);
+    }
+}
+
 /// Writes a text as a u16 length and its bytes.
 ///
 /// # Panics
@@ -152,4 +187,28 @@ pub fn put_text(out: &mut Vec<u8>, text: &str) {
     let length = u16::try_from(text.len()).expect("texts in layouts are capped below 64 KiB");
     out.extend_from_slice(&length.to_be_bytes());
     out.extend_from_slice(text.as_bytes());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_varint_has_one_form_and_keeps_to_its_cap() {
+        for number in [0, 1, 127, 128, 300, u128::from(u64::MAX), u128::MAX - 1, u128::MAX] {
+            let mut bytes = Vec::new();
+            put_varint(&mut bytes, number);
+            assert_eq!(Reader::new(&bytes).varint("n", u128::MAX), Ok(number));
+            let over = number.checked_sub(1).map(|max| Reader::new(&bytes).varint("n", max));
+            assert!(over.is_none_or(|read| read == Err(DecodeError::Value { field: "n" })));
+            for end in 0..bytes.len() {
+                let read = Reader::new(&bytes[..end]).varint("n", u128::MAX);
+                assert!(matches!(read, Err(DecodeError::Short { .. })));
+            }
+        }
+        let wide = [&[0xff; 18][..], &[0x04]].concat();
+        for wrong in [&[0x80, 0][..], &[0xff, 0x80, 0], &wide, &[0xff; 20]] {
+            assert_eq!(Reader::new(wrong).varint("n", u128::MAX), Err(DecodeError::Value { field: "n" }));
+        }
+    }
 }

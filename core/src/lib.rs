@@ -12,6 +12,7 @@
 //! | speed | [`kernel`] |
 //! | chain | [`rules`] [`check`] [`chain`] `trail` [`pool`] [`mine`] [`pace`] [`journal`] [`shelf`] |
 //! | protocol | [`chance`] [`address`] [`group`] [`book`] [`ban`] [`inbound`] [`wire`] [`fault`] [`event`] `outbox` [`handshake`] [`ping`] [`link`] [`graph`] [`slot`] `plan` `vouching` [`peer`] [`dial`] [`sync`] [`fetch`] [`compact`] [`relay`] [`gossip`] [`agreement`] [`node`] |
+//! | light | [`proof`] |
 //! | laboratory | [`sim`] |
 //! | faces | [`view`] [`drawing`] |
 //!
@@ -24,6 +25,8 @@
 //!   it finds.
 //! - **node**: us; **peer**: a remote node; **link**: a connection to one; **fault**: a peer's offence;
 //!   **group**: the network that an address is in.
+//! - **proof**: what shows a chain's work without its headers; **tail**: the newest headers, which it shows all; **point**: a place in the
+//!   chain's work whose header it shows; **stakes**: what the parts of a chain are worth.
 //! - **certificate**: what both ends of a link sign about its latency; **graph**: the certified links that a node holds;
 //!   **topology**: the shape that they give the network; **forecast**: who is expected to hear of a block first from us.
 //! - **fact**: what a driver reports; **wish**: what the node asks of it.
@@ -67,6 +70,7 @@ pub mod ping;
 mod plan;
 pub mod pool;
 pub mod pow;
+pub mod proof;
 mod recent;
 pub mod relay;
 pub mod rules;

@@ -10,6 +10,7 @@ use plexus_core::pow::Work;
 use redb::{ReadableTable, Table, WriteTransaction};
 
 use super::head::{self, Head};
+use super::range::Range;
 use super::table::{self, HeaderRecord, MessageKey, PlaceKey};
 use super::{Result, StoreError};
 
@@ -20,6 +21,7 @@ pub(super) struct Writer<'a> {
     best: Table<'a, u64, &'static [u8; 32]>,
     heights: Table<'a, &'static [u8; 32], u64>,
     checkpoints: Table<'a, &'static PlaceKey, &'static [u8]>,
+    range: Range<'a>,
     messages: Table<'a, &'static MessageKey, u64>,
     log: Table<'a, u64, &'static [u8]>,
     pooled: Table<'a, &'static [u8; 32], &'static [u8]>,
@@ -36,6 +38,7 @@ impl<'a> Writer<'a> {
             best: transaction.open_table(table::BEST)?,
             heights: transaction.open_table(table::HEIGHTS)?,
             checkpoints: transaction.open_table(table::CHECKPOINTS)?,
+            range: Range::new(transaction.open_table(table::NODES)?),
             messages: transaction.open_table(table::MESSAGES)?,
             log: transaction.open_table(table::LOG)?,
             pooled: transaction.open_table(table::POOLED)?,
@@ -118,7 +121,13 @@ impl<'a> Writer<'a> {
         Ok(())
     }
 
+    /// Writes the nodes that a store of an older format lacks.
+    pub(super) fn fill_range(&mut self) -> Result<()> {
+        self.range.extend(&self.best, &self.headers)
+    }
+
     fn move_tip(&mut self, tip: Hash, height: u64, fork: u64) -> Result<()> {
+        self.range.truncate(fork.saturating_add(1))?;
         while let Some(last) = self.last()?.filter(|last| *last > height) {
             self.best.remove(last)?;
         }
@@ -130,7 +139,7 @@ impl<'a> Writer<'a> {
             let header = table::header_of(record.value());
             hash = header.map_err(|error| StoreError::record("header", hash, &error))?.0.prev_hash;
         }
-        Ok(())
+        self.range.extend(&self.best, &self.headers)
     }
 
     fn last(&self) -> Result<Option<u64>> {
@@ -139,6 +148,7 @@ impl<'a> Writer<'a> {
 
     /// Ends the best chain at a height and forgets what was on it above, so that it is fetched anew; the log is empty.
     pub(super) fn truncate(&mut self, height: u64, ids: impl Fn(&[u8]) -> Vec<MessageId>) -> Result<()> {
+        self.range.truncate(height.saturating_add(1))?;
         while let Some(last) = self.last()?.filter(|last| *last > height) {
             let Some(hash) = self.best.remove(last)?.map(|hash| Hash::from_bytes(*hash.value())) else {
                 break;

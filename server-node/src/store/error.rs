@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use plexus_core::hash::Hash;
 use plexus_core::layout::DecodeError;
+use plexus_core::proof::ProofError;
 
 /// Why a store cannot be opened, read or written.
 #[derive(Debug, thiserror::Error)]
@@ -70,6 +71,9 @@ pub enum StoreError {
         /// What is wrong with it.
         reason: String,
     },
+    /// The best chain is none that can be proven.
+    #[error("the chain cannot be proven: {0}")]
+    Proof(ProofError),
     /// The disk, or the database upon it.
     #[error("the store: {0}")]
     Database(Box<redb::Error>),

@@ -23,6 +23,8 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 mod apply;
 mod error;
 mod head;
+mod proof;
+mod range;
 mod restore;
 mod table;
 mod view;
@@ -133,33 +135,43 @@ impl Store {
         let (head, writing) = Default::default();
         let store = Self { database, network: *network.id(), head, writing, _lock: lock, released };
         let transaction = store.database.begin_write()?;
-        let begun = {
+        let found = {
             let mut meta = transaction.open_table(table::META)?;
             let format = meta.get(table::FORMAT_KEY)?.map(|value| value.value().to_vec());
             match format {
                 Some(format) => {
-                    check_format(data, &format)?;
+                    let format = check_format(data, &format)?;
                     let found = meta.get(table::NETWORK_KEY)?.map(|value| value.value().to_vec());
                     check_network(data, &found.unwrap_or_default(), network.id())?;
-                    true
+                    if format != table::FORMAT {
+                        meta.insert(table::FORMAT_KEY, table::FORMAT.to_be_bytes().as_slice())?;
+                    }
+                    Some(format)
                 }
                 None => {
                     meta.insert(table::FORMAT_KEY, table::FORMAT.to_be_bytes().as_slice())?;
                     meta.insert(table::NETWORK_KEY, network.id().as_bytes().as_slice())?;
-                    false
+                    None
                 }
             }
         };
-        if begun {
+        if found.is_some() {
             let log = transaction.open_table(table::LOG)?;
             for row in log.iter()? {
                 store.head_mut().extend(head::read_log_row(row?.1.value()));
             }
-            drop(log);
-            transaction.abort()?;
-        } else {
-            Writer::new(&transaction)?.genesis(network)?;
-            transaction.commit()?;
+        }
+        match found {
+            Some(table::FORMAT) => transaction.abort()?,
+            Some(format) => {
+                tracing::info!(format, "the store is brought up to date");
+                Writer::new(&transaction)?.fill_range()?;
+                transaction.commit()?;
+            }
+            None => {
+                Writer::new(&transaction)?.genesis(network)?;
+                transaction.commit()?;
+            }
         }
         Ok(Arc::new(store))
     }
@@ -389,11 +401,14 @@ fn refused(data: &Path, file: &Path, error: DatabaseError) -> StoreError {
     StoreError::Directory { path: file.to_owned(), source }
 }
 
-fn check_format(data: &Path, found: &[u8]) -> Result<()> {
+/// The store's format, if this program can go on from it.
+fn check_format(data: &Path, found: &[u8]) -> Result<u64> {
     let found = <[u8; 8]>::try_from(found).map_or(0, u64::from_be_bytes);
     let expected = table::FORMAT;
-    let data = data.to_owned();
-    if found == expected { Ok(()) } else { Err(StoreError::OtherFormat { data, expected, found }) }
+    match found {
+        table::FORMAT | table::FORMAT_WITHOUT_NODES => Ok(found),
+        _ => Err(StoreError::OtherFormat { data: data.to_owned(), expected, found }),
+    }
 }
 
 fn check_network(data: &Path, found: &[u8], expected: &Hash) -> Result<()> {

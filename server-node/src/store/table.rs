@@ -6,18 +6,25 @@ use std::ops::RangeInclusive;
 
 use plexus_core::block::{HEADER_BYTES, Header};
 use plexus_core::hash::Hash;
+use plexus_core::history::{Position, RECORD_BYTES};
 use plexus_core::layout::DecodeError;
 use plexus_core::message::MessageId;
 use plexus_core::pow::Work;
 use redb::TableDefinition;
 
-/// The layout of these tables; a store of another is refused.
-pub(super) const FORMAT: u64 = 1;
+/// The layout of these tables; a store of another is refused, unless it can be brought up to this one.
+pub(super) const FORMAT: u64 = 2;
+/// The layout that lacks only the table of nodes.
+pub(super) const FORMAT_WITHOUT_NODES: u64 = 1;
 
 /// height ‖ hash.
 pub(super) type PlaceKey = [u8; 40];
 /// header ‖ u128 total work.
 pub(super) type HeaderRecord = [u8; HEADER_BYTES + 16];
+/// u8 level ‖ index.
+pub(super) type NodeKey = [u8; 9];
+/// A record of the mountain range.
+pub(super) type NodeRecord = [u8; RECORD_BYTES];
 /// message id ‖ block hash.
 pub(super) type MessageKey = [u8; 64];
 
@@ -37,6 +44,8 @@ pub(super) const BEST: TableDefinition<'_, u64, &[u8; 32]> = TableDefinition::ne
 pub(super) const HEIGHTS: TableDefinition<'_, &[u8; 32], u64> = TableDefinition::new("heights");
 /// The histories up to and with some headers.
 pub(super) const CHECKPOINTS: TableDefinition<'_, &PlaceKey, &[u8]> = TableDefinition::new("checkpoints");
+/// The higher nodes of the mountain range over the best chain.
+pub(super) const NODES: TableDefinition<'_, &NodeKey, &NodeRecord> = TableDefinition::new("nodes");
 /// Every message in every verified block, to the block's height, but for those in the log.
 pub(super) const MESSAGES: TableDefinition<'_, &MessageKey, u64> = TableDefinition::new("messages");
 /// The newest messages' blocks, in the order in which they came; see the head.
@@ -57,6 +66,19 @@ pub(super) fn place_of(key: &PlaceKey) -> (u64, Hash) {
     height.copy_from_slice(&key[..8]);
     hash.copy_from_slice(&key[8..]);
     (u64::from_be_bytes(height), Hash::from_bytes(hash))
+}
+
+pub(super) fn node_key(position: Position) -> NodeKey {
+    let mut key = [0; 9];
+    key[0] = u8::try_from(position.level).unwrap_or(u8::MAX);
+    key[1..].copy_from_slice(&position.index.to_be_bytes());
+    key
+}
+
+/// Where the node of a [`NodeKey`] is.
+pub(super) fn node_place(key: &NodeKey) -> Position {
+    let [level, index @ ..] = key;
+    Position { level: u32::from(*level), index: u64::from_be_bytes(*index) }
 }
 
 pub(super) fn message_key(id: &MessageId, block: &Hash) -> MessageKey {

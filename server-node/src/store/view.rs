@@ -5,14 +5,15 @@
 use bytes::Bytes;
 use plexus_core::block::{Block, Header};
 use plexus_core::hash::Hash;
-use plexus_core::history::History;
+use plexus_core::history::{History, Position, Record};
 use plexus_core::journal::{HEADERS_MAX, Recall, Recalled};
 use plexus_core::message::MessageId;
 use plexus_core::pow::Work;
 use plexus_core::wire::{Packet, body_frame};
 use redb::{ReadOnlyTable, ReadTransaction, ReadableTable};
 
-use super::table::{self, HeaderRecord, MessageKey, PlaceKey};
+use super::range;
+use super::table::{self, HeaderRecord, MessageKey, NodeKey, NodeRecord, PlaceKey};
 use super::{BLOCKS_BYTES_MAX, BLOCKS_MAX, Place, Result, StoreError, StoredBlock};
 
 /// What the store held at one moment.
@@ -23,6 +24,7 @@ pub struct View {
     best: ReadOnlyTable<u64, &'static [u8; 32]>,
     heights: ReadOnlyTable<&'static [u8; 32], u64>,
     checkpoints: ReadOnlyTable<&'static PlaceKey, &'static [u8]>,
+    nodes: ReadOnlyTable<&'static NodeKey, &'static NodeRecord>,
     messages: ReadOnlyTable<&'static MessageKey, u64>,
     pooled: ReadOnlyTable<&'static [u8; 32], &'static [u8]>,
     meta: ReadOnlyTable<&'static str, &'static [u8]>,
@@ -43,6 +45,7 @@ impl View {
             best: transaction.open_table(table::BEST)?,
             heights: transaction.open_table(table::HEIGHTS)?,
             checkpoints: transaction.open_table(table::CHECKPOINTS)?,
+            nodes: transaction.open_table(table::NODES)?,
             messages: transaction.open_table(table::MESSAGES)?,
             pooled: transaction.open_table(table::POOLED)?,
             meta: transaction.open_table(table::META)?,
@@ -106,6 +109,13 @@ impl View {
             StoredBlock { place, block }
         });
         Ok(stored)
+    }
+
+    /// A kept node of the range over the best chain.
+    pub(super) fn node(&self, position: Position) -> Result<Option<Record>> {
+        let node = self.nodes.get(&table::node_key(position))?;
+        let record = node.map(|node| range::record_of(node.value())).transpose();
+        record.map_err(|error| StoreError::record("node", position.index, &error))
     }
 
     /// The best chain's hash at a height.

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use plexus_core::journal::Change;
+use plexus_core::proof;
 use plexus_node::store::Store;
 use redb::StorageBackend;
 
@@ -129,25 +130,39 @@ fn next(state: &mut u64) -> u64 {
     mixed ^ (mixed >> 31)
 }
 
-/// A life of a store: blocks one by one, then a branch that overtakes them in one transaction.
-fn life() -> (Vec<Vec<Change>>, Vec<Forged>) {
+/// How many blocks there are before the life that is told here: so many that it completes nodes of the mountain range, and its
+/// reorganisation takes them back.
+const FOUNDING_BLOCKS: usize = 1_013;
+/// How many blocks come after it, before its chain is proven by those nodes.
+const LATER_BLOCKS: usize = 600;
+
+/// What a life begins with, and the forge that goes on from there.
+fn founding() -> (Forge, Vec<Change>) {
     let mut forge = Forge::new(1);
+    let blocks = forge.blocks(FOUNDING_BLOCKS, 0);
+    (forge, blocks.iter().flat_map(|block| block.changes(block.height() - 1)).collect())
+}
+
+/// A life of a store: blocks one by one, then a branch that overtakes them in one transaction; what comes afterwards.
+fn life(mut forge: Forge) -> (Vec<Vec<Change>>, Vec<Forged>, Vec<Forged>) {
     let common = forge.blocks(8, 3);
+    let fork = forge.tip.height;
     let mut other = Forge { author: crate::forge::secret(2), ..forge.clone() };
     let (losing, winning) = (forge.blocks(4, 3), other.blocks(6, 3));
     let mut life: Vec<_> =
         common.iter().chain(&losing).map(|block| block.changes(block.height() - 1)).collect();
     let mut reorg: Vec<_> = winning[..4].iter().flat_map(|block| block.header_and_body()).collect();
-    reorg.extend(winning[4].changes(8));
+    reorg.extend(winning[4].changes(fork));
     life.push(reorg);
-    life.push(winning[5].changes(13));
-    (life, common.into_iter().chain(losing).chain(winning).collect())
+    life.push(winning[5].changes(fork + 5));
+    let later = other.blocks(LATER_BLOCKS, 0);
+    (life, common.into_iter().chain(losing).chain(winning).collect(), later)
 }
 
-/// A disk with a store that holds nothing but genesis.
-fn fresh() -> Vec<u8> {
+/// A disk with a store that holds what a life begins with.
+fn fresh(founding: &[Change]) -> Vec<u8> {
     let disk = Disk::new(Vec::new(), usize::MAX);
-    drop(Store::open_on(disk.clone(), &Forge::new(1).network).unwrap());
+    Store::open_on(disk.clone(), &Forge::new(1).network).unwrap().apply(founding).unwrap();
     let platter = disk.0.lock().unwrap();
     platter.synced.clone()
 }
@@ -160,9 +175,12 @@ fn live(disk: &Disk, life: &[Vec<Change>]) -> usize {
 
 #[test]
 fn loses_nothing_acknowledged_wherever_the_disk_stops() {
-    let (life, blocks) = life();
-    let network = Forge::new(1).network;
-    let fresh = fresh();
+    let (forge, founding) = founding();
+    let (network, founded) = (forge.network.clone(), tip(&founding));
+    let (life, blocks, later) = life(forge);
+    let last = later.last().unwrap();
+    let later: Vec<_> = later.iter().flat_map(|block| block.changes(block.height() - 1)).collect();
+    let fresh = fresh(&founding);
     let whole = Disk::new(fresh.clone(), usize::MAX);
     assert_eq!(live(&whole, &life), life.len());
     let syncs = whole.syncs_used(usize::MAX);
@@ -178,7 +196,7 @@ fn loses_nothing_acknowledged_wherever_the_disk_stops() {
             let tips = [acknowledged, (acknowledged + 1).min(life.len())];
             let expected = tips.map(|count| life[..count].last().and_then(|changes| tip(changes)));
             let found = store.restore(&network).unwrap().tip();
-            let found = (found.header.height > 0).then_some(found.hash);
+            let found = Some(found.hash).filter(|hash| Some(*hash) != founded);
             assert!(
                 expected.contains(&found),
                 "SEED={seed} stopped at sync {stop}: {found:?}, not {expected:?}"
@@ -198,6 +216,13 @@ fn loses_nothing_acknowledged_wherever_the_disk_stops() {
                 store.apply(changes).unwrap();
             }
             assert_eq!(Some(store.tip().unwrap().hash), tip(&life[life.len() - 1]));
+            if seed == 0 {
+                store.apply(&later).unwrap();
+                let proven = proof::verify(&network, &store.prove(&network).unwrap());
+                let proven =
+                    proven.unwrap_or_else(|error| panic!("SEED={seed} stopped at sync {stop}: {error}"));
+                assert_eq!((proven.hash, proven.history), (last.hash, last.history.clone()));
+            }
             crashes += 1;
         }
     }

@@ -10,4 +10,5 @@ mod forge;
 mod million;
 mod model;
 mod nodes;
+mod proof;
 mod sockets;

@@ -1,4 +1,4 @@
-//! A node with a million blocks: how soon it is up again, and how much memory it takes.
+//! A node with a million blocks: how soon it is up again, how much memory it takes, and how long it takes to prove its chain.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -16,6 +16,7 @@ use plexus_core::journal::{CHECKPOINT_BLOCKS, Change};
 use plexus_core::key::{PublicKey, Signature};
 use plexus_core::network::{Network, Parameters};
 use plexus_core::pow::Bits;
+use plexus_core::proof;
 use plexus_core::time::Time;
 use plexus_node::store::Store;
 
@@ -23,6 +24,8 @@ const BLOCKS: u64 = 1_000_000;
 /// The most that a start may take, and the most memory afterwards.
 const START_MAX: Duration = Duration::from_secs(2);
 const MEMORY_KIB_MAX: u64 = 128 << 10;
+/// The most that a proof of the chain may take, the first time and from then on.
+const PROVE_MAX: Duration = Duration::from_secs(1);
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A network whose blocks every second hash solves, of a genesis so old that a million blocks lie before now.
@@ -132,6 +135,20 @@ fn memory_kib(child: &Child) -> u64 {
     line.split_whitespace().nth(1).unwrap().parse().unwrap()
 }
 
+/// Proves the chain from the store, cold and warm.
+fn prove(data: &Path, network: &Network) {
+    let store = Store::open(data, network).unwrap();
+    for round in 0..5 {
+        let begun = Instant::now();
+        let bytes = store.prove(network).unwrap();
+        let (made, begun) = (begun.elapsed(), Instant::now());
+        let proven = proof::verify(network, &bytes).unwrap();
+        println!("proof {round}: {} bytes in {made:?}, verified in {:?}", bytes.len(), begun.elapsed());
+        assert_eq!(proven.header.height, BLOCKS);
+        assert!(made < PROVE_MAX, "{made:?}");
+    }
+}
+
 #[test]
 #[ignore = "takes a minute, and an optimised build: cargo test --release -- --ignored million"]
 fn starts_in_two_seconds_and_stays_small() {
@@ -158,6 +175,7 @@ fn starts_in_two_seconds_and_stays_small() {
         begun.elapsed(),
         fs::metadata(data.join("chain.redb")).unwrap().len() >> 20
     );
+    prove(&data, &network);
     for round in ["after a clean end", "after kill -9", "after another kill -9"] {
         let node = start(&data, &file);
         let memory = memory_kib(&node.child);

@@ -51,9 +51,17 @@ class MountainRange:
         """The peaks, that of the oldest headers first."""
         return [record for _, record in self._peaks]
 
+    @property
+    def work(self) -> int:
+        return sum(record.work for _, record in self._peaks)
+
     def append(self, leaf: Record) -> None:
-        self.leaves += 1
-        self._peaks.append((1, leaf))
+        self.append_node(1, leaf)
+
+    def append_node(self, size: int, node: Record) -> None:
+        """Appends a node over as many leaves at once; they are a power of two that divides those there are."""
+        self.leaves += size
+        self._peaks.append((size, node))
         while len(self._peaks) > 1 and self._peaks[-2][0] == self._peaks[-1][0]:
             size, right = self._peaks.pop()
             _, left = self._peaks.pop()

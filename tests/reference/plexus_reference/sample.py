@@ -6,9 +6,10 @@ Every rule and every refusal of the specification occurs at least once.
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from . import key, merkle, mining, pow
+from . import key, merkle, mining, pow, proof
 from .block import EMPTY_BLOCK_BYTES, Block, Header
 from .chain import MESSAGE_AHEAD_MAX_MS, MESSAGE_BEFORE_MAX_MS, Chain
+from .codec import u64
 from .hashing import sha256, tagged_hash
 from .history import MountainRange, Record
 from .message import Message
@@ -18,6 +19,9 @@ ALICE, BOB, CAROL = (sha256(name) for name in (b"alice", b"bob", b"carol"))
 
 # Easy to mine like `dev`, but with a difficulty that moves.
 GARDEN = replace(DEV, name="garden", half_life_ms=600_000)
+
+# Every other hash is a block at first.
+MEADOW = replace(GARDEN, name="meadow", limit_bits=0x207FFFFF)
 
 PHRASES = (
     "abandon " * 23 + "art",
@@ -38,6 +42,7 @@ def documents() -> dict[str, dict]:
         "merkle.json": _listed("Messages roots over arbitrary entries.", merkle_trees()),
         "history.json": _listed("Mountain ranges of different sizes.", histories()),
         "block.json": _listed("Blocks, and bytes that are none.", block_vectors()),
+        "proof.json": _listed("Points that are demanded, chain proofs, and bytes that prove nothing.", proofs()),
         "rules.json": rules(),
         "chain.json": chain(),
     }
@@ -399,6 +404,73 @@ def block_vectors() -> Iterable[dict]:
             "encoding": wrong.hex(),
             "rule": rule,
         }
+
+
+def proofs() -> Iterable[dict]:
+    tip = sha256(b"tip")
+    for below, in_tail, tip_bits in (
+        (520 * 2**20, 480 * 2**20, PLEXUS.limit_bits),
+        (10_000_000_000, 123_456_789, 0x1D00FFFF),
+        (2**128 - 2, 2**127, 0x01010000),
+        (2**100 + 1, 2**98 - 1, 0x207FFFFF),
+        (7 * 2**60 + 5, 3 * 2**58 + 1, 0x1C123456),
+    ):
+        if below + in_tail < 2**128:
+            yield {
+                "kind": "points",
+                "tip": tip.hex(),
+                "below": str(below),
+                "in_tail": str(in_tail),
+                "tip_bits": pow.bits_text(tip_bits),
+                "points": [str(point) for point in proof.points(below, in_tail, tip_bits, tip)],
+            }
+    small = {}
+    for network, height in ((GARDEN, 0), (GARDEN, 1), (GARDEN, 9), (MEADOW, 1_029)):
+        prover = prover_of(network, height)
+        encoded = prover.prove()
+        proven = proof.verify(network, encoded)
+        small[height] = encoded
+        yield {
+            "kind": "proof",
+            "network": network.to_json(),
+            "height": str(height),
+            "proof": encoded.hex(),
+            "tip": proven.header.hash.hex(),
+            "total_work": str(proven.total_work),
+            "history_root": proven.history.root().hex(),
+        }
+    good = small[9]
+    for wrong in (
+        b"",
+        good[:-1],
+        good + b"\0",
+        *(_with_flip(good, at) for at in (0, 32, 71, 87, 103, 107, 108, 140, 141, len(good) - 1)),
+        good[:64] + u64(8) + good[72:],
+        good[:64] + u64(2**62) + good[72:],
+        # An extra of 1 in more bytes than it needs.
+        good[:140] + b"\x81\0" + good[141:],
+    ):
+        yield {"kind": "refused", "network": GARDEN.to_json(), "proof": wrong.hex()}
+
+
+def _with_flip(data: bytes, at: int) -> bytes:
+    return data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :]
+
+
+def prover_of(network: Network, height: int) -> proof.Prover:
+    """Returns a chain of headers whose bodies nobody knows."""
+    prover, history = proof.Prover(network), MountainRange()
+    history.append(prover.leaves[0])
+    for number in range(1, height + 1):
+        before = prover.blocks[-1][0]
+        time = before.time + (3_000 if number < 80 else 9_000 + 12_000 * (number % 2)) + number % 7
+        body_root, extra = sha256(b"body %d" % number), number % 300
+        content_root = tagged_hash("plexus/content", history.root() + body_root + u64(extra))
+        bits = network.next_bits(before, time)
+        header = mining.search(Header(before.hash, content_root, 1, number, time, bits, 0))
+        prover.append(header, body_root, extra)
+        history.append(prover.leaves[-1])
+    return prover
 
 
 def rules() -> dict:

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 from . import block as blocks
-from . import key, merkle, pow
+from . import key, merkle, pow, proof
 from .block import Block, Header
 from .chain import Chain
 from .codec import DecodeError
@@ -274,6 +274,26 @@ def _replay(v: SimpleNamespace) -> Iterator[Comparison]:
     return chain
 
 
+def check_proof(v: SimpleNamespace) -> Iterator[Comparison]:
+    proven = proof.verify(v.network, v.proof)
+    yield "height", proven.header.height, v.height
+    yield "tip", proven.header.hash, v.tip
+    yield "total_work", proven.total_work, v.total_work
+    yield "history_root", proven.history.root(), v.history_root
+
+
+def check_proof_points(v: SimpleNamespace) -> Iterator[Comparison]:
+    yield "points", proof.points(v.below, v.in_tail, v.tip_bits, v.tip), v.points
+
+
+def check_proof_refused(v: SimpleNamespace) -> Iterator[Comparison]:
+    try:
+        proof.verify(v.network, v.proof)
+    except (proof.ProofError, DecodeError):
+        return
+    yield "proof", "refused", "accepted"
+
+
 Schema = dict[str, Callable[[object], object]]
 
 
@@ -410,6 +430,24 @@ LIST_FILES: dict[str, dict[str | None, tuple[Schema, Callable]]] = {
             check_block_refused,
         ),
     },
+    "proof.json": {
+        "points": (
+            {"tip": HASH, "below": decimal, "in_tail": decimal, "tip_bits": compact_bits, "points": list_of(decimal)},
+            check_proof_points,
+        ),
+        "proof": (
+            {
+                "network": network,
+                "height": decimal,
+                "proof": BYTES,
+                "tip": HASH,
+                "total_work": decimal,
+                "history_root": HASH,
+            },
+            check_proof,
+        ),
+        "refused": ({"network": network, "proof": BYTES}, check_proof_refused),
+    },
 }
 
 WHOLE_FILES: dict[str, tuple[Schema, Callable]] = {
@@ -481,7 +519,7 @@ def _check_object(place: str, value: object, schema: Schema, check: Callable) ->
             compared += 1
             if computed != stated:
                 wrong.append(f"{place}{field}: expected {_show(computed)}, found {_show(stated)}")
-    except (VectorError, DecodeError, pow.BitsError, key.BadKeyError, OverflowError) as error:
+    except (VectorError, DecodeError, proof.ProofError, pow.BitsError, key.BadKeyError, OverflowError) as error:
         wrong.append(f"{place}{error}")
     # A vector of a refusal yields nothing when it is refused, and still counts.
     return max(compared, 1), wrong

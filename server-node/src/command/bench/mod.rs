@@ -7,6 +7,8 @@ use super::{progress, table};
 mod headers;
 mod ledger;
 mod mine;
+mod proof;
+mod range;
 mod sync;
 
 #[derive(Debug, Args)]
@@ -19,6 +21,8 @@ pub(super) struct Arguments {
 enum What {
     /// Hashes a second on one core, by each search kernel and by the sha2 crate, and on several at once
     Mine(mine::Arguments),
+    /// How large a chain proof is, and how long it takes to make and to verify one
+    Proof(proof::Arguments),
     /// How fast a fresh node takes a chain from another, against what this machine's cores verify by k256 alone
     Sync(Output),
 }
@@ -34,6 +38,7 @@ struct Output {
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     match &arguments.what {
         What::Mine(arguments) => mine::run(arguments),
+        What::Proof(arguments) => proof::run(arguments),
         What::Sync(output) => sync::run(output.json),
     }
 }

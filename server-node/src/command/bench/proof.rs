@@ -1,0 +1,93 @@
+//! Chain proofs: how large one is for a chain of so many blocks, how long it takes to make from memory, and to verify, on one core.
+//!
+//! Rounds of both are interleaved and the median of each counts.
+
+use std::time::{Duration, Instant};
+
+use anyhow::ensure;
+use plexus_core::block::HEADER_BYTES;
+use plexus_core::network::Network;
+use plexus_core::proof;
+use serde::Serialize;
+
+use super::{Output, progress, range, table};
+
+/// How many times both are measured.
+const ROUNDS: usize = 9;
+
+#[derive(Clone, Copy, Debug, clap::Args)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    output: Output,
+    /// How many blocks the chain has above genesis
+    #[arg(long, value_name = "N", default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(1..=range::BLOCKS_MAX))]
+    blocks: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct Figures {
+    blocks: u64,
+    /// Points of work that had to be shown.
+    samples: usize,
+    /// The proof's size.
+    bytes: usize,
+    prove_ms: f64,
+    verify_ms: f64,
+    /// What all headers take instead.
+    headers_bytes: u64,
+}
+
+/// Runs the command.
+pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    let figures = measure(arguments.blocks)?;
+    if arguments.output.json {
+        return table::print_json(&figures);
+    }
+    let ratio = figures.headers_bytes as f64 / figures.bytes as f64;
+    let rows = [
+        ("blocks", figures.blocks.to_string()),
+        ("samples", figures.samples.to_string()),
+        ("proof", format!("{:.1} kB", figures.bytes as f64 / 1e3)),
+        ("made in", format!("{:.2} ms", figures.prove_ms)),
+        ("verified in", format!("{:.2} ms", figures.verify_ms)),
+        ("all headers", format!("{:.1} kB, {ratio:.1} times as much", figures.headers_bytes as f64 / 1e3)),
+    ];
+    table::print(&table::pairs(&rows))
+}
+
+fn measure(blocks: u64) -> anyhow::Result<Figures> {
+    let network = Network::dev();
+    let mut range = range::Range::new(&network);
+    let bar = progress::bar(blocks, "making the chain");
+    while range.height() < blocks {
+        range.mine(&network)?;
+        if range.height().is_multiple_of(1_024) {
+            bar.set_position(range.height());
+        }
+    }
+    bar.finish_and_clear();
+    let (mut prove, mut verify, mut bytes, mut samples) = (Vec::new(), Vec::new(), 0, 0);
+    for _ in 0..ROUNDS {
+        let started = Instant::now();
+        let encoded = proof::prove(&network, blocks, &mut range)?;
+        prove.push(started.elapsed());
+        let started = Instant::now();
+        let proven = proof::verify(&network, &encoded)?;
+        verify.push(started.elapsed());
+        ensure!(proven.header == *range.tip(), "the proof is of another tip");
+        (bytes, samples) = (encoded.len(), proven.samples);
+    }
+    Ok(Figures {
+        blocks,
+        samples,
+        bytes,
+        prove_ms: median_ms(prove),
+        verify_ms: median_ms(verify),
+        headers_bytes: (blocks + 1) * HEADER_BYTES as u64,
+    })
+}
+
+fn median_ms(mut times: Vec<Duration>) -> f64 {
+    times.sort_unstable();
+    times[times.len() / 2].as_secs_f64() * 1e3
+}

@@ -1,0 +1,80 @@
+//! Proofs of the best chain, made from what the store holds at one moment.
+//!
+//! One reads some ten thousand nodes, and the bodies of the blocks that it shows: about a thousand.
+
+use plexus_core::block::Block;
+use plexus_core::history::{Position, Record};
+use plexus_core::network::Network;
+use plexus_core::proof::{self, Opened, ProveError, Source};
+
+use super::range::{self, CHUNK, CHUNK_LEVEL};
+use super::{Result, Store, StoreError, View};
+
+impl Store {
+    /// The proof of the best chain up to its tip.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub fn prove(&self, network: &Network) -> Result<Vec<u8>> {
+        let view = self.view()?;
+        let height = view.last()?.0;
+        view.prove(network, height)
+    }
+}
+
+impl View {
+    /// The proof of the best chain up to a height, at most its tip's.
+    ///
+    /// # Errors
+    /// The disk's, and a height above the tip's.
+    pub fn prove(&self, network: &Network, height: u64) -> Result<Vec<u8>> {
+        let proven = proof::prove(network, height, &mut Prover { view: self, chunk: None });
+        proven.map_err(|error| match error {
+            ProveError::Source(error) => error,
+            ProveError::Chain(error) => StoreError::Proof(error),
+        })
+    }
+}
+
+/// Reads a view as a prover asks.
+struct Prover<'a> {
+    view: &'a View,
+    /// The leaves that were read last, and which of the chunks they are: neighbours are asked for one after the other.
+    chunk: Option<(u64, Vec<Record>)>,
+}
+
+impl Prover<'_> {
+    /// The leaves of a chunk; those that are below the tip, at least.
+    fn chunk(&mut self, number: u64) -> Result<&[Record]> {
+        if self.chunk.as_ref().is_none_or(|(held, _)| *held != number) {
+            let headers = self.view.headers(number << CHUNK_LEVEL, 1 << CHUNK_LEVEL)?;
+            self.chunk = Some((number, range::leaves(&headers)));
+        }
+        Ok(self.chunk.as_ref().map_or(&[], |(_, leaves)| leaves))
+    }
+}
+
+impl Source for Prover<'_> {
+    type Error = StoreError;
+
+    fn node(&mut self, position: Position) -> Result<Record> {
+        let missing =
+            || StoreError::missing("node", format!("{} of level {}", position.index, position.level));
+        if position.level >= CHUNK_LEVEL {
+            return self.view.node(position)?.ok_or_else(missing);
+        }
+        let first = position.index << position.level;
+        let leaves = self.chunk(first >> CHUNK_LEVEL)?;
+        let start = usize::try_from(first % CHUNK).unwrap_or(usize::MAX);
+        let leaves = leaves.get(start..start.saturating_add(1 << position.level));
+        leaves.and_then(|leaves| range::fold(leaves, position.level)).ok_or_else(missing)
+    }
+
+    fn opened(&mut self, height: u64) -> Result<Opened> {
+        let hash = self.view.hash_at(height)?.ok_or_else(|| StoreError::missing("block", height))?;
+        let body = self.view.body_at(height, &hash)?.ok_or_else(|| StoreError::missing("block", hash))?;
+        let block = Block::decode(&body).map_err(|error| StoreError::record("body", hash, &error))?;
+        let body_root = block.body_root(&block.messages_root());
+        Ok(Opened { header: block.header, body_root, extra: block.extra })
+    }
+}

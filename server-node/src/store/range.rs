@@ -1,0 +1,112 @@
+//! The mountain range over the best chain: its higher nodes, kept so that a proof need not hash the whole chain again.
+//!
+//! A node over [`CHUNK`] headers or more is written when the last of them joins the best chain, and removed when one leaves it, in
+//! the transaction that moves the tip: so the nodes are always those of the best chain. They are two for every
+//! [`CHUNK`] blocks. Lower nodes are put together from the headers when they are asked for.
+
+use plexus_core::block::Header;
+use plexus_core::hash::Hash;
+use plexus_core::history::{Position, Record};
+use plexus_core::layout::{DecodeError, Reader};
+use redb::{ReadableTable, Table};
+
+use super::table::{self, HeaderRecord, NodeKey, NodeRecord, PlaceKey};
+use super::{Result, StoreError};
+
+/// The level of the lowest nodes that are kept.
+pub(super) const CHUNK_LEVEL: u32 = 6;
+/// How many headers they stand over.
+pub(super) const CHUNK: u64 = 1 << CHUNK_LEVEL;
+
+/// The table of nodes in a write transaction.
+pub(super) struct Range<'a> {
+    nodes: Table<'a, &'static NodeKey, &'static NodeRecord>,
+}
+
+impl<'a> Range<'a> {
+    pub(super) fn new(nodes: Table<'a, &'static NodeKey, &'static NodeRecord>) -> Self {
+        Self { nodes }
+    }
+
+    /// How many headers the kept nodes cover.
+    fn covered(&self) -> Result<u64> {
+        let (first, last) = (at(CHUNK_LEVEL, 0), at(CHUNK_LEVEL, u64::MAX));
+        let newest = self.nodes.range::<&NodeKey>(&first..=&last)?.next_back().transpose()?;
+        Ok(newest.map_or(0, |(key, _)| (table::node_place(key.value()).index + 1) << CHUNK_LEVEL))
+    }
+
+    /// Removes the nodes over any header that is not among the first `leaves`.
+    pub(super) fn truncate(&mut self, leaves: u64) -> Result<()> {
+        let covered = self.covered()?;
+        for level in (CHUNK_LEVEL..u64::BITS).take_while(|level| covered >> level > leaves >> level) {
+            let (first, last) = (at(level, leaves >> level), at(level, u64::MAX));
+            self.nodes.retain_in::<&NodeKey, _>(&first..=&last, |_, _| false)?;
+        }
+        Ok(())
+    }
+
+    /// Writes the nodes that the best chain has more, up to the first header that is missing.
+    pub(super) fn extend(
+        &mut self,
+        best: &Table<'_, u64, &'static [u8; 32]>,
+        headers: &Table<'_, &'static PlaceKey, &'static HeaderRecord>,
+    ) -> Result<()> {
+        let mut start = self.covered()?;
+        let end = best.last()?.map_or(0, |(height, _)| height.value() + 1);
+        while end - start >= CHUNK {
+            let mut leaves = Vec::with_capacity(1 << CHUNK_LEVEL);
+            for entry in best.range(start..start + CHUNK)? {
+                let (height, hash) = entry?;
+                let hash = Hash::from_bytes(*hash.value());
+                let header = headers.get(&table::place_key(height.value(), &hash))?;
+                let Some(header) = header else { break };
+                let header = table::header_of(header.value());
+                let (header, _) = header.map_err(|error| StoreError::record("header", hash, &error))?;
+                leaves.push(header.record(hash));
+            }
+            let Some(node) = fold(&leaves, CHUNK_LEVEL) else { return Ok(()) };
+            self.append(start >> CHUNK_LEVEL, node)?;
+            start += CHUNK;
+        }
+        Ok(())
+    }
+
+    fn append(&mut self, mut index: u64, mut node: Record) -> Result<()> {
+        for level in CHUNK_LEVEL.. {
+            self.nodes.insert(&at(level, index), &node.encode())?;
+            if index.is_multiple_of(2) {
+                break;
+            }
+            let left = at(level, index - 1);
+            let left =
+                self.nodes.get(&left)?.ok_or_else(|| StoreError::missing("node", hex::encode(left)))?;
+            let left = record_of(left.value()).map_err(|error| StoreError::record("node", index, &error))?;
+            node = Record::parent(&left, &node);
+            index >>= 1;
+        }
+        Ok(())
+    }
+}
+
+fn at(level: u32, index: u64) -> NodeKey {
+    table::node_key(Position { level, index })
+}
+
+/// Reads a stored node.
+pub(super) fn record_of(bytes: &NodeRecord) -> std::result::Result<Record, DecodeError> {
+    Record::read(&mut Reader::new(bytes))
+}
+
+/// The node at `level` over these leaves; none when they are not as many as it stands over.
+pub(super) fn fold(leaves: &[Record], level: u32) -> Option<Record> {
+    let mut row = leaves.to_vec();
+    for _ in 0..level {
+        row = row.chunks_exact(2).map(|pair| Record::parent(&pair[0], &pair[1])).collect();
+    }
+    row.first().copied().filter(|_| leaves.len() == 1 << level)
+}
+
+/// The leaves of these headers.
+pub(super) fn leaves(headers: &[Header]) -> Vec<Record> {
+    headers.iter().map(|header| header.record(header.hash())).collect()
+}

@@ -1,0 +1,138 @@
+//! The store proves its best chain, whatever became of it before: a wrong node anywhere in the range makes a proof fail.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use plexus_core::journal::Change;
+use plexus_core::network::Network;
+use plexus_core::proof;
+use plexus_node::store::{FILE, Store, StoreError};
+use redb::{Database, ReadableDatabase, TableDefinition};
+
+use crate::forge::{Forge, Forged, secret};
+
+const NODES: TableDefinition<'_, &[u8; 9], &[u8; 60]> = TableDefinition::new("nodes");
+const META: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("meta");
+const HEADERS: TableDefinition<'_, &[u8; 40], &[u8; 112]> = TableDefinition::new("headers");
+
+fn open(data: &Path) -> Arc<Store> {
+    Store::open(data, &Network::dev()).unwrap()
+}
+
+/// What is persisted for blocks that come one after the other on the tip.
+fn grow(blocks: &[Forged]) -> Vec<Change> {
+    blocks.iter().flat_map(|block| block.changes(block.height() - 1)).collect()
+}
+
+/// The store's proof is of this block, and of all that lies below it.
+fn assert_proves(store: &Store, tip: &Forged) {
+    let network = Network::dev();
+    let bytes = store.prove(&network).unwrap();
+    let proven = proof::verify(&network, &bytes).unwrap();
+    assert_eq!((proven.header, proven.hash), (tip.block.header, tip.hash));
+    assert_eq!(proven.history, tip.history);
+}
+
+#[test]
+fn a_chain_is_proven_at_every_stage_of_its_growth_and_up_to_every_height() {
+    let (mut forge, data) = (Forge::new(1), tempfile::tempdir().unwrap());
+    let store = open(data.path());
+    let genesis = proof::verify(&Network::dev(), &store.prove(&Network::dev()).unwrap()).unwrap();
+    assert_eq!(genesis.hash, *Network::dev().id());
+    let blocks = forge.blocks(1_300, 0);
+    let mut from = 0;
+    for to in [1, 62, 63, 64, 500, 960, 961, 1_023, 1_024, 1_088, 1_300] {
+        store.apply(&grow(&blocks[from..to])).unwrap();
+        assert_proves(&store, &blocks[to - 1]);
+        from = to;
+    }
+    let (network, view) = (Network::dev(), store.view().unwrap());
+    for height in [0, 1, 127, 961, 1_000, 1_151, 1_152, 1_299] {
+        let proven = proof::verify(&network, &view.prove(&network, height).unwrap()).unwrap();
+        assert_eq!(Some(proven.hash), store.hash_at(height).unwrap());
+    }
+    let error = view.prove(&network, 1_301).unwrap_err();
+    assert!(matches!(error, StoreError::Record { what: "block", .. }), "{error:?}");
+}
+
+#[test]
+fn a_reorganisation_takes_its_nodes_along() {
+    let (mut forge, data) = (Forge::new(1), tempfile::tempdir().unwrap());
+    let mut common = forge.blocks(1_000, 0);
+    let mut other = Forge { author: secret(2), ..forge.clone() };
+    let (losing, winning) = (forge.blocks(200, 0), other.blocks(210, 0));
+    let store = open(data.path());
+    common.extend_from_slice(&losing);
+    store.apply(&grow(&common)).unwrap();
+    assert_proves(&store, &losing[199]);
+    let reorg = |to: &[Forged]| -> Vec<Change> {
+        let (last, below) = to.split_last().unwrap();
+        below.iter().flat_map(Forged::header_and_body).chain(last.changes(1_000)).collect()
+    };
+    store.apply(&reorg(&winning)).unwrap();
+    assert_proves(&store, &winning[209]);
+    // Back to fewer blocks, and on again.
+    store.apply(&reorg(&losing[..30])).unwrap();
+    assert_proves(&store, &losing[29]);
+    store.apply(&grow(&losing[30..])).unwrap();
+    drop(store);
+    let store = open(data.path());
+    assert_proves(&store, &losing[199]);
+    store.apply(&reorg(&winning)).unwrap();
+    assert_proves(&store, &winning[209]);
+}
+
+#[test]
+fn a_store_without_nodes_gets_them_when_it_is_opened() {
+    let (mut forge, data) = (Forge::new(1), tempfile::tempdir().unwrap());
+    let blocks = forge.blocks(1_100, 0);
+    let store = open(data.path());
+    store.apply(&grow(&blocks[..1_050])).unwrap();
+    drop(store);
+    // As the program before left it.
+    let database = Database::open(data.path().join(FILE)).unwrap();
+    let transaction = database.begin_write().unwrap();
+    assert!(transaction.delete_table(NODES).unwrap());
+    transaction.open_table(META).unwrap().insert("format", 1u64.to_be_bytes().as_slice()).unwrap();
+    transaction.commit().unwrap();
+    drop(database);
+
+    let store = open(data.path());
+    assert_proves(&store, &blocks[1_049]);
+    store.apply(&grow(&blocks[1_050..])).unwrap();
+    assert_proves(&store, &blocks[1_099]);
+    drop(store);
+    let database = Database::open(data.path().join(FILE)).unwrap();
+    let meta = database.begin_read().unwrap().open_table(META).unwrap();
+    assert_eq!(meta.get("format").unwrap().unwrap().value(), 2u64.to_be_bytes());
+    drop(meta);
+    let transaction = database.begin_write().unwrap();
+    transaction.open_table(META).unwrap().insert("format", 3u64.to_be_bytes().as_slice()).unwrap();
+    transaction.commit().unwrap();
+    drop(database);
+    let error = Store::open(data.path(), &Network::dev()).unwrap_err();
+    assert!(matches!(error, StoreError::OtherFormat { expected: 2, found: 3, .. }), "{error:?}");
+}
+
+#[test]
+fn a_chain_that_was_cut_off_below_damage_is_proven_as_far_as_it_reaches() {
+    let (mut forge, data) = (Forge::new(1), tempfile::tempdir().unwrap());
+    let blocks = forge.blocks(1_100, 0);
+    let store = open(data.path());
+    store.apply(&grow(&blocks)).unwrap();
+    drop(store);
+    let database = Database::open(data.path().join(FILE)).unwrap();
+    let transaction = database.begin_write().unwrap();
+    let mut key = [0; 40];
+    key[..8].copy_from_slice(&1_020u64.to_be_bytes());
+    key[8..].copy_from_slice(blocks[1_019].hash.as_bytes());
+    transaction.open_table(HEADERS).unwrap().remove(&key).unwrap().unwrap();
+    transaction.commit().unwrap();
+    drop(database);
+
+    let store = open(data.path());
+    assert_eq!(store.restore(&Network::dev()).unwrap().tip().hash, blocks[1_018].hash);
+    assert_proves(&store, &blocks[1_018]);
+    store.apply(&grow(&blocks[1_019..])).unwrap();
+    assert_proves(&store, &blocks[1_099]);
+}
