@@ -370,7 +370,7 @@ fn a_page_whose_node_is_gone_goes_on_with_the_others_it_knows_of() {
 }
 
 /// Chooses a file of this name and text in the field below an element, as a person does.
-fn choose(tab: &mut Tab, below: &str, name: &str, text: &str) {
+fn choose_file(tab: &mut Tab, below: &str, name: &str, text: &str) {
     tab.evaluate(&format!(
         "(() => {{ const files = new DataTransfer(); files.items.add(new File([{text:?}], {name:?})); \
          const input = document.querySelector('{below} input[type=file]'); input.files = files.files; \
@@ -389,7 +389,7 @@ fn a_file_sealed_in_a_tab_is_recognized_where_its_message_s_address_leads() {
 
     // SHA-256 of "abc", from FIPS 180-4.
     let digest = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
-    choose(&mut tab, "#seal", "contract.txt", "abc");
+    choose_file(&mut tab, "#seal", "contract.txt", "abc");
     let text = "document.querySelector('#text').value";
     tab.wait("the file's digest is in the message", 30, &format!("{text}.startsWith('sha256:')"));
     assert_eq!(tab.evaluate(text), format!("sha256:{digest}"));
@@ -412,9 +412,9 @@ fn a_file_sealed_in_a_tab_is_recognized_where_its_message_s_address_leads() {
     assert!(body.as_str().unwrap().contains(markup), "text is text: {body}");
     assert_eq!(other.evaluate("document.querySelectorAll('#lookup-body :is(img, b)').length"), 0);
     let verdict = "document.querySelector('#lookup-body [data-same]')?.dataset.same ?? ''";
-    choose(&mut other, "#lookup-body", "copy.txt", "abc");
+    choose_file(&mut other, "#lookup-body", "copy.txt", "abc");
     other.wait("the file is held against the seal", 30, &format!("{verdict} === 'true'"));
-    choose(&mut other, "#lookup-body", "copy.txt", "abd");
+    choose_file(&mut other, "#lookup-body", "copy.txt", "abd");
     other.wait("a changed one is another", 30, &format!("{verdict} === 'false'"));
     other.screenshot(&pictures().join("sealed.png"));
 
