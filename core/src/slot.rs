@@ -106,7 +106,7 @@ struct Slot {
     /// None while it is dialled.
     peer: Option<PeerId>,
     since: Moment,
-    /// The measured round trip, once it is settled.
+    /// The measured round trip, once it is settled; then as it was last refreshed.
     rtt: Option<Duration>,
     /// The blocks that it told us of first, since the last round but one and since the last.
     firsts: [u32; 2],
@@ -331,6 +331,14 @@ impl Slots {
     fn keep(&mut self, peer: PeerId, kind: Kind) {
         if let Some(slot) = self.links.values_mut().find(|slot| slot.peer == Some(peer)) {
             slot.kind = kind;
+        }
+        self.sort();
+    }
+
+    /// Round trips as they are known by now: what was measured in a bad moment is put right.
+    pub(crate) fn refresh(&mut self, latency: impl Fn(PeerId) -> Option<Duration>) {
+        for slot in self.links.values_mut().filter(|slot| slot.rtt.is_some()) {
+            slot.rtt = slot.peer.and_then(&latency).or(slot.rtt);
         }
         self.sort();
     }

@@ -52,7 +52,7 @@ const ENDS: usize = 4;
 const SEEDS: u64 = 5;
 const SIMULATED_BLOCKS: u32 = 100;
 
-/// How long nodes may take to find their neighbours: they measure one node that they are not linked with every ten seconds.
+/// How long nodes may take to find their neighbours: they measure one node that they are not linked with every five seconds.
 fn settle_max(nodes: usize) -> Duration {
     Duration::from_secs(10 * nodes as u64)
 }

@@ -208,8 +208,8 @@ fn a_tab_mines_with_and_without_vectors_and_pauses_while_it_is_hidden() {
         let of = |name| format!("document.querySelector('#hash-rate').dataset.{name} ?? ''");
         let kernel = tab.wait("it is said what searches", 30, &of("kernel"));
         assert_eq!(tab.evaluate(&of("vectors")), vectors);
-        // With vectors, which kernel is fastest is the machine's affair.
-        assert!(vectors == "true" || kernel == "scalar", "{kernel}");
+        // Which kernel is fastest is the machine's affair; one of vectors needs vectors.
+        assert!(vectors == "true" || kernel != "simd128", "{kernel}");
         println!("a tab at {address} mines by the kernel {kernel}");
 
         hide(&mut tab, true);
@@ -406,7 +406,7 @@ fn a_file_sealed_in_a_tab_is_recognized_where_its_message_s_address_leads() {
     other.wait(
         "the message is shown",
         60,
-        "document.querySelector('#lookup-title').textContent === 'Message'",
+        "document.querySelector('#lookup-title')?.textContent === 'Message'",
     );
     let body = other.evaluate("document.querySelector('#lookup-body').textContent");
     assert!(body.as_str().unwrap().contains(markup), "text is text: {body}");

@@ -100,6 +100,8 @@ impl Node {
     }
 
     fn seek_links(&mut self, now: Now) {
+        let peers = &self.peers;
+        self.slots.refresh(|peer| peers.get(&peer)?.greeted()?.ping.latency());
         if let Some(late) = self.slots.tick(now.moment) {
             self.close(now, late, Reason::Measured);
         }

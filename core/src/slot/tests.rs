@@ -80,6 +80,17 @@ fn when_one_of_the_nearest_is_lost_the_next_nearest_takes_its_place() {
 }
 
 #[test]
+fn a_link_that_was_measured_in_a_bad_moment_is_put_in_its_place() {
+    let mut slots = filled();
+    slots.refresh(|peer| Some(ms(if peer == PeerId(8) { 25 } else { peer.0 * 10 })));
+    let nearest = kinds(&slots).into_iter().filter(|(_, kind)| *kind == Kind::Nearest);
+    assert_eq!(nearest.map(|(peer, _)| peer).collect::<Vec<_>>(), [8, 3, 4]);
+    slots.refresh(|_| None);
+    assert_eq!(slots.open()[2].1, PeerId(8), "what nobody knows better stays");
+    assert_eq!(slots.open().len(), SLOTS_MAX);
+}
+
+#[test]
 fn one_feeler_at_a_time_and_not_for_long() {
     let mut slots = filled();
     assert!(slots.feels(at(2)));
