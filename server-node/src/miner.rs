@@ -13,13 +13,12 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use plexus_core::block::{Header, VERSION};
 use plexus_core::hash::Hash;
 use plexus_core::kernel::{Headers, Kernel, ROOTS_MAX, Trial};
 use plexus_core::mine::{Job, Search, Solution};
+use plexus_core::network::Network;
 use plexus_core::node::Input;
-use plexus_core::pow::{Bits, Target};
-use plexus_core::time::Time;
+use plexus_core::pow::Target;
 
 use crate::fact::Fact;
 use crate::handle::Handle;
@@ -40,15 +39,7 @@ const TURN_NONCES: u64 = 1 << 10;
 
 /// The kernel that is fastest on this very machine: all are tried in turn, a few milliseconds in all.
 pub fn fastest_kernel() -> Kernel {
-    let header = Header {
-        prev_hash: Hash::ZERO,
-        content_root: Hash::ZERO,
-        version: VERSION,
-        height: 1,
-        time: Time::default(),
-        bits: Bits::from_u32(0),
-        nonce: 0,
-    };
+    let header = *Network::plexus().genesis();
     let headers = Headers::new(&header, &[Hash::ZERO; ROOTS_MAX], Target::from_be_bytes([0; 32]));
     let mut trial = Trial::default();
     while let Some(kernel) = trial.turn() {

@@ -1,8 +1,9 @@
 //! Plexus in a browser: the light node that a Worker owns, and the search that each miner Worker runs.
 //!
-//! Two programs are built from this package, each by a feature: `node`, and `miner`, which is small, made for speed alone, and
-//! built twice, with and without `simd128`. Each is a class here: this file is the one room for what crosses the boundary to
-//! JavaScript, JSON for what people see, bytes for jobs and solutions. Everything behind it is Rust; the decisions are core's.
+//! Two programs are built from this package. The first has the features `node` and `miner`: the light node, and a miner for
+//! engines without vectors. The second has `miner` and `simd128`: it is small, and made for speed alone. This file is the one room for
+//! what crosses the boundary to JavaScript: a few classes, JSON for what people see, bytes for jobs and solutions. Everything behind
+//! it is Rust; the decisions are core's.
 //!
 //! | files | what |
 //! | --- | --- |

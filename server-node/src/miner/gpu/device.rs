@@ -7,13 +7,12 @@ use std::sync::mpsc;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use plexus_core::block::{Header, VERSION};
 use plexus_core::hash::Hash;
 use plexus_core::kernel::Kernel;
 use plexus_core::kernel::gpu::{ANSWER_BYTES, DISPATCH_BYTES, ENTRY, NONCES_MIN, SHADER, UNANSWERED, paced};
 use plexus_core::mine::{Job, JobId, Search, Solution};
-use plexus_core::pow::{Bits, Target};
-use plexus_core::time::Time;
+use plexus_core::network::Network;
+use plexus_core::pow::Target;
 use wgpu::{Buffer, BufferUsages, PollType};
 
 use super::GpuError;
@@ -220,15 +219,7 @@ fn note(fault: &Mutex<Option<String>>, text: String) {
 fn trial() -> Job {
     let mut target = [0xff; 32];
     target[..4].copy_from_slice(&(1_u32 << 18).to_be_bytes());
-    let header = Header {
-        prev_hash: Hash::of(b"trial"),
-        content_root: Hash::ZERO,
-        version: VERSION,
-        height: 1,
-        time: Time::default(),
-        bits: Bits::from_u32(0),
-        nonce: 0,
-    };
+    let header = *Network::plexus().genesis();
     let target = Target::from_be_bytes(target);
     Job { id: JobId(0), header, target, history_root: Hash::ZERO, body_root: Hash::ZERO, extra: 0 }
 }
