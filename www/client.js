@@ -21,6 +21,11 @@
  * @property {number | null} latency_ms
  * @property {'agrees' | 'lags' | 'differs' | null} agreement How its chain stands to ours; null until that is known.
  *
+ * @typedef {object} ChainProof What showed this tab the work of a chain whose headers it does not have.
+ * @property {number} height Up to which block.
+ * @property {number} samples How many points of the work were shown.
+ * @property {number} bytes
+ *
  * @typedef {object} State How the node stands.
  * @property {'connecting' | 'syncing' | 'live' | 'offline'} phase
  * @property {string} node The URL of the node to connect to.
@@ -30,6 +35,7 @@
  * @property {number | null} tip_unix_ms When the tip was mined, by its miner's clock.
  * @property {number | null} interval_ms The mean time between the newest blocks.
  * @property {string | null} network_hash_rate What it took to find them, hashes a second: a decimal number.
+ * @property {ChainProof | null} proof If the chain was begun with one, in this tab.
  * @property {number} target The height that is aimed at while syncing.
  * @property {string} total_work A decimal number.
  * @property {string} difficulty The expected hashes of the next block, a decimal number.

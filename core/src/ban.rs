@@ -72,7 +72,10 @@ pub fn weight(fault: &Fault) -> u32 {
         // What another version's hello looks like is not known.
         Fault::Malformed { packet: "hello" } => 0,
         Fault::InvalidHeader { error, .. } | Fault::InvalidBlock { error, .. } => rule_weight(error),
-        Fault::InvalidMessage { .. } | Fault::InvalidLink | Fault::KeyNotProven => BAN_POINTS,
+        Fault::InvalidMessage { .. }
+        | Fault::InvalidLink
+        | Fault::InvalidProof { .. }
+        | Fault::KeyNotProven => BAN_POINTS,
         Fault::WorkNotShown | Fault::Disconnected { .. } => 50,
         Fault::UnknownPacket { .. }
         | Fault::PacketTooLarge { .. }

@@ -195,6 +195,19 @@ impl Chain {
         Ok(chain)
     }
 
+    /// Goes over to a chain that was proven: `headers` are its newest, and `below` is the history below the first.
+    ///
+    /// # Errors
+    /// A header does not follow from the one below it, or was refused: the chain is as it was.
+    pub fn restart(&mut self, below: History, headers: &[Header]) -> Result<(), RestoreError> {
+        if let Some(header) = headers.iter().find(|header| self.is_refused(&header.hash())) {
+            return Err(RestoreError { height: header.height, reason: "it was refused".to_owned() });
+        }
+        let refused = self.refused.clone();
+        *self = Self { refused, ..Self::restore(self.network.clone(), below, headers)? };
+        Ok(())
+    }
+
     /// The network that the chain is of.
     pub fn network(&self) -> &Network {
         &self.network

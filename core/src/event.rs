@@ -37,6 +37,19 @@ pub enum Event {
         /// The sum of work up to it.
         total_work: Work,
     },
+    /// The tip moved to a chain that was proven (light nodes): all its work, and the headers that its end consists of.
+    Proven {
+        /// The tip's height.
+        height: u64,
+        /// The tip's hash.
+        hash: Hash,
+        /// The sum of work up to it.
+        total_work: Work,
+        /// How many points of the work below were shown.
+        samples: usize,
+        /// The proof's size.
+        bytes: usize,
+    },
     /// A full node verified a block that a peer announced: how long that took.
     Arrived {
         /// Its hash.

@@ -1,6 +1,7 @@
 //! Faults: each way in which a peer can offend, named, and why a connection is closed.
 
 use crate::hash::Hash;
+use crate::proof::ProofError;
 use crate::rules::RuleError;
 
 /// A peer's offence.
@@ -101,6 +102,12 @@ pub enum Fault {
         hash: Hash,
         /// The first rule that it breaks.
         error: Box<RuleError>,
+    },
+    /// A proof that does not prove a chain.
+    #[error("proof: {error}")]
+    InvalidProof {
+        /// What is wrong with it.
+        error: Box<ProofError>,
     },
     /// A message's signature is not its sender's.
     #[error("message {id}: the signature is not its sender's")]

@@ -45,7 +45,8 @@ pub enum Change {
         /// The ids of its messages, in their order.
         ids: Arc<[MessageId]>,
     },
-    /// The history up to and with a header whose height is a multiple of [`CHECKPOINT_BLOCKS`].
+    /// The history up to and with a header: of the heights that are multiples of [`CHECKPOINT_BLOCKS`], and of the one
+    /// that a proven branch begins above.
     Checkpoint {
         /// The header's height.
         height: u64,
@@ -54,7 +55,8 @@ pub enum Change {
         /// The history.
         history: History,
     },
-    /// The best chain now ends in this remembered header; up to height `fork` it is as it was.
+    /// The best chain now ends in this remembered header; up to height `fork` it is as it was. Light nodes go over to a proven
+    /// branch so: then the header above `fork` follows the checkpoint there, and nothing is remembered of the chain below.
     Tip {
         /// The new tip's hash.
         hash: Hash,
@@ -109,7 +111,13 @@ pub enum Serve {
     Headers(Vec<Hash>),
     /// These blocks, a packet each; one that is not stored is answered as missing.
     Bodies(Vec<Hash>),
+    /// The proof of the best chain, as one packet.
+    Proof,
 }
+
+mod prover;
+
+use self::prover::Prover;
 
 /// A memory that remembers.
 #[derive(Clone, Debug, Default)]
@@ -118,6 +126,8 @@ pub struct Journal {
     bodies: BTreeMap<Hash, Bytes>,
     checkpoints: BTreeMap<(u64, Hash), History>,
     best: Vec<Hash>,
+    /// The height of the first of `best`.
+    base: u64,
     messages: BTreeMap<MessageId, Vec<Hash>>,
     pooled: BTreeMap<MessageId, Bytes>,
     book: Bytes,
@@ -133,6 +143,7 @@ impl Journal {
             bodies: BTreeMap::from([(hash, network.genesis_block().encode().into())]),
             checkpoints: BTreeMap::from([((0, hash), history)]),
             best: vec![hash],
+            base: 0,
             messages: BTreeMap::new(),
             pooled: BTreeMap::new(),
             book: Bytes::new(),
@@ -174,8 +185,28 @@ impl Journal {
             branch.push(hash);
             hash = header.prev_hash;
         }
-        self.best.truncate(usize::try_from(fork).unwrap_or(usize::MAX).saturating_add(1));
+        if self.best_at(fork) == Some(&hash) {
+            let kept = usize::try_from(fork + 1 - self.base).unwrap_or(usize::MAX);
+            self.best.truncate(kept);
+        } else if self.checkpoints.contains_key(&(fork, hash)) {
+            self.best.clear();
+            self.base = fork + 1;
+        }
         self.best.extend(branch.into_iter().rev());
+    }
+
+    /// The best chain's hash at a height.
+    pub fn best_at(&self, height: u64) -> Option<&Hash> {
+        self.best.get(usize::try_from(height.checked_sub(self.base)?).ok()?)
+    }
+
+    /// The height of the lowest remembered block of the best chain.
+    pub fn base(&self) -> u64 {
+        self.base
+    }
+
+    fn height(&self) -> u64 {
+        self.base + (self.best.len() as u64).saturating_sub(1)
     }
 
     /// The encodings of our own messages that wait for a block.
@@ -188,7 +219,7 @@ impl Journal {
         &self.book
     }
 
-    /// The best chain's hashes from genesis on.
+    /// The best chain's hashes, from genesis on unless it begins above a checkpoint.
     pub fn best(&self) -> &[Hash] {
         &self.best
     }
@@ -203,17 +234,21 @@ impl Journal {
         self.bodies.get(hash)
     }
 
+    /// The history up to and with a header of which it is remembered.
+    pub fn checkpoint(&self, height: u64, hash: &Hash) -> Option<&History> {
+        self.checkpoints.get(&(height, *hash))
+    }
+
     /// Whether a header is on the best chain.
     pub fn is_best(&self, hash: &Hash) -> bool {
-        let at = |height: u64| self.best.get(usize::try_from(height).ok()?);
-        self.headers.get(hash).is_some_and(|(header, _)| at(header.height) == Some(hash))
+        self.headers.get(hash).is_some_and(|(header, _)| self.best_at(header.height) == Some(hash))
     }
 
     /// Answers [`Serve::Headers`].
     pub fn headers_after(&self, locator: &[Hash]) -> Vec<Header> {
         let start = locator.iter().find(|hash| self.is_best(hash)).and_then(|hash| self.headers.get(hash));
-        let first = start.map_or(0, |(header, _)| usize::try_from(header.height).unwrap_or(usize::MAX)) + 1;
-        let hashes = self.best.get(first..).unwrap_or_default().iter().take(HEADERS_MAX);
+        let first = start.map_or(0, |(header, _)| header.height) + 1;
+        let hashes = (first..).map_while(|height| self.best_at(height)).take(HEADERS_MAX);
         hashes.filter_map(|hash| self.headers.get(hash)).map(|(header, _)| *header).collect()
     }
 
@@ -230,28 +265,39 @@ impl Journal {
     /// Answers a [`Recall`].
     pub fn recall(&self, recall: &Recall) -> Recalled {
         match recall {
-            Recall::Base(hash) => Recalled::Base(*hash, self.base(hash)),
+            Recall::Base(hash) => Recalled::Base(*hash, self.root(hash)),
             Recall::Bodies(hashes) => {
                 Recalled::Bodies(hashes.iter().filter_map(|hash| self.bodies.get(hash)).cloned().collect())
             }
         }
     }
 
-    fn base(&self, hash: &Hash) -> Option<(History, Vec<Header>)> {
+    /// Answers [`Serve::Proof`]; none if the chain begins above genesis, as that of a light node may.
+    pub fn prove(&self, network: &Network) -> Option<Vec<u8>> {
+        Prover::new(self)?.prove(network)
+    }
+
+    fn root(&self, hash: &Hash) -> Option<(History, Vec<Header>)> {
         let height = self.headers.get(hash).filter(|_| self.is_best(hash))?.0.height;
         Some(self.span(height, height))
     }
 
     /// The best chain's newest checkpoint below `from`, and its headers after that up to and with `to`.
     fn span(&self, from: u64, to: u64) -> (History, Vec<Header>) {
-        let at = |height: u64| self.best.get(usize::try_from(height).unwrap_or(usize::MAX));
+        let from = from.max(self.base);
+        let first = self.best.first().and_then(|hash| self.headers.get(hash));
+        let below = |height, hash: &Hash| {
+            self.best_at(height) == Some(hash)
+                || height + 1 == self.base && first.is_some_and(|(first, _)| first.prev_hash == *hash)
+        };
         let checkpoint = self
             .checkpoints
             .range(..(from, Hash::ZERO))
             .rev()
-            .find(|((height, hash), _)| at(*height) == Some(hash));
+            .find(|((height, hash), _)| below(*height, hash));
         let history = checkpoint.map(|(_, history)| history.clone()).unwrap_or_default();
-        let headers = (history.leaves()..=to).filter_map(|height| Some(self.headers.get(at(height)?)?.0));
+        let headers =
+            (history.leaves()..=to).filter_map(|height| Some(self.headers.get(self.best_at(height)?)?.0));
         let headers = headers.collect();
         (history, headers)
     }
@@ -261,7 +307,7 @@ impl Journal {
     /// # Errors
     /// When what is remembered is not a chain.
     pub fn restore(&self, network: Network) -> Result<Chain, RestoreError> {
-        let tip = (self.best.len() - 1) as u64;
+        let tip = self.height();
         let (history, headers) = self.span(tip.saturating_sub(WINDOW_MAX as u64), tip);
         Chain::restore(network, history, &headers)
     }

@@ -634,6 +634,7 @@ mod blocks;
 mod links;
 mod messages;
 mod neighbours;
+mod proof;
 mod relay;
 mod work;
 

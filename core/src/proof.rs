@@ -38,7 +38,7 @@ mod part;
 mod prove;
 mod sample;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod verify;
 
 pub use self::error::ProofError;
@@ -74,10 +74,14 @@ pub struct Proven {
     pub hash: Hash,
     /// The history up to and with the tip: what the next header commits to.
     pub history: History,
+    /// The history below the tail.
+    pub below: History,
     /// The headers that were shown at the end, the tip's last: all above genesis, or the newest [`TAIL_BLOCKS`].
     pub tail: Vec<Header>,
     /// How many points of the work below the tail had to be shown.
     pub samples: usize,
+    /// The headers below the tail that hold these points, by rising height: their heights and hashes.
+    pub shown: Vec<(u64, Hash)>,
 }
 
 impl Proven {

@@ -1,11 +1,12 @@
 //! Header synchronization: finding the branch with most work, and checking all of it before any body is asked for.
 //!
 //! One peer is asked at a time: the nearest of those that claim more work than our leader has. A branch that fits the tree
-//! goes there at once; a longer one, or one that forks off below the tree's window, is weighed as a `Trail` first and
-//! fetched again in segments if it holds what it promised. A peer that stalls, or shows less than it claimed, is passed
-//! over, and the next nearest is asked; one honest reachable peer is enough.
+//! goes there at once. For a longer one, or one that forks off below the tree's window, its peer is asked for a proof first: a full
+//! node then fetches the headers in segments, and a light node begins anew at the proof's end. A peer that has no
+//! proof to give has its branch weighed as a `Trail`, and fetched again if it holds what it promised. A peer that stalls, or
+//! shows less than it claimed, is passed over, and the next nearest is asked; one honest reachable peer is enough.
 //!
-//! Bounds: one request, one packet of headers and one trail at a time, whatever the number of peers.
+//! Bounds: one request, one packet of headers or one proof, and one trail at a time, whatever the number of peers.
 
 use core::time::Duration;
 use std::collections::VecDeque;
@@ -18,6 +19,7 @@ use crate::history::History;
 use crate::journal::HEADERS_MAX;
 use crate::node::PeerId;
 use crate::pow::Work;
+use crate::proof::Proven;
 use crate::rules::{self, RuleError};
 use crate::sorted::Sorted;
 use crate::time::{Moment, Now};
@@ -28,6 +30,9 @@ pub const HEADERS_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long bodies and mining wait for headers, counted from the first request that brought none with more work: whoever
 /// claims more than it has, again and again, holds nobody up for longer.
 pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// From how many headers on a proof is asked for in their place: it takes fewer bytes.
+pub const PROOF_AHEAD: u64 = HEADERS_MAX as u64;
 
 /// A peer that may be asked, as the node sees it.
 #[derive(Clone, Copy, Debug)]
@@ -48,11 +53,15 @@ pub(crate) enum Step {
     Ask(PeerId, Vec<Hash>),
     /// Ask the driver for the history at this block of the best chain.
     Base(Hash),
+    /// Ask this peer for the proof of its chain.
+    Prove(PeerId),
 }
 
 /// What came of headers.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Progress {
+    /// A chain to go over to.
+    pub(crate) proven: Option<Box<Proven>>,
     /// Whether the leader moved.
     pub(crate) leads: bool,
     /// A header that came too early, with the time from which on it is acceptable.
@@ -71,6 +80,10 @@ enum Mode {
     Rooting(Hash, Vec<Header>),
     /// Along a trail from a root.
     Weighing(Box<(Root, Trail)>),
+    /// A light node's: the chain is to be proven.
+    Proving,
+    /// A full node's: the chain is to be proven before these headers that follow the root are taken up.
+    Vetting(Box<(Root, Vec<Header>)>),
 }
 
 #[derive(Debug)]
@@ -119,6 +132,8 @@ pub(crate) struct Sync {
     /// Until when headers are waited for, since the first request that has brought nothing yet.
     patience: Option<Moment>,
     is_impatient: bool,
+    /// Peers that had no proof to give: at most all that are connected.
+    proofless: Sorted<PeerId, ()>,
 }
 
 impl Sync {
@@ -156,7 +171,13 @@ impl Sync {
     }
 
     /// Chooses whom to ask, if nobody is being asked and somebody claims more than we have.
-    pub(crate) fn next(&mut self, now: Now, chain: &Chain, candidates: &[Candidate]) -> Option<Step> {
+    pub(crate) fn next(
+        &mut self,
+        now: Now,
+        chain: &Chain,
+        candidates: &[Candidate],
+        weighs: bool,
+    ) -> Option<Step> {
         if self.asking.is_some() || chain.path().len() > AHEAD_MAX / 2 {
             return None;
         }
@@ -177,7 +198,12 @@ impl Sync {
         let vain = |peer: &PeerId| self.passed_over.get(peer).map_or(0, |passed| passed.times);
         let order = |candidate: &&Candidate| (vain(&candidate.peer), candidate.latency, candidate.peer);
         let nearest = candidates.iter().filter(wanted).min_by_key(order)?;
-        Some(self.ask(now, nearest, chain.locator()))
+        let step = self.ask(now, nearest, chain.locator());
+        let is_far = nearest.height.saturating_sub(chain.leader().header.height) > PROOF_AHEAD;
+        if !weighs && is_far && self.can_prove(nearest.peer) {
+            return self.asking.take().map(|asking| self.ask_proof(now, asking, Mode::Proving));
+        }
+        Some(step)
     }
 
     fn ask(&mut self, now: Now, candidate: &Candidate, locator: Vec<Hash>) -> Step {
@@ -191,6 +217,7 @@ impl Sync {
     /// A connection closed: what hung on it is given up.
     pub(crate) fn closed(&mut self, peer: PeerId, chain: &mut Chain) {
         self.passed_over.remove(&peer);
+        self.proofless.remove(&peer);
         self.asking.take_if(|asking| asking.peer == peer);
         if self.plan.take_if(|plan| plan.peer == peer).is_some() {
             chain.abandon();
@@ -243,7 +270,7 @@ impl Sync {
                 let asking = Asking { mode: Mode::Tree, ..asking };
                 self.along_trail(now, asking, *trail, &headers, chain)
             }
-            Mode::Rooting(..) => Err(Fault::Unasked { packet: "headers" }),
+            Mode::Rooting(..) | Mode::Proving | Mode::Vetting(_) => Err(Fault::Unasked { packet: "headers" }),
         }
     }
 
@@ -261,13 +288,17 @@ impl Sync {
             return Ok(Progress::default());
         };
         let Some(root) = chain.find(&first.prev_hash) else {
+            if !weighs && self.can_prove(asking.peer) {
+                let step = self.ask_proof(now, asking, Mode::Proving);
+                return Ok(Progress { step: Some(step), ..Progress::default() });
+            }
             return self.root_below(now, asking, first.prev_hash, headers, chain);
         };
         let ahead = asking.height.saturating_sub(root.header.height);
         if weighs && self.plan.is_none() && ahead > AHEAD_MAX as u64 {
             let history = chain.history(&root.hash).cloned().unwrap_or_default();
             let root = Root { header: root.header, hash: root.hash, history };
-            return self.start_trail(now, asking, root, &headers, chain);
+            return self.vet(now, asking, root, headers, chain);
         }
         let (full, mut progress, mut last) = (headers.len() == HEADERS_MAX, Progress::default(), root.hash);
         let leader = chain.leader().hash;
@@ -310,7 +341,11 @@ impl Sync {
             return Ok(progress);
         }
         if full && self.plan.is_none() {
-            progress.step = Some(self.go_on(now, asking, last, Mode::Tree));
+            let is_long = !weighs && self.can_prove(asking.peer);
+            progress.step = Some(match is_long {
+                true => self.ask_proof(now, asking, Mode::Proving),
+                false => self.go_on(now, asking, last, Mode::Tree),
+            });
         } else if !full {
             self.drop_plan(chain);
             if progress.leads {
@@ -366,7 +401,7 @@ impl Sync {
         if root == *chain.network().id() {
             let header = *chain.network().genesis();
             let history = History::default().append(header.record(root));
-            return self.start_trail(now, asking, Root { header, hash: root, history }, &headers, chain);
+            return self.vet(now, asking, Root { header, hash: root, history }, headers, chain);
         }
         if !chain.is_milestone(&root) {
             return Err(Fault::Disconnected { height: headers.first().map_or(0, |header| header.height) });
@@ -394,19 +429,7 @@ impl Sync {
             self.pass_over(&asking);
             return Some((peer, Ok(Progress::default())));
         };
-        Some((peer, self.start_trail(now, asking, root, &headers, chain)))
-    }
-
-    fn start_trail(
-        &mut self,
-        now: Now,
-        asking: Asking,
-        root: Root,
-        headers: &[Header],
-        chain: &mut Chain,
-    ) -> Result<Progress, Fault> {
-        let trail = Trail::new(root.header, root.hash, root.history.clone());
-        self.along_trail(now, asking, (root, trail), headers, chain)
+        Some((peer, self.vet(now, asking, root, headers, chain)))
     }
 
     fn along_trail(
@@ -449,16 +472,19 @@ impl Sync {
                 Ok(Progress { shown, ..Progress::default() })
             };
         }
+        self.make_plan(asking.peer, &root, trail.into_marks(), chain);
+        Ok(Progress { shown, ..Progress::default() })
+    }
+
+    /// A branch that leaves ours at a root has more work, as far as its marks: it is fetched from there.
+    fn make_plan(&mut self, peer: PeerId, root: &Root, marks: Vec<(u64, Hash)>, chain: &mut Chain) {
         if chain.find(&root.hash).is_none() {
             chain.rebase(root.header, root.history.clone());
         }
-        if !chain.pursue(&root.hash) {
-            return Ok(Progress::default());
+        if chain.pursue(&root.hash) {
+            self.plan = Some(Plan { peer, marks: marks.into() });
+            self.hope();
         }
-        let (peer, marks) = (asking.peer, trail.into_marks().into());
-        self.plan = Some(Plan { peer, marks });
-        self.hope();
-        Ok(Progress { shown, ..Progress::default() })
     }
 }
 
@@ -488,6 +514,8 @@ fn check_connected(headers: &[Header]) -> Result<(), Fault> {
         None => Ok(()),
     }
 }
+
+mod prove;
 
 #[cfg(test)]
 mod tests;

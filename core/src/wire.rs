@@ -35,6 +35,8 @@ pub const MESSAGE_IDS_MAX: usize = 1_024;
 pub const MESSAGES_MAX: usize = 128;
 /// The most certificates of links in one packet.
 pub const LINKS_MAX: usize = 256;
+/// The most bytes of a chain proof that is sent: a chain whose proof takes more is shown by its headers.
+pub const PROOF_BYTES_MAX: usize = BLOCK_BYTES_MAX;
 /// The most bytes of the reason in a farewell.
 pub const FAREWELL_BYTES_MAX: usize = 256;
 
@@ -134,6 +136,10 @@ packets! {
     GetLinks(Box<Digest>) = "get-links", at most 3 + DIGEST_BYTES;
     /// Certificates of links.
     Links(List<Certificate, LINKS_MAX>) = "links", at most 4 + (2 + CERTIFICATE_BYTES) * LINKS_MAX;
+    /// Asks for the proof of the best chain.
+    GetProof(()) = "get-proof", at most 1;
+    /// The proof of the sender's best chain; no bytes: it has none to give.
+    Proof(Octets<PROOF_BYTES_MAX>) = "proof", at most 4 + PROOF_BYTES_MAX;
 }
 
 impl Packet {
@@ -229,6 +235,38 @@ impl<'de, T: Deserialize<'de>, const MAX: usize> Deserialize<'de> for List<T, MA
             }
         }
         deserializer.deserialize_seq(Items::<T, MAX>(PhantomData)).map(Self)
+    }
+}
+
+/// Bytes with a cap on their number.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Octets<const MAX: usize>(Vec<u8>);
+
+impl<const MAX: usize> Octets<MAX> {
+    /// These bytes; none at all if there are more than `MAX`.
+    pub fn new(bytes: Vec<u8>) -> Self {
+        Self(if bytes.len() > MAX { Vec::new() } else { bytes })
+    }
+
+    /// The bytes.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl<const MAX: usize> Serialize for Octets<MAX> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bytes(&self.0)
+    }
+}
+
+impl<'de, const MAX: usize> Deserialize<'de> for Octets<MAX> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let bytes = <&[u8]>::deserialize(deserializer)?;
+        if bytes.len() > MAX {
+            return Err(D::Error::invalid_length(bytes.len(), &"fewer bytes"));
+        }
+        Ok(Self(bytes.to_vec()))
     }
 }
 

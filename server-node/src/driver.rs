@@ -343,6 +343,7 @@ impl Driver {
                 tracing::warn!(peer = peer.0, agreement, height, "a peer has had another chain for long");
             }
             Event::Assumed { .. }
+            | Event::Proven { .. }
             | Event::PeerUp { .. }
             | Event::PeerDown { .. }
             | Event::Closing { .. }

@@ -18,7 +18,7 @@ use futures_util::{Sink, SinkExt, Stream, StreamExt};
 use plexus_core::address::SUBPROTOCOL;
 use plexus_core::journal::Serve;
 use plexus_core::node::{Input, Link, PeerId};
-use plexus_core::wire::{FRAME_BYTES_MAX, List, Packet};
+use plexus_core::wire::{FRAME_BYTES_MAX, List, Octets, Packet};
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
@@ -251,6 +251,15 @@ where
         Parcel::Serve(Serve::Headers(locator)) => {
             let headers = from_store(handle, move |store| store.headers_after(&locator)).await?;
             feed(sink, Packet::Headers(List::new(headers)).encode(), handle).await
+        }
+        Parcel::Serve(Serve::Proof) => {
+            let network = handle.network().clone();
+            let proof = from_store(handle, move |store| match store.prove(&network) {
+                Err(StoreError::Proof(_)) => Ok(Bytes::new()),
+                proof => proof,
+            })
+            .await?;
+            feed(sink, Packet::Proof(Octets::new(proof.to_vec())).encode(), handle).await
         }
         Parcel::Serve(Serve::Bodies(mut hashes)) => {
             while !hashes.is_empty() {

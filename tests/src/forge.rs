@@ -13,6 +13,7 @@ use plexus_core::key::{PublicKey, SecretKey, Signature};
 use plexus_core::message::{Draft, Message};
 use plexus_core::mine;
 use plexus_core::network::Network;
+use plexus_core::pow::Work;
 use plexus_core::time::Time;
 
 /// The most tries for a block: a million times what the development network expects.
@@ -40,6 +41,20 @@ pub fn spoil(header: &mut Header) {
     while target.is_met_by(&header.hash()) {
         header.nonce = header.nonce.wrapping_add(1);
     }
+}
+
+/// The proof of a branch on genesis, whatever rules it breaks.
+pub fn prove(network: &Network, branch: &[Arc<Block>]) -> Option<Vec<u8>> {
+    let mut journal = Journal::new(network);
+    for block in branch {
+        let (hash, height, header) = (block.header.hash(), block.header.height, block.header);
+        journal.apply(&[
+            Change::Header { hash, header, total_work: Work::ZERO },
+            Change::Body { hash, height, block: block.encode().into(), ids: Arc::new([]) },
+            Change::Tip { hash, height, fork: height - 1 },
+        ]);
+    }
+    journal.prove(network)
 }
 
 /// Blocks by their hashes, each with the history up to and with it.

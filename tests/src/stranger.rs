@@ -18,9 +18,9 @@ use plexus_core::journal::HEADERS_MAX;
 use plexus_core::network::Network;
 use plexus_core::node::{Config, Input, Link, Neighbours, Node, Output, PeerId};
 use plexus_core::time::Now;
-use plexus_core::wire::{List, Packet, Role, body_frame};
+use plexus_core::wire::{List, Octets, Packet, Role, body_frame};
 
-use crate::forge::key;
+use crate::forge::{self, key};
 
 /// Says what to answer to a packet; `None`: as an honest peer would.
 pub type Answer = Box<dyn FnMut(&Packet) -> Option<Vec<Bytes>>>;
@@ -166,6 +166,10 @@ impl Stranger {
                 None => Packet::Missing(*hash).encode(),
             };
             return hashes.clone().into_inner().iter().map(body).collect();
+        }
+        if let Packet::GetProof(()) = packet {
+            let proof = forge::prove(&self.network, &self.branch).unwrap_or_default();
+            return vec![Packet::Proof(Octets::new(proof)).encode()];
         }
         Vec::new()
     }

@@ -100,7 +100,7 @@ impl Archive {
             }
         }
         let Some((height, hash)) = tip else { return Ok((archive, Chain::new(network))) };
-        archive.begin_at(height.saturating_sub(WINDOW_MAX as u64), &stored);
+        archive.begin_at(height, &stored);
         let mut headers = Vec::new();
         archive.best.clear();
         for height in archive.below.leaves()..=height {
@@ -117,14 +117,21 @@ impl Archive {
         Ok((archive, chain))
     }
 
-    /// Takes the newest checkpoint at or below `height` that the header above it follows from.
-    fn begin_at(&mut self, height: u64, stored: &Sorted<u64, Header>) {
+    /// Takes the newest checkpoint with the whole window above it that the header above it follows from. A chain that was proven
+    /// has fewer headers, which begin above a checkpoint of their own.
+    fn begin_at(&mut self, tip: u64, stored: &Sorted<u64, Header>) {
+        let floor = tip.saturating_sub(WINDOW_MAX as u64);
         let follows =
             |at: u64, hash: &Hash| stored.get(&(at + 1)).is_some_and(|above| above.prev_hash == *hash);
-        let found =
-            self.checkpoints.iter().rev().find(|(at, hash, history)| {
-                *at <= height && history.leaves() == at + 1 && follows(*at, hash)
-            });
+        let fits =
+            |(at, hash, history): &&(u64, Hash, History)| history.leaves() == at + 1 && follows(*at, hash);
+        let is_gapless = |from: u64| (from..=tip).all(|height| stored.contains_key(&height));
+        let mut fitting = self.checkpoints.iter().filter(fits);
+        let found = fitting.clone().rev().find(|(at, ..)| *at <= floor && is_gapless(at + 1));
+        let found = match found {
+            None if !is_gapless(0) => fitting.find(|(at, ..)| is_gapless(at + 1)),
+            found => found,
+        };
         if let Some((_, _, history)) = found {
             self.below = history.clone();
         }
@@ -160,7 +167,7 @@ impl Archive {
     pub(crate) fn apply(&mut self, changes: &[Change]) -> Result<Vec<Write>, ArchiveError> {
         let mut writes = Vec::new();
         let mut lowest_changed = None;
-        let height_before = self.height();
+        let (base_before, height_before) = (self.base(), self.height());
         for change in changes {
             match change {
                 Change::Header { hash, header, .. } => self.hold(*hash, *header),
@@ -179,6 +186,9 @@ impl Archive {
         }
         if let Some(lowest) = lowest_changed {
             self.write_best(lowest, height_before, &mut writes);
+            if self.base() != base_before {
+                drop_below(self.base() - 1, &mut writes);
+            }
             self.forget(&mut writes);
         }
         Ok(writes)
@@ -212,10 +222,15 @@ impl Archive {
             lowest = header.height;
             hash = header.prev_hash;
         }
-        if self.best_at(fork) != Some(&hash) {
-            return Err(ArchiveError::Gap { height: fork });
+        if self.best_at(fork) == Some(&hash) {
+            self.best.truncate(usize::try_from(fork + 1 - self.base()).unwrap_or(usize::MAX));
+        } else {
+            // A branch that was proven begins above a checkpoint.
+            let proven = self.checkpoints.iter().find(|(at, held, _)| (*at, *held) == (fork, hash));
+            self.below = proven.ok_or(ArchiveError::Gap { height: fork })?.2.clone();
+            self.best.clear();
+            self.drop_below(fork);
         }
-        self.best.truncate(usize::try_from(fork + 1 - self.base()).unwrap_or(usize::MAX));
         self.best.extend(branch.into_iter().rev());
         Ok(fork + 1)
     }
@@ -253,12 +268,22 @@ impl Archive {
         let dropped = usize::try_from(history.leaves() - self.base()).unwrap_or(usize::MAX);
         self.best.drain(..dropped.min(self.best.len()));
         self.below = history;
+        self.drop_below(height);
+        drop_below(height, writes);
+    }
+
+    /// Forgets what lies below a checkpoint.
+    fn drop_below(&mut self, height: u64) {
         self.headers.retain(|_, header| header.height > height);
         self.loose.retain(|hash| self.headers.contains_key(hash));
         self.checkpoints.retain(|(at, _, _)| *at >= height);
-        writes.push(Write::drop_range("headers/", &chunk_key((height + 1) / CHUNK_HEADERS)));
-        writes.push(Write::drop_range("checkpoints/", &checkpoint_key(height, &Hash::ZERO)));
     }
+}
+
+/// Writes that nothing is kept of what lies below a checkpoint.
+fn drop_below(height: u64, writes: &mut Vec<Write>) {
+    writes.push(Write::drop_range("headers/", &chunk_key((height + 1) / CHUNK_HEADERS)));
+    writes.push(Write::drop_range("checkpoints/", &checkpoint_key(height, &Hash::ZERO)));
 }
 
 /// The store's name of a chunk of headers; names sort as heights do.

@@ -27,7 +27,7 @@ use crate::clock;
 use crate::database::Write;
 use crate::effort::{Circumstances, Effort};
 use crate::feed::{self, Feed};
-use crate::form::{Mining, Refusal, State};
+use crate::form::{Mining, ProofForm, Refusal, State};
 use crate::identity::Identity;
 use crate::page::Page;
 use crate::rate::Rate;
@@ -125,6 +125,8 @@ struct Standing {
     trouble: Option<String>,
     /// Whether pending messages were looked up since the node last caught up.
     looked_up: bool,
+    /// The proof that the chain was begun with, if it was.
+    proof: Option<ProofForm>,
     told: Option<State>,
 }
 
@@ -369,6 +371,11 @@ impl Driver {
                 let none = Packet::Headers(plexus_core::wire::List::new(Vec::new()));
                 self.send(now, peer, &none.encode());
             }
+            // Who keeps no blocks has nothing to make one of.
+            Serve::Proof => {
+                let none = Packet::Proof(plexus_core::wire::Octets::new(Vec::new()));
+                self.send(now, peer, &none.encode());
+            }
             Serve::Bodies(hashes) => {
                 for hash in hashes {
                     let frame = self.recent.body(hash).map(body_frame);
@@ -417,6 +424,9 @@ impl Driver {
             Event::Faulted { peer, fault } => self.blame(peer, &fault),
             Event::Closing { peer, reason } => self.blame(peer, &reason),
             Event::Disagrees { peer, agreement, height } => self.warn(peer, agreement, height),
+            Event::Proven { height, samples, bytes, .. } => {
+                self.standing.proof = Some(ProofForm { height, samples, bytes });
+            }
             Event::Assumed { .. }
             | Event::Arrived { .. }
             | Event::Orphan { .. }

@@ -73,6 +73,17 @@ pub(crate) struct PeerForm {
     pub(crate) agreement: Option<Agreement>,
 }
 
+/// The proof that a chain was begun with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct ProofForm {
+    /// Up to which height the chain was proven.
+    pub(crate) height: u64,
+    /// How many points of its work were shown.
+    pub(crate) samples: usize,
+    /// The proof's size.
+    pub(crate) bytes: usize,
+}
+
 /// How the node stands.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub(crate) struct State {
@@ -89,6 +100,8 @@ pub(crate) struct State {
     pub(crate) interval_ms: Option<u64>,
     /// What it took to find them, hashes a second; a decimal number.
     pub(crate) network_hash_rate: Option<String>,
+    /// The proof that the chain was begun with, if it was begun here.
+    pub(crate) proof: Option<ProofForm>,
     /// The height that is aimed at while syncing.
     pub(crate) target: u64,
     pub(crate) total_work: String,

@@ -162,6 +162,7 @@ fn connecting(address: &Address, trouble: Option<(String, Duration)>) -> State {
         tip: None,
         tip_unix_ms: None,
         interval_ms: None,
+        proof: None,
         network_hash_rate: None,
         target: 0,
         total_work: "0".to_owned(),

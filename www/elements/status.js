@@ -50,6 +50,7 @@ class PlexusStatus extends HTMLElement {
     set('pool', state.network ? count(state.pool) : '–');
     this.#showPeers(state);
     set('network-id', state.network?.id ?? '–');
+    set('proof', state.proof ? proofText(state.proof) : '');
     set('kept', state.network ? (state.kept ? KEPT : UNKEPT) : '');
     const progress = byId('sync', HTMLProgressElement);
     // A few blocks are done before a bar could be seen.
@@ -75,6 +76,12 @@ class PlexusStatus extends HTMLElement {
     trouble.hidden = !(state.trouble && state.phase === 'offline');
     set('trouble', state.trouble ? `${sentence(state.trouble)} The page goes on trying, and shows what it has.` : '');
   }
+}
+
+/** @param {import('../client.js').ChainProof} proof */
+function proofText({ height, samples, bytes }) {
+  const size = `${count(Math.ceil(bytes / 1000))} kB`;
+  return `All work up to block ${count(height)} was proven to this tab in ${size}, by ${count(samples)} samples that the chain itself chose; all above was checked header by header.`;
 }
 
 /** @param {number} ms */

@@ -32,7 +32,7 @@ impl Node {
             return;
         }
         let candidates = self.candidates();
-        if let Some(step) = self.sync.next(now, &self.chain, &candidates) {
+        if let Some(step) = self.sync.next(now, &self.chain, &candidates, self.is_full()) {
             self.take_step(step);
         }
     }
@@ -41,6 +41,7 @@ impl Node {
         match step {
             Step::Ask(peer, locator) => self.outbox.send(peer, &Packet::GetHeaders(List::new(locator))),
             Step::Base(hash) => self.outbox.recall(Recall::Base(hash)),
+            Step::Prove(peer) => self.outbox.send(peer, &Packet::GetProof(())),
         }
     }
 
@@ -56,7 +57,7 @@ impl Node {
         Ok(())
     }
 
-    fn progressed(&mut self, now: Now, peer: PeerId, progress: Progress) {
+    pub(super) fn progressed(&mut self, now: Now, peer: PeerId, progress: Progress) {
         if let Some((work, height)) = progress.shown {
             self.shown(peer, work, height);
         }
@@ -71,7 +72,7 @@ impl Node {
         }
     }
 
-    fn leader_moved(&mut self, now: Now) {
+    pub(super) fn leader_moved(&mut self, now: Now) {
         self.assume_deep(now);
         self.fetch.prune(&self.chain);
         self.tell_progress();
@@ -103,7 +104,7 @@ impl Node {
         }
     }
 
-    fn keep_early(&mut self, now: Now, header: Header) {
+    pub(super) fn keep_early(&mut self, now: Now, header: Header) {
         if self.early.len() < EARLY_MAX {
             let at = header.time.minus_ms(rules::BLOCK_AHEAD_MS);
             self.early.insert((at, header.hash()), header);
@@ -609,7 +610,7 @@ impl Node {
         self.outbox.tell_later(Event::Connected { hash, block, total_work, mined_here: false });
     }
 
-    fn remember_header(&self, hash: &Hash, changes: &mut Vec<Change>) {
+    pub(super) fn remember_header(&self, hash: &Hash, changes: &mut Vec<Change>) {
         let Some(Place { header, total_work, .. }) = self.chain.find(hash) else { return };
         changes.push(Change::Header { hash: *hash, header, total_work });
         if header.height % CHECKPOINT_BLOCKS == 0

@@ -14,7 +14,7 @@ use crate::key::{PublicKey, Signature};
 use crate::peer::{Greeted, PEERS_MAX, Peer, Stage};
 use crate::sync::Candidate;
 use crate::time::{Moment, Now};
-use crate::wire::{Hello, List, PROTOCOL_VERSION, Packet, Role};
+use crate::wire::{Hello, List, Octets, PROTOCOL_VERSION, Packet, Role};
 
 /// Whoever hangs up so soon is not dialled again at once.
 const BRIEF: Duration = Duration::from_secs(60);
@@ -187,6 +187,14 @@ impl Node {
                 Ok(())
             }
             Packet::Links(links) => self.received_links(now, peer, links.into_inner()),
+            Packet::GetProof(()) => {
+                match self.config.role {
+                    Role::Full => self.outbox.serve(peer, Serve::Proof),
+                    Role::Light => self.outbox.send(peer, &Packet::Proof(Octets::new(Vec::new()))),
+                }
+                Ok(())
+            }
+            Packet::Proof(proof) => self.received_proof(now, peer, proof.as_bytes()),
         }
     }
 

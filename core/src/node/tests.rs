@@ -71,6 +71,11 @@ impl Pair {
                     let packet = crate::wire::Packet::Headers(crate::wire::List::new(headers));
                     send(self, to, packet.encode());
                 }
+                Output::Serve(to, Serve::Proof) => {
+                    let network = self.nodes[index].0.chain().network().clone();
+                    let proof = self.nodes[index].1.prove(&network).unwrap_or_default();
+                    send(self, to, crate::wire::Packet::Proof(crate::wire::Octets::new(proof)).encode());
+                }
                 Output::Serve(to, Serve::Bodies(hashes)) => {
                     for hash in hashes {
                         let body = self.nodes[index].1.body(&hash).map(|body| crate::wire::body_frame(body));

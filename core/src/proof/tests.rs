@@ -1,5 +1,5 @@
 mod cheat;
-mod ledger;
+pub(crate) mod ledger;
 
 use self::ledger::{Ledger, network};
 use super::*;

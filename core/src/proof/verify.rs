@@ -33,12 +33,12 @@ pub(super) fn verify(network: &Network, bytes: &[u8], scheme: Scheme) -> Result<
     let points = if first > 1 { demanded(&claim, scheme)? } else { Vec::new() };
     let mut pass = Pass::new(network, reader);
     pass.samples(first, &points)?;
-    let below = pass.history.work();
-    check_work("below the tail", claim.below, below)?;
+    let (below, shown) = (pass.history.clone(), core::mem::take(&mut pass.shown));
+    check_work("below the tail", claim.below, below.work())?;
     let headers = (0..tail).map(|_| pass.header()).collect::<Result<Vec<_>, _>>()?;
     let (history, hash) = (pass.history, pass.edge.hash.unwrap_or(Hash::ZERO));
     pass.reader.end()?;
-    let in_tail = Work::from_hashes(history.work().hashes() - below.hashes());
+    let in_tail = Work::from_hashes(history.work().hashes() - below.work().hashes());
     check_work("of the tail", claim.tail, in_tail)?;
     let header = headers.last().copied().unwrap_or(*network.genesis());
     if header.bits != claim.bits {
@@ -47,7 +47,7 @@ pub(super) fn verify(network: &Network, bytes: &[u8], scheme: Scheme) -> Result<
     if hash != claim.tip {
         return Err(ProofError::Tip { claimed: claim.tip, found: hash });
     }
-    Ok(Proven { header, hash, history, tail: headers, samples: points.len() })
+    Ok(Proven { header, hash, history, below, tail: headers, samples: points.len(), shown })
 }
 
 fn demanded(claim: &Claim, scheme: Scheme) -> Result<Vec<u128>, ProofError> {
@@ -67,6 +67,8 @@ struct Pass<'a> {
     reader: Reader<'a>,
     history: History,
     edge: Edge,
+    /// The headers that were shown so far: heights and hashes.
+    shown: Vec<(u64, Hash)>,
 }
 
 impl<'a> Pass<'a> {
@@ -74,7 +76,7 @@ impl<'a> Pass<'a> {
     fn new(network: &'a Network, reader: Reader<'a>) -> Self {
         let record = network.genesis().record(*network.id());
         let history = History::default().append(record);
-        Self { network, reader, history, edge: Edge::of(0, &record) }
+        Self { network, reader, history, edge: Edge::of(0, &record), shown: Vec::new() }
     }
 
     /// Goes on to the tail, whose first header has the height `first`, through the headers that hold the points.
@@ -143,6 +145,7 @@ impl<'a> Pass<'a> {
             return Err(ProofError::ProofOfWork { height, target, hash });
         }
         self.append(0, header.record(hash))?;
+        self.shown.push((height, hash));
         Ok(header)
     }
 

@@ -42,7 +42,7 @@ impl Kind {
             "parts" => Self::Parts,
             "headers" => Self::Headers,
             "have" => Self::Offer,
-            "missing" | "messages" | "addresses" | "links" => Self::Answer,
+            "missing" | "messages" | "addresses" | "links" | "proof" => Self::Answer,
             "farewell" => Self::Farewell,
             name if name.starts_with("get-") => Self::Request,
             _ => Self::Other,

@@ -36,7 +36,7 @@ use crate::node::{Input, Link as Way, Neighbours, Node, Output, PeerId};
 use crate::peer::PEERS_MAX;
 use crate::pow::Bits;
 use crate::time::{Moment, Now, Time};
-use crate::wire::{CAPS, FRAME_BYTES_MAX, List, Packet, body_frame};
+use crate::wire::{CAPS, FRAME_BYTES_MAX, List, Octets, Packet, body_frame};
 
 /// The most wishes that one fact may lead to.
 const WISHES_MAX: usize = 50_000;
@@ -400,6 +400,8 @@ impl World {
                 let headers = self.hosts[host as usize].store.headers_after(&self.archive, locator);
                 self.send(host, end, Packet::Headers(List::new(headers)).encode());
             }
+            // No simulated chain is so long that anybody asks.
+            Serve::Proof => self.send(host, end, Packet::Proof(Octets::new(Vec::new())).encode()),
             Serve::Bodies(hashes) => {
                 for hash in hashes {
                     let frame = match self.hosts[host as usize].store.body(&self.archive, hash) {

@@ -8,6 +8,8 @@ const ALICE: PeerId = PeerId(1);
 const BOB: PeerId = PeerId(2);
 const CAROL: PeerId = PeerId(3);
 
+mod proofs;
+
 /// A node's search beside its chain.
 struct Story {
     network: Network,
@@ -30,15 +32,16 @@ impl Story {
         }
     }
 
-    /// A peer says that it has this branch.
+    /// A peer, which has no proof to give, says that it has this branch.
     fn claims(&mut self, peer: PeerId, latency_ms: u64, work: u128, height: u64) {
+        self.sync.proofless.insert(peer, ());
         self.candidates.retain(|candidate| candidate.peer != peer);
         let (latency, claim) = (Duration::from_millis(latency_ms), Work::from_hashes(work));
         self.candidates.push(Candidate { peer, latency, claim, said: claim, height });
     }
 
     fn next(&mut self) -> Option<Step> {
-        self.sync.next(self.now, &self.chain, &self.candidates)
+        self.sync.next(self.now, &self.chain, &self.candidates, true)
     }
 
     /// Whom the search asks now.
@@ -49,6 +52,7 @@ impl Story {
                 peer
             }
             Step::Base(hash) => panic!("{hash} is asked of the store"),
+            Step::Prove(peer) => panic!("{peer:?} is asked for a proof"),
         })
     }
 

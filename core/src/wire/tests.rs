@@ -120,6 +120,8 @@ fn packets(large: bool) -> Vec<Packet> {
             let link = Certificate::join(&first.1, &first.0, &second.1, &second.0).unwrap();
             Packet::Links(List::new(vec![link; count(LINKS_MAX)]))
         }
+        Packet::GetProof(()) => Packet::GetProof(()),
+        Packet::Proof(_) => Packet::Proof(Octets::new(vec![0xff; count(PROOF_BYTES_MAX)])),
     };
     let order = [
         Packet::Hello(hello(None)),
@@ -145,6 +147,8 @@ fn packets(large: bool) -> Vec<Packet> {
         Packet::Half(half(1).0),
         Packet::GetLinks(Box::default()),
         Packet::Links(List::new(Vec::new())),
+        Packet::GetProof(()),
+        Packet::Proof(Octets::new(Vec::new())),
     ];
     assert_eq!(order.len(), CAPS.len());
     order.iter().map(one).collect()

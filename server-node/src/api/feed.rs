@@ -108,6 +108,8 @@ fn encode(event: &Event, network: &Network) -> Option<Frame> {
             frame("syncing", &json!({ "height": height, "target": target }))
         }
         // Of interest to nobody but the node's log.
-        Event::Assumed { .. } | Event::Orphan { .. } | Event::Closing { .. } => return None,
+        Event::Assumed { .. } | Event::Proven { .. } | Event::Orphan { .. } | Event::Closing { .. } => {
+            return None;
+        }
     })
 }

@@ -87,6 +87,8 @@ pub struct Store {
     network: Hash,
     /// What the index's table has not yet.
     head: RwLock<Head>,
+    /// The proof that was made last.
+    kept_proof: Mutex<Option<proof::Kept>>,
     /// Held while writing.
     writing: Mutex<()>,
     /// Held as long as the store is open.
@@ -132,8 +134,9 @@ impl Store {
 
     fn begin(database: Database, data: &Path, network: &Network, lock: Option<File>) -> Result<Arc<Self>> {
         let released = CancellationToken::new().drop_guard();
-        let (head, writing) = Default::default();
-        let store = Self { database, network: *network.id(), head, writing, _lock: lock, released };
+        let (head, kept_proof, writing) = Default::default();
+        let store =
+            Self { database, network: *network.id(), head, kept_proof, writing, _lock: lock, released };
         let transaction = store.database.begin_write()?;
         let found = {
             let mut meta = transaction.open_table(table::META)?;

@@ -1,8 +1,13 @@
 //! Proofs of the best chain, made from what the store holds at one moment.
 //!
-//! One reads some ten thousand nodes, and the bodies of the blocks that it shows: about a thousand.
+//! One reads some ten thousand nodes, and the bodies of the blocks that it shows: about a thousand. The newest is kept, so that a
+//! crowd that asks for the same costs no more than one who does.
 
+use std::sync::PoisonError;
+
+use bytes::Bytes;
 use plexus_core::block::Block;
+use plexus_core::hash::Hash;
 use plexus_core::history::{Position, Record};
 use plexus_core::network::Network;
 use plexus_core::proof::{self, Opened, ProveError, Source};
@@ -10,15 +15,28 @@ use plexus_core::proof::{self, Opened, ProveError, Source};
 use super::range::{self, CHUNK, CHUNK_LEVEL};
 use super::{Result, Store, StoreError, View};
 
+/// A proof that is kept.
+#[derive(Debug)]
+pub(super) struct Kept {
+    tip: Hash,
+    proof: Bytes,
+}
+
 impl Store {
-    /// The proof of the best chain up to its tip.
+    /// The proof of the best chain up to its tip: made once for each tip. Who asks meanwhile waits for it.
     ///
     /// # Errors
     /// The disk's.
-    pub fn prove(&self, network: &Network) -> Result<Vec<u8>> {
+    pub fn prove(&self, network: &Network) -> Result<Bytes> {
+        let mut kept = self.kept_proof.lock().unwrap_or_else(PoisonError::into_inner);
         let view = self.view()?;
-        let height = view.last()?.0;
-        view.prove(network, height)
+        let (height, tip) = view.last()?;
+        if let Some(kept) = kept.as_ref().filter(|kept| kept.tip == tip) {
+            return Ok(kept.proof.clone());
+        }
+        let proof = Bytes::from(view.prove(network, height)?);
+        *kept = Some(Kept { tip, proof: proof.clone() });
+        Ok(proof)
     }
 }
 

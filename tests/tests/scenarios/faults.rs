@@ -3,10 +3,11 @@
 use plexus_core::fault::Fault;
 
 /// The scenarios, file by file.
-const STORIES: [(&str, &str); 7] = [
+const STORIES: [(&str, &str); 8] = [
     ("fuzz", include_str!("fuzz.rs")),
     ("handshake", include_str!("handshake.rs")),
     ("headers", include_str!("headers.rs")),
+    ("light", include_str!("light.rs")),
     ("message", include_str!("message.rs")),
     ("neighbours", include_str!("neighbours.rs")),
     ("offences", include_str!("offences.rs")),
@@ -44,6 +45,7 @@ told! {
     Disconnected => "headers" "headers_that_do_not_follow_one_another_are_a_fault",
     InvalidHeader => "headers" "a_bad_header_that_is_announced_is_named_and_not_passed_on",
     InvalidBlock => "rules" "a_chain_with_a_bad_block_is_named_and_the_honest_one_goes_on",
+    InvalidProof => "light" "a_proof_that_proves_nothing_is_a_fault_and_another_peer_is_asked",
     InvalidMessage => "message" "a_message_that_its_sender_did_not_sign_is_refused",
     InvalidLink => "neighbours" "a_certificate_that_nobody_signed_is_a_fault_and_the_good_ones_beside_it_count",
     WorkNotShown => "offences" "a_peer_that_does_not_show_the_work_it_claims_is_given_up",

@@ -8,7 +8,7 @@ use plexus_core::hash::Hash;
 use plexus_core::key::Signature;
 use plexus_core::link::{Certificate, Epoch, Half};
 use plexus_core::node::PeerId;
-use plexus_core::wire::{CAPS, List, PROTOCOL_VERSION, Packet, Role, Text};
+use plexus_core::wire::{CAPS, List, Octets, PROTOCOL_VERSION, Packet, Role, Text};
 use plexus_tests::forge::{self, key};
 use plexus_tests::world::{Party, World};
 
@@ -210,6 +210,8 @@ pub(crate) fn packets(world: &World) -> Vec<Packet> {
         Packet::Half(halves[0]),
         Packet::GetLinks(Box::default()),
         Packet::Links(List::new(vec![link])),
+        Packet::GetProof(()),
+        Packet::Proof(Octets::new(vec![7; 300])),
     ];
     let named: Vec<_> = packets.iter().map(Packet::name).collect();
     let all: Vec<_> = CAPS.iter().map(|(name, _)| *name).collect();

@@ -2,8 +2,9 @@
 
 use plexus_core::event::Event;
 use plexus_core::fault::Fault;
+use plexus_core::proof::TAIL_BLOCKS;
 use plexus_core::rules::RuleError;
-use plexus_core::wire::{Packet, Role};
+use plexus_core::wire::{Octets, Packet, Role};
 use plexus_tests::forge::key;
 use plexus_tests::world::World;
 
@@ -12,8 +13,8 @@ use super::{A_WHILE, forge};
 #[test]
 fn a_light_node_takes_headers_and_only_the_newest_bodies() {
     let mut world = World::new(70);
-    let (forge, hashes) = forge(&world, 2_500);
-    let alice = world.stocked("alice", &forge, &hashes[2_499]);
+    let (forge, hashes) = forge(&world, 1_900);
+    let alice = world.stocked("alice", &forge, &hashes[1_899]);
     let lisa = world.light("lisa");
     world.connect(lisa, alice);
     world.elapse(60_000);
@@ -136,5 +137,118 @@ fn a_light_node_is_asked_for_nothing_and_serves_nothing() {
     world.connect(bob, alice);
     world.elapse(A_WHILE);
     world.assert_agree(&[alice, bob, lisa]);
+    world.assert_no_faults();
+}
+
+/// More headers than a light node fetches one by one.
+const LONG: usize = 2_600;
+
+#[test]
+fn a_light_node_begins_at_the_end_of_a_proof() {
+    let mut world = World::new(77);
+    let (forge, hashes) = forge(&world, LONG);
+    let alice = world.stocked("alice", &forge, &hashes[LONG - 1]);
+    let lisa = world.add("lisa", Role::Light, &["alice"]);
+    world.elapse(A_WHILE);
+    world.assert_agree(&[alice, lisa]);
+    assert_eq!(world.host(alice).proofs_served, 1);
+    assert!(world.host(alice).bodies_served < 20, "{} bodies served", world.host(alice).bodies_served);
+    assert_eq!(world.host(lisa).journal.base(), LONG as u64 + 1 - TAIL_BLOCKS);
+    let proven = world.events(lisa).find_map(|event| match event {
+        Event::Proven { height, samples, .. } => Some((*height, *samples)),
+        _ => None,
+    });
+    let (height, samples) = proven.expect("lisa tells of the proof");
+    assert!(height < LONG as u64 && samples > 50, "{height}, {samples}");
+    // From then on it is a node like any other, over a restart too.
+    let id = world.write(lisa, "from above a proof");
+    world.elapse(1_000);
+    world.mine(alice);
+    world.elapse(1_000);
+    assert_eq!(world.mined(alice, &id), 1);
+    world.crash(lisa);
+    world.mine_blocks(alice, 2);
+    world.restart(lisa);
+    world.elapse(A_WHILE);
+    world.assert_agree(&[alice, lisa]);
+    assert_eq!(world.host(alice).proofs_served, 1, "what is remembered goes on by headers");
+    world.assert_no_faults();
+}
+
+#[test]
+fn a_light_node_that_was_away_for_long_goes_on_from_another_proof() {
+    let mut world = World::new(78);
+    let (forge, hashes) = forge(&world, LONG + 300);
+    let alice = world.stocked("alice", &forge, &hashes[299]);
+    let lisa = world.light("lisa");
+    world.connect(lisa, alice);
+    world.elapse(A_WHILE);
+    assert_eq!(world.tip(lisa), hashes[299]);
+    world.cut(lisa, alice);
+    let bob = world.stocked("bob", &forge, &hashes[LONG + 299]);
+    world.connect(lisa, bob);
+    world.elapse(A_WHILE);
+    world.assert_agree(&[bob, lisa]);
+    assert_eq!((world.host(alice).proofs_served, world.host(bob).proofs_served), (0, 1));
+    world.assert_no_faults();
+}
+
+#[test]
+fn of_two_proven_chains_the_one_with_more_work_is_believed() {
+    let mut world = World::new(79);
+    let (mut forge, hashes) = forge(&world, LONG);
+    let other = forge.extend(&hashes[50], LONG - 45);
+    let alice = world.stocked("alice", &forge, &hashes[LONG - 1]);
+    let bob = world.stocked("bob", &forge, &other[LONG - 46]);
+    let lisa = world.light("lisa");
+    world.connect(lisa, alice);
+    world.elapse(A_WHILE);
+    assert_eq!(world.tip(lisa), hashes[LONG - 1]);
+    // The branches part far below what lisa has of hers.
+    world.connect(lisa, bob);
+    world.elapse(A_WHILE);
+    world.assert_agree(&[bob, lisa]);
+    assert_eq!(world.host(bob).proofs_served, 1);
+    world.assert_no_faults();
+}
+
+#[test]
+fn a_proof_that_proves_nothing_is_a_fault_and_another_peer_is_asked() {
+    let mut world = World::new(80);
+    let (forge, hashes) = forge(&world, LONG);
+    let mut lie = plexus_tests::forge::prove(&world.network, &forge.branch(&hashes[LONG - 1])).unwrap();
+    let middle = lie.len() / 2;
+    lie[middle] ^= 1;
+    let mallory = world.stranger("mallory", Role::Full, forge.branch(&hashes[LONG - 1]));
+    world.guest(mallory).answer = Some(Box::new(move |packet| match packet {
+        Packet::GetProof(()) => Some(vec![Packet::Proof(Octets::new(lie.clone())).encode()]),
+        _ => None,
+    }));
+    let lisa = world.light("lisa");
+    let peer = super::greet(&mut world, mallory, lisa);
+    world.elapse(2_000);
+    let fault = world.fault(lisa, peer);
+    assert!(matches!(fault, Fault::InvalidProof { .. }), "found {fault}");
+    assert_eq!(world.height(lisa), 0);
+    let alice = world.stocked("alice", &forge, &hashes[LONG - 1]);
+    world.connect(lisa, alice);
+    world.elapse(A_WHILE);
+    world.assert_agree(&[alice, lisa]);
+}
+
+#[test]
+fn who_has_no_proof_shows_all_headers() {
+    let mut world = World::new(81);
+    let (forge, hashes) = forge(&world, LONG);
+    let oliver = world.stranger("oliver", Role::Full, forge.branch(&hashes[LONG - 1]));
+    world.guest(oliver).answer = Some(Box::new(|packet| match packet {
+        Packet::GetProof(()) => Some(vec![Packet::Proof(Octets::new(Vec::new())).encode()]),
+        _ => None,
+    }));
+    let lisa = world.light("lisa");
+    super::greet(&mut world, oliver, lisa);
+    world.elapse(A_WHILE);
+    assert_eq!(world.tip(lisa), hashes[LONG - 1]);
+    assert_eq!(world.host(lisa).journal.base(), 0);
     world.assert_no_faults();
 }

@@ -182,7 +182,8 @@ fn answers_that_nobody_asked_for_are_faults() {
             | Packet::Body(_)
             | Packet::Messages(_)
             | Packet::Addresses(_)
-            | Packet::Links(_) => {
+            | Packet::Links(_)
+            | Packet::Proof(_) => {
                 assert_eq!(world.fault(alice, peer), Fault::Unasked { packet: name });
             }
             Packet::Missing(_) => assert!(closes.len() <= 1),
@@ -202,6 +203,7 @@ fn answers_that_nobody_asked_for_are_faults() {
             | Packet::GetParts(_)
             | Packet::Parts(_)
             | Packet::GetAddresses(())
+            | Packet::GetProof(())
             | Packet::GetLinks(_) => assert!(closes.is_empty(), "{name}: {closes:?}"),
             Packet::Farewell(_) => {}
         }

@@ -213,3 +213,40 @@ fn a_tip_on_an_unknown_branch_is_refused() {
     assert!(trio.archive.apply(&[unknown]).is_err());
     trio.agree();
 }
+
+#[test]
+fn a_chain_that_was_proven_begins_above_its_own_checkpoint() {
+    let mut trio = Trio::new();
+    let mut miner = Miner::new(&trio.network);
+    for _ in 0..100 {
+        trio.apply(&miner.mine(0));
+    }
+    // Five thousand blocks are mined unseen, on a branch of their own; of these the newest are shown.
+    let mut unseen = Miner::new(&trio.network);
+    for _ in 0..5_000 {
+        unseen.mine(1);
+    }
+    let (below, root) = (unseen.history.clone(), unseen.parent);
+    let mut changes = vec![Change::Checkpoint { height: root.height, hash: root.hash(), history: below }];
+    for _ in 0..480 {
+        changes.extend(unseen.mine(1).into_iter().filter(|change| !matches!(change, Change::Tip { .. })));
+    }
+    let tip = unseen.parent;
+    changes.push(Change::Tip { hash: tip.hash(), height: tip.height, fork: root.height });
+    trio.apply(&changes);
+    trio.agree();
+    assert_eq!((trio.archive.base(), trio.archive.height()), (5_001, 5_480));
+    let lowest = trio.store.0.keys().find(|key| key.starts_with("headers/")).unwrap();
+    assert_eq!(*lowest, chunk_key(5_001 / CHUNK_HEADERS), "nothing is left of what lies below");
+    for _ in 0..1_000 {
+        trio.apply(&unseen.mine(1));
+    }
+    trio.agree();
+    assert_eq!(trio.archive.base(), 5_001);
+    // Once the window is full, the chain begins above the next checkpoint.
+    for _ in 0..WINDOW_MAX {
+        trio.apply(&unseen.mine(1));
+    }
+    trio.agree();
+    assert_eq!(trio.archive.base(), 6 * CHECKPOINT_BLOCKS + 1);
+}

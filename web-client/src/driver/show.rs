@@ -49,6 +49,7 @@ impl Driver {
             tip_unix_ms: (tip.height > 0).then(|| tip.time.unix_ms()),
             interval_ms: pace.map(|pace| pace.interval_ms),
             network_hash_rate: pace.map(|pace| pace.hashes_per_s.to_string()),
+            proof: self.standing.proof,
             target: status.target.max(status.height),
             total_work: status.total_work,
             difficulty: status.difficulty,

@@ -12,7 +12,7 @@ use crate::proof::{Opened, Source};
 use crate::time::Time;
 
 /// A network with this limit, whose blocks are due each 15 s, and whose difficulty moves with `half_life_ms`.
-pub(super) fn network(limit_bits: u32, half_life_ms: u64) -> Network {
+pub(crate) fn network(limit_bits: u32, half_life_ms: u64) -> Network {
     let parameters = Parameters {
         name: "proof".to_owned(),
         genesis_time: Time::from_unix_ms(1_767_225_600_000),
@@ -27,8 +27,8 @@ pub(super) fn network(limit_bits: u32, half_life_ms: u64) -> Network {
 
 /// A chain of whatever was put upon it.
 #[derive(Clone)]
-pub(super) struct Ledger {
-    pub(super) network: Network,
+pub(crate) struct Ledger {
+    pub(crate) network: Network,
     /// By height; the first stands for genesis.
     opened: Vec<Opened>,
     /// The range's nodes, by level.
@@ -47,7 +47,7 @@ impl Ledger {
     }
 
     /// An honest chain up to `height`, its blocks 1 s to 31 s apart, faster at first.
-    pub(super) fn honest(network: Network, height: u64) -> Self {
+    pub(crate) fn honest(network: Network, height: u64) -> Self {
         let mut ledger = Self::new(network);
         while ledger.height() < height {
             ledger.mine(ledger.pace());
@@ -69,12 +69,12 @@ impl Ledger {
         self.opened.last().unwrap()
     }
 
-    pub(super) fn at(&self, height: u64) -> &Opened {
+    pub(crate) fn at(&self, height: u64) -> &Opened {
         &self.opened[usize::try_from(height).unwrap()]
     }
 
     /// The history of the first `leaves` headers.
-    pub(super) fn history(&self, leaves: u64) -> &History {
+    pub(crate) fn history(&self, leaves: u64) -> &History {
         &self.histories[usize::try_from(leaves).unwrap()]
     }
 

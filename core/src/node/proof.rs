@@ -1,0 +1,77 @@
+//! Proofs: a light node begins at the end of a chain that was proven to it, and takes up no header below.
+
+use super::{Blind, LIGHT_BODIES, Node, PeerId};
+use crate::chain::{Inserted, Place};
+use crate::event::Event;
+use crate::fault::Fault;
+use crate::journal::Change;
+use crate::proof::Proven;
+use crate::rules::{MESSAGE_AHEAD_MS, check_clock};
+use crate::time::Now;
+
+impl Node {
+    pub(super) fn received_proof(&mut self, now: Now, peer: PeerId, bytes: &[u8]) -> Result<(), Fault> {
+        let mut progress = self.sync.received_proof(now, peer, bytes, &mut self.chain)?;
+        let proven = progress.proven.take();
+        self.progressed(now, peer, progress);
+        if let Some(proven) = proven {
+            self.start_anew(now, &proven, bytes.len());
+        }
+        Ok(())
+    }
+
+    /// Goes over to a proven chain. Its newest blocks are wished for like any others: their bodies are verified wholly.
+    fn start_anew(&mut self, now: Now, proven: &Proven, bytes: usize) {
+        let old = self.chain.tip();
+        let (deep, near) = proven.tail.split_at(self.assumed(proven, &old));
+        let (Some(first), Some(last)) = (deep.first(), deep.last()) else { return };
+        if check_clock(last, now.time).is_some() {
+            return;
+        }
+        let heights = first.height..=old.header.height;
+        let held: Vec<_> =
+            heights.filter_map(|height| self.chain.best_at(height).map(|hash| (height, *hash))).collect();
+        // A chain with a block that was refused is not to be had, whatever its work.
+        if self.chain.restart(proven.below.clone(), deep).is_err() {
+            return;
+        }
+        let (fork, below) = (first.height - 1, first.prev_hash);
+        let mut changes =
+            vec![Change::Checkpoint { height: fork, hash: below, history: proven.below.clone() }];
+        for header in deep {
+            self.remember_header(&header.hash(), &mut changes);
+        }
+        let Place { hash, header, total_work } = self.chain.tip();
+        changes.push(Change::Tip { hash, height: header.height, fork });
+        self.outbox.persist(changes);
+        self.epoch += 1;
+        self.blind = Blind { block: header.time, learned: Some(now.time) };
+        self.pool.doubt(header.time.plus_ms(MESSAGE_AHEAD_MS));
+        let (height, samples) = (header.height, proven.samples);
+        self.outbox.tell(Event::Proven { height, hash, total_work, samples, bytes });
+        let undone =
+            held.into_iter().rev().filter(|(height, hash)| self.chain.best_at(*height) != Some(hash));
+        let hashes: Vec<_> = undone.map(|(_, hash)| hash).collect();
+        if !hashes.is_empty() {
+            self.outbox.tell(Event::Undone { fork, hashes });
+        }
+        for header in near {
+            if let Ok(Inserted::Early { .. }) = self.chain.insert(*header, now.time) {
+                self.keep_early(now, *header);
+            }
+        }
+        self.leader_moved(now);
+    }
+
+    /// How many of the tail's headers are taken at their word for their bodies: all but the newest, and so many that the tip's work
+    /// does not fall.
+    fn assumed(&self, proven: &Proven, old: &Place) -> usize {
+        let mut work = proven.total_work().hashes();
+        let newest = proven.tail.iter().skip(1).rev().take(LIGHT_BODIES);
+        let near = newest.take_while(|header| {
+            work = work.saturating_sub(header.work().hashes());
+            work >= old.total_work.hashes()
+        });
+        proven.tail.len() - near.count()
+    }
+}

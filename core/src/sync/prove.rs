@@ -1,0 +1,101 @@
+//! Proofs in the search: who has a branch that is long shows its work before its headers are asked for.
+
+use super::{Asking, HEADERS_TIMEOUT, Mode, Progress, Root, Step, Sync};
+use crate::block::Header;
+use crate::chain::Chain;
+use crate::fault::Fault;
+use crate::journal::HEADERS_MAX;
+use crate::node::{LIGHT_BODIES, PeerId};
+use crate::proof::{self, Proven};
+use crate::rules;
+use crate::time::Now;
+use crate::trail::Trail;
+
+impl Sync {
+    /// Whether a peer may have a proof to give.
+    pub(super) fn can_prove(&self, peer: PeerId) -> bool {
+        !self.proofless.contains_key(&peer)
+    }
+
+    pub(super) fn ask_proof(&mut self, now: Now, asking: Asking, mode: Mode) -> Step {
+        let peer = asking.peer;
+        self.asking = Some(Asking { deadline: now.moment + HEADERS_TIMEOUT, mode, ..asking });
+        Step::Prove(peer)
+    }
+
+    /// Headers follow a root that is far below what the peer claims: asks for a proof, or weighs them one by one.
+    pub(super) fn vet(
+        &mut self,
+        now: Now,
+        asking: Asking,
+        root: Root,
+        headers: Vec<Header>,
+        chain: &mut Chain,
+    ) -> Result<Progress, Fault> {
+        if headers.len() == HEADERS_MAX && self.can_prove(asking.peer) {
+            let step = self.ask_proof(now, asking, Mode::Vetting(Box::new((root, headers))));
+            return Ok(Progress { step: Some(step), ..Progress::default() });
+        }
+        let trail = Trail::new(root.header, root.hash, root.history.clone());
+        self.along_trail(now, asking, (root, trail), &headers, chain)
+    }
+
+    /// Takes an answer.
+    ///
+    /// # Errors
+    /// The peer's fault.
+    pub(crate) fn received_proof(
+        &mut self,
+        now: Now,
+        peer: PeerId,
+        bytes: &[u8],
+        chain: &mut Chain,
+    ) -> Result<Progress, Fault> {
+        let is_awaited = |asking: &mut Asking| {
+            asking.peer == peer && matches!(asking.mode, Mode::Proving | Mode::Vetting(_))
+        };
+        let Some(asking) = self.asking.take_if(is_awaited) else {
+            return Err(Fault::Unasked { packet: "proof" });
+        };
+        let (mode, asking) = (asking.mode, Asking { mode: Mode::Tree, ..asking });
+        if bytes.is_empty() {
+            self.proofless.insert(peer, ());
+            return match mode {
+                Mode::Vetting(held) => self.vet(now, asking, held.0, held.1, chain),
+                // The next question is for headers.
+                Mode::Proving | Mode::Tree | Mode::Rooting(..) | Mode::Weighing(_) => Ok(Progress::default()),
+            };
+        }
+        let proven = proof::verify(chain.network(), bytes);
+        let proven = proven.map_err(|error| Fault::InvalidProof { error: Box::new(error) })?;
+        let (work, height) = (proven.total_work(), proven.header.height);
+        let progress = Progress { shown: Some((work, height)), ..Progress::default() };
+        if work <= chain.leader().total_work {
+            self.pass_over(&asking);
+            // That it had more than we was only a guess, if it did not say so.
+            return if work < asking.said { Err(Fault::WorkNotShown) } else { Ok(progress) };
+        }
+        let settled = proven.tail.len().saturating_sub(LIGHT_BODIES).max(1);
+        let is_early = |header: &&Header| rules::check_clock(header, now.time).is_some();
+        if let Some(early) = proven.tail.iter().take(settled).rfind(is_early) {
+            self.wait_for(now, &asking, early);
+            return Ok(progress);
+        }
+        self.hope();
+        let Mode::Vetting(held) = mode else {
+            // Not asked again before it claims more.
+            self.pass_over(&asking);
+            return Ok(Progress { proven: Some(Box::new(proven)), ..progress });
+        };
+        let root = held.0;
+        let marks = marks(&proven, root.header.height);
+        self.make_plan(peer, &root, marks, chain);
+        Ok(progress)
+    }
+}
+
+/// What the branch above a height must show when its headers come.
+fn marks(proven: &Proven, root: u64) -> Vec<(u64, crate::hash::Hash)> {
+    let shown = proven.shown.iter().copied().filter(|(height, _)| *height > root);
+    shown.chain([(proven.header.height, proven.hash)]).collect()
+}
