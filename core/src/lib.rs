@@ -14,7 +14,7 @@
 //! | protocol | [`chance`] [`address`] [`group`] [`book`] [`ban`] [`inbound`] [`wire`] [`fault`] [`event`] `outbox` [`handshake`] [`ping`] [`link`] [`graph`] [`slot`] `plan` `vouching` [`peer`] [`dial`] [`sync`] [`fetch`] [`compact`] [`relay`] [`gossip`] [`agreement`] [`node`] |
 //! | light | [`proof`] |
 //! | laboratory | [`sim`] |
-//! | faces | [`view`] [`drawing`] |
+//! | faces | [`view`] [`trace`] [`drawing`] |
 //!
 //! # Glossary
 //!
@@ -80,6 +80,7 @@ pub mod slot;
 pub mod sorted;
 pub mod sync;
 pub mod time;
+pub mod trace;
 mod trail;
 pub mod view;
 mod vouching;

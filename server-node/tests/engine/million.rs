@@ -1,4 +1,5 @@
-//! A node with a million blocks: how soon it is up again, how much memory it takes, and how long it takes to prove its chain.
+//! A node with a million blocks: how soon it is up again, how much memory it takes, how long it takes to prove its chain, and how soon a
+//! browser that never saw the network shows its verified tip.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -13,12 +14,14 @@ use plexus_core::block::{Block, Header, VERSION, content_root};
 use plexus_core::hash::Hash;
 use plexus_core::history::History;
 use plexus_core::journal::{CHECKPOINT_BLOCKS, Change};
-use plexus_core::key::{PublicKey, Signature};
+use plexus_core::key::{PublicKey, SecretKey, Signature};
 use plexus_core::network::{Network, Parameters};
+use plexus_core::node::LIGHT_BODIES;
 use plexus_core::pow::Bits;
 use plexus_core::proof;
 use plexus_core::time::Time;
 use plexus_node::store::Store;
+use plexus_tests::browser::{self, Browser};
 
 const BLOCKS: u64 = 1_000_000;
 /// The most that a start may take, and the most memory afterwards.
@@ -26,6 +29,9 @@ const START_MAX: Duration = Duration::from_secs(2);
 const MEMORY_KIB_MAX: u64 = 128 << 10;
 /// The most that a proof of the chain may take, the first time and from then on.
 const PROVE_MAX: Duration = Duration::from_secs(1);
+/// How soon a tab that never saw the network is live, and what it may receive for that.
+const LIVE_MAX: Duration = Duration::from_secs(2);
+const PACKETS_BYTES_MAX: u64 = 400_000;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A network whose blocks every second hash solves, of a genesis so old that a million blocks lie before now.
@@ -39,7 +45,7 @@ fn network() -> Network {
     Network::new(parameters).unwrap()
 }
 
-fn next_block(parent: &Header, history: &History) -> Block {
+fn next_block(network: &Network, parent: &Header, history: &History) -> Block {
     let header = Header {
         prev_hash: parent.hash(),
         content_root: Hash::ZERO,
@@ -49,10 +55,14 @@ fn next_block(parent: &Header, history: &History) -> Block {
         bits: parent.bits,
         nonce: 0,
     };
-    // Nobody verifies these signatures: a store holds what was verified before.
+    // A store holds what was verified before; only of the newest blocks does a light node verify the signatures.
     let (author, signature) = (PublicKey::NOBODY, Signature::NONE);
     let mut block = Block { header, extra: 0, author, signature, messages: Vec::new() };
-    block.header.content_root = content_root(&history.root(), &block.body_root(&Hash::ZERO), 0);
+    if header.height + LIGHT_BODIES as u64 > BLOCKS {
+        block.seal(&SecretKey::from_bytes(&[1; 32]).unwrap(), network.id(), &history.root());
+    } else {
+        block.header.content_root = content_root(&history.root(), &block.body_root(&Hash::ZERO), 0);
+    }
     while !header.bits.target().unwrap().is_met_by(&block.header.hash()) {
         block.header.nonce += 1;
     }
@@ -66,7 +76,7 @@ fn fill(data: &Path, network: &Network) {
     while parent.height < BLOCKS {
         let (mut changes, fork) = (Vec::new(), parent.height);
         for _ in 0..20_000.min(BLOCKS - fork) {
-            let block = next_block(&parent, &history);
+            let block = next_block(network, &parent, &history);
             let (header, hash, height) = (block.header, block.header.hash(), block.header.height);
             history = history.append(header.record(hash));
             changes.push(Change::Header { hash, header, total_work: history.work() });
@@ -121,9 +131,13 @@ fn start(data: &Path, network: &Path) -> Node {
 }
 
 fn status(port: u16) -> String {
+    get(port, "/api/v1/status")
+}
+
+fn get(port: u16, path: &str) -> String {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
-    let request = b"GET /api/v1/status HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
-    stream.write_all(request).unwrap();
+    let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
     answer
@@ -140,13 +154,43 @@ fn prove(data: &Path, network: &Network) {
     let store = Store::open(data, network).unwrap();
     for round in 0..5 {
         let begun = Instant::now();
-        let bytes = store.prove(network).unwrap();
+        let bytes = store.view().unwrap().prove(network, BLOCKS).unwrap();
         let (made, begun) = (begun.elapsed(), Instant::now());
         let proven = proof::verify(network, &bytes).unwrap();
         println!("proof {round}: {} bytes in {made:?}, verified in {:?}", bytes.len(), begun.elapsed());
         assert_eq!(proven.header.height, BLOCKS);
         assert!(made < PROVE_MAX, "{made:?}");
     }
+}
+
+/// Opens the page in a browser that never saw the network: it shows the verified tip before long, out of few bytes.
+fn watch(node: &Node, round: usize) {
+    let Some(program) = browser::find() else {
+        println!("NO BROWSER: the page is not opened");
+        return;
+    };
+    let browser = Browser::start(&program);
+    let before = sent(node.port);
+    let begun = Instant::now();
+    let mut tab = browser.open(&format!("http://127.0.0.1:{}/", node.port));
+    tab.wait("the page is live", 60, "document.querySelector('#state')?.dataset.state === 'live'");
+    let live = begun.elapsed();
+    let height = tab.evaluate("document.querySelector('#height').textContent.replace(/[^0-9]/g, '')");
+    assert_eq!(height.as_str().unwrap(), BLOCKS.to_string());
+    let shown = tab.evaluate("document.querySelector('#proof').textContent");
+    assert!(shown.as_str().unwrap().contains("was proven to this tab"), "{shown}");
+    let bytes = sent(node.port) - before;
+    println!("tab {round}: live at {BLOCKS} blocks after {live:?}, {bytes} bytes of packets");
+    assert!(bytes < PACKETS_BYTES_MAX, "{bytes} bytes");
+    assert!(live < LIVE_MAX, "{live:?}");
+}
+
+/// How many bytes of packets the node has sent to its peers.
+fn sent(port: u16) -> u64 {
+    let metrics = get(port, "/metrics");
+    let lines =
+        metrics.lines().filter(|line| line.starts_with("plexus_packet_bytes_total{direction=\"sent\""));
+    lines.map(|line| line.rsplit(' ').next().unwrap().parse::<f64>().unwrap() as u64).sum()
 }
 
 #[test]
@@ -182,5 +226,9 @@ fn starts_in_two_seconds_and_stays_small() {
         println!("{round}: up in {:?}, {memory} KiB, port {}", node.started, node.port);
         assert!(node.started < START_MAX, "{round}: {:?}", node.started);
         assert!(memory < MEMORY_KIB_MAX, "{round}: {memory} KiB");
+    }
+    let node = start(&data, &file);
+    for round in 0..5 {
+        watch(&node, round);
     }
 }
