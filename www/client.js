@@ -98,6 +98,17 @@
  * @property {number | null} number_of_block
  * @property {string | null} block
  *
+ * @typedef {object} Step
+ * @property {string} rule
+ * @property {string} expected
+ * @property {string} found
+ * @property {'kept' | 'broken' | 'open'} finding `open`: what it would be held against is not known here.
+ *
+ * @typedef {object} Trace What came of checking a block.
+ * @property {string} hash
+ * @property {'chain' | 'fork' | 'below' | 'unknown'} place Where this page knows it to be.
+ * @property {Step[]} steps
+ *
  * @typedef {object} Mining How the miners stand.
  * @property {boolean} wanted
  * @property {boolean} active
@@ -205,6 +216,16 @@ export class Client extends EventTarget {
    */
   block(name) {
     return this.#fetch(`blocks/${encodeURIComponent(name)}`);
+  }
+
+  /**
+   * Checks a block that the node told of, rule by rule, against what this page knows itself.
+   * @param {Block} block
+   * @param {string} [hash] what it was asked for by
+   * @returns {Promise<Trace>}
+   */
+  async trace(block, hash = '') {
+    return JSON.parse(await this.#ask('trace', JSON.stringify(block), hash));
   }
 
   /**

@@ -6,7 +6,7 @@
 import init, { FileDigest, LightNode } from './pkg/plexus_web.js';
 
 /** What a page may call, beside `start`. */
-const METHODS = new Set(['submit', 'mine', 'stopMining', 'find', 'words', 'restore']);
+const METHODS = new Set(['submit', 'mine', 'stopMining', 'find', 'words', 'restore', 'trace']);
 /** The miners' program, made for speed, for engines that have vectors; */
 const VECTORS = 'plexus_miner';
 /** for others it is the node's own. */

@@ -422,7 +422,24 @@ fn a_file_sealed_in_a_tab_is_recognized_where_its_message_s_address_leads() {
     other.evaluate("document.querySelector('#lookup-body dd a[href^=\"#/block/\"]').click()");
     let title = "document.querySelector('#lookup-title').textContent";
     other.wait("its block is shown", 30, &format!("/^Block [0-9,]+$/.test({title})"));
+    let trace = "document.querySelector('#lookup-body .trace-view')";
+    other.wait("every rule is told", 30, &format!("{trace}?.querySelectorAll('li').length === 13"));
+    assert_eq!(other.evaluate(&format!("{trace}.dataset.place")), "chain");
+    let kept = format!("{trace}.querySelectorAll('li:not([data-finding=kept])').length");
+    assert_eq!(other.evaluate(&kept), 0, "{}", other.evaluate(&format!("{trace}.textContent")));
     other.screenshot(&pictures().join("block.png"));
+    // A node that tells of the block with another text is found out.
+    other.evaluate(
+        "(() => { const ask = window.fetch; window.fetch = async (...args) => { const answer = await (await ask(...args)).text(); \
+         window.fetch = ask; return new Response(answer.replaceAll('<b>bold', '<b>bald')); }; })()",
+    );
+    other.evaluate("document.querySelector('#lookup-form').requestSubmit()");
+    let broken = format!(
+        "[...{trace}.querySelectorAll('li[data-finding=broken] strong')].map((rule) => rule.textContent).join()"
+    );
+    other.wait("the lie is named", 30, &format!("{trace} && {broken} !== ''"));
+    assert_eq!(other.evaluate(&broken), "content_root,signature,messages' signatures");
+    other.screenshot(&pictures().join("lie.png"));
     other.evaluate("history.back()");
     other.wait("back leads back", 30, &format!("{title} === 'Message'"));
     other.evaluate(&format!("location.hash = '#/block/{}'", "0".repeat(64)));

@@ -485,6 +485,7 @@ impl Driver {
 
 mod person;
 mod show;
+mod trace;
 
 /// Where the person's phrase is kept, whatever the network.
 pub(crate) const KEY: &str = "phrase";

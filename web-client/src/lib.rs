@@ -178,6 +178,14 @@ impl LightNode {
         Ok(public.to_string())
     }
 
+    /// Checks a block that the node told of as JSON, rule by rule: the trace as JSON. `hash` is what it was asked for by, or empty.
+    ///
+    /// # Errors
+    /// It is no block, or too large a one.
+    pub fn trace(&self, block: &str, hash: &str) -> Result<String, JsValue> {
+        Ok(self.shell.enter(|driver, now| driver.trace(now, block, hash))?)
+    }
+
     /// A miner found this solution.
     pub fn solved(&self, solution: &[u8]) {
         if let Ok(solution) = Solution::decode(solution) {

@@ -8,6 +8,7 @@ import { count } from '../format.js';
 import { blockFields } from './block.js';
 import { byId, make } from './make.js';
 import { messageFields } from './message.js';
+import { traceView } from './trace.js';
 
 /** @typedef {import('../client.js').Client} Client */
 
@@ -79,7 +80,8 @@ class PlexusLookup extends HTMLElement {
 async function findBlock(client, name) {
   try {
     const block = await client.block(name);
-    return [`Block ${count(block.number_of_block)}`, hearsay('Blocks under “Now” are verified by this page.'), blockFields(block)];
+    const trace = await client.trace(block, name.length === 64 ? name : '');
+    return [`Block ${count(block.number_of_block)}`, traceView(trace), blockFields(block)];
   } catch (error) {
     const message = name.length === 64 && await client.message(name).catch(() => null);
     return message ? shownMessage(client, message) : notFound(error);

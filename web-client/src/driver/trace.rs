@@ -1,0 +1,65 @@
+//! Verification, retold: a block that the node in the network told of is checked rule by rule against what this node knows itself.
+
+use plexus_core::block::Block;
+use plexus_core::hash::Hash;
+use plexus_core::time::Now;
+use plexus_core::trace::{Against, Step, trace};
+use plexus_core::view;
+use serde::Serialize;
+
+use super::Driver;
+use crate::form::Refusal;
+
+/// Where a block lies, as far as this node knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+enum Place {
+    /// On the chain that was checked here.
+    Chain,
+    /// On another branch.
+    Fork,
+    /// Below what is held here.
+    Below,
+    /// Nowhere that is known here.
+    Unknown,
+}
+
+#[derive(Serialize)]
+struct TraceForm {
+    hash: Hash,
+    place: Place,
+    steps: Vec<Step>,
+}
+
+impl Driver {
+    /// The trace of a block in its JSON form, as JSON; `hash` is what it was asked for by, if by that.
+    ///
+    /// # Errors
+    /// It is no block, or larger than the network's blocks can be.
+    pub(crate) fn trace(&self, now: Now, json: &str, hash: &str) -> Result<String, Refusal> {
+        let form: view::Block = serde_json::from_str(json).map_err(Refusal::because)?;
+        let max = self.network.block_messages_max();
+        if form.messages.len() > max {
+            return Err(Refusal(format!("the block has over {max} messages, the most of this network")));
+        }
+        let block = Block::try_from(form).map_err(Refusal::because)?;
+        let (chain, asked) = (self.node.chain(), hash.parse().ok());
+        let (header, hash) = (&block.header, block.header.hash());
+        let parent = chain.find(&header.prev_hash);
+        let below = chain.history(&header.prev_hash).map(plexus_core::history::History::root);
+        let against = Against {
+            parent: parent.as_ref(),
+            history_root: below.as_ref(),
+            hash: asked.as_ref(),
+            clock: now.time,
+        };
+        let place = match chain.best_at(header.height) {
+            Some(best) if *best == hash => Place::Chain,
+            _ if chain.find(&hash).is_some() => Place::Fork,
+            None if header.height < chain.lowest() => Place::Below,
+            _ => Place::Unknown,
+        };
+        let steps = trace(&self.network, &block, against);
+        serde_json::to_string(&TraceForm { hash, place, steps }).map_err(Refusal::because)
+    }
+}

@@ -1,0 +1,32 @@
+// @ts-check
+/** The verification of a block, retold: each rule, what it asks for, what was found. */
+
+import { make } from './make.js';
+
+/** @typedef {import('../client.js').Trace} Trace */
+/** @typedef {import('../client.js').Step} Step */
+
+const WORDS = { kept: 'Kept', broken: 'Broken', open: 'Cannot be checked here' };
+const PLACES = {
+  chain: 'It is on the chain that this page checked.',
+  fork: 'It is on a branch that this page knows, with less work than the chain.',
+  below: 'It lies below the headers that this page holds: that it is on the chain is the node’s word.',
+  unknown: 'This page does not know of it: that it is on a chain is the node’s word.',
+};
+
+/** @param {Trace} trace */
+export function traceView({ place, steps }) {
+  const number = (/** @type {Step['finding']} */ wanted) => steps.filter(({ finding }) => finding === wanted).length;
+  const [kept, broken, open] = [number('kept'), number('broken'), number('open')];
+  const sum = [`${kept} of ${steps.length} rules kept`, broken && `${broken} broken`, open && `${open} cannot be checked here`];
+  const list = make('ol', { class: 'trace' }, ...steps.map(stepItem));
+  const title = make('summary', {}, 'Verified by this page: ', make('span', { class: broken ? 'error' : '' }, sum.filter(Boolean).join(', ')));
+  return make('details', { class: 'trace-view', 'data-place': place, open: '' }, title, make('p', { class: 'quiet' }, PLACES[place]), list);
+}
+
+/** @param {Step} step */
+function stepItem({ rule, expected, found, finding }) {
+  const said = expected === found ? [make('code', {}, found)] : [make('code', {}, found), make('span', {}, ' expected '), make('code', {}, expected)];
+  const word = make('span', { class: 'unseen' }, `${WORDS[finding]}: `);
+  return make('li', { 'data-finding': finding, title: WORDS[finding] }, word, make('strong', {}, rule), make('p', {}, ...said));
+}
