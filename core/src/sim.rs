@@ -40,7 +40,7 @@ mod wiring;
 mod world;
 
 pub use latency::{Latency, Matrix, MatrixError};
-pub use report::{Curves, LinkView, PacketCount, PlaceView, Progress, Report, Stage};
+pub use report::{ChosenCount, Curves, LinkView, PacketCount, PlaceView, Progress, Report, Stage};
 pub use setup::{Churn, Faults, Partition, Setup, SetupError, Topology, Traitors};
 pub use simulation::Simulation;
 pub use treason::Treason;

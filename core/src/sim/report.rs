@@ -93,6 +93,8 @@ pub struct Report {
     pub curves: Curves,
     /// `degrees[d]` nodes had `d` links at the end.
     pub degrees: Vec<u32>,
+    /// The links that honest nodes chose, by why, at the end; none where nodes do not choose.
+    pub chosen: Vec<ChosenCount>,
     /// What was sent, by packet, in the order of their first bytes.
     pub packets: Vec<PacketCount>,
     /// Some of the nodes, for a picture.
@@ -134,6 +136,7 @@ impl Report {
             trace_hash: String::new(),
             curves: Curves::default(),
             degrees: Vec::new(),
+            chosen: Vec::new(),
             packets: Vec::new(),
             places: Vec::new(),
             links: Vec::new(),
@@ -151,6 +154,17 @@ pub struct Curves {
     pub header_ms: Vec<Option<f64>>,
     /// Until the body was verified.
     pub body_ms: Vec<Option<f64>>,
+}
+
+/// The links that honest nodes chose for one reason.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ChosenCount {
+    /// Why: the slot's name.
+    pub slot: String,
+    /// How many links there are.
+    pub links: u64,
+    /// How many of them lead to Byzantine nodes.
+    pub to_byzantine: u64,
 }
 
 /// What was sent of one packet.

@@ -3,11 +3,12 @@
 use super::bound;
 use super::host;
 use super::kind::Kind;
-use super::report::{LinkView, PacketCount, PlaceView, Progress, Report, Stage};
+use super::report::{ChosenCount, LinkView, PacketCount, PlaceView, Progress, Report, Stage};
 use super::setup::{Setup, SetupError, Topology};
 use super::violation::{Law, Violation};
 use super::world::{Happening, World};
 use crate::address::Address;
+use crate::slot::Kind as Slot;
 use crate::wire::CAPS;
 
 /// How long the last measured block has to get around, microseconds.
@@ -211,6 +212,7 @@ impl Simulation {
             trace_hash: world.trace.hex(),
             curves,
             degrees: world.degrees(),
+            chosen: world.chosen(),
             packets: world.packets(),
             places: (0..setup.nodes.min(PLACES_MAX)).map(|host| world.place(host)).collect(),
             links: world.links_between(setup.nodes.min(PLACES_MAX)),
@@ -275,6 +277,30 @@ impl World {
             degrees[degree] += 1;
         }
         degrees
+    }
+
+    /// The links that honest nodes chose, by why.
+    fn chosen(&self) -> Vec<ChosenCount> {
+        let mut counts = [Slot::Nearest, Slot::Graph, Slot::Random].map(|slot| (slot, 0, 0));
+        for (number, host) in (0..).zip(&self.hosts).filter(|(_, host)| host.is_honest()) {
+            let peers = host.node.as_ref().map(|node| node.peers(self.now(number))).unwrap_or_default();
+            for peer in peers {
+                let to = peer.outbound.as_ref().and_then(host::resolve);
+                let count = counts.iter_mut().find(|(slot, ..)| peer.slot == Some(*slot));
+                if let (Some((_, links, to_byzantine)), Some(to)) = (count, to) {
+                    *links += 1;
+                    *to_byzantine += u64::from(!self.hosts[to as usize].is_honest());
+                }
+            }
+        }
+        let counts = counts.into_iter().filter(|(_, links, _)| *links > 0);
+        counts
+            .map(|(slot, links, to_byzantine)| ChosenCount {
+                slot: slot.name().to_owned(),
+                links,
+                to_byzantine,
+            })
+            .collect()
     }
 
     fn packets(&self) -> Vec<PacketCount> {
