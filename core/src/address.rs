@@ -150,7 +150,11 @@ impl FromStr for Address {
         if text.len() > ADDRESS_BYTES_MAX {
             return Err(error());
         }
-        let (scheme, rest) = text.split_once("://").unwrap_or(("ws", text));
+        // Not split at "://" as a whole: to search for a text takes a kilobyte of the page's program.
+        let (scheme, rest) = match text.split_once(':') {
+            Some((scheme, rest)) if rest.starts_with("//") => (scheme, &rest[2..]),
+            Some(_) | None => ("ws", text),
+        };
         let (tls, web_port) = match scheme {
             "ws" | "http" => (false, PORT),
             "wss" | "https" => (true, 443),

@@ -5,13 +5,15 @@
 use core::fmt;
 use core::str::FromStr;
 
-use bip39::Language;
+use bip32::{PrivateKey, XPrv};
 use k256::ecdsa::signature::hazmat::{PrehashSigner, PrehashVerifier};
 use k256::ecdsa::{SigningKey, VerifyingKey};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use zeroize::Zeroizing;
 
 use crate::hash::Hash;
+
+mod words;
 
 /// Where a phrase's key lies below its seed ([BIP 32](https://github.com/bitcoin/bips/blob/master/bip-0032.mediawiki),
 /// [BIP 44](https://github.com/bitcoin/bips/blob/master/bip-0044.mediawiki)).
@@ -243,10 +245,17 @@ impl SecretKey {
     /// # Errors
     /// [`KeyError::Secret`] when the derivation meets an invalid key (one seed in 2^127).
     pub fn from_phrase(phrase: &Phrase) -> Result<Self, KeyError> {
-        let seed = phrase.seed();
-        let path = PATH.parse().map_err(|_| KeyError::Secret)?;
-        let extended = bip32::XPrv::derive_from_path(seed.as_slice(), &path).map_err(|_| KeyError::Secret)?;
-        Self::from_bytes(&Zeroizing::new(extended.private_key().to_bytes().into()))
+        let root = XPrv::new(phrase.seed().as_slice()).map_err(|_| KeyError::Secret)?;
+        let path: bip32::DerivationPath = PATH.parse().map_err(|_| KeyError::Secret)?;
+        let mut secret = root.private_key().clone();
+        let mut chain_code = Zeroizing::new(root.attrs().chain_code);
+        // Child by child, for a whole extended key knows its parent's fingerprint, whose hash nothing else here needs.
+        for child in path {
+            let (tweak, next) = secret.derive_tweak(&chain_code, child).map_err(|_| KeyError::Secret)?;
+            secret = secret.derive_child(*Zeroizing::new(tweak)).map_err(|_| KeyError::Secret)?;
+            *chain_code = next;
+        }
+        Self::from_bytes(&Zeroizing::new(secret.to_bytes().into()))
     }
 
     /// Its 32 bytes, wiped when dropped.
@@ -271,8 +280,6 @@ impl SecretKey {
 }
 
 /// The 24 words of a key ([BIP 39](https://github.com/bitcoin/bips/blob/master/bip-0039.mediawiki), English list).
-///
-/// Of `bip39` only the list is used: its hashes would be another implementation of what is there already.
 #[derive(Clone)]
 pub struct Phrase(Zeroizing<[u8; 32]>);
 
@@ -307,7 +314,7 @@ impl fmt::Display for Phrase {
             let index =
                 bits.fold(0, |index, bit| index << 1 | usize::from(bytes[bit / 8] >> (7 - bit % 8) & 1));
             let space = if place > 0 { " " } else { "" };
-            write!(f, "{space}{}", Language::English.word_list()[index])?;
+            write!(f, "{space}{}", words::at(index))?;
         }
         Ok(())
     }
@@ -332,8 +339,7 @@ impl FromStr for Phrase {
             Zeroizing::new(text.split_whitespace().collect::<Vec<_>>().join(" ").to_ascii_lowercase());
         let mut bytes = Zeroizing::new([0; PHRASE_BYTES]);
         for (place, word) in words.split(' ').enumerate() {
-            let index = Language::English
-                .find_word(word)
+            let index = words::find(word)
                 .ok_or_else(|| KeyError::Word { place: place + 1, word: word.to_owned() })?;
             for bit in 0..WORD_BITS {
                 let at = WORD_BITS * place + bit;
@@ -348,6 +354,8 @@ impl FromStr for Phrase {
 
 #[cfg(test)]
 mod tests {
+    use bip39::Language;
+
     use super::*;
 
     fn secret() -> SecretKey {
@@ -398,6 +406,16 @@ mod tests {
         let (first, second) =
             (SecretKey::from_phrase(&phrase).unwrap(), SecretKey::from_phrase(&again).unwrap());
         assert_eq!(first.public(), second.public());
+    }
+
+    #[test]
+    fn a_phrases_key_is_that_of_bip_32() {
+        for byte in 0..8 {
+            let phrase = Phrase::from_entropy(&[byte; 32]);
+            let key = XPrv::derive_from_path(phrase.seed().as_slice(), &PATH.parse().unwrap()).unwrap();
+            let expected: [u8; 32] = key.private_key().to_bytes().into();
+            assert_eq!(*SecretKey::from_phrase(&phrase).unwrap().to_bytes(), expected);
+        }
     }
 
     #[test]

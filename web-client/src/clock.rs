@@ -8,7 +8,7 @@ use plexus_core::time::{Moment, Now, Time};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 
-use crate::performance_now;
+use crate::bindings::performance_now;
 
 #[wasm_bindgen]
 extern "C" {

@@ -9,10 +9,15 @@ use plexus_core::view;
 use serde_json::{Value, json};
 
 use crate::bench::Bench;
-use crate::client::{delete, get, get_with, post};
+use crate::client::{Answer, delete, get, get_with, post};
 
 const BINARY: &str = "application/octet-stream";
 const JSON: &str = "application/json";
+
+/// The page's programs with their bindings, gzipped.
+const PROGRAMS_BYTES_MAX: usize = 268_000;
+/// All that a visitor's browser may come to load, gzipped.
+const PAGE_BYTES_MAX: usize = 300_000;
 
 #[tokio::test]
 async fn a_status_names_the_node_its_network_and_its_tip() {
@@ -238,7 +243,7 @@ async fn the_page_and_its_programs_are_built_in_and_small() {
             let file = get_with(bench.url(&path), "accept-encoding", "gzip").await;
             assert_eq!((file.status, file.header("content-type")), (200, media_type));
             assert_eq!(file.header("content-encoding"), "gzip");
-            program_bytes += file.header("content-length").parse::<usize>().unwrap();
+            program_bytes += size(&file);
             let tag = file.header("etag").to_owned();
             assert_eq!(get_with(bench.url(&path), "if-none-match", tag).await.status, 304);
         }
@@ -246,5 +251,42 @@ async fn the_page_and_its_programs_are_built_in_and_small() {
         bytes += program_bytes;
     }
     println!("MEASURED the page's programs are {bytes} bytes gzipped");
-    assert!(bytes < 300_000, "{bytes} bytes gzipped");
+    assert!(bytes < PROGRAMS_BYTES_MAX, "{bytes} bytes gzipped");
+    // All else, as the page's files name one another.
+    let mut files = vec![String::from("/")];
+    let mut at = 0;
+    while let Some(path) = files.get(at).cloned() {
+        at += 1;
+        let file = get_with(bench.url(&path), "accept-encoding", "gzip").await;
+        assert_eq!(file.status, 200, "{path}");
+        bytes += size(&file);
+        let text = get(bench.url(&path)).await.text();
+        for named in text.split(['"', '\'']).filter_map(|quoted| within(&path, quoted)) {
+            let is_known = named.starts_with("/pkg/") || named.starts_with("/api/") || files.contains(&named);
+            if !is_known {
+                files.push(named);
+            }
+        }
+    }
+    for path in
+        ["/client.js", "/worker.js", "/miner.js", "/gpu.js", "/elements/key.js", "/style.css", "/search.wgsl"]
+    {
+        assert!(files.iter().any(|file| file == path), "{path} is not among {files:?}");
+    }
+    println!("MEASURED the page with its programs is {bytes} bytes gzipped, in {} files", files.len() + 4);
+    assert!(bytes < PAGE_BYTES_MAX, "{bytes} bytes gzipped");
+}
+
+/// The bytes of a file on their way.
+fn size(file: &Answer) -> usize {
+    file.header("content-length").parse().unwrap()
+}
+
+/// The path of what a file names relative to itself, if that is what is quoted.
+fn within(path: &str, quoted: &str) -> Option<String> {
+    let folder = &path[..path.rfind('/')?];
+    if let Some(above) = quoted.strip_prefix("../") {
+        return Some(format!("{}/{above}", &folder[..folder.rfind('/')?]));
+    }
+    Some(format!("{folder}/{}", quoted.strip_prefix("./")?))
 }

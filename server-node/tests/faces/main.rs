@@ -8,4 +8,6 @@ mod bench;
 mod client;
 #[cfg(unix)]
 mod command;
+#[path = "../../build/lean.rs"]
+mod lean;
 mod legacy;

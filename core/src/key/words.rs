@@ -1,0 +1,30 @@
+//! The 2,048 English words of [BIP 39](https://github.com/bitcoin/bips/blob/master/bip-0039/english.txt): one text, without a
+//! table of where each begins, which would be as long again. It is read from its start each time, a few dozen times a phrase.
+
+/// All words in their order, one a line.
+const WORDS: &str = include_str!("english.txt");
+
+/// The word at a place below 2,048; above, none is there.
+pub(super) fn at(index: usize) -> &'static str {
+    WORDS.lines().nth(index).unwrap_or_default()
+}
+
+/// A word's place.
+pub(super) fn find(word: &str) -> Option<usize> {
+    WORDS.lines().position(|listed| listed == word)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_words_are_those_of_bip_39() {
+        let expected = bip39::Language::English.word_list();
+        assert!(WORDS.lines().eq(expected.iter().copied()));
+        for (index, word) in expected.iter().enumerate() {
+            assert_eq!((at(index), find(word)), (*word, Some(index)));
+        }
+        assert_eq!((at(expected.len()), find(""), find("plexus")), ("", None, None));
+    }
+}

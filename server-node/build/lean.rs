@@ -1,0 +1,226 @@
+//! Scripts, styles and pages as browsers need them: without the comments, and without the indentation.
+//!
+//! Names stay, and lines stay lines, so that a browser's tools still show what is where. It knows as much of the languages as that
+//! takes: what is quoted is left alone, and a `/` begins an expression where no operand stands before it.
+
+/// The marks that need no space beside them in a script: of two that stand together, none of these makes another.
+const PUNCTUATION: &str = "(){}[],;:?=<>&|!";
+
+/// What a file is served as, by the end of its name: any other than a script, a style or a page is left as it is.
+pub(crate) fn lean(name: &str, bytes: Vec<u8>) -> Vec<u8> {
+    let rewrite = match name.rsplit_once('.').map(|(_, end)| end) {
+        Some("js") => script,
+        Some("css") => style,
+        Some("html") => page,
+        Some(_) | None => return bytes,
+    };
+    match String::from_utf8(bytes) {
+        Ok(text) => rewrite(&text).into_bytes(),
+        Err(error) => error.into_bytes(),
+    }
+}
+
+fn script(text: &str) -> String {
+    let mut out = Lean { is_tight: true, ..Lean::default() };
+    let mut rest = text;
+    code(&mut rest, &mut out, true);
+    out.text
+}
+
+fn style(text: &str) -> String {
+    let mut out = Lean::default();
+    let mut rest = text;
+    while let Some(first) = rest.chars().next() {
+        match first {
+            '"' | '\'' => out.keep(take(&mut rest, |text| quoted(text, first))),
+            _ if rest.starts_with("/*") => out.skip(take(&mut rest, |text| through(text, "*/"))),
+            _ => out.push(take(&mut rest, |_| first.len_utf8())),
+        }
+    }
+    out.text
+}
+
+fn page(text: &str) -> String {
+    let mut out = Lean::default();
+    let mut rest = text;
+    while let Some(first) = rest.chars().next() {
+        if rest.starts_with("<!--") {
+            out.skip(take(&mut rest, |text| through(text, "-->")));
+        } else {
+            out.push(take(&mut rest, |_| first.len_utf8()));
+        }
+    }
+    out.text
+}
+
+/// A script's code: all of it, or what is within a template, up to the brace that closes it.
+fn code(rest: &mut &str, out: &mut Lean, is_whole: bool) {
+    let mut depth = 0_usize;
+    while let Some(first) = rest.chars().next() {
+        match first {
+            '"' | '\'' => out.keep(take(rest, |text| quoted(text, first))),
+            '`' => template(rest, out),
+            '/' if rest.starts_with("//") => {
+                out.skip(take(rest, |text| text.find('\n').unwrap_or(text.len())));
+            }
+            '/' if rest.starts_with("/*") => out.skip(take(rest, |text| through(text, "*/"))),
+            '/' if out.awaits_operand() => out.keep(take(rest, expression)),
+            '}' if depth == 0 && !is_whole => return,
+            _ => {
+                depth = match first {
+                    '{' => depth + 1,
+                    '}' => depth.saturating_sub(1),
+                    _ => depth,
+                };
+                out.push(take(rest, |_| first.len_utf8()));
+            }
+        }
+    }
+}
+
+/// A template, as it is but for the code within.
+fn template(rest: &mut &str, out: &mut Lean) {
+    out.keep(take(rest, |_| 1));
+    while let Some(first) = rest.chars().next() {
+        if rest.starts_with("${") {
+            out.keep(take(rest, |_| 2));
+            code(rest, out, false);
+            continue;
+        }
+        let escaped = rest.chars().nth(1).filter(|_| first == '\\').map_or(0, char::len_utf8);
+        out.keep(take(rest, |_| first.len_utf8() + escaped));
+        if first == '`' {
+            return;
+        }
+    }
+}
+
+/// Takes as many bytes off the text as are found to belong together.
+fn take<'a>(rest: &mut &'a str, length: impl FnOnce(&str) -> usize) -> &'a str {
+    let (taken, left) = rest.split_at(length(rest));
+    *rest = left;
+    taken
+}
+
+/// The bytes up to and with an end; all that is left where there is none.
+fn through(text: &str, end: &str) -> usize {
+    text.find(end).map_or(text.len(), |at| at + end.len())
+}
+
+/// The bytes of what is between two quotes, with them.
+fn quoted(text: &str, quote: char) -> usize {
+    closing(text, |_, next| next == quote)
+}
+
+/// The bytes of a regular expression, without its flags.
+fn expression(text: &str) -> usize {
+    closing(text, |in_class, next| next == '/' && !in_class)
+}
+
+/// The bytes through the first unescaped character, after the very first, that closes; it is told whether it lies in a class.
+fn closing(text: &str, closes: impl Fn(bool, char) -> bool) -> usize {
+    let (mut escaped, mut in_class) = (false, false);
+    for (at, next) in text.char_indices().skip(1) {
+        match next {
+            _ if escaped => escaped = false,
+            '\\' => escaped = true,
+            _ if closes(in_class, next) => return at + next.len_utf8(),
+            '[' => in_class = true,
+            ']' => in_class = false,
+            _ => {}
+        }
+    }
+    text.len()
+}
+
+/// What is left of a file, as far as it is read.
+#[derive(Debug, Default)]
+struct Lean {
+    text: String,
+    /// White space that is yet to be written: none, a space, or the end of a line.
+    space: Option<char>,
+    /// Whether a space beside a mark of punctuation says nothing.
+    is_tight: bool,
+}
+
+impl Lean {
+    /// What matters as it is.
+    fn keep(&mut self, text: &str) {
+        if let Some(space) = self.space.take() {
+            let mut beside = [self.text.chars().next_back(), text.chars().next()].into_iter().flatten();
+            let is_idle = self.is_tight && space == ' ' && beside.any(|mark| PUNCTUATION.contains(mark));
+            if !self.text.is_empty() && !is_idle {
+                self.text.push(space);
+            }
+        }
+        self.text.push_str(text);
+    }
+
+    /// One character, which may be white space.
+    fn push(&mut self, text: &str) {
+        if text.trim().is_empty() { self.skip(text) } else { self.keep(text) }
+    }
+
+    /// What does not matter, but that something was there, perhaps an end of a line.
+    fn skip(&mut self, text: &str) {
+        let space = if text.contains('\n') { '\n' } else { ' ' };
+        self.space = if self.space == Some('\n') { self.space } else { Some(space) };
+    }
+
+    /// Whether the next thing is an operand rather than an operator.
+    fn awaits_operand(&self) -> bool {
+        let word = self.text.rsplit(|last: char| !last.is_ascii_alphanumeric()).next().unwrap_or_default();
+        let last = self.text.chars().next_back();
+        matches!(word, "return" | "typeof" | "case" | "of" | "in")
+            || last.is_none_or(|last| "(,=:[!&|?{};+-*%<>~^".contains(last))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_script_loses_its_comments_and_nothing_that_is_quoted() {
+        let text = "// @ts-check\n/** What it is. */\nconst a = 'it\\'s // no comment'; // one\n\n    \
+                    b(/** @type {any} */ (a), \"/* none */\");\n";
+        assert_eq!(script(text), "const a='it\\'s // no comment';\nb((a),\"/* none */\");");
+    }
+
+    #[test]
+    fn a_template_keeps_its_spaces_but_not_its_codes_comments() {
+        let text = "x = `  // ${ a /* b */ + `}  ${ {c: '}'}.c }` }\n   \\`  `;  y";
+        assert_eq!(script(text), "x=`  // ${a + `}  ${{c:'}'}.c}`}\n   \\`  `;y");
+    }
+
+    #[test]
+    fn an_expression_is_no_comment_and_a_division_no_expression() {
+        for text in [
+            "a.replace(/^wss?:\\/\\/|[/'\"`]/g,'')",
+            "return /'/.test(a)",
+            "b=/\\//",
+            "c / d / e;f='/'",
+            "(g)/ 2;h=\"//\"",
+        ] {
+            assert_eq!(script(&format!("{text} // gone")), text);
+        }
+    }
+
+    #[test]
+    fn styles_and_pages_lose_their_comments_and_indentation() {
+        assert_eq!(style("/* a */\na {\n  content: '/* b */';\n}\n"), "a {\ncontent: '/* b */';\n}");
+        assert_eq!(
+            page("<!doctype html>\n<!-- a\n b -->\n  <p>c\n    d</p>\n"),
+            "<!doctype html>\n<p>c\nd</p>"
+        );
+    }
+
+    #[test]
+    fn what_has_no_end_is_kept_and_what_is_no_text_too() {
+        for text in ["'a", "`a ${b", "`a", "/*", "a = /b", "é'é"] {
+            script(text);
+        }
+        assert_eq!(lean("a.js", vec![255, b' ']), [255, b' ']);
+        assert_eq!(lean("a.svg", b"<!-- -->".to_vec()), b"<!-- -->");
+    }
+}

@@ -1,0 +1,15 @@
+//! The one room for what crosses the boundary to JavaScript: a few classes, JSON for what people see, bytes for jobs and solutions.
+
+#[cfg(feature = "miner")]
+mod miner;
+#[cfg(feature = "node")]
+mod node;
+
+use wasm_bindgen::prelude::*;
+
+#[wasm_bindgen]
+extern "C" {
+    /// Milliseconds on the clock that never goes back.
+    #[wasm_bindgen(js_namespace = performance, js_name = now)]
+    pub(crate) fn performance_now() -> f64;
+}

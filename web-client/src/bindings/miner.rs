@@ -1,0 +1,54 @@
+//! What a miner's Worker holds.
+
+use wasm_bindgen::prelude::*;
+
+use super::performance_now;
+use crate::miner::Searcher;
+
+/// A miner: searches its shares of jobs, as fast as this machine can.
+#[wasm_bindgen]
+#[derive(Debug)]
+pub struct Miner {
+    searcher: Searcher,
+    tries: f64,
+}
+
+#[wasm_bindgen]
+impl Miner {
+    /// A miner without a job.
+    #[wasm_bindgen(constructor)]
+    pub fn new() -> Self {
+        Self { searcher: Searcher::new(), tries: 0.0 }
+    }
+
+    /// Searches the share of miner `number` of `count`, from 0, in this job and no other, during `percent` of the time. Answers
+    /// whether the bytes are a job.
+    pub fn search(&mut self, job: &[u8], number: u32, count: u32, percent: u32) -> bool {
+        self.searcher.search(job, number, count, percent).is_ok()
+    }
+
+    /// Searches for some 30 ms; a solution's bytes when one is found.
+    pub fn slice(&mut self) -> Option<Vec<u8>> {
+        let slice = self.searcher.slice(performance_now);
+        #[expect(clippy::cast_precision_loss, reason = "a slice has far fewer than 2^53 tries")]
+        let tries = slice.tries as f64;
+        self.tries += tries;
+        slice.solution.map(|solution| solution.encode())
+    }
+
+    /// The nonces tried since this was last asked.
+    #[wasm_bindgen(js_name = takeTries)]
+    pub fn take_tries(&mut self) -> f64 {
+        core::mem::take(&mut self.tries)
+    }
+
+    /// How long to rest before the next slice, milliseconds.
+    pub fn rest(&self) -> f64 {
+        self.searcher.rest()
+    }
+
+    /// The name of the kernel that searches.
+    pub fn kernel(&self) -> String {
+        self.searcher.kernel().name().to_owned()
+    }
+}
