@@ -105,7 +105,7 @@
  * @property {'kept' | 'broken' | 'open'} finding `open`: what it would be held against is not known here.
  *
  * @typedef {object} Trace What came of checking a block.
- * @property {string} hash
+ * @property {Block} block As it was checked; its `total_work` is 0 where this page does not know it.
  * @property {'chain' | 'fork' | 'below' | 'unknown'} place Where this page knows it to be.
  * @property {Step[]} steps
  *
@@ -215,17 +215,18 @@ export class Client extends EventTarget {
    * @returns {Promise<Block>}
    */
   block(name) {
-    return this.#fetch(`blocks/${encodeURIComponent(name)}`);
+    return this.#json(`blocks/${encodeURIComponent(name)}`);
   }
 
   /**
-   * Checks a block that the node told of, rule by rule, against what this page knows itself.
-   * @param {Block} block
-   * @param {string} [hash] what it was asked for by
+   * Asks the node for a block, and checks it rule by rule against what this page knows itself.
+   * @param {string | number} name a height or a hash
    * @returns {Promise<Trace>}
    */
-  async trace(block, hash = '') {
-    return JSON.parse(await this.#ask('trace', JSON.stringify(block), hash));
+  async trace(name) {
+    const response = await this.#fetch(`blocks/${encodeURIComponent(name)}`, 'application/octet-stream');
+    const block = new Uint8Array(await response.arrayBuffer());
+    return JSON.parse(await this.#ask('trace', block, String(name)));
   }
 
   /**
@@ -234,15 +235,21 @@ export class Client extends EventTarget {
    * @returns {Promise<Placed>}
    */
   message(id) {
-    return this.#fetch(`messages/${encodeURIComponent(id)}`);
+    return this.#json(`messages/${encodeURIComponent(id)}`);
   }
 
   /** @param {string} path */
-  async #fetch(path) {
-    const response = await fetch(`${this.#api}/${path}`).catch(() => null);
+  async #json(path) {
+    const response = await this.#fetch(path, 'application/json');
+    return response.json().catch(() => Promise.reject(new Error('The node’s answer is not JSON.')));
+  }
+
+  /** @param {string} path @param {string} accept */
+  async #fetch(path, accept) {
+    const response = await fetch(`${this.#api}/${path}`, { headers: { accept } }).catch(() => null);
     if (!response) throw new Error('The node cannot be reached.');
+    if (response.ok) return response;
     const answer = await response.json().catch(() => null);
-    if (response.ok && answer) return answer;
     throw new Error(answer?.error?.message ?? `The node answers with status ${response.status}.`);
   }
 
@@ -266,7 +273,7 @@ export class Client extends EventTarget {
 
   /**
    * @param {string} method
-   * @param {...(string | number | boolean | File)} args
+   * @param {...(string | number | boolean | File | Uint8Array)} args
    * @returns {Promise<any>}
    */
   #ask(method, ...args) {

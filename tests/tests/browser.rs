@@ -430,8 +430,8 @@ fn a_file_sealed_in_a_tab_is_recognized_where_its_message_s_address_leads() {
     other.screenshot(&pictures().join("block.png"));
     // A node that tells of the block with another text is found out.
     other.evaluate(
-        "(() => { const ask = window.fetch; window.fetch = async (...args) => { const answer = await (await ask(...args)).text(); \
-         window.fetch = ask; return new Response(answer.replaceAll('<b>bold', '<b>bald')); }; })()",
+        "(() => { const ask = window.fetch; window.fetch = async (...args) => { const answer = await (await ask(...args)).bytes(); \
+         window.fetch = ask; answer[answer.length - 100] ^= 1; return new Response(answer); }; })()",
     );
     other.evaluate("document.querySelector('#lookup-form').requestSubmit()");
     let broken = format!(

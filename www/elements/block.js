@@ -31,7 +31,9 @@ const FIELDS = /** @type {const} */ ([
 export function blockFields(block, total = block.messages.length) {
   const list = make('dl', { class: 'fields' });
   for (const [name, meaning] of FIELDS) {
-    list.append(make('dt', { title: meaning }, name), make('dd', {}, fieldValue(block, name)));
+    // The page does not know the work below what it holds.
+    const unknown = name === 'total_work' && block.total_work === '0' && block.number_of_block > 0;
+    if (!unknown) list.append(make('dt', { title: meaning }, name), make('dd', {}, fieldValue(block, name)));
   }
   const whole = make('div', { class: 'block-whole' }, list);
   if (total > 0) {

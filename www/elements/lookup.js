@@ -79,9 +79,8 @@ class PlexusLookup extends HTMLElement {
  */
 async function findBlock(client, name) {
   try {
-    const block = await client.block(name);
-    const trace = await client.trace(block, name.length === 64 ? name : '');
-    return [`Block ${count(block.number_of_block)}`, traceView(trace), blockFields(block)];
+    const trace = await client.trace(name);
+    return [`Block ${count(trace.block.number_of_block)}`, traceView(trace), blockFields(trace.block)];
   } catch (error) {
     const message = name.length === 64 && await client.message(name).catch(() => null);
     return message ? shownMessage(client, message) : notFound(error);

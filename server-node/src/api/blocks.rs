@@ -3,7 +3,8 @@
 use axum::Json;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
-use axum::http::header::CACHE_CONTROL;
+use axum::http::HeaderMap;
+use axum::http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE, VARY};
 use axum::response::{IntoResponse, Response};
 use plexus_core::block::Block;
 use plexus_core::hash::Hash;
@@ -15,6 +16,8 @@ use crate::app::App;
 use crate::openapi;
 use crate::store::{Store, StoreError, StoredBlock};
 
+/// How a block's own encoding is asked for.
+const BINARY: &str = "application/octet-stream";
 /// A list ends with the block whose encoding takes it over so many bytes: JSON is several times as long.
 const LIST_BYTES_MAX: usize = 1 << 20;
 
@@ -58,13 +61,16 @@ fn brief(blocks: Vec<StoredBlock>, network: &Network) -> Vec<view::Block> {
     fitting.map_while(|stored| shown(&stored, network)).collect()
 }
 
-/// One block, by its height on the best chain or by its hash on any branch
+/// One block, by its height on the best chain or by its hash on any branch: as JSON, or in its binary encoding for who accepts
+/// nothing but `application/octet-stream`
 #[utoipa::path(get, path = "/api/v1/blocks/{name}", tag = "ledger",
     params(("name" = String, Path, description = "A height, or a hash of 64 hex digits")),
-    responses((status = 200, body = openapi::Block), (status = 400, body = super::view::Refusal),
+    responses((status = 200, content((openapi::Block = "application/json"), (Vec<u8> = "application/octet-stream"))),
+        (status = 400, body = super::view::Refusal),
         (status = 404, body = super::view::Refusal)))]
 pub(super) async fn show(
     State(app): State<App>,
+    headers: HeaderMap,
     name: Result<Path<String>, PathRejection>,
 ) -> Result<Response, ApiError> {
     let Path(name) = name?;
@@ -72,15 +78,16 @@ pub(super) async fn show(
     if hash.is_none() && height.is_none() {
         return Err(ApiError::malformed("a block is named by its height or by its hash of 64 hex digits"));
     }
-    let network = app.handle.network().clone();
-    let found = read(&app.handle, move |store| {
-        let stored = find(store, hash, height)?;
-        Ok(stored.and_then(|stored| shown(&stored, &network)))
-    });
-    let block = found.await?.ok_or_else(|| ApiError::missing(format_args!("block {name}")))?;
+    let missing = || ApiError::missing(format_args!("block {name}"));
+    let stored = read(&app.handle, move |store| find(store, hash, height)).await?.ok_or_else(missing)?;
     // A hash names the same block for ever; a height may be given to another.
     let caching = if hash.is_some() { "public, max-age=31536000, immutable" } else { "no-cache" };
-    Ok(([(CACHE_CONTROL, caching)], Json(block)).into_response())
+    let caching = [(CACHE_CONTROL, caching), (VARY, "accept")];
+    if headers.get(ACCEPT).is_some_and(|accept| accept == BINARY) {
+        return Ok((caching, [(CONTENT_TYPE, BINARY)], stored.block).into_response());
+    }
+    let block = shown(&stored, app.handle.network()).ok_or_else(missing)?;
+    Ok((caching, Json(block)).into_response())
 }
 
 fn find(store: &Store, hash: Option<Hash>, height: Option<u64>) -> Result<Option<StoredBlock>, StoreError> {

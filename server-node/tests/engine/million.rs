@@ -190,7 +190,7 @@ fn sent(port: u16) -> u64 {
     let metrics = get(port, "/metrics");
     let lines =
         metrics.lines().filter(|line| line.starts_with("plexus_packet_bytes_total{direction=\"sent\""));
-    lines.map(|line| line.rsplit(' ').next().unwrap().parse::<f64>().unwrap() as u64).sum()
+    lines.map(|line| line.rsplit(' ').next().unwrap().parse::<u64>().unwrap()).sum()
 }
 
 #[test]

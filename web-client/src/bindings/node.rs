@@ -98,11 +98,11 @@ impl LightNode {
         Ok(public.to_string())
     }
 
-    /// Checks a block that the node told of as JSON, rule by rule: the trace as JSON. `hash` is what it was asked for by, or empty.
+    /// Checks an encoded block, rule by rule: the block and its trace as JSON. `hash` is what it was asked for by, or empty.
     ///
     /// # Errors
     /// It is no block, or too large a one.
-    pub fn trace(&self, block: &str, hash: &str) -> Result<String, JsValue> {
+    pub fn trace(&self, block: &[u8], hash: &str) -> Result<String, JsValue> {
         Ok(self.shell.enter(|driver, now| driver.trace(now, block, hash))?)
     }
 

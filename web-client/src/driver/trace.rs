@@ -1,7 +1,6 @@
 //! Verification, retold: a block that the node in the network told of is checked rule by rule against what this node knows itself.
 
 use plexus_core::block::Block;
-use plexus_core::hash::Hash;
 use plexus_core::time::Now;
 use plexus_core::trace::{Against, Step, trace};
 use plexus_core::view;
@@ -26,23 +25,19 @@ enum Place {
 
 #[derive(Serialize)]
 struct TraceForm {
-    hash: Hash,
+    block: view::Block,
     place: Place,
     steps: Vec<Step>,
 }
 
 impl Driver {
-    /// The trace of a block in its JSON form, as JSON; `hash` is what it was asked for by, if by that.
+    /// The trace of an encoded block, as JSON; `hash` is what it was asked for by, if by that.
     ///
     /// # Errors
     /// It is no block, or larger than the network's blocks can be.
-    pub(crate) fn trace(&self, now: Now, json: &str, hash: &str) -> Result<String, Refusal> {
-        let form: view::Block = serde_json::from_str(json).map_err(Refusal::because)?;
-        let max = self.network.block_messages_max();
-        if form.messages.len() > max {
-            return Err(Refusal(format!("the block has over {max} messages, the most of this network")));
-        }
-        let block = Block::try_from(form).map_err(Refusal::because)?;
+    pub(crate) fn trace(&self, now: Now, encoded: &[u8], hash: &str) -> Result<String, Refusal> {
+        let (bytes_max, messages_max) = (self.network.block_bytes_max(), self.network.block_messages_max());
+        let block = Block::decode_within(encoded, bytes_max, messages_max).map_err(Refusal::because)?;
         let (chain, asked) = (self.node.chain(), hash.parse().ok());
         let (header, hash) = (&block.header, block.header.hash());
         let parent = chain.find(&header.prev_hash);
@@ -60,6 +55,8 @@ impl Driver {
             _ => Place::Unknown,
         };
         let steps = trace(&self.network, &block, against);
-        serde_json::to_string(&TraceForm { hash, place, steps }).map_err(Refusal::because)
+        let total_work = chain.find(&hash).map(|place| place.total_work).unwrap_or_default();
+        let block = view::Block::new(&block, total_work, self.network.id());
+        serde_json::to_string(&TraceForm { block, place, steps }).map_err(Refusal::because)
     }
 }
