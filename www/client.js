@@ -98,6 +98,19 @@
  * @property {number | null} number_of_block
  * @property {string | null} block
  *
+ * @typedef {object} Graph The network as a node sees it, laid out in a square whose side is 1, the node in the middle.
+ * @property {string} own The node's key.
+ * @property {number} nodes_in_all
+ * @property {{ key: string, distance_ms: number | null, x: number, y: number, weak: boolean }[]} nodes
+ * @property {{ a: string, b: string, rtt_ms: number, tree: boolean, bridge: boolean, own: boolean }[]} links
+ * @property {{ radius: number, after_ms: number }[]} rings
+ * @property {{ key: string, distance_ms: number }[]} nearest
+ * @property {number[]} levels How many nodes are so many links away.
+ * @property {number} diameter_ms
+ * @property {number} cut_off
+ * @property {number} weak_points
+ * @property {number} bridges
+ *
  * @typedef {object} Step
  * @property {string} rule
  * @property {string} expected
@@ -236,6 +249,14 @@ export class Client extends EventTarget {
    */
   message(id) {
     return this.#json(`messages/${encodeURIComponent(id)}`);
+  }
+
+  /**
+   * Asks the node how the network looks from it.
+   * @returns {Promise<Graph>}
+   */
+  graph() {
+    return this.#json('graph');
   }
 
   /** @param {string} path */

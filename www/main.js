@@ -8,6 +8,7 @@ import './elements/key.js';
 import './elements/lookup.js';
 import './elements/miner.js';
 import { keepAges } from './elements/make.js';
+import './elements/network.js';
 import './elements/notices.js';
 import './elements/status.js';
 

@@ -224,6 +224,7 @@ mod tests {
         assert_eq!(described("Graph"), fields(&graph));
         assert_eq!(described("GraphNode"), fields(&graph.nodes[0]));
         assert_eq!(described("GraphLink"), fields(&graph.links[0]));
+        assert_eq!(described("GraphRing"), fields(&graph.rings[0]));
         assert_eq!(described("Near"), fields(&graph.nearest[0]));
         let (number_of_block, block, work_above) = (None, None, None);
         let status = view::MessageStatus { message, pending: true, number_of_block, block, work_above };

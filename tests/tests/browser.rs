@@ -566,3 +566,28 @@ fn a_page_mines_on_the_graphics_processor_as_well() {
     let thrown: Vec<_> = tab.trouble.iter().filter(|text| text.contains("exception")).collect();
     assert!(thrown.is_empty(), "{thrown:?}");
 }
+
+#[test]
+fn the_network_is_drawn_as_the_page_s_node_sees_it() {
+    let Some(browser) = browser() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let network = process::network(folder.path(), BITS);
+    let alice = start(folder.path(), "alice", &network, "127.0.0.1:0", &[]);
+    let address = alice.address().to_owned();
+    let others = ["bob", "carol"]
+        .map(|name| start(folder.path(), name, &network, "127.0.0.1:0", &["--connect", &address]));
+    let mut tab = browser.open(&format!("{}/#network-card", alice.url));
+    wait_live(&mut tab);
+    let spots = "document.querySelectorAll('#network-graph circle.node').length";
+    tab.wait("all nodes are drawn", 120, &format!("{spots} === {}", others.len() + 1));
+    assert_eq!(tab.evaluate("document.querySelectorAll('#network-graph circle.own').length"), 1);
+    let ways = "document.querySelectorAll('#network-graph :is(.tree, .bridge)').length";
+    assert_eq!(tab.evaluate(ways), 2, "a block's way to each of the others is drawn");
+    let said = tab.evaluate("document.querySelector('#network-said').textContent");
+    assert!(said.as_str().unwrap().starts_with("3 nodes, up to "), "{said}");
+    tab.evaluate("document.querySelector('#network-replay').click()");
+    let moving =
+        "document.getAnimations().filter(({ effect }) => effect.target.closest('#network-graph')).length";
+    assert_eq!(tab.evaluate(moving), 3);
+    tab.screenshot(&pictures().join("network.png"));
+}

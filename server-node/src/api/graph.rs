@@ -40,6 +40,8 @@ pub struct Graph {
     pub nodes: Vec<GraphNode>,
     /// At most 16,384 links between the nodes that are listed.
     pub links: Vec<GraphLink>,
+    /// Circles around the node, from the inner to the outer.
+    pub rings: Vec<GraphRing>,
     /// The ten nearest other nodes, nearest first.
     pub nearest: Vec<Near>,
     /// How many nodes are so many links away: first the node itself, then its neighbours, and so on.
@@ -91,6 +93,15 @@ pub struct GraphLink {
     pub own: bool,
 }
 
+/// How far a block of the node's comes in a round time.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct GraphRing {
+    /// The circle's radius, in a square whose side is 1.
+    pub radius: f64,
+    /// The time, milliseconds.
+    pub after_ms: f64,
+}
+
 /// A node nearby.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Near {
@@ -104,7 +115,7 @@ pub struct Near {
 impl Graph {
     /// The JSON form of a topology, laid out.
     pub fn new(topology: &Topology) -> Self {
-        let Drawing { spots, lines, .. } = Drawing::new(topology);
+        let Drawing { spots, lines, rings } = Drawing::new(topology);
         let mut order: Vec<_> = spots.iter().collect();
         order.sort_by_key(|spot| (spot.distance_us.unwrap_or(u32::MAX), !spot.own));
         order.truncate(NODES_MAX);
@@ -136,6 +147,10 @@ impl Graph {
             links: links
                 .filter(|link| listed.contains(&link.a) && listed.contains(&link.b))
                 .take(LINKS_MAX)
+                .collect(),
+            rings: rings
+                .iter()
+                .map(|ring| GraphRing { radius: ring.radius, after_ms: ms(ring.after_us) })
                 .collect(),
             nearest: topology.nearest(&own, NEAREST).into_iter().map(near).collect(),
             levels: topology.level_order(&own).iter().map(Vec::len).collect(),
