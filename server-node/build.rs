@@ -48,7 +48,17 @@ fn build() -> Outcome<()> {
         files.push(("/search.wgsl".to_owned(), workspace.join("core/src/kernel/search.wgsl")));
     }
     files.sort();
+    files.push(list(&files, &out)?);
+    files.sort();
     embed(&files, &out)
+}
+
+/// A list of all files, from which the page's service worker knows what to keep.
+fn list(files: &[(String, PathBuf)], out: &Path) -> Outcome<(String, PathBuf)> {
+    let paths: Vec<_> = files.iter().map(|(path, _)| format!("{path:?}")).collect();
+    let file = out.join("files.json");
+    fs::write(&file, format!("[{}]\n", paths.join(",")))?;
+    Ok(("/files.json".to_owned(), file))
 }
 
 /// Every file below a folder, each with the path that it is served under.

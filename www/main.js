@@ -29,3 +29,5 @@ for (const view of document.querySelectorAll('[data-view]')) {
   /** @type {HTMLElement & { connect(client: Client): void }} */ (view).connect(client);
 }
 keepAges();
+// Without one the page needs its node to open; all else is the same.
+navigator.serviceWorker?.register('./service.js').catch(() => {});

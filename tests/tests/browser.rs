@@ -591,3 +591,36 @@ fn the_network_is_drawn_as_the_page_s_node_sees_it() {
     assert_eq!(tab.evaluate(moving), 3);
     tab.screenshot(&pictures().join("network.png"));
 }
+
+#[test]
+fn a_page_that_was_loaded_once_opens_without_its_node() {
+    let Some(browser) = browser() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let network = process::network(folder.path(), BITS);
+    let alice = start(folder.path(), "alice", &network, "127.0.0.1:0", &["--mine=1"]);
+    let (url, listen) = (alice.url.clone(), alice.url.trim_start_matches("http://").to_owned());
+    let mut tab = browser.open(&format!("{url}/"));
+    wait_live(&mut tab);
+    let kept =
+        "navigator.serviceWorker.controller && (await (await caches.open('plexus-page')).keys()).length";
+    tab.wait("the page's files are kept", 60, &format!("(async () => {kept})()"));
+    let height = "Number(document.querySelector('#height').textContent.replace(/[^0-9]/g, ''))";
+    tab.wait("there are blocks", 60, &format!("{height} > 3"));
+    alice.kill();
+    tab.wait("the node is gone", 60, "document.querySelector('#state').dataset.state === 'offline'");
+    tab.reload();
+    tab.wait(
+        "the page is there all the same",
+        60,
+        "document.querySelector('#state')?.dataset.state === 'offline'",
+    );
+    tab.wait("with its chain", 60, &format!("{height} > 3"));
+    tab.wait(
+        "and its blocks",
+        60,
+        "document.querySelectorAll('#blocks > li[data-verdict=valid]').length > 3",
+    );
+    tab.screenshot(&pictures().join("offline.png"));
+    let _again = start(folder.path(), "alice", &network, &listen, &[]);
+    wait_live(&mut tab);
+}
