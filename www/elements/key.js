@@ -48,12 +48,16 @@ class PlexusKey extends HTMLElement {
     on('key-copy', () => this.#copy());
     on('key-make', () => makeKey(client));
     on('key-restore', () => restoreKey(client));
-    on('key-unlock', () => this.#chosen((key) => unlockKey(client, key)));
+    // The button that was pressed goes: the keyboard goes on at the other.
+    on('key-unlock', () => this.#chosen(async (key) => {
+      if (await unlockKey(client, key)) byId('key-lock', HTMLElement).focus();
+    }));
     on('key-show', () => this.#chosen((key) => showWords(client, key)));
     on('key-protect', () => protect(client));
     on('key-lock', async () => {
       await client.lock();
       announce('Your keys are locked.');
+      byId('key-unlock', HTMLElement).focus();
     });
   }
 
@@ -102,7 +106,7 @@ function keyItem(client, { name, state, chosen }) {
   // One that cannot be used stays as it was.
   radio.addEventListener('change', () => client.useKey(name).catch(() => client.keys()));
   return make('li', { 'data-name': name, 'data-state': state, 'data-chosen': chosen },
-    make('label', {}, radio, ' ', make('bdi', {}, name), ' ', make('span', { class: 'quiet' }, STATES[state])));
+    make('label', {}, radio, make('span', {}, make('bdi', {}, name), ' ', make('span', { class: 'quiet' }, STATES[state]))));
 }
 
 /** @param {Client} client @param {Key} key */
