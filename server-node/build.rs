@@ -144,9 +144,11 @@ mod page {
     /// larger and no faster; sha2 only says what they have to find. All else stays as the profile has it, and is built once.
     const FAST: &[(&str, &str)] = &[("plexus-core", "s"), ("plexus-web", "s"), ("sha2", "z")];
 
-    /// The compiler's flags for all programs: of sha2, the form whose rounds are a loop. A hash of a header takes a fifth longer, a
-    /// phrase's seed a fifth less, and the node's program is 4 kB smaller.
-    const FLAGS: &[&str] = &["--cfg=sha2_backend=\"soft\"", "--cfg=sha2_backend_soft=\"compact\""];
+    /// The compiler's flags for all programs. Of the curve, the arithmetic with words of 32 bits: engines multiply no two of 64 at
+    /// once, so that a signature is verified in half the time, and the node's program is 16 kB smaller. Of sha2, the form whose rounds
+    /// are a loop: a header's hash takes a fifth longer, a phrase's seed a fifth less, and it is 4 kB smaller.
+    const FLAGS: &[&str] =
+        &["--cfg=cpubits=\"32\"", "--cfg=sha2_backend=\"soft\"", "--cfg=sha2_backend_soft=\"compact\""];
 
     /// Settings of cargo's that the inner build is to share with the outer one; all others of its variables are about
     /// the package being built, or would change what the inner build makes.

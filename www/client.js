@@ -5,11 +5,12 @@
  *     import { Client } from 'https://node.example/client.js';
  *     const client = new Client({ node: 'https://node.example' });
  *     client.addEventListener('block', (event) => console.log(event.detail.number_of_block, event.detail.verdict));
+ *     await client.makeEphemeralKey();   // or createKey, confirmKey, and after a reload unlock
  *     await client.submit('bob', 'hello');
  *
  * Everything is decided and verified in the Worker; this file passes on what it says. Events carry their value in `detail`:
  * `state` (State), `block` (Arrival), `block-gone` (a hash), `sent` (Letter), `sent-gone` (an id), `mining` (Mining), `kernel`
- * ({name, vectors}: what searches), `key` ({public}), `notice` (Notice), `gpu-lost` (nothing).
+ * ({name, vectors}: what searches), `keys` (Key[], whenever they change), `notice` (Notice), `gpu-lost` (nothing).
  */
 
 /**
@@ -134,6 +135,18 @@
  * @property {number | null} expected_ms
  * @property {number} found
  *
+ * @typedef {object} Key One of the person's keys.
+ * @property {string} name
+ * @property {string | null} public Null of one that cannot be read.
+ * @property {'locked' | 'unlocked' | 'clear' | 'tab' | 'damaged'} state `clear` was stored unencrypted by an earlier version, `tab`
+ *   lives in this tab alone.
+ * @property {boolean} chosen Whether it is the one that signs.
+ *
+ * @typedef {object} Draft A key that is being made: it is used once `confirm` resolves, to its public key.
+ * @property {string[]} words Its 24 words, to be written down.
+ * @property {number[]} places The places, from 1, of three words that `confirm` asks for.
+ * @property {(words: string[], name: string, passphrase: string | null) => Promise<string>} confirm
+ *
  * @typedef {{ bad: boolean, text: string }} Notice
  */
 
@@ -162,7 +175,7 @@ export class Client extends EventTarget {
   }
 
   /**
-   * Signs a message with the person's key and sends it.
+   * Signs a message with the chosen key and sends it.
    * @param {string} recipient
    * @param {string} text
    * @returns {Promise<string>} its id
@@ -195,18 +208,100 @@ export class Client extends EventTarget {
     return this.#ask('stopMining');
   }
 
-  /** @returns {Promise<string>} the 24 words of the person's key */
-  words() {
-    return this.#ask('words');
+  /**
+   * The person's keys as they are stored now, by this tab or another. Secrets stay in the Worker.
+   * @returns {Promise<Key[]>}
+   */
+  async keys() {
+    return JSON.parse(await this.#ask('keys'));
   }
 
   /**
-   * Takes the key of 24 words in place of the one there is.
-   * @param {string} words
+   * Begins to make a key. Its 24 words are told this once; whoever has them has the key.
+   * @returns {Promise<Draft>}
+   */
+  async createKey() {
+    const { words, places } = JSON.parse(await this.#ask('createKey'));
+    const confirm = (/** @type {string[]} */ asked, /** @type {string} */ name, /** @type {string | null} */ passphrase) =>
+      this.confirmKey(asked, name, passphrase);
+    return { words: words.split(' '), places, confirm };
+  }
+
+  /**
+   * Keeps the key that was made last, if these are the words that it asks for, and uses it.
+   * @param {string[]} words
+   * @param {string} name
+   * @param {string | null} passphrase at least 10 characters, under which it is stored; null: it lives in this tab alone
    * @returns {Promise<string>} its public key
    */
-  restore(words) {
-    return this.#ask('restore', words);
+  confirmKey(words, name, passphrase) {
+    return this.#ask('confirmKey', words.join(' '), name, composed(passphrase));
+  }
+
+  /**
+   * Makes a key that lives in this tab alone, and uses it: for pages that only send.
+   * @param {string} [name]
+   * @returns {Promise<string>} its public key
+   */
+  makeEphemeralKey(name) {
+    return this.#ask('makeEphemeralKey', name);
+  }
+
+  /**
+   * Unlocks a key until the tab closes, and uses it.
+   * @param {string} name
+   * @param {string} passphrase
+   * @returns {Promise<string>} its public key
+   */
+  unlock(name, passphrase) {
+    return this.#ask('unlock', name, composed(passphrase));
+  }
+
+  /**
+   * Locks all keys that are stored. Whoever mined for one mines no more.
+   * @returns {Promise<void>}
+   */
+  lock() {
+    return this.#ask('lock');
+  }
+
+  /**
+   * Chooses the key that signs, and that blocks are mined for.
+   * @param {string} name
+   * @returns {Promise<void>}
+   */
+  useKey(name) {
+    return this.#ask('useKey', name);
+  }
+
+  /**
+   * Keeps the key of 24 words, and uses it.
+   * @param {string} words
+   * @param {string} name
+   * @param {string | null} passphrase as of `confirmKey`
+   * @returns {Promise<string>} its public key
+   */
+  restore(words, name, passphrase) {
+    return this.#ask('restore', words, name, composed(passphrase));
+  }
+
+  /**
+   * Encrypts the key that an earlier version stored as whoever looks can read it.
+   * @param {string} name
+   * @param {string} passphrase
+   * @returns {Promise<string>} its public key
+   */
+  protect(name, passphrase) {
+    return this.#ask('protect', name, composed(passphrase));
+  }
+
+  /**
+   * @param {string} name
+   * @param {string} [passphrase] of a key that is stored
+   * @returns {Promise<string>} the 24 words of a key
+   */
+  words(name, passphrase = '') {
+    return this.#ask('words', name, composed(passphrase));
   }
 
   /**
@@ -294,7 +389,7 @@ export class Client extends EventTarget {
 
   /**
    * @param {string} method
-   * @param {...(string | number | boolean | File | Uint8Array)} args
+   * @param {...(string | number | boolean | File | Uint8Array | null | undefined)} args
    * @returns {Promise<any>}
    */
   #ask(method, ...args) {
@@ -320,6 +415,15 @@ export class Client extends EventTarget {
   #tell(type, detail) {
     this.dispatchEvent(new CustomEvent(type, { detail }));
   }
+}
+
+/**
+ * A passphrase in the one form that all keyboards' ways of writing it have in common.
+ * @template {string | null} Passphrase
+ * @param {Passphrase} passphrase
+ */
+function composed(passphrase) {
+  return passphrase === null ? null : passphrase.normalize('NFKC');
 }
 
 /**

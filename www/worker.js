@@ -6,7 +6,11 @@
 import init, { FileDigest, LightNode } from './pkg/plexus_web.js';
 
 /** What a page may call, beside `start`. */
-const METHODS = new Set(['submit', 'mine', 'stopMining', 'find', 'words', 'restore', 'trace']);
+const METHODS = new Set(['submit', 'mine', 'stopMining', 'find', 'keys', 'createKey', 'lock', 'words', 'makeEphemeralKey', 'trace']);
+/** What changes the keys that are stored: the origin's other tabs are told. */
+const STORING = new Set(['confirmKey', 'restore', 'protect', 'unlock', 'useKey']);
+const others = new BroadcastChannel('plexus-keys');
+others.addEventListener('message', async () => (await started)?.keys());
 /** The miners' program, made for speed, for engines that have vectors; */
 const VECTORS = 'plexus_miner';
 /** for others it is the node's own. */
@@ -173,9 +177,10 @@ addEventListener('message', async ({ data: { id, method, args } }) => {
     } else if (method === 'useGpu') {
       miners.useGpu(args[0]);
       postMessage({ id });
-    } else if (METHODS.has(method) && started) {
+    } else if ((METHODS.has(method) || STORING.has(method)) && started) {
       const light = await started;
-      postMessage({ id, value: /** @type {any} */ (light)[method](...args) });
+      postMessage({ id, value: await /** @type {any} */ (light)[method](...args) });
+      if (STORING.has(method)) others.postMessage('');
     } else {
       throw new Error(`there is no ${method}`);
     }

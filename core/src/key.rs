@@ -289,6 +289,11 @@ impl Phrase {
         Self(Zeroizing::new(*entropy))
     }
 
+    /// The chance that the words stand for: whoever has it has the key.
+    pub fn entropy(&self) -> &[u8; 32] {
+        &self.0
+    }
+
     /// What the words say: the entropy, and the first byte of its hash.
     fn bytes(&self) -> Zeroizing<[u8; PHRASE_BYTES]> {
         let mut bytes = Zeroizing::new([0; PHRASE_BYTES]);

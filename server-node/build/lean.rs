@@ -1,4 +1,4 @@
-//! Scripts, styles and pages as browsers need them: without the comments, and without the indentation.
+//! Scripts, shaders, styles and pages as browsers need them: without the comments, and without the indentation.
 //!
 //! Names stay, and lines stay lines, so that a browser's tools still show what is where. It knows as much of the languages as that
 //! takes: what is quoted is left alone, and a `/` begins an expression where no operand stands before it.
@@ -6,10 +6,11 @@
 /// The marks that need no space beside them in a script: of two that stand together, none of these makes another.
 const PUNCTUATION: &str = "(){}[],;:?=<>&|!";
 
-/// What a file is served as, by the end of its name: any other than a script, a style or a page is left as it is.
+/// What a file is served as, by the end of its name: any other than a script, a shader, a style or a page is left as it is.
 pub(crate) fn lean(name: &str, bytes: Vec<u8>) -> Vec<u8> {
     let rewrite = match name.rsplit_once('.').map(|(_, end)| end) {
         Some("js") => script,
+        Some("wgsl") => shader,
         Some("css") => style,
         Some("html") => page,
         Some(_) | None => return bytes,
@@ -21,14 +22,23 @@ pub(crate) fn lean(name: &str, bytes: Vec<u8>) -> Vec<u8> {
 }
 
 fn script(text: &str) -> String {
-    let mut out = Lean { is_tight: true, ..Lean::default() };
+    let mut out = Lean { idle_after: PUNCTUATION, idle_before: PUNCTUATION, ..Lean::default() };
+    let mut rest = text;
+    code(&mut rest, &mut out, true);
+    out.text
+}
+
+/// A shader's comments are a script's, but not all of its spaces are idle.
+fn shader(text: &str) -> String {
+    let mut out = Lean::default();
     let mut rest = text;
     code(&mut rest, &mut out, true);
     out.text
 }
 
 fn style(text: &str) -> String {
-    let mut out = Lean::default();
+    // A space before a colon is between two selectors, one before a parenthesis between two conditions.
+    let mut out = Lean { idle_after: "{}:;,", idle_before: "{};,", ..Lean::default() };
     let mut rest = text;
     while let Some(first) = rest.chars().next() {
         match first {
@@ -139,16 +149,19 @@ struct Lean {
     text: String,
     /// White space that is yet to be written: none, a space, or the end of a line.
     space: Option<char>,
-    /// Whether a space beside a mark of punctuation says nothing.
-    is_tight: bool,
+    /// The marks after which a space says nothing,
+    idle_after: &'static str,
+    /// and those before which it does not.
+    idle_before: &'static str,
 }
 
 impl Lean {
     /// What matters as it is.
     fn keep(&mut self, text: &str) {
         if let Some(space) = self.space.take() {
-            let mut beside = [self.text.chars().next_back(), text.chars().next()].into_iter().flatten();
-            let is_idle = self.is_tight && space == ' ' && beside.any(|mark| PUNCTUATION.contains(mark));
+            let is_idle = space == ' '
+                && (self.text.ends_with(|mark| self.idle_after.contains(mark))
+                    || text.starts_with(|mark| self.idle_before.contains(mark)));
             if !self.text.is_empty() && !is_idle {
                 self.text.push(space);
             }
@@ -207,8 +220,14 @@ mod tests {
     }
 
     #[test]
+    fn a_shader_keeps_the_spaces_within_its_lines() {
+        let text = "// a\n    let b: array<u32, 2> = c; // d\n    e = f / g;\n";
+        assert_eq!(shader(text), "let b: array<u32, 2> = c;\ne = f / g;");
+    }
+
+    #[test]
     fn styles_and_pages_lose_their_comments_and_indentation() {
-        assert_eq!(style("/* a */\na {\n  content: '/* b */';\n}\n"), "a {\ncontent: '/* b */';\n}");
+        assert_eq!(style("/* a */\na :b, c {\n  content: '/* d */';\n}\n"), "a :b,c{\ncontent:'/* d */';\n}");
         assert_eq!(
             page("<!doctype html>\n<!-- a\n b -->\n  <p>c\n    d</p>\n"),
             "<!doctype html>\n<p>c\nd</p>"

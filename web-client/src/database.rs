@@ -31,6 +31,8 @@ pub(crate) struct Entry {
 pub(crate) enum Write {
     /// Keep these bytes under this name.
     Put(String, Vec<u8>),
+    /// Keep these bytes under a name that nothing is kept under; if something is, the whole transaction fails.
+    Add(String, Vec<u8>),
     /// Drop all names from `from` on and below `below`.
     DropRange {
         /// The first name that goes.
@@ -55,6 +57,7 @@ impl Write {
     pub(crate) fn within(self, prefix: &str) -> Self {
         match self {
             Self::Put(key, value) => Self::Put(format!("{prefix}{key}"), value),
+            Self::Add(key, value) => Self::Add(format!("{prefix}{key}"), value),
             Self::DropRange { from, below } => {
                 Self::DropRange { from: format!("{prefix}{from}"), below: format!("{prefix}{below}") }
             }
@@ -169,6 +172,7 @@ fn fill(store: &IdbObjectStore, writes: Vec<Write>) -> Result<(), JsValue> {
     for write in writes {
         match write {
             Write::Put(key, value) => store.put_with_key(&Uint8Array::from(value.as_slice()), &key.into())?,
+            Write::Add(key, value) => store.add_with_key(&Uint8Array::from(value.as_slice()), &key.into())?,
             Write::DropRange { from, below } => store.delete(&range(&from, &below)?.into())?,
         };
     }

@@ -16,6 +16,7 @@ use plexus_core::chain::Chain;
 use plexus_core::check::{Batch, Verdict};
 use plexus_core::event::Event;
 use plexus_core::journal::{Change, Recall, Recalled, Serve};
+use plexus_core::key::{PublicKey, SecretKey};
 use plexus_core::mine::{Job, Solution};
 use plexus_core::network::Network;
 use plexus_core::node::{Config, Input, Link, Node, Output, PeerId};
@@ -28,7 +29,7 @@ use crate::database::Write;
 use crate::effort::{Circumstances, Effort};
 use crate::feed::{self, Feed};
 use crate::form::{Mining, ProofForm, Refusal, State};
-use crate::identity::Identity;
+use crate::keyring::Keyring;
 use crate::page::Page;
 use crate::rate::Rate;
 use crate::recent::Recent;
@@ -60,7 +61,7 @@ pub(crate) enum Step {
 pub(crate) struct Beginning {
     pub(crate) network: Network,
     pub(crate) address: Address,
-    pub(crate) identity: Identity,
+    pub(crate) keys: Keyring,
     pub(crate) chain: Chain,
     /// What of the chain outlives a reload; none: another page keeps it, or there is nowhere to.
     pub(crate) archive: Option<Archive>,
@@ -78,7 +79,7 @@ impl Beginning {
     /// # Errors
     /// There is no chance to be had.
     pub(crate) fn start(&self) -> Result<Node, Refusal> {
-        start(&self.address, &self.identity, self.chain.clone(), self.book.as_deref())
+        start(&self.address, None, self.chain.clone(), self.book.as_deref())
     }
 }
 
@@ -88,7 +89,9 @@ pub(crate) struct Driver {
     node: Node,
     network: Network,
     address: Address,
-    identity: Identity,
+    keys: Keyring,
+    /// Whose blocks the node mines; none: nobody's, and it must not mine.
+    author: Option<PublicKey>,
     wishes: VecDeque<Output>,
     /// Counts nodes: answers to an earlier one's batches are nobody's.
     generation: u64,
@@ -156,12 +159,13 @@ impl Miners {
 impl Driver {
     /// A driver whose node is about to dial.
     pub(crate) fn new(beginning: Beginning, node: Node, page: Page, shell: Weak<Shell>) -> Self {
-        let Beginning { network, address, identity, archive, feed, sent, effort, .. } = beginning;
+        let Beginning { network, address, keys, archive, feed, sent, effort, .. } = beginning;
         Self {
             node,
             network,
             address,
-            identity,
+            keys,
+            author: None,
             wishes: VecDeque::new(),
             generation: 0,
             lines: Vec::new(),
@@ -487,9 +491,6 @@ mod person;
 mod show;
 mod trace;
 
-/// Where the person's phrase is kept, whatever the network.
-pub(crate) const KEY: &str = "phrase";
-
 /// Where it is kept how much the person let the miners do last.
 pub(crate) const EFFORT: &str = "effort";
 
@@ -498,14 +499,20 @@ pub(crate) fn prefix(network: &Network) -> String {
     format!("{}/", network.id())
 }
 
-fn start(address: &Address, identity: &Identity, chain: Chain, book: Option<&[u8]>) -> Result<Node, Refusal> {
+/// A node whose blocks are `author`'s; one without may not mine.
+fn start(
+    address: &Address,
+    author: Option<&SecretKey>,
+    chain: Chain,
+    book: Option<&[u8]>,
+) -> Result<Node, Refusal> {
     let mut seed = [0; 32];
     getrandom::fill(&mut seed).map_err(Refusal::because)?;
     let mut secret = [0; 32];
     getrandom::fill(&mut secret).map_err(Refusal::because)?;
     // Peers need to tell this page from others, not to know whose it is.
-    let node_key = plexus_core::key::SecretKey::from_bytes(&secret).map_err(Refusal::because)?;
-    let author = identity.secret().clone();
+    let node_key = SecretKey::from_bytes(&secret).map_err(Refusal::because)?;
+    let author = author.unwrap_or(&node_key).clone();
     let config = Config { connect: vec![address.clone()], ..Config::new(Role::Light, node_key, author) };
     let mut node = Node::new(config, chain, seed);
     if let Some(book) = book {

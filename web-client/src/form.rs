@@ -25,11 +25,8 @@ pub(crate) enum Update<'a> {
     State(&'a State),
     /// How the miners stand.
     Mining(&'a Mining),
-    /// The person's key.
-    Key {
-        /// The public key.
-        public: PublicKey,
-    },
+    /// The person's keys.
+    Keys(&'a [KeyForm]),
     /// Something that a person should know.
     Notice {
         /// Whether something is lost or wrong.
@@ -37,6 +34,33 @@ pub(crate) enum Update<'a> {
         /// What.
         text: String,
     },
+}
+
+/// One of the person's keys.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct KeyForm {
+    pub(crate) name: String,
+    /// None of one that cannot be read.
+    pub(crate) public: Option<PublicKey>,
+    pub(crate) state: KeyState,
+    /// Whether it is the one that signs.
+    pub(crate) chosen: bool,
+}
+
+/// How a key stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum KeyState {
+    /// Stored, and of no use before its passphrase is given.
+    Locked,
+    /// Stored, and opened in this tab.
+    Unlocked,
+    /// Stored by an earlier version as whoever looks can read it.
+    Clear,
+    /// In this tab alone.
+    Tab,
+    /// Stored, and not to be read.
+    Damaged,
 }
 
 /// How the connection stands.

@@ -1,6 +1,7 @@
 //! A person's key: made once, shown as 24 words, restored from them.
 
 use plexus_core::key::{KeyError, Phrase, PublicKey, SecretKey};
+use zeroize::Zeroizing;
 
 /// The most bytes of a phrase as it is typed: 24 words of at most 8 letters, and room for white space.
 pub(crate) const PHRASE_BYTES_MAX: usize = 1_024;
@@ -37,8 +38,13 @@ impl Identity {
     }
 
     /// The 24 words.
-    pub(crate) fn words(&self) -> String {
-        self.phrase.to_string()
+    pub(crate) fn words(&self) -> Zeroizing<String> {
+        Zeroizing::new(self.phrase.to_string())
+    }
+
+    /// The chance that the words stand for.
+    pub(crate) fn entropy(&self) -> &[u8; 32] {
+        self.phrase.entropy()
     }
 
     /// The key that signs.

@@ -10,7 +10,8 @@
 //! | `driver` `shell` | drives the node: facts in, wishes out, one task that waits |
 //! | `socket` `database` `clock` `api` `page` | the browser: WebSocket, IndexedDB, time, the node's JSON, the page |
 //! | `archive` `recent` | what is remembered of the chain, in the store and in memory |
-//! | `identity` `feed` `sent` `board` `form` | the person's key, what arrived, what was sent, how it is shown |
+//! | `identity` `sealed` `keyring` | a person's key, how it is stored, and all of them by name |
+//! | `feed` `sent` `board` `form` | what arrived, what was sent, how it is shown |
 //! | `effort` `rate` | how much the person lets the miners do, and how fast they are |
 //! | `miner` `duty` `gpu` | shares of jobs, when a miner rests, and what a graphics processor searches |
 
@@ -39,6 +40,8 @@ mod form;
 mod gpu;
 #[cfg(feature = "node")]
 mod identity;
+#[cfg(feature = "node")]
+mod keyring;
 #[cfg(feature = "miner")]
 mod miner;
 #[cfg(feature = "node")]
@@ -47,6 +50,8 @@ mod page;
 mod rate;
 #[cfg(feature = "node")]
 mod recent;
+#[cfg(feature = "node")]
+mod sealed;
 #[cfg(feature = "node")]
 mod sent;
 #[cfg(feature = "node")]

@@ -28,6 +28,8 @@ const STEPS_A_SLICE: usize = 256;
 /// The messages that are looked up after each time that the node caught up; the others wait for the next time.
 const LOOKUPS_MAX: usize = 20;
 
+mod keys;
+
 /// The driver and what waits for it.
 #[derive(Debug)]
 pub(crate) struct Shell {

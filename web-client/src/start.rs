@@ -1,6 +1,6 @@
 //! The beginning: what was kept is loaded, the network found out, and the driver started on both.
 //!
-//! A store that is damaged or not to be had is never fatal: the key lives in memory then, the chain is fetched again, and the
+//! A store that is damaged or not to be had is never fatal: keys live in this tab then, the chain is fetched again, and the
 //! person is told.
 
 use core::time::Duration;
@@ -15,11 +15,11 @@ use crate::api::{self, Answer};
 use crate::archive::{Archive, BOOK};
 use crate::clock;
 use crate::database::{Database, Write};
-use crate::driver::{Beginning, EFFORT, KEY, prefix};
+use crate::driver::{Beginning, EFFORT, prefix};
 use crate::effort::Effort;
 use crate::feed::Feed;
-use crate::form::{Phase, Refusal, State, Update};
-use crate::identity::Identity;
+use crate::form::{KeyState, Phase, Refusal, State, Update};
+use crate::keyring::{Keyring, Stored};
 use crate::page::Page;
 use crate::sent::Sent;
 use crate::shell::Shell;
@@ -32,13 +32,13 @@ const WAIT_MAX: Duration = Duration::from_secs(15);
 /// Starts a node.
 ///
 /// # Errors
-/// No node's URL, or no key and no chance to make one.
+/// No node's URL, or no chance to be had.
 pub(crate) async fn start(node: &str, keeps_chain: bool, page: Page) -> Result<Rc<Shell>, Refusal> {
     let address: Address = node.parse().map_err(Refusal::because)?;
     page.update(&Update::State(&connecting(&address, None)));
     let mut database = open(&page).await;
-    let identity = identity(&mut database, &page).await?;
-    page.update(&Update::Key { public: identity.public() });
+    let keys = keys(&mut database, &page).await;
+    page.update(&Update::Keys(&keys.forms()));
     let network = network(&address, database.as_ref(), &page).await;
     let stored = match &database {
         Some(database) => database.load(&prefix(&network)).await.unwrap_or_default(),
@@ -65,7 +65,7 @@ pub(crate) async fn start(node: &str, keeps_chain: bool, page: Page) -> Result<R
     let beginning = Beginning {
         network,
         address,
-        identity,
+        keys,
         chain,
         archive: keeps.then_some(archive),
         book: stored.iter().find(|entry| entry.key == BOOK).map(|entry| entry.value.clone()),
@@ -87,38 +87,28 @@ async fn open(page: &Page) -> Option<Database> {
 }
 
 fn lost(page: &Page, reason: &str) {
-    page.notice(true, format!("{reason}. Nothing is kept over a reload: write your 24 words down."));
+    page.notice(true, format!("{reason}. Nothing is kept over a reload: write a key's 24 words down."));
 }
 
-/// The key that was kept, or a new one.
-async fn identity(database: &mut Option<Database>, page: &Page) -> Result<Identity, Refusal> {
+/// The keys that were kept. A page that only watches needs none.
+async fn keys(database: &mut Option<Database>, page: &Page) -> Keyring {
+    let mut keys = Keyring::default();
     if let Some(kept) = database {
-        match kept.read(KEY).await {
-            Ok(None) => {}
-            Ok(Some(words)) => match String::from_utf8(words).map(|words| Identity::from_words(&words)) {
-                Ok(Ok(identity)) => return Ok(identity),
-                Ok(Err(_)) | Err(_) => page.notice(
-                    true,
-                    "The stored key is damaged. Restore yours from its 24 words: this is a new one."
-                        .to_owned(),
-                ),
-            },
+        match Stored::read(kept).await {
+            Ok(stored) => keys.load(&stored),
             Err(error) => {
                 lost(page, &error.to_string());
                 *database = None;
             }
         }
     }
-    let mut entropy = [0; 32];
-    getrandom::fill(&mut entropy).map_err(Refusal::because)?;
-    let identity = Identity::from_entropy(&entropy).map_err(Refusal::because)?;
-    if let Some(kept) = database
-        && let Err(error) = kept.commit(vec![Write::Put(KEY.to_owned(), identity.words().into_bytes())]).await
-    {
-        lost(page, &error.to_string());
-        *database = None;
+    for form in keys.forms() {
+        if form.state == KeyState::Damaged {
+            let name = form.name;
+            page.notice(true, format!("The stored key \"{name}\" is damaged. Restore it from its 24 words."));
+        }
     }
-    Ok(identity)
+    keys
 }
 
 /// The network that the node is of: as it says, or as it said last time while it cannot be reached.

@@ -3,6 +3,7 @@
 
 import { bytes, count } from '../format.js';
 import { ageText, announce, blockLink, byId, make, messageLink } from './make.js';
+import { withKey } from './key.js';
 import { fileField, sealOf } from './seal.js';
 
 /** @typedef {import('../client.js').Letter} Letter */
@@ -68,6 +69,7 @@ class PlexusComposer extends HTMLElement {
   async #send(client) {
     const [recipient, text] = [byId('recipient', HTMLInputElement), byId('text', HTMLTextAreaElement)];
     try {
+      if (!(await withKey(client, 'Every message is signed, so that nobody else can write in your name.'))) return;
       await client.submit(recipient.value, text.value);
       text.value = '';
       this.#measure();

@@ -1,30 +1,94 @@
 // @ts-check
-/** Key: the person's own, with its 24 words on demand, and the way to bring another. */
+/** Key: the person's keys, which of them signs, and the way to others. Whoever only reads and verifies needs none. */
 
+import { ask, keep, makeKey, restoreKey, unlockKey } from './key-dialog.js';
 import { announce, byId, make } from './make.js';
 
-class PlexusKey extends HTMLElement {
-  #public = '';
+/** @typedef {import('../client.js').Client} Client */
+/** @typedef {import('../client.js').Key} Key */
 
-  /** @param {import('../client.js').Client} client */
+/** What a key's state is called. @type {Record<Key['state'], string>} */
+const STATES = {
+  locked: 'locked',
+  unlocked: 'unlocked',
+  clear: 'without a passphrase',
+  tab: 'in this tab only',
+  damaged: 'damaged: restore it from its words, under another name',
+};
+
+/** @type {Key[]} */
+let keys = [];
+
+/** The key that signs, if there is one. */
+function chosen() {
+  return keys.find((key) => key.chosen);
+}
+
+/**
+ * Has the person make or unlock a key, unless there is one to sign with: whether there is now.
+ * @param {Client} client
+ * @param {string} why
+ */
+export async function withKey(client, why) {
+  keys = await client.keys();
+  const key = chosen();
+  if (!key) return makeKey(client, why);
+  return key.state === 'locked' ? unlockKey(client, key, why) : true;
+}
+
+class PlexusKey extends HTMLElement {
+  /** @param {Client} client */
   connect(client) {
-    client.addEventListener('key', (event) => {
-      this.#public = /** @type {CustomEvent<{ public: string }>} */ (event).detail.public;
-      byId('key-public', HTMLElement).textContent = this.#public;
-      this.#hide();
+    client.addEventListener('keys', (event) => {
+      keys = /** @type {CustomEvent<Key[]>} */ (event).detail;
+      this.#show(client);
     });
-    byId('key-copy', HTMLButtonElement).addEventListener('click', () => this.#copy());
-    byId('key-show', HTMLButtonElement).addEventListener('click', () => this.#toggle(client));
-    byId('key-restore-form', HTMLFormElement).addEventListener('submit', (event) => {
-      event.preventDefault();
-      this.#restore(client);
+    /** @param {string} id @param {() => unknown} act */
+    const on = (id, act) => byId(id, HTMLButtonElement).addEventListener('click', act);
+    on('key-copy', () => this.#copy());
+    on('key-make', () => makeKey(client));
+    on('key-restore', () => restoreKey(client));
+    // The button that was pressed goes: the keyboard goes on at the other.
+    on('key-unlock', () => this.#chosen(async (key) => {
+      if (await unlockKey(client, key)) byId('key-lock', HTMLElement).focus();
+    }));
+    on('key-show', () => this.#chosen((key) => showWords(client, key)));
+    on('key-protect', () => protect(client));
+    on('key-lock', async () => {
+      await client.lock();
+      announce('Your keys are locked.');
+      byId('key-unlock', HTMLElement).focus();
     });
+  }
+
+  /** @param {(key: Key) => unknown} act */
+  #chosen(act) {
+    const key = chosen();
+    if (key) act(key);
+  }
+
+  /** @param {Client} client */
+  #show(client) {
+    const list = byId('keys', HTMLElement);
+    const focused = list.contains(document.activeElement);
+    list.replaceChildren(...keys.map((key) => keyItem(client, key)));
+    const key = chosen();
+    if (focused) /** @type {HTMLInputElement | null} */ (list.querySelector('input:checked'))?.focus();
+    byId('key-none', HTMLElement).hidden = keys.length > 0;
+    byId('key-view', HTMLElement).hidden = keys.length === 0;
+    byId('key-public', HTMLElement).textContent = key?.public ?? 'None is chosen.';
+    byId('key-copy', HTMLElement).hidden = !key;
+    byId('key-unlock', HTMLElement).hidden = key?.state !== 'locked';
+    byId('key-lock', HTMLElement).hidden = !keys.some(({ state }) => state === 'unlocked');
+    byId('key-show', HTMLElement).hidden = !key;
+    byId('key-clear', HTMLElement).hidden = !keys.some(({ state }) => state === 'clear');
+    byId('key-make', HTMLElement).textContent = keys.length ? 'Make another' : 'Make a key';
   }
 
   async #copy() {
     const button = byId('key-copy', HTMLButtonElement);
     try {
-      await navigator.clipboard.writeText(this.#public);
+      await navigator.clipboard.writeText(chosen()?.public ?? '');
       button.textContent = 'Copied';
       announce('Public key copied.');
       setTimeout(() => (button.textContent = 'Copy'), 2000);
@@ -33,43 +97,30 @@ class PlexusKey extends HTMLElement {
       getSelection()?.selectAllChildren(byId('key-public', HTMLElement));
     }
   }
+}
 
-  /** @param {import('../client.js').Client} client */
-  async #toggle(client) {
-    if (!byId('key-words-view', HTMLElement).hidden) return this.#hide();
-    const words = (await client.words()).split(' ');
-    byId('key-words', HTMLOListElement).replaceChildren(...words.map((word) => make('li', {}, word)));
-    byId('key-words-view', HTMLElement).hidden = false;
-    this.#label('Hide the words', true);
-  }
+/** @param {Client} client @param {Key} key */
+function keyItem(client, { name, state, chosen }) {
+  const radio = make('input', { type: 'radio', name: 'key', disabled: state === 'damaged' });
+  radio.checked = chosen;
+  // One that cannot be used stays as it was.
+  radio.addEventListener('change', () => client.useKey(name).catch(() => client.keys()));
+  return make('li', { 'data-name': name, 'data-state': state, 'data-chosen': chosen },
+    make('label', {}, radio, make('span', {}, make('bdi', {}, name), ' ', make('span', { class: 'quiet' }, STATES[state]))));
+}
 
-  #hide() {
-    byId('key-words', HTMLOListElement).replaceChildren();
-    byId('key-words-view', HTMLElement).hidden = true;
-    this.#label('Show the 24 words', false);
-  }
+/** @param {Client} client @param {Key} key */
+async function showWords(client, key) {
+  const sealed = key.state === 'locked' || key.state === 'unlocked';
+  const words = sealed
+    ? await ask('unlock', { title: `The words of ${key.name}`, name: key.name, next: 'Show' }, ({ passphrase }) => client.words(key.name, passphrase))
+    : await client.words(key.name);
+  if (typeof words === 'string') await ask('show', { title: `The words of ${key.name}`, words: words.split(' '), next: 'Done' }, async () => true);
+}
 
-  /** @param {string} text @param {boolean} expanded */
-  #label(text, expanded) {
-    const button = byId('key-show', HTMLButtonElement);
-    button.textContent = text;
-    button.setAttribute('aria-expanded', String(expanded));
-  }
-
-  /** @param {import('../client.js').Client} client */
-  async #restore(client) {
-    const [words, said] = [byId('key-restore-words', HTMLTextAreaElement), byId('key-restore-said', HTMLElement)];
-    said.hidden = false;
-    try {
-      await client.restore(words.value);
-      words.value = '';
-      said.classList.remove('over');
-      said.textContent = 'This is your key now.';
-    } catch (error) {
-      said.classList.add('over');
-      said.textContent = `Not restored: ${/** @type {Error} */ (error).message}.`;
-    }
-  }
+/** @param {Client} client */
+function protect(client) {
+  return keep('protect', 'A passphrase for your key', (name, passphrase) => client.protect(name, passphrase ?? ''));
 }
 
 customElements.define('plexus-key', PlexusKey);

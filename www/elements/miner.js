@@ -2,6 +2,7 @@
 /** Mine: started and stopped by the person, never by itself. */
 
 import { count, duration, short } from '../format.js';
+import { withKey } from './key.js';
 import { announce, byId } from './make.js';
 
 /** @typedef {import('../client.js').Mining} Mining */
@@ -32,7 +33,8 @@ class PlexusMiner extends HTMLElement {
       const error = byId('mine-error', HTMLElement);
       error.hidden = true;
       try {
-        await (this.#wanted ? client.stopMining() : this.#mine(client));
+        if (this.#wanted) await client.stopMining();
+        else if (await withKey(client, 'A block bears the key of whoever mined it.')) await this.#mine(client);
       } catch (refusal) {
         error.textContent = /** @type {Error} */ (refusal).message;
         error.hidden = false;

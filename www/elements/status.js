@@ -15,7 +15,7 @@ const WHY = { home: 'this page’s own node', nearest: 'one of the nearest', ran
 /** How its chain stands to ours. */
 const MINDS = { lags: 'behind', differs: 'on another chain' };
 
-const KEPT = 'Headers, key and messages are kept in this browser.';
+const KEPT = 'Headers, keys and messages are kept in this browser.';
 const UNKEPT = 'This tab keeps no headers: another one does, or the browser does not allow it.';
 /** The fewest blocks to be checked that are worth a bar. */
 const PROGRESS_BLOCKS_MIN = 100;

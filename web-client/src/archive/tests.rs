@@ -67,7 +67,7 @@ impl Store {
     fn commit(&mut self, writes: Vec<Write>) {
         for write in writes {
             match write {
-                Write::Put(key, value) => {
+                Write::Put(key, value) | Write::Add(key, value) => {
                     self.0.insert(key, value);
                 }
                 Write::DropRange { from, below } => self.0.retain(|key, _| *key < from || *key >= below),

@@ -1,16 +1,20 @@
 //! What the node's Worker holds, and those that work beside it: files are hashed there, and a graphics processor's shares made.
 
+use core::pin::Pin;
 use std::rc::Rc;
 
-use js_sys::Function;
+use js_sys::{Function, Promise};
 use plexus_core::hash::Hash;
 use plexus_core::mine::Solution;
 use sha2::{Digest, Sha256};
 use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::future_to_promise;
+use zeroize::Zeroizing;
 
 use crate::effort::{Circumstances, Effort};
 use crate::form::Refusal;
 use crate::gpu::GpuShare;
+use crate::keyring::TAB_NAME;
 use crate::page::Page;
 use crate::shell::Shell;
 use crate::start;
@@ -37,7 +41,7 @@ impl LightNode {
     /// Resolves when the network is known and what was kept is loaded; connecting goes on after that.
     ///
     /// # Errors
-    /// No node's URL, or no key and no chance to make one.
+    /// No node's URL, or no chance to be had.
     pub async fn start(
         node: String,
         keeps_chain: bool,
@@ -84,18 +88,70 @@ impl LightNode {
         self.shell.enter(|driver, now| driver.stop_mining(now));
     }
 
-    /// The 24 words of the person's key.
-    pub fn words(&self) -> String {
-        self.shell.enter(|driver, _| driver.words())
+    /// The person's keys as they are stored now: resolves to JSON, and updates the page.
+    pub fn keys(&self) -> Promise {
+        later(self.shell.clone().keys())
     }
 
-    /// Takes the key of 24 words in place of the one there is: answers with its public key.
+    /// Begins to make a key: answers with JSON of its words, and of the places whose words [`Self::confirm_key`] asks for.
     ///
     /// # Errors
-    /// Which word is wrong.
-    pub fn restore(&self, words: &str) -> Result<String, JsValue> {
-        let public = self.shell.enter(|driver, now| driver.restore(now, words))?;
-        Ok(public.to_string())
+    /// There is no chance to be had.
+    #[wasm_bindgen(js_name = createKey)]
+    pub fn create_key(&self) -> Result<String, JsValue> {
+        Ok(self.shell.make_key()?)
+    }
+
+    /// Keeps the key that is being made, if the three words are those that were asked for; without a passphrase in this tab
+    /// alone. Resolves to its public key.
+    #[wasm_bindgen(js_name = confirmKey)]
+    pub fn confirm_key(&self, words: String, name: String, passphrase: Option<String>) -> Promise {
+        let passphrase = passphrase.map(Zeroizing::new);
+        later(self.shell.clone().confirm_key(Zeroizing::new(words), name, passphrase))
+    }
+
+    /// Makes a key that lives in this tab alone, and uses it: answers with its public key.
+    ///
+    /// # Errors
+    /// There is one of this name.
+    #[wasm_bindgen(js_name = makeEphemeralKey)]
+    pub fn make_ephemeral_key(&self, name: Option<String>) -> Result<String, JsValue> {
+        Ok(self.shell.make_ephemeral_key(name.as_deref().unwrap_or(TAB_NAME))?)
+    }
+
+    /// Keeps the key of 24 words, as [`Self::confirm_key`] does.
+    pub fn restore(&self, words: String, name: String, passphrase: Option<String>) -> Promise {
+        let passphrase = passphrase.map(Zeroizing::new);
+        later(self.shell.clone().restore(Zeroizing::new(words), name, passphrase))
+    }
+
+    /// Seals the key that an earlier version stored in the clear. Resolves to its public key.
+    pub fn protect(&self, name: String, passphrase: String) -> Promise {
+        later(self.shell.clone().protect(name, Zeroizing::new(passphrase)))
+    }
+
+    /// Unlocks a key until the tab closes, and uses it. Resolves to its public key.
+    pub fn unlock(&self, name: String, passphrase: String) -> Promise {
+        later(self.shell.clone().unlock(name, Zeroizing::new(passphrase)))
+    }
+
+    /// Locks all keys that are stored.
+    ///
+    /// # Errors
+    /// There is no chance to be had for another node, when this one mined for a key.
+    pub fn lock(&self) -> Result<(), JsValue> {
+        Ok(self.shell.lock()?)
+    }
+
+    /// Chooses the key that signs.
+    #[wasm_bindgen(js_name = useKey)]
+    pub fn use_key(&self, name: String) -> Promise {
+        later(self.shell.clone().use_key(name))
+    }
+
+    /// Resolves to the 24 words of a key.
+    pub fn words(&self, name: String, passphrase: String) -> Promise {
+        later(self.shell.clone().words(name, Zeroizing::new(passphrase)))
     }
 
     /// Checks an encoded block, rule by rule: the block and its trace as JSON. `hash` is what it was asked for by, or empty.
@@ -117,6 +173,13 @@ impl LightNode {
     pub fn hashed(&self, hashes: f64) {
         self.shell.enter(|driver, _| driver.hashed(hashes));
     }
+}
+
+/// What resolves once something is done.
+fn later(doing: impl Future<Output = Result<String, Refusal>> + 'static) -> Promise {
+    // Of one type, so that what drives it is there once.
+    let doing: Pin<Box<dyn Future<Output = _>>> = Box::pin(doing);
+    future_to_promise(async move { Ok(doing.await?.into()) })
 }
 
 /// The SHA-256 of a file, taken in piece by piece: it may be of any size, and stays where it is.

@@ -1,22 +1,22 @@
-//! What the person asks: messages, mining, the key; and what became of messages that waited while nobody looked.
+//! What the person asks: messages, mining, whose key signs; and what became of messages that waited while nobody looked.
 
 use plexus_core::hash::Hash;
-use plexus_core::key::PublicKey;
 use plexus_core::message::{Draft, MessageId};
 use plexus_core::node::{Input, Output, SubmitError};
 use plexus_core::time::Now;
 
-use super::{Driver, EFFORT, KEY, Standing, start};
+use super::{Driver, EFFORT, Standing, start};
 use crate::database::Write;
 use crate::effort::{Circumstances, Effort};
 use crate::form::{Refusal, State, Update};
 use crate::identity::Identity;
+use crate::keyring::Keyring;
 
 impl Driver {
     /// Signs a message and sends it.
     pub(crate) fn submit(&mut self, now: Now, recipient: &str, text: &str) -> Result<MessageId, Refusal> {
         self.sent.make_room().map_err(Refusal::because)?;
-        let secret = self.identity.secret();
+        let secret = self.keys.signer().map_err(Refusal::because)?.secret();
         let draft = Draft::new(secret.public(), recipient, text, now.time).map_err(Refusal::because)?;
         let message = draft.sign(secret, self.network.id(), 0);
         let id = self.node.submit(now, message.clone()).map_err(Refusal::because)?;
@@ -28,10 +28,14 @@ impl Driver {
     /// Mines with so much effort, as soon as the chain is checked.
     pub(crate) fn mine(&mut self, now: Now, effort: Effort) -> Result<(), Refusal> {
         self.mining.effort = effort.checked()?;
+        let signer = self.keys.signer().map_err(Refusal::because)?.clone();
         self.mining.wanted = true;
         self.writes.push(Write::Put(EFFORT.to_owned(), effort.encode()));
         if let Some(job) = &self.mining.job {
             self.page.search(Some(&job.encode()), effort);
+        }
+        if self.author != Some(signer.public()) {
+            return self.become_author(now, Some(&signer));
         }
         self.direct_miners(now);
         Ok(())
@@ -55,33 +59,45 @@ impl Driver {
         self.direct_miners(now);
     }
 
-    /// The person's 24 words.
-    pub(crate) fn words(&self) -> String {
-        self.identity.words()
+    /// The person's keys.
+    pub(crate) fn keys(&mut self) -> &mut Keyring {
+        &mut self.keys
     }
 
-    /// Takes the key of 24 words in place of the one there is.
-    pub(crate) fn restore(&mut self, now: Now, words: &str) -> Result<PublicKey, Refusal> {
-        let identity = Identity::from_words(words).map_err(Refusal::because)?;
-        self.become_author(now, identity)?;
-        Ok(self.identity.public())
+    /// The keys changed: tells the page, and has the node mine for none that does not sign any more.
+    pub(crate) fn keys_changed(&mut self, now: Now) -> Result<(), Refusal> {
+        self.page.update(&Update::Keys(&self.keys.forms()));
+        let signer = self.keys.signer().ok().cloned();
+        let is_author = self.author.is_none() || self.author == signer.as_ref().map(Identity::public);
+        if is_author {
+            return Ok(());
+        }
+        let goes_on = signer.filter(|_| self.mining.wanted);
+        if goes_on.is_none() {
+            self.mining.wanted = false;
+        }
+        self.become_author(now, goes_on.as_ref())
     }
 
-    /// Starts a new node with another key on the same chain.
-    fn become_author(&mut self, now: Now, identity: Identity) -> Result<(), Refusal> {
-        let mut node =
-            start(&self.address, &identity, self.node.chain().clone(), Some(&self.node.book().encode()))?;
+    /// Starts a new node on the same chain, whose blocks are another key's.
+    fn become_author(&mut self, now: Now, identity: Option<&Identity>) -> Result<(), Refusal> {
+        let (chain, book) = (self.node.chain().clone(), self.node.book().encode());
+        let mut node = start(&self.address, identity.map(Identity::secret), chain, Some(&book))?;
         node.set_mining(now, self.mining.may_search());
         self.node = node;
+        self.author = identity.map(Identity::public);
         self.generation += 1;
         self.lines.clear();
         // Of the earlier node’s wishes only what is to be remembered and shown still counts.
         self.wishes.retain(|wish| matches!(wish, Output::Persist(_) | Output::Tell(_)));
-        self.writes.push(Write::Put(KEY.to_owned(), identity.words().into_bytes()));
-        self.identity = identity;
         self.standing = Standing::default();
         self.search(None);
-        self.page.update(&Update::Key { public: self.identity.public() });
+        for id in self.sent.pending() {
+            if let Some(message) = self.sent.message(&id) {
+                // One that the new node does not take is looked up once it has caught up.
+                let _ = self.node.submit(now, message);
+            }
+        }
         self.tell(now, Input::Ticked);
         Ok(())
     }

@@ -20,6 +20,8 @@ use plexus_tests::browser::{self, Browser, Tab};
 use plexus_tests::process::{self, Process, eventually};
 use serde_json::Value;
 
+mod keys;
+
 /// A block takes a tab a fraction of a second.
 const BITS: u32 = 19;
 
@@ -47,17 +49,78 @@ fn wait_live(tab: &mut Tab) {
     tab.wait("the page is live", 60, "document.querySelector('#state')?.dataset.state === 'live'");
 }
 
-/// Writes and sends a message as a person does: its id.
+/// Writes a text into a field, as a person does.
+fn write(tab: &mut Tab, field: &str, text: &str) {
+    tab.wait("the field is there", 30, &format!("!!document.querySelector({field:?})"));
+    tab.evaluate(&format!(
+        "(() => {{ const field = document.querySelector({field:?}); field.value = {text:?}; \
+         field.dispatchEvent(new Event('input', {{ bubbles: true }})); }})()"
+    ));
+}
+
+fn click(tab: &mut Tab, id: &str) {
+    tab.evaluate(&format!("document.querySelector('#{id}').click()"));
+}
+
+/// Waits until the dialog about keys is at a step.
+fn wait_step(tab: &mut Tab, step: &str) {
+    tab.wait(step, 30, &format!("document.querySelector('#key-dialog[open]')?.dataset.step === {step:?}"));
+}
+
+/// Goes through the dialog in which a key is made, once it is open: the key's 24 words. Without a passphrase it lives in that tab.
+fn go_through(tab: &mut Tab, name: &str, passphrase: Option<&str>) -> Vec<String> {
+    wait_step(tab, "words");
+    let words = tab.evaluate("[...document.querySelectorAll('#key-words li')].map(word => word.textContent)");
+    let words: Vec<String> = serde_json::from_value(words).unwrap();
+    assert_eq!(words.len(), 24);
+    click(tab, "key-next");
+    wait_step(tab, "confirm");
+    let places = tab.evaluate("[...document.querySelectorAll('.asked')].map(field => +field.dataset.place)");
+    let places: Vec<usize> = serde_json::from_value(places).unwrap();
+    assert_eq!(places.len(), 3);
+    for place in places {
+        write(tab, &format!(".asked[data-place='{place}']"), &words[place - 1]);
+    }
+    click(tab, "key-next");
+    keep(tab, name, passphrase);
+    words
+}
+
+/// Goes through the last step: how a key is kept.
+fn keep(tab: &mut Tab, name: &str, passphrase: Option<&str>) {
+    wait_step(tab, "keep");
+    write(tab, "#key-name", name);
+    match passphrase {
+        Some(passphrase) => {
+            write(tab, "#key-passphrase", passphrase);
+            write(tab, "#key-again", passphrase);
+        }
+        None => click(tab, "key-tab"),
+    }
+    click(tab, "key-next");
+    let made = format!("document.querySelector('#keys li[data-chosen]')?.dataset.name === {name:?}");
+    tab.wait("the key is there", 30, &format!("!document.querySelector('#key-dialog').open && {made}"));
+}
+
+/// Makes a key as a person does.
+fn make_key(tab: &mut Tab, name: &str, passphrase: Option<&str>) -> Vec<String> {
+    tab.wait("a key can be made", 30, "document.querySelector('#state')?.dataset.state === 'live'");
+    click(tab, "key-make");
+    go_through(tab, name, passphrase)
+}
+
+/// Writes and sends a message as a person does that has a key: its id.
 fn send(tab: &mut Tab, recipient: &str, text: &str) -> String {
-    tab.wait("the form is there", 30, "!!document.querySelector('#send-form')");
-    for (field, text) in [("recipient", recipient), ("text", text)] {
-        tab.evaluate(&format!(
-            "(() => {{ const field = document.querySelector('#{field}'); field.value = {text:?}; \
-             field.dispatchEvent(new Event('input', {{ bubbles: true }})); }})()"
-        ));
+    for (field, text) in [("#recipient", recipient), ("#text", text)] {
+        write(tab, field, text);
     }
     tab.wait("the form can be sent", 30, "!document.querySelector('#send').disabled");
-    tab.evaluate("document.querySelector('#send').click()");
+    click(tab, "send");
+    wait_sent(tab, text)
+}
+
+/// Waits until a message is listed as sent: its id.
+fn wait_sent(tab: &mut Tab, text: &str) -> String {
     let listed = format!(
         "[...document.querySelectorAll('#sent li')].find(item => item.textContent.includes({text:?}))"
     );
@@ -99,6 +162,8 @@ fn a_message_written_in_a_tab_is_mined_there_and_known_everywhere_even_after_kil
     wait_live(&mut second);
 
     // Written in the first tab, mined by it.
+    make_key(&mut first, "alice", Some("a tab's own passphrase"));
+    make_key(&mut second, "bob", None);
     let id = send(&mut first, "bob", "hello from a tab");
     first.evaluate("document.querySelector('#mine-toggle').click()");
     let found: Value = eventually("the node has the message in a block", 120, || {
@@ -134,11 +199,12 @@ fn a_message_written_in_a_tab_is_mined_there_and_known_everywhere_even_after_kil
     first.wait(
         "the tab sees that the node is gone",
         60,
-        "document.querySelector('#state').dataset.state !== 'live'",
+        "!document.querySelector('#peers li[data-kind=home]')",
     );
     let alice = start(folder.path(), "alice", &network, &address, &[]);
     assert_eq!(here.height_of(&hash), Some(height), "the block is still there");
     assert_eq!(here.ask(&format!("/messages/{id}")).unwrap()["number_of_block"], height);
+    first.wait("the tab has its node again", 60, "!!document.querySelector('#peers li[data-kind=home]')");
     wait_live(&mut first);
 
     // A tab that is loaded anew resumes with its key and what it sent.
@@ -201,6 +267,7 @@ fn a_tab_mines_with_and_without_vectors_and_pauses_while_it_is_hidden() {
     for (address, vectors) in [("/?vectors=off", "false"), ("/", "true")] {
         let mut tab = browser.open(&format!("{}{address}", alice.url));
         wait_live(&mut tab);
+        make_key(&mut tab, "miner", None);
         let before = height();
         choose(&mut tab, "mine-hidden", "checked", "true");
         tab.evaluate("document.querySelector('#mine-toggle').click()");
@@ -386,6 +453,7 @@ fn a_file_sealed_in_a_tab_is_recognized_where_its_message_s_address_leads() {
     let alice = start(folder.path(), "alice", &network, "127.0.0.1:0", &["--mine=1"]);
     let mut tab = browser.open(&format!("{}/", alice.url));
     wait_live(&mut tab);
+    make_key(&mut tab, "notary", None);
 
     // SHA-256 of "abc", from FIPS 180-4.
     let digest = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
@@ -544,6 +612,7 @@ fn a_page_mines_on_the_graphics_processor_as_well() {
     let node = start(folder.path(), "alice", &process::network(folder.path(), BITS), "127.0.0.1:0", &[]);
     let Some((_browser, mut tab)) = with_gpu(&node.url) else { return };
     wait_live(&mut tab);
+    make_key(&mut tab, "miner", None);
     tab.wait("the switch is shown", 30, "!document.querySelector('#mine-gpu-row').hidden");
     tab.evaluate("document.querySelector('#mine-gpu').click()");
     tab.evaluate("document.querySelector('#mine-toggle').click()");

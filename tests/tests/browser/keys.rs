@@ -1,0 +1,259 @@
+//! The keys of a page's visitor: made at first use, kept encrypted, unlocked, restored, and chosen among.
+
+use plexus_tests::api::Api;
+use plexus_tests::browser::Tab;
+use plexus_tests::process::{self, Process, eventually};
+
+use super::{
+    BITS, browser, click, go_through, keep, make_key, pictures, send, start, wait_live, wait_sent, wait_step,
+    write,
+};
+
+const PASSPHRASE: &str = "correct horse battery";
+
+/// What the page shows of a key.
+fn state(tab: &mut Tab, name: &str) -> String {
+    let state = format!("document.querySelector('#keys li[data-name={name:?}]')?.dataset.state ?? ''");
+    tab.evaluate(&state).as_str().unwrap().to_owned()
+}
+
+fn wait_state(tab: &mut Tab, name: &str, state: &str) {
+    let is = format!("document.querySelector('#keys li[data-name={name:?}]')?.dataset.state === {state:?}");
+    tab.wait(&format!("{name} is {state}"), 30, &is);
+}
+
+fn public(tab: &mut Tab) -> String {
+    tab.evaluate("document.querySelector('#key-public').textContent").as_str().unwrap().to_owned()
+}
+
+/// Answers the dialog that asks for a passphrase.
+fn answer(tab: &mut Tab, passphrase: &str) {
+    wait_step(tab, "unlock");
+    write(tab, "#key-passphrase", passphrase);
+    click(tab, "key-next");
+}
+
+fn wait_error(tab: &mut Tab, text: &str) {
+    let shown = "document.querySelector('#key-error:not([hidden])')?.textContent ?? ''";
+    let shown = tab.wait("what is wrong is said", 30, shown);
+    assert!(shown.as_str().unwrap().contains(text), "{shown}");
+}
+
+/// All that the origin's store holds, as text.
+const STORE: &str = "new Promise((resolve, reject) => {
+    const opened = indexedDB.open('plexus');
+    opened.onerror = () => reject(opened.error);
+    opened.onsuccess = () => {
+        const store = opened.result.transaction('kept').objectStore('kept');
+        const [names, values] = [store.getAllKeys(), store.getAll()];
+        values.onsuccess = () => {
+            opened.result.close();
+            resolve(names.result.map((name, at) => [name, new TextDecoder('latin1').decode(values.result[at])]));
+        };
+    };
+})";
+
+fn node(folder: &tempfile::TempDir) -> Process {
+    start(folder.path(), "alice", &process::network(folder.path(), BITS), "127.0.0.1:0", &[])
+}
+
+/// Whose message a node has under an id.
+fn sender_of(node: &Process, id: &str) -> String {
+    let api = Api::new(&node.url);
+    let sent = eventually("the node has the message", 30, || api.ask(&format!("/messages/{id}")));
+    sent["sender"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn a_key_is_made_at_first_use_and_after_a_reload_asks_for_its_passphrase() {
+    let Some(browser) = browser() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let alice = node(&folder);
+    let mut tab = browser.open(&format!("{}/", alice.url));
+    wait_live(&mut tab);
+    assert_eq!(tab.evaluate("document.querySelector('#key-none').hidden"), false, "to watch takes no key");
+
+    // At the first message a key is made; whoever thinks better of it has sent nothing.
+    write(&mut tab, "#text", "first");
+    click(&mut tab, "send");
+    wait_step(&mut tab, "words");
+    click(&mut tab, "key-cancel");
+    tab.wait("the dialog is gone", 30, "!document.querySelector('#key-dialog').open");
+    assert_eq!(tab.evaluate("document.querySelectorAll('#sent li, #key-step *').length"), 0);
+    click(&mut tab, "send");
+    wait_step(&mut tab, "words");
+    tab.screenshot(&pictures().join("key-words.png"));
+    click(&mut tab, "key-next");
+    wait_step(&mut tab, "confirm");
+    for place in 0..3 {
+        tab.evaluate(&format!("document.querySelectorAll('.asked')[{place}].value = 'plexus'"));
+    }
+    click(&mut tab, "key-next");
+    wait_error(&mut tab, "is another one");
+    click(&mut tab, "key-back");
+    let words = go_through(&mut tab, "ann", Some(PASSPHRASE));
+    let id = wait_sent(&mut tab, "first");
+    let key = public(&mut tab);
+    assert_eq!(sender_of(&alice, &id), key);
+
+    // Of the words nothing is stored, nor left in the page.
+    let store = tab.evaluate(STORE).to_string();
+    assert!(store.contains("keys/616e6e"), "the key is stored under its name");
+    assert!(!words[..12].iter().all(|word| store.contains(word.as_str())), "the words are not");
+    let text = tab.evaluate("document.documentElement.innerHTML").to_string();
+    assert!(!text.contains(&format!(">{}</li><li>{}<", words[0], words[1])), "the words are shown no more");
+
+    // Loaded anew, its name and public key are shown; its use takes the passphrase.
+    tab.reload();
+    wait_live(&mut tab);
+    wait_state(&mut tab, "ann", "locked");
+    assert_eq!(public(&mut tab), key);
+    write(&mut tab, "#text", "second");
+    click(&mut tab, "send");
+    answer(&mut tab, "incorrect horse battery");
+    wait_error(&mut tab, "The passphrase is wrong.");
+    tab.screenshot(&pictures().join("key-wrong.png"));
+    answer(&mut tab, PASSPHRASE);
+    wait_sent(&mut tab, "second");
+    assert_eq!(state(&mut tab, "ann"), "unlocked");
+
+    // Another tab of the origin has the same key, locked; this one locks it again.
+    let mut other = browser.open(&format!("{}/", alice.url));
+    wait_live(&mut other);
+    wait_state(&mut other, "ann", "locked");
+    click(&mut tab, "key-lock");
+    wait_state(&mut tab, "ann", "locked");
+    make_key(&mut other, "eve", Some(PASSPHRASE));
+    wait_state(&mut tab, "eve", "locked");
+    for tab in [&tab, &other] {
+        assert!(tab.trouble.is_empty(), "{:?}", tab.trouble);
+    }
+}
+
+#[test]
+fn a_key_is_restored_in_another_browser_and_of_two_the_chosen_one_signs() {
+    let (Some(here), Some(there)) = (browser(), browser()) else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let alice = node(&folder);
+    let mut first = here.open(&format!("{}/", alice.url));
+    let words = make_key(&mut first, "ann", Some(PASSPHRASE));
+    let ann = public(&mut first);
+
+    let mut second = there.open(&format!("{}/", alice.url));
+    make_key(&mut second, "bob", Some("another passphrase"));
+    let bob = public(&mut second);
+    click(&mut second, "key-restore");
+    wait_step(&mut second, "restore");
+    write(&mut second, "#key-restore-words", &format!(" {}\n", words.join("  ").to_uppercase()));
+    click(&mut second, "key-next");
+    keep(&mut second, "ann", Some("a third passphrase"));
+    assert_eq!(public(&mut second), ann, "the words bring the same key");
+    second.screenshot(&pictures().join("two-keys.png"));
+
+    let id = send(&mut second, "", "by ann");
+    assert_eq!(sender_of(&alice, &id), ann);
+    second.evaluate("document.querySelector('#keys li[data-name=bob] input').click()");
+    second.wait(
+        "bob is chosen",
+        30,
+        "document.querySelector('#keys li[data-chosen]').dataset.name === 'bob'",
+    );
+    let id = send(&mut second, "", "by bob");
+    assert_eq!(sender_of(&alice, &id), bob);
+    second.reload();
+    wait_live(&mut second);
+    wait_state(&mut second, "ann", "locked");
+    assert_eq!(public(&mut second), bob, "the choice is remembered");
+
+    // The words are shown again to whoever knows the passphrase.
+    click(&mut second, "key-show");
+    answer(&mut second, "another passphrase");
+    wait_step(&mut second, "show");
+    assert_eq!(second.evaluate("document.querySelectorAll('#key-words li').length"), 24);
+    assert!(second.trouble.is_empty(), "{:?}", second.trouble);
+}
+
+#[test]
+fn a_key_that_was_stored_in_the_clear_works_until_it_is_given_a_passphrase() {
+    let Some(browser) = browser() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let alice = node(&folder);
+    let mut tab = browser.open(&format!("{}/", alice.url));
+    let words = make_key(&mut tab, "tab", None).join(" ");
+    let key = public(&mut tab);
+    let keep_clear = format!(
+        "new Promise((resolve) => {{ const opened = indexedDB.open('plexus'); opened.onsuccess = () => {{ \
+         const kept = opened.result.transaction('kept', 'readwrite'); \
+         kept.objectStore('kept').put(new TextEncoder().encode({words:?}), 'phrase'); \
+         kept.oncomplete = () => {{ opened.result.close(); resolve(true); }}; }}; }})"
+    );
+    tab.evaluate(&keep_clear);
+    tab.reload();
+    wait_live(&mut tab);
+    wait_state(&mut tab, "first key", "clear");
+    assert_eq!(
+        (public(&mut tab), tab.evaluate("document.querySelector('#key-clear').hidden")),
+        (key.clone(), false.into())
+    );
+    send(&mut tab, "", "as before");
+    tab.screenshot(&pictures().join("key-clear.png"));
+
+    click(&mut tab, "key-protect");
+    wait_step(&mut tab, "protect");
+    write(&mut tab, "#key-name", "ann");
+    write(&mut tab, "#key-passphrase", PASSPHRASE);
+    write(&mut tab, "#key-again", "correct horse batterz");
+    click(&mut tab, "key-next");
+    wait_error(&mut tab, "The two passphrases differ.");
+    write(&mut tab, "#key-again", PASSPHRASE);
+    click(&mut tab, "key-next");
+    wait_state(&mut tab, "ann", "unlocked");
+    assert_eq!(public(&mut tab), key);
+    let store = tab.evaluate(STORE).to_string();
+    assert!(!store.contains(words.as_str()) && !store.contains("\"phrase\""), "the clear text is gone");
+    tab.reload();
+    wait_live(&mut tab);
+    wait_state(&mut tab, "ann", "locked");
+    assert_eq!(tab.evaluate("document.querySelectorAll('#keys li').length"), 1);
+    assert!(tab.trouble.is_empty(), "{:?}", tab.trouble);
+}
+
+#[test]
+fn a_page_that_only_sends_makes_a_key_in_one_call_and_to_unlock_one_stalls_the_node_shortly() {
+    let Some(browser) = browser() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let alice = node(&folder);
+    let mut tab = browser.open(&format!("{}/", alice.url));
+    make_key(&mut tab, "ann", Some(PASSPHRASE));
+    let script = format!(
+        "(async () => {{
+            const {{ Client }} = await import('/client.js');
+            const client = new Client({{ node: {:?} }});
+            await client.keys();
+            const times = [];
+            for (let at = 0; at < 5; at++) {{
+                client.lock();
+                const begun = performance.now();
+                await client.unlock('ann', {PASSPHRASE:?});
+                times.push(performance.now() - begun);
+            }}
+            const key = await client.makeEphemeralKey();
+            const id = await client.submit('', 'from elsewhere');
+            const keys = await client.keys();
+            client.close();
+            return {{ key, id, keys, time: times.sort((a, b) => a - b)[2] }};
+        }})()",
+        alice.url
+    );
+    let said = tab.evaluate(&script);
+    println!("to unlock a key takes {} ms", said["time"]);
+    let states: Vec<_> = said["keys"].as_array().unwrap().iter().map(|key| &key["state"]).collect();
+    assert_eq!(states.len(), 2, "{said}");
+    assert!(
+        states.iter().any(|state| *state == "tab") && states.iter().any(|state| *state == "unlocked"),
+        "{said}"
+    );
+    assert_eq!(said["id"].as_str().unwrap().len(), 64);
+    assert_eq!(said["key"].as_str().unwrap().len(), 66);
+    assert_eq!(state(&mut tab, "ann"), "unlocked", "what one tab locks stays open in another");
+}

@@ -1,0 +1,429 @@
+//! The person's keys: each has a name, one of them is chosen to sign.
+//!
+//! A key is made as a draft, whose words the person has to show to have before it is used. Then it is kept sealed, or lives in this tab
+//! alone. Here are the keys of all the origin's tabs as they were stored when last looked at, at most [`KEYS_MAX`], and which of them
+//! are unlocked in this one. Nothing here waits; nothing that is secret is shown by `Debug`.
+
+use plexus_core::key::{KeyError, PublicKey};
+use zeroize::Zeroizing;
+
+use crate::database::{Database, DatabaseError, Entry, Write};
+use crate::form::{KeyForm, KeyState};
+use crate::identity::Identity;
+use crate::sealed::{Chance, Cost, SealError, Sealed};
+
+/// The most keys; another is refused.
+pub(crate) const KEYS_MAX: usize = 16;
+/// The most bytes of a key's name.
+pub(crate) const NAME_BYTES_MAX: usize = 64;
+/// How many of its words are asked for before a key is used.
+pub(crate) const ASKED: usize = 3;
+/// The words of a phrase, of which those are drawn.
+const WORDS: u8 = 24;
+
+/// Where keys are stored: under their names, in hexadecimal.
+const PREFIX: &str = "keys/";
+/// Where the name of the chosen one is.
+const CHOSEN: &str = "key-chosen";
+/// Where earlier versions kept a single key's phrase, in the clear.
+const CLEAR: &str = "phrase";
+/// What that key is called.
+const CLEAR_NAME: &str = "first key";
+/// What a key is called that lives in this tab alone, unless it is named.
+pub(crate) const TAB_NAME: &str = "this tab";
+
+/// Why something cannot be done with a key.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum KeyringError {
+    /// None is there yet.
+    #[error("there is no key yet: make one")]
+    None,
+    /// It has to be unlocked first.
+    #[error("the key \"{name}\" is locked: it takes its passphrase")]
+    Locked {
+        /// Its name.
+        name: String,
+    },
+    /// There is no such key.
+    #[error("there is no key \"{name}\"")]
+    Unknown {
+        /// The name.
+        name: String,
+    },
+    /// What is stored of it cannot be read.
+    #[error(
+        "the key \"{name}\" is damaged in the browser's storage: restore it from its words, under another name"
+    )]
+    Damaged {
+        /// Its name.
+        name: String,
+    },
+    /// Another key has this name.
+    #[error("there is a key \"{name}\" already")]
+    Taken {
+        /// The name.
+        name: String,
+    },
+    /// Another name has this key.
+    #[error("this key is there already, as \"{name}\"")]
+    Known {
+        /// The name that it has.
+        name: String,
+    },
+    /// No name, or too long a one, or one that cannot be shown.
+    #[error("a name has 1 to {NAME_BYTES_MAX} bytes, and none that cannot be shown")]
+    Name,
+    /// There are as many as there may be.
+    #[error("there are {KEYS_MAX} keys, and no room for more")]
+    Full,
+    /// No key is being made.
+    #[error("no key is being made")]
+    NoDraft,
+    /// The person has not got the words.
+    #[error("these are not the words that were asked for: look at the places")]
+    Words,
+    /// It is there in the clear no more.
+    #[error("the key is protected already")]
+    Protected,
+    /// It is not sealed, or not opened.
+    #[error("{0}")]
+    Seal(#[from] SealError),
+    /// The words are no key's.
+    #[error("{0}")]
+    Key(#[from] KeyError),
+}
+
+/// All that the store has of keys.
+#[derive(Default)]
+pub(crate) struct Stored {
+    sealed: Vec<Entry>,
+    clear: Option<Zeroizing<Vec<u8>>>,
+    chosen: Option<Vec<u8>>,
+}
+
+impl Stored {
+    /// Reads it.
+    ///
+    /// # Errors
+    /// What the browser says.
+    pub(crate) async fn read(database: &Database) -> Result<Self, DatabaseError> {
+        Ok(Self {
+            sealed: database.load(PREFIX).await?,
+            clear: database.read(CLEAR).await?.map(Zeroizing::new),
+            chosen: database.read(CHOSEN).await?,
+        })
+    }
+}
+
+/// How a key outlives this tab.
+#[derive(Clone, Debug)]
+enum Keeping {
+    /// Encrypted.
+    Sealed(Box<Sealed>),
+    /// As an earlier version stored it.
+    Clear,
+    /// Not at all.
+    Tab,
+    /// It cannot be read.
+    Damaged,
+}
+
+/// A key with its name.
+#[derive(Clone, Debug)]
+struct Held {
+    name: String,
+    public: Option<PublicKey>,
+    keeping: Keeping,
+    /// The key itself, while it is unlocked.
+    identity: Option<Identity>,
+}
+
+impl Held {
+    fn state(&self) -> KeyState {
+        match (&self.keeping, &self.identity) {
+            (Keeping::Sealed(_), None) => KeyState::Locked,
+            (Keeping::Sealed(_), Some(_)) => KeyState::Unlocked,
+            (Keeping::Clear, _) => KeyState::Clear,
+            (Keeping::Tab, _) => KeyState::Tab,
+            (Keeping::Damaged, _) => KeyState::Damaged,
+        }
+    }
+}
+
+/// A key that is being made.
+#[derive(Clone, Debug)]
+struct Draft {
+    identity: Identity,
+    /// The places, from 1, whose words are asked for.
+    places: [u8; ASKED],
+}
+
+/// What the person is shown of a key that is being made.
+pub(crate) struct DraftForm {
+    pub(crate) words: Zeroizing<String>,
+    pub(crate) places: [u8; ASKED],
+}
+
+/// A key that is ready to be stored, and what stores it.
+#[derive(Debug)]
+pub(crate) struct Sealing {
+    name: String,
+    identity: Identity,
+    sealed: Sealed,
+    was_clear: bool,
+}
+
+impl Sealing {
+    /// What stores it: in one transaction, in which the phrase in the clear goes if it is that key's. It fails rather than
+    /// take another key's place.
+    pub(crate) fn writes(&self) -> Vec<Write> {
+        let mut writes = vec![
+            Write::Add(format!("{PREFIX}{}", hex::encode(&self.name)), self.sealed.encode()),
+            Write::Put(CHOSEN.to_owned(), self.name.clone().into_bytes()),
+        ];
+        writes.extend(self.was_clear.then(|| Write::drop(CLEAR)));
+        writes
+    }
+}
+
+/// The keys.
+#[derive(Debug, Default)]
+pub(crate) struct Keyring {
+    /// At most [`KEYS_MAX`] of them beside damaged ones, sorted by name.
+    held: Vec<Held>,
+    chosen: Option<String>,
+    draft: Option<Draft>,
+}
+
+impl Keyring {
+    /// Takes in what is stored: what is unlocked stays so, and what lives in this tab alone stays.
+    pub(crate) fn load(&mut self, stored: &Stored) {
+        let earlier = core::mem::take(&mut self.held);
+        let tab = |held: &&Held| matches!(held.keeping, Keeping::Tab);
+        let mut held: Vec<Held> = earlier.iter().filter(tab).cloned().collect();
+        for entry in stored.sealed.iter().take(KEYS_MAX) {
+            let name = hex::decode(&entry.key).ok().and_then(|name| String::from_utf8(name).ok());
+            let sealed = Sealed::decode(&entry.value).ok().filter(|_| name.is_some());
+            let name = name.unwrap_or_else(|| entry.key.chars().take(NAME_BYTES_MAX).collect());
+            let public = sealed.as_ref().map(Sealed::public);
+            let unlocked = earlier.iter().find(|held| held.name == name && held.public == public);
+            let identity = unlocked.and_then(|held| held.identity.clone()).filter(|_| public.is_some());
+            let keeping = sealed.map_or(Keeping::Damaged, |sealed| Keeping::Sealed(Box::new(sealed)));
+            held.push(Held { name, public, keeping, identity });
+        }
+        if let Some(words) = &stored.clear {
+            let words = core::str::from_utf8(words).ok();
+            let identity = words.and_then(|words| Identity::from_words(words).ok());
+            let keeping = if identity.is_some() { Keeping::Clear } else { Keeping::Damaged };
+            let public = identity.as_ref().map(Identity::public);
+            held.push(Held { name: CLEAR_NAME.to_owned(), public, keeping, identity });
+        }
+        self.held = held;
+        if self.chosen.as_ref().is_none_or(|name| self.find(name).is_none()) {
+            let chosen = stored.chosen.as_ref().and_then(|name| String::from_utf8(name.clone()).ok());
+            let usable = |held: &&Held| !matches!(held.keeping, Keeping::Damaged);
+            let first = self.held.iter().find(usable).map(|held| held.name.clone());
+            self.chosen = chosen.filter(|name| self.find(name).is_some()).or(first);
+        }
+    }
+
+    fn find(&self, name: &str) -> Option<&Held> {
+        self.held.iter().find(|held| held.name == name)
+    }
+
+    /// The keys as the page shows them.
+    pub(crate) fn forms(&self) -> Vec<KeyForm> {
+        let form = |held: &Held| KeyForm {
+            name: held.name.clone(),
+            public: held.public,
+            state: held.state(),
+            chosen: self.chosen.as_ref() == Some(&held.name),
+        };
+        self.held.iter().map(form).collect()
+    }
+
+    /// The key that signs.
+    ///
+    /// # Errors
+    /// There is none, or it is locked.
+    pub(crate) fn signer(&self) -> Result<&Identity, KeyringError> {
+        let held = self.chosen.as_ref().and_then(|name| self.find(name)).ok_or(KeyringError::None)?;
+        held.identity.as_ref().ok_or_else(|| KeyringError::Locked { name: held.name.clone() })
+    }
+
+    /// Begins to make a key of 64 bytes of chance: what the person is shown.
+    ///
+    /// # Errors
+    /// The one draw in 2^127 that makes no key.
+    pub(crate) fn make(&mut self, chance: &[u8; 64]) -> Result<DraftForm, KeyringError> {
+        let mut entropy = Zeroizing::new([0; 32]);
+        entropy.copy_from_slice(&chance[..32]);
+        let identity = Identity::from_entropy(&entropy)?;
+        let places = drawn(&chance[32..]);
+        let words = identity.words();
+        self.draft = Some(Draft { identity, places });
+        Ok(DraftForm { words, places })
+    }
+
+    /// The key that is being made, if these are the words that were asked for.
+    ///
+    /// # Errors
+    /// No key is being made, or the words are others.
+    pub(crate) fn confirmed(&self, words: &str) -> Result<Identity, KeyringError> {
+        let Draft { identity, places } = self.draft.as_ref().ok_or(KeyringError::NoDraft)?;
+        let all = identity.words();
+        let asked = places.iter().map(|place| all.split(' ').nth(usize::from(*place) - 1));
+        let given = words.split_whitespace().map(str::to_ascii_lowercase).map(Zeroizing::new);
+        let given: Vec<_> = given.take(ASKED + 1).collect();
+        let same = asked.eq(given.iter().map(|word| Some(word.as_str())));
+        if same { Ok(identity.clone()) } else { Err(KeyringError::Words) }
+    }
+
+    /// Whether a key may be added under a name: the name without white space at its ends.
+    fn check_new<'a>(&self, name: &'a str, identity: &Identity) -> Result<&'a str, KeyringError> {
+        let name = name.trim();
+        if name.is_empty() || name.len() > NAME_BYTES_MAX || name.chars().any(char::is_control) {
+            return Err(KeyringError::Name);
+        }
+        if self.find(name).is_some() {
+            return Err(KeyringError::Taken { name: name.to_owned() });
+        }
+        if let Some(held) = self.held.iter().find(|held| held.public == Some(identity.public())) {
+            return Err(KeyringError::Known { name: held.name.clone() });
+        }
+        if self.held.len() >= KEYS_MAX { Err(KeyringError::Full) } else { Ok(name) }
+    }
+
+    /// Adds a key that lives in this tab alone, and chooses it.
+    ///
+    /// # Errors
+    /// Its name, or that it is there.
+    pub(crate) fn add_tab(&mut self, name: &str, identity: Identity) -> Result<PublicKey, KeyringError> {
+        let name = self.check_new(name, &identity)?.to_owned();
+        let public = identity.public();
+        self.chosen = Some(name.clone());
+        self.held.push(Held { name, public: Some(public), keeping: Keeping::Tab, identity: Some(identity) });
+        self.draft = None;
+        Ok(public)
+    }
+
+    /// Seals a key that is to be stored.
+    ///
+    /// # Errors
+    /// Its name, its passphrase, or that it is there.
+    pub(crate) fn seal(
+        &self,
+        name: &str,
+        identity: Identity,
+        passphrase: &str,
+        chance: &Chance,
+        cost: Cost,
+    ) -> Result<Sealing, KeyringError> {
+        let name = self.check_new(name, &identity)?.to_owned();
+        let sealed = Sealed::seal(&identity, &name, passphrase, cost, chance)?;
+        Ok(Sealing { name, identity, sealed, was_clear: false })
+    }
+
+    /// Seals the key that an earlier version stored in the clear.
+    ///
+    /// # Errors
+    /// There is none, or its new name or its passphrase cannot be.
+    pub(crate) fn protect(
+        &self,
+        name: &str,
+        passphrase: &str,
+        chance: &Chance,
+        cost: Cost,
+    ) -> Result<Sealing, KeyringError> {
+        let is_clear = |held: &&Held| matches!(held.keeping, Keeping::Clear);
+        let clear = self.held.iter().find(is_clear).ok_or(KeyringError::Protected)?;
+        let identity = clear.identity.clone().ok_or(KeyringError::Protected)?;
+        let others = self.held.iter().filter(|held| !is_clear(held)).cloned().collect();
+        let others = Self { held: others, ..Self::default() };
+        Ok(Sealing { was_clear: true, ..others.seal(name, identity, passphrase, chance, cost)? })
+    }
+
+    /// A sealed key is stored: it is unlocked, and chosen.
+    pub(crate) fn stored(&mut self, sealing: Sealing) -> PublicKey {
+        let Sealing { name, identity, sealed, was_clear } = sealing;
+        if was_clear {
+            self.held.retain(|held| !matches!(held.keeping, Keeping::Clear));
+        }
+        let public = identity.public();
+        self.chosen = Some(name.clone());
+        let keeping = Keeping::Sealed(Box::new(sealed));
+        self.held.push(Held { name, public: Some(public), keeping, identity: Some(identity) });
+        self.draft = None;
+        public
+    }
+
+    /// Opens a key without unlocking it. One that is not sealed needs no passphrase.
+    ///
+    /// # Errors
+    /// There is none of this name, it is damaged, or the passphrase is wrong.
+    pub(crate) fn open(&self, name: &str, passphrase: &str) -> Result<Identity, KeyringError> {
+        let held = self.find(name).ok_or_else(|| KeyringError::Unknown { name: name.to_owned() })?;
+        match (&held.keeping, &held.identity) {
+            (Keeping::Sealed(sealed), _) => Ok(sealed.open(name, passphrase)?),
+            (Keeping::Clear | Keeping::Tab, Some(identity)) => Ok(identity.clone()),
+            (Keeping::Clear | Keeping::Tab | Keeping::Damaged, _) => {
+                Err(KeyringError::Damaged { name: name.to_owned() })
+            }
+        }
+    }
+
+    /// Unlocks a key and chooses it.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub(crate) fn unlock(&mut self, name: &str, passphrase: &str) -> Result<PublicKey, KeyringError> {
+        let identity = self.open(name, passphrase)?;
+        let public = identity.public();
+        if let Some(held) = self.held.iter_mut().find(|held| held.name == name) {
+            held.identity = Some(identity);
+        }
+        self.chosen = Some(name.to_owned());
+        Ok(public)
+    }
+
+    /// Locks all sealed keys.
+    pub(crate) fn lock(&mut self) {
+        for held in &mut self.held {
+            if matches!(held.keeping, Keeping::Sealed(_)) {
+                held.identity = None;
+            }
+        }
+        self.draft = None;
+    }
+
+    /// Chooses the key that signs: what remembers that.
+    ///
+    /// # Errors
+    /// There is none of this name, or it is damaged.
+    pub(crate) fn choose(&mut self, name: &str) -> Result<Vec<Write>, KeyringError> {
+        let held = self.find(name).ok_or_else(|| KeyringError::Unknown { name: name.to_owned() })?;
+        let writes = match held.keeping {
+            Keeping::Sealed(_) | Keeping::Clear => {
+                vec![Write::Put(CHOSEN.to_owned(), name.to_owned().into_bytes())]
+            }
+            Keeping::Tab => Vec::new(),
+            Keeping::Damaged => return Err(KeyringError::Damaged { name: name.to_owned() }),
+        };
+        self.chosen = Some(name.to_owned());
+        Ok(writes)
+    }
+}
+
+/// Different places, rising, from 1.
+fn drawn(chance: &[u8]) -> [u8; ASKED] {
+    let mut places: Vec<u8> = (1..=WORDS).collect();
+    let mut drawn = [0; ASKED];
+    for (place, chance) in drawn.iter_mut().zip(chance) {
+        *place = places.remove(usize::from(*chance) % places.len());
+    }
+    drawn.sort_unstable();
+    drawn
+}
+
+#[cfg(test)]
+mod tests;

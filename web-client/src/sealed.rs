@@ -1,0 +1,305 @@
+//! A key as it is stored: its phrase's entropy, encrypted under a passphrase.
+//!
+//! The passphrase is stretched by Argon2id ([RFC 9106](https://www.rfc-editor.org/rfc/rfc9106)) and the entropy encrypted by
+//! ChaCha20-Poly1305 ([RFC 8439](https://www.rfc-editor.org/rfc/rfc8439)), which authenticates all the rest, and the key's name. What
+//! stretching costs is stored beside it, so that it may grow, and capped when it is read. A hash tells damage from a wrong passphrase.
+
+use argon2::{Algorithm, Argon2, Params, Version};
+use chacha20poly1305::aead::{AeadInOut, KeyInit};
+use chacha20poly1305::{ChaCha20Poly1305, Key, Nonce, Tag};
+use plexus_core::hash::Hash;
+use plexus_core::key::PublicKey;
+use zeroize::Zeroizing;
+
+use crate::identity::Identity;
+
+/// The fewest characters of a passphrase.
+pub(crate) const PASSPHRASE_CHARS_MIN: usize = 10;
+/// The most bytes of a passphrase.
+pub(crate) const PASSPHRASE_BYTES_MAX: usize = 1_024;
+
+const SALT_BYTES: usize = 16;
+const NONCE_BYTES: usize = 12;
+const TAG_BYTES: usize = 16;
+/// The first bytes of the hash of all others.
+const CHECK_BYTES: usize = 8;
+/// A version, three numbers, salt, nonce and public key: what is authenticated.
+const HEAD_BYTES: usize = 1 + 3 * 4 + SALT_BYTES + NONCE_BYTES + 33;
+/// All bytes of a sealed key.
+pub(crate) const SEALED_BYTES: usize = HEAD_BYTES + 32 + TAG_BYTES + CHECK_BYTES;
+/// What the first byte says.
+const VERSION: u8 = 1;
+
+/// The chance that sealing takes: a salt and a nonce.
+pub(crate) type Chance = [u8; SALT_BYTES + NONCE_BYTES];
+
+/// What stretching a passphrase costs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Cost {
+    memory_kib: u32,
+    passes: u32,
+    lanes: u32,
+}
+
+impl Cost {
+    /// What [OWASP](https://cheatsheetseries.owasp.org/cheatsheets/Password_Storage_Cheat_Sheet.html) recommends.
+    pub(crate) const USUAL: Self = Self { memory_kib: 19 * 1_024, passes: 2, lanes: 1 };
+    /// The most that is carried out for what the store says: a few seconds.
+    const MAX: Self = Self { memory_kib: 64 * 1_024, passes: 8, lanes: 4 };
+
+    fn stretch(self, passphrase: &str, salt: &[u8]) -> Option<Zeroizing<[u8; 32]>> {
+        let params = Params::new(self.memory_kib, self.passes, self.lanes, Some(32)).ok()?;
+        let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
+        let mut key = Zeroizing::new([0; 32]);
+        argon2.hash_password_into(passphrase.as_bytes(), salt, &mut *key).ok()?;
+        Some(key)
+    }
+}
+
+/// Why a key is not sealed or opened.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum SealError {
+    /// Too easily guessed.
+    #[error("a passphrase has at least {PASSPHRASE_CHARS_MIN} characters, this one has {found}")]
+    Short {
+        /// How many characters there are.
+        found: usize,
+    },
+    /// More than anybody types.
+    #[error("a passphrase has at most {PASSPHRASE_BYTES_MAX} bytes, this one has {found}")]
+    Long {
+        /// How many bytes there are.
+        found: usize,
+    },
+    /// Not the bytes that were stored.
+    #[error("what is stored of the key is damaged")]
+    Damaged,
+    /// More than is carried out, or nothing that can be.
+    #[error(
+        "the key was sealed at a cost of {} KiB, {} passes and {} lanes, at most {}, {} and {} expected",
+        found.memory_kib, found.passes, found.lanes, Cost::MAX.memory_kib, Cost::MAX.passes, Cost::MAX.lanes
+    )]
+    Cost {
+        /// What it costs.
+        found: Cost,
+    },
+    /// Another passphrase was given when the key was sealed.
+    #[error("the passphrase is wrong")]
+    Wrong,
+}
+
+/// Checks a passphrase that is to be set.
+///
+/// # Errors
+/// It is too short or too long.
+pub(crate) fn check_passphrase(passphrase: &str) -> Result<(), SealError> {
+    let found = passphrase.chars().count();
+    if found < PASSPHRASE_CHARS_MIN {
+        return Err(SealError::Short { found });
+    }
+    check_length(passphrase)
+}
+
+fn check_length(passphrase: &str) -> Result<(), SealError> {
+    let found = passphrase.len();
+    if found > PASSPHRASE_BYTES_MAX { Err(SealError::Long { found }) } else { Ok(()) }
+}
+
+/// A sealed key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Sealed {
+    bytes: [u8; SEALED_BYTES],
+    cost: Cost,
+}
+
+impl Sealed {
+    /// Seals a key that bears this name.
+    ///
+    /// # Errors
+    /// The passphrase is too short or too long, or stretching it costs what cannot be.
+    pub(crate) fn seal(
+        identity: &Identity,
+        name: &str,
+        passphrase: &str,
+        cost: Cost,
+        chance: &Chance,
+    ) -> Result<Self, SealError> {
+        check_passphrase(passphrase)?;
+        let mut bytes = [0; SEALED_BYTES];
+        let numbers = [cost.memory_kib, cost.passes, cost.lanes].map(u32::to_be_bytes).concat();
+        let head = [&[VERSION][..], &numbers, chance, identity.public().as_bytes()].concat();
+        bytes[..HEAD_BYTES].copy_from_slice(&head);
+        let (head, rest) = bytes.split_at_mut(HEAD_BYTES);
+        let (secret, rest) = rest.split_at_mut(32);
+        secret.copy_from_slice(identity.entropy());
+        let key = cost.stretch(passphrase, salt(head)).ok_or(SealError::Cost { found: cost })?;
+        let tag = ChaCha20Poly1305::new(&Key::from(*key))
+            .encrypt_inout_detached(&nonce(head), &authenticated(head, name), secret.into())
+            .map_err(|_| SealError::Damaged)?;
+        rest[..TAG_BYTES].copy_from_slice(&tag);
+        let check = check_of(&bytes);
+        bytes[SEALED_BYTES - CHECK_BYTES..].copy_from_slice(&check);
+        Ok(Self { bytes, cost })
+    }
+
+    /// Reads what was stored.
+    ///
+    /// # Errors
+    /// [`SealError::Damaged`], or [`SealError::Cost`] for one that costs too much.
+    pub(crate) fn decode(bytes: &[u8]) -> Result<Self, SealError> {
+        let bytes: [u8; SEALED_BYTES] = bytes.try_into().map_err(|_| SealError::Damaged)?;
+        if bytes[0] != VERSION || check_of(&bytes) != bytes[SEALED_BYTES - CHECK_BYTES..] {
+            return Err(SealError::Damaged);
+        }
+        let number = |at: usize| u32::from_be_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]);
+        let cost = Cost { memory_kib: number(1), passes: number(5), lanes: number(9) };
+        let most = Cost::MAX;
+        if cost.memory_kib > most.memory_kib || cost.passes > most.passes || cost.lanes > most.lanes {
+            return Err(SealError::Cost { found: cost });
+        }
+        Ok(Self { bytes, cost })
+    }
+
+    /// What is stored.
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        self.bytes.to_vec()
+    }
+
+    /// The key that others see.
+    pub(crate) fn public(&self) -> PublicKey {
+        let mut public = [0; 33];
+        public.copy_from_slice(&self.bytes[HEAD_BYTES - 33..HEAD_BYTES]);
+        PublicKey::from_bytes(public)
+    }
+
+    /// Opens it again. It takes as long for a wrong passphrase as for the right one.
+    ///
+    /// # Errors
+    /// [`SealError::Wrong`], for another name too, or an endless passphrase.
+    pub(crate) fn open(&self, name: &str, passphrase: &str) -> Result<Identity, SealError> {
+        check_length(passphrase)?;
+        let (head, rest) = self.bytes.split_at(HEAD_BYTES);
+        let key = self.cost.stretch(passphrase, salt(head)).ok_or(SealError::Cost { found: self.cost })?;
+        let mut secret = Zeroizing::new([0; 32]);
+        secret.copy_from_slice(&rest[..32]);
+        let mut tag = Tag::default();
+        tag.copy_from_slice(&rest[32..32 + TAG_BYTES]);
+        ChaCha20Poly1305::new(&Key::from(*key))
+            .decrypt_inout_detached(
+                &nonce(head),
+                &authenticated(head, name),
+                secret.as_mut_slice().into(),
+                &tag,
+            )
+            .map_err(|_| SealError::Wrong)?;
+        let identity = Identity::from_entropy(&secret).map_err(|_| SealError::Damaged)?;
+        if identity.public() == self.public() { Ok(identity) } else { Err(SealError::Damaged) }
+    }
+}
+
+fn salt(head: &[u8]) -> &[u8] {
+    &head[13..13 + SALT_BYTES]
+}
+
+fn nonce(head: &[u8]) -> Nonce {
+    let mut nonce = Nonce::default();
+    nonce.copy_from_slice(&head[13 + SALT_BYTES..13 + SALT_BYTES + NONCE_BYTES]);
+    nonce
+}
+
+fn authenticated(head: &[u8], name: &str) -> Vec<u8> {
+    [head, name.as_bytes()].concat()
+}
+
+fn check_of(bytes: &[u8; SEALED_BYTES]) -> [u8; CHECK_BYTES] {
+    let hash = Hash::of(&bytes[..SEALED_BYTES - CHECK_BYTES]);
+    let mut check = [0; CHECK_BYTES];
+    check.copy_from_slice(&hash.as_bytes()[..CHECK_BYTES]);
+    check
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// The least that Argon2 can do: tests open thousands.
+    pub(crate) const CHEAP: Cost = Cost { memory_kib: 8, passes: 1, lanes: 1 };
+    pub(crate) const PASSPHRASE: &str = "correct horse";
+
+    fn identity() -> Identity {
+        Identity::from_entropy(&[9; 32]).unwrap()
+    }
+
+    fn sealed(cost: Cost) -> Sealed {
+        Sealed::seal(&identity(), "ann", PASSPHRASE, cost, &[4; 28]).unwrap()
+    }
+
+    #[test]
+    fn a_sealed_key_is_opened_by_its_passphrase_and_name_alone() {
+        let sealed = sealed(Cost::USUAL);
+        let again = Sealed::decode(&sealed.encode()).unwrap();
+        assert_eq!((&again, again.public()), (&sealed, identity().public()));
+        assert_eq!(again.open("ann", PASSPHRASE).unwrap().words(), identity().words());
+        assert_eq!(again.open("ann", "correct horsf").unwrap_err(), SealError::Wrong);
+        assert_eq!(again.open("bob", PASSPHRASE).unwrap_err(), SealError::Wrong);
+    }
+
+    #[test]
+    fn nothing_of_the_key_can_be_read() {
+        let bytes = sealed(CHEAP).encode();
+        let secret = identity().secret().to_bytes();
+        for part in [&[9; 8][..], &secret[..8]] {
+            assert!(!bytes.windows(8).any(|window| window == part));
+        }
+        let shown = format!("{:?} {:?}", identity(), sealed(CHEAP).open("ann", PASSPHRASE));
+        assert!(!shown.contains(identity().words().split(' ').next().unwrap()), "{shown}");
+    }
+
+    #[test]
+    fn every_flipped_bit_is_damage_and_opens_nothing_even_when_the_check_is_made_to_fit() {
+        let sealed = sealed(CHEAP);
+        for bit in 0..8 * SEALED_BYTES {
+            let mut bytes = sealed.encode();
+            bytes[bit / 8] ^= 1 << (bit % 8);
+            assert_eq!(Sealed::decode(&bytes).unwrap_err(), SealError::Damaged, "bit {bit}");
+            let mut fitted: [u8; SEALED_BYTES] = bytes.try_into().unwrap();
+            let check = check_of(&fitted);
+            fitted[SEALED_BYTES - CHECK_BYTES..].copy_from_slice(&check);
+            match Sealed::decode(&fitted) {
+                Err(error) => {
+                    assert!(matches!(error, SealError::Damaged | SealError::Cost { .. }), "bit {bit}");
+                }
+                Ok(forged) if fitted == sealed.bytes => {
+                    assert_eq!(forged, sealed, "bit {bit} is of the check");
+                }
+                Ok(forged) => {
+                    let error = forged.open("ann", PASSPHRASE).unwrap_err();
+                    assert!(matches!(error, SealError::Wrong | SealError::Cost { .. }), "bit {bit}: {error}");
+                }
+            }
+        }
+        for bytes in 0..SEALED_BYTES {
+            assert_eq!(Sealed::decode(&sealed.encode()[..bytes]).unwrap_err(), SealError::Damaged);
+        }
+    }
+
+    #[test]
+    fn what_costs_too_much_is_refused_unstretched() {
+        let mut dear = sealed(CHEAP).bytes;
+        dear[1..5].copy_from_slice(&u32::MAX.to_be_bytes());
+        let check = check_of(&dear);
+        dear[SEALED_BYTES - CHECK_BYTES..].copy_from_slice(&check);
+        let found = Cost { memory_kib: u32::MAX, ..CHEAP };
+        assert_eq!(Sealed::decode(&dear).unwrap_err(), SealError::Cost { found });
+    }
+
+    #[test]
+    fn passphrases_are_neither_short_nor_endless() {
+        let seal = |passphrase: &str| Sealed::seal(&identity(), "ann", passphrase, CHEAP, &[4; 28]);
+        assert_eq!(seal("ninechars").unwrap_err(), SealError::Short { found: 9 });
+        assert!(seal("zehn Zähne").is_ok());
+        let endless = "x".repeat(PASSPHRASE_BYTES_MAX + 1);
+        assert_eq!(seal(&endless).unwrap_err(), SealError::Long { found: 1_025 });
+        assert_eq!(sealed(CHEAP).open("ann", &endless).unwrap_err(), SealError::Long { found: 1_025 });
+    }
+}

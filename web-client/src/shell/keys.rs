@@ -1,0 +1,175 @@
+//! What the person does with keys, as far as it waits for the store: it is read anew each time, for other tabs write to it as well.
+
+use core::cell::RefMut;
+use std::rc::Rc;
+
+use zeroize::Zeroizing;
+
+use super::Shell;
+use crate::form::Refusal;
+use crate::identity::Identity;
+use crate::keyring::{DraftForm, Keyring, KeyringError, Sealing, Stored};
+use crate::sealed::{Chance, Cost};
+
+/// A passphrase, wiped when it is dropped; none for a key that is to live in this tab alone.
+pub(crate) type Passphrase = Option<Zeroizing<String>>;
+
+impl Shell {
+    /// The keys as they are known.
+    pub(crate) fn keyring(&self) -> RefMut<'_, Keyring> {
+        RefMut::map(self.driver.borrow_mut(), |driver| driver.keys())
+    }
+
+    /// Reads what is stored.
+    async fn look(&self) -> Result<(), Refusal> {
+        let database = self.database.borrow().clone();
+        if let Some(database) = database {
+            let stored = Stored::read(&database).await.map_err(Refusal::because)?;
+            self.keyring().load(&stored);
+        }
+        Ok(())
+    }
+
+    fn changed(self: &Rc<Self>) -> Result<(), Refusal> {
+        self.enter(|driver, now| driver.keys_changed(now))
+    }
+
+    /// All keys, as they are now: the page is told, too.
+    pub(crate) async fn keys(self: Rc<Self>) -> Result<String, Refusal> {
+        self.look().await?;
+        self.changed()?;
+        serde_json::to_string(&self.keyring().forms()).map_err(Refusal::because)
+    }
+
+    /// Begins to make a key: its words, and the places that are asked for.
+    pub(crate) fn make_key(&self) -> Result<String, Refusal> {
+        let mut chance = Zeroizing::new([0; 64]);
+        getrandom::fill(&mut *chance).map_err(Refusal::because)?;
+        let DraftForm { words, places } = self.keyring().make(&chance).map_err(Refusal::because)?;
+        Ok(format!(r#"{{"words":"{}","places":{places:?}}}"#, *words))
+    }
+
+    /// Keeps the key that is being made, if the person has got its words.
+    pub(crate) async fn confirm_key(
+        self: Rc<Self>,
+        words: Zeroizing<String>,
+        name: String,
+        passphrase: Passphrase,
+    ) -> Result<String, Refusal> {
+        let identity = self.keyring().confirmed(&words).map_err(Refusal::because)?;
+        self.keep(name, identity, passphrase).await
+    }
+
+    /// Keeps the key of 24 words.
+    pub(crate) async fn restore(
+        self: Rc<Self>,
+        words: Zeroizing<String>,
+        name: String,
+        passphrase: Passphrase,
+    ) -> Result<String, Refusal> {
+        let identity = Identity::from_words(&words).map_err(Refusal::because)?;
+        self.keep(name, identity, passphrase).await
+    }
+
+    /// Makes a key that lives in this tab alone, and uses it.
+    pub(crate) fn make_ephemeral_key(self: &Rc<Self>, name: &str) -> Result<String, Refusal> {
+        let mut entropy = Zeroizing::new([0; 32]);
+        getrandom::fill(&mut *entropy).map_err(Refusal::because)?;
+        let identity = Identity::from_entropy(&entropy).map_err(Refusal::because)?;
+        let public = self.keyring().add_tab(name, identity).map_err(Refusal::because)?;
+        self.changed()?;
+        Ok(public.to_string())
+    }
+
+    async fn keep(
+        self: &Rc<Self>,
+        name: String,
+        identity: Identity,
+        passphrase: Passphrase,
+    ) -> Result<String, Refusal> {
+        self.look().await?;
+        let Some(passphrase) = passphrase else {
+            let public = self.keyring().add_tab(&name, identity).map_err(Refusal::because)?;
+            self.changed()?;
+            return Ok(public.to_string());
+        };
+        let chance = chance()?;
+        let sealing = self.keyring().seal(&name, identity, &passphrase, &chance, Cost::USUAL);
+        self.store(sealing).await
+    }
+
+    /// Seals the key that an earlier version stored in the clear.
+    pub(crate) async fn protect(
+        self: Rc<Self>,
+        name: String,
+        passphrase: Zeroizing<String>,
+    ) -> Result<String, Refusal> {
+        self.look().await?;
+        let chance = chance()?;
+        let sealing = self.keyring().protect(&name, &passphrase, &chance, Cost::USUAL);
+        self.store(sealing).await
+    }
+
+    async fn store(self: &Rc<Self>, sealing: Result<Sealing, KeyringError>) -> Result<String, Refusal> {
+        let sealing = sealing.map_err(Refusal::because)?;
+        let Some(database) = self.database.borrow().clone() else {
+            let reason = "this browser keeps nothing here: use the key in this tab only";
+            return Err(Refusal(reason.to_owned()));
+        };
+        database.commit(sealing.writes()).await.map_err(Refusal::because)?;
+        let public = self.keyring().stored(sealing);
+        self.changed()?;
+        Ok(public.to_string())
+    }
+
+    /// Unlocks a key and chooses it.
+    pub(crate) async fn unlock(
+        self: Rc<Self>,
+        name: String,
+        passphrase: Zeroizing<String>,
+    ) -> Result<String, Refusal> {
+        self.look().await?;
+        let public = self.keyring().unlock(&name, &passphrase).map_err(Refusal::because)?;
+        self.remember(&name).await?;
+        Ok(public.to_string())
+    }
+
+    /// Locks all keys that are stored.
+    pub(crate) fn lock(self: &Rc<Self>) -> Result<(), Refusal> {
+        self.keyring().lock();
+        self.changed()
+    }
+
+    /// Chooses the key that signs.
+    pub(crate) async fn use_key(self: Rc<Self>, name: String) -> Result<String, Refusal> {
+        self.look().await?;
+        self.remember(&name).await?;
+        Ok(String::new())
+    }
+
+    async fn remember(self: &Rc<Self>, name: &str) -> Result<(), Refusal> {
+        let writes = self.keyring().choose(name).map_err(Refusal::because)?;
+        let database = self.database.borrow().clone();
+        if let Some(database) = database {
+            database.commit(writes).await.map_err(Refusal::because)?;
+        }
+        self.changed()
+    }
+
+    /// The 24 words of a key.
+    pub(crate) async fn words(
+        self: Rc<Self>,
+        name: String,
+        passphrase: Zeroizing<String>,
+    ) -> Result<String, Refusal> {
+        self.look().await?;
+        let identity = self.keyring().open(&name, &passphrase).map_err(Refusal::because)?;
+        Ok(String::clone(&identity.words()))
+    }
+}
+
+fn chance() -> Result<Chance, Refusal> {
+    let mut chance: Chance = Default::default();
+    getrandom::fill(&mut chance).map_err(Refusal::because)?;
+    Ok(chance)
+}

@@ -1,0 +1,213 @@
+// @ts-check
+/**
+ * The dialog in which keys are made, restored and unlocked, one step after the other. What is typed and shown in it is wiped when
+ * its step ends.
+ */
+
+import { announce, byId, make } from './make.js';
+
+/** @typedef {import('../client.js').Client} Client */
+/** @typedef {import('../client.js').Key} Key */
+/** @typedef {Record<string, string> & { passphrase: string }} Fields What is in the step's inputs, by their names. */
+/** @typedef {'words' | 'confirm' | 'keep' | 'restore' | 'unlock' | 'show' | 'protect'} Step */
+/**
+ * @typedef {object} Asked What a step says.
+ * @property {string} title
+ * @property {string} next What its button is called.
+ * @property {string} [why]
+ * @property {string} [name] The key's.
+ * @property {string} [public]
+ * @property {string[]} [words]
+ * @property {number[]} [places]
+ * @property {boolean} [back] Whether there is a way back.
+ */
+
+/** The fewest characters of a passphrase. */
+const PASSPHRASE_MIN = 10;
+const BACK = Symbol('back');
+
+/**
+ * Shows a step, until the person goes on and `done` takes what they typed; what it throws is shown, and they may try again.
+ * @template Outcome
+ * @param {Step} step
+ * @param {Asked} asked
+ * @param {(fields: Fields) => Promise<Outcome>} done
+ * @returns {Promise<Outcome | typeof BACK | null>} null: they cancelled
+ */
+export function ask(step, asked, done) {
+  const dialog = byId('key-dialog', HTMLDialogElement);
+  const [form, body] = [byId('key-form', HTMLFormElement), byId('key-step', HTMLElement)];
+  const [error, next, back] = [byId('key-error', HTMLElement), byId('key-next', HTMLButtonElement), byId('key-back', HTMLButtonElement)];
+  const title = byId('key-dialog-title', HTMLElement);
+  title.textContent = asked.title;
+  next.textContent = asked.next;
+  back.hidden = !asked.back;
+  error.hidden = true;
+  dialog.dataset.step = step;
+  body.replaceChildren(...STEPS[step](asked));
+  byId('key-cancel', HTMLElement).hidden = step === 'show';
+  if (!dialog.open) dialog.showModal();
+  (body.querySelector('input, textarea') ?? title).focus();
+  return new Promise((resolve) => {
+    const ended = new AbortController();
+    const { signal } = ended;
+    /** @param {Outcome | typeof BACK | null} outcome */
+    const end = (outcome) => {
+      ended.abort();
+      body.replaceChildren();
+      dialog.close();
+      resolve(outcome);
+    };
+    form.addEventListener('submit', async (event) => {
+      event.preventDefault();
+      error.hidden = next.disabled = true;
+      try {
+        end(await done(/** @type {Fields} */ (Object.fromEntries(new FormData(form)))));
+      } catch (reason) {
+        error.textContent = sentence(/** @type {Error} */ (reason).message);
+        error.hidden = false;
+        body.querySelector('input')?.select();
+      } finally {
+        next.disabled = false;
+      }
+    }, { signal });
+    dialog.addEventListener('cancel', (event) => {
+      event.preventDefault();
+      end(null);
+    }, { signal });
+    back.addEventListener('click', () => end(BACK), { signal });
+    byId('key-cancel', HTMLElement).addEventListener('click', () => end(null), { signal });
+  });
+}
+
+/** What each step shows. @type {Record<Step, (asked: Asked) => (Node | string)[]>} */
+const STEPS = {
+  words: ({ why, words = [] }) => [
+    ...(why ? [make('p', {}, `${why} Yours is made here, and never leaves this browser.`)] : []),
+    make('p', { class: 'hint' }, 'Write these 24 words down in this order. They are the key: whoever has them can sign for you, and without them nobody can bring it back.'),
+    wordList(words),
+  ],
+  confirm: ({ places = [] }) => [
+    make('p', {}, 'To be sure that you have them:'),
+    ...places.flatMap((place) => field(`Word ${place}`, make('input', { type: 'text', class: 'asked', name: `word-${place}`, 'data-place': String(place), required: true, spellcheck: 'false', autocapitalize: 'none' }))),
+  ],
+  restore: () => field('The key’s 24 words', make('textarea', { id: 'key-restore-words', name: 'words', rows: '4', required: true, spellcheck: 'false', autocapitalize: 'none' })),
+  keep: () => keepFields(true),
+  protect: () => keepFields(false),
+  unlock: ({ why, name = '', public: key }) => [
+    ...(why ? [make('p', {}, why)] : []),
+    ...(key ? [make('code', { class: 'boxed' }, key)] : []),
+    // Beside the passphrase, so that a password manager knows whose it is.
+    make('input', { type: 'text', autocomplete: 'username', value: name, hidden: true }),
+    ...field('Passphrase', make('input', { type: 'password', id: 'key-passphrase', name: 'passphrase', required: true, autocomplete: 'current-password' })),
+  ],
+  show: ({ words = [] }) => [
+    make('p', { class: 'hint' }, 'Whoever has these words has the key. In this order they restore it anywhere.'),
+    wordList(words),
+  ],
+};
+
+/** @param {string[]} words */
+function wordList(words) {
+  return make('ol', { class: 'words', id: 'key-words' }, ...words.map((word) => make('li', {}, word)));
+}
+
+/** @param {string} label @param {HTMLInputElement | HTMLTextAreaElement} input */
+function field(label, input) {
+  return [make('label', { class: 'field' }, make('span', {}, label), input)];
+}
+
+/** @param {boolean} mayBeTab */
+function keepFields(mayBeTab) {
+  const passphrase = make('input', { type: 'password', id: 'key-passphrase', name: 'passphrase', required: true, minlength: String(PASSPHRASE_MIN), maxlength: '1000', autocomplete: 'new-password' });
+  const again = make('input', { type: 'password', id: 'key-again', name: 'again', required: true, autocomplete: 'new-password' });
+  const tab = make('input', { type: 'checkbox', id: 'key-tab', name: 'tab' });
+  const secret = make('div', {},
+    ...field(`Passphrase, at least ${PASSPHRASE_MIN} characters`, passphrase),
+    ...field('The same again', again),
+    make('p', { class: 'quiet' }, 'The key is stored in this browser, encrypted under it. It is asked for after each reload.'));
+  tab.addEventListener('change', () => {
+    secret.hidden = passphrase.disabled = again.disabled = tab.checked;
+  });
+  const choice = make('label', { class: 'check' }, tab, ' Without a passphrase: use the key in this tab only, and store it nowhere. When the tab closes, only its 24 words bring it back.');
+  return [
+    ...field('Name, for yourself', make('input', { type: 'text', id: 'key-name', name: 'name', value: 'my key', required: true, maxlength: '64', autocomplete: 'username' })),
+    secret,
+    ...(mayBeTab ? [choice] : []),
+  ];
+}
+
+/**
+ * Asks how a key is to be kept, and keeps it.
+ * @param {'keep' | 'protect'} step
+ * @param {string} title
+ * @param {(name: string, passphrase: string | null) => Promise<string>} store
+ * @param {boolean} [back]
+ */
+export async function keep(step, title, store, back = false) {
+  return ask(step, { title, next: 'Keep the key', back }, async ({ name, passphrase, again, tab }) => {
+    if (!tab && passphrase !== again) throw new Error('the two passphrases differ');
+    return store(name, tab ? null : passphrase);
+  });
+}
+
+/**
+ * Makes a key with the person: whether there is one now.
+ * @param {Client} client
+ * @param {string} [why]
+ */
+export async function makeKey(client, why) {
+  const draft = await client.createKey();
+  /** @type {string[]} */
+  let words = [];
+  for (;;) {
+    if ((await ask('words', { title: 'A key of your own', why, words: draft.words, next: 'I wrote them down' }, async () => true)) !== true) return false;
+    const confirmed = await ask('confirm', { title: 'Three of the words', places: draft.places, next: 'Go on', back: true }, async (fields) => {
+      words = draft.places.map((place) => fields[`word-${place}`].trim().toLowerCase());
+      const wrong = draft.places.filter((place, at) => words[at] !== draft.words[place - 1]);
+      if (wrong.length) throw new Error(`word ${wrong[0]} is another one: look it up again`);
+      return true;
+    });
+    if (confirmed === null) return false;
+    if (confirmed === BACK) continue;
+    return kept(await keep('keep', 'Keep it', (name, passphrase) => draft.confirm(words, name, passphrase)));
+  }
+}
+
+/**
+ * Restores a key with the person.
+ * @param {Client} client
+ */
+export async function restoreKey(client) {
+  const words = await ask('restore', { title: 'Restore a key', next: 'Go on' }, async ({ words }) => {
+    const count = words.trim().split(/\s+/).length;
+    if (count !== 24) throw new Error(`a phrase has 24 words, this one has ${count}`);
+    return words;
+  });
+  if (typeof words !== 'string') return false;
+  return kept(await keep('keep', 'Keep it', (name, passphrase) => client.restore(words, name, passphrase)));
+}
+
+/**
+ * Unlocks a key with the person: whether it is unlocked now.
+ * @param {Client} client
+ * @param {Key} key
+ * @param {string} [why]
+ */
+export async function unlockKey(client, key, why) {
+  const asked = { title: `Unlock ${key.name}`, why, name: key.name, public: key.public ?? '', next: 'Unlock' };
+  const unlocked = await ask('unlock', asked, ({ passphrase }) => client.unlock(key.name, passphrase));
+  if (typeof unlocked === 'string') announce('Your key is unlocked.');
+  return typeof unlocked === 'string';
+}
+
+/** @param {unknown} outcome */
+function kept(outcome) {
+  if (typeof outcome === 'string') announce('You have a key now.');
+  return typeof outcome === 'string';
+}
+
+/** @param {string} text */
+function sentence(text) {
+  return text.charAt(0).toUpperCase() + text.slice(1) + (/[.!?]$/.test(text) ? '' : '.');
+}
