@@ -257,3 +257,38 @@ fn a_page_that_only_sends_makes_a_key_in_one_call_and_to_unlock_one_stalls_the_n
     assert_eq!(said["key"].as_str().unwrap().len(), 66);
     assert_eq!(state(&mut tab, "ann"), "unlocked", "what one tab locks stays open in another");
 }
+
+#[test]
+fn a_tab_mines_for_the_chosen_key_and_no_more_once_it_is_locked() {
+    let Some(browser) = browser() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let alice = node(&folder);
+    let mut tab = browser.open(&format!("{}/", alice.url));
+    make_key(&mut tab, "bob", None);
+    make_key(&mut tab, "ann", Some(PASSPHRASE));
+    let ann = public(&mut tab);
+    let api = Api::new(&alice.url);
+    let author = |height: u64| {
+        let block = eventually("a block is mined", 120, || api.ask(&format!("/blocks/{height}")));
+        block["author"].as_str().unwrap().to_owned()
+    };
+    click(&mut tab, "mine-toggle");
+    assert_eq!(author(1), ann);
+
+    click(&mut tab, "key-lock");
+    wait_state(&mut tab, "ann", "locked");
+    tab.wait("mining is off", 30, "document.querySelector('#mine').dataset.mining === 'off'");
+    click(&mut tab, "mine-toggle");
+    wait_step(&mut tab, "unlock");
+    click(&mut tab, "key-cancel");
+    assert_eq!(tab.evaluate("document.querySelector('#mine').dataset.mining"), "off");
+
+    // The other key needs no unlocking: what is mined from now on is its.
+    tab.evaluate("document.querySelector('#keys li[data-name=bob] input').click()");
+    tab.wait("bob is chosen", 30, "document.querySelector('#keys li[data-chosen]').dataset.name === 'bob'");
+    let bob = public(&mut tab);
+    let mined = api.ask("/status").unwrap()["height"].as_u64().unwrap();
+    click(&mut tab, "mine-toggle");
+    assert_eq!(author(mined + 1), bob);
+    assert!(tab.trouble.is_empty(), "{:?}", tab.trouble);
+}
