@@ -196,6 +196,12 @@ impl Book {
         rtt_of(self.entry(address)?)
     }
 
+    /// The keys of the nodes that were reached and measured, with their round trips.
+    pub fn measured_keys(&self) -> impl Iterator<Item = (PublicKey, Duration)> {
+        let tried = self.entries.range(TRIED).map(|(_, entry)| entry);
+        tried.filter_map(|entry| Some((*entry.key.as_deref()?, rtt_of(entry)?)))
+    }
+
     /// When somebody was last reached at an address, or told of it.
     pub fn last_seen(&self, address: &Address) -> Option<Time> {
         self.entry(address).map(|entry| entry.last_seen)

@@ -157,6 +157,16 @@ impl Graph {
         })
     }
 
+    /// The links of a key: their other ends and round trips in microseconds. In no particular order; looks at every link.
+    pub fn links_of(&self, key: &PublicKey) -> impl Iterator<Item = (PublicKey, u32)> {
+        let number = self.number(key);
+        let links = self.links.iter().filter_map(move |link| {
+            let place = link.ends.iter().position(|end| Some(*end) == number)?;
+            Some((link.ends[1 - place], link.weight_us()))
+        });
+        links.map(|(other, us)| (self.nodes[other as usize].key, us))
+    }
+
     /// Whether the link between two keys, in either order, is held from this epoch or a later one.
     pub fn contains(&self, a: &PublicKey, b: &PublicKey, epoch: Epoch) -> bool {
         self.link(a, b).is_some_and(|link| link.epoch >= epoch)

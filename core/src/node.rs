@@ -631,6 +631,7 @@ impl Node {
 
 mod agreement;
 mod blocks;
+mod distance;
 mod links;
 mod messages;
 mod neighbours;

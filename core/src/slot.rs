@@ -181,6 +181,13 @@ impl Slots {
         open.iter().map(|((_, address), (peer, kind))| ((*address).clone(), *peer, *kind)).collect()
     }
 
+    /// The links that are open and chosen by what was measured: no feelers, and none drawn by chance.
+    pub(crate) fn chosen(&self) -> Vec<(Address, PeerId, Kind)> {
+        let mut open = self.open();
+        open.retain(|(_, _, kind)| *kind != Kind::Random);
+        open
+    }
+
     /// Whether an address was not worth its slot lately.
     pub(crate) fn is_shunned(&self, address: &Address) -> bool {
         self.shunned.iter().any(|(_, shunned)| shunned == address)

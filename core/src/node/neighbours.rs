@@ -106,6 +106,7 @@ impl Node {
             self.close(now, late, Reason::Measured);
         }
         if self.is_full() && self.slots.begins_round(now.moment) {
+            self.drop_implausible(now);
             self.plan_links(now);
         }
         while let Some(kind) = self.slots.vacancy(now.moment) {
@@ -257,7 +258,8 @@ impl Node {
     pub(super) fn settled(&mut self, now: Now, peer: PeerId, rtt: Duration) {
         self.rounds.stir();
         let Some(Peer { link: Link::Outbound(address), .. }) = self.peers.get(&peer) else { return };
-        self.book.measured(address, rtt);
+        let (address, rtt) = (address.clone(), self.believed(peer, rtt));
+        self.book.measured(&address, rtt);
         match self.slots.settled(peer, rtt) {
             Settled::Kept => {}
             Settled::Replaces(other) => self.close(now, other, Reason::Replaced),

@@ -2,7 +2,9 @@
 //!
 //! `SEEDS` sets how many are run: `SEEDS=100000 cargo test --release -p plexus-tests --test scenarios simulated` fills a night.
 
-use plexus_core::sim::{Churn, Faults, Partition, Setup, Simulation, Topology, Traitors, Treason};
+use plexus_core::sim::{
+    ChosenCount, Churn, Faults, Latency, Partition, Setup, Simulation, Topology, Traitors, Treason,
+};
 use plexus_tests::chance::Chance;
 
 /// Draws a network and what goes wrong in it.
@@ -66,4 +68,37 @@ fn no_seed_breaks_a_law() {
     // Networks that nothing happens to prove little.
     assert!(undone * 50 > mined, "{undone} of {mined} blocks undone");
     assert!(faults * 50 > seeds, "a node was found at fault in {faults} of {seeds}");
+}
+
+#[test]
+fn who_lies_about_where_it_is_gains_no_more_than_its_share_and_a_slot() {
+    for treason in [Treason::LatencyLiar, Treason::CertificateLiar] {
+        let traitors = vec![Traitors { treason, share_per_mille: 200 }];
+        let faults = Faults { traitors, ..Faults::default() };
+        let (topology, latency) = (Topology::Plexus, Latency::Sphere);
+        let setup = Setup {
+            nodes: 40,
+            topology,
+            latency,
+            seed: 5,
+            blocks: 4,
+            warmup_ms: 400_000,
+            faults,
+            ..Setup::default()
+        };
+        let mut simulation = Simulation::new(setup).unwrap();
+        while !simulation.run_for(10_000).unwrap_or_else(|broken| panic!("{broken}")).is_done() {}
+        let report = simulation.report();
+        let [links, to_byzantine] =
+            [|count: &ChosenCount| count.links, |count: &ChosenCount| count.to_byzantine]
+                .map(|of| report.chosen.iter().map(of).sum::<u64>());
+        assert_eq!(links, 8 * u64::from(report.honest), "{treason:?}");
+        // A fifth of eight, and one more.
+        let most = u64::from(report.honest) * 26 / 10;
+        assert!(to_byzantine <= most, "{treason:?}: {to_byzantine} of {links}, at most {most}");
+        println!(
+            "MEASURED {treason:?}: {to_byzantine} of {links} links, at most {most}: {:?}",
+            report.chosen
+        );
+    }
 }
