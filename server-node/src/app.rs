@@ -19,6 +19,7 @@ use tower_http::cors::{Any, CorsLayer};
 use tower_http::set_header::SetResponseHeaderLayer;
 
 use crate::api::feed::Feed;
+use crate::api::proof::Newest;
 use crate::api::{self, ApiError};
 use crate::handle::Handle;
 use crate::legacy::{self, Nodes};
@@ -40,6 +41,8 @@ pub struct App {
     pub(crate) exports: Arc<Semaphore>,
     pub(crate) graphs: Arc<Semaphore>,
     pub(crate) legacy_chains: Arc<Semaphore>,
+    pub(crate) proofs: Arc<Semaphore>,
+    pub(crate) newest: Arc<Newest>,
 }
 
 /// All routes, on one node that mines in the name of `author`. Must be called within a Tokio runtime: what happens is encoded by a task.
@@ -52,6 +55,8 @@ pub fn router(handle: Handle, author: PublicKey) -> Router {
         exports: Arc::new(Semaphore::new(api::export::EXPORTS_MAX)),
         graphs: Arc::new(Semaphore::new(api::graph::GRAPHS_MAX)),
         legacy_chains: Arc::new(Semaphore::new(legacy::CHAINS_MAX)),
+        proofs: Arc::new(Semaphore::new(api::proof::PROOFS_MAX)),
+        newest: Arc::default(),
     };
     let cors = CorsLayer::new()
         .allow_origin(Any)

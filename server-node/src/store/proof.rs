@@ -1,11 +1,16 @@
-//! Proofs of the best chain, made from what the store holds at one moment.
+//! Proofs of the best chain, and receipts of what is in it, made from what the store holds at one moment.
 //!
-//! One reads some ten thousand nodes, and the bodies of the blocks that it shows: about a thousand.
+//! A chain proof reads some ten thousand nodes, and the bodies of the blocks that it shows: about a thousand. The rest of a receipt
+//! reads one body and some twenty nodes.
 
 use plexus_core::block::Block;
-use plexus_core::history::{Position, Record};
+use plexus_core::check::Seen;
+use plexus_core::hash::Hash;
+use plexus_core::history::{Position, Record, siblings};
+use plexus_core::message::MessageId;
 use plexus_core::network::Network;
 use plexus_core::proof::{self, Opened, ProveError, Source};
+use plexus_core::receipt::Receipt;
 
 use super::range::{self, CHUNK, CHUNK_LEVEL};
 use super::{Result, Store, StoreError, View};
@@ -19,6 +24,30 @@ impl Store {
         let view = self.view()?;
         let height = view.last()?.0;
         view.prove(network, height)
+    }
+
+    /// The receipt of a message in a block of the best chain, as it is at one moment; none for any other message. `chain` brings
+    /// the proof of the chain up to that moment's tip, as [`View::prove`] makes it.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub fn receipt(
+        &self,
+        network: &Network,
+        id: &MessageId,
+        chain: impl FnOnce(&View) -> Result<Vec<u8>>,
+    ) -> Result<Option<Receipt>> {
+        let (view, seen) = self.look_up(std::slice::from_ref(id))?;
+        let Some(Seen { block: hash, height, .. }) = seen.into_iter().find(|seen| seen.best) else {
+            return Ok(None);
+        };
+        let mut prover = Prover { view: &view, chunk: None };
+        let block = prover.block(height, &hash)?;
+        let index = block.messages.iter().position(|message| message.id(network.id()) == *id);
+        let Some(index) = index else { return Ok(None) };
+        let leaves = view.last()?.0 + 1;
+        let path = siblings(leaves, height).map(|position| prover.node(position)).collect::<Result<_>>()?;
+        Ok(Receipt::new(network, &block, index, path, chain(&view)?))
     }
 }
 
@@ -52,6 +81,11 @@ impl Prover<'_> {
         }
         Ok(self.chunk.as_ref().map_or(&[], |(_, leaves)| leaves))
     }
+
+    fn block(&self, height: u64, hash: &Hash) -> Result<Block> {
+        let body = self.view.body_at(height, hash)?.ok_or_else(|| StoreError::missing("block", hash))?;
+        Block::decode(&body).map_err(|error| StoreError::record("body", hash, &error))
+    }
 }
 
 impl Source for Prover<'_> {
@@ -72,8 +106,7 @@ impl Source for Prover<'_> {
 
     fn opened(&mut self, height: u64) -> Result<Opened> {
         let hash = self.view.hash_at(height)?.ok_or_else(|| StoreError::missing("block", height))?;
-        let body = self.view.body_at(height, &hash)?.ok_or_else(|| StoreError::missing("block", hash))?;
-        let block = Block::decode(&body).map_err(|error| StoreError::record("body", hash, &error))?;
+        let block = self.block(height, &hash)?;
         let body_root = block.body_root(&block.messages_root());
         Ok(Opened { header: block.header, body_root, extra: block.extra })
     }
