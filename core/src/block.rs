@@ -127,25 +127,13 @@ impl Block {
 
     /// What the author signs.
     pub fn digest(&self, network: &Hash, history_root: &Hash, messages_root: &Hash) -> Hash {
-        tagged(
-            Tag::Block,
-            &[
-                network.as_bytes(),
-                self.header.prev_hash.as_bytes(),
-                &self.header.height.to_be_bytes(),
-                history_root.as_bytes(),
-                messages_root.as_bytes(),
-            ],
-        )
+        digest(network, &self.header, history_root, messages_root)
     }
 
     /// Commits to author, signature and messages.
     pub fn body_root(&self, messages_root: &Hash) -> Hash {
-        let count = u32::try_from(self.messages.len()).unwrap_or(u32::MAX).to_be_bytes();
-        tagged(
-            Tag::Body,
-            &[self.author.as_bytes(), self.signature.as_bytes(), &count, messages_root.as_bytes()],
-        )
+        let count = u32::try_from(self.messages.len()).unwrap_or(u32::MAX);
+        body_root(&self.author, &self.signature, count, messages_root)
     }
 
     /// Signs the block and sets its content root: all but time, bits, nonce and extra is then final. Returns the body root,
@@ -217,6 +205,28 @@ impl Block {
         reader.end()?;
         Ok(Self { header, extra, author, signature, messages })
     }
+}
+
+/// What a block's author signs; of the header, only the parent's hash and the height count.
+pub fn digest(network: &Hash, header: &Header, history_root: &Hash, messages_root: &Hash) -> Hash {
+    tagged(
+        Tag::Block,
+        &[
+            network.as_bytes(),
+            header.prev_hash.as_bytes(),
+            &header.height.to_be_bytes(),
+            history_root.as_bytes(),
+            messages_root.as_bytes(),
+        ],
+    )
+}
+
+/// What a body is committed to by: its author, the author's signature, and the root over so many messages.
+pub fn body_root(author: &PublicKey, signature: &Signature, count: u32, messages_root: &Hash) -> Hash {
+    tagged(
+        Tag::Body,
+        &[author.as_bytes(), signature.as_bytes(), &count.to_be_bytes(), messages_root.as_bytes()],
+    )
 }
 
 /// What a header commits to: the earlier headers, the body, and the miner's free number.

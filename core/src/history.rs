@@ -128,6 +128,31 @@ impl History {
         peaks
     }
 
+    /// The peak over the header at `height`, with its level; none above the last header.
+    pub fn peak_over(&self, height: u64) -> Option<(u32, Record)> {
+        let position = peak_over(self.leaves, height)?;
+        let mut at = self.rightmost.as_deref();
+        while let Some(peak) = at.filter(|peak| peak.level < position.level) {
+            at = peak.left.as_deref();
+        }
+        at.map(|peak| (peak.level, peak.record))
+    }
+
+    /// The history of the headers below `height`, as the peaks to the left and those of the siblings that are on the left say;
+    /// none where `siblings` are not as many as the header at `height` has.
+    #[must_use]
+    pub fn below(&self, height: u64, siblings: &[Record]) -> Option<Self> {
+        let position = peak_over(self.leaves, height)?;
+        if usize::try_from(position.level).ok()? != siblings.len() {
+            return None;
+        }
+        let left = levels(self.leaves).zip(self.peaks()).take_while(|(level, _)| *level > position.level);
+        let inside = (0..position.level).zip(siblings.iter().copied()).rev();
+        let inside = inside.filter(|(level, _)| height >> level & 1 == 1);
+        left.chain(inside)
+            .try_fold(Self::default(), |history, (level, node)| history.append_node(level, node))
+    }
+
     /// The root that the next header commits to; 32 zero bytes when nothing is covered.
     pub fn root(&self) -> Hash {
         let bagged = self.peaks_from_right().copied().reduce(|right, left| Record::parent(&left, &right));
@@ -178,6 +203,27 @@ fn levels(leaves: u64) -> impl Iterator<Item = u32> {
     (0..u64::BITS).rev().filter(move |level| leaves >> level & 1 == 1)
 }
 
+/// The peak that stands over a leaf.
+fn peak_over(leaves: u64, leaf: u64) -> Option<Position> {
+    // Two leaves are below the same peak where the numbers agree down to the peak's bit, which is set in that of all leaves.
+    let differ = (leaf < leaves).then(|| (leaf ^ leaves).ilog2())?;
+    Some(Position { level: differ, index: leaf >> differ })
+}
+
+/// Where the siblings of a leaf are, from the bottom up to its peak; none above the last leaf.
+pub fn siblings(leaves: u64, leaf: u64) -> impl Iterator<Item = Position> {
+    let level = peak_over(leaves, leaf).map_or(0, |peak| peak.level);
+    (0..level).map(move |level| Position { level, index: (leaf >> level) ^ 1 })
+}
+
+/// The node that the leaf at a height leads to along its siblings.
+pub fn climb(leaf: &Record, height: u64, siblings: &[Record]) -> Record {
+    (0u32..).zip(siblings).fold(*leaf, |record, (below, sibling)| {
+        let is_left = height.checked_shr(below).unwrap_or(0) & 1 == 0;
+        if is_left { Record::parent(&record, sibling) } else { Record::parent(sibling, &record) }
+    })
+}
+
 /// Where a node of the range is: it stands over the leaves `index << level` to `(index + 1 << level) - 1`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Position {
@@ -216,8 +262,8 @@ impl InclusionProof {
         for level in levels(leaves) {
             let covered = start..start + (1 << level);
             if covered.contains(&height) {
-                for below in 0..level {
-                    siblings.push(node(Position { level: below, index: (height >> below) ^ 1 })?);
+                for position in self::siblings(leaves, height) {
+                    siblings.push(node(position)?);
                 }
             } else {
                 peaks.push(node(Position { level, index: start >> level })?);
@@ -229,7 +275,7 @@ impl InclusionProof {
 
     /// The root that follows if `leaf` is where the proof says; none when the proof has the wrong number of parts.
     pub fn root(&self, leaf: &Record) -> Option<Hash> {
-        let (mut peaks, mut siblings) = (self.peaks.iter().copied(), self.siblings.iter());
+        let mut peaks = self.peaks.iter().copied();
         let (mut bagging, mut start, mut met) = (Vec::new(), 0, false);
         for level in levels(self.leaves) {
             let covered = start..start + (1 << level);
@@ -238,17 +284,10 @@ impl InclusionProof {
                 bagging.push(peaks.next()?);
                 continue;
             }
-            let mut record = *leaf;
-            for below in 0..level {
-                let sibling = siblings.next()?;
-                let is_left = self.height >> below & 1 == 0;
-                record =
-                    if is_left { Record::parent(&record, sibling) } else { Record::parent(sibling, &record) };
-            }
-            bagging.push(record);
-            met = true;
+            bagging.push(climb(leaf, self.height, &self.siblings));
+            met = self.siblings.len() == usize::try_from(level).ok()?;
         }
-        if !met || peaks.next().is_some() || siblings.next().is_some() {
+        if !met || peaks.next().is_some() {
             return None;
         }
         let bagged = bagging.into_iter().rev().reduce(|right, left| Record::parent(&left, &right))?;
@@ -358,7 +397,18 @@ mod tests {
                 let mut longer = proof.clone();
                 longer.siblings.push(leaf(0));
                 assert_eq!(longer.root(&leaf(height)), None);
+                let whole = history(count);
+                let (level, peak) = whole.peak_over(height).unwrap();
+                assert_eq!(
+                    (level as usize, peak),
+                    (proof.siblings.len(), climb(&leaf(height), height, &proof.siblings))
+                );
+                assert_ne!(climb(&forged, height, &proof.siblings), peak);
+                assert_eq!(whole.below(height, &proof.siblings), Some(history(height)));
+                assert_eq!(whole.below(height, &longer.siblings), None);
             }
+            assert_eq!(history(count).peak_over(count), None);
+            assert_eq!((history(count).below(count, &[]), siblings(count, count).count()), (None, 0));
             assert_eq!(InclusionProof::gather(count, count, |_| None), None);
         }
     }

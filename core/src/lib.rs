@@ -12,7 +12,7 @@
 //! | speed | [`kernel`] |
 //! | chain | [`rules`] [`check`] [`chain`] `trail` [`pool`] [`mine`] [`pace`] [`journal`] [`shelf`] |
 //! | protocol | [`chance`] [`address`] [`group`] [`book`] [`ban`] [`inbound`] [`wire`] [`fault`] [`event`] `outbox` [`handshake`] [`ping`] [`link`] [`graph`] [`slot`] `plan` `vouching` [`peer`] [`dial`] [`sync`] [`fetch`] [`compact`] [`relay`] [`gossip`] [`agreement`] [`node`] |
-//! | light | [`proof`] |
+//! | light | [`proof`] [`receipt`] |
 //! | laboratory | [`sim`] |
 //! | faces | [`view`] [`trace`] [`drawing`] |
 //!
@@ -26,7 +26,8 @@
 //! - **node**: us; **peer**: a remote node; **link**: a connection to one; **fault**: a peer's offence;
 //!   **group**: the network that an address is in.
 //! - **proof**: what shows a chain's work without its headers; **tail**: the newest headers, which it shows all; **point**: a place in the
-//!   chain's work whose header it shows; **stakes**: what the parts of a chain are worth.
+//!   chain's work whose header it shows; **stakes**: what the parts of a chain are worth;
+//!   **receipt**: what shows that a message is in a block below a proven tip, and so how much work protects it.
 //! - **certificate**: what both ends of a link sign about its latency; **graph**: the certified links that a node holds;
 //!   **topology**: the shape that they give the network; **forecast**: who is expected to hear of a block first from us.
 //! - **fact**: what a driver reports; **wish**: what the node asks of it.
@@ -71,6 +72,7 @@ mod plan;
 pub mod pool;
 pub mod pow;
 pub mod proof;
+pub mod receipt;
 mod recent;
 pub mod relay;
 pub mod rules;

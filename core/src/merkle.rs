@@ -41,6 +41,20 @@ pub fn path(leaves: &[Hash], index: usize) -> Vec<Hash> {
     siblings
 }
 
+/// How many siblings the leaf at `index` of `count` has on its way up; none outside the tree.
+pub fn siblings(index: usize, count: usize) -> usize {
+    if index >= count {
+        return 0;
+    }
+    let (mut index, mut width, mut siblings) = (index, count, 0);
+    while width > 1 {
+        siblings += usize::from(index ^ 1 < width);
+        index /= 2;
+        width = width.div_ceil(2);
+    }
+    siblings
+}
+
 /// The root that `leaf` at `index` of `count` leaves leads to along `siblings`; none when their number does not fit.
 pub fn climb(leaf: Hash, index: usize, count: usize, siblings: &[Hash]) -> Option<Hash> {
     if index >= count {
@@ -86,6 +100,7 @@ mod tests {
             let root = root(&leaves);
             for (index, &leaf) in leaves.iter().enumerate() {
                 let mut path = path(&leaves, index);
+                assert_eq!(siblings(index, leaves.len()), path.len());
                 assert_eq!(climb(leaf, index, leaves.len(), &path), Some(root));
                 assert_ne!(climb(Hash::ZERO, index, leaves.len(), &path), Some(root));
                 path.push(Hash::ZERO);

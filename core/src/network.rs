@@ -8,6 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use crate::block::{BLOCK_BYTES_MAX, BLOCK_BYTES_MIN, BLOCK_MESSAGES_MAX, Block, Header, VERSION};
 use crate::hash::{Hash, Tag, tagged};
 use crate::key::{PublicKey, Signature};
+use crate::layout::{DecodeError, Reader};
 use crate::pow::{Bits, Retarget, Target};
 use crate::time::Time;
 
@@ -241,7 +242,7 @@ fn built_in(name: &str, half_life_ms: u64, limit: u32) -> Parameters {
 
 impl Parameters {
     /// The canonical encoding, which the genesis header commits to.
-    fn encode(&self) -> Vec<u8> {
+    pub fn encode(&self) -> Vec<u8> {
         let mut out = vec![u8::try_from(self.name.len()).unwrap_or(u8::MAX)];
         out.extend_from_slice(self.name.as_bytes());
         for number in [self.genesis_time.unix_ms(), self.spacing_ms, self.half_life_ms] {
@@ -251,6 +252,29 @@ impl Parameters {
             out.extend_from_slice(&number.to_be_bytes());
         }
         out
+    }
+
+    /// Reads the canonical encoding from where a reader stands; whether a network has such parameters is not yet known.
+    ///
+    /// # Errors
+    /// Too few bytes, or a name that is not UTF-8 or longer than any.
+    pub fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let field = "network name";
+        let [length] = reader.array(field)?;
+        let (max, found) = (NAME_BYTES_MAX, usize::from(length));
+        if found > max {
+            return Err(DecodeError::Size { field, min: 1, max, found });
+        }
+        let name = core::str::from_utf8(reader.take(field, found)?);
+        Ok(Self {
+            name: name.map_err(|_| DecodeError::Utf8 { field })?.to_owned(),
+            genesis_time: Time::from_unix_ms(reader.u64("network genesis_time")?),
+            spacing_ms: reader.u64("network spacing_ms")?,
+            half_life_ms: reader.u64("network half_life_ms")?,
+            limit_bits: Bits::from_u32(reader.u32("network limit_bits")?),
+            block_bytes_max: reader.u32("network block_bytes_max")?,
+            block_messages_max: reader.u32("network block_messages_max")?,
+        })
     }
 }
 
@@ -287,6 +311,24 @@ mod tests {
         parameters.genesis_time = parameters.genesis_time.plus_ms(1);
         assert_ne!(Network::new(parameters).unwrap().id(), network.id());
         assert_ne!(Network::dev().id(), network.id());
+    }
+
+    #[test]
+    fn the_encoding_round_trips_and_no_prefix_decodes() {
+        for network in [Network::plexus(), Network::dev()] {
+            let bytes = network.parameters().encode();
+            assert_eq!(Parameters::read(&mut Reader::new(&bytes)).as_ref(), Ok(network.parameters()));
+            for end in 0..bytes.len() {
+                assert!(Parameters::read(&mut Reader::new(&bytes[..end])).is_err());
+            }
+        }
+        let mut bytes = Network::dev().parameters().encode();
+        bytes[0] = 33;
+        let found = Parameters::read(&mut Reader::new(&bytes));
+        assert!(matches!(found, Err(DecodeError::Size { field: "network name", found: 33, .. })));
+        (bytes[0], bytes[1]) = (3, 0xff);
+        let found = Parameters::read(&mut Reader::new(&bytes));
+        assert_eq!(found, Err(DecodeError::Utf8 { field: "network name" }));
     }
 
     #[test]

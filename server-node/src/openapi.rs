@@ -25,6 +25,7 @@ pub fn document() -> Document {
         crate::api::messages::list,
         crate::api::messages::show,
         crate::api::messages::submit,
+        crate::api::proof::show,
         crate::api::peers,
         crate::api::graph::show,
         crate::api::events::stream,
@@ -122,6 +123,88 @@ pub(crate) struct MessageStatus {
     pub work_above: Option<String>,
 }
 
+/// The proof file of a message, which `plexus verify` reads; the protocol's specification says how it is verified.
+#[derive(Debug, ToSchema)]
+#[expect(dead_code, reason = "it describes a form and is never made")]
+pub(crate) struct Proof {
+    /// The version of this form: 1.
+    pub version: u32,
+    /// The network's parameters.
+    pub network: Parameters,
+    /// The message.
+    pub message: ProofMessage,
+    /// Its place in the block, from 0.
+    pub index: u16,
+    /// How many messages the block has.
+    pub count: u16,
+    /// The hashes beside the message's way up to the messages root, from the bottom.
+    pub siblings: Vec<String>,
+    /// The block without its messages.
+    pub block: ProofBlock,
+    /// The records beside the block's way up to the peak of the mountain range over it, from the bottom.
+    pub path: Vec<ProofRecord>,
+    /// The chain proof, in hex.
+    pub chain: String,
+}
+
+/// What a message's bytes say.
+#[derive(Debug, ToSchema)]
+#[expect(dead_code, reason = "it describes a form and is never made")]
+pub(crate) struct ProofMessage {
+    /// The sender's key, 66 hex digits.
+    pub sender: String,
+    /// To whom it is written.
+    pub recipient: String,
+    /// What it says.
+    pub text: String,
+    /// When it was written, unix milliseconds.
+    pub time_unix_ms: u64,
+    /// The stamp, a decimal string.
+    pub stamp: String,
+    /// The sender's signature of the id, 128 hex digits.
+    pub signature: String,
+}
+
+/// A block's header, and what its body commits to beside the messages.
+#[derive(Debug, ToSchema)]
+#[expect(dead_code, reason = "it describes a form and is never made")]
+pub(crate) struct ProofBlock {
+    /// The parent's hash.
+    pub prev_hash: String,
+    /// Commits to all below and within.
+    pub content_root: String,
+    /// The header's version.
+    pub version: u32,
+    /// The height.
+    pub number_of_block: u64,
+    /// When it was mined, unix milliseconds.
+    pub time_unix_ms: u64,
+    /// The target in compact form, as `0x1e100000`.
+    pub bits: String,
+    /// What was searched for, a decimal string.
+    pub nonce: String,
+    /// The miner's free number, a decimal string.
+    pub extra: String,
+    /// The miner's key.
+    pub author: String,
+    /// The author's signature.
+    pub signature: String,
+}
+
+/// A record of the mountain range.
+#[derive(Debug, ToSchema)]
+#[expect(dead_code, reason = "it describes a form and is never made")]
+pub(crate) struct ProofRecord {
+    /// A header's hash, or that of a parent's two children.
+    pub hash: String,
+    /// The sum of work, a decimal string.
+    pub work: String,
+    /// The last header's time, unix milliseconds.
+    pub time_unix_ms: u64,
+    /// The last header's bits, as `0x1e100000`.
+    pub bits: String,
+}
+
 /// A block with its messages.
 #[derive(Debug, ToSchema)]
 #[expect(dead_code, reason = "it describes a form and is never made")]
@@ -164,12 +247,14 @@ pub(crate) struct Block {
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
+    use std::sync::Arc;
 
     use plexus_core::graph::Topology;
     use plexus_core::key::SecretKey;
     use plexus_core::message::Draft;
     use plexus_core::network::Network;
     use plexus_core::pow::Work;
+    use plexus_core::receipt::{Form, Receipt};
     use plexus_core::time::Time;
     use plexus_core::view;
     use serde_json::{Value, json};
@@ -207,7 +292,8 @@ mod tests {
         assert_eq!(described("Parameters"), fields(network.parameters()));
         let secret = SecretKey::from_bytes(&[1; 32]).unwrap();
         let draft = Draft::new(secret.public(), "bob", "hello", Time::default()).unwrap();
-        let message = view::Message::new(&draft.sign(&secret, network.id(), 0), network.id());
+        let signed = draft.sign(&secret, network.id(), 0);
+        let message = view::Message::new(&signed, network.id());
         assert_eq!(described("Message"), fields(&message));
         let (sender, signature) = (message.sender, message.signature);
         let submission = view::Submission {
@@ -229,6 +315,14 @@ mod tests {
         let (number_of_block, block, work_above) = (None, None, None);
         let status = view::MessageStatus { message, pending: true, number_of_block, block, work_above };
         assert_eq!(described("MessageStatus"), fields(&status));
+        let genesis = network.genesis_block();
+        let path = vec![genesis.header.record(*network.id())];
+        let block = plexus_core::block::Block { messages: vec![Arc::new(signed)], ..genesis };
+        let proof = Form::new(&Receipt::new(&network, &block, 0, path, Vec::new()).unwrap());
+        assert_eq!(described("Proof"), fields(&proof));
+        assert_eq!(described("ProofMessage"), fields(&proof.message));
+        assert_eq!(described("ProofBlock"), fields(&proof.block));
+        assert_eq!(described("ProofRecord"), fields(&proof.path[0]));
     }
 
     #[test]
@@ -237,7 +331,7 @@ mod tests {
         let paths: BTreeSet<_> = document["paths"].as_object().unwrap().keys().cloned().collect();
         let names =
             ["status", "network", "blocks", "blocks/{name}", "messages", "messages/{id}", "peers", "events"];
-        for name in names.into_iter().chain(["export", "graph", "openapi.json"]) {
+        for name in names.into_iter().chain(["export", "graph", "openapi.json", "messages/{id}/proof"]) {
             assert!(paths.contains(&format!("/api/v1/{name}")), "{name}");
         }
         assert_eq!(document["openapi"].as_str().map(|version| &version[..2]), Some("3."));

@@ -3,6 +3,7 @@
 
 mod ledger;
 mod proof;
+mod receipt;
 mod values;
 
 use std::collections::BTreeSet;
@@ -87,6 +88,7 @@ fn every_file_is_known() {
     let names = fs::read_dir(folder).expect("the folder is there").map(|entry| entry.unwrap().file_name());
     let names: BTreeSet<String> = names.map(|name| name.into_string().unwrap()).collect();
     let known = ["block", "chain", "hash", "header", "history", "key", "merkle", "message", "network"];
-    let known = known.iter().chain(&["proof", "rules", "target"]).map(|name| format!("{name}.json"));
+    let known =
+        known.iter().chain(&["proof", "receipt", "rules", "target"]).map(|name| format!("{name}.json"));
     assert_eq!(names, known.collect());
 }

@@ -4,20 +4,19 @@ use axum::Json;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::HeaderMap;
-use axum::http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE, VARY};
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, VARY};
 use axum::response::{IntoResponse, Response};
 use plexus_core::block::Block;
 use plexus_core::hash::Hash;
 use plexus_core::network::Network;
 use plexus_core::view;
 
+use super::proof::{BINARY, wants_binary};
 use super::{ApiError, SliceQuery, read};
 use crate::app::App;
 use crate::openapi;
 use crate::store::{Store, StoreError, StoredBlock};
 
-/// How a block's own encoding is asked for.
-const BINARY: &str = "application/octet-stream";
 /// A list ends with the block whose encoding takes it over so many bytes: JSON is several times as long.
 const LIST_BYTES_MAX: usize = 1 << 20;
 
@@ -61,8 +60,8 @@ fn brief(blocks: Vec<StoredBlock>, network: &Network) -> Vec<view::Block> {
     fitting.map_while(|stored| shown(&stored, network)).collect()
 }
 
-/// One block, by its height on the best chain or by its hash on any branch: as JSON, or in its binary encoding for who accepts
-/// nothing but `application/octet-stream`
+/// One block, by its height on the best chain or by its hash on any branch: as JSON, or as bytes when `application/octet-stream` is
+/// accepted
 #[utoipa::path(get, path = "/api/v1/blocks/{name}", tag = "ledger",
     params(("name" = String, Path, description = "A height, or a hash of 64 hex digits")),
     responses((status = 200, content((openapi::Block = "application/json"), (Vec<u8> = "application/octet-stream"))),
@@ -83,7 +82,7 @@ pub(super) async fn show(
     // A hash names the same block for ever; a height may be given to another.
     let caching = if hash.is_some() { "public, max-age=31536000, immutable" } else { "no-cache" };
     let caching = [(CACHE_CONTROL, caching), (VARY, "accept")];
-    if headers.get(ACCEPT).is_some_and(|accept| accept == BINARY) {
+    if wants_binary(&headers) {
         return Ok((caching, [(CONTENT_TYPE, BINARY)], stored.block).into_response());
     }
     let block = shown(&stored, app.handle.network()).ok_or_else(missing)?;

@@ -44,9 +44,7 @@ pub(super) async fn show(
     State(app): State<App>,
     id: Result<Path<String>, PathRejection>,
 ) -> Result<Json<MessageStatus>, ApiError> {
-    let Path(text) = id?;
-    let id: MessageId =
-        text.parse().map_err(|_| ApiError::malformed("a message is named by its id of 64 hex digits"))?;
+    let id = name(id)?;
     // A message moves from the pool to a block: what is not in the pool first is in the store afterwards.
     if let Some(message) = app.handle.pooled(id).await? {
         return Ok(Json(pending(&message, &app)));
@@ -67,6 +65,12 @@ pub(super) async fn show(
         Some(message) => Ok(Json(pending(&message, &app))),
         None => Err(ApiError::missing(format_args!("message {id}"))),
     }
+}
+
+/// The id that a path names.
+pub(super) fn name(id: Result<Path<String>, PathRejection>) -> Result<MessageId, ApiError> {
+    let Path(text) = id?;
+    text.parse().map_err(|_| ApiError::malformed("a message is named by its id of 64 hex digits"))
 }
 
 fn pending(message: &Message, app: &App) -> MessageStatus {

@@ -25,6 +25,7 @@ pub(crate) mod export;
 pub mod feed;
 pub mod graph;
 pub(crate) mod messages;
+pub(crate) mod proof;
 pub mod view;
 
 pub use self::error::ApiError;
@@ -65,6 +66,7 @@ pub fn router() -> Router<App> {
         .route("/blocks/{name}", get(blocks::show))
         .route("/messages", get(messages::list).post(messages::submit))
         .route("/messages/{id}", get(messages::show))
+        .route("/messages/{id}/proof", get(proof::show))
         .route("/peers", get(peers))
         .route("/graph", get(graph::show))
         .route("/events", get(events::stream))

@@ -78,6 +78,12 @@ impl Client {
         self.value(self.answer(response)?)
     }
 
+    /// Asks for bytes of this media type, at most so many.
+    pub(super) fn bytes(&self, path: &str, media_type: &str, bytes_max: usize) -> anyhow::Result<Vec<u8>> {
+        let response = self.agent.get(format!("{}{path}", self.base)).header("accept", media_type).call();
+        self.body(self.answer(response)?, u64::try_from(bytes_max).unwrap_or(u64::MAX))
+    }
+
     /// Hands a value over, and reads the answer.
     pub(super) fn post<T: DeserializeOwned>(&self, path: &str, value: &impl Serialize) -> anyhow::Result<T> {
         let response = self
@@ -103,12 +109,15 @@ impl Client {
     }
 
     fn value<T: DeserializeOwned>(&self, response: ureq::http::Response<ureq::Body>) -> anyhow::Result<T> {
-        let body = response.into_body().into_with_config().limit(ANSWER_BYTES_MAX).read_to_vec();
-        let body =
-            body.map_err(|error| anyhow!("the node at {} broke off its answer: {error}", self.base))?;
+        let body = self.body(response, ANSWER_BYTES_MAX)?;
         serde_json::from_slice(&body).map_err(|error| {
             anyhow!("{} does not answer as a Plexus node of this version: {error}", self.base)
         })
+    }
+
+    fn body(&self, response: ureq::http::Response<ureq::Body>, bytes_max: u64) -> anyhow::Result<Vec<u8>> {
+        let body = response.into_body().into_with_config().limit(bytes_max).read_to_vec();
+        body.map_err(|error| anyhow!("the node at {} broke off its answer: {error}", self.base))
     }
 
     fn answer(

@@ -22,10 +22,12 @@ mod message;
 mod node;
 mod peers;
 mod progress;
+mod prove;
 mod send;
 mod simulate;
 mod status;
 mod table;
+mod verify;
 
 /// The exit status of a command that was used wrongly.
 const WRONG_USE: u8 = 2;
@@ -58,6 +60,10 @@ enum Command {
     Block(block::Arguments),
     /// Show a message and its place in the ledger
     Message(message::Arguments),
+    /// Write the proof file of a message: who has it needs nobody to see that the message is in the ledger
+    Prove(prove::Arguments),
+    /// Verify a proof file, with nothing but this program
+    Verify(verify::Arguments),
     /// List a node's peers
     Peers(peers::Arguments),
     /// Show, or draw, how the network looks from a node
@@ -95,6 +101,8 @@ pub(crate) fn run(line: impl IntoIterator<Item = impl Into<OsString> + Clone>) -
         Some(Command::Chain(arguments)) => chain::run(&arguments),
         Some(Command::Block(arguments)) => block::run(&arguments),
         Some(Command::Message(arguments)) => message::run(&arguments),
+        Some(Command::Prove(arguments)) => prove::run(&arguments),
+        Some(Command::Verify(arguments)) => verify::run(&arguments),
         Some(Command::Peers(arguments)) => peers::run(&arguments),
         Some(Command::Graph(arguments)) => graph::run(&arguments),
         Some(Command::Simulate(arguments)) => simulate::run(&arguments),
@@ -178,6 +186,9 @@ mod tests {
             "plexus chain --verify=chain.txt",
             "plexus block 7",
             "plexus message 00",
+            "plexus prove 00",
+            "plexus verify -",
+            "plexus verify proof.plexus --file report.pdf --network dev --json",
             "plexus peers --json",
             "plexus graph --node a:1 --svg network.svg",
             "plexus graph --dot",
@@ -208,6 +219,9 @@ mod tests {
             ("plexus simulate --faults silent", "silent=5%"),
             ("plexus simulate --latency nowhere.csv", "regions, sphere, or a file"),
             ("plexus message 12", "64 hex digits"),
+            ("plexus prove 12", "64 hex digits"),
+            ("plexus verify", "FILE"),
+            ("plexus verify - --network nowhere", "nowhere"),
             ("plexus send --to bob --stamp-bits 99 x", "99"),
             ("plexus send --to bob --stamp-bits 9 --priority low x", "--priority"),
         ] {

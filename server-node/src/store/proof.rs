@@ -1,16 +1,19 @@
-//! Proofs of the best chain, made from what the store holds at one moment.
+//! Proofs of the best chain, and receipts of what is in it, made from what the store holds at one moment.
 //!
-//! One reads some ten thousand nodes, and the bodies of the blocks that it shows: about a thousand. The newest is kept, so that a
-//! crowd that asks for the same costs no more than one who does.
+//! A chain proof reads some ten thousand nodes, and the bodies of the blocks that it shows: about a thousand. The newest is kept, so
+//! that a crowd that asks for the same costs no more than one who does. The rest of a receipt reads one body and some twenty nodes.
 
 use std::sync::PoisonError;
 
 use bytes::Bytes;
 use plexus_core::block::Block;
+use plexus_core::check::Seen;
 use plexus_core::hash::Hash;
-use plexus_core::history::{Position, Record};
+use plexus_core::history::{Position, Record, siblings};
+use plexus_core::message::MessageId;
 use plexus_core::network::Network;
 use plexus_core::proof::{self, Opened, ProveError, Source};
+use plexus_core::receipt::Receipt;
 
 use super::range::{self, CHUNK, CHUNK_LEVEL};
 use super::{Result, Store, StoreError, View};
@@ -28,8 +31,11 @@ impl Store {
     /// # Errors
     /// The disk's.
     pub fn prove(&self, network: &Network) -> Result<Bytes> {
+        self.kept_proof(&self.view()?, network)
+    }
+
+    fn kept_proof(&self, view: &View, network: &Network) -> Result<Bytes> {
         let mut kept = self.kept_proof.lock().unwrap_or_else(PoisonError::into_inner);
-        let view = self.view()?;
         let (height, tip) = view.last()?;
         if let Some(kept) = kept.as_ref().filter(|kept| kept.tip == tip) {
             return Ok(kept.proof.clone());
@@ -37,6 +43,24 @@ impl Store {
         let proof = Bytes::from(view.prove(network, height)?);
         *kept = Some(Kept { tip, proof: proof.clone() });
         Ok(proof)
+    }
+
+    /// The receipt of a message in a block of the best chain, as it is at one moment; none for any other message.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub fn receipt(&self, network: &Network, id: &MessageId) -> Result<Option<Receipt>> {
+        let (view, seen) = self.look_up(std::slice::from_ref(id))?;
+        let Some(Seen { block: hash, height, .. }) = seen.into_iter().find(|seen| seen.best) else {
+            return Ok(None);
+        };
+        let mut prover = Prover { view: &view, chunk: None };
+        let block = prover.block(height, &hash)?;
+        let index = block.messages.iter().position(|message| message.id(network.id()) == *id);
+        let Some(index) = index else { return Ok(None) };
+        let leaves = view.last()?.0 + 1;
+        let path = siblings(leaves, height).map(|position| prover.node(position)).collect::<Result<_>>()?;
+        Ok(Receipt::new(network, &block, index, path, self.kept_proof(&view, network)?.to_vec()))
     }
 }
 
@@ -70,6 +94,11 @@ impl Prover<'_> {
         }
         Ok(self.chunk.as_ref().map_or(&[], |(_, leaves)| leaves))
     }
+
+    fn block(&self, height: u64, hash: &Hash) -> Result<Block> {
+        let body = self.view.body_at(height, hash)?.ok_or_else(|| StoreError::missing("block", hash))?;
+        Block::decode(&body).map_err(|error| StoreError::record("body", hash, &error))
+    }
 }
 
 impl Source for Prover<'_> {
@@ -90,8 +119,7 @@ impl Source for Prover<'_> {
 
     fn opened(&mut self, height: u64) -> Result<Opened> {
         let hash = self.view.hash_at(height)?.ok_or_else(|| StoreError::missing("block", height))?;
-        let body = self.view.body_at(height, &hash)?.ok_or_else(|| StoreError::missing("block", hash))?;
-        let block = Block::decode(&body).map_err(|error| StoreError::record("body", hash, &error))?;
+        let block = self.block(height, &hash)?;
         let body_root = block.body_root(&block.messages_root());
         Ok(Opened { header: block.header, body_root, extra: block.extra })
     }

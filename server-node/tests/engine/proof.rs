@@ -1,4 +1,5 @@
-//! The store proves its best chain, whatever became of it before: a wrong node anywhere in the range makes a proof fail.
+//! The store proves its best chain and what is in it, whatever became of it before: a wrong node anywhere in the range makes a
+//! proof fail.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -6,6 +7,7 @@ use std::sync::Arc;
 use plexus_core::journal::Change;
 use plexus_core::network::Network;
 use plexus_core::proof;
+use plexus_core::receipt::Receipt;
 use plexus_node::store::{FILE, Store, StoreError};
 use redb::{Database, ReadableDatabase, TableDefinition};
 
@@ -53,6 +55,45 @@ fn a_chain_is_proven_at_every_stage_of_its_growth_and_up_to_every_height() {
     }
     let error = view.prove(&network, 1_301).unwrap_err();
     assert!(matches!(error, StoreError::Record { what: "block", .. }), "{error:?}");
+}
+
+/// The store's receipt of a message is of this message, in this block, below the store's tip.
+fn assert_receipt(store: &Store, block: &Forged, index: usize) {
+    let network = Network::dev();
+    let tip = store.tip().unwrap();
+    let receipt = store.receipt(&network, &block.ids[index]).unwrap().unwrap();
+    let verified = Receipt::decode(&receipt.encode()).unwrap().verify().unwrap();
+    assert_eq!((verified.id, verified.block), (block.ids[index], block.hash));
+    assert_eq!((verified.proven.hash, verified.blocks), (tip.hash, tip.height - block.height() + 1));
+}
+
+#[test]
+fn every_message_has_a_receipt_while_its_block_is_on_the_best_chain() {
+    let (mut forge, data) = (Forge::new(1), tempfile::tempdir().unwrap());
+    let store = open(data.path());
+    let mut common = forge.blocks(64, 1);
+    common.extend(forge.blocks(1_000, 0));
+    common.extend(forge.blocks(5, 40));
+    store.apply(&grow(&common)).unwrap();
+    for (height, index) in
+        [(1, 0), (2, 0), (63, 0), (64, 0), (1_065, 0), (1_066, 39), (1_069, 17), (1_069, 32)]
+    {
+        assert_receipt(&store, &common[height - 1], index);
+    }
+    // A branch takes two blocks away, and brings another.
+    let fork = common[1_066].block.header;
+    let history = common[1_066].history.clone();
+    let mut other = Forge { author: secret(2), tip: fork, history, ..forge.clone() };
+    let winning = other.blocks(3, 2);
+    let (last, below) = winning.split_last().unwrap();
+    let reorg: Vec<_> =
+        below.iter().flat_map(Forged::header_and_body).chain(last.changes(fork.height)).collect();
+    store.apply(&reorg).unwrap();
+    assert_receipt(&store, &winning[0], 1);
+    assert_receipt(&store, &common[1_065], 39);
+    let gone = store.receipt(&Network::dev(), &common[1_068].ids[0]).unwrap();
+    assert_eq!(gone, None);
+    assert_eq!(store.receipt(&Network::dev(), &fork.hash()).unwrap(), None);
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::io::{BufRead, BufReader};
 use plexus_core::block::Block;
 use plexus_core::event::Event;
 use plexus_core::message::Draft;
+use plexus_core::receipt::{Form, Receipt};
 use plexus_core::view;
 use serde_json::{Value, json};
 
@@ -104,6 +105,47 @@ async fn a_message_is_followed_from_its_submission_into_a_block() {
     let status = get(bench.url("/api/v1/status")).await.json();
     let below = work(&block["total_work"]) - work(&block["proof_of_work"]);
     assert_eq!(work(&placed["work_above"]), work(&status["total_work"]) - below);
+}
+
+#[tokio::test]
+async fn a_message_is_proven_in_bytes_and_in_json_once_it_is_in_a_block() {
+    let bench = Bench::start().await;
+    let message = bench.message("proven");
+    let id = message.id(bench.network.id());
+    let url = bench.url(&format!("/api/v1/messages/{id}/proof"));
+    let missing = get(url.clone()).await;
+    assert_eq!((missing.status, missing.code().as_str()), (404, "not_found"));
+    assert_eq!(post(bench.url("/api/v1/messages"), BINARY, message.encode()).await.status, 201);
+    let waiting = get(url.clone()).await;
+    assert_eq!((waiting.status, waiting.code().as_str()), (409, "pending"));
+    let malformed = get(bench.url("/api/v1/messages/12/proof")).await;
+    assert_eq!((malformed.status, malformed.code().as_str()), (400, "bad_request"));
+
+    bench.mine(5).await;
+    let file = get_with(url.clone(), "accept", "text/html, application/octet-stream;q=0.5").await;
+    assert_eq!((file.status, file.header("content-type")), (200, BINARY));
+    let name = format!("attachment; filename=\"{}.plexus\"", &id.to_string()[..16]);
+    assert_eq!((file.header("content-disposition"), file.header("vary")), (name.as_str(), "accept"));
+    let bytes = file.bytes();
+    let receipt = Receipt::decode(&bytes).unwrap();
+    let verified = receipt.verify().unwrap();
+    let status = get(bench.url("/api/v1/status")).await.json();
+    assert_eq!((verified.id, &receipt.message), (id, &message));
+    assert_eq!(json!(verified.proven.hash), status["tip"]);
+    let place = get(bench.url(&format!("/api/v1/messages/{id}"))).await.json();
+    let work = verified.work.to_string();
+    assert_eq!((&place["block"], &place["work_above"]), (&json!(verified.block), &json!(work)));
+
+    for accepted in ["*/*", "application/json"] {
+        let form = get_with(url.clone(), "accept", accepted).await;
+        assert!(form.header("content-type").starts_with(JSON));
+        let form: Form = serde_json::from_value(form.json()).unwrap();
+        assert_eq!(Receipt::try_from(&form).as_ref(), Ok(&receipt));
+    }
+    // A later tip has another chain proof.
+    bench.mine(bench.height().await + 2).await;
+    let later = get_with(url, "accept", BINARY).await.bytes();
+    assert!(Receipt::decode(&later).unwrap().verify().unwrap().blocks > verified.blocks);
 }
 
 #[tokio::test]

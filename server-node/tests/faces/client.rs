@@ -16,6 +16,10 @@ impl Answer {
         self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
     }
 
+    pub(crate) fn bytes(self) -> Vec<u8> {
+        self.body
+    }
+
     pub(crate) fn text(self) -> String {
         String::from_utf8(self.body).unwrap()
     }

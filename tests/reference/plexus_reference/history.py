@@ -39,6 +39,14 @@ def parent(left: Record, right: Record) -> Record:
     return Record(joined, saturate_u128(left.work + right.work), right.time, right.bits)
 
 
+def climb(leaf: Record, index: int, path: list[Record]) -> Record:
+    """Returns the node that a leaf leads to along its siblings."""
+    node = leaf
+    for level, sibling in enumerate(path):
+        node = parent(sibling, node) if index >> level & 1 else parent(node, sibling)
+    return node
+
+
 class MountainRange:
     """Peaks only: its size is the logarithm of the number of leaves."""
 
@@ -66,6 +74,27 @@ class MountainRange:
             size, right = self._peaks.pop()
             _, left = self._peaks.pop()
             self._peaks.append((2 * size, parent(left, right)))
+
+    def peak_over(self, leaf: int) -> tuple[int, Record] | None:
+        """Returns the peak over a leaf with its level, or None where there is no such leaf."""
+        end = 0
+        for size, record in self._peaks:
+            end += size
+            if leaf < end:
+                return size.bit_length() - 1, record
+        return None
+
+    def below(self, leaf: int, path: list[Record]) -> "MountainRange":
+        """Returns the range of the leaves before one, given all siblings on its way up to its peak."""
+        result = MountainRange()
+        for size, record in self._peaks:
+            if result.leaves + size > leaf:
+                break
+            result.append_node(size, record)
+        for level in reversed(range(len(path))):
+            if leaf >> level & 1:
+                result.append_node(2**level, path[level])
+        return result
 
     def bagged(self) -> Record | None:
         """Returns the one record over all peaks, or None without leaves."""

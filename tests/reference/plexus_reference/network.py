@@ -6,7 +6,7 @@ from functools import cached_property
 
 from . import pow
 from .block import EMPTY_BLOCK_BYTES, Block, Header
-from .codec import u8, u32, u64
+from .codec import Reader, u8, u32, u64
 from .hashing import ZERO_HASH, tagged_hash
 
 NAME = re.compile(r"[a-z0-9-]{1,32}")
@@ -59,6 +59,21 @@ class Network:
         except pow.BitsError as error:
             raise NetworkError(f"limit_bits: {error}") from None
         return cls(**values)
+
+    @classmethod
+    def read(cls, reader: Reader) -> "Network":
+        """Takes the canonical encoding off a reader. Raises DecodeError or NetworkError."""
+        name = reader.take(reader.take_int(1, "length of name"), "name")
+        try:
+            parameters = {"name": name.decode("ascii")}
+        except UnicodeDecodeError:
+            raise NetworkError("name has to be ASCII") from None
+        for field in ("genesis_time", "spacing_ms", "half_life_ms"):
+            parameters[field] = reader.take_int(8, field)
+        parameters["limit_bits"] = pow.bits_text(reader.take_int(4, "limit_bits"))
+        for field in ("block_bytes_max", "block_messages_max"):
+            parameters[field] = reader.take_int(4, field)
+        return cls.from_json(parameters)
 
     def to_json(self) -> dict:
         return asdict(self) | {"limit_bits": pow.bits_text(self.limit_bits)}

@@ -255,6 +255,11 @@ class Prover:
             out += self._header(at)
         return bytes(out)
 
+    def path(self, height: int) -> list[Record]:
+        """Returns the siblings on the way from a leaf up to its peak in the range over the whole chain."""
+        level = (height ^ len(self.leaves)).bit_length() - 1
+        return [self._node(below, (height >> below ^ 1) << below) for below in range(level)]
+
     def _nodes(self, start: int, end: int) -> bytes:
         out = b""
         for level, leaf in nodes(start, end):

@@ -6,7 +6,7 @@ Every rule and every refusal of the specification occurs at least once.
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from . import key, merkle, mining, pow, proof
+from . import key, merkle, mining, pow, proof, receipt
 from .block import EMPTY_BLOCK_BYTES, Block, Header
 from .chain import MESSAGE_AHEAD_MAX_MS, MESSAGE_BEFORE_MAX_MS, Chain
 from .codec import u64
@@ -43,6 +43,7 @@ def documents() -> dict[str, dict]:
         "history.json": _listed("Mountain ranges of different sizes.", histories()),
         "block.json": _listed("Blocks, and bytes that are none.", block_vectors()),
         "proof.json": _listed("Points that are demanded, chain proofs, and bytes that prove nothing.", proofs()),
+        "receipt.json": _listed("Proof files with their JSON form, and files that show nothing.", receipts()),
         "rules.json": rules(),
         "chain.json": chain(),
     }
@@ -457,8 +458,108 @@ def _with_flip(data: bytes, at: int) -> bytes:
     return data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :]
 
 
+def receipts() -> Iterable[dict]:
+    made = [
+        receipt_of(GARDEN, 1, 1, 1, 0),
+        receipt_of(GARDEN, 3, 2, 3, 1),
+        receipt_of(GARDEN, 4, 4, 1, 0),
+        receipt_of(MEADOW, 45, 41, 6, 4),
+    ]
+    for shown in made:
+        verified = receipt.verify(shown)
+        yield {
+            "kind": "receipt",
+            "receipt": shown.encode().hex(),
+            "form": shown.to_json(),
+            "network_id": shown.network.id.hex(),
+            "id": verified.id.hex(),
+            "block": shown.header.hash.hex(),
+            "height": str(shown.header.height),
+            "history_root": verified.history_root.hex(),
+            "tip": verified.proven.header.hash.hex(),
+            "blocks": str(verified.blocks),
+            "work": str(verified.work),
+            "total_work": str(verified.proven.total_work),
+        }
+    shown = made[1]
+    good = shown.encode()
+    other = receipt_of(GARDEN, 3, 2, 3, 0)
+    for wrong in (
+        b"",
+        good[:-1],
+        good + b"\0",
+        *(_with_flip(good, at) for at in range(0, len(good), 61)),
+        replace(shown, index=0).encode(),
+        replace(shown, index=3).encode(),
+        replace(shown, count=5, siblings=[*shown.siblings, bytes(32)]).encode(),
+        replace(shown, count=4097).encode(),
+        replace(shown, message=other.message).encode(),
+        replace(shown, path=shown.path[:-1]).encode(),
+        replace(shown, path=shown.path * 32).encode(),
+        replace(shown, chain=made[0].chain).encode(),
+        replace(shown, network=DEV).encode(),
+        # Another author and signature, to whom and which the header does not commit.
+        replace(shown, author=key.public_of(BOB)).encode(),
+        replace(shown, signature=_high_s(shown.signature)).encode(),
+        # A block whose author signed something else, and which is mined.
+        receipt_of(GARDEN, 3, 2, 3, 1, signed=False).encode(),
+        receipt_of(GARDEN, 3, 2, 3, 1, late=MESSAGE_BEFORE_MAX_MS + 1).encode(),
+    ):
+        yield {"kind": "refused", "receipt": wrong.hex()}
+    form = shown.to_json()
+    message, block = form["message"], form["block"]
+    for change in (
+        {"version": 2},
+        {"index": 0},
+        {"more": 1},
+        {"chain": form["chain"].upper()},
+        {"chain": form["chain"] + "00"},
+        {"siblings": []},
+        {"path": form["path"][:1]},
+        {"message": message | {"stamp": "0" + message["stamp"]}},
+        {"message": message | {"text": message["text"] + " "}},
+        {"message": message | {"text": ""}},
+        {"message": message | {"time_unix_ms": str(message["time_unix_ms"])}},
+        {"block": block | {"nonce": "+" + block["nonce"]}},
+        {"block": block | {"extra": str(2**64)}},
+        {"block": block | {"bits": block["bits"].replace("0x", "0X")}},
+        {"block": block | {"author": block["author"].upper()}},
+        {"network": form["network"] | {"name": "gardens"}},
+    ):
+        yield {"kind": "form", "form": form | change}
+
+
+def receipt_of(
+    network: Network, height: int, at: int, count: int, index: int, *, signed: bool = True, late: int = 0
+) -> receipt.Receipt:
+    """Returns the proof file of a message in the block at a height of a chain whose other bodies nobody knows."""
+    prover, block = prover_with(network, height, at, count, signed, late)
+    leaves = [merkle.leaf(message.encode()) for message in block.messages]
+    return receipt.Receipt(
+        network,
+        block.messages[index],
+        index,
+        count,
+        merkle.path(leaves, index),
+        block.header,
+        block.extra,
+        block.author,
+        block.signature,
+        prover.path(at),
+        prover.prove(),
+    )
+
+
 def prover_of(network: Network, height: int) -> proof.Prover:
     """Returns a chain of headers whose bodies nobody knows."""
+    return prover_with(network, height)[0]
+
+
+def prover_with(
+    network: Network, height: int, at: int = 0, count: int = 0, signed: bool = True, late: int = 0
+) -> tuple[proof.Prover, Block | None]:
+    """Returns such a chain, and the one block of it that has messages. They are `late` ms too old."""
+    made = None
     prover, history = proof.Prover(network), MountainRange()
     history.append(prover.leaves[0])
     for number in range(1, height + 1):
@@ -467,10 +568,20 @@ def prover_of(network: Network, height: int) -> proof.Prover:
         body_root, extra = sha256(b"body %d" % number), number % 300
         content_root = tagged_hash("plexus/content", history.root() + body_root + u64(extra))
         bits = network.next_bits(before, time)
-        header = mining.search(Header(before.hash, content_root, 1, number, time, bits, 0))
+        header = Header(before.hash, content_root, 1, number, time, bits, 0)
+        if number == at:
+            notes = _notes(network, time - late, count)
+            made = Block(header, extra, key.public_of(CAROL), bytes(64), notes)
+            digest = made.author_digest(network.id, history.root() if signed else bytes(32))
+            made = replace(made, signature=key.sign(CAROL, digest))
+            body_root = made.body_root()
+            header = replace(header, content_root=made.content_root(history.root()))
+        header = mining.search(header)
+        if number == at:
+            made = replace(made, header=header)
         prover.append(header, body_root, extra)
         history.append(prover.leaves[-1])
-    return prover
+    return prover, made
 
 
 def rules() -> dict:

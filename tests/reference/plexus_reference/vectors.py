@@ -5,17 +5,35 @@ tested without being so.
 """
 
 import json
-import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
 from . import block as blocks
-from . import key, merkle, pow, proof
+from . import key, merkle, pow, proof, receipt
 from .block import Block, Header
 from .chain import Chain
 from .codec import DecodeError
 from .export import unique_keys
+from .fields import (
+    BYTES,
+    HASH,
+    PUBLIC,
+    SECRET,
+    SIGNATURE,
+    FieldError,
+    Schema,
+    anything,
+    boolean,
+    compact_bits,
+    decimal,
+    hexadecimal,
+    integer,
+    list_of,
+    network,
+    read_object,
+    text,
+)
 from .hashing import tagged_hash
 from .history import MountainRange, Record
 from .message import Message
@@ -25,85 +43,6 @@ FILE_BYTES_MAX = 64 * 2**20
 
 # The clock rule is not what a file of a whole chain is about.
 END_OF_TIME = 2**64
-
-
-class VectorError(Exception):
-    """A file or a vector that does not have the shape of the specification."""
-
-
-# Readers of a field's JSON value. Each raises VectorError.
-
-
-def hexadecimal(size: int | None = None) -> Callable[[object], bytes]:
-    def read(value: object) -> bytes:
-        if not isinstance(value, str) or not re.fullmatch(r"(?:[0-9a-f]{2})*", value):
-            raise VectorError("has to be lower-case hex")
-        if size is not None and len(value) != 2 * size:
-            raise VectorError(f"has to be {size} bytes of hex")
-        return bytes.fromhex(value)
-
-    return read
-
-
-def decimal(value: object) -> int:
-    if not isinstance(value, str) or not re.fullmatch(r"0|[1-9][0-9]{0,38}", value):
-        raise VectorError("has to be decimal text")
-    return int(value)
-
-
-def compact_bits(value: object) -> int:
-    if not isinstance(value, str) or not re.fullmatch(r"0x[0-9a-f]{8}", value):
-        raise VectorError("has to be bits, like 0x1e100000")
-    return int(value, 16)
-
-
-def integer(value: object) -> int:
-    if type(value) is not int or value < 0:
-        raise VectorError("has to be a number without sign or fraction")
-    return value
-
-
-def boolean(value: object) -> bool:
-    if not isinstance(value, bool):
-        raise VectorError("has to be true or false")
-    return value
-
-
-def text(value: object) -> str:
-    if not isinstance(value, str):
-        raise VectorError("has to be text")
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        raise VectorError("has to be text without lone surrogates") from None
-    return value
-
-
-def anything(value: object) -> object:
-    return value
-
-
-def network(value: object) -> Network:
-    try:
-        return Network.from_json(value)
-    except NetworkError as error:
-        raise VectorError(str(error)) from None
-
-
-def list_of(read_item: Callable[[object], object]) -> Callable[[object], list]:
-    def read(value: object) -> list:
-        if not isinstance(value, list):
-            raise VectorError("has to be a list")
-        return [read_item(item) for item in value]
-
-    return read
-
-
-HASH = hexadecimal(32)
-PUBLIC = hexadecimal(33)
-SECRET = hexadecimal(32)
-SIGNATURE = hexadecimal(64)
-BYTES = hexadecimal()
 
 # What a check yields for every comparison: the field's name, what this implementation
 # computes, and what the file says.
@@ -294,23 +233,37 @@ def check_proof_refused(v: SimpleNamespace) -> Iterator[Comparison]:
     yield "proof", "refused", "accepted"
 
 
-Schema = dict[str, Callable[[object], object]]
+def check_receipt(v: SimpleNamespace) -> Iterator[Comparison]:
+    shown = receipt.Receipt.decode(v.receipt)
+    yield "receipt", shown.encode(), v.receipt
+    yield "form", shown.to_json(), v.form
+    yield "form is read", receipt.Receipt.from_json(v.form), shown
+    verified = receipt.verify(shown)
+    yield "network_id", shown.network.id, v.network_id
+    yield "id", verified.id, v.id
+    yield "block", shown.header.hash, v.block
+    yield "height", shown.header.height, v.height
+    yield "history_root", verified.history_root, v.history_root
+    yield "tip", verified.proven.header.hash, v.tip
+    yield "blocks", verified.blocks, v.blocks
+    yield "work", verified.work, v.work
+    yield "total_work", verified.proven.total_work, v.total_work
 
 
-def read_object(value: object, schema: Schema) -> SimpleNamespace:
-    """Reads an object with exactly the fields of a schema. Raises VectorError."""
-    if not isinstance(value, dict):
-        raise VectorError("has to be an object")
-    missing, unknown = schema.keys() - value.keys(), value.keys() - schema.keys()
-    if missing or unknown:
-        raise VectorError(f"fields missing: {sorted(missing)}, fields unknown: {sorted(unknown)}")
-    fields = {}
-    for name, read in schema.items():
-        try:
-            fields[name] = read(value[name])
-        except VectorError as error:
-            raise VectorError(f"{name} {error}") from None
-    return SimpleNamespace(**fields)
+def check_receipt_refused(v: SimpleNamespace) -> Iterator[Comparison]:
+    try:
+        receipt.verify(receipt.Receipt.decode(v.receipt))
+    except receipt.INVALID:
+        return
+    yield "receipt", "refused", "accepted"
+
+
+def check_receipt_form(v: SimpleNamespace) -> Iterator[Comparison]:
+    try:
+        receipt.verify(receipt.Receipt.from_json(v.form))
+    except receipt.INVALID:
+        return
+    yield "form", "refused", "accepted"
 
 
 JUDGED: Schema = {"title": text, "now": decimal, "block": BYTES, "failures": list_of(text)}
@@ -448,6 +401,26 @@ LIST_FILES: dict[str, dict[str | None, tuple[Schema, Callable]]] = {
         ),
         "refused": ({"network": network, "proof": BYTES}, check_proof_refused),
     },
+    "receipt.json": {
+        "receipt": (
+            {
+                "receipt": BYTES,
+                "form": anything,
+                "network_id": HASH,
+                "id": HASH,
+                "block": HASH,
+                "height": decimal,
+                "history_root": HASH,
+                "tip": HASH,
+                "blocks": decimal,
+                "work": decimal,
+                "total_work": decimal,
+            },
+            check_receipt,
+        ),
+        "refused": ({"receipt": BYTES}, check_receipt_refused),
+        "form": ({"form": anything}, check_receipt_form),
+    },
 }
 
 WHOLE_FILES: dict[str, tuple[Schema, Callable]] = {
@@ -491,7 +464,7 @@ def check_document(name: str, document: object) -> tuple[int, list[str]]:
         return 0, ["not a file of the specification"]
     try:
         items = read_object(document, {"description": text, "vectors": list_of(anything)}).vectors
-    except VectorError as error:
+    except FieldError as error:
         return 0, [str(error)]
     kinds = LIST_FILES[name]
     compared, wrong = 0, []
@@ -519,7 +492,7 @@ def _check_object(place: str, value: object, schema: Schema, check: Callable) ->
             compared += 1
             if computed != stated:
                 wrong.append(f"{place}{field}: expected {_show(computed)}, found {_show(stated)}")
-    except (VectorError, DecodeError, proof.ProofError, pow.BitsError, key.BadKeyError, OverflowError) as error:
+    except (*receipt.INVALID, pow.BitsError, key.BadKeyError, OverflowError) as error:
         wrong.append(f"{place}{error}")
     # A vector of a refusal yields nothing when it is refused, and still counts.
     return max(compared, 1), wrong

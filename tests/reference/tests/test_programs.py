@@ -1,4 +1,4 @@
-"""The two programs, as a user runs them."""
+"""The programs, as a user runs them."""
 
 import io
 import json
@@ -8,7 +8,7 @@ import tempfile
 import unittest
 from pathlib import Path
 
-from plexus_reference import export, sample
+from plexus_reference import export, receipt, sample
 from plexus_reference.network import DEV
 
 FOLDER = Path(__file__).resolve().parent.parent
@@ -111,6 +111,51 @@ class VerifyChain(unittest.TestCase):
     def test_wrong_arguments_are_wrong_use(self):
         for arguments in ((), ("missing.txt",), ("-", "--now", "soon"), ("-", "--now", "-1"), (str(FOLDER),)):
             self.assertEqual(run("verify_chain.py", *arguments).returncode, 2, arguments)
+
+
+class VerifyProof(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.receipt = sample.receipt_of(sample.GARDEN, 3, 2, 3, 1)
+        cls.file = cls.receipt.encode()
+
+    def verify(self, data: bytes, *arguments: str):
+        return run("verify_proof.py", "-", *arguments, stdin=data)
+
+    def test_says_what_either_form_shows(self):
+        result = self.verify(self.file, "--json", "--network-id", sample.GARDEN.id.hex())
+        self.assertEqual(result.returncode, 0, result.stderr)
+        summary = json.loads(result.stdout)
+        self.assertEqual((summary["height"], summary["blocks"]), (2, 2))
+        self.assertEqual(summary["id"], self.receipt.message.id(sample.GARDEN.id).hex())
+        form = json.dumps(self.receipt.to_json()).encode()
+        self.assertEqual(self.verify(form, "--json").stdout, result.stdout)
+        self.assertIn(summary["block"], self.verify(form).stdout.decode())
+
+    def test_refuses_every_changed_byte(self):
+        for at in range(len(self.file)):
+            for flip in (0x01, 0x80):
+                changed = bytearray(self.file)
+                changed[at] ^= flip
+                with self.assertRaises(receipt.INVALID, msg=f"byte {at}"):
+                    receipt.verify(receipt.Receipt.decode(bytes(changed)))
+
+    def test_refuses_what_is_no_proof_file(self):
+        form = json.dumps(self.receipt.to_json()).encode()
+        twice = form.replace(b'"count"', b'"count": 3, "count"')
+        signed = form.replace(b'"index": 1', b'"index": -0')
+        for data in (b"", b"hello", b"{}", b"[" * 4000, self.file[:-1], self.file + b"\0", twice, signed, form[:-1]):
+            result = self.verify(data)
+            self.assertEqual((result.returncode, result.stdout), (1, b""), data[:40])
+            self.assertEqual(result.stderr.count(b"\n"), 1, result.stderr)
+
+    def test_another_network_or_document_shows_nothing(self):
+        self.assertEqual(self.verify(self.file, "--network-id", DEV.id.hex()).returncode, 1)
+        self.assertEqual(self.verify(self.file, "--file", __file__).returncode, 1)
+
+    def test_wrong_arguments_are_wrong_use(self):
+        for arguments in ((), ("missing.plexus",), ("-", "--file", "missing"), (str(FOLDER),)):
+            self.assertEqual(run("verify_proof.py", *arguments).returncode, 2, arguments)
 
 
 class VerifyVectors(unittest.TestCase):

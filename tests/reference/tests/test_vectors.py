@@ -13,6 +13,8 @@ FREE = {
     ("message.json", "refused"),
     ("block.json", "refused"),
     ("proof.json", "refused"),
+    ("receipt.json", "refused"),
+    ("receipt.json", "form"),
 }
 
 # What only the number of points depends on, which is rounded up.
@@ -110,7 +112,8 @@ def change(value):
     if isinstance(value, int):
         return value ^ 1
     if isinstance(value, dict):
-        return value | {"genesis_time": value["genesis_time"] - 1}
+        field = "genesis_time" if "genesis_time" in value else "index"
+        return value | {field: value[field] ^ 1}
     if isinstance(value, list):
         return value[:-1] if value else ["00"]
     if value.isdigit() and len(value) < 30:

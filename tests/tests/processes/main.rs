@@ -7,6 +7,7 @@ mod commands;
 mod crash;
 mod network;
 mod older;
+mod proof;
 mod reference;
 
 use std::path::{Path, PathBuf};

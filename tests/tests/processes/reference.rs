@@ -1,4 +1,4 @@
-//! The independent reader in Python: it verifies what a node exports, and the test vectors.
+//! The independent reader in Python: it verifies what a node exports and proves, and the test vectors.
 //!
 //! `PLEXUS_PYTHON` names a Python that has the package `ecdsa`; `tests/run` makes one.
 
@@ -23,7 +23,7 @@ fn python() -> Command {
 }
 
 #[test]
-fn an_exported_chain_is_verified_by_the_python_reader_to_the_same_tip() {
+fn an_exported_chain_and_a_proof_are_verified_by_the_python_reader_to_the_same_end() {
     let place = Place::new(12);
     // A few messages among the blocks.
     let alice = place.start("alice", &["--mine=1"]);
@@ -33,6 +33,37 @@ fn an_exported_chain_is_verified_by_the_python_reader_to_the_same_tip() {
         let sent =
             run(["send", "--to", "bob", &words, "--node", &url, "--data", data.to_str().unwrap(), "--wait"]);
         assert!(sent.status.success(), "{}", text(&sent.stderr));
+    }
+    let (sealed, proof) = (place.data("sealed"), place.data("sealed.plexus"));
+    std::fs::write(&sealed, "abc").unwrap();
+    let words = "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad, I wrote";
+    let sent = run([
+        "send",
+        "--to",
+        "",
+        words,
+        "--node",
+        &url,
+        "--data",
+        data.to_str().unwrap(),
+        "--wait",
+        "--json",
+    ]);
+    let sent: Value = serde_json::from_slice(&sent.stdout).unwrap();
+    for form in [&[][..], &["--json"]] {
+        let proven = run([&["prove", sent["id"].as_str().unwrap(), "--node", &url], form].concat());
+        std::fs::write(&proof, &proven.stdout).unwrap();
+        let read =
+            python().arg("verify_proof.py").arg(&proof).arg("--json").arg("--file").arg(&sealed).output();
+        let read = read.unwrap();
+        assert!(read.status.success(), "{}{}", text(&proven.stderr), text(&read.stderr));
+        let (ours, theirs) = (run(["verify", proof.to_str().unwrap(), "--json"]).stdout, read.stdout);
+        let ours: Value = serde_json::from_slice(&ours).unwrap();
+        let theirs: Value = serde_json::from_slice(&theirs).unwrap();
+        for field in ["network_id", "block", "blocks", "work", "tip", "total_work"] {
+            assert_eq!(ours[field], theirs[field], "{field}");
+        }
+        assert_eq!((&ours["message"]["id"], &ours["number_of_block"]), (&theirs["id"], &theirs["height"]));
     }
     assert!(alice.terminate().success());
     let alice = place.start("alice", &[]);
@@ -47,7 +78,7 @@ fn an_exported_chain_is_verified_by_the_python_reader_to_the_same_tip() {
     for field in ["height", "tip", "total_work"] {
         assert_eq!(verdict[field], status[field], "{field}");
     }
-    assert_eq!(verdict["messages"], 5);
+    assert_eq!(verdict["messages"], 6);
     // And it does refuse: a chain with one digit changed.
     let mut changed = std::fs::read(&file).unwrap();
     let place_of = changed.len() - 10;

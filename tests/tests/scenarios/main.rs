@@ -15,6 +15,7 @@ mod mining;
 mod nearest;
 mod neighbours;
 mod offences;
+mod receipt;
 mod relay;
 mod reorg;
 mod rules;

@@ -1,0 +1,74 @@
+//! The proof file of a message: what shows to anybody, offline, that it is in the ledger.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, State};
+use axum::http::header::{ACCEPT, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE, VARY};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use plexus_core::message::MessageId;
+use plexus_core::receipt::{Form, Receipt};
+
+use super::{ApiError, messages, read};
+use crate::app::App;
+use crate::openapi;
+use crate::store::Store;
+
+/// How many proofs are made at once; whoever asks beyond that is told to ask again.
+pub(crate) const PROOFS_MAX: usize = 8;
+pub(super) const BINARY: &str = "application/octet-stream";
+
+/// A message's proof file: as bytes when `application/octet-stream` is accepted, else in JSON
+#[utoipa::path(get, path = "/api/v1/messages/{id}/proof", tag = "ledger",
+    params(("id" = String, Path, description = "The message's id, 64 hex digits")),
+    responses(
+        (status = 200, description = "It shows that the message is in a block, and how much work is on and above that block",
+            content((openapi::Proof = "application/json"), (Vec<u8> = "application/octet-stream"))),
+        (status = 400, body = super::view::Refusal),
+        (status = 404, description = "The message is not known", body = super::view::Refusal),
+        (status = 409, description = "The message waits for a block", body = super::view::Refusal),
+        (status = 503, description = "Too many proofs are being made", body = super::view::Refusal)))]
+pub(super) async fn show(
+    State(app): State<App>,
+    headers: HeaderMap,
+    id: Result<Path<String>, PathRejection>,
+) -> Result<Response, ApiError> {
+    let id = messages::name(id)?;
+    let permit = Arc::clone(&app.proofs).try_acquire_owned().map_err(|_| ApiError::busy())?;
+    let (network, binary) = (app.handle.network().clone(), wants_binary(&headers));
+    let made = move |store: &Store| {
+        let receipt = store.receipt(&network, &id)?;
+        drop(permit);
+        Ok(receipt.map(
+            |receipt| if binary { file(&id, &receipt) } else { Json(Form::new(&receipt)).into_response() },
+        ))
+    };
+    if let Some(answer) = read(&app.handle, made).await? {
+        return Ok(([(CACHE_CONTROL, "no-cache"), (VARY, "accept")], answer).into_response());
+    }
+    match app.handle.pooled(id).await? {
+        Some(_) => Err(ApiError::new(
+            StatusCode::CONFLICT,
+            "pending",
+            format!("message {id} waits for a block: there is a proof as soon as it is in one"),
+        )),
+        None => Err(ApiError::missing(format_args!("message {id}"))),
+    }
+}
+
+fn file(id: &MessageId, receipt: &Receipt) -> Response {
+    let name = format!("attachment; filename=\"{id:.16}.plexus\"");
+    let headers = [(CONTENT_TYPE, BINARY.to_owned()), (CONTENT_DISPOSITION, name)];
+    (headers, receipt.encode()).into_response()
+}
+
+/// Whether one of the media types that are accepted is the binary one; what is accepted besides, and how gladly, does not matter.
+pub(super) fn wants_binary(headers: &HeaderMap) -> bool {
+    let accepted = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    let types = accepted.flat_map(|value| value.split(','));
+    types
+        .map(|range| range.split(';').next().unwrap_or_default())
+        .any(|range| range.trim().eq_ignore_ascii_case(BINARY))
+}
