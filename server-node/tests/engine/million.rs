@@ -1,4 +1,5 @@
-//! A node with a million blocks: how soon it is up again, how much memory it takes, and how long it takes to prove its chain.
+//! A node with a million blocks: how soon it is up again, how much memory it takes, and how long it takes to prove its chain and
+//! a message in it.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -13,14 +14,18 @@ use plexus_core::block::{Block, Header, VERSION, content_root};
 use plexus_core::hash::Hash;
 use plexus_core::history::History;
 use plexus_core::journal::{CHECKPOINT_BLOCKS, Change};
-use plexus_core::key::{PublicKey, Signature};
+use plexus_core::key::{PublicKey, SecretKey, Signature};
+use plexus_core::message::{Draft, Message};
 use plexus_core::network::{Network, Parameters};
 use plexus_core::pow::Bits;
 use plexus_core::proof;
+use plexus_core::receipt::Receipt;
 use plexus_core::time::Time;
 use plexus_node::store::Store;
 
 const BLOCKS: u64 = 1_000_000;
+/// The one block that has a message.
+const WRITTEN: u64 = 400_000;
 /// The most that a start may take, and the most memory afterwards.
 const START_MAX: Duration = Duration::from_secs(2);
 const MEMORY_KIB_MAX: u64 = 128 << 10;
@@ -39,7 +44,18 @@ fn network() -> Network {
     Network::new(parameters).unwrap()
 }
 
-fn next_block(parent: &Header, history: &History) -> Block {
+fn secret() -> SecretKey {
+    SecretKey::from_bytes(&[1; 32]).unwrap()
+}
+
+/// The one message.
+fn message(network: &Network) -> Message {
+    let time = network.genesis().time.plus_ms(15_000 * WRITTEN);
+    let draft = Draft::new(secret().public(), "", "written long ago", time).unwrap();
+    draft.sign(&secret(), network.id(), 0)
+}
+
+fn next_block(network: &Network, parent: &Header, history: &History) -> Block {
     let header = Header {
         prev_hash: parent.hash(),
         content_root: Hash::ZERO,
@@ -49,10 +65,14 @@ fn next_block(parent: &Header, history: &History) -> Block {
         bits: parent.bits,
         nonce: 0,
     };
-    // Nobody verifies these signatures: a store holds what was verified before.
+    // Nobody verifies these signatures but that of the block with the message: a store holds what was verified before.
     let (author, signature) = (PublicKey::NOBODY, Signature::NONE);
     let mut block = Block { header, extra: 0, author, signature, messages: Vec::new() };
     block.header.content_root = content_root(&history.root(), &block.body_root(&Hash::ZERO), 0);
+    if block.header.height == WRITTEN {
+        block.messages.push(Arc::new(message(network)));
+        block.seal(&secret(), network.id(), &history.root());
+    }
     while !header.bits.target().unwrap().is_met_by(&block.header.hash()) {
         block.header.nonce += 1;
     }
@@ -66,11 +86,12 @@ fn fill(data: &Path, network: &Network) {
     while parent.height < BLOCKS {
         let (mut changes, fork) = (Vec::new(), parent.height);
         for _ in 0..20_000.min(BLOCKS - fork) {
-            let block = next_block(&parent, &history);
+            let block = next_block(network, &parent, &history);
             let (header, hash, height) = (block.header, block.header.hash(), block.header.height);
             history = history.append(header.record(hash));
             changes.push(Change::Header { hash, header, total_work: history.work() });
-            changes.push(Change::Body { hash, height, block: block.encode().into(), ids: Arc::new([]) });
+            let ids = block.messages.iter().map(|message| message.id(network.id())).collect();
+            changes.push(Change::Body { hash, height, block: block.encode().into(), ids });
             if height.is_multiple_of(CHECKPOINT_BLOCKS) {
                 changes.push(Change::Checkpoint { height, hash, history: history.clone() });
             }
@@ -146,6 +167,17 @@ fn prove(data: &Path, network: &Network) {
         println!("proof {round}: {} bytes in {made:?}, verified in {:?}", bytes.len(), begun.elapsed());
         assert_eq!(proven.header.height, BLOCKS);
         assert!(made < PROVE_MAX, "{made:?}");
+        let (id, begun) = (message(network).id(network.id()), Instant::now());
+        let receipt = store.receipt(network, &id, |_| Ok(bytes)).unwrap().unwrap();
+        let (made, file) = (begun.elapsed(), receipt.encode());
+        let begun = Instant::now();
+        let verified = Receipt::decode(&file).unwrap().verify().unwrap();
+        println!(
+            "proof file {round}: {} bytes, {made:?} more, verified in {:?}",
+            file.len(),
+            begun.elapsed()
+        );
+        assert_eq!((verified.id, verified.blocks), (id, BLOCKS - WRITTEN + 1));
     }
 }
 
