@@ -36,26 +36,33 @@ pub(super) async fn show(
     id: Result<Path<String>, PathRejection>,
 ) -> Result<Response, ApiError> {
     let id = messages::name(id)?;
+    // A message moves from the pool to a block, and back when the block is undone: see `messages::show`.
+    check_pool(&app, id).await?;
     let permit = Arc::clone(&app.proofs).try_acquire_owned().map_err(|_| ApiError::busy())?;
     let (network, binary) = (app.handle.network().clone(), wants_binary(&headers));
     let made = move |store: &Store| {
         let receipt = store.receipt(&network, &id)?;
         drop(permit);
-        Ok(receipt.map(
-            |receipt| if binary { file(&id, &receipt) } else { Json(Form::new(&receipt)).into_response() },
-        ))
+        let answer = |receipt: Receipt| match binary {
+            true => file(&id, &receipt),
+            false => Json(Form::new(&receipt)).into_response(),
+        };
+        Ok(receipt.map(answer))
     };
     if let Some(answer) = read(&app.handle, made).await? {
         return Ok(([(CACHE_CONTROL, "no-cache"), (VARY, "accept")], answer).into_response());
     }
-    match app.handle.pooled(id).await? {
-        Some(_) => Err(ApiError::new(
-            StatusCode::CONFLICT,
-            "pending",
-            format!("message {id} waits for a block: there is a proof as soon as it is in one"),
-        )),
-        None => Err(ApiError::missing(format_args!("message {id}"))),
+    check_pool(&app, id).await?;
+    Err(ApiError::missing(format_args!("message {id}")))
+}
+
+/// Refuses what waits in the pool.
+async fn check_pool(app: &App, id: MessageId) -> Result<(), ApiError> {
+    if app.handle.pooled(id).await?.is_none() {
+        return Ok(());
     }
+    let waits = format!("message {id} waits for a block: there is a proof as soon as it is in one");
+    Err(ApiError::new(StatusCode::CONFLICT, "pending", waits))
 }
 
 fn file(id: &MessageId, receipt: &Receipt) -> Response {

@@ -1,5 +1,5 @@
-//! A node with a million blocks: how soon it is up again, how much memory it takes, how long it takes to prove its chain, and how soon a
-//! browser that never saw the network shows its verified tip.
+//! A node with a million blocks: how soon it is up again, how much memory it takes, how long it takes to prove its chain and a message
+//! in it, and how soon a browser that never saw the network shows its verified tip.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -15,15 +15,19 @@ use plexus_core::hash::Hash;
 use plexus_core::history::History;
 use plexus_core::journal::{CHECKPOINT_BLOCKS, Change};
 use plexus_core::key::{PublicKey, SecretKey, Signature};
+use plexus_core::message::{Draft, Message};
 use plexus_core::network::{Network, Parameters};
 use plexus_core::node::LIGHT_BODIES;
 use plexus_core::pow::Bits;
 use plexus_core::proof;
+use plexus_core::receipt::Receipt;
 use plexus_core::time::Time;
 use plexus_node::store::Store;
 use plexus_tests::browser::{self, Browser};
 
 const BLOCKS: u64 = 1_000_000;
+/// The one block that has a message.
+const WRITTEN: u64 = 400_000;
 /// The most that a start may take, and the most memory afterwards.
 const START_MAX: Duration = Duration::from_secs(2);
 const MEMORY_KIB_MAX: u64 = 128 << 10;
@@ -45,6 +49,17 @@ fn network() -> Network {
     Network::new(parameters).unwrap()
 }
 
+fn secret() -> SecretKey {
+    SecretKey::from_bytes(&[1; 32]).unwrap()
+}
+
+/// The one message.
+fn message(network: &Network) -> Message {
+    let time = network.genesis().time.plus_ms(15_000 * WRITTEN);
+    let draft = Draft::new(secret().public(), "", "written long ago", time).unwrap();
+    draft.sign(&secret(), network.id(), 0)
+}
+
 fn next_block(network: &Network, parent: &Header, history: &History) -> Block {
     let header = Header {
         prev_hash: parent.hash(),
@@ -58,8 +73,11 @@ fn next_block(network: &Network, parent: &Header, history: &History) -> Block {
     // A store holds what was verified before; only of the newest blocks does a light node verify the signatures.
     let (author, signature) = (PublicKey::NOBODY, Signature::NONE);
     let mut block = Block { header, extra: 0, author, signature, messages: Vec::new() };
-    if header.height + LIGHT_BODIES as u64 > BLOCKS {
-        block.seal(&SecretKey::from_bytes(&[1; 32]).unwrap(), network.id(), &history.root());
+    if block.header.height == WRITTEN {
+        block.messages.push(Arc::new(message(network)));
+    }
+    if block.header.height == WRITTEN || block.header.height + LIGHT_BODIES as u64 > BLOCKS {
+        block.seal(&secret(), network.id(), &history.root());
     } else {
         block.header.content_root = content_root(&history.root(), &block.body_root(&Hash::ZERO), 0);
     }
@@ -80,7 +98,8 @@ fn fill(data: &Path, network: &Network) {
             let (header, hash, height) = (block.header, block.header.hash(), block.header.height);
             history = history.append(header.record(hash));
             changes.push(Change::Header { hash, header, total_work: history.work() });
-            changes.push(Change::Body { hash, height, block: block.encode().into(), ids: Arc::new([]) });
+            let ids = block.messages.iter().map(|message| message.id(network.id())).collect();
+            changes.push(Change::Body { hash, height, block: block.encode().into(), ids });
             if height.is_multiple_of(CHECKPOINT_BLOCKS) {
                 changes.push(Change::Checkpoint { height, hash, history: history.clone() });
             }
@@ -152,6 +171,8 @@ fn memory_kib(child: &Child) -> u64 {
 /// Proves the chain from the store, cold and warm.
 fn prove(data: &Path, network: &Network) {
     let store = Store::open(data, network).unwrap();
+    // It is kept for the receipts below.
+    store.prove(network).unwrap();
     for round in 0..5 {
         let begun = Instant::now();
         let bytes = store.view().unwrap().prove(network, BLOCKS).unwrap();
@@ -160,6 +181,17 @@ fn prove(data: &Path, network: &Network) {
         println!("proof {round}: {} bytes in {made:?}, verified in {:?}", bytes.len(), begun.elapsed());
         assert_eq!(proven.header.height, BLOCKS);
         assert!(made < PROVE_MAX, "{made:?}");
+        let (id, begun) = (message(network).id(network.id()), Instant::now());
+        let receipt = store.receipt(network, &id).unwrap().unwrap();
+        let (made, file) = (begun.elapsed(), receipt.encode());
+        let begun = Instant::now();
+        let verified = Receipt::decode(&file).unwrap().verify().unwrap();
+        println!(
+            "proof file {round}: {} bytes, {made:?} more, verified in {:?}",
+            file.len(),
+            begun.elapsed()
+        );
+        assert_eq!((verified.id, verified.blocks), (id, BLOCKS - WRITTEN + 1));
     }
 }
 
