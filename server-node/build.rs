@@ -7,6 +7,7 @@
 //! the machine that builds is left in what it makes.
 
 use std::error::Error;
+use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
@@ -17,6 +18,12 @@ type Outcome<T> = Result<T, Box<dyn Error>>;
 
 /// How deep folders below `www/` may lie in one another.
 const DEPTH_MAX: usize = 8;
+/// How hard files are squeezed, once for all who load them.
+const OPTIONS: zopfli::Options = zopfli::Options {
+    iteration_count: NonZeroU64::new(60).unwrap(),
+    iterations_without_improvement: NonZeroU64::MAX,
+    maximum_block_splits: 100,
+};
 /// The most bytes of one file of the page: a picture dropped there by accident should not double the binary.
 const FILE_BYTES_MAX: u64 = 8 << 20;
 
@@ -99,7 +106,7 @@ fn embed(files: &[(String, PathBuf)], out: &Path) -> Outcome<()> {
         let path = lean.join(index.to_string());
         fs::write(&path, &bytes)?;
         let mut gzipped = Vec::new();
-        zopfli::compress(zopfli::Options::default(), zopfli::Format::Gzip, bytes.as_slice(), &mut gzipped)?;
+        zopfli::compress(OPTIONS, zopfli::Format::Gzip, bytes.as_slice(), &mut gzipped)?;
         let gzip = if gzipped.len() < bytes.len() {
             let path = gzip.join(format!("{index}.gz"));
             fs::write(&path, gzipped)?;

@@ -99,6 +99,20 @@
  * @property {number | null} number_of_block
  * @property {string | null} block
  *
+ * @typedef {object} Verdict What a valid proof file shows.
+ * @property {Message} message
+ * @property {string} block
+ * @property {number} number_of_block
+ * @property {number} time_unix_ms When the block was mined, by its miner's clock: the message was there by then.
+ * @property {string} author
+ * @property {number} blocks How many blocks protect it: its own and those above.
+ * @property {string} work Their work, a decimal number.
+ * @property {number} height
+ * @property {string} total_work
+ * @property {string} network As it calls itself.
+ * @property {string} network_id
+ * @property {boolean} built_in Whether the network is one that this program knows by itself.
+ *
  * @typedef {object} Graph The network as a node sees it, laid out in a square whose side is 1, the node in the middle.
  * @property {string} own The node's key.
  * @property {number} nodes_in_all
@@ -149,6 +163,9 @@
  *
  * @typedef {{ bad: boolean, text: string }} Notice
  */
+
+/** The most bytes of a proof file. */
+const PROOF_BYTES_MAX = 8_404_992;
 
 /** A light node; it lives until it is closed. */
 export class Client extends EventTarget {
@@ -344,6 +361,25 @@ export class Client extends EventTarget {
    */
   message(id) {
     return this.#json(`messages/${encodeURIComponent(id)}`);
+  }
+
+  /**
+   * Asks the node for a message's proof file: it shows to anybody, offline, that the message is in the ledger.
+   * @param {string} id
+   * @returns {Promise<Blob>}
+   */
+  async proof(id) {
+    return (await this.#fetch(`messages/${encodeURIComponent(id)}/proof`, 'application/octet-stream')).blob();
+  }
+
+  /**
+   * Verifies a proof file, here and with no connection. What is wrong with one that proves nothing is the error's message.
+   * @param {Blob} file
+   * @returns {Promise<Verdict>}
+   */
+  async verify(file) {
+    if (file.size > PROOF_BYTES_MAX) throw new Error('it is larger than any proof');
+    return JSON.parse(await this.#ask('verify', new Uint8Array(await file.arrayBuffer())));
   }
 
   /**

@@ -11,6 +11,7 @@ import { keepAges } from './elements/make.js';
 import './elements/network.js';
 import './elements/notices.js';
 import './elements/status.js';
+import './elements/verify.js';
 
 /**
  * The node that serves this page, unless the address names another: `?node=URL`.

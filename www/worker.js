@@ -3,7 +3,7 @@
  * The Worker that owns the light node: it starts the program, passes calls to it and updates from it, and keeps the miners.
  * It decides nothing.
  */
-import init, { FileDigest, LightNode } from './pkg/plexus_web.js';
+import init, { FileDigest, LightNode, verifyProof } from './pkg/plexus_web.js';
 
 /** What a page may call, beside `start`. */
 const METHODS = new Set(['submit', 'mine', 'stopMining', 'find', 'keys', 'createKey', 'lock', 'words', 'makeEphemeralKey', 'trace']);
@@ -19,6 +19,8 @@ const PLAIN = 'plexus_web';
 const VECTOR = new Uint8Array([0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 10, 1, 8, 0, 65, 0, 253, 15, 253, 98, 11]);
 
 const program = compile(new URL('./pkg/plexus_web_bg.wasm', import.meta.url));
+/** What needs no node works as soon as this is done. */
+const loaded = program.then((module) => init({ module_or_path: module }));
 /** @type {Promise<LightNode> | undefined} */
 let started;
 
@@ -32,7 +34,7 @@ async function compile(url) {
 /** @param {string} node @param {boolean} vectors */
 async function start(node, vectors) {
   miners.program = vectors && WebAssembly.validate(VECTOR) ? VECTORS : PLAIN;
-  await init({ module_or_path: await program });
+  await loaded;
   const keepsChain = await isFirstPage();
   const light = await LightNode.start(
     node,
@@ -62,7 +64,7 @@ function isFirstPage() {
  * @param {(done: number) => void} progress told how much of it is read, from 0 to 1
  */
 async function digest(file, progress) {
-  await started;
+  await loaded;
   const sum = new FileDigest();
   let [read, told] = [0, 0];
   const reader = file.stream().getReader();
@@ -172,7 +174,10 @@ addEventListener('message', async ({ data: { id, method, args } }) => {
       started = start(args[0], args[1]);
       await started;
       postMessage({ id });
-    } else if (method === 'digest' && started) {
+    } else if (method === 'verify') {
+      await loaded;
+      postMessage({ id, value: verifyProof(args[0]) });
+    } else if (method === 'digest') {
       postMessage({ id, value: await digest(args[0], (progress) => postMessage({ id, progress })) });
     } else if (method === 'useGpu') {
       miners.useGpu(args[0]);

@@ -13,12 +13,42 @@ pub(crate) fn lean(name: &str, bytes: Vec<u8>) -> Vec<u8> {
         Some("wgsl") => shader,
         Some("css") => style,
         Some("html") => page,
+        Some("wasm") => return program(bytes),
         Some(_) | None => return bytes,
     };
     match String::from_utf8(bytes) {
         Ok(text) => rewrite(&text).into_bytes(),
         Err(error) => error.into_bytes(),
     }
+}
+
+/// A program without its custom sections, which no engine needs; as it is, if it has another form than is read here.
+fn program(bytes: Vec<u8>) -> Vec<u8> {
+    const HEAD: usize = 8;
+    let Some(mut rest) = bytes.get(HEAD..) else { return bytes };
+    let mut out = bytes[..HEAD].to_vec();
+    while let Some((kind, after)) = rest.split_first() {
+        let Some((length, start)) = length(after) else { return bytes };
+        let end = 1 + start + length;
+        let Some(section) = rest.get(..end) else { return bytes };
+        if *kind != 0 {
+            out.extend_from_slice(section);
+        }
+        rest = &rest[end..];
+    }
+    out
+}
+
+/// A section's length, and how many bytes it is written in: LEB128 of 32 bits.
+fn length(bytes: &[u8]) -> Option<(usize, usize)> {
+    let mut length = 0;
+    for (place, byte) in bytes.iter().take(5).enumerate() {
+        length |= usize::from(byte & 0x7f) << (7 * place);
+        if byte & 0x80 == 0 {
+            return Some((length, place + 1));
+        }
+    }
+    None
 }
 
 fn script(text: &str) -> String {
@@ -192,6 +222,19 @@ impl Lean {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_program_loses_its_custom_sections_and_what_is_none_stays() {
+        let head = *b"\0asm\x01\0\0\0";
+        let (custom, types) = ([0, 3, 1, b'a', 9], [1, 0x81, 0, 7]);
+        let whole = [&head[..], &custom, &types, &custom].concat();
+        assert_eq!(lean("a.wasm", whole.clone()), [&head[..], &types].concat());
+        for end in [4, 8, 9, 11, 16] {
+            assert!(lean("a.wasm", whole[..end].to_vec()).len() <= end);
+        }
+        let cut = whole[..whole.len() - 1].to_vec();
+        assert_eq!(lean("a.wasm", cut.clone()), cut);
+    }
 
     #[test]
     fn a_script_loses_its_comments_and_nothing_that_is_quoted() {

@@ -12,6 +12,7 @@
 //! | `archive` `recent` | what is remembered of the chain, in the store and in memory |
 //! | `identity` `sealed` `keyring` | a person's key, how it is stored, and all of them by name |
 //! | `feed` `sent` `board` `form` | what arrived, what was sent, how it is shown |
+//! | `verdict` | what a proof file shows |
 //! | `effort` `rate` | how much the person lets the miners do, and how fast they are |
 //! | `miner` `duty` `gpu` | shares of jobs, when a miner rests, and what a graphics processor searches |
 
@@ -60,6 +61,8 @@ mod shell;
 mod socket;
 #[cfg(feature = "node")]
 mod start;
+#[cfg(feature = "node")]
+mod verdict;
 
 #[cfg(target_arch = "wasm32")]
 #[global_allocator]

@@ -28,7 +28,8 @@ export function messageFields(client, message) {
   list.append(make('dt', {}, 'place'), make('dd', { 'data-pending': message.pending }, ...place(message)));
   const whole = make('div', { class: 'block-whole' }, make('p', { class: 'message-text', dir: 'auto' }, message.text), list);
   const seal = sealIn(message.text);
-  if (seal) whole.append(check(client, seal));
+  if (seal) whole.append(sealCheck(client, seal));
+  if (message.block) whole.append(saveProof(client, message.id));
   return whole;
 }
 
@@ -43,7 +44,7 @@ function place({ pending, block, number_of_block, work_above }) {
  * @param {import('../client.js').Client} client
  * @param {string} seal
  */
-function check(client, seal) {
+export function sealCheck(client, seal) {
   const verdict = make('p', { class: 'quiet', role: 'status' });
   const field = fileField(client, 'Is this the file? Choose it, or drop it here', (digest, name) => {
     verdict.dataset.same = String(digest === seal);
@@ -52,4 +53,25 @@ function check(client, seal) {
       : `No: ${name} is another file, or it was changed. Its SHA-256 is ${digest}.`;
   });
   return make('div', { class: 'seal' }, make('h4', {}, 'This message seals a file'), field, verdict);
+}
+
+/**
+ * A button that saves the message's proof file.
+ * @param {import('../client.js').Client} client
+ * @param {string} id
+ */
+function saveProof(client, id) {
+  const said = make('p', { class: 'quiet', role: 'status' }, 'One file that shows to anybody, offline, that this message is in the ledger.');
+  const button = make('button', { type: 'button', class: 'save-proof' }, 'Save the proof');
+  button.addEventListener('click', async () => {
+    try {
+      const link = make('a', { href: URL.createObjectURL(await client.proof(id)), download: `${id.slice(0, 16)}.plexus` });
+      link.click();
+      setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+      said.textContent = `Saved as ${link.download}. “Verify a proof”, here or on any page like this, says what it shows.`;
+    } catch (error) {
+      said.textContent = /** @type {Error} */ (error).message;
+    }
+  });
+  return make('div', { class: 'row' }, button, said);
 }

@@ -14,22 +14,17 @@ export function sealIn(text) {
 }
 
 /**
- * A field to choose a file in, or to drop one on.
+ * A field to choose a file in, or to drop one on, whose digest is computed.
  * @param {import('../client.js').Client} client
  * @param {string} label
  * @param {(digest: string, name: string) => void} done told the file's SHA-256 and its name
  */
 export function fileField(client, label, done) {
-  const input = make('input', { type: 'file' });
   const progress = make('progress', { max: '1', value: '0', 'aria-label': 'File read' });
   const error = make('p', { class: 'error', role: 'alert' });
   progress.hidden = error.hidden = true;
-  const field = make('div', { class: 'file' }, make('label', {}, `${label} `, input), progress, error);
   let newest = 0;
-
-  /** @param {File | undefined} file */
-  const take = async (file) => {
-    if (!file) return;
+  const field = pickField(label, async (file) => {
     const number = ++newest;
     [error.hidden, progress.hidden, progress.value] = [true, false, 0];
     try {
@@ -44,8 +39,21 @@ export function fileField(client, label, done) {
     } finally {
       if (number === newest) progress.hidden = true;
     }
-  };
-  input.addEventListener('change', () => take(input.files?.[0]));
+  });
+  field.append(progress, error);
+  return field;
+}
+
+/**
+ * A field to choose a file in, or to drop one on.
+ * @param {string} label
+ * @param {(file: File) => void} take
+ */
+export function pickField(label, take) {
+  const input = make('input', { type: 'file' });
+  const field = make('div', { class: 'file' }, make('label', {}, `${label} `, input));
+  const taken = (/** @type {File | undefined} */ file) => file && take(file);
+  input.addEventListener('change', () => taken(input.files?.[0]));
   field.addEventListener('dragover', (event) => {
     event.preventDefault();
     field.classList.add('over-file');
@@ -54,7 +62,7 @@ export function fileField(client, label, done) {
   field.addEventListener('drop', (event) => {
     event.preventDefault();
     field.classList.remove('over-file');
-    take(event.dataTransfer?.files[0]);
+    taken(event.dataTransfer?.files[0]);
   });
   return field;
 }

@@ -485,6 +485,13 @@ fn a_file_sealed_in_a_tab_is_recognized_where_its_message_s_address_leads() {
     choose_file(&mut other, "#lookup-body", "copy.txt", "abd");
     other.wait("a changed one is another", 30, &format!("{verdict} === 'false'"));
     other.screenshot(&pictures().join("sealed.png"));
+    // Its proof is saved,
+    other.evaluate(
+        "(() => { window.saved = new Promise((resolve) => { const make = URL.createObjectURL; \
+         URL.createObjectURL = (blob) => { resolve(blob); return make.call(URL, blob); }; }); })()",
+    );
+    other.evaluate("document.querySelector('.save-proof').click()");
+    other.wait("the proof is there", 30, "(async () => (await window.saved).size)()");
 
     // Blocks have addresses too, and what is not there is said not to be.
     other.evaluate("document.querySelector('#lookup-body dd a[href^=\"#/block/\"]').click()");
@@ -520,6 +527,25 @@ fn a_file_sealed_in_a_tab_is_recognized_where_its_message_s_address_leads() {
         &format!("{lines}.every((text) => /^[0-9]|now/.test(text))"),
     );
     other.screenshot(&pictures().join("pace.png"));
+
+    // and verified where no node is.
+    alice.kill();
+    other.wait("the node is gone", 60, "document.querySelector('#state').dataset.state === 'offline'");
+    let said = "document.querySelector('#verify-said')";
+    for (change, valid) in [("", "true"), ("bytes[bytes.length >> 1] ^= 1;", "false")] {
+        other.evaluate(&format!(
+            "(async () => {{ const bytes = new Uint8Array(await (await window.saved).arrayBuffer()); {change} \
+             const files = new DataTransfer(); files.items.add(new File([bytes], 'saved.plexus')); \
+             const input = document.querySelector('#verify input[type=file]'); input.files = files.files; \
+             input.dispatchEvent(new Event('change')); }})()"
+        ));
+        other.wait("it is said what it shows", 30, &format!("{said}.dataset.valid === '{valid}'"));
+        let text = other.evaluate(&format!("{said}.textContent"));
+        assert_eq!(text.as_str().unwrap().contains(digest), valid == "true", "{text}");
+        other.evaluate(&format!("{said}.scrollIntoView()"));
+        other.screenshot(&pictures().join(format!("verified-{valid}.png")));
+    }
+    assert_eq!(other.evaluate(&format!("{said}.querySelectorAll(':is(img, b)').length")), 0);
     let thrown: Vec<_> = other.trouble.iter().filter(|text| text.contains("Uncaught")).collect();
     assert!(thrown.is_empty(), "the tab threw: {thrown:?}");
 }

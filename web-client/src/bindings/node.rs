@@ -18,6 +18,7 @@ use crate::keyring::TAB_NAME;
 use crate::page::Page;
 use crate::shell::Shell;
 use crate::start;
+use crate::verdict::Verdict;
 
 impl From<Refusal> for JsValue {
     fn from(refusal: Refusal) -> Self {
@@ -180,6 +181,17 @@ fn later(doing: impl Future<Output = Result<String, Refusal>> + 'static) -> Prom
     // Of one type, so that what drives it is there once.
     let doing: Pin<Box<dyn Future<Output = _>>> = Box::pin(doing);
     future_to_promise(async move { Ok(doing.await?.into()) })
+}
+
+/// Verifies a proof file: what it shows, as JSON. It takes no node.
+///
+/// # Errors
+/// The first thing that is wrong with it.
+#[wasm_bindgen(js_name = verifyProof)]
+#[expect(unreachable_pub, reason = "only what is public is exported")]
+pub fn verify_proof(file: &[u8]) -> Result<String, JsValue> {
+    let verdict = Verdict::of(file)?;
+    Ok(serde_json::to_string(&verdict).map_err(Refusal::because)?)
 }
 
 /// The SHA-256 of a file, taken in piece by piece: it may be of any size, and stays where it is.

@@ -1,0 +1,65 @@
+// @ts-check
+/** Verify: a proof file is checked in this page, with no connection at all, and what it shows is said in words. */
+
+import { count, short } from '../format.js';
+import { announce, make } from './make.js';
+import { sealCheck } from './message.js';
+import { pickField, sealIn } from './seal.js';
+
+/** @typedef {import('../client.js').Client} Client */
+/** @typedef {import('../client.js').Verdict} Verdict */
+
+class PlexusVerify extends HTMLElement {
+  /** @param {Client} client */
+  connect(client) {
+    const place = this.querySelector('#verify-place');
+    const said = make('div', { id: 'verify-said', role: 'status' });
+    const field = pickField('Choose a proof file, or drop it here', async (file) => {
+      said.replaceChildren(make('p', { class: 'quiet' }, 'Verifying…'));
+      try {
+        const verdict = await client.verify(file);
+        said.dataset.valid = 'true';
+        said.replaceChildren(...shown(client, verdict));
+        announce('The proof is valid.');
+      } catch (error) {
+        said.dataset.valid = 'false';
+        said.replaceChildren(make('p', { class: 'error' }, `${file.name} proves nothing: ${/** @type {Error} */ (error).message}.`));
+      }
+    });
+    place?.replaceChildren(field, said);
+  }
+}
+
+/** @param {Client} client @param {Verdict} verdict */
+function shown(client, { message, number_of_block, block, time_unix_ms, author, blocks, work, height, total_work, network, network_id, built_in }) {
+  const seal = sealIn(message.text);
+  const at = new Date(time_unix_ms).toISOString();
+  const code = (/** @type {string} */ text) => make('code', {}, text);
+  const facts = [
+    ['What', [make('p', { class: 'message-text', dir: 'auto' }, message.text)]],
+    ['Signed by', [code(message.sender)]],
+    ['At the latest', [make('time', { datetime: at }, at), ', by the clock of the miner of its block']],
+    ['In block', [`${count(number_of_block)}, `, code(block)]],
+    ['Mined by', [code(author), author === message.sender ? ', the sender' : '']],
+    ['Protected by', [`${count(blocks)} ${blocks === 1 ? 'block, its own' : 'blocks, its own and those above'}: ${short(Number(work))} hashes of work`]],
+    ['Whole chain', [`${count(height)} blocks, ${short(Number(total_work))} hashes`]],
+    ['Network', [`${network}${built_in ? '' : ', as it calls itself'}, `, code(network_id)]],
+  ];
+  const list = make('dl', { class: 'fields' });
+  for (const [name, value] of /** @type {[string, (Node | string)[]][]} */ (facts)) list.append(make('dt', {}, name), make('dd', {}, ...value));
+  const assumed = [
+    built_in ? null : 'the network is the one that you mean: anybody can start one, under any name, and do all its work alone. Compare its id;',
+    'no other chain of this network has more work;',
+    'nobody did all the work above again: of those who have half of the honest power or less, one in 2^50 gets a false proof through.',
+  ];
+  const conditions = make('ul', { class: 'conditions' }, ...assumed.flatMap((text) => (text ? [make('li', {}, text)] : [])));
+  return [
+    make('p', { class: 'verdict', 'data-verdict': 'valid' }, 'Valid'),
+    list,
+    ...(seal ? [sealCheck(client, seal)] : []),
+    make('p', { class: 'quiet' }, 'This holds if'),
+    conditions,
+  ];
+}
+
+customElements.define('plexus-verify', PlexusVerify);
