@@ -36,6 +36,8 @@ const PROVE_MAX: Duration = Duration::from_secs(1);
 /// How soon a tab that never saw the network is live, and what it may receive for that.
 const LIVE_MAX: Duration = Duration::from_secs(2);
 const PACKETS_BYTES_MAX: u64 = 400_000;
+/// The most milliseconds that a tab may take to verify a proof of the chain.
+const VERIFY_MS_MAX: f64 = 150.0;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A network whose blocks every second hash solves, of a genesis so old that a million blocks lie before now.
@@ -196,7 +198,7 @@ fn prove(data: &Path, network: &Network) {
 }
 
 /// Opens the page in a browser that never saw the network: it shows the verified tip before long, out of few bytes.
-fn watch(node: &Node, round: usize) {
+fn watch(node: &Node, network: &Network, round: usize) {
     let Some(program) = browser::find() else {
         println!("NO BROWSER: the page is not opened");
         return;
@@ -215,6 +217,17 @@ fn watch(node: &Node, round: usize) {
     println!("tab {round}: live at {BLOCKS} blocks after {live:?}, {bytes} bytes of packets");
     assert!(bytes < PACKETS_BYTES_MAX, "{bytes} bytes");
     assert!(live < LIVE_MAX, "{live:?}");
+    // How long the page takes to verify the chain and a message below it, out of one file.
+    let id = message(network).id(network.id());
+    let verified = tab.evaluate(&format!(
+        "(async () => {{ const {{ Client }} = await import('./client.js'); \
+         const client = new Client({{ node: location.origin }}); const file = await client.proof('{id}'); \
+         await client.verify(file); const begun = performance.now(); const verdict = await client.verify(file); \
+         const took = performance.now() - begun; client.close(); return verdict.blocks === {} && took; }})()",
+        BLOCKS - WRITTEN + 1
+    ));
+    println!("tab {round}: a proof file verified in {verified} ms");
+    assert!(verified.as_f64().is_some_and(|ms| ms < VERIFY_MS_MAX), "{verified}");
 }
 
 /// How many bytes of packets the node has sent to its peers.
@@ -261,6 +274,6 @@ fn starts_in_two_seconds_and_stays_small() {
     }
     let node = start(&data, &file);
     for round in 0..5 {
-        watch(&node, round);
+        watch(&node, &network, round);
     }
 }
