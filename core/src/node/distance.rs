@@ -9,7 +9,6 @@ use core::time::Duration;
 
 use super::neighbours::FULL;
 use super::{Node, PeerId};
-use crate::event::Event;
 use crate::fault::Reason;
 use crate::key::PublicKey;
 use crate::node::Link;
@@ -52,7 +51,6 @@ impl Node {
         for (address, peer, shown) in implausible {
             self.book.measured(&address, shown);
             self.slots.shun(now.moment, address);
-            self.outbox.tell(Event::Closing { peer, reason: Reason::Replaced });
             self.close(now, peer, Reason::Replaced);
         }
     }
