@@ -13,6 +13,9 @@ use std::{env, fs};
 
 #[path = "build/lean.rs"]
 mod lean;
+#[cfg(feature = "page")]
+#[path = "build/order.rs"]
+mod order;
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
 
@@ -125,7 +128,7 @@ fn embed(files: &[(String, PathBuf)], out: &Path) -> Outcome<()> {
 mod page {
     use std::process::Command;
 
-    use super::{Outcome, Path, PathBuf, env, fs};
+    use super::{Outcome, Path, PathBuf, env, fs, order};
 
     /// The compilation target of the page's program.
     const TARGET: &str = "wasm32-unknown-unknown";
@@ -268,7 +271,7 @@ mod page {
         .into())
     }
 
-    /// Makes the bindings of a program: an ES module and the program that it starts.
+    /// Makes the bindings of a program: an ES module and the program that it starts, whose functions are put in order.
     fn bind(program: &Path, name: &str, folder: &Path) -> Outcome<()> {
         wasm_bindgen_cli_support::Bindgen::new()
             .input_path(program)
@@ -282,6 +285,8 @@ mod page {
                     .generate(folder)
             })
             .map_err(|error| format!("wasm-bindgen cannot make the page's bindings: {error:#}"))?;
+        let bound = folder.join(format!("{name}_bg.wasm"));
+        fs::write(&bound, order::ordered(&fs::read(&bound)?)?)?;
         Ok(())
     }
 }

@@ -13,42 +13,12 @@ pub(crate) fn lean(name: &str, bytes: Vec<u8>) -> Vec<u8> {
         Some("wgsl") => shader,
         Some("css") => style,
         Some("html") => page,
-        Some("wasm") => return program(bytes),
         Some(_) | None => return bytes,
     };
     match String::from_utf8(bytes) {
         Ok(text) => rewrite(&text).into_bytes(),
         Err(error) => error.into_bytes(),
     }
-}
-
-/// A program without its custom sections, which no engine needs; as it is, if it has another form than is read here.
-fn program(bytes: Vec<u8>) -> Vec<u8> {
-    const HEAD: usize = 8;
-    let Some(mut rest) = bytes.get(HEAD..) else { return bytes };
-    let mut out = bytes[..HEAD].to_vec();
-    while let Some((kind, after)) = rest.split_first() {
-        let Some((length, start)) = length(after) else { return bytes };
-        let end = 1 + start + length;
-        let Some(section) = rest.get(..end) else { return bytes };
-        if *kind != 0 {
-            out.extend_from_slice(section);
-        }
-        rest = &rest[end..];
-    }
-    out
-}
-
-/// A section's length, and how many bytes it is written in: LEB128 of 32 bits.
-fn length(bytes: &[u8]) -> Option<(usize, usize)> {
-    let mut length = 0;
-    for (place, byte) in bytes.iter().take(5).enumerate() {
-        length |= usize::from(byte & 0x7f) << (7 * place);
-        if byte & 0x80 == 0 {
-            return Some((length, place + 1));
-        }
-    }
-    None
 }
 
 fn script(text: &str) -> String {
