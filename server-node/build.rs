@@ -7,6 +7,7 @@
 //! the machine that builds is left in what it makes.
 
 use std::error::Error;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
@@ -27,6 +28,8 @@ const OPTIONS: zopfli::Options = zopfli::Options {
     iterations_without_improvement: NonZeroU64::MAX,
     maximum_block_splits: 100,
 };
+/// How hard those of few.
+const QUICK: zopfli::Options = zopfli::Options { iteration_count: NonZeroU64::new(3).unwrap(), ..OPTIONS };
 /// The most bytes of one file of the page: a picture dropped there by accident should not double the binary.
 const FILE_BYTES_MAX: u64 = 8 << 20;
 
@@ -63,9 +66,13 @@ fn build() -> Outcome<()> {
     embed(&files, &out)
 }
 
-/// A list of all files, from which the page's service worker knows what to keep.
+/// What is loaded by those alone who go there.
+const ASIDE: &str = "laboratory";
+
+/// A list of the page's files, from which its service worker knows what to keep.
 fn list(files: &[(String, PathBuf)], out: &Path) -> Outcome<(String, PathBuf)> {
-    let paths: Vec<_> = files.iter().map(|(path, _)| format!("{path:?}")).collect();
+    let kept = files.iter().filter(|(path, _)| !path.contains(ASIDE));
+    let paths: Vec<_> = kept.map(|(path, _)| format!("{path:?}")).collect();
     let file = out.join("files.json");
     fs::write(&file, format!("[{}]\n", paths.join(",")))?;
     Ok(("/files.json".to_owned(), file))
@@ -93,35 +100,52 @@ fn collect(folder: &Path, served: &str, depth: usize, files: &mut Vec<(String, P
     Ok(())
 }
 
-/// Writes `page.rs`: a table of the files, each as browsers need it and, where that is smaller, gzipped.
+/// Writes `page.rs`: a table of the files, each as browsers need it and, where that is smaller, gzipped. What was gzipped by an
+/// earlier build is not gzipped again.
 fn embed(files: &[(String, PathBuf)], out: &Path) -> Outcome<()> {
-    let (lean, gzip) = (out.join("lean"), out.join("gzip"));
-    for folder in [&lean, &gzip] {
-        fs::create_dir_all(folder)?;
+    let (folder, earlier) = (out.join("files"), out.join("earlier"));
+    if earlier.exists() {
+        fs::remove_dir_all(&earlier)?;
     }
+    if folder.exists() {
+        fs::rename(&folder, &earlier)?;
+    }
+    fs::create_dir_all(&folder)?;
     let mut table = String::from("&[\n");
-    for (index, (served, path)) in files.iter().enumerate() {
+    for (served, path) in files {
         let bytes = fs::read(path)?;
         if bytes.len() as u64 > FILE_BYTES_MAX {
             return Err(format!("{} is over {FILE_BYTES_MAX} bytes", path.display()).into());
         }
         let bytes = lean::lean(served, bytes);
-        let path = lean.join(index.to_string());
+        let options = if served.contains(ASIDE) { QUICK } else { OPTIONS };
+        let name = format!("{:016x}", hash(&bytes, &options));
+        let path = folder.join(&name);
         fs::write(&path, &bytes)?;
-        let mut gzipped = Vec::new();
-        zopfli::compress(OPTIONS, zopfli::Format::Gzip, bytes.as_slice(), &mut gzipped)?;
-        let gzip = if gzipped.len() < bytes.len() {
-            let path = gzip.join(format!("{index}.gz"));
-            fs::write(&path, gzipped)?;
-            format!("Some(include_bytes!({path:?}))")
-        } else {
-            "None".to_owned()
+        let squeezed = folder.join(format!("{name}.gz"));
+        let gzipped = match fs::read(earlier.join(format!("{name}.gz"))) {
+            Ok(gzipped) => gzipped,
+            Err(_) => {
+                let mut gzipped = Vec::new();
+                zopfli::compress(options, zopfli::Format::Gzip, bytes.as_slice(), &mut gzipped)?;
+                gzipped
+            }
         };
+        fs::write(&squeezed, &gzipped)?;
+        let is_smaller = gzipped.len() < bytes.len();
+        let gzip = if is_smaller { format!("Some(include_bytes!({squeezed:?}))") } else { "None".to_owned() };
         table += &format!("File {{ path: {served:?}, bytes: include_bytes!({path:?}), gzip: {gzip} }},\n");
     }
     table += "]\n";
     fs::write(out.join("page.rs"), table)?;
     Ok(())
+}
+
+/// What tells a file, and how it is squeezed, from others.
+fn hash(bytes: &[u8], options: &zopfli::Options) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    (bytes, options.iteration_count, options.maximum_block_splits).hash(&mut hasher);
+    hasher.finish()
 }
 
 #[cfg(feature = "page")]
@@ -141,18 +165,30 @@ mod page {
         name: &'static str,
         /// The features of `web-client` that it is made of.
         features: &'static str,
-        /// Whether it is to be fast before it is small.
-        is_fast: bool,
+        /// What of it is optimised otherwise than as the profile has it: packages, and how much.
+        levels: &'static [(&'static str, &'static str)],
     }
 
     /// All of them. An engine without vectors refuses a program with a single one in it: there, the node's own program mines.
     const PROGRAMS: &[Program] = &[
-        Program { name: "plexus_web", features: "node,miner", is_fast: false },
-        Program { name: "plexus_miner", features: "miner,simd128", is_fast: true },
+        Program { name: "plexus_web", features: "node,miner", levels: &[] },
+        Program { name: "plexus_miner", features: "miner,simd128", levels: MINER },
+        Program { name: "plexus_laboratory", features: "laboratory", levels: LABORATORY },
     ];
-    /// How what a fast program is made of is optimised instead: kernels are unrolled by hand, so that more than "s" makes them
-    /// larger and no faster; sha2 only says what they have to find. All else stays as the profile has it, and is built once.
-    const FAST: &[(&str, &str)] = &[("plexus-core", "s"), ("plexus-web", "s"), ("sha2", "z")];
+    /// A miner is to be fast: kernels are unrolled by hand, so that more than "s" makes them larger and no faster; sha2 only says
+    /// what they have to find. All else is built once.
+    const MINER: &[(&str, &str)] = &[("plexus-core", "s"), ("plexus-web", "s"), ("sha2", "z")];
+    /// So is a network of nodes: what it spends its time on.
+    const LABORATORY: &[(&str, &str)] = &[
+        ("plexus-core", "3"),
+        ("k256", "3"),
+        ("primeorder", "3"),
+        ("primefield", "3"),
+        ("elliptic-curve", "3"),
+        ("crypto-bigint", "3"),
+        ("sha2", "3"),
+        ("bytes", "3"),
+    ];
 
     /// The compiler's flags for all programs. Of the curve, the arithmetic with words of 32 bits: engines multiply no two of 64 at
     /// once, so that a signature is verified in half the time, and the node's program is 16 kB smaller. Of sha2, the form whose rounds
@@ -207,10 +243,10 @@ mod page {
     fn compile(program: &Program, workspace: &Path, target: &Path) -> Outcome<PathBuf> {
         let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let mut command = command(cargo);
-        if program.is_fast {
-            for (package, level) in FAST {
-                command.arg("--config").arg(format!("profile.wasm.package.{package}.opt-level={level:?}"));
-            }
+        for (package, level) in program.levels {
+            // A number is one, and a name is a name.
+            let level = level.parse::<u8>().map_or_else(|_| format!("{level:?}"), |level| level.to_string());
+            command.arg("--config").arg(format!("profile.wasm.package.{package}.opt-level={level}"));
         }
         let output = command
             .args(["build", "--package", "plexus-web", "--lib", "--profile", "wasm", "--target", TARGET])

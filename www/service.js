@@ -4,7 +4,7 @@
  * first, so a newer page is never hidden; of the API and of peers nothing is kept.
  */
 
-/** All files of the page are kept in it, and no others: it does not grow. */
+/** All files of the page are kept in it, and of the laboratory those that were loaded: it does not grow. */
 const CACHE = 'plexus-page';
 /** How long a node that says nothing is waited for when there is a kept file, milliseconds. */
 const PATIENCE_MS = 3_000;
@@ -36,7 +36,7 @@ async function answer(request, path) {
   const cache = await caches.open(CACHE);
   const kept = await cache.match(path);
   const asked = fetch(request).then(async (response) => {
-    if (kept && response.ok) await cache.put(path, response.clone());
+    if ((kept || path.includes('laboratory')) && response.ok) await cache.put(path, response.clone());
     return response;
   });
   if (!kept) return asked;

@@ -13,6 +13,7 @@
 //! | [`latency`] | how long light and routers take between two places |
 //! | [`treason`] | the rule that a Byzantine node breaks |
 //! | [`report`] | what was measured |
+//! | [`scene`] | how the network stands at a moment |
 //! | [`violation`] | a law that was seen broken, with all that is needed to see it again |
 
 mod audit;
@@ -27,6 +28,7 @@ mod measure;
 mod memo;
 mod people;
 pub mod report;
+pub mod scene;
 pub mod setup;
 mod shared;
 pub mod simulation;
@@ -41,6 +43,7 @@ mod world;
 
 pub use latency::{Latency, Matrix, MatrixError};
 pub use report::{ChosenCount, Curves, LinkView, PacketCount, PlaceView, Progress, Report, Stage};
+pub use scene::{Scene, SceneBlock, Stance};
 pub use setup::{Churn, Faults, Partition, Setup, SetupError, Topology, Traitors};
 pub use simulation::Simulation;
 pub use treason::Treason;

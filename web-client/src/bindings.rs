@@ -1,5 +1,7 @@
 //! The one room for what crosses the boundary to JavaScript: a few classes, JSON for what people see, bytes for jobs and solutions.
 
+#[cfg(feature = "laboratory")]
+mod laboratory;
 #[cfg(feature = "miner")]
 mod miner;
 #[cfg(feature = "node")]
@@ -7,6 +9,7 @@ mod node;
 
 use wasm_bindgen::prelude::*;
 
+#[cfg(any(feature = "miner", feature = "node"))]
 #[wasm_bindgen]
 extern "C" {
     /// Milliseconds on the clock that never goes back.

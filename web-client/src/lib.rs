@@ -1,12 +1,13 @@
-//! Plexus in a browser: the light node that a Worker owns, and the search that each miner Worker runs.
+//! Plexus in a browser: the light node that a Worker owns, the search that each miner Worker runs, and the laboratory.
 //!
-//! Two programs are built from this package. The first has the features `node` and `miner`: the light node, and a miner for
-//! engines without vectors. The second has `miner` and `simd128`: it is small, and made for speed alone. What crosses the boundary to
+//! Three programs are built from this package. The first has the features `node` and `miner`: the light node, and a miner for
+//! engines without vectors. The second has `miner` and `simd128`: it is small, and made for speed alone.
+//! The third has `laboratory`: the simulator, for a page of its own. What crosses the boundary to
 //! JavaScript does so in `bindings`. Everything behind it is Rust; the decisions are core's.
 //!
 //! | files | what |
 //! | --- | --- |
-//! | `bindings` | the classes that JavaScript sees, those of the node and that of a miner |
+//! | `bindings` | the classes that JavaScript sees, those of the node, that of a miner, and that of the laboratory |
 //! | `driver` `shell` | drives the node: facts in, wishes out, one task that waits |
 //! | `socket` `database` `clock` `api` `page` | the browser: WebSocket, IndexedDB, time, the node's JSON, the page |
 //! | `archive` `recent` | what is remembered of the chain, in the store and in memory |

@@ -31,6 +31,18 @@ pub(super) struct Mined {
     at_us: u64,
 }
 
+impl Mined {
+    /// Which block it was mined on, if that was mined by the rules.
+    pub(super) fn parent(&self) -> Option<usize> {
+        self.parent
+    }
+
+    /// When it was mined, milliseconds.
+    pub(super) fn at_ms(&self) -> u64 {
+        self.at_us / 1_000
+    }
+}
+
 /// Delays of one block.
 #[derive(Debug, Default)]
 struct Watched {

@@ -4,6 +4,7 @@ use super::bound;
 use super::host;
 use super::kind::Kind;
 use super::report::{ChosenCount, LinkView, PacketCount, PlaceView, Progress, Report, Stage};
+use super::scene::Scene;
 use super::setup::{Setup, SetupError, Topology};
 use super::violation::{Law, Violation};
 use super::world::{Happening, World};
@@ -24,7 +25,7 @@ const WAITS_MAX: u32 = 30;
 /// After so many of them another block is mined: parts that met late may have branches of equal work.
 const TIE_WAITS: u32 = 5;
 /// The nodes that a picture shows.
-const PLACES_MAX: u32 = 400;
+pub(super) const PLACES_MAX: u32 = 400;
 /// The links that it shows.
 const LINKS_MAX: usize = 4_000;
 /// The nodes that a node is told of when it chooses its links itself.
@@ -66,13 +67,23 @@ impl Simulation {
     /// # Errors
     /// A law that was seen broken; the simulation is then done.
     pub fn run_for(&mut self, events: u64) -> Result<Progress, Violation> {
+        self.run_until(u64::MAX, events)
+    }
+
+    /// Runs until a simulated time, milliseconds, or for about so many events, whatever comes first, or until all is done. What
+    /// is computed knows no time.
+    ///
+    /// # Errors
+    /// As [`Self::run_for`].
+    pub fn run_until(&mut self, simulated_ms: u64, events: u64) -> Result<Progress, Violation> {
         if self.world.setup.topology == Topology::Complete {
             self.stage = bound::run(&mut self.world, events);
             self.mined = self.world.measure.count() as u64;
             return Ok(self.progress());
         }
         let end = self.world.events.saturating_add(events);
-        while self.stage != Stage::Done && self.world.events < end {
+        let end_us = simulated_ms.saturating_mul(1_000);
+        while self.stage != Stage::Done && self.world.events < end && self.world.now_us < end_us {
             let Some(happening) = self.world.next() else {
                 self.stage = Stage::Done;
                 break;
@@ -175,6 +186,11 @@ impl Simulation {
             world.mine_closing(|component| component.contains(&one));
         }
         world.later(CLOSING_US, Happening::Settle);
+    }
+
+    /// How the network stands.
+    pub fn scene(&self) -> Scene {
+        Scene::of(&self.world)
     }
 
     /// What was measured so far.

@@ -187,3 +187,29 @@ fn a_setup_is_read_from_what_differs() {
     let matrix: Setup = serde_json::from_str(r#"{"latency": {"matrix": "0,5\n5,0"}}"#).unwrap();
     assert!(matches!(matrix.latency, Latency::Matrix(matrix) if matrix.rows() == 2));
 }
+
+#[test]
+fn a_scene_shows_a_block_on_its_way_and_branches_apart() {
+    let partition = Some(Partition { every_ms: 5_000, lasts_ms: 30_000, share_per_mille: 500 });
+    let setup = Setup { blocks: 12, faults: Faults { partition, ..Faults::default() }, ..small() };
+    let mut simulation = Simulation::new(setup.clone()).unwrap();
+    let (mut ms, mut partly, mut apart) = (0, 0, 0);
+    while !simulation.run_until(ms, 10_000).unwrap().is_done() {
+        ms = simulation.scene().simulated_ms.max(ms) + 20;
+        let scene = simulation.scene();
+        let [newest, behind, elsewhere, down] = scene.counts;
+        assert_eq!((newest + behind + elsewhere + down, scene.stances.len()), (24, 24));
+        assert!(scene.blocks.len() <= scene::BLOCKS_SHOWN_MAX);
+        partly += u32::from(newest > 0 && behind > 0);
+        apart += u32::from(elsewhere > 0);
+        let forks = scene.blocks.iter().filter(|block| !block.best && block.holders > 0).count();
+        assert_eq!(forks > 0, elsewhere > 0);
+    }
+    assert!(partly > 10 && apart > 10, "{partly} {apart}");
+    let scene = simulation.scene();
+    assert_eq!(scene.counts, [24, 0, 0, 0]);
+    assert_eq!(scene.stances, [Stance::Newest; 24]);
+    assert_eq!(scene.blocks.last().map(|block| block.best), Some(true));
+    // To look changes nothing.
+    assert_eq!(simulation.report(), run(setup));
+}

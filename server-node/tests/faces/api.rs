@@ -21,6 +21,8 @@ const PROGRAMS_BYTES_MAX: usize = 294_000;
 const PACKAGE_BYTES_MAX: usize = 300_000;
 /// What the package has beside the programs.
 const PACKAGE: [&str; 5] = ["/client.js", "/worker.js", "/miner.js", "/gpu.js", "/search.wgsl"];
+/// What the laboratory takes beside the page, gzipped.
+const LABORATORY_BYTES_MAX: usize = 500_000;
 /// All that a visitor's browser may come to load, gzipped: the package, and the page's own views and style.
 const PAGE_BYTES_MAX: usize = 340_000;
 
@@ -309,7 +311,8 @@ async fn the_page_and_its_programs_are_built_in_and_small() {
         package_bytes += if PACKAGE.contains(&path.as_str()) { size(&file) } else { 0 };
         let text = get(bench.url(&path)).await.text();
         for named in text.split(['"', '\'']).filter_map(|quoted| within(&path, quoted)) {
-            let is_known = named.starts_with("/pkg/") || named.starts_with("/api/") || files.contains(&named);
+            let is_known = ["/pkg/", "/api/", "/laboratory/"].iter().any(|folder| named.starts_with(folder));
+            let is_known = is_known || files.contains(&named);
             if !is_known {
                 files.push(named);
             }
@@ -322,6 +325,23 @@ async fn the_page_and_its_programs_are_built_in_and_small() {
     assert!(package_bytes < PACKAGE_BYTES_MAX, "{package_bytes} bytes gzipped");
     println!("MEASURED the page with its programs is {bytes} bytes gzipped, in {} files", files.len() + 4);
     assert!(bytes < PAGE_BYTES_MAX, "{bytes} bytes gzipped");
+    let mut bytes = 0;
+    for name in ["", "laboratory.css", "main.js", "picture.js", "results.js", "setup.js", "worker.js"] {
+        let file = get_with(bench.url(&format!("/laboratory/{name}")), "accept-encoding", "gzip").await;
+        assert_eq!(file.status, 200, "{name}");
+        bytes += size(&file);
+    }
+    for end in [".js", "_bg.wasm"] {
+        let path = format!("/pkg/plexus_laboratory{end}");
+        bytes += size(&get_with(bench.url(&path), "accept-encoding", "gzip").await);
+    }
+    println!("MEASURED the laboratory is {bytes} bytes gzipped");
+    assert!(bytes < LABORATORY_BYTES_MAX, "{bytes} bytes gzipped");
+    let kept = get(bench.url("/files.json")).await.text();
+    assert!(
+        !kept.contains("laboratory") && kept.contains("plexus_web"),
+        "visitors load it only if they go there"
+    );
 }
 
 /// The bytes of a file on their way.

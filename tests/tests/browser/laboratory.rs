@@ -1,0 +1,96 @@
+//! The laboratory: a network of nodes in a tab, whose address names the run.
+
+use plexus_tests::browser::Tab;
+use plexus_tests::process;
+use serde_json::Value;
+
+use super::{BITS, browser, click, pictures, start};
+
+fn text(tab: &mut Tab, id: &str) -> String {
+    tab.evaluate(&format!("document.querySelector('#{id}').textContent")).as_str().unwrap().to_owned()
+}
+
+fn wait_stage(tab: &mut Tab, stage: &str) {
+    tab.wait(stage, 90, &format!("document.querySelector('#stage')?.dataset.stage === {stage:?}"));
+}
+
+/// How many colours a picture has, up to a few.
+fn colours(tab: &mut Tab, id: &str) -> u64 {
+    let count = format!(
+        "(() => {{ const canvas = document.querySelector('#{id}'); \
+         const {{ data }} = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height); \
+         return new Set(new Uint32Array(data.buffer)).size; }})()"
+    );
+    tab.evaluate(&count).as_u64().unwrap()
+}
+
+#[test]
+fn a_network_in_a_tab_takes_the_course_that_its_address_names_and_the_program_repeats_it() {
+    let Some(browser) = browser() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let network = process::network(folder.path(), BITS);
+    let alice = start(folder.path(), "alice", &network, "127.0.0.1:0", &[]);
+    let page = format!("http://{}/laboratory/", alice.address());
+
+    let query = "?nodes=40&blocks=6&spacing-ms=4000&seed=7&body-bytes=900&loss=0.5&partition=60,30,30%&crashes=20\
+         &faults=silent=10%";
+    let mut tab = browser.open(&format!("{page}{query}"));
+    wait_stage(&mut tab, "measuring");
+    click(&mut tab, "pause");
+    // What was asked for before may still arrive.
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    let held = text(&mut tab, "simulated");
+    std::thread::sleep(std::time::Duration::from_millis(500));
+    assert_eq!(text(&mut tab, "simulated"), held);
+    click(&mut tab, "pause");
+    tab.evaluate("document.querySelector('#slowly').checked = false");
+    wait_stage(&mut tab, "done");
+    tab.screenshot(&pictures().join("laboratory.png"));
+    assert_eq!(text(&mut tab, "newest"), "36");
+    assert_eq!(text(&mut tab, "traitors"), "4");
+    assert!(colours(&mut tab, "picture") > 4 && colours(&mut tab, "tree") > 2);
+    let curve = "document.querySelector('#curves path').getAttribute('d')";
+    assert!(tab.evaluate(curve).as_str().unwrap().matches('L').count() > 20);
+
+    let trace = tab.evaluate("document.querySelector('#runs tr').dataset.trace");
+    let command = text(&mut tab, "command");
+    let flags: Vec<&str> = command.strip_prefix("plexus ").unwrap().split(' ').chain(["--json"]).collect();
+    let output = process::run(flags);
+    let native: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(native["trace_hash"], trace, "{command}");
+
+    // The address repeats the run, and another seed is another run.
+    let address = tab.evaluate("location.search");
+    let mut again = browser.open(&format!("{page}{}", address.as_str().unwrap()));
+    wait_stage(&mut again, "measuring");
+    again.evaluate("document.querySelector('#slowly').checked = false");
+    wait_stage(&mut again, "done");
+    assert_eq!(again.evaluate("document.querySelector('#runs tr').dataset.trace"), trace);
+    again.evaluate("document.querySelector('[name=seed]').value = '8'");
+    click(&mut again, "run");
+    again.wait("another run", 90, "document.querySelectorAll('#runs tr').length === 2");
+    assert_ne!(again.evaluate("document.querySelectorAll('#runs tr')[1].dataset.trace"), trace);
+}
+
+#[test]
+fn what_cannot_be_simulated_in_a_tab_is_said_by_name() {
+    let Some(browser) = browser() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let network = process::network(folder.path(), BITS);
+    let alice = start(folder.path(), "alice", &network, "127.0.0.1:0", &[]);
+    for (query, part) in [
+        ("nodes=5000", "Nodes: at most 1000 in a tab"),
+        ("nodes=1", "Nodes: must be from 2 to"),
+        ("topology=star", "unknown variant `star`"),
+        ("faults=gossip=5%", "unknown variant `gossip`"),
+        ("faults=silent=60%", "at most 490 of 1000 nodes"),
+        ("topology=complete&loss=1", "topology complete"),
+        ("churn=nonsense", "Churn: \"nonsense\" is not a number"),
+        ("churn=600", "Churn: \"\" is not a number"),
+    ] {
+        let mut tab = browser.open(&format!("http://{}/laboratory/?{query}", alice.address()));
+        wait_stage(&mut tab, "failed");
+        let said = text(&mut tab, "refusal");
+        assert!(said.to_lowercase().contains(&part.to_lowercase()), "{query}: {said}");
+    }
+}
