@@ -176,10 +176,11 @@ export class Client extends EventTarget {
   #waiting = new Map();
 
   /**
-   * @param {{ node: string, vectors?: boolean }} options `node` is the URL of a node: http(s), ws(s), with or without `/p2p`;
-   *   without `vectors`, miners do as if the browser had none.
+   * @param {{ node: string, vectors?: boolean, shares?: boolean }} options `node` is the URL of a node: http(s), ws(s), with or
+   *   without `/p2p`; without `vectors`, miners do as if the browser had none. One that `shares` is one with those of the origin's other
+   *   tabs that do: they have one node, its keys and its miners in common, in the tab that was first.
    */
-  constructor({ node, vectors = true }) {
+  constructor({ node, vectors = true, shares = false }) {
     super();
     this.#api = apiOf(node);
     this.#worker = new Worker(new URL('./worker.js', import.meta.url), { type: 'module', name: 'plexus' });
@@ -187,7 +188,7 @@ export class Client extends EventTarget {
     this.#worker.addEventListener('error', (event) => {
       this.#tell('notice', { bad: true, text: `The node in this page stopped: ${event.message || 'it could not start'}. Reload the page.` });
     });
-    this.#ask('start', node, vectors).catch((error) => this.#tell('notice', { bad: true, text: error.message }));
+    this.#ask('start', node, vectors, shares).catch((error) => this.#tell('notice', { bad: true, text: error.message }));
     this.#watch();
   }
 

@@ -25,7 +25,7 @@ function nodeOf({ protocol, hostname, port, search }) {
 
 /** Whether miners may use the browser's vectors: `?vectors=off` is for those who want to compare. */
 const vectors = new URLSearchParams(location.search).get('vectors') !== 'off';
-const client = new Client({ node: nodeOf(location), vectors });
+const client = new Client({ node: nodeOf(location), vectors, shares: vectors });
 for (const view of document.querySelectorAll('[data-view]')) {
   /** @type {HTMLElement & { connect(client: Client): void }} */ (view).connect(client);
 }

@@ -1,16 +1,19 @@
 // @ts-check
 /**
- * The Worker that owns the light node: it starts the program, passes calls to it and updates from it, and keeps the miners.
- * It decides nothing.
+ * The Worker that owns the light node, unless another tab's does: it starts the program, passes calls to it and updates from it, and
+ * keeps the miners. It decides nothing.
  */
 import init, { FileDigest, LightNode, verifyProof } from './pkg/plexus_web.js';
+import { Tabs } from './tabs.js';
 
-/** What a page may call, beside `start`. */
-const METHODS = new Set(['submit', 'mine', 'stopMining', 'find', 'keys', 'createKey', 'lock', 'words', 'makeEphemeralKey', 'trace']);
+/** What a page may call of the node. */
+const METHODS = new Set(['submit', 'mine', 'stopMining', 'find', 'keys', 'createKey', 'lock', 'words', 'makeEphemeralKey', 'trace', 'useGpu']);
 /** What changes the keys that are stored: the origin's other tabs are told. */
 const STORING = new Set(['confirmKey', 'restore', 'protect', 'unlock', 'useKey']);
 const others = new BroadcastChannel('plexus-keys');
 others.addEventListener('message', async () => (await started)?.keys());
+/** How long the lock on the stored chain is waited for, milliseconds. */
+const LOCK_MS = 300;
 /** The miners' program, made for speed, for engines that have vectors; */
 const VECTORS = 'plexus_miner';
 /** for others it is the node's own. */
@@ -23,6 +26,18 @@ const program = compile(new URL('./pkg/plexus_web_bg.wasm', import.meta.url));
 const loaded = program.then((module) => init({ module_or_path: module }));
 /** @type {Promise<LightNode> | undefined} */
 let started;
+/** Which tabs are to be seen. @type {Set<string>} */
+const visible = new Set();
+const tabs = new Tabs({
+  start: async () => {
+    started = begin();
+    await started;
+  },
+  answer,
+  show: (update) => postMessage({ update }),
+});
+/** The URL of the node to connect to. */
+let home = '';
 
 /** @param {URL} url */
 async function compile(url) {
@@ -31,19 +46,40 @@ async function compile(url) {
   return WebAssembly.compile(await response.arrayBuffer());
 }
 
-/** @param {string} node @param {boolean} vectors */
-async function start(node, vectors) {
-  miners.program = vectors && WebAssembly.validate(VECTOR) ? VECTORS : PLAIN;
+/** Starts the node in this tab. */
+async function begin() {
   await loaded;
   const keepsChain = await isFirstPage();
   const light = await LightNode.start(
-    node,
+    home,
     keepsChain,
-    (/** @type {string} */ update) => postMessage({ update }),
+    (/** @type {string} */ update) => tabs.tell(update),
     (/** @type {Uint8Array | null} */ job, /** @type {number} */ threads, /** @type {number} */ percent) => miners.search(job, threads, percent),
   );
   miners.light = light;
   return light;
+}
+
+/**
+ * Has this tab's node do what a tab asks for.
+ * @param {string} method
+ * @param {any[]} args
+ * @param {string} from which tab asks
+ */
+async function answer(method, args, from) {
+  const light = await started;
+  if (!light || !METHODS.has(method) && !STORING.has(method)) throw new Error(`there is no ${method}`);
+  if (method === 'useGpu') return miners.useGpu(args[0]);
+  if (method === 'find') {
+    // Of several tabs one that is seen is enough.
+    const [hidden, onBattery] = args;
+    if (hidden) visible.delete(from);
+    else visible.add(from);
+    return light.find(visible.size === 0, onBattery);
+  }
+  const value = await /** @type {any} */ (light)[method](...args);
+  if (STORING.has(method)) others.postMessage('');
+  return value;
 }
 
 /** Whether no other page of this origin keeps the chain; as long as this one lives, no later one does. */
@@ -51,10 +87,12 @@ function isFirstPage() {
   // Without locks (a page that is not secure) two pages may both write: what they write is checked when it is read.
   if (!navigator.locks) return Promise.resolve(true);
   return new Promise((resolve) => {
-    navigator.locks.request('plexus-chain', { ifAvailable: true }, (lock) => {
-      resolve(lock !== null);
-      return lock && new Promise(() => {});
-    });
+    const hold = () => {
+      resolve(true);
+      return new Promise(() => {});
+    };
+    // Of one that was closed just now the lock is still to be given back.
+    navigator.locks.request('plexus-chain', { signal: AbortSignal.timeout(LOCK_MS) }, hold).catch(() => resolve(false));
   });
 }
 
@@ -126,7 +164,7 @@ const miners = {
       if (solution) this.light?.solved(solution);
       if (!kernel || kernel === told) return;
       told = kernel;
-      postMessage({ update: JSON.stringify({ type: 'kernel', value: { name: kernel, vectors: this.program === VECTORS } }) });
+      tabs.tell(JSON.stringify({ type: 'kernel', value: { name: kernel, vectors: this.program === VECTORS } }));
     });
     return worker;
   },
@@ -156,9 +194,9 @@ const miners = {
   /** The graphics processor failed: the threads share the nonces among themselves. @param {string} why */
   loseGpu(why) {
     this.useGpu(false);
-    postMessage({ update: JSON.stringify({ type: 'gpu-lost' }) });
+    tabs.tell(JSON.stringify({ type: 'gpu-lost' }));
     const text = `The graphics processor mines no more: ${why}. The threads go on.`;
-    postMessage({ update: JSON.stringify({ type: 'notice', value: { bad: true, text } }) });
+    tabs.tell(JSON.stringify({ type: 'notice', value: { bad: true, text } }));
   },
 };
 
@@ -171,23 +209,18 @@ addEventListener('unhandledrejection', ({ reason }) => {
 addEventListener('message', async ({ data: { id, method, args } }) => {
   try {
     if (method === 'start') {
-      started = start(args[0], args[1]);
-      await started;
+      const [node, vectors, shares] = args;
+      home = node;
+      miners.program = vectors && WebAssembly.validate(VECTOR) ? VECTORS : PLAIN;
+      await tabs.start(shares ? `plexus ${node}` : null);
       postMessage({ id });
     } else if (method === 'verify') {
       await loaded;
       postMessage({ id, value: verifyProof(args[0]) });
     } else if (method === 'digest') {
       postMessage({ id, value: await digest(args[0], (progress) => postMessage({ id, progress })) });
-    } else if (method === 'useGpu') {
-      miners.useGpu(args[0]);
-      postMessage({ id });
-    } else if ((METHODS.has(method) || STORING.has(method)) && started) {
-      const light = await started;
-      postMessage({ id, value: await /** @type {any} */ (light)[method](...args) });
-      if (STORING.has(method)) others.postMessage('');
     } else {
-      throw new Error(`there is no ${method}`);
+      postMessage({ id, value: await tabs.ask(method, args) });
     }
   } catch (error) {
     postMessage({ id, error: error instanceof Error ? error.message : String(error) });

@@ -463,6 +463,15 @@ impl Node {
         self.steer(now);
     }
 
+    /// Mines for another key from now on; for none but the node's own without one. What is being searched for the last is given up.
+    pub fn set_author(&mut self, now: Now, author: Option<SecretKey>) {
+        self.config.author = author.unwrap_or_else(|| self.config.node_key.clone());
+        if self.miner.stop() {
+            self.outbox.mine(None);
+        }
+        self.steer(now);
+    }
+
     /// The next wish; drain to `None` after each mutation.
     pub fn poll(&mut self) -> Option<Output> {
         self.outbox.poll()

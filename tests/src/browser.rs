@@ -176,6 +176,11 @@ impl Tab {
         self.reload();
     }
 
+    /// Closes the tab.
+    pub fn close(mut self) {
+        self.ask("Page.close", &json!({}));
+    }
+
     /// Loads the page anew.
     pub fn reload(&mut self) {
         self.ask("Page.reload", &json!({}));

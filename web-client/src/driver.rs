@@ -79,7 +79,7 @@ impl Beginning {
     /// # Errors
     /// There is no chance to be had.
     pub(crate) fn start(&self) -> Result<Node, Refusal> {
-        start(&self.address, None, self.chain.clone(), self.book.as_deref())
+        start(&self.address, self.chain.clone(), self.book.as_deref())
     }
 }
 
@@ -93,8 +93,6 @@ pub(crate) struct Driver {
     /// Whose blocks the node mines; none: nobody's, and it must not mine.
     author: Option<PublicKey>,
     wishes: VecDeque<Output>,
-    /// Counts nodes: answers to an earlier one's batches are nobody's.
-    generation: u64,
     /// At most [`SOCKETS_MAX`].
     lines: Vec<Line>,
     peers_made: u64,
@@ -167,7 +165,6 @@ impl Driver {
             keys,
             author: None,
             wishes: VecDeque::new(),
-            generation: 0,
             lines: Vec::new(),
             peers_made: 0,
             archive,
@@ -341,15 +338,12 @@ impl Driver {
 
     fn verify(&self, batch: Arc<Batch>) {
         if let Some(shell) = self.shell.upgrade() {
-            shell.verify(batch, self.generation);
+            shell.verify(batch);
         }
     }
 
     /// A batch's signatures are checked: looks its ids up, and answers.
-    pub(crate) fn verified(&mut self, now: Now, batch: &Batch, broken: Vec<usize>, generation: u64) {
-        if generation != self.generation {
-            return;
-        }
+    pub(crate) fn verified(&mut self, now: Now, batch: &Batch, broken: Vec<usize>) {
         let chain = self.node.chain();
         let is_best = |hash: &_, height| chain.best_at(height) == Some(hash);
         let ids = batch.ids.iter().enumerate();
@@ -499,20 +493,15 @@ pub(crate) fn prefix(network: &Network) -> String {
     format!("{}/", network.id())
 }
 
-/// A node whose blocks are `author`'s; one without may not mine.
-fn start(
-    address: &Address,
-    author: Option<&SecretKey>,
-    chain: Chain,
-    book: Option<&[u8]>,
-) -> Result<Node, Refusal> {
+/// A node that nobody mines with yet.
+fn start(address: &Address, chain: Chain, book: Option<&[u8]>) -> Result<Node, Refusal> {
     let mut seed = [0; 32];
     getrandom::fill(&mut seed).map_err(Refusal::because)?;
     let mut secret = [0; 32];
     getrandom::fill(&mut secret).map_err(Refusal::because)?;
     // Peers need to tell this page from others, not to know whose it is.
     let node_key = SecretKey::from_bytes(&secret).map_err(Refusal::because)?;
-    let author = author.unwrap_or(&node_key).clone();
+    let author = node_key.clone();
     let config = Config { connect: vec![address.clone()], ..Config::new(Role::Light, node_key, author) };
     let mut node = Node::new(config, chain, seed);
     if let Some(book) = book {

@@ -121,7 +121,7 @@ impl Shell {
     }
 
     /// Checks a batch's signatures, slice by slice.
-    pub(crate) fn verify(self: Rc<Self>, batch: Arc<Batch>, generation: u64) {
+    pub(crate) fn verify(self: Rc<Self>, batch: Arc<Batch>) {
         spawn_local(async move {
             let mut broken = Vec::new();
             for (slice, checks) in batch.checks.chunks(CHECKS_A_SLICE).enumerate() {
@@ -130,7 +130,7 @@ impl Shell {
                 }
                 broken.extend(broken_in(checks).map(|index| slice * CHECKS_A_SLICE + index));
             }
-            self.enter(|driver, now| driver.verified(now, &batch, broken, generation));
+            self.enter(|driver, now| driver.verified(now, &batch, broken));
         });
     }
 

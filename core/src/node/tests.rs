@@ -124,6 +124,37 @@ fn a_mined_block_with_a_message_reaches_the_other_node() {
 }
 
 #[test]
+fn blocks_are_whose_they_are_asked_to_be_and_what_was_searched_for_another_is_given_up() {
+    let mut pair = Pair::new(&[Role::Full, Role::Light]);
+    pair.mine(0);
+    pair.connect(0, 1);
+    let secret = SecretKey::from_bytes(&[9; 32]).unwrap();
+    pair.now.time = pair.now.time.plus_ms(1_000);
+    let draft = crate::message::Draft::new(secret.public(), "bob", "hello", pair.now.time).unwrap();
+    let id = pair.nodes[1].0.submit(pair.now, draft.sign(&secret, Network::dev().id(), 0)).unwrap();
+    pair.settle();
+    pair.nodes[1].0.set_mining(pair.now, true);
+    pair.settle();
+    let job = pair.jobs[1].clone().expect("a job is out");
+    let solution = Search::new(&job, 0).run(1 << 20).expect("2^8 tries are expected");
+    pair.nodes[1].0.set_author(pair.now, Some(secret.clone()));
+    pair.settle();
+    pair.give(1, Input::Solved(solution));
+    pair.settle();
+    assert_eq!(pair.height(1), 1, "a block for the key that is locked");
+    // What waits stays, and goes into the next block.
+    pair.mine(1);
+    let block = pair.nodes[0].1.body(&pair.nodes[0].0.chain().tip().hash).unwrap();
+    let block = crate::block::Block::decode(block).unwrap();
+    assert_eq!((block.author, block.messages.len()), (secret.public(), 1));
+    assert!(pair.nodes[1].0.pooled(&id).is_none());
+    pair.nodes[1].0.set_author(pair.now, None);
+    pair.mine(1);
+    let block = pair.nodes[0].1.body(&pair.nodes[0].0.chain().tip().hash).unwrap();
+    assert_ne!(crate::block::Block::decode(block).unwrap().author, secret.public());
+}
+
+#[test]
 fn a_new_node_and_a_light_one_catch_up() {
     let mut pair = Pair::new(&[Role::Full, Role::Full, Role::Light]);
     for _ in 0..300 {

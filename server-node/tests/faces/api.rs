@@ -20,7 +20,7 @@ const PROGRAMS_BYTES_MAX: usize = 294_000;
 /// The light client as others embed it, gzipped: the programs and the modules beside them.
 const PACKAGE_BYTES_MAX: usize = 300_000;
 /// What the package has beside the programs.
-const PACKAGE: [&str; 5] = ["/client.js", "/worker.js", "/miner.js", "/gpu.js", "/search.wgsl"];
+const PACKAGE: [&str; 6] = ["/client.js", "/worker.js", "/tabs.js", "/miner.js", "/gpu.js", "/search.wgsl"];
 /// What the laboratory takes beside the page, gzipped.
 const LABORATORY_BYTES_MAX: usize = 500_000;
 /// All that a visitor's browser may come to load, gzipped: the package, and the page's own views and style.

@@ -137,11 +137,8 @@ impl LightNode {
     }
 
     /// Locks all keys that are stored.
-    ///
-    /// # Errors
-    /// There is no chance to be had for another node, when this one mined for a key.
-    pub fn lock(&self) -> Result<(), JsValue> {
-        Ok(self.shell.lock()?)
+    pub fn lock(&self) {
+        self.shell.lock();
     }
 
     /// Chooses the key that signs.

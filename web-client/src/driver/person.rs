@@ -2,10 +2,10 @@
 
 use plexus_core::hash::Hash;
 use plexus_core::message::{Draft, MessageId};
-use plexus_core::node::{Input, Output, SubmitError};
+use plexus_core::node::SubmitError;
 use plexus_core::time::Now;
 
-use super::{Driver, EFFORT, Standing, start};
+use super::{Driver, EFFORT};
 use crate::database::Write;
 use crate::effort::{Circumstances, Effort};
 use crate::form::{Refusal, State, Update};
@@ -35,7 +35,7 @@ impl Driver {
             self.page.search(Some(&job.encode()), effort);
         }
         if self.author != Some(signer.public()) {
-            return self.become_author(now, Some(&signer));
+            self.become_author(now, Some(&signer));
         }
         self.direct_miners(now);
         Ok(())
@@ -65,41 +65,25 @@ impl Driver {
     }
 
     /// The keys changed: tells the page, and has the node mine for none that does not sign any more.
-    pub(crate) fn keys_changed(&mut self, now: Now) -> Result<(), Refusal> {
+    pub(crate) fn keys_changed(&mut self, now: Now) {
         self.page.update(&Update::Keys(&self.keys.forms()));
         let signer = self.keys.signer().ok().cloned();
         let is_author = self.author.is_none() || self.author == signer.as_ref().map(Identity::public);
         if is_author {
-            return Ok(());
+            return;
         }
         let goes_on = signer.filter(|_| self.mining.wanted);
         if goes_on.is_none() {
             self.mining.wanted = false;
         }
-        self.become_author(now, goes_on.as_ref())
+        self.become_author(now, goes_on.as_ref());
+        self.direct_miners(now);
     }
 
-    /// Starts a new node on the same chain, whose blocks are another key's.
-    fn become_author(&mut self, now: Now, identity: Option<&Identity>) -> Result<(), Refusal> {
-        let (chain, book) = (self.node.chain().clone(), self.node.book().encode());
-        let mut node = start(&self.address, identity.map(Identity::secret), chain, Some(&book))?;
-        node.set_mining(now, self.mining.may_search());
-        self.node = node;
+    /// Blocks are another key's from now on.
+    fn become_author(&mut self, now: Now, identity: Option<&Identity>) {
         self.author = identity.map(Identity::public);
-        self.generation += 1;
-        self.lines.clear();
-        // Of the earlier node’s wishes only what is to be remembered and shown still counts.
-        self.wishes.retain(|wish| matches!(wish, Output::Persist(_) | Output::Tell(_)));
-        self.standing = Standing::default();
-        self.search(None);
-        for id in self.sent.pending() {
-            if let Some(message) = self.sent.message(&id) {
-                // One that the new node does not take is looked up once it has caught up.
-                let _ = self.node.submit(now, message);
-            }
-        }
-        self.tell(now, Input::Ticked);
-        Ok(())
+        self.node.set_author(now, identity.map(Identity::secret).cloned());
     }
 
     /// Messages that wait, if it is time to see whether they came into blocks while nobody looked.

@@ -30,14 +30,14 @@ impl Shell {
         Ok(())
     }
 
-    fn changed(self: &Rc<Self>) -> Result<(), Refusal> {
-        self.enter(|driver, now| driver.keys_changed(now))
+    fn changed(self: &Rc<Self>) {
+        self.enter(|driver, now| driver.keys_changed(now));
     }
 
     /// All keys, as they are now: the page is told, too.
     pub(crate) async fn keys(self: Rc<Self>) -> Result<String, Refusal> {
         self.look().await?;
-        self.changed()?;
+        self.changed();
         serde_json::to_string(&self.keyring().forms()).map_err(Refusal::because)
     }
 
@@ -77,7 +77,7 @@ impl Shell {
         getrandom::fill(&mut *entropy).map_err(Refusal::because)?;
         let identity = Identity::from_entropy(&entropy).map_err(Refusal::because)?;
         let public = self.keyring().add_tab(name, identity).map_err(Refusal::because)?;
-        self.changed()?;
+        self.changed();
         Ok(public.to_string())
     }
 
@@ -90,7 +90,7 @@ impl Shell {
         self.look().await?;
         let Some(passphrase) = passphrase else {
             let public = self.keyring().add_tab(&name, identity).map_err(Refusal::because)?;
-            self.changed()?;
+            self.changed();
             return Ok(public.to_string());
         };
         let chance = chance()?;
@@ -118,7 +118,7 @@ impl Shell {
         };
         database.commit(sealing.writes()).await.map_err(Refusal::because)?;
         let public = self.keyring().stored(sealing);
-        self.changed()?;
+        self.changed();
         Ok(public.to_string())
     }
 
@@ -135,9 +135,9 @@ impl Shell {
     }
 
     /// Locks all keys that are stored.
-    pub(crate) fn lock(self: &Rc<Self>) -> Result<(), Refusal> {
+    pub(crate) fn lock(self: &Rc<Self>) {
         self.keyring().lock();
-        self.changed()
+        self.changed();
     }
 
     /// Chooses the key that signs.
@@ -153,7 +153,8 @@ impl Shell {
         if let Some(database) = database {
             database.commit(writes).await.map_err(Refusal::because)?;
         }
-        self.changed()
+        self.changed();
+        Ok(())
     }
 
     /// The 24 words of a key.
