@@ -60,9 +60,11 @@ fn build() -> Outcome<()> {
     embed(&files, &out)
 }
 
-/// A list of all files, from which the page's service worker knows what to keep.
+/// A list of the page's files, from which its service worker knows what to keep: all but those for whoever embeds the client.
 fn list(files: &[(String, PathBuf)], out: &Path) -> Outcome<(String, PathBuf)> {
-    let paths: Vec<_> = files.iter().map(|(path, _)| format!("{path:?}")).collect();
+    let is_pages = |path: &str| path != "/elements.js" && !path.ends_with(".d.ts");
+    let paths: Vec<_> =
+        files.iter().filter(|(path, _)| is_pages(path)).map(|(path, _)| format!("{path:?}")).collect();
     let file = out.join("files.json");
     fs::write(&file, format!("[{}]\n", paths.join(",")))?;
     Ok(("/files.json".to_owned(), file))

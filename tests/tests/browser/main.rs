@@ -21,6 +21,7 @@ use plexus_tests::process::{self, Process, eventually};
 use serde_json::Value;
 
 mod keys;
+mod package;
 
 /// A block takes a tab a fraction of a second.
 const BITS: u32 = 19;
