@@ -82,13 +82,13 @@ class PlexusElement extends HTMLElement {
   #client = null;
   #ends = new AbortController();
 
-  /** @param {string} name what it is to those who do not see it @param {...Node} content */
-  constructor(name, ...content) {
+  /** @param {string} name what it is to those who do not see it */
+  constructor(name) {
     super();
     const internals = this.attachInternals();
     [internals.role, internals.ariaLabel] = ['group', name];
     this.root.adoptedStyleSheets = [LOOKS, SHEET];
-    this.root.append(...content, this.status);
+    this.root.append(this.status);
   }
 
   /** The client that it shows; null while it has none. To set one takes the place of that of the attribute `node`; null ends that. */
@@ -169,20 +169,17 @@ class PlexusElement extends HTMLElement {
  * `block`, and with it `valid`, `undone` or `refused`; `status`.
  */
 export class PlexusBlocks extends PlexusElement {
-  /** @type {HTMLElement} */
-  #list;
+  #list = make('ol', { class: 'blocks', part: 'blocks', role: 'list', 'aria-label': 'Newest blocks' });
   #shown = '';
 
   constructor() {
-    const list = make('ol', { class: 'blocks', part: 'blocks', role: 'list', 'aria-label': 'Newest blocks' });
-    super('Blocks', list);
-    this.#list = list;
+    super('Blocks');
+    this.root.prepend(this.#list);
   }
 
   /** @internal @param {Client} client @param {AbortSignal} signal */
   begun(client, signal) {
-    const timer = setInterval(moveAges, 1000, this.root);
-    signal.addEventListener('abort', () => clearInterval(timer));
+    every(1000, () => moveAges(this.root), signal);
   }
 
   /** @internal */
@@ -217,27 +214,15 @@ function blockItem({ hash, number_of_block, verdict, failures, block, seen_unix_
 
 /** The network as its node sees it: a graph of measured latencies. Parts: `graph`, `legend`, `words`, `status`. */
 export class PlexusGraph extends PlexusElement {
-  /** @type {Drawing} */
-  #drawing;
-  /** @type {HTMLElement} */
-  #words;
-  /** @type {Element[]} */
-  #parts;
+  #svg = shape('svg', { class: 'graph', part: 'graph', 'aria-labelledby': 'words' });
+  #drawing = new Drawing(this.#svg);
+  #figure = make('div', { hidden: true }, this.#svg, legend());
+  #words = make('p', { id: 'words', class: 'quiet', part: 'words' });
   #height = Infinity;
 
   constructor() {
-    const svg = shape('svg', { class: 'graph', part: 'graph', 'aria-labelledby': 'words' });
-    const meaning = legend();
-    meaning.part.add('legend');
-    const words = make('p', { id: 'words', class: 'quiet', part: 'words' });
-    super('Network', svg, meaning, words);
-    [this.#drawing, this.#words, this.#parts] = [new Drawing(svg), words, [svg, meaning]];
-    this.#show(false);
-  }
-
-  /** @param {boolean} shown */
-  #show(shown) {
-    for (const part of this.#parts) part.toggleAttribute('hidden', !shown);
+    super('Network');
+    this.root.prepend(this.#figure, this.#words);
   }
 
   /** @internal @param {Client} client @param {AbortSignal} signal */
@@ -249,13 +234,12 @@ export class PlexusGraph extends PlexusElement {
         if (signal.aborted) return;
         say(this.#words, inWords(graph));
         this.#drawing.show(graph);
-        this.#show(graph.nodes.length > 1);
+        this.#figure.hidden = graph.nodes.length < 2;
       } catch (error) {
         if (!signal.aborted) say(this.#words, /** @type {Error} */ (error).message);
       }
     };
-    const timer = setInterval(ask, PERIOD_MS);
-    signal.addEventListener('abort', () => clearInterval(timer));
+    every(PERIOD_MS, ask, signal);
     ask();
   }
 
@@ -332,6 +316,12 @@ export class PlexusMiner extends PlexusElement {
     say(this.#found, count(found));
     say(this.#waiting, waiting ?? '');
   }
+}
+
+/** Does something again and again, until the signal. @param {number} ms @param {() => void} act @param {AbortSignal} signal */
+function every(ms, act, signal) {
+  const timer = setInterval(act, ms);
+  signal.addEventListener('abort', () => clearInterval(timer));
 }
 
 /** Text that is there already is not news to those who listen. @param {HTMLElement} element @param {string} text */

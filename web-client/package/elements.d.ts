@@ -13,8 +13,8 @@ export type State = import('./client.js').State;
 declare class PlexusElement extends HTMLElement {
     #private;
     static observedAttributes: string[];
-    /** @param {string} name what it is to those who do not see it @param {...Node} content */
-    constructor(name: string, ...content: Node[]);
+    /** @param {string} name what it is to those who do not see it */
+    constructor(name: string);
     /** The client that it shows; null while it has none. To set one takes the place of that of the attribute `node`; null ends that. */
     get client(): Client | null;
     set client(client: Client | null);

@@ -124,7 +124,7 @@ export function legend() {
     tree: 'the way of a block',
     link: 'another link',
   });
-  return make('ul', { class: 'legend', role: 'list' }, ...entries.map(([name, text]) => make('li', { class: name }, text)));
+  return make('ul', { class: 'legend', part: 'legend', role: 'list' }, ...entries.map(([name, text]) => make('li', { class: name }, text)));
 }
 
 /** A graph in words. @param {Graph} graph */
