@@ -45,7 +45,7 @@ code { font-family: var(--mono); }
 .refused, .error { color: var(--bad); }
 dl { display: flex; gap: 1.5em; }
 button { margin: 0.75em 0; padding: 0.5em 1em; border: 0; border-radius: 0.5em; background: var(--accent); color: var(--surface); font: inherit; font-weight: 600; cursor: pointer; }
-button[aria-pressed="true"] { background: none; box-shadow: inset 0 0 0 1px; color: inherit; }
+button[part~="on"] { background: none; box-shadow: inset 0 0 0 1px; color: inherit; }
 :focus-visible { outline: 2px solid var(--accent); outline-offset: 2px; }
 `);
 
@@ -254,7 +254,8 @@ export class PlexusGraph extends PlexusElement {
 
 /**
  * Mines when the person says so, with `threads` Workers, 1 unless it is said, each `percent` of the time; for the key that the client
- * signs with, or one that is made for this tab alone. Parts: `figures`, `button`, `waiting`, `error`, `status`.
+ * signs with, or one that is made for this tab alone. Parts: `figures`, `button`, and with it `on` while it is to mine; `waiting`,
+ * `error`, `status`.
  */
 export class PlexusMiner extends PlexusElement {
   #rate = make('dd', {}, '–');
@@ -310,7 +311,7 @@ export class PlexusMiner extends PlexusElement {
     const { wanted = false, active = false, hash_rate = 0, found = 0, waiting = '' } = client.mining ?? {};
     this.#wanted = wanted;
     say(this.#button, wanted ? 'Stop mining' : 'Start mining');
-    this.#button.setAttribute('aria-pressed', String(wanted));
+    this.#button.part.toggle('on', wanted);
     this.#button.disabled = !this.client;
     say(this.#rate, active && hash_rate ? hashRate(hash_rate) : '–');
     say(this.#found, count(found));

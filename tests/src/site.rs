@@ -1,7 +1,7 @@
 //! A folder served on a port of the loopback, as any web host serves one: an origin that is no node's.
 //!
 //! It answers GET with a file of the folder or with 404, one request a connection, and sends a content security policy with each.
-//! Connections over [`CONNECTIONS_MAX`] are closed unheard, heads over [`HEAD_BYTES_MAX`] unanswered.
+//! Connections over `CONNECTIONS_MAX` are closed unheard, heads over `HEAD_BYTES_MAX` unanswered.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};

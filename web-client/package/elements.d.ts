@@ -34,7 +34,8 @@ export declare class PlexusGraph extends PlexusElement {
 }
 /**
  * Mines when the person says so, with `threads` Workers, 1 unless it is said, each `percent` of the time; for the key that the client
- * signs with, or one that is made for this tab alone. Parts: `figures`, `button`, `waiting`, `error`, `status`.
+ * signs with, or one that is made for this tab alone. Parts: `figures`, `button`, and with it `on` while it is to mine; `waiting`,
+ * `error`, `status`.
  */
 export declare class PlexusMiner extends PlexusElement {
     #private;

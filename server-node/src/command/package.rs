@@ -61,7 +61,7 @@ pub(super) fn run(Arguments { folder }: &Arguments) -> anyhow::Result<()> {
     let bytes: usize = files.iter().map(|(_, bytes)| bytes.len()).sum();
     let folder = folder.display();
     table::print(&format!(
-        "{folder}: {} files, {bytes} bytes; `npm pack {folder}` makes one of them\n",
+        "{folder}: {} files, {bytes} bytes; `npm pack` there makes one of them\n",
         files.len()
     ))
 }
@@ -102,10 +102,11 @@ mod tests {
         };
         for module in MODULES.into_iter().filter(|path| path.ends_with(".js")) {
             let (folder, _) = module.rsplit_once('/').unwrap();
-            for named in text(module).split(['"', '\'']).filter(|named| named.starts_with('.')) {
-                let path = match named.strip_prefix("../") {
-                    Some(above) => format!("/{above}"),
-                    None => format!("{folder}/{}", named.strip_prefix("./").unwrap()),
+            for named in text(module).split(['"', '\'']) {
+                let path = match (named.strip_prefix("../"), named.strip_prefix("./")) {
+                    (Some(above), _) => format!("/{above}"),
+                    (None, Some(beside)) => format!("{folder}/{beside}"),
+                    (None, None) => continue,
                 };
                 assert!(files.iter().any(|(name, _)| *name == path), "{module} names {path}");
             }
