@@ -89,46 +89,61 @@ fn a_page_elsewhere_embeds_the_package_and_verifies_mines_and_sends_by_itself() 
     eventually("the node has the block", 30, || here.height_of(hash));
     // An element that is moved goes on with what it does.
     tab.evaluate("document.body.append(document.querySelector('plexus-miner'))");
+    tab.evaluate("document.querySelector('plexus-miner').setAttribute('percent', '5')");
+    tab.wait("it mines less", 30, "document.querySelector('plexus-miner').client.mining.percent === 5");
 
     // The client alone: what it sends comes into a block, which the other page mines.
     let mut second = browser.open(&format!("{}/send.html", site.url));
     second.wait("the form can be sent", 60, "!!document.querySelector('button:enabled')");
-    second.evaluate("document.querySelector('input').value = 'from a page elsewhere'");
+    let text = "from a <i>page</i> elsewhere";
+    second.evaluate(&format!("document.querySelector('input').value = {text:?}"));
     second.evaluate("document.querySelector('form').requestSubmit()");
     let said = "document.querySelector('output').textContent";
     second.wait("the message is in a block", 120, &format!("{said}.includes('is in block')"));
     let said = second.evaluate(said);
     let height = said.as_str().unwrap().rsplit(' ').next().unwrap().to_owned();
     let block = here.ask(&format!("/blocks/{height}")).unwrap();
-    assert_eq!(block["messages"][0]["text"], "from a page elsewhere");
+    assert_eq!(block["messages"][0]["text"], text);
 
+    // It is shown as what it is: text.
+    tab.evaluate("document.querySelector('plexus-blocks').setAttribute('limit', '50')");
+    let list = within("blocks", "ol");
+    tab.wait("the message is shown", 60, &format!("{list}.textContent.includes({text:?})"));
+    assert_eq!(tab.evaluate(&format!("{list}.querySelector('i')")), serde_json::Value::Null);
+    tab.evaluate("document.querySelector('plexus-blocks').setAttribute('limit', '1')");
     press_mine(&mut tab);
     let button = within("miner", "button");
     tab.wait("the miner stops", 30, &format!("{button}.textContent === 'Start mining'"));
-    let shown = format!("{}.childElementCount", within("blocks", "ol"));
-    tab.wait("as many blocks are shown as the page wants", 60, &format!("{shown} === 5"));
+    let shown = format!("{list}.childElementCount");
+    assert_eq!(tab.evaluate(&shown), 1, "as many blocks are shown as the page wants");
+    tab.evaluate("document.querySelector('plexus-blocks').setAttribute('limit', '5')");
     tab.screenshot(&pictures().join("embedded.png"));
 
-    // What a page changes is heeded.
-    tab.evaluate("document.querySelector('plexus-blocks').setAttribute('limit', '2')");
-    assert_eq!(tab.evaluate(&shown), 2);
+    // An element that is moved keeps its client, one without a node says so.
     tab.evaluate("document.body.prepend(document.querySelector('plexus-blocks'))");
     let same =
         "document.querySelector('plexus-blocks').client === document.querySelector('plexus-miner').client";
-    assert_eq!(tab.evaluate(same), true, "an element that is moved keeps its client");
+    assert_eq!(tab.evaluate(same), true);
     tab.evaluate("document.querySelector('plexus-blocks').removeAttribute('node')");
     let missing = tab.evaluate(&format!("{status}.textContent"));
     assert!(missing.as_str().unwrap().contains("“node” is missing"), "{missing}");
     assert_eq!(tab.evaluate("document.querySelector('plexus-blocks').client"), serde_json::Value::Null);
 
-    // An element of late shows what its client knows; with the last element the client ends.
-    tab.evaluate(
-        "document.querySelector('plexus-blocks').client = document.querySelector('plexus-miner').client; undefined",
+    // A client of the page's own is shown from what it knows, and stays its own; with the last element the elements' client ends.
+    tab.evaluate(&format!(
+        "import('./node_modules/plexus-light/client.js').then(({{ Client }}) => {{ globalThis.own = new Client({{ node: {:?} }}); }})",
+        alice.url
+    ));
+    tab.wait("it is live and has blocks", 60, "own.state?.phase === 'live' && own.blocks.size > 1");
+    let shows = format!(
+        "document.querySelector('plexus-blocks').client = own, {shown} === Math.min(own.blocks.size, 5)"
     );
-    assert_eq!(tab.evaluate(&shown), 2);
+    assert_eq!(tab.evaluate(&shows), true);
+    assert_eq!(peers(), Some(3));
+    tab.evaluate("document.body.replaceChildren()");
+    eventually("the client of elements that are gone is closed", 30, || (peers()? == 2).then_some(()));
+    tab.evaluate("own.close()");
+    eventually("the page's own is closed by the page", 30, || (peers()? == 1).then_some(()));
     assert_eq!(complaints(&tab), Vec::<&String>::new());
     assert_eq!(complaints(&second), Vec::<&String>::new());
-    assert_eq!(peers(), Some(2));
-    tab.evaluate("document.body.replaceChildren()");
-    eventually("the client of elements that are gone is closed", 30, || (peers()? == 1).then_some(()));
 }
