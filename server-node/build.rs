@@ -69,9 +69,11 @@ fn build() -> Outcome<()> {
 /// What is loaded by those alone who go there.
 const ASIDE: &str = "laboratory";
 
-/// A list of the page's files, from which its service worker knows what to keep.
+/// A list of the page's files, from which its service worker knows what to keep: all but those of the laboratory, and those for
+/// whoever embeds the client.
 fn list(files: &[(String, PathBuf)], out: &Path) -> Outcome<(String, PathBuf)> {
-    let kept = files.iter().filter(|(path, _)| !path.contains(ASIDE));
+    let is_pages = |path: &str| path != "/elements.js" && !path.ends_with(".d.ts") && !path.contains(ASIDE);
+    let kept = files.iter().filter(|(path, _)| is_pages(path));
     let paths: Vec<_> = kept.map(|(path, _)| format!("{path:?}")).collect();
     let file = out.join("files.json");
     fs::write(&file, format!("[{}]\n", paths.join(",")))?;

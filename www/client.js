@@ -2,7 +2,7 @@
 /**
  * The client: a Plexus light node in a Worker of its own, as an object that a page can hold.
  *
- *     import { Client } from 'https://node.example/client.js';
+ *     import { Client } from './client.js';   // of the page's own origin; as a package: 'plexus-light'
  *     const client = new Client({ node: 'https://node.example' });
  *     client.addEventListener('block', (event) => console.log(event.detail.number_of_block, event.detail.verdict));
  *     await client.makeEphemeralKey();   // or createKey, confirmKey, and after a reload unlock
@@ -162,16 +162,38 @@
  * @property {(words: string[], name: string, passphrase: string | null) => Promise<string>} confirm
  *
  * @typedef {{ bad: boolean, text: string }} Notice
+ *
+ * @typedef {object} Details What events carry in their `detail`, by their names.
+ * @property {State} state
+ * @property {Arrival} block
+ * @property {string} block-gone A hash.
+ * @property {Letter} sent
+ * @property {string} sent-gone An id.
+ * @property {Mining} mining
+ * @property {{ name: string, vectors: boolean }} kernel What searches.
+ * @property {Key[]} keys
+ * @property {Notice} notice
+ * @property {null} gpu-lost
+ *
+ * @typedef {{ addEventListener<Name extends keyof Details>(name: Name, listener: (event: CustomEvent<Details[Name]>) => void,
+ *   options?: boolean | AddEventListenerOptions): void } & EventTarget} Speaker
  */
 
 /** The most bytes of a proof file. */
 const PROOF_BYTES_MAX = 8_404_992;
 
 /** A light node; it lives until it is closed. */
-export class Client extends EventTarget {
+export class Client extends /** @type {new () => Speaker} */ (EventTarget) {
   #worker;
   #api;
   #asked = 0;
+  #closed = new AbortController();
+  /** How the node stands, as of the last event. @type {State | null} */
+  state = null;
+  /** How its miners stand, as of the last event. @type {Mining | null} */
+  mining = null;
+  /** The blocks that arrived and are not gone, by their hashes: 64 at most. @type {Map<string, Arrival>} */
+  blocks = new Map();
   /** @type {Map<number, { resolve: (value: any) => void, reject: (error: Error) => void, progress?: (done: number) => void }>} */
   #waiting = new Map();
 
@@ -408,6 +430,7 @@ export class Client extends EventTarget {
 
   /** Stops the node and all its miners. */
   close() {
+    this.#closed.abort();
     this.#worker.terminate();
   }
 
@@ -415,12 +438,13 @@ export class Client extends EventTarget {
   async #watch() {
     /** @type {(EventTarget & { charging: boolean }) | undefined} */
     let battery;
+    const { signal } = this.#closed;
     const tell = () => this.#ask('find', document.hidden, battery?.charging === false).catch(() => {});
-    document.addEventListener('visibilitychange', tell);
+    document.addEventListener('visibilitychange', tell, { signal });
     tell();
     // Not every browser says how its machine is fed.
     battery = await /** @type {any} */ (navigator).getBattery?.().catch(() => undefined);
-    battery?.addEventListener('chargingchange', tell);
+    battery?.addEventListener('chargingchange', tell, { signal });
     tell();
   }
 
@@ -450,6 +474,9 @@ export class Client extends EventTarget {
 
   /** @param {string} type @param {any} detail */
   #tell(type, detail) {
+    if (type === 'state' || type === 'mining') this[type] = detail;
+    if (type === 'block') this.blocks.set(detail.hash, detail);
+    if (type === 'block-gone') this.blocks.delete(detail);
     this.dispatchEvent(new CustomEvent(type, { detail }));
   }
 }

@@ -23,6 +23,11 @@ export function short(number) {
   return number >= 999.5 ? number.toExponential(1) : number.toFixed(digits) + units[unit];
 }
 
+/** @param {number} hashes a second */
+export function hashRate(hashes) {
+  return `${short(hashes)}H/s`.replace(/(\d)H/, '$1 H');
+}
+
 /**
  * A duration in one unit, as 40 s or 3 h.
  * @param {number} ms

@@ -7,7 +7,7 @@ import './elements/feed.js';
 import './elements/key.js';
 import './elements/lookup.js';
 import './elements/miner.js';
-import { keepAges } from './elements/make.js';
+import { moveAges } from './elements/make.js';
 import './elements/network.js';
 import './elements/notices.js';
 import './elements/status.js';
@@ -29,6 +29,6 @@ const client = new Client({ node: nodeOf(location), vectors, shares: vectors });
 for (const view of document.querySelectorAll('[data-view]')) {
   /** @type {HTMLElement & { connect(client: Client): void }} */ (view).connect(client);
 }
-keepAges();
+setInterval(moveAges, 1000, document);
 // Without one the page needs its node to open; all else is the same.
 navigator.serviceWorker?.register('./service.js').catch(() => {});

@@ -32,6 +32,11 @@ static TAGS: LazyLock<Vec<String>> = LazyLock::new(|| {
     FILES.iter().map(tag).collect()
 });
 
+/// Every file that is built in, with the path that it is served under: what the package for embedders is made of.
+pub fn files() -> impl Iterator<Item = (&'static str, &'static [u8])> {
+    FILES.iter().map(|file| (file.path, file.bytes))
+}
+
 /// Answers for any path that is no other route's.
 pub(crate) async fn file(method: Method, uri: Uri, headers: HeaderMap) -> Response {
     let path = uri.path();

@@ -6,7 +6,7 @@
 //! | room | files |
 //! | --- | --- |
 //! | several nodes inside one process | [`world`] [`story`] [`quarter`] [`host`] [`stranger`] [`traffic`] [`queue`] [`chance`] |
-//! | real processes | [`process`] [`api`] [`observer`] [`browser`] |
+//! | real processes | [`process`] [`api`] [`observer`] [`browser`] [`site`] [`npm`] |
 //! | real distances (Linux) | `netns` `tun` `distance` |
 //! | blocks made by hand | [`forge`] |
 //!
@@ -27,10 +27,12 @@ pub mod forge;
 pub mod host;
 #[cfg(target_os = "linux")]
 pub mod netns;
+pub mod npm;
 pub mod observer;
 pub mod process;
 pub mod quarter;
 pub mod queue;
+pub mod site;
 pub mod story;
 pub mod stranger;
 pub mod traffic;

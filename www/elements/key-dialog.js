@@ -47,7 +47,7 @@ export function ask(step, asked, done) {
   body.replaceChildren(...STEPS[step](asked));
   byId('key-cancel', HTMLElement).hidden = step === 'show';
   if (!dialog.open) dialog.showModal();
-  (body.querySelector('input, textarea') ?? title).focus();
+  /** @type {HTMLElement} */ (body.querySelector('input, textarea') ?? title).focus();
   return new Promise((resolve) => {
     const ended = new AbortController();
     const { signal } = ended;

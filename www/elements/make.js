@@ -1,20 +1,35 @@
 // @ts-check
-/** Makes elements; text is only ever text. */
+/** Makes elements, for this page and for those that embed some; text is only ever text. */
 
 import { age } from '../format.js';
 
 /**
+ * What attributes are given: true: present without a value; false, null: absent; a number: in tenths.
+ * @typedef {Record<string, string | number | boolean | null | undefined>} Attributes
+ */
+
+/**
  * @template {keyof HTMLElementTagNameMap} Name
  * @param {Name} name
- * @param {Record<string, string | boolean | null | undefined>} [attributes] true: present without a value; false, null: absent
+ * @param {Attributes} [attributes]
  * @param {...(Node | string)} children
- * @returns {HTMLElementTagNameMap[Name]}
  */
 export function make(name, attributes = {}, ...children) {
-  const element = document.createElement(name);
+  return fill(document.createElement(name), attributes, children);
+}
+
+/**
+ * Gives an element what belongs to it.
+ * @template {Element} Kind
+ * @param {Kind} element
+ * @param {Attributes} attributes
+ * @param {(Node | string)[]} children
+ */
+export function fill(element, attributes, children) {
   for (const [attribute, value] of Object.entries(attributes)) {
     if (value === true) element.setAttribute(attribute, '');
     else if (typeof value === 'string') element.setAttribute(attribute, value);
+    else if (typeof value === 'number') element.setAttribute(attribute, String(Math.round(value * 10) / 10));
   }
   element.append(...children);
   return element;
@@ -53,7 +68,7 @@ export function messageLink(id, text) {
 }
 
 /**
- * A time as an age that goes on; `keepAges` moves it.
+ * A time as an age that goes on; `moveAges` moves it.
  * @param {number} unix_ms
  */
 export function ageText(unix_ms) {
@@ -62,14 +77,12 @@ export function ageText(unix_ms) {
   return make('time', { datetime: iso, title: iso, 'data-ms': String(unix_ms) }, age(unix_ms));
 }
 
-/** Moves all ages on, once a second. */
-export function keepAges() {
-  setInterval(() => {
-    for (const time of document.querySelectorAll('time[data-ms]')) {
-      const text = age(Number(time.getAttribute('data-ms')));
-      if (time.textContent !== text) time.textContent = text;
-    }
-  }, 1000);
+/** Moves all ages on: once a second is enough. @param {ParentNode} root */
+export function moveAges(root) {
+  for (const time of root.querySelectorAll('time[data-ms]')) {
+    const text = age(Number(time.getAttribute('data-ms')));
+    if (time.textContent !== text) time.textContent = text;
+  }
 }
 
 /**

@@ -1,7 +1,7 @@
 // @ts-check
 /** Mine: started and stopped by the person, never by itself. */
 
-import { count, duration, short } from '../format.js';
+import { count, duration, hashRate } from '../format.js';
 import { withKey } from './key.js';
 import { announce, byId } from './make.js';
 
@@ -10,7 +10,7 @@ import { announce, byId } from './make.js';
 /** Where the browser keeps whether the graphics processor mines, too. */
 const GPU = 'plexus-gpu';
 
-class PlexusMiner extends HTMLElement {
+class PlexusMineView extends HTMLElement {
   #wanted = false;
   #found = 0;
   #shown = false;
@@ -104,7 +104,7 @@ class PlexusMiner extends HTMLElement {
     toggle.textContent = wanted ? 'Stop mining' : 'Start mining';
     toggle.setAttribute('aria-pressed', String(wanted));
     this.dataset.mining = active ? 'active' : wanted ? 'waiting' : 'off';
-    byId('hash-rate', HTMLElement).textContent = active && hash_rate ? `${short(hash_rate)}H/s`.replace(/(\d)H/, '$1 H') : '–';
+    byId('hash-rate', HTMLElement).textContent = active && hash_rate ? hashRate(hash_rate) : '–';
     byId('mine-expected', HTMLElement).textContent = active && expected_ms ? expected_ms < 1000 ? '< 1 s' : `≈ ${duration(expected_ms)}` : '–';
     byId('mine-found', HTMLElement).textContent = count(found);
     byId('mine-waiting', HTMLElement).textContent = waiting ?? '';
@@ -131,4 +131,4 @@ function remember(text) {
   }
 }
 
-customElements.define('plexus-miner', PlexusMiner);
+customElements.define('plexus-mine-view', PlexusMineView);

@@ -47,7 +47,7 @@ let scene;
 let isPaused = false;
 let isRunning = false;
 
-/** @param {'idle' | keyof STAGES | 'failed'} stage @param {string} text */
+/** @param {Progress['stage'] | 'failed'} stage @param {string} text */
 function stand(stage, text) {
   const element = byId('stage', HTMLElement);
   if (element.dataset.stage !== stage || stage === 'failed') element.textContent = text;

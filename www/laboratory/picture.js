@@ -29,7 +29,7 @@ function prepare(canvas, height) {
   pen.clearRect(0, 0, width, height);
   const style = getComputedStyle(canvas);
   const colours = Object.fromEntries(Object.entries(COLOURS).map(([name, property]) => [name, style.getPropertyValue(property)]));
-  return { pen, width, colours: /** @type {Record<keyof COLOURS, string>} */ (colours) };
+  return { pen, width, colours: /** @type {Record<keyof typeof COLOURS, string>} */ (colours) };
 }
 
 /**

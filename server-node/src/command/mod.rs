@@ -20,6 +20,7 @@ mod graph;
 mod key;
 mod message;
 mod node;
+mod package;
 mod peers;
 mod progress;
 mod prove;
@@ -68,6 +69,8 @@ enum Command {
     Peers(peers::Arguments),
     /// Show, or draw, how the network looks from a node
     Graph(graph::Arguments),
+    /// Write the light client as an npm package, for pages that embed it
+    Package(package::Arguments),
     /// Simulate a network of thousands of nodes
     Simulate(Box<simulate::Arguments>),
     /// Measure this machine
@@ -105,6 +108,7 @@ pub(crate) fn run(line: impl IntoIterator<Item = impl Into<OsString> + Clone>) -
         Some(Command::Verify(arguments)) => verify::run(&arguments),
         Some(Command::Peers(arguments)) => peers::run(&arguments),
         Some(Command::Graph(arguments)) => graph::run(&arguments),
+        Some(Command::Package(arguments)) => package::run(&arguments),
         Some(Command::Simulate(arguments)) => simulate::run(&arguments),
         Some(Command::Bench(arguments)) => bench::run(&arguments),
     };
@@ -192,6 +196,7 @@ mod tests {
             "plexus peers --json",
             "plexus graph --node a:1 --svg network.svg",
             "plexus graph --dot",
+            "plexus package light",
             "plexus simulate --nodes 100 --compare random,nearest --faults silent=5%,stalling=1% --report r.html",
             "plexus simulate --latency sphere --seeds 5 --json",
             "plexus bench mine --json",
@@ -221,6 +226,7 @@ mod tests {
             ("plexus message 12", "64 hex digits"),
             ("plexus prove 12", "64 hex digits"),
             ("plexus verify", "FILE"),
+            ("plexus package", "FOLDER"),
             ("plexus verify - --network nowhere", "nowhere"),
             ("plexus send --to bob --stamp-bits 99 x", "99"),
             ("plexus send --to bob --stamp-bits 9 --priority low x", "--priority"),

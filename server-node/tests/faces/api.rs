@@ -19,8 +19,20 @@ const JSON: &str = "application/json";
 const PROGRAMS_BYTES_MAX: usize = 294_000;
 /// The light client as others embed it, gzipped: the programs and the modules beside them.
 const PACKAGE_BYTES_MAX: usize = 300_000;
-/// What the package has beside the programs.
-const PACKAGE: [&str; 6] = ["/client.js", "/worker.js", "/tabs.js", "/miner.js", "/gpu.js", "/search.wgsl"];
+/// What the package has beside the programs and the elements.
+const PACKAGE: [&str; 9] = [
+    "/client.js",
+    "/worker.js",
+    "/tabs.js",
+    "/miner.js",
+    "/gpu.js",
+    "/search.wgsl",
+    "/format.js",
+    "/elements/drawing.js",
+    "/elements/make.js",
+];
+/// The elements for pages elsewhere, which this page does without.
+const ELEMENTS: &str = "/elements.js";
 /// What the laboratory takes beside the page, gzipped.
 const LABORATORY_BYTES_MAX: usize = 500_000;
 /// All that a visitor's browser may come to load, gzipped: the package, and the page's own views and style.
@@ -321,6 +333,15 @@ async fn the_page_and_its_programs_are_built_in_and_small() {
     for path in PACKAGE.into_iter().chain(["/elements/key.js", "/style.css"]) {
         assert!(files.iter().any(|file| file == path), "{path} is not among {files:?}");
     }
+    assert!(!files.iter().any(|file| file == ELEMENTS), "a visitor loads what is for others");
+    let elements = get_with(bench.url(ELEMENTS), "accept-encoding", "gzip").await;
+    println!("MEASURED the elements are {} bytes gzipped", size(&elements));
+    package_bytes += size(&elements);
+    let kept: Vec<String> = serde_json::from_value(get(bench.url("/files.json")).await.json()).unwrap();
+    let is_kept = |file: &String| kept.contains(file) || ["/", "/files.json"].contains(&file.as_str());
+    assert!(files.iter().all(is_kept), "{kept:?} lacks some of {files:?}");
+    let is_for_others = |path: &String| path == ELEMENTS || path.ends_with(".d.ts");
+    assert!(!kept.iter().any(is_for_others), "a visitor keeps what is for others: {kept:?}");
     println!("MEASURED the package is {package_bytes} bytes gzipped");
     assert!(package_bytes < PACKAGE_BYTES_MAX, "{package_bytes} bytes gzipped");
     println!("MEASURED the page with its programs is {bytes} bytes gzipped, in {} files", files.len() + 4);

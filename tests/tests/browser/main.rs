@@ -22,6 +22,7 @@ use serde_json::Value;
 
 mod keys;
 mod laboratory;
+mod package;
 mod tabs;
 
 /// A block takes a tab a fraction of a second.

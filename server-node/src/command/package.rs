@@ -1,0 +1,122 @@
+//! `plexus package`: the light client as an npm package, out of the program itself.
+//!
+//! What it writes are the files that the node serves to browsers, and beside them what an editor and a registry need: types, a
+//! description, a README. It takes no toolchain and no network.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, ensure};
+use clap::Args;
+use plexus_node::web;
+
+use super::table;
+
+/// The modules that a page may import, what they import, and the miners' shader: as they are served.
+const MODULES: [&str; 10] = [
+    "/client.js",
+    "/elements.js",
+    "/elements/drawing.js",
+    "/elements/make.js",
+    "/format.js",
+    "/gpu.js",
+    "/miner.js",
+    "/search.wgsl",
+    "/tabs.js",
+    "/worker.js",
+];
+/// Where the programs and their bindings are served,
+const PROGRAMS: &str = "/pkg/";
+/// and what the page has beside the light client.
+const LABORATORY: &str = "laboratory";
+/// The description of the package; the version is the program's.
+const DESCRIPTION: &str = include_str!("../../../web-client/package/package.json");
+/// What stands for the version there.
+const VERSION: &str = "0.0.0";
+/// The types of `elements.js` and what they add to a page's.
+const ELEMENTS: &str = concat!(
+    include_str!("../../../web-client/package/elements.d.ts"),
+    include_str!("../../../web-client/package/tags.d.ts")
+);
+/// What no browser asks for.
+const TEXTS: [(&str, &str); 4] = [
+    ("/client.d.ts", include_str!("../../../web-client/package/client.d.ts")),
+    ("/elements.d.ts", ELEMENTS),
+    ("/LICENSE", include_str!("../../../LICENSE")),
+    ("/README.md", include_str!("../../../web-client/package/README.md")),
+];
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// Where it is to lie: a new folder, or an empty one
+    folder: PathBuf,
+}
+
+/// Runs the command.
+pub(super) fn run(Arguments { folder }: &Arguments) -> anyhow::Result<()> {
+    let files = contents()?;
+    clear(folder)?;
+    for (path, bytes) in &files {
+        let file = folder.join(&path[1..]);
+        let written = file.parent().map_or(Ok(()), fs::create_dir_all).and_then(|()| fs::write(&file, bytes));
+        written.with_context(|| format!("{} cannot be written", file.display()))?;
+    }
+    let bytes: usize = files.iter().map(|(_, bytes)| bytes.len()).sum();
+    let folder = folder.display();
+    table::print(&format!(
+        "{folder}: {} files, {bytes} bytes; `npm pack` there makes one of them\n",
+        files.len()
+    ))
+}
+
+/// Every file of the package, with its path from `/`.
+fn contents() -> anyhow::Result<Vec<(&'static str, Vec<u8>)>> {
+    let is_program = |path: &str| path.starts_with(PROGRAMS) && !path.contains(LABORATORY);
+    let is_ours = |path: &str| MODULES.contains(&path) || is_program(path);
+    let mut files: Vec<_> =
+        web::files().filter(|(path, _)| is_ours(path)).map(|(path, bytes)| (path, bytes.to_vec())).collect();
+    ensure!(
+        files.iter().any(|(path, _)| path.starts_with(PROGRAMS)),
+        "this program was built without its page, which the package is made of: build it with the feature `page`"
+    );
+    files.extend(TEXTS.map(|(path, text)| (path, text.as_bytes().to_vec())));
+    files.push(("/package.json", DESCRIPTION.replacen(VERSION, env!("CARGO_PKG_VERSION"), 1).into_bytes()));
+    Ok(files)
+}
+
+/// Makes the folder, unless there is an empty one.
+fn clear(folder: &Path) -> anyhow::Result<()> {
+    let name = folder.display();
+    fs::create_dir_all(folder).with_context(|| format!("{name} is no folder, and none can be made there"))?;
+    let mut entries = fs::read_dir(folder).with_context(|| format!("{name} cannot be read"))?;
+    ensure!(entries.next().is_none(), "{name} is not empty: name a new folder, or empty it");
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_package_has_all_that_its_modules_import() {
+        let Ok(files) = contents() else { return };
+        let text = |path: &str| {
+            let (_, bytes) = files.iter().find(|(name, _)| *name == path).unwrap_or_else(|| panic!("{path}"));
+            String::from_utf8(bytes.clone()).unwrap()
+        };
+        for module in MODULES.into_iter().filter(|path| path.ends_with(".js")) {
+            let (folder, _) = module.rsplit_once('/').unwrap();
+            for named in text(module).split(['"', '\'']) {
+                let path = match (named.strip_prefix("../"), named.strip_prefix("./")) {
+                    (Some(above), _) => format!("/{above}"),
+                    (None, Some(beside)) => format!("{folder}/{beside}"),
+                    (None, None) => continue,
+                };
+                assert!(files.iter().any(|(name, _)| *name == path), "{module} names {path}");
+            }
+        }
+        let description: serde_json::Value = serde_json::from_str(&text("/package.json")).unwrap();
+        assert_eq!(description["version"], env!("CARGO_PKG_VERSION"));
+        assert_eq!(description["license"], "MIT OR Apache-2.0");
+    }
+}

@@ -1,0 +1,7 @@
+declare global {
+    interface HTMLElementTagNameMap {
+        'plexus-blocks': PlexusBlocks;
+        'plexus-graph': PlexusGraph;
+        'plexus-miner': PlexusMiner;
+    }
+}
