@@ -170,6 +170,7 @@
  * @property {Letter} sent
  * @property {string} sent-gone An id.
  * @property {Mining} mining
+ * @property {number} stamping How far the search for a message's stamp is, from 0; at 1 it may still take a while.
  * @property {{ name: string, vectors: boolean }} kernel What searches.
  * @property {Key[]} keys
  * @property {Notice} notice
@@ -218,10 +219,12 @@ export class Client extends /** @type {new () => Speaker} */ (EventTarget) {
    * Signs a message with the chosen key and sends it.
    * @param {string} recipient
    * @param {string} text
+   * @param {number} [stampBits] the work that it shows, which takes the place of a fee: 2^`stampBits` hashes, up to 36. What takes long
+   *   is told by `stamping` events.
    * @returns {Promise<string>} its id
    */
-  submit(recipient, text) {
-    return this.#ask('submit', recipient, text);
+  submit(recipient, text, stampBits = 12) {
+    return this.#ask('submit', recipient, text, stampBits);
   }
 
   /**

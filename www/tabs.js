@@ -7,7 +7,7 @@
 /** What ends which updates. @type {Record<string, string | undefined>} */
 const ENDS = { 'block-gone': 'block', 'sent-gone': 'sent' };
 /** What is news to those alone who are there. */
-const PASSING = ['notice', 'gpu-lost'];
+const PASSING = ['notice', 'gpu-lost', 'stamping'];
 
 /**
  * @typedef {object} Node What the tab that has the node does with it.

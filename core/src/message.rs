@@ -71,6 +71,11 @@ impl Draft {
         Ok(Self { sender, recipient, text, time })
     }
 
+    /// Whose key is to sign it.
+    pub fn sender(&self) -> &PublicKey {
+        &self.sender
+    }
+
     /// The message's id in a network.
     pub fn id(&self, network: &Hash) -> MessageId {
         let mut texts = Vec::with_capacity(4 + self.recipient.len() + self.text.len());

@@ -324,6 +324,10 @@ export type Details = {
     "sent-gone": string;
     mining: Mining;
     /**
+     * How far the search for a message's stamp is, from 0; at 1 it may still take a while.
+     */
+    stamping: number;
+    /**
      * What searches.
      */
     kernel: {
@@ -361,9 +365,11 @@ export declare class Client extends /** @type {new () => Speaker} */ /** @type {
      * Signs a message with the chosen key and sends it.
      * @param {string} recipient
      * @param {string} text
+     * @param {number} [stampBits] the work that it shows, which takes the place of a fee: 2^`stampBits` hashes, up to 36. What takes long
+     *   is told by `stamping` events.
      * @returns {Promise<string>} its id
      */
-    submit(recipient: string, text: string): Promise<string>;
+    submit(recipient: string, text: string, stampBits?: number): Promise<string>;
     /**
      * Mines with so many Workers, as soon as the chain is checked. Each works `percent` of the time, 5 to 100.
      * @param {number} threads

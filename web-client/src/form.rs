@@ -27,6 +27,8 @@ pub(crate) enum Update<'a> {
     Mining(&'a Mining),
     /// The person's keys.
     Keys(&'a [KeyForm]),
+    /// How far the search for a message's stamp is, from 0; at 1 it may still take a while.
+    Stamping(f64),
     /// Something that a person should know.
     Notice {
         /// Whether something is lost or wrong.

@@ -9,7 +9,9 @@ use std::sync::Arc;
 
 use plexus_core::address::Address;
 use plexus_core::check::{Batch, Check};
+use plexus_core::message::grind_stamp;
 use plexus_core::node::{Input, PeerId};
+use plexus_core::pow::Work;
 use plexus_core::time::Now;
 use wasm_bindgen_futures::spawn_local;
 
@@ -17,7 +19,7 @@ use crate::api;
 use crate::clock::{self, Timer};
 use crate::database::{Database, Write};
 use crate::driver::{Beginning, Driver, Step};
-use crate::form::Refusal;
+use crate::form::{Refusal, Update};
 use crate::page::Page;
 use crate::socket::Report;
 
@@ -25,6 +27,10 @@ use crate::socket::Report;
 const CHECKS_A_SLICE: usize = 64;
 /// The wishes that are carried out before the socket is looked at again.
 const STEPS_A_SLICE: usize = 256;
+/// The stamps that are tried before the socket is looked at again: about 20 ms.
+const STAMPS_A_SLICE: u64 = 1 << 14;
+/// The most bits of stamp work that can be asked for: hours of work.
+const STAMP_BITS_MAX: u32 = 36;
 /// The messages that are looked up after each time that the node caught up; the others wait for the next time.
 const LOOKUPS_MAX: usize = 20;
 
@@ -118,6 +124,32 @@ impl Shell {
     /// A socket reports.
     pub(crate) fn reported(self: &Rc<Self>, peer: PeerId, address: &Address, report: Report) {
         self.enter(|driver, now| driver.reported(now, peer, address, report));
+    }
+
+    /// Searches a stamp of 2^`bits` hashes for a message, slice by slice, then signs and sends it: its id.
+    pub(crate) async fn submit(
+        self: Rc<Self>,
+        recipient: String,
+        text: String,
+        bits: u32,
+    ) -> Result<String, Refusal> {
+        if bits > STAMP_BITS_MAX {
+            return Err(Refusal::because(format!("a stamp has at most {STAMP_BITS_MAX} bits, found {bits}")));
+        }
+        let (draft, id) = self.enter(|driver, now| driver.draft(now, recipient, text))?;
+        let (wanted, mut first) = (1_u64 << bits, 0);
+        let stamp = loop {
+            let (stamp, work) = grind_stamp(&id, first, STAMPS_A_SLICE.min(wanted));
+            if work >= Work::from_hashes(wanted.into()) {
+                break stamp;
+            }
+            first += STAMPS_A_SLICE.min(wanted);
+            #[expect(clippy::cast_precision_loss, reason = "a part of a search, for people to look at")]
+            self.page.update(&Update::Stamping((first as f64 / wanted as f64).min(1.0)));
+            clock::sleep(Duration::ZERO).await;
+        };
+        let id = self.enter(|driver, now| driver.submit(now, draft, stamp))?;
+        Ok(id.to_string())
     }
 
     /// Checks a batch's signatures, slice by slice.

@@ -1,7 +1,7 @@
 // @ts-check
 /** Send: write, sign and send a message, and see where the earlier ones are. */
 
-import { bytes, count } from '../format.js';
+import { bytes, count, short } from '../format.js';
 import { ageText, announce, blockLink, byId, make, messageLink } from './make.js';
 import { withKey } from './key.js';
 import { fileField, sealOf } from './seal.js';
@@ -17,6 +17,11 @@ class PlexusComposer extends HTMLElement {
   /** @type {Map<string, Letter>} */
   #letters = new Map();
   #mining = false;
+  #sending = false;
+  /** The node's state as of the newest block. @type {import('../client.js').State | undefined} */
+  #tip;
+  /** The total work of the blocks that were seen here. @type {(block: string) => string | undefined} */
+  #workOf = () => undefined;
 
   /** @param {import('../client.js').Client} client */
   connect(client) {
@@ -39,6 +44,17 @@ class PlexusComposer extends HTMLElement {
     client.addEventListener('state', (event) => {
       const { detail } = /** @type {CustomEvent<import('../client.js').State>} */ (event);
       [this.#recipientMax, this.#textMax] = [detail.recipient_bytes_max, detail.text_bytes_max];
+      if (detail.tip === this.#tip?.tip) return;
+      this.#tip = detail;
+      this.#draw();
+    });
+    this.#workOf = (hash) => client.blocks.get(hash)?.block?.total_work;
+    client.addEventListener('stamping', ({ detail }) => {
+      const bar = byId('stamping', HTMLProgressElement);
+      // Without a part yet, so much is left to chance that nobody can say how long it takes.
+      if (detail < 1) bar.value = detail;
+      else bar.removeAttribute('value');
+      bar.hidden = !this.#sending;
     });
     client.addEventListener('mining', (event) => {
       this.#mining = /** @type {CustomEvent<import('../client.js').Mining>} */ (event).detail.wanted;
@@ -52,7 +68,8 @@ class PlexusComposer extends HTMLElement {
     this.#measure();
   }
 
-  #measure() {
+  /** @param {boolean} [anew] whether what was wrong before counts no more */
+  #measure(anew = true) {
     const text = bytes(byId('text', HTMLTextAreaElement).value);
     const recipient = bytes(byId('recipient', HTMLInputElement).value);
     const size = byId('text-size', HTMLElement);
@@ -61,24 +78,32 @@ class PlexusComposer extends HTMLElement {
     const recipientSize = byId('recipient-size', HTMLElement);
     recipientSize.textContent = recipient ? `${count(recipient)} of ${count(this.#recipientMax)} bytes` : 'optional';
     recipientSize.classList.toggle('over', recipient > this.#recipientMax);
-    byId('send', HTMLButtonElement).disabled = text === 0 || text > this.#textMax || recipient > this.#recipientMax;
-    byId('send-error', HTMLElement).hidden = true;
+    byId('send', HTMLButtonElement).disabled = this.#sending || text === 0 || text > this.#textMax || recipient > this.#recipientMax;
+    if (anew) byId('send-error', HTMLElement).hidden = true;
   }
 
   /** @param {import('../client.js').Client} client */
   async #send(client) {
     const [recipient, text] = [byId('recipient', HTMLInputElement), byId('text', HTMLTextAreaElement)];
+    if (this.#sending) return;
     try {
       if (!(await withKey(client, 'Every message is signed, so that nobody else can write in your name.'))) return;
-      await client.submit(recipient.value, text.value);
-      text.value = '';
+      this.#sending = true;
       this.#measure();
+      const started = text.value;
+      await client.submit(recipient.value, started, Number(byId('priority', HTMLSelectElement).value));
+      // Whoever waits for a stamp may have begun the next message.
+      if (text.value === started) text.value = '';
       announce('Message signed and sent. It waits for a block.');
       text.focus();
     } catch (error) {
       const shown = byId('send-error', HTMLElement);
       shown.textContent = `Not sent: ${/** @type {Error} */ (error).message}.`;
       shown.hidden = false;
+    } finally {
+      this.#sending = false;
+      byId('stamping', HTMLElement).hidden = true;
+      this.#measure(false);
     }
   }
 
@@ -97,7 +122,7 @@ class PlexusComposer extends HTMLElement {
   #draw() {
     const newest = [...this.#letters.values()].sort((a, b) => b.time_unix_ms - a.time_unix_ms);
     const items = newest.map((letter, index) => {
-      const item = letterItem(letter);
+      const item = letterItem(letter, this.#above(letter));
       item.hidden = index >= SHOWN;
       return item;
     });
@@ -106,14 +131,27 @@ class PlexusComposer extends HTMLElement {
     this.#hint();
   }
 
+  /**
+   * How far a message's block is below the tip: blocks, and work where it is known here.
+   * @param {Letter} letter
+   */
+  #above({ block, number_of_block }) {
+    if (!this.#tip || !block || number_of_block === null) return '';
+    const blocks = this.#tip.height - number_of_block;
+    const work = this.#workOf(block);
+    if (blocks <= 0) return ', the newest';
+    const hashes = work ? `, ${short(Number(BigInt(this.#tip.total_work) - BigInt(work)))} hashes of work` : '';
+    return ` under ${count(blocks)} more${hashes}`;
+  }
+
   #hint() {
     const waits = [...this.#letters.values()].some(({ state }) => state === 'pending');
     byId('sent-hint', HTMLElement).hidden = !waits || this.#mining;
   }
 }
 
-/** @param {Letter} letter */
-function letterItem({ id, text, recipient, state, number_of_block, block, time_unix_ms }) {
+/** @param {Letter} letter @param {string} above */
+function letterItem({ id, text, recipient, state, number_of_block, block, time_unix_ms }, above) {
   const to = recipient ? ['to ', make('bdi', {}, recipient), ' · '] : [];
   const where = state === 'in-block' && block
     ? blockLink(block, `in block ${count(number_of_block ?? 0)}`)
@@ -121,7 +159,7 @@ function letterItem({ id, text, recipient, state, number_of_block, block, time_u
   where.classList.add('letter-state');
   return make('li', { 'data-id': id, 'data-state': state },
     make('p', { class: 'message-text', dir: 'auto' }, text),
-    make('p', { class: 'quiet' }, ...to, ageText(time_unix_ms), ' · ', where, ' · ', messageLink(id, 'more')));
+    make('p', { class: 'quiet' }, ...to, ageText(time_unix_ms), ' · ', where, state === 'in-block' ? above : '', ' · ', messageLink(id, 'more')));
 }
 
 customElements.define('plexus-composer', PlexusComposer);

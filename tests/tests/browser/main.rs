@@ -23,6 +23,7 @@ use serde_json::Value;
 mod keys;
 mod laboratory;
 mod package;
+mod sending;
 mod tabs;
 
 /// A block takes a tab a fraction of a second.

@@ -53,13 +53,9 @@ impl LightNode {
         Ok(Self { shell: start::start(&node, keeps_chain, page).await? })
     }
 
-    /// Signs a message and sends it: answers with its id.
-    ///
-    /// # Errors
-    /// Why it is not taken.
-    pub fn submit(&self, recipient: &str, text: &str) -> Result<String, JsValue> {
-        let id = self.shell.enter(|driver, now| driver.submit(now, recipient, text))?;
-        Ok(id.to_string())
+    /// Searches a stamp of 2^`stamp_bits` hashes for a message, signs and sends it. Resolves to its id.
+    pub fn submit(&self, recipient: String, text: String, stamp_bits: u32) -> Promise {
+        later(self.shell.clone().submit(recipient, text, stamp_bits))
     }
 
     /// Mines with so many threads, each working `percent` of the time, as soon as the chain is checked; perhaps not while the page

@@ -13,12 +13,27 @@ use crate::identity::Identity;
 use crate::keyring::Keyring;
 
 impl Driver {
-    /// Signs a message and sends it.
-    pub(crate) fn submit(&mut self, now: Now, recipient: &str, text: &str) -> Result<MessageId, Refusal> {
+    /// Begins a message: what it is to say, and the id that its stamp is for.
+    pub(crate) fn draft(
+        &self,
+        now: Now,
+        recipient: String,
+        text: String,
+    ) -> Result<(Draft, MessageId), Refusal> {
+        let sender = self.keys.signer().map_err(Refusal::because)?.public();
+        let draft = Draft::new(sender, recipient, text, now.time).map_err(Refusal::because)?;
+        let id = draft.id(self.network.id());
+        Ok((draft, id))
+    }
+
+    /// Signs a message and sends it, unless the key that began it does not sign any more.
+    pub(crate) fn submit(&mut self, now: Now, draft: Draft, stamp: u64) -> Result<MessageId, Refusal> {
         self.sent.make_room().map_err(Refusal::because)?;
         let secret = self.keys.signer().map_err(Refusal::because)?.secret();
-        let draft = Draft::new(secret.public(), recipient, text, now.time).map_err(Refusal::because)?;
-        let message = draft.sign(secret, self.network.id(), 0);
+        if secret.public() != *draft.sender() {
+            return Err(Refusal::because("another key was chosen meanwhile"));
+        }
+        let message = draft.sign(secret, self.network.id(), stamp);
         let id = self.node.submit(now, message.clone()).map_err(Refusal::because)?;
         self.sent.add(id, &message);
         self.drain();

@@ -1,0 +1,53 @@
+//! A message from its stamp to the blocks above it.
+
+use plexus_core::message::stamp_work;
+use plexus_core::pow::Work;
+use plexus_tests::api::Api;
+use plexus_tests::process::{self, eventually};
+
+use super::{BITS, browser, click, make_key, pictures, send, start, wait_live};
+
+#[test]
+fn a_message_bears_the_work_that_was_chosen_and_is_followed_under_the_blocks_above_it() {
+    const STAMP_BITS: u32 = 20;
+    let Some(browser) = browser() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let network = process::network(folder.path(), BITS);
+    let alice = start(folder.path(), "alice", &network, "127.0.0.1:0", &[]);
+    let mut tab = browser.open(&format!("{}/", alice.url));
+    wait_live(&mut tab);
+    make_key(&mut tab, "ann", None);
+
+    // A second of work rather than the page's shortest wait, and all that the bar shows meanwhile.
+    tab.evaluate(&format!(
+        "(() => {{ const priority = document.querySelector('#priority'); \
+         priority.selectedOptions[0].value = '{STAMP_BITS}'; \
+         globalThis.shown = []; const bar = document.querySelector('#stamping'); \
+         new MutationObserver(() => bar.hidden || shown.push(bar.position)) \
+         .observe(bar, {{ attributes: true }}); }})()"
+    ));
+    let api = Api::new(&alice.url);
+    let mut parts = 0;
+    // One in 64 stamps is found before there is anything to show.
+    for attempt in 0..4 {
+        let id = send(&mut tab, "bob", &format!("dear, attempt {attempt}"));
+        let sent = eventually("the node has it", 30, || api.ask(&format!("/messages/{id}")));
+        let stamp = sent["stamp"].as_str().unwrap().parse().unwrap();
+        assert!(stamp_work(&id.parse().unwrap(), stamp) >= Work::from_hashes(1 << STAMP_BITS));
+        parts += tab.evaluate("shown.filter((part) => part !== 0).length").as_u64().unwrap();
+        if parts > 0 {
+            break;
+        }
+    }
+    assert!(parts > 0, "the bar moves");
+    tab.wait("the bar is gone", 30, "document.querySelector('#stamping').hidden");
+
+    click(&mut tab, "mine-toggle");
+    let above =
+        "document.querySelector('#sent li')?.textContent.match(/under [3-9] more, (.*) hashes/)?.[1] ?? ''";
+    let work = tab.wait("the message is under three blocks", 60, above);
+    click(&mut tab, "mine-toggle");
+    tab.screenshot(&pictures().join("sent.png"));
+    assert!(work.as_str().unwrap().contains('M'), "each has half a million hashes: {work}");
+    assert!(tab.trouble.is_empty(), "{:?}", tab.trouble);
+}
