@@ -99,6 +99,13 @@
  * @property {number | null} number_of_block
  * @property {string | null} block
  *
+ * @typedef {object} Traces What was found of a key in a stretch of the chain, the newest first.
+ * @property {string} key
+ * @property {number} from The lowest block that was looked through,
+ * @property {number} to and the highest.
+ * @property {Placed[]} messages
+ * @property {{ number_of_block: number, block: string, time_unix_ms: number }[]} blocks
+ *
  * @typedef {object} Verdict What a valid proof file shows.
  * @property {Message} message
  * @property {string} block
@@ -387,6 +394,16 @@ export class Client extends /** @type {new () => Speaker} */ (EventTarget) {
    */
   message(id) {
     return this.#json(`messages/${encodeURIComponent(id)}`);
+  }
+
+  /**
+   * Asks the node what a key signed and what is written to it. What it answers is verified by nobody here.
+   * @param {string} key 66 hex digits
+   * @param {number} [to] the block to look from, downwards; without it, the newest
+   * @returns {Promise<Traces>}
+   */
+  traces(key, to) {
+    return this.#json(`keys/${encodeURIComponent(key)}${to === undefined ? '' : `?to=${to}`}`);
   }
 
   /**

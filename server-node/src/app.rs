@@ -41,6 +41,7 @@ pub struct App {
     pub(crate) graphs: Arc<Semaphore>,
     pub(crate) legacy_chains: Arc<Semaphore>,
     pub(crate) proofs: Arc<Semaphore>,
+    pub(crate) searches: Arc<Semaphore>,
 }
 
 /// All routes, on one node that mines in the name of `author`. Must be called within a Tokio runtime: what happens is encoded by a task.
@@ -54,6 +55,7 @@ pub fn router(handle: Handle, author: PublicKey) -> Router {
         graphs: Arc::new(Semaphore::new(api::graph::GRAPHS_MAX)),
         legacy_chains: Arc::new(Semaphore::new(legacy::CHAINS_MAX)),
         proofs: Arc::new(Semaphore::new(api::proof::PROOFS_MAX)),
+        searches: Arc::new(Semaphore::new(api::keys::SEARCHES_MAX)),
     };
     let cors = CorsLayer::new()
         .allow_origin(Any)

@@ -26,6 +26,7 @@ pub fn document() -> Document {
         crate::api::messages::show,
         crate::api::messages::submit,
         crate::api::proof::show,
+        crate::api::keys::show,
         crate::api::peers,
         crate::api::graph::show,
         crate::api::events::stream,

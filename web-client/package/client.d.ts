@@ -165,6 +165,23 @@ export type Letter = {
     number_of_block: number | null;
     block: string | null;
 };
+export type Traces = {
+    key: string;
+    /**
+     * The lowest block that was looked through,
+     */
+    from: number;
+    /**
+     * and the highest.
+     */
+    to: number;
+    messages: Placed[];
+    blocks: {
+        number_of_block: number;
+        block: string;
+        time_unix_ms: number;
+    }[];
+};
 export type Verdict = {
     message: Message;
     block: string;
@@ -477,6 +494,13 @@ export declare class Client extends /** @type {new () => Speaker} */ /** @type {
      * @returns {Promise<Placed>}
      */
     message(id: string): Promise<Placed>;
+    /**
+     * Asks the node what a key signed and what is written to it. What it answers is verified by nobody here.
+     * @param {string} key 66 hex digits
+     * @param {number} [to] the block to look from, downwards; without it, the newest
+     * @returns {Promise<Traces>}
+     */
+    traces(key: string, to?: number): Promise<Traces>;
     /**
      * Asks the node for a message's proof file: it shows to anybody, offline, that the message is in the ledger.
      * @param {string} id

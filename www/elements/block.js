@@ -3,6 +3,7 @@
 
 import { abbreviated, count } from '../format.js';
 import { ageText, blockLink, hashText, make, messageLink } from './make.js';
+import { keyLink } from './traces.js';
 
 /** @typedef {import('../client.js').Block} Block */
 /** @typedef {import('../client.js').Message} Message */
@@ -49,6 +50,7 @@ function fieldValue(block, name) {
   const value = block[name];
   if (name === 'hash') return blockLink(block.hash);
   if (name === 'prev_hash' && block.number_of_block > 0) return blockLink(block.prev_hash);
+  if (name === 'author' && block.number_of_block > 0) return keyLink(block.author);
   if (name === 'number_of_block') return count(block.number_of_block);
   return make('code', {}, String(value));
 }
@@ -63,7 +65,7 @@ function messageList(messages) {
 /** @param {Message} message @returns {HTMLElement[]} */
 function messageText(message) {
   const to = message.recipient ? [' to ', make('bdi', {}, message.recipient)] : [];
-  const from = make('code', { title: message.sender }, abbreviated(message.sender));
+  const from = keyLink(message.sender, abbreviated(message.sender));
   return [
     make('p', { class: 'message-text', dir: 'auto' }, message.text),
     make('p', { class: 'quiet' }, from, ...to, ' · ', ageText(message.time_unix_ms), ' · ', messageLink(message.id, 'more')),

@@ -9,10 +9,13 @@ import { blockFields } from './block.js';
 import { byId, make } from './make.js';
 import { messageFields } from './message.js';
 import { traceView } from './trace.js';
+import { tracesView } from './traces.js';
 
 /** @typedef {import('../client.js').Client} Client */
 
-const ROUTE = /^#\/(block|message)\/([0-9a-f]{1,64})$/;
+const ROUTE = /^#\/(block|message|key)\/([0-9a-f]{1,66})$/;
+/** A public key. */
+const KEY = /^0[23][0-9a-f]{64}$/;
 
 class PlexusLookup extends HTMLElement {
   /** Counts questions: an answer that comes after the next question is not shown. */
@@ -24,11 +27,12 @@ class PlexusLookup extends HTMLElement {
     byId('lookup-form', HTMLFormElement).addEventListener('submit', (event) => {
       event.preventDefault();
       const text = name.value.trim().replace(/^#|[,\s_]/g, '').toLowerCase();
-      const isName = /^(\d{1,16}|[0-9a-f]{64})$/.test(text);
-      if (!isName) return this.#show('Not a height, hash or id', make('p', { class: 'quiet' }, 'A height is a number; a block’s hash and a message’s id have 64 hex digits.'));
+      const isName = /^(\d{1,16}|[0-9a-f]{64})$/.test(text) || KEY.test(text);
+      if (!isName) return this.#show('Not a height, hash, id or key', make('p', { class: 'quiet' }, 'A height is a number; a block’s hash and a message’s id have 64 hex digits, a public key has 66.'));
+      const address = `#/${KEY.test(text) ? 'key' : 'block'}/${text}`;
       // The same name again is asked again.
-      if (location.hash === `#/block/${text}`) this.#route(client);
-      else location.hash = `#/block/${text}`;
+      if (location.hash === address) this.#route(client);
+      else location.hash = address;
     });
     byId('lookup-close', HTMLButtonElement).addEventListener('click', () => {
       history.pushState(null, '', location.pathname + location.search);
@@ -50,7 +54,7 @@ class PlexusLookup extends HTMLElement {
       return;
     }
     byId('lookup-name', HTMLInputElement).value = name;
-    const found = kind === 'block' ? await findBlock(client, name) : await findMessage(client, name);
+    const found = await (kind === 'block' ? findBlock : kind === 'key' ? findKey : findMessage)(client, name);
     if (asked === this.#asked) this.#show(...found);
   }
 
@@ -91,6 +95,15 @@ async function findBlock(client, name) {
 async function findMessage(client, id) {
   try {
     return shownMessage(client, await client.message(id));
+  } catch (error) {
+    return notFound(error);
+  }
+}
+
+/** @param {Client} client @param {string} key @returns {Promise<[string, ...Node[]]>} */
+async function findKey(client, key) {
+  try {
+    return ['Key', hearsay('Each message’s own view holds its block against this page’s chain.'), await tracesView(client, key)];
   } catch (error) {
     return notFound(error);
   }

@@ -4,6 +4,7 @@
 import { count, short } from '../format.js';
 import { blockLink, make, messageLink } from './make.js';
 import { fileField, sealIn } from './seal.js';
+import { keyLink } from './traces.js';
 
 /** @typedef {import('../client.js').Placed} Placed */
 
@@ -22,7 +23,7 @@ export function messageFields(client, message) {
   const list = make('dl', { class: 'fields' });
   for (const [name, meaning] of FIELDS) {
     if (message[name] === '') continue;
-    const value = name === 'id' ? messageLink(message.id) : make('code', {}, message[name]);
+    const value = name === 'id' ? messageLink(message.id) : isKey(message[name]) ? keyLink(message[name]) : make('code', {}, message[name]);
     list.append(make('dt', { title: meaning }, name), make('dd', {}, value));
   }
   list.append(make('dt', {}, 'place'), make('dd', { 'data-pending': message.pending }, ...place(message)));
@@ -31,6 +32,11 @@ export function messageFields(client, message) {
   if (seal) whole.append(sealCheck(client, seal));
   if (message.block) whole.append(saveProof(client, message.id));
   return whole;
+}
+
+/** Whether a text is a public key, as a recipient may be. @param {string} text */
+function isKey(text) {
+  return /^0[23][0-9a-f]{64}$/.test(text);
 }
 
 /** @param {Placed} message @returns {(Node | string)[]} */

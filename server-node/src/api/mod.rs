@@ -24,6 +24,7 @@ pub(crate) mod events;
 pub(crate) mod export;
 pub mod feed;
 pub mod graph;
+pub(crate) mod keys;
 pub(crate) mod messages;
 pub(crate) mod proof;
 pub mod view;
@@ -67,6 +68,7 @@ pub fn router() -> Router<App> {
         .route("/messages", get(messages::list).post(messages::submit))
         .route("/messages/{id}", get(messages::show))
         .route("/messages/{id}/proof", get(proof::show))
+        .route("/keys/{key}", get(keys::show))
         .route("/peers", get(peers))
         .route("/graph", get(graph::show))
         .route("/events", get(events::stream))

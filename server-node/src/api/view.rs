@@ -122,6 +122,33 @@ pub struct Accepted {
     pub id: MessageId,
 }
 
+/// What was found of a key in a stretch of the best chain.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Traces {
+    /// The key.
+    pub key: String,
+    /// The lowest block that was looked through,
+    pub from: u64,
+    /// and the highest.
+    pub to: u64,
+    /// What it signed and what is written to it, the newest block's first.
+    #[schema(value_type = Vec<crate::openapi::MessageStatus>)]
+    pub messages: Vec<plexus_core::view::MessageStatus>,
+    /// The blocks that are its, the newest first.
+    pub blocks: Vec<Authored>,
+}
+
+/// A block of a key's.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Authored {
+    /// Its height.
+    pub number_of_block: u64,
+    /// Its hash.
+    pub block: String,
+    /// When it was mined, by its author's clock.
+    pub time_unix_ms: u64,
+}
+
 /// The answer to a request that was refused.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Refusal {

@@ -4,6 +4,7 @@ use std::io::{BufRead, BufReader};
 
 use plexus_core::block::Block;
 use plexus_core::event::Event;
+use plexus_core::key::SecretKey;
 use plexus_core::message::Draft;
 use plexus_core::receipt::{Form, Receipt};
 use plexus_core::view;
@@ -119,6 +120,40 @@ async fn a_message_is_followed_from_its_submission_into_a_block() {
     let status = get(bench.url("/api/v1/status")).await.json();
     let below = work(&block["total_work"]) - work(&block["proof_of_work"]);
     assert_eq!(work(&placed["work_above"]), work(&status["total_work"]) - below);
+}
+
+#[tokio::test]
+async fn what_a_key_signed_and_what_is_written_to_it_is_found_block_by_block() {
+    let bench = Bench::start().await;
+    let author = bench.author.public();
+    let reader = SecretKey::from_bytes(&[8; 32]).unwrap();
+    let draft =
+        Draft::new(reader.public(), author.to_string(), "to the author", plexus_node::clock::time()).unwrap();
+    let answer = draft.sign(&reader, bench.network.id(), 0);
+    for message in [bench.message("by the author"), answer] {
+        assert_eq!(post(bench.url("/api/v1/messages"), BINARY, message.encode()).await.status, 201);
+    }
+    bench.mine(4).await;
+    let found = get(bench.url(&format!("/api/v1/keys/{author}"))).await.json();
+    assert_eq!((&found["from"], &found["to"]), (&json!(1), &json!(4)));
+    let mut texts: Vec<_> = found["messages"].as_array().unwrap().iter().map(|one| &one["text"]).collect();
+    texts.sort_by_key(|text| text.to_string());
+    assert_eq!(texts, ["by the author", "to the author"]);
+    let placed = &found["messages"][0];
+    let id = placed["id"].as_str().unwrap();
+    assert_eq!(get(bench.url(&format!("/api/v1/messages/{id}"))).await.json(), *placed);
+    let heights: Vec<_> =
+        found["blocks"].as_array().unwrap().iter().map(|block| &block["number_of_block"]).collect();
+    assert_eq!(heights, [4, 3, 2, 1]);
+
+    let below = get(bench.url(&format!("/api/v1/keys/{author}?to=2"))).await.json();
+    assert_eq!((&below["from"], &below["to"]), (&json!(1), &json!(2)));
+    assert_eq!(below["blocks"].as_array().unwrap().len(), 2);
+    let others = get(bench.url(&format!("/api/v1/keys/{}", reader.public()))).await.json();
+    assert_eq!((others["messages"].as_array().unwrap().len(), &others["blocks"]), (1, &json!([])));
+    for wrong in ["keys/12", "keys/xyz", &format!("keys/{author}?to=-1"), &format!("keys/{author}?up=1")] {
+        assert_eq!(get(bench.url(&format!("/api/v1/{wrong}"))).await.code(), "bad_request", "{wrong}");
+    }
 }
 
 #[tokio::test]

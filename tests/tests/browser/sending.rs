@@ -51,3 +51,40 @@ fn a_message_bears_the_work_that_was_chosen_and_is_followed_under_the_blocks_abo
     assert!(work.as_str().unwrap().contains('M'), "each has half a million hashes: {work}");
     assert!(tab.trouble.is_empty(), "{:?}", tab.trouble);
 }
+
+#[test]
+fn a_key_is_searched_for_and_leads_to_what_it_signed_and_what_is_written_to_it() {
+    let Some(browser) = browser() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let network = process::network(folder.path(), BITS);
+    let alice = start(folder.path(), "alice", &network, "127.0.0.1:0", &[]);
+    let mut tab = browser.open(&format!("{}/", alice.url));
+    wait_live(&mut tab);
+    make_key(&mut tab, "ann", None);
+    let key = tab.evaluate("document.querySelector('#key-public').textContent");
+    let key = key.as_str().unwrap().to_owned();
+    let id = send(&mut tab, &key, "a note to myself");
+    click(&mut tab, "mine-toggle");
+    let in_block =
+        format!("document.querySelector('#sent li[data-id=\"{id}\"]')?.dataset.state === 'in-block'");
+    tab.wait("the message is in a block", 60, &in_block);
+    click(&mut tab, "mine-toggle");
+
+    // From the message to its sender, as a reader goes; then by the form.
+    tab.evaluate(&format!("location.hash = '#/message/{id}'"));
+    let link = format!("#lookup-body a[href=\"#/key/{key}\"]");
+    tab.wait("the sender is a link", 30, &format!("!!document.querySelector({link:?})"));
+    tab.evaluate(&format!("document.querySelector({link:?}).click()"));
+    let said = "document.querySelector('#key-said')?.textContent ?? ''";
+    let said = tab.wait("what the key signed is shown", 30, said);
+    assert!(said.as_str().unwrap().starts_with("1 message and "), "{said}");
+    let listed = format!("!!document.querySelector('#key-messages li[data-id=\"{id}\"]')");
+    assert_eq!(tab.evaluate(&listed), true);
+    assert_eq!(tab.evaluate("document.querySelectorAll('#key-blocks a').length > 0"), true);
+    tab.screenshot(&pictures().join("key-search.png"));
+    click(&mut tab, "lookup-close");
+    super::write(&mut tab, "#lookup-name", &format!(" {} ", key.to_uppercase()));
+    click(&mut tab, "lookup");
+    tab.wait("it is found by its name, too", 30, &listed);
+    assert!(tab.trouble.is_empty(), "{:?}", tab.trouble);
+}
