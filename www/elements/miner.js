@@ -9,11 +9,15 @@ import { announce, byId } from './make.js';
 
 /** Where the browser keeps whether the graphics processor mines, too. */
 const GPU = 'plexus-gpu';
+/** How many rates the line shows, and the room that it is drawn in. */
+const [RATES_MAX, WIDTH, HEIGHT] = [120, 240, 32];
 
 class PlexusMineView extends HTMLElement {
   #wanted = false;
   #found = 0;
   #shown = false;
+  /** The newest rates, hashes a second. @type {number[]} */
+  #rates = [];
 
   /** @param {import('../client.js').Client} client */
   connect(client) {
@@ -106,11 +110,35 @@ class PlexusMineView extends HTMLElement {
     this.dataset.mining = active ? 'active' : wanted ? 'waiting' : 'off';
     byId('hash-rate', HTMLElement).textContent = active && hash_rate ? hashRate(hash_rate) : '–';
     byId('mine-expected', HTMLElement).textContent = active && expected_ms ? expected_ms < 1000 ? '< 1 s' : `≈ ${duration(expected_ms)}` : '–';
+    byId('mine-chance', HTMLElement).textContent = active && expected_ms ? chance(expected_ms) : '–';
+    this.#drawRates(active && hash_rate ? hash_rate : 0);
     byId('mine-found', HTMLElement).textContent = count(found);
     byId('mine-waiting', HTMLElement).textContent = waiting ?? '';
     if (found > this.#found) announce(found === 1 ? 'You mined a block.' : `You mined ${found} blocks.`);
     this.#found = found;
   }
+
+  /** @param {number} rate */
+  #drawRates(rate) {
+    if (rate === 0 && this.#rates.every((earlier) => earlier === 0)) return;
+    this.#rates = [...this.#rates, rate].slice(-RATES_MAX);
+    const most = Math.max(...this.#rates);
+    const step = WIDTH / (RATES_MAX - 1);
+    const first = RATES_MAX - this.#rates.length;
+    const points = this.#rates.map((rate, index) => `${((first + index) * step).toFixed(1)},${(HEIGHT - 2 - (HEIGHT - 4) * rate / most).toFixed(1)}`);
+    const line = byId('mine-rates', SVGSVGElement);
+    line.querySelector('polyline')?.setAttribute('points', points.join(' '));
+    line.toggleAttribute('hidden', false);
+  }
+}
+
+/**
+ * The chance to mine a block within a minute, when one takes so long in the mean.
+ * @param {number} expected_ms
+ */
+function chance(expected_ms) {
+  const percent = 100 * (1 - Math.exp(-60_000 / expected_ms));
+  return percent > 99.5 ? '> 99 %' : percent < 0.01 ? '< 0.01 %' : `${percent.toFixed(percent < 1 ? 2 : percent < 10 ? 1 : 0)} %`;
 }
 
 /** A browser that keeps nothing for this page has nothing to recall. */

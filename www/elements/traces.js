@@ -29,7 +29,7 @@ export async function tracesView(client, key) {
   const messages = make('ul', { class: 'letters', id: 'key-messages' });
   const blocks = make('p', { id: 'key-blocks' });
   const said = make('p', { class: 'quiet', id: 'key-said', role: 'status' });
-  const more = make('button', { type: 'button', id: 'key-more' }, 'Look further down');
+  const more = make('button', { type: 'button', class: 'more', id: 'key-more' }, 'Look further down');
   let authored = 0;
   let from = first.from;
   /** @param {Traces} traces */
@@ -53,7 +53,7 @@ export async function tracesView(client, key) {
     }
     more.disabled = false;
   });
-  return make('div', { class: 'block-whole' }, make('code', { class: 'boxed' }, key), said, blocks, messages, make('div', { class: 'row' }, more));
+  return make('div', { class: 'block-whole' }, make('code', { class: 'boxed' }, key), said, blocks, messages, more);
 }
 
 /** @param {Traces['messages'][number]} message @param {string} key */
