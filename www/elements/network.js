@@ -17,6 +17,8 @@ const SIDE = 1000;
 const PERIOD_MS = 10_000;
 /** A block's way is shown so many times slower than it is. */
 const SLOWER = 12;
+/** How long a node that it reaches stays lit, milliseconds. */
+const LIT_MS = 900;
 /** Up to how many nodes each bears its name. */
 const NAMES_MAX = 60;
 
@@ -96,11 +98,19 @@ class PlexusNetwork extends HTMLElement {
 
   /** Lights the nodes up in the order in which a block of this page's node reaches them. */
   #replay() {
-    if (!this.#graph || matchMedia('(prefers-reduced-motion: reduce)').matches) return;
+    if (!this.#graph) return;
+    const still = matchMedia('(prefers-reduced-motion: reduce)').matches;
     for (const { key, distance_ms } of this.#graph.nodes) {
-      if (distance_ms === null) continue;
-      const keyframes = [{ r: '20px', fill: 'var(--accent)' }, {}];
-      this.#spots.get(key)?.animate(keyframes, { duration: 900, delay: distance_ms * SLOWER, easing: 'ease-out' });
+      const spot = this.#spots.get(key);
+      if (distance_ms === null || !spot) continue;
+      const delay = distance_ms * SLOWER;
+      if (still) {
+        // Nothing moves: each takes another colour for as long.
+        setTimeout(() => spot.classList.add('reached'), delay);
+        setTimeout(() => spot.classList.remove('reached'), delay + LIT_MS);
+      } else {
+        spot.animate([{ r: '20px', fill: 'var(--accent)' }, {}], { duration: LIT_MS, delay, easing: 'ease-out' });
+      }
     }
   }
 }

@@ -20,7 +20,11 @@ use plexus_tests::browser::{self, Browser, Tab};
 use plexus_tests::process::{self, Process, eventually};
 use serde_json::Value;
 
+mod hostile;
+mod keyboard;
 mod keys;
+mod quality;
+mod stage;
 
 /// A block takes a tab a fraction of a second.
 const BITS: u32 = 19;
@@ -34,10 +38,20 @@ fn program() -> Option<PathBuf> {
     if let Some(program) = browser::find() {
         return Some(program);
     }
-    let text = "NO BROWSER: Chromium is missing, the page is NOT tested. Install it, or name it in CHROMIUM.";
+    lack("NO BROWSER: Chromium is missing, the page is NOT tested. Install it, or name it in CHROMIUM.");
+    None
+}
+
+/// Says loudly what is not tested, and why; where all has to be, that is a failure.
+fn lack(text: &str) {
     assert!(std::env::var("CI").is_err(), "{text}");
     eprintln!("{}\n{text}\n{}", "!".repeat(text.len()), "!".repeat(text.len()));
-    None
+}
+
+/// The folder that all is built into.
+fn built() -> &'static Path {
+    // Cargo gives tests a folder inside it.
+    Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap_or(Path::new("."))
 }
 
 fn start(folder: &Path, name: &str, network: &Path, listen: &str, more: &[&str]) -> Process {
@@ -135,11 +149,16 @@ fn wait_valid(tab: &mut Tab, hash: &str) {
     assert_eq!(tab.evaluate(&block), "valid");
 }
 
+/// What a page is told of and takes in its stride, as that something is not found, is no exception.
+fn assert_nothing_thrown(tab: &Tab) {
+    let is_thrown = |text: &&String| text.contains("exception") || text.contains("Uncaught");
+    let thrown: Vec<_> = tab.trouble.iter().filter(is_thrown).collect();
+    assert!(thrown.is_empty(), "the tab threw: {thrown:?}");
+}
+
 /// Where this story leaves its pictures.
 fn pictures() -> PathBuf {
-    let test = std::env::current_exe().unwrap();
-    let folder = test.ancestors().find(|path| path.join("CACHEDIR.TAG").exists()).unwrap_or(Path::new("."));
-    let folder = folder.join("screenshots");
+    let folder = built().join("screenshots");
     std::fs::create_dir_all(&folder).unwrap();
     folder
 }
@@ -559,10 +578,7 @@ fn with_gpu(url: &str) -> Option<(Browser, Tab)> {
     if tab.evaluate(offered) == true {
         return Some((browser, tab));
     }
-    let text =
-        "NO WEBGPU: this Chromium emulates no graphics processor, mining on one is NOT tested in the page.";
-    assert!(std::env::var("CI").is_err(), "{text}");
-    eprintln!("{}\n{text}\n{}", "!".repeat(text.len()), "!".repeat(text.len()));
+    lack("NO WEBGPU: this Chromium emulates no graphics processor, mining on one is NOT tested in the page.");
     None
 }
 
