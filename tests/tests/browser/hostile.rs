@@ -1,5 +1,6 @@
 //! Nodes that break the rules: the page refuses their blocks, says which rules and goes on; and whatever people write is text.
 
+use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, Sender};
@@ -14,6 +15,7 @@ use plexus_core::network::Network;
 use plexus_core::node::{Link, PeerId};
 use plexus_core::time::{Moment, Now, Time};
 use plexus_core::wire::{Packet, Role};
+use plexus_tests::api::Api;
 use plexus_tests::forge::{self, Forge, key};
 use plexus_tests::process;
 use plexus_tests::stranger::Stranger;
@@ -74,6 +76,8 @@ const SPOILS: [(&str, Spoil, &str); 5] = [
 /// A node on a real socket that says what a story wants.
 struct Mallory {
     stranger: Stranger,
+    /// What an honest node says of the network, in JSON.
+    network: String,
     begun: Instant,
     peers: u64,
 }
@@ -87,10 +91,32 @@ impl Mallory {
         }
     }
 
+    /// Whoever asks by HTTP is told of the network; whoever wants a socket has it.
+    fn greet(&self, mut stream: TcpStream) -> Option<WebSocket<TcpStream>> {
+        let mut begin = [0; 9];
+        stream.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+        while stream.peek(&mut begin).ok()? < begin.len() {}
+        if begin == *b"GET /api/" {
+            let _ = stream.read(&mut [0; 4096]).ok()?;
+            let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\naccess-control-allow-origin: *\r\nconnection: close";
+            write!(stream, "{head}\r\ncontent-length: {}\r\n\r\n{}", self.network.len(), self.network)
+                .ok()?;
+            return None;
+        }
+        #[expect(clippy::result_large_err, reason = "the form of a callback of tungstenite's")]
+        let agree = |_: &Request, mut answer: Response| {
+            answer.headers_mut().insert("Sec-WebSocket-Protocol", HeaderValue::from_static(SUBPROTOCOL));
+            Ok(answer)
+        };
+        let socket = tungstenite::accept_hdr(stream, agree).ok()?;
+        socket.get_ref().set_read_timeout(Some(BEAT)).unwrap();
+        Some(socket)
+    }
+
     /// Serves whoever connects, until nobody gives orders any more: a block to announce, with what lies below it.
     fn serve(mut self, listener: &TcpListener, orders: &Receiver<Vec<Arc<Block>>>) {
         for stream in listener.incoming() {
-            let Some(mut socket) = greet(stream.unwrap()) else { continue };
+            let Some(mut socket) = self.greet(stream.unwrap()) else { continue };
             self.peers += 1;
             let peer = PeerId(self.peers);
             let frames = self.stranger.connected(self.now(), peer, Link::Inbound(None), [3; 32]);
@@ -130,31 +156,20 @@ fn is_silence(error: &std::io::Error) -> bool {
     matches!(error.kind(), TimedOut | WouldBlock)
 }
 
-fn greet(stream: TcpStream) -> Option<WebSocket<TcpStream>> {
-    #[expect(clippy::result_large_err, reason = "the form of a callback of tungstenite's")]
-    let agree = |_: &Request, mut answer: Response| {
-        answer.headers_mut().insert("Sec-WebSocket-Protocol", HeaderValue::from_static(SUBPROTOCOL));
-        Ok(answer)
-    };
-    let socket = tungstenite::accept_hdr(stream, agree).ok()?;
-    socket.get_ref().set_read_timeout(Some(BEAT)).unwrap();
-    Some(socket)
-}
-
 fn say(socket: &mut WebSocket<TcpStream>, frames: Vec<Bytes>) -> bool {
     frames.into_iter().all(|frame| socket.send(Message::Binary(frame)).is_ok())
 }
 
 /// Starts mallory with a branch: its address, and where it takes orders.
-fn mallory(network: &Network, branch: Vec<Arc<Block>>) -> (String, Sender<Vec<Arc<Block>>>) {
+fn mallory(alice: &Api, network: &Network, branch: Vec<Arc<Block>>) -> (String, Sender<Vec<Arc<Block>>>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
     let (order, orders) = mpsc::channel();
-    let network = network.clone();
+    let (said, network) = (alice.ask("/network").unwrap().to_string(), network.clone());
     // A stranger stays in the thread in which it is made.
     std::thread::spawn(move || {
         let stranger = Stranger::new("mallory", &network, Role::Full, branch);
-        Mallory { stranger, begun: Instant::now(), peers: 0 }.serve(&listener, &orders);
+        Mallory { stranger, network: said, begun: Instant::now(), peers: 0 }.serve(&listener, &orders);
     });
     (address, order)
 }
@@ -166,11 +181,12 @@ fn a_bad_block_is_shown_as_refused_with_the_rule_that_it_breaks() {
     let file = process::network(folder.path(), BITS);
     let network = process::parameters(&file);
     let alice = start(folder.path(), "alice", &file, "127.0.0.1:0", &[]);
+    let api = Api::new(&alice.url);
     for (at, (name, spoil, flag)) in SPOILS.into_iter().enumerate() {
         let mut forge = Forge::new(&network, "mallory");
         let honest = forge.extend(network.id(), 3);
         let tip = honest[2];
-        let (address, order) = mallory(&network, forge.branch(&tip));
+        let (address, order) = mallory(&api, &network, forge.branch(&tip));
         let mut tab = browser.open(&format!("{}/?node=ws://{address}", alice.url));
         wait_live(&mut tab);
         let shown = |hash: &Hash| format!("document.querySelector('#blocks > li[data-hash=\"{hash}\"]')");
