@@ -23,6 +23,7 @@ use serde_json::Value;
 mod hostile;
 mod keyboard;
 mod keys;
+mod layout;
 mod quality;
 mod stage;
 
