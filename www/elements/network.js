@@ -67,7 +67,8 @@ class PlexusNetwork extends HTMLElement {
     this.#spots.clear();
     const rings = graph.rings.flatMap(({ radius, after_ms }) => [
       shape('circle', { class: 'ring', cx: SIDE / 2, cy: SIDE / 2, r: radius * SIDE }),
-      shape('text', { class: 'scale', x: SIDE / 2, y: (0.5 - radius) * SIDE - 6 }, `${after_ms} ms`),
+      // Aside, where the first nodes are not.
+      shape('text', { class: 'scale', x: (0.5 - radius * 0.6) * SIDE, y: (0.5 - radius * 0.8) * SIDE - 6 }, `${after_ms} ms`),
     ]);
     const lines = graph.links.flatMap(({ a, b, rtt_ms, tree, bridge }) => {
       const [from, to] = [places.get(a), places.get(b)];

@@ -25,6 +25,7 @@ mod keyboard;
 mod keys;
 mod layout;
 mod quality;
+mod speed;
 mod stage;
 
 /// A block takes a tab a fraction of a second.
@@ -523,6 +524,10 @@ fn a_file_sealed_in_a_tab_is_recognized_where_its_message_s_address_leads() {
     let kept = format!("{trace}.querySelectorAll('li:not([data-finding=kept])').length");
     assert_eq!(other.evaluate(&kept), 0, "{}", other.evaluate(&format!("{trace}.textContent")));
     other.screenshot(&pictures().join("block.png"));
+    // An address that a tab opens with is held against the chain as soon as that is checked.
+    let mut third = browser.open(&format!("{}/#/block/1", alice.url));
+    third.wait("the block is shown", 60, &format!("{title} === 'Block 1'"));
+    third.wait("it is found on the chain", 60, &format!("{trace}?.dataset.place === 'chain'"));
     // A node that tells of the block with another text is found out.
     other.evaluate(
         "(() => { const ask = window.fetch; window.fetch = async (...args) => { const answer = await (await ask(...args)).bytes(); \
