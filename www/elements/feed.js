@@ -9,8 +9,12 @@ import { ageText, byId, hashText, make } from './make.js';
 
 /** How many blocks are listed before the person asks for more; the client tells of some thousand at most. */
 const SHOWN = 12;
-/** So many rows are made at once, ahead of being asked for or with each frame then. */
-const ROWS = 48;
+/** So many rows are made ahead of being asked for, */
+const AHEAD = 48;
+/** and so many with each frame then. */
+const ROWS = 16;
+/** From here on rows are laid out when they are seen: more than there is place for on a screen. */
+const FAR = 32;
 /** How long rows that a new one pushes down take to get there, milliseconds. */
 const GLIDE_MS = 350;
 
@@ -150,18 +154,21 @@ class PlexusFeed extends HTMLElement {
 
   #draw() {
     const list = byId('blocks', HTMLOListElement);
-    const made = Math.max(this.#limit, ROWS);
+    const made = Math.max(this.#limit, AHEAD);
     /** @type {Set<Element>} */
     const items = new Set();
     let above = 0;
-    let isShift = false;
+    let [isLonger, isShift] = [false, false];
     for (const [index, row] of this.#order.slice(0, made).entries()) {
       const { verdict, number_of_block } = row.arrival;
       const isNew = !row.item;
       row.item ??= this.#item(row.arrival, false);
       row.item.hidden = index >= this.#limit;
+      row.item.classList.toggle('far', index >= FAR);
       if (isNew) row.item.classList.toggle('new', this.#drawn && this.#live);
-      isShift ||= isNew && !row.item.hidden;
+      // What comes above others pushes them down.
+      isShift ||= isLonger && !isNew;
+      isLonger ||= isNew && !row.item.hidden;
       if (verdict === 'valid') {
         const gap = above - number_of_block - 1;
         if (above && gap > 0 && !row.item.hidden) {

@@ -76,7 +76,7 @@ impl Stage {
     }
 
     /// Mines a block that the node takes: its hash.
-    pub(super) fn mine(&mut self) -> Hash {
+    pub(super) fn mine(&self) -> Hash {
         let waiting = self.api.ask("/status").unwrap()["pool"].as_u64().unwrap();
         self.order.send(usize::try_from(waiting).unwrap()).unwrap();
         let hash = self.mined.recv_timeout(Duration::from_secs(PATIENCE_S)).unwrap();
