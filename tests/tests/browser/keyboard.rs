@@ -1,5 +1,6 @@
 //! The page by keyboard alone: whatever can be used is reached, in order and seen to be, and nothing holds the focus.
 
+use plexus_tests::api::Api;
 use plexus_tests::browser::{Key, Tab};
 use plexus_tests::process;
 use serde_json::Value;
@@ -23,6 +24,7 @@ const STOP: &str = "(() => {
         name,
         outlined: outlineStyle !== 'none' && parseFloat(outlineWidth) >= 2,
         seen: !!at && (element.contains(at) || at.contains(element)),
+        place: `${Math.round(left)} ${Math.round(top)} ${Math.round(width)} ${Math.round(height)}, above it ${at?.localName}#${at?.id}.${at?.className}`,
     };
 })()";
 
@@ -36,7 +38,7 @@ fn stop(tab: &mut Tab) -> Option<String> {
     let stop = tab.evaluate(STOP);
     let name = stop["name"].as_str()?.to_owned();
     assert_eq!(stop["outlined"], true, "{name} has the focus, and no outline shows it");
-    assert_eq!(stop["seen"], true, "{name} has the focus and is hidden behind something");
+    assert_eq!(stop["seen"], true, "{name} has the focus and is hidden: {}", stop["place"]);
     Some(name)
 }
 
@@ -134,6 +136,8 @@ fn the_page_is_used_by_keyboard_alone() {
     tab.press(Key::Space);
     tab.wait("mining is off", 30, "document.querySelector('#mine').dataset.mining === 'off'");
 
+    tab.wait("nothing moves", 30, "document.getAnimations().length === 0");
+
     // a block looked up and left,
     reach(&mut tab, "lookup-name");
     tab.type_in("1");
@@ -179,8 +183,14 @@ fn the_keyboard_reaches_everything_and_leaves_it_again() {
     tab.wait("blocks are listed", 120, "document.querySelectorAll('#blocks > li:not([hidden])').length > 3");
     // No more of them, so that nothing comes or goes on the way.
     assert!(alice.terminate().success());
-    let _alice = start(folder.path(), "alice", &network, &address, &[]);
+    let alice = start(folder.path(), "alice", &network, &address, &[]);
+    let height = Api::new(&alice.url).height().unwrap();
+    let shown = "Number(document.querySelector('#height').textContent.replace(/[^0-9]/g, ''))";
+    tab.wait("the page has all blocks", 60, &format!("{shown} === {height}"));
     wait_live(&mut tab);
+    let listed = format!("!!document.querySelector('#blocks > li[data-height=\"{height}\"]')");
+    tab.wait("the last is listed", 60, &listed);
+    tab.wait("nothing moves", 30, "document.getAnimations().length === 0");
     for (width, height) in [(1280, 900), (320, 700)] {
         tab.resize(width, height);
         tab.evaluate("document.activeElement?.blur()");
