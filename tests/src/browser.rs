@@ -33,6 +33,34 @@ pub fn find() -> Option<PathBuf> {
         .find(|path| path.exists())
 }
 
+/// A key that does something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Key {
+    /// On to the next element.
+    Tab,
+    /// Back to the one before.
+    BackTab,
+    /// Does what a button, link or form does.
+    Enter,
+    /// Does what a button, a choice or a fold does.
+    Space,
+    /// Leaves a dialog.
+    Escape,
+}
+
+impl Key {
+    /// Its virtual code, its name, the text that it types, and the modifiers (8 is Shift).
+    fn described(self) -> (u32, &'static str, &'static str, u32) {
+        match self {
+            Self::Tab => (9, "Tab", "", 0),
+            Self::BackTab => (9, "Tab", "", 8),
+            Self::Enter => (13, "Enter", "\r", 0),
+            Self::Space => (32, " ", " ", 0),
+            Self::Escape => (27, "Escape", "", 0),
+        }
+    }
+}
+
 /// A browser that runs; it is killed when dropped.
 #[derive(Debug)]
 pub struct Browser {
@@ -184,6 +212,55 @@ impl Tab {
     /// Loads the page anew.
     pub fn reload(&mut self) {
         self.ask("Page.reload", &json!({}));
+    }
+
+    /// Has a script run in each document of the tab before any of its own; the document that is there stays as it is.
+    pub fn prepare(&mut self, script: &str) {
+        self.ask("Page.addScriptToEvaluateOnNewDocument", &json!({ "source": script }));
+    }
+
+    /// Leads the tab to an address.
+    pub fn go(&mut self, url: &str) {
+        self.ask("Page.navigate", &json!({ "url": url }));
+    }
+
+    /// Shows the page in a window of this size, in CSS pixels.
+    pub fn resize(&mut self, width: u32, height: u32) {
+        let size = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false });
+        self.ask("Emulation.setDeviceMetricsOverride", &size);
+    }
+
+    /// Has the page find that its visitor prefers this: pairs of a media feature and its value.
+    pub fn prefer(&mut self, features: &[(&str, &str)]) {
+        let features: Vec<_> =
+            features.iter().map(|(name, value)| json!({ "name": name, "value": value })).collect();
+        self.ask("Emulation.setEmulatedMedia", &json!({ "features": features }));
+    }
+
+    /// Has the tab think that it is the one in front.
+    pub fn focus(&mut self) {
+        self.ask("Emulation.setFocusEmulationEnabled", &json!({ "enabled": true }));
+    }
+
+    /// Presses a key and lets it go.
+    pub fn press(&mut self, key: Key) {
+        let (code, key, text, modifiers) = key.described();
+        let event = |kind: &str| {
+            json!({ "type": kind, "key": key, "code": key, "windowsVirtualKeyCode": code,
+                "modifiers": modifiers, "text": if kind == "keyDown" { text } else { "" } })
+        };
+        let down = if text.is_empty() { "rawKeyDown" } else { "keyDown" };
+        self.ask("Input.dispatchKeyEvent", &event(down));
+        self.ask("Input.dispatchKeyEvent", &event("keyUp"));
+    }
+
+    /// Types a text, a key a character.
+    pub fn type_in(&mut self, text: &str) {
+        for character in text.chars() {
+            let key = character.to_string();
+            self.ask("Input.dispatchKeyEvent", &json!({ "type": "keyDown", "key": key, "text": key }));
+            self.ask("Input.dispatchKeyEvent", &json!({ "type": "keyUp", "key": key }));
+        }
     }
 
     /// Writes what the tab shows to a file, as PNG.

@@ -23,6 +23,15 @@ pub fn program(name: &str) -> Option<Command> {
     None
 }
 
+/// The text of a file that is installed, on the same terms.
+pub fn file(path: &str) -> Option<String> {
+    let text = std::fs::read_to_string(folder().join("node_modules").join(path)).ok();
+    if text.is_none() {
+        missing(&format!("{path} is missing: run `bash tests/run`, which installs it"));
+    }
+    text
+}
+
 /// npm itself, on the same terms; it asks no registry.
 pub fn npm() -> Option<Command> {
     let mut npm = Command::new("npm");
@@ -42,7 +51,7 @@ pub fn npm() -> Option<Command> {
 }
 
 fn missing(what: &str) {
-    let text = format!("NO NPM: {what}. The package is NOT tested with it.");
+    let text = format!("NO NPM: {what}. What needs it is NOT tested.");
     assert!(std::env::var("CI").is_err(), "{text}");
     eprintln!("{}\n{text}\n{}", "!".repeat(text.len()), "!".repeat(text.len()));
 }

@@ -15,7 +15,7 @@ pub(crate) trait Item: Serialize + DeserializeOwned {
     fn json(&self, network: &Hash) -> String;
 }
 
-/// Things by hash. Whoever fills it keeps it bounded, to some hundred: it is searched from end to end.
+/// Things by hash. Whoever fills it keeps it bounded, to some thousand: it is searched from end to end.
 #[derive(Debug)]
 pub(crate) struct Board<T> {
     items: Vec<(Hash, T)>,

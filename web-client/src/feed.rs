@@ -14,7 +14,9 @@ use crate::database::Entry;
 /// Where the feed is kept in a network's part of the store.
 pub(crate) const PREFIX: &str = "feed/";
 /// The most blocks shown that were valid once; when more, the lowest go.
-const BLOCKS_MAX: usize = 48;
+const BLOCKS_MAX: usize = 1_000;
+/// The most bytes of them; when more, the lowest go.
+const BYTES_MAX: usize = 4 << 20;
 /// The most refused blocks shown; when more, those refused first go, so that bad blocks never push out good ones.
 const REFUSED_MAX: usize = 16;
 /// The most messages shown of a block; the others are looked up.
@@ -151,11 +153,12 @@ impl Feed {
         self.make_room(REFUSED_MAX, |arrival| arrival.verdict == Verdict::Refused, |a| a.seen_unix_ms);
     }
 
-    /// Takes the least of some arrivals off until at most `max` are left.
+    /// Takes the least of some arrivals off until at most `max` and `BYTES_MAX` are left.
     fn make_room(&mut self, max: usize, among: impl Fn(&Arrival) -> bool, order: impl Fn(&Arrival) -> u64) {
         loop {
             let some = || self.0.iter().filter(|(_, arrival)| among(arrival));
-            if some().count() <= max {
+            let bytes: usize = some().map(|(_, arrival)| arrival.block.len()).sum();
+            if some().count() <= max && bytes <= BYTES_MAX {
                 return;
             }
             let Some(least) = some().min_by_key(|(_, arrival)| order(arrival)).map(|(hash, _)| *hash) else {
@@ -173,6 +176,10 @@ impl Feed {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use plexus_core::key::SecretKey;
+    use plexus_core::message::{Draft, TEXT_BYTES_MAX};
     use plexus_core::network::Network;
 
     use super::*;
@@ -221,6 +228,25 @@ mod tests {
     }
 
     #[test]
+    fn long_texts_do_not_fill_the_memory() {
+        let (network, author) = (Network::dev(), SecretKey::from_bytes(&[7; 32]).unwrap());
+        let draft =
+            Draft::new(author.public(), "", "a".repeat(TEXT_BYTES_MAX), Time::from_unix_ms(1)).unwrap();
+        let message = Arc::new(draft.sign(&author, network.id(), 0));
+        let mut feed = Feed::default();
+        for height in 1..=100 {
+            let mut block = network.genesis_block();
+            block.header.height = height;
+            block.messages = vec![Arc::clone(&message); MESSAGES_SHOWN_MAX + 1];
+            feed.connected(block.header.hash(), &block, Work::ZERO, false, Time::from_unix_ms(height));
+        }
+        let bytes: usize = feed.0.iter().map(|(_, arrival)| arrival.block.len()).sum();
+        let least = feed.0.iter().map(|(_, arrival)| arrival.height).min();
+        assert!(bytes <= BYTES_MAX && bytes > BYTES_MAX - (100 << 10), "{bytes}");
+        assert!(least.is_some_and(|least| least > 40), "the lowest went: {least:?}");
+    }
+
+    #[test]
     fn bad_blocks_never_push_out_good_ones() {
         let mut feed = Feed::default();
         let good = connect(&mut feed, 1);
@@ -229,7 +255,7 @@ mod tests {
         }
         assert_eq!(feed.0.len(), REFUSED_MAX + 1);
         assert!(feed.0.find(&good).is_some() && feed.0.find(&Hash::of(&[99])).is_some());
-        for height in 2..=60 {
+        for height in 2..=BLOCKS_MAX as u64 + 1 {
             connect(&mut feed, height);
         }
         assert_eq!(feed.0.len(), REFUSED_MAX + BLOCKS_MAX);

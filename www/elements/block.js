@@ -38,7 +38,7 @@ export function blockFields(block, total = block.messages.length) {
   }
   const whole = make('div', { class: 'block-whole' }, list);
   if (total > 0) {
-    whole.append(make('h4', {}, total === 1 ? '1 message' : `${count(total)} messages`), messageList(block.messages));
+    whole.append(make('h3', {}, total === 1 ? '1 message' : `${count(total)} messages`), messageList(block.messages));
   }
   const left = total - block.messages.length;
   if (left > 0) whole.append(make('p', { class: 'quiet' }, `${count(left)} more: `, blockLink(block.hash, 'show all')));

@@ -13,6 +13,8 @@ import { fill, make } from './make.js';
 const SIDE = 1000;
 /** A block's way is shown so many times slower than it is. */
 const SLOWER = 12;
+/** How long a node that it reaches stays lit, milliseconds. */
+const LIT_MS = 900;
 /** Up to how many nodes each bears its name. */
 const NAMES_MAX = 60;
 /** How often a graph that is shown is asked for, milliseconds. */
@@ -32,6 +34,7 @@ LOOKS.replaceSync(`
 .graph .node { fill: var(--quiet); stroke: var(--surface); stroke-width: 2.5; }
 .graph .own { fill: var(--accent); }
 .graph .weak { fill: var(--bad); }
+.graph .reached { fill: var(--accent); }
 .graph .off { fill: var(--line-strong); }
 .legend { display: flex; flex-wrap: wrap; gap: 0.25rem 1.25rem; margin: 0 0 0.75rem; padding: 0; color: var(--quiet); font-size: 0.8125rem; list-style: none; }
 .legend > li::before { display: inline-block; width: 0.625rem; height: 0.625rem; margin-right: 0.375rem; border-radius: 50%; background: var(--quiet); content: ""; }
@@ -64,7 +67,8 @@ export class Drawing {
     this.#spots.clear();
     const rings = graph.rings.flatMap(({ radius, after_ms }) => [
       shape('circle', { class: 'ring', cx: SIDE / 2, cy: SIDE / 2, r: radius * SIDE }),
-      shape('text', { class: 'scale', x: SIDE / 2, y: (0.5 - radius) * SIDE - 6 }, `${after_ms} ms`),
+      // Aside, where the first nodes are not.
+      shape('text', { class: 'scale', x: (0.5 - radius * 0.6) * SIDE, y: (0.5 - radius * 0.8) * SIDE - 6 }, `${after_ms} ms`),
     ]);
     const lines = graph.links.flatMap(({ a, b, rtt_ms, tree, bridge }) => {
       const [from, to] = [places.get(a), places.get(b)];
@@ -95,11 +99,19 @@ export class Drawing {
 
   /** Lights the nodes up in the order in which a block of this page's node reaches them. */
   replay() {
-    if (!this.#graph || matchMedia('(prefers-reduced-motion: reduce)').matches) return;
+    if (!this.#graph) return;
+    const still = matchMedia('(prefers-reduced-motion: reduce)').matches;
     for (const { key, distance_ms } of this.#graph.nodes) {
-      if (distance_ms === null) continue;
-      const keyframes = [{ r: '20px', fill: 'var(--accent)' }, {}];
-      this.#spots.get(key)?.animate(keyframes, { duration: 900, delay: distance_ms * SLOWER, easing: 'ease-out' });
+      const spot = this.#spots.get(key);
+      if (distance_ms === null || !spot) continue;
+      const delay = distance_ms * SLOWER;
+      if (still) {
+        // Nothing moves: each takes another colour for as long.
+        setTimeout(() => spot.classList.add('reached'), delay);
+        setTimeout(() => spot.classList.remove('reached'), delay + LIT_MS);
+      } else {
+        spot.animate([{ r: '20px', fill: 'var(--accent)' }, {}], { duration: LIT_MS, delay, easing: 'ease-out' });
+      }
     }
   }
 }

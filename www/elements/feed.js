@@ -7,17 +7,33 @@ import { ageText, byId, hashText, make } from './make.js';
 
 /** @typedef {import('../client.js').Arrival} Arrival */
 
-/** How many blocks are shown before the person asks for more. */
+/** How many blocks are listed before the person asks for more; the client tells of some thousand at most. */
 const SHOWN = 12;
+/** So many rows are made ahead of being asked for, */
+const AHEAD = 48;
+/** and so many with each frame then. */
+const ROWS = 16;
+/** From here on rows are laid out when they are seen: more than there is place for on a screen. */
+const FAR = 32;
+/** How long rows that a new one pushes down take to get there, milliseconds. */
+const GLIDE_MS = 350;
 
 /** @type {Record<Arrival['verdict'], string>} */
 const VERDICTS = { valid: 'Valid', undone: 'Undone', refused: 'Refused' };
+/** Of blocks at one height, which comes first. */
+const RANKS = { valid: 0, undone: 1, refused: 2 };
+
+/** @typedef {{ arrival: Arrival, place: number, item?: HTMLLIElement, gap?: HTMLLIElement }} Row A block, made into an item once it is listed. */
 
 class PlexusFeed extends HTMLElement {
-  /** @type {Map<string, { arrival: Arrival, item: HTMLLIElement }>} */
-  #blocks = new Map();
-  #key = '';
+  /** @type {Map<string, Row>} */
+  #rows = new Map();
+  /** The same, the highest first. @type {Row[]} */
+  #order = [];
+  /** The public keys of the person. @type {Set<string | null>} */
+  #keys = new Set();
   #height = 0;
+  #live = false;
   #limit = SHOWN;
   #drawing = false;
   #drawn = false;
@@ -26,36 +42,72 @@ class PlexusFeed extends HTMLElement {
   connect(client) {
     client.addEventListener('block', (event) => this.#arrived(/** @type {CustomEvent<Arrival>} */ (event).detail));
     client.addEventListener('block-gone', (event) => {
-      this.#blocks.delete(/** @type {CustomEvent<string>} */ (event).detail);
+      const hash = /** @type {CustomEvent<string>} */ (event).detail;
+      const row = this.#rows.get(hash);
+      if (!row) return;
+      this.#rows.delete(hash);
+      this.#order.splice(this.#order.indexOf(row), 1);
       this.#drawSoon();
     });
-    client.addEventListener('key', (event) => {
-      this.#key = /** @type {CustomEvent<{ public: string }>} */ (event).detail.public;
-      for (const { arrival } of this.#blocks.values()) this.#arrived(arrival);
+    client.addEventListener('keys', (event) => {
+      const keys = new Set(/** @type {CustomEvent<import('../client.js').Key[]>} */ (event).detail.map((key) => key.public));
+      const changed = this.#order.filter(({ arrival: { block } }) => block && keys.has(block.author) !== this.#keys.has(block.author));
+      this.#keys = keys;
+      for (const { arrival } of changed) this.#arrived(arrival);
     });
     client.addEventListener('state', (event) => {
-      this.#height = /** @type {CustomEvent<import('../client.js').State>} */ (event).detail.height;
+      const { height, phase } = /** @type {CustomEvent<import('../client.js').State>} */ (event).detail;
+      this.#live = phase === 'live';
+      if (height === this.#height) return;
+      this.#height = height;
+      for (const row of this.#order.filter(({ arrival }) => arrival.verdict === 'refused')) this.#put(row);
     });
-    byId('blocks-more', HTMLButtonElement).addEventListener('click', () => {
-      this.#limit = Infinity;
-      this.#draw();
-    });
+    byId('blocks-more', HTMLButtonElement).addEventListener('click', () => this.#more());
+  }
+
+  /** Lists all, some with each frame. */
+  #more() {
+    this.#limit += ROWS;
+    this.#draw();
+    if (this.#limit < this.#order.length) requestAnimationFrame(() => this.#more());
+    else this.#limit = Infinity;
   }
 
   /** @param {Arrival} arrival */
   #arrived(arrival) {
-    const old = this.#blocks.get(arrival.hash)?.item;
-    const item = this.#item(arrival, old?.querySelector('details')?.open ?? false);
-    item.classList.toggle('new', !old && this.#drawn);
-    old?.replaceWith(item);
-    this.#blocks.set(arrival.hash, { arrival, item });
+    const old = this.#rows.get(arrival.hash);
+    /** @type {Row} */
+    const row = { arrival, place: 0 };
+    if (old) this.#order.splice(this.#order.indexOf(old), 1);
+    if (old?.item) {
+      row.item = this.#item(arrival, old.item.querySelector('details')?.open ?? false);
+      old.item.replaceWith(row.item);
+      old.gap?.remove();
+    }
+    this.#rows.set(arrival.hash, row);
+    this.#put(row);
+  }
+
+  /** Puts a row where it belongs. @param {Row} row */
+  #put(row) {
+    const order = this.#order;
+    if (order.includes(row)) order.splice(order.indexOf(row), 1);
+    // A refused block may claim any height: it is shown where it would have been at most.
+    row.place = row.arrival.verdict === 'refused' ? Math.min(row.arrival.number_of_block, this.#height + 1) : row.arrival.number_of_block;
+    let [low, high] = [0, order.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (isAbove(order[middle], row)) low = middle + 1;
+      else high = middle;
+    }
+    order.splice(low, 0, row);
     this.#drawSoon();
   }
 
   /** @param {Arrival} arrival @param {boolean} open */
   #item(arrival, open) {
     const { hash, number_of_block, verdict, mined_here, block } = arrival;
-    const mine = mined_here || (block !== null && block.author === this.#key);
+    const mine = mined_here || (block !== null && this.#keys.has(block.author));
     const details = make('details', { open }, make('summary', {}, ...this.#summary(arrival, mine)));
     const fill = () => {
       if (details.childElementCount > 1) return;
@@ -101,33 +153,75 @@ class PlexusFeed extends HTMLElement {
   }
 
   #draw() {
-    // A refused block may claim any height: it is shown where it would have been at most.
-    const place = (/** @type {Arrival} */ { number_of_block }) => Math.min(number_of_block, this.#height + 1);
-    const sorted = [...this.#blocks.values()].sort(({ arrival: a }, { arrival: b }) =>
-      place(b) - place(a) || VERDICTS[b.verdict].localeCompare(VERDICTS[a.verdict]) || b.seen_unix_ms - a.seen_unix_ms);
-    /** @type {HTMLLIElement[]} */
-    const items = [];
-    let above = 0;
-    for (const [index, { arrival, item }] of sorted.entries()) {
-      item.hidden = index >= this.#limit;
-      const gap = above - arrival.number_of_block - 1;
-      if (arrival.verdict === 'valid') {
-        if (above && gap > 0 && !item.hidden) items.push(gapItem(gap));
-        above = arrival.number_of_block;
-      }
-      items.push(item);
-    }
     const list = byId('blocks', HTMLOListElement);
-    // Items that stay where they are keep their focus and do not move.
-    for (const old of [...list.children]) {
-      if (!items.includes(/** @type {HTMLLIElement} */ (old))) old.remove();
+    const made = Math.max(this.#limit, AHEAD);
+    /** @type {Set<Element>} */
+    const items = new Set();
+    let above = 0;
+    let [isLonger, isShift] = [false, false];
+    for (const [index, row] of this.#order.slice(0, made).entries()) {
+      const { verdict, number_of_block } = row.arrival;
+      const isNew = !row.item;
+      row.item ??= this.#item(row.arrival, false);
+      row.item.hidden = index >= this.#limit;
+      row.item.classList.toggle('far', index >= FAR);
+      if (isNew) row.item.classList.toggle('new', this.#drawn && this.#live);
+      // What comes above others pushes them down.
+      isShift ||= isLonger && !isNew;
+      isLonger ||= isNew && !row.item.hidden;
+      if (verdict === 'valid') {
+        const gap = above - number_of_block - 1;
+        if (above && gap > 0 && !row.item.hidden) {
+          if (row.gap?.dataset.blocks !== String(gap)) row.gap = gapItem(gap);
+          items.add(row.gap);
+        }
+        above = number_of_block;
+      }
+      items.add(row.item);
     }
-    items.forEach((item, index) => {
-      if (list.children[index] !== item) list.insertBefore(item, list.children[index] ?? null);
-    });
-    byId('blocks-empty', HTMLElement).hidden = items.length > 0;
-    byId('blocks-more', HTMLButtonElement).hidden = sorted.length <= this.#limit;
+    const still = isShift && this.#live && this.#drawn ? this.#seen() : [];
+    // Items that stay where they are keep their focus and do not move.
+    for (const old of [...list.children]) if (!items.has(old)) old.remove();
+    let next = list.firstElementChild;
+    for (const item of items) {
+      if (next === item) next = item.nextElementSibling;
+      else list.insertBefore(item, next);
+    }
+    glide(still);
+    byId('blocks-empty', HTMLElement).hidden = items.size > 0;
+    byId('blocks-more', HTMLButtonElement).hidden = this.#order.length <= this.#limit;
     this.#drawn = true;
+  }
+
+  /** The rows on the screen, and where they are; none where nothing is to move. @returns {[HTMLElement, number][]} */
+  #seen() {
+    if (document.hidden || matchMedia('(prefers-reduced-motion: reduce)').matches) return [];
+    /** @type {[HTMLElement, number][]} */
+    const seen = [];
+    for (const item of byId('blocks', HTMLOListElement).children) {
+      const { top, bottom } = item.getBoundingClientRect();
+      if (top > innerHeight) break;
+      if (bottom > 0) seen.push([/** @type {HTMLElement} */ (item), top]);
+    }
+    return seen;
+  }
+}
+
+/**
+ * Whether a row stands above another.
+ * @param {Row} a
+ * @param {Row} b
+ */
+function isAbove(a, b) {
+  const order = b.place - a.place || RANKS[a.arrival.verdict] - RANKS[b.arrival.verdict] || b.arrival.seen_unix_ms - a.arrival.seen_unix_ms;
+  return order < 0;
+}
+
+/** Has rows glide from where they were to where they are. @param {[HTMLElement, number][]} rows */
+function glide(rows) {
+  const moves = rows.map(([row, top]) => /** @type {const} */ ([row, top - row.getBoundingClientRect().top]));
+  for (const [row, way] of moves) {
+    if (way && row.isConnected && !row.hidden) row.animate([{ transform: `translateY(${way}px)` }, { transform: 'none' }], { duration: GLIDE_MS, easing: 'ease-out', composite: 'add' });
   }
 }
 
@@ -139,7 +233,7 @@ function row(...parts) {
 /** @param {number} blocks */
 function gapItem(blocks) {
   const text = blocks === 1 ? '1 block in between' : `${count(blocks)} blocks in between`;
-  return make('li', { class: 'gap' }, `${text}: headers checked, contents not fetched`);
+  return make('li', { class: 'gap', 'data-blocks': String(blocks) }, `${text}: headers checked, contents not fetched`);
 }
 
 /** @param {Arrival} arrival */

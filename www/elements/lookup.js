@@ -20,6 +20,8 @@ const KEY = /^0[23][0-9a-f]{64}$/;
 class PlexusLookup extends HTMLElement {
   /** Counts questions: an answer that comes after the next question is not shown. */
   #asked = 0;
+  /** Whether the chain was checked. */
+  #live = false;
 
   /** @param {Client} client */
   connect(client) {
@@ -42,6 +44,13 @@ class PlexusLookup extends HTMLElement {
     // Of the address's fragment, too, whether a link, a person or the way back changes it.
     addEventListener('popstate', () => this.#route(client));
     this.#route(client);
+    // What was asked for before the chain was checked could not be held against it.
+    client.addEventListener('state', (event) => {
+      const { phase } = /** @type {CustomEvent<import('../client.js').State>} */ (event).detail;
+      if (phase !== 'live' || this.#live) return;
+      this.#live = true;
+      if (this.querySelector('[data-place="unknown"]')) this.#route(client);
+    });
   }
 
   /** Shows what the page's address names. @param {Client} client */

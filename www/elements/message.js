@@ -58,7 +58,7 @@ export function sealCheck(client, seal) {
       ? `Yes: ${name} is the file that this message seals.`
       : `No: ${name} is another file, or it was changed. Its SHA-256 is ${digest}.`;
   });
-  return make('div', { class: 'seal' }, make('h4', {}, 'This message seals a file'), field, verdict);
+  return make('div', { class: 'seal' }, make('h3', {}, 'This message seals a file'), field, verdict);
 }
 
 /**

@@ -20,10 +20,16 @@ use plexus_tests::browser::{self, Browser, Tab};
 use plexus_tests::process::{self, Process, eventually};
 use serde_json::Value;
 
+mod hostile;
+mod keyboard;
 mod keys;
 mod laboratory;
+mod layout;
 mod package;
+mod quality;
 mod sending;
+mod speed;
+mod stage;
 mod tabs;
 
 /// A block takes a tab a fraction of a second.
@@ -38,10 +44,20 @@ fn program() -> Option<PathBuf> {
     if let Some(program) = browser::find() {
         return Some(program);
     }
-    let text = "NO BROWSER: Chromium is missing, the page is NOT tested. Install it, or name it in CHROMIUM.";
+    lack("NO BROWSER: Chromium is missing, the page is NOT tested. Install it, or name it in CHROMIUM.");
+    None
+}
+
+/// Says loudly what is not tested, and why; where all has to be, that is a failure.
+fn lack(text: &str) {
     assert!(std::env::var("CI").is_err(), "{text}");
     eprintln!("{}\n{text}\n{}", "!".repeat(text.len()), "!".repeat(text.len()));
-    None
+}
+
+/// The folder that all is built into.
+fn built() -> &'static Path {
+    // Cargo gives tests a folder inside it.
+    Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap_or(Path::new("."))
 }
 
 fn start(folder: &Path, name: &str, network: &Path, listen: &str, more: &[&str]) -> Process {
@@ -139,11 +155,16 @@ fn wait_valid(tab: &mut Tab, hash: &str) {
     assert_eq!(tab.evaluate(&block), "valid");
 }
 
+/// What a page is told of and takes in its stride, as that something is not found, is no exception.
+fn assert_nothing_thrown(tab: &Tab) {
+    let is_thrown = |text: &&String| text.contains("exception") || text.contains("Uncaught");
+    let thrown: Vec<_> = tab.trouble.iter().filter(is_thrown).collect();
+    assert!(thrown.is_empty(), "the tab threw: {thrown:?}");
+}
+
 /// Where this story leaves its pictures.
 fn pictures() -> PathBuf {
-    let test = std::env::current_exe().unwrap();
-    let folder = test.ancestors().find(|path| path.join("CACHEDIR.TAG").exists()).unwrap_or(Path::new("."));
-    let folder = folder.join("screenshots");
+    let folder = built().join("screenshots");
     std::fs::create_dir_all(&folder).unwrap();
     folder
 }
@@ -507,6 +528,10 @@ fn a_file_sealed_in_a_tab_is_recognized_where_its_message_s_address_leads() {
     let kept = format!("{trace}.querySelectorAll('li:not([data-finding=kept])').length");
     assert_eq!(other.evaluate(&kept), 0, "{}", other.evaluate(&format!("{trace}.textContent")));
     other.screenshot(&pictures().join("block.png"));
+    // An address that a tab opens with is held against the chain as soon as that is checked.
+    let mut third = browser.open(&format!("{}/#/block/1", alice.url));
+    third.wait("the block is shown", 60, &format!("{title} === 'Block 1'"));
+    third.wait("it is found on the chain", 60, &format!("{trace}?.dataset.place === 'chain'"));
     // A node that tells of the block with another text is found out.
     other.evaluate(
         "(() => { const ask = window.fetch; window.fetch = async (...args) => { const answer = await (await ask(...args)).bytes(); \
@@ -563,10 +588,7 @@ fn with_gpu(url: &str) -> Option<(Browser, Tab)> {
     if tab.evaluate(offered) == true {
         return Some((browser, tab));
     }
-    let text =
-        "NO WEBGPU: this Chromium emulates no graphics processor, mining on one is NOT tested in the page.";
-    assert!(std::env::var("CI").is_err(), "{text}");
-    eprintln!("{}\n{text}\n{}", "!".repeat(text.len()), "!".repeat(text.len()));
+    lack("NO WEBGPU: this Chromium emulates no graphics processor, mining on one is NOT tested in the page.");
     None
 }
 

@@ -1,0 +1,221 @@
+//! The page by keyboard alone: whatever can be used is reached, in order and seen to be, and nothing holds the focus.
+
+use plexus_tests::api::Api;
+use plexus_tests::browser::{Key, Tab};
+use plexus_tests::process;
+use serde_json::Value;
+
+use super::{assert_nothing_thrown, browser, pictures, start, wait_live, wait_step};
+
+/// A block takes a tab a fraction of a second.
+const BITS: u32 = 19;
+/// More stops than the page has.
+const STOPS_MAX: usize = 120;
+
+/// Where the focus is: what it is called, whether an outline shows it, and whether something covers it.
+const STOP: &str = "(() => {
+    const element = document.activeElement;
+    if (!element || element === document.body) return null;
+    const { outlineStyle, outlineWidth } = getComputedStyle(element);
+    const { left, top, width, height } = element.getBoundingClientRect();
+    const at = document.elementFromPoint(left + width / 2, top + Math.min(height / 2, innerHeight - 1));
+    const name = element.id || element.getAttribute('href') || element.closest('[id]').id + ' ' + element.localName;
+    return {
+        name,
+        outlined: outlineStyle !== 'none' && parseFloat(outlineWidth) >= 2,
+        seen: !!at && (element.contains(at) || at.contains(element)),
+        place: `${Math.round(left)} ${Math.round(top)} ${Math.round(width)} ${Math.round(height)}, above it ${at?.localName}#${at?.id}.${at?.className}`,
+    };
+})()";
+
+/// Everything that can be used by keyboard, as `STOP` calls it; of choices that exclude each other one is enough.
+const USABLE: &str = "[...document.querySelectorAll('a[href], button, input, textarea, summary')]
+    .filter((element) => element.checkVisibility() && !element.disabled && element.closest('main, header, nav, footer'))
+    .map((element) => element.id || element.getAttribute('href') || element.closest('[id]').id + ' ' + element.localName)";
+
+/// The name of the element that has the focus, which is to be seen.
+fn stop(tab: &mut Tab) -> Option<String> {
+    let stop = tab.evaluate(STOP);
+    let name = stop["name"].as_str()?.to_owned();
+    assert_eq!(stop["outlined"], true, "{name} has the focus, and no outline shows it");
+    assert_eq!(stop["seen"], true, "{name} has the focus and is hidden: {}", stop["place"]);
+    Some(name)
+}
+
+/// Goes on with the Tab key until the focus is at an element.
+fn reach(tab: &mut Tab, id: &str) {
+    for _ in 0..STOPS_MAX {
+        tab.press(Key::Tab);
+        if stop(tab).as_deref() == Some(id) {
+            return;
+        }
+    }
+    panic!("{id} is not reached within {STOPS_MAX} stops");
+}
+
+fn focused(tab: &mut Tab, id: &str) {
+    tab.wait(&format!("{id} has the focus"), 30, &format!("document.activeElement?.id === {id:?}"));
+}
+
+fn text(tab: &mut Tab, query: &str) -> String {
+    tab.evaluate(&format!("document.querySelector({query:?}).textContent")).as_str().unwrap().to_owned()
+}
+
+#[test]
+fn the_page_is_used_by_keyboard_alone() {
+    let Some(browser) = browser() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let network = process::network(folder.path(), BITS);
+    let alice = start(folder.path(), "alice", &network, "127.0.0.1:0", &[]);
+    let mut tab = browser.open(&format!("{}/", alice.url));
+    tab.resize(1280, 900);
+    tab.focus();
+    wait_live(&mut tab);
+
+    // The first stop skips all that is above.
+    tab.press(Key::Tab);
+    assert_eq!(stop(&mut tab).as_deref(), Some("#main"));
+    tab.press(Key::Enter);
+    tab.press(Key::Tab);
+    let first = stop(&mut tab).unwrap();
+    let within = "document.querySelector('main').contains(document.activeElement)";
+    assert_eq!(tab.evaluate(within), true, "{first}");
+
+    // A message is written and sent, and a key made for it.
+    tab.reload();
+    wait_live(&mut tab);
+    reach(&mut tab, "recipient");
+    tab.type_in("bob");
+    reach(&mut tab, "text");
+    tab.type_in("typed by hand");
+    reach(&mut tab, "send");
+    tab.press(Key::Enter);
+    wait_step(&mut tab, "words");
+    let words =
+        tab.evaluate("[...document.querySelectorAll('#key-words li')].map((word) => word.textContent)");
+    let words: Vec<String> = serde_json::from_value(words).unwrap();
+    // The focus stays in the dialog, and Escape leads out of it, back to where it was.
+    for _ in 0..6 {
+        tab.press(Key::Tab);
+        let inside = "document.activeElement === document.body || document.activeElement.closest('#key-dialog') !== null";
+        assert_eq!(tab.evaluate(inside), true, "{:?}", tab.evaluate(STOP));
+    }
+    tab.press(Key::Escape);
+    focused(&mut tab, "send");
+    assert_eq!(tab.evaluate("document.querySelector('#key-dialog').open"), false);
+    tab.press(Key::Enter);
+    wait_step(&mut tab, "words");
+    let again =
+        tab.evaluate("[...document.querySelectorAll('#key-words li')].map((word) => word.textContent)");
+    let again: Vec<String> = serde_json::from_value(again).unwrap();
+    assert_ne!(words, again, "a key that was not taken is gone");
+    reach(&mut tab, "key-next");
+    tab.press(Key::Enter);
+    wait_step(&mut tab, "confirm");
+    for asked in 0..3 {
+        let place = tab.evaluate("Number(document.activeElement.dataset.place)").as_u64().unwrap();
+        tab.type_in(&again[usize::try_from(place).unwrap() - 1]);
+        tab.press(if asked < 2 { Key::Tab } else { Key::Enter });
+    }
+    wait_step(&mut tab, "keep");
+    focused(&mut tab, "key-name");
+    reach(&mut tab, "key-passphrase");
+    tab.type_in("correct horse battery");
+    reach(&mut tab, "key-again");
+    tab.type_in("correct horse battery");
+    tab.press(Key::Enter);
+    tab.wait("the message is sent", 60, "document.querySelectorAll('#sent > li').length === 1");
+    focused(&mut tab, "text");
+    assert_eq!(text(&mut tab, "#sent .message-text"), "typed by hand");
+
+    // It is mined,
+    reach(&mut tab, "mine-toggle");
+    tab.press(Key::Space);
+    tab.wait("it is in a block", 120, "document.querySelector('#sent > li').dataset.state === 'in-block'");
+    focused(&mut tab, "mine-toggle");
+    tab.press(Key::Space);
+    tab.wait("mining is off", 30, "document.querySelector('#mine').dataset.mining === 'off'");
+
+    tab.wait("nothing moves", 30, "document.getAnimations().length === 0");
+
+    // a block looked up and left,
+    reach(&mut tab, "lookup-name");
+    tab.type_in("1");
+    tab.press(Key::Enter);
+    focused(&mut tab, "lookup-title");
+    assert_eq!(text(&mut tab, "#lookup-title"), "Block 1");
+    reach(&mut tab, "lookup-close");
+    tab.press(Key::Enter);
+    focused(&mut tab, "lookup-name");
+
+    // a block opened in the list, which stays open while others come,
+    let summary = "document.activeElement.closest('#blocks > li')";
+    for _ in 0..STOPS_MAX {
+        tab.press(Key::Tab);
+        stop(&mut tab);
+        if tab.evaluate(&format!("!!{summary}")) == true {
+            break;
+        }
+    }
+    tab.press(Key::Enter);
+    tab.wait("the block is open", 30, &format!("{summary}?.querySelector('.fields')?.checkVisibility()"));
+
+    // and the network looked at.
+    tab.evaluate("document.querySelector('#network-view summary').id = 'network-summary'");
+    reach(&mut tab, "network-summary");
+    tab.press(Key::Enter);
+    tab.wait("the network is shown", 30, "document.querySelector('#network-view').open && document.querySelector('#network-said').textContent.includes('no link')");
+    tab.screenshot(&pictures().join("keyboard.png"));
+    assert_nothing_thrown(&tab);
+}
+
+#[test]
+fn the_keyboard_reaches_everything_and_leaves_it_again() {
+    let Some(browser) = browser() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let network = process::network(folder.path(), BITS);
+    let alice = start(folder.path(), "alice", &network, "127.0.0.1:0", &["--mine=1"]);
+    let url = alice.url.clone();
+    let address = url.trim_start_matches("http://").to_owned();
+    let mut tab = browser.open(&format!("{url}/"));
+    tab.focus();
+    wait_live(&mut tab);
+    tab.wait("blocks are listed", 120, "document.querySelectorAll('#blocks > li:not([hidden])').length > 3");
+    // No more of them, so that nothing comes or goes on the way.
+    assert!(alice.terminate().success());
+    let alice = start(folder.path(), "alice", &network, &address, &[]);
+    let height = Api::new(&alice.url).height().unwrap();
+    let shown = "Number(document.querySelector('#height').textContent.replace(/[^0-9]/g, ''))";
+    tab.wait("the page has all blocks", 60, &format!("{shown} === {height}"));
+    wait_live(&mut tab);
+    let listed = format!("!!document.querySelector('#blocks > li[data-height=\"{height}\"]')");
+    tab.wait("the last is listed", 60, &listed);
+    tab.wait("nothing moves", 30, "document.getAnimations().length === 0");
+    for (width, height) in [(1280, 900), (320, 700)] {
+        tab.resize(width, height);
+        tab.evaluate("document.activeElement?.blur()");
+        let mut stops: Vec<String> = Vec::new();
+        for key in [Key::Tab, Key::BackTab] {
+            let mut left = false;
+            for _ in 0..STOPS_MAX {
+                tab.press(key);
+                match stop(&mut tab) {
+                    Some(name) if !left || !stops.contains(&name) => stops.push(name),
+                    // It is where the browser's own controls are, or begins anew.
+                    _ => left = true,
+                }
+                if stops.first() == stops.last() && stops.len() > 1 {
+                    left = true;
+                }
+                if left {
+                    break;
+                }
+            }
+            assert!(left, "{width} wide, {key:?}: the focus never leaves the page: {stops:?}");
+        }
+        let usable: Vec<Value> = tab.evaluate(USABLE).as_array().unwrap().clone();
+        let missed: Vec<_> = usable.iter().filter(|name| !stops.iter().any(|stop| *name == stop)).collect();
+        assert!(missed.is_empty(), "{width} wide: {missed:?} are not reached, only {stops:?}");
+        println!("{width} wide: {} stops", stops.len());
+    }
+}

@@ -1,0 +1,131 @@
+//! A stage for the page: a node that serves it, and a peer of that node that mines a block whenever the story wants one.
+
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use plexus_core::hash::Hash;
+use plexus_core::message::{Draft, Message};
+use plexus_core::network::Network;
+use plexus_core::time::Time;
+use plexus_core::view;
+use plexus_tests::api::Api;
+use plexus_tests::forge::key;
+use plexus_tests::observer::Observer;
+use plexus_tests::process::{self, Process, eventually};
+use serde_json::Value;
+use tempfile::TempDir;
+
+use super::start;
+
+/// A block takes no time.
+const BITS: u32 = 8;
+/// How long whatever happens between node and miner may take, seconds.
+const PATIENCE_S: u64 = 60;
+
+/// A node, and who mines for it.
+pub(super) struct Stage {
+    pub(super) node: Process,
+    pub(super) api: Api,
+    pub(super) network: Network,
+    /// Has a block mined, of so many messages or more.
+    order: Sender<usize>,
+    mined: Receiver<Hash>,
+    written: u64,
+    more: Vec<Process>,
+    folder: TempDir,
+}
+
+impl Stage {
+    /// A node with nothing but genesis.
+    pub(super) fn set() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let file = process::network(folder.path(), BITS);
+        let network = process::parameters(&file);
+        let node = start(folder.path(), "alice", &file, "127.0.0.1:0", &[]);
+        let miner = Observer::connect(node.address(), &network).unwrap();
+        let (order, orders) = mpsc::channel();
+        let (done, mined) = mpsc::channel();
+        std::thread::spawn(move || work(miner, &orders, &done));
+        let api = Api::new(&node.url);
+        Self { node, api, network, order, mined, written: 0, more: Vec::new(), folder }
+    }
+
+    /// Starts another node that connects to the first: links are certified between two such.
+    pub(super) fn join(&mut self) {
+        let file = process::network(self.folder.path(), BITS);
+        let (name, address) = (format!("node-{}", self.more.len()), self.node.address().to_owned());
+        let node = start(self.folder.path(), &name, &file, "127.0.0.1:0", &["--connect", &address]);
+        self.more.push(node);
+    }
+
+    /// Where its page is.
+    pub(super) fn page(&self) -> String {
+        format!("{}/", self.node.url)
+    }
+
+    /// Hands a message in: its id.
+    pub(super) fn write(&mut self, recipient: &str, text: &str) -> String {
+        // Each sender may have but a few that wait.
+        self.written += 1;
+        let sender = key(&format!("sender {}", self.written));
+        let draft = Draft::new(sender.public(), recipient, text, Time::from_unix_ms(now_ms())).unwrap();
+        let message = draft.sign(&sender, self.network.id(), 0);
+        let (code, said) = self.api.submit(&submission(&message, self.network.id()));
+        assert_eq!(code, 201, "{said}");
+        said["id"].as_str().unwrap().to_owned()
+    }
+
+    /// Mines a block that the node takes: its hash.
+    pub(super) fn mine(&self) -> Hash {
+        let waiting = self.api.ask("/status").unwrap()["pool"].as_u64().unwrap();
+        self.order.send(usize::try_from(waiting).unwrap()).unwrap();
+        let hash = self.mined.recv_timeout(Duration::from_secs(PATIENCE_S)).unwrap();
+        eventually("the node has the block", PATIENCE_S, || self.api.height_of(&hash.to_string()));
+        hash
+    }
+
+    /// Mines some blocks with a message or two each.
+    pub(super) fn mine_some(&mut self, blocks: usize) {
+        for block in 0..blocks {
+            for message in 0..block % 3 {
+                self.write(["bob", "", "the archive"][message], TEXTS[(block + message) % TEXTS.len()]);
+            }
+            self.mine();
+        }
+    }
+}
+
+/// Answers the node for as long as there is a stage, and mines what is ordered.
+fn work(mut miner: Observer, orders: &Receiver<usize>, done: &Sender<Hash>) {
+    let patience = Duration::from_secs(PATIENCE_S);
+    miner.listen(patience, Observer::is_greeted);
+    loop {
+        miner.listen(Duration::from_millis(5), |_| false);
+        let waiting = match orders.try_recv() {
+            Ok(waiting) => waiting,
+            Err(mpsc::TryRecvError::Empty) => continue,
+            Err(mpsc::TryRecvError::Disconnected) => return,
+        };
+        let pooled = |miner: &Observer| miner.host.node.as_ref().map_or(0, |node| node.pool().count());
+        miner.listen(patience, |miner| pooled(miner) >= waiting);
+        let _ = done.send(miner.mine());
+    }
+}
+
+/// What people might write.
+const TEXTS: [&str; 5] = [
+    "The bridge over the Aare is open again from Monday.",
+    "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad",
+    "Minutes of the general meeting: all motions carried, one abstention.",
+    "Thank you!",
+    "The reading at the weir, 06:00: 1.42 m, falling.",
+];
+
+fn submission(message: &Message, network: &Hash) -> Value {
+    serde_json::to_value(view::Message::new(message, network)).unwrap()
+}
+
+fn now_ms() -> u64 {
+    let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    u64::try_from(unix.as_millis()).unwrap()
+}
