@@ -13,7 +13,7 @@ const PASSING = ['notice', 'gpu-lost', 'stamping'];
  * @typedef {object} Node What the tab that has the node does with it.
  * @property {() => Promise<void>} start
  * @property {(method: string, args: any[], from: string) => Promise<any>} answer
- * @property {(update: string) => void} show Shows an update to this tab's page.
+ * @property {(updates: string[]) => void} show Shows updates to this tab's page.
  */
 
 export class Tabs {
@@ -99,7 +99,7 @@ export class Tabs {
     const ended = ENDS[type];
     if (ended) this.#updates.delete(ended + value);
     else if (!PASSING.includes(type)) this.#updates.set(type + (value.hash ?? value.id ?? ''), update);
-    this.#node.show(update);
+    this.#node.show([update]);
     this.#channel?.postMessage({ update });
   }
 
@@ -110,11 +110,12 @@ export class Tabs {
       if (hello) answer({ updates: [...this.#updates.values()] });
       if (method) this.#node.answer(method, args, from).then((value) => answer({ value }), (error) => answer({ error: error?.message ?? String(error) }));
     } else if (update) {
-      this.#node.show(update);
+      this.#node.show([update]);
     } else if (leads) {
       this.#refuse();
     } else if (to === this.#id && updates) {
-      updates.forEach(this.#node.show);
+      // At once, so that the page is drawn once.
+      this.#node.show(updates);
     } else if (to === this.#id) {
       const waiting = this.#waiting.get(ask);
       this.#waiting.delete(ask);

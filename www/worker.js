@@ -34,7 +34,7 @@ const tabs = new Tabs({
     await started;
   },
   answer,
-  show: (update) => postMessage({ update }),
+  show: (updates) => postMessage({ updates }),
 });
 /** The URL of the node to connect to. */
 let home = '';
@@ -203,7 +203,7 @@ const miners = {
 // What nobody waits for and fails all the same is shown, not lost.
 addEventListener('unhandledrejection', ({ reason }) => {
   const text = `The node in this page failed: ${reason instanceof Error ? reason.message : reason}. Reload the page.`;
-  postMessage({ update: JSON.stringify({ type: 'notice', value: { bad: true, text } }) });
+  postMessage({ updates: [JSON.stringify({ type: 'notice', value: { bad: true, text } })] });
 });
 
 addEventListener('message', async ({ data: { id, method, args } }) => {

@@ -352,6 +352,13 @@ export type Details = {
         vectors: boolean;
     };
     keys: Key[];
+    /**
+     * How far this machine's clock is ahead of the node's, whenever it connected: of one that is off by
+     * a minute, neither messages nor blocks are taken.
+     */
+    clock: {
+        ahead_ms: number;
+    };
     notice: Notice;
     "gpu-lost": null;
 };

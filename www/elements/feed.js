@@ -25,6 +25,9 @@ const RANKS = { valid: 0, undone: 1, refused: 2 };
 
 /** @typedef {{ arrival: Arrival, place: number, item?: HTMLLIElement, gap?: HTMLLIElement }} Row A block, made into an item once it is listed. */
 
+/** How long those that come while the chain is being checked wait for one another, milliseconds. */
+const TOGETHER_MS = 150;
+
 class PlexusFeed extends HTMLElement {
   /** @type {Map<string, Row>} */
   #rows = new Map();
@@ -146,10 +149,13 @@ class PlexusFeed extends HTMLElement {
   #drawSoon() {
     if (this.#drawing) return;
     this.#drawing = true;
-    queueMicrotask(() => {
+    const draw = () => {
       this.#drawing = false;
       this.#draw();
-    });
+    };
+    // While the chain is being checked, blocks come one upon the other.
+    if (this.#live) queueMicrotask(draw);
+    else setTimeout(draw, TOGETHER_MS);
   }
 
   #draw() {
@@ -179,7 +185,7 @@ class PlexusFeed extends HTMLElement {
       }
       items.add(row.item);
     }
-    const still = isShift && this.#live && this.#drawn ? this.#seen() : [];
+    const still = isShift && this.#drawn ? this.#seen() : [];
     // Items that stay where they are keep their focus and do not move.
     for (const old of [...list.children]) if (!items.has(old)) old.remove();
     let next = list.firstElementChild;

@@ -1,18 +1,26 @@
 // @ts-check
 /** Notices: what a person should know, until they have seen it. */
 
+import { duration } from '../format.js';
 import { byId, make } from './make.js';
 
 /** The most notices at once; the oldest gives way. */
 const NOTICES_MAX = 3;
 /** How long one that is not bad stays, milliseconds. */
 const STAY_MS = 12_000;
+/** A clock that is off by so much, of the minute that the rules allow, is told of, milliseconds. */
+const CLOCK_OFF_MS = 20_000;
 
 class PlexusNotices extends HTMLElement {
   /** @param {import('../client.js').Client} client */
   connect(client) {
     client.addEventListener('notice', (event) => {
       this.#show(/** @type {CustomEvent<import('../client.js').Notice>} */ (event).detail);
+    });
+    client.addEventListener('clock', ({ detail: { ahead_ms } }) => {
+      if (Math.abs(ahead_ms) < CLOCK_OFF_MS) return;
+      const off = `${duration(Math.abs(ahead_ms))} ${ahead_ms > 0 ? 'ahead of' : 'behind'}`;
+      this.#show({ bad: true, text: `This machine’s clock is ${off} the node’s. Ages here are wrong by that, and with over a minute others take neither messages nor blocks from here. Set one of the clocks.` });
     });
   }
 

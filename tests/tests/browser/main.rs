@@ -155,6 +155,27 @@ fn wait_valid(tab: &mut Tab, hash: &str) {
     assert_eq!(tab.evaluate(&block), "valid");
 }
 
+/// Opens the view of the network, and has the page's node tell of one with a bit of everything: real ones take their time.
+fn draw_network(tab: &mut Tab) {
+    tab.evaluate(
+        "(() => { const ask = window.fetch; const keys = [...'0123456789ab'].map((digit) => '02' + digit.repeat(64)); \
+         const place = (at) => ({ x: 0.5 + 0.4 * Math.cos(at) * Math.sign(at), y: 0.5 + 0.4 * Math.sin(at) }); \
+         const nodes = keys.map((key, at) => ({ key, distance_ms: at < 11 ? at * 7 : null, ...place(at), weak: at === 3 })); \
+         const links = nodes.slice(1, 11).map(({ key, distance_ms }, at) => \
+             ({ a: keys[0], b: key, rtt_ms: distance_ms, tree: at % 2 === 0, bridge: at === 3, own: true })); \
+         const graph = { own: keys[0], nodes_in_all: 12, nodes, links, nearest: nodes.slice(1, 9), levels: [1, 10], \
+             rings: [{ radius: 0.2, after_ms: 10 }, { radius: 0.4, after_ms: 100 }], diameter_ms: 140, cut_off: 1, weak_points: 1, bridges: 1 }; \
+         window.fetch = (url, ...more) => \
+             String(url).includes('/graph') ? Promise.resolve(new Response(JSON.stringify(graph))) : ask(url, ...more); \
+         document.querySelector('#network-view').open = false; document.querySelector('#network-view').open = true; })()",
+    );
+    tab.wait(
+        "the network is drawn",
+        60,
+        "document.querySelectorAll('#network-graph circle.node').length === 12",
+    );
+}
+
 /// What a page is told of and takes in its stride, as that something is not found, is no exception.
 fn assert_nothing_thrown(tab: &Tab) {
     let is_thrown = |text: &&String| text.contains("exception") || text.contains("Uncaught");

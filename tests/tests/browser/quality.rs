@@ -8,8 +8,8 @@ use serde_json::Value;
 
 use super::stage::Stage;
 use super::{
-    assert_nothing_thrown, browser, choose_file, click, make_key, pictures, send, start, wait_live,
-    wait_step, write,
+    assert_nothing_thrown, browser, choose_file, click, draw_network, make_key, pictures, send, start,
+    wait_live, wait_step, write,
 };
 
 const PASSPHRASE: &str = "correct horse battery";
@@ -231,8 +231,28 @@ fn the_view_of_the_network_is_accessible() {
     let said = "document.querySelector('#network-said').textContent";
     tab.wait("it is said that there is none", 60, &format!("{said}.includes('no link yet')"));
     checker.check(&mut tab, "no network");
-    let _bob = start(folder.path(), "bob", &network, "127.0.0.1:0", &["--connect", alice.address()]);
-    tab.wait("both are drawn", 120, "document.querySelectorAll('#network-graph circle.node').length === 2");
-    checker.check(&mut tab, "two nodes");
+    draw_network(&mut tab);
+    checker.check(&mut tab, "a network");
+    checker.finish();
+}
+
+#[test]
+fn the_laboratory_is_accessible() {
+    let (Some(browser), Some(axe)) = (browser(), axe()) else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let network = process::network(folder.path(), super::BITS);
+    let alice = start(folder.path(), "alice", &network, "127.0.0.1:0", &[]);
+    let mut checker = Checker::new(axe);
+    for (query, stage) in [
+        ("", "idle"),
+        ("?nodes=1", "failed"),
+        ("?nodes=30&blocks=3&spacing-ms=2000&faults=silent=10%", "done"),
+    ] {
+        let mut tab = browser.open(&format!("{}/laboratory/{query}", alice.url));
+        let stands = format!("document.querySelector('#stage')?.dataset.stage === '{stage}'");
+        tab.wait(stage, 90, &stands);
+        checker.check(&mut tab, stage);
+        assert_nothing_thrown(&tab);
+    }
     checker.finish();
 }

@@ -1,4 +1,4 @@
-//! A message from its stamp to the blocks above it.
+//! A message from its stamp to the blocks above it; what is found of its sender; and the clock that it is written by.
 
 use plexus_core::message::stamp_work;
 use plexus_core::pow::Work;
@@ -87,4 +87,26 @@ fn a_key_is_searched_for_and_leads_to_what_it_signed_and_what_is_written_to_it()
     click(&mut tab, "lookup");
     tab.wait("it is found by its name, too", 30, &listed);
     assert!(tab.trouble.is_empty(), "{:?}", tab.trouble);
+}
+
+#[test]
+fn a_clock_that_is_off_is_noticed_and_said() {
+    let Some(browser) = browser() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let network = process::network(folder.path(), BITS);
+    let alice = start(folder.path(), "alice", &network, "127.0.0.1:0", &[]);
+    let notices = "document.querySelector('#notices')?.textContent ?? ''";
+    for (off, said) in
+        [(0, ""), (3_600_000, "60 min ahead of the node’s"), (-120_000, "2 min behind the node’s")]
+    {
+        let mut tab = browser.open("about:blank");
+        tab.prepare(&format!("const now = Date.now; Date.now = () => now() + {off};"));
+        tab.go(&format!("{}/", alice.url));
+        wait_live(&mut tab);
+        // The node is asked for its clock as soon as the page is live.
+        std::thread::sleep(std::time::Duration::from_millis(500));
+        let shown = tab.evaluate(notices);
+        let shown = shown.as_str().unwrap();
+        assert!(shown.contains(said) && shown.is_empty() == said.is_empty(), "{off}: {shown}");
+    }
 }

@@ -31,8 +31,7 @@ pub(super) struct Stage {
     order: Sender<usize>,
     mined: Receiver<Hash>,
     written: u64,
-    more: Vec<Process>,
-    folder: TempDir,
+    _folder: TempDir,
 }
 
 impl Stage {
@@ -47,15 +46,7 @@ impl Stage {
         let (done, mined) = mpsc::channel();
         std::thread::spawn(move || work(miner, &orders, &done));
         let api = Api::new(&node.url);
-        Self { node, api, network, order, mined, written: 0, more: Vec::new(), folder }
-    }
-
-    /// Starts another node that connects to the first: links are certified between two such.
-    pub(super) fn join(&mut self) {
-        let file = process::network(self.folder.path(), BITS);
-        let (name, address) = (format!("node-{}", self.more.len()), self.node.address().to_owned());
-        let node = start(self.folder.path(), &name, &file, "127.0.0.1:0", &["--connect", &address]);
-        self.more.push(node);
+        Self { node, api, network, order, mined, written: 0, _folder: folder }
     }
 
     /// Where its page is.
