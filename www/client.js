@@ -133,6 +133,13 @@
  * @property {number} weak_points
  * @property {number} bridges
  *
+ * @typedef {object} NodePeer A peer of the node that the client was given.
+ * @property {string | null} key
+ * @property {'full' | 'light' | null} role
+ * @property {string | null} outbound Where it was dialled; else it dialled.
+ * @property {'nearest' | 'graph' | 'random' | 'feeler' | null} slot Why, if the node did of its own accord.
+ * @property {number | null} latency_ms
+ *
  * @typedef {object} Step
  * @property {string} rule
  * @property {string} expected
@@ -433,6 +440,14 @@ export class Client extends /** @type {new () => Speaker} */ (EventTarget) {
    */
   graph() {
     return this.#json('graph');
+  }
+
+  /**
+   * Asks the node whom it is connected to.
+   * @returns {Promise<NodePeer[]>}
+   */
+  nodePeers() {
+    return this.#json('peers');
   }
 
   /** @param {string} path */

@@ -194,19 +194,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_program_loses_its_custom_sections_and_what_is_none_stays() {
-        let head = *b"\0asm\x01\0\0\0";
-        let (custom, types) = ([0, 3, 1, b'a', 9], [1, 0x81, 0, 7]);
-        let whole = [&head[..], &custom, &types, &custom].concat();
-        assert_eq!(lean("a.wasm", whole.clone()), [&head[..], &types].concat());
-        for end in [4, 8, 9, 11, 16] {
-            assert!(lean("a.wasm", whole[..end].to_vec()).len() <= end);
-        }
-        let cut = whole[..whole.len() - 1].to_vec();
-        assert_eq!(lean("a.wasm", cut.clone()), cut);
-    }
-
-    #[test]
     fn a_script_loses_its_comments_and_nothing_that_is_quoted() {
         let text = "// @ts-check\n/** What it is. */\nconst a = 'it\\'s // no comment'; // one\n\n    \
                     b(/** @type {any} */ (a), \"/* none */\");\n";

@@ -153,3 +153,103 @@ impl Reencode for Ordered {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use wasm_encoder::{
+        CustomSection as Custom, ExportKind, ExportSection, Function, ImportSection, TypeSection, ValType,
+    };
+    use wasmparser::{ExternalKind, Operator};
+
+    use super::*;
+
+    const FUNCTIONS: u32 = 40;
+
+    /// A program that imports two functions, and whose function `n` calls the one before it and adds to it 1000 + n, and numbers
+    /// that every third function has.
+    fn program() -> Vec<u8> {
+        let mut module = Module::new();
+        let (mut types, mut imports) = (TypeSection::new(), ImportSection::new());
+        types.ty().function([], [ValType::I32]);
+        imports.import("env", "a", wasm_encoder::EntityType::Function(0));
+        imports.import("env", "b", wasm_encoder::EntityType::Function(0));
+        let (mut functions, mut exports, mut code) =
+            (FunctionSection::new(), ExportSection::new(), CodeSection::new());
+        for number in 0..FUNCTIONS {
+            functions.function(0);
+            exports.export(&format!("f{number}"), ExportKind::Func, 2 + number);
+            let mut function = Function::new([]);
+            function.instructions().call(1 + number);
+            for alike in 1..5 {
+                function.instructions().i32_const(1_000_003 * alike * (1 + constant(number) % 3)).i32_add();
+            }
+            function.instructions().i32_const(constant(number)).i32_add().end();
+            code.function(&function);
+        }
+        module.section(&types).section(&imports).section(&functions).section(&exports).section(&code);
+        module.section(&Custom { name: "name".into(), data: (&[1, 2, 3]).into() });
+        module.finish()
+    }
+
+    fn constant(number: u32) -> i32 {
+        1_000 + i32::try_from(number).unwrap()
+    }
+
+    /// Of each export, the constant of its function and the function that it calls; and the names of what else there is.
+    fn described(program: &[u8]) -> (Vec<(String, i32, u32)>, Vec<u32>, bool) {
+        let (mut exports, mut bodies, mut has_custom) = (Vec::new(), Vec::new(), false);
+        for payload in Parser::new(0).parse_all(program) {
+            match payload.unwrap() {
+                Payload::ExportSection(section) => {
+                    for export in section {
+                        let export = export.unwrap();
+                        assert_eq!(export.kind, ExternalKind::Func);
+                        exports.push((export.name.to_owned(), export.index));
+                    }
+                }
+                Payload::CodeSectionEntry(body) => {
+                    let mut parts = (0, 0);
+                    for operator in body.get_operators_reader().unwrap() {
+                        match operator.unwrap() {
+                            Operator::Call { function_index } => parts.1 = function_index,
+                            Operator::I32Const { value } => parts.0 = value,
+                            _ => {}
+                        }
+                    }
+                    bodies.push(parts);
+                }
+                Payload::CustomSection(_) => has_custom = true,
+                _ => {}
+            }
+        }
+        let places = exports.iter().map(|(_, index)| *index).collect();
+        let of = |(name, index): (String, u32)| {
+            let (constant, calls) = bodies[index as usize - 2];
+            (name, constant, calls)
+        };
+        (exports.into_iter().map(of).collect(), places, has_custom)
+    }
+
+    #[test]
+    fn a_program_in_order_does_the_same_without_its_custom_sections() {
+        let program = program();
+        let (exports, places, has_custom) = described(&ordered(&program).unwrap());
+        assert!(!has_custom && described(&program).2);
+        assert_ne!(places, (2..2 + FUNCTIONS).collect::<Vec<_>>(), "the order is another");
+        for (number, (name, found, calls)) in (0..).zip(exports) {
+            assert_eq!((name, found), (format!("f{number}"), constant(number)));
+            // The imported one keeps its place, the others have theirs.
+            let expected = if number == 0 { 1 } else { places[number as usize - 1] };
+            assert_eq!(calls, expected, "f{number} calls the one before it");
+        }
+        let again = ordered(&program).unwrap();
+        assert_eq!(again, ordered(&program).unwrap(), "the same program, the same order");
+    }
+
+    #[test]
+    fn what_is_no_program_is_refused() {
+        let program = program();
+        assert!(ordered(b"\0asm").is_err());
+        assert!(ordered(&program[..program.len() - 9]).is_err());
+    }
+}

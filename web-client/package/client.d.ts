@@ -249,6 +249,19 @@ export type Graph = {
     weak_points: number;
     bridges: number;
 };
+export type NodePeer = {
+    key: string | null;
+    role: 'full' | 'light' | null;
+    /**
+     * Where it was dialled; else it dialled.
+     */
+    outbound: string | null;
+    /**
+     * Why, if the node did of its own accord.
+     */
+    slot: 'nearest' | 'graph' | 'random' | 'feeler' | null;
+    latency_ms: number | null;
+};
 export type Step = {
     rule: string;
     expected: string;
@@ -525,6 +538,11 @@ export declare class Client extends /** @type {new () => Speaker} */ /** @type {
      * @returns {Promise<Graph>}
      */
     graph(): Promise<Graph>;
+    /**
+     * Asks the node whom it is connected to.
+     * @returns {Promise<NodePeer[]>}
+     */
+    nodePeers(): Promise<NodePeer[]>;
     /** Stops the node and all its miners. */
     close(): void;
 }

@@ -3,6 +3,7 @@
 
 import { abbreviated, count } from '../format.js';
 import { blockFields, failureList } from './block.js';
+import { forkView } from './fork.js';
 import { ageText, byId, hashText, make } from './make.js';
 
 /** @typedef {import('../client.js').Arrival} Arrival */
@@ -115,6 +116,7 @@ class PlexusFeed extends HTMLElement {
     const fill = () => {
       if (details.childElementCount > 1) return;
       if (verdict === 'refused') details.append(refusal(arrival));
+      if (verdict === 'undone' && block) details.append(forkView(block, this.#order.map((row) => row.arrival)));
       if (block) details.append(blockFields(block, arrival.messages_total));
     };
     details.addEventListener('toggle', fill);

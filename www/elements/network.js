@@ -8,6 +8,16 @@ import { byId, make } from './make.js';
 /** @typedef {import('../client.js').Client} Client */
 /** @typedef {import('../client.js').Graph} Graph */
 
+/** Why a node has a link. @type {Record<string, string>} */
+const WHYS = {
+  nearest: 'one of the nearest that it knows: blocks come soonest from there',
+  graph: 'shortens the ways of blocks most, by all that nodes certify',
+  random: 'drawn by chance, so that nobody can choose for it',
+  feeler: 'only being measured',
+  given: 'named by whoever runs the node',
+  inbound: 'opened by the other',
+};
+
 class PlexusNetwork extends HTMLElement {
   #drawing = new Drawing(byId('network-graph', SVGSVGElement));
   #height = 0;
@@ -34,9 +44,11 @@ class PlexusNetwork extends HTMLElement {
   async #draw(client) {
     const said = byId('network-said', HTMLElement);
     try {
-      const graph = await client.graph();
+      const [graph, peers] = await Promise.all([client.graph(), client.nodePeers()]);
       const words = inWords(graph);
       if (said.textContent !== words) said.textContent = words;
+      const links = peers.filter(({ role, key }) => role === 'full' && key).sort((a, b) => (a.latency_ms ?? Infinity) - (b.latency_ms ?? Infinity));
+      byId('network-links', HTMLElement).replaceChildren(...links.map(linkItem));
       if (!this.#drawing.show(graph)) return;
       byId('network-drawing', HTMLElement).hidden = graph.nodes.length < 2;
       byId('network-nearest', HTMLElement).replaceChildren(...graph.nearest.map(nearItem));
@@ -44,6 +56,13 @@ class PlexusNetwork extends HTMLElement {
       said.textContent = /** @type {Error} */ (error).message;
     }
   }
+}
+
+/** @param {import('../client.js').NodePeer} peer */
+function linkItem({ key, slot, outbound, latency_ms }) {
+  const why = slot ?? (outbound ? 'given' : 'inbound');
+  const far = latency_ms === null ? '' : ` ${time(latency_ms)}`;
+  return make('li', { 'data-slot': why }, make('code', { title: key }, abbreviated(key ?? '')), far, make('span', { class: 'quiet' }, ` · ${WHYS[why]}`));
 }
 
 /** @param {Graph['nearest'][number]} near */

@@ -135,7 +135,8 @@ async fn what_a_key_signed_and_what_is_written_to_it_is_found_block_by_block() {
     }
     bench.mine(4).await;
     let found = get(bench.url(&format!("/api/v1/keys/{author}"))).await.json();
-    assert_eq!((&found["from"], &found["to"]), (&json!(1), &json!(4)));
+    let tip = found["to"].as_u64().unwrap();
+    assert!(found["from"] == 1 && tip >= 4, "{found}");
     let mut texts: Vec<_> = found["messages"].as_array().unwrap().iter().map(|one| &one["text"]).collect();
     texts.sort_by_key(|text| text.to_string());
     assert_eq!(texts, ["by the author", "to the author"]);
@@ -144,7 +145,7 @@ async fn what_a_key_signed_and_what_is_written_to_it_is_found_block_by_block() {
     assert_eq!(get(bench.url(&format!("/api/v1/messages/{id}"))).await.json(), *placed);
     let heights: Vec<_> =
         found["blocks"].as_array().unwrap().iter().map(|block| &block["number_of_block"]).collect();
-    assert_eq!(heights, [4, 3, 2, 1]);
+    assert_eq!(heights, (1..=tip).rev().collect::<Vec<_>>());
 
     let below = get(bench.url(&format!("/api/v1/keys/{author}?to=2"))).await.json();
     assert_eq!((&below["from"], &below["to"]), (&json!(1), &json!(2)));

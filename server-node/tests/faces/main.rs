@@ -11,3 +11,5 @@ mod command;
 #[path = "../../build/lean.rs"]
 mod lean;
 mod legacy;
+#[path = "../../build/order.rs"]
+mod order;

@@ -20,6 +20,7 @@ use plexus_tests::browser::{self, Browser, Tab};
 use plexus_tests::process::{self, Process, eventually};
 use serde_json::Value;
 
+mod fork;
 mod hostile;
 mod keyboard;
 mod keys;
@@ -727,6 +728,8 @@ fn the_network_is_drawn_as_the_page_s_node_sees_it() {
     assert_eq!(tab.evaluate(ways), 2, "a block's way to each of the others is drawn");
     let said = tab.evaluate("document.querySelector('#network-said').textContent");
     assert!(said.as_str().unwrap().starts_with("3 nodes, up to "), "{said}");
+    let whys = "document.querySelectorAll('#network-links > li[data-slot]').length";
+    tab.wait("each link is listed with its reason", 30, &format!("{whys} === {}", others.len()));
     tab.evaluate("document.querySelector('#network-replay').click()");
     let moving =
         "document.getAnimations().filter(({ effect }) => effect.target.closest('#network-graph')).length";

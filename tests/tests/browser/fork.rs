@@ -1,0 +1,60 @@
+//! A fork: a block of the tab's is undone by a heavier branch, and both are shown.
+
+use plexus_tests::api::Api;
+use plexus_tests::process::{self, eventually};
+
+use super::{
+    BITS, assert_nothing_thrown, browser, click, make_key, pictures, send, start, wait_live, wait_sent,
+};
+
+#[test]
+fn an_undone_block_stays_and_both_branches_are_shown_side_by_side() {
+    let Some(browser) = browser() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let network = process::network(folder.path(), BITS);
+    let alice = start(folder.path(), "alice", &network, "127.0.0.1:0", &[]);
+    let mut tab = browser.open(&format!("{}/", alice.url));
+    wait_live(&mut tab);
+    make_key(&mut tab, "ann", None);
+    send(&mut tab, "bob", "on the branch that loses");
+    let id = wait_sent(&mut tab, "on the branch that loses");
+    click(&mut tab, "mine-toggle");
+    let state = format!("document.querySelector('#sent li[data-id=\"{id}\"]').dataset.state");
+    tab.wait("the message is in a block", 60, &format!("{state} === 'in-block'"));
+    click(&mut tab, "mine-toggle");
+    tab.wait("mining is off", 30, "document.querySelector('#mine').dataset.mining === 'off'");
+    let height = Api::new(&alice.url).ask("/status").unwrap()["height"].as_u64().unwrap();
+
+    // Elsewhere others have mined more.
+    let bob = start(folder.path(), "bob", &network, "127.0.0.1:0", &["--mine=1"]);
+    let api = Api::new(&bob.url);
+    eventually("the other branch is longer", 60, || {
+        (api.ask("/status")?["height"].as_u64()? > height + 2).then_some(())
+    });
+    bob.terminate();
+    let _bob = start(folder.path(), "bob", &network, "127.0.0.1:0", &["--connect", alice.address()]);
+    let undone = "document.querySelector('#blocks > li[data-verdict=undone] details')";
+    tab.wait("the block is undone", 60, &format!("!!{undone}"));
+    tab.wait("the message waits again", 60, &format!("{state} === 'pending'"));
+    let other = "document.querySelectorAll('#blocks > li[data-verdict=valid]').length > 2";
+    tab.wait("the other branch is verified", 60, other);
+    tab.evaluate(&format!("{undone}.open = true"));
+    let words =
+        tab.wait("both are shown", 30, &format!("{undone}.querySelector('.fork-view')?.textContent ?? ''"));
+    tab.evaluate(&format!("{undone}.scrollIntoView()"));
+    tab.screenshot(&pictures().join("fork.png"));
+    let words = words.as_str().unwrap();
+    for part in [
+        "They part above block 0.",
+        "The one with most work holds",
+        "on the branch that loses",
+        "none of these",
+    ] {
+        assert!(words.contains(part), "{part}: {words}");
+    }
+    let cells =
+        format!("[...{undone}.querySelectorAll('tbody tr')].map((row) => row.querySelectorAll('a').length)");
+    let cells = tab.evaluate(&cells);
+    assert_eq!(cells[0], 2, "both have a block of the first height: {cells}");
+    assert_nothing_thrown(&tab);
+}
