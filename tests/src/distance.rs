@@ -52,9 +52,10 @@ const ENDS: usize = 4;
 const SEEDS: u64 = 5;
 const SIMULATED_BLOCKS: u32 = 100;
 
-/// How long nodes may take to find their neighbours: they measure one node that they are not linked with every five seconds.
+/// How long nodes may take to find their neighbours: they measure one node that they are not linked with every five seconds, and one
+/// that was measured in a bad moment has to wait until all others had their turn.
 fn settle_max(nodes: usize) -> Duration {
-    Duration::from_secs(10 * nodes as u64)
+    Duration::from_secs(20 * nodes as u64)
 }
 
 /// How many of the choices may be about to change when they are looked at.
@@ -90,7 +91,7 @@ pub struct Findings {
 }
 
 /// Whom the nodes have chosen.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Choice {
     /// The nodes that could have been chosen for a place among the nearest, at most three for each node.
     pub slots: usize,
@@ -102,6 +103,16 @@ pub struct Choice {
     pub linked: usize,
     /// What is not right, for people.
     pub wrong: Vec<String>,
+}
+
+impl Choice {
+    fn add(&mut self, other: Self) {
+        self.slots += other.slots;
+        self.right += other.right;
+        self.exact += other.exact;
+        self.linked += other.linked;
+        self.wrong.extend(other.wrong);
+    }
 }
 
 /// How blocks spread, milliseconds, medians over blocks.
@@ -303,18 +314,30 @@ impl Laboratory {
     }
 
     fn choice(&self) -> Choice {
-        let mut choice = Choice { slots: 0, right: 0, exact: 0, linked: 0, wrong: Vec::new() };
+        let mut choice = Choice::default();
         for node in self.nodes.keys() {
             self.add_choice(*node, &mut choice);
         }
         choice
     }
 
-    /// Waits until the nodes have chosen.
+    /// Waits until each node has chosen: what it had when it was right first. They do not wait for one another, and go on looking;
+    /// whether they stay right is seen by [`Self::settle_again`].
     fn settle(&self, begun: Instant) -> Choice {
+        let mut choice = Choice::default();
+        let mut left: Vec<_> = self.nodes.keys().copied().collect();
         loop {
-            let choice = self.choice();
-            if choice.right == choice.slots || begun.elapsed() >= settle_max(self.map.nodes()) {
+            let is_last = begun.elapsed() >= settle_max(self.map.nodes());
+            left.retain(|node| {
+                let mut own = Choice::default();
+                self.add_choice(*node, &mut own);
+                let is_done = own.right == own.slots || is_last;
+                if is_done {
+                    choice.add(own);
+                }
+                !is_done
+            });
+            if left.is_empty() {
                 return choice;
             }
             std::thread::sleep(Duration::from_secs(1));
