@@ -26,6 +26,12 @@ const RANKS = { valid: 0, undone: 1, refused: 2 };
 
 /** @typedef {{ arrival: Arrival, place: number, item?: HTMLLIElement, gap?: HTMLLIElement }} Row A block, made into an item once it is listed. */
 
+/** More blocks than this within a second are shown together, every so often and without motion: else none could be read. */
+const READABLE = 5;
+/** How often then, milliseconds. */
+const READ_MS = 500;
+/** How long a page that was just checked may catch up, milliseconds: what comes then does not count. */
+const CATCH_UP_MS = 2_000;
 /** How long those that come while the chain is being checked wait for one another, milliseconds. */
 const TOGETHER_MS = 150;
 
@@ -38,13 +44,21 @@ class PlexusFeed extends HTMLElement {
   #keys = new Set();
   #height = 0;
   #live = false;
+  /** Since when. */
+  #since = 0;
   #limit = SHOWN;
+  /** When the newest blocks came, while live. @type {number[]} */
+  #arrivals = [];
   #drawing = false;
   #drawn = false;
 
   /** @param {import('../client.js').Client} client */
   connect(client) {
-    client.addEventListener('block', (event) => this.#arrived(/** @type {CustomEvent<Arrival>} */ (event).detail));
+    client.addEventListener('block', (event) => {
+      // Those that a page catches up with come at once, and no more than once.
+      if (this.#live && performance.now() - this.#since > CATCH_UP_MS) this.#arrivals = [...this.#arrivals, performance.now()].slice(-READABLE);
+      this.#arrived(/** @type {CustomEvent<Arrival>} */ (event).detail);
+    });
     client.addEventListener('block-gone', (event) => {
       const hash = /** @type {CustomEvent<string>} */ (event).detail;
       const row = this.#rows.get(hash);
@@ -61,6 +75,7 @@ class PlexusFeed extends HTMLElement {
     });
     client.addEventListener('state', (event) => {
       const { height, phase } = /** @type {CustomEvent<import('../client.js').State>} */ (event).detail;
+      if (!this.#live && phase === 'live') this.#since = performance.now();
       this.#live = phase === 'live';
       if (height === this.#height) return;
       this.#height = height;
@@ -156,11 +171,18 @@ class PlexusFeed extends HTMLElement {
       this.#draw();
     };
     // While the chain is being checked, blocks come one upon the other.
-    if (this.#live) queueMicrotask(draw);
+    if (this.#isRush()) setTimeout(draw, READ_MS);
+    else if (this.#live) queueMicrotask(draw);
     else setTimeout(draw, TOGETHER_MS);
   }
 
+  /** Whether blocks come faster than they can be read. */
+  #isRush() {
+    return this.#arrivals.length === READABLE && performance.now() - this.#arrivals[0] < 1000;
+  }
+
   #draw() {
+    const isRush = this.#isRush();
     const list = byId('blocks', HTMLOListElement);
     const made = Math.max(this.#limit, AHEAD);
     /** @type {Set<Element>} */
@@ -173,7 +195,7 @@ class PlexusFeed extends HTMLElement {
       row.item ??= this.#item(row.arrival, false);
       row.item.hidden = index >= this.#limit;
       row.item.classList.toggle('far', index >= FAR);
-      if (isNew) row.item.classList.toggle('new', this.#drawn && this.#live);
+      if (isNew) row.item.classList.toggle('new', this.#drawn && this.#live && !isRush);
       // What comes above others pushes them down.
       isShift ||= isLonger && !isNew;
       isLonger ||= isNew && !row.item.hidden;
@@ -187,7 +209,7 @@ class PlexusFeed extends HTMLElement {
       }
       items.add(row.item);
     }
-    const still = isShift && this.#drawn ? this.#seen() : [];
+    const still = isShift && this.#drawn && !isRush ? this.#seen() : [];
     // Items that stay where they are keep their focus and do not move.
     for (const old of [...list.children]) if (!items.has(old)) old.remove();
     let next = list.firstElementChild;
