@@ -16,6 +16,7 @@ use std::collections::VecDeque;
 use crate::block::Header;
 use crate::hash::Hash;
 use crate::history::History;
+use crate::kernel::prefetch::prefetch;
 use crate::network::Network;
 use crate::ordered::{Ordered, OrderedSet};
 use crate::pow::Work;
@@ -215,7 +216,19 @@ impl Chain {
 
     /// A block in the tree.
     pub fn find(&self, hash: &Hash) -> Option<Place> {
+        // Most questions are about the newest block.
+        if self.tip.hash == *hash {
+            return Some(self.tip);
+        }
         self.entries.get(hash).map(|entry| entry.place(*hash))
+    }
+
+    /// Has fetched what most questions are about.
+    pub(crate) fn prefetch(&self) {
+        prefetch(&self.tip.hash);
+        prefetch(&self.tip.header);
+        prefetch(&self.leader.hash);
+        prefetch(&self.leader.total_work);
     }
 
     /// The last block of the best verified branch.
@@ -245,7 +258,7 @@ impl Chain {
 
     /// Whether a block's body and all bodies below it are verified.
     pub fn is_verified(&self, hash: &Hash) -> bool {
-        self.entries.get(hash).is_some_and(|entry| entry.verified)
+        self.tip.hash == *hash || self.entries.get(hash).is_some_and(|entry| entry.verified)
     }
 
     /// Whether a block was found invalid, as far as that is remembered.

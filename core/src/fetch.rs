@@ -54,7 +54,6 @@ struct Record {
     progress: Moment,
     stalls: u32,
     late: Recent<Hash, LATE_MAX>,
-    lacks: Recent<Hash, LATE_MAX>,
 }
 
 /// A body whose contents are its header's.
@@ -88,6 +87,8 @@ pub(crate) struct Fetch {
     busy: OrderedSet<Hash>,
     held_bytes: usize,
     records: Sorted<PeerId, Record>,
+    /// The blocks that a peer said not to have: of few peers, and looked for with every body that comes.
+    lacks: Sorted<PeerId, Recent<Hash, LATE_MAX>>,
 }
 
 impl Fetch {
@@ -149,9 +150,13 @@ impl Fetch {
     }
 
     fn can_bring(&self, now: Now, relay: &Relay, source: &Source, hash: &Hash, work: Work) -> bool {
-        let lacks = |record: &Record| record.lacks.contains(hash);
         (source.claim >= work || relay.can_bring(now.moment, source.peer, hash))
-            && !self.records.get(&source.peer).is_some_and(lacks)
+            && !self.lacks(source.peer, hash)
+    }
+
+    /// Whether a peer said not to have a block.
+    fn lacks(&self, peer: PeerId, hash: &Hash) -> bool {
+        self.lacks.get(&peer).is_some_and(|lacks| lacks.contains(hash))
     }
 
     /// Whether the lowest block of the path is on its way, or can be asked of a peer of `sources`.
@@ -168,9 +173,7 @@ impl Fetch {
     /// Whether no peer of `sources` can bring the lowest block of the path, all of them having been asked.
     pub(crate) fn is_withheld(&self, chain: &Chain, sources: &[Source]) -> Option<Hash> {
         let hash = chain.path().next()?;
-        let refuses = |source: &Source| {
-            self.records.get(&source.peer).is_some_and(|record| record.lacks.contains(hash))
-        };
+        let refuses = |source: &Source| self.lacks(source.peer, hash);
         (!self.busy.contains(hash) && sources.iter().any(refuses) && sources.iter().all(refuses))
             .then_some(*hash)
     }
@@ -224,6 +227,7 @@ impl Fetch {
     /// A connection closed: what it owed is asked of others.
     pub(crate) fn closed(&mut self, peer: PeerId) {
         self.records.remove(&peer);
+        self.lacks.remove(&peer);
         let owed: Vec<_> =
             self.asked.iter().filter(|(_, asked)| **asked == peer).map(|(hash, _)| *hash).collect();
         for hash in owed {
@@ -277,15 +281,14 @@ impl Fetch {
     /// [`Fault::Unasked`] when the peer was not asked for it.
     pub(crate) fn received_missing(&mut self, now: Now, peer: PeerId, hash: &Hash) -> Result<(), Fault> {
         self.received(now, peer, hash)?;
-        self.records.get_or_default(peer).lacks.insert(*hash);
+        self.lacks.get_or_default(peer).insert(*hash);
         Ok(())
     }
 
     /// The peer has the block now, even if it lacked it before.
     pub(crate) fn holds(&mut self, peer: PeerId, hash: &Hash) {
-        let record = self.records.get_or_default(peer);
-        if record.lacks.contains(hash) {
-            record.lacks = Recent::default();
+        if self.lacks(peer, hash) {
+            self.lacks.remove(&peer);
         }
     }
 

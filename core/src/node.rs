@@ -47,6 +47,7 @@ use crate::sync::{PATIENCE, Sync};
 use crate::time::{Moment, Now, Time};
 use crate::vouching::Vouching;
 use crate::wire::Role;
+pub(crate) use approach::Approach;
 
 /// A node this few blocks behind its leader counts as synchronized: bodies are on their way.
 pub const AT_HEEL_MAX: usize = 3;
@@ -639,6 +640,7 @@ impl Node {
 }
 
 mod agreement;
+mod approach;
 mod blocks;
 mod distance;
 mod links;

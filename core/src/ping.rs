@@ -12,6 +12,9 @@ use core::time::Duration;
 pub const PING_INTERVAL: Duration = Duration::from_secs(10);
 /// The longest time between a pong and the next ping.
 pub const PING_INTERVAL_MAX: Duration = Duration::from_secs(40);
+/// A ping goes along with one that is due when it would be due within so great a part of its interval: a node wakes up once for
+/// many of its links.
+const COMPANY: u32 = 4;
 /// How long a pong may take.
 pub const PONG_TIMEOUT: Duration = Duration::from_secs(20);
 /// How many round trips make a median.
@@ -62,7 +65,16 @@ impl Ping {
         self.sent.map_or(self.next, |(_, sent)| sent + PONG_TIMEOUT)
     }
 
-    /// Whether it is time for another ping, with `bytes`.
+    /// How long after a pong the next ping is due.
+    fn interval(&self) -> Duration {
+        match self.medians_made {
+            // The first median is wanted soon: it decides whom to ask.
+            0 => Duration::ZERO,
+            made => PING_INTERVAL.saturating_mul(1 << (made - 1).min(16)).min(PING_INTERVAL_MAX),
+        }
+    }
+
+    /// Whether it is time for another ping, with `bytes`; or nearly, since another link's is due.
     ///
     /// # Errors
     /// [`Fault::Silent`] when the last was not answered.
@@ -71,11 +83,11 @@ impl Ping {
         now: Moment,
         bytes: impl FnOnce() -> [u8; 16],
     ) -> Result<Option<[u8; 16]>, Fault> {
-        if now < self.deadline() {
-            return Ok(None);
+        if let Some((_, sent)) = self.sent {
+            return if now < sent + PONG_TIMEOUT { Ok(None) } else { Err(Fault::Silent) };
         }
-        if self.sent.is_some() {
-            return Err(Fault::Silent);
+        if now + self.interval() / COMPANY < self.next {
+            return Ok(None);
         }
         let bytes = bytes();
         self.sent = Some((bytes, now));
@@ -99,11 +111,7 @@ impl Ping {
             self.medians_made = self.medians_made.saturating_add(1);
             self.trips_len = 0;
         }
-        // The first median is wanted soon: it decides whom to ask.
-        self.next = match self.medians_made {
-            0 => now,
-            made => now + PING_INTERVAL.saturating_mul(1 << (made - 1).min(16)).min(PING_INTERVAL_MAX),
-        };
+        self.next = now + self.interval();
         Ok(())
     }
 }
@@ -129,6 +137,21 @@ mod tests {
         }
         assert_eq!(ping.latency(), Some(Duration::from_millis(11)));
         assert_eq!(ping.deadline(), at(now) + PING_INTERVAL * 4);
+    }
+
+    #[test]
+    fn a_ping_that_is_nearly_due_goes_along_with_another() {
+        let (mut ping, mut now) = (Ping::new(at(0)), 0);
+        for _ in 0..9 {
+            now = ping.deadline().as_micros() / 1_000;
+            let bytes = ping.tick(at(now), || [7; 16]).unwrap().unwrap();
+            ping.received_pong(at(now), &bytes).unwrap();
+        }
+        let interval = u64::try_from(PING_INTERVAL_MAX.as_millis()).unwrap();
+        assert_eq!(ping.deadline(), at(now + interval));
+        let nearly = now + interval - interval / u64::from(COMPANY);
+        assert_eq!(ping.tick(at(nearly - 1), || [8; 16]), Ok(None));
+        assert_eq!(ping.tick(at(nearly), || [8; 16]), Ok(Some([8; 16])));
     }
 
     #[test]

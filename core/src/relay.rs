@@ -15,6 +15,7 @@ use bytes::Bytes;
 
 use crate::compact::Partial;
 use crate::hash::Hash;
+use crate::kernel::prefetch::prefetch;
 use crate::node::PeerId;
 use crate::time::Moment;
 
@@ -33,24 +34,45 @@ const UNMEASURED: Duration = Duration::from_millis(200);
 /// Of 1,000: from what share on the graph's prediction is acted upon.
 const FORECAST_MIN: u16 = 500;
 
-/// A few peers, sorted.
-#[derive(Clone, Debug, Default)]
-struct PeerSet(Vec<PeerId>);
+/// It said to know the header.
+const AWARE: u8 = 1;
+/// We told it of the header.
+const TOLD: u8 = 2;
+/// It has the body: it said so, or was sent it by us.
+const HOLDS: u8 = 4;
+/// It asked for the body before we had it.
+const ASKS: u8 = 8;
 
-impl PeerSet {
-    /// Adds one; whether it is new.
-    fn insert(&mut self, peer: PeerId) -> bool {
-        match self.0.binary_search(&peer) {
-            Ok(_) => false,
+/// What each peer has to do with a block, sorted by peer: in one piece of memory, which is read for every copy of a header.
+#[derive(Clone, Debug, Default)]
+struct Marks(Vec<(PeerId, u8)>);
+
+impl Marks {
+    /// The marks of a peer.
+    fn of(&self, peer: PeerId) -> u8 {
+        let place = self.0.binary_search_by_key(&peer, |(marked, _)| *marked);
+        place.map_or(0, |place| self.0[place].1)
+    }
+
+    /// Whether a peer has one of some marks.
+    fn has(&self, peer: PeerId, marks: u8) -> bool {
+        self.of(peer) & marks != 0
+    }
+
+    /// Marks a peer; whether it had not one of these marks.
+    fn set(&mut self, peer: PeerId, marks: u8) -> bool {
+        match self.0.binary_search_by_key(&peer, |(marked, _)| *marked) {
+            Ok(place) => {
+                let held = &mut self.0[place].1;
+                let is_new = *held & marks == 0;
+                *held |= marks;
+                is_new
+            }
             Err(place) => {
-                self.0.insert(place, peer);
+                self.0.insert(place, (peer, marks));
                 true
             }
         }
-    }
-
-    fn contains(&self, peer: PeerId) -> bool {
-        self.0.binary_search(&peer).is_ok()
     }
 }
 
@@ -62,14 +84,7 @@ struct Spread {
     first: Option<PeerId>,
     /// When we heard of it.
     since: Moment,
-    /// Who said to know the header.
-    aware: PeerSet,
-    /// Whom we told.
-    told: PeerSet,
-    /// Who has the body: said so, or was sent it by us.
-    holders: PeerSet,
-    /// Who asked for the body before we had it.
-    askers: PeerSet,
+    marks: Marks,
     /// Who is told apart from a child of ours only by silence, and until when.
     doubtful: Vec<(Moment, PeerId)>,
     /// The body to be pushed, as long as somebody is doubtful.
@@ -97,6 +112,22 @@ pub(crate) struct Relay {
 }
 
 impl Relay {
+    /// Has what is known of the newest block fetched.
+    pub(crate) fn prefetch(&self) {
+        if let Some(newest) = self.spreads.back() {
+            prefetch(&newest.hash);
+            prefetch(&newest.marks);
+            prefetch(&newest.doubtful);
+        }
+    }
+
+    /// And then what the peers have to do with it.
+    pub(crate) fn prefetch_marks(&self) {
+        for mark in self.spreads.back().iter().flat_map(|newest| newest.marks.0.iter().step_by(4)).take(4) {
+            prefetch(mark);
+        }
+    }
+
     fn find(&self, hash: &Hash) -> Option<&Spread> {
         self.spreads.iter().rev().find(|spread| spread.hash == *hash)
     }
@@ -105,33 +136,25 @@ impl Relay {
         self.spreads.iter_mut().rev().find(|spread| spread.hash == *hash)
     }
 
-    /// A header is known now, first from this peer.
-    pub(crate) fn begin(&mut self, now: Moment, hash: Hash, first: Option<PeerId>) {
+    /// A header is known now, first from this peer; there are so many `peers`.
+    pub(crate) fn begin(&mut self, now: Moment, hash: Hash, first: Option<PeerId>, peers: usize) {
         if self.find(&hash).is_some() {
             return;
         }
         if self.spreads.len() == BLOCKS_MAX {
             self.spreads.pop_front();
         }
-        let mut aware = PeerSet::default();
-        aware.0.extend(first);
-        self.spreads.push_back(Spread {
-            hash,
-            first,
-            since: now,
-            aware,
-            told: PeerSet::default(),
-            holders: PeerSet::default(),
-            askers: PeerSet::default(),
-            doubtful: Vec::new(),
-            frame: None,
-        });
+        let mut marks = Marks(Vec::with_capacity(peers));
+        if let Some(first) = first {
+            marks.set(first, AWARE);
+        }
+        self.spreads.push_back(Spread { hash, first, since: now, marks, doubtful: Vec::new(), frame: None });
     }
 
     /// A peer announces a header. Whether the block was known, and there is nothing more to do.
     pub(crate) fn announced(&mut self, peer: PeerId, hash: &Hash) -> bool {
         let Some(spread) = self.find_mut(hash) else { return false };
-        spread.aware.insert(peer);
+        spread.marks.set(peer, AWARE);
         spread.doubtful.retain(|(_, doubtful)| *doubtful != peer);
         true
     }
@@ -143,14 +166,14 @@ impl Relay {
 
     /// Whether a peer is to be told of a header: it is taken as told from now on.
     pub(crate) fn tell(&mut self, peer: PeerId, hash: &Hash) -> bool {
-        self.find_mut(hash).is_some_and(|spread| !spread.aware.contains(peer) && spread.told.insert(peer))
+        self.find_mut(hash)
+            .is_some_and(|spread| !spread.marks.has(peer, AWARE) && spread.marks.set(peer, TOLD))
     }
 
     /// A peer has a block's body.
     pub(crate) fn holds(&mut self, peer: PeerId, hash: &Hash) {
         if let Some(spread) = self.find_mut(hash) {
-            spread.aware.insert(peer);
-            spread.holders.insert(peer);
+            spread.marks.set(peer, AWARE | HOLDS);
             spread.doubtful.retain(|(_, doubtful)| *doubtful != peer);
         }
     }
@@ -158,21 +181,21 @@ impl Relay {
     /// A peer asked for a body that we do not have yet: it is pushed as soon as we do.
     pub(crate) fn asked(&mut self, peer: PeerId, hash: &Hash) {
         if let Some(spread) = self.find_mut(hash) {
-            spread.askers.insert(peer);
+            spread.marks.set(peer, ASKS);
         }
     }
 
     /// Whether a peer can be asked for a body: it said to have it, or has known the header for so long that it should.
     pub(crate) fn can_bring(&self, now: Moment, peer: PeerId, hash: &Hash) -> bool {
         self.find(hash).is_some_and(|spread| {
-            spread.holders.contains(peer)
-                || spread.aware.contains(peer) && now >= spread.since + PUSH_PATIENCE
+            spread.marks.has(peer, HOLDS)
+                || spread.marks.has(peer, AWARE) && now >= spread.since + PUSH_PATIENCE
         })
     }
 
     /// Whether anybody said to have a body, or was sent it by us.
     pub(crate) fn is_held(&self, hash: &Hash) -> bool {
-        self.find(hash).is_some_and(|spread| !spread.holders.0.is_empty())
+        self.find(hash).is_some_and(|spread| spread.marks.0.iter().any(|(_, marks)| marks & HOLDS != 0))
     }
 
     /// Until when a body is expected to be pushed to us.
@@ -196,17 +219,17 @@ impl Relay {
             prospects.sort_by_key(|prospect| core::cmp::Reverse(prospect.behind));
         }
         for Prospect { peer, rtt, forecast, .. } in prospects {
-            if spread.holders.contains(peer) {
+            if spread.marks.has(peer, HOLDS) {
                 continue;
             }
-            let is_asker = spread.askers.contains(peer);
-            if !is_asker && (spread.aware.contains(peer) || !spread.told.contains(peer)) {
+            let is_asker = spread.marks.has(peer, ASKS);
+            if !is_asker && (spread.marks.has(peer, AWARE) || !spread.marks.has(peer, TOLD)) {
                 continue;
             }
             let silent = spread.since + silence(rtt);
             let is_likely = forecast.is_some_and(|share| share >= FORECAST_MIN);
             if is_asker || frame.len() <= EAGER_BYTES_MAX || now >= silent || is_likely {
-                spread.holders.insert(peer);
+                spread.marks.set(peer, HOLDS);
                 pushed.push(peer);
             } else {
                 doubtful.push((silent, peer));
@@ -233,7 +256,7 @@ impl Relay {
         for spread in &mut self.spreads {
             let Some(frame) = &spread.frame else { continue };
             for (at, peer) in &spread.doubtful {
-                if *at <= now && spread.holders.insert(*peer) {
+                if *at <= now && spread.marks.set(*peer, HOLDS) {
                     pushed.push((*peer, frame.clone()));
                 }
             }
@@ -305,7 +328,7 @@ mod tests {
     /// Alice told us; we told Bob and Carol.
     fn relay() -> Relay {
         let mut relay = Relay::default();
-        relay.begin(at(0), HASH, Some(ALICE));
+        relay.begin(at(0), HASH, Some(ALICE), 3);
         assert!(!relay.tell(ALICE, &HASH));
         assert!(relay.tell(BOB, &HASH) && relay.tell(CAROL, &HASH));
         assert!(!relay.tell(BOB, &HASH));
@@ -366,7 +389,7 @@ mod tests {
     fn only_the_newest_blocks_are_remembered() {
         let mut relay = relay();
         for n in 0..BLOCKS_MAX {
-            relay.begin(at(1), Hash::of(&n.to_be_bytes()), None);
+            relay.begin(at(1), Hash::of(&n.to_be_bytes()), None, 0);
         }
         assert!(relay.first(&HASH).is_none());
         assert_eq!(relay.spreads.len(), BLOCKS_MAX);

@@ -16,6 +16,7 @@
 //! | [`scene`] | how the network stands at a moment |
 //! | [`violation`] | a law that was seen broken, with all that is needed to see it again |
 
+mod ahead;
 mod audit;
 mod bound;
 mod chance;

@@ -1,58 +1,72 @@
-//! A map in one sorted vector, for maps that stay small: peers, links, what is on its way.
+//! A map as a sorted vector of keys beside one of values, for maps that stay small: peers, links, what is on its way.
 //!
 //! It is searched by halving, and to insert or remove moves what is above. Up to a few thousand small entries that is as
 //! fast as a tree of nodes, takes less memory, and a fifth of the program: a page that carries a tree for each kind of key
 //! would be a quarter larger. What grows with what strangers send belongs into an [`crate::ordered::Ordered`].
 
-use core::iter::Map;
+use core::iter::Zip;
 use core::{mem, slice};
 
-/// Up to so many entries are looked at one after the other: memory that is far away comes all at once then, while each step of
+use crate::kernel::prefetch::{CACHE_LINE_BYTES, prefetch};
+
+/// Up to so many keys are looked at one after the other: memory that is far away comes all at once then, while each step of
 /// halving has to wait for the one before. A light node, whose program is to be small, halves always.
 const SCANNED_MAX: usize = 32;
 
 /// A map from keys to values, in the order of the keys. Its owner bounds it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Sorted<K, V>(Vec<(K, V)>);
+pub struct Sorted<K, V> {
+    keys: Vec<K>,
+    values: Vec<V>,
+}
 
 impl<K, V> Default for Sorted<K, V> {
     fn default() -> Self {
-        Self(Vec::new())
+        Self { keys: Vec::new(), values: Vec::new() }
     }
 }
 
 impl<K: Ord, V> Sorted<K, V> {
     /// How many entries there are.
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.keys.len()
     }
 
     /// Whether there is no entry.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.keys.is_empty()
     }
 
     fn place(&self, key: &K) -> Result<usize, usize> {
-        if !cfg!(feature = "full") || self.0.len() > SCANNED_MAX {
-            return self.0.binary_search_by(|(held, _)| held.cmp(key));
+        if !cfg!(feature = "full") || self.keys.len() > SCANNED_MAX {
+            return self.keys.binary_search(key);
         }
-        let place = self.0.iter().position(|(held, _)| held >= key).unwrap_or(self.0.len());
-        self.0.get(place).filter(|(held, _)| held == key).map(|_| place).ok_or(place)
+        let place = self.keys.iter().position(|held| held >= key).unwrap_or(self.keys.len());
+        self.keys.get(place).filter(|held| *held == key).map(|_| place).ok_or(place)
     }
 
     /// The value of a key.
     pub fn get(&self, key: &K) -> Option<&V> {
-        self.place(key).ok().map(|place| &self.0[place].1)
+        self.place(key).ok().map(|place| &self.values[place])
     }
 
     /// The value of a key, to be changed.
     pub fn get_mut(&mut self, key: &K) -> Option<&mut V> {
-        self.place(key).ok().map(|place| &mut self.0[place].1)
+        self.place(key).ok().map(|place| &mut self.values[place])
     }
 
     /// Whether a key has a value.
     pub fn contains_key(&self, key: &K) -> bool {
         self.place(key).is_ok()
+    }
+
+    fn insert_at(&mut self, place: usize, key: K, value: V) {
+        self.keys.insert(place, key);
+        self.values.insert(place, value);
+    }
+
+    fn remove_at(&mut self, place: usize) -> (K, V) {
+        (self.keys.remove(place), self.values.remove(place))
     }
 
     /// The value of a key; the default, if it has none yet.
@@ -63,19 +77,19 @@ impl<K: Ord, V> Sorted<K, V> {
         let place = match self.place(&key) {
             Ok(place) => place,
             Err(place) => {
-                self.0.insert(place, (key, V::default()));
+                self.insert_at(place, key, V::default());
                 place
             }
         };
-        &mut self.0[place].1
+        &mut self.values[place]
     }
 
     /// Gives a key a value; with the one that it had.
     pub fn insert(&mut self, key: K, value: V) -> Option<V> {
         match self.place(&key) {
-            Ok(place) => Some(mem::replace(&mut self.0[place].1, value)),
+            Ok(place) => Some(mem::replace(&mut self.values[place], value)),
             Err(place) => {
-                self.0.insert(place, (key, value));
+                self.insert_at(place, key, value);
                 None
             }
         }
@@ -83,65 +97,80 @@ impl<K: Ord, V> Sorted<K, V> {
 
     /// Takes a key's value out.
     pub fn remove(&mut self, key: &K) -> Option<V> {
-        self.place(key).ok().map(|place| self.0.remove(place).1)
+        self.place(key).ok().map(|place| self.remove_at(place).1)
     }
 
     /// Takes the first entry out, if it is wanted.
     pub fn pop_first_if(&mut self, is_wanted: impl FnOnce(&K) -> bool) -> Option<(K, V)> {
-        self.0.first().is_some_and(|(key, _)| is_wanted(key)).then(|| self.0.remove(0))
+        self.keys.first().is_some_and(is_wanted).then(|| self.remove_at(0))
     }
 
     /// Keeps only the entries that are to stay.
     pub fn retain(&mut self, mut stays: impl FnMut(&K, &mut V) -> bool) {
-        self.0.retain_mut(|(key, value)| stays(key, value));
+        let mut kept = 0;
+        for place in 0..self.keys.len() {
+            if stays(&self.keys[place], &mut self.values[place]) {
+                self.keys.swap(kept, place);
+                self.values.swap(kept, place);
+                kept += 1;
+            }
+        }
+        self.keys.truncate(kept);
+        self.values.truncate(kept);
     }
 
     /// The entries, rising.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = (&K, &V)> {
-        self.0.iter().map(|(key, value)| (key, value))
+        self.into_iter()
     }
 
     /// The entries, rising; their values may be changed.
     pub fn iter_mut(&mut self) -> impl DoubleEndedIterator<Item = (&K, &mut V)> {
-        self.0.iter_mut().map(|(key, value)| (&*key, value))
+        self.into_iter()
     }
 
     /// The keys, rising.
     pub fn keys(&self) -> impl DoubleEndedIterator<Item = &K> {
-        self.0.iter().map(|(key, _)| key)
+        self.keys.iter()
     }
 
     /// The values in the order of their keys.
     pub fn values(&self) -> impl DoubleEndedIterator<Item = &V> {
-        self.0.iter().map(|(_, value)| value)
+        self.values.iter()
     }
 
     /// The values in the order of their keys, to be changed.
     pub fn values_mut(&mut self) -> impl DoubleEndedIterator<Item = &mut V> {
-        self.0.iter_mut().map(|(_, value)| value)
+        self.values.iter_mut()
     }
 
     /// The entries, rising.
     pub fn into_vec(self) -> Vec<(K, V)> {
-        self.0
+        self.keys.into_iter().zip(self.values).collect()
+    }
+
+    /// Has fetched what is looked at to find a key, and where the values begin.
+    pub(crate) fn prefetch(&self) {
+        let a_line = CACHE_LINE_BYTES.div_ceil(size_of::<K>().max(1));
+        self.keys.iter().take(SCANNED_MAX).step_by(a_line).for_each(prefetch);
     }
 }
 
 impl<'a, K, V> IntoIterator for &'a Sorted<K, V> {
     type Item = (&'a K, &'a V);
-    type IntoIter = Map<slice::Iter<'a, (K, V)>, fn(&'a (K, V)) -> (&'a K, &'a V)>;
+    type IntoIter = Zip<slice::Iter<'a, K>, slice::Iter<'a, V>>;
 
     fn into_iter(self) -> Self::IntoIter {
-        self.0.iter().map(|(key, value)| (key, value))
+        self.keys.iter().zip(&self.values)
     }
 }
 
 impl<'a, K, V> IntoIterator for &'a mut Sorted<K, V> {
     type Item = (&'a K, &'a mut V);
-    type IntoIter = Map<slice::IterMut<'a, (K, V)>, fn(&'a mut (K, V)) -> (&'a K, &'a mut V)>;
+    type IntoIter = Zip<slice::Iter<'a, K>, slice::IterMut<'a, V>>;
 
     fn into_iter(self) -> Self::IntoIter {
-        self.0.iter_mut().map(|(key, value)| (&*key, value))
+        self.keys.iter().zip(&mut self.values)
     }
 }
 

@@ -137,7 +137,7 @@ fn only_who_has_a_block_is_asked_for_it() {
     story.peers[0].1 = works[0];
     story.peers[1].1 = 0;
     let last = story.path(2);
-    story.relay.begin(story.now.moment, last, None);
+    story.relay.begin(story.now.moment, last, None, 0);
     story.relay.holds(story.peers[1].0, &last);
     let orders = story.next();
     assert_eq!(orders[&ALICE], [story.path(0)]);

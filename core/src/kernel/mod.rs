@@ -3,7 +3,7 @@
 //! [`Kernel::PORTABLE`] is the meaning. The others, one file an instruction set, are of one shape: their `scan` passes over batches of
 //! nonces until one may hold a hit, judged by the hash's first word alone, and `portable` searches that batch. So a
 //! kernel never misses a hit if its `scan` does not, and never finds one that is none. [`gpu`] is that for graphics processors, whose
-//! drivers wait for them, so that it is no [`Kernel`]. This is the only place where `unsafe` may be.
+//! drivers wait for them, so that it is no [`Kernel`]. This is the only place where `unsafe` may be, so `prefetch` is here too.
 
 #![expect(unsafe_code, reason = "code for an instruction set may only run on a machine that has it")]
 
@@ -12,6 +12,7 @@ mod headers;
 mod lanes;
 mod lead;
 mod portable;
+pub(crate) mod prefetch;
 mod scalar;
 mod set;
 mod sha256;

@@ -141,7 +141,7 @@ impl Node {
             }
             Ok(Inserted::Known | Inserted::TooFarAhead) => false,
             Ok(Inserted::Early { .. }) => {
-                self.relay.begin(now.moment, hash, Some(peer));
+                self.relay.begin(now.moment, hash, Some(peer), self.peers.len());
                 self.keep_early(now, header);
                 false
             }

@@ -21,14 +21,14 @@ const FRESH_MS: u64 = 2_000;
 impl Node {
     /// Passes a header on to all who are not known to know it.
     pub(super) fn announce_header(&mut self, now: Now, header: &Header, hash: &Hash, from: Option<PeerId>) {
-        self.relay.begin(now.moment, *hash, from);
+        self.relay.begin(now.moment, *hash, from, self.peers.len());
         let peers = self.unaware(header, hash);
         self.outbox.broadcast(peers, &Packet::Announce(*header));
     }
 
     /// The same for a block of our own, which nobody may hear of before it is durable.
     pub(super) fn announce_own(&mut self, now: Now, header: &Header, hash: &Hash) {
-        self.relay.begin(now.moment, *hash, None);
+        self.relay.begin(now.moment, *hash, None, self.peers.len());
         let peers = self.unaware(header, hash);
         self.outbox.broadcast_later(peers, &Packet::Announce(*header));
     }

@@ -1,34 +1,82 @@
-//! Shared bytes: thousands of nodes keep the same blocks, and memory keeps them once.
+//! Shared bytes: thousands of nodes send and keep the same headers and blocks, and memory keeps them once.
 //!
-//! Bounded: when [`ITEMS_MAX`] are known, the elder half is forgotten; whoever has them keeps them.
+//! Bounded: the newest [`LATEST_MAX`] frames are looked at first; of blocks, [`BLOCKS_MAX`] are known, and then the elder half is
+//! forgotten. Whoever has what is forgotten keeps it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use bytes::Bytes;
 
-use crate::hash::Hash;
+/// The newest frames.
+const LATEST_MAX: usize = 8;
+/// The blocks that are known.
+const BLOCKS_MAX: usize = 1_024;
 
-/// The items that are known.
-const ITEMS_MAX: usize = 1_024;
+/// The end of a header and what follows it, by which blocks are told from one another.
+type Key = [u8; 32];
 
-/// The newest items.
+/// The newest frames.
 #[derive(Debug, Default)]
 pub(super) struct Shared {
-    young: BTreeMap<Hash, Bytes>,
-    old: BTreeMap<Hash, Bytes>,
+    latest: VecDeque<Bytes>,
+    young: BTreeMap<Key, Bytes>,
+    old: BTreeMap<Key, Bytes>,
 }
 
 impl Shared {
-    /// The same bytes as everybody else has under this key, if they are the same.
-    pub(super) fn share(&mut self, key: Hash, bytes: Bytes) -> Bytes {
-        let known = self.young.get(&key).or_else(|| self.old.get(&key));
-        if let Some(known) = known.filter(|known| **known == bytes) {
+    /// The same bytes as everybody else has.
+    pub(super) fn share(&mut self, frame: Bytes) -> Bytes {
+        if let Some(known) = self.latest.iter().rev().find(|known| **known == frame) {
             return known.clone();
         }
-        if self.young.len() == ITEMS_MAX / 2 {
+        let frame = self.share_block(frame);
+        if self.latest.len() == LATEST_MAX {
+            self.latest.pop_front();
+        }
+        self.latest.push_back(frame.clone());
+        frame
+    }
+
+    /// The same for blocks that may have been sent long ago.
+    fn share_block(&mut self, frame: Bytes) -> Bytes {
+        let Some(&key) = frame.get(76..).and_then(|rest| rest.first_chunk()) else { return frame };
+        let known = self.young.get(&key).or_else(|| self.old.get(&key));
+        if let Some(known) = known.filter(|known| **known == frame) {
+            return known.clone();
+        }
+        if self.young.len() == BLOCKS_MAX / 2 {
             self.old = core::mem::take(&mut self.young);
         }
-        self.young.insert(key, bytes.clone());
-        bytes
+        self.young.insert(key, frame.clone());
+        frame
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_the_same_is_kept_once() {
+        let frame = |byte: u8, len: usize| Bytes::from(vec![byte; len]);
+        let mut shared = Shared::default();
+        let (header, block) = (shared.share(frame(1, 97)), shared.share(frame(2, 500)));
+        assert_eq!(shared.share(frame(1, 97)).as_ptr(), header.as_ptr());
+        for byte in 3..100 {
+            shared.share(frame(byte, 97));
+        }
+        assert_eq!(shared.share(frame(2, 500)).as_ptr(), block.as_ptr());
+        let again = shared.share(frame(1, 97));
+        assert!(again == header && again.as_ptr() != header.as_ptr());
+        assert!(shared.latest.len() <= LATEST_MAX);
+    }
+
+    #[test]
+    fn blocks_that_begin_alike_are_not_taken_for_one_another() {
+        let mut shared = Shared::default();
+        let mut other = vec![7; 500];
+        other[400] = 8;
+        shared.share(Bytes::from(vec![7; 500]));
+        assert_eq!(shared.share(Bytes::from(other.clone())), other);
     }
 }

@@ -30,6 +30,8 @@ pub(super) struct Wheel<T> {
     /// What was put into it since it was sorted.
     late: BTreeMap<(u32, u32), T>,
     lates: u32,
+    /// Whether what was taken out last began a slot.
+    turned: bool,
     /// Emptied slots, to be filled again.
     spare: Vec<Vec<(u32, T)>>,
     len: usize,
@@ -51,6 +53,7 @@ impl<T> Wheel<T> {
             order: Vec::new(),
             late: BTreeMap::new(),
             lates: 0,
+            turned: false,
             spare: Vec::new(),
             len: 0,
         }
@@ -82,8 +85,20 @@ impl<T> Wheel<T> {
         }
     }
 
+    /// What is taken out after so many others, unless more is put in, or the next slot's turn comes before.
+    pub(super) fn ahead(&self, others: usize) -> Option<&Option<T>> {
+        let key = self.order.get(self.order.len().checked_sub(1 + others)?)?;
+        self.current.get(*key as usize & (PLACES_MAX - 1))
+    }
+
+    /// Whether what was taken out last began a slot.
+    pub(super) fn has_turned(&self) -> bool {
+        self.turned
+    }
+
     /// Takes out the next thing and its moment.
     pub(super) fn pop(&mut self) -> Option<(u64, T)> {
+        self.turned = false;
         loop {
             let sorted = self.order.last().map(|key| key >> PLACE_BITS);
             let late = self.late.first_key_value().map(|((offset, _), _)| *offset);
@@ -116,6 +131,7 @@ impl<T> Wheel<T> {
         let far = self.beyond.first_key_value().map(|(slot, _)| *slot);
         let Some(slot) = near.into_iter().chain(far).min() else { return false };
         self.slot = slot;
+        self.turned = true;
         self.current.clear();
         self.lates = 0;
         // What comes within the wheel's reach now was put in before anything that will be put there directly.

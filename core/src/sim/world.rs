@@ -27,7 +27,6 @@ use crate::address::Address;
 use crate::chain::{AHEAD_MAX, Chain, SIDE_MAX, WINDOW_MAX};
 use crate::check::{Batch, Verdict};
 use crate::fault::{Fault, Reason};
-use crate::hash::Hash;
 use crate::journal::Serve;
 use crate::message::Message;
 use crate::mine::Job;
@@ -243,6 +242,7 @@ impl World {
         }
         let (at, happening) = self.wheel.pop()?;
         self.now_us = self.now_us.max(at);
+        self.look_ahead();
         Some(happening)
     }
 
@@ -470,12 +470,8 @@ impl World {
         if size > FRAME_BYTES_MAX {
             return self.violate(Some(host), Law::Frame, || format!("sends {size} bytes as one frame"));
         }
-        if kind == Kind::Body {
-            // The end of a header and what follows it: no two blocks agree in it.
-            let mut key = [0; 32];
-            let part = frame.get(76..108).unwrap_or_default();
-            key[..part.len()].copy_from_slice(part);
-            frame = self.frames.share(Hash::from_bytes(key), frame);
+        if matches!(kind, Kind::Announce | Kind::Body) {
+            frame = self.frames.share(frame);
         }
         self.wheel.push(at, Happening::Arrive { host: to, end: end.far(), frame });
     }
