@@ -4,7 +4,7 @@
 //! ([`Graph::news_for`]) until they hold the same. What the links amount to is read off a [`Topology`].
 //!
 //! Keys cost nothing, so a hostile peer can make up any number of them, with links between. It gains room for
-//! [`KEY_LINKS_MAX`] links a key, until the graph is full ([`LINKS_MAX`], at most 2.5 MB); then what is farthest from us gives
+//! [`KEY_LINKS_MAX`] links a key, until the graph is full ([`LINKS_MAX`], some 3 MB); then what is farthest from us gives
 //! way, and what no path connects to us before everything else. So made-up keys that no honest node links to displace each
 //! other. Those behind a peer of ours look as near as that peer, and displace what is farther than it. Our own links stay.
 
@@ -22,8 +22,9 @@ pub use topology::{DIAMETER_NODES_MAX, Topology, Tree};
 
 use crate::key::{PublicKey, Signature};
 use crate::link::{Certificate, Epoch};
+pub(crate) use adjacency::Adjacency;
 pub(crate) use adjacency::UNREACHED;
-use adjacency::{Adjacency, NONE, beyond, hop_us};
+use adjacency::{NONE, beyond, hop_us};
 
 /// How many links a graph holds unless its node decides otherwise. Beyond it, the farthest gives way.
 pub const LINKS_MAX: usize = 16_384;
@@ -67,7 +68,6 @@ struct Link {
     rtts_us: [u32; 2],
     mark: u16,
     bucket: u16,
-    signatures: [Signature; 2],
 }
 
 impl Link {
@@ -98,9 +98,11 @@ pub struct Graph {
     /// By number; a node that lost its last link is free for another key.
     nodes: Vec<Node>,
     free: Vec<u32>,
-    /// The nodes in use, in the order of their keys.
-    by_key: Vec<u32>,
+    /// The nodes in use, in the order of their keys; with each how its key begins, which mostly decides.
+    by_key: Vec<(u32, u32)>,
     links: Vec<Link>,
+    /// The signatures of each link: apart, for they are most of what a link takes and seldom looked at.
+    signatures: Vec<[Signature; 2]>,
     /// The places of links, in the order of their ends' numbers.
     by_ends: Vec<u32>,
     /// As far as the farthest link was when distances were last measured.
@@ -119,8 +121,9 @@ impl Graph {
             links_max,
             nodes: vec![Node { key: own, links: 0 }],
             free: Vec::new(),
-            by_key: vec![OWN],
+            by_key: vec![(lead(&own), OWN)],
             links: Vec::new(),
+            signatures: Vec::new(),
             by_ends: Vec::new(),
             digest: Digest::default(),
             horizon: UNREACHED,
@@ -169,12 +172,12 @@ impl Graph {
 
     /// Whether the link between two keys, in either order, is held from this epoch or a later one.
     pub fn contains(&self, a: &PublicKey, b: &PublicKey, epoch: Epoch) -> bool {
-        self.link(a, b).is_some_and(|link| link.epoch >= epoch)
+        self.place(a, b).is_some_and(|place| self.links[place].epoch >= epoch)
     }
 
     /// The certificate of the link between two keys, in either order.
     pub fn certificate(&self, a: &PublicKey, b: &PublicKey) -> Option<Certificate> {
-        self.link(a, b).map(|link| self.certificate_of(link))
+        self.place(a, b).map(|place| self.certificate_at(place))
     }
 
     /// About how many bytes of memory it takes.
@@ -182,16 +185,15 @@ impl Graph {
         size_of::<Self>()
             + self.nodes.capacity() * size_of::<Node>()
             + self.links.capacity() * size_of::<Link>()
-            + 4 * [&self.free, &self.by_key, &self.by_ends, &self.reach]
-                .map(Vec::capacity)
-                .iter()
-                .sum::<usize>()
+            + self.signatures.capacity() * size_of::<[Signature; 2]>()
+            + self.by_key.capacity() * size_of::<(u32, u32)>()
+            + 4 * [&self.free, &self.by_ends, &self.reach].map(Vec::capacity).iter().sum::<usize>()
     }
 
     /// Its shape at this moment.
     pub fn topology(&self) -> Topology {
         let mut places = vec![NONE; self.nodes.len()];
-        for (place, node) in (0..).zip(&self.by_key) {
+        for (place, (_, node)) in (0..).zip(&self.by_key) {
             places[*node as usize] = place;
         }
         let ends = self.links.iter().map(|link| {
@@ -200,7 +202,7 @@ impl Graph {
         });
         let mut ends: Vec<_> = ends.collect();
         ends.sort_unstable();
-        let keys = self.by_key.iter().map(|node| self.nodes[*node as usize].key).collect();
+        let keys = self.by_key.iter().map(|(_, node)| self.nodes[*node as usize].key).collect();
         Topology::sorted(self.own(), keys, ends)
     }
 
@@ -214,15 +216,17 @@ impl Graph {
     pub fn news_for(&self, theirs: &Digest, start: u32, max: usize) -> Vec<Certificate> {
         let [first, second, third, fourth] = start.to_be_bytes();
         let (bucket, mark) = (u16::from_be_bytes([first, second]) >> 4, u16::from_be_bytes([third, fourth]));
-        let news = self.links.iter().filter(|link| !self.digest.agrees(theirs, link.bucket));
-        let mut news: Vec<_> = news.collect();
-        let rank = |link: &&Link| (link.bucket.wrapping_sub(bucket), link.mark.wrapping_sub(mark), link.ends);
+        let is_news = |(_, link): &(usize, &Link)| !self.digest.agrees(theirs, link.bucket);
+        let mut news: Vec<_> = self.links.iter().enumerate().filter(is_news).collect();
+        let rank = |(_, link): &(usize, &Link)| {
+            (link.bucket.wrapping_sub(bucket), link.mark.wrapping_sub(mark), link.ends)
+        };
         if news.len() > max {
             news.select_nth_unstable_by_key(max, rank);
             news.truncate(max);
         }
         news.sort_unstable_by_key(rank);
-        news.into_iter().map(|link| self.certificate_of(link)).collect()
+        news.into_iter().map(|(place, _)| self.certificate_at(place)).collect()
     }
 
     /// Whether a certificate would be taken: asked before its signatures are verified, so that nothing is verified in vain.
@@ -242,7 +246,7 @@ impl Graph {
                 let ends = certificate.ends.map(|key| self.intern(key));
                 let bucket = digest::bucket(&certificate.ends);
                 let &Certificate { epoch, rtts_us, signatures, .. } = certificate;
-                self.push(Link { ends, epoch, rtts_us, mark, bucket, signatures });
+                self.push(Link { ends, epoch, rtts_us, mark, bucket }, signatures);
                 Inserted::New
             }
             Err(outcome) => outcome,
@@ -287,8 +291,8 @@ impl Graph {
         self.digest.toggle(link.bucket, link.mark ^ mark);
         link.epoch = certificate.epoch;
         link.rtts_us = certificate.rtts_us;
-        link.signatures = certificate.signatures;
         link.mark = mark;
+        self.signatures[place] = certificate.signatures;
     }
 
     /// The links that give way to a new one; none when it is the new one that is not held.
@@ -345,16 +349,19 @@ impl Graph {
     }
 
     fn number(&self, key: &PublicKey) -> Option<u32> {
-        self.position(key).ok().map(|place| self.by_key[place])
+        self.position(key).ok().map(|place| self.by_key[place].1)
     }
 
     fn position(&self, key: &PublicKey) -> Result<usize, usize> {
-        self.by_key.binary_search_by_key(key, |node| self.nodes[*node as usize].key)
+        let wanted = lead(key);
+        self.by_key.binary_search_by(|(lead, node)| {
+            lead.cmp(&wanted).then_with(|| self.nodes[*node as usize].key.cmp(key))
+        })
     }
 
     fn intern(&mut self, key: PublicKey) -> u32 {
         let place = match self.position(&key) {
-            Ok(place) => return self.by_key[place],
+            Ok(place) => return self.by_key[place].1,
             Err(place) => place,
         };
         let node = Node { key, links: 0 };
@@ -370,7 +377,8 @@ impl Graph {
             self.reach.resize(self.nodes.len(), UNREACHED);
             self.reach[number as usize] = UNREACHED;
         }
-        self.by_key.insert(place, number);
+        grow(&mut self.by_key);
+        self.by_key.insert(place, (lead(&key), number));
         number
     }
 
@@ -383,28 +391,30 @@ impl Graph {
         self.by_ends.binary_search_by_key(&ends, |link| self.links[*link as usize].ends)
     }
 
-    fn link(&self, a: &PublicKey, b: &PublicKey) -> Option<&Link> {
+    fn place(&self, a: &PublicKey, b: &PublicKey) -> Option<usize> {
         let ends = self.ordered(self.number(a)?, self.number(b)?);
-        self.find(ends).ok().map(|place| &self.links[self.by_ends[place] as usize])
+        self.find(ends).ok().map(|place| self.by_ends[place] as usize)
     }
 
     fn ends(&self, link: &Link) -> [PublicKey; 2] {
         link.ends.map(|node| self.nodes[node as usize].key)
     }
 
-    fn certificate_of(&self, link: &Link) -> Certificate {
+    fn certificate_at(&self, place: usize) -> Certificate {
+        let link = &self.links[place];
         Certificate {
             ends: self.ends(link),
             epoch: link.epoch,
             rtts_us: link.rtts_us,
-            signatures: link.signatures,
+            signatures: self.signatures[place],
         }
     }
 
     /// Adds a link that is not held, between nodes that are.
-    fn push(&mut self, link: Link) {
+    fn push(&mut self, link: Link, signatures: [Signature; 2]) {
         let Err(place) = self.find(link.ends) else { return };
         let number = u32::try_from(self.links.len()).expect("a graph's room is counted in 32 bits");
+        grow(&mut self.by_ends);
         self.by_ends.insert(place, number);
         self.digest.toggle(link.bucket, link.mark);
         link.ends.iter().for_each(|node| self.nodes[*node as usize].links += 1);
@@ -419,6 +429,8 @@ impl Graph {
         }
         grow(&mut self.links);
         self.links.push(link);
+        grow(&mut self.signatures);
+        self.signatures.push(signatures);
     }
 
     /// Drops a link, and its ends where it was their last.
@@ -433,6 +445,7 @@ impl Graph {
             self.by_ends[place] = u32::try_from(number).expect("it was a place before");
         }
         let link = self.links.swap_remove(number);
+        self.signatures.swap_remove(number);
         self.digest.toggle(link.bucket, link.mark);
         for node in ends {
             self.nodes[node as usize].links -= 1;
@@ -445,6 +458,12 @@ impl Graph {
             }
         }
     }
+}
+
+/// How a key begins, in a number that orders keys as they are ordered.
+fn lead(key: &PublicKey) -> u32 {
+    let [a, b, c, d, ..] = *key.as_bytes();
+    u32::from_be_bytes([a, b, c, d])
 }
 
 /// Makes room for one more by an eighth, not by doubling: graphs are most of what a simulated node holds.

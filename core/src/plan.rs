@@ -9,7 +9,7 @@
 use core::time::Duration;
 
 use crate::chance::Chance;
-use crate::graph::{HOP_US, Topology};
+use crate::graph::{Adjacency, HOP_US, Topology};
 use crate::key::PublicKey;
 
 /// The sources that a plan looks at.
@@ -17,8 +17,10 @@ pub(crate) const SOURCES_MAX: usize = 24;
 
 /// Distances from some sources to all nodes, in a graph without us.
 #[derive(Debug)]
-pub(crate) struct Plan {
-    topology: Topology,
+pub(crate) struct Plan<'a> {
+    graph: &'a Topology,
+    /// The graph's links, but for ours.
+    others: Adjacency,
     /// Source by source, microseconds to each node.
     distances: Vec<Vec<u32>>,
 }
@@ -30,40 +32,28 @@ pub(crate) struct Offer {
     arrivals: Vec<u32>,
 }
 
-impl Plan {
+impl<'a> Plan<'a> {
     /// A plan over a graph with us; none when nothing else is in it.
-    pub(crate) fn new(graph: &Topology, chance: &mut Chance) -> Option<Self> {
-        let own = graph.own();
-        let others = graph.links().filter(|(a, b, _)| *a != own && *b != own);
-        let micros = |rtt: Duration| u32::try_from(rtt.as_micros()).unwrap_or(u32::MAX);
-        let topology = Topology::new(own, others.map(|(a, b, rtt)| (a, b, micros(rtt))));
-        let count = topology.nodes().len();
-        if count < 2 {
-            return None;
-        }
-        let source = |chance: &mut Chance| {
-            let drawn = usize::try_from(chance.below(count as u64)).unwrap_or_default();
-            topology.nodes()[drawn]
-        };
-        let sources: Vec<_> =
-            (0..SOURCES_MAX.min(count)).map(|_| source(chance)).filter(|key| *key != own).collect();
-        let distances = sources
-            .iter()
-            .filter_map(|source| Some(topology.adjacency.paths(topology.place(source)?).us))
-            .collect();
-        Some(Self { topology, distances })
+    pub(crate) fn new(graph: &'a Topology, chance: &mut Chance) -> Option<Self> {
+        let others = graph.links.iter().filter(|(a, b, _)| *a != graph.own && *b != graph.own);
+        let others = Adjacency::new(graph.keys.len(), others.copied());
+        let linked: Vec<_> = (0..).take(others.len()).filter(|node| !others.hops(*node).is_empty()).collect();
+        let draw = |_| linked.get(usize::try_from(chance.below(linked.len() as u64)).ok()?);
+        let sources: Vec<_> = (0..SOURCES_MAX.min(linked.len())).filter_map(draw).collect();
+        let distances: Vec<_> = sources.into_iter().map(|source| others.paths(*source).us).collect();
+        (!distances.is_empty()).then_some(Self { graph, others, distances })
     }
 
     /// What a link to a node with this round trip brings; none when the graph does not know the node.
     pub(crate) fn offer(&self, key: &PublicKey, rtt: Duration) -> Option<Offer> {
-        let place = self.topology.place(key)? as usize;
+        let node = self.graph.place(key).filter(|node| !self.others.hops(*node).is_empty())?;
         let hop = u32::try_from(rtt.as_micros() / 2).unwrap_or(u32::MAX).saturating_add(HOP_US);
-        let arrivals = self.distances.iter().map(|from| from[place].saturating_add(hop)).collect();
+        let arrivals = self.distances.iter().map(|from| from[node as usize].saturating_add(hop)).collect();
         Some(Offer { arrivals })
     }
 
     /// What several links bring together.
-    pub(crate) fn earliest<'a>(&self, offers: impl Iterator<Item = &'a Offer>) -> Offer {
+    pub(crate) fn earliest<'o>(&self, offers: impl Iterator<Item = &'o Offer>) -> Offer {
         let mut arrivals = vec![u32::MAX; self.distances.len()];
         for offer in offers {
             for (earliest, arrival) in arrivals.iter_mut().zip(&offer.arrivals) {
@@ -74,7 +64,7 @@ impl Plan {
     }
 
     /// The mean over the sources of the earliest arrival by any of these links, microseconds.
-    pub(crate) fn cost<'a>(&self, offers: impl Iterator<Item = &'a Offer> + Clone) -> u64 {
+    pub(crate) fn cost<'o>(&self, offers: impl Iterator<Item = &'o Offer> + Clone) -> u64 {
         let earliest = |source: usize| offers.clone().map(|offer| offer.arrivals[source]).min();
         let arrivals =
             (0..self.distances.len()).map(|source| u64::from(earliest(source).unwrap_or(u32::MAX)));
