@@ -92,10 +92,17 @@ pub(super) fn key(seed: u64, host: u32) -> SecretKey {
     SecretKey::from_bytes(bytes.as_bytes()).expect("a hash is a secret key but for one in 2^127")
 }
 
-/// What a host's node is.
-pub(super) fn config(seed: u64, host: u32, neighbours: Neighbours) -> Config {
+/// The links that all hosts' graphs hold together at most, some 1.6 GB: in larger networks each holds the fewer, those nearest to it.
+const LINKS_MAX: u32 = 9_000_000;
+/// As many as it holds in any network.
+const LINKS_MIN: u32 = 512;
+
+/// What a host's node is, in a network of so many.
+pub(super) fn config(seed: u64, host: u32, nodes: u32, neighbours: Neighbours) -> Config {
     let key = key(seed, host);
-    Config { listen: Some(address(host)), neighbours, ..Config::new(Role::Full, key.clone(), key) }
+    let config = Config::new(Role::Full, key.clone(), key);
+    let links_max = config.links_max.min((LINKS_MAX / nodes.max(1)).max(LINKS_MIN) as usize);
+    Config { listen: Some(address(host)), neighbours, links_max, ..config }
 }
 
 /// The first bytes of addresses that belong to nobody in particular.
@@ -137,6 +144,18 @@ pub(super) fn resolve(address: &Address) -> Option<u32> {
 mod tests {
     use super::super::setup::NODES_MAX;
     use super::*;
+
+    #[test]
+    fn all_graphs_together_fit_into_memory() {
+        let links = |nodes| config(1, 0, nodes, Neighbours::Chosen).links_max;
+        assert_eq!(links(500), Config::new(Role::Full, key(1, 0), key(1, 0)).links_max);
+        assert!(
+            links(1_000) > 8_500,
+            "a network of a thousand has some 8,000 links, and each node holds all"
+        );
+        assert!(links(10_000) * 10_000 <= LINKS_MAX as usize);
+        assert_eq!(links(NODES_MAX), LINKS_MIN as usize);
+    }
 
     #[test]
     fn addresses_lead_back_and_share_no_group() {

@@ -81,7 +81,8 @@ pub enum Topology {
     /// Random at first; every 20 blocks each node replaces the two links that bring blocks latest by random ones (Mao et al.,
     /// "Perigee: Efficient Peer-to-Peer Network Design for Blockchains", PODC 2020).
     Perigee,
-    /// The nodes choose for themselves, from the addresses that they learn.
+    /// The nodes choose for themselves, from the addresses that they learn. In networks of over some 500 nodes each holds the fewer
+    /// links of the latency graph, the more nodes there are: all graphs together have to fit into memory.
     Plexus,
 }
 

@@ -640,7 +640,8 @@ impl World {
                 Neighbours::Given
             }
         };
-        let mut node = Node::new(host::config(self.setup.seed, host, neighbours), chain, seed);
+        let mut node =
+            Node::new(host::config(self.setup.seed, host, self.setup.nodes, neighbours), chain, seed);
         if !this.store.book().is_empty() && node.remember(this.store.book()).is_err() {
             return self.violate(Some(host), Law::Journal, || "the address book does not decode".to_owned());
         }
