@@ -149,7 +149,7 @@ impl<K: Ord, V> Sorted<K, V> {
         self.keys.into_iter().zip(self.values).collect()
     }
 
-    /// Has fetched what is looked at to find a key, and where the values begin.
+    /// Has fetched what is looked at to find a key.
     pub(crate) fn prefetch(&self) {
         let a_line = CACHE_LINE_BYTES.div_ceil(size_of::<K>().max(1));
         self.keys.iter().take(SCANNED_MAX).step_by(a_line).for_each(prefetch);

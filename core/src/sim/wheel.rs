@@ -224,4 +224,23 @@ mod tests {
             }
         }
     }
+
+    #[test]
+    fn what_is_ahead_in_a_slot_comes_out_next() {
+        let mut wheel = Wheel::new();
+        for (at, item) in [(3_030, 'c'), (3_010, 'a'), (3_020, 'b'), (5_000, 'd')] {
+            wheel.push(at, item);
+        }
+        assert!(wheel.ahead(0).is_none() && !wheel.has_turned());
+        assert_eq!(wheel.pop(), Some((3_010, 'a')));
+        assert!(wheel.has_turned());
+        assert_eq!(
+            [0, 1, 2].map(|others| wheel.ahead(others).copied().flatten()),
+            [Some('b'), Some('c'), None]
+        );
+        assert_eq!(wheel.pop(), Some((3_020, 'b')));
+        assert!(!wheel.has_turned());
+        assert_eq!([wheel.pop(), wheel.pop()], [Some((3_030, 'c')), Some((5_000, 'd'))]);
+        assert!(wheel.has_turned());
+    }
 }
