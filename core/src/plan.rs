@@ -4,16 +4,21 @@
 //! paths, over sources drawn by chance from all that the graph holds. Distances are taken in the graph without us: what
 //! reaches a node only through us is no gain.
 //!
-//! Bounds: [`SOURCES_MAX`] searches of the graph a plan, whatever the number of candidates.
+//! Of many candidates, the one that looks best over a few sources owes some of that to these sources. So half of them choose, and a
+//! gain counts only if the others show it too ([`Plan::gains`]): small gains can be told from chance, and where there is
+//! none left, links stay as they are.
+//!
+//! Bounds: twice [`SOURCES`] searches of the graph a plan, whatever the number of candidates.
 
+use core::ops::Range;
 use core::time::Duration;
 
 use crate::chance::Chance;
 use crate::graph::{Adjacency, HOP_US, Topology};
 use crate::key::PublicKey;
 
-/// The sources that a plan looks at.
-pub(crate) const SOURCES_MAX: usize = 24;
+/// The sources that choose, and as many that prove the choice.
+pub(crate) const SOURCES: usize = 16;
 
 /// Distances from some sources to all nodes, in a graph without us.
 #[derive(Debug)]
@@ -21,7 +26,7 @@ pub(crate) struct Plan<'a> {
     graph: &'a Topology,
     /// The graph's links, but for ours.
     others: Adjacency,
-    /// Source by source, microseconds to each node.
+    /// Source by source, those that choose first, microseconds to each node.
     distances: Vec<Vec<u32>>,
 }
 
@@ -39,7 +44,7 @@ impl<'a> Plan<'a> {
         let others = Adjacency::new(graph.keys.len(), others.copied());
         let linked: Vec<_> = (0..).take(others.len()).filter(|node| !others.hops(*node).is_empty()).collect();
         let draw = |_| linked.get(usize::try_from(chance.below(linked.len() as u64)).ok()?);
-        let sources: Vec<_> = (0..SOURCES_MAX.min(linked.len())).filter_map(draw).collect();
+        let sources: Vec<_> = (0..2 * SOURCES).filter_map(draw).collect();
         let distances: Vec<_> = sources.into_iter().map(|source| others.paths(*source).us).collect();
         (!distances.is_empty()).then_some(Self { graph, others, distances })
     }
@@ -63,12 +68,29 @@ impl<'a> Plan<'a> {
         Offer { arrivals }
     }
 
-    /// The mean over the sources of the earliest arrival by any of these links, microseconds.
+    /// The mean over the sources that choose of the earliest arrival by any of these links, microseconds.
     pub(crate) fn cost<'o>(&self, offers: impl Iterator<Item = &'o Offer> + Clone) -> u64 {
-        let earliest = |source: usize| offers.clone().map(|offer| offer.arrivals[source]).min();
-        let arrivals =
-            (0..self.distances.len()).map(|source| u64::from(earliest(source).unwrap_or(u32::MAX)));
-        let total: u64 = arrivals.sum();
-        total / (self.distances.len().max(1) as u64)
+        mean(0..SOURCES, offers)
     }
+
+    /// Whether the links of `then` bring blocks earlier than those of `now`, by so much of the mean in a thousandth: both by the
+    /// sources that choose and by those that did not.
+    pub(crate) fn gains<'o>(
+        &self,
+        per_mille: u64,
+        now: impl Iterator<Item = &'o Offer> + Clone,
+        then: impl Iterator<Item = &'o Offer> + Clone,
+    ) -> bool {
+        let halves = [0..SOURCES, SOURCES..2 * SOURCES];
+        halves.into_iter().all(|sources| {
+            mean(sources.clone(), then.clone()) * 1_000 < mean(sources, now.clone()) * (1_000 - per_mille)
+        })
+    }
+}
+
+/// The mean over some sources of the earliest arrival by any of these links, microseconds.
+fn mean<'o>(sources: Range<usize>, offers: impl Iterator<Item = &'o Offer> + Clone) -> u64 {
+    let earliest = |source: usize| offers.clone().map(|offer| offer.arrivals[source]).min();
+    let total: u64 = sources.map(|source| u64::from(earliest(source).unwrap_or(u32::MAX))).sum();
+    total / SOURCES as u64
 }

@@ -39,7 +39,7 @@ const FIRST_BOOK_INTERVAL: Duration = Duration::from_secs(2);
 /// The measured nodes that a plan chooses from, the nearest.
 const CANDIDATES_MAX: usize = 256;
 /// A link gives way only for a gain of so much of the mean path, in a thousandth.
-const GAIN_PER_MILLE: u64 = 10;
+const GAIN_PER_MILLE: u64 = 5;
 /// A node with so many links is not recommended to any more.
 const DEGREE_MAX: usize = 24;
 
@@ -227,19 +227,19 @@ impl Node {
                     .map(|offer| (address, offer))
             })
             .collect();
-        let cost_now = plan.cost(offers.iter().map(|(_, offer)| offer));
-        let mut best: Option<(u64, Address, Address, bool)> = None;
+        let (mut best, mut least) = (None, u64::MAX);
         for (old, peer, firsts, is_settled) in self.slots.replaceable() {
             let kept = plan.earliest(offers.iter().filter(|(kept, _)| *kept != peer).map(|(_, offer)| offer));
             for (new, offer) in &candidates {
                 let cost = plan.cost([&kept, offer].into_iter());
-                if best.as_ref().is_none_or(|(least, ..)| cost < *least) {
-                    best = Some((cost, old.clone(), (*new).clone(), is_settled && firsts == 0));
+                if cost < least {
+                    let links = [kept.clone(), offer.clone()];
+                    (best, least) = (Some((old.clone(), *new, links, is_settled && firsts == 0)), cost);
                 }
             }
         }
-        let Some((cost, old, new, brought_nothing)) = best else { return };
-        let is_worth_it = cost * 1_000 < cost_now * (1_000 - GAIN_PER_MILLE);
+        let Some((old, new, links, brought_nothing)) = best else { return };
+        let is_worth_it = plan.gains(GAIN_PER_MILLE, offers.iter().map(|(_, offer)| offer), links.iter());
         if is_worth_it {
             self.slots.gains(now.moment);
         }
@@ -248,6 +248,7 @@ impl Node {
             if brought_nothing {
                 self.slots.shun(now.moment, old.clone());
             }
+            let new = new.clone();
             self.book.dialled(&new, now.time);
             self.slots.dial_instead(now.moment, new.clone(), old);
             self.outbox.dial(new);
