@@ -16,6 +16,7 @@ use std::collections::VecDeque;
 use serde::{Deserialize, Serialize};
 
 use crate::address::Address;
+use crate::chance::Chance;
 use crate::node::PeerId;
 use crate::sorted::Sorted;
 use crate::time::Moment;
@@ -29,11 +30,16 @@ pub const ROUND_BLOCKS: u32 = 20;
 pub const ROUND_INTERVAL: Duration = Duration::from_secs(600);
 /// While there is something to gain, rounds come sooner: after so long, and after twice as long each time that there is not.
 pub const ROUND_INTERVAL_MIN: Duration = Duration::from_secs(60);
-/// The time between two feelers,
+/// The mean time between two feelers: each is drawn, from a half of it to one and a half, so that nodes that started together do not
+/// dial one another at the same moments again and again.
 pub const FEELER_INTERVAL: Duration = Duration::from_secs(5);
-/// until so many nodes are known by experience;
+/// It is as short as this after one to a node that was never measured,
+pub const FEELER_INTERVAL_MIN: Duration = Duration::from_secs(1);
+/// until so many nodes are known by experience,
+pub const KNOWN_SOME: usize = 64;
+/// and once so many are,
 pub const KNOWN_WELL: usize = 256;
-/// and from then on.
+/// as long as this.
 pub const FEELER_INTERVAL_MAX: Duration = Duration::from_secs(60);
 /// How long to wait when there was nobody to dial.
 pub const FILL_INTERVAL: Duration = Duration::from_secs(5);
@@ -43,8 +49,9 @@ pub const FEELER_TIMEOUT: Duration = Duration::from_secs(30);
 pub const SHUN: Duration = Duration::from_secs(3_600);
 /// and how many of those are remembered; when full, the eldest is forgotten.
 pub const SHUNNED_MAX: usize = 64;
-/// A nearer node has to be so much nearer, in a thousandth, to take a place,
-const NEARER_PER_MILLE: u32 = 900;
+/// A nearer node has to be so much nearer, in a thousandth, to take a place. A tenth is worth a change; but a feeler's few round trips
+/// are rather too long, and of a link that lasts the least of many is known,
+const NEARER_PER_MILLE: u32 = 950;
 /// and by at least so much.
 const NEARER_MIN: Duration = Duration::from_micros(500);
 
@@ -215,9 +222,9 @@ impl Slots {
         self.fill = now + FILL_INTERVAL;
     }
 
-    /// Whether it is time to measure another node.
+    /// Whether it is time to measure another node: while nobody was there for a place, whoever is heard of next is for that.
     pub(crate) fn feels(&self, now: Moment) -> bool {
-        now >= self.feel && self.of_kind(Kind::Feeler).next().is_none()
+        now >= self.feel.max(self.fill) && self.of_kind(Kind::Feeler).next().is_none()
     }
 
     /// The round found a link that would be worth more: the next comes soon.
@@ -226,9 +233,16 @@ impl Slots {
         self.round = now + ROUND_INTERVAL_MIN;
     }
 
-    /// The next feeler comes after a while, which depends on how many nodes are known by experience.
-    pub(crate) fn felt(&mut self, now: Moment, known: usize) {
-        self.feel = now + if known < KNOWN_WELL { FEELER_INTERVAL } else { FEELER_INTERVAL_MAX };
+    /// The next feeler comes after a while, which depends on how many nodes are known by experience, and on whether this one goes
+    /// to one that is not (`is_new`).
+    pub(crate) fn felt(&mut self, now: Moment, known: usize, is_new: bool, chance: &mut Chance) {
+        let mean = match known {
+            ..KNOWN_SOME if is_new => FEELER_INTERVAL_MIN,
+            ..KNOWN_WELL => FEELER_INTERVAL,
+            KNOWN_WELL.. => FEELER_INTERVAL_MAX,
+        };
+        let span_us = u64::try_from(mean.as_micros()).unwrap_or_default();
+        self.feel = now + mean / 2 + Duration::from_micros(chance.below(span_us));
     }
 
     /// Whether it is time for a planning round, which begins then.
@@ -396,7 +410,7 @@ impl Slots {
 
     pub(crate) fn deadline(&self, now: Moment) -> Moment {
         let feeler = self.of_kind(Kind::Feeler).next();
-        let feel = feeler.map_or(self.feel, |(_, slot)| slot.since + FEELER_TIMEOUT);
+        let feel = feeler.map_or(self.feel.max(self.fill), |(_, slot)| slot.since + FEELER_TIMEOUT);
         let is_full = self.links.len() >= self.quota.total() + usize::from(feeler.is_some());
         let fill = if is_full { feel } else { self.fill.max(now + Duration::from_millis(1)) };
         fill.min(feel).min(self.round)

@@ -52,10 +52,10 @@ const ENDS: usize = 4;
 const SEEDS: u64 = 5;
 const SIMULATED_BLOCKS: u32 = 100;
 
-/// How long nodes may take to find their neighbours: they measure one node that they are not linked with every five seconds, and one
-/// that was measured in a bad moment has to wait until all others had their turn.
+/// How long nodes may take to find their neighbours: they measure a node that they know nothing of every second, and every five seconds
+/// one anew that was measured in a bad moment.
 fn settle_max(nodes: usize) -> Duration {
-    Duration::from_secs(20 * nodes as u64)
+    Duration::from_secs(30 + 3 * nodes as u64)
 }
 
 /// How many of the choices may be about to change when they are looked at.
@@ -64,7 +64,7 @@ pub fn wrong_max(nodes: usize) -> usize {
 }
 
 /// How long more than that may be.
-const SETTLE_AGAIN_MAX: Duration = Duration::from_secs(90);
+const SETTLE_AGAIN_MAX: Duration = Duration::from_secs(30);
 
 /// How long it all may take.
 pub fn life_max(nodes: usize) -> Duration {
@@ -344,8 +344,8 @@ impl Laboratory {
         }
     }
 
-    /// Looks whom the nodes have chosen while they go on looking: one that has just lost one of its nearest, because that has turned to
-    /// another, has all three wrong until it has measured it anew.
+    /// Looks whom the nodes have chosen while they go on looking: one that was linked with one of its nearest because that had dialled
+    /// it, and has just lost it, has all three wrong until it has dialled it itself.
     fn settle_again(&self) -> Choice {
         let begun = Instant::now();
         loop {

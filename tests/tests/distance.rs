@@ -1,7 +1,7 @@
 //! Real nodes at real distances: each in a network namespace of its own, with a delay between each two of them.
 //!
 //! `NODES` says how many; `SEED` where they are. All tests look at one run, in which nodes choose their neighbours, pass on
-//! blocks, and lose one. It takes under two minutes.
+//! blocks, and lose one. It takes about half a minute.
 
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]

@@ -229,6 +229,7 @@ impl Node {
         let (key, role) = (hello.key, hello.role);
         let elder = self.greeted().find(|(_, other)| other.hello.key == key).map(|(id, _)| id);
         if let Some(elder) = elder {
+            self.met_again(now, peer, elder, key);
             let loser = self.loser_of(elder, peer, key);
             self.outbox.tell(Event::Closing { peer: loser, reason: Reason::Duplicate });
             self.close(now, loser, Reason::Duplicate);

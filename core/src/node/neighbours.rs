@@ -12,6 +12,7 @@ use crate::graph::Digest;
 use crate::group::Group;
 use crate::inbound;
 use crate::journal::Change;
+use crate::key::PublicKey;
 use crate::link::{Certificate, Epoch, Half};
 use crate::peer::{Greeted, Peer};
 use crate::plan::{Offer, Plan};
@@ -109,15 +110,19 @@ impl Node {
             self.drop_implausible(now);
             self.plan_links(now);
         }
+        let feels = self.slots.feels(now.moment);
         while let Some(kind) = self.slots.vacancy(now.moment) {
             match self.pick(now, kind) {
                 Some(address) => self.dial_slot(now, address, kind),
                 None => self.slots.wait(now.moment),
             }
         }
-        if self.slots.feels(now.moment) {
-            self.slots.felt(now.moment, self.book.tried_len());
-            if let Some(address) = self.pick(now, Kind::Feeler) {
+        if feels {
+            let picked = self.pick(now, Kind::Feeler);
+            let is_new = picked.as_ref().is_some_and(|address| self.book.rtt(address).is_none());
+            let known = self.book.tried_len();
+            self.slots.felt(now.moment, known, self.is_full() && is_new, &mut self.chance);
+            if let Some(address) = picked {
                 self.dial_slot(now, address, Kind::Feeler);
             }
         }
@@ -265,6 +270,19 @@ impl Node {
             Settled::Kept => {}
             Settled::Replaces(other) => self.close(now, other, Reason::Replaced),
             Settled::Measured => self.close(now, peer, Reason::Measured),
+        }
+    }
+
+    /// Somebody with whom we are linked already has shown its key on another link: where we dialled that one, it was reached. So it
+    /// may be dialled as soon as the other link ends.
+    pub(super) fn met_again(&mut self, now: Now, peer: PeerId, elder: PeerId, key: PublicKey) {
+        let Some(Peer { link: Link::Outbound(address), .. }) = self.peers.get(&peer) else { return };
+        self.book.reached(address, key, now.time);
+        let listen =
+            self.peers.get(&elder).and_then(Peer::greeted).and_then(|elder| elder.hello.listen.as_ref());
+        if listen != Some(address) {
+            // Nothing else tells that it is linked: it would be dialled there again at once.
+            self.book.dialled(address, now.time);
         }
     }
 

@@ -9,6 +9,7 @@ use super::setup::{Setup, SetupError, Topology};
 use super::violation::{Law, Violation};
 use super::world::{Happening, World};
 use crate::address::Address;
+use crate::node::PeerView;
 use crate::slot::Kind as Slot;
 use crate::wire::CAPS;
 
@@ -186,6 +187,12 @@ impl Simulation {
             world.mine_closing(|component| component.contains(&one));
         }
         world.later(CLOSING_US, Happening::Settle);
+    }
+
+    /// What a node tells of its peers; of one that is down nothing.
+    pub fn peers(&self, node: u32) -> Vec<PeerView> {
+        let running = self.world.hosts.get(node as usize).and_then(|host| host.node.as_ref());
+        running.map(|running| running.peers(self.world.now(node))).unwrap_or_default()
     }
 
     /// How the network stands.

@@ -1,4 +1,8 @@
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::*;
+use crate::node::PeerView;
+use crate::slot::Kind as Slot;
 
 /// Small, and quick to run: 24 nodes, 6 blocks, one every 5 seconds.
 fn small() -> Setup {
@@ -147,6 +151,81 @@ fn nothing_is_faster_than_all_with_all() {
 fn nodes_that_choose_for_themselves_start_from_seeds() {
     let report = run(Setup { topology: Topology::Plexus, ..small() });
     assert!(report.t50_ms.is_some());
+}
+
+/// Round trips between points drawn in a square of 200 ms, and 4 ms more, microseconds.
+fn scatter(nodes: usize, seed: u64) -> Vec<Vec<u32>> {
+    let mut chance = chance::Chance::new(seed);
+    let points: Vec<_> = (0..nodes).map(|_| [chance.index(200_000), chance.index(200_000)]).collect();
+    let between = |[x, y]: [u32; 2], [u, v]: [u32; 2]| {
+        let (across, down) = (u64::from(x.abs_diff(u)), u64::from(y.abs_diff(v)));
+        u32::try_from((across * across + down * down).isqrt()).unwrap() + 4_000
+    };
+    points.iter().map(|a| points.iter().map(|b| between(*a, *b)).collect()).collect()
+}
+
+/// Nodes at distances, which choose for themselves and are left alone.
+fn at_distances(rtts_us: &[Vec<u32>], seed: u64, jitter_us: u64) -> Simulation {
+    let row = |row: &Vec<u32>| {
+        let values = row.iter().map(|us| format!("{}.{:03}", us / 1_000, us % 1_000));
+        values.collect::<Vec<_>>().join(",")
+    };
+    let matrix = rtts_us.iter().map(row).collect::<Vec<_>>().join("\n").parse().unwrap();
+    let nodes = u32::try_from(rtts_us.len()).unwrap();
+    let (topology, latency) = (Topology::Plexus, Latency::Matrix(matrix));
+    let warmup_ms = 3_600_000;
+    Simulation::new(Setup { nodes, topology, latency, seed, jitter_us, warmup_ms, ..small() }).unwrap()
+}
+
+/// Whom a node has chosen as its nearest, and whether it passed over none that is nearer by a tenth and 3 ms. Whoever is linked with it
+/// anyway, or by chance, is not to be chosen.
+fn nearest(simulation: &Simulation, node: u32, rtts_us: &[u32]) -> (BTreeSet<u32>, bool) {
+    let peers = simulation.peers(node);
+    let place = |peer: &PeerView| host::resolve(peer.outbound.as_ref().or(peer.listen.as_ref())?);
+    let links: BTreeMap<_, _> = peers.iter().filter_map(|peer| Some((place(peer)?, peer.slot))).collect();
+    let is_nearest = |node: &u32| links.get(node) == Some(&Some(Slot::Nearest));
+    let chosen: BTreeSet<_> = links.keys().copied().filter(is_nearest).collect();
+    let us = |node: u32| rtts_us[node as usize];
+    let is_free = |other: &u32| {
+        let is_choice = |slot: &Option<Slot>| slot.is_some_and(|slot| slot != Slot::Random);
+        *other != node && !chosen.contains(other) && links.get(other).is_none_or(is_choice)
+    };
+    let least = (0..simulation.setup().nodes).filter(is_free).map(us).min();
+    let is_passed = |than: u32| least.is_some_and(|us| us + 3_000 <= than && us * 10 <= than * 9);
+    let is_right = chosen.len() == 3 && !chosen.iter().any(|one| is_passed(us(*one)));
+    (chosen, is_right)
+}
+
+#[test]
+fn nodes_find_their_nearest_soon_and_then_keep_them() {
+    const NODES: usize = 20;
+    for (seed, jitter_us) in [(1, 0), (2, 3_000), (3, 8_000)] {
+        let rtts_us = scatter(NODES, seed);
+        let mut simulation = at_distances(&rtts_us, seed, jitter_us);
+        let (mut first, mut wrong_since, mut changes) = ([None; NODES], [None; NODES], 0);
+        let mut before = vec![BTreeSet::new(); NODES];
+        for second in 1..=660 {
+            while simulation.run_until(1_000 * second, 10_000).unwrap().simulated_ms < 1_000 * second {}
+            for (node, rtts_us) in rtts_us.iter().enumerate() {
+                let (chosen, is_right) = nearest(&simulation, u32::try_from(node).unwrap(), rtts_us);
+                if is_right {
+                    first[node].get_or_insert(second);
+                    wrong_since[node] = None;
+                }
+                if second <= 60 {
+                    before[node] = chosen;
+                    continue;
+                }
+                let since = *wrong_since[node].get_or_insert(second);
+                assert!(is_right || second - since <= 20, "seed {seed}: {node} is wrong since {since} s");
+                changes += chosen.difference(&before[node]).count();
+                before[node] = chosen;
+            }
+        }
+        let slowest = first.into_iter().map(|first| first.unwrap_or(u64::MAX)).max();
+        assert!(slowest <= Some(30), "seed {seed}: all have chosen after {slowest:?} s");
+        assert!(changes <= NODES / 2, "seed {seed}: {changes} changes in ten minutes at rest");
+    }
 }
 
 #[test]

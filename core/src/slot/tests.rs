@@ -94,12 +94,53 @@ fn a_link_that_was_measured_in_a_bad_moment_is_put_in_its_place() {
 fn one_feeler_at_a_time_and_not_for_long() {
     let mut slots = filled();
     assert!(slots.feels(at(2)));
-    slots.felt(at(2), 0);
+    slots.felt(at(2), KNOWN_SOME, true, &mut Chance::new([0; 32]));
     slots.dial(at(2), address(60), Kind::Feeler);
     slots.connected(&address(60), PeerId(60));
     assert!(!slots.feels(at(2) + FEELER_INTERVAL), "one is out");
     assert_eq!(slots.tick(at(3)), None);
     assert_eq!(slots.tick(at(2) + FEELER_TIMEOUT), Some(PeerId(60)));
+}
+
+#[test]
+fn feelers_come_faster_to_strangers_and_slower_once_many_are_known_and_never_in_step() {
+    let mut chance = Chance::new([1; 32]);
+    for (known, is_new, mean) in [
+        (0, true, FEELER_INTERVAL_MIN),
+        (KNOWN_SOME - 1, true, FEELER_INTERVAL_MIN),
+        (0, false, FEELER_INTERVAL),
+        (KNOWN_SOME, true, FEELER_INTERVAL),
+        (KNOWN_WELL - 1, false, FEELER_INTERVAL),
+        (KNOWN_WELL, true, FEELER_INTERVAL_MAX),
+    ] {
+        let mut slots = filled();
+        let mut wait = || {
+            slots.felt(at(2), known, is_new, &mut chance);
+            assert!(!slots.feels(at(2)) && slots.feels(at(2) + mean * 2));
+            slots.feel - at(2)
+        };
+        let waits: Vec<_> = (0..100).map(|_| wait()).collect();
+        assert!(waits.iter().all(|wait| (mean / 2..mean * 3 / 2).contains(wait)), "{waits:?}");
+        let (least, most) = (waits.iter().min().unwrap(), waits.iter().max().unwrap());
+        assert!(*least < mean * 6 / 10 && *most > mean * 14 / 10, "{least:?} to {most:?}");
+    }
+}
+
+#[test]
+fn a_node_is_nearer_by_a_twentieth_and_half_a_millisecond() {
+    assert!(is_nearer(ms(47), ms(50)) && !is_nearer(ms(48), ms(50)));
+    assert!(
+        is_nearer(ms(1), Duration::from_micros(1_500)) && !is_nearer(ms(1), Duration::from_micros(1_499))
+    );
+}
+
+#[test]
+fn no_feeler_goes_out_while_nobody_was_there_for_a_place() {
+    let mut slots = Slots::new(Quota::of(Role::Full));
+    slots.felt(at(1), 0, true, &mut Chance::new([2; 32]));
+    slots.wait(at(1));
+    assert!(!slots.feels(at(3)) && slots.deadline(at(3)) <= at(1) + FILL_INTERVAL);
+    assert!(slots.feels(at(1) + FILL_INTERVAL));
 }
 
 #[test]
