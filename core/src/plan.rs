@@ -43,7 +43,7 @@ impl<'a> Plan<'a> {
         let others = graph.links.iter().filter(|(a, b, _)| *a != graph.own && *b != graph.own);
         let others = Adjacency::new(graph.keys.len(), others.copied());
         let linked: Vec<_> = (0..).take(others.len()).filter(|node| !others.hops(*node).is_empty()).collect();
-        let draw = |_| linked.get(usize::try_from(chance.below(linked.len() as u64)).ok()?);
+        let draw = |_| linked.get(chance.index(linked.len()));
         let sources: Vec<_> = (0..2 * SOURCES).filter_map(draw).collect();
         let distances: Vec<_> = sources.into_iter().map(|source| others.paths(*source).us).collect();
         (!distances.is_empty()).then_some(Self { graph, others, distances })
