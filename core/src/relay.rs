@@ -17,6 +17,7 @@ use crate::compact::Partial;
 use crate::hash::Hash;
 use crate::kernel::prefetch::prefetch;
 use crate::node::PeerId;
+use crate::sorted::Sorted;
 use crate::time::Moment;
 
 /// The newest blocks of which it is known who knows them; of older ones everybody is asked who claims the work.
@@ -43,36 +44,22 @@ const HOLDS: u8 = 4;
 /// It asked for the body before we had it.
 const ASKS: u8 = 8;
 
-/// What each peer has to do with a block, sorted by peer: in one piece of memory, which is read for every copy of a header.
-#[derive(Clone, Debug, Default)]
-struct Marks(Vec<(PeerId, u8)>);
+/// What each peer has to do with a block: in one place, which is read for every copy of a header.
+#[derive(Debug)]
+struct Marks(Sorted<PeerId, u8>);
 
 impl Marks {
-    /// The marks of a peer.
-    fn of(&self, peer: PeerId) -> u8 {
-        let place = self.0.binary_search_by_key(&peer, |(marked, _)| *marked);
-        place.map_or(0, |place| self.0[place].1)
-    }
-
     /// Whether a peer has one of some marks.
     fn has(&self, peer: PeerId, marks: u8) -> bool {
-        self.of(peer) & marks != 0
+        self.0.get(&peer).is_some_and(|held| held & marks != 0)
     }
 
     /// Marks a peer; whether it had not one of these marks.
     fn set(&mut self, peer: PeerId, marks: u8) -> bool {
-        match self.0.binary_search_by_key(&peer, |(marked, _)| *marked) {
-            Ok(place) => {
-                let held = &mut self.0[place].1;
-                let is_new = *held & marks == 0;
-                *held |= marks;
-                is_new
-            }
-            Err(place) => {
-                self.0.insert(place, (peer, marks));
-                true
-            }
-        }
+        let held = self.0.get_or_default(peer);
+        let is_new = *held & marks == 0;
+        *held |= marks;
+        is_new
     }
 }
 
@@ -123,8 +110,8 @@ impl Relay {
 
     /// And then what the peers have to do with it.
     pub(crate) fn prefetch_marks(&self) {
-        for mark in self.spreads.back().iter().flat_map(|newest| newest.marks.0.iter().step_by(4)).take(4) {
-            prefetch(mark);
+        if let Some(newest) = self.spreads.back() {
+            newest.marks.0.prefetch();
         }
     }
 
@@ -144,7 +131,7 @@ impl Relay {
         if self.spreads.len() == BLOCKS_MAX {
             self.spreads.pop_front();
         }
-        let mut marks = Marks(Vec::with_capacity(peers));
+        let mut marks = Marks(Sorted::with_capacity(peers));
         if let Some(first) = first {
             marks.set(first, AWARE);
         }
@@ -195,7 +182,7 @@ impl Relay {
 
     /// Whether anybody said to have a body, or was sent it by us.
     pub(crate) fn is_held(&self, hash: &Hash) -> bool {
-        self.find(hash).is_some_and(|spread| spread.marks.0.iter().any(|(_, marks)| marks & HOLDS != 0))
+        self.find(hash).is_some_and(|spread| spread.marks.0.values().any(|marks| marks & HOLDS != 0))
     }
 
     /// Until when a body is expected to be pushed to us.

@@ -27,6 +27,11 @@ impl<K, V> Default for Sorted<K, V> {
 }
 
 impl<K: Ord, V> Sorted<K, V> {
+    /// No entry, and room for so many.
+    pub fn with_capacity(entries: usize) -> Self {
+        Self { keys: Vec::with_capacity(entries), values: Vec::with_capacity(entries) }
+    }
+
     /// How many entries there are.
     pub fn len(&self) -> usize {
         self.keys.len()
