@@ -172,24 +172,34 @@ impl Tab {
 
     /// The value of an expression.
     pub fn evaluate(&mut self, expression: &str) -> Value {
-        let parameters = json!({ "expression": expression, "returnByValue": true, "awaitPromise": true });
-        let mut answer = self.ask("Runtime.evaluate", &parameters);
-        assert!(answer["exceptionDetails"].is_null(), "{expression}: {}", answer["exceptionDetails"]);
-        answer["result"]["value"].take()
+        self.attempt(expression).unwrap_or_else(|thrown| panic!("{expression}: {thrown}"))
     }
 
-    /// The value of an expression, once it is true in JavaScript's sense.
+    /// The value of an expression, or what it threw.
+    fn attempt(&mut self, expression: &str) -> Result<Value, Value> {
+        let parameters = json!({ "expression": expression, "returnByValue": true, "awaitPromise": true });
+        let mut answer = self.ask("Runtime.evaluate", &parameters);
+        let thrown = answer["exceptionDetails"].take();
+        if thrown.is_null() { Ok(answer["result"]["value"].take()) } else { Err(thrown) }
+    }
+
+    /// The value of an expression, once it is true in JavaScript's sense. What throws is not true yet: a document that is being
+    /// loaded lacks the elements that are asked about.
     pub fn wait(&mut self, what: &str, seconds: u64, expression: &str) -> Value {
         let begun = Instant::now();
         loop {
-            let value = self.evaluate(expression);
-            if !matches!(value, Value::Null | Value::Bool(false)) && value != 0 && value != "" {
-                return value;
+            let value = self.attempt(expression);
+            if let Ok(value) = &value
+                && !matches!(value, Value::Null | Value::Bool(false))
+                && *value != 0
+                && *value != ""
+            {
+                return value.clone();
             }
             if begun.elapsed() > Duration::from_secs(seconds) {
                 let text = self.evaluate("document.body.innerText");
                 panic!(
-                    "{what}: not within {seconds} s; trouble: {:?}; the page shows:\n{}",
+                    "{what}: not within {seconds} s, last {value:?}; trouble: {:?}; the page shows:\n{}",
                     self.trouble,
                     text.as_str().unwrap_or_default()
                 );
