@@ -159,6 +159,11 @@ impl Fetch {
         self.lacks.get(&peer).is_some_and(|lacks| lacks.contains(hash))
     }
 
+    /// Whether nothing of the path is left to be asked for: all of it was asked for, is being verified, or waits for its turn.
+    pub(crate) fn is_under_way(&self, chain: &Chain) -> bool {
+        chain.path().all(|hash| self.busy.contains(hash))
+    }
+
     /// Whether the lowest block of the path is on its way, or can be asked of a peer of `sources`.
     pub(crate) fn may_come(&self, now: Now, chain: &Chain, relay: &Relay, sources: &[Source]) -> bool {
         let lowest = chain.path().next().and_then(|hash| chain.find(hash));

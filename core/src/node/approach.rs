@@ -34,6 +34,7 @@ impl Node {
         match (step, peer) {
             (Approach::Node, _) => {
                 prefetch(&self.blind);
+                prefetch(&self.stirred);
                 prefetch(&self.peers);
                 prefetch(&self.relay);
                 prefetch(&self.fetch);

@@ -264,7 +264,12 @@ impl Node {
             self.moved = now.moment;
             return;
         };
-        if self.is_push_due(now, &lowest) {
+        let (is_patient, is_hopeful) =
+            (now.moment < self.moved + PATIENCE, now.moment < self.moved + 3 * PATIENCE);
+        let is_at_heel = self.chain.path().len() <= AT_HEEL_MAX;
+        // As it mostly is: the few newest blocks are being verified already.
+        let is_under_way = is_at_heel && is_hopeful && self.fetch.is_under_way(&self.chain);
+        if is_under_way || self.is_push_due(now, &lowest) {
             return;
         }
         let mut greeted: Vec<_> =
@@ -279,9 +284,7 @@ impl Node {
             .collect();
         let orders = self.fetch.next(now, &self.chain, &self.relay, &sources);
         let may_come = self.fetch.may_come(now, &self.chain, &self.relay, &sources);
-        let (is_patient, is_hopeful) =
-            (now.moment < self.moved + PATIENCE, now.moment < self.moved + 3 * PATIENCE);
-        self.lags = may_come && is_patient && self.chain.path().len() > AT_HEEL_MAX;
+        self.lags = may_come && is_patient && !is_at_heel;
         // Its announcement may be ahead of its body; but nobody waits for ever for what nobody has.
         let given_up = (!is_hopeful || !may_come && !is_patient).then_some(lowest);
         let withheld = self.fetch.is_withheld(&self.chain, &sources).or(given_up);

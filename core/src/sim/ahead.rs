@@ -1,5 +1,6 @@
 //! Looking ahead: the memory that the next facts need is fetched before they happen.
 
+use super::link::End;
 use super::world::{Happening, World};
 use crate::kernel::prefetch::prefetch;
 use crate::node::Approach;
@@ -25,6 +26,13 @@ impl World {
             // When a slot begins, all that come first take all steps at once.
             let near = if self.wheel.has_turned() { 0 } else { far };
             (near..=far).for_each(|others| self.fetch_ahead(others, step));
+        }
+    }
+
+    /// Has a link fetched on which a node sends next.
+    pub(super) fn approach_link(&self, end: End) {
+        if let Some(link) = self.links.get(end.link()) {
+            prefetch(link);
         }
     }
 

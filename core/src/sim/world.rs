@@ -172,6 +172,8 @@ pub(super) struct World {
     pub(super) archive: Archive,
     memo: Memo,
     pending: VecDeque<Input>,
+    /// What the node that is told something wishes; empty between facts.
+    wishes: Vec<Output>,
     frames: Shared,
 }
 
@@ -217,6 +219,7 @@ impl World {
             violation: None,
             memo: Memo::default(),
             pending: VecDeque::new(),
+            wishes: Vec::new(),
             frames: Shared::default(),
             setup,
         }
@@ -353,34 +356,41 @@ impl World {
 
     /// Carries out what a node wishes; how many wishes there were.
     fn drain(&mut self, host: u32) -> usize {
-        let mut wishes = 0;
+        let mut wishes = core::mem::take(&mut self.wishes);
         while let Some(output) = self.hosts[host as usize].node.as_mut().and_then(|node| node.poll()) {
-            wishes += 1;
-            if wishes > WISHES_MAX {
+            if wishes.len() == WISHES_MAX {
                 self.violate(Some(host), Law::Livelock, || "one fact leads to wishes without end".into());
                 break;
             }
-            match output {
-                Output::Send(peer, frame) => self.send(host, End::of(peer), frame),
-                Output::Dial(address) => self.dial(host, address),
-                Output::Close(peer, reason) => self.close(host, End::of(peer), &reason),
-                Output::Persist(changes) => {
-                    self.hosts[host as usize].store.apply(&mut self.archive, &changes);
-                }
-                Output::Verify(batch) => {
-                    let verdict = self.verify(host, &batch);
-                    self.pending.push_back(Input::Verified(verdict));
-                }
-                Output::Recall(recall) => {
-                    let recalled = self.hosts[host as usize].store.recall(&self.archive, &recall);
-                    self.pending.push_back(Input::Recalled(recalled));
-                }
-                Output::Serve(peer, serve) => self.serve(host, peer, &serve),
-                Output::Mine(job) => self.job = job.map(|job| *job),
-                Output::Tell(_) => {}
+            if let Output::Send(peer, _) = &output {
+                self.approach_link(End::of(*peer));
             }
+            wishes.push(output);
         }
-        wishes
+        let count = wishes.len();
+        wishes.drain(..).for_each(|output| self.carry_out(host, output));
+        self.wishes = wishes;
+        count
+    }
+
+    fn carry_out(&mut self, host: u32, output: Output) {
+        match output {
+            Output::Send(peer, frame) => self.send(host, End::of(peer), frame),
+            Output::Dial(address) => self.dial(host, address),
+            Output::Close(peer, reason) => self.close(host, End::of(peer), &reason),
+            Output::Persist(changes) => self.hosts[host as usize].store.apply(&mut self.archive, &changes),
+            Output::Verify(batch) => {
+                let verdict = self.verify(host, &batch);
+                self.pending.push_back(Input::Verified(verdict));
+            }
+            Output::Recall(recall) => {
+                let recalled = self.hosts[host as usize].store.recall(&self.archive, &recall);
+                self.pending.push_back(Input::Recalled(recalled));
+            }
+            Output::Serve(peer, serve) => self.serve(host, peer, &serve),
+            Output::Mine(job) => self.job = job.map(|job| *job),
+            Output::Tell(_) => {}
+        }
     }
 
     fn verify(&mut self, host: u32, batch: &Batch) -> Verdict {
