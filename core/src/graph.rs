@@ -60,7 +60,7 @@ struct Node {
     links: u32,
 }
 
-/// A held link.
+/// A held link, or one that is withdrawn: that is remembered until no earlier certificate of it counts any more.
 #[derive(Clone, Debug)]
 struct Link {
     ends: [u32; 2],
@@ -75,14 +75,31 @@ impl Link {
         self.rtts_us[0].max(self.rtts_us[1])
     }
 
+    fn is_withdrawn(&self) -> bool {
+        self.rtts_us == [0; 2]
+    }
+
+    fn is_live(&self) -> bool {
+        !self.is_withdrawn()
+    }
+
+    /// Whether it is a link of ours: those never give way.
     fn is_own(&self) -> bool {
-        self.ends.contains(&OWN)
+        self.ends.contains(&OWN) && self.is_live()
     }
 
     /// What decides which link of a key gives way: the same everywhere, so that all end up with the same.
-    fn rank(&self) -> (Epoch, u16) {
-        (self.epoch, self.mark)
+    fn rank(&self) -> Rank {
+        Rank { is_live: self.is_live(), epoch: self.epoch, mark: self.mark }
     }
+}
+
+/// Which link of several is kept rather: one that there is, then the later, then the greater mark.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Rank {
+    is_live: bool,
+    epoch: Epoch,
+    mark: u16,
 }
 
 /// What taking a certificate comes to.
@@ -137,24 +154,39 @@ impl Graph {
         self.nodes[OWN as usize].key
     }
 
-    /// How many links are held.
+    /// The links that there are.
+    fn live(&self) -> impl Iterator<Item = &Link> + Clone {
+        self.links.iter().filter(|link| link.is_live())
+    }
+
+    /// How many links there are; looks at each.
     pub fn len(&self) -> usize {
-        self.links.len()
+        self.live().count()
     }
 
-    /// Whether no link is held.
+    /// Whether there is no link.
     pub fn is_empty(&self) -> bool {
-        self.links.is_empty()
+        self.live().next().is_none()
     }
 
-    /// How many keys there are, ours included.
+    /// How many keys have links, and ours; looks at every link.
     pub fn nodes(&self) -> usize {
-        self.by_key.len()
+        self.linked().into_iter().filter(|is_linked| *is_linked).count()
+    }
+
+    /// Of each number, whether it is that of a key that has links, or ours.
+    fn linked(&self) -> Vec<bool> {
+        let mut linked = vec![false; self.nodes.len()];
+        linked[OWN as usize] = true;
+        for end in self.live().flat_map(|link| link.ends) {
+            linked[end as usize] = true;
+        }
+        linked
     }
 
     /// Every link: its two ends, the lower first, and its round trip in microseconds. In no particular order.
     pub fn links(&self) -> impl Iterator<Item = (PublicKey, PublicKey, u32)> {
-        self.links.iter().map(|link| {
+        self.live().map(|link| {
             let [a, b] = self.ends(link);
             (a, b, link.weight_us())
         })
@@ -163,7 +195,7 @@ impl Graph {
     /// The links of a key: their other ends and round trips in microseconds. In no particular order; looks at every link.
     pub fn links_of(&self, key: &PublicKey) -> impl Iterator<Item = (PublicKey, u32)> {
         let number = self.number(key);
-        let links = self.links.iter().filter_map(move |link| {
+        let links = self.live().filter_map(move |link| {
             let place = link.ends.iter().position(|end| Some(*end) == number)?;
             Some((link.ends[1 - place], link.weight_us()))
         });
@@ -172,10 +204,16 @@ impl Graph {
 
     /// Whether the link between two keys, in either order, is held from this epoch or a later one.
     pub fn contains(&self, a: &PublicKey, b: &PublicKey, epoch: Epoch) -> bool {
-        self.place(a, b).is_some_and(|place| self.links[place].epoch >= epoch)
+        self.place(a, b).is_some_and(|place| self.links[place].is_live() && self.links[place].epoch >= epoch)
     }
 
-    /// The certificate of the link between two keys, in either order.
+    /// Whether the link between two keys, in either order, was withdrawn in this epoch or a later one.
+    pub fn is_withdrawn(&self, a: &PublicKey, b: &PublicKey, epoch: Epoch) -> bool {
+        self.place(a, b)
+            .is_some_and(|place| self.links[place].is_withdrawn() && self.links[place].epoch >= epoch)
+    }
+
+    /// The certificate of the link between two keys, in either order, or what withdraws it.
     pub fn certificate(&self, a: &PublicKey, b: &PublicKey) -> Option<Certificate> {
         self.place(a, b).map(|place| self.certificate_at(place))
     }
@@ -192,17 +230,19 @@ impl Graph {
 
     /// Its shape at this moment.
     pub fn topology(&self) -> Topology {
+        let linked = self.linked();
+        let linked = self.by_key.iter().filter(|(_, node)| linked[*node as usize]);
         let mut places = vec![NONE; self.nodes.len()];
-        for (place, (_, node)) in (0..).zip(&self.by_key) {
+        for (place, (_, node)) in (0..).zip(linked.clone()) {
             places[*node as usize] = place;
         }
-        let ends = self.links.iter().map(|link| {
+        let ends = self.live().map(|link| {
             let [a, b] = link.ends.map(|node| places[node as usize]);
             (a, b, link.weight_us())
         });
         let mut ends: Vec<_> = ends.collect();
         ends.sort_unstable();
-        let keys = self.by_key.iter().map(|(_, node)| self.nodes[*node as usize].key).collect();
+        let keys = linked.map(|(_, node)| self.nodes[*node as usize].key).collect();
         Topology::sorted(self.own(), keys, ends)
     }
 
@@ -257,7 +297,8 @@ impl Graph {
     fn plan(&mut self, certificate: &Certificate, now: Epoch) -> Result<Plan, Inserted> {
         let epoch = certificate.epoch;
         let late = now.since(epoch) > LINK_AGE_EPOCHS || epoch.since(now) > AHEAD_EPOCHS;
-        if late || certificate.weight_us().is_none() {
+        let is_withdrawn = certificate.is_withdrawal();
+        if late || !is_withdrawn && certificate.weight_us().is_none() {
             return Err(Inserted::Refused);
         }
         let ends = certificate.ends.map(|key| self.number(&key));
@@ -265,13 +306,16 @@ impl Graph {
             [Some(a), Some(b)] => self.find([a, b]).ok().map(|place| self.by_ends[place] as usize),
             [None, _] | [_, None] => None,
         };
-        if held.is_some_and(|place| self.links[place].epoch >= epoch) {
+        // Of one epoch the withdrawal counts: the link was there before.
+        let order = |link: &Link| (link.epoch, link.is_withdrawn());
+        if held.is_some_and(|place| order(&self.links[place]) >= (epoch, is_withdrawn)) {
             return Err(Inserted::Known);
         }
-        let mark = digest::mark(&certificate.ends, epoch);
+        let mark = digest::mark(&certificate.ends, epoch, is_withdrawn);
+        let rank = Rank { is_live: !is_withdrawn, epoch, mark };
         Ok(match held {
             Some(place) => Plan::Update { place, mark },
-            None => Plan::Add { mark, victims: self.victims(ends, (epoch, mark)).ok_or(Inserted::Refused)? },
+            None => Plan::Add { mark, victims: self.victims(ends, rank).ok_or(Inserted::Refused)? },
         })
     }
 
@@ -298,9 +342,9 @@ impl Graph {
     /// The links that give way to a new one; none when it is the new one that is not held.
     ///
     /// `ends` are the new link's, where they are known; `rank` is as [`Link::rank`].
-    fn victims(&mut self, ends: [Option<u32>; 2], rank: (Epoch, u16)) -> Option<Vec<[u32; 2]>> {
+    fn victims(&mut self, ends: [Option<u32>; 2], rank: Rank) -> Option<Vec<[u32; 2]>> {
         let mut victims = Vec::new();
-        if !ends.contains(&Some(OWN)) {
+        if !(ends.contains(&Some(OWN)) && rank.is_live) {
             for end in ends.into_iter().flatten().filter(|end| self.is_full(*end)) {
                 let links = self.links.iter().filter(|link| link.ends.contains(&end) && !link.is_own());
                 let victim = links.min_by_key(|link| link.rank())?;
@@ -311,7 +355,14 @@ impl Graph {
             }
         }
         if victims.is_empty() && self.links.len() >= self.links_max {
-            victims.push(self.farthest_beyond(ends)?);
+            let withdrawn = self.links.iter().filter(|link| link.is_withdrawn());
+            let eldest = withdrawn.min_by_key(|link| (link.rank(), link.ends));
+            victims.push(match eldest.filter(|eldest| eldest.rank() < rank).map(|eldest| eldest.ends) {
+                Some(ends) => ends,
+                // What is no link any more takes no link's room.
+                None if rank.is_live => self.farthest_beyond(ends)?,
+                None => return None,
+            });
         }
         Some(victims)
     }
@@ -339,10 +390,10 @@ impl Graph {
     /// Measures how far all nodes are, if the last time is too many certificates ago.
     fn measure(&mut self) {
         if self.reach.is_empty() || self.measured >= MEASURED_MAX {
-            let links = self.links.iter().map(|link| (link.ends[0], link.ends[1], link.weight_us()));
+            let links = self.live().map(|link| (link.ends[0], link.ends[1], link.weight_us()));
             self.reach = Adjacency::new(self.nodes.len(), links).paths(OWN).us;
             let near = |link: &Link| link.ends.map(|node| self.reach[node as usize]).into_iter().min();
-            self.horizon = self.links.iter().filter_map(near).max().unwrap_or(UNREACHED);
+            self.horizon = self.live().filter_map(near).max().unwrap_or(UNREACHED);
             self.measured = 0;
         }
         self.measured += 1;
@@ -418,7 +469,7 @@ impl Graph {
         self.by_ends.insert(place, number);
         self.digest.toggle(link.bucket, link.mark);
         link.ends.iter().for_each(|node| self.nodes[*node as usize].links += 1);
-        if !self.reach.is_empty() {
+        if !self.reach.is_empty() && link.is_live() {
             for [from, to] in
                 [link.ends, [link.ends[1], link.ends[0]]].map(|ends| ends.map(|end| end as usize))
             {

@@ -2,8 +2,9 @@
 //!
 //! Each end measures by itself and signs its own figure; a link counts as long as the larger of the two. So neither end can
 //! make a link to an honest node look shorter than that node sees it, and one that makes it look much longer loses it. What
-//! two dishonest ends sign about the link between them is their own affair. A certificate is 206 bytes, and nothing here
-//! grows; its signatures are handed out as checks, never verified in place.
+//! two dishonest ends sign about the link between them is their own affair. When a link ends, either end withdraws it, in the
+//! same form. A certificate is 206 bytes, and nothing here grows; its signatures are handed out as checks, never verified in
+//! place.
 
 use core::time::Duration;
 
@@ -77,7 +78,7 @@ impl Half {
     }
 }
 
-/// What `signer` signs: the link's ends in the order of their keys, when, which end signs, and its figure.
+/// What `signer` signs: the link's ends in the order of their keys, when, which end signs, and its figure; 0 when it withdraws.
 fn digest(network: &Hash, signer: &PublicKey, other: &PublicKey, epoch: Epoch, rtt_us: u32) -> Hash {
     let (a, b, side) = if signer < other { (signer, other, 0) } else { (other, signer, 1) };
     tagged(
@@ -93,8 +94,9 @@ fn digest(network: &Hash, signer: &PublicKey, other: &PublicKey, epoch: Epoch, r
     )
 }
 
-/// Both halves of one link and epoch. Its two keys differ, the lower one is first, and both figures are in range; whether
-/// the signatures hold is another question.
+/// Both halves of one link and epoch; or what one end says when there is no such link any more: both figures are 0 then, and
+/// the other's signature is [`Signature::NONE`]. Its two keys differ, the lower one is first, and else both figures are in range;
+/// whether the signatures hold is another question.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Certificate {
     pub(crate) ends: [PublicKey; 2],
@@ -120,37 +122,61 @@ impl Certificate {
         })
     }
 
+    /// Says that there is no link to `peer`, another key than the signer's, any more: no certificate up to this epoch counts.
+    pub fn withdraw(network: &Hash, secret: &SecretKey, peer: &PublicKey, epoch: Epoch) -> Self {
+        let own = secret.public();
+        let signature = secret.sign(&digest(network, &own, peer, epoch, 0));
+        let [(a, first), (b, second)] = if own < *peer {
+            [(own, signature), (*peer, Signature::NONE)]
+        } else {
+            [(*peer, Signature::NONE), (own, signature)]
+        };
+        Self { ends: [a, b], epoch, rtts_us: [0; 2], signatures: [first, second] }
+    }
+
+    /// Whether it says that there is no such link any more.
+    pub fn is_withdrawal(&self) -> bool {
+        self.rtts_us == [0; 2]
+    }
+
     /// The two keys, the lower one first.
     pub fn ends(&self) -> &[PublicKey; 2] {
         &self.ends
     }
 
-    /// When it was measured.
+    /// The end that is not `own`; none when neither is.
+    pub fn other_end(&self, own: &PublicKey) -> Option<PublicKey> {
+        let [a, b] = self.ends;
+        if a == *own { Some(b) } else { (b == *own).then_some(a) }
+    }
+
+    /// When it was measured, or withdrawn.
     pub fn epoch(&self) -> Epoch {
         self.epoch
     }
 
-    /// The round trip as each end measures it, microseconds.
+    /// The round trip as each end measures it, microseconds; 0 when the link is withdrawn.
     pub fn rtts_us(&self) -> [u32; 2] {
         self.rtts_us
     }
 
     /// The round trip that counts, microseconds: the larger figure. None when the figures are at odds, that is, when their
-    /// difference is both over half of the larger one and over [`RTT_US_SLACK`].
+    /// difference is both over half of the larger one and over [`RTT_US_SLACK`], and when the link is withdrawn.
     pub fn weight_us(&self) -> Option<u32> {
         let [a, b] = self.rtts_us;
         let (larger, apart) = (a.max(b), a.abs_diff(b));
-        (apart <= RTT_US_SLACK || apart <= larger / 2).then_some(larger)
+        (larger > 0 && (apart <= RTT_US_SLACK || apart <= larger / 2)).then_some(larger)
     }
 
-    /// What to verify before it is believed.
-    pub fn checks(&self, network: &Hash) -> [Check; 2] {
+    /// What to verify before it is believed: both ends' signatures, or that of the end that withdraws.
+    pub fn checks(&self, network: &Hash) -> Vec<Check> {
+        let signs = |side: &usize| !self.is_withdrawal() || self.signatures[*side] != Signature::NONE;
         let check = |side: usize| {
             let half =
                 Half { epoch: self.epoch, rtt_us: self.rtts_us[side], signature: self.signatures[side] };
             half.check(network, &self.ends[side], &self.ends[1 - side])
         };
-        [check(0), check(1)]
+        [0, 1].into_iter().filter(signs).map(check).collect()
     }
 
     /// Its 206 bytes.
@@ -169,7 +195,7 @@ impl Certificate {
     /// Reads one certificate and nothing after it.
     ///
     /// # Errors
-    /// Bytes that are not exactly 206, keys out of order, a figure out of range.
+    /// Bytes that are not exactly 206, keys out of order, a figure out of range, a withdrawal with two signatures or none.
     pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
         let mut reader = Reader::new(bytes);
         let certificate = Self::read(&mut reader)?;
@@ -180,7 +206,7 @@ impl Certificate {
     /// Reads a certificate from where a reader stands.
     ///
     /// # Errors
-    /// Too few bytes, keys out of order, a figure out of range.
+    /// Too few bytes, keys out of order, a figure out of range, a withdrawal with two signatures or none.
     pub fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
         let certificate = Self {
             ends: [
@@ -196,6 +222,13 @@ impl Certificate {
         };
         if certificate.ends[0] >= certificate.ends[1] {
             return Err(DecodeError::Value { field: "link b" });
+        }
+        if certificate.is_withdrawal() {
+            let signs = certificate.signatures.map(|signature| signature != Signature::NONE);
+            return match signs[0] != signs[1] {
+                true => Ok(certificate),
+                false => Err(DecodeError::Value { field: "link signature_b" }),
+            };
         }
         for (field, rtt_us) in ["link rtt_a", "link rtt_b"].into_iter().zip(certificate.rtts_us) {
             if !(1..=RTT_US_MAX).contains(&rtt_us) {
@@ -244,7 +277,9 @@ mod tests {
         let (alice, bob) = (secret(1), secret(2));
         let (hers, his) = (half(&alice, &bob, 20), half(&bob, &alice, 20));
         let good = Certificate::join(&alice.public(), &hers, &bob.public(), &his).unwrap();
-        let broken = |bad: &Certificate, network: &Hash| bad.checks(network).map(|check| !check.holds());
+        let broken = |bad: &Certificate, network: &Hash| -> Vec<bool> {
+            bad.checks(network).iter().map(|check| !check.holds()).collect()
+        };
         assert_eq!(broken(&good, &NETWORK), [false, false]);
         assert_eq!(broken(&good, &Hash::ZERO), [true, true]);
         let other = Certificate { epoch: Epoch(8), ..good.clone() };
@@ -257,6 +292,40 @@ mod tests {
         let mut ends = [good.ends[0], secret(3).public()];
         ends.sort();
         assert!(broken(&Certificate { ends, ..good }, &NETWORK).contains(&true));
+    }
+
+    #[test]
+    fn either_end_withdraws_a_link_and_nobody_else() {
+        let (alice, bob) = (secret(1), secret(2));
+        for (signer, other) in [(&alice, &bob), (&bob, &alice)] {
+            let gone = Certificate::withdraw(&NETWORK, signer, &other.public(), Epoch(7));
+            assert!(gone.is_withdrawal() && gone.weight_us().is_none());
+            assert_eq!(Certificate::decode(&gone.encode()), Ok(gone.clone()));
+            let checks = gone.checks(&NETWORK);
+            assert_eq!(
+                checks.iter().map(|check| (check.key, check.holds())).collect::<Vec<_>>(),
+                [(signer.public(), true)]
+            );
+            // Nothing that the other end signed makes it that one's word, and no other epoch, link or network is withdrawn.
+            let [a, b] = gone.signatures;
+            let [c, d] = gone.ends;
+            let mut ends = [signer.public(), secret(3).public()];
+            ends.sort();
+            for bad in [
+                Certificate { signatures: [b, a], ..gone.clone() },
+                Certificate { epoch: Epoch(8), ..gone.clone() },
+                Certificate { ends, ..gone.clone() },
+                Certificate { rtts_us: [1, 1], ..gone.clone() },
+            ] {
+                assert!(!bad.checks(&NETWORK).iter().all(Check::holds), "{bad:?}");
+            }
+            assert!(!gone.checks(&Hash::ZERO)[0].holds());
+            for signatures in [[a; 2], [b; 2]] {
+                let bad = Certificate { signatures, ends: [c, d], ..gone.clone() };
+                let error = DecodeError::Value { field: "link signature_b" };
+                assert_eq!(Certificate::decode(&bad.encode()), Err(error));
+            }
+        }
     }
 
     #[test]

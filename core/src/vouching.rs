@@ -10,12 +10,11 @@ use crate::sorted::Sorted;
 /// The certificates that wait for their signatures at once.
 pub(crate) const WAITING_MAX: usize = 4_096;
 
-/// Certificates that share a batch, with as many signatures to verify of each.
+/// Certificates that share a batch, each with how many of its signatures are verified.
 #[derive(Debug)]
 struct Waiting {
     peer: PeerId,
-    certificates: Vec<Certificate>,
-    checks_each: usize,
+    certificates: Vec<(Certificate, usize)>,
 }
 
 /// The certificates on their way into the graph.
@@ -31,27 +30,22 @@ impl Vouching {
         WAITING_MAX.saturating_sub(self.count)
     }
 
-    pub(crate) fn begin(
-        &mut self,
-        batch: BatchId,
-        peer: PeerId,
-        certificates: Vec<Certificate>,
-        checks_each: usize,
-    ) {
+    pub(crate) fn begin(&mut self, batch: BatchId, peer: PeerId, certificates: Vec<(Certificate, usize)>) {
         self.count += certificates.len();
-        self.batches.insert(batch, Waiting { peer, certificates, checks_each });
+        self.batches.insert(batch, Waiting { peer, certificates });
     }
 
     /// The certificates of an answered batch whose signatures hold, who sent them, and whether some do not.
     pub(crate) fn end(&mut self, verdict: &Verdict) -> Option<(PeerId, Vec<Certificate>, bool)> {
-        let Waiting { peer, mut certificates, checks_each } = self.batches.remove(&verdict.id)?;
+        let Waiting { peer, certificates } = self.batches.remove(&verdict.id)?;
         self.count -= certificates.len();
-        let mut place = 0;
-        certificates.retain(|_| {
-            place += 1;
-            let checks = (place - 1) * checks_each..place * checks_each;
-            !verdict.broken.iter().any(|broken| checks.contains(broken))
-        });
-        Some((peer, certificates, !verdict.broken.is_empty()))
+        let mut next = 0;
+        let holds = |(certificate, count): (Certificate, usize)| {
+            let checks = next..next + count;
+            next = checks.end;
+            (!verdict.broken.iter().any(|broken| checks.contains(broken))).then_some(certificate)
+        };
+        let holding = certificates.into_iter().filter_map(holds).collect();
+        Some((peer, holding, !verdict.broken.is_empty()))
     }
 }

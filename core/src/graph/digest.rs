@@ -71,10 +71,12 @@ pub(crate) fn bucket(ends: &[PublicKey; 2]) -> u16 {
     u16::from_be_bytes([first, second]) >> 4
 }
 
-/// A link's mark in an epoch: the first two bytes of a hash over both ends and the epoch.
-pub(crate) fn mark(ends: &[PublicKey; 2], epoch: Epoch) -> u16 {
+/// A link's mark in an epoch: the first two bytes of a hash over both ends and the epoch, and a zero when it is withdrawn.
+pub(crate) fn mark(ends: &[PublicKey; 2], epoch: Epoch, is_withdrawn: bool) -> u16 {
     let [a, b] = ends;
-    let hash = tagged(Tag::Digest, &[a.as_bytes(), b.as_bytes(), &epoch.to_u32().to_be_bytes()]);
+    let epoch = epoch.to_u32().to_be_bytes();
+    let withdrawn: &[u8] = if is_withdrawn { &[0] } else { &[] };
+    let hash = tagged(Tag::Digest, &[a.as_bytes(), b.as_bytes(), &epoch, withdrawn]);
     let [first, second, ..] = *hash.as_bytes();
     u16::from_be_bytes([first, second])
 }
@@ -105,7 +107,9 @@ mod tests {
     fn a_link_keeps_its_bucket_and_changes_its_mark() {
         let ends = [PublicKey::from_bytes([2; 33]), PublicKey::from_bytes([3; 33])];
         assert_eq!(bucket(&ends), bucket(&ends));
-        assert_ne!(mark(&ends, Epoch::from_u32(1)), mark(&ends, Epoch::from_u32(2)));
+        let marks = [(1, false), (2, false), (1, true)]
+            .map(|(epoch, is_withdrawn)| mark(&ends, Epoch::from_u32(epoch), is_withdrawn));
+        assert!(marks[0] != marks[1] && marks[0] != marks[2] && marks[1] != marks[2], "{marks:?}");
         let mut digest = Digest::default();
         digest.toggle(9, 5);
         assert!(!digest.agrees(&Digest::default(), 9) && digest.agrees(&Digest::default(), 8));

@@ -23,6 +23,12 @@ fn certificate(a: u32, b: u32, rtt_ms: u32, epoch: Epoch) -> Certificate {
     Certificate::join(&key(a), &half(1), &key(b), &half(2)).unwrap()
 }
 
+/// What the lower of two ends signs when there is no link between them any more.
+fn withdrawal(a: u32, b: u32, epoch: Epoch) -> Certificate {
+    let signatures = [Signature::from_bytes([3; 64]), Signature::NONE];
+    Certificate { rtts_us: [0; 2], signatures, ..certificate(a, b, 1, epoch) }
+}
+
 /// The graph of node 0.
 fn graph(links_max: usize) -> Graph {
     Graph::new(key(0), links_max)
@@ -34,7 +40,7 @@ fn insert(graph: &mut Graph, a: u32, b: u32, rtt_ms: u32) -> Inserted {
 
 /// What must hold of every graph, whatever happened to it.
 fn check(graph: &Graph) {
-    assert!(graph.len() <= graph.links_max, "{} links", graph.len());
+    assert!(graph.links.len() <= graph.links_max, "{} links", graph.links.len());
     let mut digest = Digest::default();
     let mut links = vec![0; graph.nodes.len()];
     let mut pairs = BTreeSet::new();
@@ -42,7 +48,8 @@ fn check(graph: &Graph) {
         let ends = graph.ends(link);
         assert!(ends[0] < ends[1]);
         assert!(pairs.insert(ends), "a link is held once");
-        assert_eq!((link.bucket, link.mark), (digest::bucket(&ends), digest::mark(&ends, link.epoch)));
+        let mark = digest::mark(&ends, link.epoch, link.is_withdrawn());
+        assert_eq!((link.bucket, link.mark), (digest::bucket(&ends), mark));
         digest.toggle(link.bucket, link.mark);
         link.ends.iter().for_each(|node| links[*node as usize] += 1);
     }
@@ -76,6 +83,63 @@ fn a_link_is_new_then_known_then_updated() {
     );
     assert_eq!(graph.links().collect::<Vec<_>>(), [(key(1), key(2), 30_000)]);
     assert_eq!((graph.len(), graph.nodes()), (1, 3));
+    check(&graph);
+}
+
+#[test]
+fn a_link_that_is_withdrawn_is_none_until_it_is_certified_later() {
+    let mut graph = graph(10);
+    insert(&mut graph, 0, 1, 20);
+    insert(&mut graph, 1, 2, 20);
+    insert(&mut graph, 2, 3, 20);
+    let gone = withdrawal(1, 2, NOW);
+    assert!(graph.wants(&gone, NOW));
+    assert_eq!(graph.insert(&gone, NOW), Inserted::Updated);
+    assert!(graph.is_withdrawn(&key(2), &key(1), NOW) && !graph.contains(&key(1), &key(2), epoch(0)));
+    check(&graph);
+    assert_eq!((graph.len(), graph.nodes(), graph.links_of(&key(1)).count()), (2, 4, 1));
+    let topology = graph.topology();
+    assert_eq!((topology.links().count(), topology.tree(&key(0)).unwrap().arrivals().count()), (2, 2));
+    // Whoever heard of it late and whoever never held the link go by it too.
+    assert_eq!(insert(&mut graph, 1, 2, 20), Inserted::Known);
+    assert_eq!(graph.insert(&withdrawal(5, 6, NOW), NOW), Inserted::New);
+    assert_eq!(insert(&mut graph, 5, 6, 20), Inserted::Known);
+    assert_eq!((graph.len(), graph.nodes(), graph.topology().nodes().len()), (2, 4, 4));
+    assert_eq!(graph.news_for(&Digest::default(), 0, 10).len(), 4);
+    assert_eq!(graph.insert(&certificate(1, 2, 30, epoch(1_001)), NOW), Inserted::Updated);
+    assert!(graph.contains(&key(1), &key(2), epoch(1_001)) && graph.len() == 3);
+    assert_eq!(graph.insert(&gone, NOW), Inserted::Known);
+    check(&graph);
+    graph.expire(epoch(1_005));
+    assert!(graph.is_empty() && graph.links.is_empty());
+    check(&graph);
+}
+
+#[test]
+fn what_is_withdrawn_gives_way_to_links_and_takes_no_links_room() {
+    let mut graph = graph(50);
+    for node in 0..48 {
+        insert(&mut graph, node, node + 1, 20);
+    }
+    for node in [60, 70] {
+        assert_eq!(graph.insert(&withdrawal(node, node + 1, epoch(999)), NOW), Inserted::New);
+    }
+    assert_eq!(graph.insert(&withdrawal(80, 81, epoch(998)), NOW), Inserted::Refused);
+    assert_eq!(graph.insert(&withdrawal(80, 81, NOW), NOW), Inserted::New);
+    // Neither near nor tied to us: but there is room.
+    assert_eq!(insert(&mut graph, 90, 91, 20), Inserted::New);
+    assert_eq!(insert(&mut graph, 92, 93, 20), Inserted::New);
+    assert_eq!((graph.len(), graph.links.len()), (50, 50));
+    assert_eq!(graph.insert(&withdrawal(80, 81, NOW), NOW), Inserted::Refused);
+    check(&graph);
+    // The same of one key.
+    let mut graph = super::Graph::new(key(0), 1_000);
+    let links = u32::try_from(KEY_LINKS_MAX).unwrap();
+    (0..links).for_each(|other| assert_eq!(insert(&mut graph, 1, 100 + other, 20), Inserted::New));
+    assert_eq!(graph.insert(&withdrawal(1, 200, epoch(1_001)), NOW), Inserted::Refused);
+    graph.insert(&withdrawal(1, 100, NOW), NOW);
+    assert_eq!(graph.insert(&certificate(1, 200, 20, epoch(997)), NOW), Inserted::New);
+    assert_eq!((graph.len(), graph.is_withdrawn(&key(1), &key(100), NOW)), (KEY_LINKS_MAX, false));
     check(&graph);
 }
 
@@ -211,6 +275,10 @@ fn two_graphs_exchange_news_until_they_hold_the_same() {
         if node % 5 != 0 {
             bob.insert(&certificate(node, node / 3 + 3_000, 20, epochs[1]), NOW);
         }
+        if node % 11 == 0 {
+            let ended = if node % 2 == 0 { &mut alice } else { &mut bob };
+            ended.insert(&withdrawal(node, node / 3 + 3_000, NOW), NOW);
+        }
     }
     let mut rounds = 0_u32;
     while alice.digest() != bob.digest() {
@@ -222,12 +290,13 @@ fn two_graphs_exchange_news_until_they_hold_the_same() {
     }
     assert!(alice.news_for(bob.digest(), 0, 64).is_empty());
     let sorted = |graph: &Graph| {
-        let mut links: Vec<_> = (0..graph.len()).map(|place| graph.certificate_at(place).encode()).collect();
+        let places = 0..graph.links.len();
+        let mut links: Vec<_> = places.map(|place| graph.certificate_at(place).encode()).collect();
         links.sort_unstable();
         links
     };
     assert_eq!(sorted(&alice), sorted(&bob));
-    assert_eq!(alice.len(), (0..2_000).filter(|node| node % 35 != 0).count());
+    assert_eq!(alice.len(), (0..2_000).filter(|node| node % 35 != 0 && node % 11 != 0).count());
 }
 
 #[test]
@@ -270,7 +339,7 @@ fn a_held_link_takes_about_200_bytes_and_a_full_graph_is_bounded() {
 proptest! {
     #[test]
     fn any_sequence_of_certificates_leaves_a_sound_graph(
-        steps in proptest::collection::vec((0_u32..12, 0_u32..12, 1_u32..100, 980_u32..1_010, 0_u32..20), 1..200),
+        steps in proptest::collection::vec((0_u32..12, 0_u32..12, 0_u32..100, 980_u32..1_010, 0_u32..20), 1..200),
         links_max in 3_usize..30,
     ) {
         let mut graph = graph(links_max);
@@ -283,14 +352,21 @@ proptest! {
             if a == b {
                 continue;
             }
-            let certificate = certificate(a, b, rtt_ms, epoch(number));
-            let before = graph.len();
+            let is_withdrawal = rtt_ms < 20;
+            let certificate = if is_withdrawal {
+                withdrawal(a, b, epoch(number))
+            } else {
+                certificate(a, b, rtt_ms, epoch(number))
+            };
+            let before = graph.links.len();
             let wanted = graph.clone().wants(&certificate, epoch(now));
             let outcome = graph.insert(&certificate, epoch(now));
             prop_assert_eq!(wanted, matches!(outcome, Inserted::New | Inserted::Updated));
-            prop_assert!(graph.len() >= before);
+            prop_assert!(graph.links.len() >= before);
             if outcome != Inserted::Refused {
-                prop_assert!(graph.contains(&key(a), &key(b), epoch(number)));
+                let is_withdrawn = graph.is_withdrawn(&key(a), &key(b), epoch(number));
+                prop_assert!(graph.contains(&key(a), &key(b), epoch(number)) != is_withdrawn);
+                prop_assert!(is_withdrawn || !is_withdrawal || outcome == Inserted::Known);
             }
             if wanted {
                 prop_assert_eq!(graph.certificate(&key(a), &key(b)), Some(certificate));

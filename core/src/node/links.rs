@@ -88,7 +88,8 @@ impl Node {
         if let (Some(greeted), Link::Outbound(address)) = (gone.greeted(), &gone.link) {
             self.book.reached(address, greeted.hello.key, now.time);
         }
-        if gone.greeted().is_some() {
+        if let Some(greeted) = gone.greeted() {
+            self.withdraw(now, &greeted.hello.key);
             self.outbox.tell(Event::PeerDown { peer });
         }
     }

@@ -434,23 +434,23 @@ impl Node {
             self.rounds.links = self.rounds.links.min(now.moment + NEWS_INTERVAL);
         }
         let network = *self.chain.network().id();
-        let checks: Vec<Check> = wanted.iter().flat_map(|link| link.checks(&network)).collect();
-        self.vouch(peer, wanted, checks, 2);
+        let checked = wanted.into_iter().map(|link| {
+            let checks = link.checks(&network);
+            (link, checks)
+        });
+        self.vouch(peer, checked.collect());
         Ok(())
     }
 
-    fn vouch(
-        &mut self,
-        peer: PeerId,
-        certificates: Vec<Certificate>,
-        checks: Vec<Check>,
-        checks_each: usize,
-    ) {
+    /// Has certificates verified, each by some of its signatures, before they are taken.
+    fn vouch(&mut self, peer: PeerId, certificates: Vec<(Certificate, Vec<Check>)>) {
         if certificates.is_empty() {
             return;
         }
         let id = self.batch();
-        self.vouching.begin(id, peer, certificates, checks_each);
+        let counted = certificates.iter().map(|(link, checks)| (link.clone(), checks.len())).collect();
+        let checks = certificates.into_iter().flat_map(|(_, checks)| checks).collect();
+        self.vouching.begin(id, peer, counted);
         self.outbox.verify(Batch { id, checks, ids: Vec::new() });
     }
 
@@ -461,8 +461,13 @@ impl Node {
         }
         let Some((peer, certificates, is_broken)) = self.vouching.end(verdict) else { return false };
         let epoch = Epoch::of(now.time);
+        let own = self.config.node_key.public();
         for certificate in &certificates {
             self.graph.insert(certificate, epoch);
+            // It may have ended while it was being verified, or before we started.
+            if let Some(other) = certificate.other_end(&own) {
+                self.withdraw(now, &other);
+            }
         }
         if is_broken {
             self.fault(now, peer, Fault::InvalidLink);
@@ -472,16 +477,35 @@ impl Node {
 
     /// Sends our half of the certificates that are due to the peers that we dialled.
     fn certify(&mut self, now: Now) {
-        let epoch = Epoch::of(now.time);
+        let (own, epoch) = (self.config.node_key.public(), Epoch::of(now.time));
         let is_due = |(peer, known): (&PeerId, &Peer)| {
             let Link::Outbound(_) = &known.link else { return None };
             let greeted = known.greeted().filter(|greeted| greeted.is_full() && greeted.ping.is_settled())?;
             let is_feeler = self.slots.find(*peer) == Some(Kind::Feeler);
-            (!is_feeler && greeted.is_certificate_due(epoch)).then_some(*peer)
+            // What was withdrawn in an epoch is not certified before the next.
+            let may_be = !is_feeler && !self.graph.is_withdrawn(&own, &greeted.hello.key, epoch);
+            (may_be && greeted.is_certificate_due(epoch)).then_some(*peer)
         };
         let due: Vec<_> = self.peers.iter().filter_map(is_due).collect();
         for peer in due {
             self.send_half(peer, epoch);
+        }
+    }
+
+    /// Tells all who hold the certificate of a link that it ended, if it did.
+    pub(super) fn withdraw(&mut self, now: Now, other: &PublicKey) {
+        if !FULL {
+            return;
+        }
+        let (own, epoch) = (self.config.node_key.public(), Epoch::of(now.time));
+        let is_linked = || self.greeted().any(|(_, greeted)| greeted.hello.key == *other);
+        let Some(held) = self.graph.certificate(&own, other).filter(|held| !held.is_withdrawal()) else {
+            return;
+        };
+        if !is_linked() {
+            let (network, key) = (self.chain.network().id(), &self.config.node_key);
+            let withdrawal = Certificate::withdraw(network, key, other, epoch.max(held.epoch()));
+            self.graph.insert(&withdrawal, epoch);
         }
     }
 
@@ -505,6 +529,9 @@ impl Node {
         if !is_near || !greeted.is_full() || greeted.certified.is_some_and(|last| last >= half.epoch) {
             return;
         }
+        if self.graph.is_withdrawn(&self.config.node_key.public(), &greeted.hello.key, half.epoch) {
+            return;
+        }
         greeted.certified = Some(half.epoch);
         let ours = greeted.half.filter(|ours| ours.epoch == half.epoch);
         let Some(ours) = ours.or_else(|| self.send_half(peer, half.epoch)) else { return };
@@ -512,7 +539,7 @@ impl Node {
         let (own, theirs) = (self.config.node_key.public(), greeted.hello.key);
         let Some(certificate) = Certificate::join(&own, &ours, &theirs, &half) else { return };
         let check = half.check(&network, &theirs, &own);
-        self.vouch(peer, vec![certificate], vec![check], 1);
+        self.vouch(peer, vec![(certificate, vec![check])]);
     }
 
     fn remember_book(&mut self) {

@@ -92,8 +92,8 @@ pub(super) fn key(seed: u64, host: u32) -> SecretKey {
     SecretKey::from_bytes(bytes.as_bytes()).expect("a hash is a secret key but for one in 2^127")
 }
 
-/// The links that all hosts' graphs hold together at most, some 1.6 GB: in larger networks each holds the fewer, those nearest to it.
-const LINKS_MAX: u32 = 9_000_000;
+/// The links that all hosts' graphs hold together at most, some 2 GB: in larger networks each holds the fewer, those nearest to it.
+const LINKS_MAX: u32 = 12_000_000;
 /// As many as it holds in any network.
 const LINKS_MIN: u32 = 512;
 
@@ -150,11 +150,11 @@ mod tests {
         let links = |nodes| config(1, 0, nodes, Neighbours::Chosen).links_max;
         assert_eq!(links(500), Config::new(Role::Full, key(1, 0), key(1, 0)).links_max);
         assert!(
-            links(1_000) > 8_500,
-            "a network of a thousand has some 8,000 links, and each node holds all"
+            links(1_000) > 11_000,
+            "a network of a thousand has some 8,000 links, each node holds all, and some that ended"
         );
         assert!(links(10_000) * 10_000 <= LINKS_MAX as usize);
-        assert_eq!(links(NODES_MAX), LINKS_MIN as usize);
+        assert_eq!(links(40_000), LINKS_MIN as usize);
     }
 
     #[test]

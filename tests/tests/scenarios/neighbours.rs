@@ -334,6 +334,46 @@ fn every_node_holds_the_same_certified_links() {
     world.assert_no_faults();
 }
 
+#[test]
+fn links_that_ended_are_soon_in_nobodys_graph() {
+    let mut world = World::new(163);
+    world.honest = true;
+    let all = chain_of(&mut world, 12);
+    world.elapse(15 * MINUTE);
+    let gone = all[5];
+    let key = world.host(gone).config.node_key.public();
+    let of_gone = |world: &World, at: Party| -> usize {
+        world.certified(at).iter().filter(|(a, b, _)| [*a, *b].contains(&key)).count()
+    };
+    let others: Vec<_> = all.iter().copied().filter(|node| *node != gone).collect();
+    assert!(others.iter().all(|node| of_gone(&world, *node) >= 3), "all know of its links");
+    world.crash(gone);
+    world.elapse(10 * MINUTE);
+    for node in &others {
+        assert_eq!(of_gone(&world, *node), 0, "{node:?} holds links of who is not there");
+    }
+    // And when it is back, so are they: what ended in an epoch counts again from the next on.
+    world.restart(gone);
+    world.elapse(20 * MINUTE);
+    let links = world.certified(gone);
+    let linked: BTreeSet<_> = all
+        .iter()
+        .flat_map(|node| {
+            let own = world.host(*node).config.node_key.public();
+            let keys = world.node(*node).peers(world.now(*node)).into_iter().filter_map(|peer| peer.key);
+            keys.map(move |key| (own.min(key), own.max(key))).collect::<Vec<_>>()
+        })
+        .collect();
+    for node in &all {
+        assert!(of_gone(&world, *node) >= 3, "{node:?} misses its links");
+        assert_eq!(world.certified(*node), links, "{node:?} holds others");
+    }
+    for (a, b, _) in links {
+        assert!(linked.contains(&(a, b)), "a link that there is not");
+    }
+    world.assert_no_faults();
+}
+
 /// A certificate between two keys of the world's time, if both measured 20 ms.
 fn certificate(world: &World, one: &str, other: &str) -> Certificate {
     let (network, epoch) = (*world.network.id(), Epoch::of(world.time()));
