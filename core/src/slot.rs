@@ -27,7 +27,7 @@ pub const SLOTS_MAX: usize = 8;
 /// A planning round comes after so many blocks,
 pub const ROUND_BLOCKS: u32 = 20;
 /// or after so long.
-pub const ROUND_INTERVAL: Duration = Duration::from_secs(600);
+pub const ROUND_INTERVAL: Duration = Duration::from_secs(120);
 /// While there is something to gain, rounds come sooner: after so long, and after twice as long each time that there is not.
 pub const ROUND_INTERVAL_MIN: Duration = Duration::from_secs(60);
 /// The mean time between two feelers: each is drawn, from a half of it to one and a half, so that nodes that started together do not
