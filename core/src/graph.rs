@@ -68,6 +68,8 @@ struct Link {
     rtts_us: [u32; 2],
     mark: u16,
     bucket: u16,
+    /// How many certificates were taken before this one.
+    learned: u32,
 }
 
 impl Link {
@@ -125,6 +127,8 @@ pub struct Graph {
     /// As far as the farthest link was when distances were last measured.
     horizon: u32,
     digest: Digest,
+    /// How many certificates were taken so far, modulo 2^32.
+    learned: u32,
     /// How far each node is from us, microseconds; empty until the graph is full.
     reach: Vec<u32>,
     /// How many certificates were held against `reach`.
@@ -143,6 +147,7 @@ impl Graph {
             signatures: Vec::new(),
             by_ends: Vec::new(),
             digest: Digest::default(),
+            learned: 0,
             horizon: UNREACHED,
             reach: Vec::new(),
             measured: 0,
@@ -251,8 +256,9 @@ impl Graph {
         &self.digest
     }
 
-    /// Certificates that whoever has the digest `theirs` probably lacks: at most `max` of those in buckets that differ,
-    /// from a place that `start` decides on and around. A caller that draws `start` by chance leaves none out for good.
+    /// Certificates that whoever has the digest `theirs` probably lacks: at most `max` of those in buckets that differ. Half of
+    /// them are those that were learned last, which few have yet; the others begin at a place that `start` decides on and go
+    /// around. A caller that draws `start` by chance leaves none out for good.
     pub fn news_for(&self, theirs: &Digest, start: u32, max: usize) -> Vec<Certificate> {
         let [first, second, third, fourth] = start.to_be_bytes();
         let (bucket, mark) = (u16::from_be_bytes([first, second]) >> 4, u16::from_be_bytes([third, fourth]));
@@ -262,7 +268,9 @@ impl Graph {
             (link.bucket.wrapping_sub(bucket), link.mark.wrapping_sub(mark), link.ends)
         };
         if news.len() > max {
-            news.select_nth_unstable_by_key(max, rank);
+            let age = |(_, link): &(usize, &Link)| self.learned.wrapping_sub(link.learned);
+            news.select_nth_unstable_by_key(max / 2, age);
+            news[max / 2..].select_nth_unstable_by_key(max - max / 2, rank);
             news.truncate(max);
         }
         news.sort_unstable_by_key(rank);
@@ -276,7 +284,9 @@ impl Graph {
 
     /// Takes a certificate whose signatures hold.
     pub fn insert(&mut self, certificate: &Certificate, now: Epoch) -> Inserted {
-        match self.plan(certificate, now) {
+        let plan = self.plan(certificate, now);
+        self.learned = self.learned.wrapping_add(u32::from(plan.is_ok()));
+        match plan {
             Ok(Plan::Update { place, mark }) => {
                 self.update(place, mark, certificate);
                 Inserted::Updated
@@ -286,7 +296,8 @@ impl Graph {
                 let ends = certificate.ends.map(|key| self.intern(key));
                 let bucket = digest::bucket(&certificate.ends);
                 let &Certificate { epoch, rtts_us, signatures, .. } = certificate;
-                self.push(Link { ends, epoch, rtts_us, mark, bucket }, signatures);
+                let learned = self.learned;
+                self.push(Link { ends, epoch, rtts_us, mark, bucket, learned }, signatures);
                 Inserted::New
             }
             Err(outcome) => outcome,
@@ -336,6 +347,7 @@ impl Graph {
         link.epoch = certificate.epoch;
         link.rtts_us = certificate.rtts_us;
         link.mark = mark;
+        link.learned = self.learned;
         self.signatures[place] = certificate.signatures;
     }
 

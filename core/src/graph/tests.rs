@@ -300,6 +300,25 @@ fn two_graphs_exchange_news_until_they_hold_the_same() {
 }
 
 #[test]
+fn what_was_learned_last_is_told_first() {
+    let (mut graph, mut old) = (graph(5_000), graph(5_000));
+    for node in 1..2_000 {
+        insert(&mut graph, node, node + 1, 20);
+        // One in three is lacking since long.
+        if node % 3 != 0 {
+            insert(&mut old, node, node + 1, 20);
+        }
+    }
+    let fresh: Vec<_> = (1..32).map(|node| certificate(node * 50, node * 50 + 1, 30, epoch(1_001))).collect();
+    fresh.iter().for_each(|link| assert_eq!(graph.insert(link, NOW), Inserted::Updated));
+    for start in [0, 1 << 31] {
+        let news = graph.news_for(old.digest(), start, 64);
+        assert_eq!(news.len(), 64);
+        assert!(fresh.iter().all(|link| news.contains(link)), "from {start}");
+    }
+}
+
+#[test]
 fn a_crowded_bucket_hides_no_link_for_good() {
     let mut graph = graph(5_000);
     let in_first = |b: &u32| digest::bucket(&[key(1), key(*b)]) < 16;
@@ -314,7 +333,8 @@ fn a_crowded_bucket_hides_no_link_for_good() {
     });
     let mut sent = BTreeSet::new();
     for round in 0..2_000_u32 {
-        let news = graph.news_for(&Digest::default(), round.wrapping_mul(0x9e37_79b9), 16);
+        // Half of them are always the newest.
+        let news = graph.news_for(&Digest::default(), round.wrapping_mul(0x9e37_79b9), 32);
         sent.extend(news.into_iter().map(|certificate| certificate.ends));
     }
     assert_eq!(sent.len(), graph.len());
