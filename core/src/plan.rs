@@ -10,7 +10,6 @@
 //!
 //! Bounds: twice [`SOURCES`] searches of the graph a plan, whatever the number of candidates.
 
-use core::ops::Range;
 use core::time::Duration;
 
 use crate::chance::Chance;
@@ -18,7 +17,7 @@ use crate::graph::{Adjacency, HOP_US, Topology};
 use crate::key::PublicKey;
 
 /// The sources that choose, and as many that prove the choice.
-pub(crate) const SOURCES: usize = 16;
+pub(crate) const SOURCES: usize = 32;
 
 /// Distances from some sources to all nodes, in a graph without us.
 #[derive(Debug)]
@@ -26,15 +25,26 @@ pub(crate) struct Plan<'a> {
     graph: &'a Topology,
     /// The graph's links, but for ours.
     others: Adjacency,
-    /// Source by source, those that choose first, microseconds to each node.
+    /// The sources that choose: microseconds from each to each node.
     distances: Vec<Vec<u32>>,
+    /// The sources that prove the choice.
+    provers: Vec<u32>,
 }
 
 /// A node that we are or may be linked with, by its place in the plan's graph: what it brings us.
 #[derive(Clone, Debug)]
 pub(crate) struct Offer {
-    /// Microseconds from each source through this node to us.
+    node: u32,
+    hop_us: u32,
+    /// Microseconds from each source that chooses through this node to us.
     arrivals: Vec<u32>,
+}
+
+impl Offer {
+    /// Microseconds through this node to us from where each node is so far away.
+    fn arrival(&self, distances: &[u32]) -> u32 {
+        distances[self.node as usize].saturating_add(self.hop_us)
+    }
 }
 
 impl<'a> Plan<'a> {
@@ -43,34 +53,36 @@ impl<'a> Plan<'a> {
         let others = graph.links.iter().filter(|(a, b, _)| *a != graph.own && *b != graph.own);
         let others = Adjacency::new(graph.keys.len(), others.copied());
         let linked: Vec<_> = (0..).take(others.len()).filter(|node| !others.hops(*node).is_empty()).collect();
-        let draw = |_| linked.get(chance.index(linked.len()));
-        let sources: Vec<_> = (0..2 * SOURCES).filter_map(draw).collect();
-        let distances: Vec<_> = sources.into_iter().map(|source| others.paths(*source).us).collect();
-        (!distances.is_empty()).then_some(Self { graph, others, distances })
+        let draw = |_| linked.get(chance.index(linked.len())).copied();
+        let mut sources: Vec<_> = (0..2 * SOURCES).filter_map(draw).collect();
+        let provers = sources.split_off(sources.len() / 2);
+        let distances: Vec<_> = sources.into_iter().map(|source| others.paths(source).us).collect();
+        (!distances.is_empty()).then_some(Self { graph, others, distances, provers })
     }
 
     /// What a link to a node with this round trip brings; none when the graph does not know the node.
     pub(crate) fn offer(&self, key: &PublicKey, rtt: Duration) -> Option<Offer> {
         let node = self.graph.place(key).filter(|node| !self.others.hops(*node).is_empty())?;
-        let hop = u32::try_from(rtt.as_micros() / 2).unwrap_or(u32::MAX).saturating_add(HOP_US);
-        let arrivals = self.distances.iter().map(|from| from[node as usize].saturating_add(hop)).collect();
-        Some(Offer { arrivals })
+        let hop_us = u32::try_from(rtt.as_micros() / 2).unwrap_or(u32::MAX).saturating_add(HOP_US);
+        let mut offer = Offer { node, hop_us, arrivals: Vec::new() };
+        offer.arrivals = self.distances.iter().map(|from| offer.arrival(from)).collect();
+        Some(offer)
     }
 
-    /// What several links bring together.
-    pub(crate) fn earliest<'o>(&self, offers: impl Iterator<Item = &'o Offer>) -> Offer {
-        let mut arrivals = vec![u32::MAX; self.distances.len()];
+    /// What several links bring together: for each source that chooses the earliest arrival by any of them, microseconds.
+    pub(crate) fn earliest<'o>(&self, offers: impl Iterator<Item = &'o Offer>) -> Vec<u32> {
+        let mut earliest = vec![u32::MAX; self.distances.len()];
         for offer in offers {
-            for (earliest, arrival) in arrivals.iter_mut().zip(&offer.arrivals) {
+            for (earliest, arrival) in earliest.iter_mut().zip(&offer.arrivals) {
                 *earliest = (*earliest).min(*arrival);
             }
         }
-        Offer { arrivals }
+        earliest
     }
 
-    /// The mean over the sources that choose of the earliest arrival by any of these links, microseconds.
-    pub(crate) fn cost<'o>(&self, offers: impl Iterator<Item = &'o Offer> + Clone) -> u64 {
-        mean(0..SOURCES, offers)
+    /// The sum over the sources that choose of the earliest arrival by this link or those that bring `earliest`, microseconds.
+    pub(crate) fn cost(&self, earliest: &[u32], offer: &Offer) -> u64 {
+        earliest.iter().zip(&offer.arrivals).map(|(one, other)| u64::from(*one.min(other))).sum()
     }
 
     /// Whether the links of `then` bring blocks earlier than those of `now`, by so much of the mean in a thousandth: both by the
@@ -81,16 +93,18 @@ impl<'a> Plan<'a> {
         now: impl Iterator<Item = &'o Offer> + Clone,
         then: impl Iterator<Item = &'o Offer> + Clone,
     ) -> bool {
-        let halves = [0..SOURCES, SOURCES..2 * SOURCES];
-        halves.into_iter().all(|sources| {
-            mean(sources.clone(), then.clone()) * 1_000 < mean(sources, now.clone()) * (1_000 - per_mille)
-        })
+        let is_less = |then: u64, now: u64| then * 1_000 < now * (1_000 - per_mille);
+        let chosen = |earliest: Vec<u32>| earliest.into_iter().map(u64::from).sum();
+        if !is_less(chosen(self.earliest(then.clone())), chosen(self.earliest(now.clone()))) {
+            return false;
+        }
+        let (mut proven_then, mut proven_now) = (0, 0);
+        for source in &self.provers {
+            let from = self.others.paths(*source).us;
+            let earliest = |offer: &Offer| offer.arrival(&from);
+            proven_then += u64::from(then.clone().map(earliest).min().unwrap_or(u32::MAX));
+            proven_now += u64::from(now.clone().map(earliest).min().unwrap_or(u32::MAX));
+        }
+        is_less(proven_then, proven_now)
     }
-}
-
-/// The mean over some sources of the earliest arrival by any of these links, microseconds.
-fn mean<'o>(sources: Range<usize>, offers: impl Iterator<Item = &'o Offer> + Clone) -> u64 {
-    let earliest = |source: usize| offers.clone().map(|offer| offer.arrivals[source]).min();
-    let total: u64 = sources.map(|source| u64::from(earliest(source).unwrap_or(u32::MAX))).sum();
-    total / SOURCES as u64
 }

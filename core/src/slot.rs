@@ -38,7 +38,7 @@ pub const FEELER_INTERVAL_MIN: Duration = Duration::from_secs(1);
 /// until so many nodes are known by experience,
 pub const KNOWN_SOME: usize = 64;
 /// and once so many are,
-pub const KNOWN_WELL: usize = 256;
+pub const KNOWN_WELL: usize = 512;
 /// as long as this.
 pub const FEELER_INTERVAL_MAX: Duration = Duration::from_secs(60);
 /// How long to wait when there was nobody to dial.
@@ -123,12 +123,21 @@ struct Slot {
     instead: Option<Address>,
 }
 
+/// Why an address gets no slot for a while.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Grounds {
+    /// The link brought no block first. It may be among the nearest all the same.
+    BroughtNothing,
+    /// It cannot be as near as it seems: it takes no place by its nearness.
+    Implausible,
+}
+
 /// The links that a node opens of its own accord.
 #[derive(Debug)]
 pub(crate) struct Slots {
     quota: Quota,
     links: Sorted<Address, Slot>,
-    shunned: VecDeque<(Moment, Address)>,
+    shunned: VecDeque<(Moment, Address, Grounds)>,
     fill: Moment,
     feel: Moment,
     round: Moment,
@@ -197,7 +206,14 @@ impl Slots {
 
     /// Whether an address was not worth its slot lately.
     pub(crate) fn is_shunned(&self, address: &Address) -> bool {
-        self.shunned.iter().any(|(_, shunned)| shunned == address)
+        self.shunned.iter().any(|(_, shunned, _)| shunned == address)
+    }
+
+    /// Whether an address seemed nearer lately than it can be.
+    fn is_implausible(&self, address: &Address) -> bool {
+        let shunned =
+            |(_, shunned, grounds): &(_, Address, _)| shunned == address && *grounds == Grounds::Implausible;
+        self.shunned.iter().any(shunned)
     }
 
     /// Which kind of link is wanted, if it is time to look for one.
@@ -256,7 +272,7 @@ impl Slots {
             slot.firsts = [slot.firsts[1], 0];
             slot.rounds = slot.rounds.saturating_add(1);
         }
-        self.shunned.retain(|(until, _)| *until > now);
+        self.shunned.retain(|(until, ..)| *until > now);
         true
     }
 
@@ -305,7 +321,7 @@ impl Slots {
 
     /// A link's round trip is known.
     pub(crate) fn settled(&mut self, peer: PeerId, rtt: Duration) -> Settled {
-        let Some(slot) = self.links.values_mut().find(|slot| slot.peer == Some(peer)) else {
+        let Some((address, slot)) = self.links.iter_mut().find(|(_, slot)| slot.peer == Some(peer)) else {
             return Settled::Kept;
         };
         slot.rtt = Some(rtt);
@@ -313,10 +329,14 @@ impl Slots {
             self.sort();
             return Settled::Kept;
         }
-        if let Some(old) = slot.instead.take()
+        let (address, instead) = (address.clone(), slot.instead.take());
+        if let Some(old) = instead
             && let Some(settled) = self.recommended(peer, &old)
         {
             return settled;
+        }
+        if self.is_implausible(&address) {
+            return Settled::Measured;
         }
         let farthest =
             self.of_kind(Kind::Nearest).filter_map(|(_, slot)| Some((slot.rtt?, slot.peer?))).max();
@@ -394,11 +414,11 @@ impl Slots {
     }
 
     /// An address is not worth a slot for a while.
-    pub(crate) fn shun(&mut self, now: Moment, address: Address) {
+    pub(crate) fn shun(&mut self, now: Moment, address: Address, grounds: Grounds) {
         if self.shunned.len() == SHUNNED_MAX {
             self.shunned.pop_front();
         }
-        self.shunned.push_back((now + SHUN, address));
+        self.shunned.push_back((now + SHUN, address, grounds));
     }
 
     /// Feelers that take too long to be of use.

@@ -20,6 +20,11 @@ pub(crate) fn hop_us(weight_us: u32) -> u32 {
     weight_us / 2 + HOP_US
 }
 
+/// The round trip of a hop that adds so much, microseconds, to within one.
+pub(crate) fn weight_us(hop_us: u32) -> u32 {
+    hop_us.saturating_sub(HOP_US) * 2
+}
+
 /// A distance one hop further; never below its summands, so that a shortest path never turns back.
 pub(crate) fn beyond(distance_us: u32, hop_us: u32) -> u32 {
     distance_us.saturating_add(hop_us).min(FAR)

@@ -12,7 +12,7 @@ use petgraph::graph::{NodeIndex, UnGraph};
 use petgraph::unionfind::UnionFind;
 use petgraph::visit::EdgeRef;
 
-use crate::graph::adjacency::{Adjacency, NONE, Paths, UNREACHED};
+use crate::graph::adjacency::{Adjacency, NONE, Paths, UNREACHED, weight_us};
 use crate::graph::forecast::Forecast;
 use crate::key::PublicKey;
 
@@ -88,6 +88,12 @@ impl Topology {
     /// How many links a node has.
     pub fn degree(&self, key: &PublicKey) -> usize {
         self.place(key).map_or(0, |node| self.adjacency.hops(node).len())
+    }
+
+    /// A node's links: their other ends and round trips in microseconds, to within one.
+    pub(crate) fn links_of(&self, key: &PublicKey) -> impl Iterator<Item = (PublicKey, u32)> {
+        let hops = self.place(key).map(|node| self.adjacency.hops(node)).unwrap_or_default();
+        hops.iter().map(|(other, hop_us)| (self.key(*other), weight_us(*hop_us)))
     }
 
     /// Shortest paths from `source` to every node; none when it is not in the graph.

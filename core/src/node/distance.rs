@@ -13,6 +13,7 @@ use crate::fault::Reason;
 use crate::key::PublicKey;
 use crate::node::Link;
 use crate::peer::Peer;
+use crate::slot::Grounds;
 use crate::sorted::Sorted;
 use crate::time::Now;
 
@@ -24,7 +25,7 @@ const DETOUR: u32 = 2;
 const SLACK: Duration = Duration::from_millis(5);
 
 /// What we measured ourselves of the nodes that we reached, by their keys.
-type Measured = Sorted<PublicKey, Duration>;
+pub(super) type Measured = Sorted<PublicKey, Duration>;
 
 impl Node {
     /// The round trip that we believe a node to have: what was measured, or what its neighbours show if that cannot be.
@@ -33,7 +34,7 @@ impl Node {
             return rtt;
         }
         let key = self.peers.get(&peer).and_then(Peer::greeted).map(|greeted| greeted.hello.key);
-        key.and_then(|key| self.shown_distance(&key, rtt, &self.measured())).unwrap_or(rtt)
+        key.and_then(|key| shown_distance(self.graph.links_of(&key), rtt, &self.measured())).unwrap_or(rtt)
     }
 
     /// Gives up the links with nodes that are not where they seem to be.
@@ -44,39 +45,44 @@ impl Node {
         let measured = self.measured();
         let implausible = |(address, peer, _)| {
             let greeted = self.peers.get(&peer).and_then(Peer::greeted)?;
-            let shown = self.shown_distance(&greeted.hello.key, greeted.ping.latency()?, &measured)?;
+            let links = self.graph.links_of(&greeted.hello.key);
+            let shown = shown_distance(links, greeted.ping.latency()?, &measured)?;
             Some((address, peer, shown))
         };
         let implausible: Vec<_> = self.slots.chosen().into_iter().filter_map(implausible).collect();
         for (address, peer, shown) in implausible {
             self.book.measured(&address, shown);
-            self.slots.shun(now.moment, address);
+            self.slots.shun(now.moment, address, Grounds::Implausible);
             self.close(now, peer, Reason::Replaced);
         }
     }
 
-    fn measured(&self) -> Measured {
+    /// What we measured ourselves of other nodes.
+    pub(super) fn measured(&self) -> Measured {
         let linked = self.peers.values().filter_map(|peer| {
             let greeted = peer.greeted().filter(|_| matches!(peer.link, Link::Inbound(_)))?;
             Some((greeted.hello.key, greeted.ping.latency()?))
         });
         self.book.measured_keys().chain(linked).collect()
     }
+}
 
-    /// How far a node is at least, by half of its neighbours; none when that is not much more than was measured.
-    fn shown_distance(&self, key: &PublicKey, rtt: Duration, measured: &Measured) -> Option<Duration> {
-        let own = self.graph.own();
-        let neighbours = self.graph.links_of(key).filter(|(other, _)| *other != own);
-        let mut shown: Vec<_> = neighbours
-            .filter_map(|(other, us)| {
-                Some(measured.get(&other)?.saturating_sub(Duration::from_micros(us.into())))
-            })
-            .collect();
-        if shown.len() < WITNESSES_MIN {
-            return None;
-        }
-        shown.sort_unstable();
-        let half = shown[(shown.len() - 1) / 2];
-        (half > rtt * DETOUR + SLACK).then_some(half)
+/// How far a node is at least, by half of its neighbours, whose keys and round trips to it in microseconds are `links`; none when that is
+/// not much more than was measured.
+pub(super) fn shown_distance(
+    links: impl Iterator<Item = (PublicKey, u32)>,
+    rtt: Duration,
+    measured: &Measured,
+) -> Option<Duration> {
+    // We are not among those whom we measured.
+    let shown = links.filter_map(|(other, us)| {
+        Some(measured.get(&other)?.saturating_sub(Duration::from_micros(us.into())))
+    });
+    let mut shown: Vec<_> = shown.collect();
+    if shown.len() < WITNESSES_MIN {
+        return None;
     }
+    shown.sort_unstable();
+    let half = shown[(shown.len() - 1) / 2];
+    (half > rtt * DETOUR + SLACK).then_some(half)
 }

@@ -2,13 +2,14 @@
 
 use core::time::Duration;
 
+use super::distance::shown_distance;
 use super::{Link, Neighbours, Node, PeerId};
 use crate::address::Address;
 use crate::ban::Subject;
 use crate::book::ADDRESSES_MAX;
 use crate::check::{Batch, Check, Verdict};
 use crate::fault::{Fault, Reason};
-use crate::graph::Digest;
+use crate::graph::{Digest, KEY_LINKS_MAX};
 use crate::group::Group;
 use crate::inbound;
 use crate::journal::Change;
@@ -16,7 +17,7 @@ use crate::key::PublicKey;
 use crate::link::{Certificate, Epoch, Half};
 use crate::peer::{Greeted, Peer};
 use crate::plan::{Offer, Plan};
-use crate::slot::{Kind, Settled};
+use crate::slot::{Grounds, Kind, Settled};
 use crate::sorted::Sorted;
 use crate::time::{Moment, Now};
 use crate::wire::{LINKS_MAX, List, Packet};
@@ -38,11 +39,11 @@ const BOOK_INTERVAL: Duration = Duration::from_secs(60);
 /// and how soon a light node has its first addresses remembered: a page may be closed before that.
 const FIRST_BOOK_INTERVAL: Duration = Duration::from_secs(2);
 /// The measured nodes that a plan chooses from, the nearest.
-const CANDIDATES_MAX: usize = 256;
+const CANDIDATES_MAX: usize = 512;
 /// A link gives way only for a gain of so much of the mean path, in a thousandth.
-const GAIN_PER_MILLE: u64 = 5;
-/// A node with so many links is not recommended to any more.
-const DEGREE_MAX: usize = 24;
+const GAIN_PER_MILLE: u64 = 3;
+/// A node with so many links is not recommended to any more: graphs hold no more of one.
+const DEGREE_MAX: usize = KEY_LINKS_MAX;
 
 /// Whether this is built for nodes that keep all blocks: without, what they alone do is left out.
 pub(super) const FULL: bool = cfg!(feature = "full");
@@ -211,12 +212,14 @@ impl Node {
         let lasts = |(peer, greeted): &(PeerId, &Greeted)| {
             greeted.is_full() && self.slots.find(*peer) != Some(Kind::Feeler)
         };
+        let measured = self.measured();
+        let offer = |key: &PublicKey, rtt: Duration| {
+            plan.offer(key, shown_distance(topology.links_of(key), rtt, &measured).unwrap_or(rtt))
+        };
         let offers: Vec<(PeerId, Offer)> = self
             .greeted()
             .filter(lasts)
-            .filter_map(|(peer, greeted)| {
-                Some((peer, plan.offer(&greeted.hello.key, greeted.ping.latency()?)?))
-            })
+            .filter_map(|(peer, greeted)| Some((peer, offer(&greeted.hello.key, greeted.ping.latency()?)?)))
             .collect();
         let taken = self.taken();
         let candidates: Vec<(&Address, Offer)> = self
@@ -226,32 +229,32 @@ impl Node {
             .filter_map(|(address, rtt)| {
                 let key = self.book.key(address)?;
                 // Whom everybody chooses has its uplink full.
-                (topology.degree(key) < DEGREE_MAX)
-                    .then(|| plan.offer(key, rtt))
-                    .flatten()
-                    .map(|offer| (address, offer))
+                let offer = (topology.degree(key) < DEGREE_MAX).then(|| offer(key, rtt)).flatten()?;
+                Some((address, offer))
             })
             .collect();
         let (mut best, mut least) = (None, u64::MAX);
         for (old, peer, firsts, is_settled) in self.slots.replaceable() {
             let kept = plan.earliest(offers.iter().filter(|(kept, _)| *kept != peer).map(|(_, offer)| offer));
             for (new, offer) in &candidates {
-                let cost = plan.cost([&kept, offer].into_iter());
+                let cost = plan.cost(&kept, offer);
                 if cost < least {
-                    let links = [kept.clone(), offer.clone()];
-                    (best, least) = (Some((old.clone(), *new, links, is_settled && firsts == 0)), cost);
+                    (best, least) =
+                        (Some(((old.clone(), peer), (*new, offer), is_settled && firsts == 0)), cost);
                 }
             }
         }
-        let Some((old, new, links, brought_nothing)) = best else { return };
-        let is_worth_it = plan.gains(GAIN_PER_MILLE, offers.iter().map(|(_, offer)| offer), links.iter());
+        let Some(((old, replaced), (new, offer), brought_nothing)) = best else { return };
+        let now_linked = offers.iter().map(|(_, offer)| offer);
+        let kept = offers.iter().filter(|(peer, _)| *peer != replaced).map(|(_, offer)| offer);
+        let is_worth_it = plan.gains(GAIN_PER_MILLE, now_linked, kept.chain([offer]));
         if is_worth_it {
             self.slots.gains(now.moment);
         }
         // Neighbours that all moved at once would chase one another.
         if is_worth_it && self.chance.below(2) == 0 {
             if brought_nothing {
-                self.slots.shun(now.moment, old.clone());
+                self.slots.shun(now.moment, old.clone(), Grounds::BroughtNothing);
             }
             let new = new.clone();
             self.book.dialled(&new, now.time);
@@ -512,8 +515,9 @@ impl Node {
     /// Signs what we measure of a link, and sends it to its other end.
     fn send_half(&mut self, peer: PeerId, epoch: Epoch) -> Option<Half> {
         let network = *self.chain.network().id();
+        let rtt = self.peers.get(&peer).and_then(Peer::greeted)?.ping.latency()?;
+        let rtt = self.believed(peer, rtt);
         let greeted = self.peers.get_mut(&peer).and_then(Peer::greeted_mut)?;
-        let rtt = greeted.ping.latency()?;
         let half = Half::sign(&network, &self.config.node_key, &greeted.hello.key, epoch, rtt);
         greeted.half = Some(half);
         self.outbox.send(peer, &Packet::Half(half));

@@ -208,15 +208,24 @@ fn a_recommended_link_is_one_more_only_where_there_is_room() {
 #[test]
 fn what_brought_nothing_is_shunned_for_a_while() {
     let mut slots = filled();
-    slots.shun(at(10), address(6));
+    slots.shun(at(10), address(6), Grounds::BroughtNothing);
     assert!(slots.is_shunned(&address(6)));
     for number in 0..2 * SHUNNED_MAX as u64 {
-        slots.shun(at(11), address(100 + number));
+        slots.shun(at(11), address(100 + number), Grounds::BroughtNothing);
         assert!(slots.shunned.len() <= SHUNNED_MAX);
     }
     assert!(!slots.is_shunned(&address(6)), "the eldest is forgotten");
     slots.begins_round(at(12) + SHUN);
     assert!(slots.shunned.is_empty());
+}
+
+#[test]
+fn who_cannot_be_as_near_as_it_seems_takes_no_place_by_its_nearness() {
+    let mut slots = filled();
+    slots.shun(at(2), address(50), Grounds::Implausible);
+    slots.shun(at(2), address(51), Grounds::BroughtNothing);
+    assert_eq!(feel(&mut slots, 50, ms(1)), Settled::Measured);
+    assert_eq!(feel(&mut slots, 51, ms(1)), Settled::Replaces(PeerId(5)));
 }
 
 #[test]

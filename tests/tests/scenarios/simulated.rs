@@ -95,10 +95,10 @@ fn who_lies_about_where_it_is_gains_no_more_than_its_share_and_a_slot() {
         assert_eq!(links, 8 * u64::from(report.honest), "{treason:?}");
         // A fifth of eight, and one more.
         let most = u64::from(report.honest) * 26 / 10;
-        assert!(to_byzantine <= most, "{treason:?}: {to_byzantine} of {links}, at most {most}");
         println!(
             "MEASURED {treason:?}: {to_byzantine} of {links} links, at most {most}: {:?}",
             report.chosen
         );
+        assert!(to_byzantine <= most, "{treason:?}: {to_byzantine} of {links}, at most {most}");
     }
 }
