@@ -94,14 +94,12 @@ pub(super) fn key(seed: u64, host: u32) -> SecretKey {
 
 /// The links that all hosts' graphs hold together at most, some 2 GB: in larger networks each holds the fewer, those nearest to it.
 const LINKS_MAX: u32 = 12_000_000;
-/// As many as it holds in any network.
-const LINKS_MIN: u32 = 512;
 
 /// What a host's node is, in a network of so many.
 pub(super) fn config(seed: u64, host: u32, nodes: u32, neighbours: Neighbours) -> Config {
     let key = key(seed, host);
     let config = Config::new(Role::Full, key.clone(), key);
-    let links_max = config.links_max.min((LINKS_MAX / nodes.max(1)).max(LINKS_MIN) as usize);
+    let links_max = config.links_max.min((LINKS_MAX / nodes.max(1)) as usize);
     Config { listen: Some(address(host)), neighbours, links_max, ..config }
 }
 
@@ -153,8 +151,10 @@ mod tests {
             links(1_000) > 11_000,
             "a network of a thousand has some 8,000 links, each node holds all, and some that ended"
         );
-        assert!(links(10_000) * 10_000 <= LINKS_MAX as usize);
-        assert_eq!(links(40_000), LINKS_MIN as usize);
+        for nodes in [10_000, NODES_MAX] {
+            assert!(links(nodes) * nodes as usize <= LINKS_MAX as usize, "{nodes}");
+        }
+        assert!(links(NODES_MAX) >= 512, "a part of the largest network that is worth planning with");
     }
 
     #[test]
