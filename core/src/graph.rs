@@ -73,6 +73,11 @@ struct Link {
 }
 
 impl Link {
+    /// Its ends from one side: this one first.
+    fn seen_from(&self, side: usize) -> [u32; 2] {
+        [self.ends[side], self.ends[1 - side]]
+    }
+
     fn weight_us(&self) -> u32 {
         self.rtts_us[0].max(self.rtts_us[1])
     }
@@ -122,8 +127,8 @@ pub struct Graph {
     links: Vec<Link>,
     /// The signatures of each link: apart, for they are most of what a link takes and seldom looked at.
     signatures: Vec<[Signature; 2]>,
-    /// The places of links, in the order of their ends' numbers.
-    by_ends: Vec<u32>,
+    /// From either side the places of links, in the order of their ends' numbers as seen from there.
+    by_ends: [Vec<u32>; 2],
     /// As far as the farthest link was when distances were last measured.
     horizon: u32,
     digest: Digest,
@@ -145,7 +150,7 @@ impl Graph {
             by_key: vec![(lead(&own), OWN)],
             links: Vec::new(),
             signatures: Vec::new(),
-            by_ends: Vec::new(),
+            by_ends: [Vec::new(), Vec::new()],
             digest: Digest::default(),
             learned: 0,
             horizon: UNREACHED,
@@ -197,14 +202,21 @@ impl Graph {
         })
     }
 
-    /// The links of a key: their other ends and round trips in microseconds. In no particular order; looks at every link.
+    /// The links of a key: their other ends and round trips in microseconds. In no particular order.
     pub fn links_of(&self, key: &PublicKey) -> impl Iterator<Item = (PublicKey, u32)> {
         let number = self.number(key);
-        let links = self.live().filter_map(move |link| {
-            let place = link.ends.iter().position(|end| Some(*end) == number)?;
-            Some((link.ends[1 - place], link.weight_us()))
-        });
-        links.map(|(other, us)| (self.nodes[other as usize].key, us))
+        let links = number.into_iter().flat_map(|node| self.at(node)).filter(|(link, _)| link.is_live());
+        links.map(|(link, other)| (self.nodes[other as usize].key, link.weight_us()))
+    }
+
+    /// The links of a node, each with its other end, those that are withdrawn among them.
+    fn at(&self, node: u32) -> impl Iterator<Item = (&Link, u32)> {
+        [0, 1].into_iter().flat_map(move |side| {
+            let first = self.find_from(side, [node, 0]).unwrap_or_else(|place| place);
+            let links = self.by_ends[side][first..].iter().map(|place| &self.links[*place as usize]);
+            let seen = links.map(move |link| (link, link.seen_from(side)));
+            seen.take_while(move |(_, [end, _])| *end == node).map(|(link, [_, other])| (link, other))
+        })
     }
 
     /// Whether the link between two keys, in either order, is held from this epoch or a later one.
@@ -230,7 +242,10 @@ impl Graph {
             + self.links.capacity() * size_of::<Link>()
             + self.signatures.capacity() * size_of::<[Signature; 2]>()
             + self.by_key.capacity() * size_of::<(u32, u32)>()
-            + 4 * [&self.free, &self.by_ends, &self.reach].map(Vec::capacity).iter().sum::<usize>()
+            + 4 * [&self.free, &self.by_ends[0], &self.by_ends[1], &self.reach]
+                .map(Vec::capacity)
+                .iter()
+                .sum::<usize>()
     }
 
     /// Its shape at this moment.
@@ -314,7 +329,7 @@ impl Graph {
         }
         let ends = certificate.ends.map(|key| self.number(&key));
         let held = match ends {
-            [Some(a), Some(b)] => self.find([a, b]).ok().map(|place| self.by_ends[place] as usize),
+            [Some(a), Some(b)] => self.find([a, b]),
             [None, _] | [_, None] => None,
         };
         // Of one epoch the withdrawal counts: the link was there before.
@@ -358,7 +373,7 @@ impl Graph {
         let mut victims = Vec::new();
         if !(ends.contains(&Some(OWN)) && rank.is_live) {
             for end in ends.into_iter().flatten().filter(|end| self.is_full(*end)) {
-                let links = self.links.iter().filter(|link| link.ends.contains(&end) && !link.is_own());
+                let links = self.at(end).map(|(link, _)| link).filter(|link| !link.is_own());
                 let victim = links.min_by_key(|link| link.rank())?;
                 if victim.rank() >= rank {
                     return None;
@@ -382,7 +397,7 @@ impl Graph {
     /// Whether a node has all the links that it may have.
     fn is_full(&self, node: u32) -> bool {
         let links = self.nodes[node as usize].links as usize;
-        links > KEY_LINKS_MAX || links == KEY_LINKS_MAX && self.find(self.ordered(node, OWN)).is_err()
+        links > KEY_LINKS_MAX || links == KEY_LINKS_MAX && self.find(self.ordered(node, OWN)).is_none()
     }
 
     /// The farthest link, if it is farther away than one between `ends` would be. A link is as far as its nearer end.
@@ -450,13 +465,19 @@ impl Graph {
         if self.nodes[a as usize].key < self.nodes[b as usize].key { [a, b] } else { [b, a] }
     }
 
-    fn find(&self, ends: [u32; 2]) -> Result<usize, usize> {
-        self.by_ends.binary_search_by_key(&ends, |link| self.links[*link as usize].ends)
+    /// The place of the link between two nodes, named in the order of their keys.
+    fn find(&self, ends: [u32; 2]) -> Option<usize> {
+        self.find_from(0, ends).ok().map(|place| self.by_ends[0][place] as usize)
+    }
+
+    /// Where the link with these ends, as seen from one side, stands among those in their order, or would stand.
+    fn find_from(&self, side: usize, ends: [u32; 2]) -> Result<usize, usize> {
+        self.by_ends[side].binary_search_by_key(&ends, |link| self.links[*link as usize].seen_from(side))
     }
 
     fn place(&self, a: &PublicKey, b: &PublicKey) -> Option<usize> {
         let ends = self.ordered(self.number(a)?, self.number(b)?);
-        self.find(ends).ok().map(|place| self.by_ends[place] as usize)
+        self.find(ends)
     }
 
     fn ends(&self, link: &Link) -> [PublicKey; 2] {
@@ -475,10 +496,12 @@ impl Graph {
 
     /// Adds a link that is not held, between nodes that are.
     fn push(&mut self, link: Link, signatures: [Signature; 2]) {
-        let Err(place) = self.find(link.ends) else { return };
-        let number = u32::try_from(self.links.len()).expect("a graph's room is counted in 32 bits");
-        grow(&mut self.by_ends);
-        self.by_ends.insert(place, number);
+        let number = number(self.links.len());
+        for side in [0, 1] {
+            let Err(place) = self.find_from(side, link.seen_from(side)) else { return };
+            grow(&mut self.by_ends[side]);
+            self.by_ends[side].insert(place, number);
+        }
         self.digest.toggle(link.bucket, link.mark);
         link.ends.iter().for_each(|node| self.nodes[*node as usize].links += 1);
         if !self.reach.is_empty() && link.is_live() {
@@ -498,17 +521,19 @@ impl Graph {
 
     /// Drops a link, and its ends where it was their last.
     fn remove(&mut self, ends: [u32; 2]) {
-        let Ok(place) = self.find(ends) else { return };
-        let number = self.by_ends.remove(place) as usize;
+        let Some(place) = self.find(ends) else { return };
         // The last link takes the place that becomes free.
-        let moved = self.links[self.links.len() - 1].ends;
-        if moved != ends
-            && let Ok(place) = self.find(moved)
-        {
-            self.by_ends[place] = u32::try_from(number).expect("it was a place before");
+        let moved = self.links.len() - 1;
+        for side in [0, 1] {
+            let seen = |place: usize| self.links[place].seen_from(side);
+            let (gone, stays) = (self.find_from(side, seen(place)), self.find_from(side, seen(moved)));
+            if let (Ok(gone), Ok(stays)) = (gone, stays) {
+                self.by_ends[side][stays] = number(place);
+                self.by_ends[side].remove(gone);
+            }
         }
-        let link = self.links.swap_remove(number);
-        self.signatures.swap_remove(number);
+        let link = self.links.swap_remove(place);
+        self.signatures.swap_remove(place);
         self.digest.toggle(link.bucket, link.mark);
         for node in ends {
             self.nodes[node as usize].links -= 1;
@@ -521,6 +546,14 @@ impl Graph {
             }
         }
     }
+}
+
+/// A place as links name it.
+///
+/// # Panics
+/// Never: a graph of so many links would fill all memory.
+fn number(place: usize) -> u32 {
+    u32::try_from(place).expect("a graph's room is counted in 32 bits")
 }
 
 /// How a key begins, in a number that orders keys as they are ordered.

@@ -642,6 +642,7 @@ impl Node {
 mod agreement;
 mod approach;
 mod blocks;
+mod certificates;
 mod distance;
 mod links;
 mod messages;

@@ -8,7 +8,7 @@
 //! gain counts only if the others show it too ([`Plan::gains`]): small gains can be told from chance, and where there is
 //! none left, links stay as they are.
 //!
-//! Bounds: twice [`SOURCES`] searches of the graph a plan, whatever the number of candidates.
+//! Bounds: distances from twice [`SOURCES`] nodes a plan, whatever the number of candidates.
 
 use core::time::Duration;
 
@@ -25,10 +25,10 @@ pub(crate) struct Plan<'a> {
     graph: &'a Topology,
     /// The graph's links, but for ours.
     others: Adjacency,
-    /// The sources that choose: microseconds from each to each node.
-    distances: Vec<Vec<u32>>,
+    /// Microseconds to each node from each source that chooses.
+    distances: Vec<[u32; SOURCES]>,
     /// The sources that prove the choice.
-    provers: Vec<u32>,
+    provers: [u32; SOURCES],
 }
 
 /// A node that we are or may be linked with, by its place in the plan's graph: what it brings us.
@@ -36,15 +36,29 @@ pub(crate) struct Plan<'a> {
 pub(crate) struct Offer {
     node: u32,
     hop_us: u32,
-    /// Microseconds from each source that chooses through this node to us.
-    arrivals: Vec<u32>,
+    /// When what each source that chooses sends arrives.
+    arrivals: Arrivals,
 }
 
-impl Offer {
-    /// Microseconds through this node to us from where each node is so far away.
-    fn arrival(&self, distances: &[u32]) -> u32 {
-        distances[self.node as usize].saturating_add(self.hop_us)
-    }
+/// Microseconds from each of some sources to us.
+type Arrivals = [u32; SOURCES];
+
+/// As long as by no path.
+const NEVER: Arrivals = [u32::MAX; SOURCES];
+
+/// Through a node that is so far from each source to us.
+fn through(distances: &[u32; SOURCES], hop_us: u32) -> Arrivals {
+    distances.map(|us| us.saturating_add(hop_us))
+}
+
+/// From each source by the faster of two ways.
+fn faster(one: Arrivals, other: &Arrivals) -> Arrivals {
+    core::array::from_fn(|source| one[source].min(other[source]))
+}
+
+/// Of all sources together.
+fn sum(arrivals: &Arrivals) -> u64 {
+    arrivals.iter().map(|us| u64::from(*us)).sum()
 }
 
 impl<'a> Plan<'a> {
@@ -53,36 +67,30 @@ impl<'a> Plan<'a> {
         let others = graph.links.iter().filter(|(a, b, _)| *a != graph.own && *b != graph.own);
         let others = Adjacency::new(graph.keys.len(), others.copied());
         let linked: Vec<_> = (0..).take(others.len()).filter(|node| !others.hops(*node).is_empty()).collect();
-        let draw = |_| linked.get(chance.index(linked.len())).copied();
-        let mut sources: Vec<_> = (0..2 * SOURCES).filter_map(draw).collect();
-        let provers = sources.split_off(sources.len() / 2);
-        let distances: Vec<_> = sources.into_iter().map(|source| others.paths(source).us).collect();
-        (!distances.is_empty()).then_some(Self { graph, others, distances, provers })
+        if linked.is_empty() {
+            return None;
+        }
+        let mut draw = || core::array::from_fn(|_| linked[chance.index(linked.len())]);
+        let (choosers, provers) = (draw(), draw());
+        let distances = others.distances(&choosers);
+        Some(Self { graph, others, distances, provers })
     }
 
     /// What a link to a node with this round trip brings; none when the graph does not know the node.
     pub(crate) fn offer(&self, key: &PublicKey, rtt: Duration) -> Option<Offer> {
         let node = self.graph.place(key).filter(|node| !self.others.hops(*node).is_empty())?;
         let hop_us = u32::try_from(rtt.as_micros() / 2).unwrap_or(u32::MAX).saturating_add(HOP_US);
-        let mut offer = Offer { node, hop_us, arrivals: Vec::new() };
-        offer.arrivals = self.distances.iter().map(|from| offer.arrival(from)).collect();
-        Some(offer)
+        Some(Offer { node, hop_us, arrivals: through(&self.distances[node as usize], hop_us) })
     }
 
-    /// What several links bring together: for each source that chooses the earliest arrival by any of them, microseconds.
-    pub(crate) fn earliest<'o>(&self, offers: impl Iterator<Item = &'o Offer>) -> Vec<u32> {
-        let mut earliest = vec![u32::MAX; self.distances.len()];
-        for offer in offers {
-            for (earliest, arrival) in earliest.iter_mut().zip(&offer.arrivals) {
-                *earliest = (*earliest).min(*arrival);
-            }
-        }
-        earliest
+    /// What several links bring together: from each source that chooses the earliest arrival by any of them, microseconds.
+    pub(crate) fn earliest<'o>(offers: impl Iterator<Item = &'o Offer>) -> Arrivals {
+        offers.fold(NEVER, |earliest, offer| faster(earliest, &offer.arrivals))
     }
 
     /// The sum over the sources that choose of the earliest arrival by this link or those that bring `earliest`, microseconds.
-    pub(crate) fn cost(&self, earliest: &[u32], offer: &Offer) -> u64 {
-        earliest.iter().zip(&offer.arrivals).map(|(one, other)| u64::from(*one.min(other))).sum()
+    pub(crate) fn cost(earliest: &Arrivals, offer: &Offer) -> u64 {
+        sum(&faster(*earliest, &offer.arrivals))
     }
 
     /// Whether the links of `then` bring blocks earlier than those of `now`, by so much of the mean in a thousandth: both by the
@@ -93,18 +101,14 @@ impl<'a> Plan<'a> {
         now: impl Iterator<Item = &'o Offer> + Clone,
         then: impl Iterator<Item = &'o Offer> + Clone,
     ) -> bool {
-        let is_less = |then: u64, now: u64| then * 1_000 < now * (1_000 - per_mille);
-        let chosen = |earliest: Vec<u32>| earliest.into_iter().map(u64::from).sum();
-        if !is_less(chosen(self.earliest(then.clone())), chosen(self.earliest(now.clone()))) {
+        let is_less = |then: &Arrivals, now: &Arrivals| sum(then) * 1_000 < sum(now) * (1_000 - per_mille);
+        if !is_less(&Self::earliest(then.clone()), &Self::earliest(now.clone())) {
             return false;
         }
-        let (mut proven_then, mut proven_now) = (0, 0);
-        for source in &self.provers {
-            let from = self.others.paths(*source).us;
-            let earliest = |offer: &Offer| offer.arrival(&from);
-            proven_then += u64::from(then.clone().map(earliest).min().unwrap_or(u32::MAX));
-            proven_now += u64::from(now.clone().map(earliest).min().unwrap_or(u32::MAX));
-        }
-        is_less(proven_then, proven_now)
+        let distances = self.others.distances(&self.provers);
+        let proven = |earliest: Arrivals, offer: &Offer| {
+            faster(earliest, &through(&distances[offer.node as usize], offer.hop_us))
+        };
+        is_less(&then.fold(NEVER, proven), &now.fold(NEVER, proven))
     }
 }

@@ -4,7 +4,7 @@
 //! size is 4 bytes a node and 16 a link.
 
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BinaryHeap, VecDeque};
 
 /// What a node adds to a path that goes through it, microseconds: it checks a header before it passes it on.
 pub const HOP_US: u32 = 1_000;
@@ -111,6 +111,48 @@ impl Adjacency {
         }
         paths
     }
+
+    /// The distances from several sources to each node at once, microseconds: for each node a row with a place for each
+    /// source. What no path leads to is [`UNREACHED`] away, and so is what is over half an hour away.
+    ///
+    /// A node whose row changed tells its neighbours, until nothing changes (Bellman and Ford, with the queue of Moore). A row is
+    /// handled as a whole, several places an instruction: that outweighs what is looked at in vain.
+    pub(crate) fn distances<const SOURCES: usize>(&self, sources: &[u32; SOURCES]) -> Vec<[u32; SOURCES]> {
+        let mut rows = vec![[TOO_FAR; SOURCES]; self.len()];
+        for (place, source) in sources.iter().enumerate() {
+            rows[*source as usize][place] = 0;
+        }
+        let mut queue = VecDeque::from_iter(sources.iter().copied());
+        let mut is_queued = vec![false; self.len()];
+        while let Some(node) = queue.pop_front() {
+            is_queued[node as usize] = false;
+            let row = rows[node as usize];
+            for &(next, hop_us) in self.hops(node) {
+                let is_changed = shorten(&mut rows[next as usize], &row, hop_us.min(TOO_FAR));
+                if is_changed && !core::mem::replace(&mut is_queued[next as usize], true) {
+                    queue.push_back(next);
+                }
+            }
+        }
+        for us in rows.iter_mut().flatten().filter(|us| **us == TOO_FAR) {
+            *us = UNREACHED;
+        }
+        rows
+    }
+}
+
+/// A distance that two of can be added, over half an hour.
+const TOO_FAR: u32 = u32::MAX / 2;
+
+/// Takes what is shorter by a hop from `row`; whether anything is.
+fn shorten<const SOURCES: usize>(nearest: &mut [u32; SOURCES], row: &[u32; SOURCES], hop_us: u32) -> bool {
+    let mut changed = 0;
+    for (nearest, us) in nearest.iter_mut().zip(row) {
+        let shorter = (us + hop_us).min(*nearest);
+        changed |= shorter ^ *nearest;
+        *nearest = shorter;
+    }
+    changed != 0
 }
 
 /// A heap's entry: distance and node.

@@ -42,28 +42,39 @@ fn insert(graph: &mut Graph, a: u32, b: u32, rtt_ms: u32) -> Inserted {
 fn check(graph: &Graph) {
     assert!(graph.links.len() <= graph.links_max, "{} links", graph.links.len());
     let mut digest = Digest::default();
-    let mut links = vec![0; graph.nodes.len()];
+    let mut links = vec![BTreeSet::new(); graph.nodes.len()];
     let mut pairs = BTreeSet::new();
-    for link in &graph.links {
+    for (place, link) in graph.links.iter().enumerate() {
         let ends = graph.ends(link);
         assert!(ends[0] < ends[1]);
         assert!(pairs.insert(ends), "a link is held once");
         let mark = digest::mark(&ends, link.epoch, link.is_withdrawn());
         assert_eq!((link.bucket, link.mark), (digest::bucket(&ends), mark));
         digest.toggle(link.bucket, link.mark);
-        link.ends.iter().for_each(|node| links[*node as usize] += 1);
+        for end in link.ends {
+            assert!(links[end as usize].insert(place));
+        }
     }
     assert_eq!(graph.digest, digest);
-    assert!(graph.by_ends.is_sorted_by_key(|place| graph.links[*place as usize].ends));
-    assert_eq!(graph.by_ends.len(), graph.links.len());
+    for (side, places) in graph.by_ends.iter().enumerate() {
+        assert!(places.is_sorted_by_key(|place| graph.links[*place as usize].seen_from(side)));
+        assert_eq!(places.len(), graph.links.len());
+    }
     assert_eq!(graph.signatures.len(), graph.links.len());
     assert!(graph.by_key.is_sorted_by_key(|(_, node)| graph.nodes[*node as usize].key));
     assert_eq!(graph.by_key.len() + graph.free.len(), graph.nodes.len());
     for &(_, node) in &graph.by_key {
-        let count = graph.nodes[node as usize].links;
-        assert_eq!(count, links[node as usize]);
-        assert!(count > 0 || node == OWN, "a node without links is forgotten");
-        assert!(count as usize <= KEY_LINKS_MAX + 1 || node == OWN);
+        let held: Vec<_> = graph.at(node).map(|(link, other)| (link.ends, other)).collect();
+        let expected = |place: &usize| {
+            let ends = graph.links[*place].ends;
+            (ends, if ends[0] == node { ends[1] } else { ends[0] })
+        };
+        let links: BTreeSet<_> = links[node as usize].iter().map(expected).collect();
+        assert_eq!(held.iter().copied().collect::<BTreeSet<_>>(), links);
+        assert_eq!(held.len(), links.len());
+        assert_eq!(held.len(), graph.nodes[node as usize].links as usize);
+        assert!(!held.is_empty() || node == OWN, "a node without links is forgotten");
+        assert!(held.len() <= KEY_LINKS_MAX + 1 || node == OWN);
     }
 }
 

@@ -33,8 +33,12 @@ impl Node {
         if !FULL {
             return rtt;
         }
-        let key = self.peers.get(&peer).and_then(Peer::greeted).map(|greeted| greeted.hello.key);
-        key.and_then(|key| shown_distance(self.graph.links_of(&key), rtt, &self.measured())).unwrap_or(rtt)
+        let Some(greeted) = self.peers.get(&peer).and_then(Peer::greeted) else { return rtt };
+        let mut links: Vec<_> = self.graph.links_of(&greeted.hello.key).collect();
+        links.sort_unstable();
+        let is_linked = |key: &PublicKey| links.binary_search_by_key(key, |(other, _)| *other).is_ok();
+        let measured = self.measured().filter(|(key, _)| is_linked(key)).collect();
+        shown_distance(links.iter().copied(), rtt, &measured).unwrap_or(rtt)
     }
 
     /// Gives up the links with nodes that are not where they seem to be.
@@ -42,7 +46,7 @@ impl Node {
         if !FULL {
             return;
         }
-        let measured = self.measured();
+        let measured = self.measured().collect();
         let implausible = |(address, peer, _)| {
             let greeted = self.peers.get(&peer).and_then(Peer::greeted)?;
             let links = self.graph.links_of(&greeted.hello.key);
@@ -58,12 +62,12 @@ impl Node {
     }
 
     /// What we measured ourselves of other nodes.
-    pub(super) fn measured(&self) -> Measured {
+    pub(super) fn measured(&self) -> impl Iterator<Item = (PublicKey, Duration)> {
         let linked = self.peers.values().filter_map(|peer| {
             let greeted = peer.greeted().filter(|_| matches!(peer.link, Link::Inbound(_)))?;
             Some((greeted.hello.key, greeted.ping.latency()?))
         });
-        self.book.measured_keys().chain(linked).collect()
+        self.book.measured_keys().chain(linked)
     }
 }
 

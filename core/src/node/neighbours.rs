@@ -1,39 +1,29 @@
-//! Neighbours: whom the node dials of its own accord, what it learns of the network, and what it certifies of its links.
+//! Neighbours: whom the node dials of its own accord, and the addresses that it learns.
 
 use core::time::Duration;
 
+use super::certificates::{CERTIFY_INTERVAL, LINKS_INTERVAL};
 use super::distance::shown_distance;
 use super::{Link, Neighbours, Node, PeerId};
 use crate::address::Address;
 use crate::ban::Subject;
 use crate::book::ADDRESSES_MAX;
-use crate::check::{Batch, Check, Verdict};
 use crate::fault::{Fault, Reason};
-use crate::graph::{Digest, KEY_LINKS_MAX};
+use crate::graph::KEY_LINKS_MAX;
 use crate::group::Group;
 use crate::inbound;
 use crate::journal::Change;
 use crate::key::PublicKey;
-use crate::link::{Certificate, Epoch, Half};
+use crate::link::Epoch;
 use crate::peer::{Greeted, Peer};
 use crate::plan::{Offer, Plan};
 use crate::slot::{Grounds, Kind, Settled};
 use crate::sorted::Sorted;
 use crate::time::{Moment, Now};
-use crate::wire::{LINKS_MAX, List, Packet};
+use crate::wire::{List, Packet};
 
 /// How often addresses are asked for.
 const ADDRESSES_INTERVAL: Duration = Duration::from_secs(60);
-/// How often a peer is asked for links,
-const LINKS_INTERVAL: Duration = Duration::from_secs(60);
-/// how soon again while it has more,
-const MORE_LINKS_INTERVAL: Duration = Duration::from_secs(1);
-/// and how soon another while there is much news.
-const NEWS_INTERVAL: Duration = Duration::from_secs(10);
-/// So many new certificates are much news.
-const NEWS_MIN: usize = 16;
-/// How often the links are looked over that may have to be certified.
-const CERTIFY_INTERVAL: Duration = Duration::from_secs(30);
 /// How often the address book is remembered, if it changed.
 const BOOK_INTERVAL: Duration = Duration::from_secs(60);
 /// and how soon a light node has its first addresses remembered: a page may be closed before that.
@@ -53,7 +43,7 @@ pub(super) const FULL: bool = cfg!(feature = "full");
 pub(super) struct Rounds {
     slots: Moment,
     addresses: Moment,
-    links: Moment,
+    pub(super) links: Moment,
     certificates: Moment,
     book: Moment,
 }
@@ -212,7 +202,7 @@ impl Node {
         let lasts = |(peer, greeted): &(PeerId, &Greeted)| {
             greeted.is_full() && self.slots.find(*peer) != Some(Kind::Feeler)
         };
-        let measured = self.measured();
+        let measured = self.measured().collect();
         let offer = |key: &PublicKey, rtt: Duration| {
             plan.offer(key, shown_distance(topology.links_of(key), rtt, &measured).unwrap_or(rtt))
         };
@@ -235,9 +225,10 @@ impl Node {
             .collect();
         let (mut best, mut least) = (None, u64::MAX);
         for (old, peer, firsts, is_settled) in self.slots.replaceable() {
-            let kept = plan.earliest(offers.iter().filter(|(kept, _)| *kept != peer).map(|(_, offer)| offer));
+            let kept =
+                Plan::earliest(offers.iter().filter(|(kept, _)| *kept != peer).map(|(_, offer)| offer));
             for (new, offer) in &candidates {
-                let cost = plan.cost(&kept, offer);
+                let cost = Plan::cost(&kept, offer);
                 if cost < least {
                     (best, least) =
                         (Some(((old.clone(), peer), (*new, offer), is_settled && firsts == 0)), cost);
@@ -337,7 +328,7 @@ impl Node {
     }
 
     /// A peer to ask, drawn by chance from those that keep all blocks.
-    fn draw_peer(&mut self) -> Option<PeerId> {
+    pub(super) fn draw_peer(&mut self) -> Option<PeerId> {
         let full: Vec<_> =
             self.greeted().filter(|(_, greeted)| greeted.is_full()).map(|(id, _)| id).collect();
         let drawn = usize::try_from(self.chance.below(full.len() as u64)).unwrap_or_default();
@@ -390,160 +381,6 @@ impl Node {
         }
         self.rounds.stir();
         Ok(())
-    }
-
-    /// Asks a peer for certificates that we lack.
-    fn seek_certificates(&mut self, now: Now) {
-        if let Some(peer) = self.draw_peer() {
-            self.ask_links(now, peer);
-        }
-    }
-
-    fn ask_links(&mut self, _now: Now, peer: PeerId) {
-        let Some(greeted) = self.peers.get_mut(&peer).and_then(Peer::greeted_mut) else { return };
-        if !greeted.asked.links {
-            greeted.asked.links = true;
-            self.outbox.send(peer, &Packet::GetLinks(Box::new(self.graph.digest().clone())));
-        }
-    }
-
-    pub(super) fn received_get_links(&mut self, now: Now, peer: PeerId, digest: &Digest) {
-        let Some(greeted) = self.peers.get_mut(&peer).and_then(Peer::greeted_mut) else { return };
-        if !greeted.asked.answers(now.moment) {
-            return;
-        }
-        let start = u32::try_from(self.chance.below(1 << 32)).unwrap_or_default();
-        let news = self.graph.news_for(digest, start, LINKS_MAX);
-        self.outbox.send(peer, &Packet::Links(List::new(news)));
-    }
-
-    pub(super) fn received_links(
-        &mut self,
-        now: Now,
-        peer: PeerId,
-        links: Vec<Certificate>,
-    ) -> Result<(), Fault> {
-        let Some(greeted) = self.peers.get_mut(&peer).and_then(Peer::greeted_mut) else { return Ok(()) };
-        if !core::mem::take(&mut greeted.asked.links) {
-            return Err(Fault::Unasked { packet: "links" });
-        }
-        let is_full = links.len() == LINKS_MAX;
-        let (epoch, room) = (Epoch::of(now.time), self.vouching.room());
-        let wanted = links.into_iter().filter(|link| self.graph.wants(link, epoch));
-        let wanted: Vec<_> = wanted.take(room).collect();
-        if is_full && wanted.len() >= LINKS_MAX / 4 {
-            self.rounds.links = self.rounds.links.min(now.moment + MORE_LINKS_INTERVAL);
-        } else if wanted.len() >= NEWS_MIN {
-            self.rounds.links = self.rounds.links.min(now.moment + NEWS_INTERVAL);
-        }
-        let network = *self.chain.network().id();
-        let checked = wanted.into_iter().map(|link| {
-            let checks = link.checks(&network);
-            (link, checks)
-        });
-        self.vouch(peer, checked.collect());
-        Ok(())
-    }
-
-    /// Has certificates verified, each by some of its signatures, before they are taken.
-    fn vouch(&mut self, peer: PeerId, certificates: Vec<(Certificate, Vec<Check>)>) {
-        if certificates.is_empty() {
-            return;
-        }
-        let id = self.batch();
-        let counted = certificates.iter().map(|(link, checks)| (link.clone(), checks.len())).collect();
-        let checks = certificates.into_iter().flat_map(|(_, checks)| checks).collect();
-        self.vouching.begin(id, peer, counted);
-        self.outbox.verify(Batch { id, checks, ids: Vec::new() });
-    }
-
-    /// A batch of certificates is answered; whether it was one.
-    pub(super) fn vouched(&mut self, now: Now, verdict: &Verdict) -> bool {
-        if !FULL {
-            return false;
-        }
-        let Some((peer, certificates, is_broken)) = self.vouching.end(verdict) else { return false };
-        let epoch = Epoch::of(now.time);
-        let own = self.config.node_key.public();
-        for certificate in &certificates {
-            self.graph.insert(certificate, epoch);
-            // It may have ended while it was being verified, or before we started.
-            if let Some(other) = certificate.other_end(&own) {
-                self.withdraw(now, &other);
-            }
-        }
-        if is_broken {
-            self.fault(now, peer, Fault::InvalidLink);
-        }
-        true
-    }
-
-    /// Sends our half of the certificates that are due to the peers that we dialled.
-    fn certify(&mut self, now: Now) {
-        let (own, epoch) = (self.config.node_key.public(), Epoch::of(now.time));
-        let is_due = |(peer, known): (&PeerId, &Peer)| {
-            let Link::Outbound(_) = &known.link else { return None };
-            let greeted = known.greeted().filter(|greeted| greeted.is_full() && greeted.ping.is_settled())?;
-            let is_feeler = self.slots.find(*peer) == Some(Kind::Feeler);
-            // What was withdrawn in an epoch is not certified before the next.
-            let may_be = !is_feeler && !self.graph.is_withdrawn(&own, &greeted.hello.key, epoch);
-            (may_be && greeted.is_certificate_due(epoch)).then_some(*peer)
-        };
-        let due: Vec<_> = self.peers.iter().filter_map(is_due).collect();
-        for peer in due {
-            self.send_half(peer, epoch);
-        }
-    }
-
-    /// Tells all who hold the certificate of a link that it ended, if it did.
-    pub(super) fn withdraw(&mut self, now: Now, other: &PublicKey) {
-        if !FULL {
-            return;
-        }
-        let (own, epoch) = (self.config.node_key.public(), Epoch::of(now.time));
-        let is_linked = || self.greeted().any(|(_, greeted)| greeted.hello.key == *other);
-        let Some(held) = self.graph.certificate(&own, other).filter(|held| !held.is_withdrawal()) else {
-            return;
-        };
-        if !is_linked() {
-            let (network, key) = (self.chain.network().id(), &self.config.node_key);
-            let withdrawal = Certificate::withdraw(network, key, other, epoch.max(held.epoch()));
-            self.graph.insert(&withdrawal, epoch);
-        }
-    }
-
-    /// Signs what we measure of a link, and sends it to its other end.
-    fn send_half(&mut self, peer: PeerId, epoch: Epoch) -> Option<Half> {
-        let network = *self.chain.network().id();
-        let rtt = self.peers.get(&peer).and_then(Peer::greeted)?.ping.latency()?;
-        let rtt = self.believed(peer, rtt);
-        let greeted = self.peers.get_mut(&peer).and_then(Peer::greeted_mut)?;
-        let half = Half::sign(&network, &self.config.node_key, &greeted.hello.key, epoch, rtt);
-        greeted.half = Some(half);
-        self.outbox.send(peer, &Packet::Half(half));
-        Some(half)
-    }
-
-    /// The other end of a link says what it measures: with our half that is a certificate.
-    pub(super) fn received_half(&mut self, now: Now, peer: PeerId, half: Half) {
-        let (network, epoch) = (*self.chain.network().id(), Epoch::of(now.time));
-        let Some(greeted) = self.peers.get_mut(&peer).and_then(Peer::greeted_mut) else { return };
-        let is_near = half.epoch.since(epoch) <= 1 && epoch.since(half.epoch) <= 1;
-        // Once an epoch is enough; whose clock is off by more has to wait.
-        if !is_near || !greeted.is_full() || greeted.certified.is_some_and(|last| last >= half.epoch) {
-            return;
-        }
-        if self.graph.is_withdrawn(&self.config.node_key.public(), &greeted.hello.key, half.epoch) {
-            return;
-        }
-        greeted.certified = Some(half.epoch);
-        let ours = greeted.half.filter(|ours| ours.epoch == half.epoch);
-        let Some(ours) = ours.or_else(|| self.send_half(peer, half.epoch)) else { return };
-        let Some(greeted) = self.peers.get(&peer).and_then(Peer::greeted) else { return };
-        let (own, theirs) = (self.config.node_key.public(), greeted.hello.key);
-        let Some(certificate) = Certificate::join(&own, &ours, &theirs, &half) else { return };
-        let check = half.check(&network, &theirs, &own);
-        self.vouch(peer, vec![(certificate, vec![check])]);
     }
 
     fn remember_book(&mut self) {

@@ -170,6 +170,17 @@ proptest! {
     }
 
     #[test]
+    fn distances_from_several_nodes_at_once_are_those_from_each(topology in any_topology(), drawn in any::<[u32; 8]>()) {
+        let nodes = u32::try_from(topology.keys.len()).unwrap();
+        let sources = drawn.map(|drawn| drawn % nodes);
+        let rows = topology.adjacency.distances(&sources);
+        for (place, source) in sources.into_iter().enumerate() {
+            let from_it: Vec<_> = rows.iter().map(|row| row[place]).collect();
+            prop_assert_eq!(&from_it, &topology.adjacency.paths(source).us);
+        }
+    }
+
+    #[test]
     fn weak_points_are_those_whose_loss_splits(topology in any_topology()) {
         let whole = parts(&topology, None, None);
         let nodes = (0_u32..).take(topology.keys.len());
