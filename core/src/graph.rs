@@ -4,7 +4,7 @@
 //! ([`Graph::news_for`]) until they hold the same. What the links amount to is read off a [`Topology`].
 //!
 //! Keys cost nothing, so a hostile peer can make up any number of them, with links between. It gains room for
-//! [`KEY_LINKS_MAX`] links a key, until the graph is full ([`LINKS_MAX`], some 3 MB); then what is farthest from us gives
+//! [`KEY_LINKS_MAX`] links a key and as many withdrawn ones, until the graph is full ([`LINKS_MAX`], some 3 MB); then what is farthest from us gives
 //! way, and what no path connects to us before everything else. So made-up keys that no honest node links to displace each
 //! other. Those behind a peer of ours look as near as that peer, and displace what is farther than it. Our own links stay.
 
@@ -14,6 +14,7 @@ mod forecast;
 mod topology;
 
 use core::mem::size_of;
+use std::collections::VecDeque;
 
 pub use adjacency::HOP_US;
 pub use digest::{DIGEST_BUCKETS, DIGEST_BYTES, Digest};
@@ -28,7 +29,8 @@ use adjacency::{NONE, beyond, hop_us};
 
 /// How many links a graph holds unless its node decides otherwise. Beyond it, the farthest gives way.
 pub const LINKS_MAX: usize = 16_384;
-/// How many links of one key are held, links to us apart. Beyond it, the key's oldest gives way.
+/// How many links of one key are held, and how many of its that are withdrawn, links to us apart. Beyond it, the key's oldest
+/// of that kind gives way.
 pub const KEY_LINKS_MAX: usize = 32;
 /// For how many epochs a link counts after its own: half an hour.
 pub const LINK_AGE_EPOCHS: u32 = 3;
@@ -90,11 +92,6 @@ impl Link {
         !self.is_withdrawn()
     }
 
-    /// Whether it is a link of ours: those never give way.
-    fn is_own(&self) -> bool {
-        self.ends.contains(&OWN) && self.is_live()
-    }
-
     /// What decides which link of a key gives way: the same everywhere, so that all end up with the same.
     fn rank(&self) -> Rank {
         Rank { is_live: self.is_live(), epoch: self.epoch, mark: self.mark }
@@ -129,6 +126,8 @@ pub struct Graph {
     signatures: Vec<[Signature; 2]>,
     /// From either side the places of links, in the order of their ends' numbers as seen from there.
     by_ends: [Vec<u32>; 2],
+    /// The links that are withdrawn, those first that give way first.
+    withdrawn: VecDeque<(Rank, [u32; 2])>,
     /// As far as the farthest link was when distances were last measured.
     horizon: u32,
     digest: Digest,
@@ -151,6 +150,7 @@ impl Graph {
             links: Vec::new(),
             signatures: Vec::new(),
             by_ends: [Vec::new(), Vec::new()],
+            withdrawn: VecDeque::new(),
             digest: Digest::default(),
             learned: 0,
             horizon: UNREACHED,
@@ -210,7 +210,7 @@ impl Graph {
     }
 
     /// The links of a node, each with its other end, those that are withdrawn among them.
-    fn at(&self, node: u32) -> impl Iterator<Item = (&Link, u32)> {
+    fn at(&self, node: u32) -> impl Iterator<Item = (&Link, u32)> + Clone {
         [0, 1].into_iter().flat_map(move |side| {
             let first = self.find_from(side, [node, 0]).unwrap_or_else(|place| place);
             let links = self.by_ends[side][first..].iter().map(|place| &self.links[*place as usize]);
@@ -242,6 +242,7 @@ impl Graph {
             + self.links.capacity() * size_of::<Link>()
             + self.signatures.capacity() * size_of::<[Signature; 2]>()
             + self.by_key.capacity() * size_of::<(u32, u32)>()
+            + self.withdrawn.capacity() * size_of::<(Rank, [u32; 2])>()
             + 4 * [&self.free, &self.by_ends[0], &self.by_ends[1], &self.reach]
                 .map(Vec::capacity)
                 .iter()
@@ -357,6 +358,7 @@ impl Graph {
 
     /// Takes the newer certificate of a link that is held.
     fn update(&mut self, place: usize, mark: u16, certificate: &Certificate) {
+        self.strike(place);
         let link = &mut self.links[place];
         self.digest.toggle(link.bucket, link.mark ^ mark);
         link.epoch = certificate.epoch;
@@ -364,6 +366,28 @@ impl Graph {
         link.mark = mark;
         link.learned = self.learned;
         self.signatures[place] = certificate.signatures;
+        self.enlist(place);
+    }
+
+    /// Puts a link among those that are withdrawn, if it is.
+    fn enlist(&mut self, place: usize) {
+        let link = &self.links[place];
+        let entry = (link.rank(), link.ends);
+        if link.is_withdrawn()
+            && let Err(place) = self.withdrawn.binary_search(&entry)
+        {
+            self.withdrawn.insert(place, entry);
+        }
+    }
+
+    /// Takes a link from those that are withdrawn, if it is.
+    fn strike(&mut self, place: usize) {
+        let link = &self.links[place];
+        if link.is_withdrawn()
+            && let Ok(place) = self.withdrawn.binary_search(&(link.rank(), link.ends))
+        {
+            self.withdrawn.remove(place);
+        }
     }
 
     /// The links that give way to a new one; none when it is the new one that is not held.
@@ -372,8 +396,12 @@ impl Graph {
     fn victims(&mut self, ends: [Option<u32>; 2], rank: Rank) -> Option<Vec<[u32; 2]>> {
         let mut victims = Vec::new();
         if !(ends.contains(&Some(OWN)) && rank.is_live) {
-            for end in ends.into_iter().flatten().filter(|end| self.is_full(*end)) {
-                let links = self.at(end).map(|(link, _)| link).filter(|link| !link.is_own());
+            for end in ends.into_iter().flatten().filter(|end| *end != OWN) {
+                let alike = |(link, other): &(&Link, u32)| link.is_live() == rank.is_live && *other != OWN;
+                let links = self.at(end).filter(alike).map(|(link, _)| link);
+                if links.clone().count() < KEY_LINKS_MAX {
+                    continue;
+                }
                 let victim = links.min_by_key(|link| link.rank())?;
                 if victim.rank() >= rank {
                     return None;
@@ -382,22 +410,15 @@ impl Graph {
             }
         }
         if victims.is_empty() && self.links.len() >= self.links_max {
-            let withdrawn = self.links.iter().filter(|link| link.is_withdrawn());
-            let eldest = withdrawn.min_by_key(|link| (link.rank(), link.ends));
-            victims.push(match eldest.filter(|eldest| eldest.rank() < rank).map(|eldest| eldest.ends) {
-                Some(ends) => ends,
+            let eldest = self.withdrawn.front().filter(|(eldest, _)| *eldest < rank);
+            victims.push(match eldest {
+                Some((_, ends)) => *ends,
                 // What is no link any more takes no link's room.
                 None if rank.is_live => self.farthest_beyond(ends)?,
                 None => return None,
             });
         }
         Some(victims)
-    }
-
-    /// Whether a node has all the links that it may have.
-    fn is_full(&self, node: u32) -> bool {
-        let links = self.nodes[node as usize].links as usize;
-        links > KEY_LINKS_MAX || links == KEY_LINKS_MAX && self.find(self.ordered(node, OWN)).is_none()
     }
 
     /// The farthest link, if it is farther away than one between `ends` would be. A link is as far as its nearer end.
@@ -517,11 +538,13 @@ impl Graph {
         self.links.push(link);
         grow(&mut self.signatures);
         self.signatures.push(signatures);
+        self.enlist(self.links.len() - 1);
     }
 
     /// Drops a link, and its ends where it was their last.
     fn remove(&mut self, ends: [u32; 2]) {
         let Some(place) = self.find(ends) else { return };
+        self.strike(place);
         // The last link takes the place that becomes free.
         let moved = self.links.len() - 1;
         for side in [0, 1] {

@@ -17,7 +17,7 @@ use crate::graph::{Adjacency, HOP_US, Topology};
 use crate::key::PublicKey;
 
 /// The sources that choose, and as many that prove the choice.
-pub(crate) const SOURCES: usize = 32;
+pub(crate) const SOURCES: usize = 64;
 
 /// Distances from some sources to all nodes, in a graph without us.
 #[derive(Debug)]

@@ -5,8 +5,8 @@
 //! to v through us is as good as any. Of our own blocks, those neighbours hear first from us whom no other path reaches sooner;
 //! how many nodes lie behind each of them on the shortest paths from us says whom to send a large body first.
 //!
-//! Links are as long in both directions, so one search from us and from each neighbour tells all of this. At most
-//! [`NEIGHBOURS_MAX`] neighbours are judged: 128 searches and 32 KiB of shares.
+//! Links are as long in both directions, so the distances from us and from each neighbour tell all of this. At most
+//! [`NEIGHBOURS_MAX`] neighbours are judged: distances from 128 nodes and 32 KiB of shares.
 
 use crate::graph::adjacency::{HOP_US, NONE, Paths, UNREACHED, beyond};
 use crate::graph::topology::Topology;
@@ -17,6 +17,8 @@ pub const NEIGHBOURS_MAX: usize = 127;
 /// How much later than on its best path a block may come through us and still count as coming from us, microseconds:
 /// whoever is that close decides by chance.
 pub const MARGIN_US: u32 = HOP_US;
+/// So many neighbours' distances are computed together.
+const TOGETHER: usize = 16;
 
 /// Who hears first from us, as a table over pairs of neighbours.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -56,17 +58,22 @@ impl Forecast {
         let paths = adjacency.paths(topology.own);
         let behind = behind(&paths);
         let own = paths.us;
-        let us: Vec<_> = judged.iter().map(|(_, node, _)| adjacency.paths(*node).us).collect();
+        let together = |judged: &[(PublicKey, u32, u32)]| {
+            let node = |place: usize| judged.get(place).map_or(topology.own, |(_, node, _)| *node);
+            adjacency.distances(&core::array::from_fn::<_, TOGETHER, _>(node))
+        };
+        let distances: Vec<_> = judged.chunks(TOGETHER).map(together).collect();
+        let us = |from: usize, source: usize| distances[from / TOGETHER][source][from % TOGETHER];
         let mut sources = vec![0_u32; count];
         let mut first = vec![0_u32; count * count];
         for source in (0..own.len()).filter(|source| own[*source] != UNREACHED && own[*source] != 0) {
             // By whom its blocks come to us: none when that is a neighbour that is not asked about.
-            let comes_by = |from: &usize| beyond(us[*from][source], judged[*from].2) == own[source];
+            let comes_by = |from: &usize| beyond(us(*from, source), judged[*from].2) == own[source];
             let Some(from) = (0..count).find(comes_by) else { continue };
             sources[from] += 1;
             for (to, (_, _, hop_us)) in judged.iter().enumerate() {
                 let through_us = beyond(own[source], *hop_us);
-                if to != from && through_us <= beyond(us[to][source], MARGIN_US) {
+                if to != from && through_us <= beyond(us(to, source), MARGIN_US) {
                     first[from * count + to] += 1;
                 }
             }

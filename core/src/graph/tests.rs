@@ -61,6 +61,9 @@ fn check(graph: &Graph) {
         assert_eq!(places.len(), graph.links.len());
     }
     assert_eq!(graph.signatures.len(), graph.links.len());
+    let withdrawn = graph.links.iter().filter(|link| link.is_withdrawn());
+    let withdrawn: BTreeSet<_> = withdrawn.map(|link| (link.rank(), link.ends)).collect();
+    assert!(graph.withdrawn.iter().eq(&withdrawn));
     assert!(graph.by_key.is_sorted_by_key(|(_, node)| graph.nodes[*node as usize].key));
     assert_eq!(graph.by_key.len() + graph.free.len(), graph.nodes.len());
     for &(_, node) in &graph.by_key {
@@ -74,7 +77,8 @@ fn check(graph: &Graph) {
         assert_eq!(held.len(), links.len());
         assert_eq!(held.len(), graph.nodes[node as usize].links as usize);
         assert!(!held.is_empty() || node == OWN, "a node without links is forgotten");
-        assert!(held.len() <= KEY_LINKS_MAX + 1 || node == OWN);
+        let live = graph.at(node).filter(|(link, _)| link.is_live()).count();
+        assert!(live.max(held.len() - live) <= KEY_LINKS_MAX + 1 || node == OWN);
     }
 }
 
@@ -143,14 +147,26 @@ fn what_is_withdrawn_gives_way_to_links_and_takes_no_links_room() {
     assert_eq!((graph.len(), graph.links.len()), (50, 50));
     assert_eq!(graph.insert(&withdrawal(80, 81, NOW), NOW), Inserted::Refused);
     check(&graph);
-    // The same of one key.
-    let mut graph = super::Graph::new(key(0), 1_000);
+}
+
+#[test]
+fn a_keys_links_make_nobody_forget_which_of_them_ended() {
+    let mut graph = graph(1_000);
     let links = u32::try_from(KEY_LINKS_MAX).unwrap();
     (0..links).for_each(|other| assert_eq!(insert(&mut graph, 1, 100 + other, 20), Inserted::New));
-    assert_eq!(graph.insert(&withdrawal(1, 200, epoch(1_001)), NOW), Inserted::Refused);
-    graph.insert(&withdrawal(1, 100, NOW), NOW);
-    assert_eq!(graph.insert(&certificate(1, 200, 20, epoch(997)), NOW), Inserted::New);
-    assert_eq!((graph.len(), graph.is_withdrawn(&key(1), &key(100), NOW)), (KEY_LINKS_MAX, false));
+    for other in 0..links {
+        assert_eq!(graph.insert(&withdrawal(1, 200 + other, epoch(998)), NOW), Inserted::New);
+    }
+    for other in 0..links {
+        assert_eq!(graph.insert(&certificate(1, 300 + other, 20, epoch(1_001)), NOW), Inserted::New);
+        assert_eq!(graph.insert(&certificate(1, 200 + other, 20, epoch(998)), NOW), Inserted::Known);
+    }
+    assert_eq!((graph.len(), graph.links.len()), (KEY_LINKS_MAX, 2 * KEY_LINKS_MAX));
+    check(&graph);
+    // Those have a bound of their own, beyond which the eldest gives way.
+    assert_eq!(graph.insert(&withdrawal(1, 400, epoch(997)), NOW), Inserted::Refused);
+    assert_eq!(graph.insert(&withdrawal(1, 400, NOW), NOW), Inserted::New);
+    assert_eq!((graph.len(), graph.links.len()), (KEY_LINKS_MAX, 2 * KEY_LINKS_MAX));
     check(&graph);
 }
 

@@ -31,7 +31,7 @@ const FIRST_BOOK_INTERVAL: Duration = Duration::from_secs(2);
 /// The measured nodes that a plan chooses from, the nearest.
 const CANDIDATES_MAX: usize = 512;
 /// A link gives way only for a gain of so much of the mean path, in a thousandth.
-const GAIN_PER_MILLE: u64 = 3;
+const GAIN_PER_MILLE: u64 = 2;
 /// A node with so many links is not recommended to any more: graphs hold no more of one.
 const DEGREE_MAX: usize = KEY_LINKS_MAX;
 
