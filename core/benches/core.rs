@@ -9,7 +9,7 @@ use std::time::Duration;
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use plexus_core::block::{Block, HEADER_BYTES, Header, VERSION};
 use plexus_core::chain::{Chain, Inserted};
-use plexus_core::graph::{Graph, LINKS_MAX};
+use plexus_core::graph::{Forecast, Graph, LINKS_MAX};
 use plexus_core::hash::Hash;
 use plexus_core::history::{History, Record};
 use plexus_core::kernel::{Headers, Kernel, ROOTS_MAX};
@@ -208,7 +208,7 @@ fn graph(c: &mut Criterion) {
     group.bench_function("insert all", |b| b.iter(fill));
     group.bench_function("topology", |b| b.iter(|| graph.topology()));
     group.bench_function("shortest paths", |b| b.iter(|| topology.tree(black_box(&own)).is_some()));
-    group.bench_function("forecast", |b| b.iter(|| topology.forecast(black_box(&neighbours))));
+    group.bench_function("forecast", |b| b.iter(|| Forecast::new(&topology, black_box(&neighbours))));
     group.finish();
 }
 

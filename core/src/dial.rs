@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use crate::address::Address;
 use crate::chance::Chance;
-use crate::node::PeerId;
+use crate::connection::PeerId;
 use crate::sorted::Sorted;
 use crate::time::Moment;
 

@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use crate::agreement::Agreement;
 use crate::block::Block;
+use crate::connection::PeerId;
 use crate::fault::{Fault, Reason};
 use crate::hash::Hash;
 use crate::key::PublicKey;
 use crate::message::VerifiedMessage;
-use crate::node::PeerId;
 use crate::pow::Work;
 use crate::rules::RuleError;
 use crate::wire::Role;

@@ -5,8 +5,8 @@
 use std::sync::Arc;
 
 use crate::check::BatchId;
+use crate::connection::PeerId;
 use crate::message::{Message, MessageId};
-use crate::node::PeerId;
 use crate::sorted::Sorted;
 
 /// The messages that are on their way into the pool at once.

@@ -12,8 +12,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use siphasher::sip::SipHasher24;
 
+use crate::connection::PeerId;
 use crate::group::Group;
-use crate::node::PeerId;
 use crate::time::Moment;
 
 /// The most inbound links from one network; local ones are not counted.

@@ -9,19 +9,17 @@
 //! 4. Peer ids are never used twice. Frames over [`crate::wire::FRAME_BYTES_MAX`] are cut off by the driver.
 //! 5. Nothing that a peer sends can panic or return an error: it becomes [`Output::Close`] with a named fault.
 
-use core::net::IpAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
 
 use crate::address::Address;
-use crate::agreement::Agreement;
 use crate::ban::Bans;
 use crate::block::Header;
 use crate::book::Book;
 use crate::chain::Chain;
 use crate::chance::Chance;
-use crate::check::{Batch, BatchId, Verdict};
+use crate::check::{BatchId, Verdict};
 use crate::dial::Dialer;
 use crate::event::Event;
 use crate::fault::{Fault, Reason};
@@ -29,50 +27,43 @@ use crate::fetch::Fetch;
 use crate::gossip::Gossip;
 use crate::graph::{self, Forecast, Graph};
 use crate::hash::{Hash, Tag, tagged};
-use crate::journal::{Change, Recall, Recalled, Serve};
+use crate::journal::Recalled;
 use crate::key::SecretKey;
 use crate::layout::DecodeError;
 use crate::message::{Message, MessageId, VerifiedMessage};
-use crate::mine::{Job, Miner, Solution};
+use crate::mine::{Miner, Solution};
 use crate::outbox::Outbox;
 use crate::peer::{Greeted, Peer};
 use crate::pool::{LIGHT_POOL_BYTES_MAX, POOL_BYTES_MAX, Pool};
-use crate::pow::{Target, Work};
+use crate::pow::Work;
 use crate::relay::Relay;
 use crate::rules::MESSAGE_AHEAD_MS;
 use crate::shelf::Shelf;
-use crate::slot::{Kind, Quota, Slots};
+use crate::slot::{Quota, Slots};
 use crate::sorted::Sorted;
 use crate::sync::{PATIENCE, Sync};
 use crate::time::{Moment, Now, Time};
 use crate::vouching::Vouching;
 use crate::wire::Role;
+
+pub use crate::connection::{Link, PeerId};
+pub use crate::outbox::Output;
+pub use crate::sync::LIGHT_BODIES;
 pub(crate) use approach::Approach;
+pub use status::{PeerView, Status};
+
+/// Whether this is built for nodes that keep all blocks: without, what they alone do is left out.
+const FULL: bool = cfg!(feature = "full");
 
 /// A node this few blocks behind its leader counts as synchronized: bodies are on their way.
 pub const AT_HEEL_MAX: usize = 3;
 /// The too early headers that are kept back; further ones are forgotten, and come again with their children.
 pub const EARLY_MAX: usize = 64;
-/// The newest blocks whose bodies a light node asks for; for those below it takes the headers' word.
-pub const LIGHT_BODIES: usize = 16;
 
 /// How many may connect to a full node, unless configured.
 pub const INBOUND_MAX: usize = 896;
 /// The most links of the latency graph that a light node holds.
 pub const LIGHT_LINKS_MAX: usize = 1_024;
-
-/// Names a connection; never used twice.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
-pub struct PeerId(pub u64);
-
-/// How a connection came about.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Link {
-    /// The node's wish to dial this address was carried out.
-    Outbound(Address),
-    /// Somebody connected to us, from this IP address if the driver knows it.
-    Inbound(Option<IpAddr>),
-}
 
 /// What a node is told.
 #[derive(Clone, Debug)]
@@ -93,29 +84,6 @@ pub enum Input {
     Recalled(Recalled),
     /// Time passed.
     Ticked,
-}
-
-/// What a node wishes.
-#[derive(Clone, Debug)]
-pub enum Output {
-    /// Send a frame; frames of one broadcast share their bytes.
-    Send(PeerId, Bytes),
-    /// Connect to an address: [`Input::Connected`] or [`Input::Unreached`] follows.
-    Dial(Address),
-    /// Close a connection after what was sent to it. [`Input::Closed`] may follow, and changes nothing.
-    Close(PeerId, Reason),
-    /// Remember, durably, as one transaction.
-    Persist(Vec<Change>),
-    /// Verify on whatever threads there are: [`Input::Verified`] follows.
-    Verify(Arc<Batch>),
-    /// Bring back: [`Input::Recalled`] follows.
-    Recall(Recall),
-    /// Send a peer something from the store, as fast as the peer takes it.
-    Serve(PeerId, Serve),
-    /// Search this job from now on and no other; `None`: stop.
-    Mine(Option<Box<Job>>),
-    /// Something happened.
-    Tell(Event),
 }
 
 /// Why a node wants to be ticked.
@@ -240,58 +208,6 @@ pub enum SubmitError {
         /// Stamp work per byte that would be taken.
         floor: u128,
     },
-}
-
-/// A peer, for people to look at.
-#[derive(Clone, Debug, serde::Serialize)]
-pub struct PeerView {
-    /// Its number.
-    pub id: PeerId,
-    /// Its key, once it is proven.
-    pub key: Option<crate::key::PublicKey>,
-    /// What it does for others, once it said so.
-    pub role: Option<Role>,
-    /// Whether we dialled it, and where; else it dialled us.
-    pub outbound: Option<Address>,
-    /// Where it listens, if it said so.
-    pub listen: Option<Address>,
-    /// The measured round trip in milliseconds.
-    pub latency_ms: Option<f64>,
-    /// The height that it last said to have.
-    pub height: Option<u64>,
-    /// For how long it is connected, milliseconds.
-    pub connected_ms: u64,
-    /// Why we dialled it, if we did of our own accord.
-    pub slot: Option<Kind>,
-    /// The valid blocks that it told us of before all others.
-    pub first_deliveries: u64,
-    /// How its chain stands to ours, as far as it said: only of those that keep all blocks.
-    pub agreement: Option<Agreement>,
-}
-
-/// How a node stands, for people to look at.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
-pub struct Status {
-    /// The tip's height.
-    pub height: u64,
-    /// The tip's hash.
-    pub tip: Hash,
-    /// The sum of work up to the tip, a decimal string.
-    pub total_work: String,
-    /// The expected number of hashes of the next block, were it mined now, a decimal string.
-    pub difficulty: String,
-    /// How many peers have completed the handshake.
-    pub peers: usize,
-    /// How many of those that keep all blocks have the same chain as we, but for the newest blocks.
-    pub agreeing: usize,
-    /// How many messages wait in the pool.
-    pub pool: usize,
-    /// Whether a peer claims more work than the tip's, and it is being fetched.
-    pub syncing: bool,
-    /// The height that is aimed at; the tip's when there is nothing to fetch.
-    pub target: u64,
-    /// Whether a job is being searched.
-    pub mining: bool,
 }
 
 /// The same over restarts, so that a remembered book keeps its order.
@@ -526,52 +442,6 @@ impl Node {
         self.sync.is_awaited() || self.sync.is_long() || self.lags
     }
 
-    /// How the node stands.
-    pub fn status(&self, now: Now) -> Status {
-        let (network, tip) = (self.chain.network(), self.chain.tip());
-        let time = now.time.max(tip.header.time.plus_ms(1));
-        let bits = network.retarget().next_bits(tip.header.bits, tip.header.time, time);
-        let difficulty = bits.target().map_or(Work::ZERO, Target::work);
-        Status {
-            height: tip.header.height,
-            tip: tip.hash,
-            total_work: tip.total_work.to_string(),
-            difficulty: difficulty.to_string(),
-            peers: self.greeted().count(),
-            agreeing: self.agreeing(),
-            pool: self.pool.len(),
-            syncing: self.is_syncing(),
-            target: self.chain.leader().header.height.max(self.sync.target_height()),
-            mining: self.miner.is_searching(),
-        }
-    }
-
-    /// The peers, in the order in which they connected.
-    pub fn peers(&self, now: Now) -> Vec<PeerView> {
-        let view = |(&id, peer): (&PeerId, &Peer)| {
-            let greeted = peer.greeted();
-            PeerView {
-                id,
-                key: greeted.map(|greeted| greeted.hello.key),
-                role: greeted.map(|greeted| greeted.hello.role),
-                outbound: match &peer.link {
-                    Link::Outbound(address) => Some(address.clone()),
-                    Link::Inbound(_) => None,
-                },
-                listen: greeted.and_then(|greeted| greeted.hello.listen.clone()),
-                latency_ms: greeted
-                    .and_then(|greeted| greeted.ping.latency())
-                    .map(|latency| latency.as_secs_f64() * 1_000.0),
-                height: greeted.map(|greeted| greeted.height),
-                connected_ms: u64::try_from((now.moment - peer.since).as_millis()).unwrap_or(u64::MAX),
-                slot: self.slots.find(id),
-                first_deliveries: greeted.map_or(0, |greeted| greeted.firsts),
-                agreement: greeted.and_then(|greeted| self.agreement(greeted)),
-            }
-        };
-        self.peers.iter().map(view).collect()
-    }
-
     /// The network's latency graph, as far as it is certified and held here.
     pub fn graph(&self) -> &Graph {
         &self.graph
@@ -594,7 +464,7 @@ impl Node {
 
     /// Whether it keeps all blocks, and takes part in the latency graph.
     fn is_full(&self) -> bool {
-        neighbours::FULL && self.config.role == Role::Full
+        FULL && self.config.role == Role::Full
     }
 
     fn greeted(&self) -> impl Iterator<Item = (PeerId, &Greeted)> {
@@ -649,6 +519,7 @@ mod messages;
 mod neighbours;
 mod proof;
 mod relay;
+mod status;
 mod work;
 
 #[cfg(test)]

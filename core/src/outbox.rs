@@ -1,4 +1,4 @@
-//! The outbox: one verb per wish. What the node wishes is queued here, in order, until the driver takes it.
+//! The outbox: what a node may wish, and one verb for each wish. What the node wishes is queued here, in order, until the driver takes it.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -7,12 +7,35 @@ use bytes::Bytes;
 
 use crate::address::Address;
 use crate::check::Batch;
+use crate::connection::PeerId;
 use crate::event::Event;
 use crate::fault::Reason;
 use crate::journal::{Change, Recall, Serve};
 use crate::mine::Job;
-use crate::node::{Output, PeerId};
 use crate::wire::{FAREWELL_BYTES_MAX, Packet, Text};
+
+/// What a node wishes.
+#[derive(Clone, Debug)]
+pub enum Output {
+    /// Send a frame; frames of one broadcast share their bytes.
+    Send(PeerId, Bytes),
+    /// Connect to an address: [`crate::node::Input::Connected`] or [`crate::node::Input::Unreached`] follows.
+    Dial(Address),
+    /// Close a connection after what was sent to it. [`crate::node::Input::Closed`] may follow, and changes nothing.
+    Close(PeerId, Reason),
+    /// Remember, durably, as one transaction.
+    Persist(Vec<Change>),
+    /// Verify on whatever threads there are: [`crate::node::Input::Verified`] follows.
+    Verify(Arc<Batch>),
+    /// Bring back: [`crate::node::Input::Recalled`] follows.
+    Recall(Recall),
+    /// Send a peer something from the store, as fast as the peer takes it.
+    Serve(PeerId, Serve),
+    /// Search this job from now on and no other; `None`: stop.
+    Mine(Option<Box<Job>>),
+    /// Something happened.
+    Tell(Event),
+}
 
 /// The queue of wishes. It is drained after each fact, so it holds what one fact leads to.
 #[derive(Debug, Default)]

@@ -3,10 +3,10 @@
 use core::time::Duration;
 
 use crate::agreement::Stance;
+use crate::connection::Link;
 use crate::handshake::Handshake;
 use crate::link::{Epoch, Half};
 use crate::message::MessageId;
-use crate::node::Link;
 use crate::ordered::OrderedSet;
 use crate::ping::Ping;
 use crate::pow::Work;

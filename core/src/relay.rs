@@ -14,9 +14,9 @@ use std::collections::VecDeque;
 use bytes::Bytes;
 
 use crate::compact::Partial;
+use crate::connection::PeerId;
 use crate::hash::Hash;
 use crate::kernel::prefetch::prefetch;
-use crate::node::PeerId;
 use crate::sorted::Sorted;
 use crate::time::Moment;
 

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::address::Address;
 use crate::chance::Chance;
-use crate::node::PeerId;
+use crate::connection::PeerId;
 use crate::sorted::Sorted;
 use crate::time::Moment;
 use crate::wire::Role;

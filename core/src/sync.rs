@@ -13,11 +13,11 @@ use std::collections::VecDeque;
 
 use crate::block::Header;
 use crate::chain::{AHEAD_MAX, Chain, Inserted};
+use crate::connection::PeerId;
 use crate::fault::Fault;
 use crate::hash::Hash;
 use crate::history::History;
 use crate::journal::HEADERS_MAX;
-use crate::node::PeerId;
 use crate::pow::Work;
 use crate::proof::Proven;
 use crate::rules::{self, RuleError};
@@ -25,6 +25,8 @@ use crate::sorted::Sorted;
 use crate::time::{Moment, Now};
 use crate::trail::Trail;
 
+/// The newest blocks whose bodies a light node asks for; for those below it takes the headers' word.
+pub const LIGHT_BODIES: usize = 16;
 /// How long an answer with headers may take.
 pub const HEADERS_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long bodies and mining wait for headers, counted from the first request that brought none with more work: whoever

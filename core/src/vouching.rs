@@ -3,8 +3,8 @@
 //! Bounds: [`WAITING_MAX`] certificates wait at once; further ones are left, and come again with a later exchange.
 
 use crate::check::{BatchId, Verdict};
+use crate::connection::PeerId;
 use crate::link::Certificate;
-use crate::node::PeerId;
 use crate::sorted::Sorted;
 
 /// The certificates that wait for their signatures at once.

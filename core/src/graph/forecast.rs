@@ -43,7 +43,8 @@ struct Branch {
 }
 
 impl Forecast {
-    pub(crate) fn new(topology: &Topology, neighbours: &[PublicKey]) -> Self {
+    /// Which of `neighbours` are expected to hear of a block first from us, for each of them that it may come from.
+    pub fn new(topology: &Topology, neighbours: &[PublicKey]) -> Self {
         let adjacency = &topology.adjacency;
         let judged = |key: &PublicKey| {
             let node = topology.place(key)?;

@@ -13,7 +13,6 @@ use petgraph::unionfind::UnionFind;
 use petgraph::visit::EdgeRef;
 
 use crate::graph::adjacency::{Adjacency, NONE, Paths, UNREACHED, weight_us};
-use crate::graph::forecast::Forecast;
 use crate::key::PublicKey;
 
 /// Up to how many nodes a diameter is exact: one search for each.
@@ -192,11 +191,6 @@ impl Topology {
             sweeps.map(|(us, _)| us).max().unwrap_or(0)
         };
         micros(us)
-    }
-
-    /// Which of `neighbours` are expected to hear of a block first from us, for each of them that it may come from.
-    pub fn forecast(&self, neighbours: &[PublicKey]) -> Forecast {
-        Forecast::new(self, neighbours)
     }
 
     /// The same shape for petgraph's algorithms.

@@ -5,9 +5,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::neighbours::FULL;
 use super::relay::places;
-use super::{AT_HEEL_MAX, Blind, EARLY_MAX, LIGHT_BODIES, Node, PeerId, Role};
+use super::{AT_HEEL_MAX, Blind, EARLY_MAX, FULL, LIGHT_BODIES, Node, PeerId, Role};
 use crate::block::{Block, Header};
 use crate::chain::{Inserted, Outcome, Place};
 use crate::check::{Batch, Check, Seen, Verdict};

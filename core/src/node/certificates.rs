@@ -2,8 +2,7 @@
 
 use core::time::Duration;
 
-use super::neighbours::FULL;
-use super::{Link, Node, PeerId};
+use super::{FULL, Link, Node, PeerId};
 use crate::check::{Batch, Check, Verdict};
 use crate::fault::Fault;
 use crate::graph::Digest;

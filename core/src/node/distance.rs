@@ -7,8 +7,7 @@
 
 use core::time::Duration;
 
-use super::neighbours::FULL;
-use super::{Node, PeerId};
+use super::{FULL, Node, PeerId};
 use crate::fault::Reason;
 use crate::key::PublicKey;
 use crate::node::Link;

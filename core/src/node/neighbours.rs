@@ -4,12 +4,12 @@ use core::time::Duration;
 
 use super::certificates::{CERTIFY_INTERVAL, LINKS_INTERVAL};
 use super::distance::shown_distance;
-use super::{Link, Neighbours, Node, PeerId};
+use super::{FULL, Link, Neighbours, Node, PeerId};
 use crate::address::Address;
 use crate::ban::Subject;
 use crate::book::ADDRESSES_MAX;
 use crate::fault::{Fault, Reason};
-use crate::graph::KEY_LINKS_MAX;
+use crate::graph::{Forecast, KEY_LINKS_MAX};
 use crate::group::Group;
 use crate::inbound;
 use crate::journal::Change;
@@ -34,9 +34,6 @@ const CANDIDATES_MAX: usize = 512;
 const GAIN_PER_MILLE: u64 = 2;
 /// A node with so many links is not recommended to any more: graphs hold no more of one.
 const DEGREE_MAX: usize = KEY_LINKS_MAX;
-
-/// Whether this is built for nodes that keep all blocks: without, what they alone do is left out.
-pub(super) const FULL: bool = cfg!(feature = "full");
 
 /// When the node looks after what.
 #[derive(Clone, Copy, Debug, Default)]
@@ -197,7 +194,7 @@ impl Node {
         self.graph.expire(Epoch::of(now.time));
         let topology = self.graph.topology();
         let neighbours: Vec<_> = self.greeted().map(|(_, greeted)| greeted.hello.key).collect();
-        self.forecast = topology.forecast(&neighbours);
+        self.forecast = Forecast::new(&topology, &neighbours);
         let Some(plan) = Plan::new(&topology, &mut self.chance) else { return };
         let lasts = |(peer, greeted): &(PeerId, &Greeted)| {
             greeted.is_full() && self.slots.find(*peer) != Some(Kind::Feeler)

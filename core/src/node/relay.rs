@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use super::neighbours::FULL;
-use super::{Node, PeerId};
+use super::{FULL, Node, PeerId};
 use crate::block::{Block, Header};
 use crate::compact::{Compact, Partial, Parts, Wanted};
 use crate::event::Event;

@@ -1,6 +1,6 @@
 use super::*;
-use crate::journal::Journal;
-use crate::mine::Search;
+use crate::journal::{Journal, Serve};
+use crate::mine::{Job, Search};
 use crate::network::Network;
 
 /// Two nodes, their journals, and a wire between them that takes no time.

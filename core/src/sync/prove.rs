@@ -1,11 +1,11 @@
 //! Proofs in the search: who has a branch that is long shows its work before its headers are asked for.
 
-use super::{Asking, HEADERS_TIMEOUT, Mode, Progress, Root, Step, Sync};
+use super::{Asking, HEADERS_TIMEOUT, LIGHT_BODIES, Mode, Progress, Root, Step, Sync};
 use crate::block::Header;
 use crate::chain::Chain;
+use crate::connection::PeerId;
 use crate::fault::Fault;
 use crate::journal::HEADERS_MAX;
-use crate::node::{LIGHT_BODIES, PeerId};
 use crate::proof::{self, Proven};
 use crate::rules;
 use crate::time::Now;
