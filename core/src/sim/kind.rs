@@ -72,3 +72,8 @@ impl Kinds {
         frame.first().map_or(Kind::Other, |&first| self.0[usize::from(first)])
     }
 }
+
+/// The height of the header that a frame announces: a packet's name and a length before the header's 96 bytes.
+pub(super) fn announced_height(frame: &[u8]) -> Option<u64> {
+    Some(u64::from_be_bytes(frame.get(70..78)?.try_into().ok()?))
+}

@@ -10,11 +10,11 @@ use bytes::Bytes;
 
 use super::chance::Chance;
 use super::host::{self, HOSTS_MAX};
-use super::kind::Kind;
+use super::kind::{Kind, announced_height};
 use super::link::End;
 use super::setup::Setup;
 use super::treason::Treason;
-use super::world::{World, announced_height};
+use super::world::World;
 use crate::address::Address;
 use crate::block::{Block, Header, VERSION, content_root};
 use crate::book::ADDRESSES_MAX;

@@ -3,39 +3,36 @@
 //! It obeys the law of a driver: one fact, then all wishes in their order. What a store or a verifier answers, it answers
 //! at once. After each fact it watches what must always hold.
 
-use core::net::IpAddr;
 use std::collections::VecDeque;
 
 use bytes::Bytes;
 
 use super::chance::Chance;
-use super::host::{self, Host, KNOWN_MAX, NEVER};
-use super::kind::{Kind, Kinds};
+use super::counts::Counts;
+use super::host::{self, Host, NEVER};
+use super::kind::Kinds;
 use super::latency::Terrain;
-use super::link::{End, LOSSES_MAX, Link, RESEND_US};
+use super::link::{End, Link};
 use super::mask::Mask;
-use super::measure::{Measure, Step};
+use super::measure::Measure;
 use super::memo::Memo;
 use super::setup::{Setup, Topology};
 use super::shared::Shared;
 use super::store::Archive;
 use super::trace::Trace;
-use super::treason::Treason;
 use super::violation::{Law, Violation};
 use super::wheel::Wheel;
 use crate::address::Address;
-use crate::chain::{AHEAD_MAX, Chain, SIDE_MAX, WINDOW_MAX};
+use crate::chain::Chain;
 use crate::check::{Batch, Verdict};
-use crate::fault::{Fault, Reason};
 use crate::journal::Serve;
 use crate::message::Message;
 use crate::mine::Job;
 use crate::network::{Network, Parameters};
-use crate::node::{Input, Link as Way, Neighbours, Node, Output, PeerId};
-use crate::peer::PEERS_MAX;
+use crate::node::{Input, Neighbours, Node, Output, PeerId};
 use crate::pow::Bits;
 use crate::time::{Moment, Now, Time};
-use crate::wire::{CAPS, FRAME_BYTES_MAX, List, Octets, Packet, body_frame};
+use crate::wire::{List, Octets, Packet, body_frame};
 
 /// The most wishes that one fact may lead to.
 const WISHES_MAX: usize = 50_000;
@@ -45,16 +42,6 @@ const ANSWERS_MAX: usize = 10_000;
 const TICKS_MAX: u32 = 100;
 /// The most things that may be about to happen, and as many for each node.
 const WAITING_MAX: usize = 1 << 14;
-/// Frames over this size queue for the uplink; smaller ones fit between them.
-const LARGE_FRAME_BYTES: usize = 1_200;
-/// One fact in so many has all bounds of its node checked.
-const SAMPLE: u64 = 1_024;
-/// How much nearer pings make a liar seem.
-const LIE: u64 = 4;
-/// How often a node that lacks links looks for some, microseconds.
-const SEEK_US: u64 = 2_000_000;
-/// How long a node waits for an address where nobody is, microseconds.
-const UNREACHED_US: u64 = 1_000_000;
 /// An easy target: two tries for a block, in the mean.
 const LIMIT_BITS: u32 = 0x207f_ffff;
 /// When the simulated networks began: any time will do.
@@ -127,13 +114,6 @@ impl Happening {
     }
 }
 
-/// What was sent, by the first byte of frames.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Counts {
-    pub(super) frames: Vec<u64>,
-    pub(super) bytes: Vec<u64>,
-}
-
 /// Hosts, links and a clock.
 #[derive(Debug)]
 pub(super) struct World {
@@ -174,7 +154,7 @@ pub(super) struct World {
     pending: VecDeque<Input>,
     /// What the node that is told something wishes; empty between facts.
     wishes: Vec<Output>,
-    frames: Shared,
+    pub(super) frames: Shared,
 }
 
 impl World {
@@ -191,7 +171,6 @@ impl World {
             let skew_ms = off - i64::try_from(setup.skew_ms).unwrap_or_default();
             hosts.push(Host::new(*network.id(), skew_ms, masks.remove(&host)));
         }
-        let counts = Counts { frames: vec![0; CAPS.len()], bytes: vec![0; CAPS.len()] };
         Self {
             archive: Archive::new(&network),
             network,
@@ -204,8 +183,8 @@ impl World {
             kinds: Kinds::new(),
             trace: Trace::new(setup.seed),
             measure: Measure::new(setup.nodes),
-            received: counts.clone(),
-            sent: counts,
+            received: Counts::default(),
+            sent: Counts::default(),
             counts: false,
             net: Chance::stream(setup.seed, 4),
             people: Chance::stream(setup.seed, 5),
@@ -424,202 +403,6 @@ impl World {
         }
     }
 
-    /// What a node wishes to send, as far as its host lets it.
-    fn send(&mut self, host: u32, end: End, mut frame: Bytes) {
-        let kind = self.kinds.of(&frame);
-        if self.hush && kind == Kind::Offer {
-            return;
-        }
-        if let Some(mask) = &mut self.hosts[host as usize].mask {
-            if !mask.lets_out(kind, end, &frame) {
-                return;
-            }
-            frame = self.alter(host, frame);
-        }
-        self.transmit(host, end, frame);
-    }
-
-    /// Puts a frame on its way.
-    pub(super) fn transmit(&mut self, host: u32, end: End, mut frame: Bytes) {
-        let side = end.side();
-        let Some(link) = self.links.get_mut(end.link()).filter(|link| link.open[side]) else { return };
-        let (kind, size) = (self.kinds.of(&frame), frame.len());
-        if let Some((frames, bytes)) = self.counts.then(|| self.sent.at(&frame)).flatten() {
-            (*frames, *bytes) = (*frames + 1, *bytes + size as u64);
-        }
-        let mut depart = self.now_us;
-        if let Some(took) = (size as u64 * 1_000_000).checked_div(self.setup.bandwidth) {
-            depart += took;
-            if size > LARGE_FRAME_BYTES {
-                let uplink = &mut self.hosts[host as usize].uplink_free;
-                depart = uplink.saturating_add(took).max(depart);
-                *uplink = depart;
-            }
-        }
-        let to = link.hosts[1 - side];
-        let mut way_us = u64::from(link.one_way_us);
-        if kind == Kind::Ping && link.lies {
-            way_us /= LIE;
-        }
-        if self.setup.jitter_us > 0 {
-            way_us += self.net.below(self.setup.jitter_us + 1);
-        }
-        let mut losses = 0;
-        while self.stormy && self.weather.ppm(self.setup.faults.loss_ppm) {
-            way_us += (link.rtt_us() + RESEND_US) << losses;
-            losses += 1;
-            if losses == LOSSES_MAX {
-                // Both ends give the link up, each by itself.
-                self.wheel.push(self.now_us + way_us, Happening::Closed(end));
-                self.wheel.push(self.now_us + way_us, Happening::Closed(end.far()));
-                return;
-            }
-        }
-        let hop_us = if kind.takes_a_hop() { self.setup.hop_us } else { 0 };
-        let at = link.deliver(side, depart + way_us, hop_us, kind == Kind::Ping);
-        if size > FRAME_BYTES_MAX {
-            return self.violate(Some(host), Law::Frame, || format!("sends {size} bytes as one frame"));
-        }
-        if matches!(kind, Kind::Announce | Kind::Body) {
-            frame = self.frames.share(frame);
-        }
-        self.wheel.push(at, Happening::Arrive { host: to, end: end.far(), frame });
-    }
-
-    /// A frame is there. If its link is closed by now, the node knows, and does not heed it.
-    fn arrive(&mut self, host: u32, end: End, frame: Bytes) {
-        let kind = self.kinds.of(&frame);
-        let this = &mut self.hosts[host as usize];
-        if self.counts
-            && this.mask.is_none()
-            && let Some((frames, bytes)) = self.received.at(&frame)
-        {
-            (*frames, *bytes) = (*frames + 1, *bytes + frame.len() as u64);
-        }
-        if kind == Kind::Announce && this.mask.is_some() {
-            self.overhear(host, &frame);
-        }
-        if kind == Kind::Request && self.hosts[host as usize].mask.is_some() && self.evade(host, end, &frame)
-        {
-            return;
-        }
-        self.tell(host, Input::Received(end.peer(), frame));
-    }
-
-    /// Opens a link: both ends are told.
-    pub(super) fn connect(&mut self, from: u32, to: u32) {
-        let Ok(number) = u32::try_from(self.links.len()) else { return };
-        let rtt_us = self.terrain.rtt_us(from, to);
-        let mut link = Link::new([from, to], rtt_us);
-        link.lies = [from, to].iter().any(|host| {
-            self.hosts[*host as usize].mask.as_ref().is_some_and(|mask| mask.treason == Treason::LatencyLiar)
-        });
-        self.links.push(link);
-        let end = End::dialling(number);
-        self.hosts[from as usize].ends.push(end);
-        self.hosts[to as usize].ends.push(end.far());
-        self.tell(from, Input::Connected(end.peer(), Way::Outbound(host::address(to))));
-        let ip = IpAddr::V4(host::ip(from));
-        self.tell(to, Input::Connected(end.far().peer(), Way::Inbound(Some(ip))));
-    }
-
-    fn dial(&mut self, host: u32, address: Address) {
-        let life = self.hosts[host as usize].life;
-        match host::resolve(&address).filter(|to| *to < self.setup.nodes) {
-            Some(to) => self.dial_host(host, to),
-            None => self.later(UNREACHED_US, Happening::Unreached { host, to: Box::new(address), life }),
-        }
-    }
-
-    pub(super) fn dial_host(&mut self, from: u32, to: u32) {
-        let this = &mut self.hosts[from as usize];
-        this.dialling.push(to);
-        let life = this.life;
-        let rtt_us = self.terrain.rtt_us(from, to);
-        self.later(rtt_us.into(), Happening::Open { from, to, life });
-    }
-
-    fn opened(&mut self, from: u32, to: u32, life: u32) {
-        let this = &mut self.hosts[from as usize];
-        if this.life != life || this.node.is_none() {
-            return;
-        }
-        if let Some(place) = this.dialling.iter().position(|dialled| *dialled == to) {
-            this.dialling.swap_remove(place);
-        }
-        if self.hosts[to as usize].node.is_some() && !self.is_cut(from, to) {
-            return self.connect(from, to);
-        }
-        if self.setup.topology == Topology::Plexus {
-            self.tell(from, Input::Unreached(host::address(to)));
-        } else {
-            self.seek_later(from);
-        }
-    }
-
-    pub(super) fn is_cut(&self, a: u32, b: u32) -> bool {
-        self.cut.as_ref().is_some_and(|cut| cut[a as usize] != cut[b as usize])
-    }
-
-    /// Has a host look for links, soon, unless its node does so itself.
-    pub(super) fn seek_later(&mut self, host: u32) {
-        let this = &mut self.hosts[host as usize];
-        if self.setup.topology != Topology::Plexus && !this.seeks && this.node.is_some() {
-            this.seeks = true;
-            let wait_us = SEEK_US / 2 + self.net.below(SEEK_US);
-            self.later(wait_us, Happening::Seek(host));
-        }
-    }
-
-    /// A node closes a link: what it sent before still arrives.
-    fn close(&mut self, host: u32, end: End, reason: &Reason) {
-        let Some(link) = self.links.get(end.link()) else { return };
-        let other = link.hosts[1 - end.side()];
-        let accused = self.hosts[other as usize].is_honest();
-        if let Reason::Fault(fault) = reason
-            && self.hosts[host as usize].is_honest()
-        {
-            self.faults += 1;
-            let late = matches!(fault, Fault::Silent | Fault::Stalled { .. } | Fault::HandshakeTimeout);
-            if accused && !late {
-                self.blames += 1;
-                let what = format!("finds fault with node {other}: {fault}");
-                self.violate(Some(host), Law::Blame, || what);
-            }
-        }
-        self.hang_up(end);
-    }
-
-    /// One end of a link is gone; the other hears of it.
-    pub(super) fn hang_up(&mut self, end: End) {
-        let Some(link) = self.links.get_mut(end.link()) else { return };
-        if !core::mem::take(&mut link.open[end.side()]) {
-            return;
-        }
-        let host = link.hosts[end.side()];
-        let at = link.deliver(end.side(), self.now_us + u64::from(link.one_way_us), 0, false);
-        self.wheel.push(at, Happening::Closed(end.far()));
-        self.unplug(host, end);
-    }
-
-    fn unplug(&mut self, host: u32, end: End) {
-        let this = &mut self.hosts[host as usize];
-        this.ends.retain(|other| *other != end);
-        if end.side() == 0 {
-            self.seek_later(host);
-        }
-    }
-
-    pub(super) fn closed(&mut self, end: End) {
-        let link = &mut self.links[end.link()];
-        if !core::mem::take(&mut link.open[end.side()]) {
-            return;
-        }
-        let host = link.hosts[end.side()];
-        self.unplug(host, end);
-        self.tell(host, Input::Closed(end.peer()));
-    }
-
     /// Starts a host's node from what it remembers.
     pub(super) fn start(&mut self, host: u32, known: Vec<Address>) {
         let seed = self.net.bytes32();
@@ -681,97 +464,10 @@ impl World {
         }
     }
 
-    /// Watches what must hold after every fact, and measures.
-    fn watch(&mut self, host: u32) {
-        let this = &mut self.hosts[host as usize];
-        let Some(node) = &this.node else { return };
-        let chain = node.chain();
-        let (leader, tip) = (chain.leader(), chain.tip());
-        if leader.hash != this.leader {
-            this.leader = leader.hash;
-            if self.setup.topology == Topology::Perigee {
-                if this.known.len() == KNOWN_MAX {
-                    this.known.pop_front();
-                }
-                this.known.push_back((leader.header.height, self.now_us));
-            }
-            if this.mask.is_none() {
-                self.measure.reached(Step::Header, &leader.hash, host, self.now_us);
-            }
-        }
-        if tip.hash != this.tip {
-            let fell = tip.total_work < this.work;
-            (this.tip, this.work) = (tip.hash, tip.total_work);
-            if this.mask.is_none() {
-                self.measure.reached(Step::Body, &tip.hash, host, self.now_us);
-            }
-            if fell {
-                return self.violate(Some(host), Law::WorkFell, || {
-                    format!("the tip's work fell to {:?}", tip.total_work)
-                });
-            }
-            let remembered = this.store.best(&self.archive).next_back().copied();
-            if remembered != Some(tip.hash) {
-                let what = format!("has the tip {}, remembers {remembered:?}", tip.hash);
-                return self.violate(Some(host), Law::Journal, || what);
-            }
-        }
-        if self.events.is_multiple_of(SAMPLE) {
-            self.check_bounds(host);
-        }
-    }
-
-    fn check_bounds(&mut self, host: u32) {
-        let Some(node) = &self.hosts[host as usize].node else { return };
-        let now = self.now(host);
-        let (headers, peers, status) = (node.chain().size(), node.peers(now).len(), node.status(now));
-        let headers_max = 2 * WINDOW_MAX + AHEAD_MAX + SIDE_MAX + 64;
-        let pool_max = crate::pool::POOL_BYTES_MAX / crate::message::MESSAGE_BYTES_MIN;
-        for (what, found, max) in [
-            ("headers in memory", headers, headers_max),
-            ("connections", peers, PEERS_MAX),
-            ("messages in the pool", status.pool, pool_max),
-        ] {
-            if found > max {
-                return self.violate(Some(host), Law::Bound, || format!("{found} {what}, at most {max}"));
-            }
-        }
-        if status.tip != node.chain().tip().hash {
-            self.violate(Some(host), Law::Journal, || "its status shows another tip".into());
-        }
-    }
-
-    /// Notes the first violation.
-    pub(super) fn violate(&mut self, host: Option<u32>, law: Law, what: impl FnOnce() -> String) {
-        if self.violation.is_none() {
-            let (seed, time_us) = (self.setup.seed, self.now_us);
-            self.violation = Some(Violation { seed, time_us, host, law, what: what() });
-        }
-    }
-
     /// The honest hosts that are up.
     pub(super) fn honest_up(&self) -> usize {
         self.hosts.iter().filter(|host| host.node.is_some() && host.is_honest()).count()
     }
-}
-
-impl Counts {
-    fn at(&mut self, frame: &[u8]) -> Option<(&mut u64, &mut u64)> {
-        let index = usize::from(*frame.first()?);
-        Some((self.frames.get_mut(index)?, self.bytes.get_mut(index)?))
-    }
-
-    /// How many frames of a kind.
-    pub(super) fn frames_of(&self, kinds: &Kinds, kind: Kind) -> u64 {
-        let of_kind =
-            |(index, _): &(usize, &u64)| u8::try_from(*index).is_ok_and(|first| kinds.of(&[first]) == kind);
-        self.frames.iter().enumerate().filter(of_kind).map(|(_, frames)| frames).sum()
-    }
-}
-
-/// The height of the header that a frame announces: a packet's name and a length before the header's 96 bytes.
-pub(super) fn announced_height(frame: &[u8]) -> Option<u64> {
-    Some(u64::from_be_bytes(frame.get(70..78)?.try_into().ok()?))
 }
 
 /// The network that is simulated: the easiest target, for ever.

@@ -1,0 +1,224 @@
+//! Traffic: how links come about and end, and how long a frame takes over them.
+
+use core::net::IpAddr;
+
+use bytes::Bytes;
+
+use super::host;
+use super::kind::Kind;
+use super::link::{End, LOSSES_MAX, Link, RESEND_US};
+use super::setup::Topology;
+use super::treason::Treason;
+use super::violation::Law;
+use super::world::{Happening, World};
+use crate::address::Address;
+use crate::fault::{Fault, Reason};
+use crate::node::{Input, Link as Way};
+use crate::wire::FRAME_BYTES_MAX;
+
+/// Frames over this size queue for the uplink; smaller ones fit between them.
+const LARGE_FRAME_BYTES: usize = 1_200;
+/// How much nearer pings make a liar seem.
+const LIE: u64 = 4;
+/// How often a node that lacks links looks for some, microseconds.
+const SEEK_US: u64 = 2_000_000;
+/// How long a node waits for an address where nobody is, microseconds.
+const UNREACHED_US: u64 = 1_000_000;
+
+impl World {
+    /// What a node wishes to send, as far as its host lets it.
+    pub(super) fn send(&mut self, host: u32, end: End, mut frame: Bytes) {
+        let kind = self.kinds.of(&frame);
+        if self.hush && kind == Kind::Offer {
+            return;
+        }
+        if let Some(mask) = &mut self.hosts[host as usize].mask {
+            if !mask.lets_out(kind, end, &frame) {
+                return;
+            }
+            frame = self.alter(host, frame);
+        }
+        self.transmit(host, end, frame);
+    }
+
+    /// Puts a frame on its way.
+    pub(super) fn transmit(&mut self, host: u32, end: End, mut frame: Bytes) {
+        let side = end.side();
+        let Some(link) = self.links.get_mut(end.link()).filter(|link| link.open[side]) else { return };
+        let (kind, size) = (self.kinds.of(&frame), frame.len());
+        if let Some((frames, bytes)) = self.counts.then(|| self.sent.at(&frame)).flatten() {
+            (*frames, *bytes) = (*frames + 1, *bytes + size as u64);
+        }
+        let mut depart = self.now_us;
+        if let Some(took) = (size as u64 * 1_000_000).checked_div(self.setup.bandwidth) {
+            depart += took;
+            if size > LARGE_FRAME_BYTES {
+                let uplink = &mut self.hosts[host as usize].uplink_free;
+                depart = uplink.saturating_add(took).max(depart);
+                *uplink = depart;
+            }
+        }
+        let to = link.hosts[1 - side];
+        let mut way_us = u64::from(link.one_way_us);
+        if kind == Kind::Ping && link.lies {
+            way_us /= LIE;
+        }
+        if self.setup.jitter_us > 0 {
+            way_us += self.net.below(self.setup.jitter_us + 1);
+        }
+        let mut losses = 0;
+        while self.stormy && self.weather.ppm(self.setup.faults.loss_ppm) {
+            way_us += (link.rtt_us() + RESEND_US) << losses;
+            losses += 1;
+            if losses == LOSSES_MAX {
+                // Both ends give the link up, each by itself.
+                self.wheel.push(self.now_us + way_us, Happening::Closed(end));
+                self.wheel.push(self.now_us + way_us, Happening::Closed(end.far()));
+                return;
+            }
+        }
+        let hop_us = if kind.takes_a_hop() { self.setup.hop_us } else { 0 };
+        let at = link.deliver(side, depart + way_us, hop_us, kind == Kind::Ping);
+        if size > FRAME_BYTES_MAX {
+            return self.violate(Some(host), Law::Frame, || format!("sends {size} bytes as one frame"));
+        }
+        if matches!(kind, Kind::Announce | Kind::Body) {
+            frame = self.frames.share(frame);
+        }
+        self.wheel.push(at, Happening::Arrive { host: to, end: end.far(), frame });
+    }
+
+    /// A frame is there. If its link is closed by now, the node knows, and does not heed it.
+    pub(super) fn arrive(&mut self, host: u32, end: End, frame: Bytes) {
+        let kind = self.kinds.of(&frame);
+        let this = &mut self.hosts[host as usize];
+        if self.counts
+            && this.mask.is_none()
+            && let Some((frames, bytes)) = self.received.at(&frame)
+        {
+            (*frames, *bytes) = (*frames + 1, *bytes + frame.len() as u64);
+        }
+        if kind == Kind::Announce && this.mask.is_some() {
+            self.overhear(host, &frame);
+        }
+        if kind == Kind::Request && self.hosts[host as usize].mask.is_some() && self.evade(host, end, &frame)
+        {
+            return;
+        }
+        self.tell(host, Input::Received(end.peer(), frame));
+    }
+
+    /// Opens a link: both ends are told.
+    pub(super) fn connect(&mut self, from: u32, to: u32) {
+        let Ok(number) = u32::try_from(self.links.len()) else { return };
+        let rtt_us = self.terrain.rtt_us(from, to);
+        let mut link = Link::new([from, to], rtt_us);
+        link.lies = [from, to].iter().any(|host| {
+            self.hosts[*host as usize].mask.as_ref().is_some_and(|mask| mask.treason == Treason::LatencyLiar)
+        });
+        self.links.push(link);
+        let end = End::dialling(number);
+        self.hosts[from as usize].ends.push(end);
+        self.hosts[to as usize].ends.push(end.far());
+        self.tell(from, Input::Connected(end.peer(), Way::Outbound(host::address(to))));
+        let ip = IpAddr::V4(host::ip(from));
+        self.tell(to, Input::Connected(end.far().peer(), Way::Inbound(Some(ip))));
+    }
+
+    pub(super) fn dial(&mut self, host: u32, address: Address) {
+        let life = self.hosts[host as usize].life;
+        match host::resolve(&address).filter(|to| *to < self.setup.nodes) {
+            Some(to) => self.dial_host(host, to),
+            None => self.later(UNREACHED_US, Happening::Unreached { host, to: Box::new(address), life }),
+        }
+    }
+
+    pub(super) fn dial_host(&mut self, from: u32, to: u32) {
+        let this = &mut self.hosts[from as usize];
+        this.dialling.push(to);
+        let life = this.life;
+        let rtt_us = self.terrain.rtt_us(from, to);
+        self.later(rtt_us.into(), Happening::Open { from, to, life });
+    }
+
+    pub(super) fn opened(&mut self, from: u32, to: u32, life: u32) {
+        let this = &mut self.hosts[from as usize];
+        if this.life != life || this.node.is_none() {
+            return;
+        }
+        if let Some(place) = this.dialling.iter().position(|dialled| *dialled == to) {
+            this.dialling.swap_remove(place);
+        }
+        if self.hosts[to as usize].node.is_some() && !self.is_cut(from, to) {
+            return self.connect(from, to);
+        }
+        if self.setup.topology == Topology::Plexus {
+            self.tell(from, Input::Unreached(host::address(to)));
+        } else {
+            self.seek_later(from);
+        }
+    }
+
+    pub(super) fn is_cut(&self, a: u32, b: u32) -> bool {
+        self.cut.as_ref().is_some_and(|cut| cut[a as usize] != cut[b as usize])
+    }
+
+    /// Has a host look for links, soon, unless its node does so itself.
+    pub(super) fn seek_later(&mut self, host: u32) {
+        let this = &mut self.hosts[host as usize];
+        if self.setup.topology != Topology::Plexus && !this.seeks && this.node.is_some() {
+            this.seeks = true;
+            let wait_us = SEEK_US / 2 + self.net.below(SEEK_US);
+            self.later(wait_us, Happening::Seek(host));
+        }
+    }
+
+    /// A node closes a link: what it sent before still arrives.
+    pub(super) fn close(&mut self, host: u32, end: End, reason: &Reason) {
+        let Some(link) = self.links.get(end.link()) else { return };
+        let other = link.hosts[1 - end.side()];
+        let accused = self.hosts[other as usize].is_honest();
+        if let Reason::Fault(fault) = reason
+            && self.hosts[host as usize].is_honest()
+        {
+            self.faults += 1;
+            let late = matches!(fault, Fault::Silent | Fault::Stalled { .. } | Fault::HandshakeTimeout);
+            if accused && !late {
+                self.blames += 1;
+                let what = format!("finds fault with node {other}: {fault}");
+                self.violate(Some(host), Law::Blame, || what);
+            }
+        }
+        self.hang_up(end);
+    }
+
+    /// One end of a link is gone; the other hears of it.
+    pub(super) fn hang_up(&mut self, end: End) {
+        let Some(link) = self.links.get_mut(end.link()) else { return };
+        if !core::mem::take(&mut link.open[end.side()]) {
+            return;
+        }
+        let host = link.hosts[end.side()];
+        let at = link.deliver(end.side(), self.now_us + u64::from(link.one_way_us), 0, false);
+        self.wheel.push(at, Happening::Closed(end.far()));
+        self.unplug(host, end);
+    }
+
+    fn unplug(&mut self, host: u32, end: End) {
+        let this = &mut self.hosts[host as usize];
+        this.ends.retain(|other| *other != end);
+        if end.side() == 0 {
+            self.seek_later(host);
+        }
+    }
+
+    pub(super) fn closed(&mut self, end: End) {
+        let link = &mut self.links[end.link()];
+        if !core::mem::take(&mut link.open[end.side()]) {
+            return;
+        }
+        let host = link.hosts[end.side()];
+        self.unplug(host, end);
+        self.tell(host, Input::Closed(end.peer()));
+    }
+}
