@@ -3,7 +3,7 @@
 use plexus_tests::api::Api;
 use plexus_tests::process::{self, eventually};
 
-use super::{
+use crate::page::{
     BITS, assert_nothing_thrown, browser, click, make_key, pictures, send, start, wait_live, wait_sent,
 };
 

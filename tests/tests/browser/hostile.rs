@@ -23,7 +23,7 @@ use tungstenite::handshake::server::{Request, Response};
 use tungstenite::http::HeaderValue;
 use tungstenite::{Error, Message, WebSocket};
 
-use super::{assert_nothing_thrown, browser, pictures, start, wait_live};
+use crate::page::{assert_nothing_thrown, browser, pictures, start, wait_live};
 
 /// A block takes no time.
 const BITS: u32 = 8;

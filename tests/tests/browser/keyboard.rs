@@ -5,7 +5,7 @@ use plexus_tests::browser::{Key, Tab};
 use plexus_tests::process;
 use serde_json::Value;
 
-use super::{assert_nothing_thrown, browser, pictures, start, wait_live, wait_step};
+use crate::page::{assert_nothing_thrown, browser, pictures, start, wait_live, wait_step};
 
 /// A block takes a tab a fraction of a second.
 const BITS: u32 = 19;

@@ -4,7 +4,7 @@ use plexus_tests::api::Api;
 use plexus_tests::browser::Tab;
 use plexus_tests::process::{self, Process, eventually};
 
-use super::{
+use crate::page::{
     BITS, browser, click, go_through, keep, make_key, pictures, send, start, wait_live, wait_sent, wait_step,
     write,
 };

@@ -4,7 +4,7 @@ use plexus_tests::browser::Tab;
 use plexus_tests::process;
 use serde_json::Value;
 
-use super::{BITS, browser, click, pictures, start};
+use crate::page::{BITS, browser, click, pictures, start};
 
 fn text(tab: &mut Tab, id: &str) -> String {
     tab.evaluate(&format!("document.querySelector('#{id}').textContent")).as_str().unwrap().to_owned()

@@ -6,11 +6,11 @@ use plexus_tests::browser::Tab;
 use plexus_tests::process;
 use serde_json::Value;
 
-use super::stage::Stage;
-use super::{
+use crate::page::{
     assert_nothing_thrown, browser, choose_file, click, draw_network, make_key, pictures, send, start,
     wait_live, wait_step,
 };
+use crate::stage::Stage;
 
 /// The widths that the page has to fit into, and a fitting height.
 const WINDOWS: [(u32, u32); 4] = [(320, 700), (768, 1024), (1280, 900), (3840, 2160)];
@@ -188,7 +188,7 @@ fn nothing_is_animated_for_whoever_wants_no_motion() {
         wait_live(&mut tab);
         for _ in 0..4 {
             let hash = stage.mine();
-            super::wait_valid(&mut tab, &hash.to_string());
+            crate::page::wait_valid(&mut tab, &hash.to_string());
         }
         draw_network(&mut tab);
         // The way of a block is told by colours alone.
@@ -202,7 +202,7 @@ fn nothing_is_animated_for_whoever_wants_no_motion() {
             tab.wait("and ends", 30, "document.querySelectorAll('#network-graph .reached').length === 0");
         }
         let hash = stage.mine();
-        super::wait_valid(&mut tab, &hash.to_string());
+        crate::page::wait_valid(&mut tab, &hash.to_string());
         let moved = tab.evaluate("[...new Set(window.moved)]");
         if still {
             assert_eq!(moved, serde_json::json!([]));

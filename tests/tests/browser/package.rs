@@ -9,7 +9,7 @@ use plexus_tests::npm;
 use plexus_tests::process::{self, Process, eventually, run};
 use plexus_tests::site::Site;
 
-use super::{BITS, browser, pictures, start};
+use crate::page::{BITS, browser, pictures, start};
 
 /// The node that the example names.
 const NODE: &str = "http://127.0.0.1:8333";

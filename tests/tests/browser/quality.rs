@@ -6,11 +6,11 @@ use plexus_tests::npm;
 use plexus_tests::process;
 use serde_json::Value;
 
-use super::stage::Stage;
-use super::{
+use crate::page::{
     assert_nothing_thrown, browser, choose_file, click, draw_network, make_key, pictures, send, start,
     wait_live, wait_step, write,
 };
+use crate::stage::Stage;
 
 const PASSPHRASE: &str = "correct horse battery";
 /// What a violation of each of these is a failure.
@@ -240,7 +240,7 @@ fn the_view_of_the_network_is_accessible() {
 fn the_laboratory_is_accessible() {
     let (Some(browser), Some(axe)) = (browser(), axe()) else { return };
     let folder = tempfile::tempdir().unwrap();
-    let network = process::network(folder.path(), super::BITS);
+    let network = process::network(folder.path(), crate::page::BITS);
     let alice = start(folder.path(), "alice", &network, "127.0.0.1:0", &[]);
     let mut checker = Checker::new(axe);
     for (query, stage) in [

@@ -5,7 +5,7 @@ use plexus_core::pow::Work;
 use plexus_tests::api::Api;
 use plexus_tests::process::{self, eventually};
 
-use super::{BITS, browser, click, make_key, pictures, send, start, wait_live};
+use crate::page::{BITS, browser, click, make_key, pictures, send, start, wait_live};
 
 #[test]
 fn a_message_bears_the_work_that_was_chosen_and_is_followed_under_the_blocks_above_it() {
@@ -83,7 +83,7 @@ fn a_key_is_searched_for_and_leads_to_what_it_signed_and_what_is_written_to_it()
     assert_eq!(tab.evaluate("document.querySelectorAll('#key-blocks a').length > 0"), true);
     tab.screenshot(&pictures().join("key-search.png"));
     click(&mut tab, "lookup-close");
-    super::write(&mut tab, "#lookup-name", &format!(" {} ", key.to_uppercase()));
+    crate::page::write(&mut tab, "#lookup-name", &format!(" {} ", key.to_uppercase()));
     click(&mut tab, "lookup");
     tab.wait("it is found by its name, too", 30, &listed);
     assert!(tab.trouble.is_empty(), "{:?}", tab.trouble);

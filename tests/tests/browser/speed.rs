@@ -3,8 +3,8 @@
 use plexus_tests::browser::{Browser, Tab};
 use serde_json::Value;
 
-use super::stage::Stage;
-use super::{program, wait_live};
+use crate::page::{program, wait_live};
+use crate::stage::Stage;
 
 /// So many profiles are opened, each new; the median counts.
 const PROFILES: usize = 5;

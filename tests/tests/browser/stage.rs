@@ -15,7 +15,7 @@ use plexus_tests::process::{self, Process, eventually};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::start;
+use crate::page::start;
 
 /// A block takes no time.
 const BITS: u32 = 8;

@@ -4,7 +4,7 @@ use plexus_tests::api::Api;
 use plexus_tests::browser::Tab;
 use plexus_tests::process::{self, Process, eventually};
 
-use super::{
+use crate::page::{
     BITS, browser, click, go_through, send, start, wait_live, wait_sent, wait_step, wait_valid, write,
 };
 

@@ -1,0 +1,86 @@
+//! A page whose node is gone.
+
+use std::time::Duration;
+
+use plexus_tests::process;
+
+use crate::page::{BITS, browser, pictures, start, wait_live};
+
+#[test]
+fn a_page_whose_node_is_gone_goes_on_with_the_others_it_knows_of() {
+    let Some(browser) = browser() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let network = process::network(folder.path(), BITS);
+    let alice = start(folder.path(), "alice", &network, "127.0.0.1:0", &["--mine=1"]);
+    let bob = start(folder.path(), "bob", &network, "127.0.0.1:0", &["--connect", alice.address()]);
+
+    // The page is bob's, its node is alice, who tells it of bob.
+    let mut tab = browser.open(&format!("{}/?node={}", bob.url, alice.url));
+    wait_live(&mut tab);
+    tab.wait(
+        "both are there and agree",
+        60,
+        "document.querySelectorAll('#peers li[data-agreement=agrees]').length === 2",
+    );
+    assert_eq!(
+        tab.evaluate("document.querySelector('#state-detail').textContent"),
+        "2 nodes, all of one mind"
+    );
+    assert_eq!(tab.evaluate("document.querySelectorAll('#peers li[data-kind=home]').length"), 1);
+    tab.screenshot(&pictures().join("two-nodes.png"));
+    tab.evaluate("document.querySelector('footer').scrollIntoView()");
+    tab.screenshot(&pictures().join("two-nodes-footer.png"));
+    // What it heard is kept within seconds.
+    std::thread::sleep(Duration::from_secs(4));
+
+    alice.kill();
+    tab.wait("alice is gone", 60, "!document.querySelector('#peers li[data-kind=home]')");
+    assert_eq!(tab.evaluate("document.querySelector('#state').dataset.state"), "live", "bob is there");
+    assert_eq!(tab.evaluate("document.querySelectorAll('#notices li').length"), 0, "nobody need be told");
+    tab.reload();
+    wait_live(&mut tab);
+    tab.wait(
+        "bob is found in the book",
+        30,
+        "document.querySelectorAll('#peers li[data-kind]').length === 1",
+    );
+    tab.screenshot(&pictures().join("one-node-left.png"));
+
+    bob.kill();
+    tab.wait("nobody is left", 60, "document.querySelector('#state').dataset.state === 'offline'");
+    tab.wait("it is said why", 30, "!document.querySelector('#trouble').hidden");
+    tab.screenshot(&pictures().join("nobody-left.png"));
+}
+
+#[test]
+fn a_page_that_was_loaded_once_opens_without_its_node() {
+    let Some(browser) = browser() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let network = process::network(folder.path(), BITS);
+    let alice = start(folder.path(), "alice", &network, "127.0.0.1:0", &["--mine=1"]);
+    let (url, listen) = (alice.url.clone(), alice.url.trim_start_matches("http://").to_owned());
+    let mut tab = browser.open(&format!("{url}/"));
+    wait_live(&mut tab);
+    let kept =
+        "navigator.serviceWorker.controller && (await (await caches.open('plexus-page')).keys()).length";
+    tab.wait("the page's files are kept", 60, &format!("(async () => {kept})()"));
+    let height = "Number(document.querySelector('#height').textContent.replace(/[^0-9]/g, ''))";
+    tab.wait("there are blocks", 60, &format!("{height} > 3"));
+    alice.kill();
+    tab.wait("the node is gone", 60, "document.querySelector('#state').dataset.state === 'offline'");
+    tab.reload();
+    tab.wait(
+        "the page is there all the same",
+        60,
+        "document.querySelector('#state')?.dataset.state === 'offline'",
+    );
+    tab.wait("with its chain", 60, &format!("{height} > 3"));
+    tab.wait(
+        "and its blocks",
+        60,
+        "document.querySelectorAll('#blocks > li[data-verdict=valid]').length > 3",
+    );
+    tab.screenshot(&pictures().join("offline.png"));
+    let _again = start(folder.path(), "alice", &network, &listen, &[]);
+    wait_live(&mut tab);
+}

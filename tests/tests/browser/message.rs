@@ -1,0 +1,105 @@
+//! The main job: a message written in a tab, mined by that tab, verified, stored and broadcast by the node, received by a second node and
+//! a second tab; and all of it still there after kill -9.
+
+use std::time::Instant;
+
+use plexus_tests::api::Api;
+use plexus_tests::process::{self, eventually};
+use serde_json::Value;
+
+use crate::page::{BITS, browser, make_key, pictures, send, start, wait_live, wait_valid};
+
+#[test]
+fn a_message_written_in_a_tab_is_mined_there_and_known_everywhere_even_after_kill_9() {
+    let Some(browser) = browser() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let network = process::network(folder.path(), BITS);
+    let alice = start(folder.path(), "alice", &network, "127.0.0.1:0", &[]);
+    let address = alice.address().to_owned();
+    let bob = start(folder.path(), "bob", &network, "127.0.0.1:0", &["--connect", &address]);
+    let (here, there) = (Api::new(&alice.url), Api::new(&bob.url));
+
+    let opened = Instant::now();
+    let mut first = browser.open(&format!("{}/", alice.url));
+    wait_live(&mut first);
+    println!("from opening the page to live: {} ms", opened.elapsed().as_millis());
+    let mut second = browser.open(&format!("{}/", bob.url));
+    wait_live(&mut second);
+
+    // Written in the first tab, mined by it.
+    make_key(&mut first, "alice", Some("a tab's own passphrase"));
+    make_key(&mut second, "bob", None);
+    let id = send(&mut first, "bob", "hello from a tab");
+    first.evaluate("document.querySelector('#mine-toggle').click()");
+    let found: Value = eventually("the node has the message in a block", 120, || {
+        here.ask(&format!("/messages/{id}")).filter(|found| found["number_of_block"].is_u64())
+    });
+    first.evaluate("document.querySelector('#mine-toggle').click()");
+    let (height, hash) =
+        (found["number_of_block"].as_u64().unwrap(), found["block"].as_str().unwrap().to_owned());
+    first.wait(
+        "the tab knows that its message is in a block",
+        60,
+        &format!("document.querySelector('#sent li[data-id=\"{id}\"]')?.dataset.state === 'in-block'"),
+    );
+    let block = here.ask(&format!("/blocks/{height}")).unwrap();
+    assert_eq!(block["author"], found["sender"], "the tab mined with the person's own key");
+    assert_eq!(found["text"], "hello from a tab");
+
+    // The second node and the second tab have it.
+    eventually("bob has the block", 60, || there.height_of(&hash).filter(|found| *found == height));
+    wait_valid(&mut first, &hash);
+    wait_valid(&mut second, &hash);
+    first.screenshot(&pictures().join("first-tab.png"));
+    second.screenshot(&pictures().join("second-tab.png"));
+
+    // A third tab opens: how long until it has verified a block by itself?
+    let opened = Instant::now();
+    let mut third = browser.open(&format!("{}/", alice.url));
+    third.wait("a verified block is shown", 60, "!!document.querySelector('#blocks li[data-verdict=valid]')");
+    println!("from opening the page to the first verified block: {} ms", opened.elapsed().as_millis());
+
+    // The node is killed and started again: everything is there, and the tabs come back.
+    alice.kill();
+    first.wait(
+        "the tab sees that the node is gone",
+        60,
+        "!document.querySelector('#peers li[data-kind=home]')",
+    );
+    let alice = start(folder.path(), "alice", &network, &address, &[]);
+    assert_eq!(here.height_of(&hash), Some(height), "the block is still there");
+    assert_eq!(here.ask(&format!("/messages/{id}")).unwrap()["number_of_block"], height);
+    first.wait("the tab has its node again", 60, "!!document.querySelector('#peers li[data-kind=home]')");
+    wait_live(&mut first);
+
+    // A tab that is loaded anew resumes with its key and what it sent.
+    let key = "document.querySelector('#key-public').textContent.trim()";
+    let before = first.evaluate(key);
+    first.reload();
+    wait_live(&mut first);
+    first.wait("the key is shown", 30, &format!("{key}.length >= 66"));
+    assert_eq!(first.evaluate(key), before, "the key is the same");
+    wait_valid(&mut first, &hash);
+
+    // It goes on: another message, mined by the node's own miner this time.
+    let id = send(&mut second, "alice", "hello from the second tab");
+    assert!(alice.terminate().success());
+    let alice = start(folder.path(), "alice", &network, &address, &["--mine=1"]);
+    eventually("the second message is in a block", 120, || {
+        here.ask(&format!("/messages/{id}")).filter(|found| found["number_of_block"].is_u64())
+    });
+    second.wait(
+        "the second tab knows it",
+        60,
+        &format!("document.querySelector('#sent li[data-id=\"{id}\"]')?.dataset.state === 'in-block'"),
+    );
+    assert!(alice.terminate().success());
+    for (name, tab) in [("first", &first), ("second", &second), ("third", &third)] {
+        let thrown: Vec<_> = tab
+            .trouble
+            .iter()
+            .filter(|text| text.contains("exception") || text.contains("Uncaught"))
+            .collect();
+        assert!(thrown.is_empty(), "the {name} tab threw: {thrown:?}");
+    }
+}

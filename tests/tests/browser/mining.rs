@@ -1,0 +1,278 @@
+//! Mining in a tab: on the processor, and on the graphics processor.
+
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
+
+use plexus_core::block::{Header, VERSION};
+use plexus_core::hash::Hash;
+use plexus_core::kernel::Kernel;
+use plexus_core::mine::{Job, JobId, Search};
+use plexus_core::pow::Bits;
+use plexus_core::time::Time;
+use plexus_tests::api::Api;
+use plexus_tests::browser::{Browser, Tab};
+use plexus_tests::process::{self, eventually};
+use serde_json::Value;
+
+use crate::page::{BITS, browser, lack, make_key, pictures, program, start, wait_live};
+
+/// Moves a control of the mining panel as a person does.
+fn choose(tab: &mut Tab, control: &str, property: &str, value: &str) {
+    tab.evaluate(&format!(
+        "(() => {{ const control = document.querySelector('#{control}'); control.{property} = {value}; \
+         for (const type of ['input', 'change']) control.dispatchEvent(new Event(type, {{ bubbles: true }})); }})()"
+    ));
+}
+
+/// Has a page think that it is hidden, or shown.
+fn hide(tab: &mut Tab, hidden: bool) {
+    tab.evaluate(&format!(
+        "Object.defineProperty(document, 'hidden', {{ value: {hidden}, configurable: true }}); \
+         document.dispatchEvent(new Event('visibilitychange'))"
+    ));
+}
+
+#[test]
+fn a_tab_mines_with_and_without_vectors_and_pauses_while_it_is_hidden() {
+    let Some(browser) = browser() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let network = process::network(folder.path(), BITS);
+    let alice = start(folder.path(), "alice", &network, "127.0.0.1:0", &[]);
+    let here = Api::new(&alice.url);
+    let height = || here.ask("/status").and_then(|status| status["height"].as_u64()).unwrap();
+
+    for (address, vectors) in [("/?vectors=off", "false"), ("/", "true")] {
+        let mut tab = browser.open(&format!("{}{address}", alice.url));
+        wait_live(&mut tab);
+        make_key(&mut tab, "miner", None);
+        let before = height();
+        choose(&mut tab, "mine-hidden", "checked", "true");
+        tab.evaluate("document.querySelector('#mine-toggle').click()");
+        eventually("blocks are mined", 120, || (height() >= before + 3).then_some(()));
+        let of = |name| format!("document.querySelector('#hash-rate').dataset.{name} ?? ''");
+        let kernel = tab.wait("it is said what searches", 30, &of("kernel"));
+        assert_eq!(tab.evaluate(&of("vectors")), vectors);
+        // Which kernel is fastest is the machine's affair; one of vectors needs vectors.
+        assert!(vectors == "true" || kernel != "simd128", "{kernel}");
+        println!("a tab at {address} mines by the kernel {kernel}");
+
+        hide(&mut tab, true);
+        tab.wait("mining is paused", 30, "document.querySelector('#mine').dataset.mining === 'waiting'");
+        let said = tab.evaluate("document.querySelector('#mine-waiting').textContent");
+        assert_eq!(said, "Paused while this page is hidden.");
+        // What was found before it paused has arrived.
+        std::thread::sleep(Duration::from_millis(500));
+        let paused = height();
+        std::thread::sleep(Duration::from_secs(3));
+        assert_eq!(height(), paused, "nothing is mined while the page is hidden");
+
+        hide(&mut tab, false);
+        eventually("mining goes on", 60, || (height() > paused).then_some(()));
+        choose(&mut tab, "mine-percent", "value", "'10'");
+        tab.evaluate("document.querySelector('#mine-toggle').click()");
+        tab.wait("mining is off", 30, "document.querySelector('#mine').dataset.mining === 'off'");
+        tab.reload();
+        wait_live(&mut tab);
+        tab.wait("the effort is remembered", 30, "document.querySelector('#mine-percent').value === '10'");
+        assert_eq!(tab.evaluate("document.querySelector('#mine-hidden').checked"), true);
+        assert!(tab.trouble.is_empty(), "{:?}", tab.trouble);
+    }
+}
+
+/// `cargo test -p plexus-tests --test browser -- --ignored --nocapture`, which takes npm's hash-wasm from the registry; in
+/// `HASH_WASM`, the path of its `dist/index.esm.min.js` says where it is already.
+#[test]
+#[ignore = "measures, and needs npm's registry"]
+fn how_fast_a_tab_mines_beside_hash_wasm() {
+    const ROUNDS: usize = 9;
+    let Some(browser) = browser() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let library = std::env::var_os("HASH_WASM").map(PathBuf::from).unwrap_or_else(|| {
+        let mut npm = Command::new("npm");
+        npm.args(["install", "--silent", "--prefix"]).arg(folder.path()).arg("hash-wasm");
+        assert!(npm.status().unwrap().success(), "npm cannot fetch hash-wasm");
+        folder.path().join("node_modules/hash-wasm/dist/index.esm.min.js")
+    });
+    let library = serde_json::to_string(&std::fs::read_to_string(library).unwrap()).unwrap();
+    let network = process::network(folder.path(), 40);
+    let alice = start(folder.path(), "alice", &network, "127.0.0.1:0", &[]);
+    let header = *process::parameters(&network).genesis();
+    let target = header.bits.target().unwrap();
+    let (history_root, body_root) = (Hash::of(b"history"), Hash::of(b"body"));
+    let job = Job { id: JobId(1), header, target, history_root, body_root, extra: 0 };
+    let job = serde_json::to_string(&job.encode()).unwrap();
+    // A Worker is made of text here, as the page's policy does not allow.
+    let mut tab = browser.open(&format!("{}/pkg/plexus_miner.js", alice.url));
+    tab.reload_without_policy();
+    tab.wait("the file is shown", 30, "!!document.body?.innerText.includes('Miner')");
+    let rates = tab.evaluate(&format!(
+        "(async () => {{
+           const text = (text) => URL.createObjectURL(new Blob([text], {{ type: 'text/javascript' }}));
+           const worker = new Worker(text(`onmessage = async ({{ data: {{ library, origin, job, rounds }} }}) => {{
+             const {{ createSHA256 }} = await import(library);
+             const racers = {{}};
+             for (const program of ['plexus_web', 'plexus_miner']) {{
+               const {{ default: init, Miner }} = await import(origin + '/pkg/' + program + '.js');
+               await init({{ module_or_path: new URL(origin + '/pkg/' + program + '_bg.wasm') }});
+               const miner = new Miner();
+               miner.search(new Uint8Array(job), 0, 1, 100);
+               racers[program] = () => {{ miner.slice(); return miner.takeTries(); }};
+               for (const begun = performance.now(); performance.now() < begun + 3000;) racers[program]();
+               racers[program].kernel = miner.kernel();
+             }}
+             const hasher = await createSHA256(), whole = new Uint8Array(96), rest = new Uint8Array(32);
+             hasher.init();
+             const begun = hasher.update(new Uint8Array(64)).save();
+             const thousand = (hash) => () => {{ for (let n = 0; n < 1000; n += 1) hash(n & 255); return 1000; }};
+             racers['hash-wasm, all 96 bytes'] = thousand((n) => {{
+               whole[95] = n;
+               hasher.init().update(whole).digest('binary');
+             }});
+             racers['hash-wasm, from a saved state'] = thousand((n) => {{
+               rest[31] = n;
+               hasher.load(begun).update(rest).digest('binary');
+             }});
+             const rates = Object.entries(racers).map(([name, run]) => ({{ name, kernel: run.kernel, rates: [] }}));
+             for (let round = -1; round < rounds; round += 1) {{
+               for (const racer of rates) {{
+                 const start = performance.now();
+                 let tries = 0, end = start;
+                 while (end < start + 200) {{ tries += racers[racer.name](); end = performance.now(); }}
+                 if (round >= 0) racer.rates.push(tries / (end - start) * 1000);
+               }}
+             }}
+             postMessage(rates);
+           }};`), {{ type: 'module' }});
+           const answer = new Promise((resolve, reject) => {{
+             worker.onmessage = ({{ data }}) => resolve(data);
+             worker.onerror = ({{ message }}) => reject(new Error(message));
+           }});
+           worker.postMessage({{ library: text({library}), origin: location.origin, job: {job}, rounds: {ROUNDS} }});
+           return answer;
+         }})()"
+    ));
+    let mut medians = Vec::new();
+    for racer in rates.as_array().unwrap() {
+        let mut rates: Vec<_> = racer["rates"].as_array().unwrap().iter().filter_map(Value::as_f64).collect();
+        rates.sort_by(f64::total_cmp);
+        assert_eq!(rates.len(), ROUNDS);
+        medians.push((racer["name"].as_str().unwrap(), racer["kernel"].as_str(), rates[ROUNDS / 2]));
+    }
+    // The faster way to use the library counts.
+    let library = medians[2].2.max(medians[3].2);
+    for (name, kernel, rate) in medians {
+        let kernel = kernel.map(|kernel| format!(" by its kernel {kernel}")).unwrap_or_default();
+        let (rate_m, ratio) = (rate / 1e6, rate / library);
+        println!("MEASURED {name}{kernel}: {rate_m:.2} MH/s, {ratio:.2} times hash-wasm");
+    }
+}
+
+/// A page's tab with an emulated graphics processor; none where the browser has not got one.
+fn with_gpu(url: &str) -> Option<(Browser, Tab)> {
+    let browser = Browser::start_with_gpu(&program()?);
+    let mut tab = browser.open(&format!("{url}/"));
+    tab.wait("the page is there", 60, "document.readyState === 'complete'");
+    let offered = "navigator.gpu?.requestAdapter().then(adapter => !!adapter, () => false) ?? false";
+    if tab.evaluate(offered) == true {
+        return Some((browser, tab));
+    }
+    lack("NO WEBGPU: this Chromium emulates no graphics processor, mining on one is NOT tested in the page.");
+    None
+}
+
+/// Starts the page's own searcher with a job, and collects what it says until so many solutions are there.
+const SEARCHER: &str = "(async (job, number, count, wanted) => {
+    const module = await WebAssembly.compileStreaming(fetch('/pkg/plexus_web_bg.wasm'));
+    const worker = new Worker('/gpu.js', { type: 'module' });
+    let tries = 0;
+    const found = [];
+    const hex = bytes => [...bytes].map(byte => byte.toString(16).padStart(2, '0')).join('');
+    const done = new Promise((resolve, reject) => {
+        worker.onerror = event => reject(new Error(event.message));
+        worker.onmessage = ({ data }) => {
+            if (data.failed) reject(new Error(data.failed));
+            tries += data.tries;
+            if (data.solution) found.push([hex(data.solution), tries]);
+            if (found.length >= wanted) resolve(found);
+        };
+    });
+    worker.postMessage({ module });
+    worker.postMessage({ job: Uint8Array.from(job.match(/../g), byte => parseInt(byte, 16)), number, count });
+    await done;
+    worker.terminate();
+    return found.slice(0, wanted);
+})";
+
+#[test]
+fn the_graphics_processor_finds_in_a_page_what_the_portable_kernel_finds() {
+    let folder = tempfile::tempdir().unwrap();
+    let node = start(folder.path(), "alice", &process::network(folder.path(), BITS), "127.0.0.1:0", &[]);
+    let Some((_browser, mut tab)) = with_gpu(&node.url) else { return };
+    // Solved every 2^13 nonces; every other nonce of the last is solved. Shares of one begin below the end of all nonces,
+    // where both words carry.
+    for (id, bits, number, count, wanted) in
+        [(1, 0x1f01_0000, 0, 1, 12), (2, 0x1f01_0000, 30_000, 1, 12), (3, 0x2010_0000, 1, 3, 60)]
+    {
+        let bits = Bits::from_u32(bits);
+        let header = Header {
+            prev_hash: Hash::of(&[id]),
+            content_root: Hash::ZERO,
+            version: VERSION,
+            height: 1,
+            time: Time::from_unix_ms(id.into()),
+            bits,
+            nonce: 0,
+        };
+        let (history_root, body_root) = (Hash::of(b"history"), Hash::of(b"body"));
+        let job = Job {
+            id: JobId(id.into()),
+            header,
+            target: bits.target().unwrap(),
+            history_root,
+            body_root,
+            extra: u64::MAX - 3,
+        };
+        let mut search = Search::new(&job, Search::share(number, count)).with_kernel(Kernel::PORTABLE);
+        let expected: Vec<_> = (0..wanted)
+            .map(|_| {
+                let solution = search.run(u64::MAX).unwrap();
+                let numbers = [solution.job.0, solution.nonce, solution.extra];
+                (hex::encode(numbers.map(u64::to_be_bytes).concat()), search.tried())
+            })
+            .collect();
+        let job = hex::encode(job.encode());
+        let found = tab.evaluate(&format!("{SEARCHER}({job:?}, {number}, {count}, {wanted})"));
+        assert_eq!(found, serde_json::to_value(expected).unwrap(), "job {id}");
+    }
+}
+
+#[test]
+fn a_page_mines_on_the_graphics_processor_as_well() {
+    let folder = tempfile::tempdir().unwrap();
+    let node = start(folder.path(), "alice", &process::network(folder.path(), BITS), "127.0.0.1:0", &[]);
+    let Some((_browser, mut tab)) = with_gpu(&node.url) else { return };
+    wait_live(&mut tab);
+    make_key(&mut tab, "miner", None);
+    tab.wait("the switch is shown", 30, "!document.querySelector('#mine-gpu-row').hidden");
+    tab.evaluate("document.querySelector('#mine-gpu').click()");
+    tab.evaluate("document.querySelector('#mine-toggle').click()");
+    // The second of two searchers begins in the middle of all nonces.
+    let api = Api::new(&node.url);
+    let mut seen = 0;
+    let nonce = eventually("the graphics processor mined a block", 240, || {
+        seen += 1;
+        let block = api.ask(&format!("/blocks/{seen}"));
+        seen -= u64::from(block.is_none());
+        let nonce: u64 = block?["nonce"].as_str()?.parse().unwrap();
+        (nonce >= Search::share(1, 2)).then_some(nonce)
+    });
+    println!("block {seen} was mined on the graphics processor, with nonce {nonce}");
+    tab.screenshot(&pictures().join("mining-on-gpu.png"));
+    tab.evaluate("document.querySelector('#mine-toggle').click()");
+    tab.reload();
+    wait_live(&mut tab);
+    tab.wait("the choice is remembered", 30, "document.querySelector('#mine-gpu').checked");
+    let thrown: Vec<_> = tab.trouble.iter().filter(|text| text.contains("exception")).collect();
+    assert!(thrown.is_empty(), "{thrown:?}");
+}

@@ -1,0 +1,32 @@
+//! The network, as a page draws it.
+
+use plexus_tests::process;
+
+use crate::page::{BITS, browser, pictures, start, wait_live};
+
+#[test]
+fn the_network_is_drawn_as_the_page_s_node_sees_it() {
+    let Some(browser) = browser() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let network = process::network(folder.path(), BITS);
+    let alice = start(folder.path(), "alice", &network, "127.0.0.1:0", &[]);
+    let address = alice.address().to_owned();
+    let others = ["bob", "carol"]
+        .map(|name| start(folder.path(), name, &network, "127.0.0.1:0", &["--connect", &address]));
+    let mut tab = browser.open(&format!("{}/#network-card", alice.url));
+    wait_live(&mut tab);
+    let spots = "document.querySelectorAll('#network-graph circle.node').length";
+    tab.wait("all nodes are drawn", 120, &format!("{spots} === {}", others.len() + 1));
+    assert_eq!(tab.evaluate("document.querySelectorAll('#network-graph circle.own').length"), 1);
+    let ways = "document.querySelectorAll('#network-graph :is(.tree, .bridge)').length";
+    assert_eq!(tab.evaluate(ways), 2, "a block's way to each of the others is drawn");
+    let said = tab.evaluate("document.querySelector('#network-said').textContent");
+    assert!(said.as_str().unwrap().starts_with("3 nodes, up to "), "{said}");
+    let whys = "document.querySelectorAll('#network-links > li[data-slot]').length";
+    tab.wait("each link is listed with its reason", 30, &format!("{whys} === {}", others.len()));
+    tab.evaluate("document.querySelector('#network-replay').click()");
+    let moving =
+        "document.getAnimations().filter(({ effect }) => effect.target.closest('#network-graph')).length";
+    assert_eq!(tab.evaluate(moving), 3);
+    tab.screenshot(&pictures().join("network.png"));
+}

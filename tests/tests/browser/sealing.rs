@@ -1,0 +1,114 @@
+//! A file that is sealed in a tab, and recognized in another.
+
+use plexus_tests::process;
+
+use crate::page::{BITS, browser, choose_file, make_key, pictures, send, start, wait_live};
+
+#[test]
+fn a_file_sealed_in_a_tab_is_recognized_where_its_message_s_address_leads() {
+    let Some(browser) = browser() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let network = process::network(folder.path(), BITS);
+    let alice = start(folder.path(), "alice", &network, "127.0.0.1:0", &["--mine=1"]);
+    let mut tab = browser.open(&format!("{}/", alice.url));
+    wait_live(&mut tab);
+    make_key(&mut tab, "notary", None);
+
+    // SHA-256 of "abc", from FIPS 180-4.
+    let digest = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+    choose_file(&mut tab, "#seal", "contract.txt", "abc");
+    let text = "document.querySelector('#text').value";
+    tab.wait("the file's digest is in the message", 30, &format!("{text}.startsWith('sha256:')"));
+    assert_eq!(tab.evaluate(text), format!("sha256:{digest}"));
+    let markup = "<img src=x onerror='document.title=1'><b>bold</b>";
+    let id = send(&mut tab, "", &format!("{markup} sha256:{digest}"));
+    tab.wait(
+        "it is in a block",
+        120,
+        &format!("document.querySelector('#sent li[data-id=\"{id}\"]')?.dataset.state === 'in-block'"),
+    );
+
+    // The address alone leads there, in a tab that has seen nothing.
+    let mut other = browser.open(&format!("{}/#/message/{id}", alice.url));
+    other.wait(
+        "the message is shown",
+        60,
+        "document.querySelector('#lookup-title')?.textContent === 'Message'",
+    );
+    let body = other.evaluate("document.querySelector('#lookup-body').textContent");
+    assert!(body.as_str().unwrap().contains(markup), "text is text: {body}");
+    assert_eq!(other.evaluate("document.querySelectorAll('#lookup-body :is(img, b)').length"), 0);
+    let verdict = "document.querySelector('#lookup-body [data-same]')?.dataset.same ?? ''";
+    choose_file(&mut other, "#lookup-body", "copy.txt", "abc");
+    other.wait("the file is held against the seal", 30, &format!("{verdict} === 'true'"));
+    choose_file(&mut other, "#lookup-body", "copy.txt", "abd");
+    other.wait("a changed one is another", 30, &format!("{verdict} === 'false'"));
+    other.screenshot(&pictures().join("sealed.png"));
+    // Its proof is saved,
+    other.evaluate(
+        "(() => { window.saved = new Promise((resolve) => { const make = URL.createObjectURL; \
+         URL.createObjectURL = (blob) => { resolve(blob); return make.call(URL, blob); }; }); })()",
+    );
+    other.evaluate("document.querySelector('.save-proof').click()");
+    other.wait("the proof is there", 30, "(async () => (await window.saved).size)()");
+
+    // Blocks have addresses too, and what is not there is said not to be.
+    other.evaluate("document.querySelector('#lookup-body dd a[href^=\"#/block/\"]').click()");
+    let title = "document.querySelector('#lookup-title').textContent";
+    other.wait("its block is shown", 30, &format!("/^Block [0-9,]+$/.test({title})"));
+    let trace = "document.querySelector('#lookup-body .trace-view')";
+    other.wait("every rule is told", 30, &format!("{trace}?.querySelectorAll('li').length === 13"));
+    assert_eq!(other.evaluate(&format!("{trace}.dataset.place")), "chain");
+    let kept = format!("{trace}.querySelectorAll('li:not([data-finding=kept])').length");
+    assert_eq!(other.evaluate(&kept), 0, "{}", other.evaluate(&format!("{trace}.textContent")));
+    other.screenshot(&pictures().join("block.png"));
+    // An address that a tab opens with is held against the chain as soon as that is checked.
+    let mut third = browser.open(&format!("{}/#/block/1", alice.url));
+    third.wait("the block is shown", 60, &format!("{title} === 'Block 1'"));
+    third.wait("it is found on the chain", 60, &format!("{trace}?.dataset.place === 'chain'"));
+    // A node that tells of the block with another text is found out.
+    other.evaluate(
+        "(() => { const ask = window.fetch; window.fetch = async (...args) => { const answer = await (await ask(...args)).bytes(); \
+         window.fetch = ask; answer[answer.length - 100] ^= 1; return new Response(answer); }; })()",
+    );
+    other.evaluate("document.querySelector('#lookup-form').requestSubmit()");
+    let broken = format!(
+        "[...{trace}.querySelectorAll('li[data-finding=broken] strong')].map((rule) => rule.textContent).join()"
+    );
+    other.wait("the lie is named", 30, &format!("{trace} && {broken} !== ''"));
+    assert_eq!(other.evaluate(&broken), "content_root,signature,messages' signatures");
+    other.screenshot(&pictures().join("lie.png"));
+    other.evaluate("history.back()");
+    other.wait("back leads back", 30, &format!("{title} === 'Message'"));
+    other.evaluate(&format!("location.hash = '#/block/{}'", "0".repeat(64)));
+    other.wait("nothing is found", 30, &format!("{title} === 'Not found'"));
+    let lines =
+        "['#network-rate', '#interval', '#tip-age'].map((id) => document.querySelector(id).textContent)";
+    other.wait(
+        "the chain's pace is shown",
+        120,
+        &format!("{lines}.every((text) => /^[0-9]|now/.test(text))"),
+    );
+    other.screenshot(&pictures().join("pace.png"));
+
+    // and verified where no node is.
+    alice.kill();
+    other.wait("the node is gone", 60, "document.querySelector('#state').dataset.state === 'offline'");
+    let said = "document.querySelector('#verify-said')";
+    for (change, valid) in [("", "true"), ("bytes[bytes.length >> 1] ^= 1;", "false")] {
+        other.evaluate(&format!(
+            "(async () => {{ const bytes = new Uint8Array(await (await window.saved).arrayBuffer()); {change} \
+             const files = new DataTransfer(); files.items.add(new File([bytes], 'saved.plexus')); \
+             const input = document.querySelector('#verify input[type=file]'); input.files = files.files; \
+             input.dispatchEvent(new Event('change')); }})()"
+        ));
+        other.wait("it is said what it shows", 30, &format!("{said}.dataset.valid === '{valid}'"));
+        let text = other.evaluate(&format!("{said}.textContent"));
+        assert_eq!(text.as_str().unwrap().contains(digest), valid == "true", "{text}");
+        other.evaluate(&format!("{said}.scrollIntoView()"));
+        other.screenshot(&pictures().join(format!("verified-{valid}.png")));
+    }
+    assert_eq!(other.evaluate(&format!("{said}.querySelectorAll(':is(img, b)').length")), 0);
+    let thrown: Vec<_> = other.trouble.iter().filter(|text| text.contains("Uncaught")).collect();
+    assert!(thrown.is_empty(), "the tab threw: {thrown:?}");
+}
