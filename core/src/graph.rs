@@ -107,7 +107,7 @@ struct Rank {
 }
 
 /// What taking a certificate comes to.
-enum Plan {
+enum Taking {
     Update { place: usize, mark: u16 },
     Add { mark: u16, victims: Vec<[u32; 2]> },
 }
@@ -295,19 +295,19 @@ impl Graph {
 
     /// Whether a certificate would be taken: asked before its signatures are verified, so that nothing is verified in vain.
     pub fn wants(&mut self, certificate: &Certificate, now: Epoch) -> bool {
-        self.plan(certificate, now).is_ok()
+        self.taking(certificate, now).is_ok()
     }
 
     /// Takes a certificate whose signatures hold.
     pub fn insert(&mut self, certificate: &Certificate, now: Epoch) -> Inserted {
-        let plan = self.plan(certificate, now);
-        self.learned = self.learned.wrapping_add(u32::from(plan.is_ok()));
-        match plan {
-            Ok(Plan::Update { place, mark }) => {
+        let taking = self.taking(certificate, now);
+        self.learned = self.learned.wrapping_add(u32::from(taking.is_ok()));
+        match taking {
+            Ok(Taking::Update { place, mark }) => {
                 self.update(place, mark, certificate);
                 Inserted::Updated
             }
-            Ok(Plan::Add { mark, victims }) => {
+            Ok(Taking::Add { mark, victims }) => {
                 victims.into_iter().for_each(|victim| self.remove(victim));
                 let ends = certificate.ends.map(|key| self.intern(key));
                 let bucket = digest::bucket(&certificate.ends);
@@ -321,7 +321,7 @@ impl Graph {
     }
 
     /// What taking a certificate comes to; an error when it is not taken.
-    fn plan(&mut self, certificate: &Certificate, now: Epoch) -> Result<Plan, Inserted> {
+    fn taking(&mut self, certificate: &Certificate, now: Epoch) -> Result<Taking, Inserted> {
         let epoch = certificate.epoch;
         let late = now.since(epoch) > LINK_AGE_EPOCHS || epoch.since(now) > AHEAD_EPOCHS;
         let is_withdrawn = certificate.is_withdrawal();
@@ -341,8 +341,8 @@ impl Graph {
         let mark = digest::mark(&certificate.ends, epoch, is_withdrawn);
         let rank = Rank { is_live: !is_withdrawn, epoch, mark };
         Ok(match held {
-            Some(place) => Plan::Update { place, mark },
-            None => Plan::Add { mark, victims: self.victims(ends, rank).ok_or(Inserted::Refused)? },
+            Some(place) => Taking::Update { place, mark },
+            None => Taking::Add { mark, victims: self.victims(ends, rank).ok_or(Inserted::Refused)? },
         })
     }
 
