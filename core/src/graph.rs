@@ -4,7 +4,7 @@
 //! ([`Graph::news_for`]) until they hold the same. What the links amount to is read off a [`Topology`].
 //!
 //! Keys cost nothing, so a hostile peer can make up any number of them, with links between. It gains room for
-//! [`KEY_LINKS_MAX`] links a key and as many withdrawn ones, until the graph is full ([`LINKS_MAX`], some 3 MB); then what is farthest from us gives
+//! [`KEY_LINKS_MAX`] links a key and as many withdrawn ones, until the graph is full ([`LINKS_MAX`], some 3 MB); then what is farthest gives
 //! way, and what no path connects to us before everything else. So made-up keys that no honest node links to displace each
 //! other. Those behind a peer of ours look as near as that peer, and displace what is farther than it. Our own links stay.
 

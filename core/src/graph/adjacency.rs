@@ -116,7 +116,8 @@ impl Adjacency {
     /// source. What no path leads to is [`UNREACHED`] away, and so is what is over half an hour away.
     ///
     /// A node whose row changed tells its neighbours, until nothing changes (Bellman and Ford, with the queue of Moore). A row is
-    /// handled as a whole, several places an instruction: that outweighs what is looked at in vain.
+    /// handled as a whole, several places an instruction: that outweighs what is looked at in vain. In a graph that was made up to
+    /// have much looked at in vain, each source is searched from by itself.
     pub(crate) fn distances<const SOURCES: usize>(&self, sources: &[u32; SOURCES]) -> Vec<[u32; SOURCES]> {
         let mut rows = vec![[TOO_FAR; SOURCES]; self.len()];
         for (place, source) in sources.iter().enumerate() {
@@ -124,9 +125,12 @@ impl Adjacency {
         }
         let mut queue = VecDeque::from_iter(sources.iter().copied());
         let mut is_queued = vec![false; self.len()];
+        let mut looks = LOOKS_MAX * self.hops.len();
         while let Some(node) = queue.pop_front() {
             is_queued[node as usize] = false;
             let row = rows[node as usize];
+            let Some(rest) = looks.checked_sub(self.hops(node).len()) else { return self.each(sources) };
+            looks = rest;
             for &(next, hop_us) in self.hops(node) {
                 let is_changed = shorten(&mut rows[next as usize], &row, hop_us.min(TOO_FAR));
                 if is_changed && !core::mem::replace(&mut is_queued[next as usize], true) {
@@ -139,7 +143,21 @@ impl Adjacency {
         }
         rows
     }
+
+    /// As [`Self::distances`], by a search from each source.
+    pub(crate) fn each<const SOURCES: usize>(&self, sources: &[u32; SOURCES]) -> Vec<[u32; SOURCES]> {
+        let mut rows = vec![[UNREACHED; SOURCES]; self.len()];
+        for (place, source) in sources.iter().enumerate() {
+            for (row, us) in rows.iter_mut().zip(self.paths(*source).us) {
+                row[place] = us;
+            }
+        }
+        rows
+    }
 }
+
+/// How often each hop is looked at for several sources at once, in the mean and at most.
+const LOOKS_MAX: usize = 64;
 
 /// A distance that two of can be added, over half an hour.
 const TOO_FAR: u32 = u32::MAX / 2;

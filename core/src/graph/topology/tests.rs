@@ -174,6 +174,7 @@ proptest! {
         let nodes = u32::try_from(topology.keys.len()).unwrap();
         let sources = drawn.map(|drawn| drawn % nodes);
         let rows = topology.adjacency.distances(&sources);
+        prop_assert_eq!(&rows, &topology.adjacency.each(&sources));
         for (place, source) in sources.into_iter().enumerate() {
             let from_it: Vec<_> = rows.iter().map(|row| row[place]).collect();
             prop_assert_eq!(&from_it, &topology.adjacency.paths(source).us);
