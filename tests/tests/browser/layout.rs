@@ -1,6 +1,6 @@
 //! The page's layout: nothing is wider than the window, whatever people write; and nothing moves but by somebody's doing.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use plexus_tests::browser::Tab;
 use plexus_tests::process;
@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::page::{
     assert_nothing_thrown, browser, choose_file, click, draw_network, make_key, pictures, send, start,
-    wait_live, wait_step,
+    wait_live, wait_step, wait_valid,
 };
 use crate::stage::Stage;
 
@@ -16,8 +16,10 @@ use crate::stage::Stage;
 const WINDOWS: [(u32, u32); 4] = [(320, 700), (768, 1024), (1280, 900), (3840, 2160)];
 /// How much of what is shown may move by itself, as the web's vitals count it; 0.1 is called good there.
 const SHIFT_MAX: f64 = 0.02;
-/// How long blocks come, while it is watched what moves.
-const WATCH: Duration = Duration::from_secs(10);
+/// How many blocks come while it is watched what moves,
+const BLOCKS: usize = 10;
+/// and how long after one was at its place the next comes.
+const PAUSE: Duration = Duration::from_millis(700);
 
 /// What sticks out of the window, or is cut off without a sign: elements that are wider than their place.
 const WIDE: &str = "[
@@ -119,14 +121,17 @@ fn nothing_is_wider_than_the_window_whatever_people_write() {
     assert_nothing_thrown(&tab);
 }
 
-/// Notes each shift of the layout that nobody's input led to: how large it is, and what moved from where to where.
+/// Notes each shift of the layout that nobody's input led to: how large it is, what moved from where to where, whether
+/// it was rows of blocks alone, and where their list began by then.
 const WATCH_SHIFTS: &str = "window.shifts = [];
     new PerformanceObserver((list) => {
+        const blocks = document.querySelector('#blocks');
         for (const { value, hadRecentInput, sources, startTime } of list.getEntries()) {
             const place = ({ x, y, width, height }) => [x, y, width, height].map(Math.round).join(' ');
             const moved = sources.map(({ node, previousRect, currentRect }) =>
                 `${node?.localName ?? node?.parentElement?.localName}#${node?.id ?? ''}.${node?.className ?? node?.parentElement?.className} ${place(previousRect)} -> ${place(currentRect)}`);
-            if (!hadRecentInput) shifts.push({ value, at: Math.round(startTime), moved });
+            const rows = sources.every(({ node }) => node?.parentElement === blocks);
+            if (!hadRecentInput) shifts.push({ value, at: Math.round(startTime), moved, rows, top: blocks?.offsetTop });
         }
     }).observe({ type: 'layout-shift', buffered: true });";
 
@@ -141,17 +146,19 @@ fn nothing_moves_by_itself_while_blocks_come() {
         tab.prepare(WATCH_SHIFTS);
         tab.go(&stage.page());
         wait_live(&mut tab);
-        let begun = Instant::now();
-        while begun.elapsed() < WATCH {
+        for _ in 0..BLOCKS {
             stage.write("bob", "another one");
-            stage.mine();
-            std::thread::sleep(Duration::from_millis(700));
+            let hash = stage.mine();
+            wait_valid(&mut tab, &hash.to_string());
+            std::thread::sleep(PAUSE);
         }
-        let listed = tab.evaluate("document.querySelectorAll('#blocks > li[data-verdict=valid]').length");
-        assert!(listed.as_u64().unwrap() > 8, "blocks came: {listed}");
         let shifts = tab.evaluate("window.shifts");
         let shifts: Vec<&Value> = shifts.as_array().unwrap().iter().collect();
-        let sum: f64 = shifts.iter().filter_map(|shift| shift["value"].as_f64()).sum();
+        // Rows glide to make room for a new one. The browser takes that for a jump when the machine is too busy to draw how it
+        // begins, and when they still glide for the last one: it says nothing of the page, unless the list itself moved.
+        let top = tab.evaluate("document.querySelector('#blocks').offsetTop");
+        let counted = shifts.iter().filter(|shift| shift["rows"] != true || shift["top"] != top);
+        let sum: f64 = counted.filter_map(|shift| shift["value"].as_f64()).sum();
         println!("{width} wide, {blocks} blocks before: {sum:.4} moved by itself in {} shifts", shifts.len());
         assert!(sum < SHIFT_MAX, "{width} wide, {blocks} blocks before: {sum}: {shifts:#?}");
         assert_nothing_thrown(&tab);
@@ -188,7 +195,7 @@ fn nothing_is_animated_for_whoever_wants_no_motion() {
         wait_live(&mut tab);
         for _ in 0..4 {
             let hash = stage.mine();
-            crate::page::wait_valid(&mut tab, &hash.to_string());
+            wait_valid(&mut tab, &hash.to_string());
         }
         draw_network(&mut tab);
         // The way of a block is told by colours alone.
@@ -202,7 +209,7 @@ fn nothing_is_animated_for_whoever_wants_no_motion() {
             tab.wait("and ends", 30, "document.querySelectorAll('#network-graph .reached').length === 0");
         }
         let hash = stage.mine();
-        crate::page::wait_valid(&mut tab, &hash.to_string());
+        wait_valid(&mut tab, &hash.to_string());
         let moved = tab.evaluate("[...new Set(window.moved)]");
         if still {
             assert_eq!(moved, serde_json::json!([]));
