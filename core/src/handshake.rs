@@ -67,11 +67,19 @@ impl Handshake {
     /// # Errors
     /// The peer's fault.
     pub(crate) fn received_answer(&mut self, answer: &Signature) -> Result<Hello, Fault> {
-        let Some(theirs) = self.theirs.take() else { return Err(Fault::NotGreeted { packet: "answer" }) };
+        let theirs = self.proven()?;
         if !theirs.key.verifies(&digest(&theirs, &self.ours), answer) {
             return Err(Fault::KeyNotProven);
         }
         Ok(theirs)
+    }
+
+    /// The same for an answer that is known to hold.
+    ///
+    /// # Errors
+    /// The peer's fault: it did not say who it is.
+    pub(crate) fn proven(&mut self) -> Result<Hello, Fault> {
+        self.theirs.take().ok_or(Fault::NotGreeted { packet: "answer" })
     }
 }
 

@@ -49,7 +49,7 @@ use crate::wire::Role;
 pub use crate::connection::{Link, PeerId};
 pub use crate::outbox::Output;
 pub use crate::sync::LIGHT_BODIES;
-pub(crate) use approach::Approach;
+pub(crate) use approach::{Approach, Coming};
 pub use status::{PeerView, Status};
 
 /// Whether this is built for nodes that keep all blocks: without, what they alone do is left out.

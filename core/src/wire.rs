@@ -37,6 +37,8 @@ pub const MESSAGES_MAX: usize = 128;
 pub const LINKS_MAX: usize = 256;
 /// The most bytes of a chain proof that is sent: a chain whose proof takes more is shown by its headers.
 pub const PROOF_BYTES_MAX: usize = BLOCK_BYTES_MAX;
+/// A ping's size in bytes, and a pong's.
+pub const PING_BYTES: usize = 17;
 /// The most bytes of the reason in a farewell.
 pub const FAREWELL_BYTES_MAX: usize = 256;
 
@@ -95,9 +97,9 @@ packets! {
     /// Proves the node key: a signature over both hellos.
     Answer(Signature) = "answer", at most 80;
     /// Asks for the same bytes back at once.
-    Ping([u8; 16]) = "ping", at most 17;
+    Ping([u8; 16]) = "ping", at most PING_BYTES;
     /// Answers a ping.
-    Pong([u8; 16]) = "pong", at most 17;
+    Pong([u8; 16]) = "pong", at most PING_BYTES;
     /// Asks for the headers after the first of these hashes that the peer has on its best chain.
     GetHeaders(List<Hash, LOCATOR_MAX>) = "get-headers", at most 4 + 32 * LOCATOR_MAX;
     /// Headers of the best chain, rising; fewer than [`HEADERS_MAX`] end it.

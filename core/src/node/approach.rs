@@ -10,7 +10,18 @@ use crate::peer::Peer;
 /// The peers that are fetched ahead of a tick.
 const PEERS_AHEAD_MAX: usize = 32;
 
-/// How far the memory for a frame has come.
+/// What a node is about to be told, as far as its driver can tell at a glance.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Coming {
+    /// A peer's ping or pong.
+    Ping(PeerId),
+    /// Another frame of a peer.
+    Frame(PeerId),
+    /// A tick, which looks at all peers.
+    Tick,
+}
+
+/// How far the memory for it has come.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Approach {
     /// The node itself is fetched,
@@ -29,40 +40,57 @@ impl Approach {
 }
 
 impl Node {
-    /// Takes a step towards a frame of a peer; without one towards a tick, which looks at all peers.
-    pub(crate) fn approach(&self, peer: Option<PeerId>, step: Approach) {
-        match (step, peer) {
+    /// Takes a step towards what comes.
+    pub(crate) fn approach(&self, coming: Coming, step: Approach) {
+        match (step, coming) {
             (Approach::Node, _) => {
                 prefetch(&self.blind);
                 prefetch(&self.stirred);
                 prefetch(&self.peers);
-                prefetch(&self.relay);
-                prefetch(&self.fetch);
                 prefetch(&self.wake);
                 prefetch(&self.outbox);
-                self.chain.prefetch();
+                if !matches!(coming, Coming::Ping(_)) {
+                    prefetch(&self.relay);
+                    prefetch(&self.fetch);
+                    self.chain.prefetch();
+                }
             }
-            (Approach::Lists, _) => {
+            (Approach::Lists, Coming::Ping(_)) => self.peers.prefetch(),
+            (Approach::Lists, Coming::Frame(_) | Coming::Tick) => {
                 self.peers.prefetch();
                 self.relay.prefetch();
             }
-            (Approach::Peer, Some(peer)) => {
-                if let Some(peer) = self.peers.get(&peer) {
-                    prefetch(&peer.stage);
-                }
+            (Approach::Peer, Coming::Ping(peer)) => self.prefetch_stage(peer),
+            (Approach::Peer, Coming::Frame(peer)) => {
+                self.prefetch_stage(peer);
                 self.relay.prefetch_marks();
             }
-            (Approach::Peer, None) => self.peers_ahead().for_each(|peer| prefetch(&peer.stage)),
-            (Approach::Known, Some(peer)) => {
+            (Approach::Peer, Coming::Tick) => self.peers_ahead().for_each(|peer| prefetch(&peer.stage)),
+            (Approach::Known, Coming::Ping(peer)) => {
+                if let Some(greeted) = self.peers.get(&peer).and_then(Peer::greeted) {
+                    prefetch(&greeted.ping);
+                }
+            }
+            (Approach::Known, Coming::Frame(peer)) => {
                 if let Some(greeted) = self.peers.get(&peer).and_then(Peer::greeted) {
                     prefetch(&greeted.stance);
-                    prefetch(&greeted.ping);
                     prefetch(&greeted.claim);
                 }
             }
-            (Approach::Known, None) => {
+            (Approach::Known, Coming::Tick) => {
                 self.peers_ahead().filter_map(Peer::greeted).for_each(|greeted| prefetch(&greeted.ping));
             }
+        }
+    }
+
+    /// Has fetched what is known of all peers' chains: each is going to be told of a block.
+    pub(super) fn approach_all(&self) {
+        self.peers_ahead().filter_map(Peer::greeted).for_each(|greeted| prefetch(&greeted.stance));
+    }
+
+    fn prefetch_stage(&self, peer: PeerId) {
+        if let Some(peer) = self.peers.get(&peer) {
+            prefetch(&peer.stage);
         }
     }
 

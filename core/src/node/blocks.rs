@@ -131,6 +131,7 @@ impl Node {
             return Ok(());
         }
         self.stirred = true;
+        self.approach_all();
         let leads = match self.chain.insert(header, now.time) {
             Ok(Inserted::New { leads }) => {
                 if FULL && !leads {

@@ -223,10 +223,26 @@ impl Node {
         let Some(Stage::Greeting(handshake)) = self.peers.get_mut(&peer).map(|peer| &mut peer.stage) else {
             return;
         };
-        let hello = match handshake.received_answer(answer) {
-            Ok(hello) => hello,
-            Err(fault) => return self.fault(now, peer, fault),
+        match handshake.received_answer(answer) {
+            Ok(hello) => self.introduced(now, peer, hello),
+            Err(fault) => self.fault(now, peer, fault),
+        }
+    }
+
+    /// A peer's answer comes, and its driver knows that it holds, since the node that signed it is its own, too.
+    pub(crate) fn proven(&mut self, now: Now, peer: PeerId) {
+        let Some(Stage::Greeting(handshake)) = self.peers.get_mut(&peer).map(|peer| &mut peer.stage) else {
+            return;
         };
+        match handshake.proven() {
+            Ok(hello) => self.introduced(now, peer, hello),
+            Err(fault) => self.fault(now, peer, fault),
+        }
+        self.steer(now);
+    }
+
+    /// A peer has proven to be who it said.
+    fn introduced(&mut self, now: Now, peer: PeerId, hello: Hello) {
         let (key, role) = (hello.key, hello.role);
         let elder = self.greeted().find(|(_, other)| other.hello.key == key).map(|(id, _)| id);
         if let Some(elder) = elder {

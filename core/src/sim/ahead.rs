@@ -3,7 +3,8 @@
 use super::link::End;
 use super::world::{Happening, World};
 use crate::kernel::prefetch::prefetch;
-use crate::node::Approach;
+use crate::node::{Approach, Coming};
+use crate::wire::PING_BYTES;
 
 /// How far ahead memory is fetched, in happenings, and in how many steps.
 const AHEAD_MAX: usize = 24;
@@ -39,10 +40,17 @@ impl World {
     /// Takes one step for what happens after so many others.
     fn fetch_ahead(&self, others: usize, step: Ahead) {
         let Some(place) = self.wheel.ahead(others) else { return };
-        let (host, peer) = match (step, place) {
+        let (host, coming) = match (step, place) {
             (Ahead::Happening, _) => return prefetch(place),
-            (_, Some(Happening::Arrive { host, end, .. })) => (*host, Some(end.peer())),
-            (_, Some(Happening::Tick(host))) => (*host, None),
+            (_, Some(Happening::Arrive { host, end, frame })) => {
+                let is_ping = frame.len() == PING_BYTES;
+                if let (true, Ahead::Host, Some(first)) = (is_ping, step, frame.first()) {
+                    // Other frames are many nodes' and at hand.
+                    prefetch(first);
+                }
+                (*host, if is_ping { Coming::Ping(end.peer()) } else { Coming::Frame(end.peer()) })
+            }
+            (_, Some(Happening::Tick(host))) => (*host, Coming::Tick),
             (_, _) => return,
         };
         let host = &self.hosts[host as usize];
@@ -55,7 +63,7 @@ impl World {
             }
             Ahead::Node(step) => {
                 if let Some(node) = &host.node {
-                    node.approach(peer, step);
+                    node.approach(coming, step);
                 }
             }
         }

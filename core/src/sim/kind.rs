@@ -7,6 +7,8 @@ use crate::wire::CAPS;
 pub(super) enum Kind {
     /// Opens a connection.
     Greeting,
+    /// Proves who opened it.
+    Proof,
     /// A ping or a pong.
     Ping,
     /// One new header.
@@ -34,7 +36,8 @@ pub(super) enum Kind {
 impl Kind {
     fn named(name: &str) -> Self {
         match name {
-            "hello" | "answer" => Self::Greeting,
+            "hello" => Self::Greeting,
+            "answer" => Self::Proof,
             "ping" | "pong" => Self::Ping,
             "announce" => Self::Announce,
             "held" => Self::Held,

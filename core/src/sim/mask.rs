@@ -98,7 +98,7 @@ impl Mask {
     pub(super) fn lets_out(&mut self, kind: Kind, end: End, frame: &Bytes) -> bool {
         match self.treason {
             Treason::Silent => {
-                matches!(kind, Kind::Greeting | Kind::Ping | Kind::Request | Kind::Farewell)
+                matches!(kind, Kind::Greeting | Kind::Proof | Kind::Ping | Kind::Request | Kind::Farewell)
             }
             Treason::Stalling => !matches!(kind, Kind::Headers | Kind::Body | Kind::Parts | Kind::Answer),
             Treason::Selfish if self.hoards && matches!(kind, Kind::Announce | Kind::Held | Kind::Body) => {
