@@ -173,6 +173,17 @@ impl Measure {
         };
         Curves { header_ms: curve(Step::Header), body_ms: curve(Step::Body) }
     }
+
+    /// The mean over the blocks that `counts`, of when so many of a hundred nodes were there, milliseconds; none if they never
+    /// were for one of the blocks.
+    pub(super) fn mean_ms(&self, step: Step, share: usize, counts: impl Fn(usize) -> bool) -> Option<f64> {
+        let (mut sum, mut blocks) = (0, 0);
+        for (_, delays) in self.curves.iter().filter(|(index, _)| counts(*index)) {
+            let delay = delays[step as usize].get(share - 1).filter(|delay| **delay != UNKNOWN)?;
+            (sum, blocks) = (sum + u64::from(*delay), blocks + 1);
+        }
+        (blocks > 0).then(|| sum as f64 / f64::from(blocks) / 1_000.0)
+    }
 }
 
 /// The delay within which each share of `present` nodes was reached.
@@ -208,6 +219,9 @@ mod tests {
         let curves = measure.curves(|index| index == 0);
         assert_eq!((curves.header_ms[49], curves.header_ms[99]), (Some(1.0), Some(8.0)));
         assert_eq!(curves.body_ms[0], None);
+        let mean = |step, share| measure.mean_ms(step, share, |index| index < 2);
+        assert_eq!([mean(Step::Header, 50), mean(Step::Header, 100)], [Some(1.5), Some(6.0)]);
+        assert_eq!(mean(Step::Body, 50), None);
         assert_eq!(measure.curves(|index| index == 1).header_ms[99], Some(4.0));
         assert_eq!(measure.mean_header_ms(1), Some(6.0));
     }

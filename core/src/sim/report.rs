@@ -63,12 +63,16 @@ pub struct Report {
     pub t90_ms: Option<f64>,
     /// When 99 of 100 knew it.
     pub t99_ms: Option<f64>,
+    /// The same as `t90_ms`, but the mean over blocks: those from remote places count for as late as they are.
+    pub mean_t90_ms: Option<f64>,
     /// When half of the nodes had verified a block's body, the median over blocks.
     pub body_t50_ms: Option<f64>,
     /// When nine tenths had.
     pub body_t90_ms: Option<f64>,
     /// When 99 of 100 had.
     pub body_t99_ms: Option<f64>,
+    /// The same as `body_t90_ms`, but the mean over blocks.
+    pub mean_body_t90_ms: Option<f64>,
     /// The share of mined blocks that are not on the final chain.
     pub stale_rate: f64,
     /// How many blocks were mined, those of the warm-up with them.
@@ -121,9 +125,11 @@ impl Report {
             t50_ms: None,
             t90_ms: None,
             t99_ms: None,
+            mean_t90_ms: None,
             body_t50_ms: None,
             body_t90_ms: None,
             body_t99_ms: None,
+            mean_body_t90_ms: None,
             stale_rate: 0.0,
             mined: 0,
             orphaned: 0,

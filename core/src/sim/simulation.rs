@@ -3,6 +3,7 @@
 use super::bound;
 use super::host;
 use super::kind::Kind;
+use super::measure::Step;
 use super::report::{ChosenCount, LinkView, PacketCount, PlaceView, Progress, Report, Stage};
 use super::scene::Scene;
 use super::setup::{Setup, SetupError, Topology};
@@ -223,6 +224,8 @@ impl Simulation {
             body_t50_ms: share(&curves.body_ms, 50),
             body_t90_ms: share(&curves.body_ms, 90),
             body_t99_ms: share(&curves.body_ms, 99),
+            mean_t90_ms: world.measure.mean_ms(Step::Header, 90, counts),
+            mean_body_t90_ms: world.measure.mean_ms(Step::Body, 90, counts),
             stale_rate: ratio(orphaned, usize::try_from(self.mined).unwrap_or(usize::MAX)),
             mined: self.mined,
             orphaned,

@@ -44,10 +44,16 @@ impl Figure {
 }
 
 /// What the network did: the same for everyone who runs the same setup.
-pub(super) const NETWORK: [Figure; 10] = [
+pub(super) const NETWORK: [Figure; 12] = [
     Figure::new("t50_ms", "header known to half of the nodes", |run| run.report.t50_ms, milliseconds),
     Figure::new("t90_ms", "header known to 90%", |run| run.report.t90_ms, milliseconds),
     Figure::new("t99_ms", "header known to 99%", |run| run.report.t99_ms, milliseconds),
+    Figure::new(
+        "mean_t90_ms",
+        "header known to 90%, mean of blocks",
+        |run| run.report.mean_t90_ms,
+        milliseconds,
+    ),
     Figure::new(
         "body_t50_ms",
         "block verified by half of the nodes",
@@ -56,6 +62,12 @@ pub(super) const NETWORK: [Figure; 10] = [
     ),
     Figure::new("body_t90_ms", "block verified by 90%", |run| run.report.body_t90_ms, milliseconds),
     Figure::new("body_t99_ms", "block verified by 99%", |run| run.report.body_t99_ms, milliseconds),
+    Figure::new(
+        "mean_body_t90_ms",
+        "block verified by 90%, mean of blocks",
+        |run| run.report.mean_body_t90_ms,
+        milliseconds,
+    ),
     Figure::new("stale_rate", "stale blocks", |run| Some(run.report.stale_rate), percent),
     Figure::new("body_copies", "copies of a body a node", |run| run.driven(run.report.body_copies), decimal),
     Figure::new(
