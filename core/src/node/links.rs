@@ -249,15 +249,18 @@ impl Node {
             self.met_again(now, peer, elder, key);
             let loser = self.loser_of(elder, peer, key);
             self.outbox.tell(Event::Closing { peer: loser, reason: Reason::Duplicate });
-            self.close(now, loser, Reason::Duplicate);
             if loser == peer {
-                return;
+                return self.close(now, peer, Reason::Duplicate);
             }
         }
         self.most_claimed = self.most_claimed.max(hello.total_work);
         if let Some(known) = self.peers.get_mut(&peer) {
             known.stage = Stage::Greeted(Box::new(Greeted::new(hello, now.moment)));
             self.peers_wake = Moment::default();
+        }
+        if let Some(elder) = elder {
+            // The link goes on over the younger connection, and stays certified.
+            self.close(now, elder, Reason::Duplicate);
         }
         self.dialer.greeted(peer);
         if self.is_banned(now, peer) {

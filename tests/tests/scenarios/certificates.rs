@@ -89,6 +89,28 @@ fn links_that_ended_are_soon_in_nobodys_graph() {
     world.assert_no_faults();
 }
 
+#[test]
+fn a_link_that_goes_on_over_another_connection_stays_certified() {
+    let mut world = World::new(164);
+    world.honest = true;
+    let mut pair = ["alice", "bob"].map(|name| world.chosen(name));
+    // Of two connections that cross, the one that the smaller key dialled stays, although it is the younger.
+    pair.sort_by_key(|party| world.host(*party).config.node_key.public());
+    let [smaller, greater] = pair;
+    let (_, elder) = world.connect(greater, smaller);
+    world.elapse(MINUTE);
+    let links = world.certified(smaller);
+    assert_eq!(links.len(), 1);
+    let (younger, _) = world.connect(smaller, greater);
+    world.elapse(MINUTE / 10);
+    let open: Vec<_> = world.node(smaller).peers(world.now(smaller)).iter().map(|peer| peer.id).collect();
+    assert_eq!(open, [younger], "not {elder:?}");
+    for node in pair {
+        assert_eq!(world.certified(node), links, "{node:?}");
+    }
+    world.assert_no_faults();
+}
+
 /// A certificate between two keys of the world's time, if both measured 20 ms.
 fn certificate(world: &World, one: &str, other: &str) -> Certificate {
     let (network, epoch) = (*world.network.id(), Epoch::of(world.time()));
