@@ -182,7 +182,7 @@ mod page {
     const MINER: &[(&str, &str)] = &[("plexus-core", "s"), ("plexus-web", "s"), ("sha2", "z")];
     /// So is a network of nodes: what it spends its time on.
     const LABORATORY: &[(&str, &str)] = &[
-        ("plexus-core", "3"),
+        ("plexus-core", "2"),
         ("k256", "3"),
         ("primeorder", "3"),
         ("primefield", "3"),

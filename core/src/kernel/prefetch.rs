@@ -6,6 +6,9 @@
 /// What is fetched at once, on most machines.
 pub(crate) const CACHE_LINE_BYTES: usize = 64;
 
+/// Whether hints do anything here: where they do not, nothing needs to be found out for their sake.
+pub(crate) const HAS_HINTS: bool = cfg!(target_arch = "x86_64");
+
 /// Has the cache line fetched in which a value begins, on processors that can be told so.
 #[inline(always)]
 pub(crate) fn prefetch<T>(value: &T) {

@@ -4,7 +4,7 @@
 //! waits for none of it. Only time depends on them.
 
 use super::{Node, PeerId};
-use crate::kernel::prefetch::prefetch;
+use crate::kernel::prefetch::{HAS_HINTS, prefetch};
 use crate::peer::Peer;
 
 /// The peers that are fetched ahead of a tick.
@@ -85,6 +85,9 @@ impl Node {
 
     /// Has fetched what is known of all peers' chains: each is going to be told of a block.
     pub(super) fn approach_all(&self) {
+        if !HAS_HINTS {
+            return;
+        }
         self.peers_ahead().filter_map(Peer::greeted).for_each(|greeted| prefetch(&greeted.stance));
     }
 

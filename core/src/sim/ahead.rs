@@ -2,7 +2,7 @@
 
 use super::link::End;
 use super::world::{Happening, World};
-use crate::kernel::prefetch::prefetch;
+use crate::kernel::prefetch::{HAS_HINTS, prefetch};
 use crate::node::{Approach, Coming};
 use crate::wire::PING_BYTES;
 
@@ -22,6 +22,9 @@ impl World {
     /// Has the memory fetched that the next facts need: thousands of nodes are more than any cache holds, and to wait for their
     /// memory, piece by piece, would take most of the time.
     pub(super) fn look_ahead(&self) {
+        if !HAS_HINTS {
+            return;
+        }
         let steps = [Ahead::Happening, Ahead::Host].into_iter().chain(Approach::ALL.map(Ahead::Node));
         for (step, far) in steps.zip((0..=AHEAD_MAX).rev().step_by(AHEAD_MAX / AHEAD_STEPS)) {
             // When a slot begins, all that come first take all steps at once.
