@@ -8,32 +8,32 @@
 //! work is checked over *this* history, in *this* place, with *this* target: headers of another branch, of another place, with an
 //! easier target or above forged sums hash to something else. `PROTOCOL.md` has the format and the sampling to the bit.
 //!
+//! Headers that are not shown stand behind nodes, and each node keeps the bounds that follow from the target rule: see `node_rules.rs`.
+//!
 //! # What a proof is worth
 //!
-//! Let a cheat work at a share c of the honest rate, c at most 1/2, and claim as much work as the honest chain has. From where it
-//! leaves the honest chain on, at most the share c of the claimed work can be real, because every header commits to all below it: nothing
-//! that others mined fits above the first header that is not theirs. So a share 1 − c of that stretch is headers that fail when they
-//! are shown. They cannot lie in the tail, which is shown whole. Points are drawn with density 1 / ((1 − x) ln(1/δ)) over the part x
-//! of the work below (δ: the tail's share), for which all stretches are alike: each point hits a failing header with
-//! probability at least 1/k, k = log2(1/δ) for c = 1/2. The number of points is such that all miss with probability 2^−λ',
-//! λ' = λ + log2(c × total work / the tip's work): a cheat can draw again by mining another tip, which costs it the tip's work each time, so
-//! all that it can ever pay for lets it through with probability 2^−λ, λ = 50. (FlyClient counts blocks; here work, so that a
-//! tip of little work, at which drawing is cheap, has to show more points.)
+//! A cheat mines a branch of its own and claims as much work for it as the honest chain has. Every header commits to all below it, so
+//! nothing that others mined fits above the first header of that branch. What the cheat did not mine it has to invent, and hide from the
+//! points: a header without work fails when it is shown. Headers cannot be hidden in the tail, which is shown whole. Points are drawn with
+//! density 1 / ((1 − x) ln(1/δ)) over the part x of the work below (δ: the tail's share), for which branches of every length are alike.
+//! The number of points grows with λ' = λ + log2(total work / the tip's work / 2), λ = 50, because a cheat can draw again by mining
+//! another tip. (FlyClient counts blocks; this counts work, so a tip of little work, at which drawing is cheap, has to show more.)
 //!
-//! *Difficulty* is whatever a cheat's own times make of it, so points are points of work. An unearned raise is one
-//! header whose bits do not follow from its parent, which fails when it is shown; a sum of work that is not that of the headers below is a
-//! node that cannot be opened where a point falls into it. Earned raises leave the expected cost of work as it is, and only make
-//! luck larger, because fewer headers hold more of it. The target rule bounds that: a header can be at most 2^(T/τ) = 2^(1/40) times as hard as
-//! its parent, so none holds over 1/58 of the work since a raise began. A tail of 480 headers with half the power that
-//! they stand for is mined in time with probability 2^−133 if they are equally hard, and 2^−37 if all of them raise the
-//! difficulty as fast as the rule permits (Chernoff's bound; with a quarter of the power, 2^−440 and 2^−141).
+//! The cheat's luck in mining, the share that no point hits and its further tips combine. A cheat with a third of the honest rate gets
+//! through with probability about 2^−41 in each attempt, with half of it 2^−18, with a quarter 2^−58, with a tenth 2^−109.
 //!
-//! What a proof does not show: signatures, messages and the rules about them, as no header shows those; and that no better
-//! chain exists. Whoever holds two proofs believes the one with more work.
+//! *Difficulty* follows from the cheat's own times, so points are points of work. An unearned raise is a header whose bits do
+//! not follow from its parent, which fails when it is shown, or a node that breaks the bounds. A wrong sum of work is a node that
+//! cannot be opened where a point falls into it. Earned raises leave the expected cost of work as it is, and only make luck larger,
+//! because fewer headers hold more of it: a header can be at most 2^(T/τ) = 2^(1/40) times as hard as its parent.
+//!
+//! A proof does not show signatures, messages and the rules about them, nor that no other chain has more work. Of two proofs, a node
+//! believes the one with more work.
 
 mod error;
 mod gap;
 mod logarithm;
+mod node_rules;
 mod part;
 mod prove;
 mod sample;
@@ -52,7 +52,7 @@ use crate::history::History;
 use crate::network::Network;
 use crate::pow::{Bits, Target, Work};
 
-/// A cheat at half the honest rate gets through with probability 2^−50 of all that it can ever pay for.
+/// λ, from which the number of points follows. See the module's text for what a proof is worth.
 pub const SECURITY_BITS: u32 = 50;
 /// How many of the newest headers a proof shows whole; a chain of up to twice as many above genesis is shown whole itself.
 pub const TAIL_BLOCKS: u64 = 480;

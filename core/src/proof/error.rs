@@ -42,17 +42,64 @@ pub enum ProofError {
         /// The claimed bits of the tip.
         bits: Bits,
     },
-    /// A node of the mountain range says what no headers below it can have: a target easier than the limit, or too little work.
-    #[error("history: no {headers} headers from height {from} on have {bits} and work {work}")]
-    Record {
+    /// The bits of a node, or of the last header below it, are not a target, or are easier than the limit, or differ from
+    /// it where bits never change.
+    #[error("bits at height {height}: {found} are not those of a header of this network")]
+    NodeBits {
+        /// The last header's height.
+        height: u64,
+        /// The node's bits.
+        found: Bits,
+    },
+    /// The bits of a node over one header are not those of the next-target rule.
+    #[error("bits at height {height}: expected {expected}, found {found}")]
+    LeafBits {
+        /// The header's height.
+        height: u64,
+        /// The bits that follow from the header before it.
+        expected: Bits,
+        /// The node's bits.
+        found: Bits,
+    },
+    /// The difficulty rises faster below a node than the next-target rule permits.
+    #[error("bits: {headers} headers from height {from} on cannot lead from {before} to {found}")]
+    Rise {
         /// The first header's height.
         from: u64,
-        /// How many headers there are.
+        /// The number of headers below the node.
         headers: u64,
-        /// The bits.
+        /// The bits of the header before them.
+        before: Bits,
+        /// The node's bits.
+        found: Bits,
+    },
+    /// A node has less work than any headers that end with its bits.
+    #[error(
+        "work: {headers} headers from height {from} on that end with {bits} have at least {least}, found {found}"
+    )]
+    NodeWork {
+        /// The first header's height.
+        from: u64,
+        /// The number of headers below the node.
+        headers: u64,
+        /// The node's bits.
         bits: Bits,
-        /// The sum of work.
-        work: Work,
+        /// The least work of such headers.
+        least: Work,
+        /// The node's work.
+        found: Work,
+    },
+    /// The work of a node is not that of its headers, all of which have the limit's bits.
+    #[error("work: {headers} headers from height {from} on have {expected}, found {found}")]
+    ConstantWork {
+        /// The first header's height.
+        from: u64,
+        /// The number of headers below the node.
+        headers: u64,
+        /// Their work.
+        expected: Work,
+        /// The node's work.
+        found: Work,
     },
     /// A header, or the last below a node, is not so much later than the one before.
     #[error("timeStamp at height {height}: expected later than {parent}, found {found}")]

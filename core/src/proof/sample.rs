@@ -12,16 +12,22 @@ pub const SAMPLES_MAX: usize = 16_384;
 /// How sure a proof is to be, and what it shows whole.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Scheme {
-    /// λ: a cheat who works at half the honest rate gets through once in 2^λ of its whole lives.
+    /// λ: the bits that the number of points is made for.
     pub(super) security_bits: u32,
     /// L: how many of the newest headers are shown.
     pub(super) tail: u64,
 }
 
 impl Scheme {
-    /// How many headers a chain up to `height` shows at its end: all but genesis where sampling would save little.
+    /// Returns the number of headers that a chain up to `height` shows at its end: all but genesis where sampling would save little,
+    /// otherwise L, or one more so that the first of them has an odd height. The part below the tail is then one header, never a
+    /// node over several, so that the tail's first header has a parent whose hash, time and bits are known exactly.
     pub(super) fn tail_of(self, height: u64) -> u64 {
-        if height <= self.tail.saturating_mul(2) { height } else { self.tail }
+        if height <= self.tail.saturating_mul(2) {
+            return height;
+        }
+        let first = (height - self.tail) | 1;
+        height - first + 1
     }
 }
 

@@ -4,12 +4,13 @@
 //! tail's headers; nothing is allocated by what a length in the proof says.
 
 use super::error::ProofError;
+use super::node_rules::NodeRules;
 use super::part::{Claim, Edge};
 use super::sample::{Scheme, Stakes, points};
 use super::{HEIGHT_MAX, PROOF_BYTES_MAX, Proven, gap};
 use crate::block::Header;
 use crate::hash::Hash;
-use crate::history::{History, Position, Record};
+use crate::history::{History, Record};
 use crate::layout::Reader;
 use crate::network::Network;
 use crate::pow::{Target, Work};
@@ -64,6 +65,7 @@ fn check_work(part: &'static str, claimed: Work, found: Work) -> Result<(), Proo
 /// A pass, and what it has put together so far.
 struct Pass<'a> {
     network: &'a Network,
+    rules: NodeRules,
     reader: Reader<'a>,
     history: History,
     edge: Edge,
@@ -76,7 +78,8 @@ impl<'a> Pass<'a> {
     fn new(network: &'a Network, reader: Reader<'a>) -> Self {
         let record = network.genesis().record(*network.id());
         let history = History::default().append(record);
-        Self { network, reader, history, edge: Edge::of(0, &record), shown: Vec::new() }
+        let rules = NodeRules::new(network);
+        Self { network, rules, reader, history, edge: Edge::of(0, &record), shown: Vec::new() }
     }
 
     /// Goes on to the tail, whose first header has the height `first`, through the headers that hold the points.
@@ -104,30 +107,13 @@ impl<'a> Pass<'a> {
     fn cross(&mut self, to: u64, point: Option<u128>) -> Result<(), ProofError> {
         for position in gap::nodes(self.history.leaves(), to) {
             let record = self.edge.read_node(&mut self.reader, position)?;
-            self.check_node(position, &record)?;
+            self.rules.check(&self.edge, position, &record)?;
             self.append(position.level, record)?;
             let end = self.history.work().hashes();
             if let Some(point) = point.filter(|point| *point < end) {
                 let (from, to) = (position.index << position.level, self.history.leaves() - 1);
                 return Err(ProofError::Skipped { point: Work::from_hashes(point), from, to });
             }
-        }
-        Ok(())
-    }
-
-    /// What headers that are not shown have in every chain: a millisecond and the limit's work each, and a target at the end.
-    fn check_node(&self, position: Position, record: &Record) -> Result<(), ProofError> {
-        let headers = 1u64 << position.level;
-        let from = position.index << position.level;
-        let least = u128::from(headers).saturating_mul(self.network.limit().work().hashes());
-        let (bits, work) = (record.bits, record.work);
-        let is_target = bits.target().is_some_and(|target| target <= self.network.limit());
-        if !is_target || work.hashes() < least {
-            return Err(ProofError::Record { from, headers, bits, work });
-        }
-        let parent = self.edge.time.plus_ms(headers - 1);
-        if record.time <= parent {
-            return Err(ProofError::Time { height: from + (headers - 1), parent, found: record.time });
         }
         Ok(())
     }

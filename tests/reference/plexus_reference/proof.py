@@ -6,7 +6,7 @@ from math import isqrt
 
 from . import pow
 from .block import Header
-from .codec import U64_MAX, U128_MAX, DecodeError, Reader, u32, u64, u128
+from .codec import U64_MAX, U128_MAX, DecodeError, Reader, saturate_u128, u32, u64, u128
 from .hashing import tagged_hash
 from .history import MountainRange, Record, parent
 from .network import Network
@@ -81,8 +81,74 @@ def nodes(start: int, end: int) -> Iterator[tuple[int, int]]:
 
 
 def tail_of(height: int) -> int:
-    """Returns how many headers the tail of a chain has."""
-    return height if height <= 2 * TAIL_BLOCKS else TAIL_BLOCKS
+    """Returns the number of headers in the tail of a chain. A sampled chain's tail begins at an odd height."""
+    if height <= 2 * TAIL_BLOCKS:
+        return height
+    first = (height - TAIL_BLOCKS) | 1
+    return height - first + 1
+
+
+class NodeRules:
+    """Bounds on a node of the range that follow from the next-target rule, which every header below it keeps."""
+
+    def __init__(self, network: Network):
+        self.network = network
+        self.limit = pow.expand(network.limit_bits)
+        self.limit_work = pow.work(self.limit)
+        spacing, half_life = network.spacing_ms, network.half_life_ms
+        if half_life:
+            # The most doublings of difficulty a block, in fixed point, and the fewest blocks a doubling, rounded down.
+            self.rise = -(-spacing * ONE // half_life) + 2**37
+            self.blocks_per_doubling = 2048 * half_life // (2048 * spacing + half_life)
+
+    def check(self, edge: Record, level: int, start: int, node: Record) -> None:
+        """Raises ProofError unless headers after `edge` can be what the node over 2^level headers from `start` on says."""
+        headers = 2**level
+        try:
+            target = pow.expand(node.bits)
+        except pow.BitsError as error:
+            raise ProofError(str(error)) from None
+        if target > self.limit:
+            raise ProofError(f"bits easier than the limit at height {start + headers - 1}")
+        if node.time <= edge.time + headers - 1:
+            raise ProofError(f"times do not rise after height {start}")
+        if not self.network.half_life_ms:
+            if node.bits != self.network.limit_bits or node.work != headers * self.limit_work:
+                raise ProofError(f"no headers of constant bits from height {start} on have this work or these bits")
+        elif not level:
+            if node.bits != next_bits(self.network, edge, node.time):
+                raise ProofError(f"the bits at height {start} do not follow")
+        else:
+            last = pow.work(target)
+            if halved(last, min(headers * self.rise, 2**63)) > pow.work(pow.expand(edge.bits)):
+                raise ProofError(f"difficulty rises too fast after height {start}")
+            if node.work < self.least(headers, last):
+                raise ProofError(f"too little work for the bits after height {start}")
+
+    def least(self, headers: int, last: int) -> int:
+        """Returns the least work of headers the last of which has the work `last`."""
+        total, left, i = last, headers - 1, 0
+        while left:
+            i += 1
+            work = max(last >> i, self.limit_work)
+            count = min(left, self.blocks_per_doubling)
+            if work == self.limit_work or not count:
+                work, count = self.limit_work, left
+            total += work * count
+            left -= count
+        return saturate_u128(total)
+
+
+def next_bits(network: Network, edge: Record, time: int) -> int:
+    """Returns the bits of a header at `time` right above the edge."""
+    return pow.next_bits(
+        spacing_ms=network.spacing_ms,
+        half_life_ms=network.half_life_ms,
+        limit_bits=network.limit_bits,
+        parent_bits=edge.bits,
+        parent_time=edge.time,
+        time=time,
+    )
 
 
 def read_varint(reader: Reader, most: int, field: str) -> int:
@@ -124,7 +190,7 @@ class _Pass:
         self.network = network
         self.reader = reader
         self.header = network.genesis.header
-        self.limit = pow.expand(network.limit_bits)
+        self.rules = NodeRules(network)
         self.history = MountainRange()
         self.add(0, Record(self.header.hash, 0, self.header.time, self.header.bits))
 
@@ -146,16 +212,14 @@ class _Pass:
             work = read_varint(self.reader, U128_MAX, "work") if level else None
             time = self.read_time()
             bits = self.reader.take_int(4, "bits")
-            try:
-                target = pow.expand(bits)
-            except pow.BitsError as error:
-                raise ProofError(str(error)) from None
-            work = pow.work(target) if work is None else work
-            if target > self.limit or work < 2**level * pow.work(self.limit):
-                raise ProofError(f"no headers from height {start} on have this work or these bits")
-            if time <= self.edge.time + 2**level - 1:
-                raise ProofError(f"times do not rise after height {start}")
-            self.add(level, Record(block_hash, work, time, bits))
+            if work is None:
+                try:
+                    work = pow.work(pow.expand(bits))
+                except pow.BitsError as error:
+                    raise ProofError(str(error)) from None
+            node = Record(block_hash, work, time, bits)
+            self.rules.check(self.edge, level, start, node)
+            self.add(level, node)
             if point is not None and point < self.history.work:
                 raise ProofError(f"the point {point} is not shown")
 
@@ -169,14 +233,7 @@ class _Pass:
         content_root = tagged_hash("plexus/content", self.history.root() + body_root + u64(extra))
         if time <= edge.time:
             raise ProofError(f"times do not rise at height {height}")
-        bits = pow.next_bits(
-            spacing_ms=self.network.spacing_ms,
-            half_life_ms=self.network.half_life_ms,
-            limit_bits=self.network.limit_bits,
-            parent_bits=edge.bits,
-            parent_time=edge.time,
-            time=time,
-        )
+        bits = next_bits(self.network, edge, time)
         self.header = Header(prev_hash, content_root, 1, height, time, bits, nonce)
         if not self.header.meets_target():
             raise ProofError(f"no proof of work at height {height}")
@@ -233,10 +290,10 @@ class Prover:
         self.blocks.append((header, body_root, extra))
         self.leaves.append(Record(header.hash, pow.work(pow.expand(header.bits)), header.time, header.bits))
 
-    def prove(self) -> bytes:
-        """Returns the proof of the chain's tip."""
+    def prove(self, tail: int | None = None) -> bytes:
+        """Returns the proof of the chain's tip. A forger may show another number of headers at its end."""
         height = len(self.blocks) - 1
-        first = height - tail_of(height) + 1
+        first = height - (tail or tail_of(height)) + 1
         tip = self.blocks[height][0]
         below = sum(leaf.work for leaf in self.leaves[:first])
         in_tail = sum(leaf.work for leaf in self.leaves[first:])

@@ -6,7 +6,7 @@ Every rule and every refusal of the specification occurs at least once.
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from . import key, merkle, mining, pow, proof, receipt
+from . import forgery, key, merkle, mining, pow, proof, receipt
 from .block import EMPTY_BLOCK_BYTES, Block, Header
 from .chain import MESSAGE_AHEAD_MAX_MS, MESSAGE_BEFORE_MAX_MS, Chain
 from .codec import u64
@@ -22,6 +22,9 @@ GARDEN = replace(DEV, name="garden", half_life_ms=600_000)
 
 # Every other hash is a block at first.
 MEADOW = replace(GARDEN, name="meadow", limit_bits=0x207FFFFF)
+
+# The same, with bits that never change.
+LEVEL = replace(MEADOW, name="level", half_life_ms=0)
 
 PHRASES = (
     "abandon " * 23 + "art",
@@ -452,6 +455,9 @@ def proofs() -> Iterable[dict]:
         good[:140] + b"\x81\0" + good[141:],
     ):
         yield {"kind": "refused", "network": GARDEN.to_json(), "proof": wrong.hex()}
+    for network, forged in ((MEADOW, forgery.proofs(MEADOW)), (LEVEL, forgery.constant(LEVEL))):
+        for wrong in forged.values():
+            yield {"kind": "refused", "network": network.to_json(), "proof": wrong.hex()}
 
 
 def _with_flip(data: bytes, at: int) -> bytes:
@@ -504,6 +510,8 @@ def receipts() -> Iterable[dict]:
         # A block whose author signed something else, and which is mined.
         receipt_of(GARDEN, 3, 2, 3, 1, signed=False).encode(),
         receipt_of(GARDEN, 3, 2, 3, 1, late=MESSAGE_BEFORE_MAX_MS + 1).encode(),
+        # A chain in which invented headers raised the difficulty of the block.
+        forgery.receipt_of(MEADOW, CAROL).encode(),
     ):
         yield {"kind": "refused", "receipt": wrong.hex()}
     form = shown.to_json()

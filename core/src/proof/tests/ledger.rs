@@ -95,6 +95,21 @@ impl Ledger {
         Opened { header, body_root, extra }
     }
 
+    /// A header on the tip whose bits follow as if the tip had `parent_bits`, mined.
+    pub(super) fn mine_as_if_after(&mut self, parent_bits: Bits, elapsed_ms: u64, salt: u64) {
+        let mut opened = self.draft(elapsed_ms, salt);
+        let parent_time = self.tip().header.time;
+        opened.header.bits = self.network.retarget().next_bits(parent_bits, parent_time, opened.header.time);
+        self.put(mined(opened));
+    }
+
+    /// A header on the tip with these bits, that no work went into.
+    pub(super) fn invent(&mut self, elapsed_ms: u64, bits: Bits) {
+        let mut opened = self.draft(elapsed_ms, 0);
+        opened.header.bits = bits;
+        self.put(opened);
+    }
+
     /// A valid block on the tip.
     pub(super) fn mine(&mut self, elapsed_ms: u64) {
         self.put(mined(self.draft(elapsed_ms, 0)));
