@@ -8,7 +8,7 @@
 //! | several nodes inside one process | [`world`] [`story`] [`quarter`] [`host`] [`stranger`] [`traffic`] [`queue`] [`chance`] |
 //! | real processes | [`process`] [`api`] [`observer`] [`browser`] [`site`] [`npm`] |
 //! | real distances (Linux) | `netns` `tun` `distance` |
-//! | blocks made by hand | [`forge`] |
+//! | blocks made by hand, inputs from the vectors | [`forge`] [`vectors`] |
 //!
 //! A world is replayed by its seed: a failure prints `SEED=…`, and the environment variable `SEED` sets it.
 
@@ -38,4 +38,5 @@ pub mod stranger;
 pub mod traffic;
 #[cfg(target_os = "linux")]
 pub mod tun;
+pub mod vectors;
 pub mod world;

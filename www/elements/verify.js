@@ -50,7 +50,7 @@ function shown(client, { message, number_of_block, block, time_unix_ms, author, 
   const assumed = [
     built_in ? null : 'the network is the one that you mean: anybody can start one, under any name, and do all its work alone. Compare its id;',
     'no other chain of this network has more work;',
-    'nobody did all the work above again: of those who have half of the honest power or less, one in 2^50 gets a false proof through.',
+    'nobody works against the honest miners with much of their power: at a third of it, about one attempt in 2^41 to forge a chain gets past this check, at half of it one in 2^18.',
   ];
   const conditions = make('ul', { class: 'conditions' }, ...assumed.flatMap((text) => (text ? [make('li', {}, text)] : [])));
   return [

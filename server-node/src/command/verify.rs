@@ -261,8 +261,8 @@ impl Verdict {
             "no chain of this network has more work and lacks this block: a node knows (`plexus status` shows the total work of \
              its chain)"
                 .to_owned(),
-            "nobody else has over half the power of the honest miners: with half of it, a forged chain gets past this check with \
-             a probability of 2^-50, however often it is tried"
+            "nobody works against the honest miners with much of their power: at a third of it, each attempt to forge a chain gets \
+             past this check with a probability of about 2^-41, at half of it 2^-18"
                 .to_owned(),
             format!(
                 "the clock of the miner of block {height} was right: that the text was there at that time is its word. The rules \

@@ -7,6 +7,7 @@ use std::process::{Command, Output, Stdio};
 
 use plexus_core::receipt::{Form, Receipt};
 use plexus_tests::process::{binary, run};
+use plexus_tests::vectors::forged_proof_file;
 use serde_json::Value;
 
 use super::{Place, text};
@@ -73,7 +74,7 @@ fn a_sealed_file_is_proven_long_after_the_node_is_gone() {
     let words = verify(&file, &[Path::new("--file"), &thesis]);
     assert!(words.status.success(), "{}", text(&words.stderr));
     let words = text(&words.stdout);
-    for part in ["VALID", ABC, "at the latest", "protected by", "test-12 (so it calls itself)", "2^-50", &id]
+    for part in ["VALID", ABC, "at the latest", "protected by", "test-12 (so it calls itself)", "2^-41", &id]
     {
         assert!(words.contains(part), "{part}: {words}");
     }
@@ -114,6 +115,14 @@ fn a_sealed_file_is_proven_long_after_the_node_is_gone() {
         let said: Value = serde_json::from_slice(&output.stdout).unwrap();
         assert_eq!(said["valid"], false, "byte {at}");
     }
+}
+
+#[test]
+fn a_forged_proof_file_is_refused() {
+    let output = verify_piped(&forged_proof_file(), &["--json"]);
+    refused(&output, 1, "cannot lead from");
+    let said: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(said["valid"], false);
 }
 
 #[test]
