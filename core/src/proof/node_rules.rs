@@ -60,7 +60,7 @@ impl NodeRules {
         let headers = 1u64 << position.level;
         let from = position.index << position.level;
         let (bits, work) = (record.bits, record.work);
-        if !bits.target().is_some_and(|target| target <= self.retarget.limit) {
+        if bits.target().is_none_or(|target| target > self.retarget.limit) {
             return Err(ProofError::NodeBits { height: from + (headers - 1), found: bits });
         }
         let parent = edge.time.plus_ms(headers - 1);
