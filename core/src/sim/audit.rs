@@ -1,4 +1,5 @@
-//! The audit at the end: honest nodes that are connected agree, what they remember restores, and nothing in it breaks a rule.
+//! The final audit: connected honest nodes agree, their stores restore, and every block in them
+//! follows the rules.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,11 +11,12 @@ use crate::history::History;
 use crate::message::MessageId;
 use crate::rules;
 
-/// The hosts whose memory is restored and compared; in a larger world, so many drawn by chance.
+/// The most hosts whose stores are restored and compared. In a larger network they are random.
 const RESTORED_MAX: usize = 256;
 
 impl World {
-    /// The honest hosts that are up, by which of them are connected through honest ones.
+    /// Returns the honest hosts that are up, grouped into components that are connected through
+    /// honest hosts.
     pub(super) fn components(&self) -> Vec<Vec<u32>> {
         let mut seen = vec![false; self.hosts.len()];
         let honest = |host: u32| {
@@ -44,7 +46,7 @@ impl World {
         components
     }
 
-    /// Two connected honest hosts that do not agree, if there are any.
+    /// Returns two connected honest hosts that do not agree, if there are any.
     pub(super) fn find_dissent(&self) -> Option<(u32, u32)> {
         let dissent = |component: &Vec<u32>| {
             let (first, rest) = component.split_first()?;
@@ -55,7 +57,7 @@ impl World {
         self.components().iter().find_map(dissent)
     }
 
-    /// The largest connected part of the honest hosts' chain.
+    /// Returns the chain of the largest connected part of the honest hosts.
     pub(super) fn final_chain(&self) -> BTreeSet<Hash> {
         let components = self.components();
         let largest = components.iter().max_by_key(|component| component.len());
@@ -65,7 +67,7 @@ impl World {
             .unwrap_or_default()
     }
 
-    /// Restores what hosts remember, and checks each distinct chain from genesis on.
+    /// Restores the hosts' stores, and checks each distinct chain from genesis on.
     pub(super) fn audit(&mut self) {
         let mut order: Vec<u32> =
             (0..self.setup.nodes).filter(|host| self.hosts[*host as usize].is_honest()).collect();

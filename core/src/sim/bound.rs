@@ -1,12 +1,15 @@
-//! The bound: how early every node could know a block if all were connected with all, over uplinks that cost nothing.
+//! The lower bound: how early every node could know a block if all nodes were connected to all,
+//! over free uplinks.
 //!
-//! No node is driven: the earliest arrivals are the shortest paths over all pairs, because a relay often beats the direct
-//! way (Dijkstra, without a heap: every pair is an edge). A body can come no earlier than its header, and with it at best.
+//! No node is driven. The earliest arrivals are the shortest paths over all pairs, because a relay
+//! is often faster than the direct link. Dijkstra's algorithm needs no heap here, because every
+//! pair is an edge. A body arrives with its header at best, and never earlier.
 
 use super::report::Stage;
 use super::world::World;
 
-/// Computes blocks, as many as fit into about so many events; a pair of nodes looked at is one.
+/// Computes as many blocks as fit into about `events` events. Each examined pair of nodes counts as
+/// one. Returns the stage.
 pub(super) fn run(world: &mut World, events: u64) -> Stage {
     let end = world.events.saturating_add(events);
     while world.events < end {
@@ -25,7 +28,7 @@ pub(super) fn run(world: &mut World, events: u64) -> Stage {
     Stage::Measuring
 }
 
-/// The earliest arrival at each node.
+/// Returns the earliest arrival at each node.
 fn arrivals(world: &World, miner: u32) -> Vec<u32> {
     let nodes = world.setup.nodes as usize;
     let mut at = vec![u64::MAX; nodes];

@@ -1,8 +1,10 @@
-//! Chance for a simulation: SplitMix64 (Steele, Lea, Flood 2014), a few cycles a number, the same on every platform.
+//! Random numbers for a simulation: SplitMix64 (Steele, Lea, Flood 2014). It takes a few cycles a
+//! number and is the same on every platform.
 //!
-//! Nodes draw theirs from seeds that come from here; nothing here has to be unpredictable.
+//! The seeds of the nodes' own random numbers come from here. The numbers do not have to be
+//! unpredictable.
 
-/// A stream of numbers that follows from a seed.
+/// A stream of random numbers that follows from a seed.
 #[derive(Clone, Debug)]
 pub(super) struct Chance(u64);
 
@@ -12,7 +14,7 @@ impl Chance {
         Self(seed)
     }
 
-    /// Another stream: streams of different `purpose` have nothing to do with one another.
+    /// Creates a stream. Streams of different `purpose` are independent of one another.
     pub(super) fn stream(seed: u64, purpose: u64) -> Self {
         let mut mixed = Self(seed ^ purpose.wrapping_mul(0xd605_bbb5_8c8a_bd4d));
         Self(mixed.draw())
@@ -26,18 +28,18 @@ impl Chance {
         mixed ^ (mixed >> 31)
     }
 
-    /// A number below `bound`; 0 when there is none. The bias is below `bound` / 2^64.
+    /// Returns a number below `bound`, or 0 if `bound` is 0. The bias is below `bound` / 2^64.
     pub(super) fn below(&mut self, bound: u64) -> u64 {
         let wide = u128::from(self.draw()) * u128::from(bound);
         u64::try_from(wide >> 64).unwrap_or_default()
     }
 
-    /// A node or a row: a number below `bound`.
+    /// Returns a node or a row: a number below `bound`.
     pub(super) fn index(&mut self, bound: u32) -> u32 {
         u32::try_from(self.below(bound.into())).unwrap_or_default()
     }
 
-    /// True `per_million` times of a million.
+    /// Returns true with a probability of `per_million` in a million.
     pub(super) fn ppm(&mut self, per_million: u32) -> bool {
         per_million > 0 && self.below(1_000_000) < per_million.into()
     }
@@ -50,10 +52,12 @@ impl Chance {
         bytes
     }
 
-    /// A time from an exponential distribution with this mean: how long until something happens that may happen at any moment.
+    /// Returns a time from an exponential distribution with this mean: the wait for an event that
+    /// may happen at any moment.
     ///
-    /// Von Neumann's method ("Various techniques used in connection with random digits", 1951): comparisons only, no logarithm, so
-    /// that all platforms agree. Of a falling run of uniform numbers the first is kept if the run is of odd length.
+    /// Von Neumann's method ("Various techniques used in connection with random digits", 1951)
+    /// needs only comparisons and no logarithm, so all platforms agree. It takes the first number
+    /// of a falling run of uniform numbers if the run has odd length.
     pub(super) fn exponential(&mut self, mean: u64) -> u64 {
         let mut whole = 0u64;
         loop {
@@ -74,13 +78,13 @@ impl Chance {
         }
     }
 
-    /// One of `items`, which are not empty.
+    /// Returns one of `items`, which must not be empty.
     #[cfg(test)]
     pub(super) fn pick<'a, T>(&mut self, items: &'a [T]) -> &'a T {
         &items[usize::try_from(self.below(items.len() as u64)).unwrap()]
     }
 
-    /// Brings items into an order drawn by chance.
+    /// Shuffles items randomly.
     pub(super) fn shuffle<T>(&mut self, items: &mut [T]) {
         for last in (1..items.len()).rev() {
             let other = usize::try_from(self.below(last as u64 + 1)).unwrap_or_default();
@@ -99,7 +103,8 @@ mod tests {
         let drawn: Vec<u64> = (0..draws).map(|_| chance.exponential(mean)).collect();
         let found = drawn.iter().sum::<u64>() / draws;
         assert!(found.abs_diff(mean) < mean / 50, "mean {found}");
-        // Of an exponential distribution, e^-1 = 36.8 % lie beyond the mean and e^-3 = 5.0 % beyond three of it.
+        // In an exponential distribution, e^-1 = 36.8 % lie beyond the mean and e^-3 = 5.0 % beyond
+        // three times the mean.
         for (times, per_mille) in [(1, 368), (3, 50)] {
             let beyond = drawn.iter().filter(|&&at| at > times * mean).count() as u64 * 1_000 / draws;
             assert!(beyond.abs_diff(per_mille) <= 6, "{beyond} per mille beyond {times} means");

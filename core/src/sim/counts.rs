@@ -1,9 +1,9 @@
-//! Counts: how many frames and bytes there were, by the first byte of frames.
+//! Counts: the numbers of frames and bytes, by the first byte of frames.
 
 use super::kind::{Kind, Kinds};
 use crate::wire::CAPS;
 
-/// What was sent, by the first byte of frames.
+/// The sent or received frames, by their first byte.
 #[derive(Clone, Debug)]
 pub(super) struct Counts {
     pub(super) frames: Vec<u64>,
@@ -17,13 +17,13 @@ impl Default for Counts {
 }
 
 impl Counts {
-    /// What is counted of frames like this one.
+    /// Returns the counters of frames with the same first byte.
     pub(super) fn at(&mut self, frame: &[u8]) -> Option<(&mut u64, &mut u64)> {
         let index = usize::from(*frame.first()?);
         Some((self.frames.get_mut(index)?, self.bytes.get_mut(index)?))
     }
 
-    /// How many frames of a kind.
+    /// Returns the number of frames of a kind.
     pub(super) fn frames_of(&self, kinds: &Kinds, kind: Kind) -> u64 {
         let of_kind =
             |(index, _): &(usize, &u64)| u8::try_from(*index).is_ok_and(|first| kinds.of(&[first]) == kind);

@@ -1,4 +1,4 @@
-//! A host: one node, its store, and what its driver has to know of it.
+//! A host: one node, its store, and the state that its driver needs.
 
 use core::net::Ipv4Addr;
 use std::collections::VecDeque;
@@ -13,46 +13,47 @@ use crate::node::{Config, Neighbours, Node};
 use crate::pow::Work;
 use crate::wire::Role;
 
-/// Of a host that wants no tick.
+/// The tick time of a host that wants no tick.
 pub(super) const NEVER: u64 = u64::MAX;
 
 /// One node and its surroundings.
 #[derive(Debug)]
 pub(super) struct Host {
-    /// None while it is down.
+    /// The node, or `None` while it is down.
     pub(super) node: Option<Box<Node>>,
     pub(super) store: Store,
-    /// Counts its lives: what was begun in an earlier one comes to nothing.
+    /// The number of its present life. Events that began in an earlier life are ignored.
     pub(super) life: u32,
-    /// How far its clock is off.
+    /// The offset of its clock.
     pub(super) skew_ms: i64,
-    /// When its one scheduled tick is due.
+    /// The time of its one scheduled tick.
     pub(super) tick_at: u64,
-    /// When its last tick was, and how many there were at that moment.
+    /// The time of its last tick, and the number of ticks at that moment.
     pub(super) ticked: (u64, u32),
-    /// When its uplink is free for the next large frame.
+    /// The time at which its uplink is free for the next large frame.
     pub(super) uplink_free: u64,
-    /// Its ends of links that it takes for open.
+    /// Its ends of links that it considers open.
     pub(super) ends: Vec<End>,
     /// The hosts that it is dialling.
     pub(super) dialling: Vec<u32>,
     /// Whether it will look for links.
     pub(super) seeks: bool,
-    /// What it was last seen to have.
+    /// Its last seen best header, tip and work.
     pub(super) leader: Hash,
     pub(super) tip: Hash,
     pub(super) work: Work,
-    /// For a topology that rates links: when it learned of the newest heights.
+    /// For a topology that rates links: the newest heights, and the time at which it learned of
+    /// each.
     pub(super) known: VecDeque<(u64, u64)>,
-    /// What makes it Byzantine.
+    /// The adversary that makes it Byzantine.
     pub(super) mask: Option<Box<Mask>>,
 }
 
-/// The heights that a host remembers when it learned of.
+/// The number of heights whose arrival times a host remembers.
 pub(super) const KNOWN_MAX: usize = 20;
 
 impl Host {
-    /// A host that is down.
+    /// Creates a host that is down.
     pub(super) fn new(genesis: Hash, skew_ms: i64, mask: Option<Mask>) -> Self {
         Self {
             node: None,
@@ -77,26 +78,25 @@ impl Host {
         self.mask.is_none()
     }
 
-    /// How many links it opened or is opening.
+    /// Returns the number of links that it opened or is opening.
     pub(super) fn outbound(&self) -> usize {
         self.dialling.len() + self.ends.iter().filter(|end| end.side() == 0).count()
     }
 }
 
-/// The key of a host: its node's and its author's.
+/// Returns the key of a host, both its node's and its author's.
 ///
-/// # Panics
-/// Never: no tagged hash is known to be zero or above the group's order.
+/// # Panics Never: no tagged hash is known to be zero or above the group's order.
 pub(super) fn key(seed: u64, host: u32) -> SecretKey {
     let bytes = tagged(Tag::Chance, &[b"host", &seed.to_be_bytes(), &host.to_be_bytes()]);
     SecretKey::from_bytes(bytes.as_bytes()).expect("a hash is a secret key but for one in 2^127")
 }
 
-/// The links that all hosts' graphs hold together at most, some 3 GB: up to a thousand hosts each has the room that it has outside;
-/// in larger networks each holds the fewer, those nearest to it.
+/// The most links in all hosts' graphs together, some 3 GB. Up to a thousand hosts each have the
+/// same capacity as a real node. In larger networks each holds fewer links, the ones nearest to it.
 const LINKS_MAX: u32 = 16_384_000;
 
-/// What a host's node is, in a network of so many.
+/// Returns the configuration of a host's node in a network of `nodes` nodes.
 pub(super) fn config(seed: u64, host: u32, nodes: u32, neighbours: Neighbours) -> Config {
     let key = key(seed, host);
     let config = Config::new(Role::Full, key.clone(), key);
@@ -104,18 +104,18 @@ pub(super) fn config(seed: u64, host: u32, nodes: u32, neighbours: Neighbours) -
     Config { listen: Some(address(host)), neighbours, links_max, ..config }
 }
 
-/// The first bytes of addresses that belong to nobody in particular.
+/// The first bytes of reserved address ranges.
 const RESERVED: [u8; 9] = [0, 10, 100, 127, 169, 172, 192, 198, 203];
-/// The hosts that can have addresses.
+/// The most hosts that can have addresses.
 pub(super) const HOSTS_MAX: u32 = (FIRST_BYTE_END as u32 - 9) << 8;
-/// Multicast and above.
+/// The first byte of multicast addresses. All above it are unusable too.
 const FIRST_BYTE_END: u8 = 224;
 
 fn first_bytes() -> impl Iterator<Item = u8> {
     (0..FIRST_BYTE_END).filter(|byte| !RESERVED.contains(byte))
 }
 
-/// A host's IP address: public, and no two hosts in one /16.
+/// Returns a host's IP address. It is public, and no two hosts share a /16.
 pub(super) fn ip(host: u32) -> Ipv4Addr {
     let count = u32::from(FIRST_BYTE_END) - 9;
     let first = first_bytes().nth((host % count) as usize).unwrap_or(1);
@@ -123,15 +123,14 @@ pub(super) fn ip(host: u32) -> Ipv4Addr {
     Ipv4Addr::new(first, second, 1, 1)
 }
 
-/// Where a host listens.
+/// Returns the address at which a host listens.
 ///
-/// # Panics
-/// Never: an IPv4 address is a legal host name.
+/// # Panics Never: an IPv4 address is a legal host name.
 pub(super) fn address(host: u32) -> Address {
     Address::new(false, &ip(host).to_string(), PORT).expect("an IPv4 address is a host name")
 }
 
-/// The host that listens there.
+/// Returns the host that listens at an address.
 pub(super) fn resolve(address: &Address) -> Option<u32> {
     let Name::V4(ip) = address.host() else { return None };
     let [first, second, 1, 1] = ip.octets() else { return None };

@@ -1,23 +1,23 @@
-//! Kinds of packets, as far as the network between nodes tells them apart: by a frame's first byte.
+//! The kinds of frames that the network between nodes distinguishes, by a frame's first byte.
 
 use crate::wire::CAPS;
 
-/// What a frame is, to the network.
+/// The kind of a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     /// Opens a connection.
     Greeting,
-    /// Proves who opened it.
+    /// Proves the identity of the node that opened it.
     Proof,
     /// A ping or a pong.
     Ping,
     /// One new header.
     Announce,
-    /// Says that a body is held.
+    /// Announces that the sender has a body.
     Held,
-    /// A block, in whatever form.
+    /// A block, in any form.
     Body,
-    /// What a block lacks.
+    /// The parts that a compact block lacks.
     Parts,
     /// Many headers.
     Headers,
@@ -25,11 +25,11 @@ pub(super) enum Kind {
     Offer,
     /// Asks for something.
     Request,
-    /// Answers a request, with something else than the above.
+    /// Answers a request with any other data.
     Answer,
-    /// Says why a connection is closed.
+    /// Gives the reason why a connection is closed.
     Farewell,
-    /// Anything else.
+    /// Any other frame.
     Other,
 }
 
@@ -52,7 +52,7 @@ impl Kind {
         }
     }
 
-    /// Whether it carries headers or blocks, which take a while to handle.
+    /// Returns true if it carries headers or blocks, which take a while to handle.
     pub(super) fn takes_a_hop(self) -> bool {
         matches!(self, Self::Announce | Self::Body | Self::Parts | Self::Headers)
     }
@@ -76,7 +76,8 @@ impl Kinds {
     }
 }
 
-/// The height of the header that a frame announces: a packet's name and a length before the header's 96 bytes.
+/// Returns the height of the header that a frame announces. A packet's name and a length precede
+/// the header's 96 bytes.
 pub(super) fn announced_height(frame: &[u8]) -> Option<u64> {
     Some(u64::from_be_bytes(frame.get(70..78)?.try_into().ok()?))
 }

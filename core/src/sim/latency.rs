@@ -1,6 +1,7 @@
-//! Latency: how long a round trip takes between two places, from a measured matrix, a table of regions, or distances.
+//! Latency: the round-trip time between two places, from a measured matrix, a table of regions, or
+//! distances.
 //!
-//! All in whole microseconds. Nothing is nearer than [`RTT_US_MIN`].
+//! All times are whole microseconds. No round trip is shorter than [`RTT_US_MIN`].
 
 use core::fmt::Write as _;
 use core::str::FromStr;
@@ -12,22 +13,24 @@ use super::chance::Chance;
 
 /// The shortest round trip, microseconds: two machines in one building.
 pub const RTT_US_MIN: u32 = 500;
-/// The longest round trip that a matrix may name, milliseconds.
+/// The longest round trip that a matrix may contain, milliseconds.
 pub const RTT_MS_MAX: u32 = 60_000;
 /// The most rows of a matrix.
 pub const ROWS_MAX: usize = 2_048;
-/// The longest round trip of the sphere, microseconds: to the other end of a diameter.
+/// The longest round trip of the sphere, microseconds: between the two ends of a diameter.
 pub const SPHERE_RTT_US: u64 = 300_000;
 
-/// How long frames travel.
+/// The latency model.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Latency {
-    /// Twelve regions of the world: typical round trips between them, nodes in proportion to where nodes are.
+    /// Twelve regions of the world with typical round trips between them. Nodes are distributed as
+    /// in reality.
     Regions,
-    /// Points on a sphere: round trips in proportion to the straight line between them.
+    /// Points on a sphere. Round trips are in proportion to the straight line between them.
     Sphere,
-    /// A measured matrix: each node at a row drawn by chance, or at its own, when there are as many rows as nodes.
+    /// A measured matrix. Each node has a random row, or its own row if there are as many rows as
+    /// nodes.
     Matrix(Matrix),
 }
 
@@ -39,7 +42,7 @@ pub struct Matrix {
     rows: usize,
 }
 
-/// Why a text is not a matrix of round trips.
+/// The reason why a text is not a matrix of round trips.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum MatrixError {
     /// There are no numbers.
@@ -65,7 +68,7 @@ pub enum MatrixError {
     Value {
         /// The line, from 1.
         line: usize,
-        /// The value's place in it, from 1.
+        /// The value's position in the line, from 1.
         column: usize,
         /// The value, cut to 32 characters.
         found: String,
@@ -75,7 +78,8 @@ pub enum MatrixError {
 impl FromStr for Matrix {
     type Err = MatrixError;
 
-    /// Reads round trips in milliseconds, a row a line, separated by commas. Lines that begin with `#` say nothing.
+    /// Reads round trips in milliseconds, one row a line, separated by commas. Lines that begin
+    /// with `#` are comments.
     fn from_str(text: &str) -> Result<Self, MatrixError> {
         let lines = text.lines().enumerate().map(|(index, line)| (index + 1, line.trim()));
         let rows: Vec<_> =
@@ -103,7 +107,7 @@ impl FromStr for Matrix {
     }
 }
 
-/// Milliseconds as whole microseconds.
+/// Returns milliseconds as whole microseconds.
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
@@ -115,12 +119,12 @@ fn parse_ms(text: &str) -> Option<u32> {
 }
 
 impl Matrix {
-    /// How many places there are.
+    /// Returns the number of places.
     pub fn rows(&self) -> usize {
         self.rows
     }
 
-    /// The round trip between two rows, microseconds: the mean of both directions.
+    /// Returns the round trip between two rows, microseconds: the mean of both directions.
     pub fn rtt_us(&self, a: usize, b: usize) -> u32 {
         let at = |row: usize, column: usize| self.rtt_us.get(row * self.rows + column).copied().unwrap_or(0);
         at(a, b).midpoint(at(b, a)).max(RTT_US_MIN)
@@ -154,7 +158,8 @@ impl<'de> Deserialize<'de> for Matrix {
     }
 }
 
-/// A region: its share of nodes per mille, and where it lies on a map, in thousandths from the left and the top.
+/// A region: its share of nodes per mille, and its place on a map, in thousandths from the left and
+/// the top.
 struct Region {
     share: u32,
     x: u16,
@@ -165,8 +170,8 @@ const fn region(share: u32, x: u16, y: u16) -> Region {
     Region { share, x, y }
 }
 
-/// North America's east and west, South America, Europe's west, middle and east, Africa, the Middle East, India, East Asia,
-/// South-East Asia, Oceania.
+/// North America's east and west, South America, Europe's west, middle and east, Africa, the Middle
+/// East, India, East Asia, South-East Asia, Oceania.
 const REGIONS: [Region; 12] = [
     region(190, 285, 285),
     region(120, 160, 295),
@@ -198,14 +203,14 @@ const REGION_RTT_MS: [[u16; 12]; 12] = [
     [200, 145, 310, 260, 265, 300, 320, 190, 150, 115, 95, 20],
 ];
 
-/// How far a node of a region is from its exchange, microseconds of round trip.
+/// The shortest and the longest round trip between a node and its region's exchange, microseconds.
 const ACCESS_US: (u32, u32) = (500, 8_000);
 
-/// Where the nodes of a simulation are.
+/// The places of a simulation's nodes.
 #[derive(Debug)]
 pub(super) struct Terrain {
     model: Model,
-    /// What each node adds to every round trip, microseconds.
+    /// The microseconds that each node adds to every round trip.
     access_us: Vec<u32>,
 }
 
@@ -230,7 +235,7 @@ impl Terrain {
             }
         };
         let (least, most) = if *latency == Latency::Regions { ACCESS_US } else { (0, 0) };
-        // A last mile is passed on the way out and on the way back.
+        // A frame passes the last mile on the way out and on the way back.
         let mut access = |_| {
             let own = chance.below(2 * last_mile_us + 1) + chance.below(u64::from(most - least) + 1);
             least + u32::try_from(own).unwrap_or(u32::MAX / 4)
@@ -238,7 +243,7 @@ impl Terrain {
         Self { access_us: (0..nodes).map(&mut access).collect(), model }
     }
 
-    /// The round trip between two nodes, microseconds.
+    /// Returns the round trip between two nodes, microseconds.
     pub(super) fn rtt_us(&self, a: u32, b: u32) -> u32 {
         let (a, b) = (a as usize, b as usize);
         let between = match &self.model {
@@ -251,7 +256,8 @@ impl Terrain {
         between.max(RTT_US_MIN) + self.access_us[a] + self.access_us[b]
     }
 
-    /// Where to draw a node: from 0 to 1, rightwards and downwards. Only for people to look at.
+    /// Returns the node's place in a picture: from 0 to 1, rightwards and downwards. Only for
+    /// people to look at.
     pub(super) fn spot(&self, node: u32) -> (f64, f64) {
         let mut chance = Chance::stream(node.into(), 0x5907);
         let mut off = || f64::from(chance.index(2_001)) / 1_000.0 - 1.0;
@@ -263,7 +269,7 @@ impl Terrain {
             }
             Model::Sphere(points) => {
                 let [x, y, z] = points[index].map(f64::from);
-                // The far half of the sphere beside the near one.
+                // The far half of the sphere is beside the near one.
                 let side = if z < 0.0 { 0.75 } else { 0.25 };
                 let (x, y) = (x / SPHERE_RADIUS as f64, y / SPHERE_RADIUS as f64);
                 (side + 0.24 * x, 0.5 + 0.48 * y)
@@ -291,7 +297,7 @@ fn draw_region(chance: &mut Chance) -> u8 {
 /// The sphere's radius, in units of its points.
 const SPHERE_RADIUS: i64 = 1 << 20;
 
-/// A point of the sphere, every place as likely as any: the direction of a point drawn in a ball.
+/// Returns a uniformly distributed point of the sphere: the direction of a random point in a ball.
 fn draw_point(chance: &mut Chance) -> [i32; 3] {
     let span = 2 * SPHERE_RADIUS + 1;
     loop {
@@ -313,7 +319,8 @@ fn sphere_rtt_us(a: &[i32; 3], b: &[i32; 3]) -> u32 {
     u32::try_from(line * SPHERE_RTT_US / (2 * SPHERE_RADIUS.unsigned_abs())).unwrap_or(u32::MAX / 4)
 }
 
-/// A place of a matrix on a plane: by its round trips to two places that are far apart (Faloutsos, Lin, "FastMap", 1995).
+/// Returns a place of a matrix on a plane, from its round trips to two places that are far apart
+/// (Faloutsos, Lin, "FastMap", 1995).
 fn unfold(matrix: &Matrix, row: usize) -> (f64, f64) {
     let far = |from: usize| (0..matrix.rows()).max_by_key(|&to| matrix.rtt_us(from, to)).unwrap_or(0);
     let left = far(0);

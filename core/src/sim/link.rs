@@ -1,13 +1,13 @@
-//! A link: two ends, the time between them, and when each way is next free.
+//! A link: two ends, the latency between them, and the time when each direction is next free.
 
 use crate::node::PeerId;
 
-/// The wait for a frame that was lost, beyond a round trip, microseconds.
+/// The wait before a lost frame is sent again, beyond a round trip, microseconds.
 pub(super) const RESEND_US: u64 = 200_000;
-/// So many losses of one frame in a row end a link.
+/// The number of losses of one frame in a row that ends a link.
 pub(super) const LOSSES_MAX: u32 = 6;
 
-/// One end of a link: the link's number, and whether it is the end that dialled.
+/// One end of a link: the link's number, and whether this end dialled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct End(u32);
 
@@ -20,7 +20,7 @@ impl End {
         (self.0 / 2) as usize
     }
 
-    /// 0 for the end that dialled.
+    /// Returns 0 for the end that dialled, and 1 for the other.
     pub(super) fn side(self) -> usize {
         (self.0 % 2) as usize
     }
@@ -33,7 +33,7 @@ impl End {
         self.0
     }
 
-    /// What the node at this end calls the link. Links are never numbered twice.
+    /// Returns the connection's number at the node of this end. Numbers are never reused.
     pub(super) fn peer(self) -> PeerId {
         PeerId(u64::from(self.0) + 1)
     }
@@ -43,18 +43,19 @@ impl End {
     }
 }
 
-/// A link between two hosts; the first dialled.
+/// A link between two hosts, of which the first dialled.
 #[derive(Debug)]
 pub(super) struct Link {
     pub(super) hosts: [u32; 2],
     pub(super) one_way_us: u32,
-    /// Whether each end takes it for open.
+    /// Whether each end considers it open.
     pub(super) open: [bool; 2],
     /// Whether pings on it are answered nearer than its ends are.
     pub(super) lies: bool,
-    /// When the last frame of each direction, named by its sender, is at the other end.
+    /// The time when the last frame of each direction, indexed by its sender, arrives at the other
+    /// end.
     arrived: [u64; 2],
-    /// When the last that is not a ping is handled there.
+    /// The time when the last frame that is not a ping is handled there.
     handled: [u64; 2],
 }
 
@@ -67,8 +68,9 @@ impl Link {
         u64::from(self.one_way_us) * 2
     }
 
-    /// When a frame that arrives at `at` by itself, and takes `hop_us` to be handled, is handled: frames never overtake one
-    /// another, but for pings, which pass by those that are being handled.
+    /// Returns the time at which a frame is handled that by itself arrives at `at` and takes
+    /// `hop_us` to handle. Frames never overtake one another. Only pings pass frames that are being
+    /// handled.
     pub(super) fn deliver(&mut self, sender: usize, at: u64, hop_us: u64, ping: bool) -> u64 {
         let arrived = self.arrived[sender].max(at);
         self.arrived[sender] = arrived;

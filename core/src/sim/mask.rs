@@ -1,7 +1,7 @@
-//! A mask: what makes a Byzantine host of a real node, by altering what goes out and comes in.
+//! An adversary: makes a real node Byzantine by altering the frames that it sends and receives.
 //!
-//! Handshakes, pings and whatever else a treason does not touch are the node's own. What a mask forges carries its work:
-//! the target is easy.
+//! Handshakes, pings and everything that the attack does not touch are the node's own. Forged blocks
+//! carry their proof of work, because the target is easy.
 
 use core::time::Duration;
 use std::collections::BTreeMap;
@@ -25,26 +25,27 @@ use crate::link::{Certificate, Epoch, Half};
 use crate::mine;
 use crate::wire::{LINKS_MAX, List, Packet, body_frame};
 
-/// The forged blocks that are remembered, to be served or withheld; when full, the elder half is forgotten.
+/// The most forged blocks that are remembered, to be served or withheld. When full, the ones whose
+/// hash begins with a byte below 0x80 are forgotten.
 const FORGED_MAX: usize = 256;
-/// The frames that are held back; when full, all are let go.
+/// The most frames that are held back. When full, all are sent.
 const HELD_BACK_MAX: usize = 512;
-/// The headers of one flood.
+/// The number of headers in one flood.
 const FLOOD: u32 = 32;
-/// The links that a host opens when it tries to take others' places.
+/// The number of links that a host opens when it tries to fill others' slots.
 const ECLIPSE_LINKS: usize = 64;
-/// The links of one answer that are none.
+/// The number of false certificates in one answer.
 const LIES: usize = 16;
-/// The tries for a block: a thousand times what one needs.
+/// The most tries for a block: a thousand times the expected number.
 const TRIES_MAX: u64 = 1 << 12;
 
-/// What makes a host Byzantine.
+/// The state that makes a host Byzantine.
 #[derive(Debug)]
 pub(super) struct Mask {
     pub(super) treason: Treason,
-    /// The bodies of forged blocks, as frames; none of those that are withheld.
+    /// The bodies of forged blocks, as frames. `None` for a body that is withheld.
     forged: BTreeMap<Hash, Option<Bytes>>,
-    /// Whether it keeps what it mined to itself.
+    /// Whether it is withholding the blocks that it mined.
     hoards: bool,
     held_back: Vec<(End, Bytes)>,
 }
@@ -54,7 +55,7 @@ impl Mask {
         Self { treason, forged: BTreeMap::new(), hoards: false, held_back: Vec::new() }
     }
 
-    /// The masks of all Byzantine hosts of a setup, by host.
+    /// Chooses the Byzantine hosts of a setup at random. Returns their adversaries by host.
     pub(super) fn draw_all(setup: &Setup, chance: &mut Chance) -> BTreeMap<u32, Self> {
         let mut hosts: Vec<u32> = (0..setup.nodes).collect();
         chance.shuffle(&mut hosts);
@@ -73,28 +74,29 @@ impl Mask {
         masks
     }
 
-    /// Whether it has hash power. Who forges blocks does so when its turn comes: a forged block costs what any block costs. Who gives
-    /// no bodies to anybody has none: it would withhold its own, and that is another treason.
+    /// Returns true if it has hash power. A host that forges blocks does so when its turn comes: a
+    /// forged block costs as much as any other. A host that serves no bodies has no hash power. It
+    /// would withhold its own blocks, and that is another attack.
     pub(super) fn mines(&self) -> bool {
         !matches!(self.treason, Treason::Silent | Treason::Stalling | Treason::HeaderFlooder)
     }
 
-    /// Whether it forges a block when its turn comes.
+    /// Returns true if it forges a block when its turn comes.
     pub(super) fn forges(&self) -> bool {
         matches!(self.treason, Treason::InvalidChain | Treason::WithheldBody)
     }
 
-    /// Whether it does something of its own accord, from time to time.
+    /// Returns true if it attacks from time to time, without being asked.
     pub(super) fn is_active(&self) -> bool {
         matches!(self.treason, Treason::HeaderFlooder | Treason::Eclipse)
     }
 
-    /// It mined a block: whether others are to hear of it yet.
+    /// Notes that it mined a block. A selfish host starts to withhold.
     pub(super) fn mined(&mut self) {
         self.hoards = self.treason == Treason::Selfish;
     }
 
-    /// Whether a frame of the node's goes out.
+    /// Returns true if a frame of the node may be sent.
     pub(super) fn lets_out(&mut self, kind: Kind, end: End, frame: &Bytes) -> bool {
         match self.treason {
             Treason::Silent => {
@@ -124,7 +126,7 @@ impl Mask {
 }
 
 impl World {
-    /// What a Byzantine host sends in the place of what its node wishes to send.
+    /// Returns the frame that a Byzantine host sends in place of its node's frame.
     pub(super) fn alter(&mut self, host: u32, frame: Bytes) -> Bytes {
         let treason = self.hosts[host as usize].mask.as_ref().map(|mask| mask.treason);
         match treason {
@@ -140,7 +142,7 @@ impl World {
     }
 
     fn addresses_of_its_kind(&mut self) -> Bytes {
-        // Its own kind, as far as an answer has room, and else where nobody is.
+        // Byzantine nodes fill at most half of an answer. Unused addresses fill the rest.
         let kind = (0..self.setup.nodes).filter(|other| !self.hosts[*other as usize].is_honest());
         let mut addresses: Vec<Address> = kind.take(ADDRESSES_MAX / 2).map(host::address).collect();
         while addresses.len() < ADDRESSES_MAX {
@@ -150,7 +152,7 @@ impl World {
         Packet::Addresses(List::new(addresses)).encode()
     }
 
-    /// The links that it was asked for, some of them in the place of others that are none.
+    /// Returns the requested links, some of them replaced by false ones.
     fn links_of_its_kind(&mut self, host: u32, mut links: Vec<Certificate>) -> Bytes {
         let kind: Vec<u32> =
             (0..self.setup.nodes).filter(|other| !self.hosts[*other as usize].is_honest()).collect();
@@ -169,7 +171,8 @@ impl World {
         Packet::Links(List::new(links)).encode()
     }
 
-    /// A Byzantine host heard a header: who hoards lets go when others come near.
+    /// Observes a header that a Byzantine host received. A withholding host releases its blocks
+    /// when another branch comes near.
     pub(super) fn overhear(&mut self, host: u32, frame: &Bytes) {
         let this = &mut self.hosts[host as usize];
         let Some(tip) = this.node.as_ref().map(|node| node.chain().tip().header.height) else { return };
@@ -180,7 +183,7 @@ impl World {
         }
     }
 
-    /// Sends all that a host held back.
+    /// Sends all frames that a host held back.
     pub(super) fn let_go(&mut self, host: u32) {
         let Some(mask) = &mut self.hosts[host as usize].mask else { return };
         mask.hoards = false;
@@ -189,7 +192,8 @@ impl World {
         }
     }
 
-    /// A Byzantine host is asked for something; whether its node does not hear of it.
+    /// Answers a request for forged blocks in a Byzantine host's name. Returns true if its node
+    /// must not see the request.
     pub(super) fn evade(&mut self, host: u32, end: End, frame: &Bytes) -> bool {
         let Some(mask) = self.hosts[host as usize].mask.as_ref().filter(|mask| !mask.forged.is_empty())
         else {
@@ -204,7 +208,7 @@ impl World {
         !forged.is_empty()
     }
 
-    /// A Byzantine host does its worst.
+    /// Makes a Byzantine host attack.
     pub(super) fn mischief(&mut self, host: u32) {
         let Some(mask) = &self.hosts[host as usize].mask else { return };
         match mask.treason {
@@ -224,7 +228,7 @@ impl World {
         }
     }
 
-    /// Announces a block of its own that is spoilt in some way, or whose body nobody gets.
+    /// Announces a block of its own that is spoilt in some way, or whose body is withheld.
     fn forge(&mut self, host: u32, spoil: impl FnOnce(&mut Block), serves: bool) {
         let now = self.now(host);
         let extra = self.weather.draw();
@@ -260,7 +264,7 @@ impl World {
     /// Announces headers that carry their work and lead nowhere.
     fn flood(&mut self, host: u32) {
         let Some(chain) = self.hosts[host as usize].node.as_ref().map(|node| node.chain()) else { return };
-        // None of them reaches the tip's height.
+        // No flooded header reaches the tip's height.
         let Some(ends) = chain.tip().header.height.checked_sub(2) else { return };
         let mut headers = Vec::new();
         for _ in 0..FLOOD {
@@ -285,7 +289,7 @@ impl World {
         }
     }
 
-    /// Connects to ever more hosts.
+    /// Connects to more and more hosts.
     fn crowd(&mut self, host: u32) {
         let this = &self.hosts[host as usize];
         for _ in this.outbound()..ECLIPSE_LINKS.min(self.hosts.len() / 2) {
@@ -296,7 +300,7 @@ impl World {
         }
     }
 
-    /// Sends a packet to all who are connected.
+    /// Sends a packet to all connected hosts.
     fn shout(&mut self, host: u32, packet: &Packet) {
         let frame = packet.encode();
         for end in self.hosts[host as usize].ends.clone() {
@@ -305,7 +309,7 @@ impl World {
     }
 }
 
-/// Searches a header's nonce until its hash meets its own bits.
+/// Searches for a nonce with which the header's hash meets its own bits.
 fn grind(header: &mut Header) {
     if let Some(nonce) = mine::grind(header, TRIES_MAX) {
         header.nonce = nonce;

@@ -1,25 +1,26 @@
 //! Measures: when each node knew each block, as shares of all nodes.
 //!
-//! A block is watched until [`WATCHED_MAX`] younger ones are; then what is left of it are a hundred numbers.
+//! A block is watched until [`WATCHED_MAX`] newer ones are. Then only a hundred numbers for each
+//! curve are kept.
 
 use std::collections::{BTreeMap, VecDeque};
 
 use super::report::Curves;
 use crate::hash::Hash;
 
-/// The youngest blocks whose delays are kept for each node.
+/// The number of newest blocks whose delays are kept for each node.
 const WATCHED_MAX: usize = 24;
-/// No delay: not yet, or never.
+/// The delay of a node that the block has not reached.
 const UNKNOWN: u32 = u32::MAX;
-/// How many shares of nodes are told apart.
+/// The number of shares of nodes that are distinguished.
 const SHARES: usize = 100;
 
-/// What a node can do with a block.
+/// The progress of a node with a block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Step {
-    /// Know its header.
+    /// It knows the header.
     Header = 0,
-    /// Have verified its body.
+    /// It has verified the body.
     Body = 1,
 }
 
@@ -32,21 +33,21 @@ pub(super) struct Mined {
 }
 
 impl Mined {
-    /// Which block it was mined on, if that was mined by the rules.
+    /// Returns the index of the parent block, if that was mined by the rules.
     pub(super) fn parent(&self) -> Option<usize> {
         self.parent
     }
 
-    /// When it was mined, milliseconds.
+    /// Returns the time at which it was mined, milliseconds.
     pub(super) fn at_ms(&self) -> u64 {
         self.at_us / 1_000
     }
 }
 
-/// Delays of one block.
+/// The delays of one block.
 #[derive(Debug, Default)]
 struct Watched {
-    /// How many nodes were there to hear of it; none: it is not measured.
+    /// The number of nodes that were present to receive it, or 0 if it is not measured.
     present: usize,
     delays_us: [Vec<u32>; 2],
 }
@@ -57,11 +58,11 @@ pub(super) struct Measure {
     nodes: usize,
     mined: Vec<Mined>,
     by_hash: BTreeMap<Hash, usize>,
-    /// The youngest of `mined`.
+    /// The newest of `mined`.
     watched: VecDeque<Watched>,
-    /// Of the measured blocks: which, and the delays of the shares.
+    /// The index of each measured block, and the delays of its shares.
     curves: Vec<(usize, [[u32; SHARES]; 2])>,
-    /// For each node the sum of its header delays, and of how many.
+    /// For each node the sum of its header delays, and the number of these delays.
     sums: Vec<(u64, u32)>,
 }
 
@@ -77,7 +78,7 @@ impl Measure {
         }
     }
 
-    /// A block was mined; `present` nodes are to hear of it, if it is measured.
+    /// Adds a mined block. If it is measured, `present` nodes are to receive it.
     pub(super) fn mined(&mut self, hash: Hash, parent: &Hash, at_us: u64, present: Option<usize>) {
         let parent = self.by_hash.get(parent).copied();
         self.by_hash.insert(hash, self.mined.len());
@@ -97,7 +98,7 @@ impl Measure {
         &self.mined
     }
 
-    /// A node got as far as this block, and with it all below.
+    /// Notes that a node got as far as this block and all below it.
     pub(super) fn reached(&mut self, step: Step, hash: &Hash, host: u32, now_us: u64) {
         let first = self.mined.len() - self.watched.len();
         let mut at = self.by_hash.get(hash).copied();
@@ -118,7 +119,7 @@ impl Measure {
         }
     }
 
-    /// Makes a hundred numbers of the eldest watched block.
+    /// Reduces the oldest watched block to a hundred numbers for each curve.
     fn summarise(&mut self) {
         let index = self.mined.len() - 1 - self.watched.len();
         self.summarise_at(index);
@@ -130,7 +131,7 @@ impl Measure {
         self.curves.push((index, watched.delays_us.map(|delays| shares(delays, present))));
     }
 
-    /// No more blocks are measured.
+    /// Ends the measurement.
     pub(super) fn finish(&mut self) {
         while !self.watched.is_empty() {
             let index = self.mined.len() - self.watched.len();
@@ -138,7 +139,7 @@ impl Measure {
         }
     }
 
-    /// A computed block: all delays at once.
+    /// Adds a computed block with all its delays.
     pub(super) fn computed(&mut self, mut delays_us: [Vec<u32>; 2]) {
         for (delay, (sum, count)) in delays_us[0].iter_mut().zip(&mut self.sums) {
             (*sum, *count) = (*sum + u64::from(*delay), *count + 1);
@@ -147,18 +148,18 @@ impl Measure {
         self.curves.push((self.curves.len(), delays_us.map(|delays| shares(delays, present))));
     }
 
-    /// How many blocks are measured.
+    /// Returns the number of measured blocks.
     pub(super) fn count(&self) -> usize {
         self.curves.len() + self.watched.iter().filter(|watched| watched.present > 0).count()
     }
 
-    /// The mean header delay of a node, milliseconds.
+    /// Returns the mean header delay of a node, milliseconds.
     pub(super) fn mean_header_ms(&self, host: u32) -> Option<f64> {
         let (sum, count) = self.sums[host as usize];
         (count > 0).then(|| sum as f64 / f64::from(count) / 1_000.0)
     }
 
-    /// The median over the blocks that `counts`, of each share of nodes.
+    /// Returns the median delay of each share of nodes, over the blocks that `counts` selects.
     pub(super) fn curves(&self, counts: impl Fn(usize) -> bool) -> Curves {
         let curve = |step: Step| {
             let median = |share: usize| {
@@ -174,8 +175,9 @@ impl Measure {
         Curves { header_ms: curve(Step::Header), body_ms: curve(Step::Body) }
     }
 
-    /// The mean over the blocks that `counts`, of when so many of a hundred nodes were there, milliseconds; none if they never
-    /// were for one of the blocks.
+    /// Returns the mean time until `share` percent of the nodes were reached, milliseconds, over
+    /// the blocks that `counts` selects. Returns `None` if one of these blocks never reached this
+    /// share.
     pub(super) fn mean_ms(&self, step: Step, share: usize, counts: impl Fn(usize) -> bool) -> Option<f64> {
         let (mut sum, mut blocks) = (0, 0);
         for (_, delays) in self.curves.iter().filter(|(index, _)| counts(*index)) {
@@ -186,7 +188,7 @@ impl Measure {
     }
 }
 
-/// The delay within which each share of `present` nodes was reached.
+/// Returns the delay within which each share of `present` nodes was reached.
 fn shares(mut delays: Vec<u32>, present: usize) -> [u32; SHARES] {
     delays.sort_unstable();
     core::array::from_fn(|share| {

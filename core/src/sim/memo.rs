@@ -1,7 +1,7 @@
-//! A memo of signatures: thousands of nodes verify the same block, and the answer is the same for all.
+//! A signature cache: thousands of nodes verify the same block, and the answer is the same for all.
 //!
-//! A question has room in one of [`SETS`] sets, of whose [`WAYS`] answers the one that was not asked for the longest gives way,
-//! and would be computed again.
+//! Each question belongs in one of [`SETS`] sets. When the [`WAYS`] answers of a set are full, the
+//! least recently used one is evicted. It is computed again if needed.
 
 use core::hash::Hasher as _;
 
@@ -9,12 +9,12 @@ use siphasher::sip128::{Hasher128 as _, SipHasher13};
 
 use crate::check::Check;
 
-/// The sets: 8 MiB in all.
+/// The number of sets: 8 MiB in all.
 const SETS: usize = 1 << 16;
-/// The answers of a set.
+/// The number of answers in a set.
 const WAYS: usize = 4;
 
-/// Answers to [`Check`]s, in each set the last asked first.
+/// Answers to [`Check`]s, the most recently used first in each set.
 #[derive(Debug)]
 pub(super) struct Memo(Vec<[Option<(u128, bool)>; WAYS]>);
 
@@ -25,7 +25,7 @@ impl Default for Memo {
 }
 
 impl Memo {
-    /// Whether a signature holds.
+    /// Returns true if a signature holds.
     pub(super) fn holds(&mut self, check: &Check) -> bool {
         let mut hasher = SipHasher13::new();
         hasher.write(check.digest.as_bytes());

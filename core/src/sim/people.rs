@@ -1,7 +1,8 @@
-//! People: who finds the next block, and who writes messages.
+//! The workload: which node finds the next block, and which users write messages.
 //!
-//! Blocks come at exponential intervals around the spacing, each found by a host drawn by its hash power. That host's node is
-//! told to mine, its job is really searched, at an easy target, and its solution goes back to it: so every rule still runs.
+//! Blocks come at exponential intervals around the spacing. Each is found by a random host,
+//! weighted by hash power. That host's node is told to mine. Its job is really searched, at an easy
+//! target, and its solution goes back to it, so every rule still applies.
 
 use super::host;
 use super::measure::Step;
@@ -14,21 +15,21 @@ use crate::message::{Draft, TEXT_BYTES_MAX};
 use crate::mine::Search;
 use crate::node::Input;
 
-/// The tries for a block: a thousand times what one needs.
+/// The most tries for a block: a thousand times the expected number.
 const TRIES_MAX: u64 = 1 << 12;
-/// The draws for a host that can mine.
+/// The most random tries for a host that can mine.
 const DRAWS_MAX: usize = 1_000;
-/// The text of an everyday message, bytes.
+/// The length of an everyday message's text, bytes.
 const EVERYDAY_BYTES: usize = 120;
-/// What a message adds to its text: sender, time, stamp, signature and lengths.
+/// The bytes that a message adds to its text: sender, time, stamp, signature and lengths.
 const MESSAGE_FRAME_BYTES: usize = 120;
 
 impl World {
-    /// The host that finds the next block.
+    /// Returns the host that finds the next block, if one can mine.
     pub(super) fn draw_miner(&mut self) -> Option<u32> {
         let miners = if self.setup.miners == 0 { self.setup.nodes } else { self.setup.miners };
         for _ in 0..DRAWS_MAX {
-            // Places and masks are drawn by chance, so the first hosts are as good as any.
+            // Places and adversaries are random, so the first hosts are as good as any.
             let host = self.people.index(miners);
             let this = &self.hosts[host as usize];
             if this.node.is_some() && this.mask.as_ref().is_none_or(|mask| mask.mines()) {
@@ -38,12 +39,12 @@ impl World {
         None
     }
 
-    /// Whether a host spoils the block that it finds.
+    /// Returns true if a host spoils the block that it finds.
     pub(super) fn forges(&self, host: u32) -> bool {
         self.hosts[host as usize].mask.as_ref().is_some_and(|mask| mask.forges())
     }
 
-    /// A host finds a block, if its node is ready to mine; whether it was.
+    /// Makes a host find a block. Returns true if its node was ready to mine and found one.
     pub(super) fn mine(&mut self, host: u32, measured: bool) -> bool {
         self.fill(host);
         self.job = None;
@@ -66,7 +67,7 @@ impl World {
         self.tell(host, Input::Solved(solution));
         self.act(host, |node, now| node.set_mining(now, false));
         if honest {
-            // It may be on a branch that does not lead; its own miner knows it all the same.
+            // The block may not be on the best chain, but its own miner knows it anyway.
             for step in [Step::Header, Step::Body] {
                 self.measure.reached(step, &hash, host, self.now_us);
             }
@@ -79,7 +80,7 @@ impl World {
         true
     }
 
-    /// Gives a miner messages that nobody else knows.
+    /// Gives a miner messages that no other node knows.
     fn fill(&mut self, host: u32) {
         let mut left = self.setup.body_bytes as usize;
         self.hush = true;
@@ -91,7 +92,7 @@ impl World {
         self.hush = false;
     }
 
-    /// Somebody writes an everyday message; another follows.
+    /// Writes an everyday message on a random host, and schedules another.
     pub(super) fn somebody_writes(&mut self) {
         let host = self.people.index(self.setup.nodes);
         if self.hosts[host as usize].is_honest() {
@@ -108,7 +109,7 @@ impl World {
         }
     }
 
-    /// A host's person writes a message of its own, unlike any other.
+    /// Writes a unique message on a host.
     fn write(&mut self, host: u32, bytes: usize) {
         let (now, secret) = (self.now(host), host::key(self.setup.seed, host));
         let unlike = Hash::from_bytes(self.people.bytes32()).to_string();
@@ -117,7 +118,7 @@ impl World {
         let Ok(draft) = Draft::new(secret.public(), "all", &text, now.time) else { return };
         let message = draft.sign(&secret, self.network.id(), 0);
         self.act(host, |node, now| {
-            // One that the pool has no room for is not said.
+            // A message for which the mempool has no room is dropped.
             let _ = node.submit(now, message);
         });
     }

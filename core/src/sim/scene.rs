@@ -1,4 +1,4 @@
-//! A scene: how a simulated network stands at a moment, for a picture that moves.
+//! A scene: the state of a simulated network at a moment, for an animated picture.
 
 use serde::Serialize;
 
@@ -6,16 +6,16 @@ use super::simulation::PLACES_MAX;
 use super::world::World;
 use crate::hash::Hash;
 
-/// The youngest blocks that a scene shows.
+/// The most blocks that a scene shows: the newest.
 pub const BLOCKS_SHOWN_MAX: usize = 40;
 
-/// How a node stands to the best chain that an honest one has verified.
+/// How a node's tip relates to the best chain that an honest node has verified.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Stance {
     /// It has verified all of it.
     Newest,
-    /// It has verified a part of it, and nothing else.
+    /// It has verified a part of it and is on no other branch.
     Behind,
     /// Its tip is on another branch.
     Elsewhere,
@@ -23,31 +23,32 @@ pub enum Stance {
     Down,
 }
 
-/// How the network stands.
+/// The state of the network.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Scene {
     /// The simulated time, milliseconds.
     pub simulated_ms: u64,
-    /// When the newest block of the best chain was mined; none before the first.
+    /// The time at which the newest block of the best chain was mined, if there is one.
     pub newest_ms: Option<u64>,
-    /// How many honest nodes stand how: newest, behind, elsewhere, down.
+    /// The number of honest nodes of each stance: newest, behind, elsewhere, down.
     pub counts: [u32; 4],
-    /// How each node stands that a report has a place for, in their order.
+    /// The stance of each node that has a place in the report, in the report's order.
     pub stances: Vec<Stance>,
-    /// The youngest blocks that were mined by the rules, the eldest first.
+    /// The newest blocks that were mined by the rules, the oldest first.
     pub blocks: Vec<SceneBlock>,
 }
 
 /// A block of a scene.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct SceneBlock {
-    /// Its place among all blocks that were mined.
+    /// Its number among all mined blocks.
     pub number: u32,
-    /// The place of the block that it was mined on; none on the first, and on one that broke a rule.
+    /// The number of its parent block. `None` for the first block, and for a child of a block that
+    /// broke a rule.
     pub parent: Option<u32>,
-    /// When it was mined, milliseconds.
+    /// The time at which it was mined, milliseconds.
     pub at_ms: u64,
-    /// How many honest nodes have it as their tip.
+    /// The number of honest nodes that have it as their tip.
     pub holders: u32,
     /// Whether it is on the best chain.
     pub best: bool,
@@ -58,7 +59,7 @@ impl Scene {
         let mined = world.measure.all();
         let first = mined.len().saturating_sub(BLOCKS_SHOWN_MAX);
         let up = || world.hosts.iter().filter(|host| host.is_honest() && host.node.is_some());
-        // Of equal work, the tip of more nodes: while two compete, the network is where most of it is.
+        // Among tips of equal work, the one that most nodes have is the best.
         let holders = |tip: &Hash| up().filter(|host| host.tip == *tip).count();
         let most = up().map(|host| host.work).max();
         let mut best: Vec<Hash> = up().filter(|host| Some(host.work) == most).map(|host| host.tip).collect();
@@ -83,7 +84,7 @@ impl Scene {
             }
             match number(&host.tip) {
                 Some(number) if !is_best[number - first] => Stance::Elsewhere,
-                // What is older than all that is shown is taken for a part of the chain.
+                // A tip older than all shown blocks counts as a part of the best chain.
                 Some(_) | None => Stance::Behind,
             }
         };

@@ -1,15 +1,15 @@
-//! A setup: what is simulated, in whole numbers, with a bound on each.
+//! A setup: the parameters of a simulation, in whole numbers, with a bound on each.
 
 use serde::{Deserialize, Serialize};
 
 use super::latency::Latency;
 use super::treason::Treason;
 
-/// The most nodes: each takes tens of kilobytes.
+/// The most nodes. Each takes tens of kilobytes.
 pub const NODES_MAX: u32 = 20_000;
-/// The most nodes of a complete graph, whose pairs are all looked at for each block.
+/// The most nodes of a complete graph. For each block all pairs are examined.
 pub const COMPLETE_NODES_MAX: u32 = 4_000;
-/// The most measured blocks, and as many before them to warm up.
+/// The most measured blocks, and the most warm-up blocks before them.
 pub const BLOCKS_MAX: u32 = 100_000;
 /// The most links that a node opens.
 pub const OUTBOUND_MAX: u32 = 64;
@@ -21,85 +21,92 @@ pub const DELAY_US_MAX: u64 = 10_000_000;
 pub const BODY_BYTES_MAX: u32 = 1_000_000;
 /// The most messages per minute in the whole network.
 pub const MESSAGES_PER_MINUTE_MAX: u32 = 60_000;
-/// The furthest that a clock may be off, milliseconds: half of what the rules allow a block to be ahead.
+/// The largest clock offset, milliseconds: half of the time that the rules allow a block to be
+/// ahead.
 pub const SKEW_MS_MAX: u64 = 30_000;
 /// The largest share of nodes that may be Byzantine, per mille.
 pub const TRAITORS_PER_MILLE_MAX: u32 = 490;
 
-/// What is simulated.
+/// The parameters of a simulation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Setup {
-    /// How many nodes there are, 2 to [`NODES_MAX`].
+    /// The number of nodes, 2 to [`NODES_MAX`].
     pub nodes: u32,
-    /// Who connects to whom.
+    /// The topology: which nodes connect to which.
     pub topology: Topology,
-    /// How many links a node opens.
+    /// The number of links that a node opens.
     pub outbound: u32,
-    /// How long frames travel.
+    /// The latency model.
     pub latency: Latency,
-    /// Where all chance comes from.
+    /// The random seed.
     pub seed: u64,
-    /// How many blocks are measured.
+    /// The number of measured blocks.
     pub blocks: u32,
-    /// How long nodes connect and measure their links before the first block, milliseconds.
+    /// The time for nodes to connect and measure their links before the first block, milliseconds.
     pub warmup_ms: u64,
-    /// How many blocks are mined before the first that is measured.
+    /// The number of blocks that are mined before the first measured one.
     pub warmup_blocks: u32,
     /// The mean interval between blocks, milliseconds.
     pub spacing_ms: u64,
-    /// How many nodes mine, with equal hash power; 0: all.
+    /// The number of nodes that mine, with equal hash power. At 0 all mine.
     pub miners: u32,
-    /// How long a node handles a frame with a header or a block before it acts on it, microseconds.
+    /// The time that a node takes to handle a frame with a header or a block, microseconds.
     pub hop_us: u64,
-    /// A node's uplink, bytes per second; 0: frames take no time to leave.
+    /// A node's uplink, bytes per second. At 0 frames take no time to leave.
     pub bandwidth: u64,
-    /// The longest delay between a node and its place in the latency model, microseconds, one way; each node draws its own.
+    /// The longest one-way delay between a node and its place in the latency model, microseconds.
+    /// It is random for each node.
     pub last_mile_us: u64,
-    /// The longest extra delay of a frame, microseconds; frames of one link never overtake one another.
+    /// The longest extra delay of a frame, microseconds. Frames of one link never overtake one
+    /// another.
     pub jitter_us: u64,
-    /// How many bytes of messages that nobody else knows a miner puts into its block.
+    /// The bytes of messages unknown to other nodes that a miner puts into its block.
     pub body_bytes: u32,
-    /// How many messages are submitted per minute, in the whole network.
+    /// The number of messages that are submitted per minute, in the whole network.
     pub messages_per_minute: u32,
-    /// The furthest that a node's clock is off, milliseconds; each node draws its own.
+    /// The largest clock offset of a node, milliseconds. It is random for each node.
     pub skew_ms: u64,
-    /// What goes wrong.
+    /// The faults to inject.
     pub faults: Faults,
 }
 
-/// Who connects to whom.
+/// The topology: which nodes connect to which.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Topology {
-    /// Each node opens its links to nodes drawn by chance.
+    /// Each node opens its links to random nodes.
     Random,
-    /// Each node opens its links to its nearest.
+    /// Each node opens its links to the nearest nodes.
     Nearest,
-    /// All with all over free uplinks: not driven but computed, as the bound that no other can beat.
+    /// All nodes connect to all, with free uplinks. The result is computed without driving nodes,
+    /// as a bound that no other topology can beat.
     Complete,
-    /// Random at first; every 20 blocks each node replaces the two links that bring blocks latest by random ones (Mao et al.,
-    /// "Perigee: Efficient Peer-to-Peer Network Design for Blockchains", PODC 2020).
+    /// Random at first. Every 20 blocks each node replaces the two links that bring blocks latest
+    /// by random ones (Mao et al., "Perigee: Efficient Peer-to-Peer Network Design for
+    /// Blockchains", PODC 2020).
     Perigee,
-    /// The nodes choose for themselves, from the addresses that they learn. In networks of over some 500 nodes each holds the fewer
-    /// links of the latency graph, the more nodes there are: all graphs together have to fit into memory.
+    /// The nodes choose for themselves, from the addresses that they learn. In networks of over
+    /// some 500 nodes, each holds fewer links of the latency graph the more nodes there are. All
+    /// graphs together have to fit into memory.
     Plexus,
 }
 
-/// What goes wrong, until the last measured block.
+/// The faults to inject, until the last measured block.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Faults {
-    /// How many frames of a million are lost and sent again, a round trip and 200 ms later. Six losses in a row end a link.
+    /// The number of frames in a million that are lost and sent again, a round trip and 200 ms
+    /// later. Six losses in a row end a link.
     pub loss_ppm: u32,
     /// Nodes leave and return.
     pub churn: Option<Churn>,
-    /// A part of the network is cut off from time to time.
+    /// The network is partitioned from time to time.
     pub partition: Option<Partition>,
-    /// The mean time between crashes in the whole network, milliseconds; 0: none. A node that crashes starts again a second later
-    /// from what it remembered.
+    /// The mean time between crashes in the whole network, milliseconds. At 0 there are no crashes.
+    /// A crashed node restarts from its store a second later.
     pub crash_every_ms: u64,
-    /// Who breaks which rule.
+    /// The Byzantine shares of the nodes.
     pub traitors: Vec<Traitors>,
 }
 
@@ -107,19 +114,19 @@ pub struct Faults {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Churn {
-    /// How long a node stays in the mean, milliseconds.
+    /// The mean time that a node stays, milliseconds.
     pub up_ms: u64,
-    /// How long it is away in the mean, milliseconds.
+    /// The mean time that it is away, milliseconds.
     pub down_ms: u64,
 }
 
-/// A part of the network is cut off from time to time.
+/// The network is partitioned from time to time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Partition {
-    /// The mean time between the end of a cut and the next, milliseconds.
+    /// The mean time between the end of a partition and the next, milliseconds.
     pub every_ms: u64,
-    /// How long a cut lasts, milliseconds.
+    /// The time that a partition lasts, milliseconds.
     pub lasts_ms: u64,
     /// The share of nodes that is cut off, per mille.
     pub share_per_mille: u32,
@@ -129,14 +136,14 @@ pub struct Partition {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Traitors {
-    /// The rule.
+    /// The rule that they break.
     pub treason: Treason,
-    /// The share of nodes, per mille; at least one node.
+    /// The share of nodes, per mille. At least one node is Byzantine.
     pub share_per_mille: u32,
 }
 
 impl Default for Setup {
-    /// A thousand honest nodes in twelve regions, 20 blocks, 20 Mbit/s.
+    /// Returns a setup of a thousand honest nodes in twelve regions, with 20 blocks and 20 Mbit/s.
     fn default() -> Self {
         Self {
             nodes: 1_000,
@@ -161,7 +168,7 @@ impl Default for Setup {
     }
 }
 
-/// Why a setup cannot be simulated.
+/// The reason why a setup cannot be simulated.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SetupError {
     /// A number is outside its bounds.
@@ -176,13 +183,13 @@ pub enum SetupError {
         /// Its value.
         found: u64,
     },
-    /// More nodes would be Byzantine than honest ones can bear.
+    /// More nodes would be Byzantine than honest ones can tolerate.
     #[error("faults.traitors: at most {TRAITORS_PER_MILLE_MAX} of 1000 nodes, found {found}")]
     Traitors {
         /// The share, per mille.
         found: u64,
     },
-    /// What cannot be computed without driving nodes.
+    /// The complete topology does not support a field, because it drives no nodes.
     #[error("topology complete is a computed bound: it knows no {field}")]
     Complete {
         /// The field that must be left out.
@@ -191,10 +198,9 @@ pub enum SetupError {
 }
 
 impl Setup {
-    /// Whether it can be simulated.
+    /// Checks that the setup can be simulated.
     ///
-    /// # Errors
-    /// Names the first field that is outside its bounds.
+    /// # Errors Names the first field that is outside its bounds.
     pub fn check(&self) -> Result<(), SetupError> {
         let nodes_max = if self.topology == Topology::Complete { COMPLETE_NODES_MAX } else { NODES_MAX };
         let ranges: &[(&'static str, u64, u64, u64)] = &[

@@ -1,21 +1,23 @@
-//! Shared bytes: thousands of nodes send and keep the same headers and blocks, and memory keeps them once.
+//! Interned frames: thousands of nodes send and keep the same headers and blocks, and memory holds
+//! them once.
 //!
-//! Bounded: the newest [`LATEST_MAX`] frames are looked at first; of blocks, [`BLOCKS_MAX`] are known, and then the elder half is
-//! forgotten. Whoever has what is forgotten keeps it.
+//! The cache is bounded. The newest [`LATEST_MAX`] frames are searched first. Of blocks,
+//! [`BLOCKS_MAX`] are known, and then the older half is forgotten. Holders of forgotten bytes keep
+//! them.
 
 use std::collections::{BTreeMap, VecDeque};
 
 use bytes::Bytes;
 
-/// The newest frames.
+/// The number of newest frames.
 const LATEST_MAX: usize = 8;
-/// The blocks that are known.
+/// The most known blocks.
 const BLOCKS_MAX: usize = 1_024;
 
-/// The end of a header and what follows it, by which blocks are told from one another.
+/// The end of a header and the bytes after it, which distinguish blocks.
 type Key = [u8; 32];
 
-/// The newest frames.
+/// The cache of frames.
 #[derive(Debug, Default)]
 pub(super) struct Shared {
     latest: VecDeque<Bytes>,
@@ -24,7 +26,7 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    /// The same bytes as everybody else has.
+    /// Returns the shared copy of these bytes.
     pub(super) fn share(&mut self, frame: Bytes) -> Bytes {
         if let Some(known) = self.latest.iter().rev().find(|known| **known == frame) {
             return known.clone();
@@ -37,7 +39,7 @@ impl Shared {
         frame
     }
 
-    /// The same for blocks that may have been sent long ago.
+    /// Returns the shared copy of a block, which may have been sent long ago.
     fn share_block(&mut self, frame: Bytes) -> Bytes {
         let Some(&key) = frame.get(76..).and_then(|rest| rest.first_chunk()) else { return frame };
         let known = self.young.get(&key).or_else(|| self.old.get(&key));

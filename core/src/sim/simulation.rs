@@ -1,4 +1,4 @@
-//! A simulation: a setup that runs, from the first connections to the last agreement.
+//! A simulation: a setup that runs, from the first connections to the final agreement.
 
 use super::bound;
 use super::host;
@@ -14,23 +14,25 @@ use crate::node::PeerView;
 use crate::slot::Kind as Slot;
 use crate::wire::CAPS;
 
-/// How long the last measured block has to get around, microseconds.
+/// The time for the last measured block to propagate, microseconds.
 const QUIET_US: u64 = 20_000_000;
-/// How long nodes have to be connected again once nothing goes wrong any more, microseconds.
+/// The time for nodes to reconnect after the last fault, microseconds.
 const RECONNECT_US: u64 = 40_000_000;
-/// The blocks that one host of each connected part mines, so that of equal branches one wins.
+/// The closing blocks that one host of each connected part mines. They decide between branches of
+/// equal work.
 const CLOSING_BLOCKS: u32 = 2;
-/// How long each of them, and then the agreement, may take, microseconds.
+/// The time for each closing block, and for each wait for agreement, microseconds.
 const CLOSING_US: u64 = 10_000_000;
-/// After so many waits, nodes that do not agree are a violation.
+/// After this many steps, nodes that disagree are a violation.
 const WAITS_MAX: u32 = 30;
-/// After so many of them another block is mined: parts that met late may have branches of equal work.
+/// Every time that this many steps have passed, another block is mined: parts that met late may
+/// have branches of equal work.
 const TIE_WAITS: u32 = 5;
-/// The nodes that a picture shows.
+/// The most nodes that a picture shows.
 pub(super) const PLACES_MAX: u32 = 400;
-/// The links that it shows.
+/// The most links that a picture shows.
 const LINKS_MAX: usize = 4_000;
-/// The nodes that a node is told of when it chooses its links itself.
+/// The number of seeds that a node is given when it chooses its links itself.
 const SEEDS: u32 = 3;
 
 /// A setup that runs, slice by slice.
@@ -39,17 +41,16 @@ pub struct Simulation {
     world: World,
     stage: Stage,
     idle_draws: u64,
-    /// Of the blocks mined, how many before the nodes settled.
+    /// The number of blocks that were mined before the nodes settled.
     mined: u64,
-    /// How many steps the settling has taken.
+    /// The number of steps that the settling has taken.
     settled: u32,
 }
 
 impl Simulation {
-    /// A simulation at its beginning.
+    /// Creates a simulation at its beginning.
     ///
-    /// # Errors
-    /// Names what cannot be simulated.
+    /// # Errors Names the field that cannot be simulated.
     pub fn new(setup: Setup) -> Result<Self, SetupError> {
         setup.check()?;
         let mut world = World::new(setup);
@@ -59,24 +60,23 @@ impl Simulation {
         Ok(Self { world, stage: Stage::Warming, idle_draws: 0, mined: 0, settled: 0 })
     }
 
-    /// What is simulated.
+    /// Returns the setup.
     pub fn setup(&self) -> &Setup {
         &self.world.setup
     }
 
-    /// Runs for about so many events, or until all is done.
+    /// Runs for about `events` events, or until all is done. Returns the progress.
     ///
-    /// # Errors
-    /// A law that was seen broken; the simulation is then done.
+    /// # Errors The invariant that was broken. The simulation is then done.
     pub fn run_for(&mut self, events: u64) -> Result<Progress, Violation> {
         self.run_until(u64::MAX, events)
     }
 
-    /// Runs until a simulated time, milliseconds, or for about so many events, whatever comes first, or until all is done. What
-    /// is computed knows no time.
+    /// Runs until a simulated time, milliseconds, or for about `events` events, or until all is
+    /// done, whichever comes first. Returns the progress. The computed topology has no simulated
+    /// time.
     ///
-    /// # Errors
-    /// As [`Self::run_for`].
+    /// # Errors As [`Self::run_for`].
     pub fn run_until(&mut self, simulated_ms: u64, events: u64) -> Result<Progress, Violation> {
         if self.world.setup.topology == Topology::Complete {
             self.stage = bound::run(&mut self.world, events);
@@ -137,7 +137,7 @@ impl Simulation {
         }
     }
 
-    /// The next block is found, and another follows.
+    /// Mines the next block and schedules another.
     fn draw(&mut self) {
         if self.stage == Stage::Warming && self.mined >= u64::from(self.world.setup.warmup_blocks) {
             self.stage = Stage::Measuring;
@@ -155,7 +155,7 @@ impl Simulation {
         self.world.draw_later(0);
     }
 
-    /// The next step towards the end.
+    /// Takes the next step of winding down.
     fn settle(&mut self) {
         let world = &mut self.world;
         self.settled += 1;
@@ -184,24 +184,24 @@ impl Simulation {
             return world.violate(Some(other), Law::Agreement, || what);
         }
         if self.settled.is_multiple_of(TIE_WAITS) {
-            // Traitors may connect parts that seem apart: only one of them goes ahead.
+            // Byzantine nodes may connect parts that seem apart, so only one part mines.
             world.mine_closing(|component| component.contains(&one));
         }
         world.later(CLOSING_US, Happening::Settle);
     }
 
-    /// What a node tells of its peers; of one that is down nothing.
+    /// Returns a node's view of its peers. It is empty if the node is down.
     pub fn peers(&self, node: u32) -> Vec<PeerView> {
         let running = self.world.hosts.get(node as usize).and_then(|host| host.node.as_ref());
         running.map(|running| running.peers(self.world.now(node))).unwrap_or_default()
     }
 
-    /// How the network stands.
+    /// Returns the present state of the network.
     pub fn scene(&self) -> Scene {
         Scene::of(&self.world)
     }
 
-    /// What was measured so far.
+    /// Returns the measurements so far.
     pub fn report(&self) -> Report {
         let world = &self.world;
         let setup = &world.setup;
@@ -255,14 +255,14 @@ fn ratio(sum: u64, count: usize) -> f64 {
 }
 
 impl World {
-    /// One honest host of each connected part that is meant mines a block: the first that is ready to.
+    /// Mines a block in each selected component, on the first honest host that is ready to mine.
     fn mine_closing(&mut self, is_meant: impl Fn(&[u32]) -> bool) {
         for component in self.components().into_iter().filter(|component| is_meant(component)) {
             component.into_iter().find(|host| self.mine(*host, false));
         }
     }
 
-    /// All hosts start and look for links, within the first quarter of the warm-up.
+    /// Starts all hosts, which look for links within the first quarter of the warm-up.
     fn begin(&mut self) {
         let warmup_us = self.setup.warmup_ms * 1_000;
         for host in 0..self.setup.nodes {
@@ -284,7 +284,7 @@ impl World {
         self.later(wait_us, Happening::Draw);
     }
 
-    /// The nodes that a host is told of when it chooses its links itself.
+    /// Returns the seeds for a host that chooses its links itself.
     pub(super) fn seeds(&mut self, host: u32) -> Vec<Address> {
         if self.setup.topology != Topology::Plexus {
             return Vec::new();
@@ -305,7 +305,7 @@ impl World {
         degrees
     }
 
-    /// The links that honest nodes chose, by why.
+    /// Returns the number of links that honest nodes chose, by slot.
     fn chosen(&self) -> Vec<ChosenCount> {
         let mut counts = [Slot::Nearest, Slot::Graph, Slot::Random].map(|slot| (slot, 0, 0));
         for (number, host) in (0..).zip(&self.hosts).filter(|(_, host)| host.is_honest()) {

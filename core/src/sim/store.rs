@@ -1,7 +1,9 @@
-//! Stores: what each host remembers, in a few bytes a block, because all remember the same blocks.
+//! Stores: the persisted state of each host, in a few bytes a block, because all hosts store the
+//! same blocks.
 //!
-//! The archive has every block that anybody remembers, once; a store has the numbers of its own. Its meaning is
-//! [`Journal`]'s: a host restarts from the journal that its store unfolds to, and a test compares the two.
+//! The archive holds every block that any host stores, once. A store holds the numbers of its own
+//! blocks. It behaves as a [`Journal`] does: a host restarts from the journal that its store
+//! unfolds to, and a test compares the two.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -17,7 +19,7 @@ use crate::message::MessageId;
 use crate::network::Network;
 use crate::pow::Work;
 
-/// A block that somebody remembers.
+/// A block that some host stores.
 #[derive(Debug)]
 struct Record {
     hash: Hash,
@@ -27,7 +29,7 @@ struct Record {
     history: Option<History>,
 }
 
-/// All blocks that anybody remembers; a parent has a lower number than its children.
+/// All blocks that any host stores. A parent has a lower number than its children.
 #[derive(Debug)]
 pub(super) struct Archive {
     network: Network,
@@ -36,12 +38,12 @@ pub(super) struct Archive {
     messages: BTreeMap<MessageId, Vec<u32>>,
 }
 
-/// What one host remembers.
+/// The persisted state of one host.
 #[derive(Debug)]
 pub(super) struct Store {
     /// The numbers of its best chain, by height.
     best: Vec<u32>,
-    /// The numbers of its headers, rising, each doubled, and one more if it has the body.
+    /// The numbers of its headers, in rising order, each doubled, plus one if it has the body.
     kept: Vec<u32>,
     pooled: BTreeMap<MessageId, Bytes>,
     book: Bytes,
@@ -85,12 +87,12 @@ impl Archive {
 }
 
 impl Store {
-    /// A store with nothing but genesis.
+    /// Creates a store with only genesis.
     pub(super) fn new() -> Self {
         Self { best: vec![0], kept: vec![1], pooled: BTreeMap::new(), book: Bytes::new() }
     }
 
-    /// Remembers one wish.
+    /// Applies the changes of one output.
     pub(super) fn apply(&mut self, archive: &mut Archive, changes: &[Change]) {
         for change in changes {
             match change {
@@ -125,7 +127,7 @@ impl Store {
     }
 
     fn place(&self, number: u32) -> Result<usize, usize> {
-        // What is new to a store is new to most.
+        // A block that is new to a store is usually the newest of all.
         match self.kept.last() {
             Some(last) if last / 2 < number => Err(self.kept.len()),
             _ => self.kept.binary_search_by_key(&number, |kept| kept / 2),
@@ -142,22 +144,22 @@ impl Store {
         self.best.extend(branch.into_iter().rev());
     }
 
-    /// The best chain's hashes from genesis on.
+    /// Returns the best chain's hashes from genesis on.
     pub(super) fn best<'a>(&'a self, archive: &'a Archive) -> impl DoubleEndedIterator<Item = &'a Hash> {
         self.best.iter().map(|number| &archive.record(*number).hash)
     }
 
-    /// Whether nothing but genesis was ever remembered.
+    /// Returns true if only genesis was ever stored.
     pub(super) fn is_new(&self) -> bool {
         self.kept.len() == 1
     }
 
-    /// The encodings of the host's own messages that wait for a block.
+    /// Returns the encodings of the host's own messages that wait for a block.
     pub(super) fn pooled(&self) -> impl Iterator<Item = &Bytes> {
         self.pooled.values()
     }
 
-    /// The address book's encoding; empty before the first was remembered.
+    /// Returns the address book's encoding. It is empty before the first was stored.
     pub(super) fn book(&self) -> &Bytes {
         &self.book
     }
@@ -171,14 +173,14 @@ impl Store {
         self.best.get(height) == Some(&number)
     }
 
-    /// A remembered block's encoding.
+    /// Returns a stored block's encoding.
     pub(super) fn body<'a>(&self, archive: &'a Archive, hash: &Hash) -> Option<&'a Bytes> {
         let number = *archive.numbers.get(hash)?;
         let body = archive.record(number).body.as_ref().filter(|_| self.has_body(number))?;
         Some(&body.0)
     }
 
-    /// As [`Journal::headers_after`].
+    /// Returns the same as [`Journal::headers_after`].
     pub(super) fn headers_after(&self, archive: &Archive, locator: &[Hash]) -> Vec<Header> {
         let known = locator.iter().filter_map(|hash| archive.numbers.get(hash));
         let start = known.copied().find(|number| self.is_best(archive, *number));
@@ -188,7 +190,7 @@ impl Store {
         numbers.map(|number| archive.record(*number).header).collect()
     }
 
-    /// As [`Journal::seen`].
+    /// Returns the same as [`Journal::seen`].
     pub(super) fn seen(&self, archive: &Archive, index: usize, id: &MessageId) -> Vec<Seen> {
         let numbers = archive.messages.get(id).into_iter().flatten();
         let kept = numbers.copied().filter(|number| self.has_body(*number));
@@ -199,7 +201,7 @@ impl Store {
         seen.collect()
     }
 
-    /// As [`Journal::recall`].
+    /// Returns the same as [`Journal::recall`].
     pub(super) fn recall(&self, archive: &Archive, recall: &Recall) -> Recalled {
         match recall {
             Recall::Base(_) => self.journal(archive).recall(recall),
@@ -209,7 +211,7 @@ impl Store {
         }
     }
 
-    /// The journal that this is short for.
+    /// Returns the journal that this store stands for.
     pub(super) fn journal(&self, archive: &Archive) -> Journal {
         let mut journal = Journal::new(&archive.network);
         for kept in self.kept.iter().skip(1) {
@@ -243,7 +245,7 @@ mod tests {
     use super::*;
     use crate::block::VERSION;
 
-    /// Random trees of blocks, remembered by both, with the best chain jumping about.
+    /// Random trees of blocks go into both, and the best chain jumps about.
     #[test]
     fn agrees_with_a_journal() {
         let network = Network::dev();
@@ -278,7 +280,7 @@ mod tests {
                     }
                     changes.push(Change::Tip { hash, height, fork: fork.height - 1 });
                 }
-                // Another host has it first, half of the times.
+                // In half of the cases another host has it first.
                 if chance.below(2) == 0 {
                     other.apply(&mut archive, &changes[..1]);
                 }

@@ -4,7 +4,7 @@ use super::*;
 use crate::node::PeerView;
 use crate::slot::Kind as Slot;
 
-/// Small, and quick to run: 24 nodes, 6 blocks, one every 5 seconds.
+/// Returns a small setup that runs quickly: 24 nodes, 6 blocks, one every 5 seconds.
 fn small() -> Setup {
     Setup { nodes: 24, blocks: 6, warmup_ms: 10_000, spacing_ms: 5_000, seed: 7, ..Setup::default() }
 }
@@ -22,7 +22,7 @@ fn run(setup: Setup) -> Report {
 
 fn with_traitors(treason: Treason) -> Setup {
     let traitors = vec![Traitors { treason, share_per_mille: 250 }];
-    // Bodies that are worth asking for.
+    // These bodies are large enough to be requested.
     let faults = Faults { traitors, ..Faults::default() };
     Setup { blocks: 10, body_bytes: 4_000, faults, ..small() }
 }
@@ -56,7 +56,7 @@ fn a_seed_is_a_trace() {
     let report = run(setup.clone());
     assert_eq!(report, run(setup.clone()));
     assert_ne!(report.trace_hash, run(Setup { seed: 8, ..setup }).trace_hash);
-    // Whoever changes what nodes say to each other changes this; nothing else may.
+    // A change to the messages between nodes changes this hash. No other change may.
     assert_eq!(report.trace_hash, "8c00bca20bdb3591557dbda5b974f144");
 }
 
@@ -79,7 +79,7 @@ fn honest_nodes_agree_among_traitors_of_every_kind() {
                 assert!(!bad_faith, "{treason:?}");
             }
             Treason::InvalidChain => assert!(bad_faith, "{treason:?}"),
-            // Whether anybody comes to ask them, or to mind, is a matter of chance.
+            // It is random whether a peer asks these nodes for anything and takes offence.
             Treason::Stalling | Treason::WithheldBody | Treason::HeaderFlooder | Treason::Eclipse => {}
         }
     }
@@ -98,7 +98,7 @@ fn a_network_that_was_cut_in_two_agrees_again() {
     let partition = Some(Partition { every_ms: 10_000, lasts_ms: 60_000, share_per_mille: 500 });
     let faults = Faults { partition, ..Faults::default() };
     let report = run(Setup { blocks: 12, faults, ..small() });
-    // Both parts mined: the blocks of one are undone.
+    // Both parts mined, so the blocks of one part are undone.
     assert!(report.orphaned > 0, "{} of {}", report.orphaned, report.mined);
 }
 
@@ -153,7 +153,7 @@ fn nodes_that_choose_for_themselves_start_from_seeds() {
     assert!(report.t50_ms.is_some());
 }
 
-/// Round trips between points drawn in a square of 200 ms, and 4 ms more, microseconds.
+/// Returns round trips between random points in a square of 200 ms, plus 4 ms, in microseconds.
 fn scatter(nodes: usize, seed: u64) -> Vec<Vec<u32>> {
     let mut chance = chance::Chance::new(seed);
     let points: Vec<_> = (0..nodes).map(|_| [chance.index(200_000), chance.index(200_000)]).collect();
@@ -164,7 +164,7 @@ fn scatter(nodes: usize, seed: u64) -> Vec<Vec<u32>> {
     points.iter().map(|a| points.iter().map(|b| between(*a, *b)).collect()).collect()
 }
 
-/// Nodes at distances, which choose for themselves and are left alone.
+/// Returns a simulation of nodes at these distances. They choose their links and are left alone.
 fn at_distances(rtts_us: &[Vec<u32>], seed: u64, jitter_us: u64) -> Simulation {
     let row = |row: &Vec<u32>| {
         let values = row.iter().map(|us| format!("{}.{:03}", us / 1_000, us % 1_000));
@@ -177,8 +177,9 @@ fn at_distances(rtts_us: &[Vec<u32>], seed: u64, jitter_us: u64) -> Simulation {
     Simulation::new(Setup { nodes, topology, latency, seed, jitter_us, warmup_ms, ..small() }).unwrap()
 }
 
-/// Whom a node has chosen as its nearest, and whether it passed over none that is nearer by a tenth and 3 ms. Whoever is linked with it
-/// anyway, or by chance, is not to be chosen.
+/// Returns the nodes that a node has chosen as its nearest. The flag is true if it passed over no
+/// node that is nearer by a tenth and 3 ms. Nodes with which it has a random or an inbound link are
+/// not eligible.
 fn nearest(simulation: &Simulation, node: u32, rtts_us: &[u32]) -> (BTreeSet<u32>, bool) {
     let peers = simulation.peers(node);
     let place = |peer: &PeerView| host::resolve(peer.outbound.as_ref().or(peer.listen.as_ref())?);
@@ -289,6 +290,6 @@ fn a_scene_shows_a_block_on_its_way_and_branches_apart() {
     assert_eq!(scene.counts, [24, 0, 0, 0]);
     assert_eq!(scene.stances, [Stance::Newest; 24]);
     assert_eq!(scene.blocks.last().map(|block| block.best), Some(true));
-    // To look changes nothing.
+    // Looking changes nothing.
     assert_eq!(simulation.report(), run(setup));
 }

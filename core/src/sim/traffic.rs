@@ -1,4 +1,4 @@
-//! Traffic: how links come about and end, and how long a frame takes over them.
+//! Traffic: how links open and close, and how long a frame takes over them.
 
 use core::net::IpAddr;
 
@@ -16,19 +16,19 @@ use crate::fault::{Fault, Reason};
 use crate::node::{Input, Link as Way};
 use crate::wire::FRAME_BYTES_MAX;
 
-/// Frames over this size queue for the uplink; smaller ones fit between them.
+/// Larger frames queue for the uplink. Smaller ones fit between them.
 const LARGE_FRAME_BYTES: usize = 1_200;
-/// One of so many links' proofs of keys is verified between honest hosts.
+/// Between honest hosts, the proofs of keys are verified on one link in this many.
 const PROOFS_PER_VERIFIED: usize = 16;
-/// How much nearer pings make a liar seem.
+/// The factor by which a latency liar's pings are too short.
 const LIE: u64 = 4;
-/// How often a node that lacks links looks for some, microseconds.
+/// The interval at which a node that lacks links looks for some, microseconds.
 const SEEK_US: u64 = 2_000_000;
-/// How long a node waits for an address where nobody is, microseconds.
+/// The time until dialling an address where nothing listens fails, microseconds.
 const UNREACHED_US: u64 = 1_000_000;
 
 impl World {
-    /// What a node wishes to send, as far as its host lets it.
+    /// Sends a frame of a node, unless its host suppresses or alters it.
     pub(super) fn send(&mut self, host: u32, end: End, mut frame: Bytes) {
         let kind = self.kinds.of(&frame);
         if self.hush && kind == Kind::Offer {
@@ -73,7 +73,7 @@ impl World {
             way_us += (link.rtt_us() + RESEND_US) << losses;
             losses += 1;
             if losses == LOSSES_MAX {
-                // Both ends give the link up, each by itself.
+                // Both ends give up the link independently.
                 self.wheel.push(self.now_us + way_us, Happening::Closed(end));
                 self.wheel.push(self.now_us + way_us, Happening::Closed(end.far()));
                 return;
@@ -90,7 +90,7 @@ impl World {
         self.wheel.push(at, Happening::Arrive { host: to, end: end.far(), frame });
     }
 
-    /// A frame is there. If its link is closed by now, the node knows, and does not heed it.
+    /// Delivers a frame. If its link is closed by now, the node knows that and ignores the frame.
     pub(super) fn arrive(&mut self, host: u32, end: End, frame: Bytes) {
         let kind = self.kinds.of(&frame);
         let this = &mut self.hosts[host as usize];
@@ -113,15 +113,16 @@ impl World {
         self.tell(host, Input::Received(end.peer(), frame));
     }
 
-    /// Whether a proof of a key that comes in need not be verified: an honest host's always holds, and to verify as many as a large
-    /// network begins with takes longer than much of what is looked at. Some are verified all the same, so that none could fail unseen.
+    /// Returns true if a received proof of a key can be accepted unverified. An honest host's proof
+    /// always holds. Verifying all proofs at the start of a large network takes longer than many
+    /// measurements. A sample is still verified, so that a failure would be seen.
     fn is_known_to_hold(&self, end: End) -> bool {
         let link = &self.links[end.link()];
         let sender = link.hosts[1 - end.side()];
         self.hosts[sender as usize].is_honest() && !end.link().is_multiple_of(PROOFS_PER_VERIFIED)
     }
 
-    /// Opens a link: both ends are told.
+    /// Opens a link and tells both ends.
     pub(super) fn connect(&mut self, from: u32, to: u32) {
         let Ok(number) = u32::try_from(self.links.len()) else { return };
         let rtt_us = self.terrain.rtt_us(from, to);
@@ -176,7 +177,7 @@ impl World {
         self.cut.as_ref().is_some_and(|cut| cut[a as usize] != cut[b as usize])
     }
 
-    /// Has a host look for links, soon, unless its node does so itself.
+    /// Makes a host look for links soon, unless its node does so itself.
     pub(super) fn seek_later(&mut self, host: u32) {
         let this = &mut self.hosts[host as usize];
         if self.setup.topology != Topology::Plexus && !this.seeks && this.node.is_some() {
@@ -186,7 +187,7 @@ impl World {
         }
     }
 
-    /// A node closes a link: what it sent before still arrives.
+    /// Closes a link for a node. Frames that it sent before still arrive.
     pub(super) fn close(&mut self, host: u32, end: End, reason: &Reason) {
         let Some(link) = self.links.get(end.link()) else { return };
         let other = link.hosts[1 - end.side()];
@@ -205,7 +206,7 @@ impl World {
         self.hang_up(end);
     }
 
-    /// One end of a link is gone; the other hears of it.
+    /// Closes one end of a link. The other end learns of it later.
     pub(super) fn hang_up(&mut self, end: End) {
         let Some(link) = self.links.get_mut(end.link()) else { return };
         if !core::mem::take(&mut link.open[end.side()]) {

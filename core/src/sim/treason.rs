@@ -1,4 +1,5 @@
-//! Treason: the one rule that a Byzantine node breaks. In all else it is a real node, whose frames are altered.
+//! Attacks: the one rule that a Byzantine node breaks. Otherwise it is a real node whose frames are
+//! altered.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,29 +7,31 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Treason {
-    /// Greets, answers pings and asks for what it wants; tells and gives nothing.
+    /// Completes handshakes, answers pings and requests data, but announces and serves nothing.
     Silent,
-    /// Passes headers on, and answers no request.
+    /// Passes headers on, but answers no requests.
     Stalling,
     /// Announces headers, and serves blocks, that break a rule but carry their work.
     InvalidChain,
-    /// Announces blocks of its own whose bodies it gives to nobody.
+    /// Announces its own blocks, but withholds their bodies.
     WithheldBody,
-    /// Has pings answered near the other end, so that it seems to be where it is not, and certifies that.
+    /// Has pings answered near the other end, so that it seems to be elsewhere, and certifies that
+    /// latency.
     LatencyLiar,
-    /// Vouches, with its own kind, for links among them that are next to nothing, so that ways seem short that lead through them.
+    /// Certifies, with other Byzantine nodes, links among them of nearly zero latency. Paths
+    /// through them seem short.
     CertificateLiar,
     /// Floods its peers with headers of branches that have little work.
     HeaderFlooder,
-    /// Connects to far more nodes than it needs, and names only its own kind and places where nobody is, so that honest nodes know
-    /// no others.
+    /// Connects to far more nodes than it needs. It names only Byzantine nodes and unused
+    /// addresses, so that honest nodes know no others.
     Eclipse,
-    /// Keeps the blocks that it mines for itself, until others come near.
+    /// Withholds the blocks that it mines until another branch comes near.
     Selfish,
 }
 
 impl Treason {
-    /// All of them.
+    /// All attacks.
     pub const ALL: [Self; 9] = [
         Self::Silent,
         Self::Stalling,

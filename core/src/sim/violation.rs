@@ -1,41 +1,42 @@
-//! A violation: a law that was seen broken. It is a value, for the caller to show: the seed brings it back.
+//! A violation: an invariant that was broken. It is a value that the caller shows. Its seed
+//! reproduces it.
 
 use serde::Serialize;
 
-/// What must always hold.
+/// The invariants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Law {
     /// The work of a node's tip never falls.
     WorkFell,
-    /// What a node remembers restores to the chain that it has.
+    /// A node's store restores to the chain that the node has.
     Journal,
-    /// No container of a node grows beyond its bound.
+    /// Every container of a node stays within its bound.
     Bound,
-    /// No fact leads to wishes without end, and no moment to ticks without end.
+    /// No input leads to endless outputs, and no moment to endless ticks.
     Livelock,
-    /// Every frame that a node sends can be read.
+    /// Every frame that a node sends is within the size limit.
     Frame,
-    /// Once nothing goes wrong any more, connected honest nodes agree on the tip.
+    /// After the last fault, connected honest nodes agree on the tip.
     Agreement,
-    /// Nothing on a node's chain breaks a rule.
+    /// Every block on a node's chain follows the rules.
     Rule,
-    /// No honest node finds fault with an honest one.
+    /// No honest node accuses an honest one of a fault.
     Blame,
 }
 
-/// A law that was broken.
+/// A broken invariant.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, thiserror::Error)]
 #[error("SEED={seed}: after {time_us} µs, node {host:?}: {law:?}: {what}")]
 pub struct Violation {
     /// The setup's seed.
     pub seed: u64,
-    /// When, in microseconds of the simulation.
+    /// The time in the simulation, microseconds.
     pub time_us: u64,
-    /// Where, if it concerns one node.
+    /// The host, if it concerns one node.
     pub host: Option<u32>,
-    /// Which law.
+    /// The invariant.
     pub law: Law,
-    /// What was seen.
+    /// A description.
     pub what: String,
 }

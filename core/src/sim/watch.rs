@@ -1,4 +1,4 @@
-//! Watching: what must hold after each fact, whatever node it was told to.
+//! Checks of the invariants that must hold after each input, at whatever node.
 
 use super::host::KNOWN_MAX;
 use super::measure::Step;
@@ -8,11 +8,11 @@ use super::world::World;
 use crate::chain::{AHEAD_MAX, SIDE_MAX, WINDOW_MAX};
 use crate::peer::PEERS_MAX;
 
-/// One fact in so many has all bounds of its node checked.
+/// After one input in this many, all bounds of its node are checked.
 const SAMPLE: u64 = 1_024;
 
 impl World {
-    /// Watches what must hold after every fact, and measures.
+    /// Checks the invariants after an input, and measures.
     pub(super) fn watch(&mut self, host: u32) {
         let this = &mut self.hosts[host as usize];
         let Some(node) = &this.node else { return };
@@ -72,7 +72,7 @@ impl World {
         }
     }
 
-    /// Notes the first violation.
+    /// Records the first violation.
     pub(super) fn violate(&mut self, host: Option<u32>, law: Law, what: impl FnOnce() -> String) {
         if self.violation.is_none() {
             let (seed, time_us) = (self.setup.seed, self.now_us);

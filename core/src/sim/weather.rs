@@ -1,13 +1,13 @@
-//! Weather: what goes wrong between and below nodes, until the last measured block.
+//! Fault injection: churn, crashes, partitions and attacks, until the last measured block.
 
 use super::setup::Topology;
 use super::world::{Happening, World};
 
-/// How long a crashed host is down, microseconds.
+/// The downtime of a crashed host, microseconds.
 const CRASH_US: u64 = 1_000_000;
 
 impl World {
-    /// Sets in motion all that will go wrong.
+    /// Schedules all faults.
     pub(super) fn brew(&mut self) {
         let faults = self.setup.faults.clone();
         for host in 0..self.setup.nodes {
@@ -49,7 +49,7 @@ impl World {
         }
     }
 
-    /// Something goes wrong now.
+    /// Applies a fault.
     pub(super) fn befall(&mut self, happening: &Happening) {
         if let Happening::Return(host) = *happening {
             return self.come_back(host);
@@ -106,7 +106,8 @@ impl World {
         self.leave_later(host);
     }
 
-    /// The links between a share of the hosts and the others break, and none can be opened.
+    /// Partitions the network: the links between a share of the hosts and the others break, and no
+    /// new ones can be opened.
     fn cut_off(&mut self) {
         let Some(partition) = self.setup.faults.partition else { return };
         let share = partition.share_per_mille * 1_000;
@@ -128,7 +129,7 @@ impl World {
         self.later(partition.lasts_ms * 1_000, Happening::Heal);
     }
 
-    /// Nothing goes wrong any more: all come back, all are connected again, and nobody plots.
+    /// Ends all faults: all hosts return, the partition ends, and attacks stop.
     pub(super) fn clear_up(&mut self) {
         self.stormy = false;
         self.cut = None;

@@ -1,45 +1,48 @@
-//! A time wheel: what is about to happen, in order of time, and of equal times in the order in which it was put in.
+//! A timing wheel: pending events in order of time. Events of equal time keep the order in which
+//! they were pushed.
 //!
-//! Time is cut into slots of about a millisecond. What happens within the next [`SLOTS`] slots lies in its slot unsorted; a
-//! slot is sorted when its time comes. What happens later waits beside the wheel, by slot. Putting in and taking out are
-//! a few nanoseconds each, whatever the number of things that wait (Varghese, Lauck, "Hashed and Hierarchical Timing
-//! Wheels", SOSP 1987).
+//! Time is cut into slots of about a millisecond. Events within the next [`SLOTS`] slots lie
+//! unsorted in their slots. A slot is sorted when its time comes. Later events wait beside the
+//! wheel, by slot. A push and a pop take a few nanoseconds each, however many events are pending
+//! (Varghese, Lauck, "Hashed and Hierarchical Timing Wheels", SOSP 1987).
 
 use std::collections::BTreeMap;
 
 /// A slot is 2^10 microseconds.
 const SLOT_BITS: u32 = 10;
-/// The slots of the wheel: 16 seconds.
+/// The number of slots: 16 seconds.
 const SLOTS: usize = 1 << 14;
-/// The emptied slots that are kept to be filled again.
+/// The most emptied slots that are kept for reuse.
 const SPARE_MAX: usize = 64;
 
-/// Things that happen at moments, in microseconds.
+/// Events in order of time, in microseconds.
 #[derive(Debug)]
 pub(super) struct Wheel<T> {
     slots: Vec<Vec<(u32, T)>>,
-    /// A bit for each slot that holds something.
+    /// A bit for each slot that is not empty.
     filled: Vec<u64>,
-    /// Beyond the wheel, by the number of the slot since the beginning.
+    /// The events beyond the wheel, by the slot's number since the beginning.
     beyond: BTreeMap<u64, Vec<(u32, T)>>,
-    /// The number of the slot that is being taken out.
+    /// The number of the current slot.
     slot: u64,
-    /// What is in it, with the order of taking out; taken from the end.
+    /// The events of the current slot, and the order in which to take them, from the end.
     current: Vec<Option<T>>,
     order: Vec<u32>,
-    /// What was put into it since it was sorted.
+    /// The events that were pushed into the current slot after it was sorted.
     late: BTreeMap<(u32, u32), T>,
     lates: u32,
-    /// Whether what was taken out last began a slot.
+    /// Whether the last pop began a slot.
     turned: bool,
-    /// Emptied slots, to be filled again.
+    /// Emptied slots for reuse.
     spare: Vec<Vec<(u32, T)>>,
     len: usize,
 }
 
-/// An offset within a slot and a place among [`Wheel::current`] in one number, so that sorting is of plain integers.
+/// An offset within a slot and an index into [`Wheel::current`] share one number, so that sorting
+/// compares plain integers.
 const PLACE_BITS: u32 = 32 - SLOT_BITS;
-/// The most things of one slot that are sorted at once; the rest of a fuller slot joins those that come late.
+/// The most events of one slot that are sorted at once. The rest of a fuller slot joins the late
+/// ones.
 const PLACES_MAX: usize = 1 << PLACE_BITS;
 
 impl<T> Wheel<T> {
@@ -59,12 +62,12 @@ impl<T> Wheel<T> {
         }
     }
 
-    /// How many things wait.
+    /// Returns the number of pending events.
     pub(super) fn len(&self) -> usize {
         self.len
     }
 
-    /// Puts something in to happen at a moment; what should have happened already happens next.
+    /// Adds an event at a time. An overdue event happens next.
     pub(super) fn push(&mut self, at: u64, item: T) {
         self.len += 1;
         let slot = (at >> SLOT_BITS).max(self.slot);
@@ -85,18 +88,19 @@ impl<T> Wheel<T> {
         }
     }
 
-    /// What is taken out after so many others, unless more is put in, or the next slot's turn comes before.
+    /// Returns the event that comes after `others` more, unless others are pushed before it. Looks
+    /// no further than the current slot.
     pub(super) fn ahead(&self, others: usize) -> Option<&Option<T>> {
         let key = self.order.get(self.order.len().checked_sub(1 + others)?)?;
         self.current.get(*key as usize & (PLACES_MAX - 1))
     }
 
-    /// Whether what was taken out last began a slot.
+    /// Returns true if the last pop began a slot.
     pub(super) fn has_turned(&self) -> bool {
         self.turned
     }
 
-    /// Takes out the next thing and its moment.
+    /// Removes and returns the next event and its time.
     pub(super) fn pop(&mut self) -> Option<(u64, T)> {
         self.turned = false;
         loop {
@@ -125,7 +129,7 @@ impl<T> Wheel<T> {
         }
     }
 
-    /// Goes on to the next slot with something in it; false when there is none.
+    /// Moves to the next slot that is not empty. Returns false if all are empty.
     fn turn(&mut self) -> bool {
         let near = self.next_filled();
         let far = self.beyond.first_key_value().map(|(slot, _)| *slot);
@@ -134,7 +138,8 @@ impl<T> Wheel<T> {
         self.turned = true;
         self.current.clear();
         self.lates = 0;
-        // What comes within the wheel's reach now was put in before anything that will be put there directly.
+        // Events that come within the wheel's reach now were pushed before any that will be put
+        // there directly.
         while let Some(entry) = self.beyond.first_entry() {
             if entry.key() - slot >= SLOTS as u64 {
                 break;
@@ -165,7 +170,7 @@ impl<T> Wheel<T> {
         true
     }
 
-    /// The number of the next slot within the wheel that holds something.
+    /// Returns the number of the next slot within the wheel that is not empty.
     fn next_filled(&self) -> Option<u64> {
         let start = index_of(self.slot);
         let words = self.filled.len();
@@ -200,7 +205,7 @@ mod tests {
     use super::super::chance::Chance;
     use super::*;
 
-    /// The meaning: a sorted map by moment and by number.
+    /// The reference is a map that is sorted by time and by number.
     #[test]
     fn agrees_with_a_sorted_map() {
         for seed in 0..20 {

@@ -1,22 +1,23 @@
-//! Wiring: who connects to whom, for the topologies in which nodes do not choose for themselves.
+//! Topology: which nodes connect to which, if nodes do not choose for themselves.
 
 use super::link::End;
 use super::setup::Topology;
 use super::world::{Happening, World};
 
-/// How often links are rated, in blocks.
+/// The interval between ratings of links, in blocks.
 pub(super) const ROUND_BLOCKS: u64 = 20;
-/// The links that a node replaces each round.
+/// The number of links that a node replaces each round.
 const REPLACED: usize = 2;
-/// Of a link's delays in a round, which counts: nine tenths are shorter.
+/// The percentile of a link's delays in a round that rates it: nine tenths are shorter.
 const PERCENTILE: usize = 90;
-/// How much later than expected a block may be known: it is not taken for one of the host's own.
+/// The longest delay between a host's learning of a block and its first delivery. Beyond it, the
+/// block counts as the host's own.
 const GRACE_US: u64 = 1_000_000;
-/// The draws for a host that is not connected yet, before a host goes without.
+/// The most random tries for a host that is not connected yet. After them the link stays unopened.
 const DRAWS_MAX: usize = 64;
 
 impl World {
-    /// Whether two hosts are connected or one dials the other.
+    /// Returns true if two hosts are connected or one dials the other.
     pub(super) fn is_linked(&self, a: u32, b: u32) -> bool {
         let [one, other] = [a, b].map(|host| &self.hosts[host as usize]);
         one.dialling.contains(&b)
@@ -24,7 +25,7 @@ impl World {
             || one.ends.iter().any(|end| self.links[end.link()].hosts[1 - end.side()] == b)
     }
 
-    /// A host opens as many links as it lacks.
+    /// Opens the links that a host lacks.
     pub(super) fn seek(&mut self, host: u32) {
         let this = &mut self.hosts[host as usize];
         this.seeks = false;
@@ -52,7 +53,7 @@ impl World {
         }
     }
 
-    /// Dials the nearest that it is not connected with; after a failure some further ones are tried too.
+    /// Dials the nearest hosts that are up and not connected yet.
     fn dial_nearest(&mut self, host: u32, lacks: usize) {
         if lacks == 0 {
             return;
@@ -71,7 +72,8 @@ impl World {
         }
     }
 
-    /// After a round of blocks, each host replaces its worst links; not all at once.
+    /// Schedules each host's replacement of its worst links after a round of blocks, at random
+    /// times.
     pub(super) fn rotate_later(&mut self, wait_us: u64) {
         for host in 0..self.setup.nodes {
             let wait_us = wait_us + self.net.below(1_000_000);
@@ -79,9 +81,10 @@ impl World {
         }
     }
 
-    /// A host gives up the links over which blocks come latest, and dials others.
+    /// Replaces the links over which a host receives blocks latest.
     ///
-    /// A neighbour brings a block when it knows it and a one-way delay has passed, even when we told it of the block first.
+    /// A neighbour delivers a block one one-way delay after it learns of the block, even if this
+    /// host told it of the block first.
     pub(super) fn rotate(&mut self, host: u32) {
         let this = &self.hosts[host as usize];
         if this.node.is_none() || this.outbound() < self.setup.outbound as usize {
@@ -91,7 +94,7 @@ impl World {
         for &(height, known) in &this.known {
             let brought: Vec<u64> = this.ends.iter().map(|end| self.brings(*end, height)).collect();
             let first = brought.iter().copied().min().unwrap_or(u64::MAX);
-            // What it mined itself nobody brought.
+            // The host's own blocks are not delivered by any neighbour.
             if first <= known + GRACE_US {
                 for ((_, delays), at) in delays.iter_mut().zip(brought) {
                     delays.push(at - first);
@@ -107,7 +110,7 @@ impl World {
                 (delays.get(rank).copied().unwrap_or_default(), end)
             })
             .collect();
-        // Of links that are equally bad, chance decides.
+        // Links that are equally bad are ordered randomly.
         self.net.shuffle(&mut rated);
         rated.sort_by_key(|(delay, _)| core::cmp::Reverse(*delay));
         for (_, end) in rated.into_iter().take(REPLACED) {
@@ -115,7 +118,8 @@ impl World {
         }
     }
 
-    /// When the host at the other end of a link brings, or would have brought, a block of this height.
+    /// Returns the time at which the host at the other end of a link delivers, or would have
+    /// delivered, a block of this height.
     fn brings(&self, end: End, height: u64) -> u64 {
         let link = &self.links[end.link()];
         let known = &self.hosts[link.hosts[1 - end.side()] as usize].known;
@@ -123,7 +127,7 @@ impl World {
         at.saturating_add(link.one_way_us.into()).saturating_add(self.setup.hop_us)
     }
 
-    /// A host's driver closes a link, from both ends' points of view; the host soon seeks another.
+    /// Closes a link in a host's driver, at both ends. The host soon looks for another.
     fn drop_link(&mut self, end: End) {
         let host = self.links[end.link()].hosts[end.side()];
         self.hang_up(end);

@@ -1,7 +1,7 @@
-//! The world: hosts, links and what is about to happen; the driver's loop for all nodes.
+//! The simulated world: hosts, links and pending events, and the driver loop for all nodes.
 //!
-//! It obeys the law of a driver: one fact, then all wishes in their order. What a store or a verifier answers, it answers
-//! at once. After each fact it watches what must always hold.
+//! It follows the contract of a driver: one input, then all outputs in order. The store and the
+//! verifier answer at once. After each input it checks the invariants.
 
 use std::collections::VecDeque;
 
@@ -34,60 +34,62 @@ use crate::pow::Bits;
 use crate::time::{Moment, Now, Time};
 use crate::wire::{List, Octets, Packet, body_frame};
 
-/// The most wishes that one fact may lead to.
+/// The most outputs that one input may lead to.
 const WISHES_MAX: usize = 50_000;
-/// The most answers of the store and the verifier that one fact may lead to.
+/// The most answers of the store and the verifier that one input may lead to.
 const ANSWERS_MAX: usize = 10_000;
 /// The most ticks of one node at one moment.
 const TICKS_MAX: u32 = 100;
-/// The most things that may be about to happen, and as many for each node.
+/// The most pending events: this many, and this many more for each node.
 const WAITING_MAX: usize = 1 << 14;
-/// An easy target: two tries for a block, in the mean.
+/// An easy target: a block takes two tries on average.
 const LIMIT_BITS: u32 = 0x207f_ffff;
-/// When the simulated networks began: any time will do.
+/// The genesis time of the simulated networks. Any time will do.
 const GENESIS_MS: u64 = 1_767_225_600_000;
-/// How long after genesis a simulation begins: no clock shows a time before genesis.
+/// The time from genesis to the start of a simulation, so that no clock shows a time before
+/// genesis.
 const BEGIN_MS: u64 = 86_400_000;
 
-/// What is about to happen.
+/// A pending event.
 #[derive(Debug)]
 pub(super) enum Happening {
-    /// A frame is there, and handled.
+    /// A frame arrives and is handled.
     Arrive { host: u32, end: End, frame: Bytes },
-    /// An end hears that the link is closed.
+    /// An end learns that the link is closed.
     Closed(End),
-    /// A host wants a tick.
+    /// A host's tick is due.
     Tick(u32),
-    /// A host's dialling another, in its present life, is answered.
+    /// A dial is answered. It counts only in the life of `from` in which it began.
     Open { from: u32, to: u32, life: u32 },
-    /// A host hears that nobody is at an address.
+    /// A host learns that nothing listens at an address.
     Unreached { host: u32, to: Box<Address>, life: u32 },
     /// A host that lacks links looks for some.
     Seek(u32),
     /// A block is found.
     Draw,
-    /// Somebody writes a message.
+    /// A user writes a message.
     Write,
     /// A host replaces the links that serve it worst.
     Rotate(u32),
-    /// A Byzantine host does its worst.
+    /// A Byzantine host attacks.
     Mischief(u32),
-    /// A host leaves, or crashes, for so long.
+    /// A host leaves for a while.
     Leave { host: u32, life: u32 },
-    /// A host starts again from what it remembered.
+    /// A host restarts from its store.
     Return(u32),
     /// Some host crashes.
     Crash,
-    /// A part of the network is cut off.
+    /// The network is partitioned.
     Cut,
-    /// It is not any more.
+    /// The partition ends.
     Heal,
-    /// All nodes have gone quiet: the next step towards the end.
+    /// The next step of winding down, after all nodes have gone quiet.
     Settle,
 }
 
 impl Happening {
-    /// Its number, whom it concerns, and what tells it from others of its kind.
+    /// Returns the event's number, the host or link end that it concerns, and a detail that
+    /// distinguishes it from others of its kind.
     fn summary(&self) -> (u8, u32, u32) {
         match self {
             Self::Arrive { end, frame, .. } => {
@@ -128,37 +130,39 @@ pub(super) struct World {
     pub(super) kinds: Kinds,
     pub(super) trace: Trace,
     pub(super) measure: Measure,
-    /// What honest nodes received while blocks were measured.
+    /// The frames that honest nodes received while blocks were measured.
     pub(super) received: Counts,
-    /// What all nodes sent while blocks were measured.
+    /// The frames that all nodes sent while blocks were measured.
     pub(super) sent: Counts,
     pub(super) counts: bool,
-    /// Chance of the network, of people and of what goes wrong: what one draws does not change what others draw.
+    /// Separate random streams for the network, the users and the faults. Draws from one do not
+    /// change the others.
     pub(super) net: Chance,
     pub(super) people: Chance,
     pub(super) weather: Chance,
-    /// Whether anything still goes wrong.
+    /// Whether faults are still injected.
     pub(super) stormy: bool,
-    /// Who is cut off from the others.
+    /// The hosts on the cut-off side of a partition.
     pub(super) cut: Option<Vec<bool>>,
-    /// The job of the host that is being told something.
+    /// The mining job of the host that is handling an input.
     pub(super) job: Option<Job>,
-    /// Whether messages are kept to the host that writes them.
+    /// Whether new messages stay on the host that writes them.
     pub(super) hush: bool,
-    /// How many links honest nodes closed for a fault, and how many of them for an offence of an honest one.
+    /// The number of links that honest nodes closed for a fault. `blames` counts the ones that
+    /// accuse an honest node.
     pub(super) faults: u64,
     pub(super) blames: u64,
     pub(super) violation: Option<Violation>,
     pub(super) archive: Archive,
     memo: Memo,
     pending: VecDeque<Input>,
-    /// What the node that is told something wishes; empty between facts.
+    /// The outputs of the node that is handling an input. Empty between inputs.
     wishes: Vec<Output>,
     pub(super) frames: Shared,
 }
 
 impl World {
-    /// A world whose hosts are all down.
+    /// Creates a world whose hosts are all down.
     pub(super) fn new(setup: Setup) -> Self {
         let network = network(&setup);
         let mut places = Chance::stream(setup.seed, 1);
@@ -204,7 +208,7 @@ impl World {
         }
     }
 
-    /// What time it is at a host.
+    /// Returns the time at a host.
     pub(super) fn now(&self, host: u32) -> Now {
         let ms = GENESIS_MS + BEGIN_MS + self.now_us / 1_000;
         let time = Time::from_unix_ms(ms.saturating_add_signed(self.hosts[host as usize].skew_ms));
@@ -215,7 +219,7 @@ impl World {
         self.wheel.push(self.now_us + wait_us, happening);
     }
 
-    /// Takes what happens next, if anything does.
+    /// Takes the next event. Returns `None` if nothing is pending.
     pub(super) fn next(&mut self) -> Option<Happening> {
         if self.wheel.len() > WAITING_MAX * (1 + self.hosts.len()) {
             self.violate(None, Law::Bound, || {
@@ -228,7 +232,7 @@ impl World {
         Some(happening)
     }
 
-    /// What nodes and links do by themselves; anything else is given back.
+    /// Carries out an event of nodes and links. Returns any other event to the caller.
     pub(super) fn carry(&mut self, happening: Happening) -> Option<Happening> {
         if let Happening::Tick(host) = happening
             && !self.is_tick_due(host)
@@ -263,7 +267,8 @@ impl World {
         None
     }
 
-    /// A tick that is not the host's one scheduled tick is not meant any more; one that is too early is put off.
+    /// Returns true if this is the host's one scheduled tick and it is due. Drops an outdated tick
+    /// and reschedules an early one.
     fn is_tick_due(&mut self, host: u32) -> bool {
         let this = &mut self.hosts[host as usize];
         if this.tick_at != self.now_us {
@@ -291,7 +296,7 @@ impl World {
         self.tell(host, Input::Ticked);
     }
 
-    /// Schedules the host's tick, if it wants one earlier than the one that is scheduled.
+    /// Schedules the host's tick, unless one is already scheduled as early.
     fn arm(&mut self, host: u32) {
         let this = &mut self.hosts[host as usize];
         let Some((at, _)) = this.node.as_ref().and_then(|node| node.deadline()) else { return };
@@ -302,12 +307,12 @@ impl World {
         }
     }
 
-    /// Tells a node a fact and carries out what it wishes.
+    /// Gives a node an input and carries out its outputs.
     pub(super) fn tell(&mut self, host: u32, input: Input) {
         self.act(host, |node, now| node.handle(now, input));
     }
 
-    /// Has a node do something and carries out what it wishes.
+    /// Runs `act` on a node and carries out its outputs.
     pub(super) fn act(&mut self, host: u32, act: impl FnOnce(&mut Node, Now)) {
         let now = self.now(host);
         let Some(node) = self.hosts[host as usize].node.as_mut() else { return };
@@ -326,14 +331,14 @@ impl World {
             }
             wishes += self.drain(host);
         }
-        // Whoever's chain moves wishes to remember it, or to tell of it.
+        // A node whose chain moves always has an output that persists or reports it.
         if wishes > 0 {
             self.watch(host);
         }
         self.arm(host);
     }
 
-    /// Carries out what a node wishes; how many wishes there were.
+    /// Carries out a node's outputs. Returns the number of outputs.
     fn drain(&mut self, host: u32) -> usize {
         let mut wishes = core::mem::take(&mut self.wishes);
         while let Some(output) = self.hosts[host as usize].node.as_mut().and_then(|node| node.poll()) {
@@ -389,7 +394,7 @@ impl World {
                 let headers = self.hosts[host as usize].store.headers_after(&self.archive, locator);
                 self.send(host, end, Packet::Headers(List::new(headers)).encode());
             }
-            // No simulated chain is so long that anybody asks.
+            // Simulated chains are too short for a peer to request a proof.
             Serve::Proof => self.send(host, end, Packet::Proof(Octets::new(Vec::new())).encode()),
             Serve::Bodies(hashes) => {
                 for hash in hashes {
@@ -403,7 +408,7 @@ impl World {
         }
     }
 
-    /// Starts a host's node from what it remembers.
+    /// Starts a host's node from its store.
     pub(super) fn start(&mut self, host: u32, known: Vec<Address>) {
         let seed = self.net.bytes32();
         let this = &mut self.hosts[host as usize];
@@ -444,14 +449,14 @@ impl World {
         self.act(host, |node, now| node.meet(now, &known));
         self.tell(host, Input::Ticked);
         for message in waiting {
-            // What is too old by now, or in a block already, is refused.
+            // The node refuses messages that are too old by now or already in a block.
             self.act(host, |node, now| {
                 let _ = node.submit(now, message);
             });
         }
     }
 
-    /// Ends a host's life at once: its links break, and what it has not remembered is lost.
+    /// Ends a host's life at once. Its links break, and all that it has not stored is lost.
     pub(super) fn stop(&mut self, host: u32) {
         let this = &mut self.hosts[host as usize];
         this.node = None;
@@ -464,16 +469,15 @@ impl World {
         }
     }
 
-    /// The honest hosts that are up.
+    /// Returns the number of honest hosts that are up.
     pub(super) fn honest_up(&self) -> usize {
         self.hosts.iter().filter(|host| host.node.is_some() && host.is_honest()).count()
     }
 }
 
-/// The network that is simulated: the easiest target, for ever.
+/// Returns the simulated network. Its target stays the easiest forever.
 ///
-/// # Panics
-/// Never: a checked setup has a legal spacing.
+/// # Panics Never: a checked setup has a legal spacing.
 fn network(setup: &Setup) -> Network {
     let parameters = Parameters {
         name: "simulation".to_owned(),
