@@ -1,6 +1,7 @@
 //! The search with Arm's SHA-2 instructions, which do four rounds each.
 //!
-//! One instruction waits for another longer than it keeps the unit busy, so the rounds of four first halves are interleaved.
+//! The latency of one instruction exceeds the time that it keeps the unit busy. So the rounds of
+//! four first halves are interleaved.
 
 use core::arch::aarch64::{
     uint32x4_t, vaddq_u32, vdupq_n_u32, vgetq_lane_u32, vsetq_lane_u32, vsha256h2q_u32, vsha256hq_u32,
@@ -14,10 +15,10 @@ use super::sha256::K;
 pub(super) const LANES: u32 = 1;
 /// The rounds before the four that take the nonce's low word.
 pub(super) const ROUNDS: usize = NONCE_LOW - 3;
-/// How many first halves are interleaved.
+/// The number of first halves that are interleaved.
 const STREAMS: usize = 4;
 
-/// Four words, the first in the lowest lane.
+/// Returns four words, the first in the lowest lane.
 #[target_feature(enable = "sha2")]
 #[inline]
 fn quad(words: &[u32]) -> uint32x4_t {
@@ -25,7 +26,8 @@ fn quad(words: &[u32]) -> uint32x4_t {
     vsetq_lane_u32::<3>(words[3], vsetq_lane_u32::<2>(words[2], quad))
 }
 
-/// The first word of the hash of each half, given the sums of the rounds' words and constants.
+/// Returns the first word of the hash of each half, given the sums of the rounds' words and
+/// constants.
 #[target_feature(enable = "sha2")]
 #[inline]
 fn first_words<const STREAMS: usize>(halves: &[Half; STREAMS], sums: &[uint32x4_t; 16]) -> [u32; STREAMS] {
@@ -46,7 +48,8 @@ fn first_words<const STREAMS: usize>(halves: &[Half; STREAMS], sums: &[uint32x4_
     firsts
 }
 
-/// How many nonces, from one with the low word `first` on, pass before one that may be a hit.
+/// Returns the number of nonces, from the one with the low word `first` on, that pass before one
+/// that may be a hit.
 #[target_feature(enable = "sha2")]
 pub(super) fn scan(lead: &Lead, first: u32, nonces: u64) -> u64 {
     let (fours, rest) = lead.halves().as_chunks::<STREAMS>();

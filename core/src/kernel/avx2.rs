@@ -33,7 +33,7 @@ fn add(x: Lanes, y: Lanes) -> Lanes {
     _mm256_add_epi32(x, y)
 }
 
-/// Rotates to the right by `RIGHT` bits; `LEFT` is what is missing to 32.
+/// Returns `x` rotated to the right by `RIGHT` bits. `LEFT` is 32 less `RIGHT`.
 #[target_feature(enable = "avx2")]
 #[inline]
 fn rotate<const RIGHT: i32, const LEFT: i32>(x: Lanes) -> Lanes {
@@ -77,7 +77,8 @@ fn choose(x: Lanes, y: Lanes, z: Lanes) -> Lanes {
     _mm256_xor_si256(z, _mm256_and_si256(x, _mm256_xor_si256(y, z)))
 }
 
-/// The exclusive or of x and y is that of y and z in the next round.
+/// Returns the majority of x, y and z. The exclusive or of x and y is the exclusive or of y and z
+/// in the next round.
 #[target_feature(enable = "avx2")]
 #[inline]
 fn majority(x: Lanes, y: Lanes, z: Lanes) -> Lanes {

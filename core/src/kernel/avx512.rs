@@ -1,4 +1,5 @@
-//! The search with AVX-512: 16 lanes, which rotate in one instruction and take any three-way function in another.
+//! The search with AVX-512: 16 lanes. One instruction rotates, and another computes any three-way
+//! function.
 
 use core::arch::x86_64::{
     __m512i, _mm512_add_epi32, _mm512_cmple_epu32_mask, _mm512_min_epu32, _mm512_ror_epi32,

@@ -1,20 +1,23 @@
-//! The scan of all kernels that compute SHA-256 from additions and rotations: a nonce a lane.
+//! The scan of all kernels that compute SHA-256 from additions and rotations: one nonce per lane.
 //!
-//! The message schedule of the second half is computed once a batch and serves every first half. What the low word of the
-//! nonce does not reach is computed once a scan: eight rounds but for two additions, and 22 of the 64 words. Of the hash only
-//! the first word is finished.
+//! The message schedule of the second half is computed once per batch and serves every first half.
+//! The parts that the nonce's low word does not reach are computed once per scan: eight rounds
+//! except for two additions, and 22 of the 64 words. Only the first word of the hash is finished.
 
-/// Defines `scan` from a file's own `Lanes` and what can be done with them, with the attributes that those functions have.
+/// Defines `scan` from a file's own `Lanes` and their operations, with the same attributes as those
+/// functions.
 macro_rules! scan_in_lanes {
     ($(#[$attribute:meta])*) => {
-        /// The rounds done before a scan: all up to the one that takes the nonce's low word, this one but for that word.
+        /// The rounds done before a scan: all before the one that takes the nonce's low word, and
+        /// this one without that word.
         pub(super) const ROUNDS: usize = NONCE_LOW + 1;
 
-        /// How many batches of [`LANES`] nonces, from one with the low word `first` on, pass before one that may hold a hit.
+        /// Returns the number of batches of [`LANES`] nonces that pass before one that may hold a
+        /// hit. The first nonce has the low word `first`.
         $(#[$attribute])*
         pub(super) fn scan(lead: &Lead, first: u32, batches: u64) -> u64 {
             let mut words = [splat(0); 64];
-            // Each round's word and constant, added up.
+            // The sum of each round's word and constant.
             let mut sums = [splat(0); 64];
             for (index, word) in lead.words.into_iter().enumerate() {
                 words[index] = splat(word);
@@ -32,7 +35,7 @@ macro_rules! scan_in_lanes {
                 let mut least = splat(u32::MAX);
                 for half in lead.halves() {
                     let [mut a, mut b, mut c, mut d, mut e, mut f, mut g, mut h] = half.state.map(|word| splat(word));
-                    // A round adds its word to these two and to nothing else.
+                    // A round adds its word only to these two.
                     (a, e) = (add(a, nonce), add(e, nonce));
                     macro_rules! round {
                         ($a:ident $b:ident $c:ident $d:ident $e:ident $f:ident $g:ident $h:ident $sum:expr) => {

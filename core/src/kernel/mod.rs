@@ -1,9 +1,11 @@
 //! Search kernels: the loops that look for a nonce.
 //!
-//! [`Kernel::PORTABLE`] is the meaning. The others, one file an instruction set, are of one shape: their `scan` passes over batches of
-//! nonces until one may hold a hit, judged by the hash's first word alone, and `portable` searches that batch. So a
-//! kernel never misses a hit if its `scan` does not, and never finds one that is none. [`gpu`] is that for graphics processors, whose
-//! drivers wait for them, so that it is no [`Kernel`]. This is the only place where `unsafe` may be, so `prefetch` is here too.
+//! [`Kernel::PORTABLE`] is the reference implementation. Each other kernel is one file per
+//! instruction set, all with the same structure. Their `scan` passes over batches of nonces until
+//! one may hold a hit, judged by the hash's first word alone. Then `portable` searches that batch.
+//! So a kernel never misses a hit if its `scan` does not, and never reports a false one. [`gpu`] is
+//! the counterpart for graphics processors. It is not a [`Kernel`], because their drivers have to
+//! wait for them. `unsafe` is only allowed in this module, so `prefetch` is here too.
 
 #![expect(unsafe_code, reason = "code for an instruction set may only run on a machine that has it")]
 
@@ -37,41 +39,43 @@ pub use headers::{Headers, Hit, ROOTS_MAX};
 use set::Set;
 pub use trial::Trial;
 
-/// A search kernel that this machine can run: its existence is the proof.
+/// A search kernel that this machine can run. A value of this type is the proof.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Kernel(Set);
 
 impl Kernel {
-    /// The one that says what all others have to find.
+    /// The reference for all other kernels.
     pub const PORTABLE: Self = Self(Set::Portable);
 
-    /// Those that this machine can run, first those that are fastest on most machines; the last is [`Kernel::PORTABLE`],
-    /// however fast.
+    /// Returns the kernels that this machine can run. The fastest on most machines come first, and
+    /// [`Kernel::PORTABLE`] is last whatever its speed.
     pub fn available() -> impl Iterator<Item = Self> {
         Set::ALL.iter().copied().filter(|set| set.is_detected()).map(Self)
     }
 
-    /// The one that is fastest on most machines that are like this. Processors differ: who has a clock may try them all.
+    /// Returns the kernel that is fastest on most machines like this one. Processors differ, so a
+    /// caller that has a clock may try all kernels.
     pub fn preferred() -> Self {
         Self::available().next().unwrap_or(Self::PORTABLE)
     }
 
-    /// What people call its instruction set.
+    /// Returns the common name of its instruction set.
     pub const fn name(self) -> &'static str {
         self.0.name()
     }
 
-    /// The first of all tries with the `nonces` nonces from `first` on (after the last one comes 0) that meets the target.
+    /// Returns the first try that meets the target, among all tries with the `nonces` nonces from
+    /// `first` on. After the last nonce comes 0.
     pub fn search(self, headers: &Headers, first: u64, nonces: u64) -> Option<Hit> {
         let lanes = u64::from(self.0.lanes());
         let (mut next, mut left) = (first, nonces);
         while left > 0 {
             let (high, low) = halves(next);
-            // The high word stays the same for so many.
+            // The high word stays the same for this many nonces.
             let span = left.min((1 << 32) - u64::from(low));
-            // SAFETY: kernels are made of sets that were detected, and of the portable one.
+            // SAFETY: a kernel holds a set that was detected, or the portable one.
             let passed = lanes * unsafe { self.0.scan(headers, high, low, span / lanes) };
-            // A batch that may hold a hit, or what is too little for a batch.
+            // This covers a batch that may hold a hit, or a rest that is smaller than a batch.
             let checked = (span - passed).min(lanes);
             let hit = portable::search(headers, next.wrapping_add(passed), checked);
             if hit.is_some() {
@@ -90,7 +94,7 @@ impl fmt::Debug for Kernel {
     }
 }
 
-/// A nonce's two words, the high one first.
+/// Returns a nonce's two words, the high one first.
 const fn halves(nonce: u64) -> (u32, u32) {
     let [a, b, c, d, e, f, g, h] = nonce.to_be_bytes();
     (u32::from_be_bytes([a, b, c, d]), u32::from_be_bytes([e, f, g, h]))

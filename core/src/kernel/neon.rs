@@ -1,4 +1,4 @@
-//! The search with NEON: 4 lanes, whose rotations are a shift and another that inserts.
+//! The search with NEON: 4 lanes. A rotation is a shift and a shift that inserts.
 
 use core::arch::aarch64::{
     uint32x4_t, vaddq_u32, vbslq_u32, vdupq_n_u32, veorq_u32, vminq_u32, vminvq_u32, vsetq_lane_u32,
@@ -33,7 +33,7 @@ fn add(x: Lanes, y: Lanes) -> Lanes {
     vaddq_u32(x, y)
 }
 
-/// Rotates to the right by `RIGHT` bits; `LEFT` is what is missing to 32.
+/// Returns `x` rotated to the right by `RIGHT` bits. `LEFT` is 32 less `RIGHT`.
 #[target_feature(enable = "neon")]
 #[inline]
 fn rotate<const RIGHT: i32, const LEFT: i32>(x: Lanes) -> Lanes {
@@ -77,7 +77,7 @@ fn choose(x: Lanes, y: Lanes, z: Lanes) -> Lanes {
     vbslq_u32(x, y, z)
 }
 
-/// Where x and y differ, z decides.
+/// Returns the majority of x, y and z. Where x and y differ, z decides.
 #[target_feature(enable = "neon")]
 #[inline]
 fn majority(x: Lanes, y: Lanes, z: Lanes) -> Lanes {

@@ -1,10 +1,11 @@
-//! The search on any machine, which says what all others have to find: one SHA-256 compression a try.
+//! The search on any machine and the reference for all others: one SHA-256 compression a try.
 
 use sha2::block_api::compress256;
 
 use super::headers::{Headers, Hit};
 
-/// The first of all tries with the `nonces` nonces from `first` on whose hash meets the target.
+/// Returns the first of all tries with the `nonces` nonces from `first` on whose hash meets the
+/// target.
 pub(super) fn search(headers: &Headers, first: u64, nonces: u64) -> Option<Hit> {
     let mut block = [0; 64];
     for (bytes, word) in block.as_chunks_mut::<4>().0.iter_mut().zip(headers.words) {
@@ -16,7 +17,8 @@ pub(super) fn search(headers: &Headers, first: u64, nonces: u64) -> Option<Hit> 
         let is_hit = |midstate: &[u32; 8]| {
             let mut state = *midstate;
             compress256(&mut state, &[block]);
-            // Words compare in order, as the big-endian number that they are; nearly every try ends at the first.
+            // Words compare in order, like the big-endian number that they form. Nearly every
+            // comparison ends at the first word.
             state <= headers.target
         };
         headers.midstates.iter().position(is_hit).map(|root| Hit { nonce, root })

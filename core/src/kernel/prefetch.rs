@@ -1,19 +1,20 @@
-//! Hints that something is read soon, so that memory that is far away is on its way before anything waits for it.
+//! Prefetch hints: memory that is far away is on its way before the processor has to wait for it.
 //!
-//! Whoever goes through thousands of nodes one after the other, as the simulator does, waits for memory most of the time:
-//! nothing of the next node is in any cache. Only time depends on a hint.
+//! A loop over thousands of nodes, such as the simulator's, waits for memory most of the time.
+//! Nothing of the next node is in any cache. A hint affects only the time.
 
-/// What is fetched at once, on most machines.
+/// The bytes that most machines fetch at once.
 pub(crate) const CACHE_LINE_BYTES: usize = 64;
 
-/// Whether hints do anything here: where they do not, nothing needs to be found out for their sake.
+/// Whether hints have an effect here. Where they have none, callers need not prepare any.
 pub(crate) const HAS_HINTS: bool = cfg!(target_arch = "x86_64");
 
-/// Has the cache line fetched in which a value begins, on processors that can be told so.
+/// Fetches the cache line in which a value begins, on processors that support it.
 #[inline(always)]
 pub(crate) fn prefetch<T>(value: &T) {
     #[cfg(target_arch = "x86_64")]
-    // SAFETY: a prefetch changes nothing that a program sees and never faults; every x86-64 processor has SSE.
+    // SAFETY: a prefetch has no effect that a program can observe, and never faults. Every x86-64
+    // processor has SSE.
     unsafe {
         use core::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
         _mm_prefetch::<_MM_HINT_T0>(core::ptr::from_ref(value).cast());

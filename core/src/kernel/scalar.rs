@@ -1,4 +1,4 @@
-//! The search on plain words: what a machine without any of the other instruction sets is fastest with.
+//! The search on plain words: the fastest on a machine that has none of the other instruction sets.
 
 use super::headers::NONCE_LOW;
 use super::lanes::scan_in_lanes;
@@ -49,7 +49,8 @@ fn choose(x: Lanes, y: Lanes, z: Lanes) -> Lanes {
     z ^ (x & (y ^ z))
 }
 
-/// The exclusive or of x and y is that of y and z in the next round.
+/// Returns the majority of x, y and z. The exclusive or of x and y is the exclusive or of y and z
+/// in the next round.
 #[inline(always)]
 fn majority(x: Lanes, y: Lanes, z: Lanes) -> Lanes {
     y ^ ((x ^ y) & (y ^ z))

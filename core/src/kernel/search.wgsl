@@ -1,7 +1,7 @@
-// The search on a graphics processor: what `lanes.rs` does, with an invocation for a lane.
+// The search on a graphics processor: the same as `lanes.rs`, with one invocation per lane.
 //
-// `gpu.rs` fills the lead and reads the answer. Rounds and schedule are written out, so that every word has a register of its own;
-// an index that varies would move them all to memory.
+// `gpu.rs` fills the lead and reads the answer. Rounds and schedule are written out, so that every
+// word has a register of its own. A variable index would move them all to memory.
 
 // One first half: the state after the rounds that are done before the search, and the first word of the midstate.
 struct Half {
@@ -11,23 +11,24 @@ struct Half {
 }
 
 struct Lead {
-    // The words of the second half's schedule that the nonce's low word does not reach, itself taken for 0,
+    // The words of the second half's schedule that the nonce's low word does not reach. It counts as 0.
     words: array<vec4<u32>, 6>,
-    // and each of them plus its round's constant.
+    // Each of these words plus its round's constant.
     sums: array<vec4<u32>, 6>,
     halves: array<Half, 8>,
     roots: u32,
     // The first word of the target.
     limit: u32,
-    // The nonce's low word where the dispatch begins, and how many nonces it has; none lies beyond the low word's last value.
+    // The nonce's low word where the dispatch begins, and the number of its nonces. All of them lie
+    // within the range of the low word.
     low: u32,
     nonces: u32,
 }
 
 struct Answer {
-    // How many nonces pass before the first that may be a hit.
+    // The number of nonces that pass before the first that may be a hit.
     passed: atomic<u32>,
-    // How many workgroups came to their end.
+    // The number of workgroups that finished.
     ended: atomic<u32>,
 }
 
@@ -51,7 +52,7 @@ struct State {
     efgh: vec4<u32>,
 }
 
-// Rotates to the right.
+// Returns x rotated to the right.
 fn rotate(x: u32, bits: u32) -> u32 {
     return (x >> bits) | (x << (32 - bits));
 }
@@ -66,14 +67,14 @@ fn rounded(state: State, sum: u32) -> State {
     return State(vec4<u32>(first + second, s.xyz), vec4<u32>(s.w + first, t.xyz));
 }
 
-// The word of the schedule that has these words 16, 15, 7 and 2 places before it.
+// Returns the word of the schedule that has these words 16, 15, 7 and 2 places before it.
 fn next(sixteenth: u32, fifteenth: u32, seventh: u32, second: u32) -> u32 {
     let sigma0 = rotate(fifteenth, 7) ^ rotate(fifteenth, 18) ^ (fifteenth >> 3);
     let sigma1 = rotate(second, 17) ^ rotate(second, 19) ^ (second >> 10);
     return sixteenth + sigma0 + seventh + sigma1;
 }
 
-// Whether the hash of any root with this low word of the nonce may meet the target.
+// Returns true if the hash of any root with this low word of the nonce may meet the target.
 fn may_hit(nonce: u32) -> bool {
     let w22 = next(lead.words[1].z, nonce, lead.words[3].w, lead.words[5].x);
     let w23 = next(nonce, lead.words[2].x, lead.words[4].x, lead.words[5].y);
@@ -120,7 +121,7 @@ fn may_hit(nonce: u32) -> bool {
     var least = 0xffffffffu;
     for (var root = 0u; root < lead.roots; root++) {
         let half = lead.halves[root];
-        // A round adds its word to these two and to nothing else.
+        // A round adds its word only to these two.
         var s = State(half.abcd + vec4<u32>(nonce, 0, 0, 0), half.efgh + vec4<u32>(nonce, 0, 0, 0));
         s = rounded(s, lead.sums[2].x);
         s = rounded(s, lead.sums[2].y);
@@ -189,7 +190,7 @@ fn search(
     @builtin(local_invocation_index) local: u32,
     @builtin(num_workgroups) groups: vec3<u32>,
 ) {
-    // Low nonces first; those after one that may be a hit need no try.
+    // Low nonces come first. Nonces after one that may be a hit need not be tried.
     for (var passed = invocation.x; passed < lead.nonces; passed += 64 * groups.x) {
         if passed > atomicLoad(&answer.passed) {
             break;

@@ -1,12 +1,14 @@
-//! The one point where an instruction set is chosen: which there are, what detects them, and how each is entered.
+//! The one place that chooses an instruction set: the list of sets, their detection, and the entry
+//! into each.
 
 use super::headers::Headers;
 use super::lead::Lead;
 
-/// Lists the sets once: a name, how many nonces a batch has, what detects it, and its scan.
+/// Lists the sets once: the name, the module, the detection. The module has the batch size and the
+/// scan.
 macro_rules! sets {
     ($($(#[$cfg:meta])* $set:ident = $name:literal, $module:ident, $detected:expr;)*) => {
-        /// An instruction set, or none.
+        /// An instruction set, or the portable code.
         #[derive(Clone, Copy, PartialEq, Eq)]
         pub(super) enum Set {
             $($(#[$cfg])* $set,)*
@@ -14,7 +16,7 @@ macro_rules! sets {
         }
 
         impl Set {
-            /// Every set that this architecture may have, first those that are fastest on most machines.
+            /// All sets that this architecture may have. The fastest on most machines come first.
             pub(super) const ALL: &[Self] = &[$($(#[$cfg])* Self::$set,)* Self::Portable];
 
             pub(super) const fn name(self) -> &'static str {
@@ -24,7 +26,7 @@ macro_rules! sets {
                 }
             }
 
-            /// Whether this machine has it; the standard library looks once.
+            /// Returns true if this machine has the set. The standard library detects it once.
             pub(super) fn is_detected(self) -> bool {
                 match self {
                     $($(#[$cfg])* Self::$set => $detected,)*
@@ -32,25 +34,26 @@ macro_rules! sets {
                 }
             }
 
-            /// The nonces of a batch.
+            /// Returns the number of nonces in a batch.
             pub(super) const fn lanes(self) -> u32 {
                 match self {
                     $($(#[$cfg])* Self::$set => super::$module::LANES,)*
-                    // All are checked anyway: so many at once.
+                    // All nonces are checked anyway, this many at once.
                     Self::Portable => 1 << 16,
                 }
             }
 
-            /// How many batches of nonces, from that with these words on, pass before one that may hold a hit.
+            /// Returns the number of batches, from the nonce with these words on, that pass before
+            /// one that may hold a hit.
             ///
-            /// # Safety
-            /// The set was detected.
+            /// # Safety The set was detected.
             #[allow(unused_unsafe, reason = "a set that the build takes for granted is safe to enter")]
             pub(super) unsafe fn scan(self, headers: &Headers, high: u32, low: u32, batches: u64) -> u64 {
                 match self {
                     $($(#[$cfg])* Self::$set => {
                         let lead = Lead::new(headers, high, super::$module::ROUNDS);
-                        // SAFETY: the features that this scan is compiled for were detected, says the caller.
+                        // SAFETY: the caller guarantees that the features of this scan were
+                        // detected.
                         unsafe { super::$module::scan(&lead, low, batches) }
                     })*
                     // Every nonce may be a hit until it is tried.

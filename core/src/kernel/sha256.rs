@@ -1,4 +1,5 @@
-//! SHA-256's constants and rounds on plain words (FIPS 180-4): what kernels compute once, before their loops.
+//! SHA-256's constants and rounds on plain words (FIPS 180-4), which kernels compute once, before
+//! their loops.
 
 /// The words of a state, a to h.
 pub(super) type State = [u32; 8];
@@ -20,7 +21,8 @@ pub(super) static K: [u32; 64] = [
     0x748f_82ee, 0x78a5_636f, 0x84c8_7814, 0x8cc7_0208, 0x90be_fffa, 0xa450_6ceb, 0xbef9_a3f7, 0xc671_78f2,
 ];
 
-/// The state after one round, with `kw` the sum of the round's constant and its word (section 6.2.2, step 3).
+/// Returns the state after one round. `kw` is the sum of the round's constant and its word (section
+/// 6.2.2, step 3).
 pub(super) fn round([a, b, c, d, e, f, g, h]: State, kw: u32) -> State {
     let first = h
         .wrapping_add(kw)
@@ -31,7 +33,7 @@ pub(super) fn round([a, b, c, d, e, f, g, h]: State, kw: u32) -> State {
     [first.wrapping_add(second), a, b, c, d.wrapping_add(first), e, f, g]
 }
 
-/// The word of the message schedule that follows the 16 before it (section 6.2.2, step 1).
+/// Returns the word of the message schedule that follows these 16 (section 6.2.2, step 1).
 pub(super) fn next_word(before: &[u32]) -> u32 {
     let (second, fifteenth) = (before[14], before[1]);
     (second.rotate_right(17) ^ second.rotate_right(19) ^ (second >> 10))

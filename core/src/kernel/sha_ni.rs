@@ -1,6 +1,7 @@
 //! The search with Intel's SHA extensions, which do two rounds an instruction.
 //!
-//! One instruction waits for another longer than it keeps the unit busy, so the rounds of four first halves are interleaved.
+//! The latency of one instruction exceeds the time that it keeps the unit busy. So the rounds of
+//! four first halves are interleaved.
 
 use core::arch::x86_64::{
     __m128i, _mm_add_epi32, _mm_alignr_epi8, _mm_extract_epi32, _mm_set_epi32, _mm_setzero_si128,
@@ -14,10 +15,10 @@ use super::sha256::K;
 pub(super) const LANES: u32 = 1;
 /// The rounds before the pair of rounds that takes the nonce's low word.
 pub(super) const ROUNDS: usize = NONCE_LOW - 1;
-/// How many first halves are interleaved.
+/// The number of first halves that are interleaved.
 const STREAMS: usize = 4;
 
-/// Four words, the first in the lowest lane.
+/// Returns four words, the first in the lowest lane.
 #[target_feature(enable = "sse2")]
 #[inline]
 fn quad(words: [u32; 4]) -> __m128i {
@@ -25,11 +26,12 @@ fn quad(words: [u32; 4]) -> __m128i {
     _mm_set_epi32(w3, w2, w1, w0)
 }
 
-/// The first word of the hash of each half, given the sums of the rounds' words and constants.
+/// Returns the first word of the hash of each half, given the sums of the rounds' words and
+/// constants.
 #[target_feature(enable = "sha,sse2,ssse3,sse4.1")]
 #[inline]
 fn first_words<const STREAMS: usize>(halves: &[Half; STREAMS], sums: &[__m128i; 16]) -> [u32; STREAMS] {
-    // As the instructions want the state: f e b a and h g d c.
+    // The instructions require the state in this order: f e b a and h g d c.
     let mut feba = [_mm_setzero_si128(); STREAMS];
     let mut hgdc = [_mm_setzero_si128(); STREAMS];
     for (stream, half) in halves.iter().enumerate() {
@@ -53,7 +55,8 @@ fn first_words<const STREAMS: usize>(halves: &[Half; STREAMS], sums: &[__m128i; 
     firsts
 }
 
-/// How many nonces, from one with the low word `first` on, pass before one that may be a hit.
+/// Returns the number of nonces, from the one with the low word `first` on, that pass before one
+/// that may be a hit.
 #[target_feature(enable = "sha,sse2,ssse3,sse4.1")]
 pub(super) fn scan(lead: &Lead, first: u32, nonces: u64) -> u64 {
     let constants = core::array::from_fn::<_, 16, _>(|index| {

@@ -1,7 +1,8 @@
-//! The search with WebAssembly's 128-bit vectors: 4 lanes, whose rotations are two shifts each.
+//! The search with WebAssembly's 128-bit vectors: 4 lanes. A rotation is two shifts.
 //!
-//! A program with a single such instruction is refused whole by an engine that has none, so nothing is detected here: who builds
-//! the program asks for the feature `simd128`, and who loads it knows that the engine takes it.
+//! An engine without these instructions refuses a whole program that contains one. So nothing is
+//! detected here. The builder of the program enables the feature `simd128`, and the loader knows
+//! that the engine supports it.
 
 use core::arch::wasm32::{
     i32x4_add, u32x4, u32x4_le, u32x4_min, u32x4_shl, u32x4_shr, u32x4_splat, v128, v128_any_true,
@@ -77,7 +78,7 @@ fn choose(x: Lanes, y: Lanes, z: Lanes) -> Lanes {
     v128_bitselect(y, z, x)
 }
 
-/// Where x and y differ, z decides.
+/// Returns the majority of x, y and z. Where x and y differ, z decides.
 #[target_feature(enable = "simd128")]
 #[inline]
 fn majority(x: Lanes, y: Lanes, z: Lanes) -> Lanes {

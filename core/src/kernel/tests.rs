@@ -6,7 +6,8 @@ use crate::hash::Hash;
 use crate::pow::{Bits, Target};
 use crate::time::Time;
 
-/// Headers with so many roots, whose hashes meet the target when their first word is at most `limit`.
+/// Returns headers with `roots` roots. A hash meets the target if its first word is at most
+/// `limit`.
 pub(super) fn headers(seed: u64, roots: usize, limit: u32) -> Headers {
     let mut target = [0xff; 32];
     target[..4].copy_from_slice(&limit.to_be_bytes());
@@ -24,7 +25,7 @@ pub(super) fn headers(seed: u64, roots: usize, limit: u32) -> Headers {
     Headers::new(&header, &roots, Target::from_be_bytes(target))
 }
 
-/// All hits of a range of nonces, but for each nonce's after its first.
+/// Returns all hits of a range of nonces, but only the first hit of each nonce.
 pub(super) fn hits(kernel: Kernel, headers: &Headers, first: u64, nonces: u64) -> Vec<Hit> {
     let (mut hits, mut next, mut left) = (Vec::new(), first, nonces);
     while let Some(hit) = kernel.search(headers, next, left) {
@@ -72,7 +73,7 @@ fn kernels_agree_where_the_nonces_words_carry() {
 fn kernels_agree_at_the_edges_of_targets() {
     assert_eq!(assert_agree(&headers(2, ROOTS_MAX, u32::MAX), 3, 50), 50);
     assert_eq!(assert_agree(&headers(3, ROOTS_MAX, 0), 0, 1 << 12), 0);
-    // A target is met by the hash that it is, and not by one above it.
+    // A hash equal to the target meets it, and the next greater one does not.
     let mut edge = headers(4, 1, 1 << 20);
     let hit = Kernel::PORTABLE.search(&edge, 0, 1 << 20).expect("2^12 tries are expected");
     let mut state = edge.midstates[0];

@@ -1,22 +1,24 @@
-//! A trial of the kernels: which is fastest on this very machine, judged by times that others take.
+//! A trial of the kernels: finds the fastest on this machine, by times that the caller measures.
 
 use core::time::Duration;
 
 use super::Kernel;
 
-/// How often each kernel is tried: only its best time counts, so that what else the machine did meanwhile does not.
+/// The number of tries of each kernel. Only the best time counts, so other load on the machine has
+/// little effect.
 const ROUNDS: usize = 5;
 
-/// Tries kernels in turn and keeps their rates: whoever has a clock searches with [`Trial::turn`], and notes how long that took.
+/// Tries kernels in turn and keeps their rates. A caller that has a clock searches with
+/// [`Trial::turn`] and notes the time that it took.
 #[derive(Clone, Debug)]
 pub struct Trial {
-    /// Each kernel with the most tries a second that were seen of it.
+    /// Each kernel with its highest measured number of tries a second.
     rates: Vec<(Kernel, u64)>,
     turns: usize,
 }
 
 impl Trial {
-    /// Which kernel is to be tried next; none when each had all its turns.
+    /// Returns the kernel to try next, or `None` after all turns.
     pub fn turn(&self) -> Option<Kernel> {
         if self.turns >= ROUNDS * self.rates.len() {
             return None;
@@ -24,7 +26,8 @@ impl Trial {
         self.rates.get(self.turns % self.rates.len()).map(|(kernel, _)| *kernel)
     }
 
-    /// The kernel whose turn it is made `tries` tries in `took`, or was interrupted; the next is tried from now on.
+    /// Notes that the kernel in turn made `tries` tries in `took`, or was interrupted. The next
+    /// kernel's turn begins.
     pub fn note(&mut self, tried: Option<(u64, Duration)>) {
         let count = self.rates.len().max(1);
         if let (Some((tries, took)), Some((_, best))) = (tried, self.rates.get_mut(self.turns % count)) {
@@ -34,7 +37,8 @@ impl Trial {
         self.turns += 1;
     }
 
-    /// The fastest so far: of those that nothing is known of, the one that is fastest on most machines.
+    /// Returns the fastest kernel so far. Without any measurement, it is the one that is fastest on
+    /// most machines.
     pub fn fastest(&self) -> Kernel {
         let mut fastest = (Kernel::preferred(), 0);
         for (kernel, rate) in &self.rates {
@@ -47,7 +51,7 @@ impl Trial {
 }
 
 impl Default for Trial {
-    /// A trial of all kernels that this machine can run.
+    /// Creates a trial of all kernels that this machine can run.
     fn default() -> Self {
         Self { rates: Kernel::available().map(|kernel| (kernel, 0)).collect(), turns: 0 }
     }

@@ -3,7 +3,7 @@ use crate::kernel::Kernel;
 use crate::kernel::sha256::{next_word, round};
 use crate::kernel::tests::{headers, hits};
 
-/// What the shader does, in Rust: nonce after nonce, from the bytes that it is given.
+/// Returns the shader's answer, computed in Rust: nonce after nonce, from the same bytes.
 fn model(groups: u32, dispatch: &[u8]) -> [u8; ANSWER_BYTES] {
     assert_eq!(dispatch.len(), DISPATCH_BYTES);
     let words: Vec<_> = dispatch.as_chunks().0.iter().map(|bytes| u32::from_le_bytes(*bytes)).collect();
@@ -41,7 +41,7 @@ fn answer(passed: u32, ended: u32) -> [u8; ANSWER_BYTES] {
     bytes
 }
 
-/// All hits of a range as dispatches of at most `most` nonces find them.
+/// Returns all hits of a range, as dispatches of at most `most` nonces find them.
 fn found(headers: &Headers, first: u64, nonces: u32, most: u32) -> Vec<Hit> {
     let (mut hits, mut next, mut left) = (Vec::new(), first, nonces);
     while left > 0 {
