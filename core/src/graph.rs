@@ -1,12 +1,16 @@
-//! The graph: the certified links that a node holds and passes on, by which it orders and hints, and never agrees.
+//! The certified links that a node knows and passes on. The graph is only a hint for relay order
+//! and peer choice. Consensus never depends on it.
 //!
-//! Only certificates whose signatures hold may be inserted. Two nodes compare [`Digest`]s and send each other what differs
-//! ([`Graph::news_for`]) until they hold the same. What the links amount to is read off a [`Topology`].
+//! Only certificates whose signatures hold may be inserted. Two nodes compare [`Digest`]s and send
+//! each other the differences ([`Graph::news_for`]) until they hold the same links. A [`Topology`]
+//! gives the network's shape.
 //!
-//! Keys cost nothing, so a hostile peer can make up any number of them, with links between. It gains room for
-//! [`KEY_LINKS_MAX`] links a key and as many withdrawn ones, until the graph is full ([`LINKS_MAX`], some 3 MB); then what is farthest gives
-//! way, and what no path connects to us before everything else. So made-up keys that no honest node links to displace each
-//! other. Those behind a peer of ours look as near as that peer, and displace what is farther than it. Our own links stay.
+//! Keys cost nothing, so a hostile peer can invent any number of them, with links between them. It
+//! gains room for [`KEY_LINKS_MAX`] links per key and as many revoked ones, until the graph is full
+//! ([`LINKS_MAX`], some 3 MB). Then the farthest link is evicted, and links that no path connects
+//! to us go first. So invented keys that no honest node links to displace each other. Invented keys
+//! behind a peer of ours seem as near as that peer, and displace links that are farther away. Our
+//! own links stay.
 
 mod adjacency;
 mod digest;
@@ -27,42 +31,45 @@ pub(crate) use adjacency::Adjacency;
 pub(crate) use adjacency::UNREACHED;
 use adjacency::{NONE, beyond, hop_us};
 
-/// How many links a graph holds unless its node decides otherwise. Beyond it, the farthest gives way.
+/// The most links that a graph holds by default. Beyond it, the farthest is evicted.
 pub const LINKS_MAX: usize = 16_384;
-/// How many links of one key are held, and how many of its that are withdrawn, links to us apart. Beyond it, the key's oldest
-/// of that kind gives way.
+/// The most links of one key that are held, and the most revoked ones. Links to us do not count.
+/// Beyond it, the key's oldest of that kind is evicted.
 pub const KEY_LINKS_MAX: usize = 32;
-/// For how many epochs a link counts after its own: half an hour.
+/// The number of epochs that a link counts after its own: half an hour.
 pub const LINK_AGE_EPOCHS: u32 = 3;
-/// How many epochs a certificate may be ahead of us: clocks differ.
+/// The most epochs that a certificate may be ahead of us, because clocks differ.
 pub const AHEAD_EPOCHS: u32 = 1;
-/// After how many certificates a full graph measures anew how far its nodes are: a search for each would cost more than its
-/// signatures. In between, a new node is as far as the link that it came with makes it.
+/// The number of certificates after which a full graph measures its nodes' distances again. A
+/// search for each certificate would cost more than its signatures. In between, a new node's
+/// distance follows from the link that it came with.
 const MEASURED_MAX: u32 = 64;
-/// The number that we have among a graph's nodes.
+/// Our number among a graph's nodes.
 const OWN: u32 = 0;
 
-/// What became of a certificate. None of it is an offence.
+/// The result of inserting a certificate. None of them is an offence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Inserted {
-    /// A link that was not held.
+    /// The link is new.
     New,
-    /// A link that was held from an earlier epoch.
+    /// The link replaces one from an earlier epoch.
     Updated,
-    /// Nothing new: the link is held from this epoch or a later one.
+    /// Nothing changed: the link is already held from this epoch or a later one.
     Known,
-    /// Not held: too old, too early, its figures at odds, or too far away for the room there is.
+    /// Not held: too old, too early, inconsistent figures, or too far away for the room that is
+    /// left.
     Refused,
 }
 
-/// A key that links are held of.
+/// A key that has links in the graph.
 #[derive(Clone, Debug)]
 struct Node {
     key: PublicKey,
     links: u32,
 }
 
-/// A held link, or one that is withdrawn: that is remembered until no earlier certificate of it counts any more.
+/// A held link, or a revoked one. A revocation is remembered until no earlier certificate of the
+/// link counts any more.
 #[derive(Clone, Debug)]
 struct Link {
     ends: [u32; 2],
@@ -70,12 +77,12 @@ struct Link {
     rtts_us: [u32; 2],
     mark: u16,
     bucket: u16,
-    /// How many certificates were taken before this one.
+    /// The number of certificates that were inserted before this one.
     learned: u32,
 }
 
 impl Link {
-    /// Its ends from one side: this one first.
+    /// Returns its ends from one side: this one first.
     fn seen_from(&self, side: usize) -> [u32; 2] {
         [self.ends[side], self.ends[1 - side]]
     }
@@ -92,13 +99,15 @@ impl Link {
         !self.is_withdrawn()
     }
 
-    /// What decides which link of a key gives way: the same everywhere, so that all end up with the same.
+    /// Returns the rank that decides which link of a key is evicted. It is the same on every node,
+    /// so that all end up with the same links.
     fn rank(&self) -> Rank {
         Rank { is_live: self.is_live(), epoch: self.epoch, mark: self.mark }
     }
 }
 
-/// Which link of several is kept rather: one that there is, then the later, then the greater mark.
+/// The order in which links are kept: live ones before revoked ones, then the later epoch, then the
+/// greater mark.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Rank {
     is_live: bool,
@@ -106,7 +115,7 @@ struct Rank {
     mark: u16,
 }
 
-/// What taking a certificate comes to.
+/// How inserting a certificate would change the graph.
 enum Taking {
     Update { place: usize, mark: u16 },
     Add { mark: u16, victims: Vec<[u32; 2]> },
@@ -116,31 +125,34 @@ enum Taking {
 #[derive(Clone, Debug)]
 pub struct Graph {
     links_max: usize,
-    /// By number; a node that lost its last link is free for another key.
+    /// By number. The number of a node that lost its last link is free for another key.
     nodes: Vec<Node>,
     free: Vec<u32>,
-    /// The nodes in use, in the order of their keys; with each how its key begins, which mostly decides.
+    /// The nodes in use, in the order of their keys. Each comes with the first bytes of its key,
+    /// which mostly decide the order.
     by_key: Vec<(u32, u32)>,
     links: Vec<Link>,
-    /// The signatures of each link: apart, for they are most of what a link takes and seldom looked at.
+    /// The signatures of each link. They are apart, because they take most of a link's memory and
+    /// are seldom read.
     signatures: Vec<[Signature; 2]>,
-    /// From either side the places of links, in the order of their ends' numbers as seen from there.
+    /// For either side the indexes of links, in the order of their ends' numbers as seen from
+    /// there.
     by_ends: [Vec<u32>; 2],
-    /// The links that are withdrawn, those first that give way first.
+    /// The revoked links, the next to evict first.
     withdrawn: VecDeque<(Rank, [u32; 2])>,
-    /// As far as the farthest link was when distances were last measured.
+    /// The distance of the farthest link at the last measurement.
     horizon: u32,
     digest: Digest,
-    /// How many certificates were taken so far, modulo 2^32.
+    /// The number of inserted certificates, modulo 2^32.
     learned: u32,
-    /// How far each node is from us, microseconds; empty until the graph is full.
+    /// Each node's distance from us, microseconds. Empty until the graph is full.
     reach: Vec<u32>,
-    /// How many certificates were held against `reach`.
+    /// The number of certificates that were compared with `reach`.
     measured: u32,
 }
 
 impl Graph {
-    /// No links, and room for `links_max`.
+    /// Creates an empty graph with room for `links_max` links.
     pub fn new(own: PublicKey, links_max: usize) -> Self {
         Self {
             links_max,
@@ -159,32 +171,32 @@ impl Graph {
         }
     }
 
-    /// Whose graph it is.
+    /// Returns the key of the node that holds the graph.
     pub fn own(&self) -> PublicKey {
         self.nodes[OWN as usize].key
     }
 
-    /// The links that there are.
+    /// Returns the live links.
     fn live(&self) -> impl Iterator<Item = &Link> + Clone {
         self.links.iter().filter(|link| link.is_live())
     }
 
-    /// How many links there are; looks at each.
+    /// Returns the number of live links. It scans all links.
     pub fn len(&self) -> usize {
         self.live().count()
     }
 
-    /// Whether there is no link.
+    /// Returns true if there is no live link.
     pub fn is_empty(&self) -> bool {
         self.live().next().is_none()
     }
 
-    /// How many keys have links, and ours; looks at every link.
+    /// Returns the number of keys that have links, ours included. It scans all links.
     pub fn nodes(&self) -> usize {
         self.linked().into_iter().filter(|is_linked| *is_linked).count()
     }
 
-    /// Of each number, whether it is that of a key that has links, or ours.
+    /// Returns a flag for each number: true if its key has links or is ours.
     fn linked(&self) -> Vec<bool> {
         let mut linked = vec![false; self.nodes.len()];
         linked[OWN as usize] = true;
@@ -194,7 +206,8 @@ impl Graph {
         linked
     }
 
-    /// Every link: its two ends, the lower first, and its round trip in microseconds. In no particular order.
+    /// Returns every link: its two ends, the lower first, and its round trip in microseconds. In no
+    /// particular order.
     pub fn links(&self) -> impl Iterator<Item = (PublicKey, PublicKey, u32)> {
         self.live().map(|link| {
             let [a, b] = self.ends(link);
@@ -202,14 +215,15 @@ impl Graph {
         })
     }
 
-    /// The links of a key: their other ends and round trips in microseconds. In no particular order.
+    /// Returns a key's links: their other ends and round trips in microseconds. In no particular
+    /// order.
     pub fn links_of(&self, key: &PublicKey) -> impl Iterator<Item = (PublicKey, u32)> {
         let number = self.number(key);
         let links = number.into_iter().flat_map(|node| self.at(node)).filter(|(link, _)| link.is_live());
         links.map(|(link, other)| (self.nodes[other as usize].key, link.weight_us()))
     }
 
-    /// The links of a node, each with its other end, those that are withdrawn among them.
+    /// Returns the links of a node, each with its other end, including the revoked ones.
     fn at(&self, node: u32) -> impl Iterator<Item = (&Link, u32)> + Clone {
         [0, 1].into_iter().flat_map(move |side| {
             let first = self.find_from(side, [node, 0]).unwrap_or_else(|place| place);
@@ -219,23 +233,25 @@ impl Graph {
         })
     }
 
-    /// Whether the link between two keys, in either order, is held from this epoch or a later one.
+    /// Returns true if the link between two keys, in either order, is held from this epoch or a
+    /// later one.
     pub fn contains(&self, a: &PublicKey, b: &PublicKey, epoch: Epoch) -> bool {
         self.place(a, b).is_some_and(|place| self.links[place].is_live() && self.links[place].epoch >= epoch)
     }
 
-    /// Whether the link between two keys, in either order, was withdrawn in this epoch or a later one.
+    /// Returns true if the link between two keys, in either order, was revoked in this epoch or a
+    /// later one.
     pub fn is_withdrawn(&self, a: &PublicKey, b: &PublicKey, epoch: Epoch) -> bool {
         self.place(a, b)
             .is_some_and(|place| self.links[place].is_withdrawn() && self.links[place].epoch >= epoch)
     }
 
-    /// The certificate of the link between two keys, in either order, or what withdraws it.
+    /// Returns the certificate of the link between two keys, in either order, or its revocation.
     pub fn certificate(&self, a: &PublicKey, b: &PublicKey) -> Option<Certificate> {
         self.place(a, b).map(|place| self.certificate_at(place))
     }
 
-    /// About how many bytes of memory it takes.
+    /// Returns the approximate number of bytes of memory that it takes.
     pub fn size_bytes(&self) -> usize {
         size_of::<Self>()
             + self.nodes.capacity() * size_of::<Node>()
@@ -249,7 +265,7 @@ impl Graph {
                 .sum::<usize>()
     }
 
-    /// Its shape at this moment.
+    /// Returns its shape at this moment.
     pub fn topology(&self) -> Topology {
         let linked = self.linked();
         let linked = self.by_key.iter().filter(|(_, node)| linked[*node as usize]);
@@ -267,14 +283,17 @@ impl Graph {
         Topology::sorted(self.own(), keys, ends)
     }
 
-    /// What is held, in brief.
+    /// Returns a digest of the held links.
     pub fn digest(&self) -> &Digest {
         &self.digest
     }
 
-    /// Certificates that whoever has the digest `theirs` probably lacks: at most `max` of those in buckets that differ. Half of
-    /// them are those that were learned last, which few have yet; the others begin at a place that `start` decides on and go
-    /// around. A caller that draws `start` by chance leaves none out for good.
+    /// Returns certificates that the node with the digest `theirs` probably lacks: at most `max` of
+    /// the links in buckets that differ.
+    ///
+    /// Half of them are the most recently inserted ones, which few nodes have yet. The others begin
+    /// at a place that `start` decides on and go around. If `start` is random, each certificate has
+    /// its turn in the end.
     pub fn news_for(&self, theirs: &Digest, start: u32, max: usize) -> Vec<Certificate> {
         let [first, second, third, fourth] = start.to_be_bytes();
         let (bucket, mark) = (u16::from_be_bytes([first, second]) >> 4, u16::from_be_bytes([third, fourth]));
@@ -293,12 +312,13 @@ impl Graph {
         news.into_iter().map(|(place, _)| self.certificate_at(place)).collect()
     }
 
-    /// Whether a certificate would be taken: asked before its signatures are verified, so that nothing is verified in vain.
+    /// Returns true if a certificate would be inserted. Ask before verifying its signatures, to
+    /// avoid useless verification.
     pub fn wants(&mut self, certificate: &Certificate, now: Epoch) -> bool {
         self.taking(certificate, now).is_ok()
     }
 
-    /// Takes a certificate whose signatures hold.
+    /// Inserts a certificate whose signatures hold. Returns the result.
     pub fn insert(&mut self, certificate: &Certificate, now: Epoch) -> Inserted {
         let taking = self.taking(certificate, now);
         self.learned = self.learned.wrapping_add(u32::from(taking.is_ok()));
@@ -320,7 +340,8 @@ impl Graph {
         }
     }
 
-    /// What taking a certificate comes to; an error when it is not taken.
+    /// Returns how inserting a certificate would change the graph, or the reason why it is not
+    /// inserted.
     fn taking(&mut self, certificate: &Certificate, now: Epoch) -> Result<Taking, Inserted> {
         let epoch = certificate.epoch;
         let late = now.since(epoch) > LINK_AGE_EPOCHS || epoch.since(now) > AHEAD_EPOCHS;
@@ -333,7 +354,7 @@ impl Graph {
             [Some(a), Some(b)] => self.find([a, b]),
             [None, _] | [_, None] => None,
         };
-        // Of one epoch the withdrawal counts: the link was there before.
+        // Within one epoch the revocation counts, because the link existed before it.
         let order = |link: &Link| (link.epoch, link.is_withdrawn());
         if held.is_some_and(|place| order(&self.links[place]) >= (epoch, is_withdrawn)) {
             return Err(Inserted::Known);
@@ -356,7 +377,7 @@ impl Graph {
         }
     }
 
-    /// Takes the newer certificate of a link that is held.
+    /// Replaces the certificate of a held link by a newer one.
     fn update(&mut self, place: usize, mark: u16, certificate: &Certificate) {
         self.strike(place);
         let link = &mut self.links[place];
@@ -369,7 +390,7 @@ impl Graph {
         self.enlist(place);
     }
 
-    /// Puts a link among those that are withdrawn, if it is.
+    /// Adds a link to the revoked ones, if it is revoked.
     fn enlist(&mut self, place: usize) {
         let link = &self.links[place];
         let entry = (link.rank(), link.ends);
@@ -380,7 +401,7 @@ impl Graph {
         }
     }
 
-    /// Takes a link from those that are withdrawn, if it is.
+    /// Removes a link from the revoked ones, if it is revoked.
     fn strike(&mut self, place: usize) {
         let link = &self.links[place];
         if link.is_withdrawn()
@@ -390,9 +411,9 @@ impl Graph {
         }
     }
 
-    /// The links that give way to a new one; none when it is the new one that is not held.
+    /// Returns the links to evict for a new one. Returns `None` if the new one is refused instead.
     ///
-    /// `ends` are the new link's, where they are known; `rank` is as [`Link::rank`].
+    /// `ends` are the new link's ends, if they are known. `rank` is as [`Link::rank`].
     fn victims(&mut self, ends: [Option<u32>; 2], rank: Rank) -> Option<Vec<[u32; 2]>> {
         let mut victims = Vec::new();
         if !(ends.contains(&Some(OWN)) && rank.is_live) {
@@ -413,7 +434,7 @@ impl Graph {
             let eldest = self.withdrawn.front().filter(|(eldest, _)| *eldest < rank);
             victims.push(match eldest {
                 Some((_, ends)) => *ends,
-                // What is no link any more takes no link's room.
+                // A revocation never takes a live link's room.
                 None if rank.is_live => self.farthest_beyond(ends)?,
                 None => return None,
             });
@@ -421,7 +442,8 @@ impl Graph {
         Some(victims)
     }
 
-    /// The farthest link, if it is farther away than one between `ends` would be. A link is as far as its nearer end.
+    /// Returns the farthest link, if it is farther away than one between `ends` would be. A link's
+    /// distance is that of its nearer end.
     fn farthest_beyond(&mut self, ends: [Option<u32>; 2]) -> Option<[u32; 2]> {
         self.measure();
         let reach = |node: u32| self.reach[node as usize];
@@ -435,7 +457,7 @@ impl Graph {
         (near(farthest) > new).then_some(farthest.ends)
     }
 
-    /// Measures how far all nodes are, if the last time is too many certificates ago.
+    /// Measures the distances of all nodes, unless the last measurement is recent enough.
     fn measure(&mut self) {
         if self.reach.is_empty() || self.measured >= MEASURED_MAX {
             let links = self.live().map(|link| (link.ends[0], link.ends[1], link.weight_us()));
@@ -481,17 +503,18 @@ impl Graph {
         number
     }
 
-    /// Two numbers in the order of their keys, as links name them.
+    /// Returns two numbers in the order of their keys, as links name them.
     fn ordered(&self, a: u32, b: u32) -> [u32; 2] {
         if self.nodes[a as usize].key < self.nodes[b as usize].key { [a, b] } else { [b, a] }
     }
 
-    /// The place of the link between two nodes, named in the order of their keys.
+    /// Returns the index of the link between two nodes, named in the order of their keys.
     fn find(&self, ends: [u32; 2]) -> Option<usize> {
         self.find_from(0, ends).ok().map(|place| self.by_ends[0][place] as usize)
     }
 
-    /// Where the link with these ends, as seen from one side, stands among those in their order, or would stand.
+    /// Returns the position of the link with these ends in the order seen from one side. The error
+    /// is the position for inserting it.
     fn find_from(&self, side: usize, ends: [u32; 2]) -> Result<usize, usize> {
         self.by_ends[side].binary_search_by_key(&ends, |link| self.links[*link as usize].seen_from(side))
     }
@@ -541,11 +564,11 @@ impl Graph {
         self.enlist(self.links.len() - 1);
     }
 
-    /// Drops a link, and its ends where it was their last.
+    /// Drops a link. It also drops each end that has no other link.
     fn remove(&mut self, ends: [u32; 2]) {
         let Some(place) = self.find(ends) else { return };
         self.strike(place);
-        // The last link takes the place that becomes free.
+        // The last link moves to the index that becomes free.
         let moved = self.links.len() - 1;
         for side in [0, 1] {
             let seen = |place: usize| self.links[place].seen_from(side);
@@ -571,21 +594,20 @@ impl Graph {
     }
 }
 
-/// A place as links name it.
+/// Returns an index as links name it.
 ///
-/// # Panics
-/// Never: a graph of so many links would fill all memory.
+/// # Panics Never: a graph with so many links that 32 bits do not suffice would fill all memory.
 fn number(place: usize) -> u32 {
     u32::try_from(place).expect("a graph's room is counted in 32 bits")
 }
 
-/// How a key begins, in a number that orders keys as they are ordered.
+/// Returns the first bytes of a key as a number that orders keys like the keys themselves.
 fn lead(key: &PublicKey) -> u32 {
     let [a, b, c, d, ..] = *key.as_bytes();
     u32::from_be_bytes([a, b, c, d])
 }
 
-/// Makes room for one more by an eighth, not by doubling: graphs are most of what a simulated node holds.
+/// Grows by an eighth instead of doubling, because graphs are most of a simulated node's memory.
 fn grow<T>(items: &mut Vec<T>) {
     if items.len() == items.capacity() {
         items.reserve_exact(items.len() / 8 + 8);

@@ -1,31 +1,34 @@
-//! A weighted graph as two flat vectors, and shortest paths over it: where the time goes when a graph is read.
+//! A weighted graph as two flat vectors, and the shortest paths over it. Reading a graph spends
+//! most of its time here.
 //!
-//! Nodes are numbers from 0, distances microseconds in 32 bits. It is made once of all its links and never changes; its
-//! size is 4 bytes a node and 16 a link.
+//! Nodes are numbers from 0, and distances are microseconds in 32 bits. The graph is created from
+//! all its links and never changes. It takes 4 bytes a node and 16 a link.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 
-/// What a node adds to a path that goes through it, microseconds: it checks a header before it passes it on.
+/// The delay that each node adds to a path, microseconds: it checks a header before it passes it
+/// on.
 pub const HOP_US: u32 = 1_000;
-/// The distance of what no path leads to.
+/// The distance of a node that no path leads to.
 pub(crate) const UNREACHED: u32 = u32::MAX;
-/// The longest distance there is, over an hour: a longer path counts as that.
+/// The longest distance, over an hour. Longer paths count as this long.
 const FAR: u32 = u32::MAX - 1;
-/// The node that is none: the parent of a source.
+/// The absent node: the parent of a source.
 pub(crate) const NONE: u32 = u32::MAX;
 
-/// What one hop adds to a path, microseconds: half a round trip, and [`HOP_US`].
+/// Returns the delay that one hop adds to a path, microseconds: half a round trip, and [`HOP_US`].
 pub(crate) fn hop_us(weight_us: u32) -> u32 {
     weight_us / 2 + HOP_US
 }
 
-/// The round trip of a hop that adds so much, microseconds, to within one.
+/// Returns the round trip of a hop that adds `hop_us`, microseconds, to within one.
 pub(crate) fn weight_us(hop_us: u32) -> u32 {
     hop_us.saturating_sub(HOP_US) * 2
 }
 
-/// A distance one hop further; never below its summands, so that a shortest path never turns back.
+/// Returns a distance one hop further. It is never below its summands, so that a shortest path
+/// never turns back.
 pub(crate) fn beyond(distance_us: u32, hop_us: u32) -> u32 {
     distance_us.saturating_add(hop_us).min(FAR)
 }
@@ -33,14 +36,15 @@ pub(crate) fn beyond(distance_us: u32, hop_us: u32) -> u32 {
 /// The neighbours of each node, one node after the other.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Adjacency {
-    /// Where each node's neighbours begin; one more entry at the end.
+    /// The index at which each node's neighbours begin, and one more entry at the end.
     starts: Vec<u32>,
-    /// A neighbour, and what the hop to it adds, microseconds.
+    /// A neighbour, and the delay of the hop to it, microseconds.
     hops: Vec<(u32, u32)>,
 }
 
 impl Adjacency {
-    /// Of `nodes` nodes and links `(a, b, weight in microseconds)`, each named once.
+    /// Creates a graph of `nodes` nodes and links `(a, b, weight in microseconds)`, each named
+    /// once.
     pub(crate) fn new(nodes: usize, links: impl Iterator<Item = (u32, u32, u32)> + Clone) -> Self {
         let mut starts = vec![0_u32; nodes + 1];
         for (a, b, _) in links.clone() {
@@ -52,7 +56,8 @@ impl Adjacency {
             total += *start;
             *start = total;
         }
-        // Each start is its node's end now, and comes down by one for each neighbour that is filled in.
+        // Each start is its node's end now. It decreases by one for each neighbour that is filled
+        // in.
         let mut hops = vec![(0, 0); total as usize];
         for (a, b, weight_us) in links {
             for (from, to) in [(a, b), (b, a)] {
@@ -68,26 +73,28 @@ impl Adjacency {
         adjacency
     }
 
-    /// How many nodes there are.
+    /// Returns the number of nodes.
     pub(crate) fn len(&self) -> usize {
         self.starts.len().saturating_sub(1)
     }
 
-    /// A node's neighbours in rising order, each with what the hop adds in microseconds.
+    /// Returns a node's neighbours in rising order, each with the delay of the hop in microseconds.
     pub(crate) fn hops(&self, node: u32) -> &[(u32, u32)] {
         let node = node as usize;
         &self.hops[self.starts[node] as usize..self.starts[node + 1] as usize]
     }
 
-    /// What the hop between two nodes adds, microseconds, if they are linked.
+    /// Returns the delay of the hop between two nodes, microseconds, if they are linked.
     pub(crate) fn hop(&self, from: u32, to: u32) -> Option<u32> {
         let hops = self.hops(from);
         hops.binary_search_by_key(&to, |hop| hop.0).ok().map(|place| hops[place].1)
     }
 
-    /// Shortest paths from `source` (Dijkstra, with a heap whose outdated entries are skipped).
+    /// Returns the shortest paths from `source` (Dijkstra, with a heap whose outdated entries are
+    /// skipped).
     ///
-    /// Of equally short paths to a node, the one counts whose last stop is nearest, then lowest.
+    /// Among equally short paths to a node, the one with the nearest last stop counts, then the one
+    /// with the lowest.
     pub(crate) fn paths(&self, source: u32) -> Paths {
         let mut paths =
             Paths { us: vec![UNREACHED; self.len()], parents: vec![NONE; self.len()], order: Vec::new() };
@@ -112,12 +119,14 @@ impl Adjacency {
         paths
     }
 
-    /// The distances from several sources to each node at once, microseconds: for each node a row with a place for each
-    /// source. What no path leads to is [`UNREACHED`] away, and so is what is over half an hour away.
+    /// Returns the distances from several sources to each node, microseconds: a row for each node
+    /// with an entry for each source. An unreachable node is [`UNREACHED`] away, and so is a node
+    /// that is over half an hour away.
     ///
-    /// A node whose row changed tells its neighbours, until nothing changes (Bellman and Ford, with the queue of Moore). A row is
-    /// handled as a whole, several places an instruction: that outweighs what is looked at in vain. In a graph that was made up to
-    /// have much looked at in vain, each source is searched from by itself.
+    /// A node whose row changed notifies its neighbours, until nothing changes (Bellman and Ford,
+    /// with the queue of Moore). A row is handled as a whole, with several entries per instruction.
+    /// That outweighs the useless look-ups. In a graph that was made up to cause many useless
+    /// look-ups, each source is searched on its own.
     pub(crate) fn distances<const SOURCES: usize>(&self, sources: &[u32; SOURCES]) -> Vec<[u32; SOURCES]> {
         let mut rows = vec![[TOO_FAR; SOURCES]; self.len()];
         for (place, source) in sources.iter().enumerate() {
@@ -144,7 +153,7 @@ impl Adjacency {
         rows
     }
 
-    /// As [`Self::distances`], by a search from each source.
+    /// Returns the same as [`Self::distances`], by a search from each source.
     pub(crate) fn each<const SOURCES: usize>(&self, sources: &[u32; SOURCES]) -> Vec<[u32; SOURCES]> {
         let mut rows = vec![[UNREACHED; SOURCES]; self.len()];
         for (place, source) in sources.iter().enumerate() {
@@ -156,13 +165,14 @@ impl Adjacency {
     }
 }
 
-/// How often each hop is looked at for several sources at once, in the mean and at most.
+/// The most look-ups of each hop for several sources at once, on average.
 const LOOKS_MAX: usize = 64;
 
-/// A distance that two of can be added, over half an hour.
+/// The largest distance whose double still fits, over half an hour.
 const TOO_FAR: u32 = u32::MAX / 2;
 
-/// Takes what is shorter by a hop from `row`; whether anything is.
+/// Shortens the distances in `nearest` that are longer than those through `row` and a hop. Returns
+/// true if any changed.
 fn shorten<const SOURCES: usize>(nearest: &mut [u32; SOURCES], row: &[u32; SOURCES], hop_us: u32) -> bool {
     let mut changed = 0;
     for (nearest, us) in nearest.iter_mut().zip(row) {
@@ -173,7 +183,7 @@ fn shorten<const SOURCES: usize>(nearest: &mut [u32; SOURCES], row: &[u32; SOURC
     changed != 0
 }
 
-/// A heap's entry: distance and node.
+/// Returns a heap entry's distance and node.
 fn unpack(packed: u64) -> (u32, u32) {
     let [a, b, c, d, e, f, g, h] = packed.to_be_bytes();
     (u32::from_be_bytes([a, b, c, d]), u32::from_be_bytes([e, f, g, h]))
@@ -186,6 +196,6 @@ pub(crate) struct Paths {
     pub(crate) us: Vec<u32>,
     /// Each node's last stop before it, or [`NONE`].
     pub(crate) parents: Vec<u32>,
-    /// The reached nodes, nearest first; of equally near ones the lowest first.
+    /// The reached nodes, nearest first. Among equally near ones the lowest comes first.
     pub(crate) order: Vec<u32>,
 }

@@ -1,22 +1,23 @@
-//! A digest: by how little two nodes see that they hold different links, and roughly which.
+//! A digest: a few bytes that show two nodes that they hold different links, and roughly which.
 //!
-//! Links are dealt into buckets by their ends; a bucket's mark is the XOR of marks of its links and their epochs. A link
-//! whose epoch advances changes one bucket. Whoever makes up links can make marks cancel out and so hide a difference in a
-//! bucket, until that bucket's honest links next change their epochs: the graph only orders and hints, so that is cheaper
-//! than digests with a key of their own. There are about two buckets a link in a full graph, so that what is sent for a
-//! bucket that differs is mostly new. A digest is 8,192 bytes.
+//! Links are assigned to buckets by their ends. A bucket's mark is the XOR of the marks of its
+//! links and their epochs. A link whose epoch advances changes one bucket. An attacker that makes
+//! up links can make marks cancel out, and so hide a difference in a bucket. That lasts until the
+//! bucket's honest links next change their epochs. The graph is only a hint, so this is cheaper
+//! than digests with a key of their own. A full graph has about two buckets a link, so most of the
+//! links sent for a bucket that differs are new. A digest is 8,192 bytes.
 
 use crate::hash::{Tag, tagged};
 use crate::key::PublicKey;
 use crate::layout::{DecodeError, Reader};
 use crate::link::Epoch;
 
-/// How many buckets a digest has.
+/// The number of buckets in a digest.
 pub const DIGEST_BUCKETS: usize = 4_096;
 /// A digest's size in bytes.
 pub const DIGEST_BYTES: usize = 2 * DIGEST_BUCKETS;
 
-/// The marks of all buckets; empty: all of them are 0.
+/// The marks of all buckets. If it is empty, all of them are 0.
 #[derive(Clone, Debug, Default)]
 pub struct Digest(Vec<u16>);
 
@@ -33,7 +34,7 @@ impl Digest {
         self.0.get(usize::from(bucket)).copied().unwrap_or(0)
     }
 
-    /// Adds a link's mark, or takes it away again.
+    /// Adds a link's mark, or removes it again.
     pub(crate) fn toggle(&mut self, bucket: u16, mark: u16) {
         if self.0.is_empty() {
             self.0.resize(DIGEST_BUCKETS, 0);
@@ -41,12 +42,12 @@ impl Digest {
         self.0[usize::from(bucket)] ^= mark;
     }
 
-    /// Whether a bucket holds the same in both, as far as marks tell.
+    /// Returns true if a bucket holds the same in both, as far as marks tell.
     pub(crate) fn agrees(&self, other: &Self, bucket: u16) -> bool {
         self.mark(bucket) == other.mark(bucket)
     }
 
-    /// Its 8,192 bytes.
+    /// Returns its 8,192 bytes.
     pub fn encode(&self) -> Vec<u8> {
         (0..).take(DIGEST_BUCKETS).flat_map(|bucket| self.mark(bucket).to_be_bytes()).collect()
     }
@@ -64,14 +65,16 @@ impl Digest {
     }
 }
 
-/// The bucket of the link between two ends, the lower first: the first twelve bits of a hash over both.
+/// Returns the bucket of the link between two ends, the lower first: the first twelve bits of a
+/// hash over both.
 pub(crate) fn bucket(ends: &[PublicKey; 2]) -> u16 {
     let [a, b] = ends;
     let [first, second, ..] = *tagged(Tag::Digest, &[a.as_bytes(), b.as_bytes()]).as_bytes();
     u16::from_be_bytes([first, second]) >> 4
 }
 
-/// A link's mark in an epoch: the first two bytes of a hash over both ends and the epoch, and a zero when it is withdrawn.
+/// Returns a link's mark in an epoch: the first two bytes of a hash over both ends and the epoch. A
+/// zero follows if it is revoked.
 pub(crate) fn mark(ends: &[PublicKey; 2], epoch: Epoch, is_withdrawn: bool) -> u16 {
     let [a, b] = ends;
     let epoch = epoch.to_u32().to_be_bytes();

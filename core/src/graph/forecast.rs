@@ -1,49 +1,55 @@
-//! A forecast: when a block comes first from this neighbour, which of the others hear of it first from us?
+//! A forecast: when a block first comes from one neighbour, which other neighbours receive it first
+//! from us?
 //!
-//! Wherever a block is made, it is expected to spread along the shortest paths from there. A pair of neighbours (from, v)
-//! is judged by all places in the graph whose shortest path to us comes in by `from`: the share of them from which the path
-//! to v through us is as good as any. Of our own blocks, those neighbours hear first from us whom no other path reaches sooner;
-//! how many nodes lie behind each of them on the shortest paths from us says whom to send a large body first.
+//! Wherever a block is mined, it is expected to spread along the shortest paths from there. For a
+//! pair of neighbours (from, v), all nodes count whose shortest path to us comes in by `from`. The
+//! pair's share is the part of them from which the path to v through us is as good as any. For our
+//! own blocks, a neighbour receives them first from us if no other path reaches it sooner. The
+//! number of nodes behind each neighbour on the shortest paths from us decides the order of sending
+//! a large body.
 //!
-//! Links are as long in both directions, so the distances from us and from each neighbour tell all of this. At most
-//! [`NEIGHBOURS_MAX`] neighbours are judged: distances from 128 nodes and 32 KiB of shares.
+//! Links are equally long in both directions, so the distances from us and from each neighbour are
+//! enough. At most [`NEIGHBOURS_MAX`] neighbours are judged. This takes the distances from 128
+//! nodes and 32 KiB of shares.
 
 use crate::graph::adjacency::{HOP_US, NONE, Paths, UNREACHED, beyond};
 use crate::graph::topology::Topology;
 use crate::key::PublicKey;
 
-/// How many neighbours a forecast covers; nothing is said of further ones.
+/// The most neighbours that a forecast covers. Further ones are ignored.
 pub const NEIGHBOURS_MAX: usize = 127;
-/// How much later than on its best path a block may come through us and still count as coming from us, microseconds:
-/// whoever is that close decides by chance.
+/// The tolerance by which a block may come through us later than on its best path and still count
+/// as coming from us, microseconds. Such a close race is decided at random.
 pub const MARGIN_US: u32 = HOP_US;
-/// So many neighbours' distances are computed together.
+/// The number of neighbours whose distances are computed together.
 const TOGETHER: usize = 16;
 
-/// Who hears first from us, as a table over pairs of neighbours.
+/// The neighbours that receive blocks first from us, as a table over pairs of neighbours.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Forecast {
-    /// Rising.
+    /// In rising order.
     neighbours: Vec<PublicKey>,
-    /// How many nodes' blocks come in by each neighbour.
+    /// The number of nodes whose blocks come in by each neighbour.
     sources: Vec<u32>,
-    /// A row for each neighbour that a block comes from, with the share of each that it may go to.
+    /// A row for each neighbour that a block comes from, with the share of each neighbour that it
+    /// may go to.
     permille: Vec<u16>,
-    /// What is expected of each neighbour when a block is ours.
+    /// The expectation for each neighbour when a block is ours.
     own: Vec<Branch>,
 }
 
 /// A neighbour as a branch of the tree of shortest paths from us.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Branch {
-    /// Whether it hears of our blocks first from us.
+    /// Whether it receives our blocks first from us.
     is_first: bool,
-    /// How many nodes the shortest paths from us reach through it, itself among them.
+    /// The number of nodes that the shortest paths from us reach through it, itself included.
     nodes: u32,
 }
 
 impl Forecast {
-    /// Which of `neighbours` are expected to hear of a block first from us, for each of them that it may come from.
+    /// Creates a forecast: the `neighbours` that are expected to receive a block first from us, for
+    /// each neighbour that it may come from.
     pub fn new(topology: &Topology, neighbours: &[PublicKey]) -> Self {
         let adjacency = &topology.adjacency;
         let judged = |key: &PublicKey| {
@@ -68,7 +74,8 @@ impl Forecast {
         let mut sources = vec![0_u32; count];
         let mut first = vec![0_u32; count * count];
         for source in (0..own.len()).filter(|source| own[*source] != UNREACHED && own[*source] != 0) {
-            // By whom its blocks come to us: none when that is a neighbour that is not asked about.
+            // This is the neighbour by which the source's blocks come to us. It may be one that is
+            // not judged.
             let comes_by = |from: &usize| beyond(us(*from, source), judged[*from].2) == own[source];
             let Some(from) = (0..count).find(comes_by) else { continue };
             sources[from] += 1;
@@ -102,21 +109,25 @@ impl Forecast {
         (self.sources[place] > 0).then(|| &self.permille[place * count..(place + 1) * count])
     }
 
-    /// Of the blocks that come first from `from`, the share in a thousand that `to` is expected to hear of first from us.
-    /// None when the graph does not tell: one of the two is not among the neighbours with a link to us, or no block is
-    /// expected to come from `from`.
+    /// Returns the share in a thousand of the blocks that come first from `from` that `to` is
+    /// expected to receive first from us.
+    ///
+    /// Returns `None` if the graph does not tell. Then one of the two is not among the neighbours
+    /// with a link to us, or no block is expected from `from`.
     pub fn share(&self, from: &PublicKey, to: &PublicKey) -> Option<u16> {
         let to = self.neighbours.binary_search(to).ok()?;
         Some(self.row(from)?[to])
     }
 
-    /// Of our own blocks, the share in a thousand that `to` is expected to hear of first from us. None when the graph does
-    /// not tell, because `to` is not among the neighbours with a link to us.
+    /// Returns the share in a thousand of our own blocks that `to` is expected to receive first
+    /// from us. Returns `None` if `to` is not among the neighbours with a link to us, because then
+    /// the graph does not tell.
     pub fn own_share(&self, to: &PublicKey) -> Option<u16> {
         self.branch(to).map(|branch| if branch.is_first { 1_000 } else { 0 })
     }
 
-    /// How many nodes the shortest paths from us reach through `to`: the more, the sooner it should have what we send.
+    /// Returns the number of nodes that the shortest paths from us reach through `to`. The more
+    /// nodes, the sooner it should have our blocks.
     pub fn behind(&self, to: &PublicKey) -> u32 {
         self.branch(to).map_or(0, |branch| branch.nodes)
     }
@@ -125,8 +136,9 @@ impl Forecast {
         self.own.get(self.neighbours.binary_search(to).ok()?)
     }
 
-    /// The neighbours that a block from `from` is expected to reach first through us, each with its share in a thousand:
-    /// the largest first, of equal ones in the order of keys. Those with no share are left out.
+    /// Returns the neighbours that a block from `from` is expected to reach first through us, each
+    /// with its share in a thousand. The largest share comes first, and equal shares are in the
+    /// order of keys. Neighbours with no share are left out.
     pub fn children(&self, from: &PublicKey) -> Vec<(PublicKey, u16)> {
         let shares = self.neighbours.iter().copied().zip(self.row(from).into_iter().flatten().copied());
         let mut children: Vec<_> = shares.filter(|(_, share)| *share > 0).collect();
@@ -134,13 +146,15 @@ impl Forecast {
         children
     }
 
-    /// How many nodes' blocks are expected to come to us first from `from`: how much its shares are founded on.
+    /// Returns the number of nodes whose blocks are expected to come to us first from `from`: the
+    /// sample size of its shares.
     pub fn sources(&self, from: &PublicKey) -> u32 {
         self.neighbours.binary_search(from).map_or(0, |place| self.sources[place])
     }
 }
 
-/// How many nodes each node's branch of the tree of shortest paths holds, itself among them.
+/// Returns the number of nodes in each node's branch of the tree of shortest paths, itself
+/// included.
 fn behind(paths: &Paths) -> Vec<u32> {
     let mut nodes = vec![1_u32; paths.us.len()];
     for node in paths.order.iter().rev() {

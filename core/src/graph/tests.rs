@@ -17,19 +17,19 @@ fn epoch(number: u32) -> Epoch {
     Epoch::from_u32(number)
 }
 
-/// A link's certificate, whose signatures nobody looks at here.
+/// Returns a link's certificate, whose signatures are not checked here.
 fn certificate(a: u32, b: u32, rtt_ms: u32, epoch: Epoch) -> Certificate {
     let half = |byte| Half { epoch, rtt_us: rtt_ms * 1_000, signature: Signature::from_bytes([byte; 64]) };
     Certificate::join(&key(a), &half(1), &key(b), &half(2)).unwrap()
 }
 
-/// What the lower of two ends signs when there is no link between them any more.
+/// Returns the revocation that the lower of two ends signs when the link between them has ended.
 fn withdrawal(a: u32, b: u32, epoch: Epoch) -> Certificate {
     let signatures = [Signature::from_bytes([3; 64]), Signature::NONE];
     Certificate { rtts_us: [0; 2], signatures, ..certificate(a, b, 1, epoch) }
 }
 
-/// The graph of node 0.
+/// Returns the graph of node 0.
 fn graph(links_max: usize) -> Graph {
     Graph::new(key(0), links_max)
 }
@@ -38,7 +38,7 @@ fn insert(graph: &mut Graph, a: u32, b: u32, rtt_ms: u32) -> Inserted {
     graph.insert(&certificate(a, b, rtt_ms, NOW), NOW)
 }
 
-/// What must hold of every graph, whatever happened to it.
+/// Checks the invariants of every graph, whatever happened to it.
 fn check(graph: &Graph) {
     assert!(graph.links.len() <= graph.links_max, "{} links", graph.links.len());
     let mut digest = Digest::default();
@@ -115,7 +115,8 @@ fn a_link_that_is_withdrawn_is_none_until_it_is_certified_later() {
     assert_eq!((graph.len(), graph.nodes(), graph.links_of(&key(1)).count()), (2, 4, 1));
     let topology = graph.topology();
     assert_eq!((topology.links().count(), topology.tree(&key(0)).unwrap().arrivals().count()), (2, 2));
-    // Whoever heard of it late and whoever never held the link go by it too.
+    // The revocation also holds against a certificate that comes late, and for a link that was
+    // never held.
     assert_eq!(insert(&mut graph, 1, 2, 20), Inserted::Known);
     assert_eq!(graph.insert(&withdrawal(5, 6, NOW), NOW), Inserted::New);
     assert_eq!(insert(&mut graph, 5, 6, 20), Inserted::Known);
@@ -141,7 +142,7 @@ fn what_is_withdrawn_gives_way_to_links_and_takes_no_links_room() {
     }
     assert_eq!(graph.insert(&withdrawal(80, 81, epoch(998)), NOW), Inserted::Refused);
     assert_eq!(graph.insert(&withdrawal(80, 81, NOW), NOW), Inserted::New);
-    // Neither near nor tied to us: but there is room.
+    // The link is neither near nor connected to us, but there is room.
     assert_eq!(insert(&mut graph, 90, 91, 20), Inserted::New);
     assert_eq!(insert(&mut graph, 92, 93, 20), Inserted::New);
     assert_eq!((graph.len(), graph.links.len()), (50, 50));
@@ -163,7 +164,7 @@ fn a_keys_links_make_nobody_forget_which_of_them_ended() {
     }
     assert_eq!((graph.len(), graph.links.len()), (KEY_LINKS_MAX, 2 * KEY_LINKS_MAX));
     check(&graph);
-    // Those have a bound of their own, beyond which the eldest gives way.
+    // Revoked links have a bound of their own, beyond which the oldest is evicted.
     assert_eq!(graph.insert(&withdrawal(1, 400, epoch(997)), NOW), Inserted::Refused);
     assert_eq!(graph.insert(&withdrawal(1, 400, NOW), NOW), Inserted::New);
     assert_eq!((graph.len(), graph.links.len()), (KEY_LINKS_MAX, 2 * KEY_LINKS_MAX));
@@ -211,14 +212,14 @@ fn a_keys_oldest_link_gives_way_and_ours_never_does() {
             Inserted::New
         );
     }
-    // Older than all: refused. Newer: one of the oldest gives way.
+    // A link older than all is refused. For a newer one, one of the oldest is evicted.
     assert_eq!(graph.insert(&certificate(1, 200, 20, epoch(997)), NOW), Inserted::Refused);
     assert_eq!(graph.insert(&certificate(1, 200, 20, NOW), NOW), Inserted::New);
     assert_eq!(graph.len(), links as usize + 1);
     assert!(graph.contains(&key(0), &key(1), epoch(997)));
     assert_eq!(graph.links.iter().filter(|link| link.epoch == epoch(998)).count(), 15);
     check(&graph);
-    // A link to us has its place beside them, and we may have any number.
+    // A link to us has its own room, and we may have any number.
     let mut graph = super::Graph::new(key(1), 1_000);
     (100..200).for_each(|other| assert_eq!(insert(&mut graph, 1, other, 20), Inserted::New));
     (300..332).for_each(|other| assert_eq!(insert(&mut graph, 250, other, 20), Inserted::New));
@@ -253,7 +254,7 @@ fn a_clique_that_is_not_attached_displaces_nothing_near() {
     assert_eq!((graph.len(), refused), (500, 3_700));
     check(&graph);
     assert!(honest.iter().all(|link| graph.contains(&link.ends[0], &link.ends[1], NOW)));
-    // What is attached to us finds room, and the clique gives way.
+    // Links that are attached to us find room, and the clique is evicted.
     for node in 200..400 {
         assert_eq!(insert(&mut graph, node - 190, node, 20), Inserted::New);
     }
@@ -272,7 +273,7 @@ fn when_full_the_farthest_gives_way() {
     assert_eq!(insert(&mut graph, 20, 70, 20), Inserted::New);
     assert!(!graph.contains(&key(49), &key(50), NOW));
     assert_eq!(insert(&mut graph, 49, 50, 20), Inserted::Refused);
-    // Ours always find room, as long as not all are ours.
+    // Our own links always find room, unless all links are ours.
     for node in 100..150 {
         assert_eq!(
             insert(&mut graph, 0, node, 60),
@@ -282,7 +283,7 @@ fn when_full_the_farthest_gives_way() {
     check(&graph);
 }
 
-/// Sends what differs from one to the other.
+/// Sends the differences from one to the other.
 fn exchange(from: &Graph, to: &mut Graph, start: u32) {
     let news = from.news_for(to.digest(), start, 64);
     assert!(news.len() <= 64);
@@ -331,7 +332,7 @@ fn what_was_learned_last_is_told_first() {
     let (mut graph, mut old) = (graph(5_000), graph(5_000));
     for node in 1..2_000 {
         insert(&mut graph, node, node + 1, 20);
-        // One in three is lacking since long.
+        // One in three has long been lacking.
         if node % 3 != 0 {
             insert(&mut old, node, node + 1, 20);
         }

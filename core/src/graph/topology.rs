@@ -1,9 +1,10 @@
-//! A topology: the shape that certified links give the network at one moment, and what can be read off it.
+//! A topology: the shape that certified links give the network at one moment, and its properties.
 //!
-//! It is a copy: whoever reads much from one state of the graph takes it once. Nodes are in the order of their keys, so two
-//! nodes that hold the same links read the same, whatever way the links came. Its size is that of the graph it was taken
-//! from, about 40 bytes a node and 28 a link. Every method takes time in proportion to nodes and links (a search for
-//! shortest paths a logarithm more), but for [`Topology::diameter`], which says its bound.
+//! It is a copy, so a caller that reads much from one state of the graph takes it once. Nodes are
+//! in the order of their keys. So two nodes that hold the same links read the same, in whatever
+//! order the links came. It is as large as the graph it was taken from, about 40 bytes a node and
+//! 28 a link. Every method takes time in proportion to nodes and links, times a logarithm for
+//! shortest paths. The exception is [`Topology::diameter`], which states its own bound.
 
 use core::time::Duration;
 use std::cmp::Reverse;
@@ -15,25 +16,28 @@ use petgraph::visit::EdgeRef;
 use crate::graph::adjacency::{Adjacency, NONE, Paths, UNREACHED, weight_us};
 use crate::key::PublicKey;
 
-/// Up to how many nodes a diameter is exact: one search for each.
+/// The most nodes for which a diameter is exact, with one search for each.
 pub const DIAMETER_NODES_MAX: usize = 512;
-/// How many sweeps estimate the diameter of a larger graph.
+/// The number of sweeps that estimate the diameter of a larger graph.
 const SWEEPS: usize = 8;
 
-/// The network's shape: who is linked to whom, and how far apart.
+/// The network's shape: the links between nodes, and their distances.
 #[derive(Clone, Debug)]
 pub struct Topology {
     pub(crate) keys: Vec<PublicKey>,
     pub(crate) own: u32,
-    /// The two ends, the lower first, and the round trip between them in microseconds; rising.
+    /// The two ends, the lower first, and the round trip between them in microseconds, in rising
+    /// order.
     pub(crate) links: Vec<(u32, u32, u32)>,
     pub(crate) adjacency: Adjacency,
 }
 
 impl Topology {
-    /// Of links `(end, end, round trip in microseconds)`, seen by `own`, which is there even without any.
+    /// Creates a topology of links `(end, end, round trip in microseconds)`, seen by `own`, which
+    /// is a node even without links.
     ///
-    /// Of links between the same two ends the first counts; one from a node to itself is left out.
+    /// The first of several links between the same two ends counts. A link from a node to itself is
+    /// left out.
     pub fn new(own: PublicKey, links: impl IntoIterator<Item = (PublicKey, PublicKey, u32)>) -> Self {
         let links: Vec<_> = links.into_iter().filter(|(a, b, _)| a != b).collect();
         let mut keys: Vec<_> = links.iter().flat_map(|(a, b, _)| [*a, *b]).chain([own]).collect();
@@ -49,7 +53,7 @@ impl Topology {
         Self::sorted(own, keys, ends)
     }
 
-    /// Of keys and links that are in order already.
+    /// Creates a topology of keys and links that are in order already.
     pub(crate) fn sorted(own: PublicKey, keys: Vec<PublicKey>, links: Vec<(u32, u32, u32)>) -> Self {
         let own = place(&keys, &own).unwrap_or(NONE);
         let adjacency = Adjacency::new(keys.len(), links.iter().copied());
@@ -69,44 +73,46 @@ impl Topology {
         nodes.into_iter().map(|node| self.key(node)).collect()
     }
 
-    /// Whose view it is.
+    /// Returns the key of the node whose view it is.
     pub fn own(&self) -> PublicKey {
         self.key(self.own)
     }
 
-    /// Every node's key, rising.
+    /// Returns every node's key, in rising order.
     pub fn nodes(&self) -> &[PublicKey] {
         &self.keys
     }
 
-    /// Every link: its two ends, the lower first, and its round trip.
+    /// Returns every link: its two ends, the lower first, and its round trip.
     pub fn links(&self) -> impl Iterator<Item = (PublicKey, PublicKey, Duration)> {
         self.links.iter().map(|(a, b, weight_us)| (self.key(*a), self.key(*b), micros(*weight_us)))
     }
 
-    /// How many links a node has.
+    /// Returns the number of a node's links.
     pub fn degree(&self, key: &PublicKey) -> usize {
         self.place(key).map_or(0, |node| self.adjacency.hops(node).len())
     }
 
-    /// A node's links: their other ends and round trips in microseconds, to within one.
+    /// Returns a node's links: their other ends and round trips in microseconds, to within one.
     pub(crate) fn links_of(&self, key: &PublicKey) -> impl Iterator<Item = (PublicKey, u32)> {
         let hops = self.place(key).map(|node| self.adjacency.hops(node)).unwrap_or_default();
         hops.iter().map(|(other, hop_us)| (self.key(*other), weight_us(*hop_us)))
     }
 
-    /// Shortest paths from `source` to every node; none when it is not in the graph.
+    /// Returns the shortest paths from `source` to every node. Returns `None` if `source` is not in
+    /// the graph.
     pub fn tree(&self, source: &PublicKey) -> Option<Tree<'_>> {
         Some(Tree { topology: self, paths: self.adjacency.paths(self.place(source)?) })
     }
 
-    /// The `count` nodes nearest to `from`, nearest first, without itself.
+    /// Returns the `count` nodes nearest to `from`, nearest first, without itself.
     pub fn nearest(&self, from: &PublicKey, count: usize) -> Vec<(PublicKey, Duration)> {
         self.tree(from).map(|tree| tree.arrivals().skip(1).take(count).collect()).unwrap_or_default()
     }
 
-    /// What a breadth-first walk from `source` reaches by its first hop, by its second, and so on, after `source` itself.
-    /// Each level is in the order of keys; nodes that it does not reach are in none.
+    /// Returns the levels of a breadth-first walk from `source`: first `source` itself, then the
+    /// nodes reached by its first hop, by its second, and so on. Each level is in the order of
+    /// keys. Nodes that it does not reach are in no level.
     pub fn level_order(&self, source: &PublicKey) -> Vec<Vec<PublicKey>> {
         let mut levels = Vec::new();
         let mut level = Vec::from_iter(self.place(source));
@@ -125,13 +131,13 @@ impl Topology {
         levels
     }
 
-    /// The nodes whose loss would cut others off from each other, in the order of keys.
+    /// Returns the nodes whose loss would cut others off from each other, in the order of keys.
     pub fn articulation_points(&self) -> Vec<PublicKey> {
         let points = petgraph::algo::articulation_points::articulation_points(&self.petgraph());
         self.keys_of(points.into_iter().map(number).collect())
     }
 
-    /// The links whose loss would cut nodes off from each other, in the order of keys.
+    /// Returns the links whose loss would cut nodes off from each other, in the order of keys.
     pub fn bridges(&self) -> Vec<(PublicKey, PublicKey)> {
         self.bridge_ends().into_iter().map(|(a, b)| (self.key(a), self.key(b))).collect()
     }
@@ -146,13 +152,14 @@ impl Topology {
         ends
     }
 
-    /// The parts that no link connects, largest first, of equally large ones that of the lowest key.
+    /// Returns the connected components, largest first. Among equally large ones, the one with the
+    /// lowest key comes first.
     pub fn communities(&self) -> Vec<Vec<PublicKey>> {
         let parts = self.parts().into_iter();
         parts.map(|part| part.into_iter().map(|node| self.key(node)).collect()).collect()
     }
 
-    /// The nodes that no path leads to from us, in the order of keys.
+    /// Returns the nodes that no path leads to from us, in the order of keys.
     pub fn cut_off(&self) -> Vec<PublicKey> {
         let others = self.parts().into_iter().filter(|part| part.binary_search(&self.own).is_err());
         self.keys_of(others.flatten().collect())
@@ -172,10 +179,11 @@ impl Topology {
         parts
     }
 
-    /// The largest distance between two nodes that a path connects.
+    /// Returns the largest distance between two nodes that a path connects.
     ///
-    /// Up to [`DIAMETER_NODES_MAX`] nodes it is exact. Above, it is the longest of a few searches in the largest part, each
-    /// from the node that the one before found farthest: at most the diameter, at least half of that part's.
+    /// Up to [`DIAMETER_NODES_MAX`] nodes it is exact. Above, it is the longest of a few searches
+    /// in the largest component. Each search starts from the node that the last one found farthest.
+    /// The result is at most the diameter, and at least half of that component's diameter.
     pub fn diameter(&self) -> Duration {
         let farthest = |source| {
             let paths = self.adjacency.paths(source);
@@ -193,7 +201,7 @@ impl Topology {
         micros(us)
     }
 
-    /// The same shape for petgraph's algorithms.
+    /// Returns the same shape for petgraph's algorithms.
     fn petgraph(&self) -> UnGraph<(), (), u32> {
         let mut graph = UnGraph::with_capacity(self.keys.len(), self.links.len());
         self.keys.iter().for_each(|_| {
@@ -216,7 +224,8 @@ fn micros(us: u32) -> Duration {
     Duration::from_micros(us.into())
 }
 
-/// Shortest paths from one node, its source, to every other: how a block that it makes is expected to spread.
+/// Shortest paths from one node, its source, to every other: how a block that it mines is expected
+/// to spread.
 #[derive(Clone, Debug)]
 pub struct Tree<'a> {
     topology: &'a Topology,
@@ -224,19 +233,22 @@ pub struct Tree<'a> {
 }
 
 impl Tree<'_> {
-    /// How long a block is expected to take to a node; none when no path leads there.
+    /// Returns the time that a block is expected to take to a node. Returns `None` if no path leads
+    /// there.
     pub fn distance(&self, to: &PublicKey) -> Option<Duration> {
         let us = self.paths.us[self.topology.place(to)? as usize];
         (us != UNREACHED).then(|| micros(us))
     }
 
-    /// From whom a node is expected to hear first; none for the source and for what no path leads to.
+    /// Returns the node from which a node is expected to receive a block first. Returns `None` for
+    /// the source and for a node that no path leads to.
     pub fn parent(&self, of: &PublicKey) -> Option<PublicKey> {
         let parent = self.paths.parents[self.topology.place(of)? as usize];
         (parent != NONE).then(|| self.topology.key(parent))
     }
 
-    /// Every node that is reached and when it is expected to hear: nearest first, the source itself at zero.
+    /// Returns every node that is reached with the time at which it is expected to receive a block.
+    /// The nearest comes first, and the source itself is at zero.
     pub fn arrivals(&self) -> impl Iterator<Item = (PublicKey, Duration)> {
         let order = self.paths.order.iter();
         order.map(|node| (self.topology.key(*node), micros(self.paths.us[*node as usize])))

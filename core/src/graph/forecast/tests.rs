@@ -24,7 +24,8 @@ fn the_middle_of_a_star_serves_everybody() {
 
 #[test]
 fn who_is_served_otherwise_is_not_ours() {
-    // Neighbours 1 and 2 are nearer to each other than by us; 3 hears from 1 directly, and of 5's blocks too late by it.
+    // Neighbours 1 and 2 are nearer to each other than through us. Neighbour 3 receives blocks from
+    // 1 directly, but 5's blocks too late that way.
     let topology = topology(&[(0, 1, 20), (0, 2, 20), (1, 2, 4), (0, 3, 20), (1, 3, 60), (2, 5, 4)]);
     let forecast = Forecast::new(&topology, &[key(1), key(2), key(3)]);
     assert_eq!(forecast.share(&key(1), &key(2)), Some(0));
@@ -36,7 +37,7 @@ fn who_is_served_otherwise_is_not_ours() {
 
 #[test]
 fn shares_are_over_the_places_that_blocks_come_from() {
-    // Of 1's own blocks 2 hears by us; of 3's it hears by its link with 3.
+    // Node 2 receives 1's own blocks through us, and 3's through its link with 3.
     let topology = topology(&[(0, 1, 10), (0, 2, 10), (1, 3, 10), (3, 2, 12)]);
     let forecast = Forecast::new(&topology, &[key(1), key(2)]);
     assert_eq!((forecast.sources(&key(1)), forecast.share(&key(1), &key(2))), (2, Some(500)));
@@ -47,7 +48,8 @@ fn nothing_is_said_of_what_the_graph_does_not_tell() {
     let topology = topology(&[(0, 1, 10), (0, 2, 90), (1, 2, 10), (5, 6, 10)]);
     let forecast = Forecast::new(&topology, &[key(1), key(2), key(5), key(77)]);
     assert_eq!(forecast.share(&key(1), &key(2)), Some(0));
-    // No block is expected to come from 2, which is nearer by 1; 5 and 77 have no link to us.
+    // No block is expected to come from 2, because the way by 1 is shorter. Nodes 5 and 77 have no
+    // link to us.
     assert_eq!((forecast.sources(&key(2)), forecast.share(&key(2), &key(1))), (0, None));
     assert_eq!((forecast.share(&key(1), &key(5)), forecast.share(&key(77), &key(1))), (None, None));
     assert_eq!((forecast.children(&key(2)), Forecast::default().children(&key(1))), (vec![], vec![]));
@@ -55,7 +57,7 @@ fn nothing_is_said_of_what_the_graph_does_not_tell() {
 
 #[test]
 fn our_own_blocks_go_first_to_whom_most_nodes_hear_from() {
-    // Behind 1 are 4 and 5; 2 hears from 1 before it does from us.
+    // Nodes 4 and 5 are behind 1. Node 2 receives blocks from 1 sooner than from us.
     let links = [(0, 1, 10), (0, 2, 90), (0, 3, 10), (1, 2, 10), (1, 4, 10), (4, 5, 10)];
     let forecast = Forecast::new(&topology(&links), &[key(1), key(2), key(3), key(77)]);
     let own = |number| (forecast.own_share(&key(number)), forecast.behind(&key(number)));

@@ -24,7 +24,7 @@ fn ms(ms: u64) -> Duration {
     Duration::from_millis(ms)
 }
 
-/// Two triangles that one link connects, and a pair apart.
+/// Returns two triangles that one link connects, and a separate pair.
 fn sample() -> Topology {
     topology(&[(0, 1, 10), (1, 2, 10), (2, 0, 30), (2, 3, 40), (3, 4, 10), (4, 5, 10), (5, 3, 10), (8, 9, 2)])
 }
@@ -100,7 +100,7 @@ fn a_large_diameter_is_estimated() {
     assert_eq!(topology(&ring).diameter(), ms(5) * (nodes / 2));
 }
 
-/// Distances by Floyd and Warshall, microseconds.
+/// Returns distances by Floyd and Warshall, microseconds.
 fn reference(nodes: usize, links: &[(u32, u32, u32)]) -> Vec<Vec<u64>> {
     let mut us = vec![vec![u64::MAX / 4; nodes]; nodes];
     (0..nodes).for_each(|node| us[node][node] = 0);
@@ -119,7 +119,7 @@ fn reference(nodes: usize, links: &[(u32, u32, u32)]) -> Vec<Vec<u64>> {
     us
 }
 
-/// The parts of a graph, by flooding; without a node or a link.
+/// Returns the number of a graph's components, by flooding, without a node or a link.
 fn parts(topology: &Topology, node: Option<u32>, link: Option<(u32, u32)>) -> usize {
     let nodes = u32::try_from(topology.keys.len()).unwrap();
     let mut open: BTreeSet<_> = (0..nodes).filter(|other| Some(*other) != node).collect();
@@ -185,7 +185,8 @@ proptest! {
     fn weak_points_are_those_whose_loss_splits(topology in any_topology()) {
         let whole = parts(&topology, None, None);
         let nodes = (0_u32..).take(topology.keys.len());
-        // A node's loss splits when more parts are left than there were, apart from the one that it may have been itself.
+        // A node's loss splits the graph if more components are left than before. The node itself
+        // may have been a component.
         let alone = |node| usize::from(topology.adjacency.hops(node).is_empty());
         let points = nodes.filter(|node| parts(&topology, Some(*node), None) + alone(*node) > whole);
         let points: Vec<_> = points.map(|node| topology.key(node)).collect();
