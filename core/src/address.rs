@@ -1,7 +1,8 @@
-//! Where a node listens: the URL that another dials.
+//! Addresses: the URL at which a node listens and that others dial.
 //!
-//! An address is 32 bytes and cheap to copy and compare: a book of them is large, and a simulation holds thousands of books.
-//! Only the text of a host name lies elsewhere, and its clones share it.
+//! An address is 32 bytes and cheap to copy and compare, because an address book is large, and a
+//! simulation holds thousands of them. Only the text of a host name is stored outside, and clones
+//! share it.
 
 use core::fmt;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -14,7 +15,7 @@ use crate::group::Group;
 
 /// The most bytes of an address's text.
 pub const ADDRESS_BYTES_MAX: usize = 255;
-/// The port when none is given.
+/// The default port.
 pub const PORT: u16 = 8_333;
 /// The path of the peer protocol.
 pub const PEER_PATH: &str = "/p2p";
@@ -29,20 +30,20 @@ pub struct Address {
     port: u16,
 }
 
-/// What an address names a machine by; an IPv6 address is shown in brackets.
+/// The machine that an address names. An IPv6 address is shown in brackets.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Host {
     /// An IPv4 address.
     V4(Ipv4Addr),
     /// An IPv6 address.
     V6(Ipv6Addr),
-    /// A host name in lower case, for whoever dials it to resolve.
+    /// A host name in lower case. The dialler resolves it.
     Name(Arc<str>),
 }
 
 impl Host {
-    /// Whether only neighbours reach it: loopback, unspecified, private, link-local and carrier-shared addresses, `localhost` and
-    /// names below it.
+    /// Returns true if only neighbours reach it: loopback, unspecified, private, link-local and
+    /// carrier-shared addresses, `localhost` and names below it.
     pub fn is_local(&self) -> bool {
         let is_local_v4 = |ip: Ipv4Addr| {
             let is_shared = matches!(ip.octets(), [100, 64..=127, ..]);
@@ -65,7 +66,7 @@ impl Host {
 }
 
 impl From<IpAddr> for Host {
-    /// An IPv4 address in IPv6's clothes is an IPv4 address.
+    /// Returns the host of an IP address. An IPv4-mapped IPv6 address becomes an IPv4 address.
     fn from(ip: IpAddr) -> Self {
         match ip.to_canonical() {
             IpAddr::V4(ip) => Self::V4(ip),
@@ -95,10 +96,9 @@ pub struct AddressError {
 }
 
 impl Address {
-    /// An address from its parts.
+    /// Creates an address from its parts.
     ///
-    /// # Errors
-    /// A host that is empty, too long, or has characters that hosts have not.
+    /// # Errors A host that is empty, too long, or has characters that are illegal in hosts.
     pub fn new(tls: bool, host: &str, port: u16) -> Result<Self, AddressError> {
         let error = || AddressError { found: host.chars().take(ADDRESS_BYTES_MAX).collect() };
         if host.is_empty() || host.len() > ADDRESS_BYTES_MAX - 32 || port == 0 {
@@ -115,27 +115,27 @@ impl Address {
         Ok(Self { tls, host, port })
     }
 
-    /// Whether it is dialled with TLS.
+    /// Returns true if it is dialled with TLS.
     pub fn is_tls(&self) -> bool {
         self.tls
     }
 
-    /// The host.
+    /// Returns the host.
     pub fn host(&self) -> &Host {
         &self.host
     }
 
-    /// The port.
+    /// Returns the port.
     pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// The network that the host is in.
+    /// Returns the netgroup of the host.
     pub fn group(&self) -> Group {
         Group::of(&self.host)
     }
 
-    /// As [`Host::is_local`].
+    /// Returns the same as [`Host::is_local`].
     pub fn is_local(&self) -> bool {
         self.host.is_local()
     }
@@ -150,7 +150,8 @@ impl FromStr for Address {
         if text.len() > ADDRESS_BYTES_MAX {
             return Err(error());
         }
-        // Not split at "://" as a whole: to search for a text takes a kilobyte of the page's program.
+        // The text is not split at "://" as a whole, because a text search adds a kilobyte to the
+        // page's program.
         let (scheme, rest) = match text.split_once(':') {
             Some((scheme, rest)) if rest.starts_with("//") => (scheme, &rest[2..]),
             Some(_) | None => ("ws", text),
@@ -171,7 +172,7 @@ impl FromStr for Address {
 }
 
 impl fmt::Display for Address {
-    /// The URL to dial, as `ws://host:8333/p2p`.
+    /// Writes the URL to dial, as `ws://host:8333/p2p`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let scheme = if self.tls { "wss" } else { "ws" };
         write!(f, "{scheme}://{}:{}{PEER_PATH}", self.host, self.port)

@@ -1,9 +1,12 @@
-//! A drawing: the network as people see it, ourselves in the middle and everyone else as far out as blocks take to travel.
+//! A drawing of the network for people: our node in the middle, and every other node as far out as
+//! blocks take to travel.
 //!
-//! Distance from the middle is that of the shortest path, directions follow the tree of shortest paths, so that what hears of
-//! blocks from one node sits together behind it; then crowded nodes part sideways. Only + - * / and square roots are
-//! used, which all platforms round alike: a server and a browser draw the same. A drawing is as large as the topology that
-//! it is made of; parting takes a step for each pair of nodes, so graphs over [`PARTED_NODES_MAX`] do without.
+//! Distance from the middle is the length of the shortest path. Directions follow the tree of
+//! shortest paths, so nodes that receive blocks from the same node sit together behind it. Then
+//! crowded nodes part sideways. Only + - * / and square roots are used, which all platforms round
+//! in the same way. So a server and a browser draw the same picture. A drawing is as large as its
+//! topology. Parting takes a step for each pair of nodes, so graphs over [`PARTED_NODES_MAX`] skip
+//! it.
 
 mod dot;
 mod svg;
@@ -15,31 +18,33 @@ pub use svg::{LABELS_MAX, SvgOptions};
 use crate::graph::{Topology, UNREACHED};
 use crate::key::PublicKey;
 
-/// Up to how many nodes crowded ones part.
+/// The most nodes with which crowded ones part.
 pub const PARTED_NODES_MAX: usize = 512;
-/// How often they move.
+/// The number of parting steps.
 const PARTING_STEPS: usize = 12;
-/// How far from the middle the farthest node is, in a square whose side is 1.
+/// The distance of the farthest node from the middle, in a square whose side is 1.
 const RADIUS: f64 = 0.41;
-/// How far from the middle the nodes are that no path leads to.
+/// The distance of unreachable nodes from the middle.
 const RADIUS_CUT_OFF: f64 = 0.47;
-/// How many of them fit on the whole circle; fewer stay together, more move closer.
+/// The number of unreachable nodes that fit on the whole circle. Fewer stay together, more move
+/// closer.
 const CUT_OFF_PER_TURN: u32 = 36;
 /// A ring is drawn for round latencies down to this part of the longest.
 const RINGS_WITHIN: u32 = 12;
 
-/// A node in its place.
+/// A node with its position.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Spot {
     /// Its key.
     pub key: PublicKey,
-    /// Its place from the left, 0 to 1.
+    /// Its position from the left, 0 to 1.
     pub x: f64,
-    /// Its place from the top, 0 to 1.
+    /// Its position from the top, 0 to 1.
     pub y: f64,
-    /// How long a block of ours is expected to take to it, microseconds; none when no path leads there.
+    /// The time that a block of ours is expected to take to it, microseconds. `None` without a
+    /// path.
     pub distance_us: Option<u32>,
-    /// Whether it is us.
+    /// Whether it is our node.
     pub own: bool,
     /// Whether its loss would cut others off.
     pub weak: bool,
@@ -48,9 +53,9 @@ pub struct Spot {
 /// A link between two spots.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Line {
-    /// One end's place among the spots.
+    /// The index of one end among the spots.
     pub a: u32,
-    /// The other end's.
+    /// The index of the other end.
     pub b: u32,
     /// The round trip, microseconds.
     pub rtt_us: u32,
@@ -60,7 +65,7 @@ pub struct Line {
     pub bridge: bool,
 }
 
-/// A circle around the middle: how far a block of ours comes in a round time.
+/// A circle around the middle: the distance that a block of ours covers in a round time.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Ring {
     /// Its radius, in a square whose side is 1.
@@ -81,12 +86,12 @@ pub struct Drawing {
 }
 
 impl Drawing {
-    /// Lays out a topology, seen by its own node.
+    /// Creates a drawing of a topology, seen by its own node.
     pub fn new(topology: &Topology) -> Self {
         let paths = topology.adjacency.paths(topology.own);
         let reached = |node: &u32| paths.us[*node as usize] != UNREACHED;
         let longest_us = paths.order.last().map_or(0, |node| paths.us[*node as usize]);
-        // Nodes nearby are many and would crowd the middle: the square root gives them room.
+        // Many nodes are nearby and would crowd the middle. The square root gives them room.
         let radius = |us: u32| (f64::from(us) / f64::from(longest_us.max(1))).sqrt() * RADIUS;
         let nodes = 0..u32::try_from(topology.nodes().len()).unwrap_or(u32::MAX);
         let radii: Vec<_> = nodes
@@ -135,7 +140,8 @@ impl Drawing {
     }
 }
 
-/// The direction of each node, in turns: a node's children share its sector by how many leaves are behind each.
+/// Returns the direction of each node, in turns. A node's children share its sector in proportion
+/// to the leaves behind each.
 fn turns(parents: &[u32], order: &[u32]) -> Vec<f64> {
     let mut leaves = vec![0_u32; parents.len()];
     for &node in order.iter().rev() {
@@ -160,7 +166,8 @@ fn turns(parents: &[u32], order: &[u32]) -> Vec<f64> {
     turns
 }
 
-/// One step of parting: neighbours draw each other a little, whoever is close pushes; all stay as far from the middle.
+/// Returns the positions after one step of parting. Linked nodes attract each other a little, and
+/// nodes that are close repel each other. All keep their distance from the middle.
 fn parted(places: &[(f64, f64)], radii: &[f64], links: &[(u32, u32, u32)]) -> Vec<(f64, f64)> {
     let count = f64::from(u32::try_from(places.len()).unwrap_or(u32::MAX));
     let room = 2.0 * RADIUS / count.sqrt();
@@ -192,7 +199,7 @@ fn parted(places: &[(f64, f64)], radii: &[f64], links: &[(u32, u32, u32)]) -> Ve
     moves.map(|((place, by), radius)| step(place, by, radius)).collect()
 }
 
-/// Round latencies, 1, 2 or 5 times a power of ten milliseconds, up to the longest.
+/// Returns round latencies, 1, 2 or 5 times a power of ten milliseconds, up to the longest.
 fn round_times(longest_us: u32) -> impl Iterator<Item = u32> {
     let powers = (3..=8).map(|power| 10_u32.pow(power));
     let times = powers.flat_map(|power| [1, 2, 5].map(|times| power * times));
@@ -203,7 +210,8 @@ fn scaled((x, y): (f64, f64), factor: f64) -> (f64, f64) {
     (x * factor, y * factor)
 }
 
-/// The point of the unit circle after a part of a turn, 0 to 1, by the series of sine and cosine within an eighth.
+/// Returns the point of the unit circle after a part of a turn, 0 to 1. It uses the series of sine
+/// and cosine within an eighth.
 fn unit(turn: f64) -> (f64, f64) {
     let quarters = turn * 4.0;
     let quarter = quarters.floor();
@@ -224,12 +232,12 @@ fn unit(turn: f64) -> (f64, f64) {
     }
 }
 
-/// What a key is called in a drawing: its first eight hex digits.
+/// Returns a key's label in a drawing: its first eight hex digits.
 fn label(key: &PublicKey) -> String {
     hex::encode(&key.as_bytes()[..4])
 }
 
-/// A time for people, with as many digits as it needs.
+/// Returns a time for people, with as many digits as it needs.
 fn milliseconds(us: u32) -> String {
     if us >= 100_000 || us.is_multiple_of(1_000) {
         format!("{} ms", us / 1_000)

@@ -1,28 +1,30 @@
-//! Network groups: what counts as one network when neighbours shall be in different ones.
+//! Netgroups: the addresses that count as one network when neighbours should be in different ones.
 //!
-//! Addresses are cheap within a network and dear across many, so whoever wants to surround a node is held by groups: IPv4
-//! addresses by their /16, IPv6 addresses by their /32, host names by their last two labels. So all names below one registered
-//! name (or below one public suffix of two labels, as `co.uk`) are one group; a name of one label is a group of its own.
-//! Names that end in a number are one group all together: resolvers read them as addresses in older notations.
+//! Addresses are cheap within a network and expensive across many. So netgroups limit an attacker
+//! that wants to surround a node. A netgroup is the /16 of an IPv4 address, the /32 of an IPv6
+//! address, or the last two labels of a host name. So all names below one registered name (or below
+//! one public suffix of two labels, as `co.uk`) are one netgroup. A name of one label is a netgroup
+//! of its own. All names that end in a number are one netgroup, because resolvers read them as
+//! addresses in older notations.
 
 use core::net::IpAddr;
 
 use crate::address::Host;
 use crate::hash::{Tag, tagged};
 
-/// A network group: 8 bytes, equal for addresses of one network.
+/// A netgroup: 8 bytes, equal for addresses of one network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(transparent)]
 pub struct Group(u64);
 
-/// The kinds of groups, in the uppermost byte.
+/// The kinds of netgroups, in the most significant byte.
 const V4: u64 = 4 << 56;
 const V6: u64 = 6 << 56;
 const NAME: u64 = 1 << 56;
 const NUMBER: u64 = 2 << 56;
 
 impl Group {
-    /// The group of a host.
+    /// Returns the netgroup of a host.
     pub fn of(host: &Host) -> Self {
         match host {
             Host::V4(ip) => Self::of_ip(IpAddr::V4(*ip)),
@@ -31,7 +33,7 @@ impl Group {
         }
     }
 
-    /// The group of an IP address; an IPv4 address in IPv6's clothes is an IPv4 address.
+    /// Returns the netgroup of an IP address. An IPv4-mapped IPv6 address counts as IPv4.
     pub fn of_ip(ip: IpAddr) -> Self {
         match ip.to_canonical() {
             IpAddr::V4(ip) => Self(V4 | u64::from(ip.to_bits() >> 16)),
@@ -42,7 +44,7 @@ impl Group {
         }
     }
 
-    /// Its 8 bytes.
+    /// Returns its 8 bytes.
     pub const fn to_bytes(self) -> [u8; 8] {
         self.0.to_be_bytes()
     }

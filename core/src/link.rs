@@ -1,10 +1,11 @@
-//! Link certificates: what the two ends of a connection sign about its latency, for everyone else.
+//! Link certificates: the two ends of a connection sign its latency for all other nodes.
 //!
-//! Each end measures by itself and signs its own figure; a link counts as long as the larger of the two. So neither end can
-//! make a link to an honest node look shorter than that node sees it, and one that makes it look much longer loses it. What
-//! two dishonest ends sign about the link between them is their own affair. When a link ends, either end withdraws it, in the
-//! same form. A certificate is 206 bytes, and nothing here grows; its signatures are handed out as checks, never verified in
-//! place.
+//! Each end measures by itself and signs its own figure. The larger of the two counts as the link's
+//! latency. So neither end can make a link to an honest node look shorter than that node measures
+//! it. An end that makes it look much longer loses the link. Two dishonest ends may sign anything
+//! about the link between them. When a link ends, either end revokes it, in the same form. A
+//! certificate is 206 bytes, and nothing here grows. Its signatures are returned as checks, and
+//! never verified in place.
 
 use core::time::Duration;
 
@@ -16,13 +17,13 @@ use crate::key::{PublicKey, SecretKey, Signature};
 use crate::layout::{DecodeError, Reader};
 use crate::time::Time;
 
-/// How long an epoch lasts, milliseconds: a link is certified at most once in each.
+/// The length of an epoch, milliseconds. A link is certified at most once in each.
 pub const EPOCH_MS: u64 = 600_000;
 /// The longest round trip that is certified, microseconds.
 pub const RTT_US_MAX: u32 = 60_000_000;
-/// How far the two ends' figures may lie apart whatever they are, microseconds.
+/// The difference that the two ends' figures may always have, microseconds.
 pub const RTT_US_SLACK: u32 = 5_000;
-/// An encoded certificate's size in bytes.
+/// The number of bytes in an encoded certificate.
 pub const CERTIFICATE_BYTES: usize = 2 * 33 + 3 * 4 + 2 * 64;
 
 /// A span of ten minutes, counted from the beginning of unix time.
@@ -31,31 +32,32 @@ pub const CERTIFICATE_BYTES: usize = 2 * 33 + 3 * 4 + 2 * 64;
 pub struct Epoch(u32);
 
 impl Epoch {
-    /// The epoch with a number.
+    /// Creates the epoch with a number.
     pub const fn from_u32(number: u32) -> Self {
         Self(number)
     }
 
-    /// Its number.
+    /// Returns its number.
     pub const fn to_u32(self) -> u32 {
         self.0
     }
 
-    /// The epoch that a time lies in; the last one for times beyond it.
+    /// Returns the epoch that a time lies in, or the last epoch for times beyond it.
     pub fn of(time: Time) -> Self {
         Self(u32::try_from(time.unix_ms() / EPOCH_MS).unwrap_or(u32::MAX))
     }
 
-    /// How many epochs lie between an earlier one and this one; 0 when `earlier` is later.
+    /// Returns the number of epochs between an earlier one and this one, or 0 if `earlier` is
+    /// later.
     pub const fn since(self, earlier: Self) -> u32 {
         self.0.saturating_sub(earlier.0)
     }
 }
 
-/// What one end of a link signs and sends to the other.
+/// An attestation, which one end of a link signs and sends to the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Half {
-    /// When it was measured.
+    /// The epoch of the measurement.
     pub epoch: Epoch,
     /// The round trip as this end measures it, microseconds.
     pub rtt_us: u32,
@@ -64,21 +66,23 @@ pub struct Half {
 }
 
 impl Half {
-    /// Signs a measured round trip to `peer`; one outside 1 µs to [`RTT_US_MAX`] is moved to the nearer bound.
+    /// Signs a measured round trip to `peer`. One outside 1 µs to [`RTT_US_MAX`] is moved to the
+    /// nearer bound. Returns the attestation.
     pub fn sign(network: &Hash, secret: &SecretKey, peer: &PublicKey, epoch: Epoch, rtt: Duration) -> Self {
         let rtt_us = u32::try_from(rtt.as_micros()).unwrap_or(RTT_US_MAX).clamp(1, RTT_US_MAX);
         let signature = secret.sign(&digest(network, &secret.public(), peer, epoch, rtt_us));
         Self { epoch, rtt_us, signature }
     }
 
-    /// What to verify of a half that `signer` sent to `other`.
+    /// Returns the check of an attestation that `signer` sent to `other`.
     pub fn check(&self, network: &Hash, signer: &PublicKey, other: &PublicKey) -> Check {
         let digest = digest(network, signer, other, self.epoch, self.rtt_us);
         Check { digest, key: *signer, signature: self.signature }
     }
 }
 
-/// What `signer` signs: the link's ends in the order of their keys, when, which end signs, and its figure; 0 when it withdraws.
+/// Returns the digest that `signer` signs: the link's ends in the order of their keys, the epoch,
+/// the signing end, and its figure. The figure is 0 in a revocation.
 fn digest(network: &Hash, signer: &PublicKey, other: &PublicKey, epoch: Epoch, rtt_us: u32) -> Hash {
     let (a, b, side) = if signer < other { (signer, other, 0) } else { (other, signer, 1) };
     tagged(
@@ -94,9 +98,11 @@ fn digest(network: &Hash, signer: &PublicKey, other: &PublicKey, epoch: Epoch, r
     )
 }
 
-/// Both halves of one link and epoch; or what one end says when there is no such link any more: both figures are 0 then, and
-/// the other's signature is [`Signature::NONE`]. Its two keys differ, the lower one is first, and else both figures are in range;
-/// whether the signatures hold is another question.
+/// Both attestations of one link and epoch, or the revocation of one end. In a revocation both
+/// figures are 0, and the other end's signature is [`Signature::NONE`].
+///
+/// Its two keys differ, and the lower one comes first. Both figures are in range, except in a
+/// revocation. The signatures may not hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Certificate {
     pub(crate) ends: [PublicKey; 2],
@@ -106,7 +112,8 @@ pub struct Certificate {
 }
 
 impl Certificate {
-    /// Joins two halves; none when they do not belong together: another epoch, one key twice, a figure out of range.
+    /// Joins two attestations. Returns `None` if they do not match: another epoch, one key twice,
+    /// or a figure out of range.
     pub fn join(own: &PublicKey, half: &Half, peer: &PublicKey, peer_half: &Half) -> Option<Self> {
         let legal = |half: &Half| (1..=RTT_US_MAX).contains(&half.rtt_us);
         if half.epoch != peer_half.epoch || own == peer || !legal(half) || !legal(peer_half) {
@@ -122,7 +129,8 @@ impl Certificate {
         })
     }
 
-    /// Says that there is no link to `peer`, another key than the signer's, any more: no certificate up to this epoch counts.
+    /// Revokes the link to `peer`, which must not be the signer's own key. No certificate up to
+    /// this epoch counts any more. Returns the revocation.
     pub fn withdraw(network: &Hash, secret: &SecretKey, peer: &PublicKey, epoch: Epoch) -> Self {
         let own = secret.public();
         let signature = secret.sign(&digest(network, &own, peer, epoch, 0));
@@ -134,41 +142,44 @@ impl Certificate {
         Self { ends: [a, b], epoch, rtts_us: [0; 2], signatures: [first, second] }
     }
 
-    /// Whether it says that there is no such link any more.
+    /// Returns true if it is a revocation.
     pub fn is_withdrawal(&self) -> bool {
         self.rtts_us == [0; 2]
     }
 
-    /// The two keys, the lower one first.
+    /// Returns the two keys, the lower one first.
     pub fn ends(&self) -> &[PublicKey; 2] {
         &self.ends
     }
 
-    /// The end that is not `own`; none when neither is.
+    /// Returns the end that is not `own`. Returns `None` if neither end is `own`.
     pub fn other_end(&self, own: &PublicKey) -> Option<PublicKey> {
         let [a, b] = self.ends;
         if a == *own { Some(b) } else { (b == *own).then_some(a) }
     }
 
-    /// When it was measured, or withdrawn.
+    /// Returns the epoch of the measurement or the revocation.
     pub fn epoch(&self) -> Epoch {
         self.epoch
     }
 
-    /// The round trip as each end measures it, microseconds; 0 when the link is withdrawn.
+    /// Returns the round trip that each end measured, microseconds. Both are 0 in a revocation.
     pub fn rtts_us(&self) -> [u32; 2] {
         self.rtts_us
     }
 
-    /// The round trip that counts, microseconds: the larger figure. None when the figures are at odds, that is, when their
-    /// difference is both over half of the larger one and over [`RTT_US_SLACK`], and when the link is withdrawn.
+    /// Returns the round trip that counts, microseconds: the larger figure.
+    ///
+    /// Returns `None` in a revocation, and if the figures are inconsistent. They are if their
+    /// difference is both over half of the larger one and over [`RTT_US_SLACK`].
     pub fn weight_us(&self) -> Option<u32> {
         let [a, b] = self.rtts_us;
         let (larger, apart) = (a.max(b), a.abs_diff(b));
         (larger > 0 && (apart <= RTT_US_SLACK || apart <= larger / 2)).then_some(larger)
     }
 
-    /// What to verify before it is believed: both ends' signatures, or that of the end that withdraws.
+    /// Returns the signatures to verify before the certificate is accepted: both ends' signatures,
+    /// or the signature of the end that revokes.
     pub fn checks(&self, network: &Hash) -> Vec<Check> {
         let signs = |side: &usize| !self.is_withdrawal() || self.signatures[*side] != Signature::NONE;
         let check = |side: usize| {
@@ -179,7 +190,7 @@ impl Certificate {
         [0, 1].into_iter().filter(signs).map(check).collect()
     }
 
-    /// Its 206 bytes.
+    /// Returns its 206 bytes.
     pub fn encode(&self) -> [u8; CERTIFICATE_BYTES] {
         let mut out = [0; CERTIFICATE_BYTES];
         out[..33].copy_from_slice(self.ends[0].as_bytes());
@@ -194,8 +205,8 @@ impl Certificate {
 
     /// Reads one certificate and nothing after it.
     ///
-    /// # Errors
-    /// Bytes that are not exactly 206, keys out of order, a figure out of range, a withdrawal with two signatures or none.
+    /// # Errors Bytes that are not exactly 206, keys out of order, a figure out of range, a
+    /// revocation without exactly one signature.
     pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
         let mut reader = Reader::new(bytes);
         let certificate = Self::read(&mut reader)?;
@@ -203,10 +214,10 @@ impl Certificate {
         Ok(certificate)
     }
 
-    /// Reads a certificate from where a reader stands.
+    /// Reads a certificate from a reader's position.
     ///
-    /// # Errors
-    /// Too few bytes, keys out of order, a figure out of range, a withdrawal with two signatures or none.
+    /// # Errors Too few bytes, keys out of order, a figure out of range, a revocation without
+    /// exactly one signature.
     pub fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
         let certificate = Self {
             ends: [
@@ -307,7 +318,8 @@ mod tests {
                 checks.iter().map(|check| (check.key, check.holds())).collect::<Vec<_>>(),
                 [(signer.public(), true)]
             );
-            // Nothing that the other end signed makes it that one's word, and no other epoch, link or network is withdrawn.
+            // The revocation cannot pass as the other end's, and covers no other epoch, link or
+            // network.
             let [a, b] = gone.signatures;
             let mut ends = [signer.public(), secret(3).public()];
             ends.sort();

@@ -1,42 +1,44 @@
-//! Pings: whether a peer is there, and how far away.
+//! Pings: show that a peer is alive, and measure its latency.
 //!
-//! A ping is 16 bytes that nobody can predict, so nobody can answer early. Latency is the least of the last 8 medians of
-//! three: jitter falls out. Pings come fast until there is a median, and then ever more slowly up to [`PING_INTERVAL_MAX`]:
-//! a link that lasts is known well, and need only be known to live.
+//! A ping is 16 unpredictable bytes, so a peer cannot answer early. Latency is the least of the
+//! last 8 medians of three, which removes jitter. Pings are frequent until there is a median. Then
+//! they slow down to [`PING_INTERVAL_MAX`]: the latency of a lasting link is well known, so pings
+//! only have to show that it is alive.
 
 use crate::fault::Fault;
 use crate::time::Moment;
 use core::time::Duration;
 
-/// The time between a pong and the next ping once there is a median; it doubles with each further one.
+/// The time between a pong and the next ping once there is a median. It doubles with each further
+/// median.
 pub const PING_INTERVAL: Duration = Duration::from_secs(10);
 /// The longest time between a pong and the next ping.
 pub const PING_INTERVAL_MAX: Duration = Duration::from_secs(40);
-/// A ping goes along with one that is due when it would be due within so great a part of its interval: a node wakes up once for
-/// many of its links.
+/// A ping is sent early, with one that is due, if it is due within this fraction of its interval.
+/// So a node wakes once for many links.
 const COMPANY: u32 = 4;
-/// How long a pong may take.
+/// The time to wait for a pong.
 pub const PONG_TIMEOUT: Duration = Duration::from_secs(20);
-/// How many round trips make a median.
+/// The number of round trips in a median.
 const TRIPS_MAX: usize = 3;
-/// How many medians are kept.
+/// The number of medians that are kept.
 const MEDIANS_MAX: usize = 8;
 
-/// One link's pings.
+/// The pings of one link.
 #[derive(Debug)]
 pub(crate) struct Ping {
     sent: Option<([u8; 16], Moment)>,
     next: Moment,
-    /// Microseconds of the trips since the last median.
+    /// The round trips since the last median, microseconds.
     trips: [u32; TRIPS_MAX],
     trips_len: u8,
-    /// Microseconds; the newest takes the place of the oldest.
+    /// The medians, microseconds. The newest replaces the oldest.
     medians: [u32; MEDIANS_MAX],
     medians_made: u32,
 }
 
 impl Ping {
-    /// Pings at once.
+    /// Creates the state of a new link. The first ping is due at once.
     pub(crate) fn new(now: Moment) -> Self {
         Self {
             sent: None,
@@ -48,36 +50,35 @@ impl Ping {
         }
     }
 
-    /// The round trip; before the first median, the least seen.
+    /// Returns the round trip. Before the first median, it is the least measured one.
     pub(crate) fn latency(&self) -> Option<Duration> {
         let medians = self.medians.iter().take(self.medians_made as usize).min();
         let trips = self.trips.iter().take(usize::from(self.trips_len)).min();
         medians.or(trips).map(|&micros| Duration::from_micros(micros.into()))
     }
 
-    /// Whether there is a median: a single trip says little.
+    /// Returns true if there is a median. A single round trip is not reliable.
     pub(crate) fn is_settled(&self) -> bool {
         self.medians_made > 0
     }
 
-    /// When to tick.
+    /// Returns the time of the next tick.
     pub(crate) fn deadline(&self) -> Moment {
         self.sent.map_or(self.next, |(_, sent)| sent + PONG_TIMEOUT)
     }
 
-    /// How long after a pong the next ping is due.
+    /// Returns the time from a pong to the next ping.
     fn interval(&self) -> Duration {
         match self.medians_made {
-            // The first median is wanted soon: it decides whom to ask.
+            // The first median is urgent, because it decides which peers to ask.
             0 => Duration::ZERO,
             made => PING_INTERVAL.saturating_mul(1 << (made - 1).min(16)).min(PING_INTERVAL_MAX),
         }
     }
 
-    /// Whether it is time for another ping, with `bytes`; or nearly, since another link's is due.
+    /// Returns a ping of `bytes` if one is due, or nearly due.
     ///
-    /// # Errors
-    /// [`Fault::Silent`] when the last was not answered.
+    /// # Errors [`Fault::Silent`] if the last ping was not answered in time.
     pub(crate) fn tick(
         &mut self,
         now: Moment,
@@ -94,10 +95,9 @@ impl Ping {
         Ok(Some(bytes))
     }
 
-    /// Takes a pong.
+    /// Handles a pong.
     ///
-    /// # Errors
-    /// [`Fault::StrayPong`] when it answers no ping.
+    /// # Errors [`Fault::StrayPong`] if the pong is unsolicited.
     pub(crate) fn received_pong(&mut self, now: Moment, bytes: &[u8; 16]) -> Result<(), Fault> {
         let Some((_, sent)) = self.sent.take_if(|(ping, _)| ping == bytes) else {
             return Err(Fault::StrayPong);

@@ -1,16 +1,17 @@
-//! Vouching: certificates of links whose signatures are being verified.
+//! Certificates of links whose signatures are being verified.
 //!
-//! Bounds: [`WAITING_MAX`] certificates wait at once; further ones are left, and come again with a later exchange.
+//! Bounds: [`WAITING_MAX`] certificates wait at once. Further ones are dropped, and come again with
+//! a later exchange.
 
 use crate::check::{BatchId, Verdict};
 use crate::connection::PeerId;
 use crate::link::Certificate;
 use crate::sorted::Sorted;
 
-/// The certificates that wait for their signatures at once.
+/// The most certificates that wait for their signatures at once.
 pub(crate) const WAITING_MAX: usize = 4_096;
 
-/// Certificates that share a batch, each with how many of its signatures are verified.
+/// Certificates that share a batch, each with the number of its signatures to verify.
 #[derive(Debug)]
 struct Waiting {
     peer: PeerId,
@@ -25,7 +26,7 @@ pub(crate) struct Vouching {
 }
 
 impl Vouching {
-    /// How many more may wait.
+    /// Returns the number of certificates for which there is still room.
     pub(crate) fn room(&self) -> usize {
         WAITING_MAX.saturating_sub(self.count)
     }
@@ -35,7 +36,8 @@ impl Vouching {
         self.batches.insert(batch, Waiting { peer, certificates });
     }
 
-    /// The certificates of an answered batch whose signatures hold, who sent them, and whether some do not.
+    /// Ends an answered batch. Returns the peer that sent it, the certificates whose signatures
+    /// hold, and a flag that is true if some do not.
     pub(crate) fn end(&mut self, verdict: &Verdict) -> Option<(PeerId, Vec<Certificate>, bool)> {
         let Waiting { peer, certificates } = self.batches.remove(&verdict.id)?;
         self.count -= certificates.len();

@@ -1,10 +1,11 @@
-//! A drawing for [Graphviz](https://graphviz.org/doc/info/lang.html), whose programs lay it out anew or keep its places.
+//! A drawing for [Graphviz](https://graphviz.org/doc/info/lang.html), whose programs compute a new
+//! layout or keep the positions.
 
 use core::fmt;
 
 use super::{Drawing, label, milliseconds};
 
-/// How long the drawing's side is, in Graphviz's inches.
+/// The length of the drawing's side, in Graphviz's inches.
 const SIDE: f64 = 10.0;
 
 struct Dot<'a>(&'a Drawing);
@@ -40,7 +41,8 @@ impl fmt::Display for Dot<'_> {
 }
 
 impl Drawing {
-    /// As a Graphviz graph: nodes by their full keys, each link with its round trip, bridges and weak points in red.
+    /// Returns the drawing as a Graphviz graph: nodes by their full keys, each link with its round
+    /// trip, bridges and weak points in red.
     pub fn dot(&self) -> String {
         Dot(self).to_string()
     }

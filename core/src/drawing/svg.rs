@@ -1,16 +1,17 @@
-//! A drawing as one SVG file that needs nothing else, light or dark as its reader prefers.
+//! A drawing as one self-contained SVG file, light or dark as its reader prefers.
 
 use core::fmt;
 
 use super::{Drawing, Line, Spot, label, milliseconds};
 
-/// Up to how many nodes each has its label; with more, a label shows where the reader points.
+/// The most nodes with which each has a label. With more, the label of a node appears under the
+/// pointer.
 pub const LABELS_MAX: usize = 80;
-/// How wide the legend is before it is scaled to the drawing, pixels.
+/// The width of the legend before it is scaled to the drawing, pixels.
 const LEGEND_WIDTH: u32 = 960;
-/// How high it is.
+/// The height of the legend, likewise.
 const LEGEND_HEIGHT: u32 = 52;
-/// From where on labels stand left of their nodes, so that they stay on the sheet.
+/// The position from which labels stand left of their nodes, so that they stay on the sheet.
 const LABELS_LEFT: f64 = 0.9;
 
 const STYLE: &str = "\
@@ -27,14 +28,14 @@ const STYLE: &str = "\
 .title{font-size:14px;font-weight:600}
 ";
 
-/// How a drawing is put on its sheet.
+/// The layout of a drawing on its sheet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SvgOptions {
-    /// The side of the square that it fills, pixels; the legend is below.
+    /// The side of the square that it fills, pixels. The legend is below.
     pub size_px: u32,
     /// Whether nodes carry labels, up to [`LABELS_MAX`] nodes.
     pub labels: bool,
-    /// What is written above; nothing when empty.
+    /// The title above the drawing. If empty, there is none.
     pub title: String,
 }
 
@@ -144,7 +145,7 @@ impl fmt::Display for Svg<'_> {
             writeln!(f, "<text class=\"title\" x=\"16\" y=\"26\">{}</text>", escaped(&self.options.title))?;
         }
         self.rings(f)?;
-        // What matters most is drawn last, over the rest.
+        // The most important lines are drawn last, over the rest.
         for wanted in ["link", "tree", "bridge"] {
             for line in self.drawing.lines.iter().filter(|line| class(line) == wanted) {
                 self.line(f, line)?;
@@ -165,7 +166,8 @@ fn escaped(text: &str) -> String {
 }
 
 impl Drawing {
-    /// As one SVG file: rings of equal latency, links, nodes, a legend; bridges and weak points in a colour of warning.
+    /// Returns the drawing as one SVG file: rings of equal latency, links, nodes, and a legend.
+    /// Bridges and weak points have a warning colour.
     pub fn svg(&self, options: &SvgOptions) -> String {
         Svg { drawing: self, options }.to_string()
     }

@@ -12,7 +12,7 @@ fn topology(links: &[(u32, u32, u32)]) -> Topology {
     Topology::new(key(0), links.iter().map(|(a, b, rtt_ms)| (key(*a), key(*b), rtt_ms * 1_000)))
 }
 
-/// Two triangles that one link connects, and a pair apart.
+/// Returns two triangles that one link connects, and a separate pair.
 fn sample() -> Drawing {
     Drawing::new(&topology(&[
         (0, 1, 10),
