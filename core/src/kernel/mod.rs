@@ -4,8 +4,8 @@
 //! instruction set, all with the same structure. Their `scan` passes over batches of nonces until
 //! one may hold a hit, judged by the hash's first word alone. Then `portable` searches that batch.
 //! So a kernel never misses a hit if its `scan` does not, and never reports a false one. [`gpu`] is
-//! the counterpart for graphics processors. It is not a [`Kernel`], because their drivers have to
-//! wait for them. `unsafe` is only allowed in this module, so `prefetch` is here too.
+//! the counterpart for graphics processors. It is not a [`Kernel`], because a driver has to wait
+//! for the processor. `unsafe` is only allowed in this module, so `prefetch` is here too.
 
 #![expect(unsafe_code, reason = "code for an instruction set may only run on a machine that has it")]
 

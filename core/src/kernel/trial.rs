@@ -37,8 +37,8 @@ impl Trial {
         self.turns += 1;
     }
 
-    /// Returns the fastest kernel so far. Without any measurement, it is the one that is fastest on
-    /// most machines.
+    /// Returns the fastest measured kernel. Without any measurement, it is the one that is fastest
+    /// on most machines.
     pub fn fastest(&self) -> Kernel {
         let mut fastest = (Kernel::preferred(), 0);
         for (kernel, rate) in &self.rates {

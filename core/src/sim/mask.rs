@@ -1,7 +1,7 @@
 //! An adversary: makes a real node Byzantine by altering the frames that it sends and receives.
 //!
-//! Handshakes, pings and everything that the attack does not touch are the node's own. Forged blocks
-//! carry their proof of work, because the target is easy.
+//! Handshakes, pings and everything that the attack does not touch are the node's own. Forged
+//! blocks carry their proof of work, because the target is easy.
 
 use core::time::Duration;
 use std::collections::BTreeMap;

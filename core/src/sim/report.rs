@@ -28,11 +28,11 @@ pub enum Stage {
 pub struct Progress {
     /// The stage.
     pub stage: Stage,
-    /// The events so far.
+    /// The number of events that ran.
     pub events: u64,
-    /// The simulated time so far, milliseconds.
+    /// The elapsed simulated time, milliseconds.
     pub simulated_ms: u64,
-    /// The number of blocks mined so far, including the warm-up.
+    /// The number of blocks mined, including the warm-up.
     pub blocks_mined: u64,
     /// The number of blocks that will be mined before the nodes settle.
     pub blocks_wanted: u64,

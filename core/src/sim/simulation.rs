@@ -201,7 +201,7 @@ impl Simulation {
         Scene::of(&self.world)
     }
 
-    /// Returns the measurements so far.
+    /// Returns the measurements up to now.
     pub fn report(&self) -> Report {
         let world = &self.world;
         let setup = &world.setup;

@@ -4,7 +4,7 @@ use core::hash::Hasher as _;
 
 use siphasher::sip128::{Hasher128 as _, SipHasher13};
 
-/// The hash so far.
+/// The running hash.
 #[derive(Clone, Debug)]
 pub(super) struct Trace(SipHasher13);
 
