@@ -1,13 +1,16 @@
-//! The node: told facts, it answers with wishes.
+//! The node: a protocol state machine that takes [`Input`]s and produces [`Output`]s.
 //!
-//! # The law of a driver
+//! # The contract of a driver
 //!
-//! 1. One mutation ([`Node::handle`], [`Node::submit`], [`Node::set_mining`]), then [`Node::poll`] until `None`, in order. A
-//!    driver may put several mutations before it carries out what they wish, if it keeps the order.
+//! 1. Make one mutation ([`Node::handle`], [`Node::submit`], [`Node::set_mining`]). Then call
+//!    [`Node::poll`] until it returns `None`, and carry out the outputs in order. A driver may make
+//!    several mutations before it carries out their outputs, if it keeps the order.
 //! 2. [`Output::Persist`] is durable before any later output is carried out.
-//! 3. Sleep until [`Node::deadline`]; a tick early or twice is harmless.
-//! 4. Peer ids are never used twice. Frames over [`crate::wire::FRAME_BYTES_MAX`] are cut off by the driver.
-//! 5. Nothing that a peer sends can panic or return an error: it becomes [`Output::Close`] with a named fault.
+//! 3. Sleep until [`Node::deadline`]. An early or repeated tick is harmless.
+//! 4. Peer ids are never used twice. The driver cuts off frames over
+//!    [`crate::wire::FRAME_BYTES_MAX`].
+//! 5. Nothing that a peer sends can panic or return an error: it becomes [`Output::Close`] with a
+//!    named fault.
 
 use std::sync::Arc;
 
@@ -52,35 +55,38 @@ pub use crate::sync::LIGHT_BODIES;
 pub(crate) use approach::{Approach, Coming};
 pub use status::{PeerView, Status};
 
-/// Whether this is built for nodes that keep all blocks: without, what they alone do is left out.
+/// True if this is built for nodes that keep all blocks. Without it, the code that only those nodes
+/// run is left out.
 const FULL: bool = cfg!(feature = "full");
 
-/// A node this few blocks behind its leader counts as synchronized: bodies are on their way.
+/// A node at most this many blocks behind its best header counts as synchronized: the bodies are on
+/// their way.
 pub const AT_HEEL_MAX: usize = 3;
-/// The too early headers that are kept back; further ones are forgotten, and come again with their children.
+/// The most headers from the future that are kept back. Further ones are dropped, and come again
+/// with their children.
 pub const EARLY_MAX: usize = 64;
 
-/// How many may connect to a full node, unless configured.
+/// The most inbound connections of a full node, unless configured.
 pub const INBOUND_MAX: usize = 896;
 /// The most links of the latency graph that a light node holds.
 pub const LIGHT_LINKS_MAX: usize = 1_024;
 
-/// What a node is told.
+/// An input of a node.
 #[derive(Clone, Debug)]
 pub enum Input {
     /// A connection is open.
     Connected(PeerId, Link),
-    /// An address that the node wished to dial could not be reached.
+    /// An address that the node asked to dial could not be reached.
     Unreached(Address),
-    /// A frame came.
+    /// A frame arrived.
     Received(PeerId, Bytes),
-    /// A connection is closed, by whichever end.
+    /// Either end closed a connection.
     Closed(PeerId),
     /// A job is solved.
     Solved(Solution),
-    /// A batch is answered.
+    /// The result of a batch of signatures.
     Verified(Verdict),
-    /// What was remembered, brought back.
+    /// The answer of the store to a query.
     Recalled(Recalled),
     /// Time passed.
     Ticked,
@@ -95,59 +101,63 @@ pub enum Wake {
     Ping,
     /// To give up on an unanswered request.
     Request,
-    /// To move the job's time on.
+    /// To advance the job's time.
     Job,
-    /// A header that was too early is acceptable.
+    /// A header from the future has become acceptable.
     Early,
-    /// To look after the links and what is known of the network.
+    /// To maintain the links and the knowledge of the network.
     Neighbours,
-    /// To push a body to a peer whose silence says that it waits for it.
+    /// To push a body to a peer whose silence shows that it waits for it.
     Push,
 }
 
-/// Up to where a light node has not seen what is in the blocks of its chain.
+/// The newest block whose body a light node assumed valid instead of downloading it.
 #[derive(Clone, Copy, Debug)]
 struct Blind {
-    /// The time of the newest block whose messages it does not know.
+    /// The time of the newest block whose messages the node does not know.
     block: Time,
-    /// When it learned of that block, by its own clock; what it starts from is learned with the first fact.
+    /// When the node learned of that block, by its own clock. For the block that it starts from,
+    /// the time of the first input.
     learned: Option<Time>,
 }
 
 impl Blind {
-    /// Whether a block that was not seen may have a message. A message of our own that was written later than we learned of the
-    /// block is not in it; another's clock may be ahead by as much as the rules allow.
+    /// Returns true if a block that was assumed valid may contain a message. A message of our own
+    /// that is newer than our knowledge of the block is not in it. Another node's clock may be
+    /// ahead by as much as the rules allow.
     fn may_hide(self, message: &Message, own: bool) -> bool {
         let in_reach = message.time().minus_ms(MESSAGE_AHEAD_MS) <= self.block;
         self.block > Time::default() && in_reach && !(own && Some(message.time()) > self.learned)
     }
 }
 
-/// What a node is.
+/// The configuration of a node.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// Keeps and serves all blocks, or only headers.
     pub role: Role,
-    /// The node's key, by which peers know it.
+    /// The node's key, by which peers identify it.
     pub node_key: SecretKey,
-    /// Whose blocks it mines.
+    /// The author of the blocks that it mines.
     pub author: SecretKey,
-    /// Where others can reach it, if they can.
+    /// The address where others can reach it, if they can.
     pub listen: Option<Address>,
-    /// Nodes to stay connected to; at most [`crate::dial::TARGETS_MAX`] are.
+    /// Nodes to stay connected to. At most [`crate::dial::TARGETS_MAX`] are used.
     pub connect: Vec<Address>,
-    /// Whether it mines once it is synchronized; [`Node::set_mining`] changes that.
+    /// True if it mines once it is synchronized. [`Node::set_mining`] changes that.
     pub mining: bool,
-    /// Whom else it connects to.
+    /// The other nodes that it connects to.
     pub neighbours: Neighbours,
-    /// How many may connect to it, at most [`crate::peer::PEERS_MAX`] with all others; when full, one of them gives way.
+    /// The most inbound connections: at most [`crate::peer::PEERS_MAX`] together with all others.
+    /// When they are full, a peer is evicted.
     pub inbound_max: usize,
-    /// The most links of the network's latency graph that it holds: some 200 bytes each.
+    /// The most links of the network's latency graph that it holds. Each takes about 200 bytes.
     pub links_max: usize,
 }
 
 impl Config {
-    /// A node that chooses its neighbours, and neither listens nor mines: the usual caps.
+    /// Returns the configuration of a node that chooses its neighbours, with the usual caps. It
+    /// neither listens nor mines.
     pub fn new(role: Role, node_key: SecretKey, author: SecretKey) -> Self {
         let links_max = match role {
             Role::Full => graph::LINKS_MAX,
@@ -167,22 +177,22 @@ impl Config {
     }
 }
 
-/// Whom a node connects to beside those that it is told to stay connected to.
+/// The nodes that a node connects to besides the configured ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Neighbours {
-    /// Nobody: its driver opens the links that it is to have.
+    /// No others: the driver opens the links.
     Given,
-    /// Whom it chooses itself among all that it hears of.
+    /// Nodes that it selects itself among all known addresses.
     Chosen,
 }
 
-/// Why a message of our own is not taken.
+/// The reason why a message of our own is not accepted.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SubmitError {
     /// The signature is not the sender's.
     #[error("the signature is not the sender's")]
     Signature,
-    /// It is pooled or in a block already.
+    /// It is already in the mempool or in a block.
     #[error("message {id} is known already")]
     Known {
         /// Its id.
@@ -193,29 +203,30 @@ pub enum SubmitError {
     Time {
         /// The message's time.
         found: crate::time::Time,
-        /// The local clock's.
+        /// The time of the local clock.
         local: crate::time::Time,
     },
-    /// The sender has as many messages waiting as a sender may.
+    /// The sender already has the most waiting messages that a sender may have.
     #[error("the sender has {max} messages waiting already")]
     SenderFull {
         /// The cap.
         max: usize,
     },
-    /// The pool is full of messages with more stamp work.
+    /// The mempool is full of messages with more stamp work.
     #[error("the pool is full: a stamp of at least {floor} hashes per byte is needed")]
     PoolFull {
-        /// Stamp work per byte that would be taken.
+        /// The stamp work per byte that would be accepted.
         floor: u128,
     },
 }
 
-/// The same over restarts, so that a remembered book keeps its order.
+/// Returns a secret that stays the same over restarts, so that a stored address book keeps its
+/// order.
 fn book_secret(config: &Config) -> [u8; 32] {
     *tagged(Tag::Book, &[config.node_key.to_bytes().as_slice()]).as_bytes()
 }
 
-/// The node: one value that owns its sub-machines and tells each what the others found.
+/// The node: one value that owns its sub-machines and passes the findings of each to the others.
 #[derive(Debug)]
 pub struct Node {
     config: Config,
@@ -230,41 +241,42 @@ pub struct Node {
     bans: Bans,
     slots: Slots,
     graph: Graph,
-    /// Who is expected to hear of a block first from us, as of the last planning round.
+    /// The probabilities that a peer first hears of a block from us, as of the last planning round.
     forecast: Forecast,
     vouching: Vouching,
     rounds: neighbours::Rounds,
-    /// The address book as it was last remembered.
+    /// The address book as it was last stored.
     remembered: Vec<u8>,
-    /// What nobody else knows: who of our peers gives way first.
+    /// A secret that makes it unpredictable which peer is evicted first.
     secret: [u8; 16],
     gossip: Gossip,
     shelf: Shelf,
     miner: Miner,
-    /// Headers that were too early, by the time from which on they are acceptable.
+    /// Headers from the future, by the time at which they become acceptable.
     early: Sorted<(Time, Hash), Header>,
     early_deadline: Option<Moment>,
     mining: bool,
     blind: Blind,
-    /// When a body was last connected, or none was wished for.
+    /// When a body was last connected or no body was missing.
     moved: Moment,
-    /// Whether bodies of a longer path are on their way.
+    /// True if bodies of a longer path are on their way.
     lags: bool,
     /// When the last steps were taken.
     ticked: Moment,
-    /// Whether anything changed since then that further steps follow from.
+    /// True if a change since then requires further steps.
     stirred: bool,
     /// When to take the next steps if nothing changes.
     wake: Option<(Moment, Wake)>,
-    /// No peer needs to be pinged or given up before.
+    /// The earliest time at which a peer has to be pinged or given up.
     peers_wake: Moment,
     /// The most work that a peer claims to have.
     most_claimed: Work,
-    /// Whether a peer offered messages while blocks were being fetched.
+    /// True if a peer offered messages while blocks were being fetched.
     offered: bool,
-    /// When the peers are looked at next for one that disagrees.
+    /// When peers are next checked for disagreement.
     watch: Moment,
-    /// Counts reorganisations: what the store said of the best chain before one is asked again.
+    /// Counts reorganisations. After one, an earlier answer of the store about the best chain is
+    /// outdated and the query is repeated.
     epoch: u64,
     batches: u64,
     chance: Chance,
@@ -272,7 +284,7 @@ pub struct Node {
 }
 
 impl Node {
-    /// A node that starts from `chain`; `seed` is 32 bytes of chance.
+    /// Creates a node that starts from `chain`. `seed` is 32 random bytes.
     pub fn new(config: Config, chain: Chain, seed: [u8; 32]) -> Self {
         let pool_bytes = match config.role {
             Role::Full => POOL_BYTES_MAX,
@@ -281,7 +293,7 @@ impl Node {
         let mut chance = Chance::new(seed);
         let mut blind = Blind { block: Time::default(), learned: None };
         if config.role == Role::Light && chain.tip().header.height > 0 {
-            // What was verified before a restart is not remembered.
+            // Verification before a restart is not stored.
             blind.block = chain.tip().header.time;
         }
         Self {
@@ -325,17 +337,17 @@ impl Node {
         }
     }
 
-    /// Takes the address book that was remembered.
+    /// Loads the stored address book.
     ///
     /// # Errors
-    /// Bytes that are no book: the node begins without.
+    /// The bytes are not a valid address book. The node then starts without one.
     pub fn remember(&mut self, book: &[u8]) -> Result<(), DecodeError> {
         self.book = Book::decode(book_secret(&self.config), book)?;
         self.remembered = book.to_vec();
         Ok(())
     }
 
-    /// Takes addresses of nodes to begin with: it may dial them, and need not stay connected to them.
+    /// Adds bootstrap addresses. The node may dial them and need not stay connected to them.
     pub fn meet<'a>(&mut self, now: Now, addresses: impl IntoIterator<Item = &'a Address>) {
         for address in addresses {
             self.book.heard(address, address.group(), now.time);
@@ -343,10 +355,10 @@ impl Node {
         self.rounds.stir();
     }
 
-    /// Takes a fact.
+    /// Handles an input.
     pub fn handle(&mut self, now: Now, input: Input) {
         self.blind.learned.get_or_insert(now.time);
-        // Most frames change nothing that steps follow from: those that do say so.
+        // Most frames require no further steps. Those frames that do set the flag themselves.
         self.stirred |= !matches!(input, Input::Received(..));
         match input {
             Input::Connected(peer, link) => self.connected(now, peer, link),
@@ -363,10 +375,11 @@ impl Node {
         }
     }
 
-    /// Takes a message of our own: pools it, remembers it and tells the peers. It is safe once what is wished is carried out.
+    /// Submits a message of our own: adds it to the mempool, persists it and announces it to the
+    /// peers. Returns its id. The message is safe once the outputs are carried out.
     ///
     /// # Errors
-    /// Why it is not taken.
+    /// The reason why the message is not accepted.
     pub fn submit(&mut self, now: Now, message: Message) -> Result<MessageId, SubmitError> {
         self.blind.learned.get_or_insert(now.time);
         let id = self.pool_own(now, message)?;
@@ -374,13 +387,14 @@ impl Node {
         Ok(id)
     }
 
-    /// Starts or stops mining. Nothing is mined before the node is synchronized.
+    /// Starts or stops mining. Mining starts only once the node is synchronized.
     pub fn set_mining(&mut self, now: Now, mining: bool) {
         self.mining = mining;
         self.steer(now);
     }
 
-    /// Mines for another key from now on; for none but the node's own without one. What is being searched for the last is given up.
+    /// Sets the author of mined blocks from now on: `None` means the node's own key. The search for
+    /// the previous author's block is given up.
     pub fn set_author(&mut self, now: Now, author: Option<SecretKey>) {
         self.config.author = author.unwrap_or_else(|| self.config.node_key.clone());
         if self.miner.stop() {
@@ -389,17 +403,18 @@ impl Node {
         self.steer(now);
     }
 
-    /// The next wish; drain to `None` after each mutation.
+    /// Returns the next output. Call it until it returns `None` after each mutation.
     pub fn poll(&mut self) -> Option<Output> {
         self.outbox.poll()
     }
 
-    /// When to tick next, and why.
+    /// Returns when to tick next, and why.
     pub fn deadline(&self) -> Option<(Moment, Wake)> {
         self.wake
     }
 
-    /// When one of the nodes to stay connected to is dialled next, if one is missing.
+    /// Returns when the node next dials a missing configured peer. Returns `None` if none is
+    /// missing.
     pub fn redial(&self) -> Option<Moment> {
         self.dialer.deadline()
     }
@@ -426,43 +441,43 @@ impl Node {
         .min_by_key(|(at, _)| *at)
     }
 
-    /// The chain.
+    /// Returns the chain.
     pub fn chain(&self) -> &Chain {
         &self.chain
     }
 
-    /// Whether peers have more than we have, and it is being fetched.
+    /// Returns true if peers have more work than we have and it is being fetched.
     pub fn is_syncing(&self) -> bool {
         self.sync.is_heading() || self.is_behind()
     }
 
-    /// Whether what is on its way is waited for. Headers or bodies that do not come are not waited for any longer, however much
-    /// work somebody claims that they have.
+    /// Returns true if the node waits for data that is on its way. It stops waiting for headers or
+    /// bodies that do not come, however much work a peer claims.
     fn is_behind(&self) -> bool {
         self.sync.is_awaited() || self.sync.is_long() || self.lags
     }
 
-    /// The network's latency graph, as far as it is certified and held here.
+    /// Returns the network's latency graph: the certified links that this node holds.
     pub fn graph(&self) -> &Graph {
         &self.graph
     }
 
-    /// The addresses of nodes that were heard of.
+    /// Returns the address book.
     pub fn book(&self) -> &Book {
         &self.book
     }
 
-    /// A message that waits in the pool.
+    /// Returns a message that waits in the mempool.
     pub fn pooled(&self, id: &MessageId) -> Option<&Arc<Message>> {
         self.pool.find(id).map(VerifiedMessage::message)
     }
 
-    /// The messages that wait in the pool, those next in line first.
+    /// Returns the messages that wait in the mempool, in the order in which they would be mined.
     pub fn pool(&self) -> impl Iterator<Item = &Arc<Message>> {
         self.pool.iter().map(VerifiedMessage::message)
     }
 
-    /// Whether it keeps all blocks, and takes part in the latency graph.
+    /// Returns true if the node keeps all blocks and takes part in the latency graph.
     fn is_full(&self) -> bool {
         FULL && self.config.role == Role::Full
     }
@@ -489,7 +504,8 @@ impl Node {
         }
     }
 
-    /// What follows from the state of things, whatever fact brought it about.
+    /// Takes all steps that follow from the current state, independent of the input that changed
+    /// it.
     fn steer(&mut self, now: Now) {
         for address in self.dialer.tick(now.moment) {
             self.outbox.dial(address);

@@ -1,4 +1,4 @@
-//! Agreement: what the peers say of their chains, and who of them has another than ours.
+//! Agreement: the chains that the peers report, and the peers whose chain differs from ours.
 
 use super::{Node, PeerId};
 use crate::agreement::{Agreement, WATCH_INTERVAL};
@@ -9,14 +9,14 @@ use crate::peer::{Greeted, Peer};
 use crate::time::Now;
 
 impl Node {
-    /// A peer announces the last block of its branch.
+    /// Notes that a peer announced the last block of its branch.
     pub(super) fn peer_leads(&mut self, peer: PeerId, hash: &Hash, height: u64) {
         if let Some(greeted) = self.peers.get_mut(&peer).and_then(Peer::greeted_mut) {
             greeted.stance.leads(hash, height);
         }
     }
 
-    /// A peer has a block, whose place is told if we know it.
+    /// Notes that a peer has a block. `place` is the block's chain entry, if we know it.
     pub(super) fn peer_holds(&mut self, peer: PeerId, hash: &Hash, place: Option<&Place>) {
         if let Some(greeted) = self.peers.get_mut(&peer).and_then(Peer::greeted_mut) {
             let height = place.map_or(greeted.height, |place| place.header.height);
@@ -24,7 +24,8 @@ impl Node {
         }
     }
 
-    /// How a peer's chain stands to ours. Those that keep no blocks follow others, and are not asked.
+    /// Returns how a peer's chain compares to ours. Returns `None` for a peer that keeps no blocks,
+    /// because it only follows others.
     pub(super) fn agreement(&self, greeted: &Greeted) -> Option<Agreement> {
         greeted.stance.judge(&self.chain).filter(|_| greeted.is_full())
     }
@@ -34,7 +35,8 @@ impl Node {
         self.greeted().filter(agrees).count()
     }
 
-    /// Tells of peers that have disagreed for long. Who synchronizes himself cannot know yet who is right.
+    /// Reports peers that have been on another chain for a long time. Skipped while syncing, when
+    /// we cannot tell which side is right.
     pub(super) fn watch_agreement(&mut self, now: Now) {
         if now.moment < self.watch || self.is_syncing() {
             return;

@@ -1,46 +1,47 @@
-//! Approach: what a frame will need of a node's memory, fetched before the node is told of it ([`crate::kernel::prefetch`]).
+//! Read-ahead: prefetches the memory that a frame will need, before the node handles it
+//! ([`crate::kernel::prefetch`]).
 //!
-//! Each step reads only what the step before had fetched, so a driver that goes through the steps well ahead of the frame
-//! waits for none of it. Only time depends on them.
+//! Each step reads only the memory that the step before had fetched. So a driver that takes the
+//! steps well ahead of the frame never waits. The steps change only the time.
 
 use super::{Node, PeerId};
 use crate::kernel::prefetch::{HAS_HINTS, prefetch};
 use crate::peer::Peer;
 
-/// The peers that are fetched ahead of a tick.
+/// The most peers that are prefetched ahead of a tick.
 const PEERS_AHEAD_MAX: usize = 32;
 
-/// What a node is about to be told, as far as its driver can tell at a glance.
+/// The next input of a node, as far as its driver can tell at a glance.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Coming {
-    /// A peer's ping or pong.
+    /// A ping or pong of a peer.
     Ping(PeerId),
-    /// Another frame of a peer.
+    /// Any other frame of a peer.
     Frame(PeerId),
     /// A tick, which looks at all peers.
     Tick,
 }
 
-/// How far the memory for it has come.
+/// The stages of the read-ahead.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Approach {
-    /// The node itself is fetched,
+    /// The node itself is fetched.
     Node,
-    /// then the list of its peers and the newest block's spread,
+    /// Then the list of its peers and the propagation of the newest block.
     Lists,
-    /// then the peer that sends,
+    /// Then the peer that sends.
     Peer,
-    /// then what is known of it.
+    /// Then the state of that peer's connection.
     Known,
 }
 
 impl Approach {
-    /// The steps in their order.
+    /// The stages in order.
     pub(crate) const ALL: [Self; 4] = [Self::Node, Self::Lists, Self::Peer, Self::Known];
 }
 
 impl Node {
-    /// Takes a step towards what comes.
+    /// Takes one stage of the read-ahead for the next input.
     pub(crate) fn approach(&self, coming: Coming, step: Approach) {
         match (step, coming) {
             (Approach::Node, _) => {
@@ -83,7 +84,7 @@ impl Node {
         }
     }
 
-    /// Has fetched what is known of all peers' chains: each is going to be told of a block.
+    /// Prefetches the chain state of all peers, because a block will be announced to each.
     pub(super) fn approach_all(&self) {
         if !HAS_HINTS {
             return;

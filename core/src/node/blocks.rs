@@ -1,4 +1,4 @@
-//! Blocks: headers found and followed, bodies fetched, verified and connected, the tip moved.
+//! Blocks: finds and follows headers, downloads, verifies and connects bodies, and moves the tip.
 
 use core::time::Duration;
 use std::sync::Arc;
@@ -24,7 +24,7 @@ use crate::time::Now;
 use crate::wire::{List, Packet, body_frame};
 
 impl Node {
-    /// Asks the nearest peer that claims more than we have.
+    /// Requests headers from the nearest peer that claims more work than we have.
     pub(super) fn seek_headers(&mut self, now: Now) {
         let most = self.chain.leader().total_work;
         if !self.sync.is_long() && self.most_claimed <= most {
@@ -83,7 +83,7 @@ impl Node {
         self.outbox.tell(Event::Synchronizing { height, target });
     }
 
-    /// A light node takes the headers' word for blocks that lie deep.
+    /// Lets a light node assume deep blocks valid by their headers.
     fn assume_deep(&mut self, now: Now) {
         if self.is_full() {
             return;
@@ -111,7 +111,7 @@ impl Node {
         self.early_deadline = self.early.keys().next().map(|(at, _)| now.moment_of(*at));
     }
 
-    /// Takes up the headers that were too early and are not any more.
+    /// Inserts headers from the future that have become acceptable.
     pub(super) fn tick_early(&mut self, now: Now) {
         while let Some((_, header)) = self.early.pop_first_if(|(at, _)| *at <= now.time) {
             let hash = header.hash();
@@ -123,7 +123,8 @@ impl Node {
         self.early_deadline = self.early.keys().next().map(|(at, _)| now.moment_of(*at));
     }
 
-    /// A new header, from a peer that mined it or heard of it: passed on before its body is there.
+    /// Handles a new header from a peer that mined it or received it. The header is passed on
+    /// before its body arrives.
     pub(super) fn received_announce(&mut self, now: Now, peer: PeerId, header: Header) -> Result<(), Fault> {
         let hash = header.hash();
         self.peer_leads(peer, &hash, header.height);
@@ -159,7 +160,8 @@ impl Node {
                 let Some(error) = failures.first().cloned() else { return Ok(()) };
                 let height = header.height;
                 self.outbox.tell(Event::Refused { peer: Some(peer), hash, height, failures });
-                // Headers travel before bodies: who passes this one on may not know yet what is wrong below it.
+                // Headers travel before bodies: the sender may not know yet that an ancestor is
+                // invalid.
                 let is_honest = matches!(error, RuleError::Ancestor { .. })
                     && rules::check_own_work(self.chain.network(), &header, &hash).is_none();
                 if is_honest {
@@ -177,20 +179,22 @@ impl Node {
         Ok(())
     }
 
-    /// Whether a block weighs as much as the leader, whose body is not there: whichever's comes first, others wait for it too.
+    /// Returns true if a block has as much work as the best header, whose body is missing. Either
+    /// body may come first, and other nodes wait for it too.
     fn is_equal_to_leader(&self, hash: &Hash) -> bool {
         let leader = self.chain.leader();
         self.chain.find(hash).is_some_and(|place| place.total_work == leader.total_work)
             && !self.chain.is_verified(&leader.hash)
     }
 
-    /// A header whose parent we lack: its sender has a branch that we do not know. How heavy it is will be seen.
+    /// Handles a header whose parent is unknown: its sender has a branch that we lack. Its work
+    /// becomes known later.
     fn heard_of_more(&mut self, peer: PeerId, header: &Header) {
         let claim = self.chain.leader().total_work.plus(header.work());
         self.shown(peer, claim, header.height);
     }
 
-    /// A peer showed, or may be guessed, to have a branch of this work.
+    /// Notes that a peer showed, or probably has, a branch of this work.
     fn shown(&mut self, peer: PeerId, work: Work, height: u64) {
         if let Some(greeted) = self.peers.get_mut(&peer).and_then(Peer::greeted_mut) {
             greeted.shows(work, height);
@@ -198,7 +202,7 @@ impl Node {
         }
     }
 
-    /// Tells a new peer of our leader, which it may have missed while it greeted.
+    /// Announces our tip to a new peer, which may have missed it during the handshake.
     pub(super) fn greet_with_leader(&mut self, peer: PeerId) {
         let tip = self.chain.tip();
         if tip.header.height > 0 {
@@ -207,7 +211,7 @@ impl Node {
         }
     }
 
-    /// The peer has verified a block's body.
+    /// Notes that the peer has verified a block's body.
     pub(super) fn received_held(&mut self, peer: PeerId, hash: Hash) {
         self.fetch.holds(peer, &hash);
         self.relay.holds(peer, &hash);
@@ -216,7 +220,7 @@ impl Node {
         let Some(greeted) = self.peers.get(&peer).and_then(Peer::greeted) else { return };
         match place {
             Some(place) => self.shown(peer, place.total_work, place.header.height),
-            // It has a branch that we do not know; how heavy it is will be seen.
+            // The peer has a branch that we do not know. Its work becomes known later.
             None if !self.chain.is_refused(&hash) => {
                 let (claim, height) = (greeted.claim.max(most).plus(Work::from_hashes(1)), greeted.height);
                 self.shown(peer, claim, height);
@@ -253,10 +257,10 @@ impl Node {
         }
     }
 
-    /// Asks for the bodies that the path lacks, once its headers are all there.
+    /// Requests the missing bodies of the path, once all its headers have arrived.
     pub(super) fn seek_bodies(&mut self, now: Now) {
         self.lags = false;
-        // A branch that leads now may have bodies that were pushed when it did not.
+        // The best branch may have bodies that were pushed before it became the best.
         if self.chain.path().next().is_some_and(|lowest| self.fetch.is_ready(lowest)) {
             self.connect_ready(now);
         }
@@ -267,7 +271,7 @@ impl Node {
         let (is_patient, is_hopeful) =
             (now.moment < self.moved + PATIENCE, now.moment < self.moved + 3 * PATIENCE);
         let is_at_heel = self.chain.path().len() <= AT_HEEL_MAX;
-        // As it mostly is: the few newest blocks are being verified already.
+        // The usual case: the few newest blocks are being verified already.
         let is_under_way = is_at_heel && is_hopeful && self.fetch.is_under_way(&self.chain);
         if is_under_way || self.is_push_due(now, &lowest) {
             return;
@@ -285,7 +289,8 @@ impl Node {
         let orders = self.fetch.next(now, &self.chain, &self.relay, &sources);
         let may_come = self.fetch.may_come(now, &self.chain, &self.relay, &sources);
         self.lags = may_come && is_patient && !is_at_heel;
-        // Its announcement may be ahead of its body; but nobody waits for ever for what nobody has.
+        // The announcement may have overtaken the body, so keep waiting, but only up to the
+        // deadline.
         let given_up = (!is_hopeful || !may_come && !is_patient).then_some(lowest);
         let withheld = self.fetch.is_withheld(&self.chain, &sources).or(given_up);
         for (peer, hashes) in orders {
@@ -299,13 +304,13 @@ impl Node {
         }
     }
 
-    /// Whether a new block's body is on its way to us without our asking.
+    /// Returns true if a new block's body is on its way to us without a request.
     fn is_push_due(&self, now: Now, lowest: &Hash) -> bool {
         let Some(place) = self.chain.find(lowest) else { return false };
         let is_expected = self.relay.expected_until(lowest).is_some_and(|until| now.moment < until)
             && self.chain.path().len() <= AT_HEEL_MAX;
         let can_be_had = self.most_claimed >= place.total_work || self.relay.is_held(lowest);
-        // Who pushed it has all of it, but only parts are lacking.
+        // The peer that pushed it has the whole body, and only some messages are missing.
         is_expected && (self.relay.is_partial(lowest) || !can_be_had)
     }
 
@@ -324,14 +329,15 @@ impl Node {
         self.take_block(peer, block, encoded)
     }
 
-    /// Whether a body is another than its header commits to.
+    /// Returns true if a body is not the one that its header commits to.
     pub(super) fn is_another(&self, block: &Block) -> bool {
         let Some(history) = self.chain.history(&block.header.prev_hash) else { return false };
         let failures = rules::check_contents(self.chain.network(), &history.root(), block);
         failures.iter().any(|error| matches!(error, RuleError::Content { .. }))
     }
 
-    /// A body came that is wanted: checks what needs no signatures, and has those verified.
+    /// Checks the parts of a requested body that need no signatures, and starts the verification of
+    /// its signatures.
     pub(super) fn take_block(&mut self, peer: PeerId, block: Block, encoded: Bytes) -> Result<(), Fault> {
         let hash = block.header.hash();
         let Some(history) = self.chain.history(&block.header.prev_hash) else { return Ok(()) };
@@ -341,7 +347,8 @@ impl Node {
         let history_root = history.root();
         let mut failures = rules::check_contents(self.chain.network(), &history_root, &block);
         if let Some(error) = failures.first().cloned() {
-            // A body that is not its header's says nothing about the block: another peer may have the right one.
+            // A body that does not match its header says nothing about the block: another peer may
+            // have the right one.
             let is_another = matches!(error, RuleError::Content { .. });
             if !is_another {
                 failures.extend(self.judge(&block, &history_root));
@@ -357,7 +364,8 @@ impl Node {
         let (block, epoch) = (Arc::new(block), self.epoch);
         let body = Body { block, hash, encoded, ids, lacked, peer: Some(peer), epoch };
         let mut checks = vec![Check { digest, key: body.block.author, signature: body.block.signature }];
-        // A message that was verified on its way into the pool is not verified again, if it is the same to the byte.
+        // A message that was verified on its way into the mempool is not verified again, if all its
+        // bytes are the same.
         let new = body.block.messages.iter().zip(body.ids.iter()).filter(|(message, id)| {
             self.pool.find(id).is_none_or(|pooled| pooled.message().signature() != message.signature())
         });
@@ -377,7 +385,7 @@ impl Node {
         self.outbox.verify(Batch { id, checks, ids });
     }
 
-    /// Tells of a bad block; when it can never be good, drops it and all above.
+    /// Reports an invalid block. If it can never become valid, drops it and all its descendants.
     fn refuse_block(
         &mut self,
         hash: &Hash,
@@ -418,7 +426,8 @@ impl Node {
         self.connect_ready(now);
     }
 
-    /// Every signature of a bad block that does not hold, and every id that is there twice: what people are told.
+    /// Returns every invalid signature and every repeated id of an invalid block, as a report for
+    /// people.
     fn judge(&self, block: &Block, history_root: &Hash) -> Vec<RuleError> {
         let mut failures = Vec::new();
         let network = self.chain.network().id();
@@ -444,12 +453,13 @@ impl Node {
         failures
     }
 
-    /// Whether a message is in one of the newest blocks of a branch.
+    /// Returns true if a message is in one of the newest blocks of a branch.
     fn is_near_below(&self, id: &MessageId, branch: &Hash) -> bool {
         self.shelf.blocks_with(id).any(|block| self.chain.is_ancestor(block, branch))
     }
 
-    /// Connects the blocks of the path whose bodies are verified, as many as there are, as one wish to persist.
+    /// Connects all blocks at the start of the path whose bodies are verified. Their changes become
+    /// one output.
     fn connect_ready(&mut self, now: Now) {
         let mut changes = Vec::new();
         while let Some(ready) = self.take_lowest() {
@@ -457,7 +467,7 @@ impl Node {
                 break;
             }
         }
-        // Nobody waits for the body of a block whose equal is there.
+        // A block of equal work is already the tip, so no peer waits for this body.
         let tip = self.chain.tip().hash;
         if self.chain.path().len() <= AT_HEEL_MAX
             && let Some(ready) = self.fetch.take_ready_on(&tip)
@@ -472,10 +482,10 @@ impl Node {
         self.fetch.take_ready(&lowest)
     }
 
-    /// Connects a block whose signatures hold; whether it could be.
+    /// Connects a block whose signatures are valid. Returns false if it could not be connected.
     fn connect_one(&mut self, now: Now, ready: Ready, changes: &mut Vec<Change>) -> bool {
         if ready.body.epoch != self.epoch {
-            // The best chain is another since the store was asked what it has of these ids.
+            // The best chain changed since the store was asked about these ids.
             let body = Body { epoch: self.epoch, ..ready.body };
             self.check_body(body, Vec::new());
             return false;
@@ -500,7 +510,8 @@ impl Node {
         self.outbox.persist(changes);
     }
 
-    /// Rule 5's second half: ids that are twice in the block, or in a block below it.
+    /// Returns violations of the second half of rule 5: ids that repeat within the block or occur
+    /// in a block below it.
     fn find_repeats(&self, ready: &Ready) -> Vec<RuleError> {
         let (parent, fork) =
             (ready.body.block.header.prev_hash, self.chain.fork_below(&ready.body.block.header.prev_hash));
@@ -521,7 +532,7 @@ impl Node {
         })
     }
 
-    /// A block keeps every rule: it joins its branch, and perhaps the best chain.
+    /// Connects a valid block to its branch, which may become the best chain.
     fn connect(&mut self, now: Now, body: &Body, changes: &mut Vec<Change>) {
         let outcome = self.chain.verified(&body.hash);
         self.moved = now.moment;
@@ -549,7 +560,7 @@ impl Node {
         }
     }
 
-    /// A block joined the best chain: its messages wait no more.
+    /// Removes the messages of a block that joined the best chain from the mempool.
     fn joined(&mut self, now: Now, body: &Body, changes: &mut Vec<Change>) {
         let removed = body.ids.iter().filter(|id| self.pool.remove(id).is_some());
         changes.extend(removed.map(|id| Change::Unpooled { id: *id }));
@@ -560,8 +571,9 @@ impl Node {
         self.outbox.tell_later(Event::Connected { hash, block, total_work, mined_here });
     }
 
-    /// After a reorganisation: blocks undone give their messages back, if they are young enough to be mined again, and
-    /// blocks that joined below the last take theirs out of the pool. The newest are at hand, the others are asked for.
+    /// Updates the mempool after a reorganisation. Undone blocks return their messages if they are
+    /// young enough to be mined again. Blocks that joined below the last one remove theirs. The
+    /// newest blocks are in memory, and the others are requested from the store.
     fn rearrange(&mut self, now: Now, undone: &[Hash], joined: &[Hash]) {
         let oldest = now.time.minus_ms(2 * MESSAGE_AGE_MS);
         let young = |hash: &&Hash| self.chain.find(hash).is_some_and(|place| place.header.time >= oldest);
@@ -594,7 +606,8 @@ impl Node {
         }
     }
 
-    /// A block that a reorganisation undid gives its messages back; one that joined takes its own out of the pool.
+    /// Handles a block after a reorganisation: an undone block returns its messages to the mempool,
+    /// and a joined one removes its own.
     fn recalled_body(&mut self, bytes: &Bytes) {
         let Ok(block) = Block::decode(bytes) else { return };
         let network = *self.chain.network().id();
@@ -623,7 +636,7 @@ impl Node {
         }
     }
 
-    /// Notes where the tip moved to, if it did.
+    /// Records where the tip moved to. Returns false if it did not move.
     fn note_move(&self, hash: &Hash, outcome: &Outcome, changes: &mut Vec<Change>) -> bool {
         let Some(height) = self.chain.find(hash).map(|place| place.header.height) else { return false };
         let fork = match outcome {
@@ -636,5 +649,5 @@ impl Node {
     }
 }
 
-/// The bodies that are asked of the driver at once.
+/// The most bodies that one query asks of the driver.
 const RECALL_MAX: usize = 64;

@@ -1,4 +1,4 @@
-//! Certificates: what the node certifies of its own links, what it withdraws, and how it learns of those of others.
+//! Certificates: certifies the node's own links, revokes them, and learns those of other nodes.
 
 use core::time::Duration;
 
@@ -13,19 +13,19 @@ use crate::slot::Kind;
 use crate::time::Now;
 use crate::wire::{LINKS_MAX, List, Packet};
 
-/// How often a peer is asked for links,
+/// The interval between requests for links to a peer.
 pub(super) const LINKS_INTERVAL: Duration = Duration::from_secs(60);
-/// how soon again while it has more,
+/// The interval while that peer has more.
 const MORE_LINKS_INTERVAL: Duration = Duration::from_secs(1);
-/// and how soon another while there is much news.
+/// The interval to another peer while there is much news.
 const NEWS_INTERVAL: Duration = Duration::from_secs(10);
-/// So many new certificates are much news.
+/// At least this many new certificates count as much news.
 const NEWS_MIN: usize = 16;
-/// How often the links are looked over that may have to be certified.
+/// The interval between checks for links that have to be certified.
 pub(super) const CERTIFY_INTERVAL: Duration = Duration::from_secs(30);
 
 impl Node {
-    /// Asks a peer for certificates that we lack.
+    /// Requests certificates that we lack from a peer.
     pub(super) fn seek_certificates(&mut self, now: Now) {
         if let Some(peer) = self.draw_peer() {
             self.ask_links(now, peer);
@@ -78,7 +78,8 @@ impl Node {
         Ok(())
     }
 
-    /// Has certificates verified, each by some of its signatures, before they are taken.
+    /// Starts the verification of certificates, each by some of its signatures, before they are
+    /// inserted.
     fn vouch(&mut self, peer: PeerId, certificates: Vec<(Certificate, Vec<Check>)>) {
         if certificates.is_empty() {
             return;
@@ -93,7 +94,7 @@ impl Node {
         self.outbox.verify(Batch { id, checks, ids: Vec::new() });
     }
 
-    /// A batch of certificates is answered; whether it was one.
+    /// Handles the result of a batch of certificates. Returns false if the batch was not one.
     pub(super) fn vouched(&mut self, now: Now, verdict: &Verdict) -> bool {
         if !FULL {
             return false;
@@ -103,7 +104,7 @@ impl Node {
         let own = self.config.node_key.public();
         for certificate in &certificates {
             self.graph.insert(certificate, epoch);
-            // It may have ended while it was being verified, or before we started.
+            // The link may have ended during the verification, or before we started.
             if let Some(other) = certificate.other_end(&own) {
                 self.withdraw(now, &other);
             }
@@ -114,14 +115,14 @@ impl Node {
         true
     }
 
-    /// Sends our half of the certificates that are due to the peers that we dialled.
+    /// Sends our attestations of the links that we dialled and that are due for a certificate.
     pub(super) fn certify(&mut self, now: Now) {
         let (own, epoch) = (self.config.node_key.public(), Epoch::of(now.time));
         let is_due = |(peer, known): (&PeerId, &Peer)| {
             let Link::Outbound(_) = &known.link else { return None };
             let greeted = known.greeted().filter(|greeted| greeted.is_full() && greeted.ping.is_settled())?;
             let is_feeler = self.slots.find(*peer) == Some(Kind::Feeler);
-            // What was withdrawn in an epoch is not certified before the next.
+            // A link that was revoked in an epoch is certified again in the next at the earliest.
             let may_be = !is_feeler && !self.graph.is_withdrawn(&own, &greeted.hello.key, epoch);
             (may_be && greeted.is_certificate_due(epoch)).then_some(*peer)
         };
@@ -131,7 +132,8 @@ impl Node {
         }
     }
 
-    /// Tells all who hold the certificate of a link that it ended, if it did.
+    /// Revokes the certificate of a link that ended, for all nodes that hold it. Does nothing if
+    /// the link still exists.
     pub(super) fn withdraw(&mut self, now: Now, other: &PublicKey) {
         if !FULL {
             return;
@@ -148,7 +150,7 @@ impl Node {
         }
     }
 
-    /// Signs what we measure of a link, and sends it to its other end.
+    /// Signs our measurement of a link and sends it to the other end. Returns the attestation.
     fn send_half(&mut self, peer: PeerId, epoch: Epoch) -> Option<Half> {
         let network = *self.chain.network().id();
         let rtt = self.peers.get(&peer).and_then(Peer::greeted)?.ping.latency()?;
@@ -160,12 +162,13 @@ impl Node {
         Some(half)
     }
 
-    /// The other end of a link says what it measures: with our half that is a certificate.
+    /// Handles the attestation of the other end of a link. Together with ours it forms a
+    /// certificate.
     pub(super) fn received_half(&mut self, now: Now, peer: PeerId, half: Half) {
         let (network, epoch) = (*self.chain.network().id(), Epoch::of(now.time));
         let Some(greeted) = self.peers.get_mut(&peer).and_then(Peer::greeted_mut) else { return };
         let is_near = half.epoch.since(epoch) <= 1 && epoch.since(half.epoch) <= 1;
-        // Once an epoch is enough; whose clock is off by more has to wait.
+        // Once an epoch is enough. A peer whose clock is off by more has to wait.
         if !is_near || !greeted.is_full() || greeted.certified.is_some_and(|last| last >= half.epoch) {
             return;
         }

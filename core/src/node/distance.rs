@@ -1,9 +1,12 @@
-//! Distances: whether a node can be as near as its pings say.
+//! Distances: checks whether a node can be as near as its pings say.
 //!
-//! Pings can be answered on a node's behalf from anywhere, so that it seems near to all whom it is linked with. But whom it is linked
-//! with we know, and how far those are from us we measured ourselves: a way over a node that is near to both of us would be
-//! about as long as the direct one. Half of its neighbours have to say that it is farther than it seems, so a few who lie about
-//! themselves push nobody out. It only says whom we choose as neighbours; nobody is blamed for it.
+//! Pings can be answered on a node's behalf from anywhere, so that the node seems near to all its
+//! peers. But its links are known, and we measured the round trips to its neighbours ourselves. A
+//! path over a neighbour that is near to both of us would be about as long as the direct one.
+//!
+//! At least half of its neighbours must contradict the measurement, so a few neighbours that lie
+//! about themselves exclude no node. The result only affects the choice of neighbours. It is not
+//! counted as an offence.
 
 use core::time::Duration;
 
@@ -16,18 +19,19 @@ use crate::slot::Grounds;
 use crate::sorted::Sorted;
 use crate::time::Now;
 
-/// So many of a node's neighbours have to be known to us by measurement.
+/// The fewest neighbours of a node that we must have measured ourselves.
 const WITNESSES_MIN: usize = 3;
-/// A node is not believed to be nearer than half of what the ways over it allow,
+/// A node is considered no nearer than half of the distance that the paths over it allow.
 const DETOUR: u32 = 2;
-/// less this much: no network keeps the triangle's inequality to the millisecond.
+/// The tolerance below that bound: no network satisfies the triangle inequality to the millisecond.
 const SLACK: Duration = Duration::from_millis(5);
 
-/// What we measured ourselves of the nodes that we reached, by their keys.
+/// The round trips that we measured ourselves, by the key of the node.
 pub(super) type Measured = Sorted<PublicKey, Duration>;
 
 impl Node {
-    /// The round trip that we believe a node to have: what was measured, or what its neighbours show if that cannot be.
+    /// Returns the plausible round trip of a node: the measured one, or the bound that its
+    /// neighbours show if the measured one is implausible.
     pub(super) fn believed(&self, peer: PeerId, rtt: Duration) -> Duration {
         if !FULL {
             return rtt;
@@ -40,7 +44,7 @@ impl Node {
         shown_distance(links.iter().copied(), rtt, &measured).unwrap_or(rtt)
     }
 
-    /// Gives up the links with nodes that are not where they seem to be.
+    /// Closes the links with nodes whose latency is implausible.
     pub(super) fn drop_implausible(&mut self, now: Now) {
         if !FULL {
             return;
@@ -60,7 +64,7 @@ impl Node {
         }
     }
 
-    /// What we measured ourselves of other nodes.
+    /// Returns the round trips that we measured ourselves.
     pub(super) fn measured(&self) -> impl Iterator<Item = (PublicKey, Duration)> {
         let linked = self.peers.values().filter_map(|peer| {
             let greeted = peer.greeted().filter(|_| matches!(peer.link, Link::Inbound(_)))?;
@@ -70,14 +74,15 @@ impl Node {
     }
 }
 
-/// How far a node is at least, by half of its neighbours, whose keys and round trips to it in microseconds are `links`; none when that is
-/// not much more than was measured.
+/// Returns the lower bound on a node's distance that half of its neighbours show. `links` are their
+/// keys and round trips to it in microseconds. Returns `None` if the bound is not much more than
+/// the measured round trip.
 pub(super) fn shown_distance(
     links: impl Iterator<Item = (PublicKey, u32)>,
     rtt: Duration,
     measured: &Measured,
 ) -> Option<Duration> {
-    // We are not among those whom we measured.
+    // Our own key is not among the measured ones.
     let shown = links.filter_map(|(other, us)| {
         Some(measured.get(&other)?.saturating_sub(Duration::from_micros(us.into())))
     });

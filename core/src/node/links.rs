@@ -1,4 +1,4 @@
-//! Connections: from the handshake to the farewell, and which packet goes where.
+//! Connections: handles them from the handshake to the disconnect, and dispatches their packets.
 
 use core::time::Duration;
 
@@ -16,7 +16,7 @@ use crate::sync::Candidate;
 use crate::time::{Moment, Now};
 use crate::wire::{Hello, List, Octets, PROTOCOL_VERSION, Packet, Role};
 
-/// Whoever hangs up so soon is not dialled again at once.
+/// A peer that disconnects within this time is not dialled again at once.
 const BRIEF: Duration = Duration::from_secs(60);
 
 impl Node {
@@ -38,7 +38,7 @@ impl Node {
         };
         self.outbox.send(peer, &Packet::Hello(hello.clone()));
         let stage = Stage::Greeting(Box::new(Handshake::new(hello, now.moment)));
-        // A new peer is looked at in the next steps, which set the time of those after.
+        // A new peer is checked in the next steps, which set the time of the following ones.
         self.peers_wake = Moment::default();
         self.peers.insert(peer, Peer { link, since: now.moment, stage });
         if self.is_banned(now, peer) {
@@ -54,14 +54,14 @@ impl Node {
         self.dialer.unreached(now.moment, address, &mut self.chance);
         if self.slots.unreached(address) {
             self.rounds.stir();
-            // Who reaches nobody is cut off itself, and learns nothing of others.
+            // If we have no working connection, the failure says nothing about this address.
             if self.greeted().next().is_some() {
                 self.book.failed(address, now.time);
             }
         }
     }
 
-    /// The other end closed a connection, or it broke.
+    /// Handles a connection that broke or that the other end closed.
     pub(super) fn hung_up(&mut self, now: Now, peer: PeerId) {
         let brief = self.peers.get(&peer).filter(|known| now.moment - known.since < BRIEF);
         let address = brief.and_then(|known| match &known.link {
@@ -70,7 +70,7 @@ impl Node {
         });
         self.closed(now, peer);
         if let Some(address) = address {
-            // As after an attempt that failed: who has no room for us would else be dialled again and again.
+            // Back off as after a failed attempt. Otherwise we would keep redialling a full peer.
             self.book.dialled(&address, now.time);
         }
     }
@@ -123,11 +123,11 @@ impl Node {
         packet: Packet,
         frame: &Bytes,
     ) -> Result<(), Fault> {
-        // These come in great number, and most of them lead to no further step.
+        // These packets are very frequent, and most of them require no further step.
         self.stirred |=
             !matches!(packet, Packet::Ping(_) | Packet::Pong(_) | Packet::Announce(_) | Packet::Compact(_));
         match packet {
-            // Nobody asks that of a light node.
+            // Light nodes do not handle these requests.
             Packet::GetAddresses(()) | Packet::Half(_) | Packet::GetLinks(_) | Packet::Links(_)
                 if !self.is_full() =>
             {
@@ -229,7 +229,8 @@ impl Node {
         }
     }
 
-    /// A peer's answer comes, and its driver knows that it holds, since the node that signed it is its own, too.
+    /// Completes a handshake without checking the signature: the driver knows that it is valid,
+    /// because the signing node is its own too.
     pub(crate) fn proven(&mut self, now: Now, peer: PeerId) {
         let Some(Stage::Greeting(handshake)) = self.peers.get_mut(&peer).map(|peer| &mut peer.stage) else {
             return;
@@ -241,7 +242,7 @@ impl Node {
         self.steer(now);
     }
 
-    /// A peer has proven to be who it said.
+    /// Handles a peer that has proven its identity.
     fn introduced(&mut self, now: Now, peer: PeerId, hello: Hello) {
         let (key, role) = (hello.key, hello.role);
         let elder = self.greeted().find(|(_, other)| other.hello.key == key).map(|(id, _)| id);
@@ -259,7 +260,7 @@ impl Node {
             self.peers_wake = Moment::default();
         }
         if let Some(elder) = elder {
-            // The link goes on over the younger connection, and stays certified.
+            // The link goes on over the newer connection, and stays certified.
             self.close(now, elder, Reason::Duplicate);
         }
         self.dialer.greeted(peer);
@@ -276,7 +277,7 @@ impl Node {
         let Some(greeted) = self.peers.get_mut(&peer).and_then(Peer::greeted_mut) else { return Ok(()) };
         let (was_measured, was_settled) = (greeted.ping.latency().is_some(), greeted.ping.is_settled());
         greeted.ping.received_pong(now.moment, bytes)?;
-        // How near a peer is decides who is asked.
+        // The latency of a peer decides which peer is asked.
         self.stirred |= !was_measured;
         let next = greeted.ping.deadline();
         let settled = greeted.ping.latency().filter(|_| !was_settled && greeted.ping.is_settled());
@@ -291,7 +292,8 @@ impl Node {
         Ok(())
     }
 
-    /// One key, one connection. Of two that cross, both ends keep the one that the smaller key dialled; else the elder.
+    /// Returns the connection to close, because each key keeps only one. Of two that cross, both
+    /// ends keep the one that the smaller key dialled. Otherwise they keep the older one.
     fn loser_of(&self, elder: PeerId, younger: PeerId, key: PublicKey) -> PeerId {
         let dialled =
             |id: PeerId| self.peers.get(&id).is_some_and(|peer| matches!(peer.link, Link::Outbound(_)));
@@ -299,7 +301,7 @@ impl Node {
         if dialled(elder) != dialled(younger) && dialled(younger) == ours_stays { elder } else { younger }
     }
 
-    /// Gives up on handshakes and pongs that do not come, and sends pings that are due.
+    /// Closes peers whose handshake or pong timed out, and sends the pings that are due.
     pub(super) fn tick_peers(&mut self, now: Now) {
         let (mut pings, mut faults) = (Vec::new(), Vec::new());
         if self.peers_wake <= now.moment {
@@ -344,7 +346,7 @@ impl Node {
         self.peers_wake = next;
     }
 
-    /// The peers that may be asked for headers, and how near they are.
+    /// Returns the peers that may be asked for headers, with their latency.
     pub(super) fn candidates(&self) -> Vec<Candidate> {
         let candidate = |(peer, greeted): (PeerId, &Greeted)| Candidate {
             peer,

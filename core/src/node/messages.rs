@@ -1,4 +1,4 @@
-//! Messages: ours and the peers', into the pool and out of it.
+//! Messages: moves our own and the peers' messages into the mempool and out of it.
 
 use std::sync::Arc;
 
@@ -27,7 +27,7 @@ impl Node {
         if self.is_shelved(&id) {
             return Err(SubmitError::Known { id });
         }
-        // Whether the store has it in a block is still to be seen; until then it waits uncleared.
+        // The store may have it in a block. Until the store answers, the message waits unconfirmed.
         self.pool.insert(message.clone(), false).map_err(|error| match error {
             PoolError::Known => SubmitError::Known { id },
             PoolError::SenderFull => SubmitError::SenderFull { max: SENDER_MESSAGES_MAX },
@@ -38,14 +38,14 @@ impl Node {
         Ok(id)
     }
 
-    /// Whether a message is in one of the newest blocks of the best chain.
+    /// Returns true if a message is in one of the newest blocks of the best chain.
     fn is_shelved(&self, id: &MessageId) -> bool {
         self.shelf.blocks_with(id).any(|hash| {
             self.chain.find(hash).is_some_and(|place| self.chain.best_at(place.header.height) == Some(hash))
         })
     }
 
-    /// Asks the store for messages whose signatures hold.
+    /// Queries the store for messages whose signatures are valid.
     pub(super) fn look_up(&mut self, messages: Vec<(Arc<Message>, MessageId)>) {
         if messages.is_empty() {
             return;
@@ -56,7 +56,7 @@ impl Node {
         self.outbox.verify(Batch { id, checks: Vec::new(), ids });
     }
 
-    /// The same, after the changes that are being gathered.
+    /// Queries the store like [`Self::look_up`], but after the changes that are being gathered.
     pub(super) fn look_up_later(&mut self, messages: Vec<(Arc<Message>, MessageId)>) {
         if messages.is_empty() {
             return;
@@ -69,7 +69,8 @@ impl Node {
 
     pub(super) fn received_have(&mut self, peer: PeerId, ids: Vec<MessageId>) {
         if self.is_syncing() {
-            // The blocks that are being fetched may have them: they are asked for when these are there.
+            // The blocks that are being fetched may contain them, so they are requested after the
+            // blocks.
             if let Some(greeted) = self.peers.get_mut(&peer).and_then(Peer::greeted_mut) {
                 greeted.offered.extend(ids);
                 greeted.offered.truncate(MESSAGE_IDS_MAX);
@@ -96,7 +97,7 @@ impl Node {
         }
     }
 
-    /// Takes up what peers offered while blocks were being fetched.
+    /// Requests the messages that peers offered while blocks were being fetched.
     pub(super) fn take_offers(&mut self) {
         if !self.offered || self.is_syncing() {
             return;
@@ -155,7 +156,8 @@ impl Node {
         Ok(())
     }
 
-    /// Messages' batch is answered: those that hold, and are in no block, are pooled and announced.
+    /// Handles the result of a batch of messages: valid ones that are in no block are added to the
+    /// mempool and announced.
     pub(super) fn arrived(&mut self, now: Now, arriving: Arriving, verdict: &Verdict) {
         let mut announced = Vec::new();
         for (index, (message, id)) in arriving.messages.into_iter().enumerate() {
@@ -205,7 +207,7 @@ impl Node {
         }
     }
 
-    /// Tells a new peer what waits.
+    /// Announces the waiting messages to a new peer.
     pub(super) fn greet_with_messages(&mut self, peer: PeerId) {
         let ids: Vec<_> = self.pool.cleared().take(MESSAGE_IDS_MAX).copied().collect();
         let Some(greeted) = self.peers.get_mut(&peer).and_then(Peer::greeted_mut) else { return };
@@ -217,7 +219,7 @@ impl Node {
         }
     }
 
-    /// Removes messages that wait no more, and has it remembered.
+    /// Removes messages from the mempool, and persists the removal.
     pub(super) fn unpool(&mut self, ids: &[MessageId]) {
         let removed = ids.iter().filter(|id| self.pool.remove(id).is_some());
         let changes: Vec<_> = removed.map(|id| Change::Unpooled { id: *id }).collect();

@@ -1,4 +1,4 @@
-//! Neighbours: whom the node dials of its own accord, and the addresses that it learns.
+//! Neighbours: the nodes that this node dials on its own, and the addresses that it learns.
 
 use core::time::Duration;
 
@@ -22,20 +22,22 @@ use crate::sorted::Sorted;
 use crate::time::{Moment, Now};
 use crate::wire::{List, Packet};
 
-/// How often addresses are asked for.
+/// The interval between requests for addresses.
 const ADDRESSES_INTERVAL: Duration = Duration::from_secs(60);
-/// How often the address book is remembered, if it changed.
+/// The interval at which a changed address book is stored.
 const BOOK_INTERVAL: Duration = Duration::from_secs(60);
-/// and how soon a light node has its first addresses remembered: a page may be closed before that.
+/// The delay until a light node stores its first addresses: a page may be closed before the full
+/// interval.
 const FIRST_BOOK_INTERVAL: Duration = Duration::from_secs(2);
-/// The measured nodes that a plan chooses from, the nearest.
+/// The most candidates of a plan: the nearest measured nodes.
 const CANDIDATES_MAX: usize = 512;
-/// A link gives way only for a gain of so much of the mean path, in a thousandth.
+/// A link is replaced only for a gain of at least this share of the mean path, in thousandths.
 const GAIN_PER_MILLE: u64 = 2;
-/// A node with so many links is not recommended to any more: graphs hold no more of one.
+/// A node with this many links is no longer recommended, because graphs hold no more links per
+/// node.
 const DEGREE_MAX: usize = KEY_LINKS_MAX;
 
-/// When the node looks after what.
+/// The times of the next maintenance tasks.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Rounds {
     slots: Moment,
@@ -50,14 +52,14 @@ impl Rounds {
         self.slots.min(self.addresses).min(self.links).min(self.certificates).min(self.book)
     }
 
-    /// The links changed: they are looked over with the next steps.
+    /// Notes that the links changed: the next steps check them.
     pub(super) fn stir(&mut self) {
         self.slots = Moment::default();
     }
 }
 
 impl Node {
-    /// Looks after the links that the node opens of its own accord, and what it knows of the network.
+    /// Maintains the links that the node opens on its own, and its knowledge of the network.
     pub(super) fn seek_neighbours(&mut self, now: Now) {
         if self.config.neighbours == Neighbours::Given {
             return;
@@ -122,7 +124,7 @@ impl Node {
         self.outbox.dial(address);
     }
 
-    /// An address for a link of this kind.
+    /// Returns an address for a link of this kind.
     fn pick(&mut self, now: Now, kind: Kind) -> Option<Address> {
         let taken = self.taken();
         let banned = |address: &Address| {
@@ -148,7 +150,8 @@ impl Node {
                 let tested = self.book.to_test(now.time).filter(is_free);
                 let measured = |address: &Address| self.book.rtt(address).is_some();
                 let unknown = |address: &Address| is_free(address) && !measured(address);
-                // Where all are known, one that was measured in a bad moment gets another.
+                // If all nodes are measured, one that was measured in a bad moment is measured
+                // again.
                 let longest_ago = || {
                     if !FULL {
                         return None;
@@ -168,7 +171,7 @@ impl Node {
         }
     }
 
-    /// The nodes that are linked with us already, or must not be.
+    /// Returns the nodes that are linked with us already or must not be linked.
     fn taken(&self) -> Taken {
         let slots = self.slots.addresses().chain(self.dialer.addresses());
         let mut taken = Taken::default();
@@ -186,7 +189,8 @@ impl Node {
         taken
     }
 
-    /// Looks at what the graph says of our links: replaces at most one, and foretells who hears first from us.
+    /// Scores our links by the graph: replaces at most one, and predicts which nodes hear of blocks
+    /// from us first.
     fn plan_links(&mut self, now: Now) {
         if !FULL {
             return;
@@ -215,7 +219,7 @@ impl Node {
             .filter(|(address, _)| taken.allows(address) && !self.slots.is_shunned(address))
             .filter_map(|(address, rtt)| {
                 let key = self.book.key(address)?;
-                // Whom everybody chooses has its uplink full.
+                // A node that every node chooses has a full uplink.
                 let offer = (topology.degree(key) < DEGREE_MAX).then(|| offer(key, rtt)).flatten()?;
                 Some((address, offer))
             })
@@ -251,7 +255,7 @@ impl Node {
         }
     }
 
-    /// A link's round trip is known for the first time.
+    /// Handles the first known round trip of a link.
     pub(super) fn settled(&mut self, now: Now, peer: PeerId, rtt: Duration) {
         self.rounds.stir();
         let Some(Peer { link: Link::Outbound(address), .. }) = self.peers.get(&peer) else { return };
@@ -264,20 +268,20 @@ impl Node {
         }
     }
 
-    /// Somebody with whom we are linked already has shown its key on another link: where we dialled that one, it was reached. So it
-    /// may be dialled as soon as the other link ends.
+    /// Notes that a peer with which we are linked already has shown its key on another link. If we
+    /// dialled that link, its address works. So it may be dialled as soon as the first link ends.
     pub(super) fn met_again(&mut self, now: Now, peer: PeerId, elder: PeerId, key: PublicKey) {
         let Some(Peer { link: Link::Outbound(address), .. }) = self.peers.get(&peer) else { return };
         self.book.reached(address, key, now.time);
         let listen =
             self.peers.get(&elder).and_then(Peer::greeted).and_then(|elder| elder.hello.listen.as_ref());
         if listen != Some(address) {
-            // Nothing else tells that it is linked: it would be dialled there again at once.
+            // No other record says that it is linked, so it would be dialled there again at once.
             self.book.dialled(address, now.time);
         }
     }
 
-    /// A node was reached: what it says of itself is noted.
+    /// Notes the information that a newly reached node gave about itself.
     pub(super) fn acquainted(&mut self, now: Now, peer: PeerId) {
         self.rounds.stir();
         let source = self.group_of(peer);
@@ -296,7 +300,7 @@ impl Node {
                 }
             }
         }
-        // Who knows few nodes asks at once.
+        // A node that knows few addresses asks at once.
         if self.config.neighbours == Neighbours::Chosen && self.book.len() < ADDRESSES_MAX {
             self.ask_addresses(peer);
         }
@@ -310,7 +314,8 @@ impl Node {
         }
     }
 
-    /// Whether a peer may tell of this address: not of our own, and of local ones only if it is local itself.
+    /// Returns true if a peer may report this address. Our own address is never accepted, and a
+    /// local one only from a local peer.
     fn is_welcome(&self, address: &Address, peer: PeerId) -> bool {
         let is_own = self.config.listen.as_ref() == Some(address);
         !is_own && (!address.is_local() || self.is_local(peer))
@@ -324,7 +329,7 @@ impl Node {
         }
     }
 
-    /// A peer to ask, drawn by chance from those that keep all blocks.
+    /// Returns a randomly chosen peer that keeps all blocks.
     pub(super) fn draw_peer(&mut self) -> Option<PeerId> {
         let full: Vec<_> =
             self.greeted().filter(|(_, greeted)| greeted.is_full()).map(|(id, _)| id).collect();
@@ -382,7 +387,7 @@ impl Node {
 
     fn remember_book(&mut self) {
         let open = self.slots.open();
-        // Who has nobody remembers whom it had: after a start, or while it is cut off.
+        // After a start or while disconnected, the previous links stay stored.
         if !open.is_empty() {
             self.book.set_anchors(open.iter().map(|(address, ..)| address));
         }
@@ -393,7 +398,8 @@ impl Node {
         }
     }
 
-    /// Makes room for who connects to us, if there is any to be made; else it is turned away.
+    /// Makes room for an inbound peer by evicting another, if possible. Otherwise rejects the new
+    /// one.
     pub(super) fn admit(&mut self, now: Now, peer: PeerId) {
         if !FULL {
             return;
@@ -424,7 +430,7 @@ impl Node {
         }
     }
 
-    /// Punishes an offender: it is not spoken with for a while if it did too much.
+    /// Counts an offence against a peer, which is banned for a while if it committed too many.
     pub(super) fn punish(&mut self, now: Now, peer: PeerId, fault: &Fault) {
         let Some(subject) = self.subject(peer) else { return };
         self.bans.punish(&subject, fault, now.moment);
@@ -444,7 +450,7 @@ impl Node {
     }
 }
 
-/// Who is not to be dialled, because it is linked with us or too like one that is.
+/// The addresses that must not be dialled: linked with us, or too similar to one that is.
 #[derive(Debug, Default)]
 struct Taken {
     addresses: Sorted<Address, ()>,

@@ -1,4 +1,4 @@
-//! Proofs: a light node begins at the end of a chain that was proven to it, and takes up no header below.
+//! Proofs: a light node starts at the end of a proven chain, and downloads no header below it.
 
 use super::{Blind, LIGHT_BODIES, Node, PeerId};
 use crate::chain::{Inserted, Place};
@@ -20,7 +20,8 @@ impl Node {
         Ok(())
     }
 
-    /// Goes over to a proven chain. Its newest blocks are wished for like any others: their bodies are verified wholly.
+    /// Switches to a proven chain. Its newest blocks are downloaded like any others, and their
+    /// bodies are fully verified.
     fn start_anew(&mut self, now: Now, proven: &Proven, bytes: usize) {
         let old = self.chain.tip();
         let (deep, near) = proven.tail.split_at(self.assumed(proven, &old));
@@ -31,7 +32,7 @@ impl Node {
         let heights = first.height..=old.header.height;
         let held: Vec<_> =
             heights.filter_map(|height| self.chain.best_at(height).map(|hash| (height, *hash))).collect();
-        // A chain with a block that was refused is not to be had, whatever its work.
+        // A chain with an invalid block is not accepted, whatever its work.
         if self.chain.restart(proven.below.clone(), deep).is_err() {
             return;
         }
@@ -63,8 +64,8 @@ impl Node {
         self.leader_moved(now);
     }
 
-    /// How many of the tail's headers are taken at their word for their bodies: all but the newest, and so many that the tip's work
-    /// does not fall.
+    /// Returns the number of tail headers whose bodies are assumed valid. All but the newest are
+    /// assumed, and at least enough of them that the tip's work does not fall.
     fn assumed(&self, proven: &Proven, old: &Place) -> usize {
         let mut work = proven.total_work().hashes();
         let newest = proven.tail.iter().skip(1).rev().take(LIGHT_BODIES);

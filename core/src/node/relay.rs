@@ -1,4 +1,5 @@
-//! Relaying: headers passed on at once, bodies pushed to whom they are new, and taken as they are pushed.
+//! Relaying: passes headers on at once, pushes bodies to peers that lack them, and accepts pushed
+//! bodies.
 
 use std::sync::Arc;
 
@@ -14,25 +15,25 @@ use crate::relay::Prospect;
 use crate::time::Now;
 use crate::wire::{FRAME_BYTES_MAX, List, Packet};
 
-/// A message that is so young when it is mined here, milliseconds, may be new to the peers.
+/// A message younger than this when it is mined here, in milliseconds, may be new to the peers.
 const FRESH_MS: u64 = 2_000;
 
 impl Node {
-    /// Passes a header on to all who are not known to know it.
+    /// Passes a header on to all peers that are not known to have it.
     pub(super) fn announce_header(&mut self, now: Now, header: &Header, hash: &Hash, from: Option<PeerId>) {
         self.relay.begin(now.moment, *hash, from, self.peers.len());
         let peers = self.unaware(header, hash);
         self.outbox.broadcast(peers, &Packet::Announce(*header));
     }
 
-    /// The same for a block of our own, which nobody may hear of before it is durable.
+    /// Announces a block of our own. The header is sent only after the block is durable.
     pub(super) fn announce_own(&mut self, now: Now, header: &Header, hash: &Hash) {
         self.relay.begin(now.moment, *hash, None, self.peers.len());
         let peers = self.unaware(header, hash);
         self.outbox.broadcast_later(peers, &Packet::Announce(*header));
     }
 
-    /// The peers that do not know a header yet, and will now.
+    /// Returns the peers that do not know a header yet, and flags them as informed.
     fn unaware(&mut self, header: &Header, hash: &Hash) -> Vec<PeerId> {
         let greeted = self.peers.iter_mut().filter_map(|(&id, peer)| Some((id, peer.greeted_mut()?)));
         let unaware = greeted.filter(|(id, _)| self.relay.tell(*id, hash));
@@ -43,10 +44,11 @@ impl Node {
         told.collect()
     }
 
-    /// A verified block's body is sent on: ours when it is durable, another's at once.
+    /// Sends a verified block's body on: our own once it is durable, another's at once.
     pub(super) fn push_body(&mut self, now: Now, body: &Body) {
         let Some((first, _)) = self.relay.first(&body.hash) else {
-            // It was synchronized, not announced: nobody expects it, but somebody may lack it.
+            // The block was synchronized, not announced: no peer expects it, but some peer may lack
+            // it.
             let others = self.greeted().map(|(id, _)| id).filter(|id| Some(*id) != body.peer);
             let others: Vec<_> = others.collect();
             return self.outbox.broadcast_later(others, &Packet::Held(body.hash));
@@ -61,7 +63,7 @@ impl Node {
         let compact = Compact::new(body.hash, &body.block, &body.ids, &whole);
         let mut frame = Packet::Compact(Box::new(compact)).encode();
         if frame.len() > FRAME_BYTES_MAX {
-            // A full block of new messages is asked for whole by who wants it.
+            // A full block of new messages is requested whole by the peers that need it.
             frame = Packet::Held(body.hash).encode();
         }
         let prospect = |(&peer, known): (&PeerId, &Peer)| {
@@ -78,8 +80,9 @@ impl Node {
         }
     }
 
-    /// Of 1,000: how likely a peer hears of a block first from us, when we have it from another or made it ourselves; and how
-    /// many nodes then hear of it through this peer.
+    /// Returns the probability, in thousandths, that a peer hears of a block first from us, and the
+    /// number of nodes downstream of it. `first` is the peer that sent us the block, or `None` for
+    /// our own.
     fn forecast(&self, first: Option<PeerId>, peer: PeerId) -> (Option<u16>, u32) {
         if !FULL {
             return (None, 0);
@@ -93,7 +96,7 @@ impl Node {
         (share, self.forecast.behind(to))
     }
 
-    /// A block turned out to be valid: whoever told us of it first is credited with it.
+    /// Credits a valid block to the peer that announced it first.
     pub(super) fn credit(&mut self, now: Now, body: &Body) {
         let hash = body.hash;
         let Some((first, since)) = self.relay.first(&hash) else { return };
@@ -111,18 +114,18 @@ impl Node {
         }
     }
 
-    /// Pushes bodies to those whose silence says that they wait for them.
+    /// Pushes bodies to peers whose silence shows that they wait for them.
     pub(super) fn tick_relay(&mut self, now: Now) {
         for (peer, frame) in self.relay.tick(now.moment) {
             self.outbox.send_frame(peer, frame);
         }
     }
 
-    /// A body is pushed to us.
+    /// Handles a body that is pushed to us.
     pub(super) fn received_compact(&mut self, now: Now, peer: PeerId, compact: Compact) -> Result<(), Fault> {
         let hash = compact.hash;
         self.received_held(peer, hash);
-        // Small bodies come from many; all but the first lead to no further step.
+        // Many peers send small bodies. All but the first require no further step.
         self.stirred |= !self.chain.is_verified(&hash);
         let Some(place) = self.chain.find(&hash) else { return Ok(()) };
         if self.chain.is_verified(&hash) || !self.fetch.wants(&hash) || self.relay.is_partial(&hash) {
@@ -140,12 +143,12 @@ impl Node {
 
     pub(super) fn received_get_parts(&mut self, peer: PeerId, wanted: Wanted) {
         let Wanted { hash, places } = wanted;
-        // Who asks for parts was sent the rest moments ago.
+        // A peer that requests parts was sent the rest moments ago.
         let Some(block) = self.shelf.block(&hash).and_then(|bytes| Block::decode(bytes).ok()) else { return };
         let part = |place: u16| Some(block.messages.get(usize::from(place))?.as_ref().clone());
         let messages = List::new(places.into_inner().into_iter().filter_map(part).collect());
         let frame = Packet::Parts(Parts { hash, messages }).encode();
-        // Parts that fill more than a frame are left: the block is asked for whole after a while.
+        // Parts larger than a frame are not sent: after a while the peer requests the whole block.
         if frame.len() <= FRAME_BYTES_MAX {
             self.outbox.send_frame(peer, frame);
         }
@@ -168,7 +171,7 @@ impl Node {
         let guessed = partial.is_guessed();
         let Some(block) = partial.complete() else { return Ok(()) };
         if guessed && self.is_another(&block) {
-            // Two ids that begin alike: what was meant is asked for whole.
+            // Two ids start alike, so request the whole block.
             if self.fetch.ask(now, peer, hash) {
                 self.outbox.send(peer, &Packet::GetBodies(List::new(vec![hash])));
             }
@@ -179,7 +182,7 @@ impl Node {
     }
 }
 
-/// The places of those messages of a block that fit, rising.
+/// Returns the indexes of the messages that fit, in ascending order.
 pub(super) fn places(fit: impl Iterator<Item = bool>) -> Arc<[u16]> {
     let fitting = fit.enumerate().filter(|(_, fits)| *fits);
     fitting.filter_map(|(place, _)| u16::try_from(place).ok()).collect()

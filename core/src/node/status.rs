@@ -1,4 +1,4 @@
-//! Status: how the node and its peers stand, for people to look at.
+//! Status: the state of the node and its peers, for display.
 
 use super::{Link, Node, PeerId};
 use crate::address::Address;
@@ -11,60 +11,61 @@ use crate::slot::Kind;
 use crate::time::Now;
 use crate::wire::Role;
 
-/// A peer, for people to look at.
+/// A peer, for display.
 #[derive(Clone, Debug, serde::Serialize)]
 pub struct PeerView {
-    /// Its number.
+    /// The peer's number.
     pub id: PeerId,
-    /// Its key, once it is proven.
+    /// The peer's key, once it is proven.
     pub key: Option<PublicKey>,
-    /// What it does for others, once it said so.
+    /// The peer's role, once it is known.
     pub role: Option<Role>,
-    /// Whether we dialled it, and where; else it dialled us.
+    /// The address where we dialled it. `None` for an inbound peer.
     pub outbound: Option<Address>,
-    /// Where it listens, if it said so.
+    /// The address where it listens, if it reported one.
     pub listen: Option<Address>,
     /// The measured round trip in milliseconds.
     pub latency_ms: Option<f64>,
-    /// The height that it last said to have.
+    /// The height that it last reported.
     pub height: Option<u64>,
-    /// For how long it is connected, milliseconds.
+    /// The age of the connection, in milliseconds.
     pub connected_ms: u64,
-    /// Why we dialled it, if we did of our own accord.
+    /// The reason why we dialled it, if we did so on our own.
     pub slot: Option<Kind>,
-    /// The valid blocks that it told us of before all others.
+    /// The number of valid blocks that it announced to us before all other peers.
     pub first_deliveries: u64,
-    /// How its chain stands to ours, as far as it said: only of those that keep all blocks.
+    /// How its chain compares to ours, as far as it is known. Only for peers that keep all blocks.
     pub agreement: Option<Agreement>,
 }
 
-/// How a node stands, for people to look at.
+/// The state of a node, for display.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Status {
     /// The tip's height.
     pub height: u64,
     /// The tip's hash.
     pub tip: Hash,
-    /// The sum of work up to the tip, a decimal string.
+    /// The sum of work up to the tip, as a decimal string.
     pub total_work: String,
-    /// The expected number of hashes of the next block, were it mined now, a decimal string.
+    /// The expected number of hashes of the next block, if it were mined now, as a decimal string.
     pub difficulty: String,
-    /// How many peers have completed the handshake.
+    /// The number of peers that have completed the handshake.
     pub peers: usize,
-    /// How many of those that keep all blocks have the same chain as we, but for the newest blocks.
+    /// The number of peers that keep all blocks and have the same chain as we, except for the
+    /// newest blocks.
     pub agreeing: usize,
-    /// How many messages wait in the pool.
+    /// The number of messages in the mempool.
     pub pool: usize,
-    /// Whether a peer claims more work than the tip's, and it is being fetched.
+    /// True if a peer claims more work than the tip's, and it is being fetched.
     pub syncing: bool,
-    /// The height that is aimed at; the tip's when there is nothing to fetch.
+    /// The height that synchronization aims at. It is the tip's height if nothing is being fetched.
     pub target: u64,
-    /// Whether a job is being searched.
+    /// True if a job is being searched.
     pub mining: bool,
 }
 
 impl Node {
-    /// How the node stands.
+    /// Returns the state of the node.
     pub fn status(&self, now: Now) -> Status {
         let (network, tip) = (self.chain.network(), self.chain.tip());
         let time = now.time.max(tip.header.time.plus_ms(1));
@@ -84,7 +85,7 @@ impl Node {
         }
     }
 
-    /// The peers, in the order in which they connected.
+    /// Returns the peers, in the order in which they connected.
     pub fn peers(&self, now: Now) -> Vec<PeerView> {
         let view = |(&id, peer): (&PeerId, &Peer)| {
             let greeted = peer.greeted();

@@ -3,7 +3,7 @@ use crate::journal::{Journal, Serve};
 use crate::mine::{Job, Search};
 use crate::network::Network;
 
-/// Two nodes, their journals, and a wire between them that takes no time.
+/// Two nodes, their journals, and a connection between them without delay.
 struct Pair {
     nodes: Vec<(Node, Journal)>,
     now: Now,
@@ -26,7 +26,7 @@ impl Pair {
         Self { nodes, now, jobs: vec![None; count], told: vec![Vec::new(); count] }
     }
 
-    /// Peers are numbered by the node that they are.
+    /// Connects two nodes. The peer's number is the index of its node.
     fn connect(&mut self, a: usize, b: usize) {
         let address: Address = "host:1".parse().unwrap();
         self.give(a, Input::Connected(PeerId(b as u64), Link::Outbound(address)));
@@ -142,7 +142,7 @@ fn blocks_are_whose_they_are_asked_to_be_and_what_was_searched_for_another_is_gi
     pair.give(1, Input::Solved(solution));
     pair.settle();
     assert_eq!(pair.height(1), 1, "a block for the key that is locked");
-    // What waits stays, and goes into the next block.
+    // The waiting message stays, and goes into the next block.
     pair.mine(1);
     let block = pair.nodes[0].1.body(&pair.nodes[0].0.chain().tip().hash).unwrap();
     let block = crate::block::Block::decode(block).unwrap();
@@ -206,7 +206,8 @@ fn a_late_comer_gets_what_waits_once_it_is_synchronized() {
     for _ in 0..40 {
         pair.mine(0);
     }
-    // Written long enough after the blocks whose bodies the late comer does not ask for, so that none of them has it.
+    // Written long enough after the blocks whose bodies the late node does not download, so that
+    // none of them contains it.
     pair.now.time = pair.now.time.plus_ms(60_000);
     let secret = SecretKey::from_bytes(&[9; 32]).unwrap();
     let draft = crate::message::Draft::new(secret.public(), "bob", "hello", pair.now.time).unwrap();
@@ -216,7 +217,7 @@ fn a_late_comer_gets_what_waits_once_it_is_synchronized() {
     assert!(pair.nodes[1].0.pooled(&id).is_some());
 }
 
-/// A node, and a peer of it that says what the story says.
+/// A node, and a scripted peer of it.
 struct Scripted {
     node: Node,
     now: Now,
@@ -257,7 +258,7 @@ impl Scripted {
         self.give(Input::Received(PEER, packet.encode()));
     }
 
-    /// The peer greets and answers pings, and nothing else.
+    /// Lets the peer complete the handshake and answer pings, and do nothing more.
     fn answer(&mut self, frame: &[u8]) {
         use crate::wire::Packet;
         let packet = Packet::decode(frame).unwrap();
@@ -273,7 +274,7 @@ impl Scripted {
         }
     }
 
-    /// Time passes, and the node is ticked when it wishes to be.
+    /// Advances the time, and ticks the node whenever it is due.
     fn elapse(&mut self, duration: core::time::Duration) {
         let end = self.now.moment + duration;
         for _ in 0..10_000 {

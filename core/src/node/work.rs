@@ -1,4 +1,4 @@
-//! Mining: which block to search, and what to do with the one that is found.
+//! Mining: selects the block to search, and handles the one that is found.
 
 use std::sync::Arc;
 
@@ -9,13 +9,14 @@ use crate::mine::{Solution, template};
 use crate::time::Now;
 
 impl Node {
-    /// Whether mining now would not be in vain: nothing better is on its way, and a light node has somebody to tell.
+    /// Returns true if mining is useful now: no better block is on its way, and a light node has a
+    /// peer to send its block to.
     fn may_mine(&self) -> bool {
         let heard = self.config.role == Role::Full || self.greeted().next().is_some();
         self.mining && heard && !self.is_behind()
     }
 
-    /// Keeps the job on the tip, its time current and the pool in it.
+    /// Keeps the job on the tip, with the current time and the messages of the mempool.
     pub(super) fn seek_block(&mut self, now: Now) {
         if !self.may_mine() {
             if self.miner.stop() {
@@ -47,7 +48,7 @@ impl Node {
         self.outbox.mine(job);
     }
 
-    /// A job is solved: the block is ours, and all that it carries was verified before.
+    /// Handles a solved job. The block is ours, and all its contents were verified before.
     pub(super) fn solved(&mut self, now: Now, solution: Solution) {
         let Some(block) = self.miner.solve(solution) else { return };
         let (header, hash) = (block.header, block.header.hash());
