@@ -1,12 +1,16 @@
-//! Bans: whom we do not speak with for a while, because of what it did.
+//! Bans: the peers that are refused for a while because of their offences.
 //!
-//! What cannot happen to an honest node (a block, header or message that breaks a rule, a forged answer) is a ban at once, and a longer one
-//! each time. What can (to stall, to fall silent, to be late) gives points that halve in [`HALF_LIFE`]; with
-//! [`BAN_POINTS`] the offender rests for [`REST`], as often as it happens, and never for longer. Who speaks another version or is of
-//! another network only is no partner. Nobody else is ever told of a ban: what others say of a node counts for nothing.
+//! An offence that an honest node cannot commit (an invalid block, header or message, or a forged
+//! answer) leads to a ban at once. Each repetition leads to a longer one. Any other offence
+//! (stalling, silence, lateness) adds points that halve in [`HALF_LIFE`]. At [`BAN_POINTS`] the
+//! offender is refused for [`REST`], however often that happens, and never for longer.
 //!
-//! Bounds: [`BANS_MAX`] bans, of which the one that ends first gives way, and [`SCORES_MAX`] offenders with points, of whom the one that
-//! offended longest ago does. An offender who has many addresses loses only those that he offends from.
+//! A peer with another version or of another network is only not connected to. Bans are never
+//! announced to other nodes, and reports of other nodes about a node have no effect.
+//!
+//! Bounds: [`BANS_MAX`] bans, of which the one that ends first is dropped, and [`SCORES_MAX`]
+//! offenders with points, of which the one that offended longest ago is dropped. An offender with
+//! many addresses loses only the addresses that it offends from.
 
 use core::net::{IpAddr, Ipv6Addr};
 use core::time::Duration;
@@ -18,37 +22,39 @@ use crate::rules::RuleError;
 use crate::sorted::Sorted;
 use crate::time::Moment;
 
-/// Points that are a ban.
+/// The number of points that lead to a ban.
 pub const BAN_POINTS: u32 = 100;
 /// The time in which points halve.
 pub const HALF_LIFE: Duration = Duration::from_secs(600);
-/// How long an offender rests who came to his points little by little.
+/// The length of a ban that results from accumulated points.
 pub const REST: Duration = Duration::from_secs(600);
-/// The first ban of who broke a rule; each further one is twice as long.
+/// The length of the first ban for a broken rule. Each further one is twice as long.
 pub const BAN_MIN: Duration = Duration::from_secs(3_600);
-/// The longest ban. So long after its end, a ban counts for the length of the next.
+/// The longest ban. For this long after its end, a ban counts for the length of the next.
 pub const BAN_MAX: Duration = Duration::from_secs(86_400);
-/// The most bans, with those that ended and are remembered.
+/// The most bans, including ended ones that are remembered.
 pub const BANS_MAX: usize = 1_024;
 /// The most offenders whose points are remembered.
 pub const SCORES_MAX: usize = 1_024;
-/// Points are counted in so many parts.
+/// The number of parts in which a point is counted.
 const PARTS: u32 = 1 << 10;
 
-/// Who is punished: one name for each peer, the one that is hardest to change.
+/// The target of a ban: one identity for each peer, the one that is hardest to change.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Subject {
-    /// The host that it speaks from, an IPv6 address as its /64, which is one subscriber's.
+    /// The host of the peer. An IPv6 address counts as its /64, which belongs to one subscriber.
     Host(Host),
-    /// Its key, where the host says nothing: behind a local address there may be anybody.
+    /// The key of the peer, where the host identifies no one: many nodes may share a local address.
     Key(PublicKey),
 }
 
 impl Subject {
-    /// The name of a peer: its host if that is known and not local, else its key if it has proven one.
+    /// Returns the identity of a peer: its host if that is known and not local, or otherwise its
+    /// proven key.
     ///
-    /// A key is new whenever its owner wants, so it is no hold on an offender whose host is known; and somebody in between, who passes on
-    /// a handshake that he cannot make himself and then offends, would have the key's owner banned.
+    /// A node can create a new key at any time, so a key ban does not stop an offender whose host
+    /// is known. And an attacker in the middle could pass on another node's handshake and then
+    /// offend, to have the key's owner banned.
     pub fn of(host: Option<&Host>, key: Option<&PublicKey>) -> Option<Self> {
         match host.filter(|host| !host.is_local()) {
             Some(Host::V6(ip)) => Some(Self::Host(match ip.to_canonical() {
@@ -61,15 +67,16 @@ impl Subject {
     }
 }
 
-/// The points of a fault; those with [`BAN_POINTS`] are a ban at once.
+/// Returns the points of a fault. [`BAN_POINTS`] are a ban at once.
 ///
-/// An honest node that is slow, far away or just restarted may stall, fall silent or be late. One may tell of a header above a block
-/// that we found to be invalid before it could; a light one may hold a block of which only a full node sees that a message is in it
-/// again; and one whose chain is reorganised while we ask may answer with what does not connect.
+/// An honest node that is slow, far away or just restarted may stall, fall silent or be late. It
+/// may announce a header above an invalid block before it can know that. A light node may hold a
+/// block whose repeated message only a full node detects. A node whose chain is reorganised during
+/// a request may answer with headers that do not connect.
 pub fn weight(fault: &Fault) -> u32 {
     match fault {
         Fault::Version { .. } | Fault::Network { .. } => 0,
-        // What another version's hello looks like is not known.
+        // The format of another version's hello is unknown.
         Fault::Malformed { packet: "hello" } => 0,
         Fault::InvalidHeader { error, .. } | Fault::InvalidBlock { error, .. } => rule_weight(error),
         Fault::InvalidMessage { .. }
@@ -108,7 +115,7 @@ fn rule_weight(error: &RuleError) -> u32 {
     }
 }
 
-/// The points of an offender, in parts, when it last offended.
+/// The points of an offender, in parts, at its last offence.
 #[derive(Clone, Copy, Debug)]
 struct Score {
     parts: u32,
@@ -116,7 +123,7 @@ struct Score {
 }
 
 impl Score {
-    /// What is left of the points: halved for each half-life, and within one along a straight line.
+    /// Returns the remaining points: halved for each half-life, and linear within one.
     fn parts_at(self, now: Moment) -> u32 {
         let (half_life, age) = (HALF_LIFE.as_micros(), (now - self.at).as_micros());
         let halved = u64::from(self.parts) >> (age / half_life).min(32);
@@ -129,11 +136,11 @@ impl Score {
 #[derive(Clone, Copy, Debug)]
 struct Ban {
     ends: Moment,
-    /// The length of the last ban for a broken rule; zero when there was none.
+    /// The length of the last ban for a broken rule, or zero if there was none.
     length: Duration,
 }
 
-/// Who is banned, and who has points.
+/// The bans and the points.
 #[derive(Debug, Default)]
 pub struct Bans {
     bans: Sorted<Subject, Ban>,
@@ -141,7 +148,7 @@ pub struct Bans {
 }
 
 impl Bans {
-    /// A peer offended. Whether it is banned now.
+    /// Counts an offence of a peer. Returns true if the peer is banned now.
     pub fn punish(&mut self, subject: &Subject, fault: &Fault, now: Moment) -> bool {
         let weight = weight(fault);
         if weight == 0 || self.is_banned(subject, now) {
@@ -171,17 +178,17 @@ impl Bans {
         true
     }
 
-    /// Whether we do not speak with a peer.
+    /// Returns true if a peer is refused.
     pub fn is_banned(&self, subject: &Subject, now: Moment) -> bool {
         self.bans.get(subject).is_some_and(|ban| now < ban.ends)
     }
 
-    /// How many are banned.
+    /// Returns the number of active bans.
     pub fn len(&self, now: Moment) -> usize {
         self.bans.values().filter(|ban| now < ban.ends).count()
     }
 
-    /// Forgets the bans and points that count for nothing any more. Nothing depends on it but memory.
+    /// Drops the bans and points that no longer count. This only frees memory.
     pub fn expire(&mut self, now: Moment) {
         self.bans.retain(|_, ban| now < ban.ends || !ban.length.is_zero() && now < ban.ends + BAN_MAX);
         self.scores.retain(|_, score| score.parts_at(now) >= PARTS);

@@ -1,22 +1,31 @@
-//! The address book: which nodes there are, as far as we heard, and which of them we reached.
+//! The address book: the known addresses of nodes. Some of them were reached, and the others only
+//! reported.
 //!
-//! It follows the ideas of Bitcoin's address manager (Heilman et al., [Eclipse Attacks on Bitcoin's Peer-to-Peer
-//! Network](https://eprint.iacr.org/2015/263), section 7). Addresses that were only heard of stand among the *new*, those with
-//! which a handshake was completed among the *tried*. An address has one place, given by a secret and by networks
-//! ([`crate::group`]): a new one's by its own and that of whoever told of it, a tried one's by its own. It never
-//! claims to know the truth of what it was told; it only keeps liars from filling it.
+//! It follows the ideas of Bitcoin's address manager (Heilman et al., [Eclipse Attacks on Bitcoin's
+//! Peer-to-Peer Network](https://eprint.iacr.org/2015/263), section 7). Addresses that were only
+//! reported are in the *new* table. Addresses with which a handshake was completed are in the
+//! *tried* table. An address has one slot, given by a secret and by netgroups ([`crate::group`]).
+//! For a new address these are its own netgroup and that of its source. For a tried one it is its
+//! own netgroup. The book never claims that reported addresses exist: it only keeps liars from
+//! filling it.
 //!
 //! # Bounds under a hostile peer
 //!
-//! - At most [`ENTRIES_MAX`] entries: [`NEW_BUCKETS`] + [`TRIED_BUCKETS`] buckets of [`BUCKET`] places, each held by what is there.
-//! - Whoever speaks from one network reaches [`SOURCE_BUCKETS`] of the new buckets, an eighth, however many addresses he tells of; whoever
-//!   owns addresses in one network reaches [`GROUP_BUCKETS`] of the tried ones, a sixteenth, however many those are.
-//! - What is only told displaces nothing but entries that failed or were not seen for long. A tried entry gives its place only after it
-//!   was dialled once more and did not answer, or had failed long before; at most [`TESTS_MAX`] such tests wait.
-//! - A draw chooses a table, then among the new who told (so that all that one network tells weighs as much as all that any other does),
-//!   among the tried a bucket; in that an address's network, and in that an address. So addresses weigh little and networks
-//!   much. An attacker who owns a fifth of all addresses, but in a twentieth of the networks, is drawn once in eleven times (measured in the
-//!   tests, over 100 secrets), and one neighbour per network leaves him few of eight.
+//! - At most [`ENTRIES_MAX`] entries: [`NEW_BUCKETS`] + [`TRIED_BUCKETS`] buckets of [`BUCKET`]
+//!   slots.
+//! - A source in one netgroup reaches [`SOURCE_BUCKETS`] of the new buckets, an eighth, however
+//!   many addresses it reports. An owner of addresses in one netgroup reaches [`GROUP_BUCKETS`] of
+//!   the tried buckets, a sixteenth, however many addresses it owns.
+//! - A reported address replaces only entries that failed or were not seen for a long time. A tried
+//!   entry is replaced only after it was dialled once more and did not answer, or if it had failed
+//!   long before. At most [`TESTS_MAX`] such tests wait.
+//! - A selection first chooses a table. In the new table it then chooses a source netgroup, so that
+//!   the reports of each netgroup weigh the same. In the tried table it chooses a bucket. Within
+//!   that it chooses an address's netgroup, and then an address. So addresses weigh little and
+//!   netgroups much.
+//! - An attacker that owns a fifth of all addresses in a twentieth of the netgroups is selected
+//!   once in eleven times (measured in the tests, over 100 secrets). One neighbour per netgroup
+//!   leaves it few slots of eight.
 
 mod entry;
 mod known;
@@ -43,14 +52,15 @@ use place::{Digest, NEW, Place, Placement, TRIED};
 
 /// The most entries of a book.
 pub const ENTRIES_MAX: usize = (NEW_BUCKETS + TRIED_BUCKETS) as usize * BUCKET as usize;
-/// The most addresses that one sample has.
+/// The most addresses of one sample.
 pub const ADDRESSES_MAX: usize = 64;
-/// The most neighbours that are dialled first after a restart.
+/// The most anchors: neighbours that are dialled first after a restart.
 pub const ANCHORS_MAX: usize = 4;
-/// The most tried entries that wait for a test; while so many do, a newcomer whose place is taken stays among the new.
+/// The most tried entries that wait for a test. At this number, an address whose slot is taken
+/// stays in the new table.
 pub const TESTS_MAX: usize = 16;
 
-/// A tried entry whose place another wants.
+/// A tried entry whose slot another address claims.
 #[derive(Debug)]
 struct Test {
     place: Place,
@@ -62,44 +72,46 @@ struct Test {
 pub struct Book {
     placement: Placement,
     entries: Ordered<Place, Entry>,
-    /// Where the address with a digest stands.
+    /// The slot of the address with a digest.
     index: Ordered<Digest, Place>,
     tests: Vec<Test>,
 }
 
 impl Book {
-    /// An empty book; `secret` is 32 bytes that others do not know, the same over restarts.
+    /// Creates an empty book. `secret` is 32 bytes that others do not know, the same over restarts.
     pub fn new(secret: [u8; 32]) -> Self {
         let (entries, index) = (Ordered::default(), Ordered::default());
         Self { placement: Placement::new(secret), entries, index, tests: Vec::new() }
     }
 
-    /// How many entries there are.
+    /// Returns the number of entries.
     pub fn len(&self) -> usize {
         self.entries.len()
     }
 
-    /// Whether there is no entry.
+    /// Returns true if there are no entries.
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
 
-    /// How many entries stand among the tried.
+    /// Returns the number of tried entries.
     pub fn tried_len(&self) -> usize {
         self.entries.range(TRIED).count()
     }
 
-    /// Whether there is an entry of this address.
+    /// Returns true if there is an entry for this address.
     pub fn contains(&self, address: &Address) -> bool {
         self.find(address).is_some()
     }
 
-    /// Somebody in the network `source` told of an address. Whether it is new to the book and has a place in it.
+    /// Adds an address that a peer in the netgroup `source` reported. Returns true if it was new
+    /// and got a slot.
     ///
-    /// The caller leaves out its own addresses and those that it cannot dial: local ones that a stranger tells of.
+    /// The caller leaves out its own addresses and any that it cannot dial, such as local ones
+    /// reported by a remote peer.
     pub fn heard(&mut self, address: &Address, source: Group, now: Time) -> bool {
         if let Some(&place) = self.index.get(&self.placement.digest(address)) {
-            // What failed us is not made young by hearsay.
+            // An unverified report does not refresh an entry that we failed to reach.
             if let Some(entry) = self.entries.get_mut(&place)
                 && entry.address == *address
                 && entry.key.is_none()
@@ -112,23 +124,24 @@ impl Book {
         self.put_new(Entry::new(address.clone(), source, now), now)
     }
 
-    /// An address is being dialled: it is not drawn until [`Book::reached`] or [`Book::failed`] says how that went, or for
-    /// [`RETRY_MIN_MS`].
+    /// Notes that an address is being dialled. It is not selected until [`Book::reached`] or
+    /// [`Book::failed`] reports the result, or for [`RETRY_MIN_MS`].
     pub fn dialled(&mut self, address: &Address, now: Time) {
         if let Some(entry) = self.entry_mut(address) {
             entry.last_dialled = now;
         }
     }
 
-    /// A handshake was completed with the node at an address that we dialled, or the node is there still.
+    /// Notes that a handshake was completed with the node at an address that we dialled, or that
+    /// the node is still connected.
     ///
-    /// It goes among the tried. If its place is taken it stays among the new, and unless the other was reached within [`FRESH_MS`], the
-    /// other is to be tested.
+    /// It moves to the tried table. If its slot is taken it stays in the new table. The other entry
+    /// is then to be tested, unless it was reached within [`FRESH_MS`].
     pub fn reached(&mut self, address: &Address, key: PublicKey, now: Time) {
         let digest = self.placement.digest(address);
         let at = self.find(address);
         if at.is_none() && self.index.contains_key(&digest) {
-            // Another address with the same digest, 2^64 to one: the first stays.
+            // Another address has the same digest (probability 2^-64): the first stays.
             return;
         }
         let known = at.and_then(|place| self.take(place));
@@ -151,9 +164,11 @@ impl Book {
         }
     }
 
-    /// An attempt to reach an address failed. It is not drawn for [`RETRY_MIN_MS`], and longer after each further failure.
+    /// Notes that an attempt to reach an address failed. It is not selected for [`RETRY_MIN_MS`],
+    /// and longer after each further failure.
     ///
-    /// The caller says so only while it has a working link, else it would unlearn everybody while it is cut off.
+    /// The caller reports failures only while it has a working link. Otherwise a disconnected node
+    /// would lose its whole book.
     pub fn failed(&mut self, address: &Address, now: Time) {
         let Some(place) = self.find(address) else { return };
         if let Some(entry) = self.entries.get_mut(&place) {
@@ -161,7 +176,8 @@ impl Book {
         }
         let Some(index) = self.tests.iter().position(|test| test.place == place) else { return };
         let test = self.tests.swap_remove(index);
-        // It may have been displaced since, and heard of anew: then nobody has shown that it is there.
+        // The challenger may have been displaced and reported again since. Then it is not known to
+        // be reachable.
         let reached = |at: &Place| self.entries.get(at).is_some_and(|entry| entry.key.is_some());
         let challenger = self.index.get(&test.challenger).copied().filter(reached);
         if let Some(challenger) = challenger.and_then(|at| self.take(at)) {
@@ -169,13 +185,14 @@ impl Book {
         }
     }
 
-    /// A tried address whose place another wants, to be dialled now; [`Book::reached`] or [`Book::failed`] ends the test.
+    /// Returns a tried address whose slot another claims, to be dialled now. [`Book::reached`] or
+    /// [`Book::failed`] ends the test.
     pub fn to_test(&self, now: Time) -> Option<Address> {
         let mut tested = self.tests.iter().filter_map(|test| self.entries.get(&test.place));
         tested.find(|entry| entry.is_due(now)).map(|entry| entry.address.clone())
     }
 
-    /// An address is our own, or shall not be dialled for another reason.
+    /// Removes an address that is our own or must not be dialled for another reason.
     pub fn forget(&mut self, address: &Address) {
         if let Some(place) = self.find(address) {
             self.take(place);
@@ -183,7 +200,7 @@ impl Book {
         }
     }
 
-    /// A round trip to the node at an address was measured; the least is kept.
+    /// Records a measured round trip to the node at an address. The least is kept.
     pub fn measured(&mut self, address: &Address, rtt: Duration) {
         let us = u32::try_from(rtt.as_micros()).unwrap_or(u32::MAX).max(1);
         if let Some(entry) = self.entry_mut(address) {
@@ -191,35 +208,37 @@ impl Book {
         }
     }
 
-    /// The least round trip that was measured to an address.
+    /// Returns the least measured round trip to an address.
     pub fn rtt(&self, address: &Address) -> Option<Duration> {
         rtt_of(self.entry(address)?)
     }
 
-    /// The keys of the nodes that were reached and measured, with their round trips.
+    /// Returns the keys of the nodes that were reached and measured, with their round trips.
     pub fn measured_keys(&self) -> impl Iterator<Item = (PublicKey, Duration)> {
         let tried = self.entries.range(TRIED).map(|(_, entry)| entry);
         tried.filter_map(|entry| Some((*entry.key.as_deref()?, rtt_of(entry)?)))
     }
 
-    /// When somebody was last reached at an address, or told of it.
+    /// Returns when an address was last reached or reported.
     pub fn last_seen(&self, address: &Address) -> Option<Time> {
         self.entry(address).map(|entry| entry.last_seen)
     }
 
-    /// The key of the node that was last reached at an address.
+    /// Returns the key of the node that was last reached at an address.
     pub fn key(&self, address: &Address) -> Option<&PublicKey> {
         self.entry(address)?.key.as_deref()
     }
 
-    /// Where the node with this key was last reached, if it stands among the tried. Looks at each of those: 20 µs in a full book.
+    /// Returns the tried address where the node with this key was last reached. It scans the tried
+    /// table: 20 µs in a full book.
     pub fn find_key(&self, key: &PublicKey) -> Option<&Address> {
         let tried = self.entries.range(TRIED).map(|(_, entry)| entry);
         let found = tried.filter(|entry| entry.key.as_deref() == Some(key));
         found.max_by_key(|entry| entry.last_seen).map(|entry| &entry.address)
     }
 
-    /// A random address to dial: half of the time a tried one, half of the time a new one, while there are both.
+    /// Returns a random address to dial: a tried or a new one with equal probability, while there
+    /// are both.
     pub fn draw(
         &self,
         now: Time,
@@ -231,7 +250,7 @@ impl Book {
         drawn.or_else(|| self.draw_from(second, now, chance, &exclude))
     }
 
-    /// A random new address, to find out whether somebody is there.
+    /// Returns a random new address, to find out if it can be reached.
     pub fn draw_new(
         &self,
         now: Time,
@@ -241,7 +260,8 @@ impl Book {
         self.draw_from(NEW, now, chance, &exclude)
     }
 
-    /// Random addresses to tell a peer that asks: at most [`ADDRESSES_MAX`], none that is as good as none.
+    /// Returns random addresses for a peer that asks: at most [`ADDRESSES_MAX`], without useless
+    /// ones.
     pub fn sample(
         &self,
         count: usize,
@@ -255,8 +275,8 @@ impl Book {
         (0..count).map(|_| fine.swap_remove(chance.index(fine.len())).clone()).collect()
     }
 
-    /// The nearest nodes by the least round trip that was measured, at most `count`, nearest first; none that was dialled in vain
-    /// so lately that it is to be left alone.
+    /// Returns the nearest nodes by the least measured round trip, at most `count`, nearest first.
+    /// Nodes that failed too recently to be dialled again are left out.
     pub fn measured_nearest(&self, count: usize, now: Time) -> impl Iterator<Item = (&Address, Duration)> {
         let due = self.entries.values().filter(|entry| entry.is_due(now));
         let mut measured: Vec<_> = due.filter_map(|entry| Some((&entry.address, rtt_of(entry)?))).collect();
@@ -264,7 +284,8 @@ impl Book {
         measured.into_iter().take(count)
     }
 
-    /// These nodes, of which at most [`ANCHORS_MAX`] count, and no others are dialled first after a restart.
+    /// Makes these nodes, at most [`ANCHORS_MAX`], the only ones that are dialled first after a
+    /// restart.
     pub fn set_anchors<'a>(&mut self, addresses: impl IntoIterator<Item = &'a Address>) {
         self.entries.values_mut().for_each(|entry| entry.anchor = false);
         for address in addresses.into_iter().take(ANCHORS_MAX) {
@@ -274,18 +295,18 @@ impl Book {
         }
     }
 
-    /// The nodes to dial first after a restart.
+    /// Returns the nodes to dial first after a restart.
     pub fn anchors(&self) -> impl Iterator<Item = &Address> {
         self.entries.values().filter(|entry| entry.anchor).map(|entry| &entry.address)
     }
 
-    /// Those of them that may be dialled now.
+    /// Returns the anchors that may be dialled now.
     pub fn anchors_due(&self, now: Time) -> impl Iterator<Item = &Address> {
         let due = self.entries.values().filter(move |entry| entry.anchor && entry.is_due(now));
         due.map(|entry| &entry.address)
     }
 
-    /// All that is to be remembered.
+    /// Returns all entries in the form that is stored.
     pub fn known(&self) -> impl Iterator<Item = Known> {
         self.entries.iter().map(|(place, entry)| Known {
             address: entry.address.clone(),
@@ -299,7 +320,8 @@ impl Book {
         })
     }
 
-    /// The book of which this is remembered. With another secret, places may clash; then the first stays.
+    /// Returns the book with these stored entries. With another secret, slots may clash, and then
+    /// the first entry stays.
     pub fn restore(secret: [u8; 32], known: impl IntoIterator<Item = Known>) -> Self {
         let (mut book, mut anchors) = (Self::new(secret), 0);
         for known in known {
@@ -329,15 +351,15 @@ impl Book {
         book
     }
 
-    /// All that is to be remembered as bytes, at most [`BOOK_BYTES_MAX`].
+    /// Returns all stored state as bytes, at most [`BOOK_BYTES_MAX`].
     pub fn encode(&self) -> Vec<u8> {
         known::encode(&self.known().collect::<Vec<_>>())
     }
 
-    /// The book that was encoded.
+    /// Returns the book that was encoded.
     ///
     /// # Errors
-    /// When the bytes are not an encoded book.
+    /// The bytes are not an encoded book.
     pub fn decode(secret: [u8; 32], bytes: &[u8]) -> Result<Self, DecodeError> {
         Ok(Self::restore(secret, known::decode(bytes)?))
     }
@@ -362,14 +384,14 @@ impl Book {
         Some(entry)
     }
 
-    /// Puts an entry into a place; whatever was there is gone.
+    /// Puts an entry into a slot, and drops the previous one.
     fn put(&mut self, place: Place, entry: Entry) {
         self.take(place);
         self.index.insert(self.placement.digest(&entry.address), place);
         self.entries.insert(place, entry);
     }
 
-    /// Puts an entry among the new, unless a better one has its place. Whether it did.
+    /// Puts an entry into the new table, unless a better one has its slot. Returns true if it did.
     fn put_new(&mut self, entry: Entry, now: Time) -> bool {
         let place = self.placement.new_place(&entry.address, entry.source);
         let is_free = self.entries.get(&place).is_none_or(|other| other.yields_to(&entry, now));
@@ -379,7 +401,8 @@ impl Book {
         is_free
     }
 
-    /// Puts an entry among the tried; whatever was there goes back among the new, if it finds room.
+    /// Puts an entry into the tried table. The previous one returns to the new table, if there is
+    /// room.
     fn promote(&mut self, place: Place, entry: Entry, now: Time) {
         let old = self.take(place);
         self.tests.retain(|test| test.place != place);
@@ -418,12 +441,12 @@ impl Book {
     }
 }
 
-/// Entries that are drawn together as often as any others.
+/// A set of entries that is selected as often as any other set.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 enum Share {
-    /// The new ones that one network told of.
+    /// The new entries that one netgroup reported.
     Source(Group),
-    /// The tried ones of one bucket.
+    /// The tried entries of one bucket.
     Bucket(Place),
 }
 

@@ -1,11 +1,14 @@
-//! Bodies: asking for those along the chain's path, in a moving window from several peers, and verifying them.
+//! Bodies: downloads the bodies along the chain's path, in a moving window from several peers, and
+//! verifies them.
 //!
-//! A body is asked for from the nearest peer that has it and is not busy, its contents are checked at once, its signatures
-//! go to the driver as a batch, and it waits until all below it are verified. A peer that stalls is asked for less, then
-//! closed; what it owed is asked of the next nearest, or of itself again when no other can bring it.
+//! A body is requested from the nearest peer that has it and is not busy. Its contents are checked
+//! at once, and its signatures go to the driver as a batch. Then it waits until all bodies below it
+//! are verified. A peer that stalls is asked for less, and then closed. Its open requests go to the
+//! next nearest peer, or to itself again if no other can serve them.
 //!
-//! Bounds: [`WINDOW_MAX`] blocks of the path are asked for or held at once, [`PEER_BODIES_MAX`] asked of one peer, and only
-//! the lowest is asked for while [`HELD_BYTES_MAX`] are held.
+//! Bounds: at most [`WINDOW_MAX`] blocks of the path are requested or held at once, and at most
+//! [`PEER_BODIES_MAX`] requested from one peer. While [`HELD_BYTES_MAX`] are held, only the lowest
+//! is requested.
 
 use core::time::Duration;
 use std::sync::Arc;
@@ -26,28 +29,28 @@ use crate::relay::Relay;
 use crate::sorted::Sorted;
 use crate::time::{Moment, Now};
 
-/// The blocks of the path that are asked for, being verified or waiting for those below.
+/// The most blocks of the path that are requested, being verified or waiting for the ones below.
 pub const WINDOW_MAX: usize = 256;
-/// The bodies asked of one peer at once.
+/// The most bodies requested from one peer at once.
 pub const PEER_BODIES_MAX: usize = 64;
-/// When so many bytes of bodies are held, only the one that they wait for is asked for.
+/// The number of held bytes of bodies from which on only the body that they wait for is requested.
 pub const HELD_BYTES_MAX: usize = 32 << 20;
-/// How long a peer may send no body that it was asked for; doubles with each stall.
+/// The time for which a peer may send none of the requested bodies. It doubles with each stall.
 pub const BODY_TIMEOUT: Duration = Duration::from_secs(5);
-/// A peer that stalled so often is closed.
+/// The number of stalls after which a peer is closed.
 pub const STALLS_MAX: u32 = 3;
-/// Bodies asked of a peer in vain, which may still come.
+/// The most bodies that timed out at a peer and may still arrive.
 const LATE_MAX: usize = 256;
 
-/// A peer that may be asked, as the node sees it; the node lists the nearest first.
+/// A peer that may be asked, as the node sees it. The node lists the nearest first.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Source {
     pub(crate) peer: PeerId,
-    /// The most work of a branch of which it has all bodies.
+    /// The most work of a branch whose bodies it all has.
     pub(crate) claim: Work,
 }
 
-/// How a peer has answered so far.
+/// The record of a peer's answers.
 #[derive(Debug, Default)]
 struct Record {
     asked: usize,
@@ -56,29 +59,30 @@ struct Record {
     late: Recent<Hash, LATE_MAX>,
 }
 
-/// A body whose contents are its header's.
+/// A body whose contents match its header.
 #[derive(Clone, Debug)]
 pub(crate) struct Body {
     pub(crate) block: Arc<Block>,
     pub(crate) hash: Hash,
     pub(crate) encoded: Bytes,
     pub(crate) ids: Arc<[MessageId]>,
-    /// The places of messages that we did not have when it came, rising: our peers may lack them too.
+    /// The indexes of messages that we did not have when it came, ascending. Our peers may lack
+    /// them too.
     pub(crate) lacked: Arc<[u16]>,
-    /// Who sent it; none: mined here.
+    /// The sender. `None` for a block mined here.
     pub(crate) peer: Option<PeerId>,
     /// The number of reorganisations when the store was asked for its ids.
     pub(crate) epoch: u64,
 }
 
-/// A body whose signatures hold.
+/// A body whose signatures are valid.
 #[derive(Debug)]
 pub(crate) struct Ready {
     pub(crate) body: Body,
     pub(crate) seen: Vec<Seen>,
 }
 
-/// The bodies under way.
+/// The bodies in flight.
 #[derive(Debug, Default)]
 pub(crate) struct Fetch {
     asked: Sorted<Hash, PeerId>,
@@ -87,12 +91,13 @@ pub(crate) struct Fetch {
     busy: OrderedSet<Hash>,
     held_bytes: usize,
     records: Sorted<PeerId, Record>,
-    /// The blocks that a peer said not to have: of few peers, and looked for with every body that comes.
+    /// The blocks that a peer reported as missing. Few peers have any, and each arriving body is
+    /// looked up here.
     lacks: Sorted<PeerId, Recent<Hash, LATE_MAX>>,
 }
 
 impl Fetch {
-    /// What to ask of whom; `sources` are nearest first.
+    /// Returns the bodies to request from each peer. `sources` are nearest first.
     pub(crate) fn next(
         &mut self,
         now: Now,
@@ -100,10 +105,11 @@ impl Fetch {
         relay: &Relay,
         sources: &[Source],
     ) -> Vec<(PeerId, Vec<Hash>)> {
-        // However much is held, it waits for the lowest: that is always asked for.
+        // All held bodies wait for the lowest one, so that one is always requested.
         let window = if self.held_bytes < HELD_BYTES_MAX { WINDOW_MAX } else { 1 };
         let mut orders: Sorted<PeerId, Vec<Hash>> = Sorted::default();
-        // A peer is asked again when half of what it owes has come, so that requests stay few.
+        // A peer is asked again when half of its open requests are answered, so that requests stay
+        // few.
         let mut free: Sorted<PeerId, usize> = Sorted::default();
         for source in sources {
             let record = self.records.get_or_default(source.peer);
@@ -154,17 +160,18 @@ impl Fetch {
             && !self.lacks(source.peer, hash)
     }
 
-    /// Whether a peer said not to have a block.
+    /// Returns true if a peer reported a block as missing.
     fn lacks(&self, peer: PeerId, hash: &Hash) -> bool {
         self.lacks.get(&peer).is_some_and(|lacks| lacks.contains(hash))
     }
 
-    /// Whether nothing of the path is left to be asked for: all of it was asked for, is being verified, or waits for its turn.
+    /// Returns true if all of the path is requested, being verified or waiting for its turn.
     pub(crate) fn is_under_way(&self, chain: &Chain) -> bool {
         chain.path().all(|hash| self.busy.contains(hash))
     }
 
-    /// Whether the lowest block of the path is on its way, or can be asked of a peer of `sources`.
+    /// Returns true if the lowest block of the path is in flight or a peer of `sources` can serve
+    /// it.
     pub(crate) fn may_come(&self, now: Now, chain: &Chain, relay: &Relay, sources: &[Source]) -> bool {
         let lowest = chain.path().next().and_then(|hash| chain.find(hash));
         lowest.is_some_and(|lowest| {
@@ -175,7 +182,8 @@ impl Fetch {
         })
     }
 
-    /// Whether no peer of `sources` can bring the lowest block of the path, all of them having been asked.
+    /// Returns the lowest block of the path if every peer of `sources` was asked and none can serve
+    /// it.
     pub(crate) fn is_withheld(&self, chain: &Chain, sources: &[Source]) -> Option<Hash> {
         let hash = chain.path().next()?;
         let refuses = |source: &Source| self.lacks(source.peer, hash);
@@ -183,7 +191,7 @@ impl Fetch {
             .then_some(*hash)
     }
 
-    /// The ids in blocks below `branch` whose turn has not come yet.
+    /// Returns the ids in blocks below `branch` whose turn has not come yet.
     pub(crate) fn waiting_below(&self, chain: &Chain, branch: &Hash) -> OrderedSet<MessageId> {
         let waiting = self.checking.values().chain(self.ready.values().map(|ready| &ready.body));
         let below = waiting.filter(|body| chain.is_ancestor(&body.hash, branch));
@@ -202,7 +210,7 @@ impl Fetch {
         waits.map(|record| record.progress + Self::timeout(record)).min()
     }
 
-    /// Takes back what stalling peers owe, and names those that stalled too often.
+    /// Takes back the open requests of stalling peers. Returns the peers that stalled too often.
     pub(crate) fn tick(&mut self, now: Moment) -> Vec<PeerId> {
         let mut lost = Vec::new();
         if self.asked.is_empty() {
@@ -229,7 +237,7 @@ impl Fetch {
         lost
     }
 
-    /// A connection closed: what it owed is asked of others.
+    /// Handles a closed connection: its open requests go to other peers.
     pub(crate) fn closed(&mut self, peer: PeerId) {
         self.records.remove(&peer);
         self.lacks.remove(&peer);
@@ -241,10 +249,10 @@ impl Fetch {
         }
     }
 
-    /// A body came. Whether it is wanted still.
+    /// Handles an arrived body. Returns true if it is still needed.
     ///
     /// # Errors
-    /// [`Fault::Unasked`] when the peer was not asked for it.
+    /// [`Fault::Unasked`] if the peer was not asked for it.
     pub(crate) fn received(&mut self, now: Now, peer: PeerId, hash: &Hash) -> Result<bool, Fault> {
         let record = self.records.get_or_default(peer);
         if self.asked.get(hash) == Some(&peer) {
@@ -261,12 +269,12 @@ impl Fetch {
         Err(Fault::Unasked { packet: "body" })
     }
 
-    /// Whether a body would be of use: it is neither being verified nor waiting for its turn.
+    /// Returns true if a body is needed: it is neither being verified nor waiting for its turn.
     pub(crate) fn wants(&self, hash: &Hash) -> bool {
         !self.busy.contains(hash) || self.asked.contains_key(hash)
     }
 
-    /// Asks a peer for a body out of turn, if nobody is asked for it already.
+    /// Requests a body from a peer out of turn. Returns false if it is already in flight.
     pub(crate) fn ask(&mut self, now: Now, peer: PeerId, hash: Hash) -> bool {
         if !self.busy.insert(hash) {
             return false;
@@ -280,24 +288,25 @@ impl Fetch {
         true
     }
 
-    /// The peer says that it has no such block.
+    /// Notes that the peer reported a block as missing.
     ///
     /// # Errors
-    /// [`Fault::Unasked`] when the peer was not asked for it.
+    /// [`Fault::Unasked`] if the peer was not asked for it.
     pub(crate) fn received_missing(&mut self, now: Now, peer: PeerId, hash: &Hash) -> Result<(), Fault> {
         self.received(now, peer, hash)?;
         self.lacks.get_or_default(peer).insert(*hash);
         Ok(())
     }
 
-    /// The peer has the block now, even if it lacked it before.
+    /// Notes that the peer has the block now, even if it lacked it before.
     pub(crate) fn holds(&mut self, peer: PeerId, hash: &Hash) {
         if self.lacks(peer, hash) {
             self.lacks.remove(&peer);
         }
     }
 
-    /// A peer's bodies have been worth it: it is trusted with a full share again.
+    /// Resets the stalls of a peer that delivered a valid body, so that it gets its full share
+    /// again.
     fn forgive(&mut self, peer: Option<PeerId>) {
         if let Some(record) = peer.and_then(|peer| self.records.get_mut(&peer)) {
             record.stalls = 0;
@@ -307,7 +316,8 @@ impl Fetch {
     /// Notes that a body's signatures are being verified.
     pub(crate) fn check(&mut self, batch: BatchId, body: Body) {
         self.busy.insert(body.hash);
-        // It came late from another: whoever was asked in its place may bring it yet.
+        // It came late from another peer. The peer that was asked in its place may still deliver
+        // it.
         if let Some(asked) = self.asked.remove(&body.hash)
             && let Some(record) = self.records.get_mut(&asked)
         {
@@ -318,7 +328,7 @@ impl Fetch {
         self.checking.insert(batch, body);
     }
 
-    /// The body of an answered batch.
+    /// Returns the body of a batch that was verified.
     pub(crate) fn checked(&mut self, batch: BatchId) -> Option<Body> {
         let body = self.checking.remove(&batch)?;
         self.held_bytes -= body.encoded.len();
@@ -326,7 +336,7 @@ impl Fetch {
         Some(body)
     }
 
-    /// Keeps a body whose signatures hold until those below it are verified.
+    /// Keeps a body with valid signatures until the bodies below it are verified.
     pub(crate) fn keep(&mut self, body: Body, seen: Vec<Seen>) {
         self.forgive(body.peer);
         self.busy.insert(body.hash);
@@ -334,19 +344,20 @@ impl Fetch {
         self.ready.insert(body.hash, Ready { body, seen });
     }
 
-    /// Whether a block's body waits only for those below it.
+    /// Returns true if a block's body waits only for the bodies below it.
     pub(crate) fn is_ready(&self, hash: &Hash) -> bool {
         self.ready.contains_key(hash)
     }
 
-    /// The body of a block on this one, if it waits only for those below it.
+    /// Removes and returns the body of a child of this block, if it waits only for the bodies below
+    /// it.
     pub(crate) fn take_ready_on(&mut self, parent: &Hash) -> Option<Ready> {
         let on = |ready: &&Ready| ready.body.block.header.prev_hash == *parent;
         let hash = self.ready.values().find(on)?.body.hash;
         self.take_ready(&hash)
     }
 
-    /// The body of a block, if it waits only for those below it.
+    /// Removes and returns the body of a block, if it waits only for the bodies below it.
     pub(crate) fn take_ready(&mut self, hash: &Hash) -> Option<Ready> {
         let ready = self.ready.remove(hash)?;
         self.held_bytes -= ready.body.encoded.len();
@@ -354,7 +365,7 @@ impl Fetch {
         Some(ready)
     }
 
-    /// Drops the bodies of blocks that are not on the path any more.
+    /// Drops the bodies of blocks that are no longer on the path.
     pub(crate) fn prune(&mut self, chain: &Chain) {
         if self.ready.len() + self.asked.len() <= WINDOW_MAX && self.held_bytes < HELD_BYTES_MAX {
             return;

@@ -1,12 +1,18 @@
-//! Relay: who knows of the newest blocks, who has them, and to whom a body is still to be pushed.
+//! Relay: tracks which peers know and have the newest blocks, and which peers still need a body
+//! pushed.
 //!
-//! A header is passed on at once to everybody who has not announced it. That flood draws, block by block, the tree along
-//! which the body is to travel: a peer that hears of the block elsewhere first announces it back to us, within a round trip
-//! of our own announcement at the latest; one that stays silent for so long heard it first from us, and waits for its body.
-//! So nobody has to ask. Where the latency graph predicts the tree, nobody has to wait for the silence either; and a body as
-//! small as an announcement is not worth waiting for. Whoever is missed out asks after [`PUSH_PATIENCE`].
+//! A header is passed on at once to every peer that has not announced it. For each block, that
+//! flood reveals the tree along which the body is to travel. A peer that hears of the block from
+//! another announces it back to us, within a round trip of our own announcement at the latest. A
+//! peer that stays silent for that long heard it first from us, and waits for its body. So no peer
+//! has to ask.
 //!
-//! Bounds: [`BLOCKS_MAX`] blocks, for each at most every peer once in each set, and [`PARTIALS_MAX`] bodies that wait for parts.
+//! Where the latency graph predicts the tree, the body is pushed without waiting for the silence. A
+//! body as small as an announcement is not worth waiting for either. A peer that is missed asks
+//! after [`PUSH_PATIENCE`].
+//!
+//! Bounds: [`BLOCKS_MAX`] blocks, for each at most every peer once in each set, and
+//! [`PARTIALS_MAX`] bodies that wait for parts.
 
 use core::time::Duration;
 use std::collections::VecDeque;
@@ -20,41 +26,46 @@ use crate::kernel::prefetch::prefetch;
 use crate::sorted::Sorted;
 use crate::time::Moment;
 
-/// The newest blocks of which it is known who knows them; of older ones everybody is asked who claims the work.
+/// The number of newest blocks that are tracked. The bodies of older ones are requested from any
+/// peer that claims the work.
 pub const BLOCKS_MAX: usize = 64;
-/// A compact body of at most so many bytes goes to everybody who was silent so far: it costs less than it may save.
+/// The most bytes of a compact body that goes to every peer that was silent until now: it costs
+/// less than it may save.
 pub const EAGER_BYTES_MAX: usize = 1_024;
-/// How long a body is expected to be pushed before it is asked for.
+/// The time for which a body is expected to be pushed before it is requested.
 pub const PUSH_PATIENCE: Duration = Duration::from_secs(1);
-/// The bodies that wait for parts; when full, the oldest is given up, and asked for whole in its time.
+/// The most bodies that wait for parts. When full, the oldest is given up, and its block is
+/// requested whole later.
 pub const PARTIALS_MAX: usize = 8;
-/// What a peer's announcement may take beyond its round trip: its own work on the header.
+/// The time that a peer's announcement may take beyond its round trip, for its own work on the
+/// header.
 const SILENCE_MARGIN: Duration = Duration::from_millis(3);
-/// A round trip that is not measured yet.
+/// The assumed value of a round trip that is not measured yet.
 const UNMEASURED: Duration = Duration::from_millis(200);
-/// Of 1,000: from what share on the graph's prediction is acted upon.
+/// The probability, in thousandths, from which on the graph's prediction is acted upon.
 const FORECAST_MIN: u16 = 500;
 
-/// It said to know the header.
+/// The peer knows the header, because it announced it.
 const AWARE: u8 = 1;
-/// We told it of the header.
+/// We announced the header to the peer.
 const TOLD: u8 = 2;
-/// It has the body: it said so, or was sent it by us.
+/// The peer has the body: it said so, or we sent it.
 const HOLDS: u8 = 4;
-/// It asked for the body before we had it.
+/// The peer requested the body before we had it.
 const ASKS: u8 = 8;
 
-/// What each peer has to do with a block: in one place, which is read for every copy of a header.
+/// The flags of each peer for a block. They lie in one place, which is read for every copy of a
+/// header.
 #[derive(Debug)]
 struct Marks(Sorted<PeerId, u8>);
 
 impl Marks {
-    /// Whether a peer has one of some marks.
+    /// Returns true if a peer has one of some flags.
     fn has(&self, peer: PeerId, marks: u8) -> bool {
         self.0.get(&peer).is_some_and(|held| held & marks != 0)
     }
 
-    /// Marks a peer; whether it had not one of these marks.
+    /// Sets flags for a peer. Returns true if none of them was set before.
     fn set(&mut self, peer: PeerId, marks: u8) -> bool {
         let held = self.0.get_or_default(peer);
         let is_new = *held & marks == 0;
@@ -63,43 +74,45 @@ impl Marks {
     }
 }
 
-/// How far a block has spread around us.
+/// The propagation of a block around us.
 #[derive(Debug)]
 struct Spread {
     hash: Hash,
-    /// Who told us first; none: it is ours.
+    /// The peer that announced it first. `None` for our own block.
     first: Option<PeerId>,
     /// When we heard of it.
     since: Moment,
     marks: Marks,
-    /// Who is told apart from a child of ours only by silence, and until when.
+    /// The undecided peers, each with the time after which its silence shows that it needs the
+    /// body.
     doubtful: Vec<(Moment, PeerId)>,
-    /// The body to be pushed, as long as somebody is doubtful.
+    /// The body to push, as long as a peer is undecided.
     frame: Option<Bytes>,
 }
 
-/// A peer to whom a body may be pushed.
+/// A peer that may need a body pushed.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Prospect {
     pub(crate) peer: PeerId,
     pub(crate) rtt: Option<Duration>,
-    /// Of 1,000: how likely it hears of the block first from us, as far as the graph can tell.
+    /// The probability, in thousandths, that it hears of the block first from us, if the graph can
+    /// tell.
     pub(crate) forecast: Option<u16>,
-    /// How many nodes are expected to hear of it through this peer, as far as the graph can tell.
+    /// The expected number of nodes that hear of it through this peer, if the graph can tell.
     pub(crate) behind: u32,
 }
 
-/// The newest blocks' spread.
+/// The propagation of the newest blocks.
 #[derive(Debug, Default)]
 pub(crate) struct Relay {
     spreads: VecDeque<Spread>,
     partials: VecDeque<(Hash, PeerId, Partial)>,
-    /// When the next doubtful peer may have been silent for long enough.
+    /// When the silence of the next undecided peer may have lasted long enough.
     wake: Option<Moment>,
 }
 
 impl Relay {
-    /// Has what is known of the newest block fetched.
+    /// Prefetches the state of the newest block.
     pub(crate) fn prefetch(&self) {
         if let Some(newest) = self.spreads.back() {
             prefetch(&newest.hash);
@@ -108,7 +121,7 @@ impl Relay {
         }
     }
 
-    /// And then what the peers have to do with it.
+    /// Prefetches the peers' flags for the newest block, after [`Self::prefetch`].
     pub(crate) fn prefetch_marks(&self) {
         if let Some(newest) = self.spreads.back() {
             newest.marks.0.prefetch();
@@ -123,7 +136,7 @@ impl Relay {
         self.spreads.iter_mut().rev().find(|spread| spread.hash == *hash)
     }
 
-    /// A header is known now, first from this peer; there are so many `peers`.
+    /// Starts tracking a header, first announced by this peer. `peers` is the number of peers.
     pub(crate) fn begin(&mut self, now: Moment, hash: Hash, first: Option<PeerId>, peers: usize) {
         if self.find(&hash).is_some() {
             return;
@@ -138,7 +151,8 @@ impl Relay {
         self.spreads.push_back(Spread { hash, first, since: now, marks, doubtful: Vec::new(), frame: None });
     }
 
-    /// A peer announces a header. Whether the block was known, and there is nothing more to do.
+    /// Notes that a peer announced a header. Returns true if the block was known, so that no
+    /// further step is needed.
     pub(crate) fn announced(&mut self, peer: PeerId, hash: &Hash) -> bool {
         let Some(spread) = self.find_mut(hash) else { return false };
         spread.marks.set(peer, AWARE);
@@ -146,18 +160,18 @@ impl Relay {
         true
     }
 
-    /// Who told us first of a block, and when.
+    /// Returns the peer that announced a block first, and when.
     pub(crate) fn first(&self, hash: &Hash) -> Option<(Option<PeerId>, Moment)> {
         self.find(hash).map(|spread| (spread.first, spread.since))
     }
 
-    /// Whether a peer is to be told of a header: it is taken as told from now on.
+    /// Returns true if a header has to be announced to a peer, and flags it as announced.
     pub(crate) fn tell(&mut self, peer: PeerId, hash: &Hash) -> bool {
         self.find_mut(hash)
             .is_some_and(|spread| !spread.marks.has(peer, AWARE) && spread.marks.set(peer, TOLD))
     }
 
-    /// A peer has a block's body.
+    /// Notes that a peer has a block's body.
     pub(crate) fn holds(&mut self, peer: PeerId, hash: &Hash) {
         if let Some(spread) = self.find_mut(hash) {
             spread.marks.set(peer, AWARE | HOLDS);
@@ -165,14 +179,16 @@ impl Relay {
         }
     }
 
-    /// A peer asked for a body that we do not have yet: it is pushed as soon as we do.
+    /// Notes that a peer requested a body that we do not have yet. It is pushed as soon as we have
+    /// it.
     pub(crate) fn asked(&mut self, peer: PeerId, hash: &Hash) {
         if let Some(spread) = self.find_mut(hash) {
             spread.marks.set(peer, ASKS);
         }
     }
 
-    /// Whether a peer can be asked for a body: it said to have it, or has known the header for so long that it should.
+    /// Returns true if a body can be requested from a peer: it has announced the body, or has known
+    /// the header long enough.
     pub(crate) fn can_bring(&self, now: Moment, peer: PeerId, hash: &Hash) -> bool {
         self.find(hash).is_some_and(|spread| {
             spread.marks.has(peer, HOLDS)
@@ -180,17 +196,18 @@ impl Relay {
         })
     }
 
-    /// Whether anybody said to have a body, or was sent it by us.
+    /// Returns true if any peer has announced a body or was sent it by us.
     pub(crate) fn is_held(&self, hash: &Hash) -> bool {
         self.find(hash).is_some_and(|spread| spread.marks.0.values().any(|marks| marks & HOLDS != 0))
     }
 
-    /// Until when a body is expected to be pushed to us.
+    /// Returns the time until which a body is expected to be pushed to us.
     pub(crate) fn expected_until(&self, hash: &Hash) -> Option<Moment> {
         self.find(hash).map(|spread| spread.since + PUSH_PATIENCE)
     }
 
-    /// The body is there: whom to push it to at once. Who is doubtful is remembered, and comes in [`Relay::tick`].
+    /// Returns the peers to push the body to now. Undecided peers are queued and returned later by
+    /// [`Relay::tick`].
     pub(crate) fn push(
         &mut self,
         now: Moment,
@@ -201,7 +218,8 @@ impl Relay {
         let Some(spread) = self.find_mut(hash) else { return Vec::new() };
         let (mut pushed, mut doubtful) = (Vec::new(), Vec::new());
         let mut prospects: Vec<_> = prospects.collect();
-        // Large bodies leave one after the other: whom most nodes wait for is served first, as far as there is a graph.
+        // Large bodies leave one after the other. If there is a graph, the peer with most nodes
+        // behind it is served first.
         if cfg!(feature = "full") {
             prospects.sort_by_key(|prospect| core::cmp::Reverse(prospect.behind));
         }
@@ -229,12 +247,12 @@ impl Relay {
         pushed
     }
 
-    /// When the next doubtful peer has been silent for long enough.
+    /// Returns when the next undecided peer has been silent for long enough.
     pub(crate) fn deadline(&self) -> Option<Moment> {
         self.wake
     }
 
-    /// The peers that have been silent for long enough, with the bodies to push to them.
+    /// Returns the peers that have been silent for long enough, with the bodies to push to them.
     pub(crate) fn tick(&mut self, now: Moment) -> Vec<(PeerId, Bytes)> {
         let mut pushed = Vec::new();
         if self.wake.is_none_or(|wake| now < wake) {
@@ -264,18 +282,18 @@ impl Relay {
         self.partials.push_back((hash, peer, partial));
     }
 
-    /// Whether a body waits for parts.
+    /// Returns true if a body waits for parts.
     pub(crate) fn is_partial(&self, hash: &Hash) -> bool {
         self.partials.iter().any(|(partial, ..)| partial == hash)
     }
 
-    /// Takes out the body that waits for parts from this peer.
+    /// Removes and returns the body that waits for parts from this peer.
     pub(crate) fn take_partial(&mut self, hash: &Hash, peer: PeerId) -> Option<Partial> {
         let place = self.partials.iter().position(|(partial, from, _)| partial == hash && *from == peer)?;
         self.partials.remove(place).map(|(.., partial)| partial)
     }
 
-    /// A connection closed: what waits for it is given up.
+    /// Handles a closed connection: bodies that wait for its parts are given up.
     pub(crate) fn closed(&mut self, peer: PeerId) {
         self.partials.retain(|(_, from, _)| *from != peer);
         for spread in &mut self.spreads {
@@ -284,7 +302,8 @@ impl Relay {
     }
 }
 
-/// How long a peer may take to announce a header back to us that it heard of elsewhere.
+/// Returns the time within which a peer must announce a header back to us if it heard of it from
+/// another.
 fn silence(rtt: Option<Duration>) -> Duration {
     let rtt = rtt.unwrap_or(UNMEASURED);
     rtt + rtt / 8 + SILENCE_MARGIN
@@ -312,7 +331,7 @@ mod tests {
         })
     }
 
-    /// Alice told us; we told Bob and Carol.
+    /// Alice announced the block to us, and we announced it to Bob and Carol.
     fn relay() -> Relay {
         let mut relay = Relay::default();
         relay.begin(at(0), HASH, Some(ALICE), 3);

@@ -1,14 +1,16 @@
-//! Slots: the links that a node opens of its own accord, and why each of them is there.
+//! Slots: the outbound links that a node opens on its own, and the kind of each.
 //!
-//! A full node keeps eight: the three nearest nodes that it knows of, three that the latency graph recommends, and two drawn by
-//! chance that are never optimised, so that whoever knows the rules cannot surround a node. A light node keeps three. Further
-//! nodes are dialled for as long as it takes to measure them, one at a time: a nearer one stays, in the place of the farthest
-//! of the nearest.
+//! A full node keeps eight: the three nearest known nodes, three that the latency graph recommends,
+//! and two chosen randomly. The random ones are never optimised, so an attacker that knows the
+//! rules cannot surround a node. A light node keeps three. Further nodes are dialled as feelers,
+//! one at a time, for as long as it takes to measure them. A nearer one stays and replaces the
+//! farthest of the nearest.
 //!
-//! Which link is nearest and which recommended follows from what is measured, not from why it was dialled: of those that are
-//! not random the three nearest are the nearest.
+//! Measurements decide which links count as nearest and which as recommended, whatever the reason
+//! for dialling them. The three nearest of the links that are not random are the nearest ones.
 //!
-//! Bounds: [`SLOTS_MAX`] links, one feeler, and [`SHUNNED_MAX`] addresses that were not worth their slot.
+//! Bounds: [`SLOTS_MAX`] links, one feeler, and [`SHUNNED_MAX`] addresses that were not worth their
+//! slot.
 
 use core::time::Duration;
 use std::collections::VecDeque;
@@ -22,40 +24,43 @@ use crate::sorted::Sorted;
 use crate::time::Moment;
 use crate::wire::Role;
 
-/// The most links that a node opens of its own accord, without a feeler.
+/// The most links that a node opens on its own, without a feeler.
 pub const SLOTS_MAX: usize = 8;
-/// A planning round comes after so many blocks,
+/// The number of blocks after which a planning round comes.
 pub const ROUND_BLOCKS: u32 = 20;
-/// or after so long.
+/// The longest time until a planning round comes.
 pub const ROUND_INTERVAL: Duration = Duration::from_secs(120);
-/// While there is something to gain, rounds come sooner: after so long, and after twice as long each time that there is not.
+/// The interval of rounds while there is something to gain. It doubles after each round without a
+/// gain.
 pub const ROUND_INTERVAL_MIN: Duration = Duration::from_secs(60);
-/// The mean time between two feelers: each is drawn, from a half of it to one and a half, so that nodes that started together do not
-/// dial one another at the same moments again and again.
+/// The mean time between two feelers. Each interval is random, between half and one and a half of
+/// the mean. Otherwise nodes that started together would dial one another at the same moments again
+/// and again.
 pub const FEELER_INTERVAL: Duration = Duration::from_secs(5);
-/// It is as short as this after one to a node that was never measured,
+/// The mean time after a feeler to a node that was never measured.
 pub const FEELER_INTERVAL_MIN: Duration = Duration::from_secs(1);
-/// until so many nodes are known by experience,
+/// The short interval holds until this many nodes have been reached.
 pub const KNOWN_SOME: usize = 64;
-/// and once so many are,
+/// The long interval holds once this many nodes have been reached.
 pub const KNOWN_WELL: usize = 512;
-/// as long as this.
+/// The mean time between two feelers of a node that has reached many others.
 pub const FEELER_INTERVAL_MAX: Duration = Duration::from_secs(60);
-/// How long to wait when there was nobody to dial.
+/// The wait after a search that found no address to dial.
 pub const FILL_INTERVAL: Duration = Duration::from_secs(5);
-/// How long a feeler may take.
+/// The time that a feeler may take.
 pub const FEELER_TIMEOUT: Duration = Duration::from_secs(30);
-/// How long a link that was not worth its slot is not dialled again,
+/// The time for which a link that was not worth its slot is not dialled again.
 pub const SHUN: Duration = Duration::from_secs(3_600);
-/// and how many of those are remembered; when full, the eldest is forgotten.
+/// The most shunned addresses. When full, the oldest is forgotten.
 pub const SHUNNED_MAX: usize = 64;
-/// A nearer node has to be so much nearer, in a thousandth, to take a place. A tenth is worth a change; but a feeler's few round trips
-/// are rather too long, and of a link that lasts the least of many is known,
+/// The largest share of the farthest round trip, in thousandths, at which a nearer node takes its
+/// place. A tenth is worth a change. But a feeler's few round trips are usually too long, while a
+/// lasting link's value is the least of many.
 const NEARER_PER_MILLE: u32 = 950;
-/// and by at least so much.
+/// The smallest difference at which a nearer node takes a place.
 const NEARER_MIN: Duration = Duration::from_micros(500);
 
-/// Why a node opened a link.
+/// The reason why a node opened a link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
@@ -63,14 +68,14 @@ pub enum Kind {
     Nearest,
     /// Recommended by the latency graph.
     Graph,
-    /// Drawn by chance, and never optimised.
+    /// Chosen randomly, and never optimised.
     Random,
     /// To be measured, and perhaps kept.
     Feeler,
 }
 
 impl Kind {
-    /// Its name, as people read it.
+    /// Returns the name for display.
     pub fn name(self) -> &'static str {
         match self {
             Self::Nearest => "nearest",
@@ -81,19 +86,19 @@ impl Kind {
     }
 }
 
-/// How many links of each kind a node keeps.
+/// The number of links of each kind that a node keeps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Quota {
-    /// Of the nearest.
+    /// Links to the nearest nodes.
     pub nearest: usize,
-    /// Of those that the graph recommends.
+    /// Links that the graph recommends.
     pub graph: usize,
-    /// Of those drawn by chance.
+    /// Links chosen randomly.
     pub random: usize,
 }
 
 impl Quota {
-    /// What a node of this role keeps.
+    /// Returns the quota of a node of this role.
     pub fn of(role: Role) -> Self {
         match role {
             Role::Full => Self { nearest: 3, graph: 3, random: 2 },
@@ -101,7 +106,7 @@ impl Quota {
         }
     }
 
-    /// All together.
+    /// Returns the number of all links together.
     pub fn total(self) -> usize {
         self.nearest + self.graph + self.random
     }
@@ -110,29 +115,29 @@ impl Quota {
 #[derive(Debug)]
 struct Slot {
     kind: Kind,
-    /// None while it is dialled.
+    /// `None` while it is dialled.
     peer: Option<PeerId>,
     since: Moment,
-    /// The measured round trip, once it is settled; then as it was last refreshed.
+    /// The round trip, as it was last refreshed. `None` until it is settled.
     rtt: Option<Duration>,
-    /// The blocks that it told us of first, since the last round but one and since the last.
+    /// The number of blocks that it announced to us first, in the previous round and in this one.
     firsts: [u32; 2],
-    /// The rounds that it has seen.
+    /// The number of rounds since it was opened.
     rounds: u32,
-    /// The link that it is to take the place of, if it can be had and is as near as was thought.
+    /// The link that it is to replace once it is measured.
     instead: Option<Address>,
 }
 
-/// Why an address gets no slot for a while.
+/// The reason why an address gets no slot for a while.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Grounds {
-    /// The link brought no block first. It may be among the nearest all the same.
+    /// The link delivered no block first. It may be among the nearest all the same.
     BroughtNothing,
-    /// It cannot be as near as it seems: it takes no place by its nearness.
+    /// It cannot be as near as it seems, so it gets no slot for its nearness.
     Implausible,
 }
 
-/// The links that a node opens of its own accord.
+/// The links that a node opens on its own.
 #[derive(Debug)]
 pub(crate) struct Slots {
     quota: Quota,
@@ -145,14 +150,14 @@ pub(crate) struct Slots {
     blocks: u32,
 }
 
-/// What becomes of a link that is measured.
+/// The outcome for a link that was measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Settled {
     /// It is kept.
     Kept,
-    /// It is kept, and this one is given up for it.
+    /// It is kept, and this one is closed for it.
     Replaces(PeerId),
-    /// It was only to be measured.
+    /// It was only a feeler.
     Measured,
 }
 
@@ -176,17 +181,17 @@ impl Slots {
         self.links.iter().filter(move |(_, slot)| slot.kind == kind)
     }
 
-    /// Why a link is there, and how often it told us of a block first since the last round but one.
+    /// Returns the kind of a peer's link. Returns `None` if it has no slot.
     pub(crate) fn find(&self, peer: PeerId) -> Option<Kind> {
         self.links.values().find(|slot| slot.peer == Some(peer)).map(|slot| slot.kind)
     }
 
-    /// The addresses in use.
+    /// Returns the addresses in use.
     pub(crate) fn addresses(&self) -> impl Iterator<Item = &Address> {
         self.links.keys()
     }
 
-    /// The links that are open and no feelers, the nearest first.
+    /// Returns the open links without feelers, the nearest first.
     pub(crate) fn open(&self) -> Vec<(Address, PeerId, Kind)> {
         let open = self.links.iter().filter(|(_, slot)| slot.kind != Kind::Feeler);
         let open: Sorted<_, _> = open
@@ -197,32 +202,32 @@ impl Slots {
         open.iter().map(|((_, address), (peer, kind))| ((*address).clone(), *peer, *kind)).collect()
     }
 
-    /// The links that are open and chosen by what was measured: no feelers, and none drawn by chance.
+    /// Returns the open links that were chosen by measurement: neither feelers nor random ones.
     pub(crate) fn chosen(&self) -> Vec<(Address, PeerId, Kind)> {
         let mut open = self.open();
         open.retain(|(_, _, kind)| *kind != Kind::Random);
         open
     }
 
-    /// Whether an address was not worth its slot lately.
+    /// Returns true if an address was recently not worth its slot.
     pub(crate) fn is_shunned(&self, address: &Address) -> bool {
         self.shunned.iter().any(|(_, shunned, _)| shunned == address)
     }
 
-    /// Whether an address seemed nearer lately than it can be.
+    /// Returns true if an address recently seemed nearer than it can be.
     fn is_implausible(&self, address: &Address) -> bool {
         let shunned =
             |(_, shunned, grounds): &(_, Address, _)| shunned == address && *grounds == Grounds::Implausible;
         self.shunned.iter().any(shunned)
     }
 
-    /// Which kind of link is wanted, if it is time to look for one.
+    /// Returns the kind of link that is missing, if it is time to look for one.
     pub(crate) fn vacancy(&self, now: Moment) -> Option<Kind> {
         if now < self.fill {
             return None;
         }
         let has_room = |kind, most| self.of_kind(kind).count() < most;
-        // The random ones come first: whom they lead to is learned from them.
+        // The random ones come first, because they lead to further nodes.
         [
             (Kind::Random, self.quota.random),
             (Kind::Nearest, self.quota.nearest),
@@ -233,24 +238,25 @@ impl Slots {
         .map(|(kind, _)| kind)
     }
 
-    /// Nobody is there to be dialled: looks again after a while.
+    /// Waits for a while before the next search, because no address was found.
     pub(crate) fn wait(&mut self, now: Moment) {
         self.fill = now + FILL_INTERVAL;
     }
 
-    /// Whether it is time to measure another node: while nobody was there for a place, whoever is heard of next is for that.
+    /// Returns true if the next feeler is due. Feelers are suspended while a slot is empty, because
+    /// the next known address should fill it.
     pub(crate) fn feels(&self, now: Moment) -> bool {
         now >= self.feel.max(self.fill) && self.of_kind(Kind::Feeler).next().is_none()
     }
 
-    /// The round found a link that would be worth more: the next comes soon.
+    /// Brings the next round forward, because this one found a link that is worth more.
     pub(crate) fn gains(&mut self, now: Moment) {
         self.round_interval = ROUND_INTERVAL_MIN;
         self.round = now + ROUND_INTERVAL_MIN;
     }
 
-    /// The next feeler comes after a while, which depends on how many nodes are known by experience, and on whether this one goes
-    /// to one that is not (`is_new`).
+    /// Schedules the next feeler. The wait depends on the number of nodes that were reached, and on
+    /// whether this feeler goes to a node that was not (`is_new`).
     pub(crate) fn felt(&mut self, now: Moment, known: usize, is_new: bool, chance: &mut Chance) {
         let mean = match known {
             ..KNOWN_SOME if is_new => FEELER_INTERVAL_MIN,
@@ -261,7 +267,7 @@ impl Slots {
         self.feel = now + mean / 2 + Duration::from_micros(chance.below(span_us));
     }
 
-    /// Whether it is time for a planning round, which begins then.
+    /// Starts a planning round and returns true if one is due.
     pub(crate) fn begins_round(&mut self, now: Moment) -> bool {
         if now < self.round && self.blocks < ROUND_BLOCKS {
             return false;
@@ -281,7 +287,8 @@ impl Slots {
         self.links.insert(address, slot);
     }
 
-    /// Dials a node that the graph recommends instead of a link, which stays until the new one is there.
+    /// Dials a node that the graph recommends instead of a link. The link stays until the new one
+    /// is established.
     pub(crate) fn dial_instead(&mut self, now: Moment, address: Address, old: Address) {
         self.dial(now, address.clone(), Kind::Feeler);
         if let Some(slot) = self.links.get_mut(&address) {
@@ -295,7 +302,8 @@ impl Slots {
         }
     }
 
-    /// An address could not be reached: whether it was dialled from here.
+    /// Removes the link to an address that could not be reached. Returns false if it was not
+    /// dialled from here.
     pub(crate) fn unreached(&mut self, address: &Address) -> bool {
         self.links.get(address).is_some_and(|slot| slot.peer.is_none())
             && self.links.remove(address).is_some()
@@ -310,7 +318,7 @@ impl Slots {
         }
     }
 
-    /// A block that turned out to be valid was heard of first from this peer; none: it is ours.
+    /// Counts a valid block for the peer that announced it first. `None` means our own block.
     pub(crate) fn delivered(&mut self, peer: Option<PeerId>) {
         self.blocks = self.blocks.saturating_add(1);
         let slot = self.links.values_mut().find(|slot| slot.peer.is_some() && slot.peer == peer);
@@ -319,7 +327,7 @@ impl Slots {
         }
     }
 
-    /// A link's round trip is known.
+    /// Handles the first known round trip of a link, and returns the outcome.
     pub(crate) fn settled(&mut self, peer: PeerId, rtt: Duration) -> Settled {
         let Some((address, slot)) = self.links.iter_mut().find(|(_, slot)| slot.peer == Some(peer)) else {
             return Settled::Kept;
@@ -352,8 +360,9 @@ impl Slots {
         Settled::Replaces(replaced)
     }
 
-    /// What becomes of a link that the graph recommended instead of another; none when neither that one's place nor any other
-    /// is there for it, as when that one is among the nearest by now: then it is a link that was measured, like others.
+    /// Returns the outcome for a link that the graph recommended instead of another. Returns `None`
+    /// if neither the other's place nor any other is free. That happens if the other is among the
+    /// nearest by now. The new link is then an ordinary feeler.
     fn recommended(&mut self, peer: PeerId, old: &Address) -> Option<Settled> {
         let replaced = self.links.get(old).filter(|old| old.kind == Kind::Graph).and_then(|old| old.peer);
         let chosen = self.of_kind(Kind::Nearest).count() + self.of_kind(Kind::Graph).count();
@@ -376,7 +385,7 @@ impl Slots {
         self.sort();
     }
 
-    /// Round trips as they are known by now: what was measured in a bad moment is put right.
+    /// Updates the round trips to the latest values, which corrects those measured in a bad moment.
     pub(crate) fn refresh(&mut self, latency: impl Fn(PeerId) -> Option<Duration>) {
         for slot in self.links.values_mut().filter(|slot| slot.rtt.is_some()) {
             slot.rtt = slot.peer.and_then(&latency).or(slot.rtt);
@@ -388,7 +397,7 @@ impl Slots {
         self.links.retain(|_, slot| slot.peer != Some(peer));
     }
 
-    /// Of the links that are neither random nor feelers, the nearest are the nearest.
+    /// Marks the nearest of the links that are neither random nor feelers as the nearest ones.
     fn sort(&mut self) {
         let mut ranked: Sorted<_, _> = self
             .links
@@ -401,8 +410,8 @@ impl Slots {
         }
     }
 
-    /// The links that the graph recommended and that may be replaced, with the number of blocks that each told us of first in
-    /// the last two rounds, and whether it has been there for so long.
+    /// Returns the recommended links that may be replaced. Each comes with the number of blocks
+    /// that it announced first in the last two rounds, and with true if it is that old.
     pub(crate) fn replaceable(&self) -> Vec<(Address, PeerId, u32, bool)> {
         let graph = self.of_kind(Kind::Graph);
         graph
@@ -413,7 +422,7 @@ impl Slots {
             .collect()
     }
 
-    /// An address is not worth a slot for a while.
+    /// Denies an address a slot for a while.
     pub(crate) fn shun(&mut self, now: Moment, address: Address, grounds: Grounds) {
         if self.shunned.len() == SHUNNED_MAX {
             self.shunned.pop_front();
@@ -421,7 +430,7 @@ impl Slots {
         self.shunned.push_back((now + SHUN, address, grounds));
     }
 
-    /// Feelers that take too long to be of use.
+    /// Returns the feeler that takes too long to be useful.
     pub(crate) fn tick(&self, now: Moment) -> Option<PeerId> {
         self.of_kind(Kind::Feeler)
             .filter(|(_, slot)| slot.since + FEELER_TIMEOUT <= now)

@@ -1,7 +1,9 @@
-//! The trace of a block's verification: each rule with what it expects and what was found, for people to follow.
+//! The trace of a block's verification: each rule with the expected and the found value, for people
+//! to follow.
 //!
-//! It decides nothing: which rules are broken is what [`crate::rules`] says, and what a rule is held against is the caller's. A
-//! trace has at most [`STEPS_MAX`] steps; signatures of messages are one.
+//! The trace decides nothing: [`crate::rules`] says which rules are broken, and the caller supplies
+//! the data to check against. A trace has at most [`STEPS_MAX`] steps. All message signatures
+//! together are one step.
 
 use serde::Serialize;
 
@@ -15,7 +17,7 @@ use crate::time::Time;
 /// The most steps of a trace.
 pub const STEPS_MAX: usize = 13;
 
-/// What became of a rule.
+/// The result of checking a rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Finding {
@@ -23,37 +25,37 @@ pub enum Finding {
     Kept,
     /// It is broken.
     Broken,
-    /// What it would be held against is not known here.
+    /// It cannot be checked, because the data to check against is unknown here.
     Open,
 }
 
-/// A rule, and what was found.
+/// A rule and its result.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Step {
-    /// What is checked, under the field's name where it is one.
+    /// The name of the check: the field's name if it checks a field.
     pub rule: &'static str,
-    /// What the rule asks for.
+    /// The expected value.
     pub expected: String,
-    /// What the block shows.
+    /// The value found in the block.
     pub found: String,
-    /// What became of it.
+    /// The result.
     pub finding: Finding,
 }
 
-/// What a block is held against, as far as it is known.
+/// The data to check a block against, as far as it is known.
 #[derive(Clone, Copy, Debug)]
 pub struct Against<'a> {
     /// The block below it.
     pub parent: Option<&'a Place>,
     /// The root over all headers below it.
     pub history_root: Option<&'a Hash>,
-    /// The hash that it was asked for by, if it was.
+    /// The hash by which it was requested, if it was.
     pub hash: Option<&'a Hash>,
     /// The local clock.
     pub clock: Time,
 }
 
-/// Checks a block rule by rule.
+/// Returns the result of each rule for a block.
 pub fn trace(network: &Network, block: &Block, against: Against<'_>) -> Vec<Step> {
     let (header, hash) = (&block.header, block.header.hash());
     let mut steps = vec![named(against.hash, &hash)];
@@ -83,13 +85,13 @@ fn finding(is_kept: bool) -> Finding {
     if is_kept { Finding::Kept } else { Finding::Broken }
 }
 
-/// That it is the block that was asked for: its hash is computed anew.
+/// Checks that the block is the requested one by recomputing its hash.
 fn named(asked: Option<&Hash>, hash: &Hash) -> Step {
     let expected = asked.map_or_else(|| "the SHA-256 of its header".to_owned(), Hash::to_string);
     step("hash", expected, hash.to_string(), finding(asked.is_none_or(|asked| asked == hash)))
 }
 
-/// Rules 1 to 3: what its parent demands.
+/// Checks rules 1 to 3, which depend on the parent.
 fn place(network: &Network, header: &Header, parent: Option<&Place>, broken: &[RuleError]) -> [Step; 5] {
     let is_open = if parent.is_some() { Finding::Kept } else { Finding::Open };
     let judge =
@@ -128,7 +130,7 @@ fn place(network: &Network, header: &Header, parent: Option<&Place>, broken: &[R
     ]
 }
 
-/// A genesis block needs none.
+/// Checks the proof of work. A genesis block needs none of it.
 fn proof_of_work(network: &Network, header: &Header, hash: &Hash, broken: &[RuleError]) -> Step {
     if hash == network.id() {
         let expected = "none: it is the network's genesis".to_owned();
@@ -141,7 +143,7 @@ fn proof_of_work(network: &Network, header: &Header, hash: &Hash, broken: &[Rule
     step("proof of work", expected, hash.to_string(), finding(is_met))
 }
 
-/// Rules 4 and 5: what it carries.
+/// Checks rules 4 and 5, which concern the contents.
 fn contents(network: &Network, block: &Block, history_root: Option<&Hash>) -> [Step; 5] {
     let body_root = block.messages_root();
     let broken = rules::check_contents(network, history_root.unwrap_or(&Hash::ZERO), block);
@@ -205,7 +207,7 @@ mod tests {
     use crate::message::{Draft, Message};
     use crate::mine::grind;
 
-    /// A valid block on genesis with a message, and what it is held against.
+    /// Returns a valid block on genesis with a message, and the data to check it against.
     fn block() -> (Network, Block, Place, Hash) {
         let network = Network::dev();
         let parent = Chain::new(network.clone()).tip();

@@ -1,4 +1,4 @@
-//! An entry: what the book knows of one address.
+//! An entry: the state of one address in the book.
 
 use core::num::NonZeroU32;
 
@@ -7,32 +7,35 @@ use crate::group::Group;
 use crate::key::PublicKey;
 use crate::time::Time;
 
-/// An address that was not heard of or reached for so long is as good as none, milliseconds: 30 days.
+/// The age, in milliseconds, from which on an address that was neither reported nor reached counts
+/// as useless: 30 days.
 pub const AGE_MAX_MS: u64 = 30 * 86_400_000;
-/// An address that never answered is as good as none after so many attempts.
+/// The number of failed attempts after which an address that never answered counts as useless.
 pub const NEW_FAILURES_MAX: u8 = 3;
-/// An address that answered once is as good as none after so many attempts that failed one after the other.
+/// The number of consecutive failed attempts after which an address that once answered counts as
+/// useless.
 pub const TRIED_FAILURES_MAX: u8 = 10;
-/// The wait after a first failure, milliseconds; it doubles with each further one. So long an attempt may take, too.
+/// The wait after a first failure, in milliseconds. It doubles with each further one. An attempt
+/// may take this long, too.
 pub const RETRY_MIN_MS: u64 = 60_000;
-/// The longest wait before an address is tried again, milliseconds.
+/// The longest wait before an address is tried again, in milliseconds.
 pub const RETRY_MAX_MS: u64 = 86_400_000;
-/// An address that was reached so lately need not prove that it is there still, milliseconds.
+/// The time, in milliseconds, for which an address that was reached need not be tested again.
 pub const FRESH_MS: u64 = 4 * 3_600_000;
 
-/// What the book knows of one address: at most 80 bytes, and 33 for the key of one that was reached.
+/// The state of one address: at most 80 bytes, and 33 for the key of one that was reached.
 #[derive(Debug)]
 pub(super) struct Entry {
     pub(super) address: Address,
-    /// The network of whoever told of it first.
+    /// The netgroup of the peer that reported it first.
     pub(super) source: Group,
-    /// When it was last reached; until it is, when it was last heard of.
+    /// When it was last reached or, before that, last reported.
     pub(super) last_seen: Time,
-    /// When an attempt was made that did not succeed yet; 0 when there was none.
+    /// When the last attempt that has not yet succeeded was made, or 0 if there is none.
     pub(super) last_dialled: Time,
     pub(super) key: Option<Box<PublicKey>>,
     pub(super) rtt_us: Option<NonZeroU32>,
-    /// The attempts that failed since it was last reached.
+    /// The number of failed attempts since it was last reached.
     pub(super) failures: u8,
     pub(super) anchor: bool,
 }
@@ -61,28 +64,30 @@ impl Entry {
         self.last_dialled = now;
     }
 
-    /// Whether it is as good as none: told to nobody, and displaced by any other.
+    /// Returns true if the entry counts as useless: it is not reported to peers, and any other
+    /// replaces it.
     pub(super) fn is_terrible(&self, now: Time) -> bool {
         let max = if self.key.is_some() { TRIED_FAILURES_MAX } else { NEW_FAILURES_MAX };
         self.failures >= max || now.ms_since(self.last_seen) > AGE_MAX_MS
     }
 
-    /// Whether it must give its place to another that was never reached, or to one that was.
+    /// Returns true if the entry must be replaced: it is useless, or it was never reached and the
+    /// other was.
     pub(super) fn yields_to(&self, other: &Self, now: Time) -> bool {
         self.is_terrible(now) || self.key.is_none() && other.key.is_some()
     }
 
-    /// Whether it may be dialled: the wait after the last attempt is over.
+    /// Returns true if it may be dialled: the wait after the last attempt is over.
     pub(super) fn is_due(&self, now: Time) -> bool {
         let doublings = self.failures.saturating_sub(1).min(16);
         let wait = (RETRY_MIN_MS << doublings).min(RETRY_MAX_MS);
-        // A clock that was set back makes nobody wait.
+        // A clock that was set back delays no attempt.
         self.last_dialled > now
             || self.last_dialled == Time::default()
             || now.ms_since(self.last_dialled) >= wait
     }
 
-    /// Whether it was reached so lately that nobody need ask whether it is there still.
+    /// Returns true if it was reached so recently that no test is needed.
     pub(super) fn is_fresh(&self, now: Time) -> bool {
         self.failures == 0 && now.ms_since(self.last_seen) < FRESH_MS
     }

@@ -1,7 +1,8 @@
-//! What is remembered of an entry over a restart, and its bytes.
+//! The stored form of an entry, which survives a restart, and its bytes.
 //!
-//! The bytes are a version and the entries as [postcard](https://postcard.jamesmunns.com/wire-format) writes a list. They come
-//! from our own store; damaged ones are an error and cost nothing.
+//! The bytes are a version and the entries as
+//! [postcard](https://postcard.jamesmunns.com/wire-format) writes a list. They come from our own
+//! store. Damaged ones are an error and cost nothing.
 
 use serde::{Deserialize, Serialize};
 
@@ -11,29 +12,29 @@ use crate::key::PublicKey;
 use crate::layout::DecodeError;
 use crate::time::Time;
 
-/// The most bytes of an encoded book: the fullest, of the longest host names, has less.
+/// The most bytes of an encoded book. The fullest, with the longest host names, has fewer.
 pub const BOOK_BYTES_MAX: usize = 1 << 20;
 /// The first byte of an encoded book.
 pub const BOOK_VERSION: u8 = 1;
 
-/// What is remembered of an address.
+/// The stored state of an address.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Known {
     /// The address.
     pub address: Address,
-    /// The network of whoever told of it first.
+    /// The netgroup of the peer that reported it first.
     pub source: Group,
-    /// When it was last reached; until it is, when it was last heard of.
+    /// When it was last reached or, before that, last reported.
     pub last_seen: Time,
-    /// Whether it stands among those that were reached.
+    /// True if it is in the tried table.
     pub tried: bool,
-    /// The key of the node that was reached there last.
+    /// The key of the node that was last reached there.
     pub key: Option<PublicKey>,
-    /// The least round trip that was measured, microseconds.
+    /// The least measured round trip, in microseconds.
     pub rtt_us: Option<u32>,
-    /// The attempts that failed since it was last reached.
+    /// The number of failed attempts since it was last reached.
     pub failures: u8,
-    /// Whether the node was one of our neighbours when we last ran.
+    /// True if the node was one of our neighbours at the last run.
     pub anchor: bool,
 }
 

@@ -1,6 +1,8 @@
-//! Places: where in the book an address stands, which follows from the address, who told of it and a secret.
+//! Slots: the position of an address in the book, which follows from the address, its source and a
+//! secret.
 //!
-//! Whoever does not know the secret can neither aim at a place nor tell which addresses share a bucket.
+//! Without the secret, an attacker can neither aim at a slot nor tell which addresses share a
+//! bucket.
 
 use core::hash::Hasher as _;
 use core::ops::Range;
@@ -10,44 +12,44 @@ use siphasher::sip::SipHasher24;
 use crate::address::{Address, Host};
 use crate::group::Group;
 
-/// The places of a bucket.
+/// The number of slots of a bucket.
 pub const BUCKET: u16 = 16;
-/// The buckets of addresses that were only heard of.
+/// The number of buckets for addresses that were only reported.
 pub const NEW_BUCKETS: u16 = 128;
-/// The buckets of addresses that were reached.
+/// The number of buckets for addresses that were reached.
 pub const TRIED_BUCKETS: u16 = 64;
-/// The new buckets that the addresses which one network tells of can get into.
+/// The number of new buckets that addresses reported by one netgroup can reach.
 pub const SOURCE_BUCKETS: u16 = 16;
-/// The tried buckets that the addresses of one network can get into.
+/// The number of tried buckets that the addresses of one netgroup can reach.
 pub const GROUP_BUCKETS: u16 = 4;
 
-/// A place: its bucket, times [`BUCKET`], and its number in it. The new buckets come first.
+/// A slot: its bucket, times [`BUCKET`], plus its index in the bucket. The new buckets come first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Place(u16);
 
-/// The places of addresses that were only heard of.
+/// The slots of addresses that were only reported.
 pub(super) const NEW: Range<Place> = Place(0)..Place(NEW_BUCKETS * BUCKET);
-/// The places of addresses that were reached.
+/// The slots of addresses that were reached.
 pub(super) const TRIED: Range<Place> =
     Place(NEW_BUCKETS * BUCKET)..Place((NEW_BUCKETS + TRIED_BUCKETS) * BUCKET);
 
 impl Place {
-    /// The first place of its bucket.
+    /// Returns the first slot of its bucket.
     pub(super) fn bucket_start(self) -> Self {
         Self(self.0 - self.0 % BUCKET)
     }
 }
 
-/// An address's name within one book: a keyed hash, unpredictable to others.
+/// The digest of an address within one book: a keyed hash, unpredictable to others.
 pub(super) type Digest = u64;
 
-/// What the secret decides.
+/// The keyed hash that decides the slots.
 #[derive(Debug)]
 pub(super) struct Placement {
     keyed: SipHasher24,
 }
 
-/// What a keyed hash is of.
+/// The domain of a keyed hash.
 #[derive(Clone, Copy)]
 enum Domain {
     Address,
@@ -60,7 +62,7 @@ enum Domain {
 
 impl Placement {
     pub(super) fn new(secret: [u8; 32]) -> Self {
-        // SipHash takes 16 bytes; the others go through it, so that all of them count.
+        // SipHash takes a key of 16 bytes. The other 16 are hashed first, so that all bytes count.
         let (mut key, mut rest) = ([0; 16], [0; 16]);
         key.copy_from_slice(&secret[..16]);
         rest.copy_from_slice(&secret[16..]);
@@ -84,14 +86,15 @@ impl Placement {
         hasher.finish()
     }
 
-    /// The network that an address counts as: its own, and for one that only neighbours reach, itself.
+    /// Returns the netgroup of an address. A local address counts as a netgroup of its own.
     ///
-    /// A network at home is one group. There, nobody gains by many addresses who has not gained already.
+    /// A home network would otherwise be one netgroup. An attacker there gains no further advantage
+    /// from many addresses.
     pub(super) fn group(&self, address: &Address) -> [u8; 8] {
         if address.is_local() { self.digest(address).to_be_bytes() } else { address.group().to_bytes() }
     }
 
-    /// Where an address stands of which `source` told.
+    /// Returns the slot of an address that `source` reported.
     pub(super) fn new_place(&self, address: &Address, source: Group) -> Place {
         let source = source.to_bytes();
         let share = self.below(Domain::NewShare, &[&self.group(address), &source], SOURCE_BUCKETS);
@@ -99,7 +102,7 @@ impl Placement {
         self.place(bucket, address)
     }
 
-    /// Where an address stands that was reached.
+    /// Returns the slot of an address that was reached.
     pub(super) fn tried_place(&self, address: &Address) -> Place {
         let share = self.below(Domain::TriedShare, &[&self.digest(address).to_be_bytes()], GROUP_BUCKETS);
         let parts: [&[u8]; 2] = [&self.group(address), &share.to_be_bytes()];
@@ -112,7 +115,7 @@ impl Placement {
         Place(bucket * BUCKET + self.below(Domain::Position, &parts, BUCKET))
     }
 
-    /// A keyed hash of parts of fixed sizes, below a power of two.
+    /// Returns a keyed hash of parts of fixed sizes, below a power of two.
     fn below(&self, domain: Domain, parts: &[&[u8]], bound: u16) -> u16 {
         let mut hasher = self.keyed;
         hasher.write(&[domain as u8]);

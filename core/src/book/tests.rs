@@ -13,7 +13,7 @@ fn address(text: &str) -> Address {
     text.parse().unwrap()
 }
 
-/// The `host`-th address of the `group`-th network; the networks are public.
+/// Returns the `host`-th address of the `group`-th netgroup. The netgroups are public.
 fn host(group: u32, host: u32) -> Address {
     let ip = core::net::Ipv4Addr::from_bits((0x1000 + group) << 16 | host);
     address(&ip.to_string())
@@ -31,7 +31,7 @@ fn nobody(_: &Address) -> bool {
     false
 }
 
-/// A book, an address that is tried in it, and another that wants its place.
+/// Returns a book, a tried address in it, and another address that claims its slot.
 fn rivals() -> (Book, Address, Address) {
     let mut book = Book::new([1; 32]);
     let old = host(0, 0);
@@ -265,7 +265,8 @@ fn the_fullest_book_has_few_bytes_and_damaged_ones_are_an_error() {
     assert_eq!(Book::decode([0; 32], &[9]).err(), Some(DecodeError::Value { field: "version of the book" }));
 }
 
-/// The share of attackers, whose networks are those below `bad`, among many draws that succeed each at once.
+/// Returns the attackers' share of many selections that each succeed at once. Their netgroups are
+/// the ones below `bad`.
 fn share(book: &Book, bad: u32, seed: u8, table: impl Fn(&Book, &mut Chance) -> Option<Address>) -> f64 {
     let (mut chance, draws) = (chance(seed), 400);
     let bad: Vec<_> = (0..bad).map(group).collect();
@@ -276,7 +277,8 @@ fn share(book: &Book, bad: u32, seed: u8, table: impl Fn(&Book, &mut Chance) -> 
 
 #[test]
 fn a_fifth_of_the_addresses_in_a_twentieth_of_the_networks_is_drawn_rarely() {
-    // 200 networks with 1,000 nodes; 10 of them have 200 of the nodes and are the attacker's.
+    // 200 netgroups have 1,000 nodes. 10 of the netgroups have 200 of the nodes and are the
+    // attacker's.
     let (mut sum, mut most) = (0.0, 0.0_f64);
     for seed in 0..100 {
         let (mut book, mut chance) = (Book::new([seed; 32]), chance(seed));
@@ -285,7 +287,7 @@ fn a_fifth_of_the_addresses_in_a_twentieth_of_the_networks_is_drawn_rarely() {
         let mut all: Vec<_> = honest.chain(attackers).collect();
         while !all.is_empty() {
             let one = all.swap_remove(chance.index(all.len()));
-            // The attacker tells of his own, the honest of all.
+            // The attacker reports only its own addresses. The honest nodes report all.
             let own = one.group() < group(10);
             let source = if own { chance.below(10) } else { 10 + chance.below(190) };
             book.heard(&one, group(u32::try_from(source).unwrap()), NOW);
@@ -302,7 +304,8 @@ fn a_fifth_of_the_addresses_in_a_twentieth_of_the_networks_is_drawn_rarely() {
 
 #[test]
 fn a_flood_of_made_up_addresses_weighs_no_more_than_who_tells_it() {
-    // Speakers in three networks tell of 20,000 addresses in as many networks, before or after the honest tell of 800.
+    // Sources in three netgroups report 20,000 addresses in equally many netgroups, before or after
+    // the honest ones report 800.
     for (seed, is_first) in [(1, true), (2, true), (3, false), (4, false)] {
         let mut book = Book::new([seed; 32]);
         let flood = |book: &mut Book| {
@@ -331,12 +334,13 @@ fn a_flood_of_made_up_addresses_weighs_no_more_than_who_tells_it() {
         let mut chance = chance(seed);
         let drawn = (0..1_000).filter_map(|_| book.draw(NOW, &mut chance, nobody));
         let bad = drawn.filter(|address| address.group() >= group(1_000)).count();
-        // Three of 193 networks: one or two of a hundred, however much they tell.
+        // Three of 193 netgroups: one or two selections in a hundred, however many addresses they
+        // report.
         assert!(bad < 40, "{bad} of 1,000");
     }
 }
 
-/// What can happen to a book.
+/// A step in the life of a book.
 #[derive(Clone, Debug)]
 enum Step {
     Heard(u32, u32, u32),

@@ -13,7 +13,7 @@ fn sources(peers: &[(PeerId, u128)]) -> Vec<Source> {
     peers.iter().map(|(peer, claim)| Source { peer: *peer, claim: work(*claim) }).collect()
 }
 
-/// A node's bodies beside its chain, and its peers, the nearest first.
+/// The downloads of a node, its chain and its peers, the nearest first.
 struct Story {
     chain: Chain,
     fetch: Fetch,
@@ -24,7 +24,7 @@ struct Story {
 }
 
 impl Story {
-    /// A path of so many blocks, and peers that have them all.
+    /// Creates a path of `blocks` blocks, and peers that have them all.
     fn new(blocks: usize, peers: &[PeerId]) -> Self {
         let network = easy(0);
         let now = Now { time: Time::from_unix_ms(2_000_000_000_000), moment: Moment::from_micros(1) };
@@ -67,7 +67,7 @@ impl Story {
         }
     }
 
-    /// A body that is wanted comes, and its signatures hold.
+    /// Delivers a requested body with valid signatures.
     fn delivers(&mut self, peer: PeerId, hash: &Hash, size: usize) {
         assert_eq!(self.received(peer, hash), Ok(true));
         let batch = self.checks(peer, hash, size);
@@ -215,7 +215,7 @@ fn a_late_body_is_welcome_and_nobodys_fault() {
     story.elapse(BODY_TIMEOUT);
     story.fetch.tick(story.now.moment);
     assert!(story.next()[&BOB].contains(&first));
-    // Alice's comes after all, before Bob's.
+    // Alice's body arrives after all, before Bob's.
     assert_eq!(story.received(ALICE, &first), Ok(true));
     let batch = story.checks(ALICE, &first, 100);
     assert_eq!(story.received(BOB, &first), Ok(false), "it is here already, and Bob was asked for it");
@@ -239,7 +239,7 @@ fn a_missing_body_is_asked_of_others_and_then_withheld() {
     story.fetch.received_missing(story.now, BOB, &first).unwrap();
     assert_eq!(story.is_withheld(), Some(first));
     assert!(story.next().is_empty());
-    // Who verifies it later can be asked again.
+    // A peer that verifies it later can be asked again.
     story.fetch.holds(BOB, &first);
     assert_eq!(story.is_withheld(), None);
     assert_eq!(story.next(), BTreeMap::from([(BOB, vec![first])]));
@@ -257,7 +257,7 @@ fn when_much_is_held_only_the_lowest_is_asked_for() {
     for hash in &owed[&ALICE][1..=most] {
         story.delivers(ALICE, hash, size);
     }
-    // Alice goes away with the body that all others wait for.
+    // Alice disconnects with the body that all others wait for.
     story.fetch.closed(ALICE);
     story.peers.remove(0);
     for hash in &owed[&BOB] {

@@ -12,7 +12,7 @@ fn address(number: u64) -> Address {
     format!("{}.{}.1.1:1", number / 200 + 1, number % 200 + 1).parse().unwrap()
 }
 
-/// Slots that are filled with links of which the n-th has a round trip of n × 10 ms.
+/// Returns filled slots. The n-th link has a round trip of n × 10 ms.
 fn filled() -> Slots {
     let mut slots = Slots::new(Quota::of(Role::Full));
     for number in 1.. {
