@@ -1,15 +1,20 @@
-//! The chain: a tree of headers near the tip, the best branch in it, and what is still to be verified.
+//! The chain: a tree of headers near the tip, its best branch, and the blocks that are still to be
+//! verified.
 //!
-//! Two blocks matter. The **tip** ends the branch with most work among those whose bodies are all verified: it is the
-//! ledger's state. The **leader** ends the branch with most work among those whose headers are checked: it is where the
-//! node wants to be. Bodies are verified along the **path** from the best verified block of the leader's branch (the
-//! *frontier*) up to the leader; when a verified block has more work than the tip, the tip moves there.
+//! Two blocks matter. The **tip** ends the branch with most work whose bodies are all verified: it
+//! is the ledger's state. The **best header** (`leader`) ends the branch with most work whose
+//! headers are checked: the node aims at it. Bodies are verified along the **path** up to the best
+//! header. The path starts above the highest verified block of that branch (the *frontier*). When a
+//! verified block has more work than the tip, the tip moves there.
 //!
-//! Memory does not grow with the chain's length: of the best branch the newest [`WINDOW_MAX`] headers are kept, of the
-//! leader's branch as many below the frontier and [`AHEAD_MAX`] above it, beside them at most [`SIDE_MAX`]; older headers and
-//! all bodies are the driver's. A
-//! branch that forks off below the window is let in by [`Chain::rebase`]. Peers that send branches with less work than
-//! ours fill only the side's share, the oldest of which gives way.
+//! Memory does not grow with the chain's length. Of the best branch, the newest [`WINDOW_MAX`]
+//! headers are kept. Of the best header's branch, as many are kept below the frontier, and
+//! [`AHEAD_MAX`] above it. Beside them at most [`SIDE_MAX`] headers are kept. The driver has older
+//! headers and all bodies.
+//!
+//! [`Chain::rebase`] inserts the fork point of a branch that forks off below the window. Peers that
+//! send branches with less work than ours fill only the side's share, whose oldest headers are
+//! evicted.
 
 use std::collections::VecDeque;
 
@@ -23,25 +28,27 @@ use crate::pow::Work;
 use crate::rules::{self, RuleError};
 use crate::time::Time;
 
-/// The newest headers of the best branch that are kept; older ones are the driver's.
+/// The number of newest headers of the best branch that are kept. The driver has older ones.
 pub const WINDOW_MAX: usize = 16_384;
-/// The headers that may lie ahead of the frontier; further ones are turned away until bodies have caught up.
+/// The most headers above the frontier. Further ones are rejected until bodies have caught up.
 pub const AHEAD_MAX: usize = 16_384;
-/// The headers kept beside the best branch and the path; when full, the quarter first seen gives way.
+/// The most headers beside the best branch and the path. When full, the quarter first seen is
+/// evicted.
 pub const SIDE_MAX: usize = 16_384;
-/// The invalid blocks that are remembered as such; when full, the oldest is forgotten and would be checked anew.
+/// The most invalid blocks that are remembered. When full, the oldest is forgotten and would be
+/// checked again.
 pub const REFUSED_MAX: usize = 1_024;
-/// The hashes of a locator: 10 one by one, then in doubling steps to genesis.
+/// The most hashes of a locator: 10 one by one, then in doubling steps to genesis.
 pub const LOCATOR_MAX: usize = 80;
 
 /// A header in the tree.
 #[derive(Clone, Debug)]
 struct Entry {
     header: Header,
-    /// Up to and with this header; its work is the branch's total.
+    /// The history up to and including this header. Its work is the branch's total.
     history: History,
     verified: bool,
-    /// Counts insertions: of equal work, the first seen wins.
+    /// The number of insertions before it: of equal work, the first seen wins.
     order: u64,
 }
 
@@ -51,28 +58,29 @@ impl Entry {
     }
 }
 
-/// What came of a header.
+/// The outcome of inserting a header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Inserted {
     /// It is in the tree.
     New {
-        /// Whether it is the leader now.
+        /// True if it is the best header now.
         leads: bool,
     },
     /// It was in the tree before.
     Known,
     /// Its parent is not in the tree.
     Orphan,
-    /// It is too far ahead of the local clock: try again when the clock shows `at`.
+    /// It is too far ahead of the local clock. Try again when the clock shows `at`.
     Early {
-        /// From when on it is acceptable.
+        /// The time from which on it is acceptable.
         at: Time,
     },
-    /// It is more than [`AHEAD_MAX`] above what is verified: try again when bodies have caught up.
+    /// It is more than [`AHEAD_MAX`] above the last verified block. Try again when bodies have
+    /// caught up.
     TooFarAhead,
 }
 
-/// What came of a verified block.
+/// The outcome of verifying a block.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// The tip moved up by this block.
@@ -81,33 +89,34 @@ pub enum Outcome {
     Reorged {
         /// The height of the last block that both branches share.
         fork: u64,
-        /// The blocks that left the best chain, the tip first; those below the window are not listed.
+        /// The blocks that left the best chain, the tip first. Blocks below the window are not
+        /// listed.
         undone: Vec<Hash>,
-        /// The blocks that joined it, lowest first; those below the window are not listed.
+        /// The blocks that joined it, lowest first. Blocks below the window are not listed.
         done: Vec<Hash>,
     },
-    /// It is on a branch with no more work than the tip's.
+    /// It is on a branch that has no more work than the tip's.
     Side,
 }
 
-/// A block as the chain knows it.
+/// A block's entry in the chain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Place {
     /// Its hash.
     pub hash: Hash,
     /// Its header.
     pub header: Header,
-    /// The work of its branch up to and with it.
+    /// The work of its branch up to and including it.
     pub total_work: Work,
 }
 
-/// Why remembered headers are not a chain.
+/// The reason why stored headers are not a chain.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the stored chain is damaged at height {height}: {reason}")]
 pub struct RestoreError {
     /// The lowest height that does not fit.
     pub height: u64,
-    /// What is wrong with it.
+    /// The error at that height.
     pub reason: String,
 }
 
@@ -122,21 +131,23 @@ pub struct Chain {
     best: VecDeque<Hash>,
     /// The height of the first of `best`.
     base: u64,
-    /// From above the frontier up to the leader.
+    /// The blocks above the frontier, up to the best header.
     path: VecDeque<Hash>,
     frontier: Hash,
-    /// The height of the last block that the leader's branch shares with the best.
+    /// The height of the last block that the best header's branch shares with the best branch.
     fork: u64,
-    /// Hashes of the best branch below the window, the newest last, ever sparser towards genesis.
+    /// Hashes of the best branch below the window, the newest last, increasingly sparse towards
+    /// genesis.
     milestones: Vec<(u64, Hash)>,
     refused: VecDeque<Hash>,
-    /// Whether the leader's branch was weighed and outweighs the tip only at its end, which is not in the tree yet.
+    /// True if presync showed that the best header's branch outweighs the tip only at its end,
+    /// which is not in the tree yet.
     pursuing: bool,
     inserted: u64,
 }
 
 impl Chain {
-    /// A chain of nothing but genesis.
+    /// Creates a chain with only genesis.
     pub fn new(network: Network) -> Self {
         let genesis = *network.genesis();
         Self::begin(network, History::default(), genesis)
@@ -165,10 +176,11 @@ impl Chain {
         }
     }
 
-    /// The chain whose newest headers are `headers`, all of them verified before, with the history `below` the first.
+    /// Returns the chain whose newest headers are `headers`, all verified before, with the history
+    /// `below` the first.
     ///
     /// # Errors
-    /// Names the lowest header that does not follow from the one below it.
+    /// The lowest header that does not follow from the one below it.
     pub fn restore(network: Network, below: History, headers: &[Header]) -> Result<Self, RestoreError> {
         let damaged = |height: u64, reason: String| RestoreError { height, reason };
         let Some((first, rest)) = headers.split_first() else {
@@ -196,10 +208,12 @@ impl Chain {
         Ok(chain)
     }
 
-    /// Goes over to a chain that was proven: `headers` are its newest, and `below` is the history below the first.
+    /// Switches to a proven chain: `headers` are its newest, and `below` is the history below the
+    /// first.
     ///
     /// # Errors
-    /// A header does not follow from the one below it, or was refused: the chain is as it was.
+    /// A header does not follow from the one below it, or is known to be invalid. The chain then
+    /// stays unchanged.
     pub fn restart(&mut self, below: History, headers: &[Header]) -> Result<(), RestoreError> {
         if let Some(header) = headers.iter().find(|header| self.is_refused(&header.hash())) {
             return Err(RestoreError { height: header.height, reason: "it was refused".to_owned() });
@@ -209,21 +223,21 @@ impl Chain {
         Ok(())
     }
 
-    /// The network that the chain is of.
+    /// Returns the network of the chain.
     pub fn network(&self) -> &Network {
         &self.network
     }
 
-    /// A block in the tree.
+    /// Returns a block in the tree.
     pub fn find(&self, hash: &Hash) -> Option<Place> {
-        // Most questions are about the newest block.
+        // Most lookups are for the newest block.
         if self.tip.hash == *hash {
             return Some(self.tip);
         }
         self.entries.get(hash).map(|entry| entry.place(*hash))
     }
 
-    /// Has fetched what most questions are about.
+    /// Prefetches the fields that most lookups read.
     pub(crate) fn prefetch(&self) {
         prefetch(&self.tip.hash);
         prefetch(&self.tip.header);
@@ -231,47 +245,48 @@ impl Chain {
         prefetch(&self.leader.total_work);
     }
 
-    /// The last block of the best verified branch.
+    /// Returns the last block of the best verified branch.
     pub fn tip(&self) -> Place {
         self.tip
     }
 
-    /// The last header of the branch with most work.
+    /// Returns the best header: the last one of the branch with most work.
     pub fn leader(&self) -> Place {
         self.leader
     }
 
-    /// The highest verified block of the leader's branch.
+    /// Returns the highest verified block of the best header's branch.
     pub fn frontier(&self) -> Place {
         self.find(&self.frontier).unwrap_or(self.tip)
     }
 
-    /// The blocks to verify next, lowest first: from above the frontier up to the leader.
+    /// Returns the blocks to verify next, lowest first: from above the frontier up to the best
+    /// header.
     pub fn path(&self) -> impl ExactSizeIterator<Item = &Hash> + DoubleEndedIterator {
         self.path.iter()
     }
 
-    /// The history up to and with a block in the tree.
+    /// Returns the history up to and including a block in the tree.
     pub fn history(&self, hash: &Hash) -> Option<&History> {
         self.entries.get(hash).map(|entry| &entry.history)
     }
 
-    /// Whether a block's body and all bodies below it are verified.
+    /// Returns true if a block's body and all bodies below it are verified.
     pub fn is_verified(&self, hash: &Hash) -> bool {
         self.tip.hash == *hash || self.entries.get(hash).is_some_and(|entry| entry.verified)
     }
 
-    /// Whether a block was found invalid, as far as that is remembered.
+    /// Returns true if a block is remembered as invalid.
     pub fn is_refused(&self, hash: &Hash) -> bool {
         self.refused.contains(hash)
     }
 
-    /// The hash of the best branch at a height within the window.
+    /// Returns the hash of the best branch at a height within the window.
     pub fn best_at(&self, height: u64) -> Option<&Hash> {
         self.best.get(usize::try_from(height.checked_sub(self.base)?).ok()?)
     }
 
-    /// The height of the lowest block within the window.
+    /// Returns the height of the lowest block within the window.
     pub fn lowest(&self) -> u64 {
         self.base
     }
@@ -280,20 +295,21 @@ impl Chain {
         self.best_at(height) == Some(hash)
     }
 
-    /// How many headers are in memory: at most 2 × [`WINDOW_MAX`] + [`AHEAD_MAX`] + [`SIDE_MAX`] and a few.
+    /// Returns the number of headers in memory: at most 2 × [`WINDOW_MAX`] + [`AHEAD_MAX`] +
+    /// [`SIDE_MAX`] and a few.
     pub fn size(&self) -> usize {
         self.entries.len()
     }
 
-    /// Adds a header whose parent is in the tree, if it keeps the rules that a header shows.
+    /// Adds a header whose parent is in the tree, if it keeps the rules that apply to headers.
     ///
     /// # Errors
-    /// Every rule that it breaks: whoever sent it offends.
+    /// Every rule that it breaks. Its sender commits an offence.
     pub fn insert(&mut self, header: Header, local: Time) -> Result<Inserted, Vec<RuleError>> {
         let hash = header.hash();
         let extends_leader = header.prev_hash == self.leader.hash;
         if let Some(entry) = self.entries.get(&hash) {
-            // What is left of an earlier pursuit is climbed again.
+            // Headers left from an earlier redownload are reused.
             if self.pursuing && extends_leader {
                 let (place, verified) = (entry.place(hash), entry.verified);
                 if self.path.len() >= AHEAD_MAX {
@@ -330,7 +346,7 @@ impl Chain {
         Ok(Inserted::New { leads: self.add(hash, header, history) })
     }
 
-    /// Adds a checked header; whether it leads now.
+    /// Adds a checked header. Returns true if it is the best header now.
     fn add(&mut self, hash: Hash, header: Header, history: History) -> bool {
         self.inserted += 1;
         let entry = Entry { header, history, verified: false, order: self.inserted };
@@ -347,7 +363,7 @@ impl Chain {
         leads
     }
 
-    /// The leader's branch goes on.
+    /// Extends the best header's branch.
     fn climb(&mut self, leader: Place, verified: bool) {
         self.leader = leader;
         if verified {
@@ -356,13 +372,13 @@ impl Chain {
             self.path.push_back(leader.hash);
         }
         if self.pursuing && leader.total_work > self.tip.total_work {
-            // Others may have come up with more meanwhile.
+            // Other branches may have more work by now.
             self.pursuing = false;
             self.choose_leader();
         }
     }
 
-    /// Makes `leader` the leader: finds its path and where its branch leaves the best.
+    /// Sets the best header to `leader`, and finds its path and its fork point.
     fn follow(&mut self, leader: Place) {
         self.path.clear();
         self.leader = leader;
@@ -372,7 +388,8 @@ impl Chain {
             hash = entry.header.prev_hash;
         }
         if !self.entries.contains_key(&hash) {
-            // The branch's beginning has left the window: it is a straggler, and its last header does not lead.
+            // The start of the branch has left the window. It is a stale fork, so its last header
+            // cannot be the best header.
             return self.rest();
         }
         self.frontier = hash;
@@ -383,10 +400,11 @@ impl Chain {
             }
             hash = entry.header.prev_hash;
         }
-        // The branch was let in by a rebase, which noted its fork, and its beginning has left the window since.
+        // The branch was inserted by a rebase, which noted its fork point, and its start has left
+        // the window since.
     }
 
-    /// Wishes for nothing above the tip.
+    /// Resets the best header to the tip.
     fn rest(&mut self) {
         self.path.clear();
         self.pursuing = false;
@@ -395,7 +413,7 @@ impl Chain {
         self.fork = self.tip.header.height;
     }
 
-    /// Notes that a block's body keeps every rule. Its parent's was noted before.
+    /// Marks a block's body as valid. Its parent was marked before. Returns the outcome.
     pub fn verified(&mut self, hash: &Hash) -> Outcome {
         let Some(entry) = self.entries.get_mut(hash) else { return Outcome::Side };
         entry.verified = true;
@@ -428,26 +446,28 @@ impl Chain {
         let shared = usize::try_from(shared).unwrap_or(usize::MAX).min(self.best.len());
         let undone: Vec<_> = self.best.drain(shared..).rev().collect();
         if !joins {
-            // The branch's beginning has left the window: what is shared lies below it now.
+            // The start of the branch has left the window, so the shared part now lies below it.
             self.best.clear();
             self.base = place.header.height + 1 - done.len() as u64;
             self.milestones.retain(|(height, _)| *height <= fork && *height < self.base);
         }
         self.best.extend(done.iter().copied());
-        // A branch that was let in by a rebase begins with a block that both share.
+        // A branch that was inserted by a rebase starts with a block that both share.
         done.drain(..usize::from(!joins && self.base == fork));
         self.move_tip(place);
         Outcome::Reorged { fork, undone, done }
     }
 
-    /// Takes a header's word for its body, as light nodes do for blocks that lie deep: moves the frontier up by one.
+    /// Assumes the next body of the path valid by its header, as light nodes do for deep blocks.
+    /// Moves the frontier up by one.
     pub fn assume(&mut self) -> Option<(Hash, Outcome)> {
         let hash = *self.path.front()?;
         let outcome = self.verified(&hash);
         Some((hash, outcome))
     }
 
-    /// The best branch ends in `tip` now: keeps the leader at least as heavy, and the window in its bounds.
+    /// Makes `tip` the tip. Keeps the work of the best header at least as high, and the window
+    /// within its bounds.
     fn move_tip(&mut self, tip: Place) {
         self.tip = tip;
         if !self.pursuing && self.leader.total_work < tip.total_work {
@@ -479,13 +499,15 @@ impl Chain {
         self.entries.retain(|_, entry| entry.header.height >= floor);
     }
 
-    /// How many verified blocks of the leader's branch are kept beside the best: later blocks are held against them.
+    /// Returns the number of verified blocks on the best header's branch that are kept beside the
+    /// best branch. Later blocks are checked against them.
     fn spine_len(&self) -> usize {
         let height = self.frontier().header.height;
         usize::try_from(height.saturating_sub(self.fork)).unwrap_or(usize::MAX).min(WINDOW_MAX)
     }
 
-    /// When the side is full, drops the quarter first seen, and whatever stands on it. Whether it did.
+    /// If the side is full, drops the quarter first seen and all its descendants. Returns true if
+    /// it did.
     fn make_room(&mut self) -> bool {
         let most = self.best.len() + self.path.len() + SIDE_MAX;
         if self.entries.len() < most || self.entries.len() < most + self.spine_len() {
@@ -510,7 +532,7 @@ impl Chain {
         true
     }
 
-    /// Drops headers and all that stand on them, but for those `kept`.
+    /// Drops headers and all their descendants, except `kept`.
     fn drop_with_descendants(&mut self, mut dropped: OrderedSet<Hash>, kept: &OrderedSet<Hash>) {
         let place = |(hash, entry): (&Hash, &Entry)| (entry.header.height, *hash, entry.header.prev_hash);
         let mut rising: Vec<_> = self.entries.iter().map(place).collect();
@@ -530,7 +552,8 @@ impl Chain {
         self.refused.push_back(hash);
     }
 
-    /// Drops a block that broke a rule, and all above it; the leader is then the best of the others.
+    /// Drops an invalid block and all its descendants. The best header is then the best of the
+    /// others.
     ///
     /// A verified block is never dropped.
     pub fn reject(&mut self, hash: &Hash) {
@@ -543,7 +566,7 @@ impl Chain {
         self.choose_leader();
     }
 
-    /// Drops a block whose body cannot be had, and all above it. It may come again.
+    /// Drops a block whose body is unavailable, and all its descendants. It may be inserted again.
     pub fn forget(&mut self, hash: &Hash) {
         if self.entries.get(hash).is_none_or(|entry| entry.verified) {
             return;
@@ -553,7 +576,7 @@ impl Chain {
         self.choose_leader();
     }
 
-    /// Gives up a branch that was pursued; the leader is then the best of all.
+    /// Gives up the redownload of a branch. The best header is then the best of all.
     pub fn abandon(&mut self) {
         if self.pursuing {
             self.rest();
@@ -570,8 +593,8 @@ impl Chain {
         }
     }
 
-    /// Lets a branch in that leaves the best below the window: `header` is a block of the best chain down there, and
-    /// `history` is up to and with it.
+    /// Inserts the fork point of a branch that leaves the best branch below the window. `header` is
+    /// that block of the best chain, and `history` is up to and including it.
     pub fn rebase(&mut self, header: Header, history: History) {
         let hash = header.hash();
         if self.entries.contains_key(&hash) || header.height >= self.base {
@@ -581,8 +604,9 @@ impl Chain {
         self.entries.insert(hash, Entry { header, history, verified: true, order: self.inserted });
     }
 
-    /// Moves the wish to a branch that was weighed and found to outweigh the tip, before its headers come; it leaves ours at
-    /// `root`. Whether `root` is verified, and the branch can be followed from there.
+    /// Starts redownloading a branch that presync showed to have more work than the tip. `root` is
+    /// its fork point. Returns true if `root` is verified, so that the branch can be followed from
+    /// there.
     pub fn pursue(&mut self, root: &Hash) -> bool {
         let Some(entry) = self.entries.get(root).filter(|entry| entry.verified) else { return false };
         let (leader, height) = (entry.place(*root), entry.header.height);
@@ -592,12 +616,14 @@ impl Chain {
         true
     }
 
-    /// Whether a hash is one of the sparse ones remembered of the best branch below the window.
+    /// Returns true if a hash is one of the sparse hashes that are kept of the best branch below
+    /// the window.
     pub fn is_milestone(&self, hash: &Hash) -> bool {
         self.milestones.iter().any(|(_, milestone)| milestone == hash)
     }
 
-    /// The height of the last block that a branch shares with the best; the branch is named by a verified block.
+    /// Returns the height of the last block that a branch shares with the best branch. `hash` is a
+    /// verified block of the branch.
     pub fn fork_below(&self, hash: &Hash) -> u64 {
         if *hash == self.frontier {
             return self.fork;
@@ -612,7 +638,7 @@ impl Chain {
         self.fork
     }
 
-    /// Whether `ancestor` is `hash` or below it, as far as the tree reaches.
+    /// Returns true if `ancestor` is `hash` or below it, as far as the tree reaches.
     pub fn is_ancestor(&self, ancestor: &Hash, hash: &Hash) -> bool {
         let Some(height) = self.entries.get(ancestor).map(|entry| entry.header.height) else { return false };
         let mut at = *hash;
@@ -625,7 +651,8 @@ impl Chain {
         at == *ancestor
     }
 
-    /// Hashes from the leader down to genesis, ever sparser, for a peer to find the last one that it shares.
+    /// Returns hashes from the best header down to genesis, increasingly sparse. A peer finds the
+    /// last one that it shares.
     pub fn locator(&self) -> Vec<Hash> {
         let leader = self.leader;
         let mut locator = Vec::with_capacity(LOCATOR_MAX);
@@ -671,7 +698,8 @@ fn is_milestone_height(height: u64) -> bool {
     height.is_multiple_of(1_024)
 }
 
-/// Keeps of rising heights a number that grows with the logarithm: two below each doubling of the distance to the newest.
+/// Thins out ascending heights to a number that grows with the logarithm: two for each doubling of
+/// the distance to the newest.
 fn thin(milestones: &mut Vec<(u64, Hash)>) {
     let Some(&(newest, _)) = milestones.last() else { return };
     let mut counted = [0u8; 65];

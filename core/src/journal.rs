@@ -1,7 +1,9 @@
-//! What a driver must remember, and a memory that remembers it: the meaning that every store has to agree with.
+//! The state that a driver must store, and a store in memory: the reference that every store must
+//! match.
 //!
-//! The node's wishes to persist are lists of [`Change`]s. A list is applied as a whole or not at all, in the order of
-//! wishes. A store may keep blocks that are on no branch of interest any more for as long as it likes.
+//! The node outputs lists of [`Change`]s to persist. A list is applied as a whole or not at all, in
+//! the order of the outputs. A store may keep blocks that are no longer on a useful branch for as
+//! long as it likes.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -17,24 +19,24 @@ use crate::message::MessageId;
 use crate::network::Network;
 use crate::pow::Work;
 
-/// Histories are remembered for every so many heights, so that any history is near.
+/// The interval of heights at which histories are stored, so that a checkpoint is near every block.
 pub const CHECKPOINT_BLOCKS: u64 = 1_024;
 /// The most headers of one answer.
 pub const HEADERS_MAX: usize = 2_000;
 
-/// One thing to remember.
+/// A change to store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
-    /// A checked header, on whatever branch; its parent is remembered already.
+    /// A checked header, on any branch. Its parent is already stored.
     Header {
         /// Its hash.
         hash: Hash,
         /// The header.
         header: Header,
-        /// The sum of work up to and with it.
+        /// The sum of work up to and including it.
         total_work: Work,
     },
-    /// A verified block, on whatever branch; its header is remembered already.
+    /// A verified block, on any branch. Its header is already stored.
     Body {
         /// The block's hash.
         hash: Hash,
@@ -45,8 +47,8 @@ pub enum Change {
         /// The ids of its messages, in their order.
         ids: Arc<[MessageId]>,
     },
-    /// The history up to and with a header: of the heights that are multiples of [`CHECKPOINT_BLOCKS`], and of the one
-    /// that a proven branch begins above.
+    /// The history up to and including a header. One is stored for each height that is a multiple
+    /// of [`CHECKPOINT_BLOCKS`], and for the height that a proven branch begins above.
     Checkpoint {
         /// The header's height.
         height: u64,
@@ -55,8 +57,10 @@ pub enum Change {
         /// The history.
         history: History,
     },
-    /// The best chain now ends in this remembered header; up to height `fork` it is as it was. Light nodes go over to a proven
-    /// branch so: then the header above `fork` follows the checkpoint there, and nothing is remembered of the chain below.
+    /// The best chain now ends in this stored header. Up to height `fork` it is unchanged.
+    ///
+    /// Light nodes also switch to a proven branch this way. Then the header above `fork` follows
+    /// the checkpoint there, and the chain below is not stored.
     Tip {
         /// The new tip's hash.
         hash: Hash,
@@ -65,29 +69,29 @@ pub enum Change {
         /// The height of the last block that the old and new best chains share.
         fork: u64,
     },
-    /// A message of our own that waits for a block: submitted again after a restart.
+    /// A message of our own that waits for a block. It is submitted again after a restart.
     Pooled {
         /// Its id.
         id: MessageId,
         /// Its encoding.
         message: Bytes,
     },
-    /// The address book as it is now, in the place of what was remembered of it.
+    /// The current address book, which replaces the stored one.
     Book {
         /// Its encoding, at most [`crate::book::BOOK_BYTES_MAX`].
         encoded: Bytes,
     },
-    /// A message waits no more: it is in a block, or too old for one.
+    /// A message waits no longer: it is in a block, or too old for one.
     Unpooled {
         /// Its id.
         id: MessageId,
     },
 }
 
-/// What the node wants to know of what it had persisted.
+/// A query of the node to its store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Recall {
-    /// The history up to and with this block of the best chain.
+    /// The history up to and including this block of the best chain.
     Base(Hash),
     /// The encodings of these blocks.
     Bodies(Vec<Hash>),
@@ -96,20 +100,20 @@ pub enum Recall {
 /// The answer to a [`Recall`].
 #[derive(Clone, Debug)]
 pub enum Recalled {
-    /// A checkpoint below the block (none: an empty history), and the headers after it up to and with the block; `None` when the block is
-    /// not on the best chain.
+    /// A checkpoint below the block, and the headers after it up to and including the block.
+    /// Without a checkpoint, the history is empty. `None` if the block is not on the best chain.
     Base(Hash, Option<(History, Vec<Header>)>),
-    /// The encodings found, in the order asked for.
+    /// The encodings found, in the order requested.
     Bodies(Vec<Bytes>),
 }
 
-/// What the node wants a peer to be sent from the store, at the peer's pace.
+/// A request of a peer that the store answers, at the peer's pace.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Serve {
-    /// The headers of the best chain after the first of these hashes that is on it (else after genesis), at most
-    /// [`HEADERS_MAX`], as one packet.
+    /// The headers of the best chain after the first of these hashes that is on it, at most
+    /// [`HEADERS_MAX`], as one packet. If none is on it, the headers after genesis.
     Headers(Vec<Hash>),
-    /// These blocks, a packet each; one that is not stored is answered as missing.
+    /// These blocks, a packet each. A block that is not stored is answered as missing.
     Bodies(Vec<Hash>),
     /// The proof of the best chain, as one packet.
     Proof,
@@ -119,7 +123,7 @@ mod prover;
 
 use self::prover::Prover;
 
-/// A memory that remembers.
+/// A store in memory.
 #[derive(Clone, Debug, Default)]
 pub struct Journal {
     headers: BTreeMap<Hash, (Header, Work)>,
@@ -134,7 +138,7 @@ pub struct Journal {
 }
 
 impl Journal {
-    /// A memory with nothing but genesis.
+    /// Creates a store with only genesis.
     pub fn new(network: &Network) -> Self {
         let (hash, genesis) = (*network.id(), *network.genesis());
         let history = History::default().append(genesis.record(hash));
@@ -150,7 +154,7 @@ impl Journal {
         }
     }
 
-    /// Remembers one wish.
+    /// Stores one list of changes.
     pub fn apply(&mut self, changes: &[Change]) {
         for change in changes {
             match change {
@@ -195,12 +199,12 @@ impl Journal {
         self.best.extend(branch.into_iter().rev());
     }
 
-    /// The best chain's hash at a height.
+    /// Returns the best chain's hash at a height.
     pub fn best_at(&self, height: u64) -> Option<&Hash> {
         self.best.get(usize::try_from(height.checked_sub(self.base)?).ok()?)
     }
 
-    /// The height of the lowest remembered block of the best chain.
+    /// Returns the height of the lowest stored block of the best chain.
     pub fn base(&self) -> u64 {
         self.base
     }
@@ -209,42 +213,43 @@ impl Journal {
         self.base + (self.best.len() as u64).saturating_sub(1)
     }
 
-    /// The encodings of our own messages that wait for a block.
+    /// Returns the encodings of our own messages that wait for a block.
     pub fn pooled(&self) -> impl Iterator<Item = &Bytes> {
         self.pooled.values()
     }
 
-    /// The address book's encoding; empty before the first was remembered.
+    /// Returns the address book's encoding, which is empty until the first is stored.
     pub fn book(&self) -> &Bytes {
         &self.book
     }
 
-    /// The best chain's hashes, from genesis on unless it begins above a checkpoint.
+    /// Returns the best chain's hashes. They start with genesis, unless the chain begins above a
+    /// checkpoint.
     pub fn best(&self) -> &[Hash] {
         &self.best
     }
 
-    /// A remembered header with the total work up to it.
+    /// Returns a stored header with the total work up to it.
     pub fn header(&self, hash: &Hash) -> Option<&(Header, Work)> {
         self.headers.get(hash)
     }
 
-    /// A remembered block's encoding.
+    /// Returns a stored block's encoding.
     pub fn body(&self, hash: &Hash) -> Option<&Bytes> {
         self.bodies.get(hash)
     }
 
-    /// The history up to and with a header of which it is remembered.
+    /// Returns the stored history up to and including a header.
     pub fn checkpoint(&self, height: u64, hash: &Hash) -> Option<&History> {
         self.checkpoints.get(&(height, *hash))
     }
 
-    /// Whether a header is on the best chain.
+    /// Returns true if a header is on the best chain.
     pub fn is_best(&self, hash: &Hash) -> bool {
         self.headers.get(hash).is_some_and(|(header, _)| self.best_at(header.height) == Some(hash))
     }
 
-    /// Answers [`Serve::Headers`].
+    /// Returns the answer to [`Serve::Headers`].
     pub fn headers_after(&self, locator: &[Hash]) -> Vec<Header> {
         let start = locator.iter().find(|hash| self.is_best(hash)).and_then(|hash| self.headers.get(hash));
         let first = start.map_or(0, |(header, _)| header.height) + 1;
@@ -252,7 +257,7 @@ impl Journal {
         hashes.filter_map(|hash| self.headers.get(hash)).map(|(header, _)| *header).collect()
     }
 
-    /// Every remembered block that a message is in.
+    /// Returns every stored block that contains a message.
     pub fn seen(&self, index: usize, id: &MessageId) -> Vec<Seen> {
         let blocks = self.messages.get(id).into_iter().flatten();
         let seen = blocks.filter_map(|hash| {
@@ -262,7 +267,7 @@ impl Journal {
         seen.collect()
     }
 
-    /// Answers a [`Recall`].
+    /// Returns the answer to a [`Recall`].
     pub fn recall(&self, recall: &Recall) -> Recalled {
         match recall {
             Recall::Base(hash) => Recalled::Base(*hash, self.root(hash)),
@@ -272,7 +277,8 @@ impl Journal {
         }
     }
 
-    /// Answers [`Serve::Proof`]; none if the chain begins above genesis, as that of a light node may.
+    /// Returns the answer to [`Serve::Proof`]. Returns `None` if the chain begins above genesis, as
+    /// a light node's may.
     pub fn prove(&self, network: &Network) -> Option<Vec<u8>> {
         Prover::new(self)?.prove(network)
     }
@@ -282,7 +288,8 @@ impl Journal {
         Some(self.span(height, height))
     }
 
-    /// The best chain's newest checkpoint below `from`, and its headers after that up to and with `to`.
+    /// Returns the best chain's newest checkpoint below `from`, and its headers after that up to
+    /// and including `to`.
     fn span(&self, from: u64, to: u64) -> (History, Vec<Header>) {
         let from = from.max(self.base);
         let first = self.best.first().and_then(|hash| self.headers.get(hash));
@@ -302,10 +309,10 @@ impl Journal {
         (history, headers)
     }
 
-    /// The chain as it was when the last change was remembered.
+    /// Returns the chain as of the last stored change.
     ///
     /// # Errors
-    /// When what is remembered is not a chain.
+    /// The stored headers are not a chain.
     pub fn restore(&self, network: Network) -> Result<Chain, RestoreError> {
         let tip = self.height();
         let (history, headers) = self.span(tip.saturating_sub(WINDOW_MAX as u64), tip);

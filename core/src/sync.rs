@@ -1,12 +1,17 @@
-//! Header synchronization: finding the branch with most work, and checking all of it before any body is asked for.
+//! Header synchronization: finds the branch with most work, and checks all of it before any body is
+//! requested.
 //!
-//! One peer is asked at a time: the nearest of those that claim more work than our leader has. A branch that fits the tree
-//! goes there at once. For a longer one, or one that forks off below the tree's window, its peer is asked for a proof first: a full
-//! node then fetches the headers in segments, and a light node begins anew at the proof's end. A peer that has no
-//! proof to give has its branch weighed as a `Trail`, and fetched again if it holds what it promised. A peer that stalls, or
-//! shows less than it claimed, is passed over, and the next nearest is asked; one honest reachable peer is enough.
+//! One peer is asked at a time: the nearest one that claims more work than our best header has. A
+//! branch that fits the tree goes there at once. For a longer one, or one that forks off below the
+//! tree's window, the peer is first asked for a proof. With the proof, a full node downloads the
+//! headers in segments, and a light node restarts at the proof's end.
 //!
-//! Bounds: one request, one packet of headers or one proof, and one trail at a time, whatever the number of peers.
+//! If the peer has no proof, the branch is presynced as a `Trail`, and downloaded again if its work
+//! matches the claim. A peer that stalls, or shows less than it claimed, is backed off, and the
+//! next nearest is asked. One honest reachable peer is enough.
+//!
+//! Bounds: one request, one packet of headers or one proof, and one trail at a time, whatever the
+//! number of peers.
 
 use core::time::Duration;
 use std::collections::VecDeque;
@@ -25,15 +30,17 @@ use crate::sorted::Sorted;
 use crate::time::{Moment, Now};
 use crate::trail::Trail;
 
-/// The newest blocks whose bodies a light node asks for; for those below it takes the headers' word.
+/// The number of newest blocks whose bodies a light node downloads. It assumes deeper ones valid.
 pub const LIGHT_BODIES: usize = 16;
-/// How long an answer with headers may take.
+/// The time that an answer with headers may take.
 pub const HEADERS_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long bodies and mining wait for headers, counted from the first request that brought none with more work: whoever
-/// claims more than it has, again and again, holds nobody up for longer.
+/// The time for which bodies and mining wait for headers, counted from the first request that
+/// brought none with more work. A peer that repeatedly claims more than it has delays other nodes
+/// no longer than this.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
-/// From how many headers on a proof is asked for in their place: it takes fewer bytes.
+/// The number of missing headers from which on a proof is requested in their place, because it
+/// takes fewer bytes.
 pub const PROOF_AHEAD: u64 = HEADERS_MAX as u64;
 
 /// A peer that may be asked, as the node sees it.
@@ -41,17 +48,17 @@ pub const PROOF_AHEAD: u64 = HEADERS_MAX as u64;
 pub(crate) struct Candidate {
     pub(crate) peer: PeerId,
     pub(crate) latency: Duration,
-    /// The most work that it said, showed, or may be guessed to have.
+    /// The best known work of the peer: reported, shown or guessed.
     pub(crate) claim: Work,
-    /// The work that it said to have when it greeted.
+    /// The work that it reported in the handshake.
     pub(crate) said: Work,
     pub(crate) height: u64,
 }
 
-/// What the node is to do.
+/// The next request of the node.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Step {
-    /// Ask this peer for headers after the first of these that it has.
+    /// Ask this peer for the headers after the first of these that it has.
     Ask(PeerId, Vec<Hash>),
     /// Ask the driver for the history at this block of the best chain.
     Base(Hash),
@@ -59,32 +66,33 @@ pub(crate) enum Step {
     Prove(PeerId),
 }
 
-/// What came of headers.
+/// The outcome of received headers.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Progress {
-    /// A chain to go over to.
+    /// A proven chain to switch to.
     pub(crate) proven: Option<Box<Proven>>,
-    /// Whether the leader moved.
+    /// True if the best header moved.
     pub(crate) leads: bool,
-    /// A header that came too early, with the time from which on it is acceptable.
+    /// A header from the future.
     pub(crate) early: Option<Header>,
     /// The most work that the peer has shown, with the height.
     pub(crate) shown: Option<(Work, u64)>,
-    /// What to do next.
+    /// The next request.
     pub(crate) step: Option<Step>,
 }
 
 #[derive(Debug)]
 enum Mode {
-    /// Into the tree.
+    /// Inserts headers into the tree.
     Tree,
-    /// The headers wait for the history at their root.
+    /// The headers wait for the history at their fork point.
     Rooting(Hash, Vec<Header>),
-    /// Along a trail from a root.
+    /// Presyncs a branch from its fork point.
     Weighing(Box<(Root, Trail)>),
-    /// A light node's: the chain is to be proven.
+    /// A light node waits for the proof of the chain.
     Proving,
-    /// A full node's: the chain is to be proven before these headers that follow the root are taken up.
+    /// A full node waits for the proof of the chain before it uses these headers, which follow the
+    /// fork point.
     Vetting(Box<(Root, Vec<Header>)>),
 }
 
@@ -98,7 +106,7 @@ struct Asking {
     mode: Mode,
 }
 
-/// Where a weighed branch leaves what we have.
+/// The fork point of a presynced branch.
 #[derive(Clone, Debug)]
 struct Root {
     header: Header,
@@ -106,21 +114,21 @@ struct Root {
     history: History,
 }
 
-/// A weighed branch that is fetched again, segment by segment.
+/// A presynced branch that is downloaded again, segment by segment.
 #[derive(Debug)]
 struct Plan {
     peer: PeerId,
     marks: VecDeque<(u64, Hash)>,
 }
 
-/// A peer that was asked in vain.
+/// The backoff of a peer whose last answer was useless.
 #[derive(Clone, Copy, Debug, Default)]
 struct PassedOver {
     /// It is not asked again before it claims more than this.
     claim: Work,
-    /// Or before this: then its next header is not too early any more.
+    /// Alternatively, not before this moment, when its next header becomes acceptable.
     again: Option<Moment>,
-    /// How often, since it last brought a leader.
+    /// The number of useless answers since it last extended the best header.
     times: u32,
 }
 
@@ -131,30 +139,32 @@ pub(crate) struct Sync {
     plan: Option<Plan>,
     /// Peers that showed less than they claimed.
     passed_over: Sorted<PeerId, PassedOver>,
-    /// Until when headers are waited for, since the first request that has brought nothing yet.
+    /// The time until which headers are waited for, since the first request that has brought
+    /// nothing yet.
     patience: Option<Moment>,
     is_impatient: bool,
-    /// Peers that had no proof to give: at most all that are connected.
+    /// Peers that had no proof to give: at most all connected ones.
     proofless: Sorted<PeerId, ()>,
 }
 
 impl Sync {
-    /// Whether headers are being fetched or weighed.
+    /// Returns true if headers are being downloaded or presynced.
     pub(crate) fn is_heading(&self) -> bool {
         self.asking.is_some() && self.plan.is_none()
     }
 
-    /// Whether bodies and mining wait for headers: not when a branch is weighed already, and not for ever.
+    /// Returns true if bodies and mining wait for headers. They do not wait if a branch is
+    /// presynced already, and never without a limit.
     pub(crate) fn is_awaited(&self) -> bool {
         self.is_heading() && !self.is_impatient
     }
 
-    /// Whether a weighed branch is being fetched.
+    /// Returns true if a presynced branch is being downloaded.
     pub(crate) fn is_long(&self) -> bool {
         self.plan.is_some()
     }
 
-    /// The height that is aimed at, as far as it is above the leader.
+    /// Returns the height that is aimed at, as far as it is above the best header.
     pub(crate) fn target_height(&self) -> u64 {
         let asked = self.asking.as_ref().map_or(0, |asking| asking.height);
         let planned = self.plan.as_ref().and_then(|plan| plan.marks.back()).map_or(0, |mark| mark.0);
@@ -167,12 +177,13 @@ impl Sync {
         Some(patience.map_or(asking.deadline, |patience| patience.min(asking.deadline)))
     }
 
-    /// Headers were worth the wait: the next are waited for as long.
+    /// Resets the timeout, because the headers were useful.
     fn hope(&mut self) {
         (self.patience, self.is_impatient) = (None, false);
     }
 
-    /// Chooses whom to ask, if nobody is being asked and somebody claims more than we have.
+    /// Selects the next peer to ask, if no request is in flight and a peer claims more than we
+    /// have.
     pub(crate) fn next(
         &mut self,
         now: Now,
@@ -196,7 +207,8 @@ impl Sync {
                     candidate.claim > passed.claim || passed.again.is_some_and(|again| again <= now.moment)
                 })
         };
-        // Who was asked in vain comes after who was not, however near: nobody can keep others from being asked.
+        // A peer with useless answers comes after the others, however near. So no peer can keep
+        // others from being asked.
         let vain = |peer: &PeerId| self.passed_over.get(peer).map_or(0, |passed| passed.times);
         let order = |candidate: &&Candidate| (vain(&candidate.peer), candidate.latency, candidate.peer);
         let nearest = candidates.iter().filter(wanted).min_by_key(order)?;
@@ -216,7 +228,7 @@ impl Sync {
         Step::Ask(peer, locator)
     }
 
-    /// A connection closed: what hung on it is given up.
+    /// Handles a closed connection: gives up its request and its branch.
     pub(crate) fn closed(&mut self, peer: PeerId, chain: &mut Chain) {
         self.passed_over.remove(&peer);
         self.proofless.remove(&peer);
@@ -226,7 +238,7 @@ impl Sync {
         }
     }
 
-    /// Gives up on a peer that does not answer; the node passes it over or closes it.
+    /// Returns a peer whose request timed out, and backs it off. The node closes it.
     pub(crate) fn tick(&mut self, now: Moment) -> Option<PeerId> {
         self.is_impatient = self.patience.is_some_and(|patience| patience <= now);
         let asking = self.asking.take_if(|asking| asking.deadline <= now)?;
@@ -234,7 +246,7 @@ impl Sync {
         Some(asking.peer)
     }
 
-    /// The peer cannot show more: do not ask again before it claims more.
+    /// Backs off a peer that cannot show more: it is not asked again before it claims more.
     fn pass_over(&mut self, asking: &Asking) {
         let passed = self.passed_over.get_or_default(asking.peer);
         passed.claim = passed.claim.max(asking.claim);
@@ -242,7 +254,7 @@ impl Sync {
         passed.times = passed.times.saturating_add(1);
     }
 
-    /// The peer's next header is too early: ask again when it is not.
+    /// Backs off a peer until its next header, which is from the future, becomes acceptable.
     fn wait_for(&mut self, now: Now, asking: &Asking, early: &Header) {
         self.pass_over(asking);
         if let Some(passed) = self.passed_over.get_mut(&asking.peer) {
@@ -250,7 +262,7 @@ impl Sync {
         }
     }
 
-    /// Takes an answer.
+    /// Handles received headers.
     ///
     /// # Errors
     /// The peer's fault.
@@ -328,7 +340,7 @@ impl Sync {
         }
         progress.shown = chain.find(&last).map(|place| (place.total_work, place.header.height));
         if let Some(early) = &progress.early {
-            // Asked again at once, it would say the same.
+            // If asked again at once, the peer would send the same.
             self.wait_for(now, &asking, early);
             self.drop_plan(chain);
             return Ok(progress);
@@ -338,7 +350,7 @@ impl Sync {
             self.drop_plan(chain);
         }
         if is_stuck {
-            // Its best branch is another by now.
+            // Its best branch has changed.
             self.pass_over(&asking);
             return Ok(progress);
         }
@@ -367,7 +379,8 @@ impl Sync {
         Step::Ask(peer, vec![last])
     }
 
-    /// Whether a header of a planned branch is the one that was weighed. The last may be another: tips are replaced.
+    /// Returns false if a header contradicts the commitments of the presynced branch. The last one
+    /// may differ, because tips are replaced.
     fn keeps_marks(&mut self, height: u64, hash: &Hash) -> bool {
         let Some(plan) = &mut self.plan else { return true };
         while let Some(&(marked, expected)) = plan.marks.front().filter(|(marked, _)| *marked <= height) {
@@ -379,19 +392,20 @@ impl Sync {
         true
     }
 
-    /// The planned branch turned out to be invalid, or cannot be had.
+    /// Gives up the branch because it is invalid or unavailable.
     pub(crate) fn plan_failed(&mut self, chain: &mut Chain) {
         self.drop_plan(chain);
     }
 
-    /// The planned branch is in the tree as far as its peer has it. If it does not outweigh ours yet, it is given up.
+    /// Ends the redownload, because the peer has no more of the branch. A branch that does not
+    /// outweigh ours by then is given up.
     fn drop_plan(&mut self, chain: &mut Chain) {
         if self.plan.take().is_some() {
             chain.abandon();
         }
     }
 
-    /// Headers that follow a block below the tree's window: its history is needed.
+    /// Handles headers that follow a block below the tree's window, whose history is needed.
     fn root_below(
         &mut self,
         now: Now,
@@ -413,7 +427,8 @@ impl Sync {
         Ok(Progress { step: Some(Step::Base(root)), ..Progress::default() })
     }
 
-    /// Takes the history that was asked of the driver; with the peer whose headers wait for it.
+    /// Handles the history that the driver returned. Returns the result with the peer whose headers
+    /// waited for it.
     pub(crate) fn recalled(
         &mut self,
         now: Now,
@@ -467,7 +482,7 @@ impl Sync {
                 return Ok(Progress { shown, early: Some(*early), ..Progress::default() });
             }
             self.pass_over(&asking);
-            // That it had more than we was only a guess, if it did not say so.
+            // If the peer did not report this work itself, it was only our guess.
             return if trail.work() < asking.said {
                 Err(Fault::WorkNotShown)
             } else {
@@ -478,7 +493,7 @@ impl Sync {
         Ok(Progress { shown, ..Progress::default() })
     }
 
-    /// A branch that leaves ours at a root has more work, as far as its marks: it is fetched from there.
+    /// Starts downloading a branch with more work from its fork point. `marks` are its commitments.
     fn make_plan(&mut self, peer: PeerId, root: &Root, marks: Vec<(u64, Hash)>, chain: &mut Chain) {
         if chain.find(&root.hash).is_none() {
             chain.rebase(root.header, root.history.clone());
@@ -491,7 +506,7 @@ impl Sync {
 }
 
 impl Root {
-    /// The root that a checkpoint and the headers after it lead to.
+    /// Returns the fork point that a checkpoint and the headers after it lead to.
     fn reach(hash: Hash, history: History, between: &[Header]) -> Option<Self> {
         let mut reached = None;
         let mut grown = history;

@@ -9,7 +9,8 @@ use crate::pow::Bits;
 
 mod model;
 
-/// A network whose every other hash is a block, and whose difficulty moves with `half_life_ms`; blocks are due each second.
+/// Returns a network where every second hash is a block and the difficulty moves with
+/// `half_life_ms`. Blocks are due each second.
 pub(crate) fn easy(half_life_ms: u64) -> Network {
     let parameters = Parameters {
         name: "easy".to_owned(),
@@ -23,7 +24,8 @@ pub(crate) fn easy(half_life_ms: u64) -> Network {
     Network::new(parameters).unwrap()
 }
 
-/// A mined header on `parent`, `elapsed_ms` after it; `salt` tells it from its siblings.
+/// Returns a mined header on `parent`, `elapsed_ms` after it. `salt` distinguishes it from its
+/// siblings.
 pub(crate) fn child(network: &Network, parent: &Header, elapsed_ms: u64, salt: u64) -> Header {
     let time = parent.time.plus_ms(elapsed_ms);
     let mut header = Header {
@@ -39,7 +41,7 @@ pub(crate) fn child(network: &Network, parent: &Header, elapsed_ms: u64, salt: u
     header
 }
 
-/// `count` headers on `parent`, each `elapsed_ms` after the one before.
+/// Returns `count` headers on `parent`, each `elapsed_ms` after the one before.
 pub(crate) fn branch(
     network: &Network,
     parent: &Header,
@@ -51,7 +53,7 @@ pub(crate) fn branch(
     std::iter::successors(next(parent), next).take(count).collect()
 }
 
-/// Later than any header here.
+/// A time later than any header here.
 pub(crate) const LATE: Time = Time::from_unix_ms(2_000_000_000_000);
 
 fn insert(chain: &mut Chain, header: &Header) {
@@ -71,7 +73,7 @@ fn hashes(headers: &[Header]) -> Vec<Hash> {
     headers.iter().map(Header::hash).collect()
 }
 
-/// What holds of every chain at any time.
+/// Checks the invariants of every chain at any time.
 fn check_locator(chain: &Chain) {
     let locator = chain.locator();
     assert!(locator.len() <= LOCATOR_MAX);
@@ -156,7 +158,7 @@ fn memory_does_not_grow_with_the_chain_and_the_chain_is_restored_from_a_checkpoi
     let mut below = History::default();
     for (header, height) in headers.iter().zip(1..) {
         grow(&mut chain, core::slice::from_ref(header));
-        // A sibling each, so that the side has to be left behind too.
+        // One sibling each, so that the side has to be left behind too.
         if height % 8 == 0 {
             let sibling = Header { nonce: header.nonce + 1, ..*header };
             let _ = chain.insert(sibling, LATE);
@@ -195,7 +197,8 @@ fn memory_does_not_grow_with_the_chain_and_the_chain_is_restored_from_a_checkpoi
     assert_eq!(Chain::restore(network, History::default(), &[other]).unwrap_err().height, 0);
 }
 
-/// A best branch of 300, and another that leaves it at 100 and is verified up to 250, as far as 320 it is known.
+/// Returns a best branch of 300 and a second branch that forks off at 100. The second is known up
+/// to 320 and verified up to 250.
 fn forked(network: &Network) -> (Chain, Vec<Header>, Vec<Header>) {
     let mut chain = Chain::new(network.clone());
     let best = branch(network, network.genesis(), 300, 1_000, 1);
@@ -251,7 +254,7 @@ fn a_branch_that_leaves_below_the_window_is_let_in() {
         }
     }
     assert!(chain.is_milestone(&root.hash()) && chain.find(&root.hash()).is_none());
-    // Blocks in a hurry are ever harder: fewer have more work.
+    // Blocks in quick succession are increasingly hard, so fewer blocks have more work.
     let other = branch(&network, &root, 900, 1, 2);
     assert_eq!(chain.insert(other[0], LATE), Ok(Inserted::Orphan));
     assert!(!chain.pursue(&root.hash()));

@@ -1,4 +1,4 @@
-//! Proofs of the chain that a journal remembers: all nodes of the mountain range, put together at once.
+//! Proofs of the chain that a journal stores. All MMR nodes are computed at once.
 
 use super::Journal;
 use crate::block::Block;
@@ -6,7 +6,7 @@ use crate::history::{Position, Record};
 use crate::network::Network;
 use crate::proof::{self, Opened, Source};
 
-/// A journal, and the range over its best chain.
+/// A journal, and the MMR over its best chain.
 pub(super) struct Prover<'a> {
     journal: &'a Journal,
     /// The nodes of each level, from the leaves up.
@@ -17,7 +17,7 @@ pub(super) struct Prover<'a> {
 pub(super) struct Missing;
 
 impl<'a> Prover<'a> {
-    /// Reads the journal's headers; none if they do not begin with genesis.
+    /// Reads the journal's headers. Returns `None` if they do not begin with genesis.
     pub(super) fn new(journal: &'a Journal) -> Option<Self> {
         if journal.base > 0 {
             return None;

@@ -1,4 +1,5 @@
-//! Proofs in the search: who has a branch that is long shows its work before its headers are asked for.
+//! Proofs in the search: a peer with a long branch proves its work before its headers are
+//! requested.
 
 use super::{Asking, HEADERS_TIMEOUT, LIGHT_BODIES, Mode, Progress, Root, Step, Sync};
 use crate::block::Header;
@@ -12,7 +13,7 @@ use crate::time::Now;
 use crate::trail::Trail;
 
 impl Sync {
-    /// Whether a peer may have a proof to give.
+    /// Returns true if a peer may have a proof.
     pub(super) fn can_prove(&self, peer: PeerId) -> bool {
         !self.proofless.contains_key(&peer)
     }
@@ -23,7 +24,8 @@ impl Sync {
         Step::Prove(peer)
     }
 
-    /// Headers follow a root that is far below what the peer claims: asks for a proof, or weighs them one by one.
+    /// Handles headers whose fork point is far below the peer's claim: requests a proof, or
+    /// presyncs them one by one.
     pub(super) fn vet(
         &mut self,
         now: Now,
@@ -40,7 +42,7 @@ impl Sync {
         self.along_trail(now, asking, (root, trail), &headers, chain)
     }
 
-    /// Takes an answer.
+    /// Handles a received proof.
     ///
     /// # Errors
     /// The peer's fault.
@@ -62,7 +64,7 @@ impl Sync {
             self.proofless.insert(peer, ());
             return match mode {
                 Mode::Vetting(held) => self.vet(now, asking, held.0, held.1, chain),
-                // The next question is for headers.
+                // The next request is for headers.
                 Mode::Proving | Mode::Tree | Mode::Rooting(..) | Mode::Weighing(_) => Ok(Progress::default()),
             };
         }
@@ -72,7 +74,7 @@ impl Sync {
         let progress = Progress { shown: Some((work, height)), ..Progress::default() };
         if work <= chain.leader().total_work {
             self.pass_over(&asking);
-            // That it had more than we was only a guess, if it did not say so.
+            // If the peer did not report this work itself, it was only our guess.
             return if work < asking.said { Err(Fault::WorkNotShown) } else { Ok(progress) };
         }
         let settled = proven.tail.len().saturating_sub(LIGHT_BODIES).max(1);
@@ -83,7 +85,7 @@ impl Sync {
         }
         self.hope();
         let Mode::Vetting(held) = mode else {
-            // Not asked again before it claims more.
+            // It is not asked again before it claims more.
             self.pass_over(&asking);
             return Ok(Progress { proven: Some(Box::new(proven)), ..progress });
         };
@@ -94,7 +96,7 @@ impl Sync {
     }
 }
 
-/// What the branch above a height must show when its headers come.
+/// Returns the commitments that the headers above a height must match.
 fn marks(proven: &Proven, root: u64) -> Vec<(u64, crate::hash::Hash)> {
     let shown = proven.shown.iter().copied().filter(|(height, _)| *height > root);
     shown.chain([(proven.header.height, proven.hash)]).collect()

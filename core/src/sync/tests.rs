@@ -10,7 +10,7 @@ const CAROL: PeerId = PeerId(3);
 
 mod proofs;
 
-/// A node's search beside its chain.
+/// A node's search, and its chain.
 struct Story {
     network: Network,
     chain: Chain,
@@ -32,7 +32,7 @@ impl Story {
         }
     }
 
-    /// A peer, which has no proof to give, says that it has this branch.
+    /// Adds a peer without a proof that claims this branch.
     fn claims(&mut self, peer: PeerId, latency_ms: u64, work: u128, height: u64) {
         self.sync.proofless.insert(peer, ());
         self.candidates.retain(|candidate| candidate.peer != peer);
@@ -44,7 +44,7 @@ impl Story {
         self.sync.next(self.now, &self.chain, &self.candidates, true)
     }
 
-    /// Whom the search asks now.
+    /// Returns the peer that the search asks now.
     fn asks(&mut self) -> Option<PeerId> {
         self.next().map(|step| match step {
             Step::Ask(peer, locator) => {
@@ -60,7 +60,8 @@ impl Story {
         self.sync.received_headers(self.now, peer, headers.to_vec(), &mut self.chain, true)
     }
 
-    /// Answers whatever is asked out of a branch on genesis, until nothing is asked. `false`: the branch is too light.
+    /// Answers all requests from a branch on genesis, until there are no more. Returns `false` if
+    /// the branch has too little work.
     fn serves(&mut self, peer: PeerId, headers: &[Header]) -> Result<(), Fault> {
         let mut step = self.next();
         while let Some(Step::Ask(asked, locator)) = step {
@@ -124,7 +125,7 @@ fn who_was_asked_in_vain_waits_for_the_others() {
     let mut story = Story::new(0);
     let headers = branch(&story.network, story.network.genesis(), 2, 1, 1);
     for claim in 10..20 {
-        // Alice is near, and claims ever more.
+        // Alice is near, and repeatedly claims more.
         story.claims(ALICE, 1, claim, 5);
         story.claims(BOB, 9, 10, 2);
         assert_eq!(story.asks(), Some(if claim == 11 { BOB } else { ALICE }));
@@ -161,7 +162,7 @@ fn bodies_and_mining_wait_only_so_long_for_what_never_comes() {
     assert!(!story.sync.is_awaited());
     let started = story.now.moment;
     for peer in 0..6 {
-        // One after the other claims more than it has, and says nothing.
+        // One peer after the other claims more than it has, and sends nothing.
         assert!(story.sync.tick(story.now.moment).is_none());
         story.claims(PeerId(peer), 1, 10, 5);
         assert_eq!(story.asks(), Some(PeerId(peer)));
@@ -173,7 +174,7 @@ fn bodies_and_mining_wait_only_so_long_for_what_never_comes() {
     story.claims(ALICE, 1, 20, 5);
     assert_eq!(story.asks(), Some(ALICE));
     assert!(story.sync.is_heading() && !story.sync.is_awaited());
-    // Headers that lead are worth waiting for what follows them.
+    // After headers that extend the best header, the next ones are worth waiting for.
     let headers = branch(&story.network, story.network.genesis(), HEADERS_MAX, 1, 1);
     assert!(story.answers(ALICE, &headers).unwrap().leads);
     assert!(story.sync.is_awaited());
@@ -273,7 +274,7 @@ fn waits_for_bodies_when_headers_are_far_ahead() {
     assert_eq!(story.asks(), Some(ALICE));
 }
 
-/// More headers than the tree takes ahead of the bodies.
+/// Returns more headers than the tree accepts ahead of the bodies.
 fn long(network: &Network, salt: u64) -> Vec<Header> {
     branch(network, network.genesis(), AHEAD_MAX + 2_500, 1_000, salt)
 }
@@ -303,7 +304,7 @@ fn a_long_branch_is_weighed_before_it_is_let_in() {
 #[test]
 fn a_long_branch_that_weighs_too_little_is_a_fault() {
     let mut story = Story::new(100_000);
-    // Ours has few blocks, each harder than the one before.
+    // Our chain has few blocks, each harder than the one before.
     let ours = branch(&story.network, story.network.genesis(), 800, 1, 1);
     grow(&mut story.chain, &ours);
     let headers = long(&story.network, 2);
@@ -311,7 +312,7 @@ fn a_long_branch_that_weighs_too_little_is_a_fault() {
     story.claims(ALICE, 1, u128::MAX, headers.len() as u64);
     assert_eq!(story.serves(ALICE, &headers), Err(Fault::WorkNotShown));
     assert_eq!(story.chain.size(), 801, "it costs nothing that stays");
-    // Nor is it a fault when it was only guessed that there is more.
+    // It is no fault either if the higher work was only our guess.
     story.claims(CAROL, 1, u128::MAX, headers.len() as u64);
     story.candidates.retain_mut(|candidate| {
         candidate.said = Work::ZERO;
@@ -323,7 +324,7 @@ fn a_long_branch_that_weighs_too_little_is_a_fault() {
     assert_eq!(story.asks(), Some(BOB));
 }
 
-/// Has a branch weighed, so that it is planned to be fetched from Alice.
+/// Presyncs a branch, so that it is then downloaded from Alice.
 fn planned(story: &mut Story, headers: &[Header]) {
     story.claims(ALICE, 1, u128::MAX, headers.len() as u64);
     let mut first = 0;
@@ -358,7 +359,7 @@ fn a_plan_ends_when_its_peer_closes_or_leads_nowhere() {
     story.sync.closed(ALICE, &mut story.chain);
     assert!(!story.sync.is_long());
 
-    // The same again, from what is left of it: but now Alice says the same thing twice.
+    // Again from the remaining state, but now Alice repeats her answer.
     planned(&mut story, &headers);
     assert_eq!(story.asks(), Some(ALICE));
     story.answers(ALICE, &headers[..HEADERS_MAX]).unwrap();
@@ -397,14 +398,14 @@ fn a_branch_from_below_the_window_waits_for_the_store() {
     let (root, between) = (best[1_023], &best[1_000..1_024]);
     let other = branch(&story.network, &root, 900, 1, 2);
 
-    // A root that is nowhere known.
+    // An unknown fork point.
     let stranger = branch(&story.network, &best[500], 2, 1, 3);
     story.claims(BOB, 1, u128::MAX, 502);
     assert_eq!(story.asks(), Some(BOB));
     assert_eq!(story.answers(BOB, &stranger), Err(Fault::Disconnected { height: 502 }));
     story.candidates.clear();
 
-    // A root that the store has lost, or answers wrongly.
+    // A fork point that the store has lost, or answers wrongly.
     for (claim, base) in [(0, None), (1, Some((below.clone(), best[1_000..1_023].to_vec())))] {
         story.claims(ALICE, 1, u128::MAX - 9 + claim, 1_924);
         assert_eq!(story.asks(), Some(ALICE));

@@ -1,21 +1,22 @@
-//! Fork choice, naively: every header with the whole path below it, the best found by looking at all.
+//! A naive model of fork choice: every header has the whole path below it, and the best is found by
+//! a full scan.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::*;
 
-/// One thing that happens.
+/// A single event.
 #[derive(Clone, Debug)]
 pub(super) enum Step {
-    /// Somebody mines on any header there ever was; it may come at once, or be kept back.
+    /// A header is mined on any earlier one. It arrives at once, or is kept back.
     Mined { parent: usize, elapsed_ms: u64, comes: bool },
-    /// A header there ever was comes, perhaps again, perhaps before its parent.
+    /// Any earlier header arrives, perhaps again, or before its parent.
     Came(usize),
-    /// The next body of the path keeps every rule.
+    /// The next body of the path is valid.
     Verified,
-    /// The next body of the path breaks one.
+    /// The next body of the path is invalid.
     Rejected,
-    /// A block of the path cannot be had.
+    /// A block of the path is unavailable.
     Forgot(usize),
     /// A block of our own on the tip.
     Own(u64),
@@ -39,7 +40,7 @@ pub(super) fn step() -> impl Strategy<Value = Step> {
 #[derive(Clone, Debug)]
 struct Node {
     header: Header,
-    /// From genesis up to and with it.
+    /// The path from genesis up to and including it.
     path: Vec<Hash>,
     work: u128,
     verified: bool,
@@ -113,7 +114,7 @@ impl Model {
         self.leader = heavier.map_or(self.tip, |node| node.header.hash());
     }
 
-    /// What is to be verified next, lowest first.
+    /// Returns the blocks to verify next, lowest first.
     fn wanted(&self) -> Vec<Hash> {
         let path = &self.nodes[&self.leader].path;
         path.iter().filter(|hash| !self.nodes[*hash].verified).copied().collect()

@@ -2,7 +2,7 @@ use super::*;
 use crate::proof::tests::ledger::{Ledger, network};
 use crate::proof::{ProofError, prove};
 
-/// An honest chain, its proof, and a search that knows nothing of it.
+/// An honest chain, its proof, and a search that does not know it.
 struct Proof {
     story: Story,
     ledger: Ledger,
@@ -27,12 +27,12 @@ impl Proof {
         Self { story, ledger, headers, bytes }
     }
 
-    /// What the chain weighs.
+    /// Returns the chain's work.
     fn work(&self) -> Work {
         self.ledger.history(self.headers.len() as u64 + 1).work()
     }
 
-    /// A peer that may have a proof says that it has this chain.
+    /// Adds a peer that may have a proof and claims this chain.
     fn claims(&mut self, peer: PeerId, latency_ms: u64) {
         let (work, height) = (self.work().hashes(), self.headers.len() as u64);
         self.story.claims(peer, latency_ms, work, height);
@@ -48,7 +48,7 @@ impl Proof {
         self.story.sync.received_proof(self.story.now, peer, proof, &mut self.story.chain)
     }
 
-    /// Alice answers a light node with the first of the headers.
+    /// Lets Alice answer a light node with the first headers.
     fn answers_light(&mut self, count: usize) -> Result<Progress, Fault> {
         let (story, headers) = (&mut self.story, self.headers[..count].to_vec());
         story.sync.received_headers(story.now, ALICE, headers, &mut story.chain, false)
@@ -108,7 +108,7 @@ fn a_proof_that_does_not_hold_or_shows_less_than_was_said_is_a_fault() {
     assert_eq!(proof.answers(ALICE, &good), Err(Fault::Unasked { packet: "proof" }));
     assert!(proof.answers(BOB, &good).unwrap().proven.is_some());
 
-    // Ours is as heavy as what the proof shows, though more was said.
+    // Our chain has as much work as the proof shows, although the peer claimed more.
     let mut proof = Proof::of(PROOF_AHEAD + 1);
     let headers = proof.headers.clone();
     grow(&mut proof.story.chain, &headers);
@@ -148,7 +148,7 @@ fn a_stall_ends_the_wait_for_a_proof() {
     assert_eq!(proof.next_of_light(), Some(Step::Prove(BOB)));
 }
 
-/// A full node has the first of the headers, and asks for the proof of the chain.
+/// Lets a full node receive the first headers, so that it requests the proof of the chain.
 fn vetted(proof: &mut Proof) -> Progress {
     proof.claims(ALICE, 1);
     assert_eq!(proof.story.asks(), Some(ALICE));
