@@ -1,11 +1,12 @@
-//! Agreement: whether a peer's chain is ours, as far as what it says shows.
+//! Agreement: compares a peer's chain with ours, as far as its announcements show it.
 //!
-//! Who hears of a block first from us stays silent about it: that is how blocks spread ([`crate::relay`]). So a peer whose last word
-//! was near the top is taken to follow what we tell it, until it says something else. Blocks that race at the top are no
-//! disagreement; a branch that parts from ours farther down is, and so is a chain that does not grow with ours.
+//! A peer that hears of a block first from us stays silent about it ([`crate::relay`]). So a peer
+//! that was last near the tip is assumed to follow our announcements, until it announces another
+//! block. Competing blocks near the tip are not a disagreement. A branch that forks off farther
+//! down is one, and so is a chain that does not grow with ours.
 //!
-//! It informs people and programs; consensus never depends on it. Of each peer the last word is kept, some 60 bytes; to note
-//! one that is known already costs a comparison.
+//! The result informs people and programs: consensus never depends on it. The last announcement of
+//! each peer is kept, about 60 bytes. Noting one that is known already costs a comparison.
 
 use core::time::Duration;
 
@@ -17,27 +18,28 @@ use crate::hash::Hash;
 use crate::time::Moment;
 use crate::wire::Hello;
 
-/// Branches that part at most so many blocks below our tip are at one: blocks are on their way all the time.
+/// The most blocks below our tip at which chains may fork and still agree: blocks are always on
+/// their way.
 pub const NEAR_BLOCKS: u64 = 3;
-/// A disagreement that lasts so long is told.
+/// The time after which a lasting disagreement is reported.
 pub const LASTING: Duration = Duration::from_secs(120);
-/// How often the peers are looked at for one.
+/// The interval between checks for disagreement.
 pub const WATCH_INTERVAL: Duration = Duration::from_secs(15);
 
-/// How a peer's chain stands to ours.
+/// The comparison of a peer's chain with ours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Agreement {
-    /// It is ours, but for the newest blocks.
+    /// It is the same, except for the newest blocks.
     Agrees,
-    /// It is ours, but ends below the newest blocks.
+    /// It is the same, but ends below the newest blocks.
     Lags,
-    /// It is another.
+    /// It is a different chain.
     Differs,
 }
 
 impl Agreement {
-    /// Its name, as people read it.
+    /// Returns the name for display.
     pub fn name(self) -> &'static str {
         match self {
             Self::Agrees => "agrees",
@@ -47,35 +49,36 @@ impl Agreement {
     }
 }
 
-/// What a peer last said to have.
+/// The last known tip of a peer.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Stance {
     last: Option<(Hash, u64)>,
-    /// Since when it has not agreed.
+    /// The time since which it has not agreed.
     since: Option<Moment>,
     is_told: bool,
 }
 
 impl Stance {
-    /// Of a peer that greets: unless it begins with genesis, it tells of its tip next.
+    /// Creates the state for a peer after its handshake. A peer whose chain is only genesis has it
+    /// as its tip. Any other announces its tip next.
     pub(crate) fn new(hello: &Hello) -> Self {
         let last = (hello.height == 0).then_some((hello.network, 0));
         Self { last, ..Self::default() }
     }
 
-    /// The height of the last block that it told of.
+    /// Returns the height of the last block that it announced.
     pub(crate) fn height(&self) -> u64 {
         self.last.map_or(0, |(_, height)| height)
     }
 
-    /// The peer leads with this block.
+    /// Notes that the peer announced this block as its best.
     pub(crate) fn leads(&mut self, hash: &Hash, height: u64) {
         if !self.is_at(hash) {
             self.last = Some((*hash, height));
         }
     }
 
-    /// The peer has this block, and perhaps more above it.
+    /// Notes that the peer has this block, and perhaps more above it.
     pub(crate) fn holds(&mut self, chain: &Chain, hash: &Hash, height: u64) {
         let is_news = !self.is_at(hash) && self.last.is_none_or(|(last, _)| !chain.is_ancestor(hash, &last));
         if is_news {
@@ -83,7 +86,8 @@ impl Stance {
         }
     }
 
-    /// The peer is told of a block that leads: if it was near, it follows.
+    /// Notes that a new best block is announced to the peer. If the peer was near, it is assumed to
+    /// follow.
     pub(crate) fn follows(&mut self, chain: &Chain, header: &Header, hash: &Hash) {
         let Some((last, height)) = self.last else { return };
         let parent = (header.prev_hash, header.height.saturating_sub(1));
@@ -96,16 +100,17 @@ impl Stance {
         self.last.is_some_and(|(last, _)| last == *hash)
     }
 
-    /// How its chain stands to ours; none: it did not say, or spoke of what we do not know yet.
+    /// Returns the comparison of its chain with ours. Returns `None` if its tip is unknown, or may
+    /// be a block that we do not know yet.
     pub(crate) fn judge(&self, chain: &Chain) -> Option<Agreement> {
         let (hash, height) = self.last?;
         let top = chain.tip().header.height;
         if height < chain.lowest() {
-            // Nothing but old.
+            // The peer only has old blocks.
             return Some(Agreement::Lags);
         }
         if chain.find(&hash).is_none() {
-            // What is above may be ours in a moment.
+            // A higher block may become part of our chain in a moment.
             return (height <= top).then_some(Agreement::Differs);
         }
         let fork = chain.fork_below(&hash).min(height);
@@ -116,7 +121,7 @@ impl Stance {
         })
     }
 
-    /// Looks at the peer again; a disagreement that has lasted is told once.
+    /// Checks the peer again. Returns a disagreement once, when it has lasted long enough.
     pub(crate) fn watch(&mut self, now: Moment, chain: &Chain) -> Option<Agreement> {
         let agreement = self.judge(chain).filter(|agreement| *agreement != Agreement::Agrees);
         let Some(agreement) = agreement else {
@@ -130,7 +135,8 @@ impl Stance {
     }
 }
 
-/// Whether two blocks have one below them, or are one, that is at most [`NEAR_BLOCKS`] below the higher.
+/// Returns true if the last common block of two blocks is at most [`NEAR_BLOCKS`] below the higher
+/// one.
 fn are_near(chain: &Chain, mut a: (Hash, u64), mut b: (Hash, u64)) -> bool {
     let lowest = a.1.max(b.1).saturating_sub(NEAR_BLOCKS);
     while a.0 != b.0 {

@@ -13,7 +13,7 @@ use crate::time::Time;
 
 /// A header's size in bytes.
 pub const HEADER_BYTES: usize = 96;
-/// The only header version there is.
+/// The only header version.
 pub const VERSION: u32 = 1;
 /// The most bytes of an encoded block in any network.
 pub const BLOCK_BYTES_MAX: usize = 1 << 20;
@@ -22,7 +22,7 @@ pub const BLOCK_MESSAGES_MAX: usize = 4_096;
 /// An encoded block without messages, in bytes.
 pub const BLOCK_BYTES_MIN: usize = HEADER_BYTES + 8 + 33 + 64 + 4;
 
-/// A block's header: all that is hashed when mining.
+/// A block's header: all the bytes that are hashed when mining.
 ///
 /// The first 64 of its 96 bytes are one SHA-256 block, constant while nonces are searched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,18 +33,18 @@ pub struct Header {
     pub content_root: Hash,
     /// The layout's version: [`VERSION`].
     pub version: u32,
-    /// How many blocks lie below.
+    /// The number of blocks below it.
     pub height: u64,
     /// When it was mined, by its miner's clock.
     pub time: Time,
     /// The target in compact form.
     pub bits: Bits,
-    /// What the miner searched for.
+    /// The number that the miner searched for.
     pub nonce: u64,
 }
 
 impl Header {
-    /// Its 96 bytes.
+    /// Returns its 96 bytes.
     pub fn encode(&self) -> [u8; HEADER_BYTES] {
         let mut out = [0; HEADER_BYTES];
         out[..32].copy_from_slice(self.prev_hash.as_bytes());
@@ -57,10 +57,10 @@ impl Header {
         out
     }
 
-    /// Reads one header and nothing after it.
+    /// Reads exactly one header.
     ///
     /// # Errors
-    /// Bytes that are not exactly 96.
+    /// The input is not exactly 96 bytes.
     pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
         let mut reader = Reader::new(bytes);
         let header = Self::read(&mut reader)?;
@@ -68,7 +68,7 @@ impl Header {
         Ok(header)
     }
 
-    /// Reads a header from where a reader stands.
+    /// Reads a header at the reader's position.
     ///
     /// # Errors
     /// Too few bytes.
@@ -84,12 +84,13 @@ impl Header {
         })
     }
 
-    /// The block's hash: one SHA-256 over the 96 bytes.
+    /// Returns the block's hash: one SHA-256 over the 96 bytes.
     pub fn hash(&self) -> Hash {
         Hash::of(&self.encode())
     }
 
-    /// The work that its bits stand for; none for a genesis header, which is not mined.
+    /// Returns the work that its bits represent. It is zero for a genesis header, which is not
+    /// mined.
     pub fn work(&self) -> Work {
         if self.height == 0 {
             return Work::ZERO;
@@ -97,7 +98,7 @@ impl Header {
         self.bits.target().map_or(Work::ZERO, crate::pow::Target::work)
     }
 
-    /// Its leaf in the mountain range.
+    /// Returns its leaf in the MMR.
     pub fn record(&self, hash: Hash) -> Record {
         Record { hash, work: self.work(), time: self.time, bits: self.bits }
     }
@@ -106,7 +107,7 @@ impl Header {
 /// A block: its header, its author's signature and the messages.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Block {
-    /// What is mined.
+    /// The header, which is mined.
     pub header: Header,
     /// A number that the miner varies freely.
     pub extra: u64,
@@ -114,30 +115,31 @@ pub struct Block {
     pub author: PublicKey,
     /// The author's signature of [`Block::digest`].
     pub signature: Signature,
-    /// What the block carries, shared with the pool that it came from.
+    /// The messages, shared with the mempool that they came from.
     pub messages: Vec<Arc<Message>>,
 }
 
 impl Block {
-    /// The root over its messages.
+    /// Returns the Merkle root of its messages.
     pub fn messages_root(&self) -> Hash {
         let leaves: Vec<_> = self.messages.iter().map(|message| merkle::leaf(&message.encode())).collect();
         merkle::root(&leaves)
     }
 
-    /// What the author signs.
+    /// Returns the digest that the author signs.
     pub fn digest(&self, network: &Hash, history_root: &Hash, messages_root: &Hash) -> Hash {
         digest(network, &self.header, history_root, messages_root)
     }
 
-    /// Commits to author, signature and messages.
+    /// Returns the commitment to author, signature and messages.
     pub fn body_root(&self, messages_root: &Hash) -> Hash {
         let count = u32::try_from(self.messages.len()).unwrap_or(u32::MAX);
         body_root(&self.author, &self.signature, count, messages_root)
     }
 
-    /// Signs the block and sets its content root: all but time, bits, nonce and extra is then final. Returns the body root,
-    /// which gives the content root of another extra.
+    /// Signs the block and sets its content root. Then everything except time, bits, nonce and
+    /// extra is final. Returns the body root, from which the content root for another extra
+    /// follows.
     pub fn seal(&mut self, secret: &SecretKey, network: &Hash, history_root: &Hash) -> Hash {
         let messages_root = self.messages_root();
         self.author = secret.public();
@@ -147,12 +149,12 @@ impl Block {
         body_root
     }
 
-    /// Its size when encoded, in bytes.
+    /// Returns its encoded size in bytes.
     pub fn size(&self) -> usize {
         BLOCK_BYTES_MIN + self.messages.iter().map(|message| message.size()).sum::<usize>()
     }
 
-    /// header ‖ extra ‖ author ‖ signature ‖ u32 count ‖ messages.
+    /// Returns its encoding: header ‖ extra ‖ author ‖ signature ‖ u32 count ‖ messages.
     pub fn encode(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(self.size());
         out.extend_from_slice(&self.header.encode());
@@ -167,15 +169,16 @@ impl Block {
         out
     }
 
-    /// Reads one block and nothing after it.
+    /// Reads exactly one block.
     ///
     /// # Errors
-    /// Over [`BLOCK_BYTES_MAX`] bytes or [`BLOCK_MESSAGES_MAX`] messages, or bytes that are not exactly one block.
+    /// Over [`BLOCK_BYTES_MAX`] bytes or [`BLOCK_MESSAGES_MAX`] messages, or bytes that are not
+    /// exactly one block.
     pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
         Self::decode_within(bytes, BLOCK_BYTES_MAX, BLOCK_MESSAGES_MAX)
     }
 
-    /// The same with a network's own caps.
+    /// Reads exactly one block within a network's own caps.
     ///
     /// # Errors
     /// Over `bytes_max` bytes or `messages_max` messages, or bytes that are not exactly one block.
@@ -207,7 +210,8 @@ impl Block {
     }
 }
 
-/// What a block's author signs; of the header, only the parent's hash and the height count.
+/// Returns the digest that a block's author signs. Of the header, only the parent's hash and the
+/// height are included.
 pub fn digest(network: &Hash, header: &Header, history_root: &Hash, messages_root: &Hash) -> Hash {
     tagged(
         Tag::Block,
@@ -221,7 +225,8 @@ pub fn digest(network: &Hash, header: &Header, history_root: &Hash, messages_roo
     )
 }
 
-/// What a body is committed to by: its author, the author's signature, and the root over so many messages.
+/// Returns the commitment to a body: its author, the author's signature, and the root over `count`
+/// messages.
 pub fn body_root(author: &PublicKey, signature: &Signature, count: u32, messages_root: &Hash) -> Hash {
     tagged(
         Tag::Body,
@@ -229,7 +234,8 @@ pub fn body_root(author: &PublicKey, signature: &Signature, count: u32, messages
     )
 }
 
-/// What a header commits to: the earlier headers, the body, and the miner's free number.
+/// Returns the commitment in a header: to the earlier headers, the body, and the miner's free
+/// number.
 pub fn content_root(history_root: &Hash, body_root: &Hash, extra: u64) -> Hash {
     tagged(Tag::Content, &[history_root.as_bytes(), body_root.as_bytes(), &extra.to_be_bytes()])
 }

@@ -1,7 +1,8 @@
-//! Work that a driver may spread over threads: the signatures of a block or of gossiped messages, and the ids to look up.
+//! Work that a driver may spread over threads: the signatures of a block or of gossiped messages,
+//! and the ids to look up.
 //!
-//! Core hands out a [`Batch`] and takes a [`Verdict`]. What a batch asks is answered by its contents and the driver's store
-//! alone, so any number may be answered at once and in any order.
+//! The node outputs a [`Batch`] and takes a [`Verdict`]. The answer depends only on the batch and
+//! the driver's store. So any number of batches may be answered at once and in any order.
 
 use crate::hash::Hash;
 use crate::key::{PublicKey, Signature};
@@ -10,31 +11,31 @@ use crate::message::MessageId;
 /// One signature to verify.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Check {
-    /// What was signed.
+    /// The signed digest.
     pub digest: Hash,
-    /// By whom.
+    /// The signer's key.
     pub key: PublicKey,
     /// The signature.
     pub signature: Signature,
 }
 
 impl Check {
-    /// Whether the signature is the key's.
+    /// Returns true if the signature is valid.
     pub fn holds(&self) -> bool {
         self.key.verifies(&self.digest, &self.signature)
     }
 }
 
-/// Names a batch until its verdict.
+/// Identifies a batch until its verdict.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct BatchId(pub u64);
 
 /// Signatures to verify and ids to look up, as one piece of work.
 #[derive(Clone, Debug)]
 pub struct Batch {
-    /// Its name.
+    /// The batch's id.
     pub id: BatchId,
-    /// The signatures; at most a block's messages and its author's.
+    /// The signatures: at most a block's messages and its author's.
     pub checks: Vec<Check>,
     /// The ids to look up among the messages of stored blocks.
     pub ids: Vec<MessageId>,
@@ -43,29 +44,29 @@ pub struct Batch {
 /// A stored block that an id was found in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Seen {
-    /// The id's place in the batch.
+    /// The index of the id in the batch.
     pub index: usize,
     /// The block.
     pub block: Hash,
     /// Its height.
     pub height: u64,
-    /// Whether the store had it on the best chain when it looked.
+    /// True if the store had it on the best chain at the time of the lookup.
     pub best: bool,
 }
 
-/// A batch's answer.
+/// The result of a batch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verdict {
-    /// Whose answer it is.
+    /// The id of the batch.
     pub id: BatchId,
-    /// The places of the signatures that do not hold, in rising order.
+    /// The indexes of the invalid signatures, ascending.
     pub broken: Vec<usize>,
-    /// Every stored block that one of the ids was found in.
+    /// Every stored block that contains one of the ids.
     pub seen: Vec<Seen>,
 }
 
 impl Batch {
-    /// Answers on the calling thread; `find` looks an id up in the store.
+    /// Returns the result, computed on the calling thread. `find` looks an id up in the store.
     pub fn answer(&self, mut find: impl FnMut(usize, &MessageId) -> Vec<Seen>) -> Verdict {
         let broken =
             self.checks.iter().enumerate().filter(|(_, check)| !check.holds()).map(|(index, _)| index);

@@ -1,9 +1,11 @@
-//! Compact bodies: a block's body as its messages' short ids, for peers that have most of the messages.
+//! Compact bodies: a block's body as its messages' short ids, for peers that have most of the
+//! messages.
 //!
-//! A short id is 6 bytes of [SipHash-2-4](https://www.aumasson.jp/siphash/siphash.pdf) over the message's id, keyed by the
-//! block's hash: who wants two messages of a pool to collide has to mine the block first. Messages that the sender did not
-//! have itself when the block came travel whole, since its peers will lack them too. What the receiver lacks all the same
-//! it asks for by place.
+//! A short id is 6 bytes of [SipHash-2-4](https://www.aumasson.jp/siphash/siphash.pdf) over the
+//! message's id, keyed by the block's hash. An attacker that wants two messages of a mempool to
+//! collide has to mine the block first. Messages that the sender itself lacked when the block came
+//! are sent whole, because its peers will lack them too. The receiver requests any others that it
+//! lacks by index.
 //!
 //! Bounds: a compact body is at most a frame, and names at most [`BLOCK_MESSAGES_MAX`] messages.
 
@@ -23,20 +25,20 @@ use crate::wire::List;
 /// A short id's size in bytes.
 pub const SHORT_ID_BYTES: usize = 6;
 
-/// The beginning of a keyed hash of a message's id.
+/// The first bytes of a keyed hash of a message's id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct ShortId([u8; SHORT_ID_BYTES]);
 
 /// A message of a compact body.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Slot {
-    /// One that the receiver is thought to have.
+    /// A message that the receiver probably has.
     Short(ShortId),
-    /// One that it may lack.
+    /// A message that it may lack.
     Whole(Message),
 }
 
-/// A block's body for those who know its header.
+/// A block's body for peers that know its header.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Compact {
     /// The block's hash.
@@ -51,16 +53,16 @@ pub struct Compact {
     pub slots: List<Slot, BLOCK_MESSAGES_MAX>,
 }
 
-/// Asks for messages of a compact body by their places.
+/// A request for messages of a compact body by their indexes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Wanted {
     /// The block's hash.
     pub hash: Hash,
-    /// The places, rising.
+    /// The indexes, ascending.
     pub places: List<u16, BLOCK_MESSAGES_MAX>,
 }
 
-/// The messages that were asked for, in the order asked.
+/// The requested messages, in the order of the request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Parts {
     /// The block's hash.
@@ -69,7 +71,7 @@ pub struct Parts {
     pub messages: List<Message, BLOCK_MESSAGES_MAX>,
 }
 
-/// Makes the short ids of one block.
+/// Computes the short ids of one block.
 #[derive(Clone, Copy, Debug)]
 struct Shortener(SipHasher24);
 
@@ -90,7 +92,8 @@ impl Shortener {
 }
 
 impl Compact {
-    /// The compact body of a block with these message ids; those at the places of `whole`, which rise, travel whole.
+    /// Returns the compact body of a block with these message ids. The messages at the indexes in
+    /// `whole`, which are ascending, are sent whole.
     pub fn new(hash: Hash, block: &Block, ids: &[MessageId], whole: &[u16]) -> Self {
         let shortener = Shortener::new(&hash);
         let slot = |(place, (message, id)): (usize, (&Arc<Message>, &MessageId))| {
@@ -103,7 +106,7 @@ impl Compact {
     }
 }
 
-/// A body that is being put together.
+/// A body that is being reconstructed.
 #[derive(Clone, Debug)]
 pub struct Partial {
     header: Header,
@@ -111,12 +114,13 @@ pub struct Partial {
     author: PublicKey,
     signature: Signature,
     messages: Vec<Option<Arc<Message>>>,
-    /// Whether a message was taken from the pool by its short id: then the body may be another than the sender's.
+    /// True if a message was taken from the mempool by its short id. Then the body may differ from
+    /// the sender's.
     guessed: bool,
 }
 
 impl Partial {
-    /// Begins with what the compact body brings, and what a pool has.
+    /// Creates the body from the messages in the compact body and in a mempool.
     pub fn new<'a>(
         header: Header,
         compact: Compact,
@@ -137,7 +141,8 @@ impl Partial {
             let shortener = Shortener::new(&hash);
             for (id, message) in pool {
                 for &place in wanted.get(&shortener.shorten(id)).into_iter().flatten() {
-                    // Of two that collide, neither can be trusted to be meant: the first is, and the root tells.
+                    // If two messages collide, the first is used, and the root shows if it was the
+                    // right one.
                     guessed = true;
                     messages[place].get_or_insert_with(|| message.clone());
                 }
@@ -146,13 +151,13 @@ impl Partial {
         Self { header, extra, author, signature, messages, guessed }
     }
 
-    /// The places that are still empty, rising.
+    /// Returns the indexes of the missing messages, ascending.
     pub fn missing(&self) -> Vec<u16> {
         let empty = self.messages.iter().enumerate().filter(|(_, message)| message.is_none());
         empty.filter_map(|(place, _)| u16::try_from(place).ok()).collect()
     }
 
-    /// Fills the empty places in their order; whether these are as many as there are.
+    /// Fills the missing messages in order. Returns true if there were exactly as many as needed.
     pub fn fill(&mut self, parts: Vec<Message>) -> bool {
         let mut parts = parts.into_iter().map(Arc::new);
         for message in self.messages.iter_mut().filter(|message| message.is_none()) {
@@ -161,12 +166,12 @@ impl Partial {
         parts.next().is_none() && self.messages.iter().all(Option::is_some)
     }
 
-    /// Whether a mismatch with the header may be nobody's fault.
+    /// Returns true if a mismatch with the header may be no peer's fault.
     pub fn is_guessed(&self) -> bool {
         self.guessed
     }
 
-    /// The block, when no place is empty.
+    /// Returns the block, if no message is missing.
     pub fn complete(self) -> Option<Block> {
         let Self { header, extra, author, signature, messages, .. } = self;
         let messages = messages.into_iter().collect::<Option<_>>()?;

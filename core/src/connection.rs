@@ -1,18 +1,18 @@
-//! Connections: how they are named, and how they come about.
+//! Connections: their ids and their directions.
 
 use std::net::IpAddr;
 
 use crate::address::Address;
 
-/// Names a connection; never used twice.
+/// Identifies a connection. An id is never used twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
 pub struct PeerId(pub u64);
 
-/// How a connection came about.
+/// The direction of a connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Link {
-    /// The node's wish to dial this address was carried out.
+    /// The node dialled this address.
     Outbound(Address),
-    /// Somebody connected to us, from this IP address if the driver knows it.
+    /// A remote node connected to us, from this IP address if the driver knows it.
     Inbound(Option<IpAddr>),
 }

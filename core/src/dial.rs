@@ -1,4 +1,4 @@
-//! Staying connected to named nodes: dialling again, ever more patiently, until they answer.
+//! Keeps the configured nodes connected: redials them, with increasing delays, until they answer.
 
 use core::time::Duration;
 
@@ -8,9 +8,9 @@ use crate::connection::PeerId;
 use crate::sorted::Sorted;
 use crate::time::Moment;
 
-/// The most nodes to stay connected to; further ones are left out.
+/// The most nodes to stay connected to. Further ones are left out.
 pub const TARGETS_MAX: usize = 64;
-/// The wait after the first failure; it doubles with each further one.
+/// The wait after the first failure. It doubles with each further one.
 pub const BACKOFF_MIN: Duration = Duration::from_millis(500);
 /// The longest wait between attempts.
 pub const BACKOFF_MAX: Duration = Duration::from_secs(60);
@@ -40,7 +40,7 @@ impl Dialer {
         Self { targets: targets.into_iter().take(TARGETS_MAX).map(|address| (address, target())).collect() }
     }
 
-    /// The nodes to stay connected to.
+    /// Returns the nodes to stay connected to.
     pub(crate) fn addresses(&self) -> impl Iterator<Item = &Address> {
         self.targets.keys()
     }
@@ -53,7 +53,7 @@ impl Dialer {
         waits.min()
     }
 
-    /// The addresses whose wait is over.
+    /// Returns the addresses whose wait is over.
     pub(crate) fn tick(&mut self, now: Moment) -> Vec<Address> {
         let mut due = Vec::new();
         for (address, target) in &mut self.targets {
@@ -71,7 +71,7 @@ impl Dialer {
         }
     }
 
-    /// A connection proved useful: the next wait is short again.
+    /// Notes that a handshake was completed, so that the next wait is short again.
     pub(crate) fn greeted(&mut self, peer: PeerId) {
         for target in self.targets.values_mut() {
             if matches!(target.state, State::Connected(id) if id == peer) {
@@ -94,14 +94,15 @@ impl Dialer {
         }
     }
 
-    /// The address turned out to be ourselves: never again.
+    /// Removes an address that turned out to be our own.
     pub(crate) fn forget(&mut self, address: &Address) {
         self.targets.remove(address);
     }
 }
 
 impl Target {
-    /// Waits between half and all of the back-off, so that a crowd does not come back as one.
+    /// Waits between half and all of the backoff, so that many nodes do not redial at the same
+    /// time.
     fn fail(&mut self, now: Moment, chance: &mut Chance) {
         let backoff = BACKOFF_MIN.saturating_mul(1 << self.failures.min(16)).min(BACKOFF_MAX);
         let half = u64::try_from(backoff.as_micros() / 2).unwrap_or(u64::MAX);

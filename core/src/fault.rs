@@ -1,4 +1,4 @@
-//! Faults: each way in which a peer can offend, named, and why a connection is closed.
+//! Faults: the offences of peers, and the reasons for closing a connection.
 
 use crate::hash::Hash;
 use crate::proof::ProofError;
@@ -7,7 +7,7 @@ use crate::rules::RuleError;
 /// A peer's offence.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Fault {
-    /// A frame is empty or its first byte names no packet.
+    /// A frame is empty, or its first byte is not a known packet.
     #[error("unknown packet {found}")]
     UnknownPacket {
         /// The first byte, or 256 for an empty frame.
@@ -23,7 +23,7 @@ pub enum Fault {
         /// The frame's size in bytes.
         found: usize,
     },
-    /// A frame is not the packet that it says to be.
+    /// A frame is not a valid encoding of its packet.
     #[error("{packet}: malformed")]
     Malformed {
         /// The packet.
@@ -54,7 +54,7 @@ pub enum Fault {
         /// The packet.
         packet: &'static str,
     },
-    /// A handshake packet came again.
+    /// A handshake packet was repeated.
     #[error("{packet} again")]
     GreetedAgain {
         /// The packet.
@@ -66,25 +66,25 @@ pub enum Fault {
     /// A ping was not answered.
     #[error("no pong in time")]
     Silent,
-    /// A pong that answers no ping.
+    /// An unsolicited pong.
     #[error("a pong to no ping")]
     StrayPong,
     /// A request was not answered in time.
     #[error("{request} not answered in time")]
     Stalled {
-        /// What was asked for.
+        /// The request.
         request: &'static str,
     },
-    /// An answer to no request.
+    /// An unsolicited response.
     #[error("{packet} that was not asked for")]
     Unasked {
         /// The packet.
         packet: &'static str,
     },
-    /// Headers that do not follow one another, or do not follow what was asked.
+    /// Headers that do not connect to one another or to the request.
     #[error("headers that do not connect at height {height}")]
     Disconnected {
-        /// The height at which they part.
+        /// The height of the gap.
         height: u64,
     },
     /// A header breaks a rule.
@@ -95,7 +95,7 @@ pub enum Fault {
         /// The first rule that it breaks.
         error: Box<RuleError>,
     },
-    /// A block breaks a rule, or its body is not its header's.
+    /// A block breaks a rule, or its body does not match its header.
     #[error("block {hash}: {error}")]
     InvalidBlock {
         /// The block.
@@ -106,30 +106,30 @@ pub enum Fault {
     /// A proof that does not prove a chain.
     #[error("proof: {error}")]
     InvalidProof {
-        /// What is wrong with it.
+        /// The error in it.
         error: Box<ProofError>,
     },
-    /// A message's signature is not its sender's.
+    /// The signature of a message is not its sender's.
     #[error("message {id}: the signature is not its sender's")]
     InvalidMessage {
         /// The message.
         id: Hash,
     },
-    /// A certificate's signatures are not those of the link's ends.
+    /// The signatures of a certificate are not by the ends of the link.
     #[error("a link's certificate that its ends did not sign")]
     InvalidLink,
-    /// The peer said to have more work than it could show.
+    /// The peer showed less work than it had claimed.
     #[error("less work than was claimed")]
     WorkNotShown,
 }
 
-/// Why a connection is closed.
+/// The reason why a connection is closed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Reason {
     /// The peer offended.
     #[error("{0}")]
     Fault(Fault),
-    /// The other end is this very node.
+    /// The other end is this node itself.
     #[error("a connection to itself")]
     OwnKey,
     /// The same node is connected already.
@@ -141,7 +141,7 @@ pub enum Reason {
     /// There are as many connections from one network as allowed.
     #[error("no room for another connection from this network")]
     Crowded,
-    /// The peer offended lately.
+    /// The peer offended recently.
     #[error("banned for a while")]
     Banned,
     /// The connection was made to measure it.

@@ -1,6 +1,8 @@
-//! Messages on their way into the pool: those whose signature is being verified, or whose id is being looked up.
+//! Messages on their way into the mempool: their signatures are being verified, or their ids looked
+//! up.
 //!
-//! Bounds: [`ARRIVING_MAX`] messages are on their way at once; further ones are turned away, and announced again by others.
+//! Bounds: [`ARRIVING_MAX`] messages are on their way at once. Further ones are rejected, and other
+//! peers announce them again.
 
 use std::sync::Arc;
 
@@ -9,13 +11,14 @@ use crate::connection::PeerId;
 use crate::message::{Message, MessageId};
 use crate::sorted::Sorted;
 
-/// The messages that are on their way into the pool at once.
+/// The most messages on their way into the mempool at once.
 pub const ARRIVING_MAX: usize = 8_192;
 
 /// Messages that share a batch.
 #[derive(Debug)]
 pub(crate) struct Arriving {
-    /// Who sent them; none: they are ours, or of blocks that were undone, and their signatures hold.
+    /// The sender. `None` for our own messages or ones from undone blocks, whose signatures are
+    /// valid.
     pub(crate) peer: Option<PeerId>,
     pub(crate) messages: Vec<(Arc<Message>, MessageId)>,
 }
@@ -28,7 +31,7 @@ pub(crate) struct Gossip {
 }
 
 impl Gossip {
-    /// How many more may be on their way.
+    /// Returns the number of further messages that fit.
     pub(crate) fn room(&self) -> usize {
         ARRIVING_MAX.saturating_sub(self.count)
     }

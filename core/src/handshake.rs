@@ -1,4 +1,4 @@
-//! The handshake: both ends say who they are, and prove it by signing the other's challenge.
+//! The handshake: both ends state their keys, and prove them by signing the other's challenge.
 
 use core::time::Duration;
 
@@ -8,20 +8,21 @@ use crate::key::{SecretKey, Signature};
 use crate::time::Moment;
 use crate::wire::{Hello, PROTOCOL_VERSION};
 
-/// How long a handshake may take.
+/// The time that a handshake may take.
 pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// One end's view of an unfinished handshake.
+/// The state of an unfinished handshake at one end.
 #[derive(Debug)]
 pub(crate) struct Handshake {
-    /// What we said.
+    /// Our hello.
     ours: Hello,
-    /// What the peer said.
+    /// The peer's hello.
     theirs: Option<Hello>,
     pub(crate) deadline: Moment,
 }
 
-/// What the signer of an answer signs: both challenges and both keys, so that no answer serves on another connection.
+/// Returns the digest that the signer of an answer signs. It includes both challenges and both
+/// keys, so that an answer is not valid on any other connection.
 pub fn digest(signer: &Hello, verifier: &Hello) -> Hash {
     tagged(
         Tag::Handshake,
@@ -40,10 +41,10 @@ impl Handshake {
         Self { ours, theirs: None, deadline: started + HANDSHAKE_TIMEOUT }
     }
 
-    /// Takes the peer's hello and returns our answer.
+    /// Handles the peer's hello and returns our answer.
     ///
     /// # Errors
-    /// Why the connection ends here.
+    /// The reason why the connection is closed.
     pub(crate) fn received_hello(&mut self, hello: Hello, secret: &SecretKey) -> Result<Signature, Reason> {
         if self.theirs.is_some() {
             return Err(Reason::Fault(Fault::GreetedAgain { packet: "hello" }));
@@ -62,7 +63,8 @@ impl Handshake {
         Ok(answer)
     }
 
-    /// Takes the peer's answer; the handshake is then complete, and what the peer said is its own word.
+    /// Handles the peer's answer, which completes the handshake. Returns the peer's hello, which is
+    /// now authenticated.
     ///
     /// # Errors
     /// The peer's fault.
@@ -74,10 +76,10 @@ impl Handshake {
         Ok(theirs)
     }
 
-    /// The same for an answer that is known to hold.
+    /// Completes the handshake for an answer that is known to be valid. Returns the peer's hello.
     ///
     /// # Errors
-    /// The peer's fault: it did not say who it is.
+    /// The peer's fault: it sent no hello.
     pub(crate) fn proven(&mut self) -> Result<Hello, Fault> {
         self.theirs.take().ok_or(Fault::NotGreeted { packet: "answer" })
     }

@@ -12,20 +12,20 @@ use sha2::{Digest, Sha256};
 pub struct Hash([u8; 32]);
 
 impl Hash {
-    /// 32 zero bytes: the parent of a genesis block, the root of no messages.
+    /// 32 zero bytes: the parent of a genesis block, and the root of an empty list of messages.
     pub const ZERO: Self = Self([0; 32]);
 
-    /// From its bytes.
+    /// Creates a hash from its bytes.
     pub const fn from_bytes(bytes: [u8; 32]) -> Self {
         Self(bytes)
     }
 
-    /// Its bytes.
+    /// Returns its bytes.
     pub const fn as_bytes(&self) -> &[u8; 32] {
         &self.0
     }
 
-    /// SHA-256 of `bytes`.
+    /// Returns the SHA-256 of `bytes`.
     pub fn of(bytes: &[u8]) -> Self {
         Self(Sha256::digest(bytes).into())
     }
@@ -81,10 +81,11 @@ impl<'de> Deserialize<'de> for Hash {
     }
 }
 
-/// The domains that hashes are kept apart by, each with its state after the tag's block.
+/// The hash domains, each with its state after the tag's block.
 macro_rules! tags {
     ($($(#[$doc:meta])* $tag:ident = $text:literal;)*) => {
-        /// What a tagged hash is of; the tag is hashed first, so that no hash of one kind is ever one of another.
+        /// The domain of a tagged hash. The tag is hashed first, so that hashes of different kinds
+        /// never collide.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub enum Tag { $($(#[$doc])* $tag,)* }
 
@@ -92,7 +93,7 @@ macro_rules! tags {
             /// Every tag.
             pub const ALL: &[Self] = &[$(Self::$tag,)*];
 
-            /// The tag's text.
+            /// Returns the tag's text.
             pub const fn text(self) -> &'static str {
                 match self { $(Self::$tag => $text,)* }
             }
@@ -111,35 +112,36 @@ tags! {
     Leaf = "plexus/leaf";
     /// An inner node of the tree of messages.
     Node = "plexus/node";
-    /// What a block's author signs.
+    /// The digest that a block's author signs.
     Block = "plexus/block";
     /// A block's body.
     Body = "plexus/body";
     /// A header's contents.
     Content = "plexus/content";
-    /// A parent in the mountain range.
+    /// A parent in the MMR.
     History = "plexus/history";
-    /// The mountain range's root.
+    /// The root of the MMR.
     Root = "plexus/root";
-    /// What a node signs to prove its key to a peer.
+    /// The digest that a node signs to prove its key to a peer.
     Handshake = "plexus/handshake";
     /// The key of a block's short ids.
     Short = "plexus/short";
-    /// What an end of a link signs about its latency.
+    /// The digest that an end of a link signs about its latency.
     Link = "plexus/link";
     /// A certified link's place and mark in a digest of the graph.
     Digest = "plexus/digest";
     /// The secret of a node's address book.
     Book = "plexus/book";
-    /// The next number of a node's seeded choice.
+    /// The next number of a node's seeded randomness.
     Chance = "plexus/chance";
-    /// The network group of a host name.
+    /// The netgroup of a host name.
     Group = "plexus/group";
     /// A point of work that a chain proof has to show.
     Sample = "plexus/sample";
 }
 
-/// SHA-256 after SHA-256(tag) ‖ SHA-256(tag): 64 bytes are one block, so the state saves a compression a hash.
+/// The SHA-256 state after SHA-256(tag) ‖ SHA-256(tag). These 64 bytes are one block, so the state
+/// saves a compression per hash.
 static PREFIXES: LazyLock<Vec<Sha256>> = LazyLock::new(|| {
     Tag::ALL
         .iter()
@@ -150,8 +152,9 @@ static PREFIXES: LazyLock<Vec<Sha256>> = LazyLock::new(|| {
         .collect()
 });
 
-/// The tagged hash of [BIP 340](https://github.com/bitcoin/bips/blob/master/bip-0340.mediawiki):
-/// SHA-256(SHA-256(tag) ‖ SHA-256(tag) ‖ parts one after the other).
+/// Returns the tagged hash of [BIP
+/// 340](https://github.com/bitcoin/bips/blob/master/bip-0340.mediawiki): SHA-256(SHA-256(tag) ‖
+/// SHA-256(tag) ‖ concatenated parts).
 pub fn tagged(tag: Tag, parts: &[&[u8]]) -> Hash {
     let mut state = PREFIXES[tag as usize].clone();
     for part in parts {

@@ -1,9 +1,11 @@
-//! The mountain range: one hash that commits to every earlier header and to the work between any two of them.
+//! The Merkle mountain range (MMR): one hash that commits to every earlier header and to the work
+//! between any two of them.
 //!
-//! A Merkle mountain range whose nodes carry sums of work, as FlyClient ([eprint 2019/226](https://eprint.iacr.org/2019/226))
-//! asks for. A [`History`] holds only the peaks, as a list that shares its tail with the histories before it: appending
-//! and cloning take constant time on average, and keeping the history after each of many headers costs one peak each.
-//! A history of n headers has at most 64 peaks, whatever n.
+//! Its nodes carry sums of work, as FlyClient ([eprint 2019/226](https://eprint.iacr.org/2019/226))
+//! requires. A [`History`] holds only the peaks, as a list that shares its tail with earlier
+//! histories. So appending and cloning take constant time on average, and keeping the history after
+//! each of many headers costs one peak each. A history of n headers has at most 64 peaks, for any
+//! n.
 
 use std::sync::Arc;
 
@@ -15,7 +17,7 @@ use crate::time::Time;
 /// An encoded record's size in bytes.
 pub const RECORD_BYTES: usize = 60;
 
-/// What a node of the range says of the headers below it.
+/// An MMR node: a summary of the headers below it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Record {
     /// A leaf's header hash, or the hash of a parent's two children.
@@ -29,7 +31,7 @@ pub struct Record {
 }
 
 impl Record {
-    /// hash ‖ work ‖ time ‖ bits.
+    /// Returns its encoding: hash ‖ work ‖ time ‖ bits.
     pub fn encode(&self) -> [u8; RECORD_BYTES] {
         let mut out = [0; RECORD_BYTES];
         out[..32].copy_from_slice(self.hash.as_bytes());
@@ -52,7 +54,7 @@ impl Record {
         })
     }
 
-    /// The node above two neighbours.
+    /// Returns the parent of two neighbours.
     pub fn parent(left: &Self, right: &Self) -> Self {
         Self {
             hash: tagged(Tag::History, &[&left.encode(), &right.encode()]),
@@ -65,7 +67,7 @@ impl Record {
 
 #[derive(Debug)]
 struct Peak {
-    /// 0 for a leaf; a peak of level k stands over 2^k headers.
+    /// 0 for a leaf. A peak of level k covers 2^k headers.
     level: u32,
     record: Record,
     left: Option<Arc<Self>>,
@@ -80,24 +82,24 @@ pub struct History {
 }
 
 impl History {
-    /// How many headers it covers.
+    /// Returns the number of headers that it covers.
     pub fn leaves(&self) -> u64 {
         self.leaves
     }
 
-    /// The sum of their work.
+    /// Returns the sum of their work.
     pub fn work(&self) -> Work {
         self.work
     }
 
-    /// The history with one more header.
+    /// Returns the history with one more header.
     #[must_use]
     pub fn append(&self, leaf: Record) -> Self {
         self.join(0, 1, leaf)
     }
 
-    /// The history with the 2^`level` further headers that a node of the range stands over; none where the range has no such
-    /// node, or would have more headers than a u64 counts.
+    /// Returns the history with the 2^`level` further headers that an MMR node covers. Returns
+    /// `None` if the MMR has no such node, or would have more headers than a u64 counts.
     #[must_use]
     pub fn append_node(&self, level: u32, node: Record) -> Option<Self> {
         let added = 1u64.checked_shl(level)?;
@@ -121,14 +123,15 @@ impl History {
             .map(|peak| &peak.record)
     }
 
-    /// The peaks from left to right, the highest first.
+    /// Returns the peaks from left to right, the highest first.
     pub fn peaks(&self) -> Vec<Record> {
         let mut peaks: Vec<_> = self.peaks_from_right().copied().collect();
         peaks.reverse();
         peaks
     }
 
-    /// The peak over the header at `height`, with its level; none above the last header.
+    /// Returns the peak over the header at `height`, with its level. Returns `None` above the last
+    /// header.
     pub fn peak_over(&self, height: u64) -> Option<(u32, Record)> {
         let position = peak_over(self.leaves, height)?;
         let mut at = self.rightmost.as_deref();
@@ -138,8 +141,9 @@ impl History {
         at.map(|peak| (peak.level, peak.record))
     }
 
-    /// The history of the headers below `height`, as the peaks to the left and those of the siblings that are on the left say;
-    /// none where `siblings` are not as many as the header at `height` has.
+    /// Returns the history of the headers below `height`. It follows from the peaks on the left and
+    /// the siblings that are on the left. Returns `None` if the number of `siblings` does not match
+    /// the header at `height`.
     #[must_use]
     pub fn below(&self, height: u64, siblings: &[Record]) -> Option<Self> {
         let position = peak_over(self.leaves, height)?;
@@ -153,13 +157,15 @@ impl History {
             .try_fold(Self::default(), |history, (level, node)| history.append_node(level, node))
     }
 
-    /// The root that the next header commits to; 32 zero bytes when nothing is covered.
+    /// Returns the root that the next header commits to. It is 32 zero bytes if no header is
+    /// covered.
     pub fn root(&self) -> Hash {
         let bagged = self.peaks_from_right().copied().reduce(|right, left| Record::parent(&left, &right));
         bagged.map_or(Hash::ZERO, |bagged| root_of(self.leaves, &bagged))
     }
 
-    /// u64 number of leaves ‖ the peaks' records from left to right: at most 8 + 64 × 60 bytes.
+    /// Returns its encoding: u64 number of leaves ‖ the peaks' records from left to right. It has
+    /// at most 8 + 64 × 60 bytes.
     pub fn encode(&self) -> Vec<u8> {
         let mut out = self.leaves.to_be_bytes().to_vec();
         for peak in self.peaks() {
@@ -168,10 +174,10 @@ impl History {
         out
     }
 
-    /// Reads a history back.
+    /// Reads an encoded history.
     ///
     /// # Errors
-    /// Bytes that are not the number of leaves and as many peaks as it has.
+    /// The bytes are not the number of leaves and exactly its peaks.
     pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
         let mut reader = Reader::new(bytes);
         let leaves = reader.u64("history leaves")?;
@@ -198,25 +204,27 @@ fn root_of(leaves: u64, bagged: &Record) -> Hash {
     tagged(Tag::Root, &[&leaves.to_be_bytes(), &bagged.encode()])
 }
 
-/// The levels of the peaks over `leaves` headers, from left to right.
+/// Returns the levels of the peaks over `leaves` headers, from left to right.
 fn levels(leaves: u64) -> impl Iterator<Item = u32> {
     (0..u64::BITS).rev().filter(move |level| leaves >> level & 1 == 1)
 }
 
-/// The peak that stands over a leaf.
+/// Returns the position of the peak over a leaf.
 fn peak_over(leaves: u64, leaf: u64) -> Option<Position> {
-    // Two leaves are below the same peak where the numbers agree down to the peak's bit, which is set in that of all leaves.
+    // Two leaves are below the same peak if their numbers agree down to the peak's bit, which is
+    // set in the number of leaves.
     let differ = (leaf < leaves).then(|| (leaf ^ leaves).ilog2())?;
     Some(Position { level: differ, index: leaf >> differ })
 }
 
-/// Where the siblings of a leaf are, from the bottom up to its peak; none above the last leaf.
+/// Returns the positions of a leaf's siblings, from the bottom up to its peak. There are none above
+/// the last leaf.
 pub fn siblings(leaves: u64, leaf: u64) -> impl Iterator<Item = Position> {
     let level = peak_over(leaves, leaf).map_or(0, |peak| peak.level);
     (0..level).map(move |level| Position { level, index: (leaf >> level) ^ 1 })
 }
 
-/// The node that the leaf at a height leads to along its siblings.
+/// Returns the node that follows from the leaf at a height and its siblings.
 pub fn climb(leaf: &Record, height: u64, siblings: &[Record]) -> Record {
     (0u32..).zip(siblings).fold(*leaf, |record, (below, sibling)| {
         let is_left = height.checked_shr(below).unwrap_or(0) & 1 == 0;
@@ -224,7 +232,8 @@ pub fn climb(leaf: &Record, height: u64, siblings: &[Record]) -> Record {
     })
 }
 
-/// Where a node of the range is: it stands over the leaves `index << level` to `(index + 1 << level) - 1`.
+/// The position of an MMR node, which covers the leaves `index << level` to `(index + 1 << level) -
+/// 1`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Position {
     /// 0 for leaves.
@@ -233,12 +242,12 @@ pub struct Position {
     pub index: u64,
 }
 
-/// Shows that a record is the leaf at a place below a root.
+/// Proves that a record is the leaf at a position below a root.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InclusionProof {
-    /// How many headers the root covers.
+    /// The number of headers that the root covers.
     pub leaves: u64,
-    /// Which of them it is: its height.
+    /// The height of the header.
     pub height: u64,
     /// The siblings from the leaf up to its peak.
     pub siblings: Vec<Record>,
@@ -247,9 +256,9 @@ pub struct InclusionProof {
 }
 
 impl InclusionProof {
-    /// Gathers the proof for the header at `height` among `leaves` from whoever keeps the range's nodes.
+    /// Gathers the proof for the header at `height` among `leaves`. `node` looks up MMR nodes.
     ///
-    /// None when `height` is not covered or `node` lacks a node.
+    /// Returns `None` if `height` is not covered or `node` lacks a node.
     pub fn gather(
         leaves: u64,
         height: u64,
@@ -273,7 +282,8 @@ impl InclusionProof {
         Some(Self { leaves, height, siblings, peaks })
     }
 
-    /// The root that follows if `leaf` is where the proof says; none when the proof has the wrong number of parts.
+    /// Returns the root that follows if `leaf` is at the proof's position. Returns `None` if the
+    /// proof has the wrong number of parts.
     pub fn root(&self, leaf: &Record) -> Option<Hash> {
         let mut peaks = self.peaks.iter().copied();
         let (mut bagging, mut start, mut met) = (Vec::new(), 0, false);
@@ -314,7 +324,7 @@ mod tests {
         (0..leaves).fold(History::default(), |history, height| history.append(leaf(height)))
     }
 
-    /// The definition, slowly: peaks by halving, bagged from the right.
+    /// Returns the root by its slow definition: peaks by halving, bagged from the right.
     fn slow_root(leaves: &[Record]) -> Hash {
         fn tree(leaves: &[Record]) -> Record {
             match leaves {

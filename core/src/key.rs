@@ -1,6 +1,6 @@
 //! secp256k1 keys: signing, verifying, and the 24 words that restore a key.
 //!
-//! Core draws no chance: who makes a key brings 32 bytes of it.
+//! This module has no source of randomness: the creator of a key supplies 32 random bytes.
 
 use core::fmt;
 use core::str::FromStr;
@@ -15,50 +15,55 @@ use crate::hash::Hash;
 
 mod words;
 
-/// Where a phrase's key lies below its seed ([BIP 32](https://github.com/bitcoin/bips/blob/master/bip-0032.mediawiki),
-/// [BIP 44](https://github.com/bitcoin/bips/blob/master/bip-0044.mediawiki)).
+/// The derivation path of a phrase's key below its seed ([BIP
+/// 32](https://github.com/bitcoin/bips/blob/master/bip-0032.mediawiki), [BIP
+/// 44](https://github.com/bitcoin/bips/blob/master/bip-0044.mediawiki)).
 pub const PATH: &str = "m/44'/8333'/0'/0/0";
 
-/// How often a phrase is hashed to become a seed (BIP 39).
+/// The number of hash rounds from a phrase to its seed (BIP 39).
 const SEED_ROUNDS: u32 = 2_048;
 
-/// How many words a phrase has: 256 bits of entropy and 8 of checksum.
+/// The number of words of a phrase: 256 bits of entropy and 8 of checksum.
 pub const PHRASE_WORDS: usize = 24;
-/// The bits of a word: its place among 2,048.
+/// The bits of a word: its index among 2,048.
 const WORD_BITS: usize = 11;
 /// The bytes of a phrase.
 const PHRASE_BYTES: usize = PHRASE_WORDS * WORD_BITS / 8;
 
 /// A compressed secp256k1 key: 33 bytes, shown as 66 hex digits.
 ///
-/// Whether the bytes name a point of the curve shows when a signature is verified: a key that does not verifies none.
+/// The bytes are checked only when a signature is verified: a key that is not a point of the curve
+/// verifies no signature.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PublicKey([u8; 33]);
 
 impl PublicKey {
-    /// 33 zero bytes: the author of a genesis block, whom nobody can sign for.
+    /// 33 zero bytes: the author of a genesis block, for which no signature can be made.
     pub const NOBODY: Self = Self([0; 33]);
 
-    /// From its 33 bytes.
+    /// Creates a key from its 33 bytes.
     pub const fn from_bytes(bytes: [u8; 33]) -> Self {
         Self(bytes)
     }
 
-    /// Its 33 bytes.
+    /// Returns its 33 bytes.
     pub const fn as_bytes(&self) -> &[u8; 33] {
         &self.0
     }
 
-    /// The key as a point of the curve, ready to verify many signatures; none when its bytes are no point.
+    /// Returns the key as a point of the curve, ready to verify many signatures. Returns `None` if
+    /// its bytes are not a point.
     pub fn ready(&self) -> Option<ReadyKey> {
-        // SEC 1 knows a form of 33 bytes that leaves the parity of y open; k256 reads it, the protocol does not.
+        // SEC 1 has a form of 33 bytes that leaves the parity of y open. k256 accepts it, but the
+        // protocol does not.
         if !matches!(self.0[0], 2 | 3) {
             return None;
         }
         VerifyingKey::from_sec1_bytes(&self.0).ok().map(ReadyKey)
     }
 
-    /// Whether `signature` is this key's ECDSA signature of `digest`, with the low s of the two possible.
+    /// Returns true if `signature` is this key's ECDSA signature of `digest`, with the low s of the
+    /// two possible.
     pub fn verifies(&self, digest: &Hash, signature: &Signature) -> bool {
         self.ready().is_some_and(|key| key.verifies(digest, signature))
     }
@@ -66,15 +71,16 @@ impl PublicKey {
 
 /// A public key that is a point of the curve.
 ///
-/// To find the point takes a square root, a tenth of a verification: who verifies many signatures of one key finds it once.
+/// Finding the point takes a square root, a tenth of a verification. A caller that verifies many
+/// signatures of one key finds it once.
 #[derive(Clone, Copy, Debug)]
 pub struct ReadyKey(VerifyingKey);
 
 impl ReadyKey {
-    /// As [`PublicKey::verifies`].
+    /// Returns true if a signature is valid, like [`PublicKey::verifies`].
     pub fn verifies(&self, digest: &Hash, signature: &Signature) -> bool {
         let Ok(signature) = k256::ecdsa::Signature::from_slice(&signature.0) else { return false };
-        // k256 refuses the high s by itself; `a_high_s_is_refused` watches that it stays so.
+        // k256 itself rejects the high s. The test `a_high_s_is_refused` checks that this stays so.
         self.0.verify_prehash(digest.as_bytes(), &signature).is_ok()
     }
 }
@@ -91,7 +97,7 @@ impl fmt::Debug for PublicKey {
     }
 }
 
-/// Why a text or phrase is not a key.
+/// The reason why a text or phrase is not a key.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum KeyError {
     /// A public key's text has another form.
@@ -103,13 +109,13 @@ pub enum KeyError {
     /// A phrase has another number of words.
     #[error("a phrase has {PHRASE_WORDS} words, this one has {found}")]
     WordCount {
-        /// How many words there are.
+        /// The number of words.
         found: usize,
     },
     /// A word is not on the list.
     #[error("word {place} of the phrase, \"{word}\", is not on the BIP-39 list")]
     Word {
-        /// Its place, from 1.
+        /// Its position, from 1.
         place: usize,
         /// The word.
         word: String,
@@ -117,7 +123,7 @@ pub enum KeyError {
     /// The phrase's checksum does not fit: a word is wrong or out of place.
     #[error("the phrase's words do not fit together: one is wrong or out of place")]
     Checksum,
-    /// The bytes are no secret key: zero, or not below the group's order.
+    /// The bytes are not a valid secret key: zero, or not below the group's order.
     #[error("not a secret key: zero or above the order of secp256k1")]
     Secret,
 }
@@ -158,15 +164,15 @@ impl<'de> Deserialize<'de> for PublicKey {
 pub struct Signature([u8; 64]);
 
 impl Signature {
-    /// 64 zero bytes: a genesis block's, valid for nobody.
+    /// 64 zero bytes: the signature of a genesis block, valid for no key.
     pub const NONE: Self = Self([0; 64]);
 
-    /// From its 64 bytes.
+    /// Creates a signature from its 64 bytes.
     pub const fn from_bytes(bytes: [u8; 64]) -> Self {
         Self(bytes)
     }
 
-    /// Its 64 bytes.
+    /// Returns its 64 bytes.
     pub const fn as_bytes(&self) -> &[u8; 64] {
         &self.0
     }
@@ -229,7 +235,7 @@ impl fmt::Debug for SecretKey {
 }
 
 impl SecretKey {
-    /// From its 32 bytes.
+    /// Creates a key from its 32 bytes.
     ///
     /// # Errors
     /// [`KeyError::Secret`] for zero and for numbers not below the group's order.
@@ -240,16 +246,18 @@ impl SecretKey {
         Ok(Self { signing, public: PublicKey(bytes) })
     }
 
-    /// The key that a phrase stands for: BIP-39 seed without passphrase, BIP-32 derivation along [`PATH`].
+    /// Creates the key of a phrase: BIP-39 seed without passphrase, and BIP-32 derivation along
+    /// [`PATH`].
     ///
     /// # Errors
-    /// [`KeyError::Secret`] when the derivation meets an invalid key (one seed in 2^127).
+    /// [`KeyError::Secret`] if the derivation meets an invalid key (one seed in 2^127).
     pub fn from_phrase(phrase: &Phrase) -> Result<Self, KeyError> {
         let root = XPrv::new(phrase.seed().as_slice()).map_err(|_| KeyError::Secret)?;
         let path: bip32::DerivationPath = PATH.parse().map_err(|_| KeyError::Secret)?;
         let mut secret = root.private_key().clone();
         let mut chain_code = Zeroizing::new(root.attrs().chain_code);
-        // Child by child, for a whole extended key knows its parent's fingerprint, whose hash nothing else here needs.
+        // Derived child by child, because a whole extended key needs the hash for its parent's
+        // fingerprint, which nothing here uses.
         for child in path {
             let (tweak, next) = secret.derive_tweak(&chain_code, child).map_err(|_| KeyError::Secret)?;
             secret = secret.derive_child(*Zeroizing::new(tweak)).map_err(|_| KeyError::Secret)?;
@@ -258,17 +266,18 @@ impl SecretKey {
         Self::from_bytes(&Zeroizing::new(secret.to_bytes().into()))
     }
 
-    /// Its 32 bytes, wiped when dropped.
+    /// Returns its 32 bytes, wiped when dropped.
     pub fn to_bytes(&self) -> Zeroizing<[u8; 32]> {
         Zeroizing::new(self.signing.to_bytes().into())
     }
 
-    /// The key that verifies what this one signs.
+    /// Returns the public key that verifies its signatures.
     pub fn public(&self) -> PublicKey {
         self.public
     }
 
-    /// Signs a digest: ECDSA with the nonce of [RFC 6979](https://www.rfc-editor.org/rfc/rfc6979), low s.
+    /// Returns the signature of a digest: ECDSA with the nonce of [RFC
+    /// 6979](https://www.rfc-editor.org/rfc/rfc6979), low s.
     ///
     /// # Panics
     /// Never: signing fails only for digests under 16 bytes.
@@ -284,17 +293,17 @@ impl SecretKey {
 pub struct Phrase(Zeroizing<[u8; 32]>);
 
 impl Phrase {
-    /// The words of 32 bytes of chance.
+    /// Creates the phrase of 32 random bytes.
     pub fn from_entropy(entropy: &[u8; 32]) -> Self {
         Self(Zeroizing::new(*entropy))
     }
 
-    /// The chance that the words stand for: whoever has it has the key.
+    /// Returns the entropy of the words, which determines the key.
     pub fn entropy(&self) -> &[u8; 32] {
         &self.0
     }
 
-    /// What the words say: the entropy, and the first byte of its hash.
+    /// Returns the bytes that the words encode: the entropy, and the first byte of its hash.
     fn bytes(&self) -> Zeroizing<[u8; PHRASE_BYTES]> {
         let mut bytes = Zeroizing::new([0; PHRASE_BYTES]);
         bytes[..32].copy_from_slice(&*self.0);
@@ -302,7 +311,7 @@ impl Phrase {
         bytes
     }
 
-    /// The seed that BIP 39 makes of it.
+    /// Returns the seed that BIP 39 derives from it.
     fn seed(&self) -> Zeroizing<[u8; 64]> {
         let mut seed = Zeroizing::new([0; 64]);
         let words = Zeroizing::new(self.to_string());

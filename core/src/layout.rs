@@ -1,8 +1,10 @@
-//! Fixed layouts: a cursor over bytes from outside, and the one error of bytes that do not fit their layout.
+//! Fixed layouts: a cursor over bytes from outside, and the one error for bytes that do not fit
+//! their layout.
 //!
-//! Every length is checked against what is left before anything is copied, so that a hostile length costs nothing.
+//! Every length is checked against the remaining bytes before anything is copied, so that a hostile
+//! length costs nothing.
 
-/// Why bytes are not the value that they were read as.
+/// The reason why bytes are not a valid encoding of a value.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DecodeError {
     /// The bytes end inside a field.
@@ -12,13 +14,13 @@ pub enum DecodeError {
         field: &'static str,
         /// Its size in bytes.
         needed: usize,
-        /// What was left.
+        /// The number of remaining bytes.
         left: usize,
     },
     /// Bytes follow the last field.
     #[error("{count} bytes too many at the end")]
     Trailing {
-        /// How many.
+        /// The number of trailing bytes.
         count: usize,
     },
     /// A length or count is outside its limits.
@@ -30,7 +32,7 @@ pub enum DecodeError {
         min: usize,
         /// The most allowed.
         max: usize,
-        /// What the bytes say.
+        /// The value in the bytes.
         found: usize,
     },
     /// A text is not UTF-8.
@@ -39,7 +41,7 @@ pub enum DecodeError {
         /// The field that was being read.
         field: &'static str,
     },
-    /// A value that its type does not have.
+    /// A value that is invalid for its type.
     #[error("{field}: not a valid value")]
     Value {
         /// The field that was being read.
@@ -54,20 +56,20 @@ pub struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    /// Starts at the first byte.
+    /// Creates a reader at the first byte.
     pub fn new(bytes: &'a [u8]) -> Self {
         Self { rest: bytes }
     }
 
-    /// How many bytes are left.
+    /// Returns the number of remaining bytes.
     pub fn left(&self) -> usize {
         self.rest.len()
     }
 
-    /// Takes the next `count` bytes.
+    /// Takes and returns the next `count` bytes.
     ///
     /// # Errors
-    /// [`DecodeError::Short`] when fewer are left.
+    /// [`DecodeError::Short`] if fewer are left.
     pub fn take(&mut self, field: &'static str, count: usize) -> Result<&'a [u8], DecodeError> {
         let Some((taken, rest)) = self.rest.split_at_checked(count) else {
             return Err(DecodeError::Short { field, needed: count, left: self.rest.len() });
@@ -76,10 +78,10 @@ impl<'a> Reader<'a> {
         Ok(taken)
     }
 
-    /// Takes the next `N` bytes as an array.
+    /// Takes the next `N` bytes and returns them as an array.
     ///
     /// # Errors
-    /// [`DecodeError::Short`] when fewer are left.
+    /// [`DecodeError::Short`] if fewer are left.
     pub fn array<const N: usize>(&mut self, field: &'static str) -> Result<[u8; N], DecodeError> {
         let Some((taken, rest)) = self.rest.split_first_chunk::<N>() else {
             return Err(DecodeError::Short { field, needed: N, left: self.rest.len() });
@@ -88,39 +90,40 @@ impl<'a> Reader<'a> {
         Ok(*taken)
     }
 
-    /// Takes a big-endian u16.
+    /// Takes and returns a big-endian u16.
     ///
     /// # Errors
-    /// [`DecodeError::Short`] when fewer than 2 bytes are left.
+    /// [`DecodeError::Short`] if fewer than 2 bytes are left.
     pub fn u16(&mut self, field: &'static str) -> Result<u16, DecodeError> {
         Ok(u16::from_be_bytes(self.array(field)?))
     }
 
-    /// Takes a big-endian u32.
+    /// Takes and returns a big-endian u32.
     ///
     /// # Errors
-    /// [`DecodeError::Short`] when fewer than 4 bytes are left.
+    /// [`DecodeError::Short`] if fewer than 4 bytes are left.
     pub fn u32(&mut self, field: &'static str) -> Result<u32, DecodeError> {
         Ok(u32::from_be_bytes(self.array(field)?))
     }
 
-    /// Takes a big-endian u64.
+    /// Takes and returns a big-endian u64.
     ///
     /// # Errors
-    /// [`DecodeError::Short`] when fewer than 8 bytes are left.
+    /// [`DecodeError::Short`] if fewer than 8 bytes are left.
     pub fn u64(&mut self, field: &'static str) -> Result<u64, DecodeError> {
         Ok(u64::from_be_bytes(self.array(field)?))
     }
 
-    /// Takes a big-endian u128.
+    /// Takes and returns a big-endian u128.
     ///
     /// # Errors
-    /// [`DecodeError::Short`] when fewer than 16 bytes are left.
+    /// [`DecodeError::Short`] if fewer than 16 bytes are left.
     pub fn u128(&mut self, field: &'static str) -> Result<u128, DecodeError> {
         Ok(u128::from_be_bytes(self.array(field)?))
     }
 
-    /// Takes a number of at most `max` in the shortest form of unsigned LEB128: seven bits a byte, the lowest first.
+    /// Takes and returns a number of at most `max` in the shortest form of unsigned LEB128: seven
+    /// bits a byte, the lowest first.
     ///
     /// # Errors
     /// Too few bytes, a number over `max`, or one that takes more bytes than it needs.
@@ -142,7 +145,7 @@ impl<'a> Reader<'a> {
         Err(DecodeError::Value { field })
     }
 
-    /// Takes a u16 length and that many bytes of UTF-8.
+    /// Takes a u16 length and as many bytes of UTF-8, and returns the text.
     ///
     /// # Errors
     /// A length outside `min..=max`, too few bytes, or bytes that are not UTF-8.
@@ -157,7 +160,7 @@ impl<'a> Reader<'a> {
     /// Ends the reading.
     ///
     /// # Errors
-    /// [`DecodeError::Trailing`] when bytes are left.
+    /// [`DecodeError::Trailing`] if bytes are left.
     pub fn end(self) -> Result<(), DecodeError> {
         match self.rest.len() {
             0 => Ok(()),
@@ -166,7 +169,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Writes a number as unsigned LEB128, as [`Reader::varint`] reads it.
+/// Writes a number as unsigned LEB128, in the form that [`Reader::varint`] reads.
 pub fn put_varint(out: &mut Vec<u8>, mut number: u128) {
     loop {
         let seven = u8::try_from(number & 0x7f).unwrap_or(0);
@@ -182,7 +185,7 @@ pub fn put_varint(out: &mut Vec<u8>, mut number: u128) {
 /// Writes a text as a u16 length and its bytes.
 ///
 /// # Panics
-/// When the text is over 65,535 bytes: the types that are written have lower caps.
+/// If the text is over 65,535 bytes. The types that are written have lower caps.
 pub fn put_text(out: &mut Vec<u8>, text: &str) {
     let length = u16::try_from(text.len()).expect("texts in layouts are capped below 64 KiB");
     out.extend_from_slice(&length.to_be_bytes());

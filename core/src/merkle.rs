@@ -1,11 +1,11 @@
-//! The tree of a block's messages: its root, and the path that places one message below it.
+//! The Merkle tree of a block's messages: its root, and the path that proves one message.
 //!
-//! An odd node is carried up and never doubled, so no two lists of messages share a root (the weakness of
-//! CVE-2012-2459). Leaves and inner nodes are hashed under different tags.
+//! An odd node is carried up and never doubled, so no two lists of messages share a root (the
+//! weakness of CVE-2012-2459). Leaves and inner nodes are hashed under different tags.
 
 use crate::hash::{Hash, Tag, tagged};
 
-/// The leaf of a message's full bytes.
+/// Returns the leaf of a message's full bytes.
 pub fn leaf(bytes: &[u8]) -> Hash {
     tagged(Tag::Leaf, &[bytes])
 }
@@ -18,7 +18,7 @@ fn level_above(level: &[Hash]) -> Vec<Hash> {
     level.chunks(2).map(|pair| pair.get(1).map_or(pair[0], |right| node(&pair[0], right))).collect()
 }
 
-/// The root over `leaves`, in their order; of none: 32 zero bytes.
+/// Returns the root over `leaves`, in their order. It is 32 zero bytes for an empty list.
 pub fn root(leaves: &[Hash]) -> Hash {
     let mut level = leaves.to_vec();
     while level.len() > 1 {
@@ -27,7 +27,8 @@ pub fn root(leaves: &[Hash]) -> Hash {
     level.first().copied().unwrap_or(Hash::ZERO)
 }
 
-/// The siblings of the leaf at `index` from the bottom up; none for an index outside the tree.
+/// Returns the siblings of the leaf at `index` from the bottom up. The list is empty for an index
+/// outside the tree.
 pub fn path(leaves: &[Hash], index: usize) -> Vec<Hash> {
     let (mut level, mut index, mut siblings) = (leaves.to_vec(), index, Vec::new());
     if index >= leaves.len() {
@@ -41,7 +42,7 @@ pub fn path(leaves: &[Hash], index: usize) -> Vec<Hash> {
     siblings
 }
 
-/// How many siblings the leaf at `index` of `count` has on its way up; none outside the tree.
+/// Returns the number of siblings of the leaf at `index` of `count`, or 0 outside the tree.
 pub fn siblings(index: usize, count: usize) -> usize {
     if index >= count {
         return 0;
@@ -55,7 +56,8 @@ pub fn siblings(index: usize, count: usize) -> usize {
     siblings
 }
 
-/// The root that `leaf` at `index` of `count` leaves leads to along `siblings`; none when their number does not fit.
+/// Returns the root that follows from `leaf` at `index` of `count` leaves and its `siblings`.
+/// Returns `None` if their number does not fit.
 pub fn climb(leaf: Hash, index: usize, count: usize, siblings: &[Hash]) -> Option<Hash> {
     if index >= count {
         return None;

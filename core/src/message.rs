@@ -1,7 +1,8 @@
-//! Signed messages: what people write into the ledger.
+//! Signed messages: the contents of the ledger.
 //!
-//! A [`Draft`] has every field but the proofs, a [`Message`] is signed by somebody, a [`VerifiedMessage`] by its sender.
-//! Sizes are checked once, where a draft or message is made or decoded.
+//! A [`Draft`] has every field except the proofs. A [`Message`] has a signature, and a
+//! [`VerifiedMessage`] has a valid one. Sizes are checked once, where a draft or message is made or
+//! decoded.
 
 use core::fmt;
 use std::sync::Arc;
@@ -12,19 +13,20 @@ use crate::layout::{DecodeError, Reader, put_text};
 use crate::pow::Work;
 use crate::time::Time;
 
-/// The most bytes of UTF-8 in a recipient; it may be empty.
+/// The most bytes of UTF-8 in a recipient, which may be empty.
 pub const RECIPIENT_BYTES_MAX: usize = 128;
-/// The most bytes of UTF-8 in a text; the least is 1.
+/// The most bytes of UTF-8 in a text. The least is 1.
 pub const TEXT_BYTES_MAX: usize = 4_096;
 /// The most bytes of an encoded message.
 pub const MESSAGE_BYTES_MAX: usize = MESSAGE_BYTES_MIN - 1 + RECIPIENT_BYTES_MAX + TEXT_BYTES_MAX;
 /// The fewest bytes of an encoded message: no recipient, one byte of text.
 pub const MESSAGE_BYTES_MIN: usize = 33 + 8 + 2 + 2 + 1 + 8 + 64;
 
-/// A message's id: a hash over the network and all that its sender wrote, without stamp and signature.
+/// A message's id: a hash over the network and all fields of the sender, without stamp and
+/// signature.
 pub type MessageId = Hash;
 
-/// Why a text cannot be sent.
+/// The reason why a text cannot be sent.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DraftError {
     /// The recipient is too long.
@@ -41,7 +43,7 @@ pub enum DraftError {
     },
 }
 
-/// What a sender writes, before stamp and signature.
+/// The contents of a message, before stamp and signature.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Draft {
     sender: PublicKey,
@@ -51,10 +53,10 @@ pub struct Draft {
 }
 
 impl Draft {
-    /// A draft whose sizes are within the limits.
+    /// Creates a draft whose sizes are within the limits.
     ///
     /// # Errors
-    /// Names the text that is too short or too long.
+    /// The text that is too short or too long.
     pub fn new(
         sender: PublicKey,
         recipient: impl Into<String>,
@@ -71,12 +73,12 @@ impl Draft {
         Ok(Self { sender, recipient, text, time })
     }
 
-    /// Whose key is to sign it.
+    /// Returns the key that has to sign it.
     pub fn sender(&self) -> &PublicKey {
         &self.sender
     }
 
-    /// The message's id in a network.
+    /// Returns the message's id in a network.
     pub fn id(&self, network: &Hash) -> MessageId {
         let mut texts = Vec::with_capacity(4 + self.recipient.len() + self.text.len());
         put_text(&mut texts, &self.recipient);
@@ -85,14 +87,15 @@ impl Draft {
         tagged(Tag::Message, &[network.as_bytes(), self.sender.as_bytes(), &time, &texts])
     }
 
-    /// Signs the draft; `secret` is the sender's, or the message will not verify.
+    /// Signs the draft and returns the message. `secret` must be the sender's, or the message will
+    /// not verify.
     pub fn sign(self, secret: &SecretKey, network: &Hash, stamp: u64) -> Message {
         let signature = secret.sign(&self.id(network));
         Message { draft: self, stamp, signature }
     }
 }
 
-/// A signed message, within its sizes; whose signature it bears is not yet known.
+/// A signed message, within its sizes. Its signature is not yet verified.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
     draft: Draft,
@@ -101,52 +104,52 @@ pub struct Message {
 }
 
 impl Message {
-    /// From its parts, as a signer elsewhere made them.
+    /// Creates a message from parts that another signer made.
     pub fn from_parts(draft: Draft, stamp: u64, signature: Signature) -> Self {
         Self { draft, stamp, signature }
     }
 
-    /// Who says to have written it.
+    /// Returns the claimed sender.
     pub fn sender(&self) -> &PublicKey {
         &self.draft.sender
     }
 
-    /// To whom it is written; may be empty.
+    /// Returns the recipient, which may be empty.
     pub fn recipient(&self) -> &str {
         &self.draft.recipient
     }
 
-    /// What it says.
+    /// Returns the text.
     pub fn text(&self) -> &str {
         &self.draft.text
     }
 
-    /// When it was written, by the sender's clock.
+    /// Returns the time when it was written, by the sender's clock.
     pub fn time(&self) -> Time {
         self.draft.time
     }
 
-    /// The number whose hash with the id shows the sender's work.
+    /// Returns the stamp: the number whose hash with the id shows the sender's work.
     pub fn stamp(&self) -> u64 {
         self.stamp
     }
 
-    /// The sender's signature of the id.
+    /// Returns the sender's signature of the id.
     pub fn signature(&self) -> &Signature {
         &self.signature
     }
 
-    /// Its id in a network.
+    /// Returns its id in a network.
     pub fn id(&self, network: &Hash) -> MessageId {
         self.draft.id(network)
     }
 
-    /// Its size when encoded, in bytes.
+    /// Returns its encoded size in bytes.
     pub fn size(&self) -> usize {
         MESSAGE_BYTES_MIN - 1 + self.draft.recipient.len() + self.draft.text.len()
     }
 
-    /// Its full bytes: sender ‖ time ‖ recipient ‖ text ‖ stamp ‖ signature.
+    /// Returns its full bytes: sender ‖ time ‖ recipient ‖ text ‖ stamp ‖ signature.
     pub fn encode(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(self.size());
         self.encode_to(&mut out);
@@ -163,10 +166,10 @@ impl Message {
         out.extend_from_slice(self.signature.as_bytes());
     }
 
-    /// Reads one message and nothing after it.
+    /// Reads exactly one message.
     ///
     /// # Errors
-    /// Bytes that are not exactly one message.
+    /// The bytes are not exactly one message.
     pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
         let mut reader = Reader::new(bytes);
         let message = Self::read(&mut reader)?;
@@ -174,10 +177,10 @@ impl Message {
         Ok(message)
     }
 
-    /// Reads one message from where a reader stands.
+    /// Reads one message at the reader's position.
     ///
     /// # Errors
-    /// Bytes that are not a message.
+    /// The bytes are not a message.
     pub fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
         let sender = PublicKey::from_bytes(reader.array("message sender")?);
         let time = Time::from_unix_ms(reader.u64("message time")?);
@@ -188,7 +191,7 @@ impl Message {
         Ok(Self { draft: Draft { sender, recipient, text, time }, stamp, signature })
     }
 
-    /// The message as verified, if its signature is its sender's.
+    /// Returns the message as verified, if its signature is the sender's.
     pub fn verify(self, network: &Hash) -> Option<VerifiedMessage> {
         let id = self.id(network);
         self.sender().verifies(&id, &self.signature).then(|| VerifiedMessage::trust(Arc::new(self), id))
@@ -196,18 +199,19 @@ impl Message {
 }
 
 impl fmt::Display for Message {
-    /// The form that people see: `From <sender> to <recipient>, <text>`.
+    /// Writes the form for display: `From <sender> to <recipient>, <text>`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "From {} to {}, {}", self.sender(), self.recipient(), self.text())
     }
 }
 
-/// The work that a stamp shows for a message.
+/// Returns the work that a stamp shows for a message.
 pub fn stamp_work(id: &MessageId, stamp: u64) -> Work {
     Work::shown_by(&tagged(Tag::Stamp, &[id.as_bytes(), &stamp.to_be_bytes()]))
 }
 
-/// The best stamp among `tries` from `first` on, with its work: a slice of a search that the caller paces.
+/// Returns the best stamp among `tries` from `first` on, with its work. The caller searches in
+/// slices of this kind.
 pub fn grind_stamp(id: &MessageId, first: u64, tries: u64) -> (u64, Work) {
     (0..tries)
         .map(|step| first.wrapping_add(step))
@@ -224,23 +228,23 @@ pub struct VerifiedMessage {
 }
 
 impl VerifiedMessage {
-    /// Takes the word of whoever verified the signature; `id` is the message's.
+    /// Creates a verified message whose signature the caller has verified. `id` is the message's.
     pub(crate) fn trust(message: Arc<Message>, id: MessageId) -> Self {
         let work = stamp_work(&id, message.stamp);
         Self { message, id, work }
     }
 
-    /// The message.
+    /// Returns the message.
     pub fn message(&self) -> &Arc<Message> {
         &self.message
     }
 
-    /// Its id.
+    /// Returns its id.
     pub fn id(&self) -> &MessageId {
         &self.id
     }
 
-    /// The work of its stamp.
+    /// Returns the work of its stamp.
     pub fn stamp_work(&self) -> Work {
         self.work
     }

@@ -1,7 +1,9 @@
-//! Mining: a [`Job`] says what to search, a [`Search`] does so slice by slice, a [`Solution`] tells what was found.
+//! Mining: a [`Job`] defines a search, a [`Search`] runs it in slices, and a [`Solution`] is its
+//! result.
 //!
-//! The node makes the jobs; drivers search them, on as many threads as the person allows, and stop at once when the node
-//! wishes for another job. A job is plain data, so that it can cross to another thread or Worker.
+//! The node makes the jobs. Drivers search them, on as many threads as the user allows, and stop at
+//! once when the node outputs another job. A job is plain data, so that it can cross to another
+//! thread or Worker.
 
 use core::time::Duration;
 use std::collections::VecDeque;
@@ -21,28 +23,29 @@ use crate::network::Network;
 use crate::pow::{Target, Work};
 use crate::time::{Moment, Now, Time};
 
-/// How long a job is searched before its time moves on.
+/// The time for which a job is searched before its time advances.
 pub const JOB_REFRESH: Duration = Duration::from_secs(2);
-/// How soon a job takes up messages that came after it was made.
+/// The delay until a job includes messages that came after it was made.
 pub const POOL_REFRESH: Duration = Duration::from_millis(200);
-/// The newest jobs on one tip whose solutions are still taken.
+/// The number of newest jobs on one tip whose solutions are still accepted.
 pub const JOBS_MAX: usize = 16;
 
-/// Names a job until its solution; later jobs have higher numbers.
+/// Identifies a job until its solution. Later jobs have higher numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct JobId(pub u64);
 
-/// What to search: a header that wants a nonce, and what its content root is made of.
+/// A search: a header that needs a nonce, and the parts of its content root.
 ///
-/// Each value of `extra` gives another content root, hence another first half of the header; a search tries several of them
-/// with each nonce, because they share the work that the second half costs.
+/// Each value of `extra` gives another content root, and so another first half of the header. A
+/// search tries several of them with each nonce, because they share the work that the second half
+/// costs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Job {
-    /// Its name.
+    /// The job's id.
     pub id: JobId,
     /// The header with the first extra, its nonce 0.
     pub header: Header,
-    /// What its hash must not exceed.
+    /// The target that its hash must not exceed.
     pub target: Target,
     /// The root of the headers below.
     pub history_root: Hash,
@@ -52,10 +55,10 @@ pub struct Job {
     pub extra: u64,
 }
 
-/// What a search found.
+/// The result of a search.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Solution {
-    /// Whose solution it is.
+    /// The id of the solved job.
     pub job: JobId,
     /// The nonce.
     pub nonce: u64,
@@ -64,15 +67,16 @@ pub struct Solution {
 }
 
 impl Solution {
-    /// u64 job ‖ u64 nonce ‖ u64 extra: for drivers that pass solutions on as bytes.
+    /// Returns its encoding, for drivers that pass solutions on as bytes: u64 job ‖ u64 nonce ‖ u64
+    /// extra.
     pub fn encode(&self) -> Vec<u8> {
         [self.job.0, self.nonce, self.extra].map(u64::to_be_bytes).concat()
     }
 
-    /// Reads a solution back.
+    /// Reads an encoded solution.
     ///
     /// # Errors
-    /// Bytes that are not a solution.
+    /// The bytes are not a solution.
     pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
         let mut reader = crate::layout::Reader::new(bytes);
         let job = JobId(reader.u64("solution job")?);
@@ -83,18 +87,19 @@ impl Solution {
 }
 
 impl Job {
-    /// The expected number of tries.
+    /// Returns the expected number of tries.
     pub fn work(&self) -> Work {
         self.target.work()
     }
 
-    /// The header that a solution of this job completes.
+    /// Returns the header that a solution of this job completes.
     pub fn complete(&self, solution: &Solution) -> Header {
         let content_root = content_root(&self.history_root, &self.body_root, solution.extra);
         Header { content_root, nonce: solution.nonce, ..self.header }
     }
 
-    /// u64 id ‖ 96 bytes of header ‖ history root ‖ body root ‖ u64 extra: for drivers that pass jobs on as bytes.
+    /// Returns its encoding, for drivers that pass jobs on as bytes: u64 id ‖ 96 bytes of header ‖
+    /// history root ‖ body root ‖ u64 extra.
     pub fn encode(&self) -> Vec<u8> {
         [
             self.id.0.to_be_bytes().as_slice(),
@@ -106,10 +111,10 @@ impl Job {
         .concat()
     }
 
-    /// Reads a job back.
+    /// Reads an encoded job.
     ///
     /// # Errors
-    /// Bytes that are not a job, or bits that are not a target.
+    /// The bytes are not a job, or the bits are not a target.
     pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
         let mut reader = crate::layout::Reader::new(bytes);
         let id = JobId(reader.u64("job id")?);
@@ -123,10 +128,10 @@ impl Job {
     }
 }
 
-/// A job's search, resumable in slices.
+/// The search for a job's solution, resumable in slices.
 ///
-/// Which solution is found does not depend on the machine: whatever its kernel, nonces are tried in order, and with each
-/// of them the extras in order.
+/// The solution found does not depend on the machine. With any kernel, nonces are tried in order,
+/// and with each nonce the extras in order.
 #[derive(Clone, Debug)]
 pub struct Search {
     job: JobId,
@@ -138,7 +143,7 @@ pub struct Search {
 }
 
 impl Search {
-    /// Starts at a nonce, with the preferred kernel: searchers of one job start far apart.
+    /// Starts at a nonce, with the preferred kernel. Searchers of one job start far apart.
     pub fn new(job: &Job, first: u64) -> Self {
         let root = |step: usize| {
             content_root(&job.history_root, &job.body_root, job.extra.wrapping_add(step as u64))
@@ -154,24 +159,26 @@ impl Search {
         }
     }
 
-    /// The same search with another kernel, to compare them.
+    /// Returns the same search with another kernel, to compare them.
     #[must_use]
     pub fn with_kernel(self, kernel: Kernel) -> Self {
         Self { kernel, ..self }
     }
 
-    /// Goes on with another kernel.
+    /// Continues with another kernel.
     pub fn change_kernel(&mut self, kernel: Kernel) {
         self.kernel = kernel;
     }
 
-    /// Where the share of searcher `number` of `count` begins: even parts of all nonces.
+    /// Returns the first nonce for searcher `number` of `count`. Each gets an equal share of all
+    /// nonces.
     pub fn share(number: u64, count: u64) -> u64 {
         (u64::MAX / count.max(1)).wrapping_mul(number)
     }
 
-    /// Makes `tries` tries, rounded up to whole nonces, or fewer when one of them solves the job. A search that goes on after
-    /// a solution does so with the next nonce.
+    /// Makes `tries` tries, rounded up to whole nonces, or fewer if one of them solves the job.
+    /// Returns the solution, if there is one. After a solution, the search continues with the next
+    /// nonce.
     pub fn run(&mut self, tries: u64) -> Option<Solution> {
         let roots = self.headers.roots() as u64;
         let nonces = tries.div_ceil(roots);
@@ -183,7 +190,7 @@ impl Search {
         Some(self.take(hit))
     }
 
-    /// Goes on after a hit.
+    /// Continues after a hit, and returns its solution.
     fn take(&mut self, hit: Hit) -> Solution {
         let (before, root) = (hit.nonce.wrapping_sub(self.next), hit.root as u64);
         self.next = hit.nonce.wrapping_add(1);
@@ -192,17 +199,18 @@ impl Search {
         Solution { job: self.job, nonce: hit.nonce, extra: self.extra.wrapping_add(root) }
     }
 
-    /// The next `nonces` nonces for a graphics processor, and the bytes that it is given; [`Search::settle`] takes its answer.
+    /// Returns the next `nonces` nonces for a GPU, and its input bytes. [`Search::settle`] takes
+    /// its answer.
     pub fn dispatch(&self, nonces: u32) -> (Dispatch, Vec<u8>) {
         let dispatch = Dispatch::new(self.next, nonces);
         (dispatch, dispatch.encode(&self.headers))
     }
 
-    /// Takes the answer to the last dispatch, and goes on after what it searched: its nonces, or those up to one that may have
-    /// been a hit. What is found, and what [`Search::run`] finds, is the same.
+    /// Takes the answer to the last dispatch, and continues after the nonces that it searched: all,
+    /// or the ones up to a possible hit. Returns the same solution that [`Search::run`] would find.
     ///
     /// # Errors
-    /// An answer that no working device gives; the search is as it was before the dispatch.
+    /// An answer that no working device gives. The search is then unchanged.
     pub fn settle(&mut self, dispatch: &Dispatch, answer: &[u8]) -> Result<Option<Solution>, AnswerError> {
         let settled = dispatch.settle(&self.headers, answer)?;
         if let Some(hit) = settled.hit {
@@ -214,19 +222,20 @@ impl Search {
         Ok(None)
     }
 
-    /// How many tries were made since it began.
+    /// Returns the number of tries since it began.
     pub fn tried(&self) -> u64 {
         self.tried
     }
 }
 
-/// The first of `tries` nonces from 0 on with which a header's hash meets its own bits: for headers whose content root is to stay.
+/// Returns the first of `tries` nonces from 0 on with which a header's hash meets its own bits. It
+/// is for headers whose content root must not change.
 pub fn grind(header: &Header, tries: u64) -> Option<u64> {
     let headers = Headers::new(header, &[header.content_root], header.bits.target()?);
     Kernel::preferred().search(&headers, 0, tries).map(|hit| hit.nonce)
 }
 
-/// The jobs that are out.
+/// The jobs that are being searched.
 #[derive(Debug, Default)]
 pub(crate) struct Miner {
     jobs: VecDeque<(JobId, Template)>,
@@ -236,7 +245,7 @@ pub(crate) struct Miner {
 }
 
 impl Miner {
-    /// Whether a job is being searched.
+    /// Returns true if a job is being searched.
     pub(crate) fn is_searching(&self) -> bool {
         !self.jobs.is_empty()
     }
@@ -245,7 +254,7 @@ impl Miner {
         self.refresh
     }
 
-    /// The pool changed: the next job comes sooner, and carries other messages.
+    /// Notes that the mempool changed: the next job comes sooner, and carries other messages.
     pub(crate) fn pool_changed(&mut self, now: Moment) {
         if self.is_searching() {
             self.stale = true;
@@ -253,19 +262,19 @@ impl Miner {
         }
     }
 
-    /// Whether the newest job is on another tip, or its messages or time should move on.
+    /// Returns true if the newest job is on another tip, or its messages or time should be updated.
     pub(crate) fn is_due(&self, now: Moment, tip: &Hash) -> bool {
         self.jobs.back().is_none_or(|(_, template)| template.block.header.prev_hash != *tip)
             || self.refresh.is_some_and(|refresh| refresh <= now)
     }
 
-    /// The newest template on this tip, if only its time has to move on.
+    /// Returns the newest template on this tip, if only its time has to be updated.
     pub(crate) fn reusable(&self, tip: &Hash) -> Option<Template> {
         let (_, template) = self.jobs.back()?;
         (!self.stale && template.block.header.prev_hash == *tip).then(|| template.clone())
     }
 
-    /// Notes a template to be searched, and returns its job.
+    /// Adds a template to be searched, and returns its job.
     pub(crate) fn start(&mut self, now: Moment, template: Template) -> Option<Job> {
         let Template { block, history_root, body_root } = &template;
         let (header, extra, target) = (block.header, block.extra, block.header.bits.target()?);
@@ -283,7 +292,7 @@ impl Miner {
         Some(job)
     }
 
-    /// Calls all jobs off; whether there were any.
+    /// Cancels all jobs. Returns true if there were any.
     pub(crate) fn stop(&mut self) -> bool {
         let searching = self.is_searching();
         self.jobs.clear();
@@ -291,7 +300,7 @@ impl Miner {
         searching
     }
 
-    /// The block that a solution completes, if its job is still wanted and it is solved.
+    /// Returns the block that a solution completes, if its job is still current and it is solved.
     pub(crate) fn solve(&self, solution: Solution) -> Option<Block> {
         let (_, template) = self.jobs.iter().find(|(id, _)| *id == solution.job)?;
         let mut block = template.block.clone();
@@ -302,7 +311,7 @@ impl Miner {
     }
 }
 
-/// A block, complete but for its nonce and extra, and the roots that its content root is made of.
+/// A block, complete except for its nonce and extra, and the roots that form its content root.
 #[derive(Clone, Debug)]
 pub(crate) struct Template {
     block: Block,
@@ -310,7 +319,7 @@ pub(crate) struct Template {
     body_root: Hash,
 }
 
-/// A template on a parent.
+/// Creates a template on a parent.
 pub(crate) fn template(
     network: &Network,
     parent: &Header,
@@ -338,7 +347,7 @@ pub(crate) fn template(
 }
 
 impl Template {
-    /// Moves the block's time on, and with it perhaps its target: nothing that is signed changes.
+    /// Updates the block's time, which may change its target. The signed fields do not change.
     pub(crate) fn move_on(&mut self, network: &Network, parent: &Header, time: Time) {
         let header = &mut self.block.header;
         header.time = time.max(parent.time.plus_ms(1));

@@ -1,4 +1,5 @@
-//! A network is its parameters: whoever shares them shares a genesis block, and with it a ledger.
+//! A network is its parameters: nodes with the same parameters share a genesis block, and with it a
+//! ledger.
 
 use core::fmt;
 use core::str::FromStr;
@@ -12,20 +13,20 @@ use crate::layout::{DecodeError, Reader};
 use crate::pow::{Bits, Retarget, Target};
 use crate::time::Time;
 
-/// The most bytes of a network's name; the least is 1.
+/// The most bytes of a network's name. The least is 1.
 pub const NAME_BYTES_MAX: usize = 32;
 
 /// A network's parameters as people write them, in TOML or JSON.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Parameters {
-    /// 1 to 32 of a–z, 0–9 and `-`.
+    /// 1 to 32 characters of a–z, 0–9 and `-`.
     pub name: String,
     /// The genesis block's time, unix milliseconds, at most [`GENESIS_TIME_MAX`].
     pub genesis_time: Time,
-    /// The wished interval between blocks, milliseconds, at least 1.
+    /// The desired interval between blocks, milliseconds, at least 1.
     pub spacing_ms: u64,
-    /// How much silence halves the difficulty, milliseconds; 0 keeps the bits constant.
+    /// The delay that halves the difficulty, in milliseconds. 0 keeps the bits constant.
     pub half_life_ms: u64,
     /// The easiest target, compact, as `"0x1e100000"`.
     #[serde(serialize_with = "bits_as_text", deserialize_with = "bits_from_text")]
@@ -52,7 +53,7 @@ fn bits_from_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Bits, D:
     })
 }
 
-/// Why parameters do not make a network.
+/// The reason why parameters do not make a network.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NetworkError {
     /// The name is empty, too long, or has other characters.
@@ -61,13 +62,13 @@ pub enum NetworkError {
         /// The name.
         found: String,
     },
-    /// The genesis time is beyond what every JSON reader can hold.
+    /// The genesis time is larger than every JSON reader can hold exactly.
     #[error("genesis_time: at most {GENESIS_TIME_MAX}, found {}", found.unix_ms())]
     GenesisTime {
         /// The genesis time.
         found: Time,
     },
-    /// Blocks cannot come at no interval.
+    /// The spacing is zero or too long.
     #[error("spacing_ms: must be from 1 to {MILLISECONDS_MAX}, found {found}")]
     Spacing {
         /// The spacing, milliseconds.
@@ -85,19 +86,19 @@ pub enum NetworkError {
         /// The bits.
         found: Bits,
     },
-    /// The size cap is outside what every node can hold.
+    /// The size cap is outside the range that every node can hold.
     #[error("block_bytes_max: must be from {BLOCK_BYTES_MIN} to {BLOCK_BYTES_MAX}, found {found}")]
     BlockBytes {
         /// The cap.
         found: u32,
     },
-    /// The message cap is outside what every node can hold.
+    /// The message cap is outside the range that every node can hold.
     #[error("block_messages_max: at most {BLOCK_MESSAGES_MAX}, found {found}")]
     BlockMessages {
         /// The cap.
         found: u32,
     },
-    /// Not the name of a built-in network.
+    /// The name is not that of a built-in network.
     #[error("\"{found}\" is not a built-in network: plexus or dev (or give a TOML file)")]
     Unknown {
         /// The name.
@@ -107,7 +108,7 @@ pub enum NetworkError {
 
 /// The latest genesis time, unix milliseconds: the largest integer that every JSON reader holds exactly.
 pub const GENESIS_TIME_MAX: u64 = (1 << 53) - 1;
-/// A hundred years: no interval of a network is longer.
+/// A hundred years: the longest interval of a network.
 pub const MILLISECONDS_MAX: u64 = 100 * 365 * 86_400_000;
 
 /// A network: checked parameters, the genesis header that commits to them, and its hash.
@@ -120,7 +121,7 @@ pub struct Network {
 }
 
 impl Network {
-    /// The main network, and the default.
+    /// Returns the main network, which is the default.
     ///
     /// # Panics
     /// Never: its parameters are tested.
@@ -128,7 +129,7 @@ impl Network {
         Self::new(built_in("plexus", 600_000, 0x1e10_0000)).expect("the built-in parameters are valid")
     }
 
-    /// For tests and demonstrations: 2^8 expected hashes a block, for ever.
+    /// Returns the network for tests and demonstrations: always 2^8 expected hashes per block.
     ///
     /// # Panics
     /// Never: its parameters are tested.
@@ -136,10 +137,10 @@ impl Network {
         Self::new(built_in("dev", 0, 0x2001_0000)).expect("the built-in parameters are valid")
     }
 
-    /// The network with these parameters.
+    /// Creates the network with these parameters.
     ///
     /// # Errors
-    /// Names the first parameter outside its limits.
+    /// The first parameter outside its limits.
     pub fn new(parameters: Parameters) -> Result<Self, NetworkError> {
         let p = &parameters;
         let legal = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
@@ -176,27 +177,27 @@ impl Network {
         Ok(Self { retarget, genesis, id: genesis.hash(), parameters })
     }
 
-    /// The parameters.
+    /// Returns the parameters.
     pub fn parameters(&self) -> &Parameters {
         &self.parameters
     }
 
-    /// The name.
+    /// Returns the name.
     pub fn name(&self) -> &str {
         &self.parameters.name
     }
 
-    /// The network's id: the genesis header's hash.
+    /// Returns the network's id: the genesis header's hash.
     pub fn id(&self) -> &Hash {
         &self.id
     }
 
-    /// The first header of every branch.
+    /// Returns the first header of every branch.
     pub fn genesis(&self) -> &Header {
         &self.genesis
     }
 
-    /// The genesis header with the empty body that it is shown with.
+    /// Returns the genesis header with the empty body that it is shown with.
     pub fn genesis_block(&self) -> Block {
         Block {
             header: self.genesis,
@@ -207,22 +208,22 @@ impl Network {
         }
     }
 
-    /// The rule by which targets follow.
+    /// Returns the rule for the next target.
     pub fn retarget(&self) -> &Retarget {
         &self.retarget
     }
 
-    /// The easiest target.
+    /// Returns the easiest target.
     pub fn limit(&self) -> Target {
         self.retarget.limit
     }
 
-    /// The most bytes of an encoded block.
+    /// Returns the most bytes of an encoded block.
     pub fn block_bytes_max(&self) -> usize {
         usize::try_from(self.parameters.block_bytes_max).unwrap_or(BLOCK_BYTES_MAX)
     }
 
-    /// The most messages of a block.
+    /// Returns the most messages of a block.
     pub fn block_messages_max(&self) -> usize {
         usize::try_from(self.parameters.block_messages_max).unwrap_or(BLOCK_MESSAGES_MAX)
     }
@@ -241,7 +242,7 @@ fn built_in(name: &str, half_life_ms: u64, limit: u32) -> Parameters {
 }
 
 impl Parameters {
-    /// The canonical encoding, which the genesis header commits to.
+    /// Returns the canonical encoding, which the genesis header commits to.
     pub fn encode(&self) -> Vec<u8> {
         let mut out = vec![u8::try_from(self.name.len()).unwrap_or(u8::MAX)];
         out.extend_from_slice(self.name.as_bytes());
@@ -254,10 +255,10 @@ impl Parameters {
         out
     }
 
-    /// Reads the canonical encoding from where a reader stands; whether a network has such parameters is not yet known.
+    /// Reads the canonical encoding at the reader's position. The parameters are not yet checked.
     ///
     /// # Errors
-    /// Too few bytes, or a name that is not UTF-8 or longer than any.
+    /// Too few bytes, or a name that is too long or not UTF-8.
     pub fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
         let field = "network name";
         let [length] = reader.array(field)?;
@@ -281,7 +282,7 @@ impl Parameters {
 impl FromStr for Network {
     type Err = NetworkError;
 
-    /// A built-in network by its name.
+    /// Returns a built-in network by its name.
     fn from_str(name: &str) -> Result<Self, NetworkError> {
         match name {
             "plexus" => Ok(Self::plexus()),

@@ -3,7 +3,7 @@ use crate::chain::tests::{LATE, branch, easy};
 use crate::key::SecretKey;
 use crate::wire::{PROTOCOL_VERSION, Role};
 
-/// A chain whose tip is the last of these headers.
+/// Returns a chain whose tip is the last of these headers.
 fn chain_of(headers: &[Header]) -> Chain {
     let mut chain = Chain::new(easy(0));
     extend(&mut chain, headers);
@@ -21,7 +21,7 @@ fn grown(count: usize) -> Vec<Header> {
     branch(&easy(0), easy(0).genesis(), count, 1_000, 1)
 }
 
-/// The stance of a peer that said to lead with a header.
+/// Returns the stance of a peer that announced a header as its best.
 fn at(header: &Header) -> Stance {
     let mut stance = Stance::default();
     stance.leads(&header.hash(), header.height);

@@ -20,7 +20,7 @@ fn hello(seed: u8, challenge: u8) -> Hello {
     }
 }
 
-/// Alice, who waits for somebody.
+/// Returns Alice's handshake, before the peer's hello.
 fn alice() -> Handshake {
     Handshake::new(hello(1, 11), Moment::from_micros(5))
 }
@@ -64,7 +64,8 @@ fn packets_out_of_order_end_it() {
 fn no_answer_of_another_connection_serves() {
     let (ours, theirs) = (hello(1, 11), hello(2, 22));
     let elsewhere = [
-        // Answers to others, with other challenges, in another network, and our own sent back.
+        // Answers to other nodes, with other challenges, in another network, and our own answer
+        // sent back.
         secret(2).sign(&digest(&theirs, &hello(3, 11))),
         secret(2).sign(&digest(&theirs, &hello(1, 12))),
         secret(2).sign(&digest(&hello(2, 23), &ours)),

@@ -1,15 +1,17 @@
-//! The 2,048 English words of [BIP 39](https://github.com/bitcoin/bips/blob/master/bip-0039/english.txt): one text, without a
-//! table of where each begins, which would be as long again. It is read from its start each time, a few dozen times a phrase.
+//! The 2,048 English words of [BIP
+//! 39](https://github.com/bitcoin/bips/blob/master/bip-0039/english.txt), as one text. A table of
+//! the words' positions would double its size. It is read from its start each time, a few dozen
+//! times per phrase.
 
 /// All words in their order, one a line.
 const WORDS: &str = include_str!("english.txt");
 
-/// The word at a place below 2,048; above, none is there.
+/// Returns the word at an index below 2,048. Above that, returns an empty text.
 pub(super) fn at(index: usize) -> &'static str {
     WORDS.lines().nth(index).unwrap_or_default()
 }
 
-/// A word's place.
+/// Returns the index of a word.
 pub(super) fn find(word: &str) -> Option<usize> {
     WORDS.lines().position(|listed| listed == word)
 }
