@@ -1,6 +1,7 @@
-//! How fast the ledger's heavy parts are: headers into the tree, the mountain range, signatures, the search, contents.
+//! Benchmarks of the ledger's expensive parts: headers into the tree, the MMR, signatures, the
+//! search, contents.
 //!
-//! `cargo bench -p plexus-core`. Rates of one machine compare only with each other, within one run.
+//! `cargo bench -p plexus-core`. Rates are comparable only within one run on one machine.
 
 use std::hint::black_box;
 use std::sync::Arc;
@@ -23,14 +24,14 @@ use plexus_core::rules;
 use plexus_core::time::Time;
 use sha2::{Digest, Sha256};
 
-/// The headers of the chain that is inserted.
+/// The number of headers of the inserted chain.
 const HEADERS: usize = 100_000;
-/// The messages of the block that is checked.
+/// The number of messages of the checked block.
 const MESSAGES: u64 = 2_000;
-/// The nonces of one search.
+/// The number of nonces of one search.
 const TRIES: u64 = 100_000;
 
-/// A network whose every other hash is a block.
+/// Returns a network where every second hash is a block.
 fn easy() -> Network {
     let parameters = Parameters {
         name: "easy".to_owned(),
@@ -134,7 +135,7 @@ fn signatures(c: &mut Criterion) {
 
 fn search(c: &mut Criterion) {
     let mut header = [0x5a; HEADER_BYTES];
-    // Nothing meets it: every nonce is tried.
+    // No hash meets it, so every nonce is tried.
     let target = Target::from_be_bytes([0; 32]);
     let mut group = c.benchmark_group("search");
     group.throughput(Throughput::Elements(TRIES));
@@ -172,7 +173,7 @@ fn contents(c: &mut Criterion) {
     });
 }
 
-/// The certificates of 8,000 links between 1,000 nodes, unsigned.
+/// Returns the certificates of 8,000 links between 1,000 nodes, unsigned.
 fn certificates() -> Vec<Certificate> {
     let key = |node: u32| {
         let mut bytes = [2; 33];

@@ -1,8 +1,10 @@
-//! Plexus without I/O: a proof-of-work ledger of signed messages, whose every participant verifies everything itself.
+//! Plexus without I/O: a proof-of-work ledger of signed messages. Every participant verifies
+//! everything itself.
 //!
-//! A driver tells a [`node::Node`] facts ([`node::Input`]) and carries out its wishes ([`node::Output`]). Nothing here waits,
-//! does I/O, reads a clock, draws chance or iterates in random order, so every run can be replayed from a seed and its
-//! list of facts. The formats and rules are specified in `PROTOCOL.md` beside this crate.
+//! A driver feeds a [`node::Node`] with inputs ([`node::Input`]) and carries out its outputs
+//! ([`node::Output`]). Nothing here waits, does I/O, reads a clock, has a source of randomness of
+//! its own or iterates in random order. So every run can be replayed from a seed and its list of
+//! inputs. The formats and rules are specified in `PROTOCOL.md` beside this crate.
 //!
 //! # Map
 //!
@@ -13,24 +15,31 @@
 //! | chain | [`rules`] [`check`] [`chain`] `trail` [`pool`] [`mine`] [`pace`] [`journal`] [`shelf`] |
 //! | protocol | [`chance`] [`address`] [`group`] [`book`] [`ban`] [`inbound`] [`wire`] [`fault`] `connection` [`event`] `outbox` [`handshake`] [`ping`] [`link`] [`graph`] [`slot`] `plan` `vouching` [`peer`] [`dial`] [`sync`] [`fetch`] [`compact`] [`relay`] [`gossip`] [`agreement`] [`node`] |
 //! | light | [`proof`] [`receipt`] |
-//! | laboratory | [`sim`] |
-//! | faces | [`view`] [`trace`] [`drawing`] |
+//! | simulator | [`sim`] |
+//! | interfaces | [`view`] [`trace`] [`drawing`] |
 //!
 //! # Glossary
 //!
-//! - **block**: a *header* that is mined and a body of *messages*; **tip**: the last block of the best branch whose bodies
-//!   are verified; **leader**: the last header of the branch with most work.
-//! - **branch**: a path down to genesis; **reorg**: the change of the best branch; **work**: expected number of hashes.
-//! - **target**: what a hash must not exceed; **bits**: its compact form; **job**: what a miner searches; **solution**: what
-//!   it finds.
-//! - **node**: us; **peer**: a remote node; **link**: a connection to one; **fault**: a peer's offence;
-//!   **group**: the network that an address is in.
-//! - **proof**: what shows a chain's work without its headers; **tail**: the newest headers, which it shows all; **point**: a place in the
-//!   chain's work whose header it shows; **stakes**: what the parts of a chain are worth;
-//!   **receipt**: what shows that a message is in a block below a proven tip, and so how much work protects it.
-//! - **certificate**: what both ends of a link sign about its latency; **graph**: the certified links that a node holds;
-//!   **topology**: the shape that they give the network; **forecast**: who is expected to hear of a block first from us.
-//! - **fact**: what a driver reports; **wish**: what the node asks of it.
+//! - **block**: a *header* that is mined and a body of *messages*.
+//! - **tip**: the last block of the best branch whose bodies are verified.
+//! - **best header** (`leader`): the last header of the branch with most work.
+//! - **branch**: a path down to genesis. **reorg**: the change of the best branch. **work**: the
+//!   expected number of hashes.
+//! - **target**: the number that a hash must not exceed. **bits**: its compact form.
+//! - **job**: a search for a miner. **solution**: its result.
+//! - **node**: us. **peer**: a remote node. **link**: a connection to one.
+//! - **fault**: a peer's offence. **netgroup** (`group`): the network that an address is in.
+//! - **proof**: shows a chain's work without its headers. **tail**: the newest headers, all of
+//!   which it shows.
+//! - **point**: a place in the chain's work whose header the proof shows. **stakes**: the worth of
+//!   the parts of a chain.
+//! - **receipt**: shows that a message is in a block below a proven tip, and how much work protects
+//!   it.
+//! - **certificate**: a statement about a link's latency that both its ends sign. **graph**: the
+//!   certified links that a node holds.
+//! - **topology**: the shape that the certified links give the network. **forecast**: predicts
+//!   which peers hear of a block first from us.
+//! - **input**: an event that a driver reports. **output**: a request of the node to its driver.
 
 pub mod address;
 pub mod agreement;

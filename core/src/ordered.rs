@@ -1,7 +1,9 @@
-//! A map and a set in the order of their keys, for those that grow with what strangers send.
+//! A map and a set in the order of their keys, for collections that grow with data from remote
+//! peers.
 //!
-//! A full node's are trees, the fastest. The page's program would carry the code of a tree once for each kind of key: its maps are
-//! sorted [`runs`], and it is 24 kB smaller for it, gzipped. What stays small is better kept in a [`crate::sorted::Sorted`].
+//! A full node uses trees, which are fastest. The page's program would carry the code of a tree
+//! once for each kind of key. Its maps are sorted [`runs`] instead, which makes it 24 kB smaller,
+//! gzipped. Small maps are better kept in a [`crate::sorted::Sorted`].
 
 use core::ops::RangeBounds;
 
@@ -13,7 +15,7 @@ pub use runs::Ordered;
 #[cfg(feature = "full")]
 pub use tree::Ordered;
 
-/// A set, in its items' order. Its owner bounds it.
+/// A set in the order of its items. Its owner bounds it.
 #[derive(Clone, Debug)]
 pub struct OrderedSet<T>(Ordered<T, ()>);
 
@@ -24,37 +26,37 @@ impl<T> Default for OrderedSet<T> {
 }
 
 impl<T: Ord> OrderedSet<T> {
-    /// How many items there are.
+    /// Returns the number of items.
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Whether there is no item.
+    /// Returns true if there are no items.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Whether an item is in it.
+    /// Returns true if it contains an item.
     pub fn contains(&self, item: &T) -> bool {
         self.0.contains_key(item)
     }
 
-    /// Adds an item; whether it is new.
+    /// Adds an item. Returns true if it is new.
     pub fn insert(&mut self, item: T) -> bool {
         self.0.insert(item, ()).is_none()
     }
 
-    /// Takes an item out; whether it was there.
+    /// Removes an item. Returns true if it was there.
     pub fn remove(&mut self, item: &T) -> bool {
         self.0.remove(item).is_some()
     }
 
-    /// The items, rising.
+    /// Returns the items, ascending.
     pub fn iter(&self) -> impl Iterator<Item = &T> {
         self.0.keys()
     }
 
-    /// The items in a range, rising.
+    /// Returns the items in a range, ascending.
     pub fn range(&self, range: impl RangeBounds<T>) -> impl Iterator<Item = &T> {
         self.0.range(range).map(|(item, ())| item)
     }

@@ -1,4 +1,5 @@
-//! The outbox: what a node may wish, and one verb for each wish. What the node wishes is queued here, in order, until the driver takes it.
+//! The outbox: the outputs of a node, with one method for each. They are queued here, in order,
+//! until the driver takes them.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -14,34 +15,36 @@ use crate::journal::{Change, Recall, Serve};
 use crate::mine::Job;
 use crate::wire::{FAREWELL_BYTES_MAX, Packet, Text};
 
-/// What a node wishes.
+/// An output of a node.
 #[derive(Clone, Debug)]
 pub enum Output {
-    /// Send a frame; frames of one broadcast share their bytes.
+    /// Send a frame. The frames of one broadcast share their bytes.
     Send(PeerId, Bytes),
-    /// Connect to an address: [`crate::node::Input::Connected`] or [`crate::node::Input::Unreached`] follows.
+    /// Connect to an address. [`crate::node::Input::Connected`] or
+    /// [`crate::node::Input::Unreached`] follows.
     Dial(Address),
-    /// Close a connection after what was sent to it. [`crate::node::Input::Closed`] may follow, and changes nothing.
+    /// Close a connection after all frames sent to it. [`crate::node::Input::Closed`] may follow,
+    /// and changes nothing.
     Close(PeerId, Reason),
-    /// Remember, durably, as one transaction.
+    /// Store durably, as one transaction.
     Persist(Vec<Change>),
-    /// Verify on whatever threads there are: [`crate::node::Input::Verified`] follows.
+    /// Verify on any available threads. [`crate::node::Input::Verified`] follows.
     Verify(Arc<Batch>),
-    /// Bring back: [`crate::node::Input::Recalled`] follows.
+    /// Query the store. [`crate::node::Input::Recalled`] follows.
     Recall(Recall),
-    /// Send a peer something from the store, as fast as the peer takes it.
+    /// Send a peer data from the store, as fast as the peer takes it.
     Serve(PeerId, Serve),
-    /// Search this job from now on and no other; `None`: stop.
+    /// Search only this job from now on. `None` stops the search.
     Mine(Option<Box<Job>>),
-    /// Something happened.
+    /// Report an event.
     Tell(Event),
 }
 
-/// The queue of wishes. It is drained after each fact, so it holds what one fact leads to.
+/// The queue of outputs. It is drained after each input, so it holds only the outputs of one input.
 #[derive(Debug, Default)]
 pub(crate) struct Outbox {
     queue: VecDeque<Output>,
-    /// What may be carried out only when the changes that are being gathered are durable.
+    /// Outputs that may be carried out only after the changes being gathered are durable.
     later: Vec<Output>,
 }
 
@@ -54,7 +57,7 @@ impl Outbox {
         self.queue.push_back(Output::Send(peer, packet.encode()));
     }
 
-    /// Sends one packet to many: it is encoded once, and its bytes are shared.
+    /// Sends one packet to many peers. It is encoded once, and its bytes are shared.
     pub(crate) fn broadcast(&mut self, peers: impl IntoIterator<Item = PeerId>, packet: &Packet) {
         let mut frame: Option<Bytes> = None;
         for peer in peers {
@@ -67,24 +70,24 @@ impl Outbox {
         self.queue.push_back(Output::Dial(address));
     }
 
-    /// Says why, and closes.
+    /// Sends the reason, and closes.
     pub(crate) fn close(&mut self, peer: PeerId, reason: Reason) {
         let farewell = Text::<FAREWELL_BYTES_MAX>::new(&reason.to_string());
         self.send(peer, &Packet::Farewell(farewell));
         self.queue.push_back(Output::Close(peer, reason));
     }
 
-    /// Sends a frame that is encoded already.
+    /// Sends a frame that is already encoded.
     pub(crate) fn send_frame(&mut self, peer: PeerId, frame: Bytes) {
         self.queue.push_back(Output::Send(peer, frame));
     }
 
-    /// The same, after the changes that are being gathered.
+    /// Sends a frame that is already encoded, after the changes that are being gathered.
     pub(crate) fn send_frame_later(&mut self, peer: PeerId, frame: Bytes) {
         self.later.push(Output::Send(peer, frame));
     }
 
-    /// Wishes for changes to be durable, and then for what waits for that.
+    /// Persists changes, and then queues the outputs that wait for them.
     pub(crate) fn persist(&mut self, changes: Vec<Change>) {
         if !changes.is_empty() {
             self.queue.push_back(Output::Persist(changes));
@@ -92,18 +95,18 @@ impl Outbox {
         self.queue.extend(self.later.drain(..));
     }
 
-    /// Sends one packet to many, after the changes that are being gathered.
+    /// Sends one packet to many peers, after the changes that are being gathered.
     pub(crate) fn broadcast_later(&mut self, peers: impl IntoIterator<Item = PeerId>, packet: &Packet) {
         let frame = packet.encode();
         self.later.extend(peers.into_iter().map(|peer| Output::Send(peer, frame.clone())));
     }
 
-    /// Tells of something, after the changes that are being gathered.
+    /// Reports an event, after the changes that are being gathered.
     pub(crate) fn tell_later(&mut self, event: Event) {
         self.later.push(Output::Tell(event));
     }
 
-    /// Asks for something back, after the changes that are being gathered.
+    /// Queries the store, after the changes that are being gathered.
     pub(crate) fn recall_later(&mut self, recall: Recall) {
         self.later.push(Output::Recall(recall));
     }
@@ -112,7 +115,7 @@ impl Outbox {
         self.queue.push_back(Output::Verify(Arc::new(batch)));
     }
 
-    /// Asks the store, after the changes that are being gathered.
+    /// Asks the store about a batch, after the changes that are being gathered.
     pub(crate) fn verify_later(&mut self, batch: Batch) {
         self.later.push(Output::Verify(Arc::new(batch)));
     }

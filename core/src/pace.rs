@@ -1,24 +1,24 @@
-//! Pace: how fast the best chain grew lately, as people want to know it.
+//! Pace: the recent growth rate of the best chain, for display.
 //!
-//! Times are miners' own, so it is an estimate; nothing is decided by it.
+//! Times come from the miners' clocks, so it is an estimate. No decision depends on it.
 
 use crate::chain::Chain;
 
-/// The newest blocks that it is taken over; fewer while there are not as many.
+/// The number of newest blocks for the estimate. A shorter chain has fewer.
 pub const BLOCKS: u64 = 120;
 
-/// How fast a chain grew.
+/// The growth rate of a chain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pace {
     /// The mean time between two blocks, milliseconds.
     pub interval_ms: u64,
-    /// The hashes a second that finding the blocks took, as far as their targets tell.
+    /// The hashes per second that finding the blocks took, judging by their targets.
     pub hashes_per_s: u128,
 }
 
 impl Pace {
-    /// That of a chain up to its tip; genesis, which nobody mined, does not count. None of fewer than two blocks, or when no
-    /// time passed between them.
+    /// Returns the rate of a chain up to its tip, excluding genesis, which was not mined. Returns
+    /// `None` with fewer than two blocks or zero elapsed time.
     pub fn of(chain: &Chain) -> Option<Self> {
         let tip = chain.tip();
         let lowest = tip.header.height.saturating_sub(BLOCKS).max(chain.lowest()).max(1);
@@ -52,7 +52,7 @@ mod tests {
             paces.push(Pace::of(&chain));
         }
         assert_eq!(paces[0], None, "one block is no pace");
-        // Every other hash is a block: two hashes in 90 s are none a second.
+        // Every second hash is a block: two hashes in 90 s round down to 0 per second.
         assert_eq!(paces[1], Some(Pace { interval_ms: 90_000, hashes_per_s: 0 }));
         assert_eq!(paces[160], Some(Pace { interval_ms: 2_000, hashes_per_s: 1 }));
         let mixed = paces[100].unwrap().interval_ms;

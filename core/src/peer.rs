@@ -1,4 +1,4 @@
-//! A peer: one connection, from its handshake on, and what we know that it knows.
+//! A peer: one connection, from its handshake on, and the state that we know it to have.
 
 use core::time::Duration;
 
@@ -14,18 +14,19 @@ use crate::recent::Recent;
 use crate::time::Moment;
 use crate::wire::{Hello, Role};
 
-/// The connections of a node; further ones are refused.
+/// The most connections of a node. Further ones are refused.
 pub const PEERS_MAX: usize = 1_024;
-/// The newest messages that a peer is known to know.
+/// The number of newest messages that a peer is known to have.
 pub const KNOWN_MESSAGES_MAX: usize = 8_192;
-/// The messages that a peer was asked for and has not sent; while so many are out, no more are asked for.
+/// The most messages that are requested from a peer and not yet received. At this number, no more
+/// are requested.
 pub const ASKED_MESSAGES_MAX: usize = 4_096;
 
-/// How often a peer is answered that asks for addresses or links.
+/// The shortest interval between answers to a peer's requests for addresses or links.
 pub const ANSWER_INTERVAL: Duration = Duration::from_millis(500);
-/// A certificate is renewed after so many epochs,
+/// The number of epochs after which a certificate is renewed.
 pub const RENEW_EPOCHS: u32 = 2;
-/// or when the round trip is another by so much, in a thousandth.
+/// The change of the round trip, in thousandths, at which a certificate is renewed.
 const RENEW_PER_MILLE: u128 = 250;
 
 /// A connection.
@@ -36,12 +37,12 @@ pub(crate) struct Peer {
     pub(crate) stage: Stage,
 }
 
-/// How far a connection has come.
+/// The state of a connection.
 #[derive(Debug)]
 pub(crate) enum Stage {
-    /// The ends are finding out who they are.
+    /// The handshake is in progress.
     Greeting(Box<Handshake>),
-    /// The peer has proven its key.
+    /// The handshake is complete: the peer has proven its key.
     Greeted(Box<Greeted>),
 }
 
@@ -50,40 +51,41 @@ pub(crate) enum Stage {
 pub(crate) struct Greeted {
     pub(crate) hello: Hello,
     pub(crate) ping: Ping,
-    /// The most work of a branch that the peer said or showed to have.
+    /// The best known work of the peer's branches, reported or shown.
     pub(crate) claim: Work,
     /// The height that goes with it.
     pub(crate) height: u64,
-    /// Where its chain ends, as far as it said.
+    /// The end of its chain, as far as it is known.
     pub(crate) stance: Stance,
     pub(crate) messages: Recent<MessageId, KNOWN_MESSAGES_MAX>,
     pub(crate) asked_messages: OrderedSet<MessageId>,
-    /// What it was asked, and when it was answered last.
+    /// The open requests to it, and the time of its last answer from us.
     pub(crate) asked: Asked,
-    /// Our newest half of this link's certificate.
+    /// Our newest attestation for this link's certificate.
     pub(crate) half: Option<Half>,
-    /// Of which epoch its newest half is.
+    /// The epoch of its newest attestation.
     pub(crate) certified: Option<Epoch>,
-    /// The blocks that it told us of before all others, and that turned out to be valid,
+    /// The number of valid blocks that it announced to us before all others.
     pub(crate) firsts: u64,
-    /// and when the newest of them did.
+    /// When the newest of these blocks arrived.
     pub(crate) delivered: Option<Moment>,
-    /// Messages that it announced while we were fetching blocks; at most as many as one packet announces.
+    /// Messages that it announced while we were fetching blocks, at most as many as in one packet.
     pub(crate) offered: Vec<MessageId>,
 }
 
 /// Exchanges with a peer about the network.
 #[derive(Debug, Default)]
 pub(crate) struct Asked {
-    /// Whether it owes us addresses.
+    /// True if we have requested addresses from it.
     pub(crate) addresses: bool,
-    /// Whether it owes us links.
+    /// True if we have requested links from it.
     pub(crate) links: bool,
     answered: Option<Moment>,
 }
 
 impl Asked {
-    /// Whether it is answered now: not more often than [`ANSWER_INTERVAL`].
+    /// Returns true if it may be answered now, and notes the answer. Answers are at least
+    /// [`ANSWER_INTERVAL`] apart.
     pub(crate) fn answers(&mut self, now: Moment) -> bool {
         let is_early = self.answered.is_some_and(|answered| now < answered + ANSWER_INTERVAL);
         if !is_early {
@@ -94,7 +96,8 @@ impl Asked {
 }
 
 impl Greeted {
-    /// Whether our half of the link's certificate is too old, or says something else than we measure now.
+    /// Returns true if our attestation for the link is too old or differs too much from the current
+    /// measurement.
     pub(crate) fn is_certificate_due(&self, epoch: Epoch) -> bool {
         let Some(half) = &self.half else { return true };
         if half.epoch >= epoch {
@@ -122,7 +125,7 @@ impl Greeted {
         }
     }
 
-    /// The peer showed that it has a branch of this work.
+    /// Notes that the peer has a branch of this work.
     pub(crate) fn shows(&mut self, work: Work, height: u64) {
         if work > self.claim {
             (self.claim, self.height) = (work, height);

@@ -1,7 +1,8 @@
-//! The pool: verified messages that wait for a block.
+//! The mempool: verified messages that wait for a block.
 //!
-//! Ordered by stamp work per byte: work takes the place of fees. Bounded in bytes and per sender; when full, the cheapest
-//! gives way to the dearer, and what does not exceed the last that gave way is turned away until the pool has drained.
+//! It is ordered by stamp work per byte: work takes the place of fees. It is bounded in bytes and
+//! per sender. When full, the message with the least work per byte is evicted for a better one.
+//! Messages with no more than the last evicted one are rejected until the mempool has drained.
 
 use std::sync::Arc;
 
@@ -11,21 +12,21 @@ use crate::ordered::Ordered;
 use crate::rules::{MESSAGE_AGE_MS, check_message_time};
 use crate::time::Time;
 
-/// The most bytes of messages that a full node's pool holds.
+/// The most bytes of messages in a full node's mempool.
 pub const POOL_BYTES_MAX: usize = 32 << 20;
-/// The most bytes of messages that a light node's pool holds.
+/// The most bytes of messages in a light node's mempool.
 pub const LIGHT_POOL_BYTES_MAX: usize = 2 << 20;
-/// The most messages of one sender; further ones are turned away.
+/// The most messages of one sender. Further ones are rejected.
 pub const SENDER_MESSAGES_MAX: usize = 1_024;
 
-/// Why a message is not pooled.
+/// The reason why a message is not accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PoolError {
-    /// It is pooled already.
+    /// It is already in the mempool.
     Known,
-    /// Its sender has as many as a sender may.
+    /// Its sender already has the most messages that a sender may have.
     SenderFull,
-    /// The pool is full, and this much stamp work per byte is needed.
+    /// The mempool is full, and at least this much stamp work per byte is needed.
     Full {
         /// Hashes per byte.
         floor: u128,
@@ -36,14 +37,14 @@ pub enum PoolError {
 struct Pooled {
     message: VerifiedMessage,
     rank: Rank,
-    /// Whether the store was asked, and no block of the best chain has it.
+    /// True if the store was asked and no block of the best chain contains it.
     cleared: bool,
 }
 
-/// The dearest first; of equals, the first come.
+/// The order of messages: most work per byte first, and of equals the first to arrive.
 type Rank = (core::cmp::Reverse<u128>, u64);
 
-/// Verified messages, bounded.
+/// The mempool: verified messages, bounded.
 #[derive(Debug)]
 pub struct Pool {
     bytes_max: usize,
@@ -55,13 +56,13 @@ pub struct Pool {
     inserted: u64,
 }
 
-/// Stamp work per byte.
+/// Returns the stamp work per byte.
 fn price(message: &VerifiedMessage) -> u128 {
     message.stamp_work().hashes() / message.message().size().max(1) as u128
 }
 
 impl Pool {
-    /// An empty pool that holds at most `bytes_max` bytes of messages.
+    /// Creates an empty mempool that holds at most `bytes_max` bytes of messages.
     pub fn new(bytes_max: usize) -> Self {
         Self {
             bytes_max,
@@ -74,32 +75,32 @@ impl Pool {
         }
     }
 
-    /// How many messages wait.
+    /// Returns the number of waiting messages.
     pub fn len(&self) -> usize {
         self.messages.len()
     }
 
-    /// Whether none waits.
+    /// Returns true if there are no waiting messages.
     pub fn is_empty(&self) -> bool {
         self.messages.is_empty()
     }
 
-    /// The bytes of all that wait: at most the pool's maximum.
+    /// Returns the bytes of all waiting messages: at most the mempool's maximum.
     pub fn bytes(&self) -> usize {
         self.bytes
     }
 
-    /// The least stamp work per byte that is taken now.
+    /// Returns the least stamp work per byte that is accepted now.
     pub fn floor(&self) -> u128 {
         self.floor
     }
 
-    /// Takes a message, and drops cheaper ones for it when there is no room.
+    /// Adds a message, and evicts ones with less work per byte if there is no room.
     ///
     /// A message that is not `cleared` waits, and is not selected, until [`Pool::clear`].
     ///
     /// # Errors
-    /// Why it is turned away.
+    /// The reason why it is rejected.
     pub fn insert(&mut self, message: VerifiedMessage, cleared: bool) -> Result<(), PoolError> {
         let (id, size, price) = (*message.id(), message.message().size(), price(&message));
         if self.messages.contains_key(&id) {
@@ -132,21 +133,22 @@ impl Pool {
         Ok(())
     }
 
-    /// Lets a waiting message be selected.
+    /// Allows a waiting message to be selected, and returns it.
     pub fn clear(&mut self, id: &MessageId) -> Option<&VerifiedMessage> {
         let pooled = self.messages.get_mut(id)?;
         pooled.cleared = true;
         Some(&pooled.message)
     }
 
-    /// Lets no message that was written by `time` be selected, before it is cleared again.
+    /// Blocks the selection of all messages that were written by `time`, until they are cleared
+    /// again.
     pub fn doubt(&mut self, time: Time) {
         for pooled in self.messages.values_mut() {
             pooled.cleared &= pooled.message.message().time() > time;
         }
     }
 
-    /// Removes a message, because a block has it or it is not wanted.
+    /// Removes and returns a message, because a block has it or it is unwanted.
     pub fn remove(&mut self, id: &MessageId) -> Option<VerifiedMessage> {
         let pooled = self.messages.remove(id)?;
         self.order.remove(&pooled.rank);
@@ -164,32 +166,32 @@ impl Pool {
         Some(pooled.message)
     }
 
-    /// A message that waits.
+    /// Returns a waiting message.
     pub fn find(&self, id: &MessageId) -> Option<&VerifiedMessage> {
         self.messages.get(id).map(|pooled| &pooled.message)
     }
 
-    /// The messages that wait with their ids, in no order of interest.
+    /// Returns the waiting messages with their ids, in the order of their ids.
     pub fn by_id(&self) -> impl Iterator<Item = (&MessageId, &Arc<Message>)> {
         self.messages.iter().map(|(id, pooled)| (id, pooled.message.message()))
     }
 
-    /// Whether a message waits.
+    /// Returns true if a message waits.
     pub fn contains(&self, id: &MessageId) -> bool {
         self.messages.contains_key(id)
     }
 
-    /// The messages that wait, the next in line first.
+    /// Returns the waiting messages, in the order in which they would be mined.
     pub fn iter(&self) -> impl Iterator<Item = &VerifiedMessage> {
         self.order.values().filter_map(|id| self.find(id))
     }
 
-    /// The ids that may go to peers, the next in line first.
+    /// Returns the ids that may be announced to peers, in the order in which they would be mined.
     pub fn cleared(&self) -> impl Iterator<Item = &MessageId> {
         self.order.values().filter(|id| self.messages.get(id).is_some_and(|pooled| pooled.cleared))
     }
 
-    /// The messages for a block at `time`: as many of the next in line as fit.
+    /// Returns the messages for a block at `time`: as many of the next in line as fit.
     pub fn select(&self, time: Time, bytes_max: usize, count_max: usize) -> Vec<Arc<Message>> {
         let (mut selected, mut bytes) = (Vec::new(), 0);
         for id in self.cleared() {
@@ -206,7 +208,7 @@ impl Pool {
         selected
     }
 
-    /// Drops the messages that are too old for any block from `local` on, and names them.
+    /// Drops the messages that are too old for any block from `local` on. Returns their ids.
     pub fn expire(&mut self, local: Time) -> Vec<MessageId> {
         let oldest = local.minus_ms(MESSAGE_AGE_MS);
         let old = |pooled: &Pooled| pooled.message.message().time() < oldest;

@@ -1,7 +1,7 @@
-//! Proof of work: compact bits, 256-bit targets, the work they stand for, and the target that follows.
+//! Proof of work: compact bits, 256-bit targets, their work, and the next target.
 //!
-//! Targets do not add and works do not compare with hashes: they are types of their own. All arithmetic is on
-//! integers, so that every platform agrees to the bit.
+//! Targets do not add and works do not compare with hashes, so they are types of their own. All
+//! arithmetic is on integers, so that every platform computes identical results.
 
 use core::fmt;
 
@@ -15,17 +15,19 @@ use crate::time::Time;
 pub struct Bits(u32);
 
 impl Bits {
-    /// From the header's field, whatever it says; [`Bits::target`] tells whether it is a target.
+    /// Creates bits from any value of the header's field. [`Bits::target`] checks that it is a
+    /// target.
     pub const fn from_u32(bits: u32) -> Self {
         Self(bits)
     }
 
-    /// The header's field.
+    /// Returns the header's field.
     pub const fn to_u32(self) -> u32 {
         self.0
     }
 
-    /// The target, if these bits are the canonical form of one: not zero, not negative, within 256 bits.
+    /// Returns the target, if these bits are the canonical form of one: not zero, not negative,
+    /// within 256 bits.
     pub fn target(self) -> Option<Target> {
         let (size, mantissa) = (self.0 >> 24, self.0 & 0x00ff_ffff);
         if mantissa == 0 || mantissa & 0x0080_0000 != 0 {
@@ -58,25 +60,26 @@ impl fmt::Debug for Bits {
     }
 }
 
-/// What a hash, read as a big-endian number, must not exceed. The lower, the harder.
+/// The largest value that a hash, read as a big-endian number, may have. The lower, the harder.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Target(U256);
 
 impl Target {
-    /// The easiest target of all: every hash meets it.
+    /// The easiest target, which every hash meets.
     pub const MAX: Self = Self(U256::MAX);
 
-    /// From 32 big-endian bytes.
+    /// Creates a target from 32 big-endian bytes.
     pub fn from_be_bytes(bytes: [u8; 32]) -> Self {
         Self(U256::from_be_slice(&bytes))
     }
 
-    /// As 32 big-endian bytes.
+    /// Returns 32 big-endian bytes.
     pub fn to_be_bytes(self) -> [u8; 32] {
         self.0.to_be_bytes().into()
     }
 
-    /// The compact form, rounded down (to a harder target) where three bytes of mantissa do not suffice.
+    /// Returns the compact form, rounded down (to a harder target) if three bytes of mantissa do
+    /// not suffice.
     pub fn bits(self) -> Bits {
         let mut size = self.0.bits_vartime().div_ceil(8);
         let low = |value: U256| u32::try_from(value.as_words()[0] & 0xffff_ffff).unwrap_or(0);
@@ -89,25 +92,28 @@ impl Target {
         Bits((size << 24) | mantissa)
     }
 
-    /// Whether `hash` is at most this target.
+    /// Returns true if `hash` is at most this target.
     pub fn is_met_by(self, hash: &Hash) -> bool {
-        // Big-endian bytes of one length compare as the numbers that they are.
+        // Big-endian bytes of equal length compare like the numbers.
         *hash.as_bytes() <= self.to_be_bytes()
     }
 
-    /// The expected number of hashes until one meets the target: floor(2^256 / (target + 1)).
+    /// Returns the expected number of hashes until one meets the target: floor(2^256 / (target +
+    /// 1)).
     pub fn work(self) -> Work {
         expected_hashes(self.0)
     }
 
-    /// The target of a block `elapsed_ms` after its parent, whose target this is:
-    /// this × 2^((elapsed − spacing) / half life), no easier than `limit`.
+    /// Returns the target of a block `elapsed_ms` after its parent, whose target this is. It is
+    /// this × 2^((elapsed − spacing) / half life), and no easier than `limit`.
     ///
     /// 2^x is the cubic approximation of
-    /// [aserti3-2d](https://upgradespecs.bitcoincashnode.org/2020-11-15-asert/) in 16-bit fixed point; the exponent
-    /// and all divisions round down. With a `half_life_ms` of 0 it is the limit.
+    /// [aserti3-2d](https://upgradespecs.bitcoincashnode.org/2020-11-15-asert/) in 16-bit fixed
+    /// point. The exponent and all divisions round down. With a `half_life_ms` of 0 it is the
+    /// limit.
     ///
-    /// `elapsed_ms` is between -u64::MAX and u64::MAX: a block that goes back in time breaks a rule, but not this one.
+    /// `elapsed_ms` is between -u64::MAX and u64::MAX: a block that goes back in time breaks
+    /// another rule.
     #[must_use]
     pub fn next(self, elapsed_ms: i128, spacing_ms: u64, half_life_ms: u64, limit: Self) -> Self {
         if half_life_ms == 0 {
@@ -124,7 +130,7 @@ impl Target {
                 _ => U320::ZERO,
             }
         } else {
-            // What does not fit 256 bits passes every limit.
+            // A number over 256 bits is over every limit.
             match u32::try_from(shift - 16) {
                 Ok(left) if left <= 256 - wide.bits_vartime().min(256) => wide.shl_vartime(left),
                 _ => return limit,
@@ -138,14 +144,14 @@ impl Target {
     }
 }
 
-/// 65,536 × 2^(fraction / 65,536), for a fraction below 65,536.
+/// Returns 65,536 × 2^(fraction / 65,536), for a fraction below 65,536.
 fn two_to_the(fraction: u64) -> u64 {
     let f = u128::from(fraction);
     let sum = 195_766_423_245_049 * f + 971_821_376 * f * f + 5_127 * f * f * f + (1 << 47);
     u64::try_from(sum >> 48).unwrap_or(u64::MAX) + 65_536
 }
 
-/// floor(2^256 / (number + 1)), at most u128::MAX.
+/// Returns floor(2^256 / (number + 1)), at most u128::MAX.
 fn expected_hashes(number: U256) -> Work {
     let divisor = number.wrapping_add(&U256::ONE);
     let Some(divisor) = divisor.to_nz().into_option() else { return Work(1) };
@@ -172,7 +178,7 @@ impl fmt::Debug for Target {
     }
 }
 
-/// An expected number of hashes. Sums saturate, so that no claim wraps round.
+/// An expected number of hashes. Sums saturate, so that no claim wraps around.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
 )]
@@ -180,25 +186,25 @@ impl fmt::Debug for Target {
 pub struct Work(u128);
 
 impl Work {
-    /// No work.
+    /// Zero work.
     pub const ZERO: Self = Self(0);
 
-    /// From a number of hashes.
+    /// Creates work from a number of hashes.
     pub const fn from_hashes(hashes: u128) -> Self {
         Self(hashes)
     }
 
-    /// The number of hashes.
+    /// Returns the number of hashes.
     pub const fn hashes(self) -> u128 {
         self.0
     }
 
-    /// The work that a hash shows by being as low as it is: floor(2^256 / (hash + 1)).
+    /// Returns the work that a hash shows: floor(2^256 / (hash + 1)).
     pub fn shown_by(hash: &Hash) -> Self {
         expected_hashes(U256::from_be_slice(hash.as_bytes()))
     }
 
-    /// The sum, at most u128::MAX.
+    /// Returns the sum, at most u128::MAX.
     #[must_use]
     pub const fn plus(self, other: Self) -> Self {
         Self(self.0.saturating_add(other.0))
@@ -211,21 +217,22 @@ impl fmt::Display for Work {
     }
 }
 
-/// The target rule's three numbers.
+/// The three parameters of the target rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Retarget {
-    /// The wished interval between blocks, milliseconds.
+    /// The desired interval between blocks, milliseconds.
     pub spacing_ms: u64,
-    /// How much later than wished makes the next target twice as easy, milliseconds; 0: targets never change.
+    /// The delay that makes the next target twice as easy, in milliseconds. With 0, targets never
+    /// change.
     pub half_life_ms: u64,
     /// The easiest target allowed.
     pub limit: Target,
 }
 
 impl Retarget {
-    /// The bits of a block at `time`, whose parent has `parent_bits` at `parent_time`.
+    /// Returns the bits of a block at `time`, whose parent has `parent_bits` at `parent_time`.
     ///
-    /// Parents' bits were checked before; bits that are no target count as the limit.
+    /// Parents' bits were checked before. Invalid bits count as the limit.
     pub fn next_bits(&self, parent_bits: Bits, parent_time: Time, time: Time) -> Bits {
         let parent = parent_bits.target().unwrap_or(self.limit);
         let elapsed_ms = i128::from(time.unix_ms()) - i128::from(parent_time.unix_ms());
@@ -283,7 +290,7 @@ mod tests {
         assert_eq!(next(615_000), Bits(0x1c20_0000));
         assert_eq!(next(15_000 + 40 * 600_000), Bits(0x1e10_0000));
         assert_eq!(next(u64::MAX.into()), Bits(0x1e10_0000));
-        // A block in the same instant is 2^(-1/40) as hard again.
+        // A block in the same instant is harder by a factor of 2^(1/40).
         assert_eq!(next(0), Bits(0x1c0f_b9c8));
         assert_eq!(next(-585_000), Bits(0x1c08_0000));
         assert_eq!(next(-i128::from(u64::MAX)), Bits(0x0101_0000));

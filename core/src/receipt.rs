@@ -1,16 +1,22 @@
-//! Receipts: one file that shows that a message is in a block, and how much work is on and above that block.
+//! Receipts: one file that proves that a message is in a block, and how much work is on and above
+//! that block.
 //!
-//! A [`Receipt`] holds all that leads from the message's bytes to a network's id: the message, its siblings in the block's tree, the
-//! block's header and what its body commits to, the siblings of its record in the mountain range, and the chain proof of a tip
-//! ([`crate::proof`]). [`Receipt::verify`] recomputes the rest. The siblings that lie on the left are the history below the block, so
-//! its history root, which is not written, follows from the very chain that is proven; with it follow the only possible content root
-//! and the digest that the block's author signed. Nothing in a receipt is without effect: who changes a bit has another message,
-//! another block or another chain, or bytes that are none of these.
+//! A [`Receipt`] holds all data that lead from the message's bytes to a network's id. These are the
+//! message, its siblings in the block's tree, the block's header and the data that its body commits
+//! to. They also include the siblings of its record in the MMR, and the chain proof of a tip
+//! ([`crate::proof`]). [`Receipt::verify`] recomputes the rest.
 //!
-//! A receipt says no more than a chain proof does of whether a better chain exists, and nothing of when the message was written:
-//! it was there when the block was mined, by the miner's clock, which the rules bind to those of others.
+//! The siblings on the left are the history below the block. So its history root, which is not
+//! written, follows from the proven chain itself. From it follow the only possible content root and
+//! the digest that the block's author signed. Every bit of a receipt matters: a changed bit gives
+//! another message, another block, another chain, or an invalid receipt.
 //!
-//! Bounds: at most [`RECEIPT_BYTES_MAX`] bytes are read, of which all but the chain proof are under [`HEAD_BYTES_MAX`].
+//! Like a chain proof, a receipt does not show that no better chain exists. It does not show when
+//! the message was written either: the message existed when the block was mined, by the miner's
+//! clock. The rules bind that clock to the clocks of others.
+//!
+//! Bounds: at most [`RECEIPT_BYTES_MAX`] bytes are read. All parts except the chain proof are under
+//! [`HEAD_BYTES_MAX`].
 
 mod error;
 mod form;
@@ -31,31 +37,31 @@ use crate::message::Message;
 use crate::network::{Network, Parameters};
 use crate::proof::PROOF_BYTES_MAX;
 
-/// What every receipt begins with.
+/// The first bytes of every receipt.
 pub const MAGIC: [u8; 6] = *b"plexus";
-/// The only version of the layout that there is.
+/// The only version of the layout.
 pub const VERSION: u16 = 1;
-/// The most siblings of a record: no chain that can be proven has higher peaks.
+/// The most siblings of a record: no provable chain has higher peaks.
 pub const PATH_MAX: usize = 62;
 /// The most siblings of a message: a block has at most [`BLOCK_MESSAGES_MAX`].
 pub const SIBLINGS_MAX: usize = BLOCK_MESSAGES_MAX.ilog2() as usize;
-/// More than the bytes of any receipt before its chain proof.
+/// An upper bound for the bytes of any receipt before its chain proof.
 pub const HEAD_BYTES_MAX: usize = 16 << 10;
 /// The most bytes of a receipt.
 pub const RECEIPT_BYTES_MAX: usize = HEAD_BYTES_MAX + PROOF_BYTES_MAX;
 
-/// Shows that a message is in a block of a proven chain; whether it does is for [`Receipt::verify`] to say.
+/// Proves that a message is in a block of a proven chain, if [`Receipt::verify`] succeeds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Receipt {
     /// The network, whose id follows.
     pub network: Network,
     /// The message.
     pub message: Message,
-    /// Its place in the block, from 0.
+    /// Its index in the block, from 0.
     pub index: u16,
-    /// How many messages the block has.
+    /// The number of messages in the block.
     pub count: u16,
-    /// The hashes beside the message's way up to the messages root, from the bottom.
+    /// The sibling hashes from the message up to the messages root, from the bottom.
     pub siblings: Vec<Hash>,
     /// The block's header.
     pub header: Header,
@@ -65,15 +71,16 @@ pub struct Receipt {
     pub author: PublicKey,
     /// The author's signature.
     pub signature: Signature,
-    /// The records beside the block's way up to the peak over it, from the bottom.
+    /// The sibling records from the block up to the peak over it, from the bottom.
     pub path: Vec<Record>,
     /// The proof of the chain that the block is in.
     pub chain: Vec<u8>,
 }
 
 impl Receipt {
-    /// The receipt of the message at `index` of a block, given the siblings of the block's record ([`crate::history::siblings`])
-    /// in the range up to and with the tip that `chain` proves. None when the block has no such message.
+    /// Creates the receipt of the message at `index` of a block. `path` are the siblings of the
+    /// block's record ([`crate::history::siblings`]) in the MMR up to and including the tip that
+    /// `chain` proves. Returns `None` if the block has no such message.
     pub fn new(
         network: &Network,
         block: &Block,
@@ -98,7 +105,7 @@ impl Receipt {
         })
     }
 
-    /// Its bytes, as `PROTOCOL.md` lays them out.
+    /// Returns its bytes in the layout of `PROTOCOL.md`.
     pub fn encode(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(HEAD_BYTES_MAX + self.chain.len());
         out.extend_from_slice(&MAGIC);
@@ -122,10 +129,10 @@ impl Receipt {
         out
     }
 
-    /// Reads a receipt; what its parts show is not yet known.
+    /// Reads a receipt without verifying it.
     ///
     /// # Errors
-    /// Bytes that are not laid out as a receipt.
+    /// The bytes are not laid out as a receipt.
     pub fn decode(bytes: &[u8]) -> Result<Self, ReceiptError> {
         if bytes.len() > RECEIPT_BYTES_MAX {
             return Err(ReceiptError::Size { found: bytes.len() });
@@ -157,7 +164,7 @@ impl Receipt {
     }
 }
 
-/// How many siblings a message at a place has, if a block can have such a place.
+/// Returns the number of siblings of a message at an index, if a block can have such an index.
 fn check_place(index: u16, count: u16) -> Result<usize, ReceiptError> {
     let (index, count) = (usize::from(index), usize::from(count));
     if count > BLOCK_MESSAGES_MAX || index >= count {

@@ -1,4 +1,4 @@
-//! A set of the newest so many: what is added when it is full pushes out what was added first.
+//! A set of the newest items: when it is full, a new item evicts the oldest.
 
 use std::collections::VecDeque;
 
@@ -18,7 +18,7 @@ impl<T, const MAX: usize> Default for Recent<T, MAX> {
 }
 
 impl<T: Ord + Copy, const MAX: usize> Recent<T, MAX> {
-    /// Adds an item; whether it is new.
+    /// Adds an item. Returns true if it is new.
     pub(crate) fn insert(&mut self, item: T) -> bool {
         if !self.set.insert(item) {
             return false;

@@ -1,7 +1,9 @@
-//! The rules of the ledger, each once: pure questions of what is given, asked by node, miner, browser and tests.
+//! The rules of the ledger, each written once: pure functions, called by node, miner, browser and
+//! tests.
 //!
-//! A check returns every rule that is broken, with what was expected and what was found; nothing broken is an empty list,
-//! which allocates nothing. A block's list is at most [`FAILURES_MAX`] long, whatever the block.
+//! A check returns every broken rule, with the expected and the found value. A valid block gives an
+//! empty list, which allocates nothing. A block's list is at most [`FAILURES_MAX`] long, whatever
+//! the block.
 
 use crate::block::{Block, HEADER_BYTES, Header, VERSION};
 use crate::hash::Hash;
@@ -11,13 +13,13 @@ use crate::network::Network;
 use crate::pow::{Bits, Target};
 use crate::time::Time;
 
-/// How far a block's time may be ahead of the local clock, milliseconds.
+/// The most milliseconds that a block's time may be ahead of the local clock.
 pub const BLOCK_AHEAD_MS: u64 = 60_000;
-/// How long before its block a message may have been written, milliseconds.
+/// The most milliseconds that a message may be older than its block.
 pub const MESSAGE_AGE_MS: u64 = 86_400_000;
-/// How far a message's time may be ahead of its block's, milliseconds.
+/// The most milliseconds that a message's time may be ahead of its block's.
 pub const MESSAGE_AHEAD_MS: u64 = 60_000;
-/// The most failures that a block's check lists; further ones are left out.
+/// The most failures that a block's check lists. Further ones are left out.
 pub const FAILURES_MAX: usize = 64;
 
 /// A rule that a block breaks.
@@ -29,7 +31,7 @@ pub enum RuleError {
         /// The parent's hash, as the header names it.
         found: Hash,
     },
-    /// It follows another block than the one it was held against.
+    /// Its parent is not the block that it was checked against.
     #[error("prev_hash: expected {expected}, found {found}")]
     Parent {
         /// The parent's hash.
@@ -43,15 +45,15 @@ pub enum RuleError {
         /// The invalid block.
         ancestor: Hash,
     },
-    /// Its height is not its parent's and one.
+    /// Its height is not its parent's plus one.
     #[error("number_of_block: expected {expected}, found {found}")]
     Height {
-        /// The parent's height and one.
+        /// The parent's height plus one.
         expected: u64,
         /// The header's.
         found: u64,
     },
-    /// Its version is not known.
+    /// Its version is unknown.
     #[error("version: expected {VERSION}, found {found}")]
     Version {
         /// The header's.
@@ -65,7 +67,7 @@ pub enum RuleError {
         /// The header's.
         found: Time,
     },
-    /// It is too far ahead of the local clock: kept back, not rejected for good.
+    /// It is too far ahead of the local clock. It is kept back, not rejected for good.
     #[error("timeStamp: expected at most {latest}, found {found}")]
     TooEarly {
         /// The latest time acceptable now.
@@ -73,7 +75,7 @@ pub enum RuleError {
         /// The header's.
         found: Time,
     },
-    /// Its target is not the one that follows from its parent.
+    /// Its target does not follow from its parent.
     #[error("bits: expected {expected}, found {found}")]
     Bits {
         /// The bits that follow.
@@ -92,7 +94,7 @@ pub enum RuleError {
     /// Its header commits to other contents.
     #[error("content_root: expected {expected}, found {found}")]
     Content {
-        /// The root of what the block carries.
+        /// The root of the block's contents.
         expected: Hash,
         /// The header's.
         found: Hash,
@@ -105,18 +107,18 @@ pub enum RuleError {
         /// Its size in bytes.
         found: usize,
     },
-    /// It carries too many messages.
+    /// It has too many messages.
     #[error("messages: expected at most {max}, found {found}")]
     MessageCount {
         /// The network's cap.
         max: usize,
-        /// How many there are.
+        /// The number of messages.
         found: usize,
     },
     /// Its signature is not its author's.
     #[error("signature: expected one by the author {author}, found {found}")]
     AuthorSignature {
-        /// Who says to be the author.
+        /// The claimed author.
         author: PublicKey,
         /// The signature.
         found: Signature,
@@ -124,9 +126,9 @@ pub enum RuleError {
     /// A message's signature is not its sender's.
     #[error("message {index}: expected a signature by its sender {sender}, found {found}")]
     MessageSignature {
-        /// The message's place in the block.
+        /// The message's index in the block.
         index: usize,
-        /// Who says to be the sender.
+        /// The claimed sender.
         sender: PublicKey,
         /// The signature.
         found: Signature,
@@ -134,7 +136,7 @@ pub enum RuleError {
     /// A message is too old or too new for its block.
     #[error("message {index}: expected a timeStamp from {earliest} to {latest}, found {found}")]
     MessageTime {
-        /// The message's place in the block.
+        /// The message's index in the block.
         index: usize,
         /// A day before the block.
         earliest: Time,
@@ -143,10 +145,10 @@ pub enum RuleError {
         /// The message's time.
         found: Time,
     },
-    /// A message occurs on its branch already.
+    /// A message already occurs on its branch.
     #[error("message {index}: expected a new id, found {id} again")]
     MessageRepeated {
-        /// The message's place in the block.
+        /// The message's index in the block.
         index: usize,
         /// Its id.
         id: MessageId,
@@ -154,7 +156,8 @@ pub enum RuleError {
 }
 
 impl RuleError {
-    /// The flag of the older system's block verify status that this failure raises, where it has one.
+    /// Returns the flag of the older system's block verify status that this failure raises, if it
+    /// has one.
     pub fn flag(&self) -> &'static str {
         match self {
             Self::Parent { .. } => "PreviousHashBlockError",
@@ -174,13 +177,14 @@ impl RuleError {
         }
     }
 
-    /// Whether the same header may be valid later: nobody offends by it.
+    /// Returns true if the same header may be valid later, so that sending it is no offence.
     pub fn may_pass_later(&self) -> bool {
         matches!(self, Self::TooEarly { .. } | Self::ParentUnknown { .. })
     }
 }
 
-/// Rules 1 to 3 and the proof of work: all that a header and its parent show.
+/// Checks rules 1 to 3 and the proof of work: all rules that need only a header and its parent.
+/// Returns the broken rules.
 pub fn check_header(
     network: &Network,
     parent: &Header,
@@ -206,14 +210,15 @@ pub fn check_header(
     if header.bits != expected {
         failures.push(RuleError::Bits { expected, found: header.bits });
     }
-    // Bits that are no target are named above; there is nothing to hold the hash against.
+    // Bits that are not a target are reported above. There is no target to compare the hash with.
     if let Some(target) = header.bits.target().filter(|target| !target.is_met_by(hash)) {
         failures.push(RuleError::ProofOfWork { target, hash: *hash });
     }
     failures
 }
 
-/// What a header shows without its parent: a target no easier than the network's limit, and a hash that meets it.
+/// Checks a header without its parent: its target is no easier than the network's limit, and its
+/// hash meets it. Returns the broken rule.
 pub fn check_own_work(network: &Network, header: &Header, hash: &Hash) -> Option<RuleError> {
     let (expected, found) = (network.parameters().limit_bits, header.bits);
     match header.bits.target().filter(|target| *target <= network.limit()) {
@@ -223,13 +228,15 @@ pub fn check_own_work(network: &Network, header: &Header, hash: &Hash) -> Option
     }
 }
 
-/// Rule 2's second half: whether a header's time is too far ahead of the local clock.
+/// Checks the second half of rule 2: a header's time is not too far ahead of the local clock.
+/// Returns an error if it is.
 pub fn check_clock(header: &Header, local: Time) -> Option<RuleError> {
     let latest = local.plus_ms(BLOCK_AHEAD_MS);
     (header.time > latest).then_some(RuleError::TooEarly { latest, found: header.time })
 }
 
-/// Rule 4 without signatures, and rule 5's times: what a block and the history below it show.
+/// Checks rule 4 without signatures, and the times of rule 5, by a block and the history below it.
+/// Returns the broken rules.
 ///
 /// `history_root` is the root over all headers below this block.
 pub fn check_contents(network: &Network, history_root: &Hash, block: &Block) -> Vec<RuleError> {
@@ -255,7 +262,8 @@ pub fn check_contents(network: &Network, history_root: &Hash, block: &Block) -> 
     failures
 }
 
-/// Rule 5's first half: a message lies within a day before and a minute after its block.
+/// Checks the first half of rule 5: a message lies within a day before and a minute after its
+/// block. Returns an error if not.
 pub fn check_message_time(index: usize, message: &Message, block: Time) -> Option<RuleError> {
     let (earliest, latest) = (block.minus_ms(MESSAGE_AGE_MS), block.plus_ms(MESSAGE_AHEAD_MS));
     let found = message.time();
@@ -263,7 +271,8 @@ pub fn check_message_time(index: usize, message: &Message, block: Time) -> Optio
     (!legal).then_some(RuleError::MessageTime { index, earliest, latest, found })
 }
 
-/// Rule 5's second half: no id of `ids` is there twice, or `seen` below the block.
+/// Checks the second half of rule 5: no id of `ids` occurs twice, or was `seen` below the block.
+/// Returns the repeated ids as errors.
 pub fn check_repeats(ids: &[MessageId], mut seen: impl FnMut(usize, &MessageId) -> bool) -> Vec<RuleError> {
     let mut order: Vec<usize> = (0..ids.len()).collect();
     order.sort_unstable_by_key(|&index| (ids[index], index));

@@ -1,7 +1,8 @@
-//! The shelf: the newest verified blocks, at hand to be sent, and the ids in them, at hand to be compared.
+//! The cache of recent blocks: the newest verified blocks, ready to be sent, and the message ids in
+//! them, ready to be compared.
 //!
-//! Peers ask for a new block within moments of hearing of it; light nodes keep no others. Ids bridge the time between
-//! the store's answer about a block and the block's turn.
+//! Peers request a new block within moments of its announcement. Light nodes keep no others. The
+//! ids cover the time between the store's answer about a block and the block's turn.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -13,11 +14,12 @@ use crate::message::MessageId;
 use crate::ordered::OrderedSet;
 use crate::sorted::Sorted;
 
-/// The newest blocks whose bytes are kept.
+/// The number of newest blocks whose bytes are kept.
 pub const BLOCKS_MAX: usize = 32;
-/// The bytes of blocks that are kept; the oldest give way.
+/// The most bytes of blocks that are kept. The oldest are evicted.
 pub const BYTES_MAX: usize = 16 << 20;
-/// The newest blocks whose ids are kept: more than can be verified between the store's answer and a block's turn.
+/// The number of newest blocks whose ids are kept: more than can be verified between the store's
+/// answer and a block's turn.
 pub const ID_BLOCKS_MAX: usize = 2 * crate::fetch::WINDOW_MAX;
 
 /// The newest blocks.
@@ -57,12 +59,12 @@ impl Shelf {
         }
     }
 
-    /// A newest block's bytes.
+    /// Returns the bytes of a recent block.
     pub(crate) fn block(&self, hash: &Hash) -> Option<&Bytes> {
         self.blocks.get(hash)
     }
 
-    /// The newest blocks that a message is in.
+    /// Returns the recent blocks that contain a message.
     pub(crate) fn blocks_with(&self, id: &MessageId) -> impl Iterator<Item = &Hash> {
         let all = (*id, Hash::ZERO)..=(*id, Hash::from_bytes([0xff; 32]));
         self.ids.range(all).map(|(_, hash)| hash)

@@ -1,16 +1,19 @@
-//! A map as a sorted vector of keys beside one of values, for maps that stay small: peers, links, what is on its way.
+//! A map as a sorted vector of keys beside one of values, for maps that stay small: peers, links,
+//! requests in flight.
 //!
-//! It is searched by halving, and to insert or remove moves what is above. Up to a few thousand small entries that is as
-//! fast as a tree of nodes, takes less memory, and a fifth of the program: a page that carries a tree for each kind of key
-//! would be a quarter larger. What grows with what strangers send belongs into an [`crate::ordered::Ordered`].
+//! It uses binary search. Inserting or removing moves all higher entries. Up to a few thousand
+//! small entries that is as fast as a tree of nodes, takes less memory, and a fifth of the program
+//! size. A page that carries a tree for each kind of key would be a quarter larger. A map that
+//! grows with data from remote peers belongs in an [`crate::ordered::Ordered`].
 
 use core::iter::Zip;
 use core::{mem, slice};
 
 use crate::kernel::prefetch::{CACHE_LINE_BYTES, prefetch};
 
-/// Up to so many keys are looked at one after the other: memory that is far away comes all at once then, while each step of
-/// halving has to wait for the one before. A light node, whose program is to be small, halves always.
+/// Up to this many keys are scanned one after the other. Distant memory is then fetched all at
+/// once, while each step of a binary search waits for the one before. A light node, whose program
+/// should be small, always uses binary search.
 const SCANNED_MAX: usize = 32;
 
 /// A map from keys to values, in the order of the keys. Its owner bounds it.
@@ -27,17 +30,17 @@ impl<K, V> Default for Sorted<K, V> {
 }
 
 impl<K: Ord, V> Sorted<K, V> {
-    /// No entry, and room for so many.
+    /// Creates an empty map with room for `entries` entries.
     pub fn with_capacity(entries: usize) -> Self {
         Self { keys: Vec::with_capacity(entries), values: Vec::with_capacity(entries) }
     }
 
-    /// How many entries there are.
+    /// Returns the number of entries.
     pub fn len(&self) -> usize {
         self.keys.len()
     }
 
-    /// Whether there is no entry.
+    /// Returns true if there are no entries.
     pub fn is_empty(&self) -> bool {
         self.keys.is_empty()
     }
@@ -50,17 +53,17 @@ impl<K: Ord, V> Sorted<K, V> {
         self.keys.get(place).filter(|held| *held == key).map(|_| place).ok_or(place)
     }
 
-    /// The value of a key.
+    /// Returns the value of a key.
     pub fn get(&self, key: &K) -> Option<&V> {
         self.place(key).ok().map(|place| &self.values[place])
     }
 
-    /// The value of a key, to be changed.
+    /// Returns the value of a key, to be changed.
     pub fn get_mut(&mut self, key: &K) -> Option<&mut V> {
         self.place(key).ok().map(|place| &mut self.values[place])
     }
 
-    /// Whether a key has a value.
+    /// Returns true if a key has a value.
     pub fn contains_key(&self, key: &K) -> bool {
         self.place(key).is_ok()
     }
@@ -74,7 +77,7 @@ impl<K: Ord, V> Sorted<K, V> {
         (self.keys.remove(place), self.values.remove(place))
     }
 
-    /// The value of a key; the default, if it has none yet.
+    /// Returns the value of a key. Inserts the default first, if it has none.
     pub fn get_or_default(&mut self, key: K) -> &mut V
     where
         V: Default,
@@ -89,7 +92,7 @@ impl<K: Ord, V> Sorted<K, V> {
         &mut self.values[place]
     }
 
-    /// Gives a key a value; with the one that it had.
+    /// Sets the value of a key. Returns the previous one.
     pub fn insert(&mut self, key: K, value: V) -> Option<V> {
         match self.place(&key) {
             Ok(place) => Some(mem::replace(&mut self.values[place], value)),
@@ -100,17 +103,17 @@ impl<K: Ord, V> Sorted<K, V> {
         }
     }
 
-    /// Takes a key's value out.
+    /// Removes and returns a key's value.
     pub fn remove(&mut self, key: &K) -> Option<V> {
         self.place(key).ok().map(|place| self.remove_at(place).1)
     }
 
-    /// Takes the first entry out, if it is wanted.
+    /// Removes and returns the first entry, if `is_wanted` returns true for it.
     pub fn pop_first_if(&mut self, is_wanted: impl FnOnce(&K) -> bool) -> Option<(K, V)> {
         self.keys.first().is_some_and(is_wanted).then(|| self.remove_at(0))
     }
 
-    /// Keeps only the entries that are to stay.
+    /// Keeps only the entries for which `stays` returns true.
     pub fn retain(&mut self, mut stays: impl FnMut(&K, &mut V) -> bool) {
         let mut kept = 0;
         for place in 0..self.keys.len() {
@@ -124,37 +127,37 @@ impl<K: Ord, V> Sorted<K, V> {
         self.values.truncate(kept);
     }
 
-    /// The entries, rising.
+    /// Returns the entries, ascending.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = (&K, &V)> {
         self.into_iter()
     }
 
-    /// The entries, rising; their values may be changed.
+    /// Returns the entries, ascending. Their values may be changed.
     pub fn iter_mut(&mut self) -> impl DoubleEndedIterator<Item = (&K, &mut V)> {
         self.into_iter()
     }
 
-    /// The keys, rising.
+    /// Returns the keys, ascending.
     pub fn keys(&self) -> impl DoubleEndedIterator<Item = &K> {
         self.keys.iter()
     }
 
-    /// The values in the order of their keys.
+    /// Returns the values in the order of their keys.
     pub fn values(&self) -> impl DoubleEndedIterator<Item = &V> {
         self.values.iter()
     }
 
-    /// The values in the order of their keys, to be changed.
+    /// Returns the values in the order of their keys, to be changed.
     pub fn values_mut(&mut self) -> impl DoubleEndedIterator<Item = &mut V> {
         self.values.iter_mut()
     }
 
-    /// The entries, rising.
+    /// Returns the entries, ascending.
     pub fn into_vec(self) -> Vec<(K, V)> {
         self.keys.into_iter().zip(self.values).collect()
     }
 
-    /// Has fetched what is looked at to find a key.
+    /// Prefetches the memory that a search for a key reads.
     pub(crate) fn prefetch(&self) {
         let a_line = CACHE_LINE_BYTES.div_ceil(size_of::<K>().max(1));
         self.keys.iter().take(SCANNED_MAX).step_by(a_line).for_each(prefetch);
@@ -180,7 +183,7 @@ impl<'a, K, V> IntoIterator for &'a mut Sorted<K, V> {
 }
 
 impl<K: Ord, V> FromIterator<(K, V)> for Sorted<K, V> {
-    /// Of entries with the same key the last counts.
+    /// Of entries with the same key the last is kept.
     fn from_iter<T: IntoIterator<Item = (K, V)>>(entries: T) -> Self {
         let mut sorted = Self::default();
         for (key, value) in entries {

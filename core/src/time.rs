@@ -1,7 +1,7 @@
-//! Time as facts: core has no clock, its driver says what time it is.
+//! Time as an input: core has no clock, and its driver supplies the time.
 //!
-//! [`Time`] is what blocks and messages carry and consensus compares; [`Moment`] never jumps and serves latencies and
-//! deadlines. A driver reads both at once into a [`Now`].
+//! [`Time`] is the unix time in blocks and messages, which consensus compares. [`Moment`] never
+//! jumps and serves latencies and deadlines. A driver reads both at once into a [`Now`].
 
 use core::fmt;
 use core::ops::{Add, Sub};
@@ -15,36 +15,36 @@ use core::time::Duration;
 pub struct Time(u64);
 
 impl Time {
-    /// From unix milliseconds.
+    /// Creates a time from unix milliseconds.
     pub const fn from_unix_ms(ms: u64) -> Self {
         Self(ms)
     }
 
-    /// As unix milliseconds.
+    /// Returns unix milliseconds.
     pub const fn unix_ms(self) -> u64 {
         self.0
     }
 
-    /// Later by `ms`, or the last time there is.
+    /// Returns the time `ms` later, or the last possible time.
     #[must_use]
     pub const fn plus_ms(self, ms: u64) -> Self {
         Self(self.0.saturating_add(ms))
     }
 
-    /// Earlier by `ms`, or the first time there is.
+    /// Returns the time `ms` earlier, or the first possible time.
     #[must_use]
     pub const fn minus_ms(self, ms: u64) -> Self {
         Self(self.0.saturating_sub(ms))
     }
 
-    /// How many milliseconds lie between an earlier time and this one; 0 when `earlier` is later.
+    /// Returns the milliseconds between an earlier time and this one, or 0 if `earlier` is later.
     pub const fn ms_since(self, earlier: Self) -> u64 {
         self.0.saturating_sub(earlier.0)
     }
 }
 
 impl fmt::Display for Time {
-    /// RFC 3339 in UTC with milliseconds, as `2026-01-01T00:00:00.000Z`.
+    /// Writes RFC 3339 in UTC with milliseconds, as `2026-01-01T00:00:00.000Z`.
     ///
     /// The calendar is Howard Hinnant's `civil_from_days`: exact for every u64 of milliseconds.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -64,17 +64,17 @@ impl fmt::Display for Time {
     }
 }
 
-/// Microseconds on the driver's clock that never goes back, from a beginning of its choice.
+/// Microseconds on the driver's monotonic clock, whose start is arbitrary.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Moment(u64);
 
 impl Moment {
-    /// From microseconds since the clock's beginning.
+    /// Creates a moment from microseconds since the clock's start.
     pub const fn from_micros(micros: u64) -> Self {
         Self(micros)
     }
 
-    /// As microseconds since the clock's beginning.
+    /// Returns the microseconds since the clock's start.
     pub const fn as_micros(self) -> u64 {
         self.0
     }
@@ -96,17 +96,17 @@ impl Sub for Moment {
     }
 }
 
-/// What time it is, on both clocks.
+/// The current time, on both clocks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Now {
     /// The local clock's unix time.
     pub time: Time,
-    /// The clock that never goes back.
+    /// The monotonic clock's time.
     pub moment: Moment,
 }
 
 impl Now {
-    /// When the local clock will show `time`.
+    /// Returns the moment when the local clock will show `time`.
     pub fn moment_of(self, time: Time) -> Moment {
         self.moment + Duration::from_millis(time.ms_since(self.time))
     }

@@ -1,8 +1,9 @@
-//! A trail: a branch that is weighed before it is let in.
+//! Presync: checks the work of a branch before it is stored.
 //!
-//! A branch that may be longer than the tree holds is checked header by header while only the last is kept, with the
-//! history's peaks and a mark every so often. If it turns out to have more work, it is fetched again, and the marks show
-//! that it is the same. So a peer that promises much and shows little costs a few kilobytes, whatever it sends.
+//! A branch that may be longer than the tree holds is checked header by header. Only the last
+//! header is kept, with the history's peaks and regular commitments. If the branch turns out to
+//! have more work, it is downloaded again, and the commitments show that it is the same. So a peer
+//! that claims much and shows little costs a few kilobytes, whatever it sends.
 
 use crate::block::Header;
 use crate::hash::Hash;
@@ -12,45 +13,45 @@ use crate::pow::Work;
 use crate::rules::{self, RuleError};
 use crate::time::Time;
 
-/// The marks of a trail; when there are more, every other is dropped.
+/// The most commitments of a presync. When there are more, every second one is dropped.
 pub(crate) const MARKS_MAX: usize = 4_096;
 
-/// A branch that is being weighed.
+/// A branch that is being presynced.
 #[derive(Clone, Debug)]
 pub(crate) struct Trail {
     last: Header,
     hash: Hash,
     history: History,
-    /// Heights with the hashes that were there, rising.
+    /// The commitments: heights with their hashes, ascending.
     marks: Vec<(u64, Hash)>,
     spacing: u64,
 }
 
 impl Trail {
-    /// Starts above a header that is known, with the history up to and with it.
+    /// Starts above a known header, with the history up to and including it.
     pub(crate) fn new(root: Header, hash: Hash, history: History) -> Self {
         Self { last: root, hash, history, marks: Vec::new(), spacing: 1_024 }
     }
 
-    /// The last header's hash.
+    /// Returns the last header's hash.
     pub(crate) fn hash(&self) -> Hash {
         self.hash
     }
 
-    /// The work of the branch up to here.
+    /// Returns the work of the branch up to its last header.
     pub(crate) fn work(&self) -> Work {
         self.history.work()
     }
 
-    /// The last header's height.
+    /// Returns the last header's height.
     pub(crate) fn height(&self) -> u64 {
         self.last.height
     }
 
-    /// Goes on by one header.
+    /// Adds one header.
     ///
     /// # Errors
-    /// The rules that it breaks, the local clock's among them.
+    /// The rules that it breaks, including the one for the local clock.
     pub(crate) fn push(
         &mut self,
         network: &Network,
@@ -75,7 +76,7 @@ impl Trail {
         Ok(())
     }
 
-    /// What the branch must show when it is fetched again.
+    /// Returns the commitments that the branch must match in the redownload.
     pub(crate) fn into_marks(mut self) -> Vec<(u64, Hash)> {
         self.marks.push((self.last.height, self.hash));
         self.marks

@@ -1,6 +1,6 @@
 //! The JSON forms that API, page and files share, under the older system's names.
 //!
-//! Numbers that may pass 2^53 are decimal strings, times are RFC 3339, bytes are hex.
+//! Numbers that may exceed 2^53 are decimal strings, times are RFC 3339, and bytes are hex.
 
 use std::sync::Arc;
 
@@ -14,32 +14,32 @@ use crate::pow::{Bits, Work};
 use crate::rules::RuleError;
 use crate::time::Time;
 
-/// A message in a block or in the pool.
+/// A message in a block or in the mempool.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Message {
     /// The message's id.
     pub id: MessageId,
     /// The sender's key.
     pub sender: PublicKey,
-    /// To whom it is written.
+    /// The recipient.
     pub recipient: String,
-    /// What it says.
+    /// The text.
     pub text: String,
-    /// When it was written, RFC 3339.
+    /// The time when it was written, RFC 3339.
     #[serde(rename = "timeStamp")]
     pub time_stamp: String,
-    /// The same time in unix milliseconds, which the id is over.
+    /// The same time in unix milliseconds, which the id includes.
     pub time_unix_ms: u64,
     /// The stamp.
     pub stamp: String,
     /// The sender's signature of the id.
     pub signature: Signature,
-    /// The form that people read: `From <sender> to <recipient>, <text>`.
+    /// The form for display: `From <sender> to <recipient>, <text>`.
     pub message: String,
 }
 
 impl Message {
-    /// The JSON form of a message.
+    /// Creates the JSON form of a message.
     pub fn new(message: &CoreMessage, network: &Hash) -> Self {
         Self {
             id: message.id(network),
@@ -55,17 +55,18 @@ impl Message {
     }
 }
 
-/// A signed message as a client submits it in JSON: of a [`Message`]'s fields those that were signed. Others are ignored.
+/// A signed message as a client submits it in JSON: the signed fields of a [`Message`]. Other
+/// fields are ignored.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Submission {
     /// The sender's key.
     pub sender: PublicKey,
-    /// To whom it is written.
+    /// The recipient.
     #[serde(default)]
     pub recipient: String,
-    /// What it says.
+    /// The text.
     pub text: String,
-    /// When it was written, unix milliseconds.
+    /// The time when it was written, unix milliseconds.
     pub time_unix_ms: u64,
     /// The stamp, a decimal string.
     #[serde(default)]
@@ -74,13 +75,13 @@ pub struct Submission {
     pub signature: Signature,
 }
 
-/// Why a submission is not a message.
+/// The reason why a submission is not a message.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SubmissionError {
     /// A text is too short or too long.
     #[error(transparent)]
     Draft(#[from] DraftError),
-    /// The stamp is no decimal u64.
+    /// The stamp is not a decimal u64.
     #[error("stamp: a decimal number below 2^64 expected")]
     Stamp,
 }
@@ -108,37 +109,37 @@ pub struct Block {
     pub prev_hash: Hash,
     /// The height.
     pub number_of_block: u64,
-    /// When it was mined, RFC 3339.
+    /// The time when it was mined, RFC 3339.
     #[serde(rename = "timeStamp")]
     pub time_stamp: String,
     /// The same time in unix milliseconds.
     pub time_unix_ms: u64,
     /// The header's version.
     pub version: u32,
-    /// What was searched for.
+    /// The nonce that was searched for.
     pub nonce: String,
     /// The miner's free number.
     pub extra: String,
     /// The target in compact form, as `0x1e100000`.
     pub bits: String,
-    /// Commits to all below and within.
+    /// The commitment to all headers below and to the contents.
     pub content_root: Hash,
-    /// The expected number of hashes that the target stands for.
+    /// The expected number of hashes for the target.
     pub proof_of_work: String,
-    /// The sum of work up to and with this block.
+    /// The sum of work up to and including this block.
     pub total_work: String,
     /// The miner's key.
     pub author: PublicKey,
     /// The author's signature.
     pub signature: Signature,
-    /// The messages as text, joined by line ends: the older system's single field.
+    /// The messages as text, joined by line breaks: the older system's single field.
     pub message: String,
     /// The messages.
     pub messages: Vec<Message>,
 }
 
 impl Block {
-    /// The JSON form of a block, given the total work up to and with it.
+    /// Creates the JSON form of a block. `total_work` is the work up to and including it.
     pub fn new(block: &CoreBlock, total_work: Work, network: &Hash) -> Self {
         let messages: Vec<_> = block.messages.iter().map(|message| Message::new(message, network)).collect();
         let texts: Vec<_> = messages.iter().map(|message| message.message.as_str()).collect();
@@ -163,10 +164,10 @@ impl Block {
     }
 }
 
-/// Why a JSON form is not a block.
+/// The reason why a JSON form is not a block.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BlockFormError {
-    /// A field's text is not what its name says.
+    /// A field's text does not match its name.
     #[error("{field}: a decimal number or bits expected")]
     Field {
         /// The field.
@@ -175,9 +176,9 @@ pub enum BlockFormError {
     /// A message's form is not a message.
     #[error("message {index}: {error}")]
     Message {
-        /// Its place in the block.
+        /// Its index in the block.
         index: usize,
-        /// What is wrong with it.
+        /// The error in it.
         error: SubmissionError,
     },
 }
@@ -185,7 +186,8 @@ pub enum BlockFormError {
 impl TryFrom<Block> for CoreBlock {
     type Error = BlockFormError;
 
-    /// The block that a form shows, to be verified by whoever reads it: `hash`, `total_work` and the like are not believed.
+    /// Reads the block of a form, without verifying it. `hash`, `total_work` and other derived
+    /// fields are ignored.
     fn try_from(from: Block) -> Result<Self, BlockFormError> {
         fn number(field: &'static str, text: &str) -> Result<u64, BlockFormError> {
             text.parse().map_err(|_| BlockFormError::Field { field })
@@ -216,30 +218,30 @@ impl TryFrom<Block> for CoreBlock {
     }
 }
 
-/// One rule that a block broke.
+/// One broken rule of a block.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {
     /// The flag that it raises in the block's verify status.
     pub flag: String,
-    /// What was expected and what was found.
+    /// The expected and the found value.
     pub reason: String,
 }
 
-/// What came of checking a block.
+/// The result of checking a block.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct VerifyStatus {
     /// The block's hash.
     pub hash: Hash,
-    /// The block's height, as it says.
+    /// The block's height, as its header states it.
     pub number_of_block: u64,
-    /// Whether no rule was broken.
+    /// True if no rule is broken.
     pub valid: bool,
-    /// Every rule that was broken.
+    /// Every broken rule.
     pub failures: Vec<Failure>,
 }
 
 impl VerifyStatus {
-    /// The JSON form of a check.
+    /// Creates the JSON form of a check.
     pub fn new(hash: Hash, height: u64, failures: &[RuleError]) -> Self {
         let failures: Vec<_> = failures
             .iter()
@@ -255,7 +257,7 @@ pub struct MessageStatus {
     /// The message.
     #[serde(flatten)]
     pub message: Message,
-    /// Whether it waits in the pool.
+    /// True if it waits in the mempool.
     pub pending: bool,
     /// The height of its block, once it is in one.
     pub number_of_block: Option<u64>,
@@ -265,7 +267,7 @@ pub struct MessageStatus {
     pub work_above: Option<String>,
 }
 
-/// Shared by the drivers, which show the same block to many.
+/// A block shared by the drivers, which show it to many clients.
 pub type SharedBlock = Arc<Block>;
 
 #[cfg(test)]

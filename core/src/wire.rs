@@ -1,7 +1,8 @@
-//! Packets: what two peers say to each other, one binary frame each.
+//! Packets: the messages between two peers, one binary frame each.
 //!
-//! A frame is [postcard](https://postcard.jamesmunns.com/wire-format): its first byte names the packet. Each packet has a
-//! cap in bytes that is checked before anything else is read, each list one that is checked before it is allocated.
+//! A frame is [postcard](https://postcard.jamesmunns.com/wire-format): its first byte identifies
+//! the packet. Each packet has a cap in bytes that is checked before anything is read. Each list
+//! has a cap that is checked before it is allocated.
 
 use core::marker::PhantomData;
 
@@ -25,24 +26,25 @@ use crate::pow::Work;
 
 /// The protocol's version, in the hello.
 pub const PROTOCOL_VERSION: u16 = 1;
-/// The most bytes of any frame: a driver cuts longer ones off unread.
+/// The most bytes of any frame. A driver cuts longer ones off unread.
 pub const FRAME_BYTES_MAX: usize = BLOCK_BYTES_MAX + 16;
-/// The most bodies asked for at once.
+/// The most bodies requested at once.
 pub const BODIES_MAX: usize = 128;
-/// The most messages announced or asked for at once.
+/// The most messages announced or requested at once.
 pub const MESSAGE_IDS_MAX: usize = 1_024;
 /// The most messages in one packet.
 pub const MESSAGES_MAX: usize = 128;
 /// The most certificates of links in one packet.
 pub const LINKS_MAX: usize = 256;
-/// The most bytes of a chain proof that is sent: a chain whose proof takes more is shown by its headers.
+/// The most bytes of a chain proof that is sent. A chain whose proof takes more is shown by its
+/// headers.
 pub const PROOF_BYTES_MAX: usize = BLOCK_BYTES_MAX;
 /// A ping's size in bytes, and a pong's.
 pub const PING_BYTES: usize = 17;
 /// The most bytes of the reason in a farewell.
 pub const FAREWELL_BYTES_MAX: usize = 256;
 
-/// What a node does for others.
+/// The role of a node towards others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
@@ -59,11 +61,11 @@ pub struct Hello {
     pub version: u16,
     /// The network's id.
     pub network: Hash,
-    /// What the node does for others.
+    /// The node's role.
     pub role: Role,
     /// The node's key, which the answer proves.
     pub key: PublicKey,
-    /// Where it listens, if others can reach it.
+    /// The address where it listens, if others can reach it.
     pub listen: Option<Address>,
     /// The total work of its best chain.
     pub total_work: Work,
@@ -80,7 +82,7 @@ macro_rules! packets {
         pub enum Packet { $($(#[$doc])* $name($body),)* }
 
         impl Packet {
-            /// The packet's name, for logs, metrics and faults.
+            /// Returns the packet's name, for logs, metrics and faults.
             pub fn name(&self) -> &'static str {
                 match self { $(Self::$name(_) => $text,)* }
             }
@@ -102,7 +104,7 @@ packets! {
     Pong([u8; 16]) = "pong", at most PING_BYTES;
     /// Asks for the headers after the first of these hashes that the peer has on its best chain.
     GetHeaders(List<Hash, LOCATOR_MAX>) = "get-headers", at most 4 + 32 * LOCATOR_MAX;
-    /// Headers of the best chain, rising; fewer than [`HEADERS_MAX`] end it.
+    /// Headers of the best chain, ascending. Fewer than [`HEADERS_MAX`] end it.
     Headers(List<Header, HEADERS_MAX>) = "headers", at most 4 + (1 + HEADER_BYTES) * HEADERS_MAX;
     /// A new header, whose body the sender may not have yet.
     Announce(Header) = "announce", at most 2 + HEADER_BYTES;
@@ -110,19 +112,19 @@ packets! {
     Held(Hash) = "held", at most 33;
     /// Asks for blocks.
     GetBodies(List<Hash, BODIES_MAX>) = "get-bodies", at most 4 + 32 * BODIES_MAX;
-    /// A block that was asked for.
+    /// A requested block.
     Body(Box<Block>) = "body", at most FRAME_BYTES_MAX;
-    /// A block that was asked for and is not held.
+    /// A requested block that the sender does not have.
     Missing(Hash) = "missing", at most 33;
-    /// Messages in the sender's pool.
+    /// Messages in the sender's mempool.
     Have(List<MessageId, MESSAGE_IDS_MAX>) = "have", at most 4 + 32 * MESSAGE_IDS_MAX;
     /// Asks for messages.
     GetMessages(List<MessageId, MESSAGE_IDS_MAX>) = "get-messages", at most 4 + 32 * MESSAGE_IDS_MAX;
-    /// Messages that were asked for.
+    /// Requested messages.
     Messages(List<Message, MESSAGES_MAX>) = "messages", at most 4 + (3 + MESSAGE_BYTES_MAX) * MESSAGES_MAX;
-    /// Says why the connection is closed.
+    /// The reason for closing the connection.
     Farewell(Text<FAREWELL_BYTES_MAX>) = "farewell", at most 4 + FAREWELL_BYTES_MAX;
-    /// A block's body, its messages by their short ids, unasked.
+    /// A block's body, with short ids for its messages, sent without a request.
     Compact(Box<Compact>) = "compact", at most FRAME_BYTES_MAX;
     /// Asks for messages of a compact body.
     GetParts(Wanted) = "get-parts", at most 36 + 3 * BLOCK_MESSAGES_MAX;
@@ -130,9 +132,9 @@ packets! {
     Parts(Parts) = "parts", at most FRAME_BYTES_MAX;
     /// Asks for addresses of nodes.
     GetAddresses(()) = "get-addresses", at most 1;
-    /// Addresses of nodes, as far as the sender heard.
+    /// Addresses of nodes that the sender knows.
     Addresses(List<Address, ADDRESSES_MAX>) = "addresses", at most 4 + (2 + ADDRESS_BYTES_MAX) * ADDRESSES_MAX;
-    /// What the sender measures of this link, signed.
+    /// The sender's signed measurement of this link.
     Half(Half) = "half", at most 80;
     /// Asks for certificates of links that the sender lacks.
     GetLinks(Box<Digest>) = "get-links", at most 3 + DIGEST_BYTES;
@@ -140,15 +142,15 @@ packets! {
     Links(List<Certificate, LINKS_MAX>) = "links", at most 4 + (2 + CERTIFICATE_BYTES) * LINKS_MAX;
     /// Asks for the proof of the best chain.
     GetProof(()) = "get-proof", at most 1;
-    /// The proof of the sender's best chain; no bytes: it has none to give.
+    /// The proof of the sender's best chain, or no bytes if it has none.
     Proof(Octets<PROOF_BYTES_MAX>) = "proof", at most 4 + PROOF_BYTES_MAX;
 }
 
 impl Packet {
-    /// The packet as a frame.
+    /// Returns the packet as a frame.
     ///
     /// # Panics
-    /// Never: every packet can be serialised, and memory is there to be had.
+    /// Never: every packet can be serialised, and memory is available.
     pub fn encode(&self) -> Bytes {
         postcard::to_allocvec(self).expect("packets are made of what postcard can write").into()
     }
@@ -156,7 +158,7 @@ impl Packet {
     /// Reads a frame.
     ///
     /// # Errors
-    /// The fault of whoever sent it.
+    /// The fault of its sender.
     pub fn decode(frame: &[u8]) -> Result<Self, Fault> {
         let Some(&first) = frame.first() else { return Err(Fault::UnknownPacket { found: 256 }) };
         let Some(&(packet, max)) = CAPS.get(usize::from(first)) else {
@@ -172,7 +174,8 @@ impl Packet {
     }
 }
 
-/// A [`Packet::Body`]'s frame, of a block that is encoded already: what a driver sends from its store.
+/// Returns the frame of a [`Packet::Body`] for a block that is already encoded. A driver sends it
+/// from its store.
 ///
 /// # Panics
 /// Never: bytes can be serialised.
@@ -198,13 +201,13 @@ impl Serialize for Raw<'_> {
 pub struct List<T, const MAX: usize>(Vec<T>);
 
 impl<T, const MAX: usize> List<T, MAX> {
-    /// The first `MAX` of `items`.
+    /// Creates a list of the first `MAX` of `items`.
     pub fn new(mut items: Vec<T>) -> Self {
         items.truncate(MAX);
         Self(items)
     }
 
-    /// The items.
+    /// Returns the items.
     pub fn into_inner(self) -> Vec<T> {
         self.0
     }
@@ -225,7 +228,8 @@ impl<'de, T: Deserialize<'de>, const MAX: usize> Deserialize<'de> for List<T, MA
                 if count > MAX {
                     return Err(A::Error::invalid_length(count, &self));
                 }
-                // An item is at least a byte, but may be larger in memory: grow as items really come.
+                // An item takes at least a byte, but may be larger in memory. So the list grows
+                // only as items arrive.
                 let mut items = Vec::new();
                 while let Some(item) = seq.next_element()? {
                     if items.len() == MAX {
@@ -245,12 +249,12 @@ impl<'de, T: Deserialize<'de>, const MAX: usize> Deserialize<'de> for List<T, MA
 pub struct Octets<const MAX: usize>(Vec<u8>);
 
 impl<const MAX: usize> Octets<MAX> {
-    /// These bytes; none at all if there are more than `MAX`.
+    /// Creates a value of these bytes. It is empty if there are more than `MAX`.
     pub fn new(bytes: Vec<u8>) -> Self {
         Self(if bytes.len() > MAX { Vec::new() } else { bytes })
     }
 
-    /// The bytes.
+    /// Returns the bytes.
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
     }
@@ -278,13 +282,13 @@ impl<'de, const MAX: usize> Deserialize<'de> for Octets<MAX> {
 pub struct Text<const MAX: usize>(String);
 
 impl<const MAX: usize> Text<MAX> {
-    /// The beginning of `text`, as much as fits.
+    /// Creates a text from as much of `text` as fits.
     pub fn new(text: &str) -> Self {
         let end = (0..=MAX.min(text.len())).rev().find(|&end| text.is_char_boundary(end)).unwrap_or(0);
         Self(text[..end].to_owned())
     }
 
-    /// The text.
+    /// Returns the text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -300,7 +304,7 @@ impl<'de, const MAX: usize> Deserialize<'de> for Text<MAX> {
     }
 }
 
-/// Values with a layout of their own travel as its bytes.
+/// Serialises values with a layout of their own as their bytes.
 macro_rules! travels_as_bytes {
     ($($name:ty),*) => {$(
         impl Serialize for $name {

@@ -1,13 +1,14 @@
-//! A map whose entries lie in sorted runs of bounded length: to find, insert or remove one takes the halving of two vectors and
-//! moves one run at most.
+//! A map whose entries lie in sorted runs of bounded length. Finding, inserting or removing an
+//! entry takes two binary searches and moves at most one run.
 //!
-//! That takes up to some three times as long as in a tree; to go through all is faster. Of two neighbouring runs one at least is a
-//! quarter full, whatever is removed: no choice of keys makes a map take much memory for few entries.
+//! That takes up to about three times as long as in a tree, but a full scan is faster. Of two
+//! neighbouring runs at least one is a quarter full, whatever is removed. So no choice of keys
+//! makes a map take much memory for few entries.
 
 use core::mem;
 use core::ops::{Bound, RangeBounds};
 
-/// The most entries of a run; a full one is parted when another entry is to stand in it.
+/// The most entries of a run. A full one is split if another entry is added to it.
 const RUN_MAX: usize = 128;
 /// A run with fewer entries is joined to a neighbour, as soon as one has the room.
 const RUN_MIN: usize = RUN_MAX / 4;
@@ -15,7 +16,7 @@ const RUN_MIN: usize = RUN_MAX / 4;
 /// A map from keys to values, in the order of the keys. Its owner bounds it.
 #[derive(Clone, Debug)]
 pub struct Ordered<K, V> {
-    /// Rising, and none is empty.
+    /// The runs, ascending. None is empty.
     runs: Vec<Vec<(K, V)>>,
     len: usize,
 }
@@ -27,17 +28,17 @@ impl<K, V> Default for Ordered<K, V> {
 }
 
 impl<K: Ord, V> Ordered<K, V> {
-    /// How many entries there are.
+    /// Returns the number of entries.
     pub fn len(&self) -> usize {
         self.len
     }
 
-    /// Whether there is no entry.
+    /// Returns true if there are no entries.
     pub fn is_empty(&self) -> bool {
         self.len == 0
     }
 
-    /// The run that a key belongs into, and where it stands there or would stand.
+    /// Returns the run that a key belongs in, and the key's present or future position there.
     fn place(&self, key: &K) -> (usize, Result<usize, usize>) {
         let begins_below = |run: &Vec<(K, V)>| run.first().is_some_and(|(first, _)| first <= key);
         let run = self.runs.partition_point(begins_below).saturating_sub(1);
@@ -45,14 +46,14 @@ impl<K: Ord, V> Ordered<K, V> {
         (run, at)
     }
 
-    /// Puts a new entry at its place.
+    /// Inserts a new entry at its position.
     fn put(&mut self, mut run: usize, mut at: usize, entry: (K, V)) -> &mut V {
         self.len += 1;
         if self.runs.is_empty() {
             self.runs.push(Vec::new());
         }
         if self.runs[run].len() == RUN_MAX {
-            // Entries that come rising leave full runs behind.
+            // Entries that arrive in ascending order leave full runs behind.
             let is_end = at == RUN_MAX && run + 1 == self.runs.len();
             let cut = if is_end { RUN_MAX } else { RUN_MAX / 2 };
             let upper = self.runs[run].split_off(cut);
@@ -65,24 +66,24 @@ impl<K: Ord, V> Ordered<K, V> {
         &mut self.runs[run][at].1
     }
 
-    /// The value of a key.
+    /// Returns the value of a key.
     pub fn get(&self, key: &K) -> Option<&V> {
         let (run, at) = self.place(key);
         at.ok().map(|at| &self.runs[run][at].1)
     }
 
-    /// The value of a key, to be changed.
+    /// Returns the value of a key, to be changed.
     pub fn get_mut(&mut self, key: &K) -> Option<&mut V> {
         let (run, at) = self.place(key);
         at.ok().map(|at| &mut self.runs[run][at].1)
     }
 
-    /// Whether a key has a value.
+    /// Returns true if a key has a value.
     pub fn contains_key(&self, key: &K) -> bool {
         self.place(key).1.is_ok()
     }
 
-    /// The value of a key; the default, if it has none yet.
+    /// Returns the value of a key. Inserts the default first, if it has none.
     pub fn get_or_default(&mut self, key: K) -> &mut V
     where
         V: Default,
@@ -93,7 +94,7 @@ impl<K: Ord, V> Ordered<K, V> {
         }
     }
 
-    /// Gives a key a value; with the one that it had.
+    /// Sets the value of a key. Returns the previous one.
     pub fn insert(&mut self, key: K, value: V) -> Option<V> {
         match self.place(&key) {
             (run, Ok(at)) => Some(mem::replace(&mut self.runs[run][at].1, value)),
@@ -104,7 +105,7 @@ impl<K: Ord, V> Ordered<K, V> {
         }
     }
 
-    /// Takes a key's value out.
+    /// Removes and returns a key's value.
     pub fn remove(&mut self, key: &K) -> Option<V> {
         let (run, Ok(at)) = self.place(key) else { return None };
         let (_, value) = self.runs[run].remove(at);
@@ -117,7 +118,7 @@ impl<K: Ord, V> Ordered<K, V> {
         Some(value)
     }
 
-    /// Joins a run and the next one, if there is one and together they are no longer than a run may be. Whether it did.
+    /// Joins a run and the next one, if together they are not too long. Returns true if it did.
     fn join(&mut self, run: usize) -> bool {
         let fits = self.runs.get(run..run + 2).is_some_and(|two| two[0].len() + two[1].len() <= RUN_MAX);
         if fits {
@@ -127,7 +128,7 @@ impl<K: Ord, V> Ordered<K, V> {
         fits
     }
 
-    /// Keeps only the entries that are to stay.
+    /// Keeps only the entries for which `stays` returns true.
     pub fn retain(&mut self, mut stays: impl FnMut(&K, &mut V) -> bool) {
         for run in &mut self.runs {
             run.retain_mut(|(key, value)| stays(key, value));
@@ -142,12 +143,12 @@ impl<K: Ord, V> Ordered<K, V> {
         }
     }
 
-    /// The entries, rising.
+    /// Returns the entries, ascending.
     pub fn iter(&self) -> impl Iterator<Item = (&K, &V)> {
         self.runs.iter().flatten().map(|(key, value)| (key, value))
     }
 
-    /// The entries whose keys are in a range, rising.
+    /// Returns the entries whose keys are in a range, ascending.
     pub fn range(&self, range: impl RangeBounds<K>) -> impl Iterator<Item = (&K, &V)> {
         let (run, at) = match range.start_bound() {
             Bound::Unbounded => (0, 0),
@@ -167,29 +168,29 @@ impl<K: Ord, V> Ordered<K, V> {
         entries.take_while(move |(key, _)| range.contains(key))
     }
 
-    /// The keys, rising.
+    /// Returns the keys, ascending.
     pub fn keys(&self) -> impl Iterator<Item = &K> {
         self.iter().map(|(key, _)| key)
     }
 
-    /// The values in the order of their keys.
+    /// Returns the values in the order of their keys.
     pub fn values(&self) -> impl Iterator<Item = &V> {
         self.iter().map(|(_, value)| value)
     }
 
-    /// The values in the order of their keys, to be changed.
+    /// Returns the values in the order of their keys, to be changed.
     pub fn values_mut(&mut self) -> impl Iterator<Item = &mut V> {
         self.runs.iter_mut().flatten().map(|(_, value)| value)
     }
 
-    /// The entry with the highest key.
+    /// Returns the entry with the highest key.
     pub fn last(&self) -> Option<(&K, &V)> {
         self.runs.last()?.last().map(|(key, value)| (key, value))
     }
 }
 
 impl<K: Ord, V> FromIterator<(K, V)> for Ordered<K, V> {
-    /// Of entries with the same key the last counts.
+    /// Of entries with the same key the last is kept.
     fn from_iter<T: IntoIterator<Item = (K, V)>>(entries: T) -> Self {
         let mut ordered = Self::default();
         for (key, value) in entries {

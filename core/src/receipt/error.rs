@@ -1,4 +1,4 @@
-//! What can be wrong with a receipt.
+//! The errors of receipts.
 
 use super::{FormError, MAGIC, RECEIPT_BYTES_MAX, VERSION};
 use crate::block::BLOCK_MESSAGES_MAX;
@@ -8,22 +8,22 @@ use crate::network::NetworkError;
 use crate::proof::ProofError;
 use crate::rules::RuleError;
 
-/// Why bytes, or a form, show nothing: the first thing that is wrong.
+/// The first error of a receipt's bytes or form.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ReceiptError {
-    /// It is larger than any receipt needs to be.
+    /// It is larger than any valid receipt.
     #[error("proof file: expected at most {RECEIPT_BYTES_MAX} bytes, found {found}")]
     Size {
         /// Its size in bytes.
         found: usize,
     },
-    /// The bytes are something else.
+    /// The bytes are not a receipt.
     #[error("proof file: expected \"{}\" at the beginning, found \"{}\"", MAGIC.escape_ascii(), found.escape_ascii())]
     Magic {
-        /// What they begin with.
+        /// The first bytes.
         found: [u8; 6],
     },
-    /// It is of a version that is not known.
+    /// Its version is unknown.
     #[error("version of the proof file: expected {VERSION}, found {found}")]
     Version {
         /// Its version.
@@ -32,35 +32,35 @@ pub enum ReceiptError {
     /// The bytes are not laid out as a receipt.
     #[error(transparent)]
     Layout(#[from] DecodeError),
-    /// The form's texts are not what their names say.
+    /// The form's texts do not match their fields.
     #[error(transparent)]
     Form(#[from] FormError),
-    /// No network has these parameters.
+    /// The parameters are not valid for any network.
     #[error(transparent)]
     Network(#[from] NetworkError),
-    /// No block has such a place for a message.
+    /// No block has such an index for a message.
     #[error("place: no block has a message {index} of {count}: at most {BLOCK_MESSAGES_MAX}, counted from 0")]
     Place {
-        /// The message's place.
+        /// The message's index.
         index: usize,
-        /// How many messages there are said to be.
+        /// The stated number of messages.
         count: usize,
     },
-    /// The message has more or fewer siblings than its place demands.
+    /// The message has more or fewer siblings than its index requires.
     #[error("siblings of the message: expected {expected}, found {found}")]
     Siblings {
-        /// How many its place demands.
+        /// The number that its index requires.
         expected: usize,
-        /// How many there are.
+        /// The number found.
         found: usize,
     },
     /// The message or the block breaks a rule.
     #[error(transparent)]
     Rule(#[from] RuleError),
-    /// The chain proof proves nothing.
+    /// The chain proof is invalid.
     #[error("chain proof: {0}")]
     Chain(#[from] ProofError),
-    /// The block is above the tip that is proven.
+    /// The block is above the proven tip.
     #[error("number_of_block: expected at most {tip}, which is proven, found {found}")]
     Height {
         /// The proven tip's height.
@@ -68,20 +68,20 @@ pub enum ReceiptError {
         /// The block's.
         found: u64,
     },
-    /// The block's record has more or fewer siblings than its height demands.
+    /// The block's record has more or fewer siblings than its height requires.
     #[error("siblings of the block: expected {expected}, found {found}")]
     Path {
-        /// How many its height demands.
+        /// The number that its height requires.
         expected: u32,
-        /// How many there are.
+        /// The number found.
         found: usize,
     },
-    /// The block is not where it says to be in the chain that is proven.
+    /// The block is not at its stated position in the proven chain.
     #[error("place in the chain: expected a block below the peak {expected}, found one below {found}")]
     Peak {
-        /// The hash of the peak that is proven.
+        /// The hash of the proven peak.
         expected: Hash,
-        /// The hash that the block leads to.
+        /// The hash that follows from the block.
         found: Hash,
     },
 }

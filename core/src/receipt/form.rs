@@ -1,7 +1,8 @@
-//! The JSON form of a receipt, which says what its bytes say.
+//! The JSON form of a receipt, with the same contents as its bytes.
 //!
-//! Each value is written in one way only: hex in lower case, numbers without leading zeros, numbers that may pass 2^53 as text. A
-//! form in other words is refused, as are unknown fields, so whoever reads it reads the same receipt or none.
+//! Each value is written in one way only: hex in lower case, numbers without leading zeros, and
+//! numbers that may exceed 2^53 as text. Any other spelling is rejected, and so are unknown fields.
+//! So every reader reads the same receipt, or rejects it.
 
 use core::fmt::Display;
 use core::str::FromStr;
@@ -28,31 +29,31 @@ pub struct Form {
     pub network: Parameters,
     /// The message.
     pub message: MessageForm,
-    /// Its place in the block, from 0.
+    /// Its index in the block, from 0.
     pub index: u16,
-    /// How many messages the block has.
+    /// The number of messages in the block.
     pub count: u16,
-    /// The hashes beside the message's way up to the messages root, from the bottom.
+    /// The sibling hashes from the message up to the messages root, from the bottom.
     pub siblings: Vec<String>,
     /// The block without its messages.
     pub block: BlockForm,
-    /// The records beside the block's way up to the peak over it, from the bottom.
+    /// The sibling records from the block up to the peak over it, from the bottom.
     pub path: Vec<RecordForm>,
     /// The chain proof, in hex.
     pub chain: String,
 }
 
-/// What a message's bytes say.
+/// The contents of a message's bytes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MessageForm {
     /// The sender's key.
     pub sender: String,
-    /// To whom it is written.
+    /// The recipient.
     pub recipient: String,
-    /// What it says.
+    /// The text.
     pub text: String,
-    /// When it was written, unix milliseconds.
+    /// The time when it was written, unix milliseconds.
     pub time_unix_ms: u64,
     /// The stamp, a decimal string.
     pub stamp: String,
@@ -60,23 +61,23 @@ pub struct MessageForm {
     pub signature: String,
 }
 
-/// What a block's header says, and what its body commits to beside the messages.
+/// The contents of a block's header, and the values that its body commits to besides the messages.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct BlockForm {
     /// The parent's hash.
     pub prev_hash: String,
-    /// Commits to all below and within.
+    /// The commitment to all headers below and to the contents.
     pub content_root: String,
     /// The header's version.
     pub version: u32,
     /// The height.
     pub number_of_block: u64,
-    /// When it was mined, unix milliseconds.
+    /// The time when it was mined, unix milliseconds.
     pub time_unix_ms: u64,
     /// The target in compact form, as `0x1e100000`.
     pub bits: String,
-    /// What was searched for, a decimal string.
+    /// The nonce that was searched for, a decimal string.
     pub nonce: String,
     /// The miner's free number, a decimal string.
     pub extra: String,
@@ -86,7 +87,7 @@ pub struct BlockForm {
     pub signature: String,
 }
 
-/// A record of the mountain range.
+/// A record of the MMR.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RecordForm {
@@ -100,15 +101,15 @@ pub struct RecordForm {
     pub bits: String,
 }
 
-/// Why a form is not a receipt's.
+/// The reason why a form is not a receipt's.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FormError {
-    /// A text is not what its field's name says, or not written as receipts write it.
+    /// A text does not match its field, or is not in canonical form.
     #[error("{field}: \"{found}\" is not written as a proof file writes it")]
     Field {
         /// The field.
         field: &'static str,
-        /// The beginning of the text.
+        /// The first part of the text.
         found: String,
     },
     /// The message's texts are too short or too long.
@@ -116,7 +117,7 @@ pub enum FormError {
     Draft(#[from] DraftError),
 }
 
-/// How much of a wrong text is shown.
+/// The most characters of a wrong text that are shown.
 const FOUND_CHARS_MAX: usize = 40;
 
 impl FormError {
@@ -126,7 +127,7 @@ impl FormError {
 }
 
 impl Form {
-    /// The form of a receipt.
+    /// Creates the form of a receipt.
     pub fn new(receipt: &Receipt) -> Self {
         let (message, header) = (&receipt.message, &receipt.header);
         Self {
@@ -207,7 +208,7 @@ impl BlockForm {
 impl TryFrom<&Form> for Receipt {
     type Error = ReceiptError;
 
-    /// The receipt that a form is of; what its parts show is not yet known.
+    /// Reads the receipt of a form without verifying it.
     fn try_from(form: &Form) -> Result<Self, ReceiptError> {
         if form.version != u32::from(VERSION) {
             return Err(ReceiptError::Version { found: form.version });
@@ -238,7 +239,7 @@ impl TryFrom<&Form> for Receipt {
     }
 }
 
-/// Reads a text that is written as its value writes itself, and not otherwise.
+/// Reads a text that must be in the canonical form of its value.
 fn read<T: FromStr + Display>(field: &'static str, text: &str) -> Result<T, FormError> {
     let value = text.parse::<T>().ok().filter(|value| value.to_string() == text);
     value.ok_or_else(|| FormError::field(field, text))

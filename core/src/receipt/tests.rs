@@ -37,7 +37,7 @@ impl Ledger {
         Self { blocks: vec![network.genesis_block()], leaves: vec![leaf], history, network }
     }
 
-    /// A chain with `messages` messages in its block at `at`, and as many blocks as its tip is high.
+    /// Creates a chain with `messages` messages in its block at `at`, and a tip at height `tip`.
     fn with(messages: usize, at: u64, tip: u64) -> Self {
         let mut ledger = Self::new(network(0x207f_ffff));
         for height in 1..=tip {
@@ -82,7 +82,7 @@ impl Ledger {
         self.put(block);
     }
 
-    /// Puts a block upon the tip, whatever it is, with a nonce that meets its target.
+    /// Adds any block on the tip, with a nonce that meets its target.
     fn put(&mut self, mut block: Block) {
         block.header.nonce = grind(&block.header, 1 << 20).unwrap();
         let leaf = block.header.record(block.header.hash());
@@ -209,7 +209,7 @@ fn what_is_wrong_is_named() {
     };
     let other = ledger.at(2).messages[0].as_ref().clone();
     let stranger = ledger.message(1, Time::from_unix_ms(1));
-    // The content root is of this message and no other, and of this stamp.
+    // The content root commits to this message only, and to this stamp.
     assert!(matches!(rule(verdict(&|r| r.message = other.clone())), RuleError::Content { .. }));
     assert!(matches!(rule(verdict(&|r| r.message = stranger.clone())), RuleError::MessageTime { .. }));
     let spoilt = Draft::new(*other.sender(), "bob", other.text(), other.time()).unwrap();
@@ -243,7 +243,7 @@ fn what_is_wrong_is_named() {
 #[test]
 fn a_block_that_its_author_did_not_sign_or_that_is_in_another_chain_shows_nothing() {
     let mut ledger = Ledger::with(0, 1, 3);
-    // All is committed to but the author's signature.
+    // Everything is committed to except the author's signature.
     let mut block = ledger.draft(1);
     block.seal(&secret(9), ledger.network.id(), &Hash::ZERO);
     let body_root = block.body_root(&block.messages_root());
@@ -252,7 +252,7 @@ fn a_block_that_its_author_did_not_sign_or_that_is_in_another_chain_shows_nothin
     ledger.mine(0);
     let error = ledger.receipt(4, 0).verify().unwrap_err();
     assert!(matches!(error, ReceiptError::Rule(RuleError::AuthorSignature { .. })), "{error}");
-    // It is above what is proven.
+    // It is above the proven tip.
     let mut ledger = Ledger::with(1, 3, 3);
     let low = ledger.receipt(3, 0);
     let short = Ledger::with(0, 0, 2).receipt_chain();
@@ -323,7 +323,8 @@ fn a_form_says_what_the_bytes_say_in_one_way_only() {
 #[test]
 fn no_value_of_a_form_may_be_another() {
     use serde_json::Value;
-    /// Every way to change one value: a number by one, a text by one letter, a list by one entry.
+    /// Returns every way to change one value: a number by one, a text by one letter, a list by one
+    /// entry.
     fn changes(value: &Value) -> Vec<Value> {
         match value {
             Value::Number(number) => vec![(number.as_u64().unwrap() ^ 1).into()],

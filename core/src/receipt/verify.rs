@@ -1,4 +1,4 @@
-//! Verifying a receipt: from the message up to the network's id, everything recomputed.
+//! Verifies a receipt: recomputes everything from the message up to the network's id.
 
 use super::{Receipt, ReceiptError, check_place};
 use crate::block::{VERSION, body_root, content_root, digest};
@@ -10,7 +10,7 @@ use crate::pow::Work;
 use crate::proof::{self, Proven};
 use crate::rules::{RuleError, check_message_time, check_own_work};
 
-/// What a receipt was found to show.
+/// The contents that a receipt proves.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verified {
     /// The message's id.
@@ -19,7 +19,7 @@ pub struct Verified {
     pub block: Hash,
     /// The root over all headers below the block.
     pub history_root: Hash,
-    /// How many blocks protect the message: its own and those above.
+    /// The number of blocks that protect the message: its own and the ones above.
     pub blocks: u64,
     /// Their work.
     pub work: Work,
@@ -28,12 +28,13 @@ pub struct Verified {
 }
 
 impl Receipt {
-    /// Verifies that the message is in the block, and the block in the chain that is proven.
+    /// Verifies that the message is in the block, and the block in the proven chain.
     ///
-    /// Times are not held against any clock, and whether the network is the one that is meant is for the caller to say.
+    /// Times are not checked against a clock. The caller must check that the network is the
+    /// intended one.
     ///
     /// # Errors
-    /// Names the first thing that is wrong, from the message up.
+    /// The first error, from the message up.
     pub fn verify(&self) -> Result<Verified, ReceiptError> {
         let (network, header, index) = (&self.network, &self.header, usize::from(self.index));
         let id = self.message.id(network.id());
@@ -72,7 +73,7 @@ impl Receipt {
         Ok(Verified { id, block, history_root, blocks: tip - found + 1, work, proven })
     }
 
-    /// The root that the message leads to.
+    /// Returns the root that follows from the message.
     fn messages_root(&self) -> Result<Hash, ReceiptError> {
         let (index, count) = (usize::from(self.index), usize::from(self.count));
         let expected = check_place(self.index, self.count)?;

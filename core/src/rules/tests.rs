@@ -9,7 +9,7 @@ use crate::mine::grind;
 
 const HALF_LIFE: u64 = 600_000;
 
-/// A parent at height 3, and a child that keeps every rule.
+/// A parent at height 3, and a valid child.
 struct Family {
     network: Network,
     parent: Header,
@@ -29,7 +29,7 @@ impl Family {
         check_header(&self.network, &self.parent, &self.parent.hash(), header, &header.hash())
     }
 
-    /// The child after `change`, mined anew for whatever target it names.
+    /// Returns the child after `change`, mined again for its new target.
     fn with(&self, change: impl FnOnce(&mut Header)) -> Header {
         let mut header = self.child;
         change(&mut header);
@@ -122,7 +122,7 @@ fn a_hash_over_its_target_is_named() {
     let failures = family.check(&weak);
     assert_eq!(failures, [RuleError::ProofOfWork { target, hash: weak.hash() }]);
     assert_eq!(flags(&failures), ["InvalidBlockHash"]);
-    // At its edge: a hash that is the target itself is good enough, one above it is not.
+    // At the limit: a hash that equals the target is valid, and the next higher one is not.
     let mut edge = target.to_be_bytes();
     let check = |hash: [u8; 32]| {
         check_header(
@@ -190,7 +190,7 @@ fn message(time: Time, text: &str) -> Arc<Message> {
     Arc::new(draft.sign(&secret, &Hash::ZERO, 0))
 }
 
-/// A block with these messages, sealed over an empty history.
+/// Returns a block with these messages, sealed over an empty history.
 fn block(family: &Family, messages: Vec<Arc<Message>>) -> Block {
     let (author, signature) = (PublicKey::NOBODY, Signature::NONE);
     let mut block = Block { header: family.child, extra: 0, author, signature, messages };
@@ -264,7 +264,7 @@ fn a_message_is_a_day_old_at_most_and_a_minute_ahead_at_most() {
         assert_eq!(failures, [RuleError::MessageTime { index: 1, earliest, latest, found }]);
         assert_eq!(flags(&failures), ["MessageTimeOutOfRange"]);
     }
-    // The bounds do not wrap round.
+    // The bounds do not wrap around.
     let (first, last) = (Time::from_unix_ms(0), Time::from_unix_ms(u64::MAX));
     assert_eq!(check_message_time(0, &message(first, "first"), first), None);
     assert_eq!(check_message_time(0, &message(last, "last"), last), None);

@@ -52,7 +52,7 @@ fn marks_lie_a_thousand_apart_and_at_the_end() {
 fn marks_thin_out_when_there_are_too_many() {
     let network = easy(0);
     let mut trail = trail(&network);
-    // As if marks had been set every block: the cap is met within what a test can mine.
+    // A commitment for every block, so that a test can mine enough to reach the cap.
     trail.spacing = 1;
     for header in branch(&network, network.genesis(), 2 * MARKS_MAX + 10, 1, 1) {
         trail.push(&network, &header, LATE).unwrap();

@@ -32,7 +32,7 @@ fn block(messages: Vec<Message>) -> Block {
     Block { messages: messages.into_iter().map(Arc::new).collect(), ..Network::dev().genesis_block() }
 }
 
-/// A block of the most bytes that there may be.
+/// Returns a block of the maximum size.
 fn largest_block() -> Block {
     let most = message(RECIPIENT_BYTES_MAX, TEXT_BYTES_MAX);
     let mut messages = vec![most.clone(); (BLOCK_BYTES_MAX - BLOCK_BYTES_MIN) / most.size()];
@@ -43,7 +43,7 @@ fn largest_block() -> Block {
     block
 }
 
-/// A block of the most messages that there may be.
+/// Returns a block with the maximum number of messages.
 fn crowded_block() -> Block {
     block(vec![message(3, 5); BLOCK_MESSAGES_MAX])
 }
@@ -53,7 +53,7 @@ fn header() -> Header {
     Header::decode(&bytes).unwrap()
 }
 
-/// What the node with this key says of a link, and its key.
+/// Returns the attestation of the node with this key for a link, and its key.
 fn half(seed: u8) -> (Half, PublicKey) {
     let secret = crate::key::SecretKey::from_bytes(&[seed; 32]).unwrap();
     let (epoch, rtt) = (crate::link::Epoch::from_u32(u32::MAX), core::time::Duration::from_secs(60));
@@ -61,7 +61,7 @@ fn half(seed: u8) -> (Half, PublicKey) {
     (Half::sign(Network::dev().id(), &secret, &other, epoch, rtt), secret.public())
 }
 
-/// One of each packet, as large as it can be or as small; the compiler asks for those that are missing.
+/// Returns one of each packet, as large or as small as possible. The compiler reports missing ones.
 fn packets(large: bool) -> Vec<Packet> {
     let count = |max: usize| if large { max } else { 1 };
     let hashes = |max: usize| vec![Hash::from_bytes([0xff; 32]); count(max)];
@@ -209,12 +209,12 @@ fn a_frame_over_its_cap_is_refused_by_its_size() {
         frame[0] = u8::try_from(first).unwrap();
         let (max, found) = (*max, frame.len());
         assert_eq!(Packet::decode(&frame), Err(Fault::PacketTooLarge { packet, max, found }));
-        // At the cap it is read, and is nothing that makes sense.
+        // At the cap it is read, but it is not a valid packet.
         assert!(!matches!(Packet::decode(&frame[..max]), Err(Fault::PacketTooLarge { .. })));
     }
 }
 
-/// A frame with a list that says to be `count` items long, of which there are `items` bytes.
+/// Returns a frame with a list that claims `count` items, of which there are `items` bytes.
 fn list(first: u8, count: u64, items: &[u8]) -> Vec<u8> {
     let mut frame = vec![first];
     let mut left = count;
@@ -245,7 +245,7 @@ fn a_list_holds_its_most_and_no_more() {
         let frame = |count: usize| list(first, count as u64, &hash.repeat(count));
         assert!(Packet::decode(&frame(most)).is_ok());
         assert!(Packet::decode(&frame(most + 1)).is_err());
-        // As many bytes as the most, but one item more is promised.
+        // The most bytes, but one item more is claimed.
         let packet = CAPS[usize::from(first)].0;
         let frame = list(first, most as u64 + 1, &hash.repeat(most));
         assert_eq!(Packet::decode(&frame), Err(Fault::Malformed { packet }));

@@ -1,4 +1,4 @@
-//! Blocks, how they are judged, and a whole chain.
+//! Blocks, their verdicts, and a whole chain.
 
 use std::collections::BTreeSet;
 
@@ -16,7 +16,7 @@ use serde::Deserialize;
 
 use crate::{Dec, Fixed, Hex, each, read, time};
 
-/// The name under which bytes that are not a block within these caps are refused.
+/// Returns the name of the error for bytes that are not a block within these caps.
 fn refusal(error: &DecodeError) -> &'static str {
     match error {
         DecodeError::Size { field: "block" | "block message count", .. } => "BlockTooLarge",
@@ -76,7 +76,7 @@ fn blocks() {
     });
 }
 
-/// A chain that is verified block by block, as a node does, and the ids in it.
+/// A chain that is verified block by block, as in a node, and the ids in it.
 struct Ledger {
     chain: Chain,
     ids: BTreeSet<MessageId>,
@@ -104,7 +104,7 @@ impl Ledger {
         Block::decode_within(bytes, network.block_bytes_max(), network.block_messages_max())
     }
 
-    /// The names of all rules that a block breaks as a child of the tip.
+    /// Returns the names of all rules that a block breaks as a child of the tip.
     fn judge(&self, block: &Block, now: Time) -> BTreeSet<&'static str> {
         let (network, tip) = (self.chain.network(), self.chain.tip());
         let history_root = self.chain.history(&tip.hash).expect("the tip is in the tree").root();
@@ -126,7 +126,7 @@ impl Ledger {
         let ids: Vec<_> = block.messages.iter().map(|message| message.id(network.id())).collect();
         failures.extend(rules::check_repeats(&ids, |_, id| self.ids.contains(id)));
         if header.prev_hash != tip.hash {
-            // What depends on the parent cannot be judged without it.
+            // Rules that depend on the parent cannot be checked without it.
             failures.retain(|failure| {
                 matches!(
                     failure,

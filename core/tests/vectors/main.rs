@@ -1,5 +1,6 @@
-//! The test vectors in `vectors/`, made by the independent implementation in `tests/reference`: every field of every file
-//! that the specification lists, against this implementation.
+//! Tests this implementation against the test vectors in `vectors/`, which the independent
+//! implementation in `tests/reference` makes. Every field of every file that the specification
+//! lists is checked.
 
 mod ledger;
 mod proof;

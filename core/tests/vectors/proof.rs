@@ -1,4 +1,4 @@
-//! Chain proofs, and the points of work that they have to show.
+//! Chain proofs, and the points of work that they must show.
 
 use plexus_core::hash::Hash;
 use plexus_core::network::{Network, Parameters};

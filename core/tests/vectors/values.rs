@@ -1,4 +1,4 @@
-//! Hashes, keys, networks, targets, headers, messages, trees and mountain ranges.
+//! Hashes, keys, networks, targets, headers, messages, trees and MMRs.
 
 use plexus_core::block::Header;
 use plexus_core::hash::{Hash, Tag, tagged};
