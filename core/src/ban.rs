@@ -5,8 +5,8 @@
 //! (stalling, silence, lateness) adds points that halve in [`HALF_LIFE`]. At [`BAN_POINTS`] the
 //! offender is refused for [`REST`], however often that happens, and never for longer.
 //!
-//! A peer with another version or of another network is only not connected to. Bans are never
-//! announced to other nodes, and reports of other nodes about a node have no effect.
+//! A peer with another version or of another network is disconnected, without points. Bans are
+//! never announced to other nodes, and reports of other nodes about a node have no effect.
 //!
 //! Bounds: [`BANS_MAX`] bans, of which the one that ends first is dropped, and [`SCORES_MAX`]
 //! offenders with points, of which the one that offended longest ago is dropped. An offender with

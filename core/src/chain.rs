@@ -48,7 +48,7 @@ struct Entry {
     /// The history up to and including this header. Its work is the branch's total.
     history: History,
     verified: bool,
-    /// The number of insertions before it: of equal work, the first seen wins.
+    /// Its number in the order of insertion: of equal work, the first seen wins.
     order: u64,
 }
 
@@ -127,7 +127,7 @@ pub struct Chain {
     entries: Ordered<Hash, Entry>,
     tip: Place,
     leader: Place,
-    /// The best verified branch within the window, lowest first; the last is the tip.
+    /// The best verified branch within the window, lowest first. The last one is the tip.
     best: VecDeque<Hash>,
     /// The height of the first of `best`.
     base: u64,
@@ -459,7 +459,7 @@ impl Chain {
     }
 
     /// Assumes the next body of the path valid by its header, as light nodes do for deep blocks.
-    /// Moves the frontier up by one.
+    /// Moves the frontier up by one. Returns the block's hash and the outcome.
     pub fn assume(&mut self) -> Option<(Hash, Outcome)> {
         let hash = *self.path.front()?;
         let outcome = self.verified(&hash);

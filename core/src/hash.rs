@@ -1,4 +1,4 @@
-//! SHA-256 hashes, plain for headers and tagged for everything else.
+//! SHA-256 hashes, plain for headers and tagged for all other data.
 
 use core::fmt;
 use core::str::FromStr;

@@ -87,8 +87,8 @@ impl Draft {
         tagged(Tag::Message, &[network.as_bytes(), self.sender.as_bytes(), &time, &texts])
     }
 
-    /// Signs the draft and returns the message. `secret` must be the sender's, or the message will
-    /// not verify.
+    /// Signs the draft. Returns the message. `secret` must be the sender's, or the message will not
+    /// verify.
     pub fn sign(self, secret: &SecretKey, network: &Hash, stamp: u64) -> Message {
         let signature = secret.sign(&self.id(network));
         Message { draft: self, stamp, signature }

@@ -143,7 +143,8 @@ pub struct Search {
 }
 
 impl Search {
-    /// Starts at a nonce, with the preferred kernel. Searchers of one job start far apart.
+    /// Creates a search that starts at a nonce, with the preferred kernel. Searchers of one job
+    /// start far apart.
     pub fn new(job: &Job, first: u64) -> Self {
         let root = |step: usize| {
             content_root(&job.history_root, &job.body_root, job.extra.wrapping_add(step as u64))
@@ -190,7 +191,7 @@ impl Search {
         Some(self.take(hit))
     }
 
-    /// Continues after a hit, and returns its solution.
+    /// Continues after a hit. Returns its solution.
     fn take(&mut self, hit: Hit) -> Solution {
         let (before, root) = (hit.nonce.wrapping_sub(self.next), hit.root as u64);
         self.next = hit.nonce.wrapping_add(1);
@@ -274,7 +275,7 @@ impl Miner {
         (!self.stale && template.block.header.prev_hash == *tip).then(|| template.clone())
     }
 
-    /// Adds a template to be searched, and returns its job.
+    /// Adds a template to be searched. Returns its job.
     pub(crate) fn start(&mut self, now: Moment, template: Template) -> Option<Job> {
         let Template { block, history_root, body_root } = &template;
         let (header, extra, target) = (block.header, block.extra, block.header.bits.target()?);

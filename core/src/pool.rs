@@ -133,7 +133,7 @@ impl Pool {
         Ok(())
     }
 
-    /// Allows a waiting message to be selected, and returns it.
+    /// Allows a waiting message to be selected. Returns the message.
     pub fn clear(&mut self, id: &MessageId) -> Option<&VerifiedMessage> {
         let pooled = self.messages.get_mut(id)?;
         pooled.cleared = true;
@@ -148,7 +148,7 @@ impl Pool {
         }
     }
 
-    /// Removes and returns a message, because a block has it or it is unwanted.
+    /// Removes a message, because a block has it or it is unwanted. Returns the message.
     pub fn remove(&mut self, id: &MessageId) -> Option<VerifiedMessage> {
         let pooled = self.messages.remove(id)?;
         self.order.remove(&pooled.rank);

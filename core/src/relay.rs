@@ -331,7 +331,7 @@ mod tests {
         })
     }
 
-    /// Alice announced the block to us, and we announced it to Bob and Carol.
+    /// Returns a relay. Alice announced the block to us, and we announced it to Bob and Carol.
     fn relay() -> Relay {
         let mut relay = Relay::default();
         relay.begin(at(0), HASH, Some(ALICE), 3);

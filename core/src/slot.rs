@@ -267,7 +267,7 @@ impl Slots {
         self.feel = now + mean / 2 + Duration::from_micros(chance.below(span_us));
     }
 
-    /// Starts a planning round and returns true if one is due.
+    /// Starts a planning round if one is due. Returns true if it did.
     pub(crate) fn begins_round(&mut self, now: Moment) -> bool {
         if now < self.round && self.blocks < ROUND_BLOCKS {
             return false;
@@ -327,7 +327,7 @@ impl Slots {
         }
     }
 
-    /// Handles the first known round trip of a link, and returns the outcome.
+    /// Handles the first known round trip of a link. Returns the outcome.
     pub(crate) fn settled(&mut self, peer: PeerId, rtt: Duration) -> Settled {
         let Some((address, slot)) = self.links.iter_mut().find(|(_, slot)| slot.peer == Some(peer)) else {
             return Settled::Kept;
@@ -385,7 +385,7 @@ impl Slots {
         self.sort();
     }
 
-    /// Updates the round trips to the latest values, which corrects those measured in a bad moment.
+    /// Updates the round trips to the latest values. This corrects values measured in a bad moment.
     pub(crate) fn refresh(&mut self, latency: impl Fn(PeerId) -> Option<Duration>) {
         for slot in self.links.values_mut().filter(|slot| slot.rtt.is_some()) {
             slot.rtt = slot.peer.and_then(&latency).or(slot.rtt);

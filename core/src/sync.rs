@@ -182,8 +182,8 @@ impl Sync {
         (self.patience, self.is_impatient) = (None, false);
     }
 
-    /// Selects the next peer to ask, if no request is in flight and a peer claims more than we
-    /// have.
+    /// Returns the request to the next peer. Returns `None` if a request is in flight or no peer
+    /// claims more than we have.
     pub(crate) fn next(
         &mut self,
         now: Now,
@@ -406,6 +406,7 @@ impl Sync {
     }
 
     /// Handles headers that follow a block below the tree's window, whose history is needed.
+    /// Returns the progress.
     fn root_below(
         &mut self,
         now: Now,

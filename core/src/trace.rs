@@ -85,13 +85,13 @@ fn finding(is_kept: bool) -> Finding {
     if is_kept { Finding::Kept } else { Finding::Broken }
 }
 
-/// Checks that the block is the requested one by recomputing its hash.
+/// Returns the check that the block is the requested one, by its recomputed hash.
 fn named(asked: Option<&Hash>, hash: &Hash) -> Step {
     let expected = asked.map_or_else(|| "the SHA-256 of its header".to_owned(), Hash::to_string);
     step("hash", expected, hash.to_string(), finding(asked.is_none_or(|asked| asked == hash)))
 }
 
-/// Checks rules 1 to 3, which depend on the parent.
+/// Returns the checks of rules 1 to 3, which depend on the parent.
 fn place(network: &Network, header: &Header, parent: Option<&Place>, broken: &[RuleError]) -> [Step; 5] {
     let is_open = if parent.is_some() { Finding::Kept } else { Finding::Open };
     let judge =
@@ -130,7 +130,7 @@ fn place(network: &Network, header: &Header, parent: Option<&Place>, broken: &[R
     ]
 }
 
-/// Checks the proof of work. A genesis block needs none of it.
+/// Returns the check of the proof of work, which a genesis block need not have.
 fn proof_of_work(network: &Network, header: &Header, hash: &Hash, broken: &[RuleError]) -> Step {
     if hash == network.id() {
         let expected = "none: it is the network's genesis".to_owned();
@@ -143,7 +143,7 @@ fn proof_of_work(network: &Network, header: &Header, hash: &Hash, broken: &[Rule
     step("proof of work", expected, hash.to_string(), finding(is_met))
 }
 
-/// Checks rules 4 and 5, which concern the contents.
+/// Returns the checks of rules 4 and 5, which concern the contents.
 fn contents(network: &Network, block: &Block, history_root: Option<&Hash>) -> [Step; 5] {
     let body_root = block.messages_root();
     let broken = rules::check_contents(network, history_root.unwrap_or(&Hash::ZERO), block);

@@ -28,7 +28,7 @@ pub(crate) struct Trail {
 }
 
 impl Trail {
-    /// Starts above a known header, with the history up to and including it.
+    /// Creates a trail above a known header, with the history up to and including it.
     pub(crate) fn new(root: Header, hash: Hash, history: History) -> Self {
         Self { last: root, hash, history, marks: Vec::new(), spacing: 1_024 }
     }

@@ -186,7 +186,7 @@ pub enum BlockFormError {
 impl TryFrom<Block> for CoreBlock {
     type Error = BlockFormError;
 
-    /// Reads the block of a form, without verifying it. `hash`, `total_work` and other derived
+    /// Returns the block of a form. It is not verified, and `hash`, `total_work` and other derived
     /// fields are ignored.
     fn try_from(from: Block) -> Result<Self, BlockFormError> {
         fn number(field: &'static str, text: &str) -> Result<u64, BlockFormError> {

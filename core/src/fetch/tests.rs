@@ -82,7 +82,7 @@ impl Story {
         batch
     }
 
-    /// Connects what is ready.
+    /// Connects the ready blocks. Returns their number.
     fn connect(&mut self) -> usize {
         let mut connected = 0;
         let path: Vec<_> = self.chain.path().copied().collect();

@@ -467,7 +467,8 @@ impl Node {
                 break;
             }
         }
-        // A block of equal work is already the tip, so no peer waits for this body.
+        // The node does not wait for the best header's body if the body of a block with equal work
+        // is there.
         let tip = self.chain.tip().hash;
         if self.chain.path().len() <= AT_HEEL_MAX
             && let Some(ready) = self.fetch.take_ready_on(&tip)

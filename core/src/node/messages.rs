@@ -27,7 +27,8 @@ impl Node {
         if self.is_shelved(&id) {
             return Err(SubmitError::Known { id });
         }
-        // The store may have it in a block. Until the store answers, the message waits unconfirmed.
+        // The store may have it in a block. Until the store answers, the message waits and is not
+        // selected.
         self.pool.insert(message.clone(), false).map_err(|error| match error {
             PoolError::Known => SubmitError::Known { id },
             PoolError::SenderFull => SubmitError::SenderFull { max: SENDER_MESSAGES_MAX },

@@ -46,7 +46,7 @@ impl<K: Ord, V> Ordered<K, V> {
         (run, at)
     }
 
-    /// Inserts a new entry at its position.
+    /// Inserts a new entry at its position. Returns its value.
     fn put(&mut self, mut run: usize, mut at: usize, entry: (K, V)) -> &mut V {
         self.len += 1;
         if self.runs.is_empty() {

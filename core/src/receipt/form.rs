@@ -208,7 +208,7 @@ impl BlockForm {
 impl TryFrom<&Form> for Receipt {
     type Error = ReceiptError;
 
-    /// Reads the receipt of a form without verifying it.
+    /// Returns the receipt of a form. It is not verified.
     fn try_from(form: &Form) -> Result<Self, ReceiptError> {
         if form.version != u32::from(VERSION) {
             return Err(ReceiptError::Version { found: form.version });
@@ -239,7 +239,7 @@ impl TryFrom<&Form> for Receipt {
     }
 }
 
-/// Reads a text that must be in the canonical form of its value.
+/// Returns the value of a text, which must be in the value's canonical form.
 fn read<T: FromStr + Display>(field: &'static str, text: &str) -> Result<T, FormError> {
     let value = text.parse::<T>().ok().filter(|value| value.to_string() == text);
     value.ok_or_else(|| FormError::field(field, text))

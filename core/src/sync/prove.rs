@@ -25,7 +25,7 @@ impl Sync {
     }
 
     /// Handles headers whose fork point is far below the peer's claim: requests a proof, or
-    /// presyncs them one by one.
+    /// presyncs them one by one. Returns the progress.
     pub(super) fn vet(
         &mut self,
         now: Now,

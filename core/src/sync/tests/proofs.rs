@@ -48,7 +48,7 @@ impl Proof {
         self.story.sync.received_proof(self.story.now, peer, proof, &mut self.story.chain)
     }
 
-    /// Lets Alice answer a light node with the first headers.
+    /// Lets Alice answer a light node with the first headers. Returns the progress.
     fn answers_light(&mut self, count: usize) -> Result<Progress, Fault> {
         let (story, headers) = (&mut self.story, self.headers[..count].to_vec());
         story.sync.received_headers(story.now, ALICE, headers, &mut story.chain, false)
@@ -148,7 +148,8 @@ fn a_stall_ends_the_wait_for_a_proof() {
     assert_eq!(proof.next_of_light(), Some(Step::Prove(BOB)));
 }
 
-/// Lets a full node receive the first headers, so that it requests the proof of the chain.
+/// Lets a full node receive the first headers, so that it requests the proof of the chain. Returns
+/// the progress.
 fn vetted(proof: &mut Proof) -> Progress {
     proof.claims(ALICE, 1);
     assert_eq!(proof.story.asks(), Some(ALICE));
