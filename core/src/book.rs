@@ -24,8 +24,8 @@
 //!   that it chooses an address's netgroup, and then an address. So addresses weigh little and
 //!   netgroups much.
 //! - An attacker that owns a fifth of all addresses in a twentieth of the netgroups is selected
-//!   once in eleven times (measured in the tests, over 100 secrets). One neighbour per netgroup
-//!   leaves it few slots of eight.
+//!   once in eleven times. That is measured in the tests, over 100 secrets. One neighbour per
+//!   netgroup leaves it few slots of eight.
 
 mod entry;
 mod known;
