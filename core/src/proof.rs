@@ -13,8 +13,8 @@
 //! # What a proof is worth
 //!
 //! A cheat mines a branch of its own and claims as much work for it as the honest chain has. Every header commits to all below it, so
-//! nothing that others mined fits above the first header of that branch. What the cheat did not mine it has to invent, and hide from the
-//! points: a header without work fails when it is shown. Headers cannot be hidden in the tail, which is shown whole. Points are drawn with
+//! nothing that others mined fits above the first header of that branch. The cheat invents the headers that it did not mine and hides them
+//! from the points: a header without work fails when it is shown. Headers cannot be hidden in the tail, which is shown whole. Points are drawn with
 //! density 1 / ((1 − x) ln(1/δ)) over the part x of the work below (δ: the tail's share), for which branches of every length are alike.
 //! The number of points grows with λ' = λ + log2(total work / the tip's work / 2), λ = 50, because a cheat can draw again by mining
 //! another tip. (FlyClient counts blocks; this counts work, so a tip of little work, at which drawing is cheap, has to show more.)
@@ -52,7 +52,7 @@ use crate::history::History;
 use crate::network::Network;
 use crate::pow::{Bits, Target, Work};
 
-/// λ, from which the number of points follows. See the module's text for what a proof is worth.
+/// λ, from which the number of points follows. The module's text says how much a proof is worth.
 pub const SECURITY_BITS: u32 = 50;
 /// How many of the newest headers a proof shows whole; a chain of up to twice as many above genesis is shown whole itself.
 pub const TAIL_BLOCKS: u64 = 480;
@@ -62,7 +62,7 @@ pub const PROOF_BYTES_MAX: usize = 8 << 20;
 /// The highest tip that a proof can have.
 pub const HEIGHT_MAX: u64 = (1 << 62) - 1;
 
-/// What chain proofs are made and verified with.
+/// The scheme of all chain proofs.
 const CHAIN: Scheme = Scheme { security_bits: SECURITY_BITS, tail: TAIL_BLOCKS };
 
 /// A tip whose chain was proven.
@@ -72,27 +72,27 @@ pub struct Proven {
     pub header: Header,
     /// The tip's hash.
     pub hash: Hash,
-    /// The history up to and with the tip: what the next header commits to.
+    /// The history up to and with the tip, to which the next header commits.
     pub history: History,
     /// The history below the tail.
     pub below: History,
     /// The headers that were shown at the end, the tip's last: all above genesis, or the newest [`TAIL_BLOCKS`].
     pub tail: Vec<Header>,
-    /// How many points of the work below the tail had to be shown.
+    /// The number of points of the work below the tail that had to be shown.
     pub samples: usize,
     /// The headers below the tail that hold these points, by rising height: their heights and hashes.
     pub shown: Vec<(u64, Hash)>,
 }
 
 impl Proven {
-    /// The work of the whole chain: what proofs are compared by.
+    /// Returns the work of the whole chain. Of two proofs, the one with more work is believed.
     pub fn total_work(&self) -> Work {
         self.history.work()
     }
 }
 
-/// The points that a proof of this tip has to show, rising, in work from genesis on: `below` is the work of all headers below the tail,
-/// `in_tail` that of the tail, which is not all of the chain. None for work that no chain has.
+/// Returns the points that a proof of this tip has to show, rising, in work from genesis on. `below` is the work of all headers
+/// below the tail, and `in_tail` that of the tail, which is not all of the chain. Returns `None` for work that no chain has.
 pub fn points(below: Work, in_tail: Work, tip_bits: Bits, tip: &Hash) -> Option<Vec<Work>> {
     let tip_work = tip_bits.target().map_or(Work::ZERO, Target::work);
     let stakes = Stakes { below: below.hashes(), tail: in_tail.hashes(), tip: tip_work.hashes() };
@@ -100,9 +100,9 @@ pub fn points(below: Work, in_tail: Work, tip_bits: Bits, tip: &Hash) -> Option<
     Some(points.into_iter().map(Work::from_hashes).collect())
 }
 
-/// Makes the proof of the chain up to the block at `height`.
+/// Returns the proof of the chain up to the block at `height`.
 ///
-/// The source is read a few ten thousand times, and never checked: whoever verifies the proof does.
+/// The source is read a few ten thousand times and is not checked. The verifier of the proof checks it.
 ///
 /// # Errors
 /// The source's, or a chain that cannot be proven: see [`ProveError`].
@@ -114,7 +114,7 @@ pub fn prove<S: Source>(
     prove::prove(network, height, source, CHAIN)
 }
 
-/// Verifies a proof.
+/// Verifies a proof, and returns what it shows.
 ///
 /// The tip's time is not held against any clock: see [`crate::rules::check_clock`].
 ///

@@ -1,4 +1,4 @@
-//! What can be wrong with a chain proof.
+//! The ways in which a chain proof can be wrong.
 
 use super::{HEIGHT_MAX, PROOF_BYTES_MAX};
 use crate::hash::Hash;
@@ -101,7 +101,7 @@ pub enum ProofError {
         /// The node's work.
         found: Work,
     },
-    /// A header, or the last below a node, is not so much later than the one before.
+    /// A header, or the last one below a node, is not late enough after the one before.
     #[error("timeStamp at height {height}: expected later than {parent}, found {found}")]
     Time {
         /// The header's height.
@@ -150,7 +150,7 @@ pub enum ProofError {
     Work {
         /// Which headers.
         part: &'static str,
-        /// What the proof claims.
+        /// The claimed value.
         claimed: Work,
         /// The sum.
         found: Work,
@@ -158,7 +158,7 @@ pub enum ProofError {
     /// The tip's bits are others than claimed, so that the wrong number of points was drawn.
     #[error("bits of the tip: {claimed} claimed, found {found}")]
     TipBits {
-        /// What the proof claims.
+        /// The claimed value.
         claimed: Bits,
         /// The tip's.
         found: Bits,

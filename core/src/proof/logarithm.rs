@@ -2,10 +2,10 @@
 //! every platform finds the same bits.
 //!
 //! `log2` is the binary logarithm by repeated squaring, a bit of the result for each; `half_to_the` multiplies the
-//! square roots of roots of one half that a fraction's bits call for. Both cut off rather than round, at every step; what they
-//! lose is below 2^-46 and 2^-57 of the result's unit.
+//! square roots of roots of one half that a fraction's bits call for. Both cut off rather than round, at every step. Their
+//! errors are below 2^-46 and 2^-57 of the result's unit.
 
-/// How many bits of a fixed-point number stand after the point.
+/// The number of bits after the point of a fixed-point number.
 pub(super) const FRACTION_BITS: u32 = 48;
 /// One in fixed point.
 pub(super) const ONE: u64 = 1 << FRACTION_BITS;
@@ -21,7 +21,7 @@ const ROOTS: [u128; FRACTION_BITS as usize] = {
     roots
 };
 
-/// 2^48 × log2(number); 0 for 0.
+/// Returns 2^48 × log2(number), and 0 for 0.
 pub(super) fn log2(number: u128) -> u64 {
     let Some(whole) = number.checked_ilog2() else { return 0 };
     // Between one and two, with 63 bits after the point.
@@ -36,7 +36,7 @@ pub(super) fn log2(number: u128) -> u64 {
     log
 }
 
-/// number × (1/2)^(exponent / 2^48), rounded down.
+/// Returns number × (1/2)^(exponent / 2^48), rounded down.
 pub(super) fn halved(number: u128, exponent: u64) -> u128 {
     let (whole, fraction) = (u32::try_from(exponent >> FRACTION_BITS).unwrap_or(u32::MAX), exponent % ONE);
     let power = half_to_the(fraction);
@@ -46,7 +46,7 @@ pub(super) fn halved(number: u128, exponent: u64) -> u128 {
     product.checked_shr(whole).unwrap_or(0)
 }
 
-/// 2^64 × (1/2)^(fraction / 2^48), for a fraction below one.
+/// Returns 2^64 × (1/2)^(fraction / 2^48), for a fraction below one.
 fn half_to_the(fraction: u64) -> u128 {
     let mut power = 1 << 64;
     for (root, place) in ROOTS.iter().zip((0..FRACTION_BITS).rev()) {
@@ -64,7 +64,7 @@ mod tests {
 
     use super::*;
 
-    /// How many bits the slow model has after the point.
+    /// The number of bits after the point in the slow model.
     const WIDE: u32 = 256;
 
     fn wide(number: u128) -> U1024 {

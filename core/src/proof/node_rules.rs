@@ -3,8 +3,8 @@
 //! A verifier never sees these headers, but every valid chain keeps the next-target rule, and that bounds what a node can say. Time
 //! rises by at least a millisecond a block, so difficulty rises by at most the factor 2^(T/τ) a block. Hence the last header below a
 //! node of n headers is at most 2^(nT/τ) times as hard as the header before them, and the n headers have at least the work of the
-//! slowest rise that ends with the last one's bits. Both bounds leave 2^−11 of a doubling a block for what the rule rounds: compact
-//! bits lose up to 2^−15, the exponent up to 2^−16, and the cubic is off by up to 2^−12.3 of a doubling.
+//! slowest rise that ends with the last one's bits. Both bounds leave 2^−11 of a doubling a block for rounding: compact bits
+//! lose up to 2^−14.4, the exponent up to 2^−16, and the cubic is off by up to 2^−12.3 of a doubling.
 //!
 //! Without these rules a node could end with any difficulty for no work, and one lucky header above it would count as much work as
 //! its maker likes: the difficulty raising attack of FlyClient ([eprint 2019/226](https://eprint.iacr.org/2019/226), section 6).

@@ -1,7 +1,7 @@
 //! The parts that a proof is written in: a claim, then nodes of the mountain range and headers from left to right.
 //!
-//! What follows from the parts to the left is not written, so it cannot be wrong either: a header's height, bits, history root and,
-//! where its parent is a part of its own, prev_hash; the work of a node over one header.
+//! A value that follows from the parts to the left is not written, so it cannot be wrong either. These are a header's height, bits and
+//! history root, its prev_hash where its parent is a part of its own, and the work of a node over one header.
 
 use crate::block::{Header, VERSION, content_root};
 use crate::hash::Hash;
@@ -13,7 +13,7 @@ use crate::time::Time;
 /// A claim's size in bytes.
 pub(super) const CLAIM_BYTES: usize = 108;
 
-/// What a proof claims, from which the points that it has to show are drawn.
+/// The claim of a proof. It decides which points the proof has to show.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Claim {
     /// The network's id.
@@ -52,7 +52,7 @@ impl Claim {
     }
 }
 
-/// A header, and what its content root is made of but for the history below it.
+/// A header, and the parts of its content root other than the history below it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Opened {
     /// The header.
@@ -63,7 +63,7 @@ pub struct Opened {
     pub extra: u64,
 }
 
-/// What the next part is read and written against: the newest header to the left of it.
+/// The newest header to the left of the next part, which is read and written relative to it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Edge {
     pub(super) time: Time,

@@ -1,7 +1,7 @@
-//! Sampling: which points of a chain's work a proof has to show, drawn from the tip's hash in integers only.
+//! Sampling: the points of a chain's work that a proof has to show. They follow from the tip's hash, in integers only.
 //!
-//! A point stands for the header whose work it falls into. Headers near the tail are drawn the more often the nearer they are:
-//! the least that a fork may lie back without being all in the tail is as likely to be hit as one that lies back to genesis.
+//! A point stands for the header whose work it falls into. A header near the tail holds a point more
+//! often than one far below, so that a fork just below the tail is hit as likely as one at genesis.
 
 use super::logarithm::{FRACTION_BITS, ONE, halved, log2};
 use crate::hash::{Hash, Tag, tagged};
@@ -9,12 +9,12 @@ use crate::hash::{Hash, Tag, tagged};
 /// The most points that any claim can demand: 177 bits over at least 0.0113 bits a point, rounded up to a power of two.
 pub const SAMPLES_MAX: usize = 16_384;
 
-/// How sure a proof is to be, and what it shows whole.
+/// The security and the tail of proofs.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Scheme {
     /// λ: the bits that the number of points is made for.
     pub(super) security_bits: u32,
-    /// L: how many of the newest headers are shown.
+    /// L: the number of the newest headers that are shown.
     pub(super) tail: u64,
 }
 
@@ -31,7 +31,7 @@ impl Scheme {
     }
 }
 
-/// What a proof says that the parts of its chain are worth, in expected hashes.
+/// The claimed work of the parts of a chain, in expected hashes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Stakes {
     /// All headers below the tail.
@@ -42,7 +42,7 @@ pub(super) struct Stakes {
     pub(super) tip: u128,
 }
 
-/// The points that `seed` demands, rising; none for stakes that are zero or whose sum is over a u128.
+/// Returns the points that `seed` demands, rising. Returns `None` for stakes that are zero or whose sum is over a u128.
 pub(super) fn points(scheme: Scheme, stakes: &Stakes, seed: &Hash) -> Option<Vec<u128>> {
     let total = stakes.below.checked_add(stakes.tail)?;
     if stakes.below == 0 || stakes.tail == 0 || stakes.tip == 0 {

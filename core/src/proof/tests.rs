@@ -94,7 +94,7 @@ fn what_a_claim_says_wrongly_is_named() {
     assert!(matches!(verdict(&|bytes| bytes[72..88].fill(0)), ProofError::Stakes { .. }));
     assert!(matches!(verdict(&|bytes| bytes[72..88].fill(0xff)), ProofError::Stakes { .. }));
     assert!(matches!(verdict(&|bytes| bytes[104..108].fill(0)), ProofError::Stakes { .. }));
-    // Another seed, as well as other stakes, demand other headers than those that are shown.
+    // Another seed or other stakes demand other headers than the proof shows.
     for at in [32, 80, 96] {
         let error = verdict(&|bytes| bytes[at] ^= 1);
         let named = matches!(

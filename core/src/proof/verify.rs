@@ -1,7 +1,7 @@
 //! Verifying a proof: one pass from genesis to the tip.
 //!
-//! The pass holds the history so far (at most 64 peaks), the points that are to come (at most [`super::SAMPLES_MAX`]) and the
-//! tail's headers; nothing is allocated by what a length in the proof says.
+//! The pass holds the history up to its place (at most 64 peaks), the points ahead of it (at most [`super::SAMPLES_MAX`]) and the
+//! tail's headers. No length in the proof decides how much is allocated.
 
 use super::error::ProofError;
 use super::node_rules::NodeRules;
@@ -29,7 +29,7 @@ pub(super) fn verify(network: &Network, bytes: &[u8], scheme: Scheme) -> Result<
         return Err(ProofError::Height { found: claim.height });
     }
     let tail = scheme.tail_of(claim.height);
-    // The tail's first header has so many below it.
+    // The number of headers below the tail.
     let first = claim.height - tail + 1;
     let points = if first > 1 { demanded(&claim, scheme)? } else { Vec::new() };
     let mut pass = Pass::new(network, reader);
@@ -62,14 +62,14 @@ fn check_work(part: &'static str, claimed: Work, found: Work) -> Result<(), Proo
     if claimed == found { Ok(()) } else { Err(ProofError::Work { part, claimed, found }) }
 }
 
-/// A pass, and what it has put together so far.
+/// A pass over a proof, and the history that it has put together.
 struct Pass<'a> {
     network: &'a Network,
     rules: NodeRules,
     reader: Reader<'a>,
     history: History,
     edge: Edge,
-    /// The headers that were shown so far: heights and hashes.
+    /// The headers that were shown: heights and hashes.
     shown: Vec<(u64, Hash)>,
 }
 
@@ -118,7 +118,7 @@ impl<'a> Pass<'a> {
         Ok(())
     }
 
-    /// Reads the next header, and checks it as a child of what lies to the left of it.
+    /// Reads the next header, and checks it as a child of the part to the left of it.
     fn header(&mut self) -> Result<Header, ProofError> {
         let (height, root, parent) = (self.history.leaves(), self.history.root(), self.edge);
         let bits = |time| self.network.retarget().next_bits(parent.bits, parent.time, time);

@@ -1,8 +1,8 @@
 //! Chains that were not worked for, and how often they are caught.
 //!
-//! Each cheat does the best it can: all that it mines commits to what it claims, and its prover opens what is asked for. Its tip is
-//! mined again and again, each time with another seed. What is wrong with a chain is known here, so each verdict is compared
-//! with what the points say: a proof fails exactly if a point falls into something that is wrong.
+//! Each cheat does its best: every header that it mines commits to its claims, and its prover opens every header that is asked
+//! for. Its tip is mined again and again, each time with another seed. The wrong parts of a chain are known here, so each verdict is
+//! compared with the points: a proof fails if a point falls into a wrong part, and otherwise only by a rule about nodes.
 
 use core::ops::Range;
 
@@ -22,14 +22,14 @@ struct Cheat {
     breaks_node_rules: bool,
 }
 
-/// What became of many tips.
+/// The outcomes of many tips.
 #[derive(Debug, Default)]
 struct Tally {
     tips: u32,
     passed: u32,
     points: u32,
     hits: u32,
-    /// What each point, and each tip, gets past at most, by the parameters.
+    /// The largest probability that a point, and a tip, gets past, by the parameters.
     miss: f64,
     pass: f64,
 }

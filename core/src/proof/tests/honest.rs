@@ -15,9 +15,9 @@ const HEADERS: usize = 4_096;
 #[derive(Clone, Copy, Debug)]
 enum Power {
     Steady,
-    /// Doubles every so many blocks.
+    /// Doubles after each such number of blocks.
     Rising(u32),
-    /// Halves every so many blocks.
+    /// Halves after each such number of blocks.
     Falling(u32),
     /// A thousand times as much for 200 blocks out of 1,000.
     Bursts,

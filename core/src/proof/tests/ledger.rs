@@ -55,7 +55,7 @@ impl Ledger {
         ledger
     }
 
-    /// What passes until the next block, somewhat by chance; the first hundred come at a sixth of the interval.
+    /// Returns the time until the next block, which varies with the tip's hash. The first hundred come at a sixth of the interval.
     pub(super) fn pace(&self) -> u64 {
         let chance = u64::from(self.tip().header.hash().as_bytes()[31]) * 100;
         if self.height() < 100 { 1 + chance / 5 } else { 2_250 + chance }
@@ -124,7 +124,7 @@ impl Ledger {
         self.put(opened);
     }
 
-    /// The tip anew, with another hash.
+    /// Replaces the tip by one with another hash.
     pub(super) fn mine_tip_again(&mut self, salt: u64) {
         let header = self.tip().header;
         self.pop();
