@@ -1,4 +1,4 @@
-//! A node's API, as the commands that read and send see it.
+//! A client of a node's API, for the commands that read and send.
 
 use std::io::{BufReader, Read};
 use std::time::Duration;
@@ -10,13 +10,13 @@ use plexus_core::network::{Network, Parameters};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-/// The most bytes of an answer; the API's own caps are lower.
+/// The most bytes of a response. The API's own caps are lower.
 const ANSWER_BYTES_MAX: u64 = 64 << 20;
-/// How long a node may take to answer.
+/// The longest time that a node may take to answer.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Which node to ask, and how to print what it says.
+/// The node to ask, and the form to print its answer in.
 #[derive(Debug, Args)]
 pub(super) struct Source {
     /// The node to ask
@@ -27,14 +27,14 @@ pub(super) struct Source {
     pub(super) json: bool,
 }
 
-/// A node's API.
+/// A client of one node's API.
 #[derive(Debug)]
 pub(super) struct Client {
     agent: ureq::Agent,
     base: String,
 }
 
-/// What the API says when it refuses.
+/// The body of a response by which the API refuses a request.
 #[derive(serde::Deserialize)]
 struct Refusal {
     error: RefusalBody,
@@ -46,20 +46,20 @@ struct RefusalBody {
 }
 
 impl Source {
-    /// The node's API.
+    /// Returns a client of the node's API.
     pub(super) fn client(&self) -> Client {
         Client::new(&self.node)
     }
 }
 
 impl Client {
-    /// The API of the node at this address.
+    /// Creates a client of the node at this address.
     pub(super) fn new(node: &Address) -> Self {
         let config = ureq::Agent::config_builder()
             .http_status_as_error(false)
             .timeout_connect(Some(CONNECT_TIMEOUT))
             .timeout_recv_response(Some(ANSWER_TIMEOUT))
-            // A node is asked directly: what a proxy answers is not the node's word.
+            // Connect directly: a proxy could answer in place of the node.
             .proxy(None)
             .max_redirects(0)
             .build();
@@ -67,24 +67,24 @@ impl Client {
         Self { agent: config.into(), base: format!("{scheme}://{}:{}", node.host(), node.port()) }
     }
 
-    /// The node's URL.
+    /// Returns the node's URL.
     pub(super) fn base(&self) -> &str {
         &self.base
     }
 
-    /// Asks for a value.
+    /// Requests a value.
     pub(super) fn get<T: DeserializeOwned>(&self, path: &str) -> anyhow::Result<T> {
         let response = self.agent.get(format!("{}{path}", self.base)).call();
         self.value(self.answer(response)?)
     }
 
-    /// Asks for bytes of this media type, at most so many.
+    /// Requests bytes of this media type, at most `bytes_max`.
     pub(super) fn bytes(&self, path: &str, media_type: &str, bytes_max: usize) -> anyhow::Result<Vec<u8>> {
         let response = self.agent.get(format!("{}{path}", self.base)).header("accept", media_type).call();
         self.body(self.answer(response)?, u64::try_from(bytes_max).unwrap_or(u64::MAX))
     }
 
-    /// Hands a value over, and reads the answer.
+    /// Posts a value. Returns the response.
     pub(super) fn post<T: DeserializeOwned>(&self, path: &str, value: &impl Serialize) -> anyhow::Result<T> {
         let response = self
             .agent
@@ -94,14 +94,14 @@ impl Client {
         self.value(self.answer(response)?)
     }
 
-    /// A long answer, to be read as it comes.
+    /// Requests a long response. Returns a reader of it, so that it need not fit in memory.
     pub(super) fn stream(&self, path: &str) -> anyhow::Result<BufReader<impl Read + 'static>> {
         let response = self.agent.get(format!("{}{path}", self.base)).call();
         let body = self.answer(response)?.into_body().into_with_config().limit(u64::MAX);
         Ok(BufReader::with_capacity(1 << 16, body.reader()))
     }
 
-    /// The network that the node is on, its id computed here from the parameters.
+    /// Returns the network that the node is on. Its id is computed here from the parameters.
     pub(super) fn network(&self) -> anyhow::Result<Network> {
         let parameters: Parameters = self.get("/api/v1/network")?;
         Network::new(parameters)
@@ -148,7 +148,7 @@ mod tests {
 
     #[test]
     fn a_node_that_is_not_there_is_named_with_what_to_do() {
-        // A port that was just free: nothing listens there.
+        // This port was free a moment ago, so no server listens there.
         let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let client = Client::new(&format!("127.0.0.1:{port}").parse().unwrap());
         let error = client.get::<serde_json::Value>("/api/v1/status").unwrap_err().to_string();

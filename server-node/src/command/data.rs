@@ -1,4 +1,4 @@
-//! Where a node's data lies, and which network it is on.
+//! The data folder of a node, and the network that it is on.
 
 use std::fs;
 use std::io::Read;
@@ -11,16 +11,16 @@ use plexus_core::network::{Network, Parameters};
 /// The most bytes of a network's file.
 const NETWORK_FILE_BYTES_MAX: u64 = 64 * 1024;
 
-/// Where the keys lie.
+/// The folder that holds the keys.
 #[derive(Debug, Args)]
 pub(super) struct DataFolder {
-    /// Folder of keys and ledger [default: the user's data folder, below it plexus/NETWORK]
+    /// Folder of keys and ledger [default: plexus/NETWORK in the user's data folder]
     #[arg(long, value_name = "DIR")]
     pub(super) data: Option<PathBuf>,
 }
 
 impl DataFolder {
-    /// The folder, as given or the default.
+    /// Returns the folder that was given, or the default one.
     pub(super) fn folder(&self, network: &str) -> anyhow::Result<PathBuf> {
         match &self.data {
             Some(folder) => Ok(folder.clone()),
@@ -29,7 +29,7 @@ impl DataFolder {
     }
 }
 
-/// The platform's place for data of users, below it one folder a network.
+/// Returns the default folder: one per network, in the platform's folder for user data.
 fn default_folder(network: &str, variable: impl Fn(&str) -> Option<PathBuf>) -> anyhow::Result<PathBuf> {
     let absolute = |name: &str| variable(name).filter(|path| path.is_absolute());
     let home = || absolute("HOME");
@@ -46,7 +46,7 @@ fn default_folder(network: &str, variable: impl Fn(&str) -> Option<PathBuf>) -> 
     }
 }
 
-/// A network by its name, or from a TOML file.
+/// Returns the network of this name, or the one that a TOML file describes.
 pub(super) fn parse_network(text: &str) -> Result<Network, String> {
     let is_path = text.contains(['/', '\\', '.']);
     if !is_path {

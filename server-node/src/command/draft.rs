@@ -1,4 +1,4 @@
-//! A file that is there whole or not at all: written under another name until it is finished.
+//! Atomic writes: a file is written under another name, and renamed when it is complete.
 
 use std::fs::{self, File};
 use std::io::{BufWriter, Write};
@@ -6,7 +6,8 @@ use std::path::Path;
 
 use anyhow::Context;
 
-/// Writes a file by `fill`; when that fails nothing is left, and what was there before still is.
+/// Writes a file by `fill`. Returns the result of `fill`. On failure the previous file stays and
+/// nothing new is left.
 pub(super) fn write<T>(
     file: &Path,
     fill: impl FnOnce(&mut BufWriter<File>) -> anyhow::Result<T>,
@@ -22,7 +23,7 @@ pub(super) fn write<T>(
         Ok(value)
     });
     if written.is_err() {
-        // What is left of it is of no use, and the error says what happened.
+        // The incomplete file is useless, and the error already says what happened.
         let _ = fs::remove_file(&draft);
     }
     written

@@ -1,4 +1,4 @@
-//! `plexus graph`: how the network looks from a node, in words or as a picture.
+//! `plexus graph`: the network as a node sees it, in words or as a picture.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -13,10 +13,10 @@ use super::{client, draft, table};
 pub(super) struct Arguments {
     #[command(flatten)]
     client: client::Source,
-    /// Draw it into this file; `-` for standard output
+    /// Draw the graph as SVG into this file, or to standard output for -
     #[arg(long, value_name = "FILE", conflicts_with_all = ["dot", "json"])]
     svg: Option<PathBuf>,
-    /// Print it for Graphviz
+    /// Print the graph for Graphviz
     #[arg(long, conflicts_with = "json")]
     dot: bool,
 }

@@ -23,11 +23,12 @@ pub(super) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
-    /// Make a new key and print its 24 words: write them down, they restore it anywhere
+    /// Create a new key and print its 24 words. Write them down: they restore the key on any
+    /// machine
     New {
         #[command(flatten)]
         place: Place,
-        /// Set an existing key aside (as author.key.1) and put the new one in its place
+        /// Rename an existing key to author.key.1 and put the new one in its place
         #[arg(long)]
         force: bool,
     },
@@ -43,10 +44,11 @@ enum Verb {
     Restore {
         #[command(flatten)]
         place: Place,
-        /// Set an existing key aside (as author.key.1) and put this one in its place
+        /// Rename an existing key to author.key.1 and put this one in its place
         #[arg(long)]
         force: bool,
-        /// The words; left out, they are read from standard input, which no history of commands keeps
+        /// The words. If left out, they are read from standard input, which keeps them out of the
+        /// shell's history
         #[arg(value_name = "WORD")]
         words: Vec<String>,
     },
@@ -56,7 +58,7 @@ enum Verb {
 struct Place {
     #[command(flatten)]
     data: data::DataFolder,
-    /// The network whose default folder is meant: plexus, dev or a TOML file
+    /// The network whose default folder is used: plexus, dev or a TOML file
     #[arg(long, value_name = "NAME|FILE", default_value = "plexus", value_parser = data::parse_network)]
     network: Network,
     /// Print JSON
@@ -69,7 +71,7 @@ impl Place {
         Ok(Keystore::new(self.data.folder(self.network.name())?))
     }
 
-    /// A keystore that has room for another key, if it may be made.
+    /// Returns the keystore. With `force`, it moves an existing key aside first.
     fn cleared(&self, force: bool) -> anyhow::Result<Keystore> {
         let keystore = self.keystore()?;
         if force && let Some(path) = keystore.set_aside()? {

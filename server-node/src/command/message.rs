@@ -24,7 +24,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     table::print(&describe(&status))
 }
 
-/// A message's fields and where it is.
+/// Returns a message's fields and its place in the ledger, as text.
 pub(super) fn describe(status: &MessageStatus) -> String {
     let message = &status.message;
     let place = match (status.number_of_block, status.block) {

@@ -1,7 +1,7 @@
-//! The command line: one file a subcommand.
+//! The command line: one file per subcommand.
 //!
-//! Results go to standard output, everything said meanwhile to standard error. The exit status is 0 on success, 1 on failure, 2
-//! on wrong use. A failure is one line that says what to do.
+//! Results go to standard output, progress and errors to standard error. The exit status is 0 on
+//! success, 1 on failure and 2 on wrong use. An error is one line that says what to do.
 
 use std::ffi::OsString;
 use std::fmt;
@@ -33,9 +33,9 @@ mod verify;
 /// The exit status of a command that was used wrongly.
 const WRONG_USE: u8 = 2;
 
-/// A proof-of-work ledger of signed messages, whose every participant verifies everything itself.
+/// A proof-of-work ledger of signed messages, in which every participant verifies everything
 ///
-/// Without a subcommand it runs a node: `plexus` is `plexus node`.
+/// Without a subcommand it runs a node: `plexus` is short for `plexus node`.
 #[derive(Debug, Parser)]
 #[command(name = "plexus", version, args_conflicts_with_subcommands = true)]
 struct Line {
@@ -47,13 +47,13 @@ struct Line {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Run a full node, with its page and API
+    /// Run a full node, including its web page and API
     Node(Box<node::Arguments>),
-    /// Make, show or restore the key that signs your messages and blocks
+    /// Create, show or restore the key that signs your messages and blocks
     Key(key::Arguments),
-    /// Sign a message and hand it to a node
+    /// Sign a message and send it to a node
     Send(send::Arguments),
-    /// Show how a node stands
+    /// Show the status of a node
     Status(status::Arguments),
     /// List, export or verify the chain
     Chain(chain::Arguments),
@@ -61,23 +61,23 @@ enum Command {
     Block(block::Arguments),
     /// Show a message and its place in the ledger
     Message(message::Arguments),
-    /// Write the proof file of a message: who has it needs nobody to see that the message is in the ledger
+    /// Write a proof file that shows, offline, that a message is in the ledger
     Prove(prove::Arguments),
-    /// Verify a proof file, with nothing but this program
+    /// Verify a proof file, using only this program
     Verify(verify::Arguments),
     /// List a node's peers
     Peers(peers::Arguments),
-    /// Show, or draw, how the network looks from a node
+    /// Show or draw the network as a node sees it
     Graph(graph::Arguments),
-    /// Write the light client as an npm package, for pages that embed it
+    /// Write the light client as an npm package, for web pages that embed it
     Package(package::Arguments),
     /// Simulate a network of thousands of nodes
     Simulate(Box<simulate::Arguments>),
-    /// Measure this machine
+    /// Measure the speed of this machine
     Bench(bench::Arguments),
 }
 
-/// A wrong use that shows only when a command runs; every other error is a failure.
+/// A wrong use that is found only when a command runs. Every other error is a failure.
 #[derive(Debug)]
 struct WrongUse(String);
 
@@ -89,7 +89,7 @@ impl fmt::Display for WrongUse {
 
 impl std::error::Error for WrongUse {}
 
-/// Runs a command line, and says how the process is to end.
+/// Runs a command line. Returns the exit status of the process.
 pub(crate) fn run(line: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> ExitCode {
     let line = match Line::try_parse_from(line) {
         Ok(line) => line,
@@ -114,7 +114,7 @@ pub(crate) fn run(line: impl IntoIterator<Item = impl Into<OsString> + Clone>) -
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
-        // Whoever read our output has enough of it: `plexus chain | head` succeeds.
+        // The reader of our output has closed it: `plexus chain | head` succeeds.
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("plexus: {}", table::one_line(&format!("{error:#}")));
@@ -128,10 +128,10 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
     cause.is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
 }
 
-/// Help and version as clap prints them; anything else as one line.
+/// Prints help and version as clap does, and any other error as one line. Returns the exit status.
 fn refuse(error: &clap::Error) -> ExitCode {
     if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
-        // Nobody is left to tell when this fails.
+        // If this fails, there is nowhere to report it.
         let _ = error.print();
         return ExitCode::SUCCESS;
     }
@@ -139,7 +139,7 @@ fn refuse(error: &clap::Error) -> ExitCode {
     ExitCode::from(WRONG_USE)
 }
 
-/// The first paragraph of clap's text and the tip, if any, on one line.
+/// Returns the first paragraph of clap's text and its tip, if any, on one line.
 fn wrong_use_line(text: &str) -> String {
     let mut paragraphs = text.split("\n\n");
     let reason = table::one_line(paragraphs.next().unwrap_or_default());

@@ -25,25 +25,27 @@ const THREADS_MAX: u64 = 1_024;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// Where to listen, for peers, page and API alike: an address, a port, or both
+    /// Where to listen for peers, web page and API alike: an address, a port, or both
     #[arg(long, value_name = "ADDR", default_value = "0.0.0.0:8333", value_parser = parse_listen)]
     listen: SocketAddr,
-    /// Nodes to stay connected to, as ws://host:8333, https://host or host:8333
+    /// Nodes to keep connections to, as ws://host:8333, https://host or host:8333
     #[arg(long, value_name = "URL", num_args = 1..)]
     connect: Vec<Address>,
-    /// Where others can reach this node, told to peers [default: the address listened on, when it is a particular one]
+    /// Where others can reach this node, announced to peers [default: the address listened on, if
+    /// it is a specific one]
     #[arg(long, value_name = "URL")]
     public: Option<Address>,
     #[command(flatten)]
     data: data::DataFolder,
-    /// The network: plexus, dev (for demonstrations), or a TOML file with the parameters of your own
+    /// The network: plexus, dev (for demonstrations), or a TOML file with your own parameters
     #[arg(long, value_name = "NAME|FILE", default_value = "plexus", value_parser = data::parse_network)]
     pub(super) network: Network,
-    /// Mine, on so many threads [default without a number: one a core]
+    /// Mine on this many threads [default without a number: one for each core]
     #[arg(long, value_name = "THREADS", num_args = 0..=1, require_equals = true,
         value_parser = clap::value_parser!(u64).range(1..=THREADS_MAX))]
     mine: Option<Option<u64>>,
-    /// Mine on this machine's graphics processor, too [without --mine: beside one thread]
+    /// Also mine on this machine's graphics processor [default without --mine: one CPU thread as
+    /// well]
     #[arg(long)]
     mine_gpu: bool,
     /// Serve TLS with this certificate chain (PEM)
@@ -52,12 +54,13 @@ pub(super) struct Arguments {
     /// The certificate's private key (PEM)
     #[arg(long, value_name = "FILE", requires = "tls_cert")]
     tls_key: Option<PathBuf>,
-    /// What to log on standard error: error, warn, info, debug, trace, or by module as plexus_node=debug,plexus_core=trace
+    /// What to log to standard error: error, warn, info, debug, trace, or by module as
+    /// plexus_node=debug,plexus_core=trace
     #[arg(long, value_name = "LEVEL", default_value = "warn")]
     log: Targets,
 }
 
-/// An address, a port, or both.
+/// Returns the socket address that an address, a port, or both describe.
 fn parse_listen(text: &str) -> Result<SocketAddr, String> {
     let port =
         || text.trim_start_matches(':').parse().map(|port| SocketAddr::from((Ipv4Addr::UNSPECIFIED, port)));
@@ -79,7 +82,7 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<()> {
     let author = SecretKey::from_phrase(&keystore.author_or_new()?)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let done = runtime.block_on(serve(arguments, keystore, folder, author, is_new));
-    // What still reads or writes is cut off: all that matters is persisted.
+    // Reads and writes still in progress are cut off. Everything that matters is already on disk.
     runtime.shutdown_background();
     done
 }
@@ -91,7 +94,7 @@ async fn serve(
     author: SecretKey,
     is_new: bool,
 ) -> anyhow::Result<()> {
-    // Before all else: a signal that comes while the node starts is not to be lost.
+    // Before everything, so that a signal during the start is not lost.
     let mut signals = Signals::new()?;
     let wanted = arguments.listen;
     let listener = TcpListener::bind(wanted).await.with_context(|| {
@@ -121,7 +124,7 @@ async fn serve(
         () = signals.next() => return Ok(()),
     };
     banner.height = running.handle().status().await?.height;
-    // A node whose output nobody reads any more goes on.
+    // A node goes on running when the reader of its output has closed it.
     let _ = write!(std::io::stdout(), "{}", banner.text());
     let _ = std::io::stdout().flush();
     tokio::select! {
@@ -130,12 +133,12 @@ async fn serve(
     }
     tokio::select! {
         done = running.stop() => done,
-        // Who asks twice does not want to wait.
+        // A second signal stops the node at once.
         () = signals.next() => Err(anyhow::anyhow!("stopped at once, before everything was closed")),
     }
 }
 
-/// What is said when the node has started.
+/// The text that is printed when the node has started.
 struct Banner {
     url: String,
     network: String,
@@ -148,7 +151,8 @@ struct Banner {
 }
 
 impl Banner {
-    /// The page's URL is the first line's last word, for programs that start a node.
+    /// Returns the text. The last word of its first line is the page's URL, for programs that start
+    /// a node.
     fn text(&self) -> String {
         let mut text = format!("Plexus {} at {}\n\n", env!("CARGO_PKG_VERSION"), self.url);
         let mining = match self.mining {
@@ -176,12 +180,13 @@ impl Banner {
     }
 }
 
-/// The address that a browser on this machine uses: one that stands for all addresses is none.
+/// Returns the host and port for a browser on this machine. The wildcard address becomes
+/// `localhost`.
 fn reachable(address: SocketAddr) -> String {
     if address.ip().is_unspecified() { format!("localhost:{}", address.port()) } else { address.to_string() }
 }
 
-/// The address to tell peers, when it is a particular one.
+/// Returns the address to announce to peers. Returns `None` for a wildcard address.
 fn announced(address: SocketAddr, tls: bool) -> Option<Address> {
     let host = match address.ip() {
         ip if ip.is_unspecified() => return None,

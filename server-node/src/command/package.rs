@@ -1,7 +1,8 @@
-//! `plexus package`: the light client as an npm package, out of the program itself.
+//! `plexus package`: writes the light client as an npm package, from the program itself.
 //!
-//! What it writes are the files that the node serves to browsers, and beside them what an editor and a registry need: types, a
-//! description, a README. It takes no toolchain and no network.
+//! The package holds the files that the node serves to browsers. It adds the files that an editor
+//! and a registry need: types, a description and a README. Writing it takes no toolchain and no
+//! network.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,7 +13,8 @@ use plexus_node::web;
 
 use super::table;
 
-/// The modules that a page may import, what they import, and the miners' shader: as they are served.
+/// The modules that a page may import, the modules that these import, and the miners' shader, as
+/// they are served.
 const MODULES: [&str; 10] = [
     "/client.js",
     "/elements.js",
@@ -25,20 +27,20 @@ const MODULES: [&str; 10] = [
     "/tabs.js",
     "/worker.js",
 ];
-/// Where the programs and their bindings are served,
+/// The path prefix of the programs and their bindings.
 const PROGRAMS: &str = "/pkg/";
-/// and what the page has beside the light client.
+/// The word in the paths of the simulator, which is not part of the package.
 const LABORATORY: &str = "laboratory";
-/// The description of the package; the version is the program's.
+/// The description of the package. Its version is replaced by the program's.
 const DESCRIPTION: &str = include_str!("../../../web-client/package/package.json");
-/// What stands for the version there.
+/// The placeholder for the version in the description.
 const VERSION: &str = "0.0.0";
-/// The types of `elements.js` and what they add to a page's.
+/// The types of `elements.js`, and their additions to a page's types.
 const ELEMENTS: &str = concat!(
     include_str!("../../../web-client/package/elements.d.ts"),
     include_str!("../../../web-client/package/tags.d.ts")
 );
-/// What no browser asks for.
+/// The files that browsers do not request.
 const TEXTS: [(&str, &str); 4] = [
     ("/client.d.ts", include_str!("../../../web-client/package/client.d.ts")),
     ("/elements.d.ts", ELEMENTS),
@@ -48,7 +50,7 @@ const TEXTS: [(&str, &str); 4] = [
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// Where it is to lie: a new folder, or an empty one
+    /// The folder to write to: a new or an empty one
     folder: PathBuf,
 }
 
@@ -69,7 +71,7 @@ pub(super) fn run(Arguments { folder }: &Arguments) -> anyhow::Result<()> {
     ))
 }
 
-/// Every file of the package, with its path from `/`.
+/// Returns every file of the package, with its path from `/`.
 fn contents() -> anyhow::Result<Vec<(&'static str, Vec<u8>)>> {
     let is_program = |path: &str| path.starts_with(PROGRAMS) && !path.contains(LABORATORY);
     let is_ours = |path: &str| MODULES.contains(&path) || is_program(path);
@@ -84,7 +86,7 @@ fn contents() -> anyhow::Result<Vec<(&'static str, Vec<u8>)>> {
     Ok(files)
 }
 
-/// Makes the folder, unless there is an empty one.
+/// Creates the folder, unless it exists and is empty.
 fn clear(folder: &Path) -> anyhow::Result<()> {
     let name = folder.display();
     fs::create_dir_all(folder).with_context(|| format!("{name} is no folder, and none can be made there"))?;

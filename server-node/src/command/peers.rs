@@ -1,4 +1,4 @@
-//! `plexus peers`: whom a node is connected to.
+//! `plexus peers`: the peers that a node is connected to.
 
 use std::time::Duration;
 
@@ -55,7 +55,7 @@ fn row(peer: &Peer) -> [String; 9] {
     ]
 }
 
-/// The height that a peer says to have, and whether it is on another chain than ours.
+/// Returns the height that a peer announced, with a remark if it is on another chain than ours.
 fn height(peer: &Peer) -> String {
     let height = peer.height.map_or_else(|| "–".to_owned(), |height| height.to_string());
     match peer.agreement.as_deref() {
@@ -64,7 +64,7 @@ fn height(peer: &Peer) -> String {
     }
 }
 
-/// Why we are connected to a peer: what it was dialled for, or that it dialled us.
+/// Returns the purpose of a connection: the slot that it fills, or that the peer dialled us.
 fn slot(peer: &Peer) -> &str {
     match (&peer.slot, &peer.outbound) {
         (Some(slot), _) => slot,

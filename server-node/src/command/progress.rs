@@ -1,13 +1,13 @@
-//! Progress of long work, on standard error and only where somebody watches.
+//! Progress of long work, on standard error and only if it is a terminal.
 
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-/// How often a bar moves by itself.
+/// The time between two redraws of a spinner or bar.
 const TICK: Duration = Duration::from_millis(120);
 
-/// A bar of `length` steps; nothing is shown when standard error is not a terminal.
+/// Returns a bar of `length` steps. It stays hidden if standard error is not a terminal.
 pub(super) fn bar(length: u64, what: &'static str) -> ProgressBar {
     let bar = ProgressBar::new(length).with_message(what);
     if let Ok(style) =
@@ -18,7 +18,7 @@ pub(super) fn bar(length: u64, what: &'static str) -> ProgressBar {
     bar
 }
 
-/// A sign of life for work of unknown length.
+/// Returns a spinner for work of unknown length.
 pub(super) fn spinner(what: impl Into<std::borrow::Cow<'static, str>>) -> ProgressBar {
     let bar = ProgressBar::new_spinner().with_message(what);
     bar.enable_steady_tick(TICK);

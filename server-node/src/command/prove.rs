@@ -28,7 +28,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let client = arguments.client.client();
     let path = format!("/api/v1/messages/{id}/proof");
     let bytes = client.bytes(&path, "application/octet-stream", RECEIPT_BYTES_MAX)?;
-    // What the node says is worth nothing to anybody before it is verified.
+    // An answer of the node counts for nothing until it is verified.
     let no_proof = || format!("what the node at {} gives is no proof", client.base());
     let receipt = Receipt::decode(&bytes).with_context(no_proof)?;
     let verified = receipt.verify().with_context(no_proof)?;

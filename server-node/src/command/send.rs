@@ -1,4 +1,4 @@
-//! `plexus send`: signs a message with the key in the data folder, and hands it to a node.
+//! `plexus send`: signs a message with the key in the data folder, and sends it to a node.
 
 use std::time::Duration;
 
@@ -15,34 +15,35 @@ use plexus_node::keystore::Keystore;
 use super::client::Client;
 use super::{client, data, message, progress, table};
 
-/// The most bits of stamp work that can be asked for: hours of work.
+/// The most bits of stamp work that may be asked for: hours of work.
 const STAMP_BITS_MAX: u8 = 40;
-/// How many stamps are tried between two moves of the bar.
+/// The number of stamps that are tried between two moves of the bar.
 const SLICE_TRIES: u64 = 1 << 14;
-/// How often a node is asked whether the message is in a block.
+/// The time between two requests that ask if the message is in a block.
 const WAIT_INTERVAL: Duration = Duration::from_millis(500);
-/// How many times in a row a node may fail to answer before it is given up.
+/// The most times in a row that a node may fail to answer before the command fails.
 const FAILURES_MAX: u32 = 20;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// To whom it is written, at most 128 bytes
+    /// The recipient, at most 128 bytes
     #[arg(long, value_name = "RECIPIENT")]
     to: String,
-    /// What it says, 1 to 4,096 bytes; several words are joined by spaces
+    /// The text, 1 to 4,096 bytes. Several words are joined by spaces
     #[arg(required = true, value_name = "TEXT")]
     text: Vec<String>,
     #[command(flatten)]
     client: client::Source,
     #[command(flatten)]
     data: data::DataFolder,
-    /// The network that the message is for; refused when the node is on another [default: the node's]
+    /// The network that the message is for. The command fails if the node is on another [default:
+    /// the node's]
     #[arg(long, value_name = "NAME|FILE", value_parser = data::parse_network)]
     network: Option<Network>,
-    /// How much work to show, which takes the place of a fee
+    /// Amount of work in the message's stamp, which takes the place of a fee
     #[arg(long, value_enum, default_value_t = Priority::Normal)]
     priority: Priority,
-    /// The same as a number: 2^BITS hashes
+    /// The amount of work as a number: 2^BITS hashes
     #[arg(long, value_name = "BITS", conflicts_with = "priority",
         value_parser = clap::value_parser!(u8).range(0..=i64::from(STAMP_BITS_MAX)))]
     stamp_bits: Option<u8>,
@@ -55,9 +56,9 @@ pub(super) struct Arguments {
 enum Priority {
     /// No work
     Low,
-    /// 2^12 hashes: at once
+    /// 2^12 hashes: instantly
     Normal,
-    /// 2^22 hashes: a second or so
+    /// 2^22 hashes: about a second
     High,
 }
 
@@ -113,7 +114,7 @@ fn sign(arguments: &Arguments, secret: &SecretKey, network: &Network) -> anyhow:
     Ok(draft.sign(secret, network.id(), stamp))
 }
 
-/// Searches a stamp that shows 2^bits hashes of work.
+/// Searches for a stamp that shows 2^bits hashes of work. Returns its nonce.
 fn grind(id: &MessageId, bits: u8) -> u64 {
     let wanted = Work::from_hashes(1 << bits);
     let bar = progress::bar(1 << bits, "stamping");
@@ -125,7 +126,7 @@ fn grind(id: &MessageId, bits: u8) -> u64 {
             return stamp;
         }
         first += SLICE_TRIES;
-        // Chance may take longer than expected: the bar then stays full.
+        // The search may take longer than expected. The bar then stays full.
         bar.set_position(first.min(1 << bits));
     }
 }

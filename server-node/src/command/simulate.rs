@@ -1,4 +1,5 @@
-//! `plexus simulate`: thousands of nodes in this process, on a network that is computed, and what was measured of it.
+//! `plexus simulate`: thousands of nodes in this process, on a simulated network, and the
+//! measurements of it.
 
 use std::io::Write as _;
 use std::path::Path;
@@ -22,7 +23,7 @@ pub(super) use line::Arguments;
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let plan = arguments.plan()?;
     if let Some(file) = &arguments.report {
-        // Before the work rather than after it.
+        // Check the folder before the work rather than after it.
         let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
         let is_there = folder.unwrap_or(Path::new(".")).is_dir();
         ensure!(
@@ -52,7 +53,7 @@ fn write_page(file: &Path, trials: &[Trial], arguments: &Arguments) -> anyhow::R
     draft::write(file, |out| Ok(out.write_all(page.as_bytes())?))
 }
 
-/// All figures, a column a topology.
+/// Returns a table of all figures, one column per topology.
 fn shown(trials: &[Trial]) -> String {
     let headings: Vec<_> = [""].into_iter().chain(trials.iter().map(Trial::name)).collect();
     let mut rows = table::headed(&headings);
@@ -65,7 +66,7 @@ fn shown(trials: &[Trial]) -> String {
     table::lines(rows)
 }
 
-/// A trial for programs: with several seeds the medians, the spread, and all runs.
+/// Returns a trial for programs. With several seeds it has the medians, the spread, and all runs.
 fn json(trial: &Trial) -> Value {
     let mut object = json_of_run(trial.first());
     if trial.runs.len() > 1 {
@@ -85,7 +86,8 @@ fn json(trial: &Trial) -> Value {
     Value::Object(object)
 }
 
-/// The median, and the least with the greatest; what was never reached counts as greater than all else.
+/// Returns the median, and a pair of the least and the greatest. A value that was never reached
+/// counts as greater than all others.
 fn middle(mut values: Vec<Value>) -> (Value, Value) {
     let number = |value: &Value| value.as_f64().unwrap_or(f64::INFINITY);
     values.sort_by(|one, other| number(one).total_cmp(&number(other)));

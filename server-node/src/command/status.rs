@@ -1,4 +1,4 @@
-//! `plexus status`: how a node stands.
+//! `plexus status`: the state of a node.
 
 use clap::Args;
 use plexus_node::api::view::Status;

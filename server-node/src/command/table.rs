@@ -1,4 +1,4 @@
-//! What people see on a terminal: tables, and text from strangers made harmless.
+//! Output for a terminal: tables, and text from others made harmless.
 
 use std::io::Write;
 
@@ -16,14 +16,14 @@ pub(super) fn print(text: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// An empty table with these headings.
+/// Returns an empty table with these headings.
 pub(super) fn headed(headings: &[&str]) -> Table {
     let mut table = plain();
     table.set_header(headings.to_vec());
     table
 }
 
-/// Names and values as the lines of a table.
+/// Returns names and values as the lines of a table.
 pub(super) fn pairs(rows: &[(&str, String)]) -> String {
     let mut table = plain();
     for (name, value) in rows {
@@ -32,7 +32,7 @@ pub(super) fn pairs(rows: &[(&str, String)]) -> String {
     lines(table)
 }
 
-/// A table's lines, without space around them.
+/// Returns a table's lines, without surrounding space.
 pub(super) fn lines(mut table: Table) -> String {
     for column in table.column_iter_mut() {
         column.set_padding((0, 1));
@@ -46,22 +46,22 @@ fn plain() -> Table {
     table
 }
 
-/// Text without control characters: what a stranger wrote must not steer the terminal.
+/// Returns text without control characters. Text that others wrote must not control the terminal.
 pub(super) fn harmless(text: &str) -> String {
     text.chars().map(|char| if char.is_control() || is_bidi(char) { '\u{fffd}' } else { char }).collect()
 }
 
-/// Whether a character changes the direction in which its neighbours are shown.
+/// Returns true if a character changes the direction in which its neighbours are shown.
 fn is_bidi(char: char) -> bool {
     matches!(char, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-/// Text on one line, its white space as single spaces.
+/// Returns text on one line, its white space as single spaces.
 pub(super) fn one_line(text: &str) -> String {
     harmless(&text.split_whitespace().collect::<Vec<_>>().join(" "))
 }
 
-/// The beginning of a text, with a mark where it is cut.
+/// Returns the beginning of a text, with a mark where it is cut.
 pub(super) fn brief(text: &str, chars_max: usize) -> String {
     let text = one_line(text);
     if text.chars().count() <= chars_max {

@@ -1,4 +1,4 @@
-//! `plexus verify`: what a proof file shows, with nothing but the file and this program.
+//! `plexus verify`: the statement that a proof file proves, from only the file and this program.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -19,22 +19,22 @@ use super::{WrongUse, data, progress, table};
 
 /// The most bytes of a proof file in JSON: each byte as two digits, each letter of the texts escaped, and the names.
 const FORM_BYTES_MAX: usize = 2 * RECEIPT_BYTES_MAX + (64 << 10);
-/// From so many bytes on it is shown how far a document is read.
+/// The size in bytes from which on a progress bar is shown while a document is read.
 const LARGE_BYTES: u64 = 32 << 20;
-/// What a text says before the SHA-256 of a file that it seals.
+/// The prefix of the SHA-256 of a file that a text seals.
 const SEAL: &str = "sha256:";
-/// What the work is measured against, hashes a second: what a graphics processor does.
+/// The rate that the work is compared with, in hashes per second: that of a graphics processor.
 const RATE: u128 = 1_000_000_000;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// The proof file, in either form; - reads standard input
+    /// The proof file, in either form. - reads standard input
     #[arg(value_name = "FILE|-")]
     proof: PathBuf,
-    /// The file that the message seals: its SHA-256 has to be in the message
+    /// The file that the message seals. Its SHA-256 has to be in the message
     #[arg(long, value_name = "DOCUMENT")]
     file: Option<PathBuf>,
-    /// The network that the proof has to be of [default: any, and the verdict says which]
+    /// The network that the proof has to be of [default: any network, which the verdict names]
     #[arg(long, value_name = "NAME|FILE", value_parser = data::parse_network)]
     network: Option<Network>,
     /// Print JSON
@@ -50,7 +50,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         (Ok(verdict), true) => table::print_json(&verdict.json()),
         (Ok(verdict), false) => table::print(&verdict.words()),
         (Err(error), json) => {
-            // A document that cannot be read makes no proof invalid.
+            // A document that cannot be read does not make the proof invalid.
             if json && !error.is::<WrongUse>() {
                 table::print_json(&json!({ "valid": false, "reason": format!("{error:#}") }))?;
             }
@@ -59,7 +59,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     }
 }
 
-/// The proof file's bytes, at most as many as either form has, and one.
+/// Returns the proof file's bytes. It reads at most one byte more than the larger form may have.
 fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     let cap = u64::try_from(FORM_BYTES_MAX).unwrap_or(u64::MAX).saturating_add(1);
@@ -76,7 +76,7 @@ fn cannot_read(path: &Path, error: &io::Error) -> anyhow::Error {
     WrongUse(format!("cannot read {}: {error}", path.display())).into()
 }
 
-/// What bytes or JSON say.
+/// Decodes a proof file from bytes or JSON.
 fn decode(bytes: &[u8]) -> anyhow::Result<Receipt> {
     if bytes.starts_with(&MAGIC) {
         return Ok(Receipt::decode(bytes)?);
@@ -92,7 +92,7 @@ fn decode(bytes: &[u8]) -> anyhow::Result<Receipt> {
     Ok(Receipt::try_from(&form)?)
 }
 
-/// A file that the message seals.
+/// A file that the message seals, and its digest.
 struct Document {
     path: PathBuf,
     digest: String,
@@ -105,7 +105,7 @@ impl Document {
     }
 }
 
-/// A file's SHA-256, in hex.
+/// Returns a file's SHA-256, in hex.
 fn digest(path: &Path) -> io::Result<String> {
     let file = File::open(path)?;
     let length = file.metadata()?.len();
@@ -123,7 +123,8 @@ fn digest(path: &Path) -> io::Result<String> {
     Ok(hex::encode(hasher.finalize()))
 }
 
-/// The digests that a text seals: each `sha256:` and 64 hex digits that stand apart from letters, digits and `_`.
+/// Returns the digests that a text seals. Each is `sha256:` and 64 hex digits that stand apart from
+/// letters, digits and `_`.
 fn seals(text: &str) -> impl Iterator<Item = &str> {
     let joins = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
     text.match_indices(SEAL).filter_map(move |(at, _)| {
@@ -136,12 +137,12 @@ fn seals(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// What a valid proof file shows.
+/// The result for a valid proof file.
 struct Verdict {
     receipt: Receipt,
     verified: Verified,
     document: Option<Document>,
-    /// Whether the network is the one that was asked for.
+    /// True if the caller named the network that the proof has to be of.
     demanded: bool,
 }
 
@@ -195,7 +196,7 @@ impl Verdict {
         })
     }
 
-    /// The verdict for people.
+    /// Returns the verdict for people.
     fn words(&self) -> String {
         let (message, header, verified) = (&self.receipt.message, &self.receipt.header, &self.verified);
         let mut rows = vec![("sealed", self.sealed()), ("signed by", message.sender().to_string())];
@@ -242,7 +243,7 @@ impl Verdict {
         format!("{network} ({kind}), {}", network.id())
     }
 
-    /// What a proof file cannot show by itself.
+    /// Returns the assumptions that a proof file cannot prove by itself.
     fn assumptions(&self) -> Vec<String> {
         let height = self.receipt.header.height;
         let network = match (self.demanded, self.is_built_in()) {
@@ -291,7 +292,7 @@ fn hashes(work: Work) -> String {
     format!("{work} hashes (2^{power})")
 }
 
-/// How long it takes to do the work again at [`RATE`], roughly.
+/// Returns roughly the time that it takes to do the work again at [`RATE`].
 fn duration(work: Work) -> String {
     const YEAR: u128 = 365 * 86_400;
     let seconds = work.hashes() / RATE;

@@ -1,4 +1,5 @@
-//! Headers a second: a chain of a million, each checked and taken in as a node does before it asks for bodies, on one core.
+//! Headers per second: a node's checks before it asks for bodies, over a chain of a million headers
+//! on one core.
 
 use std::time::{Duration, Instant};
 
@@ -11,15 +12,16 @@ use plexus_core::pow::Bits;
 
 use super::progress;
 
-/// How many headers are checked.
+/// The number of headers that are checked.
 const HEADERS: u64 = 1_000_000;
-/// How many are made at a time; making them is not measured.
+/// The number of headers that are made at a time. Making them is not measured.
 const ROUND: u64 = 8_192;
 
-/// Checks the headers, and says how many a second.
+/// Checks the headers. Returns the headers checked per second.
 pub(super) fn measure() -> anyhow::Result<f64> {
     let mut parameters = Network::dev().parameters().clone();
-    // Every other hash meets this target: the headers are quickly made, and checked as any others.
+    // Every other hash meets this target. The headers are made quickly, but checked like any
+    // others.
     parameters.limit_bits = Bits::from_u32(0x207f_ffff);
     let network = Network::new(parameters)?;
     let mut parent = *network.genesis();

@@ -1,4 +1,5 @@
-//! The ledger that is synchronized: 10,000 blocks of the dev network with ten messages each, always the same.
+//! The ledger that is synchronized: 10,000 blocks of the dev network with ten messages each, always
+//! the same.
 //!
 //! It is made once, and kept in the system's folder for temporary files.
 
@@ -21,18 +22,19 @@ use rayon::prelude::*;
 
 use super::progress;
 
-/// How many blocks there are above genesis.
+/// The number of blocks above genesis.
 pub(super) const BLOCKS: u64 = 10_000;
-/// How many messages each carries.
+/// The number of messages in each block.
 pub(super) const BLOCK_MESSAGES: u64 = 10;
-/// How many people wrote them.
+/// The number of keys that sign the messages.
 const SENDERS: u64 = 16;
-/// How many blocks are stored in one transaction.
+/// The number of blocks that are stored in one transaction.
 const ROUND: u64 = 500;
-/// Says that the ledger is whole; raised when its making changes.
+/// The file that says that the ledger is complete. Its number is raised when the ledger's making
+/// changes.
 const MARK: &str = "complete-1";
 
-/// The folder of a node that has the ledger; it is made unless it is there.
+/// Returns the folder of a node that has the ledger. Makes it first if it is missing.
 pub(super) fn folder(network: &Network) -> anyhow::Result<PathBuf> {
     let name = format!("plexus-bench-sync-{:.8}-{BLOCKS}", network.id());
     let folder = std::env::temp_dir().join(name);
@@ -127,7 +129,7 @@ fn solve(block: &mut Block) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Signatures of the ledger's messages, as many as asked for.
+/// Returns the signatures of the ledger's first messages, at most `count`.
 pub(super) fn checks(network: &Network, folder: &Path, count: usize) -> anyhow::Result<Vec<Check>> {
     let store = Store::open(folder, network)?;
     let (mut checks, mut height) = (Vec::with_capacity(count), 1);

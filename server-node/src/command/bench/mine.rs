@@ -1,8 +1,9 @@
-//! Hashes a second: each kernel against the plain use of the sha2 crate, all 96 bytes each try.
+//! Hashes per second: each kernel beside the plain use of the sha2 crate, which hashes all 96 bytes
+//! each try.
 //!
-//! A last row is that of the fastest kernel on several threads at once; one more is the graphics processor's, if this program
-//! can mine on it. Rounds of all rows are interleaved and the median of each
-//! counts: a machine that is busy now and then harms all alike.
+//! One row measures the fastest kernel on several threads at once. If this program can mine on the
+//! graphics processor, the last row measures that. Rounds of all rows are interleaved and the
+//! median of each counts, so that other load on the machine affects all rows alike.
 
 use std::num::NonZero;
 use std::time::{Duration, Instant};
@@ -19,18 +20,18 @@ use sha2::{Digest, Sha256};
 
 use super::{Output, per_second, progress, table};
 
-/// How many times each row is measured.
+/// The number of times that each row is measured.
 const ROUNDS: usize = 7;
-/// For how long, each time.
+/// The time that each measurement takes.
 const ROUND: Duration = Duration::from_millis(300);
-/// How many hashes lie between two looks at the clock.
+/// The number of hashes between two readings of the clock.
 const SLICE_TRIES: u64 = 1 << 16;
 
 #[derive(Clone, Debug, clap::Args)]
 pub(super) struct Arguments {
     #[command(flatten)]
     output: Output,
-    /// How many threads the last row takes [default: one for each core]
+    /// Number of threads of the multi-threaded row [default: one for each core]
     #[arg(long, value_name = "N")]
     threads: Option<NonZero<usize>>,
 }
@@ -39,7 +40,7 @@ pub(super) struct Arguments {
 struct Row {
     kernel: String,
     hashes_per_s: f64,
-    /// Against the first row.
+    /// The rate, divided by that of the first row.
     ratio: f64,
 }
 
@@ -93,7 +94,7 @@ fn measure(threads: usize) -> Vec<Row> {
     .collect()
 }
 
-/// A search that goes on by about so many tries, and says how many it made.
+/// A search that makes about the given number of tries. Returns the number that it made.
 type Loop = Box<dyn FnMut(u64) -> u64 + Send>;
 
 /// A row while it is measured: one loop for each thread.
@@ -103,13 +104,13 @@ struct Racer {
 }
 
 impl Racer {
-    /// The rate of all its loops together, in one round.
+    /// Returns the rate of all its loops together, in one round.
     fn rate(&mut self) -> f64 {
         match self.loops.as_mut_slice() {
             [alone] => rate(alone),
             loops => std::thread::scope(|scope| {
                 let threads: Vec<_> = loops.iter_mut().map(|each| scope.spawn(|| rate(each))).collect();
-                // One that panicked has tried nothing.
+                // A thread that panicked counts as no tries.
                 threads.into_iter().map(|thread| thread.join().unwrap_or(0.0)).sum()
             }),
         }
@@ -125,7 +126,8 @@ fn naive(header: Header) -> Loop {
             bytes[HEADER_BYTES - 8..].copy_from_slice(&nonce.to_be_bytes());
             let hash = Hash::from_bytes(Sha256::digest(bytes).into());
             if std::hint::black_box(unreachable_target()).is_met_by(&hash) {
-                // No hash in 2^256 does; the comparison is what a search costs.
+                // No hash in 2^256 meets this target. The comparison is here because a search pays
+                // for it.
                 std::hint::black_box(&hash);
             }
         }
@@ -138,12 +140,12 @@ fn job(header: Header) -> Job {
     Job { id: JobId(0), header, target, history_root: root, body_root: root, extra: 0 }
 }
 
-/// One dispatch each time, however many tries are asked for.
+/// Returns a loop that makes one dispatch per call, whatever number of tries is asked for.
 fn on_gpu(header: Header, mut gpu: Gpu) -> Loop {
     let mut search = Search::new(&job(header), 0);
     Box::new(move |_| {
         let before = search.tried();
-        // One that fails has tried nothing.
+        // A search that fails counts as no tries.
         let _failed = std::hint::black_box(gpu.search(&mut search));
         search.tried() - before
     })

@@ -1,4 +1,5 @@
-//! `plexus bench`: what this machine can do, each figure beside the one that it is held against, from one run.
+//! `plexus bench`: the speed of this machine. Each figure stands beside its reference, measured in
+//! the same run.
 
 use clap::{Args, Subcommand};
 
@@ -19,11 +20,13 @@ pub(super) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum What {
-    /// Hashes a second on one core, by each search kernel and by the sha2 crate, and on several at once
+    /// Measure hashes per second on one core, by each search kernel and by the sha2 crate, and on
+    /// several cores at once
     Mine(mine::Arguments),
-    /// How large a chain proof is, and how long it takes to make and to verify one
+    /// Measure the size of a chain proof, and the time to make and to verify one
     Proof(proof::Arguments),
-    /// How fast a fresh node takes a chain from another, against what this machine's cores verify by k256 alone
+    /// Measure how fast a new node synchronizes a chain, compared with signature verification by
+    /// k256 alone on all cores
     Sync(Output),
 }
 
@@ -43,7 +46,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     }
 }
 
-/// A rate as people read it.
+/// Returns a rate in the form that people read.
 fn per_second(rate: f64) -> String {
     if rate >= 1e6 { format!("{:.2} M/s", rate / 1e6) } else { format!("{rate:.0} /s") }
 }

@@ -1,4 +1,5 @@
-//! Chain proofs: how large one is for a chain of so many blocks, how long it takes to make from memory, and to verify, on one core.
+//! Chain proofs: the size of one, and the time to make it from memory and to verify it, on one
+//! core.
 //!
 //! Rounds of both are interleaved and the median of each counts.
 
@@ -12,14 +13,14 @@ use serde::Serialize;
 
 use super::{Output, progress, range, table};
 
-/// How many times both are measured.
+/// The number of times that both are measured.
 const ROUNDS: usize = 9;
 
 #[derive(Clone, Copy, Debug, clap::Args)]
 pub(super) struct Arguments {
     #[command(flatten)]
     output: Output,
-    /// How many blocks the chain has above genesis
+    /// Number of blocks of the chain above genesis
     #[arg(long, value_name = "N", default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(1..=range::BLOCKS_MAX))]
     blocks: u64,
 }
@@ -27,13 +28,13 @@ pub(super) struct Arguments {
 #[derive(Debug, Serialize)]
 struct Figures {
     blocks: u64,
-    /// Points of work that had to be shown.
+    /// The number of points of work that the proof had to show.
     samples: usize,
-    /// The proof's size.
+    /// The size of the proof.
     bytes: usize,
     prove_ms: f64,
     verify_ms: f64,
-    /// What all headers take instead.
+    /// The size of all headers, for comparison.
     headers_bytes: u64,
 }
 

@@ -1,6 +1,7 @@
-//! A chain of headers in memory that proofs are made of: 100 bytes a block, as all nodes but the lowest are kept.
+//! A chain of headers in memory that proofs are made of. It takes 100 bytes a block, because the
+//! lowest nodes are not kept.
 //!
-//! Its blocks are those of the dev network, with bodies that nobody has: a proof shows no more of them than their roots.
+//! Its blocks are on the dev network and have no bodies: a proof shows only the roots of bodies.
 
 use std::convert::Infallible;
 
@@ -14,14 +15,14 @@ use plexus_core::proof::{Opened, Source};
 
 /// The most blocks: their headers fit 10 GiB.
 pub(super) const BLOCKS_MAX: u64 = 100_000_000;
-/// The lowest level whose nodes are kept; those below are put together from headers when they are asked for.
+/// The lowest level whose nodes are kept. Lower nodes are computed from headers on demand.
 const KEPT_LEVEL: u32 = 5;
 
-/// The headers and the range over them.
+/// The headers and the MMR over them.
 pub(super) struct Range {
     headers: Vec<Header>,
     history: History,
-    /// The nodes from [`KEPT_LEVEL`] on.
+    /// The nodes from [`KEPT_LEVEL`] upwards.
     levels: Vec<Vec<Record>>,
 }
 
@@ -78,7 +79,7 @@ impl Range {
         }
     }
 
-    /// A node from the headers below it.
+    /// Returns a node, computed from the headers below it.
     fn fold(&self, position: Position) -> Record {
         let start = index(position.index << position.level);
         let mut row: Vec<_> = self.headers[start..start + (1 << position.level)]
@@ -107,7 +108,7 @@ impl Source for Range {
     }
 }
 
-/// What stands for a block's body.
+/// Returns the root that stands for the body of a block.
 fn body_root(height: u64) -> Hash {
     Hash::of(&height.to_be_bytes())
 }

@@ -1,6 +1,8 @@
-//! Synchronization: a fresh node in this process takes the ledger from a node in another, over loopback.
+//! Synchronization: a new node in this process fetches the ledger from a node in another, over
+//! loopback.
 //!
-//! In the same run, what all cores verify by k256 alone is measured, before and after: the limit that verification sets.
+//! The same run also measures how fast all cores verify by k256 alone, before and after. That rate
+//! is the limit that verification sets.
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
@@ -21,22 +23,22 @@ use tokio::net::TcpListener;
 
 use super::{headers, ledger, per_second, progress, table};
 
-/// How many signatures k256 verifies, each time that it is measured.
+/// The number of signatures that k256 verifies in each measurement.
 const CHECKS: usize = 50_000;
-/// How often the fresh node is asked how far it is.
+/// The time between two looks at the new node's height.
 const LOOK_INTERVAL: Duration = Duration::from_millis(10);
-/// A synchronization that takes longer is given up.
+/// The longest time that a synchronization may take. After it the command fails.
 const PATIENCE: Duration = Duration::from_secs(600);
 
 #[derive(Debug, Serialize)]
 struct Figures {
     blocks: u64,
     messages: u64,
-    /// From the fresh node's start to its tip.
+    /// The time from the new node's start until it has the tip.
     seconds: f64,
-    /// Signatures of messages and of blocks.
+    /// Signatures of messages and of blocks, per second.
     verifies_per_s: f64,
-    /// By all cores, nothing else to do: parse the key, verify.
+    /// Signatures per second by all cores with no other work: parse the key, verify.
     k256_verifies_per_s: f64,
     ratio: f64,
     headers_per_s: f64,
@@ -55,7 +57,8 @@ pub(super) fn run(json: bool) -> anyhow::Result<()> {
     let after = k256_rate(&checks)?;
     let messages = ledger::BLOCKS * ledger::BLOCK_MESSAGES;
     let verifies_per_s = (messages + ledger::BLOCKS) as f64 / seconds;
-    // The time that both samples take together, not the mean of rates: a slow moment counts as long as it lasted.
+    // The rate over the time that both samples take together, not the mean of the rates. A slow
+    // moment then counts for as long as it lasted.
     let k256_verifies_per_s = 2.0 / (1.0 / before + 1.0 / after);
     let figures = Figures {
         blocks: ledger::BLOCKS,
@@ -112,7 +115,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // It may have ended by itself; either way it is to be gone, and only it.
+        // The process may have ended already. Either way it has to be gone, and only this process.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
@@ -128,7 +131,8 @@ async fn synchronize(network: Network, server: &Address) -> anyhow::Result<f64> 
     let running = Running::start(listener, config).await?;
     let seconds = follow(&running, started).await;
     let stopped = running.stop().await;
-    // The folder is only in the way from here on; what failed before matters more than that it stays.
+    // The folder is useless from here on. An error of the run matters more than a folder that
+    // stays.
     let _ = std::fs::remove_dir_all(folder);
     stopped.and(seconds)
 }

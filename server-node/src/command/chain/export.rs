@@ -1,6 +1,8 @@
-//! The exported chain: a text that another implementation reads, and that needs nothing else to be verified.
+//! The exported chain: a text that other implementations can read. Verifying it takes only the
+//! text.
 //!
-//! Line 1 is the network's parameters as JSON; each further line is a block's encoding in hex, genesis first.
+//! Line 1 is the network's parameters as JSON. Each further line is a block's encoding in hex,
+//! genesis first.
 
 use std::io::{self, BufRead, BufWriter, Write};
 use std::path::Path;
@@ -14,7 +16,7 @@ use plexus_node::api::view::Status;
 use super::super::client::Client;
 use super::super::{draft, progress};
 
-/// The most bytes of a line: a block of the largest size in hex, and the line's end.
+/// The most bytes of a line: a block of the largest size in hex, and the line break.
 const LINE_BYTES_MAX: u64 = 2 * BLOCK_BYTES_MAX as u64 + 2;
 
 /// Writes a node's chain to a file, or to standard output for `-`.
@@ -25,13 +27,15 @@ pub(super) fn run(client: &Client, file: &Path) -> anyhow::Result<()> {
         out.flush()?;
         return Ok(());
     }
-    // A chain that was cut off is never taken for one.
+    // The file appears only when it is complete, so a cut-off chain is never mistaken for a whole
+    // one.
     let written = draft::write(file, |out| copy(client, out));
     eprintln!("{} blocks written to {}", written?, file.display());
     Ok(())
 }
 
-/// Copies what the node says, once it is seen to be a chain; says how many blocks.
+/// Copies the node's chain, after checking that each block follows the one before it. Returns the
+/// number of blocks.
 fn copy(client: &Client, out: &mut impl Write) -> anyhow::Result<u64> {
     let status: Status = client.get("/api/v1/status")?;
     let mut lines = Lines::new(client.stream("/api/v1/export")?);
@@ -58,19 +62,19 @@ fn copy(client: &Client, out: &mut impl Write) -> anyhow::Result<u64> {
 pub(super) struct Lines<R> {
     reader: R,
     line: Vec<u8>,
-    /// How many lines were begun.
+    /// The number of lines that were begun.
     lines: u64,
-    /// How many blocks were read.
+    /// The number of blocks that were read.
     pub(super) blocks: u64,
 }
 
 impl<R: BufRead> Lines<R> {
-    /// The lines that a reader brings.
+    /// Creates the lines from a reader.
     pub(super) fn new(reader: R) -> Self {
         Self { reader, line: Vec::new(), lines: 0, blocks: 0 }
     }
 
-    /// Reads the first line.
+    /// Reads the first line. Returns the network that it describes.
     pub(super) fn network(&mut self) -> anyhow::Result<Network> {
         ensure!(self.next()?, "line 1: the network's parameters are missing");
         let parameters: Parameters =
@@ -78,7 +82,7 @@ impl<R: BufRead> Lines<R> {
         Network::new(parameters).context("line 1: not a network")
     }
 
-    /// Reads the next block; none at the end.
+    /// Reads the next block. Returns `None` at the end.
     pub(super) fn block(&mut self) -> anyhow::Result<Option<Block>> {
         if !self.next()? {
             ensure!(self.blocks > 0, "line 2: the genesis block is missing");
@@ -100,7 +104,8 @@ impl<R: BufRead> Lines<R> {
         if self.line.is_empty() {
             return Ok(false);
         }
-        // Every line ends: so a text that was cut within a line is noticed, and an overlong line is too.
+        // Every line must end in a line break. That catches a text that was cut within a line, and
+        // an overlong line.
         if self.line.pop() != Some(b'\n') {
             bail!("line {}: cut off, or over {LINE_BYTES_MAX} bytes", self.lines);
         }

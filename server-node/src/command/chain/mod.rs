@@ -17,16 +17,17 @@ const LIMIT_MAX: u64 = 200;
 pub(super) struct Arguments {
     #[command(flatten)]
     client: client::Source,
-    /// The height to list from, upwards [default: the newest blocks]
+    /// Lowest height to list, going upwards [default: list the newest blocks]
     #[arg(long, value_name = "HEIGHT")]
     from: Option<u64>,
-    /// How many blocks to list
+    /// Number of blocks to list
     #[arg(long, value_name = "COUNT", default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=LIMIT_MAX))]
     limit: u64,
-    /// Write the whole chain to a file, or to standard output for -: the network's parameters, then a block a line, in hex
+    /// Write the whole chain to a file, or to standard output for -: the network's parameters, then
+    /// one block per line, in hex
     #[arg(long, value_name = "FILE|-", conflicts_with_all = ["from", "limit", "verify", "json"])]
     export: Option<PathBuf>,
-    /// Verify every block by every rule: the node's chain, or an exported FILE
+    /// Verify every rule of every block: of the node's chain, or of an exported FILE
     #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true, conflicts_with_all = ["from", "limit"])]
     verify: Option<Option<PathBuf>>,
 }

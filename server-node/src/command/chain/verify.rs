@@ -1,6 +1,7 @@
-//! Verifies a whole chain by every rule, with nothing but its text.
+//! Verifies a whole chain by every rule, using only its text.
 //!
-//! Memory does not grow with the chain: the mountain range's peaks, the ids of the last day, and one round of signatures.
+//! Memory does not grow with the chain. It holds the MMR peaks, the ids of the last day's messages,
+//! and one round of signatures.
 
 use std::collections::{HashSet, VecDeque};
 use std::fs::File;
@@ -24,10 +25,10 @@ use super::super::client::Client;
 use super::super::{progress, table};
 use super::export::Lines;
 
-/// How many signatures are gathered before they are verified on all cores.
+/// The number of signatures that are gathered before they are verified on all cores.
 const ROUND_CHECKS: usize = 4_096;
 
-/// Verifies a file, or a node's chain, and says what was found.
+/// Verifies a file or a node's chain, and prints the result.
 pub(super) fn run(client: &Client, file: Option<&Path>, json: bool) -> anyhow::Result<()> {
     let local = plexus_node::clock::time();
     let verifier = if let Some(path) = file {
@@ -69,7 +70,7 @@ pub(super) fn run(client: &Client, file: Option<&Path>, json: bool) -> anyhow::R
     table::print(&table::pairs(&rows))
 }
 
-/// Reads and verifies a whole text; `step` is called after each block.
+/// Reads and verifies a whole text. Calls `step` after each block. Returns the verifier at its end.
 fn verify(reader: impl BufRead, local: Time, mut step: impl FnMut()) -> anyhow::Result<Verifier> {
     let mut lines = Lines::new(reader);
     let network = lines.network()?;
@@ -92,10 +93,11 @@ struct Verifier {
     history: History,
     blocks: u64,
     messages: u64,
-    /// The ids of the messages that a later block might repeat, with the time of the block they are in.
+    /// The ids of the messages that a later block might repeat, with the time of the block that
+    /// holds each.
     recent: VecDeque<(Time, MessageId)>,
     known: HashSet<MessageId>,
-    /// Signatures not yet verified, each with the height of its block.
+    /// Signatures that are not verified yet, each with the height of its block.
     checks: Vec<(u64, Check)>,
 }
 
@@ -107,7 +109,7 @@ impl Verifier {
         Self { network, tip, tip_hash, history, blocks: 1, messages: 0, recent, known, checks: Vec::new() }
     }
 
-    /// Checks the next block; its signatures are verified with a whole round's.
+    /// Checks the next block. Its signatures are verified together with those of the whole round.
     fn push(&mut self, block: &Block, local: Time) -> anyhow::Result<()> {
         let (header, hash) = (block.header, block.header.hash());
         let history_root = self.history.root();
@@ -133,7 +135,8 @@ impl Verifier {
         if self.checks.len() >= ROUND_CHECKS { self.verify_signatures() } else { Ok(()) }
     }
 
-    /// Forgets ids that no block from `time` on may repeat: their messages are older than a message of it may be.
+    /// Removes ids that no block from `time` on may repeat, because their messages are too old for
+    /// such a block.
     fn forget(&mut self, time: Time) {
         // A message is at most a minute newer than its block.
         let oldest = time.minus_ms(rules::MESSAGE_AGE_MS + rules::MESSAGE_AHEAD_MS);

@@ -1,4 +1,4 @@
-//! Figures: what is told of a run, each by its key for programs, its title for people, and how it is written.
+//! Figures of a run. Each has a key for programs, a title for people, and a format.
 
 use super::trial::{Run, Sample, Trial};
 
@@ -6,11 +6,11 @@ use super::trial::{Run, Sample, Trial};
 pub(super) struct Figure {
     /// Its key in JSON.
     pub(super) key: &'static str,
-    /// What people call it.
+    /// Its title for people.
     pub(super) title: &'static str,
-    /// Its value for one run; none for what was never reached.
+    /// Returns its value for one run, or `None` if the run never reached it.
     pub(super) of: fn(&Run) -> Option<f64>,
-    /// How it is written.
+    /// Formats a value.
     pub(super) show: fn(f64) -> String,
 }
 
@@ -24,17 +24,18 @@ impl Figure {
         Self { key, title, of, show }
     }
 
-    /// Its values over all seeds.
+    /// Returns its values over all seeds.
     pub(super) fn sample(&self, trial: &Trial) -> Sample {
         Sample::of(trial.runs.iter().map(self.of))
     }
 
-    /// A value as people read it; a dash for none.
+    /// Returns a value as text, or a dash for a missing one.
     pub(super) fn text_of(&self, value: Option<f64>) -> String {
         value.map_or_else(|| "–".to_owned(), self.show)
     }
 
-    /// Its value as people read it; of several seeds the median, then the least and the greatest.
+    /// Returns its value as text. For several seeds it is the median, then the least and the
+    /// greatest.
     pub(super) fn text(&self, trial: &Trial) -> String {
         let sample = self.sample(trial);
         let [median, least, greatest] =
@@ -43,7 +44,7 @@ impl Figure {
     }
 }
 
-/// What the network did: the same for everyone who runs the same setup.
+/// The behaviour of the network: the same for everyone that runs the same setup.
 pub(super) const NETWORK: [Figure; 12] = [
     Figure::new("t50_ms", "header known to half of the nodes", |run| run.report.t50_ms, milliseconds),
     Figure::new("t90_ms", "header known to 90%", |run| run.report.t90_ms, milliseconds),
@@ -79,7 +80,7 @@ pub(super) const NETWORK: [Figure; 12] = [
     Figure::new("bytes_per_node", "sent by a node", |run| run.driven(run.report.bytes_per_node), bytes),
 ];
 
-/// What it took to simulate it.
+/// The cost of the simulation.
 pub(super) const MACHINE: [Figure; 3] = [
     Figure::new("events", "events", |run| Some(run.report.events as f64), count),
     Figure::new("events_per_s", "events a second", |run| run.driven(run.events_per_s()), count),
@@ -90,12 +91,12 @@ fn peak(run: &Run) -> Option<f64> {
     (run.peak_bytes > 0).then_some(run.peak_bytes as f64)
 }
 
-/// Milliseconds.
+/// Formats milliseconds.
 pub(super) fn milliseconds(ms: f64) -> String {
     if ms < 99.95 { format!("{ms:.1} ms") } else { format!("{} ms", count(ms)) }
 }
 
-/// A share as a percentage.
+/// Formats a share as a percentage.
 pub(super) fn percent(share: f64) -> String {
     let percent = 100.0 * share;
     match percent {
@@ -105,12 +106,12 @@ pub(super) fn percent(share: f64) -> String {
     }
 }
 
-/// A number with two decimals.
+/// Formats a number with two decimals.
 pub(super) fn decimal(number: f64) -> String {
     format!("{number:.2}")
 }
 
-/// Bytes, in decimal multiples.
+/// Formats bytes, in decimal multiples.
 pub(super) fn bytes(bytes: f64) -> String {
     let units = [(1e9, "GB"), (1e6, "MB"), (1e3, "kB")];
     match units.into_iter().find(|(size, _)| bytes >= *size) {
@@ -120,7 +121,7 @@ pub(super) fn bytes(bytes: f64) -> String {
     }
 }
 
-/// A whole number, its digits in groups of three.
+/// Formats a whole number, its digits in groups of three.
 pub(super) fn count(number: f64) -> String {
     let digits = format!("{number:.0}");
     let mut grouped = String::with_capacity(digits.len() + digits.len() / 3);

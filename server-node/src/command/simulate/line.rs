@@ -1,4 +1,5 @@
-//! The command line of a setup: read from words, and written as words that give the same setup again.
+//! The command line of a setup. It is parsed from words, and written as words that give the same
+//! setup again.
 
 use std::fs::File;
 use std::io::Read;
@@ -15,98 +16,101 @@ use super::quantity::{Decimal, Megabits, Milliseconds, Seconds, Share};
 
 /// The most seeds of one command.
 pub(super) const SEEDS_MAX: u64 = 100;
-/// The most bytes of a file of round trips: the largest matrix with as many digits as make sense.
+/// The most bytes of a file of round trips: the largest matrix with all digits that make sense.
 const LATENCY_FILE_BYTES_MAX: u64 = 64 * 1024 * 1024;
-/// All topologies, in the order in which help names them.
+/// All topologies, in the order that the help lists them in.
 const TOPOLOGIES: [Topology; 5] =
     [Topology::Plexus, Topology::Random, Topology::Nearest, Topology::Perigee, Topology::Complete];
 
 #[derive(Debug, Args)]
 pub(in super::super) struct Arguments {
-    /// How many nodes there are
+    /// Number of nodes
     #[arg(long, value_name = "N", default_value_t = Setup::default().nodes)]
     nodes: u32,
-    /// Who connects to whom: nodes that choose for themselves, links drawn by chance, links to the nearest, links that are
-    /// replaced while others bring blocks sooner (give it --warmup-blocks), or all with all, the computed bound
+    /// How nodes choose their links: plexus (the node's own choice), random, nearest, perigee
+    /// (replaces links while others deliver blocks sooner, give it --warmup-blocks) or complete
+    /// (all to all, a computed lower bound)
     #[arg(long, default_value = "plexus", value_parser = topology_parser())]
     topology: Topology,
-    /// Other topologies, with the same seeds and places, to hold it against
+    /// Other topologies to compare with, under the same seeds and node positions
     #[arg(long, value_name = "TOPOLOGY,…", value_delimiter = ',', value_parser = topology_parser())]
     compare: Vec<Topology>,
-    /// How many links a node opens, unless nodes choose for themselves
+    /// Number of links that a node opens, except with topology plexus
     #[arg(long, value_name = "N", default_value_t = Setup::default().outbound)]
     outbound: u32,
-    /// How far apart nodes are: regions of the world, points on a sphere, or a file of round trips in milliseconds, a row a
-    /// line, separated by commas
+    /// Distances between nodes: regions of the world, points on a sphere, or a file of round trips
+    /// in milliseconds (one row per line, separated by commas)
     #[arg(long, value_name = "regions|sphere|FILE", default_value = "regions", value_parser = parse_places)]
     latency: Places,
-    /// The longest way from a node to its place, milliseconds; each node draws its own
+    /// Maximum last-mile latency in milliseconds. Each node draws its own
     #[arg(long, value_name = "MS", default_value_t = Decimal(Setup::default().last_mile_us))]
     last_mile_ms: Milliseconds,
-    /// The longest extra delay of a frame, milliseconds
+    /// Maximum extra delay of a frame in milliseconds
     #[arg(long, value_name = "MS", default_value_t = Decimal(Setup::default().jitter_us))]
     jitter_ms: Milliseconds,
-    /// How long a node handles a header or a block, milliseconds
+    /// Time that a node takes to handle a header or a block, in milliseconds
     #[arg(long, value_name = "MS", default_value_t = Decimal(Setup::default().hop_us))]
     hop_ms: Milliseconds,
-    /// A node's uplink, megabits per second; 0 for one that no frame waits for
+    /// Uplink of a node in megabits per second. 0 for unlimited
     #[arg(long, value_name = "M", default_value_t = Decimal(8 * Setup::default().bandwidth))]
     bandwidth_mbit: Megabits,
-    /// How many blocks are measured
+    /// Number of blocks that are measured
     #[arg(long, value_name = "N", default_value_t = Setup::default().blocks)]
     blocks: u32,
-    /// The mean time between blocks, milliseconds
+    /// Mean time between blocks in milliseconds
     #[arg(long, value_name = "MS", default_value_t = Setup::default().spacing_ms)]
     spacing_ms: u64,
-    /// How many bytes of messages that nobody else knows a block carries
+    /// Bytes of messages in each block that no other node has seen before
     #[arg(long, value_name = "B", default_value_t = Setup::default().body_bytes)]
     body_bytes: u32,
-    /// How many messages are written a minute, in the whole network
+    /// Number of messages written per minute, in the whole network
     #[arg(long, value_name = "N", default_value_t = Setup::default().messages_per_minute)]
     messages_per_minute: u32,
-    /// How many nodes mine; 0 for all
+    /// Number of nodes that mine. 0 for all
     #[arg(long, value_name = "N", default_value_t = Setup::default().miners)]
     miners: u32,
-    /// How long nodes connect and measure before the first block, seconds
+    /// Time for nodes to connect and measure before the first block, in seconds
     #[arg(long, value_name = "S", default_value_t = Decimal(Setup::default().warmup_ms))]
     warmup_s: Seconds,
-    /// How many blocks come before the first that is measured
+    /// Number of blocks before the first one that is measured
     #[arg(long, value_name = "N", default_value_t = Setup::default().warmup_blocks)]
     warmup_blocks: u32,
-    /// The furthest that a node's clock is off, milliseconds
+    /// Maximum error of a node's clock in milliseconds
     #[arg(long, value_name = "MS", default_value_t = Setup::default().skew_ms)]
     skew_ms: u64,
-    /// Nodes that break a rule, as silent=5%: silent, stalling, invalid-chain, withheld-body, latency-liar, certificate-liar, header-flooder,
-    /// eclipse or selfish
+    /// Byzantine nodes, as silent=5%: silent, stalling, invalid-chain, withheld-body, latency-liar,
+    /// certificate-liar, header-flooder, eclipse or selfish
     #[arg(long, value_name = "KIND=SHARE,…", value_delimiter = ',', value_parser = parse_traitors)]
     faults: Vec<Traitors>,
-    /// The share of frames that are lost and sent again, as 0.1%
+    /// Share of frames that are lost and sent again, as 0.1%
     #[arg(long, value_name = "SHARE", default_value_t = Share(0))]
     loss: Share,
-    /// For how long nodes stay and are away in the mean, seconds, as 600,60
+    /// Mean times that nodes stay and are away, in seconds, as 600,60
     #[arg(long, value_name = "UP,DOWN", value_parser = parse_churn)]
     churn: Option<Churn>,
-    /// How often, for how long and how large a part of the network is cut off, seconds and a share, as 120,30,25%
+    /// Partitions: the time between them and their length in seconds, and the share of the network
+    /// cut off, as 120,30,25%
     #[arg(long, value_name = "EVERY,LASTS,SHARE", value_parser = parse_partition)]
     partition: Option<Partition>,
-    /// The mean time between crashes in the whole network, seconds; 0 for none
+    /// Mean time between crashes in the whole network, in seconds. 0 for none
     #[arg(long, value_name = "S", default_value_t = Decimal(0))]
     crashes: Seconds,
-    /// Where all chance comes from
+    /// Random seed
     #[arg(long, default_value_t = Setup::default().seed)]
     seed: u64,
-    /// How many seeds are run, from --seed on: shown are their medians, with the least and the greatest
+    /// Number of seeds to run, from --seed on. The output shows their medians, with the least and
+    /// the greatest
     #[arg(long, value_name = "K", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=SEEDS_MAX))]
     seeds: u64,
     /// Print JSON
     #[arg(long)]
     pub(super) json: bool,
-    /// Write a page with curves and pictures
+    /// Write an HTML report with curves and pictures
     #[arg(long, value_name = "FILE.html")]
     pub(super) report: Option<PathBuf>,
 }
 
-/// How far apart nodes are, and how the caller said so.
+/// The distances between nodes, and the argument that described them.
 #[derive(Clone, Debug)]
 struct Places {
     given: String,
@@ -114,7 +118,7 @@ struct Places {
 }
 
 impl Arguments {
-    /// What is to be run: for each topology, the setups of all seeds.
+    /// Returns the setups to run: for each topology, one for every seed.
     pub(super) fn plan(&self) -> Result<Vec<Vec<Setup>>, WrongUse> {
         let last = self.seed.checked_add(self.seeds - 1);
         let last = last.ok_or_else(|| WrongUse("--seed is too large for so many --seeds".to_owned()))?;
@@ -165,12 +169,12 @@ impl Arguments {
         })
     }
 
-    /// How the caller said how far apart nodes are.
+    /// Returns the argument that described the distances between nodes.
     pub(super) fn places(&self) -> &str {
         &self.latency.given
     }
 
-    /// The command that gives the same figures and the same page.
+    /// Returns the command that gives the same figures and the same page.
     pub(super) fn command(&self, setup: &Setup) -> String {
         let mut words = words(setup, self.places());
         if self.seeds > 1 {
@@ -186,7 +190,7 @@ impl Arguments {
         joined(&words)
     }
 
-    /// The command that runs one of the setups alone.
+    /// Returns the command that runs only one of the setups.
     pub(super) fn command_of_one(&self, setup: &Setup) -> String {
         joined(&words(setup, self.places()))
     }
@@ -197,7 +201,7 @@ fn joined(words: &[(&str, String)]) -> String {
     format!("plexus simulate{}", flags.collect::<String>())
 }
 
-/// A word for a shell.
+/// Returns a word, quoted for a shell if needed.
 fn quoted(word: &str) -> String {
     let is_plain = |char: char| char.is_ascii_alphanumeric() || "-_./=,%:+@".contains(char);
     if !word.is_empty() && word.chars().all(is_plain) {
@@ -206,7 +210,7 @@ fn quoted(word: &str) -> String {
     format!("'{}'", word.replace('\'', r"'\''"))
 }
 
-/// The flags of a setup: what it is about, and what differs from the default.
+/// Returns the flags of a setup: the main ones, and all that differ from the default.
 fn words(setup: &Setup, places: &str) -> Vec<(&'static str, String)> {
     let all = |setup: &Setup, places: &str| {
         [
@@ -257,7 +261,7 @@ fn traitors_words(traitors: &[Traitors]) -> String {
     traitors.iter().map(word).collect::<Vec<_>>().join(",")
 }
 
-/// What is wrong with a setup, by the flag that says so and in the flag's unit.
+/// Returns the error of a setup as text, with the command's flag and its unit.
 fn refusal(error: &SetupError) -> String {
     match *error {
         SetupError::Range { field, min, max, found } => {
@@ -299,7 +303,7 @@ fn refusal(error: &SetupError) -> String {
     }
 }
 
-/// A topology's name.
+/// Returns a topology's name.
 pub(super) fn topology_name(topology: Topology) -> &'static str {
     match topology {
         Topology::Plexus => "plexus",
@@ -310,7 +314,7 @@ pub(super) fn topology_name(topology: Topology) -> &'static str {
     }
 }
 
-/// A treason's name.
+/// Returns an attack's name.
 pub(super) fn treason_name(treason: Treason) -> &'static str {
     match treason {
         Treason::Silent => "silent",

@@ -1,6 +1,6 @@
-//! The report as a page: one file that needs nothing else, light or dark as its reader prefers.
+//! The report as a page: one file without any other, light or dark as its reader prefers.
 //!
-//! It holds no script and asks for nothing. All that a caller gave is escaped.
+//! It holds no script and loads nothing. All text that a caller gave is escaped.
 
 use std::fmt::Write as _;
 
@@ -20,10 +20,10 @@ const STYLE: &str = include_str!("page/style.css");
 /// The figures that come first, by their keys.
 const HEADLINES: [&str; 6] =
     ["t50_ms", "t90_ms", "body_t90_ms", "stale_rate", "body_copies", "bytes_per_node"];
-/// The rows of the table that begin another matter.
+/// The rows of the table that begin a new group.
 const PARTS: [&str; 3] = ["body_t50_ms", "stale_rate", "events"];
 
-/// The page of these trials, of which the first is what it is about.
+/// Returns the page of these trials. The first trial is the main one.
 pub(super) fn page(trials: &[Trial], places: &str, command: &str) -> String {
     let title = title(trials);
     let mut page = format!(
@@ -77,7 +77,7 @@ fn headlines(trials: &[Trial]) -> String {
     cards + "</dl>\n"
 }
 
-/// A title with a capital.
+/// Returns a title with a capital letter.
 fn sentence(title: &str) -> String {
     let mut chars = title.chars();
     chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
@@ -134,7 +134,8 @@ fn figures(trials: &[Trial]) -> String {
     table + "</tbody></table>"
 }
 
-/// A figure, and beside it how far it is from the first topology's, or with several seeds how far they are apart.
+/// Returns a figure and its difference from the first topology's. With several seeds it shows their
+/// spread.
 fn cell(figure: &Figure, trial: &Trial, first: Option<&Trial>) -> String {
     let sample = figure.sample(trial);
     let [median, least, greatest] =
@@ -150,7 +151,7 @@ fn cell(figure: &Figure, trial: &Trial, first: Option<&Trial>) -> String {
         }
         (None, _) | (_, None) => String::new(),
     };
-    // An empty one keeps the column's figures below one another.
+    // An empty element keeps the column's figures aligned.
     let aside = if first.is_some() || !aside.is_empty() { format!(" <small>{aside}</small>") } else { aside };
     format!("{median}{aside}")
 }
@@ -180,7 +181,7 @@ fn traces(trials: &[Trial]) -> String {
     table + "</tbody></table></div>\n"
 }
 
-/// Text that no browser takes for anything else.
+/// Returns text with all characters that HTML gives a meaning escaped.
 fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for char in text.chars() {

@@ -1,4 +1,5 @@
-//! Quantities as people write them, kept in small whole units: nothing is rounded, so what is written back reads the same.
+//! Quantities as people write them, stored in small whole units. Nothing is rounded, so a quantity
+//! that is written back reads the same.
 
 use std::fmt;
 use std::str::FromStr;
@@ -40,7 +41,7 @@ impl<const PLACES: usize> fmt::Display for Decimal<PLACES> {
     }
 }
 
-/// A part of a whole, in millionths; written like 5% or 0.05.
+/// A part of a whole, in millionths. It is written like 5% or 0.05.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Share(pub(super) u32);
 
@@ -48,7 +49,7 @@ pub(super) struct Share(pub(super) u32);
 const WHOLE: u64 = 1_000_000;
 
 impl Share {
-    /// In thousandths, if it is a whole number of them.
+    /// Returns the share in thousandths. Fails if it is not a whole number of them.
     pub(super) fn per_mille(self) -> Result<u32, String> {
         match (self.0 / 1_000, self.0 % 1_000) {
             (0, _) => Err(format!("{self} is less than the least share, 0.1%")),
@@ -57,7 +58,7 @@ impl Share {
         }
     }
 
-    /// A share that is given in thousandths.
+    /// Creates a share from thousandths.
     pub(super) fn of_per_mille(per_mille: u32) -> Self {
         Self(per_mille.saturating_mul(1_000))
     }

@@ -23,7 +23,7 @@ fn trials(arguments: &Arguments) -> Vec<Trial> {
     plan.iter().map(trial).collect()
 }
 
-/// What every run says, whatever is added.
+/// The keys that every run has, whatever is added.
 const KEYS: [&str; 15] = [
     "topology",
     "nodes",

@@ -1,4 +1,5 @@
-//! A trial: one topology, run once for each seed; and how much of this machine that took.
+//! A trial: one topology, run once for each seed. It also holds the time and memory that the runs
+//! took.
 
 use std::fs;
 use std::time::{Duration, Instant};
@@ -10,53 +11,54 @@ use plexus_core::sim::{Curves, Progress, Report, Setup, Simulation, Stage, Topol
 use super::super::{WrongUse, progress};
 use super::line::topology_name;
 
-/// How many events lie between two looks at the bar: a few hundredths of a second.
+/// The number of events between two updates of the bar: a few hundredths of a second.
 const SLICE_EVENTS: u64 = 4_096;
 
-/// One topology's runs.
+/// The runs of one topology.
 #[derive(Debug)]
 pub(super) struct Trial {
-    /// What was simulated, with the first seed.
+    /// The setup that was simulated, with the first seed.
     pub(super) setup: Setup,
-    /// A run for each seed, at least one.
+    /// One run for each seed, at least one.
     pub(super) runs: Vec<Run>,
 }
 
-/// What came of one seed.
+/// The result of one seed.
 #[derive(Debug)]
 pub(super) struct Run {
     pub(super) report: Report,
-    /// How long it took.
+    /// The time that the run took.
     pub(super) took: Duration,
-    /// The most memory that the process held meanwhile, bytes; 0 where the system does not say. What an earlier run of the same
-    /// process freed may count: allocators keep some of it.
+    /// The most memory that the process held during the run, in bytes. 0 if the system does not
+    /// report it. Memory that an earlier run freed may count, because allocators keep some of it.
     pub(super) peak_bytes: u64,
 }
 
 impl Trial {
-    /// Runs all seeds; `repeat` says how to run one of them alone.
+    /// Runs all seeds. `repeat` returns the command that runs one of them alone.
     pub(super) fn run(setups: &[Setup], repeat: impl Fn(&Setup) -> String) -> anyhow::Result<Self> {
         let runs = setups.iter().map(|setup| Run::new(setup, &repeat)).collect::<anyhow::Result<_>>()?;
         let setup = setups.first().cloned().ok_or_else(|| anyhow!("there is no seed to run"))?;
         Ok(Self { setup, runs })
     }
 
-    /// The first seed's run.
+    /// Returns the first seed's run.
     pub(super) fn first(&self) -> &Run {
         &self.runs[0]
     }
 
-    /// Whether nodes were driven, rather than a bound computed: only then there are links and frames to tell of.
+    /// Returns true if nodes were simulated. A computed bound has neither links nor frames to
+    /// report.
     pub(super) fn is_driven(&self) -> bool {
         self.setup.topology != Topology::Complete
     }
 
-    /// The topology's name.
+    /// Returns the topology's name.
     pub(super) fn name(&self) -> &'static str {
         topology_name(self.setup.topology)
     }
 
-    /// The delays of every share of nodes, each the median over the seeds.
+    /// Returns the delay for every share of nodes, each the median over the seeds.
     pub(super) fn curves(&self) -> Curves {
         let over_seeds = |of: fn(&Curves) -> &Vec<Option<f64>>| {
             let shares = 0..of(&self.first().report.curves).len();
@@ -92,18 +94,19 @@ impl Run {
         Ok(Self { report, took: started.elapsed(), peak_bytes: peak_bytes() })
     }
 
-    /// A figure of nodes that were driven: a computed bound has none.
+    /// Returns a figure of simulated nodes. Returns `None` for a computed bound, which has no
+    /// nodes.
     pub(super) fn driven(&self, figure: f64) -> Option<f64> {
         (self.report.topology != Topology::Complete).then_some(figure)
     }
 
-    /// How many events were handled a second.
+    /// Returns the number of events that were handled per second.
     pub(super) fn events_per_s(&self) -> f64 {
         self.report.events as f64 / self.took.as_secs_f64().max(1e-6)
     }
 }
 
-/// A law that was seen broken, and the command that shows it again.
+/// Returns the error for a violated invariant, with the command that reproduces it.
 fn broken(violation: &Violation, command: &str) -> anyhow::Error {
     anyhow!("{violation}; see it again with: {command}")
 }
@@ -119,13 +122,14 @@ fn show(bar: &ProgressBar, setup: &Setup, progress: Progress) {
     bar.set_position(progress.blocks_mined.min(progress.blocks_wanted));
 }
 
-/// Lets the system forget how much memory the process held before, so that each run shows its own.
+/// Resets the system's record of the peak memory, so that each run shows its own.
 fn forget_peak() {
-    // Elsewhere than on Linux there is no such file, and nothing to forget.
+    // Systems other than Linux lack this file, and have nothing to reset.
     let _ = fs::write("/proc/self/clear_refs", "5");
 }
 
-/// The most memory that the process held, bytes; 0 where the system does not say.
+/// Returns the most memory that the process held, in bytes. Returns 0 if the system does not report
+/// it.
 fn peak_bytes() -> u64 {
     peak_of(&fs::read_to_string("/proc/self/status").unwrap_or_default()).unwrap_or(0)
 }
@@ -144,7 +148,8 @@ pub(super) struct Sample {
 }
 
 impl Sample {
-    /// What is missing was never reached: it counts as greater than all else.
+    /// Creates a sample. A missing figure was never reached, so it counts as greater than all
+    /// others.
     pub(super) fn of(figures: impl Iterator<Item = Option<f64>>) -> Self {
         let mut sorted: Vec<f64> = figures.map(|figure| figure.unwrap_or(f64::INFINITY)).collect();
         sorted.sort_by(f64::total_cmp);

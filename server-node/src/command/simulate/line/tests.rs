@@ -69,7 +69,7 @@ fn every_flag_says_its_part_of_the_setup() {
     };
     let arguments = read(line);
     assert_eq!(arguments.plan().unwrap(), [[expected.clone()]]);
-    // What is written back is the same line.
+    // The setup is written back as the same line.
     assert_eq!(arguments.command_of_one(&expected), line);
 }
 

@@ -1,4 +1,4 @@
-//! Bars: how many links nodes have, and what their bytes are spent on.
+//! Bars: the links that nodes have, and the packets that their bytes are spent on.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -15,17 +15,17 @@ const LEFT: f64 = 44.0;
 const RIGHT: f64 = 392.0;
 const TOP: f64 = 14.0;
 const BOTTOM: f64 = 182.0;
-/// The most columns; more degrees share them.
+/// The most columns. With more degrees than that, several share a column.
 const COLUMNS_MAX: usize = 40;
 /// The most columns that have a number below them.
 const LABELS_MAX: usize = 12;
-/// The most kinds of packets that have bars of their own; the rest is told together.
+/// The most kinds of packets that have bars of their own. The remaining ones share a bar.
 const PACKETS_MAX: usize = 9;
 
-/// How many links each share of the nodes has, a chart a topology, all to one scale.
+/// Returns the share of nodes by number of links: one chart per topology, all to one scale.
 pub(super) fn degrees(trials: &[Trial]) -> String {
     let driven = || trials.iter().filter(|trial| trial.is_driven());
-    // The few that have far more than the others share the last column.
+    // The few nodes that have far more links than the others share the last column.
     let most = driven().map(|trial| common_max(&trial.first().report.degrees)).max().unwrap_or(0);
     let scale = Scale { per_column: (most + 2).div_ceil(COLUMNS_MAX), last: most + 1 };
     let shares: Vec<_> = driven().map(|trial| (trial.name(), scale.columns(&trial.first().report))).collect();
@@ -39,7 +39,7 @@ pub(super) fn degrees(trials: &[Trial]) -> String {
     format!("<div class=\"trio\">{}</div>", charts.collect::<String>())
 }
 
-/// The number of links that all but a hundredth of the nodes keep below or at.
+/// Returns the number of links that only a hundredth of the nodes exceed.
 fn common_max(degrees: &[u32]) -> usize {
     let nodes: u32 = degrees.iter().sum();
     let mut above = 0;
@@ -50,14 +50,15 @@ fn common_max(degrees: &[u32]) -> usize {
     degrees.len().saturating_sub(1 + degrees.iter().rev().copied().take_while(rare).count())
 }
 
-/// The axis of the numbers of links: so many share a column, and all from `last` on the last.
+/// The axis of the numbers of links: `per_column` of them share a column. The last column holds all
+/// from `last` on.
 struct Scale {
     per_column: usize,
     last: usize,
 }
 
 impl Scale {
-    /// The shares of nodes whose numbers of links belong to each column.
+    /// Returns the share of nodes that falls into each column.
     fn columns(&self, report: &Report) -> Vec<f64> {
         let mut columns = vec![0.0; self.last / self.per_column + 1];
         for (degree, count) in report.degrees.iter().enumerate() {
@@ -66,7 +67,7 @@ impl Scale {
         columns
     }
 
-    /// The numbers of links of a column, in words.
+    /// Returns the numbers of links of a column, in words.
     fn words(&self, column: usize) -> String {
         let (first, next) = (column * self.per_column, (column + 1) * self.per_column);
         match next {
@@ -124,7 +125,7 @@ impl Scale {
     }
 }
 
-/// Bytes that a node sent, by packet.
+/// Returns the bytes that a node sent, by packet.
 pub(super) fn packets(trials: &[Trial]) -> String {
     let driven: Vec<_> = trials.iter().filter(|trial| trial.is_driven()).collect();
     let mut by_packet: BTreeMap<&str, Vec<f64>> = BTreeMap::new();

@@ -1,4 +1,4 @@
-//! Curves: which share of the nodes was reached by when.
+//! Curves: the share of the nodes that was reached, over time.
 
 use std::fmt::Write as _;
 
@@ -12,24 +12,25 @@ const LEFT: f64 = 44.0;
 const RIGHT: f64 = 504.0;
 const TOP: f64 = 14.0;
 const BOTTOM: f64 = 282.0;
-/// The shares that are marked, in a hundred.
+/// The shares that are marked, in percent.
 const MARKS: [usize; 3] = [50, 90, 99];
-/// How much further than the last mark a curve may be seen.
+/// The width of the chart, relative to the last mark.
 const BEYOND: f64 = 1.12;
-/// With more topologies than this the first one's marks carry no numbers: they would lie on other curves.
+/// With more topologies than this, the first one's marks carry no numbers: they would lie on other
+/// curves.
 const TOLD_MAX: usize = 3;
-/// How far apart numbers have to be, pixels.
+/// The least distance between two numbers, in pixels.
 const TOLD_APART: f64 = 15.0;
 
-/// A topology's curve: its delays by share, in the median, and of each seed.
+/// A topology's curve: its delays by share, as the median and for each seed.
 pub(super) struct Curve<'a> {
     pub(super) trial: &'a Trial,
     pub(super) median: Vec<Option<f64>>,
     pub(super) seeds: Vec<&'a [Option<f64>]>,
 }
 
-/// The longest delay that the charts of all these curves show, milliseconds: what does not reach its last mark is cut off, unless
-/// nothing does.
+/// Returns the longest delay that the charts of all these curves show, in milliseconds. A curve
+/// that does not reach its last mark is cut off, unless no curve does.
 pub(super) fn longest_ms<'a>(curves: impl Iterator<Item = &'a Curve<'a>> + Clone) -> f64 {
     let last = |curve: &Curve| curve.median.iter().take(MARKS[2]).rev().find_map(|delay| *delay);
     let whole = curves.clone().filter_map(|curve| curve.median.get(MARKS[2] - 1).copied().flatten());
@@ -37,7 +38,7 @@ pub(super) fn longest_ms<'a>(curves: impl Iterator<Item = &'a Curve<'a>> + Clone
     longest.unwrap_or(1.0).max(1.0) * BEYOND
 }
 
-/// A chart of curves.
+/// Returns a chart of curves.
 pub(super) fn chart(curves: &[Curve], longest_ms: f64, title: &str) -> String {
     let x = |ms: f64| LEFT + (RIGHT - LEFT) * ms / longest_ms;
     let mut svg = format!("<svg viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-label=\"{title}\">");
@@ -92,7 +93,7 @@ pub(super) fn chart(curves: &[Curve], longest_ms: f64, title: &str) -> String {
     svg + "</svg>"
 }
 
-/// The first topology's delays, where they do not lie on one another.
+/// Writes the first topology's delays, except where two would overlap.
 fn tell(svg: &mut String, curves: &[Curve], x: &impl Fn(f64) -> f64) {
     let Some(first) = curves.first() else { return };
     let (name, mut above) = (first.trial.name(), f64::INFINITY);
@@ -121,7 +122,7 @@ fn marks(curve: &Curve) -> impl Iterator<Item = (usize, f64)> {
     MARKS.into_iter().filter_map(|share| Some((share, curve.median.get(share - 1).copied().flatten()?)))
 }
 
-/// A curve as far as it is known and on the sheet.
+/// Returns a curve as a path, as far as it is known and on the sheet.
 fn path(delays: &[Option<f64>], x: &impl Fn(f64) -> f64) -> String {
     let mut path = String::new();
     for (index, ms) in delays.iter().map_while(|delay| *delay).enumerate() {

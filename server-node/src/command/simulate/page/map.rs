@@ -1,4 +1,4 @@
-//! Maps: some of the nodes where they are, and the links among them.
+//! Maps: some of the nodes at their positions, and the links between them.
 
 use std::fmt::Write as _;
 
@@ -7,15 +7,16 @@ use plexus_core::sim::{LinkView, PlaceView, Report};
 use super::super::figure::{count, milliseconds, percent};
 use super::super::trial::Trial;
 
-/// How wide a map is before it is scaled to its place.
+/// The width of a map before it is scaled to the page.
 const WIDTH: f64 = 1_000.0;
-/// With more links than this they are drawn thin.
+/// With more links than this, links are drawn thin.
 const THICK_LINKS_MAX: usize = 600;
-/// How far a link bows, against its length: links between the same two crowds part.
+/// The curvature of a link, relative to its length. It separates links between the same two crowds.
 const BOW: f64 = 0.14;
 /// The free border around the outermost nodes.
 const BORDER: f64 = 16.0;
-/// Round trips that are told apart, from the nearest on: up to how many milliseconds, and how the style names them.
+/// The classes of round trips, from the nearest on: the upper bound in milliseconds, the class in
+/// the style sheet, and the label.
 const CLASSES: [(f64, &str, &str); 4] = [
     (30.0, "near", "under 30 ms"),
     (80.0, "mid", "30 to 80 ms"),
@@ -23,7 +24,7 @@ const CLASSES: [(f64, &str, &str); 4] = [
     (f64::INFINITY, "farthest", "160 ms and more"),
 ];
 
-/// A map for each topology that has links; nothing when none has.
+/// Returns a map for each topology that has links. Returns an empty text if no topology has any.
 pub(super) fn maps(trials: &[Trial]) -> String {
     let linked = trials.iter().filter(|trial| !trial.first().report.links.is_empty());
     let maps: Vec<_> = linked.map(panel).collect();
@@ -54,7 +55,7 @@ fn panel(trial: &Trial) -> String {
     )
 }
 
-/// The point towards which a link bows: upwards.
+/// Returns the control point of a link's curve, which bows upwards.
 fn bow((x1, y1): (f64, f64), (x2, y2): (f64, f64)) -> (f64, f64) {
     let side = if x1 < x2 { BOW } else { -BOW };
     (f64::midpoint(x1, x2) + (y2 - y1) * side, f64::midpoint(y1, y2) - (x2 - x1) * side)
@@ -78,7 +79,7 @@ fn legend(report: &Report) -> String {
 }
 
 fn map(name: &str, report: &Report) -> String {
-    // The places of a simulation lie on a sheet that is twice as wide as high.
+    // The positions of a simulation lie on a sheet that is twice as wide as high.
     let at = |place: &PlaceView| (place.x * WIDTH, place.y * WIDTH / 2.0);
     let ends = |of: fn((f64, f64)) -> f64| {
         let along = || report.places.iter().map(|place| of(at(place)));

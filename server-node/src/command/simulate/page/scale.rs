@@ -2,7 +2,7 @@
 
 use super::super::figure::count;
 
-/// Round numbers from 0 to `end`, at most `most` steps.
+/// Returns round numbers from 0 to `end`, at most `most` steps.
 pub(super) fn ticks(end: f64, most: u32) -> impl Iterator<Item = f64> {
     let least = end / f64::from(most.max(1));
     let mut power = 1e-3;
@@ -14,7 +14,7 @@ pub(super) fn ticks(end: f64, most: u32) -> impl Iterator<Item = f64> {
     (0..=most).map(move |place| f64::from(place) * step).take_while(move |tick| *tick <= end)
 }
 
-/// A number beside an axis.
+/// Returns the label of a number at an axis.
 pub(super) fn label(tick: f64) -> String {
     if tick.fract() == 0.0 { count(tick) } else { format!("{tick}") }
 }

@@ -5,7 +5,7 @@ use plexus_core::sim::{Latency, Setup, Topology, Treason};
 use super::super::figure::{bytes, count, decimal};
 use super::super::trial::Trial;
 
-/// What is simulated, in a few sentences.
+/// Returns a description of the simulation, in a few sentences.
 pub(super) fn lead(trials: &[Trial], places: &str) -> String {
     let setup = &trials[0].setup;
     let mut sentences = vec![format!(
@@ -155,7 +155,7 @@ fn per_mille(share: u32) -> String {
     format!("{}%", short(f64::from(share) / 10.0))
 }
 
-/// A time as its largest fitting unit.
+/// Returns a time in its largest fitting unit.
 fn span(ms: u64) -> String {
     let seconds = ms as f64 / 1_000.0;
     match ms {
@@ -166,13 +166,13 @@ fn span(ms: u64) -> String {
     }
 }
 
-/// A number with as many decimals as it needs, at most two.
+/// Returns a number with the decimals that it needs, at most two.
 fn short(number: f64) -> String {
     let text = decimal(number);
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
-/// Items in a row, as a sentence has them.
+/// Returns items joined as in a sentence.
 pub(super) fn listed(items: &[String]) -> String {
     match items {
         [] => String::new(),
