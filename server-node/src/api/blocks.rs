@@ -1,4 +1,4 @@
-//! Blocks: lists of the best chain, and single ones by height or hash.
+//! Blocks: lists of the best chain, and single blocks by height or hash.
 
 use axum::Json;
 use axum::extract::rejection::PathRejection;
@@ -17,10 +17,12 @@ use crate::app::App;
 use crate::openapi;
 use crate::store::{Store, StoreError, StoredBlock};
 
-/// A list ends with the block whose encoding takes it over so many bytes: JSON is several times as long.
+/// The size of a list in bytes of encoded blocks: the block that exceeds it is the last. JSON is
+/// several times as long.
 const LIST_BYTES_MAX: usize = 1 << 20;
 
-/// A stored block in the form that people see; none when it cannot be read, which the log then says.
+/// Returns a stored block in the form for people. Returns `None` if it cannot be read, which goes
+/// to the log.
 pub(crate) fn shown(stored: &StoredBlock, network: &Network) -> Option<view::Block> {
     match Block::decode(&stored.block) {
         Ok(block) => Some(view::Block::new(&block, stored.place.total_work, network.id())),
@@ -31,7 +33,7 @@ pub(crate) fn shown(stored: &StoredBlock, network: &Network) -> Option<view::Blo
     }
 }
 
-/// Blocks of the best chain, rising: the newest ones, or those from a height on
+/// Blocks of the best chain, in rising order: the newest ones, or those from a height on
 #[utoipa::path(get, path = "/api/v1/blocks", tag = "ledger", params(super::Slice),
     responses((status = 200, body = Vec<openapi::Block>), (status = 400, body = super::view::Refusal)))]
 pub(super) async fn list(
@@ -60,8 +62,8 @@ fn brief(blocks: Vec<StoredBlock>, network: &Network) -> Vec<view::Block> {
     fitting.map_while(|stored| shown(&stored, network)).collect()
 }
 
-/// One block, by its height on the best chain or by its hash on any branch: as JSON, or as bytes when `application/octet-stream` is
-/// accepted
+/// One block, by its height on the best chain or by its hash on any branch: as JSON, or as bytes if
+/// `application/octet-stream` is accepted
 #[utoipa::path(get, path = "/api/v1/blocks/{name}", tag = "ledger",
     params(("name" = String, Path, description = "A height, or a hash of 64 hex digits")),
     responses((status = 200, content((openapi::Block = "application/json"), (Vec<u8> = "application/octet-stream"))),
@@ -79,7 +81,7 @@ pub(super) async fn show(
     }
     let missing = || ApiError::missing(format_args!("block {name}"));
     let stored = read(&app.handle, move |store| find(store, hash, height)).await?.ok_or_else(missing)?;
-    // A hash names the same block for ever; a height may be given to another.
+    // A hash always names the same block. A height may later name another.
     let caching = if hash.is_some() { "public, max-age=31536000, immutable" } else { "no-cache" };
     let caching = [(CACHE_CONTROL, caching), (VARY, "accept")];
     if wants_binary(&headers) {

@@ -1,6 +1,7 @@
-//! How the API refuses: `{error: {code, message}}`, with the fitting HTTP status.
+//! The API's errors: `{error: {code, message}}`, with the fitting HTTP status.
 //!
-//! Codes are for programs and never change their meaning; messages are for people and name what was wrong.
+//! Codes are for programs and never change their meaning. Messages are for people and name the
+//! error.
 
 use axum::Json;
 use axum::extract::rejection::{BytesRejection, PathRejection, QueryRejection};
@@ -13,7 +14,7 @@ use crate::api::view::{Detail, Refusal as Body};
 use crate::handle::{Refusal, Stopped};
 use crate::store::StoreError;
 
-/// Why a request is refused.
+/// The reason that a request is refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ApiError {
     status: StatusCode,
@@ -22,22 +23,22 @@ pub struct ApiError {
 }
 
 impl ApiError {
-    /// A refusal with its status, code and message.
+    /// Creates an error from its status, code and message.
     pub fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
         Self { status, code, message: message.into() }
     }
 
-    /// What was asked for is not there.
+    /// Returns the error for something that does not exist.
     pub fn missing(what: impl std::fmt::Display) -> Self {
         Self::new(StatusCode::NOT_FOUND, "not_found", format!("{what} is not known here"))
     }
 
-    /// The request's path, query or body is not what was expected.
+    /// Returns the error for a path, query or body of another form than expected.
     pub fn malformed(message: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "bad_request", message)
     }
 
-    /// As many long answers are under way as the node gives at once.
+    /// Returns the error for a long answer beyond the number that the node gives at a time.
     pub fn busy() -> Self {
         Self::new(
             StatusCode::SERVICE_UNAVAILABLE,
@@ -62,7 +63,8 @@ impl From<Stopped> for ApiError {
 
 impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
-        // What is wrong with the disk is for the node's owner: the log says it, strangers are not told paths.
+        // An error of the disk is for the node's owner. The log has it, but others must not learn
+        // paths.
         tracing::error!(%error, "the store cannot be read");
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "store", "the node's store cannot be read")
     }
@@ -117,7 +119,7 @@ impl From<PathRejection> for ApiError {
 }
 
 impl ApiError {
-    /// The refusal's body, for where there is no status to send.
+    /// Returns the error as JSON, where no status can be sent.
     pub fn into_json(self) -> String {
         let error = Detail { code: self.code.to_owned(), message: self.message };
         serde_json::to_string(&Body { error }).unwrap_or_default()

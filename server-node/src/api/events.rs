@@ -1,4 +1,4 @@
-//! Server-sent events: what happens, as it happens.
+//! Server-sent events: everything that happens, as it happens.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use super::feed::{Frame, lagged};
 use crate::app::App;
 use crate::handle::Handle;
 
-/// A comment is sent after so long without an event, so that a dead connection is noticed.
+/// The time without an event after which a comment is sent, so that a dead connection is noticed.
 const QUIET: Duration = Duration::from_secs(15);
 
 struct Watcher {
@@ -26,8 +26,8 @@ struct Watcher {
     greeted: bool,
 }
 
-/// What happens, as it happens: `block`, `arrived`, `stale`, `undone`, `message`, `refused`, `peer_up`, `peer_down`, `disagrees`, `fault`, `syncing`; `lagged` tells
-/// that some were missed
+/// Events as they happen: `block`, `arrived`, `stale`, `undone`, `message`, `refused`, `peer_up`,
+/// `peer_down`, `disagrees`, `fault`, `syncing`. `lagged` says that some were missed
 #[utoipa::path(get, path = "/api/v1/events", tag = "node",
     responses((status = 200, description = "Server-sent events with JSON data", content_type = "text/event-stream")))]
 pub(super) async fn stream(State(app): State<App>) -> Response {
@@ -38,7 +38,7 @@ pub(super) async fn stream(State(app): State<App>) -> Response {
 
 async fn next(mut watcher: Watcher) -> Option<(Result<Bytes, Infallible>, Watcher)> {
     if !watcher.greeted {
-        // Something to read at once tells the client that the stream is open.
+        // A first line tells the client at once that the stream is open.
         watcher.greeted = true;
         return Some((Ok(Bytes::from_static(b": open\n\n")), watcher));
     }

@@ -1,4 +1,5 @@
-//! The whole chain as text: line 1 is the network's parameters as JSON, each further line a block's encoding in hex, genesis first.
+//! The whole chain as text. Line 1 is the network's parameters as JSON. Each further line is a
+//! block's encoding in hex, genesis first.
 
 use std::io;
 use std::sync::Arc;
@@ -18,9 +19,9 @@ use crate::app::App;
 use crate::handle::Handle;
 use crate::store::StoredBlock;
 
-/// How many exports are given at once; whoever asks beyond that is told to ask again.
+/// The most exports at a time. Further requests are refused and may be repeated.
 pub(crate) const EXPORTS_MAX: usize = 8;
-/// How many blocks are read in one piece.
+/// The number of blocks that are read in one piece.
 const PIECE_BLOCKS: usize = 256;
 const REORGANISED: &str = "the chain was reorganised meanwhile: ask again";
 
@@ -31,7 +32,7 @@ struct Export {
     _permit: OwnedSemaphorePermit,
 }
 
-/// The whole chain, to be verified by whoever reads it; it breaks off when the chain is reorganised meanwhile
+/// The whole chain, for its reader to verify. It breaks off if the chain is reorganised meanwhile
 #[utoipa::path(get, path = "/api/v1/export", tag = "ledger",
     responses(
         (status = 200, description = "The network's parameters as JSON, then a block a line in hex", content_type = "text/plain"),
@@ -57,7 +58,7 @@ impl Export {
         let blocks = read(&self.handle, move |store| store.blocks(height, PIECE_BLOCKS)).await;
         let blocks = blocks.map_err(|_| io::Error::other("the store cannot be read"))?;
         if blocks.is_empty() {
-            // A reorganisation may have left fewer blocks than were sent already.
+            // After a reorganisation the chain may be shorter than the part already sent.
             let tip = read(&self.handle, |store| store.tip()).await.map(|tip| tip.hash);
             return if tip == Ok(self.parent) { Ok(None) } else { Err(io::Error::other(REORGANISED)) };
         }

@@ -1,7 +1,8 @@
-//! The graph as the API shows it: how the network looks from this node, laid out for whoever draws it.
+//! The graph of the API: the network as this node sees it, with positions for drawing.
 //!
-//! The node hands out a copy; what is read off it is computed on a thread of its own, for few at once. An answer has at most
-//! [`NODES_MAX`] nodes, the nearest first, and [`LINKS_MAX`] links between those.
+//! The node hands out a copy. The rest is computed on a thread of its own, for few requests at a
+//! time. An answer has at most [`NODES_MAX`] nodes, the nearest first, and [`LINKS_MAX`] links
+//! between them.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -19,58 +20,60 @@ use super::{ApiError, view};
 use crate::app::App;
 use crate::handle::Stopped;
 
-/// How many graphs are laid out at once; whoever asks beyond that is told to ask again.
+/// The most graphs that are laid out at a time. Further requests are refused and may be repeated.
 pub(crate) const GRAPHS_MAX: usize = 2;
-/// The most nodes of an answer; those farther away are only counted.
+/// The most nodes of an answer. Nodes farther away are only counted.
 pub const NODES_MAX: usize = 2_000;
-/// The most links of an answer; further ones are left out.
+/// The most links of an answer. Further ones are left out.
 pub const LINKS_MAX: usize = 16_384;
-/// How many nodes are listed as the nearest.
+/// The number of nodes in the list of the nearest.
 pub const NEAREST: usize = 10;
 
-/// How the network looks from a node, by the round trips that its nodes measured and both ends signed.
+/// The network as a node sees it, by the round trips that its nodes measured and both ends signed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Graph {
-    /// The key of the node that is asked.
+    /// The key of the node that answers.
     #[schema(value_type = String)]
     pub own: PublicKey,
-    /// How many nodes there are, listed or not.
+    /// The number of nodes, listed or not.
     pub nodes_in_all: usize,
-    /// At most 2,000 nodes, the nearest first, and last those that no path leads to.
+    /// At most 2,000 nodes, the nearest first. Nodes that no path leads to come last.
     pub nodes: Vec<GraphNode>,
-    /// At most 16,384 links between the nodes that are listed.
+    /// At most 16,384 links between the listed nodes.
     pub links: Vec<GraphLink>,
     /// Circles around the node, from the inner to the outer.
     pub rings: Vec<GraphRing>,
     /// The ten nearest other nodes, nearest first.
     pub nearest: Vec<Near>,
-    /// How many nodes are so many links away: first the node itself, then its neighbours, and so on.
+    /// The number of nodes by the number of links on the way: first the node itself, then its
+    /// neighbours, and so on.
     pub levels: Vec<usize>,
-    /// The largest distance between two nodes, milliseconds; an estimate in a graph of over 512 nodes.
+    /// The largest distance between two nodes in milliseconds. In a graph of over 512 nodes it is
+    /// an estimate.
     pub diameter_ms: f64,
-    /// The sizes of the parts that no link connects, largest first.
+    /// The sizes of the parts that no link connects, the largest first.
     pub communities: Vec<usize>,
-    /// How many nodes no path leads to from here.
+    /// The number of nodes that no path from here leads to.
     pub cut_off: usize,
-    /// How many nodes would, if lost, cut others off from each other.
+    /// The number of nodes whose loss would cut others off from each other.
     pub weak_points: usize,
-    /// How many links would, if lost, cut nodes off from each other.
+    /// The number of links whose loss would cut nodes off from each other.
     pub bridges: usize,
 }
 
-/// A node in its place.
+/// A node at its position.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct GraphNode {
     /// Its key.
     #[schema(value_type = String)]
     pub key: PublicKey,
-    /// How long a block is expected to take to it, milliseconds; none when no path leads there.
+    /// The expected time of a block to it, in milliseconds. Missing if no path leads to it.
     pub distance_ms: Option<f64>,
-    /// Its place from the left, 0 to 1.
+    /// Its position from the left, 0 to 1.
     pub x: f64,
-    /// Its place from the top, 0 to 1.
+    /// Its position from the top, 0 to 1.
     pub y: f64,
-    /// Whether its loss would cut others off.
+    /// True if its loss would cut other nodes off.
     pub weak: bool,
 }
 
@@ -80,25 +83,25 @@ pub struct GraphLink {
     /// One end's key.
     #[schema(value_type = String)]
     pub a: PublicKey,
-    /// The other end's.
+    /// The other end's key.
     #[schema(value_type = String)]
     pub b: PublicKey,
-    /// The round trip, milliseconds.
+    /// The round trip in milliseconds.
     pub rtt_ms: f64,
-    /// Whether the node's blocks are expected to travel along it.
+    /// True if the answering node's blocks are expected to travel along it.
     pub tree: bool,
-    /// Whether its loss would cut nodes off.
+    /// True if its loss would cut nodes off.
     pub bridge: bool,
-    /// Whether it is one of the node's own.
+    /// True if it is a link of the answering node.
     pub own: bool,
 }
 
-/// How far a block of the node's comes in a round time.
+/// The distance that a block of this node travels in a given time.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct GraphRing {
     /// The circle's radius, in a square whose side is 1.
     pub radius: f64,
-    /// The time, milliseconds.
+    /// The time in milliseconds.
     pub after_ms: f64,
 }
 
@@ -108,12 +111,12 @@ pub struct Near {
     /// Its key.
     #[schema(value_type = String)]
     pub key: PublicKey,
-    /// How long a block is expected to take to it, milliseconds.
+    /// The expected time of a block to it, in milliseconds.
     pub distance_ms: f64,
 }
 
 impl Graph {
-    /// The JSON form of a topology, laid out.
+    /// Creates the JSON form of a topology, with positions.
     pub fn new(topology: &Topology) -> Self {
         let Drawing { spots, lines, rings } = Drawing::new(topology);
         let mut order: Vec<_> = spots.iter().collect();
@@ -162,9 +165,10 @@ impl Graph {
         }
     }
 
-    /// The topology of what is listed.
+    /// Returns the topology of the listed nodes and links.
     pub fn topology(&self) -> Topology {
-        // Whole microseconds were sent: half of one more undoes what division took off.
+        // The values were whole microseconds. Adding half a microsecond undoes the rounding of the
+        // division.
         let us = |ms: f64| {
             let duration = Duration::from_secs_f64((ms.clamp(0.0, 1e6) + 0.0005) / 1e3);
             u32::try_from(duration.as_micros())
@@ -182,7 +186,7 @@ fn millis(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1e3
 }
 
-/// How the network looks from this node
+/// The network as this node sees it
 #[utoipa::path(get, path = "/api/v1/graph", tag = "node",
     responses((status = 200, body = Graph), (status = 503, body = view::Refusal)))]
 pub(crate) async fn show(State(app): State<App>) -> Result<Json<Graph>, ApiError> {
@@ -193,7 +197,7 @@ pub(crate) async fn show(State(app): State<App>) -> Result<Json<Graph>, ApiError
         drop(permit);
         shown
     });
-    // The task is only lost when the runtime is shutting down.
+    // The task is only lost if the runtime is shutting down.
     Ok(Json(shown.await.map_err(|_| ApiError::from(Stopped))?))
 }
 

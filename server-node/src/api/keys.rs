@@ -1,6 +1,8 @@
-//! Keys: what one signed, and what is written to it, found by looking through blocks from a height downwards.
+//! Keys: the messages and blocks that a key signed, and the messages to it. Blocks are searched
+//! from a height downwards.
 //!
-//! Nothing is indexed by key: an answer says which blocks were looked through, and whoever wants more asks from there on.
+//! There is no index by key. An answer names the blocks that were searched, and the client
+//! continues from there.
 
 use std::sync::Arc;
 
@@ -19,26 +21,26 @@ use super::{ApiError, LIST_MAX, read};
 use crate::app::App;
 use crate::store::{Store, StoreError};
 
-/// How many searches run at once; whoever asks beyond that is told to ask again.
+/// The most searches at a time. Further requests are refused and may be repeated.
 pub(crate) const SEARCHES_MAX: usize = 2;
-/// The most blocks that are looked through for one answer,
+/// The most blocks that are searched for one answer.
 const BLOCKS_MAX: u64 = 10_000;
-/// and their most bytes.
+/// The most bytes of these blocks.
 const BYTES_MAX: usize = 16 << 20;
 
-/// Where to look.
+/// The range to search.
 #[derive(Clone, Copy, Debug, Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct Span {
-    /// The height to start from, downwards; left out, the newest block.
+    /// The height to start from, downwards. The newest block if left out.
     to: Option<u64>,
 }
 
-/// What a key signed and what is written to it, the newest first
+/// Messages and blocks that a key signed, and messages to it, the newest first
 ///
-/// One answer covers up to 10,000 blocks of up to 16 MiB, and ends with the block that brings it to 200 messages or blocks: `from` says
-/// how far down it looked.
+/// One answer covers up to 10,000 blocks of up to 16 MiB, and ends with the block that brings it to
+/// 200 messages or blocks. `from` is the lowest height that was searched.
 #[utoipa::path(get, path = "/api/v1/keys/{key}", tag = "ledger",
     params(("key" = String, Path, description = "A public key, 66 hex digits"), Span),
     responses((status = 200, body = Traces), (status = 400, body = super::view::Refusal),
@@ -98,7 +100,7 @@ fn search(
             work_above: Some(work_above.clone()),
         }));
         bytes += stored.block.len();
-        // The last block's messages are all there: none is lost between two answers.
+        // All messages of the last block are included, so none is lost between two answers.
         if bytes >= BYTES_MAX || traces.messages.len() >= LIST_MAX || traces.blocks.len() >= LIST_MAX {
             break;
         }

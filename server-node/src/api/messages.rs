@@ -1,4 +1,4 @@
-//! Messages: handed in, waiting in the pool, or in a block.
+//! Messages: submitted ones, ones in the mempool, and ones in a block.
 
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ use crate::app::App;
 use crate::openapi;
 use crate::store::{Store, StoreError};
 
-/// Messages that wait in the pool, those next in line first
+/// Messages in the mempool, those next in line first
 #[utoipa::path(get, path = "/api/v1/messages", tag = "ledger", params(super::Slice),
     responses((status = 200, body = Vec<openapi::Message>), (status = 400, body = super::view::Refusal)))]
 pub(super) async fn list(
@@ -35,7 +35,7 @@ pub(super) async fn list(
     Ok(Json(pool.iter().map(|message| view::Message::new(message, network)).collect()))
 }
 
-/// A message and its place in the ledger
+/// A message and its position in the ledger
 #[utoipa::path(get, path = "/api/v1/messages/{id}", tag = "ledger",
     params(("id" = String, Path, description = "The message's id, 64 hex digits")),
     responses((status = 200, body = openapi::MessageStatus), (status = 400, body = super::view::Refusal),
@@ -45,7 +45,8 @@ pub(super) async fn show(
     id: Result<Path<String>, PathRejection>,
 ) -> Result<Json<MessageStatus>, ApiError> {
     let id = name(id)?;
-    // A message moves from the pool to a block: what is not in the pool first is in the store afterwards.
+    // A message moves from the mempool to a block. If it is not in the mempool at first, it is in
+    // the store afterwards.
     if let Some(message) = app.handle.pooled(id).await? {
         return Ok(Json(pending(&message, &app)));
     }
@@ -60,14 +61,14 @@ pub(super) async fn show(
             work_above: Some(place.work_above.to_string()),
         }));
     }
-    // And back, when its block is undone in between.
+    // It moves back if its block is undone in between.
     match app.handle.pooled(id).await? {
         Some(message) => Ok(Json(pending(&message, &app))),
         None => Err(ApiError::missing(format_args!("message {id}"))),
     }
 }
 
-/// The id that a path names.
+/// Returns the id that a path names.
 pub(super) fn name(id: Result<Path<String>, PathRejection>) -> Result<MessageId, ApiError> {
     let Path(text) = id?;
     text.parse().map_err(|_| ApiError::malformed("a message is named by its id of 64 hex digits"))
@@ -81,7 +82,7 @@ fn pending(message: &Message, app: &App) -> MessageStatus {
 struct Place {
     block: plexus_core::hash::Hash,
     height: u64,
-    /// Of the message's block and of all above.
+    /// The work of the message's block and of all blocks above.
     work_above: Work,
 }
 
@@ -95,7 +96,7 @@ fn find(store: &Store, id: &MessageId) -> Result<Option<(Arc<Message>, Place)>, 
     Ok(Some((Arc::clone(message), Place { block: found.block, height: found.height, work_above })))
 }
 
-/// Hands in a signed message, as JSON or in its binary encoding (`application/octet-stream`)
+/// Submits a signed message, as JSON or in its binary encoding (`application/octet-stream`)
 #[utoipa::path(post, path = "/api/v1/messages", tag = "ledger",
     request_body(content((openapi::Submission = "application/json"), (Vec<u8> = "application/octet-stream"))),
     responses(

@@ -1,6 +1,7 @@
-//! The API: JSON under `/api/v1/`, for programs, the command line, and whoever writes another client.
+//! The API: JSON under `/api/v1/`, for programs, the command line, and authors of other clients.
 //!
-//! It reads the store and asks the node; it decides nothing. Every answer has a cap, and long ones are given to few at once.
+//! It reads the store and queries the node, but decides nothing. Every answer has a cap, and few
+//! long ones are given at a time.
 
 use std::sync::Arc;
 
@@ -31,25 +32,26 @@ pub mod view;
 
 pub use self::error::ApiError;
 
-/// The most bytes of a submitted message: the largest text, each of its bytes escaped as JSON allows, and the rest.
+/// The most bytes of a submitted message: the largest text with each byte escaped as JSON allows,
+/// and the rest.
 pub const SUBMISSION_BYTES_MAX: usize = 32 * 1024;
-/// How many entries a list has, unless asked for otherwise.
+/// The number of entries of a list if the request names none.
 pub const LIST_DEFAULT: usize = 50;
-/// The most entries of a list; a higher `limit` is taken as this one.
+/// The most entries of a list. A higher `limit` is lowered to it.
 pub const LIST_MAX: usize = 200;
 
-/// How much of a list is wanted.
+/// The part of a list that is requested.
 #[derive(Clone, Copy, Debug, Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct Slice {
-    /// The height to start from, upwards; left out, the newest blocks.
+    /// The height to start from, upwards. The newest blocks if left out.
     from: Option<u64>,
-    /// How many entries, from 1 to 200; 50 when left out.
+    /// The number of entries, from 1 to 200. 50 if left out.
     limit: Option<usize>,
 }
 
-/// What a list's query says, or why it says nothing.
+/// The query of a list, or the reason that it is malformed.
 type SliceQuery = Result<Query<Slice>, QueryRejection>;
 
 impl Slice {
@@ -58,7 +60,7 @@ impl Slice {
     }
 }
 
-/// The API's routes, relative to `/api/v1`.
+/// Returns the API's routes, relative to `/api/v1`.
 pub fn router() -> Router<App> {
     Router::new()
         .route("/status", get(status))
@@ -77,31 +79,31 @@ pub fn router() -> Router<App> {
         .layer(DefaultBodyLimit::max(SUBMISSION_BYTES_MAX))
 }
 
-/// Asks the store on a thread that may wait for the disk.
+/// Reads the store on a thread that may wait for the disk.
 pub(crate) async fn read<T: Send + 'static>(
     handle: &Handle,
     question: impl FnOnce(&Store) -> Result<T, StoreError> + Send + 'static,
 ) -> Result<T, ApiError> {
     let store = Arc::clone(handle.store());
     let answer = tokio::task::spawn_blocking(move || question(&store)).await;
-    // The task is only lost when the runtime is shutting down.
+    // The task is only lost if the runtime is shutting down.
     answer.map_err(|_| ApiError::from(crate::handle::Stopped))?.map_err(ApiError::from)
 }
 
-/// How the node stands
+/// The state of the node
 #[utoipa::path(get, path = "/api/v1/status", tag = "node",
     responses((status = 200, body = view::Status), (status = 503, body = view::Refusal)))]
 pub(crate) async fn status(State(app): State<App>) -> Result<Json<view::Status>, ApiError> {
     Ok(Json(view::Status::new(app.handle.network(), app.handle.status().await?)))
 }
 
-/// The parameters of the node's network, from which its genesis block and id follow
+/// The parameters of the node's network. Its genesis block and id follow from them
 #[utoipa::path(get, path = "/api/v1/network", tag = "node", responses((status = 200, body = openapi::Parameters)))]
 pub(crate) async fn network(State(app): State<App>) -> Json<Parameters> {
     Json(app.handle.network().parameters().clone())
 }
 
-/// Whom the node is connected to, in the order in which they connected
+/// The peers that the node is connected to, in the order in which they connected
 #[utoipa::path(get, path = "/api/v1/peers", tag = "node",
     responses((status = 200, body = Vec<view::Peer>), (status = 503, body = view::Refusal)))]
 pub(crate) async fn peers(State(app): State<App>) -> Result<Json<Vec<view::Peer>>, ApiError> {

@@ -1,4 +1,4 @@
-//! The proof file of a message: what shows to anybody, offline, that it is in the ledger.
+//! The proof file of a message, which shows offline that the message is in the ledger.
 
 use std::sync::Arc;
 
@@ -16,11 +16,11 @@ use crate::app::App;
 use crate::openapi;
 use crate::store::Store;
 
-/// How many proofs are made at once; whoever asks beyond that is told to ask again.
+/// The most proofs that are made at a time. Further requests are refused and may be repeated.
 pub(crate) const PROOFS_MAX: usize = 8;
 pub(super) const BINARY: &str = "application/octet-stream";
 
-/// A message's proof file: as bytes when `application/octet-stream` is accepted, else in JSON
+/// A message's proof file: as bytes if `application/octet-stream` is accepted, otherwise as JSON
 #[utoipa::path(get, path = "/api/v1/messages/{id}/proof", tag = "ledger",
     params(("id" = String, Path, description = "The message's id, 64 hex digits")),
     responses(
@@ -56,7 +56,7 @@ pub(super) async fn show(
     Err(ApiError::missing(format_args!("message {id}")))
 }
 
-/// Refuses what waits in the pool.
+/// Refuses a message that waits in the mempool.
 async fn check_pool(app: &App, id: MessageId) -> Result<(), ApiError> {
     if app.handle.pooled(id).await?.is_none() {
         return Ok(());
@@ -71,7 +71,8 @@ fn file(id: &MessageId, receipt: &Receipt) -> Response {
     (headers, receipt.encode()).into_response()
 }
 
-/// Whether one of the media types that are accepted is the binary one; what is accepted besides, and how gladly, does not matter.
+/// Returns true if the binary media type is accepted. Other accepted types and all weights are
+/// ignored.
 pub(super) fn wants_binary(headers: &HeaderMap) -> bool {
     let accepted = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
     let types = accepted.flat_map(|value| value.split(','));

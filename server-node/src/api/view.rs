@@ -1,4 +1,4 @@
-//! The JSON forms that only the API has; those of blocks and messages are [`plexus_core::view`]'s.
+//! The JSON forms that only the API has. Those of blocks and messages are in [`plexus_core::view`].
 
 use plexus_core::hash::Hash;
 use plexus_core::key::PublicKey;
@@ -9,7 +9,7 @@ use plexus_core::wire::Role;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// How a node stands.
+/// The state of a node.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Status {
     /// The network's name.
@@ -21,29 +21,29 @@ pub struct Status {
     pub version: String,
     /// The tip's height.
     pub height: u64,
-    /// The height that is synchronized to; the tip's own when there is nothing to fetch.
+    /// The height that the node synchronizes to. The tip's own if there is nothing to fetch.
     pub target: u64,
     /// The tip's hash.
     #[schema(value_type = String)]
     pub tip: Hash,
-    /// The sum of work up to the tip, a decimal string.
+    /// The sum of work up to the tip, as a decimal string.
     pub total_work: String,
-    /// The expected number of hashes of the next block, were it mined now, a decimal string.
+    /// The expected number of hashes for the next block if it were mined now, as a decimal string.
     pub difficulty: String,
-    /// How many peers have completed the handshake.
+    /// The number of peers that have completed the handshake.
     pub peers: usize,
-    /// How many of those that keep all blocks have the same chain, but for the newest blocks.
+    /// The number of full peers that have the same chain, apart from the newest blocks.
     pub agreeing: usize,
-    /// How many messages wait in the pool.
+    /// The number of messages in the mempool.
     pub pool: usize,
-    /// Whether a heavier chain is being fetched.
+    /// True if a heavier chain is being fetched.
     pub syncing: bool,
-    /// Whether the node is mining.
+    /// True if the node is mining.
     pub mining: bool,
 }
 
 impl Status {
-    /// The JSON form of a node's status.
+    /// Creates the JSON form of a node's status.
     pub fn new(network: &Network, status: node::Status) -> Self {
         Self {
             network: network.name().to_owned(),
@@ -66,29 +66,30 @@ impl Status {
 /// A peer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Peer {
-    /// Its number, never used twice by a running node.
+    /// Its number, which a running node never uses twice.
     pub id: u64,
     /// Its key, once it is proven.
     #[schema(value_type = Option<String>)]
     pub key: Option<PublicKey>,
-    /// `full` or `light`, once it said so.
+    /// `full` or `light`, once it announced its role.
     pub role: Option<String>,
-    /// Where we dialled it; else it dialled us.
+    /// The address where we dialled it. Missing if it dialled us.
     pub outbound: Option<String>,
-    /// Where it listens, if it said so.
+    /// The address where it listens, if it announced one.
     pub listen: Option<String>,
     /// The measured round trip in milliseconds.
     pub latency_ms: Option<f64>,
-    /// The height that it last said to have.
+    /// The height that it last announced.
     pub height: Option<u64>,
-    /// For how long it is connected, milliseconds.
+    /// The time that it has been connected, in milliseconds.
     pub connected_ms: u64,
-    /// Why we dialled it, if we did of our own accord: `nearest`, `graph`, `random` or `feeler`.
+    /// Our purpose in dialling it, if we chose it ourselves: `nearest`, `graph`, `random` or
+    /// `feeler`.
     pub slot: Option<String>,
-    /// The valid blocks that it told us of before all others.
+    /// The number of valid blocks that it announced to us first.
     pub first_deliveries: u64,
-    /// How its chain stands to ours, once it said what it has, if it keeps all blocks: it `agrees` but for the newest blocks, `lags`,
-    /// or `differs`.
+    /// The relation of its chain to ours, once a full peer announced its chain. It `agrees` except
+    /// for the newest blocks, `lags`, or `differs`.
     pub agreement: Option<String>,
 }
 
@@ -114,7 +115,7 @@ impl From<PeerView> for Peer {
     }
 }
 
-/// The answer to a message that was taken.
+/// The answer to an accepted message.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Accepted {
     /// The message's id.
@@ -122,45 +123,45 @@ pub struct Accepted {
     pub id: MessageId,
 }
 
-/// What was found of a key in a stretch of the best chain.
+/// The traces of a key in a range of the best chain.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Traces {
     /// The key.
     pub key: String,
-    /// The lowest block that was looked through,
+    /// The lowest block that was searched.
     pub from: u64,
-    /// and the highest.
+    /// The highest block that was searched.
     pub to: u64,
-    /// What it signed and what is written to it, the newest block's first.
+    /// The messages that it signed and those to it, the newest block's first.
     #[schema(value_type = Vec<crate::openapi::MessageStatus>)]
     pub messages: Vec<plexus_core::view::MessageStatus>,
-    /// The blocks that are its, the newest first.
+    /// The blocks that it mined, the newest first.
     pub blocks: Vec<Authored>,
 }
 
-/// A block of a key's.
+/// A block that a key mined.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Authored {
     /// Its height.
     pub number_of_block: u64,
     /// Its hash.
     pub block: String,
-    /// When it was mined, by its author's clock.
+    /// The time when it was mined, by its author's clock.
     pub time_unix_ms: u64,
 }
 
 /// The answer to a request that was refused.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Refusal {
-    /// Why.
+    /// The reason.
     pub error: Detail,
 }
 
 /// Why a request was refused.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Detail {
-    /// For programs: never changes its meaning.
+    /// The code, for programs. It never changes its meaning.
     pub code: String,
-    /// For people: what was wrong.
+    /// The message, for people. It names the error.
     pub message: String,
 }

@@ -1,4 +1,4 @@
-//! Applying changes: what each of them writes.
+//! Applying changes: the writes for each of them.
 
 use plexus_core::block::Header;
 use plexus_core::hash::Hash;
@@ -26,7 +26,7 @@ pub(super) struct Writer<'a> {
     log: Table<'a, u64, &'static [u8]>,
     pooled: Table<'a, &'static [u8; 32], &'static [u8]>,
     meta: Table<'a, &'static str, &'static [u8]>,
-    /// What the log has more.
+    /// The rows that this transaction adds to the log.
     logged: Vec<(MessageKey, u64)>,
 }
 
@@ -59,7 +59,7 @@ impl<'a> Writer<'a> {
         }
     }
 
-    /// Writes what a store begins with, over whatever is there.
+    /// Writes the contents of a new store, over any that are there.
     pub(super) fn genesis(&mut self, network: &Network) -> Result<()> {
         let (hash, genesis) = (network.id(), network.genesis());
         let history = History::default().append(genesis.record(*hash));
@@ -96,7 +96,7 @@ impl<'a> Writer<'a> {
         Ok(())
     }
 
-    /// What the log has more, for the head.
+    /// Returns the rows that were added to the log, for the head.
     pub(super) fn into_logged(self) -> Vec<(MessageKey, u64)> {
         self.logged
     }
@@ -146,7 +146,8 @@ impl<'a> Writer<'a> {
         Ok(self.best.last()?.map(|(height, _)| height.value()))
     }
 
-    /// Ends the best chain at a height and forgets what was on it above, so that it is fetched anew; the log is empty.
+    /// Ends the best chain at a height, and removes the blocks above so that they are fetched
+    /// again. The log must be empty.
     pub(super) fn truncate(&mut self, height: u64, ids: impl Fn(&[u8]) -> Vec<MessageId>) -> Result<()> {
         self.range.truncate(height.saturating_add(1))?;
         while let Some(last) = self.last()?.filter(|last| *last > height) {

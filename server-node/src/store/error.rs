@@ -1,4 +1,4 @@
-//! What can go wrong with a store.
+//! Errors of the store.
 
 use std::path::PathBuf;
 
@@ -6,7 +6,7 @@ use plexus_core::hash::Hash;
 use plexus_core::layout::DecodeError;
 use plexus_core::proof::ProofError;
 
-/// Why a store cannot be opened, read or written.
+/// The reason that a store cannot be opened, read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// Another process has the store open.
@@ -28,7 +28,7 @@ pub enum StoreError {
         /// The id of the store's network.
         found: Hash,
     },
-    /// The store's tables are laid out in another way.
+    /// The store's tables have another layout.
     #[error(
         "{} has store format {found}, this program writes {expected}: use the program that wrote it, or choose another \
          directory with --data",
@@ -39,10 +39,10 @@ pub enum StoreError {
         data: PathBuf,
         /// This program's format.
         expected: u64,
-        /// The store's.
+        /// The store's format.
         found: u64,
     },
-    /// The file is no store, or damaged beyond use.
+    /// The file is not a store, or damaged beyond use.
     #[error(
         "{} cannot be read ({reason}): move it away and start again, the node fetches the chain from its peers",
         file.display()
@@ -50,31 +50,31 @@ pub enum StoreError {
     Unreadable {
         /// The store's file.
         file: PathBuf,
-        /// What is wrong with it.
+        /// The database's error.
         reason: String,
     },
-    /// The data directory cannot be made or used.
+    /// The data directory cannot be created or used.
     #[error("{}: {source}", path.display())]
     Directory {
         /// The directory.
         path: PathBuf,
-        /// Why not.
+        /// The system's error.
         source: std::io::Error,
     },
-    /// A stored record is not what was written.
+    /// A stored record differs from the one that was written.
     #[error("the store is damaged: {what} {key}: {reason}")]
     Record {
-        /// What kind of record.
+        /// The kind of record.
         what: &'static str,
-        /// Which.
+        /// The record's key.
         key: String,
-        /// What is wrong with it.
+        /// The error in it.
         reason: String,
     },
-    /// The best chain is none that can be proven.
+    /// The best chain cannot be proven.
     #[error("the chain cannot be proven: {0}")]
     Proof(ProofError),
-    /// The disk, or the database upon it.
+    /// The disk or the database failed.
     #[error("the store: {0}")]
     Database(Box<redb::Error>),
 }

@@ -1,9 +1,9 @@
 //! The index's head: the newest messages, before they are in the index's table.
 //!
-//! Message ids are random, so each that goes into a table of its own changes a page of its own, and a synchronization would
-//! write a page for every message. So ids go to a log first, in the order in which they come, and to this map, which
-//! mirrors the log; when [`HEAD_MAX`] are there, all go into the table at once, in its order. Reading the log back is all
-//! that a start has to do.
+//! Message ids are random. Inserting each into the table would change a page of its own, so a
+//! synchronization would write a page for every message. Instead, ids go to a log first, in the
+//! order in which they come. This map mirrors the log. When it holds [`HEAD_MAX`] messages, all go
+//! into the table at once, in its order. A start only has to read the log back.
 
 use std::collections::BTreeMap;
 
@@ -12,10 +12,10 @@ use plexus_core::message::MessageId;
 
 use super::table::{self, MessageKey};
 
-/// When so many messages are in the head, the next transaction moves them to the table.
+/// The number of messages in the head from which on the next transaction moves them to the table.
 pub const HEAD_MAX: usize = 16_384;
 
-/// The messages of the log, each to its block's height.
+/// The messages of the log, each with its block's height.
 #[derive(Debug, Default)]
 pub(super) struct Head(BTreeMap<MessageKey, u64>);
 
@@ -32,18 +32,18 @@ impl Head {
         self.0.extend(added);
     }
 
-    /// All, in the table's order.
+    /// Returns all messages, in the table's order.
     pub(super) fn iter(&self) -> impl Iterator<Item = (&MessageKey, u64)> {
         self.0.iter().map(|(key, height)| (key, *height))
     }
 
-    /// The blocks that a message is in, with their heights.
+    /// Returns the blocks that a message is in, with their heights.
     pub(super) fn find(&self, id: &MessageId) -> impl Iterator<Item = (Hash, u64)> {
         self.0.range(table::message_keys(id)).map(|(key, height)| (table::block_of(key), *height))
     }
 }
 
-/// A row of the log: the block's height and hash, the ids of its messages.
+/// Returns a row of the log: the block's height and hash, and the ids of its messages.
 pub(super) fn log_row(height: u64, block: &Hash, ids: &[MessageId]) -> Vec<u8> {
     let mut row = table::place_key(height, block).to_vec();
     for id in ids {
@@ -52,7 +52,7 @@ pub(super) fn log_row(height: u64, block: &Hash, ids: &[MessageId]) -> Vec<u8> {
     row
 }
 
-/// What a row of the log says; a row that was never written so says nothing.
+/// Returns the messages of a row of the log. Returns an empty list for a row that is too short.
 pub(super) fn read_log_row(row: &[u8]) -> Vec<(MessageKey, u64)> {
     let Some((place, ids)) = row.split_first_chunk() else { return Vec::new() };
     let (height, block) = table::place_of(place);

@@ -1,8 +1,9 @@
-//! The store: what is remembered, in [redb](https://docs.rs/redb).
+//! The store: the persistent state of a node, in [redb](https://docs.rs/redb).
 //!
-//! It means what [`plexus_core::journal::Journal`] means, on disk. One call of [`Store::apply`] is one transaction, durable
-//! when it returns; whoever reads sees all of it or nothing. The store never checks a rule: what it is told to remember was
-//! verified. Its memory is bounded by [`CACHE_BYTES`] and by what one transaction changes.
+//! It implements [`plexus_core::journal::Journal`] on disk. One call of [`Store::apply`] is one
+//! transaction, durable when it returns. A concurrent reader sees all of it or nothing. The store
+//! never checks a rule: the caller verified all that it stores. Its memory is bounded by
+//! [`CACHE_BYTES`] and the changes of one transaction.
 
 use std::fs::{File, TryLockError};
 use std::io::ErrorKind;
@@ -38,32 +39,33 @@ pub use self::view::View;
 
 /// The store's file in the data directory.
 pub const FILE: &str = "chain.redb";
-/// The store's file while it is being made.
+/// The name of the store's file until it is complete.
 pub const NEW_FILE: &str = "chain.redb.new";
-/// The file in the data directory whose lock says that a node is using it.
+/// The file in the data directory whose lock shows that a node is using it.
 pub const LOCK_FILE: &str = "lock";
-/// The memory for pages of the file: more buys nothing, less makes a synchronization read what it wrote.
+/// The memory for pages of the file. More is useless. With less, a synchronization reads back pages
+/// that it wrote.
 pub const CACHE_BYTES: usize = 16 << 20;
-/// The most blocks of one answer.
+/// The most blocks that one call returns.
 pub const BLOCKS_MAX: usize = 1_024;
-/// An answer of blocks ends with the block that takes it over so many bytes.
+/// The size in bytes above which a list of blocks ends: the block that exceeds it is the last.
 pub const BLOCKS_BYTES_MAX: usize = 4 << 20;
 
-/// Where a block is and how it stands.
+/// A block's position in the chain, and its total work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Place {
     /// Its hash.
     pub hash: Hash,
     /// Its height.
     pub height: u64,
-    /// The sum of work up to and with it.
+    /// The sum of work up to this block and including it.
     pub total_work: Work,
 }
 
 /// A stored block.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredBlock {
-    /// Where it is.
+    /// Its position.
     pub place: Place,
     /// Its encoding.
     pub block: Bytes,
@@ -76,41 +78,44 @@ pub struct Found {
     pub block: Hash,
     /// Its height.
     pub height: u64,
-    /// The message's place in the block.
+    /// The message's index in the block.
     pub index: usize,
 }
 
-/// What is remembered.
+/// The store of a node.
 #[derive(Debug)]
 pub struct Store {
     database: Database,
     network: Hash,
-    /// What the index's table has not yet.
+    /// The messages that are not in the index's table yet.
     head: RwLock<Head>,
-    /// The proof that was made last.
+    /// The newest proof.
     kept_proof: Mutex<Option<proof::Kept>>,
     /// Held while writing.
     writing: Mutex<()>,
     /// Held as long as the store is open.
     _lock: Option<File>,
-    /// Fields are dropped in their order: when this one is, the file is closed and the directory free.
+    /// Fields are dropped in their order. When this one is, the file is closed and the directory
+    /// free.
     released: DropGuard,
 }
 
 type Result<T> = std::result::Result<T, StoreError>;
 
 impl Store {
-    /// Opens the store in the directory `data`, which is made if it is missing.
+    /// Opens the store in the directory `data`, which is created if it is missing.
     ///
     /// # Errors
-    /// A directory in use by another node, a store of another network or format, a damaged file, or the disk's.
+    /// The directory is in use by another node, the store is of another network or format, the file
+    /// is damaged, or the disk fails.
     pub fn open(data: &Path, network: &Network) -> Result<Arc<Self>> {
         let directory = |source| StoreError::Directory { path: data.to_owned(), source };
         std::fs::create_dir_all(data).map_err(directory)?;
         let lock = lock(data)?;
         let file = data.join(FILE);
         if !file.exists() {
-            // Until it is whole it has another name: a start that is cut off leaves nothing that looks like a store.
+            // The file has another name until it is complete. A start that is cut off leaves
+            // nothing that looks like a store.
             let new = data.join(NEW_FILE);
             if new.exists() {
                 std::fs::remove_file(&new).map_err(directory)?;
@@ -122,7 +127,7 @@ impl Store {
         Self::begin(create(data, &file)?, data, network, Some(lock))
     }
 
-    /// Opens a store on something else than a file, for tests of crashes.
+    /// Opens a store on another backend than a file, for tests of crashes.
     ///
     /// # Errors
     /// As [`Store::open`].
@@ -179,23 +184,24 @@ impl Store {
         Ok(Arc::new(store))
     }
 
-    /// Is cancelled when the last who holds the store has let go, and its directory is free.
+    /// Returns a token that is cancelled when the last owner of the store has dropped it and its
+    /// directory is free.
     pub(crate) fn released(&self) -> CancellationToken {
         self.released.token().clone()
     }
 
-    /// What the store holds now, for many questions at once.
+    /// Returns a snapshot of the store, for many reads of the same state.
     ///
     /// # Errors
-    /// The disk's.
+    /// The disk fails.
     pub fn view(&self) -> Result<View> {
         View::new(&self.database.begin_read()?, self.network)
     }
 
-    /// Remembers some wishes, in their order, as one durable transaction.
+    /// Stores changes, in their order, as one durable transaction.
     ///
     /// # Errors
-    /// The disk's.
+    /// The disk fails.
     pub fn apply(&self, changes: &[Change]) -> Result<()> {
         self.write(|writer| changes.iter().try_for_each(|change| writer.apply(change)))
     }
@@ -205,11 +211,11 @@ impl Store {
         self.write_merging(merge, work)
     }
 
-    /// Writes; before, moves the index's head to its table if `merge` says so.
+    /// Runs a write transaction. If `merge` is set, it moves the index's head to its table first.
     fn write_merging(&self, merge: bool, work: impl FnOnce(&mut Writer<'_>) -> Result<()>) -> Result<()> {
         let _alone = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         let mut transaction = self.database.begin_write()?;
-        // Else a start after a crash reads the whole file.
+        // Otherwise a start after a crash would read the whole file.
         transaction.set_quick_repair(true);
         let mut writer = Writer::new(&transaction)?;
         if merge {
@@ -218,7 +224,8 @@ impl Store {
         work(&mut writer)?;
         let logged = writer.into_logged();
         transaction.commit()?;
-        // After the commit: who finds a message no more in the head finds it in the table.
+        // Clear the head only after the commit: a reader that no longer finds a message in the head
+        // finds it in the table.
         let mut head = self.head_mut();
         if merge {
             head.clear();
@@ -235,59 +242,60 @@ impl Store {
         self.head.write().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The tip of the best chain.
+    /// Returns the tip of the best chain.
     ///
     /// # Errors
-    /// The disk's.
+    /// The disk fails.
     pub fn tip(&self) -> Result<Place> {
         self.view()?.tip()
     }
 
-    /// A remembered header, of whatever branch, with the total work up to it.
+    /// Returns a stored header of any branch, with the total work up to it.
     ///
     /// # Errors
-    /// The disk's.
+    /// The disk fails.
     pub fn header(&self, hash: &Hash) -> Result<Option<(Header, Work)>> {
         self.view()?.header(hash)
     }
 
-    /// A remembered block, of whatever branch.
+    /// Returns a stored block of any branch.
     ///
     /// # Errors
-    /// The disk's.
+    /// The disk fails.
     pub fn block(&self, hash: &Hash) -> Result<Option<StoredBlock>> {
         self.view()?.block(hash)
     }
 
-    /// The best chain's hash at a height.
+    /// Returns the best chain's hash at a height.
     ///
     /// # Errors
-    /// The disk's.
+    /// The disk fails.
     pub fn hash_at(&self, height: u64) -> Result<Option<Hash>> {
         self.view()?.hash_at(height)
     }
 
-    /// Whether a header is on the best chain.
+    /// Returns true if a header is on the best chain.
     ///
     /// # Errors
-    /// The disk's.
+    /// The disk fails.
     pub fn is_best(&self, hash: &Hash) -> Result<bool> {
         self.view()?.is_best(hash)
     }
 
-    /// The blocks of the best chain from a height on, rising: at most `limit`, [`BLOCKS_MAX`] and [`BLOCKS_BYTES_MAX`]. The
-    /// answer is empty only above the tip, or when `limit` is 0.
+    /// Returns the blocks of the best chain from a height on, in rising order: at most `limit`,
+    /// [`BLOCKS_MAX`] and [`BLOCKS_BYTES_MAX`]. The list is empty only if `from` is above the tip
+    /// or `limit` is 0.
     ///
     /// # Errors
-    /// The disk's.
+    /// The disk fails.
     pub fn blocks(&self, from: u64, limit: usize) -> Result<Vec<StoredBlock>> {
         self.view()?.blocks(from, limit)
     }
 
-    /// Where on the best chain a message is.
+    /// Returns the position of a message on the best chain.
     ///
     /// # Errors
-    /// The disk's.
+    /// The disk fails.
     pub fn find_message(&self, id: &MessageId) -> Result<Option<Found>> {
         let (view, seen) = self.look_up(std::slice::from_ref(id))?;
         let Some(Seen { block, height, .. }) = seen.into_iter().find(|seen| seen.best) else {
@@ -297,25 +305,27 @@ impl Store {
         Ok(index.map(|index| Found { block, height, index }))
     }
 
-    /// The headers of the best chain after the first of these hashes that is on it, else after genesis.
+    /// Returns the headers of the best chain that follow the first of these hashes on it. If no
+    /// hash is on it, they follow genesis.
     ///
     /// # Errors
-    /// The disk's.
+    /// The disk fails.
     pub fn headers_after(&self, locator: &[Hash]) -> Result<Vec<Header>> {
         self.view()?.headers_after(locator)
     }
 
-    /// Every remembered block that one of these messages is in.
+    /// Returns every stored block that contains one of these messages.
     ///
     /// # Errors
-    /// The disk's.
+    /// The disk fails.
     pub fn seen(&self, ids: &[MessageId]) -> Result<Vec<Seen>> {
         Ok(self.look_up(ids)?.1)
     }
 
-    /// What [`Store::seen`] says, and the view in which it holds.
+    /// Returns the result of [`Store::seen`], and the snapshot in which it holds.
     fn look_up(&self, ids: &[MessageId]) -> Result<(View, Vec<Seen>)> {
-        // First the head, then the table: what is moved meanwhile is found twice, and not never.
+        // Read the head before the table. A message that is moved meanwhile is then found twice,
+        // rather than missed.
         let in_head: Vec<Vec<_>> = {
             let head = self.head();
             ids.iter().map(|id| head.find(id).collect()).collect()
@@ -332,26 +342,27 @@ impl Store {
         Ok((view, seen))
     }
 
-    /// Our own messages that wait for a block, with their ids: as many as the node's pool holds, at most.
+    /// Returns our own messages that wait for a block, with their ids: at most the number that the
+    /// node's mempool holds.
     ///
     /// # Errors
-    /// The disk's.
+    /// The disk fails.
     pub fn pooled(&self) -> Result<Vec<(MessageId, Bytes)>> {
         self.view()?.pooled()
     }
 
-    /// The address book as it was last remembered; empty when it never was.
+    /// Returns the address book as it was last stored. It is empty if none was stored.
     ///
     /// # Errors
-    /// The disk's.
+    /// The disk fails.
     pub fn book(&self) -> Result<Vec<u8>> {
         self.view()?.book()
     }
 
-    /// Answers a node's question.
+    /// Answers the node's query.
     ///
     /// # Errors
-    /// The disk's.
+    /// The disk fails.
     pub fn recall(&self, recall: &Recall) -> Result<Recalled> {
         self.view()?.recall(recall)
     }
@@ -368,7 +379,7 @@ fn builder() -> redb::Builder {
     builder
 }
 
-/// Takes the data directory for this process alone.
+/// Locks the data directory for this process.
 fn lock(data: &Path) -> Result<File> {
     let path = data.join(LOCK_FILE);
     let opened = File::options().create(true).truncate(false).write(true).open(&path);
@@ -384,7 +395,7 @@ fn create(data: &Path, file: &Path) -> Result<Database> {
     builder().create(file).map_err(|error| refused(data, file, error))
 }
 
-/// Makes a renamed file's name durable, where directories can be synced.
+/// Makes a renamed file's name durable, on systems that can sync directories.
 fn sync_directory(data: &Path) -> std::io::Result<()> {
     if cfg!(unix) { File::open(data)?.sync_all() } else { Ok(()) }
 }
@@ -397,14 +408,14 @@ fn refused(data: &Path, file: &Path, error: DatabaseError) -> StoreError {
     let DatabaseError::Storage(StorageError::Io(source)) = error else {
         return StoreError::Unreadable { file: file.to_owned(), reason };
     };
-    // So redb says that the file is not one of its own.
+    // These are redb's errors for a file that is not a database.
     if matches!(source.kind(), ErrorKind::InvalidData | ErrorKind::UnexpectedEof) {
         return StoreError::Unreadable { file: file.to_owned(), reason };
     }
     StoreError::Directory { path: file.to_owned(), source }
 }
 
-/// The store's format, if this program can go on from it.
+/// Returns the store's format. Fails if this program can neither read nor upgrade it.
 fn check_format(data: &Path, found: &[u8]) -> Result<u64> {
     let found = <[u8; 8]>::try_from(found).map_or(0, u64::from_be_bytes);
     let expected = table::FORMAT;

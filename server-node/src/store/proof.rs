@@ -1,7 +1,8 @@
-//! Proofs of the best chain, and receipts of what is in it, made from what the store holds at one moment.
+//! Proofs of the best chain, and proofs of its messages, made from one snapshot of the store.
 //!
-//! A chain proof reads some ten thousand nodes, and the bodies of the blocks that it shows: about a thousand. The newest is kept, so
-//! that a crowd that asks for the same costs no more than one who does. The rest of a receipt reads one body and some twenty nodes.
+//! A chain proof reads some ten thousand nodes, and the bodies of the blocks that it shows: about a
+//! thousand. The newest proof is kept, so that many requests for it cost no more than one. The rest
+//! of a message's proof reads one body and some twenty nodes.
 
 use std::sync::PoisonError;
 
@@ -18,7 +19,7 @@ use plexus_core::receipt::Receipt;
 use super::range::{self, CHUNK, CHUNK_LEVEL};
 use super::{Result, Store, StoreError, View};
 
-/// A proof that is kept.
+/// A chain proof that is kept for further requests.
 #[derive(Debug)]
 pub(super) struct Kept {
     tip: Hash,
@@ -26,10 +27,11 @@ pub(super) struct Kept {
 }
 
 impl Store {
-    /// The proof of the best chain up to its tip: made once for each tip. Who asks meanwhile waits for it.
+    /// Returns the proof of the best chain up to its tip. It is made once for each tip. Concurrent
+    /// callers wait for it.
     ///
     /// # Errors
-    /// The disk's.
+    /// The disk fails.
     pub fn prove(&self, network: &Network) -> Result<Bytes> {
         self.kept_proof(&self.view()?, network)
     }
@@ -45,10 +47,11 @@ impl Store {
         Ok(proof)
     }
 
-    /// The receipt of a message in a block of the best chain, as it is at one moment; none for any other message.
+    /// Returns the proof of a message in a block of the best chain, from one snapshot. Returns
+    /// `None` for any other message.
     ///
     /// # Errors
-    /// The disk's.
+    /// The disk fails.
     pub fn receipt(&self, network: &Network, id: &MessageId) -> Result<Option<Receipt>> {
         let (view, seen) = self.look_up(std::slice::from_ref(id))?;
         let Some(Seen { block: hash, height, .. }) = seen.into_iter().find(|seen| seen.best) else {
@@ -65,10 +68,10 @@ impl Store {
 }
 
 impl View {
-    /// The proof of the best chain up to a height, at most its tip's.
+    /// Returns the proof of the best chain up to a height, at most its tip's.
     ///
     /// # Errors
-    /// The disk's, and a height above the tip's.
+    /// The disk fails, or the height is above the tip's.
     pub fn prove(&self, network: &Network, height: u64) -> Result<Vec<u8>> {
         let proven = proof::prove(network, height, &mut Prover { view: self, chunk: None });
         proven.map_err(|error| match error {
@@ -78,15 +81,16 @@ impl View {
     }
 }
 
-/// Reads a view as a prover asks.
+/// Reads a snapshot for the prover.
 struct Prover<'a> {
     view: &'a View,
-    /// The leaves that were read last, and which of the chunks they are: neighbours are asked for one after the other.
+    /// The number and leaves of the chunk that was read last. Provers ask for neighbouring leaves
+    /// one after the other.
     chunk: Option<(u64, Vec<Record>)>,
 }
 
 impl Prover<'_> {
-    /// The leaves of a chunk; those that are below the tip, at least.
+    /// Returns the leaves of a chunk, at least those below the tip.
     fn chunk(&mut self, number: u64) -> Result<&[Record]> {
         if self.chunk.as_ref().is_none_or(|(held, _)| *held != number) {
             let headers = self.view.headers(number << CHUNK_LEVEL, 1 << CHUNK_LEVEL)?;

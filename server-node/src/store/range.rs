@@ -1,8 +1,10 @@
-//! The mountain range over the best chain: its higher nodes, kept so that a proof need not hash the whole chain again.
+//! The MMR over the best chain: its higher nodes, stored so that a proof need not hash the whole
+//! chain again.
 //!
-//! A node over [`CHUNK`] headers or more is written when the last of them joins the best chain, and removed when one leaves it, in
-//! the transaction that moves the tip: so the nodes are always those of the best chain. They are two for every
-//! [`CHUNK`] blocks. Lower nodes are put together from the headers when they are asked for.
+//! A node over [`CHUNK`] headers or more is written when the last of them joins the best chain. It
+//! is removed when one of them leaves it. Both happen in the transaction that moves the tip, so the
+//! nodes always match the best chain. There are two nodes for every [`CHUNK`] blocks. Lower nodes
+//! are computed from headers on demand.
 
 use plexus_core::block::Header;
 use plexus_core::hash::Hash;
@@ -13,9 +15,9 @@ use redb::{ReadableTable, Table};
 use super::table::{self, HeaderRecord, NodeKey, NodeRecord, PlaceKey};
 use super::{Result, StoreError};
 
-/// The level of the lowest nodes that are kept.
+/// The level of the lowest nodes that are stored.
 pub(super) const CHUNK_LEVEL: u32 = 6;
-/// How many headers they stand over.
+/// The number of headers below each of these nodes.
 pub(super) const CHUNK: u64 = 1 << CHUNK_LEVEL;
 
 /// The table of nodes in a write transaction.
@@ -28,7 +30,7 @@ impl<'a> Range<'a> {
         Self { nodes }
     }
 
-    /// How many headers the kept nodes cover.
+    /// Returns the number of headers that the stored nodes cover.
     fn covered(&self) -> Result<u64> {
         let (first, last) = (at(CHUNK_LEVEL, 0), at(CHUNK_LEVEL, u64::MAX));
         let newest = self.nodes.range::<&NodeKey>(&first..=&last)?.next_back().transpose()?;
@@ -45,7 +47,8 @@ impl<'a> Range<'a> {
         Ok(())
     }
 
-    /// Writes the nodes that the best chain has more, up to the first header that is missing.
+    /// Writes the nodes that are missing for the best chain, up to the first header that is
+    /// missing.
     pub(super) fn extend(
         &mut self,
         best: &Table<'_, u64, &'static [u8; 32]>,
@@ -97,7 +100,8 @@ pub(super) fn record_of(bytes: &NodeRecord) -> std::result::Result<Record, Decod
     Record::read(&mut Reader::new(bytes))
 }
 
-/// The node at `level` over these leaves; none when they are not as many as it stands over.
+/// Returns the node at `level` over these leaves. Returns `None` unless there are exactly 2^`level`
+/// leaves.
 pub(super) fn fold(leaves: &[Record], level: u32) -> Option<Record> {
     let mut row = leaves.to_vec();
     for _ in 0..level {
@@ -106,7 +110,7 @@ pub(super) fn fold(leaves: &[Record], level: u32) -> Option<Record> {
     row.first().copied().filter(|_| leaves.len() == 1 << level)
 }
 
-/// The leaves of these headers.
+/// Returns the leaves of these headers.
 pub(super) fn leaves(headers: &[Header]) -> Vec<Record> {
     headers.iter().map(|header| header.record(header.hash())).collect()
 }

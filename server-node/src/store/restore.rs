@@ -1,8 +1,9 @@
-//! Restoring: the chain as it was, or as much of it as is sound.
+//! Restoring: loads the stored chain, or the part of it that is sound.
 //!
-//! What the store holds was checked before it was written, so only damage from outside is looked for: the newest
-//! [`WINDOW_MAX`] headers must keep every rule that a header shows, and the newest [`BODIES_CHECKED`] blocks must be what
-//! their headers commit to. The best chain is cut off below the lowest damage, and the node fetches the rest anew.
+//! Everything in the store was verified before it was written, so only damage from outside is
+//! looked for. The newest [`WINDOW_MAX`] headers must keep every rule that headers alone can show.
+//! The newest [`BODIES_CHECKED`] blocks must match their headers. The best chain is cut off below
+//! the lowest damage, and the node fetches the rest again.
 
 use plexus_core::block::{Block, content_root};
 use plexus_core::chain::{Chain, RestoreError, WINDOW_MAX};
@@ -13,16 +14,18 @@ use plexus_core::network::Network;
 use super::view::View;
 use super::{Result, Store, StoreError};
 
-/// How many of the newest blocks are read again; when the lowest of them is damaged, twice as many, and so on.
+/// The number of newest blocks that are read again. If the lowest of them is damaged, twice that
+/// number is read, and so on.
 pub const BODIES_CHECKED: u64 = 64;
 
 impl Store {
-    /// The chain as it was when the last change was applied.
+    /// Returns the chain as it was when the last change was applied.
     ///
-    /// What is damaged is cut off, loudly: a node fetches it again from its peers.
+    /// Damaged blocks are cut off, with an error in the log. A node fetches them again from its
+    /// peers.
     ///
     /// # Errors
-    /// The disk's.
+    /// The disk fails.
     pub fn restore(&self, network: &Network) -> Result<Chain> {
         loop {
             let view = self.view()?;
@@ -57,7 +60,8 @@ impl Store {
     }
 }
 
-/// The ids of a block's messages; none when it cannot be read: what its messages leave in the index leads nowhere.
+/// Returns the ids of a block's messages. Returns an empty list if the block cannot be read. Its
+/// messages then stay in the index, where they lead nowhere.
 fn message_ids(body: &[u8], network: &Hash) -> Vec<MessageId> {
     let messages = Block::decode(body).map(|block| block.messages).unwrap_or_default();
     messages.iter().map(|message| message.id(network)).collect()
@@ -73,7 +77,7 @@ fn try_restore(view: &View, network: &Network, tip: u64) -> Result<std::result::
     }))
 }
 
-/// The lowest damaged block of the newest ones, if any is.
+/// Returns the lowest damaged block among the newest ones, if there is any.
 fn damaged_body(view: &View, chain: &Chain, tip: u64) -> Result<Option<RestoreError>> {
     let mut count = BODIES_CHECKED;
     loop {
@@ -94,7 +98,7 @@ fn damaged_body(view: &View, chain: &Chain, tip: u64) -> Result<Option<RestoreEr
     }
 }
 
-/// Why a block is not what its header commits to.
+/// Returns the difference between a block and its header's commitment, if there is any.
 fn body_damage(view: &View, chain: &Chain, height: u64, hash: &Hash) -> Result<Option<String>> {
     let Some(place) = chain.find(hash) else { return Ok(None) };
     let Some(history) = chain.history(&place.header.prev_hash) else { return Ok(None) };

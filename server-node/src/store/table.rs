@@ -1,6 +1,7 @@
-//! The tables: which keys lead to which records, and how both are laid out. All integers are big-endian.
+//! The tables: their keys and records, and the layout of both. All integers are big-endian.
 //!
-//! Records of blocks are keyed by height ‖ hash, so that what is near in the chain is near on the disk.
+//! Records of blocks are keyed by height ‖ hash, so that neighbours in the chain are neighbours on
+//! the disk.
 
 use std::ops::RangeInclusive;
 
@@ -12,9 +13,10 @@ use plexus_core::message::MessageId;
 use plexus_core::pow::Work;
 use redb::TableDefinition;
 
-/// The layout of these tables; a store of another is refused, unless it can be brought up to this one.
+/// The layout of these tables. A store with another layout is refused, unless it can be upgraded to
+/// this one.
 pub(super) const FORMAT: u64 = 2;
-/// The layout that lacks only the table of nodes.
+/// The layout that only lacks the table of nodes.
 pub(super) const FORMAT_WITHOUT_NODES: u64 = 1;
 
 /// height ‖ hash.
@@ -23,7 +25,7 @@ pub(super) type PlaceKey = [u8; 40];
 pub(super) type HeaderRecord = [u8; HEADER_BYTES + 16];
 /// u8 level ‖ index.
 pub(super) type NodeKey = [u8; 9];
-/// A record of the mountain range.
+/// A node of the MMR.
 pub(super) type NodeRecord = [u8; RECORD_BYTES];
 /// message id ‖ block hash.
 pub(super) type MessageKey = [u8; 64];
@@ -34,21 +36,21 @@ pub(super) const BOOK_KEY: &str = "book";
 
 /// The format's number, the network's id, and the address book.
 pub(super) const META: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("meta");
-/// Every header, of whatever branch.
+/// Every header, of all branches.
 pub(super) const HEADERS: TableDefinition<'_, &PlaceKey, &HeaderRecord> = TableDefinition::new("headers");
 /// Every verified block's encoding.
 pub(super) const BODIES: TableDefinition<'_, &PlaceKey, &[u8]> = TableDefinition::new("bodies");
-/// Height to hash, of the best chain; the last is the tip.
+/// Height to hash, of the best chain. The last entry is the tip.
 pub(super) const BEST: TableDefinition<'_, u64, &[u8; 32]> = TableDefinition::new("best");
 /// Every header's hash to its height.
 pub(super) const HEIGHTS: TableDefinition<'_, &[u8; 32], u64> = TableDefinition::new("heights");
-/// The histories up to and with some headers.
+/// The MMR peaks up to some headers and including them.
 pub(super) const CHECKPOINTS: TableDefinition<'_, &PlaceKey, &[u8]> = TableDefinition::new("checkpoints");
-/// The higher nodes of the mountain range over the best chain.
+/// The higher nodes of the MMR over the best chain.
 pub(super) const NODES: TableDefinition<'_, &NodeKey, &NodeRecord> = TableDefinition::new("nodes");
-/// Every message in every verified block, to the block's height, but for those in the log.
+/// Every message in every verified block, to the block's height, except for those in the log.
 pub(super) const MESSAGES: TableDefinition<'_, &MessageKey, u64> = TableDefinition::new("messages");
-/// The newest messages' blocks, in the order in which they came; see the head.
+/// The blocks of the newest messages, in the order in which they came. See the head.
 pub(super) const LOG: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("message log");
 /// Our own messages that wait for a block.
 pub(super) const POOLED: TableDefinition<'_, &[u8; 32], &[u8]> = TableDefinition::new("pooled");
@@ -60,7 +62,7 @@ pub(super) fn place_key(height: u64, hash: &Hash) -> PlaceKey {
     key
 }
 
-/// The hash in a [`PlaceKey`], and its height.
+/// Returns the height and the hash in a [`PlaceKey`].
 pub(super) fn place_of(key: &PlaceKey) -> (u64, Hash) {
     let (mut height, mut hash) = ([0; 8], [0; 32]);
     height.copy_from_slice(&key[..8]);
@@ -75,7 +77,7 @@ pub(super) fn node_key(position: Position) -> NodeKey {
     key
 }
 
-/// Where the node of a [`NodeKey`] is.
+/// Returns the position of the node of a [`NodeKey`].
 pub(super) fn node_place(key: &NodeKey) -> Position {
     let [level, index @ ..] = key;
     Position { level: u32::from(*level), index: u64::from_be_bytes(*index) }
@@ -88,12 +90,12 @@ pub(super) fn message_key(id: &MessageId, block: &Hash) -> MessageKey {
     key
 }
 
-/// All keys of a message.
+/// Returns all keys of a message.
 pub(super) fn message_keys(id: &MessageId) -> RangeInclusive<MessageKey> {
     message_key(id, &Hash::from_bytes([0; 32]))..=message_key(id, &Hash::from_bytes([0xff; 32]))
 }
 
-/// The block in a [`MessageKey`].
+/// Returns the block in a [`MessageKey`].
 pub(super) fn block_of(key: &MessageKey) -> Hash {
     let mut hash = [0; 32];
     hash.copy_from_slice(&key[32..]);

@@ -1,6 +1,7 @@
-//! A view: what the store held at one moment, for as many questions as its owner has.
+//! A snapshot of the store: any number of reads of one state.
 //!
-//! Later transactions do not change a view; while it lives, the pages that it sees are not used again, so it is to be short.
+//! Later transactions do not change a snapshot. While it lives, redb cannot reuse the pages that it
+//! reads, so keep it for a short time.
 
 use bytes::Bytes;
 use plexus_core::block::{Block, Header};
@@ -16,7 +17,7 @@ use super::range;
 use super::table::{self, HeaderRecord, MessageKey, NodeKey, NodeRecord, PlaceKey};
 use super::{BLOCKS_BYTES_MAX, BLOCKS_MAX, Place, Result, StoreError, StoredBlock};
 
-/// What the store held at one moment.
+/// A snapshot of the store.
 pub struct View {
     network: Hash,
     headers: ReadOnlyTable<&'static PlaceKey, &'static HeaderRecord>,
@@ -52,10 +53,10 @@ impl View {
         })
     }
 
-    /// The tip of the best chain.
+    /// Returns the tip of the best chain.
     ///
     /// # Errors
-    /// The disk's.
+    /// The disk fails.
     pub fn tip(&self) -> Result<Place> {
         let (height, hash) = self.last()?;
         let (_, total_work) =
@@ -63,7 +64,7 @@ impl View {
         Ok(Place { hash, height, total_work })
     }
 
-    /// The tip's height and hash.
+    /// Returns the tip's height and hash.
     pub(super) fn last(&self) -> Result<(u64, Hash)> {
         let (height, hash) = self.best.last()?.ok_or_else(|| StoreError::missing("tip", ""))?;
         Ok((height.value(), Hash::from_bytes(*hash.value())))
@@ -79,10 +80,10 @@ impl View {
         header.map_err(|error| StoreError::record("header", hash, &error))
     }
 
-    /// A header of whatever branch, with the total work up to it.
+    /// Returns a header of any branch, with the total work up to it.
     ///
     /// # Errors
-    /// The disk's.
+    /// The disk fails.
     pub fn header(&self, hash: &Hash) -> Result<Option<(Header, Work)>> {
         let Some(height) = self.height(hash)? else { return Ok(None) };
         self.header_at(height, hash)
@@ -93,10 +94,10 @@ impl View {
         Ok(body.map(|body| Bytes::copy_from_slice(body.value())))
     }
 
-    /// A block of whatever branch.
+    /// Returns a block of any branch.
     ///
     /// # Errors
-    /// The disk's.
+    /// The disk fails.
     pub fn block(&self, hash: &Hash) -> Result<Option<StoredBlock>> {
         let Some(height) = self.height(hash)? else { return Ok(None) };
         self.block_at(height, hash)
@@ -111,25 +112,25 @@ impl View {
         Ok(stored)
     }
 
-    /// A kept node of the range over the best chain.
+    /// Returns a stored node of the MMR over the best chain.
     pub(super) fn node(&self, position: Position) -> Result<Option<Record>> {
         let node = self.nodes.get(&table::node_key(position))?;
         let record = node.map(|node| range::record_of(node.value())).transpose();
         record.map_err(|error| StoreError::record("node", position.index, &error))
     }
 
-    /// The best chain's hash at a height.
+    /// Returns the best chain's hash at a height.
     ///
     /// # Errors
-    /// The disk's.
+    /// The disk fails.
     pub fn hash_at(&self, height: u64) -> Result<Option<Hash>> {
         Ok(self.best.get(height)?.map(|hash| Hash::from_bytes(*hash.value())))
     }
 
-    /// Whether a header is on the best chain.
+    /// Returns true if a header is on the best chain.
     ///
     /// # Errors
-    /// The disk's.
+    /// The disk fails.
     pub fn is_best(&self, hash: &Hash) -> Result<bool> {
         let Some(height) = self.height(hash)? else { return Ok(false) };
         self.is_best_at(height, hash)
@@ -139,10 +140,10 @@ impl View {
         Ok(self.hash_at(height)?.as_ref() == Some(hash))
     }
 
-    /// The blocks of the best chain from a height on; see [`super::Store::blocks`].
+    /// Returns the blocks of the best chain from a height on. See [`super::Store::blocks`].
     ///
     /// # Errors
-    /// The disk's.
+    /// The disk fails.
     pub fn blocks(&self, from: u64, limit: usize) -> Result<Vec<StoredBlock>> {
         let (mut blocks, mut bytes) = (Vec::new(), 0);
         for entry in self.best.range(from..)?.take(limit.min(BLOCKS_MAX)) {
@@ -159,26 +160,26 @@ impl View {
         Ok(blocks)
     }
 
-    /// The headers of the best chain from a height on, rising, at most `limit`.
+    /// Returns at most `limit` headers of the best chain from a height on, in rising order.
     ///
     /// # Errors
-    /// The disk's.
+    /// The disk fails.
     pub fn headers(&self, from: u64, limit: usize) -> Result<Vec<Header>> {
         let mut headers = Vec::new();
         for entry in self.best.range(from..)?.take(limit) {
             let (height, hash) = entry?;
             let hash = Hash::from_bytes(*hash.value());
-            // A gap ends the list: what lies beyond does not follow.
+            // A gap ends the list, because the headers beyond it do not follow.
             let Some((header, _)) = self.header_at(height.value(), &hash)? else { break };
             headers.push(header);
         }
         Ok(headers)
     }
 
-    /// Answers [`plexus_core::journal::Serve::Headers`].
+    /// Returns the headers for [`plexus_core::journal::Serve::Headers`].
     ///
     /// # Errors
-    /// The disk's.
+    /// The disk fails.
     pub fn headers_after(&self, locator: &[Hash]) -> Result<Vec<Header>> {
         let mut start = 0;
         for hash in locator {
@@ -192,14 +193,14 @@ impl View {
         self.headers(start.saturating_add(1), HEADERS_MAX)
     }
 
-    /// The place of a message in a block.
+    /// Returns the index of a message in a block.
     pub(super) fn index_in(&self, height: u64, block: &Hash, id: &MessageId) -> Result<Option<usize>> {
         let Some(body) = self.body_at(height, block)? else { return Ok(None) };
         let block = Block::decode(&body).map_err(|error| StoreError::record("body", block, &error))?;
         Ok(block.messages.iter().position(|message| message.id(&self.network) == *id))
     }
 
-    /// The blocks that the index's table has for a message, with their heights.
+    /// Returns the blocks that the index's table has for a message, with their heights.
     pub(super) fn find_in_table(&self, id: &MessageId) -> Result<Vec<(Hash, u64)>> {
         let keys = table::message_keys(id);
         let entries = self.messages.range::<&MessageKey>(keys.start()..=keys.end())?;
@@ -210,10 +211,10 @@ impl View {
         blocks.collect()
     }
 
-    /// Our own messages that wait for a block, with their ids.
+    /// Returns our own messages that wait for a block, with their ids.
     ///
     /// # Errors
-    /// The disk's.
+    /// The disk fails.
     pub fn pooled(&self) -> Result<Vec<(MessageId, Bytes)>> {
         let pooled = self.pooled.iter()?.map(|entry| {
             let (id, message) = entry?;
@@ -222,18 +223,18 @@ impl View {
         pooled.collect()
     }
 
-    /// The address book as it was last remembered; empty when it never was.
+    /// Returns the address book as it was last stored. It is empty if none was stored.
     ///
     /// # Errors
-    /// The disk's.
+    /// The disk fails.
     pub fn book(&self) -> Result<Vec<u8>> {
         Ok(self.meta.get(table::BOOK_KEY)?.map(|book| book.value().to_vec()).unwrap_or_default())
     }
 
-    /// Answers a node's question.
+    /// Answers the node's query.
     ///
     /// # Errors
-    /// The disk's.
+    /// The disk fails.
     pub fn recall(&self, recall: &Recall) -> Result<Recalled> {
         match recall {
             Recall::Base(hash) => Ok(Recalled::Base(*hash, self.base(hash)?)),
@@ -255,9 +256,10 @@ impl View {
         self.span(height, height).map(Some)
     }
 
-    /// The best chain's newest checkpoint below `from`, and its headers after that up to and with `to`.
+    /// Returns the best chain's newest checkpoint below `from`, and its headers after that up to
+    /// `to`, inclusive.
     ///
-    /// A checkpoint that cannot be read is passed over for an older one.
+    /// A checkpoint that cannot be read is skipped for an older one.
     pub(super) fn span(&self, from: u64, to: u64) -> Result<(History, Vec<Header>)> {
         let mut history = History::default();
         let end = table::place_key(from, &Hash::ZERO);
@@ -282,11 +284,11 @@ impl View {
         Ok((history, headers))
     }
 
-    /// The frames that answer [`plexus_core::journal::Serve::Bodies`], one for each of the first hashes: at least one, and
-    /// ending with the frame that takes them over `bytes_max`.
+    /// Returns the frames for [`plexus_core::journal::Serve::Bodies`], one for each of the first
+    /// hashes. There is at least one. The frame that takes them over `bytes_max` is the last.
     ///
     /// # Errors
-    /// The disk's.
+    /// The disk fails.
     pub fn body_frames(&self, hashes: &[Hash], bytes_max: usize) -> Result<Vec<Bytes>> {
         let (mut frames, mut bytes) = (Vec::new(), 0);
         for hash in hashes {
