@@ -1,10 +1,11 @@
-//! Builds the page into the binary: the programs of `web-client` for wasm32, their bindings, the shader, and everything under
-//! `www/`.
+//! Builds the page into the binary: the programs of `web-client` for wasm32, their bindings, the
+//! shader, and everything under `www/`.
 //!
-//! One command on a fresh clone is to start a node with its page, so nothing is installed by hand: the bindings are made
-//! by wasm-bindgen as a library, and the wasm32 target is added through rustup when it is missing. The inner build has
-//! a target folder of its own (the outer one is locked meanwhile) and sees none of the outer build's settings. No path of
-//! the machine that builds is left in what it makes.
+//! One command on a fresh clone must start a node with its page, so nothing is installed by hand.
+//! The bindings are made by wasm-bindgen as a library. The wasm32 target is added through rustup if
+//! it is missing. The inner build has a target folder of its own, because the outer one is locked
+//! meanwhile. It sees none of the outer build's settings. Its output contains no path of the
+//! building machine.
 
 use std::error::Error;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -20,22 +21,23 @@ mod order;
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
 
-/// How deep folders below `www/` may lie in one another.
+/// The maximum depth of folders below `www/`.
 const DEPTH_MAX: usize = 8;
-/// How hard files are squeezed, once for all who load them.
+/// The compression effort for files that every visitor loads.
 const OPTIONS: zopfli::Options = zopfli::Options {
     iteration_count: NonZeroU64::new(60).unwrap(),
     iterations_without_improvement: NonZeroU64::MAX,
     maximum_block_splits: 100,
 };
-/// How hard those of few.
+/// The compression effort for files that few visitors load.
 const QUICK: zopfli::Options = zopfli::Options { iteration_count: NonZeroU64::new(3).unwrap(), ..OPTIONS };
-/// The most bytes of one file of the page: a picture dropped there by accident should not double the binary.
+/// The most bytes of one file of the page. A picture dropped there accidentally should not double
+/// the binary.
 const FILE_BYTES_MAX: u64 = 8 << 20;
 
 fn main() {
     if let Err(error) = build() {
-        // The first line that begins so is what cargo shows.
+        // Cargo shows the first line with this prefix.
         println!("cargo::error={}", error.to_string().replace('\n', " "));
         std::process::exit(1);
     }
@@ -66,11 +68,12 @@ fn build() -> Outcome<()> {
     embed(&files, &out)
 }
 
-/// What is loaded by those alone who go there.
+/// The path part of the simulator's files, which only its visitors load.
 const ASIDE: &str = "laboratory";
 
-/// A list of the page's files, from which its service worker knows what to keep: all but those of the laboratory, and those for
-/// whoever embeds the client.
+/// Writes a list of the page's files, from which its service worker knows the files to cache. It
+/// leaves out the files of the simulator and of pages that embed the client. Returns its path and
+/// its file.
 fn list(files: &[(String, PathBuf)], out: &Path) -> Outcome<(String, PathBuf)> {
     let is_pages = |path: &str| path != "/elements.js" && !path.ends_with(".d.ts") && !path.contains(ASIDE);
     let kept = files.iter().filter(|(path, _)| is_pages(path));
@@ -80,7 +83,7 @@ fn list(files: &[(String, PathBuf)], out: &Path) -> Outcome<(String, PathBuf)> {
     Ok(("/files.json".to_owned(), file))
 }
 
-/// Every file below a folder, each with the path that it is served under.
+/// Collects every file below a folder, each with the path that it is served under.
 fn collect(folder: &Path, served: &str, depth: usize, files: &mut Vec<(String, PathBuf)>) -> Outcome<()> {
     if depth == 0 {
         return Err(format!("{}: folders lie over {DEPTH_MAX} deep", folder.display()).into());
@@ -88,7 +91,7 @@ fn collect(folder: &Path, served: &str, depth: usize, files: &mut Vec<(String, P
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
         let name = entry.file_name().into_string().map_err(|name| format!("{name:?} is not UTF-8"))?;
-        // Hidden files are their owner's.
+        // Hidden files are not part of the page.
         if name.starts_with('.') {
             continue;
         }
@@ -102,8 +105,8 @@ fn collect(folder: &Path, served: &str, depth: usize, files: &mut Vec<(String, P
     Ok(())
 }
 
-/// Writes `page.rs`: a table of the files, each as browsers need it and, where that is smaller, gzipped. What was gzipped by an
-/// earlier build is not gzipped again.
+/// Writes `page.rs`: a table of the files, each minified and, where that is smaller, gzipped. A
+/// file that an earlier build gzipped is not gzipped again.
 fn embed(files: &[(String, PathBuf)], out: &Path) -> Outcome<()> {
     let (folder, earlier) = (out.join("files"), out.join("earlier"));
     if earlier.exists() {
@@ -143,7 +146,7 @@ fn embed(files: &[(String, PathBuf)], out: &Path) -> Outcome<()> {
     Ok(())
 }
 
-/// What tells a file, and how it is squeezed, from others.
+/// Returns a hash of a file and its compression effort, to tell it from others.
 fn hash(bytes: &[u8], options: &zopfli::Options) -> u64 {
     let mut hasher = DefaultHasher::new();
     (bytes, options.iteration_count, options.maximum_block_splits).hash(&mut hasher);
@@ -158,29 +161,32 @@ mod page {
 
     /// The compilation target of the page's program.
     const TARGET: &str = "wasm32-unknown-unknown";
-    /// What cargo calls each program that it makes of `web-client`.
+    /// Cargo's name for each program that it makes of `web-client`.
     const MADE: &str = "plexus_web";
 
     /// One of the page's programs.
     struct Program {
-        /// The name that bindings and program are served under, below `/pkg/`.
+        /// The name of the bindings and the program, which are served below `/pkg/`.
         name: &'static str,
-        /// The features of `web-client` that it is made of.
+        /// The features of `web-client` that the program is built with.
         features: &'static str,
-        /// What of it is optimised otherwise than as the profile has it: packages, and how much.
+        /// The packages that are optimised at another level than the profile's, and their levels.
         levels: &'static [(&'static str, &'static str)],
     }
 
-    /// All of them. An engine without vectors refuses a program with a single one in it: there, the node's own program mines.
+    /// All programs. A browser without SIMD refuses a program that contains a single vector
+    /// instruction. There, the node's own program mines.
     const PROGRAMS: &[Program] = &[
         Program { name: "plexus_web", features: "node,miner", levels: &[] },
         Program { name: "plexus_miner", features: "miner,simd128", levels: MINER },
         Program { name: "plexus_laboratory", features: "laboratory", levels: LABORATORY },
     ];
-    /// A miner is to be fast: kernels are unrolled by hand, so that more than "s" makes them larger and no faster; sha2 only says
-    /// what they have to find. All else is built once.
+    /// Optimisation levels of the miner, which has to be fast. Its kernels are unrolled by hand, so
+    /// a level above "s" makes them larger and no faster. The sha2 crate only supplies the results
+    /// that the kernels must find. Everything in the program is built once.
     const MINER: &[(&str, &str)] = &[("plexus-core", "s"), ("plexus-web", "s"), ("sha2", "z")];
-    /// So is a network of nodes: what it spends its time on.
+    /// Optimisation levels of the simulator, which has to be fast too: the packages that it spends
+    /// its time in.
     const LABORATORY: &[(&str, &str)] = &[
         ("plexus-core", "2"),
         ("k256", "3"),
@@ -192,16 +198,19 @@ mod page {
         ("bytes", "3"),
     ];
 
-    /// The compiler's flags for all programs. Of the curve, the arithmetic with words of 32 bits: engines multiply no two of 64 at
-    /// once, so that a signature is verified in half the time, and the node's program is 16 kB smaller. Of sha2, the form whose rounds
-    /// are a loop: a header's hash takes a fifth longer, a phrase's seed a fifth less, and it is 4 kB smaller.
+    /// The compiler's flags for all programs.
+    ///
+    /// The curve's arithmetic uses words of 32 bits, because browsers cannot multiply two words of
+    /// 64 at once. That halves the time to verify a signature and makes the node's program 16 kB
+    /// smaller. The sha2 crate uses its form with loops for rounds. It makes a header's hash a
+    /// fifth slower, a phrase's seed a fifth faster, and the program 4 kB smaller.
     const FLAGS: &[&str] =
         &["--cfg=cpubits=\"32\"", "--cfg=sha2_backend=\"soft\"", "--cfg=sha2_backend_soft=\"compact\""];
 
-    /// Settings of cargo's that the inner build is to share with the outer one; all others of its variables are about
-    /// the package being built, or would change what the inner build makes.
+    /// Cargo's settings that the inner build shares with the outer one. All other variables of
+    /// cargo are about the package being built, or would change the inner build's output.
     const SHARED: &[&str] = &["CARGO_HOME", "CARGO_NET_", "CARGO_HTTP_", "CARGO_REGISTR", "CARGO_TERM_"];
-    /// Settings that are not cargo's but have an effect on what it builds.
+    /// Variables that are not cargo's but affect its builds.
     const UNSHARED: &[&str] = &[
         "RUSTFLAGS",
         "RUSTDOCFLAGS",
@@ -224,7 +233,7 @@ mod page {
         command
     }
 
-    /// Makes all programs and their bindings.
+    /// Builds all programs and their bindings.
     pub(crate) fn make(workspace: &Path, out: &Path, folder: &Path) -> Outcome<()> {
         if folder.exists() {
             fs::remove_dir_all(folder)?;
@@ -241,12 +250,13 @@ mod page {
         Ok(())
     }
 
-    /// Compiles `web-client` as one of its programs, and says where that lies until the next is made.
+    /// Compiles `web-client` as one of its programs. Returns its path, which is valid until the
+    /// next program is built.
     fn compile(program: &Program, workspace: &Path, target: &Path) -> Outcome<PathBuf> {
         let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let mut command = command(cargo);
         for (package, level) in program.levels {
-            // A number is one, and a name is a name.
+            // A numeric level is written as a number, any other as a string.
             let level = level.parse::<u8>().map_or_else(|_| format!("{level:?}"), |level| level.to_string());
             command.arg("--config").arg(format!("profile.wasm.package.{package}.opt-level={level}"));
         }
@@ -273,8 +283,8 @@ mod page {
         Ok(target.join(TARGET).join("wasm").join(format!("{MADE}.wasm")))
     }
 
-    /// The compiler's flags, as `CARGO_ENCODED_RUSTFLAGS` takes them: [`FLAGS`], and those that put names in the place of this
-    /// machine's folders.
+    /// Returns the compiler's flags in the form of `CARGO_ENCODED_RUSTFLAGS`: [`FLAGS`], and flags
+    /// that replace this machine's folders by names.
     fn flags(workspace: &Path) -> std::ffi::OsString {
         let cargo = env::var_os("CARGO_HOME")
             .map(PathBuf::from)
@@ -309,7 +319,8 @@ mod page {
         .into())
     }
 
-    /// Makes the bindings of a program: an ES module and the program that it starts, whose functions are put in order.
+    /// Makes the bindings of a program: an ES module and the program that it starts, with its
+    /// functions reordered.
     fn bind(program: &Path, name: &str, folder: &Path) -> Outcome<()> {
         wasm_bindgen_cli_support::Bindgen::new()
             .input_path(program)

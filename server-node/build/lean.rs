@@ -1,12 +1,15 @@
-//! Scripts, shaders, styles and pages as browsers need them: without the comments, and without the indentation.
+//! Minifies scripts, shaders, styles and pages: removes comments and indentation.
 //!
-//! Names stay, and lines stay lines, so that a browser's tools still show what is where. It knows as much of the languages as that
-//! takes: what is quoted is left alone, and a `/` begins an expression where no operand stands before it.
+//! Names stay, and lines stay lines, so that a browser's tools still show where code is. It knows
+//! only the parts of the languages that this takes. It leaves quoted text alone. A `/` begins a
+//! regular expression where no operand stands before it.
 
-/// The marks that need no space beside them in a script: of two that stand together, none of these makes another.
+/// The marks that need no space beside them in a script. No two of them form another token
+/// together.
 const PUNCTUATION: &str = "(){}[],;:?=<>&|!";
 
-/// What a file is served as, by the end of its name: any other than a script, a shader, a style or a page is left as it is.
+/// Returns a file's contents as they are served, by the file's extension. Only scripts, shaders,
+/// styles and pages are changed.
 pub(crate) fn lean(name: &str, bytes: Vec<u8>) -> Vec<u8> {
     let rewrite = match name.rsplit_once('.').map(|(_, end)| end) {
         Some("js") => script,
@@ -28,7 +31,7 @@ fn script(text: &str) -> String {
     out.text
 }
 
-/// A shader's comments are a script's, but not all of its spaces are idle.
+/// Minifies a shader. It has the comments of a script, but more of its spaces matter.
 fn shader(text: &str) -> String {
     let mut out = Lean::default();
     let mut rest = text;
@@ -37,7 +40,7 @@ fn shader(text: &str) -> String {
 }
 
 fn style(text: &str) -> String {
-    // A space before a colon is between two selectors, one before a parenthesis between two conditions.
+    // A space before a colon separates two selectors, and one before a parenthesis two conditions.
     let mut out = Lean { idle_after: "{}:;,", idle_before: "{};,", ..Lean::default() };
     let mut rest = text;
     while let Some(first) = rest.chars().next() {
@@ -63,7 +66,7 @@ fn page(text: &str) -> String {
     out.text
 }
 
-/// A script's code: all of it, or what is within a template, up to the brace that closes it.
+/// Copies a script's code: all of it, or the code within a template up to its closing brace.
 fn code(rest: &mut &str, out: &mut Lean, is_whole: bool) {
     let mut depth = 0_usize;
     while let Some(first) = rest.chars().next() {
@@ -88,7 +91,7 @@ fn code(rest: &mut &str, out: &mut Lean, is_whole: bool) {
     }
 }
 
-/// A template, as it is but for the code within.
+/// Copies a template as it is, except for the code within.
 fn template(rest: &mut &str, out: &mut Lean) {
     out.keep(take(rest, |_| 1));
     while let Some(first) = rest.chars().next() {
@@ -105,29 +108,30 @@ fn template(rest: &mut &str, out: &mut Lean) {
     }
 }
 
-/// Takes as many bytes off the text as are found to belong together.
+/// Removes the beginning of the text and returns it. `length` finds its bytes.
 fn take<'a>(rest: &mut &'a str, length: impl FnOnce(&str) -> usize) -> &'a str {
     let (taken, left) = rest.split_at(length(rest));
     *rest = left;
     taken
 }
 
-/// The bytes up to and with an end; all that is left where there is none.
+/// Returns the bytes up to an end, inclusive, or all bytes if the end is missing.
 fn through(text: &str, end: &str) -> usize {
     text.find(end).map_or(text.len(), |at| at + end.len())
 }
 
-/// The bytes of what is between two quotes, with them.
+/// Returns the bytes of a quoted text, including both quotes.
 fn quoted(text: &str, quote: char) -> usize {
     closing(text, |_, next| next == quote)
 }
 
-/// The bytes of a regular expression, without its flags.
+/// Returns the bytes of a regular expression, without its flags.
 fn expression(text: &str) -> usize {
     closing(text, |in_class, next| next == '/' && !in_class)
 }
 
-/// The bytes through the first unescaped character, after the very first, that closes; it is told whether it lies in a class.
+/// Returns the bytes up to the first unescaped closing character, inclusive, skipping the very
+/// first character. `closes` also receives true if the character is in a class.
 fn closing(text: &str, closes: impl Fn(bool, char) -> bool) -> usize {
     let (mut escaped, mut in_class) = (false, false);
     for (at, next) in text.char_indices().skip(1) {
@@ -143,20 +147,20 @@ fn closing(text: &str, closes: impl Fn(bool, char) -> bool) -> usize {
     text.len()
 }
 
-/// What is left of a file, as far as it is read.
+/// The minified text of the part that was read.
 #[derive(Debug, Default)]
 struct Lean {
     text: String,
-    /// White space that is yet to be written: none, a space, or the end of a line.
+    /// White space that is not written yet: a space or a line end, if any.
     space: Option<char>,
-    /// The marks after which a space says nothing,
+    /// The marks after which a space is redundant.
     idle_after: &'static str,
-    /// and those before which it does not.
+    /// The marks before which a space is redundant.
     idle_before: &'static str,
 }
 
 impl Lean {
-    /// What matters as it is.
+    /// Appends text that has to stay as it is.
     fn keep(&mut self, text: &str) {
         if let Some(space) = self.space.take() {
             let is_idle = space == ' '
@@ -169,18 +173,18 @@ impl Lean {
         self.text.push_str(text);
     }
 
-    /// One character, which may be white space.
+    /// Appends one character, which may be white space.
     fn push(&mut self, text: &str) {
         if text.trim().is_empty() { self.skip(text) } else { self.keep(text) }
     }
 
-    /// What does not matter, but that something was there, perhaps an end of a line.
+    /// Replaces text by white space: by a line end if the text contains one.
     fn skip(&mut self, text: &str) {
         let space = if text.contains('\n') { '\n' } else { ' ' };
         self.space = if self.space == Some('\n') { self.space } else { Some(space) };
     }
 
-    /// Whether the next thing is an operand rather than an operator.
+    /// Returns true if the next token is an operand rather than an operator.
     fn awaits_operand(&self) -> bool {
         let word = self.text.rsplit(|last: char| !last.is_ascii_alphanumeric()).next().unwrap_or_default();
         let last = self.text.chars().next_back();

@@ -1,8 +1,10 @@
-//! A program's functions in an order in which it compresses well.
+//! Orders a program's functions so that it compresses well.
 //!
-//! Gzip knows again what it saw at most 32 kB before, and a linker puts functions wherever it comes across them. Here each is
-//! followed by the one, of those that are left, most of whose short runs of bytes stand in the few kilobytes just written: a
-//! greedy walk, as for the shortest way through many towns. The program does the same, in 5 % less.
+//! Gzip only finds repetitions within 32 kB, and a linker puts functions in the order in which it
+//! meets them. Here each function is followed by the most similar one of the rest. Functions are
+//! similar if many of their short runs of bytes occur in the few kilobytes just written. This is
+//! the greedy heuristic for the travelling salesman problem. The program behaves the same, and is 5
+//! % smaller.
 
 use std::collections::HashMap;
 use std::convert::Infallible;
@@ -11,16 +13,17 @@ use wasm_encoder::reencode::{self, Reencode};
 use wasm_encoder::{CodeSection, FunctionSection, Module};
 use wasmparser::{CodeSectionReader, FunctionSectionReader, Parser, Payload, TypeRef};
 
-/// How many bytes make a run.
+/// The number of bytes in a run.
 const RUN_BYTES: usize = 6;
-/// How far back what was written counts, in bytes of functions.
+/// The window of functions just written, in bytes.
 const WINDOW_BYTES: usize = 6_000;
-/// A run that so many functions have says nothing of their likeness.
+/// A run that this many functions share says nothing about their similarity.
 const COMMON: usize = 200;
-/// So many runs are added to each function's own before likenesses are compared: one of a few bytes is like anything.
+/// The number of runs that is added to each function's own before similarities are compared.
+/// Without it, a function of a few bytes would be similar to any other.
 const SMALL: usize = 8;
 
-/// A program that does what `program` does, without its custom sections.
+/// Returns a program that behaves like `program`, without its custom sections.
 pub(crate) fn ordered(program: &[u8]) -> Result<Vec<u8>, Box<dyn std::error::Error>> {
     let mut imports = 0;
     let mut functions = Vec::new();
@@ -48,7 +51,7 @@ pub(crate) fn ordered(program: &[u8]) -> Result<Vec<u8>, Box<dyn std::error::Err
     Ok(ordered)
 }
 
-/// The order to write functions in: the first stays the first.
+/// Returns the order to write functions in. The first one stays first.
 fn order(functions: &[&[u8]]) -> Vec<usize> {
     let runs: Vec<Vec<&[u8]>> = functions.iter().map(|function| runs(function)).collect();
     let mut owners: HashMap<&[u8], Vec<usize>> = HashMap::new();
@@ -58,7 +61,8 @@ fn order(functions: &[&[u8]]) -> Vec<usize> {
         }
     }
     owners.retain(|_, owners| (2..COMMON).contains(&owners.len()));
-    // Of each run, how often the window has it; of each function, how many of its runs the window has.
+    // `seen` counts each run in the window. `alike` counts the runs of each function that are in
+    // the window.
     let mut seen: HashMap<&[u8], usize> = HashMap::new();
     let mut alike = vec![0_usize; functions.len()];
     let (mut order, mut window, mut begin) = (Vec::with_capacity(functions.len()), 0, 0);
@@ -87,7 +91,8 @@ fn order(functions: &[&[u8]]) -> Vec<usize> {
                 }
             }
         }
-        // The part of its runs that the window has, of two functions: compared without dividing. The first of equals.
+        // Compares the share of two functions' runs that is in the window, without dividing. The
+        // first of equals stays.
         next = (0..left.len()).reduce(|best, place| {
             let (one, other) = (left[best], left[place]);
             let more = alike[other] * (runs[one].len() + SMALL) > alike[one] * (runs[other].len() + SMALL);
@@ -97,7 +102,7 @@ fn order(functions: &[&[u8]]) -> Vec<usize> {
     order
 }
 
-/// All runs of a function, each once.
+/// Returns all runs of a function, each once.
 fn runs(function: &[u8]) -> Vec<&[u8]> {
     let mut runs: Vec<&[u8]> = function.windows(RUN_BYTES).collect();
     runs.sort_unstable();
@@ -105,13 +110,13 @@ fn runs(function: &[u8]) -> Vec<&[u8]> {
     runs
 }
 
-/// Writes a program anew, with its functions in an order.
+/// Rewrites a program with its functions in another order.
 struct Ordered {
-    /// How many functions are imported: those come before all others.
+    /// The number of imported functions, which come before all others.
     imports: u32,
-    /// Which function stands at each place,
+    /// The function at each position.
     order: Vec<usize>,
-    /// and at which place each function stands.
+    /// The position of each function.
     places: Vec<u32>,
 }
 
@@ -165,8 +170,8 @@ mod tests {
 
     const FUNCTIONS: u32 = 40;
 
-    /// A program that imports two functions, and whose function `n` calls the one before it and adds to it 1000 + n, and numbers
-    /// that every third function has.
+    /// Returns a program that imports two functions. Its function `n` calls the one before it, and
+    /// adds 1000 + n and numbers that every third function shares.
     fn program() -> Vec<u8> {
         let mut module = Module::new();
         let (mut types, mut imports) = (TypeSection::new(), ImportSection::new());
@@ -195,7 +200,8 @@ mod tests {
         1_000 + i32::try_from(number).unwrap()
     }
 
-    /// Of each export, the constant of its function and the function that it calls; and the names of what else there is.
+    /// Returns the constant and the called function for each export, the other sections' contents,
+    /// and true if there are custom sections.
     fn described(program: &[u8]) -> (Vec<(String, i32, u32)>, Vec<u32>, bool) {
         let (mut exports, mut bodies, mut has_custom) = (Vec::new(), Vec::new(), false);
         for payload in Parser::new(0).parse_all(program) {
@@ -238,7 +244,7 @@ mod tests {
         assert_ne!(places, (2..2 + FUNCTIONS).collect::<Vec<_>>(), "the order is another");
         for (number, (name, found, calls)) in (0..).zip(exports) {
             assert_eq!((name, found), (format!("f{number}"), constant(number)));
-            // The imported one keeps its place, the others have theirs.
+            // An imported function keeps its position, and the others have their new ones.
             let expected = if number == 0 { 1 } else { places[number as usize - 1] };
             assert_eq!(calls, expected, "f{number} calls the one before it");
         }

@@ -1,6 +1,6 @@
 //! The dialer: connects to other nodes, plain or TLS.
 //!
-//! Whom to dial, when, and how often again is the node's to decide.
+//! The node decides which peers to dial, when, and when to retry.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,7 +20,7 @@ use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 use crate::handle::Handle;
 use crate::socket;
 
-/// How long name, connection and handshakes may take together.
+/// The most time for name resolution, connection and handshakes together.
 pub const DIAL_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A connection, plain or TLS.
@@ -41,10 +41,10 @@ impl std::fmt::Debug for Dialer {
 }
 
 impl Dialer {
-    /// A dialer that trusts the certificate authorities that browsers trust.
+    /// Creates a dialer that trusts the certificate authorities that browsers trust.
     ///
     /// # Errors
-    /// When the TLS library lacks its own default protocol versions.
+    /// The TLS library lacks its own default protocol versions.
     pub(crate) fn new() -> Result<Self, rustls::Error> {
         let roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
         let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -55,7 +55,7 @@ impl Dialer {
         Ok(Self { tls: TlsConnector::from(Arc::new(config)) })
     }
 
-    /// Dials an address and serves the connection, or tells the driver that it could not be reached.
+    /// Dials an address and serves the connection, or tells the driver that the dial failed.
     pub(crate) async fn dial(self, address: Address, handle: Handle) {
         let error = match timeout(DIAL_TIMEOUT, self.connect(&address)).await {
             Ok(Ok(socket)) => {
@@ -67,7 +67,7 @@ impl Dialer {
             Err(_late) => anyhow::anyhow!("no connection within {} s", DIAL_TIMEOUT.as_secs()),
         };
         tracing::info!(%address, %error, "not reached");
-        // A node that is stopping dials nobody again.
+        // A node that is stopping does not dial again.
         let _stopped = handle.tell_input(Input::Unreached(address)).await;
     }
 

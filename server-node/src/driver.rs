@@ -1,9 +1,10 @@
-//! The driver: the one task that owns the node.
+//! The driver: the task that owns the node.
 //!
-//! It tells the node facts, queues its wishes, and carries them out in their order. When a wish to persist is next, all such
-//! wishes that are queued become one transaction, and nothing behind them is carried out before it is durable; meanwhile the
-//! node goes on taking facts. So a slow disk makes transactions larger, not the node slower. The queue is bounded: over
-//! [`WISHES_MAX`] wishes or [`CHANGES_BYTES_MAX`] bytes to persist, no fact is taken until some are carried out.
+//! It gives the node its inputs, queues its outputs, and executes them in their order. If the next
+//! output persists changes, all such outputs in the queue become one transaction. Outputs behind it
+//! wait until it is durable, while the node continues to take inputs. So a slow disk makes
+//! transactions larger, and the node no slower. The queue is bounded. Over [`WISHES_MAX`] outputs
+//! or [`CHANGES_BYTES_MAX`] bytes to persist, no input is taken until some outputs are executed.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::future::pending;
@@ -27,24 +28,26 @@ use crate::miner::Miner;
 use crate::store::StoreError;
 use crate::verifier::Verifier;
 
-/// The facts that are taken before the node's wishes are carried out.
+/// The most inputs that are taken before the node's outputs are executed.
 pub const FACTS_AT_ONCE_MAX: usize = 256;
-/// How long facts are taken before the node's wishes are carried out: some facts are thousands of headers.
+/// The most time in which inputs are taken before the node's outputs are executed. Some inputs are
+/// thousands of headers.
 pub const FACTS_TIME_MAX: Duration = Duration::from_millis(5);
-/// How long after the beginning of a transaction the next may begin. One alone does not wait; when they follow one another,
-/// fewer and larger ones cost less, and the node's requests are far enough ahead.
+/// The least time between the beginnings of two transactions. A single transaction does not wait.
+/// In a series, fewer and larger transactions cost less, and the node's requests are far enough
+/// ahead.
 pub const COMMIT_INTERVAL: Duration = Duration::from_millis(20);
-/// The wishes that may wait for a transaction before no more facts are taken.
+/// The outputs that may wait for a transaction before no more inputs are taken.
 pub const WISHES_MAX: usize = 16_384;
 /// The bytes that may wait to be persisted before no more facts are taken.
 pub const CHANGES_BYTES_MAX: usize = 16 << 20;
-/// What a change without a body is counted as, in bytes.
+/// The bytes that count for a change without a body.
 const CHANGE_BYTES: usize = 256;
 
-/// What waits to be carried out.
+/// An entry of the queue.
 enum Wish {
     Output(Output),
-    /// The answer to somebody who asked.
+    /// The answer to a query.
     Reply(Box<dyn FnOnce() + Send>),
 }
 
@@ -59,10 +62,10 @@ pub(crate) struct Driver {
     dialer: Dialer,
     lanes: BTreeMap<PeerId, Lane>,
     wishes: VecDeque<Wish>,
-    /// Of the wishes to persist in the queue and in the transaction.
+    /// The bytes of the changes in the queue and in the running transaction.
     unpersisted_bytes: usize,
     commit: Option<JoinHandle<Result<(), StoreError>>>,
-    /// The next transaction does not begin before.
+    /// The earliest beginning of the next transaction.
     commit_after: Moment,
 }
 
@@ -89,21 +92,22 @@ impl Driver {
         })
     }
 
-    /// Drives the node until it is to stop, and stops it: when this returns, all that it wished to persist is durable.
+    /// Drives the node until it has to stop, and stops it. All changes that it output are durable
+    /// when this returns.
     ///
     /// # Errors
-    /// When the store or the system fails.
+    /// The store or the system fails.
     pub(crate) async fn run(mut self) -> anyhow::Result<()> {
         let driven = self.drive().await;
         self.handle.stop();
-        // Whoever waits in the channel is told that nobody answers.
+        // Callers that wait in the channel learn that the node is stopping.
         self.facts.close();
         self.lanes.clear();
         driven?;
         self.finish().await
     }
 
-    /// Hands in again what waited for a block when the last run ended.
+    /// Submits again our messages that waited for a block when the last run ended.
     async fn resubmit(&mut self) -> anyhow::Result<()> {
         let store = self.handle.store().clone();
         let mut dropped = Vec::new();
@@ -150,7 +154,7 @@ impl Driver {
         }
     }
 
-    /// Takes a fact, and those that wait behind it.
+    /// Takes an input, and further ones that wait behind it.
     fn take(&mut self, fact: Fact) -> anyhow::Result<()> {
         let (mut fact, end) = (Some(fact), self.clock.now().moment + FACTS_TIME_MAX);
         for _ in 0..FACTS_AT_ONCE_MAX {
@@ -190,7 +194,7 @@ impl Driver {
         self.drain();
     }
 
-    /// Queues what the node wishes.
+    /// Queues the node's outputs.
     fn drain(&mut self) {
         while let Some(output) = self.node.poll() {
             if let Output::Persist(changes) = &output {
@@ -221,13 +225,13 @@ impl Driver {
         }
     }
 
-    /// Queues an answer behind what it shows.
+    /// Queues an answer behind the outputs that it may show.
     fn reply<T: Send + 'static>(&mut self, asker: oneshot::Sender<T>, answer: T) {
-        // One who asked and went away misses nothing.
+        // The asker may have gone away, which is fine.
         self.wishes.push_back(Wish::Reply(Box::new(move || drop(asker.send(answer)))));
     }
 
-    /// Carries out what may be: all, or what is before the next transaction, which is begun.
+    /// Executes the outputs up to the next transaction, and begins that.
     fn carry_out(&mut self) -> anyhow::Result<()> {
         if self.commit.is_some() {
             return Ok(());
@@ -251,7 +255,7 @@ impl Driver {
         Ok(())
     }
 
-    /// Begins to persist these changes, and all others in the queue.
+    /// Begins to persist these changes and all others in the queue.
     fn begin_commit(&mut self, mut changes: Vec<Change>) -> JoinHandle<Result<(), StoreError>> {
         self.wishes.retain_mut(|wish| match wish {
             Wish::Output(Output::Persist(more)) => {
@@ -293,7 +297,8 @@ impl Driver {
         Ok(())
     }
 
-    /// Queues a parcel for a peer; one that overflows is dropped, and its socket tells that it is closed.
+    /// Queues an item for a peer. A peer whose send queue overflows is dropped, and its socket
+    /// reports that it is closed.
     fn send(&mut self, peer: PeerId, parcel: Parcel) {
         if let Some(lane) = self.lanes.get(&peer)
             && lane.push(parcel).is_err()
@@ -309,7 +314,7 @@ impl Driver {
                 Ok(recalled) => Fact::Input(Input::Recalled(recalled)),
                 Err(error) => Fact::Failed(error),
             };
-            // A node that is stopping asks nothing any more.
+            // A node that is stopping asks for nothing more.
             let _stopped = handle.tell_blocking(fact);
         });
     }
@@ -352,7 +357,7 @@ impl Driver {
         self.handle.publish(event);
     }
 
-    /// Persists what is not yet, and answers who still waits for that.
+    /// Persists the remaining changes, and then sends the remaining answers.
     async fn finish(mut self) -> anyhow::Result<()> {
         drop(self.miner);
         loop {
@@ -372,7 +377,7 @@ impl Driver {
     }
 }
 
-/// Resolves at a time; never when there is none.
+/// Resolves at a time. Never resolves without one.
 async fn until(time: Option<Instant>) {
     match time {
         Some(time) => sleep_until(time.into()).await,
@@ -380,7 +385,7 @@ async fn until(time: Option<Instant>) {
     }
 }
 
-/// Resolves when the transaction is durable; never when there is none.
+/// Resolves when the transaction is durable. Never resolves without one.
 async fn durable(commit: &mut Option<JoinHandle<Result<(), StoreError>>>) -> anyhow::Result<()> {
     match commit {
         Some(commit) => Ok(commit.await??),

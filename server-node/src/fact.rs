@@ -1,4 +1,4 @@
-//! Facts: what the driver's one channel carries, from sockets, threads and whoever asks.
+//! The items of the driver's channel, from sockets, threads and callers.
 
 use std::sync::Arc;
 
@@ -11,27 +11,27 @@ use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use crate::lane::Lane;
 use crate::store::StoreError;
 
-/// The facts that wait for the driver; when it is full, readers wait, and so do peers.
+/// The most items that wait for the driver. When it is full, readers wait, and so do peers.
 pub const FACTS_MAX: usize = 1_024;
-/// The bytes of frames that wait for the driver; when reached, readers wait.
+/// The most bytes of frames that wait for the driver. When they are reached, readers wait.
 pub const FRAMES_BYTES_MAX: usize = 32 << 20;
 
-/// Something that the driver is told.
+/// An item for the driver.
 #[derive(Debug)]
 pub(crate) enum Fact {
-    /// A connection is open; what is for it goes to its lane.
+    /// A connection is open. Data for it goes to its send queue.
     Opened(PeerId, Link, Lane),
-    /// A frame came; its room in the channel is free again when the permit is dropped.
+    /// A frame was received. Its room in the channel is freed when the permit is dropped.
     Received(PeerId, Bytes, OwnedSemaphorePermit),
-    /// Anything else that the node is told as it is.
+    /// Any other input, which goes to the node as it is.
     Input(Input),
-    /// Somebody asks.
+    /// A query.
     Ask(Ask),
-    /// The store failed a reader: the node cannot go on.
+    /// The store failed for a reader, so the node cannot go on.
     Failed(StoreError),
 }
 
-/// Something that is asked.
+/// A query to the node.
 #[derive(Debug)]
 pub(crate) enum Ask {
     Status(oneshot::Sender<Status>),

@@ -1,7 +1,8 @@
-//! The handle: how the API, the page's server, sockets and threads reach a running node.
+//! The handle: the way from the API, the page's server, sockets and threads to a running node.
 //!
-//! A handle is cheap to clone. Everything goes through the driver's one channel, bounded in facts and in bytes; whoever tells
-//! or asks waits while it is full. An answer comes when everything that it shows is durable.
+//! A handle is cheap to clone. Everything goes through the driver's channel, which is bounded in
+//! items and in bytes. Callers wait while it is full. An answer comes only when all state that it
+//! shows is durable.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -19,18 +20,19 @@ use crate::counters::Counters;
 use crate::fact::{Ask, FACTS_MAX, FRAMES_BYTES_MAX, Fact};
 use crate::store::Store;
 
-/// The events that are kept for a listener that is behind; when full, the oldest is dropped and the listener is told.
+/// The events that are kept for a listener that is behind. Beyond them the oldest is dropped, and
+/// the listener learns of it.
 pub const EVENTS_MAX: usize = 256;
 
-/// The node is stopping, and answers nothing any more.
+/// The node is stopping, and answers no queries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the node is stopping")]
 pub struct Stopped;
 
-/// Why a message was not taken.
+/// The reason that a message was refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
-    /// The node does not want it.
+    /// The node refuses it.
     #[error(transparent)]
     Submit(#[from] SubmitError),
     /// The node is stopping.
@@ -38,7 +40,7 @@ pub enum Refusal {
     Stopped(#[from] Stopped),
 }
 
-/// A way to reach the node.
+/// A handle to a running node.
 #[derive(Clone, Debug)]
 pub struct Handle(Arc<Shared>);
 
@@ -56,7 +58,7 @@ struct Shared {
 }
 
 impl Handle {
-    /// A handle, and the channel's end for the driver.
+    /// Creates a handle, and the channel's receiver for the driver.
     pub(crate) fn new(
         store: Arc<Store>,
         network: Network,
@@ -77,51 +79,51 @@ impl Handle {
         (Self(Arc::new(shared)), received)
     }
 
-    /// How the node stands.
+    /// Returns the state of the node.
     ///
     /// # Errors
-    /// When the node is stopping.
+    /// The node is stopping.
     pub async fn status(&self) -> Result<Status, Stopped> {
         self.ask(Ask::Status).await
     }
 
-    /// The peers, in the order in which they connected.
+    /// Returns the peers, in the order in which they connected.
     ///
     /// # Errors
-    /// When the node is stopping.
+    /// The node is stopping.
     pub async fn peers(&self) -> Result<Vec<PeerView>, Stopped> {
         self.ask(Ask::Peers).await
     }
 
-    /// The network's latency graph as it is now: a copy, to be read at leisure.
+    /// Returns a copy of the network's latency graph.
     ///
     /// # Errors
-    /// When the node is stopping.
+    /// The node is stopping.
     pub async fn graph(&self) -> Result<Graph, Stopped> {
         self.ask(Ask::Graph).await
     }
 
-    /// Hands in a message.
+    /// Submits a message. Returns its id.
     ///
     /// # Errors
-    /// Why it is not taken.
+    /// The reason that it is refused.
     pub async fn submit(&self, message: Message) -> Result<MessageId, Refusal> {
         let answer = self.ask(|answer| Ask::Submit(Box::new(message), answer)).await?;
         Ok(answer?)
     }
 
-    /// A message that waits in the pool.
+    /// Returns a message of the mempool.
     ///
     /// # Errors
-    /// When the node is stopping.
+    /// The node is stopping.
     pub async fn pooled(&self, id: MessageId) -> Result<Option<Arc<Message>>, Stopped> {
         self.ask(|answer| Ask::Pooled(id, answer)).await
     }
 
-    /// At most `limit` messages that wait in the pool, those next in line first.
+    /// Returns at most `limit` messages of the mempool, those next in line first.
     ///
     /// # Errors
-    /// When the node is stopping.
+    /// The node is stopping.
     pub async fn pool(&self, limit: usize) -> Result<Vec<Arc<Message>>, Stopped> {
         self.ask(|answer| Ask::Pool(limit, answer)).await
     }
@@ -129,7 +131,7 @@ impl Handle {
     /// Starts or stops mining.
     ///
     /// # Errors
-    /// When the node is stopping.
+    /// The node is stopping.
     pub async fn set_mining(&self, mining: bool) -> Result<(), Stopped> {
         self.ask(|answer| Ask::SetMining(mining, answer)).await
     }
@@ -140,69 +142,70 @@ impl Handle {
         answer.await.map_err(|_| Stopped)
     }
 
-    /// What happens from now on. A listener over [`EVENTS_MAX`] behind is told how many it missed.
+    /// Returns a receiver of events from now on. A listener more than [`EVENTS_MAX`] events behind
+    /// learns the number that it missed.
     pub fn events(&self) -> broadcast::Receiver<Arc<Event>> {
         self.0.events.subscribe()
     }
 
-    /// What is remembered. Its reads touch the disk: ask it on a thread that may block.
+    /// Returns the store. Its reads touch the disk, so call them on a thread that may block.
     pub fn store(&self) -> &Arc<Store> {
         &self.0.store
     }
 
-    /// The node's network.
+    /// Returns the node's network.
     pub fn network(&self) -> &Network {
         &self.0.network
     }
 
-    /// What is counted.
+    /// Returns the counters.
     pub fn counters(&self) -> &Arc<Counters> {
         &self.0.counters
     }
 
-    /// Resolves when the node stops: long answers and sockets end then.
+    /// Resolves when the node stops. Long answers and sockets then end.
     pub async fn stopping(&self) {
         self.0.stopping.cancelled().await;
     }
 
-    /// Makes the node stop.
+    /// Stops the node.
     pub(crate) fn stop(&self) {
         self.0.stopping.cancel();
     }
 
-    /// Tells the driver; waits while its channel is full.
+    /// Sends an item to the driver. Waits while its channel is full.
     pub(crate) async fn tell(&self, fact: Fact) -> Result<(), Stopped> {
         self.0.facts.send(fact).await.map_err(|_| Stopped)
     }
 
-    /// Tells the driver from a thread of one's own.
+    /// Sends an item to the driver from a thread that may block.
     pub(crate) fn tell_blocking(&self, fact: Fact) -> Result<(), Stopped> {
         self.0.facts.blocking_send(fact).map_err(|_| Stopped)
     }
 
-    /// Tells the driver of a frame; waits while too many bytes wait for it.
+    /// Sends a frame to the driver. Waits while too many bytes wait for it.
     pub(crate) async fn tell_frame(&self, peer: PeerId, frame: Bytes) -> Result<(), Stopped> {
         let size = u32::try_from(frame.len().min(FRAMES_BYTES_MAX)).unwrap_or(u32::MAX);
         let permit = self.0.frames.clone().acquire_many_owned(size).await.map_err(|_| Stopped)?;
         self.tell(Fact::Received(peer, frame, permit)).await
     }
 
-    /// Tells the driver an input.
+    /// Sends an input to the driver.
     pub(crate) async fn tell_input(&self, input: Input) -> Result<(), Stopped> {
         self.tell(Fact::Input(input)).await
     }
 
-    /// A number for a new connection, never used before.
+    /// Returns a number for a new connection, never used before.
     pub(crate) fn next_peer(&self) -> PeerId {
         PeerId(self.0.peers.fetch_add(1, Ordering::Relaxed))
     }
 
-    /// Room for one more peer that connects to us, if there is any.
+    /// Returns a permit for one more inbound peer, if there is room.
     pub(crate) fn admit(&self) -> Option<OwnedSemaphorePermit> {
         self.0.inbound.clone().try_acquire_owned().ok()
     }
 
-    /// Tells all listeners; it is nothing to us when there are none.
+    /// Sends an event to all listeners. It is fine if there are no listeners.
     pub(crate) fn publish(&self, event: Event) {
         let _listeners = self.0.events.send(Arc::new(event)).unwrap_or(0);
     }

@@ -1,7 +1,9 @@
-//! The keys in a node's data folder: who it is to its peers, and whose blocks and messages it signs.
+//! The keys in a node's data folder: its identity for peers, and the key that signs its blocks and
+//! messages.
 //!
-//! `node.key` holds 32 bytes in hex, `author.key` the 24 words that restore the author's key anywhere. Both are made from
-//! the system's chance when first wanted, written whole or not at all, readable by their owner only, and never logged.
+//! `node.key` holds 32 bytes in hex, and `author.key` the 24 words that restore the author's key on
+//! any machine. Both are made from the system's randomness when first needed. They are written
+//! atomically, readable by their owner only, and never logged.
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Read, Write};
@@ -10,45 +12,46 @@ use std::path::{Path, PathBuf};
 use plexus_core::key::{KeyError, Phrase, SecretKey};
 use zeroize::Zeroizing;
 
-/// The file of the key by which peers know the node.
+/// The file of the node's key, which identifies it to peers.
 pub const NODE_KEY: &str = "node.key";
 /// The file of the words of the author's key.
 pub const AUTHOR_KEY: &str = "author.key";
-/// The most bytes of a key file: 24 words of at most 8 letters and what is between them, with room for comments of editors.
+/// The most bytes of a key file: 24 words of at most 8 letters, their separators, and room for
+/// comments of editors.
 const KEY_FILE_BYTES_MAX: u64 = 1_024;
 
-/// Why a key cannot be read or made.
+/// The reason that a key cannot be read or made.
 #[derive(Debug, thiserror::Error)]
 pub enum KeystoreError {
     /// A file or folder cannot be read or written.
     #[error("{}: {error}", path.display())]
     File {
-        /// What could not be read or written.
+        /// The file or folder.
         path: PathBuf,
-        /// Why.
+        /// The system's error.
         error: io::Error,
     },
-    /// A file holds no key.
+    /// A file does not hold a key.
     #[error("{}: {error}", path.display())]
     Content {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The error in it.
         error: KeyError,
     },
-    /// There is a key already, and it was not to be replaced.
+    /// A key exists, and replacing it was not allowed.
     #[error("{} exists already: with --force it is set aside, and a new key takes its place", path.display())]
     Exists {
         /// The file.
         path: PathBuf,
     },
-    /// There is no key.
+    /// The key is missing.
     #[error("{} does not exist: `plexus key new` makes a key, `plexus key restore` brings one back", path.display())]
     Missing {
         /// The file.
         path: PathBuf,
     },
-    /// The system gives no chance.
+    /// The system's source of randomness fails.
     #[error("the system's source of chance fails: {0}")]
     Chance(getrandom::Error),
 }
@@ -60,20 +63,20 @@ pub struct Keystore {
 }
 
 impl Keystore {
-    /// The keys in this folder, which need not exist yet.
+    /// Creates a keystore for this folder. The keys need not exist yet.
     pub fn new(folder: impl Into<PathBuf>) -> Self {
         Self { folder: folder.into() }
     }
 
-    /// Where the author's words are kept.
+    /// Returns the path of the author's words.
     pub fn author_path(&self) -> PathBuf {
         self.folder.join(AUTHOR_KEY)
     }
 
-    /// The node's key, made now if there is none.
+    /// Returns the node's key. Makes it if it is missing.
     ///
     /// # Errors
-    /// When the file cannot be read or written, or holds no key.
+    /// The file cannot be read or written, or does not hold a key.
     pub fn node_key(&self) -> Result<SecretKey, KeystoreError> {
         let path = self.folder.join(NODE_KEY);
         if let Some(text) = read(&path)? {
@@ -82,7 +85,7 @@ impl Keystore {
             hex::decode_to_slice(text.trim(), bytes.as_mut_slice()).map_err(|_| content(KeyError::Secret))?;
             return SecretKey::from_bytes(&bytes).map_err(content);
         }
-        // Chance that is no key is met once in 2^128 draws.
+        // Random bytes are an invalid key only once in 2^128 times.
         let secret = loop {
             if let Ok(secret) = SecretKey::from_bytes(&*chance()?) {
                 break secret;
@@ -92,10 +95,10 @@ impl Keystore {
         Ok(secret)
     }
 
-    /// The author's words, made now if there are none.
+    /// Returns the author's words. Makes them if they are missing.
     ///
     /// # Errors
-    /// When the file cannot be read or written, or holds no phrase.
+    /// The file cannot be read or written, or does not hold a phrase.
     pub fn author_or_new(&self) -> Result<Phrase, KeystoreError> {
         match self.author() {
             Err(KeystoreError::Missing { .. }) => self.create(),
@@ -103,30 +106,30 @@ impl Keystore {
         }
     }
 
-    /// The author's words.
+    /// Returns the author's words.
     ///
     /// # Errors
-    /// When there are none, or the file cannot be read or holds no phrase.
+    /// The file is missing, cannot be read, or does not hold a phrase.
     pub fn author(&self) -> Result<Phrase, KeystoreError> {
         let path = self.author_path();
         let Some(text) = read(&path)? else { return Err(KeystoreError::Missing { path }) };
         text.parse().map_err(|error| KeystoreError::Content { path, error })
     }
 
-    /// Makes and keeps a new phrase.
+    /// Makes and stores a new phrase. Returns it.
     ///
     /// # Errors
-    /// When there is one already, or it cannot be written.
+    /// A phrase exists already, or it cannot be written.
     pub fn create(&self) -> Result<Phrase, KeystoreError> {
         let phrase = Phrase::from_entropy(&*chance()?);
         self.restore(&phrase)?;
         Ok(phrase)
     }
 
-    /// Keeps a phrase as the author's.
+    /// Stores a phrase as the author's.
     ///
     /// # Errors
-    /// When there is one already, or it cannot be written.
+    /// A phrase exists already, or it cannot be written.
     pub fn restore(&self, phrase: &Phrase) -> Result<(), KeystoreError> {
         let path = self.author_path();
         if path.exists() {
@@ -135,10 +138,11 @@ impl Keystore {
         self.write(&path, &Zeroizing::new(phrase.to_string()))
     }
 
-    /// Sets the author's words aside, so that others can take their place; says where they are now.
+    /// Renames the file of the author's words, so that others can replace them. Returns its new
+    /// path.
     ///
     /// # Errors
-    /// When the file cannot be renamed.
+    /// The file cannot be renamed.
     pub fn set_aside(&self) -> Result<Option<PathBuf>, KeystoreError> {
         let path = self.author_path();
         let free = (1u32..)
@@ -149,7 +153,7 @@ impl Keystore {
         Ok(Some(aside))
     }
 
-    /// Writes a new file whole or not at all: under another name first, durable before it takes its own.
+    /// Writes a new file atomically: under another name first, and durable before it takes its own.
     fn write(&self, path: &Path, text: &str) -> Result<(), KeystoreError> {
         let failed = |path: &Path| {
             let path = path.to_owned();
@@ -165,10 +169,11 @@ impl Keystore {
             file.write_all(text.as_bytes())?;
             file.write_all(b"\n")?;
             file.sync_all()?;
-            // A link, not a rename: it fails where another process was faster, and never replaces a key.
+            // A link, not a rename: it fails if another process was faster, and never replaces a
+            // key.
             fs::hard_link(&draft, path).or_else(|error| {
                 let is_taken = error.kind() == io::ErrorKind::AlreadyExists;
-                // Where a file system knows no links, there is still the rename.
+                // On a file system without links, rename instead.
                 if is_taken { Err(error) } else { fs::rename(&draft, path) }
             })
         });
@@ -190,7 +195,7 @@ fn chance() -> Result<Zeroizing<[u8; 32]>, KeystoreError> {
     Ok(bytes)
 }
 
-/// A file's text; none when there is no such file.
+/// Returns a file's text. Returns `None` if there is no such file.
 fn read(path: &Path) -> Result<Option<Zeroizing<String>>, KeystoreError> {
     let failed = |error| KeystoreError::File { path: path.to_owned(), error };
     let file = match fs::File::open(path) {

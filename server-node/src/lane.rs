@@ -1,7 +1,7 @@
-//! A lane: the queue of what is to be sent to one peer, from the driver to the peer's writer.
+//! The send queue of one peer, from the driver to the peer's writer.
 //!
-//! It is bounded in parcels and in bytes. A peer that reads so slowly that its lane overflows is cut off, never waited for:
-//! nobody else may suffer from it.
+//! It is bounded in items and in bytes. A peer that reads so slowly that its queue overflows is
+//! disconnected, so that it cannot slow down the rest of the node.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -12,21 +12,21 @@ use plexus_core::journal::Serve;
 use tokio::sync::mpsc::{self, error::TryRecvError};
 use tokio_util::sync::CancellationToken;
 
-/// The most parcels that wait in a lane; one more cuts the peer off.
+/// The most items that wait in a queue. One more disconnects the peer.
 pub const PARCELS_MAX: usize = 1_024;
-/// The most bytes of frames that wait in a lane; one more cuts the peer off.
+/// The most bytes of frames that wait in a queue. One more disconnects the peer.
 pub const LANE_BYTES_MAX: usize = 4 << 20;
 
-/// Something to be sent.
+/// An item of a send queue.
 #[derive(Debug)]
 pub(crate) enum Parcel {
-    /// A frame, whose bytes may be shared with other lanes.
+    /// A frame, whose bytes may be shared with other queues.
     Frame(Bytes),
-    /// Something from the store.
+    /// Data from the store.
     Serve(Serve),
 }
 
-/// The lane's beginning, at the driver. To drop it is to close the peer after what is queued.
+/// The sending end, at the driver. Dropping it closes the peer after the queued items are sent.
 #[derive(Debug)]
 pub(crate) struct Lane {
     queue: mpsc::Sender<Parcel>,
@@ -35,7 +35,7 @@ pub(crate) struct Lane {
     closed: CancellationToken,
 }
 
-/// The lane's end, at the writer.
+/// The receiving end, at the writer.
 #[derive(Debug)]
 pub(crate) struct LaneEnd {
     queue: mpsc::Receiver<Parcel>,
@@ -44,11 +44,11 @@ pub(crate) struct LaneEnd {
     closed: CancellationToken,
 }
 
-/// The lane is full, and its peer is cut off.
+/// The queue is full, and its peer is disconnected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Overflow;
 
-/// A lane's two ends.
+/// Returns the two ends of a new queue.
 pub(crate) fn lane() -> (Lane, LaneEnd) {
     let (sender, receiver) = mpsc::channel(PARCELS_MAX);
     let bytes = Arc::new(AtomicUsize::new(0));
@@ -67,10 +67,10 @@ impl Parcel {
 }
 
 impl Lane {
-    /// Queues a parcel. One for a peer that is gone already is dropped.
+    /// Queues an item. It is dropped if the peer is already gone.
     ///
     /// # Errors
-    /// When the lane is full; the peer is cut off.
+    /// The queue is full, and the peer is disconnected.
     pub(crate) fn push(&self, parcel: Parcel) -> Result<(), Overflow> {
         let size = parcel.size();
         let queued = self.bytes.fetch_add(size, Ordering::Relaxed) + size;
@@ -90,14 +90,14 @@ impl Drop for Lane {
 }
 
 impl LaneEnd {
-    /// Waits for the next parcel; none when the driver closes the peer.
+    /// Waits for the next item. Returns `None` if the driver closes the peer.
     pub(crate) async fn next(&mut self) -> Option<Parcel> {
         let parcel = self.queue.recv().await;
         self.release(parcel.as_ref());
         parcel
     }
 
-    /// The next parcel if one waits already.
+    /// Returns the next item if one waits already.
     pub(crate) fn next_now(&mut self) -> Result<Parcel, TryRecvError> {
         let parcel = self.queue.try_recv()?;
         self.release(Some(&parcel));
@@ -108,7 +108,8 @@ impl LaneEnd {
         self.bytes.fetch_sub(parcel.map_or(0, Parcel::size), Ordering::Relaxed);
     }
 
-    /// Resolves when the peer is cut off, or has not read what was queued within `grace` of being closed.
+    /// Resolves when the peer is cut off. Also resolves `grace` after it was closed, if it has not
+    /// read the queue by then.
     pub(crate) fn given_up(&self, grace: Duration) -> impl Future<Output = ()> + use<> {
         let (cut, closed) = (self.cut.clone(), self.closed.clone());
         async move {

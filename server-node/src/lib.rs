@@ -1,28 +1,29 @@
-//! The Plexus full node: what waits, touches and guesses around `plexus_core`, which decides.
+//! The Plexus full node: the I/O, threads and clock around `plexus_core`, which makes the decisions.
 //!
-//! One task, the [`driver`], owns the `Node`: it tells it facts and carries out its wishes. All else feeds it or is fed by it.
+//! One task, the [`driver`], owns the `Node`: it gives it inputs and executes its outputs. All other
+//! parts send to the driver or receive from it.
 //!
 //! # Map
 //!
-//! | file | what it is |
+//! | file | contents |
 //! | --- | --- |
-//! | [`config`] | what a node is started with |
-//! | [`clock`] | the only one who reads clocks |
+//! | [`config`] | the configuration of a node |
+//! | [`clock`] | the only module that reads clocks |
 //! | [`driver`] | the task that owns the node |
-//! | [`fact`] | what its one channel carries |
+//! | [`fact`] | the items of its channel |
 //! | [`lane`] | a peer's send queue |
 //! | [`socket`] | a reader and a writer for each peer |
-//! | [`dialer`] | connects to others |
+//! | [`dialer`] | connects to other nodes |
 //! | [`server`] | accepts connections, plain or TLS, and serves the [`app`] on them |
-//! | [`store`] | what is remembered, in redb |
+//! | [`store`] | the persistent state, in redb |
 //! | [`verifier`] | signatures on all cores |
 //! | [`miner`] | threads that search jobs, and the graphics processor |
-//! | [`handle`] | how everything else asks the node |
-//! | [`counters`] | what is counted, for metrics |
+//! | [`handle`] | the way to the node for all other parts |
+//! | [`counters`] | the counters for metrics |
 //! | [`api`] | JSON for programs, described by [`openapi`] |
 //! | [`legacy`] | the older system's two routes |
 //! | [`web`] | the page that is built in |
-//! | [`metrics`] | the counters as Prometheus reads them |
+//! | [`metrics`] | the counters in Prometheus' format |
 //! | [`keystore`] | the keys in the data folder |
 
 pub mod api;
@@ -63,10 +64,10 @@ use crate::handle::Handle;
 use crate::miner::{Gpu, Miner};
 use crate::store::Store;
 
-/// How long a node that stops waits for whoever still reads its store.
+/// The most time that a stopping node waits for readers of its store.
 pub const RELEASE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// A node that runs.
+/// A running node.
 #[derive(Debug)]
 pub struct Running {
     handle: Handle,
@@ -79,7 +80,8 @@ impl Running {
     /// Starts a node: opens its store, and serves the [`app`] on `listener`.
     ///
     /// # Errors
-    /// A store that cannot be opened, a certificate that cannot be read, or threads or a graphics processor that cannot be had.
+    /// The store cannot be opened, a certificate cannot be read, or threads or a graphics processor
+    /// are not available.
     pub async fn start(listener: TcpListener, config: Config) -> anyhow::Result<Self> {
         let address = listener.local_addr().context("the listening socket")?;
         let tls = config.tls.as_ref().map(server::acceptor).transpose()?;
@@ -111,30 +113,32 @@ impl Running {
         Ok(Self { handle, address, driver: tokio::spawn(driver.run()), server: tokio::spawn(server) })
     }
 
-    /// How to ask the node.
+    /// Returns a handle to the node.
     pub fn handle(&self) -> &Handle {
         &self.handle
     }
 
-    /// Where it listens.
+    /// Returns the address that it listens on.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Waits until the node stops by itself, which it does only when it cannot go on.
+    /// Waits until the node stops by itself, which happens only if it cannot go on.
     pub async fn stopped(&self) {
         self.handle.stopping().await;
     }
 
-    /// Closes the peers, stops the miners, and returns when all is persisted and the data directory is free.
+    /// Closes the peers and stops the miners. Returns when all changes are durable and the data
+    /// directory is free.
     ///
     /// # Errors
-    /// Why the node could not go on, if it stopped by itself.
+    /// The reason that the node could not go on, if it stopped by itself.
     pub async fn stop(self) -> anyhow::Result<()> {
         self.handle.stop();
         let driven = self.driver.await?;
         self.server.await?;
-        // Sockets and readers hold the store a moment longer; the file is closed when the last of them lets go.
+        // Sockets and readers hold the store a moment longer. The file is closed when the last of
+        // them drops it.
         let released = self.handle.store().released();
         drop(self.handle);
         if timeout(RELEASE_TIMEOUT, released.cancelled()).await.is_err() {
@@ -157,7 +161,7 @@ fn node_config(config: &Config) -> plexus_core::node::Config {
 /// Runs a node until `shutdown` resolves.
 ///
 /// # Errors
-/// What keeps the node from starting or from going on.
+/// The error that keeps the node from starting or from going on.
 pub async fn run(
     listener: TcpListener,
     config: Config,

@@ -1,4 +1,4 @@
-//! `plexus`: one program that is a node, its page, and the commands that speak to it.
+//! `plexus`: one program with the node, its page, and the commands for it.
 
 use std::process::ExitCode;
 

@@ -1,6 +1,7 @@
-//! Metrics: what is counted and how the node stands, as [Prometheus' text](https://prometheus.io/docs/instrumenting/exposition_formats/).
+//! Metrics: the counters and the node's state, as [Prometheus'
+//! text](https://prometheus.io/docs/instrumenting/exposition_formats/).
 //!
-//! The text is written by hand: it is one line a number, and every number is there already.
+//! The text is written by hand, because it is one line per number and every number exists already.
 
 use std::fmt::{self, Write};
 

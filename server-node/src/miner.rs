@@ -1,8 +1,9 @@
-//! The miner: threads that search jobs, one of them on the graphics processor if that is wanted.
+//! The miner: threads that search jobs, one of them on the graphics processor if that is enabled.
 //!
-//! Each thread searches its share of the nonces in slices, and looks between slices whether the job is still the one to
-//! search: one atomic read, no lock. Without a job the threads sleep. They run at a low priority, so that a machine that mines
-//! stays usable. A graphics processor that fails ends its thread; the others go on.
+//! Each thread searches its share of the nonces in slices. Between slices it checks that the job is
+//! still current, by one atomic read without a lock. Without a job the threads sleep. They run at a
+//! low priority, so that a mining machine stays usable. A graphics processor that fails ends its
+//! thread, and the others go on.
 
 mod gpu;
 
@@ -24,20 +25,20 @@ use crate::fact::Fact;
 use crate::handle::Handle;
 pub use gpu::{Gpu, GpuError};
 
-/// The tries between two looks: under 7 ms where a core makes 10 million a second.
+/// The tries between two checks: under 7 ms on a core that makes 10 million a second.
 const SLICE_TRIES: u64 = 1 << 16;
 /// The most threads that are started.
 pub const THREADS_MAX: usize = 1_024;
-/// How much lower than others' the threads' priority is.
+/// The amount by which the threads' priority is lowered.
 #[cfg(target_os = "linux")]
 const NICENESS: i32 = 10;
 
-/// How long a kernel is tried,
+/// The time for which a kernel is tried in each turn.
 const TURN: Duration = Duration::from_millis(1);
-/// and the nonces between two looks at the clock.
+/// The nonces between two readings of the clock.
 const TURN_NONCES: u64 = 1 << 10;
 
-/// The kernel that is fastest on this very machine: all are tried in turn, a few milliseconds in all.
+/// Returns the fastest kernel on this machine. Tries all in turn, which takes a few milliseconds.
 pub fn fastest_kernel() -> Kernel {
     let header = *Network::plexus().genesis();
     let headers = Headers::new(&header, &[Hash::ZERO; ROOTS_MAX], Target::from_be_bytes([0; 32]));
@@ -53,18 +54,18 @@ pub fn fastest_kernel() -> Kernel {
     trial.fastest()
 }
 
-/// Threads that search; they start with the first job, and end when this is dropped.
+/// Threads that search. They start with the first job, and end when this is dropped.
 #[derive(Debug)]
 pub(crate) struct Miner {
     threads: usize,
-    /// Until it starts.
+    /// The graphics processor, until the threads start.
     gpu: Option<Gpu>,
     started: Vec<JoinHandle<()>>,
     board: Arc<Board>,
     handle: Handle,
 }
 
-/// What is to be searched.
+/// The current job, shared by all threads.
 #[derive(Debug, Default)]
 struct Board {
     /// Rises with every change of the notice.
@@ -92,7 +93,7 @@ impl Board {
         self.changed.notify_all();
     }
 
-    /// Waits for a job; none when there will be none any more.
+    /// Waits for a job. Returns `None` when the miner ends.
     fn take(&self) -> Option<(u64, Arc<Job>)> {
         let mut notice = self.notice();
         loop {
@@ -106,7 +107,8 @@ impl Board {
         }
     }
 
-    /// Takes a solved job down, unless another is up already. Says whether it was the first to solve it.
+    /// Removes a solved job, unless another has replaced it. Returns true if this call is the first
+    /// to solve it.
     fn solve(&self, generation: u64) -> bool {
         let mut notice = self.notice();
         let first = self.generation.load(Ordering::Acquire) == generation;
@@ -119,17 +121,18 @@ impl Board {
 }
 
 impl Miner {
-    /// A miner on so many threads; `None`: one for each core. A graphics processor searches beside them.
+    /// Creates a miner with this number of threads, or one for each core if `None`. A graphics
+    /// processor searches beside them.
     pub(crate) fn new(threads: Option<usize>, gpu: Option<Gpu>, handle: Handle) -> Self {
         let cores = || std::thread::available_parallelism().map_or(1, NonZero::get);
         let threads = threads.unwrap_or_else(cores).clamp(1, THREADS_MAX);
         Self { threads, gpu, started: Vec::new(), board: Arc::default(), handle }
     }
 
-    /// Searches this job from now on and no other.
+    /// Searches only this job from now on.
     ///
     /// # Errors
-    /// When the system has no more threads to give.
+    /// The system cannot start more threads.
     pub(crate) fn search(&mut self, job: Option<Job>) -> std::io::Result<()> {
         if job.is_some() && self.started.is_empty() {
             let kernel = fastest_kernel();
@@ -148,7 +151,8 @@ impl Miner {
         Ok(())
     }
 
-    /// Starts a searcher, given its number of how many; `slice` goes on with a search by as much as lies between two looks.
+    /// Starts a searcher with its number and the number of all. `slice` continues a search until
+    /// the next check.
     fn start<E: std::fmt::Display>(
         &mut self,
         (number, count): (u64, u64),
@@ -171,7 +175,7 @@ impl Miner {
     }
 }
 
-/// Searches until the job is solved or taken down.
+/// Searches until the job is solved or replaced.
 fn search<E>(
     board: &Board,
     generation: u64,
@@ -198,7 +202,8 @@ fn search<E>(
 
 #[cfg(target_os = "linux")]
 fn lower_priority() {
-    // On Linux a thread's niceness is its own. One that stays as nice as the others mines all the same.
+    // On Linux each thread has its own niceness. A thread whose priority cannot be lowered mines
+    // all the same.
     let _niceness = rustix::process::nice(NICENESS);
 }
 

@@ -1,19 +1,21 @@
-//! The API's description in [OpenAPI](https://spec.openapis.org/oas/latest.html), gathered from the routes.
+//! The API's description in [OpenAPI](https://spec.openapis.org/oas/latest.html), gathered from the
+//! routes.
 //!
-//! The forms of blocks and messages are core's, which knows nothing of HTTP; they are described here once more, and a test sees
-//! to it that the two agree.
+//! The JSON forms of blocks and messages belong to core, which knows nothing of HTTP. They are
+//! described here once more, and a test checks that the two agree.
 
 use utoipa::openapi::OpenApi as Document;
 use utoipa::{OpenApi, ToSchema};
 
-/// The whole description.
+/// Returns the whole description.
 pub fn document() -> Document {
     Api::openapi()
 }
 
 /// A proof-of-work ledger of signed messages.
 ///
-/// Numbers that may pass 2^53 are decimal strings, times are RFC 3339, bytes are hex. Every refusal is `{error: {code, message}}`.
+/// Numbers that may exceed 2^53 are decimal strings, times are RFC 3339, bytes are hex. Every error
+/// is `{error: {code, message}}`.
 #[derive(OpenApi)]
 #[openapi(
     info(title = "Plexus", license(name = "MIT OR Apache-2.0")),
@@ -48,13 +50,13 @@ struct Api;
 pub(crate) struct Parameters {
     /// 1 to 32 of a–z, 0–9 and `-`.
     pub name: String,
-    /// The genesis block's time, unix milliseconds.
+    /// The genesis block's time in unix milliseconds.
     pub genesis_time: u64,
-    /// The wished interval between blocks, milliseconds.
+    /// The target interval between blocks in milliseconds.
     pub spacing_ms: u64,
-    /// How much silence halves the difficulty, milliseconds; 0 keeps it constant.
+    /// The delay of a block that halves the difficulty, in milliseconds. 0 keeps it constant.
     pub half_life_ms: u64,
-    /// The easiest target, compact, in hex.
+    /// The easiest target, in compact form and in hex.
     pub limit_bits: String,
     /// The most bytes of an encoded block.
     pub block_bytes_max: u32,
@@ -70,61 +72,62 @@ pub(crate) struct Message {
     pub id: String,
     /// The sender's key, 66 hex digits.
     pub sender: String,
-    /// To whom it is written.
+    /// The recipient.
     pub recipient: String,
-    /// What it says.
+    /// The text.
     pub text: String,
-    /// When it was written, RFC 3339.
+    /// The time when it was written, RFC 3339.
     #[schema(rename = "timeStamp")]
     pub time_stamp: String,
-    /// The same time in unix milliseconds, which the id is over.
+    /// The same time in unix milliseconds. The id is computed from this one.
     pub time_unix_ms: u64,
-    /// The stamp, a decimal string.
+    /// The stamp, as a decimal string.
     pub stamp: String,
     /// The sender's signature of the id, 128 hex digits.
     pub signature: String,
-    /// The form that people read: `From <sender> to <recipient>, <text>`.
+    /// The form for people: `From <sender> to <recipient>, <text>`.
     pub message: String,
 }
 
-/// A signed message to hand in.
+/// A signed message to submit.
 #[derive(Debug, ToSchema)]
 #[expect(dead_code, reason = "it describes a form and is never made")]
 pub(crate) struct Submission {
     /// The sender's key, 66 hex digits.
     pub sender: String,
-    /// To whom it is written, at most 128 bytes.
+    /// The recipient, at most 128 bytes.
     #[schema(required = false)]
     pub recipient: String,
-    /// What it says, 1 to 4,096 bytes.
+    /// The text, 1 to 4,096 bytes.
     pub text: String,
-    /// When it was written, unix milliseconds.
+    /// The time when it was written, in unix milliseconds.
     pub time_unix_ms: u64,
-    /// The stamp, a decimal string.
+    /// The stamp, as a decimal string.
     #[schema(required = false)]
     pub stamp: String,
     /// The sender's signature of the id, 128 hex digits.
     pub signature: String,
 }
 
-/// A message and its place in the ledger.
+/// A message and its position in the ledger.
 #[derive(Debug, ToSchema)]
 #[expect(dead_code, reason = "it describes a form and is never made")]
 pub(crate) struct MessageStatus {
     #[schema(inline)]
     #[serde(flatten)]
     pub base: Message,
-    /// Whether it waits in the pool.
+    /// True if it waits in the mempool.
     pub pending: bool,
     /// The height of its block, once it is in one.
     pub number_of_block: Option<u64>,
     /// The hash of its block, once it is in one.
     pub block: Option<String>,
-    /// The work of its block and of all blocks above, a decimal string, once it is in one.
+    /// The work of its block and of all blocks above, as a decimal string, once it is in a block.
     pub work_above: Option<String>,
 }
 
-/// The proof file of a message, which `plexus verify` reads; the protocol's specification says how it is verified.
+/// The proof file of a message, which `plexus verify` reads. The protocol's specification describes
+/// its verification.
 #[derive(Debug, ToSchema)]
 #[expect(dead_code, reason = "it describes a form and is never made")]
 pub(crate) struct Proof {
@@ -134,57 +137,57 @@ pub(crate) struct Proof {
     pub network: Parameters,
     /// The message.
     pub message: ProofMessage,
-    /// Its place in the block, from 0.
+    /// Its index in the block, from 0.
     pub index: u16,
-    /// How many messages the block has.
+    /// The number of messages in the block.
     pub count: u16,
-    /// The hashes beside the message's way up to the messages root, from the bottom.
+    /// The sibling hashes on the message's path to the messages root, from the bottom.
     pub siblings: Vec<String>,
     /// The block without its messages.
     pub block: ProofBlock,
-    /// The records beside the block's way up to the peak of the mountain range over it, from the bottom.
+    /// The sibling nodes on the block's path to the MMR peak over it, from the bottom.
     pub path: Vec<ProofRecord>,
     /// The chain proof, in hex.
     pub chain: String,
 }
 
-/// What a message's bytes say.
+/// The fields of a message's encoding.
 #[derive(Debug, ToSchema)]
 #[expect(dead_code, reason = "it describes a form and is never made")]
 pub(crate) struct ProofMessage {
     /// The sender's key, 66 hex digits.
     pub sender: String,
-    /// To whom it is written.
+    /// The recipient.
     pub recipient: String,
-    /// What it says.
+    /// The text.
     pub text: String,
-    /// When it was written, unix milliseconds.
+    /// The time when it was written, in unix milliseconds.
     pub time_unix_ms: u64,
-    /// The stamp, a decimal string.
+    /// The stamp, as a decimal string.
     pub stamp: String,
     /// The sender's signature of the id, 128 hex digits.
     pub signature: String,
 }
 
-/// A block's header, and what its body commits to beside the messages.
+/// A block's header, and the body's commitments apart from the messages.
 #[derive(Debug, ToSchema)]
 #[expect(dead_code, reason = "it describes a form and is never made")]
 pub(crate) struct ProofBlock {
     /// The parent's hash.
     pub prev_hash: String,
-    /// Commits to all below and within.
+    /// The commitment to the history below the block and to its contents.
     pub content_root: String,
     /// The header's version.
     pub version: u32,
     /// The height.
     pub number_of_block: u64,
-    /// When it was mined, unix milliseconds.
+    /// The time when it was mined, in unix milliseconds.
     pub time_unix_ms: u64,
     /// The target in compact form, as `0x1e100000`.
     pub bits: String,
-    /// What was searched for, a decimal string.
+    /// The nonce, as a decimal string.
     pub nonce: String,
-    /// The miner's free number, a decimal string.
+    /// The miner's free number, as a decimal string.
     pub extra: String,
     /// The miner's key.
     pub author: String,
@@ -192,15 +195,15 @@ pub(crate) struct ProofBlock {
     pub signature: String,
 }
 
-/// A record of the mountain range.
+/// A node of the MMR.
 #[derive(Debug, ToSchema)]
 #[expect(dead_code, reason = "it describes a form and is never made")]
 pub(crate) struct ProofRecord {
-    /// A header's hash, or that of a parent's two children.
+    /// A header's hash, or the hash of a parent's two children.
     pub hash: String,
-    /// The sum of work, a decimal string.
+    /// The sum of work, as a decimal string.
     pub work: String,
-    /// The last header's time, unix milliseconds.
+    /// The last header's time in unix milliseconds.
     pub time_unix_ms: u64,
     /// The last header's bits, as `0x1e100000`.
     pub bits: String,
@@ -216,30 +219,30 @@ pub(crate) struct Block {
     pub prev_hash: String,
     /// The height.
     pub number_of_block: u64,
-    /// When it was mined, RFC 3339.
+    /// The time when it was mined, RFC 3339.
     #[schema(rename = "timeStamp")]
     pub time_stamp: String,
     /// The same time in unix milliseconds.
     pub time_unix_ms: u64,
     /// The header's version.
     pub version: u32,
-    /// What was searched for, a decimal string.
+    /// The nonce, as a decimal string.
     pub nonce: String,
-    /// The miner's free number, a decimal string.
+    /// The miner's free number, as a decimal string.
     pub extra: String,
     /// The target in compact form, as `0x1e100000`.
     pub bits: String,
-    /// Commits to all below and within.
+    /// The commitment to the history below the block and to its contents.
     pub content_root: String,
-    /// The expected number of hashes that the target stands for, a decimal string.
+    /// The expected number of hashes for the target, as a decimal string.
     pub proof_of_work: String,
-    /// The sum of work up to and with this block, a decimal string.
+    /// The sum of work up to this block and including it, as a decimal string.
     pub total_work: String,
     /// The miner's key.
     pub author: String,
     /// The author's signature.
     pub signature: String,
-    /// The messages as text, joined by line ends: the older system's single field.
+    /// The messages as text, joined by line ends: the single field of the older system.
     pub message: String,
     /// The messages.
     pub messages: Vec<Message>,

@@ -1,7 +1,8 @@
-//! The verifier: signatures on all cores.
+//! The verifier: checks signatures on all cores.
 //!
-//! Batches run side by side, and a large one is spread over the threads, so that neither many small blocks nor one large one
-//! leaves a core idle. How many batches wait is bounded by the node, which hands them out.
+//! Batches run in parallel, and a large one is spread over the threads. So neither many small
+//! blocks nor one large one leaves a core idle. The node, which hands out the batches, bounds their
+//! number.
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -17,25 +18,25 @@ use crate::fact::Fact;
 use crate::handle::Handle;
 use crate::store::{Store, StoreError};
 
-/// The signatures that a thread takes at once: about a millisecond's work.
+/// The signatures that a thread takes at a time: about a millisecond's work.
 const CHECKS_AT_ONCE: usize = 16;
 
-/// The keys that are kept as points of the curve; when full, all are forgotten and found anew.
+/// The keys that are kept as points of the curve. When full, all are dropped and computed again.
 const KEYS_MAX: usize = 4_096;
 
-/// A thread for each core.
+/// The verifier, with one thread for each core.
 #[derive(Debug)]
 pub(crate) struct Verifier {
     threads: ThreadPool,
     keys: Arc<Keys>,
 }
 
-/// The keys of those who signed lately: authors and senders are often the same.
+/// The keys of recent signatures. Authors and senders are often the same.
 #[derive(Debug, Default)]
 pub(crate) struct Keys(RwLock<HashMap<PublicKey, ReadyKey>>);
 
 impl Keys {
-    /// Whether a signature is the key's.
+    /// Returns true if a signature is valid for its key.
     fn hold(&self, check: &Check) -> bool {
         let known = self.0.read().unwrap_or_else(PoisonError::into_inner).get(&check.key).copied();
         let Some(key) = known.or_else(|| self.find(&check.key)) else { return false };
@@ -54,14 +55,16 @@ impl Keys {
 }
 
 impl Verifier {
+    /// Creates the verifier and starts its threads.
+    ///
     /// # Errors
-    /// When the system has no more threads to give.
+    /// The system cannot start more threads.
     pub(crate) fn new() -> Result<Self, ThreadPoolBuildError> {
         let threads = ThreadPoolBuilder::new().thread_name(|index| format!("verifier-{index}")).build()?;
         Ok(Self { threads, keys: Arc::default() })
     }
 
-    /// Answers a batch, and tells the driver.
+    /// Verifies a batch, and tells the driver the result.
     pub(crate) fn verify(&self, batch: Arc<Batch>, handle: Handle) {
         let keys = self.keys.clone();
         self.threads.spawn(move || {
@@ -69,13 +72,13 @@ impl Verifier {
                 Ok(verdict) => Fact::Input(Input::Verified(verdict)),
                 Err(error) => Fact::Failed(error),
             };
-            // A node that is stopping needs no verdict.
+            // A node that is stopping needs no result.
             let _stopped = handle.tell_blocking(fact);
         });
     }
 }
 
-/// Answers a batch on the threads of the pool that this is called in.
+/// Verifies a batch on the threads of the pool that calls this.
 pub(crate) fn answer(
     batch: &Batch,
     keys: &Keys,
@@ -88,7 +91,7 @@ pub(crate) fn answer(
     Ok(Verdict { id: batch.id, broken, seen: seen? })
 }
 
-/// The places of the signatures that do not hold, rising.
+/// Returns the indexes of the invalid signatures, in rising order.
 fn broken(checks: &[Check], keys: &Keys) -> Vec<usize> {
     let indexed = checks.par_iter().enumerate().with_min_len(CHECKS_AT_ONCE);
     indexed.filter(|(_, check)| !keys.hold(check)).map(|(index, _)| index).collect()

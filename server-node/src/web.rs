@@ -1,4 +1,4 @@
-//! The page: the files that are built into the binary, so that one program serves all.
+//! The page: its files are built into the binary, so that one program serves everything.
 
 use std::sync::LazyLock;
 
@@ -19,25 +19,27 @@ struct File {
     /// The path that it is served under, from `/`.
     path: &'static str,
     bytes: &'static [u8],
-    /// The same gzipped, where that is smaller.
+    /// The same file gzipped, if that is smaller.
     gzip: Option<&'static [u8]>,
 }
 
-/// Every file, by rising path.
+/// Every file, in rising order of paths.
 static FILES: &[File] = include!(concat!(env!("OUT_DIR"), "/page.rs"));
 
-/// The files' tags, in their order: a browser that has a file asks only whether it is still this one.
+/// The files' tags, in the same order. A browser that has a file only asks if its tag is still
+/// current.
 static TAGS: LazyLock<Vec<String>> = LazyLock::new(|| {
     let tag = |file: &File| format!("\"{:.32}\"", Hash::of(file.bytes));
     FILES.iter().map(tag).collect()
 });
 
-/// Every file that is built in, with the path that it is served under: what the package for embedders is made of.
+/// Returns every built-in file with the path that it is served under. The package for embedders is
+/// made from these.
 pub fn files() -> impl Iterator<Item = (&'static str, &'static [u8])> {
     FILES.iter().map(|file| (file.path, file.bytes))
 }
 
-/// Answers for any path that is no other route's.
+/// Answers requests for all paths without another route.
 pub(crate) async fn file(method: Method, uri: Uri, headers: HeaderMap) -> Response {
     let path = uri.path();
     let is_read = method == Method::GET || method == Method::HEAD;
@@ -46,7 +48,7 @@ pub(crate) async fn file(method: Method, uri: Uri, headers: HeaderMap) -> Respon
     std::future::ready(answer.unwrap_or_else(missing)).await
 }
 
-/// The file of a path; that of a folder is its `index.html`.
+/// Returns the file of a path. The file of a folder is its `index.html`.
 pub(crate) fn find(path: &str, headers: &HeaderMap) -> Option<Response> {
     let index;
     let path = if path.ends_with('/') {
@@ -59,7 +61,7 @@ pub(crate) fn find(path: &str, headers: &HeaderMap) -> Option<Response> {
     Some(answer(&FILES[place], &TAGS[place], headers))
 }
 
-/// The page itself; without it, where to find what there is.
+/// Returns the page itself. In a build without the page, it names the API's description.
 pub(crate) fn index(headers: &HeaderMap) -> Response {
     find("/", headers).unwrap_or_else(|| {
         let text = "This node was built without its page. Its API is described by /api/v1/openapi.json\n";
@@ -84,7 +86,7 @@ fn answer(file: &File, tag: &str, headers: &HeaderMap) -> Response {
         }
         Some(_) | None => response.body(whole(file.bytes)),
     };
-    // Only headers that are not text could fail, and these are.
+    // Only headers that are not text could fail, and these are text.
     response.unwrap_or_default()
 }
 

@@ -1,4 +1,4 @@
-//! The graphics processor as one more searcher: present when this program was built with the feature `gpu`.
+//! The graphics processor as one more searcher, if this program was built with the feature `gpu`.
 
 #[cfg(not(feature = "gpu"))]
 mod absent;
@@ -12,7 +12,7 @@ pub use absent::Gpu;
 #[cfg(feature = "gpu")]
 pub use device::Gpu;
 
-/// Why a graphics processor does not mine, or no longer.
+/// The reason that a graphics processor does not mine, or has stopped mining.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum GpuError {
     /// The program was built without it.
@@ -20,34 +20,34 @@ pub enum GpuError {
         "this plexus was built without mining on graphics processors: build it with `cargo build --release --features gpu`"
     )]
     NotBuilt,
-    /// There is none that can be used.
+    /// There is no usable processor.
     #[error(
         "there is no graphics processor to mine on ({reason}): install its driver for Vulkan, Metal or DirectX 12, or leave --mine-gpu out"
     )]
     Missing {
-        /// What the system says.
+        /// The system's reason.
         reason: String,
     },
-    /// It does not do what it is asked.
+    /// It fails to execute its work.
     #[error("{name} failed: {reason}")]
     Failed {
-        /// What the system calls it.
+        /// The system's name for it.
         name: String,
-        /// What the system says.
+        /// The system's reason.
         reason: String,
     },
-    /// It answers what no working device does.
+    /// Its answer is impossible for a working device.
     #[error("{name} does not work as it should: {error}")]
     Answer {
-        /// What the system calls it.
+        /// The system's name for it.
         name: String,
-        /// What is wrong.
+        /// The error in the answer.
         error: AnswerError,
     },
-    /// It does not find what the portable kernel finds.
+    /// Its solutions differ from those of the portable kernel.
     #[error("{name} computes wrongly: it does not find what the portable kernel finds")]
     Wrong {
-        /// What the system calls it.
+        /// The system's name for it.
         name: String,
     },
 }

@@ -93,7 +93,8 @@ fn leaves_a_job_for_the_next_at_once() {
     let begun = Instant::now();
     bench.miner.search(Some(easy(2))).unwrap();
     assert_eq!(bench.solution().job, JobId(2));
-    // A slice takes some ms; an unoptimised one on a busy machine, more. The search that is left would take forever.
+    // A slice takes some ms, or more if it is unoptimised or the machine is busy. The remaining
+    // search would take forever.
     assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
 }
 
@@ -103,7 +104,7 @@ fn rests_without_a_job() {
     bench.miner.search(Some(impossible(1))).unwrap();
     bench.wait_until_it_tries();
     bench.miner.search(None).unwrap();
-    // Two slices at most are under way.
+    // At most two slices are in progress.
     let mut before = bench.tried();
     for _ in 0..100 {
         std::thread::sleep(Duration::from_millis(200));
@@ -132,7 +133,7 @@ mod on_gpu {
 
     use super::*;
 
-    /// A graphics processor, or why these tests cannot be made.
+    /// Returns a graphics processor. Prints a reason and returns `None` if these tests cannot run.
     fn gpu() -> Option<Gpu> {
         match Gpu::open() {
             Ok(gpu) => Some(gpu),
@@ -145,7 +146,7 @@ mod on_gpu {
         }
     }
 
-    /// A job whose hashes meet the target when their first word is at most `limit`.
+    /// Returns a job whose hashes meet the target if their first word is at most `limit`.
     fn with_limit(id: u64, limit: u32) -> Job {
         let mut target = [0xff; 32];
         target[..4].copy_from_slice(&limit.to_be_bytes());
@@ -196,7 +197,7 @@ mod on_gpu {
         took.drain(..20);
         took.sort();
         println!("the median dispatch on {} took {:?}", gpu.name(), took[10]);
-        // 30 ms are aimed at on a machine that does nothing else.
+        // The goal is 30 ms on an otherwise idle machine.
         assert!(took[10] < Duration::from_millis(300), "{took:?}");
     }
 

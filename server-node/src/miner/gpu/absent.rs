@@ -1,15 +1,15 @@
-//! The graphics processor of a program that was built without the feature `gpu`: there is none.
+//! The stand-in for the graphics processor in a program that was built without the feature `gpu`.
 
 use plexus_core::mine::{Search, Solution};
 
 use super::GpuError;
 
-/// A graphics processor: no value of it exists.
+/// A graphics processor. This type has no values.
 #[derive(Debug)]
 pub enum Gpu {}
 
 impl Gpu {
-    /// Says how to build a program that has it.
+    /// Returns an error that says how to build a program with the feature.
     ///
     /// # Errors
     /// Always.
@@ -17,15 +17,15 @@ impl Gpu {
         Err(GpuError::NotBuilt)
     }
 
-    /// What the system calls it.
+    /// Returns the system's name for it.
     pub fn name(&self) -> &str {
         match *self {}
     }
 
-    /// One dispatch of a search.
+    /// Runs one dispatch of a search.
     ///
     /// # Errors
-    /// None.
+    /// Never.
     pub fn search(&mut self, _search: &mut Search) -> Result<Option<Solution>, GpuError> {
         match *self {}
     }

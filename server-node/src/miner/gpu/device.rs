@@ -1,7 +1,8 @@
-//! The graphics processor, as wgpu opens it: one dispatch at a time, each meant to take 20 ms.
+//! The graphics processor, opened by wgpu: one dispatch at a time, each meant to take 20 ms.
 //!
-//! A processor is trusted with the search after it found in a trial what the portable kernel finds; what it finds later is tried again
-//! by that kernel. One that is lost, or does not answer in time, says so once and is not asked again.
+//! A processor is used only after a trial in which it finds the same solutions as the portable
+//! kernel. Later solutions are verified by that kernel. A processor that is lost or does not answer
+//! in time reports it once and is not used again.
 
 use std::sync::mpsc;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,12 +18,12 @@ use wgpu::{Buffer, BufferUsages, PollType};
 
 use super::GpuError;
 
-/// How long a dispatch may take before the processor counts as lost.
+/// The longest time of a dispatch before the processor counts as lost.
 const TIMEOUT: Duration = Duration::from_secs(10);
-/// The hits that a trial compares.
+/// The number of hits that a trial compares.
 const TRIAL_HITS: usize = 16;
 
-/// A graphics processor that was found to work.
+/// A graphics processor that passed the trial.
 #[derive(Debug)]
 pub struct Gpu {
     name: String,
@@ -32,26 +33,26 @@ pub struct Gpu {
     bindings: wgpu::BindGroup,
     dispatch: Buffer,
     answer: Buffer,
-    /// Where an answer is copied to be read.
+    /// The buffer that an answer is copied to for reading.
     copy: Buffer,
-    /// The first error that nobody was waiting for.
+    /// The first error outside of any call.
     fault: Arc<Mutex<Option<String>>>,
-    /// How many nonces the next dispatch has.
+    /// The number of nonces of the next dispatch.
     nonces: u32,
 }
 
 impl Gpu {
-    /// Opens the fastest processor and tries it, some 100 ms in all.
+    /// Opens the fastest processor and tries it, in some 100 ms.
     ///
     /// # Errors
-    /// None that can be used, or one that computes wrongly.
+    /// There is no usable processor, or it computes wrongly.
     pub fn open() -> Result<Self, GpuError> {
         let mut gpu = pollster::block_on(Self::ready())?;
         gpu.tried()?;
         Ok(gpu)
     }
 
-    /// What the system calls it.
+    /// Returns the system's name for it.
     pub fn name(&self) -> &str {
         &self.name
     }
@@ -126,9 +127,9 @@ impl Gpu {
         Ok(gpu)
     }
 
-    /// Compares what it finds with what the portable kernel finds.
+    /// Compares its solutions with those of the portable kernel.
     fn tried(&mut self) -> Result<(), GpuError> {
-        // Across the carry of the nonce's words.
+        // This range includes the carry between the nonce's words.
         let first = (3 << 32) - u64::from(NONCES_MIN) / 2;
         let mut own = Search::new(&trial(), first);
         let mut portable = Search::new(&trial(), first).with_kernel(Kernel::PORTABLE);
@@ -147,10 +148,10 @@ impl Gpu {
         Ok(())
     }
 
-    /// One dispatch of a search; a solution, when one is found.
+    /// Runs one dispatch of a search. Returns a solution if it finds one.
     ///
     /// # Errors
-    /// A processor that is lost or does not work: it has searched nothing, and is not to be asked again.
+    /// The processor is lost or does not work. It has searched nothing, and must not be used again.
     pub fn search(&mut self, search: &mut Search) -> Result<Option<Solution>, GpuError> {
         let (dispatch, bytes) = search.dispatch(self.nonces);
         let begun = Instant::now();
@@ -159,7 +160,7 @@ impl Gpu {
         let name = || self.name.clone();
         let solution =
             search.settle(&dispatch, &answer).map_err(|error| GpuError::Answer { name: name(), error })?;
-        // One that was cut short says nothing of the time that a whole one takes.
+        // A dispatch that was cut short does not show the time of a whole one.
         if solution.is_none() && dispatch.nonces() == self.nonces {
             self.nonces = paced(self.nonces, took_us);
         }
@@ -181,12 +182,12 @@ impl Gpu {
         let submitted = self.queue.submit([encoder.finish()]);
         let (sender, mapped) = mpsc::channel();
         self.copy.map_async(wgpu::MapMode::Read, .., move |outcome| {
-            // Whoever waited too long is gone.
+            // The receiver is gone after a timeout.
             let _gone = sender.send(outcome);
         });
         let wait = PollType::Wait { submission_index: Some(submitted), timeout: Some(TIMEOUT) };
         let polled = self.device.poll(wait);
-        // Its text says more than that of what follows from it.
+        // The first error explains more than the errors that follow from it.
         self.check()?;
         polled.map_err(|error| failed(error.to_string()))?;
         let outcome = mapped.try_recv().map_err(|_| failed("its answer does not come".to_owned()))?;
@@ -198,13 +199,13 @@ impl Gpu {
         Ok(answer)
     }
 
-    /// Whether an error came that nobody was waiting for.
+    /// Fails if an error came outside of any call.
     fn check(&self) -> Result<(), GpuError> {
         let fault = self.fault.lock().unwrap_or_else(PoisonError::into_inner);
         fault.clone().map_or(Ok(()), |reason| Err(GpuError::Failed { name: self.name.clone(), reason }))
     }
 
-    /// Makes it one that is lost.
+    /// Simulates the loss of the processor.
     #[cfg(test)]
     pub(crate) fn lose(&self) {
         self.device.destroy();
@@ -215,7 +216,7 @@ fn note(fault: &Mutex<Option<String>>, text: String) {
     fault.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(text);
 }
 
-/// A job that is solved every 2^14 tries or so.
+/// Returns a job that takes about 2^14 tries.
 fn trial() -> Job {
     let mut target = [0xff; 32];
     target[..4].copy_from_slice(&(1_u32 << 18).to_be_bytes());
