@@ -1,14 +1,14 @@
-//! A node's JSON API, as a program that people write would ask it.
+//! A client of a node's JSON API, as users would write one.
 
 use std::time::Duration;
 
 use serde_json::Value;
 use ureq::Agent;
 
-/// How long an answer may take.
+/// The most time that an answer may take.
 const TIMEOUT: Duration = Duration::from_secs(20);
 
-/// Asks one node.
+/// A client of one node.
 #[derive(Clone, Debug)]
 pub struct Api {
     url: String,
@@ -16,29 +16,29 @@ pub struct Api {
 }
 
 impl Api {
-    /// Asks the node at a URL.
+    /// Creates a client of the node at a URL.
     pub fn new(url: &str) -> Self {
         let config =
             Agent::config_builder().timeout_global(Some(TIMEOUT)).http_status_as_error(false).build();
         Self { url: url.to_owned(), agent: config.into() }
     }
 
-    /// Status code and body of a page.
+    /// Returns the status code and body of a page.
     ///
     /// # Errors
-    /// Why there was no answer.
+    /// The reason that there is no answer.
     pub fn text(&self, path: &str) -> Result<(u16, String), ureq::Error> {
         let mut answer = self.agent.get(format!("{}{path}", self.url)).call()?;
         Ok((answer.status().as_u16(), answer.body_mut().read_to_string()?))
     }
 
-    /// The JSON under `/api/v1`, if there is an answer and it is a success.
+    /// Returns the JSON under `/api/v1`. Returns `None` if the request fails.
     pub fn ask(&self, path: &str) -> Option<Value> {
         let (code, text) = self.text(&format!("/api/v1{path}")).ok()?;
         (code == 200).then(|| serde_json::from_str(&text).expect("the API answers in JSON"))
     }
 
-    /// Hands in a message: status code and JSON.
+    /// Submits a message. Returns the status code and the JSON.
     pub fn submit(&self, message: &Value) -> (u16, Value) {
         let url = format!("{}/api/v1/messages", self.url);
         let mut answer = self.agent.post(url).send_json(message).unwrap();
@@ -46,17 +46,17 @@ impl Api {
         (code, answer.body_mut().read_json().unwrap())
     }
 
-    /// The height of the tip.
+    /// Returns the height of the tip.
     pub fn height(&self) -> Option<u64> {
         self.ask("/status")?["height"].as_u64()
     }
 
-    /// The hash at a height.
+    /// Returns the hash at a height.
     pub fn hash_at(&self, height: u64) -> Option<String> {
         Some(self.ask(&format!("/blocks/{height}"))?["hash"].as_str()?.to_owned())
     }
 
-    /// The height of a block of the best chain, by its hash.
+    /// Returns the height of a block of the best chain, by its hash.
     pub fn height_of(&self, hash: &str) -> Option<u64> {
         self.ask(&format!("/blocks/{hash}"))?["number_of_block"].as_u64()
     }

@@ -1,4 +1,4 @@
-//! A headless Chromium, spoken to by the Chrome DevTools Protocol: tabs that people would have open.
+//! A headless Chromium, driven by the Chrome DevTools Protocol: tabs as users would open them.
 
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
@@ -12,16 +12,16 @@ use tungstenite::{Message, WebSocket};
 
 use crate::process::eventually;
 
-/// How long the browser may take to start, seconds.
+/// The most time that the browser may take to start, in seconds.
 const START_S: u64 = 60;
-/// How long an answer may take.
+/// The most time that an answer may take.
 const TIMEOUT: Duration = Duration::from_secs(60);
 /// The largest answer: a screenshot.
 const ANSWER_BYTES_MAX: usize = 64 << 20;
 /// Names under which Chromium is installed.
 const NAMES: [&str; 5] = ["chromium", "chromium-browser", "google-chrome-stable", "google-chrome", "chrome"];
 
-/// The browser's program: `$CHROMIUM`, or what the path has.
+/// Returns the browser's program: `$CHROMIUM`, or one on the path.
 pub fn find() -> Option<PathBuf> {
     if let Some(path) = std::env::var_os("CHROMIUM") {
         return Some(path.into());
@@ -33,23 +33,23 @@ pub fn find() -> Option<PathBuf> {
         .find(|path| path.exists())
 }
 
-/// A key that does something.
+/// A key with an effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Key {
-    /// On to the next element.
+    /// Moves to the next element.
     Tab,
-    /// Back to the one before.
+    /// Moves to the previous element.
     BackTab,
-    /// Does what a button, link or form does.
+    /// Activates a button, link or form.
     Enter,
-    /// Does what a button, a choice or a fold does.
+    /// Activates a button, a choice or a fold.
     Space,
     /// Leaves a dialog.
     Escape,
 }
 
 impl Key {
-    /// Its virtual code, its name, the text that it types, and the modifiers (8 is Shift).
+    /// Returns its virtual code, its name, the text that it types, and the modifiers (8 is Shift).
     fn described(self) -> (u32, &'static str, &'static str, u32) {
         match self {
             Self::Tab => (9, "Tab", "", 0),
@@ -61,7 +61,7 @@ impl Key {
     }
 }
 
-/// A browser that runs; it is killed when dropped.
+/// A running browser. It is killed when dropped.
 #[derive(Debug)]
 pub struct Browser {
     child: Child,
@@ -75,7 +75,7 @@ impl Browser {
         Self::start_with(program, &["--disable-gpu"])
     }
 
-    /// Starts a browser that has a graphics processor for computations, emulated by the browser itself.
+    /// Starts a browser that emulates a graphics processor for computations.
     pub fn start_with_gpu(program: &Path) -> Self {
         let flags =
             ["--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader", "--enable-features=Vulkan"];
@@ -87,7 +87,7 @@ impl Browser {
         let child = Command::new(program)
             .args(["--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--no-first-run"])
             .args(flags)
-            // Several tabs at once: none may be slowed because another is in front.
+            // Several tabs run at a time. A tab in the background must not be slowed down.
             .args(["--disable-background-timer-throttling", "--disable-renderer-backgrounding"])
             .args(["--disable-backgrounding-occluded-windows", "--remote-debugging-port=0"])
             .args(["--window-size=1280,1000", "--remote-allow-origins=*"])
@@ -105,7 +105,7 @@ impl Browser {
         Self { child, port, _profile: profile }
     }
 
-    /// Opens a page in a new tab.
+    /// Opens a page in a new tab. Returns the tab.
     pub fn open(&self, url: &str) -> Tab {
         let new = format!("http://127.0.0.1:{}/json/new?about:blank", self.port);
         let described: Value = ureq::put(new).send_empty().unwrap().body_mut().read_json().unwrap();
@@ -136,7 +136,7 @@ impl Drop for Browser {
 /// A tab.
 #[derive(Debug)]
 pub struct Tab {
-    /// Exceptions that nobody caught, and errors in the console.
+    /// Uncaught exceptions, and errors in the console.
     pub trouble: Vec<String>,
     socket: WebSocket<TcpStream>,
     asked: u64,
@@ -170,12 +170,12 @@ impl Tab {
         }
     }
 
-    /// The value of an expression.
+    /// Returns the value of an expression.
     pub fn evaluate(&mut self, expression: &str) -> Value {
         self.attempt(expression).unwrap_or_else(|thrown| panic!("{expression}: {thrown}"))
     }
 
-    /// The value of an expression, or what it threw.
+    /// Returns the value of an expression, or its exception.
     fn attempt(&mut self, expression: &str) -> Result<Value, Value> {
         let parameters = json!({ "expression": expression, "returnByValue": true, "awaitPromise": true });
         let mut answer = self.ask("Runtime.evaluate", &parameters);
@@ -183,8 +183,8 @@ impl Tab {
         if thrown.is_null() { Ok(answer["result"]["value"].take()) } else { Err(thrown) }
     }
 
-    /// The value of an expression, once it is true in JavaScript's sense. What throws is not true yet: a document that is being
-    /// loaded lacks the elements that are asked about.
+    /// Waits until an expression is true in JavaScript's sense. Returns its value. An exception
+    /// counts as not true yet, because a document that is loading lacks the elements.
     pub fn wait(&mut self, what: &str, seconds: u64, expression: &str) -> Value {
         let begun = Instant::now();
         loop {
@@ -208,7 +208,7 @@ impl Tab {
         }
     }
 
-    /// Loads the page anew, without the policy that says what it may do: for scripts of the test's own.
+    /// Reloads the page without its content security policy, for scripts of the test.
     pub fn reload_without_policy(&mut self) {
         self.ask("Page.setBypassCSP", &json!({ "enabled": true }));
         self.reload();
@@ -219,17 +219,18 @@ impl Tab {
         self.ask("Page.close", &json!({}));
     }
 
-    /// Loads the page anew.
+    /// Reloads the page.
     pub fn reload(&mut self) {
         self.ask("Page.reload", &json!({}));
     }
 
-    /// Has a script run in each document of the tab before any of its own; the document that is there stays as it is.
+    /// Runs a script in each later document of the tab, before the document's own scripts. The
+    /// current document stays as it is.
     pub fn prepare(&mut self, script: &str) {
         self.ask("Page.addScriptToEvaluateOnNewDocument", &json!({ "source": script }));
     }
 
-    /// Leads the tab to an address.
+    /// Navigates the tab to an address.
     pub fn go(&mut self, url: &str) {
         self.ask("Page.navigate", &json!({ "url": url }));
     }
@@ -240,19 +241,19 @@ impl Tab {
         self.ask("Emulation.setDeviceMetricsOverride", &size);
     }
 
-    /// Has the page find that its visitor prefers this: pairs of a media feature and its value.
+    /// Sets the visitor's preferences: pairs of a media feature and its value.
     pub fn prefer(&mut self, features: &[(&str, &str)]) {
         let features: Vec<_> =
             features.iter().map(|(name, value)| json!({ "name": name, "value": value })).collect();
         self.ask("Emulation.setEmulatedMedia", &json!({ "features": features }));
     }
 
-    /// Has the tab think that it is the one in front.
+    /// Makes the tab behave as the one in front.
     pub fn focus(&mut self) {
         self.ask("Emulation.setFocusEmulationEnabled", &json!({ "enabled": true }));
     }
 
-    /// Presses a key and lets it go.
+    /// Presses and releases a key.
     pub fn press(&mut self, key: Key) {
         let (code, key, text, modifiers) = key.described();
         let event = |kind: &str| {
@@ -264,7 +265,7 @@ impl Tab {
         self.ask("Input.dispatchKeyEvent", &event("keyUp"));
     }
 
-    /// Types a text, a key a character.
+    /// Types a text, one key per character.
     pub fn type_in(&mut self, text: &str) {
         for character in text.chars() {
             let key = character.to_string();
@@ -273,7 +274,7 @@ impl Tab {
         }
     }
 
-    /// Writes what the tab shows to a file, as PNG.
+    /// Writes a screenshot of the tab to a file, as PNG.
     pub fn screenshot(&mut self, path: &Path) {
         let answer = self.ask("Page.captureScreenshot", &json!({ "format": "png" }));
         let bytes = data_encoding::BASE64.decode(answer["data"].as_str().unwrap().as_bytes()).unwrap();

@@ -1,8 +1,9 @@
-//! Distance: what real nodes make of it. Processes in namespaces as far apart as points on a map choose their neighbours,
-//! lose the nearest of them, and pass blocks on; the simulator is given the same distances.
+//! Real nodes at set distances. Processes in namespaces as far apart as points on a map choose
+//! their neighbours, lose the nearest of them, and relay blocks. The simulator gets the same
+//! distances.
 //!
-//! A place beside them is where they all hear of one another, and is gone once they have. What is found is plain numbers
-//! ([`Findings`]); what they have to be is said by the tests.
+//! All nodes learn of one another from a meeting node, which ends once they have. The findings are
+//! plain numbers ([`Findings`]). The tests hold the limits for them.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
@@ -24,84 +25,84 @@ use crate::process::{self, Process};
 
 /// The fewest nodes: more than a node has links.
 pub const NODES_MIN: usize = 10;
-/// The most: more take a machine of their own.
+/// The most nodes: more need a machine of their own.
 pub const NODES_MAX: usize = 100;
-/// How many of the nearest a node keeps.
+/// The number of nearest nodes that a node keeps.
 const NEAREST: usize = 3;
-/// How long one may take to find another in the place of the nearest.
+/// The most time until another node replaces the nearest.
 const SUCCEED: Duration = Duration::from_secs(20);
-/// How long a block may take to be everywhere.
+/// The most time until a block has reached all nodes.
 const SPREAD: Duration = Duration::from_secs(10);
-/// How many blocks are mined, turn about next to each node.
+/// The number of blocks, mined next to each node in turn.
 const BLOCKS: usize = 40;
-/// A block takes 2^12 hashes: it is there at once.
+/// A block takes 2^12 hashes, so it is found at once.
 const BITS: u32 = 12;
-/// The map's width and height as a round trip, microseconds.
+/// The map's width and height as a round trip, in microseconds.
 const MAP_US: u64 = 200_000;
-/// What is added to every round trip, microseconds.
+/// The addition to every round trip, in microseconds.
 const ACCESS_US: u64 = 4_000;
-/// The round trip to the place where all hear of all, microseconds.
+/// The round trip to the meeting node, in microseconds.
 const MEETING_US: u64 = 400_000;
-/// A node need not change to one that is nearer by less than this: a thousandth of the round trip, and so much more that it
-/// is not mistaken on a busy machine.
+/// A node need not change to another that is nearer by less than this. The limit is a share of the
+/// round trip in thousandths, and a time that covers errors of measurement on a busy machine.
 const NEARER_PER_MILLE: u64 = 900;
 const NEARER_US: u64 = 3_000;
-/// How many nodes end.
+/// The number of nodes that end.
 const ENDS: usize = 4;
-/// The simulations that foretell, each of so many blocks.
+/// The number of simulations for the prediction, and the blocks of each.
 const SEEDS: u64 = 5;
 const SIMULATED_BLOCKS: u32 = 100;
 
-/// How long nodes may take to find their neighbours: they measure a node that they know nothing of every second, and every five seconds
-/// one anew that was measured in a bad moment.
+/// Returns the most time that nodes may take to find their neighbours. They measure an unmeasured
+/// node every second, and repeat a bad measurement every five seconds.
 fn settle_max(nodes: usize) -> Duration {
     Duration::from_secs(30 + 3 * nodes as u64)
 }
 
-/// How many of the choices may be about to change when they are looked at.
+/// Returns the most choices that may be about to change at the time of a check.
 pub fn wrong_max(nodes: usize) -> usize {
     nodes / 10
 }
 
-/// How long more than that may be.
+/// The most time to wait for fewer than these.
 const SETTLE_AGAIN_MAX: Duration = Duration::from_secs(30);
 
-/// How long it all may take.
+/// Returns the most time that a whole run may take.
 pub fn life_max(nodes: usize) -> Duration {
     settle_max(nodes) + SETTLE_AGAIN_MAX + Duration::from_secs(180)
 }
 
-/// What was found.
+/// The results of a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Findings {
-    /// How many nodes there were.
+    /// The number of nodes.
     pub nodes: usize,
-    /// After how many seconds from the last one's start they had chosen.
+    /// The seconds from the last node's start until all had chosen.
     pub settled_s: f64,
-    /// What they had chosen then.
+    /// Their choices at that time.
     pub choice: Choice,
-    /// What they have chosen after the blocks, as soon as but a few of it are about to change.
+    /// Their choices after the blocks, as soon as only a few of them are about to change.
     pub later: Choice,
-    /// The greatest share by which a measured round trip was longer than the one that was set.
+    /// The greatest excess of a measured round trip over the set one, as a share.
     pub excess: f64,
-    /// How blocks spread.
+    /// The propagation of blocks.
     pub spread: Spread,
-    /// What came of the end of some nodes that were another's nearest, one after the other.
+    /// The results of ending some nodes that were another's nearest, one after the other.
     pub successions: Vec<Succession>,
 }
 
-/// Whom the nodes have chosen.
+/// The nodes that the nodes have chosen.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Choice {
-    /// The nodes that could have been chosen for a place among the nearest, at most three for each node.
+    /// The nodes that could have been chosen as nearest ones, at most three for each node.
     pub slots: usize,
-    /// In how many of those is a node than which none of the others is nearer by enough.
+    /// The number of slots whose node is right: no other candidate is nearer by enough.
     pub right: usize,
-    /// In how many is one of the very nearest by the distances that were set.
+    /// The number of slots whose node is one of the nearest by the set distances.
     pub exact: usize,
-    /// Of each node's three nearest of all nodes, with how many it is linked for whatever reason.
+    /// The number of links, for any reason, to the three nearest nodes of each node.
     pub linked: usize,
-    /// What is not right, for people.
+    /// The wrong choices, as text for people.
     pub wrong: Vec<String>,
 }
 
@@ -115,37 +116,39 @@ impl Choice {
     }
 }
 
-/// How blocks spread, milliseconds, medians over blocks.
+/// The propagation of blocks in milliseconds, medians over blocks.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Spread {
-    /// How many blocks reached all nodes.
+    /// The number of blocks that reached all nodes.
     pub blocks: usize,
-    /// When half and nine tenths of the nodes told of a block, counted from the first that did.
+    /// The times until half and nine tenths of the nodes announced a block, from the first
+    /// announcement.
     pub measured_ms: [f64; 2],
-    /// The same as the simulator foretells it for nodes at these distances that choose for themselves.
+    /// The same times as the simulator predicts them, for nodes at these distances that choose
+    /// their peers themselves.
     pub simulated_ms: [f64; 2],
-    /// The same along the shortest paths over the links that there were.
+    /// The same times along the shortest paths over the existing links.
     pub paths_ms: [f64; 2],
-    /// How long the first node took to tell of a block, from when it was sent to it.
+    /// The time until the first node announced a block, from when it was sent to that node.
     pub own_ms: f64,
 }
 
-/// What came of the end of a nearest node.
+/// The result of ending a nearest node.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Succession {
-    /// Whose nearest it was.
+    /// The node whose nearest it was.
     pub node: usize,
-    /// Which ended.
+    /// The node that ended.
     pub gone: usize,
-    /// Which is among the nearest now that was not.
+    /// The node that is among the nearest now and was not before.
     pub successor: Option<usize>,
-    /// Whether all three of the nearest are right again.
+    /// True if all three of the nearest are right again.
     pub right: bool,
-    /// After how many seconds.
+    /// The seconds that this took.
     pub seconds: f64,
 }
 
-/// A peer as a node tells of it.
+/// A peer as a node reports it.
 #[derive(Clone, Debug)]
 struct Link {
     place: usize,
@@ -153,10 +156,10 @@ struct Link {
     rtt_ms: Option<f64>,
 }
 
-/// Where everybody is.
+/// The positions of all nodes.
 #[derive(Clone, Debug)]
 struct Map {
-    /// Round trips between the nodes, microseconds.
+    /// Round trips between the nodes, in microseconds.
     rtt_us: Vec<Vec<u64>>,
 }
 
@@ -176,7 +179,8 @@ impl Map {
         self.rtt_us.len()
     }
 
-    /// How long a packet takes. After the nodes come the place where they meet, and that of who watches, at everybody's side.
+    /// Returns the time of a packet. After the nodes come two more places: the meeting node, and
+    /// the observer, which is next to every node.
     fn delay(&self, from: usize, to: usize) -> Duration {
         let nodes = self.nodes();
         let rtt_us = match (from.max(to), from == to) {
@@ -196,26 +200,27 @@ impl Map {
         self.rtt_us.iter().map(row).collect::<Vec<_>>().join("\n").parse().unwrap()
     }
 
-    /// Of some places those that are nearest to a node.
+    /// Returns the places among `places` that are nearest to a node.
     fn nearest(&self, node: usize, mut places: Vec<usize>) -> Vec<usize> {
         places.sort_by_key(|place| self.rtt_us[node][*place]);
         places.truncate(NEAREST);
         places
     }
 
-    /// Whether a node is nearer to another than a third is, by enough to be chosen in its place.
+    /// Returns true if `one` is nearer to a node than `than`, by enough to be chosen in its place.
     fn is_nearer(&self, node: usize, one: usize, than: usize) -> bool {
         let [one, than] = [one, than].map(|place| self.rtt_us[node][place]);
         one + NEARER_US <= than && one * 1_000 <= than * NEARER_PER_MILLE
     }
 }
 
-/// Each place in a network group of its own, so that a node may have links to any of them.
+/// Returns the address of a place. Each is in a network group of its own, so that a node may have
+/// links to all of them.
 fn address(place: usize) -> Ipv4Addr {
     Ipv4Addr::new(11, u8::try_from(place + 1).expect("few places"), 0, 1)
 }
 
-/// All that runs.
+/// All running processes.
 #[derive(Debug)]
 struct Laboratory {
     map: Map,
@@ -223,10 +228,10 @@ struct Laboratory {
     nodes: BTreeMap<usize, Process>,
 }
 
-/// A block that a node told of, and when.
+/// A node, the block that it announced, and the time.
 type Sighting = (usize, String, Instant);
 
-/// Does it all, in an enclosure.
+/// Runs everything, in an enclosure. Returns the findings.
 pub fn run(nodes: usize, seed: u64) -> Findings {
     assert!((NODES_MIN..=NODES_MAX).contains(&nodes), "{NODES_MIN} to {NODES_MAX} nodes");
     let map = Map::new(nodes, seed);
@@ -257,7 +262,7 @@ pub fn run(nodes: usize, seed: u64) -> Findings {
 }
 
 impl Laboratory {
-    /// A node's peers that are nodes.
+    /// Returns a node's links to other nodes.
     fn links(&self, node: usize) -> Vec<Link> {
         let Some(process) = self.nodes.get(&node) else { return Vec::new() };
         let peers = Api::new(&process.url).ask("/peers").expect("a node that answers");
@@ -274,7 +279,8 @@ impl Laboratory {
         Some(Link { place, slot, rtt_ms: peer["latency_ms"].as_f64() })
     }
 
-    /// Whom one node has chosen, added to what the others have. Whoever is linked with it already, or by chance, is not to be chosen.
+    /// Adds one node's choice to the others'. A node is no candidate if it dialled this node or has
+    /// a random link to it.
     fn add_choice(&self, node: usize, choice: &mut Choice) {
         let links = self.links(node);
         let of = |kinds: &[&str]| -> Vec<usize> {
@@ -321,8 +327,9 @@ impl Laboratory {
         choice
     }
 
-    /// Waits until each node has chosen: what it had when it was right first. They do not wait for one another, and go on looking;
-    /// whether they stay right is seen by [`Self::settle_again`].
+    /// Waits until each node has chosen. Returns each node's choice at the first time that it was
+    /// right. The nodes do not wait for one another, and keep searching. [`Self::settle_again`]
+    /// checks that they stay right.
     fn settle(&self, begun: Instant) -> Choice {
         let mut choice = Choice::default();
         let mut left: Vec<_> = self.nodes.keys().copied().collect();
@@ -344,8 +351,9 @@ impl Laboratory {
         }
     }
 
-    /// Looks whom the nodes have chosen while they go on looking: one that was linked with one of its nearest because that had dialled
-    /// it, and has just lost it, has all three wrong until it has dialled it itself.
+    /// Checks the choices again while the nodes keep searching. All three choices of a node can be
+    /// wrong for a short time. This happens if one of its nearest had dialled it and the link was
+    /// lost, until the node dials it itself.
     fn settle_again(&self) -> Choice {
         let begun = Instant::now();
         loop {
@@ -359,7 +367,7 @@ impl Laboratory {
         }
     }
 
-    /// The greatest share by which a measured round trip is longer than the one that was set.
+    /// Returns the greatest excess of a measured round trip over the set one, as a share.
     fn excess(&self) -> f64 {
         let excess = |node: usize, link: &Link| {
             let set_ms = self.map.rtt_us[node][link.place] as f64 / 1_000.0;
@@ -371,7 +379,7 @@ impl Laboratory {
         excesses.fold(0.0, f64::max)
     }
 
-    /// Mines blocks, and measures how they spread.
+    /// Mines blocks, and measures their propagation. Returns the result.
     fn spread(&self) -> Spread {
         let (tell, sightings) = mpsc::channel();
         for (node, process) in &self.nodes {
@@ -396,7 +404,8 @@ impl Laboratory {
         }
     }
 
-    /// Mines a block beside a node: when it was sent there, and when each node told of it, the earliest first.
+    /// Mines a block beside a node. Returns the time when it was sent there, and the times when
+    /// each node announced it, the earliest first.
     fn send_block(&self, origin: usize, sightings: &Receiver<Sighting>) -> (Instant, Vec<Instant>) {
         let process = &self.nodes[&origin];
         let height = Api::new(&process.url).height().expect("a node that answers");
@@ -418,7 +427,8 @@ impl Laboratory {
         (begun, times)
     }
 
-    /// How far each node is from one along the links that there are, milliseconds, with a millisecond for each node on the way.
+    /// Returns the distance of each node from `origin` over the existing links, in milliseconds.
+    /// Each node on the way adds a millisecond.
     fn paths(&self, origin: usize) -> Vec<f64> {
         let mut links = vec![Vec::new(); self.map.nodes()];
         for node in self.nodes.keys() {
@@ -430,7 +440,7 @@ impl Laboratory {
         let hop_us = Setup::default().hop_us;
         let mut far_us = vec![u64::MAX; self.map.nodes()];
         far_us[origin] = 0;
-        // As often as there are nodes: then no path is missed.
+        // One round for each node, so that no path is missed.
         for _ in self.nodes.keys() {
             for (node, others) in links.iter().enumerate().filter(|(_, others)| !others.is_empty()) {
                 for other in others {
@@ -442,7 +452,8 @@ impl Laboratory {
         far_us.iter().map(|us| *us as f64 / 1_000.0).collect()
     }
 
-    /// What the simulator foretells: the same distances, and nodes that choose for themselves.
+    /// Returns the simulator's prediction for the same distances, and nodes that choose their peers
+    /// themselves.
     fn simulate(&self) -> [f64; 2] {
         let report = |seed| {
             let setup = Setup {
@@ -464,7 +475,8 @@ impl Laboratory {
         medians(&(1..=SEEDS).map(report).collect::<Vec<_>>())
     }
 
-    /// Ends the nearest of a node, the `end`th of those that are left, and waits until the next nearest has its place.
+    /// Ends the nearest node of a node, the `end`th of the remaining ones. Waits until the next
+    /// nearest has replaced it. Returns the result.
     fn succeed(&mut self, end: usize) -> Succession {
         let nearest = |laboratory: &Self, node: usize| -> Vec<usize> {
             let links = laboratory.links(node).into_iter();
@@ -491,7 +503,7 @@ impl Laboratory {
     }
 }
 
-/// Notes when a node tells of a block, for as long as it lives.
+/// Records the times when a node announces a block, while the node runs.
 fn watch(node: usize, url: &str, tell: Sender<Sighting>) {
     let agent = ureq::Agent::new_with_defaults();
     let answer = agent.get(format!("{url}/api/v1/events")).call().expect("a node that serves");
@@ -516,7 +528,7 @@ fn ms(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1_000.0
 }
 
-/// The delays after which half and nine tenths of all were reached, as the simulator counts them.
+/// Returns the delays after which half and nine tenths were reached, counted as the simulator does.
 fn shares(mut delays: Vec<f64>) -> [f64; 2] {
     delays.sort_by(f64::total_cmp);
     [50, 90].map(|share| delays[(delays.len() * share).div_ceil(100) - 1])

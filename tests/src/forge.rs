@@ -1,6 +1,6 @@
-//! A forge: blocks made by hand, honest ones and broken ones, outside of any node.
+//! A forge: makes valid and invalid blocks by hand, outside of any node.
 //!
-//! It keeps every block that it made with the history up to it, so that a branch may start anywhere.
+//! It keeps all its blocks with the history up to each, so that a branch may start anywhere.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,26 +16,26 @@ use plexus_core::network::Network;
 use plexus_core::pow::Work;
 use plexus_core::time::Time;
 
-/// The most tries for a block: a million times what the development network expects.
+/// The most tries for a block: a million times the expected number on the development network.
 const TRIES_MAX: u64 = 1 << 28;
 
-/// A key that follows from a name.
+/// Returns a key that is derived from a name.
 pub fn key(name: &str) -> SecretKey {
     SecretKey::from_bytes(Hash::of(name.as_bytes()).as_bytes()).unwrap()
 }
 
-/// A message from whoever has the name's key.
+/// Returns a message that is signed by the key of a name.
 pub fn message(network: &Network, sender: &str, text: &str, time: Time) -> Message {
     let secret = key(sender);
     Draft::new(secret.public(), "all", text, time).unwrap().sign(&secret, network.id(), 0)
 }
 
-/// Searches a header's nonce until its hash meets its own bits.
+/// Searches for a nonce with which a header's hash meets its own bits.
 pub fn grind(header: &mut Header) {
     header.nonce = mine::grind(header, TRIES_MAX).expect("an easy target");
 }
 
-/// Searches a nonce with which the hash misses the target.
+/// Searches for a nonce with which the hash misses the target.
 pub fn spoil(header: &mut Header) {
     let target = header.bits.target().expect("bits that are a target");
     while target.is_met_by(&header.hash()) {
@@ -43,7 +43,7 @@ pub fn spoil(header: &mut Header) {
     }
 }
 
-/// The proof of a branch on genesis, whatever rules it breaks.
+/// Returns the proof of a branch on genesis, even if the branch breaks rules.
 pub fn prove(network: &Network, branch: &[Arc<Block>]) -> Option<Vec<u8>> {
     let mut journal = Journal::new(network);
     for block in branch {
@@ -57,7 +57,7 @@ pub fn prove(network: &Network, branch: &[Arc<Block>]) -> Option<Vec<u8>> {
     journal.prove(network)
 }
 
-/// Blocks by their hashes, each with the history up to and with it.
+/// Blocks by their hashes, each with the history up to it and including it.
 #[derive(Debug)]
 pub struct Forge {
     network: Network,
@@ -66,7 +66,7 @@ pub struct Forge {
 }
 
 impl Forge {
-    /// A forge that has made nothing but genesis.
+    /// Creates a forge that only has genesis.
     pub fn new(network: &Network, author: &str) -> Self {
         let genesis = network.genesis_block();
         let history = History::default().append(genesis.header.record(*network.id()));
@@ -74,22 +74,22 @@ impl Forge {
         Self { network: network.clone(), blocks, author: key(author) }
     }
 
-    /// A block that the forge made or took in.
+    /// Returns a block that the forge made or received.
     pub fn block(&self, hash: &Hash) -> &Arc<Block> {
         &self.blocks[hash].0
     }
 
-    /// Whether it has a block.
+    /// Returns true if it has a block.
     pub fn has(&self, hash: &Hash) -> bool {
         self.blocks.contains_key(hash)
     }
 
-    /// The history up to and with a block.
+    /// Returns the history up to a block and including it.
     pub fn history(&self, hash: &Hash) -> &History {
         &self.blocks[hash].1
     }
 
-    /// Takes in a block whose parent it has.
+    /// Adds a block whose parent it has. Returns its hash.
     pub fn keep(&mut self, block: Block) -> Hash {
         let hash = block.header.hash();
         let history = self.history(&block.header.prev_hash).append(block.header.record(hash));
@@ -97,7 +97,7 @@ impl Forge {
         hash
     }
 
-    /// An honest block but for its proof of work.
+    /// Returns a valid block, except for its proof of work.
     pub fn draft(&self, parent: &Hash, time: Time, messages: Vec<Message>) -> Block {
         let (below, history) = &self.blocks[parent];
         let retarget = self.network.retarget();
@@ -112,20 +112,20 @@ impl Forge {
         };
         let (author, signature) = (PublicKey::NOBODY, Signature::NONE);
         let messages = messages.into_iter().map(Arc::new).collect();
-        // Two branches of one forge never share a block by accident.
+        // This keeps two branches of one forge from sharing a block accidentally.
         let extra = self.blocks.len() as u64;
         let mut block = Block { header, extra, author, signature, messages };
         block.seal(&self.author, self.network.id(), &history.root());
         block
     }
 
-    /// Signs and commits anew after a change, and searches the nonce.
+    /// Commits to a changed block's contents, signs it, and searches for the nonce.
     pub fn finish(&self, block: &mut Block) {
         block.seal(&self.author, self.network.id(), &self.history(&block.header.prev_hash).root());
         grind(&mut block.header);
     }
 
-    /// Commits to whatever the block carries now, without signing it anew, and searches the nonce.
+    /// Commits to the block's current contents without a new signature, and searches for the nonce.
     pub fn commit(&self, block: &mut Block) {
         let body_root = block.body_root(&block.messages_root());
         let history_root = self.history(&block.header.prev_hash).root();
@@ -133,14 +133,14 @@ impl Forge {
         grind(&mut block.header);
     }
 
-    /// An honest block with these messages.
+    /// Makes a valid block with these messages. Returns its hash.
     pub fn mine(&mut self, parent: &Hash, time: Time, messages: Vec<Message>) -> Hash {
         let mut block = self.draft(parent, time, messages);
         grind(&mut block.header);
         self.keep(block)
     }
 
-    /// A branch of honest empty blocks, one a second: their hashes, lowest first.
+    /// Makes a branch of valid empty blocks, one a second. Returns their hashes, lowest first.
     pub fn extend(&mut self, parent: &Hash, count: usize) -> Vec<Hash> {
         let mut at = *parent;
         (0..count)
@@ -151,7 +151,7 @@ impl Forge {
             .collect()
     }
 
-    /// Has a journal remember a block on top of its best chain.
+    /// Stores a block in a journal, on top of its best chain.
     pub fn stock(&self, block: &Block, journal: &mut Journal) {
         let (hash, height, header) = (block.header.hash(), block.header.height, block.header);
         let history = self.history(&hash).clone();
@@ -167,7 +167,7 @@ impl Forge {
         journal.apply(&changes);
     }
 
-    /// The blocks from above genesis up to `tip`, lowest first.
+    /// Returns the blocks from above genesis up to `tip`, lowest first.
     pub fn branch(&self, tip: &Hash) -> Vec<Arc<Block>> {
         let mut branch = Vec::new();
         let mut at = *tip;

@@ -1,8 +1,8 @@
 //! A host: the driver of one node in a world, with a journal for a store.
 //!
-//! It obeys the law of a driver, and after each fact it watches what must always hold: the tip's work never falls, what
-//! is announced is remembered, the journal ends where the chain ends, every frame is legal, no container passes its
-//! bound, and no fact leads to wishes without end.
+//! It obeys the rules for a driver, and checks invariants after each input. The tip's work never
+//! falls. Only persisted blocks are announced. The journal ends where the chain ends. Every frame
+//! is valid, no container exceeds its bound, and no input leads to endless outputs.
 
 use std::collections::VecDeque;
 use std::net::IpAddr;
@@ -26,12 +26,12 @@ use plexus_core::rules;
 use plexus_core::time::{Now, Time};
 use plexus_core::wire::{Octets, Packet, Role, body_frame};
 
-/// The most wishes that one fact may lead to.
+/// The most outputs that one input may lead to.
 pub const OUTPUTS_MAX: usize = 50_000;
-/// The newest events that are kept for stories to look at.
+/// The newest events that are kept for scenarios.
 pub const EVENTS_MAX: usize = 65_536;
 
-/// What a host cannot do by itself.
+/// An output that a host cannot execute by itself.
 #[derive(Debug)]
 pub enum Wish {
     /// Deliver a frame.
@@ -44,58 +44,58 @@ pub enum Wish {
     Errand(Errand),
 }
 
-/// Work that takes a while: carried out later, against the journal of then.
+/// Work that takes a while. It is executed later, against the journal's state at that time.
 #[derive(Debug)]
 pub enum Errand {
-    /// A batch to answer.
+    /// A batch to verify.
     Verify(Arc<Batch>),
-    /// Something to bring back.
+    /// A query to the store.
     Recall(Recall),
-    /// Something to send from the store.
+    /// Data to send from the store.
     Serve(PeerId, Serve),
 }
 
-/// A node, its store and what it was seen to do.
+/// A node, its store, and a record of its behaviour.
 #[derive(Debug)]
 pub struct Host {
-    /// Its name, which is its host name too.
+    /// Its name, which is also its host name.
     pub name: String,
-    /// Its IP address, by which it is dialled instead.
+    /// Its IP address. If set, it is dialled by this instead.
     pub ip: Option<IpAddr>,
-    /// The addresses that it is given to begin with, whenever it starts.
+    /// The addresses that it gets at each start.
     pub meets: Vec<Address>,
-    /// What it is.
+    /// Its configuration.
     pub config: Config,
-    /// The node; none while it is down.
+    /// The node, while it is up.
     pub node: Option<Node>,
-    /// What it remembers.
+    /// Its store.
     pub journal: Journal,
-    /// What it wishes to be mined.
+    /// The job that it wants to be mined.
     pub job: Option<Job>,
-    /// What it told, the newest last.
+    /// The events that it reported, the newest last.
     pub events: VecDeque<Event>,
     /// The addresses that it dialled.
     pub dials: Vec<Address>,
-    /// Which connections it closed, and why.
+    /// The connections that it closed, and the reasons.
     pub closes: Vec<(PeerId, Reason)>,
-    /// How far its clock is off, milliseconds.
+    /// The error of its clock, in milliseconds.
     pub skew_ms: i64,
-    /// After how many more transactions its power fails.
+    /// The number of further transactions until its power fails.
     pub persists_left: Option<u64>,
-    /// How many blocks it sent from its store.
+    /// The number of blocks that it sent from its store.
     pub bodies_served: usize,
-    /// How many proofs it sent from its store.
+    /// The number of proofs that it sent from its store.
     pub proofs_served: usize,
     network: Network,
     /// Counts its lives.
     pub life: u64,
     work: Work,
-    /// Whether the fact at hand is a solution.
+    /// True if the current input is a solution.
     mines: bool,
 }
 
 impl Host {
-    /// A host that is down, with nothing remembered.
+    /// Creates a host that is down, with an empty store.
     pub fn new(name: &str, config: Config, network: &Network) -> Self {
         Self {
             name: name.to_owned(),
@@ -119,7 +119,7 @@ impl Host {
         }
     }
 
-    /// Starts the node from what is remembered.
+    /// Starts the node from the store.
     pub fn start(&mut self, network: &Network, seed: [u8; 32]) {
         let chain = self.journal.restore(network.clone()).expect("the journal restores to a chain");
         self.start_from(chain, seed);
@@ -128,7 +128,7 @@ impl Host {
         }
     }
 
-    /// Gives the node the addresses that it begins with.
+    /// Gives the node its initial addresses.
     pub fn meet(&mut self, now: Now) {
         if let Some(node) = &mut self.node {
             node.meet(now, &self.meets);
@@ -144,7 +144,7 @@ impl Host {
         self.node = Some(Node::new(self.config.clone(), chain, seed));
     }
 
-    /// The messages of its people that wait for a block, to be submitted again after a start.
+    /// Returns its users' messages that wait for a block, to be submitted again after a start.
     pub fn waiting(&self) -> Vec<Message> {
         self.journal
             .pooled()
@@ -152,13 +152,13 @@ impl Host {
             .collect()
     }
 
-    /// Ends the node's life: what is not remembered is lost.
+    /// Ends the node's life. State that is not stored is lost.
     pub fn crash(&mut self) {
         self.node = None;
         self.job = None;
     }
 
-    /// Tells the node a fact and returns what it wishes of the world.
+    /// Gives the node an input. Returns the outputs that the world has to execute.
     pub fn handle(&mut self, now: Now, input: Input) -> Vec<Wish> {
         let Some(node) = &mut self.node else { return Vec::new() };
         self.mines = matches!(input, Input::Solved(_));
@@ -168,7 +168,7 @@ impl Host {
         wishes
     }
 
-    /// Carries out what the host can do and returns the rest.
+    /// Executes the outputs that the host can execute. Returns the others.
     pub fn drain(&mut self, now: Now) -> Vec<Wish> {
         let mut wishes = Vec::new();
         for count in 0.. {
@@ -206,7 +206,7 @@ impl Host {
         wishes
     }
 
-    /// Runs an errand: what it brings to the node, and the frames that it sends.
+    /// Runs an errand. Returns its input for the node, and the frames that it sends.
     pub fn run(&mut self, errand: &Errand) -> (Option<Input>, Vec<(PeerId, Bytes)>) {
         match errand {
             Errand::Verify(batch) => {
@@ -299,7 +299,8 @@ impl Host {
                     "{name}: says to hold a block that is not stored"
                 );
             }
-            // Others' headers are passed on before they are stored; a block of our own is announced when it is safe.
+            // Others' headers are relayed before they are stored. A block of our own is announced
+            // when it is durable.
             Ok(Packet::Announce(header)) if self.mines => {
                 let stored = self.journal.header(&header.hash()).is_some();
                 assert!(stored, "{name}: announces a header that is not stored");
@@ -333,7 +334,8 @@ impl Host {
         assert_eq!((status.height, status.tip), (tip.header.height, tip.hash), "{name}: another status");
     }
 
-    /// Asserts that what is remembered is a valid chain that restores to the node's: by the rules, from genesis on.
+    /// Asserts that the stored chain is valid by all rules from genesis on, and that it restores to
+    /// the node's chain.
     pub fn audit(&self, network: &Network) {
         let name = &self.name;
         let restored = self.journal.restore(network.clone()).expect("the journal restores to a chain");
@@ -365,7 +367,7 @@ impl Host {
         }
     }
 
-    /// The faults that the node found in its peers.
+    /// Returns the faults that the node found in its peers.
     pub fn faults(&self) -> Vec<&Fault> {
         fn fault(reason: &Reason) -> Option<&Fault> {
             match reason {
@@ -382,7 +384,7 @@ impl Host {
         self.closes.iter().filter_map(|(_, reason)| fault(reason)).collect()
     }
 
-    /// The local clock, when the world's shows `time`.
+    /// Returns the local clock's time if the world's clock shows `time`.
     pub fn clock(&self, time: Time) -> Time {
         Time::from_unix_ms(time.unix_ms().saturating_add_signed(self.skew_ms))
     }

@@ -1,13 +1,16 @@
-//! A network of namespaces: places with a kernel's own network stack each, and as far apart as is wished.
+//! A network of namespaces: places with a kernel network stack each, at any distances.
 //!
-//! Each place has one interface, a TUN device, and all of them lead to this process, which brings every packet to the
-//! interface of whom it is for after the delay that lies between the two. So each pair has a delay of its own, to the
-//! tenth of a millisecond, on kernels without netem too, and nothing is ever sent outside: no interface leads there.
+//! Each place has one interface, a TUN device, and all of them lead to this process. It delivers
+//! every packet to the interface of its destination, after the delay between the two. So each pair
+//! has a delay of its own, to the tenth of a millisecond, even on kernels without netem. No packet
+//! is ever sent outside, because no interface leads there.
 //!
-//! It lives in an enclosure ([`enclosed`]): a process with namespaces of its own for network, mounts and processes. When
-//! that process ends, in whatever way, the kernel ends all that was started in it and takes away all that was made.
+//! It lives in an enclosure ([`enclosed`]): a process with namespaces of its own for network,
+//! mounts and processes. When that process ends, for any reason, the kernel ends all its processes
+//! and removes all its devices.
 //!
-//! Bounds: [`PLACES_MAX`] places, [`PACKETS_MAX`] packets under way; when full, packets are lost, as routers lose them.
+//! Bounds: [`PLACES_MAX`] places, and [`PACKETS_MAX`] packets in flight. When full, packets are
+//! lost, as routers lose them.
 
 use std::collections::BinaryHeap;
 use std::ffi::OsStr;
@@ -21,16 +24,17 @@ use std::time::{Duration, Instant};
 
 use crate::tun;
 
-/// The most places, the home with them.
+/// The most places, including the home.
 pub const PLACES_MAX: usize = 200;
-/// The most packets under way.
+/// The most packets in flight.
 pub const PACKETS_MAX: usize = 65_536;
-/// The longest packet, which a device's own limit keeps to 1,500 bytes.
+/// The longest packet. The device's own limit is 1,500 bytes.
 const PACKET_BYTES_MAX: usize = 2_048;
 /// The bytes of an IPv4 header without options.
 const HEADER_BYTES: usize = 20;
 
-/// A command that runs a program in an enclosure. Who is not the administrator becomes one there, where kernels let him.
+/// Returns a command that runs a program in an enclosure. An ordinary user becomes the
+/// administrator inside, on kernels that allow it.
 pub fn enclosed(program: impl AsRef<OsStr>) -> Command {
     let mut command = Command::new("unshare");
     command.args(["--net", "--mount", "--pid", "--fork", "--kill-child"]);
@@ -46,7 +50,8 @@ fn is_administrator() -> bool {
     output.is_ok_and(|output| output.stdout.trim_ascii() == b"0")
 }
 
-/// Why an enclosure with places in it cannot be had here; `None`: it can.
+/// Returns the reason that enclosures with places are not possible here. Returns `None` if they
+/// are.
 pub fn lack() -> Option<String> {
     let script = "mount -t tmpfs none /run && mkdir /run/netns && ip netns add try && \
                   ip tuntap add try mode tun && ip link set try netns try && ip -n try link set try up";
@@ -58,11 +63,11 @@ pub fn lack() -> Option<String> {
     }
 }
 
-/// A packet under way; the earliest is the greatest.
+/// A packet in flight. The earliest is the greatest.
 #[derive(Debug, PartialEq, Eq)]
 struct Flight {
     due: Instant,
-    /// Of packets that are due at once the first comes first.
+    /// Breaks ties: of packets that are due at the same time, the first one sent arrives first.
     number: u64,
     place: usize,
     packet: Vec<u8>,
@@ -80,7 +85,7 @@ impl PartialOrd for Flight {
     }
 }
 
-/// The packets under way, and how many there ever were.
+/// The packets in flight, and the number of all packets that were ever sent.
 #[derive(Debug, Default)]
 struct Sky {
     flights: Mutex<(BinaryHeap<Flight>, u64)>,
@@ -99,7 +104,7 @@ impl Sky {
         self.changed.notify_one();
     }
 
-    /// The next packet, when it is due.
+    /// Waits for the next packet until it is due. Returns it.
     fn land(&self) -> Flight {
         let mut flights = self.flights.lock().unwrap();
         loop {
@@ -113,25 +118,26 @@ impl Sky {
     }
 }
 
-/// Places, and the delays between them. It is there until the enclosure's first process ends.
+/// Places, and the delays between them. They exist until the enclosure's first process ends.
 #[derive(Debug)]
 pub struct Net {
     namespaces: Vec<PathBuf>,
 }
 
 impl Net {
-    /// Makes a namespace for each of the first addresses; the last is that of the caller's own. `delay` tells how long a
-    /// packet takes from one place to another.
+    /// Creates a namespace for each address except the last, which is the caller's own. `delay`
+    /// returns the time of a packet from one place to another.
     ///
     /// # Panics
-    /// Outside an enclosure, where it would change the machine's own network, and where a step fails.
+    /// Panics outside an enclosure, where it would change the machine's own network, and if a step
+    /// fails.
     pub fn new(
         addresses: &[Ipv4Addr],
         delay: impl Fn(usize, usize) -> Duration + Send + Sync + 'static,
     ) -> Self {
         assert!(addresses.len() <= PLACES_MAX, "over {PLACES_MAX} places");
         assert_eq!(std::process::id(), 1, "places are made in an enclosure only");
-        // What is mounted here is seen here only.
+        // This mount is only visible in the enclosure.
         run("mount -t tmpfs none /run");
         run("mkdir /run/netns /run/files");
         let home = addresses.len() - 1;
@@ -161,30 +167,30 @@ impl Net {
         std::thread::spawn(move || {
             loop {
                 let Flight { place, packet, .. } = sky.land();
-                // A device that takes no more loses the packet.
+                // A device that accepts no more packets loses this one.
                 let _ = files[place].write(&packet);
             }
         });
         Self { namespaces: (0..home).map(|place| format!("/run/netns/place{place}").into()).collect() }
     }
 
-    /// A folder that goes with the enclosure.
+    /// Returns a folder that disappears with the enclosure.
     pub fn folder(&self) -> &Path {
         Path::new("/run/files")
     }
 
-    /// The namespace of a place.
+    /// Returns the namespace of a place.
     pub fn namespace(&self, place: usize) -> &Path {
         &self.namespaces[place]
     }
 }
 
-/// Reads what a place sends, and sends it on its way.
+/// Reads packets from a place, and launches them to their destinations.
 fn take_off(mut source: File, sky: &Sky, places: &[Ipv4Addr], delay: impl Fn(usize) -> Duration) {
     let mut buffer = [0; PACKET_BYTES_MAX];
     while let Ok(length) = source.read(&mut buffer) {
         let packet = &buffer[..length];
-        // Devices speak IPv6 of their own accord, to nobody.
+        // Devices send IPv6 packets on their own, which have no destination here.
         if length < HEADER_BYTES || packet[0] >> 4 != 4 {
             continue;
         }
@@ -195,7 +201,7 @@ fn take_off(mut source: File, sky: &Sky, places: &[Ipv4Addr], delay: impl Fn(usi
     }
 }
 
-/// Runs a command of which everything is known.
+/// Runs a command with constant arguments.
 fn run(command: &str) {
     let mut words = command.split(' ');
     let output = Command::new(words.next().unwrap()).args(words).stdin(Stdio::null()).output();

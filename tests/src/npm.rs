@@ -1,9 +1,10 @@
-//! npm, and what `tests/run` installs from its registry as `tests/package-lock.json` says.
+//! npm, and the packages that `tests/run` installs from its registry, pinned by
+//! `tests/package-lock.json`.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// Where it is installed: `$PLEXUS_NPM`, or `npm` in cargo's target folder.
+/// Returns the folder of the installation: `$PLEXUS_NPM`, or `npm` in cargo's target folder.
 fn folder() -> PathBuf {
     if let Some(folder) = std::env::var_os("PLEXUS_NPM") {
         return folder.into();
@@ -13,7 +14,8 @@ fn folder() -> PathBuf {
     target.unwrap_or(Path::new(".")).join("npm")
 }
 
-/// A program that is installed; without it the test says so, loudly, and fails where all has to be tested.
+/// Returns an installed program. Without it the test prints a warning, and fails if everything has
+/// to be tested.
 pub fn program(name: &str) -> Option<Command> {
     let path = folder().join("node_modules/.bin").join(name);
     if path.exists() {
@@ -23,7 +25,7 @@ pub fn program(name: &str) -> Option<Command> {
     None
 }
 
-/// The text of a file that is installed, on the same terms.
+/// Returns the text of an installed file, on the same terms.
 pub fn file(path: &str) -> Option<String> {
     let text = std::fs::read_to_string(folder().join("node_modules").join(path)).ok();
     if text.is_none() {
@@ -32,7 +34,7 @@ pub fn file(path: &str) -> Option<String> {
     text
 }
 
-/// npm itself, on the same terms; it asks no registry.
+/// Returns npm itself, on the same terms. It contacts no registry.
 pub fn npm() -> Option<Command> {
     let mut npm = Command::new("npm");
     if npm

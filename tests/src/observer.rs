@@ -20,11 +20,11 @@ use tungstenite::{Error, Message, WebSocket};
 use crate::forge::key;
 use crate::host::{Host, Wish};
 
-/// The largest frame that an observer takes: the older system sends its whole chain in one.
+/// The largest frame that an observer accepts. The older system sends its whole chain in one.
 const MESSAGE_BYTES_MAX: usize = 256 << 20;
-/// How long a handshake may take.
+/// The most time that a handshake may take.
 const TIMEOUT: Duration = Duration::from_secs(20);
-/// How long a node that begins to mine may take until it has something to search.
+/// The most time until a node that begins to mine has a job.
 const JOB: Duration = Duration::from_secs(10);
 
 fn connect(
@@ -49,7 +49,7 @@ fn connect(
     Ok(socket)
 }
 
-/// Whether reading failed because nothing came in time.
+/// Returns true if reading failed because of a timeout.
 fn is_silence(error: &Error) -> bool {
     use std::io::ErrorKind::{TimedOut, WouldBlock};
     matches!(error, Error::Io(error) if matches!(error.kind(), TimedOut | WouldBlock))
@@ -65,17 +65,18 @@ impl OldClient {
     /// Connects to a route of the older system: `/` or `/get-blockchaindata`.
     ///
     /// # Errors
-    /// Why the node cannot be reached.
+    /// The reason that the node cannot be reached.
     pub fn connect(address: &str, path: &str) -> Result<Self, String> {
         Ok(Self { socket: connect(address, path, None)? })
     }
 
-    /// Says what the older system's clients say first.
+    /// Sends the first message of the older system's clients.
     pub fn ping(&mut self) {
         self.socket.send(Message::text("ping")).unwrap();
     }
 
-    /// The next text frame; `None`: none in time, or the connection is gone.
+    /// Returns the next text frame. Returns `None` after the timeout, or if the connection is
+    /// closed.
     pub fn next_text(&mut self, wait: Duration) -> Option<String> {
         self.socket.get_ref().set_read_timeout(Some(wait)).unwrap();
         loop {
@@ -88,23 +89,23 @@ impl OldClient {
         }
     }
 
-    /// The next text frame as JSON.
+    /// Returns the next text frame as JSON.
     pub fn next(&mut self, wait: Duration) -> Option<Value> {
         Some(serde_json::from_str(&self.next_text(wait)?).expect("a JSON text frame"))
     }
 }
 
-/// A peer: a full node of its own on a real socket, which notes what the other end announces.
+/// A peer: a full node of its own on a real socket. It records the other end's announcements.
 #[derive(Debug)]
 pub struct Observer {
-    /// Its node and memory.
+    /// Its node and store.
     pub host: Host,
-    /// The blocks whose headers the other end announced, or which it said to hold.
+    /// The blocks whose headers the other end announced, or which it reported to have.
     pub announced: Vec<Hash>,
     socket: WebSocket<TcpStream>,
     begun: Instant,
     peer: PeerId,
-    /// Whether the other end is still there.
+    /// True while the other end is connected.
     pub open: bool,
 }
 
@@ -112,7 +113,7 @@ impl Observer {
     /// Connects to a node as a peer.
     ///
     /// # Errors
-    /// Why the node cannot be reached.
+    /// The reason that the node cannot be reached.
     pub fn connect(address: &str, network: &Network) -> Result<Self, String> {
         let socket = connect(address, PEER_PATH, Some(SUBPROTOCOL))?;
         let config = Config {
@@ -189,7 +190,7 @@ impl Observer {
         }
     }
 
-    /// Mines a block upon its tip, which the other end is told of: its hash.
+    /// Mines a block on its tip, and announces it to the other end. Returns its hash.
     pub fn mine(&mut self) -> Hash {
         let now = self.now();
         self.host.node.as_mut().expect("a node that runs").set_mining(now, true);
@@ -202,12 +203,12 @@ impl Observer {
         self.host.node.as_ref().expect("a node that runs").chain().tip().hash
     }
 
-    /// The height of its own, verified chain.
+    /// Returns the height of its own, verified chain.
     pub fn height(&self) -> u64 {
         self.host.node.as_ref().map_or(0, |node| node.chain().tip().header.height)
     }
 
-    /// Whether the handshake is complete.
+    /// Returns true if the handshake is complete.
     pub fn is_greeted(&self) -> bool {
         self.host.events.iter().any(|event| matches!(event, Event::PeerUp { .. }))
     }

@@ -1,4 +1,5 @@
-//! Real processes: the built `plexus` program, started on a free port of the loopback, watched, stopped and killed.
+//! Real processes: the built `plexus` program, started on a free loopback port, watched, stopped
+//! and killed.
 
 use std::ffi::OsStr;
 use std::fs::File;
@@ -11,19 +12,19 @@ use std::time::{Duration, Instant};
 use plexus_core::network::{Network, Parameters};
 use plexus_core::pow::Target;
 
-/// How long a node may take to start.
+/// The most time that a node may take to start.
 const START: Duration = Duration::from_secs(60);
-/// How long a node may take to stop when it is asked to.
+/// The most time that a node may take to stop when asked.
 const STOP: Duration = Duration::from_secs(20);
 
-/// The program under test: `$PLEXUS_BIN`, or what cargo built beside these tests.
+/// Returns the program under test: `$PLEXUS_BIN`, or the one that cargo built beside these tests.
 pub fn binary() -> PathBuf {
     if let Some(path) = std::env::var_os("PLEXUS_BIN") {
         return path.into();
     }
     let test = std::env::current_exe().unwrap();
     let folder = test.parent().expect("programs lie in a folder");
-    // Tests lie in target/PROFILE/deps, programs beside the node.
+    // Tests lie in target/PROFILE/deps, and programs one level above.
     let folder = if folder.ends_with("deps") { folder.parent().unwrap_or(folder) } else { folder };
     let path = folder.join(format!("plexus{}", std::env::consts::EXE_SUFFIX));
     let hint = "build it with `cargo build -p plexus-node`, or name it in PLEXUS_BIN";
@@ -31,7 +32,8 @@ pub fn binary() -> PathBuf {
     path
 }
 
-/// A file with the parameters of a network whose blocks take 2^`bits` hashes each, 1 to 40.
+/// Writes a file with the parameters of a network whose blocks take 2^`bits` hashes each, 1 to 40.
+/// Returns its path.
 pub fn network(folder: &Path, bits: u32) -> PathBuf {
     let mut target = [0; 32];
     let place = 256 - bits;
@@ -46,16 +48,16 @@ pub fn network(folder: &Path, bits: u32) -> PathBuf {
     path
 }
 
-/// The network that such a file describes.
+/// Returns the network that such a file describes.
 pub fn parameters(path: &Path) -> Network {
     let text = std::fs::read_to_string(path).unwrap();
-    // The few lines of such a file are JSON but for their punctuation.
+    // The few lines of such a file only differ from JSON in their punctuation.
     let rows: Vec<_> = text.lines().map(|line| format!("\"{}", line.replacen(" = ", "\": ", 1))).collect();
     let parameters: Parameters = serde_json::from_str(&format!("{{{}}}", rows.join(","))).unwrap();
     Network::new(parameters).unwrap()
 }
 
-/// Runs a command of the program to its end.
+/// Runs a command of the program to its end. Returns its output.
 pub fn run(arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Output {
     Command::new(binary()).args(arguments).stdin(Stdio::null()).output().unwrap()
 }
@@ -63,17 +65,17 @@ pub fn run(arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Output {
 /// A node that runs as a process of its own. It is killed when dropped.
 #[derive(Debug)]
 pub struct Process {
-    /// Where its page and API are, without the last slash.
+    /// The URL of its page and API, without the last slash.
     pub url: String,
     child: Child,
     log: PathBuf,
 }
 
 impl Process {
-    /// Starts a node and waits until it serves; `listen` is an address or `127.0.0.1:0`.
+    /// Starts a node and waits until it serves. `listen` is an address or `127.0.0.1:0`.
     ///
     /// # Errors
-    /// What it said when it ended instead.
+    /// The node's output, if it ended instead.
     pub fn start(data: &Path, network: &Path, listen: &str, more: &[&str]) -> Result<Self, String> {
         Self::start_by(Command::new(binary()), data, network, listen, more)
     }
@@ -81,7 +83,7 @@ impl Process {
     /// Starts a node in a network namespace.
     ///
     /// # Errors
-    /// What it said when it ended instead.
+    /// The node's output, if it ended instead.
     pub fn start_within(
         namespace: &Path,
         data: &Path,
@@ -120,7 +122,7 @@ impl Process {
         std::thread::spawn(move || {
             let mut lines = BufReader::new(stdout);
             let mut first = String::new();
-            // Nobody may wait for it any more.
+            // The receiver may be gone.
             let _ = lines.read_line(&mut first).map(|_| said.send(first));
             let _ = lines.read_to_end(&mut Vec::new());
         });
@@ -136,23 +138,23 @@ impl Process {
         }
     }
 
-    /// Its host and port.
+    /// Returns its host and port.
     pub fn address(&self) -> &str {
         self.url.split("://").last().unwrap()
     }
 
-    /// What it logged last.
+    /// Returns the end of its log.
     pub fn log(&self) -> String {
         tail(&self.log)
     }
 
-    /// Ends it at once, as a power cut does.
+    /// Ends it at once, as a power cut would.
     pub fn kill(mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
 
-    /// Asks it to stop, and waits until it has.
+    /// Asks it to stop, and waits until it has. Returns its exit status.
     pub fn terminate(mut self) -> ExitStatus {
         let id = self.child.id().to_string();
         assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
@@ -178,14 +180,14 @@ impl Drop for Process {
     }
 }
 
-/// The end of a log.
+/// Returns the end of a log.
 fn tail(path: &Path) -> String {
     let text = std::fs::read_to_string(path).unwrap_or_default();
     let lines: Vec<_> = text.lines().rev().take(20).collect();
     lines.into_iter().rev().collect::<Vec<_>>().join("\n")
 }
 
-/// Asks again and again until the answer is `Some`, or fails after `seconds`.
+/// Repeats a question until the answer is `Some`, and returns it. Fails after `seconds`.
 pub fn eventually<T>(what: &str, seconds: u64, mut ask: impl FnMut() -> Option<T>) -> T {
     let begun = Instant::now();
     loop {

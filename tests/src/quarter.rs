@@ -1,4 +1,4 @@
-//! Quarters: nodes that choose their neighbours, each at an IP address, and whom they chose.
+//! Nodes that choose their neighbours, each at an IP address, and their choices.
 
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -11,32 +11,34 @@ use crate::forge::key;
 use crate::host::Host;
 use crate::world::{Party, World, address};
 
-/// An IPv4 address in a /16 of its own, by a number.
+/// Returns an IPv4 address in a /16 of its own, by a number.
 pub fn ip(number: usize) -> Ipv4Addr {
     let [.., high, low] = u32::try_from(number).unwrap().to_be_bytes();
     Ipv4Addr::new(11 + high, low, 0, 1)
 }
 
 impl World {
-    /// A full node that chooses its neighbours and listens, in a network of its own.
+    /// Adds a full node that chooses its neighbours and listens, in a network of its own. Returns
+    /// it.
     pub fn chosen(&mut self, name: &str) -> Party {
         let number = self.hosts().len();
         self.chosen_at(name, ip(number))
     }
 
-    /// A full node that chooses its neighbours and listens at this address.
+    /// Adds a full node that chooses its neighbours and listens at this address. Returns it.
     pub fn chosen_at(&mut self, name: &str, ip: Ipv4Addr) -> Party {
         let config = Config { listen: Some(address(&ip.to_string())), ..chosen_config(name) };
         self.chosen_as(name, ip, config)
     }
 
-    /// A full node that chooses its neighbours, and that nobody can dial: so its links are those that it opened.
+    /// Adds a full node that chooses its neighbours and cannot be dialled. All its links are its
+    /// own. Returns it.
     pub fn hidden(&mut self, name: &str) -> Party {
         let number = self.hosts().len();
         self.chosen_as(name, ip(number), chosen_config(name))
     }
 
-    /// A full node that chooses its neighbours.
+    /// Adds a full node that chooses its neighbours. Returns it.
     pub fn chosen_as(&mut self, name: &str, ip: Ipv4Addr, config: Config) -> Party {
         let mut host = Host::new(name, config, &self.network);
         host.ip = Some(IpAddr::V4(ip));
@@ -45,14 +47,14 @@ impl World {
         party
     }
 
-    /// A scripted peer at an IP address.
+    /// Adds a scripted peer at an IP address. Returns it.
     pub fn stranger_at(&mut self, name: &str, ip: Ipv4Addr) -> Party {
         let party = self.stranger(name, Role::Full, Vec::new());
         self.guest(party).ip = Some(IpAddr::V4(ip));
         party
     }
 
-    /// Gives a node the addresses of others, now and whenever it starts.
+    /// Gives a node the addresses of others, now and at each start.
     pub fn meet(&mut self, party: Party, others: &[Party]) {
         let (addresses, now): (Vec<_>, _) =
             (others.iter().map(|other| self.address(*other)).collect(), self.now(party));
@@ -62,7 +64,7 @@ impl World {
         self.tell(party, Input::Ticked);
     }
 
-    /// Whom a node opened links to, feelers aside, and why.
+    /// Returns the parties that a node opened links to, except feelers, and the kind of each link.
     pub fn slots(&self, party: Party) -> Vec<(Kind, Party)> {
         let peers = self.node(party).peers(self.now(party));
         let greeted = peers.iter().filter(|view| view.key.is_some());
@@ -70,7 +72,7 @@ impl World {
         slots.filter(|(kind, _)| *kind != Kind::Feeler).collect()
     }
 
-    /// Whom a node has in slots of a kind, in the order of their numbers.
+    /// Returns the parties in a node's slots of a kind, in the order of their numbers.
     pub fn slots_of(&self, party: Party, kind: Kind) -> Vec<Party> {
         let slots = self.slots(party).into_iter();
         let mut found: Vec<_> = slots.filter(|(slot, _)| *slot == kind).map(|(_, far)| far).collect();
@@ -78,7 +80,7 @@ impl World {
         found
     }
 
-    /// The links that a node's graph holds, in the order of their keys.
+    /// Returns the links in a node's graph, in the order of their keys.
     pub fn certified(&self, party: Party) -> Vec<(PublicKey, PublicKey, u32)> {
         let mut links: Vec<_> = self.node(party).graph().links().collect();
         links.sort_unstable();

@@ -1,7 +1,9 @@
-//! A folder served on a port of the loopback, as any web host serves one: an origin that is no node's.
+//! A folder served on a loopback port, as any web host serves one: an origin that does not belong
+//! to a node.
 //!
-//! It answers GET with a file of the folder or with 404, one request a connection, and sends a content security policy with each.
-//! Connections over `CONNECTIONS_MAX` are closed unheard, heads over `HEAD_BYTES_MAX` unanswered.
+//! It answers GET with a file of the folder or with 404, one request per connection, and sends a
+//! content security policy with each. Connections over `CONNECTIONS_MAX` are closed at once.
+//! Requests over `HEAD_BYTES_MAX` get no answer.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -15,13 +17,13 @@ use std::time::Duration;
 const CONNECTIONS_MAX: usize = 64;
 /// The most bytes of a request.
 const HEAD_BYTES_MAX: usize = 16 << 10;
-/// How long a request may take to come, and its answer to go.
+/// The most time for a request to arrive, and for its answer to be sent.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A site; it ends when dropped.
+/// A site. It ends when dropped.
 #[derive(Debug)]
 pub struct Site {
-    /// Where it is, without the last slash.
+    /// Its URL, without the last slash.
     pub url: String,
     address: SocketAddr,
     shared: Arc<Shared>,
@@ -37,7 +39,7 @@ struct Shared {
 }
 
 impl Site {
-    /// Serves a folder with a content security policy.
+    /// Serves a folder with a content security policy. Returns the site.
     pub fn serve(folder: &Path, policy: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
@@ -56,7 +58,7 @@ impl Site {
                 if serving.open.fetch_add(1, Ordering::Relaxed) < CONNECTIONS_MAX {
                     let serving = Arc::clone(&serving);
                     std::thread::spawn(move || {
-                        // Whoever asked may be gone.
+                        // The client may be gone.
                         let _ = serving.answer(stream);
                         serving.open.fetch_sub(1, Ordering::Relaxed);
                     });
@@ -72,7 +74,7 @@ impl Site {
 impl Drop for Site {
     fn drop(&mut self) {
         self.shared.is_over.store(true, Ordering::Relaxed);
-        // It looks up when somebody comes.
+        // The server notices the end at its next connection.
         let _ = TcpStream::connect(self.address);
         let _ = self.thread.take().map(JoinHandle::join);
     }
@@ -110,7 +112,7 @@ impl Shared {
     }
 }
 
-/// The file that a request asks for: one within the folder.
+/// Returns the file that a request asks for, which is within the folder.
 fn asked(head: &str) -> Option<&Path> {
     let target = head.strip_prefix("GET /")?.split([' ', '?']).next()?;
     let path = Path::new(if target.is_empty() { "index.html" } else { target });

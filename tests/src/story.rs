@@ -1,4 +1,4 @@
-//! What scenarios say of a world: who mines, who writes, and what is to be seen afterwards.
+//! The actions and checks of scenarios in a world: mining, writing, and the state afterwards.
 
 use plexus_core::block::Block;
 use plexus_core::event::Event;
@@ -11,15 +11,15 @@ use plexus_core::node::{Input, PeerId, SubmitError};
 use crate::forge;
 use crate::world::{Party, World};
 
-/// The most tries of a search: a million times what the development network expects.
+/// The most tries of a search: a million times the expected number on the development network.
 const TRIES_MAX: u64 = 1 << 28;
-/// How long a node may take to make a job, or a block of its solution, milliseconds.
+/// The time in which a node makes a job, or a block from its solution, in milliseconds.
 const MINING_MS: u64 = 20;
-/// How long a node may take to clear a message for mining, milliseconds.
+/// The time in which a node clears a message for mining, in milliseconds.
 const POOLING_MS: u64 = 5;
 
 impl World {
-    /// Starts or stops a node's mining; nothing is searched until [`World::mine`].
+    /// Starts or stops a node's mining. Nothing is searched until [`World::mine`].
     pub fn set_mining(&mut self, party: Party, mining: bool) {
         let now = self.now(party);
         let host = self.host_mut(party);
@@ -28,12 +28,12 @@ impl World {
         self.carry_out(party, wishes);
     }
 
-    /// Solves the job of a node that mines.
+    /// Returns a solution of a mining node's job.
     pub fn solve(&self, party: Party) -> Option<Solution> {
         Search::new(self.host(party).job.as_ref()?, 0).run(TRIES_MAX)
     }
 
-    /// A node mines one block: its hash.
+    /// Makes a node mine one block. Returns its hash.
     pub fn mine(&mut self, party: Party) -> Hash {
         let mined = self.host(party).job.is_some();
         self.set_mining(party, true);
@@ -51,7 +51,7 @@ impl World {
         self.tip(party)
     }
 
-    /// A node mines some blocks, a second apart.
+    /// Makes a node mine some blocks, a second apart. Returns their hashes.
     pub fn mine_blocks(&mut self, party: Party, count: usize) -> Vec<Hash> {
         (0..count)
             .map(|_| {
@@ -61,10 +61,10 @@ impl World {
             .collect()
     }
 
-    /// Hands a message to a node, as its people do.
+    /// Submits a message to a node, as its users do. Returns its id.
     ///
     /// # Errors
-    /// Why it is not taken.
+    /// The reason that it is refused.
     pub fn submit(&mut self, party: Party, message: Message) -> Result<MessageId, SubmitError> {
         let now = self.now(party);
         let host = self.host_mut(party);
@@ -74,45 +74,45 @@ impl World {
         outcome
     }
 
-    /// Whoever runs a node writes a message, and the node takes it.
+    /// Writes a message as a node's user. Returns its id. Asserts that the node accepts it.
     pub fn write(&mut self, party: Party, text: &str) -> MessageId {
         let message = forge::message(&self.network, &self.host(party).name, text, self.now(party).time);
         let id = self.submit(party, message).expect("an honest message is taken");
-        // The store is asked whether it has the message before it may be mined.
+        // The node looks for the message in its store before it may mine it.
         self.elapse(POOLING_MS);
         id
     }
 
-    /// The blocks of a node's best chain, as stored, without genesis.
+    /// Returns the blocks of a node's best chain, as stored, without genesis.
     pub fn blocks(&self, party: Party) -> Vec<Block> {
         let journal = &self.host(party).journal;
         let body = |hash| Block::decode(journal.body(hash).expect("a stored block")).unwrap();
         journal.best()[1..].iter().map(body).collect()
     }
 
-    /// How often a message is in a node's best chain.
+    /// Returns the number of times that a message is in a node's best chain.
     pub fn mined(&self, party: Party, id: &MessageId) -> usize {
         let ids = self.blocks(party).into_iter().flat_map(|block| block.messages);
         ids.filter(|message| message.id(self.network.id()) == *id).count()
     }
 
-    /// Whether a message waits in a node's pool.
+    /// Returns true if a message is in a node's mempool.
     pub fn pooled(&self, party: Party, id: &MessageId) -> bool {
         self.node(party).pooled(id).is_some()
     }
 
-    /// The events that a node told.
+    /// Returns the events that a node reported.
     pub fn events(&self, party: Party) -> impl DoubleEndedIterator<Item = &Event> {
         self.host(party).events.iter()
     }
 
-    /// The reasons with which a node closed a link.
+    /// Returns the reasons with which a node closed a link.
     pub fn closes(&self, party: Party, peer: PeerId) -> Vec<&Reason> {
         let closes = self.host(party).closes.iter();
         closes.filter(|(closed, _)| *closed == peer).map(|(_, reason)| reason).collect()
     }
 
-    /// The fault for which a node closed a link: asserts that it did, and once.
+    /// Returns the fault for which a node closed a link. Asserts that it closed the link once.
     pub fn fault(&self, party: Party, peer: PeerId) -> Fault {
         match self.closes(party, peer)[..] {
             [Reason::Fault(fault)] => fault.clone(),
@@ -144,7 +144,7 @@ impl World {
 }
 
 impl Drop for World {
-    /// Says how to replay a world that failed; audits one that did not.
+    /// Prints the seed of a failed world, for replaying it. Audits any other world.
     fn drop(&mut self) {
         if std::thread::panicking() {
             self.trace().for_each(|line| eprintln!("{line}"));

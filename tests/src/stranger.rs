@@ -1,7 +1,8 @@
-//! A stranger: a peer that greets honestly with its key and then says what a scenario wants.
+//! A scripted peer: it performs an honest handshake with its key, and then sends the packets that a
+//! scenario wants.
 //!
-//! Its handshake is done by a node of its own (the mask), so that no scenario depends on how keys are proven; once greeted,
-//! the mask is put away.
+//! A node of its own (the mask) performs its handshake, so that no scenario depends on the proof of
+//! keys. The mask is dropped once the connection is established.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -22,7 +23,7 @@ use plexus_core::wire::{List, Octets, Packet, Role, body_frame};
 
 use crate::forge::{self, key};
 
-/// Says what to answer to a packet; `None`: as an honest peer would.
+/// Returns the answer to a packet. Returns `None` to answer as an honest peer would.
 pub type Answer = Box<dyn FnMut(&Packet) -> Option<Vec<Bytes>>>;
 /// Changes a packet of the handshake.
 pub type Tamper = Box<dyn FnMut(Packet) -> Vec<Bytes>>;
@@ -31,23 +32,23 @@ pub type Tamper = Box<dyn FnMut(Packet) -> Vec<Bytes>>;
 pub struct Stranger {
     /// Its name.
     pub name: String,
-    /// Its IP address; without one nobody dials it.
+    /// Its IP address. Without one it cannot be dialled.
     pub ip: Option<IpAddr>,
-    /// As whom it greets, if not as itself.
+    /// The name whose key it uses in handshakes, if not its own.
     pub alias: Option<String>,
-    /// What it heard after the handshake, pings aside.
+    /// The packets that it received after the handshake, except pings.
     pub heard: Vec<(PeerId, Packet)>,
-    /// Whether it answers pings.
+    /// True if it answers pings.
     pub pongs: bool,
     /// The chain that it claims and serves, without genesis.
     pub branch: Vec<Arc<Block>>,
-    /// Whether it answers requests from its chain.
+    /// True if it answers requests from its chain.
     pub serves: bool,
-    /// What it answers otherwise.
+    /// Its other answers.
     pub answer: Option<Answer>,
-    /// What becomes of its handshake packets.
+    /// The change to its handshake packets.
     pub tamper: Option<Tamper>,
-    /// The links that are open and greeted.
+    /// The links whose handshake is complete.
     pub greeted: BTreeSet<PeerId>,
     network: Network,
     role: Role,
@@ -61,7 +62,7 @@ impl fmt::Debug for Stranger {
 }
 
 impl Stranger {
-    /// A stranger that claims and serves `branch`.
+    /// Creates a scripted peer that claims and serves `branch`.
     pub fn new(name: &str, network: &Network, role: Role, branch: Vec<Arc<Block>>) -> Self {
         Self {
             name: name.to_owned(),
@@ -80,7 +81,7 @@ impl Stranger {
         }
     }
 
-    /// A connection is open.
+    /// Opens a connection. Returns the frames that it sends.
     pub fn connected(&mut self, now: Now, peer: PeerId, link: Link, seed: [u8; 32]) -> Vec<Bytes> {
         let secret = key(self.alias.as_ref().unwrap_or(&self.name));
         let config =
@@ -96,7 +97,7 @@ impl Stranger {
             .into_iter()
             .chain(self.branch.iter().map(|block| block.header))
             .collect();
-        // Of a branch with a bad header it claims what lies below that.
+        // If the branch has a bad header, it claims the part below that.
         let restore = |headers: &[Header]| Chain::restore(self.network.clone(), History::default(), headers);
         restore(&headers).unwrap_or_else(|error| {
             restore(&headers[..usize::try_from(error.height).unwrap()]).expect("headers that keep the rules")
@@ -126,7 +127,7 @@ impl Stranger {
         frames
     }
 
-    /// A frame came: what it answers.
+    /// Receives a frame. Returns its answers.
     pub fn received(&mut self, now: Now, peer: PeerId, frame: &Bytes) -> Vec<Bytes> {
         if let Some(mask) = self.masks.get_mut(&peer) {
             mask.handle(now, Input::Received(peer, frame.clone()));
@@ -145,13 +146,13 @@ impl Stranger {
         said
     }
 
-    /// A connection is closed.
+    /// Closes a connection.
     pub fn closed(&mut self, peer: PeerId) {
         self.masks.remove(&peer);
         self.greeted.remove(&peer);
     }
 
-    /// What an honest peer with this chain answers.
+    /// Returns the answers of an honest peer with this chain.
     pub fn serve(&self, packet: &Packet) -> Vec<Bytes> {
         if let Packet::GetHeaders(locator) = packet {
             let known = locator.clone().into_inner();
@@ -174,7 +175,7 @@ impl Stranger {
         Vec::new()
     }
 
-    /// Whether it heard a packet that fits, since it last forgot.
+    /// Returns true if a received packet fits, since the record was last cleared.
     pub fn heard(&self, fits: impl Fn(&Packet) -> bool) -> bool {
         self.heard.iter().any(|(_, packet)| fits(packet))
     }

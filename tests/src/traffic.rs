@@ -1,4 +1,4 @@
-//! Traffic: what was sent in a world, by whom to whom.
+//! Traffic: the frames sent in a world, with their senders and receivers.
 //!
 //! Pings and pongs are left out. Bounds: the newest [`SENT_MAX`] frames.
 
@@ -8,17 +8,17 @@ use plexus_core::wire::CAPS;
 
 use crate::world::Party;
 
-/// The newest frames that are noted.
+/// The number of newest frames that are kept.
 pub const SENT_MAX: usize = 1 << 17;
 
 /// A frame that was sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sent {
-    /// When, microseconds of the world's clock.
+    /// The time, in microseconds of the world's clock.
     pub at_us: u64,
-    /// By whom.
+    /// The sender.
     pub from: Party,
-    /// To whom.
+    /// The receiver.
     pub to: Party,
     /// The packet's name.
     pub packet: &'static str,
@@ -43,23 +43,23 @@ impl Traffic {
         self.0.push_back(Sent { at_us, from, to, packet, bytes: frame.len() });
     }
 
-    /// Forgets what was sent so far.
+    /// Removes all frames.
     pub fn clear(&mut self) {
         self.0.clear();
     }
 
-    /// The frames of a packet, the newest last.
+    /// Returns the frames of a packet, the newest last.
     pub fn of(&self, packet: &str) -> impl Iterator<Item = &Sent> {
         assert!(CAPS.iter().any(|(name, _)| *name == packet), "{packet} is no packet");
         self.0.iter().filter(move |sent| sent.packet == packet)
     }
 
-    /// How many frames of a packet there are.
+    /// Returns the number of frames of a packet.
     pub fn count(&self, packet: &str) -> usize {
         self.of(packet).count()
     }
 
-    /// Whom a party sent a packet to, in this order.
+    /// Returns the receivers of a party's packet, in the order of sending.
     pub fn receivers(&self, from: Party, packet: &str) -> Vec<Party> {
         self.of(packet).filter(|sent| sent.from == from).map(|sent| sent.to).collect()
     }

@@ -1,20 +1,23 @@
-//! TUN devices: network interfaces of which this process is the other end.
+//! TUN devices: network interfaces whose other end is this process.
 //!
-//! What the kernel sends through one is read from its file, a packet a read; what is written arrives there.
+//! Reading a device's file returns a packet that the kernel sends through it. Writing to the file
+//! delivers a packet there.
 
 use std::fs::File;
 use std::io;
 use std::os::fd::AsRawFd;
 
-/// The bytes of an interface request, of which the first 16 are the name.
+/// The bytes of an interface request. The first 16 are the name.
 const REQUEST_BYTES: usize = 40;
 /// The longest name, one byte less than its room.
 const NAME_BYTES_MAX: usize = 15;
 
-/// Makes a device of this name in the network namespace of the caller. It goes with the file, wherever it was moved to.
+/// Creates a device of this name in the network namespace of the caller. Returns its file. The
+/// device exists as long as the file, even in another namespace.
 ///
 /// # Errors
-/// Why there is none: TUN devices are the administrator's, and not every kernel knows them.
+/// The device cannot be created: only the administrator may create TUN devices, and not every
+/// kernel supports them.
 pub fn open(name: &str) -> io::Result<File> {
     assert!(name.len() <= NAME_BYTES_MAX, "{name}: over {NAME_BYTES_MAX} bytes");
     let file = File::options().read(true).write(true).open("/dev/net/tun")?;

@@ -1,8 +1,10 @@
-//! A world: named nodes and strangers inside one process, on a clock that jumps from happening to happening.
+//! A world: named nodes and scripted peers inside one process, on a clock that jumps from event to
+//! event.
 //!
-//! All chance comes from one seed. A scenario says what people and networks do ([`World::connect`], [`World::mine`],
-//! [`World::crash`], …) and lets time pass ([`World::elapse`]); each host watches what must always hold, and when a world
-//! ends in peace every chain in it is audited from genesis on.
+//! All randomness comes from one seed. A scenario calls the actions of people and networks
+//! ([`World::connect`], [`World::mine`], [`World::crash`], …) and lets time pass
+//! ([`World::elapse`]). Each host checks its invariants. When a world ends without failure, every
+//! chain in it is audited from genesis on.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::IpAddr;
@@ -24,16 +26,16 @@ use crate::queue::Queue;
 use crate::stranger::Stranger;
 use crate::traffic::Traffic;
 
-/// The most steps between two stops: a world that needs more does not come to rest.
+/// The most steps between two stops. A world that needs more does not settle.
 const STEPS_MAX: u64 = 20_000_000;
-/// The most ticks of one node at one moment.
+/// The most ticks of one node at one time.
 const TICKS_MAX: u32 = 100;
-/// The longest that an errand (verifying, reading the store) takes, microseconds.
+/// The longest time of an errand (verifying, reading the store), in microseconds.
 const ERRAND_US_MAX: u64 = 3_000;
 /// The latest steps that a failure shows.
 const TRACE_MAX: usize = 60;
 
-/// Somebody in a world.
+/// A participant of a world.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Party {
     /// A node.
@@ -58,22 +60,22 @@ enum Happening {
 struct Wire {
     far: End,
     latency_us: u64,
-    /// When the last frame on it arrives: frames do not overtake one another.
+    /// The arrival time of the last frame on it. Frames do not overtake one another.
     busy_until: u64,
 }
 
-/// Nodes, strangers, links and a clock.
+/// Nodes, scripted peers, links and a clock.
 #[derive(Debug)]
 pub struct World {
-    /// The network that all are of.
+    /// The network of all parties.
     pub network: Network,
-    /// The latency of new links between those whose distance is not set, milliseconds.
+    /// The latency of new links between parties without a set distance, in milliseconds.
     pub latency_ms: u64,
-    /// Whether all are honest: then no node finds fault with another.
+    /// True if all are honest. Then no node may find a fault in another.
     pub honest: bool,
-    /// Chance that follows from the seed.
+    /// Random numbers from the seed.
     pub chance: Chance,
-    /// What was sent.
+    /// The frames that were sent.
     pub traffic: Traffic,
     seed: u64,
     clock_us: u64,
@@ -88,12 +90,13 @@ pub struct World {
 }
 
 impl World {
-    /// A world on the development network, of the seed in the environment or else this one.
+    /// Creates a world on the development network. Its seed is the one in the environment, or this
+    /// one.
     pub fn new(seed: u64) -> Self {
         Self::of(Network::dev(), seed)
     }
 
-    /// A world on a network.
+    /// Creates a world on a network.
     pub fn of(network: Network, seed: u64) -> Self {
         let seed = std::env::var("SEED").ok().map_or(seed, |text| text.parse().expect("SEED is a number"));
         Self {
@@ -115,17 +118,17 @@ impl World {
         }
     }
 
-    /// A full node that runs.
+    /// Adds a running full node. Returns it.
     pub fn full(&mut self, name: &str) -> Party {
         self.add(name, Role::Full, &[])
     }
 
-    /// A light node that runs.
+    /// Adds a running light node. Returns it.
     pub fn light(&mut self, name: &str) -> Party {
         self.add(name, Role::Light, &[])
     }
 
-    /// A node that runs and stays connected to the named ones.
+    /// Adds a running node that stays connected to the named ones. Returns it.
     pub fn add(&mut self, name: &str, role: Role, connect: &[&str]) -> Party {
         let config = Config {
             listen: (role == Role::Full).then(|| address(name)),
@@ -138,13 +141,13 @@ impl World {
         party
     }
 
-    /// Gives a host a place, and does not start it.
+    /// Adds a host without starting it. Returns it.
     pub(crate) fn settle(&mut self, host: Host) -> Party {
         self.hosts.push(host);
         Party::Host(self.hosts.len() - 1)
     }
 
-    /// A node that has a branch of the forge's from the start.
+    /// Adds a node that has a branch of the forge from the start. Returns it.
     pub fn stocked(&mut self, name: &str, forge: &Forge, tip: &Hash) -> Party {
         let party = self.full(name);
         self.crash(party);
@@ -153,51 +156,51 @@ impl World {
         party
     }
 
-    /// A scripted peer that claims and serves a branch without genesis.
+    /// Adds a scripted peer that claims and serves a branch without genesis. Returns it.
     pub fn stranger(&mut self, name: &str, role: Role, branch: Vec<Arc<Block>>) -> Party {
         self.strangers.push(Stranger::new(name, &self.network, role, branch));
         Party::Stranger(self.strangers.len() - 1)
     }
 
-    /// A host.
+    /// Returns a host.
     pub fn host(&self, party: Party) -> &Host {
         let Party::Host(index) = party else { panic!("{party:?} is not a host") };
         &self.hosts[index]
     }
 
-    /// A host, to be changed.
+    /// Returns a host, to be changed.
     pub fn host_mut(&mut self, party: Party) -> &mut Host {
         let Party::Host(index) = party else { panic!("{party:?} is not a host") };
         &mut self.hosts[index]
     }
 
-    /// A host's node.
+    /// Returns a host's node.
     pub fn node(&self, party: Party) -> &Node {
         self.host(party).node.as_ref().expect("a node that runs")
     }
 
-    /// A stranger.
+    /// Returns a scripted peer, to be changed.
     pub fn guest(&mut self, party: Party) -> &mut Stranger {
         let Party::Stranger(index) = party else { panic!("{party:?} is not a stranger") };
         &mut self.strangers[index]
     }
 
-    /// The hash of a node's tip.
+    /// Returns the hash of a node's tip.
     pub fn tip(&self, party: Party) -> Hash {
         self.node(party).chain().tip().hash
     }
 
-    /// The height of a node's tip.
+    /// Returns the height of a node's tip.
     pub fn height(&self, party: Party) -> u64 {
         self.node(party).chain().tip().header.height
     }
 
-    /// The world's time, by a right clock. It begins a month after genesis.
+    /// Returns the world's time, by a correct clock. It begins a month after genesis.
     pub fn time(&self) -> Time {
         self.network.genesis().time.plus_ms(30 * 86_400_000 + self.clock_us / 1_000)
     }
 
-    /// What time it is at a party.
+    /// Returns the time at a party.
     pub fn now(&self, party: Party) -> Now {
         let time = match party {
             Party::Host(index) => self.hosts[index].clock(self.time()),
@@ -206,7 +209,7 @@ impl World {
         Now { time, moment: Moment::from_micros(self.clock_us) }
     }
 
-    /// Opens a link, as if the first had dialled the second.
+    /// Opens a link, as if the first party had dialled the second. Returns both ends.
     pub fn connect(&mut self, from: Party, to: Party) -> (PeerId, PeerId) {
         let at = self.address(to);
         let ends = [(from, self.peer()), (to, self.peer())];
@@ -218,7 +221,7 @@ impl World {
         (ends[0].1, ends[1].1)
     }
 
-    /// How far two parties are from each other, milliseconds there; holds for open links too.
+    /// Sets the one-way distance of two parties in milliseconds. It also holds for open links.
     pub fn set_distance(&mut self, one: Party, other: Party, ms: u64) {
         self.distances.extend([((one, other), ms * 1_000), ((other, one), ms * 1_000)]);
         for ((here, _), wire) in &mut self.wires {
@@ -228,7 +231,7 @@ impl World {
         }
     }
 
-    /// How far two parties are from each other, milliseconds there.
+    /// Returns the one-way distance of two parties in milliseconds.
     pub fn distance_ms(&self, one: Party, other: Party) -> u64 {
         self.latency_us(one, other) / 1_000
     }
@@ -237,7 +240,7 @@ impl World {
         self.distances.get(&(one, other)).copied().unwrap_or(self.latency_ms * 1_000)
     }
 
-    /// Where a party is dialled.
+    /// Returns the address at which a party is dialled.
     pub fn address(&self, party: Party) -> Address {
         let name = match party {
             Party::Host(index) => &self.hosts[index].name,
@@ -253,14 +256,14 @@ impl World {
         }
     }
 
-    /// Who is dialled at an address: a host that listens, or a stranger with an IP address.
+    /// Returns the party at an address: a host that listens, or a scripted peer with an IP address.
     fn listener(&self, address: &Address) -> Option<Party> {
         let hosts = (0..self.hosts.len()).map(Party::Host);
         let strangers = (0..self.strangers.len()).filter(|index| self.strangers[*index].ip.is_some());
         hosts.chain(strangers.map(Party::Stranger)).find(|party| self.address(*party) == *address)
     }
 
-    /// Who is at the other end of a party's link.
+    /// Returns the party at the other end of a party's link.
     pub fn far(&self, party: Party, peer: PeerId) -> Option<Party> {
         self.wires.get(&(party, peer)).map(|wire| wire.far.0)
     }
@@ -281,7 +284,7 @@ impl World {
         }
     }
 
-    /// Closes all links between two parties, and lets neither dial the other.
+    /// Closes all links between two parties, and prevents both from dialling the other.
     pub fn cut(&mut self, one: Party, other: Party) {
         self.cut.extend([(one, other), (other, one)]);
         let between: Vec<End> = self.ends(one).filter(|end| self.wires[end].far.0 == other).collect();
@@ -310,7 +313,7 @@ impl World {
         self.connect(one, other);
     }
 
-    /// Ends a node's life at once; its links break.
+    /// Ends a node's life at once. Its links break.
     pub fn crash(&mut self, party: Party) {
         self.note(|| format!("{party:?} crashes"));
         self.host_mut(party).crash();
@@ -326,7 +329,7 @@ impl World {
         }
     }
 
-    /// Starts a node from what it remembers.
+    /// Starts a node from its store.
     pub fn restart(&mut self, party: Party) {
         let (network, seed, now) = (self.network.clone(), self.chance.bytes(), self.now(party));
         let host = self.host_mut(party);
@@ -334,12 +337,12 @@ impl World {
         host.meet(now);
         self.tell(party, Input::Ticked);
         for message in self.host(party).waiting() {
-            // What is too old by now, or in a block already, is refused.
+            // A message that is too old by now, or in a block already, is refused.
             let _ = self.submit(party, message);
         }
     }
 
-    /// Tells a node a fact, and carries out what it wishes.
+    /// Gives a node an input, and executes its outputs.
     pub fn tell(&mut self, party: Party, input: Input) {
         let now = self.now(party);
         let wishes = self.host_mut(party).handle(now, input);
@@ -386,7 +389,7 @@ impl World {
     pub fn send(&mut self, from: End, frame: Bytes) {
         let Some(wire) = self.wires.get_mut(&from) else { return };
         if frame.len() > FRAME_BYTES_MAX {
-            // A driver cuts such a frame off unread, and the link with it.
+            // A driver cuts off such a frame unread, and closes the link.
             let far = wire.far;
             self.unplug(from);
             self.closed(far);
@@ -398,18 +401,19 @@ impl World {
         self.queue.push(at, Happening::Arrive { from, to, frame });
     }
 
-    /// Sends a packet from a stranger to wherever it is connected.
+    /// Sends a packet from a scripted peer on all its links.
     pub fn say(&mut self, stranger: Party, packet: &Packet) {
         self.say_bytes(stranger, packet.encode());
     }
 
-    /// Sends bytes from a stranger to wherever it is connected.
+    /// Sends bytes from a scripted peer on all its links.
     pub fn say_bytes(&mut self, stranger: Party, frame: Bytes) {
         let ends: Vec<End> = self.ends(stranger).collect();
         ends.into_iter().for_each(|end| self.send(end, frame.clone()));
     }
 
-    /// The end that hangs up hears no more, or what was under way; the other end hears what was sent before.
+    /// Closes a link from one end. That end receives nothing more, or only frames in flight. The
+    /// other end receives all frames sent before.
     fn hang_up(&mut self, end: End) {
         let Some(Wire { far, latency_us, busy_until }) = self.wires.get(&end).copied() else { return };
         let at = busy_until.max(self.clock_us + latency_us);
@@ -488,7 +492,7 @@ impl World {
     fn carry(&mut self, happening: Happening) {
         match happening {
             Happening::Arrive { to, frame, .. } => {
-                // After a link broke, frames under way may still be read, or not.
+                // After a link broke, frames in flight may or may not be read.
                 if self.wires.contains_key(&to) || self.chance.one_in(2) {
                     self.arrive(to, &frame);
                 }
@@ -532,17 +536,17 @@ impl World {
         }
     }
 
-    /// What it was replayed from.
+    /// Returns the seed that replays it.
     pub fn seed(&self) -> u64 {
         self.seed
     }
 
-    /// The latest steps, for a failure to show.
+    /// Returns the latest steps, for the report of a failure.
     pub fn trace(&self) -> impl Iterator<Item = &String> {
         self.trace.iter()
     }
 
-    /// All hosts.
+    /// Returns all hosts.
     pub fn hosts(&self) -> &[Host] {
         &self.hosts
     }
@@ -556,7 +560,7 @@ impl World {
     }
 }
 
-/// The address of whoever has a name.
+/// Returns the address of a name.
 pub fn address(name: &str) -> Address {
     Address::new(false, name, plexus_core::address::PORT).expect("names are host names")
 }

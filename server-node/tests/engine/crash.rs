@@ -1,4 +1,4 @@
-//! A store whose disk stops in the middle of anything loses nothing that it had acknowledged.
+//! A store keeps everything that it acknowledged, wherever its disk stops.
 
 use std::sync::{Arc, Mutex};
 
@@ -9,7 +9,7 @@ use redb::StorageBackend;
 
 use crate::forge::{Forge, Forged};
 
-/// What was asked of the disk and is not certain to be there after a crash.
+/// An operation of the disk that a crash may undo.
 #[derive(Clone, Debug)]
 enum Pending {
     Length(u64),
@@ -29,7 +29,7 @@ impl Pending {
     }
 }
 
-/// A disk that stops after so many syncs.
+/// A disk that stops after a number of syncs.
 #[derive(Debug, Default)]
 struct Platter {
     seen: Vec<u8>,
@@ -48,7 +48,8 @@ impl Disk {
         Self(Arc::new(Mutex::new(platter)))
     }
 
-    /// What is there after the crash: all that was synced, and of the rest what chance left.
+    /// Returns the contents after the crash: all synced operations, and a random part of the
+    /// others.
     fn image(&self, chance: &mut u64) -> Vec<u8> {
         let platter = self.0.lock().unwrap();
         let mut image = platter.synced.clone();
@@ -121,7 +122,7 @@ impl Disk {
     }
 }
 
-/// SplitMix64.
+/// Returns the next number of SplitMix64.
 fn next(state: &mut u64) -> u64 {
     *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
     let mut mixed = *state;
@@ -130,20 +131,21 @@ fn next(state: &mut u64) -> u64 {
     mixed ^ (mixed >> 31)
 }
 
-/// How many blocks there are before the life that is told here: so many that it completes nodes of the mountain range, and its
-/// reorganisation takes them back.
+/// The number of blocks before the tested life. With these, the life completes nodes of the MMR,
+/// and its reorganisation removes them again.
 const FOUNDING_BLOCKS: usize = 1_013;
-/// How many blocks come after it, before its chain is proven by those nodes.
+/// The number of blocks after it, before its chain is proven by those nodes.
 const LATER_BLOCKS: usize = 600;
 
-/// What a life begins with, and the forge that goes on from there.
+/// Returns the changes that a life begins with, and the forge that continues from there.
 fn founding() -> (Forge, Vec<Change>) {
     let mut forge = Forge::new(1);
     let blocks = forge.blocks(FOUNDING_BLOCKS, 0);
     (forge, blocks.iter().flat_map(|block| block.changes(block.height() - 1)).collect())
 }
 
-/// A life of a store: blocks one by one, then a branch that overtakes them in one transaction; what comes afterwards.
+/// Returns a life of a store: blocks one by one, then a branch that overtakes them in one
+/// transaction. Also returns the blocks of the life and the later ones.
 fn life(mut forge: Forge) -> (Vec<Vec<Change>>, Vec<Forged>, Vec<Forged>) {
     let common = forge.blocks(8, 3);
     let fork = forge.tip.height;
@@ -159,7 +161,7 @@ fn life(mut forge: Forge) -> (Vec<Vec<Change>>, Vec<Forged>, Vec<Forged>) {
     (life, common.into_iter().chain(losing).chain(winning).collect(), later)
 }
 
-/// A disk with a store that holds what a life begins with.
+/// Returns a disk with a store that holds the founding changes.
 fn fresh(founding: &[Change]) -> Vec<u8> {
     let disk = Disk::new(Vec::new(), usize::MAX);
     Store::open_on(disk.clone(), &Forge::new(1).network).unwrap().apply(founding).unwrap();
@@ -167,7 +169,7 @@ fn fresh(founding: &[Change]) -> Vec<u8> {
     platter.synced.clone()
 }
 
-/// How many lists were acknowledged before the disk stopped.
+/// Returns the number of lists that were acknowledged before the disk stopped.
 fn live(disk: &Disk, life: &[Vec<Change>]) -> usize {
     let Ok(store) = Store::open_on(disk.clone(), &Forge::new(1).network) else { return 0 };
     life.iter().take_while(|changes| store.apply(changes).is_ok()).count()
@@ -192,7 +194,7 @@ fn loses_nothing_acknowledged_wherever_the_disk_stops() {
             let acknowledged = live(&disk, &life);
             let store = Store::open_on(Disk::new(disk.image(&mut chance), usize::MAX), &network)
                 .unwrap_or_else(|error| panic!("SEED={seed} stopped at sync {stop}: {error}"));
-            // What was being written may be there as well, but whole or not at all.
+            // The transaction being written may be there as well, but whole or not at all.
             let tips = [acknowledged, (acknowledged + 1).min(life.len())];
             let expected = tips.map(|count| life[..count].last().and_then(|changes| tip(changes)));
             let found = store.restore(&network).unwrap().tip();
@@ -210,7 +212,7 @@ fn loses_nothing_acknowledged_wherever_the_disk_stops() {
                 let stored = store.block(hash).unwrap().unwrap();
                 assert_eq!(stored.block, block.block.encode(), "SEED={seed} stopped at sync {stop}");
             }
-            // It goes on from where it stands.
+            // The store continues from its state.
             let reached = life.iter().position(|changes| tip(changes) == found).map_or(0, |index| index + 1);
             for changes in &life[reached..] {
                 store.apply(changes).unwrap();

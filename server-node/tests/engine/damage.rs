@@ -1,4 +1,5 @@
-//! A store that something outside has damaged: the node starts on what is sound, and never on what is not.
+//! A store that was damaged from outside: the node starts on its sound part, and never on damaged
+//! data.
 
 use std::path::Path;
 
@@ -18,7 +19,7 @@ fn key(height: u64, hash: &Hash) -> [u8; 40] {
     [&height.to_be_bytes(), hash.as_bytes().as_slice()].concat().try_into().unwrap()
 }
 
-/// A store with so many blocks; then `harm` is done to it.
+/// Makes a store with this number of blocks, and then does `harm` to it. Returns the blocks.
 fn harmed(data: &Path, count: usize, harm: impl FnOnce(&redb::WriteTransaction, &[Forged])) -> Vec<Forged> {
     let mut forge = Forge::new(1);
     let blocks = forge.blocks(count, 1);
@@ -33,7 +34,7 @@ fn harmed(data: &Path, count: usize, harm: impl FnOnce(&redb::WriteTransaction, 
     blocks
 }
 
-/// The store goes on at `height`, and takes the rest of the chain anew.
+/// Asserts that the store continues at `height`, and takes the rest of the chain again.
 fn assert_goes_on_at(data: &Path, blocks: &[Forged], height: u64) {
     let network = Network::dev();
     let store = Store::open(data, &network).unwrap();

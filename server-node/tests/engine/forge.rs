@@ -1,4 +1,5 @@
-//! A forge: makes valid chains of the dev network, with the changes that a node would persist for them.
+//! A forge: makes valid chains of the dev network, and the changes that a node would persist for
+//! them.
 
 use std::sync::Arc;
 
@@ -11,7 +12,7 @@ use plexus_core::message::{Draft, Message, MessageId};
 use plexus_core::mine::grind;
 use plexus_core::network::Network;
 
-/// The end of a branch that grows.
+/// The end of a growing branch.
 #[derive(Clone)]
 pub(crate) struct Forge {
     pub(crate) network: Network,
@@ -47,7 +48,7 @@ impl Forge {
         draft.sign(&self.author, self.network.id(), 0)
     }
 
-    /// Mines a block with so many messages.
+    /// Mines a block with this number of messages. Returns it.
     pub(crate) fn block(&mut self, messages: usize) -> Forged {
         let height = self.tip.height + 1;
         let texts = (0..messages).map(|number| format!("{number} at {height} by {}", self.author.public()));
@@ -83,7 +84,8 @@ impl Forged {
         self.block.header.height
     }
 
-    /// What a node persists when this block extends its tip, or when it moves the tip to a branch off `fork`.
+    /// Returns the changes that a node persists if this block extends its tip, or moves the tip to
+    /// a branch off `fork`.
     pub(crate) fn changes(&self, fork: u64) -> Vec<Change> {
         let (hash, height) = (self.hash, self.height());
         let mut changes = self.header_and_body();
@@ -94,7 +96,7 @@ impl Forged {
         changes
     }
 
-    /// What a node persists for a block that does not lead.
+    /// Returns the changes that a node persists for a block of another branch.
     pub(crate) fn header_and_body(&self) -> Vec<Change> {
         let (hash, height) = (self.hash, self.height());
         vec![

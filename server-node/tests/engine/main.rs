@@ -1,5 +1,5 @@
-//! The engine from outside: its store against the meaning of a store, against crashes and against damage; its sockets;
-//! whole nodes on loopback.
+//! The engine from outside: its store against the store's model, against crashes and against
+//! damage, its sockets, and whole nodes on loopback.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 #![allow(clippy::wildcard_enum_match_arm, reason = "tests look at the one variant that they are about")]

@@ -1,5 +1,6 @@
-//! A node with a million blocks: how soon it is up again, how much memory it takes, how long it takes to prove its chain and a message
-//! in it, and how soon a browser that never saw the network shows its verified tip.
+//! A node with a million blocks. The tests measure its start, its memory, and the time to prove its
+//! chain and a message in it. They also measure the time until a new browser shows its verified
+//! tip.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -26,21 +27,22 @@ use plexus_node::store::Store;
 use plexus_tests::browser::{self, Browser};
 
 const BLOCKS: u64 = 1_000_000;
-/// The one block that has a message.
+/// The height of the block with the message.
 const WRITTEN: u64 = 400_000;
-/// The most that a start may take, and the most memory afterwards.
+/// The most time that a start may take, and the most memory afterwards.
 const START_MAX: Duration = Duration::from_secs(2);
 const MEMORY_KIB_MAX: u64 = 128 << 10;
-/// The most that a proof of the chain may take, the first time and from then on.
+/// The most time that a proof of the chain may take, the first time and later.
 const PROVE_MAX: Duration = Duration::from_secs(1);
-/// How soon a tab that never saw the network is live, and what it may receive for that.
+/// The most time until a new tab is live, and the most bytes that it may receive for that.
 const LIVE_MAX: Duration = Duration::from_secs(2);
 const PACKETS_BYTES_MAX: u64 = 400_000;
 /// The most milliseconds that a tab may take to verify a proof of the chain.
 const VERIFY_MS_MAX: f64 = 150.0;
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A network whose blocks every second hash solves, of a genesis so old that a million blocks lie before now.
+/// Returns a network whose blocks are solved by every second hash. Its genesis is old enough for a
+/// million blocks before now.
 fn network() -> Network {
     let parameters = Parameters {
         name: "million".to_owned(),
@@ -55,7 +57,7 @@ fn secret() -> SecretKey {
     SecretKey::from_bytes(&[1; 32]).unwrap()
 }
 
-/// The one message.
+/// Returns the message.
 fn message(network: &Network) -> Message {
     let time = network.genesis().time.plus_ms(15_000 * WRITTEN);
     let draft = Draft::new(secret().public(), "", "written long ago", time).unwrap();
@@ -72,7 +74,7 @@ fn next_block(network: &Network, parent: &Header, history: &History) -> Block {
         bits: parent.bits,
         nonce: 0,
     };
-    // A store holds what was verified before; only of the newest blocks does a light node verify the signatures.
+    // A store holds verified blocks. A light node only verifies the signatures of the newest ones.
     let (author, signature) = (PublicKey::NOBODY, Signature::NONE);
     let mut block = Block { header, extra: 0, author, signature, messages: Vec::new() };
     if block.header.height == WRITTEN {
@@ -125,7 +127,7 @@ impl Drop for Node {
     }
 }
 
-/// Starts the program, and waits until it answers with its height.
+/// Starts the program, and waits until it answers with its height. Returns the node.
 fn start(data: &Path, network: &Path) -> Node {
     let begun = Instant::now();
     let mut child = Command::new(env!("CARGO_BIN_EXE_plexus"))
@@ -143,7 +145,7 @@ fn start(data: &Path, network: &Path) -> Node {
         rest.split(|letter: char| !letter.is_ascii_digit()).next()?.parse().ok()
     });
     let port = port.expect("the program says where it listens");
-    // What else it says is read, so that it is never kept waiting.
+    // Read the rest of its output, so that it never blocks.
     std::thread::spawn(move || lines.count());
     while !status(port).contains(&format!("\"height\":{BLOCKS}")) {
         assert!(begun.elapsed() < PATIENCE, "{}", status(port));
@@ -173,7 +175,7 @@ fn memory_kib(child: &Child) -> u64 {
 /// Proves the chain from the store, cold and warm.
 fn prove(data: &Path, network: &Network) {
     let store = Store::open(data, network).unwrap();
-    // It is kept for the receipts below.
+    // The proof is kept for the message's proofs below.
     store.prove(network).unwrap();
     for round in 0..5 {
         let begun = Instant::now();
@@ -197,7 +199,8 @@ fn prove(data: &Path, network: &Network) {
     }
 }
 
-/// Opens the page in a browser that never saw the network: it shows the verified tip before long, out of few bytes.
+/// Opens the page in a browser that never saw the network. It soon shows the verified tip, from few
+/// bytes.
 fn watch(node: &Node, network: &Network, round: usize) {
     let Some(program) = browser::find() else {
         println!("NO BROWSER: the page is not opened");
@@ -217,7 +220,7 @@ fn watch(node: &Node, network: &Network, round: usize) {
     println!("tab {round}: live at {BLOCKS} blocks after {live:?}, {bytes} bytes of packets");
     assert!(bytes < PACKETS_BYTES_MAX, "{bytes} bytes");
     assert!(live < LIVE_MAX, "{live:?}");
-    // How long the page takes to verify the chain and a message below it, out of one file.
+    // Measures the time in which the page verifies the chain and a message from one file.
     let id = message(network).id(network.id());
     let verified = tab.evaluate(&format!(
         "(async () => {{ const {{ Client }} = await import('./client.js'); \
@@ -230,7 +233,7 @@ fn watch(node: &Node, network: &Network, round: usize) {
     assert!(verified.as_f64().is_some_and(|ms| ms < VERIFY_MS_MAX), "{verified}");
 }
 
-/// How many bytes of packets the node has sent to its peers.
+/// Returns the bytes of packets that the node has sent to its peers.
 fn sent(port: u16) -> u64 {
     let metrics = get(port, "/metrics");
     let lines =

@@ -1,4 +1,4 @@
-//! The store means what the journal means.
+//! The store behaves like the journal.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use proptest::prelude::*;
 
 use crate::forge::Forge;
 
-/// A step of a random history; numbers choose among what is there.
+/// A step of a random history. Numbers choose among the existing items.
 #[derive(Clone, Debug)]
 enum Step {
     Header {
@@ -33,7 +33,7 @@ enum Step {
     },
     Pooled(u8),
     Unpooled(u8),
-    /// The list ends here.
+    /// Ends the list.
     Commit,
     Reopen,
 }
@@ -58,7 +58,7 @@ struct Known {
     history: History,
 }
 
-/// All headers there are, genesis first.
+/// All headers that exist, genesis first.
 struct Tree {
     known: Vec<Known>,
     tip: usize,
@@ -300,7 +300,8 @@ fn messages_are_found_before_and_after_they_are_moved_into_the_index() {
         assert_eq!(store.seen(&block.ids).unwrap().len(), 2);
     };
     assert_found(&store);
-    // Ids of a block on another branch fill the head, and the next transactions move it.
+    // The ids of a block on another branch fill the head, and the next transactions move them to
+    // the table.
     for round in 0..3u64 {
         let ids =
             (0..HEAD_MAX as u64).map(|number| Hash::of(&(round << 32 | number).to_be_bytes())).collect();

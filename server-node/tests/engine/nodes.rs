@@ -1,4 +1,4 @@
-//! Whole nodes on loopback: they find each other, agree, and are still there after a restart.
+//! Whole nodes on loopback: they find each other, agree, and continue after a restart.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -17,7 +17,7 @@ use tokio::time::{sleep, timeout};
 
 use crate::forge::{Forge, Forged, secret};
 
-/// Far longer than anything here takes on a machine that has nothing else to do.
+/// Far longer than any step takes on an otherwise idle machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(crate) fn config(data: &Path, number: u8) -> Config {
@@ -49,7 +49,7 @@ async fn until(handle: &Handle, what: &str, holds: impl Fn(&Status) -> bool) -> 
     }
 }
 
-/// A data directory with a forged chain.
+/// Makes a data directory with a forged chain. Returns its blocks.
 fn prepared(data: &Path, blocks: usize, messages: usize) -> Vec<Forged> {
     let mut forge = Forge::new(1);
     let blocks = forge.blocks(blocks, messages);

@@ -1,5 +1,5 @@
-//! The store proves its best chain and what is in it, whatever became of it before: a wrong node anywhere in the range makes a
-//! proof fail.
+//! The store proves its best chain and its messages, whatever happened before. One wrong node in
+//! the MMR makes a proof fail.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -21,12 +21,12 @@ fn open(data: &Path) -> Arc<Store> {
     Store::open(data, &Network::dev()).unwrap()
 }
 
-/// What is persisted for blocks that come one after the other on the tip.
+/// Returns the changes that are persisted for blocks that extend the tip one after the other.
 fn grow(blocks: &[Forged]) -> Vec<Change> {
     blocks.iter().flat_map(|block| block.changes(block.height() - 1)).collect()
 }
 
-/// The store's proof is of this block, and of all that lies below it.
+/// Asserts that the store's proof covers this block and all blocks below it.
 fn assert_proves(store: &Store, tip: &Forged) {
     let network = Network::dev();
     let bytes = store.prove(&network).unwrap();
@@ -57,7 +57,8 @@ fn a_chain_is_proven_at_every_stage_of_its_growth_and_up_to_every_height() {
     assert!(matches!(error, StoreError::Record { what: "block", .. }), "{error:?}");
 }
 
-/// The store's receipt of a message is of this message, in this block, below the store's tip.
+/// Asserts that the store's proof of a message is of this message, in this block, below the store's
+/// tip.
 fn assert_receipt(store: &Store, block: &Forged, index: usize) {
     let network = Network::dev();
     let tip = store.tip().unwrap();
@@ -80,7 +81,7 @@ fn every_message_has_a_receipt_while_its_block_is_on_the_best_chain() {
     {
         assert_receipt(&store, &common[height - 1], index);
     }
-    // A branch takes two blocks away, and brings another.
+    // A branch removes two blocks, and adds another.
     let fork = common[1_066].block.header;
     let history = common[1_066].history.clone();
     let mut other = Forge { author: secret(2), tip: fork, history, ..forge.clone() };
@@ -112,7 +113,7 @@ fn a_reorganisation_takes_its_nodes_along() {
     };
     store.apply(&reorg(&winning)).unwrap();
     assert_proves(&store, &winning[209]);
-    // Back to fewer blocks, and on again.
+    // The chain shrinks, and grows again.
     store.apply(&reorg(&losing[..30])).unwrap();
     assert_proves(&store, &losing[29]);
     store.apply(&grow(&losing[30..])).unwrap();
@@ -130,7 +131,7 @@ fn a_store_without_nodes_gets_them_when_it_is_opened() {
     let store = open(data.path());
     store.apply(&grow(&blocks[..1_050])).unwrap();
     drop(store);
-    // As the program before left it.
+    // The state in which the previous version of the program left it.
     let database = Database::open(data.path().join(FILE)).unwrap();
     let transaction = database.begin_write().unwrap();
     assert!(transaction.delete_table(NODES).unwrap());

@@ -1,4 +1,4 @@
-//! The peers' door: what it lets in, and how it turns others away.
+//! The endpoint for peers: the connections that it accepts, and the way it refuses others.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -40,7 +40,7 @@ fn status(refused: Result<WebSocketStream<TcpStream>, Error>) -> (u16, String) {
     }
 }
 
-/// The code with which the node closes, after whatever it says before.
+/// Returns the code with which the node closes, after any other messages.
 async fn closed_with(socket: &mut WebSocketStream<TcpStream>) -> Option<u16> {
     timeout(PATIENCE, async {
         loop {
@@ -120,7 +120,7 @@ async fn closes_on_text_and_on_frames_over_the_cap() {
     socket.send(Message::text("ping")).await.unwrap();
     assert_eq!(closed_with(&mut socket).await, Some(1003));
     let mut socket = connect(node.address(), Some("plexus.1")).await.unwrap();
-    // The node hangs up in the middle of it.
+    // The node closes the connection in the middle of the frame.
     let _cut_off = socket.send(Message::binary(vec![0; FRAME_BYTES_MAX + 1])).await;
     assert!(matches!(closed_with(&mut socket).await, Some(1002) | None));
     no_peers_are_left(&node).await;

@@ -16,11 +16,12 @@ use crate::client::{Answer, delete, get, get_with, post};
 const BINARY: &str = "application/octet-stream";
 const JSON: &str = "application/json";
 
-/// The page's programs with their bindings, gzipped.
+/// The most bytes of the page's programs with their bindings, gzipped.
 const PROGRAMS_BYTES_MAX: usize = 294_000;
-/// The light client as others embed it, gzipped: the programs and the modules beside them.
+/// The most bytes of the light client as others embed it, gzipped: the programs and the modules
+/// beside them.
 const PACKAGE_BYTES_MAX: usize = 300_000;
-/// What the package has beside the programs and the elements.
+/// The files of the package beside the programs and the elements.
 const PACKAGE: [&str; 9] = [
     "/client.js",
     "/worker.js",
@@ -32,11 +33,12 @@ const PACKAGE: [&str; 9] = [
     "/elements/drawing.js",
     "/elements/make.js",
 ];
-/// The elements for pages elsewhere, which this page does without.
+/// The elements for other pages, which this page does not use.
 const ELEMENTS: &str = "/elements.js";
-/// What the laboratory takes beside the page, gzipped.
+/// The most bytes of the simulator in addition to the page, gzipped.
 const LABORATORY_BYTES_MAX: usize = 500_000;
-/// All that a visitor's browser may come to load, gzipped: the package, and the page's own views and style.
+/// The most bytes that a visitor's browser may load, gzipped: the package, and the page's own views
+/// and style.
 const PAGE_BYTES_MAX: usize = 340_000;
 
 #[tokio::test]
@@ -348,7 +350,7 @@ async fn the_page_and_its_programs_are_built_in_and_small() {
     }
     println!("MEASURED the page's programs are {bytes} bytes gzipped");
     assert!(bytes < PROGRAMS_BYTES_MAX, "{bytes} bytes gzipped");
-    // All else, as the page's files name one another.
+    // The other files, by the references between the page's files.
     let mut files = vec![String::from("/")];
     let (mut at, mut package_bytes) = (0, bytes);
     while let Some(path) = files.get(at).cloned() {
@@ -401,12 +403,13 @@ async fn the_page_and_its_programs_are_built_in_and_small() {
     );
 }
 
-/// The bytes of a file on their way.
+/// Returns the bytes of a file as transferred.
 fn size(file: &Answer) -> usize {
     file.header("content-length").parse().unwrap()
 }
 
-/// The path of what a file names relative to itself, if that is what is quoted.
+/// Returns the path of a file that another file names relative to itself. Returns `None` if the
+/// quoted text is not such a name.
 fn within(path: &str, quoted: &str) -> Option<String> {
     let folder = &path[..path.rfind('/')?];
     if let Some(above) = quoted.strip_prefix("../") {

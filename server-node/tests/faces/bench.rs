@@ -1,4 +1,4 @@
-//! A node on loopback with a chain of its own making.
+//! A node on loopback with a chain that it mines itself.
 
 use std::time::Duration;
 
@@ -10,10 +10,10 @@ use plexus_node::config::Config;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 
-/// What a test waits for comes within this time, or not at all.
+/// The longest time that a test waits for an event.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
-/// A node of the dev network, and the folder that goes with it.
+/// A node of the dev network, and its folder.
 pub(crate) struct Bench {
     pub(crate) node: Running,
     pub(crate) network: Network,
@@ -22,7 +22,7 @@ pub(crate) struct Bench {
 }
 
 impl Bench {
-    /// A node that does not mine.
+    /// Starts a node that does not mine.
     pub(crate) async fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -43,12 +43,12 @@ impl Bench {
         self.node.handle().status().await.unwrap().height
     }
 
-    /// Mines until the chain is so high; it is a little higher afterwards.
+    /// Mines until the chain has this height. It may be a little higher afterwards.
     pub(crate) async fn mine(&self, height: u64) {
         self.node.handle().set_mining(true).await.unwrap();
         self.until(async || self.height().await >= height).await;
         self.node.handle().set_mining(false).await.unwrap();
-        // A solution may be under way.
+        // A solution may still be in progress.
         let mut last = self.height().await;
         loop {
             tokio::time::sleep(Duration::from_millis(50)).await;
@@ -60,7 +60,7 @@ impl Bench {
         }
     }
 
-    /// Waits for something to be so.
+    /// Waits until a condition is true.
     pub(crate) async fn until(&self, mut is_so: impl AsyncFnMut() -> bool) {
         let wait = async {
             while !is_so().await {
@@ -70,7 +70,7 @@ impl Bench {
         tokio::time::timeout(PATIENCE, wait).await.expect("it did not come about in time");
     }
 
-    /// A signed message of now.
+    /// Returns a signed message with the current time.
     pub(crate) fn message(&self, text: &str) -> Message {
         let draft = Draft::new(self.author.public(), "bob", text, plexus_node::clock::time()).unwrap();
         draft.sign(&self.author, self.network.id(), 3)

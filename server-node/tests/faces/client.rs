@@ -1,10 +1,10 @@
-//! An HTTP client that knows nothing of this project.
+//! An HTTP client without knowledge of this project.
 
 use serde_json::Value;
 use ureq::http::{HeaderMap, Response};
 use ureq::{Agent, Body};
 
-/// An answer: its status, its headers and its body.
+/// A response: its status, its headers and its body.
 pub(crate) struct Answer {
     pub(crate) status: u16,
     headers: HeaderMap,
@@ -28,7 +28,7 @@ impl Answer {
         serde_json::from_str(&self.text()).unwrap()
     }
 
-    /// The code of a refusal, which has also a message.
+    /// Returns the code of an error. Asserts that the error also has a message.
     pub(crate) fn code(self) -> String {
         let json = self.json();
         assert!(json["error"]["message"].as_str().is_some_and(|message| !message.is_empty()), "{json}");
@@ -41,32 +41,33 @@ fn agent() -> Agent {
 }
 
 fn answer(response: Result<Response<Body>, ureq::Error>) -> Answer {
-    // The body is read here, on a thread that may wait: the node that sends it runs on the test's own.
+    // The body is read here, on a thread that may block. The node that sends it runs on the test's
+    // own thread.
     let mut response = response.unwrap();
     let body = response.body_mut().read_to_vec().unwrap();
     Answer { status: response.status().as_u16(), headers: response.headers().clone(), body }
 }
 
-/// Asks, on a thread that may wait.
+/// Sends a GET request, on a thread that may block. Returns the response.
 pub(crate) async fn get(url: String) -> Answer {
     get_with(url, "accept", "*/*").await
 }
 
-/// Asks with one more header.
+/// Sends a GET request with one more header. Returns the response.
 pub(crate) async fn get_with(url: String, name: &'static str, value: impl Into<String>) -> Answer {
     let value = value.into();
     let ask = move || answer(agent().get(url).header(name, value).call());
     tokio::task::spawn_blocking(ask).await.unwrap()
 }
 
-/// Hands something in.
+/// Sends a POST request. Returns the response.
 pub(crate) async fn post(url: String, media_type: &'static str, body: impl Into<Vec<u8>>) -> Answer {
     let body = body.into();
     let ask = move || answer(agent().post(url).content_type(media_type).send(body.as_slice()));
     tokio::task::spawn_blocking(ask).await.unwrap()
 }
 
-/// Asks with a method that is not meant.
+/// Sends a request with an unsupported method. Returns the response.
 pub(crate) async fn delete(url: String) -> Answer {
     tokio::task::spawn_blocking(move || answer(agent().delete(url).call())).await.unwrap()
 }

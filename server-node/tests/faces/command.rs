@@ -1,4 +1,4 @@
-//! The program as a person uses it: processes, their output and their exit status.
+//! The program as a user runs it: processes, their output and their exit status.
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
@@ -12,7 +12,7 @@ fn plexus() -> Command {
     command
 }
 
-/// Runs a command that succeeds, and returns what it printed.
+/// Runs a command that succeeds. Returns its output.
 fn succeed(arguments: &[&str]) -> String {
     let output = plexus().args(arguments).output().unwrap();
     assert!(output.status.success(), "{arguments:?}: {output:?}");
@@ -23,7 +23,7 @@ fn json(arguments: &[&str]) -> Value {
     serde_json::from_str(&succeed(arguments)).unwrap()
 }
 
-/// Runs a command that fails with this status, and returns its one line.
+/// Runs a command that fails with this status. Returns the one line of its error.
 fn fail(status: i32, arguments: &[&str]) -> String {
     let output = plexus().args(arguments).output().unwrap();
     one_line(&output, status)
@@ -111,7 +111,7 @@ fn a_message_is_sent_found_in_its_block_and_the_chain_verified() {
     assert_eq!(node.terminate(), Some(0));
     assert!(fail(1, &["status", "--node", &node.url]).contains("plexus node"));
 
-    // What is exported later is what was there before: nothing is lost when a node stops.
+    // The later export must contain the earlier chain: nothing is lost when a node stops.
     let again = Node::start(Path::new(data), &[]);
     succeed(&["chain", "--export", file, "--node", &again.url]);
     let exported = json(&["chain", &format!("--verify={file}"), "--json"]);

@@ -1,6 +1,7 @@
-//! `distance NODES SEED`: runs real nodes in an enclosure at distances that are set, and prints what was found as JSON.
+//! `distance NODES SEED`: runs real nodes in an enclosure at given distances, and prints the
+//! findings as JSON.
 //!
-//! It ends when nobody holds its standard input any more, and takes all that it started with it.
+//! It ends when its standard input is closed, and ends all processes that it started.
 
 #[cfg(target_os = "linux")]
 fn main() {
@@ -26,7 +27,7 @@ fn main() {
         std::process::exit(1);
     });
     std::thread::spawn(|| {
-        // Whatever comes, what counts is that it ends.
+        // Any content is ignored. Only the end of the input counts.
         let _ = std::io::stdin().read_to_end(&mut Vec::new());
         std::process::exit(1);
     });
