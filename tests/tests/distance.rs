@@ -1,7 +1,8 @@
-//! Real nodes at real distances: each in a network namespace of its own, with a delay between each two of them.
+//! Real nodes at real distances: each in a network namespace of its own, with a delay between each
+//! two of them.
 //!
-//! `NODES` says how many; `SEED` where they are. All tests look at one run, in which nodes choose their neighbours, pass on
-//! blocks, and lose one. It takes about half a minute.
+//! `NODES` sets their number, and `SEED` their positions. All tests look at one run, in which nodes
+//! choose their neighbours, relay blocks, and lose some. It takes about half a minute.
 
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
@@ -12,7 +13,7 @@ use std::sync::OnceLock;
 use plexus_tests::distance::{Findings, wrong_max};
 use plexus_tests::netns;
 
-/// By how much blocks may be later or earlier than foretold, in a hundredth.
+/// The most difference between measured and predicted times, in percent.
 const OFF_PERCENT: f64 = 20.0;
 
 fn number(name: &str, otherwise: u64) -> String {
@@ -20,7 +21,7 @@ fn number(name: &str, otherwise: u64) -> String {
     given.unwrap_or(otherwise).to_string()
 }
 
-/// What was found, or nothing where there are no namespaces.
+/// Returns the findings. Returns `None` on systems without namespaces.
 fn findings() -> Option<&'static Findings> {
     static FINDINGS: OnceLock<Option<Findings>> = OnceLock::new();
     FINDINGS.get_or_init(find).as_ref()
@@ -37,7 +38,7 @@ fn find() -> Option<Findings> {
     }
     let mut child = Command::new(env!("CARGO_BIN_EXE_distance"))
         .args([number("NODES", 20), number("SEED", 1)])
-        // It ends when nobody holds this any more.
+        // The child ends when this is closed.
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
@@ -73,7 +74,7 @@ fn find() -> Option<Findings> {
 fn each_node_chooses_as_nearest_those_that_are_nearest() {
     let Some(Findings { nodes, choice, later, .. }) = findings() else { return };
     assert_eq!(choice.right, choice.slots, "{choice:#?}");
-    // Nodes go on looking: a few may be about to change when they are asked.
+    // Nodes keep searching, so a few choices may be about to change at any time.
     assert!(later.slots - later.right <= wrong_max(*nodes), "{later:#?}");
 }
 

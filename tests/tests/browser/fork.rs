@@ -1,4 +1,4 @@
-//! A fork: a block of the tab's is undone by a heavier branch, and both are shown.
+//! A fork: a heavier branch undoes a block of the tab, and the page shows both.
 
 use plexus_tests::api::Api;
 use plexus_tests::process::{self, eventually};
@@ -25,7 +25,7 @@ fn an_undone_block_stays_and_both_branches_are_shown_side_by_side() {
     tab.wait("mining is off", 30, "document.querySelector('#mine').dataset.mining === 'off'");
     let height = Api::new(&alice.url).ask("/status").unwrap()["height"].as_u64().unwrap();
 
-    // Elsewhere others have mined more.
+    // Others have mined more elsewhere.
     let bob = start(folder.path(), "bob", &network, "127.0.0.1:0", &["--mine=1"]);
     let api = Api::new(&bob.url);
     eventually("the other branch is longer", 60, || {

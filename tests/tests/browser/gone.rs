@@ -1,4 +1,4 @@
-//! A page whose node is gone.
+//! A page whose node is down.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ fn a_page_whose_node_is_gone_goes_on_with_the_others_it_knows_of() {
     let alice = start(folder.path(), "alice", &network, "127.0.0.1:0", &["--mine=1"]);
     let bob = start(folder.path(), "bob", &network, "127.0.0.1:0", &["--connect", alice.address()]);
 
-    // The page is bob's, its node is alice, who tells it of bob.
+    // The page comes from bob. Its node, alice, tells it about bob.
     let mut tab = browser.open(&format!("{}/?node={}", bob.url, alice.url));
     wait_live(&mut tab);
     tab.wait(
@@ -30,7 +30,7 @@ fn a_page_whose_node_is_gone_goes_on_with_the_others_it_knows_of() {
     tab.screenshot(&pictures().join("two-nodes.png"));
     tab.evaluate("document.querySelector('footer').scrollIntoView()");
     tab.screenshot(&pictures().join("two-nodes-footer.png"));
-    // What it heard is kept within seconds.
+    // The page stores addresses within seconds.
     std::thread::sleep(Duration::from_secs(4));
 
     alice.kill();

@@ -1,4 +1,5 @@
-//! Nodes that break the rules: the page refuses their blocks, says which rules and goes on; and whatever people write is text.
+//! Nodes that break the rules: the page refuses their blocks, names the rules, and continues. Any
+//! text of other people is shown as text.
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -27,13 +28,13 @@ use crate::page::{assert_nothing_thrown, browser, pictures, start, wait_live};
 
 /// A block takes no time.
 const BITS: u32 = 8;
-/// How long mallory listens before it looks whether it has something to say.
+/// The time that mallory listens before it checks for orders.
 const BEAT: Duration = Duration::from_millis(20);
 
-/// Spoils a draft; the block is finished, but for this.
+/// Breaks a rule in a draft, which is otherwise finished.
 type Spoil = fn(&Forge, &mut Block, &Network);
 
-/// What mallory does to a block, and the flag that names it.
+/// The ways to break a block, and the failure that names each.
 const SPOILS: [(&str, Spoil, &str); 5] = [
     (
         "an author who did not sign",
@@ -73,10 +74,10 @@ const SPOILS: [(&str, Spoil, &str); 5] = [
     ),
 ];
 
-/// A node on a real socket that says what a story wants.
+/// A node on a real socket that a scenario controls.
 struct Mallory {
     stranger: Stranger,
-    /// What an honest node says of the network, in JSON.
+    /// An honest node's description of the network, in JSON.
     network: String,
     begun: Instant,
     peers: u64,
@@ -91,7 +92,7 @@ impl Mallory {
         }
     }
 
-    /// Whoever asks by HTTP is told of the network; whoever wants a socket has it.
+    /// Answers HTTP requests with the network. Returns the socket of a WebSocket client.
     fn greet(&self, mut stream: TcpStream) -> Option<WebSocket<TcpStream>> {
         let mut begin = [0; 9];
         stream.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
@@ -113,7 +114,8 @@ impl Mallory {
         Some(socket)
     }
 
-    /// Serves whoever connects, until nobody gives orders any more: a block to announce, with what lies below it.
+    /// Serves connections until the orders end. An order is a block to announce, with the blocks
+    /// below it.
     fn serve(mut self, listener: &TcpListener, orders: &Receiver<Vec<Arc<Block>>>) {
         for stream in listener.incoming() {
             let Some(mut socket) = self.greet(stream.unwrap()) else { continue };
@@ -160,13 +162,13 @@ fn say(socket: &mut WebSocket<TcpStream>, frames: Vec<Bytes>) -> bool {
     frames.into_iter().all(|frame| socket.send(Message::Binary(frame)).is_ok())
 }
 
-/// Starts mallory with a branch: its address, and where it takes orders.
+/// Starts mallory with a branch. Returns its address, and the sender of orders.
 fn mallory(alice: &Api, network: &Network, branch: Vec<Arc<Block>>) -> (String, Sender<Vec<Arc<Block>>>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
     let (order, orders) = mpsc::channel();
     let (said, network) = (alice.ask("/network").unwrap().to_string(), network.clone());
-    // A stranger stays in the thread in which it is made.
+    // A scripted peer stays in the thread that creates it.
     std::thread::spawn(move || {
         let stranger = Stranger::new("mallory", &network, Role::Full, branch);
         Mallory { stranger, network: said, begun: Instant::now(), peers: 0 }.serve(&listener, &orders);

@@ -1,4 +1,5 @@
-//! The page by keyboard alone: whatever can be used is reached, in order and seen to be, and nothing holds the focus.
+//! The page by keyboard alone: every control is reachable, in order and visibly, and the focus is
+//! never trapped.
 
 use plexus_tests::api::Api;
 use plexus_tests::browser::{Key, Tab};
@@ -12,7 +13,7 @@ const BITS: u32 = 19;
 /// More stops than the page has.
 const STOPS_MAX: usize = 120;
 
-/// Where the focus is: what it is called, whether an outline shows it, and whether something covers it.
+/// The element with the focus: its name, if an outline shows it, and if something covers it.
 const STOP: &str = "(() => {
     const element = document.activeElement;
     if (!element || element === document.body) return null;
@@ -28,12 +29,13 @@ const STOP: &str = "(() => {
     };
 })()";
 
-/// Everything that can be used by keyboard, as `STOP` calls it; of choices that exclude each other one is enough.
+/// Every element that can be used by keyboard, by its name in `STOP`. One of several exclusive
+/// choices is enough.
 const USABLE: &str = "[...document.querySelectorAll('a[href], button, input, textarea, summary')]
     .filter((element) => element.checkVisibility() && !element.disabled && element.closest('main, header, nav, footer'))
     .map((element) => element.id || element.getAttribute('href') || element.closest('[id]').id + ' ' + element.localName)";
 
-/// The name of the element that has the focus, which is to be seen.
+/// Returns the name of the element with the focus. Asserts that it is visible.
 fn stop(tab: &mut Tab) -> Option<String> {
     let stop = tab.evaluate(STOP);
     let name = stop["name"].as_str()?.to_owned();
@@ -42,7 +44,7 @@ fn stop(tab: &mut Tab) -> Option<String> {
     Some(name)
 }
 
-/// Goes on with the Tab key until the focus is at an element.
+/// Presses the Tab key until the focus is at an element.
 fn reach(tab: &mut Tab, id: &str) {
     for _ in 0..STOPS_MAX {
         tab.press(Key::Tab);
@@ -72,7 +74,7 @@ fn the_page_is_used_by_keyboard_alone() {
     tab.focus();
     wait_live(&mut tab);
 
-    // The first stop skips all that is above.
+    // The first stop is a link that skips the top of the page.
     tab.press(Key::Tab);
     assert_eq!(stop(&mut tab).as_deref(), Some("#main"));
     tab.press(Key::Enter);
@@ -81,7 +83,7 @@ fn the_page_is_used_by_keyboard_alone() {
     let within = "document.querySelector('main').contains(document.activeElement)";
     assert_eq!(tab.evaluate(within), true, "{first}");
 
-    // A message is written and sent, and a key made for it.
+    // Write and send a message, and make a key for it.
     tab.reload();
     wait_live(&mut tab);
     reach(&mut tab, "recipient");
@@ -94,7 +96,7 @@ fn the_page_is_used_by_keyboard_alone() {
     let words =
         tab.evaluate("[...document.querySelectorAll('#key-words li')].map((word) => word.textContent)");
     let words: Vec<String> = serde_json::from_value(words).unwrap();
-    // The focus stays in the dialog, and Escape leads out of it, back to where it was.
+    // The focus stays in the dialog. Escape closes it and returns the focus to where it was.
     for _ in 0..6 {
         tab.press(Key::Tab);
         let inside = "document.activeElement === document.body || document.activeElement.closest('#key-dialog') !== null";
@@ -128,7 +130,7 @@ fn the_page_is_used_by_keyboard_alone() {
     focused(&mut tab, "text");
     assert_eq!(text(&mut tab, "#sent .message-text"), "typed by hand");
 
-    // It is mined,
+    // Mine the message.
     reach(&mut tab, "mine-toggle");
     tab.press(Key::Space);
     tab.wait("it is in a block", 120, "document.querySelector('#sent > li').dataset.state === 'in-block'");
@@ -138,7 +140,7 @@ fn the_page_is_used_by_keyboard_alone() {
 
     tab.wait("nothing moves", 30, "document.getAnimations().length === 0");
 
-    // a block looked up and left,
+    // Look up a block, and close it.
     reach(&mut tab, "lookup-name");
     tab.type_in("1");
     tab.press(Key::Enter);
@@ -148,7 +150,7 @@ fn the_page_is_used_by_keyboard_alone() {
     tab.press(Key::Enter);
     focused(&mut tab, "lookup-name");
 
-    // a block opened in the list, which stays open while others come,
+    // Open a block in the list. It stays open while others arrive.
     let summary = "document.activeElement.closest('#blocks > li')";
     for _ in 0..STOPS_MAX {
         tab.press(Key::Tab);
@@ -160,7 +162,7 @@ fn the_page_is_used_by_keyboard_alone() {
     tab.press(Key::Enter);
     tab.wait("the block is open", 30, &format!("{summary}?.querySelector('.fields')?.checkVisibility()"));
 
-    // and the network looked at.
+    // Look at the network.
     tab.evaluate("document.querySelector('#network-view summary').id = 'network-summary'");
     reach(&mut tab, "network-summary");
     tab.press(Key::Enter);
@@ -181,7 +183,7 @@ fn the_keyboard_reaches_everything_and_leaves_it_again() {
     tab.focus();
     wait_live(&mut tab);
     tab.wait("blocks are listed", 120, "document.querySelectorAll('#blocks > li:not([hidden])').length > 3");
-    // No more of them, so that nothing comes or goes on the way.
+    // Stop the blocks, so that no element comes or goes on the way.
     assert!(alice.terminate().success());
     let alice = start(folder.path(), "alice", &network, &address, &[]);
     let height = Api::new(&alice.url).height().unwrap();
@@ -201,7 +203,7 @@ fn the_keyboard_reaches_everything_and_leaves_it_again() {
                 tab.press(key);
                 match stop(&mut tab) {
                     Some(name) if !left || !stops.contains(&name) => stops.push(name),
-                    // It is where the browser's own controls are, or begins anew.
+                    // The focus is at the browser's own controls, or starts over.
                     _ => left = true,
                 }
                 if stops.first() == stops.last() && stops.len() > 1 {

@@ -1,4 +1,5 @@
-//! The keys of a page's visitor: made at first use, kept encrypted, unlocked, restored, and chosen among.
+//! The keys of a page's visitor: made at first use, stored encrypted, unlocked, restored, and
+//! selected.
 
 use plexus_tests::api::Api;
 use plexus_tests::browser::Tab;
@@ -11,7 +12,7 @@ use crate::page::{
 
 const PASSPHRASE: &str = "correct horse battery";
 
-/// What the page shows of a key.
+/// Returns the page's description of a key.
 fn state(tab: &mut Tab, name: &str) -> String {
     let state = format!("document.querySelector('#keys li[data-name={name:?}]')?.dataset.state ?? ''");
     tab.evaluate(&state).as_str().unwrap().to_owned()
@@ -39,7 +40,7 @@ fn wait_error(tab: &mut Tab, text: &str) {
     assert!(shown.as_str().unwrap().contains(text), "{shown}");
 }
 
-/// All that the origin's store holds, as text.
+/// The contents of the origin's storage, as text.
 const STORE: &str = "new Promise((resolve, reject) => {
     const opened = indexedDB.open('plexus');
     opened.onerror = () => reject(opened.error);
@@ -57,7 +58,7 @@ fn node(folder: &tempfile::TempDir) -> Process {
     start(folder.path(), "alice", &process::network(folder.path(), BITS), "127.0.0.1:0", &[])
 }
 
-/// Whose message a node has under an id.
+/// Returns the sender of a node's message.
 fn sender_of(node: &Process, id: &str) -> String {
     let api = Api::new(&node.url);
     let sent = eventually("the node has the message", 30, || api.ask(&format!("/messages/{id}")));
@@ -73,7 +74,7 @@ fn a_key_is_made_at_first_use_and_after_a_reload_asks_for_its_passphrase() {
     wait_live(&mut tab);
     assert_eq!(tab.evaluate("document.querySelector('#key-none').hidden"), false, "to watch takes no key");
 
-    // At the first message a key is made; whoever thinks better of it has sent nothing.
+    // The first message makes a key. A visitor that cancels has sent nothing.
     write(&mut tab, "#text", "first");
     click(&mut tab, "send");
     wait_step(&mut tab, "words");
@@ -96,14 +97,14 @@ fn a_key_is_made_at_first_use_and_after_a_reload_asks_for_its_passphrase() {
     let key = public(&mut tab);
     assert_eq!(sender_of(&alice, &id), key);
 
-    // Of the words nothing is stored, nor left in the page.
+    // The words are neither stored nor left in the page.
     let store = tab.evaluate(STORE).to_string();
     assert!(store.contains("keys/616e6e"), "the key is stored under its name");
     assert!(!words[..12].iter().all(|word| store.contains(word.as_str())), "the words are not");
     let text = tab.evaluate("document.documentElement.innerHTML").to_string();
     assert!(!text.contains(&format!(">{}</li><li>{}<", words[0], words[1])), "the words are shown no more");
 
-    // Loaded anew, its name and public key are shown; its use takes the passphrase.
+    // After a reload, its name and public key are shown. Using it takes the passphrase.
     tab.reload();
     wait_live(&mut tab);
     wait_state(&mut tab, "ann", "locked");
@@ -117,7 +118,7 @@ fn a_key_is_made_at_first_use_and_after_a_reload_asks_for_its_passphrase() {
     wait_sent(&mut tab, "second");
     assert_eq!(state(&mut tab, "ann"), "unlocked");
 
-    // Another tab of the origin has the same key, and what either does both have done.
+    // Another tab of the origin has the same key. A change in one tab changes both.
     let mut other = browser.open(&format!("{}/", alice.url));
     wait_live(&mut other);
     wait_state(&mut other, "ann", "unlocked");
@@ -165,7 +166,7 @@ fn a_key_is_restored_in_another_browser_and_of_two_the_chosen_one_signs() {
     wait_state(&mut second, "ann", "locked");
     assert_eq!(public(&mut second), bob, "the choice is remembered");
 
-    // The words are shown again to whoever knows the passphrase.
+    // The words are shown again to a visitor that knows the passphrase.
     click(&mut second, "key-show");
     answer(&mut second, "another passphrase");
     wait_step(&mut second, "show");
@@ -283,7 +284,7 @@ fn a_tab_mines_for_the_chosen_key_and_no_more_once_it_is_locked() {
     click(&mut tab, "key-cancel");
     assert_eq!(tab.evaluate("document.querySelector('#mine').dataset.mining"), "off");
 
-    // The other key needs no unlocking: what is mined from now on is its.
+    // The other key needs no unlocking. Blocks mined from now on belong to it.
     tab.evaluate("document.querySelector('#keys li[data-name=bob] input').click()");
     tab.wait("bob is chosen", 30, "document.querySelector('#keys li[data-chosen]').dataset.name === 'bob'");
     let bob = public(&mut tab);

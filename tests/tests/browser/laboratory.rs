@@ -1,4 +1,4 @@
-//! The laboratory: a network of nodes in a tab, whose address names the run.
+//! The simulator: a network of nodes in a tab, whose address names the run.
 
 use plexus_tests::browser::Tab;
 use plexus_tests::process;
@@ -14,7 +14,7 @@ fn wait_stage(tab: &mut Tab, stage: &str) {
     tab.wait(stage, 90, &format!("document.querySelector('#stage')?.dataset.stage === {stage:?}"));
 }
 
-/// How many colours a picture has, up to a few.
+/// Returns the number of colours in a picture.
 fn colours(tab: &mut Tab, id: &str) -> u64 {
     let count = format!(
         "(() => {{ const canvas = document.querySelector('#{id}'); \
@@ -37,7 +37,7 @@ fn a_network_in_a_tab_takes_the_course_that_its_address_names_and_the_program_re
     let mut tab = browser.open(&format!("{page}{query}"));
     wait_stage(&mut tab, "measuring");
     click(&mut tab, "pause");
-    // What was asked for before may still arrive.
+    // Results of the earlier request may still arrive.
     std::thread::sleep(std::time::Duration::from_millis(300));
     let held = text(&mut tab, "simulated");
     std::thread::sleep(std::time::Duration::from_millis(500));
@@ -59,7 +59,7 @@ fn a_network_in_a_tab_takes_the_course_that_its_address_names_and_the_program_re
     let native: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(native["trace_hash"], trace, "{command}");
 
-    // The address repeats the run, and another seed is another run.
+    // The address repeats the run, and another seed gives another run.
     let address = tab.evaluate("location.search");
     let mut again = browser.open(&format!("{page}{}", address.as_str().unwrap()));
     wait_stage(&mut again, "measuring");

@@ -1,4 +1,5 @@
-//! The page's layout: nothing is wider than the window, whatever people write; and nothing moves but by somebody's doing.
+//! The page's layout: no text makes it wider than the window, and nothing moves without a user's
+//! input.
 
 use std::time::Duration;
 
@@ -12,18 +13,19 @@ use crate::page::{
 };
 use crate::stage::Stage;
 
-/// The widths that the page has to fit into, and a fitting height.
+/// The widths that the page has to fit into, each with a fitting height.
 const WINDOWS: [(u32, u32); 4] = [(320, 700), (768, 1024), (1280, 900), (3840, 2160)];
-/// How much of what is shown may move by itself, as the web's vitals count it; 0.1 is called good there.
+/// The most layout shift without input, as web vitals count it. They call 0.1 good.
 const SHIFT_MAX: f64 = 0.02;
-/// How much it is, at the least, when rows make room for another at once.
+/// The least layout shift when rows jump to make room for another.
 const ROWS_JUMP: f64 = 0.005;
-/// How many blocks come while it is watched what moves,
+/// The number of blocks that arrive while motion is watched.
 const BLOCKS: usize = 10;
-/// and how long after one was at its place the next comes.
+/// The pause after a block is in its place until the next arrives.
 const PAUSE: Duration = Duration::from_millis(700);
 
-/// What sticks out of the window, or is cut off without a sign: elements that are wider than their place.
+/// The elements that stick out of the window, or are cut off without a sign: they are wider than
+/// their place.
 const WIDE: &str = "[
     ...(document.documentElement.scrollWidth > innerWidth ? ['the page: ' + document.documentElement.scrollWidth] : []),
     ...[...document.querySelectorAll('body *')].filter((element) => {
@@ -37,7 +39,7 @@ const WIDE: &str = "[
         .map((box) => `${box.localName}#${box.id}.${box.className} holds ${box.scrollWidth} in ${box.clientWidth}`),
 ].slice(0, 8)";
 
-/// Checks that all that a tab shows fits, at each width.
+/// Checks at each width that everything in a tab fits.
 fn fits(tab: &mut Tab, state: &str, wrong: &mut Vec<String>) {
     for (width, height) in WINDOWS {
         tab.resize(width, height);
@@ -123,8 +125,9 @@ fn nothing_is_wider_than_the_window_whatever_people_write() {
     assert_nothing_thrown(&tab);
 }
 
-/// Notes each shift of the layout that nobody's input led to: how large it is, what moved from where to where, whether
-/// it was rows of blocks alone, and where their list began by then.
+/// Records each shift of the layout without a user's input: its size, the elements that moved, and
+/// their positions before and after. It also records if only rows of blocks moved, and the position
+/// of their list at that time.
 const WATCH_SHIFTS: &str = "window.shifts = [];
     new PerformanceObserver((list) => {
         const blocks = document.querySelector('#blocks');
@@ -156,24 +159,25 @@ fn nothing_moves_by_itself_while_blocks_come() {
         }
         let shifts = tab.evaluate("window.shifts");
         let shifts: Vec<&Value> = shifts.as_array().unwrap().iter().collect();
-        // Rows glide to make room for a new one. The browser takes that for a jump when the machine is too busy to draw how it
-        // begins, and when they still glide for the last one: it says nothing of the page, unless the list itself moved.
+        // Rows glide to make room for a new one. The browser counts that as a jump if the machine
+        // is too busy to draw its beginning, or if they still glide for the last one. That says
+        // nothing about the page, unless the list itself moved.
         let top = tab.evaluate("document.querySelector('#blocks').offsetTop");
         let counted = shifts.iter().filter(|shift| shift["rows"] != true || shift["top"] != top);
         let sum: f64 = counted.filter_map(|shift| shift["value"].as_f64()).sum();
-        // Without gliding every block would make them jump.
+        // Without gliding, every block would make the rows jump.
         let jumped = |shift: &&&Value| shift["rows"] == true && shift["value"].as_f64() > Some(ROWS_JUMP);
         let jumps = shifts.iter().filter(jumped).count();
         assert!(jumps < BLOCKS / 2, "{width} wide: rows jumped {jumps} times: {shifts:#?}");
         println!("{width} wide, {blocks} blocks before: {sum:.4} moved by itself in {} shifts", shifts.len());
         assert!(sum < SHIFT_MAX, "{width} wide, {blocks} blocks before: {sum}: {shifts:#?}");
         assert_nothing_thrown(&tab);
-        // The next has a node of its own, which starts from what this one stored.
+        // The next tab has a node of its own, which starts from the state that this one stored.
         tab.close();
     }
 }
 
-/// Notes whatever begins to move.
+/// Records all elements that begin to move.
 const WATCH_MOTION: &str = "window.moved = [];
     for (const type of ['animationstart', 'transitionrun']) {
         addEventListener(type, ({ target, animationName, propertyName }) => moved.push(`${type} ${animationName ?? propertyName} of ${target.localName}.${target.className}`), true);
@@ -204,7 +208,7 @@ fn nothing_is_animated_for_whoever_wants_no_motion() {
             wait_valid(&mut tab, &hash.to_string());
         }
         draw_network(&mut tab);
-        // The way of a block is told by colours alone.
+        // The path of a block is shown by colours alone.
         tab.evaluate("document.querySelector('#network-replay').click()");
         if still {
             tab.wait(
@@ -220,7 +224,7 @@ fn nothing_is_animated_for_whoever_wants_no_motion() {
         if still {
             assert_eq!(moved, serde_json::json!([]));
         } else {
-            // The same watch sees what moves for others.
+            // The same watch sees motion for other visitors.
             for what in ["arrive", "animate li", "animate circle"] {
                 assert!(moved.to_string().contains(what), "{what} is not among {moved}");
             }

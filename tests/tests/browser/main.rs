@@ -1,4 +1,4 @@
-//! The page, in a real headless Chromium, as people use it: one story a file.
+//! The page in a real headless Chromium, as people use it: one scenario per file.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 #![allow(clippy::wildcard_enum_match_arm, reason = "tests look at the one variant that they are about")]

@@ -1,5 +1,6 @@
-//! The main job: a message written in a tab, mined by that tab, verified, stored and broadcast by the node, received by a second node and
-//! a second tab; and all of it still there after kill -9.
+//! The main path of the page. A message is written in a tab, mined by that tab, and verified,
+//! stored and broadcast by the node. A second node and a second tab receive it. All of it is still
+//! there after kill -9.
 
 use std::time::Instant;
 
@@ -26,7 +27,7 @@ fn a_message_written_in_a_tab_is_mined_there_and_known_everywhere_even_after_kil
     let mut second = browser.open(&format!("{}/", bob.url));
     wait_live(&mut second);
 
-    // Written in the first tab, mined by it.
+    // The first tab writes and mines it.
     make_key(&mut first, "alice", Some("a tab's own passphrase"));
     make_key(&mut second, "bob", None);
     let id = send(&mut first, "bob", "hello from a tab");
@@ -53,13 +54,13 @@ fn a_message_written_in_a_tab_is_mined_there_and_known_everywhere_even_after_kil
     first.screenshot(&pictures().join("first-tab.png"));
     second.screenshot(&pictures().join("second-tab.png"));
 
-    // A third tab opens: how long until it has verified a block by itself?
+    // A third tab opens. Measure the time until it has verified a block by itself.
     let opened = Instant::now();
     let mut third = browser.open(&format!("{}/", alice.url));
     third.wait("a verified block is shown", 60, "!!document.querySelector('#blocks li[data-verdict=valid]')");
     println!("from opening the page to the first verified block: {} ms", opened.elapsed().as_millis());
 
-    // The node is killed and started again: everything is there, and the tabs come back.
+    // The node is killed and started again. Everything is there, and the tabs reconnect.
     alice.kill();
     first.wait(
         "the tab sees that the node is gone",
@@ -72,7 +73,7 @@ fn a_message_written_in_a_tab_is_mined_there_and_known_everywhere_even_after_kil
     first.wait("the tab has its node again", 60, "!!document.querySelector('#peers li[data-kind=home]')");
     wait_live(&mut first);
 
-    // A tab that is loaded anew resumes with its key and what it sent.
+    // A reloaded tab resumes with its key and its sent messages.
     let key = "document.querySelector('#key-public').textContent.trim()";
     let before = first.evaluate(key);
     first.reload();
@@ -81,7 +82,7 @@ fn a_message_written_in_a_tab_is_mined_there_and_known_everywhere_even_after_kil
     assert_eq!(first.evaluate(key), before, "the key is the same");
     wait_valid(&mut first, &hash);
 
-    // It goes on: another message, mined by the node's own miner this time.
+    // Another message is mined by the node's own miner this time.
     let id = send(&mut second, "alice", "hello from the second tab");
     assert!(alice.terminate().success());
     let alice = start(folder.path(), "alice", &network, &address, &["--mine=1"]);

@@ -25,7 +25,7 @@ fn choose(tab: &mut Tab, control: &str, property: &str, value: &str) {
     ));
 }
 
-/// Has a page think that it is hidden, or shown.
+/// Makes a page behave as if it were hidden, or shown.
 fn hide(tab: &mut Tab, hidden: bool) {
     tab.evaluate(&format!(
         "Object.defineProperty(document, 'hidden', {{ value: {hidden}, configurable: true }}); \
@@ -53,7 +53,7 @@ fn a_tab_mines_with_and_without_vectors_and_pauses_while_it_is_hidden() {
         let of = |name| format!("document.querySelector('#hash-rate').dataset.{name} ?? ''");
         let kernel = tab.wait("it is said what searches", 30, &of("kernel"));
         assert_eq!(tab.evaluate(&of("vectors")), vectors);
-        // Which kernel is fastest is the machine's affair; one of vectors needs vectors.
+        // Any kernel may be the fastest on this machine, but a vector kernel needs vectors.
         assert!(vectors == "true" || kernel != "simd128", "{kernel}");
         println!("a tab at {address} mines by the kernel {kernel}");
 
@@ -61,7 +61,7 @@ fn a_tab_mines_with_and_without_vectors_and_pauses_while_it_is_hidden() {
         tab.wait("mining is paused", 30, "document.querySelector('#mine').dataset.mining === 'waiting'");
         let said = tab.evaluate("document.querySelector('#mine-waiting').textContent");
         assert_eq!(said, "Paused while this page is hidden.");
-        // What was found before it paused has arrived.
+        // Solutions found before the pause have arrived.
         std::thread::sleep(Duration::from_millis(500));
         let paused = height();
         std::thread::sleep(Duration::from_secs(3));
@@ -80,8 +80,9 @@ fn a_tab_mines_with_and_without_vectors_and_pauses_while_it_is_hidden() {
     }
 }
 
-/// `cargo test -p plexus-tests --test browser -- --ignored --nocapture`, which takes npm's hash-wasm from the registry; in
-/// `HASH_WASM`, the path of its `dist/index.esm.min.js` says where it is already.
+/// `cargo test -p plexus-tests --test browser -- --ignored --nocapture`, which takes npm's
+/// hash-wasm from the registry. If it is there already, set `HASH_WASM` to the path of its
+/// `dist/index.esm.min.js`.
 #[test]
 #[ignore = "measures, and needs npm's registry"]
 fn how_fast_a_tab_mines_beside_hash_wasm() {
@@ -102,7 +103,7 @@ fn how_fast_a_tab_mines_beside_hash_wasm() {
     let (history_root, body_root) = (Hash::of(b"history"), Hash::of(b"body"));
     let job = Job { id: JobId(1), header, target, history_root, body_root, extra: 0 };
     let job = serde_json::to_string(&job.encode()).unwrap();
-    // A Worker is made of text here, as the page's policy does not allow.
+    // A Worker is made from text here, which the page's policy forbids.
     let mut tab = browser.open(&format!("{}/pkg/plexus_miner.js", alice.url));
     tab.reload_without_policy();
     tab.wait("the file is shown", 30, "!!document.body?.innerText.includes('Miner')");
@@ -168,7 +169,8 @@ fn how_fast_a_tab_mines_beside_hash_wasm() {
     }
 }
 
-/// A page's tab with an emulated graphics processor; none where the browser has not got one.
+/// Returns a page's tab with an emulated graphics processor. Returns `None` if the browser has
+/// none.
 fn with_gpu(url: &str) -> Option<(Browser, Tab)> {
     let browser = Browser::start_with_gpu(&program()?);
     let mut tab = browser.open(&format!("{url}/"));
@@ -181,7 +183,8 @@ fn with_gpu(url: &str) -> Option<(Browser, Tab)> {
     None
 }
 
-/// Starts the page's own searcher with a job, and collects what it says until so many solutions are there.
+/// Starts the page's own searcher with a job, and collects its messages until it has found the
+/// wanted number of solutions.
 const SEARCHER: &str = "(async (job, number, count, wanted) => {
     const module = await WebAssembly.compileStreaming(fetch('/pkg/plexus_web_bg.wasm'));
     const worker = new Worker('/gpu.js', { type: 'module' });
@@ -209,8 +212,8 @@ fn the_graphics_processor_finds_in_a_page_what_the_portable_kernel_finds() {
     let folder = tempfile::tempdir().unwrap();
     let node = start(folder.path(), "alice", &process::network(folder.path(), BITS), "127.0.0.1:0", &[]);
     let Some((_browser, mut tab)) = with_gpu(&node.url) else { return };
-    // Solved every 2^13 nonces; every other nonce of the last is solved. Shares of one begin below the end of all nonces,
-    // where both words carry.
+    // The first jobs are solved every 2^13 nonces, and the last job by every other nonce. One job's
+    // shares begin shortly before the end of all nonces, where both words carry.
     for (id, bits, number, count, wanted) in
         [(1, 0x1f01_0000, 0, 1, 12), (2, 0x1f01_0000, 30_000, 1, 12), (3, 0x2010_0000, 1, 3, 60)]
     {

@@ -1,4 +1,5 @@
-//! The light client as others embed it: packed, installed, and served from an origin that is no node's, under a strict policy.
+//! The light client for other pages: packed, installed, and served under a strict policy from an
+//! origin that does not belong to a node.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,7 +15,7 @@ use crate::page::{BITS, browser, pictures, start};
 /// The node that the example names.
 const NODE: &str = "http://127.0.0.1:8333";
 
-/// The example with the package in it, for a node: a site's folder.
+/// Copies the example with the package in it, for a node. Returns its folder.
 fn example(folder: &Path, node: &Process) -> PathBuf {
     let (site, package) = (folder.join("site"), folder.join("package"));
     fs::create_dir(&site).unwrap();
@@ -39,7 +40,7 @@ fn example(folder: &Path, node: &Process) -> PathBuf {
     site
 }
 
-/// The strictest policy that the package works under.
+/// Returns the strictest policy that the package works under.
 fn policy(node: &Process) -> String {
     let address = node.address();
     format!(
@@ -47,7 +48,7 @@ fn policy(node: &Process) -> String {
     )
 }
 
-/// Something within an element.
+/// Returns an expression for a part of an element.
 fn within(element: &str, part: &str) -> String {
     format!("document.querySelector('plexus-{element}')?.shadowRoot?.querySelector({part:?})")
 }
@@ -56,7 +57,7 @@ fn press_mine(tab: &mut Tab) {
     tab.evaluate(&format!("{}.click()", within("miner", "button")));
 }
 
-/// What a tab complained of: exceptions, and what its policy forbade.
+/// Returns a tab's complaints: exceptions, and violations of its policy.
 fn complaints(tab: &Tab) -> Vec<&String> {
     tab.trouble.iter().filter(|text| !text.contains("404")).collect()
 }
@@ -71,7 +72,7 @@ fn a_page_elsewhere_embeds_the_package_and_verifies_mines_and_sends_by_itself() 
     let peers = || here.ask("/peers").and_then(|peers| Some(peers.as_array()?.len()));
     let site = Site::serve(&example(folder.path(), &alice), &policy(&alice));
 
-    // Elements: the miner mines, and the blocks are shown as this page verified them.
+    // The elements: the miner mines, and the blocks are shown as this page verified them.
     let mut tab = browser.open(&format!("{}/", site.url));
     let status = within("blocks", "[part=status]");
     tab.wait("the page is live", 60, &format!("{status}?.textContent === 'No blocks yet.'"));
@@ -87,12 +88,12 @@ fn a_page_elsewhere_embeds_the_package_and_verifies_mines_and_sends_by_itself() 
     let hash = tab.evaluate(&format!("{valid}.dataset.hash"));
     let hash = hash.as_str().unwrap();
     eventually("the node has the block", 30, || here.height_of(hash));
-    // An element that is moved goes on with what it does.
+    // An element that is moved continues its work.
     tab.evaluate("document.body.append(document.querySelector('plexus-miner'))");
     tab.evaluate("document.querySelector('plexus-miner').setAttribute('percent', '5')");
     tab.wait("it mines less", 30, "document.querySelector('plexus-miner').client.mining.percent === 5");
 
-    // The client alone: what it sends comes into a block, which the other page mines.
+    // The client alone: its message gets into a block, which the other page mines.
     let mut second = browser.open(&format!("{}/send.html", site.url));
     second.wait("the form can be sent", 60, "!!document.querySelector('button:enabled')");
     let text = "from a <i>page</i> elsewhere";
@@ -105,7 +106,7 @@ fn a_page_elsewhere_embeds_the_package_and_verifies_mines_and_sends_by_itself() 
     let block = here.ask(&format!("/blocks/{height}")).unwrap();
     assert_eq!(block["messages"][0]["text"], text);
 
-    // It is shown as what it is: text.
+    // It is shown as text.
     tab.evaluate("document.querySelector('plexus-blocks').setAttribute('limit', '50')");
     let list = within("blocks", "ol");
     tab.wait("the message is shown", 60, &format!("{list}.textContent.includes({text:?})"));
@@ -119,7 +120,7 @@ fn a_page_elsewhere_embeds_the_package_and_verifies_mines_and_sends_by_itself() 
     tab.evaluate("document.querySelector('plexus-blocks').setAttribute('limit', '5')");
     tab.screenshot(&pictures().join("embedded.png"));
 
-    // An element that is moved keeps its client, one without a node says so.
+    // An element that is moved keeps its client. An element without a node says so.
     tab.evaluate("document.body.prepend(document.querySelector('plexus-blocks'))");
     let same =
         "document.querySelector('plexus-blocks').client === document.querySelector('plexus-miner').client";
@@ -129,7 +130,8 @@ fn a_page_elsewhere_embeds_the_package_and_verifies_mines_and_sends_by_itself() 
     assert!(missing.as_str().unwrap().contains("“node” is missing"), "{missing}");
     assert_eq!(tab.evaluate("document.querySelector('plexus-blocks').client"), serde_json::Value::Null);
 
-    // A client of the page's own is shown from what it knows, and stays its own; with the last element the elements' client ends.
+    // The elements show the data of a client that the page made, and do not own it. The elements'
+    // own client ends with the last element.
     tab.evaluate(&format!(
         "import('./node_modules/plexus-light/client.js').then(({{ Client }}) => {{ globalThis.own = new Client({{ node: {:?} }}); }})",
         alice.url

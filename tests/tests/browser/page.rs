@@ -1,4 +1,4 @@
-//! A page and the person before it: what the stories have in common.
+//! Common steps of the scenarios: a page and its visitor.
 
 use std::path::{Path, PathBuf};
 
@@ -8,7 +8,7 @@ use plexus_tests::process::Process;
 /// A block takes a tab a fraction of a second.
 pub(crate) const BITS: u32 = 19;
 
-/// The browser, or why the story cannot be told.
+/// Returns the browser. Prints a reason and returns `None` if there is none.
 pub(crate) fn browser() -> Option<Browser> {
     program().map(|program| Browser::start(&program))
 }
@@ -21,15 +21,15 @@ pub(crate) fn program() -> Option<PathBuf> {
     None
 }
 
-/// Says loudly what is not tested, and why; where all has to be, that is a failure.
+/// Prints a warning about untested features. Fails if everything has to be tested.
 pub(crate) fn lack(text: &str) {
     assert!(std::env::var("CI").is_err(), "{text}");
     eprintln!("{}\n{text}\n{}", "!".repeat(text.len()), "!".repeat(text.len()));
 }
 
-/// The folder that all is built into.
+/// Returns the folder that everything is built into.
 pub(crate) fn built() -> &'static Path {
-    // Cargo gives tests a folder inside it.
+    // Cargo's folder for tests is inside it.
     Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap_or(Path::new("."))
 }
 
@@ -60,7 +60,8 @@ pub(crate) fn wait_step(tab: &mut Tab, step: &str) {
     tab.wait(step, 30, &format!("document.querySelector('#key-dialog[open]')?.dataset.step === {step:?}"));
 }
 
-/// Goes through the dialog in which a key is made, once it is open: the key's 24 words. Without a passphrase it lives in that tab.
+/// Goes through the open dialog that makes a key. Returns the key's 24 words. Without a passphrase
+/// the key lives in that tab.
 pub(crate) fn go_through(tab: &mut Tab, name: &str, passphrase: Option<&str>) -> Vec<String> {
     wait_step(tab, "words");
     let words = tab.evaluate("[...document.querySelectorAll('#key-words li')].map(word => word.textContent)");
@@ -79,7 +80,7 @@ pub(crate) fn go_through(tab: &mut Tab, name: &str, passphrase: Option<&str>) ->
     words
 }
 
-/// Goes through the last step: how a key is kept.
+/// Goes through the last step, which chooses how to store a key.
 pub(crate) fn keep(tab: &mut Tab, name: &str, passphrase: Option<&str>) {
     wait_step(tab, "keep");
     write(tab, "#key-name", name);
@@ -95,14 +96,14 @@ pub(crate) fn keep(tab: &mut Tab, name: &str, passphrase: Option<&str>) {
     tab.wait("the key is there", 30, &format!("!document.querySelector('#key-dialog').open && {made}"));
 }
 
-/// Makes a key as a person does.
+/// Makes a key as a person does. Returns its words.
 pub(crate) fn make_key(tab: &mut Tab, name: &str, passphrase: Option<&str>) -> Vec<String> {
     tab.wait("a key can be made", 30, "document.querySelector('#state')?.dataset.state === 'live'");
     click(tab, "key-make");
     go_through(tab, name, passphrase)
 }
 
-/// Writes and sends a message as a person does that has a key: its id.
+/// Writes and sends a message, as a person with a key does. Returns its id.
 pub(crate) fn send(tab: &mut Tab, recipient: &str, text: &str) -> String {
     for (field, text) in [("#recipient", recipient), ("#text", text)] {
         write(tab, field, text);
@@ -112,7 +113,7 @@ pub(crate) fn send(tab: &mut Tab, recipient: &str, text: &str) -> String {
     wait_sent(tab, text)
 }
 
-/// Waits until a message is listed as sent: its id.
+/// Waits until a message is listed as sent. Returns its id.
 pub(crate) fn wait_sent(tab: &mut Tab, text: &str) -> String {
     let listed = format!(
         "[...document.querySelectorAll('#sent li')].find(item => item.textContent.includes({text:?}))"
@@ -121,14 +122,15 @@ pub(crate) fn wait_sent(tab: &mut Tab, text: &str) -> String {
     id.as_str().unwrap().to_owned()
 }
 
-/// Waits until a tab shows a block with the verdict that it is valid.
+/// Waits until a tab shows a block as valid.
 pub(crate) fn wait_valid(tab: &mut Tab, hash: &str) {
     let block = format!("document.querySelector('#blocks li[data-hash=\"{hash}\"]')?.dataset.verdict");
     tab.wait("the block is shown with its verdict", 60, &format!("{block} ?? ''"));
     assert_eq!(tab.evaluate(&block), "valid");
 }
 
-/// Opens the view of the network, and has the page's node tell of one with a bit of everything: real ones take their time.
+/// Opens the view of the network. The page's node reports a made-up network with every feature,
+/// because a real one would take time.
 pub(crate) fn draw_network(tab: &mut Tab) {
     tab.evaluate(
         "(() => { const ask = window.fetch; const keys = [...'0123456789ab'].map((digit) => '02' + digit.repeat(64)); \
@@ -158,14 +160,15 @@ pub(crate) fn choose_file(tab: &mut Tab, below: &str, name: &str, text: &str) {
     ));
 }
 
-/// What a page is told of and takes in its stride, as that something is not found, is no exception.
+/// Asserts that nothing was thrown. Errors that the page handles, as for something not found, do
+/// not count.
 pub(crate) fn assert_nothing_thrown(tab: &Tab) {
     let is_thrown = |text: &&String| text.contains("exception") || text.contains("Uncaught");
     let thrown: Vec<_> = tab.trouble.iter().filter(is_thrown).collect();
     assert!(thrown.is_empty(), "the tab threw: {thrown:?}");
 }
 
-/// Where this story leaves its pictures.
+/// Returns the folder for this scenario's screenshots.
 pub(crate) fn pictures() -> PathBuf {
     let folder = built().join("screenshots");
     std::fs::create_dir_all(&folder).unwrap();

@@ -1,5 +1,5 @@
-//! Accessibility: axe-core finds nothing to complain of (WCAG 2.2 AA, and what it calls best practice), in whatever state the
-//! page is, in light and dark, wide and narrow.
+//! Accessibility: axe-core finds no violation of WCAG 2.2 AA and its best practices. It checks
+//! every state of the page, in light and dark, wide and narrow.
 
 use plexus_tests::browser::Tab;
 use plexus_tests::npm;
@@ -13,17 +13,17 @@ use crate::page::{
 use crate::stage::Stage;
 
 const PASSPHRASE: &str = "correct horse battery";
-/// What a violation of each of these is a failure.
+/// The sets of rules whose violations are failures.
 const RULES: &str = "['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']";
-/// In how many looks each state is checked: scheme, width, height.
+/// The looks in which each state is checked: scheme, width, height.
 const LOOKS: [(&str, u32, u32); 3] = [("light", 1280, 900), ("dark", 1280, 900), ("light", 320, 700)];
 
-/// The program of axe-core.
+/// Returns the program of axe-core.
 fn axe() -> Option<String> {
     npm::file("axe-core/axe.min.js")
 }
 
-/// Checks what a tab shows, in each look.
+/// Checks a tab's contents, in each look.
 struct Checker {
     axe: String,
     states: usize,
@@ -35,7 +35,7 @@ impl Checker {
         Self { axe, states: 0, found: Vec::new() }
     }
 
-    /// Checks the state that the page is in.
+    /// Checks the current state of the page.
     fn check(&mut self, tab: &mut Tab, state: &str) {
         self.states += 1;
         for (scheme, width, height) in LOOKS {
@@ -53,13 +53,13 @@ impl Checker {
     }
 }
 
-/// Motion is reduced, so that nothing is looked at while its colours change.
+/// Sets a look. Motion is reduced, so that nothing is checked while its colours change.
 fn show_as(tab: &mut Tab, scheme: &str, width: u32, height: u32) {
     tab.prefer(&[("prefers-color-scheme", scheme), ("prefers-reduced-motion", "reduce")]);
     tab.resize(width, height);
 }
 
-/// Rule, element and what is wrong, of each violation.
+/// Returns the rule, the element and the error of each violation.
 fn violations(tab: &mut Tab, axe: &str) -> Vec<String> {
     if tab.evaluate("typeof axe") == "undefined" {
         tab.evaluate(axe);
@@ -72,7 +72,7 @@ fn violations(tab: &mut Tab, axe: &str) -> Vec<String> {
     found.as_array().unwrap().iter().map(|text| text.as_str().unwrap().to_owned()).collect()
 }
 
-/// Has a view of the page told of something, as its client would.
+/// Sends an event to a view of the page, as its client would.
 fn tell(tab: &mut Tab, view: &str, event: &str, detail: &Value) {
     tab.evaluate(&format!(
         "(() => {{ const source = new EventTarget(); document.querySelector('{view}').connect(source); \

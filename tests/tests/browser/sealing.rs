@@ -28,7 +28,7 @@ fn a_file_sealed_in_a_tab_is_recognized_where_its_message_s_address_leads() {
         &format!("document.querySelector('#sent li[data-id=\"{id}\"]')?.dataset.state === 'in-block'"),
     );
 
-    // The address alone leads there, in a tab that has seen nothing.
+    // The address alone leads to the message, in a new tab.
     let mut other = browser.open(&format!("{}/#/message/{id}", alice.url));
     other.wait(
         "the message is shown",
@@ -44,7 +44,7 @@ fn a_file_sealed_in_a_tab_is_recognized_where_its_message_s_address_leads() {
     choose_file(&mut other, "#lookup-body", "copy.txt", "abd");
     other.wait("a changed one is another", 30, &format!("{verdict} === 'false'"));
     other.screenshot(&pictures().join("sealed.png"));
-    // Its proof is saved,
+    // Its proof is saved.
     other.evaluate(
         "(() => { window.saved = new Promise((resolve) => { const make = URL.createObjectURL; \
          URL.createObjectURL = (blob) => { resolve(blob); return make.call(URL, blob); }; }); })()",
@@ -52,7 +52,7 @@ fn a_file_sealed_in_a_tab_is_recognized_where_its_message_s_address_leads() {
     other.evaluate("document.querySelector('.save-proof').click()");
     other.wait("the proof is there", 30, "(async () => (await window.saved).size)()");
 
-    // Blocks have addresses too, and what is not there is said not to be.
+    // Blocks have addresses too. For missing blocks the page says so.
     other.evaluate("document.querySelector('#lookup-body dd a[href^=\"#/block/\"]').click()");
     let title = "document.querySelector('#lookup-title').textContent";
     other.wait("its block is shown", 30, &format!("/^Block [0-9,]+$/.test({title})"));
@@ -62,11 +62,11 @@ fn a_file_sealed_in_a_tab_is_recognized_where_its_message_s_address_leads() {
     let kept = format!("{trace}.querySelectorAll('li:not([data-finding=kept])').length");
     assert_eq!(other.evaluate(&kept), 0, "{}", other.evaluate(&format!("{trace}.textContent")));
     other.screenshot(&pictures().join("block.png"));
-    // An address that a tab opens with is held against the chain as soon as that is checked.
+    // An address that a tab opens with is checked as soon as the chain is verified.
     let mut third = browser.open(&format!("{}/#/block/1", alice.url));
     third.wait("the block is shown", 60, &format!("{title} === 'Block 1'"));
     third.wait("it is found on the chain", 60, &format!("{trace}?.dataset.place === 'chain'"));
-    // A node that tells of the block with another text is found out.
+    // A node that changes a block's text is caught.
     other.evaluate(
         "(() => { const ask = window.fetch; window.fetch = async (...args) => { const answer = await (await ask(...args)).bytes(); \
          window.fetch = ask; answer[answer.length - 100] ^= 1; return new Response(answer); }; })()",
@@ -91,7 +91,7 @@ fn a_file_sealed_in_a_tab_is_recognized_where_its_message_s_address_leads() {
     );
     other.screenshot(&pictures().join("pace.png"));
 
-    // and verified where no node is.
+    // The proof is verified without a node.
     alice.kill();
     other.wait("the node is gone", 60, "document.querySelector('#state').dataset.state === 'offline'");
     let said = "document.querySelector('#verify-said')";

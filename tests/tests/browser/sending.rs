@@ -1,4 +1,5 @@
-//! A message from its stamp to the blocks above it; what is found of its sender; and the clock that it is written by.
+//! A message from its stamp to the blocks above it, the search by its sender, and the clock that it
+//! is written by.
 
 use plexus_core::message::stamp_work;
 use plexus_core::pow::Work;
@@ -18,7 +19,8 @@ fn a_message_bears_the_work_that_was_chosen_and_is_followed_under_the_blocks_abo
     wait_live(&mut tab);
     make_key(&mut tab, "ann", None);
 
-    // A second of work rather than the page's shortest wait, and all that the bar shows meanwhile.
+    // The stamp takes a second instead of the page's shortest time. Record all positions of the bar
+    // meanwhile.
     tab.evaluate(&format!(
         "(() => {{ const priority = document.querySelector('#priority'); \
          priority.selectedOptions[0].value = '{STAMP_BITS}'; \
@@ -28,7 +30,7 @@ fn a_message_bears_the_work_that_was_chosen_and_is_followed_under_the_blocks_abo
     ));
     let api = Api::new(&alice.url);
     let mut parts = 0;
-    // One in 64 stamps is found before there is anything to show.
+    // One in 64 stamps is found before the bar moves.
     for attempt in 0..4 {
         let id = send(&mut tab, "bob", &format!("dear, attempt {attempt}"));
         let sent = eventually("the node has it", 30, || api.ask(&format!("/messages/{id}")));
@@ -70,7 +72,7 @@ fn a_key_is_searched_for_and_leads_to_what_it_signed_and_what_is_written_to_it()
     tab.wait("the message is in a block", 60, &in_block);
     click(&mut tab, "mine-toggle");
 
-    // From the message to its sender, as a reader goes; then by the form.
+    // Go from the message to its sender by the link, and then by the form.
     tab.evaluate(&format!("location.hash = '#/message/{id}'"));
     let link = format!("#lookup-body a[href=\"#/key/{key}\"]");
     tab.wait("the sender is a link", 30, &format!("!!document.querySelector({link:?})"));
@@ -103,7 +105,7 @@ fn a_clock_that_is_off_is_noticed_and_said() {
         tab.prepare(&format!("const now = Date.now; Date.now = () => now() + {off};"));
         tab.go(&format!("{}/", alice.url));
         wait_live(&mut tab);
-        // The node is asked for its clock as soon as the page is live.
+        // The page asks the node for its clock as soon as it is live.
         std::thread::sleep(std::time::Duration::from_millis(500));
         let shown = tab.evaluate(notices);
         let shown = shown.as_str().unwrap();

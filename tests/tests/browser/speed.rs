@@ -1,4 +1,4 @@
-//! How fast the page is: measured, never asserted.
+//! The speed of the page: measured, never asserted.
 
 use plexus_tests::browser::{Browser, Tab};
 use serde_json::Value;
@@ -6,19 +6,21 @@ use serde_json::Value;
 use crate::page::{program, wait_live};
 use crate::stage::Stage;
 
-/// So many profiles are opened, each new; the median counts.
+/// The number of new profiles that are opened. The median counts.
 const PROFILES: usize = 5;
-/// So many blocks the page lists.
+/// The number of blocks that the page lists.
 const BLOCKS: usize = 1_000;
 
-/// Notes when the page is live, and when it shows a verified block, milliseconds after it was asked for.
+/// Records the times when the page is live and when it shows a verified block, in milliseconds
+/// since the request.
 const WATCH: &str = "window.reached = {};
     new MutationObserver(() => {
         if (document.querySelector('#state')?.dataset.state === 'live') reached.live ??= performance.now();
         if (document.querySelector('#blocks > li[data-verdict=valid]')) reached.block ??= performance.now();
     }).observe(document, { subtree: true, childList: true, attributes: true });";
 
-/// The time of each frame for so many milliseconds, while something is done with each: what they come to.
+/// Records the time of each frame for `ms` milliseconds, while `each` runs in every frame. Prints a
+/// summary.
 fn frames(tab: &mut Tab, what: &str, ms: u32, each: &str) {
     let script = format!(
         "new Promise((resolve) => {{ const times = []; const begun = performance.now();
@@ -43,7 +45,8 @@ fn tell(what: &str, times: &Value) {
     );
 }
 
-/// `cargo test -p plexus-tests --test browser how_fast_the_page -- --ignored --nocapture`, with a release build in `PLEXUS_BIN`.
+/// `cargo test -p plexus-tests --test browser how_fast_the_page -- --ignored --nocapture`, with a
+/// release build in `PLEXUS_BIN`.
 #[test]
 #[ignore = "measures, for minutes"]
 fn how_fast_the_page_opens_and_lists_a_thousand_blocks() {
@@ -96,7 +99,7 @@ fn how_fast_the_page_opens_and_lists_a_thousand_blocks() {
     tab.evaluate("scrollTo(0, 0)");
     frames(&mut tab, "they are scrolled", 6_000, "scrollBy(0, 60)");
     tab.evaluate("scrollTo(0, 0)");
-    // Blocks come meanwhile.
+    // Blocks arrive meanwhile.
     tab.evaluate(
         "window.times = []; (function frame(now) { if (now) times.push(now); window.asked = requestAnimationFrame(frame); })()",
     );

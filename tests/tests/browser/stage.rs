@@ -1,4 +1,5 @@
-//! A stage for the page: a node that serves it, and a peer of that node that mines a block whenever the story wants one.
+//! A fixture for the page: a node that serves it, and a peer of that node that mines blocks on
+//! demand.
 
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -19,15 +20,15 @@ use crate::page::start;
 
 /// A block takes no time.
 const BITS: u32 = 8;
-/// How long whatever happens between node and miner may take, seconds.
+/// The most time for anything between node and miner, in seconds.
 const PATIENCE_S: u64 = 60;
 
-/// A node, and who mines for it.
+/// A node, and its miner.
 pub(super) struct Stage {
     pub(super) node: Process,
     pub(super) api: Api,
     pub(super) network: Network,
-    /// Has a block mined, of so many messages or more.
+    /// Orders a block with at least this number of messages.
     order: Sender<usize>,
     mined: Receiver<Hash>,
     written: u64,
@@ -35,7 +36,7 @@ pub(super) struct Stage {
 }
 
 impl Stage {
-    /// A node with nothing but genesis.
+    /// Creates a node with only genesis, and its miner.
     pub(super) fn set() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let file = process::network(folder.path(), BITS);
@@ -49,14 +50,14 @@ impl Stage {
         Self { node, api, network, order, mined, written: 0, _folder: folder }
     }
 
-    /// Where its page is.
+    /// Returns the URL of its page.
     pub(super) fn page(&self) -> String {
         format!("{}/", self.node.url)
     }
 
-    /// Hands a message in: its id.
+    /// Submits a message. Returns its id.
     pub(super) fn write(&mut self, recipient: &str, text: &str) -> String {
-        // Each sender may have but a few that wait.
+        // Each sender may only have a few waiting messages.
         self.written += 1;
         let sender = key(&format!("sender {}", self.written));
         let draft = Draft::new(sender.public(), recipient, text, Time::from_unix_ms(now_ms())).unwrap();
@@ -66,7 +67,7 @@ impl Stage {
         said["id"].as_str().unwrap().to_owned()
     }
 
-    /// Mines a block that the node takes: its hash.
+    /// Mines a block that the node accepts. Returns its hash.
     pub(super) fn mine(&self) -> Hash {
         let waiting = self.api.ask("/status").unwrap()["pool"].as_u64().unwrap();
         self.order.send(usize::try_from(waiting).unwrap()).unwrap();
@@ -86,7 +87,7 @@ impl Stage {
     }
 }
 
-/// Answers the node for as long as there is a stage, and mines what is ordered.
+/// Answers the node while the fixture exists, and mines the ordered blocks.
 fn work(mut miner: Observer, orders: &Receiver<usize>, done: &Sender<Hash>) {
     let patience = Duration::from_secs(PATIENCE_S);
     miner.listen(patience, Observer::is_greeted);
@@ -103,7 +104,7 @@ fn work(mut miner: Observer, orders: &Receiver<usize>, done: &Sender<Hash>) {
     }
 }
 
-/// What people might write.
+/// Texts that people might write.
 const TEXTS: [&str; 5] = [
     "The bridge over the Aare is open again from Monday.",
     "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad",

@@ -1,4 +1,4 @@
-//! Several tabs of one origin: one node for all of them, in whichever was first.
+//! Several tabs of one origin share one node, which runs in the first of them.
 
 use plexus_tests::api::Api;
 use plexus_tests::browser::Tab;
@@ -10,7 +10,7 @@ use crate::page::{
 
 const PASSPHRASE: &str = "correct horse battery";
 
-/// Waits until so many pages are connected to a node.
+/// Waits until this number of pages is connected to a node.
 fn wait_pages(node: &Process, count: usize) {
     let api = Api::new(&node.url);
     eventually(&format!("{count} pages"), 30, || {
@@ -24,7 +24,7 @@ fn wait_mining(tab: &mut Tab, mining: &str) {
     tab.wait(&format!("mining is {mining}"), 60, &is);
 }
 
-/// Waits for a message to be in a block: the block's hash.
+/// Waits for a message to be in a block. Returns the block's hash.
 fn wait_in_block(tab: &mut Tab, id: &str) -> String {
     let link = format!("document.querySelector('#sent li[data-id=\"{id}\"] a[href^=\"#/block/\"]')");
     let link = tab.wait("the message is in a block", 60, &format!("{link}?.getAttribute('href') ?? ''"));
@@ -44,7 +44,7 @@ fn tabs_share_one_node_and_when_its_tab_closes_another_goes_on_with_it() {
     wait_live(&mut second);
     wait_pages(&alice, 1);
 
-    // What one does both show, wherever the node is.
+    // Both tabs show the effects of each, wherever the node runs.
     second.wait("a key can be made", 30, "!!document.querySelector('#key-make')");
     click(&mut second, "key-make");
     go_through(&mut second, "ann", Some(PASSPHRASE));
@@ -82,7 +82,7 @@ fn tabs_share_one_node_and_when_its_tab_closes_another_goes_on_with_it() {
     assert!(first.trouble.is_empty(), "{:?}", first.trouble);
     first.close();
 
-    // The node starts in one of the others, from what was stored; its keys are locked.
+    // The node starts in one of the others, from the stored state. Its keys are locked.
     wait_live(&mut second);
     wait_pages(&alice, 1);
     click(&mut second, "send");

@@ -1,7 +1,7 @@
-//! Nodes that are killed at random moments, as power cuts do: each time the store opens, and no block that was announced
-//! is lost.
+//! Nodes that are killed at random times, as by power cuts. Each time the store opens, and no
+//! announced block is lost.
 //!
-//! `CRASHES` sets how many moments are tried of each kind; `SEED` sets the moments.
+//! `CRASHES` sets the number of times for each kind. `SEED` sets the times.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -12,9 +12,10 @@ use plexus_tests::observer::{Observer, OldClient};
 
 use super::{ANY, Place};
 
-/// The longest that a node lives before it is killed.
+/// The longest time that a node lives before it is killed.
 const LIFE_MS_MAX: u64 = 250;
-/// How many of the blocks announced in a life are looked up one by one; the chain is linear, so the highest stands for all.
+/// The most announced blocks of a life that are looked up one by one. The chain is linear, so the
+/// highest one proves the others.
 const LOOKED_UP_MAX: usize = 8;
 
 fn crashes() -> u64 {
@@ -44,7 +45,7 @@ fn a_mining_node_killed_at_any_moment_loses_no_block_that_it_announced() {
         highest = height;
         let life = Duration::from_millis(chance.below(LIFE_MS_MAX));
         let begun = Instant::now();
-        // Turn about: a client of the older system, and a peer.
+        // Alternate between a client of the older system and a peer.
         if chance.one_in(2) {
             let mut client = OldClient::connect(node.address(), "/").unwrap();
             client.ping();
@@ -55,7 +56,7 @@ fn a_mining_node_killed_at_any_moment_loses_no_block_that_it_announced() {
                 announced.extend(block["hash"].as_str().map(str::to_owned));
             }
             node.kill();
-            // What was under way to us was announced too.
+            // Messages in flight to us were announced too.
             while let Some(text) = client.next_text(Duration::from_millis(50)) {
                 let block: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
                 announced.extend(block["hash"].as_str().map(str::to_owned));

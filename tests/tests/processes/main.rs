@@ -1,4 +1,4 @@
-//! Real processes on real sockets: started, asked, stopped, killed.
+//! Real processes on real sockets: started, queried, stopped, killed.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 #![allow(clippy::wildcard_enum_match_arm, reason = "tests look at the one variant that they are about")]
@@ -18,10 +18,10 @@ use plexus_tests::api::Api;
 use plexus_tests::process::{self, Process, eventually};
 use tempfile::TempDir;
 
-/// A free port of the loopback, wherever it is.
+/// A free loopback port.
 const ANY: &str = "127.0.0.1:0";
 
-/// A folder of its own for a scenario, and a network whose blocks take 2^`bits` hashes.
+/// A folder for a scenario, and a network whose blocks take 2^`bits` hashes.
 struct Place {
     folder: TempDir,
     network: PathBuf,
@@ -49,7 +49,7 @@ impl Place {
             .unwrap_or_else(|error| panic!("{name}: {error}"))
     }
 
-    /// A chain of at least so many blocks, made by a node that mined and was then stopped.
+    /// Makes a chain of at least this number of blocks, by a node that mines and is then stopped.
     fn mined(&self, name: &str, blocks: u64) {
         let node = self.start(name, &["--mine=1"]);
         let api = Api::new(&node.url);
@@ -58,12 +58,12 @@ impl Place {
     }
 }
 
-/// Output of a program as text.
+/// Returns the output of a program as text.
 fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-/// The path of something in the repository.
+/// Returns a path in the repository.
 fn repository(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join(path)
 }

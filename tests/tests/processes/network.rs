@@ -1,4 +1,4 @@
-//! Nodes as processes: they synchronize, reconnect, and stop as they are asked to.
+//! Nodes as processes: they synchronize, reconnect, and stop when asked.
 
 use std::time::Duration;
 

@@ -11,11 +11,11 @@ use super::Place;
 
 const WAIT: Duration = Duration::from_secs(30);
 
-/// The next text frame that is a block.
+/// Returns the next text frame that is a block.
 fn next_block(client: &mut OldClient) -> Value {
     loop {
         let text = client.next_text(WAIT).expect("blocks keep coming");
-        // The older system's node may answer the ping in words of its own.
+        // The older system's node may answer the ping in its own words.
         if let Ok(block) = serde_json::from_str::<Value>(&text)
             && block["hash"].is_string()
         {

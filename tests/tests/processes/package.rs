@@ -1,4 +1,5 @@
-//! The npm package of the light client: written by the program, packed by npm, and its types, which are those of its code.
+//! The npm package of the light client: written by the program and packed by npm. Its types must be
+//! those of its code.
 //!
 //! With `UPDATE_TYPES=1` the types in `web-client/package/` are written instead of being compared.
 
@@ -13,7 +14,7 @@ use tempfile::TempDir;
 
 use super::{repository, text};
 
-/// How modules for browsers are read.
+/// The compiler's options for browser modules.
 const OPTIONS: [&str; 9] = [
     "--strict",
     "--target",
@@ -25,10 +26,10 @@ const OPTIONS: [&str; 9] = [
     "--lib",
     "esnext,dom,dom.iterable",
 ];
-/// What has types that editors read.
+/// The modules with types for editors.
 const TYPED: [&str; 2] = ["client", "elements"];
 
-/// A folder with the package in it, under the name that it has there.
+/// Returns a folder with the package in it, and the package's path there.
 fn package() -> (TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
     let package = folder.path().join("node_modules/plexus-light");
@@ -37,7 +38,7 @@ fn package() -> (TempDir, PathBuf) {
     (folder, package)
 }
 
-/// Every file below a folder, by its path there, sorted.
+/// Returns every file below a folder, by its relative path, sorted.
 fn files(folder: &Path) -> Vec<String> {
     let mut found = Vec::new();
     let mut folders = vec![folder.to_owned()];
@@ -55,7 +56,7 @@ fn files(folder: &Path) -> Vec<String> {
     found
 }
 
-/// Runs the compiler, which has nothing to complain of.
+/// Runs the compiler. Asserts that it has no complaints.
 fn check(mut compiler: Command, folder: &Path) {
     let output = compiler.current_dir(folder).output().unwrap();
     assert!(output.status.success(), "{compiler:?}\n{}{}", text(&output.stdout), text(&output.stderr));
@@ -89,7 +90,7 @@ fn npm_packs_all_of_it() {
     let output = npm.args(["pack", "--dry-run", "--json"]).current_dir(&package).output().unwrap();
     assert!(output.status.success(), "{}", text(&output.stderr));
     let said: Value = serde_json::from_slice(&output.stdout).unwrap();
-    // A list in some versions, an object by the packages' names in others.
+    // This is a list in some versions of npm, and an object by the packages' names in others.
     let packed = said.get(0).or_else(|| said.get("plexus-light")).unwrap();
     let mut names: Vec<_> =
         packed["files"].as_array().unwrap().iter().map(|file| file["path"].as_str().unwrap()).collect();
@@ -139,7 +140,7 @@ fn all_scripts_keep_their_types() {
         fs::copy(www.join(&name), to).unwrap();
         compiler.arg(name);
     }
-    // The programs' bindings are built in: a node serves them.
+    // The programs' bindings are built in, so a node serves them.
     let network = process::network(copy.path(), 16);
     let node = Process::start(&copy.path().join("node"), &network, "127.0.0.1:0", &[]).unwrap();
     fs::create_dir(copy.path().join("pkg")).unwrap();

@@ -1,4 +1,4 @@
-//! Proof files: made with a node, verified when it is gone.
+//! Proof files: made with a node, verified after it is gone.
 
 use std::fs;
 use std::io::Write;
@@ -15,7 +15,7 @@ use super::{Place, text};
 /// The SHA-256 of "abc".
 const ABC: &str = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
 
-/// Runs `plexus verify -` with these bytes on its standard input.
+/// Runs `plexus verify -` with these bytes on its standard input. Returns its output.
 fn verify_piped(bytes: &[u8], more: &[&str]) -> Output {
     let mut verify = Command::new(binary());
     verify.args(["verify", "-"]).args(more).stdin(Stdio::piped());
@@ -24,7 +24,7 @@ fn verify_piped(bytes: &[u8], more: &[&str]) -> Output {
     verify.wait_with_output().unwrap()
 }
 
-/// Sends a message through a node that mines, and returns its id once it is in a block.
+/// Sends a message through a mining node. Returns its id once it is in a block.
 fn send(place: &Place, url: &str, words: &str) -> String {
     let data = place.data("alice");
     let sent =
@@ -34,7 +34,7 @@ fn send(place: &Place, url: &str, words: &str) -> String {
     sent["id"].as_str().unwrap().to_owned()
 }
 
-/// What one verdict says in JSON.
+/// Returns a verdict in JSON.
 fn verdict(output: &Output) -> Value {
     assert!(output.status.success(), "{}", text(&output.stderr));
     serde_json::from_slice(&output.stdout).unwrap()
@@ -90,7 +90,7 @@ fn a_sealed_file_is_proven_long_after_the_node_is_gone() {
         (&id.into(), &receipt.header.height.into())
     );
     assert!(said["blocks"].as_u64() >= Some(2));
-    // Through a pipe, in either form, and of the network that is demanded.
+    // Through a pipe, in either form, and for the required network.
     let network = ["--network", place.network.to_str().unwrap(), "--json"];
     assert_eq!(verdict(&verify_piped(&proven.stdout, &["--json"])), said);
     let demanded = verdict(&verify_piped(&json.stdout, &network));

@@ -1,6 +1,7 @@
-//! The independent reader in Python: it verifies what a node exports and proves, and the test vectors.
+//! The independent verifier in Python: it verifies a node's exports and proofs, and the test
+//! vectors.
 //!
-//! `PLEXUS_PYTHON` names a Python that has the package `ecdsa`; `tests/run` makes one.
+//! `PLEXUS_PYTHON` names a Python that has the package `ecdsa`. `tests/run` makes one.
 
 use std::process::Command;
 
@@ -25,7 +26,7 @@ fn python() -> Command {
 #[test]
 fn an_exported_chain_and_a_proof_are_verified_by_the_python_reader_to_the_same_end() {
     let place = Place::new(12);
-    // A few messages among the blocks.
+    // Include a few messages in the blocks.
     let alice = place.start("alice", &["--mine=1"]);
     let (data, url) = (place.data("alice"), alice.url.clone());
     for number in 0..5 {
@@ -79,7 +80,7 @@ fn an_exported_chain_and_a_proof_are_verified_by_the_python_reader_to_the_same_e
         assert_eq!(verdict[field], status[field], "{field}");
     }
     assert_eq!(verdict["messages"], 6);
-    // And it does refuse: a chain with one digit changed.
+    // It must also refuse a chain with one changed digit.
     let mut changed = std::fs::read(&file).unwrap();
     let place_of = changed.len() - 10;
     changed[place_of] = if changed[place_of] == b'0' { b'1' } else { b'0' };

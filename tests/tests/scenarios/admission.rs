@@ -1,4 +1,4 @@
-//! Admission: whom a node lets in, whom it shuts out, and for how long.
+//! Admission: the peers that a node accepts, the ones that it refuses, and for how long.
 
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
@@ -15,7 +15,8 @@ use plexus_tests::world::{Party, World, address};
 use super::neighbours::{MINUTE, ms};
 use super::{forge, greet};
 
-/// Whether a stranger of this name, who dials from this address, is spoken with.
+/// Returns true if the node completes the handshake with a scripted peer of this name, which dials
+/// from this address.
 fn is_welcome(world: &mut World, alice: Party, name: &str, ip: Ipv4Addr) -> bool {
     let stranger = world.stranger_at(name, ip);
     let peer = greet(world, stranger, alice);
@@ -110,7 +111,8 @@ fn who_only_stalls_rests_for_a_while_and_is_never_shut_out_for_long() {
     }
 }
 
-/// A full node: as many strangers as may have dialled it, each from a network of its own, the first the nearest.
+/// Returns a full node with the most peers that may dial it, each from a network of its own, the
+/// first one nearest.
 fn crowd(seed: u64, inbound_max: usize) -> (World, Party, Vec<(Party, PeerId)>) {
     let mut world = World::new(seed);
     let config = Config {
@@ -135,7 +137,7 @@ fn crowd(seed: u64, inbound_max: usize) -> (World, Party, Vec<(Party, PeerId)>) 
 fn a_full_node_makes_room_and_keeps_whom_it_protects() {
     const FULL: usize = 40;
     let (mut world, alice, guests) = crowd(168, FULL);
-    // The farthest and youngest of all brings a block first.
+    // The farthest and youngest peer provides a block first.
     let (bringer, bringer_peer) = *guests.last().unwrap();
     let (mut smithy, _) = forge(&world, 1);
     let hash = smithy.mine(world.network.id(), world.time(), Vec::new());

@@ -1,4 +1,5 @@
-//! Certificates: what nodes certify of their links, what they withdraw, and what they believe of others'.
+//! Certificates: the ones that nodes sign for their links, the ones that they revoke, and the
+//! limits to others' claims.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -32,7 +33,7 @@ fn every_node_holds_the_same_certified_links() {
     for node in &all {
         assert_eq!(world.certified(*node), links, "{node:?} holds others");
     }
-    // And the figures are true: what both ends measured.
+    // The figures must also be true: both ends measured them.
     let names: BTreeMap<_, _> = world
         .hosts()
         .iter()
@@ -67,7 +68,8 @@ fn links_that_ended_are_soon_in_nobodys_graph() {
     for node in &others {
         assert_eq!(of_gone(&world, *node), 0, "{node:?} holds links of who is not there");
     }
-    // And when it is back, so are they: what ended in an epoch counts again from the next on.
+    // When the node is back, its certificates are too. A certificate that was revoked in an epoch
+    // counts again from the next one on.
     world.restart(gone);
     world.elapse(20 * MINUTE);
     let links = world.certified(gone);
@@ -94,7 +96,8 @@ fn a_link_that_goes_on_over_another_connection_stays_certified() {
     let mut world = World::new(164);
     world.honest = true;
     let mut pair = ["alice", "bob"].map(|name| world.chosen(name));
-    // Of two connections that cross, the one that the smaller key dialled stays, although it is the younger.
+    // Of two crossing connections, the one that the smaller key dialled is kept, although it is the
+    // younger.
     pair.sort_by_key(|party| world.host(*party).config.node_key.public());
     let [smaller, greater] = pair;
     let (_, elder) = world.connect(greater, smaller);
@@ -111,7 +114,7 @@ fn a_link_that_goes_on_over_another_connection_stays_certified() {
     world.assert_no_faults();
 }
 
-/// A certificate between two keys of the world's time, if both measured 20 ms.
+/// Returns a certificate between two keys at the world's time, in which both measured 20 ms.
 fn certificate(world: &World, one: &str, other: &str) -> Certificate {
     let (network, epoch) = (*world.network.id(), Epoch::of(world.time()));
     let (one, other) = (key(one), key(other));
@@ -130,7 +133,7 @@ fn a_certificate_that_nobody_signed_is_a_fault_and_the_good_ones_beside_it_count
     let mut world = World::new(160);
     let alice = world.chosen("alice");
     let good = certificate(&world, "carol", "dave");
-    // Carol's and erin's, with what carol and dave signed.
+    // A certificate of carol's and erin's, with the signatures of carol and dave.
     let mut bytes = certificate(&world, "carol", "erin").encode();
     bytes[78..].copy_from_slice(&good.encode()[78..]);
     let bad = Certificate::decode(&bytes).unwrap();
@@ -160,7 +163,8 @@ fn links_that_come_twice_are_a_fault() {
     assert_eq!(world.certified(alice).len(), 1);
 }
 
-/// Alice measures 20 ms to mallory, who claims another figure: what their link counts as.
+/// Returns the round trip that counts for a link. Alice measures 20 ms on it, and mallory claims
+/// `us`.
 fn claimed(us: u64) -> Option<u32> {
     let mut world = World::new(162);
     let alice = world.full("alice");

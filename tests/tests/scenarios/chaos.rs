@@ -1,7 +1,7 @@
-//! Random lives: nodes come and go, links break, power fails, people write and mine. In the end all agree, and every
-//! message of somebody who stayed is in the chain once.
+//! Random lives: nodes come and go, links break, power fails, people write and mine. In the end all
+//! nodes agree. Every message of a node that stayed is in the chain exactly once.
 //!
-//! `SEEDS` sets how many worlds are tried.
+//! `SEEDS` sets the number of worlds.
 
 use plexus_core::message::MessageId;
 use plexus_core::wire::Role;
@@ -66,7 +66,7 @@ fn live(seed: u64, lights: bool) {
             world.restart(*party);
         }
     }
-    // Long enough for the longest back-off, and for every pool to be told of.
+    // Long enough for the longest back-off, and for every mempool to be announced.
     world.elapse(300_000);
     let full: Vec<Party> =
         all.iter().copied().filter(|party| world.host(*party).config.role == Role::Full).collect();

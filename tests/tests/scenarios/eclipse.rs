@@ -1,6 +1,7 @@
-//! An attacker with many addresses in few networks tells of them at every opportunity: no node is surrounded.
+//! An attacker with many addresses in few networks announces them at every opportunity. No node may
+//! be eclipsed.
 //!
-//! `SEEDS` sets how many nodes are tried.
+//! `SEEDS` sets the number of nodes.
 
 use std::net::Ipv4Addr;
 
@@ -13,22 +14,22 @@ use plexus_tests::world::{Party, World};
 
 use super::greet;
 
-/// The networks that there are, and how many of them the attacker is in: a twentieth.
+/// The number of networks, and the number in which the attacker is: a twentieth.
 const GROUPS: u8 = 100;
 const BAD_GROUPS: u8 = 5;
-/// The addresses: of the attacker a fifth.
+/// The number of addresses, and the attacker's share: a fifth.
 const ADDRESSES: usize = 500;
 const BAD_ADDRESSES: usize = 100;
 /// The links that the attacker opens to the node before it has any of its own.
 const INTRUDERS: u8 = 20;
-/// How long a node is watched, seconds.
+/// The time that a node is watched, in seconds.
 const SECONDS: u64 = 90;
 
 fn is_bad(ip: Ipv4Addr) -> bool {
     ip.octets()[0] == 66
 }
 
-/// All addresses, the attacker's first.
+/// Returns all addresses, the attacker's first.
 fn addresses() -> Vec<Ipv4Addr> {
     let bad =
         (0..BAD_ADDRESSES).map(|n| (66, u8::try_from(n).unwrap() % BAD_GROUPS, n / usize::from(BAD_GROUPS)));
@@ -42,13 +43,13 @@ fn addresses() -> Vec<Ipv4Addr> {
     bad.chain(good).map(|(a, b, n)| Ipv4Addr::new(a, b, 0, 1 + u8::try_from(n).unwrap())).collect()
 }
 
-/// Addresses to tell, drawn from these.
+/// Returns a packet with random ones of these addresses.
 fn tell(chance: &mut Chance, from: &[Ipv4Addr]) -> Packet {
     let draw = |_| chance.pick(from).to_string().parse::<Address>().unwrap();
     Packet::Addresses(List::new((0..ADDRESSES_MAX).map(draw).collect()))
 }
 
-/// Somebody at an address: an honest one tells of anybody, an attacker of himself.
+/// Adds a peer at an address. An honest one announces any addresses, and an attacker only its own.
 fn somebody(world: &mut World, ip: Ipv4Addr, all: &[Ipv4Addr]) -> Party {
     let known = if is_bad(ip) { all[..BAD_ADDRESSES].to_vec() } else { all.to_vec() };
     let mut chance = Chance::new(world.chance.next());
@@ -59,7 +60,8 @@ fn somebody(world: &mut World, ip: Ipv4Addr, all: &[Ipv4Addr]) -> Party {
     party
 }
 
-/// A node's life under attack: of its links the attacker's and all, in the end.
+/// Runs a node's life under attack. Returns the number of its links to the attacker and the number
+/// of all its links, in the end.
 fn life(seed: u64) -> (usize, usize) {
     let mut world = World::new(seed);
     let all = addresses();
@@ -70,7 +72,7 @@ fn life(seed: u64) -> (usize, usize) {
         let intruder = somebody(&mut world, intruder, &all);
         greet(&mut world, intruder, alice);
     }
-    // Of those that it is given to begin with, one is the attacker's.
+    // One of its initial addresses is the attacker's.
     let mut seeds: Vec<_> = (0..4).map(|_| *world.chance.pick(&parties[BAD_ADDRESSES..])).collect();
     seeds.push(parties[0]);
     world.meet(alice, &seeds);
@@ -84,7 +86,7 @@ fn life(seed: u64) -> (usize, usize) {
     for second in 0..SECONDS {
         world.elapse(1_000);
         if second == SECONDS / 2 {
-            // He waits for nothing more than that.
+            // A restart is the attacker's best opportunity.
             world.crash(alice);
             world.restart(alice);
         }
@@ -103,6 +105,6 @@ fn nobody_is_surrounded_by_one_who_has_many_addresses_in_few_networks() {
         assert!(of_all >= Quota::of(Role::Full).total(), "seed {seed}: {of_all} links");
         (bad, all) = (bad + of_his, all + of_all);
     }
-    // Over 100 nodes: 180 of 800, and 4 of 8 at worst.
+    // Measured over 100 nodes: 180 of 800, and 4 of 8 at worst.
     assert!(bad * 3 < all, "of {all} links {bad} are the attacker's");
 }

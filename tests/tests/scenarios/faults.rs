@@ -1,4 +1,4 @@
-//! Each way in which a peer can offend has a story that ends in it.
+//! Each kind of fault has a scenario that ends in it.
 
 use plexus_core::fault::Fault;
 
@@ -14,7 +14,7 @@ const STORIES: [(&str, &str); 8] = [
     ("rules", include_str!("rules.rs")),
 ];
 
-/// Says of each variant which scenario ends in it: the compiler asks for those of a new one.
+/// Names the scenario that ends in each variant. For a new variant the compiler demands one.
 macro_rules! told {
     ($($variant:ident => $file:literal $story:literal,)*) => {
         #[expect(dead_code, reason = "it is there to be exhaustive")]

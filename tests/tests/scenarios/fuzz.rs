@@ -1,5 +1,6 @@
-//! Bad bytes from a greeted peer: every packet cut short at every length and with every byte changed, oversized, in random
-//! order. Nothing panics; the worst that comes of it is one fault, and honest peers are served on.
+//! Bad bytes from a peer after the handshake: every packet cut short at every length, with every
+//! byte changed, oversized, and in random order. Nothing panics. The worst result is one fault, and
+//! honest peers are still served.
 
 use bytes::Bytes;
 use plexus_core::fault::{Fault, Reason};
@@ -11,7 +12,8 @@ use proptest::prelude::*;
 
 use super::{A_WHILE, forge, greet, handshake};
 
-/// A node with a short chain and pool, an honest neighbour, and a stranger that greets again whenever it is closed.
+/// A node with a short chain and mempool, an honest neighbour, and a scripted peer that reconnects
+/// whenever it is closed.
 struct Target {
     world: World,
     alice: Party,
@@ -34,7 +36,7 @@ impl Target {
         Self { world, alice, bob, mallory, peer, greetings: 1 }
     }
 
-    /// Sends one frame: the fault it led to.
+    /// Sends one frame. Returns the fault that it led to.
     fn send(&mut self, frame: Bytes) -> Option<Fault> {
         let end = (self.mallory, self.peer_of_mallory());
         self.world.send(end, frame);
@@ -49,7 +51,7 @@ impl Target {
             .all(|view| view.id != self.peer);
         if gone {
             self.world.cut(self.mallory, self.alice);
-            // Whoever offended is not spoken with for a while: it comes again as somebody else.
+            // A peer that offended is refused for a while, so it reconnects under another name.
             self.world.guest(self.mallory).alias = Some(format!("mallory {}", self.greetings));
             self.peer = greet(&mut self.world, self.mallory, self.alice);
             self.greetings += 1;
@@ -145,7 +147,7 @@ fn lists_that_say_to_be_longer_than_they_are_allocate_nothing() {
     target.assert_well();
 }
 
-/// Answers that were asked for, spoilt at each byte: one world a byte.
+/// Sends answers that were requested, with each byte changed in turn: one world per byte.
 fn spoilt(pick: fn(&Packet) -> bool, step: usize) {
     let world = World::new(124);
     let (forge, hashes) = forge(&world, 3);

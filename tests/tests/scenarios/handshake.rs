@@ -1,4 +1,4 @@
-//! The handshake: both ends prove their keys, and nothing else comes first.
+//! The handshake: both ends prove their keys, and no other packet comes first.
 
 use bytes::Bytes;
 use plexus_core::compact::{Compact, Parts, Wanted};
@@ -14,7 +14,8 @@ use plexus_tests::world::{Party, World};
 
 use super::A_WHILE;
 
-/// Connects a stranger whose handshake packets are changed to a node: the fault that the node finds.
+/// Connects a scripted peer, whose handshake packets are changed, to a node. Returns the fault that
+/// the node finds.
 fn tampered(tamper: impl FnMut(Packet) -> Vec<Bytes> + 'static) -> (World, Party, Fault) {
     let mut world = World::new(1);
     let alice = world.full("alice");
@@ -162,7 +163,7 @@ fn nodes_that_dial_each_other_keep_one_link() {
     world.assert_no_faults();
 }
 
-/// A packet of each kind, in the order of their first bytes.
+/// Returns a packet of each kind, in the order of their first bytes.
 pub(crate) fn packets(world: &World) -> Vec<Packet> {
     let mut forge = plexus_tests::forge::Forge::new(&world.network, "smith");
     let message = forge::message(&world.network, "smith", "hello", world.time());
@@ -268,7 +269,7 @@ fn connections_are_bounded_and_a_full_node_still_works() {
     let (alice, bob) = (world.full("alice"), world.full("bob"));
     world.connect(bob, alice);
     world.elapse(1_000);
-    // Links on which nobody ever says anything.
+    // Links on which neither end ever sends anything.
     let silent = world.stranger("silent", Role::Full, Vec::new());
     world.guest(silent).tamper = Some(Box::new(|_| Vec::new()));
     let links: Vec<PeerId> = (0..MOST).map(|_| world.connect(silent, alice).1).collect();

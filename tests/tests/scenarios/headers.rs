@@ -1,4 +1,4 @@
-//! Headers that break a rule: each is named, and the honest chain goes on.
+//! Headers that break a rule: each error is named, and the honest chain continues.
 
 use plexus_core::block::{Block, VERSION};
 use plexus_core::event::Event;
@@ -15,7 +15,7 @@ use super::{forge, mallory};
 type Break = fn(&Forge, &mut Block);
 type Expect = fn(&RuleError) -> bool;
 
-/// A way to break each rule that a header shows, and the error that names it.
+/// A way to break each rule that a header alone can show, and the error that names it.
 const BREAKS: &[(&str, Break, Expect)] = &[
     (
         "height",
@@ -69,7 +69,7 @@ const BREAKS: &[(&str, Break, Expect)] = &[
     ),
 ];
 
-/// Three honest blocks, a broken one, and its forge.
+/// Returns three valid blocks, an invalid one, and its forge.
 fn broken(world: &World, change: Break) -> (Forge, Vec<Hash>, Block) {
     let (forge, hashes) = forge(world, 3);
     let time = forge.block(&hashes[2]).header.time.plus_ms(1_000);
@@ -94,7 +94,7 @@ fn a_chain_with_a_bad_header_is_named_and_the_honest_one_goes_on() {
         let Fault::InvalidHeader { hash, error } = &fault else { panic!("{name}: found {fault}") };
         assert_eq!(*hash, bad_hash, "{name}");
         assert!(expected(error), "{name}: found {error}");
-        // The header lay 4 high at most, and nothing of it is kept.
+        // The header was at most 4 high, and nothing of it is kept.
         assert!(world.node(alice).chain().find(&bad_hash).is_none(), "{name}: kept");
         assert!(world.node(alice).chain().size() <= 4, "{name}");
         let bob = world.stocked("bob", &forge, &hashes[2]);

@@ -1,4 +1,4 @@
-//! Light nodes: they keep headers, verify new blocks wholly, write and mine.
+//! Light nodes: they keep headers, fully verify new blocks, write and mine.
 
 use plexus_core::event::Event;
 use plexus_core::fault::Fault;
@@ -140,7 +140,7 @@ fn a_light_node_is_asked_for_nothing_and_serves_nothing() {
     world.assert_no_faults();
 }
 
-/// More headers than a light node fetches one by one.
+/// More headers than a light node downloads one by one.
 const LONG: usize = 2_600;
 
 #[test]
@@ -160,7 +160,7 @@ fn a_light_node_begins_at_the_end_of_a_proof() {
     });
     let (height, samples) = proven.expect("lisa tells of the proof");
     assert!(height < LONG as u64 && samples > 50, "{height}, {samples}");
-    // From then on it is a node like any other, over a restart too.
+    // From then on it behaves like any other node, and also after a restart.
     let id = world.write(lisa, "from above a proof");
     world.elapse(1_000);
     world.mine(alice);
@@ -204,7 +204,7 @@ fn of_two_proven_chains_the_one_with_more_work_is_believed() {
     world.connect(lisa, alice);
     world.elapse(A_WHILE);
     assert_eq!(world.tip(lisa), hashes[LONG - 1]);
-    // The branches part far below what lisa has of hers.
+    // The branches fork far below the headers that lisa has of hers.
     world.connect(lisa, bob);
     world.elapse(A_WHILE);
     world.assert_agree(&[bob, lisa]);

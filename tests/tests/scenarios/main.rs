@@ -1,4 +1,5 @@
-//! Stories of several nodes inside one process. See the crate's documentation for how a failure is replayed.
+//! Scenarios of several nodes inside one process. The crate's documentation says how to replay a
+//! failure.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 #![allow(clippy::wildcard_enum_match_arm, reason = "tests look at the one variant that they are about")]
@@ -33,23 +34,26 @@ use plexus_core::wire::Role;
 use plexus_tests::forge::Forge;
 use plexus_tests::world::{Party, World};
 
-/// Long enough for honest nodes to come to rest, milliseconds.
+/// Long enough for honest nodes to settle, in milliseconds.
 const A_WHILE: u64 = 30_000;
 
-/// A full stranger with this branch that has greeted the host: the stranger, and the host's number for the link.
+/// Adds a full scripted peer with this branch, and completes its handshake with the host. Returns
+/// the peer and the host's number for the link.
 fn mallory(world: &mut World, host: Party, branch: Vec<Arc<Block>>) -> (Party, PeerId) {
     let mallory = world.stranger("mallory", Role::Full, branch);
     (mallory, greet(world, mallory, host))
 }
 
-/// Connects a stranger to a host and lets them greet: the host's number for the link.
+/// Connects a scripted peer to a host and completes the handshake. Returns the host's number for
+/// the link.
 fn greet(world: &mut World, stranger: Party, host: Party) -> PeerId {
     let (_, peer) = world.connect(stranger, host);
     world.elapse(4 * world.latency_ms + 1);
     peer
 }
 
-/// A forge whose blocks begin shortly before the world's time, and its first blocks: their hashes, lowest first.
+/// Returns a forge whose blocks begin shortly before the world's time, and the hashes of its first
+/// blocks, lowest first.
 fn forge(world: &World, count: usize) -> (Forge, Vec<plexus_core::hash::Hash>) {
     let mut forge = Forge::new(&world.network, "smith");
     let behind = 1_000 * (count as u64 + 100);

@@ -1,4 +1,4 @@
-//! Messages: they reach everyone, are mined once, survive reorganisations, and cannot be replayed.
+//! Messages: they reach all nodes, are mined once, survive reorganisations, and cannot be replayed.
 
 use plexus_core::fault::Fault;
 use plexus_core::message::Message;
@@ -90,13 +90,14 @@ fn a_message_in_the_chain_is_not_taken_again() {
     world.elapse(1_000);
     world.mine(all[1]);
     world.elapse(1_000);
-    // The node may have to ask its store first: whatever it answers, the message is not mined twice.
+    // The node may have to query its store first. With either answer, the message is not mined
+    // twice.
     let _ = world.submit(all[0], message.clone());
     world.elapse(1_000);
     world.mine(all[0]);
     world.elapse(1_000);
     assert_eq!(world.mined(all[0], &id), 1);
-    // After a restart, pools and caches are empty: the store still knows.
+    // After a restart the mempool and the caches are empty, but the store still knows the message.
     world.crash(all[0]);
     world.restart(all[0]);
     let _ = world.submit(all[0], message);

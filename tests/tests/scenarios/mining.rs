@@ -1,4 +1,4 @@
-//! Jobs: when they come, what refreshes them, and which solutions count.
+//! Jobs: when they come, the events that refresh them, and the solutions that count.
 
 use plexus_core::mine::{JobId, Solution};
 use plexus_core::node::Input;
@@ -15,7 +15,7 @@ fn nothing_is_mined_before_the_node_is_synchronized() {
     let alice = world.stocked("alice", &forge, &hashes[599]);
     let bob = world.full("bob");
     world.connect(bob, alice);
-    // Greeted, and told of more work than its own.
+    // The handshake is complete, and a peer announced more work than its own.
     world.elapse(4 * world.latency_ms + 1);
     world.set_mining(bob, true);
     let job = world.host(bob).job.clone();

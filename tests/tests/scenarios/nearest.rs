@@ -1,5 +1,5 @@
-//! The five cases of synchronization among nodes that choose their neighbours: the nearest that is online is asked first, and
-//! the next nearest after it stops.
+//! The five cases of synchronization among nodes that choose their neighbours. A node asks the
+//! nearest peer online first, and the next nearest after that one stops.
 
 use plexus_core::hash::Hash;
 use plexus_core::journal::{Change, Journal};
@@ -12,7 +12,7 @@ use super::{A_WHILE, forge};
 const MINUTE: u64 = 60_000;
 const COUNT: usize = 6;
 
-/// Who asks, and whom it may ask: the first is 10 ms from it, each further one 10 ms more.
+/// The asking node and its possible peers: the first is 10 ms from it, each further one 10 ms more.
 struct Rings {
     world: World,
     alice: Party,
@@ -22,7 +22,7 @@ struct Rings {
 }
 
 impl Rings {
-    /// All have 30 blocks but alice, who has the first few and is down.
+    /// Creates the world. All nodes have 30 blocks. Only alice has just the first few, and is down.
     fn new(seed: u64, blocks: usize) -> Self {
         let mut world = World::new(seed);
         world.latency_ms = 50;
@@ -52,7 +52,7 @@ impl Rings {
         self.world.restart(party);
     }
 
-    /// Starts alice, who knows all others.
+    /// Starts alice with the addresses of all others.
     fn start(&mut self) {
         self.world.elapse(MINUTE);
         self.world.traffic.clear();
@@ -61,7 +61,7 @@ impl Rings {
         self.world.meet(self.alice, &others);
     }
 
-    /// Lets time pass until alice asked somebody for this, and says whom.
+    /// Lets time pass until alice has requested this. Returns the peer that she asked.
     fn asked(&mut self, packet: &str) -> Party {
         for _ in 0..A_WHILE {
             if let [first, ..] = self.world.traffic.receivers(self.alice, packet)[..] {
@@ -72,7 +72,8 @@ impl Rings {
         panic!("nobody is asked for {packet}");
     }
 
-    /// The nearest is asked; it stops before it answers, and the next nearest is asked.
+    /// Asserts that the nearest peer is asked. It stops before it answers, and the next nearest
+    /// must be asked.
     fn assert_order(&mut self, packet: &str) {
         for place in 0..3 {
             assert_eq!(
@@ -152,13 +153,14 @@ fn a_block_comes_from_the_nearest_online_and_a_withheld_body_is_asked_of_it() {
     let last = rings.others[COUNT - 1];
     for place in 0..3 {
         rings.world.traffic.clear();
-        // All others have the block when it is told of; the nearest to alice pushes it to her.
+        // All others have the block when alice hears of it. The one nearest to her pushes it to
+        // her.
         rings.world.mine(rings.others[place]);
         rings.world.elapse(5_000);
         let told: Vec<_> = rings.world.traffic.of("compact").filter(|sent| sent.to == rings.alice).collect();
         assert_eq!(told[0].from, rings.others[place], "others come later, if at all");
         rings.world.assert_agree(&[rings.alice, last]);
-        // One who announces the next block to everybody at once, and shows its body late.
+        // A peer announces the next block to all nodes at once, and withholds its body.
         let tip = rings.world.tip(rings.alice);
         let block = rings.world.blocks(last).pop().unwrap();
         assert_eq!(rings.forge.keep(block), tip);

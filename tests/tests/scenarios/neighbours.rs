@@ -1,4 +1,4 @@
-//! Neighbours: whom nodes find, choose, keep and remember.
+//! Neighbours: the peers that nodes find, choose, keep and remember.
 
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
@@ -22,7 +22,8 @@ pub(super) fn ms(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap()
 }
 
-/// Nodes that choose their neighbours, each of which knows the address of the one before.
+/// Adds nodes that choose their neighbours, each of which knows the address of the previous one.
+/// Returns them.
 pub(super) fn chain_of(world: &mut World, count: usize) -> Vec<Party> {
     let all: Vec<_> = (0..count).map(|place| world.chosen(&format!("node-{place}"))).collect();
     for pair in all.windows(2) {
@@ -41,7 +42,7 @@ fn ten_nodes_that_know_one_address_each_become_one_network() {
     for node in &all {
         let peers = world.node(*node).peers(world.now(*node));
         let out = peers.iter().filter(|view| view.slot.is_some()).count();
-        // With whoever dialled it, it need not link again.
+        // A node need not dial a peer that has dialled it.
         assert!(out >= quota || peers.len() == all.len() - 1, "{out} of {} links of its own", peers.len());
         assert!(out <= quota + 1, "{out} links of its own");
         assert_eq!(world.node(*node).book().len(), all.len() - 1, "knows all others");
@@ -65,8 +66,9 @@ fn thirty_nodes_fill_each_kind_of_slot() {
     world.assert_no_faults();
 }
 
-/// Alice, whom nobody can dial, and others: the first is 10 ms from her, each further one 10 ms more; all know all. The ways between them
-/// lead over her place, so that nobody is nearer than it can be.
+/// Returns a world, alice, and others. Alice cannot be dialled. The first of the others is 10 ms
+/// from her, each further one 10 ms more. All know all. The others' paths to each other lead past
+/// her, so that no peer can be nearer than it seems.
 fn rings(seed: u64, count: usize) -> (World, Party, Vec<Party>) {
     let mut world = World::new(seed);
     world.latency_ms = 80;
@@ -83,7 +85,7 @@ fn rings(seed: u64, count: usize) -> (World, Party, Vec<Party>) {
     (world, alice, others)
 }
 
-/// Those of `others` that are in none of a node's random slots, the first `count` in their order.
+/// Returns the first `count` of `others` that are not in a node's random slots.
 fn nearest(world: &World, alice: Party, others: &[Party], count: usize) -> Vec<Party> {
     let random = world.slots_of(alice, Kind::Random);
     let mut nearest: Vec<_> =
@@ -197,7 +199,8 @@ fn the_address_book_survives_whatever_ends_a_node() {
     world.host_mut(alice).meets.clear();
     let mut failures = 0;
     for life in 0..12 {
-        // Somebody else is away each time; of every second life nothing is remembered from some moment on.
+        // Another node is away each time. In every second life, nothing is stored from some time
+        // on.
         let away = others[usize::try_from(life).unwrap() / 2];
         world.crash(away);
         world.host_mut(alice).persists_left = (life % 2 == 0).then_some(life / 6);
@@ -221,7 +224,8 @@ fn the_address_book_survives_whatever_ends_a_node() {
     assert_eq!(world.slots(alice).len(), Quota::of(Role::Full).total());
 }
 
-/// A stranger who answers the first question for addresses with these: the node that was told, its link, and he.
+/// Adds a peer that answers the first request for addresses with these. Returns the world, the node
+/// that received them, its link, and the peer.
 fn told(seed: u64, from: Option<Ipv4Addr>, addresses: Vec<Address>) -> (World, Party, PeerId, Party) {
     let mut world = World::new(seed);
     let alice = world.chosen_at("alice", Ipv4Addr::new(20, 1, 0, 1));
@@ -257,7 +261,7 @@ fn local_addresses_are_believed_of_local_peers_only_and_ones_own_of_nobody() {
         for address in &all {
             assert_eq!(book.contains(address), believed.contains(address), "{address} from {from:?}");
         }
-        // What is not to be believed of a stranger is not told one either.
+        // Addresses that a node does not believe are not announced either.
         world.elapse(1_000);
         world.say(mallory, &Packet::GetAddresses(()));
         world.elapse(100);
@@ -301,7 +305,7 @@ fn planning_replaces_one_link_a_round_at_most_and_never_leaves_a_slot_empty() {
     let mut world = World::new(170);
     world.honest = true;
     let all = chain_of(&mut world, NODES);
-    // Where they are: on a square of 60 ms.
+    // The positions, on a square of 60 ms.
     let places: Vec<_> = all.iter().map(|_| [(); 2].map(|()| world.chance.below(60))).collect();
     for (place, here) in all.iter().enumerate() {
         for (other, there) in all[..place].iter().enumerate() {
@@ -312,7 +316,7 @@ fn planning_replaces_one_link_a_round_at_most_and_never_leaves_a_slot_empty() {
     let replaced = |world: &World, node: Party| {
         world.host(node).closes.iter().filter(|(_, reason)| *reason == Reason::Replaced).count()
     };
-    // Until all are measured, and a slot changes by planning only.
+    // Wait until all are measured, and a slot only changes by planning.
     world.elapse(25 * MINUTE);
     let mut last: Vec<_> = all.iter().map(|node| (replaced(&world, *node), None::<u64>)).collect();
     let mut total = 0;

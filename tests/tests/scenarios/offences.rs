@@ -1,4 +1,5 @@
-//! Peers that stall, lie, flood, or send what nobody asked for: a named fault, and others serve.
+//! Peers that stall, lie, flood, or send unsolicited data: each leads to a named fault, and other
+//! peers serve.
 
 use plexus_core::fault::Fault;
 use plexus_core::hash::Hash;

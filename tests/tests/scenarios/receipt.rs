@@ -1,7 +1,8 @@
-//! Proof files that were tampered with, cut, put together from others, or mended after that so that more of them holds: none shows
-//! anything, whatever reads them does not panic, and its memory does not grow.
+//! Proof files that were tampered with, cut, combined from others, or repaired so that more of
+//! their checks pass. None of them is valid. Reading them does not panic, and memory does not grow.
 //!
-//! `FUZZ_SECONDS` sets for how long, and `SEED` what is tried; what is printed at the end says how much that was.
+//! `FUZZ_SECONDS` sets the time, and `SEED` the random choices. The output at the end shows the
+//! number of files tried.
 
 use std::convert::Infallible;
 use std::time::{Duration, Instant};
@@ -18,11 +19,11 @@ use plexus_core::receipt::{Form, Receipt, ReceiptError, Verified};
 use plexus_tests::chance::Chance;
 use plexus_tests::forge::{Forge, key, message};
 
-/// How many files are tried, unless it is said for how long.
+/// The number of files that are tried if no time is set.
 const TRIES: u64 = 12_000;
-/// After so many, memory is what it is to remain.
+/// The number of files after which memory must stay the same.
 const WARM_TRIES: u64 = 4_000;
-/// How much more memory a long run may take in its end than at its beginning, KiB.
+/// The most growth of memory from this point to the end of a long run, in KiB.
 const GROWTH_KIB_MAX: u64 = 16 << 10;
 
 /// A branch of a forge, as a prover reads it.
@@ -63,7 +64,8 @@ impl Source for Branch<'_> {
     }
 }
 
-/// Every other hash is a block: what is changed has its proof of work as often as not.
+/// Returns a network in which every other hash solves a block. A changed header then has its proof
+/// of work half of the time.
 fn network() -> Network {
     let limit_bits = Bits::from_u32(0x207f_ffff);
     let parameters =
@@ -71,7 +73,7 @@ fn network() -> Network {
     Network::new(parameters).unwrap()
 }
 
-/// Valid receipts of messages in a block at `at`, of which `messages` are.
+/// Returns valid proofs of messages in a block at height `at`, which has `messages` messages.
 fn receipts(network: &Network, at: usize, messages: usize, tip: usize) -> Vec<Receipt> {
     let mut forge = Forge::new(network, "smith");
     let mut hashes = forge.extend(network.id(), at - 1);
@@ -111,7 +113,7 @@ fn spoil(bytes: &mut Vec<u8>, other: &[u8], chance: &mut Chance) {
     const NUMBERS: [u64; 12] =
         [0, 1, 0x7f, 0x80, 0xff, 0xffff, 0x8000_0000, 0xffff_ffff, 1 << 62, 1 << 63, u64::MAX - 1, u64::MAX];
     let place = |chance: &mut Chance, length: usize| {
-        // The front, where most fields are, half of the time.
+        // Half of the time, change the front, where most fields are.
         let length = if chance.one_in(2) { length.min(900) } else { length };
         usize::try_from(chance.below(length.max(1) as u64)).unwrap()
     };
@@ -145,7 +147,8 @@ fn spoil(bytes: &mut Vec<u8>, other: &[u8], chance: &mut Chance) {
     }
 }
 
-/// Makes of a receipt whatever lets more of its checks pass: signs anew, commits anew, searches the nonce anew.
+/// Repairs parts of a proof so that more of its checks pass: new signatures, new commitments, a new
+/// nonce.
 fn mend(receipt: &mut Receipt, history_root: &Hash, chance: &mut Chance) {
     let id = *receipt.network.id();
     if chance.one_in(2) {
@@ -179,7 +182,7 @@ fn mend(receipt: &mut Receipt, history_root: &Hash, chance: &mut Chance) {
     }
 }
 
-/// What this process holds in memory, KiB, where that can be read.
+/// Returns the memory of this process in KiB, if it can be read.
 fn memory_kib() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find(|line| line.starts_with("VmRSS:"))?;
@@ -208,7 +211,7 @@ fn a_tampered_proof_file_shows_nothing_and_does_no_harm() {
         if tries == WARM_TRIES {
             warm = memory_kib();
         }
-        // The short ones, of which there are more in a second, more often.
+        // Prefer the short files, of which more can be tried in a second.
         let pick = |chance: &mut Chance| if chance.one_in(8) { chance.below(12) } else { chance.below(6) };
         let at = usize::try_from(pick(&mut chance)).unwrap();
         let other = usize::try_from(chance.below(9)).unwrap();

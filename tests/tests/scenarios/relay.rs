@@ -1,4 +1,4 @@
-//! Relay: headers flood, and bodies follow along the flood's tree without being asked for.
+//! Relay: headers flood, and bodies follow along the flood's tree without requests.
 
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ use plexus_tests::world::{Party, World};
 
 use super::{A_WHILE, forge, greet, mallory};
 
-/// A block of messages that nobody has seen, on top of what alice has; and mallory, who is to push it to her.
+/// A block of new messages on top of alice's chain. Mallory has to push it to her.
 struct Push {
     world: World,
     alice: Party,
@@ -44,7 +44,7 @@ impl Push {
         Self { world, alice, mallory, peer, forge, block, hash, ids }
     }
 
-    /// What mallory sends: its messages at these places whole.
+    /// Returns mallory's compact body, with full messages at these indexes.
     fn compact(&self, whole: &[u16]) -> Compact {
         Compact::new(self.hash, &self.block, &self.ids, whole)
     }
@@ -61,7 +61,7 @@ impl Push {
         self.world.say(self.mallory, &Packet::Compact(Box::new(compact)));
     }
 
-    /// What mallory answers, when she is asked for what `pick` picks.
+    /// Sets mallory's answers: `pick` returns the answer to a packet.
     fn answer(&mut self, mut pick: impl FnMut(&Packet) -> Option<Vec<Bytes>> + 'static) {
         self.world.guest(self.mallory).answer = Some(Box::new(move |packet| {
             let asks = matches!(packet, Packet::GetParts(_) | Packet::GetBodies(_));
@@ -69,7 +69,7 @@ impl Push {
         }));
     }
 
-    /// Bob, an honest node that has the block, so far from alice.
+    /// Adds bob, an honest node that has the block, at this distance from alice. Returns bob.
     fn bob(&mut self, latency_ms: u64) -> Party {
         let bob = self.world.stocked("bob", &self.forge, &self.hash);
         self.world.latency_ms = latency_ms;
@@ -77,7 +77,7 @@ impl Push {
         bob
     }
 
-    /// The place of every message that mallory was asked for.
+    /// Returns the indexes of the messages that alice requested from mallory.
     fn asked(&mut self) -> Vec<Vec<u16>> {
         let heard = self.world.guest(self.mallory).heard.iter();
         heard
@@ -99,7 +99,7 @@ impl Push {
     }
 }
 
-/// A block of `count` messages of 900 bytes that nobody has seen: its hash and their ids.
+/// Makes a block of `count` new messages of 900 bytes. Returns its hash and their ids.
 fn fill(world: &World, forge: &mut Forge, parent: &Hash, count: usize) -> (Hash, Vec<MessageId>) {
     let text = |place| format!("{place} {parent} {}", "x".repeat(830));
     let messages: Vec<_> =
@@ -124,7 +124,7 @@ fn a_block_crosses_a_line_without_anyone_asking_for_its_body() {
     world.elapse(1_000);
     world.traffic.clear();
     world.mine(line[0]);
-    // A hop is one crossing, and what verifying takes.
+    // A hop is one crossing, and the time to verify.
     world.elapse(4 * (10 + 3) + 10);
     world.assert_agree(&line);
     world.mine(line[2]);
@@ -163,7 +163,7 @@ fn a_pool_that_has_the_messages_gets_short_ids_only() {
 fn messages_that_were_written_just_before_they_are_mined_travel_with_the_block() {
     let mut world = World::new(132);
     let line: Vec<_> = ["alice", "bob", "carol"].iter().map(|name| world.full(name)).collect();
-    // Before anybody could ask for the message, the block is there.
+    // The block arrives before the message could be requested.
     world.latency_ms = 3_000;
     world.connect(line[0], line[1]);
     world.connect(line[1], line[2]);
@@ -277,7 +277,8 @@ fn parts_that_are_too_many_or_too_few_are_a_fault() {
     }
 }
 
-/// A compact body whose short ids are those of other messages, which alice has: as if they collided.
+/// Returns a compact body whose short ids are those of other messages that alice has, as if they
+/// collided.
 fn colliding(push: &mut Push) -> Compact {
     let others: Vec<Message> = (0..push.ids.len())
         .map(|n| message(&push.world.network, &format!("other {n}"), "another", push.world.time()))
@@ -335,7 +336,7 @@ fn a_large_body_is_pushed_about_once_to_each_node() {
                 world.connect(*here, there);
             }
         }
-        // Whatever the draw, they are one network.
+        // Every random choice must give one connected network.
         world.latency_ms = 5 + world.chance.below(80);
         world.connect(*here, all[(place + 1) % NODES]);
     }
@@ -367,8 +368,8 @@ fn a_large_body_is_pushed_about_once_to_each_node() {
     world.assert_no_faults();
 }
 
-/// Mallory announces a block to alice before anybody else does, and does not push it. Bob has it from elsewhere: how long
-/// alice waits for its body, milliseconds, if bob is so far.
+/// Mallory announces a block to alice first, and does not push it. Bob, at `latency_ms` from alice,
+/// has it from another node. Returns the milliseconds that alice waits for its body.
 fn withheld(seed: u64, latency_ms: u64) -> u64 {
     let mut push = Push::new(seed, 20);
     push.answer(|_| None);
@@ -400,7 +401,8 @@ fn withheld(seed: u64, latency_ms: u64) -> u64 {
 fn a_body_that_is_withheld_is_asked_for_elsewhere() {
     let patience = u64::try_from(PUSH_PATIENCE.as_millis()).unwrap();
     let timeout = u64::try_from(BODY_TIMEOUT.as_millis()).unwrap();
-    // Bob is nearer than mallory, who is 10 ms away, or farther: then she is asked, and stalls, before him.
+    // Mallory is 10 ms away. Bob is nearer, or farther. If he is farther, mallory is asked first,
+    // and stalls.
     let near = withheld(140, 5);
     assert!((patience - 10..patience + 50).contains(&near), "{near} ms");
     let far = withheld(141, 40);
@@ -457,7 +459,8 @@ fn a_flood_of_compact_bodies_is_bounded() {
     let mut push = Push::new(145, 1_000);
     push.answer(|_| None);
     push.announce();
-    // Of one block, each with other short ids; of blocks that nobody knows; and of a branch, one after the other.
+    // Compact bodies of one block with other short ids each, of unknown blocks, and of a branch,
+    // one after the other.
     for n in 0_u32..300 {
         let ids: Vec<_> =
             push.ids.iter().map(|id| Hash::of(&[id.as_bytes(), &n.to_be_bytes()[..]].concat())).collect();

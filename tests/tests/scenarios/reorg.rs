@@ -1,4 +1,4 @@
-//! Reorganisations, near and deep.
+//! Reorganisations, shallow and deep.
 
 use plexus_core::chain::WINDOW_MAX;
 use plexus_core::event::Event;

@@ -1,4 +1,5 @@
-//! Blocks whose bodies break a rule: each is named with all that is wrong, and the honest chain goes on.
+//! Blocks whose bodies break a rule: each is reported with all its errors, and the honest chain
+//! continues.
 
 use std::sync::Arc;
 
@@ -16,7 +17,7 @@ use plexus_tests::world::{Party, World};
 
 use super::{A_WHILE, forge, mallory};
 
-/// What a case breaks: it gets the forge, the block to break, its time, and a message that is in the parent.
+/// Breaks a rule. It gets the forge, the block to break, its time, and a message of the parent.
 type Break = fn(&Forge, &mut Block, &Network, &Message);
 type Expect = fn(&RuleError) -> bool;
 
@@ -125,7 +126,7 @@ const BREAKS: &[(&str, Break, Expect)] = &[
     ),
 ];
 
-/// The development network with small caps.
+/// Returns the development network with small caps.
 fn small() -> Network {
     let parameters = Network::dev().parameters().clone();
     Network::new(Parameters {
@@ -144,7 +145,8 @@ struct Broken {
     tip: Hash,
 }
 
-/// Three honest blocks, the last of which carries a message; on the second-last stand a broken block and two more.
+/// Makes three valid blocks, the last of which carries a message. An invalid block and two more
+/// follow them.
 fn broken(world: &World, change: Break) -> Broken {
     let (mut forge, mut honest) = forge(world, 2);
     let later = |forge: &Forge, hash: &Hash| forge.block(hash).header.time.plus_ms(1_000);
@@ -166,7 +168,7 @@ fn assert_refused(world: &World, alice: Party, bad: &Hash, expected: Expect, nam
     });
     let failures = refused.unwrap_or_else(|| panic!("{name}: not told to be refused"));
     assert!(failures.iter().any(expected), "{name}: found {failures:?}");
-    // A body that is not its header's says nothing about the header.
+    // A body that belongs to another header says nothing about this header.
     let another = failures.iter().any(|failure| matches!(failure, RuleError::Content { .. }));
     assert_eq!(world.node(alice).chain().find(bad).is_some(), another, "{name}");
 }

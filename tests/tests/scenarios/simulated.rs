@@ -1,13 +1,15 @@
-//! Many short simulations: a different network and other faults with each seed, under the laws that the simulator watches.
+//! Many short simulations: a different network and other faults with each seed, under the
+//! invariants that the simulator checks.
 //!
-//! `SEEDS` sets how many are run: `SEEDS=100000 cargo test --release -p plexus-tests --test scenarios simulated` fills a night.
+//! `SEEDS` sets their number: `SEEDS=100000 cargo test --release -p plexus-tests --test scenarios
+//! simulated` takes a night.
 
 use plexus_core::sim::{
     ChosenCount, Churn, Faults, Latency, Partition, Setup, Simulation, Topology, Traitors, Treason,
 };
 use plexus_tests::chance::Chance;
 
-/// Draws a network and what goes wrong in it.
+/// Returns a random network with random faults.
 fn draw(seed: u64) -> Setup {
     let mut chance = Chance::new(seed ^ 0x51b0_1a7e);
     let mut below = |end: u64| chance.below(end);
@@ -65,7 +67,7 @@ fn no_seed_breaks_a_law() {
         (mined, undone, faults) =
             (mined + report.mined, undone + report.orphaned, faults + u64::from(report.faults > 0));
     }
-    // Networks that nothing happens to prove little.
+    // Networks in which nothing happens prove little.
     assert!(undone * 50 > mined, "{undone} of {mined} blocks undone");
     assert!(faults * 50 > seeds, "a node was found at fault in {faults} of {seeds}");
 }

@@ -1,5 +1,5 @@
-//! The five cases of synchronization: a new node joins; a node was offline; what a node remembers is damaged; a block
-//! arrives or is mined; the chain differs from others'.
+//! The five cases of synchronization: a new node joins, a node was offline, a node's store is
+//! damaged, a block arrives or is mined, or the chain differs from others'.
 
 use plexus_core::journal::{Change, Journal};
 use plexus_core::node::Input;
@@ -112,7 +112,7 @@ fn a_mined_block_reaches_everyone_along_a_line() {
     world.elapse(1_000);
     for miner in [0, 4, 2] {
         world.mine(line[miner]);
-        // Header, request and body: at most three crossings a hop, and what verifying takes.
+        // Header, request and body: at most three crossings per hop, and the time to verify.
         world.elapse(4 * (3 * 10 + 3 * 3) + 10);
         world.assert_agree(&line);
     }

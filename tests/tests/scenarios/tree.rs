@@ -1,5 +1,5 @@
-//! Random trees of blocks, some of them invalid, shown in any order: the node ends on the branch with most work, as a
-//! naive model that looks at the whole tree says.
+//! Random trees of blocks, some of them invalid, shown in any order. The node ends on the branch
+//! with most work, as a naive model over the whole tree predicts.
 
 use plexus_core::hash::Hash;
 use plexus_core::wire::Role;
@@ -11,7 +11,7 @@ use super::A_WHILE;
 
 struct Tree {
     forge: Forge,
-    /// Every block with whether it and all below it are valid.
+    /// Every block, with true if it and all blocks below it are valid.
     blocks: Vec<(Hash, bool)>,
 }
 
@@ -47,7 +47,8 @@ fn a_node_ends_on_the_heaviest_valid_branch_of_a_random_tree() {
         let inner: Vec<_> =
             tree.blocks.iter().map(|(hash, _)| tree.forge.block(hash).header.prev_hash).collect();
         let mut leaves: Vec<_> = tree.blocks.iter().filter(|(hash, _)| !inner.contains(hash)).collect();
-        // For each leaf, a peer that claims its branch; and for each invalid one an honest peer below it.
+        // For each leaf, a peer claims its branch. For each invalid leaf, an honest peer also
+        // claims the valid part below it.
         while !leaves.is_empty() {
             let (leaf, sound) =
                 *leaves.swap_remove(usize::try_from(chance.below(leaves.len() as u64)).unwrap());
