@@ -1,6 +1,8 @@
-//! Questions to the node's JSON API that the peer protocol does not answer: which network it is of, and where a message is.
+//! Requests to the node's JSON API that the peer protocol does not cover: the node's network, and
+//! the position of a message.
 //!
-//! Nothing that it says is believed without a check: the network's id must show in the handshake, a message's block on the chain.
+//! No answer is trusted without a check. The handshake must show the network's id, and the chain
+//! must contain a message's block.
 
 use js_sys::{JSON, JsString, Promise, Reflect};
 use plexus_core::address::Address;
@@ -24,37 +26,37 @@ extern "C" {
     fn text(this: &Response) -> Promise;
 }
 
-/// The most UTF-16 units of an answer that are looked at: a message's status is under 20,000.
+/// The most UTF-16 units of an answer that are read. A message's status is under 20,000.
 const ANSWER_UNITS_MAX: u32 = 65_536;
 
-/// Why a question has no answer.
+/// The reason that a request failed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum ApiError {
-    /// Nobody answers.
+    /// There is no answer.
     #[error("nobody answers at {url}")]
     Unreached {
-        /// What was asked.
+        /// The requested URL.
         url: String,
     },
-    /// There is no such thing.
+    /// The answer has an error status.
     #[error("{url} answers with status {status}")]
     Status {
-        /// What was asked.
+        /// The requested URL.
         url: String,
         /// The HTTP status.
         status: u16,
     },
-    /// The answer is not what it should be.
+    /// The answer has another form than expected.
     #[error("{url}: {reason}")]
     Answer {
-        /// What was asked.
+        /// The requested URL.
         url: String,
-        /// What is wrong with it.
+        /// The error in it.
         reason: String,
     },
 }
 
-/// The URL below which a node's API lies.
+/// Returns the URL below which a node's API lies.
 fn base(node: &Address) -> String {
     let scheme = if node.is_tls() { "https" } else { "http" };
     format!("{scheme}://{}:{}/api/v1", node.host(), node.port())
@@ -75,12 +77,12 @@ async fn ask(url: &str) -> Result<Answer, ApiError> {
         .ok_or_else(|| ApiError::Answer { url: url.to_owned(), reason: "not JSON".to_owned() })
 }
 
-/// JSON that the browser parsed: one flat object is all that is asked for here.
+/// JSON that the browser parsed. All answers here are one flat object.
 #[derive(Debug)]
 pub(crate) struct Answer(JsValue);
 
 impl Answer {
-    /// Reads JSON.
+    /// Parses JSON.
     pub(crate) fn parse(json: &str) -> Option<Self> {
         JSON::parse(json).ok().map(Self)
     }
@@ -108,7 +110,7 @@ impl Answer {
         self.number(name)?.try_into().ok()
     }
 
-    /// A network's parameters.
+    /// Returns a network's parameters.
     pub(crate) fn network(&self) -> Result<Network, String> {
         let missing = |name: &'static str| move || format!("{name}: missing, or not what it should be");
         let bits = || {
@@ -133,13 +135,13 @@ impl Answer {
     }
 }
 
-/// The network that a node is of.
+/// Returns the network of a node.
 pub(crate) async fn network(node: &Address) -> Result<Network, ApiError> {
     let url = format!("{}/network", base(node));
     ask(&url).await?.network().map_err(|reason| ApiError::Answer { url, reason })
 }
 
-/// Where a node says that a message is: in the block of this height and hash.
+/// Returns the position of a message by a node's answer: the height and hash of its block.
 pub(crate) async fn place(node: &Address, id: &MessageId) -> Option<(u64, Hash)> {
     let answer = ask(&format!("{}/messages/{id}", base(node))).await.ok()?;
     Some((answer.number("number_of_block")?, answer.text("block")?.parse().ok()?))

@@ -1,8 +1,10 @@
-//! What a light node remembers of the chain over a reload: the best chain's newest headers and the history below them.
+//! The part of the chain that a light node stores over a reload: the best chain's newest headers
+//! and the history below them.
 //!
-//! It applies the node's [`Change`]s as [`plexus_core::journal::Journal`] does, and says what to write where. Headers beside
-//! the best chain are kept in memory only: a reload learns them again from peers. Headers that no restored chain would
-//! hold are forgotten, so both memory and store stay at about [`WINDOW_MAX`] headers, however long the chain.
+//! It applies the node's [`Change`]s as [`plexus_core::journal::Journal`] does, and returns the
+//! writes for the store. Headers beside the best chain are kept in memory only, because a reload
+//! gets them again from peers. Headers that no restored chain would hold are removed. So both
+//! memory and store stay at about [`WINDOW_MAX`] headers, however long the chain.
 
 use std::collections::VecDeque;
 
@@ -18,15 +20,16 @@ use plexus_core::sorted::Sorted;
 
 use crate::database::{Entry, Write};
 
-/// Headers that are stored as one value: a new block rewrites at most so many.
+/// The number of headers that are stored as one value. A new block rewrites at most this many.
 const CHUNK_HEADERS: u64 = 64;
-/// The most headers beside the best chain; when full, the one first seen is forgotten, as the chain itself does.
+/// The most headers beside the best chain. When full, the first one seen is evicted, as in the
+/// chain itself.
 const LOOSE_MAX: usize = AHEAD_MAX + SIDE_MAX;
 
-/// Where the address book is kept.
+/// The name of the stored address book.
 pub(crate) const BOOK: &str = "book";
 
-/// Why a store is not a chain.
+/// The reason that a store does not hold a chain.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum ArchiveError {
     /// A value has another form.
@@ -35,33 +38,33 @@ pub(crate) enum ArchiveError {
         /// The value's key.
         key: String,
     },
-    /// A header is not there.
+    /// A header is missing.
     #[error("the stored header {height} is missing")]
     Gap {
         /// Its height.
         height: u64,
     },
-    /// Headers that do not follow one another.
+    /// The headers do not follow one another.
     #[error(transparent)]
     Chain(#[from] RestoreError),
 }
 
-/// The best chain's newest headers, those that may join it, and the history below.
+/// The best chain's newest headers, the headers that may join it, and the history below.
 #[derive(Debug)]
 pub(crate) struct Archive {
     headers: Ordered<Hash, Header>,
     /// The best chain within the window, lowest first.
     best: VecDeque<Hash>,
-    /// Up to the block below the first of `best`.
+    /// The history up to the block below the first of `best`.
     below: History,
-    /// By rising height; of some heights several, after a reorganisation.
+    /// Checkpoints by rising height. After a reorganisation, some heights have several.
     checkpoints: Vec<(u64, Hash, History)>,
-    /// Headers in the order in which they came, as far as they were on no best chain when they did.
+    /// Headers that were not on the best chain when they came, in the order in which they came.
     loose: VecDeque<Hash>,
 }
 
 impl Archive {
-    /// Nothing but genesis.
+    /// Creates an archive with only genesis.
     pub(crate) fn new(network: &Network) -> Self {
         let (hash, genesis) = (*network.id(), *network.genesis());
         Self {
@@ -73,10 +76,10 @@ impl Archive {
         }
     }
 
-    /// What was stored, and the chain that it is.
+    /// Loads the stored headers. Returns the archive and its chain.
     ///
     /// # Errors
-    /// When it is no chain: the caller begins at genesis again.
+    /// The stored headers are not a chain. The caller then starts again at genesis.
     pub(crate) fn load(network: Network, entries: &[Entry]) -> Result<(Self, Chain), ArchiveError> {
         let mut archive = Self::new(&network);
         let (mut tip, mut stored) = (None, Sorted::default());
@@ -117,8 +120,9 @@ impl Archive {
         Ok((archive, chain))
     }
 
-    /// Takes the newest checkpoint with the whole window above it that the header above it follows from. A chain that was proven
-    /// has fewer headers, which begin above a checkpoint of their own.
+    /// Begins the chain at the newest checkpoint with the whole window above it, whose hash the
+    /// header above it names. A proven chain has fewer headers, which begin above a checkpoint of
+    /// their own.
     fn begin_at(&mut self, tip: u64, stored: &Sorted<u64, Header>) {
         let floor = tip.saturating_sub(WINDOW_MAX as u64);
         let follows =
@@ -155,15 +159,15 @@ impl Archive {
         self.best.get(usize::try_from(height.checked_sub(self.base())?).ok()?)
     }
 
-    /// Whether a block is on the best chain, within the window.
+    /// Returns true if a block is on the best chain, within the window.
     pub(crate) fn is_best(&self, hash: &Hash, height: u64) -> bool {
         self.best_at(height) == Some(hash)
     }
 
-    /// Remembers one wish; answers with what is to be written, as one transaction.
+    /// Stores the changes of one output. Returns the writes for the store, as one transaction.
     ///
     /// # Errors
-    /// A tip whose branch is not remembered: nothing was written, and nothing more should be.
+    /// A tip whose branch is unknown. Nothing was written, and nothing more should be.
     pub(crate) fn apply(&mut self, changes: &[Change]) -> Result<Vec<Write>, ArchiveError> {
         let mut writes = Vec::new();
         let mut lowest_changed = None;
@@ -171,7 +175,7 @@ impl Archive {
         for change in changes {
             match change {
                 Change::Header { hash, header, .. } => self.hold(*hash, *header),
-                // A light node keeps no bodies, and its own messages elsewhere.
+                // A light node keeps no bodies, and stores its own messages elsewhere.
                 Change::Body { .. } | Change::Pooled { .. } | Change::Unpooled { .. } => {}
                 Change::Book { encoded } => writes.push(Write::Put(BOOK.to_owned(), encoded.to_vec())),
                 Change::Checkpoint { height, hash, history } => {
@@ -194,7 +198,7 @@ impl Archive {
         Ok(writes)
     }
 
-    /// What leaves nothing of it in the store.
+    /// Returns the writes that remove everything from the store.
     pub(crate) fn erase() -> Vec<Write> {
         ["checkpoints/", "headers/", "tip"].map(|from| Write::drop_range(from, &format!("{from}~"))).into()
     }
@@ -212,7 +216,7 @@ impl Archive {
         }
     }
 
-    /// Ends the best chain in a remembered header; answers with the lowest height that changed.
+    /// Ends the best chain at a known header. Returns the lowest height that changed.
     fn move_tip(&mut self, tip: Hash, fork: u64) -> Result<u64, ArchiveError> {
         let (mut hash, mut branch) = (tip, Vec::new());
         let mut lowest = self.headers.get(&tip).map_or(0, |header| header.height + 1);
@@ -225,7 +229,7 @@ impl Archive {
         if self.best_at(fork) == Some(&hash) {
             self.best.truncate(usize::try_from(fork + 1 - self.base()).unwrap_or(usize::MAX));
         } else {
-            // A branch that was proven begins above a checkpoint.
+            // A proven branch begins above a checkpoint.
             let proven = self.checkpoints.iter().find(|(at, held, _)| (*at, *held) == (fork, hash));
             self.below = proven.ok_or(ArchiveError::Gap { height: fork })?.2.clone();
             self.best.clear();
@@ -235,7 +239,7 @@ impl Archive {
         Ok(fork + 1)
     }
 
-    /// Writes the best chain from `lowest` on, and drops what lay above it.
+    /// Writes the best chain from `lowest` on, and removes stored headers above it.
     fn write_best(&self, lowest: u64, height_before: u64, writes: &mut Vec<Write>) {
         let (first, last) = (lowest / CHUNK_HEADERS, self.height() / CHUNK_HEADERS);
         for chunk in first..=last {
@@ -252,7 +256,7 @@ impl Archive {
         }
     }
 
-    /// Forgets what no restored chain would hold.
+    /// Removes headers and checkpoints that no restored chain would hold.
     fn forget(&mut self, writes: &mut Vec<Write>) {
         let floor = self.height().saturating_sub(WINDOW_MAX as u64);
         let newest = self.checkpoints.iter().rev();
@@ -272,7 +276,7 @@ impl Archive {
         drop_below(height, writes);
     }
 
-    /// Forgets what lies below a checkpoint.
+    /// Removes headers and checkpoints below a checkpoint.
     fn drop_below(&mut self, height: u64) {
         self.headers.retain(|_, header| header.height > height);
         self.loose.retain(|hash| self.headers.contains_key(hash));
@@ -280,13 +284,13 @@ impl Archive {
     }
 }
 
-/// Writes that nothing is kept of what lies below a checkpoint.
+/// Adds the writes that remove stored headers and checkpoints below a checkpoint.
 fn drop_below(height: u64, writes: &mut Vec<Write>) {
     writes.push(Write::drop_range("headers/", &chunk_key((height + 1) / CHUNK_HEADERS)));
     writes.push(Write::drop_range("checkpoints/", &checkpoint_key(height, &Hash::ZERO)));
 }
 
-/// The store's name of a chunk of headers; names sort as heights do.
+/// Returns the store's name of a chunk of headers. Names sort as heights do.
 fn chunk_key(chunk: u64) -> String {
     format!("headers/{chunk:016x}")
 }

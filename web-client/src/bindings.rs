@@ -1,4 +1,5 @@
-//! The one room for what crosses the boundary to JavaScript: a few classes, JSON for what people see, bytes for jobs and solutions.
+//! The only module for the boundary to JavaScript: a few classes, JSON for people, and bytes for
+//! jobs and solutions.
 
 #[cfg(feature = "laboratory")]
 mod laboratory;
@@ -12,7 +13,7 @@ use wasm_bindgen::prelude::*;
 #[cfg(any(feature = "miner", feature = "node"))]
 #[wasm_bindgen]
 extern "C" {
-    /// Milliseconds on the clock that never goes back.
+    /// Returns milliseconds on the monotonic clock.
     #[wasm_bindgen(js_namespace = performance, js_name = now)]
     pub(crate) fn performance_now() -> f64;
 }

@@ -1,6 +1,8 @@
-//! A board: things that the page shows by their hash, kept over a reload, with a note of what changed.
+//! A map of items that the page shows by their hash. It is stored over a reload, and records
+//! changes.
 //!
-//! They are stored in postcard, which peers speak already, and shown as JSON: nothing here reads JSON.
+//! Items are stored in postcard, which the peer protocol uses already, and shown as JSON. No code
+//! here parses JSON.
 
 use plexus_core::hash::Hash;
 use plexus_core::ordered::OrderedSet;
@@ -9,30 +11,30 @@ use serde::de::DeserializeOwned;
 
 use crate::database::{Entry, Write};
 
-/// A thing that is kept in one form and shown in another.
+/// An item with one form for the store and another for the page.
 pub(crate) trait Item: Serialize + DeserializeOwned {
-    /// Its JSON, as the page shows it.
+    /// Returns its JSON for the page.
     fn json(&self, network: &Hash) -> String;
 }
 
-/// Things by hash. Whoever fills it keeps it bounded, to some thousand: it is searched from end to end.
+/// Items by hash. The owner must bound it to some thousand, because lookups are linear.
 #[derive(Debug)]
 pub(crate) struct Board<T> {
     items: Vec<(Hash, T)>,
     changed: OrderedSet<Hash>,
 }
 
-/// What became of one thing.
+/// A change of one item.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Changed {
     /// Its hash.
     pub(crate) hash: Hash,
-    /// What it is now, as JSON and as it is stored; none: it is gone.
+    /// Its new JSON and stored bytes, or `None` if it was removed.
     pub(crate) now: Option<(String, Vec<u8>)>,
 }
 
 impl Changed {
-    /// What keeps this over a reload.
+    /// Returns the write that stores the change.
     pub(crate) fn write(self, prefix: &str) -> Write {
         let key = format!("{prefix}{}", self.hash);
         match self.now {
@@ -49,7 +51,7 @@ impl<T> Default for Board<T> {
 }
 
 impl<T: Item> Board<T> {
-    /// What was stored, as far as it can be read; all of it counts as changed, so that it is shown.
+    /// Loads the stored items that can be read. All count as changed, so that they are shown.
     pub(crate) fn load(entries: &[Entry], prefix: &str) -> Self {
         let mut board = Self::default();
         for entry in entries {
@@ -61,12 +63,12 @@ impl<T: Item> Board<T> {
         board
     }
 
-    /// How many things there are.
+    /// Returns the number of items.
     pub(crate) fn len(&self) -> usize {
         self.items.len()
     }
 
-    /// All of them.
+    /// Returns all items.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&Hash, &T)> {
         self.items.iter().map(|(hash, item)| (hash, item))
     }
@@ -75,12 +77,12 @@ impl<T: Item> Board<T> {
         self.items.iter().position(|(held, _)| held == hash)
     }
 
-    /// One of them.
+    /// Returns one item.
     pub(crate) fn find(&self, hash: &Hash) -> Option<&T> {
         self.position(hash).map(|at| &self.items[at].1)
     }
 
-    /// Adds or replaces one.
+    /// Adds or replaces an item.
     pub(crate) fn put(&mut self, hash: Hash, item: T) {
         match self.position(&hash) {
             Some(at) => self.items[at].1 = item,
@@ -89,7 +91,7 @@ impl<T: Item> Board<T> {
         self.changed.insert(hash);
     }
 
-    /// Changes one, if it is there.
+    /// Changes an item, if it exists.
     pub(crate) fn change(&mut self, hash: &Hash, change: impl FnOnce(&mut T)) {
         if let Some(at) = self.position(hash) {
             change(&mut self.items[at].1);
@@ -97,7 +99,7 @@ impl<T: Item> Board<T> {
         }
     }
 
-    /// Takes one off.
+    /// Removes an item.
     pub(crate) fn remove(&mut self, hash: &Hash) {
         if let Some(at) = self.position(hash) {
             self.items.swap_remove(at);
@@ -105,7 +107,7 @@ impl<T: Item> Board<T> {
         }
     }
 
-    /// What changed since it was last asked.
+    /// Returns the changes since the last call.
     pub(crate) fn take_changed(&mut self, network: &Hash) -> Vec<Changed> {
         let changed = core::mem::take(&mut self.changed);
         let now = |hash: &Hash| {

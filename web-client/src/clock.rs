@@ -1,4 +1,4 @@
-//! The browser's clocks and timers: the only place where time is read.
+//! The browser's clocks and timers: the only module that reads the time.
 
 use core::cell::Cell;
 use core::time::Duration;
@@ -18,15 +18,16 @@ extern "C" {
     fn clear_timeout(timer: &JsValue);
 }
 
-/// The longest sleep in milliseconds: a timer that is early is harmless, one that overflows fires at once.
+/// The longest sleep in milliseconds. A timer that is early is harmless, but one that overflows
+/// fires at once.
 const SLEEP_MS_MAX: i32 = 60_000;
 
-/// Milliseconds on the clock that never goes back.
+/// Returns milliseconds on the monotonic clock.
 pub(crate) fn milliseconds() -> f64 {
     performance_now()
 }
 
-/// What time it is, on both clocks.
+/// Returns the time on both clocks.
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
@@ -40,12 +41,12 @@ pub(crate) fn now() -> Now {
 }
 
 fn to_ms(sleep: Duration) -> i32 {
-    // Rounded up, so that the clock shows the deadline when the timer fires.
+    // Rounded up, so that the clock has reached the deadline when the timer fires.
     let ms = sleep.as_micros().div_ceil(1_000);
     i32::try_from(ms).unwrap_or(SLEEP_MS_MAX).min(SLEEP_MS_MAX)
 }
 
-/// Waits, and lets whatever else is due run.
+/// Waits, and lets other tasks run.
 pub(crate) async fn sleep(sleep: Duration) {
     let promise = Promise::new(&mut |resolve, _| {
         set_timeout(&resolve, to_ms(sleep));
@@ -54,25 +55,25 @@ pub(crate) async fn sleep(sleep: Duration) {
     let _ = JsFuture::from(promise).await;
 }
 
-/// One timer, set anew as often as wished; dropped, it never fires.
+/// A timer that can be set again. After it is dropped, it never fires.
 pub(crate) struct Timer {
     callback: Closure<dyn FnMut()>,
     pending: Cell<Option<JsValue>>,
 }
 
 impl Timer {
-    /// A timer that is not set yet.
+    /// Creates a timer that is not set.
     pub(crate) fn new(fired: impl FnMut() + 'static) -> Self {
         Self { callback: Closure::new(fired), pending: Cell::new(None) }
     }
 
-    /// Fires after `sleep`, and not when it was set to before.
+    /// Sets the timer to fire after `sleep`. This replaces an earlier setting.
     pub(crate) fn set(&self, sleep: Duration) {
         self.clear();
         self.pending.set(Some(set_timeout(self.callback.as_ref().unchecked_ref(), to_ms(sleep))));
     }
 
-    /// Does not fire.
+    /// Stops the timer.
     pub(crate) fn clear(&self) {
         if let Some(timer) = self.pending.take() {
             clear_timeout(&timer);

@@ -1,7 +1,9 @@
-//! IndexedDB as a sorted map from names to bytes: read a range, commit writes as one transaction.
+//! IndexedDB as a sorted map from names to bytes. It can read a range, and commit writes as one
+//! transaction.
 //!
-//! One database an origin, one object store in it. A transaction's completion is awaited, so what was committed survives a
-//! reload; browsers do not promise more without a cost for each block, and a light node can always fetch its chain again.
+//! There is one database per origin, with one object store. A transaction's completion is awaited,
+//! so committed data survives a reload. Browsers only promise more at a cost for each block, and a
+//! light node can always fetch its chain again.
 
 use js_sys::{Array, Promise, Reflect, Uint8Array};
 use wasm_bindgen::prelude::*;
@@ -12,48 +14,48 @@ use web_sys::{
 
 /// The database's name.
 const NAME: &str = "plexus";
-/// The version of what is in it.
+/// The version of its contents.
 const VERSION: u32 = 1;
 /// The object store's name.
 const STORE: &str = "kept";
 
-/// A name and what is kept under it.
+/// A name and the bytes stored under it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Entry {
-    /// The name, without the prefix that was asked for.
+    /// The name, without the requested prefix.
     pub(crate) key: String,
     /// The bytes.
     pub(crate) value: Vec<u8>,
 }
 
-/// One thing to do in a transaction.
+/// One operation of a transaction.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Write {
-    /// Keep these bytes under this name.
+    /// Stores these bytes under this name.
     Put(String, Vec<u8>),
-    /// Keep these bytes under a name that nothing is kept under; if something is, the whole transaction fails.
+    /// Stores these bytes under a new name. If the name exists, the whole transaction fails.
     Add(String, Vec<u8>),
-    /// Drop all names from `from` on and below `below`.
+    /// Removes all names from `from` on and below `below`.
     DropRange {
-        /// The first name that goes.
+        /// The first name that is removed.
         from: String,
-        /// The first that stays.
+        /// The first name that stays.
         below: String,
     },
 }
 
 impl Write {
-    /// Drops all names from `from` on and below `below`.
+    /// Creates the operation that removes all names from `from` on and below `below`.
     pub(crate) fn drop_range(from: &str, below: &str) -> Self {
         Self::DropRange { from: from.to_owned(), below: below.to_owned() }
     }
 
-    /// Drops one name.
+    /// Creates the operation that removes one name.
     pub(crate) fn drop(name: &str) -> Self {
         Self::DropRange { from: name.to_owned(), below: format!("{name}\u{1}") }
     }
 
-    /// The same in a part of the store.
+    /// Returns the same operation in a part of the store.
     pub(crate) fn within(self, prefix: &str) -> Self {
         match self {
             Self::Put(key, value) => Self::Put(format!("{prefix}{key}"), value),
@@ -65,11 +67,11 @@ impl Write {
     }
 }
 
-/// Why nothing can be kept.
+/// The reason that nothing can be stored.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the browser's storage: {reason}")]
 pub(crate) struct DatabaseError {
-    /// What the browser says.
+    /// The browser's error.
     pub(crate) reason: String,
 }
 
@@ -85,10 +87,10 @@ impl From<JsValue> for DatabaseError {
 pub(crate) struct Database(IdbDatabase);
 
 impl Database {
-    /// Opens the origin's database, or makes it.
+    /// Opens the origin's database. Creates it if it is missing.
     ///
     /// # Errors
-    /// The browser has none, or allows none here.
+    /// The browser has no database, or does not allow one here.
     pub(crate) async fn open() -> Result<Self, DatabaseError> {
         let factory: IdbFactory = Reflect::get(&js_sys::global(), &"indexedDB".into())?
             .dyn_into()
@@ -98,7 +100,7 @@ impl Database {
             let request = event.target().and_then(|target| target.dyn_into::<IdbOpenDbRequest>().ok());
             let database = request.and_then(|request| request.result().ok()?.dyn_into::<IdbDatabase>().ok());
             if let Some(database) = database {
-                // A failure shows as an object store that is missing, in the first transaction.
+                // A failure shows as a missing object store in the first transaction.
                 let _ = database.create_object_store(STORE);
             }
         });
@@ -110,10 +112,10 @@ impl Database {
         Ok(Self(database))
     }
 
-    /// All that is kept under names that begin with `prefix`.
+    /// Returns all entries whose names begin with `prefix`.
     ///
     /// # Errors
-    /// What the browser says.
+    /// The browser's error.
     pub(crate) async fn load(&self, prefix: &str) -> Result<Vec<Entry>, DatabaseError> {
         let store = self.0.transaction_with_str(STORE)?.object_store(STORE)?;
         let range: JsValue = range(prefix, &format!("{prefix}~"))?.into();
@@ -127,27 +129,27 @@ impl Database {
         Ok(keys.iter().zip(values.iter()).filter_map(entry).collect())
     }
 
-    /// What is kept under one name.
+    /// Returns the bytes stored under one name.
     ///
     /// # Errors
-    /// What the browser says.
+    /// The browser's error.
     pub(crate) async fn read(&self, name: &str) -> Result<Option<Vec<u8>>, DatabaseError> {
         let store = self.0.transaction_with_str(STORE)?.object_store(STORE)?;
         let value = settled(&store.get(&name.into())?).await?;
         Ok(value.dyn_ref::<Uint8Array>().map(Uint8Array::to_vec))
     }
 
-    /// Does all of `writes`, or none.
+    /// Executes all of `writes`, or none of them.
     ///
     /// # Errors
-    /// What the browser says; nothing was changed then.
+    /// The browser's error. Then nothing was changed.
     pub(crate) async fn commit(&self, writes: Vec<Write>) -> Result<(), DatabaseError> {
         if writes.is_empty() {
             return Ok(());
         }
         let transaction = self.0.transaction_with_str_and_mode(STORE, IdbTransactionMode::Readwrite)?;
         if let Err(error) = fill(&transaction.object_store(STORE)?, writes) {
-            // What was put before the failure must not be kept without the rest.
+            // Writes before the failure must not be kept without the others.
             let _ = transaction.abort();
             return Err(error.into());
         }
@@ -183,7 +185,7 @@ fn range(from: &str, below: &str) -> Result<IdbKeyRange, JsValue> {
     IdbKeyRange::bound_with_lower_open_and_upper_open(&from.into(), &below.into(), false, true)
 }
 
-/// A request's result, once it has one.
+/// Waits for a request, and returns its result.
 async fn settled(request: &IdbRequest) -> Result<JsValue, DatabaseError> {
     let promise = Promise::new(&mut |resolve, reject| {
         request.set_onsuccess(Some(&resolve));

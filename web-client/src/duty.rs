@@ -1,19 +1,21 @@
-//! When a miner rests: after each slice for as long as leaves it the part of the time that it may have.
+//! The duty cycle of a miner: the rest after each slice that limits it to its share of the time.
 
-/// The most that is owed, milliseconds: a slice that a sleeping machine interrupted does not stop the miner for long.
+/// The most rest that may be owed, in milliseconds. A slice that a sleeping machine interrupted
+/// must not stop the miner for long.
 const OWED_MS_MAX: f64 = 1_000.0;
 
-/// Adds up what a miner owes: timers are late, so that a rest that was too long shortens the next ones.
+/// The sum of the rest that a miner owes. Timers are late, so a rest that was too long shortens the
+/// next ones.
 #[derive(Debug)]
 pub(crate) struct Duty {
     percent: u32,
     owed_ms: f64,
-    /// When the last slice ended, milliseconds.
+    /// The end of the last slice, in milliseconds.
     ended: Option<f64>,
 }
 
 impl Duty {
-    /// May work this part of the time from now on: 1 to 100 percent.
+    /// Sets the share of the time that the miner may work: 1 to 100 percent.
     pub(crate) fn set(&mut self, percent: u32) {
         self.percent = percent.clamp(1, 100);
         if self.percent == 100 {
@@ -21,7 +23,7 @@ impl Duty {
         }
     }
 
-    /// A slice took from `start` to `end`, milliseconds.
+    /// Counts a slice from `start` to `end`, in milliseconds.
     pub(crate) fn worked(&mut self, start: f64, end: f64) {
         let rested = self.ended.map_or(0.0, |ended| start - ended);
         let percent = f64::from(self.percent);
@@ -30,14 +32,14 @@ impl Duty {
         self.ended = Some(end);
     }
 
-    /// How long the miner is to rest now, milliseconds.
+    /// Returns the time to rest now, in milliseconds.
     pub(crate) fn rest(&self) -> f64 {
         self.owed_ms.max(0.0)
     }
 }
 
 impl Default for Duty {
-    /// No rest at all.
+    /// Returns a duty cycle without rest.
     fn default() -> Self {
         Self { percent: 100, owed_ms: 0.0, ended: None }
     }
@@ -47,7 +49,8 @@ impl Default for Duty {
 mod tests {
     use super::*;
 
-    /// The part of a minute that a miner works whose slices take 30 ms and whose timers are `late`, percent.
+    /// Returns the percentage of a minute that a miner works. Its slices take 30 ms, and its timers
+    /// are `late`.
     fn share(percent: u32, late: impl Fn(f64) -> f64) -> f64 {
         let mut pace = Duty::default();
         pace.set(percent);

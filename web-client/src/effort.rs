@@ -1,4 +1,5 @@
-//! How much the person lets the miners do, and what this makes of the machine's circumstances; kept over a reload.
+//! The user's settings for mining, and their effect under the machine's conditions. They are stored
+//! over a reload.
 
 use crate::form::Refusal;
 
@@ -6,22 +7,22 @@ use crate::form::Refusal;
 pub(crate) const THREADS_MAX: u32 = 256;
 /// The least part of the time that a thread may work, percent.
 const PERCENT_MIN: u32 = 5;
-/// As bytes: the threads, the percent, and whether to pause while hidden and on battery.
+/// The bytes of the encoding: the threads, the percentage, and the two conditions to pause on.
 const BYTES: usize = 7;
 
-/// What the person chose.
+/// The user's settings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Effort {
     pub(crate) threads: u32,
-    /// The part of the time that each thread works.
+    /// The share of the time that each thread works, in percent.
     pub(crate) percent: u32,
-    /// Whether to pause while the page is hidden,
+    /// True to pause while the page is hidden.
     pub(crate) pauses_hidden: bool,
-    /// and while the machine lives on its battery.
+    /// True to pause while the machine is on battery power.
     pub(crate) pauses_on_battery: bool,
 }
 
-/// What the page knows of its machine.
+/// The conditions of the machine that the page knows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Circumstances {
     pub(crate) hidden: bool,
@@ -29,10 +30,10 @@ pub(crate) struct Circumstances {
 }
 
 impl Effort {
-    /// As it is, if the miners can do it.
+    /// Returns the settings if they are within the limits.
     ///
     /// # Errors
-    /// What is too little or too much.
+    /// The setting that is too low or too high.
     pub(crate) fn checked(self) -> Result<Self, Refusal> {
         let limits = [
             ("threads", self.threads, 1, THREADS_MAX),
@@ -46,7 +47,7 @@ impl Effort {
         Ok(self)
     }
 
-    /// Why the miners are to pause under these circumstances, if they are.
+    /// Returns the reason to pause under these conditions, if there is one.
     pub(crate) fn pause(self, circumstances: Circumstances) -> Option<&'static str> {
         if self.pauses_hidden && circumstances.hidden {
             Some("Paused while this page is hidden.")
@@ -57,16 +58,16 @@ impl Effort {
         }
     }
 
-    /// To be kept.
+    /// Returns the encoding for the store.
     pub(crate) fn encode(self) -> Vec<u8> {
         let mut bytes = self.threads.to_be_bytes().to_vec();
-        // At most 100.
+        // The percentage is at most 100.
         bytes.push(self.percent.to_be_bytes()[3]);
         bytes.extend([self.pauses_hidden, self.pauses_on_battery].map(u8::from));
         bytes
     }
 
-    /// What was kept; nothing when the bytes are none of these.
+    /// Decodes stored settings. Returns `None` if the bytes are invalid.
     pub(crate) fn decode(bytes: &[u8]) -> Option<Self> {
         let [t, h, r, e, percent, hidden, battery]: [u8; BYTES] = bytes.try_into().ok()?;
         let effort = Self {
@@ -80,7 +81,7 @@ impl Effort {
 }
 
 impl Default for Effort {
-    /// One thread, all the time.
+    /// Returns the default: one thread, all the time.
     fn default() -> Self {
         Self { threads: 1, percent: 100, pauses_hidden: false, pauses_on_battery: false }
     }

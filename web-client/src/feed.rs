@@ -1,4 +1,5 @@
-//! The feed: the blocks that arrived, each with its verdict; undone ones stay to be seen as such.
+//! The feed: the blocks that arrived, each with its verdict. Undone blocks stay, so that the page
+//! can show them.
 
 use plexus_core::block::Block;
 use plexus_core::hash::Hash;
@@ -11,18 +12,19 @@ use serde::{Deserialize, Serialize};
 use crate::board::{Board, Changed, Item};
 use crate::database::Entry;
 
-/// Where the feed is kept in a network's part of the store.
+/// The prefix of the feed in a network's part of the store.
 pub(crate) const PREFIX: &str = "feed/";
-/// The most blocks shown that were valid once; when more, the lowest go.
+/// The most shown blocks that were valid once. Beyond it, the lowest are removed.
 const BLOCKS_MAX: usize = 1_000;
-/// The most bytes of them; when more, the lowest go.
+/// The most bytes of these blocks. Beyond it, the lowest are removed.
 const BYTES_MAX: usize = 4 << 20;
-/// The most refused blocks shown; when more, those refused first go, so that bad blocks never push out good ones.
+/// The most refused blocks shown. Beyond it, the first refused ones are removed, so that bad blocks
+/// never push out good ones.
 const REFUSED_MAX: usize = 16;
-/// The most messages shown of a block; the others are looked up.
+/// The most messages shown of a block. The others are available by lookup.
 const MESSAGES_SHOWN_MAX: usize = 20;
 
-/// What this node thinks of a block.
+/// This node's verdict on a block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Verdict {
@@ -40,19 +42,19 @@ pub(crate) struct Arrival {
     hash: Hash,
     height: u64,
     verdict: Verdict,
-    /// Flag and reason of every rule that it breaks.
+    /// The flag and the reason of every rule that it breaks.
     failures: Vec<(String, String)>,
-    /// When it was checked here.
+    /// The time when it was checked here.
     seen_unix_ms: u64,
     mined_here: bool,
-    /// How many messages it carries; `block` has the first of them.
+    /// The number of messages that it carries. `block` has the first of them.
     messages_total: u64,
     total_work: Work,
-    /// The encoding of a block that kept the rules, with the first of its messages.
+    /// The encoding of a valid block, with the first of its messages.
     block: Vec<u8>,
 }
 
-/// A block that arrived, as the page shows it.
+/// A block that arrived, in the form for the page.
 #[derive(Serialize)]
 struct ArrivalForm<'a> {
     hash: &'a Hash,
@@ -95,12 +97,12 @@ impl Item for Arrival {
 pub(crate) struct Feed(Board<Arrival>);
 
 impl Feed {
-    /// What was stored.
+    /// Loads the stored feed.
     pub(crate) fn load(entries: &[Entry]) -> Self {
         Self(Board::load(entries, PREFIX))
     }
 
-    /// A verified block joined the best chain.
+    /// Adds a verified block that joined the best chain.
     pub(crate) fn connected(
         &mut self,
         hash: Hash,
@@ -128,14 +130,14 @@ impl Feed {
         self.make_room(BLOCKS_MAX, |arrival| arrival.verdict != Verdict::Refused, |a| a.height);
     }
 
-    /// Blocks left the best chain.
+    /// Marks blocks that left the best chain.
     pub(crate) fn undone(&mut self, hashes: &[Hash]) {
         for hash in hashes {
             self.0.change(hash, |arrival| arrival.verdict = Verdict::Undone);
         }
     }
 
-    /// A block was refused.
+    /// Adds a refused block.
     pub(crate) fn refused(&mut self, hash: Hash, height: u64, failures: &[RuleError], now: Time) {
         let failure = |failure: &RuleError| (failure.flag().to_owned(), failure.to_string());
         let arrival = Arrival {
@@ -153,7 +155,7 @@ impl Feed {
         self.make_room(REFUSED_MAX, |arrival| arrival.verdict == Verdict::Refused, |a| a.seen_unix_ms);
     }
 
-    /// Takes the least of some arrivals off until at most `max` and `BYTES_MAX` are left.
+    /// Removes the lowest arrivals among some until at most `max` and `BYTES_MAX` are left.
     fn make_room(&mut self, max: usize, among: impl Fn(&Arrival) -> bool, order: impl Fn(&Arrival) -> u64) {
         loop {
             let some = || self.0.iter().filter(|(_, arrival)| among(arrival));
@@ -168,7 +170,7 @@ impl Feed {
         }
     }
 
-    /// What changed since it was last asked.
+    /// Returns the changes since the last call.
     pub(crate) fn take_changed(&mut self, network: &Hash) -> Vec<Changed> {
         self.0.take_changed(network)
     }
@@ -193,7 +195,7 @@ mod tests {
         hash
     }
 
-    /// What the one arrival that changed is now.
+    /// Returns the JSON of the only arrival that changed.
     fn json(feed: &mut Feed) -> String {
         let mut changed = feed.take_changed(Network::dev().id());
         assert_eq!(changed.len(), 1);

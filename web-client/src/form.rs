@@ -1,71 +1,71 @@
-//! What the page is told: the JSON of updates, and the words of refusals.
+//! The messages to the page: the JSON of updates, and the texts of errors.
 
 use plexus_core::agreement::Agreement;
 use plexus_core::hash::Hash;
 use plexus_core::key::PublicKey;
 use serde::Serialize;
 
-/// Why a request is not carried out; the text is for people.
+/// The reason that a request is refused. The text is for people.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub(crate) struct Refusal(pub(crate) String);
 
 impl Refusal {
-    /// The refusal that an error explains.
+    /// Creates a refusal from an error.
     pub(crate) fn because(error: impl core::fmt::Display) -> Self {
         Self(error.to_string())
     }
 }
 
-/// What a page is told without asking.
+/// An update, which the page gets without a request.
 #[derive(Debug, Serialize)]
 #[serde(tag = "type", content = "value", rename_all = "kebab-case")]
 pub(crate) enum Update<'a> {
-    /// How the node stands.
+    /// The state of the node.
     State(&'a State),
-    /// How the miners stand.
+    /// The state of the miners.
     Mining(&'a Mining),
-    /// The person's keys.
+    /// The user's keys.
     Keys(&'a [KeyForm]),
-    /// How far the search for a message's stamp is, from 0; at 1 it may still take a while.
+    /// The progress of the search for a message's stamp, from 0. At 1 it may still take a while.
     Stamping(f64),
-    /// Something that a person should know.
+    /// A notice for the user.
     Notice {
-        /// Whether something is lost or wrong.
+        /// True if something is lost or wrong.
         bad: bool,
-        /// What.
+        /// The text.
         text: String,
     },
 }
 
-/// One of the person's keys.
+/// One of the user's keys.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct KeyForm {
     pub(crate) name: String,
-    /// None of one that cannot be read.
+    /// Missing for a key that cannot be read.
     pub(crate) public: Option<PublicKey>,
     pub(crate) state: KeyState,
-    /// Whether it is the one that signs.
+    /// True for the key that signs.
     pub(crate) chosen: bool,
 }
 
-/// How a key stands.
+/// The state of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum KeyState {
-    /// Stored, and of no use before its passphrase is given.
+    /// Stored, and locked until its passphrase is given.
     Locked,
-    /// Stored, and opened in this tab.
+    /// Stored, and unlocked in this tab.
     Unlocked,
-    /// Stored by an earlier version as whoever looks can read it.
+    /// Stored unencrypted by an earlier version.
     Clear,
-    /// In this tab alone.
+    /// Kept in this tab only.
     Tab,
-    /// Stored, and not to be read.
+    /// Stored, but unreadable.
     Damaged,
 }
 
-/// How the connection stands.
+/// The state of the connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Phase {
@@ -75,11 +75,11 @@ pub(crate) enum Phase {
     Syncing,
     /// Connected, and the tip is the best that is known.
     Live,
-    /// Not connected any more.
+    /// Disconnected.
     Offline,
 }
 
-/// The network's name and what the page needs of its parameters.
+/// The network's name, and the parameters that the page needs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct NetworkForm {
     pub(crate) name: String,
@@ -91,86 +91,86 @@ pub(crate) struct NetworkForm {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub(crate) struct PeerForm {
     pub(crate) address: String,
-    /// Why: `home`, `nearest` or `random`.
+    /// The purpose of the connection: `home`, `nearest` or `random`.
     pub(crate) kind: &'static str,
     /// The round trip to a tenth of a millisecond, once it is measured.
     pub(crate) latency_ms: Option<f64>,
-    /// How its chain stands to ours, once that is known.
+    /// The relation of its chain to ours, once known.
     pub(crate) agreement: Option<Agreement>,
 }
 
-/// The proof that a chain was begun with.
+/// The proof that the chain started from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct ProofForm {
-    /// Up to which height the chain was proven.
+    /// The height up to which the chain was proven.
     pub(crate) height: u64,
-    /// How many points of its work were shown.
+    /// The number of points of its work that were shown.
     pub(crate) samples: usize,
-    /// The proof's size.
+    /// The size of the proof.
     pub(crate) bytes: usize,
 }
 
-/// How the node stands.
+/// The state of the node.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub(crate) struct State {
     pub(crate) phase: Phase,
     /// The URL of the node to connect to.
     pub(crate) node: String,
-    /// None until it is known.
+    /// Missing until it is known.
     pub(crate) network: Option<NetworkForm>,
     pub(crate) height: u64,
     pub(crate) tip: Option<Hash>,
-    /// When the tip was mined, by its miner's clock; none of a chain without blocks.
+    /// The time when the tip was mined, by its miner's clock. Missing for a chain without blocks.
     pub(crate) tip_unix_ms: Option<u64>,
     /// The mean time between the newest blocks.
     pub(crate) interval_ms: Option<u64>,
-    /// What it took to find them, hashes a second; a decimal number.
+    /// The hash rate that found them, per second, as a decimal number.
     pub(crate) network_hash_rate: Option<String>,
-    /// The proof that the chain was begun with, if it was begun here.
+    /// The proof that the chain started from, if it was used here.
     pub(crate) proof: Option<ProofForm>,
-    /// The height that is aimed at while syncing.
+    /// The target height while syncing.
     pub(crate) target: u64,
     pub(crate) total_work: String,
     pub(crate) difficulty: String,
-    /// The nodes that it is connected to, without those that are only being measured.
+    /// The connected nodes, except for nodes that are only being measured.
     pub(crate) peers: Vec<PeerForm>,
     pub(crate) pool: usize,
-    /// Why the last connection was lost or refused, until the next holds.
+    /// The reason that the last connection was lost or refused, until the next one holds.
     pub(crate) trouble: Option<String>,
-    /// When the next attempt to connect is made.
+    /// The time of the next attempt to connect.
     pub(crate) retry_unix_ms: Option<u64>,
-    /// Whether the chain outlives a reload of this page.
+    /// True if the chain is stored over a reload of this page.
     pub(crate) kept: bool,
     pub(crate) recipient_bytes_max: usize,
     pub(crate) text_bytes_max: usize,
 }
 
 impl State {
-    /// Whether the tip is the best that is known.
+    /// Returns true if the tip is the best known.
     pub(crate) fn is_live(&self) -> bool {
         self.phase == Phase::Live
     }
 }
 
-/// How the miners stand.
+/// The state of the miners.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub(crate) struct Mining {
-    /// Whether the person wants to mine.
+    /// True if the user wants to mine.
     pub(crate) wanted: bool,
-    /// Whether a job is being searched.
+    /// True while a job is being searched.
     pub(crate) active: bool,
-    /// Why not, while it is wanted.
+    /// The reason that wanted mining is not active.
     pub(crate) waiting: Option<String>,
     pub(crate) threads: u32,
-    /// The part of the time that each thread works.
+    /// The share of the time that each thread works, in percent.
     pub(crate) percent: u32,
     pub(crate) pauses_hidden: bool,
     pub(crate) pauses_on_battery: bool,
-    /// Hashes a second.
+    /// Hashes per second.
     pub(crate) hash_rate: f64,
-    /// How long a block takes at this rate, on average; none while the rate is not known.
+    /// The average time for a block at this rate. Missing while the rate is unknown.
     pub(crate) expected_ms: Option<f64>,
-    /// How many blocks were mined here since the page was opened.
+    /// The number of blocks mined here since the page was opened.
     pub(crate) found: u64,
 }
 

@@ -1,11 +1,11 @@
-//! A share of a job for a graphics processor, searched dispatch by dispatch: JavaScript, which owns the device, runs the shader and
-//! brings the answer.
+//! A share of a job for a graphics processor, searched dispatch by dispatch. JavaScript owns the
+//! device, runs the shader and returns the answer.
 
 use plexus_core::kernel::gpu::{AnswerError, Dispatch};
 use plexus_core::layout::DecodeError;
 use plexus_core::mine::{Job, Search, Solution};
 
-/// One searcher of a job, and what is under way.
+/// One searcher of a job, and its current dispatch.
 #[derive(Debug)]
 pub(crate) struct GpuShare {
     search: Search,
@@ -13,26 +13,27 @@ pub(crate) struct GpuShare {
 }
 
 impl GpuShare {
-    /// The part of searcher `number` of `count` in an encoded job.
+    /// Creates the share of searcher `number` of `count` in an encoded job.
     ///
     /// # Errors
-    /// Bytes that are not a job.
+    /// The bytes are not a job.
     pub(crate) fn new(job: &[u8], number: u32, count: u32) -> Result<Self, DecodeError> {
         let search = Search::new(&Job::decode(job)?, Search::share(number.into(), count.into()));
         Ok(Self { search, dispatch: Dispatch::default() })
     }
 
-    /// The next `nonces` nonces are under way: the bytes that the shader is given.
+    /// Begins a dispatch of the next `nonces` nonces. Returns the shader's input.
     pub(crate) fn dispatch(&mut self, nonces: u32) -> Vec<u8> {
         let (dispatch, bytes) = self.search.dispatch(nonces);
         self.dispatch = dispatch;
         bytes
     }
 
-    /// Takes the answer to what is under way: how many tries that were, and a solution if one of them is.
+    /// Takes the answer to the current dispatch. Returns the number of tries, and a solution if
+    /// there is one.
     ///
     /// # Errors
-    /// An answer that no working device gives.
+    /// The answer is impossible for a working device.
     pub(crate) fn settle(&mut self, answer: &[u8]) -> Result<(u64, Option<Solution>), AnswerError> {
         let before = self.search.tried();
         let solution = self.search.settle(&self.dispatch, answer)?;

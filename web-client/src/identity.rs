@@ -1,4 +1,4 @@
-//! A person's key: made once, shown as 24 words, restored from them.
+//! A user's key: made once, shown as 24 words, restored from them.
 
 use plexus_core::key::{KeyError, Phrase, PublicKey, SecretKey};
 use zeroize::Zeroizing;
@@ -6,7 +6,7 @@ use zeroize::Zeroizing;
 /// The most bytes of a phrase as it is typed: 24 words of at most 8 letters, and room for white space.
 pub(crate) const PHRASE_BYTES_MAX: usize = 1_024;
 
-/// A phrase and the key that it stands for.
+/// A phrase and its key.
 #[derive(Clone, Debug)]
 pub(crate) struct Identity {
     phrase: Phrase,
@@ -14,18 +14,18 @@ pub(crate) struct Identity {
 }
 
 impl Identity {
-    /// The identity of 32 bytes of chance.
+    /// Creates the identity of 32 random bytes.
     ///
     /// # Errors
-    /// The one draw in 2^127 that makes no key.
+    /// The bytes are an invalid key, which happens once in 2^127 times.
     pub(crate) fn from_entropy(entropy: &[u8; 32]) -> Result<Self, KeyError> {
         Self::from_phrase(Phrase::from_entropy(entropy))
     }
 
-    /// The identity of 24 words.
+    /// Creates the identity of 24 words.
     ///
     /// # Errors
-    /// Says which word is wrong.
+    /// The word that is wrong.
     pub(crate) fn from_words(words: &str) -> Result<Self, KeyError> {
         if words.len() > PHRASE_BYTES_MAX {
             return Err(KeyError::WordCount { found: words.split_whitespace().count() });
@@ -37,22 +37,22 @@ impl Identity {
         Ok(Self { secret: SecretKey::from_phrase(&phrase)?, phrase })
     }
 
-    /// The 24 words.
+    /// Returns the 24 words.
     pub(crate) fn words(&self) -> Zeroizing<String> {
         Zeroizing::new(self.phrase.to_string())
     }
 
-    /// The chance that the words stand for.
+    /// Returns the random bytes that the words encode.
     pub(crate) fn entropy(&self) -> &[u8; 32] {
         self.phrase.entropy()
     }
 
-    /// The key that signs.
+    /// Returns the key that signs.
     pub(crate) fn secret(&self) -> &SecretKey {
         &self.secret
     }
 
-    /// The key that others see.
+    /// Returns the public key.
     pub(crate) fn public(&self) -> PublicKey {
         self.secret.public()
     }

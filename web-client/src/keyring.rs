@@ -1,8 +1,9 @@
-//! The person's keys: each has a name, one of them is chosen to sign.
+//! The user's keys. Each has a name, and one of them is selected for signing.
 //!
-//! A key is made as a draft, whose words the person has to show to have before it is used. Then it is kept sealed, or lives in this tab
-//! alone. Here are the keys of all the origin's tabs as they were stored when last looked at, at most [`KEYS_MAX`], and which of them
-//! are unlocked in this one. Nothing here waits; nothing that is secret is shown by `Debug`.
+//! A key is made as a draft. Before it is used, the user has to confirm some of its words. Then it
+//! is stored encrypted, or kept in this tab only. The keyring holds the keys of all the origin's
+//! tabs as last read from the store, at most [`KEYS_MAX`]. It also holds the keys that are unlocked
+//! in this tab. No function here waits, and `Debug` shows no secrets.
 
 use plexus_core::key::{KeyError, PublicKey};
 use zeroize::Zeroizing;
@@ -12,30 +13,30 @@ use crate::form::{KeyForm, KeyState};
 use crate::identity::Identity;
 use crate::sealed::{Chance, Cost, SealError, Sealed};
 
-/// The most keys; another is refused.
+/// The most keys. Another is refused.
 pub(crate) const KEYS_MAX: usize = 16;
 /// The most bytes of a key's name.
 pub(crate) const NAME_BYTES_MAX: usize = 64;
-/// How many of its words are asked for before a key is used.
+/// The number of words that are asked for before a key is used.
 pub(crate) const ASKED: usize = 3;
-/// The words of a phrase, of which those are drawn.
+/// The number of words of a phrase, from which the asked ones are chosen.
 const WORDS: u8 = 24;
 
-/// Where keys are stored: under their names, in hexadecimal.
+/// The prefix of stored keys. Their names follow in hexadecimal.
 const PREFIX: &str = "keys/";
-/// Where the name of the chosen one is.
+/// The name under which the selected key's name is stored.
 const CHOSEN: &str = "key-chosen";
-/// Where earlier versions kept a single key's phrase, in the clear.
+/// The name under which earlier versions stored a single key's phrase unencrypted.
 const CLEAR: &str = "phrase";
-/// What that key is called.
+/// The name of that key.
 const CLEAR_NAME: &str = "first key";
-/// What a key is called that lives in this tab alone, unless it is named.
+/// The default name of a key that is kept in this tab only.
 pub(crate) const TAB_NAME: &str = "this tab";
 
-/// Why something cannot be done with a key.
+/// The reason that an operation on a key fails.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum KeyringError {
-    /// None is there yet.
+    /// There is no key yet.
     #[error("there is no key yet: make one")]
     None,
     /// It has to be unlocked first.
@@ -44,13 +45,13 @@ pub(crate) enum KeyringError {
         /// Its name.
         name: String,
     },
-    /// There is no such key.
+    /// The name is unknown.
     #[error("there is no key \"{name}\"")]
     Unknown {
         /// The name.
         name: String,
     },
-    /// What is stored of it cannot be read.
+    /// Its stored form cannot be read.
     #[error(
         "the key \"{name}\" is damaged in the browser's storage: restore it from its words, under another name"
     )]
@@ -67,33 +68,33 @@ pub(crate) enum KeyringError {
     /// Another name has this key.
     #[error("this key is there already, as \"{name}\"")]
     Known {
-        /// The name that it has.
+        /// The name of that key.
         name: String,
     },
-    /// No name, or too long a one, or one that cannot be shown.
+    /// The name is missing, too long, or contains characters that cannot be shown.
     #[error("a name has 1 to {NAME_BYTES_MAX} bytes, and none that cannot be shown")]
     Name,
-    /// There are as many as there may be.
+    /// The keyring is full.
     #[error("there are {KEYS_MAX} keys, and no room for more")]
     Full,
     /// No key is being made.
     #[error("no key is being made")]
     NoDraft,
-    /// The person has not got the words.
+    /// The user does not have the words.
     #[error("these are not the words that were asked for: look at the places")]
     Words,
-    /// It is there in the clear no more.
+    /// The key is not stored unencrypted any more.
     #[error("the key is protected already")]
     Protected,
-    /// It is not sealed, or not opened.
+    /// Encrypting or decrypting the key failed.
     #[error("{0}")]
     Seal(#[from] SealError),
-    /// The words are no key's.
+    /// The words do not make a key.
     #[error("{0}")]
     Key(#[from] KeyError),
 }
 
-/// All that the store has of keys.
+/// The stored state of all keys.
 #[derive(Default)]
 pub(crate) struct Stored {
     sealed: Vec<Entry>,
@@ -102,10 +103,10 @@ pub(crate) struct Stored {
 }
 
 impl Stored {
-    /// Reads it.
+    /// Reads the stored state.
     ///
     /// # Errors
-    /// What the browser says.
+    /// The browser's error.
     pub(crate) async fn read(database: &Database) -> Result<Self, DatabaseError> {
         Ok(Self {
             sealed: database.load(PREFIX).await?,
@@ -115,16 +116,16 @@ impl Stored {
     }
 }
 
-/// How a key outlives this tab.
+/// The storage of a key.
 #[derive(Clone, Debug)]
 enum Keeping {
     /// Encrypted.
     Sealed(Box<Sealed>),
-    /// As an earlier version stored it.
+    /// Unencrypted, as an earlier version stored it.
     Clear,
-    /// Not at all.
+    /// Not stored.
     Tab,
-    /// It cannot be read.
+    /// Unreadable.
     Damaged,
 }
 
@@ -158,13 +159,13 @@ struct Draft {
     places: [u8; ASKED],
 }
 
-/// What the person is shown of a key that is being made.
+/// The data of a new key that is shown to the user.
 pub(crate) struct DraftForm {
     pub(crate) words: Zeroizing<String>,
     pub(crate) places: [u8; ASKED],
 }
 
-/// A key that is ready to be stored, and what stores it.
+/// A key that is ready to be stored.
 #[derive(Debug)]
 pub(crate) struct Sealing {
     name: String,
@@ -174,8 +175,8 @@ pub(crate) struct Sealing {
 }
 
 impl Sealing {
-    /// What stores it: in one transaction, in which the phrase in the clear goes if it is that key's. It fails rather than
-    /// take another key's place.
+    /// Returns the writes that store it, as one transaction. If the key was stored unencrypted,
+    /// they remove that phrase. They fail if another key has the name.
     pub(crate) fn writes(&self) -> Vec<Write> {
         let mut writes = vec![
             Write::Add(format!("{PREFIX}{}", hex::encode(&self.name)), self.sealed.encode()),
@@ -189,14 +190,14 @@ impl Sealing {
 /// The keys.
 #[derive(Debug, Default)]
 pub(crate) struct Keyring {
-    /// At most [`KEYS_MAX`] of them beside damaged ones, sorted by name.
+    /// The keys, sorted by name: at most [`KEYS_MAX`] in addition to damaged ones.
     held: Vec<Held>,
     chosen: Option<String>,
     draft: Option<Draft>,
 }
 
 impl Keyring {
-    /// Takes in what is stored: what is unlocked stays so, and what lives in this tab alone stays.
+    /// Loads the stored keys. Unlocked keys stay unlocked, and keys of this tab stay.
     pub(crate) fn load(&mut self, stored: &Stored) {
         let earlier = core::mem::take(&mut self.held);
         let tab = |held: &&Held| matches!(held.keeping, Keeping::Tab);
@@ -231,7 +232,7 @@ impl Keyring {
         self.held.iter().find(|held| held.name == name)
     }
 
-    /// The keys as the page shows them.
+    /// Returns the keys in the form for the page.
     pub(crate) fn forms(&self) -> Vec<KeyForm> {
         let form = |held: &Held| KeyForm {
             name: held.name.clone(),
@@ -242,19 +243,19 @@ impl Keyring {
         self.held.iter().map(form).collect()
     }
 
-    /// The key that signs.
+    /// Returns the key that signs.
     ///
     /// # Errors
-    /// There is none, or it is locked.
+    /// There is no key, or it is locked.
     pub(crate) fn signer(&self) -> Result<&Identity, KeyringError> {
         let held = self.chosen.as_ref().and_then(|name| self.find(name)).ok_or(KeyringError::None)?;
         held.identity.as_ref().ok_or_else(|| KeyringError::Locked { name: held.name.clone() })
     }
 
-    /// Begins to make a key of 64 bytes of chance: what the person is shown.
+    /// Begins to make a key from 64 random bytes. Returns the data for the user.
     ///
     /// # Errors
-    /// The one draw in 2^127 that makes no key.
+    /// The bytes are an invalid key, which happens once in 2^127 times.
     pub(crate) fn make(&mut self, chance: &[u8; 64]) -> Result<DraftForm, KeyringError> {
         let mut entropy = Zeroizing::new([0; 32]);
         entropy.copy_from_slice(&chance[..32]);
@@ -265,10 +266,10 @@ impl Keyring {
         Ok(DraftForm { words, places })
     }
 
-    /// The key that is being made, if these are the words that were asked for.
+    /// Returns the key that is being made, if these are the requested words.
     ///
     /// # Errors
-    /// No key is being made, or the words are others.
+    /// No key is being made, or the words are wrong.
     pub(crate) fn confirmed(&self, words: &str) -> Result<Identity, KeyringError> {
         let Draft { identity, places } = self.draft.as_ref().ok_or(KeyringError::NoDraft)?;
         let all = identity.words();
@@ -279,7 +280,8 @@ impl Keyring {
         if same { Ok(identity.clone()) } else { Err(KeyringError::Words) }
     }
 
-    /// Whether a key may be added under a name: the name without white space at its ends.
+    /// Checks that a key may be added under a name. Returns the name without surrounding white
+    /// space.
     fn check_new<'a>(&self, name: &'a str, identity: &Identity) -> Result<&'a str, KeyringError> {
         let name = name.trim();
         if name.is_empty() || name.len() > NAME_BYTES_MAX || name.chars().any(char::is_control) {
@@ -294,10 +296,10 @@ impl Keyring {
         if self.held.len() >= KEYS_MAX { Err(KeyringError::Full) } else { Ok(name) }
     }
 
-    /// Adds a key that lives in this tab alone, and chooses it.
+    /// Adds a key that is kept in this tab only, and selects it. Returns its public key.
     ///
     /// # Errors
-    /// Its name, or that it is there.
+    /// The name is invalid or taken, or the key exists.
     pub(crate) fn add_tab(&mut self, name: &str, identity: Identity) -> Result<PublicKey, KeyringError> {
         let name = self.check_new(name, &identity)?.to_owned();
         let public = identity.public();
@@ -307,10 +309,10 @@ impl Keyring {
         Ok(public)
     }
 
-    /// Seals a key that is to be stored.
+    /// Encrypts a key for the store. Returns it.
     ///
     /// # Errors
-    /// Its name, its passphrase, or that it is there.
+    /// The name or the passphrase is invalid, or the key exists.
     pub(crate) fn seal(
         &self,
         name: &str,
@@ -324,10 +326,10 @@ impl Keyring {
         Ok(Sealing { name, identity, sealed, was_clear: false })
     }
 
-    /// Seals the key that an earlier version stored in the clear.
+    /// Encrypts the key that an earlier version stored unencrypted. Returns it.
     ///
     /// # Errors
-    /// There is none, or its new name or its passphrase cannot be.
+    /// There is no such key, or its new name or its passphrase is invalid.
     pub(crate) fn protect(
         &self,
         name: &str,
@@ -343,7 +345,7 @@ impl Keyring {
         Ok(Sealing { was_clear: true, ..others.seal(name, identity, passphrase, chance, cost)? })
     }
 
-    /// A sealed key is stored: it is unlocked, and chosen.
+    /// Adds an encrypted key after it was stored, unlocked and selected. Returns its public key.
     pub(crate) fn stored(&mut self, sealing: Sealing) -> PublicKey {
         let Sealing { name, identity, sealed, was_clear } = sealing;
         if was_clear {
@@ -357,10 +359,10 @@ impl Keyring {
         public
     }
 
-    /// Opens a key without unlocking it. One that is not sealed needs no passphrase.
+    /// Returns a key without unlocking it. An unencrypted key needs no passphrase.
     ///
     /// # Errors
-    /// There is none of this name, it is damaged, or the passphrase is wrong.
+    /// The name is unknown, the key is damaged, or the passphrase is wrong.
     pub(crate) fn open(&self, name: &str, passphrase: &str) -> Result<Identity, KeyringError> {
         let held = self.find(name).ok_or_else(|| KeyringError::Unknown { name: name.to_owned() })?;
         match (&held.keeping, &held.identity) {
@@ -372,7 +374,7 @@ impl Keyring {
         }
     }
 
-    /// Unlocks a key and chooses it.
+    /// Unlocks a key and selects it. Returns its public key.
     ///
     /// # Errors
     /// As [`Self::open`].
@@ -386,7 +388,7 @@ impl Keyring {
         Ok(public)
     }
 
-    /// Locks all sealed keys.
+    /// Locks all encrypted keys.
     pub(crate) fn lock(&mut self) {
         for held in &mut self.held {
             if matches!(held.keeping, Keeping::Sealed(_)) {
@@ -396,10 +398,10 @@ impl Keyring {
         self.draft = None;
     }
 
-    /// Chooses the key that signs: what remembers that.
+    /// Selects the key that signs. Returns the writes that store the selection.
     ///
     /// # Errors
-    /// There is none of this name, or it is damaged.
+    /// The name is unknown, or the key is damaged.
     pub(crate) fn choose(&mut self, name: &str) -> Result<Vec<Write>, KeyringError> {
         let held = self.find(name).ok_or_else(|| KeyringError::Unknown { name: name.to_owned() })?;
         let writes = match held.keeping {
@@ -414,7 +416,7 @@ impl Keyring {
     }
 }
 
-/// Different places, rising, from 1.
+/// Returns different places in rising order, from 1.
 fn drawn(chance: &[u8]) -> [u8; ASKED] {
     let mut places: Vec<u8> = (1..=WORDS).collect();
     let mut drawn = [0; ASKED];

@@ -1,21 +1,22 @@
-//! Plexus in a browser: the light node that a Worker owns, the search that each miner Worker runs, and the laboratory.
+//! Plexus in a browser: the light node of a Worker, the search of each miner Worker, and the simulator.
 //!
-//! Three programs are built from this package. The first has the features `node` and `miner`: the light node, and a miner for
-//! engines without vectors. The second has `miner` and `simd128`: it is small, and made for speed alone.
-//! The third has `laboratory`: the simulator, for a page of its own. What crosses the boundary to
-//! JavaScript does so in `bindings`. Everything behind it is Rust; the decisions are core's.
+//! Three programs are built from this package. The first has the features `node` and `miner`: the
+//! light node, and a miner for browsers without SIMD. The second has `miner` and `simd128`: it is
+//! small, and made for speed. The third has `laboratory`: the simulator, for a page of its own. Only
+//! `bindings` crosses the boundary to JavaScript. All code behind it is Rust, and core makes the
+//! decisions.
 //!
-//! | files | what |
+//! | files | contents |
 //! | --- | --- |
-//! | `bindings` | the classes that JavaScript sees, those of the node, that of a miner, and that of the laboratory |
-//! | `driver` `shell` | drives the node: facts in, wishes out, one task that waits |
+//! | `bindings` | the classes for JavaScript: of the node, of a miner, and of the simulator |
+//! | `driver` `shell` | drives the node: inputs in, outputs out, one task that waits |
 //! | `socket` `database` `clock` `api` `page` | the browser: WebSocket, IndexedDB, time, the node's JSON, the page |
-//! | `archive` `recent` | what is remembered of the chain, in the store and in memory |
-//! | `identity` `sealed` `keyring` | a person's key, how it is stored, and all of them by name |
-//! | `feed` `sent` `board` `form` | what arrived, what was sent, how it is shown |
-//! | `verdict` | what a proof file shows |
-//! | `effort` `rate` | how much the person lets the miners do, and how fast they are |
-//! | `miner` `duty` `gpu` | shares of jobs, when a miner rests, and what a graphics processor searches |
+//! | `archive` `recent` | the stored part of the chain, and the newest blocks in memory |
+//! | `identity` `sealed` `keyring` | a user's key, its encrypted form, and all keys by name |
+//! | `feed` `sent` `board` `form` | blocks that arrived, sent messages, and their forms for the page |
+//! | `verdict` | the verdict on a proof file |
+//! | `effort` `rate` | the user's settings for mining, and the hash rate |
+//! | `miner` `duty` `gpu` | shares of jobs, the rest of a miner, and a graphics processor's search |
 
 #[cfg(feature = "node")]
 mod api;

@@ -1,8 +1,9 @@
-//! A miner's share of a job, searched in slices: what a miner Worker runs.
+//! A miner's share of a job, searched in slices by a miner Worker.
 //!
-//! A slice is short, so that the Worker looks at its messages between two of them and a new job is honoured at once. The first
-//! slices are a trial of the kernels, on the job itself: nothing that is tried is in vain. An engine replaces what it
-//! compiled in haste while that runs, so a second trial is held a little later.
+//! Slices are short, so that the Worker can read its messages between them and a new job takes
+//! effect at once. The first slices are a trial of the kernels. They search the job itself, so no
+//! try is wasted. Meanwhile the browser replaces quickly compiled code by optimised code, so a
+//! second trial follows a little later.
 
 use core::time::Duration;
 
@@ -12,17 +13,20 @@ use plexus_core::mine::{Job, Search, Solution};
 
 use crate::duty::Duty;
 
-/// How long a slice is meant to take, milliseconds,
+/// The target time of a slice, in milliseconds.
 const SLICE_MS: f64 = 30.0;
-/// and one that is a kernel's turn: several times what the coarsest of browsers' clocks shows.
+/// The target time of a kernel's turn, in milliseconds: several ticks of the coarsest browser
+/// clock.
 const TURN_MS: f64 = 6.0;
-/// The tries between two looks at the clock during a turn: a few milliseconds of the slowest kernel.
+/// The tries between two readings of the clock during a turn: a few milliseconds of the slowest
+/// kernel.
 const TURN_TRIES: u64 = 1 << 12;
-/// The fewest tries of a slice: what a slow phone does in about a millisecond.
+/// The fewest tries of a slice: about a millisecond on a slow phone.
 const TRIES_MIN: u64 = 1 << 10;
-/// The most tries of a slice: under half a second on the slowest machine that does as many in 30 ms on its first slices.
+/// The most tries of a slice: under half a second on the slowest machine that does this many in 30
+/// ms in its first slices.
 const TRIES_MAX: u64 = 1 << 24;
-/// How long after the first slice the kernels are tried again, milliseconds.
+/// The time from the first slice to the second trial of the kernels, in milliseconds.
 const SECOND_TRIAL_MS: f64 = 1_500.0;
 
 /// One searcher of jobs.
@@ -31,23 +35,23 @@ pub(crate) struct Searcher {
     search: Option<Search>,
     tries: u64,
     trial: Trial,
-    /// When the second trial is due, once that is known and until it is held.
+    /// The time of the second trial, from the first slice until it begins.
     second_trial: Option<f64>,
     begun: bool,
     duty: Duty,
 }
 
-/// What a slice came to.
+/// The result of a slice.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Slice {
-    /// How many tries were made.
+    /// The number of tries.
     pub(crate) tries: u64,
-    /// What solves the job, if one of them does.
+    /// The solution of the job, if a try found one.
     pub(crate) solution: Option<Solution>,
 }
 
 impl Searcher {
-    /// A searcher that has nothing to search yet.
+    /// Creates a searcher without a job.
     pub(crate) fn new() -> Self {
         Self {
             search: None,
@@ -59,10 +63,11 @@ impl Searcher {
         }
     }
 
-    /// Searches the part of searcher `number` of `count` in an encoded job and nothing else, during `percent` of the time.
+    /// Searches only this encoded job from now on: the share of searcher `number` of `count`,
+    /// during `percent` of the time.
     ///
     /// # Errors
-    /// Bytes that are not a job.
+    /// The bytes are not a job.
     pub(crate) fn search(
         &mut self,
         job: &[u8],
@@ -77,12 +82,13 @@ impl Searcher {
         Ok(())
     }
 
-    /// The kernel that searches, trials apart.
+    /// Returns the kernel that searches, apart from trials.
     pub(crate) fn kernel(&self) -> Kernel {
         self.trial.fastest()
     }
 
-    /// Searches for about [`SLICE_MS`], by the clock `now`; without a job, not at all.
+    /// Searches for about [`SLICE_MS`], by the clock `now`. Returns the result. Without a job, it
+    /// does nothing.
     pub(crate) fn slice(&mut self, now: impl Fn() -> f64) -> Slice {
         let start = now();
         if !core::mem::replace(&mut self.begun, true) {
@@ -118,13 +124,13 @@ impl Searcher {
         Slice { tries: search.tried().wrapping_sub(before), solution }
     }
 
-    /// How long to rest before the next slice, milliseconds.
+    /// Returns the time to rest before the next slice, in milliseconds.
     pub(crate) fn rest(&self) -> f64 {
         self.duty.rest()
     }
 }
 
-/// How many tries would have taken [`SLICE_MS`], at most four times as many as were made.
+/// Returns the number of tries for [`SLICE_MS`], at most four times the number that were made.
 fn paced(tries: u64, elapsed_ms: f64) -> u64 {
     #[expect(
         clippy::cast_possible_truncation,
@@ -154,7 +160,7 @@ mod tests {
         Job { id: JobId(7), header, target, history_root, body_root, extra: 0 }
     }
 
-    /// A clock that shows `step` milliseconds more each time.
+    /// Returns a clock that shows `step` milliseconds more at each reading.
     fn ticking(step: f64) -> impl Fn() -> f64 {
         let time = Cell::new(0.0);
         move || {

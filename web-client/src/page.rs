@@ -1,4 +1,4 @@
-//! The page's end of the boundary: what it is told, and what its miners are to search.
+//! The page's side of the boundary: updates for the page, and jobs for its miners.
 
 use js_sys::{Function, Uint8Array};
 use wasm_bindgen::JsValue;
@@ -15,24 +15,25 @@ pub(crate) struct Page {
 }
 
 impl Page {
-    /// A page that is told updates as JSON, and jobs as bytes with the effort: threads, and percent of the time.
+    /// Creates a page from its listeners. One gets updates as JSON. The other gets jobs as bytes,
+    /// with the threads and the percentage of the time.
     pub(crate) fn new(updated: Function, searched: Function) -> Self {
         Self { updated, searched }
     }
 
-    /// Tells an update.
+    /// Sends an update.
     pub(crate) fn update(&self, update: &Update<'_>) {
         if let Ok(json) = serde_json::to_string(update) {
             self.post(&json);
         }
     }
 
-    /// Tells something that a person should know.
+    /// Sends a notice for the user.
     pub(crate) fn notice(&self, bad: bool, text: String) {
         self.update(&Update::Notice { bad, text });
     }
 
-    /// Tells what became of a thing on a board.
+    /// Sends the change of an item.
     pub(crate) fn board(&self, name: &str, changed: &Changed) {
         match &changed.now {
             Some((json, _)) => self.post(&format!(r#"{{"type":"{name}","value":{json}}}"#)),
@@ -40,10 +41,10 @@ impl Page {
         }
     }
 
-    /// Has this job searched and no other; none: no more.
+    /// Makes the miners search only this job from now on, or stop without one.
     pub(crate) fn search(&self, job: Option<&[u8]>, effort: Effort) {
         let job = job.map_or(JsValue::NULL, |job| Uint8Array::from(job).into());
-        // A listener that throws has nothing to tell the node.
+        // An exception in the listener is of no use to the node.
         let _ = self.searched.call3(&JsValue::NULL, &job, &effort.threads.into(), &effort.percent.into());
     }
 

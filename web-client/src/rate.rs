@@ -1,22 +1,22 @@
-//! How fast the miners are: hashes a second over the last seconds.
+//! The hash rate of the miners over the last seconds.
 
 use std::collections::VecDeque;
 
-/// How far back hashes count, milliseconds.
+/// The time in which hashes count, in milliseconds.
 const SPAN_MS: f64 = 5_000.0;
-/// The most samples kept; when full, the two oldest become one.
+/// The most samples kept. When full, the two oldest are merged.
 const SAMPLES_MAX: usize = 512;
 
 /// A sliding count of hashes.
 #[derive(Debug, Default)]
 pub(crate) struct Rate {
-    /// When the counting began, milliseconds.
+    /// The time when counting began, in milliseconds.
     begun: Option<f64>,
     samples: VecDeque<(f64, f64)>,
 }
 
 impl Rate {
-    /// Notes that `hashes` more are done by `now`.
+    /// Counts `hashes` more, done by `now`.
     pub(crate) fn note(&mut self, now: f64, hashes: f64) {
         self.begun.get_or_insert(now);
         if self.samples.len() == SAMPLES_MAX
@@ -28,19 +28,19 @@ impl Rate {
         self.samples.push_back((now, hashes));
     }
 
-    /// Forgets all: mining stops.
+    /// Removes all samples when mining stops.
     pub(crate) fn reset(&mut self) {
         *self = Self::default();
     }
 
-    /// Hashes a second, as of `now`.
+    /// Returns the hashes per second, as of `now`.
     pub(crate) fn per_second(&mut self, now: f64) -> f64 {
         while self.samples.front().is_some_and(|(at, _)| now - at > SPAN_MS) {
             self.samples.pop_front();
         }
         let Some(begun) = self.begun else { return 0.0 };
         let span = (now - begun).min(SPAN_MS);
-        // The first moments say nothing yet.
+        // The first moments are too short for a rate.
         if span < 100.0 {
             return 0.0;
         }
@@ -69,7 +69,7 @@ mod tests {
     #[test]
     fn a_miner_that_rests_shows_what_it_does_in_all() {
         let mut rate = Rate::default();
-        // A million a second during a tenth of the time.
+        // A million hashes per second during a tenth of the time.
         for slice in 0..=100 {
             rate.note(f64::from(slice) * 300.0, 30_000.0);
         }

@@ -1,4 +1,5 @@
-//! The newest verified blocks, in memory: what a light node can give to others, and which messages it has seen.
+//! The newest verified blocks, in memory: a light node can serve these blocks, and knows the
+//! messages in them.
 
 use std::collections::VecDeque;
 
@@ -8,12 +9,12 @@ use plexus_core::hash::Hash;
 use plexus_core::message::MessageId;
 use plexus_core::ordered::Ordered;
 
-/// The most blocks kept; when full, the oldest gives way.
+/// The most blocks kept. When full, the oldest is evicted.
 const BLOCKS_MAX: usize = 64;
-/// The most bytes of blocks kept; when more, the oldest give way, but never the last.
+/// The most bytes of blocks kept. Beyond it, the oldest are evicted, but never the last.
 const BLOCKS_BYTES_MAX: usize = 8 << 20;
-/// The most message ids remembered, of blocks kept or not; when full, the oldest is forgotten. What it would have shown, a
-/// full node's check shows.
+/// The most message ids kept, of stored and evicted blocks. When full, the oldest is evicted. A
+/// full node still checks for repetitions of its message.
 const IDS_MAX: usize = 65_536;
 
 /// Blocks and ids of messages, the newest last.
@@ -26,7 +27,7 @@ pub(crate) struct Recent {
 }
 
 impl Recent {
-    /// Keeps a verified block.
+    /// Adds a verified block.
     pub(crate) fn hold(&mut self, network: &Hash, hash: Hash, block: &Block) {
         if self.body(&hash).is_some() {
             return;
@@ -61,12 +62,12 @@ impl Recent {
         }
     }
 
-    /// A block's encoding.
+    /// Returns a block's encoding.
     pub(crate) fn body(&self, hash: &Hash) -> Option<&[u8]> {
         self.blocks.iter().find(|(held, _)| held == hash).map(|(_, block)| block.as_slice())
     }
 
-    /// Every block that a message was seen in.
+    /// Returns every block that contains a message.
     pub(crate) fn seen(
         &self,
         index: usize,

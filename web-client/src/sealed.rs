@@ -1,8 +1,10 @@
-//! A key as it is stored: its phrase's entropy, encrypted under a passphrase.
+//! A key in the store: its phrase's entropy, encrypted under a passphrase.
 //!
-//! The passphrase is stretched by Argon2id ([RFC 9106](https://www.rfc-editor.org/rfc/rfc9106)) and the entropy encrypted by
-//! ChaCha20-Poly1305 ([RFC 8439](https://www.rfc-editor.org/rfc/rfc8439)), which authenticates all the rest, and the key's name. What
-//! stretching costs is stored beside it, so that it may grow, and capped when it is read. A hash tells damage from a wrong passphrase.
+//! The passphrase is stretched by Argon2id ([RFC 9106](https://www.rfc-editor.org/rfc/rfc9106)).
+//! The entropy is encrypted by ChaCha20-Poly1305 ([RFC
+//! 8439](https://www.rfc-editor.org/rfc/rfc8439)), which also authenticates all other fields and
+//! the key's name. The cost of stretching is stored too, so that it may grow, and capped when it is
+//! read. A hash tells damage from a wrong passphrase.
 
 use argon2::{Algorithm, Argon2, Params, Version};
 use chacha20poly1305::aead::{AeadInOut, KeyInit};
@@ -21,19 +23,19 @@ pub(crate) const PASSPHRASE_BYTES_MAX: usize = 1_024;
 const SALT_BYTES: usize = 16;
 const NONCE_BYTES: usize = 12;
 const TAG_BYTES: usize = 16;
-/// The first bytes of the hash of all others.
+/// The bytes of the check: the first ones of the hash of all other bytes.
 const CHECK_BYTES: usize = 8;
-/// A version, three numbers, salt, nonce and public key: what is authenticated.
+/// The authenticated bytes: a version, three numbers, salt, nonce and public key.
 const HEAD_BYTES: usize = 1 + 3 * 4 + SALT_BYTES + NONCE_BYTES + 33;
-/// All bytes of a sealed key.
+/// The bytes of an encrypted key.
 pub(crate) const SEALED_BYTES: usize = HEAD_BYTES + 32 + TAG_BYTES + CHECK_BYTES;
-/// What the first byte says.
+/// The value of the first byte.
 const VERSION: u8 = 1;
 
-/// The chance that sealing takes: a salt and a nonce.
+/// The random bytes that encryption takes: a salt and a nonce.
 pub(crate) type Chance = [u8; SALT_BYTES + NONCE_BYTES];
 
-/// What stretching a passphrase costs.
+/// The cost of stretching a passphrase.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Cost {
     memory_kib: u32,
@@ -42,9 +44,11 @@ pub(crate) struct Cost {
 }
 
 impl Cost {
-    /// What [OWASP](https://cheatsheetseries.owasp.org/cheatsheets/Password_Storage_Cheat_Sheet.html) recommends.
+    /// The cost that
+    /// [OWASP](https://cheatsheetseries.owasp.org/cheatsheets/Password_Storage_Cheat_Sheet.html)
+    /// recommends.
     pub(crate) const USUAL: Self = Self { memory_kib: 19 * 1_024, passes: 2, lanes: 1 };
-    /// The most that is carried out for what the store says: a few seconds.
+    /// The highest cost accepted from the store: a few seconds.
     const MAX: Self = Self { memory_kib: 64 * 1_024, passes: 8, lanes: 4 };
 
     fn stretch(self, passphrase: &str, salt: &[u8]) -> Option<Zeroizing<[u8; 32]>> {
@@ -56,39 +60,39 @@ impl Cost {
     }
 }
 
-/// Why a key is not sealed or opened.
+/// The reason that a key cannot be encrypted or decrypted.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum SealError {
-    /// Too easily guessed.
+    /// The passphrase is too short, and so too easily guessed.
     #[error("a passphrase has at least {PASSPHRASE_CHARS_MIN} characters, this one has {found}")]
     Short {
-        /// How many characters there are.
+        /// The number of characters.
         found: usize,
     },
-    /// More than anybody types.
+    /// The passphrase is longer than any typed one.
     #[error("a passphrase has at most {PASSPHRASE_BYTES_MAX} bytes, this one has {found}")]
     Long {
-        /// How many bytes there are.
+        /// The number of bytes.
         found: usize,
     },
-    /// Not the bytes that were stored.
+    /// The bytes differ from the ones that were stored.
     #[error("what is stored of the key is damaged")]
     Damaged,
-    /// More than is carried out, or nothing that can be.
+    /// The cost is over the cap, or invalid.
     #[error(
         "the key was sealed at a cost of {} KiB, {} passes and {} lanes, at most {}, {} and {} expected",
         found.memory_kib, found.passes, found.lanes, Cost::MAX.memory_kib, Cost::MAX.passes, Cost::MAX.lanes
     )]
     Cost {
-        /// What it costs.
+        /// The cost.
         found: Cost,
     },
-    /// Another passphrase was given when the key was sealed.
+    /// The passphrase differs from the one that encrypted the key.
     #[error("the passphrase is wrong")]
     Wrong,
 }
 
-/// Checks a passphrase that is to be set.
+/// Checks a new passphrase.
 ///
 /// # Errors
 /// It is too short or too long.
@@ -105,7 +109,7 @@ fn check_length(passphrase: &str) -> Result<(), SealError> {
     if found > PASSPHRASE_BYTES_MAX { Err(SealError::Long { found }) } else { Ok(()) }
 }
 
-/// A sealed key.
+/// An encrypted key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Sealed {
     bytes: [u8; SEALED_BYTES],
@@ -113,10 +117,10 @@ pub(crate) struct Sealed {
 }
 
 impl Sealed {
-    /// Seals a key that bears this name.
+    /// Encrypts a key with this name.
     ///
     /// # Errors
-    /// The passphrase is too short or too long, or stretching it costs what cannot be.
+    /// The passphrase is too short or too long, or the cost is impossible.
     pub(crate) fn seal(
         identity: &Identity,
         name: &str,
@@ -142,10 +146,10 @@ impl Sealed {
         Ok(Self { bytes, cost })
     }
 
-    /// Reads what was stored.
+    /// Decodes a stored key.
     ///
     /// # Errors
-    /// [`SealError::Damaged`], or [`SealError::Cost`] for one that costs too much.
+    /// [`SealError::Damaged`], or [`SealError::Cost`] for a key that costs too much.
     pub(crate) fn decode(bytes: &[u8]) -> Result<Self, SealError> {
         let bytes: [u8; SEALED_BYTES] = bytes.try_into().map_err(|_| SealError::Damaged)?;
         if bytes[0] != VERSION || check_of(&bytes) != bytes[SEALED_BYTES - CHECK_BYTES..] {
@@ -160,22 +164,22 @@ impl Sealed {
         Ok(Self { bytes, cost })
     }
 
-    /// What is stored.
+    /// Returns the bytes for the store.
     pub(crate) fn encode(&self) -> Vec<u8> {
         self.bytes.to_vec()
     }
 
-    /// The key that others see.
+    /// Returns the public key.
     pub(crate) fn public(&self) -> PublicKey {
         let mut public = [0; 33];
         public.copy_from_slice(&self.bytes[HEAD_BYTES - 33..HEAD_BYTES]);
         PublicKey::from_bytes(public)
     }
 
-    /// Opens it again. It takes as long for a wrong passphrase as for the right one.
+    /// Decrypts the key. A wrong passphrase takes the same time as the right one.
     ///
     /// # Errors
-    /// [`SealError::Wrong`], for another name too, or an endless passphrase.
+    /// [`SealError::Wrong`], also for another name or an overlong passphrase.
     pub(crate) fn open(&self, name: &str, passphrase: &str) -> Result<Identity, SealError> {
         check_length(passphrase)?;
         let (head, rest) = self.bytes.split_at(HEAD_BYTES);
@@ -222,7 +226,7 @@ fn check_of(bytes: &[u8; SEALED_BYTES]) -> [u8; CHECK_BYTES] {
 pub(crate) mod tests {
     use super::*;
 
-    /// The least that Argon2 can do: tests open thousands.
+    /// The lowest cost that Argon2 allows, for tests that decrypt thousands of keys.
     pub(crate) const CHEAP: Cost = Cost { memory_kib: 8, passes: 1, lanes: 1 };
     pub(crate) const PASSPHRASE: &str = "correct horse";
 

@@ -1,4 +1,5 @@
-//! The person's own messages: pending, in a block, or too old to be taken; kept over a reload until they are settled.
+//! The user's own messages: pending, in a block, or too old for one. They are stored over a reload
+//! until they are settled.
 
 use plexus_core::block::Block;
 use plexus_core::hash::Hash;
@@ -11,12 +12,13 @@ use serde::{Deserialize, Serialize};
 use crate::board::{Board, Changed, Item};
 use crate::database::Entry;
 
-/// Where they are kept in a network's part of the store.
+/// Their prefix in a network's part of the store.
 pub(crate) const PREFIX: &str = "sent/";
-/// The most messages kept; when full, the oldest that is settled goes, and when none is, no more are taken.
+/// The most messages kept. When full, the oldest settled one is evicted. If all are pending, no
+/// more are accepted.
 pub(crate) const SENT_MAX: usize = 200;
 
-/// How a message stands.
+/// The state of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 enum State {
@@ -42,7 +44,7 @@ pub(crate) struct Letter {
     encoded: Vec<u8>,
 }
 
-/// A message, as the page shows it.
+/// A message, in the form for the page.
 #[derive(Serialize)]
 struct LetterForm<'a> {
     id: &'a MessageId,
@@ -76,13 +78,13 @@ impl Letter {
 #[derive(Debug, Default)]
 pub(crate) struct Sent(Board<Letter>);
 
-/// Too many messages wait.
+/// Too many messages are pending.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{SENT_MAX} messages wait already: let some come into a block first")]
 pub(crate) struct SentFull;
 
 impl Sent {
-    /// What was stored.
+    /// Loads the stored messages.
     pub(crate) fn load(entries: &[Entry]) -> Self {
         Self(Board::load(entries, PREFIX))
     }
@@ -90,7 +92,7 @@ impl Sent {
     /// Makes room for one more.
     ///
     /// # Errors
-    /// All that are kept still wait.
+    /// All kept messages are pending.
     pub(crate) fn make_room(&mut self) -> Result<(), SentFull> {
         if self.0.len() < SENT_MAX {
             return Ok(());
@@ -101,7 +103,7 @@ impl Sent {
         Ok(())
     }
 
-    /// Adds one that waits.
+    /// Adds a pending message.
     pub(crate) fn add(&mut self, id: MessageId, message: &Message) {
         let letter = Letter {
             id,
@@ -116,7 +118,7 @@ impl Sent {
         self.0.put(id, letter);
     }
 
-    /// Notes those that are in a block of the best chain.
+    /// Records the messages that are in a block of the best chain.
     pub(crate) fn connected(&mut self, network: &Hash, hash: Hash, block: &Block) {
         if self.0.len() == 0 {
             return;
@@ -126,12 +128,12 @@ impl Sent {
         }
     }
 
-    /// Notes that one is in a block of the best chain.
+    /// Records that a message is in a block of the best chain.
     pub(crate) fn located(&mut self, id: &MessageId, height: u64, hash: Hash) {
         self.0.change(id, |letter| letter.place(State::InBlock, Some((height, hash))));
     }
 
-    /// Notes that blocks left the best chain: answers with what waits again.
+    /// Records that blocks left the best chain. Returns the messages that are pending again.
     pub(crate) fn undone(&mut self, hashes: &[Hash]) -> Vec<Message> {
         let within = |letter: &Letter| letter.block.is_some_and(|block| hashes.contains(&block));
         let ids: Vec<_> = self.0.iter().filter(|(_, letter)| within(letter)).map(|(id, _)| *id).collect();
@@ -141,7 +143,7 @@ impl Sent {
         ids.iter().filter_map(|id| self.message(id)).collect()
     }
 
-    /// Gives up on those that no block takes any more.
+    /// Expires the messages that are too old for any block.
     pub(crate) fn expire(&mut self, now: Time) {
         let late = now.minus_ms(MESSAGE_AGE_MS).unix_ms();
         let expired = |letter: &Letter| letter.state == State::Pending && letter.time_unix_ms < late;
@@ -151,19 +153,19 @@ impl Sent {
         }
     }
 
-    /// Those that wait, the oldest first.
+    /// Returns the pending messages, the oldest first.
     pub(crate) fn pending(&self) -> Vec<MessageId> {
         let waiting = self.0.iter().filter(|(_, letter)| letter.state == State::Pending);
         let waiting: Sorted<_, ()> = waiting.map(|(id, letter)| ((letter.time_unix_ms, *id), ())).collect();
         waiting.keys().map(|(_, id)| *id).collect()
     }
 
-    /// A message, to be sent again.
+    /// Returns a message, for sending it again.
     pub(crate) fn message(&self, id: &MessageId) -> Option<Message> {
         Message::decode(&self.0.find(id)?.encoded).ok()
     }
 
-    /// What changed since it was last asked.
+    /// Returns the changes since the last call.
     pub(crate) fn take_changed(&mut self, network: &Hash) -> Vec<Changed> {
         self.0.take_changed(network)
     }

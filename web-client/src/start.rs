@@ -1,7 +1,7 @@
-//! The beginning: what was kept is loaded, the network found out, and the driver started on both.
+//! The start: loads the stored state, finds out the network, and starts the driver on both.
 //!
-//! A store that is damaged or not to be had is never fatal: keys live in this tab then, the chain is fetched again, and the
-//! person is told.
+//! A damaged or missing store is never fatal. Keys are then kept in this tab only, the chain is
+//! fetched again, and the user is informed.
 
 use core::time::Duration;
 use std::rc::Rc;
@@ -24,15 +24,15 @@ use crate::page::Page;
 use crate::sent::Sent;
 use crate::shell::Shell;
 
-/// The first wait before the node is asked again which network it is of; each next is twice as long.
+/// The first wait before the node is asked for its network again. Each later wait is twice as long.
 const WAIT_MIN: Duration = Duration::from_millis(500);
-/// The longest.
+/// The longest wait.
 const WAIT_MAX: Duration = Duration::from_secs(15);
 
 /// Starts a node.
 ///
 /// # Errors
-/// No node's URL, or no chance to be had.
+/// The URL is not a node's, or no randomness is available.
 pub(crate) async fn start(node: &str, keeps_chain: bool, page: Page) -> Result<Rc<Shell>, Refusal> {
     let address: Address = node.parse().map_err(Refusal::because)?;
     page.update(&Update::State(&connecting(&address, None)));
@@ -50,7 +50,7 @@ pub(crate) async fn start(node: &str, keeps_chain: bool, page: Page) -> Result<R
             page.notice(false, format!("{error}. All headers are checked again."));
             if let Some(database) = &database {
                 let erased = Archive::erase().into_iter().map(|write| write.within(&prefix(&network)));
-                // What cannot be erased is found damaged again.
+                // If it cannot be erased, the damage is found again at the next start.
                 let _ = database.commit(erased.collect()).await;
             }
             (Archive::new(&network), Chain::new(network.clone()))
@@ -90,7 +90,7 @@ fn lost(page: &Page, reason: &str) {
     page.notice(true, format!("{reason}. Nothing is kept over a reload: write a key's 24 words down."));
 }
 
-/// The keys that were kept. A page that only watches needs none.
+/// Returns the stored keys. A page that only watches needs none.
 async fn keys(database: &mut Option<Database>, page: &Page) -> Keyring {
     let mut keys = Keyring::default();
     if let Some(kept) = database {
@@ -111,7 +111,8 @@ async fn keys(database: &mut Option<Database>, page: &Page) -> Keyring {
     keys
 }
 
-/// The network that the node is of: as it says, or as it said last time while it cannot be reached.
+/// Returns the network of the node: by its answer, or by its last answer while it cannot be
+/// reached.
 async fn network(address: &Address, database: Option<&Database>, page: &Page) -> Network {
     let name = format!("node/{address}");
     let mut wait = WAIT_MIN;
@@ -121,7 +122,7 @@ async fn network(address: &Address, database: Option<&Database>, page: &Page) ->
                 if let Some(database) = database
                     && let Ok(json) = serde_json::to_vec(network.parameters())
                 {
-                    // Next time it is asked again.
+                    // If this fails, the node is asked again next time.
                     let _ = database.commit(vec![Write::Put(name, json)]).await;
                 }
                 return network;
@@ -141,7 +142,7 @@ async fn network(address: &Address, database: Option<&Database>, page: &Page) ->
     }
 }
 
-/// How things stand before the network is known.
+/// Returns the state before the network is known.
 fn connecting(address: &Address, trouble: Option<(String, Duration)>) -> State {
     let wait_ms = trouble.as_ref().map_or(0, |(_, wait)| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX));
     State {

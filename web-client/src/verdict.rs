@@ -1,4 +1,4 @@
-//! The verdict on a proof file: what it shows, for the page to say. It takes no connection, and nothing that is stored.
+//! The verdict on a proof file, for the page. It needs neither a connection nor the store.
 
 use plexus_core::hash::Hash;
 use plexus_core::key::PublicKey;
@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::form::Refusal;
 
-/// What a valid proof file shows.
+/// The result for a valid proof file.
 #[derive(Debug, Serialize)]
 pub(crate) struct Verdict {
     message: view::Message,
@@ -17,15 +17,15 @@ pub(crate) struct Verdict {
     number_of_block: u64,
     time_unix_ms: u64,
     author: PublicKey,
-    /// How many blocks protect it: its own and those above.
+    /// The number of blocks that protect it: its own and those above it.
     blocks: u64,
-    /// Their work, a decimal string.
+    /// Their work, as a decimal string.
     work: String,
     height: u64,
     total_work: String,
     network: String,
     network_id: Hash,
-    /// Whether the network is one that this program knows by itself.
+    /// True if this program has the network built in.
     built_in: bool,
 }
 
@@ -33,7 +33,7 @@ impl Verdict {
     /// Verifies a proof file's bytes.
     ///
     /// # Errors
-    /// The first thing that is wrong with it.
+    /// The first error in them.
     pub(crate) fn of(bytes: &[u8]) -> Result<Self, Refusal> {
         let receipt = Receipt::decode(bytes).map_err(Refusal::because)?;
         let verified = receipt.verify().map_err(Refusal::because)?;

@@ -7,7 +7,7 @@ use plexus_core::pow::{Bits, Work};
 
 use super::*;
 
-/// A network in which every second hash will do.
+/// Returns a network in which every second hash solves a block.
 fn network() -> Network {
     let parameters = Parameters {
         name: "archive".to_owned(),
@@ -17,7 +17,7 @@ fn network() -> Network {
     Network::new(parameters).unwrap()
 }
 
-/// A miner of headers, their histories, and the wishes that a node would have.
+/// A miner of headers. It keeps their histories and makes the outputs of a node.
 #[derive(Clone)]
 struct Miner {
     network: Network,
@@ -32,7 +32,7 @@ impl Miner {
         Self { network: network.clone(), parent: genesis, history }
     }
 
-    /// Mines a block; branches differ by `mark`.
+    /// Mines a block. Returns its changes. Branches differ by `mark`.
     fn mine(&mut self, mark: u8) -> Vec<Change> {
         let fork = self.parent.height;
         let time = self.parent.time.plus_ms(15_000);
@@ -59,7 +59,7 @@ impl Miner {
     }
 }
 
-/// A store as IndexedDB is one.
+/// A store that behaves like IndexedDB.
 #[derive(Default)]
 struct Store(BTreeMap<String, Vec<u8>>);
 
@@ -85,7 +85,7 @@ impl Store {
     }
 }
 
-/// An archive, its store, and the journal that both must agree with.
+/// An archive, its store, and the journal that both must match.
 struct Trio {
     network: Network,
     archive: Archive,
@@ -148,7 +148,8 @@ fn a_reload_restores_the_branch_after_a_reorganisation() {
     for _ in 0..80 {
         trio.apply(&miner.mine(0));
     }
-    // The rival's headers come first, one of them a checkpoint's; the tip moves to them afterwards, and down in height.
+    // The rival's headers come first, including one with a checkpoint. The tip moves to them later,
+    // and down in height.
     let mut changes: Vec<_> = (0..70).flat_map(|_| rival.mine(1)).collect();
     changes.retain(|change| matches!(change, Change::Header { .. }));
     trio.apply(&changes);
@@ -221,7 +222,7 @@ fn a_chain_that_was_proven_begins_above_its_own_checkpoint() {
     for _ in 0..100 {
         trio.apply(&miner.mine(0));
     }
-    // Five thousand blocks are mined unseen, on a branch of their own; of these the newest are shown.
+    // Five thousand blocks are mined unseen, on a branch of their own. Only the newest are shown.
     let mut unseen = Miner::new(&trio.network);
     for _ in 0..5_000 {
         unseen.mine(1);

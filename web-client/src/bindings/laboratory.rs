@@ -1,4 +1,4 @@
-//! What the laboratory's Worker holds.
+//! The class of the simulator's Worker.
 
 use plexus_core::sim::{Setup, Simulation};
 use serde::Serialize;
@@ -16,10 +16,10 @@ pub struct Laboratory {
 
 #[wasm_bindgen]
 impl Laboratory {
-    /// A network at its beginning, of a setup's JSON.
+    /// Creates a network at its beginning, from a setup's JSON.
     ///
     /// # Errors
-    /// Says what is wrong with the setup.
+    /// The error in the setup.
     #[wasm_bindgen(constructor)]
     pub fn new(setup: &str) -> Result<Self, String> {
         let setup: Setup = serde_json::from_str(setup).map_err(|error| error.to_string())?;
@@ -30,10 +30,11 @@ impl Laboratory {
         Ok(Self { simulation })
     }
 
-    /// Runs until a simulated time, or for about so many events: how far it is, as JSON.
+    /// Runs until a simulated time, or for about this number of events. Returns the progress as
+    /// JSON.
     ///
     /// # Errors
-    /// A law that was seen broken.
+    /// A violated invariant.
     pub fn run(&mut self, simulated_ms: f64, events: u32) -> Result<String, String> {
         #[expect(
             clippy::cast_possible_truncation,
@@ -45,18 +46,18 @@ impl Laboratory {
         progress.map_err(|violation| violation.to_string()).and_then(|progress| json(&progress))
     }
 
-    /// How the network stands, as JSON.
+    /// Returns the state of the network as JSON.
     ///
     /// # Errors
-    /// None: numbers are always written.
+    /// Never: numbers can always be written.
     pub fn scene(&self) -> Result<String, String> {
         json(&self.simulation.scene())
     }
 
-    /// What was measured so far, as JSON.
+    /// Returns the measurements up to now as JSON.
     ///
     /// # Errors
-    /// None: numbers are always written.
+    /// Never: numbers can always be written.
     pub fn report(&self) -> Result<String, String> {
         json(&self.simulation.report())
     }

@@ -1,11 +1,11 @@
-//! What a miner's Worker holds.
+//! The class of a miner's Worker.
 
 use wasm_bindgen::prelude::*;
 
 use super::performance_now;
 use crate::miner::Searcher;
 
-/// A miner: searches its shares of jobs, as fast as this machine can.
+/// A miner, which searches its shares of jobs as fast as this machine can.
 #[wasm_bindgen]
 #[derive(Debug)]
 pub struct Miner {
@@ -15,19 +15,19 @@ pub struct Miner {
 
 #[wasm_bindgen]
 impl Miner {
-    /// A miner without a job.
+    /// Creates a miner without a job.
     #[wasm_bindgen(constructor)]
     pub fn new() -> Self {
         Self { searcher: Searcher::new(), tries: 0.0 }
     }
 
-    /// Searches the share of miner `number` of `count`, from 0, in this job and no other, during `percent` of the time. Answers
-    /// whether the bytes are a job.
+    /// Searches only this job from now on: the share of miner `number` of `count`, from 0, during
+    /// `percent` of the time. Returns false if the bytes are not a job.
     pub fn search(&mut self, job: &[u8], number: u32, count: u32, percent: u32) -> bool {
         self.searcher.search(job, number, count, percent).is_ok()
     }
 
-    /// Searches for some 30 ms; a solution's bytes when one is found.
+    /// Searches for some 30 ms. Returns a solution's bytes if it finds one.
     pub fn slice(&mut self) -> Option<Vec<u8>> {
         let slice = self.searcher.slice(performance_now);
         #[expect(clippy::cast_precision_loss, reason = "a slice has far fewer than 2^53 tries")]
@@ -36,18 +36,18 @@ impl Miner {
         slice.solution.map(|solution| solution.encode())
     }
 
-    /// The nonces tried since this was last asked.
+    /// Returns the number of nonces tried since the last call.
     #[wasm_bindgen(js_name = takeTries)]
     pub fn take_tries(&mut self) -> f64 {
         core::mem::take(&mut self.tries)
     }
 
-    /// How long to rest before the next slice, milliseconds.
+    /// Returns the time to rest before the next slice, in milliseconds.
     pub fn rest(&self) -> f64 {
         self.searcher.rest()
     }
 
-    /// The name of the kernel that searches.
+    /// Returns the name of the kernel that searches.
     pub fn kernel(&self) -> String {
         self.searcher.kernel().name().to_owned()
     }

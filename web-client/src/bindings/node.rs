@@ -1,4 +1,5 @@
-//! What the node's Worker holds, and those that work beside it: files are hashed there, and a graphics processor's shares made.
+//! The classes of the node's Worker, and of the Workers beside it, which hash files and prepare a
+//! graphics processor's shares.
 
 use core::pin::Pin;
 use std::rc::Rc;
@@ -26,7 +27,7 @@ impl From<Refusal> for JsValue {
     }
 }
 
-/// A light node: made by [`LightNode::start`], it lives as long as its Worker.
+/// A light node. It is made by [`LightNode::start`] and lives as long as its Worker.
 #[wasm_bindgen]
 #[derive(Debug)]
 pub struct LightNode {
@@ -35,14 +36,16 @@ pub struct LightNode {
 
 #[wasm_bindgen]
 impl LightNode {
-    /// Starts a node that connects to the one at the URL `node`. Of several pages of an origin one `keeps_chain` in the
-    /// browser's storage. `updated` is called with each update as JSON, `searched` with each job (bytes, or null),
-    /// a number of threads and the part of the time that each may work, percent.
+    /// Starts a node that connects to the one at the URL `node`. Of several pages of an origin,
+    /// only one `keeps_chain` in the browser's storage. `updated` is called with each update as
+    /// JSON. `searched` is called with each job (bytes, or null), a number of threads, and the
+    /// percentage of the time that each may work.
     ///
-    /// Resolves when the network is known and what was kept is loaded; connecting goes on after that.
+    /// Resolves when the network is known and the stored state is loaded. Connecting continues
+    /// after that.
     ///
     /// # Errors
-    /// No node's URL, or no chance to be had.
+    /// The URL is not a node's, or no randomness is available.
     pub async fn start(
         node: String,
         keeps_chain: bool,
@@ -53,16 +56,17 @@ impl LightNode {
         Ok(Self { shell: start::start(&node, keeps_chain, page).await? })
     }
 
-    /// Searches a stamp of 2^`stamp_bits` hashes for a message, signs and sends it. Resolves to its id.
+    /// Searches for a stamp of 2^`stamp_bits` hashes for a message, then signs and sends it.
+    /// Resolves to its id.
     pub fn submit(&self, recipient: String, text: String, stamp_bits: u32) -> Promise {
         later(self.shell.clone().submit(recipient, text, stamp_bits))
     }
 
-    /// Mines with so many threads, each working `percent` of the time, as soon as the chain is checked; perhaps not while the page
-    /// is hidden or the machine lives on its battery.
+    /// Mines with this number of threads, each working `percent` of the time, as soon as the chain
+    /// is checked. It may pause while the page is hidden or the machine is on battery power.
     ///
     /// # Errors
-    /// No threads or time, or too much of it.
+    /// The threads or the percentage are zero or too large.
     pub fn mine(
         &self,
         threads: u32,
@@ -74,55 +78,56 @@ impl LightNode {
         Ok(self.shell.enter(|driver, now| driver.mine(now, effort))?)
     }
 
-    /// Whether the page is hidden, and whether the machine lives on its battery.
+    /// Updates two conditions: the page is hidden, and the machine is on battery power.
     pub fn find(&self, hidden: bool, on_battery: bool) {
         self.shell.enter(|driver, now| driver.find(now, Circumstances { hidden, on_battery }));
     }
 
-    /// Mines no more.
+    /// Stops mining.
     #[wasm_bindgen(js_name = stopMining)]
     pub fn stop_mining(&self) {
         self.shell.enter(|driver, now| driver.stop_mining(now));
     }
 
-    /// The person's keys as they are stored now: resolves to JSON, and updates the page.
+    /// Reads the user's stored keys again. Resolves to JSON, and updates the page.
     pub fn keys(&self) -> Promise {
         later(self.shell.clone().keys())
     }
 
-    /// Begins to make a key: answers with JSON of its words, and of the places whose words [`Self::confirm_key`] asks for.
+    /// Begins to make a key. Returns JSON of its words, and of the places whose words
+    /// [`Self::confirm_key`] asks for.
     ///
     /// # Errors
-    /// There is no chance to be had.
+    /// No randomness is available.
     #[wasm_bindgen(js_name = createKey)]
     pub fn create_key(&self) -> Result<String, JsValue> {
         Ok(self.shell.make_key()?)
     }
 
-    /// Keeps the key that is being made, if the three words are those that were asked for; without a passphrase in this tab
-    /// alone. Resolves to its public key.
+    /// Stores the key that is being made, if the three words are the requested ones. Without a
+    /// passphrase, it is kept in this tab only. Resolves to its public key.
     #[wasm_bindgen(js_name = confirmKey)]
     pub fn confirm_key(&self, words: String, name: String, passphrase: Option<String>) -> Promise {
         let passphrase = passphrase.map(Zeroizing::new);
         later(self.shell.clone().confirm_key(Zeroizing::new(words), name, passphrase))
     }
 
-    /// Makes a key that lives in this tab alone, and uses it: answers with its public key.
+    /// Makes a key that is kept in this tab only, and uses it. Returns its public key.
     ///
     /// # Errors
-    /// There is one of this name.
+    /// A key of this name exists.
     #[wasm_bindgen(js_name = makeEphemeralKey)]
     pub fn make_ephemeral_key(&self, name: Option<String>) -> Result<String, JsValue> {
         Ok(self.shell.make_ephemeral_key(name.as_deref().unwrap_or(TAB_NAME))?)
     }
 
-    /// Keeps the key of 24 words, as [`Self::confirm_key`] does.
+    /// Stores the key of 24 words, as [`Self::confirm_key`] does.
     pub fn restore(&self, words: String, name: String, passphrase: Option<String>) -> Promise {
         let passphrase = passphrase.map(Zeroizing::new);
         later(self.shell.clone().restore(Zeroizing::new(words), name, passphrase))
     }
 
-    /// Seals the key that an earlier version stored in the clear. Resolves to its public key.
+    /// Encrypts the key that an earlier version stored unencrypted. Resolves to its public key.
     pub fn protect(&self, name: String, passphrase: String) -> Promise {
         later(self.shell.clone().protect(name, Zeroizing::new(passphrase)))
     }
@@ -132,12 +137,12 @@ impl LightNode {
         later(self.shell.clone().unlock(name, Zeroizing::new(passphrase)))
     }
 
-    /// Locks all keys that are stored.
+    /// Locks all stored keys.
     pub fn lock(&self) {
         self.shell.lock();
     }
 
-    /// Chooses the key that signs.
+    /// Selects the key that signs.
     #[wasm_bindgen(js_name = useKey)]
     pub fn use_key(&self, name: String) -> Promise {
         later(self.shell.clone().use_key(name))
@@ -148,38 +153,39 @@ impl LightNode {
         later(self.shell.clone().words(name, Zeroizing::new(passphrase)))
     }
 
-    /// Checks an encoded block, rule by rule: the block and its trace as JSON. `hash` is what it was asked for by, or empty.
+    /// Checks an encoded block, rule by rule. Returns the block and its trace as JSON. `hash` is
+    /// the hash that it was requested by, or empty.
     ///
     /// # Errors
-    /// It is no block, or too large a one.
+    /// The bytes are not a block, or too many.
     pub fn trace(&self, block: &[u8], hash: &str) -> Result<String, JsValue> {
         Ok(self.shell.enter(|driver, now| driver.trace(now, block, hash))?)
     }
 
-    /// A miner found this solution.
+    /// Handles a solution that a miner found.
     pub fn solved(&self, solution: &[u8]) {
         if let Ok(solution) = Solution::decode(solution) {
             self.shell.enter(|driver, now| driver.solved(now, solution));
         }
     }
 
-    /// Miners tried so many nonces.
+    /// Counts nonces that miners tried.
     pub fn hashed(&self, hashes: f64) {
         self.shell.enter(|driver, _| driver.hashed(hashes));
     }
 }
 
-/// What resolves once something is done.
+/// Returns a promise for the result of a future.
 fn later(doing: impl Future<Output = Result<String, Refusal>> + 'static) -> Promise {
-    // Of one type, so that what drives it is there once.
+    // The box gives all futures one type, so the code that drives them exists only once.
     let doing: Pin<Box<dyn Future<Output = _>>> = Box::pin(doing);
     future_to_promise(async move { Ok(doing.await?.into()) })
 }
 
-/// Verifies a proof file: what it shows, as JSON. It takes no node.
+/// Verifies a proof file. Returns the result as JSON. It needs no node.
 ///
 /// # Errors
-/// The first thing that is wrong with it.
+/// The first error in the file.
 #[wasm_bindgen(js_name = verifyProof)]
 #[expect(unreachable_pub, reason = "only what is public is exported")]
 pub fn verify_proof(file: &[u8]) -> Result<String, JsValue> {
@@ -187,7 +193,8 @@ pub fn verify_proof(file: &[u8]) -> Result<String, JsValue> {
     Ok(serde_json::to_string(&verdict).map_err(Refusal::because)?)
 }
 
-/// The SHA-256 of a file, taken in piece by piece: it may be of any size, and stays where it is.
+/// The SHA-256 of a file, computed piece by piece. The file may have any size, and stays
+/// where it is.
 #[wasm_bindgen]
 #[derive(Debug, Default)]
 pub struct FileDigest {
@@ -196,18 +203,18 @@ pub struct FileDigest {
 
 #[wasm_bindgen]
 impl FileDigest {
-    /// That of an empty file.
+    /// Creates the digest of an empty file.
     #[wasm_bindgen(constructor)]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Takes the next piece in.
+    /// Adds the next piece.
     pub fn update(&mut self, piece: &[u8]) {
         self.sha256.update(piece);
     }
 
-    /// The digest of all pieces, 64 hex digits.
+    /// Returns the digest of all pieces as 64 hex digits.
     pub fn finish(self) -> String {
         Hash::from_bytes(self.sha256.finalize().into()).to_string()
     }
@@ -223,22 +230,24 @@ pub struct GpuMiner {
 
 #[wasm_bindgen]
 impl GpuMiner {
-    /// The share of miner `number` of `count`, from 0.
+    /// Creates the share of miner `number` of `count`, from 0.
     ///
     /// # Errors
-    /// Bytes that are not a job.
+    /// The bytes are not a job.
     #[wasm_bindgen(constructor)]
     pub fn new(job: &[u8], number: u32, count: u32) -> Result<Self, JsValue> {
         let share = GpuShare::new(job, number, count).map_err(Refusal::because)?;
         Ok(Self { share, tries: 0.0 })
     }
 
-    /// What the shader is given for the next `nonces` nonces; its last word says how many there are in truth.
+    /// Returns the shader's input for the next `nonces` nonces. Its last word is their actual
+    /// number.
     pub fn dispatch(&mut self, nonces: u32) -> Vec<u8> {
         self.share.dispatch(nonces)
     }
 
-    /// Takes the shader's answer; a solution's bytes when one is found. What no working device answers counts no tries.
+    /// Takes the shader's answer. Returns a solution's bytes if it contains one. An answer that is
+    /// impossible for a working device counts no tries.
     pub fn settle(&mut self, answer: &[u8]) -> Option<Vec<u8>> {
         let (tries, solution) = self.share.settle(answer).ok()?;
         #[expect(clippy::cast_precision_loss, reason = "a dispatch has far fewer than 2^53 tries")]
@@ -247,7 +256,7 @@ impl GpuMiner {
         solution.map(|solution| solution.encode())
     }
 
-    /// The tries since this was last asked.
+    /// Returns the number of tries since the last call.
     #[wasm_bindgen(js_name = takeTries)]
     pub fn take_tries(&mut self) -> f64 {
         core::mem::take(&mut self.tries)

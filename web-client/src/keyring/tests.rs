@@ -7,7 +7,7 @@ fn identity(seed: u8) -> Identity {
     Identity::from_entropy(&[seed; 32]).unwrap()
 }
 
-/// What is in the store after a key is sealed into it.
+/// Seals a key into the store. Returns the stored entry.
 fn stored(keyring: &mut Keyring, name: &str, seed: u8) -> Entry {
     let sealing = keyring.seal(name, identity(seed), PASSPHRASE, &CHANCE, CHEAP).unwrap();
     let [Write::Add(key, value), Write::Put(..)] = &sealing.writes()[..] else { panic!("not added") };
