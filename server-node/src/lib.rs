@@ -1,7 +1,8 @@
-//! The Plexus full node: the I/O, threads and clock around `plexus_core`, which makes the decisions.
+//! The Plexus full node: the I/O, threads and clock around `plexus_core`, which makes the
+//! decisions.
 //!
-//! One task, the [`driver`], owns the `Node`: it gives it inputs and executes its outputs. All other
-//! parts send to the driver or receive from it.
+//! One task, the [`driver`], owns the `Node`: it gives it inputs and executes its outputs. All
+//! other parts send to the driver or receive from it.
 //!
 //! # Map
 //!

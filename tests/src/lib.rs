@@ -1,16 +1,17 @@
-//! Plexus from the outside: scenarios that speak only the public API of core, and real processes that are started,
-//! watched, killed and asked.
+//! Plexus from the outside: scenarios that use only the public API of core, and real processes that
+//! are started, watched, killed and queried.
 //!
 //! # Map
 //!
-//! | room | files |
+//! | kind | files |
 //! | --- | --- |
 //! | several nodes inside one process | [`world`] [`story`] [`quarter`] [`host`] [`stranger`] [`traffic`] [`queue`] [`chance`] |
 //! | real processes | [`process`] [`api`] [`observer`] [`browser`] [`site`] [`npm`] |
 //! | real distances (Linux) | `netns` `tun` `distance` |
 //! | blocks made by hand, inputs from the vectors | [`forge`] [`vectors`] |
 //!
-//! A world is replayed by its seed: a failure prints `SEED=…`, and the environment variable `SEED` sets it.
+//! A world is replayed by its seed. A failure prints `SEED=…`, and the environment variable `SEED`
+//! sets it.
 
 #![allow(
     clippy::unwrap_used,

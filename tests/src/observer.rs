@@ -1,4 +1,5 @@
-//! Observers of a real node: a client of the older system, and a peer that is a node of its own in this process.
+//! Observers of a real node: a client of the older system, and a peer that is a node of its own in
+//! this process.
 
 use std::net::TcpStream;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};

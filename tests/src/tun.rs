@@ -26,7 +26,8 @@ pub fn open(name: &str) -> io::Result<File> {
     let flags = u16::try_from(libc::IFF_TUN | libc::IFF_NO_PI).expect("flags of 16 bits");
     request[16..18].copy_from_slice(&flags.to_ne_bytes());
     #[allow(unsafe_code, reason = "there is no other way to the device, and this is all of it")]
-    // SAFETY: the kernel reads and writes an interface request, which is 40 bytes long, and the file outlives the call.
+    // SAFETY: the kernel reads and writes an interface request, which is 40 bytes long, and the
+    // file outlives the call.
     let done = unsafe { libc::ioctl(file.as_raw_fd(), libc::TUNSETIFF, request.as_mut_ptr()) };
     if done == 0 { Ok(file) } else { Err(io::Error::last_os_error()) }
 }

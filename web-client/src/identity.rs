@@ -3,7 +3,8 @@
 use plexus_core::key::{KeyError, Phrase, PublicKey, SecretKey};
 use zeroize::Zeroizing;
 
-/// The most bytes of a phrase as it is typed: 24 words of at most 8 letters, and room for white space.
+/// The most bytes of a phrase as it is typed: 24 words of at most 8 letters, and room for white
+/// space.
 pub(crate) const PHRASE_BYTES_MAX: usize = 1_024;
 
 /// A phrase and its key.

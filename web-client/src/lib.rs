@@ -1,10 +1,11 @@
-//! Plexus in a browser: the light node of a Worker, the search of each miner Worker, and the simulator.
+//! Plexus in a browser: the light node of a Worker, the search of each miner Worker, and the
+//! simulator.
 //!
 //! Three programs are built from this package. The first has the features `node` and `miner`: the
 //! light node, and a miner for browsers without SIMD. The second has `miner` and `simd128`: it is
-//! small, and made for speed. The third has `laboratory`: the simulator, for a page of its own. Only
-//! `bindings` crosses the boundary to JavaScript. All code behind it is Rust, and core makes the
-//! decisions.
+//! small, and made for speed. The third has `laboratory`: the simulator, for a page of its own.
+//! Only `bindings` crosses the boundary to JavaScript. All code behind it is Rust, and core makes
+//! the decisions.
 //!
 //! | files | contents |
 //! | --- | --- |

@@ -36,7 +36,8 @@ pub(super) async fn show(
     id: Result<Path<String>, PathRejection>,
 ) -> Result<Response, ApiError> {
     let id = messages::name(id)?;
-    // A message moves from the pool to a block, and back when the block is undone: see `messages::show`.
+    // A message moves from the mempool to a block, and back when the block is undone. See
+    // `messages::show`.
     check_pool(&app, id).await?;
     let permit = Arc::clone(&app.proofs).try_acquire_owned().map_err(|_| ApiError::busy())?;
     let (network, binary) = (app.handle.network().clone(), wants_binary(&headers));

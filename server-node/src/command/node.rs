@@ -54,7 +54,7 @@ pub(super) struct Arguments {
     /// The certificate's private key (PEM)
     #[arg(long, value_name = "FILE", requires = "tls_cert")]
     tls_key: Option<PathBuf>,
-    /// What to log to standard error: error, warn, info, debug, trace, or by module as
+    /// Log level on standard error: error, warn, info, debug, trace, or by module as
     /// plexus_node=debug,plexus_core=trace
     #[arg(long, value_name = "LEVEL", default_value = "warn")]
     log: Targets,

@@ -17,7 +17,8 @@ use sha2::{Digest, Sha256};
 
 use super::{WrongUse, data, progress, table};
 
-/// The most bytes of a proof file in JSON: each byte as two digits, each letter of the texts escaped, and the names.
+/// The most bytes of a proof file in JSON: each byte as two digits, each letter of the texts
+/// escaped, and the names.
 const FORM_BYTES_MAX: usize = 2 * RECEIPT_BYTES_MAX + (64 << 10);
 /// The size in bytes from which on a progress bar is shown while a document is read.
 const LARGE_BYTES: u64 = 32 << 20;

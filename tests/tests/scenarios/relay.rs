@@ -368,8 +368,8 @@ fn a_large_body_is_pushed_about_once_to_each_node() {
     world.assert_no_faults();
 }
 
-/// Mallory announces a block to alice first, and does not push it. Bob, at `latency_ms` from alice,
-/// has it from another node. Returns the milliseconds that alice waits for its body.
+/// Returns the milliseconds that alice waits for a block's body. Mallory announces the block to her
+/// first, and does not push it. Bob, at `latency_ms` from alice, has it from another node.
 fn withheld(seed: u64, latency_ms: u64) -> u64 {
     let mut push = Push::new(seed, 20);
     push.answer(|_| None);
