@@ -1,5 +1,7 @@
 //! Bans: the peers that are refused for a while because of their offences.
 //!
+//! Specified in PROTOCOL.md, "On the wire".
+//!
 //! An offence that an honest node cannot commit (an invalid block, header or message, or a forged
 //! answer) leads to a ban at once. Each repetition leads to a longer one. Any other offence
 //! (stalling, silence, lateness) adds points that halve in [`HALF_LIFE`]. At [`BAN_POINTS`] the

@@ -1,4 +1,6 @@
 //! Blocks: a header that is mined, and the body that it commits to.
+//!
+//! Specified in PROTOCOL.md, "Header" and PROTOCOL.md, "Block".
 
 use std::sync::Arc;
 
@@ -178,7 +180,7 @@ impl Block {
         Self::decode_within(bytes, BLOCK_BYTES_MAX, BLOCK_MESSAGES_MAX)
     }
 
-    /// Reads exactly one block within a network's own caps.
+    /// Reads exactly one block within a network's own caps. PROTOCOL.md, "Rules: encoding".
     ///
     /// # Errors
     /// Over `bytes_max` bytes or `messages_max` messages, or bytes that are not exactly one block.

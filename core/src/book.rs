@@ -1,6 +1,8 @@
 //! The address book: the known addresses of nodes. Some of them were reached, and the others only
 //! reported.
 //!
+//! Specified in PROTOCOL.md, "Neighbours".
+//!
 //! It follows the ideas of Bitcoin's address manager (Heilman et al., [Eclipse Attacks on Bitcoin's
 //! Peer-to-Peer Network](https://eprint.iacr.org/2015/263), section 7). Addresses that were only
 //! reported are in the *new* table. Addresses with which a handshake was completed are in the

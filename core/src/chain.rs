@@ -1,6 +1,8 @@
 //! The chain: a tree of headers near the tip, its best branch, and the blocks that are still to be
 //! verified.
 //!
+//! Specified in PROTOCOL.md, "Fork choice".
+//!
 //! Two blocks matter. The **tip** ends the branch with most work whose bodies are all verified: it
 //! is the ledger's state. The **best header** (`leader`) ends the branch with most work whose
 //! headers are checked: the node aims at it. Bodies are verified along the **path** up to the best

@@ -1,6 +1,8 @@
 //! Compact bodies: a block's body as its messages' short ids, for peers that have most of the
 //! messages.
 //!
+//! Specified in PROTOCOL.md, "On the wire".
+//!
 //! A short id is 6 bytes of [SipHash-2-4](https://www.aumasson.jp/siphash/siphash.pdf) over the
 //! message's id, keyed by the block's hash. An attacker that wants two messages of a mempool to
 //! collide has to mine the block first. Messages that the sender itself lacked when the block came

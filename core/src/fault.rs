@@ -1,4 +1,6 @@
 //! Faults: the offences of peers, and the reasons for closing a connection.
+//!
+//! Specified in PROTOCOL.md, "On the wire".
 
 use crate::hash::Hash;
 use crate::proof::ProofError;

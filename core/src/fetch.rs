@@ -1,6 +1,8 @@
 //! Bodies: downloads the bodies along the chain's path, in a moving window from several peers, and
 //! verifies them.
 //!
+//! Specified in PROTOCOL.md, "On the wire".
+//!
 //! A body is requested from the nearest peer that has it and is not busy. Its contents are checked
 //! at once, and its signatures go to the driver as a batch. Then it waits until all bodies below it
 //! are verified. A peer that stalls is asked for less, and then closed. Its open requests go to the

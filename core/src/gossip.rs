@@ -1,6 +1,8 @@
 //! Messages on their way into the mempool: their signatures are being verified, or their ids looked
 //! up.
 //!
+//! Specified in PROTOCOL.md, "On the wire".
+//!
 //! Bounds: [`ARRIVING_MAX`] messages are on their way at once. Further ones are rejected, and other
 //! peers announce them again.
 

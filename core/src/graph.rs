@@ -1,6 +1,8 @@
 //! The certified links that a node knows and passes on. The graph is only a hint for relay order
 //! and peer choice. Consensus never depends on it.
 //!
+//! Specified in PROTOCOL.md, "Link certificates".
+//!
 //! Only certificates whose signatures hold may be inserted. Two nodes compare [`Digest`]s and send
 //! each other the differences ([`Graph::news_for`]) until they hold the same links. A [`Topology`]
 //! gives the network's shape.

@@ -1,4 +1,6 @@
 //! The handshake: both ends state their keys, and prove them by signing the other's challenge.
+//!
+//! Specified in PROTOCOL.md, "On the wire".
 
 use core::time::Duration;
 

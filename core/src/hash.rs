@@ -1,4 +1,6 @@
 //! SHA-256 hashes, plain for headers and tagged for all other data.
+//!
+//! Specified in PROTOCOL.md, "Conventions: Hashes".
 
 use core::fmt;
 use core::str::FromStr;

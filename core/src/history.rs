@@ -1,6 +1,8 @@
 //! The Merkle mountain range (MMR): one hash that commits to every earlier header and to the work
 //! between any two of them.
 //!
+//! Specified in PROTOCOL.md, "Block: History root".
+//!
 //! Its nodes carry sums of work, as FlyClient ([eprint 2019/226](https://eprint.iacr.org/2019/226))
 //! requires. A [`History`] holds only the peaks, as a list that shares its tail with earlier
 //! histories. So appending and cloning take constant time on average, and keeping the history after

@@ -1,5 +1,8 @@
 //! secp256k1 keys: signing, verifying, and the 24 words that restore a key.
 //!
+//! Specified in PROTOCOL.md, "Conventions: Keys and signatures"
+//! and PROTOCOL.md, "Conventions: Key derivation".
+//!
 //! This module has no source of randomness: the creator of a key supplies 32 random bytes.
 
 use core::fmt;

@@ -1,6 +1,8 @@
 //! Fixed layouts: a cursor over bytes from outside, and the one error for bytes that do not fit
 //! their layout.
 //!
+//! Specified in PROTOCOL.md, "Conventions".
+//!
 //! Every length is checked against the remaining bytes before anything is copied, so that a hostile
 //! length costs nothing.
 

@@ -1,5 +1,7 @@
 //! Link certificates: the two ends of a connection sign its latency for all other nodes.
 //!
+//! Specified in PROTOCOL.md, "Link certificates".
+//!
 //! Each end measures by itself and signs its own figure. The larger of the two counts as the link's
 //! latency. So neither end can make a link to an honest node look shorter than that node measures
 //! it. An end that makes it look much longer loses the link. Two dishonest ends may sign anything

@@ -1,5 +1,7 @@
 //! The Merkle tree of a block's messages: its root, and the path that proves one message.
 //!
+//! Specified in PROTOCOL.md, "Block: Messages root".
+//!
 //! An odd node is carried up and never doubled, so no two lists of messages share a root (the
 //! weakness of CVE-2012-2459). Leaves and inner nodes are hashed under different tags.
 

@@ -1,5 +1,7 @@
 //! Signed messages: the contents of the ledger.
 //!
+//! Specified in PROTOCOL.md, "Message".
+//!
 //! A [`Draft`] has every field except the proofs. A [`Message`] has a signature, and a
 //! [`VerifiedMessage`] has a valid one. Sizes are checked once, where a draft or message is made or
 //! decoded.

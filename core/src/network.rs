@@ -1,5 +1,7 @@
 //! A network is its parameters: nodes with the same parameters share a genesis block, and with it a
 //! ledger.
+//!
+//! Specified in PROTOCOL.md, "Network".
 
 use core::fmt;
 use core::str::FromStr;

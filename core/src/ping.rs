@@ -1,5 +1,7 @@
 //! Pings: show that a peer is alive, and measure its latency.
 //!
+//! Specified in PROTOCOL.md, "On the wire".
+//!
 //! A ping is 16 unpredictable bytes, so a peer cannot answer early. Latency is the least of the
 //! last 8 medians of three, which removes jitter. Pings are frequent until there is a median. Then
 //! they slow down to [`PING_INTERVAL_MAX`]: the latency of a lasting link is well known, so pings

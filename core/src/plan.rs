@@ -1,5 +1,7 @@
 //! Planning: the value of a link to another node, as far as the latency graph tells.
 //!
+//! Specified in PROTOCOL.md, "Neighbours".
+//!
 //! A block comes to us along the shortest path from wherever it is mined. A link's value is the
 //! time that it takes off the mean of these paths, over random sources from the whole graph.
 //! Distances are taken in the graph without us: a node that is reached only through us is no gain.

@@ -1,5 +1,7 @@
 //! Proof of work: compact bits, 256-bit targets, their work, and the next target.
 //!
+//! Specified in PROTOCOL.md, "Target, bits and work".
+//!
 //! Targets do not add and works do not compare with hashes, so they are types of their own. All
 //! arithmetic is on integers, so that every platform computes identical results.
 
@@ -28,6 +30,8 @@ impl Bits {
 
     /// Returns the target, if these bits are the canonical form of one: not zero, not negative,
     /// within 256 bits.
+    ///
+    /// PROTOCOL.md, "Target, bits and work".
     pub fn target(self) -> Option<Target> {
         let (size, mantissa) = (self.0 >> 24, self.0 & 0x00ff_ffff);
         if mantissa == 0 || mantissa & 0x0080_0000 != 0 {
@@ -114,6 +118,8 @@ impl Target {
     ///
     /// `elapsed_ms` is between -u64::MAX and u64::MAX: a block that goes back in time breaks
     /// another rule.
+    ///
+    /// PROTOCOL.md, "Target, bits and work: Next target".
     #[must_use]
     pub fn next(self, elapsed_ms: i128, spacing_ms: u64, half_life_ms: u64, limit: Self) -> Self {
         if half_life_ms == 0 {
@@ -233,6 +239,8 @@ impl Retarget {
     /// Returns the bits of a block at `time`, whose parent has `parent_bits` at `parent_time`.
     ///
     /// Parents' bits were checked before. Invalid bits count as the limit.
+    ///
+    /// PROTOCOL.md, "Rules: difficulty".
     pub fn next_bits(&self, parent_bits: Bits, parent_time: Time, time: Time) -> Bits {
         let parent = parent_bits.target().unwrap_or(self.limit);
         let elapsed_ms = i128::from(time.unix_ms()) - i128::from(parent_time.unix_ms());

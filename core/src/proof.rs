@@ -1,5 +1,7 @@
 //! Chain proofs: a few hundred kilobytes that show a chain's tip and all the work below it, however long the chain is.
 //!
+//! Specified in PROTOCOL.md, "Chain proof" and PROTOCOL.md, "Chain proof: What it is worth".
+//!
 //! This is FlyClient ([eprint 2019/226](https://eprint.iacr.org/2019/226)) without interaction, for this chain's difficulty rule. A
 //! proof shows the newest headers whole, the *tail*, and below it the headers that hold certain points of the chain's total work; the
 //! points are drawn from the tip's hash. All other headers stand behind nodes of the mountain range. [`verify()`] puts the range together from

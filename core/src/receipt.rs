@@ -1,6 +1,8 @@
 //! Receipts: one file that proves that a message is in a block, and how much work is on and above
 //! that block.
 //!
+//! Specified in PROTOCOL.md, "Proof file" and PROTOCOL.md, "Proof file: Layout".
+//!
 //! A [`Receipt`] holds all data that lead from the message's bytes to a network's id. These are the
 //! message, its siblings in the block's tree, the block's header and the data that its body commits
 //! to. They also include the siblings of its record in the MMR, and the chain proof of a tip

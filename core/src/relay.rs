@@ -1,6 +1,8 @@
 //! Relay: tracks which peers know and have the newest blocks, and which peers still need a body
 //! pushed.
 //!
+//! Specified in PROTOCOL.md, "On the wire".
+//!
 //! A header is passed on at once to every peer that has not announced it. For each block, that
 //! flood reveals the tree along which the body is to travel. A peer that hears of the block from
 //! another announces it back to us, within a round trip of our own announcement at the latest. A

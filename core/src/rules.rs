@@ -1,6 +1,8 @@
 //! The rules of the ledger, each written once: pure functions, called by node, miner, browser and
 //! tests.
 //!
+//! Specified in PROTOCOL.md, "Rules".
+//!
 //! A check returns every broken rule, with the expected and the found value. A valid block gives an
 //! empty list, which allocates nothing. A block's list is at most [`FAILURES_MAX`] long, whatever
 //! the block.
@@ -25,7 +27,7 @@ pub const FAILURES_MAX: usize = 64;
 /// A rule that a block breaks.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RuleError {
-    /// No block with the hash of its parent is known.
+    /// No block with the hash of its parent is known. PROTOCOL.md, "Rules: gap".
     #[error("parent {found} is not known")]
     ParentUnknown {
         /// The parent's hash, as the header names it.
@@ -115,7 +117,7 @@ pub enum RuleError {
         /// The number of messages.
         found: usize,
     },
-    /// Its signature is not its author's.
+    /// Its signature is not its author's. PROTOCOL.md, "Rules: author".
     #[error("signature: expected one by the author {author}, found {found}")]
     AuthorSignature {
         /// The claimed author.
@@ -123,7 +125,7 @@ pub enum RuleError {
         /// The signature.
         found: Signature,
     },
-    /// A message's signature is not its sender's.
+    /// A message's signature is not its sender's. PROTOCOL.md, "Rules: senders".
     #[error("message {index}: expected a signature by its sender {sender}, found {found}")]
     MessageSignature {
         /// The message's index in the block.
@@ -185,6 +187,9 @@ impl RuleError {
 
 /// Checks rules 1 to 3 and the proof of work: all rules that need only a header and its parent.
 /// Returns the broken rules.
+///
+/// PROTOCOL.md, "Rules: parent", "Rules: height", "Rules: version", "Rules: order",
+/// "Rules: difficulty".
 pub fn check_header(
     network: &Network,
     parent: &Header,
@@ -219,6 +224,8 @@ pub fn check_header(
 
 /// Checks a header without its parent: its target is no easier than the network's limit, and its
 /// hash meets it. Returns the broken rule.
+///
+/// PROTOCOL.md, "Rules: proof of work".
 pub fn check_own_work(network: &Network, header: &Header, hash: &Hash) -> Option<RuleError> {
     let (expected, found) = (network.parameters().limit_bits, header.bits);
     match header.bits.target().filter(|target| *target <= network.limit()) {
@@ -230,6 +237,8 @@ pub fn check_own_work(network: &Network, header: &Header, hash: &Hash) -> Option
 
 /// Checks the second half of rule 2: a header's time is not too far ahead of the local clock.
 /// Returns an error if it is.
+///
+/// PROTOCOL.md, "Rules: clock".
 pub fn check_clock(header: &Header, local: Time) -> Option<RuleError> {
     let latest = local.plus_ms(BLOCK_AHEAD_MS);
     (header.time > latest).then_some(RuleError::TooEarly { latest, found: header.time })
@@ -239,6 +248,8 @@ pub fn check_clock(header: &Header, local: Time) -> Option<RuleError> {
 /// Returns the broken rules.
 ///
 /// `history_root` is the root over all headers below this block.
+///
+/// PROTOCOL.md, "Rules: content", "Rules: size".
 pub fn check_contents(network: &Network, history_root: &Hash, block: &Block) -> Vec<RuleError> {
     let mut failures = Vec::new();
     let body_root = block.body_root(&block.messages_root());
@@ -264,6 +275,8 @@ pub fn check_contents(network: &Network, history_root: &Hash, block: &Block) -> 
 
 /// Checks the first half of rule 5: a message lies within a day before and a minute after its
 /// block. Returns an error if not.
+///
+/// PROTOCOL.md, "Rules: message time".
 pub fn check_message_time(index: usize, message: &Message, block: Time) -> Option<RuleError> {
     let (earliest, latest) = (block.minus_ms(MESSAGE_AGE_MS), block.plus_ms(MESSAGE_AHEAD_MS));
     let found = message.time();
@@ -273,6 +286,8 @@ pub fn check_message_time(index: usize, message: &Message, block: Time) -> Optio
 
 /// Checks the second half of rule 5: no id of `ids` occurs twice, or was `seen` below the block.
 /// Returns the repeated ids as errors.
+///
+/// PROTOCOL.md, "Rules: once".
 pub fn check_repeats(ids: &[MessageId], mut seen: impl FnMut(usize, &MessageId) -> bool) -> Vec<RuleError> {
     let mut order: Vec<usize> = (0..ids.len()).collect();
     order.sort_unstable_by_key(|&index| (ids[index], index));

@@ -1,5 +1,7 @@
 //! Slots: the outbound links that a node opens on its own, and the kind of each.
 //!
+//! Specified in PROTOCOL.md, "Neighbours".
+//!
 //! A full node keeps eight: the three nearest known nodes, three that the latency graph recommends,
 //! and two chosen randomly. The random ones are never optimised, so an attacker that knows the
 //! rules cannot surround a node. A light node keeps three. Further nodes are dialled as feelers,

@@ -1,6 +1,8 @@
 //! Header synchronization: finds the branch with most work, and checks all of it before any body is
 //! requested.
 //!
+//! Specified in PROTOCOL.md, "On the wire".
+//!
 //! One peer is asked at a time: the nearest one that claims more work than our best header has. A
 //! branch that fits the tree goes there at once. For a longer one, or one that forks off below the
 //! tree's window, the peer is first asked for a proof. With the proof, a full node downloads the

@@ -1,5 +1,7 @@
 //! Time as an input: core has no clock, and its driver supplies the time.
 //!
+//! Specified in PROTOCOL.md, "Conventions".
+//!
 //! [`Time`] is the unix time in blocks and messages, which consensus compares. [`Moment`] never
 //! jumps and serves latencies and deadlines. A driver reads both at once into a [`Now`].
 

@@ -1,5 +1,7 @@
 //! The JSON forms that API, page and files share, under the older system's names.
 //!
+//! Specified in PROTOCOL.md, "JSON forms".
+//!
 //! Numbers that may exceed 2^53 are decimal strings, times are RFC 3339, and bytes are hex.
 
 use std::sync::Arc;

@@ -1,5 +1,7 @@
 //! Packets: the messages between two peers, one binary frame each.
 //!
+//! Specified in PROTOCOL.md, "On the wire".
+//!
 //! A frame is [postcard](https://postcard.jamesmunns.com/wire-format): its first byte identifies
 //! the packet. Each packet has a cap in bytes that is checked before anything is read. Each list
 //! has a cap that is checked before it is allocated.

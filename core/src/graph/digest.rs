@@ -1,5 +1,7 @@
 //! A digest: a few bytes that show two nodes that they hold different links, and roughly which.
 //!
+//! Specified in PROTOCOL.md, "Link certificates".
+//!
 //! Links are assigned to buckets by their ends. A bucket's mark is the XOR of the marks of its
 //! links and their epochs. A link whose epoch advances changes one bucket. An attacker that makes
 //! up links can make marks cancel out, and so hide a difference in a bucket. That lasts until the

@@ -1,5 +1,7 @@
 //! Distances: checks whether a node can be as near as its pings say.
 //!
+//! Specified in PROTOCOL.md, "Neighbours".
+//!
 //! Pings can be answered on a node's behalf from anywhere, so that the node seems near to all its
 //! peers. But its links are known, and we measured the round trips to its neighbours ourselves. A
 //! path over a neighbour that is near to both of us would be about as long as the direct one.

@@ -1,4 +1,6 @@
 //! Neighbours: the nodes that this node dials on its own, and the addresses that it learns.
+//!
+//! Specified in PROTOCOL.md, "Neighbours".
 
 use core::time::Duration;
 

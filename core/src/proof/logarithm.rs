@@ -1,6 +1,8 @@
 //! Logarithms and powers of two in fixed point: additions, multiplications, shifts and square roots of integers only, so that
 //! every platform finds the same bits.
 //!
+//! Specified in PROTOCOL.md, "Chain proof: Points".
+//!
 //! `log2` is the binary logarithm by repeated squaring, a bit of the result for each; `half_to_the` multiplies the
 //! square roots of roots of one half that a fraction's bits call for. Both cut off rather than round, at every step. Their
 //! errors are below 2^-46 and 2^-57 of the result's unit.

@@ -1,5 +1,7 @@
 //! The rules that tie a node of the mountain range to the headers it stands for.
 //!
+//! Specified in PROTOCOL.md, "Chain proof: Checks".
+//!
 //! A verifier never sees these headers, but every valid chain keeps the next-target rule, and that bounds what a node can say. Time
 //! rises by at least a millisecond a block, so difficulty rises by at most the factor 2^(T/τ) a block. Hence the last header below a
 //! node of n headers is at most 2^(nT/τ) times as hard as the header before them, and the n headers have at least the work of the

@@ -1,5 +1,7 @@
 //! The parts that a proof is written in: a claim, then nodes of the mountain range and headers from left to right.
 //!
+//! Specified in PROTOCOL.md, "Chain proof: Layout".
+//!
 //! A value that follows from the parts to the left is not written, so it cannot be wrong either. These are a header's height, bits and
 //! history root, its prev_hash where its parent is a part of its own, and the work of a node over one header.
 

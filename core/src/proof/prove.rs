@@ -1,4 +1,6 @@
 //! Making a proof: which headers the tip's hash demands, and the parts that stand over the rest.
+//!
+//! Specified in PROTOCOL.md, "Chain proof: Layout".
 
 use super::error::ProofError;
 use super::part::{CLAIM_BYTES, Claim, Edge, Opened};

@@ -1,5 +1,7 @@
 //! Sampling: the points of a chain's work that a proof has to show. They follow from the tip's hash, in integers only.
 //!
+//! Specified in PROTOCOL.md, "Chain proof: Points".
+//!
 //! A point stands for the header whose work it falls into. A header near the tail holds a point more
 //! often than one far below, so that a fork just below the tail is hit as likely as one at genesis.
 

@@ -1,5 +1,7 @@
 //! Verifying a proof: one pass from genesis to the tip.
 //!
+//! Specified in PROTOCOL.md, "Chain proof: Checks".
+//!
 //! The pass holds the history up to its place (at most 64 peaks), the points ahead of it (at most [`super::SAMPLES_MAX`]) and the
 //! tail's headers. No length in the proof decides how much is allocated.
 

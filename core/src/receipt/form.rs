@@ -1,5 +1,7 @@
 //! The JSON form of a receipt, with the same contents as its bytes.
 //!
+//! Specified in PROTOCOL.md, "Proof file: JSON form".
+//!
 //! Each value is written in one way only: hex in lower case, numbers without leading zeros, and
 //! numbers that may exceed 2^53 as text. Any other spelling is rejected, and so are unknown fields.
 //! So every reader reads the same receipt, or rejects it.

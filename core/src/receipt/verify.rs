@@ -1,4 +1,6 @@
 //! Verifies a receipt: recomputes everything from the message up to the network's id.
+//!
+//! Specified in PROTOCOL.md, "Proof file: Checks".
 
 use super::{Receipt, ReceiptError, check_place};
 use crate::block::{VERSION, body_root, content_root, digest};

@@ -1,6 +1,8 @@
 //! Tests this implementation against the test vectors in `vectors/`, which the independent
 //! implementation in `tests/reference` makes. Every field of every file that the specification
 //! lists is checked.
+//!
+//! Specified in PROTOCOL.md, "Test vectors".
 
 mod ledger;
 mod proof;

@@ -1,6 +1,8 @@
 //! The exported chain: a text that other implementations can read. Verifying it takes only the
 //! text.
 //!
+//! Specified in PROTOCOL.md, "Exported chain".
+//!
 //! Line 1 is the network's parameters as JSON. Each further line is a block's encoding in hex,
 //! genesis first.
 

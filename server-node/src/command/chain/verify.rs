@@ -1,5 +1,7 @@
 //! Verifies a whole chain by every rule, using only its text.
 //!
+//! Specified in PROTOCOL.md, "Exported chain".
+//!
 //! Memory does not grow with the chain. It holds the MMR peaks, the ids of the last day's messages,
 //! and one round of signatures.
 
