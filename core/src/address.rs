@@ -98,7 +98,8 @@ pub struct AddressError {
 impl Address {
     /// Creates an address from its parts.
     ///
-    /// # Errors A host that is empty, too long, or has characters that are illegal in hosts.
+    /// # Errors
+    /// A host that is empty, too long, or has characters that are illegal in hosts.
     pub fn new(tls: bool, host: &str, port: u16) -> Result<Self, AddressError> {
         let error = || AddressError { found: host.chars().take(ADDRESS_BYTES_MAX).collect() };
         if host.is_empty() || host.len() > ADDRESS_BYTES_MAX - 32 || port == 0 {

@@ -598,7 +598,8 @@ impl Graph {
 
 /// Returns an index as links name it.
 ///
-/// # Panics Never: 2^32 links would fill all memory.
+/// # Panics
+/// Never: 2^32 links would fill all memory.
 fn number(place: usize) -> u32 {
     u32::try_from(place).expect("a graph's room is counted in 32 bits")
 }

@@ -207,7 +207,8 @@ impl Certificate {
 
     /// Reads one certificate and nothing after it.
     ///
-    /// # Errors Bytes that are not exactly 206, keys out of order, a figure out of range, a
+    /// # Errors
+    /// Bytes that are not exactly 206, keys out of order, a figure out of range, a
     /// revocation without exactly one signature.
     pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
         let mut reader = Reader::new(bytes);
@@ -218,7 +219,8 @@ impl Certificate {
 
     /// Reads a certificate from a reader's position.
     ///
-    /// # Errors Too few bytes, keys out of order, a figure out of range, a revocation without
+    /// # Errors
+    /// Too few bytes, keys out of order, a figure out of range, a revocation without
     /// exactly one signature.
     pub fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
         let certificate = Self {

@@ -80,7 +80,8 @@ impl Ping {
 
     /// Returns a ping of `bytes` if one is due, or nearly due.
     ///
-    /// # Errors [`Fault::Silent`] if the last ping was not answered in time.
+    /// # Errors
+    /// [`Fault::Silent`] if the last ping was not answered in time.
     pub(crate) fn tick(
         &mut self,
         now: Moment,
@@ -99,7 +100,8 @@ impl Ping {
 
     /// Handles a pong.
     ///
-    /// # Errors [`Fault::StrayPong`] if the pong is unsolicited.
+    /// # Errors
+    /// [`Fault::StrayPong`] if the pong is unsolicited.
     pub(crate) fn received_pong(&mut self, now: Moment, bytes: &[u8; 16]) -> Result<(), Fault> {
         let Some((_, sent)) = self.sent.take_if(|(ping, _)| ping == bytes) else {
             return Err(Fault::StrayPong);

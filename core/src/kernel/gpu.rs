@@ -137,7 +137,8 @@ impl Dispatch {
 
     /// Returns the meaning of the shader's answer.
     ///
-    /// # Errors An answer that no working device gives. The nonces of the dispatch then count as
+    /// # Errors
+    /// An answer that no working device gives. The nonces of the dispatch then count as
     /// not searched.
     pub fn settle(&self, headers: &Headers, answer: &[u8]) -> Result<Settled, AnswerError> {
         let found = answer.len();

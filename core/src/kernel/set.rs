@@ -46,7 +46,8 @@ macro_rules! sets {
             /// Returns the number of batches, from the nonce with these words on, that pass before
             /// one that may hold a hit.
             ///
-            /// # Safety The set was detected.
+            /// # Safety
+            /// The set was detected.
             #[allow(unused_unsafe, reason = "a set that the build takes for granted is safe to enter")]
             pub(super) unsafe fn scan(self, headers: &Headers, high: u32, low: u32, batches: u64) -> u64 {
                 match self {

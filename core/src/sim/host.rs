@@ -86,7 +86,8 @@ impl Host {
 
 /// Returns the key of a host, both its node's and its author's.
 ///
-/// # Panics Never: no tagged hash is known to be zero or above the group's order.
+/// # Panics
+/// Never: no tagged hash is known to be zero or above the group's order.
 pub(super) fn key(seed: u64, host: u32) -> SecretKey {
     let bytes = tagged(Tag::Chance, &[b"host", &seed.to_be_bytes(), &host.to_be_bytes()]);
     SecretKey::from_bytes(bytes.as_bytes()).expect("a hash is a secret key but for one in 2^127")
@@ -125,7 +126,8 @@ pub(super) fn ip(host: u32) -> Ipv4Addr {
 
 /// Returns the address at which a host listens.
 ///
-/// # Panics Never: an IPv4 address is a legal host name.
+/// # Panics
+/// Never: an IPv4 address is a legal host name.
 pub(super) fn address(host: u32) -> Address {
     Address::new(false, &ip(host).to_string(), PORT).expect("an IPv4 address is a host name")
 }

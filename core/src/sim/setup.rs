@@ -200,7 +200,8 @@ pub enum SetupError {
 impl Setup {
     /// Checks that the setup can be simulated.
     ///
-    /// # Errors Names the first field that is outside its bounds.
+    /// # Errors
+    /// Names the first field that is outside its bounds.
     pub fn check(&self) -> Result<(), SetupError> {
         let nodes_max = if self.topology == Topology::Complete { COMPLETE_NODES_MAX } else { NODES_MAX };
         let ranges: &[(&'static str, u64, u64, u64)] = &[

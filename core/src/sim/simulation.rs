@@ -50,7 +50,8 @@ pub struct Simulation {
 impl Simulation {
     /// Creates a simulation at its beginning.
     ///
-    /// # Errors Names the field that cannot be simulated.
+    /// # Errors
+    /// Names the field that cannot be simulated.
     pub fn new(setup: Setup) -> Result<Self, SetupError> {
         setup.check()?;
         let mut world = World::new(setup);
@@ -67,7 +68,8 @@ impl Simulation {
 
     /// Runs for about `events` events, or until all is done. Returns the progress.
     ///
-    /// # Errors The invariant that was broken. The simulation is then done.
+    /// # Errors
+    /// The invariant that was broken. The simulation is then done.
     pub fn run_for(&mut self, events: u64) -> Result<Progress, Violation> {
         self.run_until(u64::MAX, events)
     }
@@ -76,7 +78,8 @@ impl Simulation {
     /// done, whichever comes first. Returns the progress. The computed topology has no simulated
     /// time.
     ///
-    /// # Errors As [`Self::run_for`].
+    /// # Errors
+    /// As [`Self::run_for`].
     pub fn run_until(&mut self, simulated_ms: u64, events: u64) -> Result<Progress, Violation> {
         if self.world.setup.topology == Topology::Complete {
             self.stage = bound::run(&mut self.world, events);

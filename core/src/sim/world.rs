@@ -477,7 +477,8 @@ impl World {
 
 /// Returns the simulated network. Its target stays the easiest forever.
 ///
-/// # Panics Never: a checked setup has a legal spacing.
+/// # Panics
+/// Never: a checked setup has a legal spacing.
 fn network(setup: &Setup) -> Network {
     let parameters = Parameters {
         name: "simulation".to_owned(),
