@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Writes a folder of test-vector files as this implementation sees them.
+"""Writes a folder of test-vector files as this implementation computes them.
 
-Comparing them with those of another implementation tests both; the output is the same at every run.
+Comparing them with the files of another implementation tests both. The output is the same at every run.
 """
 
 import argparse

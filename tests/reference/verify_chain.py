@@ -43,7 +43,7 @@ def milliseconds(text: str) -> int:
 
 
 def summary(verdict: Verdict) -> dict:
-    """Returns what is known of the chain below the first failure; numbers that can be large as decimal text."""
+    """Returns the known facts of the chain below the first failure. Numbers that can be large are decimal text."""
     chain = verdict.chain
     return {
         "valid": not verdict.failures,

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Verifies a proof file, in either form, without any code of the node.
 
-Exit status: 0 it shows what is printed, 1 it shows nothing, or not of the file or network that was named, 2 wrong use.
+Exit status: 0 it shows the printed facts, 1 it is invalid or is not about the given file or network, 2 wrong use.
 """
 
 import argparse
@@ -53,7 +53,7 @@ def sha256_of(path: str) -> str:
 
 
 def summary(shown: receipt.Receipt, verified: receipt.Verified) -> dict:
-    """Returns what is shown; numbers that can be large as decimal text."""
+    """Returns the facts that the file shows. Numbers that can be large are decimal text."""
     return {
         "network": shown.network.name,
         "network_id": shown.network.id.hex(),

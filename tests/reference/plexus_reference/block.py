@@ -53,7 +53,7 @@ class Header:
         return sha256(self.encode())
 
     def meets_target(self) -> bool:
-        """Tells whether the hash is at most the header's own target; without a target it is not."""
+        """Returns true if the hash is at most the header's own target. Returns false without a target."""
         try:
             return pow.meets(self.hash, self.bits)
         except pow.BitsError:
@@ -62,7 +62,7 @@ class Header:
 
 @dataclass(frozen=True)
 class Block:
-    """A header and what it commits to."""
+    """A header and the content that it commits to."""
 
     header: Header
     extra: int
@@ -115,5 +115,5 @@ class Block:
 
 
 def author_digest(network_id: bytes, prev_hash: bytes, height: int, history_root: bytes, messages_root: bytes) -> bytes:
-    """Returns what the author of a block signs."""
+    """Returns the digest that the author of a block signs."""
     return tagged_hash("plexus/block", network_id + prev_hash + u64(height) + history_root + messages_root)

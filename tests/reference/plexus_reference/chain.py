@@ -19,7 +19,7 @@ CLOCK_AHEAD_MAX_MS = 60_000
 MESSAGE_BEFORE_MAX_MS = 86_400_000
 MESSAGE_AHEAD_MAX_MS = 60_000
 
-# Below this number of ids it is not worth looking for those that can be forgotten.
+# Below this number of ids, the search for ids that can be forgotten is not worth its cost.
 IDS_KEPT_MIN = 100_000
 
 
@@ -36,7 +36,7 @@ class Failure:
 
 
 class Chain:
-    """A valid chain, which starts as genesis alone."""
+    """A valid chain. It starts as genesis alone."""
 
     def __init__(self, network: Network):
         self.network = network
@@ -53,7 +53,7 @@ class Chain:
         return self.tip.height
 
     def extend(self, encoded: bytes, now: int) -> list[Failure]:
-        """Appends an encoded block if it breaks no rule; returns the rules that it breaks."""
+        """Appends an encoded block if it breaks no rule. Returns the rules that it breaks."""
         try:
             block = Block.decode(encoded, self.network.block_bytes_max, self.network.block_messages_max)
         except DecodeError as error:
@@ -79,7 +79,7 @@ class Chain:
             yield Failure("MissedBlock", f"height {self.height + 1}", f"height {header.height}")
 
     def _own_failures(self, block: Block, ids: list[bytes], now: int) -> Iterator[Failure]:
-        """Judges what needs no parent."""
+        """Returns the failures of the rules that need no parent."""
         header = block.header
         if header.version != 1:
             yield Failure("InvalidVersion", "version 1", f"version {header.version}")
@@ -126,7 +126,7 @@ class Chain:
 
     def _forget_ids(self) -> None:
         # Every later block has a later time, so it could not hold these messages anyway. Going through all of
-        # them at every block would be quadratic, hence only when many are kept, each time twice as rarely.
+        # them at every block would be quadratic. So this happens only when many are kept, and ever less often.
         if len(self._recent_ids) < self._forget_above:
             return
         oldest = self.tip.time - MESSAGE_BEFORE_MAX_MS
@@ -138,7 +138,7 @@ def _work_failures(header: Header) -> Iterator[Failure]:
     try:
         target = pow.expand(header.bits)
     except pow.BitsError:
-        # There is no target to compare with; bits that are not canonical fail the difficulty rule.
+        # There is no target to compare with. Bits that are not canonical fail the difficulty rule.
         return
     if int.from_bytes(header.hash, "big") > target:
         yield Failure("InvalidBlockHash", f"at most {target:064x}", header.hash.hex())

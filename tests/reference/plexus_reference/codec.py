@@ -27,7 +27,7 @@ class Reader:
         return len(self._data) - self._offset
 
     def take(self, size: int, field: str) -> bytes:
-        """Takes exactly `size` bytes. Raises DecodeError when there are fewer."""
+        """Takes exactly `size` bytes. Raises DecodeError if there are fewer."""
         if size > self.remaining:
             raise DecodeError(f"{size} bytes of {field}", f"{self.remaining} bytes")
         start = self._offset
@@ -38,7 +38,7 @@ class Reader:
         return int.from_bytes(self.take(size, field), "big")
 
     def finish(self) -> None:
-        """Raises DecodeError when bytes are left over."""
+        """Raises DecodeError if bytes are left over."""
         if self.remaining:
             raise DecodeError("the end", f"{self.remaining} more bytes")
 

@@ -12,19 +12,19 @@ from .network import Network, NetworkError
 NETWORK_LINE_BYTES_MAX = 4096
 
 # A file may state a cap of up to 4 GiB for its blocks. Lines are held in memory, so this
-# program declines networks beyond a bound that no sensible one comes near.
+# program rejects networks with a cap far above any sensible one.
 BLOCK_BYTES_CEILING = 64 * 2**20
 
 HEX = re.compile(rb"(?:[0-9a-f]{2})+")
 
 
 class ExportError(Exception):
-    """A file that is not an exported chain at all, as opposed to one that holds a bad block."""
+    """A file that is not an exported chain at all, unlike a file that holds a bad block."""
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """The part of a file that is valid, and what is wrong with the line after it."""
+    """The part of a file that is valid, and the failures of the line after it."""
 
     chain: Chain
     position: int
@@ -34,8 +34,8 @@ class Verdict:
 def verify(stream: BinaryIO, now: int) -> Verdict:
     """Verifies an export up to its end or to the first block that breaks a rule.
 
-    Blocks above a bad one rest on it, so nothing useful can be said about them. Memory is bounded by one
-    line and by what `Chain` keeps. Raises ExportError.
+    Blocks above a bad block depend on it, so they are not checked. Memory is bounded by one
+    line and by the state of `Chain`. Raises ExportError.
     """
     chain = Chain(_read_network(stream))
     genesis = chain.network.genesis.encode()

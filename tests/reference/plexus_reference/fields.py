@@ -8,7 +8,7 @@ from .network import Network, NetworkError
 
 
 class FieldError(Exception):
-    """A value that does not have the shape of the specification."""
+    """A value that does not have the form of the specification."""
 
 
 # Readers of a field's JSON value. Each raises FieldError.

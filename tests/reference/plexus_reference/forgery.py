@@ -1,7 +1,7 @@
 """Forged chain proofs and proof files: each breaks one rule of chain proofs, and would be valid without it.
 
-A forger leaves headers without work where no sampled point falls. It mines another tip, and so draws other points, until
-that is so.
+A forger inserts headers without work at positions where no sampled point falls. It mines another tip, which
+yields other points, until no point falls there.
 """
 
 from collections.abc import Callable
@@ -23,7 +23,7 @@ TRIES_MAX = 200
 
 
 class Forger:
-    """A chain of headers, honest or not, whose bodies nobody knows."""
+    """A chain of headers, honest or not, without known bodies."""
 
     def __init__(self, network: Network):
         self.network = network
@@ -43,7 +43,7 @@ class Forger:
         return Header(before.hash, content_root, 1, self.height + 1, time, bits, 0)
 
     def put(self, header: Header, body_root: bytes, extra: int, leaf: Record | None = None) -> None:
-        """Appends a header. `leaf` replaces what the mountain range says of it."""
+        """Appends a header. `leaf` replaces its record in the mountain range."""
         self.prover.append(header, body_root, extra)
         if leaf:
             self.prover.leaves[-1] = leaf
@@ -61,7 +61,7 @@ class Forger:
         self.put(header, bytes(32), 0, leaf)
 
     def prove(self, broken: str, tail: int | None = None) -> bytes:
-        """Mines the tip until its proof is refused only for what `broken` says, and returns that proof."""
+        """Mines the tip until its proof is refused only for the reason `broken`. Returns that proof."""
         block, leaf, history = self.prover.blocks.pop(), self.prover.leaves.pop(), None
         for extra in range(TRIES_MAX):
             history = MountainRange()
@@ -79,7 +79,7 @@ class Forger:
 
 
 def refusal(verify: Callable[[], object]) -> str:
-    """Returns why something is refused, or nothing if it is accepted."""
+    """Returns the reason why something is refused, or nothing if it is accepted."""
     try:
         verify()
     except receipt.INVALID as error:
@@ -110,7 +110,7 @@ def constant(network: Network) -> dict[str, bytes]:
 
 
 def receipt_of(network: Network, secret: bytes) -> receipt.Receipt:
-    """Returns a forged proof file: one mined block with a message, whose claimed work invented headers have raised."""
+    """Returns a forged proof file: one mined block with a message. Invented headers raised its claimed work."""
     forger, at, block = _raised(network, secret)
     chain = forger.prove("difficulty rises too fast")
     message = block.messages[0]
@@ -145,14 +145,14 @@ def _raise_honestly(forger: Forger) -> None:
 
 
 def _finish(forger: Forger) -> None:
-    """Mines an easy tail, so that the tip's height demands one of the usual length."""
+    """Mines an easy tail, so that the tip's height requires a tail of the usual length."""
     first = (forger.height + 1) | 1
     while forger.height < first + TAIL_BLOCKS - 1:
         forger.mine()
 
 
 def _raised(network: Network, secret: bytes | None = None) -> tuple[Forger, int, Block | None]:
-    """Two invented headers that end with hard bits, a mined header that so counts much, and easy headers on top."""
+    """Two invented headers that end with hard bits, a mined header that counts much, and easy ones on top."""
     forger, block = _honest(network, HONEST_BLOCKS), None
     forger.invent()
     forger.invent(leaf_bits=0x1F07_FFFF)
@@ -172,7 +172,7 @@ def _raised(network: Network, secret: bytes | None = None) -> tuple[Forger, int,
 
 
 def _too_little_work(network: Network) -> bytes:
-    """Hard headers that claim the work of easy ones."""
+    """Headers with hard bits that claim the work of easy ones."""
     forger = Forger(network)
     _raise_honestly(forger)
     easy = pow.work(pow.expand(network.limit_bits))
@@ -192,7 +192,7 @@ def _fallen(network: Network) -> bytes:
 
 
 def _even_tail(network: Network) -> bytes:
-    """An honest chain, whose proof has a tail that is one header too short."""
+    """An honest chain. Its proof has a tail that is one header too short."""
     forger = _honest(network, 2 * TAIL_BLOCKS + 2)
     while (forger.height - TAIL_BLOCKS) % 2 == 0:
         forger.mine()

@@ -9,7 +9,7 @@ from .hashing import ZERO_HASH, tagged_hash
 
 @dataclass(frozen=True)
 class Record:
-    """A node of the range: a leaf stands for a header, a parent for all the headers below it."""
+    """A node of the range. A leaf represents a header, a parent represents all headers below it."""
 
     hash: bytes
     work: int
@@ -48,7 +48,7 @@ def climb(leaf: Record, index: int, path: list[Record]) -> Record:
 
 
 class MountainRange:
-    """Peaks only: its size is the logarithm of the number of leaves."""
+    """A mountain range that holds only its peaks. Its size is the logarithm of the number of leaves."""
 
     def __init__(self) -> None:
         self.leaves = 0
@@ -56,7 +56,7 @@ class MountainRange:
 
     @property
     def peaks(self) -> list[Record]:
-        """The peaks, that of the oldest headers first."""
+        """Returns the peaks, the peak of the oldest headers first."""
         return [record for _, record in self._peaks]
 
     @property
@@ -67,7 +67,10 @@ class MountainRange:
         self.append_node(1, leaf)
 
     def append_node(self, size: int, node: Record) -> None:
-        """Appends a node over as many leaves at once; they are a power of two that divides those there are."""
+        """Appends a node over several leaves at once.
+
+        Their number is a power of two that divides the current number of leaves.
+        """
         self.leaves += size
         self._peaks.append((size, node))
         while len(self._peaks) > 1 and self._peaks[-2][0] == self._peaks[-1][0]:
@@ -76,7 +79,7 @@ class MountainRange:
             self._peaks.append((2 * size, parent(left, right)))
 
     def peak_over(self, leaf: int) -> tuple[int, Record] | None:
-        """Returns the peak over a leaf with its level, or None where there is no such leaf."""
+        """Returns the peak over a leaf with its level, or None if there is no such leaf."""
         end = 0
         for size, record in self._peaks:
             end += size
@@ -97,7 +100,7 @@ class MountainRange:
         return result
 
     def bagged(self) -> Record | None:
-        """Returns the one record over all peaks, or None without leaves."""
+        """Returns the record over all peaks, or None without leaves."""
         if not self._peaks:
             return None
         return reduce(lambda bag, peak: parent(peak, bag), reversed(self.peaks))

@@ -1,6 +1,6 @@
 """Keys and signatures on secp256k1.
 
-The group arithmetic comes from the package `ecdsa`; the restrictions that the protocol adds are here.
+The group arithmetic comes from the package `ecdsa`. This module adds the restrictions of the protocol.
 """
 
 import hashlib
@@ -29,12 +29,12 @@ class BadKeyError(Exception):
 
 
 def verify(public: bytes, digest: bytes, signature: bytes) -> bool:
-    """Tells whether `signature` is the one of `public` over the digest, with low s only."""
+    """Returns true if `signature` is a signature by `public` over the digest, with low s only."""
     return signature_fault(public, digest, signature) is None
 
 
 def signature_fault(public: bytes, digest: bytes, signature: bytes) -> str | None:
-    """Returns what is wrong with a signature in words, or None."""
+    """Returns the fault of a signature in words, or None if it is valid."""
     try:
         key = _verifying_key(public)
     except BadKeyError as error:
@@ -75,7 +75,7 @@ def secret_of(seed: bytes, path: tuple[int, ...] = DERIVATION_PATH) -> bytes:
     for index in path:
         parent = b"\0" + _secret_bytes(secret) if index >= HARDENED else public_of(_secret_bytes(secret))
         tweak, chain_code = _split(hmac.digest(chain_code, parent + index.to_bytes(4, "big"), "sha512"))
-        # BIP 32 skips such an index; it is so rare that refusing the seed is enough.
+        # BIP 32 skips such an index. It is so rare that refusing the seed is enough.
         if tweak >= GROUP_ORDER or (secret + tweak) % GROUP_ORDER == 0:
             raise BadKeyError("a seed without a key at this path")
         secret = (secret + tweak) % GROUP_ORDER
@@ -84,8 +84,8 @@ def secret_of(seed: bytes, path: tuple[int, ...] = DERIVATION_PATH) -> bytes:
 
 @lru_cache(KEYS_CACHED_MAX)
 def _verifying_key(public: bytes) -> VerifyingKey:
-    # The package also reads other forms of a point. The protocol has exactly one for each key, so what
-    # it depends on is checked here, whatever the package's version does.
+    # The package also reads other forms of a point. The protocol has exactly one for each key, so the
+    # properties that it needs are checked here, whatever the package's version does.
     if len(public) != PUBLIC_KEY_SIZE or public[0] not in (2, 3):
         raise BadKeyError("a key that is not in the compressed form")
     if int.from_bytes(public[1:], "big") >= FIELD_PRIME:

@@ -8,7 +8,7 @@ def leaf(encoded_message: bytes) -> bytes:
 
 
 def root(leaves: list[bytes]) -> bytes:
-    """Returns the root over leaf hashes; an odd node moves up as it is."""
+    """Returns the root over leaf hashes. An odd node moves up unchanged."""
     if not leaves:
         return ZERO_HASH
     level = leaves
@@ -18,7 +18,7 @@ def root(leaves: list[bytes]) -> bytes:
 
 
 def path(leaves: list[bytes], index: int) -> list[bytes]:
-    """Returns the siblings on the way from a leaf up to the root."""
+    """Returns the siblings on the path from a leaf up to the root."""
     level, siblings = leaves, []
     while len(level) > 1:
         if index ^ 1 < len(level):
@@ -28,7 +28,7 @@ def path(leaves: list[bytes], index: int) -> list[bytes]:
 
 
 def siblings_of(index: int, count: int) -> int:
-    """Returns how many siblings the way up has."""
+    """Returns the number of siblings on the path."""
     siblings = 0
     while count > 1:
         siblings += index ^ 1 < count
@@ -37,7 +37,7 @@ def siblings_of(index: int, count: int) -> int:
 
 
 def climb(leaf_hash: bytes, index: int, count: int, siblings: list[bytes]) -> bytes:
-    """Returns the root that a leaf leads to; there are as many siblings as `siblings_of` says."""
+    """Returns the root that a leaf leads to. `siblings_of` gives the number of siblings."""
     node, left = leaf_hash, iter(siblings)
     while count > 1:
         if index ^ 1 < count:

@@ -1,7 +1,7 @@
-"""Makes blocks for networks that are easy to mine: for tests and vectors only.
+"""Makes blocks for networks that are easy to mine, for tests and vectors only.
 
-`mine` can be told to get any single field wrong and still does the work, because a rule is only tested by a
-block that keeps all the others.
+`mine` can set any single field wrong and still does the work, because only a block that obeys all other
+rules tests a rule.
 """
 
 from collections.abc import Sequence
@@ -28,7 +28,7 @@ def mine(
     signature: bytes | None = None,
     author: bytes | None = None,
 ) -> Block:
-    """Returns a block on the tip of `chain`; keyword arguments replace what would be right."""
+    """Returns a block on the tip of `chain`. Keyword arguments replace the correct values."""
     network_id, history_root = chain.network.id, chain.history.root()
     header = Header(
         chain.tip.hash if prev_hash is None else prev_hash,
@@ -48,7 +48,7 @@ def mine(
 
 
 def search(header: Header, meeting: bool = True) -> Header:
-    """Returns the header with the first nonce that meets its target, or that misses it.
+    """Returns the header with the first nonce that meets its target, or that misses it if so requested.
 
     Bits without a target leave the header as it is, since no nonce could help.
     """

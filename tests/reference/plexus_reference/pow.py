@@ -1,4 +1,4 @@
-"""Targets, their compact form, the work they stand for, and how they follow each other.
+"""Targets, their compact form, the work that they represent, and the next-target rule.
 
 A target is a Python integer from 1 to 2^256 - 1; bits are its compact form as an integer of 32 bits.
 """
@@ -40,12 +40,12 @@ def compact(target: int) -> int:
 
 
 def work(number: int) -> int:
-    """Returns how many hashes it takes on average to find one that is not above `number`."""
+    """Returns the average number of hashes needed to find one that is not above `number`."""
     return saturate_u128(2**256 // (number + 1))
 
 
 def meets(block_hash: bytes, bits: int) -> bool:
-    """Tells whether a hash is at most the target of `bits`. Raises BitsError."""
+    """Returns true if a hash is at most the target of `bits`. Raises BitsError."""
     return int.from_bytes(block_hash, "big") <= expand(bits)
 
 
@@ -56,10 +56,10 @@ def next_bits(
     if half_life_ms == 0:
         return limit_bits
     limit = expand(limit_bits)
-    # Python's integer division rounds towards minus infinity, as the rule demands.
+    # Python's integer division rounds towards minus infinity, as the rule requires.
     exponent = (time - parent_time - spacing_ms) * 65536 // half_life_ms
     shift, fraction = exponent >> 16, exponent & 0xFFFF
-    # Outside this range the outcome no longer depends on the parent's target. Leaving early keeps a
+    # Outside this range the result no longer depends on the parent's target. Leaving early keeps a
     # header with an absurd time from asking for a number of 2^64 bits.
     if shift >= 256:
         return compact(limit)

@@ -22,11 +22,11 @@ ONE = 2**FRACTION_BITS
 
 
 class ProofError(Exception):
-    """A proof that proves nothing."""
+    """An invalid proof."""
 
 
 def log2(number: int) -> int:
-    """Returns the binary logarithm in fixed point, as the specification cuts it off."""
+    """Returns the binary logarithm in fixed point, truncated as the specification says."""
     result = number.bit_length() - 1
     mantissa = (number << (127 - result)) >> 64
     for _ in range(FRACTION_BITS):
@@ -89,7 +89,7 @@ def tail_of(height: int) -> int:
 
 
 class NodeRules:
-    """Bounds on a node of the range that follow from the next-target rule, which every header below it keeps."""
+    """Bounds on a node of the range. They follow from the next-target rule, which every header below it obeys."""
 
     def __init__(self, network: Network):
         self.network = network
@@ -97,12 +97,12 @@ class NodeRules:
         self.limit_work = pow.work(self.limit)
         spacing, half_life = network.spacing_ms, network.half_life_ms
         if half_life:
-            # The most doublings of difficulty a block, in fixed point, and the fewest blocks a doubling, rounded down.
+            # The most doublings of difficulty per block, in fixed point. The fewest blocks per doubling, rounded down.
             self.rise = -(-spacing * ONE // half_life) + 2**37
             self.blocks_per_doubling = 2048 * half_life // (2048 * spacing + half_life)
 
     def check(self, edge: Record, level: int, start: int, node: Record) -> None:
-        """Raises ProofError unless headers after `edge` can be what the node over 2^level headers from `start` on says."""
+        """Raises ProofError unless 2^level headers from `start` on, after `edge`, can have this node as their record."""
         headers = 2**level
         try:
             target = pow.expand(node.bits)
@@ -126,7 +126,7 @@ class NodeRules:
                 raise ProofError(f"too little work for the bits after height {start}")
 
     def least(self, headers: int, last: int) -> int:
-        """Returns the least work of headers the last of which has the work `last`."""
+        """Returns the least work of `headers` headers whose last one has the work `last`."""
         total, left, i = last, headers - 1, 0
         while left:
             i += 1
@@ -173,7 +173,7 @@ def write_varint(value: int) -> bytes:
 
 @dataclass(frozen=True)
 class Proven:
-    """A tip, and the mountain range of all headers up to and with it."""
+    """A tip, and the mountain range of all headers up to and including it."""
 
     header: Header
     history: MountainRange
@@ -184,7 +184,7 @@ class Proven:
 
 
 class _Pass:
-    """Puts the mountain range together from left to right."""
+    """Assembles the mountain range from left to right."""
 
     def __init__(self, network: Network, reader: Reader):
         self.network = network
@@ -242,7 +242,7 @@ class _Pass:
 
 
 def verify(network: Network, data: bytes) -> Proven:
-    """Returns what a proof proves. Raises ProofError or DecodeError."""
+    """Returns the facts that a proof proves. Raises ProofError or DecodeError."""
     if len(data) > PROOF_BYTES_MAX:
         raise ProofError("too large")
     reader = Reader(data)
@@ -277,7 +277,7 @@ def verify(network: Network, data: bytes) -> Proven:
 
 
 class Prover:
-    """A whole chain, for proofs of it."""
+    """A whole chain, from which proofs are made."""
 
     def __init__(self, network: Network):
         self.network = network
@@ -313,7 +313,7 @@ class Prover:
         return bytes(out)
 
     def path(self, height: int) -> list[Record]:
-        """Returns the siblings on the way from a leaf up to its peak in the range over the whole chain."""
+        """Returns the siblings on the path from a leaf up to its peak in the range over the whole chain."""
         level = (height ^ len(self.leaves)).bit_length() - 1
         return [self._node(below, (height >> below ^ 1) << below) for below in range(level)]
 
@@ -338,7 +338,7 @@ class Prover:
             + u64(header.nonce)
         )
 
-    # The level of the part that was written last: 0 for headers, genesis among them.
+    # The level of the part that was written last: 0 for headers, including genesis.
     _last_level = 0
 
     def _node(self, level: int, leaf: int) -> Record:

@@ -42,10 +42,10 @@ SEAL = re.compile(r"\bsha256:([0-9a-f]{64})\b", re.ASCII)
 
 
 class ReceiptError(Exception):
-    """A proof file that shows nothing."""
+    """An invalid proof file."""
 
 
-# All that reading and verifying raises where a file shows nothing.
+# All errors that reading and verifying raise if a file is invalid.
 INVALID = (ReceiptError, ProofError, DecodeError, FieldError, NetworkError)
 
 
@@ -97,7 +97,7 @@ FORM: Schema = {
 
 @dataclass(frozen=True)
 class Receipt:
-    """The parts of a proof file. `decode` and `from_json` guarantee its layout, and nothing else."""
+    """The parts of a proof file. `decode` and `from_json` guarantee its layout only."""
 
     network: Network
     message: Message
@@ -159,7 +159,7 @@ class Receipt:
             raise ReceiptError("more or fewer siblings than the place demands")
         _check_path(len(v.path))
         m, b = v.message, v.block
-        # What a message's layout caps is checked where it is read from its bytes.
+        # The caps of a message's layout are checked when it is read from its bytes.
         try:
             unread = Message(m.sender, m.time_unix_ms, m.recipient, m.text, m.stamp, m.signature).encode()
         except OverflowError:
@@ -239,7 +239,7 @@ def _parse_int(digits: str) -> int:
 
 @dataclass(frozen=True)
 class Verified:
-    """What a proof file shows beside what it says."""
+    """The facts that a proof file shows beyond its fields."""
 
     id: bytes
     history_root: bytes
@@ -249,7 +249,7 @@ class Verified:
 
 
 def verify(receipt: Receipt) -> Verified:
-    """Returns what a proof file shows. Raises one of INVALID."""
+    """Returns the facts that a proof file shows. Raises one of INVALID."""
     network_id, message, header = receipt.network.id, receipt.message, receipt.header
     if fault := message.signature_fault(network_id):
         raise ReceiptError(f"the message has {fault}")

@@ -17,10 +17,10 @@ from .network import BLOCK_BYTES_MAX, BLOCK_MESSAGES_MAX, DEV, JSON_INTEGER_MAX,
 
 ALICE, BOB, CAROL = (sha256(name) for name in (b"alice", b"bob", b"carol"))
 
-# Easy to mine like `dev`, but with a difficulty that moves.
+# Easy to mine like `dev`, but with a variable difficulty.
 GARDEN = replace(DEV, name="garden", half_life_ms=600_000)
 
-# Every other hash is a block at first.
+# At first, every other hash is a block.
 MEADOW = replace(GARDEN, name="meadow", limit_bits=0x207FFFFF)
 
 # The same, with bits that never change.
@@ -96,7 +96,7 @@ def keys() -> Iterable[dict]:
         (public, digest, b"\xff" * 64),
         (bytes([public[0] ^ 1]) + public[1:], digest, signature),
         (b"\x04" + public[1:], digest, signature),
-        # SEC 1's compact form, of which some libraries make a key.
+        # SEC 1's compact form, which some libraries accept as a key.
         (b"\x05" + public[1:], digest, signature),
         (b"\x05" + key.public_of(BOB)[1:], digest, key.sign(BOB, digest)),
         (b"\x05" + key.public_of(CAROL)[1:], digest, key.sign(CAROL, digest)),
@@ -504,10 +504,10 @@ def receipts() -> Iterable[dict]:
         replace(shown, path=shown.path * 32).encode(),
         replace(shown, chain=made[0].chain).encode(),
         replace(shown, network=DEV).encode(),
-        # Another author and signature, to whom and which the header does not commit.
+        # Another author and signature, to which the header does not commit.
         replace(shown, author=key.public_of(BOB)).encode(),
         replace(shown, signature=_high_s(shown.signature)).encode(),
-        # A block whose author signed something else, and which is mined.
+        # A mined block whose author signed a different digest.
         receipt_of(GARDEN, 3, 2, 3, 1, signed=False).encode(),
         receipt_of(GARDEN, 3, 2, 3, 1, late=MESSAGE_BEFORE_MAX_MS + 1).encode(),
         # A chain in which invented headers raised the difficulty of the block.
@@ -540,7 +540,7 @@ def receipts() -> Iterable[dict]:
 def receipt_of(
     network: Network, height: int, at: int, count: int, index: int, *, signed: bool = True, late: int = 0
 ) -> receipt.Receipt:
-    """Returns the proof file of a message in the block at a height of a chain whose other bodies nobody knows."""
+    """Returns the proof file of a message in the block at a height of a chain without other known bodies."""
     prover, block = prover_with(network, height, at, count, signed, late)
     leaves = [merkle.leaf(message.encode()) for message in block.messages]
     return receipt.Receipt(
@@ -559,14 +559,14 @@ def receipt_of(
 
 
 def prover_of(network: Network, height: int) -> proof.Prover:
-    """Returns a chain of headers whose bodies nobody knows."""
+    """Returns a chain of headers without known bodies."""
     return prover_with(network, height)[0]
 
 
 def prover_with(
     network: Network, height: int, at: int = 0, count: int = 0, signed: bool = True, late: int = 0
 ) -> tuple[proof.Prover, Block | None]:
-    """Returns such a chain, and the one block of it that has messages. They are `late` ms too old."""
+    """Returns such a chain and its one block with messages, which are `late` ms too old."""
     made = None
     prover, history = proof.Prover(network), MountainRange()
     history.append(prover.leaves[0])
@@ -725,7 +725,7 @@ def grow(network: Network, height: int) -> tuple[Chain, list[bytes]]:
     chain = Chain(network)
     encoded = [network.genesis.encode()]
     for number in range(1, height + 1):
-        # Fast at first, so that difficulty rises above the limit, then with long and odd pauses.
+        # Blocks come fast at first, so that difficulty rises above the limit, then with long and odd pauses.
         time = chain.tip.time + (1_000 + 137 * number if number < 9 else 40_000 * (number - 8) + 11)
         count = 1 if number == height else number % 4
         block = mining.mine(chain, (ALICE, BOB)[number % 2], time, _notes(network, time, count), extra=number)

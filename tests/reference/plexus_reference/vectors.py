@@ -1,7 +1,7 @@
 """Checks the test-vector files of core/PROTOCOL.md against this implementation.
 
-A file has to have exactly the fields that the specification lists: a field that nobody compares would look
-tested without being so.
+A file must have exactly the fields that the specification lists. Otherwise a field that is not compared
+would look tested.
 """
 
 import json
@@ -41,11 +41,11 @@ from .network import Network, NetworkError
 
 FILE_BYTES_MAX = 64 * 2**20
 
-# The clock rule is not what a file of a whole chain is about.
+# A file of a whole chain does not test the clock rule.
 END_OF_TIME = 2**64
 
-# What a check yields for every comparison: the field's name, what this implementation
-# computes, and what the file says.
+# A check yields this for every comparison: the field's name, the value that this implementation
+# computes, and the value in the file.
 Comparison = tuple[str, object, object]
 
 
@@ -268,7 +268,7 @@ def check_receipt_form(v: SimpleNamespace) -> Iterator[Comparison]:
 
 JUDGED: Schema = {"title": text, "now": decimal, "block": BYTES, "failures": list_of(text)}
 
-# Files whose vectors are all alike have the one kind None.
+# Files whose vectors are all alike have only the kind None.
 LIST_FILES: dict[str, dict[str | None, tuple[Schema, Callable]]] = {
     "hash.json": {None: ({"tag": text, "input": BYTES, "hash": HASH}, check_hash)},
     "key.json": {
@@ -443,7 +443,7 @@ FILES = sorted([*LIST_FILES, *WHOLE_FILES])
 
 
 def check_file(path: Path) -> tuple[int, list[str]]:
-    """Returns how many values were compared, and one line for everything that is wrong."""
+    """Returns the number of compared values, and one line for each error."""
     with path.open("rb") as stream:
         data = stream.read(FILE_BYTES_MAX + 1)
     if len(data) > FILE_BYTES_MAX:
@@ -456,7 +456,7 @@ def check_file(path: Path) -> tuple[int, list[str]]:
 
 
 def check_document(name: str, document: object) -> tuple[int, list[str]]:
-    """As check_file, for a parsed file."""
+    """Checks a parsed file, like check_file."""
     if name in WHOLE_FILES:
         schema, check = WHOLE_FILES[name]
         return _check_object("", document, schema, check)
@@ -494,7 +494,7 @@ def _check_object(place: str, value: object, schema: Schema, check: Callable) ->
                 wrong.append(f"{place}{field}: expected {_show(computed)}, found {_show(stated)}")
     except (*receipt.INVALID, pow.BitsError, key.BadKeyError, OverflowError) as error:
         wrong.append(f"{place}{error}")
-    # A vector of a refusal yields nothing when it is refused, and still counts.
+    # A vector of a refusal yields nothing if it is refused, and still counts.
     return max(compared, 1), wrong
 
 

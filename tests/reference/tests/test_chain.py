@@ -41,7 +41,7 @@ class Rules(unittest.TestCase):
                     self.assertEqual(chain.height, 4 if expected else 5)
                 if len(expected) == 1:
                     alone.update(expected)
-            # A gap can only be noticed without the parent.
+            # A gap can only be detected without the parent.
             self.assertEqual(alone, ALL_RULES - {"MissedBlock"})
 
     def test_a_block_may_fill_its_cap_but_not_exceed_it(self):

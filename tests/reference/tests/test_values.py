@@ -129,7 +129,7 @@ class Trees(unittest.TestCase):
 
 
 def model(leaves: list[Record]) -> Record:
-    """Splits off the largest power of two below the count: another way to say peaks, bagged from the right."""
+    """Splits off the largest power of two below the count: equivalent to peaks that are bagged from the right."""
     if len(leaves) == 1:
         return leaves[0]
     split = 1 << ((len(leaves) - 1).bit_length() - 1)

@@ -1,11 +1,11 @@
-"""Vector files: those made here agree, and a change of any value is noticed."""
+"""Vector files: the files made here agree, and a change of any value is detected."""
 
 import copy
 import unittest
 
 from plexus_reference import sample, vectors
 
-# A change of these inputs may leave a refusal, or the name of a case, as right as before.
+# After a change of these inputs, a refusal or the name of a case may still be correct.
 FREE = {
     ("key.json", "verify"),
     ("network.json", "refused"),
@@ -17,10 +17,10 @@ FREE = {
     ("receipt.json", "form"),
 }
 
-# What only the number of points depends on, which is rounded up.
+# Only the number of points depends on these inputs, and it is rounded up.
 COARSE = {("proof.json", "points", "tip_bits")}
 
-# Bits are so coarse that another input of these often has the same outcome.
+# Bits are so coarse that another value of these inputs often has the same result.
 ROUNDED = {("target.json", "compact"), ("target.json", "next")}
 
 
@@ -106,7 +106,7 @@ class Files(unittest.TestCase):
 
 
 def change(value):
-    """Returns another value of the same type, still well formed wherever it can be."""
+    """Returns another value of the same type, still well formed if possible."""
     if isinstance(value, bool):
         return not value
     if isinstance(value, int):
