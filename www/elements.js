@@ -2,10 +2,11 @@
 /**
  * Elements for pages that embed the light client: `<plexus-blocks>`, `<plexus-graph>` and `<plexus-miner>`.
  *
- * Each has the attribute `node`, the URL of a node, and the property `client`. Elements that name the same node share one client, which
- * ends with the last of them; one that is given by the property is its owner's to close. They look as the page around them does:
- * its font, its colours, light or dark by its `color-scheme`. `--plexus-accent`, `--plexus-bad` and `--plexus-surface` set colours,
- * `::part` all else. A content security policy needs no more than the client does.
+ * Each has the attribute `node`, the URL of a node, and the property `client`. Elements that name the same
+ * node share one client, which closes with the last of them. A client that is set by the property is closed
+ * by its owner. The elements inherit the page's font, its colours, and light or dark from its `color-scheme`.
+ * `--plexus-accent`, `--plexus-bad` and `--plexus-surface` set colours. `::part` sets the rest. They need the
+ * same content security policy as the client.
  */
 
 import { Client } from './client.js';
@@ -18,14 +19,14 @@ import { count, hashRate } from './format.js';
  * @typedef {import('./client.js').State} State
  */
 
-/** The most blocks that are listed. */
+/** The most blocks in the list. */
 const BLOCKS_MAX = 50;
-/** How many are, unless the attribute `limit` says otherwise. */
+/** The default of the attribute `limit`. */
 const BLOCKS = 10;
 /** The states of a key that can sign. */
 const SIGNING = ['unlocked', 'clear', 'tab'];
 
-/** What is said of each; nothing when all is well. @type {Record<State['phase'], string>} */
+/** The text for each phase. Empty if there is nothing to report. @type {Record<State['phase'], string>} */
 const PHASES = { connecting: 'Connecting…', syncing: 'Checking the chain…', live: '', offline: 'Offline' };
 
 const SHEET = new CSSStyleSheet();
@@ -49,17 +50,17 @@ button[part~="on"] { background: none; box-shadow: inset 0 0 0 1px; color: inher
 :focus-visible { outline: 2px solid var(--accent); outline-offset: 2px; }
 `);
 
-/** The clients that elements started, by their nodes, and how many hold each. @type {Map<string, { client: Client, holders: number }>} */
+/** The clients that elements started, by node, with the number of elements that use each. @type {Map<string, { client: Client, holders: number }>} */
 const shared = new Map();
 
-/** A node's client, until the signal. @param {string} node @param {AbortSignal} signal */
+/** Returns a node's client, for use until the signal. @param {string} node @param {AbortSignal} signal */
 function borrow(node, signal) {
   const known = shared.get(node) ?? { client: new Client({ node }), holders: 0 };
   shared.set(node, known);
   known.holders += 1;
   signal.addEventListener('abort', () => {
     known.holders -= 1;
-    // An element that is only moved is back at once.
+    // An element that is only moved reconnects immediately.
     setTimeout(() => {
       if (known.holders || shared.get(node) !== known) return;
       shared.delete(node);
@@ -69,12 +70,12 @@ function borrow(node, signal) {
   return known.client;
 }
 
-/** What all the elements have in common. */
+/** The base class of all elements. */
 class PlexusElement extends HTMLElement {
   static observedAttributes = ['node', 'limit', 'threads', 'percent'];
-  /** What the person sees. @internal */
+  /** The visible content. @internal */
   root = this.attachShadow({ mode: 'open' });
-  /** How it stands with the node, or what is wrong. @internal */
+  /** The connection's state, or an error. @internal */
   status = make('p', { class: 'quiet', part: 'status', role: 'status' });
   /** @type {Client | null} */
   #given = null;
@@ -82,7 +83,7 @@ class PlexusElement extends HTMLElement {
   #client = null;
   #ends = new AbortController();
 
-  /** @param {string} name what it is to those who do not see it */
+  /** @param {string} name the accessible name */
   constructor(name) {
     super();
     const internals = this.attachInternals();
@@ -91,7 +92,7 @@ class PlexusElement extends HTMLElement {
     this.root.append(this.status);
   }
 
-  /** The client that it shows; null while it has none. To set one takes the place of that of the attribute `node`; null ends that. */
+  /** The displayed client, or null. A client set here replaces the client of the attribute `node`. Null ends that. */
   get client() {
     return this.#client;
   }
@@ -103,7 +104,7 @@ class PlexusElement extends HTMLElement {
 
   /** @internal */
   connectedCallback() {
-    // What was set before the element was defined is not lost.
+    // Keep a property that was set before the element was defined.
     if (Object.hasOwn(this, 'client')) {
       const { client } = this;
       delete (/** @type {{ client?: Client | null }} */ (this).client);
@@ -147,26 +148,26 @@ class PlexusElement extends HTMLElement {
     this.begun(client, signal);
   }
 
-  /** The value of an attribute that is a whole number from 1 up. @internal @param {string} name @param {number} otherwise @param {number} most */
+  /** Returns the value of an attribute that is a whole number of at least 1. @internal @param {string} name @param {number} otherwise @param {number} most */
   number(name, otherwise, most) {
     return Math.min(most, Math.max(1, Math.trunc(Number(this.getAttribute(name) ?? otherwise)) || otherwise));
   }
 
-  /** Shows what the client knows. @internal @param {Client} client */
+  /** Shows the client's state. @internal @param {Client} client */
   draw({ state }) {
     if (state) say(this.status, PHASES[state.phase] + (state.phase === 'offline' && state.trouble ? `: ${state.trouble}` : ''));
   }
 
-  /** Begins with a client, until the signal. @internal @param {Client} client @param {AbortSignal} signal */
+  /** Starts to show a client, until the signal. @internal @param {Client} client @param {AbortSignal} signal */
   begun(client, signal) {}
 
-  /** Heeds an attribute that changed. @internal */
+  /** Handles a changed attribute. @internal */
   changed() {}
 }
 
 /**
- * The newest blocks with their verdicts, as they are verified here; `limit` of them, 1 to 50, 10 unless it is said. Parts: `blocks`,
- * `block`, and with it `valid`, `undone` or `refused`; `status`.
+ * The newest blocks with their verdicts, as they are verified here. `limit` is their number: 1 to 50, by default
+ * 10. Parts: `blocks`, `block`, and with it `valid`, `undone` or `refused`; `status`.
  */
 export class PlexusBlocks extends PlexusElement {
   #list = make('ol', { class: 'blocks', part: 'blocks', role: 'list', 'aria-label': 'Newest blocks' });
@@ -253,9 +254,9 @@ export class PlexusGraph extends PlexusElement {
 }
 
 /**
- * Mines when the person says so, with `threads` Workers, 1 unless it is said, each `percent` of the time; for the key that the client
- * signs with, or one that is made for this tab alone. Parts: `figures`, `button`, and with it `on` while it is to mine; `waiting`,
- * `error`, `status`.
+ * Mines when the person starts it, with `threads` Workers (by default 1), each for `percent` of the time. It mines
+ * for the key that the client signs with, or for a new key of this tab only. Parts: `figures`, `button`, and with
+ * it `on` while mining is on; `waiting`, `error`, `status`.
  */
 export class PlexusMiner extends PlexusElement {
   #rate = make('dd', {}, '–');
@@ -264,7 +265,7 @@ export class PlexusMiner extends PlexusElement {
   #waiting = make('p', { class: 'quiet', part: 'waiting', role: 'status' });
   #error = make('p', { class: 'error', part: 'error', role: 'alert' });
   #wanted = false;
-  /** Whether this element had it begin. */
+  /** True if this element started mining. */
   #began = false;
 
   constructor() {
@@ -294,7 +295,7 @@ export class PlexusMiner extends PlexusElement {
 
   /** @internal @param {Client} client @param {AbortSignal} signal */
   begun(client, signal) {
-    // What it began ends with it, also where others go on with the client; one that is only moved goes on.
+    // Mining that this element started ends with it, even if others use the client. An element that is only moved goes on.
     signal.addEventListener('abort', () => setTimeout(() => {
       if (this.#began && this.client !== client) client.stopMining().catch(() => {});
     }));
@@ -319,13 +320,13 @@ export class PlexusMiner extends PlexusElement {
   }
 }
 
-/** Does something again and again, until the signal. @param {number} ms @param {() => void} act @param {AbortSignal} signal */
+/** Calls `act` repeatedly, until the signal. @param {number} ms @param {() => void} act @param {AbortSignal} signal */
 function every(ms, act, signal) {
   const timer = setInterval(act, ms);
   signal.addEventListener('abort', () => clearInterval(timer));
 }
 
-/** Text that is there already is not news to those who listen. @param {HTMLElement} element @param {string} text */
+/** Sets text only if it changes, so that screen readers do not repeat it. @param {HTMLElement} element @param {string} text */
 function say(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }

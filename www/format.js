@@ -1,5 +1,5 @@
 // @ts-check
-/** How numbers, times and hashes are shown. */
+/** The display formats of numbers, times and hashes. */
 
 const whole = new Intl.NumberFormat('en');
 
@@ -9,7 +9,7 @@ export function count(number) {
 }
 
 /**
- * A large number in three digits and a unit, as 1.05 M.
+ * Returns a large number with three digits and a unit, such as 1.05 M.
  * @param {number} number
  */
 export function short(number) {
@@ -23,13 +23,13 @@ export function short(number) {
   return number >= 999.5 ? number.toExponential(1) : number.toFixed(digits) + units[unit];
 }
 
-/** @param {number} hashes a second */
+/** @param {number} hashes per second */
 export function hashRate(hashes) {
   return `${short(hashes)}H/s`.replace(/(\d)H/, '$1 H');
 }
 
 /**
- * A duration in one unit, as 40 s or 3 h.
+ * Returns a duration in one unit, such as 40 s or 3 h.
  * @param {number} ms
  */
 export function duration(ms) {
@@ -48,7 +48,7 @@ export function age(unix_ms) {
 }
 
 /**
- * The beginning and end of a key or id.
+ * Returns the beginning and end of a key or id.
  * @param {string} hex
  */
 export function abbreviated(hex) {

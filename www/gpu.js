@@ -1,15 +1,16 @@
 // @ts-check
 /**
- * A miner on the graphics processor: searches its share of the newest job, a dispatch of the shader at a time, and takes up a new
- * job between two of them. It is spoken to like `miner.js`; one that cannot go on says `{ failed }`, once.
+ * A miner on the GPU. It searches its share of the newest job, one dispatch of the shader at a time, and starts
+ * a new job between two dispatches. It takes the same messages as `miner.js`. If it cannot go on, it sends
+ * `{ failed }`, once.
  *
- * What the shader is given and what its answer means is the program's to know; a nonce that is found is tried again there.
+ * The program defines the shader's input and the meaning of its answer. It also checks a found nonce again.
  */
 import init, { GpuMiner } from './pkg/plexus_web.js';
 
-/** What the answer's buffer holds before a dispatch. Its meaning, and that of the numbers below: `core/src/kernel/gpu.rs`. */
+/** The content of the answer's buffer before a dispatch. `core/src/kernel/gpu.rs` explains it, and the numbers below. */
 const UNANSWERED = new Uint32Array([0xffffffff, 0]);
-/** How long a dispatch is meant to take: a page whose processor is busy for longer than 30 ms is seen to stutter. */
+/** The target time of a dispatch. If the GPU is busy for longer than 30 ms, the page visibly stutters. */
 const DISPATCH_MS = 20;
 const GROUPS_MAX = 4096;
 const NONCES_MIN = 2 ** 12;
@@ -24,20 +25,20 @@ const opened = open();
 opened.catch(fail);
 
 let nonces = NONCES_MIN;
-/** The part of the time that it may work. */
+/** The share of the time for which it may work. */
 let percent = 100;
 /** @type {GpuMiner | undefined} */
 let wanted;
-/** The share whose dispatch runs. @type {GpuMiner | undefined} */
+/** The share whose dispatch is running. @type {GpuMiner | undefined} */
 let current;
-/** Counts jobs, so that one that came while the program was loading gives way to a newer one. */
+/** Counts jobs, so that a newer job replaces one that came while the program was loading. */
 let newest = 0;
 let running = false;
 let failed = false;
 
-/** Opens the device and compiles the shader: resolves to what runs a dispatch. */
+/** Opens the device and compiles the shader. Resolves to the function that runs a dispatch. */
 async function open() {
-  // The types of WebGPU are not yet part of what editors know.
+  // Editors do not know the types of WebGPU yet.
   const gpu = /** @type {any} */ (navigator).gpu;
   const adapter = await gpu?.requestAdapter({ powerPreference: 'high-performance' });
   if (!adapter) throw new Error('this browser offers no graphics processor');
@@ -90,7 +91,7 @@ async function search() {
     const begun = performance.now();
     const dispatch = share.dispatch(nonces);
     const solution = share.settle(await run(dispatch, groups(dispatch)));
-    // A dispatch that found something was cut short.
+    // A dispatch that found a nonce ended early.
     const took = performance.now() - begun;
     if (!solution) nonces = paced(nonces, took);
     const tries = share.takeTries();
@@ -103,14 +104,14 @@ async function search() {
   running = false;
 }
 
-/** How many workgroups of 64 invocations a dispatch is to have; its last word is its number of nonces. @param {Uint8Array} dispatch */
+/** Returns the number of workgroups of 64 invocations for a dispatch. Its last word is its number of nonces. @param {Uint8Array} dispatch */
 function groups(dispatch) {
   const nonces = new DataView(dispatch.buffer, dispatch.byteOffset).getUint32(dispatch.byteLength - 4, true);
   return Math.min(GROUPS_MAX, Math.ceil(nonces / 64));
 }
 
 /**
- * How many nonces a dispatch should have after one that took so long: at most twice as many as there were.
+ * Returns the number of nonces for the next dispatch, after one of `nonces` took `took_ms`. It at most doubles.
  * @param {number} nonces
  * @param {number} took_ms
  */

@@ -14,7 +14,7 @@ import './elements/status.js';
 import './elements/verify.js';
 
 /**
- * The node that serves this page, unless the address names another: `?node=URL`.
+ * Returns the node that serves this page, unless the address names another: `?node=URL`.
  * @param {Location} address
  */
 function nodeOf({ protocol, hostname, port, search }) {
@@ -23,12 +23,12 @@ function nodeOf({ protocol, hostname, port, search }) {
   return named ?? `${protocol}//${hostname}:${own}`;
 }
 
-/** Whether miners may use the browser's vectors: `?vectors=off` is for those who want to compare. */
+/** True if miners may use the browser's vectors. `?vectors=off` is for comparisons. */
 const vectors = new URLSearchParams(location.search).get('vectors') !== 'off';
 const client = new Client({ node: nodeOf(location), vectors, shares: vectors });
 for (const view of document.querySelectorAll('[data-view]')) {
   /** @type {HTMLElement & { connect(client: Client): void }} */ (view).connect(client);
 }
 setInterval(moveAges, 1000, document);
-// Without one the page needs its node to open; all else is the same.
+// Without a service worker, the page opens only while its node is reachable.
 navigator.serviceWorker?.register('./service.js').catch(() => {});

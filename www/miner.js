@@ -1,6 +1,6 @@
 // @ts-check
 /**
- * A miner: searches its share of the newest job, a slice at a time, and looks at its messages between two slices.
+ * A miner. It searches its share of the newest job, one slice at a time, and reads its messages between two slices.
  */
 
 /** @typedef {import('./pkg/plexus_miner.js').Miner} Miner */
@@ -9,14 +9,14 @@
 let begin;
 const ready = new Promise((resolve) => (begin = resolve)).then(start);
 
-/** Whether there is a job. */
+/** True if there is a job. */
 let searching = false;
-/** Whether a slice is about to be searched. */
+/** True if the next slice is scheduled. */
 let scheduled = false;
-/** Counts jobs, so that one that came while the program was loading gives way to a newer one. */
+/** Counts jobs, so that a newer job replaces one that came while the program was loading. */
 let newest = 0;
 
-/** A message to oneself lets others in first, without the 4 ms that a timer would wait. */
+/** A message to itself lets other messages in first, without the 4 ms that a timer would wait. */
 const next = new MessageChannel();
 
 /** @param {{ module: WebAssembly.Module, program: string }} told */

@@ -1,12 +1,12 @@
 // @ts-check
 /**
- * The service worker: the page opens without its node, too, from the files that were loaded last. A node that answers is always asked
- * first, so a newer page is never hidden; of the API and of peers nothing is kept.
+ * The service worker. The page opens even without its node, from the files that were loaded last. A reachable
+ * node is always asked first, so a newer page is never hidden. API responses and peer traffic are not cached.
  */
 
-/** All files of the page are kept in it, and of the laboratory those that were loaded: it does not grow. */
+/** The cache of all files of the page and the loaded files of the simulator. Their number is bounded. */
 const CACHE = 'plexus-page';
-/** How long a node that says nothing is waited for when there is a kept file, milliseconds. */
+/** The time to wait for a silent node if there is a cached file, milliseconds. */
 const PATIENCE_MS = 3_000;
 
 const scope = /** @type {any} */ (self);
@@ -21,7 +21,7 @@ scope.addEventListener('fetch', (/** @type {any} */ event) => {
   if (isOurs) event.respondWith(answer(request, url.pathname.replace(/\/$/, '/index.html')));
 });
 
-/** Loads every file that the node has built in. */
+/** Loads every file that is built into the node. */
 async function keepAll() {
   const cache = await caches.open(CACHE);
   const files = await (await fetch('./files.json')).json();

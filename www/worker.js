@@ -1,32 +1,32 @@
 // @ts-check
 /**
- * The Worker that owns the light node, unless another tab's does: it starts the program, passes calls to it and updates from it, and
- * keeps the miners. It decides nothing.
+ * The Worker that owns the light node, unless another tab's Worker does. It starts the program, forwards calls
+ * to it and updates from it, and owns the miners. It makes no decisions.
  */
 import init, { FileDigest, LightNode, verifyProof } from './pkg/plexus_web.js';
 import { Tabs } from './tabs.js';
 
-/** What a page may call of the node. */
+/** The methods of the node that a page may call. */
 const METHODS = new Set(['submit', 'mine', 'stopMining', 'find', 'keys', 'createKey', 'lock', 'words', 'makeEphemeralKey', 'trace', 'useGpu']);
-/** What changes the keys that are stored: the origin's other tabs are told. */
+/** The methods that change the stored keys. The origin's other tabs are notified. */
 const STORING = new Set(['confirmKey', 'restore', 'protect', 'unlock', 'useKey']);
 const others = new BroadcastChannel('plexus-keys');
 others.addEventListener('message', async () => (await started)?.keys());
-/** How long the lock on the stored chain is waited for, milliseconds. */
+/** The time to wait for the lock on the stored chain, milliseconds. */
 const LOCK_MS = 300;
-/** The miners' program, made for speed, for engines that have vectors; */
+/** The miners' program for engines that have vectors, built for speed. */
 const VECTORS = 'plexus_miner';
-/** for others it is the node's own. */
+/** The miners' program for other engines: the node's own. */
 const PLAIN = 'plexus_web';
-/** The smallest program with a vector in it: only an engine that has them finds it valid. */
+/** The smallest program with a vector. Only an engine that has vectors accepts it as valid. */
 const VECTOR = new Uint8Array([0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 10, 1, 8, 0, 65, 0, 253, 15, 253, 98, 11]);
 
 const program = compile(new URL('./pkg/plexus_web_bg.wasm', import.meta.url));
-/** What needs no node works as soon as this is done. */
+/** Resolves when the functions that need no node can be called. */
 const loaded = program.then((module) => init({ module_or_path: module }));
 /** @type {Promise<LightNode> | undefined} */
 let started;
-/** Which tabs are to be seen. @type {Set<string>} */
+/** The visible tabs. @type {Set<string>} */
 const visible = new Set();
 const tabs = new Tabs({
   start: async () => {
@@ -61,17 +61,17 @@ async function begin() {
 }
 
 /**
- * Has this tab's node do what a tab asks for.
+ * Calls a method of this tab's node for a tab.
  * @param {string} method
  * @param {any[]} args
- * @param {string} from which tab asks
+ * @param {string} from the tab that calls
  */
 async function answer(method, args, from) {
   const light = await started;
   if (!light || !METHODS.has(method) && !STORING.has(method)) throw new Error(`there is no ${method}`);
   if (method === 'useGpu') return miners.useGpu(args[0]);
   if (method === 'find') {
-    // Of several tabs one that is seen is enough.
+    // One visible tab of several is enough.
     const [hidden, onBattery] = args;
     if (hidden) visible.delete(from);
     else visible.add(from);
@@ -82,24 +82,24 @@ async function answer(method, args, from) {
   return value;
 }
 
-/** Whether no other page of this origin keeps the chain; as long as this one lives, no later one does. */
+/** Resolves to true if no other page of this origin stores the chain. While this page lives, no later page does. */
 function isFirstPage() {
-  // Without locks (a page that is not secure) two pages may both write: what they write is checked when it is read.
+  // Without locks (on an insecure page) two pages may both write. The stored data is checked when it is read.
   if (!navigator.locks) return Promise.resolve(true);
   return new Promise((resolve) => {
     const hold = () => {
       resolve(true);
       return new Promise(() => {});
     };
-    // Of one that was closed just now the lock is still to be given back.
+    // A page that was just closed may not have released the lock yet.
     navigator.locks.request('plexus-chain', { signal: AbortSignal.timeout(LOCK_MS) }, hold).catch(() => resolve(false));
   });
 }
 
 /**
- * The SHA-256 of a file, read piece by piece.
+ * Returns the SHA-256 of a file, read piece by piece.
  * @param {File} file
- * @param {(done: number) => void} progress told how much of it is read, from 0 to 1
+ * @param {(done: number) => void} progress receives the fraction that is read, from 0 to 1
  */
 async function digest(file, progress) {
   await loaded;
@@ -117,7 +117,7 @@ async function digest(file, progress) {
   }
 }
 
-/** The miners: a Worker each, with an instance of its own of the program that this engine is fastest with. */
+/** The miners. Each is a Worker with its own instance of the fastest program for this engine. */
 const miners = {
   program: PLAIN,
   /** @type {Promise<WebAssembly.Module> | undefined} */
@@ -126,14 +126,14 @@ const miners = {
   light: undefined,
   /** @type {Worker[]} */
   workers: [],
-  /** The one on the graphics processor, while it is wanted. @type {Worker | undefined} */
+  /** The GPU miner, if it is enabled. @type {Worker | undefined} */
   gpu: undefined,
   wantsGpu: false,
   /** The newest job, number of threads and percent of the time. @type {[Uint8Array | null, number, number]} */
   newest: [null, 0, 100],
 
   /**
-   * Has a job searched and no other; null: none.
+   * Searches this job only. With null, no job.
    * @param {Uint8Array | null} job
    * @param {number} threads
    * @param {number} percent
@@ -185,13 +185,13 @@ const miners = {
     }
   },
 
-  /** Whether the graphics processor mines beside the threads. @param {boolean} wanted */
+  /** Turns the GPU on or off, in addition to the threads. @param {boolean} wanted */
   useGpu(wanted) {
     this.wantsGpu = wanted;
     if (this.newest[0]) this.search(...this.newest);
   },
 
-  /** The graphics processor failed: the threads share the nonces among themselves. @param {string} why */
+  /** Handles a failure of the GPU. The threads then share all nonces. @param {string} why */
   loseGpu(why) {
     this.useGpu(false);
     tabs.tell(JSON.stringify({ type: 'gpu-lost' }));
@@ -200,7 +200,7 @@ const miners = {
   },
 };
 
-// What nobody waits for and fails all the same is shown, not lost.
+// Show failures that no caller waits for.
 addEventListener('unhandledrejection', ({ reason }) => {
   const text = `The node in this page failed: ${reason instanceof Error ? reason.message : reason}. Reload the page.`;
   postMessage({ updates: [JSON.stringify({ type: 'notice', value: { bad: true, text } })] });

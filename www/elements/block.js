@@ -8,7 +8,7 @@ import { keyLink } from './traces.js';
 /** @typedef {import('../client.js').Block} Block */
 /** @typedef {import('../client.js').Message} Message */
 
-/** The fields of a block in the order in which they are shown, with what they mean. */
+/** The fields of a block, in the displayed order, with their meanings. */
 const FIELDS = /** @type {const} */ ([
   ['hash', 'SHA-256 of the 96-byte header'],
   ['prev_hash', 'the block that it follows'],
@@ -27,12 +27,12 @@ const FIELDS = /** @type {const} */ ([
 
 /**
  * @param {Block} block
- * @param {number} [total] how many messages it has, if not all are here
+ * @param {number} [total] the number of its messages, if `block` does not have all of them
  */
 export function blockFields(block, total = block.messages.length) {
   const list = make('dl', { class: 'fields' });
   for (const [name, meaning] of FIELDS) {
-    // The page does not know the work below what it holds.
+    // The page does not know the work below the blocks that it holds.
     const unknown = name === 'total_work' && block.total_work === '0' && block.number_of_block > 0;
     if (!unknown) list.append(make('dt', { title: meaning }, name), make('dd', {}, fieldValue(block, name)));
   }

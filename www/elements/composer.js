@@ -1,5 +1,5 @@
 // @ts-check
-/** Send: write, sign and send a message, and see where the earlier ones are. */
+/** Send: write, sign and send a message, and see the state of earlier ones. */
 
 import { bytes, count, short } from '../format.js';
 import { ageText, announce, blockLink, byId, make, messageLink } from './make.js';
@@ -8,7 +8,7 @@ import { fileField, sealOf } from './seal.js';
 
 /** @typedef {import('../client.js').Letter} Letter */
 
-/** How many messages are shown. */
+/** The number of displayed messages. */
 const SHOWN = 8;
 
 class PlexusComposer extends HTMLElement {
@@ -20,7 +20,7 @@ class PlexusComposer extends HTMLElement {
   #sending = false;
   /** The node's state as of the newest block. @type {import('../client.js').State | undefined} */
   #tip;
-  /** The total work of the blocks that were seen here. @type {(block: string) => string | undefined} */
+  /** Returns the total work of a block that this page has seen. @type {(block: string) => string | undefined} */
   #workOf = () => undefined;
 
   /** @param {import('../client.js').Client} client */
@@ -51,7 +51,7 @@ class PlexusComposer extends HTMLElement {
     this.#workOf = (hash) => client.blocks.get(hash)?.block?.total_work;
     client.addEventListener('stamping', ({ detail }) => {
       const bar = byId('stamping', HTMLProgressElement);
-      // Without a part yet, so much is left to chance that nobody can say how long it takes.
+      // From 1 on, the remaining time is random, so the bar shows no value.
       if (detail < 1) bar.value = detail;
       else bar.removeAttribute('value');
       bar.hidden = !this.#sending;
@@ -68,7 +68,7 @@ class PlexusComposer extends HTMLElement {
     this.#measure();
   }
 
-  /** @param {boolean} [anew] whether what was wrong before counts no more */
+  /** @param {boolean} [anew] true to clear an earlier error */
   #measure(anew = true) {
     const text = bytes(byId('text', HTMLTextAreaElement).value);
     const recipient = bytes(byId('recipient', HTMLInputElement).value);
@@ -92,7 +92,7 @@ class PlexusComposer extends HTMLElement {
       this.#measure();
       const started = text.value;
       await client.submit(recipient.value, started, Number(byId('priority', HTMLSelectElement).value));
-      // Whoever waits for a stamp may have begun the next message.
+      // The person may have begun the next message while the stamp was searched.
       if (text.value === started) text.value = '';
       announce('Message signed and sent. It waits for a block.');
       text.focus();
@@ -132,7 +132,7 @@ class PlexusComposer extends HTMLElement {
   }
 
   /**
-   * How far a message's block is below the tip: blocks, and work where it is known here.
+   * Returns the depth of a message's block below the tip: in blocks, and in work if this page knows it.
    * @param {Letter} letter
    */
   #above({ block, number_of_block }) {

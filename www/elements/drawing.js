@@ -1,7 +1,7 @@
 // @ts-check
 /**
- * The network as a node sees it, drawn: a graph of round trips that both ends of each link signed, laid out by the node; in words,
- * too; and how a block of its travels there.
+ * Draws the network as a node sees it: a graph of round trips that both ends of each link signed. The node
+ * computes the layout. Also describes the graph in words, and animates how a block of the node travels.
  */
 
 import { abbreviated, count } from '../format.js';
@@ -11,16 +11,16 @@ import { fill, make } from './make.js';
 
 /** The side of the drawing, in its own units. */
 const SIDE = 1000;
-/** A block's way is shown so many times slower than it is. */
+/** The animation of a block is this many times slower than reality. */
 const SLOWER = 12;
-/** How long a node that it reaches stays lit, milliseconds. */
+/** The time for which a reached node stays lit, milliseconds. */
 const LIT_MS = 900;
-/** Up to how many nodes each bears its name. */
+/** With at most this many nodes, each is labelled with its name. */
 const NAMES_MAX = 60;
-/** How often a graph that is shown is asked for, milliseconds. */
+/** The interval at which a visible graph is requested, milliseconds. */
 export const PERIOD_MS = 10_000;
 
-/** How drawing and legend look, in the colours of the view that has them. */
+/** The styles of drawing and legend, in the colours of the view around them. */
 export const LOOKS = new CSSStyleSheet();
 LOOKS.replaceSync(`
 .graph { display: block; width: 100%; max-width: 44rem; margin: 0.75rem auto; aspect-ratio: 1; }
@@ -59,7 +59,7 @@ export class Drawing {
     svg.setAttribute('role', 'img');
   }
 
-  /** Draws a graph, unless it is the one that is drawn: whether it was another. @param {Graph} graph */
+  /** Draws a graph. Returns false if it is already drawn. @param {Graph} graph */
   show(graph) {
     if (JSON.stringify(graph) === JSON.stringify(this.#graph)) return false;
     this.#graph = graph;
@@ -67,7 +67,7 @@ export class Drawing {
     this.#spots.clear();
     const rings = graph.rings.flatMap(({ radius, after_ms }) => [
       shape('circle', { class: 'ring', cx: SIDE / 2, cy: SIDE / 2, r: radius * SIDE }),
-      // Aside, where the first nodes are not.
+      // To the side, away from the first nodes.
       shape('text', { class: 'scale', x: (0.5 - radius * 0.6) * SIDE, y: (0.5 - radius * 0.8) * SIDE - 6 }, `${after_ms} ms`),
     ]);
     const lines = graph.links.flatMap(({ a, b, rtt_ms, tree, bridge }) => {
@@ -77,7 +77,7 @@ export class Drawing {
       const ends = { x1: from.x * SIDE, y1: from.y * SIDE, x2: to.x * SIDE, y2: to.y * SIDE };
       return [shape('line', { class: name, ...ends }, shape('title', {}, `${abbreviated(a)} – ${abbreviated(b)}: ${time(rtt_ms)}`))];
     });
-    // What matters most is drawn last, over the rest.
+    // The most important links are drawn last, over the others.
     const order = ['link', 'tree', 'bridge'];
     lines.sort((a, b) => order.indexOf(a.getAttribute('class') ?? '') - order.indexOf(b.getAttribute('class') ?? ''));
     const spots = graph.nodes.map(({ key, x, y, distance_ms, weak }) => {
@@ -106,7 +106,7 @@ export class Drawing {
       if (distance_ms === null || !spot) continue;
       const delay = distance_ms * SLOWER;
       if (still) {
-        // Nothing moves: each takes another colour for as long.
+        // No motion: each node changes its colour for the same time.
         setTimeout(() => spot.classList.add('reached'), delay);
         setTimeout(() => spot.classList.remove('reached'), delay + LIT_MS);
       } else {
@@ -117,7 +117,7 @@ export class Drawing {
 }
 
 /**
- * A part of a drawing.
+ * Returns a part of a drawing.
  * @template {keyof SVGElementTagNameMap} Name
  * @param {Name} name
  * @param {import('./make.js').Attributes} attributes
@@ -127,7 +127,7 @@ export function shape(name, attributes, ...children) {
   return fill(document.createElementNS('http://www.w3.org/2000/svg', name), attributes, children);
 }
 
-/** What the colours of a drawing mean. */
+/** Returns the legend of the drawing's colours. */
 export function legend() {
   const entries = Object.entries({
     own: 'this page’s node',
@@ -139,7 +139,7 @@ export function legend() {
   return make('ul', { class: 'legend', part: 'legend', role: 'list' }, ...entries.map(([name, text]) => make('li', { class: name }, text)));
 }
 
-/** A graph in words. @param {Graph} graph */
+/** Returns a description of a graph in words. @param {Graph} graph */
 export function inWords({ nodes_in_all, nodes, diameter_ms, bridges, weak_points, cut_off, levels }) {
   if (nodes_in_all < 2) return 'This page’s node has certified no link yet: it takes two full nodes, and some seconds.';
   const reached = nodes.flatMap(({ distance_ms }) => (distance_ms === null ? [] : [distance_ms])).sort((a, b) => a - b);
@@ -154,7 +154,7 @@ export function inWords({ nodes_in_all, nodes, diameter_ms, bridges, weak_points
   return facts.join(' ');
 }
 
-/** Milliseconds in two digits or whole. @param {number} ms */
+/** Returns milliseconds with two digits or as a whole number. @param {number} ms */
 export function time(ms) {
   return `${ms < 10 ? Math.round(ms * 10) / 10 : Math.round(ms)} ms`;
 }

@@ -1,25 +1,25 @@
 // @ts-check
 /**
- * The dialog in which keys are made, restored and unlocked, one step after the other. What is typed and shown in it is wiped when
- * its step ends.
+ * The dialog in which keys are created, restored and unlocked, step by step. Its inputs and texts are erased
+ * when a step ends.
  */
 
 import { announce, byId, make } from './make.js';
 
 /** @typedef {import('../client.js').Client} Client */
 /** @typedef {import('../client.js').Key} Key */
-/** @typedef {Record<string, string> & { passphrase: string }} Fields What is in the step's inputs, by their names. */
+/** @typedef {Record<string, string> & { passphrase: string }} Fields The values of the step's inputs, by name. */
 /** @typedef {'words' | 'confirm' | 'keep' | 'restore' | 'unlock' | 'show' | 'protect'} Step */
 /**
- * @typedef {object} Asked What a step says.
+ * @typedef {object} Asked The texts of a step.
  * @property {string} title
- * @property {string} next What its button is called.
+ * @property {string} next The label of its button.
  * @property {string} [why]
  * @property {string} [name] The key's.
  * @property {string} [public]
  * @property {string[]} [words]
  * @property {number[]} [places]
- * @property {boolean} [back] Whether there is a way back.
+ * @property {boolean} [back] True if there is a Back button.
  */
 
 /** The fewest characters of a passphrase. */
@@ -27,12 +27,13 @@ const PASSPHRASE_MIN = 10;
 const BACK = Symbol('back');
 
 /**
- * Shows a step, until the person goes on and `done` takes what they typed; what it throws is shown, and they may try again.
+ * Shows a step until the person continues and `done` accepts the input. If `done` throws, the error is shown,
+ * and the person may try again.
  * @template Outcome
  * @param {Step} step
  * @param {Asked} asked
  * @param {(fields: Fields) => Promise<Outcome>} done
- * @returns {Promise<Outcome | typeof BACK | null>} null: they cancelled
+ * @returns {Promise<Outcome | typeof BACK | null>} null if the person cancelled
  */
 export function ask(step, asked, done) {
   const dialog = byId('key-dialog', HTMLDialogElement);
@@ -80,7 +81,7 @@ export function ask(step, asked, done) {
   });
 }
 
-/** What each step shows. @type {Record<Step, (asked: Asked) => (Node | string)[]>} */
+/** The content of each step. @type {Record<Step, (asked: Asked) => (Node | string)[]>} */
 const STEPS = {
   words: ({ why, words = [] }) => [
     ...(why ? [make('p', {}, `${why} Yours is made here, and never leaves this browser.`)] : []),
@@ -97,7 +98,7 @@ const STEPS = {
   unlock: ({ why, name = '', public: key }) => [
     ...(why ? [make('p', {}, why)] : []),
     ...(key ? [make('code', { class: 'boxed' }, key)] : []),
-    // Beside the passphrase, so that a password manager knows whose it is.
+    // Next to the passphrase, so that a password manager knows the key that it belongs to.
     make('input', { type: 'text', autocomplete: 'username', value: name, hidden: true }),
     ...field('Passphrase', make('input', { type: 'password', id: 'key-passphrase', name: 'passphrase', required: true, autocomplete: 'current-password' })),
   ],
@@ -138,7 +139,7 @@ function keepFields(mayBeTab) {
 }
 
 /**
- * Asks how a key is to be kept, and keeps it.
+ * Asks for a name and a passphrase, and stores a key.
  * @param {'keep' | 'protect'} step
  * @param {string} title
  * @param {(name: string, passphrase: string | null) => Promise<string>} store
@@ -152,7 +153,7 @@ export async function keep(step, title, store, back = false) {
 }
 
 /**
- * Makes a key with the person: whether there is one now.
+ * Creates a key with the person. Returns true if there is one now.
  * @param {Client} client
  * @param {string} [why]
  */
@@ -189,7 +190,7 @@ export async function restoreKey(client) {
 }
 
 /**
- * Unlocks a key with the person: whether it is unlocked now.
+ * Unlocks a key with the person. Returns true if it is unlocked now.
  * @param {Client} client
  * @param {Key} key
  * @param {string} [why]

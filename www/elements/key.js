@@ -1,5 +1,5 @@
 // @ts-check
-/** Key: the person's keys, which of them signs, and the way to others. Whoever only reads and verifies needs none. */
+/** Key: the person's keys, the one that signs, and how to add others. Reading and verifying need no key. */
 
 import { ask, keep, makeKey, restoreKey, unlockKey } from './key-dialog.js';
 import { announce, byId, make } from './make.js';
@@ -7,7 +7,7 @@ import { announce, byId, make } from './make.js';
 /** @typedef {import('../client.js').Client} Client */
 /** @typedef {import('../client.js').Key} Key */
 
-/** What a key's state is called. @type {Record<Key['state'], string>} */
+/** The label of each key state. @type {Record<Key['state'], string>} */
 const STATES = {
   locked: 'locked',
   unlocked: 'unlocked',
@@ -19,13 +19,13 @@ const STATES = {
 /** @type {Key[]} */
 let keys = [];
 
-/** The key that signs, if there is one. */
+/** Returns the key that signs, if there is one. */
 function chosen() {
   return keys.find((key) => key.chosen);
 }
 
 /**
- * Has the person make or unlock a key, unless there is one to sign with: whether there is now.
+ * Asks the person to create or unlock a key, unless one can sign already. Returns true if one can sign now.
  * @param {Client} client
  * @param {string} why
  */
@@ -48,7 +48,7 @@ class PlexusKey extends HTMLElement {
     on('key-copy', () => this.#copy());
     on('key-make', () => makeKey(client));
     on('key-restore', () => restoreKey(client));
-    // The button that was pressed goes: the keyboard goes on at the other.
+    // The pressed button disappears, so the focus moves to the other one.
     on('key-unlock', () => this.#chosen(async (key) => {
       if (await unlockKey(client, key)) byId('key-lock', HTMLElement).focus();
     }));
@@ -93,7 +93,7 @@ class PlexusKey extends HTMLElement {
       announce('Public key copied.');
       setTimeout(() => (button.textContent = 'Copy'), 2000);
     } catch {
-      // A page that is not secure has no clipboard: the key is selected, to be copied by hand.
+      // An insecure page has no clipboard. Select the key, so that the person can copy it.
       getSelection()?.selectAllChildren(byId('key-public', HTMLElement));
     }
   }
@@ -103,7 +103,7 @@ class PlexusKey extends HTMLElement {
 function keyItem(client, { name, state, chosen }) {
   const radio = make('input', { type: 'radio', name: 'key', disabled: state === 'damaged' });
   radio.checked = chosen;
-  // One that cannot be used stays as it was.
+  // If the key cannot be used, show the old choice again.
   radio.addEventListener('change', () => client.useKey(name).catch(() => client.keys()));
   return make('li', { 'data-name': name, 'data-state': state, 'data-chosen': chosen },
     make('label', {}, radio, make('span', {}, make('bdi', {}, name), ' ', make('span', { class: 'quiet' }, STATES[state]))));

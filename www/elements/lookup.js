@@ -1,7 +1,7 @@
 // @ts-check
 /**
- * Find: any block by height or hash, any message by its id, as the node tells it. What is found has an address of its own,
- * `#/block/NAME` or `#/message/ID`, that can be passed on.
+ * Find: any block by height or hash, and any message by its id, as the node returns it. Each result has an
+ * address of its own, `#/block/NAME` or `#/message/ID`, that can be shared.
  */
 
 import { count } from '../format.js';
@@ -18,9 +18,9 @@ const ROUTE = /^#\/(block|message|key)\/([0-9a-f]{1,66})$/;
 const KEY = /^0[23][0-9a-f]{64}$/;
 
 class PlexusLookup extends HTMLElement {
-  /** Counts questions: an answer that comes after the next question is not shown. */
+  /** Counts lookups. The answer to an older lookup is not shown. */
   #asked = 0;
-  /** Whether the chain was checked. */
+  /** True if the chain was checked. */
   #live = false;
 
   /** @param {Client} client */
@@ -32,7 +32,7 @@ class PlexusLookup extends HTMLElement {
       const isName = /^(\d{1,16}|[0-9a-f]{64})$/.test(text) || KEY.test(text);
       if (!isName) return this.#show('Not a height, hash, id or key', make('p', { class: 'quiet' }, 'A height is a number; a block’s hash and a message’s id have 64 hex digits, a public key has 66.'));
       const address = `#/${KEY.test(text) ? 'key' : 'block'}/${text}`;
-      // The same name again is asked again.
+      // Look up the same name again.
       if (location.hash === address) this.#route(client);
       else location.hash = address;
     });
@@ -41,10 +41,10 @@ class PlexusLookup extends HTMLElement {
       this.#hide();
       name.focus();
     });
-    // Of the address's fragment, too, whether a link, a person or the way back changes it.
+    // This also fires when a link, a person or the Back button changes the address's fragment.
     addEventListener('popstate', () => this.#route(client));
     this.#route(client);
-    // What was asked for before the chain was checked could not be held against it.
+    // Before the chain was checked, a result could not be compared with it.
     client.addEventListener('state', (event) => {
       const { phase } = /** @type {CustomEvent<import('../client.js').State>} */ (event).detail;
       if (phase !== 'live' || this.#live) return;
@@ -53,12 +53,12 @@ class PlexusLookup extends HTMLElement {
     });
   }
 
-  /** Shows what the page's address names. @param {Client} client */
+  /** Shows the block, message or key in the page's address. @param {Client} client */
   async #route(client) {
     const asked = ++this.#asked;
     const [, kind, name] = ROUTE.exec(location.hash) ?? [];
     if (!kind) {
-      // The other addresses are places on this page.
+      // Other fragments are positions on this page.
       if (!location.hash) this.#hide();
       return;
     }
@@ -85,7 +85,7 @@ class PlexusLookup extends HTMLElement {
 }
 
 /**
- * What is asked for by 64 digits may be a block's hash or a message's id.
+ * Finds a block, or a message: 64 digits may be a block's hash or a message's id.
  * @param {Client} client
  * @param {string} name
  * @returns {Promise<[string, ...Node[]]>}

@@ -1,10 +1,10 @@
 // @ts-check
-/** Makes elements, for this page and for those that embed some; text is only ever text. */
+/** Creates elements, for this page and for pages that embed some. Text is never parsed as HTML. */
 
 import { age } from '../format.js';
 
 /**
- * What attributes are given: true: present without a value; false, null: absent; a number: in tenths.
+ * Attributes. True: present without a value. False and null: absent. A number: in tenths.
  * @typedef {Record<string, string | number | boolean | null | undefined>} Attributes
  */
 
@@ -19,7 +19,7 @@ export function make(name, attributes = {}, ...children) {
 }
 
 /**
- * Gives an element what belongs to it.
+ * Sets an element's attributes and appends its children.
  * @template {Element} Kind
  * @param {Kind} element
  * @param {Attributes} attributes
@@ -36,7 +36,7 @@ export function fill(element, attributes, children) {
 }
 
 /**
- * A hash whose leading zeros, the work in it, step back. Cut in the middle unless it is to be shown whole.
+ * Returns a hash with dimmed leading zeros, which are its work. It is shortened in the middle unless `whole` is set.
  * @param {string} hex
  * @param {boolean} [whole]
  */
@@ -50,7 +50,7 @@ export function hashText(hex, whole = false) {
 }
 
 /**
- * A link to a block's place on this page.
+ * Returns a link to a block's view on this page.
  * @param {string} hash
  * @param {string} [text]
  */
@@ -59,7 +59,7 @@ export function blockLink(hash, text) {
 }
 
 /**
- * A link to a message's place on this page.
+ * Returns a link to a message's view on this page.
  * @param {string} id
  * @param {string} [text]
  */
@@ -68,7 +68,7 @@ export function messageLink(id, text) {
 }
 
 /**
- * A time as an age that goes on; `moveAges` moves it.
+ * Returns a time as an age. `moveAges` keeps it current.
  * @param {number} unix_ms
  */
 export function ageText(unix_ms) {
@@ -77,7 +77,7 @@ export function ageText(unix_ms) {
   return make('time', { datetime: iso, title: iso, 'data-ms': String(unix_ms) }, age(unix_ms));
 }
 
-/** Moves all ages on: once a second is enough. @param {ParentNode} root */
+/** Updates all ages. Once a second is enough. @param {ParentNode} root */
 export function moveAges(root) {
   for (const time of root.querySelectorAll('time[data-ms]')) {
     const text = age(Number(time.getAttribute('data-ms')));
@@ -86,7 +86,7 @@ export function moveAges(root) {
 }
 
 /**
- * An element of the page that must be there.
+ * Returns an element of the page that must exist.
  * @template {Element} Kind
  * @param {string} id
  * @param {new () => Kind} kind
@@ -98,7 +98,7 @@ export function byId(id, kind) {
   throw new Error(`the page has no ${id}`);
 }
 
-/** Says something to those who listen to the page. @param {string} text */
+/** Announces a text to screen readers. @param {string} text */
 export function announce(text) {
   const live = document.getElementById('announcer');
   if (live) live.textContent = text;

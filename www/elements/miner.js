@@ -1,5 +1,5 @@
 // @ts-check
-/** Mine: started and stopped by the person, never by itself. */
+/** Mine: the person starts and stops it. It never starts by itself. */
 
 import { count, duration, hashRate } from '../format.js';
 import { withKey } from './key.js';
@@ -7,16 +7,16 @@ import { announce, byId } from './make.js';
 
 /** @typedef {import('../client.js').Mining} Mining */
 
-/** Where the browser keeps whether the graphics processor mines, too. */
+/** The storage key of the setting that the GPU mines, too. */
 const GPU = 'plexus-gpu';
-/** How many rates the line shows, and the room that it is drawn in. */
+/** The number of rates in the line, and the size of its drawing. */
 const [RATES_MAX, WIDTH, HEIGHT] = [120, 240, 32];
 
 class PlexusMineView extends HTMLElement {
   #wanted = false;
   #found = 0;
   #shown = false;
-  /** The newest rates, hashes a second. @type {number[]} */
+  /** The newest rates, hashes per second. @type {number[]} */
   #rates = [];
 
   /** @param {import('../client.js').Client} client */
@@ -25,7 +25,7 @@ class PlexusMineView extends HTMLElement {
     const most = Math.max(1, navigator.hardwareConcurrency || 1);
     threads.max = String(most);
     threads.value = '1';
-    // One core leaves nothing to choose.
+    // With one core there is no choice.
     threads.disabled = most === 1;
     const { percent, hidden, battery } = this.#controls();
     byId('mine-battery-view', HTMLElement).hidden = !('getBattery' in navigator);
@@ -54,9 +54,9 @@ class PlexusMineView extends HTMLElement {
     this.#offerGpu(client);
   }
 
-  /** The switch for the graphics processor, where the browser has one to offer. @param {import('../client.js').Client} client */
+  /** Shows the switch for the GPU, if the browser offers one. @param {import('../client.js').Client} client */
   async #offerGpu(client) {
-    // The types of WebGPU are not yet part of what editors know.
+    // Editors do not know the types of WebGPU yet.
     const gpu = /** @type {any} */ (navigator).gpu;
     if (!(await gpu?.requestAdapter().catch(() => null))) return;
     const wanted = byId('mine-gpu', HTMLInputElement);
@@ -83,7 +83,7 @@ class PlexusMineView extends HTMLElement {
     return client.mine(threads.valueAsNumber, effort);
   }
 
-  /** What was chosen last time, as far as this machine has it. @param {Mining} mining */
+  /** Restores the last choice, as far as this machine allows. @param {Mining} mining */
   #choose({ threads: count, percent: part, pauses_hidden, pauses_on_battery }) {
     const { threads, percent, hidden, battery } = this.#controls();
     threads.value = String(Math.min(Number(threads.max), Math.max(1, count)));
@@ -133,7 +133,7 @@ class PlexusMineView extends HTMLElement {
 }
 
 /**
- * The chance to mine a block within a minute, when one takes so long in the mean.
+ * Returns the chance to mine a block within a minute, if one takes `expected_ms` on average.
  * @param {number} expected_ms
  */
 function chance(expected_ms) {
@@ -141,7 +141,7 @@ function chance(expected_ms) {
   return percent > 99.5 ? '> 99 %' : percent < 0.01 ? '< 0.01 %' : `${percent.toFixed(percent < 1 ? 2 : percent < 10 ? 1 : 0)} %`;
 }
 
-/** A browser that keeps nothing for this page has nothing to recall. */
+/** Returns the stored setting, or null if the browser stores nothing for this page. */
 function recall() {
   try {
     return localStorage.getItem(GPU);
@@ -155,7 +155,7 @@ function remember(text) {
   try {
     localStorage.setItem(GPU, text);
   } catch {
-    // It is asked for again next time.
+    // Not stored: the person has to choose again next time.
   }
 }
 

@@ -1,5 +1,5 @@
 // @ts-check
-/** The network as the page's own node sees it. Shown while it is open, and drawn anew every so often. */
+/** The network as the page's own node sees it. While it is open, it is redrawn periodically. */
 
 import { abbreviated } from '../format.js';
 import { Drawing, LOOKS, PERIOD_MS, inWords, legend, time } from './drawing.js';
@@ -8,7 +8,7 @@ import { byId, make } from './make.js';
 /** @typedef {import('../client.js').Client} Client */
 /** @typedef {import('../client.js').Graph} Graph */
 
-/** Why a node has a link. @type {Record<string, string>} */
+/** The reasons for a link. @type {Record<string, string>} */
 const WHYS = {
   nearest: 'one of the nearest that it knows: blocks come soonest from there',
   graph: 'shortens the ways of blocks most, by all that nodes certify',

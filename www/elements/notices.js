@@ -1,14 +1,14 @@
 // @ts-check
-/** Notices: what a person should know, until they have seen it. */
+/** Notices that a person should see, until they have seen them. */
 
 import { duration } from '../format.js';
 import { byId, make } from './make.js';
 
-/** The most notices at once; the oldest gives way. */
+/** The most notices at once. When full, the oldest is removed. */
 const NOTICES_MAX = 3;
-/** How long one that is not bad stays, milliseconds. */
+/** The time for which a notice stays if it is not bad, milliseconds. */
 const STAY_MS = 12_000;
-/** A clock that is off by so much, of the minute that the rules allow, is told of, milliseconds. */
+/** A clock error of at least this much is reported, milliseconds. The rules allow a minute. */
 const CLOCK_OFF_MS = 20_000;
 
 class PlexusNotices extends HTMLElement {
@@ -27,7 +27,7 @@ class PlexusNotices extends HTMLElement {
   /** @param {import('../client.js').Notice} notice */
   #show({ bad, text }) {
     const list = byId('notices', HTMLElement);
-    // The same again is not news.
+    // Do not show the same notice twice.
     for (const old of [...list.children]) if (old.firstElementChild?.textContent === text) old.remove();
     const close = make('button', { type: 'button', class: 'icon', 'aria-label': 'Dismiss' }, '×');
     const item = make('li', { class: bad ? 'bad' : null }, make('span', {}, text), close);

@@ -1,5 +1,5 @@
 // @ts-check
-/** The bar at the top: which network, how the connection stands, how high the chain is. */
+/** The bar at the top: the network, the state of the connection, the height of the chain. */
 
 import { count, duration, short } from '../format.js';
 import { ageText, byId, make } from './make.js';
@@ -10,26 +10,26 @@ import { ageText, byId, make } from './make.js';
 /** @type {Record<State['phase'], string>} */
 const LABELS = { connecting: 'Connecting', syncing: 'Checking', live: 'Live', offline: 'Offline' };
 
-/** Why a node is connected to, in words. @type {Record<Peer['kind'], string>} */
+/** The reason for a connection, in words. @type {Record<Peer['kind'], string>} */
 const WHY = { home: 'this page’s own node', nearest: 'one of the nearest', random: 'chosen by chance' };
-/** How its chain stands to ours. */
+/** The relation of its chain to ours. */
 const MINDS = { lags: 'behind', differs: 'on another chain' };
 
 const KEPT = 'Headers, keys and messages are kept in this browser.';
 const UNKEPT = 'This tab keeps no headers: another one does, or the browser does not allow it.';
-/** The fewest blocks to be checked that are worth a bar. */
+/** The fewest unchecked blocks for which the bar is shown. */
 const PROGRESS_BLOCKS_MIN = 100;
 
 class PlexusStatus extends HTMLElement {
   /** @type {State | undefined} */
   #state;
-  /** The peers as they are shown. */
+  /** The displayed peers. */
   #peers = '';
 
   /** @param {import('../client.js').Client} client */
   connect(client) {
     client.addEventListener('state', (event) => this.#show(/** @type {CustomEvent<State>} */ (event).detail));
-    // The time until the next attempt runs down.
+    // Count down to the next attempt.
     setInterval(() => this.#state?.retry_unix_ms && this.#showDetail(this.#state), 1000);
   }
 
@@ -53,7 +53,7 @@ class PlexusStatus extends HTMLElement {
     set('proof', state.proof ? proofText(state.proof) : '');
     set('kept', state.network ? (state.kept ? KEPT : UNKEPT) : '');
     const progress = byId('sync', HTMLProgressElement);
-    // A few blocks are done before a bar could be seen.
+    // A few blocks are checked before a bar would be visible.
     progress.hidden = state.phase !== 'syncing' || state.target - state.height < PROGRESS_BLOCKS_MIN;
     progress.max = Math.max(state.target, 1);
     progress.value = state.height;
@@ -101,7 +101,7 @@ function detail({ phase, height, target, retry_unix_ms, node, peers }) {
 }
 
 /**
- * How many are there, and whether they say the same.
+ * Returns the number of peers, and how many disagree.
  * @param {Peer[]} peers
  */
 function company(peers) {

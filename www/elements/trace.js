@@ -1,5 +1,5 @@
 // @ts-check
-/** The verification of a block, retold: each rule, what it asks for, what was found. */
+/** The verification of a block: each rule, the expected value and the found value. */
 
 import { make } from './make.js';
 

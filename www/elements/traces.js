@@ -1,5 +1,5 @@
 // @ts-check
-/** What a key signed and what is written to it, as far down the chain as was looked. */
+/** The messages and blocks of a key, down to the block where the search stopped. */
 
 import { count } from '../format.js';
 import { ageText, blockLink, make, messageLink } from './make.js';
@@ -7,11 +7,11 @@ import { ageText, blockLink, make, messageLink } from './make.js';
 /** @typedef {import('../client.js').Client} Client */
 /** @typedef {import('../client.js').Traces} Traces */
 
-/** So many blocks of a key's are named one by one. */
+/** The most blocks of a key that are listed one by one. */
 const NAMED_MAX = 24;
 
 /**
- * A link to what is known of a key.
+ * Returns a link to the view of a key.
  * @param {string} key
  * @param {string} [text]
  */

@@ -1,5 +1,5 @@
 // @ts-check
-/** The laboratory: what is simulated, how it goes, and what came of it. */
+/** The simulator's page: its setup, its progress and its results. */
 
 import { count } from '../format.js';
 import { byId } from '../elements/make.js';
@@ -32,7 +32,7 @@ import { commandOf, fill, flagsOf, queryOf, setupOf } from './setup.js';
  * @property {{ a: number, b: number }[]} links
  */
 
-/** What a stage is called. */
+/** The label of each stage. */
 const STAGES = { warming: 'Nodes connect', measuring: 'Blocks are mined', settling: 'Nodes come to agree', done: 'Done' };
 
 const form = byId('setup', HTMLFormElement);
@@ -40,7 +40,7 @@ const [run, pause] = [byId('run', HTMLButtonElement), byId('pause', HTMLButtonEl
 
 /** @type {Worker | undefined} */
 let worker;
-/** The newest report that has places and links. @type {Report | undefined} */
+/** The newest report with places and links. @type {Report | undefined} */
 let report;
 /** @type {Scene | undefined} */
 let scene;
@@ -75,7 +75,7 @@ function begin() {
   byId('refusal', HTMLElement).hidden = true;
   byId('command', HTMLElement).textContent = commandOf(flags, form);
   history.replaceState(null, '', queryOf(flags, form));
-  // A Worker that is in the middle of a slice would have to be waited for.
+  // Otherwise the new run would have to wait for the old Worker's slice.
   worker?.terminate();
   worker = new Worker(new URL('./worker.js', import.meta.url), { type: 'module', name: 'plexus-laboratory' });
   worker.addEventListener('message', ({ data }) => received(data));
@@ -93,10 +93,10 @@ function received(data) {
   if (isRunning && !isPaused) next();
 }
 
-/** Asks for the next slice when the last one is on the screen. */
+/** Requests the next slice when the last one is on the screen. */
 function next() {
   const ask = () => worker?.postMessage({ slowly: byId('slowly', HTMLInputElement).checked });
-  // A hidden page gets no frames, and has no need of small slices.
+  // A hidden page gets no frames, and does not need small slices.
   if (document.hidden) setTimeout(ask);
   else requestAnimationFrame(ask);
 }
@@ -130,7 +130,7 @@ function hold(wanted) {
   pause.setAttribute('aria-pressed', String(wanted));
 }
 
-/** Simulated time. @param {number} ms */
+/** Returns simulated time as text. @param {number} ms */
 function time(ms) {
   const [minutes, seconds] = [Math.floor(ms / 60_000), (ms % 60_000) / 1000];
   return minutes ? `${minutes} min ${String(Math.floor(seconds)).padStart(2, '0')} s` : `${seconds.toFixed(2)} s`;

@@ -1,17 +1,17 @@
 // @ts-check
-/** The pictures that move: the nodes, coloured by how they stand to the newest block, and the newest blocks with their branches. */
+/** The animated pictures: the nodes, coloured by their relation to the newest block, and the newest blocks with branches. */
 
 /** @typedef {import('./main.js').Scene} Scene */
 /** @typedef {import('./main.js').SceneBlock} SceneBlock */
 /** @typedef {import('./main.js').Report} Report */
 
-/** The height of a picture, as a part of its width, */
+/** The height of the network's picture, as a fraction of its width. */
 const NETWORK_SHAPE = 0.62;
-/** and of the tree, in pixels of a style sheet. */
+/** The height of the tree's picture, in CSS pixels. */
 const TREE_HEIGHT = 96;
-/** The room around a picture. */
+/** The margin around a picture. */
 const MARGIN = 12;
-/** The colours' names, as of the style sheet. */
+/** The names of the colours in the style sheet. */
 const COLOURS = { newest: '--accent', behind: '--faint', elsewhere: '--warn', down: '--line-strong', traitor: '--bad', link: '--line-strong', ink: '--quiet', ground: '--surface' };
 
 /**
@@ -41,7 +41,7 @@ function prepare(canvas, height) {
 export function drawNetwork(canvas, { places, links, nodes }, { stances }) {
   const height = Math.round(canvas.clientWidth * NETWORK_SHAPE);
   const { pen, width, colours } = prepare(canvas, height);
-  // Drawn as large as the nodes allow.
+  // Scale the drawing so that the nodes fill it.
   const [left, right] = ends(places.map(({ x }) => x));
   const [top, bottom] = ends(places.map(({ y }) => y));
   const at = (/** @type {number} */ node) => ({
@@ -64,21 +64,21 @@ export function drawNetwork(canvas, { places, links, nodes }, { stances }) {
     const { x, y } = at(node);
     pen.fillStyle = honest ? colours[stances[node]] : colours.traitor;
     pen.beginPath();
-    // Who breaks a rule is told apart without colours, too.
+    // A Byzantine node also has another shape, so that colours are not needed to see it.
     if (honest) pen.arc(x, y, stances[node] === 'newest' ? radius : radius * 0.8, 0, 2 * Math.PI);
     else pen.rect(x - radius, y - radius, 2 * radius, 2 * radius);
     pen.fill();
   });
 }
 
-/** The least and the greatest, never the same. @param {number[]} values */
+/** Returns the least and the greatest value. They always differ. @param {number[]} values */
 function ends(values) {
   const [least, greatest] = [Math.min(...values), Math.max(...values)];
   return greatest > least ? [least, greatest] : [least - 0.5, greatest + 0.5];
 }
 
 /**
- * Draws the newest blocks, each right of the one before: those of the best chain in a line, others below.
+ * Draws the newest blocks, each to the right of the one before. The best chain is a line, other blocks are below it.
  * @param {HTMLCanvasElement} canvas
  * @param {Scene} scene
  */
@@ -95,7 +95,7 @@ export function drawTree(canvas, { blocks }) {
     pen.strokeStyle = best ? colours.newest : colours.elsewhere;
     pen.beginPath();
     pen.moveTo(from.x, from.y);
-    // Off the line at once, so that branches do not cross what lies between.
+    // Leave the line at once, so that branches do not cross the blocks in between.
     pen.bezierCurveTo(from.x + step / 2, to.y, from.x + step / 2, to.y, to.x, to.y);
     pen.stroke();
   });
@@ -109,13 +109,13 @@ export function drawTree(canvas, { blocks }) {
     else pen.rect(x - 5, y - 5, 10, 10);
     pen.fill();
     if (holders === 0) return;
-    // How many nodes have it as their tip.
+    // The number of nodes whose tip it is.
     pen.fillStyle = colours.ink;
     pen.fillText(String(holders), x, best ? y - 10 : y + 18);
   });
 }
 
-/** The lane of each block: 0 of the best chain, below it as many as branches have blocks at the same time. @param {SceneBlock[]} blocks */
+/** Returns the lane of each block: 0 for the best chain, and lower lanes for concurrent branches. @param {SceneBlock[]} blocks */
 function lanesOf(blocks) {
   const first = blocks[0]?.number ?? 0;
   /** @type {number[]} */

@@ -1,5 +1,5 @@
 // @ts-check
-/** What was measured: a row and a curve for each run, so that runs can be held against one another. */
+/** The results: a row and a curve for each run, so that runs can be compared. */
 
 import { count, short } from '../format.js';
 import { byId, make } from '../elements/make.js';
@@ -7,12 +7,12 @@ import { byId, make } from '../elements/make.js';
 /** @typedef {import('./main.js').Report} Report */
 
 const SVG = 'http://www.w3.org/2000/svg';
-/** The most runs that are shown: older ones leave. */
+/** The most runs that are shown. When full, the oldest is removed. */
 const RUNS_MAX = 8;
-/** The drawing's room: its size and where its curves lie. */
+/** The drawing's size, and the position of its curves. */
 const [WIDTH, HEIGHT, LEFT, BOTTOM, TOP, RIGHT] = [640, 260, 44, 28, 10, 150];
 
-/** The runs, the newest last. @type {Report[]} */
+/** The runs, newest last. @type {Report[]} */
 const runs = [];
 
 /** @param {Report} report */
@@ -33,7 +33,7 @@ function nameOf({ topology, nodes, honest, seed }) {
 /** @param {Report} report @param {number} index */
 function row(report, index) {
   const { t50_ms, t90_ms, t99_ms, body_t90_ms, stale_rate, header_copies, body_copies, bytes_per_node, trace_hash } = report;
-  // What is computed and not driven sends nothing.
+  // A computed bound is not simulated, so it sends nothing.
   const driven = bytes_per_node > 0;
   const cells = [
     ms(t50_ms), ms(t90_ms), ms(t99_ms), ms(body_t90_ms), `${(100 * stale_rate).toFixed(1)} %`,
@@ -70,7 +70,7 @@ function drawCurves() {
   byId('curves', SVGSVGElement).replaceChildren(...grid, ...scale, ...curves, ...names);
 }
 
-/** The next number of few digits whose quarters have few, too. @param {number} number */
+/** Returns the next round number whose quarters are also round. @param {number} number */
 function roundUp(number) {
   const unit = 10 ** Math.floor(Math.log10(number));
   return unit * ([1, 1.2, 1.6, 2, 2.4, 3.2, 4, 6, 8, 10].find((digit) => digit * unit >= number) ?? 10);

@@ -1,18 +1,18 @@
 // @ts-check
 /**
- * What is simulated: a form's fields, the address's query and the command line, which all have the same names, and the setup that
- * the simulator takes.
+ * The setup of a simulation. The form's fields, the address's query and the command line use the same names.
+ * All are converted to the setup that the simulator takes.
  */
 
 /** @typedef {Record<string, string>} Flags A value for each of the form's fields. */
 
-/** The form's fields that are a Byzantine kind and how many are of it: one flag, on the command line. */
+/** The form's fields for the kind and share of Byzantine nodes. On the command line they are one flag. */
 const [KIND, SHARE] = ['byzantine', 'share'];
-/** What the simulator does unless it is told, where that differs from what the form begins with. */
+/** The simulator's defaults that differ from the form's first values. */
 const DEFAULT = { nodes: '1000' };
 
 /**
- * What a form says.
+ * Returns the values of a form.
  * @param {HTMLFormElement} form
  * @returns {Flags}
  */
@@ -21,7 +21,7 @@ export function flagsOf(form) {
 }
 
 /**
- * Has a form say what a query does; what it cannot say is left as it is.
+ * Fills a form with the values of a query. Unknown names are ignored.
  * @param {HTMLFormElement} form
  * @param {URLSearchParams} query
  */
@@ -29,7 +29,7 @@ export function fill(form, query) {
   for (const [name, value] of withFaults(query)) {
     const field = form.elements.namedItem(name);
     if (field instanceof HTMLInputElement) field.value = value;
-    // A choice that is not offered can still be asked for: its value is checked like any other.
+    // A query may name a choice that the form does not offer. Its value is checked like any other.
     if (field instanceof HTMLSelectElement) {
       if (![...field.options].some((option) => option.value === value)) field.add(new Option(value, value));
       field.value = value;
@@ -45,9 +45,9 @@ function withFaults(query) {
 }
 
 /**
- * The flags that differ from what a run has without them, as the command line names them.
+ * Returns the flags that differ from the defaults, with their names on the command line.
  * @param {Flags} flags
- * @param {HTMLFormElement} form whose first values are those
+ * @param {HTMLFormElement} form whose first values are the defaults
  * @returns {[string, string][]}
  */
 function told(flags, form) {
@@ -71,9 +71,9 @@ export function commandOf(flags, form) {
 }
 
 /**
- * The setup that the simulator takes, as JSON; it says itself which numbers it cannot simulate.
+ * Returns the setup that the simulator takes, as JSON. The simulator itself rejects numbers that it cannot simulate.
  * @param {Flags} flags
- * @throws {Error} for what is no number where one is needed
+ * @throws {Error} if a number is needed and the value is not a number
  */
 export function setupOf(flags) {
   const number = (/** @type {string} */ name, text = flags[name], times = 1) => {

@@ -1,17 +1,17 @@
 // @ts-check
-/** The Worker that the simulated network lives in. It runs a slice for each picture that the page asks for. */
+/** The Worker of the simulated network. It runs a slice for each picture that the page requests. */
 
 import init, { Laboratory } from '../pkg/plexus_laboratory.js';
 
-/** How long a slice takes at most, milliseconds of this machine's: pictures stay smooth. */
+/** The longest real time of a slice, milliseconds, so that pictures stay smooth. */
 const SLICE_MS = 14;
-/** After so many events the time is looked at. */
+/** The number of events between two looks at the clock. */
 const EVENTS = 400;
-/** How much simulated time a slice has while a block travels slowly, milliseconds, */
+/** The simulated time of a slice while a block travels slowly, milliseconds. */
 const SLOW_MS = 3;
-/** and for how long a block is followed so. */
+/** The time for which a block is followed slowly, milliseconds. */
 const FOLLOWED_MS = 1_500;
-/** The links are told every so many pictures. */
+/** The links are sent once in this many pictures. */
 const LINKS_EVERY = 60;
 
 const loaded = init({ module_or_path: new URL('../pkg/plexus_laboratory_bg.wasm', import.meta.url) });
@@ -60,7 +60,7 @@ addEventListener('message', async ({ data: { setup, slowly } }) => {
     if (setup) await begin(setup);
     else slice(slowly);
   } catch (error) {
-    // What the simulator says of a setup or of a law that was broken is a text; anything else is an error of the program.
+    // The simulator throws a text for an invalid setup or a violated invariant. An Error is a bug of the program.
     postMessage({ error: error instanceof Error ? error.message : String(error) });
   }
 });
