@@ -41,13 +41,13 @@ async function open() {
   // Editors do not know the types of WebGPU yet.
   const gpu = /** @type {any} */ (navigator).gpu;
   const adapter = await gpu?.requestAdapter({ powerPreference: 'high-performance' });
-  if (!adapter) throw new Error('this browser offers no graphics processor');
+  if (!adapter) throw new Error('this browser offers no GPU');
   const device = await adapter.requestDevice();
-  device.lost.then((/** @type {{ message: string }} */ { message }) => fail(new Error(message || 'the device is lost')));
+  device.lost.then((/** @type {{ message: string }} */ { message }) => fail(new Error(message || 'the GPU was lost')));
   device.addEventListener('uncapturederror', (/** @type {any} */ { error }) => fail(error));
 
   const shader = await fetch(new URL('./search.wgsl', import.meta.url));
-  if (!shader.ok) throw new Error(`search.wgsl answers with status ${shader.status}`);
+  if (!shader.ok) throw new Error(`search.wgsl: status ${shader.status}`);
   const program = device.createShaderModule({ code: await shader.text() });
   const pipeline = await device.createComputePipelineAsync({ layout: 'auto', compute: { module: program, entryPoint: 'search' } });
   const bytes = UNANSWERED.byteLength;
@@ -95,7 +95,7 @@ async function search() {
     const took = performance.now() - begun;
     if (!solution) nonces = paced(nonces, took);
     const tries = share.takeTries();
-    if (tries === 0) throw new Error('it answers what no working device does');
+    if (tries === 0) throw new Error('the GPU returned an impossible answer');
     postMessage({ tries, solution });
     current = undefined;
     if (share !== wanted) share.free();

@@ -42,7 +42,7 @@ let home = '';
 /** @param {URL} url */
 async function compile(url) {
   const response = await fetch(url);
-  if (!response.ok) throw new Error(`${url.pathname} answers with status ${response.status}`);
+  if (!response.ok) throw new Error(`${url.pathname} returned status ${response.status}`);
   return WebAssembly.compile(await response.arrayBuffer());
 }
 
@@ -68,7 +68,7 @@ async function begin() {
  */
 async function answer(method, args, from) {
   const light = await started;
-  if (!light || !METHODS.has(method) && !STORING.has(method)) throw new Error(`there is no ${method}`);
+  if (!light || !METHODS.has(method) && !STORING.has(method)) throw new Error(`unknown method ${method}`);
   if (method === 'useGpu') return miners.useGpu(args[0]);
   if (method === 'find') {
     // One visible tab of several is enough.
@@ -195,7 +195,7 @@ const miners = {
   loseGpu(why) {
     this.useGpu(false);
     tabs.tell(JSON.stringify({ type: 'gpu-lost' }));
-    const text = `The graphics processor mines no more: ${why}. The threads go on.`;
+    const text = `GPU mining stopped: ${why}. The threads continue.`;
     tabs.tell(JSON.stringify({ type: 'notice', value: { bad: true, text } }));
   },
 };

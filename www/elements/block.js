@@ -11,17 +11,17 @@ import { keyLink } from './traces.js';
 /** The fields of a block, in the displayed order, with their meanings. */
 const FIELDS = /** @type {const} */ ([
   ['hash', 'SHA-256 of the 96-byte header'],
-  ['prev_hash', 'the block that it follows'],
-  ['number_of_block', 'its height'],
+  ['prev_hash', 'hash of the previous block'],
+  ['number_of_block', 'height of the block'],
   ['timeStamp', 'when it was mined, by its miner’s clock'],
   ['author', 'the miner’s key'],
-  ['proof_of_work', 'expected hashes that its target stands for'],
-  ['total_work', 'the same, of it and all below'],
-  ['bits', 'its target in compact form'],
-  ['nonce', 'what was searched for'],
-  ['extra', 'the miner’s free number'],
+  ['proof_of_work', 'expected number of hashes for its target'],
+  ['total_work', 'expected number of hashes of this block and all below'],
+  ['bits', 'target in compact form'],
+  ['nonce', 'the number that the miner searched for'],
+  ['extra', 'a number that the miner chooses freely'],
   ['version', 'the header’s layout'],
-  ['content_root', 'commits to all below and within'],
+  ['content_root', 'commits to all blocks below and to the contents'],
   ['signature', 'the author’s, over the contents'],
 ]);
 

@@ -114,7 +114,7 @@ class PlexusComposer extends HTMLElement {
     if (before === 'pending' && letter.state === 'in-block') {
       announce(`Your message is in block ${letter.number_of_block}.`);
     } else if (before === 'in-block' && letter.state === 'pending') {
-      announce('The block of your message was undone. The message waits again.');
+      announce('The block with your message was undone. The message is waiting for a block again.');
     }
     this.#draw();
   }
@@ -140,8 +140,8 @@ class PlexusComposer extends HTMLElement {
     const blocks = this.#tip.height - number_of_block;
     const work = this.#workOf(block);
     if (blocks <= 0) return ', the newest';
-    const hashes = work ? `, ${short(Number(BigInt(this.#tip.total_work) - BigInt(work)))} hashes of work` : '';
-    return ` under ${count(blocks)} more${hashes}`;
+    const hashes = work ? `, ${short(Number(BigInt(this.#tip.total_work) - BigInt(work)))} hashes of work above it` : '';
+    return `, ${count(blocks)} newer ${blocks === 1 ? 'block' : 'blocks'}${hashes}`;
   }
 
   #hint() {

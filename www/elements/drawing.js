@@ -83,7 +83,7 @@ export class Drawing {
     const spots = graph.nodes.map(({ key, x, y, distance_ms, weak }) => {
       const own = key === graph.own;
       const name = own ? 'node own' : distance_ms === null ? 'node off' : weak ? 'node weak' : 'node';
-      const far = own ? 'this page’s node' : distance_ms === null ? 'cut off from us' : time(distance_ms);
+      const far = own ? 'this page’s node' : distance_ms === null ? 'no known path' : time(distance_ms);
       const spot = shape('circle', { class: name, cx: x * SIDE, cy: y * SIDE, r: own ? 12 : 8 }, shape('title', {}, `${key}: ${far}`));
       this.#spots.set(key, spot);
       return spot;
@@ -131,9 +131,9 @@ export function shape(name, attributes, ...children) {
 export function legend() {
   const entries = Object.entries({
     own: 'this page’s node',
-    node: 'a node, as far out as a block takes to it',
+    node: 'a node: the farther out, the longer a block takes',
     weak: 'its loss would split the network',
-    tree: 'the way of a block',
+    tree: 'the path of a block',
     link: 'another link',
   });
   return make('ul', { class: 'legend', part: 'legend', role: 'list' }, ...entries.map(([name, text]) => make('li', { class: name }, text)));
@@ -141,14 +141,14 @@ export function legend() {
 
 /** Returns a description of a graph in words. @param {Graph} graph */
 export function inWords({ nodes_in_all, nodes, diameter_ms, bridges, weak_points, cut_off, levels }) {
-  if (nodes_in_all < 2) return 'This page’s node has certified no link yet: it takes two full nodes, and some seconds.';
+  if (nodes_in_all < 2) return 'This page’s node has certified no link yet. That needs two full nodes and a few seconds.';
   const reached = nodes.flatMap(({ distance_ms }) => (distance_ms === null ? [] : [distance_ms])).sort((a, b) => a - b);
   const half = reached[Math.floor(reached.length / 2)];
   const last = reached[reached.length - 1];
   const facts = [
     `${count(nodes_in_all)} nodes, up to ${plural(levels.length - 1, 'link')} away.`,
-    `A block of this page’s node is expected to reach half of them in ${time(half)} and the last in ${time(last)}; no two nodes are over ${time(diameter_ms)} apart.`,
-    bridges + weak_points ? `${plural(weak_points, 'node')} and ${plural(bridges, 'link')} would split the network, were they lost.` : 'No single loss would split it.',
+    `A block of this page’s node is expected to reach half of them in ${time(half)} and the last in ${time(last)}. The two most distant nodes are ${time(diameter_ms)} apart.`,
+    bridges + weak_points ? `Single points of failure: ${plural(weak_points, 'node')} and ${plural(bridges, 'link')}.` : 'There is no single point of failure.',
   ];
   if (cut_off) facts.push(`No path is known to ${plural(cut_off, 'node')}.`);
   return facts.join(' ');

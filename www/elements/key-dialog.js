@@ -84,12 +84,12 @@ export function ask(step, asked, done) {
 /** The content of each step. @type {Record<Step, (asked: Asked) => (Node | string)[]>} */
 const STEPS = {
   words: ({ why, words = [] }) => [
-    ...(why ? [make('p', {}, `${why} Yours is made here, and never leaves this browser.`)] : []),
-    make('p', { class: 'hint' }, 'Write these 24 words down in this order. They are the key: whoever has them can sign for you, and without them nobody can bring it back.'),
+    ...(why ? [make('p', {}, `${why} Your key is created here and never leaves this browser.`)] : []),
+    make('p', { class: 'hint' }, 'Write down these 24 words in this order. They are the key: anyone who has them can sign for you. Without them the key cannot be restored.'),
     wordList(words),
   ],
   confirm: ({ places = [] }) => [
-    make('p', {}, 'To be sure that you have them:'),
+    make('p', {}, 'To check that you wrote them down:'),
     ...places.flatMap((place) => field(`Word ${place}`, make('input', { type: 'text', class: 'asked', name: `word-${place}`, 'data-place': String(place), required: true, spellcheck: 'false', autocapitalize: 'none' }))),
   ],
   restore: () => field('The key’s 24 words', make('textarea', { id: 'key-restore-words', name: 'words', rows: '4', required: true, spellcheck: 'false', autocapitalize: 'none' })),
@@ -103,7 +103,7 @@ const STEPS = {
     ...field('Passphrase', make('input', { type: 'password', id: 'key-passphrase', name: 'passphrase', required: true, autocomplete: 'current-password' })),
   ],
   show: ({ words = [] }) => [
-    make('p', { class: 'hint' }, 'Whoever has these words has the key. In this order they restore it anywhere.'),
+    make('p', { class: 'hint' }, 'Anyone who has these words has the key. In this order they restore it on any device.'),
     wordList(words),
   ],
 };
@@ -125,14 +125,14 @@ function keepFields(mayBeTab) {
   const tab = make('input', { type: 'checkbox', id: 'key-tab', name: 'tab' });
   const secret = make('div', {},
     ...field(`Passphrase, at least ${PASSPHRASE_MIN} characters`, passphrase),
-    ...field('The same again', again),
-    make('p', { class: 'quiet' }, 'The key is stored in this browser, encrypted under it. It is asked for after each reload.'));
+    ...field('Repeat the passphrase', again),
+    make('p', { class: 'quiet' }, 'The key is stored in this browser, encrypted with the passphrase. You have to enter it after each reload.'));
   tab.addEventListener('change', () => {
     secret.hidden = passphrase.disabled = again.disabled = tab.checked;
   });
-  const choice = make('label', { class: 'check' }, tab, ' Without a passphrase: use the key in this tab only, and store it nowhere. When the tab closes, only its 24 words bring it back.');
+  const choice = make('label', { class: 'check' }, tab, ' No passphrase: use the key in this tab only and do not store it. After the tab is closed, only the 24 words can restore it.');
   return [
-    ...field('Name, for yourself', make('input', { type: 'text', id: 'key-name', name: 'name', value: 'my key', required: true, maxlength: '64', autocomplete: 'username' })),
+    ...field('Name (only you see it)', make('input', { type: 'text', id: 'key-name', name: 'name', value: 'my key', required: true, maxlength: '64', autocomplete: 'username' })),
     secret,
     ...(mayBeTab ? [choice] : []),
   ];
@@ -146,7 +146,7 @@ function keepFields(mayBeTab) {
  * @param {boolean} [back]
  */
 export async function keep(step, title, store, back = false) {
-  return ask(step, { title, next: 'Keep the key', back }, async ({ name, passphrase, again, tab }) => {
+  return ask(step, { title, next: 'Save the key', back }, async ({ name, passphrase, again, tab }) => {
     if (!tab && passphrase !== again) throw new Error('the two passphrases differ');
     return store(name, tab ? null : passphrase);
   });
@@ -162,16 +162,16 @@ export async function makeKey(client, why) {
   /** @type {string[]} */
   let words = [];
   for (;;) {
-    if ((await ask('words', { title: 'A key of your own', why, words: draft.words, next: 'I wrote them down' }, async () => true)) !== true) return false;
-    const confirmed = await ask('confirm', { title: 'Three of the words', places: draft.places, next: 'Go on', back: true }, async (fields) => {
+    if ((await ask('words', { title: 'Create a key', why, words: draft.words, next: 'I wrote them down' }, async () => true)) !== true) return false;
+    const confirmed = await ask('confirm', { title: 'Confirm three words', places: draft.places, next: 'Continue', back: true }, async (fields) => {
       words = draft.places.map((place) => fields[`word-${place}`].trim().toLowerCase());
       const wrong = draft.places.filter((place, at) => words[at] !== draft.words[place - 1]);
-      if (wrong.length) throw new Error(`word ${wrong[0]} is another one: look it up again`);
+      if (wrong.length) throw new Error(`word ${wrong[0]} is wrong: check your notes`);
       return true;
     });
     if (confirmed === null) return false;
     if (confirmed === BACK) continue;
-    return kept(await keep('keep', 'Keep it', (name, passphrase) => draft.confirm(words, name, passphrase)));
+    return kept(await keep('keep', 'Save the key', (name, passphrase) => draft.confirm(words, name, passphrase)));
   }
 }
 
@@ -180,13 +180,13 @@ export async function makeKey(client, why) {
  * @param {Client} client
  */
 export async function restoreKey(client) {
-  const words = await ask('restore', { title: 'Restore a key', next: 'Go on' }, async ({ words }) => {
+  const words = await ask('restore', { title: 'Restore a key', next: 'Continue' }, async ({ words }) => {
     const count = words.trim().split(/\s+/).length;
     if (count !== 24) throw new Error(`a phrase has 24 words, this one has ${count}`);
     return words;
   });
   if (typeof words !== 'string') return false;
-  return kept(await keep('keep', 'Keep it', (name, passphrase) => client.restore(words, name, passphrase)));
+  return kept(await keep('keep', 'Save the key', (name, passphrase) => client.restore(words, name, passphrase)));
 }
 
 /**
@@ -204,7 +204,7 @@ export async function unlockKey(client, key, why) {
 
 /** @param {unknown} outcome */
 function kept(outcome) {
-  if (typeof outcome === 'string') announce('You have a key now.');
+  if (typeof outcome === 'string') announce('Your key is ready.');
   return typeof outcome === 'string';
 }
 

@@ -13,7 +13,7 @@ const STATES = {
   unlocked: 'unlocked',
   clear: 'without a passphrase',
   tab: 'in this tab only',
-  damaged: 'damaged: restore it from its words, under another name',
+  damaged: 'damaged: restore it from its words under another name',
 };
 
 /** @type {Key[]} */
@@ -76,7 +76,7 @@ class PlexusKey extends HTMLElement {
     if (focused) /** @type {HTMLInputElement | null} */ (list.querySelector('input:checked'))?.focus();
     byId('key-none', HTMLElement).hidden = keys.length > 0;
     byId('key-view', HTMLElement).hidden = keys.length === 0;
-    byId('key-public', HTMLElement).textContent = key?.public ?? 'None is chosen.';
+    byId('key-public', HTMLElement).textContent = key?.public ?? 'No key is selected.';
     byId('key-copy', HTMLElement).hidden = !key;
     byId('key-unlock', HTMLElement).hidden = key?.state !== 'locked';
     byId('key-lock', HTMLElement).hidden = !keys.some(({ state }) => state === 'unlocked');
@@ -120,7 +120,7 @@ async function showWords(client, key) {
 
 /** @param {Client} client */
 function protect(client) {
-  return keep('protect', 'A passphrase for your key', (name, passphrase) => client.protect(name, passphrase ?? ''));
+  return keep('protect', 'Set a passphrase for your key', (name, passphrase) => client.protect(name, passphrase ?? ''));
 }
 
 customElements.define('plexus-key', PlexusKey);

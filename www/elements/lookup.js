@@ -112,7 +112,7 @@ async function findMessage(client, id) {
 /** @param {Client} client @param {string} key @returns {Promise<[string, ...Node[]]>} */
 async function findKey(client, key) {
   try {
-    return ['Key', hearsay('Each message’s own view holds its block against this page’s chain.'), await tracesView(client, key)];
+    return ['Key', hearsay('The view of each message compares its block with this page’s chain.'), await tracesView(client, key)];
   } catch (error) {
     return notFound(error);
   }
@@ -120,7 +120,7 @@ async function findKey(client, key) {
 
 /** @param {Client} client @param {import('../client.js').Placed} message @returns {[string, ...Node[]]} */
 function shownMessage(client, message) {
-  return ['Message', hearsay('Messages of blocks under “Now” are verified by this page.'), messageFields(client, message)];
+  return ['Message', hearsay('This page verifies the messages of the blocks under “Now”.'), messageFields(client, message)];
 }
 
 /** @param {unknown} error @returns {[string, Node]} */
@@ -130,7 +130,7 @@ function notFound(error) {
 
 /** @param {string} instead */
 function hearsay(instead) {
-  return make('p', { class: 'quiet' }, `As the node tells it. ${instead}`);
+  return make('p', { class: 'quiet' }, `As reported by the node. ${instead}`);
 }
 
 customElements.define('plexus-lookup', PlexusLookup);

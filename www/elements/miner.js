@@ -38,7 +38,7 @@ class PlexusMineView extends HTMLElement {
       error.hidden = true;
       try {
         if (this.#wanted) await client.stopMining();
-        else if (await withKey(client, 'A block bears the key of whoever mined it.')) await this.#mine(client);
+        else if (await withKey(client, 'A block carries the key of its miner.')) await this.#mine(client);
       } catch (refusal) {
         error.textContent = /** @type {Error} */ (refusal).message;
         error.hidden = false;
@@ -48,7 +48,7 @@ class PlexusMineView extends HTMLElement {
     client.addEventListener('kernel', (event) => {
       const { name, vectors } = /** @type {CustomEvent<{ name: string, vectors: boolean }>} */ (event).detail;
       const rate = byId('hash-rate', HTMLElement);
-      [rate.dataset.kernel, rate.dataset.vectors, rate.title] = [name, String(vectors), `By the kernel ${name}`];
+      [rate.dataset.kernel, rate.dataset.vectors, rate.title] = [name, String(vectors), `Kernel: ${name}`];
     });
     this.#showEffort();
     this.#offerGpu(client);

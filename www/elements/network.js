@@ -10,12 +10,12 @@ import { byId, make } from './make.js';
 
 /** The reasons for a link. @type {Record<string, string>} */
 const WHYS = {
-  nearest: 'one of the nearest that it knows: blocks come soonest from there',
-  graph: 'shortens the ways of blocks most, by all that nodes certify',
-  random: 'drawn by chance, so that nobody can choose for it',
-  feeler: 'only being measured',
-  given: 'named by whoever runs the node',
-  inbound: 'opened by the other',
+  nearest: 'one of the nearest known nodes: blocks arrive soonest from there',
+  graph: 'expected to speed up block delivery the most, judging by certified latencies',
+  random: 'chosen at random, so that nobody can influence the choice',
+  feeler: 'temporary, to measure its latency',
+  given: 'set by the node’s operator',
+  inbound: 'opened by the other node',
 };
 
 class PlexusNetwork extends HTMLElement {

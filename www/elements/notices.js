@@ -20,7 +20,7 @@ class PlexusNotices extends HTMLElement {
     client.addEventListener('clock', ({ detail: { ahead_ms } }) => {
       if (Math.abs(ahead_ms) < CLOCK_OFF_MS) return;
       const off = `${duration(Math.abs(ahead_ms))} ${ahead_ms > 0 ? 'ahead of' : 'behind'}`;
-      this.#show({ bad: true, text: `This machine’s clock is ${off} the node’s. Ages here are wrong by that, and with over a minute others take neither messages nor blocks from here. Set one of the clocks.` });
+      this.#show({ bad: true, text: `This machine’s clock is ${off} the node’s clock. The ages on this page are wrong by that much. If the difference is over a minute, other nodes reject your messages and blocks. Please correct one of the clocks.` });
     });
   }
 

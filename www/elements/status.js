@@ -11,12 +11,12 @@ import { ageText, byId, make } from './make.js';
 const LABELS = { connecting: 'Connecting', syncing: 'Checking', live: 'Live', offline: 'Offline' };
 
 /** The reason for a connection, in words. @type {Record<Peer['kind'], string>} */
-const WHY = { home: 'this page’s own node', nearest: 'one of the nearest', random: 'chosen by chance' };
+const WHY = { home: 'this page’s own node', nearest: 'one of the nearest', random: 'chosen at random' };
 /** The relation of its chain to ours. */
 const MINDS = { lags: 'behind', differs: 'on another chain' };
 
-const KEPT = 'Headers, keys and messages are kept in this browser.';
-const UNKEPT = 'This tab keeps no headers: another one does, or the browser does not allow it.';
+const KEPT = 'Headers, keys and messages are stored in this browser.';
+const UNKEPT = 'This tab stores no headers, because another tab does or the browser does not allow it.';
 /** The fewest unchecked blocks for which the bar is shown. */
 const PROGRESS_BLOCKS_MIN = 100;
 
@@ -74,14 +74,14 @@ class PlexusStatus extends HTMLElement {
     byId('state', HTMLElement).title = state.trouble ? `${state.node}: ${state.trouble}` : state.node;
     const trouble = byId('trouble', HTMLElement);
     trouble.hidden = !(state.trouble && state.phase === 'offline');
-    set('trouble', state.trouble ? `${sentence(state.trouble)} The page goes on trying, and shows what it has.` : '');
+    set('trouble', state.trouble ? `${sentence(state.trouble)} The page keeps trying, and shows the data that it has.` : '');
   }
 }
 
 /** @param {import('../client.js').ChainProof} proof */
 function proofText({ height, samples, bytes }) {
   const size = `${count(Math.ceil(bytes / 1000))} kB`;
-  return `All work up to block ${count(height)} was proven to this tab in ${size}, by ${count(samples)} samples that the chain itself chose; all above was checked header by header.`;
+  return `This tab verified the chain’s work up to block ${count(height)} from a ${size} proof (${count(samples)} sampled headers), and every header after that.`;
 }
 
 /** @param {number} ms */
@@ -94,7 +94,7 @@ function detail({ phase, height, target, retry_unix_ms, node, peers }) {
   if (phase === 'syncing') return target > height ? `${count(height)} of ${count(target)}` : 'headers';
   if (phase === 'offline' && retry_unix_ms) {
     const left = retry_unix_ms - Date.now();
-    return left > 1000 ? `again in ${duration(left)}` : 'trying again';
+    return left > 1000 ? `retry in ${duration(left)}` : 'retrying';
   }
   if (phase === 'live') return company(peers);
   return phase === 'connecting' ? node.replace(/^wss?:\/\/|\/p2p$/g, '') : '';
@@ -110,7 +110,7 @@ function company(peers) {
   const agree = peers.every(({ agreement }) => agreement === 'agrees');
   if (peers.length === 1) return other ? '1 node, which disagrees' : '1 node';
   const nodes = `${peers.length} nodes`;
-  if (agree) return `${nodes}, all of one mind`;
+  if (agree) return `${nodes}, all in agreement`;
   return other ? `${nodes}, ${other === peers.length ? 'none agrees' : `${other} disagree${other === 1 ? 's' : ''}`}` : nodes;
 }
 

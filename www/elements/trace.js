@@ -6,19 +6,19 @@ import { make } from './make.js';
 /** @typedef {import('../client.js').Trace} Trace */
 /** @typedef {import('../client.js').Step} Step */
 
-const WORDS = { kept: 'Kept', broken: 'Broken', open: 'Cannot be checked here' };
+const WORDS = { kept: 'Passed', broken: 'Failed', open: 'Cannot be checked here' };
 const PLACES = {
-  chain: 'It is on the chain that this page checked.',
-  fork: 'It is on a branch that this page knows, with less work than the chain.',
-  below: 'It lies below the headers that this page holds: that it is on the chain is the node’s word.',
-  unknown: 'This page does not know of it: that it is on a chain is the node’s word.',
+  chain: 'This block is on the chain that this page checked.',
+  fork: 'This block is on a known branch with less work than the chain.',
+  below: 'This block is older than the headers that this page stores. Only the node says that it is on the chain.',
+  unknown: 'This page does not know this block. Only the node says that it is on a chain.',
 };
 
 /** @param {Trace} trace */
 export function traceView({ place, steps }) {
   const number = (/** @type {Step['finding']} */ wanted) => steps.filter(({ finding }) => finding === wanted).length;
   const [kept, broken, open] = [number('kept'), number('broken'), number('open')];
-  const sum = [`${kept} of ${steps.length} rules kept`, broken && `${broken} broken`, open && `${open} cannot be checked here`];
+  const sum = [`${kept} of ${steps.length} rules passed`, broken && `${broken} failed`, open && `${open} cannot be checked here`];
   const list = make('ol', { class: 'trace' }, ...steps.map(stepItem));
   const title = make('summary', {}, 'Verified by this page: ', make('span', { class: broken ? 'error' : '' }, sum.filter(Boolean).join(', ')));
   return make('details', { class: 'trace-view', 'data-place': place, open: '' }, title, make('p', { class: 'quiet' }, PLACES[place]), list);

@@ -29,7 +29,7 @@ export async function tracesView(client, key) {
   const messages = make('ul', { class: 'letters', id: 'key-messages' });
   const blocks = make('p', { id: 'key-blocks' });
   const said = make('p', { class: 'quiet', id: 'key-said', role: 'status' });
-  const more = make('button', { type: 'button', class: 'more', id: 'key-more' }, 'Look further down');
+  const more = make('button', { type: 'button', class: 'more', id: 'key-more' }, 'Search older blocks');
   let authored = 0;
   let from = first.from;
   /** @param {Traces} traces */
@@ -37,10 +37,10 @@ export async function tracesView(client, key) {
     from = traces.from;
     messages.append(...traces.messages.map((message) => messageItem(message, key)));
     const names = traces.blocks.slice(0, Math.max(0, NAMED_MAX - authored)).flatMap(({ block, number_of_block }) => [' ', blockLink(block, count(number_of_block))]);
-    if (authored === 0 && names.length) blocks.append('Mined by it:');
+    if (authored === 0 && names.length) blocks.append('Mined with this key:');
     blocks.append(...names);
     authored += traces.blocks.length;
-    said.textContent = `${plural(messages.children.length, 'message')} and ${plural(authored, 'block')} of it, or to it, from block ${count(from)} up to ${count(first.to)}.`;
+    said.textContent = `${plural(messages.children.length, 'message')} and ${plural(authored, 'block')} by or to this key, in blocks ${count(from)} to ${count(first.to)}.`;
     more.hidden = from <= 1;
   };
   add(first);

@@ -33,7 +33,7 @@ import { commandOf, fill, flagsOf, queryOf, setupOf } from './setup.js';
  */
 
 /** The label of each stage. */
-const STAGES = { warming: 'Nodes connect', measuring: 'Blocks are mined', settling: 'Nodes come to agree', done: 'Done' };
+const STAGES = { warming: 'Nodes connect', measuring: 'Blocks are mined', settling: 'Nodes agree on a chain', done: 'Done' };
 
 const form = byId('setup', HTMLFormElement);
 const [run, pause] = [byId('run', HTMLButtonElement), byId('pause', HTMLButtonElement)];
@@ -126,7 +126,7 @@ function draw() {
 /** @param {boolean} wanted */
 function hold(wanted) {
   isPaused = wanted;
-  pause.textContent = wanted ? 'Go on' : 'Pause';
+  pause.textContent = wanted ? 'Continue' : 'Pause';
   pause.setAttribute('aria-pressed', String(wanted));
 }
 

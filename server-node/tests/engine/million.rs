@@ -215,7 +215,7 @@ fn watch(node: &Node, network: &Network, round: usize) {
     let height = tab.evaluate("document.querySelector('#height').textContent.replace(/[^0-9]/g, '')");
     assert_eq!(height.as_str().unwrap(), BLOCKS.to_string());
     let shown = tab.evaluate("document.querySelector('#proof').textContent");
-    assert!(shown.as_str().unwrap().contains("was proven to this tab"), "{shown}");
+    assert!(shown.as_str().unwrap().contains("verified the chain’s work up to block"), "{shown}");
     let bytes = sent(node.port) - before;
     println!("tab {round}: live at {BLOCKS} blocks after {live:?}, {bytes} bytes of packets");
     assert!(bytes < PACKETS_BYTES_MAX, "{bytes} bytes");

@@ -24,7 +24,7 @@ fn a_page_whose_node_is_gone_goes_on_with_the_others_it_knows_of() {
     );
     assert_eq!(
         tab.evaluate("document.querySelector('#state-detail').textContent"),
-        "2 nodes, all of one mind"
+        "2 nodes, all in agreement"
     );
     assert_eq!(tab.evaluate("document.querySelectorAll('#peers li[data-kind=home]').length"), 1);
     tab.screenshot(&pictures().join("two-nodes.png"));

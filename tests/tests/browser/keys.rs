@@ -90,7 +90,7 @@ fn a_key_is_made_at_first_use_and_after_a_reload_asks_for_its_passphrase() {
         tab.evaluate(&format!("document.querySelectorAll('.asked')[{place}].value = 'plexus'"));
     }
     click(&mut tab, "key-next");
-    wait_error(&mut tab, "is another one");
+    wait_error(&mut tab, "is wrong");
     click(&mut tab, "key-back");
     let words = go_through(&mut tab, "ann", Some(PASSPHRASE));
     let id = wait_sent(&mut tab, "first");
