@@ -21,7 +21,7 @@ use tower_http::set_header::SetResponseHeaderLayer;
 use crate::api::feed::Feed;
 use crate::api::{self, ApiError};
 use crate::handle::Handle;
-use crate::legacy::{self, Nodes};
+use crate::legacy;
 use crate::{metrics, socket, web};
 
 /// What the page may do: its own scripts, its own program, sockets to any node.
@@ -36,10 +36,9 @@ pub struct App {
     pub(crate) handle: Handle,
     pub(crate) author: PublicKey,
     pub(crate) feed: Feed,
-    pub(crate) nodes: Arc<Nodes>,
     pub(crate) exports: Arc<Semaphore>,
     pub(crate) graphs: Arc<Semaphore>,
-    pub(crate) legacy_chains: Arc<Semaphore>,
+    pub(crate) legacy: Arc<legacy::Shared>,
     pub(crate) proofs: Arc<Semaphore>,
     pub(crate) searches: Arc<Semaphore>,
 }
@@ -50,10 +49,9 @@ pub fn router(handle: Handle, author: PublicKey) -> Router {
         feed: Feed::start(&handle),
         handle: handle.clone(),
         author,
-        nodes: Arc::default(),
         exports: Arc::new(Semaphore::new(api::export::EXPORTS_MAX)),
         graphs: Arc::new(Semaphore::new(api::graph::GRAPHS_MAX)),
-        legacy_chains: Arc::new(Semaphore::new(legacy::CHAINS_MAX)),
+        legacy: Arc::new(legacy::Shared::start(&handle, author)),
         proofs: Arc::new(Semaphore::new(api::proof::PROOFS_MAX)),
         searches: Arc::new(Semaphore::new(api::keys::SEARCHES_MAX)),
     };
@@ -67,7 +65,7 @@ pub fn router(handle: Handle, author: PublicKey) -> Router {
         .route(PEER_PATH, socket::route().with_state(handle))
         .nest("/api/v1", api::router())
         .route("/", get(legacy::root))
-        .route("/get-blockchaindata", get(legacy::chain))
+        .route("/get-blockchaindata", get(legacy::chain::show))
         .route("/health", get(health))
         .route("/metrics", get(metrics::show))
         .fallback(web::file)

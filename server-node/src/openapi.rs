@@ -36,7 +36,7 @@ pub fn document() -> Document {
         crate::api::document,
         crate::app::health,
         crate::metrics::show,
-        crate::legacy::chain,
+        crate::legacy::chain::show,
     ),
     tags((name = "ledger", description = "Blocks and messages"), (name = "node", description = "This node"),
         (name = "older system", description = "What the older system's clients use"))

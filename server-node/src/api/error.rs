@@ -117,11 +117,3 @@ impl From<PathRejection> for ApiError {
         Self::malformed(rejection.body_text())
     }
 }
-
-impl ApiError {
-    /// Returns the error as JSON, where no status can be sent.
-    pub fn into_json(self) -> String {
-        let error = Detail { code: self.code.to_owned(), message: self.message };
-        serde_json::to_string(&Body { error }).unwrap_or_default()
-    }
-}

@@ -76,7 +76,8 @@ impl Export {
     }
 }
 
-fn parent_of(stored: &StoredBlock) -> Option<Hash> {
+/// The hash of a stored block's parent.
+pub(crate) fn parent_of(stored: &StoredBlock) -> Option<Hash> {
     let header = stored.block.get(..plexus_core::block::HEADER_BYTES)?;
     Header::decode(header).ok().map(|header| header.prev_hash)
 }

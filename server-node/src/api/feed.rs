@@ -1,11 +1,10 @@
-//! The feed: what happens, encoded once for all who watch, whether by server-sent events or as the older system's clients.
+//! The feed: what happens, encoded once for all who watch by server-sent events.
 //!
 //! A watcher that is over [`FRAMES_MAX`] frames behind misses the oldest, and learns how many. Nothing is encoded while nobody
 //! watches.
 
 use std::sync::Arc;
 
-use axum::extract::ws::Utf8Bytes;
 use bytes::Bytes;
 use plexus_core::event::Event;
 use plexus_core::network::Network;
@@ -23,8 +22,6 @@ pub const FRAMES_MAX: usize = 256;
 /// Something that happened, as it is sent.
 #[derive(Clone, Debug)]
 pub struct Frame {
-    /// A block that joined the best chain, as one JSON text.
-    pub block: Option<Utf8Bytes>,
     /// The server-sent event.
     pub event: Bytes,
 }
@@ -73,16 +70,13 @@ pub fn lagged(missed: u64) -> Frame {
 
 fn frame(name: &str, value: &impl Serialize) -> Frame {
     let json = serde_json::to_string(value).unwrap_or_default();
-    Frame { block: None, event: format!("event: {name}\ndata: {json}\n\n").into() }
+    Frame { event: format!("event: {name}\ndata: {json}\n\n").into() }
 }
 
 fn encode(event: &Event, network: &Network) -> Option<Frame> {
     Some(match event {
         Event::Connected { block, total_work, .. } => {
-            let json =
-                serde_json::to_string(&Block::new(block, *total_work, network.id())).unwrap_or_default();
-            let event = format!("event: block\ndata: {json}\n\n").into();
-            Frame { block: Some(json.into()), event }
+            frame("block", &Block::new(block, *total_work, network.id()))
         }
         Event::Arrived { hash, age_ms, waited } => {
             let waited_ms = waited.as_secs_f64() * 1e3;

@@ -80,7 +80,7 @@ pub enum StoreError {
 }
 
 impl StoreError {
-    pub(super) fn record(what: &'static str, key: impl ToString, error: &DecodeError) -> Self {
+    pub(crate) fn record(what: &'static str, key: impl ToString, error: &DecodeError) -> Self {
         Self::Record { what, key: key.to_string(), reason: error.to_string() }
     }
 

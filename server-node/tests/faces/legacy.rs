@@ -41,6 +41,11 @@ async fn json(socket: &mut Socket) -> Value {
     serde_json::from_str(&text(socket).await).unwrap()
 }
 
+/// Waits until a client is listed: it receives every block from then on.
+async fn listed(bench: &Bench) {
+    bench.until(async || chain_data(bench).await["NetworkData"]["Nodes"]["127.0.0.1"].is_object()).await;
+}
+
 async fn chain_data(bench: &Bench) -> Value {
     let (mut socket, _) = connect(bench, "/get-blockchaindata").await;
     json(&mut socket).await
@@ -51,11 +56,12 @@ async fn a_client_that_pings_gets_every_block_as_one_text() {
     let bench = Bench::start().await;
     let (mut socket, _) = connect(&bench, "/").await;
     socket.send(Message::text("ping")).await.unwrap();
-    assert_eq!(text(&mut socket).await, "pong");
+    listed(&bench).await;
     bench.node.handle().submit(bench.message("hello")).await.unwrap();
     bench.node.handle().set_mining(true).await.unwrap();
     let mut prev_hash = Value::from(bench.network.id().to_string());
     let hello = format!("From {} to bob, hello", bench.author.public());
+    let empty = format!("From {} to everyone, (no message)", bench.author.public());
     let (mut height, mut heard) = (0, false);
     // Whether the message is on the chain already is looked up before it is mined, so it need not be in the first block.
     while height < 5 || !heard {
@@ -67,6 +73,7 @@ async fn a_client_that_pings_gets_every_block_as_one_text() {
         for name in ["timeStamp", "nonce", "proof_of_work", "signature", "message"] {
             assert!(block[name].is_string(), "{name}");
         }
+        assert!(block["message"] == hello || block["message"] == empty, "{block}");
         heard |= block["message"] == hello;
         assert!(height < 10_000, "the message is never mined");
     }
@@ -84,26 +91,78 @@ async fn a_client_that_does_not_ping_is_not_listed_and_hears_nothing() {
 }
 
 #[tokio::test]
+async fn a_client_receives_nothing_but_blocks() {
+    let bench = Bench::start().await;
+    let (mut socket, _) = connect(&bench, "/").await;
+    for _ in 0..3 {
+        socket.send(Message::text("ping")).await.unwrap();
+    }
+    // Until it reads, its pings are not answered, and it is listed all the same.
+    let reading = tokio::spawn(async move {
+        let first = json(&mut socket).await;
+        (socket, first)
+    });
+    listed(&bench).await;
+    bench.mine(3).await;
+    let (mut socket, mut block) = reading.await.unwrap();
+    for number in 1..=3 {
+        assert_eq!(block["number_of_block"], number, "{block}");
+        if number < 3 {
+            block = json(&mut socket).await;
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_node_is_listed_with_its_round_trip_and_kept_when_it_leaves() {
     let bench = Bench::start().await;
-    let (mut socket, address) = connect(&bench, "/").await;
+    let (mut socket, _) = connect(&bench, "/").await;
     socket.send(Message::text("ping")).await.unwrap();
-    assert_eq!(text(&mut socket).await, "pong");
     // The stack answers pings only while somebody reads.
+    let (stop, mut stopped) = tokio::sync::oneshot::channel::<()>();
     let reading = tokio::spawn(async move {
-        while let Ok(Some(Ok(_))) = tokio::time::timeout(Duration::from_millis(300), socket.next()).await {
-            socket.flush().await.unwrap();
+        loop {
+            tokio::select! {
+                message = socket.next() => {
+                    let message = message.unwrap().unwrap();
+                    assert!(message.is_ping(), "nothing is mined, so nothing is told: {message:?}");
+                    socket.flush().await.unwrap();
+                }
+                _ = &mut stopped => return,
+            }
         }
-        socket
     });
-    let node = async || chain_data(&bench).await["NetworkData"]["Nodes"][address.to_string()].clone();
+    let nodes = async || chain_data(&bench).await["NetworkData"]["Nodes"].clone();
+    let node = async || nodes().await["127.0.0.1"].clone();
     bench.until(async || node().await["Latency"].as_f64().is_some_and(|latency| latency > 0.0)).await;
     let online = node().await;
     assert_eq!((&online["IP"], &online["Status"]), (&"127.0.0.1".into(), &"Online".into()));
     assert!(online["Latency"].as_f64().unwrap() < 10.0);
     assert!(online["LastChanged"].as_str().unwrap().ends_with('Z'));
-    drop(reading.await.unwrap());
+    assert_eq!(nodes().await.as_object().unwrap().len(), 1, "a key has no port");
+    stop.send(()).unwrap();
+    reading.await.unwrap();
     bench.until(async || node().await["Status"] == "Offline").await;
+}
+
+#[tokio::test]
+async fn an_address_is_one_node_however_many_connections_it_has() {
+    let bench = Bench::start().await;
+    let (mut one, _) = connect(&bench, "/").await;
+    one.send(Message::text("ping")).await.unwrap();
+    listed(&bench).await;
+    let (mut other, _) = connect(&bench, "/").await;
+    other.send(Message::text("ping")).await.unwrap();
+    // Whoever is listed gets blocks.
+    bench.mine(1).await;
+    json(&mut other).await;
+    drop(one);
+    let nodes = chain_data(&bench).await["NetworkData"]["Nodes"].clone();
+    assert_eq!((nodes.as_object().unwrap().len(), &nodes["127.0.0.1"]["Status"]), (1, &"Online".into()));
+    drop(other);
+    bench
+        .until(async || chain_data(&bench).await["NetworkData"]["Nodes"]["127.0.0.1"]["Status"] == "Offline")
+        .await;
 }
 
 #[tokio::test]
@@ -116,7 +175,20 @@ async fn chain_data_is_one_text_with_the_nodes_key_and_all_blocks() {
     assert_eq!(blocks.len() as u64, bench.height().await + 1);
     assert_eq!(blocks[0]["hash"], bench.network.id().to_string());
     assert!(blocks.windows(2).all(|pair| pair[1]["prev_hash"] == pair[0]["hash"]));
-    assert_eq!(get(bench.url("/get-blockchaindata")).await.json()["BlockChainData"], data["BlockChainData"]);
+    for path in ["/get-blockchaindata", "/get-blockchaindata?all", "/get-blockchaindata?all=1"] {
+        assert_eq!(get(bench.url(path)).await.json()["BlockChainData"], data["BlockChainData"], "{path}");
+    }
+    let (mut socket, _) = connect(&bench, "/get-blockchaindata?all").await;
+    assert_eq!(json(&mut socket).await["BlockChainData"], data["BlockChainData"]);
+    // Each block has a message of the one form, with a valid key; the API's form of a block is as it was.
+    for block in blocks {
+        let message = block["message"].as_str().unwrap();
+        let (key, rest) = message.strip_prefix("From ").unwrap().split_once(" to ").unwrap();
+        assert!(key.len() == 66 && (key.starts_with("02") || key.starts_with("03")), "{message}");
+        assert_eq!(rest, "everyone, (no message)");
+        let shown = get(bench.url(&format!("/api/v1/blocks/{}", block["number_of_block"]))).await.json();
+        assert_eq!((&shown["hash"], &shown["message"]), (&block["hash"], &"".into()));
+    }
 }
 
 #[tokio::test]
