@@ -116,12 +116,20 @@ impl Observer {
     /// # Errors
     /// The reason that the node cannot be reached.
     pub fn connect(address: &str, network: &Network) -> Result<Self, String> {
+        Self::connect_as("observer", address, network)
+    }
+
+    /// Connects to a node as a peer with the keys that follow from a name: each of several at one node has another.
+    ///
+    /// # Errors
+    /// Why the node cannot be reached.
+    pub fn connect_as(name: &str, address: &str, network: &Network) -> Result<Self, String> {
         let socket = connect(address, PEER_PATH, Some(SUBPROTOCOL))?;
         let config = Config {
             neighbours: Neighbours::Given,
-            ..Config::new(Role::Full, key("observer's node"), key("observer"))
+            ..Config::new(Role::Full, key(&format!("{name}'s node")), key(name))
         };
-        let mut host = Host::new("observer", config, network);
+        let mut host = Host::new(name, config, network);
         host.start(network, [7; 32]);
         let (begun, peer) = (Instant::now(), PeerId(1));
         let mut observer = Self { host, announced: Vec::new(), socket, begun, peer, open: true };

@@ -7,6 +7,7 @@ mod commands;
 mod crash;
 mod network;
 mod older;
+mod older_client;
 mod package;
 mod proof;
 mod reference;
