@@ -10,5 +10,6 @@ mod forge;
 mod million;
 mod model;
 mod nodes;
+mod older;
 mod proof;
 mod sockets;

@@ -43,7 +43,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Returns a network whose blocks are solved by every second hash. Its genesis is old enough for a
 /// million blocks before now.
-fn network() -> Network {
+pub(crate) fn network() -> Network {
     let parameters = Parameters {
         name: "million".to_owned(),
         genesis_time: Time::from_unix_ms(1_700_000_000_000),
@@ -64,7 +64,7 @@ fn message(network: &Network) -> Message {
     draft.sign(&secret(), network.id(), 0)
 }
 
-fn next_block(network: &Network, parent: &Header, history: &History) -> Block {
+fn next_block(network: &Network, parent: &Header, history: &History, blocks: u64) -> Block {
     let header = Header {
         prev_hash: parent.hash(),
         content_root: Hash::ZERO,
@@ -80,7 +80,7 @@ fn next_block(network: &Network, parent: &Header, history: &History) -> Block {
     if block.header.height == WRITTEN {
         block.messages.push(Arc::new(message(network)));
     }
-    if block.header.height == WRITTEN || block.header.height + LIGHT_BODIES as u64 > BLOCKS {
+    if block.header.height == WRITTEN || block.header.height + LIGHT_BODIES as u64 > blocks {
         block.seal(&secret(), network.id(), &history.root());
     } else {
         block.header.content_root = content_root(&history.root(), &block.body_root(&Hash::ZERO), 0);
@@ -91,14 +91,15 @@ fn next_block(network: &Network, parent: &Header, history: &History) -> Block {
     block
 }
 
-fn fill(data: &Path, network: &Network) {
+/// Makes a store with so many blocks.
+pub(crate) fn fill(data: &Path, network: &Network, blocks: u64) {
     let store = Store::open(data, network).unwrap();
     let mut parent = *network.genesis();
     let mut history = History::default().append(parent.record(*network.id()));
-    while parent.height < BLOCKS {
+    while parent.height < blocks {
         let (mut changes, fork) = (Vec::new(), parent.height);
-        for _ in 0..20_000.min(BLOCKS - fork) {
-            let block = next_block(network, &parent, &history);
+        for _ in 0..20_000.min(blocks - fork) {
+            let block = next_block(network, &parent, &history, blocks);
             let (header, hash, height) = (block.header, block.header.hash(), block.header.height);
             history = history.append(header.record(hash));
             changes.push(Change::Header { hash, header, total_work: history.work() });
@@ -114,9 +115,9 @@ fn fill(data: &Path, network: &Network) {
     }
 }
 
-struct Node {
-    child: Child,
-    port: u16,
+pub(crate) struct Node {
+    pub(crate) child: Child,
+    pub(crate) port: u16,
     started: Duration,
 }
 
@@ -128,7 +129,7 @@ impl Drop for Node {
 }
 
 /// Starts the program, and waits until it answers with its height. Returns the node.
-fn start(data: &Path, network: &Path) -> Node {
+pub(crate) fn start(data: &Path, network: &Path, blocks: u64) -> Node {
     let begun = Instant::now();
     let mut child = Command::new(env!("CARGO_BIN_EXE_plexus"))
         .args(["node", "--listen", "127.0.0.1:0", "--data"])
@@ -147,7 +148,7 @@ fn start(data: &Path, network: &Path) -> Node {
     let port = port.expect("the program says where it listens");
     // Read the rest of its output, so that it never blocks.
     std::thread::spawn(move || lines.count());
-    while !status(port).contains(&format!("\"height\":{BLOCKS}")) {
+    while !status(port).contains(&format!("\"height\":{blocks}")) {
         assert!(begun.elapsed() < PATIENCE, "{}", status(port));
     }
     Node { child, port, started: begun.elapsed() }
@@ -166,7 +167,7 @@ fn get(port: u16, path: &str) -> String {
     answer
 }
 
-fn memory_kib(child: &Child) -> u64 {
+pub(crate) fn memory_kib(child: &Child) -> u64 {
     let status = fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap();
     let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
     line.split_whitespace().nth(1).unwrap().parse().unwrap()
@@ -241,12 +242,8 @@ fn sent(port: u16) -> u64 {
     lines.map(|line| line.rsplit(' ').next().unwrap().parse::<u64>().unwrap()).sum()
 }
 
-#[test]
-#[ignore = "takes a minute, and an optimised build: cargo test --release -- --ignored million"]
-fn starts_in_two_seconds_and_stays_small() {
-    let folder = tempfile::tempdir().unwrap();
-    let (data, file) = (folder.path().join("data"), folder.path().join("million.toml"));
-    let network = network();
+/// Writes a network's parameters as a file that a node reads.
+pub(crate) fn describe(network: &Network, file: &Path) {
     let parameters = network.parameters();
     let mut toml = format!("name = \"{}\"\n", parameters.name);
     for (name, value) in [
@@ -259,9 +256,18 @@ fn starts_in_two_seconds_and_stays_small() {
         writeln!(toml, "{name} = {value}").unwrap();
     }
     writeln!(toml, "limit_bits = \"{}\"", parameters.limit_bits).unwrap();
-    fs::write(&file, toml).unwrap();
+    fs::write(file, toml).unwrap();
+}
+
+#[test]
+#[ignore = "takes a minute, and an optimised build: cargo test --release -- --ignored million"]
+fn starts_in_two_seconds_and_stays_small() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, file) = (folder.path().join("data"), folder.path().join("million.toml"));
+    let network = network();
+    describe(&network, &file);
     let begun = Instant::now();
-    fill(&data, &network);
+    fill(&data, &network, BLOCKS);
     println!(
         "filled in {:?}, {} MiB",
         begun.elapsed(),
@@ -269,13 +275,13 @@ fn starts_in_two_seconds_and_stays_small() {
     );
     prove(&data, &network);
     for round in ["after a clean end", "after kill -9", "after another kill -9"] {
-        let node = start(&data, &file);
+        let node = start(&data, &file, BLOCKS);
         let memory = memory_kib(&node.child);
         println!("{round}: up in {:?}, {memory} KiB, port {}", node.started, node.port);
         assert!(node.started < START_MAX, "{round}: {:?}", node.started);
         assert!(memory < MEMORY_KIB_MAX, "{round}: {memory} KiB");
     }
-    let node = start(&data, &file);
+    let node = start(&data, &file, BLOCKS);
     for round in 0..5 {
         watch(&node, &network, round);
     }
