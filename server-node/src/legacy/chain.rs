@@ -3,8 +3,8 @@
 //! Nothing of an answer is in memory but one piece. The client's library ends a connection whose pings are not answered, so the
 //! socket is read while the answer is written, and fragments are short.
 //!
-//! An answer is read in two parts. With `?all`, the blocks that are [`SETTLED_BLOCKS`] below the tip come first, piece by piece, each
-//! from the store as it is then. The rest comes from one view of the store, which a [hold](super::hold) keeps in step with
+//! An answer is read in two parts. With `?all`, the blocks that are [`SETTLED_BLOCKS`] below the tip come first,
+//! piece by piece, each from the store as it is then. The rest comes from one view of the store, which a [hold](super::hold) keeps in step with
 //! the blocks on `/`. What was sent cannot be taken back: if a reorganisation reaches below the first part meanwhile, the text
 //! is never ended and the connection closes, so the client fetches again. One view for all of it would keep each page
 //! of the store that changes meanwhile, for as long as the slowest client likes.
@@ -88,8 +88,8 @@ impl From<ApiError> for Broken {
 
 /// The node's key, the nodes, and the chain, genesis first, as one JSON text; over WebSocket one text message
 ///
-/// Without `all`: genesis and the newest blocks that fit into 1,000,000 bytes. With it: every block. A block over 500,000 bytes in this
-/// form has an empty list of `messages`.
+/// Without `all`: genesis and the newest blocks that fit into 1,000,000 bytes. With it: every block. A block over
+/// 500,000 bytes in this form has an empty list of `messages`.
 #[utoipa::path(get, path = "/get-blockchaindata", tag = "older system",
     params(("all" = Option<String>, Query, description = "Given, with any value or none: every block")),
     responses((status = 200, description = "WalletAuthor, NetworkData and BlockChainData", content_type = "application/json"),
