@@ -1,10 +1,13 @@
 //! Requests to the node's JSON API that the peer protocol does not cover: the node's network, and
 //! the position of a message.
 //!
+//! All HTTP requests of the program are made here, with gloo-net.
+//!
 //! No answer is trusted without a check. The handshake must show the network's id, and the chain
 //! must contain a message's block.
 
-use js_sys::{JSON, JsString, Promise, Reflect};
+use gloo_net::http::{Request, Response};
+use js_sys::{JSON, Reflect, Uint8Array};
 use plexus_core::address::Address;
 use plexus_core::hash::Hash;
 use plexus_core::message::MessageId;
@@ -13,21 +16,11 @@ use plexus_core::pow::Bits;
 use plexus_core::time::Time;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
+use web_sys::ReadableStreamDefaultReader;
 
-#[wasm_bindgen]
-extern "C" {
-    #[wasm_bindgen(js_name = fetch)]
-    fn fetch(url: &str) -> Promise;
-
-    type Response;
-    #[wasm_bindgen(method, getter)]
-    fn status(this: &Response) -> u16;
-    #[wasm_bindgen(method)]
-    fn text(this: &Response) -> Promise;
-}
-
-/// The most UTF-16 units of an answer that are read. A message's status is under 20,000.
-const ANSWER_UNITS_MAX: u32 = 65_536;
+/// The most bytes of an answer: a message's status has under 20,000. The rest of a longer one is not
+/// read.
+const ANSWER_BYTES_MAX: usize = 65_536;
 
 /// The reason that a request failed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -63,18 +56,40 @@ fn base(node: &Address) -> String {
 }
 
 async fn ask(url: &str) -> Result<Answer, ApiError> {
-    let unreached = |_| ApiError::Unreached { url: url.to_owned() };
-    let response: Response = JsFuture::from(fetch(url)).await.map_err(unreached)?.unchecked_into();
+    let unreached = || ApiError::Unreached { url: url.to_owned() };
+    // gloo-net's builder would parse the URL again for a query that is empty, in 2 kB more.
+    let request = web_sys::Request::new_with_str(url).map_err(|_| unreached())?;
+    let response = Request::from(request).send().await.map_err(|_| unreached())?;
     if response.status() != 200 {
         return Err(ApiError::Status { url: url.to_owned(), status: response.status() });
     }
-    let text: JsString = JsFuture::from(response.text()).await.map_err(unreached)?.unchecked_into();
-    if text.length() > ANSWER_UNITS_MAX {
-        let reason = format!("{} characters, at most {ANSWER_UNITS_MAX} expected", text.length());
-        return Err(ApiError::Answer { url: url.to_owned(), reason });
+    let invalid = |reason| ApiError::Answer { url: url.to_owned(), reason };
+    let body = body(&response).await.map_err(|_| unreached())?;
+    let body = body.ok_or_else(|| invalid(format!("more than {ANSWER_BYTES_MAX} bytes")))?;
+    Answer::parse(&String::from_utf8_lossy(&body)).ok_or_else(|| invalid("not JSON".to_owned()))
+}
+
+/// Reads an answer's bytes as they come. Returns `None` if there are more than [`ANSWER_BYTES_MAX`].
+///
+/// # Errors
+/// The connection is lost.
+async fn body(response: &Response) -> Result<Option<Vec<u8>>, JsValue> {
+    let mut bytes = Vec::new();
+    let Some(stream) = response.body() else { return Ok(Some(bytes)) };
+    let reader: ReadableStreamDefaultReader = stream.get_reader().unchecked_into();
+    loop {
+        let read = JsFuture::from(reader.read()).await?;
+        let Ok(piece) = Reflect::get(&read, &"value".into())?.dyn_into::<Uint8Array>() else {
+            return Ok(Some(bytes));
+        };
+        let length = usize::try_from(piece.length()).unwrap_or(usize::MAX);
+        if length > ANSWER_BYTES_MAX - bytes.len() {
+            // The browser stops loading. An error of the cancellation changes nothing.
+            let _ = reader.cancel();
+            return Ok(None);
+        }
+        bytes.extend(piece.to_vec());
     }
-    Answer::parse(&String::from(text))
-        .ok_or_else(|| ApiError::Answer { url: url.to_owned(), reason: "not JSON".to_owned() })
 }
 
 /// JSON that the browser parsed. All answers here are one flat object.

@@ -2,9 +2,10 @@
 //!
 //! Facts are taken as they come and their wishes queued; one task carries the queue out, and waits only where something has
 //! to be durable first. Signatures are checked in slices on the same thread, so that the socket stays answered. What
-//! the page is told follows from the node's state after each round. The queue is bounded: a peer that
-//! sends faster than its wishes can be carried out is closed.
+//! the page is told follows from the node's state after each round. The queue is bounded: while it is full,
+//! no frames are read, and a peer that goes on sending is closed.
 
+use core::task::Waker;
 use core::time::Duration;
 use std::collections::VecDeque;
 use std::rc::Weak;
@@ -37,7 +38,8 @@ use crate::sent::{self, Sent};
 use crate::shell::Shell;
 use crate::socket::{Report, Socket};
 
-/// The most wishes that wait; a peer whose frame comes when there are more is closed.
+/// The wishes above which no further frame is read; frames that come meanwhile stay unread in their
+/// socket, which closes if they are too many.
 const WISHES_MAX: usize = 8_192;
 /// The most connections at once: the person's node, the links of a light node's own choice and a feeler are fewer. An address
 /// that is to be dialled when there are as many counts as unreached.
@@ -265,13 +267,15 @@ impl Driver {
         self.peers_made += 1;
         let peer = PeerId(self.peers_made);
         let (shell, to) = (self.shell.clone(), address.clone());
+        let reader = self.shell.clone();
+        let has_room = move |waker: &Waker| reader.upgrade().is_none_or(|shell| shell.has_room(waker));
         let report = move |report| {
             if let Some(shell) = shell.upgrade() {
                 shell.reported(peer, &to, report);
             }
         };
-        let has_room = self.lines.len() < SOCKETS_MAX;
-        match has_room.then(|| Socket::open(&address, report)) {
+        let is_free = self.lines.len() < SOCKETS_MAX;
+        match is_free.then(|| Socket::open(&address, has_room, report)) {
             Some(Ok(socket)) => self.lines.push(Line { peer, address, socket, held: false }),
             Some(Err(_)) => {
                 self.unreached(now, &address, || {
@@ -282,15 +286,17 @@ impl Driver {
         }
     }
 
+    /// Returns true if the next frame may be read.
+    pub(crate) fn has_room(&self) -> bool {
+        self.wishes.len() <= WISHES_MAX
+    }
+
     /// A socket reports.
     pub(crate) fn reported(&mut self, now: Now, peer: PeerId, address: &Address, report: Report) {
         match report {
             Report::Opened => self.tell(now, Input::Connected(peer, Link::Outbound(address.clone()))),
-            Report::Frame(frame) if self.wishes.len() <= WISHES_MAX => {
-                self.tell(now, Input::Received(peer, frame.into()));
-            }
-            Report::Frame(_) | Report::Overlong => self.hang_up(now, peer),
-            Report::Closed { opened: true } => self.hang_up(now, peer),
+            Report::Frame(frame) => self.tell(now, Input::Received(peer, frame.into())),
+            Report::Broken | Report::Closed { opened: true } => self.hang_up(now, peer),
             Report::Closed { opened: false } => {
                 self.take_line(peer);
                 self.unreached(now, address, || format!("{address} cannot be reached"));

@@ -11,7 +11,8 @@
 //! | --- | --- |
 //! | `bindings` | the classes for JavaScript: of the node, of a miner, and of the simulator |
 //! | `driver` `shell` | drives the node: inputs in, outputs out, one task that waits |
-//! | `socket` `database` `clock` `api` `page` | the browser: WebSocket, IndexedDB, time, the node's JSON, the page |
+//! | `socket` `api` | the network, with gloo-net: the WebSocket to a node, and requests to a node's JSON API |
+//! | `database` `clock` `page` | the browser: IndexedDB, time, the page |
 //! | `archive` `recent` | the stored part of the chain, and the newest blocks in memory |
 //! | `identity` `sealed` `keyring` | a user's key, its encrypted form, and all keys by name |
 //! | `feed` `sent` `board` `form` | blocks that arrived, sent messages, and their forms for the page |

@@ -3,6 +3,7 @@
 //! The driver is borrowed for one fact or one wish at a time and never across a wait, so nothing can enter it twice.
 
 use core::cell::{Cell, RefCell};
+use core::task::Waker;
 use core::time::Duration;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
@@ -45,6 +46,8 @@ pub(crate) struct Shell {
     page: Page,
     pumping: Cell<bool>,
     timer: Timer,
+    /// The sockets' readers that wait for room, each once. Those of dropped sockets leave at the next waking.
+    readers: RefCell<Vec<Waker>>,
 }
 
 impl Shell {
@@ -72,6 +75,7 @@ impl Shell {
                 page,
                 pumping: Cell::new(false),
                 timer: Timer::new(wake),
+                readers: RefCell::default(),
             }
         });
         shell.enter(|driver, now| driver.tell(now, Input::Ticked));
@@ -96,6 +100,7 @@ impl Shell {
                 Step::Again => {
                     steps += 1;
                     if steps % STEPS_A_SLICE == 0 {
+                        self.wake_readers();
                         clock::sleep(Duration::ZERO).await;
                     }
                 }
@@ -104,11 +109,29 @@ impl Shell {
             }
         }
         self.pumping.set(false);
+        self.wake_readers();
         match self.driver.borrow().sleep(clock::now()) {
             Some(sleep) => self.timer.set(sleep),
             None => self.timer.clear(),
         }
         self.look_up();
+    }
+
+    /// Returns true if a socket's next frame may be read. If not, the waker is woken when it may.
+    pub(crate) fn has_room(&self, waker: &Waker) -> bool {
+        let has_room = self.driver.borrow().has_room();
+        let mut readers = self.readers.borrow_mut();
+        if !has_room && !readers.iter().any(|reader| reader.will_wake(waker)) {
+            readers.push(waker.clone());
+        }
+        has_room
+    }
+
+    /// Has the sockets read again, once there is room.
+    fn wake_readers(&self) {
+        if self.driver.borrow().has_room() {
+            self.readers.take().into_iter().for_each(Waker::wake);
+        }
     }
 
     async fn commit(&self, writes: Vec<Write>) {

@@ -19,8 +19,10 @@ const JSON: &str = "application/json";
 /// The most bytes of the page's programs with their bindings, gzipped.
 const PROGRAMS_BYTES_MAX: usize = 294_000;
 /// The most bytes of the light client as others embed it, gzipped: the programs and the modules
-/// beside them.
-const PACKAGE_BYTES_MAX: usize = 300_000;
+/// beside them. The limit was 300,000 before gloo-net. With gloo-net and the guard of its queue, the
+/// node's program and its bindings take 269,609 bytes instead of 263,410 (with brotli, 236,832
+/// instead of 231,358).
+const PACKAGE_BYTES_MAX: usize = 306_200;
 /// The files of the package beside the programs and the elements.
 const PACKAGE: [&str; 9] = [
     "/client.js",
