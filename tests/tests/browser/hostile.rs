@@ -92,33 +92,11 @@ impl Mallory {
         }
     }
 
-    /// Answers HTTP requests with the network. Returns the socket of a WebSocket client.
-    fn greet(&self, mut stream: TcpStream) -> Option<WebSocket<TcpStream>> {
-        let mut begin = [0; 9];
-        stream.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
-        while stream.peek(&mut begin).ok()? < begin.len() {}
-        if begin == *b"GET /api/" {
-            let _ = stream.read(&mut [0; 4096]).ok()?;
-            let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\naccess-control-allow-origin: *\r\nconnection: close";
-            write!(stream, "{head}\r\ncontent-length: {}\r\n\r\n{}", self.network.len(), self.network)
-                .ok()?;
-            return None;
-        }
-        #[expect(clippy::result_large_err, reason = "the form of a callback of tungstenite's")]
-        let agree = |_: &Request, mut answer: Response| {
-            answer.headers_mut().insert("Sec-WebSocket-Protocol", HeaderValue::from_static(SUBPROTOCOL));
-            Ok(answer)
-        };
-        let socket = tungstenite::accept_hdr(stream, agree).ok()?;
-        socket.get_ref().set_read_timeout(Some(BEAT)).unwrap();
-        Some(socket)
-    }
-
     /// Serves connections until the orders end. An order is a block to announce, with the blocks
     /// below it.
     fn serve(mut self, listener: &TcpListener, orders: &Receiver<Vec<Arc<Block>>>) {
         for stream in listener.incoming() {
-            let Some(mut socket) = self.greet(stream.unwrap()) else { continue };
+            let Some(mut socket) = greet(stream.unwrap(), &self.network) else { continue };
             self.peers += 1;
             let peer = PeerId(self.peers);
             let frames = self.stranger.connected(self.now(), peer, Link::Inbound(None), [3; 32]);
@@ -153,12 +131,34 @@ impl Mallory {
     }
 }
 
-fn is_silence(error: &std::io::Error) -> bool {
+/// Answers a request of the API with the network's parameters, and opens a socket for a client that
+/// wants one.
+pub(crate) fn greet(mut stream: TcpStream, network: &str) -> Option<WebSocket<TcpStream>> {
+    let mut begin = [0; 9];
+    stream.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+    while stream.peek(&mut begin).ok()? < begin.len() {}
+    if begin == *b"GET /api/" {
+        let _ = stream.read(&mut [0; 4096]).ok()?;
+        let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\naccess-control-allow-origin: *\r\nconnection: close";
+        write!(stream, "{head}\r\ncontent-length: {}\r\n\r\n{network}", network.len()).ok()?;
+        return None;
+    }
+    #[expect(clippy::result_large_err, reason = "the form of a callback of tungstenite's")]
+    let agree = |_: &Request, mut answer: Response| {
+        answer.headers_mut().insert("Sec-WebSocket-Protocol", HeaderValue::from_static(SUBPROTOCOL));
+        Ok(answer)
+    };
+    let socket = tungstenite::accept_hdr(stream, agree).ok()?;
+    socket.get_ref().set_read_timeout(Some(BEAT)).unwrap();
+    Some(socket)
+}
+
+pub(crate) fn is_silence(error: &std::io::Error) -> bool {
     use std::io::ErrorKind::{TimedOut, WouldBlock};
     matches!(error.kind(), TimedOut | WouldBlock)
 }
 
-fn say(socket: &mut WebSocket<TcpStream>, frames: Vec<Bytes>) -> bool {
+pub(crate) fn say(socket: &mut WebSocket<TcpStream>, frames: Vec<Bytes>) -> bool {
     frames.into_iter().all(|frame| socket.send(Message::Binary(frame)).is_ok())
 }
 
