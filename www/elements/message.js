@@ -3,7 +3,7 @@
 
 import { count, short } from '../format.js';
 import { blockLink, make, messageLink } from './make.js';
-import { fileField, sealIn } from './seal.js';
+import { fileField, sealsIn } from './seal.js';
 import { keyLink } from './traces.js';
 
 /** @typedef {import('../client.js').Placed} Placed */
@@ -28,8 +28,7 @@ export function messageFields(client, message) {
   }
   list.append(make('dt', {}, 'place'), make('dd', { 'data-pending': message.pending }, ...place(message)));
   const whole = make('div', { class: 'block-whole' }, make('p', { class: 'message-text', dir: 'auto' }, message.text), list);
-  const seal = sealIn(message.text);
-  if (seal) whole.append(sealCheck(client, seal));
+  whole.append(...sealCheck(client, message.text));
   if (message.block) whole.append(saveProof(client, message.id));
   return whole;
 }
@@ -46,19 +45,25 @@ function place({ pending, block, number_of_block, work_above }) {
 }
 
 /**
- * Holds a file against the one that was sealed.
+ * Holds a file against those that a text seals; nothing if it seals none.
  * @param {import('../client.js').Client} client
- * @param {string} seal
+ * @param {string} text
  */
-export function sealCheck(client, seal) {
+export function sealCheck(client, text) {
+  const seals = sealsIn(text);
+  if (seals.length === 0) return [];
+  const several = seals.length > 1;
   const verdict = make('p', { class: 'quiet', role: 'status' });
-  const field = fileField(client, 'Is this the file? Choose it, or drop it here', (digest, name) => {
-    verdict.dataset.same = String(digest === seal);
-    verdict.textContent = digest === seal
-      ? `Yes: ${name} is the file that this message seals.`
+  const field = fileField(client, `Is this ${several ? 'one of them' : 'the file'}? Choose it, or drop it here`, (digest, name) => {
+    const place = seals.indexOf(digest);
+    verdict.dataset.same = String(place >= 0);
+    const sealed = several ? `file ${count(place + 1)} of the ${count(seals.length)}` : 'the file';
+    verdict.textContent = place >= 0
+      ? `Yes: ${name} is ${sealed} that this message seals.`
       : `No: ${name} is another file, or it was changed. Its SHA-256 is ${digest}.`;
   });
-  return make('div', { class: 'seal' }, make('h3', {}, 'This message seals a file'), field, verdict);
+  const title = `This message seals ${several ? `${count(seals.length)} files` : 'a file'}`;
+  return [make('div', { class: 'seal' }, make('h3', {}, title), field, verdict)];
 }
 
 /**

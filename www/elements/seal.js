@@ -8,9 +8,9 @@ export function sealOf(digest) {
   return `sha256:${digest}`;
 }
 
-/** The digest that a message seals, if it does. @param {string} text */
-export function sealIn(text) {
-  return /\bsha256:([0-9a-f]{64})\b/.exec(text)?.[1] ?? null;
+/** The digests of all files that a message seals, each once, in their order. @param {string} text */
+export function sealsIn(text) {
+  return [...new Set(Array.from(text.matchAll(/\bsha256:([0-9a-f]{64})\b/g), ([, digest]) => digest))];
 }
 
 /**

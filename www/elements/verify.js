@@ -4,7 +4,7 @@
 import { count, short } from '../format.js';
 import { announce, make } from './make.js';
 import { sealCheck } from './message.js';
-import { pickField, sealIn } from './seal.js';
+import { pickField, sealsIn } from './seal.js';
 
 /** @typedef {import('../client.js').Client} Client */
 /** @typedef {import('../client.js').Verdict} Verdict */
@@ -32,7 +32,6 @@ class PlexusVerify extends HTMLElement {
 
 /** @param {Client} client @param {Verdict} verdict */
 function shown(client, { message, number_of_block, block, time_unix_ms, author, blocks, work, height, total_work, network, network_id, built_in }) {
-  const seal = sealIn(message.text);
   const at = new Date(time_unix_ms).toISOString();
   const code = (/** @type {string} */ text) => make('code', {}, text);
   const facts = [
@@ -56,7 +55,7 @@ function shown(client, { message, number_of_block, block, time_unix_ms, author, 
   return [
     make('p', { class: 'verdict', 'data-verdict': 'valid' }, 'Valid'),
     list,
-    ...(seal ? [sealCheck(client, seal)] : []),
+    ...sealCheck(client, message.text),
     make('p', { class: 'quiet' }, 'This holds if'),
     conditions,
   ];

@@ -334,6 +334,9 @@ mod tests {
         }
         let two = format!("sha256:{} sha256:{digest}", "f".repeat(64));
         assert_eq!(seals(&two).nth(1), Some(digest.as_str()));
+        // One that is none does not hide the next.
+        let after = format!("sha256:{} sha256:sha256:{digest}\nsha256:{digest}", "0".repeat(63));
+        assert_eq!(seals(&after).collect::<Vec<_>>(), [digest.as_str(); 2]);
     }
 
     #[test]

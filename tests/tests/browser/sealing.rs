@@ -1,8 +1,12 @@
-//! A file that is sealed in a tab, and recognized in another.
+//! Files that are sealed in a tab, and recognized in another.
 
+use plexus_tests::browser::Tab;
 use plexus_tests::process;
 
-use crate::page::{BITS, browser, choose_file, make_key, pictures, send, start, wait_live};
+use crate::page::{
+    BITS, assert_nothing_thrown, browser, choose_file, click, make_key, pictures, send, start, wait_live,
+    wait_sent,
+};
 
 #[test]
 fn a_file_sealed_in_a_tab_is_recognized_where_its_message_s_address_leads() {
@@ -96,12 +100,7 @@ fn a_file_sealed_in_a_tab_is_recognized_where_its_message_s_address_leads() {
     other.wait("the node is gone", 60, "document.querySelector('#state').dataset.state === 'offline'");
     let said = "document.querySelector('#verify-said')";
     for (change, valid) in [("", "true"), ("bytes[bytes.length >> 1] ^= 1;", "false")] {
-        other.evaluate(&format!(
-            "(async () => {{ const bytes = new Uint8Array(await (await window.saved).arrayBuffer()); {change} \
-             const files = new DataTransfer(); files.items.add(new File([bytes], 'saved.plexus')); \
-             const input = document.querySelector('#verify input[type=file]'); input.files = files.files; \
-             input.dispatchEvent(new Event('change')); }})()"
-        ));
+        choose_proof(&mut other, "window.saved", change);
         other.wait("it is said what it shows", 30, &format!("{said}.dataset.valid === '{valid}'"));
         let text = other.evaluate(&format!("{said}.textContent"));
         assert_eq!(text.as_str().unwrap().contains(digest), valid == "true", "{text}");
@@ -111,4 +110,66 @@ fn a_file_sealed_in_a_tab_is_recognized_where_its_message_s_address_leads() {
     assert_eq!(other.evaluate(&format!("{said}.querySelectorAll(':is(img, b)').length")), 0);
     let thrown: Vec<_> = other.trouble.iter().filter(|text| text.contains("Uncaught")).collect();
     assert!(thrown.is_empty(), "the tab threw: {thrown:?}");
+}
+
+/// Chooses a proof file, once it is there and changed, in the field under "Verify a proof".
+fn choose_proof(tab: &mut Tab, blob: &str, change: &str) {
+    tab.evaluate(&format!(
+        "(async () => {{ const bytes = new Uint8Array(await (await {blob}).arrayBuffer()); {change} \
+         const files = new DataTransfer(); files.items.add(new File([bytes], 'saved.plexus')); \
+         const input = document.querySelector('#verify input[type=file]'); input.files = files.files; \
+         input.dispatchEvent(new Event('change')); }})()"
+    ));
+}
+
+/// Holds a file against the seals of the message that is shown below an element: what is said of it.
+fn held_against(tab: &mut Tab, below: &str, name: &str, text: &str) -> String {
+    choose_file(tab, below, name, text);
+    let said = format!("(document.querySelector('{below} .seal [data-same]')?.textContent ?? '')");
+    let said =
+        tab.wait("the file is held against the seals", 30, &format!("{said}.includes({name:?}) && {said}"));
+    said.as_str().unwrap().to_owned()
+}
+
+#[test]
+fn each_of_the_files_that_a_message_seals_is_recognized() {
+    let Some(browser) = browser() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let network = process::network(folder.path(), BITS);
+    let alice = start(folder.path(), "alice", &network, "127.0.0.1:0", &["--mine=1"]);
+    let mut tab = browser.open(&format!("{}/", alice.url));
+    wait_live(&mut tab);
+    make_key(&mut tab, "notary", None);
+    let seals = "(document.querySelector('#text').value.match(/sha256:/g) ?? []).length";
+    for (number, name, text) in [(1, "plan.txt", "the plan"), (2, "map.txt", "the map")] {
+        choose_file(&mut tab, "#seal", name, text);
+        tab.wait("its digest is in the message", 30, &format!("{seals} === {number}"));
+    }
+    click(&mut tab, "send");
+    let id = wait_sent(&mut tab, "sha256:");
+    let state = format!("document.querySelector('#sent li[data-id=\"{id}\"]')?.dataset.state");
+    tab.wait("it is in a block", 120, &format!("{state} === 'in-block'"));
+
+    tab.go(&format!("{}/#/message/{id}", alice.url));
+    tab.wait("the message is shown", 60, "!!document.querySelector('#lookup-body .seal')");
+    let proof = format!(
+        "fetch('/api/v1/messages/{id}/proof', {{ headers: {{ accept: 'application/octet-stream' }} }})"
+    );
+    choose_proof(&mut tab, &proof, "");
+    tab.wait("the proof is valid", 30, "!!document.querySelector('#verify-said .seal')");
+    for below in ["#lookup-body", "#verify-said"] {
+        let title = tab.evaluate(&format!("document.querySelector('{below} .seal h3').textContent"));
+        assert_eq!(title, "This message seals 2 files");
+        for (name, text, expected) in [
+            ("second.txt", "the map", "Yes: second.txt is file 2 of the 2 that this message seals."),
+            ("first.txt", "the plan", "Yes: first.txt is file 1 of the 2 that this message seals."),
+            ("third.txt", "the mop", "No: third.txt is another file, or it was changed."),
+        ] {
+            let said = held_against(&mut tab, below, name, text);
+            assert!(said.starts_with(expected), "{below}: {said}");
+        }
+    }
+    tab.evaluate("document.querySelector('#lookup-body .seal').scrollIntoView()");
+    tab.screenshot(&pictures().join("two-seals.png"));
+    assert_nothing_thrown(&tab);
 }

@@ -14,6 +14,8 @@ use super::{Place, text};
 
 /// The SHA-256 of "abc".
 const ABC: &str = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+/// SHA-256 of nothing.
+const EMPTY: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
 /// Runs `plexus verify -` with these bytes on its standard input. Returns its output.
 fn verify_piped(bytes: &[u8], more: &[&str]) -> Output {
@@ -53,7 +55,7 @@ fn refused(output: &Output, status: i32, part: &str) {
 fn a_sealed_file_is_proven_long_after_the_node_is_gone() {
     let place = Place::new(12);
     let alice = place.start("alice", &["--mine=1"]);
-    let id = send(&place, &alice.url, &format!("My thesis: sha256:{ABC}"));
+    let id = send(&place, &alice.url, &format!("Two files: sha256:{EMPTY}, sha256:{ABC}"));
     send(&place, &alice.url, "another block above it");
     let proven = run(["prove", &id, "--node", &alice.url]);
     assert!(proven.status.success(), "{}", text(&proven.stderr));
@@ -78,6 +80,10 @@ fn a_sealed_file_is_proven_long_after_the_node_is_gone() {
     {
         assert!(words.contains(part), "{part}: {words}");
     }
+    // The other file that it seals is as good.
+    fs::write(place.data("empty"), "").unwrap();
+    let other = verify(&file, &[Path::new("--file"), &place.data("empty")]);
+    assert!(other.status.success() && text(&other.stdout).contains(EMPTY), "{}", text(&other.stderr));
     let receipt = Receipt::decode(&proven.stdout).unwrap();
     let said = verdict(&verify(&file, &[Path::new("--json")]));
     assert_eq!(

@@ -37,7 +37,9 @@ fn an_exported_chain_and_a_proof_are_verified_by_the_python_reader_to_the_same_e
     }
     let (sealed, proof) = (place.data("sealed"), place.data("sealed.plexus"));
     std::fs::write(&sealed, "abc").unwrap();
-    let words = "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad, I wrote";
+    // The file is the second that is sealed.
+    let words = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855, \
+        sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad, I wrote";
     let sent = run([
         "send",
         "--to",
