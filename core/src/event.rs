@@ -76,10 +76,17 @@ pub enum Event {
     },
     /// Blocks left the best chain.
     Undone {
-        /// The height of the last block that stays.
+        /// The height of the last block that is known to stay.
         fork: u64,
-        /// The blocks that left, the highest first.
+        /// Whether the block above `fork` is known to have left. False where a light node goes over to a proven chain and the proof
+        /// leaves open where between `fork` and the lowest of `hashes` the branches part.
+        is_exact: bool,
+        /// The blocks that are known to have left, as far as the node remembers them: the tip first, then each one below.
         hashes: Vec<Hash>,
+        /// The height of the tip that left.
+        height: u64,
+        /// The sum of work up to the tip that left.
+        total_work: Work,
     },
     /// A block was refused.
     Refused {

@@ -89,10 +89,14 @@ impl Node {
             return;
         }
         let (mut changes, mut moved) = (Vec::new(), None);
+        let old = self.chain.tip();
         while self.chain.path().len() > LIGHT_BODIES {
             let Some((hash, outcome)) = self.chain.assume() else { break };
             self.remember_header(&hash, &mut changes);
             moved = self.note_move(&hash, &outcome, &mut changes).then_some(hash).or(moved);
+            if let Outcome::Reorged { fork, undone, done } = outcome {
+                self.reorganized(now, &old, fork, undone, &done);
+            }
         }
         self.outbox.persist(changes);
         if let Some(place) = moved.and_then(|hash| self.chain.find(&hash)) {
@@ -535,6 +539,7 @@ impl Node {
 
     /// Connects a valid block to its branch, which may become the best chain.
     fn connect(&mut self, now: Now, body: &Body, changes: &mut Vec<Change>) {
+        let old = self.chain.tip();
         let outcome = self.chain.verified(&body.hash);
         self.moved = now.moment;
         self.remember_header(&body.hash, changes);
@@ -548,10 +553,8 @@ impl Node {
             Outcome::Side => {}
             Outcome::Extended => self.joined(now, body, changes),
             Outcome::Reorged { fork, undone, done } => {
-                self.epoch += 1;
-                self.outbox.tell_later(Event::Undone { fork, hashes: undone.clone() });
                 let earlier: Vec<_> = done.into_iter().filter(|hash| *hash != body.hash).collect();
-                self.rearrange(now, &undone, &earlier);
+                self.reorganized(now, &old, fork, undone, &earlier);
                 self.joined(now, body, changes);
             }
         }
@@ -570,6 +573,14 @@ impl Node {
         let mined_here = body.peer.is_none();
         let (hash, block) = (body.hash, body.block.clone());
         self.outbox.tell_later(Event::Connected { hash, block, total_work, mined_here });
+    }
+
+    /// Handles a move of the tip from `old` to another branch, and tells of it once that is durable.
+    fn reorganized(&mut self, now: Now, old: &Place, fork: u64, undone: Vec<Hash>, joined: &[Hash]) {
+        self.epoch += 1;
+        self.rearrange(now, &undone, joined);
+        let (height, total_work) = (old.header.height, old.total_work);
+        self.outbox.tell_later(Event::Undone { fork, is_exact: true, hashes: undone, height, total_work });
     }
 
     /// Updates the mempool after a reorganisation. Undone blocks return their messages if they are

@@ -4,6 +4,7 @@ use super::{Blind, LIGHT_BODIES, Node, PeerId};
 use crate::chain::{Inserted, Place};
 use crate::event::Event;
 use crate::fault::Fault;
+use crate::hash::Hash;
 use crate::journal::Change;
 use crate::proof::Proven;
 use crate::rules::{MESSAGE_AHEAD_MS, check_clock};
@@ -29,9 +30,7 @@ impl Node {
         if check_clock(last, now.time).is_some() {
             return;
         }
-        let heights = first.height..=old.header.height;
-        let held: Vec<_> =
-            heights.filter_map(|height| self.chain.best_at(height).map(|hash| (height, *hash))).collect();
+        let undone = self.undone_by(proven);
         // A chain with an invalid block is not accepted, whatever its work.
         if self.chain.restart(proven.below.clone(), deep).is_err() {
             return;
@@ -50,11 +49,8 @@ impl Node {
         self.pool.doubt(header.time.plus_ms(MESSAGE_AHEAD_MS));
         let (height, samples) = (header.height, proven.samples);
         self.outbox.tell(Event::Proven { height, hash, total_work, samples, bytes });
-        let undone =
-            held.into_iter().rev().filter(|(height, hash)| self.chain.best_at(*height) != Some(hash));
-        let hashes: Vec<_> = undone.map(|(_, hash)| hash).collect();
-        if !hashes.is_empty() {
-            self.outbox.tell(Event::Undone { fork, hashes });
+        if let Some(event) = undone {
+            self.outbox.tell(event);
         }
         for header in near {
             if let Ok(Inserted::Early { .. }) = self.chain.insert(*header, now.time) {
@@ -62,6 +58,40 @@ impl Node {
             }
         }
         self.leader_moved(now);
+    }
+
+    /// Returns the event for the blocks of ours that a proven chain lacks. Returns `None` if the
+    /// proof shows no other block at the height of one of ours.
+    fn undone_by(&self, proven: &Proven) -> Option<Event> {
+        let below = proven.tail.first().map(|first| (first.height - 1, first.prev_hash));
+        let tail = proven.tail.iter().map(|header| (header.height, header.hash()));
+        let known: Vec<_> = proven.shown.iter().copied().chain(below).chain(tail).collect();
+        let is_ours = |height: u64, hash: &Hash| self.chain.best_at(height) == Some(hash);
+        let (mut fork, mut lowest) = (0, u64::MAX);
+        for (height, hash) in &known {
+            if is_ours(*height, hash) {
+                fork = fork.max(*height);
+            } else if self.chain.best_at(*height).is_some() {
+                lowest = lowest.min(*height);
+            }
+        }
+        // Headers of the new branch may be in the tree. They lead down to the fork.
+        let mut beside = known.iter().rev().filter(|(height, hash)| !is_ours(*height, hash));
+        let mut at = beside.find_map(|(_, hash)| self.chain.find(hash));
+        while let Some(place) = at {
+            if is_ours(place.header.height, &place.hash) {
+                fork = fork.max(place.header.height);
+                lowest = lowest.min(place.header.height + 1);
+                break;
+            }
+            at = self.chain.find(&place.header.prev_hash);
+        }
+        let old = self.chain.tip();
+        let heights = (lowest..=old.header.height).rev();
+        let hashes: Vec<_> = heights.map_while(|height| self.chain.best_at(height).copied()).collect();
+        let (height, total_work) = (old.header.height, old.total_work);
+        let is_exact = lowest == fork.saturating_add(1);
+        (!hashes.is_empty()).then_some(Event::Undone { fork, is_exact, hashes, height, total_work })
     }
 
     /// Returns the number of tail headers whose bodies are assumed valid. All but the newest are

@@ -189,11 +189,9 @@ fn the_heavier_branch_wins_and_messages_come_back() {
     pair.connect(0, 1);
     assert_eq!(pair.nodes[0].0.chain().tip(), pair.nodes[1].0.chain().tip());
     assert_eq!(pair.height(0), 8);
-    assert!(
-        pair.told[0]
-            .iter()
-            .any(|event| matches!(event, Event::Undone { fork: 0, hashes } if hashes.len() == 5))
-    );
+    assert!(pair.told[0].iter().any(
+        |event| matches!(event, Event::Undone { fork: 0, is_exact: true, hashes, .. } if hashes.len() == 5)
+    ));
     assert!(pair.nodes[0].0.pooled(&id).is_some(), "the undone message waits again");
     pair.mine(1);
     assert!(pair.nodes[1].0.pooled(&id).is_none());

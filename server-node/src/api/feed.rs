@@ -83,7 +83,7 @@ fn encode(event: &Event, network: &Network) -> Option<Frame> {
             frame("arrived", &json!({ "hash": hash, "age_ms": age_ms, "waited_ms": waited_ms }))
         }
         Event::Stale { hash, height } => frame("stale", &json!({ "hash": hash, "height": height })),
-        Event::Undone { fork, hashes } => frame("undone", &json!({ "fork": fork, "hashes": hashes })),
+        Event::Undone { fork, hashes, .. } => frame("undone", &json!({ "fork": fork, "hashes": hashes })),
         Event::Refused { hash, height, failures, .. } => {
             frame("refused", &VerifyStatus::new(*hash, *height, failures))
         }

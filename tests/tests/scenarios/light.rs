@@ -2,11 +2,12 @@
 
 use plexus_core::event::Event;
 use plexus_core::fault::Fault;
+use plexus_core::hash::Hash;
 use plexus_core::proof::TAIL_BLOCKS;
 use plexus_core::rules::RuleError;
 use plexus_core::wire::{Octets, Packet, Role};
 use plexus_tests::forge::key;
-use plexus_tests::world::World;
+use plexus_tests::world::{Party, World};
 
 use super::{A_WHILE, forge};
 
@@ -251,4 +252,94 @@ fn who_has_no_proof_shows_all_headers() {
     assert_eq!(world.tip(lisa), hashes[LONG - 1]);
     assert_eq!(world.host(lisa).journal.base(), 0);
     world.assert_no_faults();
+}
+
+/// What a node told of blocks that were undone: the fork, whether that is exact, the blocks, and the tip's height.
+fn undone(world: &World, light: Party) -> Vec<(u64, bool, Vec<Hash>, u64)> {
+    let undone = world.events(light).filter_map(|event| match event {
+        Event::Undone { fork, is_exact, hashes, height, .. } => {
+            Some((*fork, *is_exact, hashes.clone(), *height))
+        }
+        _ => None,
+    });
+    undone.collect()
+}
+
+#[test]
+fn a_light_node_tells_what_a_chain_that_is_replaced_by_headers_undid() {
+    let mut world = World::new(82);
+    let (mut forge, hashes) = forge(&world, 74);
+    let other = forge.extend(world.network.id(), 164);
+    let alice = world.stocked("alice", &forge, &hashes[73]);
+    let lisa = world.light("lisa");
+    world.connect(lisa, alice);
+    world.elapse(A_WHILE);
+    let id = world.write(lisa, "on the chain that goes");
+    world.elapse(1_000);
+    let tip = world.mine(alice);
+    world.elapse(1_000);
+    assert_eq!((world.tip(lisa), world.height(lisa)), (tip, 75));
+    assert!(world.node(lisa).pooled(&id).is_none());
+    world.cut(lisa, alice);
+    let bob = world.stocked("bob", &forge, &other[163]);
+    world.connect(lisa, bob);
+    world.elapse(A_WHILE);
+    assert_eq!(world.tip(lisa), other[163]);
+    let lost: Vec<_> = std::iter::once(tip).chain(hashes.into_iter().rev()).collect();
+    assert_eq!(undone(&world, lisa), [(0, true, lost, 75)]);
+    assert!(world.node(lisa).pooled(&id).is_some(), "its own message waits again");
+    world.assert_no_faults();
+}
+
+#[test]
+fn a_light_node_tells_what_a_chain_that_is_replaced_by_a_proof_undid() {
+    // Headers lead to the fork; then the other chain is too far ahead for that; then so is its tail.
+    for (seed, length, longer) in [(83, 700, LONG), (84, 700, LONG + 200), (85, LONG, LONG + 40)] {
+        let mut world = World::new(seed);
+        let (mut forge, other) = forge(&world, longer);
+        let mut hashes = other[..100].to_vec();
+        hashes.extend(forge.extend(&other[99], length - 100));
+        let (ours, theirs) = (hashes[length - 1], other[longer - 1]);
+        let alice = world.stocked("alice", &forge, &ours);
+        let bob = world.stocked("bob", &forge, &theirs);
+        let lisa = world.light("lisa");
+        world.connect(lisa, alice);
+        world.elapse(A_WHILE);
+        assert_eq!(world.tip(lisa), ours);
+        world.cut(lisa, alice);
+        world.connect(lisa, bob);
+        world.elapse(A_WHILE);
+        assert_eq!(world.tip(lisa), theirs);
+        assert!(world.events(lisa).any(|event| matches!(event, Event::Proven { .. })));
+        let told = undone(&world, lisa);
+        let [(fork, is_exact, lost, height)] = &told[..] else { panic!("seed {seed}: told {}", told.len()) };
+        assert_eq!((*height, lost.first()), (length as u64, Some(&ours)), "seed {seed}");
+        let lowest = length - lost.len();
+        assert!(lost.iter().rev().eq(&hashes[lowest..]) && lowest >= 100, "seed {seed}: {lowest}");
+        assert!(
+            *fork <= 100 && *is_exact == (*fork == 100 && lowest == 100),
+            "seed {seed}: {fork}, {lowest}"
+        );
+        if seed == 83 {
+            assert!(is_exact, "the headers show where they part");
+        }
+        world.assert_no_faults();
+    }
+}
+
+#[test]
+fn a_light_node_that_goes_on_from_a_proof_tells_of_nothing_undone() {
+    let mut world = World::new(86);
+    let (forge, hashes) = forge(&world, LONG + 700);
+    let alice = world.stocked("alice", &forge, &hashes[699]);
+    let bob = world.stocked("bob", &forge, &hashes[LONG + 699]);
+    let lisa = world.light("lisa");
+    world.connect(lisa, alice);
+    world.elapse(A_WHILE);
+    world.cut(lisa, alice);
+    world.connect(lisa, bob);
+    world.elapse(A_WHILE);
+    world.assert_agree(&[bob, lisa]);
+    assert!(world.events(lisa).any(|event| matches!(event, Event::Proven { .. })));
+    assert_eq!(undone(&world, lisa), []);
 }

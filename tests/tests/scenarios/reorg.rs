@@ -21,7 +21,7 @@ fn a_reorganisation_hundreds_of_blocks_deep_undoes_and_does() {
     let (fork, undone) = world
         .events(alice)
         .find_map(|event| match event {
-            Event::Undone { fork, hashes } => Some((*fork, hashes.clone())),
+            Event::Undone { fork, hashes, .. } => Some((*fork, hashes.clone())),
             _ => None,
         })
         .expect("what is undone is told");
