@@ -9,8 +9,8 @@
  *     await client.submit('bob', 'hello');
  *
  * Everything is decided and verified in the Worker; this file passes on what it says. Events carry their value in `detail`:
- * `state` (State), `block` (Arrival), `block-gone` (a hash), `sent` (Letter), `sent-gone` (an id), `mining` (Mining), `kernel`
- * ({name, vectors}: what searches), `keys` (Key[], whenever they change), `notice` (Notice), `gpu-lost` (nothing).
+ * `state` (State), `block` (Arrival), `block-gone` (a hash), `reorg` (Reorg), `reorg-gone` (a hash), `sent` (Letter), `sent-gone`
+ * (an id), `mining` (Mining), `kernel` ({name, vectors}: what searches), `keys` (Key[], whenever they change), `notice` (Notice), `gpu-lost` (nothing).
  */
 
 /**
@@ -175,12 +175,30 @@
  * @property {number[]} places The places, from 1, of three words that `confirm` asks for.
  * @property {(words: string[], name: string, passphrase: string | null) => Promise<string>} confirm
  *
+ * @typedef {object} Tip The end of a branch.
+ * @property {number} number_of_block
+ * @property {string} hash
+ * @property {string} total_work
+ *
+ * @typedef {object} Reorg The chain of this page was left for another with more work.
+ * @property {string} hash That of the tip that was undone.
+ * @property {number} fork The last block that is known to be on both branches.
+ * @property {boolean} is_exact Whether the branches are known to part right above it.
+ * @property {number} blocks How many blocks are known to be undone.
+ * @property {Tip} undone
+ * @property {Tip} holds The tip when this node had caught up.
+ * @property {number} seen_unix_ms
+ * @property {{ height: number, undone: string | null, holds: string | null }[]} pairs What both branches have right above the fork
+ *   and at the height of each tip; null is not known, or not there.
+ *
  * @typedef {{ bad: boolean, text: string }} Notice
  *
  * @typedef {object} Details What events carry in their `detail`, by their names.
  * @property {State} state
  * @property {Arrival} block
  * @property {string} block-gone A hash.
+ * @property {Reorg} reorg
+ * @property {string} reorg-gone A hash.
  * @property {Letter} sent
  * @property {string} sent-gone An id.
  * @property {Mining} mining

@@ -5,7 +5,7 @@
  */
 
 /** What ends which updates. @type {Record<string, string | undefined>} */
-const ENDS = { 'block-gone': 'block', 'sent-gone': 'sent' };
+const ENDS = { 'block-gone': 'block', 'reorg-gone': 'reorg', 'sent-gone': 'sent' };
 /** What is news to those alone who are there. */
 const PASSING = ['notice', 'gpu-lost', 'stamping'];
 

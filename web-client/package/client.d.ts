@@ -8,8 +8,8 @@
  *     await client.submit('bob', 'hello');
  *
  * Everything is decided and verified in the Worker; this file passes on what it says. Events carry their value in `detail`:
- * `state` (State), `block` (Arrival), `block-gone` (a hash), `sent` (Letter), `sent-gone` (an id), `mining` (Mining), `kernel`
- * ({name, vectors}: what searches), `keys` (Key[], whenever they change), `notice` (Notice), `gpu-lost` (nothing).
+ * `state` (State), `block` (Arrival), `block-gone` (a hash), `reorg` (Reorg), `reorg-gone` (a hash), `sent` (Letter), `sent-gone`
+ * (an id), `mining` (Mining), `kernel` ({name, vectors}: what searches), `keys` (Key[], whenever they change), `notice` (Notice), `gpu-lost` (nothing).
  */
 export type Network = {
     name: string;
@@ -336,6 +336,44 @@ export type Draft = {
     places: number[];
     confirm: (words: string[], name: string, passphrase: string | null) => Promise<string>;
 };
+export type Tip = {
+    number_of_block: number;
+    hash: string;
+    total_work: string;
+};
+export type Reorg = {
+    /**
+     * That of the tip that was undone.
+     */
+    hash: string;
+    /**
+     * The last block that is known to be on both branches.
+     */
+    fork: number;
+    /**
+     * Whether the branches are known to part right above it.
+     */
+    is_exact: boolean;
+    /**
+     * How many blocks are known to be undone.
+     */
+    blocks: number;
+    undone: Tip;
+    /**
+     * The tip when this node had caught up.
+     */
+    holds: Tip;
+    seen_unix_ms: number;
+    /**
+     * What both branches have right above the fork
+     * and at the height of each tip; null is not known, or not there.
+     */
+    pairs: {
+        height: number;
+        undone: string | null;
+        holds: string | null;
+    }[];
+};
 export type Notice = {
     bad: boolean;
     text: string;
@@ -347,6 +385,11 @@ export type Details = {
      * A hash.
      */
     "block-gone": string;
+    reorg: Reorg;
+    /**
+     * A hash.
+     */
+    "reorg-gone": string;
     sent: Letter;
     /**
      * An id.

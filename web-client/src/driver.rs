@@ -34,6 +34,7 @@ use crate::keyring::Keyring;
 use crate::page::Page;
 use crate::rate::Rate;
 use crate::recent::Recent;
+use crate::reorg::{self, Reorgs, Undone};
 use crate::sent::{self, Sent};
 use crate::shell::Shell;
 use crate::socket::{Report, Socket};
@@ -70,6 +71,7 @@ pub(crate) struct Beginning {
     /// The addresses of nodes that were heard of earlier, as they were stored.
     pub(crate) book: Option<Vec<u8>>,
     pub(crate) feed: Feed,
+    pub(crate) reorgs: Reorgs,
     pub(crate) sent: Sent,
     /// How much the person let the miners do last.
     pub(crate) effort: Effort,
@@ -101,6 +103,7 @@ pub(crate) struct Driver {
     archive: Option<Archive>,
     recent: Recent,
     feed: Feed,
+    reorgs: Reorgs,
     sent: Sent,
     /// What else is to be stored, when something is.
     writes: Vec<Write>,
@@ -128,6 +131,8 @@ struct Standing {
     trouble: Option<String>,
     /// Whether pending messages were looked up since the node last caught up.
     looked_up: bool,
+    /// Whether the list of blocks was held against the chain since the page opened.
+    compared: bool,
     /// The proof that the chain was begun with, if it was.
     proof: Option<ProofForm>,
     told: Option<State>,
@@ -159,7 +164,7 @@ impl Miners {
 impl Driver {
     /// A driver whose node is about to dial.
     pub(crate) fn new(beginning: Beginning, node: Node, page: Page, shell: Weak<Shell>) -> Self {
-        let Beginning { network, address, keys, archive, feed, sent, effort, .. } = beginning;
+        let Beginning { network, address, keys, archive, feed, reorgs, sent, effort, .. } = beginning;
         Self {
             node,
             network,
@@ -172,6 +177,7 @@ impl Driver {
             archive,
             recent: Recent::default(),
             feed,
+            reorgs,
             sent,
             writes: Vec::new(),
             page,
@@ -252,6 +258,11 @@ impl Driver {
             self.page.board("block", &changed);
             self.writes.push(changed.write(feed::PREFIX).within(&prefix));
         }
+        for changed in self.reorgs.take_changed() {
+            self.page.board("reorg", &changed);
+            self.writes.push(changed.write(reorg::PREFIX).within(&prefix));
+        }
+        self.writes.extend(self.reorgs.take_write().map(|write| write.within(&prefix)));
         for changed in self.sent.take_changed(self.network.id()) {
             self.page.board("sent", &changed);
             self.writes.push(changed.write(sent::PREFIX).within(&prefix));
@@ -399,13 +410,8 @@ impl Driver {
                 self.sent.connected(network, hash, &block);
                 self.mining.found += u64::from(mined_here);
             }
-            Event::Undone { hashes, .. } => {
-                self.feed.undone(&hashes);
-                for message in self.sent.undone(&hashes) {
-                    // It waits in the pool already if the node had its block at hand.
-                    let _ = self.node.submit(now, message);
-                }
-                self.drain();
+            Event::Undone { fork, is_exact, hashes, height, total_work } => {
+                self.undone(now, Undone { fork, is_exact, hashes, height, total_work });
             }
             Event::Refused { hash, height, failures, .. } => {
                 self.feed.refused(hash, height, &failures, now.time);

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::board::{Board, Changed, Item};
 use crate::database::Entry;
+use crate::reorg::Undone;
 
 /// The prefix of the feed in a network's part of the store.
 pub(crate) const PREFIX: &str = "feed/";
@@ -137,6 +138,31 @@ impl Feed {
         }
     }
 
+    /// Returns the blocks that are shown as valid and are not on the chain of this tip, as blocks
+    /// that left it: the highest one, and the blocks below it that are shown. Returns `None` if there
+    /// are none. A height for which `best_at` returns no hash decides nothing.
+    pub(crate) fn astray(&self, tip: u64, best_at: impl Fn(u64) -> Option<Hash>) -> Option<Undone> {
+        let valid = self.0.iter().filter(|(_, arrival)| arrival.verdict == Verdict::Valid);
+        let (mut shared, mut astray) = (vec![0], Vec::new());
+        for (hash, arrival) in valid {
+            match best_at(arrival.height) {
+                Some(best) if best == *hash => shared.push(arrival.height),
+                None if arrival.height <= tip => {}
+                _ => astray.push((arrival.height, *hash, arrival.total_work)),
+            }
+        }
+        astray.sort_unstable_by(|a, b| b.cmp(a));
+        let (height, _, total_work) = *astray.first()?;
+        // The chain may not have reached that height yet.
+        astray.last().filter(|(lowest, ..)| *lowest <= tip)?;
+        let row = astray.iter().zip(0..).take_while(|((at, ..), below)| at + below == height);
+        let hashes: Vec<_> = row.map(|((_, hash, _), _)| *hash).collect();
+        let below = height - hashes.len() as u64;
+        let fork = shared.into_iter().filter(|shared| *shared <= below).max().unwrap_or(0);
+        let is_exact = fork == below;
+        Some(Undone { fork, is_exact, hashes, height, total_work })
+    }
+
     /// Adds a refused block.
     pub(crate) fn refused(&mut self, hash: Hash, height: u64, failures: &[RuleError], now: Time) {
         let failure = |failure: &RuleError| (failure.flag().to_owned(), failure.to_string());
@@ -215,6 +241,27 @@ mod tests {
         );
         connect(&mut feed, 3);
         assert!(json(&mut feed).contains(r#""verdict":"valid""#));
+    }
+
+    #[test]
+    fn blocks_of_another_chain_are_found() {
+        let mut feed = Feed::default();
+        let hashes: Vec<_> = (1..=5).map(|height| connect(&mut feed, height)).collect();
+        let at = |height: u64| hashes.get(usize::try_from(height - 1).unwrap()).copied();
+        assert!(feed.astray(5, at).is_none());
+        assert!(feed.astray(9, |_| None).is_none(), "below what is known");
+        assert!(feed.astray(3, |height| at(height).filter(|_| height < 4)).is_none(), "above what is known");
+        let undone =
+            feed.astray(4, |height| at(height).filter(|_| height < 3).or((height < 5).then_some(Hash::ZERO)));
+        let undone = undone.unwrap();
+        assert_eq!((undone.fork, undone.is_exact, undone.height), (2, true, 5));
+        assert_eq!(undone.hashes, [hashes[4], hashes[3], hashes[2]]);
+        // Of a page that has caught up, the newest are of the chain.
+        let undone =
+            feed.astray(5, |height| at(height).filter(|_| height != 3).or(Some(Hash::ZERO))).unwrap();
+        assert_eq!((undone.fork, undone.is_exact, undone.hashes), (2, true, vec![hashes[2]]));
+        feed.undone(&hashes[2..]);
+        assert!(feed.astray(2, |height| at(height).filter(|_| height < 3)).is_none());
     }
 
     #[test]

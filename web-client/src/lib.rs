@@ -15,7 +15,7 @@
 //! | `database` `clock` `page` | the browser: IndexedDB, time, the page |
 //! | `archive` `recent` | the stored part of the chain, and the newest blocks in memory |
 //! | `identity` `sealed` `keyring` | a user's key, its encrypted form, and all keys by name |
-//! | `feed` `sent` `board` `form` | blocks that arrived, sent messages, and their forms for the page |
+//! | `feed` `reorg` `sent` `board` `form` | blocks that arrived and were undone, sent messages, and their forms for the page |
 //! | `verdict` | the verdict on a proof file |
 //! | `effort` `rate` | the user's settings for mining, and the hash rate |
 //! | `miner` `duty` `gpu` | shares of jobs, the rest of a miner, and a graphics processor's search |
@@ -55,6 +55,8 @@ mod page;
 mod rate;
 #[cfg(feature = "node")]
 mod recent;
+#[cfg(feature = "node")]
+mod reorg;
 #[cfg(feature = "node")]
 mod sealed;
 #[cfg(feature = "node")]

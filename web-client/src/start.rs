@@ -21,6 +21,7 @@ use crate::feed::Feed;
 use crate::form::{KeyState, Phase, Refusal, State, Update};
 use crate::keyring::{Keyring, Stored};
 use crate::page::Page;
+use crate::reorg::Reorgs;
 use crate::sent::Sent;
 use crate::shell::Shell;
 
@@ -70,6 +71,7 @@ pub(crate) async fn start(node: &str, keeps_chain: bool, page: Page) -> Result<R
         archive: keeps.then_some(archive),
         book: stored.iter().find(|entry| entry.key == BOOK).map(|entry| entry.value.clone()),
         feed: Feed::load(&stored),
+        reorgs: Reorgs::load(&stored),
         sent: Sent::load(&stored),
         effort,
     };

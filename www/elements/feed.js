@@ -3,10 +3,11 @@
 
 import { abbreviated, count } from '../format.js';
 import { blockFields, failureList } from './block.js';
-import { forkView } from './fork.js';
+import { forkView, reorgLine, reorgView } from './fork.js';
 import { ageText, byId, hashText, make } from './make.js';
 
 /** @typedef {import('../client.js').Arrival} Arrival */
+/** @typedef {import('../client.js').Reorg} Reorg */
 
 /** How many blocks are listed before the person asks for more; the client tells of some thousand at most. */
 const SHOWN = 12;
@@ -21,10 +22,11 @@ const GLIDE_MS = 350;
 
 /** @type {Record<Arrival['verdict'], string>} */
 const VERDICTS = { valid: 'Valid', undone: 'Undone', refused: 'Refused' };
-/** Of blocks at one height, which comes first. */
+/** Of blocks at one height, which comes first; a reorganisation stands above the tip that it led to. */
 const RANKS = { valid: 0, undone: 1, refused: 2 };
+const REORG_RANK = -1;
 
-/** @typedef {{ arrival: Arrival, place: number, item?: HTMLLIElement, gap?: HTMLLIElement }} Row A block, made into an item once it is listed. */
+/** @typedef {{ arrival?: Arrival, reorg?: Reorg, place: number, item?: HTMLLIElement, gap?: HTMLLIElement }} Row A block or a reorganisation, made into an item once it is listed. */
 
 /** More blocks than this within a second are shown together, every so often and without motion: else none could be read. */
 const READABLE = 5;
@@ -34,6 +36,9 @@ const READ_MS = 500;
 const CATCH_UP_MS = 2_000;
 /** How long those that come while the chain is being checked wait for one another, milliseconds. */
 const TOGETHER_MS = 150;
+
+/** Before a hash, it names a reorganisation. */
+const REORG = 'reorg ';
 
 class PlexusFeed extends HTMLElement {
   /** @type {Map<string, Row>} */
@@ -48,7 +53,7 @@ class PlexusFeed extends HTMLElement {
   #since = 0;
   #limit = SHOWN;
   /** When the newest blocks came, while live. @type {number[]} */
-  #arrivals = [];
+  #times = [];
   #drawing = false;
   #drawn = false;
 
@@ -56,22 +61,22 @@ class PlexusFeed extends HTMLElement {
   connect(client) {
     client.addEventListener('block', (event) => {
       // Those that a page catches up with come at once, and no more than once.
-      if (this.#live && performance.now() - this.#since > CATCH_UP_MS) this.#arrivals = [...this.#arrivals, performance.now()].slice(-READABLE);
+      if (this.#live && performance.now() - this.#since > CATCH_UP_MS) this.#times = [...this.#times, performance.now()].slice(-READABLE);
       this.#arrived(/** @type {CustomEvent<Arrival>} */ (event).detail);
     });
-    client.addEventListener('block-gone', (event) => {
-      const hash = /** @type {CustomEvent<string>} */ (event).detail;
-      const row = this.#rows.get(hash);
-      if (!row) return;
-      this.#rows.delete(hash);
-      this.#order.splice(this.#order.indexOf(row), 1);
-      this.#drawSoon();
+    client.addEventListener('block-gone', ({ detail }) => this.#gone(detail));
+    client.addEventListener('reorg', ({ detail }) => {
+      this.#gone(REORG + detail.hash);
+      const row = { reorg: detail, place: detail.holds.number_of_block };
+      this.#rows.set(REORG + detail.hash, row);
+      this.#put(row);
     });
+    client.addEventListener('reorg-gone', ({ detail }) => this.#gone(REORG + detail));
     client.addEventListener('keys', (event) => {
       const keys = new Set(/** @type {CustomEvent<import('../client.js').Key[]>} */ (event).detail.map((key) => key.public));
-      const changed = this.#order.filter(({ arrival: { block } }) => block && keys.has(block.author) !== this.#keys.has(block.author));
+      const changed = this.#arrivals().filter(({ block }) => block && keys.has(block.author) !== this.#keys.has(block.author));
       this.#keys = keys;
-      for (const { arrival } of changed) this.#arrived(arrival);
+      for (const arrival of changed) this.#arrived(arrival);
     });
     client.addEventListener('state', (event) => {
       const { height, phase } = /** @type {CustomEvent<import('../client.js').State>} */ (event).detail;
@@ -79,7 +84,7 @@ class PlexusFeed extends HTMLElement {
       this.#live = phase === 'live';
       if (height === this.#height) return;
       this.#height = height;
-      for (const row of this.#order.filter(({ arrival }) => arrival.verdict === 'refused')) this.#put(row);
+      for (const row of this.#order.filter(({ arrival }) => arrival?.verdict === 'refused')) this.#put(row);
     });
     byId('blocks-more', HTMLButtonElement).addEventListener('click', () => this.#more());
   }
@@ -90,6 +95,20 @@ class PlexusFeed extends HTMLElement {
     this.#draw();
     if (this.#limit < this.#order.length) requestAnimationFrame(() => this.#more());
     else this.#limit = Infinity;
+  }
+
+  /** All blocks of the list. */
+  #arrivals() {
+    return this.#order.flatMap(({ arrival }) => arrival ?? []);
+  }
+
+  /** @param {string} name */
+  #gone(name) {
+    const row = this.#rows.get(name);
+    if (!row) return;
+    this.#rows.delete(name);
+    this.#order.splice(this.#order.indexOf(row), 1);
+    this.#drawSoon();
   }
 
   /** @param {Arrival} arrival */
@@ -112,7 +131,7 @@ class PlexusFeed extends HTMLElement {
     const order = this.#order;
     if (order.includes(row)) order.splice(order.indexOf(row), 1);
     // A refused block may claim any height: it is shown where it would have been at most.
-    row.place = row.arrival.verdict === 'refused' ? Math.min(row.arrival.number_of_block, this.#height + 1) : row.arrival.number_of_block;
+    if (row.arrival) row.place = row.arrival.verdict === 'refused' ? Math.min(row.arrival.number_of_block, this.#height + 1) : row.arrival.number_of_block;
     let [low, high] = [0, order.length];
     while (low < high) {
       const middle = (low + high) >> 1;
@@ -131,7 +150,7 @@ class PlexusFeed extends HTMLElement {
     const fill = () => {
       if (details.childElementCount > 1) return;
       if (verdict === 'refused') details.append(refusal(arrival));
-      if (verdict === 'undone' && block) details.append(forkView(block, this.#order.map((row) => row.arrival)));
+      if (verdict === 'undone' && block) details.append(forkView(block, this.#arrivals(), this.#order.flatMap(({ reorg }) => reorg ?? [])));
       if (block) details.append(blockFields(block, arrival.messages_total));
     };
     details.addEventListener('toggle', fill);
@@ -141,6 +160,20 @@ class PlexusFeed extends HTMLElement {
       { 'data-hash': hash, 'data-verdict': verdict, 'data-height': String(number_of_block), 'data-mine': mine },
       details,
     );
+  }
+
+  /** @param {Reorg} reorg */
+  #reorgItem(reorg) {
+    const { fork, is_exact, seen_unix_ms, undone } = reorg;
+    const head = make('span', { class: 'block-head' },
+      make('span', { class: 'block-height' }, `${is_exact ? 'Above' : 'Somewhere above'} block ${count(fork)}`));
+    const aside = make('span', { class: 'block-aside' },
+      make('span', { class: 'verdict', 'data-verdict': 'undone' }, 'Replaced'), ageText(seen_unix_ms));
+    const details = make('details', {}, make('summary', {}, row(head, aside), row(make('span', { class: 'block-line' }, reorgLine(reorg)))));
+    details.addEventListener('toggle', () => {
+      if (details.childElementCount === 1) details.append(reorgView(reorg, this.#arrivals()));
+    });
+    return make('li', { class: 'reorg', 'data-reorg': undone.hash }, details);
   }
 
   /** @param {Arrival} arrival @param {boolean} mine @returns {HTMLElement[]} */
@@ -178,7 +211,7 @@ class PlexusFeed extends HTMLElement {
 
   /** Whether blocks come faster than they can be read. */
   #isRush() {
-    return this.#arrivals.length === READABLE && performance.now() - this.#arrivals[0] < 1000;
+    return this.#times.length === READABLE && performance.now() - this.#times[0] < 1000;
   }
 
   #draw() {
@@ -190,16 +223,16 @@ class PlexusFeed extends HTMLElement {
     let above = 0;
     let [isLonger, isShift] = [false, false];
     for (const [index, row] of this.#order.slice(0, made).entries()) {
-      const { verdict, number_of_block } = row.arrival;
       const isNew = !row.item;
-      row.item ??= this.#item(row.arrival, false);
+      row.item ??= row.reorg ? this.#reorgItem(row.reorg) : this.#item(/** @type {Arrival} */ (row.arrival), false);
       row.item.hidden = index >= this.#limit;
       row.item.classList.toggle('far', index >= FAR);
       if (isNew) row.item.classList.toggle('new', this.#drawn && this.#live && !isRush);
       // What comes above others pushes them down.
       isShift ||= isLonger && !isNew;
       isLonger ||= isNew && !row.item.hidden;
-      if (verdict === 'valid') {
+      if (row.arrival?.verdict === 'valid') {
+        const { number_of_block } = row.arrival;
         const gap = above - number_of_block - 1;
         if (above && gap > 0 && !row.item.hidden) {
           if (row.gap?.dataset.blocks !== String(gap)) row.gap = gapItem(gap);
@@ -243,8 +276,18 @@ class PlexusFeed extends HTMLElement {
  * @param {Row} b
  */
 function isAbove(a, b) {
-  const order = b.place - a.place || RANKS[a.arrival.verdict] - RANKS[b.arrival.verdict] || b.arrival.seen_unix_ms - a.arrival.seen_unix_ms;
+  const order = b.place - a.place || rank(a) - rank(b) || seen(b) - seen(a);
   return order < 0;
+}
+
+/** @param {Row} row */
+function rank({ arrival }) {
+  return arrival ? RANKS[arrival.verdict] : REORG_RANK;
+}
+
+/** When it was seen here. @param {Row} row */
+function seen({ arrival, reorg }) {
+  return (arrival ?? reorg)?.seen_unix_ms ?? 0;
 }
 
 /** Has rows glide from where they were to where they are. @param {[HTMLElement, number][]} rows */

@@ -40,7 +40,7 @@ const WIDE: &str = "[
 ].slice(0, 8)";
 
 /// Checks at each width that everything in a tab fits.
-fn fits(tab: &mut Tab, state: &str, wrong: &mut Vec<String>) {
+pub(crate) fn fits(tab: &mut Tab, state: &str, wrong: &mut Vec<String>) {
     for (width, height) in WINDOWS {
         tab.resize(width, height);
         for wide in tab.evaluate(WIDE).as_array().unwrap() {

@@ -18,6 +18,7 @@ mod network;
 mod package;
 mod page;
 mod quality;
+mod replaced;
 mod sealing;
 mod sending;
 mod speed;

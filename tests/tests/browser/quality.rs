@@ -19,24 +19,24 @@ const RULES: &str = "['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'b
 const LOOKS: [(&str, u32, u32); 3] = [("light", 1280, 900), ("dark", 1280, 900), ("light", 320, 700)];
 
 /// Returns the program of axe-core.
-fn axe() -> Option<String> {
+pub(crate) fn axe() -> Option<String> {
     npm::file("axe-core/axe.min.js")
 }
 
 /// Checks a tab's contents, in each look.
-struct Checker {
+pub(crate) struct Checker {
     axe: String,
     states: usize,
     found: Vec<String>,
 }
 
 impl Checker {
-    fn new(axe: String) -> Self {
+    pub(crate) fn new(axe: String) -> Self {
         Self { axe, states: 0, found: Vec::new() }
     }
 
     /// Checks the current state of the page.
-    fn check(&mut self, tab: &mut Tab, state: &str) {
+    pub(crate) fn check(&mut self, tab: &mut Tab, state: &str) {
         self.states += 1;
         for (scheme, width, height) in LOOKS {
             show_as(tab, scheme, width, height);
@@ -47,7 +47,7 @@ impl Checker {
         show_as(tab, LOOKS[0].0, LOOKS[0].1, LOOKS[0].2);
     }
 
-    fn finish(self) {
+    pub(crate) fn finish(self) {
         assert!(self.found.is_empty(), "{} violations:\n{}", self.found.len(), self.found.join("\n"));
         println!("{} states in {} looks: axe finds nothing", self.states, LOOKS.len());
     }

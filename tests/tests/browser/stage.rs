@@ -19,7 +19,7 @@ use tempfile::TempDir;
 use crate::page::start;
 
 /// A block takes no time.
-const BITS: u32 = 8;
+pub(super) const BITS: u32 = 8;
 /// The most time for anything between node and miner, in seconds.
 const PATIENCE_S: u64 = 60;
 
@@ -32,7 +32,8 @@ pub(super) struct Stage {
     order: Sender<usize>,
     mined: Receiver<Hash>,
     written: u64,
-    _folder: TempDir,
+    /// What its node keeps.
+    pub(super) folder: TempDir,
 }
 
 impl Stage {
@@ -47,7 +48,7 @@ impl Stage {
         let (done, mined) = mpsc::channel();
         std::thread::spawn(move || work(miner, &orders, &done));
         let api = Api::new(&node.url);
-        Self { node, api, network, order, mined, written: 0, _folder: folder }
+        Self { node, api, network, order, mined, written: 0, folder }
     }
 
     /// Returns the URL of its page.
@@ -65,6 +66,13 @@ impl Stage {
         let (code, said) = self.api.submit(&submission(&message, self.network.id()));
         assert_eq!(code, 201, "{said}");
         said["id"].as_str().unwrap().to_owned()
+    }
+
+    /// Waits until the node has this many messages that wait for a block.
+    pub(super) fn wait_for_messages(&self, messages: u64) {
+        eventually("the messages wait", PATIENCE_S, || {
+            (self.api.ask("/status")?["pool"].as_u64()? >= messages).then_some(())
+        });
     }
 
     /// Mines a block that the node accepts. Returns its hash.

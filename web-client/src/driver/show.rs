@@ -1,5 +1,6 @@
 //! What the page is shown: the node's standing and the miners', told when they change.
 
+use plexus_core::chain::Place;
 use plexus_core::message::{RECIPIENT_BYTES_MAX, TEXT_BYTES_MAX};
 use plexus_core::node::PeerView;
 use plexus_core::pace::Pace;
@@ -9,6 +10,7 @@ use plexus_core::time::Now;
 use super::{Driver, MINING_PERIOD};
 use crate::clock;
 use crate::form::{Mining, NetworkForm, PeerForm, Phase, State, Update};
+use crate::reorg::{Tip, Undone};
 
 /// Why a page is connected to the node that it was given.
 const HOME: &str = "home";
@@ -17,11 +19,48 @@ impl Driver {
     /// Tells the page how things stand, as far as that is news.
     pub(super) fn show(&mut self, now: Now) {
         let state = self.state(now);
+        if state.phase == Phase::Live {
+            self.show_reorg(now);
+        }
         if self.standing.told.as_ref() != Some(&state) {
             self.page.update(&Update::State(&state));
             self.standing.told = Some(state);
         }
         self.show_mining(now);
+    }
+
+    fn astray(&self) -> Option<Undone> {
+        let chain = self.node.chain();
+        self.feed.astray(chain.tip().header.height, |height| chain.best_at(height).copied())
+    }
+
+    /// Tells the page that its chain was left for another, if it was.
+    fn show_reorg(&mut self, now: Now) {
+        // A page that closed in the middle of one has stored the other chain, and may have stored nothing of what that undid.
+        if !core::mem::replace(&mut self.standing.compared, true) {
+            while let Some(astray) = self.astray() {
+                self.undone(now, astray);
+            }
+        }
+        let chain = self.node.chain();
+        let Place { hash, header, total_work } = chain.tip();
+        let holds = Tip { height: header.height, hash, total_work };
+        if let Some(words) = self.reorgs.settle(now.time, holds, |height| chain.best_at(height).copied()) {
+            self.page.notice(true, words);
+        }
+    }
+
+    /// Blocks left the best chain: what was sent from here and was in them waits again.
+    pub(super) fn undone(&mut self, now: Now, undone: Undone) {
+        self.feed.undone(&undone.hashes);
+        for message in self.sent.undone(&undone.hashes) {
+            // It waits in the pool already if the node had its block at hand.
+            let _ = self.node.submit(now, message);
+        }
+        // It may be in a block of the other branch that is not asked for.
+        self.standing.looked_up = false;
+        self.reorgs.undone(undone);
+        self.drain();
     }
 
     fn state(&self, now: Now) -> State {
