@@ -140,6 +140,9 @@ pub enum Reason {
     /// There are as many connections as allowed.
     #[error("no room for another connection")]
     Full,
+    /// There are as many inbound connections as allowed, and a newcomer needs this one's place.
+    #[error("evicted: the node is full, and another peer takes this place")]
+    Evicted,
     /// There are as many connections from one network as allowed.
     #[error("no room for another connection from this network")]
     Crowded,

@@ -7,11 +7,13 @@
 //! It knows nothing but what we observed ourselves. Bounds: none of its own; it looks once at each candidate.
 
 use core::hash::Hasher as _;
+use core::net::IpAddr;
 use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet};
 
 use siphasher::sip::SipHasher24;
 
+use crate::address::Host;
 use crate::connection::PeerId;
 use crate::group::Group;
 use crate::time::Moment;
@@ -38,6 +40,38 @@ pub struct Candidate {
     pub first_delivery: Option<Moment>,
     /// Since when it is connected.
     pub since: Moment,
+}
+
+/// What happens when another peer dials us.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Admission {
+    /// There is a free place.
+    Free,
+    /// This peer is evicted for the newcomer.
+    Evicts(PeerId),
+    /// The newcomer is refused: its network has [`INBOUND_GROUP_MAX`] links already.
+    Crowded,
+    /// The newcomer is refused: all places are taken by links that are protected.
+    Full,
+}
+
+/// Returns the network that an inbound link from this address counts towards, or `None` if the address is local. Any number
+/// of unrelated peers may share a local address, for example behind a proxy, so local addresses say nothing about a crowd.
+pub fn network_of(ip: IpAddr) -> Option<Group> {
+    let host = Host::from(ip);
+    (!host.is_local()).then(|| Group::of(&host))
+}
+
+/// Returns what happens when a peer from this network dials us while these are linked and `max` of them may be; `secret` as in
+/// [`choose`].
+pub fn admit(candidates: &[Candidate], group: Option<Group>, max: usize, secret: &[u8; 16]) -> Admission {
+    if !has_room(candidates, group) {
+        return Admission::Crowded;
+    }
+    if candidates.len() < max {
+        return Admission::Free;
+    }
+    choose(candidates, secret).map_or(Admission::Full, Admission::Evicts)
 }
 
 /// Whether another link from this network may come in beside these.

@@ -51,6 +51,7 @@ use crate::wire::Role;
 
 pub use crate::connection::{Link, PeerId};
 pub use crate::outbox::Output;
+pub use crate::peer::INBOUND_MAX;
 pub use crate::sync::LIGHT_BODIES;
 pub(crate) use approach::{Approach, Coming};
 pub use status::{PeerView, Status};
@@ -66,8 +67,6 @@ pub const AT_HEEL_MAX: usize = 3;
 /// with their children.
 pub const EARLY_MAX: usize = 64;
 
-/// The most inbound connections of a full node, unless configured.
-pub const INBOUND_MAX: usize = 896;
 /// The most links of the latency graph that a light node holds.
 pub const LIGHT_LINKS_MAX: usize = 1_024;
 
@@ -148,8 +147,8 @@ pub struct Config {
     pub mining: bool,
     /// The other nodes that it connects to.
     pub neighbours: Neighbours,
-    /// The most inbound connections: at most [`crate::peer::PEERS_MAX`] together with all others.
-    /// When they are full, a peer is evicted.
+    /// The most inbound connections, at most [`INBOUND_MAX`]. When there are that many, one of them
+    /// is evicted for a newcomer. The connections that the node opens itself do not count.
     pub inbound_max: usize,
     /// The most links of the network's latency graph that it holds. Each takes about 200 bytes.
     pub links_max: usize,
@@ -525,6 +524,7 @@ impl Node {
     }
 }
 
+mod admission;
 mod agreement;
 mod approach;
 mod blocks;

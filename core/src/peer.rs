@@ -4,6 +4,7 @@ use core::time::Duration;
 
 use crate::agreement::Stance;
 use crate::connection::Link;
+use crate::dial::TARGETS_MAX;
 use crate::handshake::Handshake;
 use crate::link::{Epoch, Half};
 use crate::message::MessageId;
@@ -11,11 +12,21 @@ use crate::ordered::OrderedSet;
 use crate::ping::Ping;
 use crate::pow::Work;
 use crate::recent::Recent;
+use crate::slot::SLOTS_MAX;
 use crate::time::Moment;
 use crate::wire::{Hello, Role};
 
-/// The most connections of a node. Further ones are refused.
-pub const PEERS_MAX: usize = 1_024;
+/// The most inbound connections of a full node, whatever is configured. When there are that many,
+/// one of them is evicted for a newcomer.
+pub const INBOUND_MAX: usize = 1_024;
+/// The most outbound connections: configured ones, slots, and those that are being measured. Inbound
+/// connections never take a place of this share. A further outbound connection is closed.
+pub const OUTBOUND_MAX: usize = 128;
+/// The most connections of a node: both shares together.
+pub const PEERS_MAX: usize = INBOUND_MAX + OUTBOUND_MAX;
+// A link may be measured while its successor is dialled, so each slot counts twice.
+const _: () =
+    assert!(TARGETS_MAX + 2 * SLOTS_MAX < OUTBOUND_MAX, "all links that a node opens fit in its share");
 /// The number of newest messages that a peer is known to have.
 pub const KNOWN_MESSAGES_MAX: usize = 8_192;
 /// The most messages that are requested from a peer and not yet received. At this number, no more

@@ -375,6 +375,7 @@ impl Host {
                 Reason::OwnKey
                 | Reason::Duplicate
                 | Reason::Full
+                | Reason::Evicted
                 | Reason::Crowded
                 | Reason::Banned
                 | Reason::Measured

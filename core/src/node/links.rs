@@ -11,7 +11,7 @@ use crate::fault::{Fault, Reason};
 use crate::handshake::Handshake;
 use crate::journal::Serve;
 use crate::key::{PublicKey, Signature};
-use crate::peer::{Greeted, PEERS_MAX, Peer, Stage};
+use crate::peer::{Greeted, Peer, Stage};
 use crate::sync::Candidate;
 use crate::time::{Moment, Now};
 use crate::wire::{Hello, List, Octets, PROTOCOL_VERSION, Packet, Role};
@@ -43,8 +43,6 @@ impl Node {
         self.peers.insert(peer, Peer { link, since: now.moment, stage });
         if self.is_banned(now, peer) {
             self.close(now, peer, Reason::Banned);
-        } else if self.peers.len() > PEERS_MAX {
-            self.close(now, peer, Reason::Full);
         } else {
             self.admit(now, peer);
         }

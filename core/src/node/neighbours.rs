@@ -13,7 +13,6 @@ use crate::book::ADDRESSES_MAX;
 use crate::fault::{Fault, Reason};
 use crate::graph::{Forecast, KEY_LINKS_MAX};
 use crate::group::Group;
-use crate::inbound;
 use crate::journal::Change;
 use crate::key::PublicKey;
 use crate::link::Epoch;
@@ -398,57 +397,6 @@ impl Node {
             self.remembered.clone_from(&encoded);
             self.outbox.persist(vec![Change::Book { encoded: encoded.into() }]);
         }
-    }
-
-    /// Makes room for an inbound peer by evicting another, if possible. Otherwise rejects the new
-    /// one.
-    pub(super) fn admit(&mut self, now: Now, peer: PeerId) {
-        if !FULL {
-            return;
-        }
-        let candidate = |(&id, known): (&PeerId, &Peer)| {
-            let Link::Inbound(ip) = &known.link else { return None };
-            let group = ip.map(crate::address::Host::from).filter(|host| !host.is_local());
-            let greeted = known.greeted();
-            Some(inbound::Candidate {
-                peer: id,
-                group: group.map(|host| Group::of(&host)),
-                latency: greeted.and_then(|greeted| greeted.ping.latency()),
-                first_delivery: greeted.and_then(|greeted| greeted.delivered),
-                since: known.since,
-            })
-        };
-        let candidates: Vec<_> = self.peers.iter().filter_map(candidate).collect();
-        let (new, others): (Vec<_>, Vec<_>) = candidates.into_iter().partition(|one| one.peer == peer);
-        let Some(new) = new.first() else { return };
-        if !inbound::has_room(&others, new.group) {
-            return self.close(now, peer, Reason::Crowded);
-        }
-        if others.len() >= self.config.inbound_max {
-            match inbound::choose(&others, &self.secret) {
-                Some(loser) => self.close(now, loser, Reason::Full),
-                None => self.close(now, peer, Reason::Full),
-            }
-        }
-    }
-
-    /// Counts an offence against a peer, which is banned for a while if it committed too many.
-    pub(super) fn punish(&mut self, now: Now, peer: PeerId, fault: &Fault) {
-        let Some(subject) = self.subject(peer) else { return };
-        self.bans.punish(&subject, fault, now.moment);
-    }
-
-    pub(super) fn is_banned(&self, now: Now, peer: PeerId) -> bool {
-        self.subject(peer).is_some_and(|subject| self.bans.is_banned(&subject, now.moment))
-    }
-
-    fn subject(&self, peer: PeerId) -> Option<Subject> {
-        let known = self.peers.get(&peer)?;
-        let host = match &known.link {
-            Link::Outbound(address) => Some(address.host().clone()),
-            Link::Inbound(ip) => ip.map(crate::address::Host::from),
-        };
-        Subject::of(host.as_ref(), known.greeted().map(|greeted| &greeted.hello.key))
     }
 }
 

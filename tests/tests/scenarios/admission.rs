@@ -164,7 +164,7 @@ fn a_full_node_makes_room_and_keeps_whom_it_protects() {
     assert!(left >= FULL - rest / 2 - BRINGERS_PROTECTED && left < FULL, "{left} of {FULL} stay");
     let reasons: BTreeSet<_> =
         world.host(alice).closes.iter().map(|(_, reason)| reason.to_string()).collect();
-    assert_eq!(reasons, BTreeSet::from([Reason::Full.to_string()]));
+    assert_eq!(reasons, BTreeSet::from([Reason::Evicted.to_string()]));
 }
 
 #[test]

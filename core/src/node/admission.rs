@@ -1,0 +1,83 @@
+//! Admission: which connections get a place, and which peers are banned.
+//!
+//! Inbound and outbound connections have a share each, so a crowd that dials us never costs a link that we opened. Bounds:
+//! [`INBOUND_MAX`] and [`OUTBOUND_MAX`] connections, greeted or not; a handshake that does not end in time is closed.
+
+use super::{FULL, Link, Node, PeerId};
+use crate::address::Host;
+use crate::ban::Subject;
+use crate::fault::{Fault, Reason};
+use crate::group::Group;
+use crate::inbound::{self, Admission};
+use crate::peer::{INBOUND_MAX, OUTBOUND_MAX, PEERS_MAX, Peer};
+use crate::time::Now;
+
+impl Node {
+    /// Closes a new connection that gets no place, or evicts another one for it.
+    pub(super) fn admit(&mut self, now: Now, peer: PeerId) {
+        let Some(known) = self.peers.get(&peer) else { return };
+        match &known.link {
+            Link::Outbound(_) => {
+                let outbound = self.peers.values().filter(|one| matches!(one.link, Link::Outbound(_)));
+                if outbound.count() > OUTBOUND_MAX {
+                    self.close(now, peer, Reason::Full);
+                }
+            }
+            Link::Inbound(ip) if FULL => {
+                let group = ip.and_then(inbound::network_of);
+                self.admit_inbound(now, peer, group);
+            }
+            // Nobody dials a light client; the bound holds anyway.
+            Link::Inbound(_) => {
+                if self.peers.len() > PEERS_MAX {
+                    self.close(now, peer, Reason::Full);
+                }
+            }
+        }
+    }
+
+    fn admit_inbound(&mut self, now: Now, newcomer: PeerId, group: Option<Group>) {
+        let candidate = |(&peer, known): (&PeerId, &Peer)| {
+            let Link::Inbound(ip) = &known.link else { return None };
+            let greeted = known.greeted();
+            (peer != newcomer).then(|| inbound::Candidate {
+                peer,
+                group: ip.and_then(inbound::network_of),
+                latency: greeted.and_then(|greeted| greeted.ping.latency()),
+                first_delivery: greeted.and_then(|greeted| greeted.delivered),
+                since: known.since,
+            })
+        };
+        let others: Vec<_> = self.peers.iter().filter_map(candidate).collect();
+        let max = self.config.inbound_max.min(INBOUND_MAX);
+        match inbound::admit(&others, group, max, &self.secret) {
+            Admission::Free => {}
+            Admission::Evicts(loser) => self.close(now, loser, Reason::Evicted),
+            Admission::Crowded => self.close(now, newcomer, Reason::Crowded),
+            Admission::Full => self.close(now, newcomer, Reason::Full),
+        }
+    }
+
+    /// Punishes an offender: it is not spoken with for a while if it did too much.
+    pub(super) fn punish(&mut self, now: Now, peer: PeerId, fault: &Fault) {
+        let Some(subject) = self.subject(peer) else { return };
+        self.bans.punish(&subject, fault, now.moment);
+    }
+
+    pub(super) fn is_banned(&self, now: Now, peer: PeerId) -> bool {
+        self.subject(peer).is_some_and(|subject| self.bans.is_banned(&subject, now.moment))
+    }
+
+    fn subject(&self, peer: PeerId) -> Option<Subject> {
+        let known = self.peers.get(&peer)?;
+        let host = match &known.link {
+            Link::Outbound(address) => Some(address.host().clone()),
+            Link::Inbound(ip) => ip.map(Host::from),
+        };
+        Subject::of(host.as_ref(), known.greeted().map(|greeted| &greeted.hello.key))
+    }
+}
+
+#[cfg(test)]
+#[cfg(feature = "full")]
+mod tests;
