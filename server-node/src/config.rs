@@ -5,9 +5,8 @@ use std::path::PathBuf;
 use plexus_core::address::Address;
 use plexus_core::key::SecretKey;
 use plexus_core::network::Network;
+pub use plexus_core::node::INBOUND_MAX;
 
-/// How many peers may connect to us, unless configured.
-pub const INBOUND_MAX: usize = 1_024;
 /// How many connections of any kind are served at once, unless configured; further ones wait to be accepted.
 pub const CONNECTIONS_MAX: usize = 16_384;
 
@@ -41,7 +40,7 @@ pub struct Config {
     pub author: SecretKey,
     /// Serves TLS instead of plain text.
     pub tls: Option<Tls>,
-    /// How many peers may connect to us.
+    /// The most inbound peers, 1 to [`INBOUND_MAX`]. When there are that many, one of them is evicted for a newcomer.
     pub inbound_max: usize,
     /// How many connections of any kind are served at once.
     pub connections_max: usize,

@@ -114,6 +114,8 @@ pub struct Counters {
     pub outbound: Counter,
     /// Peers turned away because there were too many.
     pub turned_away: Counter,
+    /// Inbound peers that were disconnected because a newcomer needed the place.
+    pub evicted: Counter,
     /// Peers dropped because they did not read the data sent to them.
     pub slow_readers: Counter,
     /// Peers connected now, before or after the handshake: a gauge.

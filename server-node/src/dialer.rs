@@ -17,6 +17,7 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::http::HeaderValue;
 use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 
+use crate::gate::Stay;
 use crate::handle::Handle;
 use crate::socket;
 
@@ -60,7 +61,7 @@ impl Dialer {
         let error = match timeout(DIAL_TIMEOUT, self.connect(&address)).await {
             Ok(Ok(socket)) => {
                 handle.counters().outbound.one();
-                socket::run(socket, Link::Outbound(address), &handle).await;
+                socket::run(socket, Link::Outbound(address), Stay::Outbound, &handle).await;
                 return;
             }
             Ok(Err(error)) => error,

@@ -11,6 +11,7 @@ use std::future::pending;
 use std::time::{Duration, Instant};
 
 use plexus_core::event::Event;
+use plexus_core::fault::Reason;
 use plexus_core::journal::{Change, Recall};
 use plexus_core::message::Message;
 use plexus_core::node::{Input, Node, Output, PeerId};
@@ -283,6 +284,10 @@ impl Driver {
             Output::Serve(peer, serve) => self.send(peer, Parcel::Serve(serve)),
             Output::Close(peer, reason) => {
                 tracing::debug!(peer = peer.0, %reason, "closed");
+                let counters = self.handle.counters();
+                counters.evicted.add(u64::from(reason == Reason::Evicted));
+                let is_turned_away = matches!(reason, Reason::Full | Reason::Crowded);
+                counters.turned_away.add(u64::from(is_turned_away));
                 self.lanes.remove(&peer);
             }
             Output::Dial(address) => {

@@ -13,11 +13,12 @@ use plexus_core::graph::Graph;
 use plexus_core::message::{Message, MessageId};
 use plexus_core::network::Network;
 use plexus_core::node::{Input, PeerId, PeerView, Status, SubmitError};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, broadcast, mpsc, oneshot};
+use tokio::sync::{Semaphore, broadcast, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use crate::counters::Counters;
 use crate::fact::{Ask, FACTS_MAX, FRAMES_BYTES_MAX, Fact};
+use crate::gate::Gate;
 use crate::store::Store;
 
 /// The events that are kept for a listener that is behind. Beyond them the oldest is dropped, and
@@ -48,7 +49,7 @@ pub struct Handle(Arc<Shared>);
 struct Shared {
     facts: mpsc::Sender<Fact>,
     frames: Arc<Semaphore>,
-    inbound: Arc<Semaphore>,
+    gate: Gate,
     peers: AtomicU64,
     events: broadcast::Sender<Arc<Event>>,
     store: Arc<Store>,
@@ -68,7 +69,7 @@ impl Handle {
         let shared = Shared {
             facts,
             frames: Arc::new(Semaphore::new(FRAMES_BYTES_MAX)),
-            inbound: Arc::new(Semaphore::new(inbound_max.min(Semaphore::MAX_PERMITS))),
+            gate: Gate::new(inbound_max),
             peers: AtomicU64::new(0),
             events: broadcast::channel(EVENTS_MAX).0,
             store,
@@ -200,9 +201,9 @@ impl Handle {
         PeerId(self.0.peers.fetch_add(1, Ordering::Relaxed))
     }
 
-    /// Returns a permit for one more inbound peer, if there is room.
-    pub(crate) fn admit(&self) -> Option<OwnedSemaphorePermit> {
-        self.0.inbound.clone().try_acquire_owned().ok()
+    /// Counts the inbound sockets.
+    pub(crate) fn gate(&self) -> &Gate {
+        &self.0.gate
     }
 
     /// Sends an event to all listeners. It is fine if there are no listeners.

@@ -5,7 +5,6 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
 
 use bytes::Bytes;
 use plexus_core::journal::Serve;
@@ -108,16 +107,14 @@ impl LaneEnd {
         self.bytes.fetch_sub(parcel.map_or(0, Parcel::size), Ordering::Relaxed);
     }
 
-    /// Resolves when the peer is cut off. Also resolves `grace` after it was closed, if it has not
-    /// read the queue by then.
-    pub(crate) fn given_up(&self, grace: Duration) -> impl Future<Output = ()> + use<> {
-        let (cut, closed) = (self.cut.clone(), self.closed.clone());
-        async move {
-            tokio::select! {
-                () = cut.cancelled() => {}
-                () = async { closed.cancelled().await; tokio::time::sleep(grace).await } => {}
-            }
-        }
+    /// Resolves when the peer is cut off.
+    pub(crate) fn cut(&self) -> impl Future<Output = ()> + use<> {
+        self.cut.clone().cancelled_owned()
+    }
+
+    /// Resolves when the driver closes the peer.
+    pub(crate) fn closed(&self) -> impl Future<Output = ()> + use<> {
+        self.closed.clone().cancelled_owned()
     }
 }
 

@@ -14,6 +14,7 @@
 //! | [`fact`] | the items of its channel |
 //! | [`lane`] | a peer's send queue |
 //! | [`socket`] | a reader and a writer for each peer |
+//! | [`gate`] | the number of peers' sockets that are let in |
 //! | [`dialer`] | connects to other nodes |
 //! | [`server`] | accepts connections, plain or TLS, and serves the [`app`] on them |
 //! | [`store`] | the persistent state, in redb |
@@ -35,6 +36,7 @@ pub mod counters;
 pub mod dialer;
 pub mod driver;
 pub mod fact;
+pub mod gate;
 pub mod handle;
 pub mod keystore;
 pub mod lane;

@@ -30,6 +30,7 @@ fn write(out: &mut String, counters: &Counters, status: &Status) -> fmt::Result 
         ("inbound_total", "Peers that connected to us.", &counters.inbound),
         ("outbound_total", "Peers that we connected to.", &counters.outbound),
         ("turned_away_total", "Peers turned away because there were too many.", &counters.turned_away),
+        ("evicted_total", "Inbound peers disconnected to make room for another.", &counters.evicted),
         ("slow_readers_total", "Peers dropped because they did not read.", &counters.slow_readers),
         ("hashes_tried_total", "Header hashes tried by the miners.", &counters.hashes_tried),
         ("solutions_total", "Solutions found by the miners.", &counters.solutions),

@@ -19,12 +19,13 @@ use plexus_core::address::SUBPROTOCOL;
 use plexus_core::journal::Serve;
 use plexus_core::node::{Input, Link, PeerId};
 use plexus_core::wire::{FRAME_BYTES_MAX, List, Octets, Packet};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use tokio_tungstenite::tungstenite;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 
 use crate::app::Remote;
 use crate::fact::Fact;
+use crate::gate::Stay;
 use crate::handle::Handle;
 use crate::lane::{LaneEnd, Parcel, lane};
 use crate::store::{Store, StoreError};
@@ -119,10 +120,10 @@ async fn accept(
             format!("the WebSocket subprotocol {SUBPROTOCOL} is spoken here, and it was not offered\n");
         return refuse(StatusCode::BAD_REQUEST, reason);
     }
-    let Some(permit) = handle.admit() else {
+    if !handle.gate().has_room(remote.ip()) {
         handle.counters().turned_away.one();
         return refuse(StatusCode::SERVICE_UNAVAILABLE, "no room for another peer\n".to_owned());
-    };
+    }
     upgrade
         .read_buffer_size(READ_BUFFER_BYTES)
         .write_buffer_size(WRITE_BUFFER_BYTES)
@@ -130,10 +131,22 @@ async fn accept(
         .max_message_size(FRAME_BYTES_MAX)
         .max_frame_size(FRAME_BYTES_MAX)
         .on_upgrade(move |socket| async move {
+            // The place is taken no sooner: a client that does not read the answer to its request gets here late or never.
+            let Some(place) = handle.gate().enter(remote.ip()) else {
+                return turn_away(socket, &handle).await;
+            };
             handle.counters().inbound.one();
-            run(socket, Link::Inbound(Some(remote.ip())), &handle).await;
-            drop(permit);
+            run(socket, Link::Inbound(Some(remote.ip())), Stay::Open(place), &handle).await;
         })
+}
+
+/// Closes a socket for which there was room when it was asked for, and is none any more.
+async fn turn_away(mut socket: ws::WebSocket, handle: &Handle) {
+    handle.counters().turned_away.one();
+    if let Some(_permit) = handle.gate().leave() {
+        let _late =
+            timeout(CLOSING_TIMEOUT, socket.send(ws::Message::close(1013, "no room for another peer"))).await;
+    }
 }
 
 /// Why a socket is closed from our side.
@@ -149,7 +162,7 @@ enum End {
 }
 
 /// Serves a peer until it is closed, by whichever end.
-pub(crate) async fn run<S, F, E>(socket: S, link: Link, handle: &Handle)
+pub(crate) async fn run<S, F, E>(socket: S, link: Link, mut stay: Stay, handle: &Handle)
 where
     S: Stream<Item = Result<F, E>> + Sink<F, Error = E> + Unpin,
     F: Frame,
@@ -161,11 +174,14 @@ where
     }
     handle.counters().peers_open.one();
     let (mut sink, mut stream) = socket.split();
-    let given_up = end.given_up(CLOSING_TIMEOUT);
+    let (cut, closed) = (end.cut(), end.closed());
     let end = tokio::select! {
+        // What can be written is written before the socket is given up.
+        biased;
         end = read(&mut stream, peer, handle) => end,
         end = write(&mut sink, end, handle) => end,
-        () = given_up => End::Slow,
+        () = cut => End::Slow,
+        end = give_up(closed, &mut stay) => end,
     };
     let closing = match end {
         End::Gone => None,
@@ -182,7 +198,8 @@ where
     };
     // The node is told first: it need not wait for the peer to hang up.
     let _stopped = handle.tell_input(Input::Closed(peer)).await;
-    if let Some(frame) = closing {
+    let lingers = stay.leave();
+    if let Some(frame) = closing.filter(|_| lingers) {
         let _late = timeout(CLOSING_TIMEOUT, async {
             if sink.send(frame).await.is_ok() {
                 // What the peer sends now is read away: unread, it would make the system drop what is on its way to it.
@@ -192,6 +209,17 @@ where
         .await;
     }
     handle.counters().peers_open.sub(1);
+}
+
+/// Resolves when a peer that the driver has closed did not read in time what was sent before. Its place is free from the moment
+/// of closing on.
+async fn give_up(closed: impl Future<Output = ()>, stay: &mut Stay) -> End {
+    closed.await;
+    if !stay.leave() {
+        return End::Gone;
+    }
+    sleep(CLOSING_TIMEOUT).await;
+    End::Slow
 }
 
 async fn read<S, F, E>(stream: &mut S, peer: PeerId, handle: &Handle) -> End

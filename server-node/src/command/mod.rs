@@ -178,6 +178,7 @@ mod tests {
         for line in [
             "plexus node --connect ws://a:1 --connect b:2 --data /tmp/x --network dev --mine=3",
             "plexus node --tls-cert cert.pem --tls-key key.pem",
+            "plexus node --inbound-max 64",
             "plexus key new --data /tmp/x",
             "plexus key show --json",
             "plexus key restore --network dev",

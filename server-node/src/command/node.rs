@@ -11,7 +11,7 @@ use plexus_core::address::{Address, PORT};
 use plexus_core::key::SecretKey;
 use plexus_core::network::Network;
 use plexus_node::Running;
-use plexus_node::config::{Config, Tls};
+use plexus_node::config::{self, Config, Tls};
 use plexus_node::keystore::{Keystore, KeystoreError};
 use tokio::net::TcpListener;
 use tracing_subscriber::filter::Targets;
@@ -22,6 +22,8 @@ use super::{data, table};
 
 /// The most threads that may mine.
 const THREADS_MAX: u64 = 1_024;
+/// The most inbound peers, and as many as there are unless fewer are asked for.
+const INBOUND_MAX: u64 = config::INBOUND_MAX as u64;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -31,6 +33,11 @@ pub(super) struct Arguments {
     /// Nodes to keep connections to, as ws://host:8333, https://host or host:8333
     #[arg(long, value_name = "URL", num_args = 1..)]
     connect: Vec<Address>,
+    /// The most peers that may connect to this node. When it is full, it disconnects one of a crowd
+    /// for a newcomer
+    #[arg(long, value_name = "COUNT", default_value_t = INBOUND_MAX,
+        value_parser = clap::value_parser!(u64).range(1..=INBOUND_MAX))]
+    inbound_max: u64,
     /// Where others can reach this node, announced to peers [default: the address listened on, if
     /// it is a specific one]
     #[arg(long, value_name = "URL")]
@@ -103,6 +110,7 @@ async fn serve(
     let address = listener.local_addr()?;
     let mut config = Config::new(arguments.network, folder.clone(), keystore.node_key()?, author.clone());
     config.connect = arguments.connect;
+    config.inbound_max = as_usize(arguments.inbound_max);
     config.listen_address = arguments.public.or_else(|| announced(address, arguments.tls_cert.is_some()));
     let threads = arguments.mine.map(|threads| threads.map_or_else(cores, as_usize));
     config.mine_threads = threads.or(arguments.mine_gpu.then_some(1));

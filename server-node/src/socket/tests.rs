@@ -9,6 +9,7 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::Role;
 
 use super::*;
+use crate::gate::{Gate, HEADROOM, LEAVING_MAX};
 use crate::lane::Lane;
 
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -20,6 +21,7 @@ struct Served {
     peer: PeerId,
     client: WebSocketStream<DuplexStream>,
     served: JoinHandle<()>,
+    gate: Gate,
     network: Network,
     _data: tempfile::TempDir,
 }
@@ -31,11 +33,13 @@ async fn serve() -> Served {
     let (ours, theirs) = tokio::io::duplex(4_096);
     let server = WebSocketStream::from_raw_socket(ours, Role::Server, Some(limits())).await;
     let client = WebSocketStream::from_raw_socket(theirs, Role::Client, Some(limits())).await;
-    let served = tokio::spawn(async move { run(server, Link::Inbound(None), &handle).await });
+    let gate = handle.gate().clone();
+    let stay = Stay::Open(gate.enter([127, 0, 0, 1].into()).unwrap());
+    let served = tokio::spawn(async move { run(server, Link::Inbound(None), stay, &handle).await });
     let Some(Fact::Opened(peer, Link::Inbound(None), lane)) = facts.recv().await else {
         panic!("not opened")
     };
-    Served { facts, lane, peer, client, served, network, _data: data }
+    Served { facts, lane, peer, client, served, gate, network, _data: data }
 }
 
 impl Served {
@@ -80,6 +84,80 @@ async fn a_closed_peer_that_does_not_read_is_given_up() {
     served.lane.push(Parcel::Frame(Bytes::from(vec![0; 100_000]))).unwrap();
     drop(std::mem::replace(&mut served.lane, lane().0));
     served.closed().await;
+}
+
+impl Served {
+    /// Returns true if all places but the socket's own are free, and this one is taken: one less than there are.
+    fn has_place(&self) -> bool {
+        let places: Vec<_> = std::iter::from_fn(|| self.gate.enter([127, 0, 0, 1].into())).collect();
+        places.len() == HEADROOM
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_closed_peer_keeps_no_place_although_it_does_not_read() {
+    let mut served = serve().await;
+    assert!(served.has_place());
+    served.lane.push(Parcel::Frame(Bytes::from(vec![0; 100_000]))).unwrap();
+    drop(std::mem::replace(&mut served.lane, lane().0));
+    while served.has_place() {
+        // Time stands still: it is not given up yet.
+        tokio::task::yield_now().await;
+    }
+    assert!(!served.served.is_finished());
+    served.closed().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn when_many_linger_a_closed_peer_is_cut_off_at_once() {
+    let mut served = serve().await;
+    let _lingering: Vec<_> = (0..LEAVING_MAX).map(|_| served.gate.leave().unwrap()).collect();
+    served.lane.push(Parcel::Frame(Bytes::from(vec![0; 100_000]))).unwrap();
+    drop(std::mem::replace(&mut served.lane, lane().0));
+    let begun = tokio::time::Instant::now();
+    served.closed().await;
+    timeout(PATIENCE, served.served).await.unwrap().unwrap();
+    assert!(begun.elapsed() < CLOSING_TIMEOUT);
+}
+
+#[tokio::test]
+async fn the_gate_turns_away_who_finds_no_room() {
+    let (network, data) = (Network::dev(), tempfile::tempdir().unwrap());
+    let store = Store::open(data.path(), &network).unwrap();
+    let (handle, mut facts) = Handle::new(store, network, 1);
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let app = axum::Router::new().route("/p2p", route().with_state(handle.clone()));
+    tokio::spawn(crate::server::serve(listener, None, app, handle.clone(), 1_000));
+    let connect = || async {
+        let mut request =
+            tungstenite::client::IntoClientRequest::into_client_request(format!("ws://{address}/p2p"))
+                .unwrap();
+        request.headers_mut().insert("Sec-WebSocket-Protocol", SUBPROTOCOL.parse().unwrap());
+        let stream = tokio::net::TcpStream::connect(address).await.unwrap();
+        tokio_tungstenite::client_async(request, stream).await
+    };
+    // Nobody drives the node: none of these is decided on.
+    let mut open = Vec::new();
+    for _ in 0..=HEADROOM {
+        let socket = connect().await.unwrap().0;
+        let Some(Fact::Opened(_, _, lane)) = facts.recv().await else { panic!("not opened") };
+        open.push((socket, lane));
+    }
+    let Err(tungstenite::Error::Http(refused)) = connect().await else { panic!("let in") };
+    assert_eq!(refused.status().as_u16(), 503);
+    assert_eq!(handle.counters().turned_away.value(), 1);
+    // The driver closes one: there is room at once, whether that one hangs up or not.
+    let (_silent, lane) = open.pop().unwrap();
+    drop(lane);
+    let last = timeout(PATIENCE, async {
+        loop {
+            if let Ok((socket, _)) = connect().await {
+                return socket;
+            }
+        }
+    });
+    drop(last.await.unwrap());
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
+use plexus_core::fault::Reason;
 use plexus_core::wire::{FRAME_BYTES_MAX, Packet};
 use plexus_node::Running;
 use plexus_node::config::Config;
@@ -97,18 +98,35 @@ async fn turns_away_who_does_not_speak_the_subprotocol() {
     node.stop().await.unwrap();
 }
 
+/// What the node says last before it closes.
+async fn farewell(socket: &mut WebSocketStream<TcpStream>) -> Option<String> {
+    let mut farewell = None;
+    while let Some(Ok(frame)) = timeout(PATIENCE, socket.next()).await.unwrap() {
+        if let Message::Binary(frame) = frame
+            && let Packet::Farewell(reason) = Packet::decode(&frame).unwrap()
+        {
+            farewell = Some(reason.as_str().to_owned());
+        }
+    }
+    farewell
+}
+
 #[tokio::test(flavor = "multi_thread")]
-async fn turns_away_who_finds_no_room() {
+async fn a_full_node_evicts_one_for_a_newcomer() {
     let data = tempfile::tempdir().unwrap();
     let node = start(Config { inbound_max: 1, ..config(data.path(), 1) }).await;
-    let first = connect(node.address(), Some("plexus.1")).await.unwrap();
-    assert_eq!(status(connect(node.address(), Some("plexus.1")).await).0, 503);
-    assert_eq!(node.handle().counters().turned_away.value(), 1);
-    drop(first);
+    let mut last = connect(node.address(), Some("plexus.1")).await.unwrap();
+    // More often than there is headroom: sockets that are closed take none of it.
+    for number in 1..=200 {
+        let newcomer = connect(node.address(), Some("plexus.1")).await.unwrap();
+        assert_eq!(farewell(&mut last).await, Some(Reason::Evicted.to_string()));
+        assert_eq!(node.handle().counters().evicted.value(), number);
+        last = newcomer;
+    }
+    assert_eq!(node.handle().peers().await.unwrap().len(), 1);
+    assert_eq!(node.handle().counters().turned_away.value(), 0);
+    drop(last);
     no_peers_are_left(&node).await;
-    timeout(PATIENCE, async { while connect(node.address(), Some("plexus.1")).await.is_err() {} })
-        .await
-        .unwrap();
     node.stop().await.unwrap();
 }
 
@@ -133,15 +151,7 @@ async fn says_farewell_to_one_who_offends_and_closes() {
     let node = start(config(data.path(), 1)).await;
     let mut socket = connect(node.address(), Some("plexus.1")).await.unwrap();
     socket.send(Message::binary(vec![250, 1, 2])).await.unwrap();
-    let mut farewell = None;
-    while let Some(Ok(frame)) = timeout(PATIENCE, socket.next()).await.unwrap() {
-        if let Message::Binary(frame) = frame
-            && let Packet::Farewell(reason) = Packet::decode(&frame).unwrap()
-        {
-            farewell = Some(reason.as_str().to_owned());
-        }
-    }
-    assert_eq!(farewell.as_deref(), Some("unknown packet 250"));
+    assert_eq!(farewell(&mut socket).await.as_deref(), Some("unknown packet 250"));
     assert_eq!(node.handle().counters().faults.value(), 1);
     no_peers_are_left(&node).await;
     node.stop().await.unwrap();
