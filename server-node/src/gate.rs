@@ -62,6 +62,11 @@ pub(crate) enum Stay {
     Leaving(Option<OwnedSemaphorePermit>),
 }
 
+/// Returns the most inbound sockets of a node that keeps `inbound_max` peers.
+pub(crate) fn sockets_max(inbound_max: usize) -> usize {
+    inbound_max.saturating_add(HEADROOM + LEAVING_MAX)
+}
+
 impl Gate {
     pub(crate) fn new(inbound_max: usize) -> Self {
         Self(Arc::new(Shared {

@@ -15,6 +15,7 @@
 //! | [`lane`] | a peer's send queue |
 //! | [`socket`] | a reader and a writer for each peer |
 //! | [`gate`] | the number of peers' sockets that are let in |
+//! | [`descriptors`] | raises the limit of open files to the number that connections need |
 //! | [`dialer`] | connects to other nodes |
 //! | [`server`] | accepts connections, plain or TLS, and serves the [`app`] on them |
 //! | [`store`] | the persistent state, in redb |
@@ -33,6 +34,7 @@ pub mod app;
 pub mod clock;
 pub mod config;
 pub mod counters;
+pub mod descriptors;
 pub mod dialer;
 pub mod driver;
 pub mod fact;
@@ -85,7 +87,8 @@ impl Running {
     /// # Errors
     /// The store cannot be opened, a certificate cannot be read, or threads or a graphics processor
     /// are not available.
-    pub async fn start(listener: TcpListener, config: Config) -> anyhow::Result<Self> {
+    pub async fn start(listener: TcpListener, mut config: Config) -> anyhow::Result<Self> {
+        descriptors::fit(&mut config);
         let address = listener.local_addr().context("the listening socket")?;
         let tls = config.tls.as_ref().map(server::acceptor).transpose()?;
         let gpu = match config.mine_gpu {
