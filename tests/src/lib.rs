@@ -8,6 +8,7 @@
 //! | several nodes inside one process | [`world`] [`story`] [`quarter`] [`host`] [`stranger`] [`traffic`] [`queue`] [`chance`] |
 //! | real processes | [`process`] [`api`] [`observer`] [`browser`] [`site`] [`npm`] |
 //! | real distances (Linux) | `netns` `tun` `distance` |
+//! | a real crowd (Linux) | `netns` `crowd` |
 //! | blocks made by hand, inputs from the vectors | [`forge`] [`vectors`] |
 //!
 //! A world is replayed by its seed. A failure prints `SEED=…`, and the environment variable `SEED`
@@ -22,6 +23,8 @@
 pub mod api;
 pub mod browser;
 pub mod chance;
+#[cfg(target_os = "linux")]
+pub mod crowd;
 #[cfg(target_os = "linux")]
 pub mod distance;
 pub mod forge;

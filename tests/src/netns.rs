@@ -53,8 +53,15 @@ fn is_administrator() -> bool {
 /// Returns the reason that enclosures with places are not possible here. Returns `None` if they
 /// are.
 pub fn lack() -> Option<String> {
-    let script = "mount -t tmpfs none /run && mkdir /run/netns && ip netns add try && \
-                  ip tuntap add try mode tun && ip link set try netns try && ip -n try link set try up";
+    lack_of(
+        "mount -t tmpfs none /run && mkdir /run/netns && ip netns add try && \
+         ip tuntap add try mode tun && ip link set try netns try && ip -n try link set try up",
+    )
+}
+
+/// Returns the reason that an enclosure is not possible here or that a script fails in it. Returns
+/// `None` if it succeeds.
+pub fn lack_of(script: &str) -> Option<String> {
     let tried = enclosed("sh").args(["-c", script]).stdin(Stdio::null()).output();
     match tried {
         Ok(output) if output.status.success() => None,
@@ -199,6 +206,13 @@ fn take_off(mut source: File, sky: &Sky, places: &[Ipv4Addr], delay: impl Fn(usi
             sky.launch(to, packet.to_vec(), delay(to));
         }
     }
+}
+
+/// Runs a shell script with constant contents.
+pub fn run_script(script: &str) {
+    let output = Command::new("sh").args(["-c", script]).stdin(Stdio::null()).output();
+    let output = output.unwrap_or_else(|error| panic!("{script}: {error}"));
+    assert!(output.status.success(), "{script}: {}", String::from_utf8_lossy(&output.stderr));
 }
 
 /// Runs a command with constant arguments.

@@ -33,11 +33,28 @@ fn connect(
     path: &str,
     subprotocol: Option<&'static str>,
 ) -> Result<WebSocket<TcpStream>, String> {
+    let stream = TcpStream::connect(address).map_err(|error| error.to_string())?;
+    upgrade(stream, address, path, subprotocol)
+}
+
+/// Returns a peer's WebSocket on a connection to a node.
+///
+/// # Errors
+/// Why the node does not take it.
+pub fn peer_socket(stream: TcpStream, address: &str) -> Result<WebSocket<TcpStream>, String> {
+    upgrade(stream, address, PEER_PATH, Some(SUBPROTOCOL))
+}
+
+fn upgrade(
+    stream: TcpStream,
+    address: &str,
+    path: &str,
+    subprotocol: Option<&'static str>,
+) -> Result<WebSocket<TcpStream>, String> {
     let mut request = format!("ws://{address}{path}").into_client_request().unwrap();
     if let Some(name) = subprotocol {
         request.headers_mut().insert("Sec-WebSocket-Protocol", HeaderValue::from_static(name));
     }
-    let stream = TcpStream::connect(address).map_err(|error| error.to_string())?;
     stream.set_read_timeout(Some(TIMEOUT)).unwrap();
     stream.set_nodelay(true).unwrap();
     let config = WebSocketConfig::default()
@@ -51,7 +68,7 @@ fn connect(
 }
 
 /// Returns true if reading failed because of a timeout.
-fn is_silence(error: &Error) -> bool {
+pub fn is_silence(error: &Error) -> bool {
     use std::io::ErrorKind::{TimedOut, WouldBlock};
     matches!(error, Error::Io(error) if matches!(error.kind(), TimedOut | WouldBlock))
 }

@@ -1,0 +1,343 @@
+//! A crowd at a real node's door: as many inbound peers as it keeps, from few networks, while others want in and out.
+//!
+//! The node, its neighbour and the crowd are in one network namespace whose loopback has all addresses of three /8 networks,
+//! so each socket comes from the address that it says. Every peer of the crowd proves a key of its own and answers pings.
+//!
+//! It lives in an enclosure ([`netns::enclosed`]), so nothing leaves it and nothing outlasts it.
+
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use plexus_core::inbound::INBOUND_GROUP_MAX;
+use plexus_core::network::Network;
+use plexus_core::node::{Link, PeerId};
+use plexus_core::time::{Moment, Now, Time};
+use plexus_core::wire::{Packet, Role};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use socket2::{Domain, Socket, Type};
+use tungstenite::{Message, WebSocket};
+
+use crate::api::Api;
+use crate::netns;
+use crate::observer::{is_silence, peer_socket};
+use crate::process::{self, Process};
+use crate::stranger::Stranger;
+
+/// What gives the loopback its addresses: the node's and its neighbour's network, the crowd's, and the newcomers'.
+pub const ADDRESSES: &str = "ip link set lo up && ip route add local 40.0.0.0/8 dev lo && \
+                             ip route add local 41.0.0.0/8 dev lo && ip route add local 42.0.0.0/8 dev lo";
+/// Where the node listens.
+const NODE: &str = "40.1.0.1:8333";
+/// Where the node that it is told to stay connected to listens.
+const NEIGHBOUR: &str = "40.2.0.1:8333";
+/// The newcomers after the first, each from a network of its own.
+const NEWCOMERS: usize = 100;
+/// The peers from a network that has as many as it may have.
+const SURPLUS: usize = 16;
+/// How long a step may take.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// How often the crowd is looked after while it grows.
+const ROUND: usize = 32;
+
+/// What was found.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Findings {
+    /// The inbound peers that the node keeps.
+    pub inbound_max: usize,
+    /// How long it took until all of the crowd were greeted, seconds.
+    pub filled_s: f64,
+    /// The crowd's peers, as the node showed them then.
+    pub inbound_full: usize,
+    /// Why those of the crowd that came when their network had all its places were disconnected, and how many were.
+    pub surplus: BTreeMap<String, usize>,
+    /// How long after its end the neighbour had the node's outbound connection again, seconds: the node was full.
+    pub redialled_s: f64,
+    /// Whether the first newcomer, from a network of its own, was greeted, and why the crowd's peers were disconnected then.
+    pub newcomer_greeted: bool,
+    /// Why peers of the crowd were disconnected then, and how many were.
+    pub evicted_for_newcomer: BTreeMap<String, usize>,
+    /// How many of the later newcomers were greeted.
+    pub greeted: usize,
+    /// How many newcomers there were after the first.
+    pub newcomers: usize,
+    /// Whether the first newcomer, which is older than the others, was still connected at the end.
+    pub newcomer_stayed: bool,
+    /// The numbers of the node's outbound connections when it was full, and after all newcomers had come.
+    pub outbound: [Vec<u64>; 2],
+    /// The inbound peers after all that.
+    pub inbound_after: usize,
+    /// The greeted peers that the node's status shows, after all that.
+    pub status_peers: usize,
+    /// The counters of the node's metrics, after all that.
+    pub metrics: BTreeMap<String, u64>,
+    /// The peers that were disconnected, as the other ends saw it.
+    pub evicted: usize,
+    /// Why a socket that never greeted was closed.
+    pub silent: Option<String>,
+}
+
+/// A scripted peer on a real socket.
+struct Guest {
+    socket: WebSocket<TcpStream>,
+    stranger: Option<Stranger>,
+    farewell: Option<String>,
+    open: bool,
+}
+
+/// The one clock of all guests.
+#[derive(Clone, Copy)]
+struct Clock(Instant);
+
+impl Clock {
+    fn now(self) -> Now {
+        let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+        Now {
+            time: Time::from_unix_ms(u64::try_from(unix.as_millis()).unwrap()),
+            moment: Moment::from_micros(u64::try_from(self.0.elapsed().as_micros()).unwrap()),
+        }
+    }
+}
+
+const PEER: PeerId = PeerId(1);
+
+impl Guest {
+    /// Connects from an address; with a name, it greets.
+    fn connect(from: Ipv4Addr, greets: Option<(&str, Role)>, network: &Network, clock: Clock) -> Self {
+        let stream = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        stream.bind(&SocketAddr::from((from, 0)).into()).unwrap();
+        let node: SocketAddr = NODE.parse().unwrap();
+        stream.connect(&node.into()).unwrap();
+        let socket = peer_socket(stream.into(), NODE).unwrap_or_else(|error| panic!("{from}: {error}"));
+        socket.get_ref().set_nonblocking(true).unwrap();
+        let mut guest = Self { socket, stranger: None, farewell: None, open: true };
+        if let Some((name, role)) = greets {
+            let mut stranger = Stranger::new(name, network, role, Vec::new());
+            let mut seed = [0; 32];
+            seed[..name.len().min(32)].copy_from_slice(&name.as_bytes()[..name.len().min(32)]);
+            let address = NODE.parse().unwrap();
+            let frames = stranger.connected(clock.now(), PEER, Link::Outbound(address), seed);
+            guest.stranger = Some(stranger);
+            guest.say(frames);
+        }
+        guest
+    }
+
+    fn say(&mut self, frames: Vec<bytes::Bytes>) {
+        for frame in frames {
+            match self.socket.send(Message::Binary(frame)) {
+                Err(error) if !is_silence(&error) => self.open = false,
+                // What the system does not take now goes out with the next frame.
+                _ => {}
+            }
+        }
+    }
+
+    /// Takes all that came, and answers.
+    fn look(&mut self, clock: Clock) {
+        while self.open {
+            match self.socket.read() {
+                Ok(Message::Binary(frame)) => {
+                    if let Ok(Packet::Farewell(reason)) = Packet::decode(&frame) {
+                        self.farewell = Some(reason.as_str().to_owned());
+                    } else if let Some(stranger) = &mut self.stranger {
+                        let frames = stranger.received(clock.now(), PEER, &frame);
+                        stranger.heard.clear();
+                        self.say(frames);
+                    }
+                }
+                Ok(_) => {}
+                Err(error) if is_silence(&error) => return,
+                Err(_) => self.open = false,
+            }
+        }
+    }
+
+    fn is_greeted(&self) -> bool {
+        self.stranger.as_ref().is_some_and(|stranger| stranger.greeted.contains(&PEER))
+    }
+}
+
+struct Party {
+    network: Network,
+    clock: Clock,
+    api: Api,
+    guests: Vec<Guest>,
+}
+
+impl Party {
+    /// A guest comes: its number.
+    fn come(&mut self, from: Ipv4Addr, role: Role) -> usize {
+        let name = format!("{from}");
+        self.guests.push(Guest::connect(from, Some((&name, role)), &self.network, self.clock));
+        self.guests.len() - 1
+    }
+
+    /// Looks after all guests until something holds.
+    fn until(&mut self, what: &str, mut holds: impl FnMut(&Self) -> bool) {
+        let begun = Instant::now();
+        loop {
+            for guest in &mut self.guests {
+                guest.look(self.clock);
+            }
+            if holds(self) {
+                return;
+            }
+            assert!(begun.elapsed() < PATIENCE, "{what}: not within {} s", PATIENCE.as_secs());
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+
+    /// The farewells of some guests that are gone, and how many of them heard each.
+    fn farewells(&self, guests: std::ops::Range<usize>) -> BTreeMap<String, usize> {
+        let mut farewells = BTreeMap::new();
+        for guest in self.guests[guests].iter().filter(|guest| !guest.open) {
+            let reason = guest.farewell.clone().unwrap_or_else(|| "none".to_owned());
+            *farewells.entry(reason).or_default() += 1;
+        }
+        farewells
+    }
+
+    fn gone(&self, guests: std::ops::Range<usize>) -> usize {
+        self.guests[guests].iter().filter(|guest| !guest.open).count()
+    }
+
+    /// The node's peers: the numbers of its outbound connections that are greeted, and how many inbound ones there are.
+    fn peers(&self) -> (Vec<u64>, usize) {
+        let peers = self.api.ask("/peers").expect("a node that answers");
+        let peers = peers.as_array().cloned().unwrap_or_default();
+        let (out, inbound): (Vec<Value>, Vec<Value>) =
+            peers.into_iter().partition(|peer| peer["outbound"].is_string());
+        let greeted = out.iter().filter(|peer| peer["key"].is_string());
+        (greeted.filter_map(|peer| peer["id"].as_u64()).collect(), inbound.len())
+    }
+
+    fn metrics(&self) -> BTreeMap<String, u64> {
+        let (_, text) = self.api.text("/metrics").unwrap();
+        let numbers = text.lines().filter_map(|line| line.strip_prefix("plexus_")?.split_once(' '));
+        numbers.filter_map(|(name, value)| Some((name.to_owned(), value.parse().ok()?))).collect()
+    }
+}
+
+/// An address of the crowd: each of its networks has as many peers as one may have.
+fn of_crowd(number: usize) -> Ipv4Addr {
+    let byte = |number: usize| u8::try_from(number).expect("a byte");
+    Ipv4Addr::new(41, byte(number / INBOUND_GROUP_MAX), 0, byte(1 + number % INBOUND_GROUP_MAX))
+}
+
+/// An address in a network of its own.
+fn alone(number: usize) -> Ipv4Addr {
+    Ipv4Addr::new(42, u8::try_from(number).expect("a byte"), 0, 1)
+}
+
+/// Does it all, in an enclosure.
+pub fn run(inbound_max: usize) -> Findings {
+    assert_eq!(std::process::id(), 1, "addresses are taken in an enclosure only");
+    netns::run_script(ADDRESSES);
+    raise_descriptors();
+    let folder = tempfile::tempdir().unwrap();
+    let parameters = process::network(folder.path(), 16);
+    let start = |name: &str, listen: &str, more: &[&str]| {
+        Process::start(&folder.path().join(name), &parameters, listen, more)
+            .unwrap_or_else(|error| panic!("{name}: {error}"))
+    };
+    let neighbour = start("neighbour", NEIGHBOUR, &[]);
+    let node = start("node", NODE, &["--connect", NEIGHBOUR, "--inbound-max", &inbound_max.to_string()]);
+    let mut party = Party {
+        network: process::parameters(&parameters),
+        clock: Clock(Instant::now()),
+        api: Api::new(&node.url),
+        guests: Vec::new(),
+    };
+    party.until("the neighbour is connected", |party| party.peers().0.len() == 1);
+
+    let begun = Instant::now();
+    for number in 0..inbound_max {
+        party.come(of_crowd(number), Role::Full);
+        if number % ROUND == 0 {
+            party.until("those that came are greeted", |party| party.guests.iter().all(Guest::is_greeted));
+        }
+    }
+    party.until("the crowd is greeted", |party| party.guests.iter().all(Guest::is_greeted));
+    let filled_s = begun.elapsed().as_secs_f64();
+    let inbound_full = party.peers().1;
+
+    let before = party.guests.len();
+    for number in 0..SURPLUS {
+        party.come(Ipv4Addr::new(41, 0, 1, u8::try_from(1 + number).unwrap()), Role::Full);
+        // The gate counts a socket until core has closed it.
+        party.until("one too many is closed", |party| party.gone(before..party.guests.len()) == number + 1);
+    }
+    let surplus = party.farewells(before..party.guests.len());
+
+    // The node's outbound connection ends, and it has to open another one while it is full.
+    neighbour.kill();
+    let begun = Instant::now();
+    party.until("the neighbour is gone", |party| party.peers().0.is_empty());
+    let neighbour = start("neighbour", NEIGHBOUR, &[]);
+    party.until("the neighbour is connected again", |party| party.peers().0.len() == 1);
+    let redialled_s = begun.elapsed().as_secs_f64();
+    let full = party.peers().0;
+
+    let crowd = 0..inbound_max;
+    let newcomer = party.come(alone(0), Role::Full);
+    party.until("the newcomer is greeted", |party| party.guests[newcomer].is_greeted());
+    party.until("one of the crowd is gone", |party| party.gone(crowd.clone()) > 0);
+    let newcomer_greeted = party.guests[newcomer].open;
+    let evicted_for_newcomer = party.farewells(crowd);
+
+    let mut greeted = 0;
+    for number in 1..=NEWCOMERS {
+        // A page in a browser is a light client, and passes the same gate.
+        let role = if number % 2 == 0 { Role::Light } else { Role::Full };
+        let guest = party.come(alone(number), role);
+        party.until("a newcomer is greeted", |party| {
+            party.guests[guest].is_greeted() || !party.guests[guest].open
+        });
+        greeted += usize::from(party.guests[guest].is_greeted());
+    }
+    let all = party.guests.len();
+    party.until("all that are evicted are gone", |party| all - party.gone(0..all) == inbound_max);
+    let (outbound, inbound_after) = party.peers();
+    let metrics = party.metrics();
+    let status = party.api.ask("/status").expect("a node that answers");
+    let evicted = party.gone(0..all) - SURPLUS;
+    let newcomer_stayed = party.guests[newcomer].open;
+
+    // One alone: of several, each would be evicted for the next.
+    party.guests.push(Guest::connect(alone(200), None, &party.network, party.clock));
+    party.until("a silent socket is closed", |party| !party.guests[all].open);
+    let silent = party.guests[all].farewell.clone();
+    drop(neighbour);
+    Findings {
+        inbound_max,
+        filled_s,
+        inbound_full,
+        surplus,
+        redialled_s,
+        newcomer_greeted,
+        evicted_for_newcomer,
+        greeted,
+        newcomers: NEWCOMERS,
+        newcomer_stayed,
+        outbound: [full, outbound],
+        inbound_after,
+        status_peers: usize::try_from(status["peers"].as_u64().unwrap()).unwrap(),
+        metrics,
+        evicted,
+        silent,
+    }
+}
+
+/// A crowd takes more sockets than many systems let a process open unless it asks for more.
+fn raise_descriptors() {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    #[allow(unsafe_code, reason = "there is no other way to the limit, and this is all of it")]
+    // SAFETY: both calls are given a limit that outlives them, and the second one was filled by the first.
+    unsafe {
+        assert_eq!(libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit), 0);
+        limit.rlim_cur = limit.rlim_max.min(8_192);
+        assert_eq!(libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit), 0);
+    }
+}
