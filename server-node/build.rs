@@ -60,7 +60,7 @@ fn build() -> Outcome<()> {
         let pkg = out.join("pkg");
         page::make(workspace, &out, &pkg)?;
         collect(&pkg, "/pkg", DEPTH_MAX, &mut files)?;
-        files.push(("/search.wgsl".to_owned(), workspace.join("core/src/kernel/search.wgsl")));
+        files.push(("/search.wgsl".to_owned(), workspace.join("core/src/mining/kernel/search.wgsl")));
     }
     files.sort();
     files.push(list(&files, &out)?);

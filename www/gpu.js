@@ -8,7 +8,7 @@
  */
 import init, { GpuMiner } from './pkg/plexus_web.js';
 
-/** The content of the answer's buffer before a dispatch. `core/src/kernel/gpu.rs` explains it, and the numbers below. */
+/** The content of the answer's buffer before a dispatch. `core/src/mining/kernel/gpu.rs` explains it, and the numbers below. */
 const UNANSWERED = new Uint32Array([0xffffffff, 0]);
 /** The target time of a dispatch. If the GPU is busy for longer than 30 ms, the page visibly stutters. */
 const DISPATCH_MS = 20;

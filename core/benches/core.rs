@@ -8,20 +8,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
-use plexus_core::block::{Block, HEADER_BYTES, Header, VERSION};
-use plexus_core::chain::{Chain, Inserted};
-use plexus_core::graph::{Forecast, Graph, LINKS_MAX};
-use plexus_core::hash::Hash;
-use plexus_core::history::{History, Record};
-use plexus_core::kernel::{Headers, Kernel, ROOTS_MAX};
-use plexus_core::key::{PublicKey, SecretKey, Signature};
-use plexus_core::link::{Certificate, Epoch, Half};
-use plexus_core::message::{Draft, Message};
-use plexus_core::mine;
-use plexus_core::network::{Network, Parameters};
-use plexus_core::pow::{Bits, Target, Work};
-use plexus_core::rules;
-use plexus_core::time::Time;
+use plexus_core::ledger::chain::{Chain, Inserted};
+use plexus_core::ledger::validation;
+use plexus_core::mining::kernel::{Headers, Kernel, ROOTS_MAX};
+use plexus_core::mining::search;
+use plexus_core::peers::topology::forecast::Forecast;
+use plexus_core::peers::topology::graph::{Graph, LINKS_MAX};
+use plexus_core::primitives::block::{Block, HEADER_BYTES, Header, VERSION};
+use plexus_core::primitives::hash::Hash;
+use plexus_core::primitives::key::{PublicKey, SecretKey, Signature};
+use plexus_core::primitives::message::{Draft, Message};
+use plexus_core::primitives::mmr::{History, Record};
+use plexus_core::primitives::params::{Network, Parameters};
+use plexus_core::primitives::pow::{Bits, Target, Work};
+use plexus_core::primitives::time::Time;
+use plexus_core::protocol::link_certificate::{Certificate, Epoch, Half};
 use sha2::{Digest, Sha256};
 
 /// The number of headers of the inserted chain.
@@ -56,7 +57,7 @@ fn child(network: &Network, parent: &Header) -> Header {
         bits: network.retarget().next_bits(parent.bits, parent.time, time),
         nonce: 0,
     };
-    header.nonce = mine::grind(&header, 1 << 20).expect("it is easy");
+    header.nonce = search::grind(&header, 1 << 20).expect("it is easy");
     header
 }
 
@@ -86,7 +87,9 @@ fn headers(c: &mut Criterion) {
             for pair in headers.windows(2) {
                 let (parent, header) = (&pair[0], &pair[1]);
                 let hash = header.hash();
-                assert!(rules::check_header(&network, parent, &header.prev_hash, header, &hash).is_empty());
+                assert!(
+                    validation::check_header(&network, parent, &header.prev_hash, header, &hash).is_empty()
+                );
             }
         });
     });
@@ -169,7 +172,7 @@ fn contents(c: &mut Criterion) {
     group.throughput(Throughput::Bytes(encoded.len() as u64));
     group.bench_function("decode", |b| b.iter(|| Block::decode(black_box(&encoded))));
     group.bench_function("check contents, without signatures", |b| {
-        b.iter(|| assert!(rules::check_contents(&network, &Hash::ZERO, black_box(&block)).is_empty()));
+        b.iter(|| assert!(validation::check_contents(&network, &Hash::ZERO, black_box(&block)).is_empty()));
     });
 }
 

@@ -8,15 +8,19 @@
 //!
 //! # Map
 //!
-//! | layer | files |
-//! | --- | --- |
-//! | values | [`layout`] [`sorted`] [`ordered`] [`time`] [`hash`] [`key`] [`message`] [`merkle`] [`history`] [`pow`] [`block`] [`network`] |
-//! | speed | [`kernel`] |
-//! | chain | [`rules`] [`check`] [`chain`] `trail` [`pool`] [`mine`] [`pace`] [`journal`] [`shelf`] |
-//! | protocol | [`chance`] [`address`] [`group`] [`book`] [`ban`] [`inbound`] [`wire`] [`fault`] `connection` [`event`] `outbox` [`handshake`] [`ping`] [`link`] [`graph`] [`slot`] `plan` `vouching` [`peer`] [`dial`] [`sync`] [`fetch`] [`compact`] [`relay`] [`gossip`] [`agreement`] [`node`] |
-//! | light | [`proof`] [`receipt`] |
-//! | simulator | [`sim`] |
-//! | interfaces | [`view`] [`trace`] [`drawing`] |
+//! A folder imports only from the floors below its own. A test reads all imports and checks this.
+//!
+//! | floor | folder | what is in it |
+//! | --- | --- | --- |
+//! | 7 | [`sim`] | the simulator |
+//! | 6 | [`node`] | the node, its inputs and outputs |
+//! | 5 | [`sync`] | requests for headers, blocks and messages, and their relay |
+//! | 5 | [`peers`] | addresses, slots, bans, and the latency graph |
+//! | 4 | [`protocol`] | packets, their limits, and the faults in them |
+//! | 3 | [`proof`] | proofs of a chain and of a message |
+//! | 2 | [`ledger`] | rules, chain, and messages that wait for a block |
+//! | 2 | [`mining`] | jobs, searches and search kernels |
+//! | 1 | [`primitives`] | hashes, keys, blocks, messages, numbers and containers |
 //!
 //! # Glossary
 //!
@@ -41,59 +45,22 @@
 //!   which peers hear of a block first from us.
 //! - **input**: an event that a driver reports. **output**: a request of the node to its driver.
 
-pub mod address;
-pub mod agreement;
-pub mod ban;
-pub mod block;
-pub mod book;
-pub mod chain;
-pub mod chance;
-pub mod check;
-pub mod compact;
-mod connection;
-pub mod dial;
-pub mod drawing;
-pub mod event;
-pub mod fault;
-pub mod fetch;
-pub mod gossip;
-pub mod graph;
-pub mod group;
-pub mod handshake;
-pub mod hash;
-pub mod history;
-pub mod inbound;
-pub mod journal;
-pub mod kernel;
-pub mod key;
-pub mod layout;
-pub mod link;
-pub mod merkle;
-pub mod message;
-pub mod mine;
-pub mod network;
+pub mod ledger;
+pub mod mining;
 pub mod node;
-pub mod ordered;
-mod outbox;
-pub mod pace;
-pub mod peer;
-pub mod ping;
-mod plan;
-pub mod pool;
-pub mod pow;
+pub mod peers;
+pub mod primitives;
 pub mod proof;
-pub mod receipt;
-mod recent;
-pub mod relay;
-pub mod rules;
-pub mod shelf;
+pub mod protocol;
 pub mod sim;
-pub mod slot;
-pub mod sorted;
 pub mod sync;
-pub mod time;
-pub mod trace;
-mod trail;
-pub mod view;
-mod vouching;
-pub mod wire;
+
+// What a driver needs first.
+pub use ledger::chain::Chain;
+pub use node::event::Event;
+pub use node::{Config, Input, Node, Output};
+pub use primitives::block::{Block, Header};
+pub use primitives::hash::Hash;
+pub use primitives::key::{PublicKey, SecretKey, Signature};
+pub use primitives::message::{Message, MessageId};
+pub use primitives::params::Network;

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use plexus_core::time::{Moment, Now, Time};
+use plexus_core::primitives::time::{Moment, Now, Time};
 
 /// Both clocks. The monotonic one counts from its start.
 #[derive(Clone, Copy, Debug)]

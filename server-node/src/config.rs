@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
-use plexus_core::address::Address;
-use plexus_core::key::SecretKey;
-use plexus_core::network::Network;
 pub use plexus_core::node::INBOUND_MAX;
+use plexus_core::primitives::key::SecretKey;
+use plexus_core::primitives::params::Network;
+use plexus_core::protocol::address::Address;
 
 /// How many connections of any kind are served at once, unless configured; further ones wait to be accepted.
 pub const CONNECTIONS_MAX: usize = 16_384;

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use plexus_core::wire::CAPS;
+use plexus_core::protocol::packet::CAPS;
 
 /// A number that any thread may increase.
 #[derive(Debug, Default)]

@@ -5,8 +5,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use plexus_core::address::{Address, SUBPROTOCOL};
 use plexus_core::node::{Input, Link};
+use plexus_core::protocol::address::{Address, SUBPROTOCOL};
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, RootCertStore};
 use tokio::io::{AsyncRead, AsyncWrite};

@@ -10,12 +10,12 @@ use std::collections::{BTreeMap, VecDeque};
 use std::future::pending;
 use std::time::{Duration, Instant};
 
-use plexus_core::event::Event;
-use plexus_core::fault::Reason;
-use plexus_core::journal::{Change, Recall};
-use plexus_core::message::Message;
+use plexus_core::node::event::Event;
+use plexus_core::node::storage::{Change, Recall};
 use plexus_core::node::{Input, Node, Output, PeerId};
-use plexus_core::time::Moment;
+use plexus_core::primitives::message::Message;
+use plexus_core::primitives::time::Moment;
+use plexus_core::protocol::misbehavior::Reason;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::sleep_until;

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use plexus_core::graph::Graph;
-use plexus_core::message::{Message, MessageId};
 use plexus_core::node::{Input, Link, PeerId, PeerView, Status, SubmitError};
+use plexus_core::peers::topology::graph::Graph;
+use plexus_core::primitives::message::{Message, MessageId};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use crate::lane::Lane;

@@ -13,8 +13,8 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use plexus_core::group::Group;
-use plexus_core::inbound::{INBOUND_GROUP_MAX, network_of};
+use plexus_core::peers::eviction::{INBOUND_GROUP_MAX, network_of};
+use plexus_core::protocol::netgroup::Group;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// The sockets that may be open beyond those that core keeps: core hears of each through the driver's channel, and evicts

@@ -8,11 +8,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
-use plexus_core::event::Event;
-use plexus_core::graph::Graph;
-use plexus_core::message::{Message, MessageId};
-use plexus_core::network::Network;
+use plexus_core::node::event::Event;
 use plexus_core::node::{Input, PeerId, PeerView, Status, SubmitError};
+use plexus_core::peers::topology::graph::Graph;
+use plexus_core::primitives::message::{Message, MessageId};
+use plexus_core::primitives::params::Network;
 use tokio::sync::{Semaphore, broadcast, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 

@@ -9,7 +9,8 @@ use std::fs::{self, OpenOptions};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
-use plexus_core::key::{KeyError, Phrase, SecretKey};
+use plexus_core::primitives::key::{KeyError, SecretKey};
+use plexus_core::primitives::mnemonic::Phrase;
 use zeroize::Zeroizing;
 
 /// The file of the node's key, which identifies it to peers.

@@ -26,7 +26,7 @@ use axum::extract::ws::WebSocketUpgrade;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::http::HeaderMap;
 use axum::response::Response;
-use plexus_core::key::PublicKey;
+use plexus_core::primitives::key::PublicKey;
 use tokio::sync::Semaphore;
 
 use crate::app::{App, Remote};

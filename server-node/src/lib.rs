@@ -58,7 +58,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use plexus_core::node::Node;
-use plexus_core::wire::Role;
+use plexus_core::protocol::packet::Role;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;

@@ -114,7 +114,7 @@ fn traffic(
 mod tests {
     use std::time::Duration;
 
-    use plexus_core::hash::Hash;
+    use plexus_core::primitives::hash::Hash;
 
     use super::*;
 

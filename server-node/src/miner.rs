@@ -14,12 +14,13 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use plexus_core::hash::Hash;
-use plexus_core::kernel::{Headers, Kernel, ROOTS_MAX, Trial};
-use plexus_core::mine::{Job, Search, Solution};
-use plexus_core::network::Network;
+use plexus_core::mining::job::{Job, Solution};
+use plexus_core::mining::kernel::{Headers, Kernel, ROOTS_MAX, Trial};
+use plexus_core::mining::search::Search;
 use plexus_core::node::Input;
-use plexus_core::pow::Target;
+use plexus_core::primitives::hash::Hash;
+use plexus_core::primitives::params::Network;
+use plexus_core::primitives::pow::Target;
 
 use crate::fact::Fact;
 use crate::handle::Handle;

@@ -253,14 +253,14 @@ mod tests {
     use std::collections::BTreeSet;
     use std::sync::Arc;
 
-    use plexus_core::graph::Topology;
-    use plexus_core::key::SecretKey;
-    use plexus_core::message::Draft;
-    use plexus_core::network::Network;
-    use plexus_core::pow::Work;
-    use plexus_core::receipt::{Form, Receipt};
-    use plexus_core::time::Time;
-    use plexus_core::view;
+    use plexus_core::ledger::json;
+    use plexus_core::peers::topology::graph::Topology;
+    use plexus_core::primitives::key::SecretKey;
+    use plexus_core::primitives::message::Draft;
+    use plexus_core::primitives::params::Network;
+    use plexus_core::primitives::pow::Work;
+    use plexus_core::primitives::time::Time;
+    use plexus_core::proof::inclusion_proof::{Form, Receipt};
     use serde_json::{Value, json};
 
     use super::*;
@@ -291,16 +291,16 @@ mod tests {
     #[test]
     fn what_is_described_is_what_is_sent() {
         let network = Network::dev();
-        let block = view::Block::new(&network.genesis_block(), Work::ZERO, network.id());
+        let block = json::Block::new(&network.genesis_block(), Work::ZERO, network.id());
         assert_eq!(described("Block"), fields(&block));
         assert_eq!(described("Parameters"), fields(network.parameters()));
         let secret = SecretKey::from_bytes(&[1; 32]).unwrap();
         let draft = Draft::new(secret.public(), "bob", "hello", Time::default()).unwrap();
         let signed = draft.sign(&secret, network.id(), 0);
-        let message = view::Message::new(&signed, network.id());
+        let message = json::Message::new(&signed, network.id());
         assert_eq!(described("Message"), fields(&message));
         let (sender, signature) = (message.sender, message.signature);
-        let submission = view::Submission {
+        let submission = json::Submission {
             sender,
             recipient: String::new(),
             text: String::new(),
@@ -317,11 +317,11 @@ mod tests {
         assert_eq!(described("GraphRing"), fields(&graph.rings[0]));
         assert_eq!(described("Near"), fields(&graph.nearest[0]));
         let (number_of_block, block, work_above) = (None, None, None);
-        let status = view::MessageStatus { message, pending: true, number_of_block, block, work_above };
+        let status = json::MessageStatus { message, pending: true, number_of_block, block, work_above };
         assert_eq!(described("MessageStatus"), fields(&status));
         let genesis = network.genesis_block();
         let path = vec![genesis.header.record(*network.id())];
-        let block = plexus_core::block::Block { messages: vec![Arc::new(signed)], ..genesis };
+        let block = plexus_core::primitives::block::Block { messages: vec![Arc::new(signed)], ..genesis };
         let proof = Form::new(&Receipt::new(&network, &block, 0, path, Vec::new()).unwrap());
         assert_eq!(described("Proof"), fields(&proof));
         assert_eq!(described("ProofMessage"), fields(&proof.message));

@@ -7,9 +7,9 @@
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use plexus_core::check::{Batch, Check, Verdict};
-use plexus_core::key::{PublicKey, ReadyKey};
+use plexus_core::ledger::signature_batch::{Batch, Check, Verdict};
 use plexus_core::node::Input;
+use plexus_core::primitives::key::{PublicKey, ReadyKey};
 use rayon::prelude::*;
 use rayon::{ThreadPool, ThreadPoolBuildError, ThreadPoolBuilder};
 

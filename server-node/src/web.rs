@@ -9,7 +9,7 @@ use axum::http::header::{
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
-use plexus_core::hash::Hash;
+use plexus_core::primitives::hash::Hash;
 
 use crate::api::ApiError;
 

@@ -9,11 +9,11 @@ use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use plexus_core::inbound::INBOUND_GROUP_MAX;
-use plexus_core::network::Network;
 use plexus_core::node::{Link, PeerId};
-use plexus_core::time::{Moment, Now, Time};
-use plexus_core::wire::{Packet, Role};
+use plexus_core::peers::eviction::INBOUND_GROUP_MAX;
+use plexus_core::primitives::params::Network;
+use plexus_core::primitives::time::{Moment, Now, Time};
+use plexus_core::protocol::packet::{Packet, Role};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use socket2::{Domain, Socket, Type};

@@ -11,8 +11,8 @@ use std::net::Ipv4Addr;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::time::{Duration, Instant};
 
-use plexus_core::address::PORT;
-use plexus_core::network::Network;
+use plexus_core::primitives::params::Network;
+use plexus_core::protocol::address::PORT;
 use plexus_core::sim::{Latency, Matrix, Setup, Simulation, Topology};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -272,8 +272,8 @@ impl Laboratory {
 
     fn link(&self, peer: &Value) -> Option<Link> {
         let known = peer["outbound"].as_str().or_else(|| peer["listen"].as_str())?;
-        let known: plexus_core::address::Address = known.parse().unwrap();
-        let plexus_core::address::Host::V4(ip) = known.host() else { return None };
+        let known: plexus_core::protocol::address::Address = known.parse().unwrap();
+        let plexus_core::protocol::host::Host::V4(ip) = known.host() else { return None };
         let place = (0..self.map.nodes()).find(|place| address(*place) == *ip)?;
         let slot = peer["slot"].as_str().map(str::to_owned);
         Some(Link { place, slot, rtt_ms: peer["latency_ms"].as_f64() })

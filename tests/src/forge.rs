@@ -5,16 +5,16 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use plexus_core::block::{Block, Header, VERSION};
-use plexus_core::hash::Hash;
-use plexus_core::history::History;
-use plexus_core::journal::{CHECKPOINT_BLOCKS, Change, Journal};
-use plexus_core::key::{PublicKey, SecretKey, Signature};
-use plexus_core::message::{Draft, Message};
-use plexus_core::mine;
-use plexus_core::network::Network;
-use plexus_core::pow::Work;
-use plexus_core::time::Time;
+use plexus_core::mining::search;
+use plexus_core::node::storage::{CHECKPOINT_BLOCKS, Change, Journal};
+use plexus_core::primitives::block::{Block, Header, VERSION};
+use plexus_core::primitives::hash::Hash;
+use plexus_core::primitives::key::{PublicKey, SecretKey, Signature};
+use plexus_core::primitives::message::{Draft, Message};
+use plexus_core::primitives::mmr::History;
+use plexus_core::primitives::params::Network;
+use plexus_core::primitives::pow::Work;
+use plexus_core::primitives::time::Time;
 
 /// The most tries for a block: a million times the expected number on the development network.
 const TRIES_MAX: u64 = 1 << 28;
@@ -32,7 +32,7 @@ pub fn message(network: &Network, sender: &str, text: &str, time: Time) -> Messa
 
 /// Searches for a nonce with which a header's hash meets its own bits.
 pub fn grind(header: &mut Header) {
-    header.nonce = mine::grind(header, TRIES_MAX).expect("an easy target");
+    header.nonce = search::grind(header, TRIES_MAX).expect("an easy target");
 }
 
 /// Searches for a nonce with which the hash misses the target.
@@ -129,7 +129,8 @@ impl Forge {
     pub fn commit(&self, block: &mut Block) {
         let body_root = block.body_root(&block.messages_root());
         let history_root = self.history(&block.header.prev_hash).root();
-        block.header.content_root = plexus_core::block::content_root(&history_root, &body_root, block.extra);
+        block.header.content_root =
+            plexus_core::primitives::block::content_root(&history_root, &body_root, block.extra);
         grind(&mut block.header);
     }
 

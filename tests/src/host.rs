@@ -9,22 +9,23 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use plexus_core::address::Address;
-use plexus_core::block::Block;
-use plexus_core::chain::{AHEAD_MAX, Chain, SIDE_MAX, WINDOW_MAX};
-use plexus_core::check::Batch;
-use plexus_core::event::Event;
-use plexus_core::fault::{Fault, Reason};
-use plexus_core::history::History;
-use plexus_core::journal::{Change, Journal, Recall, Serve};
-use plexus_core::message::Message;
-use plexus_core::mine::Job;
-use plexus_core::network::Network;
+use plexus_core::ledger::chain::{AHEAD_MAX, Chain, SIDE_MAX, WINDOW_MAX};
+use plexus_core::ledger::signature_batch::Batch;
+use plexus_core::ledger::validation;
+use plexus_core::mining::job::Job;
+use plexus_core::node::event::Event;
+use plexus_core::node::storage::{Change, Journal, Recall, Serve};
 use plexus_core::node::{Config, Input, Node, Output, PeerId};
-use plexus_core::pow::Work;
-use plexus_core::rules;
-use plexus_core::time::{Now, Time};
-use plexus_core::wire::{Octets, Packet, Role, body_frame};
+use plexus_core::primitives::block::Block;
+use plexus_core::primitives::message::Message;
+use plexus_core::primitives::mmr::History;
+use plexus_core::primitives::params::Network;
+use plexus_core::primitives::pow::Work;
+use plexus_core::primitives::time::{Now, Time};
+use plexus_core::protocol::address::Address;
+use plexus_core::protocol::bounded::Octets;
+use plexus_core::protocol::misbehavior::{Fault, Reason};
+use plexus_core::protocol::packet::{Packet, Role, body_frame};
 
 /// The most outputs that one input may lead to.
 pub const OUTPUTS_MAX: usize = 50_000;
@@ -215,7 +216,7 @@ impl Host {
             Errand::Recall(recall) => (Some(Input::Recalled(self.journal.recall(recall))), Vec::new()),
             Errand::Serve(peer, Serve::Headers(locator)) => {
                 let headers = self.journal.headers_after(locator);
-                let packet = Packet::Headers(plexus_core::wire::List::new(headers));
+                let packet = Packet::Headers(plexus_core::protocol::bounded::List::new(headers));
                 (None, vec![(*peer, packet.encode())])
             }
             Errand::Serve(peer, Serve::Proof) => {
@@ -353,7 +354,7 @@ impl Host {
         assert_eq!(history.work(), total_work, "{name}: another total work at {}", parent.height);
         for hash in &self.journal.best()[1..] {
             let (header, total_work) = *self.journal.header(hash).expect("a header of the best chain");
-            let failures = rules::check_header(network, &parent, &parent.hash(), &header, hash);
+            let failures = validation::check_header(network, &parent, &parent.hash(), &header, hash);
             assert_eq!(failures, [], "{name}: holds an invalid header at {}", header.height);
             if let Some(body) = self.journal.body(hash) {
                 let block = Block::decode(body).expect("a stored block decodes");
@@ -394,12 +395,12 @@ impl Host {
 fn audit_body(
     name: &str,
     network: &Network,
-    history_root: &plexus_core::hash::Hash,
+    history_root: &plexus_core::primitives::hash::Hash,
     block: &Block,
-    known: &mut std::collections::BTreeSet<plexus_core::message::MessageId>,
+    known: &mut std::collections::BTreeSet<plexus_core::primitives::message::MessageId>,
 ) {
     let height = block.header.height;
-    let failures = rules::check_contents(network, history_root, block);
+    let failures = validation::check_contents(network, history_root, block);
     assert_eq!(failures, [], "{name}: holds an invalid block at {height}");
     let digest = block.digest(network.id(), history_root, &block.messages_root());
     assert!(block.author.verifies(&digest, &block.signature), "{name}: unsigned block at {height}");

@@ -4,14 +4,15 @@
 use std::net::TcpStream;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use plexus_core::address::{PEER_PATH, SUBPROTOCOL};
-use plexus_core::event::Event;
-use plexus_core::hash::Hash;
-use plexus_core::mine::Search;
-use plexus_core::network::Network;
+use plexus_core::mining::search::Search;
+use plexus_core::node::event::Event;
 use plexus_core::node::{Config, Input, Link, Neighbours, PeerId};
-use plexus_core::time::{Moment, Now, Time};
-use plexus_core::wire::{FRAME_BYTES_MAX, Packet, Role};
+use plexus_core::primitives::hash::Hash;
+use plexus_core::primitives::params::Network;
+use plexus_core::primitives::time::{Moment, Now, Time};
+use plexus_core::protocol::address::{PEER_PATH, SUBPROTOCOL};
+use plexus_core::protocol::limits::FRAME_BYTES_MAX;
+use plexus_core::protocol::packet::{Packet, Role};
 use serde_json::Value;
 use tungstenite::client::IntoClientRequest;
 use tungstenite::http::HeaderValue;

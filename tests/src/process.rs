@@ -9,8 +9,8 @@ use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use plexus_core::network::{Network, Parameters};
-use plexus_core::pow::Target;
+use plexus_core::primitives::params::{Network, Parameters};
+use plexus_core::primitives::pow::Target;
 
 /// The most time that a node may take to start.
 const START: Duration = Duration::from_secs(60);

@@ -2,10 +2,10 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use plexus_core::key::PublicKey;
 use plexus_core::node::{Config, Input};
-use plexus_core::slot::Kind;
-use plexus_core::wire::Role;
+use plexus_core::peers::outbound_slots::Kind;
+use plexus_core::primitives::key::PublicKey;
+use plexus_core::protocol::packet::Role;
 
 use crate::forge::key;
 use crate::host::Host;

@@ -1,12 +1,13 @@
 //! The actions and checks of scenarios in a world: mining, writing, and the state afterwards.
 
-use plexus_core::block::Block;
-use plexus_core::event::Event;
-use plexus_core::fault::{Fault, Reason};
-use plexus_core::hash::Hash;
-use plexus_core::message::{Message, MessageId};
-use plexus_core::mine::{Search, Solution};
+use plexus_core::mining::job::Solution;
+use plexus_core::mining::search::Search;
+use plexus_core::node::event::Event;
 use plexus_core::node::{Input, PeerId, SubmitError};
+use plexus_core::primitives::block::Block;
+use plexus_core::primitives::hash::Hash;
+use plexus_core::primitives::message::{Message, MessageId};
+use plexus_core::protocol::misbehavior::{Fault, Reason};
 
 use crate::forge;
 use crate::world::{Party, World};

@@ -10,16 +10,17 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use plexus_core::block::{Block, Header};
-use plexus_core::chain::Chain;
-use plexus_core::event::Event;
-use plexus_core::hash::Hash;
-use plexus_core::history::History;
-use plexus_core::journal::HEADERS_MAX;
-use plexus_core::network::Network;
+use plexus_core::ledger::chain::Chain;
+use plexus_core::node::event::Event;
 use plexus_core::node::{Config, Input, Link, Neighbours, Node, Output, PeerId};
-use plexus_core::time::Now;
-use plexus_core::wire::{List, Octets, Packet, Role, body_frame};
+use plexus_core::primitives::block::{Block, Header};
+use plexus_core::primitives::hash::Hash;
+use plexus_core::primitives::mmr::History;
+use plexus_core::primitives::params::Network;
+use plexus_core::primitives::time::Now;
+use plexus_core::protocol::bounded::{List, Octets};
+use plexus_core::protocol::limits::HEADERS_MAX;
+use plexus_core::protocol::packet::{Packet, Role, body_frame};
 
 use crate::forge::{self, key};
 

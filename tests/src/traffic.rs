@@ -4,7 +4,7 @@
 
 use std::collections::VecDeque;
 
-use plexus_core::wire::CAPS;
+use plexus_core::protocol::packet::CAPS;
 
 use crate::world::Party;
 

@@ -11,13 +11,14 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use plexus_core::address::Address;
-use plexus_core::block::Block;
-use plexus_core::hash::Hash;
-use plexus_core::network::Network;
 use plexus_core::node::{Config, Input, Link, Neighbours, Node, PeerId};
-use plexus_core::time::{Moment, Now, Time};
-use plexus_core::wire::{CAPS, FRAME_BYTES_MAX, Packet, Role};
+use plexus_core::primitives::block::Block;
+use plexus_core::primitives::hash::Hash;
+use plexus_core::primitives::params::Network;
+use plexus_core::primitives::time::{Moment, Now, Time};
+use plexus_core::protocol::address::Address;
+use plexus_core::protocol::limits::FRAME_BYTES_MAX;
+use plexus_core::protocol::packet::{CAPS, Packet, Role};
 
 use crate::chance::Chance;
 use crate::forge::{Forge, key};
@@ -562,5 +563,5 @@ impl World {
 
 /// Returns the address of a name.
 pub fn address(name: &str) -> Address {
-    Address::new(false, name, plexus_core::address::PORT).expect("names are host names")
+    Address::new(false, name, plexus_core::protocol::address::PORT).expect("names are host names")
 }

@@ -9,9 +9,9 @@ use std::collections::BTreeMap;
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
-use plexus_core::fault::{Fault, Reason};
-use plexus_core::inbound::INBOUND_GROUP_MAX;
 use plexus_core::node::INBOUND_MAX;
+use plexus_core::peers::eviction::INBOUND_GROUP_MAX;
+use plexus_core::protocol::misbehavior::{Fault, Reason};
 use plexus_tests::crowd::{ADDRESSES, Findings};
 use plexus_tests::netns;
 

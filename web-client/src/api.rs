@@ -8,12 +8,12 @@
 
 use gloo_net::http::{Request, Response};
 use js_sys::{JSON, Reflect, Uint8Array};
-use plexus_core::address::Address;
-use plexus_core::hash::Hash;
-use plexus_core::message::MessageId;
-use plexus_core::network::{Network, Parameters};
-use plexus_core::pow::Bits;
-use plexus_core::time::Time;
+use plexus_core::primitives::hash::Hash;
+use plexus_core::primitives::message::MessageId;
+use plexus_core::primitives::params::{Network, Parameters};
+use plexus_core::primitives::pow::Bits;
+use plexus_core::primitives::time::Time;
+use plexus_core::protocol::address::Address;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 use web_sys::ReadableStreamDefaultReader;

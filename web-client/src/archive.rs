@@ -1,22 +1,22 @@
 //! The part of the chain that a light node stores over a reload: the best chain's newest headers
 //! and the history below them.
 //!
-//! It applies the node's [`Change`]s as [`plexus_core::journal::Journal`] does, and returns the
-//! writes for the store. Headers beside the best chain are kept in memory only, because a reload
-//! gets them again from peers. Headers that no restored chain would hold are removed. So both
-//! memory and store stay at about [`WINDOW_MAX`] headers, however long the chain.
+//! It applies the node's [`Change`]s as [`plexus_core::node::storage::Journal`] does, and returns
+//! the writes for the store. Headers beside the best chain are kept in memory only, because a
+//! reload gets them again from peers. Headers that no restored chain would hold are removed. So
+//! both memory and store stay at about [`WINDOW_MAX`] headers, however long the chain.
 
 use std::collections::VecDeque;
 
-use plexus_core::block::{HEADER_BYTES, Header};
-use plexus_core::chain::{AHEAD_MAX, Chain, RestoreError, SIDE_MAX, WINDOW_MAX};
-use plexus_core::hash::Hash;
-use plexus_core::history::History;
-use plexus_core::journal::Change;
-use plexus_core::layout::Reader;
-use plexus_core::network::Network;
-use plexus_core::ordered::Ordered;
-use plexus_core::sorted::Sorted;
+use plexus_core::ledger::chain::{AHEAD_MAX, Chain, RestoreError, SIDE_MAX, WINDOW_MAX};
+use plexus_core::node::storage::Change;
+use plexus_core::primitives::block::{HEADER_BYTES, Header};
+use plexus_core::primitives::collections::ordered_map::Ordered;
+use plexus_core::primitives::collections::vec_map::Sorted;
+use plexus_core::primitives::encoding::Reader;
+use plexus_core::primitives::hash::Hash;
+use plexus_core::primitives::mmr::History;
+use plexus_core::primitives::params::Network;
 
 use crate::database::{Entry, Write};
 

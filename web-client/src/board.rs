@@ -4,8 +4,8 @@
 //! Items are stored in postcard, which the peer protocol uses already, and shown as JSON. No code
 //! here parses JSON.
 
-use plexus_core::hash::Hash;
-use plexus_core::ordered::OrderedSet;
+use plexus_core::primitives::collections::ordered_map::OrderedSet;
+use plexus_core::primitives::hash::Hash;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 

@@ -4,7 +4,7 @@ use core::cell::Cell;
 use core::time::Duration;
 
 use js_sys::{Function, Promise};
-use plexus_core::time::{Moment, Now, Time};
+use plexus_core::primitives::time::{Moment, Now, Time};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 

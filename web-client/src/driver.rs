@@ -11,18 +11,18 @@ use std::collections::VecDeque;
 use std::rc::Weak;
 use std::sync::Arc;
 
-use plexus_core::address::Address;
-use plexus_core::agreement::Agreement;
-use plexus_core::chain::Chain;
-use plexus_core::check::{Batch, Verdict};
-use plexus_core::event::Event;
-use plexus_core::journal::{Change, Recall, Recalled, Serve};
-use plexus_core::key::{PublicKey, SecretKey};
-use plexus_core::mine::{Job, Solution};
-use plexus_core::network::Network;
+use plexus_core::ledger::chain::Chain;
+use plexus_core::ledger::signature_batch::{Batch, Verdict};
+use plexus_core::mining::job::{Job, Solution};
+use plexus_core::node::event::Event;
+use plexus_core::node::storage::{Change, Recall, Recalled, Serve};
 use plexus_core::node::{Config, Input, Link, Node, Output, PeerId};
-use plexus_core::time::{Moment, Now};
-use plexus_core::wire::{Packet, Role, body_frame};
+use plexus_core::peers::chain_status::Agreement;
+use plexus_core::primitives::key::{PublicKey, SecretKey};
+use plexus_core::primitives::params::Network;
+use plexus_core::primitives::time::{Moment, Now};
+use plexus_core::protocol::address::Address;
+use plexus_core::protocol::packet::{Packet, Role, body_frame};
 
 use crate::archive::Archive;
 use crate::clock;
@@ -383,12 +383,12 @@ impl Driver {
     fn serve(&mut self, now: Now, peer: PeerId, serve: &Serve) {
         match serve {
             Serve::Headers(_) => {
-                let none = Packet::Headers(plexus_core::wire::List::new(Vec::new()));
+                let none = Packet::Headers(plexus_core::protocol::bounded::List::new(Vec::new()));
                 self.send(now, peer, &none.encode());
             }
             // Who keeps no blocks has nothing to make one of.
             Serve::Proof => {
-                let none = Packet::Proof(plexus_core::wire::Octets::new(Vec::new()));
+                let none = Packet::Proof(plexus_core::protocol::bounded::Octets::new(Vec::new()));
                 self.send(now, peer, &none.encode());
             }
             Serve::Bodies(hashes) => {

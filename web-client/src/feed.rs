@@ -1,12 +1,12 @@
 //! The feed: the blocks that arrived, each with its verdict. Undone blocks stay, so that the page
 //! can show them.
 
-use plexus_core::block::Block;
-use plexus_core::hash::Hash;
-use plexus_core::pow::Work;
-use plexus_core::rules::RuleError;
-use plexus_core::time::Time;
-use plexus_core::view;
+use plexus_core::ledger::json;
+use plexus_core::ledger::validation::RuleError;
+use plexus_core::primitives::block::Block;
+use plexus_core::primitives::hash::Hash;
+use plexus_core::primitives::pow::Work;
+use plexus_core::primitives::time::Time;
 use serde::{Deserialize, Serialize};
 
 use crate::board::{Board, Changed, Item};
@@ -65,7 +65,7 @@ struct ArrivalForm<'a> {
     seen_unix_ms: u64,
     mined_here: bool,
     messages_total: u64,
-    block: Option<view::Block>,
+    block: Option<json::Block>,
 }
 
 #[derive(Serialize)]
@@ -87,7 +87,7 @@ impl Item for Arrival {
             messages_total: self.messages_total,
             block: Block::decode(&self.block)
                 .ok()
-                .map(|block| view::Block::new(&block, self.total_work, network)),
+                .map(|block| json::Block::new(&block, self.total_work, network)),
         };
         serde_json::to_string(&form).unwrap_or_default()
     }
@@ -206,9 +206,9 @@ impl Feed {
 mod tests {
     use std::sync::Arc;
 
-    use plexus_core::key::SecretKey;
-    use plexus_core::message::{Draft, TEXT_BYTES_MAX};
-    use plexus_core::network::Network;
+    use plexus_core::primitives::key::SecretKey;
+    use plexus_core::primitives::message::{Draft, TEXT_BYTES_MAX};
+    use plexus_core::primitives::params::Network;
 
     use super::*;
 

@@ -1,8 +1,8 @@
 //! The messages to the page: the JSON of updates, and the texts of errors.
 
-use plexus_core::agreement::Agreement;
-use plexus_core::hash::Hash;
-use plexus_core::key::PublicKey;
+use plexus_core::peers::chain_status::Agreement;
+use plexus_core::primitives::hash::Hash;
+use plexus_core::primitives::key::PublicKey;
 use serde::Serialize;
 
 /// The reason that a request is refused. The text is for people.

@@ -1,9 +1,10 @@
 //! A share of a job for a graphics processor, searched dispatch by dispatch. JavaScript owns the
 //! device, runs the shader and returns the answer.
 
-use plexus_core::kernel::gpu::{AnswerError, Dispatch};
-use plexus_core::layout::DecodeError;
-use plexus_core::mine::{Job, Search, Solution};
+use plexus_core::mining::job::{Job, Solution};
+use plexus_core::mining::kernel::gpu::{AnswerError, Dispatch};
+use plexus_core::mining::search::Search;
+use plexus_core::primitives::encoding::DecodeError;
 
 /// One searcher of a job, and its current dispatch.
 #[derive(Debug)]
@@ -43,9 +44,9 @@ impl GpuShare {
 
 #[cfg(test)]
 mod tests {
-    use plexus_core::hash::Hash;
-    use plexus_core::mine::JobId;
-    use plexus_core::network::Network;
+    use plexus_core::mining::job::JobId;
+    use plexus_core::primitives::hash::Hash;
+    use plexus_core::primitives::params::Network;
 
     use super::*;
 

@@ -1,6 +1,7 @@
 //! A user's key: made once, shown as 24 words, restored from them.
 
-use plexus_core::key::{KeyError, Phrase, PublicKey, SecretKey};
+use plexus_core::primitives::key::{KeyError, PublicKey, SecretKey};
+use plexus_core::primitives::mnemonic::Phrase;
 use zeroize::Zeroizing;
 
 /// The most bytes of a phrase as it is typed: 24 words of at most 8 letters, and room for white

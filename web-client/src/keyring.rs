@@ -5,7 +5,7 @@
 //! tabs as last read from the store, at most [`KEYS_MAX`]. It also holds the keys that are unlocked
 //! in this tab. No function here waits, and `Debug` shows no secrets.
 
-use plexus_core::key::{KeyError, PublicKey};
+use plexus_core::primitives::key::{KeyError, PublicKey};
 use zeroize::Zeroizing;
 
 use crate::database::{Database, DatabaseError, Entry, Write};

@@ -7,9 +7,10 @@
 
 use core::time::Duration;
 
-use plexus_core::kernel::{Kernel, Trial};
-use plexus_core::layout::DecodeError;
-use plexus_core::mine::{Job, Search, Solution};
+use plexus_core::mining::job::{Job, Solution};
+use plexus_core::mining::kernel::{Kernel, Trial};
+use plexus_core::mining::search::Search;
+use plexus_core::primitives::encoding::DecodeError;
 
 use crate::duty::Duty;
 
@@ -146,10 +147,10 @@ fn paced(tries: u64, elapsed_ms: f64) -> u64 {
 mod tests {
     use core::cell::Cell;
 
-    use plexus_core::hash::Hash;
-    use plexus_core::mine::JobId;
-    use plexus_core::network::Network;
-    use plexus_core::pow::Target;
+    use plexus_core::mining::job::JobId;
+    use plexus_core::primitives::hash::Hash;
+    use plexus_core::primitives::params::Network;
+    use plexus_core::primitives::pow::Target;
 
     use super::*;
 

@@ -3,11 +3,11 @@
 
 use std::collections::VecDeque;
 
-use plexus_core::block::Block;
-use plexus_core::check::Seen;
-use plexus_core::hash::Hash;
-use plexus_core::message::MessageId;
-use plexus_core::ordered::Ordered;
+use plexus_core::ledger::signature_batch::Seen;
+use plexus_core::primitives::block::Block;
+use plexus_core::primitives::collections::ordered_map::Ordered;
+use plexus_core::primitives::hash::Hash;
+use plexus_core::primitives::message::MessageId;
 
 /// The most blocks kept. When full, the oldest is evicted.
 const BLOCKS_MAX: usize = 64;
@@ -83,9 +83,9 @@ impl Recent {
 mod tests {
     use std::sync::Arc;
 
-    use plexus_core::key::SecretKey;
-    use plexus_core::message::Draft;
-    use plexus_core::network::Network;
+    use plexus_core::primitives::key::SecretKey;
+    use plexus_core::primitives::message::Draft;
+    use plexus_core::primitives::params::Network;
 
     use super::*;
 

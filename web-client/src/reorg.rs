@@ -5,10 +5,10 @@
 
 use core::fmt::{self, Display, Formatter};
 
-use plexus_core::hash::Hash;
-use plexus_core::layout::{DecodeError, Reader};
-use plexus_core::pow::Work;
-use plexus_core::time::Time;
+use plexus_core::primitives::encoding::{DecodeError, Reader};
+use plexus_core::primitives::hash::Hash;
+use plexus_core::primitives::pow::Work;
+use plexus_core::primitives::time::Time;
 
 use crate::board::Changed;
 use crate::database::{Entry, Write};

@@ -9,8 +9,8 @@
 use argon2::{Algorithm, Argon2, Params, Version};
 use chacha20poly1305::aead::{AeadInOut, KeyInit};
 use chacha20poly1305::{ChaCha20Poly1305, Key, Nonce, Tag};
-use plexus_core::hash::Hash;
-use plexus_core::key::PublicKey;
+use plexus_core::primitives::hash::Hash;
+use plexus_core::primitives::key::PublicKey;
 use zeroize::Zeroizing;
 
 use crate::identity::Identity;

@@ -1,12 +1,12 @@
 //! The user's own messages: pending, in a block, or too old for one. They are stored over a reload
 //! until they are settled.
 
-use plexus_core::block::Block;
-use plexus_core::hash::Hash;
-use plexus_core::message::{Message, MessageId};
-use plexus_core::rules::MESSAGE_AGE_MS;
-use plexus_core::sorted::Sorted;
-use plexus_core::time::Time;
+use plexus_core::ledger::validation::MESSAGE_AGE_MS;
+use plexus_core::primitives::block::Block;
+use plexus_core::primitives::collections::vec_map::Sorted;
+use plexus_core::primitives::hash::Hash;
+use plexus_core::primitives::message::{Message, MessageId};
+use plexus_core::primitives::time::Time;
 use serde::{Deserialize, Serialize};
 
 use crate::board::{Board, Changed, Item};
@@ -175,9 +175,9 @@ impl Sent {
 mod tests {
     use std::sync::Arc;
 
-    use plexus_core::key::SecretKey;
-    use plexus_core::message::Draft;
-    use plexus_core::network::Network;
+    use plexus_core::primitives::key::SecretKey;
+    use plexus_core::primitives::message::Draft;
+    use plexus_core::primitives::params::Network;
 
     use super::*;
 

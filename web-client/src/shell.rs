@@ -8,12 +8,12 @@ use core::time::Duration;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
 
-use plexus_core::address::Address;
-use plexus_core::check::{Batch, Check};
-use plexus_core::message::grind_stamp;
+use plexus_core::ledger::signature_batch::{Batch, Check};
 use plexus_core::node::{Input, PeerId};
-use plexus_core::pow::Work;
-use plexus_core::time::Now;
+use plexus_core::primitives::message::grind_stamp;
+use plexus_core::primitives::pow::Work;
+use plexus_core::primitives::time::Now;
+use plexus_core::protocol::address::Address;
 use wasm_bindgen_futures::spawn_local;
 
 use crate::api;

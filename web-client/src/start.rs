@@ -6,10 +6,10 @@
 use core::time::Duration;
 use std::rc::Rc;
 
-use plexus_core::address::Address;
-use plexus_core::chain::Chain;
-use plexus_core::message::{RECIPIENT_BYTES_MAX, TEXT_BYTES_MAX};
-use plexus_core::network::Network;
+use plexus_core::ledger::chain::Chain;
+use plexus_core::primitives::message::{RECIPIENT_BYTES_MAX, TEXT_BYTES_MAX};
+use plexus_core::primitives::params::Network;
+use plexus_core::protocol::address::Address;
 
 use crate::api::{self, Answer};
 use crate::archive::{Archive, BOOK};

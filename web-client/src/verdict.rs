@@ -1,10 +1,10 @@
 //! The verdict on a proof file, for the page. It needs neither a connection nor the store.
 
-use plexus_core::hash::Hash;
-use plexus_core::key::PublicKey;
-use plexus_core::network::Network;
-use plexus_core::receipt::Receipt;
-use plexus_core::view;
+use plexus_core::ledger::json;
+use plexus_core::primitives::hash::Hash;
+use plexus_core::primitives::key::PublicKey;
+use plexus_core::primitives::params::Network;
+use plexus_core::proof::inclusion_proof::Receipt;
 use serde::Serialize;
 
 use crate::form::Refusal;
@@ -12,7 +12,7 @@ use crate::form::Refusal;
 /// The result for a valid proof file.
 #[derive(Debug, Serialize)]
 pub(crate) struct Verdict {
-    message: view::Message,
+    message: json::Message,
     block: Hash,
     number_of_block: u64,
     time_unix_ms: u64,
@@ -39,7 +39,7 @@ impl Verdict {
         let verified = receipt.verify().map_err(Refusal::because)?;
         let (network, header) = (&receipt.network, &receipt.header);
         Ok(Self {
-            message: view::Message::new(&receipt.message, network.id()),
+            message: json::Message::new(&receipt.message, network.id()),
             block: verified.block,
             number_of_block: header.height,
             time_unix_ms: header.time.unix_ms(),

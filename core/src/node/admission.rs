@@ -4,13 +4,13 @@
 //! [`INBOUND_MAX`] and [`OUTBOUND_MAX`] connections, greeted or not; a handshake that does not end in time is closed.
 
 use super::{FULL, Link, Node, PeerId};
-use crate::address::Host;
-use crate::ban::Subject;
-use crate::fault::{Fault, Reason};
-use crate::group::Group;
-use crate::inbound::{self, Admission};
-use crate::peer::{INBOUND_MAX, OUTBOUND_MAX, PEERS_MAX, Peer};
-use crate::time::Now;
+use crate::peers::ban_list::Subject;
+use crate::peers::eviction::{self, Admission};
+use crate::peers::peer::{INBOUND_MAX, OUTBOUND_MAX, PEERS_MAX, Peer};
+use crate::primitives::time::Now;
+use crate::protocol::host::Host;
+use crate::protocol::misbehavior::{Fault, Reason};
+use crate::protocol::netgroup::Group;
 
 impl Node {
     /// Closes a new connection that gets no place, or evicts another one for it.
@@ -24,7 +24,7 @@ impl Node {
                 }
             }
             Link::Inbound(ip) if FULL => {
-                let group = ip.and_then(inbound::network_of);
+                let group = ip.and_then(eviction::network_of);
                 self.admit_inbound(now, peer, group);
             }
             // Nobody dials a light client; the bound holds anyway.
@@ -40,9 +40,9 @@ impl Node {
         let candidate = |(&peer, known): (&PeerId, &Peer)| {
             let Link::Inbound(ip) = &known.link else { return None };
             let greeted = known.greeted();
-            (peer != newcomer).then(|| inbound::Candidate {
+            (peer != newcomer).then(|| eviction::Candidate {
                 peer,
-                group: ip.and_then(inbound::network_of),
+                group: ip.and_then(eviction::network_of),
                 latency: greeted.and_then(|greeted| greeted.ping.latency()),
                 first_delivery: greeted.and_then(|greeted| greeted.delivered),
                 since: known.since,
@@ -50,7 +50,7 @@ impl Node {
         };
         let others: Vec<_> = self.peers.iter().filter_map(candidate).collect();
         let max = self.config.inbound_max.min(INBOUND_MAX);
-        match inbound::admit(&others, group, max, &self.secret) {
+        match eviction::admit(&others, group, max, &self.secret) {
             Admission::Free => {}
             Admission::Evicts(loser) => self.close(now, loser, Reason::Evicted),
             Admission::Crowded => self.close(now, newcomer, Reason::Crowded),

@@ -1,12 +1,12 @@
 //! Agreement: the chains that the peers report, and the peers whose chain differs from ours.
 
 use super::{Node, PeerId};
-use crate::agreement::{Agreement, WATCH_INTERVAL};
-use crate::chain::Place;
-use crate::event::Event;
-use crate::hash::Hash;
-use crate::peer::{Greeted, Peer};
-use crate::time::Now;
+use crate::ledger::chain::Place;
+use crate::node::event::Event;
+use crate::peers::chain_status::{Agreement, WATCH_INTERVAL};
+use crate::peers::peer::{Greeted, Peer};
+use crate::primitives::hash::Hash;
+use crate::primitives::time::Now;
 
 impl Node {
     /// Notes that a peer announced the last block of its branch.

@@ -7,21 +7,22 @@ use bytes::Bytes;
 
 use super::relay::places;
 use super::{AT_HEEL_MAX, Blind, EARLY_MAX, FULL, LIGHT_BODIES, Node, PeerId, Role};
-use crate::block::{Block, Header};
-use crate::chain::{Inserted, Outcome, Place};
-use crate::check::{Batch, Check, Seen, Verdict};
-use crate::event::Event;
-use crate::fault::Fault;
-use crate::fetch::{Body, Ready, Source};
-use crate::hash::Hash;
-use crate::journal::{CHECKPOINT_BLOCKS, Change, Recall, Recalled, Serve};
-use crate::message::MessageId;
-use crate::peer::Peer;
-use crate::pow::Work;
-use crate::rules::{self, FAILURES_MAX, MESSAGE_AGE_MS, MESSAGE_AHEAD_MS, RuleError};
-use crate::sync::{PATIENCE, Progress, Step};
-use crate::time::Now;
-use crate::wire::{List, Packet, body_frame};
+use crate::ledger::chain::{Inserted, Outcome, Place};
+use crate::ledger::signature_batch::{Batch, Check, Seen, Verdict};
+use crate::ledger::validation::{self, FAILURES_MAX, MESSAGE_AGE_MS, MESSAGE_AHEAD_MS, RuleError};
+use crate::node::event::Event;
+use crate::node::storage::{CHECKPOINT_BLOCKS, Change, Recall, Recalled, Serve};
+use crate::peers::peer::Peer;
+use crate::primitives::block::{Block, Header};
+use crate::primitives::hash::Hash;
+use crate::primitives::message::MessageId;
+use crate::primitives::pow::Work;
+use crate::primitives::time::Now;
+use crate::protocol::bounded::List;
+use crate::protocol::misbehavior::Fault;
+use crate::protocol::packet::{Packet, body_frame};
+use crate::sync::block_download::{Body, Ready, Source};
+use crate::sync::headers::{PATIENCE, Progress, Step};
 
 impl Node {
     /// Requests headers from the nearest peer that claims more work than we have.
@@ -109,7 +110,7 @@ impl Node {
 
     pub(super) fn keep_early(&mut self, now: Now, header: Header) {
         if self.early.len() < EARLY_MAX {
-            let at = header.time.minus_ms(rules::BLOCK_AHEAD_MS);
+            let at = header.time.minus_ms(validation::BLOCK_AHEAD_MS);
             self.early.insert((at, header.hash()), header);
         }
         self.early_deadline = self.early.keys().next().map(|(at, _)| now.moment_of(*at));
@@ -151,7 +152,7 @@ impl Node {
                 false
             }
             Ok(Inserted::Orphan) => {
-                if let Some(error) = rules::check_own_work(self.chain.network(), &header, &hash) {
+                if let Some(error) = validation::check_own_work(self.chain.network(), &header, &hash) {
                     return Err(Fault::InvalidHeader { hash, error: Box::new(error) });
                 }
                 if FULL {
@@ -167,7 +168,7 @@ impl Node {
                 // Headers travel before bodies: the sender may not know yet that an ancestor is
                 // invalid.
                 let is_honest = matches!(error, RuleError::Ancestor { .. })
-                    && rules::check_own_work(self.chain.network(), &header, &hash).is_none();
+                    && validation::check_own_work(self.chain.network(), &header, &hash).is_none();
                 if is_honest {
                     return Ok(());
                 }
@@ -336,7 +337,7 @@ impl Node {
     /// Returns true if a body is not the one that its header commits to.
     pub(super) fn is_another(&self, block: &Block) -> bool {
         let Some(history) = self.chain.history(&block.header.prev_hash) else { return false };
-        let failures = rules::check_contents(self.chain.network(), &history.root(), block);
+        let failures = validation::check_contents(self.chain.network(), &history.root(), block);
         failures.iter().any(|error| matches!(error, RuleError::Content { .. }))
     }
 
@@ -349,7 +350,7 @@ impl Node {
             return Ok(());
         }
         let history_root = history.root();
-        let mut failures = rules::check_contents(self.chain.network(), &history_root, &block);
+        let mut failures = validation::check_contents(self.chain.network(), &history_root, &block);
         if let Some(error) = failures.first().cloned() {
             // A body that does not match its header says nothing about the block: another peer may
             // have the right one.
@@ -451,7 +452,7 @@ impl Node {
         }
         let parent = block.header.prev_hash;
         let waiting = self.fetch.waiting_below(&self.chain, &parent);
-        failures.extend(rules::check_repeats(&ids, |_, id| {
+        failures.extend(validation::check_repeats(&ids, |_, id| {
             waiting.contains(id) || self.is_near_below(id, &parent)
         }));
         failures
@@ -528,7 +529,7 @@ impl Node {
             }
         };
         let mut seen = ready.seen.iter().peekable();
-        rules::check_repeats(&ready.body.ids, |index, id| {
+        validation::check_repeats(&ready.body.ids, |index, id| {
             let mut found = false;
             while let Some(next) = seen.next_if(|seen| seen.index <= index) {
                 found |= next.index == index && is_below(next);

@@ -3,26 +3,24 @@
 use core::time::Duration;
 
 use super::{FULL, Link, Node, PeerId};
-use crate::check::{Batch, Check, Verdict};
-use crate::fault::Fault;
-use crate::graph::Digest;
-use crate::key::PublicKey;
-use crate::link::{Certificate, Epoch, Half};
-use crate::peer::Peer;
-use crate::slot::Kind;
-use crate::time::Now;
-use crate::wire::{LINKS_MAX, List, Packet};
+use crate::ledger::signature_batch::{Batch, Check, Verdict};
+use crate::peers::outbound_slots::Kind;
+use crate::peers::peer::Peer;
+use crate::primitives::key::PublicKey;
+use crate::primitives::time::Now;
+use crate::protocol::bounded::List;
+use crate::protocol::limits::LINKS_MAX;
+use crate::protocol::link_certificate::{Certificate, Epoch, Half};
+use crate::protocol::link_digest::Digest;
+use crate::protocol::misbehavior::Fault;
+use crate::protocol::packet::Packet;
 
-/// The interval between requests for links to a peer.
-pub(super) const LINKS_INTERVAL: Duration = Duration::from_secs(60);
 /// The interval while that peer has more.
 const MORE_LINKS_INTERVAL: Duration = Duration::from_secs(1);
 /// The interval to another peer while there is much news.
 const NEWS_INTERVAL: Duration = Duration::from_secs(10);
 /// At least this many new certificates count as much news.
 const NEWS_MIN: usize = 16;
-/// The interval between checks for links that have to be certified.
-pub(super) const CERTIFY_INTERVAL: Duration = Duration::from_secs(30);
 
 impl Node {
     /// Requests certificates that we lack from a peer.

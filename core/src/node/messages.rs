@@ -3,17 +3,19 @@
 use std::sync::Arc;
 
 use super::{Node, PeerId, SubmitError};
-use crate::check::{Batch, BatchId, Check, Verdict};
-use crate::event::Event;
-use crate::fault::Fault;
-use crate::gossip::Arriving;
-use crate::journal::Change;
-use crate::message::{Message, MessageId, VerifiedMessage};
-use crate::peer::{ASKED_MESSAGES_MAX, Peer};
-use crate::pool::{PoolError, SENDER_MESSAGES_MAX};
-use crate::rules::check_message_time;
-use crate::time::Now;
-use crate::wire::{List, MESSAGE_IDS_MAX, MESSAGES_MAX, Packet};
+use crate::ledger::mempool::{PoolError, SENDER_MESSAGES_MAX};
+use crate::ledger::signature_batch::{Batch, BatchId, Check, Verdict};
+use crate::ledger::validation::check_message_time;
+use crate::node::event::Event;
+use crate::node::storage::Change;
+use crate::peers::peer::{ASKED_MESSAGES_MAX, Peer};
+use crate::primitives::message::{Message, MessageId, VerifiedMessage};
+use crate::primitives::time::Now;
+use crate::protocol::bounded::List;
+use crate::protocol::limits::{MESSAGE_IDS_MAX, MESSAGES_MAX};
+use crate::protocol::misbehavior::Fault;
+use crate::protocol::packet::Packet;
+use crate::sync::message_relay::Arriving;
 
 impl Node {
     pub(super) fn pool_own(&mut self, now: Now, message: Message) -> Result<MessageId, SubmitError> {

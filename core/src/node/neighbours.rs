@@ -4,24 +4,26 @@
 
 use core::time::Duration;
 
-use super::certificates::{CERTIFY_INTERVAL, LINKS_INTERVAL};
-use super::distance::shown_distance;
+use super::plausibility::shown_distance;
+use super::schedule::{CERTIFY_INTERVAL, LINKS_INTERVAL};
 use super::{FULL, Link, Neighbours, Node, PeerId};
-use crate::address::Address;
-use crate::ban::Subject;
-use crate::book::ADDRESSES_MAX;
-use crate::fault::{Fault, Reason};
-use crate::graph::{Forecast, KEY_LINKS_MAX};
-use crate::group::Group;
-use crate::journal::Change;
-use crate::key::PublicKey;
-use crate::link::Epoch;
-use crate::peer::{Greeted, Peer};
-use crate::plan::{Offer, Plan};
-use crate::slot::{Grounds, Kind, Settled};
-use crate::sorted::Sorted;
-use crate::time::{Moment, Now};
-use crate::wire::{List, Packet};
+use crate::node::storage::Change;
+use crate::peers::ban_list::Subject;
+use crate::peers::outbound_slots::{Grounds, Kind, Settled};
+use crate::peers::peer::{Greeted, Peer};
+use crate::peers::topology::forecast::Forecast;
+use crate::peers::topology::graph::KEY_LINKS_MAX;
+use crate::peers::topology::link_planner::{Offer, Plan};
+use crate::primitives::collections::vec_map::Sorted;
+use crate::primitives::key::PublicKey;
+use crate::primitives::time::Now;
+use crate::protocol::address::Address;
+use crate::protocol::bounded::List;
+use crate::protocol::limits::ADDRESSES_MAX;
+use crate::protocol::link_certificate::Epoch;
+use crate::protocol::misbehavior::{Fault, Reason};
+use crate::protocol::netgroup::Group;
+use crate::protocol::packet::Packet;
 
 /// The interval between requests for addresses.
 const ADDRESSES_INTERVAL: Duration = Duration::from_secs(60);
@@ -37,27 +39,6 @@ const GAIN_PER_MILLE: u64 = 2;
 /// A node with this many links is no longer recommended, because graphs hold no more links per
 /// node.
 const DEGREE_MAX: usize = KEY_LINKS_MAX;
-
-/// The times of the next maintenance tasks.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Rounds {
-    slots: Moment,
-    addresses: Moment,
-    pub(super) links: Moment,
-    certificates: Moment,
-    book: Moment,
-}
-
-impl Rounds {
-    pub(super) fn next(&self) -> Moment {
-        self.slots.min(self.addresses).min(self.links).min(self.certificates).min(self.book)
-    }
-
-    /// Notes that the links changed: the next steps check them.
-    pub(super) fn stir(&mut self) {
-        self.slots = Moment::default();
-    }
-}
 
 impl Node {
     /// Maintains the links that the node opens on its own, and its knowledge of the network.
@@ -325,7 +306,7 @@ impl Node {
     fn is_local(&self, peer: PeerId) -> bool {
         match self.peers.get(&peer).map(|peer| &peer.link) {
             Some(Link::Outbound(address)) => address.is_local(),
-            Some(Link::Inbound(ip)) => ip.is_none_or(|ip| crate::address::Host::from(ip).is_local()),
+            Some(Link::Inbound(ip)) => ip.is_none_or(|ip| crate::protocol::host::Host::from(ip).is_local()),
             None => false,
         }
     }

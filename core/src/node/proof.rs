@@ -1,14 +1,14 @@
 //! Proofs: a light node starts at the end of a proven chain, and downloads no header below it.
 
 use super::{Blind, LIGHT_BODIES, Node, PeerId};
-use crate::chain::{Inserted, Place};
-use crate::event::Event;
-use crate::fault::Fault;
-use crate::hash::Hash;
-use crate::journal::Change;
-use crate::proof::Proven;
-use crate::rules::{MESSAGE_AHEAD_MS, check_clock};
-use crate::time::Now;
+use crate::ledger::chain::{Inserted, Place};
+use crate::ledger::validation::{MESSAGE_AHEAD_MS, check_clock};
+use crate::node::event::Event;
+use crate::node::storage::Change;
+use crate::primitives::hash::Hash;
+use crate::primitives::time::Now;
+use crate::proof::chain_proof::Proven;
+use crate::protocol::misbehavior::Fault;
 
 impl Node {
     pub(super) fn received_proof(&mut self, now: Now, peer: PeerId, bytes: &[u8]) -> Result<(), Fault> {

@@ -4,16 +4,18 @@
 use std::sync::Arc;
 
 use super::{FULL, Node, PeerId};
-use crate::block::{Block, Header};
-use crate::compact::{Compact, Partial, Parts, Wanted};
-use crate::event::Event;
-use crate::fault::Fault;
-use crate::fetch::Body;
-use crate::hash::Hash;
-use crate::peer::Peer;
-use crate::relay::Prospect;
-use crate::time::Now;
-use crate::wire::{FRAME_BYTES_MAX, List, Packet};
+use crate::node::event::Event;
+use crate::peers::peer::Peer;
+use crate::primitives::block::{Block, Header};
+use crate::primitives::hash::Hash;
+use crate::primitives::time::Now;
+use crate::protocol::bounded::List;
+use crate::protocol::compact_block::{Compact, Partial, Parts, Wanted};
+use crate::protocol::limits::FRAME_BYTES_MAX;
+use crate::protocol::misbehavior::Fault;
+use crate::protocol::packet::Packet;
+use crate::sync::block_download::Body;
+use crate::sync::block_relay::Prospect;
 
 /// A message younger than this when it is mined here, in milliseconds, may be new to the peers.
 const FRESH_MS: u64 = 2_000;

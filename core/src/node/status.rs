@@ -1,15 +1,15 @@
 //! Status: the state of the node and its peers, for display.
 
 use super::{Link, Node, PeerId};
-use crate::address::Address;
-use crate::agreement::Agreement;
-use crate::hash::Hash;
-use crate::key::PublicKey;
-use crate::peer::Peer;
-use crate::pow::{Target, Work};
-use crate::slot::Kind;
-use crate::time::Now;
-use crate::wire::Role;
+use crate::peers::chain_status::Agreement;
+use crate::peers::outbound_slots::Kind;
+use crate::peers::peer::Peer;
+use crate::primitives::hash::Hash;
+use crate::primitives::key::PublicKey;
+use crate::primitives::pow::{Target, Work};
+use crate::primitives::time::Now;
+use crate::protocol::address::Address;
+use crate::protocol::packet::Role;
 
 /// A peer, for display.
 #[derive(Clone, Debug, serde::Serialize)]

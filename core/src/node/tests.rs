@@ -1,7 +1,8 @@
 use super::*;
-use crate::journal::{Journal, Serve};
-use crate::mine::{Job, Search};
-use crate::network::Network;
+use crate::mining::job::Job;
+use crate::mining::search::Search;
+use crate::node::storage::{Journal, Serve};
+use crate::primitives::params::Network;
 
 /// Two nodes, their journals, and a connection between them without delay.
 struct Pair {
@@ -68,18 +69,32 @@ impl Pair {
                 }
                 Output::Serve(to, Serve::Headers(locator)) => {
                     let headers = self.nodes[index].1.headers_after(&locator);
-                    let packet = crate::wire::Packet::Headers(crate::wire::List::new(headers));
+                    let packet = crate::protocol::packet::Packet::Headers(
+                        crate::protocol::bounded::List::new(headers),
+                    );
                     send(self, to, packet.encode());
                 }
                 Output::Serve(to, Serve::Proof) => {
                     let network = self.nodes[index].0.chain().network().clone();
                     let proof = self.nodes[index].1.prove(&network).unwrap_or_default();
-                    send(self, to, crate::wire::Packet::Proof(crate::wire::Octets::new(proof)).encode());
+                    send(
+                        self,
+                        to,
+                        crate::protocol::packet::Packet::Proof(crate::protocol::bounded::Octets::new(proof))
+                            .encode(),
+                    );
                 }
                 Output::Serve(to, Serve::Bodies(hashes)) => {
                     for hash in hashes {
-                        let body = self.nodes[index].1.body(&hash).map(|body| crate::wire::body_frame(body));
-                        send(self, to, body.unwrap_or_else(|| crate::wire::Packet::Missing(hash).encode()));
+                        let body = self.nodes[index]
+                            .1
+                            .body(&hash)
+                            .map(|body| crate::protocol::packet::body_frame(body));
+                        send(
+                            self,
+                            to,
+                            body.unwrap_or_else(|| crate::protocol::packet::Packet::Missing(hash).encode()),
+                        );
                     }
                 }
                 Output::Mine(job) => self.jobs[index] = job.map(|job| *job),
@@ -111,7 +126,8 @@ fn a_mined_block_with_a_message_reaches_the_other_node() {
     let mut pair = Pair::new(&[Role::Full, Role::Full]);
     pair.connect(0, 1);
     let secret = SecretKey::from_bytes(&[9; 32]).unwrap();
-    let draft = crate::message::Draft::new(secret.public(), "bob", "hello", pair.now.time).unwrap();
+    let draft =
+        crate::primitives::message::Draft::new(secret.public(), "bob", "hello", pair.now.time).unwrap();
     let message = draft.sign(&secret, Network::dev().id(), 0);
     let id = pair.nodes[0].0.submit(pair.now, message).unwrap();
     pair.settle();
@@ -130,7 +146,8 @@ fn blocks_are_whose_they_are_asked_to_be_and_what_was_searched_for_another_is_gi
     pair.connect(0, 1);
     let secret = SecretKey::from_bytes(&[9; 32]).unwrap();
     pair.now.time = pair.now.time.plus_ms(1_000);
-    let draft = crate::message::Draft::new(secret.public(), "bob", "hello", pair.now.time).unwrap();
+    let draft =
+        crate::primitives::message::Draft::new(secret.public(), "bob", "hello", pair.now.time).unwrap();
     let id = pair.nodes[1].0.submit(pair.now, draft.sign(&secret, Network::dev().id(), 0)).unwrap();
     pair.settle();
     pair.nodes[1].0.set_mining(pair.now, true);
@@ -145,13 +162,13 @@ fn blocks_are_whose_they_are_asked_to_be_and_what_was_searched_for_another_is_gi
     // The waiting message stays, and goes into the next block.
     pair.mine(1);
     let block = pair.nodes[0].1.body(&pair.nodes[0].0.chain().tip().hash).unwrap();
-    let block = crate::block::Block::decode(block).unwrap();
+    let block = crate::primitives::block::Block::decode(block).unwrap();
     assert_eq!((block.author, block.messages.len()), (secret.public(), 1));
     assert!(pair.nodes[1].0.pooled(&id).is_none());
     pair.nodes[1].0.set_author(pair.now, None);
     pair.mine(1);
     let block = pair.nodes[0].1.body(&pair.nodes[0].0.chain().tip().hash).unwrap();
-    assert_ne!(crate::block::Block::decode(block).unwrap().author, secret.public());
+    assert_ne!(crate::primitives::block::Block::decode(block).unwrap().author, secret.public());
 }
 
 #[test]
@@ -176,7 +193,8 @@ fn a_new_node_and_a_light_one_catch_up() {
 fn the_heavier_branch_wins_and_messages_come_back() {
     let mut pair = Pair::new(&[Role::Full, Role::Full]);
     let secret = SecretKey::from_bytes(&[9; 32]).unwrap();
-    let draft = crate::message::Draft::new(secret.public(), "bob", "hello", pair.now.time).unwrap();
+    let draft =
+        crate::primitives::message::Draft::new(secret.public(), "bob", "hello", pair.now.time).unwrap();
     let message = draft.sign(&secret, Network::dev().id(), 0);
     let id = pair.nodes[0].0.submit(pair.now, message).unwrap();
     pair.settle();
@@ -208,7 +226,8 @@ fn a_late_comer_gets_what_waits_once_it_is_synchronized() {
     // none of them contains it.
     pair.now.time = pair.now.time.plus_ms(60_000);
     let secret = SecretKey::from_bytes(&[9; 32]).unwrap();
-    let draft = crate::message::Draft::new(secret.public(), "bob", "hello", pair.now.time).unwrap();
+    let draft =
+        crate::primitives::message::Draft::new(secret.public(), "bob", "hello", pair.now.time).unwrap();
     let id = pair.nodes[0].0.submit(pair.now, draft.sign(&secret, Network::dev().id(), 0)).unwrap();
     pair.settle();
     pair.connect(1, 0);
@@ -252,19 +271,19 @@ impl Scripted {
         }
     }
 
-    fn says(&mut self, packet: &crate::wire::Packet) {
+    fn says(&mut self, packet: &crate::protocol::packet::Packet) {
         self.give(Input::Received(PEER, packet.encode()));
     }
 
     /// Lets the peer complete the handshake and answer pings, and do nothing more.
     fn answer(&mut self, frame: &[u8]) {
-        use crate::wire::Packet;
+        use crate::protocol::packet::Packet;
         let packet = Packet::decode(frame).unwrap();
         if let Packet::Hello(ours) = packet {
             let secret = SecretKey::from_bytes(&[9; 32]).unwrap();
             let (key, challenge) = (secret.public(), [9; 32]);
-            let theirs = crate::wire::Hello { key, challenge, ..ours.clone() };
-            let answer = secret.sign(&crate::handshake::digest(&theirs, &ours));
+            let theirs = crate::protocol::packet::Hello { key, challenge, ..ours.clone() };
+            let answer = secret.sign(&crate::protocol::handshake::digest(&theirs, &ours));
             self.says(&Packet::Hello(theirs));
             self.says(&Packet::Answer(answer));
         } else if let Packet::Ping(bytes) = packet {
@@ -289,24 +308,24 @@ impl Scripted {
 
 #[test]
 fn headers_without_bodies_stop_no_miner_for_long() {
-    use crate::chain::tests::branch;
+    use crate::ledger::chain::tests::branch;
     let mut story = Scripted::new();
     assert!(story.job.is_some());
     story.give(Input::Connected(PEER, Link::Inbound(None)));
     let network = Network::dev();
     let headers = branch(&network, network.genesis(), AT_HEEL_MAX + 2, 1_000, 1);
     for header in &headers {
-        story.says(&crate::wire::Packet::Announce(*header));
+        story.says(&crate::protocol::packet::Packet::Announce(*header));
     }
     assert!(story.job.is_some(), "nobody says to have their bodies");
-    story.says(&crate::wire::Packet::Held(headers[AT_HEEL_MAX + 1].hash()));
+    story.says(&crate::protocol::packet::Packet::Held(headers[AT_HEEL_MAX + 1].hash()));
     assert!(story.job.is_none() && story.node.is_syncing(), "they are waited for");
-    story.elapse(crate::fetch::BODY_TIMEOUT * 4);
+    story.elapse(crate::sync::block_download::BODY_TIMEOUT * 4);
     assert!(story.job.is_none());
-    story.elapse(crate::sync::PATIENCE);
+    story.elapse(crate::sync::headers::PATIENCE);
     let job = story.job.as_ref().expect("it was waited for long enough");
     assert_eq!(job.header.prev_hash, *network.id());
-    story.elapse(crate::sync::PATIENCE);
+    story.elapse(crate::sync::headers::PATIENCE);
     assert_eq!(story.node.chain().leader().hash, *network.id(), "nobody has them: they are forgotten");
     assert!(!story.node.is_syncing() && story.job.is_some());
 }

@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::violation::Law;
 use super::world::World;
-use crate::block::Block;
-use crate::hash::Hash;
-use crate::history::History;
-use crate::message::MessageId;
-use crate::rules;
+use crate::ledger::validation;
+use crate::primitives::block::Block;
+use crate::primitives::hash::Hash;
+use crate::primitives::message::MessageId;
+use crate::primitives::mmr::History;
 
 /// The most hosts whose stores are restored and compared. In a larger network they are random.
 const RESTORED_MAX: usize = 256;
@@ -100,11 +100,11 @@ impl World {
         let mut known: BTreeSet<MessageId> = BTreeSet::new();
         for hash in journal.best().iter().skip(1) {
             let Some((header, work)) = journal.header(hash) else { return Err(format!("lacks {hash}")) };
-            let mut failures = rules::check_header(network, &parent, &parent_hash, header, hash);
+            let mut failures = validation::check_header(network, &parent, &parent_hash, header, hash);
             let body = journal.body(hash).and_then(|body| Block::decode(body).ok());
             let Some(block) = body else { return Err(format!("lacks the body of {hash}")) };
             let root = history.root();
-            failures.extend(rules::check_contents(network, &root, &block));
+            failures.extend(validation::check_contents(network, &root, &block));
             if let Some(failure) = failures.first() {
                 return Err(format!("block {hash}: {failure}"));
             }

@@ -1,7 +1,7 @@
 //! Counts: the numbers of frames and bytes, by the first byte of frames.
 
-use super::kind::{Kind, Kinds};
-use crate::wire::CAPS;
+use super::frame_kind::{Kind, Kinds};
+use crate::protocol::packet::CAPS;
 
 /// The sent or received frames, by their first byte.
 #[derive(Clone, Debug)]

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::chance::Chance;
+use super::rng::Chance;
 
 /// The shortest round trip, microseconds: two machines in one building.
 pub const RTT_US_MIN: u32 = 500;

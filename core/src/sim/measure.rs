@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use super::report::Curves;
-use crate::hash::Hash;
+use crate::primitives::hash::Hash;
 
 /// The number of newest blocks whose delays are kept for each node.
 const WATCHED_MAX: usize = 24;

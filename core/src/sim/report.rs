@@ -9,6 +9,9 @@ use serde::Serialize;
 use super::setup::{Setup, Topology};
 use super::violation::Violation;
 
+/// The most nodes that a picture shows.
+pub(super) const PLACES_MAX: u32 = 400;
+
 /// The stage of a simulation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]

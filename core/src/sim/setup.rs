@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::attack::Treason;
 use super::latency::Latency;
-use super::treason::Treason;
 
 /// The most nodes. Each takes tens of kilobytes.
 pub const NODES_MAX: u32 = 20_000;

@@ -1,18 +1,19 @@
 //! A simulation: a setup that runs, from the first connections to the final agreement.
 
 use super::bound;
-use super::host;
-use super::kind::Kind;
+use super::frame_kind::Kind;
+use super::identity;
 use super::measure::Step;
 use super::report::{ChosenCount, LinkView, PacketCount, PlaceView, Progress, Report, Stage};
-use super::scene::Scene;
+use super::report_frame::Scene;
 use super::setup::{Setup, SetupError, Topology};
 use super::violation::{Law, Violation};
 use super::world::{Happening, World};
-use crate::address::Address;
 use crate::node::PeerView;
-use crate::slot::Kind as Slot;
-use crate::wire::CAPS;
+use crate::peers::outbound_slots::Kind as Slot;
+use crate::protocol::address::Address;
+use crate::protocol::packet::CAPS;
+use crate::sim::report::PLACES_MAX;
 
 /// The time for the last measured block to propagate, microseconds.
 const QUIET_US: u64 = 20_000_000;
@@ -28,8 +29,6 @@ const WAITS_MAX: u32 = 30;
 /// Every time that this many steps have passed, another block is mined: parts that met late may
 /// have branches of equal work.
 const TIE_WAITS: u32 = 5;
-/// The most nodes that a picture shows.
-pub(super) const PLACES_MAX: u32 = 400;
 /// The most links that a picture shows.
 const LINKS_MAX: usize = 4_000;
 /// The number of seeds that a node is given when it chooses its links itself.
@@ -293,7 +292,7 @@ impl World {
             return Vec::new();
         }
         let drawn: Vec<u32> = (0..SEEDS).map(|_| self.net.index(self.setup.nodes)).collect();
-        drawn.into_iter().filter(|seed| *seed != host).map(host::address).collect()
+        drawn.into_iter().filter(|seed| *seed != host).map(identity::address).collect()
     }
 
     fn degrees(&self) -> Vec<u32> {
@@ -314,7 +313,7 @@ impl World {
         for (number, host) in (0..).zip(&self.hosts).filter(|(_, host)| host.is_honest()) {
             let peers = host.node.as_ref().map(|node| node.peers(self.now(number))).unwrap_or_default();
             for peer in peers {
-                let to = peer.outbound.as_ref().and_then(host::resolve);
+                let to = peer.outbound.as_ref().and_then(identity::resolve);
                 let count = counts.iter_mut().find(|(slot, ..)| peer.slot == Some(*slot));
                 if let (Some((_, links, to_byzantine)), Some(to)) = (count, to) {
                     *links += 1;

@@ -10,14 +10,15 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::block::Header;
-use crate::check::Seen;
-use crate::hash::Hash;
-use crate::history::History;
-use crate::journal::{Change, HEADERS_MAX, Journal, Recall, Recalled};
-use crate::message::MessageId;
-use crate::network::Network;
-use crate::pow::Work;
+use crate::ledger::signature_batch::Seen;
+use crate::node::storage::{Change, Journal, Recall, Recalled};
+use crate::primitives::block::Header;
+use crate::primitives::hash::Hash;
+use crate::primitives::message::MessageId;
+use crate::primitives::mmr::History;
+use crate::primitives::params::Network;
+use crate::primitives::pow::Work;
+use crate::protocol::limits::HEADERS_MAX;
 
 /// A block that some host stores.
 #[derive(Debug)]
@@ -241,9 +242,9 @@ impl Store {
 
 #[cfg(test)]
 mod tests {
-    use super::super::chance::Chance;
+    use super::super::rng::Chance;
     use super::*;
-    use crate::block::VERSION;
+    use crate::primitives::block::VERSION;
 
     /// Random trees of blocks go into both, and the best chain jumps about.
     #[test]

@@ -2,7 +2,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::*;
 use crate::node::PeerView;
-use crate::slot::Kind as Slot;
+use crate::peers::outbound_slots::Kind as Slot;
 
 /// Returns a small setup that runs quickly: 24 nodes, 6 blocks, one every 5 seconds.
 fn small() -> Setup {
@@ -155,7 +155,7 @@ fn nodes_that_choose_for_themselves_start_from_seeds() {
 
 /// Returns round trips between random points in a square of 200 ms, plus 4 ms, in microseconds.
 fn scatter(nodes: usize, seed: u64) -> Vec<Vec<u32>> {
-    let mut chance = chance::Chance::new(seed);
+    let mut chance = rng::Chance::new(seed);
     let points: Vec<_> = (0..nodes).map(|_| [chance.index(200_000), chance.index(200_000)]).collect();
     let between = |[x, y]: [u32; 2], [u, v]: [u32; 2]| {
         let (across, down) = (u64::from(x.abs_diff(u)), u64::from(y.abs_diff(v)));
@@ -182,7 +182,7 @@ fn at_distances(rtts_us: &[Vec<u32>], seed: u64, jitter_us: u64) -> Simulation {
 /// not eligible.
 fn nearest(simulation: &Simulation, node: u32, rtts_us: &[u32]) -> (BTreeSet<u32>, bool) {
     let peers = simulation.peers(node);
-    let place = |peer: &PeerView| host::resolve(peer.outbound.as_ref().or(peer.listen.as_ref())?);
+    let place = |peer: &PeerView| identity::resolve(peer.outbound.as_ref().or(peer.listen.as_ref())?);
     let links: BTreeMap<_, _> = peers.iter().filter_map(|peer| Some((place(peer)?, peer.slot))).collect();
     let is_nearest = |node: &u32| links.get(node) == Some(&Some(Slot::Nearest));
     let chosen: BTreeSet<_> = links.keys().copied().filter(is_nearest).collect();
@@ -279,7 +279,7 @@ fn a_scene_shows_a_block_on_its_way_and_branches_apart() {
         let scene = simulation.scene();
         let [newest, behind, elsewhere, down] = scene.counts;
         assert_eq!((newest + behind + elsewhere + down, scene.stances.len()), (24, 24));
-        assert!(scene.blocks.len() <= scene::BLOCKS_SHOWN_MAX);
+        assert!(scene.blocks.len() <= report_frame::BLOCKS_SHOWN_MAX);
         partly += u32::from(newest > 0 && behind > 0);
         apart += u32::from(elsewhere > 0);
         let forks = scene.blocks.iter().filter(|block| !block.best && block.holders > 0).count();

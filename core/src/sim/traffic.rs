@@ -4,17 +4,17 @@ use core::net::IpAddr;
 
 use bytes::Bytes;
 
-use super::host;
-use super::kind::Kind;
+use super::attack::Treason;
+use super::frame_kind::Kind;
+use super::identity;
 use super::link::{End, LOSSES_MAX, Link, RESEND_US};
 use super::setup::Topology;
-use super::treason::Treason;
 use super::violation::Law;
 use super::world::{Happening, World};
-use crate::address::Address;
-use crate::fault::{Fault, Reason};
 use crate::node::{Input, Link as Way};
-use crate::wire::FRAME_BYTES_MAX;
+use crate::protocol::address::Address;
+use crate::protocol::limits::FRAME_BYTES_MAX;
+use crate::protocol::misbehavior::{Fault, Reason};
 
 /// Larger frames queue for the uplink. Smaller ones fit between them.
 const LARGE_FRAME_BYTES: usize = 1_200;
@@ -134,14 +134,14 @@ impl World {
         let end = End::dialling(number);
         self.hosts[from as usize].ends.push(end);
         self.hosts[to as usize].ends.push(end.far());
-        self.tell(from, Input::Connected(end.peer(), Way::Outbound(host::address(to))));
-        let ip = IpAddr::V4(host::ip(from));
+        self.tell(from, Input::Connected(end.peer(), Way::Outbound(identity::address(to))));
+        let ip = IpAddr::V4(identity::ip(from));
         self.tell(to, Input::Connected(end.far().peer(), Way::Inbound(Some(ip))));
     }
 
     pub(super) fn dial(&mut self, host: u32, address: Address) {
         let life = self.hosts[host as usize].life;
-        match host::resolve(&address).filter(|to| *to < self.setup.nodes) {
+        match identity::resolve(&address).filter(|to| *to < self.setup.nodes) {
             Some(to) => self.dial_host(host, to),
             None => self.later(UNREACHED_US, Happening::Unreached { host, to: Box::new(address), life }),
         }
@@ -167,7 +167,7 @@ impl World {
             return self.connect(from, to);
         }
         if self.setup.topology == Topology::Plexus {
-            self.tell(from, Input::Unreached(host::address(to)));
+            self.tell(from, Input::Unreached(identity::address(to)));
         } else {
             self.seek_later(from);
         }

@@ -7,32 +7,34 @@ use std::collections::VecDeque;
 
 use bytes::Bytes;
 
-use super::chance::Chance;
+use super::adversary::Mask;
 use super::counts::Counts;
-use super::host::{self, Host, NEVER};
-use super::kind::Kinds;
+use super::frame_interner::Shared;
+use super::frame_kind::Kinds;
+use super::host::{Host, NEVER};
+use super::identity;
 use super::latency::Terrain;
 use super::link::{End, Link};
-use super::mask::Mask;
 use super::measure::Measure;
-use super::memo::Memo;
+use super::rng::Chance;
 use super::setup::{Setup, Topology};
-use super::shared::Shared;
+use super::signature_cache::Memo;
 use super::store::Archive;
+use super::timing_wheel::Wheel;
 use super::trace::Trace;
 use super::violation::{Law, Violation};
-use super::wheel::Wheel;
-use crate::address::Address;
-use crate::chain::Chain;
-use crate::check::{Batch, Verdict};
-use crate::journal::Serve;
-use crate::message::Message;
-use crate::mine::Job;
-use crate::network::{Network, Parameters};
+use crate::ledger::chain::Chain;
+use crate::ledger::signature_batch::{Batch, Verdict};
+use crate::mining::job::Job;
+use crate::node::storage::Serve;
 use crate::node::{Input, Neighbours, Node, Output, PeerId};
-use crate::pow::Bits;
-use crate::time::{Moment, Now, Time};
-use crate::wire::{List, Octets, Packet, body_frame};
+use crate::primitives::message::Message;
+use crate::primitives::params::{Network, Parameters};
+use crate::primitives::pow::Bits;
+use crate::primitives::time::{Moment, Now, Time};
+use crate::protocol::address::Address;
+use crate::protocol::bounded::{List, Octets};
+use crate::protocol::packet::{Packet, body_frame};
 
 /// The most outputs that one input may lead to.
 const WISHES_MAX: usize = 50_000;
@@ -439,7 +441,7 @@ impl World {
             }
         };
         let mut node =
-            Node::new(host::config(self.setup.seed, host, self.setup.nodes, neighbours), chain, seed);
+            Node::new(identity::config(self.setup.seed, host, self.setup.nodes, neighbours), chain, seed);
         if !this.store.book().is_empty() && node.remember(this.store.book()).is_err() {
             return self.violate(Some(host), Law::Journal, || "the address book does not decode".to_owned());
         }

@@ -2,16 +2,16 @@
 
 use std::collections::BTreeSet;
 
-use plexus_core::block::{self, Block};
-use plexus_core::chain::{Chain, Inserted, Outcome};
-use plexus_core::hash::Hash;
-use plexus_core::key::{PublicKey, Signature};
-use plexus_core::layout::DecodeError;
-use plexus_core::message::MessageId;
-use plexus_core::network::{Network, Parameters};
-use plexus_core::pow::Work;
-use plexus_core::rules::{self, RuleError};
-use plexus_core::time::Time;
+use plexus_core::ledger::chain::{Chain, Inserted, Outcome};
+use plexus_core::ledger::validation::{self, RuleError};
+use plexus_core::primitives::block::{self, Block};
+use plexus_core::primitives::encoding::DecodeError;
+use plexus_core::primitives::hash::Hash;
+use plexus_core::primitives::key::{PublicKey, Signature};
+use plexus_core::primitives::message::MessageId;
+use plexus_core::primitives::params::{Network, Parameters};
+use plexus_core::primitives::pow::Work;
+use plexus_core::primitives::time::Time;
 use serde::Deserialize;
 
 use crate::{Dec, Fixed, Hex, each, read, time};
@@ -110,9 +110,9 @@ impl Ledger {
         let history_root = self.chain.history(&tip.hash).expect("the tip is in the tree").root();
         let header = &block.header;
         let mut failures =
-            rules::check_header(network, &tip.header, &header.prev_hash, header, &header.hash());
-        failures.extend(rules::check_clock(header, now));
-        failures.extend(rules::check_contents(network, &history_root, block));
+            validation::check_header(network, &tip.header, &header.prev_hash, header, &header.hash());
+        failures.extend(validation::check_clock(header, now));
+        failures.extend(validation::check_contents(network, &history_root, block));
         let digest = block.digest(network.id(), &history_root, &block.messages_root());
         if !block.author.verifies(&digest, &block.signature) {
             failures.push(RuleError::AuthorSignature { author: block.author, found: block.signature });
@@ -124,7 +124,7 @@ impl Ledger {
             }
         }
         let ids: Vec<_> = block.messages.iter().map(|message| message.id(network.id())).collect();
-        failures.extend(rules::check_repeats(&ids, |_, id| self.ids.contains(id)));
+        failures.extend(validation::check_repeats(&ids, |_, id| self.ids.contains(id)));
         if header.prev_hash != tip.hash {
             // Rules that depend on the parent cannot be checked without it.
             failures.retain(|failure| {

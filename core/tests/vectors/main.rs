@@ -13,8 +13,8 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use plexus_core::pow::Bits;
-use plexus_core::time::Time;
+use plexus_core::primitives::pow::Bits;
+use plexus_core::primitives::time::Time;
 use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer};
 

@@ -1,9 +1,9 @@
 //! Chain proofs, and the points of work that they must show.
 
-use plexus_core::hash::Hash;
-use plexus_core::network::{Network, Parameters};
-use plexus_core::pow::{Bits, Work};
-use plexus_core::proof;
+use plexus_core::primitives::hash::Hash;
+use plexus_core::primitives::params::{Network, Parameters};
+use plexus_core::primitives::pow::{Bits, Work};
+use plexus_core::proof::chain_proof;
 use serde::Deserialize;
 
 use crate::{Dec, Hex, bits, each};
@@ -40,13 +40,13 @@ fn proofs() {
     each("proof.json", |v: Vector| match v {
         Vector::Points(v) => {
             let (below, in_tail) = (Work::from_hashes(v.below.0), Work::from_hashes(v.in_tail.0));
-            let points = proof::points(below, in_tail, v.tip_bits, &v.tip).unwrap();
+            let points = chain_proof::points(below, in_tail, v.tip_bits, &v.tip).unwrap();
             let points: Vec<_> = points.into_iter().map(|point| Dec(point.hashes())).collect();
             assert_eq!(points, v.points);
         }
         Vector::Proof(v) => {
             let network = Network::new(v.network).unwrap();
-            let proven = proof::verify(&network, &v.proof.0).unwrap();
+            let proven = chain_proof::verify(&network, &v.proof.0).unwrap();
             assert_eq!((proven.header.height, proven.hash), (v.height.0, v.tip));
             assert_eq!(proven.header.hash(), v.tip);
             assert_eq!(proven.total_work(), Work::from_hashes(v.total_work.0));
@@ -54,7 +54,7 @@ fn proofs() {
         }
         Vector::Refused { network, proof } => {
             let network = Network::new(network).unwrap();
-            assert!(proof::verify(&network, &proof.0).is_err(), "{}", hex::encode(&proof.0));
+            assert!(chain_proof::verify(&network, &proof.0).is_err(), "{}", hex::encode(&proof.0));
         }
     });
 }

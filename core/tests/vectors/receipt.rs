@@ -1,7 +1,7 @@
 //! Proof files in both forms.
 
-use plexus_core::hash::Hash;
-use plexus_core::receipt::{Form, Receipt, ReceiptError, Verified};
+use plexus_core::primitives::hash::Hash;
+use plexus_core::proof::inclusion_proof::{Form, Receipt, ReceiptError, Verified};
 use serde::Deserialize;
 use serde_json::Value;
 

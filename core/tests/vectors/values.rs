@@ -1,14 +1,14 @@
 //! Hashes, keys, networks, targets, headers, messages, trees and MMRs.
 
-use plexus_core::block::Header;
-use plexus_core::hash::{Hash, Tag, tagged};
-use plexus_core::history::{History, Record};
-use plexus_core::key::{PublicKey, SecretKey, Signature};
-use plexus_core::layout::Reader;
-use plexus_core::merkle;
-use plexus_core::message::{Draft, Message, stamp_work};
-use plexus_core::network::{Network, Parameters};
-use plexus_core::pow::{Bits, Retarget, Target, Work};
+use plexus_core::primitives::block::Header;
+use plexus_core::primitives::encoding::Reader;
+use plexus_core::primitives::hash::{Hash, Tag, tagged};
+use plexus_core::primitives::key::{PublicKey, SecretKey, Signature};
+use plexus_core::primitives::merkle;
+use plexus_core::primitives::message::{Draft, Message, stamp_work};
+use plexus_core::primitives::mmr::{History, Record};
+use plexus_core::primitives::params::{Network, Parameters};
+use plexus_core::primitives::pow::{Bits, Retarget, Target, Work};
 use serde::Deserialize;
 
 use crate::{Dec, Fixed, Hex, bits, each, time};
@@ -44,7 +44,7 @@ fn keys_and_signatures() {
     each("key.json", |v: Vector| match v {
         Vector::Derive { phrase, seed, secret, public } => {
             assert_eq!(bip39::Mnemonic::parse(&phrase).unwrap().to_seed(""), seed.0);
-            let path = plexus_core::key::PATH.parse().unwrap();
+            let path = plexus_core::primitives::mnemonic::PATH.parse().unwrap();
             let derived = bip32::XPrv::derive_from_path(&seed.0, &path).unwrap();
             assert_eq!(derived.private_key().to_bytes().as_slice(), secret.0);
             let key = SecretKey::from_phrase(&phrase.parse().unwrap()).unwrap();

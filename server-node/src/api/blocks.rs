@@ -6,10 +6,10 @@ use axum::extract::{Path, State};
 use axum::http::HeaderMap;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, VARY};
 use axum::response::{IntoResponse, Response};
-use plexus_core::block::Block;
-use plexus_core::hash::Hash;
-use plexus_core::network::Network;
-use plexus_core::view;
+use plexus_core::ledger::json;
+use plexus_core::primitives::block::Block;
+use plexus_core::primitives::hash::Hash;
+use plexus_core::primitives::params::Network;
 
 use super::proof::{BINARY, wants_binary};
 use super::{ApiError, SliceQuery, read};
@@ -23,9 +23,9 @@ const LIST_BYTES_MAX: usize = 1 << 20;
 
 /// Returns a stored block in the form for people. Returns `None` if it cannot be read, which goes
 /// to the log.
-pub(crate) fn shown(stored: &StoredBlock, network: &Network) -> Option<view::Block> {
+pub(crate) fn shown(stored: &StoredBlock, network: &Network) -> Option<json::Block> {
     match Block::decode(&stored.block) {
-        Ok(block) => Some(view::Block::new(&block, stored.place.total_work, network.id())),
+        Ok(block) => Some(json::Block::new(&block, stored.place.total_work, network.id())),
         Err(error) => {
             tracing::error!(hash = %stored.place.hash, %error, "a stored block is damaged");
             None
@@ -39,7 +39,7 @@ pub(crate) fn shown(stored: &StoredBlock, network: &Network) -> Option<view::Blo
 pub(super) async fn list(
     State(app): State<App>,
     query: SliceQuery,
-) -> Result<Json<Vec<view::Block>>, ApiError> {
+) -> Result<Json<Vec<json::Block>>, ApiError> {
     let slice = query?.0;
     let network = app.handle.network().clone();
     let blocks = read(&app.handle, move |store| {
@@ -52,7 +52,7 @@ pub(super) async fn list(
     Ok(Json(blocks.await?))
 }
 
-fn brief(blocks: Vec<StoredBlock>, network: &Network) -> Vec<view::Block> {
+fn brief(blocks: Vec<StoredBlock>, network: &Network) -> Vec<json::Block> {
     let mut bytes = 0;
     let fitting = blocks.into_iter().take_while(|stored| {
         let fits = bytes <= LIST_BYTES_MAX;

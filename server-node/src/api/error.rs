@@ -7,8 +7,8 @@ use axum::Json;
 use axum::extract::rejection::{BytesRejection, PathRejection, QueryRejection};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use plexus_core::ledger::json::SubmissionError;
 use plexus_core::node::SubmitError;
-use plexus_core::view::SubmissionError;
 
 use crate::api::view::{Detail, Refusal as Body};
 use crate::handle::{Refusal, Stopped};

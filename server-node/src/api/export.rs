@@ -10,8 +10,8 @@ use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use futures_util::stream;
-use plexus_core::block::Header;
-use plexus_core::hash::Hash;
+use plexus_core::primitives::block::Header;
+use plexus_core::primitives::hash::Hash;
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::{ApiError, read};
@@ -78,6 +78,6 @@ impl Export {
 
 /// The hash of a stored block's parent.
 pub(crate) fn parent_of(stored: &StoredBlock) -> Option<Hash> {
-    let header = stored.block.get(..plexus_core::block::HEADER_BYTES)?;
+    let header = stored.block.get(..plexus_core::primitives::block::HEADER_BYTES)?;
     Header::decode(header).ok().map(|header| header.prev_hash)
 }

@@ -6,9 +6,9 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use plexus_core::event::Event;
-use plexus_core::network::Network;
-use plexus_core::view::{Block, Message, VerifyStatus};
+use plexus_core::ledger::json::{Block, Message, VerifyStatus};
+use plexus_core::node::event::Event;
+use plexus_core::primitives::params::Network;
 use serde::Serialize;
 use serde_json::json;
 use tokio::sync::broadcast;

@@ -10,9 +10,9 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
-use plexus_core::drawing::Drawing;
-use plexus_core::graph::Topology;
-use plexus_core::key::PublicKey;
+use plexus_core::peers::topology::graph::Topology;
+use plexus_core::peers::topology::render::Drawing;
+use plexus_core::primitives::key::PublicKey;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -203,7 +203,7 @@ pub(crate) async fn show(State(app): State<App>) -> Result<Json<Graph>, ApiError
 
 #[cfg(test)]
 mod tests {
-    use plexus_core::key::SecretKey;
+    use plexus_core::primitives::key::SecretKey;
 
     use super::*;
 

@@ -9,10 +9,10 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
-use plexus_core::block::Block;
-use plexus_core::key::PublicKey;
-use plexus_core::pow::Work;
-use plexus_core::view::{self, MessageStatus};
+use plexus_core::ledger::json::{self, MessageStatus};
+use plexus_core::primitives::block::Block;
+use plexus_core::primitives::key::PublicKey;
+use plexus_core::primitives::pow::Work;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
@@ -66,7 +66,7 @@ pub(super) async fn show(
 
 fn search(
     store: &Store,
-    network: &plexus_core::hash::Hash,
+    network: &plexus_core::primitives::hash::Hash,
     key: PublicKey,
     to: Option<u64>,
 ) -> Result<Traces, StoreError> {
@@ -93,7 +93,7 @@ fn search(
         let ours =
             block.messages.iter().filter(|message| *message.sender() == key || message.recipient() == name);
         traces.messages.extend(ours.map(|message| MessageStatus {
-            message: view::Message::new(message, network),
+            message: json::Message::new(message, network),
             pending: false,
             number_of_block: Some(height),
             block: Some(hash),

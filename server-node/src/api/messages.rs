@@ -8,10 +8,10 @@ use axum::extract::rejection::{BytesRejection, PathRejection};
 use axum::extract::{Path, State};
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, StatusCode};
-use plexus_core::block::Block;
-use plexus_core::message::{Message, MessageId};
-use plexus_core::pow::Work;
-use plexus_core::view::{self, MessageStatus, Submission};
+use plexus_core::ledger::json::{self, MessageStatus, Submission};
+use plexus_core::primitives::block::Block;
+use plexus_core::primitives::message::{Message, MessageId};
+use plexus_core::primitives::pow::Work;
 
 use super::view::Accepted;
 use super::{ApiError, SliceQuery, read};
@@ -25,14 +25,14 @@ use crate::store::{Store, StoreError};
 pub(super) async fn list(
     State(app): State<App>,
     query: SliceQuery,
-) -> Result<Json<Vec<view::Message>>, ApiError> {
+) -> Result<Json<Vec<json::Message>>, ApiError> {
     let slice = query?.0;
     if slice.from.is_some() {
         return Err(ApiError::malformed("from: the pool has no heights; it is listed from its head on"));
     }
     let pool = app.handle.pool(slice.limit()).await?;
     let network = app.handle.network().id();
-    Ok(Json(pool.iter().map(|message| view::Message::new(message, network)).collect()))
+    Ok(Json(pool.iter().map(|message| json::Message::new(message, network)).collect()))
 }
 
 /// A message and its position in the ledger
@@ -52,7 +52,7 @@ pub(super) async fn show(
     }
     let network = *app.handle.network().id();
     if let Some((message, place)) = read(&app.handle, move |store| find(store, &id)).await? {
-        let message = view::Message::new(&message, &network);
+        let message = json::Message::new(&message, &network);
         return Ok(Json(MessageStatus {
             message,
             pending: false,
@@ -75,12 +75,12 @@ pub(super) fn name(id: Result<Path<String>, PathRejection>) -> Result<MessageId,
 }
 
 fn pending(message: &Message, app: &App) -> MessageStatus {
-    let message = view::Message::new(message, app.handle.network().id());
+    let message = json::Message::new(message, app.handle.network().id());
     MessageStatus { message, pending: true, number_of_block: None, block: None, work_above: None }
 }
 
 struct Place {
-    block: plexus_core::hash::Hash,
+    block: plexus_core::primitives::hash::Hash,
     height: u64,
     /// The work of the message's block and of all blocks above.
     work_above: Work,

@@ -10,7 +10,7 @@ use axum::extract::{DefaultBodyLimit, Query, State};
 use axum::response::IntoResponse;
 use axum::routing::get;
 use axum::{Json, Router};
-use plexus_core::network::Parameters;
+use plexus_core::primitives::params::Parameters;
 use serde::Deserialize;
 use utoipa::IntoParams;
 

@@ -8,8 +8,8 @@ use axum::extract::{Path, State};
 use axum::http::header::{ACCEPT, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE, VARY};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use plexus_core::message::MessageId;
-use plexus_core::receipt::{Form, Receipt};
+use plexus_core::primitives::message::MessageId;
+use plexus_core::proof::inclusion_proof::{Form, Receipt};
 
 use super::{ApiError, messages, read};
 use crate::app::App;

@@ -1,11 +1,12 @@
-//! The JSON forms that only the API has. Those of blocks and messages are in [`plexus_core::view`].
+//! The JSON forms that only the API has. Those of blocks and messages are in
+//! [`plexus_core::ledger::json`].
 
-use plexus_core::hash::Hash;
-use plexus_core::key::PublicKey;
-use plexus_core::message::MessageId;
-use plexus_core::network::Network;
 use plexus_core::node::{self, PeerView};
-use plexus_core::wire::Role;
+use plexus_core::primitives::hash::Hash;
+use plexus_core::primitives::key::PublicKey;
+use plexus_core::primitives::message::MessageId;
+use plexus_core::primitives::params::Network;
+use plexus_core::protocol::packet::Role;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -134,7 +135,7 @@ pub struct Traces {
     pub to: u64,
     /// The messages that it signed and those to it, the newest block's first.
     #[schema(value_type = Vec<crate::openapi::MessageStatus>)]
-    pub messages: Vec<plexus_core::view::MessageStatus>,
+    pub messages: Vec<plexus_core::ledger::json::MessageStatus>,
     /// The blocks that it mined, the newest first.
     pub blocks: Vec<Authored>,
 }

@@ -1,8 +1,8 @@
 //! `plexus block`: one block with its messages.
 
 use clap::Args;
-use plexus_core::hash::Hash;
-use plexus_core::view::Block;
+use plexus_core::ledger::json::Block;
+use plexus_core::primitives::hash::Hash;
 
 use super::{client, table};
 

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail};
 use clap::Args;
-use plexus_core::address::Address;
-use plexus_core::network::{Network, Parameters};
+use plexus_core::primitives::params::{Network, Parameters};
+use plexus_core::protocol::address::Address;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 

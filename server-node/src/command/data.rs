@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use clap::Args;
-use plexus_core::network::{Network, Parameters};
+use plexus_core::primitives::params::{Network, Parameters};
 
 /// The most bytes of a network's file.
 const NETWORK_FILE_BYTES_MAX: u64 = 64 * 1024;

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use plexus_core::drawing::{Drawing, SvgOptions};
+use plexus_core::peers::topology::render::{Drawing, SvgOptions};
 use plexus_node::api::graph::Graph;
 
 use super::{client, draft, table};

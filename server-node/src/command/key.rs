@@ -4,8 +4,9 @@ use std::io::{IsTerminal, Read};
 
 use anyhow::Context;
 use clap::{Args, Subcommand};
-use plexus_core::key::{PATH, Phrase, SecretKey};
-use plexus_core::network::Network;
+use plexus_core::primitives::key::SecretKey;
+use plexus_core::primitives::mnemonic::{PATH, Phrase};
+use plexus_core::primitives::params::Network;
 use plexus_node::keystore::Keystore;
 use serde_json::json;
 use zeroize::Zeroizing;

@@ -1,8 +1,8 @@
 //! `plexus message`: a message and its place in the ledger.
 
 use clap::Args;
-use plexus_core::message::MessageId;
-use plexus_core::view::MessageStatus;
+use plexus_core::ledger::json::MessageStatus;
+use plexus_core::primitives::message::MessageId;
 
 use super::{client, table};
 

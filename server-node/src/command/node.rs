@@ -7,9 +7,9 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 use clap::Args;
-use plexus_core::address::{Address, PORT};
-use plexus_core::key::SecretKey;
-use plexus_core::network::Network;
+use plexus_core::primitives::key::SecretKey;
+use plexus_core::primitives::params::Network;
+use plexus_core::protocol::address::{Address, PORT};
 use plexus_node::Running;
 use plexus_node::config::{self, Config, Tls};
 use plexus_node::keystore::{Keystore, KeystoreError};

@@ -4,8 +4,8 @@ use std::io::{IsTerminal, Write};
 
 use anyhow::{Context, ensure};
 use clap::Args;
-use plexus_core::message::MessageId;
-use plexus_core::receipt::{Form, RECEIPT_BYTES_MAX, Receipt};
+use plexus_core::primitives::message::MessageId;
+use plexus_core::proof::inclusion_proof::{Form, RECEIPT_BYTES_MAX, Receipt};
 
 use super::{WrongUse, client, table};
 

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use anyhow::{bail, ensure};
 use clap::{Args, ValueEnum};
-use plexus_core::key::SecretKey;
-use plexus_core::message::{Draft, Message, MessageId, grind_stamp};
-use plexus_core::network::Network;
-use plexus_core::pow::Work;
-use plexus_core::view::{MessageStatus, Submission};
+use plexus_core::ledger::json::{MessageStatus, Submission};
+use plexus_core::primitives::key::SecretKey;
+use plexus_core::primitives::message::{Draft, Message, MessageId, grind_stamp};
+use plexus_core::primitives::params::Network;
+use plexus_core::primitives::pow::Work;
 use plexus_node::api::view::Accepted;
 use plexus_node::keystore::Keystore;
 
@@ -152,8 +152,8 @@ fn wait(client: &Client, id: MessageId) -> anyhow::Result<MessageStatus> {
 
 #[cfg(test)]
 mod tests {
-    use plexus_core::hash::Hash;
-    use plexus_core::message::stamp_work;
+    use plexus_core::primitives::hash::Hash;
+    use plexus_core::primitives::message::stamp_work;
 
     use super::*;
 

@@ -7,11 +7,11 @@ use std::path::{Path, PathBuf};
 use anyhow::anyhow;
 use clap::Args;
 use indicatif::ProgressBar;
-use plexus_core::key::PublicKey;
-use plexus_core::network::Network;
-use plexus_core::pow::Work;
-use plexus_core::receipt::{Form, MAGIC, RECEIPT_BYTES_MAX, Receipt, Verified};
-use plexus_core::view;
+use plexus_core::ledger::json;
+use plexus_core::primitives::key::PublicKey;
+use plexus_core::primitives::params::Network;
+use plexus_core::primitives::pow::Work;
+use plexus_core::proof::inclusion_proof::{Form, MAGIC, RECEIPT_BYTES_MAX, Receipt, Verified};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
@@ -177,7 +177,7 @@ impl Verdict {
         );
         json!({
             "valid": true,
-            "message": view::Message::new(&self.receipt.message, network.id()),
+            "message": json::Message::new(&self.receipt.message, network.id()),
             "file": file,
             "block": verified.block,
             "number_of_block": header.height,

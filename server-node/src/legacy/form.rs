@@ -3,11 +3,11 @@
 //! It is the block's form of `/api/v1`, with two differences. Its `message` is never empty, as the client splits it at `From `.
 //! And it is bounded: the client refuses a text over 1 MiB, which the JSON of a full block exceeds several times.
 
-use plexus_core::block::Block;
-use plexus_core::key::PublicKey;
-use plexus_core::network::Network;
-use plexus_core::pow::Work;
-use plexus_core::view;
+use plexus_core::ledger::json;
+use plexus_core::primitives::block::Block;
+use plexus_core::primitives::key::PublicKey;
+use plexus_core::primitives::params::Network;
+use plexus_core::primitives::pow::Work;
 
 /// The most bytes of a block's `message`: it ends with the last message that fits. JSON may take six times as many.
 pub const MESSAGE_BYTES_MAX: usize = 64 << 10;
@@ -16,7 +16,7 @@ pub const BLOCK_JSON_BYTES_MAX: usize = 500_000;
 
 /// Returns the block as JSON. `speaker` is the key in the message of a genesis block, whose author is not a valid key.
 pub(super) fn json(block: &Block, total_work: Work, network: &Network, speaker: &PublicKey) -> String {
-    let mut form = view::Block::new(block, total_work, network.id());
+    let mut form = json::Block::new(block, total_work, network.id());
     if form.messages.is_empty() {
         let author = if form.author == PublicKey::NOBODY { *speaker } else { form.author };
         form.message = format!("From {author} to everyone, (no message)");
@@ -32,7 +32,7 @@ pub(super) fn json(block: &Block, total_work: Work, network: &Network, speaker: 
 }
 
 /// Returns the first messages as one text of at most [`MESSAGE_BYTES_MAX`].
-fn cut(messages: &[view::Message]) -> String {
+fn cut(messages: &[json::Message]) -> String {
     let mut text = String::new();
     for message in messages {
         if text.len() + 1 + message.message.len() > MESSAGE_BYTES_MAX {
@@ -50,9 +50,9 @@ fn cut(messages: &[view::Message]) -> String {
 mod tests {
     use std::sync::Arc;
 
-    use plexus_core::key::SecretKey;
-    use plexus_core::message::{Draft, Message, TEXT_BYTES_MAX};
-    use plexus_core::time::Time;
+    use plexus_core::primitives::key::SecretKey;
+    use plexus_core::primitives::message::{Draft, Message, TEXT_BYTES_MAX};
+    use plexus_core::primitives::time::Time;
     use serde_json::Value;
 
     use super::*;
@@ -80,7 +80,8 @@ mod tests {
         // JSON escapes this character with six bytes.
         for (text, count) in [("\u{1}".repeat(TEXT_BYTES_MAX), 256), ("x".to_owned(), 4_096)] {
             let draft = Draft::new(secret.public(), "", text, Time::from_unix_ms(0)).unwrap();
-            let message = Arc::new(Message::from_parts(draft, 0, plexus_core::key::Signature::NONE));
+            let message =
+                Arc::new(Message::from_parts(draft, 0, plexus_core::primitives::key::Signature::NONE));
             let mut block = Network::dev().genesis_block();
             block.messages = vec![message.clone(); count];
             let (bytes, json) = shown(&block);

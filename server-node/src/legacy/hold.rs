@@ -300,7 +300,7 @@ impl Drop for Member {
 
 #[cfg(test)]
 mod tests {
-    use plexus_core::hash::Hash;
+    use plexus_core::primitives::hash::Hash;
 
     use super::*;
 

@@ -7,9 +7,9 @@ use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use plexus_core::address::Host;
 use plexus_core::node::PeerView;
-use plexus_core::time::Time;
+use plexus_core::primitives::time::Time;
+use plexus_core::protocol::host::Host;
 use serde::{Deserialize, Serialize};
 
 /// The most clients that are listed; when full, the one that changed longest ago is evicted, those that left first.

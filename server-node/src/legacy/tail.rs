@@ -10,12 +10,12 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::extract::ws::Utf8Bytes;
-use plexus_core::block::Block;
-use plexus_core::event::Event;
-use plexus_core::hash::Hash;
-use plexus_core::key::PublicKey;
-use plexus_core::network::Network;
-use plexus_core::pow::Work;
+use plexus_core::node::event::Event;
+use plexus_core::primitives::block::Block;
+use plexus_core::primitives::hash::Hash;
+use plexus_core::primitives::key::PublicKey;
+use plexus_core::primitives::params::Network;
+use plexus_core::primitives::pow::Work;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::watch;
 

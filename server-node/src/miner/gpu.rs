@@ -5,7 +5,7 @@ mod absent;
 #[cfg(feature = "gpu")]
 mod device;
 
-use plexus_core::kernel::gpu::AnswerError;
+use plexus_core::mining::kernel::gpu::AnswerError;
 
 #[cfg(not(feature = "gpu"))]
 pub use absent::Gpu;

@@ -1,11 +1,11 @@
 use std::time::{Duration, Instant};
 
-use plexus_core::block::{Header, VERSION};
-use plexus_core::hash::Hash;
-use plexus_core::mine::{JobId, Solution};
-use plexus_core::network::Network;
-use plexus_core::pow::{Bits, Target};
-use plexus_core::time::Time;
+use plexus_core::mining::job::{JobId, Solution};
+use plexus_core::primitives::block::{Header, VERSION};
+use plexus_core::primitives::hash::Hash;
+use plexus_core::primitives::params::Network;
+use plexus_core::primitives::pow::{Bits, Target};
+use plexus_core::primitives::time::Time;
 use tokio::sync::mpsc::Receiver;
 
 use super::*;
@@ -129,7 +129,7 @@ fn ends_its_threads_when_it_is_dropped() {
 
 #[cfg(feature = "gpu")]
 mod on_gpu {
-    use plexus_core::kernel::gpu::NONCES_MAX;
+    use plexus_core::mining::kernel::gpu::NONCES_MAX;
 
     use super::*;
 

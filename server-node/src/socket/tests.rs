@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
-use plexus_core::hash::Hash;
-use plexus_core::network::Network;
+use plexus_core::primitives::hash::Hash;
+use plexus_core::primitives::params::Network;
 use tokio::io::DuplexStream;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;

@@ -1,12 +1,12 @@
 //! Applying changes: the writes for each of them.
 
-use plexus_core::block::Header;
-use plexus_core::hash::Hash;
-use plexus_core::history::History;
-use plexus_core::journal::Change;
-use plexus_core::message::MessageId;
-use plexus_core::network::Network;
-use plexus_core::pow::Work;
+use plexus_core::node::storage::Change;
+use plexus_core::primitives::block::Header;
+use plexus_core::primitives::hash::Hash;
+use plexus_core::primitives::message::MessageId;
+use plexus_core::primitives::mmr::History;
+use plexus_core::primitives::params::Network;
+use plexus_core::primitives::pow::Work;
 use redb::{ReadableTable, Table, WriteTransaction};
 
 use super::head::{self, Head};

@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
-use plexus_core::hash::Hash;
-use plexus_core::layout::DecodeError;
-use plexus_core::proof::ProofError;
+use plexus_core::primitives::encoding::DecodeError;
+use plexus_core::primitives::hash::Hash;
+use plexus_core::proof::chain_proof::ProofError;
 
 /// The reason that a store cannot be opened, read or written.
 #[derive(Debug, thiserror::Error)]

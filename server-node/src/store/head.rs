@@ -7,8 +7,8 @@
 
 use std::collections::BTreeMap;
 
-use plexus_core::hash::Hash;
-use plexus_core::message::MessageId;
+use plexus_core::primitives::hash::Hash;
+use plexus_core::primitives::message::MessageId;
 
 use super::table::{self, MessageKey};
 

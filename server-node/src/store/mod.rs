@@ -1,8 +1,8 @@
 //! The store: the persistent state of a node, in [redb](https://docs.rs/redb).
 //!
-//! It implements [`plexus_core::journal::Journal`] on disk. One call of [`Store::apply`] is one
-//! transaction, durable when it returns. A concurrent reader sees all of it or nothing. The store
-//! never checks a rule: the caller verified all that it stores. Its memory is bounded by
+//! It implements [`plexus_core::node::storage::Journal`] on disk. One call of [`Store::apply`] is
+//! one transaction, durable when it returns. A concurrent reader sees all of it or nothing. The
+//! store never checks a rule: the caller verified all that it stores. Its memory is bounded by
 //! [`CACHE_BYTES`] and the changes of one transaction.
 
 use std::fs::{File, TryLockError};
@@ -11,13 +11,13 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use bytes::Bytes;
-use plexus_core::block::Header;
-use plexus_core::check::Seen;
-use plexus_core::hash::Hash;
-use plexus_core::journal::{Change, Recall, Recalled};
-use plexus_core::message::MessageId;
-use plexus_core::network::Network;
-use plexus_core::pow::Work;
+use plexus_core::ledger::signature_batch::Seen;
+use plexus_core::node::storage::{Change, Recall, Recalled};
+use plexus_core::primitives::block::Header;
+use plexus_core::primitives::hash::Hash;
+use plexus_core::primitives::message::MessageId;
+use plexus_core::primitives::params::Network;
+use plexus_core::primitives::pow::Work;
 use redb::{Database, DatabaseError, ReadableDatabase, ReadableTable, StorageBackend, StorageError};
 use tokio_util::sync::{CancellationToken, DropGuard};
 

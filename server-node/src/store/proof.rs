@@ -7,14 +7,14 @@
 use std::sync::PoisonError;
 
 use bytes::Bytes;
-use plexus_core::block::Block;
-use plexus_core::check::Seen;
-use plexus_core::hash::Hash;
-use plexus_core::history::{Position, Record, siblings};
-use plexus_core::message::MessageId;
-use plexus_core::network::Network;
-use plexus_core::proof::{self, Opened, ProveError, Source};
-use plexus_core::receipt::Receipt;
+use plexus_core::ledger::signature_batch::Seen;
+use plexus_core::primitives::block::Block;
+use plexus_core::primitives::hash::Hash;
+use plexus_core::primitives::message::MessageId;
+use plexus_core::primitives::mmr::{Position, Record, siblings};
+use plexus_core::primitives::params::Network;
+use plexus_core::proof::chain_proof::{self, Opened, ProveError, Source};
+use plexus_core::proof::inclusion_proof::Receipt;
 
 use super::range::{self, CHUNK, CHUNK_LEVEL};
 use super::{Result, Store, StoreError, View};
@@ -73,7 +73,7 @@ impl View {
     /// # Errors
     /// The disk fails, or the height is above the tip's.
     pub fn prove(&self, network: &Network, height: u64) -> Result<Vec<u8>> {
-        let proven = proof::prove(network, height, &mut Prover { view: self, chunk: None });
+        let proven = chain_proof::prove(network, height, &mut Prover { view: self, chunk: None });
         proven.map_err(|error| match error {
             ProveError::Source(error) => error,
             ProveError::Chain(error) => StoreError::Proof(error),

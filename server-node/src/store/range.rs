@@ -6,10 +6,10 @@
 //! nodes always match the best chain. There are two nodes for every [`CHUNK`] blocks. Lower nodes
 //! are computed from headers on demand.
 
-use plexus_core::block::Header;
-use plexus_core::hash::Hash;
-use plexus_core::history::{Position, Record};
-use plexus_core::layout::{DecodeError, Reader};
+use plexus_core::primitives::block::Header;
+use plexus_core::primitives::encoding::{DecodeError, Reader};
+use plexus_core::primitives::hash::Hash;
+use plexus_core::primitives::mmr::{Position, Record};
 use redb::{ReadableTable, Table};
 
 use super::table::{self, HeaderRecord, NodeKey, NodeRecord, PlaceKey};

@@ -5,11 +5,11 @@
 //! The newest [`BODIES_CHECKED`] blocks must match their headers. The best chain is cut off below
 //! the lowest damage, and the node fetches the rest again.
 
-use plexus_core::block::{Block, content_root};
-use plexus_core::chain::{Chain, RestoreError, WINDOW_MAX};
-use plexus_core::hash::Hash;
-use plexus_core::message::MessageId;
-use plexus_core::network::Network;
+use plexus_core::ledger::chain::{Chain, RestoreError, WINDOW_MAX};
+use plexus_core::primitives::block::{Block, content_root};
+use plexus_core::primitives::hash::Hash;
+use plexus_core::primitives::message::MessageId;
+use plexus_core::primitives::params::Network;
 
 use super::view::View;
 use super::{Result, Store, StoreError};

@@ -5,12 +5,12 @@
 
 use std::ops::RangeInclusive;
 
-use plexus_core::block::{HEADER_BYTES, Header};
-use plexus_core::hash::Hash;
-use plexus_core::history::{Position, RECORD_BYTES};
-use plexus_core::layout::DecodeError;
-use plexus_core::message::MessageId;
-use plexus_core::pow::Work;
+use plexus_core::primitives::block::{HEADER_BYTES, Header};
+use plexus_core::primitives::encoding::DecodeError;
+use plexus_core::primitives::hash::Hash;
+use plexus_core::primitives::message::MessageId;
+use plexus_core::primitives::mmr::{Position, RECORD_BYTES};
+use plexus_core::primitives::pow::Work;
 use redb::TableDefinition;
 
 /// The layout of these tables. A store with another layout is refused, unless it can be upgraded to

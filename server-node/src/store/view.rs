@@ -4,13 +4,14 @@
 //! reads, so keep it for a short time.
 
 use bytes::Bytes;
-use plexus_core::block::{Block, Header};
-use plexus_core::hash::Hash;
-use plexus_core::history::{History, Position, Record};
-use plexus_core::journal::{HEADERS_MAX, Recall, Recalled};
-use plexus_core::message::MessageId;
-use plexus_core::pow::Work;
-use plexus_core::wire::{Packet, body_frame};
+use plexus_core::node::storage::{Recall, Recalled};
+use plexus_core::primitives::block::{Block, Header};
+use plexus_core::primitives::hash::Hash;
+use plexus_core::primitives::message::MessageId;
+use plexus_core::primitives::mmr::{History, Position, Record};
+use plexus_core::primitives::pow::Work;
+use plexus_core::protocol::limits::HEADERS_MAX;
+use plexus_core::protocol::packet::{Packet, body_frame};
 use redb::{ReadOnlyTable, ReadTransaction, ReadableTable};
 
 use super::range;
@@ -176,7 +177,7 @@ impl View {
         Ok(headers)
     }
 
-    /// Returns the headers for [`plexus_core::journal::Serve::Headers`].
+    /// Returns the headers for [`plexus_core::node::storage::Serve::Headers`].
     ///
     /// # Errors
     /// The disk fails.
@@ -284,8 +285,8 @@ impl View {
         Ok((history, headers))
     }
 
-    /// Returns the frames for [`plexus_core::journal::Serve::Bodies`], one for each of the first
-    /// hashes. There is at least one. The frame that takes them over `bytes_max` is the last.
+    /// Returns the frames for [`plexus_core::node::storage::Serve::Bodies`], one for each of the
+    /// first hashes. There is at least one. The frame that takes them over `bytes_max` is the last.
     ///
     /// # Errors
     /// The disk fails.

@@ -1,7 +1,7 @@
-use plexus_core::check::BatchId;
-use plexus_core::hash::Hash;
-use plexus_core::key::{SecretKey, Signature};
-use plexus_core::network::Network;
+use plexus_core::ledger::signature_batch::BatchId;
+use plexus_core::primitives::hash::Hash;
+use plexus_core::primitives::key::{SecretKey, Signature};
+use plexus_core::primitives::params::Network;
 
 use super::*;
 

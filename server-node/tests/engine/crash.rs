@@ -2,8 +2,8 @@
 
 use std::sync::{Arc, Mutex};
 
-use plexus_core::journal::Change;
-use plexus_core::proof;
+use plexus_core::node::storage::Change;
+use plexus_core::proof::chain_proof;
 use plexus_node::store::Store;
 use redb::StorageBackend;
 
@@ -220,7 +220,7 @@ fn loses_nothing_acknowledged_wherever_the_disk_stops() {
             assert_eq!(Some(store.tip().unwrap().hash), tip(&life[life.len() - 1]));
             if seed == 0 {
                 store.apply(&later).unwrap();
-                let proven = proof::verify(&network, &store.prove(&network).unwrap());
+                let proven = chain_proof::verify(&network, &store.prove(&network).unwrap());
                 let proven =
                     proven.unwrap_or_else(|error| panic!("SEED={seed} stopped at sync {stop}: {error}"));
                 assert_eq!((proven.hash, proven.history), (last.hash, last.history.clone()));
@@ -231,7 +231,7 @@ fn loses_nothing_acknowledged_wherever_the_disk_stops() {
     assert!(crashes >= 300, "only {crashes} crash points");
 }
 
-fn tip(changes: &[Change]) -> Option<plexus_core::hash::Hash> {
+fn tip(changes: &[Change]) -> Option<plexus_core::primitives::hash::Hash> {
     changes.iter().rev().find_map(|change| match change {
         Change::Tip { hash, .. } => Some(*hash),
         _ => None,

@@ -3,9 +3,9 @@
 
 use std::path::Path;
 
-use plexus_core::block::Block;
-use plexus_core::hash::Hash;
-use plexus_core::network::Network;
+use plexus_core::primitives::block::Block;
+use plexus_core::primitives::hash::Hash;
+use plexus_core::primitives::params::Network;
 use plexus_node::store::{BODIES_CHECKED, FILE, Store};
 use redb::{Database, ReadableTable, TableDefinition, TableHandle};
 

@@ -3,14 +3,14 @@
 
 use std::sync::Arc;
 
-use plexus_core::block::{Block, Header, VERSION};
-use plexus_core::hash::Hash;
-use plexus_core::history::History;
-use plexus_core::journal::{CHECKPOINT_BLOCKS, Change};
-use plexus_core::key::{PublicKey, SecretKey, Signature};
-use plexus_core::message::{Draft, Message, MessageId};
-use plexus_core::mine::grind;
-use plexus_core::network::Network;
+use plexus_core::mining::search::grind;
+use plexus_core::node::storage::{CHECKPOINT_BLOCKS, Change};
+use plexus_core::primitives::block::{Block, Header, VERSION};
+use plexus_core::primitives::hash::Hash;
+use plexus_core::primitives::key::{PublicKey, SecretKey, Signature};
+use plexus_core::primitives::message::{Draft, Message, MessageId};
+use plexus_core::primitives::mmr::History;
+use plexus_core::primitives::params::Network;
 
 /// The end of a growing branch.
 #[derive(Clone)]

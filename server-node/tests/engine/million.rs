@@ -11,18 +11,18 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use plexus_core::block::{Block, Header, VERSION, content_root};
-use plexus_core::hash::Hash;
-use plexus_core::history::History;
-use plexus_core::journal::{CHECKPOINT_BLOCKS, Change};
-use plexus_core::key::{PublicKey, SecretKey, Signature};
-use plexus_core::message::{Draft, Message};
-use plexus_core::network::{Network, Parameters};
 use plexus_core::node::LIGHT_BODIES;
-use plexus_core::pow::Bits;
-use plexus_core::proof;
-use plexus_core::receipt::Receipt;
-use plexus_core::time::Time;
+use plexus_core::node::storage::{CHECKPOINT_BLOCKS, Change};
+use plexus_core::primitives::block::{Block, Header, VERSION, content_root};
+use plexus_core::primitives::hash::Hash;
+use plexus_core::primitives::key::{PublicKey, SecretKey, Signature};
+use plexus_core::primitives::message::{Draft, Message};
+use plexus_core::primitives::mmr::History;
+use plexus_core::primitives::params::{Network, Parameters};
+use plexus_core::primitives::pow::Bits;
+use plexus_core::primitives::time::Time;
+use plexus_core::proof::chain_proof;
+use plexus_core::proof::inclusion_proof::Receipt;
 use plexus_node::store::Store;
 use plexus_tests::browser::{self, Browser};
 
@@ -182,7 +182,7 @@ fn prove(data: &Path, network: &Network) {
         let begun = Instant::now();
         let bytes = store.view().unwrap().prove(network, BLOCKS).unwrap();
         let (made, begun) = (begun.elapsed(), Instant::now());
-        let proven = proof::verify(network, &bytes).unwrap();
+        let proven = chain_proof::verify(network, &bytes).unwrap();
         println!("proof {round}: {} bytes in {made:?}, verified in {:?}", bytes.len(), begun.elapsed());
         assert_eq!(proven.header.height, BLOCKS);
         assert!(made < PROVE_MAX, "{made:?}");

@@ -3,13 +3,13 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use plexus_core::block::{Header, VERSION};
-use plexus_core::hash::Hash;
-use plexus_core::history::History;
-use plexus_core::journal::{Change, Journal, Recall, Recalled};
-use plexus_core::network::Network;
-use plexus_core::pow::{Bits, Work};
-use plexus_core::time::Time;
+use plexus_core::node::storage::{Change, Journal, Recall, Recalled};
+use plexus_core::primitives::block::{Header, VERSION};
+use plexus_core::primitives::hash::Hash;
+use plexus_core::primitives::mmr::History;
+use plexus_core::primitives::params::Network;
+use plexus_core::primitives::pow::{Bits, Work};
+use plexus_core::primitives::time::Time;
 use plexus_node::store::{HEAD_MAX, Store, StoreError};
 use proptest::prelude::*;
 

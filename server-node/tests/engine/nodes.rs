@@ -4,10 +4,10 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
-use plexus_core::event::Event;
-use plexus_core::message::{Draft, Message};
-use plexus_core::network::Network;
 use plexus_core::node::Status;
+use plexus_core::node::event::Event;
+use plexus_core::primitives::message::{Draft, Message};
+use plexus_core::primitives::params::Network;
 use plexus_node::config::Config;
 use plexus_node::handle::Handle;
 use plexus_node::store::Store;
@@ -29,7 +29,7 @@ pub(crate) async fn start(config: Config) -> Running {
     Running::start(listener, config).await.unwrap()
 }
 
-fn to(address: SocketAddr) -> Vec<plexus_core::address::Address> {
+fn to(address: SocketAddr) -> Vec<plexus_core::protocol::address::Address> {
     vec![address.to_string().parse().unwrap()]
 }
 

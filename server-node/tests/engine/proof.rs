@@ -4,10 +4,10 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use plexus_core::journal::Change;
-use plexus_core::network::Network;
-use plexus_core::proof;
-use plexus_core::receipt::Receipt;
+use plexus_core::node::storage::Change;
+use plexus_core::primitives::params::Network;
+use plexus_core::proof::chain_proof;
+use plexus_core::proof::inclusion_proof::Receipt;
 use plexus_node::store::{FILE, Store, StoreError};
 use redb::{Database, ReadableDatabase, TableDefinition};
 
@@ -30,7 +30,7 @@ fn grow(blocks: &[Forged]) -> Vec<Change> {
 fn assert_proves(store: &Store, tip: &Forged) {
     let network = Network::dev();
     let bytes = store.prove(&network).unwrap();
-    let proven = proof::verify(&network, &bytes).unwrap();
+    let proven = chain_proof::verify(&network, &bytes).unwrap();
     assert_eq!((proven.header, proven.hash), (tip.block.header, tip.hash));
     assert_eq!(proven.history, tip.history);
 }
@@ -39,7 +39,7 @@ fn assert_proves(store: &Store, tip: &Forged) {
 fn a_chain_is_proven_at_every_stage_of_its_growth_and_up_to_every_height() {
     let (mut forge, data) = (Forge::new(1), tempfile::tempdir().unwrap());
     let store = open(data.path());
-    let genesis = proof::verify(&Network::dev(), &store.prove(&Network::dev()).unwrap()).unwrap();
+    let genesis = chain_proof::verify(&Network::dev(), &store.prove(&Network::dev()).unwrap()).unwrap();
     assert_eq!(genesis.hash, *Network::dev().id());
     let blocks = forge.blocks(1_300, 0);
     let mut from = 0;
@@ -50,7 +50,7 @@ fn a_chain_is_proven_at_every_stage_of_its_growth_and_up_to_every_height() {
     }
     let (network, view) = (Network::dev(), store.view().unwrap());
     for height in [0, 1, 127, 961, 1_000, 1_151, 1_152, 1_299] {
-        let proven = proof::verify(&network, &view.prove(&network, height).unwrap()).unwrap();
+        let proven = chain_proof::verify(&network, &view.prove(&network, height).unwrap()).unwrap();
         assert_eq!(Some(proven.hash), store.hash_at(height).unwrap());
     }
     let error = view.prove(&network, 1_301).unwrap_err();

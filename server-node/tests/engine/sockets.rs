@@ -4,8 +4,9 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
-use plexus_core::fault::Reason;
-use plexus_core::wire::{FRAME_BYTES_MAX, Packet};
+use plexus_core::protocol::limits::FRAME_BYTES_MAX;
+use plexus_core::protocol::misbehavior::Reason;
+use plexus_core::protocol::packet::Packet;
 use plexus_node::Running;
 use plexus_node::config::Config;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};

@@ -2,12 +2,12 @@
 
 use std::io::{BufRead, BufReader};
 
-use plexus_core::block::Block;
-use plexus_core::event::Event;
-use plexus_core::key::SecretKey;
-use plexus_core::message::Draft;
-use plexus_core::receipt::{Form, Receipt};
-use plexus_core::view;
+use plexus_core::ledger::json;
+use plexus_core::node::event::Event;
+use plexus_core::primitives::block::Block;
+use plexus_core::primitives::key::SecretKey;
+use plexus_core::primitives::message::Draft;
+use plexus_core::proof::inclusion_proof::{Form, Receipt};
 use serde_json::{Value, json};
 
 use crate::bench::Bench;
@@ -60,7 +60,7 @@ async fn a_status_names_the_node_its_network_and_its_tip() {
     assert!(status["version"].is_string() && status["difficulty"].is_string());
     assert_eq!(get(bench.url("/health")).await.json()["status"], "ok");
     assert_eq!(get(bench.url("/api/v1/peers")).await.json(), json!([]));
-    let network: plexus_core::network::Parameters =
+    let network: plexus_core::primitives::params::Parameters =
         serde_json::from_value(get(bench.url("/api/v1/network")).await.json()).unwrap();
     assert_eq!(&network, bench.network.parameters());
 }
@@ -69,14 +69,14 @@ async fn a_status_names_the_node_its_network_and_its_tip() {
 async fn blocks_are_listed_rising_and_found_by_height_and_hash() {
     let bench = Bench::start().await;
     bench.mine(5).await;
-    let all: Vec<view::Block> =
+    let all: Vec<json::Block> =
         serde_json::from_value(get(bench.url("/api/v1/blocks?from=0&limit=200")).await.json()).unwrap();
     assert_eq!(all[0].hash, *bench.network.id());
     for (parent, block) in all.iter().zip(&all[1..]) {
         assert_eq!((block.prev_hash, block.number_of_block), (parent.hash, parent.number_of_block + 1));
         assert_eq!(block.author, bench.author.public());
     }
-    let newest: Vec<view::Block> =
+    let newest: Vec<json::Block> =
         serde_json::from_value(get(bench.url("/api/v1/blocks?limit=2")).await.json()).unwrap();
     assert_eq!(newest, all[all.len() - 2..]);
     let by_hash = get(bench.url(&format!("/api/v1/blocks/{}", all[2].hash))).await;
@@ -208,7 +208,8 @@ async fn every_refusal_has_a_code_a_message_and_its_status() {
     let long = vec![b' '; 100_000];
     let mut forged = bench.message("forged").encode();
     *forged.last_mut().unwrap() ^= 1;
-    let old = Draft::new(bench.author.public(), "", "old", plexus_core::time::Time::default()).unwrap();
+    let old =
+        Draft::new(bench.author.public(), "", "old", plexus_core::primitives::time::Time::default()).unwrap();
     let old = old.sign(&bench.author, bench.network.id(), 0).encode();
     let key = bench.author.public().to_string();
     let endless =

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use plexus_core::key::SecretKey;
-use plexus_core::message::{Draft, Message};
-use plexus_core::network::Network;
+use plexus_core::primitives::key::SecretKey;
+use plexus_core::primitives::message::{Draft, Message};
+use plexus_core::primitives::params::Network;
 use plexus_node::Running;
 use plexus_node::config::Config;
 use tempfile::TempDir;

@@ -7,11 +7,12 @@ use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use plexus_core::block::Block;
-use plexus_core::network::Network;
 use plexus_core::node::{Link, PeerId};
-use plexus_core::time::{Moment, Now, Time};
-use plexus_core::wire::{FRAME_BYTES_MAX, Packet, Role};
+use plexus_core::primitives::block::Block;
+use plexus_core::primitives::params::Network;
+use plexus_core::primitives::time::{Moment, Now, Time};
+use plexus_core::protocol::limits::FRAME_BYTES_MAX;
+use plexus_core::protocol::packet::{Packet, Role};
 use plexus_tests::api::Api;
 use plexus_tests::browser::Tab;
 use plexus_tests::forge::Forge;

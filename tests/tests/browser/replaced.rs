@@ -1,6 +1,6 @@
 //! A chain that is replaced: the page says what was undone and from where, and shows both branches.
 
-use plexus_core::hash::Hash;
+use plexus_core::primitives::hash::Hash;
 use plexus_tests::browser::{Browser, Tab};
 use plexus_tests::process::{self, Process};
 use tempfile::TempDir;

@@ -1,8 +1,8 @@
 //! A message from its stamp to the blocks above it, the search by its sender, and the clock that it
 //! is written by.
 
-use plexus_core::message::stamp_work;
-use plexus_core::pow::Work;
+use plexus_core::primitives::message::stamp_work;
+use plexus_core::primitives::pow::Work;
 use plexus_tests::api::Api;
 use plexus_tests::process::{self, eventually};
 

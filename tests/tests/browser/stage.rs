@@ -4,11 +4,11 @@
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use plexus_core::hash::Hash;
-use plexus_core::message::{Draft, Message};
-use plexus_core::network::Network;
-use plexus_core::time::Time;
-use plexus_core::view;
+use plexus_core::ledger::json;
+use plexus_core::primitives::hash::Hash;
+use plexus_core::primitives::message::{Draft, Message};
+use plexus_core::primitives::params::Network;
+use plexus_core::primitives::time::Time;
 use plexus_tests::api::Api;
 use plexus_tests::forge::key;
 use plexus_tests::observer::Observer;
@@ -122,7 +122,7 @@ const TEXTS: [&str; 5] = [
 ];
 
 fn submission(message: &Message, network: &Hash) -> Value {
-    serde_json::to_value(view::Message::new(message, network)).unwrap()
+    serde_json::to_value(json::Message::new(message, network)).unwrap()
 }
 
 fn now_ms() -> u64 {

@@ -14,7 +14,7 @@ mod reference;
 
 use std::path::{Path, PathBuf};
 
-use plexus_core::network::Network;
+use plexus_core::primitives::params::Network;
 use plexus_tests::api::Api;
 use plexus_tests::process::{self, Process, eventually};
 use tempfile::TempDir;

@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{self, Receiver};
 use std::time::{Duration, Instant};
 
-use plexus_core::event::Event;
+use plexus_core::node::event::Event;
 use plexus_tests::api::Api;
 use plexus_tests::observer::Observer;
 use plexus_tests::process::{Process, eventually, run};

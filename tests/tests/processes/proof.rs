@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
-use plexus_core::receipt::{Form, Receipt};
+use plexus_core::proof::inclusion_proof::{Form, Receipt};
 use plexus_tests::process::{binary, run};
 use plexus_tests::vectors::forged_proof_file;
 use serde_json::Value;

@@ -3,11 +3,13 @@
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 
-use plexus_core::ban::{BAN_MIN, REST};
-use plexus_core::fault::{Fault, Reason};
-use plexus_core::inbound::{BRINGERS_PROTECTED, GROUPS_PROTECTED, INBOUND_GROUP_MAX, NEAREST_PROTECTED};
 use plexus_core::node::{Config, PeerId};
-use plexus_core::wire::{Packet, Role};
+use plexus_core::peers::ban_list::{BAN_MIN, REST};
+use plexus_core::peers::eviction::{
+    BRINGERS_PROTECTED, GROUPS_PROTECTED, INBOUND_GROUP_MAX, NEAREST_PROTECTED,
+};
+use plexus_core::protocol::misbehavior::{Fault, Reason};
+use plexus_core::protocol::packet::{Packet, Role};
 use plexus_tests::forge::{key, spoil};
 use plexus_tests::quarter::ip;
 use plexus_tests::world::{Party, World, address};
@@ -143,7 +145,7 @@ fn a_full_node_makes_room_and_keeps_whom_it_protects() {
     let hash = smithy.mine(world.network.id(), world.time(), Vec::new());
     let block = smithy.block(&hash).clone();
     world.say(bringer, &Packet::Announce(block.header));
-    let compact = plexus_core::compact::Compact::new(hash, &block, &[], &[]);
+    let compact = plexus_core::protocol::compact_block::Compact::new(hash, &block, &[], &[]);
     world.say(bringer, &Packet::Compact(Box::new(compact)));
     world.elapse(1_000);
     assert_eq!(world.tip(alice), hash);

@@ -5,10 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use bytes::Bytes;
-use plexus_core::fault::Fault;
-use plexus_core::key::Signature;
-use plexus_core::link::{Certificate, Epoch, Half};
-use plexus_core::wire::{List, Packet, Role};
+use plexus_core::primitives::key::Signature;
+use plexus_core::protocol::bounded::List;
+use plexus_core::protocol::link_certificate::{Certificate, Epoch, Half};
+use plexus_core::protocol::misbehavior::Fault;
+use plexus_core::protocol::packet::{Packet, Role};
 use plexus_tests::forge::key;
 use plexus_tests::quarter::ip;
 use plexus_tests::world::{Party, World};

@@ -3,8 +3,8 @@
 //!
 //! `SEEDS` sets the number of worlds.
 
-use plexus_core::message::MessageId;
-use plexus_core::wire::Role;
+use plexus_core::primitives::message::MessageId;
+use plexus_core::protocol::packet::Role;
 use plexus_tests::chance::Chance;
 use plexus_tests::world::{Party, World};
 

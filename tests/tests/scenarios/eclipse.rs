@@ -5,10 +5,11 @@
 
 use std::net::Ipv4Addr;
 
-use plexus_core::address::Address;
-use plexus_core::book::ADDRESSES_MAX;
-use plexus_core::slot::Quota;
-use plexus_core::wire::{List, Packet, Role};
+use plexus_core::peers::outbound_slots::Quota;
+use plexus_core::protocol::address::Address;
+use plexus_core::protocol::bounded::List;
+use plexus_core::protocol::limits::ADDRESSES_MAX;
+use plexus_core::protocol::packet::{Packet, Role};
 use plexus_tests::chance::Chance;
 use plexus_tests::world::{Party, World};
 

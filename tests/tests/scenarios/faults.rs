@@ -1,6 +1,6 @@
 //! Each kind of fault has a scenario that ends in it.
 
-use plexus_core::fault::Fault;
+use plexus_core::protocol::misbehavior::Fault;
 
 /// The scenarios, file by file.
 const STORIES: [(&str, &str); 8] = [

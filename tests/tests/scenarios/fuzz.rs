@@ -3,9 +3,10 @@
 //! honest peers are still served.
 
 use bytes::Bytes;
-use plexus_core::fault::{Fault, Reason};
 use plexus_core::node::PeerId;
-use plexus_core::wire::{CAPS, FRAME_BYTES_MAX, Packet, Role};
+use plexus_core::protocol::limits::FRAME_BYTES_MAX;
+use plexus_core::protocol::misbehavior::{Fault, Reason};
+use plexus_core::protocol::packet::{CAPS, Packet, Role};
 use plexus_tests::forge::Forge;
 use plexus_tests::world::{Party, World};
 use proptest::prelude::*;
@@ -182,14 +183,14 @@ fn spoilt(pick: fn(&Packet) -> bool, step: usize) {
     }
 }
 
-fn answer(forge: &Forge, tip: &plexus_core::hash::Hash, pick: fn(&Packet) -> bool) -> Vec<Bytes> {
+fn answer(forge: &Forge, tip: &plexus_core::primitives::hash::Hash, pick: fn(&Packet) -> bool) -> Vec<Bytes> {
     let branch = forge.branch(tip);
-    let headers = Packet::GetHeaders(plexus_core::wire::List::new(Vec::new()));
+    let headers = Packet::GetHeaders(plexus_core::protocol::bounded::List::new(Vec::new()));
     if pick(&headers) {
         let headers = branch.iter().map(|block| block.header).collect();
-        return vec![Packet::Headers(plexus_core::wire::List::new(headers)).encode()];
+        return vec![Packet::Headers(plexus_core::protocol::bounded::List::new(headers)).encode()];
     }
-    branch.iter().map(|block| plexus_core::wire::body_frame(&block.encode())).collect()
+    branch.iter().map(|block| plexus_core::protocol::packet::body_frame(&block.encode())).collect()
 }
 
 #[test]

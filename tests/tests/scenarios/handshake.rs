@@ -1,14 +1,15 @@
 //! The handshake: both ends prove their keys, and no other packet comes first.
 
 use bytes::Bytes;
-use plexus_core::compact::{Compact, Parts, Wanted};
-use plexus_core::event::Event;
-use plexus_core::fault::{Fault, Reason};
-use plexus_core::hash::Hash;
-use plexus_core::key::Signature;
-use plexus_core::link::{Certificate, Epoch, Half};
+use plexus_core::node::event::Event;
 use plexus_core::node::{INBOUND_MAX, PeerId};
-use plexus_core::wire::{CAPS, List, Octets, PROTOCOL_VERSION, Packet, Role, Text};
+use plexus_core::primitives::hash::Hash;
+use plexus_core::primitives::key::Signature;
+use plexus_core::protocol::bounded::{List, Octets, Text};
+use plexus_core::protocol::compact_block::{Compact, Parts, Wanted};
+use plexus_core::protocol::link_certificate::{Certificate, Epoch, Half};
+use plexus_core::protocol::misbehavior::{Fault, Reason};
+use plexus_core::protocol::packet::{CAPS, PROTOCOL_VERSION, Packet, Role};
 use plexus_tests::forge::{self, key};
 use plexus_tests::world::{Party, World};
 
@@ -169,13 +170,13 @@ pub(crate) fn packets(world: &World) -> Vec<Packet> {
     let message = forge::message(&world.network, "smith", "hello", world.time());
     let tip = forge.mine(world.network.id(), world.time(), vec![message.clone()]);
     let block = forge.block(&tip).as_ref().clone();
-    let hello = plexus_core::wire::Hello {
+    let hello = plexus_core::protocol::packet::Hello {
         version: PROTOCOL_VERSION,
         network: *world.network.id(),
         role: Role::Full,
         key: key("smith").public(),
         listen: Some(plexus_tests::world::address("smith")),
-        total_work: plexus_core::pow::Work::ZERO,
+        total_work: plexus_core::primitives::pow::Work::ZERO,
         height: 0,
         challenge: [5; 32],
     };

@@ -1,12 +1,13 @@
 //! Headers that break a rule: each error is named, and the honest chain continues.
 
-use plexus_core::block::{Block, VERSION};
-use plexus_core::event::Event;
-use plexus_core::fault::Fault;
-use plexus_core::hash::Hash;
-use plexus_core::pow::Bits;
-use plexus_core::rules::{BLOCK_AHEAD_MS, RuleError};
-use plexus_core::wire::{List, Packet, Role};
+use plexus_core::ledger::validation::{BLOCK_AHEAD_MS, RuleError};
+use plexus_core::node::event::Event;
+use plexus_core::primitives::block::{Block, VERSION};
+use plexus_core::primitives::hash::Hash;
+use plexus_core::primitives::pow::Bits;
+use plexus_core::protocol::bounded::List;
+use plexus_core::protocol::misbehavior::Fault;
+use plexus_core::protocol::packet::{Packet, Role};
 use plexus_tests::forge::{Forge, grind, spoil};
 use plexus_tests::world::World;
 

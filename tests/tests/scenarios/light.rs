@@ -1,11 +1,12 @@
 //! Light nodes: they keep headers, fully verify new blocks, write and mine.
 
-use plexus_core::event::Event;
-use plexus_core::fault::Fault;
-use plexus_core::hash::Hash;
-use plexus_core::proof::TAIL_BLOCKS;
-use plexus_core::rules::RuleError;
-use plexus_core::wire::{Octets, Packet, Role};
+use plexus_core::ledger::validation::RuleError;
+use plexus_core::node::event::Event;
+use plexus_core::primitives::hash::Hash;
+use plexus_core::proof::chain_proof::TAIL_BLOCKS;
+use plexus_core::protocol::bounded::Octets;
+use plexus_core::protocol::misbehavior::Fault;
+use plexus_core::protocol::packet::{Packet, Role};
 use plexus_tests::forge::key;
 use plexus_tests::world::{Party, World};
 

@@ -28,9 +28,9 @@ mod tree;
 
 use std::sync::Arc;
 
-use plexus_core::block::Block;
 use plexus_core::node::PeerId;
-use plexus_core::wire::Role;
+use plexus_core::primitives::block::Block;
+use plexus_core::protocol::packet::Role;
 use plexus_tests::forge::Forge;
 use plexus_tests::world::{Party, World};
 
@@ -54,7 +54,7 @@ fn greet(world: &mut World, stranger: Party, host: Party) -> PeerId {
 
 /// Returns a forge whose blocks begin shortly before the world's time, and the hashes of its first
 /// blocks, lowest first.
-fn forge(world: &World, count: usize) -> (Forge, Vec<plexus_core::hash::Hash>) {
+fn forge(world: &World, count: usize) -> (Forge, Vec<plexus_core::primitives::hash::Hash>) {
     let mut forge = Forge::new(&world.network, "smith");
     let behind = 1_000 * (count as u64 + 100);
     let first = forge.mine(world.network.id(), world.time().minus_ms(behind), Vec::new());

@@ -1,10 +1,11 @@
 //! Messages: they reach all nodes, are mined once, survive reorganisations, and cannot be replayed.
 
-use plexus_core::fault::Fault;
-use plexus_core::message::Message;
+use plexus_core::ledger::validation::MESSAGE_AGE_MS;
 use plexus_core::node::SubmitError;
-use plexus_core::rules::MESSAGE_AGE_MS;
-use plexus_core::wire::{List, Packet, Role};
+use plexus_core::primitives::message::Message;
+use plexus_core::protocol::bounded::List;
+use plexus_core::protocol::misbehavior::Fault;
+use plexus_core::protocol::packet::{Packet, Role};
 use plexus_tests::forge::{self, key};
 use plexus_tests::world::{Party, World};
 
@@ -152,7 +153,8 @@ fn a_message_that_its_sender_did_not_sign_is_refused() {
     let alice = world.full("alice");
     let honest = forge::message(&world.network, "anna", "signed", world.time());
     let draft =
-        plexus_core::message::Draft::new(key("anna").public(), "all", "not signed", world.time()).unwrap();
+        plexus_core::primitives::message::Draft::new(key("anna").public(), "all", "not signed", world.time())
+            .unwrap();
     let forged = Message::from_parts(draft, 0, *honest.signature());
     assert_eq!(world.submit(alice, forged.clone()), Err(SubmitError::Signature));
     let (mallory, peer) = mallory(&mut world, alice, Vec::new());
@@ -171,7 +173,8 @@ fn a_message_that_its_sender_did_not_sign_is_refused() {
 fn a_message_of_another_network_is_refused() {
     let mut world = World::new(57);
     let alice = world.full("alice");
-    let message = forge::message(&plexus_core::network::Network::plexus(), "anna", "hello", world.time());
+    let message =
+        forge::message(&plexus_core::primitives::params::Network::plexus(), "anna", "hello", world.time());
     assert_eq!(world.submit(alice, message), Err(SubmitError::Signature));
 }
 
@@ -195,22 +198,25 @@ fn one_sender_cannot_fill_the_pool() {
 
 #[test]
 fn messages_with_more_stamp_work_are_mined_first() {
-    let parameters = plexus_core::network::Network::dev().parameters().clone();
-    let network = plexus_core::network::Network::new(plexus_core::network::Parameters {
-        block_messages_max: 2,
-        name: "two".to_owned(),
-        ..parameters
-    })
-    .unwrap();
+    let parameters = plexus_core::primitives::params::Network::dev().parameters().clone();
+    let network =
+        plexus_core::primitives::params::Network::new(plexus_core::primitives::params::Parameters {
+            block_messages_max: 2,
+            name: "two".to_owned(),
+            ..parameters
+        })
+        .unwrap();
     let mut world = World::of(network, 59);
     let alice = world.full("alice");
     let secret = key("anna");
     let mut ids: Vec<_> = (0..6u32)
         .map(|number| {
             let text = format!("message {number}");
-            let draft = plexus_core::message::Draft::new(secret.public(), "all", text, world.time()).unwrap();
+            let draft =
+                plexus_core::primitives::message::Draft::new(secret.public(), "all", text, world.time())
+                    .unwrap();
             let id = draft.id(world.network.id());
-            let (stamp, work) = plexus_core::message::grind_stamp(&id, 0, 1 << (2 * number));
+            let (stamp, work) = plexus_core::primitives::message::grind_stamp(&id, 0, 1 << (2 * number));
             let message = draft.sign(&secret, world.network.id(), stamp);
             let price = work.hashes() / message.size() as u128;
             world.submit(alice, message).unwrap();

@@ -1,8 +1,8 @@
 //! Jobs: when they come, the events that refresh them, and the solutions that count.
 
-use plexus_core::mine::{JobId, Solution};
+use plexus_core::mining::job::{JobId, Solution};
 use plexus_core::node::Input;
-use plexus_core::wire::Role;
+use plexus_core::protocol::packet::Role;
 use plexus_tests::forge::key;
 use plexus_tests::world::World;
 
@@ -163,13 +163,14 @@ fn of_two_blocks_with_equal_work_the_first_seen_stays_until_one_grows() {
 
 #[test]
 fn a_difficulty_that_moves_is_agreed_upon() {
-    let parameters = plexus_core::network::Network::dev().parameters().clone();
-    let network = plexus_core::network::Network::new(plexus_core::network::Parameters {
-        half_life_ms: 60_000,
-        name: "moving".to_owned(),
-        ..parameters
-    })
-    .unwrap();
+    let parameters = plexus_core::primitives::params::Network::dev().parameters().clone();
+    let network =
+        plexus_core::primitives::params::Network::new(plexus_core::primitives::params::Parameters {
+            half_life_ms: 60_000,
+            name: "moving".to_owned(),
+            ..parameters
+        })
+        .unwrap();
     let mut world = World::of(network, 88);
     let alice = world.full("alice");
     let bob = world.add("bob", Role::Full, &["alice"]);

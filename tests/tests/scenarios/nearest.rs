@@ -1,9 +1,9 @@
 //! The five cases of synchronization among nodes that choose their neighbours. A node asks the
 //! nearest peer online first, and the next nearest after that one stops.
 
-use plexus_core::hash::Hash;
-use plexus_core::journal::{Change, Journal};
-use plexus_core::wire::{Packet, Role};
+use plexus_core::node::storage::{Change, Journal};
+use plexus_core::primitives::hash::Hash;
+use plexus_core::protocol::packet::{Packet, Role};
 use plexus_tests::forge::Forge;
 use plexus_tests::world::{Party, World};
 

@@ -4,13 +4,14 @@ use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use plexus_core::address::Address;
-use plexus_core::book::{ANCHORS_MAX, Book};
-use plexus_core::fault::{Fault, Reason};
-use plexus_core::group::Group;
 use plexus_core::node::PeerId;
-use plexus_core::slot::{Kind, Quota, ROUND_INTERVAL_MIN};
-use plexus_core::wire::{List, Packet, Role};
+use plexus_core::peers::address_book::{ANCHORS_MAX, Book};
+use plexus_core::peers::outbound_slots::{Kind, Quota, ROUND_INTERVAL_MIN};
+use plexus_core::protocol::address::Address;
+use plexus_core::protocol::bounded::List;
+use plexus_core::protocol::misbehavior::{Fault, Reason};
+use plexus_core::protocol::netgroup::Group;
+use plexus_core::protocol::packet::{Packet, Role};
 use plexus_tests::quarter::ip;
 use plexus_tests::world::{Party, World, address};
 

@@ -1,10 +1,12 @@
 //! Peers that stall, lie, flood, or send unsolicited data: each leads to a named fault, and other
 //! peers serve.
 
-use plexus_core::fault::Fault;
-use plexus_core::hash::Hash;
-use plexus_core::pow::Work;
-use plexus_core::wire::{BODIES_MAX, List, MESSAGE_IDS_MAX, Packet, Role, Text};
+use plexus_core::primitives::hash::Hash;
+use plexus_core::primitives::pow::Work;
+use plexus_core::protocol::bounded::{List, Text};
+use plexus_core::protocol::limits::{BODIES_MAX, MESSAGE_IDS_MAX};
+use plexus_core::protocol::misbehavior::Fault;
+use plexus_core::protocol::packet::{Packet, Role};
 use plexus_tests::world::World;
 
 use super::{A_WHILE, forge, greet, mallory};
@@ -102,7 +104,7 @@ fn a_peer_that_holds_back_one_body_cannot_hold_up_the_node() {
     let bodies: std::collections::BTreeMap<Hash, _> = forge
         .branch(&hashes[199])
         .iter()
-        .map(|block| (block.header.hash(), plexus_core::wire::body_frame(&block.encode())))
+        .map(|block| (block.header.hash(), plexus_core::protocol::packet::body_frame(&block.encode())))
         .collect();
     world.guest(mallory).answer = Some(Box::new(move |packet| {
         let Packet::GetBodies(asked) = packet else { return None };

@@ -7,15 +7,15 @@
 use std::convert::Infallible;
 use std::time::{Duration, Instant};
 
-use plexus_core::block::Block;
-use plexus_core::hash::Hash;
-use plexus_core::history::{Position, Record, siblings};
-use plexus_core::message::{Draft, Message};
-use plexus_core::mine::grind;
-use plexus_core::network::{Network, Parameters};
-use plexus_core::pow::Bits;
-use plexus_core::proof::{self, Opened, Source};
-use plexus_core::receipt::{Form, Receipt, ReceiptError, Verified};
+use plexus_core::mining::search::grind;
+use plexus_core::primitives::block::Block;
+use plexus_core::primitives::hash::Hash;
+use plexus_core::primitives::message::{Draft, Message};
+use plexus_core::primitives::mmr::{Position, Record, siblings};
+use plexus_core::primitives::params::{Network, Parameters};
+use plexus_core::primitives::pow::Bits;
+use plexus_core::proof::chain_proof::{self, Opened, Source};
+use plexus_core::proof::inclusion_proof::{Form, Receipt, ReceiptError, Verified};
 use plexus_tests::chance::Chance;
 use plexus_tests::forge::{Forge, key, message};
 
@@ -85,7 +85,7 @@ fn receipts(network: &Network, at: usize, messages: usize, tip: usize) -> Vec<Re
     hashes.push(hash);
     hashes.extend(forge.extend(&hash, tip - at));
     let mut branch = Branch::new(&forge, &hashes, network);
-    let chain = proof::prove(network, tip as u64, &mut branch).unwrap();
+    let chain = chain_proof::prove(network, tip as u64, &mut branch).unwrap();
     let path: Vec<_> =
         siblings(tip as u64 + 1, at as u64).map(|position| branch.node(position).unwrap()).collect();
     let block = branch.block(at as u64);
@@ -161,18 +161,19 @@ fn mend(receipt: &mut Receipt, history_root: &Hash, chance: &mut Chance) {
         let draft = Draft::new(*message.sender(), message.recipient(), message.text(), time).unwrap();
         receipt.message = Message::from_parts(draft, message.stamp(), *message.signature());
     }
-    let leaf = plexus_core::merkle::leaf(&receipt.message.encode());
+    let leaf = plexus_core::primitives::merkle::leaf(&receipt.message.encode());
     let (index, count) = (receipt.index.into(), receipt.count.into());
-    let root = plexus_core::merkle::climb(leaf, index, count, &receipt.siblings);
+    let root = plexus_core::primitives::merkle::climb(leaf, index, count, &receipt.siblings);
     if let Some(root) = root.filter(|_| chance.one_in(2)) {
         let secret = key("mallory");
         receipt.author = secret.public();
         receipt.signature =
-            secret.sign(&plexus_core::block::digest(&id, &receipt.header, history_root, &root));
+            secret.sign(&plexus_core::primitives::block::digest(&id, &receipt.header, history_root, &root));
         let count = receipt.count.into();
-        let body_root = plexus_core::block::body_root(&receipt.author, &receipt.signature, count, &root);
+        let body_root =
+            plexus_core::primitives::block::body_root(&receipt.author, &receipt.signature, count, &root);
         receipt.header.content_root =
-            plexus_core::block::content_root(history_root, &body_root, receipt.extra);
+            plexus_core::primitives::block::content_root(history_root, &body_root, receipt.extra);
     }
     if chance.one_in(4) {
         receipt.header.bits = receipt.network.parameters().limit_bits;

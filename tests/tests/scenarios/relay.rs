@@ -3,17 +3,18 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use plexus_core::block::Block;
-use plexus_core::compact::{Compact, Parts, Slot, Wanted};
-use plexus_core::event::Event;
-use plexus_core::fault::Fault;
-use plexus_core::fetch::{BODY_TIMEOUT, STALLS_MAX};
-use plexus_core::hash::Hash;
-use plexus_core::message::{Message, MessageId};
+use plexus_core::ledger::validation::RuleError;
 use plexus_core::node::PeerId;
-use plexus_core::relay::{EAGER_BYTES_MAX, PUSH_PATIENCE};
-use plexus_core::rules::RuleError;
-use plexus_core::wire::{List, Packet, Role, body_frame};
+use plexus_core::node::event::Event;
+use plexus_core::primitives::block::Block;
+use plexus_core::primitives::hash::Hash;
+use plexus_core::primitives::message::{Message, MessageId};
+use plexus_core::protocol::bounded::List;
+use plexus_core::protocol::compact_block::{Compact, Parts, Slot, Wanted};
+use plexus_core::protocol::misbehavior::Fault;
+use plexus_core::protocol::packet::{Packet, Role, body_frame};
+use plexus_core::sync::block_download::{BODY_TIMEOUT, STALLS_MAX};
+use plexus_core::sync::block_relay::{EAGER_BYTES_MAX, PUSH_PATIENCE};
 use plexus_tests::forge::{Forge, key, message};
 use plexus_tests::world::{Party, World};
 

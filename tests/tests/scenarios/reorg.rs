@@ -1,7 +1,7 @@
 //! Reorganisations, shallow and deep.
 
-use plexus_core::chain::WINDOW_MAX;
-use plexus_core::event::Event;
+use plexus_core::ledger::chain::WINDOW_MAX;
+use plexus_core::node::event::Event;
 use plexus_tests::forge;
 use plexus_tests::world::World;
 

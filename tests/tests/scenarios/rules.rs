@@ -3,15 +3,15 @@
 
 use std::sync::Arc;
 
-use plexus_core::block::Block;
-use plexus_core::event::Event;
-use plexus_core::fault::Fault;
-use plexus_core::hash::Hash;
-use plexus_core::message::Message;
-use plexus_core::network::{Network, Parameters};
-use plexus_core::rules::{MESSAGE_AGE_MS, MESSAGE_AHEAD_MS, RuleError};
-use plexus_core::time::Time;
-use plexus_core::wire::body_frame;
+use plexus_core::ledger::validation::{MESSAGE_AGE_MS, MESSAGE_AHEAD_MS, RuleError};
+use plexus_core::node::event::Event;
+use plexus_core::primitives::block::Block;
+use plexus_core::primitives::hash::Hash;
+use plexus_core::primitives::message::Message;
+use plexus_core::primitives::params::{Network, Parameters};
+use plexus_core::primitives::time::Time;
+use plexus_core::protocol::misbehavior::Fault;
+use plexus_core::protocol::packet::body_frame;
 use plexus_tests::forge::{Forge, key, message};
 use plexus_tests::world::{Party, World};
 
@@ -41,7 +41,7 @@ const BREAKS: &[(&str, Break, Expect)] = &[
     (
         "an author that is no key",
         |forge, block, _, _| {
-            block.author = plexus_core::key::PublicKey::from_bytes([9; 33]);
+            block.author = plexus_core::primitives::key::PublicKey::from_bytes([9; 33]);
             forge.commit(block);
         },
         |error| matches!(error, RuleError::AuthorSignature { .. }),
@@ -50,7 +50,7 @@ const BREAKS: &[(&str, Break, Expect)] = &[
         "a message that its sender did not sign",
         |forge, block, network, _| {
             let honest = message(network, "anna", "signed", block.header.time);
-            let draft = plexus_core::message::Draft::new(
+            let draft = plexus_core::primitives::message::Draft::new(
                 key("anna").public(),
                 "all",
                 "not signed",
@@ -91,7 +91,12 @@ const BREAKS: &[(&str, Break, Expect)] = &[
         "a message twice in the block under another stamp",
         |forge, block, network, _| {
             let first = Arc::clone(&block.messages[0]);
-            let draft = plexus_core::message::Draft::new(*first.sender(), "all", first.text(), first.time());
+            let draft = plexus_core::primitives::message::Draft::new(
+                *first.sender(),
+                "all",
+                first.text(),
+                first.time(),
+            );
             block.messages.push(Arc::new(draft.unwrap().sign(&key("anna"), network.id(), 77)));
             forge.finish(block);
         },
@@ -226,10 +231,10 @@ fn another_body_than_its_headers_is_the_senders_fault_and_not_the_blocks() {
     let tip = forge.mine(&hashes[2], time, vec![message(&world.network, "anna", "hello", time)]);
     let mut other = forge.block(&tip).as_ref().clone();
     other.messages.clear();
-    let mallory = world.stranger("mallory", plexus_core::wire::Role::Full, forge.branch(&tip));
+    let mallory = world.stranger("mallory", plexus_core::protocol::packet::Role::Full, forge.branch(&tip));
     let frames: Vec<_> = forge.branch(&tip).iter().map(|block| block.encode()).collect();
     world.guest(mallory).answer = Some(Box::new(move |packet| {
-        let plexus_core::wire::Packet::GetBodies(_) = packet else { return None };
+        let plexus_core::protocol::packet::Packet::GetBodies(_) = packet else { return None };
         let mut said: Vec<_> = frames.iter().map(|block| body_frame(block)).collect();
         said.pop();
         said.push(body_frame(&other.encode()));
@@ -270,7 +275,7 @@ fn a_block_as_full_as_allowed_is_taken() {
     let eight = (0..8).map(|number| message(&world.network, "anna", &format!("{number}"), time)).collect();
     let many = forge.mine(&hashes[0], time, eight);
     let empty = message(&world.network, "anna", "a", time).size() - 1;
-    let text = "b".repeat(4_096 - plexus_core::block::BLOCK_BYTES_MIN - empty);
+    let text = "b".repeat(4_096 - plexus_core::primitives::block::BLOCK_BYTES_MIN - empty);
     let time = time.plus_ms(1_000);
     let large = forge.mine(&many, time, vec![message(&world.network, "anna", &text, time)]);
     assert_eq!(forge.block(&large).size(), 4_096);

@@ -1,9 +1,9 @@
 //! The five cases of synchronization: a new node joins, a node was offline, a node's store is
 //! damaged, a block arrives or is mined, or the chain differs from others'.
 
-use plexus_core::journal::{Change, Journal};
 use plexus_core::node::Input;
-use plexus_core::wire::Role;
+use plexus_core::node::storage::{Change, Journal};
+use plexus_core::protocol::packet::Role;
 use plexus_tests::world::World;
 
 use super::{A_WHILE, forge};

@@ -1,8 +1,8 @@
 //! Random trees of blocks, some of them invalid, shown in any order. The node ends on the branch
 //! with most work, as a naive model over the whole tree predicts.
 
-use plexus_core::hash::Hash;
-use plexus_core::wire::Role;
+use plexus_core::primitives::hash::Hash;
+use plexus_core::protocol::packet::Role;
 use plexus_tests::chance::Chance;
 use plexus_tests::forge::{Forge, grind, key};
 use plexus_tests::world::World;

@@ -1,9 +1,9 @@
 use std::collections::BTreeMap;
 
-use plexus_core::journal::{CHECKPOINT_BLOCKS, Journal};
-use plexus_core::mine;
-use plexus_core::network::Parameters;
-use plexus_core::pow::{Bits, Work};
+use plexus_core::mining::search;
+use plexus_core::node::storage::{CHECKPOINT_BLOCKS, Journal};
+use plexus_core::primitives::params::Parameters;
+use plexus_core::primitives::pow::{Bits, Work};
 
 use super::*;
 
@@ -45,7 +45,7 @@ impl Miner {
             bits: self.network.retarget().next_bits(self.parent.bits, self.parent.time, time),
             nonce: 0,
         };
-        header.nonce = mine::grind(&header, u64::MAX).unwrap();
+        header.nonce = search::grind(&header, u64::MAX).unwrap();
         let hash = header.hash();
         self.history = self.history.append(header.record(hash));
         self.parent = header;

@@ -5,8 +5,8 @@ use core::pin::Pin;
 use std::rc::Rc;
 
 use js_sys::{Function, Promise};
-use plexus_core::hash::Hash;
-use plexus_core::mine::Solution;
+use plexus_core::mining::job::Solution;
+use plexus_core::primitives::hash::Hash;
 use sha2::{Digest, Sha256};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::future_to_promise;

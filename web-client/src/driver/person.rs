@@ -1,9 +1,9 @@
 //! What the person asks: messages, mining, whose key signs; and what became of messages that waited while nobody looked.
 
-use plexus_core::hash::Hash;
-use plexus_core::message::{Draft, MessageId};
 use plexus_core::node::SubmitError;
-use plexus_core::time::Now;
+use plexus_core::primitives::hash::Hash;
+use plexus_core::primitives::message::{Draft, MessageId};
+use plexus_core::primitives::time::Now;
 
 use super::{Driver, EFFORT};
 use crate::database::Write;

@@ -1,11 +1,11 @@
 //! What the page is shown: the node's standing and the miners', told when they change.
 
-use plexus_core::chain::Place;
-use plexus_core::message::{RECIPIENT_BYTES_MAX, TEXT_BYTES_MAX};
+use plexus_core::ledger::chain::Place;
+use plexus_core::ledger::hash_rate::Pace;
 use plexus_core::node::PeerView;
-use plexus_core::pace::Pace;
-use plexus_core::slot::Kind;
-use plexus_core::time::Now;
+use plexus_core::peers::outbound_slots::Kind;
+use plexus_core::primitives::message::{RECIPIENT_BYTES_MAX, TEXT_BYTES_MAX};
+use plexus_core::primitives::time::Now;
 
 use super::{Driver, MINING_PERIOD};
 use crate::clock;

@@ -1,9 +1,9 @@
 //! Verification, retold: a block that the node in the network told of is checked rule by rule against what this node knows itself.
 
-use plexus_core::block::Block;
-use plexus_core::time::Now;
-use plexus_core::trace::{Against, Step, trace};
-use plexus_core::view;
+use plexus_core::ledger::json;
+use plexus_core::ledger::validation_trace::{Against, Step, trace};
+use plexus_core::primitives::block::Block;
+use plexus_core::primitives::time::Now;
 use serde::Serialize;
 
 use super::Driver;
@@ -25,7 +25,7 @@ enum Place {
 
 #[derive(Serialize)]
 struct TraceForm {
-    block: view::Block,
+    block: json::Block,
     place: Place,
     steps: Vec<Step>,
 }
@@ -41,7 +41,7 @@ impl Driver {
         let (chain, asked) = (self.node.chain(), hash.parse().ok());
         let (header, hash) = (&block.header, block.header.hash());
         let parent = chain.find(&header.prev_hash);
-        let below = chain.history(&header.prev_hash).map(plexus_core::history::History::root);
+        let below = chain.history(&header.prev_hash).map(plexus_core::primitives::mmr::History::root);
         let against = Against {
             parent: parent.as_ref(),
             history_root: below.as_ref(),
@@ -56,7 +56,7 @@ impl Driver {
         };
         let steps = trace(&self.network, &block, against);
         let total_work = chain.find(&hash).map(|place| place.total_work).unwrap_or_default();
-        let block = view::Block::new(&block, total_work, self.network.id());
+        let block = json::Block::new(&block, total_work, self.network.id());
         serde_json::to_string(&TraceForm { block, place, steps }).map_err(Refusal::because)
     }
 }

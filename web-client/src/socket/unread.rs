@@ -36,7 +36,7 @@ impl Unread {
 
 #[cfg(test)]
 mod tests {
-    use plexus_core::wire::FRAME_BYTES_MAX;
+    use plexus_core::protocol::limits::FRAME_BYTES_MAX;
 
     use super::*;
 

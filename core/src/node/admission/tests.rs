@@ -1,13 +1,13 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use super::*;
-use crate::chain::Chain;
-use crate::inbound::INBOUND_GROUP_MAX;
-use crate::key::SecretKey;
-use crate::network::Network;
+use crate::ledger::chain::Chain;
 use crate::node::{Config, Input, Neighbours, Output};
-use crate::time::Moment;
-use crate::wire::Role;
+use crate::peers::eviction::INBOUND_GROUP_MAX;
+use crate::primitives::key::SecretKey;
+use crate::primitives::params::Network;
+use crate::primitives::time::Moment;
+use crate::protocol::packet::Role;
 
 /// A node of which only connections and closings are looked at.
 struct Door {

@@ -4,11 +4,11 @@
 use std::time::{Duration, Instant};
 
 use anyhow::ensure;
-use plexus_core::block::{Header, VERSION};
-use plexus_core::chain::{Chain, Inserted};
-use plexus_core::hash::Hash;
-use plexus_core::network::Network;
-use plexus_core::pow::Bits;
+use plexus_core::ledger::chain::{Chain, Inserted};
+use plexus_core::primitives::block::{Header, VERSION};
+use plexus_core::primitives::hash::Hash;
+use plexus_core::primitives::params::Network;
+use plexus_core::primitives::pow::Bits;
 
 use super::progress;
 

@@ -8,15 +8,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context;
-use plexus_core::block::{Block, Header, VERSION};
-use plexus_core::check::Check;
-use plexus_core::hash::Hash;
-use plexus_core::history::History;
-use plexus_core::journal::{CHECKPOINT_BLOCKS, Change};
-use plexus_core::key::{SecretKey, Signature};
-use plexus_core::message::Draft;
-use plexus_core::mine::grind;
-use plexus_core::network::Network;
+use plexus_core::ledger::signature_batch::Check;
+use plexus_core::mining::search::grind;
+use plexus_core::node::storage::{CHECKPOINT_BLOCKS, Change};
+use plexus_core::primitives::block::{Block, Header, VERSION};
+use plexus_core::primitives::hash::Hash;
+use plexus_core::primitives::key::{SecretKey, Signature};
+use plexus_core::primitives::message::Draft;
+use plexus_core::primitives::mmr::History;
+use plexus_core::primitives::params::Network;
 use plexus_node::store::Store;
 use rayon::prelude::*;
 

@@ -8,12 +8,13 @@
 use std::num::NonZero;
 use std::time::{Duration, Instant};
 
-use plexus_core::block::{HEADER_BYTES, Header};
-use plexus_core::hash::Hash;
-use plexus_core::kernel::Kernel;
-use plexus_core::mine::{Job, JobId, Search};
-use plexus_core::network::Network;
-use plexus_core::pow::Target;
+use plexus_core::mining::job::{Job, JobId};
+use plexus_core::mining::kernel::Kernel;
+use plexus_core::mining::search::Search;
+use plexus_core::primitives::block::{HEADER_BYTES, Header};
+use plexus_core::primitives::hash::Hash;
+use plexus_core::primitives::params::Network;
+use plexus_core::primitives::pow::Target;
 use plexus_node::miner::{Gpu, GpuError, THREADS_MAX, fastest_kernel};
 use serde::Serialize;
 use sha2::{Digest, Sha256};

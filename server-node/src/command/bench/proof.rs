@@ -6,9 +6,9 @@
 use std::time::{Duration, Instant};
 
 use anyhow::ensure;
-use plexus_core::block::HEADER_BYTES;
-use plexus_core::network::Network;
-use plexus_core::proof;
+use plexus_core::primitives::block::HEADER_BYTES;
+use plexus_core::primitives::params::Network;
+use plexus_core::proof::chain_proof;
 use serde::Serialize;
 
 use super::{Output, progress, range, table};
@@ -70,10 +70,10 @@ fn measure(blocks: u64) -> anyhow::Result<Figures> {
     let (mut prove, mut verify, mut bytes, mut samples) = (Vec::new(), Vec::new(), 0, 0);
     for _ in 0..ROUNDS {
         let started = Instant::now();
-        let encoded = proof::prove(&network, blocks, &mut range)?;
+        let encoded = chain_proof::prove(&network, blocks, &mut range)?;
         prove.push(started.elapsed());
         let started = Instant::now();
-        let proven = proof::verify(&network, &encoded)?;
+        let proven = chain_proof::verify(&network, &encoded)?;
         verify.push(started.elapsed());
         ensure!(proven.header == *range.tip(), "the proof is of another tip");
         (bytes, samples) = (encoded.len(), proven.samples);

@@ -6,12 +6,12 @@
 use std::convert::Infallible;
 
 use anyhow::Context;
-use plexus_core::block::{Header, VERSION, content_root};
-use plexus_core::hash::Hash;
-use plexus_core::history::{History, Position, Record};
-use plexus_core::mine::grind;
-use plexus_core::network::Network;
-use plexus_core::proof::{Opened, Source};
+use plexus_core::mining::search::grind;
+use plexus_core::primitives::block::{Header, VERSION, content_root};
+use plexus_core::primitives::hash::Hash;
+use plexus_core::primitives::mmr::{History, Position, Record};
+use plexus_core::primitives::params::Network;
+use plexus_core::proof::chain_proof::{Opened, Source};
 
 /// The most blocks: their headers fit 10 GiB.
 pub(super) const BLOCKS_MAX: u64 = 100_000_000;

@@ -10,9 +10,9 @@ use std::io::{self, BufRead, BufWriter, Write};
 use std::path::Path;
 
 use anyhow::{Context, bail, ensure};
-use plexus_core::block::{BLOCK_BYTES_MAX, Block};
-use plexus_core::hash::Hash;
-use plexus_core::network::{Network, Parameters};
+use plexus_core::primitives::block::{BLOCK_BYTES_MAX, Block};
+use plexus_core::primitives::hash::Hash;
+use plexus_core::primitives::params::{Network, Parameters};
 use plexus_node::api::view::Status;
 
 use super::super::client::Client;

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use plexus_core::view::Block;
+use plexus_core::ledger::json::Block;
 
 use super::{client, table};
 

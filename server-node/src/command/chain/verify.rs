@@ -11,14 +11,14 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 
 use anyhow::{Context, anyhow, ensure};
-use plexus_core::block::{Block, Header};
-use plexus_core::check::Check;
-use plexus_core::hash::Hash;
-use plexus_core::history::History;
-use plexus_core::message::MessageId;
-use plexus_core::network::Network;
-use plexus_core::rules::{self, RuleError};
-use plexus_core::time::Time;
+use plexus_core::ledger::signature_batch::Check;
+use plexus_core::ledger::validation::{self, RuleError};
+use plexus_core::primitives::block::{Block, Header};
+use plexus_core::primitives::hash::Hash;
+use plexus_core::primitives::message::MessageId;
+use plexus_core::primitives::mmr::History;
+use plexus_core::primitives::params::Network;
+use plexus_core::primitives::time::Time;
 use plexus_node::api::view::Status;
 use rayon::prelude::*;
 use serde_json::json;
@@ -117,10 +117,10 @@ impl Verifier {
         let history_root = self.history.root();
         let ids: Vec<_> = block.messages.iter().map(|message| message.id(self.network.id())).collect();
         self.forget(header.time);
-        let mut failures = rules::check_header(&self.network, &self.tip, &self.tip_hash, &header, &hash);
-        failures.extend(rules::check_clock(&header, local));
-        failures.extend(rules::check_contents(&self.network, &history_root, block));
-        failures.extend(rules::check_repeats(&ids, |_, id| self.known.contains(id)));
+        let mut failures = validation::check_header(&self.network, &self.tip, &self.tip_hash, &header, &hash);
+        failures.extend(validation::check_clock(&header, local));
+        failures.extend(validation::check_contents(&self.network, &history_root, block));
+        failures.extend(validation::check_repeats(&ids, |_, id| self.known.contains(id)));
         ensure!(failures.is_empty(), "block {} ({hash}) is invalid: {}", self.blocks, list(&failures));
         let digest = block.digest(self.network.id(), &history_root, &block.messages_root());
         self.checks.push((header.height, Check { digest, key: block.author, signature: block.signature }));
@@ -141,7 +141,7 @@ impl Verifier {
     /// such a block.
     fn forget(&mut self, time: Time) {
         // A message is at most a minute newer than its block.
-        let oldest = time.minus_ms(rules::MESSAGE_AGE_MS + rules::MESSAGE_AHEAD_MS);
+        let oldest = time.minus_ms(validation::MESSAGE_AGE_MS + validation::MESSAGE_AHEAD_MS);
         while let Some((_, id)) = self.recent.pop_front_if(|(block, _)| *block < oldest) {
             self.known.remove(&id);
         }
@@ -171,10 +171,10 @@ fn list(failures: &[RuleError]) -> String {
 mod tests {
     use std::sync::Arc;
 
-    use plexus_core::block::VERSION;
-    use plexus_core::key::{PublicKey, SecretKey, Signature};
-    use plexus_core::message::Draft;
-    use plexus_core::mine::grind;
+    use plexus_core::mining::search::grind;
+    use plexus_core::primitives::block::VERSION;
+    use plexus_core::primitives::key::{PublicKey, SecretKey, Signature};
+    use plexus_core::primitives::message::Draft;
 
     use super::*;
 
@@ -260,7 +260,8 @@ mod tests {
             blocks[3].seal(&other, network.id(), &Hash::ZERO);
             let signature = blocks[3].signature;
             let body_root = blocks[3].body_root(&blocks[3].messages_root());
-            blocks[3].header.content_root = plexus_core::block::content_root(&history.root(), &body_root, 0);
+            blocks[3].header.content_root =
+                plexus_core::primitives::block::content_root(&history.root(), &body_root, 0);
             assert_eq!(blocks[3].signature, signature);
             solve(&mut blocks[3]);
         });

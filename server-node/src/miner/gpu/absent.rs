@@ -1,6 +1,7 @@
 //! The stand-in for the graphics processor in a program that was built without the feature `gpu`.
 
-use plexus_core::mine::{Search, Solution};
+use plexus_core::mining::job::Solution;
+use plexus_core::mining::search::Search;
 
 use super::GpuError;
 

@@ -8,12 +8,15 @@ use std::sync::mpsc;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use plexus_core::hash::Hash;
-use plexus_core::kernel::Kernel;
-use plexus_core::kernel::gpu::{ANSWER_BYTES, DISPATCH_BYTES, ENTRY, NONCES_MIN, SHADER, UNANSWERED, paced};
-use plexus_core::mine::{Job, JobId, Search, Solution};
-use plexus_core::network::Network;
-use plexus_core::pow::Target;
+use plexus_core::mining::job::{Job, JobId, Solution};
+use plexus_core::mining::kernel::Kernel;
+use plexus_core::mining::kernel::gpu::{
+    ANSWER_BYTES, DISPATCH_BYTES, ENTRY, NONCES_MIN, SHADER, UNANSWERED, paced,
+};
+use plexus_core::mining::search::Search;
+use plexus_core::primitives::hash::Hash;
+use plexus_core::primitives::params::Network;
+use plexus_core::primitives::pow::Target;
 use wgpu::{Buffer, BufferUsages, PollType};
 
 use super::GpuError;

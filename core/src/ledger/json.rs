@@ -1,0 +1,303 @@
+//! The JSON forms that API, page and files share, under the older system's names.
+//!
+//! Specified in PROTOCOL.md, "JSON forms".
+//!
+//! Numbers that may exceed 2^53 are decimal strings, times are RFC 3339, and bytes are hex.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::ledger::validation::RuleError;
+use crate::primitives::block::{Block as CoreBlock, Header};
+use crate::primitives::hash::Hash;
+use crate::primitives::key::{PublicKey, Signature};
+use crate::primitives::message::{Draft, DraftError, Message as CoreMessage, MessageId};
+use crate::primitives::pow::{Bits, Work};
+use crate::primitives::time::Time;
+
+/// A message in a block or in the mempool.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Message {
+    /// The message's id.
+    pub id: MessageId,
+    /// The sender's key.
+    pub sender: PublicKey,
+    /// The recipient.
+    pub recipient: String,
+    /// The text.
+    pub text: String,
+    /// The time when it was written, RFC 3339.
+    #[serde(rename = "timeStamp")]
+    pub time_stamp: String,
+    /// The same time in unix milliseconds, which the id includes.
+    pub time_unix_ms: u64,
+    /// The stamp.
+    pub stamp: String,
+    /// The sender's signature of the id.
+    pub signature: Signature,
+    /// The form for display: `From <sender> to <recipient>, <text>`.
+    pub message: String,
+}
+
+impl Message {
+    /// Creates the JSON form of a message.
+    pub fn new(message: &CoreMessage, network: &Hash) -> Self {
+        Self {
+            id: message.id(network),
+            sender: *message.sender(),
+            recipient: message.recipient().to_owned(),
+            text: message.text().to_owned(),
+            time_stamp: message.time().to_string(),
+            time_unix_ms: message.time().unix_ms(),
+            stamp: message.stamp().to_string(),
+            signature: *message.signature(),
+            message: message.to_string(),
+        }
+    }
+}
+
+/// A signed message as a client submits it in JSON: the signed fields of a [`Message`]. Other
+/// fields are ignored.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Submission {
+    /// The sender's key.
+    pub sender: PublicKey,
+    /// The recipient.
+    #[serde(default)]
+    pub recipient: String,
+    /// The text.
+    pub text: String,
+    /// The time when it was written, unix milliseconds.
+    pub time_unix_ms: u64,
+    /// The stamp, a decimal string.
+    #[serde(default)]
+    pub stamp: String,
+    /// The sender's signature of the id.
+    pub signature: Signature,
+}
+
+/// The reason why a submission is not a message.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SubmissionError {
+    /// A text is too short or too long.
+    #[error(transparent)]
+    Draft(#[from] DraftError),
+    /// The stamp is not a decimal u64.
+    #[error("stamp: a decimal number below 2^64 expected")]
+    Stamp,
+}
+
+impl TryFrom<Submission> for CoreMessage {
+    type Error = SubmissionError;
+
+    fn try_from(from: Submission) -> Result<Self, SubmissionError> {
+        let time = Time::from_unix_ms(from.time_unix_ms);
+        let draft = Draft::new(from.sender, from.recipient, from.text, time)?;
+        let stamp = match from.stamp.as_str() {
+            "" => 0,
+            text => text.parse().map_err(|_| SubmissionError::Stamp)?,
+        };
+        Ok(Self::from_parts(draft, stamp, from.signature))
+    }
+}
+
+/// A block with its messages.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Block {
+    /// The block's hash.
+    pub hash: Hash,
+    /// The parent's hash.
+    pub prev_hash: Hash,
+    /// The height.
+    pub number_of_block: u64,
+    /// The time when it was mined, RFC 3339.
+    #[serde(rename = "timeStamp")]
+    pub time_stamp: String,
+    /// The same time in unix milliseconds.
+    pub time_unix_ms: u64,
+    /// The header's version.
+    pub version: u32,
+    /// The nonce that was searched for.
+    pub nonce: String,
+    /// The miner's free number.
+    pub extra: String,
+    /// The target in compact form, as `0x1e100000`.
+    pub bits: String,
+    /// The commitment to all headers below and to the contents.
+    pub content_root: Hash,
+    /// The expected number of hashes for the target.
+    pub proof_of_work: String,
+    /// The sum of work up to and including this block.
+    pub total_work: String,
+    /// The miner's key.
+    pub author: PublicKey,
+    /// The author's signature.
+    pub signature: Signature,
+    /// The messages as text, joined by line breaks: the older system's single field.
+    pub message: String,
+    /// The messages.
+    pub messages: Vec<Message>,
+}
+
+impl Block {
+    /// Creates the JSON form of a block. `total_work` is the work up to and including it.
+    pub fn new(block: &CoreBlock, total_work: Work, network: &Hash) -> Self {
+        let messages: Vec<_> = block.messages.iter().map(|message| Message::new(message, network)).collect();
+        let texts: Vec<_> = messages.iter().map(|message| message.message.as_str()).collect();
+        Self {
+            hash: block.header.hash(),
+            prev_hash: block.header.prev_hash,
+            number_of_block: block.header.height,
+            time_stamp: block.header.time.to_string(),
+            time_unix_ms: block.header.time.unix_ms(),
+            version: block.header.version,
+            nonce: block.header.nonce.to_string(),
+            extra: block.extra.to_string(),
+            bits: block.header.bits.to_string(),
+            content_root: block.header.content_root,
+            proof_of_work: block.header.work().to_string(),
+            total_work: total_work.to_string(),
+            author: block.author,
+            signature: block.signature,
+            message: texts.join("\n"),
+            messages,
+        }
+    }
+}
+
+/// The reason why a JSON form is not a block.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BlockFormError {
+    /// A field's text does not match its name.
+    #[error("{field}: a decimal number or bits expected")]
+    Field {
+        /// The field.
+        field: &'static str,
+    },
+    /// A message's form is not a message.
+    #[error("message {index}: {error}")]
+    Message {
+        /// Its index in the block.
+        index: usize,
+        /// The error in it.
+        error: SubmissionError,
+    },
+}
+
+impl TryFrom<Block> for CoreBlock {
+    type Error = BlockFormError;
+
+    /// Returns the block of a form. It is not verified, and `hash`, `total_work` and other derived
+    /// fields are ignored.
+    fn try_from(from: Block) -> Result<Self, BlockFormError> {
+        fn number(field: &'static str, text: &str) -> Result<u64, BlockFormError> {
+            text.parse().map_err(|_| BlockFormError::Field { field })
+        }
+        let bits = from.bits.strip_prefix("0x").and_then(|digits| u32::from_str_radix(digits, 16).ok());
+        let header = Header {
+            prev_hash: from.prev_hash,
+            content_root: from.content_root,
+            version: from.version,
+            height: from.number_of_block,
+            time: Time::from_unix_ms(from.time_unix_ms),
+            bits: bits.map(Bits::from_u32).ok_or(BlockFormError::Field { field: "bits" })?,
+            nonce: number("nonce", &from.nonce)?,
+        };
+        let message = |(index, message): (usize, Message)| {
+            let Message { sender, recipient, text, time_unix_ms, stamp, signature, .. } = message;
+            let submission = Submission { sender, recipient, text, time_unix_ms, stamp, signature };
+            let message = CoreMessage::try_from(submission);
+            message.map(Arc::new).map_err(|error| BlockFormError::Message { index, error })
+        };
+        Ok(Self {
+            header,
+            extra: number("extra", &from.extra)?,
+            author: from.author,
+            signature: from.signature,
+            messages: from.messages.into_iter().enumerate().map(message).collect::<Result<_, _>>()?,
+        })
+    }
+}
+
+/// One broken rule of a block.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// The flag that it raises in the block's verify status.
+    pub flag: String,
+    /// The expected and the found value.
+    pub reason: String,
+}
+
+/// The result of checking a block.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VerifyStatus {
+    /// The block's hash.
+    pub hash: Hash,
+    /// The block's height, as its header states it.
+    pub number_of_block: u64,
+    /// True if no rule is broken.
+    pub valid: bool,
+    /// Every broken rule.
+    pub failures: Vec<Failure>,
+}
+
+impl VerifyStatus {
+    /// Creates the JSON form of a check.
+    pub fn new(hash: Hash, height: u64, failures: &[RuleError]) -> Self {
+        let failures: Vec<_> = failures
+            .iter()
+            .map(|failure| Failure { flag: failure.flag().to_owned(), reason: failure.to_string() })
+            .collect();
+        Self { hash, number_of_block: height, valid: failures.is_empty(), failures }
+    }
+}
+
+/// A message's place in the ledger.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MessageStatus {
+    /// The message.
+    #[serde(flatten)]
+    pub message: Message,
+    /// True if it waits in the mempool.
+    pub pending: bool,
+    /// The height of its block, once it is in one.
+    pub number_of_block: Option<u64>,
+    /// The hash of its block, once it is in one.
+    pub block: Option<Hash>,
+    /// The work of its block and of all blocks above, once it is in one.
+    pub work_above: Option<String>,
+}
+
+/// A block shared by the drivers, which show it to many clients.
+pub type SharedBlock = Arc<Block>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::primitives::message::tests::message;
+
+    #[test]
+    fn a_blocks_form_is_the_block() {
+        let network = crate::primitives::params::Network::dev();
+        let mut block = network.genesis_block();
+        block.messages = (0..3).map(|n| Arc::new(message(7, &format!("<b>{n}</b>"), n))).collect();
+        block.header.nonce = u64::MAX;
+        let form = Block::new(&block, Work::from_hashes(u128::MAX), network.id());
+        let json = serde_json::to_string(&form).unwrap();
+        let again: Block = serde_json::from_str(&json).unwrap();
+        assert_eq!(again, form);
+        assert_eq!(CoreBlock::try_from(again), Ok(block));
+        assert!(json.contains(r#""nonce":"18446744073709551615""#));
+    }
+
+    #[test]
+    fn a_form_that_is_no_block_is_named() {
+        let network = crate::primitives::params::Network::dev();
+        let form = Block::new(&network.genesis_block(), Work::ZERO, network.id());
+        let bad = Block { nonce: "-1".to_owned(), ..form.clone() };
+        assert_eq!(CoreBlock::try_from(bad), Err(BlockFormError::Field { field: "nonce" }));
+        let bad = Block { bits: "1e100000".to_owned(), ..form };
+        assert_eq!(CoreBlock::try_from(bad), Err(BlockFormError::Field { field: "bits" }));
+    }
+}

@@ -1,0 +1,359 @@
+//! Connections: handles them from the handshake to the disconnect, and dispatches their packets.
+
+use core::time::Duration;
+
+use bytes::Bytes;
+
+use super::{Link, Node, PeerId, Wake};
+use crate::node::event::Event;
+use crate::node::storage::Serve;
+use crate::peers::peer::{Greeted, Peer, Stage};
+use crate::primitives::key::{PublicKey, Signature};
+use crate::primitives::time::{Moment, Now};
+use crate::protocol::address::Address;
+use crate::protocol::bounded::{List, Octets};
+use crate::protocol::handshake::Handshake;
+use crate::protocol::misbehavior::{Fault, Reason};
+use crate::protocol::packet::{Hello, PROTOCOL_VERSION, Packet, Role};
+use crate::sync::headers::Candidate;
+
+/// A peer that disconnects within this time is not dialled again at once.
+const BRIEF: Duration = Duration::from_secs(60);
+
+impl Node {
+    pub(super) fn connected(&mut self, now: Now, peer: PeerId, link: Link) {
+        if let Link::Outbound(address) = &link {
+            self.dialer.connected(address, peer);
+            self.slots.connected(address, peer);
+        }
+        let tip = self.chain.tip();
+        let hello = Hello {
+            version: PROTOCOL_VERSION,
+            network: *self.chain.network().id(),
+            role: self.config.role,
+            key: self.config.node_key.public(),
+            listen: self.config.listen.clone(),
+            total_work: tip.total_work,
+            height: tip.header.height,
+            challenge: self.chance.bytes32(),
+        };
+        self.outbox.send(peer, &Packet::Hello(hello.clone()));
+        let stage = Stage::Greeting(Box::new(Handshake::new(hello, now.moment)));
+        // A new peer is checked in the next steps, which set the time of the following ones.
+        self.peers_wake = Moment::default();
+        self.peers.insert(peer, Peer { link, since: now.moment, stage });
+        if self.is_banned(now, peer) {
+            self.close(now, peer, Reason::Banned);
+        } else {
+            self.admit(now, peer);
+        }
+    }
+
+    pub(super) fn unreached(&mut self, now: Now, address: &Address) {
+        self.dialer.unreached(now.moment, address, &mut self.chance);
+        if self.slots.unreached(address) {
+            self.rounds.stir();
+            // If we have no working connection, the failure says nothing about this address.
+            if self.greeted().next().is_some() {
+                self.book.failed(address, now.time);
+            }
+        }
+    }
+
+    /// Handles a connection that broke or that the other end closed.
+    pub(super) fn hung_up(&mut self, now: Now, peer: PeerId) {
+        let brief = self.peers.get(&peer).filter(|known| now.moment - known.since < BRIEF);
+        let address = brief.and_then(|known| match &known.link {
+            Link::Outbound(address) => Some(address.clone()),
+            Link::Inbound(_) => None,
+        });
+        self.closed(now, peer);
+        if let Some(address) = address {
+            // Back off as after a failed attempt. Otherwise we would keep redialling a full peer.
+            self.book.dialled(&address, now.time);
+        }
+    }
+
+    pub(super) fn closed(&mut self, now: Now, peer: PeerId) {
+        self.dialer.closed(now.moment, peer, &mut self.chance);
+        self.slots.closed(now.moment, peer);
+        self.rounds.stir();
+        let Some(gone) = self.peers.remove(&peer) else { return };
+        self.most_claimed = self.greeted().map(|(_, greeted)| greeted.claim).max().unwrap_or_default();
+        self.stirred = true;
+        self.sync.closed(peer, &mut self.chain);
+        self.fetch.closed(peer);
+        self.relay.closed(peer);
+        if let (Some(greeted), Link::Outbound(address)) = (gone.greeted(), &gone.link) {
+            self.book.reached(address, greeted.hello.key, now.time);
+        }
+        if let Some(greeted) = gone.greeted() {
+            self.withdraw(now, &greeted.hello.key);
+            self.outbox.tell(Event::PeerDown { peer });
+        }
+    }
+
+    pub(super) fn received(&mut self, now: Now, peer: PeerId, frame: Bytes) {
+        let Some(known) = self.peers.get(&peer) else { return };
+        let packet = match Packet::decode(&frame) {
+            Ok(packet) => packet,
+            Err(fault) => return self.fault(now, peer, fault),
+        };
+        self.stirred |= known.greeted().is_none();
+        match (&known.stage, packet) {
+            (_, Packet::Farewell(_)) => {}
+            (Stage::Greeting(_), Packet::Hello(hello)) => self.received_hello(now, peer, hello),
+            (Stage::Greeting(_), Packet::Answer(answer)) => self.received_answer(now, peer, &answer),
+            (Stage::Greeting(_), packet) => {
+                self.fault(now, peer, Fault::NotGreeted { packet: packet.name() });
+            }
+            (Stage::Greeted(_), packet) => {
+                if let Err(fault) = self.received_packet(now, peer, packet, &frame) {
+                    self.fault(now, peer, fault);
+                }
+            }
+        }
+    }
+
+    fn received_packet(
+        &mut self,
+        now: Now,
+        peer: PeerId,
+        packet: Packet,
+        frame: &Bytes,
+    ) -> Result<(), Fault> {
+        // These packets are very frequent, and most of them require no further step.
+        self.stirred |=
+            !matches!(packet, Packet::Ping(_) | Packet::Pong(_) | Packet::Announce(_) | Packet::Compact(_));
+        match packet {
+            // Light nodes do not handle these requests.
+            Packet::GetAddresses(()) | Packet::Half(_) | Packet::GetLinks(_) | Packet::Links(_)
+                if !self.is_full() =>
+            {
+                Ok(())
+            }
+            Packet::Hello(_) | Packet::Answer(_) => Err(Fault::GreetedAgain { packet: packet.name() }),
+            Packet::Ping(bytes) => {
+                self.outbox.send(peer, &Packet::Pong(bytes));
+                Ok(())
+            }
+            Packet::Pong(bytes) => self.received_pong(now, peer, &bytes),
+            Packet::Announce(header) => self.received_announce(now, peer, header),
+            Packet::GetHeaders(locator) => {
+                match self.config.role {
+                    Role::Full => self.outbox.serve(peer, Serve::Headers(locator.into_inner())),
+                    Role::Light => self.outbox.send(peer, &Packet::Headers(List::new(Vec::new()))),
+                }
+                Ok(())
+            }
+            Packet::Headers(headers) => self.received_headers(now, peer, headers.into_inner()),
+            Packet::Held(hash) => {
+                self.received_held(peer, hash);
+                Ok(())
+            }
+            Packet::GetBodies(hashes) => {
+                self.received_get_bodies(peer, hashes.into_inner());
+                Ok(())
+            }
+            Packet::Body(block) => self.received_body(now, peer, *block, frame),
+            Packet::Missing(hash) => self.fetch.received_missing(now, peer, &hash),
+            Packet::Have(ids) => {
+                self.received_have(peer, ids.into_inner());
+                Ok(())
+            }
+            Packet::GetMessages(ids) => {
+                self.received_get_messages(peer, &ids.into_inner());
+                Ok(())
+            }
+            Packet::Messages(messages) => self.received_messages(peer, messages.into_inner()),
+            Packet::Farewell(_) => Ok(()),
+            Packet::Compact(compact) => self.received_compact(now, peer, *compact),
+            Packet::GetParts(wanted) => {
+                self.received_get_parts(peer, wanted);
+                Ok(())
+            }
+            Packet::Parts(parts) => self.received_parts(now, peer, parts),
+            Packet::GetAddresses(()) => {
+                self.received_get_addresses(now, peer);
+                Ok(())
+            }
+            Packet::Addresses(addresses) => self.received_addresses(now, peer, addresses.into_inner()),
+            Packet::Half(half) => {
+                self.received_half(now, peer, half);
+                Ok(())
+            }
+            Packet::GetLinks(digest) => {
+                self.received_get_links(now, peer, &digest);
+                Ok(())
+            }
+            Packet::Links(links) => self.received_links(now, peer, links.into_inner()),
+            Packet::GetProof(()) => {
+                match self.config.role {
+                    Role::Full => self.outbox.serve(peer, Serve::Proof),
+                    Role::Light => self.outbox.send(peer, &Packet::Proof(Octets::new(Vec::new()))),
+                }
+                Ok(())
+            }
+            Packet::Proof(proof) => self.received_proof(now, peer, proof.as_bytes()),
+        }
+    }
+
+    fn received_hello(&mut self, now: Now, peer: PeerId, hello: Hello) {
+        let Some(Stage::Greeting(handshake)) = self.peers.get_mut(&peer).map(|peer| &mut peer.stage) else {
+            return;
+        };
+        match handshake.received_hello(hello, &self.config.node_key) {
+            Ok(answer) => self.outbox.send(peer, &Packet::Answer(answer)),
+            Err(Reason::Fault(fault)) => self.fault(now, peer, fault),
+            Err(reason) => {
+                if reason == Reason::OwnKey
+                    && let Some(Peer { link: Link::Outbound(address), .. }) = self.peers.get(&peer)
+                {
+                    self.dialer.forget(address);
+                    self.book.forget(address);
+                }
+                self.outbox.tell(Event::Closing { peer, reason: reason.clone() });
+                self.close(now, peer, reason);
+            }
+        }
+    }
+
+    fn received_answer(&mut self, now: Now, peer: PeerId, answer: &Signature) {
+        let Some(Stage::Greeting(handshake)) = self.peers.get_mut(&peer).map(|peer| &mut peer.stage) else {
+            return;
+        };
+        match handshake.received_answer(answer) {
+            Ok(hello) => self.introduced(now, peer, hello),
+            Err(fault) => self.fault(now, peer, fault),
+        }
+    }
+
+    /// Completes a handshake without checking the signature: the driver knows that it is valid,
+    /// because the signing node is its own too.
+    pub(crate) fn proven(&mut self, now: Now, peer: PeerId) {
+        let Some(Stage::Greeting(handshake)) = self.peers.get_mut(&peer).map(|peer| &mut peer.stage) else {
+            return;
+        };
+        match handshake.proven() {
+            Ok(hello) => self.introduced(now, peer, hello),
+            Err(fault) => self.fault(now, peer, fault),
+        }
+        self.steer(now);
+    }
+
+    /// Handles a peer that has proven its identity.
+    fn introduced(&mut self, now: Now, peer: PeerId, hello: Hello) {
+        let (key, role) = (hello.key, hello.role);
+        let elder = self.greeted().find(|(_, other)| other.hello.key == key).map(|(id, _)| id);
+        if let Some(elder) = elder {
+            self.met_again(now, peer, elder, key);
+            let loser = self.loser_of(elder, peer, key);
+            self.outbox.tell(Event::Closing { peer: loser, reason: Reason::Duplicate });
+            if loser == peer {
+                return self.close(now, peer, Reason::Duplicate);
+            }
+        }
+        self.most_claimed = self.most_claimed.max(hello.total_work);
+        if let Some(known) = self.peers.get_mut(&peer) {
+            known.stage = Stage::Greeted(Box::new(Greeted::new(hello, now.moment)));
+            self.peers_wake = Moment::default();
+        }
+        if let Some(elder) = elder {
+            // The link goes on over the newer connection, and stays certified.
+            self.close(now, elder, Reason::Duplicate);
+        }
+        self.dialer.greeted(peer);
+        if self.is_banned(now, peer) {
+            return self.close(now, peer, Reason::Banned);
+        }
+        self.acquainted(now, peer);
+        self.outbox.tell(Event::PeerUp { peer, key, role });
+        self.greet_with_messages(peer);
+        self.greet_with_leader(peer);
+    }
+
+    fn received_pong(&mut self, now: Now, peer: PeerId, bytes: &[u8; 16]) -> Result<(), Fault> {
+        let Some(greeted) = self.peers.get_mut(&peer).and_then(Peer::greeted_mut) else { return Ok(()) };
+        let (was_measured, was_settled) = (greeted.ping.latency().is_some(), greeted.ping.is_settled());
+        greeted.ping.received_pong(now.moment, bytes)?;
+        // The latency of a peer decides which peer is asked.
+        self.stirred |= !was_measured;
+        let next = greeted.ping.deadline();
+        let settled = greeted.ping.latency().filter(|_| !was_settled && greeted.ping.is_settled());
+        self.peers_wake = self.peers_wake.min(next);
+        if self.wake.is_none_or(|(at, _)| next < at) {
+            self.wake = Some((next, Wake::Ping));
+        }
+        if let Some(rtt) = settled {
+            self.stirred = true;
+            self.settled(now, peer, rtt);
+        }
+        Ok(())
+    }
+
+    /// Returns the connection to close, because each key keeps only one. Of two that cross, both
+    /// ends keep the one that the smaller key dialled. Otherwise they keep the older one.
+    fn loser_of(&self, elder: PeerId, younger: PeerId, key: PublicKey) -> PeerId {
+        let dialled =
+            |id: PeerId| self.peers.get(&id).is_some_and(|peer| matches!(peer.link, Link::Outbound(_)));
+        let ours_stays = self.config.node_key.public() < key;
+        if dialled(elder) != dialled(younger) && dialled(younger) == ours_stays { elder } else { younger }
+    }
+
+    /// Closes peers whose handshake or pong timed out, and sends the pings that are due.
+    pub(super) fn tick_peers(&mut self, now: Now) {
+        let (mut pings, mut faults) = (Vec::new(), Vec::new());
+        if self.peers_wake <= now.moment {
+            self.tick_pings(now, &mut pings, &mut faults);
+        }
+        for (peer, ping) in pings {
+            self.outbox.send(peer, &Packet::Ping(ping));
+        }
+        if let Some(peer) = self.sync.tick(now.moment) {
+            faults.push((peer, Fault::Stalled { request: "get-headers" }));
+        }
+        let stalled = self.fetch.tick(now.moment).into_iter();
+        faults.extend(stalled.map(|peer| (peer, Fault::Stalled { request: "get-bodies" })));
+        for (peer, fault) in faults {
+            self.fault(now, peer, fault);
+        }
+    }
+
+    fn tick_pings(
+        &mut self,
+        now: Now,
+        pings: &mut Vec<(PeerId, [u8; 16])>,
+        faults: &mut Vec<(PeerId, Fault)>,
+    ) {
+        let mut next = Moment::from_micros(u64::MAX);
+        for (&id, peer) in &mut self.peers {
+            match &mut peer.stage {
+                Stage::Greeting(handshake) if handshake.deadline <= now.moment => {
+                    faults.push((id, Fault::HandshakeTimeout));
+                }
+                Stage::Greeting(handshake) => next = next.min(handshake.deadline),
+                Stage::Greeted(greeted) => match greeted.ping.tick(now.moment, || self.chance.bytes16()) {
+                    Ok(Some(ping)) => {
+                        pings.push((id, ping));
+                        next = next.min(greeted.ping.deadline());
+                    }
+                    Ok(None) => next = next.min(greeted.ping.deadline()),
+                    Err(fault) => faults.push((id, fault)),
+                },
+            }
+        }
+        self.peers_wake = next;
+    }
+
+    /// Returns the peers that may be asked for headers, with their latency.
+    pub(super) fn candidates(&self) -> Vec<Candidate> {
+        let candidate = |(peer, greeted): (PeerId, &Greeted)| Candidate {
+            peer,
+            latency: greeted.ping.latency().unwrap_or(Duration::MAX),
+            claim: greeted.claim,
+            said: greeted.hello.total_work,
+            height: greeted.height,
+        };
+        self.greeted().filter(|(_, greeted)| greeted.is_full()).map(candidate).collect()
+    }
+}

@@ -1,0 +1,550 @@
+//! The node: a protocol state machine that takes [`Input`]s and produces [`Output`]s.
+//!
+//! # The contract of a driver
+//!
+//! 1. Make one mutation ([`Node::handle`], [`Node::submit`], [`Node::set_mining`]). Then call
+//!    [`Node::poll`] until it returns `None`, and carry out the outputs in order. A driver may make
+//!    several mutations before it carries out their outputs, if it keeps the order.
+//! 2. [`Output::Persist`] is durable before any later output is carried out.
+//! 3. Sleep until [`Node::deadline`]. An early or repeated tick is harmless.
+//! 4. Peer ids are never used twice. The driver cuts off frames over
+//!    [`crate::protocol::limits::FRAME_BYTES_MAX`].
+//! 5. Nothing that a peer sends can panic or return an error: it becomes [`Output::Close`] with a
+//!    named fault.
+//!
+//! **Architecture Invariant:** the node owns no state that only one of its machines needs.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::ledger::chain::Chain;
+use crate::ledger::mempool::{LIGHT_POOL_BYTES_MAX, POOL_BYTES_MAX, Pool};
+use crate::ledger::signature_batch::{BatchId, Verdict};
+use crate::ledger::validation::MESSAGE_AHEAD_MS;
+use crate::mining::job::Solution;
+use crate::mining::template::Miner;
+use crate::node::event::Event;
+use crate::node::outbox::Outbox;
+use crate::node::storage::Recalled;
+use crate::peers::address_book::Book;
+use crate::peers::ban_list::Bans;
+use crate::peers::outbound_slots::{Quota, Slots};
+use crate::peers::peer::{Greeted, Peer};
+use crate::peers::reconnect::Dialer;
+use crate::peers::topology::forecast::Forecast;
+use crate::peers::topology::graph::{self, Graph};
+use crate::peers::topology::pending_certificates::Vouching;
+use crate::primitives::block::Header;
+use crate::primitives::collections::vec_map::Sorted;
+use crate::primitives::encoding::DecodeError;
+use crate::primitives::hash::{Hash, Tag, tagged};
+use crate::primitives::key::SecretKey;
+use crate::primitives::message::{Message, MessageId, VerifiedMessage};
+use crate::primitives::pow::Work;
+use crate::primitives::rng::Chance;
+use crate::primitives::time::{Moment, Now, Time};
+use crate::protocol::address::Address;
+use crate::protocol::misbehavior::{Fault, Reason};
+use crate::protocol::packet::Role;
+use crate::sync::block_download::Fetch;
+use crate::sync::block_relay::Relay;
+use crate::sync::headers::{PATIENCE, Sync};
+use crate::sync::message_relay::Gossip;
+use crate::sync::recent_blocks::Shelf;
+
+pub use crate::node::outbox::Output;
+pub use crate::peers::peer::INBOUND_MAX;
+pub use crate::protocol::connection::{Link, PeerId};
+pub use crate::sync::headers::LIGHT_BODIES;
+pub(crate) use read_ahead::{Approach, Coming};
+pub use status::{PeerView, Status};
+
+/// True if this is built for nodes that keep all blocks. Without it, the code that only those nodes
+/// run is left out.
+const FULL: bool = cfg!(feature = "full");
+
+/// A node at most this many blocks behind its best header counts as synchronized: the bodies are on
+/// their way.
+pub const AT_HEEL_MAX: usize = 3;
+/// The most headers from the future that are kept back. Further ones are dropped, and come again
+/// with their children.
+pub const EARLY_MAX: usize = 64;
+
+/// The most links of the latency graph that a light node holds.
+pub const LIGHT_LINKS_MAX: usize = 1_024;
+
+/// An input of a node.
+#[derive(Clone, Debug)]
+pub enum Input {
+    /// A connection is open.
+    Connected(PeerId, Link),
+    /// An address that the node asked to dial could not be reached.
+    Unreached(Address),
+    /// A frame arrived.
+    Received(PeerId, Bytes),
+    /// Either end closed a connection.
+    Closed(PeerId),
+    /// A job is solved.
+    Solved(Solution),
+    /// The result of a batch of signatures.
+    Verified(Verdict),
+    /// The answer of the store to a query.
+    Recalled(Recalled),
+    /// Time passed.
+    Ticked,
+}
+
+/// Why a node wants to be ticked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wake {
+    /// To dial again.
+    Dial,
+    /// To ping, or to give up on a silent peer or an unfinished handshake.
+    Ping,
+    /// To give up on an unanswered request.
+    Request,
+    /// To advance the job's time.
+    Job,
+    /// A header from the future has become acceptable.
+    Early,
+    /// To maintain the links and the knowledge of the network.
+    Neighbours,
+    /// To push a body to a peer whose silence shows that it waits for it.
+    Push,
+}
+
+/// The newest block whose body a light node assumed valid instead of downloading it.
+#[derive(Clone, Copy, Debug)]
+struct Blind {
+    /// The time of the newest block whose messages the node does not know.
+    block: Time,
+    /// When the node learned of that block, by its own clock. For the block that it starts from,
+    /// the time of the first input.
+    learned: Option<Time>,
+}
+
+impl Blind {
+    /// Returns true if a block that was assumed valid may contain a message. A message of our own
+    /// that is newer than our knowledge of the block is not in it. Another node's clock may be
+    /// ahead by as much as the rules allow.
+    fn may_hide(self, message: &Message, own: bool) -> bool {
+        let in_reach = message.time().minus_ms(MESSAGE_AHEAD_MS) <= self.block;
+        self.block > Time::default() && in_reach && !(own && Some(message.time()) > self.learned)
+    }
+}
+
+/// The configuration of a node.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Keeps and serves all blocks, or only headers.
+    pub role: Role,
+    /// The node's key, by which peers identify it.
+    pub node_key: SecretKey,
+    /// The author of the blocks that it mines.
+    pub author: SecretKey,
+    /// The address where others can reach it, if they can.
+    pub listen: Option<Address>,
+    /// Nodes to stay connected to. At most [`crate::peers::reconnect::TARGETS_MAX`] are used.
+    pub connect: Vec<Address>,
+    /// True if it mines once it is synchronized. [`Node::set_mining`] changes that.
+    pub mining: bool,
+    /// The other nodes that it connects to.
+    pub neighbours: Neighbours,
+    /// The most inbound connections, at most [`INBOUND_MAX`]. When there are that many, one of them
+    /// is evicted for a newcomer. The connections that the node opens itself do not count.
+    pub inbound_max: usize,
+    /// The most links of the network's latency graph that it holds. Each takes about 200 bytes.
+    pub links_max: usize,
+}
+
+impl Config {
+    /// Returns the configuration of a node that chooses its neighbours, with the usual caps. It
+    /// neither listens nor mines.
+    pub fn new(role: Role, node_key: SecretKey, author: SecretKey) -> Self {
+        let links_max = match role {
+            Role::Full => graph::LINKS_MAX,
+            Role::Light => LIGHT_LINKS_MAX,
+        };
+        Self {
+            role,
+            node_key,
+            author,
+            listen: None,
+            connect: Vec::new(),
+            mining: false,
+            neighbours: Neighbours::Chosen,
+            inbound_max: INBOUND_MAX,
+            links_max,
+        }
+    }
+}
+
+/// The nodes that a node connects to besides the configured ones.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Neighbours {
+    /// No others: the driver opens the links.
+    Given,
+    /// Nodes that it selects itself among all known addresses.
+    Chosen,
+}
+
+/// The reason why a message of our own is not accepted.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SubmitError {
+    /// The signature is not the sender's.
+    #[error("the signature is not the sender's")]
+    Signature,
+    /// It is already in the mempool or in a block.
+    #[error("message {id} is known already")]
+    Known {
+        /// Its id.
+        id: MessageId,
+    },
+    /// Its time is too far from the local clock.
+    #[error("timeStamp: {found} is over a day old or a minute ahead of the node's clock, {local}")]
+    Time {
+        /// The message's time.
+        found: crate::primitives::time::Time,
+        /// The time of the local clock.
+        local: crate::primitives::time::Time,
+    },
+    /// The sender already has the most waiting messages that a sender may have.
+    #[error("the sender has {max} messages waiting already")]
+    SenderFull {
+        /// The cap.
+        max: usize,
+    },
+    /// The mempool is full of messages with more stamp work.
+    #[error("the pool is full: a stamp of at least {floor} hashes per byte is needed")]
+    PoolFull {
+        /// The stamp work per byte that would be accepted.
+        floor: u128,
+    },
+}
+
+/// Returns a secret that stays the same over restarts, so that a stored address book keeps its
+/// order.
+fn book_secret(config: &Config) -> [u8; 32] {
+    *tagged(Tag::Book, &[config.node_key.to_bytes().as_slice()]).as_bytes()
+}
+
+/// The node: one value that owns its sub-machines and passes the findings of each to the others.
+#[derive(Debug)]
+pub struct Node {
+    config: Config,
+    chain: Chain,
+    pool: Pool,
+    peers: Sorted<PeerId, Peer>,
+    dialer: Dialer,
+    sync: Sync,
+    fetch: Fetch,
+    relay: Relay,
+    book: Book,
+    bans: Bans,
+    slots: Slots,
+    graph: Graph,
+    /// The probabilities that a peer first hears of a block from us, as of the last planning round.
+    forecast: Forecast,
+    vouching: Vouching,
+    rounds: schedule::Rounds,
+    /// The address book as it was last stored.
+    remembered: Vec<u8>,
+    /// A secret that makes it unpredictable which peer is evicted first.
+    secret: [u8; 16],
+    gossip: Gossip,
+    shelf: Shelf,
+    miner: Miner,
+    /// Headers from the future, by the time at which they become acceptable.
+    early: Sorted<(Time, Hash), Header>,
+    early_deadline: Option<Moment>,
+    mining: bool,
+    blind: Blind,
+    /// When a body was last connected or no body was missing.
+    moved: Moment,
+    /// True if bodies of a longer path are on their way.
+    lags: bool,
+    /// When the last steps were taken.
+    ticked: Moment,
+    /// True if a change since then requires further steps.
+    stirred: bool,
+    /// When to take the next steps if nothing changes.
+    wake: Option<(Moment, Wake)>,
+    /// The earliest time at which a peer has to be pinged or given up.
+    peers_wake: Moment,
+    /// The most work that a peer claims to have.
+    most_claimed: Work,
+    /// True if a peer offered messages while blocks were being fetched.
+    offered: bool,
+    /// When peers are next checked for disagreement.
+    watch: Moment,
+    /// Counts reorganisations. After one, an earlier answer of the store about the best chain is
+    /// outdated and the query is repeated.
+    epoch: u64,
+    batches: u64,
+    chance: Chance,
+    outbox: Outbox,
+}
+
+impl Node {
+    /// Creates a node that starts from `chain`. `seed` is 32 random bytes.
+    pub fn new(config: Config, chain: Chain, seed: [u8; 32]) -> Self {
+        let pool_bytes = match config.role {
+            Role::Full => POOL_BYTES_MAX,
+            Role::Light => LIGHT_POOL_BYTES_MAX,
+        };
+        let mut chance = Chance::new(seed);
+        let mut blind = Blind { block: Time::default(), learned: None };
+        if config.role == Role::Light && chain.tip().header.height > 0 {
+            // Verification before a restart is not stored.
+            blind.block = chain.tip().header.time;
+        }
+        Self {
+            blind,
+            pool: Pool::new(pool_bytes),
+            peers: Sorted::default(),
+            dialer: Dialer::new(config.connect.iter().cloned()),
+            sync: Sync::default(),
+            fetch: Fetch::default(),
+            relay: Relay::default(),
+            book: Book::new(book_secret(&config)),
+            bans: Bans::default(),
+            slots: Slots::new(Quota::of(config.role)),
+            graph: Graph::new(config.node_key.public(), config.links_max),
+            forecast: Forecast::default(),
+            vouching: Vouching::default(),
+            rounds: schedule::Rounds::default(),
+            remembered: Vec::new(),
+            secret: chance.bytes16(),
+            gossip: Gossip::default(),
+            shelf: Shelf::default(),
+            miner: Miner::default(),
+            early: Sorted::default(),
+            early_deadline: None,
+            mining: config.mining,
+            moved: Moment::default(),
+            lags: false,
+            ticked: Moment::default(),
+            stirred: true,
+            wake: None,
+            peers_wake: Moment::default(),
+            most_claimed: Work::ZERO,
+            offered: false,
+            watch: Moment::default(),
+            epoch: 0,
+            batches: 0,
+            chance,
+            outbox: Outbox::default(),
+            chain,
+            config,
+        }
+    }
+
+    /// Loads the stored address book.
+    ///
+    /// # Errors
+    /// The bytes are not a valid address book. The node then starts without one.
+    pub fn remember(&mut self, book: &[u8]) -> Result<(), DecodeError> {
+        self.book = Book::decode(book_secret(&self.config), book)?;
+        self.remembered = book.to_vec();
+        Ok(())
+    }
+
+    /// Adds bootstrap addresses. The node may dial them and need not stay connected to them.
+    pub fn meet<'a>(&mut self, now: Now, addresses: impl IntoIterator<Item = &'a Address>) {
+        for address in addresses {
+            self.book.heard(address, address.group(), now.time);
+        }
+        self.rounds.stir();
+    }
+
+    /// Handles an input.
+    pub fn handle(&mut self, now: Now, input: Input) {
+        self.blind.learned.get_or_insert(now.time);
+        // Most frames require no further steps. Those frames that do set the flag themselves.
+        self.stirred |= !matches!(input, Input::Received(..));
+        match input {
+            Input::Connected(peer, link) => self.connected(now, peer, link),
+            Input::Unreached(address) => self.unreached(now, &address),
+            Input::Received(peer, frame) => self.received(now, peer, frame),
+            Input::Closed(peer) => self.hung_up(now, peer),
+            Input::Solved(solution) => self.solved(now, solution),
+            Input::Verified(verdict) => self.verified(now, verdict),
+            Input::Recalled(recalled) => self.recalled(now, recalled),
+            Input::Ticked => {}
+        }
+        if self.stirred || self.wake.is_some_and(|(at, _)| at <= now.moment) {
+            self.steer(now);
+        }
+    }
+
+    /// Submits a message of our own: adds it to the mempool, persists it and announces it to the
+    /// peers. Returns its id. The message is safe once the outputs are carried out.
+    ///
+    /// # Errors
+    /// The reason why the message is not accepted.
+    pub fn submit(&mut self, now: Now, message: Message) -> Result<MessageId, SubmitError> {
+        self.blind.learned.get_or_insert(now.time);
+        let id = self.pool_own(now, message)?;
+        self.steer(now);
+        Ok(id)
+    }
+
+    /// Starts or stops mining. Mining starts only once the node is synchronized.
+    pub fn set_mining(&mut self, now: Now, mining: bool) {
+        self.mining = mining;
+        self.steer(now);
+    }
+
+    /// Sets the author of mined blocks from now on: `None` means the node's own key. The search for
+    /// the previous author's block is given up.
+    pub fn set_author(&mut self, now: Now, author: Option<SecretKey>) {
+        self.config.author = author.unwrap_or_else(|| self.config.node_key.clone());
+        if self.miner.stop() {
+            self.outbox.mine(None);
+        }
+        self.steer(now);
+    }
+
+    /// Returns the next output. Call it until it returns `None` after each mutation.
+    pub fn poll(&mut self) -> Option<Output> {
+        self.outbox.poll()
+    }
+
+    /// Returns when to tick next, and why.
+    pub fn deadline(&self) -> Option<(Moment, Wake)> {
+        self.wake
+    }
+
+    /// Returns when the node next dials a missing configured peer. Returns `None` if none is
+    /// missing.
+    pub fn redial(&self) -> Option<Moment> {
+        self.dialer.deadline()
+    }
+
+    fn next_wake(&self) -> Option<(Moment, Wake)> {
+        let peers = (!self.peers.is_empty()).then_some((self.peers_wake, Wake::Ping));
+        let early = self.early_deadline.map(|at| (at, Wake::Early));
+        let bodies = (self.chain.path().len() > 0).then_some(self.moved + PATIENCE);
+        let pushed = self.chain.path().next().and_then(|lowest| self.relay.expected_until(lowest));
+        [
+            peers,
+            early,
+            self.dialer.deadline().map(|at| (at, Wake::Dial)),
+            (self.config.neighbours == Neighbours::Chosen).then(|| (self.rounds.next(), Wake::Neighbours)),
+            self.relay.deadline().map(|at| (at, Wake::Push)),
+            self.sync.deadline().map(|at| (at, Wake::Request)),
+            self.fetch.deadline().map(|at| (at, Wake::Request)),
+            self.miner.deadline().map(|at| (at, Wake::Job)),
+            bodies.filter(|at| *at > self.ticked).map(|at| (at, Wake::Request)),
+            pushed.filter(|at| *at > self.ticked).map(|at| (at, Wake::Request)),
+        ]
+        .into_iter()
+        .flatten()
+        .min_by_key(|(at, _)| *at)
+    }
+
+    /// Returns the chain.
+    pub fn chain(&self) -> &Chain {
+        &self.chain
+    }
+
+    /// Returns true if peers have more work than we have and it is being fetched.
+    pub fn is_syncing(&self) -> bool {
+        self.sync.is_heading() || self.is_behind()
+    }
+
+    /// Returns true if the node waits for data that is on its way. It stops waiting for headers or
+    /// bodies that do not come, however much work a peer claims.
+    fn is_behind(&self) -> bool {
+        self.sync.is_awaited() || self.sync.is_long() || self.lags
+    }
+
+    /// Returns the network's latency graph: the certified links that this node holds.
+    pub fn graph(&self) -> &Graph {
+        &self.graph
+    }
+
+    /// Returns the address book.
+    pub fn book(&self) -> &Book {
+        &self.book
+    }
+
+    /// Returns a message that waits in the mempool.
+    pub fn pooled(&self, id: &MessageId) -> Option<&Arc<Message>> {
+        self.pool.find(id).map(VerifiedMessage::message)
+    }
+
+    /// Returns the messages that wait in the mempool, in the order in which they would be mined.
+    pub fn pool(&self) -> impl Iterator<Item = &Arc<Message>> {
+        self.pool.iter().map(VerifiedMessage::message)
+    }
+
+    /// Returns true if the node keeps all blocks and takes part in the latency graph.
+    fn is_full(&self) -> bool {
+        FULL && self.config.role == Role::Full
+    }
+
+    fn greeted(&self) -> impl Iterator<Item = (PeerId, &Greeted)> {
+        self.peers.iter().filter_map(|(&id, peer)| Some((id, peer.greeted()?)))
+    }
+
+    fn batch(&mut self) -> BatchId {
+        self.batches += 1;
+        BatchId(self.batches)
+    }
+
+    fn fault(&mut self, now: Now, peer: PeerId, fault: Fault) {
+        self.outbox.tell(Event::Faulted { peer, fault: fault.clone() });
+        self.punish(now, peer, &fault);
+        self.close(now, peer, Reason::Fault(fault));
+    }
+
+    fn close(&mut self, now: Now, peer: PeerId, reason: Reason) {
+        if self.peers.contains_key(&peer) {
+            self.outbox.close(peer, reason);
+            self.closed(now, peer);
+        }
+    }
+
+    /// Takes all steps that follow from the current state, independent of the input that changed
+    /// it.
+    fn steer(&mut self, now: Now) {
+        for address in self.dialer.tick(now.moment) {
+            self.outbox.dial(address);
+        }
+        self.tick_peers(now);
+        self.seek_neighbours(now);
+        self.tick_early(now);
+        self.tick_relay(now);
+        self.watch_agreement(now);
+        self.ticked = now.moment;
+        self.seek_headers(now);
+        self.seek_bodies(now);
+        self.take_offers();
+        self.seek_block(now);
+        self.stirred = false;
+        self.wake = self.next_wake();
+    }
+}
+
+mod admission;
+mod agreement;
+mod blocks;
+mod certificates;
+mod connections;
+pub mod event;
+mod messages;
+mod mining;
+mod neighbours;
+pub(crate) mod outbox;
+mod plausibility;
+mod proof;
+mod read_ahead;
+mod relay;
+mod schedule;
+mod status;
+pub mod storage;
+
+#[cfg(test)]
+mod tests;

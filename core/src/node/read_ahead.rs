@@ -1,0 +1,104 @@
+//! Read-ahead: prefetches the memory that a frame will need, before the node handles it
+//! ([`crate::primitives::prefetch`]).
+//!
+//! Each step reads only the memory that the step before had fetched. So a driver that takes the
+//! steps well ahead of the frame never waits. The steps change only the time.
+
+use super::{Node, PeerId};
+use crate::peers::peer::Peer;
+use crate::primitives::prefetch::{HAS_HINTS, prefetch};
+
+/// The most peers that are prefetched ahead of a tick.
+const PEERS_AHEAD_MAX: usize = 32;
+
+/// The next input of a node, as far as its driver can tell at a glance.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Coming {
+    /// A ping or pong of a peer.
+    Ping(PeerId),
+    /// Any other frame of a peer.
+    Frame(PeerId),
+    /// A tick, which looks at all peers.
+    Tick,
+}
+
+/// The stages of the read-ahead.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Approach {
+    /// The node itself is fetched.
+    Node,
+    /// Then the list of its peers and the propagation of the newest block.
+    Lists,
+    /// Then the peer that sends.
+    Peer,
+    /// Then the state of that peer's connection.
+    Known,
+}
+
+impl Approach {
+    /// The stages in order.
+    pub(crate) const ALL: [Self; 4] = [Self::Node, Self::Lists, Self::Peer, Self::Known];
+}
+
+impl Node {
+    /// Takes one stage of the read-ahead for the next input.
+    pub(crate) fn approach(&self, coming: Coming, step: Approach) {
+        match (step, coming) {
+            (Approach::Node, _) => {
+                prefetch(&self.blind);
+                prefetch(&self.stirred);
+                prefetch(&self.peers);
+                prefetch(&self.wake);
+                prefetch(&self.outbox);
+                if !matches!(coming, Coming::Ping(_)) {
+                    prefetch(&self.relay);
+                    prefetch(&self.fetch);
+                    self.chain.prefetch();
+                }
+            }
+            (Approach::Lists, Coming::Ping(_)) => self.peers.prefetch(),
+            (Approach::Lists, Coming::Frame(_) | Coming::Tick) => {
+                self.peers.prefetch();
+                self.relay.prefetch();
+            }
+            (Approach::Peer, Coming::Ping(peer)) => self.prefetch_stage(peer),
+            (Approach::Peer, Coming::Frame(peer)) => {
+                self.prefetch_stage(peer);
+                self.relay.prefetch_marks();
+            }
+            (Approach::Peer, Coming::Tick) => self.peers_ahead().for_each(|peer| prefetch(&peer.stage)),
+            (Approach::Known, Coming::Ping(peer)) => {
+                if let Some(greeted) = self.peers.get(&peer).and_then(Peer::greeted) {
+                    prefetch(&greeted.ping);
+                }
+            }
+            (Approach::Known, Coming::Frame(peer)) => {
+                if let Some(greeted) = self.peers.get(&peer).and_then(Peer::greeted) {
+                    prefetch(&greeted.stance);
+                    prefetch(&greeted.claim);
+                }
+            }
+            (Approach::Known, Coming::Tick) => {
+                self.peers_ahead().filter_map(Peer::greeted).for_each(|greeted| prefetch(&greeted.ping));
+            }
+        }
+    }
+
+    /// Prefetches the chain state of all peers, because a block will be announced to each.
+    pub(super) fn approach_all(&self) {
+        if !HAS_HINTS {
+            return;
+        }
+        self.peers_ahead().filter_map(Peer::greeted).for_each(|greeted| prefetch(&greeted.stance));
+    }
+
+    fn prefetch_stage(&self, peer: PeerId) {
+        if let Some(peer) = self.peers.get(&peer) {
+            prefetch(&peer.stage);
+        }
+    }
+
+    fn peers_ahead(&self) -> impl Iterator<Item = &Peer> {
+        self.peers.values().take(PEERS_AHEAD_MAX)
+    }
+}

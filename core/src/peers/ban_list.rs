@@ -1,0 +1,208 @@
+//! Bans: the peers that are refused for a while because of their offences.
+//!
+//! Specified in PROTOCOL.md, "On the wire".
+//!
+//! An offence that an honest node cannot commit (an invalid block, header or message, or a forged
+//! answer) leads to a ban at once. Each repetition leads to a longer one. Any other offence
+//! (stalling, silence, lateness) adds points that halve in [`HALF_LIFE`]. At [`BAN_POINTS`] the
+//! offender is refused for [`REST`], however often that happens, and never for longer.
+//!
+//! A peer with another version or of another network is disconnected, without points. Bans are
+//! never announced to other nodes, and reports of other nodes about a node have no effect.
+//!
+//! Bounds: [`BANS_MAX`] bans, of which the one that ends first is dropped, and [`SCORES_MAX`]
+//! offenders with points, of which the one that offended longest ago is dropped. An offender with
+//! many addresses loses only the addresses that it offends from.
+
+use core::net::{IpAddr, Ipv6Addr};
+use core::time::Duration;
+
+use crate::ledger::validation::RuleError;
+use crate::primitives::collections::vec_map::Sorted;
+use crate::primitives::key::PublicKey;
+use crate::primitives::time::Moment;
+use crate::protocol::host::Host;
+use crate::protocol::misbehavior::Fault;
+
+/// The number of points that lead to a ban.
+pub const BAN_POINTS: u32 = 100;
+/// The time in which points halve.
+pub const HALF_LIFE: Duration = Duration::from_secs(600);
+/// The length of a ban that results from accumulated points.
+pub const REST: Duration = Duration::from_secs(600);
+/// The length of the first ban for a broken rule. Each further one is twice as long.
+pub const BAN_MIN: Duration = Duration::from_secs(3_600);
+/// The longest ban. For this long after its end, a ban counts for the length of the next.
+pub const BAN_MAX: Duration = Duration::from_secs(86_400);
+/// The most bans, including ended ones that are remembered.
+pub const BANS_MAX: usize = 1_024;
+/// The most offenders whose points are remembered.
+pub const SCORES_MAX: usize = 1_024;
+/// The number of parts in which a point is counted.
+const PARTS: u32 = 1 << 10;
+
+/// The target of a ban: one identity for each peer, the one that is hardest to change.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Subject {
+    /// The host of the peer. An IPv6 address counts as its /64, which belongs to one subscriber.
+    Host(Host),
+    /// The key of the peer, where the host identifies no one: many nodes may share a local address.
+    Key(PublicKey),
+}
+
+impl Subject {
+    /// Returns the identity of a peer: its host if that is known and not local, or otherwise its
+    /// proven key.
+    ///
+    /// A node can create a new key at any time, so a key ban does not stop an offender whose host
+    /// is known. And an attacker in the middle could pass on another node's handshake and then
+    /// offend, to have the key's owner banned.
+    pub fn of(host: Option<&Host>, key: Option<&PublicKey>) -> Option<Self> {
+        match host.filter(|host| !host.is_local()) {
+            Some(Host::V6(ip)) => Some(Self::Host(match ip.to_canonical() {
+                IpAddr::V4(ip) => Host::V4(ip),
+                IpAddr::V6(ip) => Host::V6(Ipv6Addr::from_bits(ip.to_bits() >> 64 << 64)),
+            })),
+            Some(host) => Some(Self::Host(host.clone())),
+            None => key.copied().map(Self::Key),
+        }
+    }
+}
+
+/// Returns the points of a fault. [`BAN_POINTS`] are a ban at once.
+///
+/// An honest node that is slow, far away or just restarted may stall, fall silent or be late. It
+/// may announce a header above an invalid block before it can know that. A light node may hold a
+/// block whose repeated message only a full node detects. A node whose chain is reorganised during
+/// a request may answer with headers that do not connect.
+pub fn weight(fault: &Fault) -> u32 {
+    match fault {
+        Fault::Version { .. } | Fault::Network { .. } => 0,
+        // The format of another version's hello is unknown.
+        Fault::Malformed { packet: "hello" } => 0,
+        Fault::InvalidHeader { error, .. } | Fault::InvalidBlock { error, .. } => rule_weight(error),
+        Fault::InvalidMessage { .. }
+        | Fault::InvalidLink
+        | Fault::InvalidProof { .. }
+        | Fault::KeyNotProven => BAN_POINTS,
+        Fault::WorkNotShown | Fault::Disconnected { .. } => 50,
+        Fault::UnknownPacket { .. }
+        | Fault::PacketTooLarge { .. }
+        | Fault::Malformed { .. }
+        | Fault::NotGreeted { .. }
+        | Fault::GreetedAgain { .. }
+        | Fault::StrayPong
+        | Fault::Unasked { .. } => 34,
+        Fault::Stalled { .. } | Fault::Silent | Fault::HandshakeTimeout => 20,
+    }
+}
+
+fn rule_weight(error: &RuleError) -> u32 {
+    match error {
+        RuleError::TooEarly { .. } | RuleError::ParentUnknown { .. } => 0,
+        RuleError::Ancestor { .. } => 10,
+        RuleError::MessageRepeated { .. } => 50,
+        RuleError::Parent { .. }
+        | RuleError::Height { .. }
+        | RuleError::Version { .. }
+        | RuleError::Time { .. }
+        | RuleError::Bits { .. }
+        | RuleError::ProofOfWork { .. }
+        | RuleError::Content { .. }
+        | RuleError::Size { .. }
+        | RuleError::MessageCount { .. }
+        | RuleError::AuthorSignature { .. }
+        | RuleError::MessageSignature { .. }
+        | RuleError::MessageTime { .. } => BAN_POINTS,
+    }
+}
+
+/// The points of an offender, in parts, at its last offence.
+#[derive(Clone, Copy, Debug)]
+struct Score {
+    parts: u32,
+    at: Moment,
+}
+
+impl Score {
+    /// Returns the remaining points: halved for each half-life, and linear within one.
+    fn parts_at(self, now: Moment) -> u32 {
+        let (half_life, age) = (HALF_LIFE.as_micros(), (now - self.at).as_micros());
+        let halved = u64::from(self.parts) >> (age / half_life).min(32);
+        let rest = u64::try_from(age % half_life).unwrap_or_default();
+        let half_life = u64::try_from(half_life).unwrap_or(u64::MAX);
+        u32::try_from(halved - halved * rest / (2 * half_life)).unwrap_or(u32::MAX)
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Ban {
+    ends: Moment,
+    /// The length of the last ban for a broken rule, or zero if there was none.
+    length: Duration,
+}
+
+/// The bans and the points.
+#[derive(Debug, Default)]
+pub struct Bans {
+    bans: Sorted<Subject, Ban>,
+    scores: Sorted<Subject, Score>,
+}
+
+impl Bans {
+    /// Counts an offence of a peer. Returns true if the peer is banned now.
+    pub fn punish(&mut self, subject: &Subject, fault: &Fault, now: Moment) -> bool {
+        let weight = weight(fault);
+        if weight == 0 || self.is_banned(subject, now) {
+            return self.is_banned(subject, now);
+        }
+        let parts = weight * PARTS + self.scores.get(subject).map_or(0, |score| score.parts_at(now));
+        if parts < BAN_POINTS * PARTS {
+            self.scores.insert(subject.clone(), Score { parts, at: now });
+            if self.scores.len() > SCORES_MAX {
+                drop_least(&mut self.scores, |score| score.at);
+            }
+            return false;
+        }
+        self.scores.remove(subject);
+        let last = self.bans.get(subject).filter(|ban| now < ban.ends + BAN_MAX);
+        let last = last.map_or(Duration::ZERO, |ban| ban.length);
+        let ban = if weight >= BAN_POINTS {
+            let length = last.saturating_mul(2).clamp(BAN_MIN, BAN_MAX);
+            Ban { ends: now + length, length }
+        } else {
+            Ban { ends: now + REST, length: last }
+        };
+        self.bans.insert(subject.clone(), ban);
+        if self.bans.len() > BANS_MAX {
+            drop_least(&mut self.bans, |ban| ban.ends);
+        }
+        true
+    }
+
+    /// Returns true if a peer is refused.
+    pub fn is_banned(&self, subject: &Subject, now: Moment) -> bool {
+        self.bans.get(subject).is_some_and(|ban| now < ban.ends)
+    }
+
+    /// Returns the number of active bans.
+    pub fn len(&self, now: Moment) -> usize {
+        self.bans.values().filter(|ban| now < ban.ends).count()
+    }
+
+    /// Drops the bans and points that no longer count. This only frees memory.
+    pub fn expire(&mut self, now: Moment) {
+        self.bans.retain(|_, ban| now < ban.ends || !ban.length.is_zero() && now < ban.ends + BAN_MAX);
+        self.scores.retain(|_, score| score.parts_at(now) >= PARTS);
+    }
+}
+
+fn drop_least<T>(map: &mut Sorted<Subject, T>, measure: impl Fn(&T) -> Moment) {
+    let least = map.iter().min_by_key(|(_, value)| measure(value)).map(|(subject, _)| subject.clone());
+    if let Some(subject) = least {
+        map.remove(&subject);
+    }
+}
+
+#[cfg(test)]
+mod tests;

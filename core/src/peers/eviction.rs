@@ -1,0 +1,278 @@
+//! Inbound slots: which of those who dialled us has to go when another wants in.
+//!
+//! A full node would else belong to whoever came first with most connections. The choice follows the ideas of Bitcoin's: those who are
+//! hard to be for an attacker stay, each class by a measure that takes another effort to reach, and of the others
+//! the youngest of the most crowded network goes.
+//!
+//! It knows nothing but what we observed ourselves. Bounds: none of its own; it looks once at each candidate.
+
+use core::hash::Hasher as _;
+use core::net::IpAddr;
+use core::time::Duration;
+use std::collections::{BTreeMap, BTreeSet};
+
+use siphasher::sip::SipHasher24;
+
+use crate::primitives::time::Moment;
+use crate::protocol::connection::PeerId;
+use crate::protocol::host::Host;
+use crate::protocol::netgroup::Group;
+
+/// The most inbound links from one network; local ones are not counted.
+pub const INBOUND_GROUP_MAX: usize = 32;
+/// So many networks, by a secret order, have their eldest link protected.
+pub const GROUPS_PROTECTED: usize = 4;
+/// So many of the nearest are protected.
+pub const NEAREST_PROTECTED: usize = 8;
+/// So many of those who last brought us a valid block before all others are protected.
+pub const BRINGERS_PROTECTED: usize = 4;
+
+/// An inbound link, as we observed it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Candidate {
+    /// The peer.
+    pub peer: PeerId,
+    /// The network that it dialled from; none when it is local or not known.
+    pub group: Option<Group>,
+    /// The measured round trip.
+    pub latency: Option<Duration>,
+    /// When it last brought us a valid block before all others.
+    pub first_delivery: Option<Moment>,
+    /// Since when it is connected.
+    pub since: Moment,
+}
+
+/// What happens when another peer dials us.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Admission {
+    /// There is a free place.
+    Free,
+    /// This peer is evicted for the newcomer.
+    Evicts(PeerId),
+    /// The newcomer is refused: its network has [`INBOUND_GROUP_MAX`] links already.
+    Crowded,
+    /// The newcomer is refused: all places are taken by links that are protected.
+    Full,
+}
+
+/// Returns the network that an inbound link from this address counts towards, or `None` if the address is local. Any number
+/// of unrelated peers may share a local address, for example behind a proxy, so local addresses say nothing about a crowd.
+pub fn network_of(ip: IpAddr) -> Option<Group> {
+    let host = Host::from(ip);
+    (!host.is_local()).then(|| Group::of(&host))
+}
+
+/// Returns what happens when a peer from this network dials us while these are linked and `max` of them may be; `secret` as in
+/// [`choose`].
+pub fn admit(candidates: &[Candidate], group: Option<Group>, max: usize, secret: &[u8; 16]) -> Admission {
+    if !has_room(candidates, group) {
+        return Admission::Crowded;
+    }
+    if candidates.len() < max {
+        return Admission::Free;
+    }
+    choose(candidates, secret).map_or(Admission::Full, Admission::Evicts)
+}
+
+/// Whether another link from this network may come in beside these.
+pub fn has_room(candidates: &[Candidate], group: Option<Group>) -> bool {
+    group.is_none() || candidates.iter().filter(|one| one.group == group).count() < INBOUND_GROUP_MAX
+}
+
+/// Who goes, if anybody does; `secret` is 16 bytes that others do not know, the same from choice to choice.
+///
+/// Protected are the eldest link of each of [`GROUPS_PROTECTED`] networks, the [`NEAREST_PROTECTED`] nearest, the
+/// [`BRINGERS_PROTECTED`] newest bringers, and the elder half of the rest.
+pub fn choose(candidates: &[Candidate], secret: &[u8; 16]) -> Option<PeerId> {
+    let mut rest: Vec<_> = candidates.iter().collect();
+    protect_groups(&mut rest, secret);
+    protect(&mut rest, NEAREST_PROTECTED, |one| one.latency);
+    protect(&mut rest, BRINGERS_PROTECTED, |one| one.first_delivery.map(core::cmp::Reverse));
+    let half = rest.len() / 2;
+    protect(&mut rest, half, |one| Some(one.since));
+    let mut crowds = BTreeMap::<_, usize>::new();
+    for one in &rest {
+        *crowds.entry(one.group).or_default() += 1;
+    }
+    // Those whose network is not known are no crowd.
+    let crowd = |one: &Candidate| one.group.map_or(1, |_| crowds.get(&one.group).copied().unwrap_or(1));
+    rest.into_iter().max_by_key(|one| (crowd(one), one.since, one.peer)).map(|one| one.peer)
+}
+
+/// Takes the `count` with the least measure out of the rest; those without one stay in it.
+fn protect<M: Ord>(rest: &mut Vec<&Candidate>, count: usize, measure: impl Fn(&Candidate) -> Option<M>) {
+    let mut order: Vec<_> = rest.iter().filter_map(|one| Some((measure(one)?, one.peer))).collect();
+    order.sort_unstable();
+    let safe: BTreeSet<_> = order.into_iter().take(count).map(|(_, peer)| peer).collect();
+    rest.retain(|one| !safe.contains(&one.peer));
+}
+
+/// Takes the eldest link of some networks out of the rest: of which, nobody can aim at without the secret.
+fn protect_groups(rest: &mut Vec<&Candidate>, secret: &[u8; 16]) {
+    let mut eldest = BTreeMap::<_, (Moment, PeerId)>::new();
+    for (group, one) in rest.iter().filter_map(|one| Some((one.group?, one))) {
+        let found = (one.since, one.peer);
+        eldest.entry(keyed(secret, group)).and_modify(|known| *known = found.min(*known)).or_insert(found);
+    }
+    let safe: BTreeSet<_> = eldest.into_values().take(GROUPS_PROTECTED).map(|(_, peer)| peer).collect();
+    rest.retain(|one| !safe.contains(&one.peer));
+}
+
+fn keyed(secret: &[u8; 16], group: Group) -> (u64, Group) {
+    let mut hasher = SipHasher24::new_with_key(secret);
+    hasher.write(&group.to_bytes());
+    (hasher.finish(), group)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const SECRET: [u8; 16] = [5; 16];
+
+    fn group(number: u8) -> Group {
+        Group::of_ip([8, number, 0, 1].into())
+    }
+
+    fn at(seconds: u64) -> Moment {
+        Moment::from_micros(seconds * 1_000_000)
+    }
+
+    /// Peers 0 to `count`, each younger than the one before, all from one crowded network.
+    fn crowd(count: u64) -> Vec<Candidate> {
+        let one = |number| Candidate {
+            peer: PeerId(number),
+            group: Some(group(0)),
+            latency: None,
+            first_delivery: None,
+            since: at(number),
+        };
+        (0..count).map(one).collect()
+    }
+
+    /// All who go, one after the other, until nobody does.
+    fn evicted(mut candidates: Vec<Candidate>) -> Vec<PeerId> {
+        let mut gone = Vec::new();
+        while let Some(peer) = choose(&candidates, &SECRET) {
+            candidates.retain(|one| one.peer != peer);
+            gone.push(peer);
+        }
+        gone
+    }
+
+    #[test]
+    fn the_youngest_of_the_most_crowded_network_goes() {
+        let mut candidates = crowd(40);
+        for number in [37, 38, 39] {
+            candidates[number].group = Some(group(1));
+        }
+        assert_eq!(choose(&candidates, &SECRET), Some(PeerId(36)));
+        for one in &mut candidates[20..37] {
+            one.group = None;
+        }
+        assert_eq!(choose(&candidates, &SECRET), Some(PeerId(39)), "those of no network are no crowd");
+        candidates.iter_mut().for_each(|one| one.group = None);
+        assert_eq!(choose(&candidates, &SECRET), Some(PeerId(39)));
+        assert_eq!(choose(&[], &SECRET), None);
+    }
+
+    #[test]
+    fn the_nearest_stay() {
+        let mut candidates = crowd(60);
+        for (number, one) in (0..).zip(&mut candidates) {
+            one.latency = Some(Duration::from_millis(100 - number));
+        }
+        let gone = evicted(candidates);
+        assert_eq!(gone[0], PeerId(51), "the eight nearest are the youngest");
+        assert!((52..60).all(|number| !gone.contains(&PeerId(number))));
+    }
+
+    #[test]
+    fn the_newest_bringers_stay() {
+        let mut candidates = crowd(60);
+        for number in 50..60_u64 {
+            candidates[usize::try_from(number).unwrap()].first_delivery = Some(at(1_000 + number));
+        }
+        let gone = evicted(candidates);
+        assert_eq!(gone[0], PeerId(55));
+        assert!((56..60).all(|number| !gone.contains(&PeerId(number))));
+    }
+
+    #[test]
+    fn the_eldest_stay() {
+        let gone = evicted(crowd(60));
+        assert_eq!(gone[0], PeerId(59));
+        assert!(!gone.contains(&PeerId(0)));
+        let mut candidates = crowd(60);
+        candidates.truncate(30);
+        candidates.extend((60..90).map(|number| Candidate { peer: PeerId(number), ..crowd(91)[90].clone() }));
+        assert!(choose(&candidates, &SECRET).unwrap() >= PeerId(60));
+    }
+
+    #[test]
+    fn some_networks_stay_that_nobody_can_aim_at() {
+        let mut candidates = crowd(60);
+        for (number, one) in (0..30).zip(&mut candidates[30..]) {
+            one.group = Some(group(1 + number));
+        }
+        let safe = |secret: [u8; 16]| {
+            let mut rest: Vec<_> = candidates.iter().collect();
+            protect_groups(&mut rest, &secret);
+            assert_eq!(rest.len(), 60 - GROUPS_PROTECTED);
+            rest.iter().map(|one| one.peer).collect::<Vec<_>>()
+        };
+        assert_eq!(safe([1; 16]), safe([1; 16]));
+        assert_ne!(safe([1; 16]), safe([2; 16]));
+    }
+
+    #[test]
+    fn a_network_has_only_so_many_links_and_a_local_one_any() {
+        let mut candidates = crowd(INBOUND_GROUP_MAX as u64);
+        assert!(!has_room(&candidates, Some(group(0))));
+        assert!(has_room(&candidates, Some(group(1))));
+        assert!(has_room(&candidates[1..], Some(group(0))));
+        candidates.iter_mut().for_each(|one| one.group = None);
+        assert!(has_room(&candidates, None));
+    }
+
+    fn candidates() -> impl Strategy<Value = Vec<Candidate>> {
+        let one = (
+            proptest::option::of(0..6_u8),
+            proptest::option::of(0..90_u64),
+            proptest::option::of(0..9_u64),
+            0..99_u64,
+        );
+        proptest::collection::vec(one, 0..120).prop_map(|all| {
+            let candidate = |(number, (network, ms, delivered, since))| Candidate {
+                peer: PeerId(number),
+                group: Option::map(network, group),
+                latency: Option::map(ms, Duration::from_millis),
+                first_delivery: Option::map(delivered, at),
+                since: at(since),
+            };
+            (0..).zip(all).map(candidate).collect()
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn whoever_goes_is_neither_among_the_nearest_nor_the_eldest(candidates in candidates()) {
+            let Some(peer) = choose(&candidates, &SECRET) else {
+                let protected = GROUPS_PROTECTED + NEAREST_PROTECTED + BRINGERS_PROTECTED;
+                prop_assert!(candidates.len() <= protected);
+                return Ok(());
+            };
+            let gone = candidates.iter().find(|one| one.peer == peer).unwrap();
+            let nearer = |one: &&Candidate| one.latency.is_some_and(|ms| gone.latency.is_none_or(|own| ms <= own));
+            prop_assert!(
+                candidates.iter().filter(nearer).count() >= candidates.iter().filter_map(|one| one.latency).count().min(NEAREST_PROTECTED)
+            );
+            // Of those that are protected by nothing else, at least half are as old.
+            let elder = candidates.iter().filter(|one| one.peer != peer && one.since <= gone.since).count();
+            let others = candidates.len() - 1;
+            prop_assert!(elder * 2 + 2 * (GROUPS_PROTECTED + NEAREST_PROTECTED + BRINGERS_PROTECTED) + 1 >= others);
+        }
+    }
+}

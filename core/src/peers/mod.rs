@@ -1,0 +1,14 @@
+//! Peers: the addresses that a node knows, the peers that it connects to, and those that it evicts
+//! or bans.
+//!
+//! **Architecture Invariant:** all of it is a hint for relay and for the choice of peers.
+//! Consensus never depends on it.
+
+pub mod address_book;
+pub mod ban_list;
+pub mod chain_status;
+pub mod eviction;
+pub mod outbound_slots;
+pub mod peer;
+pub mod reconnect;
+pub mod topology;

@@ -1,0 +1,165 @@
+//! A peer: one connection, from its handshake on, and the state that we know it to have.
+
+use core::time::Duration;
+
+use crate::peers::chain_status::Stance;
+use crate::peers::outbound_slots::SLOTS_MAX;
+use crate::peers::reconnect::TARGETS_MAX;
+use crate::primitives::collections::fifo_set::Recent;
+use crate::primitives::collections::ordered_map::OrderedSet;
+use crate::primitives::message::MessageId;
+use crate::primitives::pow::Work;
+use crate::primitives::time::Moment;
+use crate::protocol::connection::Link;
+use crate::protocol::handshake::Handshake;
+use crate::protocol::link_certificate::{Epoch, Half};
+use crate::protocol::packet::{Hello, Role};
+use crate::protocol::ping::Ping;
+
+/// The most inbound connections of a full node, whatever is configured. When there are that many,
+/// one of them is evicted for a newcomer.
+pub const INBOUND_MAX: usize = 1_024;
+/// The most outbound connections: configured ones, slots, and those that are being measured. Inbound
+/// connections never take a place of this share. A further outbound connection is closed.
+pub const OUTBOUND_MAX: usize = 128;
+/// The most connections of a node: both shares together.
+pub const PEERS_MAX: usize = INBOUND_MAX + OUTBOUND_MAX;
+// A link may be measured while its successor is dialled, so each slot counts twice.
+const _: () =
+    assert!(TARGETS_MAX + 2 * SLOTS_MAX < OUTBOUND_MAX, "all links that a node opens fit in its share");
+/// The number of newest messages that a peer is known to have.
+pub const KNOWN_MESSAGES_MAX: usize = 8_192;
+/// The most messages that are requested from a peer and not yet received. At this number, no more
+/// are requested.
+pub const ASKED_MESSAGES_MAX: usize = 4_096;
+
+/// The shortest interval between answers to a peer's requests for addresses or links.
+pub const ANSWER_INTERVAL: Duration = Duration::from_millis(500);
+/// The number of epochs after which a certificate is renewed.
+pub const RENEW_EPOCHS: u32 = 2;
+/// The change of the round trip, in thousandths, at which a certificate is renewed.
+const RENEW_PER_MILLE: u128 = 250;
+
+/// A connection.
+#[derive(Debug)]
+pub(crate) struct Peer {
+    pub(crate) link: Link,
+    pub(crate) since: Moment,
+    pub(crate) stage: Stage,
+}
+
+/// The state of a connection.
+#[derive(Debug)]
+pub(crate) enum Stage {
+    /// The handshake is in progress.
+    Greeting(Box<Handshake>),
+    /// The handshake is complete: the peer has proven its key.
+    Greeted(Box<Greeted>),
+}
+
+/// A peer that has proven its key.
+#[derive(Debug)]
+pub(crate) struct Greeted {
+    pub(crate) hello: Hello,
+    pub(crate) ping: Ping,
+    /// The best known work of the peer's branches, reported or shown.
+    pub(crate) claim: Work,
+    /// The height that goes with it.
+    pub(crate) height: u64,
+    /// The end of its chain, as far as it is known.
+    pub(crate) stance: Stance,
+    pub(crate) messages: Recent<MessageId, KNOWN_MESSAGES_MAX>,
+    pub(crate) asked_messages: OrderedSet<MessageId>,
+    /// The open requests to it, and the time of its last answer from us.
+    pub(crate) asked: Asked,
+    /// Our newest attestation for this link's certificate.
+    pub(crate) half: Option<Half>,
+    /// The epoch of its newest attestation.
+    pub(crate) certified: Option<Epoch>,
+    /// The number of valid blocks that it announced to us before all others.
+    pub(crate) firsts: u64,
+    /// When the newest of these blocks arrived.
+    pub(crate) delivered: Option<Moment>,
+    /// Messages that it announced while we were fetching blocks, at most as many as in one packet.
+    pub(crate) offered: Vec<MessageId>,
+}
+
+/// Exchanges with a peer about the network.
+#[derive(Debug, Default)]
+pub(crate) struct Asked {
+    /// True if we have requested addresses from it.
+    pub(crate) addresses: bool,
+    /// True if we have requested links from it.
+    pub(crate) links: bool,
+    answered: Option<Moment>,
+}
+
+impl Asked {
+    /// Returns true if it may be answered now, and notes the answer. Answers are at least
+    /// [`ANSWER_INTERVAL`] apart.
+    pub(crate) fn answers(&mut self, now: Moment) -> bool {
+        let is_early = self.answered.is_some_and(|answered| now < answered + ANSWER_INTERVAL);
+        if !is_early {
+            self.answered = Some(now);
+        }
+        !is_early
+    }
+}
+
+impl Greeted {
+    /// Returns true if our attestation for the link is too old or differs too much from the current
+    /// measurement.
+    pub(crate) fn is_certificate_due(&self, epoch: Epoch) -> bool {
+        let Some(half) = &self.half else { return true };
+        if half.epoch >= epoch {
+            return false;
+        }
+        let (now, then) = (self.ping.latency().unwrap_or_default().as_micros(), u128::from(half.rtt_us));
+        epoch.since(half.epoch) >= RENEW_EPOCHS || now.abs_diff(then) * 1_000 > then * RENEW_PER_MILLE
+    }
+
+    pub(crate) fn new(hello: Hello, now: Moment) -> Self {
+        Self {
+            ping: Ping::new(now),
+            claim: hello.total_work,
+            height: hello.height,
+            stance: Stance::new(&hello),
+            hello,
+            messages: Recent::default(),
+            asked_messages: OrderedSet::default(),
+            offered: Vec::new(),
+            asked: Asked::default(),
+            half: None,
+            certified: None,
+            firsts: 0,
+            delivered: None,
+        }
+    }
+
+    /// Notes that the peer has a branch of this work.
+    pub(crate) fn shows(&mut self, work: Work, height: u64) {
+        if work > self.claim {
+            (self.claim, self.height) = (work, height);
+        }
+    }
+
+    pub(crate) fn is_full(&self) -> bool {
+        self.hello.role == Role::Full
+    }
+}
+
+impl Peer {
+    pub(crate) fn greeted(&self) -> Option<&Greeted> {
+        match &self.stage {
+            Stage::Greeted(greeted) => Some(greeted),
+            Stage::Greeting(_) => None,
+        }
+    }
+
+    pub(crate) fn greeted_mut(&mut self) -> Option<&mut Greeted> {
+        match &mut self.stage {
+            Stage::Greeted(greeted) => Some(greeted),
+            Stage::Greeting(_) => None,
+        }
+    }
+}

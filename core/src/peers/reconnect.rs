@@ -1,0 +1,139 @@
+//! Keeps the configured nodes connected: redials them, with increasing delays, until they answer.
+
+use core::time::Duration;
+
+use crate::primitives::collections::vec_map::Sorted;
+use crate::primitives::rng::Chance;
+use crate::primitives::time::Moment;
+use crate::protocol::address::Address;
+use crate::protocol::connection::PeerId;
+
+/// The most nodes to stay connected to. Further ones are left out.
+pub const TARGETS_MAX: usize = 64;
+/// The wait after the first failure. It doubles with each further one.
+pub const BACKOFF_MIN: Duration = Duration::from_millis(500);
+/// The longest wait between attempts.
+pub const BACKOFF_MAX: Duration = Duration::from_secs(60);
+
+#[derive(Debug)]
+enum State {
+    Waiting(Moment),
+    Dialing,
+    Connected(PeerId),
+}
+
+#[derive(Debug)]
+struct Target {
+    state: State,
+    failures: u32,
+}
+
+/// The nodes to stay connected to.
+#[derive(Debug)]
+pub(crate) struct Dialer {
+    targets: Sorted<Address, Target>,
+}
+
+impl Dialer {
+    pub(crate) fn new(targets: impl IntoIterator<Item = Address>) -> Self {
+        let target = || Target { state: State::Waiting(Moment::default()), failures: 0 };
+        Self { targets: targets.into_iter().take(TARGETS_MAX).map(|address| (address, target())).collect() }
+    }
+
+    /// Returns the nodes to stay connected to.
+    pub(crate) fn addresses(&self) -> impl Iterator<Item = &Address> {
+        self.targets.keys()
+    }
+
+    pub(crate) fn deadline(&self) -> Option<Moment> {
+        let waits = self.targets.values().filter_map(|target| match target.state {
+            State::Waiting(at) => Some(at),
+            State::Dialing | State::Connected(_) => None,
+        });
+        waits.min()
+    }
+
+    /// Returns the addresses whose wait is over.
+    pub(crate) fn tick(&mut self, now: Moment) -> Vec<Address> {
+        let mut due = Vec::new();
+        for (address, target) in &mut self.targets {
+            if matches!(target.state, State::Waiting(at) if at <= now) {
+                target.state = State::Dialing;
+                due.push(address.clone());
+            }
+        }
+        due
+    }
+
+    pub(crate) fn connected(&mut self, address: &Address, peer: PeerId) {
+        if let Some(target) = self.targets.get_mut(address) {
+            target.state = State::Connected(peer);
+        }
+    }
+
+    /// Notes that a handshake was completed, so that the next wait is short again.
+    pub(crate) fn greeted(&mut self, peer: PeerId) {
+        for target in self.targets.values_mut() {
+            if matches!(target.state, State::Connected(id) if id == peer) {
+                target.failures = 0;
+            }
+        }
+    }
+
+    pub(crate) fn unreached(&mut self, now: Moment, address: &Address, chance: &mut Chance) {
+        if let Some(target) = self.targets.get_mut(address) {
+            target.fail(now, chance);
+        }
+    }
+
+    pub(crate) fn closed(&mut self, now: Moment, peer: PeerId, chance: &mut Chance) {
+        for target in self.targets.values_mut() {
+            if matches!(target.state, State::Connected(id) if id == peer) {
+                target.fail(now, chance);
+            }
+        }
+    }
+
+    /// Removes an address that turned out to be our own.
+    pub(crate) fn forget(&mut self, address: &Address) {
+        self.targets.remove(address);
+    }
+}
+
+impl Target {
+    /// Waits between half and all of the backoff, so that many nodes do not redial at the same
+    /// time.
+    fn fail(&mut self, now: Moment, chance: &mut Chance) {
+        let backoff = BACKOFF_MIN.saturating_mul(1 << self.failures.min(16)).min(BACKOFF_MAX);
+        let half = u64::try_from(backoff.as_micros() / 2).unwrap_or(u64::MAX);
+        self.failures = self.failures.saturating_add(1);
+        self.state = State::Waiting(now + Duration::from_micros(half + chance.below(half)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_longer_after_each_failure_and_briefly_after_success() {
+        let address: Address = "host:1".parse().unwrap();
+        let (mut dialer, mut chance) = (Dialer::new([address.clone()]), Chance::new([1; 32]));
+        let mut now = Moment::default();
+        for failure in 0..12 {
+            assert_eq!(dialer.tick(now), std::slice::from_ref(&address));
+            assert_eq!(dialer.tick(now), []);
+            dialer.unreached(now, &address, &mut chance);
+            let wait = dialer.deadline().unwrap() - now;
+            let longest = BACKOFF_MIN.saturating_mul(1 << failure).min(BACKOFF_MAX);
+            assert!(wait >= longest / 2 && wait <= longest, "{wait:?} after failure {failure}");
+            now = dialer.deadline().unwrap();
+        }
+        dialer.tick(now);
+        dialer.connected(&address, PeerId(1));
+        assert_eq!(dialer.deadline(), None);
+        dialer.greeted(PeerId(1));
+        dialer.closed(now, PeerId(1), &mut chance);
+        assert!(dialer.deadline().unwrap() - now <= BACKOFF_MIN);
+    }
+}

@@ -1,0 +1,179 @@
+//! Mnemonics: the 24 words that restore a key, and the derivation of the key from them.
+
+use core::fmt;
+use core::str::FromStr;
+
+use bip32::{PrivateKey, XPrv};
+use zeroize::Zeroizing;
+
+use crate::primitives::hash::Hash;
+use crate::primitives::key::{KeyError, PHRASE_WORDS, SecretKey};
+
+mod words;
+
+/// The derivation path of a phrase's key below its seed ([BIP
+/// 32](https://github.com/bitcoin/bips/blob/master/bip-0032.mediawiki), [BIP
+/// 44](https://github.com/bitcoin/bips/blob/master/bip-0044.mediawiki)).
+pub const PATH: &str = "m/44'/8333'/0'/0/0";
+/// The number of hash rounds from a phrase to its seed (BIP 39).
+const SEED_ROUNDS: u32 = 2_048;
+/// The bits of a word: its index among 2,048.
+const WORD_BITS: usize = 11;
+/// The bytes of a phrase.
+const PHRASE_BYTES: usize = PHRASE_WORDS * WORD_BITS / 8;
+
+/// The 24 words of a key ([BIP 39](https://github.com/bitcoin/bips/blob/master/bip-0039.mediawiki), English list).
+#[derive(Clone)]
+pub struct Phrase(Zeroizing<[u8; 32]>);
+
+impl Phrase {
+    /// Creates the phrase of 32 random bytes.
+    pub fn from_entropy(entropy: &[u8; 32]) -> Self {
+        Self(Zeroizing::new(*entropy))
+    }
+
+    /// Returns the entropy of the words, which determines the key.
+    pub fn entropy(&self) -> &[u8; 32] {
+        &self.0
+    }
+
+    /// Returns the bytes that the words encode: the entropy, and the first byte of its hash.
+    fn bytes(&self) -> Zeroizing<[u8; PHRASE_BYTES]> {
+        let mut bytes = Zeroizing::new([0; PHRASE_BYTES]);
+        bytes[..32].copy_from_slice(&*self.0);
+        bytes[32] = Hash::of(&*self.0).as_bytes()[0];
+        bytes
+    }
+
+    /// Returns the seed that BIP 39 derives from it.
+    fn seed(&self) -> Zeroizing<[u8; 64]> {
+        let mut seed = Zeroizing::new([0; 64]);
+        let words = Zeroizing::new(self.to_string());
+        pbkdf2::pbkdf2_hmac::<sha2::Sha512>(words.as_bytes(), b"mnemonic", SEED_ROUNDS, &mut *seed);
+        seed
+    }
+}
+
+impl fmt::Display for Phrase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let bytes = self.bytes();
+        for place in 0..PHRASE_WORDS {
+            let bits = (WORD_BITS * place..).take(WORD_BITS);
+            let index =
+                bits.fold(0, |index, bit| index << 1 | usize::from(bytes[bit / 8] >> (7 - bit % 8) & 1));
+            let space = if place > 0 { " " } else { "" };
+            write!(f, "{space}{}", crate::primitives::mnemonic::words::at(index))?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Phrase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Phrase(24 words)")
+    }
+}
+
+impl FromStr for Phrase {
+    type Err = KeyError;
+
+    /// Reads 24 words with any white space between them, in either case.
+    fn from_str(text: &str) -> Result<Self, KeyError> {
+        let found = text.split_whitespace().take(PHRASE_WORDS + 1).count();
+        if found != PHRASE_WORDS {
+            return Err(KeyError::WordCount { found: text.split_whitespace().count() });
+        }
+        let words =
+            Zeroizing::new(text.split_whitespace().collect::<Vec<_>>().join(" ").to_ascii_lowercase());
+        let mut bytes = Zeroizing::new([0; PHRASE_BYTES]);
+        for (place, word) in words.split(' ').enumerate() {
+            let index = crate::primitives::mnemonic::words::find(word)
+                .ok_or_else(|| KeyError::Word { place: place + 1, word: word.to_owned() })?;
+            for bit in 0..WORD_BITS {
+                let at = WORD_BITS * place + bit;
+                bytes[at / 8] |= u8::from(index >> (WORD_BITS - 1 - bit) & 1 == 1) << (7 - at % 8);
+            }
+        }
+        let mut phrase = Self(Zeroizing::new([0; 32]));
+        phrase.0.copy_from_slice(&bytes[..32]);
+        if phrase.bytes() == bytes { Ok(phrase) } else { Err(KeyError::Checksum) }
+    }
+}
+
+impl SecretKey {
+    /// Creates the key of a phrase: BIP-39 seed without passphrase, and BIP-32 derivation along
+    /// [`PATH`].
+    ///
+    /// # Errors
+    /// [`KeyError::Secret`] if the derivation meets an invalid key (one seed in 2^127).
+    pub fn from_phrase(phrase: &Phrase) -> Result<Self, KeyError> {
+        let root = XPrv::new(phrase.seed().as_slice()).map_err(|_| KeyError::Secret)?;
+        let path: bip32::DerivationPath = PATH.parse().map_err(|_| KeyError::Secret)?;
+        let mut secret = root.private_key().clone();
+        let mut chain_code = Zeroizing::new(root.attrs().chain_code);
+        // Derived child by child, because a whole extended key needs the hash for its parent's
+        // fingerprint, which nothing here uses.
+        for child in path {
+            let (tweak, next) = secret.derive_tweak(&chain_code, child).map_err(|_| KeyError::Secret)?;
+            secret = secret.derive_child(*Zeroizing::new(tweak)).map_err(|_| KeyError::Secret)?;
+            *chain_code = next;
+        }
+        Self::from_bytes(&Zeroizing::new(secret.to_bytes().into()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bip39::Language;
+
+    use super::*;
+
+    #[test]
+    fn a_phrase_restores_its_key() {
+        let phrase = Phrase::from_entropy(&[3; 32]);
+        let text = phrase.to_string();
+        assert_eq!(text.split(' ').count(), PHRASE_WORDS);
+        let again: Phrase = format!("  {}\n", text.to_uppercase().replace(' ', "\n ")).parse().unwrap();
+        let (first, second) =
+            (SecretKey::from_phrase(&phrase).unwrap(), SecretKey::from_phrase(&again).unwrap());
+        assert_eq!(first.public(), second.public());
+    }
+
+    #[test]
+    fn a_phrases_key_is_that_of_bip_32() {
+        for byte in 0..8 {
+            let phrase = Phrase::from_entropy(&[byte; 32]);
+            let key = XPrv::derive_from_path(phrase.seed().as_slice(), &PATH.parse().unwrap()).unwrap();
+            let expected: [u8; 32] = key.private_key().to_bytes().into();
+            assert_eq!(*SecretKey::from_phrase(&phrase).unwrap().to_bytes(), expected);
+        }
+    }
+
+    #[test]
+    fn a_phrases_seed_is_that_of_bip_39() {
+        let mnemonic = bip39::Mnemonic::from_entropy_in(Language::English, &[5; 32]).unwrap();
+        assert_eq!(*Phrase::from_entropy(&[5; 32]).seed(), mnemonic.to_seed_normalized(""));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn a_phrases_words_are_those_of_bip_39(entropy: [u8; 32]) {
+            let mnemonic = bip39::Mnemonic::from_entropy_in(Language::English, &entropy).unwrap();
+            let phrase = Phrase::from_entropy(&entropy);
+            proptest::prop_assert_eq!(phrase.to_string(), mnemonic.to_string());
+            proptest::prop_assert_eq!(*mnemonic.to_string().parse::<Phrase>().unwrap().0, entropy);
+        }
+    }
+
+    #[test]
+    fn a_bad_phrase_is_named() {
+        let text = Phrase::from_entropy(&[3; 32]).to_string();
+        assert_eq!("".parse::<Phrase>().unwrap_err(), KeyError::WordCount { found: 0 });
+        let mut words: Vec<_> = text.split(' ').collect();
+        words[4] = "plexus";
+        let error = words.join(" ").parse::<Phrase>().unwrap_err();
+        assert_eq!(error, KeyError::Word { place: 5, word: "plexus".to_owned() });
+        words[4] = if text.split(' ').nth(4) == Some("zoo") { "zone" } else { "zoo" };
+        assert_eq!(words.join(" ").parse::<Phrase>().unwrap_err(), KeyError::Checksum);
+    }
+}

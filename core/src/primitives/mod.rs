@@ -1,0 +1,19 @@
+//! Primitives: the values that everything else is made of, their encodings and their containers.
+//!
+//! **Architecture Invariant:** values only. Nothing here keeps state between calls or knows of
+//! peers.
+
+pub mod block;
+pub mod collections;
+pub mod encoding;
+pub mod hash;
+pub mod key;
+pub mod merkle;
+pub mod message;
+pub mod mmr;
+pub mod mnemonic;
+pub mod params;
+pub mod pow;
+pub(crate) mod prefetch;
+pub mod rng;
+pub mod time;

@@ -1,0 +1,127 @@
+//! Chain proofs: a few hundred kilobytes that show a chain's tip and all the work below it, however long the chain is.
+//!
+//! Specified in PROTOCOL.md, "Chain proof" and PROTOCOL.md, "Chain proof: What it is worth".
+//!
+//! This is FlyClient ([eprint 2019/226](https://eprint.iacr.org/2019/226)) without interaction, for this chain's difficulty rule. A
+//! proof shows the newest headers whole, the *tail*, and below it the headers that hold certain points of the chain's total work; the
+//! points are drawn from the tip's hash. All other headers stand behind nodes of the mountain range. [`verify()`] puts the range together from
+//! left to right, so at each header it knows what the history root must be, and with it the header's only possible content root; the
+//! target follows from the parent's time and bits, which the part to the left ends with. So of every header that is shown the proof of
+//! work is checked over *this* history, in *this* place, with *this* target: headers of another branch, of another place, with an
+//! easier target or above forged sums hash to something else. `PROTOCOL.md` has the format and the sampling to the bit.
+//!
+//! Headers that are not shown stand behind nodes, and each node keeps the bounds that follow from the target rule: see `node_rules.rs`.
+//!
+//! # What a proof is worth
+//!
+//! A cheat mines a branch of its own and claims as much work for it as the honest chain has. Every header commits to all below it, so
+//! nothing that others mined fits above the first header of that branch. The cheat invents the headers that it did not mine and hides them
+//! from the points: a header without work fails when it is shown. Headers cannot be hidden in the tail, which is shown whole. Points are drawn with
+//! density 1 / ((1 − x) ln(1/δ)) over the part x of the work below (δ: the tail's share), for which branches of every length are alike.
+//! The number of points grows with λ' = λ + log2(total work / the tip's work / 2), λ = 50, because a cheat can draw again by mining
+//! another tip. (FlyClient counts blocks; this counts work, so a tip of little work, at which drawing is cheap, has to show more.)
+//!
+//! The cheat's luck in mining, the share that no point hits and its further tips combine. A cheat with a third of the honest rate gets
+//! through with probability about 2^−41 in each attempt, with half of it 2^−18, with a quarter 2^−58, with a tenth 2^−109.
+//!
+//! *Difficulty* follows from the cheat's own times, so points are points of work. An unearned raise is a header whose bits do
+//! not follow from its parent, which fails when it is shown, or a node that breaks the bounds. A wrong sum of work is a node that
+//! cannot be opened where a point falls into it. Earned raises leave the expected cost of work as it is, and only make luck larger,
+//! because fewer headers hold more of it: a header can be at most 2^(T/τ) = 2^(1/40) times as hard as its parent.
+//!
+//! A proof does not show signatures, messages and the rules about them, nor that no other chain has more work. Of two proofs, a node
+//! believes the one with more work.
+
+mod error;
+mod gap;
+mod logarithm;
+mod node_rules;
+mod part;
+mod prove;
+mod sample;
+#[cfg(test)]
+pub(crate) mod tests;
+mod verify;
+
+pub use self::error::ProofError;
+pub use self::part::Opened;
+pub use self::prove::{ProveError, Source};
+pub use self::sample::SAMPLES_MAX;
+use self::sample::{Scheme, Stakes};
+use crate::primitives::block::Header;
+use crate::primitives::hash::Hash;
+use crate::primitives::mmr::History;
+use crate::primitives::params::Network;
+use crate::primitives::pow::{Bits, Target, Work};
+
+/// λ, from which the number of points follows. The module's text says how much a proof is worth.
+pub const SECURITY_BITS: u32 = 50;
+/// How many of the newest headers a proof shows whole; a chain of up to twice as many above genesis is shown whole itself.
+pub const TAIL_BLOCKS: u64 = 480;
+/// The most bytes of a proof. A million blocks take a fifth of a megabyte; a chain whose newest blocks are 2^20 times as easy as the
+/// rest needs four times as many points.
+pub const PROOF_BYTES_MAX: usize = 8 << 20;
+/// The highest tip that a proof can have.
+pub const HEIGHT_MAX: u64 = (1 << 62) - 1;
+
+/// The scheme of all chain proofs.
+const CHAIN: Scheme = Scheme { security_bits: SECURITY_BITS, tail: TAIL_BLOCKS };
+
+/// A tip whose chain was proven.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Proven {
+    /// The tip's header.
+    pub header: Header,
+    /// The tip's hash.
+    pub hash: Hash,
+    /// The history up to and with the tip, to which the next header commits.
+    pub history: History,
+    /// The history below the tail.
+    pub below: History,
+    /// The headers that were shown at the end, the tip's last: all above genesis, or the newest [`TAIL_BLOCKS`].
+    pub tail: Vec<Header>,
+    /// The number of points of the work below the tail that had to be shown.
+    pub samples: usize,
+    /// The headers below the tail that hold these points, by rising height: their heights and hashes.
+    pub shown: Vec<(u64, Hash)>,
+}
+
+impl Proven {
+    /// Returns the work of the whole chain. Of two proofs, the one with more work is believed.
+    pub fn total_work(&self) -> Work {
+        self.history.work()
+    }
+}
+
+/// Returns the points that a proof of this tip has to show, rising, in work from genesis on. `below` is the work of all headers
+/// below the tail, and `in_tail` that of the tail, which is not all of the chain. Returns `None` for work that no chain has.
+pub fn points(below: Work, in_tail: Work, tip_bits: Bits, tip: &Hash) -> Option<Vec<Work>> {
+    let tip_work = tip_bits.target().map_or(Work::ZERO, Target::work);
+    let stakes = Stakes { below: below.hashes(), tail: in_tail.hashes(), tip: tip_work.hashes() };
+    let points = sample::points(CHAIN, &stakes, tip)?;
+    Some(points.into_iter().map(Work::from_hashes).collect())
+}
+
+/// Returns the proof of the chain up to the block at `height`.
+///
+/// The source is read a few ten thousand times and is not checked. The verifier of the proof checks it.
+///
+/// # Errors
+/// The source's, or a chain that cannot be proven: see [`ProveError`].
+pub fn prove<S: Source>(
+    network: &Network,
+    height: u64,
+    source: &mut S,
+) -> Result<Vec<u8>, ProveError<S::Error>> {
+    prove::prove(network, height, source, CHAIN)
+}
+
+/// Verifies a proof, and returns what it shows.
+///
+/// The tip's time is not held against any clock: see [`crate::ledger::validation::check_clock`].
+///
+/// # Errors
+/// Names the first thing that is wrong, from the left.
+pub fn verify(network: &Network, bytes: &[u8]) -> Result<Proven, ProofError> {
+    verify::verify(network, bytes, CHAIN)
+}

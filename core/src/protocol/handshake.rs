@@ -1,0 +1,91 @@
+//! The handshake: both ends state their keys, and prove them by signing the other's challenge.
+//!
+//! Specified in PROTOCOL.md, "On the wire".
+
+use core::time::Duration;
+
+use crate::primitives::hash::{Hash, Tag, tagged};
+use crate::primitives::key::{SecretKey, Signature};
+use crate::primitives::time::Moment;
+use crate::protocol::misbehavior::{Fault, Reason};
+use crate::protocol::packet::{Hello, PROTOCOL_VERSION};
+
+/// The time that a handshake may take.
+pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The state of an unfinished handshake at one end.
+#[derive(Debug)]
+pub(crate) struct Handshake {
+    /// Our hello.
+    ours: Hello,
+    /// The peer's hello.
+    theirs: Option<Hello>,
+    pub(crate) deadline: Moment,
+}
+
+/// Returns the digest that the signer of an answer signs. It includes both challenges and both
+/// keys, so that an answer is not valid on any other connection.
+pub fn digest(signer: &Hello, verifier: &Hello) -> Hash {
+    tagged(
+        Tag::Handshake,
+        &[
+            signer.network.as_bytes(),
+            &verifier.challenge,
+            &signer.challenge,
+            signer.key.as_bytes(),
+            verifier.key.as_bytes(),
+        ],
+    )
+}
+
+impl Handshake {
+    pub(crate) fn new(ours: Hello, started: Moment) -> Self {
+        Self { ours, theirs: None, deadline: started + HANDSHAKE_TIMEOUT }
+    }
+
+    /// Handles the peer's hello and returns our answer.
+    ///
+    /// # Errors
+    /// The reason why the connection is closed.
+    pub(crate) fn received_hello(&mut self, hello: Hello, secret: &SecretKey) -> Result<Signature, Reason> {
+        if self.theirs.is_some() {
+            return Err(Reason::Fault(Fault::GreetedAgain { packet: "hello" }));
+        }
+        if hello.version != PROTOCOL_VERSION {
+            return Err(Reason::Fault(Fault::Version { expected: PROTOCOL_VERSION, found: hello.version }));
+        }
+        if hello.network != self.ours.network {
+            return Err(Reason::Fault(Fault::Network { expected: self.ours.network, found: hello.network }));
+        }
+        if hello.key == self.ours.key {
+            return Err(Reason::OwnKey);
+        }
+        let answer = secret.sign(&digest(&self.ours, &hello));
+        self.theirs = Some(hello);
+        Ok(answer)
+    }
+
+    /// Handles the peer's answer, which completes the handshake. Returns the peer's hello, which is
+    /// now authenticated.
+    ///
+    /// # Errors
+    /// The peer's fault.
+    pub(crate) fn received_answer(&mut self, answer: &Signature) -> Result<Hello, Fault> {
+        let theirs = self.proven()?;
+        if !theirs.key.verifies(&digest(&theirs, &self.ours), answer) {
+            return Err(Fault::KeyNotProven);
+        }
+        Ok(theirs)
+    }
+
+    /// Completes the handshake for an answer that is known to be valid. Returns the peer's hello.
+    ///
+    /// # Errors
+    /// The peer's fault: it sent no hello.
+    pub(crate) fn proven(&mut self) -> Result<Hello, Fault> {
+        self.theirs.take().ok_or(Fault::NotGreeted { packet: "answer" })
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,208 @@
+//! Packets: the messages between two peers, one binary frame each.
+//!
+//! Specified in PROTOCOL.md, "On the wire".
+//!
+//! A frame is [postcard](https://postcard.jamesmunns.com/wire-format): its first byte identifies
+//! the packet. Each packet has a cap in bytes that is checked before anything is read. Each list
+//! has a cap that is checked before it is allocated.
+
+use bytes::Bytes;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::ledger::chain::LOCATOR_MAX;
+use crate::primitives::block::{BLOCK_MESSAGES_MAX, Block, HEADER_BYTES, Header};
+use crate::primitives::hash::Hash;
+use crate::primitives::key::{PublicKey, Signature};
+use crate::primitives::message::{MESSAGE_BYTES_MAX, Message, MessageId};
+use crate::primitives::pow::Work;
+use crate::protocol::address::{ADDRESS_BYTES_MAX, Address};
+use crate::protocol::bounded::{List, Octets, Text};
+use crate::protocol::compact_block::{Compact, Parts, Wanted};
+use crate::protocol::limits::ADDRESSES_MAX;
+use crate::protocol::limits::HEADERS_MAX;
+use crate::protocol::limits::{
+    BODIES_MAX, FAREWELL_BYTES_MAX, FRAME_BYTES_MAX, LINKS_MAX, MESSAGE_IDS_MAX, MESSAGES_MAX,
+    PROOF_BYTES_MAX,
+};
+use crate::protocol::link_certificate::{CERTIFICATE_BYTES, Certificate, Half};
+use crate::protocol::link_digest::{DIGEST_BYTES, Digest};
+use crate::protocol::misbehavior::Fault;
+
+/// The protocol's version, in the hello.
+pub const PROTOCOL_VERSION: u16 = 1;
+/// A ping's size in bytes, and a pong's.
+pub const PING_BYTES: usize = 17;
+
+/// The role of a node towards others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// Keeps all blocks and serves them.
+    Full,
+    /// Keeps headers and serves nothing.
+    Light,
+}
+
+/// The first packet of either end.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hello {
+    /// [`PROTOCOL_VERSION`].
+    pub version: u16,
+    /// The network's id.
+    pub network: Hash,
+    /// The node's role.
+    pub role: Role,
+    /// The node's key, which the answer proves.
+    pub key: PublicKey,
+    /// The address where it listens, if others can reach it.
+    pub listen: Option<Address>,
+    /// The total work of its best chain.
+    pub total_work: Work,
+    /// The height of its best chain.
+    pub height: u64,
+    /// 32 unpredictable bytes for the other end to sign.
+    pub challenge: [u8; 32],
+}
+
+macro_rules! packets {
+    ($($(#[$doc:meta])* $name:ident($body:ty) = $text:literal, at most $max:expr;)*) => {
+        /// One frame.
+        #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+        pub enum Packet { $($(#[$doc])* $name($body),)* }
+
+        impl Packet {
+            /// Returns the packet's name, for logs, metrics and faults.
+            pub fn name(&self) -> &'static str {
+                match self { $(Self::$name(_) => $text,)* }
+            }
+        }
+
+        /// Each packet's name and cap in bytes, in the order of their first bytes.
+        pub const CAPS: &[(&str, usize)] = &[$(($text, $max),)*];
+    };
+}
+
+packets! {
+    /// Opens the handshake.
+    Hello(Hello) = "hello", at most 512;
+    /// Proves the node key: a signature over both hellos.
+    Answer(Signature) = "answer", at most 80;
+    /// Asks for the same bytes back at once.
+    Ping([u8; 16]) = "ping", at most PING_BYTES;
+    /// Answers a ping.
+    Pong([u8; 16]) = "pong", at most PING_BYTES;
+    /// Asks for the headers after the first of these hashes that the peer has on its best chain.
+    GetHeaders(List<Hash, LOCATOR_MAX>) = "get-headers", at most 4 + 32 * LOCATOR_MAX;
+    /// Headers of the best chain, ascending. Fewer than [`HEADERS_MAX`] end it.
+    Headers(List<Header, HEADERS_MAX>) = "headers", at most 4 + (1 + HEADER_BYTES) * HEADERS_MAX;
+    /// A new header, whose body the sender may not have yet.
+    Announce(Header) = "announce", at most 2 + HEADER_BYTES;
+    /// The sender has verified this block's body.
+    Held(Hash) = "held", at most 33;
+    /// Asks for blocks.
+    GetBodies(List<Hash, BODIES_MAX>) = "get-bodies", at most 4 + 32 * BODIES_MAX;
+    /// A requested block.
+    Body(Box<Block>) = "body", at most FRAME_BYTES_MAX;
+    /// A requested block that the sender does not have.
+    Missing(Hash) = "missing", at most 33;
+    /// Messages in the sender's mempool.
+    Have(List<MessageId, MESSAGE_IDS_MAX>) = "have", at most 4 + 32 * MESSAGE_IDS_MAX;
+    /// Asks for messages.
+    GetMessages(List<MessageId, MESSAGE_IDS_MAX>) = "get-messages", at most 4 + 32 * MESSAGE_IDS_MAX;
+    /// Requested messages.
+    Messages(List<Message, MESSAGES_MAX>) = "messages", at most 4 + (3 + MESSAGE_BYTES_MAX) * MESSAGES_MAX;
+    /// The reason for closing the connection.
+    Farewell(Text<FAREWELL_BYTES_MAX>) = "farewell", at most 4 + FAREWELL_BYTES_MAX;
+    /// A block's body, with short ids for its messages, sent without a request.
+    Compact(Box<Compact>) = "compact", at most FRAME_BYTES_MAX;
+    /// Asks for messages of a compact body.
+    GetParts(Wanted) = "get-parts", at most 36 + 3 * BLOCK_MESSAGES_MAX;
+    /// Messages of a compact body.
+    Parts(Parts) = "parts", at most FRAME_BYTES_MAX;
+    /// Asks for addresses of nodes.
+    GetAddresses(()) = "get-addresses", at most 1;
+    /// Addresses of nodes that the sender knows.
+    Addresses(List<Address, ADDRESSES_MAX>) = "addresses", at most 4 + (2 + ADDRESS_BYTES_MAX) * ADDRESSES_MAX;
+    /// The sender's signed measurement of this link.
+    Half(Half) = "half", at most 80;
+    /// Asks for certificates of links that the sender lacks.
+    GetLinks(Box<Digest>) = "get-links", at most 3 + DIGEST_BYTES;
+    /// Certificates of links.
+    Links(List<Certificate, LINKS_MAX>) = "links", at most 4 + (2 + CERTIFICATE_BYTES) * LINKS_MAX;
+    /// Asks for the proof of the best chain.
+    GetProof(()) = "get-proof", at most 1;
+    /// The proof of the sender's best chain, or no bytes if it has none.
+    Proof(Octets<PROOF_BYTES_MAX>) = "proof", at most 4 + PROOF_BYTES_MAX;
+}
+
+impl Packet {
+    /// Returns the packet as a frame.
+    ///
+    /// # Panics
+    /// Never: every packet can be serialised, and memory is available.
+    pub fn encode(&self) -> Bytes {
+        postcard::to_allocvec(self).expect("packets are made of what postcard can write").into()
+    }
+
+    /// Reads a frame.
+    ///
+    /// # Errors
+    /// The fault of its sender.
+    pub fn decode(frame: &[u8]) -> Result<Self, Fault> {
+        let Some(&first) = frame.first() else { return Err(Fault::UnknownPacket { found: 256 }) };
+        let Some(&(packet, max)) = CAPS.get(usize::from(first)) else {
+            return Err(Fault::UnknownPacket { found: first.into() });
+        };
+        if frame.len() > max {
+            return Err(Fault::PacketTooLarge { packet, max, found: frame.len() });
+        }
+        match postcard::take_from_bytes(frame) {
+            Ok((packet, [])) => Ok(packet),
+            _ => Err(Fault::Malformed { packet }),
+        }
+    }
+}
+
+/// Returns the frame of a [`Packet::Body`] for a block that is already encoded. A driver sends it
+/// from its store.
+///
+/// # Panics
+/// Never: bytes can be serialised.
+pub fn body_frame(block: &[u8]) -> Bytes {
+    const BODY: u8 = 9;
+    debug_assert_eq!(CAPS[usize::from(BODY)].0, "body");
+    let mut frame = Vec::with_capacity(block.len() + 8);
+    frame.push(BODY);
+    postcard::to_extend(&Raw(block), frame).expect("bytes can be written").into()
+}
+
+struct Raw<'a>(&'a [u8]);
+
+impl Serialize for Raw<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bytes(self.0)
+    }
+}
+
+/// Serialises values with a layout of their own as their bytes.
+macro_rules! travels_as_bytes {
+    ($($name:ty),*) => {$(
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_bytes(&self.encode())
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                Self::decode(<&[u8]>::deserialize(deserializer)?).map_err(D::Error::custom)
+            }
+        }
+    )*};
+}
+
+travels_as_bytes!(Header, Message, Block, Certificate, Digest);
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,309 @@
+use std::sync::Arc;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::primitives::block::BLOCK_BYTES_MAX;
+use crate::primitives::block::{BLOCK_BYTES_MIN, BLOCK_MESSAGES_MAX};
+use crate::primitives::message::{Draft, RECIPIENT_BYTES_MAX, TEXT_BYTES_MAX};
+use crate::primitives::params::Network;
+use crate::primitives::time::Time;
+
+fn hello(listen: Option<Address>) -> Hello {
+    Hello {
+        version: PROTOCOL_VERSION,
+        network: *Network::dev().id(),
+        role: Role::Full,
+        key: PublicKey::from_bytes([2; 33]),
+        listen,
+        total_work: Work::from_hashes(u128::MAX),
+        height: u64::MAX,
+        challenge: [0xff; 32],
+    }
+}
+
+fn message(recipient: usize, text: usize) -> Message {
+    let sender = PublicKey::from_bytes([0xff; 33]);
+    let time = Time::from_unix_ms(u64::MAX);
+    let draft = Draft::new(sender, "r".repeat(recipient), "t".repeat(text), time).unwrap();
+    Message::from_parts(draft, u64::MAX, Signature::from_bytes([0xff; 64]))
+}
+
+fn block(messages: Vec<Message>) -> Block {
+    Block { messages: messages.into_iter().map(Arc::new).collect(), ..Network::dev().genesis_block() }
+}
+
+/// Returns a block of the maximum size.
+fn largest_block() -> Block {
+    let most = message(RECIPIENT_BYTES_MAX, TEXT_BYTES_MAX);
+    let mut messages = vec![most.clone(); (BLOCK_BYTES_MAX - BLOCK_BYTES_MIN) / most.size()];
+    let left = BLOCK_BYTES_MAX - block(messages.clone()).size();
+    messages.push(message(0, left - message(0, 1).size() + 1));
+    let block = block(messages);
+    assert_eq!(block.size(), BLOCK_BYTES_MAX);
+    block
+}
+
+/// Returns a block with the maximum number of messages.
+fn crowded_block() -> Block {
+    block(vec![message(3, 5); BLOCK_MESSAGES_MAX])
+}
+
+fn header() -> Header {
+    let bytes = [0xff; HEADER_BYTES];
+    Header::decode(&bytes).unwrap()
+}
+
+/// Returns the attestation of the node with this key for a link, and its key.
+fn half(seed: u8) -> (Half, PublicKey) {
+    let secret = crate::primitives::key::SecretKey::from_bytes(&[seed; 32]).unwrap();
+    let (epoch, rtt) =
+        (crate::protocol::link_certificate::Epoch::from_u32(u32::MAX), core::time::Duration::from_secs(60));
+    let other = PublicKey::from_bytes([2; 33]);
+    (Half::sign(Network::dev().id(), &secret, &other, epoch, rtt), secret.public())
+}
+
+/// Returns one of each packet, as large or as small as possible. The compiler reports missing ones.
+fn packets(large: bool) -> Vec<Packet> {
+    let count = |max: usize| if large { max } else { 1 };
+    let hashes = |max: usize| vec![Hash::from_bytes([0xff; 32]); count(max)];
+    let one = |packet: &Packet| match packet {
+        Packet::Hello(_) => {
+            let address = Address::new(true, &"h".repeat(223), u16::MAX).unwrap();
+            Packet::Hello(hello(large.then_some(address)))
+        }
+        Packet::Answer(_) => Packet::Answer(Signature::from_bytes([0xff; 64])),
+        Packet::Ping(_) => Packet::Ping([0xff; 16]),
+        Packet::Pong(_) => Packet::Pong([0xff; 16]),
+        Packet::GetHeaders(_) => Packet::GetHeaders(List::new(hashes(LOCATOR_MAX))),
+        Packet::Headers(_) => Packet::Headers(List::new(vec![header(); count(HEADERS_MAX)])),
+        Packet::Announce(_) => Packet::Announce(header()),
+        Packet::Held(_) => Packet::Held(Hash::ZERO),
+        Packet::GetBodies(_) => Packet::GetBodies(List::new(hashes(BODIES_MAX))),
+        Packet::Body(_) => {
+            Packet::Body(Box::new(if large { largest_block() } else { block(vec![message(3, 5)]) }))
+        }
+        Packet::Missing(_) => Packet::Missing(Hash::ZERO),
+        Packet::Have(_) => Packet::Have(List::new(hashes(MESSAGE_IDS_MAX))),
+        Packet::GetMessages(_) => Packet::GetMessages(List::new(hashes(MESSAGE_IDS_MAX))),
+        Packet::Messages(_) => {
+            let message = if large { message(RECIPIENT_BYTES_MAX, TEXT_BYTES_MAX) } else { message(3, 5) };
+            Packet::Messages(List::new(vec![message; count(MESSAGES_MAX)]))
+        }
+        Packet::Farewell(_) => Packet::Farewell(Text::new(&"f".repeat(count(FAREWELL_BYTES_MAX)))),
+        Packet::Compact(_) => {
+            let block = if large { crowded_block() } else { block(vec![message(3, 5)]) };
+            let network = *Network::dev().id();
+            let ids: Vec<_> = block.messages.iter().map(|message| message.id(&network)).collect();
+            let whole: &[u16] = if large { &[0, 4_095] } else { &[0] };
+            Packet::Compact(Box::new(Compact::new(Hash::ZERO, &block, &ids, whole)))
+        }
+        Packet::GetParts(_) => {
+            let places = (0..u16::try_from(count(BLOCK_MESSAGES_MAX)).unwrap()).map(|_| u16::MAX).collect();
+            Packet::GetParts(Wanted { hash: Hash::ZERO, places: List::new(places) })
+        }
+        Packet::Parts(_) => {
+            let messages = vec![message(3, 5); if large { BLOCK_MESSAGES_MAX } else { 1 }];
+            Packet::Parts(Parts { hash: Hash::ZERO, messages: List::new(messages) })
+        }
+        Packet::GetAddresses(()) => Packet::GetAddresses(()),
+        Packet::Addresses(_) => {
+            let host = "h".repeat(if large { 223 } else { 1 });
+            let address = Address::new(true, &host, u16::MAX).unwrap();
+            Packet::Addresses(List::new(vec![address; count(ADDRESSES_MAX)]))
+        }
+        Packet::Half(_) => Packet::Half(half(1).0),
+        Packet::GetLinks(_) => {
+            let byte = if large { 0xff } else { 0 };
+            Packet::GetLinks(Box::new(Digest::decode(&[byte; DIGEST_BYTES]).unwrap()))
+        }
+        Packet::Links(_) => {
+            let (first, second) = (half(1), half(2));
+            let link = Certificate::join(&first.1, &first.0, &second.1, &second.0).unwrap();
+            Packet::Links(List::new(vec![link; count(LINKS_MAX)]))
+        }
+        Packet::GetProof(()) => Packet::GetProof(()),
+        Packet::Proof(_) => Packet::Proof(Octets::new(vec![0xff; count(PROOF_BYTES_MAX)])),
+    };
+    let order = [
+        Packet::Hello(hello(None)),
+        Packet::Answer(Signature::NONE),
+        Packet::Ping([0; 16]),
+        Packet::Pong([0; 16]),
+        Packet::GetHeaders(List::new(Vec::new())),
+        Packet::Headers(List::new(Vec::new())),
+        Packet::Announce(header()),
+        Packet::Held(Hash::ZERO),
+        Packet::GetBodies(List::new(Vec::new())),
+        Packet::Body(Box::new(block(Vec::new()))),
+        Packet::Missing(Hash::ZERO),
+        Packet::Have(List::new(Vec::new())),
+        Packet::GetMessages(List::new(Vec::new())),
+        Packet::Messages(List::new(Vec::new())),
+        Packet::Farewell(Text::new("")),
+        Packet::Compact(Box::new(Compact::new(Hash::ZERO, &block(Vec::new()), &[], &[]))),
+        Packet::GetParts(Wanted { hash: Hash::ZERO, places: List::new(Vec::new()) }),
+        Packet::Parts(Parts { hash: Hash::ZERO, messages: List::new(Vec::new()) }),
+        Packet::GetAddresses(()),
+        Packet::Addresses(List::new(Vec::new())),
+        Packet::Half(half(1).0),
+        Packet::GetLinks(Box::default()),
+        Packet::Links(List::new(Vec::new())),
+        Packet::GetProof(()),
+        Packet::Proof(Octets::new(Vec::new())),
+    ];
+    assert_eq!(order.len(), CAPS.len());
+    order.iter().map(one).collect()
+}
+
+#[test]
+fn caps_are_in_the_order_of_first_bytes() {
+    for (first, (packet, (name, max))) in packets(false).iter().zip(CAPS).enumerate() {
+        let frame = packet.encode();
+        assert_eq!((usize::from(frame[0]), packet.name()), (first, *name));
+        assert!(*max <= FRAME_BYTES_MAX && frame.len() <= *max);
+    }
+}
+
+#[test]
+fn the_largest_of_each_packet_passes() {
+    for (packet, (name, max)) in packets(true).into_iter().zip(CAPS) {
+        let frame = packet.encode();
+        assert!(frame.len() <= *max, "{name}: {} bytes, cap {max}", frame.len());
+        assert_eq!(Packet::decode(&frame), Ok(packet));
+    }
+}
+
+#[test]
+fn every_packet_round_trips_and_no_prefix_or_longer_frame_passes() {
+    for packet in packets(false) {
+        let (name, frame) = (packet.name(), packet.encode());
+        assert_eq!(Packet::decode(&frame).as_ref(), Ok(&packet));
+        assert_eq!(Packet::decode(&[]), Err(Fault::UnknownPacket { found: 256 }));
+        for end in 1..frame.len() {
+            assert_eq!(Packet::decode(&frame[..end]), Err(Fault::Malformed { packet: name }), "{end} bytes");
+        }
+        for byte in [0, 1, 0xff] {
+            let longer = [frame.as_ref(), &[byte]].concat();
+            let (max, found) = (CAPS[usize::from(frame[0])].1, longer.len());
+            let expected = if found > max {
+                Fault::PacketTooLarge { packet: name, max, found }
+            } else {
+                Fault::Malformed { packet: name }
+            };
+            assert_eq!(Packet::decode(&longer), Err(expected));
+        }
+    }
+}
+
+#[test]
+fn a_first_byte_that_names_no_packet_is_a_fault() {
+    for first in CAPS.len()..256 {
+        let first = u8::try_from(first).unwrap();
+        assert_eq!(Packet::decode(&[first, 0, 0]), Err(Fault::UnknownPacket { found: first.into() }));
+    }
+}
+
+#[test]
+fn a_frame_over_its_cap_is_refused_by_its_size() {
+    for (first, (packet, max)) in CAPS.iter().enumerate() {
+        let mut frame = vec![0; max + 1];
+        frame[0] = u8::try_from(first).unwrap();
+        let (max, found) = (*max, frame.len());
+        assert_eq!(Packet::decode(&frame), Err(Fault::PacketTooLarge { packet, max, found }));
+        // At the cap it is read, but it is not a valid packet.
+        assert!(!matches!(Packet::decode(&frame[..max]), Err(Fault::PacketTooLarge { .. })));
+    }
+}
+
+/// Returns a frame with a list that claims `count` items, of which there are `items` bytes.
+fn list(first: u8, count: u64, items: &[u8]) -> Vec<u8> {
+    let mut frame = vec![first];
+    let mut left = count;
+    while left >= 0x80 {
+        frame.push(u8::try_from(left & 0x7f).unwrap() | 0x80);
+        left >>= 7;
+    }
+    frame.push(u8::try_from(left).unwrap());
+    frame.extend_from_slice(items);
+    frame
+}
+
+#[test]
+fn a_length_over_the_most_is_refused_before_anything_is_allocated() {
+    for first in [4, 5, 6, 8, 9, 11, 12, 13, 14] {
+        let packet = CAPS[usize::from(first)].0;
+        for count in [1 << 20, 1 << 32, u64::MAX / 2, u64::MAX] {
+            let found = Packet::decode(&list(first, count, &[0; 8]));
+            assert_eq!(found, Err(Fault::Malformed { packet }), "{count}");
+        }
+    }
+}
+
+#[test]
+fn a_list_holds_its_most_and_no_more() {
+    let hash = [7; 32];
+    for (first, most) in [(4, LOCATOR_MAX), (8, BODIES_MAX), (11, MESSAGE_IDS_MAX), (12, MESSAGE_IDS_MAX)] {
+        let frame = |count: usize| list(first, count as u64, &hash.repeat(count));
+        assert!(Packet::decode(&frame(most)).is_ok());
+        assert!(Packet::decode(&frame(most + 1)).is_err());
+        // The most bytes, but one item more is claimed.
+        let packet = CAPS[usize::from(first)].0;
+        let frame = list(first, most as u64 + 1, &hash.repeat(most));
+        assert_eq!(Packet::decode(&frame), Err(Fault::Malformed { packet }));
+    }
+    assert_eq!(List::<u8, 3>::new(vec![1, 2, 3, 4]).into_inner(), [1, 2, 3]);
+}
+
+#[test]
+fn a_text_is_cut_between_its_characters() {
+    assert_eq!(Text::<5>::new("häß").as_str(), "häß");
+    assert_eq!(Text::<4>::new("häß").as_str(), "hä");
+    assert_eq!(Text::<0>::new("ß").as_str(), "");
+    let long = list(14, FAREWELL_BYTES_MAX as u64 + 1, &[b'f'; FAREWELL_BYTES_MAX + 1]);
+    assert_eq!(Packet::decode(&long), Err(Fault::Malformed { packet: "farewell" }));
+    assert_eq!(Packet::decode(&list(14, 1, &[0xff])), Err(Fault::Malformed { packet: "farewell" }));
+}
+
+#[test]
+fn an_encoded_block_makes_the_same_frame() {
+    for block in [block(Vec::new()), block(vec![message(3, 5); 3]), largest_block()] {
+        let frame = body_frame(&block.encode());
+        assert!(frame.len() <= FRAME_BYTES_MAX);
+        assert_eq!(frame, Packet::Body(Box::new(block)).encode());
+    }
+}
+
+#[test]
+fn a_block_of_too_many_messages_is_no_body() {
+    let many = block(vec![message(0, 1); BLOCK_MESSAGES_MAX]);
+    assert!(Packet::decode(&body_frame(&many.encode())).is_ok());
+    let more = block(vec![message(0, 1); BLOCK_MESSAGES_MAX + 1]);
+    assert!(more.size() < BLOCK_BYTES_MAX);
+    assert_eq!(Packet::decode(&body_frame(&more.encode())), Err(Fault::Malformed { packet: "body" }));
+    let mut long = largest_block().encode();
+    long.push(0);
+    assert_eq!(Packet::decode(&body_frame(&long)), Err(Fault::Malformed { packet: "body" }));
+}
+
+proptest! {
+    #[test]
+    fn no_bytes_panic(first in 0u8..16, bytes in proptest::collection::vec(any::<u8>(), 0..600)) {
+        let _ = Packet::decode(&bytes);
+        let frame = [&[first], bytes.as_slice()].concat();
+        if let Ok(packet) = Packet::decode(&frame) {
+            prop_assert!(packet.encode().len() <= frame.len(), "what is read is written no longer");
+        }
+    }
+
+    #[test]
+    fn no_changed_byte_panics(which in 0usize..15, place: prop::sample::Index, byte: u8) {
+        let packet = packets(false).swap_remove(which);
+        let mut frame = packet.encode().to_vec();
+        let place = place.index(frame.len());
+        frame[place] = byte;
+        if let Ok(packet) = Packet::decode(&frame) {
+            prop_assert_eq!(Packet::decode(&packet.encode()), Ok(packet));
+        }
+    }
+}

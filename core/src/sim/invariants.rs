@@ -1,0 +1,82 @@
+//! Checks of the invariants that must hold after each input, at whatever node.
+
+use super::host::KNOWN_MAX;
+use super::measure::Step;
+use super::setup::Topology;
+use super::violation::{Law, Violation};
+use super::world::World;
+use crate::ledger::chain::{AHEAD_MAX, SIDE_MAX, WINDOW_MAX};
+use crate::peers::peer::PEERS_MAX;
+
+/// After one input in this many, all bounds of its node are checked.
+const SAMPLE: u64 = 1_024;
+
+impl World {
+    /// Checks the invariants after an input, and measures.
+    pub(super) fn watch(&mut self, host: u32) {
+        let this = &mut self.hosts[host as usize];
+        let Some(node) = &this.node else { return };
+        let chain = node.chain();
+        let (leader, tip) = (chain.leader(), chain.tip());
+        if leader.hash != this.leader {
+            this.leader = leader.hash;
+            if self.setup.topology == Topology::Perigee {
+                if this.known.len() == KNOWN_MAX {
+                    this.known.pop_front();
+                }
+                this.known.push_back((leader.header.height, self.now_us));
+            }
+            if this.mask.is_none() {
+                self.measure.reached(Step::Header, &leader.hash, host, self.now_us);
+            }
+        }
+        if tip.hash != this.tip {
+            let fell = tip.total_work < this.work;
+            (this.tip, this.work) = (tip.hash, tip.total_work);
+            if this.mask.is_none() {
+                self.measure.reached(Step::Body, &tip.hash, host, self.now_us);
+            }
+            if fell {
+                return self.violate(Some(host), Law::WorkFell, || {
+                    format!("the tip's work fell to {:?}", tip.total_work)
+                });
+            }
+            let remembered = this.store.best(&self.archive).next_back().copied();
+            if remembered != Some(tip.hash) {
+                let what = format!("has the tip {}, remembers {remembered:?}", tip.hash);
+                return self.violate(Some(host), Law::Journal, || what);
+            }
+        }
+        if self.events.is_multiple_of(SAMPLE) {
+            self.check_bounds(host);
+        }
+    }
+
+    fn check_bounds(&mut self, host: u32) {
+        let Some(node) = &self.hosts[host as usize].node else { return };
+        let now = self.now(host);
+        let (headers, peers, status) = (node.chain().size(), node.peers(now).len(), node.status(now));
+        let headers_max = 2 * WINDOW_MAX + AHEAD_MAX + SIDE_MAX + 64;
+        let pool_max = crate::ledger::mempool::POOL_BYTES_MAX / crate::primitives::message::MESSAGE_BYTES_MIN;
+        for (what, found, max) in [
+            ("headers in memory", headers, headers_max),
+            ("connections", peers, PEERS_MAX),
+            ("messages in the pool", status.pool, pool_max),
+        ] {
+            if found > max {
+                return self.violate(Some(host), Law::Bound, || format!("{found} {what}, at most {max}"));
+            }
+        }
+        if status.tip != node.chain().tip().hash {
+            self.violate(Some(host), Law::Journal, || "its status shows another tip".into());
+        }
+    }
+
+    /// Records the first violation.
+    pub(super) fn violate(&mut self, host: Option<u32>, law: Law, what: impl FnOnce() -> String) {
+        if self.violation.is_none() {
+            let (seed, time_us) = (self.setup.seed, self.now_us);
+            self.violation = Some(Violation { seed, time_us, host, law, what: what() });
+        }
+    }
+}

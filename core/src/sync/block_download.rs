@@ -1,0 +1,384 @@
+//! Bodies: downloads the bodies along the chain's path, in a moving window from several peers, and
+//! verifies them.
+//!
+//! Specified in PROTOCOL.md, "On the wire".
+//!
+//! A body is requested from the nearest peer that has it and is not busy. Its contents are checked
+//! at once, and its signatures go to the driver as a batch. Then it waits until all bodies below it
+//! are verified. A peer that stalls is asked for less, and then closed. Its open requests go to the
+//! next nearest peer, or to itself again if no other can serve them.
+//!
+//! Bounds: at most [`WINDOW_MAX`] blocks of the path are requested or held at once, and at most
+//! [`PEER_BODIES_MAX`] requested from one peer. While [`HELD_BYTES_MAX`] are held, only the lowest
+//! is requested.
+
+use core::time::Duration;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::ledger::chain::Chain;
+use crate::ledger::signature_batch::{BatchId, Seen};
+use crate::primitives::block::Block;
+use crate::primitives::collections::fifo_set::Recent;
+use crate::primitives::collections::ordered_map::OrderedSet;
+use crate::primitives::collections::vec_map::Sorted;
+use crate::primitives::hash::Hash;
+use crate::primitives::message::MessageId;
+use crate::primitives::pow::Work;
+use crate::primitives::time::{Moment, Now};
+use crate::protocol::connection::PeerId;
+use crate::protocol::misbehavior::Fault;
+use crate::sync::block_relay::Relay;
+
+/// The most blocks of the path that are requested, being verified or waiting for the ones below.
+pub const WINDOW_MAX: usize = 256;
+/// The most bodies requested from one peer at once.
+pub const PEER_BODIES_MAX: usize = 64;
+/// The number of held bytes of bodies from which on only the body that they wait for is requested.
+pub const HELD_BYTES_MAX: usize = 32 << 20;
+/// The time for which a peer may send none of the requested bodies. It doubles with each stall.
+pub const BODY_TIMEOUT: Duration = Duration::from_secs(5);
+/// The number of stalls after which a peer is closed.
+pub const STALLS_MAX: u32 = 3;
+/// The most bodies that timed out at a peer and may still arrive.
+const LATE_MAX: usize = 256;
+
+/// A peer that may be asked, as the node sees it. The node lists the nearest first.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Source {
+    pub(crate) peer: PeerId,
+    /// The most work of a branch whose bodies it all has.
+    pub(crate) claim: Work,
+}
+
+/// The record of a peer's answers.
+#[derive(Debug, Default)]
+struct Record {
+    asked: usize,
+    progress: Moment,
+    stalls: u32,
+    late: Recent<Hash, LATE_MAX>,
+}
+
+/// A body whose contents match its header.
+#[derive(Clone, Debug)]
+pub(crate) struct Body {
+    pub(crate) block: Arc<Block>,
+    pub(crate) hash: Hash,
+    pub(crate) encoded: Bytes,
+    pub(crate) ids: Arc<[MessageId]>,
+    /// The indexes of messages that we did not have when it came, ascending. Our peers may lack
+    /// them too.
+    pub(crate) lacked: Arc<[u16]>,
+    /// The sender. `None` for a block mined here.
+    pub(crate) peer: Option<PeerId>,
+    /// The number of reorganisations when the store was asked for its ids.
+    pub(crate) epoch: u64,
+}
+
+/// A body whose signatures are valid.
+#[derive(Debug)]
+pub(crate) struct Ready {
+    pub(crate) body: Body,
+    pub(crate) seen: Vec<Seen>,
+}
+
+/// The bodies in flight.
+#[derive(Debug, Default)]
+pub(crate) struct Fetch {
+    asked: Sorted<Hash, PeerId>,
+    checking: Sorted<BatchId, Body>,
+    ready: Sorted<Hash, Ready>,
+    busy: OrderedSet<Hash>,
+    held_bytes: usize,
+    records: Sorted<PeerId, Record>,
+    /// The blocks that a peer reported as missing. Few peers have any, and each arriving body is
+    /// looked up here.
+    lacks: Sorted<PeerId, Recent<Hash, LATE_MAX>>,
+}
+
+impl Fetch {
+    /// Returns the bodies to request from each peer. `sources` are nearest first.
+    pub(crate) fn next(
+        &mut self,
+        now: Now,
+        chain: &Chain,
+        relay: &Relay,
+        sources: &[Source],
+    ) -> Vec<(PeerId, Vec<Hash>)> {
+        // All held bodies wait for the lowest one, so that one is always requested.
+        let window = if self.held_bytes < HELD_BYTES_MAX { WINDOW_MAX } else { 1 };
+        let mut orders: Sorted<PeerId, Vec<Hash>> = Sorted::default();
+        // A peer is asked again when half of its open requests are answered, so that requests stay
+        // few.
+        let mut free: Sorted<PeerId, usize> = Sorted::default();
+        for source in sources {
+            let record = self.records.get_or_default(source.peer);
+            let room = PEER_BODIES_MAX >> record.stalls.min(6);
+            if record.asked <= room / 2 {
+                free.insert(source.peer, room - record.asked);
+            }
+        }
+        for hash in chain.path().take(window) {
+            if self.busy.contains(hash) {
+                continue;
+            }
+            if free.values().all(|&room| room == 0) {
+                break;
+            }
+            let Some(work) = chain.find(hash).map(|place| place.total_work) else { continue };
+            let able = |source: &&Source| {
+                let has_room = free.get(&source.peer).is_some_and(|&room| room > 0);
+                has_room && self.can_bring(now, relay, source, hash, work)
+            };
+            let in_time = |source: &&Source| {
+                able(source)
+                    && self.records.get(&source.peer).is_none_or(|record| !record.late.contains(hash))
+            };
+            let source = sources.iter().find(in_time).or_else(|| sources.iter().find(able));
+            let Some(peer) = source.map(|source| source.peer) else { continue };
+            if let Some(room) = free.get_mut(&peer) {
+                *room -= 1;
+            }
+            orders.get_or_default(peer).push(*hash);
+        }
+        for (peer, hashes) in &orders {
+            let record = self.records.get_or_default(*peer);
+            if record.asked == 0 {
+                record.progress = now.moment;
+            }
+            record.asked += hashes.len();
+            for hash in hashes {
+                self.busy.insert(*hash);
+                self.asked.insert(*hash, *peer);
+            }
+        }
+        orders.into_vec()
+    }
+
+    fn can_bring(&self, now: Now, relay: &Relay, source: &Source, hash: &Hash, work: Work) -> bool {
+        (source.claim >= work || relay.can_bring(now.moment, source.peer, hash))
+            && !self.lacks(source.peer, hash)
+    }
+
+    /// Returns true if a peer reported a block as missing.
+    fn lacks(&self, peer: PeerId, hash: &Hash) -> bool {
+        self.lacks.get(&peer).is_some_and(|lacks| lacks.contains(hash))
+    }
+
+    /// Returns true if all of the path is requested, being verified or waiting for its turn.
+    pub(crate) fn is_under_way(&self, chain: &Chain) -> bool {
+        chain.path().all(|hash| self.busy.contains(hash))
+    }
+
+    /// Returns true if the lowest block of the path is in flight or a peer of `sources` can serve
+    /// it.
+    pub(crate) fn may_come(&self, now: Now, chain: &Chain, relay: &Relay, sources: &[Source]) -> bool {
+        let lowest = chain.path().next().and_then(|hash| chain.find(hash));
+        lowest.is_some_and(|lowest| {
+            self.busy.contains(&lowest.hash)
+                || sources
+                    .iter()
+                    .any(|source| self.can_bring(now, relay, source, &lowest.hash, lowest.total_work))
+        })
+    }
+
+    /// Returns the lowest block of the path if every peer of `sources` was asked and none can serve
+    /// it.
+    pub(crate) fn is_withheld(&self, chain: &Chain, sources: &[Source]) -> Option<Hash> {
+        let hash = chain.path().next()?;
+        let refuses = |source: &Source| self.lacks(source.peer, hash);
+        (!self.busy.contains(hash) && sources.iter().any(refuses) && sources.iter().all(refuses))
+            .then_some(*hash)
+    }
+
+    /// Returns the ids in blocks below `branch` whose turn has not come yet.
+    pub(crate) fn waiting_below(&self, chain: &Chain, branch: &Hash) -> OrderedSet<MessageId> {
+        let waiting = self.checking.values().chain(self.ready.values().map(|ready| &ready.body));
+        let below = waiting.filter(|body| chain.is_ancestor(&body.hash, branch));
+        below.flat_map(|body| body.ids.iter().copied()).collect()
+    }
+
+    fn timeout(record: &Record) -> Duration {
+        BODY_TIMEOUT * (1 << record.stalls.min(6))
+    }
+
+    pub(crate) fn deadline(&self) -> Option<Moment> {
+        if self.asked.is_empty() {
+            return None;
+        }
+        let waits = self.records.values().filter(|record| record.asked > 0);
+        waits.map(|record| record.progress + Self::timeout(record)).min()
+    }
+
+    /// Takes back the open requests of stalling peers. Returns the peers that stalled too often.
+    pub(crate) fn tick(&mut self, now: Moment) -> Vec<PeerId> {
+        let mut lost = Vec::new();
+        if self.asked.is_empty() {
+            return lost;
+        }
+        for (&peer, record) in &mut self.records {
+            if record.asked == 0 || record.progress + Self::timeout(record) > now {
+                continue;
+            }
+            record.stalls += 1;
+            record.asked = 0;
+            record.progress = now;
+            if record.stalls >= STALLS_MAX {
+                lost.push(peer);
+            }
+            let owed: Vec<_> =
+                self.asked.iter().filter(|(_, asked)| **asked == peer).map(|(hash, _)| *hash).collect();
+            for hash in owed {
+                self.asked.remove(&hash);
+                self.busy.remove(&hash);
+                record.late.insert(hash);
+            }
+        }
+        lost
+    }
+
+    /// Handles a closed connection: its open requests go to other peers.
+    pub(crate) fn closed(&mut self, peer: PeerId) {
+        self.records.remove(&peer);
+        self.lacks.remove(&peer);
+        let owed: Vec<_> =
+            self.asked.iter().filter(|(_, asked)| **asked == peer).map(|(hash, _)| *hash).collect();
+        for hash in owed {
+            self.asked.remove(&hash);
+            self.busy.remove(&hash);
+        }
+    }
+
+    /// Handles an arrived body. Returns true if it is still needed.
+    ///
+    /// # Errors
+    /// [`Fault::Unasked`] if the peer was not asked for it.
+    pub(crate) fn received(&mut self, now: Now, peer: PeerId, hash: &Hash) -> Result<bool, Fault> {
+        let record = self.records.get_or_default(peer);
+        if self.asked.get(hash) == Some(&peer) {
+            self.asked.remove(hash);
+            self.busy.remove(hash);
+            record.asked = record.asked.saturating_sub(1);
+            record.progress = now.moment;
+            return Ok(true);
+        }
+        if record.late.contains(hash) {
+            record.progress = now.moment;
+            return Ok(!self.busy.contains(hash) || self.asked.contains_key(hash));
+        }
+        Err(Fault::Unasked { packet: "body" })
+    }
+
+    /// Returns true if a body is needed: it is neither being verified nor waiting for its turn.
+    pub(crate) fn wants(&self, hash: &Hash) -> bool {
+        !self.busy.contains(hash) || self.asked.contains_key(hash)
+    }
+
+    /// Requests a body from a peer out of turn. Returns false if it is already in flight.
+    pub(crate) fn ask(&mut self, now: Now, peer: PeerId, hash: Hash) -> bool {
+        if !self.busy.insert(hash) {
+            return false;
+        }
+        self.asked.insert(hash, peer);
+        let record = self.records.get_or_default(peer);
+        if record.asked == 0 {
+            record.progress = now.moment;
+        }
+        record.asked += 1;
+        true
+    }
+
+    /// Notes that the peer reported a block as missing.
+    ///
+    /// # Errors
+    /// [`Fault::Unasked`] if the peer was not asked for it.
+    pub(crate) fn received_missing(&mut self, now: Now, peer: PeerId, hash: &Hash) -> Result<(), Fault> {
+        self.received(now, peer, hash)?;
+        self.lacks.get_or_default(peer).insert(*hash);
+        Ok(())
+    }
+
+    /// Notes that the peer has the block now, even if it lacked it before.
+    pub(crate) fn holds(&mut self, peer: PeerId, hash: &Hash) {
+        if self.lacks(peer, hash) {
+            self.lacks.remove(&peer);
+        }
+    }
+
+    /// Resets the stalls of a peer that delivered a valid body, so that it gets its full share
+    /// again.
+    fn forgive(&mut self, peer: Option<PeerId>) {
+        if let Some(record) = peer.and_then(|peer| self.records.get_mut(&peer)) {
+            record.stalls = 0;
+        }
+    }
+
+    /// Notes that a body's signatures are being verified.
+    pub(crate) fn check(&mut self, batch: BatchId, body: Body) {
+        self.busy.insert(body.hash);
+        // It came late from another peer. The peer that was asked in its place may still deliver
+        // it.
+        if let Some(asked) = self.asked.remove(&body.hash)
+            && let Some(record) = self.records.get_mut(&asked)
+        {
+            record.asked = record.asked.saturating_sub(1);
+            record.late.insert(body.hash);
+        }
+        self.held_bytes += body.encoded.len();
+        self.checking.insert(batch, body);
+    }
+
+    /// Returns the body of a batch that was verified.
+    pub(crate) fn checked(&mut self, batch: BatchId) -> Option<Body> {
+        let body = self.checking.remove(&batch)?;
+        self.held_bytes -= body.encoded.len();
+        self.busy.remove(&body.hash);
+        Some(body)
+    }
+
+    /// Keeps a body with valid signatures until the bodies below it are verified.
+    pub(crate) fn keep(&mut self, body: Body, seen: Vec<Seen>) {
+        self.forgive(body.peer);
+        self.busy.insert(body.hash);
+        self.held_bytes += body.encoded.len();
+        self.ready.insert(body.hash, Ready { body, seen });
+    }
+
+    /// Returns true if a block's body waits only for the bodies below it.
+    pub(crate) fn is_ready(&self, hash: &Hash) -> bool {
+        self.ready.contains_key(hash)
+    }
+
+    /// Removes and returns the body of a child of this block, if it waits only for the bodies below
+    /// it.
+    pub(crate) fn take_ready_on(&mut self, parent: &Hash) -> Option<Ready> {
+        let on = |ready: &&Ready| ready.body.block.header.prev_hash == *parent;
+        let hash = self.ready.values().find(on)?.body.hash;
+        self.take_ready(&hash)
+    }
+
+    /// Removes and returns the body of a block, if it waits only for the bodies below it.
+    pub(crate) fn take_ready(&mut self, hash: &Hash) -> Option<Ready> {
+        let ready = self.ready.remove(hash)?;
+        self.held_bytes -= ready.body.encoded.len();
+        self.busy.remove(hash);
+        Some(ready)
+    }
+
+    /// Drops the bodies of blocks that are no longer on the path.
+    pub(crate) fn prune(&mut self, chain: &Chain) {
+        if self.ready.len() + self.asked.len() <= WINDOW_MAX && self.held_bytes < HELD_BYTES_MAX {
+            return;
+        }
+        let wanted: OrderedSet<_> = chain.path().take(2 * WINDOW_MAX).copied().collect();
+        let stale: Vec<_> = self.ready.keys().filter(|hash| !wanted.contains(*hash)).copied().collect();
+        for hash in stale {
+            self.take_ready(&hash);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

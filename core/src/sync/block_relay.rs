@@ -1,0 +1,405 @@
+//! Relay: tracks which peers know and have the newest blocks, and which peers still need a body
+//! pushed.
+//!
+//! Specified in PROTOCOL.md, "On the wire".
+//!
+//! A header is passed on at once to every peer that has not announced it. For each block, that
+//! flood reveals the tree along which the body is to travel. A peer that hears of the block from
+//! another announces it back to us, within a round trip of our own announcement at the latest. A
+//! peer that stays silent for that long heard it first from us, and waits for its body. So no peer
+//! has to ask.
+//!
+//! Where the latency graph predicts the tree, the body is pushed without waiting for the silence. A
+//! body as small as an announcement is not worth waiting for either. A peer that is missed asks
+//! after [`PUSH_PATIENCE`].
+//!
+//! Bounds: [`BLOCKS_MAX`] blocks, for each at most every peer once in each set, and
+//! [`PARTIALS_MAX`] bodies that wait for parts.
+
+use core::time::Duration;
+use std::collections::VecDeque;
+
+use bytes::Bytes;
+
+use crate::primitives::collections::vec_map::Sorted;
+use crate::primitives::hash::Hash;
+use crate::primitives::prefetch::prefetch;
+use crate::primitives::time::Moment;
+use crate::protocol::compact_block::Partial;
+use crate::protocol::connection::PeerId;
+
+/// The number of newest blocks that are tracked. The bodies of older ones are requested from any
+/// peer that claims the work.
+pub const BLOCKS_MAX: usize = 64;
+/// The most bytes of a compact body that goes to every peer that was silent until now: it costs
+/// less than it may save.
+pub const EAGER_BYTES_MAX: usize = 1_024;
+/// The time for which a body is expected to be pushed before it is requested.
+pub const PUSH_PATIENCE: Duration = Duration::from_secs(1);
+/// The most bodies that wait for parts. When full, the oldest is given up, and its block is
+/// requested whole later.
+pub const PARTIALS_MAX: usize = 8;
+/// The time that a peer's announcement may take beyond its round trip, for its own work on the
+/// header.
+const SILENCE_MARGIN: Duration = Duration::from_millis(3);
+/// The assumed value of a round trip that is not measured yet.
+const UNMEASURED: Duration = Duration::from_millis(200);
+/// The probability, in thousandths, from which on the graph's prediction is acted upon.
+const FORECAST_MIN: u16 = 500;
+
+/// The peer knows the header, because it announced it.
+const AWARE: u8 = 1;
+/// We announced the header to the peer.
+const TOLD: u8 = 2;
+/// The peer has the body: it said so, or we sent it.
+const HOLDS: u8 = 4;
+/// The peer requested the body before we had it.
+const ASKS: u8 = 8;
+
+/// The flags of each peer for a block. They lie in one place, which is read for every copy of a
+/// header.
+#[derive(Debug)]
+struct Marks(Sorted<PeerId, u8>);
+
+impl Marks {
+    /// Returns true if a peer has one of some flags.
+    fn has(&self, peer: PeerId, marks: u8) -> bool {
+        self.0.get(&peer).is_some_and(|held| held & marks != 0)
+    }
+
+    /// Sets flags for a peer. Returns true if none of them was set before.
+    fn set(&mut self, peer: PeerId, marks: u8) -> bool {
+        let held = self.0.get_or_default(peer);
+        let is_new = *held & marks == 0;
+        *held |= marks;
+        is_new
+    }
+}
+
+/// The propagation of a block around us.
+#[derive(Debug)]
+struct Spread {
+    hash: Hash,
+    /// The peer that announced it first. `None` for our own block.
+    first: Option<PeerId>,
+    /// When we heard of it.
+    since: Moment,
+    marks: Marks,
+    /// The undecided peers, each with the time after which its silence shows that it needs the
+    /// body.
+    doubtful: Vec<(Moment, PeerId)>,
+    /// The body to push, as long as a peer is undecided.
+    frame: Option<Bytes>,
+}
+
+/// A peer that may need a body pushed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Prospect {
+    pub(crate) peer: PeerId,
+    pub(crate) rtt: Option<Duration>,
+    /// The probability, in thousandths, that it hears of the block first from us, if the graph can
+    /// tell.
+    pub(crate) forecast: Option<u16>,
+    /// The expected number of nodes that hear of it through this peer, if the graph can tell.
+    pub(crate) behind: u32,
+}
+
+/// The propagation of the newest blocks.
+#[derive(Debug, Default)]
+pub(crate) struct Relay {
+    spreads: VecDeque<Spread>,
+    partials: VecDeque<(Hash, PeerId, Partial)>,
+    /// When the silence of the next undecided peer may have lasted long enough.
+    wake: Option<Moment>,
+}
+
+impl Relay {
+    /// Prefetches the state of the newest block.
+    pub(crate) fn prefetch(&self) {
+        if let Some(newest) = self.spreads.back() {
+            prefetch(&newest.hash);
+            prefetch(&newest.marks);
+            prefetch(&newest.doubtful);
+        }
+    }
+
+    /// Prefetches the peers' flags for the newest block, after [`Self::prefetch`].
+    pub(crate) fn prefetch_marks(&self) {
+        if let Some(newest) = self.spreads.back() {
+            newest.marks.0.prefetch();
+        }
+    }
+
+    fn find(&self, hash: &Hash) -> Option<&Spread> {
+        self.spreads.iter().rev().find(|spread| spread.hash == *hash)
+    }
+
+    fn find_mut(&mut self, hash: &Hash) -> Option<&mut Spread> {
+        self.spreads.iter_mut().rev().find(|spread| spread.hash == *hash)
+    }
+
+    /// Starts tracking a header, first announced by this peer. `peers` is the number of peers.
+    pub(crate) fn begin(&mut self, now: Moment, hash: Hash, first: Option<PeerId>, peers: usize) {
+        if self.find(&hash).is_some() {
+            return;
+        }
+        if self.spreads.len() == BLOCKS_MAX {
+            self.spreads.pop_front();
+        }
+        let mut marks = Marks(Sorted::with_capacity(peers));
+        if let Some(first) = first {
+            marks.set(first, AWARE);
+        }
+        self.spreads.push_back(Spread { hash, first, since: now, marks, doubtful: Vec::new(), frame: None });
+    }
+
+    /// Notes that a peer announced a header. Returns true if the block was known, so that no
+    /// further step is needed.
+    pub(crate) fn announced(&mut self, peer: PeerId, hash: &Hash) -> bool {
+        let Some(spread) = self.find_mut(hash) else { return false };
+        spread.marks.set(peer, AWARE);
+        spread.doubtful.retain(|(_, doubtful)| *doubtful != peer);
+        true
+    }
+
+    /// Returns the peer that announced a block first, and when.
+    pub(crate) fn first(&self, hash: &Hash) -> Option<(Option<PeerId>, Moment)> {
+        self.find(hash).map(|spread| (spread.first, spread.since))
+    }
+
+    /// Returns true if a header has to be announced to a peer, and flags it as announced.
+    pub(crate) fn tell(&mut self, peer: PeerId, hash: &Hash) -> bool {
+        self.find_mut(hash)
+            .is_some_and(|spread| !spread.marks.has(peer, AWARE) && spread.marks.set(peer, TOLD))
+    }
+
+    /// Notes that a peer has a block's body.
+    pub(crate) fn holds(&mut self, peer: PeerId, hash: &Hash) {
+        if let Some(spread) = self.find_mut(hash) {
+            spread.marks.set(peer, AWARE | HOLDS);
+            spread.doubtful.retain(|(_, doubtful)| *doubtful != peer);
+        }
+    }
+
+    /// Notes that a peer requested a body that we do not have yet. It is pushed as soon as we have
+    /// it.
+    pub(crate) fn asked(&mut self, peer: PeerId, hash: &Hash) {
+        if let Some(spread) = self.find_mut(hash) {
+            spread.marks.set(peer, ASKS);
+        }
+    }
+
+    /// Returns true if a body can be requested from a peer: it has announced the body, or has known
+    /// the header long enough.
+    pub(crate) fn can_bring(&self, now: Moment, peer: PeerId, hash: &Hash) -> bool {
+        self.find(hash).is_some_and(|spread| {
+            spread.marks.has(peer, HOLDS)
+                || spread.marks.has(peer, AWARE) && now >= spread.since + PUSH_PATIENCE
+        })
+    }
+
+    /// Returns true if any peer has announced a body or was sent it by us.
+    pub(crate) fn is_held(&self, hash: &Hash) -> bool {
+        self.find(hash).is_some_and(|spread| spread.marks.0.values().any(|marks| marks & HOLDS != 0))
+    }
+
+    /// Returns the time until which a body is expected to be pushed to us.
+    pub(crate) fn expected_until(&self, hash: &Hash) -> Option<Moment> {
+        self.find(hash).map(|spread| spread.since + PUSH_PATIENCE)
+    }
+
+    /// Returns the peers to push the body to now. Undecided peers are queued and returned later by
+    /// [`Relay::tick`].
+    pub(crate) fn push(
+        &mut self,
+        now: Moment,
+        hash: &Hash,
+        frame: &Bytes,
+        prospects: impl Iterator<Item = Prospect>,
+    ) -> Vec<PeerId> {
+        let Some(spread) = self.find_mut(hash) else { return Vec::new() };
+        let (mut pushed, mut doubtful) = (Vec::new(), Vec::new());
+        let mut prospects: Vec<_> = prospects.collect();
+        // Large bodies leave one after the other. If there is a graph, the peer with most nodes
+        // behind it is served first.
+        if cfg!(feature = "full") {
+            prospects.sort_by_key(|prospect| core::cmp::Reverse(prospect.behind));
+        }
+        for Prospect { peer, rtt, forecast, .. } in prospects {
+            if spread.marks.has(peer, HOLDS) {
+                continue;
+            }
+            let is_asker = spread.marks.has(peer, ASKS);
+            if !is_asker && (spread.marks.has(peer, AWARE) || !spread.marks.has(peer, TOLD)) {
+                continue;
+            }
+            let silent = spread.since + silence(rtt);
+            let is_likely = forecast.is_some_and(|share| share >= FORECAST_MIN);
+            if is_asker || frame.len() <= EAGER_BYTES_MAX || now >= silent || is_likely {
+                spread.marks.set(peer, HOLDS);
+                pushed.push(peer);
+            } else {
+                doubtful.push((silent, peer));
+            }
+        }
+        spread.frame = (!doubtful.is_empty()).then(|| frame.clone());
+        spread.doubtful = doubtful;
+        let next = spread.doubtful.iter().map(|(at, _)| *at).min();
+        self.wake = self.wake.into_iter().chain(next).min();
+        pushed
+    }
+
+    /// Returns when the next undecided peer has been silent for long enough.
+    pub(crate) fn deadline(&self) -> Option<Moment> {
+        self.wake
+    }
+
+    /// Returns the peers that have been silent for long enough, with the bodies to push to them.
+    pub(crate) fn tick(&mut self, now: Moment) -> Vec<(PeerId, Bytes)> {
+        let mut pushed = Vec::new();
+        if self.wake.is_none_or(|wake| now < wake) {
+            return pushed;
+        }
+        for spread in &mut self.spreads {
+            let Some(frame) = &spread.frame else { continue };
+            for (at, peer) in &spread.doubtful {
+                if *at <= now && spread.marks.set(*peer, HOLDS) {
+                    pushed.push((*peer, frame.clone()));
+                }
+            }
+            spread.doubtful.retain(|(at, _)| *at > now);
+            if spread.doubtful.is_empty() {
+                spread.frame = None;
+            }
+        }
+        self.wake = self.spreads.iter().flat_map(|spread| &spread.doubtful).map(|(at, _)| *at).min();
+        pushed
+    }
+
+    /// Keeps a body that waits for parts from a peer.
+    pub(crate) fn keep(&mut self, hash: Hash, peer: PeerId, partial: Partial) {
+        if self.partials.len() == PARTIALS_MAX {
+            self.partials.pop_front();
+        }
+        self.partials.push_back((hash, peer, partial));
+    }
+
+    /// Returns true if a body waits for parts.
+    pub(crate) fn is_partial(&self, hash: &Hash) -> bool {
+        self.partials.iter().any(|(partial, ..)| partial == hash)
+    }
+
+    /// Removes and returns the body that waits for parts from this peer.
+    pub(crate) fn take_partial(&mut self, hash: &Hash, peer: PeerId) -> Option<Partial> {
+        let place = self.partials.iter().position(|(partial, from, _)| partial == hash && *from == peer)?;
+        self.partials.remove(place).map(|(.., partial)| partial)
+    }
+
+    /// Handles a closed connection: bodies that wait for its parts are given up.
+    pub(crate) fn closed(&mut self, peer: PeerId) {
+        self.partials.retain(|(_, from, _)| *from != peer);
+        for spread in &mut self.spreads {
+            spread.doubtful.retain(|(_, doubtful)| *doubtful != peer);
+        }
+    }
+}
+
+/// Returns the time within which a peer must announce a header back to us if it heard of it from
+/// another.
+fn silence(rtt: Option<Duration>) -> Duration {
+    let rtt = rtt.unwrap_or(UNMEASURED);
+    rtt + rtt / 8 + SILENCE_MARGIN
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HASH: Hash = Hash::ZERO;
+    const ALICE: PeerId = PeerId(1);
+    const BOB: PeerId = PeerId(2);
+    const CAROL: PeerId = PeerId(3);
+
+    fn at(ms: u64) -> Moment {
+        Moment::from_micros(ms * 1_000)
+    }
+
+    fn prospects(forecasts: [Option<u16>; 2]) -> impl Iterator<Item = Prospect> {
+        [BOB, CAROL].into_iter().zip(forecasts).map(|(peer, forecast)| Prospect {
+            peer,
+            rtt: Some(Duration::from_millis(80)),
+            forecast,
+            behind: 0,
+        })
+    }
+
+    /// Returns a relay. Alice announced the block to us, and we announced it to Bob and Carol.
+    fn relay() -> Relay {
+        let mut relay = Relay::default();
+        relay.begin(at(0), HASH, Some(ALICE), 3);
+        assert!(!relay.tell(ALICE, &HASH));
+        assert!(relay.tell(BOB, &HASH) && relay.tell(CAROL, &HASH));
+        assert!(!relay.tell(BOB, &HASH));
+        relay
+    }
+
+    #[test]
+    fn a_small_body_goes_to_all_who_were_silent_so_far() {
+        let mut relay = relay();
+        relay.announced(BOB, &HASH);
+        let frame = Bytes::from(vec![0; EAGER_BYTES_MAX]);
+        assert_eq!(relay.push(at(1), &HASH, &frame, prospects([None; 2])), [CAROL]);
+        assert_eq!(relay.push(at(2), &HASH, &frame, prospects([None; 2])), []);
+    }
+
+    #[test]
+    fn a_large_body_goes_to_whom_the_graph_predicts_and_to_others_after_their_silence() {
+        let mut relay = relay();
+        let frame = Bytes::from(vec![0; EAGER_BYTES_MAX + 1]);
+        assert_eq!(relay.push(at(5), &HASH, &frame, prospects([Some(FORECAST_MIN), Some(0)])), [BOB]);
+        assert_eq!(relay.deadline(), Some(at(93)));
+        assert!(relay.tick(at(92)).is_empty());
+        assert_eq!(relay.tick(at(93)), [(CAROL, frame)]);
+        assert_eq!(relay.deadline(), None);
+    }
+
+    #[test]
+    fn whom_most_nodes_wait_for_is_served_first() {
+        let mut relay = relay();
+        let frame = Bytes::from(vec![0; EAGER_BYTES_MAX + 1]);
+        let waiting = prospects([Some(FORECAST_MIN); 2]).zip([3, 4]);
+        let waiting = waiting.map(|(prospect, behind)| Prospect { behind, ..prospect });
+        assert_eq!(relay.push(at(5), &HASH, &frame, waiting), [CAROL, BOB]);
+    }
+
+    #[test]
+    fn who_announces_the_block_back_is_no_child_of_ours() {
+        let mut relay = relay();
+        let frame = Bytes::from(vec![0; EAGER_BYTES_MAX + 1]);
+        assert_eq!(relay.push(at(5), &HASH, &frame, prospects([None; 2])), []);
+        relay.announced(BOB, &HASH);
+        assert_eq!(relay.tick(at(100)), [(CAROL, frame)]);
+    }
+
+    #[test]
+    fn who_was_missed_out_can_ask() {
+        let mut relay = relay();
+        relay.announced(BOB, &HASH);
+        relay.asked(BOB, &HASH);
+        assert!(!relay.can_bring(at(999), BOB, &HASH) && relay.can_bring(at(1_000), BOB, &HASH));
+        let frame = Bytes::from(vec![0; EAGER_BYTES_MAX + 1]);
+        assert_eq!(relay.push(at(5), &HASH, &frame, prospects([None; 2])), [BOB]);
+        relay.holds(BOB, &HASH);
+        assert!(relay.can_bring(at(0), BOB, &HASH));
+    }
+
+    #[test]
+    fn only_the_newest_blocks_are_remembered() {
+        let mut relay = relay();
+        for n in 0..BLOCKS_MAX {
+            relay.begin(at(1), Hash::of(&n.to_be_bytes()), None, 0);
+        }
+        assert!(relay.first(&HASH).is_none());
+        assert_eq!(relay.spreads.len(), BLOCKS_MAX);
+    }
+}
