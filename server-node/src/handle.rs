@@ -17,7 +17,7 @@ use tokio::sync::{Semaphore, broadcast, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use crate::counters::Counters;
-use crate::fact::{Ask, FACTS_MAX, FRAMES_BYTES_MAX, Fact};
+use crate::driver::event::{Ask, FACTS_MAX, FRAMES_BYTES_MAX, Fact};
 use crate::gate::Gate;
 use crate::store::Store;
 

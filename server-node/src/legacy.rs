@@ -17,7 +17,6 @@
 //! most [`TEXT_BYTES_MAX`].
 
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Extension;
@@ -26,26 +25,22 @@ use axum::extract::ws::WebSocketUpgrade;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::http::HeaderMap;
 use axum::response::Response;
-use plexus_core::primitives::key::PublicKey;
-use tokio::sync::Semaphore;
 
-use crate::app::{App, Remote};
-use crate::handle::Handle;
-use crate::web;
+use crate::http::state::{App, Remote};
+use crate::http::web;
 
 pub(crate) mod chain;
 mod client;
 mod form;
 mod hold;
 mod nodes;
+pub(crate) mod shared;
 mod tail;
 
 use self::client::Client;
 pub use self::form::{BLOCK_JSON_BYTES_MAX, MESSAGE_BYTES_MAX};
-use self::hold::Holds;
 pub use self::hold::{HOLD_MAX, SHARE_MAX};
 pub use self::nodes::{NODES_MAX, Node, Nodes, PEERS_MAX};
-use self::tail::Tail;
 pub use self::tail::{TAIL_BYTES_MAX, TAIL_FRAMES_MAX};
 
 /// The most answers with a chain that are under way at once; a further request waits for its turn.
@@ -68,29 +63,6 @@ const PING_INTERVAL: Duration = Duration::from_secs(30);
 const BUFFER_BYTES: usize = 4_096;
 
 type Upgrade = Result<WebSocketUpgrade, WebSocketUpgradeRejection>;
-
-/// What the two routes share.
-#[derive(Debug)]
-pub(crate) struct Shared {
-    nodes: Nodes,
-    holds: Holds,
-    tail: Arc<Tail>,
-    chains: Arc<Semaphore>,
-    whole_chains: Arc<Semaphore>,
-}
-
-impl Shared {
-    /// Must be called within a Tokio runtime: a task follows the best chain.
-    pub(crate) fn start(handle: &Handle, author: PublicKey) -> Self {
-        Self {
-            nodes: Nodes::default(),
-            holds: Holds::default(),
-            tail: Tail::start(handle, author),
-            chains: Arc::new(Semaphore::new(CHAINS_MAX)),
-            whole_chains: Arc::new(Semaphore::new(WHOLE_CHAINS_MAX)),
-        }
-    }
-}
 
 /// The address that a request came from, an IPv4 address also if it came in IPv6 form.
 fn origin(remote: Option<SocketAddr>) -> Option<IpAddr> {

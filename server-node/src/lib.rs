@@ -11,46 +11,40 @@
 //! | [`config`] | the configuration of a node |
 //! | [`clock`] | the only module that reads clocks |
 //! | [`driver`] | the task that owns the node |
-//! | [`fact`] | the items of its channel |
-//! | [`lane`] | a peer's send queue |
+//! | [`driver::event`] | the items of its channel |
+//! | [`driver::send_queue`] | a peer's send queue |
 //! | [`socket`] | a reader and a writer for each peer |
 //! | [`gate`] | the number of peers' sockets that are let in |
 //! | [`descriptors`] | raises the limit of open files to the number that connections need |
 //! | [`dialer`] | connects to other nodes |
-//! | [`server`] | accepts connections, plain or TLS, and serves the [`app`] on them |
+//! | [`http::server`] | accepts connections, plain or TLS, and serves the [`http::router`] on them |
 //! | [`store`] | the persistent state, in redb |
 //! | [`verifier`] | signatures on all cores |
 //! | [`miner`] | threads that search jobs, and the graphics processor |
 //! | [`handle`] | the way to the node for all other parts |
 //! | [`counters`] | the counters for metrics |
-//! | [`api`] | JSON for programs, described by [`openapi`] |
+//! | [`api`] | JSON for programs, described by [`http::openapi`] |
 //! | [`legacy`] | the older system's two routes |
-//! | [`web`] | the page that is built in |
-//! | [`metrics`] | the counters in Prometheus' format |
+//! | [`http::web`] | the page that is built in |
+//! | [`http::metrics`] | the counters in Prometheus' format |
 //! | [`keystore`] | the keys in the data folder |
 
 pub mod api;
-pub mod app;
 pub mod clock;
 pub mod config;
 pub mod counters;
 pub mod descriptors;
 pub mod dialer;
 pub mod driver;
-pub mod fact;
 pub mod gate;
 pub mod handle;
+pub mod http;
 pub mod keystore;
-pub mod lane;
 pub mod legacy;
-pub mod metrics;
 pub mod miner;
-pub mod openapi;
-pub mod server;
 pub mod socket;
 pub mod store;
 pub mod verifier;
-pub mod web;
 
 use std::future::Future;
 use std::net::SocketAddr;
@@ -82,7 +76,7 @@ pub struct Running {
 }
 
 impl Running {
-    /// Starts a node: opens its store, and serves the [`app`] on `listener`.
+    /// Starts a node: opens its store, and serves the [`http::router`] on `listener`.
     ///
     /// # Errors
     /// The store cannot be opened, a certificate cannot be read, or threads or a graphics processor
@@ -90,7 +84,7 @@ impl Running {
     pub async fn start(listener: TcpListener, mut config: Config) -> anyhow::Result<Self> {
         descriptors::fit(&mut config);
         let address = listener.local_addr().context("the listening socket")?;
-        let tls = config.tls.as_ref().map(server::acceptor).transpose()?;
+        let tls = config.tls.as_ref().map(http::server::acceptor).transpose()?;
         let gpu = match config.mine_gpu {
             true => Some(tokio::task::spawn_blocking(Gpu::open).await??),
             false => None,
@@ -114,8 +108,8 @@ impl Running {
             tracing::error!(%error, "the stored address book is damaged: the node begins with an empty one");
         }
         let driver = Driver::new(node, facts, handle.clone(), miner)?;
-        let app = app::router(handle.clone(), config.author.public());
-        let server = server::serve(listener, tls, app, handle.clone(), config.connections_max);
+        let app = http::router::router(handle.clone(), config.author.public());
+        let server = http::server::serve(listener, tls, app, handle.clone(), config.connections_max);
         Ok(Self { handle, address, driver: tokio::spawn(driver.run()), server: tokio::spawn(server) })
     }
 

@@ -22,7 +22,7 @@ use plexus_core::primitives::hash::Hash;
 use plexus_core::primitives::params::Network;
 use plexus_core::primitives::pow::Target;
 
-use crate::fact::Fact;
+use crate::driver::event::Fact;
 use crate::handle::Handle;
 pub use gpu::{Gpu, GpuError};
 

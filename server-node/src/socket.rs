@@ -25,11 +25,11 @@ use tokio::time::{sleep, timeout};
 use tokio_tungstenite::tungstenite;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 
-use crate::app::Remote;
-use crate::fact::Fact;
+use crate::driver::event::Fact;
+use crate::driver::send_queue::{LaneEnd, Parcel, lane};
 use crate::gate::Stay;
 use crate::handle::Handle;
-use crate::lane::{LaneEnd, Parcel, lane};
+use crate::http::state::Remote;
 use crate::store::{Store, StoreError};
 
 /// A socket's read buffer: the usual 128 KiB is filled with zeros at each read, which costs more than it saves.

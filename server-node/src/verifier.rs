@@ -14,7 +14,7 @@ use rayon::prelude::*;
 use rayon::{ThreadPool, ThreadPoolBuildError, ThreadPoolBuilder};
 
 use crate::counters::Counters;
-use crate::fact::Fact;
+use crate::driver::event::Fact;
 use crate::handle::Handle;
 use crate::store::{Store, StoreError};
 

@@ -11,10 +11,12 @@ use plexus_core::primitives::block::Block;
 use plexus_core::primitives::hash::Hash;
 use plexus_core::primitives::params::Network;
 
+use super::SliceQuery;
 use super::proof::{BINARY, wants_binary};
-use super::{ApiError, SliceQuery, read};
-use crate::app::App;
-use crate::openapi;
+use crate::http::blocking::read;
+use crate::http::error::ApiError;
+use crate::http::schema;
+use crate::http::state::App;
 use crate::store::{Store, StoreError, StoredBlock};
 
 /// The size of a list in bytes of encoded blocks: the block that exceeds it is the last. JSON is
@@ -35,7 +37,7 @@ pub(crate) fn shown(stored: &StoredBlock, network: &Network) -> Option<json::Blo
 
 /// Blocks of the best chain, in rising order: the newest ones, or those from a height on
 #[utoipa::path(get, path = "/api/v1/blocks", tag = "ledger", params(super::Slice),
-    responses((status = 200, body = Vec<openapi::Block>), (status = 400, body = super::view::Refusal)))]
+    responses((status = 200, body = Vec<schema::Block>), (status = 400, body = crate::http::error::Refusal)))]
 pub(super) async fn list(
     State(app): State<App>,
     query: SliceQuery,
@@ -66,9 +68,9 @@ fn brief(blocks: Vec<StoredBlock>, network: &Network) -> Vec<json::Block> {
 /// `application/octet-stream` is accepted
 #[utoipa::path(get, path = "/api/v1/blocks/{name}", tag = "ledger",
     params(("name" = String, Path, description = "A height, or a hash of 64 hex digits")),
-    responses((status = 200, content((openapi::Block = "application/json"), (Vec<u8> = "application/octet-stream"))),
-        (status = 400, body = super::view::Refusal),
-        (status = 404, body = super::view::Refusal)))]
+    responses((status = 200, content((schema::Block = "application/json"), (Vec<u8> = "application/octet-stream"))),
+        (status = 400, body = crate::http::error::Refusal),
+        (status = 404, body = crate::http::error::Refusal)))]
 pub(super) async fn show(
     State(app): State<App>,
     headers: HeaderMap,

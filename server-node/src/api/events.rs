@@ -14,8 +14,8 @@ use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 
 use super::feed::{Frame, lagged};
-use crate::app::App;
 use crate::handle::Handle;
+use crate::http::state::App;
 
 /// The time without an event after which a comment is sent, so that a dead connection is noticed.
 const QUIET: Duration = Duration::from_secs(15);

@@ -16,9 +16,10 @@ use plexus_core::primitives::key::PublicKey;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{ApiError, view};
-use crate::app::App;
 use crate::handle::Stopped;
+use crate::http::error;
+use crate::http::error::ApiError;
+use crate::http::state::App;
 
 /// The most graphs that are laid out at a time. Further requests are refused and may be repeated.
 pub(crate) const GRAPHS_MAX: usize = 2;
@@ -188,7 +189,7 @@ fn millis(duration: Duration) -> f64 {
 
 /// The network as this node sees it
 #[utoipa::path(get, path = "/api/v1/graph", tag = "node",
-    responses((status = 200, body = Graph), (status = 503, body = view::Refusal)))]
+    responses((status = 200, body = Graph), (status = 503, body = error::Refusal)))]
 pub(crate) async fn show(State(app): State<App>) -> Result<Json<Graph>, ApiError> {
     let permit = Arc::clone(&app.graphs).try_acquire_owned().map_err(|_| ApiError::busy())?;
     let graph = app.handle.graph().await?;

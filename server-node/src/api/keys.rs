@@ -16,9 +16,11 @@ use plexus_core::primitives::pow::Work;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
+use super::LIST_MAX;
 use super::view::{Authored, Traces};
-use super::{ApiError, LIST_MAX, read};
-use crate::app::App;
+use crate::http::blocking::read;
+use crate::http::error::ApiError;
+use crate::http::state::App;
 use crate::store::{Store, StoreError};
 
 /// The most searches at a time. Further requests are refused and may be repeated.
@@ -43,8 +45,8 @@ pub(crate) struct Span {
 /// 200 messages or blocks. `from` is the lowest height that was searched.
 #[utoipa::path(get, path = "/api/v1/keys/{key}", tag = "ledger",
     params(("key" = String, Path, description = "A public key, 66 hex digits"), Span),
-    responses((status = 200, body = Traces), (status = 400, body = super::view::Refusal),
-        (status = 503, description = "Too many ask at once", body = super::view::Refusal)))]
+    responses((status = 200, body = Traces), (status = 400, body = crate::http::error::Refusal),
+        (status = 503, description = "Too many ask at once", body = crate::http::error::Refusal)))]
 pub(super) async fn show(
     State(app): State<App>,
     key: Result<Path<String>, PathRejection>,

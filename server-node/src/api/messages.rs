@@ -13,15 +13,17 @@ use plexus_core::primitives::block::Block;
 use plexus_core::primitives::message::{Message, MessageId};
 use plexus_core::primitives::pow::Work;
 
+use super::SliceQuery;
 use super::view::Accepted;
-use super::{ApiError, SliceQuery, read};
-use crate::app::App;
-use crate::openapi;
+use crate::http::blocking::read;
+use crate::http::error::ApiError;
+use crate::http::schema;
+use crate::http::state::App;
 use crate::store::{Store, StoreError};
 
 /// Messages in the mempool, those next in line first
 #[utoipa::path(get, path = "/api/v1/messages", tag = "ledger", params(super::Slice),
-    responses((status = 200, body = Vec<openapi::Message>), (status = 400, body = super::view::Refusal)))]
+    responses((status = 200, body = Vec<schema::Message>), (status = 400, body = crate::http::error::Refusal)))]
 pub(super) async fn list(
     State(app): State<App>,
     query: SliceQuery,
@@ -38,8 +40,8 @@ pub(super) async fn list(
 /// A message and its position in the ledger
 #[utoipa::path(get, path = "/api/v1/messages/{id}", tag = "ledger",
     params(("id" = String, Path, description = "The message's id, 64 hex digits")),
-    responses((status = 200, body = openapi::MessageStatus), (status = 400, body = super::view::Refusal),
-        (status = 404, body = super::view::Refusal)))]
+    responses((status = 200, body = schema::MessageStatus), (status = 400, body = crate::http::error::Refusal),
+        (status = 404, body = crate::http::error::Refusal)))]
 pub(super) async fn show(
     State(app): State<App>,
     id: Result<Path<String>, PathRejection>,
@@ -98,16 +100,16 @@ fn find(store: &Store, id: &MessageId) -> Result<Option<(Arc<Message>, Place)>, 
 
 /// Submits a signed message, as JSON or in its binary encoding (`application/octet-stream`)
 #[utoipa::path(post, path = "/api/v1/messages", tag = "ledger",
-    request_body(content((openapi::Submission = "application/json"), (Vec<u8> = "application/octet-stream"))),
+    request_body(content((schema::Submission = "application/json"), (Vec<u8> = "application/octet-stream"))),
     responses(
         (status = 201, description = "It is pooled and told to the peers", body = Accepted),
-        (status = 400, description = "Not a message", body = super::view::Refusal),
-        (status = 409, description = "It is known already", body = super::view::Refusal),
-        (status = 413, description = "The body is too large", body = super::view::Refusal),
-        (status = 415, description = "Neither JSON nor binary", body = super::view::Refusal),
-        (status = 422, description = "Its sizes, time or signature are wrong", body = super::view::Refusal),
-        (status = 429, description = "Its sender has too many waiting", body = super::view::Refusal),
-        (status = 503, description = "The pool is full of messages with more stamp work", body = super::view::Refusal)))]
+        (status = 400, description = "Not a message", body = crate::http::error::Refusal),
+        (status = 409, description = "It is known already", body = crate::http::error::Refusal),
+        (status = 413, description = "The body is too large", body = crate::http::error::Refusal),
+        (status = 415, description = "Neither JSON nor binary", body = crate::http::error::Refusal),
+        (status = 422, description = "Its sizes, time or signature are wrong", body = crate::http::error::Refusal),
+        (status = 429, description = "Its sender has too many waiting", body = crate::http::error::Refusal),
+        (status = 503, description = "The pool is full of messages with more stamp work", body = crate::http::error::Refusal)))]
 pub(super) async fn submit(
     State(app): State<App>,
     headers: HeaderMap,

@@ -3,24 +3,19 @@
 //! It reads the store and queries the node, but decides nothing. Every answer has a cap, and few
 //! long ones are given at a time.
 
-use std::sync::Arc;
-
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{DefaultBodyLimit, Query, State};
-use axum::response::IntoResponse;
 use axum::routing::get;
 use axum::{Json, Router};
 use plexus_core::primitives::params::Parameters;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use crate::app::App;
-use crate::handle::Handle;
-use crate::openapi;
-use crate::store::{Store, StoreError};
+use crate::http::schema;
+use crate::http::schema::SUBMISSION_BYTES_MAX;
+use crate::http::state::App;
 
 pub(crate) mod blocks;
-mod error;
 pub(crate) mod events;
 pub(crate) mod export;
 pub mod feed;
@@ -30,11 +25,8 @@ pub(crate) mod messages;
 pub(crate) mod proof;
 pub mod view;
 
-pub use self::error::ApiError;
+use crate::http::error::ApiError;
 
-/// The most bytes of a submitted message: the largest text with each byte escaped as JSON allows,
-/// and the rest.
-pub const SUBMISSION_BYTES_MAX: usize = 32 * 1024;
 /// The number of entries of a list if the request names none.
 pub const LIST_DEFAULT: usize = 50;
 /// The most entries of a list. A higher `limit` is lowered to it.
@@ -75,43 +67,25 @@ pub fn router() -> Router<App> {
         .route("/graph", get(graph::show))
         .route("/events", get(events::stream))
         .route("/export", get(export::stream))
-        .route("/openapi.json", get(document))
         .layer(DefaultBodyLimit::max(SUBMISSION_BYTES_MAX))
-}
-
-/// Reads the store on a thread that may wait for the disk.
-pub(crate) async fn read<T: Send + 'static>(
-    handle: &Handle,
-    question: impl FnOnce(&Store) -> Result<T, StoreError> + Send + 'static,
-) -> Result<T, ApiError> {
-    let store = Arc::clone(handle.store());
-    let answer = tokio::task::spawn_blocking(move || question(&store)).await;
-    // The task is only lost if the runtime is shutting down.
-    answer.map_err(|_| ApiError::from(crate::handle::Stopped))?.map_err(ApiError::from)
 }
 
 /// The state of the node
 #[utoipa::path(get, path = "/api/v1/status", tag = "node",
-    responses((status = 200, body = view::Status), (status = 503, body = view::Refusal)))]
+    responses((status = 200, body = view::Status), (status = 503, body = crate::http::error::Refusal)))]
 pub(crate) async fn status(State(app): State<App>) -> Result<Json<view::Status>, ApiError> {
     Ok(Json(view::Status::new(app.handle.network(), app.handle.status().await?)))
 }
 
 /// The parameters of the node's network. Its genesis block and id follow from them
-#[utoipa::path(get, path = "/api/v1/network", tag = "node", responses((status = 200, body = openapi::Parameters)))]
+#[utoipa::path(get, path = "/api/v1/network", tag = "node", responses((status = 200, body = schema::Parameters)))]
 pub(crate) async fn network(State(app): State<App>) -> Json<Parameters> {
     Json(app.handle.network().parameters().clone())
 }
 
 /// The peers that the node is connected to, in the order in which they connected
 #[utoipa::path(get, path = "/api/v1/peers", tag = "node",
-    responses((status = 200, body = Vec<view::Peer>), (status = 503, body = view::Refusal)))]
+    responses((status = 200, body = Vec<view::Peer>), (status = 503, body = crate::http::error::Refusal)))]
 pub(crate) async fn peers(State(app): State<App>) -> Result<Json<Vec<view::Peer>>, ApiError> {
     Ok(Json(app.handle.peers().await?.into_iter().map(view::Peer::from).collect()))
-}
-
-/// This document
-#[utoipa::path(get, path = "/api/v1/openapi.json", tag = "node", responses((status = 200, description = "OpenAPI 3")))]
-pub(crate) async fn document() -> impl IntoResponse {
-    Json(openapi::document())
 }

@@ -11,9 +11,11 @@ use axum::response::{IntoResponse, Response};
 use plexus_core::primitives::message::MessageId;
 use plexus_core::proof::inclusion_proof::{Form, Receipt};
 
-use super::{ApiError, messages, read};
-use crate::app::App;
-use crate::openapi;
+use super::messages;
+use crate::http::blocking::read;
+use crate::http::error::ApiError;
+use crate::http::schema;
+use crate::http::state::App;
 use crate::store::Store;
 
 /// The most proofs that are made at a time. Further requests are refused and may be repeated.
@@ -25,11 +27,11 @@ pub(super) const BINARY: &str = "application/octet-stream";
     params(("id" = String, Path, description = "The message's id, 64 hex digits")),
     responses(
         (status = 200, description = "It shows that the message is in a block, and how much work is on and above that block",
-            content((openapi::Proof = "application/json"), (Vec<u8> = "application/octet-stream"))),
-        (status = 400, body = super::view::Refusal),
-        (status = 404, description = "The message is not known", body = super::view::Refusal),
-        (status = 409, description = "The message waits for a block", body = super::view::Refusal),
-        (status = 503, description = "Too many proofs are being made", body = super::view::Refusal)))]
+            content((schema::Proof = "application/json"), (Vec<u8> = "application/octet-stream"))),
+        (status = 400, body = crate::http::error::Refusal),
+        (status = 404, description = "The message is not known", body = crate::http::error::Refusal),
+        (status = 409, description = "The message waits for a block", body = crate::http::error::Refusal),
+        (status = 503, description = "Too many proofs are being made", body = crate::http::error::Refusal)))]
 pub(super) async fn show(
     State(app): State<App>,
     headers: HeaderMap,

@@ -134,7 +134,7 @@ pub struct Traces {
     /// The highest block that was searched.
     pub to: u64,
     /// The messages that it signed and those to it, the newest block's first.
-    #[schema(value_type = Vec<crate::openapi::MessageStatus>)]
+    #[schema(value_type = Vec<crate::http::schema::MessageStatus>)]
     pub messages: Vec<plexus_core::ledger::json::MessageStatus>,
     /// The blocks that it mined, the newest first.
     pub blocks: Vec<Authored>,
@@ -149,20 +149,4 @@ pub struct Authored {
     pub block: String,
     /// The time when it was mined, by its author's clock.
     pub time_unix_ms: u64,
-}
-
-/// The answer to a request that was refused.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct Refusal {
-    /// The reason.
-    pub error: Detail,
-}
-
-/// Why a request was refused.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct Detail {
-    /// The code, for programs. It never changes its meaning.
-    pub code: String,
-    /// The message, for people. It names the error.
-    pub message: String,
 }

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, ensure};
 use clap::Args;
-use plexus_node::web;
+use plexus_node::http::web;
 
 use super::table;
 

@@ -43,8 +43,10 @@ use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig
 use super::hold::{Fetch, Hold, Member};
 use super::tail::{Position, Tail};
 use super::{ANSWER_BYTES_MAX, BUFFER_BYTES, PIECE_BYTES, SEND_TIMEOUT, TEXT_BYTES_MAX, form, origin};
-use crate::api::{self, ApiError, export::parent_of};
-use crate::app::{App, Remote};
+use crate::api::export::parent_of;
+use crate::http::blocking;
+use crate::http::error::ApiError;
+use crate::http::state::{App, Remote};
 use crate::store::{StoreError, StoredBlock, View};
 
 /// The payload of a fragment: short, so that a pong is never behind a long one.
@@ -93,7 +95,7 @@ impl From<ApiError> for Broken {
 #[utoipa::path(get, path = "/get-blockchaindata", tag = "older system",
     params(("all" = Option<String>, Query, description = "Given, with any value or none: every block")),
     responses((status = 200, description = "WalletAuthor, NetworkData and BlockChainData", content_type = "application/json"),
-        (status = 503, description = "Too many at once", body = crate::api::view::Refusal)))]
+        (status = 503, description = "Too many at once", body = crate::http::error::Refusal)))]
 pub(crate) async fn show(
     State(app): State<App>,
     remote: Option<Extension<Remote>>,
@@ -350,7 +352,7 @@ async fn pin(app: &App, fetch: Option<&Fetch>) -> Result<(View, Position), Broke
 }
 
 async fn view(app: &App) -> Result<View, ApiError> {
-    api::read(&app.handle, |store| store.view()).await
+    blocking::read(&app.handle, |store| store.view()).await
 }
 
 /// Asks a view on a thread that may wait for the disk.

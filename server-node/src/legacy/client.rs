@@ -11,7 +11,7 @@ use super::hold::{Limit, Member, Socket};
 use super::nodes::{self, Listing};
 use super::tail::{Next, Position, Watcher};
 use super::{PING_INTERVAL, SEND_TIMEOUT};
-use crate::app::App;
+use crate::http::state::App;
 
 /// A connected client.
 pub(super) struct Client {

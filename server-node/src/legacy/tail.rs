@@ -20,8 +20,8 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::watch;
 
 use super::form;
-use crate::api;
 use crate::handle::Handle;
+use crate::http::blocking;
 use crate::store::Place;
 
 /// The most blocks that are kept; when full, the oldest is dropped.
@@ -121,7 +121,7 @@ impl Tail {
                     Err(RecvError::Lagged(_)) => false,
                     Err(RecvError::Closed) => return,
                 };
-                if !follows && let Ok(tip) = api::read(&handle, |store| store.tip()).await {
+                if !follows && let Ok(tip) = blocking::read(&handle, |store| store.tip()).await {
                     follower.begin_at(tip.into());
                 }
             }

@@ -9,8 +9,8 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::Role;
 
 use super::*;
+use crate::driver::send_queue::Lane;
 use crate::gate::{Gate, HEADROOM, LEAVING_MAX};
-use crate::lane::Lane;
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -128,7 +128,7 @@ async fn the_gate_turns_away_who_finds_no_room() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let app = axum::Router::new().route("/p2p", route().with_state(handle.clone()));
-    tokio::spawn(crate::server::serve(listener, None, app, handle.clone(), 1_000));
+    tokio::spawn(crate::http::server::serve(listener, None, app, handle.clone(), 1_000));
     let connect = || async {
         let mut request =
             tungstenite::client::IntoClientRequest::into_client_request(format!("ws://{address}/p2p"))
@@ -192,7 +192,7 @@ async fn a_reader_waits_while_the_driver_is_behind() {
         }
     });
     tokio::time::sleep(Duration::from_millis(500)).await;
-    let room = crate::fact::FRAMES_BYTES_MAX >> 20;
+    let room = crate::driver::event::FRAMES_BYTES_MAX >> 20;
     assert!(sent.load(std::sync::atomic::Ordering::Relaxed) <= room + 2);
     for _ in 0..64 {
         let fact = timeout(PATIENCE, served.facts.recv()).await.unwrap();

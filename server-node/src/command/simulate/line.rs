@@ -23,7 +23,7 @@ const TOPOLOGIES: [Topology; 5] =
     [Topology::Plexus, Topology::Random, Topology::Nearest, Topology::Perigee, Topology::Complete];
 
 #[derive(Debug, Args)]
-pub(in super::super) struct Arguments {
+pub(in crate::command) struct Arguments {
     /// Number of nodes
     #[arg(long, value_name = "N", default_value_t = Setup::default().nodes)]
     nodes: u32,

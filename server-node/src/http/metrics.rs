@@ -10,9 +10,9 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
 use plexus_core::node::Status;
 
-use crate::api::ApiError;
-use crate::app::App;
 use crate::counters::{Counters, Histogram, TrafficByPacket};
+use crate::http::error::ApiError;
+use crate::http::state::App;
 
 /// The node's metrics
 #[utoipa::path(get, path = "/metrics", tag = "node",

@@ -11,7 +11,7 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use plexus_core::primitives::hash::Hash;
 
-use crate::api::ApiError;
+use crate::http::error::ApiError;
 
 /// A file of the page.
 #[derive(Debug)]

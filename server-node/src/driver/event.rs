@@ -8,7 +8,7 @@ use plexus_core::peers::topology::graph::Graph;
 use plexus_core::primitives::message::{Message, MessageId};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
-use crate::lane::Lane;
+use crate::driver::send_queue::Lane;
 use crate::store::StoreError;
 
 /// The most items that wait for the driver. When it is full, readers wait, and so do peers.

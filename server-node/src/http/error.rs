@@ -9,10 +9,28 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use plexus_core::ledger::json::SubmissionError;
 use plexus_core::node::SubmitError;
+use serde::Deserialize;
+use serde::Serialize;
+use utoipa::ToSchema;
 
-use crate::api::view::{Detail, Refusal as Body};
-use crate::handle::{Refusal, Stopped};
+use crate::handle::{self, Stopped};
 use crate::store::StoreError;
+
+/// The answer to a request that was refused.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Refusal {
+    /// The reason.
+    pub error: Detail,
+}
+
+/// Why a request was refused.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Detail {
+    /// The code, for programs. It never changes its meaning.
+    pub code: String,
+    /// The message, for people. It names the error.
+    pub message: String,
+}
 
 /// The reason that a request is refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,7 +69,7 @@ impl ApiError {
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let error = Detail { code: self.code.to_owned(), message: self.message };
-        (self.status, Json(Body { error })).into_response()
+        (self.status, Json(Refusal { error })).into_response()
     }
 }
 
@@ -70,11 +88,11 @@ impl From<StoreError> for ApiError {
     }
 }
 
-impl From<Refusal> for ApiError {
-    fn from(refusal: Refusal) -> Self {
+impl From<handle::Refusal> for ApiError {
+    fn from(refusal: handle::Refusal) -> Self {
         let error = match refusal {
-            Refusal::Stopped(stopped) => return stopped.into(),
-            Refusal::Submit(error) => error,
+            handle::Refusal::Stopped(stopped) => return stopped.into(),
+            handle::Refusal::Submit(error) => error,
         };
         let (status, code) = match error {
             SubmitError::Signature => (StatusCode::UNPROCESSABLE_ENTITY, "bad_signature"),
@@ -97,7 +115,7 @@ impl From<BytesRejection> for ApiError {
     fn from(rejection: BytesRejection) -> Self {
         match rejection.status() {
             StatusCode::PAYLOAD_TOO_LARGE => {
-                let max = crate::api::SUBMISSION_BYTES_MAX;
+                let max = crate::http::schema::SUBMISSION_BYTES_MAX;
                 let message = format!("the body is over {max} bytes: no message is that long");
                 Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", message)
             }

@@ -1,16 +1,13 @@
 //! The app: every route of the node's one port, and what holds for all answers.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
-use axum::extract::{ConnectInfo, State};
+use axum::Router;
 use axum::http::header::{
     CONTENT_SECURITY_POLICY, CONTENT_TYPE, DATE, HeaderName, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
 };
 use axum::http::{HeaderValue, Method, StatusCode};
-use axum::response::IntoResponse;
 use axum::routing::get;
-use axum::{Json, Router};
 use plexus_core::primitives::key::PublicKey;
 use plexus_core::protocol::address::PEER_PATH;
 use tokio::sync::Semaphore;
@@ -18,30 +15,22 @@ use tower_http::compression::CompressionLayer;
 use tower_http::cors::{Any, CorsLayer};
 use tower_http::set_header::SetResponseHeaderLayer;
 
+use crate::api;
 use crate::api::feed::Feed;
-use crate::api::{self, ApiError};
 use crate::handle::Handle;
+use crate::http::error::ApiError;
+use crate::http::health::health;
+use crate::http::openapi;
+use crate::http::state::App;
+use crate::http::{metrics, web};
 use crate::legacy;
-use crate::{metrics, socket, web};
+use crate::socket;
 
 /// What the page may do: its own scripts, its own program, sockets to any node.
 const CONTENT_POLICY: &str = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; \
     style-src 'self'; img-src 'self' data:; \
     connect-src 'self' ws: wss: http: https:; worker-src 'self'; object-src 'none'; base-uri 'none'; \
     form-action 'none'; frame-ancestors 'self'";
-
-/// What the routes share.
-#[derive(Clone, Debug)]
-pub struct App {
-    pub(crate) handle: Handle,
-    pub(crate) author: PublicKey,
-    pub(crate) feed: Feed,
-    pub(crate) exports: Arc<Semaphore>,
-    pub(crate) graphs: Arc<Semaphore>,
-    pub(crate) legacy: Arc<legacy::Shared>,
-    pub(crate) proofs: Arc<Semaphore>,
-    pub(crate) searches: Arc<Semaphore>,
-}
 
 /// All routes, on one node that mines in the name of `author`. Must be called within a Tokio runtime: what happens is encoded by a task.
 pub fn router(handle: Handle, author: PublicKey) -> Router {
@@ -51,7 +40,7 @@ pub fn router(handle: Handle, author: PublicKey) -> Router {
         author,
         exports: Arc::new(Semaphore::new(api::export::EXPORTS_MAX)),
         graphs: Arc::new(Semaphore::new(api::graph::GRAPHS_MAX)),
-        legacy: Arc::new(legacy::Shared::start(&handle, author)),
+        legacy: Arc::new(legacy::shared::Shared::start(&handle, author)),
         proofs: Arc::new(Semaphore::new(api::proof::PROOFS_MAX)),
         searches: Arc::new(Semaphore::new(api::keys::SEARCHES_MAX)),
     };
@@ -63,7 +52,7 @@ pub fn router(handle: Handle, author: PublicKey) -> Router {
         .expose_headers([DATE]);
     Router::new()
         .route(PEER_PATH, socket::route().with_state(handle))
-        .nest("/api/v1", api::router())
+        .nest("/api/v1", api::router().route("/openapi.json", get(openapi::show)))
         .route("/", get(legacy::root))
         .route("/get-blockchaindata", get(legacy::chain::show))
         .route("/health", get(health))
@@ -82,14 +71,6 @@ fn header(name: HeaderName, value: &'static str) -> SetResponseHeaderLayer<Heade
     SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value))
 }
 
-/// Whether the node answers: for whoever restarts it when it does not.
-#[utoipa::path(get, path = "/health", tag = "node",
-    responses((status = 200, description = "It does"), (status = 503, body = api::view::Refusal)))]
-pub(crate) async fn health(State(app): State<App>) -> Result<impl IntoResponse, ApiError> {
-    app.handle.status().await?;
-    Ok(Json(serde_json::json!({ "status": "ok" })))
-}
-
 async fn no_such_method(method: Method) -> ApiError {
     std::future::ready(ApiError::new(
         StatusCode::METHOD_NOT_ALLOWED,
@@ -98,6 +79,3 @@ async fn no_such_method(method: Method) -> ApiError {
     ))
     .await
 }
-
-/// Where a request came from, for routes that keep it.
-pub(crate) type Remote = ConnectInfo<SocketAddr>;

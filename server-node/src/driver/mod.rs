@@ -6,6 +6,8 @@
 //! transactions larger, and the node no slower. The queue is bounded. Over [`WISHES_MAX`] outputs
 //! or [`CHANGES_BYTES_MAX`] bytes to persist, no input is taken until some outputs are executed.
 
+pub mod event;
+pub mod send_queue;
 use std::collections::{BTreeMap, VecDeque};
 use std::future::pending;
 use std::time::{Duration, Instant};
@@ -22,9 +24,9 @@ use tokio::time::sleep_until;
 
 use crate::clock::Clock;
 use crate::dialer::Dialer;
-use crate::fact::{Ask, Fact};
+use crate::driver::event::{Ask, Fact};
+use crate::driver::send_queue::{Lane, Parcel};
 use crate::handle::Handle;
-use crate::lane::{Lane, Parcel};
 use crate::miner::Miner;
 use crate::store::StoreError;
 use crate::verifier::Verifier;

@@ -1,0 +1,28 @@
+//! The state that the routes share.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::extract::ConnectInfo;
+use plexus_core::primitives::key::PublicKey;
+use tokio::sync::Semaphore;
+
+use crate::api::feed::Feed;
+use crate::handle::Handle;
+use crate::legacy::shared::Shared;
+
+/// What the routes share.
+#[derive(Clone, Debug)]
+pub struct App {
+    pub(crate) handle: Handle,
+    pub(crate) author: PublicKey,
+    pub(crate) feed: Feed,
+    pub(crate) exports: Arc<Semaphore>,
+    pub(crate) graphs: Arc<Semaphore>,
+    pub(crate) legacy: Arc<Shared>,
+    pub(crate) proofs: Arc<Semaphore>,
+    pub(crate) searches: Arc<Semaphore>,
+}
+
+/// Where a request came from, for routes that keep it.
+pub(crate) type Remote = ConnectInfo<SocketAddr>;
