@@ -36,7 +36,6 @@ use crate::rate::Rate;
 use crate::recent::Recent;
 use crate::reorg::{self, Reorgs, Undone};
 use crate::sent::{self, Sent};
-use crate::shell::Shell;
 use crate::socket::{Report, Socket};
 
 /// The wishes above which no further frame is read; frames that come meanwhile stay unread in their
@@ -87,6 +86,16 @@ impl Beginning {
     }
 }
 
+/// Receives what comes of the tasks that the driver starts.
+pub(crate) trait Surroundings: core::fmt::Debug {
+    /// Returns true if a socket's next frame may be read. If not, the waker is woken when it may.
+    fn has_room(&self, waker: &Waker) -> bool;
+    /// A socket reports.
+    fn reported(self: std::rc::Rc<Self>, peer: PeerId, address: &Address, report: Report);
+    /// Checks a batch's signatures, slice by slice.
+    fn verify(self: std::rc::Rc<Self>, batch: Arc<Batch>);
+}
+
 /// The node and all that its wishes need.
 #[derive(Debug)]
 pub(crate) struct Driver {
@@ -110,7 +119,7 @@ pub(crate) struct Driver {
     page: Page,
     standing: Standing,
     mining: Miners,
-    shell: Weak<Shell>,
+    shell: Weak<dyn Surroundings>,
 }
 
 /// A connection, from the first attempt on.
@@ -163,7 +172,7 @@ impl Miners {
 
 impl Driver {
     /// A driver whose node is about to dial.
-    pub(crate) fn new(beginning: Beginning, node: Node, page: Page, shell: Weak<Shell>) -> Self {
+    pub(crate) fn new(beginning: Beginning, node: Node, page: Page, shell: Weak<dyn Surroundings>) -> Self {
         let Beginning { network, address, keys, archive, feed, reorgs, sent, effort, .. } = beginning;
         Self {
             node,

@@ -19,7 +19,7 @@ use wasm_bindgen_futures::spawn_local;
 use crate::api;
 use crate::clock::{self, Timer};
 use crate::database::{Database, Write};
-use crate::driver::{Beginning, Driver, Step};
+use crate::driver::{Beginning, Driver, Step, Surroundings};
 use crate::form::{Refusal, Update};
 use crate::page::Page;
 use crate::socket::Report;
@@ -117,16 +117,6 @@ impl Shell {
         self.look_up();
     }
 
-    /// Returns true if a socket's next frame may be read. If not, the waker is woken when it may.
-    pub(crate) fn has_room(&self, waker: &Waker) -> bool {
-        let has_room = self.driver.borrow().has_room();
-        let mut readers = self.readers.borrow_mut();
-        if !has_room && !readers.iter().any(|reader| reader.will_wake(waker)) {
-            readers.push(waker.clone());
-        }
-        has_room
-    }
-
     /// Has the sockets read again, once there is room.
     fn wake_readers(&self) {
         if self.driver.borrow().has_room() {
@@ -142,11 +132,6 @@ impl Shell {
             self.driver.borrow_mut().lose_store();
             self.page.notice(true, format!("{error}. From now on nothing is kept over a reload."));
         }
-    }
-
-    /// A socket reports.
-    pub(crate) fn reported(self: &Rc<Self>, peer: PeerId, address: &Address, report: Report) {
-        self.enter(|driver, now| driver.reported(now, peer, address, report));
     }
 
     /// Searches a stamp of 2^`bits` hashes for a message, slice by slice, then signs and sends it: its id.
@@ -175,20 +160,6 @@ impl Shell {
         Ok(id.to_string())
     }
 
-    /// Checks a batch's signatures, slice by slice.
-    pub(crate) fn verify(self: Rc<Self>, batch: Arc<Batch>) {
-        spawn_local(async move {
-            let mut broken = Vec::new();
-            for (slice, checks) in batch.checks.chunks(CHECKS_A_SLICE).enumerate() {
-                if slice > 0 {
-                    clock::sleep(Duration::ZERO).await;
-                }
-                broken.extend(broken_in(checks).map(|index| slice * CHECKS_A_SLICE + index));
-            }
-            self.enter(|driver, now| driver.verified(now, &batch, broken));
-        });
-    }
-
     /// Asks what became of messages that wait, once the node has caught up.
     fn look_up(self: &Rc<Self>) {
         let unsure = self.driver.borrow_mut().unsure();
@@ -208,4 +179,32 @@ impl Shell {
 
 fn broken_in(checks: &[Check]) -> impl Iterator<Item = usize> {
     checks.iter().enumerate().filter(|(_, check)| !check.holds()).map(|(index, _)| index)
+}
+
+impl Surroundings for Shell {
+    fn has_room(&self, waker: &Waker) -> bool {
+        let has_room = self.driver.borrow().has_room();
+        let mut readers = self.readers.borrow_mut();
+        if !has_room && !readers.iter().any(|reader| reader.will_wake(waker)) {
+            readers.push(waker.clone());
+        }
+        has_room
+    }
+
+    fn reported(self: Rc<Self>, peer: PeerId, address: &Address, report: Report) {
+        self.enter(|driver, now| driver.reported(now, peer, address, report));
+    }
+
+    fn verify(self: Rc<Self>, batch: Arc<Batch>) {
+        spawn_local(async move {
+            let mut broken = Vec::new();
+            for (slice, checks) in batch.checks.chunks(CHECKS_A_SLICE).enumerate() {
+                if slice > 0 {
+                    clock::sleep(Duration::ZERO).await;
+                }
+                broken.extend(broken_in(checks).map(|index| slice * CHECKS_A_SLICE + index));
+            }
+            self.enter(|driver, now| driver.verified(now, &batch, broken));
+        });
+    }
 }
