@@ -5,7 +5,7 @@
 //!
 //! | kind | files |
 //! | --- | --- |
-//! | several nodes inside one process | [`world`] [`story`] [`quarter`] [`host`] [`stranger`] [`traffic`] [`queue`] [`chance`] |
+//! | several nodes inside one process | [`world`] [`story`] [`quarter`] [`host`] [`stranger`] [`party`] [`traffic`] [`queue`] [`chance`] |
 //! | real processes | [`process`] [`api`] [`observer`] [`browser`] [`site`] [`npm`] |
 //! | real distances (Linux) | `netns` `tun` `distance` |
 //! | a real crowd (Linux) | `netns` `crowd` |
@@ -33,6 +33,7 @@ pub mod host;
 pub mod netns;
 pub mod npm;
 pub mod observer;
+pub mod party;
 pub mod process;
 pub mod quarter;
 pub mod queue;

@@ -9,7 +9,8 @@ use plexus_core::protocol::packet::Role;
 
 use crate::forge::key;
 use crate::host::Host;
-use crate::world::{Party, World, address};
+use crate::party::Party;
+use crate::world::{World, address};
 
 /// Returns an IPv4 address in a /16 of its own, by a number.
 pub fn ip(number: usize) -> Ipv4Addr {

@@ -10,7 +10,8 @@ use plexus_core::primitives::message::{Message, MessageId};
 use plexus_core::protocol::misbehavior::{Fault, Reason};
 
 use crate::forge;
-use crate::world::{Party, World};
+use crate::party::Party;
+use crate::world::World;
 
 /// The most tries of a search: a million times the expected number on the development network.
 const TRIES_MAX: u64 = 1 << 28;

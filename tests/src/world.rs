@@ -23,6 +23,7 @@ use plexus_core::protocol::packet::{CAPS, Packet, Role};
 use crate::chance::Chance;
 use crate::forge::{Forge, key};
 use crate::host::{Errand, Host, Wish};
+use crate::party::Party;
 use crate::queue::Queue;
 use crate::stranger::Stranger;
 use crate::traffic::Traffic;
@@ -35,15 +36,6 @@ const TICKS_MAX: u32 = 100;
 const ERRAND_US_MAX: u64 = 3_000;
 /// The latest steps that a failure shows.
 const TRACE_MAX: usize = 60;
-
-/// A participant of a world.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Party {
-    /// A node.
-    Host(usize),
-    /// A scripted peer.
-    Stranger(usize),
-}
 
 /// One end of a link.
 type End = (Party, PeerId);

@@ -11,8 +11,9 @@ use plexus_core::peers::eviction::{
 use plexus_core::protocol::misbehavior::{Fault, Reason};
 use plexus_core::protocol::packet::{Packet, Role};
 use plexus_tests::forge::{key, spoil};
+use plexus_tests::party::Party;
 use plexus_tests::quarter::ip;
-use plexus_tests::world::{Party, World, address};
+use plexus_tests::world::{World, address};
 
 use super::neighbours::{MINUTE, ms};
 use super::{forge, greet};

@@ -11,8 +11,9 @@ use plexus_core::protocol::link_certificate::{Certificate, Epoch, Half};
 use plexus_core::protocol::misbehavior::Fault;
 use plexus_core::protocol::packet::{Packet, Role};
 use plexus_tests::forge::key;
+use plexus_tests::party::Party;
 use plexus_tests::quarter::ip;
-use plexus_tests::world::{Party, World};
+use plexus_tests::world::World;
 
 use super::greet;
 use super::neighbours::{MINUTE, chain_of};

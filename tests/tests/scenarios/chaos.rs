@@ -6,7 +6,8 @@
 use plexus_core::primitives::message::MessageId;
 use plexus_core::protocol::packet::Role;
 use plexus_tests::chance::Chance;
-use plexus_tests::world::{Party, World};
+use plexus_tests::party::Party;
+use plexus_tests::world::World;
 
 const NAMES: [&str; 6] = ["alice", "bob", "carol", "dave", "erin", "frank"];
 const STEPS: usize = 150;

@@ -11,7 +11,8 @@ use plexus_core::protocol::bounded::List;
 use plexus_core::protocol::limits::ADDRESSES_MAX;
 use plexus_core::protocol::packet::{Packet, Role};
 use plexus_tests::chance::Chance;
-use plexus_tests::world::{Party, World};
+use plexus_tests::party::Party;
+use plexus_tests::world::World;
 
 use super::greet;
 

@@ -8,7 +8,8 @@ use plexus_core::protocol::limits::FRAME_BYTES_MAX;
 use plexus_core::protocol::misbehavior::{Fault, Reason};
 use plexus_core::protocol::packet::{CAPS, Packet, Role};
 use plexus_tests::forge::Forge;
-use plexus_tests::world::{Party, World};
+use plexus_tests::party::Party;
+use plexus_tests::world::World;
 use proptest::prelude::*;
 
 use super::{A_WHILE, forge, greet, handshake};

@@ -11,7 +11,8 @@ use plexus_core::protocol::link_certificate::{Certificate, Epoch, Half};
 use plexus_core::protocol::misbehavior::{Fault, Reason};
 use plexus_core::protocol::packet::{CAPS, PROTOCOL_VERSION, Packet, Role};
 use plexus_tests::forge::{self, key};
-use plexus_tests::world::{Party, World};
+use plexus_tests::party::Party;
+use plexus_tests::world::World;
 
 use super::A_WHILE;
 

@@ -8,7 +8,8 @@ use plexus_core::protocol::bounded::Octets;
 use plexus_core::protocol::misbehavior::Fault;
 use plexus_core::protocol::packet::{Packet, Role};
 use plexus_tests::forge::key;
-use plexus_tests::world::{Party, World};
+use plexus_tests::party::Party;
+use plexus_tests::world::World;
 
 use super::{A_WHILE, forge};
 

@@ -32,7 +32,8 @@ use plexus_core::node::PeerId;
 use plexus_core::primitives::block::Block;
 use plexus_core::protocol::packet::Role;
 use plexus_tests::forge::Forge;
-use plexus_tests::world::{Party, World};
+use plexus_tests::party::Party;
+use plexus_tests::world::World;
 
 /// Long enough for honest nodes to settle, in milliseconds.
 const A_WHILE: u64 = 30_000;

@@ -7,7 +7,8 @@ use plexus_core::protocol::bounded::List;
 use plexus_core::protocol::misbehavior::Fault;
 use plexus_core::protocol::packet::{Packet, Role};
 use plexus_tests::forge::{self, key};
-use plexus_tests::world::{Party, World};
+use plexus_tests::party::Party;
+use plexus_tests::world::World;
 
 use super::{A_WHILE, mallory};
 

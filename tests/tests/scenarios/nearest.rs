@@ -5,7 +5,8 @@ use plexus_core::node::storage::{Change, Journal};
 use plexus_core::primitives::hash::Hash;
 use plexus_core::protocol::packet::{Packet, Role};
 use plexus_tests::forge::Forge;
-use plexus_tests::world::{Party, World};
+use plexus_tests::party::Party;
+use plexus_tests::world::World;
 
 use super::{A_WHILE, forge};
 

@@ -12,8 +12,9 @@ use plexus_core::protocol::bounded::List;
 use plexus_core::protocol::misbehavior::{Fault, Reason};
 use plexus_core::protocol::netgroup::Group;
 use plexus_core::protocol::packet::{Packet, Role};
+use plexus_tests::party::Party;
 use plexus_tests::quarter::ip;
-use plexus_tests::world::{Party, World, address};
+use plexus_tests::world::{World, address};
 
 use super::greet;
 

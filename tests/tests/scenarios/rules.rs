@@ -13,7 +13,8 @@ use plexus_core::primitives::time::Time;
 use plexus_core::protocol::misbehavior::Fault;
 use plexus_core::protocol::packet::body_frame;
 use plexus_tests::forge::{Forge, key, message};
-use plexus_tests::world::{Party, World};
+use plexus_tests::party::Party;
+use plexus_tests::world::World;
 
 use super::{A_WHILE, forge, mallory};
 
