@@ -1,0 +1,4 @@
+//! Tidiness: what files import, read from their text.
+
+mod imports;
+mod source;
