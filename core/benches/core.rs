@@ -12,17 +12,17 @@ use plexus_core::ledger::chain::{Chain, Inserted};
 use plexus_core::ledger::validation;
 use plexus_core::mining::kernel::{Headers, Kernel, ROOTS_MAX};
 use plexus_core::mining::search;
-use plexus_core::peers::topology::forecast::Forecast;
+use plexus_core::peers::topology::forecast::FirstHopForecast;
 use plexus_core::peers::topology::graph::{Graph, LINKS_MAX};
 use plexus_core::primitives::block::{Block, HEADER_BYTES, Header, VERSION};
 use plexus_core::primitives::hash::Hash;
 use plexus_core::primitives::key::{PublicKey, SecretKey, Signature};
 use plexus_core::primitives::message::{Draft, Message};
-use plexus_core::primitives::mmr::{History, Record};
+use plexus_core::primitives::mmr::{Mmr, MmrNode};
 use plexus_core::primitives::params::{Network, Parameters};
 use plexus_core::primitives::pow::{Bits, Target, Work};
-use plexus_core::primitives::time::Time;
-use plexus_core::protocol::link_certificate::{Certificate, Epoch, Half};
+use plexus_core::primitives::time::Timestamp;
+use plexus_core::protocol::link_certificate::{Epoch, LatencyAttestation, LinkCertificate};
 use sha2::{Digest, Sha256};
 
 /// The number of headers of the inserted chain.
@@ -36,7 +36,7 @@ const TRIES: u64 = 100_000;
 fn easy() -> Network {
     let parameters = Parameters {
         name: "easy".to_owned(),
-        genesis_time: Time::from_unix_ms(1_767_225_600_000),
+        genesis_time: Timestamp::from_unix_ms(1_767_225_600_000),
         spacing_ms: 1_000,
         half_life_ms: 600_000,
         limit_bits: Bits::from_u32(0x207f_ffff),
@@ -65,7 +65,7 @@ fn headers(c: &mut Criterion) {
     let network = easy();
     let next = |parent: &Header| Some(child(&network, parent));
     let headers: Vec<_> = std::iter::successors(next(network.genesis()), next).take(HEADERS).collect();
-    let local = Time::from_unix_ms(2_000_000_000_000);
+    let local = Timestamp::from_unix_ms(2_000_000_000_000);
     let mut group = c.benchmark_group("chain");
     group.throughput(Throughput::Elements(HEADERS as u64)).sample_size(10);
     group.measurement_time(Duration::from_secs(10));
@@ -75,7 +75,7 @@ fn headers(c: &mut Criterion) {
             |mut chain| {
                 for header in &headers {
                     assert_eq!(chain.insert(*header, local), Ok(Inserted::New { leads: true }));
-                    chain.assume();
+                    chain.assume_valid();
                 }
                 chain
             },
@@ -96,21 +96,21 @@ fn headers(c: &mut Criterion) {
 }
 
 fn history(c: &mut Criterion) {
-    let leaf = |height: u64| Record {
+    let leaf = |height: u64| MmrNode {
         hash: Hash::of(&height.to_be_bytes()),
         work: Work::from_hashes(2),
-        time: Time::from_unix_ms(height),
+        time: Timestamp::from_unix_ms(height),
         bits: Bits::from_u32(0x207f_ffff),
     };
     let leaves: Vec<_> = (0..10_000).map(leaf).collect();
     let mut group = c.benchmark_group("history");
     group.throughput(Throughput::Elements(leaves.len() as u64));
     group.bench_function("append a leaf", |b| {
-        b.iter(|| leaves.iter().fold(History::default(), |history, leaf| history.append(*leaf)));
+        b.iter(|| leaves.iter().fold(Mmr::default(), |history, leaf| history.append(*leaf)));
     });
     group.bench_function("append a leaf and take the root", |b| {
         b.iter(|| {
-            leaves.iter().fold(History::default(), |history, leaf| {
+            leaves.iter().fold(Mmr::default(), |history, leaf| {
                 let history = history.append(*leaf);
                 black_box(history.root());
                 history
@@ -121,7 +121,7 @@ fn history(c: &mut Criterion) {
 
 fn message(network: &Hash, secret: &SecretKey, number: u64) -> Message {
     let text = format!("message {number}: {}", "x".repeat(200));
-    let draft = Draft::new(secret.public(), "somebody", text, Time::from_unix_ms(1_767_225_601_000));
+    let draft = Draft::new(secret.public(), "somebody", text, Timestamp::from_unix_ms(1_767_225_601_000));
     draft.expect("it is short").sign(secret, network, number)
 }
 
@@ -177,7 +177,7 @@ fn contents(c: &mut Criterion) {
 }
 
 /// Returns the certificates of 8,000 links between 1,000 nodes, unsigned.
-fn certificates() -> Vec<Certificate> {
+fn certificates() -> Vec<LinkCertificate> {
     let key = |node: u32| {
         let mut bytes = [2; 33];
         bytes[1..].copy_from_slice(Hash::of(&node.to_be_bytes()).as_bytes());
@@ -185,12 +185,12 @@ fn certificates() -> Vec<Certificate> {
     };
     let link = |number: u32| {
         let (from, step) = (number % 1_000, number / 1_000 * 37 + 1);
-        let half = Half {
+        let half = LatencyAttestation {
             epoch: Epoch::default(),
             rtt_us: 1 + number * 7_919 % 200_000,
             signature: Signature::NONE,
         };
-        Certificate::join(&key(from), &half, &key((from + step) % 1_000), &half)
+        LinkCertificate::join(&key(from), &half, &key((from + step) % 1_000), &half)
     };
     (0..8_000).filter_map(link).collect()
 }
@@ -212,7 +212,7 @@ fn graph(c: &mut Criterion) {
     group.bench_function("insert all", |b| b.iter(fill));
     group.bench_function("topology", |b| b.iter(|| graph.topology()));
     group.bench_function("shortest paths", |b| b.iter(|| topology.tree(black_box(&own)).is_some()));
-    group.bench_function("forecast", |b| b.iter(|| Forecast::new(&topology, black_box(&neighbours))));
+    group.bench_function("forecast", |b| b.iter(|| FirstHopForecast::new(&topology, black_box(&neighbours))));
     group.finish();
 }
 

@@ -43,7 +43,7 @@ pub(crate) fn ordered(program: &[u8]) -> Result<Vec<u8>, Box<dyn std::error::Err
         places[*function] = place;
     }
     let mut module = Module::new();
-    Ordered { imports, order, places }
+    OrderedMap { imports, order, places }
         .parse_core_module(&mut module, Parser::new(0), program)
         .map_err(|error| format!("the program's functions cannot be ordered: {error}"))?;
     let ordered = module.finish();
@@ -111,7 +111,7 @@ fn runs(function: &[u8]) -> Vec<&[u8]> {
 }
 
 /// Rewrites a program with its functions in another order.
-struct Ordered {
+struct OrderedMap {
     /// The number of imported functions, which come before all others.
     imports: u32,
     /// The function at each position.
@@ -122,7 +122,7 @@ struct Ordered {
 
 type Outcome<T> = Result<T, reencode::Error<Infallible>>;
 
-impl Reencode for Ordered {
+impl Reencode for OrderedMap {
     type Error = Infallible;
 
     fn function_index(&mut self, index: u32) -> Outcome<u32> {

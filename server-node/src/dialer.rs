@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use plexus_core::node::{Input, Link};
+use plexus_core::node::{Direction, Input};
 use plexus_core::protocol::address::{Address, SUBPROTOCOL};
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, RootCertStore};
@@ -61,7 +61,7 @@ impl Dialer {
         let error = match timeout(DIAL_TIMEOUT, self.connect(&address)).await {
             Ok(Ok(socket)) => {
                 handle.counters().outbound.one();
-                socket::run(socket, Link::Outbound(address), Stay::Outbound, &handle).await;
+                socket::run(socket, Direction::Outbound(address), Stay::Outbound, &handle).await;
                 return;
             }
             Ok(Err(error)) => error,
@@ -69,7 +69,7 @@ impl Dialer {
         };
         tracing::info!(%address, %error, "not reached");
         // A node that is stopping does not dial again.
-        let _stopped = handle.tell_input(Input::Unreached(address)).await;
+        let _stopped = handle.tell_input(Input::DialFailed(address)).await;
     }
 
     async fn connect(&self, address: &Address) -> anyhow::Result<WebSocketStream<Box<dyn Duplex>>> {

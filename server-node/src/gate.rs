@@ -14,7 +14,7 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use plexus_core::peers::eviction::{INBOUND_GROUP_MAX, network_of};
-use plexus_core::protocol::netgroup::Group;
+use plexus_core::protocol::netgroup::NetGroup;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// The sockets that may be open beyond those that core keeps: core hears of each through the driver's channel, and evicts
@@ -41,14 +41,14 @@ struct Shared {
 #[derive(Debug, Default)]
 struct Open {
     count: usize,
-    groups: BTreeMap<Group, usize>,
+    groups: BTreeMap<NetGroup, usize>,
 }
 
 /// A place at the gate; it is free again when this is dropped.
 #[derive(Debug)]
 pub(crate) struct Place {
     gate: Gate,
-    group: Option<Group>,
+    group: Option<NetGroup>,
 }
 
 /// What a peer's socket holds.
@@ -107,7 +107,7 @@ impl Gate {
 }
 
 impl Open {
-    fn has_room(&self, open_max: usize, group: Option<Group>) -> bool {
+    fn has_room(&self, open_max: usize, group: Option<NetGroup>) -> bool {
         let of_group = group.and_then(|group| self.groups.get(&group)).copied().unwrap_or_default();
         self.count < open_max && of_group < GROUP_MAX
     }

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 use plexus_core::node::event::Event;
-use plexus_core::node::{Input, PeerId, PeerView, Status, SubmitError};
+use plexus_core::node::{ConnectionId, Input, PeerView, Status, SubmitError};
 use plexus_core::peers::topology::graph::Graph;
 use plexus_core::primitives::message::{Message, MessageId};
 use plexus_core::primitives::params::Network;
@@ -17,7 +17,7 @@ use tokio::sync::{Semaphore, broadcast, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use crate::counters::Counters;
-use crate::driver::event::{Ask, FACTS_MAX, FRAMES_BYTES_MAX, Fact};
+use crate::driver::event::{DriverEvent, FACTS_MAX, FRAMES_BYTES_MAX, Query};
 use crate::gate::Gate;
 use crate::store::Store;
 
@@ -47,7 +47,7 @@ pub struct Handle(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
-    facts: mpsc::Sender<Fact>,
+    facts: mpsc::Sender<DriverEvent>,
     frames: Arc<Semaphore>,
     gate: Gate,
     peers: AtomicU64,
@@ -64,7 +64,7 @@ impl Handle {
         store: Arc<Store>,
         network: Network,
         inbound_max: usize,
-    ) -> (Self, mpsc::Receiver<Fact>) {
+    ) -> (Self, mpsc::Receiver<DriverEvent>) {
         let (facts, received) = mpsc::channel(FACTS_MAX);
         let shared = Shared {
             facts,
@@ -85,7 +85,7 @@ impl Handle {
     /// # Errors
     /// The node is stopping.
     pub async fn status(&self) -> Result<Status, Stopped> {
-        self.ask(Ask::Status).await
+        self.ask(Query::Status).await
     }
 
     /// Returns the peers, in the order in which they connected.
@@ -93,7 +93,7 @@ impl Handle {
     /// # Errors
     /// The node is stopping.
     pub async fn peers(&self) -> Result<Vec<PeerView>, Stopped> {
-        self.ask(Ask::Peers).await
+        self.ask(Query::Peers).await
     }
 
     /// Returns a copy of the network's latency graph.
@@ -101,7 +101,7 @@ impl Handle {
     /// # Errors
     /// The node is stopping.
     pub async fn graph(&self) -> Result<Graph, Stopped> {
-        self.ask(Ask::Graph).await
+        self.ask(Query::Graph).await
     }
 
     /// Submits a message. Returns its id.
@@ -109,7 +109,7 @@ impl Handle {
     /// # Errors
     /// The reason that it is refused.
     pub async fn submit(&self, message: Message) -> Result<MessageId, Refusal> {
-        let answer = self.ask(|answer| Ask::Submit(Box::new(message), answer)).await?;
+        let answer = self.ask(|answer| Query::Submit(Box::new(message), answer)).await?;
         Ok(answer?)
     }
 
@@ -118,7 +118,7 @@ impl Handle {
     /// # Errors
     /// The node is stopping.
     pub async fn pooled(&self, id: MessageId) -> Result<Option<Arc<Message>>, Stopped> {
-        self.ask(|answer| Ask::Pooled(id, answer)).await
+        self.ask(|answer| Query::Pooled(id, answer)).await
     }
 
     /// Returns at most `limit` messages of the mempool, those next in line first.
@@ -126,7 +126,7 @@ impl Handle {
     /// # Errors
     /// The node is stopping.
     pub async fn pool(&self, limit: usize) -> Result<Vec<Arc<Message>>, Stopped> {
-        self.ask(|answer| Ask::Pool(limit, answer)).await
+        self.ask(|answer| Query::Pool(limit, answer)).await
     }
 
     /// Starts or stops mining.
@@ -134,12 +134,12 @@ impl Handle {
     /// # Errors
     /// The node is stopping.
     pub async fn set_mining(&self, mining: bool) -> Result<(), Stopped> {
-        self.ask(|answer| Ask::SetMining(mining, answer)).await
+        self.ask(|answer| Query::SetMining(mining, answer)).await
     }
 
-    async fn ask<T>(&self, question: impl FnOnce(oneshot::Sender<T>) -> Ask) -> Result<T, Stopped> {
+    async fn ask<T>(&self, question: impl FnOnce(oneshot::Sender<T>) -> Query) -> Result<T, Stopped> {
         let (sender, answer) = oneshot::channel();
-        self.tell(Fact::Ask(question(sender))).await?;
+        self.tell(DriverEvent::Ask(question(sender))).await?;
         answer.await.map_err(|_| Stopped)
     }
 
@@ -175,30 +175,30 @@ impl Handle {
     }
 
     /// Sends an item to the driver. Waits while its channel is full.
-    pub(crate) async fn tell(&self, fact: Fact) -> Result<(), Stopped> {
+    pub(crate) async fn tell(&self, fact: DriverEvent) -> Result<(), Stopped> {
         self.0.facts.send(fact).await.map_err(|_| Stopped)
     }
 
     /// Sends an item to the driver from a thread that may block.
-    pub(crate) fn tell_blocking(&self, fact: Fact) -> Result<(), Stopped> {
+    pub(crate) fn tell_blocking(&self, fact: DriverEvent) -> Result<(), Stopped> {
         self.0.facts.blocking_send(fact).map_err(|_| Stopped)
     }
 
     /// Sends a frame to the driver. Waits while too many bytes wait for it.
-    pub(crate) async fn tell_frame(&self, peer: PeerId, frame: Bytes) -> Result<(), Stopped> {
+    pub(crate) async fn tell_frame(&self, peer: ConnectionId, frame: Bytes) -> Result<(), Stopped> {
         let size = u32::try_from(frame.len().min(FRAMES_BYTES_MAX)).unwrap_or(u32::MAX);
         let permit = self.0.frames.clone().acquire_many_owned(size).await.map_err(|_| Stopped)?;
-        self.tell(Fact::Received(peer, frame, permit)).await
+        self.tell(DriverEvent::Received(peer, frame, permit)).await
     }
 
     /// Sends an input to the driver.
     pub(crate) async fn tell_input(&self, input: Input) -> Result<(), Stopped> {
-        self.tell(Fact::Input(input)).await
+        self.tell(DriverEvent::Input(input)).await
     }
 
     /// Returns a number for a new connection, never used before.
-    pub(crate) fn next_peer(&self) -> PeerId {
-        PeerId(self.0.peers.fetch_add(1, Ordering::Relaxed))
+    pub(crate) fn next_peer(&self) -> ConnectionId {
+        ConnectionId(self.0.peers.fetch_add(1, Ordering::Relaxed))
     }
 
     /// Counts the inbound sockets.

@@ -26,7 +26,7 @@ use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::http::HeaderMap;
 use axum::response::Response;
 
-use crate::http::state::{App, Remote};
+use crate::http::state::{AppState, Remote};
 use crate::http::web;
 
 pub(crate) mod chain;
@@ -71,7 +71,7 @@ fn origin(remote: Option<SocketAddr>) -> Option<IpAddr> {
 
 /// The page, or a client of the older system.
 pub(crate) async fn root(
-    State(app): State<App>,
+    State(app): State<AppState>,
     remote: Option<Extension<Remote>>,
     headers: HeaderMap,
     upgrade: Upgrade,

@@ -22,7 +22,7 @@ use plexus_core::primitives::hash::Hash;
 use plexus_core::primitives::params::Network;
 use plexus_core::primitives::pow::Target;
 
-use crate::driver::event::Fact;
+use crate::driver::event::DriverEvent;
 use crate::handle::Handle;
 pub use gpu::{Gpu, GpuError};
 
@@ -193,7 +193,7 @@ fn search<E>(
             if board.solve(generation) {
                 handle.counters().solutions.one();
                 // A node that is stopping needs no solution.
-                let _stopped = handle.tell_blocking(Fact::Input(Input::Solved(solution)));
+                let _stopped = handle.tell_blocking(DriverEvent::Input(Input::Solved(solution)));
             }
             break;
         }

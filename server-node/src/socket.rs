@@ -15,18 +15,18 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get};
 use bytes::Bytes;
 use futures_util::{Sink, SinkExt, Stream, StreamExt};
-use plexus_core::node::storage::Serve;
-use plexus_core::node::{Input, Link, PeerId};
+use plexus_core::node::storage::PeerRequest;
+use plexus_core::node::{ConnectionId, Direction, Input};
 use plexus_core::protocol::address::SUBPROTOCOL;
-use plexus_core::protocol::bounded::{List, Octets};
+use plexus_core::protocol::bounded::{BoundedBytes, BoundedVec};
 use plexus_core::protocol::limits::FRAME_BYTES_MAX;
 use plexus_core::protocol::packet::Packet;
 use tokio::time::{sleep, timeout};
 use tokio_tungstenite::tungstenite;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 
-use crate::driver::event::Fact;
-use crate::driver::send_queue::{LaneEnd, Parcel, lane};
+use crate::driver::event::DriverEvent;
+use crate::driver::send_queue::{Outgoing, SendQueueReader, lane};
 use crate::gate::Stay;
 use crate::handle::Handle;
 use crate::http::state::Remote;
@@ -138,7 +138,7 @@ async fn accept(
                 return turn_away(socket, &handle).await;
             };
             handle.counters().inbound.one();
-            run(socket, Link::Inbound(Some(remote.ip())), Stay::Open(place), &handle).await;
+            run(socket, Direction::Inbound(Some(remote.ip())), Stay::Open(place), &handle).await;
         })
 }
 
@@ -164,14 +164,14 @@ enum End {
 }
 
 /// Serves a peer until it is closed, by whichever end.
-pub(crate) async fn run<S, F, E>(socket: S, link: Link, mut stay: Stay, handle: &Handle)
+pub(crate) async fn run<S, F, E>(socket: S, link: Direction, mut stay: Stay, handle: &Handle)
 where
     S: Stream<Item = Result<F, E>> + Sink<F, Error = E> + Unpin,
     F: Frame,
     E: Display,
 {
     let (peer, (lane, end)) = (handle.next_peer(), lane());
-    if handle.tell(Fact::Opened(peer, link, lane)).await.is_err() {
+    if handle.tell(DriverEvent::Opened(peer, link, lane)).await.is_err() {
         return;
     }
     handle.counters().peers_open.one();
@@ -224,7 +224,7 @@ async fn give_up(closed: impl Future<Output = ()>, stay: &mut Stay) -> End {
     End::Slow
 }
 
-async fn read<S, F, E>(stream: &mut S, peer: PeerId, handle: &Handle) -> End
+async fn read<S, F, E>(stream: &mut S, peer: ConnectionId, handle: &Handle) -> End
 where
     S: Stream<Item = Result<F, E>> + Unpin,
     F: Frame,
@@ -251,7 +251,7 @@ where
     }
 }
 
-async fn write<S, F, E>(sink: &mut S, mut end: LaneEnd, handle: &Handle) -> End
+async fn write<S, F, E>(sink: &mut S, mut end: SendQueueReader, handle: &Handle) -> End
 where
     S: Sink<F, Error = E> + Unpin,
     F: Frame,
@@ -271,27 +271,27 @@ where
     End::Closed
 }
 
-async fn send<S, F, E>(sink: &mut S, parcel: Parcel, handle: &Handle) -> Result<(), ()>
+async fn send<S, F, E>(sink: &mut S, parcel: Outgoing, handle: &Handle) -> Result<(), ()>
 where
     S: Sink<F, Error = E> + Unpin,
     F: Frame,
 {
     match parcel {
-        Parcel::Frame(frame) => feed(sink, frame, handle).await,
-        Parcel::Serve(Serve::Headers(locator)) => {
+        Outgoing::Frame(frame) => feed(sink, frame, handle).await,
+        Outgoing::Serve(PeerRequest::Headers(locator)) => {
             let headers = from_store(handle, move |store| store.headers_after(&locator)).await?;
-            feed(sink, Packet::Headers(List::new(headers)).encode(), handle).await
+            feed(sink, Packet::Headers(BoundedVec::new(headers)).encode(), handle).await
         }
-        Parcel::Serve(Serve::Proof) => {
+        Outgoing::Serve(PeerRequest::Proof) => {
             let network = handle.network().clone();
             let proof = from_store(handle, move |store| match store.prove(&network) {
                 Err(StoreError::Proof(_)) => Ok(Bytes::new()),
                 proof => proof,
             })
             .await?;
-            feed(sink, Packet::Proof(Octets::new(proof.to_vec())).encode(), handle).await
+            feed(sink, Packet::Proof(BoundedBytes::new(proof.to_vec())).encode(), handle).await
         }
-        Parcel::Serve(Serve::Bodies(mut hashes)) => {
+        Outgoing::Serve(PeerRequest::Bodies(mut hashes)) => {
             while !hashes.is_empty() {
                 let wanted = std::mem::take(&mut hashes);
                 let (frames, wanted) = from_store(handle, move |store| {
@@ -326,7 +326,7 @@ async fn from_store<T: Send + 'static>(
     match tokio::task::spawn_blocking(move || read(&store)).await {
         Ok(Ok(found)) => Ok(found),
         Ok(Err(error)) => {
-            let _stopped = handle.tell(Fact::Failed(error)).await;
+            let _stopped = handle.tell(DriverEvent::Failed(error)).await;
             Err(())
         }
         Err(_stopping) => Err(()),

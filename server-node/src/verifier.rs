@@ -7,14 +7,14 @@
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use plexus_core::ledger::signature_batch::{Batch, Check, Verdict};
+use plexus_core::ledger::signature_batch::{BatchResult, SignatureBatch, SignatureCheck};
 use plexus_core::node::Input;
 use plexus_core::primitives::key::{PublicKey, ReadyKey};
 use rayon::prelude::*;
 use rayon::{ThreadPool, ThreadPoolBuildError, ThreadPoolBuilder};
 
 use crate::counters::Counters;
-use crate::driver::event::Fact;
+use crate::driver::event::DriverEvent;
 use crate::handle::Handle;
 use crate::store::{Store, StoreError};
 
@@ -37,7 +37,7 @@ pub(crate) struct Keys(RwLock<HashMap<PublicKey, ReadyKey>>);
 
 impl Keys {
     /// Returns true if a signature is valid for its key.
-    fn hold(&self, check: &Check) -> bool {
+    fn hold(&self, check: &SignatureCheck) -> bool {
         let known = self.0.read().unwrap_or_else(PoisonError::into_inner).get(&check.key).copied();
         let Some(key) = known.or_else(|| self.find(&check.key)) else { return false };
         key.verifies(&check.digest, &check.signature)
@@ -65,12 +65,12 @@ impl Verifier {
     }
 
     /// Verifies a batch, and tells the driver the result.
-    pub(crate) fn verify(&self, batch: Arc<Batch>, handle: Handle) {
+    pub(crate) fn verify(&self, batch: Arc<SignatureBatch>, handle: Handle) {
         let keys = self.keys.clone();
         self.threads.spawn(move || {
             let fact = match answer(&batch, &keys, handle.store(), handle.counters()) {
-                Ok(verdict) => Fact::Input(Input::Verified(verdict)),
-                Err(error) => Fact::Failed(error),
+                Ok(verdict) => DriverEvent::Input(Input::Verified(verdict)),
+                Err(error) => DriverEvent::Failed(error),
             };
             // A node that is stopping needs no result.
             let _stopped = handle.tell_blocking(fact);
@@ -80,19 +80,19 @@ impl Verifier {
 
 /// Verifies a batch on the threads of the pool that calls this.
 pub(crate) fn answer(
-    batch: &Batch,
+    batch: &SignatureBatch,
     keys: &Keys,
     store: &Store,
     counters: &Counters,
-) -> Result<Verdict, StoreError> {
+) -> Result<BatchResult, StoreError> {
     let (broken, seen) = rayon::join(|| broken(&batch.checks, keys), || store.seen(&batch.ids));
     counters.signatures_verified.add(batch.checks.len() as u64);
     counters.signatures_broken.add(broken.len() as u64);
-    Ok(Verdict { id: batch.id, broken, seen: seen? })
+    Ok(BatchResult { id: batch.id, broken, seen: seen? })
 }
 
 /// Returns the indexes of the invalid signatures, in rising order.
-fn broken(checks: &[Check], keys: &Keys) -> Vec<usize> {
+fn broken(checks: &[SignatureCheck], keys: &Keys) -> Vec<usize> {
     let indexed = checks.par_iter().enumerate().with_min_len(CHECKS_AT_ONCE);
     indexed.filter(|(_, check)| !keys.hold(check)).map(|(index, _)| index).collect()
 }

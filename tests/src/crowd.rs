@@ -9,10 +9,10 @@ use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use plexus_core::node::{Link, PeerId};
+use plexus_core::node::{ConnectionId, Direction};
 use plexus_core::peers::eviction::INBOUND_GROUP_MAX;
 use plexus_core::primitives::params::Network;
-use plexus_core::primitives::time::{Moment, Now, Time};
+use plexus_core::primitives::time::{MonotonicTime, Now, Timestamp};
 use plexus_core::protocol::packet::{Packet, Role};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -23,7 +23,7 @@ use crate::api::Api;
 use crate::netns;
 use crate::observer::{is_silence, peer_socket};
 use crate::process::{self, Process};
-use crate::stranger::Stranger;
+use crate::stranger::ScriptedPeer;
 
 /// What gives the loopback its addresses: the node's and its neighbour's network, the crowd's, and the newcomers'.
 pub const ADDRESSES: &str = "ip link set lo up && ip route add local 40.0.0.0/8 dev lo && \
@@ -81,7 +81,7 @@ pub struct Findings {
 /// A scripted peer on a real socket.
 struct Guest {
     socket: WebSocket<TcpStream>,
-    stranger: Option<Stranger>,
+    stranger: Option<ScriptedPeer>,
     farewell: Option<String>,
     open: bool,
 }
@@ -94,13 +94,13 @@ impl Clock {
     fn now(self) -> Now {
         let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
         Now {
-            time: Time::from_unix_ms(u64::try_from(unix.as_millis()).unwrap()),
-            moment: Moment::from_micros(u64::try_from(self.0.elapsed().as_micros()).unwrap()),
+            time: Timestamp::from_unix_ms(u64::try_from(unix.as_millis()).unwrap()),
+            moment: MonotonicTime::from_micros(u64::try_from(self.0.elapsed().as_micros()).unwrap()),
         }
     }
 }
 
-const PEER: PeerId = PeerId(1);
+const PEER: ConnectionId = ConnectionId(1);
 
 impl Guest {
     /// Connects from an address; with a name, it greets.
@@ -113,11 +113,11 @@ impl Guest {
         socket.get_ref().set_nonblocking(true).unwrap();
         let mut guest = Self { socket, stranger: None, farewell: None, open: true };
         if let Some((name, role)) = greets {
-            let mut stranger = Stranger::new(name, network, role, Vec::new());
+            let mut stranger = ScriptedPeer::new(name, network, role, Vec::new());
             let mut seed = [0; 32];
             seed[..name.len().min(32)].copy_from_slice(&name.as_bytes()[..name.len().min(32)]);
             let address = NODE.parse().unwrap();
-            let frames = stranger.connected(clock.now(), PEER, Link::Outbound(address), seed);
+            let frames = stranger.connected(clock.now(), PEER, Direction::Outbound(address), seed);
             guest.stranger = Some(stranger);
             guest.say(frames);
         }

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use plexus_core::primitives::params::Network;
 use plexus_core::protocol::address::PORT;
-use plexus_core::sim::{Latency, Matrix, Setup, Simulation, Topology};
+use plexus_core::sim::{Latency, Matrix, SimConfig, Simulation, Topology};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -437,7 +437,7 @@ impl Laboratory {
                 links[link.place].push(*node);
             }
         }
-        let hop_us = Setup::default().hop_us;
+        let hop_us = SimConfig::default().hop_us;
         let mut far_us = vec![u64::MAX; self.map.nodes()];
         far_us[origin] = 0;
         // One round for each node, so that no path is missed.
@@ -456,7 +456,7 @@ impl Laboratory {
     /// themselves.
     fn simulate(&self) -> [f64; 2] {
         let report = |seed| {
-            let setup = Setup {
+            let setup = SimConfig {
                 nodes: u32::try_from(self.map.nodes()).unwrap(),
                 topology: Topology::Plexus,
                 latency: Latency::Matrix(self.map.matrix()),
@@ -465,7 +465,7 @@ impl Laboratory {
                 warmup_ms: u64::try_from(settle_max(self.map.nodes()).as_millis()).unwrap(),
                 spacing_ms: 2_000,
                 bandwidth: 0,
-                ..Setup::default()
+                ..SimConfig::default()
             };
             let mut simulation = Simulation::new(setup).unwrap();
             while !simulation.run_for(100_000).unwrap().is_done() {}

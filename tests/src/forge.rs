@@ -11,10 +11,10 @@ use plexus_core::primitives::block::{Block, Header, VERSION};
 use plexus_core::primitives::hash::Hash;
 use plexus_core::primitives::key::{PublicKey, SecretKey, Signature};
 use plexus_core::primitives::message::{Draft, Message};
-use plexus_core::primitives::mmr::History;
+use plexus_core::primitives::mmr::Mmr;
 use plexus_core::primitives::params::Network;
 use plexus_core::primitives::pow::Work;
-use plexus_core::primitives::time::Time;
+use plexus_core::primitives::time::Timestamp;
 
 /// The most tries for a block: a million times the expected number on the development network.
 const TRIES_MAX: u64 = 1 << 28;
@@ -25,7 +25,7 @@ pub fn key(name: &str) -> SecretKey {
 }
 
 /// Returns a message that is signed by the key of a name.
-pub fn message(network: &Network, sender: &str, text: &str, time: Time) -> Message {
+pub fn message(network: &Network, sender: &str, text: &str, time: Timestamp) -> Message {
     let secret = key(sender);
     Draft::new(secret.public(), "all", text, time).unwrap().sign(&secret, network.id(), 0)
 }
@@ -59,17 +59,17 @@ pub fn prove(network: &Network, branch: &[Arc<Block>]) -> Option<Vec<u8>> {
 
 /// Blocks by their hashes, each with the history up to it and including it.
 #[derive(Debug)]
-pub struct Forge {
+pub struct BlockBuilder {
     network: Network,
-    blocks: BTreeMap<Hash, (Arc<Block>, History)>,
+    blocks: BTreeMap<Hash, (Arc<Block>, Mmr)>,
     author: SecretKey,
 }
 
-impl Forge {
+impl BlockBuilder {
     /// Creates a forge that only has genesis.
     pub fn new(network: &Network, author: &str) -> Self {
         let genesis = network.genesis_block();
-        let history = History::default().append(genesis.header.record(*network.id()));
+        let history = Mmr::default().append(genesis.header.record(*network.id()));
         let blocks = BTreeMap::from([(*network.id(), (Arc::new(genesis), history))]);
         Self { network: network.clone(), blocks, author: key(author) }
     }
@@ -85,7 +85,7 @@ impl Forge {
     }
 
     /// Returns the history up to a block and including it.
-    pub fn history(&self, hash: &Hash) -> &History {
+    pub fn history(&self, hash: &Hash) -> &Mmr {
         &self.blocks[hash].1
     }
 
@@ -98,7 +98,7 @@ impl Forge {
     }
 
     /// Returns a valid block, except for its proof of work.
-    pub fn draft(&self, parent: &Hash, time: Time, messages: Vec<Message>) -> Block {
+    pub fn draft(&self, parent: &Hash, time: Timestamp, messages: Vec<Message>) -> Block {
         let (below, history) = &self.blocks[parent];
         let retarget = self.network.retarget();
         let header = Header {
@@ -135,7 +135,7 @@ impl Forge {
     }
 
     /// Makes a valid block with these messages. Returns its hash.
-    pub fn mine(&mut self, parent: &Hash, time: Time, messages: Vec<Message>) -> Hash {
+    pub fn mine(&mut self, parent: &Hash, time: Timestamp, messages: Vec<Message>) -> Hash {
         let mut block = self.draft(parent, time, messages);
         grind(&mut block.header);
         self.keep(block)

@@ -10,21 +10,21 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use plexus_core::ledger::chain::{AHEAD_MAX, Chain, SIDE_MAX, WINDOW_MAX};
-use plexus_core::ledger::signature_batch::Batch;
+use plexus_core::ledger::signature_batch::SignatureBatch;
 use plexus_core::ledger::validation;
 use plexus_core::mining::job::Job;
 use plexus_core::node::event::Event;
-use plexus_core::node::storage::{Change, Journal, Recall, Serve};
-use plexus_core::node::{Config, Input, Node, Output, PeerId};
+use plexus_core::node::storage::{Change, Journal, PeerRequest, StoreQuery};
+use plexus_core::node::{Config, ConnectionId, Input, Node, Output};
 use plexus_core::primitives::block::Block;
 use plexus_core::primitives::message::Message;
-use plexus_core::primitives::mmr::History;
+use plexus_core::primitives::mmr::Mmr;
 use plexus_core::primitives::params::Network;
 use plexus_core::primitives::pow::Work;
-use plexus_core::primitives::time::{Now, Time};
+use plexus_core::primitives::time::{Now, Timestamp};
 use plexus_core::protocol::address::Address;
-use plexus_core::protocol::bounded::Octets;
-use plexus_core::protocol::misbehavior::{Fault, Reason};
+use plexus_core::protocol::bounded::BoundedBytes;
+use plexus_core::protocol::misbehavior::{Misbehavior, Reason};
 use plexus_core::protocol::packet::{Packet, Role, body_frame};
 
 /// The most outputs that one input may lead to.
@@ -36,11 +36,11 @@ pub const EVENTS_MAX: usize = 65_536;
 #[derive(Debug)]
 pub enum Wish {
     /// Deliver a frame.
-    Send(PeerId, Bytes),
+    Send(ConnectionId, Bytes),
     /// Connect to an address.
     Dial(Address),
     /// Close a connection.
-    Close(PeerId),
+    Close(ConnectionId),
     /// Run an errand.
     Errand(Errand),
 }
@@ -49,11 +49,11 @@ pub enum Wish {
 #[derive(Debug)]
 pub enum Errand {
     /// A batch to verify.
-    Verify(Arc<Batch>),
+    Verify(Arc<SignatureBatch>),
     /// A query to the store.
-    Recall(Recall),
+    Recall(StoreQuery),
     /// Data to send from the store.
-    Serve(PeerId, Serve),
+    Serve(ConnectionId, PeerRequest),
 }
 
 /// A node, its store, and a record of its behaviour.
@@ -78,7 +78,7 @@ pub struct Host {
     /// The addresses that it dialled.
     pub dials: Vec<Address>,
     /// The connections that it closed, and the reasons.
-    pub closes: Vec<(PeerId, Reason)>,
+    pub closes: Vec<(ConnectionId, Reason)>,
     /// The error of its clock, in milliseconds.
     pub skew_ms: i64,
     /// The number of further transactions until its power fails.
@@ -208,23 +208,23 @@ impl Host {
     }
 
     /// Runs an errand. Returns its input for the node, and the frames that it sends.
-    pub fn run(&mut self, errand: &Errand) -> (Option<Input>, Vec<(PeerId, Bytes)>) {
+    pub fn run(&mut self, errand: &Errand) -> (Option<Input>, Vec<(ConnectionId, Bytes)>) {
         match errand {
             Errand::Verify(batch) => {
                 (Some(Input::Verified(batch.answer(|index, id| self.journal.seen(index, id)))), Vec::new())
             }
             Errand::Recall(recall) => (Some(Input::Recalled(self.journal.recall(recall))), Vec::new()),
-            Errand::Serve(peer, Serve::Headers(locator)) => {
+            Errand::Serve(peer, PeerRequest::Headers(locator)) => {
                 let headers = self.journal.headers_after(locator);
-                let packet = Packet::Headers(plexus_core::protocol::bounded::List::new(headers));
+                let packet = Packet::Headers(plexus_core::protocol::bounded::BoundedVec::new(headers));
                 (None, vec![(*peer, packet.encode())])
             }
-            Errand::Serve(peer, Serve::Proof) => {
+            Errand::Serve(peer, PeerRequest::Proof) => {
                 self.proofs_served += 1;
                 let proof = self.journal.prove(&self.network).unwrap_or_default();
-                (None, vec![(*peer, Packet::Proof(Octets::new(proof)).encode())])
+                (None, vec![(*peer, Packet::Proof(BoundedBytes::new(proof)).encode())])
             }
-            Errand::Serve(peer, Serve::Bodies(hashes)) => {
+            Errand::Serve(peer, PeerRequest::Bodies(hashes)) => {
                 let frame = |hash| match self.journal.body(hash) {
                     Some(block) => body_frame(block),
                     None => Packet::Missing(*hash).encode(),
@@ -346,7 +346,7 @@ impl Host {
         let lowest = self.journal.best()[0];
         let (mut parent, total_work) = *self.journal.header(&lowest).expect("the lowest header");
         let below = match self.journal.base() {
-            0 => History::default(),
+            0 => Mmr::default(),
             base => self.journal.checkpoint(base - 1, &parent.prev_hash).expect("the history below").clone(),
         };
         let (mut history, mut known) =
@@ -369,8 +369,8 @@ impl Host {
     }
 
     /// Returns the faults that the node found in its peers.
-    pub fn faults(&self) -> Vec<&Fault> {
-        fn fault(reason: &Reason) -> Option<&Fault> {
+    pub fn faults(&self) -> Vec<&Misbehavior> {
+        fn fault(reason: &Reason) -> Option<&Misbehavior> {
             match reason {
                 Reason::Fault(fault) => Some(fault),
                 Reason::OwnKey
@@ -387,8 +387,8 @@ impl Host {
     }
 
     /// Returns the local clock's time if the world's clock shows `time`.
-    pub fn clock(&self, time: Time) -> Time {
-        Time::from_unix_ms(time.unix_ms().saturating_add_signed(self.skew_ms))
+    pub fn clock(&self, time: Timestamp) -> Timestamp {
+        Timestamp::from_unix_ms(time.unix_ms().saturating_add_signed(self.skew_ms))
     }
 }
 

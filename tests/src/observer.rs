@@ -6,10 +6,10 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use plexus_core::mining::search::Search;
 use plexus_core::node::event::Event;
-use plexus_core::node::{Config, Input, Link, Neighbours, PeerId};
+use plexus_core::node::{Config, ConnectionId, Direction, Input, Neighbours};
 use plexus_core::primitives::hash::Hash;
 use plexus_core::primitives::params::Network;
-use plexus_core::primitives::time::{Moment, Now, Time};
+use plexus_core::primitives::time::{MonotonicTime, Now, Timestamp};
 use plexus_core::protocol::address::{PEER_PATH, SUBPROTOCOL};
 use plexus_core::protocol::limits::FRAME_BYTES_MAX;
 use plexus_core::protocol::packet::{Packet, Role};
@@ -123,7 +123,7 @@ pub struct Observer {
     pub announced: Vec<Hash>,
     socket: WebSocket<TcpStream>,
     begun: Instant,
-    peer: PeerId,
+    peer: ConnectionId,
     /// True while the other end is connected.
     pub open: bool,
 }
@@ -149,18 +149,18 @@ impl Observer {
         };
         let mut host = Host::new(name, config, network);
         host.start(network, [7; 32]);
-        let (begun, peer) = (Instant::now(), PeerId(1));
+        let (begun, peer) = (Instant::now(), ConnectionId(1));
         let mut observer = Self { host, announced: Vec::new(), socket, begun, peer, open: true };
         let dialled = address.parse().map_err(|error| format!("{error}"))?;
-        observer.tell(Input::Connected(peer, Link::Outbound(dialled)));
+        observer.tell(Input::Connected(peer, Direction::Outbound(dialled)));
         Ok(observer)
     }
 
     fn now(&self) -> Now {
         let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
         Now {
-            time: Time::from_unix_ms(u64::try_from(unix.as_millis()).unwrap()),
-            moment: Moment::from_micros(u64::try_from(self.begun.elapsed().as_micros()).unwrap()),
+            time: Timestamp::from_unix_ms(u64::try_from(unix.as_millis()).unwrap()),
+            moment: MonotonicTime::from_micros(u64::try_from(self.begun.elapsed().as_micros()).unwrap()),
         }
     }
 

@@ -2,7 +2,7 @@
 
 /// A participant of a world.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Party {
+pub enum Actor {
     /// A node.
     Host(usize),
     /// A scripted peer.

@@ -3,13 +3,13 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use plexus_core::node::{Config, Input};
-use plexus_core::peers::outbound_slots::Kind;
+use plexus_core::peers::outbound_slots::OutboundKind;
 use plexus_core::primitives::key::PublicKey;
 use plexus_core::protocol::packet::Role;
 
 use crate::forge::key;
 use crate::host::Host;
-use crate::party::Party;
+use crate::party::Actor;
 use crate::world::{World, address};
 
 /// Returns an IPv4 address in a /16 of its own, by a number.
@@ -21,26 +21,26 @@ pub fn ip(number: usize) -> Ipv4Addr {
 impl World {
     /// Adds a full node that chooses its neighbours and listens, in a network of its own. Returns
     /// it.
-    pub fn chosen(&mut self, name: &str) -> Party {
+    pub fn chosen(&mut self, name: &str) -> Actor {
         let number = self.hosts().len();
         self.chosen_at(name, ip(number))
     }
 
     /// Adds a full node that chooses its neighbours and listens at this address. Returns it.
-    pub fn chosen_at(&mut self, name: &str, ip: Ipv4Addr) -> Party {
+    pub fn chosen_at(&mut self, name: &str, ip: Ipv4Addr) -> Actor {
         let config = Config { listen: Some(address(&ip.to_string())), ..chosen_config(name) };
         self.chosen_as(name, ip, config)
     }
 
     /// Adds a full node that chooses its neighbours and cannot be dialled. All its links are its
     /// own. Returns it.
-    pub fn hidden(&mut self, name: &str) -> Party {
+    pub fn hidden(&mut self, name: &str) -> Actor {
         let number = self.hosts().len();
         self.chosen_as(name, ip(number), chosen_config(name))
     }
 
     /// Adds a full node that chooses its neighbours. Returns it.
-    pub fn chosen_as(&mut self, name: &str, ip: Ipv4Addr, config: Config) -> Party {
+    pub fn chosen_as(&mut self, name: &str, ip: Ipv4Addr, config: Config) -> Actor {
         let mut host = Host::new(name, config, &self.network);
         host.ip = Some(IpAddr::V4(ip));
         let party = self.settle(host);
@@ -49,14 +49,14 @@ impl World {
     }
 
     /// Adds a scripted peer at an IP address. Returns it.
-    pub fn stranger_at(&mut self, name: &str, ip: Ipv4Addr) -> Party {
+    pub fn stranger_at(&mut self, name: &str, ip: Ipv4Addr) -> Actor {
         let party = self.stranger(name, Role::Full, Vec::new());
         self.guest(party).ip = Some(IpAddr::V4(ip));
         party
     }
 
     /// Gives a node the addresses of others, now and at each start.
-    pub fn meet(&mut self, party: Party, others: &[Party]) {
+    pub fn meet(&mut self, party: Actor, others: &[Actor]) {
         let (addresses, now): (Vec<_>, _) =
             (others.iter().map(|other| self.address(*other)).collect(), self.now(party));
         let host = self.host_mut(party);
@@ -66,15 +66,15 @@ impl World {
     }
 
     /// Returns the parties that a node opened links to, except feelers, and the kind of each link.
-    pub fn slots(&self, party: Party) -> Vec<(Kind, Party)> {
+    pub fn slots(&self, party: Actor) -> Vec<(OutboundKind, Actor)> {
         let peers = self.node(party).peers(self.now(party));
         let greeted = peers.iter().filter(|view| view.key.is_some());
         let slots = greeted.filter_map(|view| Some((view.slot?, self.far(party, view.id)?)));
-        slots.filter(|(kind, _)| *kind != Kind::Feeler).collect()
+        slots.filter(|(kind, _)| *kind != OutboundKind::Feeler).collect()
     }
 
     /// Returns the parties in a node's slots of a kind, in the order of their numbers.
-    pub fn slots_of(&self, party: Party, kind: Kind) -> Vec<Party> {
+    pub fn slots_of(&self, party: Actor, kind: OutboundKind) -> Vec<Actor> {
         let slots = self.slots(party).into_iter();
         let mut found: Vec<_> = slots.filter(|(slot, _)| *slot == kind).map(|(_, far)| far).collect();
         found.sort_unstable();
@@ -82,7 +82,7 @@ impl World {
     }
 
     /// Returns the links in a node's graph, in the order of their keys.
-    pub fn certified(&self, party: Party) -> Vec<(PublicKey, PublicKey, u32)> {
+    pub fn certified(&self, party: Actor) -> Vec<(PublicKey, PublicKey, u32)> {
         let mut links: Vec<_> = self.node(party).graph().links().collect();
         links.sort_unstable();
         links

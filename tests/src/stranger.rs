@@ -12,13 +12,13 @@ use std::sync::Arc;
 use bytes::Bytes;
 use plexus_core::ledger::chain::Chain;
 use plexus_core::node::event::Event;
-use plexus_core::node::{Config, Input, Link, Neighbours, Node, Output, PeerId};
+use plexus_core::node::{Config, ConnectionId, Direction, Input, Neighbours, Node, Output};
 use plexus_core::primitives::block::{Block, Header};
 use plexus_core::primitives::hash::Hash;
-use plexus_core::primitives::mmr::History;
+use plexus_core::primitives::mmr::Mmr;
 use plexus_core::primitives::params::Network;
 use plexus_core::primitives::time::Now;
-use plexus_core::protocol::bounded::{List, Octets};
+use plexus_core::protocol::bounded::{BoundedBytes, BoundedVec};
 use plexus_core::protocol::limits::HEADERS_MAX;
 use plexus_core::protocol::packet::{Packet, Role, body_frame};
 
@@ -30,7 +30,7 @@ pub type Answer = Box<dyn FnMut(&Packet) -> Option<Vec<Bytes>>>;
 pub type Tamper = Box<dyn FnMut(Packet) -> Vec<Bytes>>;
 
 /// A scripted peer.
-pub struct Stranger {
+pub struct ScriptedPeer {
     /// Its name.
     pub name: String,
     /// Its IP address. Without one it cannot be dialled.
@@ -38,7 +38,7 @@ pub struct Stranger {
     /// The name whose key it uses in handshakes, if not its own.
     pub alias: Option<String>,
     /// The packets that it received after the handshake, except pings.
-    pub heard: Vec<(PeerId, Packet)>,
+    pub heard: Vec<(ConnectionId, Packet)>,
     /// True if it answers pings.
     pub pongs: bool,
     /// The chain that it claims and serves, without genesis.
@@ -50,19 +50,19 @@ pub struct Stranger {
     /// The change to its handshake packets.
     pub tamper: Option<Tamper>,
     /// The links whose handshake is complete.
-    pub greeted: BTreeSet<PeerId>,
+    pub greeted: BTreeSet<ConnectionId>,
     network: Network,
     role: Role,
-    masks: BTreeMap<PeerId, Node>,
+    masks: BTreeMap<ConnectionId, Node>,
 }
 
-impl fmt::Debug for Stranger {
+impl fmt::Debug for ScriptedPeer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Stranger").field("name", &self.name).finish_non_exhaustive()
     }
 }
 
-impl Stranger {
+impl ScriptedPeer {
     /// Creates a scripted peer that claims and serves `branch`.
     pub fn new(name: &str, network: &Network, role: Role, branch: Vec<Arc<Block>>) -> Self {
         Self {
@@ -83,7 +83,7 @@ impl Stranger {
     }
 
     /// Opens a connection. Returns the frames that it sends.
-    pub fn connected(&mut self, now: Now, peer: PeerId, link: Link, seed: [u8; 32]) -> Vec<Bytes> {
+    pub fn connected(&mut self, now: Now, peer: ConnectionId, link: Direction, seed: [u8; 32]) -> Vec<Bytes> {
         let secret = key(self.alias.as_ref().unwrap_or(&self.name));
         let config =
             Config { neighbours: Neighbours::Given, ..Config::new(self.role, secret.clone(), secret) };
@@ -99,13 +99,13 @@ impl Stranger {
             .chain(self.branch.iter().map(|block| block.header))
             .collect();
         // If the branch has a bad header, it claims the part below that.
-        let restore = |headers: &[Header]| Chain::restore(self.network.clone(), History::default(), headers);
+        let restore = |headers: &[Header]| Chain::restore(self.network.clone(), Mmr::default(), headers);
         restore(&headers).unwrap_or_else(|error| {
             restore(&headers[..usize::try_from(error.height).unwrap()]).expect("headers that keep the rules")
         })
     }
 
-    fn drain(&mut self, peer: PeerId) -> Vec<Bytes> {
+    fn drain(&mut self, peer: ConnectionId) -> Vec<Bytes> {
         let mut frames = Vec::new();
         let Some(mask) = self.masks.get_mut(&peer) else { return frames };
         while let Some(output) = mask.poll() {
@@ -129,7 +129,7 @@ impl Stranger {
     }
 
     /// Receives a frame. Returns its answers.
-    pub fn received(&mut self, now: Now, peer: PeerId, frame: &Bytes) -> Vec<Bytes> {
+    pub fn received(&mut self, now: Now, peer: ConnectionId, frame: &Bytes) -> Vec<Bytes> {
         if let Some(mask) = self.masks.get_mut(&peer) {
             mask.handle(now, Input::Received(peer, frame.clone()));
             return self.drain(peer);
@@ -148,7 +148,7 @@ impl Stranger {
     }
 
     /// Closes a connection.
-    pub fn closed(&mut self, peer: PeerId) {
+    pub fn closed(&mut self, peer: ConnectionId) {
         self.masks.remove(&peer);
         self.greeted.remove(&peer);
     }
@@ -160,7 +160,7 @@ impl Stranger {
             let at = |hash: &Hash| self.branch.iter().position(|block| block.header.hash() == *hash);
             let first = known.iter().find_map(at).map_or(0, |index| index + 1);
             let headers = self.branch[first..].iter().take(HEADERS_MAX).map(|block| block.header).collect();
-            return vec![Packet::Headers(List::new(headers)).encode()];
+            return vec![Packet::Headers(BoundedVec::new(headers)).encode()];
         }
         if let Packet::GetBodies(hashes) = packet {
             let body = |hash: &Hash| match self.branch.iter().find(|block| block.header.hash() == *hash) {
@@ -171,7 +171,7 @@ impl Stranger {
         }
         if let Packet::GetProof(()) = packet {
             let proof = forge::prove(&self.network, &self.branch).unwrap_or_default();
-            return vec![Packet::Proof(Octets::new(proof)).encode()];
+            return vec![Packet::Proof(BoundedBytes::new(proof)).encode()];
         }
         Vec::new()
     }

@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 
 use plexus_core::protocol::packet::CAPS;
 
-use crate::party::Party;
+use crate::party::Actor;
 
 /// The number of newest frames that are kept.
 pub const SENT_MAX: usize = 1 << 17;
@@ -17,9 +17,9 @@ pub struct Sent {
     /// The time, in microseconds of the world's clock.
     pub at_us: u64,
     /// The sender.
-    pub from: Party,
+    pub from: Actor,
     /// The receiver.
-    pub to: Party,
+    pub to: Actor,
     /// The packet's name.
     pub packet: &'static str,
     /// Its size.
@@ -31,7 +31,7 @@ pub struct Sent {
 pub struct Traffic(VecDeque<Sent>);
 
 impl Traffic {
-    pub(crate) fn note(&mut self, at_us: u64, from: Party, to: Party, frame: &[u8]) {
+    pub(crate) fn note(&mut self, at_us: u64, from: Actor, to: Actor, frame: &[u8]) {
         let named = frame.first().and_then(|first| CAPS.get(usize::from(*first)));
         let packet = named.map_or("illegal bytes", |(name, _)| *name);
         if matches!(packet, "ping" | "pong") {
@@ -60,7 +60,7 @@ impl Traffic {
     }
 
     /// Returns the receivers of a party's packet, in the order of sending.
-    pub fn receivers(&self, from: Party, packet: &str) -> Vec<Party> {
+    pub fn receivers(&self, from: Actor, packet: &str) -> Vec<Actor> {
         self.of(packet).filter(|sent| sent.from == from).map(|sent| sent.to).collect()
     }
 }

@@ -11,21 +11,21 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use plexus_core::node::{Config, Input, Link, Neighbours, Node, PeerId};
+use plexus_core::node::{Config, ConnectionId, Direction, Input, Neighbours, Node};
 use plexus_core::primitives::block::Block;
 use plexus_core::primitives::hash::Hash;
 use plexus_core::primitives::params::Network;
-use plexus_core::primitives::time::{Moment, Now, Time};
+use plexus_core::primitives::time::{MonotonicTime, Now, Timestamp};
 use plexus_core::protocol::address::Address;
 use plexus_core::protocol::limits::FRAME_BYTES_MAX;
 use plexus_core::protocol::packet::{CAPS, Packet, Role};
 
 use crate::chance::Chance;
-use crate::forge::{Forge, key};
+use crate::forge::{BlockBuilder, key};
 use crate::host::{Errand, Host, Wish};
-use crate::party::Party;
+use crate::party::Actor;
 use crate::queue::Queue;
-use crate::stranger::Stranger;
+use crate::stranger::ScriptedPeer;
 use crate::traffic::Traffic;
 
 /// The most steps between two stops. A world that needs more does not settle.
@@ -38,13 +38,13 @@ const ERRAND_US_MAX: u64 = 3_000;
 const TRACE_MAX: usize = 60;
 
 /// One end of a link.
-type End = (Party, PeerId);
+type End = (Actor, ConnectionId);
 
 #[derive(Debug)]
 enum Happening {
     Arrive { from: End, to: End, frame: Bytes },
     Close { to: End },
-    Open { from: Party, to: Party, address: Address, life: u64 },
+    Open { from: Actor, to: Actor, address: Address, life: u64 },
     Unreached { host: usize, address: Address, life: u64 },
     Errand { host: usize, life: u64, errand: Errand },
 }
@@ -73,10 +73,10 @@ pub struct World {
     seed: u64,
     clock_us: u64,
     hosts: Vec<Host>,
-    strangers: Vec<Stranger>,
+    strangers: Vec<ScriptedPeer>,
     wires: BTreeMap<End, Wire>,
-    distances: BTreeMap<(Party, Party), u64>,
-    cut: BTreeSet<(Party, Party)>,
+    distances: BTreeMap<(Actor, Actor), u64>,
+    cut: BTreeSet<(Actor, Actor)>,
     queue: Queue<Happening>,
     peers: u64,
     trace: VecDeque<String>,
@@ -112,17 +112,17 @@ impl World {
     }
 
     /// Adds a running full node. Returns it.
-    pub fn full(&mut self, name: &str) -> Party {
+    pub fn full(&mut self, name: &str) -> Actor {
         self.add(name, Role::Full, &[])
     }
 
     /// Adds a running light node. Returns it.
-    pub fn light(&mut self, name: &str) -> Party {
+    pub fn light(&mut self, name: &str) -> Actor {
         self.add(name, Role::Light, &[])
     }
 
     /// Adds a running node that stays connected to the named ones. Returns it.
-    pub fn add(&mut self, name: &str, role: Role, connect: &[&str]) -> Party {
+    pub fn add(&mut self, name: &str, role: Role, connect: &[&str]) -> Actor {
         let config = Config {
             listen: (role == Role::Full).then(|| address(name)),
             connect: connect.iter().map(|name| address(name)).collect(),
@@ -135,13 +135,13 @@ impl World {
     }
 
     /// Adds a host without starting it. Returns it.
-    pub(crate) fn settle(&mut self, host: Host) -> Party {
+    pub(crate) fn settle(&mut self, host: Host) -> Actor {
         self.hosts.push(host);
-        Party::Host(self.hosts.len() - 1)
+        Actor::Host(self.hosts.len() - 1)
     }
 
     /// Adds a node that has a branch of the forge from the start. Returns it.
-    pub fn stocked(&mut self, name: &str, forge: &Forge, tip: &Hash) -> Party {
+    pub fn stocked(&mut self, name: &str, forge: &BlockBuilder, tip: &Hash) -> Actor {
         let party = self.full(name);
         self.crash(party);
         forge.branch(tip).iter().for_each(|block| forge.stock(block, &mut self.host_mut(party).journal));
@@ -150,72 +150,72 @@ impl World {
     }
 
     /// Adds a scripted peer that claims and serves a branch without genesis. Returns it.
-    pub fn stranger(&mut self, name: &str, role: Role, branch: Vec<Arc<Block>>) -> Party {
-        self.strangers.push(Stranger::new(name, &self.network, role, branch));
-        Party::Stranger(self.strangers.len() - 1)
+    pub fn stranger(&mut self, name: &str, role: Role, branch: Vec<Arc<Block>>) -> Actor {
+        self.strangers.push(ScriptedPeer::new(name, &self.network, role, branch));
+        Actor::Stranger(self.strangers.len() - 1)
     }
 
     /// Returns a host.
-    pub fn host(&self, party: Party) -> &Host {
-        let Party::Host(index) = party else { panic!("{party:?} is not a host") };
+    pub fn host(&self, party: Actor) -> &Host {
+        let Actor::Host(index) = party else { panic!("{party:?} is not a host") };
         &self.hosts[index]
     }
 
     /// Returns a host, to be changed.
-    pub fn host_mut(&mut self, party: Party) -> &mut Host {
-        let Party::Host(index) = party else { panic!("{party:?} is not a host") };
+    pub fn host_mut(&mut self, party: Actor) -> &mut Host {
+        let Actor::Host(index) = party else { panic!("{party:?} is not a host") };
         &mut self.hosts[index]
     }
 
     /// Returns a host's node.
-    pub fn node(&self, party: Party) -> &Node {
+    pub fn node(&self, party: Actor) -> &Node {
         self.host(party).node.as_ref().expect("a node that runs")
     }
 
     /// Returns a scripted peer, to be changed.
-    pub fn guest(&mut self, party: Party) -> &mut Stranger {
-        let Party::Stranger(index) = party else { panic!("{party:?} is not a stranger") };
+    pub fn guest(&mut self, party: Actor) -> &mut ScriptedPeer {
+        let Actor::Stranger(index) = party else { panic!("{party:?} is not a stranger") };
         &mut self.strangers[index]
     }
 
     /// Returns the hash of a node's tip.
-    pub fn tip(&self, party: Party) -> Hash {
+    pub fn tip(&self, party: Actor) -> Hash {
         self.node(party).chain().tip().hash
     }
 
     /// Returns the height of a node's tip.
-    pub fn height(&self, party: Party) -> u64 {
+    pub fn height(&self, party: Actor) -> u64 {
         self.node(party).chain().tip().header.height
     }
 
     /// Returns the world's time, by a correct clock. It begins a month after genesis.
-    pub fn time(&self) -> Time {
+    pub fn time(&self) -> Timestamp {
         self.network.genesis().time.plus_ms(30 * 86_400_000 + self.clock_us / 1_000)
     }
 
     /// Returns the time at a party.
-    pub fn now(&self, party: Party) -> Now {
+    pub fn now(&self, party: Actor) -> Now {
         let time = match party {
-            Party::Host(index) => self.hosts[index].clock(self.time()),
-            Party::Stranger(_) => self.time(),
+            Actor::Host(index) => self.hosts[index].clock(self.time()),
+            Actor::Stranger(_) => self.time(),
         };
-        Now { time, moment: Moment::from_micros(self.clock_us) }
+        Now { time, moment: MonotonicTime::from_micros(self.clock_us) }
     }
 
     /// Opens a link, as if the first party had dialled the second. Returns both ends.
-    pub fn connect(&mut self, from: Party, to: Party) -> (PeerId, PeerId) {
+    pub fn connect(&mut self, from: Actor, to: Actor) -> (ConnectionId, ConnectionId) {
         let at = self.address(to);
         let ends = [(from, self.peer()), (to, self.peer())];
         let latency_us = self.latency_us(from, to);
         let wire = |far| Wire { far, latency_us, busy_until: 0 };
         self.wires.extend([(ends[0], wire(ends[1])), (ends[1], wire(ends[0]))]);
-        self.connected(ends[0], Link::Outbound(at));
-        self.connected(ends[1], Link::Inbound(self.ip(from)));
+        self.connected(ends[0], Direction::Outbound(at));
+        self.connected(ends[1], Direction::Inbound(self.ip(from)));
         (ends[0].1, ends[1].1)
     }
 
     /// Sets the one-way distance of two parties in milliseconds. It also holds for open links.
-    pub fn set_distance(&mut self, one: Party, other: Party, ms: u64) {
+    pub fn set_distance(&mut self, one: Actor, other: Actor, ms: u64) {
         self.distances.extend([((one, other), ms * 1_000), ((other, one), ms * 1_000)]);
         for ((here, _), wire) in &mut self.wires {
             if (*here, wire.far.0) == (one, other) || (*here, wire.far.0) == (other, one) {
@@ -225,51 +225,51 @@ impl World {
     }
 
     /// Returns the one-way distance of two parties in milliseconds.
-    pub fn distance_ms(&self, one: Party, other: Party) -> u64 {
+    pub fn distance_ms(&self, one: Actor, other: Actor) -> u64 {
         self.latency_us(one, other) / 1_000
     }
 
-    fn latency_us(&self, one: Party, other: Party) -> u64 {
+    fn latency_us(&self, one: Actor, other: Actor) -> u64 {
         self.distances.get(&(one, other)).copied().unwrap_or(self.latency_ms * 1_000)
     }
 
     /// Returns the address at which a party is dialled.
-    pub fn address(&self, party: Party) -> Address {
+    pub fn address(&self, party: Actor) -> Address {
         let name = match party {
-            Party::Host(index) => &self.hosts[index].name,
-            Party::Stranger(index) => &self.strangers[index].name,
+            Actor::Host(index) => &self.hosts[index].name,
+            Actor::Stranger(index) => &self.strangers[index].name,
         };
         self.ip(party).map_or_else(|| address(name), |ip| address(&ip.to_string()))
     }
 
-    fn ip(&self, party: Party) -> Option<IpAddr> {
+    fn ip(&self, party: Actor) -> Option<IpAddr> {
         match party {
-            Party::Host(index) => self.hosts[index].ip,
-            Party::Stranger(index) => self.strangers[index].ip,
+            Actor::Host(index) => self.hosts[index].ip,
+            Actor::Stranger(index) => self.strangers[index].ip,
         }
     }
 
     /// Returns the party at an address: a host that listens, or a scripted peer with an IP address.
-    fn listener(&self, address: &Address) -> Option<Party> {
-        let hosts = (0..self.hosts.len()).map(Party::Host);
+    fn listener(&self, address: &Address) -> Option<Actor> {
+        let hosts = (0..self.hosts.len()).map(Actor::Host);
         let strangers = (0..self.strangers.len()).filter(|index| self.strangers[*index].ip.is_some());
-        hosts.chain(strangers.map(Party::Stranger)).find(|party| self.address(*party) == *address)
+        hosts.chain(strangers.map(Actor::Stranger)).find(|party| self.address(*party) == *address)
     }
 
     /// Returns the party at the other end of a party's link.
-    pub fn far(&self, party: Party, peer: PeerId) -> Option<Party> {
+    pub fn far(&self, party: Actor, peer: ConnectionId) -> Option<Actor> {
         self.wires.get(&(party, peer)).map(|wire| wire.far.0)
     }
 
-    fn peer(&mut self) -> PeerId {
+    fn peer(&mut self) -> ConnectionId {
         self.peers += 1;
-        PeerId(self.peers)
+        ConnectionId(self.peers)
     }
 
-    fn connected(&mut self, end: End, link: Link) {
+    fn connected(&mut self, end: End, link: Direction) {
         match end.0 {
-            Party::Host(_) => self.tell(end.0, Input::Connected(end.1, link)),
-            Party::Stranger(index) => {
+            Actor::Host(_) => self.tell(end.0, Input::Connected(end.1, link)),
+            Actor::Stranger(index) => {
                 let (now, seed) = (self.now(end.0), self.chance.bytes());
                 let frames = self.strangers[index].connected(now, end.1, link, seed);
                 frames.into_iter().for_each(|frame| self.send(end, frame));
@@ -278,7 +278,7 @@ impl World {
     }
 
     /// Closes all links between two parties, and prevents both from dialling the other.
-    pub fn cut(&mut self, one: Party, other: Party) {
+    pub fn cut(&mut self, one: Actor, other: Actor) {
         self.cut.extend([(one, other), (other, one)]);
         let between: Vec<End> = self.ends(one).filter(|end| self.wires[end].far.0 == other).collect();
         for end in between {
@@ -289,31 +289,31 @@ impl World {
         }
     }
 
-    fn ends(&self, party: Party) -> impl Iterator<Item = End> {
-        let range = (party, PeerId(0))..=(party, PeerId(u64::MAX));
+    fn ends(&self, party: Actor) -> impl Iterator<Item = End> {
+        let range = (party, ConnectionId(0))..=(party, ConnectionId(u64::MAX));
         self.wires.range(range).map(|(end, _)| *end)
     }
 
     /// Lets two parties dial each other again.
-    pub fn mend(&mut self, one: Party, other: Party) {
+    pub fn mend(&mut self, one: Actor, other: Actor) {
         self.cut.remove(&(one, other));
         self.cut.remove(&(other, one));
     }
 
     /// Lets two parties dial each other again, and connects them.
-    pub fn heal(&mut self, one: Party, other: Party) {
+    pub fn heal(&mut self, one: Actor, other: Actor) {
         self.mend(one, other);
         self.connect(one, other);
     }
 
     /// Ends a node's life at once. Its links break.
-    pub fn crash(&mut self, party: Party) {
+    pub fn crash(&mut self, party: Actor) {
         self.note(|| format!("{party:?} crashes"));
         self.host_mut(party).crash();
         self.break_links(party);
     }
 
-    fn break_links(&mut self, party: Party) {
+    fn break_links(&mut self, party: Actor) {
         let ends: Vec<End> = self.ends(party).collect();
         for end in ends {
             let Wire { far, latency_us, .. } = self.wires[&end];
@@ -323,7 +323,7 @@ impl World {
     }
 
     /// Starts a node from its store.
-    pub fn restart(&mut self, party: Party) {
+    pub fn restart(&mut self, party: Actor) {
         let (network, seed, now) = (self.network.clone(), self.chance.bytes(), self.now(party));
         let host = self.host_mut(party);
         host.start(&network, seed);
@@ -336,14 +336,14 @@ impl World {
     }
 
     /// Gives a node an input, and executes its outputs.
-    pub fn tell(&mut self, party: Party, input: Input) {
+    pub fn tell(&mut self, party: Actor, input: Input) {
         let now = self.now(party);
         let wishes = self.host_mut(party).handle(now, input);
         self.carry_out(party, wishes);
     }
 
-    pub(crate) fn carry_out(&mut self, party: Party, wishes: Vec<Wish>) {
-        let Party::Host(host) = party else { return };
+    pub(crate) fn carry_out(&mut self, party: Actor, wishes: Vec<Wish>) {
+        let Actor::Host(host) = party else { return };
         let life = self.hosts[host].life;
         for wish in wishes {
             match wish {
@@ -395,12 +395,12 @@ impl World {
     }
 
     /// Sends a packet from a scripted peer on all its links.
-    pub fn say(&mut self, stranger: Party, packet: &Packet) {
+    pub fn say(&mut self, stranger: Actor, packet: &Packet) {
         self.say_bytes(stranger, packet.encode());
     }
 
     /// Sends bytes from a scripted peer on all its links.
-    pub fn say_bytes(&mut self, stranger: Party, frame: Bytes) {
+    pub fn say_bytes(&mut self, stranger: Actor, frame: Bytes) {
         let ends: Vec<End> = self.ends(stranger).collect();
         ends.into_iter().for_each(|end| self.send(end, frame.clone()));
     }
@@ -425,8 +425,8 @@ impl World {
 
     fn closed(&mut self, end: End) {
         match end.0 {
-            Party::Host(_) => self.tell(end.0, Input::Closed(end.1)),
-            Party::Stranger(index) => self.strangers[index].closed(end.1),
+            Actor::Host(_) => self.tell(end.0, Input::Closed(end.1)),
+            Actor::Stranger(index) => self.strangers[index].closed(end.1),
         }
     }
 
@@ -450,7 +450,7 @@ impl World {
                         if ticked_at == self.clock_us { (ticks + 1, ticked_at) } else { (0, self.clock_us) };
                     let name = &self.hosts[index].name;
                     assert!(ticks < TICKS_MAX, "{name} wants to be ticked again and again");
-                    self.tell(Party::Host(index), Input::Ticked);
+                    self.tell(Actor::Host(index), Input::Ticked);
                 }
                 _ => break,
             }
@@ -495,24 +495,24 @@ impl World {
                 self.closed(to);
             }
             Happening::Open { from, to, address, life } => {
-                let alive = |party: Party| match party {
-                    Party::Host(index) => self.hosts[index].node.is_some(),
-                    Party::Stranger(_) => true,
+                let alive = |party: Actor| match party {
+                    Actor::Host(index) => self.hosts[index].node.is_some(),
+                    Actor::Stranger(_) => true,
                 };
                 if self.host(from).life != life || !alive(from) {
                 } else if alive(to) {
                     self.connect(from, to);
                 } else {
-                    self.tell(from, Input::Unreached(address));
+                    self.tell(from, Input::DialFailed(address));
                 }
             }
             Happening::Unreached { host, address, life } if self.hosts[host].life == life => {
-                self.tell(Party::Host(host), Input::Unreached(address));
+                self.tell(Actor::Host(host), Input::DialFailed(address));
             }
             Happening::Errand { host, life, errand } if self.hosts[host].life == life => {
                 let (input, frames) = self.hosts[host].run(&errand);
-                frames.into_iter().for_each(|(peer, frame)| self.send((Party::Host(host), peer), frame));
-                input.into_iter().for_each(|input| self.tell(Party::Host(host), input));
+                frames.into_iter().for_each(|(peer, frame)| self.send((Actor::Host(host), peer), frame));
+                input.into_iter().for_each(|input| self.tell(Actor::Host(host), input));
             }
             Happening::Unreached { .. } | Happening::Errand { .. } => {}
         }
@@ -520,8 +520,8 @@ impl World {
 
     fn arrive(&mut self, to: End, frame: &Bytes) {
         match to.0 {
-            Party::Host(_) => self.tell(to.0, Input::Received(to.1, frame.clone())),
-            Party::Stranger(index) => {
+            Actor::Host(_) => self.tell(to.0, Input::Received(to.1, frame.clone())),
+            Actor::Stranger(index) => {
                 let now = self.now(to.0);
                 let said = self.strangers[index].received(now, to.1, frame);
                 said.into_iter().for_each(|frame| self.send(to, frame));

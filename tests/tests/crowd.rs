@@ -11,7 +11,7 @@ use std::sync::OnceLock;
 
 use plexus_core::node::INBOUND_MAX;
 use plexus_core::peers::eviction::INBOUND_GROUP_MAX;
-use plexus_core::protocol::misbehavior::{Fault, Reason};
+use plexus_core::protocol::misbehavior::{Misbehavior, Reason};
 use plexus_tests::crowd::{ADDRESSES, Findings};
 use plexus_tests::netns;
 
@@ -103,6 +103,6 @@ fn status_and_metrics_show_what_happened() {
 #[test]
 fn a_socket_that_never_greets_is_closed_in_time() {
     for found in findings() {
-        assert_eq!(found.silent, Some(Reason::Fault(Fault::HandshakeTimeout).to_string()));
+        assert_eq!(found.silent, Some(Reason::Fault(Misbehavior::HandshakeTimeout).to_string()));
     }
 }

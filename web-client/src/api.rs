@@ -12,7 +12,7 @@ use plexus_core::primitives::hash::Hash;
 use plexus_core::primitives::message::MessageId;
 use plexus_core::primitives::params::{Network, Parameters};
 use plexus_core::primitives::pow::Bits;
-use plexus_core::primitives::time::Time;
+use plexus_core::primitives::time::Timestamp;
 use plexus_core::protocol::address::Address;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
@@ -136,7 +136,7 @@ impl Answer {
             name: self.text("name").ok_or_else(missing("name"))?,
             genesis_time: self
                 .number("genesis_time")
-                .map(Time::from_unix_ms)
+                .map(Timestamp::from_unix_ms)
                 .ok_or_else(missing("genesis_time"))?,
             spacing_ms: self.number("spacing_ms").ok_or_else(missing("spacing_ms"))?,
             half_life_ms: self.number("half_life_ms").ok_or_else(missing("half_life_ms"))?,

@@ -11,11 +11,11 @@ use std::collections::VecDeque;
 use plexus_core::ledger::chain::{AHEAD_MAX, Chain, RestoreError, SIDE_MAX, WINDOW_MAX};
 use plexus_core::node::storage::Change;
 use plexus_core::primitives::block::{HEADER_BYTES, Header};
-use plexus_core::primitives::collections::ordered_map::Ordered;
-use plexus_core::primitives::collections::vec_map::Sorted;
+use plexus_core::primitives::collections::ordered_map::OrderedMap;
+use plexus_core::primitives::collections::vec_map::VecMap;
 use plexus_core::primitives::encoding::Reader;
 use plexus_core::primitives::hash::Hash;
-use plexus_core::primitives::mmr::History;
+use plexus_core::primitives::mmr::Mmr;
 use plexus_core::primitives::params::Network;
 
 use crate::database::{Entry, Write};
@@ -51,26 +51,26 @@ pub(crate) enum ArchiveError {
 
 /// The best chain's newest headers, the headers that may join it, and the history below.
 #[derive(Debug)]
-pub(crate) struct Archive {
-    headers: Ordered<Hash, Header>,
+pub(crate) struct ChainStore {
+    headers: OrderedMap<Hash, Header>,
     /// The best chain within the window, lowest first.
     best: VecDeque<Hash>,
     /// The history up to the block below the first of `best`.
-    below: History,
+    below: Mmr,
     /// Checkpoints by rising height. After a reorganisation, some heights have several.
-    checkpoints: Vec<(u64, Hash, History)>,
+    checkpoints: Vec<(u64, Hash, Mmr)>,
     /// Headers that were not on the best chain when they came, in the order in which they came.
     loose: VecDeque<Hash>,
 }
 
-impl Archive {
+impl ChainStore {
     /// Creates an archive with only genesis.
     pub(crate) fn new(network: &Network) -> Self {
         let (hash, genesis) = (*network.id(), *network.genesis());
         Self {
-            headers: Ordered::from_iter([(hash, genesis)]),
+            headers: OrderedMap::from_iter([(hash, genesis)]),
             best: VecDeque::from([hash]),
-            below: History::default(),
+            below: Mmr::default(),
             checkpoints: Vec::new(),
             loose: VecDeque::new(),
         }
@@ -82,7 +82,7 @@ impl Archive {
     /// The stored headers are not a chain. The caller then starts again at genesis.
     pub(crate) fn load(network: Network, entries: &[Entry]) -> Result<(Self, Chain), ArchiveError> {
         let mut archive = Self::new(&network);
-        let (mut tip, mut stored) = (None, Sorted::default());
+        let (mut tip, mut stored) = (None, VecMap::default());
         for Entry { key, value } in entries {
             let damaged = || ArchiveError::Value { key: key.clone() };
             let (kind, name) = key.split_once('/').unwrap_or((key, ""));
@@ -95,7 +95,7 @@ impl Archive {
                 }
                 "checkpoints" => {
                     let place = hex::decode(name).ok().and_then(|place| decode_place(&place));
-                    let history = History::decode(value).map_err(|_| damaged())?;
+                    let history = Mmr::decode(value).map_err(|_| damaged())?;
                     let (height, hash) = place.ok_or_else(damaged)?;
                     archive.add_checkpoint(height, hash, history);
                 }
@@ -123,12 +123,11 @@ impl Archive {
     /// Begins the chain at the newest checkpoint with the whole window above it, whose hash the
     /// header above it names. A proven chain has fewer headers, which begin above a checkpoint of
     /// their own.
-    fn begin_at(&mut self, tip: u64, stored: &Sorted<u64, Header>) {
+    fn begin_at(&mut self, tip: u64, stored: &VecMap<u64, Header>) {
         let floor = tip.saturating_sub(WINDOW_MAX as u64);
         let follows =
             |at: u64, hash: &Hash| stored.get(&(at + 1)).is_some_and(|above| above.prev_hash == *hash);
-        let fits =
-            |(at, hash, history): &&(u64, Hash, History)| history.leaves() == at + 1 && follows(*at, hash);
+        let fits = |(at, hash, history): &&(u64, Hash, Mmr)| history.leaves() == at + 1 && follows(*at, hash);
         let is_gapless = |from: u64| (from..=tip).all(|height| stored.contains_key(&height));
         let mut fitting = self.checkpoints.iter().filter(fits);
         let found = fitting.clone().rev().find(|(at, ..)| *at <= floor && is_gapless(at + 1));
@@ -141,7 +140,7 @@ impl Archive {
         }
     }
 
-    fn add_checkpoint(&mut self, height: u64, hash: Hash, history: History) {
+    fn add_checkpoint(&mut self, height: u64, hash: Hash, history: Mmr) {
         self.checkpoints.retain(|(_, held, _)| *held != hash);
         let place = self.checkpoints.partition_point(|(at, _, _)| *at <= height);
         self.checkpoints.insert(place, (height, hash, history));

@@ -19,21 +19,21 @@ pub(crate) trait Item: Serialize + DeserializeOwned {
 
 /// Items by hash. The owner must bound it to some thousand, because lookups are linear.
 #[derive(Debug)]
-pub(crate) struct Board<T> {
+pub(crate) struct TrackedMap<T> {
     items: Vec<(Hash, T)>,
     changed: OrderedSet<Hash>,
 }
 
 /// A change of one item.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Changed {
+pub(crate) struct Change {
     /// Its hash.
     pub(crate) hash: Hash,
     /// Its new JSON and stored bytes, or `None` if it was removed.
     pub(crate) now: Option<(String, Vec<u8>)>,
 }
 
-impl Changed {
+impl Change {
     /// Returns the write that stores the change.
     pub(crate) fn write(self, prefix: &str) -> Write {
         let key = format!("{prefix}{}", self.hash);
@@ -44,13 +44,13 @@ impl Changed {
     }
 }
 
-impl<T> Default for Board<T> {
+impl<T> Default for TrackedMap<T> {
     fn default() -> Self {
         Self { items: Vec::new(), changed: OrderedSet::default() }
     }
 }
 
-impl<T: Item> Board<T> {
+impl<T: Item> TrackedMap<T> {
     /// Loads the stored items that can be read. All count as changed, so that they are shown.
     pub(crate) fn load(entries: &[Entry], prefix: &str) -> Self {
         let mut board = Self::default();
@@ -108,13 +108,13 @@ impl<T: Item> Board<T> {
     }
 
     /// Returns the changes since the last call.
-    pub(crate) fn take_changed(&mut self, network: &Hash) -> Vec<Changed> {
+    pub(crate) fn take_changed(&mut self, network: &Hash) -> Vec<Change> {
         let changed = core::mem::take(&mut self.changed);
         let now = |hash: &Hash| {
             let item = self.find(hash)?;
             Some((item.json(network), postcard::to_allocvec(item).ok()?))
         };
-        changed.iter().map(|hash| Changed { hash: *hash, now: now(hash) }).collect()
+        changed.iter().map(|hash| Change { hash: *hash, now: now(hash) }).collect()
     }
 }
 
@@ -131,7 +131,7 @@ mod tests {
     #[test]
     fn a_board_tells_what_changed_once_and_comes_back_from_its_store() {
         let (one, two) = (Hash::of(b"1"), Hash::of(b"2"));
-        let mut board = Board::default();
+        let mut board = TrackedMap::default();
         board.put(one, "one".to_owned());
         board.put(two, "two".to_owned());
         assert_eq!(board.take_changed(&Hash::ZERO).len(), 2);
@@ -144,7 +144,7 @@ mod tests {
         assert_eq!(now(two).now, None);
         let Write::Put(key, value) = now(one).write("feed/") else { panic!("not kept") };
         let damaged = Entry { key: format!("feed/{two}"), value: vec![200] };
-        let again: Board<String> = Board::load(&[Entry { key, value }, damaged], "feed/");
+        let again: TrackedMap<String> = TrackedMap::load(&[Entry { key, value }, damaged], "feed/");
         assert_eq!(again.find(&one).map(String::as_str), Some("one!"));
         assert_eq!(again.len(), 1);
     }

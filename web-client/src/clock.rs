@@ -4,7 +4,7 @@ use core::cell::Cell;
 use core::time::Duration;
 
 use js_sys::{Function, Promise};
-use plexus_core::primitives::time::{Moment, Now, Time};
+use plexus_core::primitives::time::{MonotonicTime, Now, Timestamp};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 
@@ -35,8 +35,8 @@ pub(crate) fn milliseconds() -> f64 {
 )]
 pub(crate) fn now() -> Now {
     Now {
-        time: Time::from_unix_ms(js_sys::Date::now() as u64),
-        moment: Moment::from_micros((performance_now() * 1_000.0) as u64),
+        time: Timestamp::from_unix_ms(js_sys::Date::now() as u64),
+        moment: MonotonicTime::from_micros((performance_now() * 1_000.0) as u64),
     }
 }
 

@@ -12,30 +12,30 @@ use std::rc::Weak;
 use std::sync::Arc;
 
 use plexus_core::ledger::chain::Chain;
-use plexus_core::ledger::signature_batch::{Batch, Verdict};
+use plexus_core::ledger::signature_batch::{BatchResult, SignatureBatch};
 use plexus_core::mining::job::{Job, Solution};
 use plexus_core::node::event::Event;
-use plexus_core::node::storage::{Change, Recall, Recalled, Serve};
-use plexus_core::node::{Config, Input, Link, Node, Output, PeerId};
+use plexus_core::node::storage::{Change, PeerRequest, StoreQuery, StoreReply};
+use plexus_core::node::{Config, ConnectionId, Direction, Input, Node, Output};
 use plexus_core::peers::chain_status::Agreement;
 use plexus_core::primitives::key::{PublicKey, SecretKey};
 use plexus_core::primitives::params::Network;
-use plexus_core::primitives::time::{Moment, Now};
+use plexus_core::primitives::time::{MonotonicTime, Now};
 use plexus_core::protocol::address::Address;
 use plexus_core::protocol::packet::{Packet, Role, body_frame};
 
-use crate::archive::Archive;
+use crate::archive::ChainStore;
 use crate::clock;
 use crate::database::Write;
-use crate::effort::{Circumstances, Effort};
+use crate::effort::{MiningSettings, PowerState};
 use crate::feed::{self, Feed};
-use crate::form::{Mining, ProofForm, Refusal, State};
+use crate::form::{Mining, ProofForm, State, UserError};
 use crate::keyring::Keyring;
-use crate::page::Page;
+use crate::page::Callbacks;
 use crate::rate::Rate;
 use crate::recent::Recent;
 use crate::reorg::{self, Reorgs, Undone};
-use crate::sent::{self, Sent};
+use crate::sent::{self, SentMessages};
 use crate::socket::{Report, Socket};
 
 /// The wishes above which no further frame is read; frames that come meanwhile stay unread in their
@@ -66,14 +66,14 @@ pub(crate) struct Beginning {
     pub(crate) keys: Keyring,
     pub(crate) chain: Chain,
     /// What of the chain outlives a reload; none: another page keeps it, or there is nowhere to.
-    pub(crate) archive: Option<Archive>,
+    pub(crate) archive: Option<ChainStore>,
     /// The addresses of nodes that were heard of earlier, as they were stored.
     pub(crate) book: Option<Vec<u8>>,
     pub(crate) feed: Feed,
     pub(crate) reorgs: Reorgs,
-    pub(crate) sent: Sent,
+    pub(crate) sent: SentMessages,
     /// How much the person let the miners do last.
-    pub(crate) effort: Effort,
+    pub(crate) effort: MiningSettings,
 }
 
 impl Beginning {
@@ -81,7 +81,7 @@ impl Beginning {
     ///
     /// # Errors
     /// There is no chance to be had.
-    pub(crate) fn start(&self) -> Result<Node, Refusal> {
+    pub(crate) fn start(&self) -> Result<Node, UserError> {
         start(&self.address, self.chain.clone(), self.book.as_deref())
     }
 }
@@ -91,9 +91,9 @@ pub(crate) trait Surroundings: core::fmt::Debug {
     /// Returns true if a socket's next frame may be read. If not, the waker is woken when it may.
     fn has_room(&self, waker: &Waker) -> bool;
     /// A socket reports.
-    fn reported(self: std::rc::Rc<Self>, peer: PeerId, address: &Address, report: Report);
+    fn reported(self: std::rc::Rc<Self>, peer: ConnectionId, address: &Address, report: Report);
     /// Checks a batch's signatures, slice by slice.
-    fn verify(self: std::rc::Rc<Self>, batch: Arc<Batch>);
+    fn verify(self: std::rc::Rc<Self>, batch: Arc<SignatureBatch>);
 }
 
 /// The node and all that its wishes need.
@@ -107,16 +107,16 @@ pub(crate) struct Driver {
     author: Option<PublicKey>,
     wishes: VecDeque<Output>,
     /// At most [`SOCKETS_MAX`].
-    lines: Vec<Line>,
+    lines: Vec<NodeConnection>,
     peers_made: u64,
-    archive: Option<Archive>,
+    archive: Option<ChainStore>,
     recent: Recent,
     feed: Feed,
     reorgs: Reorgs,
-    sent: Sent,
+    sent: SentMessages,
     /// What else is to be stored, when something is.
     writes: Vec<Write>,
-    page: Page,
+    page: Callbacks,
     standing: Standing,
     mining: Miners,
     shell: Weak<dyn Surroundings>,
@@ -124,8 +124,8 @@ pub(crate) struct Driver {
 
 /// A connection, from the first attempt on.
 #[derive(Debug)]
-struct Line {
-    peer: PeerId,
+struct NodeConnection {
+    peer: ConnectionId,
     address: Address,
     socket: Socket,
     /// Whether the peer completed the handshake.
@@ -151,12 +151,12 @@ struct Standing {
 #[derive(Debug, Default)]
 struct Miners {
     wanted: bool,
-    effort: Effort,
-    circumstances: Circumstances,
+    effort: MiningSettings,
+    circumstances: PowerState,
     job: Option<Job>,
     rate: Rate,
     found: u64,
-    told: Option<(Moment, Mining)>,
+    told: Option<(MonotonicTime, Mining)>,
 }
 
 impl Miners {
@@ -172,7 +172,12 @@ impl Miners {
 
 impl Driver {
     /// A driver whose node is about to dial.
-    pub(crate) fn new(beginning: Beginning, node: Node, page: Page, shell: Weak<dyn Surroundings>) -> Self {
+    pub(crate) fn new(
+        beginning: Beginning,
+        node: Node,
+        page: Callbacks,
+        shell: Weak<dyn Surroundings>,
+    ) -> Self {
         let Beginning { network, address, keys, archive, feed, reorgs, sent, effort, .. } = beginning;
         Self {
             node,
@@ -251,7 +256,7 @@ impl Driver {
                     self.page
                         .notice(false, format!("{error}: after a reload, all headers are checked again"));
                     self.archive = None;
-                    self.writes.extend(Archive::erase().into_iter().map(|write| write.within(&prefix)));
+                    self.writes.extend(ChainStore::erase().into_iter().map(|write| write.within(&prefix)));
                 }
             }
         }
@@ -285,7 +290,7 @@ impl Driver {
 
     fn dial(&mut self, now: Now, address: Address) {
         self.peers_made += 1;
-        let peer = PeerId(self.peers_made);
+        let peer = ConnectionId(self.peers_made);
         let (shell, to) = (self.shell.clone(), address.clone());
         let reader = self.shell.clone();
         let has_room = move |waker: &Waker| reader.upgrade().is_none_or(|shell| shell.has_room(waker));
@@ -296,7 +301,7 @@ impl Driver {
         };
         let is_free = self.lines.len() < SOCKETS_MAX;
         match is_free.then(|| Socket::open(&address, has_room, report)) {
-            Some(Ok(socket)) => self.lines.push(Line { peer, address, socket, held: false }),
+            Some(Ok(socket)) => self.lines.push(NodeConnection { peer, address, socket, held: false }),
             Some(Err(_)) => {
                 self.unreached(now, &address, || {
                     format!("the browser allows no connection to {address} from here")
@@ -312,9 +317,9 @@ impl Driver {
     }
 
     /// A socket reports.
-    pub(crate) fn reported(&mut self, now: Now, peer: PeerId, address: &Address, report: Report) {
+    pub(crate) fn reported(&mut self, now: Now, peer: ConnectionId, address: &Address, report: Report) {
         match report {
-            Report::Opened => self.tell(now, Input::Connected(peer, Link::Outbound(address.clone()))),
+            Report::Opened => self.tell(now, Input::Connected(peer, Direction::Outbound(address.clone()))),
             Report::Frame(frame) => self.tell(now, Input::Received(peer, frame.into())),
             Report::Broken | Report::Closed { opened: true } => self.hang_up(now, peer),
             Report::Closed { opened: false } => {
@@ -331,7 +336,7 @@ impl Driver {
             self.standing.lost = true;
             self.standing.trouble.get_or_insert_with(trouble);
         }
-        self.tell(now, Input::Unreached(address.clone()));
+        self.tell(now, Input::DialFailed(address.clone()));
     }
 
     /// Whether any peer completed the handshake and is still there.
@@ -340,13 +345,13 @@ impl Driver {
     }
 
     /// Closes a connection, if it is open.
-    fn take_line(&mut self, peer: PeerId) -> Option<Line> {
+    fn take_line(&mut self, peer: ConnectionId) -> Option<NodeConnection> {
         let place = self.lines.iter().position(|line| line.peer == peer)?;
         Some(self.lines.swap_remove(place))
     }
 
     /// A connection ends that the node did not wish to end.
-    fn hang_up(&mut self, now: Now, peer: PeerId) {
+    fn hang_up(&mut self, now: Now, peer: ConnectionId) {
         let Some(line) = self.take_line(peer) else { return };
         if (line.held || line.address == self.address) && !self.is_linked() {
             self.standing.lost = true;
@@ -356,51 +361,51 @@ impl Driver {
         self.tell(now, Input::Closed(peer));
     }
 
-    fn send(&mut self, now: Now, peer: PeerId, frame: &[u8]) {
+    fn send(&mut self, now: Now, peer: ConnectionId, frame: &[u8]) {
         if self.lines.iter().any(|line| line.peer == peer && !line.socket.send(frame)) {
             self.hang_up(now, peer);
         }
     }
 
-    fn verify(&self, batch: Arc<Batch>) {
+    fn verify(&self, batch: Arc<SignatureBatch>) {
         if let Some(shell) = self.shell.upgrade() {
             shell.verify(batch);
         }
     }
 
     /// A batch's signatures are checked: looks its ids up, and answers.
-    pub(crate) fn verified(&mut self, now: Now, batch: &Batch, broken: Vec<usize>) {
+    pub(crate) fn verified(&mut self, now: Now, batch: &SignatureBatch, broken: Vec<usize>) {
         let chain = self.node.chain();
         let is_best = |hash: &_, height| chain.best_at(height) == Some(hash);
         let ids = batch.ids.iter().enumerate();
         let seen = ids.flat_map(|(index, id)| self.recent.seen(index, id, is_best)).collect();
-        self.tell(now, Input::Verified(Verdict { id: batch.id, broken, seen }));
+        self.tell(now, Input::Verified(BatchResult { id: batch.id, broken, seen }));
     }
 
-    fn recall(&mut self, now: Now, recall: Recall) {
+    fn recall(&mut self, now: Now, recall: StoreQuery) {
         let recalled = match recall {
             // What is kept begins where the node's own memory does.
-            Recall::Base(hash) => Recalled::Base(hash, None),
-            Recall::Bodies(hashes) => {
+            StoreQuery::LoadMmr(hash) => StoreReply::Base(hash, None),
+            StoreQuery::Bodies(hashes) => {
                 let bodies = hashes.iter().filter_map(|hash| self.recent.body(hash));
-                Recalled::Bodies(bodies.map(|body| body.to_vec().into()).collect())
+                StoreReply::Bodies(bodies.map(|body| body.to_vec().into()).collect())
             }
         };
         self.tell(now, Input::Recalled(recalled));
     }
 
-    fn serve(&mut self, now: Now, peer: PeerId, serve: &Serve) {
+    fn serve(&mut self, now: Now, peer: ConnectionId, serve: &PeerRequest) {
         match serve {
-            Serve::Headers(_) => {
-                let none = Packet::Headers(plexus_core::protocol::bounded::List::new(Vec::new()));
+            PeerRequest::Headers(_) => {
+                let none = Packet::Headers(plexus_core::protocol::bounded::BoundedVec::new(Vec::new()));
                 self.send(now, peer, &none.encode());
             }
             // Who keeps no blocks has nothing to make one of.
-            Serve::Proof => {
-                let none = Packet::Proof(plexus_core::protocol::bounded::Octets::new(Vec::new()));
+            PeerRequest::Proof => {
+                let none = Packet::Proof(plexus_core::protocol::bounded::BoundedBytes::new(Vec::new()));
                 self.send(now, peer, &none.encode());
             }
-            Serve::Bodies(hashes) => {
+            PeerRequest::Bodies(hashes) => {
                 for hash in hashes {
                     let frame = self.recent.body(hash).map(body_frame);
                     let frame = frame.unwrap_or_else(|| Packet::Missing(*hash).encode());
@@ -457,9 +462,9 @@ impl Driver {
 
     /// A connection is about to be ended for a reason: told to the person whom it leaves without any. Ends that are in the
     /// order of things, of a link that was measured or replaced, are told by nobody.
-    fn blame(&mut self, peer: PeerId, trouble: &dyn core::fmt::Display) {
+    fn blame(&mut self, peer: ConnectionId, trouble: &dyn core::fmt::Display) {
         let others = self.lines.iter().any(|line| line.held && line.peer != peer);
-        let counts = |line: &Line| line.peer == peer && (line.held || line.address == self.address);
+        let counts = |line: &NodeConnection| line.peer == peer && (line.held || line.address == self.address);
         if !others && self.lines.iter().any(counts) {
             self.standing.lost = true;
             self.page.notice(true, format!("The connection was ended: {trouble}"));
@@ -468,7 +473,7 @@ impl Driver {
     }
 
     /// A node that this one is connected to has had another chain for long: people may want to know who that is.
-    fn warn(&self, peer: PeerId, agreement: Agreement, height: u64) {
+    fn warn(&self, peer: ConnectionId, agreement: Agreement, height: u64) {
         let Some(line) = self.lines.iter().find(|line| line.peer == peer) else { return };
         let text = match agreement {
             Agreement::Agrees => return,
@@ -515,13 +520,13 @@ pub(crate) fn prefix(network: &Network) -> String {
 }
 
 /// A node that nobody mines with yet.
-fn start(address: &Address, chain: Chain, book: Option<&[u8]>) -> Result<Node, Refusal> {
+fn start(address: &Address, chain: Chain, book: Option<&[u8]>) -> Result<Node, UserError> {
     let mut seed = [0; 32];
-    getrandom::fill(&mut seed).map_err(Refusal::because)?;
+    getrandom::fill(&mut seed).map_err(UserError::because)?;
     let mut secret = [0; 32];
-    getrandom::fill(&mut secret).map_err(Refusal::because)?;
+    getrandom::fill(&mut secret).map_err(UserError::because)?;
     // Peers need to tell this page from others, not to know whose it is.
-    let node_key = SecretKey::from_bytes(&secret).map_err(Refusal::because)?;
+    let node_key = SecretKey::from_bytes(&secret).map_err(UserError::because)?;
     let author = node_key.clone();
     let config = Config { connect: vec![address.clone()], ..Config::new(Role::Light, node_key, author) };
     let mut node = Node::new(config, chain, seed);

@@ -7,14 +7,14 @@ const OWED_MS_MAX: f64 = 1_000.0;
 /// The sum of the rest that a miner owes. Timers are late, so a rest that was too long shortens the
 /// next ones.
 #[derive(Debug)]
-pub(crate) struct Duty {
+pub(crate) struct DutyCycle {
     percent: u32,
     owed_ms: f64,
     /// The end of the last slice, in milliseconds.
     ended: Option<f64>,
 }
 
-impl Duty {
+impl DutyCycle {
     /// Sets the share of the time that the miner may work: 1 to 100 percent.
     pub(crate) fn set(&mut self, percent: u32) {
         self.percent = percent.clamp(1, 100);
@@ -38,7 +38,7 @@ impl Duty {
     }
 }
 
-impl Default for Duty {
+impl Default for DutyCycle {
     /// Returns a duty cycle without rest.
     fn default() -> Self {
         Self { percent: 100, owed_ms: 0.0, ended: None }
@@ -52,7 +52,7 @@ mod tests {
     /// Returns the percentage of a minute that a miner works. Its slices take 30 ms, and its timers
     /// are `late`.
     fn share(percent: u32, late: impl Fn(f64) -> f64) -> f64 {
-        let mut pace = Duty::default();
+        let mut pace = DutyCycle::default();
         pace.set(percent);
         let (mut now, mut worked) = (5_000.0, 0.0);
         while now < 65_000.0 {
@@ -76,7 +76,7 @@ mod tests {
 
     #[test]
     fn a_long_sleep_is_neither_made_up_for_nor_repaid() {
-        let mut pace = Duty::default();
+        let mut pace = DutyCycle::default();
         pace.set(10);
         pace.worked(0.0, 3_600_000.0);
         assert!(pace.rest() <= OWED_MS_MAX);

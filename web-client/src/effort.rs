@@ -1,7 +1,7 @@
 //! The user's settings for mining, and their effect under the machine's conditions. They are stored
 //! over a reload.
 
-use crate::form::Refusal;
+use crate::form::UserError;
 
 /// The most threads that mine.
 pub(crate) const THREADS_MAX: u32 = 256;
@@ -12,7 +12,7 @@ const BYTES: usize = 7;
 
 /// The user's settings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Effort {
+pub(crate) struct MiningSettings {
     pub(crate) threads: u32,
     /// The share of the time that each thread works, in percent.
     pub(crate) percent: u32,
@@ -24,31 +24,31 @@ pub(crate) struct Effort {
 
 /// The conditions of the machine that the page knows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Circumstances {
+pub(crate) struct PowerState {
     pub(crate) hidden: bool,
     pub(crate) on_battery: bool,
 }
 
-impl Effort {
+impl MiningSettings {
     /// Returns the settings if they are within the limits.
     ///
     /// # Errors
     /// The setting that is too low or too high.
-    pub(crate) fn checked(self) -> Result<Self, Refusal> {
+    pub(crate) fn checked(self) -> Result<Self, UserError> {
         let limits = [
             ("threads", self.threads, 1, THREADS_MAX),
             ("percent of the time", self.percent, PERCENT_MIN, 100),
         ];
         for (name, found, min, max) in limits {
             if !(min..=max).contains(&found) {
-                return Err(Refusal(format!("{name}: from {min} to {max} expected, found {found}")));
+                return Err(UserError(format!("{name}: from {min} to {max} expected, found {found}")));
             }
         }
         Ok(self)
     }
 
     /// Returns the reason to pause under these conditions, if there is one.
-    pub(crate) fn pause(self, circumstances: Circumstances) -> Option<&'static str> {
+    pub(crate) fn pause(self, circumstances: PowerState) -> Option<&'static str> {
         if self.pauses_hidden && circumstances.hidden {
             Some("Paused while this page is hidden.")
         } else if self.pauses_on_battery && circumstances.on_battery {
@@ -80,7 +80,7 @@ impl Effort {
     }
 }
 
-impl Default for Effort {
+impl Default for MiningSettings {
     /// Returns the default: one thread, all the time.
     fn default() -> Self {
         Self { threads: 1, percent: 100, pauses_hidden: false, pauses_on_battery: false }
@@ -93,31 +93,33 @@ mod tests {
 
     #[test]
     fn an_effort_is_kept_and_a_damaged_one_is_not() {
-        let effort = Effort { threads: 8, percent: 30, pauses_hidden: false, pauses_on_battery: true };
+        let effort =
+            MiningSettings { threads: 8, percent: 30, pauses_hidden: false, pauses_on_battery: true };
         let bytes = effort.encode();
-        assert_eq!(Effort::decode(&bytes), Some(effort));
-        assert_eq!(Effort::decode(&bytes[1..]), None);
-        assert_eq!(Effort::decode(&[0; BYTES]), None);
+        assert_eq!(MiningSettings::decode(&bytes), Some(effort));
+        assert_eq!(MiningSettings::decode(&bytes[1..]), None);
+        assert_eq!(MiningSettings::decode(&[0; BYTES]), None);
     }
 
     #[test]
     fn too_little_and_too_much_are_refused() {
-        let effort = Effort::default();
+        let effort = MiningSettings::default();
         assert_eq!(effort.checked(), Ok(effort));
         for (threads, percent) in [(0, 100), (THREADS_MAX + 1, 100), (1, PERCENT_MIN - 1), (1, 101)] {
-            assert!(Effort { threads, percent, ..effort }.checked().is_err(), "{threads} {percent}");
+            assert!(MiningSettings { threads, percent, ..effort }.checked().is_err(), "{threads} {percent}");
         }
     }
 
     #[test]
     fn miners_pause_as_the_person_chose_and_only_then() {
-        let all = Effort { pauses_hidden: true, pauses_on_battery: true, ..Effort::default() };
+        let all =
+            MiningSettings { pauses_hidden: true, pauses_on_battery: true, ..MiningSettings::default() };
         for (hidden, on_battery) in [(true, false), (false, true), (true, true)] {
-            assert!(all.pause(Circumstances { hidden, on_battery }).is_some());
-            assert!(Effort::default().pause(Circumstances { hidden, on_battery }).is_none());
+            assert!(all.pause(PowerState { hidden, on_battery }).is_some());
+            assert!(MiningSettings::default().pause(PowerState { hidden, on_battery }).is_none());
         }
-        assert!(all.pause(Circumstances::default()).is_none());
-        let hidden = Effort { pauses_hidden: true, ..Effort::default() };
-        assert!(hidden.pause(Circumstances { hidden: false, on_battery: true }).is_none());
+        assert!(all.pause(PowerState::default()).is_none());
+        let hidden = MiningSettings { pauses_hidden: true, ..MiningSettings::default() };
+        assert!(hidden.pause(PowerState { hidden: false, on_battery: true }).is_none());
     }
 }

@@ -6,10 +6,10 @@ use plexus_core::ledger::validation::RuleError;
 use plexus_core::primitives::block::Block;
 use plexus_core::primitives::hash::Hash;
 use plexus_core::primitives::pow::Work;
-use plexus_core::primitives::time::Time;
+use plexus_core::primitives::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::board::{Board, Changed, Item};
+use crate::board::{Change, Item, TrackedMap};
 use crate::database::Entry;
 use crate::reorg::Undone;
 
@@ -95,12 +95,12 @@ impl Item for Arrival {
 
 /// The blocks that arrived.
 #[derive(Debug, Default)]
-pub(crate) struct Feed(Board<Arrival>);
+pub(crate) struct Feed(TrackedMap<Arrival>);
 
 impl Feed {
     /// Loads the stored feed.
     pub(crate) fn load(entries: &[Entry]) -> Self {
-        Self(Board::load(entries, PREFIX))
+        Self(TrackedMap::load(entries, PREFIX))
     }
 
     /// Adds a verified block that joined the best chain.
@@ -110,7 +110,7 @@ impl Feed {
         block: &Block,
         total_work: Work,
         mined_here: bool,
-        now: Time,
+        now: Timestamp,
     ) {
         let seen_before = self.0.find(&hash).map(|arrival| (arrival.seen_unix_ms, arrival.mined_here));
         let (seen_unix_ms, mined_here) = seen_before.unwrap_or((now.unix_ms(), mined_here));
@@ -164,7 +164,7 @@ impl Feed {
     }
 
     /// Adds a refused block.
-    pub(crate) fn refused(&mut self, hash: Hash, height: u64, failures: &[RuleError], now: Time) {
+    pub(crate) fn refused(&mut self, hash: Hash, height: u64, failures: &[RuleError], now: Timestamp) {
         let failure = |failure: &RuleError| (failure.flag().to_owned(), failure.to_string());
         let arrival = Arrival {
             hash,
@@ -197,7 +197,7 @@ impl Feed {
     }
 
     /// Returns the changes since the last call.
-    pub(crate) fn take_changed(&mut self, network: &Hash) -> Vec<Changed> {
+    pub(crate) fn take_changed(&mut self, network: &Hash) -> Vec<Change> {
         self.0.take_changed(network)
     }
 }
@@ -217,7 +217,7 @@ mod tests {
         let mut block = network.genesis_block();
         block.header.height = height;
         let hash = block.header.hash();
-        feed.connected(hash, &block, Work::ZERO, false, Time::from_unix_ms(height));
+        feed.connected(hash, &block, Work::ZERO, false, Timestamp::from_unix_ms(height));
         hash
     }
 
@@ -268,7 +268,7 @@ mod tests {
     fn a_refused_block_shows_flag_and_reason() {
         let mut feed = Feed::default();
         let failure = RuleError::Height { expected: 4, found: 9 };
-        feed.refused(Hash::ZERO, 9, &[failure], Time::from_unix_ms(1));
+        feed.refused(Hash::ZERO, 9, &[failure], Timestamp::from_unix_ms(1));
         let json = json(&mut feed);
         assert!(
             json.contains(r#""flag":"BlockNumber","reason":"number_of_block: expected 4, found 9""#),
@@ -280,14 +280,14 @@ mod tests {
     fn long_texts_do_not_fill_the_memory() {
         let (network, author) = (Network::dev(), SecretKey::from_bytes(&[7; 32]).unwrap());
         let draft =
-            Draft::new(author.public(), "", "a".repeat(TEXT_BYTES_MAX), Time::from_unix_ms(1)).unwrap();
+            Draft::new(author.public(), "", "a".repeat(TEXT_BYTES_MAX), Timestamp::from_unix_ms(1)).unwrap();
         let message = Arc::new(draft.sign(&author, network.id(), 0));
         let mut feed = Feed::default();
         for height in 1..=100 {
             let mut block = network.genesis_block();
             block.header.height = height;
             block.messages = vec![Arc::clone(&message); MESSAGES_SHOWN_MAX + 1];
-            feed.connected(block.header.hash(), &block, Work::ZERO, false, Time::from_unix_ms(height));
+            feed.connected(block.header.hash(), &block, Work::ZERO, false, Timestamp::from_unix_ms(height));
         }
         let bytes: usize = feed.0.iter().map(|(_, arrival)| arrival.block.len()).sum();
         let least = feed.0.iter().map(|(_, arrival)| arrival.height).min();
@@ -300,7 +300,7 @@ mod tests {
         let mut feed = Feed::default();
         let good = connect(&mut feed, 1);
         for number in 0..100_u8 {
-            feed.refused(Hash::of(&[number]), 5, &[], Time::from_unix_ms(number.into()));
+            feed.refused(Hash::of(&[number]), 5, &[], Timestamp::from_unix_ms(number.into()));
         }
         assert_eq!(feed.0.len(), REFUSED_MAX + 1);
         assert!(feed.0.find(&good).is_some() && feed.0.find(&Hash::of(&[99])).is_some());

@@ -8,9 +8,9 @@ use serde::Serialize;
 /// The reason that a request is refused. The text is for people.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
-pub(crate) struct Refusal(pub(crate) String);
+pub(crate) struct UserError(pub(crate) String);
 
-impl Refusal {
+impl UserError {
     /// Creates a refusal from an error.
     pub(crate) fn because(error: impl core::fmt::Display) -> Self {
         Self(error.to_string())

@@ -12,7 +12,7 @@ use plexus_core::mining::kernel::{Kernel, Trial};
 use plexus_core::mining::search::Search;
 use plexus_core::primitives::encoding::DecodeError;
 
-use crate::duty::Duty;
+use crate::duty::DutyCycle;
 
 /// The target time of a slice, in milliseconds.
 const SLICE_MS: f64 = 30.0;
@@ -39,7 +39,7 @@ pub(crate) struct Searcher {
     /// The time of the second trial, from the first slice until it begins.
     second_trial: Option<f64>,
     begun: bool,
-    duty: Duty,
+    duty: DutyCycle,
 }
 
 /// The result of a slice.
@@ -60,7 +60,7 @@ impl Searcher {
             trial: Trial::default(),
             second_trial: None,
             begun: false,
-            duty: Duty::default(),
+            duty: DutyCycle::default(),
         }
     }
 

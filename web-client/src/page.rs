@@ -3,18 +3,18 @@
 use js_sys::{Function, Uint8Array};
 use wasm_bindgen::JsValue;
 
-use crate::board::Changed;
-use crate::effort::Effort;
+use crate::board::Change;
+use crate::effort::MiningSettings;
 use crate::form::Update;
 
 /// The page's two listeners.
 #[derive(Clone, Debug)]
-pub(crate) struct Page {
+pub(crate) struct Callbacks {
     updated: Function,
     searched: Function,
 }
 
-impl Page {
+impl Callbacks {
     /// Creates a page from its listeners. One gets updates as JSON. The other gets jobs as bytes,
     /// with the threads and the percentage of the time.
     pub(crate) fn new(updated: Function, searched: Function) -> Self {
@@ -34,7 +34,7 @@ impl Page {
     }
 
     /// Sends the change of an item.
-    pub(crate) fn board(&self, name: &str, changed: &Changed) {
+    pub(crate) fn board(&self, name: &str, changed: &Change) {
         match &changed.now {
             Some((json, _)) => self.post(&format!(r#"{{"type":"{name}","value":{json}}}"#)),
             None => self.post(&format!(r#"{{"type":"{name}-gone","value":"{}"}}"#, changed.hash)),
@@ -42,7 +42,7 @@ impl Page {
     }
 
     /// Makes the miners search only this job from now on, or stop without one.
-    pub(crate) fn search(&self, job: Option<&[u8]>, effort: Effort) {
+    pub(crate) fn search(&self, job: Option<&[u8]>, effort: MiningSettings) {
         let job = job.map_or(JsValue::NULL, |job| Uint8Array::from(job).into());
         // An exception in the listener is of no use to the node.
         let _ = self.searched.call3(&JsValue::NULL, &job, &effort.threads.into(), &effort.percent.into());

@@ -3,9 +3,9 @@
 
 use std::collections::VecDeque;
 
-use plexus_core::ledger::signature_batch::Seen;
+use plexus_core::ledger::signature_batch::KnownIn;
 use plexus_core::primitives::block::Block;
-use plexus_core::primitives::collections::ordered_map::Ordered;
+use plexus_core::primitives::collections::ordered_map::OrderedMap;
 use plexus_core::primitives::hash::Hash;
 use plexus_core::primitives::message::MessageId;
 
@@ -22,7 +22,7 @@ const IDS_MAX: usize = 65_536;
 pub(crate) struct Recent {
     blocks: VecDeque<(Hash, Vec<u8>)>,
     bytes: usize,
-    ids: Ordered<MessageId, Vec<(Hash, u64)>>,
+    ids: OrderedMap<MessageId, Vec<(Hash, u64)>>,
     order: VecDeque<MessageId>,
 }
 
@@ -73,9 +73,11 @@ impl Recent {
         index: usize,
         id: &MessageId,
         is_best: impl Fn(&Hash, u64) -> bool,
-    ) -> Vec<Seen> {
+    ) -> Vec<KnownIn> {
         let places = self.ids.get(id).into_iter().flatten();
-        places.map(|&(block, height)| Seen { index, block, height, best: is_best(&block, height) }).collect()
+        places
+            .map(|&(block, height)| KnownIn { index, block, height, best: is_best(&block, height) })
+            .collect()
     }
 }
 
@@ -112,7 +114,7 @@ mod tests {
         }
         let seen = recent.seen(4, &id, |hash, _| *hash == Hash::of(b"b"));
         assert_eq!(seen.len(), 2);
-        assert_eq!(seen[1], Seen { index: 4, block: Hash::of(b"b"), height: 0, best: true });
+        assert_eq!(seen[1], KnownIn { index: 4, block: Hash::of(b"b"), height: 0, best: true });
         assert!(!seen[0].best);
         assert_eq!(recent.body(&Hash::of(b"a")), Some(block.encode().as_slice()));
         assert!(recent.seen(0, &Hash::ZERO, |_, _| true).is_empty());

@@ -8,9 +8,9 @@ use core::fmt::{self, Display, Formatter};
 use plexus_core::primitives::encoding::{DecodeError, Reader};
 use plexus_core::primitives::hash::Hash;
 use plexus_core::primitives::pow::Work;
-use plexus_core::primitives::time::Time;
+use plexus_core::primitives::time::Timestamp;
 
-use crate::board::Changed;
+use crate::board::Change;
 use crate::database::{Entry, Write};
 
 /// Where reorganisations are kept in a network's part of the store.
@@ -257,7 +257,7 @@ impl Reorgs {
     /// The node has caught up: `holds` is its tip, and `best_at` tells its chain's hashes. Returns what a person is to be told.
     pub(crate) fn settle(
         &mut self,
-        now: Time,
+        now: Timestamp,
         holds: Tip,
         best_at: impl Fn(u64) -> Option<Hash>,
     ) -> Option<String> {
@@ -309,13 +309,13 @@ impl Reorgs {
     }
 
     /// Returns what changed since it was last asked.
-    pub(crate) fn take_changed(&mut self) -> Vec<Changed> {
+    pub(crate) fn take_changed(&mut self) -> Vec<Change> {
         let changed = core::mem::take(&mut self.changed);
         let now = |hash: &Hash| {
             let reorg = self.all.iter().find(|reorg| reorg.undone.hash == *hash)?;
             Some((reorg.json(), reorg.encode()))
         };
-        changed.iter().map(|hash| Changed { hash: *hash, now: now(hash) }).collect()
+        changed.iter().map(|hash| Change { hash: *hash, now: now(hash) }).collect()
     }
 }
 

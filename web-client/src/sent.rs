@@ -3,13 +3,13 @@
 
 use plexus_core::ledger::validation::MESSAGE_AGE_MS;
 use plexus_core::primitives::block::Block;
-use plexus_core::primitives::collections::vec_map::Sorted;
+use plexus_core::primitives::collections::vec_map::VecMap;
 use plexus_core::primitives::hash::Hash;
 use plexus_core::primitives::message::{Message, MessageId};
-use plexus_core::primitives::time::Time;
+use plexus_core::primitives::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::board::{Board, Changed, Item};
+use crate::board::{Change, Item, TrackedMap};
 use crate::database::Entry;
 
 /// Their prefix in a network's part of the store.
@@ -76,17 +76,17 @@ impl Letter {
 
 /// The messages that were sent from here.
 #[derive(Debug, Default)]
-pub(crate) struct Sent(Board<Letter>);
+pub(crate) struct SentMessages(TrackedMap<Letter>);
 
 /// Too many messages are pending.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{SENT_MAX} messages wait already: let some come into a block first")]
 pub(crate) struct SentFull;
 
-impl Sent {
+impl SentMessages {
     /// Loads the stored messages.
     pub(crate) fn load(entries: &[Entry]) -> Self {
-        Self(Board::load(entries, PREFIX))
+        Self(TrackedMap::load(entries, PREFIX))
     }
 
     /// Makes room for one more.
@@ -144,7 +144,7 @@ impl Sent {
     }
 
     /// Expires the messages that are too old for any block.
-    pub(crate) fn expire(&mut self, now: Time) {
+    pub(crate) fn expire(&mut self, now: Timestamp) {
         let late = now.minus_ms(MESSAGE_AGE_MS).unix_ms();
         let expired = |letter: &Letter| letter.state == State::Pending && letter.time_unix_ms < late;
         let ids: Vec<_> = self.0.iter().filter(|(_, letter)| expired(letter)).map(|(id, _)| *id).collect();
@@ -156,7 +156,7 @@ impl Sent {
     /// Returns the pending messages, the oldest first.
     pub(crate) fn pending(&self) -> Vec<MessageId> {
         let waiting = self.0.iter().filter(|(_, letter)| letter.state == State::Pending);
-        let waiting: Sorted<_, ()> = waiting.map(|(id, letter)| ((letter.time_unix_ms, *id), ())).collect();
+        let waiting: VecMap<_, ()> = waiting.map(|(id, letter)| ((letter.time_unix_ms, *id), ())).collect();
         waiting.keys().map(|(_, id)| *id).collect()
     }
 
@@ -166,7 +166,7 @@ impl Sent {
     }
 
     /// Returns the changes since the last call.
-    pub(crate) fn take_changed(&mut self, network: &Hash) -> Vec<Changed> {
+    pub(crate) fn take_changed(&mut self, network: &Hash) -> Vec<Change> {
         self.0.take_changed(network)
     }
 }
@@ -181,23 +181,23 @@ mod tests {
 
     use super::*;
 
-    const NOW: Time = Time::from_unix_ms(1_800_000_000_000);
+    const NOW: Timestamp = Timestamp::from_unix_ms(1_800_000_000_000);
 
-    fn message(text: &str, time: Time) -> (MessageId, Message) {
+    fn message(text: &str, time: Timestamp) -> (MessageId, Message) {
         let secret = SecretKey::from_bytes(&[5; 32]).unwrap();
         let draft = Draft::new(secret.public(), "bob", text, time).unwrap();
         let message = draft.sign(&secret, Network::dev().id(), 0);
         (message.id(Network::dev().id()), message)
     }
 
-    fn state(sent: &Sent, id: &MessageId) -> (State, Option<u64>) {
+    fn state(sent: &SentMessages, id: &MessageId) -> (State, Option<u64>) {
         let letter = sent.0.find(id).unwrap();
         (letter.state, letter.number_of_block)
     }
 
     #[test]
     fn a_message_waits_is_in_a_block_and_waits_again_when_that_is_undone() {
-        let (network, mut sent) = (Network::dev(), Sent::default());
+        let (network, mut sent) = (Network::dev(), SentMessages::default());
         let (id, message) = message("hello", NOW);
         sent.add(id, &message);
         assert_eq!(sent.pending(), [id]);
@@ -213,7 +213,7 @@ mod tests {
 
     #[test]
     fn a_message_that_no_block_takes_expires() {
-        let mut sent = Sent::default();
+        let mut sent = SentMessages::default();
         let (old, early) = message("old", NOW.minus_ms(MESSAGE_AGE_MS + 1));
         let (new, late) = message("new", NOW.minus_ms(MESSAGE_AGE_MS));
         sent.add(old, &early);
@@ -225,7 +225,7 @@ mod tests {
 
     #[test]
     fn only_settled_messages_give_way() {
-        let mut sent = Sent::default();
+        let mut sent = SentMessages::default();
         let mut ids = Vec::new();
         for number in 0..SENT_MAX as u64 {
             sent.make_room().unwrap();
@@ -242,7 +242,7 @@ mod tests {
 
     #[test]
     fn a_reload_brings_them_back() {
-        let mut sent = Sent::default();
+        let mut sent = SentMessages::default();
         let (id, message) = message("hello", NOW);
         sent.add(id, &message);
         let entries: Vec<_> = sent
@@ -250,7 +250,7 @@ mod tests {
             .into_iter()
             .map(|changed| Entry { key: format!("{PREFIX}{}", changed.hash), value: changed.now.unwrap().1 })
             .collect();
-        let again = Sent::load(&entries);
+        let again = SentMessages::load(&entries);
         assert_eq!(again.message(&id), Some(message));
         assert_eq!(again.pending(), [id]);
     }

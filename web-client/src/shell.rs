@@ -8,8 +8,8 @@ use core::time::Duration;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
 
-use plexus_core::ledger::signature_batch::{Batch, Check};
-use plexus_core::node::{Input, PeerId};
+use plexus_core::ledger::signature_batch::{SignatureBatch, SignatureCheck};
+use plexus_core::node::{ConnectionId, Input};
 use plexus_core::primitives::message::grind_stamp;
 use plexus_core::primitives::pow::Work;
 use plexus_core::primitives::time::Now;
@@ -20,8 +20,8 @@ use crate::api;
 use crate::clock::{self, Timer};
 use crate::database::{Database, Write};
 use crate::driver::{Beginning, Driver, Step, Surroundings};
-use crate::form::{Refusal, Update};
-use crate::page::Page;
+use crate::form::{Update, UserError};
+use crate::page::Callbacks;
 use crate::socket::Report;
 
 /// The signatures that are checked before the socket is looked at again: about 25 ms.
@@ -39,18 +39,18 @@ mod keys;
 
 /// The driver and what waits for it.
 #[derive(Debug)]
-pub(crate) struct Shell {
+pub(crate) struct Runtime {
     driver: RefCell<Driver>,
     address: Address,
     database: RefCell<Option<Database>>,
-    page: Page,
+    page: Callbacks,
     pumping: Cell<bool>,
     timer: Timer,
     /// The sockets' readers that wait for room, each once. Those of dropped sockets leave at the next waking.
     readers: RefCell<Vec<Waker>>,
 }
 
-impl Shell {
+impl Runtime {
     /// Starts to drive.
     ///
     /// # Errors
@@ -58,8 +58,8 @@ impl Shell {
     pub(crate) fn start(
         beginning: Beginning,
         database: Option<Database>,
-        page: Page,
-    ) -> Result<Rc<Self>, Refusal> {
+        page: Callbacks,
+    ) -> Result<Rc<Self>, UserError> {
         let (address, node) = (beginning.address.clone(), beginning.start()?);
         let shell = Rc::new_cyclic(|weak: &Weak<Self>| {
             let woken = weak.clone();
@@ -140,9 +140,11 @@ impl Shell {
         recipient: String,
         text: String,
         bits: u32,
-    ) -> Result<String, Refusal> {
+    ) -> Result<String, UserError> {
         if bits > STAMP_BITS_MAX {
-            return Err(Refusal::because(format!("a stamp has at most {STAMP_BITS_MAX} bits, found {bits}")));
+            return Err(UserError::because(format!(
+                "a stamp has at most {STAMP_BITS_MAX} bits, found {bits}"
+            )));
         }
         let (draft, id) = self.enter(|driver, now| driver.draft(now, recipient, text))?;
         let (wanted, mut first) = (1_u64 << bits, 0);
@@ -177,11 +179,11 @@ impl Shell {
     }
 }
 
-fn broken_in(checks: &[Check]) -> impl Iterator<Item = usize> {
+fn broken_in(checks: &[SignatureCheck]) -> impl Iterator<Item = usize> {
     checks.iter().enumerate().filter(|(_, check)| !check.holds()).map(|(index, _)| index)
 }
 
-impl Surroundings for Shell {
+impl Surroundings for Runtime {
     fn has_room(&self, waker: &Waker) -> bool {
         let has_room = self.driver.borrow().has_room();
         let mut readers = self.readers.borrow_mut();
@@ -191,11 +193,11 @@ impl Surroundings for Shell {
         has_room
     }
 
-    fn reported(self: Rc<Self>, peer: PeerId, address: &Address, report: Report) {
+    fn reported(self: Rc<Self>, peer: ConnectionId, address: &Address, report: Report) {
         self.enter(|driver, now| driver.reported(now, peer, address, report));
     }
 
-    fn verify(self: Rc<Self>, batch: Arc<Batch>) {
+    fn verify(self: Rc<Self>, batch: Arc<SignatureBatch>) {
         spawn_local(async move {
             let mut broken = Vec::new();
             for (slice, checks) in batch.checks.chunks(CHECKS_A_SLICE).enumerate() {

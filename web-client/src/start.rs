@@ -12,18 +12,18 @@ use plexus_core::primitives::params::Network;
 use plexus_core::protocol::address::Address;
 
 use crate::api::{self, Answer};
-use crate::archive::{Archive, BOOK};
+use crate::archive::{BOOK, ChainStore};
 use crate::clock;
 use crate::database::{Database, Write};
 use crate::driver::{Beginning, EFFORT, prefix};
-use crate::effort::Effort;
+use crate::effort::MiningSettings;
 use crate::feed::Feed;
-use crate::form::{KeyState, Phase, Refusal, State, Update};
+use crate::form::{KeyState, Phase, State, Update, UserError};
 use crate::keyring::{Keyring, Stored};
-use crate::page::Page;
+use crate::page::Callbacks;
 use crate::reorg::Reorgs;
-use crate::sent::Sent;
-use crate::shell::Shell;
+use crate::sent::SentMessages;
+use crate::shell::Runtime;
 
 /// The first wait before the node is asked for its network again. Each later wait is twice as long.
 const WAIT_MIN: Duration = Duration::from_millis(500);
@@ -34,8 +34,8 @@ const WAIT_MAX: Duration = Duration::from_secs(15);
 ///
 /// # Errors
 /// The URL is not a node's, or no randomness is available.
-pub(crate) async fn start(node: &str, keeps_chain: bool, page: Page) -> Result<Rc<Shell>, Refusal> {
-    let address: Address = node.parse().map_err(Refusal::because)?;
+pub(crate) async fn start(node: &str, keeps_chain: bool, page: Callbacks) -> Result<Rc<Runtime>, UserError> {
+    let address: Address = node.parse().map_err(UserError::because)?;
     page.update(&Update::State(&connecting(&address, None)));
     let mut database = open(&page).await;
     let keys = keys(&mut database, &page).await;
@@ -45,23 +45,23 @@ pub(crate) async fn start(node: &str, keeps_chain: bool, page: Page) -> Result<R
         Some(database) => database.load(&prefix(&network)).await.unwrap_or_default(),
         None => Vec::new(),
     };
-    let (archive, chain) = match Archive::load(network.clone(), &stored) {
+    let (archive, chain) = match ChainStore::load(network.clone(), &stored) {
         Ok(loaded) => loaded,
         Err(error) => {
             page.notice(false, format!("{error}. All headers are checked again."));
             if let Some(database) = &database {
-                let erased = Archive::erase().into_iter().map(|write| write.within(&prefix(&network)));
+                let erased = ChainStore::erase().into_iter().map(|write| write.within(&prefix(&network)));
                 // If it cannot be erased, the damage is found again at the next start.
                 let _ = database.commit(erased.collect()).await;
             }
-            (Archive::new(&network), Chain::new(network.clone()))
+            (ChainStore::new(&network), Chain::new(network.clone()))
         }
     };
     let effort = match &database {
         Some(database) => database.read(EFFORT).await.ok().flatten(),
         None => None,
     };
-    let effort = effort.and_then(|bytes| Effort::decode(&bytes)).unwrap_or_default();
+    let effort = effort.and_then(|bytes| MiningSettings::decode(&bytes)).unwrap_or_default();
     let keeps = keeps_chain && database.is_some();
     let beginning = Beginning {
         network,
@@ -72,13 +72,13 @@ pub(crate) async fn start(node: &str, keeps_chain: bool, page: Page) -> Result<R
         book: stored.iter().find(|entry| entry.key == BOOK).map(|entry| entry.value.clone()),
         feed: Feed::load(&stored),
         reorgs: Reorgs::load(&stored),
-        sent: Sent::load(&stored),
+        sent: SentMessages::load(&stored),
         effort,
     };
-    Shell::start(beginning, database, page)
+    Runtime::start(beginning, database, page)
 }
 
-async fn open(page: &Page) -> Option<Database> {
+async fn open(page: &Callbacks) -> Option<Database> {
     match Database::open().await {
         Ok(database) => Some(database),
         Err(error) => {
@@ -88,12 +88,12 @@ async fn open(page: &Page) -> Option<Database> {
     }
 }
 
-fn lost(page: &Page, reason: &str) {
+fn lost(page: &Callbacks, reason: &str) {
     page.notice(true, format!("{reason}. Nothing is kept over a reload: write a key's 24 words down."));
 }
 
 /// Returns the stored keys. A page that only watches needs none.
-async fn keys(database: &mut Option<Database>, page: &Page) -> Keyring {
+async fn keys(database: &mut Option<Database>, page: &Callbacks) -> Keyring {
     let mut keys = Keyring::default();
     if let Some(kept) = database {
         match Stored::read(kept).await {
@@ -115,7 +115,7 @@ async fn keys(database: &mut Option<Database>, page: &Page) -> Keyring {
 
 /// Returns the network of the node: by its answer, or by its last answer while it cannot be
 /// reached.
-async fn network(address: &Address, database: Option<&Database>, page: &Page) -> Network {
+async fn network(address: &Address, database: Option<&Database>, page: &Callbacks) -> Network {
     let name = format!("node/{address}");
     let mut wait = WAIT_MIN;
     loop {

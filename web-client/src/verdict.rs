@@ -7,7 +7,7 @@ use plexus_core::primitives::params::Network;
 use plexus_core::proof::inclusion_proof::Receipt;
 use serde::Serialize;
 
-use crate::form::Refusal;
+use crate::form::UserError;
 
 /// The result for a valid proof file.
 #[derive(Debug, Serialize)]
@@ -34,9 +34,9 @@ impl Verdict {
     ///
     /// # Errors
     /// The first error in them.
-    pub(crate) fn of(bytes: &[u8]) -> Result<Self, Refusal> {
-        let receipt = Receipt::decode(bytes).map_err(Refusal::because)?;
-        let verified = receipt.verify().map_err(Refusal::because)?;
+    pub(crate) fn of(bytes: &[u8]) -> Result<Self, UserError> {
+        let receipt = Receipt::decode(bytes).map_err(UserError::because)?;
+        let verified = receipt.verify().map_err(UserError::because)?;
         let (network, header) = (&receipt.network, &receipt.header);
         Ok(Self {
             message: json::Message::new(&receipt.message, network.id()),

@@ -22,13 +22,13 @@ use std::collections::VecDeque;
 
 use crate::ledger::validation::{self, RuleError};
 use crate::primitives::block::Header;
-use crate::primitives::collections::ordered_map::{Ordered, OrderedSet};
+use crate::primitives::collections::ordered_map::{OrderedMap, OrderedSet};
 use crate::primitives::hash::Hash;
-use crate::primitives::mmr::History;
+use crate::primitives::mmr::Mmr;
 use crate::primitives::params::Network;
 use crate::primitives::pow::Work;
 use crate::primitives::prefetch::prefetch;
-use crate::primitives::time::Time;
+use crate::primitives::time::Timestamp;
 
 /// The number of newest headers of the best branch that are kept. The driver has older ones.
 pub const WINDOW_MAX: usize = 16_384;
@@ -39,24 +39,24 @@ pub const AHEAD_MAX: usize = 16_384;
 pub const SIDE_MAX: usize = 16_384;
 /// The most invalid blocks that are remembered. When full, the oldest is forgotten and would be
 /// checked again.
-pub const REFUSED_MAX: usize = 1_024;
+pub const INVALID_MAX: usize = 1_024;
 /// The most hashes of a locator: 10 one by one, then in doubling steps to genesis.
 pub const LOCATOR_MAX: usize = 80;
 
 /// A header in the tree.
 #[derive(Clone, Debug)]
-struct Entry {
+struct TreeNode {
     header: Header,
     /// The history up to and including this header. Its work is the branch's total.
-    history: History,
+    history: Mmr,
     verified: bool,
     /// Its number in the order of insertion: of equal work, the first seen wins.
     order: u64,
 }
 
-impl Entry {
-    fn place(&self, hash: Hash) -> Place {
-        Place { hash, header: self.header, total_work: self.history.work() }
+impl TreeNode {
+    fn entry_of(&self, hash: Hash) -> ChainEntry {
+        ChainEntry { hash, header: self.header, total_work: self.history.work() }
     }
 }
 
@@ -73,9 +73,9 @@ pub enum Inserted {
     /// Its parent is not in the tree.
     Orphan,
     /// It is too far ahead of the local clock. Try again when the clock shows `at`.
-    Early {
+    TimeTooNew {
         /// The time from which on it is acceptable.
-        at: Time,
+        at: Timestamp,
     },
     /// It is more than [`AHEAD_MAX`] above the last verified block. Try again when bodies have
     /// caught up.
@@ -84,7 +84,7 @@ pub enum Inserted {
 
 /// The outcome of verifying a block.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub enum TipUpdate {
     /// The tip moved up by this block.
     Extended,
     /// The tip moved to another branch.
@@ -103,7 +103,7 @@ pub enum Outcome {
 
 /// A block's entry in the chain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Place {
+pub struct ChainEntry {
     /// Its hash.
     pub hash: Hash,
     /// Its header.
@@ -126,25 +126,25 @@ pub struct RestoreError {
 #[derive(Clone, Debug)]
 pub struct Chain {
     network: Network,
-    entries: Ordered<Hash, Entry>,
-    tip: Place,
-    leader: Place,
+    entries: OrderedMap<Hash, TreeNode>,
+    tip: ChainEntry,
+    best_header: ChainEntry,
     /// The best verified branch within the window, lowest first. The last one is the tip.
     best: VecDeque<Hash>,
     /// The height of the first of `best`.
     base: u64,
     /// The blocks above the frontier, up to the best header.
-    path: VecDeque<Hash>,
-    frontier: Hash,
+    missing_blocks: VecDeque<Hash>,
+    best_validated: Hash,
     /// The height of the last block that the best header's branch shares with the best branch.
     fork: u64,
     /// Hashes of the best branch below the window, the newest last, increasingly sparse towards
     /// genesis.
-    milestones: Vec<(u64, Hash)>,
-    refused: VecDeque<Hash>,
+    skeleton: Vec<(u64, Hash)>,
+    invalid: VecDeque<Hash>,
     /// True if presync showed that the best header's branch outweighs the tip only at its end,
     /// which is not in the tree yet.
-    pursuing: bool,
+    redownloading: bool,
     inserted: u64,
 }
 
@@ -152,28 +152,28 @@ impl Chain {
     /// Creates a chain with only genesis.
     pub fn new(network: Network) -> Self {
         let genesis = *network.genesis();
-        Self::begin(network, History::default(), genesis)
+        Self::begin(network, Mmr::default(), genesis)
     }
 
-    fn begin(network: Network, below: History, first: Header) -> Self {
+    fn begin(network: Network, below: Mmr, first: Header) -> Self {
         let hash = first.hash();
         let entry =
-            Entry { history: below.append(first.record(hash)), header: first, verified: true, order: 0 };
+            TreeNode { history: below.append(first.record(hash)), header: first, verified: true, order: 0 };
         let genesis = (0, *network.id());
-        let tip = entry.place(hash);
+        let tip = entry.entry_of(hash);
         Self {
             network,
             tip,
-            leader: tip,
-            entries: Ordered::from_iter([(hash, entry)]),
+            best_header: tip,
+            entries: OrderedMap::from_iter([(hash, entry)]),
             best: VecDeque::from([hash]),
             base: first.height,
-            path: VecDeque::new(),
-            frontier: hash,
+            missing_blocks: VecDeque::new(),
+            best_validated: hash,
             fork: first.height,
-            milestones: if first.height == 0 { Vec::new() } else { vec![genesis] },
-            refused: VecDeque::new(),
-            pursuing: false,
+            skeleton: if first.height == 0 { Vec::new() } else { vec![genesis] },
+            invalid: VecDeque::new(),
+            redownloading: false,
             inserted: 0,
         }
     }
@@ -183,7 +183,7 @@ impl Chain {
     ///
     /// # Errors
     /// The lowest header that does not follow from the one below it.
-    pub fn restore(network: Network, below: History, headers: &[Header]) -> Result<Self, RestoreError> {
+    pub fn restore(network: Network, below: Mmr, headers: &[Header]) -> Result<Self, RestoreError> {
         let damaged = |height: u64, reason: String| RestoreError { height, reason };
         let Some((first, rest)) = headers.split_first() else {
             return Err(damaged(0, "no headers".to_owned()));
@@ -205,7 +205,7 @@ impl Chain {
             }
             let history = chain.history(&tip.hash).cloned().unwrap_or_default();
             chain.add(hash, *header, history.append(header.record(hash)));
-            chain.verified(&hash);
+            chain.mark_validated(&hash);
         }
         Ok(chain)
     }
@@ -216,12 +216,12 @@ impl Chain {
     /// # Errors
     /// A header does not follow from the one below it, or is known to be invalid. The chain then
     /// stays unchanged.
-    pub fn restart(&mut self, below: History, headers: &[Header]) -> Result<(), RestoreError> {
-        if let Some(header) = headers.iter().find(|header| self.is_refused(&header.hash())) {
+    pub fn restart(&mut self, below: Mmr, headers: &[Header]) -> Result<(), RestoreError> {
+        if let Some(header) = headers.iter().find(|header| self.is_invalid(&header.hash())) {
             return Err(RestoreError { height: header.height, reason: "it was refused".to_owned() });
         }
-        let refused = self.refused.clone();
-        *self = Self { refused, ..Self::restore(self.network.clone(), below, headers)? };
+        let refused = self.invalid.clone();
+        *self = Self { invalid: refused, ..Self::restore(self.network.clone(), below, headers)? };
         Ok(())
     }
 
@@ -231,45 +231,45 @@ impl Chain {
     }
 
     /// Returns a block in the tree.
-    pub fn find(&self, hash: &Hash) -> Option<Place> {
+    pub fn find(&self, hash: &Hash) -> Option<ChainEntry> {
         // Most lookups are for the newest block.
         if self.tip.hash == *hash {
             return Some(self.tip);
         }
-        self.entries.get(hash).map(|entry| entry.place(*hash))
+        self.entries.get(hash).map(|entry| entry.entry_of(*hash))
     }
 
     /// Prefetches the fields that most lookups read.
     pub(crate) fn prefetch(&self) {
         prefetch(&self.tip.hash);
         prefetch(&self.tip.header);
-        prefetch(&self.leader.hash);
-        prefetch(&self.leader.total_work);
+        prefetch(&self.best_header.hash);
+        prefetch(&self.best_header.total_work);
     }
 
     /// Returns the last block of the best verified branch.
-    pub fn tip(&self) -> Place {
+    pub fn tip(&self) -> ChainEntry {
         self.tip
     }
 
     /// Returns the best header: the last one of the branch with most work.
-    pub fn leader(&self) -> Place {
-        self.leader
+    pub fn best_header(&self) -> ChainEntry {
+        self.best_header
     }
 
     /// Returns the highest verified block of the best header's branch.
-    pub fn frontier(&self) -> Place {
-        self.find(&self.frontier).unwrap_or(self.tip)
+    pub fn best_validated(&self) -> ChainEntry {
+        self.find(&self.best_validated).unwrap_or(self.tip)
     }
 
     /// Returns the blocks to verify next, lowest first: from above the frontier up to the best
     /// header.
-    pub fn path(&self) -> impl ExactSizeIterator<Item = &Hash> + DoubleEndedIterator {
-        self.path.iter()
+    pub fn missing_blocks(&self) -> impl ExactSizeIterator<Item = &Hash> + DoubleEndedIterator {
+        self.missing_blocks.iter()
     }
 
     /// Returns the history up to and including a block in the tree.
-    pub fn history(&self, hash: &Hash) -> Option<&History> {
+    pub fn history(&self, hash: &Hash) -> Option<&Mmr> {
         self.entries.get(hash).map(|entry| &entry.history)
     }
 
@@ -279,8 +279,8 @@ impl Chain {
     }
 
     /// Returns true if a block is remembered as invalid.
-    pub fn is_refused(&self, hash: &Hash) -> bool {
-        self.refused.contains(hash)
+    pub fn is_invalid(&self, hash: &Hash) -> bool {
+        self.invalid.contains(hash)
     }
 
     /// Returns the hash of the best branch at a height within the window.
@@ -307,26 +307,26 @@ impl Chain {
     ///
     /// # Errors
     /// Every rule that it breaks. Its sender commits an offence.
-    pub fn insert(&mut self, header: Header, local: Time) -> Result<Inserted, Vec<RuleError>> {
+    pub fn insert(&mut self, header: Header, local: Timestamp) -> Result<Inserted, Vec<RuleError>> {
         let hash = header.hash();
-        let extends_leader = header.prev_hash == self.leader.hash;
+        let extends_leader = header.prev_hash == self.best_header.hash;
         if let Some(entry) = self.entries.get(&hash) {
             // Headers left from an earlier redownload are reused.
-            if self.pursuing && extends_leader {
-                let (place, verified) = (entry.place(hash), entry.verified);
-                if self.path.len() >= AHEAD_MAX {
+            if self.redownloading && extends_leader {
+                let (place, verified) = (entry.entry_of(hash), entry.verified);
+                if self.missing_blocks.len() >= AHEAD_MAX {
                     return Ok(Inserted::TooFarAhead);
                 }
-                self.climb(place, verified);
+                self.extend_best_header(place, verified);
             }
             return Ok(Inserted::Known);
         }
-        if self.is_refused(&hash) {
+        if self.is_invalid(&hash) {
             return Err(vec![RuleError::Ancestor { ancestor: hash }]);
         }
         let Some(parent) = self.entries.get(&header.prev_hash) else {
-            if self.is_refused(&header.prev_hash) {
-                self.refuse(hash);
+            if self.is_invalid(&header.prev_hash) {
+                self.mark_invalid(hash);
                 return Err(vec![RuleError::Ancestor { ancestor: header.prev_hash }]);
             }
             return Ok(Inserted::Orphan);
@@ -337,9 +337,9 @@ impl Chain {
             return Err(failures);
         }
         if validation::check_clock(&header, local).is_some() {
-            return Ok(Inserted::Early { at: header.time.minus_ms(validation::BLOCK_AHEAD_MS) });
+            return Ok(Inserted::TimeTooNew { at: header.time.minus_ms(validation::BLOCK_AHEAD_MS) });
         }
-        if extends_leader && self.path.len() >= AHEAD_MAX {
+        if extends_leader && self.missing_blocks.len() >= AHEAD_MAX {
             return Ok(Inserted::TooFarAhead);
         }
         let history = parent.history.append(header.record(hash));
@@ -350,52 +350,52 @@ impl Chain {
     }
 
     /// Adds a checked header. Returns true if it is the best header now.
-    fn add(&mut self, hash: Hash, header: Header, history: History) -> bool {
+    fn add(&mut self, hash: Hash, header: Header, history: Mmr) -> bool {
         self.inserted += 1;
-        let entry = Entry { header, history, verified: false, order: self.inserted };
-        let place = entry.place(hash);
+        let entry = TreeNode { header, history, verified: false, order: self.inserted };
+        let place = entry.entry_of(hash);
         self.entries.insert(hash, entry);
-        if header.prev_hash == self.leader.hash {
-            self.climb(place, false);
+        if header.prev_hash == self.best_header.hash {
+            self.extend_best_header(place, false);
             return true;
         }
-        let leads = !self.pursuing && place.total_work > self.leader.total_work;
+        let leads = !self.redownloading && place.total_work > self.best_header.total_work;
         if leads {
-            self.follow(place);
+            self.set_best_header(place);
         }
         leads
     }
 
     /// Extends the best header's branch.
-    fn climb(&mut self, leader: Place, verified: bool) {
-        self.leader = leader;
+    fn extend_best_header(&mut self, leader: ChainEntry, verified: bool) {
+        self.best_header = leader;
         if verified {
-            self.frontier = leader.hash;
+            self.best_validated = leader.hash;
         } else {
-            self.path.push_back(leader.hash);
+            self.missing_blocks.push_back(leader.hash);
         }
-        if self.pursuing && leader.total_work > self.tip.total_work {
+        if self.redownloading && leader.total_work > self.tip.total_work {
             // Other branches may have more work by now.
-            self.pursuing = false;
-            self.choose_leader();
+            self.redownloading = false;
+            self.recompute_best_header();
         }
     }
 
     /// Sets the best header to `leader`, and finds its path and its fork point.
-    fn follow(&mut self, leader: Place) {
-        self.path.clear();
-        self.leader = leader;
+    fn set_best_header(&mut self, leader: ChainEntry) {
+        self.missing_blocks.clear();
+        self.best_header = leader;
         let mut hash = leader.hash;
         while let Some(entry) = self.entries.get(&hash).filter(|entry| !entry.verified) {
-            self.path.push_front(hash);
+            self.missing_blocks.push_front(hash);
             hash = entry.header.prev_hash;
         }
         if !self.entries.contains_key(&hash) {
             // The start of the branch has left the window. It is a stale fork, so its last header
             // cannot be the best header.
-            return self.rest();
+            return self.reset_best_header();
         }
-        self.frontier = hash;
+        self.best_validated = hash;
         while let Some(entry) = self.entries.get(&hash) {
             if self.is_best(&hash, entry.header.height) {
                 self.fork = entry.header.height;
@@ -408,30 +408,30 @@ impl Chain {
     }
 
     /// Resets the best header to the tip.
-    fn rest(&mut self) {
-        self.path.clear();
-        self.pursuing = false;
-        self.leader = self.tip;
-        self.frontier = self.tip.hash;
+    fn reset_best_header(&mut self) {
+        self.missing_blocks.clear();
+        self.redownloading = false;
+        self.best_header = self.tip;
+        self.best_validated = self.tip.hash;
         self.fork = self.tip.header.height;
     }
 
     /// Marks a block's body as valid. Its parent was marked before. Returns the outcome.
-    pub fn verified(&mut self, hash: &Hash) -> Outcome {
-        let Some(entry) = self.entries.get_mut(hash) else { return Outcome::Side };
+    pub fn mark_validated(&mut self, hash: &Hash) -> TipUpdate {
+        let Some(entry) = self.entries.get_mut(hash) else { return TipUpdate::Side };
         entry.verified = true;
-        let place = entry.place(*hash);
-        if self.path.front() == Some(hash) {
-            self.path.pop_front();
-            self.frontier = *hash;
+        let place = entry.entry_of(*hash);
+        if self.missing_blocks.front() == Some(hash) {
+            self.missing_blocks.pop_front();
+            self.best_validated = *hash;
         }
         if place.total_work <= self.tip.total_work {
-            return Outcome::Side;
+            return TipUpdate::Side;
         }
         if place.header.prev_hash == self.tip.hash {
             self.best.push_back(*hash);
             self.move_tip(place);
-            return Outcome::Extended;
+            return TipUpdate::Extended;
         }
         let (mut at, mut done) = (*hash, Vec::new());
         let (mut fork, mut joins) = (self.fork, false);
@@ -452,73 +452,73 @@ impl Chain {
             // The start of the branch has left the window, so the shared part now lies below it.
             self.best.clear();
             self.base = place.header.height + 1 - done.len() as u64;
-            self.milestones.retain(|(height, _)| *height <= fork && *height < self.base);
+            self.skeleton.retain(|(height, _)| *height <= fork && *height < self.base);
         }
         self.best.extend(done.iter().copied());
         // A branch that was inserted by a rebase starts with a block that both share.
         done.drain(..usize::from(!joins && self.base == fork));
         self.move_tip(place);
-        Outcome::Reorged { fork, undone, done }
+        TipUpdate::Reorged { fork, undone, done }
     }
 
     /// Assumes the next body of the path valid by its header, as light nodes do for deep blocks.
     /// Moves the frontier up by one. Returns the block's hash and the outcome.
-    pub fn assume(&mut self) -> Option<(Hash, Outcome)> {
-        let hash = *self.path.front()?;
-        let outcome = self.verified(&hash);
+    pub fn assume_valid(&mut self) -> Option<(Hash, TipUpdate)> {
+        let hash = *self.missing_blocks.front()?;
+        let outcome = self.mark_validated(&hash);
         Some((hash, outcome))
     }
 
     /// Makes `tip` the tip. Keeps the work of the best header at least as high, and the window
     /// within its bounds.
-    fn move_tip(&mut self, tip: Place) {
+    fn move_tip(&mut self, tip: ChainEntry) {
         self.tip = tip;
-        if !self.pursuing && self.leader.total_work < tip.total_work {
-            self.rest();
-        } else if self.frontier == tip.hash {
+        if !self.redownloading && self.best_header.total_work < tip.total_work {
+            self.reset_best_header();
+        } else if self.best_validated == tip.hash {
             self.fork = tip.header.height;
         }
         while self.best.len() > WINDOW_MAX {
             let Some(hash) = self.best.pop_front() else { break };
-            if hash == self.frontier {
-                self.rest();
+            if hash == self.best_validated {
+                self.reset_best_header();
             }
             let entry = self.entries.remove(&hash);
-            if let Some(entry) = entry.filter(|entry| is_milestone_height(entry.header.height)) {
-                self.milestones.push((entry.header.height, hash));
-                thin(&mut self.milestones);
+            if let Some(entry) = entry.filter(|entry| is_skeleton_height(entry.header.height)) {
+                self.skeleton.push((entry.header.height, hash));
+                prune_skeleton(&mut self.skeleton);
             }
             self.base += 1;
-            if is_milestone_height(self.base) {
-                self.drop_stragglers();
+            if is_skeleton_height(self.base) {
+                self.drop_stale_forks();
             }
         }
     }
 
     /// Drops headers beside the best branch that fork off below the window.
-    fn drop_stragglers(&mut self) {
-        let frontier = self.frontier().header.height;
+    fn drop_stale_forks(&mut self) {
+        let frontier = self.best_validated().header.height;
         let floor = self.base.min(frontier.saturating_sub(WINDOW_MAX as u64));
         self.entries.retain(|_, entry| entry.header.height >= floor);
     }
 
     /// Returns the number of verified blocks on the best header's branch that are kept beside the
     /// best branch. Later blocks are checked against them.
-    fn spine_len(&self) -> usize {
-        let height = self.frontier().header.height;
+    fn retained_branch_len(&self) -> usize {
+        let height = self.best_validated().header.height;
         usize::try_from(height.saturating_sub(self.fork)).unwrap_or(usize::MAX).min(WINDOW_MAX)
     }
 
     /// If the side is full, drops the quarter first seen and all its descendants. Returns true if
     /// it did.
     fn make_room(&mut self) -> bool {
-        let most = self.best.len() + self.path.len() + SIDE_MAX;
-        if self.entries.len() < most || self.entries.len() < most + self.spine_len() {
+        let most = self.best.len() + self.missing_blocks.len() + SIDE_MAX;
+        if self.entries.len() < most || self.entries.len() < most + self.retained_branch_len() {
             return false;
         }
-        let mut kept: OrderedSet<_> = self.path.iter().chain(&self.best).copied().collect();
-        let mut at = self.frontier;
-        for _ in 0..=self.spine_len() {
+        let mut kept: OrderedSet<_> = self.missing_blocks.iter().chain(&self.best).copied().collect();
+        let mut at = self.best_validated;
+        for _ in 0..=self.retained_branch_len() {
             let Some(entry) = self.entries.get(&at) else { break };
             kept.insert(at);
             at = entry.header.prev_hash;
@@ -537,7 +537,7 @@ impl Chain {
 
     /// Drops headers and all their descendants, except `kept`.
     fn drop_with_descendants(&mut self, mut dropped: OrderedSet<Hash>, kept: &OrderedSet<Hash>) {
-        let place = |(hash, entry): (&Hash, &Entry)| (entry.header.height, *hash, entry.header.prev_hash);
+        let place = |(hash, entry): (&Hash, &TreeNode)| (entry.header.height, *hash, entry.header.prev_hash);
         let mut rising: Vec<_> = self.entries.iter().map(place).collect();
         rising.sort_unstable();
         for (_, hash, parent) in rising {
@@ -548,87 +548,88 @@ impl Chain {
         self.entries.retain(|hash, _| !dropped.contains(hash));
     }
 
-    fn refuse(&mut self, hash: Hash) {
-        if self.refused.len() == REFUSED_MAX {
-            self.refused.pop_front();
+    fn mark_invalid(&mut self, hash: Hash) {
+        if self.invalid.len() == INVALID_MAX {
+            self.invalid.pop_front();
         }
-        self.refused.push_back(hash);
+        self.invalid.push_back(hash);
     }
 
     /// Drops an invalid block and all its descendants. The best header is then the best of the
     /// others.
     ///
     /// A verified block is never dropped.
-    pub fn reject(&mut self, hash: &Hash) {
-        self.refuse(*hash);
+    pub fn remove_invalid(&mut self, hash: &Hash) {
+        self.mark_invalid(*hash);
         if self.entries.get(hash).is_none_or(|entry| entry.verified) {
             return;
         }
         self.drop_with_descendants(OrderedSet::from_iter([*hash]), &OrderedSet::default());
-        self.rest();
-        self.choose_leader();
+        self.reset_best_header();
+        self.recompute_best_header();
     }
 
     /// Drops a block whose body is unavailable, and all its descendants. It may be inserted again.
-    pub fn forget(&mut self, hash: &Hash) {
+    pub fn remove_unavailable(&mut self, hash: &Hash) {
         if self.entries.get(hash).is_none_or(|entry| entry.verified) {
             return;
         }
         self.drop_with_descendants(OrderedSet::from_iter([*hash]), &OrderedSet::default());
-        self.rest();
-        self.choose_leader();
+        self.reset_best_header();
+        self.recompute_best_header();
     }
 
     /// Gives up the redownload of a branch. The best header is then the best of all.
-    pub fn abandon(&mut self) {
-        if self.pursuing {
-            self.rest();
-            self.choose_leader();
+    pub fn abandon_redownload(&mut self) {
+        if self.redownloading {
+            self.reset_best_header();
+            self.recompute_best_header();
         }
     }
 
-    fn choose_leader(&mut self) {
-        let heaviest =
-            |(hash, entry): (&Hash, &Entry)| (entry.history.work(), core::cmp::Reverse(entry.order), *hash);
+    fn recompute_best_header(&mut self) {
+        let heaviest = |(hash, entry): (&Hash, &TreeNode)| {
+            (entry.history.work(), core::cmp::Reverse(entry.order), *hash)
+        };
         let heaviest = self.entries.iter().map(heaviest).max().and_then(|(_, _, hash)| self.find(&hash));
         if let Some(leader) = heaviest.filter(|leader| leader.total_work > self.tip.total_work) {
-            self.follow(leader);
+            self.set_best_header(leader);
         }
     }
 
     /// Inserts the fork point of a branch that leaves the best branch below the window. `header` is
     /// that block of the best chain, and `history` is up to and including it.
-    pub fn rebase(&mut self, header: Header, history: History) {
+    pub fn insert_fork_point(&mut self, header: Header, history: Mmr) {
         let hash = header.hash();
         if self.entries.contains_key(&hash) || header.height >= self.base {
             return;
         }
         self.inserted += 1;
-        self.entries.insert(hash, Entry { header, history, verified: true, order: self.inserted });
+        self.entries.insert(hash, TreeNode { header, history, verified: true, order: self.inserted });
     }
 
     /// Starts redownloading a branch that presync showed to have more work than the tip. `root` is
     /// its fork point. Returns true if `root` is verified, so that the branch can be followed from
     /// there.
-    pub fn pursue(&mut self, root: &Hash) -> bool {
+    pub fn begin_redownload(&mut self, root: &Hash) -> bool {
         let Some(entry) = self.entries.get(root).filter(|entry| entry.verified) else { return false };
-        let (leader, height) = (entry.place(*root), entry.header.height);
+        let (leader, height) = (entry.entry_of(*root), entry.header.height);
         self.fork = if height < self.base { height } else { self.fork_below(root) };
-        self.path.clear();
-        (self.leader, self.frontier, self.pursuing) = (leader, *root, true);
+        self.missing_blocks.clear();
+        (self.best_header, self.best_validated, self.redownloading) = (leader, *root, true);
         true
     }
 
     /// Returns true if a hash is one of the sparse hashes that are kept of the best branch below
     /// the window.
-    pub fn is_milestone(&self, hash: &Hash) -> bool {
-        self.milestones.iter().any(|(_, milestone)| milestone == hash)
+    pub fn is_in_skeleton(&self, hash: &Hash) -> bool {
+        self.skeleton.iter().any(|(_, milestone)| milestone == hash)
     }
 
     /// Returns the height of the last block that a branch shares with the best branch. `hash` is a
     /// verified block of the branch.
     pub fn fork_below(&self, hash: &Hash) -> u64 {
-        if *hash == self.frontier {
+        if *hash == self.best_validated {
             return self.fork;
         }
         let mut at = *hash;
@@ -657,11 +658,11 @@ impl Chain {
     /// Returns hashes from the best header down to genesis, increasingly sparse. A peer finds the
     /// last one that it shares.
     pub fn locator(&self) -> Vec<Hash> {
-        let leader = self.leader;
+        let leader = self.best_header;
         let mut locator = Vec::with_capacity(LOCATOR_MAX);
         let (mut at, mut step) = (Some(leader.header.height), 1);
         while let Some(height) = at {
-            match self.at_on_leader(height) {
+            match self.at_on_best_header(height) {
                 Some(hash) => locator.push(hash),
                 None => break,
             }
@@ -670,7 +671,7 @@ impl Chain {
             }
             at = height.checked_sub(step);
         }
-        locator.extend(self.milestones.iter().rev().map(|(_, hash)| *hash));
+        locator.extend(self.skeleton.iter().rev().map(|(_, hash)| *hash));
         locator.truncate(LOCATOR_MAX - 1);
         if locator.last() != Some(self.network.id()) {
             locator.push(*self.network.id());
@@ -678,15 +679,15 @@ impl Chain {
         locator
     }
 
-    fn at_on_leader(&self, height: u64) -> Option<Hash> {
-        let above = height.checked_sub(self.frontier().header.height + 1);
-        if let Some(hash) = above.and_then(|index| self.path.get(usize::try_from(index).ok()?)) {
+    fn at_on_best_header(&self, height: u64) -> Option<Hash> {
+        let above = height.checked_sub(self.best_validated().header.height + 1);
+        if let Some(hash) = above.and_then(|index| self.missing_blocks.get(usize::try_from(index).ok()?)) {
             return Some(*hash);
         }
         if height <= self.fork {
             return self.best_at(height).copied();
         }
-        let mut at = self.frontier;
+        let mut at = self.best_validated;
         loop {
             let entry = self.entries.get(&at)?;
             if entry.header.height <= height {
@@ -697,13 +698,13 @@ impl Chain {
     }
 }
 
-fn is_milestone_height(height: u64) -> bool {
+fn is_skeleton_height(height: u64) -> bool {
     height.is_multiple_of(1_024)
 }
 
 /// Thins out ascending heights to a number that grows with the logarithm: two for each doubling of
 /// the distance to the newest.
-fn thin(milestones: &mut Vec<(u64, Hash)>) {
+fn prune_skeleton(milestones: &mut Vec<(u64, Hash)>) {
     let Some(&(newest, _)) = milestones.last() else { return };
     let mut counted = [0u8; 65];
     let mut keep: Vec<_> = milestones

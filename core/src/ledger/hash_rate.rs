@@ -9,14 +9,14 @@ pub const BLOCKS: u64 = 120;
 
 /// The growth rate of a chain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Pace {
+pub struct NetworkHashRate {
     /// The mean time between two blocks, milliseconds.
     pub interval_ms: u64,
     /// The hashes per second that finding the blocks took, judging by their targets.
     pub hashes_per_s: u128,
 }
 
-impl Pace {
+impl NetworkHashRate {
     /// Returns the rate of a chain up to its tip, excluding genesis, which was not mined. Returns
     /// `None` with fewer than two blocks or zero elapsed time.
     pub fn of(chain: &Chain) -> Option<Self> {
@@ -42,19 +42,19 @@ mod tests {
     fn only_the_newest_blocks_count_and_never_genesis() {
         let network = easy(0);
         let mut chain = Chain::new(network.clone());
-        assert_eq!(Pace::of(&chain), None);
+        assert_eq!(NetworkHashRate::of(&chain), None);
         let slow = branch(&network, network.genesis(), 40, 90_000, 1);
         let fast = branch(&network, slow.last().unwrap(), 1 + usize::try_from(BLOCKS).unwrap(), 2_000, 1);
         let mut paces = Vec::new();
         for header in slow.iter().chain(&fast) {
             chain.insert(*header, LATE).unwrap();
-            chain.verified(&header.hash());
-            paces.push(Pace::of(&chain));
+            chain.mark_validated(&header.hash());
+            paces.push(NetworkHashRate::of(&chain));
         }
         assert_eq!(paces[0], None, "one block is no pace");
         // Every second hash is a block: two hashes in 90 s round down to 0 per second.
-        assert_eq!(paces[1], Some(Pace { interval_ms: 90_000, hashes_per_s: 0 }));
-        assert_eq!(paces[160], Some(Pace { interval_ms: 2_000, hashes_per_s: 1 }));
+        assert_eq!(paces[1], Some(NetworkHashRate { interval_ms: 90_000, hashes_per_s: 0 }));
+        assert_eq!(paces[160], Some(NetworkHashRate { interval_ms: 2_000, hashes_per_s: 1 }));
         let mixed = paces[100].unwrap().interval_ms;
         assert!(2_000 < mixed && mixed < 90_000, "{mixed} ms");
     }
@@ -65,8 +65,11 @@ mod tests {
         let mut chain = Chain::new(network.clone());
         for header in branch(&network, network.genesis(), 3, 1, 1) {
             chain.insert(header, LATE).unwrap();
-            chain.verified(&header.hash());
+            chain.mark_validated(&header.hash());
         }
-        assert_eq!(Pace::of(&chain), Some(Pace { interval_ms: 1, hashes_per_s: 2_000 }));
+        assert_eq!(
+            NetworkHashRate::of(&chain),
+            Some(NetworkHashRate { interval_ms: 1, hashes_per_s: 2_000 })
+        );
     }
 }

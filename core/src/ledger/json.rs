@@ -14,7 +14,7 @@ use crate::primitives::hash::Hash;
 use crate::primitives::key::{PublicKey, Signature};
 use crate::primitives::message::{Draft, DraftError, Message as CoreMessage, MessageId};
 use crate::primitives::pow::{Bits, Work};
-use crate::primitives::time::Time;
+use crate::primitives::time::Timestamp;
 
 /// A message in a block or in the mempool.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -92,7 +92,7 @@ impl TryFrom<Submission> for CoreMessage {
     type Error = SubmissionError;
 
     fn try_from(from: Submission) -> Result<Self, SubmissionError> {
-        let time = Time::from_unix_ms(from.time_unix_ms);
+        let time = Timestamp::from_unix_ms(from.time_unix_ms);
         let draft = Draft::new(from.sender, from.recipient, from.text, time)?;
         let stamp = match from.stamp.as_str() {
             "" => 0,
@@ -200,7 +200,7 @@ impl TryFrom<Block> for CoreBlock {
             content_root: from.content_root,
             version: from.version,
             height: from.number_of_block,
-            time: Time::from_unix_ms(from.time_unix_ms),
+            time: Timestamp::from_unix_ms(from.time_unix_ms),
             bits: bits.map(Bits::from_u32).ok_or(BlockFormError::Field { field: "bits" })?,
             nonce: number("nonce", &from.nonce)?,
         };

@@ -7,10 +7,10 @@
 use std::sync::Arc;
 
 use crate::ledger::validation::{MESSAGE_AGE_MS, check_message_time};
-use crate::primitives::collections::ordered_map::Ordered;
+use crate::primitives::collections::ordered_map::OrderedMap;
 use crate::primitives::key::PublicKey;
 use crate::primitives::message::{Message, MessageId, VerifiedMessage};
-use crate::primitives::time::Time;
+use crate::primitives::time::Timestamp;
 
 /// The most bytes of messages in a full node's mempool.
 pub const POOL_BYTES_MAX: usize = 32 << 20;
@@ -21,7 +21,7 @@ pub const SENDER_MESSAGES_MAX: usize = 1_024;
 
 /// The reason why a message is not accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PoolError {
+pub enum MempoolError {
     /// It is already in the mempool.
     Known,
     /// Its sender already has the most messages that a sender may have.
@@ -46,12 +46,12 @@ type Rank = (core::cmp::Reverse<u128>, u64);
 
 /// The mempool: verified messages, bounded.
 #[derive(Debug)]
-pub struct Pool {
+pub struct Mempool {
     bytes_max: usize,
     bytes: usize,
-    messages: Ordered<MessageId, Pooled>,
-    order: Ordered<Rank, MessageId>,
-    senders: Ordered<PublicKey, usize>,
+    messages: OrderedMap<MessageId, Pooled>,
+    order: OrderedMap<Rank, MessageId>,
+    senders: OrderedMap<PublicKey, usize>,
     floor: u128,
     inserted: u64,
 }
@@ -61,15 +61,15 @@ fn price(message: &VerifiedMessage) -> u128 {
     message.stamp_work().hashes() / message.message().size().max(1) as u128
 }
 
-impl Pool {
+impl Mempool {
     /// Creates an empty mempool that holds at most `bytes_max` bytes of messages.
     pub fn new(bytes_max: usize) -> Self {
         Self {
             bytes_max,
             bytes: 0,
-            messages: Ordered::default(),
-            order: Ordered::default(),
-            senders: Ordered::default(),
+            messages: OrderedMap::default(),
+            order: OrderedMap::default(),
+            senders: OrderedMap::default(),
             floor: 0,
             inserted: 0,
         }
@@ -101,17 +101,17 @@ impl Pool {
     ///
     /// # Errors
     /// The reason why it is rejected.
-    pub fn insert(&mut self, message: VerifiedMessage, cleared: bool) -> Result<(), PoolError> {
+    pub fn insert(&mut self, message: VerifiedMessage, cleared: bool) -> Result<(), MempoolError> {
         let (id, size, price) = (*message.id(), message.message().size(), price(&message));
         if self.messages.contains_key(&id) {
-            return Err(PoolError::Known);
+            return Err(MempoolError::Known);
         }
         let sender = *message.message().sender();
         if self.senders.get(&sender).is_some_and(|&count| count >= SENDER_MESSAGES_MAX) {
-            return Err(PoolError::SenderFull);
+            return Err(MempoolError::SenderFull);
         }
         if price < self.floor {
-            return Err(PoolError::Full { floor: self.floor });
+            return Err(MempoolError::Full { floor: self.floor });
         }
         while self.bytes + size > self.bytes_max {
             let Some((&(core::cmp::Reverse(cheapest), _), &last)) = self.order.last() else {
@@ -119,7 +119,7 @@ impl Pool {
             };
             if cheapest >= price {
                 self.floor = cheapest + 1;
-                return Err(PoolError::Full { floor: self.floor });
+                return Err(MempoolError::Full { floor: self.floor });
             }
             self.floor = cheapest + 1;
             self.remove(&last);
@@ -134,7 +134,7 @@ impl Pool {
     }
 
     /// Allows a waiting message to be selected. Returns the message.
-    pub fn clear(&mut self, id: &MessageId) -> Option<&VerifiedMessage> {
+    pub fn mark_confirmed_absent(&mut self, id: &MessageId) -> Option<&VerifiedMessage> {
         let pooled = self.messages.get_mut(id)?;
         pooled.cleared = true;
         Some(&pooled.message)
@@ -142,7 +142,7 @@ impl Pool {
 
     /// Blocks the selection of all messages that were written by `time`, until they are cleared
     /// again.
-    pub fn doubt(&mut self, time: Time) {
+    pub fn reverify_before(&mut self, time: Timestamp) {
         for pooled in self.messages.values_mut() {
             pooled.cleared &= pooled.message.message().time() > time;
         }
@@ -187,14 +187,14 @@ impl Pool {
     }
 
     /// Returns the ids that may be announced to peers, in the order in which they would be mined.
-    pub fn cleared(&self) -> impl Iterator<Item = &MessageId> {
+    pub fn minable(&self) -> impl Iterator<Item = &MessageId> {
         self.order.values().filter(|id| self.messages.get(id).is_some_and(|pooled| pooled.cleared))
     }
 
     /// Returns the messages for a block at `time`: as many of the next in line as fit.
-    pub fn select(&self, time: Time, bytes_max: usize, count_max: usize) -> Vec<Arc<Message>> {
+    pub fn select(&self, time: Timestamp, bytes_max: usize, count_max: usize) -> Vec<Arc<Message>> {
         let (mut selected, mut bytes) = (Vec::new(), 0);
-        for id in self.cleared() {
+        for id in self.minable() {
             let Some(message) = self.find(id).map(VerifiedMessage::message) else { continue };
             if selected.len() == count_max {
                 break;
@@ -209,7 +209,7 @@ impl Pool {
     }
 
     /// Drops the messages that are too old for any block from `local` on. Returns their ids.
-    pub fn expire(&mut self, local: Time) -> Vec<MessageId> {
+    pub fn expire(&mut self, local: Timestamp) -> Vec<MessageId> {
         let oldest = local.minus_ms(MESSAGE_AGE_MS);
         let old = |pooled: &Pooled| pooled.message.message().time() < oldest;
         let ids: Vec<_> = self.messages.iter().filter(|(_, pooled)| old(pooled)).map(|(id, _)| *id).collect();
@@ -232,7 +232,7 @@ mod tests {
 
     #[test]
     fn the_dearest_is_next_in_line() {
-        let mut pool = Pool::new(100_000);
+        let mut pool = Mempool::new(100_000);
         let mut messages: Vec<_> = (0..20).map(|n| verified(7, &format!("text {n}"))).collect();
         for message in &messages {
             pool.insert(message.clone(), true).unwrap();
@@ -240,14 +240,14 @@ mod tests {
         messages.sort_by_key(|message| core::cmp::Reverse(price(message)));
         let prices = |list: Vec<u128>| list;
         assert_eq!(prices(pool.iter().map(price).collect()), prices(messages.iter().map(price).collect()));
-        assert_eq!(pool.select(Time::from_unix_ms(1_000), 100_000, 3).len(), 3);
-        assert_eq!(pool.select(Time::from_unix_ms(1_000), 130, 3).len(), 1);
-        assert!(pool.select(Time::from_unix_ms(90_000_000), 100_000, 3).is_empty());
+        assert_eq!(pool.select(Timestamp::from_unix_ms(1_000), 100_000, 3).len(), 3);
+        assert_eq!(pool.select(Timestamp::from_unix_ms(1_000), 130, 3).len(), 1);
+        assert!(pool.select(Timestamp::from_unix_ms(90_000_000), 100_000, 3).is_empty());
     }
 
     #[test]
     fn stays_within_its_bytes_and_raises_its_floor() {
-        let mut pool = Pool::new(1_000);
+        let mut pool = Mempool::new(1_000);
         for n in 0..50 {
             let _ = pool.insert(verified(7, &format!("text {n}")), true);
             assert!(pool.bytes() <= 1_000);
@@ -261,31 +261,31 @@ mod tests {
 
     #[test]
     fn one_sender_cannot_fill_it() {
-        let mut pool = Pool::new(POOL_BYTES_MAX);
+        let mut pool = Mempool::new(POOL_BYTES_MAX);
         for n in 0..SENDER_MESSAGES_MAX {
             let draft = message(7, &format!("text {n}"), 1_000);
             let id = draft.id(&Hash::ZERO);
             pool.insert(VerifiedMessage::trust(Arc::new(draft), id), true).unwrap();
         }
-        assert_eq!(pool.insert(verified(7, "one more"), true), Err(PoolError::SenderFull));
+        assert_eq!(pool.insert(verified(7, "one more"), true), Err(MempoolError::SenderFull));
         assert_eq!(pool.insert(verified(8, "another"), true), Ok(()));
-        assert_eq!(pool.insert(verified(8, "another"), true), Err(PoolError::Known));
+        assert_eq!(pool.insert(verified(8, "another"), true), Err(MempoolError::Known));
     }
 
     #[test]
     fn what_is_not_cleared_is_not_selected_and_the_old_expires() {
-        let mut pool = Pool::new(10_000);
+        let mut pool = Mempool::new(10_000);
         let message = verified(7, "hello");
         pool.insert(message.clone(), false).unwrap();
-        assert!(pool.select(Time::from_unix_ms(1_000), 10_000, 9).is_empty());
-        assert!(pool.clear(message.id()).is_some());
-        assert_eq!(pool.select(Time::from_unix_ms(1_000), 10_000, 9).len(), 1);
-        pool.doubt(Time::from_unix_ms(999));
-        assert_eq!(pool.select(Time::from_unix_ms(1_000), 10_000, 9).len(), 1);
-        pool.doubt(Time::from_unix_ms(1_000));
-        assert!(pool.select(Time::from_unix_ms(1_000), 10_000, 9).is_empty());
-        assert!(pool.expire(Time::from_unix_ms(1_000 + MESSAGE_AGE_MS)).is_empty());
-        assert_eq!(pool.expire(Time::from_unix_ms(1_001 + MESSAGE_AGE_MS)), [*message.id()]);
+        assert!(pool.select(Timestamp::from_unix_ms(1_000), 10_000, 9).is_empty());
+        assert!(pool.mark_confirmed_absent(message.id()).is_some());
+        assert_eq!(pool.select(Timestamp::from_unix_ms(1_000), 10_000, 9).len(), 1);
+        pool.reverify_before(Timestamp::from_unix_ms(999));
+        assert_eq!(pool.select(Timestamp::from_unix_ms(1_000), 10_000, 9).len(), 1);
+        pool.reverify_before(Timestamp::from_unix_ms(1_000));
+        assert!(pool.select(Timestamp::from_unix_ms(1_000), 10_000, 9).is_empty());
+        assert!(pool.expire(Timestamp::from_unix_ms(1_000 + MESSAGE_AGE_MS)).is_empty());
+        assert_eq!(pool.expire(Timestamp::from_unix_ms(1_001 + MESSAGE_AGE_MS)), [*message.id()]);
         assert!(pool.is_empty());
     }
 }

@@ -8,29 +8,29 @@
 use crate::ledger::validation::{self, RuleError};
 use crate::primitives::block::Header;
 use crate::primitives::hash::Hash;
-use crate::primitives::mmr::History;
+use crate::primitives::mmr::Mmr;
 use crate::primitives::params::Network;
 use crate::primitives::pow::Work;
-use crate::primitives::time::Time;
+use crate::primitives::time::Timestamp;
 
 /// The most commitments of a presync. When there are more, every second one is dropped.
-pub(crate) const MARKS_MAX: usize = 4_096;
+pub(crate) const COMMITMENTS_MAX: usize = 4_096;
 
 /// A branch that is being presynced.
 #[derive(Clone, Debug)]
-pub(crate) struct Trail {
+pub(crate) struct HeadersPresync {
     last: Header,
     hash: Hash,
-    history: History,
+    history: Mmr,
     /// The commitments: heights with their hashes, ascending.
-    marks: Vec<(u64, Hash)>,
+    commitments: Vec<(u64, Hash)>,
     spacing: u64,
 }
 
-impl Trail {
+impl HeadersPresync {
     /// Creates a trail above a known header, with the history up to and including it.
-    pub(crate) fn new(root: Header, hash: Hash, history: History) -> Self {
-        Self { last: root, hash, history, marks: Vec::new(), spacing: 1_024 }
+    pub(crate) fn new(root: Header, hash: Hash, history: Mmr) -> Self {
+        Self { last: root, hash, history, commitments: Vec::new(), spacing: 1_024 }
     }
 
     /// Returns the last header's hash.
@@ -56,7 +56,7 @@ impl Trail {
         &mut self,
         network: &Network,
         header: &Header,
-        local: Time,
+        local: Timestamp,
     ) -> Result<(), Vec<RuleError>> {
         let hash = header.hash();
         let mut failures = validation::check_header(network, &self.last, &self.hash, header, &hash);
@@ -67,19 +67,19 @@ impl Trail {
         self.history = self.history.append(header.record(hash));
         (self.last, self.hash) = (*header, hash);
         if header.height.is_multiple_of(self.spacing) {
-            if self.marks.len() == MARKS_MAX {
+            if self.commitments.len() == COMMITMENTS_MAX {
                 self.spacing *= 2;
-                self.marks.retain(|(height, _)| height.is_multiple_of(self.spacing));
+                self.commitments.retain(|(height, _)| height.is_multiple_of(self.spacing));
             }
-            self.marks.push((header.height, hash));
+            self.commitments.push((header.height, hash));
         }
         Ok(())
     }
 
     /// Returns the commitments that the branch must match in the redownload.
-    pub(crate) fn into_marks(mut self) -> Vec<(u64, Hash)> {
-        self.marks.push((self.last.height, self.hash));
-        self.marks
+    pub(crate) fn into_commitments(mut self) -> Vec<(u64, Hash)> {
+        self.commitments.push((self.last.height, self.hash));
+        self.commitments
     }
 }
 

@@ -1,7 +1,7 @@
 //! Work that a driver may spread over threads: the signatures of a block or of gossiped messages,
 //! and the ids to look up.
 //!
-//! The node outputs a [`Batch`] and takes a [`Verdict`]. The answer depends only on the batch and
+//! The node outputs a [`SignatureBatch`] and takes a [`Verdict`]. The answer depends only on the batch and
 //! the driver's store. So any number of batches may be answered at once and in any order.
 
 use crate::primitives::hash::Hash;
@@ -10,7 +10,7 @@ use crate::primitives::message::MessageId;
 
 /// One signature to verify.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Check {
+pub struct SignatureCheck {
     /// The signed digest.
     pub digest: Hash,
     /// The signer's key.
@@ -19,7 +19,7 @@ pub struct Check {
     pub signature: Signature,
 }
 
-impl Check {
+impl SignatureCheck {
     /// Returns true if the signature is valid.
     pub fn holds(&self) -> bool {
         self.key.verifies(&self.digest, &self.signature)
@@ -32,18 +32,18 @@ pub struct BatchId(pub u64);
 
 /// Signatures to verify and ids to look up, as one piece of work.
 #[derive(Clone, Debug)]
-pub struct Batch {
+pub struct SignatureBatch {
     /// The batch's id.
     pub id: BatchId,
     /// The signatures: at most a block's messages and its author's.
-    pub checks: Vec<Check>,
+    pub checks: Vec<SignatureCheck>,
     /// The ids to look up among the messages of stored blocks.
     pub ids: Vec<MessageId>,
 }
 
 /// A stored block that an id was found in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Seen {
+pub struct KnownIn {
     /// The index of the id in the batch.
     pub index: usize,
     /// The block.
@@ -56,22 +56,22 @@ pub struct Seen {
 
 /// The result of a batch.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Verdict {
+pub struct BatchResult {
     /// The id of the batch.
     pub id: BatchId,
     /// The indexes of the invalid signatures, ascending.
     pub broken: Vec<usize>,
     /// Every stored block that contains one of the ids.
-    pub seen: Vec<Seen>,
+    pub seen: Vec<KnownIn>,
 }
 
-impl Batch {
+impl SignatureBatch {
     /// Returns the result, computed on the calling thread. `find` looks an id up in the store.
-    pub fn answer(&self, mut find: impl FnMut(usize, &MessageId) -> Vec<Seen>) -> Verdict {
+    pub fn answer(&self, mut find: impl FnMut(usize, &MessageId) -> Vec<KnownIn>) -> BatchResult {
         let broken =
             self.checks.iter().enumerate().filter(|(_, check)| !check.holds()).map(|(index, _)| index);
         let broken = broken.collect();
         let seen = self.ids.iter().enumerate().flat_map(|(index, id)| find(index, id)).collect();
-        Verdict { id: self.id, broken, seen }
+        BatchResult { id: self.id, broken, seen }
     }
 }

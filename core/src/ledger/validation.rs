@@ -13,7 +13,7 @@ use crate::primitives::key::{PublicKey, Signature};
 use crate::primitives::message::{Message, MessageId};
 use crate::primitives::params::Network;
 use crate::primitives::pow::{Bits, Target};
-use crate::primitives::time::Time;
+use crate::primitives::time::Timestamp;
 
 /// The most milliseconds that a block's time may be ahead of the local clock.
 pub const BLOCK_AHEAD_MS: u64 = 60_000;
@@ -65,17 +65,17 @@ pub enum RuleError {
     #[error("timeStamp: expected later than {parent}, found {found}")]
     Time {
         /// The parent's time.
-        parent: Time,
+        parent: Timestamp,
         /// The header's.
-        found: Time,
+        found: Timestamp,
     },
     /// It is too far ahead of the local clock. It is kept back, not rejected for good.
     #[error("timeStamp: expected at most {latest}, found {found}")]
     TooEarly {
         /// The latest time acceptable now.
-        latest: Time,
+        latest: Timestamp,
         /// The header's.
-        found: Time,
+        found: Timestamp,
     },
     /// Its target does not follow from its parent.
     #[error("bits: expected {expected}, found {found}")]
@@ -141,11 +141,11 @@ pub enum RuleError {
         /// The message's index in the block.
         index: usize,
         /// A day before the block.
-        earliest: Time,
+        earliest: Timestamp,
         /// A minute after the block.
-        latest: Time,
+        latest: Timestamp,
         /// The message's time.
-        found: Time,
+        found: Timestamp,
     },
     /// A message already occurs on its branch.
     #[error("message {index}: expected a new id, found {id} again")]
@@ -239,7 +239,7 @@ pub fn check_own_work(network: &Network, header: &Header, hash: &Hash) -> Option
 /// Returns an error if it is.
 ///
 /// PROTOCOL.md, "Rules: clock".
-pub fn check_clock(header: &Header, local: Time) -> Option<RuleError> {
+pub fn check_clock(header: &Header, local: Timestamp) -> Option<RuleError> {
     let latest = local.plus_ms(BLOCK_AHEAD_MS);
     (header.time > latest).then_some(RuleError::TooEarly { latest, found: header.time })
 }
@@ -277,7 +277,7 @@ pub fn check_contents(network: &Network, history_root: &Hash, block: &Block) -> 
 /// block. Returns an error if not.
 ///
 /// PROTOCOL.md, "Rules: message time".
-pub fn check_message_time(index: usize, message: &Message, block: Time) -> Option<RuleError> {
+pub fn check_message_time(index: usize, message: &Message, block: Timestamp) -> Option<RuleError> {
     let (earliest, latest) = (block.minus_ms(MESSAGE_AGE_MS), block.plus_ms(MESSAGE_AHEAD_MS));
     let found = message.time();
     let legal = (earliest..=latest).contains(&found);

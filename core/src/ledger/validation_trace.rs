@@ -7,12 +7,12 @@
 
 use serde::Serialize;
 
-use crate::ledger::chain::Place;
+use crate::ledger::chain::ChainEntry;
 use crate::ledger::validation::{self, RuleError};
 use crate::primitives::block::{Block, Header, VERSION};
 use crate::primitives::hash::Hash;
 use crate::primitives::params::Network;
-use crate::primitives::time::Time;
+use crate::primitives::time::Timestamp;
 
 /// The most steps of a trace.
 pub const STEPS_MAX: usize = 13;
@@ -31,7 +31,7 @@ pub enum Finding {
 
 /// A rule and its result.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Step {
+pub struct TraceStep {
     /// The name of the check: the field's name if it checks a field.
     pub rule: &'static str,
     /// The expected value.
@@ -46,17 +46,17 @@ pub struct Step {
 #[derive(Clone, Copy, Debug)]
 pub struct Against<'a> {
     /// The block below it.
-    pub parent: Option<&'a Place>,
+    pub parent: Option<&'a ChainEntry>,
     /// The root over all headers below it.
     pub history_root: Option<&'a Hash>,
     /// The hash by which it was requested, if it was.
     pub hash: Option<&'a Hash>,
     /// The local clock.
-    pub clock: Time,
+    pub clock: Timestamp,
 }
 
 /// Returns the result of each rule for a block.
-pub fn trace(network: &Network, block: &Block, against: Against<'_>) -> Vec<Step> {
+pub fn trace(network: &Network, block: &Block, against: Against<'_>) -> Vec<TraceStep> {
     let (header, hash) = (&block.header, block.header.hash());
     let mut steps = vec![named(against.hash, &hash)];
     let broken = match against.parent {
@@ -77,8 +77,8 @@ pub fn trace(network: &Network, block: &Block, against: Against<'_>) -> Vec<Step
     steps
 }
 
-fn step(rule: &'static str, expected: String, found: String, finding: Finding) -> Step {
-    Step { rule, expected, found, finding }
+fn step(rule: &'static str, expected: String, found: String, finding: Finding) -> TraceStep {
+    TraceStep { rule, expected, found, finding }
 }
 
 fn finding(is_kept: bool) -> Finding {
@@ -86,20 +86,26 @@ fn finding(is_kept: bool) -> Finding {
 }
 
 /// Returns the check that the block is the requested one, by its recomputed hash.
-fn named(asked: Option<&Hash>, hash: &Hash) -> Step {
+fn named(asked: Option<&Hash>, hash: &Hash) -> TraceStep {
     let expected = asked.map_or_else(|| "the SHA-256 of its header".to_owned(), Hash::to_string);
     step("hash", expected, hash.to_string(), finding(asked.is_none_or(|asked| asked == hash)))
 }
 
 /// Returns the checks of rules 1 to 3, which depend on the parent.
-fn place(network: &Network, header: &Header, parent: Option<&Place>, broken: &[RuleError]) -> [Step; 5] {
+fn place(
+    network: &Network,
+    header: &Header,
+    parent: Option<&ChainEntry>,
+    broken: &[RuleError],
+) -> [TraceStep; 5] {
     let is_open = if parent.is_some() { Finding::Kept } else { Finding::Open };
     let judge =
         |fits: fn(&RuleError) -> bool| if broken.iter().any(fits) { Finding::Broken } else { is_open };
     let unknown = || "what its parent, unknown here, demands".to_owned();
-    let demand = |text: &dyn Fn(&Place) -> String| parent.map_or_else(unknown, text);
-    let bits =
-        |parent: &Place| network.retarget().next_bits(parent.header.bits, parent.header.time, header.time);
+    let demand = |text: &dyn Fn(&ChainEntry) -> String| parent.map_or_else(unknown, text);
+    let bits = |parent: &ChainEntry| {
+        network.retarget().next_bits(parent.header.bits, parent.header.time, header.time)
+    };
     let version = if header.version == VERSION { Finding::Kept } else { Finding::Broken };
     [
         step(
@@ -131,7 +137,7 @@ fn place(network: &Network, header: &Header, parent: Option<&Place>, broken: &[R
 }
 
 /// Returns the check of the proof of work, which a genesis block need not have.
-fn proof_of_work(network: &Network, header: &Header, hash: &Hash, broken: &[RuleError]) -> Step {
+fn proof_of_work(network: &Network, header: &Header, hash: &Hash, broken: &[RuleError]) -> TraceStep {
     if hash == network.id() {
         let expected = "none: it is the network's genesis".to_owned();
         return step("proof of work", expected, hash.to_string(), Finding::Kept);
@@ -144,7 +150,7 @@ fn proof_of_work(network: &Network, header: &Header, hash: &Hash, broken: &[Rule
 }
 
 /// Returns the checks of rules 4 and 5, which concern the contents.
-fn contents(network: &Network, block: &Block, history_root: Option<&Hash>) -> [Step; 5] {
+fn contents(network: &Network, block: &Block, history_root: Option<&Hash>) -> [TraceStep; 5] {
     let body_root = block.messages_root();
     let broken = validation::check_contents(network, history_root.unwrap_or(&Hash::ZERO), block);
     let judge = |fits: fn(&RuleError) -> bool| finding(!broken.iter().any(fits));
@@ -206,13 +212,13 @@ mod tests {
     use crate::mining::search::grind;
     use crate::primitives::key::{SecretKey, Signature};
     use crate::primitives::message::{Draft, Message};
-    use crate::primitives::mmr::History;
+    use crate::primitives::mmr::Mmr;
 
     /// Returns a valid block on genesis with a message, and the data to check it against.
-    fn block() -> (Network, Block, Place, Hash) {
+    fn block() -> (Network, Block, ChainEntry, Hash) {
         let network = Network::dev();
         let parent = Chain::new(network.clone()).tip();
-        let root = History::default().append(parent.header.record(parent.hash)).root();
+        let root = Mmr::default().append(parent.header.record(parent.hash)).root();
         let time = parent.header.time.plus_ms(100_000);
         let header = Header {
             prev_hash: parent.hash,
@@ -237,7 +243,7 @@ mod tests {
         block.header.nonce = grind(&block.header, 1 << 20).unwrap();
     }
 
-    fn findings(steps: &[Step], wanted: Finding) -> Vec<&'static str> {
+    fn findings(steps: &[TraceStep], wanted: Finding) -> Vec<&'static str> {
         steps.iter().filter(|step| step.finding == wanted).map(|step| step.rule).collect()
     }
 

@@ -9,9 +9,9 @@ use crate::primitives::block::{Block, Header, VERSION, content_root};
 use crate::primitives::hash::Hash;
 use crate::primitives::key::{PublicKey, SecretKey, Signature};
 use crate::primitives::message::Message;
-use crate::primitives::mmr::History;
+use crate::primitives::mmr::Mmr;
 use crate::primitives::params::Network;
-use crate::primitives::time::{Moment, Now, Time};
+use crate::primitives::time::{MonotonicTime, Now, Timestamp};
 
 /// The time for which a job is searched before its time advances.
 pub const JOB_REFRESH: Duration = Duration::from_secs(2);
@@ -25,7 +25,7 @@ pub const JOBS_MAX: usize = 16;
 pub(crate) struct Miner {
     jobs: VecDeque<(JobId, Template)>,
     made: u64,
-    refresh: Option<Moment>,
+    refresh: Option<MonotonicTime>,
     stale: bool,
 }
 
@@ -35,12 +35,12 @@ impl Miner {
         !self.jobs.is_empty()
     }
 
-    pub(crate) fn deadline(&self) -> Option<Moment> {
+    pub(crate) fn deadline(&self) -> Option<MonotonicTime> {
         self.refresh
     }
 
     /// Notes that the mempool changed: the next job comes sooner, and carries other messages.
-    pub(crate) fn pool_changed(&mut self, now: Moment) {
+    pub(crate) fn pool_changed(&mut self, now: MonotonicTime) {
         if self.is_searching() {
             self.stale = true;
             self.refresh = self.refresh.map(|refresh| refresh.min(now + POOL_REFRESH));
@@ -48,7 +48,7 @@ impl Miner {
     }
 
     /// Returns true if the newest job is on another tip, or its messages or time should be updated.
-    pub(crate) fn is_due(&self, now: Moment, tip: &Hash) -> bool {
+    pub(crate) fn is_due(&self, now: MonotonicTime, tip: &Hash) -> bool {
         self.jobs.back().is_none_or(|(_, template)| template.block.header.prev_hash != *tip)
             || self.refresh.is_some_and(|refresh| refresh <= now)
     }
@@ -60,7 +60,7 @@ impl Miner {
     }
 
     /// Adds a template to be searched. Returns its job.
-    pub(crate) fn start(&mut self, now: Moment, template: Template) -> Option<Job> {
+    pub(crate) fn start(&mut self, now: MonotonicTime, template: Template) -> Option<Job> {
         let Template { block, history_root, body_root } = &template;
         let (header, extra, target) = (block.header, block.extra, block.header.bits.target()?);
         let (history_root, body_root) = (*history_root, *body_root);
@@ -108,7 +108,7 @@ pub(crate) struct Template {
 pub(crate) fn template(
     network: &Network,
     parent: &Header,
-    history: &History,
+    history: &Mmr,
     now: Now,
     author: &SecretKey,
     messages: Vec<Arc<Message>>,
@@ -133,7 +133,7 @@ pub(crate) fn template(
 
 impl Template {
     /// Updates the block's time, which may change its target. The signed fields do not change.
-    pub(crate) fn move_on(&mut self, network: &Network, parent: &Header, time: Time) {
+    pub(crate) fn move_on(&mut self, network: &Network, parent: &Header, time: Timestamp) {
         let header = &mut self.block.header;
         header.time = time.max(parent.time.plus_ms(1));
         header.bits = network.retarget().next_bits(parent.bits, parent.time, header.time);

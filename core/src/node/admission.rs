@@ -3,32 +3,32 @@
 //! Inbound and outbound connections have a share each, so a crowd that dials us never costs a link that we opened. Bounds:
 //! [`INBOUND_MAX`] and [`OUTBOUND_MAX`] connections, greeted or not; a handshake that does not end in time is closed.
 
-use super::{FULL, Link, Node, PeerId};
-use crate::peers::ban_list::Subject;
+use super::{ConnectionId, Direction, FULL, Node};
+use crate::peers::ban_list::BanTarget;
 use crate::peers::eviction::{self, Admission};
 use crate::peers::peer::{INBOUND_MAX, OUTBOUND_MAX, PEERS_MAX, Peer};
 use crate::primitives::time::Now;
 use crate::protocol::host::Host;
-use crate::protocol::misbehavior::{Fault, Reason};
-use crate::protocol::netgroup::Group;
+use crate::protocol::misbehavior::{Misbehavior, Reason};
+use crate::protocol::netgroup::NetGroup;
 
 impl Node {
     /// Closes a new connection that gets no place, or evicts another one for it.
-    pub(super) fn admit(&mut self, now: Now, peer: PeerId) {
+    pub(super) fn admit(&mut self, now: Now, peer: ConnectionId) {
         let Some(known) = self.peers.get(&peer) else { return };
         match &known.link {
-            Link::Outbound(_) => {
-                let outbound = self.peers.values().filter(|one| matches!(one.link, Link::Outbound(_)));
+            Direction::Outbound(_) => {
+                let outbound = self.peers.values().filter(|one| matches!(one.link, Direction::Outbound(_)));
                 if outbound.count() > OUTBOUND_MAX {
                     self.close(now, peer, Reason::Full);
                 }
             }
-            Link::Inbound(ip) if FULL => {
+            Direction::Inbound(ip) if FULL => {
                 let group = ip.and_then(eviction::network_of);
                 self.admit_inbound(now, peer, group);
             }
             // Nobody dials a light client; the bound holds anyway.
-            Link::Inbound(_) => {
+            Direction::Inbound(_) => {
                 if self.peers.len() > PEERS_MAX {
                     self.close(now, peer, Reason::Full);
                 }
@@ -36,11 +36,11 @@ impl Node {
         }
     }
 
-    fn admit_inbound(&mut self, now: Now, newcomer: PeerId, group: Option<Group>) {
-        let candidate = |(&peer, known): (&PeerId, &Peer)| {
-            let Link::Inbound(ip) = &known.link else { return None };
+    fn admit_inbound(&mut self, now: Now, newcomer: ConnectionId, group: Option<NetGroup>) {
+        let candidate = |(&peer, known): (&ConnectionId, &Peer)| {
+            let Direction::Inbound(ip) = &known.link else { return None };
             let greeted = known.greeted();
-            (peer != newcomer).then(|| eviction::Candidate {
+            (peer != newcomer).then(|| eviction::EvictionCandidate {
                 peer,
                 group: ip.and_then(eviction::network_of),
                 latency: greeted.and_then(|greeted| greeted.ping.latency()),
@@ -59,22 +59,22 @@ impl Node {
     }
 
     /// Punishes an offender: it is not spoken with for a while if it did too much.
-    pub(super) fn punish(&mut self, now: Now, peer: PeerId, fault: &Fault) {
+    pub(super) fn punish(&mut self, now: Now, peer: ConnectionId, fault: &Misbehavior) {
         let Some(subject) = self.subject(peer) else { return };
-        self.bans.punish(&subject, fault, now.moment);
+        self.bans.misbehaving(&subject, fault, now.moment);
     }
 
-    pub(super) fn is_banned(&self, now: Now, peer: PeerId) -> bool {
+    pub(super) fn is_banned(&self, now: Now, peer: ConnectionId) -> bool {
         self.subject(peer).is_some_and(|subject| self.bans.is_banned(&subject, now.moment))
     }
 
-    fn subject(&self, peer: PeerId) -> Option<Subject> {
+    fn subject(&self, peer: ConnectionId) -> Option<BanTarget> {
         let known = self.peers.get(&peer)?;
         let host = match &known.link {
-            Link::Outbound(address) => Some(address.host().clone()),
-            Link::Inbound(ip) => ip.map(Host::from),
+            Direction::Outbound(address) => Some(address.host().clone()),
+            Direction::Inbound(ip) => ip.map(Host::from),
         };
-        Subject::of(host.as_ref(), known.greeted().map(|greeted| &greeted.hello.key))
+        BanTarget::of(host.as_ref(), known.greeted().map(|greeted| &greeted.hello.key))
     }
 }
 

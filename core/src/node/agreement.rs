@@ -1,7 +1,7 @@
 //! Agreement: the chains that the peers report, and the peers whose chain differs from ours.
 
-use super::{Node, PeerId};
-use crate::ledger::chain::Place;
+use super::{ConnectionId, Node};
+use crate::ledger::chain::ChainEntry;
 use crate::node::event::Event;
 use crate::peers::chain_status::{Agreement, WATCH_INTERVAL};
 use crate::peers::peer::{Greeted, Peer};
@@ -10,28 +10,29 @@ use crate::primitives::time::Now;
 
 impl Node {
     /// Notes that a peer announced the last block of its branch.
-    pub(super) fn peer_leads(&mut self, peer: PeerId, hash: &Hash, height: u64) {
+    pub(super) fn peer_leads(&mut self, peer: ConnectionId, hash: &Hash, height: u64) {
         if let Some(greeted) = self.peers.get_mut(&peer).and_then(Peer::greeted_mut) {
-            greeted.stance.leads(hash, height);
+            greeted.stance.announced(hash, height);
         }
     }
 
     /// Notes that a peer has a block. `place` is the block's chain entry, if we know it.
-    pub(super) fn peer_holds(&mut self, peer: PeerId, hash: &Hash, place: Option<&Place>) {
+    pub(super) fn peer_holds(&mut self, peer: ConnectionId, hash: &Hash, place: Option<&ChainEntry>) {
         if let Some(greeted) = self.peers.get_mut(&peer).and_then(Peer::greeted_mut) {
             let height = place.map_or(greeted.height, |place| place.header.height);
-            greeted.stance.holds(&self.chain, hash, height);
+            greeted.stance.has(&self.chain, hash, height);
         }
     }
 
     /// Returns how a peer's chain compares to ours. Returns `None` for a peer that keeps no blocks,
     /// because it only follows others.
     pub(super) fn agreement(&self, greeted: &Greeted) -> Option<Agreement> {
-        greeted.stance.judge(&self.chain).filter(|_| greeted.is_full())
+        greeted.stance.compare(&self.chain).filter(|_| greeted.is_full())
     }
 
     pub(super) fn agreeing(&self) -> usize {
-        let agrees = |(_, greeted): &(PeerId, &Greeted)| self.agreement(greeted) == Some(Agreement::Agrees);
+        let agrees =
+            |(_, greeted): &(ConnectionId, &Greeted)| self.agreement(greeted) == Some(Agreement::Agrees);
         self.greeted().filter(agrees).count()
     }
 

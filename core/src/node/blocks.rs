@@ -6,29 +6,29 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::relay::places;
-use super::{AT_HEEL_MAX, Blind, EARLY_MAX, FULL, LIGHT_BODIES, Node, PeerId, Role};
-use crate::ledger::chain::{Inserted, Outcome, Place};
-use crate::ledger::signature_batch::{Batch, Check, Seen, Verdict};
+use super::{AT_HEEL_MAX, AssumedRange, ConnectionId, EARLY_MAX, FULL, LIGHT_BODIES, Node, Role};
+use crate::ledger::chain::{ChainEntry, Inserted, TipUpdate};
+use crate::ledger::signature_batch::{BatchResult, KnownIn, SignatureBatch, SignatureCheck};
 use crate::ledger::validation::{self, FAILURES_MAX, MESSAGE_AGE_MS, MESSAGE_AHEAD_MS, RuleError};
 use crate::node::event::Event;
-use crate::node::storage::{CHECKPOINT_BLOCKS, Change, Recall, Recalled, Serve};
+use crate::node::storage::{CHECKPOINT_BLOCKS, Change, PeerRequest, StoreQuery, StoreReply};
 use crate::peers::peer::Peer;
 use crate::primitives::block::{Block, Header};
 use crate::primitives::hash::Hash;
 use crate::primitives::message::MessageId;
 use crate::primitives::pow::Work;
 use crate::primitives::time::Now;
-use crate::protocol::bounded::List;
-use crate::protocol::misbehavior::Fault;
+use crate::protocol::bounded::BoundedVec;
+use crate::protocol::misbehavior::Misbehavior;
 use crate::protocol::packet::{Packet, body_frame};
-use crate::sync::block_download::{Body, Ready, Source};
-use crate::sync::headers::{PATIENCE, Progress, Step};
+use crate::sync::block_download::{DownloadPeer, DownloadedBody, ValidatedBody};
+use crate::sync::headers::{HeadersAction, PATIENCE, Progress};
 
 impl Node {
     /// Requests headers from the nearest peer that claims more work than we have.
     pub(super) fn seek_headers(&mut self, now: Now) {
-        let most = self.chain.leader().total_work;
-        if !self.sync.is_long() && self.most_claimed <= most {
+        let most = self.chain.best_header().total_work;
+        if !self.sync.is_redownloading() && self.most_claimed <= most {
             return;
         }
         let candidates = self.candidates();
@@ -37,27 +37,29 @@ impl Node {
         }
     }
 
-    fn take_step(&mut self, step: Step) {
+    fn take_step(&mut self, step: HeadersAction) {
         match step {
-            Step::Ask(peer, locator) => self.outbox.send(peer, &Packet::GetHeaders(List::new(locator))),
-            Step::Base(hash) => self.outbox.recall(Recall::Base(hash)),
-            Step::Prove(peer) => self.outbox.send(peer, &Packet::GetProof(())),
+            HeadersAction::Ask(peer, locator) => {
+                self.outbox.send(peer, &Packet::GetHeaders(BoundedVec::new(locator)))
+            }
+            HeadersAction::LoadMmr(hash) => self.outbox.recall(StoreQuery::LoadMmr(hash)),
+            HeadersAction::Prove(peer) => self.outbox.send(peer, &Packet::GetProof(())),
         }
     }
 
     pub(super) fn received_headers(
         &mut self,
         now: Now,
-        peer: PeerId,
+        peer: ConnectionId,
         headers: Vec<Header>,
-    ) -> Result<(), Fault> {
+    ) -> Result<(), Misbehavior> {
         let weighs = self.is_full();
         let progress = self.sync.received_headers(now, peer, headers, &mut self.chain, weighs)?;
         self.progressed(now, peer, progress);
         Ok(())
     }
 
-    pub(super) fn progressed(&mut self, now: Now, peer: PeerId, progress: Progress) {
+    pub(super) fn progressed(&mut self, now: Now, peer: ConnectionId, progress: Progress) {
         if let Some((work, height)) = progress.shown {
             self.shown(peer, work, height);
         }
@@ -80,7 +82,7 @@ impl Node {
 
     fn tell_progress(&mut self) {
         let height = self.chain.tip().header.height;
-        let target = self.chain.leader().header.height.max(self.sync.target_height()).max(height);
+        let target = self.chain.best_header().header.height.max(self.sync.target_height()).max(height);
         self.outbox.tell(Event::Synchronizing { height, target });
     }
 
@@ -91,18 +93,18 @@ impl Node {
         }
         let (mut changes, mut moved) = (Vec::new(), None);
         let old = self.chain.tip();
-        while self.chain.path().len() > LIGHT_BODIES {
-            let Some((hash, outcome)) = self.chain.assume() else { break };
+        while self.chain.missing_blocks().len() > LIGHT_BODIES {
+            let Some((hash, outcome)) = self.chain.assume_valid() else { break };
             self.remember_header(&hash, &mut changes);
             moved = self.note_move(&hash, &outcome, &mut changes).then_some(hash).or(moved);
-            if let Outcome::Reorged { fork, undone, done } = outcome {
+            if let TipUpdate::Reorged { fork, undone, done } = outcome {
                 self.reorganized(now, &old, fork, undone, &done);
             }
         }
         self.outbox.persist(changes);
         if let Some(place) = moved.and_then(|hash| self.chain.find(&hash)) {
-            self.blind = Blind { block: place.header.time, learned: Some(now.time) };
-            self.pool.doubt(place.header.time.plus_ms(MESSAGE_AHEAD_MS));
+            self.blind = AssumedRange { block: place.header.time, assumed_at: Some(now.time) };
+            self.pool.reverify_before(place.header.time.plus_ms(MESSAGE_AHEAD_MS));
             let (height, hash, total_work) = (place.header.height, place.hash, place.total_work);
             self.outbox.tell(Event::Assumed { height, hash, total_work });
         }
@@ -130,13 +132,18 @@ impl Node {
 
     /// Handles a new header from a peer that mined it or received it. The header is passed on
     /// before its body arrives.
-    pub(super) fn received_announce(&mut self, now: Now, peer: PeerId, header: Header) -> Result<(), Fault> {
+    pub(super) fn received_announce(
+        &mut self,
+        now: Now,
+        peer: ConnectionId,
+        header: Header,
+    ) -> Result<(), Misbehavior> {
         let hash = header.hash();
         self.peer_leads(peer, &hash, header.height);
         if self.relay.announced(peer, &hash) {
             return Ok(());
         }
-        self.stirred = true;
+        self.dirty = true;
         self.approach_all();
         let leads = match self.chain.insert(header, now.time) {
             Ok(Inserted::New { leads }) => {
@@ -146,14 +153,14 @@ impl Node {
                 leads
             }
             Ok(Inserted::Known | Inserted::TooFarAhead) => false,
-            Ok(Inserted::Early { .. }) => {
+            Ok(Inserted::TimeTooNew { .. }) => {
                 self.relay.begin(now.moment, hash, Some(peer), self.peers.len());
                 self.keep_early(now, header);
                 false
             }
             Ok(Inserted::Orphan) => {
                 if let Some(error) = validation::check_own_work(self.chain.network(), &header, &hash) {
-                    return Err(Fault::InvalidHeader { hash, error: Box::new(error) });
+                    return Err(Misbehavior::InvalidHeader { hash, error: Box::new(error) });
                 }
                 if FULL {
                     self.outbox.tell(Event::Orphan { peer, hash });
@@ -172,7 +179,7 @@ impl Node {
                 if is_honest {
                     return Ok(());
                 }
-                return Err(Fault::InvalidHeader { hash, error: Box::new(error) });
+                return Err(Misbehavior::InvalidHeader { hash, error: Box::new(error) });
             }
         };
         if leads {
@@ -187,20 +194,20 @@ impl Node {
     /// Returns true if a block has as much work as the best header, whose body is missing. Either
     /// body may come first, and other nodes wait for it too.
     fn is_equal_to_leader(&self, hash: &Hash) -> bool {
-        let leader = self.chain.leader();
+        let leader = self.chain.best_header();
         self.chain.find(hash).is_some_and(|place| place.total_work == leader.total_work)
             && !self.chain.is_verified(&leader.hash)
     }
 
     /// Handles a header whose parent is unknown: its sender has a branch that we lack. Its work
     /// becomes known later.
-    fn heard_of_more(&mut self, peer: PeerId, header: &Header) {
-        let claim = self.chain.leader().total_work.plus(header.work());
+    fn heard_of_more(&mut self, peer: ConnectionId, header: &Header) {
+        let claim = self.chain.best_header().total_work.plus(header.work());
         self.shown(peer, claim, header.height);
     }
 
     /// Notes that a peer showed, or probably has, a branch of this work.
-    fn shown(&mut self, peer: PeerId, work: Work, height: u64) {
+    fn shown(&mut self, peer: ConnectionId, work: Work, height: u64) {
         if let Some(greeted) = self.peers.get_mut(&peer).and_then(Peer::greeted_mut) {
             greeted.shows(work, height);
             self.most_claimed = self.most_claimed.max(work);
@@ -208,7 +215,7 @@ impl Node {
     }
 
     /// Announces our tip to a new peer, which may have missed it during the handshake.
-    pub(super) fn greet_with_leader(&mut self, peer: PeerId) {
+    pub(super) fn greet_with_leader(&mut self, peer: ConnectionId) {
         let tip = self.chain.tip();
         if tip.header.height > 0 {
             self.outbox.send(peer, &Packet::Announce(tip.header));
@@ -217,16 +224,16 @@ impl Node {
     }
 
     /// Notes that the peer has verified a block's body.
-    pub(super) fn received_held(&mut self, peer: PeerId, hash: Hash) {
+    pub(super) fn received_held(&mut self, peer: ConnectionId, hash: Hash) {
         self.fetch.holds(peer, &hash);
         self.relay.holds(peer, &hash);
-        let (place, most) = (self.chain.find(&hash), self.chain.leader().total_work);
+        let (place, most) = (self.chain.find(&hash), self.chain.best_header().total_work);
         self.peer_holds(peer, &hash, place.as_ref());
         let Some(greeted) = self.peers.get(&peer).and_then(Peer::greeted) else { return };
         match place {
             Some(place) => self.shown(peer, place.total_work, place.header.height),
             // The peer has a branch that we do not know. Its work becomes known later.
-            None if !self.chain.is_refused(&hash) => {
+            None if !self.chain.is_invalid(&hash) => {
                 let (claim, height) = (greeted.claim.max(most).plus(Work::from_hashes(1)), greeted.height);
                 self.shown(peer, claim, height);
             }
@@ -234,7 +241,7 @@ impl Node {
         }
     }
 
-    pub(super) fn received_get_bodies(&mut self, peer: PeerId, hashes: Vec<Hash>) {
+    pub(super) fn received_get_bodies(&mut self, peer: ConnectionId, hashes: Vec<Hash>) {
         if let Some(last) = hashes.last() {
             self.peer_holds(peer, last, self.chain.find(last).as_ref());
         }
@@ -258,26 +265,27 @@ impl Node {
             }
         }
         if !stored.is_empty() {
-            self.outbox.serve(peer, Serve::Bodies(stored));
+            self.outbox.serve(peer, PeerRequest::Bodies(stored));
         }
     }
 
     /// Requests the missing bodies of the path, once all its headers have arrived.
     pub(super) fn seek_bodies(&mut self, now: Now) {
-        self.lags = false;
+        self.is_catching_up = false;
         // The best branch may have bodies that were pushed before it became the best.
-        if self.chain.path().next().is_some_and(|lowest| self.fetch.is_ready(lowest)) {
+        if self.chain.missing_blocks().next().is_some_and(|lowest| self.fetch.is_ready(lowest)) {
             self.connect_ready(now);
         }
-        let Some(lowest) = self.chain.path().next().copied().filter(|_| !self.sync.is_awaited()) else {
-            self.moved = now.moment;
+        let Some(lowest) = self.chain.missing_blocks().next().copied().filter(|_| !self.sync.blocks_bodies())
+        else {
+            self.last_progress = now.moment;
             return;
         };
         let (is_patient, is_hopeful) =
-            (now.moment < self.moved + PATIENCE, now.moment < self.moved + 3 * PATIENCE);
-        let is_at_heel = self.chain.path().len() <= AT_HEEL_MAX;
+            (now.moment < self.last_progress + PATIENCE, now.moment < self.last_progress + 3 * PATIENCE);
+        let is_at_heel = self.chain.missing_blocks().len() <= AT_HEEL_MAX;
         // The usual case: the few newest blocks are being verified already.
-        let is_under_way = is_at_heel && is_hopeful && self.fetch.is_under_way(&self.chain);
+        let is_under_way = is_at_heel && is_hopeful && self.fetch.is_in_flight(&self.chain);
         if is_under_way || self.is_push_due(now, &lowest) {
             return;
         }
@@ -288,23 +296,23 @@ impl Node {
             .iter()
             .map(|(peer, greeted)| {
                 let claim = if greeted.is_full() { greeted.claim } else { Work::ZERO };
-                Source { peer: *peer, claim }
+                DownloadPeer { peer: *peer, claim }
             })
             .collect();
         let orders = self.fetch.next(now, &self.chain, &self.relay, &sources);
-        let may_come = self.fetch.may_come(now, &self.chain, &self.relay, &sources);
-        self.lags = may_come && is_patient && !is_at_heel;
+        let may_come = self.fetch.is_available(now, &self.chain, &self.relay, &sources);
+        self.is_catching_up = may_come && is_patient && !is_at_heel;
         // The announcement may have overtaken the body, so keep waiting, but only up to the
         // deadline.
         let given_up = (!is_hopeful || !may_come && !is_patient).then_some(lowest);
-        let withheld = self.fetch.is_withheld(&self.chain, &sources).or(given_up);
+        let withheld = self.fetch.is_unavailable(&self.chain, &sources).or(given_up);
         for (peer, hashes) in orders {
-            self.outbox.send(peer, &Packet::GetBodies(List::new(hashes)));
+            self.outbox.send(peer, &Packet::GetBodies(BoundedVec::new(hashes)));
         }
         if let Some(hash) = withheld {
-            self.chain.forget(&hash);
-            self.sync.plan_failed(&mut self.chain);
-            (self.moved, self.lags) = (now.moment, false);
+            self.chain.remove_unavailable(&hash);
+            self.sync.redownload_failed(&mut self.chain);
+            (self.last_progress, self.is_catching_up) = (now.moment, false);
             self.connect_ready(now);
         }
     }
@@ -313,7 +321,7 @@ impl Node {
     fn is_push_due(&self, now: Now, lowest: &Hash) -> bool {
         let Some(place) = self.chain.find(lowest) else { return false };
         let is_expected = self.relay.expected_until(lowest).is_some_and(|until| now.moment < until)
-            && self.chain.path().len() <= AT_HEEL_MAX;
+            && self.chain.missing_blocks().len() <= AT_HEEL_MAX;
         let can_be_had = self.most_claimed >= place.total_work || self.relay.is_held(lowest);
         // The peer that pushed it has the whole body, and only some messages are missing.
         is_expected && (self.relay.is_partial(lowest) || !can_be_had)
@@ -322,10 +330,10 @@ impl Node {
     pub(super) fn received_body(
         &mut self,
         now: Now,
-        peer: PeerId,
+        peer: ConnectionId,
         block: Block,
         frame: &Bytes,
-    ) -> Result<(), Fault> {
+    ) -> Result<(), Misbehavior> {
         let hash = block.header.hash();
         if !self.fetch.received(now, peer, &hash)? || self.chain.is_verified(&hash) {
             return Ok(());
@@ -343,7 +351,12 @@ impl Node {
 
     /// Checks the parts of a requested body that need no signatures, and starts the verification of
     /// its signatures.
-    pub(super) fn take_block(&mut self, peer: PeerId, block: Block, encoded: Bytes) -> Result<(), Fault> {
+    pub(super) fn take_block(
+        &mut self,
+        peer: ConnectionId,
+        block: Block,
+        encoded: Bytes,
+    ) -> Result<(), Misbehavior> {
         let hash = block.header.hash();
         let Some(history) = self.chain.history(&block.header.prev_hash) else { return Ok(()) };
         if self.chain.find(&hash).is_none() {
@@ -360,21 +373,22 @@ impl Node {
                 failures.truncate(FAILURES_MAX);
             }
             self.refuse_block(&hash, block.header.height, Some(peer), failures, !is_another);
-            return Err(Fault::InvalidBlock { hash, error: Box::new(error) });
+            return Err(Misbehavior::InvalidBlock { hash, error: Box::new(error) });
         }
         let network = *self.chain.network().id();
         let ids: Arc<[MessageId]> = block.messages.iter().map(|message| message.id(&network)).collect();
         let lacked = places(ids.iter().map(|id| !self.pool.contains(id)));
         let digest = block.digest(&network, &history_root, &block.messages_root());
         let (block, epoch) = (Arc::new(block), self.epoch);
-        let body = Body { block, hash, encoded, ids, lacked, peer: Some(peer), epoch };
-        let mut checks = vec![Check { digest, key: body.block.author, signature: body.block.signature }];
+        let body = DownloadedBody { block, hash, encoded, ids, lacked, peer: Some(peer), epoch };
+        let mut checks =
+            vec![SignatureCheck { digest, key: body.block.author, signature: body.block.signature }];
         // A message that was verified on its way into the mempool is not verified again, if all its
         // bytes are the same.
         let new = body.block.messages.iter().zip(body.ids.iter()).filter(|(message, id)| {
             self.pool.find(id).is_none_or(|pooled| pooled.message().signature() != message.signature())
         });
-        checks.extend(new.map(|(message, id)| Check {
+        checks.extend(new.map(|(message, id)| SignatureCheck {
             digest: *id,
             key: *message.sender(),
             signature: *message.signature(),
@@ -383,11 +397,11 @@ impl Node {
         Ok(())
     }
 
-    fn check_body(&mut self, body: Body, checks: Vec<Check>) {
+    fn check_body(&mut self, body: DownloadedBody, checks: Vec<SignatureCheck>) {
         let id = self.batch();
         let ids = body.ids.to_vec();
         self.fetch.check(id, body);
-        self.outbox.verify(Batch { id, checks, ids });
+        self.outbox.verify(SignatureBatch { id, checks, ids });
     }
 
     /// Reports an invalid block. If it can never become valid, drops it and all its descendants.
@@ -395,19 +409,19 @@ impl Node {
         &mut self,
         hash: &Hash,
         height: u64,
-        peer: Option<PeerId>,
+        peer: Option<ConnectionId>,
         failures: Vec<RuleError>,
         forever: bool,
     ) {
         self.outbox.tell(Event::Refused { peer, hash: *hash, height, failures });
         if forever {
-            self.chain.reject(hash);
-            self.sync.plan_failed(&mut self.chain);
+            self.chain.remove_invalid(hash);
+            self.sync.redownload_failed(&mut self.chain);
             self.fetch.prune(&self.chain);
         }
     }
 
-    pub(super) fn verified(&mut self, now: Now, verdict: Verdict) {
+    pub(super) fn verified(&mut self, now: Now, verdict: BatchResult) {
         if self.vouched(now, &verdict) {
             return;
         }
@@ -423,7 +437,7 @@ impl Node {
             let error = failures.first().cloned();
             self.refuse_block(&hash, height, peer, failures, true);
             if let (Some(peer), Some(error)) = (peer, error) {
-                self.fault(now, peer, Fault::InvalidBlock { hash, error: Box::new(error) });
+                self.fault(now, peer, Misbehavior::InvalidBlock { hash, error: Box::new(error) });
             }
             return;
         }
@@ -475,7 +489,7 @@ impl Node {
         // The node does not wait for the best header's body if the body of a block with equal work
         // is there.
         let tip = self.chain.tip().hash;
-        if self.chain.path().len() <= AT_HEEL_MAX
+        if self.chain.missing_blocks().len() <= AT_HEEL_MAX
             && let Some(ready) = self.fetch.take_ready_on(&tip)
         {
             self.connect_one(now, ready, &mut changes);
@@ -483,16 +497,16 @@ impl Node {
         self.outbox.persist(changes);
     }
 
-    fn take_lowest(&mut self) -> Option<Ready> {
-        let lowest = *self.chain.path().next()?;
+    fn take_lowest(&mut self) -> Option<ValidatedBody> {
+        let lowest = *self.chain.missing_blocks().next()?;
         self.fetch.take_ready(&lowest)
     }
 
     /// Connects a block whose signatures are valid. Returns false if it could not be connected.
-    fn connect_one(&mut self, now: Now, ready: Ready, changes: &mut Vec<Change>) -> bool {
+    fn connect_one(&mut self, now: Now, ready: ValidatedBody, changes: &mut Vec<Change>) -> bool {
         if ready.body.epoch != self.epoch {
             // The best chain changed since the store was asked about these ids.
-            let body = Body { epoch: self.epoch, ..ready.body };
+            let body = DownloadedBody { epoch: self.epoch, ..ready.body };
             self.check_body(body, Vec::new());
             return false;
         }
@@ -502,7 +516,7 @@ impl Node {
             self.outbox.persist(core::mem::take(changes));
             self.refuse_block(&hash, height, peer, repeats, true);
             if let Some(peer) = peer {
-                self.fault(now, peer, Fault::InvalidBlock { hash, error: Box::new(error) });
+                self.fault(now, peer, Misbehavior::InvalidBlock { hash, error: Box::new(error) });
             }
             return false;
         }
@@ -510,7 +524,7 @@ impl Node {
         true
     }
 
-    pub(super) fn connect_own(&mut self, now: Now, body: Body) {
+    pub(super) fn connect_own(&mut self, now: Now, body: DownloadedBody) {
         let mut changes = Vec::new();
         self.connect(now, &body, &mut changes);
         self.outbox.persist(changes);
@@ -518,10 +532,10 @@ impl Node {
 
     /// Returns violations of the second half of rule 5: ids that repeat within the block or occur
     /// in a block below it.
-    fn find_repeats(&self, ready: &Ready) -> Vec<RuleError> {
+    fn find_repeats(&self, ready: &ValidatedBody) -> Vec<RuleError> {
         let (parent, fork) =
             (ready.body.block.header.prev_hash, self.chain.fork_below(&ready.body.block.header.prev_hash));
-        let is_below = |seen: &Seen| {
+        let is_below = |seen: &KnownIn| {
             if self.chain.find(&seen.block).is_some() {
                 self.chain.is_ancestor(&seen.block, &parent)
             } else {
@@ -539,10 +553,10 @@ impl Node {
     }
 
     /// Connects a valid block to its branch, which may become the best chain.
-    fn connect(&mut self, now: Now, body: &Body, changes: &mut Vec<Change>) {
+    fn connect(&mut self, now: Now, body: &DownloadedBody, changes: &mut Vec<Change>) {
         let old = self.chain.tip();
-        let outcome = self.chain.verified(&body.hash);
-        self.moved = now.moment;
+        let outcome = self.chain.mark_validated(&body.hash);
+        self.last_progress = now.moment;
         self.remember_header(&body.hash, changes);
         let (hash, height) = (body.hash, body.block.header.height);
         if self.is_full() {
@@ -551,9 +565,9 @@ impl Node {
         self.note_move(&hash, &outcome, changes);
         self.shelf.put(hash, body.encoded.clone(), &body.ids);
         match outcome {
-            Outcome::Side => {}
-            Outcome::Extended => self.joined(now, body, changes),
-            Outcome::Reorged { fork, undone, done } => {
+            TipUpdate::Side => {}
+            TipUpdate::Extended => self.joined(now, body, changes),
+            TipUpdate::Reorged { fork, undone, done } => {
                 let earlier: Vec<_> = done.into_iter().filter(|hash| *hash != body.hash).collect();
                 self.reorganized(now, &old, fork, undone, &earlier);
                 self.joined(now, body, changes);
@@ -566,7 +580,7 @@ impl Node {
     }
 
     /// Removes the messages of a block that joined the best chain from the mempool.
-    fn joined(&mut self, now: Now, body: &Body, changes: &mut Vec<Change>) {
+    fn joined(&mut self, now: Now, body: &DownloadedBody, changes: &mut Vec<Change>) {
         let removed = body.ids.iter().filter(|id| self.pool.remove(id).is_some());
         changes.extend(removed.map(|id| Change::Unpooled { id: *id }));
         self.miner.pool_changed(now.moment);
@@ -577,7 +591,7 @@ impl Node {
     }
 
     /// Handles a move of the tip from `old` to another branch, and tells of it once that is durable.
-    fn reorganized(&mut self, now: Now, old: &Place, fork: u64, undone: Vec<Hash>, joined: &[Hash]) {
+    fn reorganized(&mut self, now: Now, old: &ChainEntry, fork: u64, undone: Vec<Hash>, joined: &[Hash]) {
         self.epoch += 1;
         self.rearrange(now, &undone, joined);
         let (height, total_work) = (old.header.height, old.total_work);
@@ -599,18 +613,18 @@ impl Node {
             }
         }
         for hashes in far.chunks(RECALL_MAX) {
-            self.outbox.recall_later(Recall::Bodies(hashes.to_vec()));
+            self.outbox.recall_later(StoreQuery::Bodies(hashes.to_vec()));
         }
     }
 
-    pub(super) fn recalled(&mut self, now: Now, recalled: Recalled) {
+    pub(super) fn recalled(&mut self, now: Now, recalled: StoreReply) {
         match recalled {
-            Recalled::Base(hash, base) => match self.sync.recalled(now, hash, base, &mut self.chain) {
+            StoreReply::Base(hash, base) => match self.sync.recalled(now, hash, base, &mut self.chain) {
                 None => {}
                 Some((peer, Ok(progress))) => self.progressed(now, peer, progress),
                 Some((peer, Err(fault))) => self.fault(now, peer, fault),
             },
-            Recalled::Bodies(bodies) => {
+            StoreReply::Bodies(bodies) => {
                 for bytes in bodies {
                     self.recalled_body(&bytes);
                 }
@@ -640,7 +654,7 @@ impl Node {
     }
 
     pub(super) fn remember_header(&self, hash: &Hash, changes: &mut Vec<Change>) {
-        let Some(Place { header, total_work, .. }) = self.chain.find(hash) else { return };
+        let Some(ChainEntry { header, total_work, .. }) = self.chain.find(hash) else { return };
         changes.push(Change::Header { hash: *hash, header, total_work });
         if header.height % CHECKPOINT_BLOCKS == 0
             && let Some(history) = self.chain.history(hash)
@@ -650,12 +664,12 @@ impl Node {
     }
 
     /// Records where the tip moved to. Returns false if it did not move.
-    fn note_move(&self, hash: &Hash, outcome: &Outcome, changes: &mut Vec<Change>) -> bool {
+    fn note_move(&self, hash: &Hash, outcome: &TipUpdate, changes: &mut Vec<Change>) -> bool {
         let Some(height) = self.chain.find(hash).map(|place| place.header.height) else { return false };
         let fork = match outcome {
-            Outcome::Side => return false,
-            Outcome::Extended => height.saturating_sub(1),
-            Outcome::Reorged { fork, .. } => *fork,
+            TipUpdate::Side => return false,
+            TipUpdate::Extended => height.saturating_sub(1),
+            TipUpdate::Reorged { fork, .. } => *fork,
         };
         changes.push(Change::Tip { hash: *hash, height, fork });
         true

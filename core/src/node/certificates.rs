@@ -2,17 +2,17 @@
 
 use core::time::Duration;
 
-use super::{FULL, Link, Node, PeerId};
-use crate::ledger::signature_batch::{Batch, Check, Verdict};
-use crate::peers::outbound_slots::Kind;
+use super::{ConnectionId, Direction, FULL, Node};
+use crate::ledger::signature_batch::{BatchResult, SignatureBatch, SignatureCheck};
+use crate::peers::outbound_slots::OutboundKind;
 use crate::peers::peer::Peer;
 use crate::primitives::key::PublicKey;
 use crate::primitives::time::Now;
-use crate::protocol::bounded::List;
+use crate::protocol::bounded::BoundedVec;
 use crate::protocol::limits::LINKS_MAX;
-use crate::protocol::link_certificate::{Certificate, Epoch, Half};
-use crate::protocol::link_digest::Digest;
-use crate::protocol::misbehavior::Fault;
+use crate::protocol::link_certificate::{Epoch, LatencyAttestation, LinkCertificate};
+use crate::protocol::link_digest::LinkDigest;
+use crate::protocol::misbehavior::Misbehavior;
 use crate::protocol::packet::Packet;
 
 /// The interval while that peer has more.
@@ -30,7 +30,7 @@ impl Node {
         }
     }
 
-    fn ask_links(&mut self, _now: Now, peer: PeerId) {
+    fn ask_links(&mut self, _now: Now, peer: ConnectionId) {
         let Some(greeted) = self.peers.get_mut(&peer).and_then(Peer::greeted_mut) else { return };
         if !greeted.asked.links {
             greeted.asked.links = true;
@@ -38,25 +38,25 @@ impl Node {
         }
     }
 
-    pub(super) fn received_get_links(&mut self, now: Now, peer: PeerId, digest: &Digest) {
+    pub(super) fn received_get_links(&mut self, now: Now, peer: ConnectionId, digest: &LinkDigest) {
         let Some(greeted) = self.peers.get_mut(&peer).and_then(Peer::greeted_mut) else { return };
         if !greeted.asked.answers(now.moment) {
             return;
         }
         let start = u32::try_from(self.chance.below(1 << 32)).unwrap_or_default();
         let news = self.graph.news_for(digest, start, LINKS_MAX);
-        self.outbox.send(peer, &Packet::Links(List::new(news)));
+        self.outbox.send(peer, &Packet::Links(BoundedVec::new(news)));
     }
 
     pub(super) fn received_links(
         &mut self,
         now: Now,
-        peer: PeerId,
-        links: Vec<Certificate>,
-    ) -> Result<(), Fault> {
+        peer: ConnectionId,
+        links: Vec<LinkCertificate>,
+    ) -> Result<(), Misbehavior> {
         let Some(greeted) = self.peers.get_mut(&peer).and_then(Peer::greeted_mut) else { return Ok(()) };
         if !core::mem::take(&mut greeted.asked.links) {
-            return Err(Fault::Unasked { packet: "links" });
+            return Err(Misbehavior::Unsolicited { packet: "links" });
         }
         let is_full = links.len() == LINKS_MAX;
         let (epoch, room) = (Epoch::of(now.time), self.vouching.room());
@@ -78,7 +78,7 @@ impl Node {
 
     /// Starts the verification of certificates, each by some of its signatures, before they are
     /// inserted.
-    fn vouch(&mut self, peer: PeerId, certificates: Vec<(Certificate, Vec<Check>)>) {
+    fn vouch(&mut self, peer: ConnectionId, certificates: Vec<(LinkCertificate, Vec<SignatureCheck>)>) {
         if certificates.is_empty() {
             return;
         }
@@ -89,11 +89,11 @@ impl Node {
             checks.extend(own);
         }
         self.vouching.begin(id, peer, counted);
-        self.outbox.verify(Batch { id, checks, ids: Vec::new() });
+        self.outbox.verify(SignatureBatch { id, checks, ids: Vec::new() });
     }
 
     /// Handles the result of a batch of certificates. Returns false if the batch was not one.
-    pub(super) fn vouched(&mut self, now: Now, verdict: &Verdict) -> bool {
+    pub(super) fn vouched(&mut self, now: Now, verdict: &BatchResult) -> bool {
         if !FULL {
             return false;
         }
@@ -108,7 +108,7 @@ impl Node {
             }
         }
         if is_broken {
-            self.fault(now, peer, Fault::InvalidLink);
+            self.fault(now, peer, Misbehavior::InvalidLink);
         }
         true
     }
@@ -116,12 +116,12 @@ impl Node {
     /// Sends our attestations of the links that we dialled and that are due for a certificate.
     pub(super) fn certify(&mut self, now: Now) {
         let (own, epoch) = (self.config.node_key.public(), Epoch::of(now.time));
-        let is_due = |(peer, known): (&PeerId, &Peer)| {
-            let Link::Outbound(_) = &known.link else { return None };
+        let is_due = |(peer, known): (&ConnectionId, &Peer)| {
+            let Direction::Outbound(_) = &known.link else { return None };
             let greeted = known.greeted().filter(|greeted| greeted.is_full() && greeted.ping.is_settled())?;
-            let is_feeler = self.slots.find(*peer) == Some(Kind::Feeler);
+            let is_feeler = self.slots.find(*peer) == Some(OutboundKind::Feeler);
             // A link that was revoked in an epoch is certified again in the next at the earliest.
-            let may_be = !is_feeler && !self.graph.is_withdrawn(&own, &greeted.hello.key, epoch);
+            let may_be = !is_feeler && !self.graph.is_revoked(&own, &greeted.hello.key, epoch);
             (may_be && greeted.is_certificate_due(epoch)).then_some(*peer)
         };
         let due: Vec<_> = self.peers.iter().filter_map(is_due).collect();
@@ -138,23 +138,23 @@ impl Node {
         }
         let (own, epoch) = (self.config.node_key.public(), Epoch::of(now.time));
         let is_linked = || self.greeted().any(|(_, greeted)| greeted.hello.key == *other);
-        let Some(held) = self.graph.certificate(&own, other).filter(|held| !held.is_withdrawal()) else {
+        let Some(held) = self.graph.certificate(&own, other).filter(|held| !held.is_revocation()) else {
             return;
         };
         if !is_linked() {
             let (network, key) = (self.chain.network().id(), &self.config.node_key);
-            let withdrawal = Certificate::withdraw(network, key, other, epoch.max(held.epoch()));
+            let withdrawal = LinkCertificate::revoke(network, key, other, epoch.max(held.epoch()));
             self.graph.insert(&withdrawal, epoch);
         }
     }
 
     /// Signs our measurement of a link and sends it to the other end. Returns the attestation.
-    fn send_half(&mut self, peer: PeerId, epoch: Epoch) -> Option<Half> {
+    fn send_half(&mut self, peer: ConnectionId, epoch: Epoch) -> Option<LatencyAttestation> {
         let network = *self.chain.network().id();
         let rtt = self.peers.get(&peer).and_then(Peer::greeted)?.ping.latency()?;
         let rtt = self.believed(peer, rtt);
         let greeted = self.peers.get_mut(&peer).and_then(Peer::greeted_mut)?;
-        let half = Half::sign(&network, &self.config.node_key, &greeted.hello.key, epoch, rtt);
+        let half = LatencyAttestation::sign(&network, &self.config.node_key, &greeted.hello.key, epoch, rtt);
         greeted.half = Some(half);
         self.outbox.send(peer, &Packet::Half(half));
         Some(half)
@@ -162,7 +162,7 @@ impl Node {
 
     /// Handles the attestation of the other end of a link. Together with ours it forms a
     /// certificate.
-    pub(super) fn received_half(&mut self, now: Now, peer: PeerId, half: Half) {
+    pub(super) fn received_half(&mut self, now: Now, peer: ConnectionId, half: LatencyAttestation) {
         let (network, epoch) = (*self.chain.network().id(), Epoch::of(now.time));
         let Some(greeted) = self.peers.get_mut(&peer).and_then(Peer::greeted_mut) else { return };
         let is_near = half.epoch.since(epoch) <= 1 && epoch.since(half.epoch) <= 1;
@@ -170,7 +170,7 @@ impl Node {
         if !is_near || !greeted.is_full() || greeted.certified.is_some_and(|last| last >= half.epoch) {
             return;
         }
-        if self.graph.is_withdrawn(&self.config.node_key.public(), &greeted.hello.key, half.epoch) {
+        if self.graph.is_revoked(&self.config.node_key.public(), &greeted.hello.key, half.epoch) {
             return;
         }
         greeted.certified = Some(half.epoch);
@@ -178,7 +178,7 @@ impl Node {
         let Some(ours) = ours.or_else(|| self.send_half(peer, half.epoch)) else { return };
         let Some(greeted) = self.peers.get(&peer).and_then(Peer::greeted) else { return };
         let (own, theirs) = (self.config.node_key.public(), greeted.hello.key);
-        let Some(certificate) = Certificate::join(&own, &ours, &theirs, &half) else { return };
+        let Some(certificate) = LinkCertificate::join(&own, &ours, &theirs, &half) else { return };
         let check = half.check(&network, &theirs, &own);
         self.vouch(peer, vec![(certificate, vec![check])]);
     }

@@ -4,25 +4,25 @@ use core::time::Duration;
 
 use bytes::Bytes;
 
-use super::{Link, Node, PeerId, Wake};
+use super::{ConnectionId, Direction, Node, Wake};
 use crate::node::event::Event;
-use crate::node::storage::Serve;
+use crate::node::storage::PeerRequest;
 use crate::peers::peer::{Greeted, Peer, Stage};
 use crate::primitives::key::{PublicKey, Signature};
-use crate::primitives::time::{Moment, Now};
+use crate::primitives::time::{MonotonicTime, Now};
 use crate::protocol::address::Address;
-use crate::protocol::bounded::{List, Octets};
+use crate::protocol::bounded::{BoundedBytes, BoundedVec};
 use crate::protocol::handshake::Handshake;
-use crate::protocol::misbehavior::{Fault, Reason};
+use crate::protocol::misbehavior::{Misbehavior, Reason};
 use crate::protocol::packet::{Hello, PROTOCOL_VERSION, Packet, Role};
-use crate::sync::headers::Candidate;
+use crate::sync::headers::HeadersPeer;
 
 /// A peer that disconnects within this time is not dialled again at once.
 const BRIEF: Duration = Duration::from_secs(60);
 
 impl Node {
-    pub(super) fn connected(&mut self, now: Now, peer: PeerId, link: Link) {
-        if let Link::Outbound(address) = &link {
+    pub(super) fn connected(&mut self, now: Now, peer: ConnectionId, link: Direction) {
+        if let Direction::Outbound(address) = &link {
             self.dialer.connected(address, peer);
             self.slots.connected(address, peer);
         }
@@ -40,7 +40,7 @@ impl Node {
         self.outbox.send(peer, &Packet::Hello(hello.clone()));
         let stage = Stage::Greeting(Box::new(Handshake::new(hello, now.moment)));
         // A new peer is checked in the next steps, which set the time of the following ones.
-        self.peers_wake = Moment::default();
+        self.peers_wake = MonotonicTime::default();
         self.peers.insert(peer, Peer { link, since: now.moment, stage });
         if self.is_banned(now, peer) {
             self.close(now, peer, Reason::Banned);
@@ -51,7 +51,7 @@ impl Node {
 
     pub(super) fn unreached(&mut self, now: Now, address: &Address) {
         self.dialer.unreached(now.moment, address, &mut self.chance);
-        if self.slots.unreached(address) {
+        if self.slots.dial_failed(address) {
             self.rounds.stir();
             // If we have no working connection, the failure says nothing about this address.
             if self.greeted().next().is_some() {
@@ -61,31 +61,31 @@ impl Node {
     }
 
     /// Handles a connection that broke or that the other end closed.
-    pub(super) fn hung_up(&mut self, now: Now, peer: PeerId) {
+    pub(super) fn hung_up(&mut self, now: Now, peer: ConnectionId) {
         let brief = self.peers.get(&peer).filter(|known| now.moment - known.since < BRIEF);
         let address = brief.and_then(|known| match &known.link {
-            Link::Outbound(address) => Some(address.clone()),
-            Link::Inbound(_) => None,
+            Direction::Outbound(address) => Some(address.clone()),
+            Direction::Inbound(_) => None,
         });
         self.closed(now, peer);
         if let Some(address) = address {
             // Back off as after a failed attempt. Otherwise we would keep redialling a full peer.
-            self.book.dialled(&address, now.time);
+            self.book.attempt(&address, now.time);
         }
     }
 
-    pub(super) fn closed(&mut self, now: Now, peer: PeerId) {
+    pub(super) fn closed(&mut self, now: Now, peer: ConnectionId) {
         self.dialer.closed(now.moment, peer, &mut self.chance);
         self.slots.closed(now.moment, peer);
         self.rounds.stir();
         let Some(gone) = self.peers.remove(&peer) else { return };
         self.most_claimed = self.greeted().map(|(_, greeted)| greeted.claim).max().unwrap_or_default();
-        self.stirred = true;
+        self.dirty = true;
         self.sync.closed(peer, &mut self.chain);
         self.fetch.closed(peer);
         self.relay.closed(peer);
-        if let (Some(greeted), Link::Outbound(address)) = (gone.greeted(), &gone.link) {
-            self.book.reached(address, greeted.hello.key, now.time);
+        if let (Some(greeted), Direction::Outbound(address)) = (gone.greeted(), &gone.link) {
+            self.book.good(address, greeted.hello.key, now.time);
         }
         if let Some(greeted) = gone.greeted() {
             self.withdraw(now, &greeted.hello.key);
@@ -93,19 +93,19 @@ impl Node {
         }
     }
 
-    pub(super) fn received(&mut self, now: Now, peer: PeerId, frame: Bytes) {
+    pub(super) fn received(&mut self, now: Now, peer: ConnectionId, frame: Bytes) {
         let Some(known) = self.peers.get(&peer) else { return };
         let packet = match Packet::decode(&frame) {
             Ok(packet) => packet,
             Err(fault) => return self.fault(now, peer, fault),
         };
-        self.stirred |= known.greeted().is_none();
+        self.dirty |= known.greeted().is_none();
         match (&known.stage, packet) {
             (_, Packet::Farewell(_)) => {}
             (Stage::Greeting(_), Packet::Hello(hello)) => self.received_hello(now, peer, hello),
             (Stage::Greeting(_), Packet::Answer(answer)) => self.received_answer(now, peer, &answer),
             (Stage::Greeting(_), packet) => {
-                self.fault(now, peer, Fault::NotGreeted { packet: packet.name() });
+                self.fault(now, peer, Misbehavior::BeforeHandshake { packet: packet.name() });
             }
             (Stage::Greeted(_), packet) => {
                 if let Err(fault) = self.received_packet(now, peer, packet, &frame) {
@@ -118,12 +118,12 @@ impl Node {
     fn received_packet(
         &mut self,
         now: Now,
-        peer: PeerId,
+        peer: ConnectionId,
         packet: Packet,
         frame: &Bytes,
-    ) -> Result<(), Fault> {
+    ) -> Result<(), Misbehavior> {
         // These packets are very frequent, and most of them require no further step.
-        self.stirred |=
+        self.dirty |=
             !matches!(packet, Packet::Ping(_) | Packet::Pong(_) | Packet::Announce(_) | Packet::Compact(_));
         match packet {
             // Light nodes do not handle these requests.
@@ -132,7 +132,9 @@ impl Node {
             {
                 Ok(())
             }
-            Packet::Hello(_) | Packet::Answer(_) => Err(Fault::GreetedAgain { packet: packet.name() }),
+            Packet::Hello(_) | Packet::Answer(_) => {
+                Err(Misbehavior::DuplicateHandshake { packet: packet.name() })
+            }
             Packet::Ping(bytes) => {
                 self.outbox.send(peer, &Packet::Pong(bytes));
                 Ok(())
@@ -141,8 +143,8 @@ impl Node {
             Packet::Announce(header) => self.received_announce(now, peer, header),
             Packet::GetHeaders(locator) => {
                 match self.config.role {
-                    Role::Full => self.outbox.serve(peer, Serve::Headers(locator.into_inner())),
-                    Role::Light => self.outbox.send(peer, &Packet::Headers(List::new(Vec::new()))),
+                    Role::Full => self.outbox.serve(peer, PeerRequest::Headers(locator.into_inner())),
+                    Role::Light => self.outbox.send(peer, &Packet::Headers(BoundedVec::new(Vec::new()))),
                 }
                 Ok(())
             }
@@ -189,8 +191,8 @@ impl Node {
             Packet::Links(links) => self.received_links(now, peer, links.into_inner()),
             Packet::GetProof(()) => {
                 match self.config.role {
-                    Role::Full => self.outbox.serve(peer, Serve::Proof),
-                    Role::Light => self.outbox.send(peer, &Packet::Proof(Octets::new(Vec::new()))),
+                    Role::Full => self.outbox.serve(peer, PeerRequest::Proof),
+                    Role::Light => self.outbox.send(peer, &Packet::Proof(BoundedBytes::new(Vec::new()))),
                 }
                 Ok(())
             }
@@ -198,7 +200,7 @@ impl Node {
         }
     }
 
-    fn received_hello(&mut self, now: Now, peer: PeerId, hello: Hello) {
+    fn received_hello(&mut self, now: Now, peer: ConnectionId, hello: Hello) {
         let Some(Stage::Greeting(handshake)) = self.peers.get_mut(&peer).map(|peer| &mut peer.stage) else {
             return;
         };
@@ -207,7 +209,7 @@ impl Node {
             Err(Reason::Fault(fault)) => self.fault(now, peer, fault),
             Err(reason) => {
                 if reason == Reason::OwnKey
-                    && let Some(Peer { link: Link::Outbound(address), .. }) = self.peers.get(&peer)
+                    && let Some(Peer { link: Direction::Outbound(address), .. }) = self.peers.get(&peer)
                 {
                     self.dialer.forget(address);
                     self.book.forget(address);
@@ -218,7 +220,7 @@ impl Node {
         }
     }
 
-    fn received_answer(&mut self, now: Now, peer: PeerId, answer: &Signature) {
+    fn received_answer(&mut self, now: Now, peer: ConnectionId, answer: &Signature) {
         let Some(Stage::Greeting(handshake)) = self.peers.get_mut(&peer).map(|peer| &mut peer.stage) else {
             return;
         };
@@ -230,7 +232,7 @@ impl Node {
 
     /// Completes a handshake without checking the signature: the driver knows that it is valid,
     /// because the signing node is its own too.
-    pub(crate) fn proven(&mut self, now: Now, peer: PeerId) {
+    pub(crate) fn proven(&mut self, now: Now, peer: ConnectionId) {
         let Some(Stage::Greeting(handshake)) = self.peers.get_mut(&peer).map(|peer| &mut peer.stage) else {
             return;
         };
@@ -238,11 +240,11 @@ impl Node {
             Ok(hello) => self.introduced(now, peer, hello),
             Err(fault) => self.fault(now, peer, fault),
         }
-        self.steer(now);
+        self.advance(now);
     }
 
     /// Handles a peer that has proven its identity.
-    fn introduced(&mut self, now: Now, peer: PeerId, hello: Hello) {
+    fn introduced(&mut self, now: Now, peer: ConnectionId, hello: Hello) {
         let (key, role) = (hello.key, hello.role);
         let elder = self.greeted().find(|(_, other)| other.hello.key == key).map(|(id, _)| id);
         if let Some(elder) = elder {
@@ -256,7 +258,7 @@ impl Node {
         self.most_claimed = self.most_claimed.max(hello.total_work);
         if let Some(known) = self.peers.get_mut(&peer) {
             known.stage = Stage::Greeted(Box::new(Greeted::new(hello, now.moment)));
-            self.peers_wake = Moment::default();
+            self.peers_wake = MonotonicTime::default();
         }
         if let Some(elder) = elder {
             // The link goes on over the newer connection, and stays certified.
@@ -272,12 +274,12 @@ impl Node {
         self.greet_with_leader(peer);
     }
 
-    fn received_pong(&mut self, now: Now, peer: PeerId, bytes: &[u8; 16]) -> Result<(), Fault> {
+    fn received_pong(&mut self, now: Now, peer: ConnectionId, bytes: &[u8; 16]) -> Result<(), Misbehavior> {
         let Some(greeted) = self.peers.get_mut(&peer).and_then(Peer::greeted_mut) else { return Ok(()) };
         let (was_measured, was_settled) = (greeted.ping.latency().is_some(), greeted.ping.is_settled());
         greeted.ping.received_pong(now.moment, bytes)?;
         // The latency of a peer decides which peer is asked.
-        self.stirred |= !was_measured;
+        self.dirty |= !was_measured;
         let next = greeted.ping.deadline();
         let settled = greeted.ping.latency().filter(|_| !was_settled && greeted.ping.is_settled());
         self.peers_wake = self.peers_wake.min(next);
@@ -285,7 +287,7 @@ impl Node {
             self.wake = Some((next, Wake::Ping));
         }
         if let Some(rtt) = settled {
-            self.stirred = true;
+            self.dirty = true;
             self.settled(now, peer, rtt);
         }
         Ok(())
@@ -293,9 +295,10 @@ impl Node {
 
     /// Returns the connection to close, because each key keeps only one. Of two that cross, both
     /// ends keep the one that the smaller key dialled. Otherwise they keep the older one.
-    fn loser_of(&self, elder: PeerId, younger: PeerId, key: PublicKey) -> PeerId {
-        let dialled =
-            |id: PeerId| self.peers.get(&id).is_some_and(|peer| matches!(peer.link, Link::Outbound(_)));
+    fn loser_of(&self, elder: ConnectionId, younger: ConnectionId, key: PublicKey) -> ConnectionId {
+        let dialled = |id: ConnectionId| {
+            self.peers.get(&id).is_some_and(|peer| matches!(peer.link, Direction::Outbound(_)))
+        };
         let ours_stays = self.config.node_key.public() < key;
         if dialled(elder) != dialled(younger) && dialled(younger) == ours_stays { elder } else { younger }
     }
@@ -310,10 +313,10 @@ impl Node {
             self.outbox.send(peer, &Packet::Ping(ping));
         }
         if let Some(peer) = self.sync.tick(now.moment) {
-            faults.push((peer, Fault::Stalled { request: "get-headers" }));
+            faults.push((peer, Misbehavior::RequestTimeout { request: "get-headers" }));
         }
         let stalled = self.fetch.tick(now.moment).into_iter();
-        faults.extend(stalled.map(|peer| (peer, Fault::Stalled { request: "get-bodies" })));
+        faults.extend(stalled.map(|peer| (peer, Misbehavior::RequestTimeout { request: "get-bodies" })));
         for (peer, fault) in faults {
             self.fault(now, peer, fault);
         }
@@ -322,14 +325,14 @@ impl Node {
     fn tick_pings(
         &mut self,
         now: Now,
-        pings: &mut Vec<(PeerId, [u8; 16])>,
-        faults: &mut Vec<(PeerId, Fault)>,
+        pings: &mut Vec<(ConnectionId, [u8; 16])>,
+        faults: &mut Vec<(ConnectionId, Misbehavior)>,
     ) {
-        let mut next = Moment::from_micros(u64::MAX);
+        let mut next = MonotonicTime::from_micros(u64::MAX);
         for (&id, peer) in &mut self.peers {
             match &mut peer.stage {
                 Stage::Greeting(handshake) if handshake.deadline <= now.moment => {
-                    faults.push((id, Fault::HandshakeTimeout));
+                    faults.push((id, Misbehavior::HandshakeTimeout));
                 }
                 Stage::Greeting(handshake) => next = next.min(handshake.deadline),
                 Stage::Greeted(greeted) => match greeted.ping.tick(now.moment, || self.chance.bytes16()) {
@@ -346,8 +349,8 @@ impl Node {
     }
 
     /// Returns the peers that may be asked for headers, with their latency.
-    pub(super) fn candidates(&self) -> Vec<Candidate> {
-        let candidate = |(peer, greeted): (PeerId, &Greeted)| Candidate {
+    pub(super) fn candidates(&self) -> Vec<HeadersPeer> {
+        let candidate = |(peer, greeted): (ConnectionId, &Greeted)| HeadersPeer {
             peer,
             latency: greeted.ping.latency().unwrap_or(Duration::MAX),
             claim: greeted.claim,

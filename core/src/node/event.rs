@@ -10,8 +10,8 @@ use crate::primitives::hash::Hash;
 use crate::primitives::key::PublicKey;
 use crate::primitives::message::VerifiedMessage;
 use crate::primitives::pow::Work;
-use crate::protocol::connection::PeerId;
-use crate::protocol::misbehavior::{Fault, Reason};
+use crate::protocol::connection::ConnectionId;
+use crate::protocol::misbehavior::{Misbehavior, Reason};
 use crate::protocol::packet::Role;
 
 /// Something that happened.
@@ -70,7 +70,7 @@ pub enum Event {
     /// A header was announced whose parent is not known (full nodes).
     Orphan {
         /// Who announced it.
-        peer: PeerId,
+        peer: ConnectionId,
         /// Its hash.
         hash: Hash,
     },
@@ -91,7 +91,7 @@ pub enum Event {
     /// A block was refused.
     Refused {
         /// Who sent it; none for what was read from the node's own store.
-        peer: Option<PeerId>,
+        peer: Option<ConnectionId>,
         /// Its hash.
         hash: Hash,
         /// Its height, as it says.
@@ -104,7 +104,7 @@ pub enum Event {
     /// A peer completed the handshake.
     PeerUp {
         /// The peer.
-        peer: PeerId,
+        peer: ConnectionId,
         /// Its key.
         key: PublicKey,
         /// What it does for others.
@@ -113,13 +113,13 @@ pub enum Event {
     /// A peer is gone.
     PeerDown {
         /// The peer.
-        peer: PeerId,
+        peer: ConnectionId,
     },
     /// A peer has had another chain than ours, or the lower part of ours, for
     /// [`crate::peers::chain_status::LASTING`].
     Disagrees {
         /// The peer.
-        peer: PeerId,
+        peer: ConnectionId,
         /// How its chain stands to ours.
         agreement: Agreement,
         /// The height of the last block that it told of.
@@ -128,14 +128,14 @@ pub enum Event {
     /// A peer offended, and is closed.
     Faulted {
         /// The peer.
-        peer: PeerId,
+        peer: ConnectionId,
         /// What it did.
-        fault: Fault,
+        fault: Misbehavior,
     },
     /// A connection is refused or given up without an offence.
     Closing {
         /// The peer.
-        peer: PeerId,
+        peer: ConnectionId,
         /// Why.
         reason: Reason,
     },

@@ -2,20 +2,20 @@
 
 use std::sync::Arc;
 
-use super::{Node, PeerId, SubmitError};
-use crate::ledger::mempool::{PoolError, SENDER_MESSAGES_MAX};
-use crate::ledger::signature_batch::{Batch, BatchId, Check, Verdict};
+use super::{ConnectionId, Node, SubmitError};
+use crate::ledger::mempool::{MempoolError, SENDER_MESSAGES_MAX};
+use crate::ledger::signature_batch::{BatchId, BatchResult, SignatureBatch, SignatureCheck};
 use crate::ledger::validation::check_message_time;
 use crate::node::event::Event;
 use crate::node::storage::Change;
 use crate::peers::peer::{ASKED_MESSAGES_MAX, Peer};
 use crate::primitives::message::{Message, MessageId, VerifiedMessage};
 use crate::primitives::time::Now;
-use crate::protocol::bounded::List;
+use crate::protocol::bounded::BoundedVec;
 use crate::protocol::limits::{MESSAGE_IDS_MAX, MESSAGES_MAX};
-use crate::protocol::misbehavior::Fault;
+use crate::protocol::misbehavior::Misbehavior;
 use crate::protocol::packet::Packet;
-use crate::sync::message_relay::Arriving;
+use crate::sync::message_relay::MessageBatch;
 
 impl Node {
     pub(super) fn pool_own(&mut self, now: Now, message: Message) -> Result<MessageId, SubmitError> {
@@ -32,9 +32,9 @@ impl Node {
         // The store may have it in a block. Until the store answers, the message waits and is not
         // selected.
         self.pool.insert(message.clone(), false).map_err(|error| match error {
-            PoolError::Known => SubmitError::Known { id },
-            PoolError::SenderFull => SubmitError::SenderFull { max: SENDER_MESSAGES_MAX },
-            PoolError::Full { floor } => SubmitError::PoolFull { floor },
+            MempoolError::Known => SubmitError::Known { id },
+            MempoolError::SenderFull => SubmitError::SenderFull { max: SENDER_MESSAGES_MAX },
+            MempoolError::Full { floor } => SubmitError::PoolFull { floor },
         })?;
         self.outbox.persist(vec![Change::Pooled { id, message: encoded.into() }]);
         self.look_up(vec![(message.message().clone(), id)]);
@@ -55,8 +55,8 @@ impl Node {
         }
         let id = self.batch();
         let ids = messages.iter().map(|(_, id)| *id).collect();
-        self.gossip.begin(id, Arriving { peer: None, messages });
-        self.outbox.verify(Batch { id, checks: Vec::new(), ids });
+        self.gossip.begin(id, MessageBatch { peer: None, messages });
+        self.outbox.verify(SignatureBatch { id, checks: Vec::new(), ids });
     }
 
     /// Queries the store like [`Self::look_up`], but after the changes that are being gathered.
@@ -66,11 +66,11 @@ impl Node {
         }
         let id = self.batch();
         let ids = messages.iter().map(|(_, id)| *id).collect();
-        self.gossip.begin(id, Arriving { peer: None, messages });
-        self.outbox.verify_later(Batch { id, checks: Vec::new(), ids });
+        self.gossip.begin(id, MessageBatch { peer: None, messages });
+        self.outbox.verify_later(SignatureBatch { id, checks: Vec::new(), ids });
     }
 
-    pub(super) fn received_have(&mut self, peer: PeerId, ids: Vec<MessageId>) {
+    pub(super) fn received_have(&mut self, peer: ConnectionId, ids: Vec<MessageId>) {
         if self.is_syncing() {
             // The blocks that are being fetched may contain them, so they are requested after the
             // blocks.
@@ -96,7 +96,7 @@ impl Node {
             }
         }
         if !wanted.is_empty() {
-            self.outbox.send(peer, &Packet::GetMessages(List::new(wanted)));
+            self.outbox.send(peer, &Packet::GetMessages(BoundedVec::new(wanted)));
         }
     }
 
@@ -106,7 +106,7 @@ impl Node {
             return;
         }
         self.offered = false;
-        let offers = |(&id, peer): (&PeerId, &mut Peer)| {
+        let offers = |(&id, peer): (&ConnectionId, &mut Peer)| {
             let offered = core::mem::take(&mut peer.greeted_mut()?.offered);
             (!offered.is_empty()).then_some((id, offered))
         };
@@ -116,25 +116,29 @@ impl Node {
         }
     }
 
-    pub(super) fn received_get_messages(&mut self, peer: PeerId, ids: &[MessageId]) {
+    pub(super) fn received_get_messages(&mut self, peer: ConnectionId, ids: &[MessageId]) {
         let found: Vec<Message> = ids
             .iter()
             .filter_map(|id| self.pool.find(id))
             .map(|found| found.message().as_ref().clone())
             .collect();
         for messages in found.chunks(MESSAGES_MAX) {
-            self.outbox.send(peer, &Packet::Messages(List::new(messages.to_vec())));
+            self.outbox.send(peer, &Packet::Messages(BoundedVec::new(messages.to_vec())));
         }
     }
 
-    pub(super) fn received_messages(&mut self, peer: PeerId, messages: Vec<Message>) -> Result<(), Fault> {
+    pub(super) fn received_messages(
+        &mut self,
+        peer: ConnectionId,
+        messages: Vec<Message>,
+    ) -> Result<(), Misbehavior> {
         let network = *self.chain.network().id();
         let Some(greeted) = self.peers.get_mut(&peer).and_then(Peer::greeted_mut) else { return Ok(()) };
         let mut arriving = Vec::with_capacity(messages.len());
         for message in messages {
             let id = message.id(&network);
             if !greeted.asked_messages.remove(&id) {
-                return Err(Fault::Unasked { packet: "messages" });
+                return Err(Misbehavior::Unsolicited { packet: "messages" });
             }
             if !self.pool.contains(&id) && arriving.len() < self.gossip.room() {
                 arriving.push((Arc::new(message), id));
@@ -144,29 +148,29 @@ impl Node {
             return Ok(());
         }
         let id = self.batch();
-        let check = |(message, id): &(Arc<Message>, MessageId)| Check {
+        let check = |(message, id): &(Arc<Message>, MessageId)| SignatureCheck {
             digest: *id,
             key: *message.sender(),
             signature: *message.signature(),
         };
-        let batch = Batch {
+        let batch = SignatureBatch {
             id,
             checks: arriving.iter().map(check).collect(),
             ids: arriving.iter().map(|(_, id)| *id).collect(),
         };
-        self.gossip.begin(id, Arriving { peer: Some(peer), messages: arriving });
+        self.gossip.begin(id, MessageBatch { peer: Some(peer), messages: arriving });
         self.outbox.verify(batch);
         Ok(())
     }
 
     /// Handles the result of a batch of messages: valid ones that are in no block are added to the
     /// mempool and announced.
-    pub(super) fn arrived(&mut self, now: Now, arriving: Arriving, verdict: &Verdict) {
+    pub(super) fn arrived(&mut self, now: Now, arriving: MessageBatch, verdict: &BatchResult) {
         let mut announced = Vec::new();
         for (index, (message, id)) in arriving.messages.into_iter().enumerate() {
             if verdict.broken.contains(&index) {
                 if let Some(peer) = arriving.peer {
-                    self.fault(now, peer, Fault::InvalidMessage { id });
+                    self.fault(now, peer, Misbehavior::InvalidMessage { id });
                 }
                 continue;
             }
@@ -177,11 +181,11 @@ impl Node {
                 continue;
             }
             let own = arriving.peer.is_none() && self.pool.contains(&id);
-            if self.blind.may_hide(&message, own) {
+            if self.blind.may_contain(&message, own) {
                 continue;
             }
             if own || self.pool.contains(&id) {
-                self.pool.clear(&id);
+                self.pool.mark_confirmed_absent(&id);
             } else {
                 let message = VerifiedMessage::trust(message, id);
                 let in_time = check_message_time(0, message.message(), now.time).is_none();
@@ -205,20 +209,20 @@ impl Node {
             let Some(greeted) = known.greeted_mut() else { continue };
             let new: Vec<_> = ids.iter().filter(|id| greeted.messages.insert(**id)).copied().collect();
             for ids in new.chunks(MESSAGE_IDS_MAX) {
-                self.outbox.send(peer, &Packet::Have(List::new(ids.to_vec())));
+                self.outbox.send(peer, &Packet::Have(BoundedVec::new(ids.to_vec())));
             }
         }
     }
 
     /// Announces the waiting messages to a new peer.
-    pub(super) fn greet_with_messages(&mut self, peer: PeerId) {
-        let ids: Vec<_> = self.pool.cleared().take(MESSAGE_IDS_MAX).copied().collect();
+    pub(super) fn greet_with_messages(&mut self, peer: ConnectionId) {
+        let ids: Vec<_> = self.pool.minable().take(MESSAGE_IDS_MAX).copied().collect();
         let Some(greeted) = self.peers.get_mut(&peer).and_then(Peer::greeted_mut) else { return };
         for id in &ids {
             greeted.messages.insert(*id);
         }
         if !ids.is_empty() {
-            self.outbox.send(peer, &Packet::Have(List::new(ids)));
+            self.outbox.send(peer, &Packet::Have(BoundedVec::new(ids)));
         }
     }
 
@@ -229,7 +233,7 @@ impl Node {
         self.outbox.persist(changes);
     }
 
-    pub(super) fn end_gossip(&mut self, batch: BatchId) -> Option<Arriving> {
+    pub(super) fn end_gossip(&mut self, batch: BatchId) -> Option<MessageBatch> {
         self.gossip.end(batch)
     }
 }

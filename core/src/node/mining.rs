@@ -7,7 +7,7 @@ use crate::mining::job::Solution;
 use crate::mining::template::template;
 use crate::primitives::block::BLOCK_BYTES_MIN;
 use crate::primitives::time::Now;
-use crate::sync::block_download::Body;
+use crate::sync::block_download::DownloadedBody;
 
 impl Node {
     /// Returns true if mining is useful now: no better block is on its way, and a light node has a
@@ -64,7 +64,7 @@ impl Node {
         let encoded = block.encode().into();
         self.announce_own(now, &header, &hash);
         let (lacked, epoch) = (Arc::new([]), self.epoch);
-        let body = Body { block: block.into(), hash, encoded, ids, lacked, peer: None, epoch };
+        let body = DownloadedBody { block: block.into(), hash, encoded, ids, lacked, peer: None, epoch };
         self.connect_own(now, body);
     }
 }

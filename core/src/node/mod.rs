@@ -19,45 +19,45 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::ledger::chain::Chain;
-use crate::ledger::mempool::{LIGHT_POOL_BYTES_MAX, POOL_BYTES_MAX, Pool};
-use crate::ledger::signature_batch::{BatchId, Verdict};
+use crate::ledger::mempool::{LIGHT_POOL_BYTES_MAX, Mempool, POOL_BYTES_MAX};
+use crate::ledger::signature_batch::{BatchId, BatchResult};
 use crate::ledger::validation::MESSAGE_AHEAD_MS;
 use crate::mining::job::Solution;
 use crate::mining::template::Miner;
 use crate::node::event::Event;
 use crate::node::outbox::Outbox;
-use crate::node::storage::Recalled;
-use crate::peers::address_book::Book;
-use crate::peers::ban_list::Bans;
-use crate::peers::outbound_slots::{Quota, Slots};
+use crate::node::storage::StoreReply;
+use crate::peers::address_book::AddressBook;
+use crate::peers::ban_list::BanList;
+use crate::peers::outbound_slots::{OutboundSlots, Quota};
 use crate::peers::peer::{Greeted, Peer};
-use crate::peers::reconnect::Dialer;
-use crate::peers::topology::forecast::Forecast;
+use crate::peers::reconnect::Reconnector;
+use crate::peers::topology::forecast::FirstHopForecast;
 use crate::peers::topology::graph::{self, Graph};
-use crate::peers::topology::pending_certificates::Vouching;
+use crate::peers::topology::pending_certificates::PendingCertificates;
 use crate::primitives::block::Header;
-use crate::primitives::collections::vec_map::Sorted;
+use crate::primitives::collections::vec_map::VecMap;
 use crate::primitives::encoding::DecodeError;
 use crate::primitives::hash::{Hash, Tag, tagged};
 use crate::primitives::key::SecretKey;
 use crate::primitives::message::{Message, MessageId, VerifiedMessage};
 use crate::primitives::pow::Work;
-use crate::primitives::rng::Chance;
-use crate::primitives::time::{Moment, Now, Time};
+use crate::primitives::rng::SeededRng;
+use crate::primitives::time::{MonotonicTime, Now, Timestamp};
 use crate::protocol::address::Address;
-use crate::protocol::misbehavior::{Fault, Reason};
+use crate::protocol::misbehavior::{Misbehavior, Reason};
 use crate::protocol::packet::Role;
-use crate::sync::block_download::Fetch;
-use crate::sync::block_relay::Relay;
-use crate::sync::headers::{PATIENCE, Sync};
-use crate::sync::message_relay::Gossip;
-use crate::sync::recent_blocks::Shelf;
+use crate::sync::block_download::BlockDownload;
+use crate::sync::block_relay::BlockRelay;
+use crate::sync::headers::{HeadersSync, PATIENCE};
+use crate::sync::message_relay::PendingMessages;
+use crate::sync::recent_blocks::RecentBlocks;
 
 pub use crate::node::outbox::Output;
 pub use crate::peers::peer::INBOUND_MAX;
-pub use crate::protocol::connection::{Link, PeerId};
+pub use crate::protocol::connection::{ConnectionId, Direction};
 pub use crate::sync::headers::LIGHT_BODIES;
-pub(crate) use read_ahead::{Approach, Coming};
+pub(crate) use read_ahead::{NextInput, ReadAheadStage};
 pub use status::{PeerView, Status};
 
 /// True if this is built for nodes that keep all blocks. Without it, the code that only those nodes
@@ -78,19 +78,19 @@ pub const LIGHT_LINKS_MAX: usize = 1_024;
 #[derive(Clone, Debug)]
 pub enum Input {
     /// A connection is open.
-    Connected(PeerId, Link),
+    Connected(ConnectionId, Direction),
     /// An address that the node asked to dial could not be reached.
-    Unreached(Address),
+    DialFailed(Address),
     /// A frame arrived.
-    Received(PeerId, Bytes),
+    Received(ConnectionId, Bytes),
     /// Either end closed a connection.
-    Closed(PeerId),
+    Closed(ConnectionId),
     /// A job is solved.
     Solved(Solution),
     /// The result of a batch of signatures.
-    Verified(Verdict),
+    Verified(BatchResult),
     /// The answer of the store to a query.
-    Recalled(Recalled),
+    Recalled(StoreReply),
     /// Time passed.
     Ticked,
 }
@@ -116,21 +116,21 @@ pub enum Wake {
 
 /// The newest block whose body a light node assumed valid instead of downloading it.
 #[derive(Clone, Copy, Debug)]
-struct Blind {
+struct AssumedRange {
     /// The time of the newest block whose messages the node does not know.
-    block: Time,
+    block: Timestamp,
     /// When the node learned of that block, by its own clock. For the block that it starts from,
     /// the time of the first input.
-    learned: Option<Time>,
+    assumed_at: Option<Timestamp>,
 }
 
-impl Blind {
+impl AssumedRange {
     /// Returns true if a block that was assumed valid may contain a message. A message of our own
     /// that is newer than our knowledge of the block is not in it. Another node's clock may be
     /// ahead by as much as the rules allow.
-    fn may_hide(self, message: &Message, own: bool) -> bool {
+    fn may_contain(self, message: &Message, own: bool) -> bool {
         let in_reach = message.time().minus_ms(MESSAGE_AHEAD_MS) <= self.block;
-        self.block > Time::default() && in_reach && !(own && Some(message.time()) > self.learned)
+        self.block > Timestamp::default() && in_reach && !(own && Some(message.time()) > self.assumed_at)
     }
 }
 
@@ -205,9 +205,9 @@ pub enum SubmitError {
     #[error("timeStamp: {found} is over a day old or a minute ahead of the node's clock, {local}")]
     Time {
         /// The message's time.
-        found: crate::primitives::time::Time,
+        found: crate::primitives::time::Timestamp,
         /// The time of the local clock.
-        local: crate::primitives::time::Time,
+        local: crate::primitives::time::Timestamp,
     },
     /// The sender already has the most waiting messages that a sender may have.
     #[error("the sender has {max} messages waiting already")]
@@ -234,55 +234,55 @@ fn book_secret(config: &Config) -> [u8; 32] {
 pub struct Node {
     config: Config,
     chain: Chain,
-    pool: Pool,
-    peers: Sorted<PeerId, Peer>,
-    dialer: Dialer,
-    sync: Sync,
-    fetch: Fetch,
-    relay: Relay,
-    book: Book,
-    bans: Bans,
-    slots: Slots,
+    pool: Mempool,
+    peers: VecMap<ConnectionId, Peer>,
+    dialer: Reconnector,
+    sync: HeadersSync,
+    fetch: BlockDownload,
+    relay: BlockRelay,
+    book: AddressBook,
+    bans: BanList,
+    slots: OutboundSlots,
     graph: Graph,
     /// The probabilities that a peer first hears of a block from us, as of the last planning round.
-    forecast: Forecast,
-    vouching: Vouching,
-    rounds: schedule::Rounds,
+    forecast: FirstHopForecast,
+    vouching: PendingCertificates,
+    rounds: schedule::PlanningRounds,
     /// The address book as it was last stored.
     remembered: Vec<u8>,
     /// A secret that makes it unpredictable which peer is evicted first.
     secret: [u8; 16],
-    gossip: Gossip,
-    shelf: Shelf,
+    gossip: PendingMessages,
+    shelf: RecentBlocks,
     miner: Miner,
     /// Headers from the future, by the time at which they become acceptable.
-    early: Sorted<(Time, Hash), Header>,
-    early_deadline: Option<Moment>,
+    early: VecMap<(Timestamp, Hash), Header>,
+    early_deadline: Option<MonotonicTime>,
     mining: bool,
-    blind: Blind,
+    blind: AssumedRange,
     /// When a body was last connected or no body was missing.
-    moved: Moment,
+    last_progress: MonotonicTime,
     /// True if bodies of a longer path are on their way.
-    lags: bool,
+    is_catching_up: bool,
     /// When the last steps were taken.
-    ticked: Moment,
+    last_advance: MonotonicTime,
     /// True if a change since then requires further steps.
-    stirred: bool,
+    dirty: bool,
     /// When to take the next steps if nothing changes.
-    wake: Option<(Moment, Wake)>,
+    wake: Option<(MonotonicTime, Wake)>,
     /// The earliest time at which a peer has to be pinged or given up.
-    peers_wake: Moment,
+    peers_wake: MonotonicTime,
     /// The most work that a peer claims to have.
     most_claimed: Work,
     /// True if a peer offered messages while blocks were being fetched.
     offered: bool,
     /// When peers are next checked for disagreement.
-    watch: Moment,
+    watch: MonotonicTime,
     /// Counts reorganisations. After one, an earlier answer of the store about the best chain is
     /// outdated and the query is repeated.
     epoch: u64,
     batches: u64,
-    chance: Chance,
+    chance: SeededRng,
     outbox: Outbox,
 }
 
@@ -293,44 +293,44 @@ impl Node {
             Role::Full => POOL_BYTES_MAX,
             Role::Light => LIGHT_POOL_BYTES_MAX,
         };
-        let mut chance = Chance::new(seed);
-        let mut blind = Blind { block: Time::default(), learned: None };
+        let mut chance = SeededRng::new(seed);
+        let mut blind = AssumedRange { block: Timestamp::default(), assumed_at: None };
         if config.role == Role::Light && chain.tip().header.height > 0 {
             // Verification before a restart is not stored.
             blind.block = chain.tip().header.time;
         }
         Self {
             blind,
-            pool: Pool::new(pool_bytes),
-            peers: Sorted::default(),
-            dialer: Dialer::new(config.connect.iter().cloned()),
-            sync: Sync::default(),
-            fetch: Fetch::default(),
-            relay: Relay::default(),
-            book: Book::new(book_secret(&config)),
-            bans: Bans::default(),
-            slots: Slots::new(Quota::of(config.role)),
+            pool: Mempool::new(pool_bytes),
+            peers: VecMap::default(),
+            dialer: Reconnector::new(config.connect.iter().cloned()),
+            sync: HeadersSync::default(),
+            fetch: BlockDownload::default(),
+            relay: BlockRelay::default(),
+            book: AddressBook::new(book_secret(&config)),
+            bans: BanList::default(),
+            slots: OutboundSlots::new(Quota::of(config.role)),
             graph: Graph::new(config.node_key.public(), config.links_max),
-            forecast: Forecast::default(),
-            vouching: Vouching::default(),
-            rounds: schedule::Rounds::default(),
+            forecast: FirstHopForecast::default(),
+            vouching: PendingCertificates::default(),
+            rounds: schedule::PlanningRounds::default(),
             remembered: Vec::new(),
             secret: chance.bytes16(),
-            gossip: Gossip::default(),
-            shelf: Shelf::default(),
+            gossip: PendingMessages::default(),
+            shelf: RecentBlocks::default(),
             miner: Miner::default(),
-            early: Sorted::default(),
+            early: VecMap::default(),
             early_deadline: None,
             mining: config.mining,
-            moved: Moment::default(),
-            lags: false,
-            ticked: Moment::default(),
-            stirred: true,
+            last_progress: MonotonicTime::default(),
+            is_catching_up: false,
+            last_advance: MonotonicTime::default(),
+            dirty: true,
             wake: None,
-            peers_wake: Moment::default(),
+            peers_wake: MonotonicTime::default(),
             most_claimed: Work::ZERO,
             offered: false,
-            watch: Moment::default(),
+            watch: MonotonicTime::default(),
             epoch: 0,
             batches: 0,
             chance,
@@ -345,7 +345,7 @@ impl Node {
     /// # Errors
     /// The bytes are not a valid address book. The node then starts without one.
     pub fn remember(&mut self, book: &[u8]) -> Result<(), DecodeError> {
-        self.book = Book::decode(book_secret(&self.config), book)?;
+        self.book = AddressBook::decode(book_secret(&self.config), book)?;
         self.remembered = book.to_vec();
         Ok(())
     }
@@ -353,19 +353,19 @@ impl Node {
     /// Adds bootstrap addresses. The node may dial them and need not stay connected to them.
     pub fn meet<'a>(&mut self, now: Now, addresses: impl IntoIterator<Item = &'a Address>) {
         for address in addresses {
-            self.book.heard(address, address.group(), now.time);
+            self.book.add(address, address.group(), now.time);
         }
         self.rounds.stir();
     }
 
     /// Handles an input.
     pub fn handle(&mut self, now: Now, input: Input) {
-        self.blind.learned.get_or_insert(now.time);
+        self.blind.assumed_at.get_or_insert(now.time);
         // Most frames require no further steps. Those frames that do set the flag themselves.
-        self.stirred |= !matches!(input, Input::Received(..));
+        self.dirty |= !matches!(input, Input::Received(..));
         match input {
             Input::Connected(peer, link) => self.connected(now, peer, link),
-            Input::Unreached(address) => self.unreached(now, &address),
+            Input::DialFailed(address) => self.unreached(now, &address),
             Input::Received(peer, frame) => self.received(now, peer, frame),
             Input::Closed(peer) => self.hung_up(now, peer),
             Input::Solved(solution) => self.solved(now, solution),
@@ -373,8 +373,8 @@ impl Node {
             Input::Recalled(recalled) => self.recalled(now, recalled),
             Input::Ticked => {}
         }
-        if self.stirred || self.wake.is_some_and(|(at, _)| at <= now.moment) {
-            self.steer(now);
+        if self.dirty || self.wake.is_some_and(|(at, _)| at <= now.moment) {
+            self.advance(now);
         }
     }
 
@@ -384,16 +384,16 @@ impl Node {
     /// # Errors
     /// The reason why the message is not accepted.
     pub fn submit(&mut self, now: Now, message: Message) -> Result<MessageId, SubmitError> {
-        self.blind.learned.get_or_insert(now.time);
+        self.blind.assumed_at.get_or_insert(now.time);
         let id = self.pool_own(now, message)?;
-        self.steer(now);
+        self.advance(now);
         Ok(id)
     }
 
     /// Starts or stops mining. Mining starts only once the node is synchronized.
     pub fn set_mining(&mut self, now: Now, mining: bool) {
         self.mining = mining;
-        self.steer(now);
+        self.advance(now);
     }
 
     /// Sets the author of mined blocks from now on: `None` means the node's own key. The search for
@@ -403,7 +403,7 @@ impl Node {
         if self.miner.stop() {
             self.outbox.mine(None);
         }
-        self.steer(now);
+        self.advance(now);
     }
 
     /// Returns the next output. Call it until it returns `None` after each mutation.
@@ -412,21 +412,21 @@ impl Node {
     }
 
     /// Returns when to tick next, and why.
-    pub fn deadline(&self) -> Option<(Moment, Wake)> {
+    pub fn deadline(&self) -> Option<(MonotonicTime, Wake)> {
         self.wake
     }
 
     /// Returns when the node next dials a missing configured peer. Returns `None` if none is
     /// missing.
-    pub fn redial(&self) -> Option<Moment> {
+    pub fn redial(&self) -> Option<MonotonicTime> {
         self.dialer.deadline()
     }
 
-    fn next_wake(&self) -> Option<(Moment, Wake)> {
+    fn next_wake(&self) -> Option<(MonotonicTime, Wake)> {
         let peers = (!self.peers.is_empty()).then_some((self.peers_wake, Wake::Ping));
         let early = self.early_deadline.map(|at| (at, Wake::Early));
-        let bodies = (self.chain.path().len() > 0).then_some(self.moved + PATIENCE);
-        let pushed = self.chain.path().next().and_then(|lowest| self.relay.expected_until(lowest));
+        let bodies = (self.chain.missing_blocks().len() > 0).then_some(self.last_progress + PATIENCE);
+        let pushed = self.chain.missing_blocks().next().and_then(|lowest| self.relay.expected_until(lowest));
         [
             peers,
             early,
@@ -436,8 +436,8 @@ impl Node {
             self.sync.deadline().map(|at| (at, Wake::Request)),
             self.fetch.deadline().map(|at| (at, Wake::Request)),
             self.miner.deadline().map(|at| (at, Wake::Job)),
-            bodies.filter(|at| *at > self.ticked).map(|at| (at, Wake::Request)),
-            pushed.filter(|at| *at > self.ticked).map(|at| (at, Wake::Request)),
+            bodies.filter(|at| *at > self.last_advance).map(|at| (at, Wake::Request)),
+            pushed.filter(|at| *at > self.last_advance).map(|at| (at, Wake::Request)),
         ]
         .into_iter()
         .flatten()
@@ -451,13 +451,13 @@ impl Node {
 
     /// Returns true if peers have more work than we have and it is being fetched.
     pub fn is_syncing(&self) -> bool {
-        self.sync.is_heading() || self.is_behind()
+        self.sync.is_requesting() || self.is_behind()
     }
 
     /// Returns true if the node waits for data that is on its way. It stops waiting for headers or
     /// bodies that do not come, however much work a peer claims.
     fn is_behind(&self) -> bool {
-        self.sync.is_awaited() || self.sync.is_long() || self.lags
+        self.sync.blocks_bodies() || self.sync.is_redownloading() || self.is_catching_up
     }
 
     /// Returns the network's latency graph: the certified links that this node holds.
@@ -466,7 +466,7 @@ impl Node {
     }
 
     /// Returns the address book.
-    pub fn book(&self) -> &Book {
+    pub fn book(&self) -> &AddressBook {
         &self.book
     }
 
@@ -485,7 +485,7 @@ impl Node {
         FULL && self.config.role == Role::Full
     }
 
-    fn greeted(&self) -> impl Iterator<Item = (PeerId, &Greeted)> {
+    fn greeted(&self) -> impl Iterator<Item = (ConnectionId, &Greeted)> {
         self.peers.iter().filter_map(|(&id, peer)| Some((id, peer.greeted()?)))
     }
 
@@ -494,13 +494,13 @@ impl Node {
         BatchId(self.batches)
     }
 
-    fn fault(&mut self, now: Now, peer: PeerId, fault: Fault) {
+    fn fault(&mut self, now: Now, peer: ConnectionId, fault: Misbehavior) {
         self.outbox.tell(Event::Faulted { peer, fault: fault.clone() });
         self.punish(now, peer, &fault);
         self.close(now, peer, Reason::Fault(fault));
     }
 
-    fn close(&mut self, now: Now, peer: PeerId, reason: Reason) {
+    fn close(&mut self, now: Now, peer: ConnectionId, reason: Reason) {
         if self.peers.contains_key(&peer) {
             self.outbox.close(peer, reason);
             self.closed(now, peer);
@@ -509,7 +509,7 @@ impl Node {
 
     /// Takes all steps that follow from the current state, independent of the input that changed
     /// it.
-    fn steer(&mut self, now: Now) {
+    fn advance(&mut self, now: Now) {
         for address in self.dialer.tick(now.moment) {
             self.outbox.dial(address);
         }
@@ -518,12 +518,12 @@ impl Node {
         self.tick_early(now);
         self.tick_relay(now);
         self.watch_agreement(now);
-        self.ticked = now.moment;
+        self.last_advance = now.moment;
         self.seek_headers(now);
         self.seek_bodies(now);
         self.take_offers();
         self.seek_block(now);
-        self.stirred = false;
+        self.dirty = false;
         self.wake = self.next_wake();
     }
 }

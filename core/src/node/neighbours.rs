@@ -6,23 +6,23 @@ use core::time::Duration;
 
 use super::plausibility::shown_distance;
 use super::schedule::{CERTIFY_INTERVAL, LINKS_INTERVAL};
-use super::{FULL, Link, Neighbours, Node, PeerId};
+use super::{ConnectionId, Direction, FULL, Neighbours, Node};
 use crate::node::storage::Change;
-use crate::peers::ban_list::Subject;
-use crate::peers::outbound_slots::{Grounds, Kind, Settled};
+use crate::peers::ban_list::BanTarget;
+use crate::peers::outbound_slots::{AvoidReason, MeasuredOutcome, OutboundKind};
 use crate::peers::peer::{Greeted, Peer};
-use crate::peers::topology::forecast::Forecast;
+use crate::peers::topology::forecast::FirstHopForecast;
 use crate::peers::topology::graph::KEY_LINKS_MAX;
-use crate::peers::topology::link_planner::{Offer, Plan};
-use crate::primitives::collections::vec_map::Sorted;
+use crate::peers::topology::link_planner::{LinkCandidate, LinkPlan};
+use crate::primitives::collections::vec_map::VecMap;
 use crate::primitives::key::PublicKey;
 use crate::primitives::time::Now;
 use crate::protocol::address::Address;
-use crate::protocol::bounded::List;
+use crate::protocol::bounded::BoundedVec;
 use crate::protocol::limits::ADDRESSES_MAX;
 use crate::protocol::link_certificate::Epoch;
-use crate::protocol::misbehavior::{Fault, Reason};
-use crate::protocol::netgroup::Group;
+use crate::protocol::misbehavior::{Misbehavior, Reason};
+use crate::protocol::netgroup::NetGroup;
 use crate::protocol::packet::Packet;
 
 /// The interval between requests for addresses.
@@ -78,11 +78,11 @@ impl Node {
         if let Some(late) = self.slots.tick(now.moment) {
             self.close(now, late, Reason::Measured);
         }
-        if self.is_full() && self.slots.begins_round(now.moment) {
+        if self.is_full() && self.slots.start_round_if_due(now.moment) {
             self.drop_implausible(now);
             self.plan_links(now);
         }
-        let feels = self.slots.feels(now.moment);
+        let feels = self.slots.feeler_due(now.moment);
         while let Some(kind) = self.slots.vacancy(now.moment) {
             match self.pick(now, kind) {
                 Some(address) => self.dial_slot(now, address, kind),
@@ -90,45 +90,45 @@ impl Node {
             }
         }
         if feels {
-            let picked = self.pick(now, Kind::Feeler);
+            let picked = self.pick(now, OutboundKind::Feeler);
             let is_new = picked.as_ref().is_some_and(|address| self.book.rtt(address).is_none());
             let known = self.book.tried_len();
-            self.slots.felt(now.moment, known, self.is_full() && is_new, &mut self.chance);
+            self.slots.schedule_feeler(now.moment, known, self.is_full() && is_new, &mut self.chance);
             if let Some(address) = picked {
-                self.dial_slot(now, address, Kind::Feeler);
+                self.dial_slot(now, address, OutboundKind::Feeler);
             }
         }
     }
 
-    fn dial_slot(&mut self, now: Now, address: Address, kind: Kind) {
-        self.book.dialled(&address, now.time);
+    fn dial_slot(&mut self, now: Now, address: Address, kind: OutboundKind) {
+        self.book.attempt(&address, now.time);
         self.slots.dial(now.moment, address.clone(), kind);
         self.outbox.dial(address);
     }
 
     /// Returns an address for a link of this kind.
-    fn pick(&mut self, now: Now, kind: Kind) -> Option<Address> {
+    fn pick(&mut self, now: Now, kind: OutboundKind) -> Option<Address> {
         let taken = self.taken();
         let banned = |address: &Address| {
-            let subject = Subject::of(Some(address.host()), None);
+            let subject = BanTarget::of(Some(address.host()), None);
             subject.is_some_and(|subject| self.bans.is_banned(&subject, now.moment))
         };
         let is_free = |address: &Address| taken.allows(address) && !banned(address);
-        let shunned = |address: &Address| kind != Kind::Random && self.slots.is_shunned(address);
+        let shunned = |address: &Address| kind != OutboundKind::Random && self.slots.is_avoided(address);
         let fits = |address: &Address| is_free(address) && !shunned(address);
         let anchor = self.book.anchors_due(now.time).find(|address| fits(address)).cloned();
         match kind {
-            Kind::Random => {
-                anchor.or_else(|| self.book.draw(now.time, &mut self.chance, |address| !fits(address)))
+            OutboundKind::Random => {
+                anchor.or_else(|| self.book.select(now.time, &mut self.chance, |address| !fits(address)))
             }
-            Kind::Nearest | Kind::Graph => {
+            OutboundKind::Nearest | OutboundKind::Graph => {
                 let mut measured = self.book.measured_nearest(CANDIDATES_MAX, now.time);
                 let nearest =
                     || measured.find(|(address, _)| fits(address)).map(|(address, _)| address.clone());
                 let known = anchor.or_else(nearest);
-                known.or_else(|| self.book.draw(now.time, &mut self.chance, |address| !fits(address)))
+                known.or_else(|| self.book.select(now.time, &mut self.chance, |address| !fits(address)))
             }
-            Kind::Feeler => {
+            OutboundKind::Feeler => {
                 let tested = self.book.to_test(now.time).filter(is_free);
                 let measured = |address: &Address| self.book.rtt(address).is_some();
                 let unknown = |address: &Address| is_free(address) && !measured(address);
@@ -146,8 +146,8 @@ impl Node {
                         .map(|(address, _)| address.clone())
                 };
                 tested
-                    .or_else(|| self.book.draw_new(now.time, &mut self.chance, |address| !unknown(address)))
-                    .or_else(|| self.book.draw(now.time, &mut self.chance, |address| !unknown(address)))
+                    .or_else(|| self.book.select_new(now.time, &mut self.chance, |address| !unknown(address)))
+                    .or_else(|| self.book.select(now.time, &mut self.chance, |address| !unknown(address)))
                     .or_else(longest_ago)
             }
         }
@@ -180,25 +180,25 @@ impl Node {
         self.graph.expire(Epoch::of(now.time));
         let topology = self.graph.topology();
         let neighbours: Vec<_> = self.greeted().map(|(_, greeted)| greeted.hello.key).collect();
-        self.forecast = Forecast::new(&topology, &neighbours);
-        let Some(plan) = Plan::new(&topology, &mut self.chance) else { return };
-        let lasts = |(peer, greeted): &(PeerId, &Greeted)| {
-            greeted.is_full() && self.slots.find(*peer) != Some(Kind::Feeler)
+        self.forecast = FirstHopForecast::new(&topology, &neighbours);
+        let Some(plan) = LinkPlan::new(&topology, &mut self.chance) else { return };
+        let lasts = |(peer, greeted): &(ConnectionId, &Greeted)| {
+            greeted.is_full() && self.slots.find(*peer) != Some(OutboundKind::Feeler)
         };
         let measured = self.measured().collect();
         let offer = |key: &PublicKey, rtt: Duration| {
-            plan.offer(key, shown_distance(topology.links_of(key), rtt, &measured).unwrap_or(rtt))
+            plan.candidate(key, shown_distance(topology.links_of(key), rtt, &measured).unwrap_or(rtt))
         };
-        let offers: Vec<(PeerId, Offer)> = self
+        let offers: Vec<(ConnectionId, LinkCandidate)> = self
             .greeted()
             .filter(lasts)
             .filter_map(|(peer, greeted)| Some((peer, offer(&greeted.hello.key, greeted.ping.latency()?)?)))
             .collect();
         let taken = self.taken();
-        let candidates: Vec<(&Address, Offer)> = self
+        let candidates: Vec<(&Address, LinkCandidate)> = self
             .book
             .measured_nearest(CANDIDATES_MAX, now.time)
-            .filter(|(address, _)| taken.allows(address) && !self.slots.is_shunned(address))
+            .filter(|(address, _)| taken.allows(address) && !self.slots.is_avoided(address))
             .filter_map(|(address, rtt)| {
                 let key = self.book.key(address)?;
                 // A node that every node chooses has a full uplink.
@@ -208,10 +208,11 @@ impl Node {
             .collect();
         let (mut best, mut least) = (None, u64::MAX);
         for (old, peer, firsts, is_settled) in self.slots.replaceable() {
-            let kept =
-                Plan::earliest(offers.iter().filter(|(kept, _)| *kept != peer).map(|(_, offer)| offer));
+            let kept = LinkPlan::best_arrivals(
+                offers.iter().filter(|(kept, _)| *kept != peer).map(|(_, offer)| offer),
+            );
             for (new, offer) in &candidates {
-                let cost = Plan::cost(&kept, offer);
+                let cost = LinkPlan::cost(&kept, offer);
                 if cost < least {
                     (best, least) =
                         (Some(((old.clone(), peer), (*new, offer), is_settled && firsts == 0)), cost);
@@ -223,48 +224,48 @@ impl Node {
         let kept = offers.iter().filter(|(peer, _)| *peer != replaced).map(|(_, offer)| offer);
         let is_worth_it = plan.gains(GAIN_PER_MILLE, now_linked, kept.chain([offer]));
         if is_worth_it {
-            self.slots.gains(now.moment);
+            self.slots.gain_found(now.moment);
         }
         // Neighbours that all moved at once would chase one another.
         if is_worth_it && self.chance.below(2) == 0 {
             if brought_nothing {
-                self.slots.shun(now.moment, old.clone(), Grounds::BroughtNothing);
+                self.slots.avoid(now.moment, old.clone(), AvoidReason::BroughtNothing);
             }
             let new = new.clone();
-            self.book.dialled(&new, now.time);
+            self.book.attempt(&new, now.time);
             self.slots.dial_instead(now.moment, new.clone(), old);
             self.outbox.dial(new);
         }
     }
 
     /// Handles the first known round trip of a link.
-    pub(super) fn settled(&mut self, now: Now, peer: PeerId, rtt: Duration) {
+    pub(super) fn settled(&mut self, now: Now, peer: ConnectionId, rtt: Duration) {
         self.rounds.stir();
-        let Some(Peer { link: Link::Outbound(address), .. }) = self.peers.get(&peer) else { return };
+        let Some(Peer { link: Direction::Outbound(address), .. }) = self.peers.get(&peer) else { return };
         let (address, rtt) = (address.clone(), self.believed(peer, rtt));
         self.book.measured(&address, rtt);
         match self.slots.settled(peer, rtt) {
-            Settled::Kept => {}
-            Settled::Replaces(other) => self.close(now, other, Reason::Replaced),
-            Settled::Measured => self.close(now, peer, Reason::Measured),
+            MeasuredOutcome::Kept => {}
+            MeasuredOutcome::Replaces(other) => self.close(now, other, Reason::Replaced),
+            MeasuredOutcome::Measured => self.close(now, peer, Reason::Measured),
         }
     }
 
     /// Notes that a peer with which we are linked already has shown its key on another link. If we
     /// dialled that link, its address works. So it may be dialled as soon as the first link ends.
-    pub(super) fn met_again(&mut self, now: Now, peer: PeerId, elder: PeerId, key: PublicKey) {
-        let Some(Peer { link: Link::Outbound(address), .. }) = self.peers.get(&peer) else { return };
-        self.book.reached(address, key, now.time);
+    pub(super) fn met_again(&mut self, now: Now, peer: ConnectionId, elder: ConnectionId, key: PublicKey) {
+        let Some(Peer { link: Direction::Outbound(address), .. }) = self.peers.get(&peer) else { return };
+        self.book.good(address, key, now.time);
         let listen =
             self.peers.get(&elder).and_then(Peer::greeted).and_then(|elder| elder.hello.listen.as_ref());
         if listen != Some(address) {
             // No other record says that it is linked, so it would be dialled there again at once.
-            self.book.dialled(address, now.time);
+            self.book.attempt(address, now.time);
         }
     }
 
     /// Notes the information that a newly reached node gave about itself.
-    pub(super) fn acquainted(&mut self, now: Now, peer: PeerId) {
+    pub(super) fn acquainted(&mut self, now: Now, peer: ConnectionId) {
         self.rounds.stir();
         let source = self.group_of(peer);
         let Some((link, greeted)) =
@@ -274,11 +275,11 @@ impl Node {
         };
         let key = greeted.hello.key;
         match link {
-            Link::Outbound(address) => self.book.reached(address, key, now.time),
-            Link::Inbound(_) => {
+            Direction::Outbound(address) => self.book.good(address, key, now.time),
+            Direction::Inbound(_) => {
                 let listen = greeted.hello.listen.clone().filter(|_| greeted.is_full());
                 if let Some(listen) = listen.filter(|listen| self.is_welcome(listen, peer)) {
-                    self.book.heard(&listen, source, now.time);
+                    self.book.add(&listen, source, now.time);
                 }
             }
         }
@@ -288,31 +289,33 @@ impl Node {
         }
     }
 
-    fn group_of(&self, peer: PeerId) -> Group {
+    fn group_of(&self, peer: ConnectionId) -> NetGroup {
         match self.peers.get(&peer).map(|peer| &peer.link) {
-            Some(Link::Outbound(address)) => address.group(),
-            Some(Link::Inbound(Some(ip))) => Group::of_ip(*ip),
-            Some(Link::Inbound(None)) | None => Group::of_ip(core::net::Ipv4Addr::UNSPECIFIED.into()),
+            Some(Direction::Outbound(address)) => address.group(),
+            Some(Direction::Inbound(Some(ip))) => NetGroup::of_ip(*ip),
+            Some(Direction::Inbound(None)) | None => NetGroup::of_ip(core::net::Ipv4Addr::UNSPECIFIED.into()),
         }
     }
 
     /// Returns true if a peer may report this address. Our own address is never accepted, and a
     /// local one only from a local peer.
-    fn is_welcome(&self, address: &Address, peer: PeerId) -> bool {
+    fn is_welcome(&self, address: &Address, peer: ConnectionId) -> bool {
         let is_own = self.config.listen.as_ref() == Some(address);
         !is_own && (!address.is_local() || self.is_local(peer))
     }
 
-    fn is_local(&self, peer: PeerId) -> bool {
+    fn is_local(&self, peer: ConnectionId) -> bool {
         match self.peers.get(&peer).map(|peer| &peer.link) {
-            Some(Link::Outbound(address)) => address.is_local(),
-            Some(Link::Inbound(ip)) => ip.is_none_or(|ip| crate::protocol::host::Host::from(ip).is_local()),
+            Some(Direction::Outbound(address)) => address.is_local(),
+            Some(Direction::Inbound(ip)) => {
+                ip.is_none_or(|ip| crate::protocol::host::Host::from(ip).is_local())
+            }
             None => false,
         }
     }
 
     /// Returns a randomly chosen peer that keeps all blocks.
-    pub(super) fn draw_peer(&mut self) -> Option<PeerId> {
+    pub(super) fn draw_peer(&mut self) -> Option<ConnectionId> {
         let full: Vec<_> =
             self.greeted().filter(|(_, greeted)| greeted.is_full()).map(|(id, _)| id).collect();
         let drawn = usize::try_from(self.chance.below(full.len() as u64)).unwrap_or_default();
@@ -325,7 +328,7 @@ impl Node {
         }
     }
 
-    fn ask_addresses(&mut self, peer: PeerId) {
+    fn ask_addresses(&mut self, peer: ConnectionId) {
         let Some(greeted) = self.peers.get_mut(&peer).and_then(Peer::greeted_mut) else { return };
         if greeted.is_full() && !greeted.asked.addresses {
             greeted.asked.addresses = true;
@@ -333,7 +336,7 @@ impl Node {
         }
     }
 
-    pub(super) fn received_get_addresses(&mut self, now: Now, peer: PeerId) {
+    pub(super) fn received_get_addresses(&mut self, now: Now, peer: ConnectionId) {
         let is_local = self.is_local(peer);
         let Some(greeted) = self.peers.get_mut(&peer).and_then(Peer::greeted_mut) else { return };
         if !greeted.asked.answers(now.moment) {
@@ -343,23 +346,23 @@ impl Node {
         let mut sample =
             self.book.sample(count, now.time, &mut self.chance, |address| address.is_local() && !is_local);
         sample.extend(self.config.listen.clone().filter(|own| is_local || !own.is_local()));
-        self.outbox.send(peer, &Packet::Addresses(List::new(sample)));
+        self.outbox.send(peer, &Packet::Addresses(BoundedVec::new(sample)));
     }
 
     pub(super) fn received_addresses(
         &mut self,
         now: Now,
-        peer: PeerId,
+        peer: ConnectionId,
         addresses: Vec<Address>,
-    ) -> Result<(), Fault> {
+    ) -> Result<(), Misbehavior> {
         let Some(greeted) = self.peers.get_mut(&peer).and_then(Peer::greeted_mut) else { return Ok(()) };
         if !core::mem::take(&mut greeted.asked.addresses) {
-            return Err(Fault::Unasked { packet: "addresses" });
+            return Err(Misbehavior::Unsolicited { packet: "addresses" });
         }
         let source = self.group_of(peer);
         let is_urgent = !self.is_full() && self.book.len() < ADDRESSES_MAX;
         for address in addresses {
-            if self.is_welcome(&address, peer) && self.book.heard(&address, source, now.time) && is_urgent {
+            if self.is_welcome(&address, peer) && self.book.add(&address, source, now.time) && is_urgent {
                 self.rounds.book = self.rounds.book.min(now.moment + FIRST_BOOK_INTERVAL);
             }
         }
@@ -384,8 +387,8 @@ impl Node {
 /// The addresses that must not be dialled: linked with us, or too similar to one that is.
 #[derive(Debug, Default)]
 struct Taken {
-    addresses: Sorted<Address, ()>,
-    groups: Sorted<Group, ()>,
+    addresses: VecMap<Address, ()>,
+    groups: VecMap<NetGroup, ()>,
 }
 
 impl Taken {

@@ -6,13 +6,13 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::ledger::signature_batch::Batch;
+use crate::ledger::signature_batch::SignatureBatch;
 use crate::mining::job::Job;
 use crate::node::event::Event;
-use crate::node::storage::{Change, Recall, Serve};
+use crate::node::storage::{Change, PeerRequest, StoreQuery};
 use crate::protocol::address::Address;
-use crate::protocol::bounded::Text;
-use crate::protocol::connection::PeerId;
+use crate::protocol::bounded::BoundedString;
+use crate::protocol::connection::ConnectionId;
 use crate::protocol::limits::FAREWELL_BYTES_MAX;
 use crate::protocol::misbehavior::Reason;
 use crate::protocol::packet::Packet;
@@ -21,21 +21,21 @@ use crate::protocol::packet::Packet;
 #[derive(Clone, Debug)]
 pub enum Output {
     /// Send a frame. The frames of one broadcast share their bytes.
-    Send(PeerId, Bytes),
+    Send(ConnectionId, Bytes),
     /// Connect to an address. [`crate::node::Input::Connected`] or
     /// [`crate::node::Input::Unreached`] follows.
     Dial(Address),
     /// Close a connection after all frames sent to it. [`crate::node::Input::Closed`] may follow,
     /// and changes nothing.
-    Close(PeerId, Reason),
+    Close(ConnectionId, Reason),
     /// Store durably, as one transaction.
     Persist(Vec<Change>),
     /// Verify on any available threads. [`crate::node::Input::Verified`] follows.
-    Verify(Arc<Batch>),
+    Verify(Arc<SignatureBatch>),
     /// Query the store. [`crate::node::Input::Recalled`] follows.
-    Recall(Recall),
+    Recall(StoreQuery),
     /// Send a peer data from the store, as fast as the peer takes it.
-    Serve(PeerId, Serve),
+    Serve(ConnectionId, PeerRequest),
     /// Search only this job from now on. `None` stops the search.
     Mine(Option<Box<Job>>),
     /// Report an event.
@@ -55,12 +55,12 @@ impl Outbox {
         self.queue.pop_front()
     }
 
-    pub(crate) fn send(&mut self, peer: PeerId, packet: &Packet) {
+    pub(crate) fn send(&mut self, peer: ConnectionId, packet: &Packet) {
         self.queue.push_back(Output::Send(peer, packet.encode()));
     }
 
     /// Sends one packet to many peers. It is encoded once, and its bytes are shared.
-    pub(crate) fn broadcast(&mut self, peers: impl IntoIterator<Item = PeerId>, packet: &Packet) {
+    pub(crate) fn broadcast(&mut self, peers: impl IntoIterator<Item = ConnectionId>, packet: &Packet) {
         let mut frame: Option<Bytes> = None;
         for peer in peers {
             let frame = frame.get_or_insert_with(|| packet.encode());
@@ -73,19 +73,19 @@ impl Outbox {
     }
 
     /// Sends the reason, and closes.
-    pub(crate) fn close(&mut self, peer: PeerId, reason: Reason) {
-        let farewell = Text::<FAREWELL_BYTES_MAX>::new(&reason.to_string());
+    pub(crate) fn close(&mut self, peer: ConnectionId, reason: Reason) {
+        let farewell = BoundedString::<FAREWELL_BYTES_MAX>::new(&reason.to_string());
         self.send(peer, &Packet::Farewell(farewell));
         self.queue.push_back(Output::Close(peer, reason));
     }
 
     /// Sends a frame that is already encoded.
-    pub(crate) fn send_frame(&mut self, peer: PeerId, frame: Bytes) {
+    pub(crate) fn send_frame(&mut self, peer: ConnectionId, frame: Bytes) {
         self.queue.push_back(Output::Send(peer, frame));
     }
 
     /// Sends a frame that is already encoded, after the changes that are being gathered.
-    pub(crate) fn send_frame_later(&mut self, peer: PeerId, frame: Bytes) {
+    pub(crate) fn send_frame_later(&mut self, peer: ConnectionId, frame: Bytes) {
         self.later.push(Output::Send(peer, frame));
     }
 
@@ -98,7 +98,7 @@ impl Outbox {
     }
 
     /// Sends one packet to many peers, after the changes that are being gathered.
-    pub(crate) fn broadcast_later(&mut self, peers: impl IntoIterator<Item = PeerId>, packet: &Packet) {
+    pub(crate) fn broadcast_later(&mut self, peers: impl IntoIterator<Item = ConnectionId>, packet: &Packet) {
         let frame = packet.encode();
         self.later.extend(peers.into_iter().map(|peer| Output::Send(peer, frame.clone())));
     }
@@ -109,24 +109,24 @@ impl Outbox {
     }
 
     /// Queries the store, after the changes that are being gathered.
-    pub(crate) fn recall_later(&mut self, recall: Recall) {
+    pub(crate) fn recall_later(&mut self, recall: StoreQuery) {
         self.later.push(Output::Recall(recall));
     }
 
-    pub(crate) fn verify(&mut self, batch: Batch) {
+    pub(crate) fn verify(&mut self, batch: SignatureBatch) {
         self.queue.push_back(Output::Verify(Arc::new(batch)));
     }
 
     /// Asks the store about a batch, after the changes that are being gathered.
-    pub(crate) fn verify_later(&mut self, batch: Batch) {
+    pub(crate) fn verify_later(&mut self, batch: SignatureBatch) {
         self.later.push(Output::Verify(Arc::new(batch)));
     }
 
-    pub(crate) fn recall(&mut self, recall: Recall) {
+    pub(crate) fn recall(&mut self, recall: StoreQuery) {
         self.queue.push_back(Output::Recall(recall));
     }
 
-    pub(crate) fn serve(&mut self, peer: PeerId, serve: Serve) {
+    pub(crate) fn serve(&mut self, peer: ConnectionId, serve: PeerRequest) {
         self.queue.push_back(Output::Serve(peer, serve));
     }
 

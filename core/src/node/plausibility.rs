@@ -12,11 +12,11 @@
 
 use core::time::Duration;
 
-use super::{FULL, Node, PeerId};
-use crate::node::Link;
-use crate::peers::outbound_slots::Grounds;
+use super::{ConnectionId, FULL, Node};
+use crate::node::Direction;
+use crate::peers::outbound_slots::AvoidReason;
 use crate::peers::peer::Peer;
-use crate::primitives::collections::vec_map::Sorted;
+use crate::primitives::collections::vec_map::VecMap;
 use crate::primitives::key::PublicKey;
 use crate::primitives::time::Now;
 use crate::protocol::misbehavior::Reason;
@@ -29,12 +29,12 @@ const DETOUR: u32 = 2;
 const SLACK: Duration = Duration::from_millis(5);
 
 /// The round trips that we measured ourselves, by the key of the node.
-pub(super) type Measured = Sorted<PublicKey, Duration>;
+pub(super) type Measured = VecMap<PublicKey, Duration>;
 
 impl Node {
     /// Returns the plausible round trip of a node: the measured one, or the bound that its
     /// neighbours show if the measured one is implausible.
-    pub(super) fn believed(&self, peer: PeerId, rtt: Duration) -> Duration {
+    pub(super) fn believed(&self, peer: ConnectionId, rtt: Duration) -> Duration {
         if !FULL {
             return rtt;
         }
@@ -61,7 +61,7 @@ impl Node {
         let implausible: Vec<_> = self.slots.chosen().into_iter().filter_map(implausible).collect();
         for (address, peer, shown) in implausible {
             self.book.measured(&address, shown);
-            self.slots.shun(now.moment, address, Grounds::Implausible);
+            self.slots.avoid(now.moment, address, AvoidReason::Implausible);
             self.close(now, peer, Reason::Replaced);
         }
     }
@@ -69,7 +69,7 @@ impl Node {
     /// Returns the round trips that we measured ourselves.
     pub(super) fn measured(&self) -> impl Iterator<Item = (PublicKey, Duration)> {
         let linked = self.peers.values().filter_map(|peer| {
-            let greeted = peer.greeted().filter(|_| matches!(peer.link, Link::Inbound(_)))?;
+            let greeted = peer.greeted().filter(|_| matches!(peer.link, Direction::Inbound(_)))?;
             Some((greeted.hello.key, greeted.ping.latency()?))
         });
         self.book.measured_keys().chain(linked)

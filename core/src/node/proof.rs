@@ -1,17 +1,22 @@
 //! Proofs: a light node starts at the end of a proven chain, and downloads no header below it.
 
-use super::{Blind, LIGHT_BODIES, Node, PeerId};
-use crate::ledger::chain::{Inserted, Place};
+use super::{AssumedRange, ConnectionId, LIGHT_BODIES, Node};
+use crate::ledger::chain::{ChainEntry, Inserted};
 use crate::ledger::validation::{MESSAGE_AHEAD_MS, check_clock};
 use crate::node::event::Event;
 use crate::node::storage::Change;
 use crate::primitives::hash::Hash;
 use crate::primitives::time::Now;
 use crate::proof::chain_proof::Proven;
-use crate::protocol::misbehavior::Fault;
+use crate::protocol::misbehavior::Misbehavior;
 
 impl Node {
-    pub(super) fn received_proof(&mut self, now: Now, peer: PeerId, bytes: &[u8]) -> Result<(), Fault> {
+    pub(super) fn received_proof(
+        &mut self,
+        now: Now,
+        peer: ConnectionId,
+        bytes: &[u8],
+    ) -> Result<(), Misbehavior> {
         let mut progress = self.sync.received_proof(now, peer, bytes, &mut self.chain)?;
         let proven = progress.proven.take();
         self.progressed(now, peer, progress);
@@ -41,19 +46,19 @@ impl Node {
         for header in deep {
             self.remember_header(&header.hash(), &mut changes);
         }
-        let Place { hash, header, total_work } = self.chain.tip();
+        let ChainEntry { hash, header, total_work } = self.chain.tip();
         changes.push(Change::Tip { hash, height: header.height, fork });
         self.outbox.persist(changes);
         self.epoch += 1;
-        self.blind = Blind { block: header.time, learned: Some(now.time) };
-        self.pool.doubt(header.time.plus_ms(MESSAGE_AHEAD_MS));
+        self.blind = AssumedRange { block: header.time, assumed_at: Some(now.time) };
+        self.pool.reverify_before(header.time.plus_ms(MESSAGE_AHEAD_MS));
         let (height, samples) = (header.height, proven.samples);
         self.outbox.tell(Event::Proven { height, hash, total_work, samples, bytes });
         if let Some(event) = undone {
             self.outbox.tell(event);
         }
         for header in near {
-            if let Ok(Inserted::Early { .. }) = self.chain.insert(*header, now.time) {
+            if let Ok(Inserted::TimeTooNew { .. }) = self.chain.insert(*header, now.time) {
                 self.keep_early(now, *header);
             }
         }
@@ -96,7 +101,7 @@ impl Node {
 
     /// Returns the number of tail headers whose bodies are assumed valid. All but the newest are
     /// assumed, and at least enough of them that the tip's work does not fall.
-    fn assumed(&self, proven: &Proven, old: &Place) -> usize {
+    fn assumed(&self, proven: &Proven, old: &ChainEntry) -> usize {
         let mut work = proven.total_work().hashes();
         let newest = proven.tail.iter().skip(1).rev().take(LIGHT_BODIES);
         let near = newest.take_while(|header| {

@@ -4,7 +4,7 @@
 //! Each step reads only the memory that the step before had fetched. So a driver that takes the
 //! steps well ahead of the frame never waits. The steps change only the time.
 
-use super::{Node, PeerId};
+use super::{ConnectionId, Node};
 use crate::peers::peer::Peer;
 use crate::primitives::prefetch::{HAS_HINTS, prefetch};
 
@@ -13,18 +13,18 @@ const PEERS_AHEAD_MAX: usize = 32;
 
 /// The next input of a node, as far as its driver can tell at a glance.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Coming {
+pub(crate) enum NextInput {
     /// A ping or pong of a peer.
-    Ping(PeerId),
+    Ping(ConnectionId),
     /// Any other frame of a peer.
-    Frame(PeerId),
+    Frame(ConnectionId),
     /// A tick, which looks at all peers.
     Tick,
 }
 
 /// The stages of the read-ahead.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Approach {
+pub(crate) enum ReadAheadStage {
     /// The node itself is fetched.
     Node,
     /// Then the list of its peers and the propagation of the newest block.
@@ -35,50 +35,52 @@ pub(crate) enum Approach {
     Known,
 }
 
-impl Approach {
+impl ReadAheadStage {
     /// The stages in order.
     pub(crate) const ALL: [Self; 4] = [Self::Node, Self::Lists, Self::Peer, Self::Known];
 }
 
 impl Node {
     /// Takes one stage of the read-ahead for the next input.
-    pub(crate) fn approach(&self, coming: Coming, step: Approach) {
+    pub(crate) fn approach(&self, coming: NextInput, step: ReadAheadStage) {
         match (step, coming) {
-            (Approach::Node, _) => {
+            (ReadAheadStage::Node, _) => {
                 prefetch(&self.blind);
-                prefetch(&self.stirred);
+                prefetch(&self.dirty);
                 prefetch(&self.peers);
                 prefetch(&self.wake);
                 prefetch(&self.outbox);
-                if !matches!(coming, Coming::Ping(_)) {
+                if !matches!(coming, NextInput::Ping(_)) {
                     prefetch(&self.relay);
                     prefetch(&self.fetch);
                     self.chain.prefetch();
                 }
             }
-            (Approach::Lists, Coming::Ping(_)) => self.peers.prefetch(),
-            (Approach::Lists, Coming::Frame(_) | Coming::Tick) => {
+            (ReadAheadStage::Lists, NextInput::Ping(_)) => self.peers.prefetch(),
+            (ReadAheadStage::Lists, NextInput::Frame(_) | NextInput::Tick) => {
                 self.peers.prefetch();
                 self.relay.prefetch();
             }
-            (Approach::Peer, Coming::Ping(peer)) => self.prefetch_stage(peer),
-            (Approach::Peer, Coming::Frame(peer)) => {
+            (ReadAheadStage::Peer, NextInput::Ping(peer)) => self.prefetch_stage(peer),
+            (ReadAheadStage::Peer, NextInput::Frame(peer)) => {
                 self.prefetch_stage(peer);
                 self.relay.prefetch_marks();
             }
-            (Approach::Peer, Coming::Tick) => self.peers_ahead().for_each(|peer| prefetch(&peer.stage)),
-            (Approach::Known, Coming::Ping(peer)) => {
+            (ReadAheadStage::Peer, NextInput::Tick) => {
+                self.peers_ahead().for_each(|peer| prefetch(&peer.stage))
+            }
+            (ReadAheadStage::Known, NextInput::Ping(peer)) => {
                 if let Some(greeted) = self.peers.get(&peer).and_then(Peer::greeted) {
                     prefetch(&greeted.ping);
                 }
             }
-            (Approach::Known, Coming::Frame(peer)) => {
+            (ReadAheadStage::Known, NextInput::Frame(peer)) => {
                 if let Some(greeted) = self.peers.get(&peer).and_then(Peer::greeted) {
                     prefetch(&greeted.stance);
                     prefetch(&greeted.claim);
                 }
             }
-            (Approach::Known, Coming::Tick) => {
+            (ReadAheadStage::Known, NextInput::Tick) => {
                 self.peers_ahead().filter_map(Peer::greeted).for_each(|greeted| prefetch(&greeted.ping));
             }
         }
@@ -92,7 +94,7 @@ impl Node {
         self.peers_ahead().filter_map(Peer::greeted).for_each(|greeted| prefetch(&greeted.stance));
     }
 
-    fn prefetch_stage(&self, peer: PeerId) {
+    fn prefetch_stage(&self, peer: ConnectionId) {
         if let Some(peer) = self.peers.get(&peer) {
             prefetch(&peer.stage);
         }

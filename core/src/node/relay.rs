@@ -3,26 +3,32 @@
 
 use std::sync::Arc;
 
-use super::{FULL, Node, PeerId};
+use super::{ConnectionId, FULL, Node};
 use crate::node::event::Event;
 use crate::peers::peer::Peer;
 use crate::primitives::block::{Block, Header};
 use crate::primitives::hash::Hash;
 use crate::primitives::time::Now;
-use crate::protocol::bounded::List;
-use crate::protocol::compact_block::{Compact, Partial, Parts, Wanted};
+use crate::protocol::bounded::BoundedVec;
+use crate::protocol::compact_block::{BlockMessages, CompactBlock, GetMessagesAt, PartialBlock};
 use crate::protocol::limits::FRAME_BYTES_MAX;
-use crate::protocol::misbehavior::Fault;
+use crate::protocol::misbehavior::Misbehavior;
 use crate::protocol::packet::Packet;
-use crate::sync::block_download::Body;
-use crate::sync::block_relay::Prospect;
+use crate::sync::block_download::DownloadedBody;
+use crate::sync::block_relay::PushCandidate;
 
 /// A message younger than this when it is mined here, in milliseconds, may be new to the peers.
 const FRESH_MS: u64 = 2_000;
 
 impl Node {
     /// Passes a header on to all peers that are not known to have it.
-    pub(super) fn announce_header(&mut self, now: Now, header: &Header, hash: &Hash, from: Option<PeerId>) {
+    pub(super) fn announce_header(
+        &mut self,
+        now: Now,
+        header: &Header,
+        hash: &Hash,
+        from: Option<ConnectionId>,
+    ) {
         self.relay.begin(now.moment, *hash, from, self.peers.len());
         let peers = self.unaware(header, hash);
         self.outbox.broadcast(peers, &Packet::Announce(*header));
@@ -36,18 +42,18 @@ impl Node {
     }
 
     /// Returns the peers that do not know a header yet, and flags them as informed.
-    fn unaware(&mut self, header: &Header, hash: &Hash) -> Vec<PeerId> {
+    fn unaware(&mut self, header: &Header, hash: &Hash) -> Vec<ConnectionId> {
         let greeted = self.peers.iter_mut().filter_map(|(&id, peer)| Some((id, peer.greeted_mut()?)));
         let unaware = greeted.filter(|(id, _)| self.relay.tell(*id, hash));
         let told = unaware.map(|(id, greeted)| {
-            greeted.stance.follows(&self.chain, header, hash);
+            greeted.stance.assume_followed(&self.chain, header, hash);
             id
         });
         told.collect()
     }
 
     /// Sends a verified block's body on: our own once it is durable, another's at once.
-    pub(super) fn push_body(&mut self, now: Now, body: &Body) {
+    pub(super) fn push_body(&mut self, now: Now, body: &DownloadedBody) {
         let Some((first, _)) = self.relay.first(&body.hash) else {
             // The block was synchronized, not announced: no peer expects it, but some peer may lack
             // it.
@@ -62,16 +68,16 @@ impl Node {
                 places(messages.map(|message| mined.ms_since(message.time()) < FRESH_MS))
             }
         };
-        let compact = Compact::new(body.hash, &body.block, &body.ids, &whole);
+        let compact = CompactBlock::new(body.hash, &body.block, &body.ids, &whole);
         let mut frame = Packet::Compact(Box::new(compact)).encode();
         if frame.len() > FRAME_BYTES_MAX {
             // A full block of new messages is requested whole by the peers that need it.
             frame = Packet::Held(body.hash).encode();
         }
-        let prospect = |(&peer, known): (&PeerId, &Peer)| {
+        let prospect = |(&peer, known): (&ConnectionId, &Peer)| {
             let rtt = known.greeted()?.ping.latency();
             let (forecast, behind) = self.forecast(first, peer);
-            Some(Prospect { peer, rtt, forecast, behind })
+            Some(PushCandidate { peer, rtt, forecast, behind })
         };
         let prospects: Vec<_> = self.peers.iter().filter_map(prospect).collect();
         for peer in self.relay.push(now.moment, &body.hash, &frame, prospects.into_iter()) {
@@ -85,21 +91,21 @@ impl Node {
     /// Returns the probability, in thousandths, that a peer hears of a block first from us, and the
     /// number of nodes downstream of it. `first` is the peer that sent us the block, or `None` for
     /// our own.
-    fn forecast(&self, first: Option<PeerId>, peer: PeerId) -> (Option<u16>, u32) {
+    fn forecast(&self, first: Option<ConnectionId>, peer: ConnectionId) -> (Option<u16>, u32) {
         if !FULL {
             return (None, 0);
         }
-        let key = |peer: PeerId| Some(&self.peers.get(&peer)?.greeted()?.hello.key);
+        let key = |peer: ConnectionId| Some(&self.peers.get(&peer)?.greeted()?.hello.key);
         let Some(to) = key(peer) else { return (None, 0) };
         let share = match first {
             Some(first) => key(first).and_then(|from| self.forecast.share(from, to)),
             None => self.forecast.own_share(to),
         };
-        (share, self.forecast.behind(to))
+        (share, self.forecast.downstream_nodes(to))
     }
 
     /// Credits a valid block to the peer that announced it first.
-    pub(super) fn credit(&mut self, now: Now, body: &Body) {
+    pub(super) fn credit(&mut self, now: Now, body: &DownloadedBody) {
         let hash = body.hash;
         let Some((first, since)) = self.relay.first(&hash) else { return };
         if FULL && first.is_some() {
@@ -124,44 +130,54 @@ impl Node {
     }
 
     /// Handles a body that is pushed to us.
-    pub(super) fn received_compact(&mut self, now: Now, peer: PeerId, compact: Compact) -> Result<(), Fault> {
+    pub(super) fn received_compact(
+        &mut self,
+        now: Now,
+        peer: ConnectionId,
+        compact: CompactBlock,
+    ) -> Result<(), Misbehavior> {
         let hash = compact.hash;
         self.received_held(peer, hash);
         // Many peers send small bodies. All but the first require no further step.
-        self.stirred |= !self.chain.is_verified(&hash);
+        self.dirty |= !self.chain.is_verified(&hash);
         let Some(place) = self.chain.find(&hash) else { return Ok(()) };
         if self.chain.is_verified(&hash) || !self.fetch.wants(&hash) || self.relay.is_partial(&hash) {
             return Ok(());
         }
-        let partial = Partial::new(place.header, compact, self.pool.by_id());
+        let partial = PartialBlock::new(place.header, compact, self.pool.by_id());
         let missing = partial.missing();
         if missing.is_empty() {
             return self.put_together(now, peer, hash, partial);
         }
         self.relay.keep(hash, peer, partial);
-        self.outbox.send(peer, &Packet::GetParts(Wanted { hash, places: List::new(missing) }));
+        self.outbox.send(peer, &Packet::GetParts(GetMessagesAt { hash, places: BoundedVec::new(missing) }));
         Ok(())
     }
 
-    pub(super) fn received_get_parts(&mut self, peer: PeerId, wanted: Wanted) {
-        let Wanted { hash, places } = wanted;
+    pub(super) fn received_get_parts(&mut self, peer: ConnectionId, wanted: GetMessagesAt) {
+        let GetMessagesAt { hash, places } = wanted;
         // A peer that requests parts was sent the rest moments ago.
         let Some(block) = self.shelf.block(&hash).and_then(|bytes| Block::decode(bytes).ok()) else { return };
         let part = |place: u16| Some(block.messages.get(usize::from(place))?.as_ref().clone());
-        let messages = List::new(places.into_inner().into_iter().filter_map(part).collect());
-        let frame = Packet::Parts(Parts { hash, messages }).encode();
+        let messages = BoundedVec::new(places.into_inner().into_iter().filter_map(part).collect());
+        let frame = Packet::Parts(BlockMessages { hash, messages }).encode();
         // Parts larger than a frame are not sent: after a while the peer requests the whole block.
         if frame.len() <= FRAME_BYTES_MAX {
             self.outbox.send_frame(peer, frame);
         }
     }
 
-    pub(super) fn received_parts(&mut self, now: Now, peer: PeerId, parts: Parts) -> Result<(), Fault> {
-        let Parts { hash, messages } = parts;
+    pub(super) fn received_parts(
+        &mut self,
+        now: Now,
+        peer: ConnectionId,
+        parts: BlockMessages,
+    ) -> Result<(), Misbehavior> {
+        let BlockMessages { hash, messages } = parts;
         // It may have been given up meanwhile.
         let Some(mut partial) = self.relay.take_partial(&hash, peer) else { return Ok(()) };
         if !partial.fill(messages.into_inner()) {
-            return Err(Fault::Unasked { packet: "parts" });
+            return Err(Misbehavior::Unsolicited { packet: "parts" });
         }
         if self.chain.is_verified(&hash) || !self.fetch.wants(&hash) {
             return Ok(());
@@ -169,13 +185,19 @@ impl Node {
         self.put_together(now, peer, hash, partial)
     }
 
-    fn put_together(&mut self, now: Now, peer: PeerId, hash: Hash, partial: Partial) -> Result<(), Fault> {
-        let guessed = partial.is_guessed();
+    fn put_together(
+        &mut self,
+        now: Now,
+        peer: ConnectionId,
+        hash: Hash,
+        partial: PartialBlock,
+    ) -> Result<(), Misbehavior> {
+        let guessed = partial.used_mempool();
         let Some(block) = partial.complete() else { return Ok(()) };
         if guessed && self.is_another(&block) {
             // Two ids start alike, so request the whole block.
             if self.fetch.ask(now, peer, hash) {
-                self.outbox.send(peer, &Packet::GetBodies(List::new(vec![hash])));
+                self.outbox.send(peer, &Packet::GetBodies(BoundedVec::new(vec![hash])));
             }
             return Ok(());
         }

@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use crate::primitives::time::Moment;
+use crate::primitives::time::MonotonicTime;
 
 /// The interval between requests for links to a peer.
 pub(super) const LINKS_INTERVAL: Duration = Duration::from_secs(60);
@@ -11,21 +11,21 @@ pub(super) const CERTIFY_INTERVAL: Duration = Duration::from_secs(30);
 
 /// The times of the next maintenance tasks.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Rounds {
-    pub(super) slots: Moment,
-    pub(super) addresses: Moment,
-    pub(super) links: Moment,
-    pub(super) certificates: Moment,
-    pub(super) book: Moment,
+pub(super) struct PlanningRounds {
+    pub(super) slots: MonotonicTime,
+    pub(super) addresses: MonotonicTime,
+    pub(super) links: MonotonicTime,
+    pub(super) certificates: MonotonicTime,
+    pub(super) book: MonotonicTime,
 }
 
-impl Rounds {
-    pub(super) fn next(&self) -> Moment {
+impl PlanningRounds {
+    pub(super) fn next(&self) -> MonotonicTime {
         self.slots.min(self.addresses).min(self.links).min(self.certificates).min(self.book)
     }
 
     /// Notes that the links changed: the next steps check them.
     pub(super) fn stir(&mut self) {
-        self.slots = Moment::default();
+        self.slots = MonotonicTime::default();
     }
 }

@@ -1,8 +1,8 @@
 //! Status: the state of the node and its peers, for display.
 
-use super::{Link, Node, PeerId};
+use super::{ConnectionId, Direction, Node};
 use crate::peers::chain_status::Agreement;
-use crate::peers::outbound_slots::Kind;
+use crate::peers::outbound_slots::OutboundKind;
 use crate::peers::peer::Peer;
 use crate::primitives::hash::Hash;
 use crate::primitives::key::PublicKey;
@@ -15,7 +15,7 @@ use crate::protocol::packet::Role;
 #[derive(Clone, Debug, serde::Serialize)]
 pub struct PeerView {
     /// The peer's number.
-    pub id: PeerId,
+    pub id: ConnectionId,
     /// The peer's key, once it is proven.
     pub key: Option<PublicKey>,
     /// The peer's role, once it is known.
@@ -31,7 +31,7 @@ pub struct PeerView {
     /// The age of the connection, in milliseconds.
     pub connected_ms: u64,
     /// The reason why we dialled it, if we did so on our own.
-    pub slot: Option<Kind>,
+    pub slot: Option<OutboundKind>,
     /// The number of valid blocks that it announced to us before all other peers.
     pub first_deliveries: u64,
     /// How its chain compares to ours, as far as it is known. Only for peers that keep all blocks.
@@ -80,22 +80,22 @@ impl Node {
             agreeing: self.agreeing(),
             pool: self.pool.len(),
             syncing: self.is_syncing(),
-            target: self.chain.leader().header.height.max(self.sync.target_height()),
+            target: self.chain.best_header().header.height.max(self.sync.target_height()),
             mining: self.miner.is_searching(),
         }
     }
 
     /// Returns the peers, in the order in which they connected.
     pub fn peers(&self, now: Now) -> Vec<PeerView> {
-        let view = |(&id, peer): (&PeerId, &Peer)| {
+        let view = |(&id, peer): (&ConnectionId, &Peer)| {
             let greeted = peer.greeted();
             PeerView {
                 id,
                 key: greeted.map(|greeted| greeted.hello.key),
                 role: greeted.map(|greeted| greeted.hello.role),
                 outbound: match &peer.link {
-                    Link::Outbound(address) => Some(address.clone()),
-                    Link::Inbound(_) => None,
+                    Direction::Outbound(address) => Some(address.clone()),
+                    Direction::Inbound(_) => None,
                 },
                 listen: greeted.and_then(|greeted| greeted.hello.listen.clone()),
                 latency_ms: greeted

@@ -11,11 +11,11 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::ledger::chain::{Chain, RestoreError, WINDOW_MAX};
-use crate::ledger::signature_batch::Seen;
+use crate::ledger::signature_batch::KnownIn;
 use crate::primitives::block::Header;
 use crate::primitives::hash::Hash;
 use crate::primitives::message::MessageId;
-use crate::primitives::mmr::History;
+use crate::primitives::mmr::Mmr;
 use crate::primitives::params::Network;
 use crate::primitives::pow::Work;
 use crate::protocol::limits::HEADERS_MAX;
@@ -54,7 +54,7 @@ pub enum Change {
         /// The header's hash.
         hash: Hash,
         /// The history.
-        history: History,
+        history: Mmr,
     },
     /// The best chain now ends in this stored header. Up to height `fork` it is unchanged.
     ///
@@ -89,26 +89,26 @@ pub enum Change {
 
 /// A query of the node to its store.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Recall {
+pub enum StoreQuery {
     /// The history up to and including this block of the best chain.
-    Base(Hash),
+    LoadMmr(Hash),
     /// The encodings of these blocks.
     Bodies(Vec<Hash>),
 }
 
 /// The answer to a [`Recall`].
 #[derive(Clone, Debug)]
-pub enum Recalled {
+pub enum StoreReply {
     /// A checkpoint below the block, and the headers after it up to and including the block.
     /// Without a checkpoint, the history is empty. `None` if the block is not on the best chain.
-    Base(Hash, Option<(History, Vec<Header>)>),
+    Base(Hash, Option<(Mmr, Vec<Header>)>),
     /// The encodings found, in the order requested.
     Bodies(Vec<Bytes>),
 }
 
 /// A request of a peer that the store answers, at the peer's pace.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Serve {
+pub enum PeerRequest {
     /// The headers of the best chain after the first of these hashes that is on it, at most
     /// [`HEADERS_MAX`], as one packet. If none is on it, the headers after genesis.
     Headers(Vec<Hash>),
@@ -127,7 +127,7 @@ use self::prover::Prover;
 pub struct Journal {
     headers: BTreeMap<Hash, (Header, Work)>,
     bodies: BTreeMap<Hash, Bytes>,
-    checkpoints: BTreeMap<(u64, Hash), History>,
+    checkpoints: BTreeMap<(u64, Hash), Mmr>,
     best: Vec<Hash>,
     /// The height of the first of `best`.
     base: u64,
@@ -140,7 +140,7 @@ impl Journal {
     /// Creates a store with only genesis.
     pub fn new(network: &Network) -> Self {
         let (hash, genesis) = (*network.id(), *network.genesis());
-        let history = History::default().append(genesis.record(hash));
+        let history = Mmr::default().append(genesis.record(hash));
         Self {
             headers: BTreeMap::from([(hash, (genesis, Work::ZERO))]),
             bodies: BTreeMap::from([(hash, network.genesis_block().encode().into())]),
@@ -239,7 +239,7 @@ impl Journal {
     }
 
     /// Returns the stored history up to and including a header.
-    pub fn checkpoint(&self, height: u64, hash: &Hash) -> Option<&History> {
+    pub fn checkpoint(&self, height: u64, hash: &Hash) -> Option<&Mmr> {
         self.checkpoints.get(&(height, *hash))
     }
 
@@ -257,21 +257,21 @@ impl Journal {
     }
 
     /// Returns every stored block that contains a message.
-    pub fn seen(&self, index: usize, id: &MessageId) -> Vec<Seen> {
+    pub fn seen(&self, index: usize, id: &MessageId) -> Vec<KnownIn> {
         let blocks = self.messages.get(id).into_iter().flatten();
         let seen = blocks.filter_map(|hash| {
             let height = self.headers.get(hash)?.0.height;
-            Some(Seen { index, block: *hash, height, best: self.is_best(hash) })
+            Some(KnownIn { index, block: *hash, height, best: self.is_best(hash) })
         });
         seen.collect()
     }
 
     /// Returns the answer to a [`Recall`].
-    pub fn recall(&self, recall: &Recall) -> Recalled {
+    pub fn recall(&self, recall: &StoreQuery) -> StoreReply {
         match recall {
-            Recall::Base(hash) => Recalled::Base(*hash, self.root(hash)),
-            Recall::Bodies(hashes) => {
-                Recalled::Bodies(hashes.iter().filter_map(|hash| self.bodies.get(hash)).cloned().collect())
+            StoreQuery::LoadMmr(hash) => StoreReply::Base(*hash, self.root(hash)),
+            StoreQuery::Bodies(hashes) => {
+                StoreReply::Bodies(hashes.iter().filter_map(|hash| self.bodies.get(hash)).cloned().collect())
             }
         }
     }
@@ -282,14 +282,14 @@ impl Journal {
         Prover::new(self)?.prove(network)
     }
 
-    fn root(&self, hash: &Hash) -> Option<(History, Vec<Header>)> {
+    fn root(&self, hash: &Hash) -> Option<(Mmr, Vec<Header>)> {
         let height = self.headers.get(hash).filter(|_| self.is_best(hash))?.0.height;
         Some(self.span(height, height))
     }
 
     /// Returns the best chain's newest checkpoint below `from`, and its headers after that up to
     /// and including `to`.
-    fn span(&self, from: u64, to: u64) -> (History, Vec<Header>) {
+    fn span(&self, from: u64, to: u64) -> (Mmr, Vec<Header>) {
         let from = from.max(self.base);
         let first = self.best.first().and_then(|hash| self.headers.get(hash));
         let below = |height, hash: &Hash| {

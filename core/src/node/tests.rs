@@ -1,7 +1,7 @@
 use super::*;
 use crate::mining::job::Job;
 use crate::mining::search::Search;
-use crate::node::storage::{Journal, Serve};
+use crate::node::storage::{Journal, PeerRequest};
 use crate::primitives::params::Network;
 
 /// Two nodes, their journals, and a connection between them without delay.
@@ -15,7 +15,8 @@ struct Pair {
 impl Pair {
     fn new(roles: &[Role]) -> Self {
         let network = Network::dev();
-        let now = Now { time: network.genesis().time.plus_ms(1_000_000), moment: Moment::from_micros(1) };
+        let now =
+            Now { time: network.genesis().time.plus_ms(1_000_000), moment: MonotonicTime::from_micros(1) };
         let node = |(index, role): (usize, &Role)| {
             let seed = [u8::try_from(index).unwrap() + 1; 32];
             let key = SecretKey::from_bytes(&seed).unwrap();
@@ -30,8 +31,8 @@ impl Pair {
     /// Connects two nodes. The peer's number is the index of its node.
     fn connect(&mut self, a: usize, b: usize) {
         let address: Address = "host:1".parse().unwrap();
-        self.give(a, Input::Connected(PeerId(b as u64), Link::Outbound(address)));
-        self.give(b, Input::Connected(PeerId(a as u64), Link::Inbound(None)));
+        self.give(a, Input::Connected(ConnectionId(b as u64), Direction::Outbound(address)));
+        self.give(b, Input::Connected(ConnectionId(a as u64), Direction::Inbound(None)));
         self.settle();
     }
 
@@ -47,8 +48,8 @@ impl Pair {
         let mut any = false;
         while let Some(output) = self.nodes[index].0.poll() {
             any = true;
-            let from = PeerId(index as u64);
-            let send = |pair: &mut Self, to: PeerId, frame: Bytes| {
+            let from = ConnectionId(index as u64);
+            let send = |pair: &mut Self, to: ConnectionId, frame: Bytes| {
                 pair.give(usize::try_from(to.0).unwrap(), Input::Received(from, frame));
             };
             match output {
@@ -67,24 +68,26 @@ impl Pair {
                     let recalled = self.nodes[index].1.recall(&recall);
                     self.give(index, Input::Recalled(recalled));
                 }
-                Output::Serve(to, Serve::Headers(locator)) => {
+                Output::Serve(to, PeerRequest::Headers(locator)) => {
                     let headers = self.nodes[index].1.headers_after(&locator);
                     let packet = crate::protocol::packet::Packet::Headers(
-                        crate::protocol::bounded::List::new(headers),
+                        crate::protocol::bounded::BoundedVec::new(headers),
                     );
                     send(self, to, packet.encode());
                 }
-                Output::Serve(to, Serve::Proof) => {
+                Output::Serve(to, PeerRequest::Proof) => {
                     let network = self.nodes[index].0.chain().network().clone();
                     let proof = self.nodes[index].1.prove(&network).unwrap_or_default();
                     send(
                         self,
                         to,
-                        crate::protocol::packet::Packet::Proof(crate::protocol::bounded::Octets::new(proof))
-                            .encode(),
+                        crate::protocol::packet::Packet::Proof(crate::protocol::bounded::BoundedBytes::new(
+                            proof,
+                        ))
+                        .encode(),
                     );
                 }
-                Output::Serve(to, Serve::Bodies(hashes)) => {
+                Output::Serve(to, PeerRequest::Bodies(hashes)) => {
                     for hash in hashes {
                         let body = self.nodes[index]
                             .1
@@ -241,12 +244,13 @@ struct Scripted {
     job: Option<Job>,
 }
 
-const PEER: PeerId = PeerId(7);
+const PEER: ConnectionId = ConnectionId(7);
 
 impl Scripted {
     fn new() -> Self {
         let network = Network::dev();
-        let now = Now { time: network.genesis().time.plus_ms(1_000_000), moment: Moment::from_micros(1) };
+        let now =
+            Now { time: network.genesis().time.plus_ms(1_000_000), moment: MonotonicTime::from_micros(1) };
         let key = SecretKey::from_bytes(&[1; 32]).unwrap();
         let config = Config {
             mining: true,
@@ -266,7 +270,7 @@ impl Scripted {
             } else if let Output::Send(_, frame) = output {
                 self.answer(&frame);
             } else if let Output::Close(_, reason) = output {
-                assert_eq!(reason, Reason::Fault(Fault::Stalled { request: "get-bodies" }));
+                assert_eq!(reason, Reason::Fault(Misbehavior::RequestTimeout { request: "get-bodies" }));
             }
         }
     }
@@ -311,7 +315,7 @@ fn headers_without_bodies_stop_no_miner_for_long() {
     use crate::ledger::chain::tests::branch;
     let mut story = Scripted::new();
     assert!(story.job.is_some());
-    story.give(Input::Connected(PEER, Link::Inbound(None)));
+    story.give(Input::Connected(PEER, Direction::Inbound(None)));
     let network = Network::dev();
     let headers = branch(&network, network.genesis(), AT_HEEL_MAX + 2, 1_000, 1);
     for header in &headers {
@@ -326,6 +330,6 @@ fn headers_without_bodies_stop_no_miner_for_long() {
     let job = story.job.as_ref().expect("it was waited for long enough");
     assert_eq!(job.header.prev_hash, *network.id());
     story.elapse(crate::sync::headers::PATIENCE);
-    assert_eq!(story.node.chain().leader().hash, *network.id(), "nobody has them: they are forgotten");
+    assert_eq!(story.node.chain().best_header().hash, *network.id(), "nobody has them: they are forgotten");
     assert!(!story.node.is_syncing() && story.job.is_some());
 }

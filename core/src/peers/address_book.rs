@@ -41,17 +41,17 @@ pub use entry::{AGE_MAX_MS, FRESH_MS, NEW_FAILURES_MAX, RETRY_MAX_MS, RETRY_MIN_
 pub use known::{BOOK_BYTES_MAX, BOOK_VERSION, Known};
 pub use place::{BUCKET, GROUP_BUCKETS, NEW_BUCKETS, SOURCE_BUCKETS, TRIED_BUCKETS};
 
-use crate::primitives::collections::ordered_map::Ordered;
-use crate::primitives::collections::vec_map::Sorted;
+use crate::primitives::collections::ordered_map::OrderedMap;
+use crate::primitives::collections::vec_map::VecMap;
 use crate::primitives::encoding::DecodeError;
 use crate::primitives::key::PublicKey;
-use crate::primitives::rng::Chance;
-use crate::primitives::time::Time;
+use crate::primitives::rng::SeededRng;
+use crate::primitives::time::Timestamp;
 use crate::protocol::address::Address;
 use crate::protocol::limits::ADDRESSES_MAX;
-use crate::protocol::netgroup::Group;
-use entry::Entry;
-use place::{Digest, NEW, Place, Placement, TRIED};
+use crate::protocol::netgroup::NetGroup;
+use entry::AddressEntry;
+use place::{AddressDigest, BucketSlot, NEW, Placement, TRIED};
 
 /// The most entries of a book.
 pub const ENTRIES_MAX: usize = (NEW_BUCKETS + TRIED_BUCKETS) as usize * BUCKET as usize;
@@ -64,24 +64,24 @@ pub const TESTS_MAX: usize = 16;
 /// A tried entry whose slot another address claims.
 #[derive(Debug)]
 struct Test {
-    place: Place,
-    challenger: Digest,
+    place: BucketSlot,
+    challenger: AddressDigest,
 }
 
 /// The address book.
 #[derive(Debug)]
-pub struct Book {
+pub struct AddressBook {
     placement: Placement,
-    entries: Ordered<Place, Entry>,
+    entries: OrderedMap<BucketSlot, AddressEntry>,
     /// The slot of the address with a digest.
-    index: Ordered<Digest, Place>,
+    index: OrderedMap<AddressDigest, BucketSlot>,
     tests: Vec<Test>,
 }
 
-impl Book {
+impl AddressBook {
     /// Creates an empty book. `secret` is 32 bytes that others do not know, the same over restarts.
     pub fn new(secret: [u8; 32]) -> Self {
-        let (entries, index) = (Ordered::default(), Ordered::default());
+        let (entries, index) = (OrderedMap::default(), OrderedMap::default());
         Self { placement: Placement::new(secret), entries, index, tests: Vec::new() }
     }
 
@@ -110,7 +110,7 @@ impl Book {
     ///
     /// The caller leaves out its own addresses and any that it cannot dial, such as local ones
     /// reported by a remote peer.
-    pub fn heard(&mut self, address: &Address, source: Group, now: Time) -> bool {
+    pub fn add(&mut self, address: &Address, source: NetGroup, now: Timestamp) -> bool {
         if let Some(&place) = self.index.get(&self.placement.digest(address)) {
             // An unverified report does not refresh an entry that we failed to reach.
             if let Some(entry) = self.entries.get_mut(&place)
@@ -122,12 +122,12 @@ impl Book {
             }
             return false;
         }
-        self.put_new(Entry::new(address.clone(), source, now), now)
+        self.put_new(AddressEntry::new(address.clone(), source, now), now)
     }
 
     /// Notes that an address is being dialled. It is not selected until [`Book::reached`] or
     /// [`Book::failed`] reports the result, or for [`RETRY_MIN_MS`].
-    pub fn dialled(&mut self, address: &Address, now: Time) {
+    pub fn attempt(&mut self, address: &Address, now: Timestamp) {
         if let Some(entry) = self.entry_mut(address) {
             entry.last_dialled = now;
         }
@@ -138,7 +138,7 @@ impl Book {
     ///
     /// It moves to the tried table. If its slot is taken it stays in the new table. The other entry
     /// is then to be tested, unless it was reached within [`FRESH_MS`].
-    pub fn reached(&mut self, address: &Address, key: PublicKey, now: Time) {
+    pub fn good(&mut self, address: &Address, key: PublicKey, now: Timestamp) {
         let digest = self.placement.digest(address);
         let at = self.find(address);
         if at.is_none() && self.index.contains_key(&digest) {
@@ -146,7 +146,7 @@ impl Book {
             return;
         }
         let known = at.and_then(|place| self.take(place));
-        let mut entry = known.unwrap_or_else(|| Entry::new(address.clone(), address.group(), now));
+        let mut entry = known.unwrap_or_else(|| AddressEntry::new(address.clone(), address.group(), now));
         entry.reached(key, now);
         let place = self.placement.tried_place(address);
         if at == Some(place) {
@@ -170,7 +170,7 @@ impl Book {
     ///
     /// The caller reports failures only while it has a working link. Otherwise a disconnected node
     /// would lose its whole book.
-    pub fn failed(&mut self, address: &Address, now: Time) {
+    pub fn failed(&mut self, address: &Address, now: Timestamp) {
         let Some(place) = self.find(address) else { return };
         if let Some(entry) = self.entries.get_mut(&place) {
             entry.failed(now);
@@ -179,7 +179,7 @@ impl Book {
         let test = self.tests.swap_remove(index);
         // The challenger may have been displaced and reported again since. Then it is not known to
         // be reachable.
-        let reached = |at: &Place| self.entries.get(at).is_some_and(|entry| entry.key.is_some());
+        let reached = |at: &BucketSlot| self.entries.get(at).is_some_and(|entry| entry.key.is_some());
         let challenger = self.index.get(&test.challenger).copied().filter(reached);
         if let Some(challenger) = challenger.and_then(|at| self.take(at)) {
             self.promote(place, challenger, now);
@@ -188,7 +188,7 @@ impl Book {
 
     /// Returns a tried address whose slot another claims, to be dialled now. [`Book::reached`] or
     /// [`Book::failed`] ends the test.
-    pub fn to_test(&self, now: Time) -> Option<Address> {
+    pub fn to_test(&self, now: Timestamp) -> Option<Address> {
         let mut tested = self.tests.iter().filter_map(|test| self.entries.get(&test.place));
         tested.find(|entry| entry.is_due(now)).map(|entry| entry.address.clone())
     }
@@ -221,7 +221,7 @@ impl Book {
     }
 
     /// Returns when an address was last reached or reported.
-    pub fn last_seen(&self, address: &Address) -> Option<Time> {
+    pub fn last_seen(&self, address: &Address) -> Option<Timestamp> {
         self.entry(address).map(|entry| entry.last_seen)
     }
 
@@ -240,25 +240,25 @@ impl Book {
 
     /// Returns a random address to dial: a tried or a new one with equal probability, while there
     /// are both.
-    pub fn draw(
+    pub fn select(
         &self,
-        now: Time,
-        chance: &mut Chance,
+        now: Timestamp,
+        chance: &mut SeededRng,
         exclude: impl Fn(&Address) -> bool,
     ) -> Option<Address> {
         let (first, second) = if chance.below(2) == 0 { (NEW, TRIED) } else { (TRIED, NEW) };
-        let drawn = self.draw_from(first, now, chance, &exclude);
-        drawn.or_else(|| self.draw_from(second, now, chance, &exclude))
+        let drawn = self.select_from(first, now, chance, &exclude);
+        drawn.or_else(|| self.select_from(second, now, chance, &exclude))
     }
 
     /// Returns a random new address, to find out if it can be reached.
-    pub fn draw_new(
+    pub fn select_new(
         &self,
-        now: Time,
-        chance: &mut Chance,
+        now: Timestamp,
+        chance: &mut SeededRng,
         exclude: impl Fn(&Address) -> bool,
     ) -> Option<Address> {
-        self.draw_from(NEW, now, chance, &exclude)
+        self.select_from(NEW, now, chance, &exclude)
     }
 
     /// Returns random addresses for a peer that asks: at most [`ADDRESSES_MAX`], without useless
@@ -266,8 +266,8 @@ impl Book {
     pub fn sample(
         &self,
         count: usize,
-        now: Time,
-        chance: &mut Chance,
+        now: Timestamp,
+        chance: &mut SeededRng,
         exclude: impl Fn(&Address) -> bool,
     ) -> Vec<Address> {
         let fine = self.entries.values().filter(|entry| !entry.is_terrible(now));
@@ -278,7 +278,11 @@ impl Book {
 
     /// Returns the nearest nodes by the least measured round trip, at most `count`, nearest first.
     /// Nodes that failed too recently to be dialled again are left out.
-    pub fn measured_nearest(&self, count: usize, now: Time) -> impl Iterator<Item = (&Address, Duration)> {
+    pub fn measured_nearest(
+        &self,
+        count: usize,
+        now: Timestamp,
+    ) -> impl Iterator<Item = (&Address, Duration)> {
         let due = self.entries.values().filter(|entry| entry.is_due(now));
         let mut measured: Vec<_> = due.filter_map(|entry| Some((&entry.address, rtt_of(entry)?))).collect();
         measured.sort_unstable_by_key(|(_, rtt)| *rtt);
@@ -302,7 +306,7 @@ impl Book {
     }
 
     /// Returns the anchors that may be dialled now.
-    pub fn anchors_due(&self, now: Time) -> impl Iterator<Item = &Address> {
+    pub fn anchors_due(&self, now: Timestamp) -> impl Iterator<Item = &Address> {
         let due = self.entries.values().filter(move |entry| entry.anchor && entry.is_due(now));
         due.map(|entry| &entry.address)
     }
@@ -333,19 +337,19 @@ impl Book {
             let tried = (known.tried && known.key.is_some())
                 .then(|| book.placement.tried_place(&known.address))
                 .filter(|place| !book.entries.contains_key(place));
-            let entry = Entry {
+            let entry = AddressEntry {
                 key: known.key.map(Box::new),
                 rtt_us: known.rtt_us.and_then(NonZeroU32::new),
                 failures: known.failures,
                 anchor: is_anchor,
-                ..Entry::new(known.address, known.source, known.last_seen)
+                ..AddressEntry::new(known.address, known.source, known.last_seen)
             };
             let is_kept = match tried {
                 Some(place) => {
                     book.put(place, entry);
                     true
                 }
-                None => book.put_new(entry, Time::default()),
+                None => book.put_new(entry, Timestamp::default()),
             };
             anchors += usize::from(is_kept && is_anchor);
         }
@@ -365,35 +369,35 @@ impl Book {
         Ok(Self::restore(secret, known::decode(bytes)?))
     }
 
-    fn find(&self, address: &Address) -> Option<Place> {
+    fn find(&self, address: &Address) -> Option<BucketSlot> {
         let place = *self.index.get(&self.placement.digest(address))?;
         self.entries.get(&place).filter(|entry| entry.address == *address).map(|_| place)
     }
 
-    fn entry(&self, address: &Address) -> Option<&Entry> {
+    fn entry(&self, address: &Address) -> Option<&AddressEntry> {
         self.entries.get(&self.find(address)?)
     }
 
-    fn entry_mut(&mut self, address: &Address) -> Option<&mut Entry> {
+    fn entry_mut(&mut self, address: &Address) -> Option<&mut AddressEntry> {
         let place = self.find(address)?;
         self.entries.get_mut(&place)
     }
 
-    fn take(&mut self, place: Place) -> Option<Entry> {
+    fn take(&mut self, place: BucketSlot) -> Option<AddressEntry> {
         let entry = self.entries.remove(&place)?;
         self.index.remove(&self.placement.digest(&entry.address));
         Some(entry)
     }
 
     /// Puts an entry into a slot, and drops the previous one.
-    fn put(&mut self, place: Place, entry: Entry) {
+    fn put(&mut self, place: BucketSlot, entry: AddressEntry) {
         self.take(place);
         self.index.insert(self.placement.digest(&entry.address), place);
         self.entries.insert(place, entry);
     }
 
     /// Puts an entry into the new table, unless a better one has its slot. Returns true if it did.
-    fn put_new(&mut self, entry: Entry, now: Time) -> bool {
+    fn put_new(&mut self, entry: AddressEntry, now: Timestamp) -> bool {
         let place = self.placement.new_place(&entry.address, entry.source);
         let is_free = self.entries.get(&place).is_none_or(|other| other.yields_to(&entry, now));
         if is_free {
@@ -404,7 +408,7 @@ impl Book {
 
     /// Puts an entry into the tried table. The previous one returns to the new table, if there is
     /// room.
-    fn promote(&mut self, place: Place, entry: Entry, now: Time) {
+    fn promote(&mut self, place: BucketSlot, entry: AddressEntry, now: Timestamp) {
         let old = self.take(place);
         self.tests.retain(|test| test.place != place);
         self.put(place, entry);
@@ -413,20 +417,20 @@ impl Book {
         }
     }
 
-    fn draw_from(
+    fn select_from(
         &self,
-        table: Range<Place>,
-        now: Time,
-        chance: &mut Chance,
+        table: Range<BucketSlot>,
+        now: Timestamp,
+        chance: &mut SeededRng,
         exclude: &impl Fn(&Address) -> bool,
     ) -> Option<Address> {
-        let mut shares = Sorted::<_, Vec<&Address>>::default();
+        let mut shares = VecMap::<_, Vec<&Address>>::default();
         for (place, entry) in self.entries.range(table).filter(|(_, entry)| entry.is_due(now)) {
             shares.get_or_default(Share::of(*place, entry)).push(&entry.address);
         }
         let mut shares = shares.into_vec();
         while !shares.is_empty() {
-            let mut groups = Sorted::<_, Vec<&Address>>::default();
+            let mut groups = VecMap::<_, Vec<&Address>>::default();
             let (_, share) = shares.swap_remove(chance.index(shares.len()));
             for address in share {
                 if !exclude(address) {
@@ -446,18 +450,18 @@ impl Book {
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 enum Share {
     /// The new entries that one netgroup reported.
-    Source(Group),
+    Source(NetGroup),
     /// The tried entries of one bucket.
-    Bucket(Place),
+    Bucket(BucketSlot),
 }
 
 impl Share {
-    fn of(place: Place, entry: &Entry) -> Self {
+    fn of(place: BucketSlot, entry: &AddressEntry) -> Self {
         if NEW.contains(&place) { Self::Source(entry.source) } else { Self::Bucket(place.bucket_start()) }
     }
 }
 
-fn rtt_of(entry: &Entry) -> Option<Duration> {
+fn rtt_of(entry: &AddressEntry) -> Option<Duration> {
     entry.rtt_us.map(|us| Duration::from_micros(us.get().into()))
 }
 

@@ -5,7 +5,7 @@
 //! An offence that an honest node cannot commit (an invalid block, header or message, or a forged
 //! answer) leads to a ban at once. Each repetition leads to a longer one. Any other offence
 //! (stalling, silence, lateness) adds points that halve in [`HALF_LIFE`]. At [`BAN_POINTS`] the
-//! offender is refused for [`REST`], however often that happens, and never for longer.
+//! offender is refused for [`DISCOURAGE`], however often that happens, and never for longer.
 //!
 //! A peer with another version or of another network is disconnected, without points. Bans are
 //! never announced to other nodes, and reports of other nodes about a node have no effect.
@@ -18,18 +18,18 @@ use core::net::{IpAddr, Ipv6Addr};
 use core::time::Duration;
 
 use crate::ledger::validation::RuleError;
-use crate::primitives::collections::vec_map::Sorted;
+use crate::primitives::collections::vec_map::VecMap;
 use crate::primitives::key::PublicKey;
-use crate::primitives::time::Moment;
+use crate::primitives::time::MonotonicTime;
 use crate::protocol::host::Host;
-use crate::protocol::misbehavior::Fault;
+use crate::protocol::misbehavior::Misbehavior;
 
 /// The number of points that lead to a ban.
 pub const BAN_POINTS: u32 = 100;
 /// The time in which points halve.
 pub const HALF_LIFE: Duration = Duration::from_secs(600);
 /// The length of a ban that results from accumulated points.
-pub const REST: Duration = Duration::from_secs(600);
+pub const DISCOURAGE: Duration = Duration::from_secs(600);
 /// The length of the first ban for a broken rule. Each further one is twice as long.
 pub const BAN_MIN: Duration = Duration::from_secs(3_600);
 /// The longest ban. For this long after its end, a ban counts for the length of the next.
@@ -43,14 +43,14 @@ const PARTS: u32 = 1 << 10;
 
 /// The target of a ban: one identity for each peer, the one that is hardest to change.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Subject {
+pub enum BanTarget {
     /// The host of the peer. An IPv6 address counts as its /64, which belongs to one subscriber.
     Host(Host),
     /// The key of the peer, where the host identifies no one: many nodes may share a local address.
     Key(PublicKey),
 }
 
-impl Subject {
+impl BanTarget {
     /// Returns the identity of a peer: its host if that is known and not local, or otherwise its
     /// proven key.
     ///
@@ -75,25 +75,27 @@ impl Subject {
 /// may announce a header above an invalid block before it can know that. A light node may hold a
 /// block whose repeated message only a full node detects. A node whose chain is reorganised during
 /// a request may answer with headers that do not connect.
-pub fn weight(fault: &Fault) -> u32 {
+pub fn weight(fault: &Misbehavior) -> u32 {
     match fault {
-        Fault::Version { .. } | Fault::Network { .. } => 0,
+        Misbehavior::Version { .. } | Misbehavior::Network { .. } => 0,
         // The format of another version's hello is unknown.
-        Fault::Malformed { packet: "hello" } => 0,
-        Fault::InvalidHeader { error, .. } | Fault::InvalidBlock { error, .. } => rule_weight(error),
-        Fault::InvalidMessage { .. }
-        | Fault::InvalidLink
-        | Fault::InvalidProof { .. }
-        | Fault::KeyNotProven => BAN_POINTS,
-        Fault::WorkNotShown | Fault::Disconnected { .. } => 50,
-        Fault::UnknownPacket { .. }
-        | Fault::PacketTooLarge { .. }
-        | Fault::Malformed { .. }
-        | Fault::NotGreeted { .. }
-        | Fault::GreetedAgain { .. }
-        | Fault::StrayPong
-        | Fault::Unasked { .. } => 34,
-        Fault::Stalled { .. } | Fault::Silent | Fault::HandshakeTimeout => 20,
+        Misbehavior::Malformed { packet: "hello" } => 0,
+        Misbehavior::InvalidHeader { error, .. } | Misbehavior::InvalidBlock { error, .. } => {
+            rule_weight(error)
+        }
+        Misbehavior::InvalidMessage { .. }
+        | Misbehavior::InvalidLink
+        | Misbehavior::InvalidProof { .. }
+        | Misbehavior::KeyNotProven => BAN_POINTS,
+        Misbehavior::WorkNotShown | Misbehavior::Disconnected { .. } => 50,
+        Misbehavior::UnknownPacket { .. }
+        | Misbehavior::PacketTooLarge { .. }
+        | Misbehavior::Malformed { .. }
+        | Misbehavior::BeforeHandshake { .. }
+        | Misbehavior::DuplicateHandshake { .. }
+        | Misbehavior::UnsolicitedPong
+        | Misbehavior::Unsolicited { .. } => 34,
+        Misbehavior::RequestTimeout { .. } | Misbehavior::PingTimeout | Misbehavior::HandshakeTimeout => 20,
     }
 }
 
@@ -121,12 +123,12 @@ fn rule_weight(error: &RuleError) -> u32 {
 #[derive(Clone, Copy, Debug)]
 struct Score {
     parts: u32,
-    at: Moment,
+    at: MonotonicTime,
 }
 
 impl Score {
     /// Returns the remaining points: halved for each half-life, and linear within one.
-    fn parts_at(self, now: Moment) -> u32 {
+    fn parts_at(self, now: MonotonicTime) -> u32 {
         let (half_life, age) = (HALF_LIFE.as_micros(), (now - self.at).as_micros());
         let halved = u64::from(self.parts) >> (age / half_life).min(32);
         let rest = u64::try_from(age % half_life).unwrap_or_default();
@@ -137,21 +139,21 @@ impl Score {
 
 #[derive(Clone, Copy, Debug)]
 struct Ban {
-    ends: Moment,
+    ends: MonotonicTime,
     /// The length of the last ban for a broken rule, or zero if there was none.
     length: Duration,
 }
 
 /// The bans and the points.
 #[derive(Debug, Default)]
-pub struct Bans {
-    bans: Sorted<Subject, Ban>,
-    scores: Sorted<Subject, Score>,
+pub struct BanList {
+    bans: VecMap<BanTarget, Ban>,
+    scores: VecMap<BanTarget, Score>,
 }
 
-impl Bans {
+impl BanList {
     /// Counts an offence of a peer. Returns true if the peer is banned now.
-    pub fn punish(&mut self, subject: &Subject, fault: &Fault, now: Moment) -> bool {
+    pub fn misbehaving(&mut self, subject: &BanTarget, fault: &Misbehavior, now: MonotonicTime) -> bool {
         let weight = weight(fault);
         if weight == 0 || self.is_banned(subject, now) {
             return self.is_banned(subject, now);
@@ -171,7 +173,7 @@ impl Bans {
             let length = last.saturating_mul(2).clamp(BAN_MIN, BAN_MAX);
             Ban { ends: now + length, length }
         } else {
-            Ban { ends: now + REST, length: last }
+            Ban { ends: now + DISCOURAGE, length: last }
         };
         self.bans.insert(subject.clone(), ban);
         if self.bans.len() > BANS_MAX {
@@ -181,23 +183,23 @@ impl Bans {
     }
 
     /// Returns true if a peer is refused.
-    pub fn is_banned(&self, subject: &Subject, now: Moment) -> bool {
+    pub fn is_banned(&self, subject: &BanTarget, now: MonotonicTime) -> bool {
         self.bans.get(subject).is_some_and(|ban| now < ban.ends)
     }
 
     /// Returns the number of active bans.
-    pub fn len(&self, now: Moment) -> usize {
+    pub fn len(&self, now: MonotonicTime) -> usize {
         self.bans.values().filter(|ban| now < ban.ends).count()
     }
 
     /// Drops the bans and points that no longer count. This only frees memory.
-    pub fn expire(&mut self, now: Moment) {
+    pub fn expire(&mut self, now: MonotonicTime) {
         self.bans.retain(|_, ban| now < ban.ends || !ban.length.is_zero() && now < ban.ends + BAN_MAX);
         self.scores.retain(|_, score| score.parts_at(now) >= PARTS);
     }
 }
 
-fn drop_least<T>(map: &mut Sorted<Subject, T>, measure: impl Fn(&T) -> Moment) {
+fn drop_least<T>(map: &mut VecMap<BanTarget, T>, measure: impl Fn(&T) -> MonotonicTime) {
     let least = map.iter().min_by_key(|(_, value)| measure(value)).map(|(subject, _)| subject.clone());
     if let Some(subject) = least {
         map.remove(&subject);

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::ledger::chain::Chain;
 use crate::primitives::block::Header;
 use crate::primitives::hash::Hash;
-use crate::primitives::time::Moment;
+use crate::primitives::time::MonotonicTime;
 use crate::protocol::packet::Hello;
 
 /// The most blocks below our tip at which chains may fork and still agree: blocks are always on
@@ -51,14 +51,14 @@ impl Agreement {
 
 /// The last known tip of a peer.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Stance {
+pub(crate) struct PeerTip {
     last: Option<(Hash, u64)>,
     /// The time since which it has not agreed.
-    since: Option<Moment>,
+    since: Option<MonotonicTime>,
     is_told: bool,
 }
 
-impl Stance {
+impl PeerTip {
     /// Creates the state for a peer after its handshake. A peer whose chain is only genesis has it
     /// as its tip. Any other announces its tip next.
     pub(crate) fn new(hello: &Hello) -> Self {
@@ -72,14 +72,14 @@ impl Stance {
     }
 
     /// Notes that the peer announced this block as its best.
-    pub(crate) fn leads(&mut self, hash: &Hash, height: u64) {
+    pub(crate) fn announced(&mut self, hash: &Hash, height: u64) {
         if !self.is_at(hash) {
             self.last = Some((*hash, height));
         }
     }
 
     /// Notes that the peer has this block, and perhaps more above it.
-    pub(crate) fn holds(&mut self, chain: &Chain, hash: &Hash, height: u64) {
+    pub(crate) fn has(&mut self, chain: &Chain, hash: &Hash, height: u64) {
         let is_news = !self.is_at(hash) && self.last.is_none_or(|(last, _)| !chain.is_ancestor(hash, &last));
         if is_news {
             self.last = Some((*hash, height));
@@ -88,7 +88,7 @@ impl Stance {
 
     /// Notes that a new best block is announced to the peer. If the peer was near, it is assumed to
     /// follow.
-    pub(crate) fn follows(&mut self, chain: &Chain, header: &Header, hash: &Hash) {
+    pub(crate) fn assume_followed(&mut self, chain: &Chain, header: &Header, hash: &Hash) {
         let Some((last, height)) = self.last else { return };
         let parent = (header.prev_hash, header.height.saturating_sub(1));
         if last == parent.0 || are_near(chain, (last, height), parent) {
@@ -102,7 +102,7 @@ impl Stance {
 
     /// Returns the comparison of its chain with ours. Returns `None` if its tip is unknown, or may
     /// be a block that we do not know yet.
-    pub(crate) fn judge(&self, chain: &Chain) -> Option<Agreement> {
+    pub(crate) fn compare(&self, chain: &Chain) -> Option<Agreement> {
         let (hash, height) = self.last?;
         let top = chain.tip().header.height;
         if height < chain.lowest() {
@@ -122,8 +122,8 @@ impl Stance {
     }
 
     /// Checks the peer again. Returns a disagreement once, when it has lasted long enough.
-    pub(crate) fn watch(&mut self, now: Moment, chain: &Chain) -> Option<Agreement> {
-        let agreement = self.judge(chain).filter(|agreement| *agreement != Agreement::Agrees);
+    pub(crate) fn watch(&mut self, now: MonotonicTime, chain: &Chain) -> Option<Agreement> {
+        let agreement = self.compare(chain).filter(|agreement| *agreement != Agreement::Agrees);
         let Some(agreement) = agreement else {
             (self.since, self.is_told) = (None, false);
             return None;

@@ -13,10 +13,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use siphasher::sip::SipHasher24;
 
-use crate::primitives::time::Moment;
-use crate::protocol::connection::PeerId;
+use crate::primitives::time::MonotonicTime;
+use crate::protocol::connection::ConnectionId;
 use crate::protocol::host::Host;
-use crate::protocol::netgroup::Group;
+use crate::protocol::netgroup::NetGroup;
 
 /// The most inbound links from one network; local ones are not counted.
 pub const INBOUND_GROUP_MAX: usize = 32;
@@ -29,17 +29,17 @@ pub const BRINGERS_PROTECTED: usize = 4;
 
 /// An inbound link, as we observed it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Candidate {
+pub struct EvictionCandidate {
     /// The peer.
-    pub peer: PeerId,
+    pub peer: ConnectionId,
     /// The network that it dialled from; none when it is local or not known.
-    pub group: Option<Group>,
+    pub group: Option<NetGroup>,
     /// The measured round trip.
     pub latency: Option<Duration>,
     /// When it last brought us a valid block before all others.
-    pub first_delivery: Option<Moment>,
+    pub first_delivery: Option<MonotonicTime>,
     /// Since when it is connected.
-    pub since: Moment,
+    pub since: MonotonicTime,
 }
 
 /// What happens when another peer dials us.
@@ -48,7 +48,7 @@ pub enum Admission {
     /// There is a free place.
     Free,
     /// This peer is evicted for the newcomer.
-    Evicts(PeerId),
+    Evicts(ConnectionId),
     /// The newcomer is refused: its network has [`INBOUND_GROUP_MAX`] links already.
     Crowded,
     /// The newcomer is refused: all places are taken by links that are protected.
@@ -57,25 +57,30 @@ pub enum Admission {
 
 /// Returns the network that an inbound link from this address counts towards, or `None` if the address is local. Any number
 /// of unrelated peers may share a local address, for example behind a proxy, so local addresses say nothing about a crowd.
-pub fn network_of(ip: IpAddr) -> Option<Group> {
+pub fn network_of(ip: IpAddr) -> Option<NetGroup> {
     let host = Host::from(ip);
-    (!host.is_local()).then(|| Group::of(&host))
+    (!host.is_local()).then(|| NetGroup::of(&host))
 }
 
 /// Returns what happens when a peer from this network dials us while these are linked and `max` of them may be; `secret` as in
 /// [`choose`].
-pub fn admit(candidates: &[Candidate], group: Option<Group>, max: usize, secret: &[u8; 16]) -> Admission {
+pub fn admit(
+    candidates: &[EvictionCandidate],
+    group: Option<NetGroup>,
+    max: usize,
+    secret: &[u8; 16],
+) -> Admission {
     if !has_room(candidates, group) {
         return Admission::Crowded;
     }
     if candidates.len() < max {
         return Admission::Free;
     }
-    choose(candidates, secret).map_or(Admission::Full, Admission::Evicts)
+    select_peer_to_evict(candidates, secret).map_or(Admission::Full, Admission::Evicts)
 }
 
 /// Whether another link from this network may come in beside these.
-pub fn has_room(candidates: &[Candidate], group: Option<Group>) -> bool {
+pub fn has_room(candidates: &[EvictionCandidate], group: Option<NetGroup>) -> bool {
     group.is_none() || candidates.iter().filter(|one| one.group == group).count() < INBOUND_GROUP_MAX
 }
 
@@ -83,7 +88,7 @@ pub fn has_room(candidates: &[Candidate], group: Option<Group>) -> bool {
 ///
 /// Protected are the eldest link of each of [`GROUPS_PROTECTED`] networks, the [`NEAREST_PROTECTED`] nearest, the
 /// [`BRINGERS_PROTECTED`] newest bringers, and the elder half of the rest.
-pub fn choose(candidates: &[Candidate], secret: &[u8; 16]) -> Option<PeerId> {
+pub fn select_peer_to_evict(candidates: &[EvictionCandidate], secret: &[u8; 16]) -> Option<ConnectionId> {
     let mut rest: Vec<_> = candidates.iter().collect();
     protect_groups(&mut rest, secret);
     protect(&mut rest, NEAREST_PROTECTED, |one| one.latency);
@@ -95,12 +100,17 @@ pub fn choose(candidates: &[Candidate], secret: &[u8; 16]) -> Option<PeerId> {
         *crowds.entry(one.group).or_default() += 1;
     }
     // Those whose network is not known are no crowd.
-    let crowd = |one: &Candidate| one.group.map_or(1, |_| crowds.get(&one.group).copied().unwrap_or(1));
+    let crowd =
+        |one: &EvictionCandidate| one.group.map_or(1, |_| crowds.get(&one.group).copied().unwrap_or(1));
     rest.into_iter().max_by_key(|one| (crowd(one), one.since, one.peer)).map(|one| one.peer)
 }
 
 /// Takes the `count` with the least measure out of the rest; those without one stay in it.
-fn protect<M: Ord>(rest: &mut Vec<&Candidate>, count: usize, measure: impl Fn(&Candidate) -> Option<M>) {
+fn protect<M: Ord>(
+    rest: &mut Vec<&EvictionCandidate>,
+    count: usize,
+    measure: impl Fn(&EvictionCandidate) -> Option<M>,
+) {
     let mut order: Vec<_> = rest.iter().filter_map(|one| Some((measure(one)?, one.peer))).collect();
     order.sort_unstable();
     let safe: BTreeSet<_> = order.into_iter().take(count).map(|(_, peer)| peer).collect();
@@ -108,8 +118,8 @@ fn protect<M: Ord>(rest: &mut Vec<&Candidate>, count: usize, measure: impl Fn(&C
 }
 
 /// Takes the eldest link of some networks out of the rest: of which, nobody can aim at without the secret.
-fn protect_groups(rest: &mut Vec<&Candidate>, secret: &[u8; 16]) {
-    let mut eldest = BTreeMap::<_, (Moment, PeerId)>::new();
+fn protect_groups(rest: &mut Vec<&EvictionCandidate>, secret: &[u8; 16]) {
+    let mut eldest = BTreeMap::<_, (MonotonicTime, ConnectionId)>::new();
     for (group, one) in rest.iter().filter_map(|one| Some((one.group?, one))) {
         let found = (one.since, one.peer);
         eldest.entry(keyed(secret, group)).and_modify(|known| *known = found.min(*known)).or_insert(found);
@@ -118,7 +128,7 @@ fn protect_groups(rest: &mut Vec<&Candidate>, secret: &[u8; 16]) {
     rest.retain(|one| !safe.contains(&one.peer));
 }
 
-fn keyed(secret: &[u8; 16], group: Group) -> (u64, Group) {
+fn keyed(secret: &[u8; 16], group: NetGroup) -> (u64, NetGroup) {
     let mut hasher = SipHasher24::new_with_key(secret);
     hasher.write(&group.to_bytes());
     (hasher.finish(), group)
@@ -132,18 +142,18 @@ mod tests {
 
     const SECRET: [u8; 16] = [5; 16];
 
-    fn group(number: u8) -> Group {
-        Group::of_ip([8, number, 0, 1].into())
+    fn group(number: u8) -> NetGroup {
+        NetGroup::of_ip([8, number, 0, 1].into())
     }
 
-    fn at(seconds: u64) -> Moment {
-        Moment::from_micros(seconds * 1_000_000)
+    fn at(seconds: u64) -> MonotonicTime {
+        MonotonicTime::from_micros(seconds * 1_000_000)
     }
 
     /// Peers 0 to `count`, each younger than the one before, all from one crowded network.
-    fn crowd(count: u64) -> Vec<Candidate> {
-        let one = |number| Candidate {
-            peer: PeerId(number),
+    fn crowd(count: u64) -> Vec<EvictionCandidate> {
+        let one = |number| EvictionCandidate {
+            peer: ConnectionId(number),
             group: Some(group(0)),
             latency: None,
             first_delivery: None,
@@ -153,9 +163,9 @@ mod tests {
     }
 
     /// All who go, one after the other, until nobody does.
-    fn evicted(mut candidates: Vec<Candidate>) -> Vec<PeerId> {
+    fn evicted(mut candidates: Vec<EvictionCandidate>) -> Vec<ConnectionId> {
         let mut gone = Vec::new();
-        while let Some(peer) = choose(&candidates, &SECRET) {
+        while let Some(peer) = select_peer_to_evict(&candidates, &SECRET) {
             candidates.retain(|one| one.peer != peer);
             gone.push(peer);
         }
@@ -168,14 +178,18 @@ mod tests {
         for number in [37, 38, 39] {
             candidates[number].group = Some(group(1));
         }
-        assert_eq!(choose(&candidates, &SECRET), Some(PeerId(36)));
+        assert_eq!(select_peer_to_evict(&candidates, &SECRET), Some(ConnectionId(36)));
         for one in &mut candidates[20..37] {
             one.group = None;
         }
-        assert_eq!(choose(&candidates, &SECRET), Some(PeerId(39)), "those of no network are no crowd");
+        assert_eq!(
+            select_peer_to_evict(&candidates, &SECRET),
+            Some(ConnectionId(39)),
+            "those of no network are no crowd"
+        );
         candidates.iter_mut().for_each(|one| one.group = None);
-        assert_eq!(choose(&candidates, &SECRET), Some(PeerId(39)));
-        assert_eq!(choose(&[], &SECRET), None);
+        assert_eq!(select_peer_to_evict(&candidates, &SECRET), Some(ConnectionId(39)));
+        assert_eq!(select_peer_to_evict(&[], &SECRET), None);
     }
 
     #[test]
@@ -185,8 +199,8 @@ mod tests {
             one.latency = Some(Duration::from_millis(100 - number));
         }
         let gone = evicted(candidates);
-        assert_eq!(gone[0], PeerId(51), "the eight nearest are the youngest");
-        assert!((52..60).all(|number| !gone.contains(&PeerId(number))));
+        assert_eq!(gone[0], ConnectionId(51), "the eight nearest are the youngest");
+        assert!((52..60).all(|number| !gone.contains(&ConnectionId(number))));
     }
 
     #[test]
@@ -196,19 +210,21 @@ mod tests {
             candidates[usize::try_from(number).unwrap()].first_delivery = Some(at(1_000 + number));
         }
         let gone = evicted(candidates);
-        assert_eq!(gone[0], PeerId(55));
-        assert!((56..60).all(|number| !gone.contains(&PeerId(number))));
+        assert_eq!(gone[0], ConnectionId(55));
+        assert!((56..60).all(|number| !gone.contains(&ConnectionId(number))));
     }
 
     #[test]
     fn the_eldest_stay() {
         let gone = evicted(crowd(60));
-        assert_eq!(gone[0], PeerId(59));
-        assert!(!gone.contains(&PeerId(0)));
+        assert_eq!(gone[0], ConnectionId(59));
+        assert!(!gone.contains(&ConnectionId(0)));
         let mut candidates = crowd(60);
         candidates.truncate(30);
-        candidates.extend((60..90).map(|number| Candidate { peer: PeerId(number), ..crowd(91)[90].clone() }));
-        assert!(choose(&candidates, &SECRET).unwrap() >= PeerId(60));
+        candidates.extend(
+            (60..90).map(|number| EvictionCandidate { peer: ConnectionId(number), ..crowd(91)[90].clone() }),
+        );
+        assert!(select_peer_to_evict(&candidates, &SECRET).unwrap() >= ConnectionId(60));
     }
 
     #[test]
@@ -237,7 +253,7 @@ mod tests {
         assert!(has_room(&candidates, None));
     }
 
-    fn candidates() -> impl Strategy<Value = Vec<Candidate>> {
+    fn candidates() -> impl Strategy<Value = Vec<EvictionCandidate>> {
         let one = (
             proptest::option::of(0..6_u8),
             proptest::option::of(0..90_u64),
@@ -245,8 +261,8 @@ mod tests {
             0..99_u64,
         );
         proptest::collection::vec(one, 0..120).prop_map(|all| {
-            let candidate = |(number, (network, ms, delivered, since))| Candidate {
-                peer: PeerId(number),
+            let candidate = |(number, (network, ms, delivered, since))| EvictionCandidate {
+                peer: ConnectionId(number),
                 group: Option::map(network, group),
                 latency: Option::map(ms, Duration::from_millis),
                 first_delivery: Option::map(delivered, at),
@@ -259,13 +275,13 @@ mod tests {
     proptest! {
         #[test]
         fn whoever_goes_is_neither_among_the_nearest_nor_the_eldest(candidates in candidates()) {
-            let Some(peer) = choose(&candidates, &SECRET) else {
+            let Some(peer) = select_peer_to_evict(&candidates, &SECRET) else {
                 let protected = GROUPS_PROTECTED + NEAREST_PROTECTED + BRINGERS_PROTECTED;
                 prop_assert!(candidates.len() <= protected);
                 return Ok(());
             };
             let gone = candidates.iter().find(|one| one.peer == peer).unwrap();
-            let nearer = |one: &&Candidate| one.latency.is_some_and(|ms| gone.latency.is_none_or(|own| ms <= own));
+            let nearer = |one: &&EvictionCandidate| one.latency.is_some_and(|ms| gone.latency.is_none_or(|own| ms <= own));
             prop_assert!(
                 candidates.iter().filter(nearer).count() >= candidates.iter().filter_map(|one| one.latency).count().min(NEAREST_PROTECTED)
             );

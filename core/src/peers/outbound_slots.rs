@@ -19,11 +19,11 @@ use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
 
-use crate::primitives::collections::vec_map::Sorted;
-use crate::primitives::rng::Chance;
-use crate::primitives::time::Moment;
+use crate::primitives::collections::vec_map::VecMap;
+use crate::primitives::rng::SeededRng;
+use crate::primitives::time::MonotonicTime;
 use crate::protocol::address::Address;
-use crate::protocol::connection::PeerId;
+use crate::protocol::connection::ConnectionId;
 use crate::protocol::packet::Role;
 
 /// The most links that a node opens on its own, without a feeler.
@@ -65,7 +65,7 @@ const NEARER_MIN: Duration = Duration::from_micros(500);
 /// The reason why a node opened a link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Kind {
+pub enum OutboundKind {
     /// One of the nearest nodes known.
     Nearest,
     /// Recommended by the latency graph.
@@ -76,7 +76,7 @@ pub enum Kind {
     Feeler,
 }
 
-impl Kind {
+impl OutboundKind {
     /// Returns the name for display.
     pub fn name(self) -> &'static str {
         match self {
@@ -115,11 +115,11 @@ impl Quota {
 }
 
 #[derive(Debug)]
-struct Slot {
-    kind: Kind,
+struct OutboundSlot {
+    kind: OutboundKind,
     /// `None` while it is dialled.
-    peer: Option<PeerId>,
-    since: Moment,
+    peer: Option<ConnectionId>,
+    since: MonotonicTime,
     /// The round trip, as it was last refreshed. `None` until it is settled.
     rtt: Option<Duration>,
     /// The number of blocks that it announced to us first, in the previous round and in this one.
@@ -132,7 +132,7 @@ struct Slot {
 
 /// The reason why an address gets no slot for a while.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Grounds {
+pub(crate) enum AvoidReason {
     /// The link delivered no block first. It may be among the nearest all the same.
     BroughtNothing,
     /// It cannot be as near as it seems, so it gets no slot for its nearness.
@@ -141,35 +141,35 @@ pub(crate) enum Grounds {
 
 /// The links that a node opens on its own.
 #[derive(Debug)]
-pub(crate) struct Slots {
+pub(crate) struct OutboundSlots {
     quota: Quota,
-    links: Sorted<Address, Slot>,
-    shunned: VecDeque<(Moment, Address, Grounds)>,
-    fill: Moment,
-    feel: Moment,
-    round: Moment,
+    links: VecMap<Address, OutboundSlot>,
+    shunned: VecDeque<(MonotonicTime, Address, AvoidReason)>,
+    fill: MonotonicTime,
+    feel: MonotonicTime,
+    round: MonotonicTime,
     round_interval: Duration,
     blocks: u32,
 }
 
 /// The outcome for a link that was measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Settled {
+pub(crate) enum MeasuredOutcome {
     /// It is kept.
     Kept,
     /// It is kept, and this one is closed for it.
-    Replaces(PeerId),
+    Replaces(ConnectionId),
     /// It was only a feeler.
     Measured,
 }
 
-impl Slots {
+impl OutboundSlots {
     pub(crate) fn new(quota: Quota) -> Self {
-        let never = Moment::from_micros(u64::MAX);
-        let start = Moment::default();
+        let never = MonotonicTime::from_micros(u64::MAX);
+        let start = MonotonicTime::default();
         Self {
             quota,
-            links: Sorted::default(),
+            links: VecMap::default(),
             shunned: VecDeque::new(),
             fill: start,
             feel: start,
@@ -179,12 +179,12 @@ impl Slots {
         }
     }
 
-    fn of_kind(&self, kind: Kind) -> impl Iterator<Item = (&Address, &Slot)> {
+    fn of_kind(&self, kind: OutboundKind) -> impl Iterator<Item = (&Address, &OutboundSlot)> {
         self.links.iter().filter(move |(_, slot)| slot.kind == kind)
     }
 
     /// Returns the kind of a peer's link. Returns `None` if it has no slot.
-    pub(crate) fn find(&self, peer: PeerId) -> Option<Kind> {
+    pub(crate) fn find(&self, peer: ConnectionId) -> Option<OutboundKind> {
         self.links.values().find(|slot| slot.peer == Some(peer)).map(|slot| slot.kind)
     }
 
@@ -194,9 +194,9 @@ impl Slots {
     }
 
     /// Returns the open links without feelers, the nearest first.
-    pub(crate) fn open(&self) -> Vec<(Address, PeerId, Kind)> {
-        let open = self.links.iter().filter(|(_, slot)| slot.kind != Kind::Feeler);
-        let open: Sorted<_, _> = open
+    pub(crate) fn open(&self) -> Vec<(Address, ConnectionId, OutboundKind)> {
+        let open = self.links.iter().filter(|(_, slot)| slot.kind != OutboundKind::Feeler);
+        let open: VecMap<_, _> = open
             .filter_map(|(address, slot)| {
                 Some(((slot.rtt.unwrap_or(Duration::MAX), address), (slot.peer?, slot.kind)))
             })
@@ -205,35 +205,36 @@ impl Slots {
     }
 
     /// Returns the open links that were chosen by measurement: neither feelers nor random ones.
-    pub(crate) fn chosen(&self) -> Vec<(Address, PeerId, Kind)> {
+    pub(crate) fn chosen(&self) -> Vec<(Address, ConnectionId, OutboundKind)> {
         let mut open = self.open();
-        open.retain(|(_, _, kind)| *kind != Kind::Random);
+        open.retain(|(_, _, kind)| *kind != OutboundKind::Random);
         open
     }
 
     /// Returns true if an address was recently not worth its slot.
-    pub(crate) fn is_shunned(&self, address: &Address) -> bool {
+    pub(crate) fn is_avoided(&self, address: &Address) -> bool {
         self.shunned.iter().any(|(_, shunned, _)| shunned == address)
     }
 
     /// Returns true if an address recently seemed nearer than it can be.
     fn is_implausible(&self, address: &Address) -> bool {
-        let shunned =
-            |(_, shunned, grounds): &(_, Address, _)| shunned == address && *grounds == Grounds::Implausible;
+        let shunned = |(_, shunned, grounds): &(_, Address, _)| {
+            shunned == address && *grounds == AvoidReason::Implausible
+        };
         self.shunned.iter().any(shunned)
     }
 
     /// Returns the kind of link that is missing, if it is time to look for one.
-    pub(crate) fn vacancy(&self, now: Moment) -> Option<Kind> {
+    pub(crate) fn vacancy(&self, now: MonotonicTime) -> Option<OutboundKind> {
         if now < self.fill {
             return None;
         }
         let has_room = |kind, most| self.of_kind(kind).count() < most;
         // The random ones come first, because they lead to further nodes.
         [
-            (Kind::Random, self.quota.random),
-            (Kind::Nearest, self.quota.nearest),
-            (Kind::Graph, self.quota.graph),
+            (OutboundKind::Random, self.quota.random),
+            (OutboundKind::Nearest, self.quota.nearest),
+            (OutboundKind::Graph, self.quota.graph),
         ]
         .into_iter()
         .find(|(kind, most)| has_room(*kind, *most))
@@ -241,25 +242,31 @@ impl Slots {
     }
 
     /// Waits for a while before the next search, because no address was found.
-    pub(crate) fn wait(&mut self, now: Moment) {
+    pub(crate) fn wait(&mut self, now: MonotonicTime) {
         self.fill = now + FILL_INTERVAL;
     }
 
     /// Returns true if the next feeler is due. Feelers are suspended while a slot is empty, because
     /// the next known address should fill it.
-    pub(crate) fn feels(&self, now: Moment) -> bool {
-        now >= self.feel.max(self.fill) && self.of_kind(Kind::Feeler).next().is_none()
+    pub(crate) fn feeler_due(&self, now: MonotonicTime) -> bool {
+        now >= self.feel.max(self.fill) && self.of_kind(OutboundKind::Feeler).next().is_none()
     }
 
     /// Brings the next round forward, because this one found a link that is worth more.
-    pub(crate) fn gains(&mut self, now: Moment) {
+    pub(crate) fn gain_found(&mut self, now: MonotonicTime) {
         self.round_interval = ROUND_INTERVAL_MIN;
         self.round = now + ROUND_INTERVAL_MIN;
     }
 
     /// Schedules the next feeler. The wait depends on the number of nodes that were reached, and on
     /// whether this feeler goes to a node that was not (`is_new`).
-    pub(crate) fn felt(&mut self, now: Moment, known: usize, is_new: bool, chance: &mut Chance) {
+    pub(crate) fn schedule_feeler(
+        &mut self,
+        now: MonotonicTime,
+        known: usize,
+        is_new: bool,
+        chance: &mut SeededRng,
+    ) {
         let mean = match known {
             ..KNOWN_SOME if is_new => FEELER_INTERVAL_MIN,
             ..KNOWN_WELL => FEELER_INTERVAL,
@@ -270,7 +277,7 @@ impl Slots {
     }
 
     /// Starts a planning round if one is due. Returns true if it did.
-    pub(crate) fn begins_round(&mut self, now: Moment) -> bool {
+    pub(crate) fn start_round_if_due(&mut self, now: MonotonicTime) -> bool {
         if now < self.round && self.blocks < ROUND_BLOCKS {
             return false;
         }
@@ -284,21 +291,29 @@ impl Slots {
         true
     }
 
-    pub(crate) fn dial(&mut self, now: Moment, address: Address, kind: Kind) {
-        let slot = Slot { kind, peer: None, since: now, rtt: None, firsts: [0; 2], rounds: 0, instead: None };
+    pub(crate) fn dial(&mut self, now: MonotonicTime, address: Address, kind: OutboundKind) {
+        let slot = OutboundSlot {
+            kind,
+            peer: None,
+            since: now,
+            rtt: None,
+            firsts: [0; 2],
+            rounds: 0,
+            instead: None,
+        };
         self.links.insert(address, slot);
     }
 
     /// Dials a node that the graph recommends instead of a link. The link stays until the new one
     /// is established.
-    pub(crate) fn dial_instead(&mut self, now: Moment, address: Address, old: Address) {
-        self.dial(now, address.clone(), Kind::Feeler);
+    pub(crate) fn dial_instead(&mut self, now: MonotonicTime, address: Address, old: Address) {
+        self.dial(now, address.clone(), OutboundKind::Feeler);
         if let Some(slot) = self.links.get_mut(&address) {
             slot.instead = Some(old);
         }
     }
 
-    pub(crate) fn connected(&mut self, address: &Address, peer: PeerId) {
+    pub(crate) fn connected(&mut self, address: &Address, peer: ConnectionId) {
         if let Some(slot) = self.links.get_mut(address) {
             slot.peer = Some(peer);
         }
@@ -306,12 +321,12 @@ impl Slots {
 
     /// Removes the link to an address that could not be reached. Returns false if it was not
     /// dialled from here.
-    pub(crate) fn unreached(&mut self, address: &Address) -> bool {
+    pub(crate) fn dial_failed(&mut self, address: &Address) -> bool {
         self.links.get(address).is_some_and(|slot| slot.peer.is_none())
             && self.links.remove(address).is_some()
     }
 
-    pub(crate) fn closed(&mut self, now: Moment, peer: PeerId) {
+    pub(crate) fn closed(&mut self, now: MonotonicTime, peer: ConnectionId) {
         let found = self.links.iter().find(|(_, slot)| slot.peer == Some(peer));
         if let Some(address) = found.map(|(address, _)| address.clone()) {
             self.links.remove(&address);
@@ -321,7 +336,7 @@ impl Slots {
     }
 
     /// Counts a valid block for the peer that announced it first. `None` means our own block.
-    pub(crate) fn delivered(&mut self, peer: Option<PeerId>) {
+    pub(crate) fn delivered(&mut self, peer: Option<ConnectionId>) {
         self.blocks = self.blocks.saturating_add(1);
         let slot = self.links.values_mut().find(|slot| slot.peer.is_some() && slot.peer == peer);
         if let Some(slot) = slot {
@@ -330,14 +345,14 @@ impl Slots {
     }
 
     /// Handles the first known round trip of a link. Returns the outcome.
-    pub(crate) fn settled(&mut self, peer: PeerId, rtt: Duration) -> Settled {
+    pub(crate) fn settled(&mut self, peer: ConnectionId, rtt: Duration) -> MeasuredOutcome {
         let Some((address, slot)) = self.links.iter_mut().find(|(_, slot)| slot.peer == Some(peer)) else {
-            return Settled::Kept;
+            return MeasuredOutcome::Kept;
         };
         slot.rtt = Some(rtt);
-        if slot.kind != Kind::Feeler {
+        if slot.kind != OutboundKind::Feeler {
             self.sort();
-            return Settled::Kept;
+            return MeasuredOutcome::Kept;
         }
         let (address, instead) = (address.clone(), slot.instead.take());
         if let Some(old) = instead
@@ -346,41 +361,42 @@ impl Slots {
             return settled;
         }
         if self.is_implausible(&address) {
-            return Settled::Measured;
+            return MeasuredOutcome::Measured;
         }
         let farthest =
-            self.of_kind(Kind::Nearest).filter_map(|(_, slot)| Some((slot.rtt?, slot.peer?))).max();
-        let has_room = self.of_kind(Kind::Nearest).count() < self.quota.nearest;
+            self.of_kind(OutboundKind::Nearest).filter_map(|(_, slot)| Some((slot.rtt?, slot.peer?))).max();
+        let has_room = self.of_kind(OutboundKind::Nearest).count() < self.quota.nearest;
         let replaced = farthest.filter(|(farthest, _)| is_nearer(rtt, *farthest)).map(|(_, peer)| peer);
         if has_room {
-            self.keep(peer, Kind::Nearest);
-            return Settled::Kept;
+            self.keep(peer, OutboundKind::Nearest);
+            return MeasuredOutcome::Kept;
         }
-        let Some(replaced) = replaced else { return Settled::Measured };
+        let Some(replaced) = replaced else { return MeasuredOutcome::Measured };
         self.drop_peer(replaced);
-        self.keep(peer, Kind::Nearest);
-        Settled::Replaces(replaced)
+        self.keep(peer, OutboundKind::Nearest);
+        MeasuredOutcome::Replaces(replaced)
     }
 
     /// Returns the outcome for a link that the graph recommended instead of another. Returns `None`
     /// if neither the other's place nor any other is free. That happens if the other is among the
     /// nearest by now. The new link is then an ordinary feeler.
-    fn recommended(&mut self, peer: PeerId, old: &Address) -> Option<Settled> {
-        let replaced = self.links.get(old).filter(|old| old.kind == Kind::Graph).and_then(|old| old.peer);
-        let chosen = self.of_kind(Kind::Nearest).count() + self.of_kind(Kind::Graph).count();
+    fn recommended(&mut self, peer: ConnectionId, old: &Address) -> Option<MeasuredOutcome> {
+        let replaced =
+            self.links.get(old).filter(|old| old.kind == OutboundKind::Graph).and_then(|old| old.peer);
+        let chosen = self.of_kind(OutboundKind::Nearest).count() + self.of_kind(OutboundKind::Graph).count();
         let settled = match replaced {
             Some(replaced) => {
                 self.drop_peer(replaced);
-                Settled::Replaces(replaced)
+                MeasuredOutcome::Replaces(replaced)
             }
-            None if chosen < self.quota.nearest + self.quota.graph => Settled::Kept,
+            None if chosen < self.quota.nearest + self.quota.graph => MeasuredOutcome::Kept,
             None => return None,
         };
-        self.keep(peer, Kind::Graph);
+        self.keep(peer, OutboundKind::Graph);
         Some(settled)
     }
 
-    fn keep(&mut self, peer: PeerId, kind: Kind) {
+    fn keep(&mut self, peer: ConnectionId, kind: OutboundKind) {
         if let Some(slot) = self.links.values_mut().find(|slot| slot.peer == Some(peer)) {
             slot.kind = kind;
         }
@@ -388,34 +404,34 @@ impl Slots {
     }
 
     /// Updates the round trips to the latest values. This corrects values measured in a bad moment.
-    pub(crate) fn refresh(&mut self, latency: impl Fn(PeerId) -> Option<Duration>) {
+    pub(crate) fn refresh(&mut self, latency: impl Fn(ConnectionId) -> Option<Duration>) {
         for slot in self.links.values_mut().filter(|slot| slot.rtt.is_some()) {
             slot.rtt = slot.peer.and_then(&latency).or(slot.rtt);
         }
         self.sort();
     }
 
-    fn drop_peer(&mut self, peer: PeerId) {
+    fn drop_peer(&mut self, peer: ConnectionId) {
         self.links.retain(|_, slot| slot.peer != Some(peer));
     }
 
     /// Marks the nearest of the links that are neither random nor feelers as the nearest ones.
     fn sort(&mut self) {
-        let mut ranked: Sorted<_, _> = self
+        let mut ranked: VecMap<_, _> = self
             .links
             .iter_mut()
-            .filter(|(_, slot)| matches!(slot.kind, Kind::Nearest | Kind::Graph))
+            .filter(|(_, slot)| matches!(slot.kind, OutboundKind::Nearest | OutboundKind::Graph))
             .map(|(address, slot)| ((slot.rtt.unwrap_or(Duration::MAX), address), slot))
             .collect();
         for (rank, slot) in ranked.values_mut().enumerate() {
-            slot.kind = if rank < self.quota.nearest { Kind::Nearest } else { Kind::Graph };
+            slot.kind = if rank < self.quota.nearest { OutboundKind::Nearest } else { OutboundKind::Graph };
         }
     }
 
     /// Returns the recommended links that may be replaced. Each comes with the number of blocks
     /// that it announced first in the last two rounds, and with true if it is that old.
-    pub(crate) fn replaceable(&self) -> Vec<(Address, PeerId, u32, bool)> {
-        let graph = self.of_kind(Kind::Graph);
+    pub(crate) fn replaceable(&self) -> Vec<(Address, ConnectionId, u32, bool)> {
+        let graph = self.of_kind(OutboundKind::Graph);
         graph
             .filter_map(|(address, slot)| {
                 let firsts = slot.firsts[0] + slot.firsts[1];
@@ -425,7 +441,7 @@ impl Slots {
     }
 
     /// Denies an address a slot for a while.
-    pub(crate) fn shun(&mut self, now: Moment, address: Address, grounds: Grounds) {
+    pub(crate) fn avoid(&mut self, now: MonotonicTime, address: Address, grounds: AvoidReason) {
         if self.shunned.len() == SHUNNED_MAX {
             self.shunned.pop_front();
         }
@@ -433,14 +449,14 @@ impl Slots {
     }
 
     /// Returns the feeler that takes too long to be useful.
-    pub(crate) fn tick(&self, now: Moment) -> Option<PeerId> {
-        self.of_kind(Kind::Feeler)
+    pub(crate) fn tick(&self, now: MonotonicTime) -> Option<ConnectionId> {
+        self.of_kind(OutboundKind::Feeler)
             .filter(|(_, slot)| slot.since + FEELER_TIMEOUT <= now)
             .find_map(|(_, slot)| slot.peer)
     }
 
-    pub(crate) fn deadline(&self, now: Moment) -> Moment {
-        let feeler = self.of_kind(Kind::Feeler).next();
+    pub(crate) fn deadline(&self, now: MonotonicTime) -> MonotonicTime {
+        let feeler = self.of_kind(OutboundKind::Feeler).next();
         let feel = feeler.map_or(self.feel.max(self.fill), |(_, slot)| slot.since + FEELER_TIMEOUT);
         let is_full = self.links.len() >= self.quota.total() + usize::from(feeler.is_some());
         let fill = if is_full { feel } else { self.fill.max(now + Duration::from_millis(1)) };

@@ -2,17 +2,17 @@
 
 use core::time::Duration;
 
-use crate::peers::chain_status::Stance;
+use crate::peers::chain_status::PeerTip;
 use crate::peers::outbound_slots::SLOTS_MAX;
 use crate::peers::reconnect::TARGETS_MAX;
-use crate::primitives::collections::fifo_set::Recent;
+use crate::primitives::collections::fifo_set::FifoSet;
 use crate::primitives::collections::ordered_map::OrderedSet;
 use crate::primitives::message::MessageId;
 use crate::primitives::pow::Work;
-use crate::primitives::time::Moment;
-use crate::protocol::connection::Link;
+use crate::primitives::time::MonotonicTime;
+use crate::protocol::connection::Direction;
 use crate::protocol::handshake::Handshake;
-use crate::protocol::link_certificate::{Epoch, Half};
+use crate::protocol::link_certificate::{Epoch, LatencyAttestation};
 use crate::protocol::packet::{Hello, Role};
 use crate::protocol::ping::Ping;
 
@@ -43,8 +43,8 @@ const RENEW_PER_MILLE: u128 = 250;
 /// A connection.
 #[derive(Debug)]
 pub(crate) struct Peer {
-    pub(crate) link: Link,
-    pub(crate) since: Moment,
+    pub(crate) link: Direction,
+    pub(crate) since: MonotonicTime,
     pub(crate) stage: Stage,
 }
 
@@ -67,19 +67,19 @@ pub(crate) struct Greeted {
     /// The height that goes with it.
     pub(crate) height: u64,
     /// The end of its chain, as far as it is known.
-    pub(crate) stance: Stance,
-    pub(crate) messages: Recent<MessageId, KNOWN_MESSAGES_MAX>,
+    pub(crate) stance: PeerTip,
+    pub(crate) messages: FifoSet<MessageId, KNOWN_MESSAGES_MAX>,
     pub(crate) asked_messages: OrderedSet<MessageId>,
     /// The open requests to it, and the time of its last answer from us.
     pub(crate) asked: Asked,
     /// Our newest attestation for this link's certificate.
-    pub(crate) half: Option<Half>,
+    pub(crate) half: Option<LatencyAttestation>,
     /// The epoch of its newest attestation.
     pub(crate) certified: Option<Epoch>,
     /// The number of valid blocks that it announced to us before all others.
     pub(crate) firsts: u64,
     /// When the newest of these blocks arrived.
-    pub(crate) delivered: Option<Moment>,
+    pub(crate) delivered: Option<MonotonicTime>,
     /// Messages that it announced while we were fetching blocks, at most as many as in one packet.
     pub(crate) offered: Vec<MessageId>,
 }
@@ -91,13 +91,13 @@ pub(crate) struct Asked {
     pub(crate) addresses: bool,
     /// True if we have requested links from it.
     pub(crate) links: bool,
-    answered: Option<Moment>,
+    answered: Option<MonotonicTime>,
 }
 
 impl Asked {
     /// Returns true if it may be answered now, and notes the answer. Answers are at least
     /// [`ANSWER_INTERVAL`] apart.
-    pub(crate) fn answers(&mut self, now: Moment) -> bool {
+    pub(crate) fn answers(&mut self, now: MonotonicTime) -> bool {
         let is_early = self.answered.is_some_and(|answered| now < answered + ANSWER_INTERVAL);
         if !is_early {
             self.answered = Some(now);
@@ -118,14 +118,14 @@ impl Greeted {
         epoch.since(half.epoch) >= RENEW_EPOCHS || now.abs_diff(then) * 1_000 > then * RENEW_PER_MILLE
     }
 
-    pub(crate) fn new(hello: Hello, now: Moment) -> Self {
+    pub(crate) fn new(hello: Hello, now: MonotonicTime) -> Self {
         Self {
             ping: Ping::new(now),
             claim: hello.total_work,
             height: hello.height,
-            stance: Stance::new(&hello),
+            stance: PeerTip::new(&hello),
             hello,
-            messages: Recent::default(),
+            messages: FifoSet::default(),
             asked_messages: OrderedSet::default(),
             offered: Vec::new(),
             asked: Asked::default(),

@@ -2,11 +2,11 @@
 
 use core::time::Duration;
 
-use crate::primitives::collections::vec_map::Sorted;
-use crate::primitives::rng::Chance;
-use crate::primitives::time::Moment;
+use crate::primitives::collections::vec_map::VecMap;
+use crate::primitives::rng::SeededRng;
+use crate::primitives::time::MonotonicTime;
 use crate::protocol::address::Address;
-use crate::protocol::connection::PeerId;
+use crate::protocol::connection::ConnectionId;
 
 /// The most nodes to stay connected to. Further ones are left out.
 pub const TARGETS_MAX: usize = 64;
@@ -17,9 +17,9 @@ pub const BACKOFF_MAX: Duration = Duration::from_secs(60);
 
 #[derive(Debug)]
 enum State {
-    Waiting(Moment),
+    Waiting(MonotonicTime),
     Dialing,
-    Connected(PeerId),
+    Connected(ConnectionId),
 }
 
 #[derive(Debug)]
@@ -30,13 +30,13 @@ struct Target {
 
 /// The nodes to stay connected to.
 #[derive(Debug)]
-pub(crate) struct Dialer {
-    targets: Sorted<Address, Target>,
+pub(crate) struct Reconnector {
+    targets: VecMap<Address, Target>,
 }
 
-impl Dialer {
+impl Reconnector {
     pub(crate) fn new(targets: impl IntoIterator<Item = Address>) -> Self {
-        let target = || Target { state: State::Waiting(Moment::default()), failures: 0 };
+        let target = || Target { state: State::Waiting(MonotonicTime::default()), failures: 0 };
         Self { targets: targets.into_iter().take(TARGETS_MAX).map(|address| (address, target())).collect() }
     }
 
@@ -45,7 +45,7 @@ impl Dialer {
         self.targets.keys()
     }
 
-    pub(crate) fn deadline(&self) -> Option<Moment> {
+    pub(crate) fn deadline(&self) -> Option<MonotonicTime> {
         let waits = self.targets.values().filter_map(|target| match target.state {
             State::Waiting(at) => Some(at),
             State::Dialing | State::Connected(_) => None,
@@ -54,7 +54,7 @@ impl Dialer {
     }
 
     /// Returns the addresses whose wait is over.
-    pub(crate) fn tick(&mut self, now: Moment) -> Vec<Address> {
+    pub(crate) fn tick(&mut self, now: MonotonicTime) -> Vec<Address> {
         let mut due = Vec::new();
         for (address, target) in &mut self.targets {
             if matches!(target.state, State::Waiting(at) if at <= now) {
@@ -65,14 +65,14 @@ impl Dialer {
         due
     }
 
-    pub(crate) fn connected(&mut self, address: &Address, peer: PeerId) {
+    pub(crate) fn connected(&mut self, address: &Address, peer: ConnectionId) {
         if let Some(target) = self.targets.get_mut(address) {
             target.state = State::Connected(peer);
         }
     }
 
     /// Notes that a handshake was completed, so that the next wait is short again.
-    pub(crate) fn greeted(&mut self, peer: PeerId) {
+    pub(crate) fn greeted(&mut self, peer: ConnectionId) {
         for target in self.targets.values_mut() {
             if matches!(target.state, State::Connected(id) if id == peer) {
                 target.failures = 0;
@@ -80,13 +80,13 @@ impl Dialer {
         }
     }
 
-    pub(crate) fn unreached(&mut self, now: Moment, address: &Address, chance: &mut Chance) {
+    pub(crate) fn unreached(&mut self, now: MonotonicTime, address: &Address, chance: &mut SeededRng) {
         if let Some(target) = self.targets.get_mut(address) {
             target.fail(now, chance);
         }
     }
 
-    pub(crate) fn closed(&mut self, now: Moment, peer: PeerId, chance: &mut Chance) {
+    pub(crate) fn closed(&mut self, now: MonotonicTime, peer: ConnectionId, chance: &mut SeededRng) {
         for target in self.targets.values_mut() {
             if matches!(target.state, State::Connected(id) if id == peer) {
                 target.fail(now, chance);
@@ -103,7 +103,7 @@ impl Dialer {
 impl Target {
     /// Waits between half and all of the backoff, so that many nodes do not redial at the same
     /// time.
-    fn fail(&mut self, now: Moment, chance: &mut Chance) {
+    fn fail(&mut self, now: MonotonicTime, chance: &mut SeededRng) {
         let backoff = BACKOFF_MIN.saturating_mul(1 << self.failures.min(16)).min(BACKOFF_MAX);
         let half = u64::try_from(backoff.as_micros() / 2).unwrap_or(u64::MAX);
         self.failures = self.failures.saturating_add(1);
@@ -118,8 +118,8 @@ mod tests {
     #[test]
     fn waits_longer_after_each_failure_and_briefly_after_success() {
         let address: Address = "host:1".parse().unwrap();
-        let (mut dialer, mut chance) = (Dialer::new([address.clone()]), Chance::new([1; 32]));
-        let mut now = Moment::default();
+        let (mut dialer, mut chance) = (Reconnector::new([address.clone()]), SeededRng::new([1; 32]));
+        let mut now = MonotonicTime::default();
         for failure in 0..12 {
             assert_eq!(dialer.tick(now), std::slice::from_ref(&address));
             assert_eq!(dialer.tick(now), []);
@@ -130,10 +130,10 @@ mod tests {
             now = dialer.deadline().unwrap();
         }
         dialer.tick(now);
-        dialer.connected(&address, PeerId(1));
+        dialer.connected(&address, ConnectionId(1));
         assert_eq!(dialer.deadline(), None);
-        dialer.greeted(PeerId(1));
-        dialer.closed(now, PeerId(1), &mut chance);
+        dialer.greeted(ConnectionId(1));
+        dialer.closed(now, ConnectionId(1), &mut chance);
         assert!(dialer.deadline().unwrap() - now <= BACKOFF_MIN);
     }
 }

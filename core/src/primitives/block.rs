@@ -9,9 +9,9 @@ use crate::primitives::hash::{Hash, Tag, tagged};
 use crate::primitives::key::{PublicKey, SecretKey, Signature};
 use crate::primitives::merkle;
 use crate::primitives::message::{MESSAGE_BYTES_MIN, Message};
-use crate::primitives::mmr::Record;
+use crate::primitives::mmr::MmrNode;
 use crate::primitives::pow::{Bits, Work};
-use crate::primitives::time::Time;
+use crate::primitives::time::Timestamp;
 
 /// A header's size in bytes.
 pub const HEADER_BYTES: usize = 96;
@@ -38,7 +38,7 @@ pub struct Header {
     /// The number of blocks below it.
     pub height: u64,
     /// When it was mined, by its miner's clock.
-    pub time: Time,
+    pub time: Timestamp,
     /// The target in compact form.
     pub bits: Bits,
     /// The number that the miner searched for.
@@ -80,7 +80,7 @@ impl Header {
             content_root: Hash::from_bytes(reader.array("header content_root")?),
             version: reader.u32("header version")?,
             height: reader.u64("header height")?,
-            time: Time::from_unix_ms(reader.u64("header time")?),
+            time: Timestamp::from_unix_ms(reader.u64("header time")?),
             bits: Bits::from_u32(reader.u32("header bits")?),
             nonce: reader.u64("header nonce")?,
         })
@@ -101,8 +101,8 @@ impl Header {
     }
 
     /// Returns its leaf in the MMR.
-    pub fn record(&self, hash: Hash) -> Record {
-        Record { hash, work: self.work(), time: self.time, bits: self.bits }
+    pub fn record(&self, hash: Hash) -> MmrNode {
+        MmrNode { hash, work: self.work(), time: self.time, bits: self.bits }
     }
 }
 
@@ -253,7 +253,7 @@ mod tests {
             content_root: Hash::ZERO,
             version: VERSION,
             height: 7,
-            time: Time::from_unix_ms(1_000),
+            time: Timestamp::from_unix_ms(1_000),
             bits: Bits::from_u32(0x2001_0000),
             nonce: 9,
         };

@@ -13,7 +13,7 @@ use crate::primitives::encoding::{DecodeError, Reader, put_text};
 use crate::primitives::hash::{Hash, Tag, tagged};
 use crate::primitives::key::{PublicKey, SecretKey, Signature};
 use crate::primitives::pow::Work;
-use crate::primitives::time::Time;
+use crate::primitives::time::Timestamp;
 
 /// The most bytes of UTF-8 in a recipient, which may be empty.
 pub const RECIPIENT_BYTES_MAX: usize = 128;
@@ -51,7 +51,7 @@ pub struct Draft {
     sender: PublicKey,
     recipient: String,
     text: String,
-    time: Time,
+    time: Timestamp,
 }
 
 impl Draft {
@@ -63,7 +63,7 @@ impl Draft {
         sender: PublicKey,
         recipient: impl Into<String>,
         text: impl Into<String>,
-        time: Time,
+        time: Timestamp,
     ) -> Result<Self, DraftError> {
         let (recipient, text) = (recipient.into(), text.into());
         if recipient.len() > RECIPIENT_BYTES_MAX {
@@ -127,7 +127,7 @@ impl Message {
     }
 
     /// Returns the time when it was written, by the sender's clock.
-    pub fn time(&self) -> Time {
+    pub fn time(&self) -> Timestamp {
         self.draft.time
     }
 
@@ -185,7 +185,7 @@ impl Message {
     /// The bytes are not a message.
     pub fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
         let sender = PublicKey::from_bytes(reader.array("message sender")?);
-        let time = Time::from_unix_ms(reader.u64("message time")?);
+        let time = Timestamp::from_unix_ms(reader.u64("message time")?);
         let recipient = reader.text("message recipient", 0, RECIPIENT_BYTES_MAX)?.to_owned();
         let text = reader.text("message text", 1, TEXT_BYTES_MAX)?.to_owned();
         let stamp = reader.u64("message stamp")?;
@@ -260,7 +260,7 @@ pub(crate) mod tests {
 
     pub(crate) fn message(seed: u8, text: &str, time: u64) -> Message {
         let secret = SecretKey::from_bytes(&[seed; 32]).unwrap();
-        let draft = Draft::new(secret.public(), "bob", text, Time::from_unix_ms(time)).unwrap();
+        let draft = Draft::new(secret.public(), "bob", text, Timestamp::from_unix_ms(time)).unwrap();
         draft.sign(&secret, &Hash::ZERO, 5)
     }
 
@@ -281,7 +281,7 @@ pub(crate) mod tests {
     fn refuses_sizes_outside_the_limits() {
         let sender = PublicKey::NOBODY;
         let draft = |recipient: usize, text: usize| {
-            Draft::new(sender, "r".repeat(recipient), "t".repeat(text), Time::default()).map(drop)
+            Draft::new(sender, "r".repeat(recipient), "t".repeat(text), Timestamp::default()).map(drop)
         };
         assert_eq!(draft(128, 4_096), Ok(()));
         assert_eq!(draft(129, 1), Err(DraftError::Recipient { found: 129 }));
@@ -313,7 +313,7 @@ pub(crate) mod tests {
     proptest! {
         #[test]
         fn round_trips_and_no_prefix_decodes(recipient in ".{0,30}", text in ".{1,60}", time: u64, stamp: u64) {
-            let draft = Draft::new(PublicKey::NOBODY, recipient, text, Time::from_unix_ms(time)).unwrap();
+            let draft = Draft::new(PublicKey::NOBODY, recipient, text, Timestamp::from_unix_ms(time)).unwrap();
             let message = Message::from_parts(draft, stamp, Signature::NONE);
             let bytes = message.encode();
             prop_assert_eq!(bytes.len(), message.size());

@@ -14,25 +14,25 @@ use std::sync::Arc;
 use crate::primitives::encoding::{DecodeError, Reader};
 use crate::primitives::hash::{Hash, Tag, tagged};
 use crate::primitives::pow::{Bits, Work};
-use crate::primitives::time::Time;
+use crate::primitives::time::Timestamp;
 
 /// An encoded record's size in bytes.
 pub const RECORD_BYTES: usize = 60;
 
 /// An MMR node: a summary of the headers below it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Record {
+pub struct MmrNode {
     /// A leaf's header hash, or the hash of a parent's two children.
     pub hash: Hash,
     /// The sum of the headers' work.
     pub work: Work,
     /// The last header's time.
-    pub time: Time,
+    pub time: Timestamp,
     /// The last header's bits.
     pub bits: Bits,
 }
 
-impl Record {
+impl MmrNode {
     /// Returns its encoding: hash ‖ work ‖ time ‖ bits.
     pub fn encode(&self) -> [u8; RECORD_BYTES] {
         let mut out = [0; RECORD_BYTES];
@@ -51,7 +51,7 @@ impl Record {
         Ok(Self {
             hash: Hash::from_bytes(reader.array("record hash")?),
             work: Work::from_hashes(reader.u128("record work")?),
-            time: Time::from_unix_ms(reader.u64("record time")?),
+            time: Timestamp::from_unix_ms(reader.u64("record time")?),
             bits: Bits::from_u32(reader.u32("record bits")?),
         })
     }
@@ -71,19 +71,19 @@ impl Record {
 struct Peak {
     /// 0 for a leaf. A peak of level k covers 2^k headers.
     level: u32,
-    record: Record,
+    record: MmrNode,
     left: Option<Arc<Self>>,
 }
 
 /// The peaks over the first `leaves` headers of a branch.
 #[derive(Clone, Debug, Default)]
-pub struct History {
+pub struct Mmr {
     leaves: u64,
     work: Work,
     rightmost: Option<Arc<Peak>>,
 }
 
-impl History {
+impl Mmr {
     /// Returns the number of headers that it covers.
     pub fn leaves(&self) -> u64 {
         self.leaves
@@ -96,23 +96,23 @@ impl History {
 
     /// Returns the history with one more header.
     #[must_use]
-    pub fn append(&self, leaf: Record) -> Self {
+    pub fn append(&self, leaf: MmrNode) -> Self {
         self.join(0, 1, leaf)
     }
 
     /// Returns the history with the 2^`level` further headers that an MMR node covers. Returns
     /// `None` if the MMR has no such node, or would have more headers than a u64 counts.
     #[must_use]
-    pub fn append_node(&self, level: u32, node: Record) -> Option<Self> {
+    pub fn append_node(&self, level: u32, node: MmrNode) -> Option<Self> {
         let added = 1u64.checked_shl(level)?;
         let fits = self.leaves.is_multiple_of(added) && self.leaves.checked_add(added).is_some();
         fits.then(|| self.join(level, added, node))
     }
 
-    fn join(&self, level: u32, added: u64, node: Record) -> Self {
+    fn join(&self, level: u32, added: u64, node: MmrNode) -> Self {
         let (mut level, mut record, mut left) = (level, node, self.rightmost.clone());
         while let Some(peak) = left.as_ref().filter(|peak| peak.level == level) {
-            record = Record::parent(&peak.record, &record);
+            record = MmrNode::parent(&peak.record, &record);
             level += 1;
             left = peak.left.clone();
         }
@@ -120,13 +120,13 @@ impl History {
         Self { leaves: self.leaves + added, work: self.work.plus(node.work), rightmost }
     }
 
-    fn peaks_from_right(&self) -> impl Iterator<Item = &Record> {
+    fn peaks_from_right(&self) -> impl Iterator<Item = &MmrNode> {
         core::iter::successors(self.rightmost.as_deref(), |peak| peak.left.as_deref())
             .map(|peak| &peak.record)
     }
 
     /// Returns the peaks from left to right, the highest first.
-    pub fn peaks(&self) -> Vec<Record> {
+    pub fn peaks(&self) -> Vec<MmrNode> {
         let mut peaks: Vec<_> = self.peaks_from_right().copied().collect();
         peaks.reverse();
         peaks
@@ -134,7 +134,7 @@ impl History {
 
     /// Returns the peak over the header at `height`, with its level. Returns `None` above the last
     /// header.
-    pub fn peak_over(&self, height: u64) -> Option<(u32, Record)> {
+    pub fn peak_over(&self, height: u64) -> Option<(u32, MmrNode)> {
         let position = peak_over(self.leaves, height)?;
         let mut at = self.rightmost.as_deref();
         while let Some(peak) = at.filter(|peak| peak.level < position.level) {
@@ -147,7 +147,7 @@ impl History {
     /// the siblings that are on the left. Returns `None` if the number of `siblings` does not match
     /// the header at `height`.
     #[must_use]
-    pub fn below(&self, height: u64, siblings: &[Record]) -> Option<Self> {
+    pub fn below(&self, height: u64, siblings: &[MmrNode]) -> Option<Self> {
         let position = peak_over(self.leaves, height)?;
         if usize::try_from(position.level).ok()? != siblings.len() {
             return None;
@@ -162,7 +162,7 @@ impl History {
     /// Returns the root that the next header commits to. It is 32 zero bytes if no header is
     /// covered.
     pub fn root(&self) -> Hash {
-        let bagged = self.peaks_from_right().copied().reduce(|right, left| Record::parent(&left, &right));
+        let bagged = self.peaks_from_right().copied().reduce(|right, left| MmrNode::parent(&left, &right));
         bagged.map_or(Hash::ZERO, |bagged| root_of(self.leaves, &bagged))
     }
 
@@ -185,7 +185,7 @@ impl History {
         let leaves = reader.u64("history leaves")?;
         let (mut work, mut rightmost) = (Work::ZERO, None);
         for level in levels(leaves) {
-            let record = Record::read(&mut reader)?;
+            let record = MmrNode::read(&mut reader)?;
             work = work.plus(record.work);
             rightmost = Some(Arc::new(Peak { level, record, left: rightmost }));
         }
@@ -194,15 +194,15 @@ impl History {
     }
 }
 
-impl PartialEq for History {
+impl PartialEq for Mmr {
     fn eq(&self, other: &Self) -> bool {
         self.leaves == other.leaves && self.peaks_from_right().eq(other.peaks_from_right())
     }
 }
 
-impl Eq for History {}
+impl Eq for Mmr {}
 
-fn root_of(leaves: u64, bagged: &Record) -> Hash {
+fn root_of(leaves: u64, bagged: &MmrNode) -> Hash {
     tagged(Tag::Root, &[&leaves.to_be_bytes(), &bagged.encode()])
 }
 
@@ -227,10 +227,10 @@ pub fn siblings(leaves: u64, leaf: u64) -> impl Iterator<Item = Position> {
 }
 
 /// Returns the node that follows from the leaf at a height and its siblings.
-pub fn climb(leaf: &Record, height: u64, siblings: &[Record]) -> Record {
+pub fn climb(leaf: &MmrNode, height: u64, siblings: &[MmrNode]) -> MmrNode {
     (0u32..).zip(siblings).fold(*leaf, |record, (below, sibling)| {
         let is_left = height.checked_shr(below).unwrap_or(0) & 1 == 0;
-        if is_left { Record::parent(&record, sibling) } else { Record::parent(sibling, &record) }
+        if is_left { MmrNode::parent(&record, sibling) } else { MmrNode::parent(sibling, &record) }
     })
 }
 
@@ -252,9 +252,9 @@ pub struct InclusionProof {
     /// The height of the header.
     pub height: u64,
     /// The siblings from the leaf up to its peak.
-    pub siblings: Vec<Record>,
+    pub siblings: Vec<MmrNode>,
     /// The other peaks, from left to right.
-    pub peaks: Vec<Record>,
+    pub peaks: Vec<MmrNode>,
 }
 
 impl InclusionProof {
@@ -264,7 +264,7 @@ impl InclusionProof {
     pub fn gather(
         leaves: u64,
         height: u64,
-        mut node: impl FnMut(Position) -> Option<Record>,
+        mut node: impl FnMut(Position) -> Option<MmrNode>,
     ) -> Option<Self> {
         if height >= leaves {
             return None;
@@ -286,7 +286,7 @@ impl InclusionProof {
 
     /// Returns the root that follows if `leaf` is at the proof's position. Returns `None` if the
     /// proof has the wrong number of parts.
-    pub fn root(&self, leaf: &Record) -> Option<Hash> {
+    pub fn root(&self, leaf: &MmrNode) -> Option<Hash> {
         let mut peaks = self.peaks.iter().copied();
         let (mut bagging, mut start, mut met) = (Vec::new(), 0, false);
         for level in levels(self.leaves) {
@@ -302,7 +302,7 @@ impl InclusionProof {
         if !met || peaks.next().is_some() {
             return None;
         }
-        let bagged = bagging.into_iter().rev().reduce(|right, left| Record::parent(&left, &right))?;
+        let bagged = bagging.into_iter().rev().reduce(|right, left| MmrNode::parent(&left, &right))?;
         Some(root_of(self.leaves, &bagged))
     }
 }
@@ -313,34 +313,34 @@ mod tests {
 
     use super::*;
 
-    fn leaf(height: u64) -> Record {
-        Record {
+    fn leaf(height: u64) -> MmrNode {
+        MmrNode {
             hash: Hash::of(&height.to_be_bytes()),
             work: Work::from_hashes(u128::from(height)),
-            time: Time::from_unix_ms(1_000 + height),
+            time: Timestamp::from_unix_ms(1_000 + height),
             bits: Bits::from_u32(0x1e10_0000),
         }
     }
 
-    fn history(leaves: u64) -> History {
-        (0..leaves).fold(History::default(), |history, height| history.append(leaf(height)))
+    fn history(leaves: u64) -> Mmr {
+        (0..leaves).fold(Mmr::default(), |history, height| history.append(leaf(height)))
     }
 
     /// Returns the root by its slow definition: peaks by halving, bagged from the right.
-    fn slow_root(leaves: &[Record]) -> Hash {
-        fn tree(leaves: &[Record]) -> Record {
+    fn slow_root(leaves: &[MmrNode]) -> Hash {
+        fn tree(leaves: &[MmrNode]) -> MmrNode {
             match leaves {
                 [one] => *one,
                 _ => {
                     let (left, right) = leaves.split_at(leaves.len() / 2);
-                    Record::parent(&tree(left), &tree(right))
+                    MmrNode::parent(&tree(left), &tree(right))
                 }
             }
         }
-        fn bag(leaves: &[Record]) -> Record {
+        fn bag(leaves: &[MmrNode]) -> MmrNode {
             let first = 1 << leaves.len().ilog2();
             let (mountain, rest) = leaves.split_at(first);
-            if rest.is_empty() { tree(mountain) } else { Record::parent(&tree(mountain), &bag(rest)) }
+            if rest.is_empty() { tree(mountain) } else { MmrNode::parent(&tree(mountain), &bag(rest)) }
         }
         root_of(leaves.len() as u64, &bag(leaves))
     }
@@ -359,7 +359,7 @@ mod tests {
     fn whole_subtrees_append_as_their_headers_do_and_only_where_they_fit() {
         for (start, level) in [(0, 0), (0, 5), (8, 3), (12, 2), (48, 4), (7, 0)] {
             let whole = history(start + (1 << level));
-            let node = (start..start + (1 << level)).fold(History::default(), |h, i| h.append(leaf(i)));
+            let node = (start..start + (1 << level)).fold(Mmr::default(), |h, i| h.append(leaf(i)));
             let appended = history(start).append_node(level, node.peaks()[0]).unwrap();
             assert_eq!(appended, whole);
             assert_eq!((appended.work(), appended.root()), (whole.work(), whole.root()));
@@ -367,7 +367,7 @@ mod tests {
         for (start, level) in [(1, 1), (12, 3), (2, 5), (0, 64)] {
             assert_eq!(history(start).append_node(level, leaf(0)), None);
         }
-        let most = History::default().append_node(63, leaf(0)).unwrap();
+        let most = Mmr::default().append_node(63, leaf(0)).unwrap();
         assert_eq!(most.append_node(63, leaf(1)), None);
     }
 
@@ -375,12 +375,12 @@ mod tests {
     fn encoding_round_trips_and_no_prefix_decodes() {
         for count in [0, 1, 2, 3, 64, 65, 127] {
             let (history, bytes) = (history(count), history(count).encode());
-            let again = History::decode(&bytes).unwrap();
+            let again = Mmr::decode(&bytes).unwrap();
             assert_eq!(again, history);
             assert_eq!(again.work(), history.work());
             assert_eq!(again.append(leaf(count)).root(), history.append(leaf(count)).root());
             for end in 0..bytes.len() {
-                assert!(History::decode(&bytes[..end]).is_err());
+                assert!(Mmr::decode(&bytes[..end]).is_err());
             }
         }
     }
@@ -388,12 +388,12 @@ mod tests {
     #[test]
     fn every_leaf_is_proven_and_every_lie_is_not() {
         for count in 1..36 {
-            let mut nodes: BTreeMap<Position, Record> =
+            let mut nodes: BTreeMap<Position, MmrNode> =
                 (0..count).map(|index| (Position { level: 0, index }, leaf(index))).collect();
             for level in 0..6 {
                 for index in 0..count >> (level + 1) {
                     let child = |side| nodes[&Position { level, index: 2 * index + side }];
-                    let parent = Record::parent(&child(0), &child(1));
+                    let parent = MmrNode::parent(&child(0), &child(1));
                     nodes.insert(Position { level: level + 1, index }, parent);
                 }
             }
@@ -402,7 +402,7 @@ mod tests {
                 let node = |position: Position| nodes.get(&position).copied();
                 let proof = InclusionProof::gather(count, height, node).unwrap();
                 assert_eq!(proof.root(&leaf(height)), Some(root));
-                let forged = Record { work: Work::from_hashes(99_999), ..leaf(height) };
+                let forged = MmrNode { work: Work::from_hashes(99_999), ..leaf(height) };
                 assert_ne!(proof.root(&forged), Some(root));
                 let moved = InclusionProof { height: (height + 1) % count, ..proof.clone() };
                 assert!(count == 1 || moved.root(&leaf(height)) != Some(root));

@@ -15,7 +15,7 @@ use crate::primitives::encoding::{DecodeError, Reader};
 use crate::primitives::hash::{Hash, Tag, tagged};
 use crate::primitives::key::{PublicKey, Signature};
 use crate::primitives::pow::{Bits, Retarget, Target};
-use crate::primitives::time::Time;
+use crate::primitives::time::Timestamp;
 
 /// The most bytes of a network's name. The least is 1.
 pub const NAME_BYTES_MAX: usize = 32;
@@ -27,7 +27,7 @@ pub struct Parameters {
     /// 1 to 32 characters of a–z, 0–9 and `-`.
     pub name: String,
     /// The genesis block's time, unix milliseconds, at most [`GENESIS_TIME_MAX`].
-    pub genesis_time: Time,
+    pub genesis_time: Timestamp,
     /// The desired interval between blocks, milliseconds, at least 1.
     pub spacing_ms: u64,
     /// The delay that halves the difficulty, in milliseconds. 0 keeps the bits constant.
@@ -70,7 +70,7 @@ pub enum NetworkError {
     #[error("genesis_time: at most {GENESIS_TIME_MAX}, found {}", found.unix_ms())]
     GenesisTime {
         /// The genesis time.
-        found: Time,
+        found: Timestamp,
     },
     /// The spacing is zero or too long.
     #[error("spacing_ms: must be from 1 to {MILLISECONDS_MAX}, found {found}")]
@@ -236,7 +236,7 @@ impl Network {
 fn built_in(name: &str, half_life_ms: u64, limit: u32) -> Parameters {
     Parameters {
         name: name.to_owned(),
-        genesis_time: Time::from_unix_ms(1_767_225_600_000),
+        genesis_time: Timestamp::from_unix_ms(1_767_225_600_000),
         spacing_ms: 15_000,
         half_life_ms,
         limit_bits: Bits::from_u32(limit),
@@ -273,7 +273,7 @@ impl Parameters {
         let name = core::str::from_utf8(reader.take(field, found)?);
         Ok(Self {
             name: name.map_err(|_| DecodeError::Utf8 { field })?.to_owned(),
-            genesis_time: Time::from_unix_ms(reader.u64("network genesis_time")?),
+            genesis_time: Timestamp::from_unix_ms(reader.u64("network genesis_time")?),
             spacing_ms: reader.u64("network spacing_ms")?,
             half_life_ms: reader.u64("network half_life_ms")?,
             limit_bits: Bits::from_u32(reader.u32("network limit_bits")?),
@@ -355,7 +355,7 @@ mod tests {
         };
         assert!(with(|p| p.name = "Has Space".to_owned()).starts_with("name:"));
         assert!(with(|p| p.name.clear()).starts_with("name:"));
-        assert!(with(|p| p.genesis_time = Time::from_unix_ms(1 << 53)).starts_with("genesis_time:"));
+        assert!(with(|p| p.genesis_time = Timestamp::from_unix_ms(1 << 53)).starts_with("genesis_time:"));
         assert!(with(|p| p.spacing_ms = 0).starts_with("spacing_ms:"));
         assert!(with(|p| p.half_life_ms = u64::MAX).starts_with("half_life_ms:"));
         assert!(with(|p| p.limit_bits = Bits::from_u32(0)).starts_with("limit_bits:"));

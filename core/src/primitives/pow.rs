@@ -10,7 +10,7 @@ use core::fmt;
 use crypto_bigint::{U256, U320};
 
 use crate::primitives::hash::Hash;
-use crate::primitives::time::Time;
+use crate::primitives::time::Timestamp;
 
 /// A target in Bitcoin's compact form: one byte of size, three of mantissa.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -241,7 +241,7 @@ impl Retarget {
     /// Parents' bits were checked before. Invalid bits count as the limit.
     ///
     /// PROTOCOL.md, "Rules: difficulty".
-    pub fn next_bits(&self, parent_bits: Bits, parent_time: Time, time: Time) -> Bits {
+    pub fn next_bits(&self, parent_bits: Bits, parent_time: Timestamp, time: Timestamp) -> Bits {
         let parent = parent_bits.target().unwrap_or(self.limit);
         let elapsed_ms = i128::from(time.unix_ms()) - i128::from(parent_time.unix_ms());
         parent.next(elapsed_ms, self.spacing_ms, self.half_life_ms, self.limit).bits()

@@ -4,12 +4,12 @@ use crate::primitives::hash::{Tag, tagged};
 
 /// A stream of random numbers from a seed: the tagged hashes of seed and counter.
 #[derive(Debug)]
-pub struct Chance {
+pub struct SeededRng {
     seed: [u8; 32],
     drawn: u64,
 }
 
-impl Chance {
+impl SeededRng {
     /// Creates the stream of `seed`.
     pub fn new(seed: [u8; 32]) -> Self {
         Self { seed, drawn: 0 }

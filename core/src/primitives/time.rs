@@ -2,7 +2,7 @@
 //!
 //! Specified in PROTOCOL.md, "Conventions".
 //!
-//! [`Time`] is the unix time in blocks and messages, which consensus compares. [`Moment`] never
+//! [`Time`] is the unix time in blocks and messages, which consensus compares. [`MonotonicTime`] never
 //! jumps and serves latencies and deadlines. A driver reads both at once into a [`Now`].
 
 use core::fmt;
@@ -14,9 +14,9 @@ use core::time::Duration;
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
 )]
 #[serde(transparent)]
-pub struct Time(u64);
+pub struct Timestamp(u64);
 
-impl Time {
+impl Timestamp {
     /// Creates a time from unix milliseconds.
     pub const fn from_unix_ms(ms: u64) -> Self {
         Self(ms)
@@ -45,7 +45,7 @@ impl Time {
     }
 }
 
-impl fmt::Display for Time {
+impl fmt::Display for Timestamp {
     /// Writes RFC 3339 in UTC with milliseconds, as `2026-01-01T00:00:00.000Z`.
     ///
     /// The calendar is Howard Hinnant's `civil_from_days`: exact for every u64 of milliseconds.
@@ -68,9 +68,9 @@ impl fmt::Display for Time {
 
 /// Microseconds on the driver's monotonic clock, whose start is arbitrary.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Moment(u64);
+pub struct MonotonicTime(u64);
 
-impl Moment {
+impl MonotonicTime {
     /// Creates a moment from microseconds since the clock's start.
     pub const fn from_micros(micros: u64) -> Self {
         Self(micros)
@@ -82,7 +82,7 @@ impl Moment {
     }
 }
 
-impl Add<Duration> for Moment {
+impl Add<Duration> for MonotonicTime {
     type Output = Self;
 
     fn add(self, later: Duration) -> Self {
@@ -90,7 +90,7 @@ impl Add<Duration> for Moment {
     }
 }
 
-impl Sub for Moment {
+impl Sub for MonotonicTime {
     type Output = Duration;
 
     fn sub(self, earlier: Self) -> Duration {
@@ -102,14 +102,14 @@ impl Sub for Moment {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Now {
     /// The local clock's unix time.
-    pub time: Time,
+    pub time: Timestamp,
     /// The monotonic clock's time.
-    pub moment: Moment,
+    pub moment: MonotonicTime,
 }
 
 impl Now {
     /// Returns the moment when the local clock will show `time`.
-    pub fn moment_of(self, time: Time) -> Moment {
+    pub fn moment_of(self, time: Timestamp) -> MonotonicTime {
         self.moment + Duration::from_millis(time.ms_since(self.time))
     }
 }
@@ -128,8 +128,8 @@ mod tests {
             (4_107_542_399_000, "2100-02-28T23:59:59.000Z"),
             (4_107_542_400_000, "2100-03-01T00:00:00.000Z"),
         ] {
-            assert_eq!(Time::from_unix_ms(ms).to_string(), text);
+            assert_eq!(Timestamp::from_unix_ms(ms).to_string(), text);
         }
-        assert!(Time::from_unix_ms(u64::MAX).to_string().ends_with('Z'));
+        assert!(Timestamp::from_unix_ms(u64::MAX).to_string().ends_with('Z'));
     }
 }

@@ -50,7 +50,7 @@ pub use self::sample::SAMPLES_MAX;
 use self::sample::{Scheme, Stakes};
 use crate::primitives::block::Header;
 use crate::primitives::hash::Hash;
-use crate::primitives::mmr::History;
+use crate::primitives::mmr::Mmr;
 use crate::primitives::params::Network;
 use crate::primitives::pow::{Bits, Target, Work};
 
@@ -75,9 +75,9 @@ pub struct Proven {
     /// The tip's hash.
     pub hash: Hash,
     /// The history up to and with the tip, to which the next header commits.
-    pub history: History,
+    pub history: Mmr,
     /// The history below the tail.
-    pub below: History,
+    pub below: Mmr,
     /// The headers that were shown at the end, the tip's last: all above genesis, or the newest [`TAIL_BLOCKS`].
     pub tail: Vec<Header>,
     /// The number of points of the work below the tail that had to be shown.

@@ -35,7 +35,7 @@ use crate::primitives::hash::Hash;
 use crate::primitives::key::{PublicKey, Signature};
 use crate::primitives::merkle;
 use crate::primitives::message::Message;
-use crate::primitives::mmr::Record;
+use crate::primitives::mmr::MmrNode;
 use crate::primitives::params::{Network, Parameters};
 use crate::proof::chain_proof::PROOF_BYTES_MAX;
 
@@ -74,7 +74,7 @@ pub struct Receipt {
     /// The author's signature.
     pub signature: Signature,
     /// The sibling records from the block up to the peak over it, from the bottom.
-    pub path: Vec<Record>,
+    pub path: Vec<MmrNode>,
     /// The proof of the chain that the block is in.
     pub chain: Vec<u8>,
 }
@@ -87,7 +87,7 @@ impl Receipt {
         network: &Network,
         block: &Block,
         index: usize,
-        path: Vec<Record>,
+        path: Vec<MmrNode>,
         chain: Vec<u8>,
     ) -> Option<Self> {
         let message = Message::clone(block.messages.get(index)?);
@@ -160,7 +160,7 @@ impl Receipt {
         let signature = Signature::from_bytes(reader.array("block signature")?);
         let [path] = reader.array("record sibling count")?;
         check_path(path.into())?;
-        let path = (0..path).map(|_| Record::read(&mut reader)).collect::<Result<_, _>>()?;
+        let path = (0..path).map(|_| MmrNode::read(&mut reader)).collect::<Result<_, _>>()?;
         let chain = reader.take("chain proof", reader.left())?.to_vec();
         Ok(Self { network, message, index, count, siblings, header, extra, author, signature, path, chain })
     }

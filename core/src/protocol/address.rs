@@ -10,7 +10,7 @@ use core::str::FromStr;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::protocol::host::Host;
-use crate::protocol::netgroup::Group;
+use crate::protocol::netgroup::NetGroup;
 
 /// The most bytes of an address's text.
 pub const ADDRESS_BYTES_MAX: usize = 255;
@@ -76,8 +76,8 @@ impl Address {
     }
 
     /// Returns the netgroup of the host.
-    pub fn group(&self) -> Group {
-        Group::of(&self.host)
+    pub fn group(&self) -> NetGroup {
+        NetGroup::of(&self.host)
     }
 
     /// Returns the same as [`Host::is_local`].

@@ -8,9 +8,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 /// A list with a cap that is checked before anything is allocated.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
-pub struct List<T, const MAX: usize>(Vec<T>);
+pub struct BoundedVec<T, const MAX: usize>(Vec<T>);
 
-impl<T, const MAX: usize> List<T, MAX> {
+impl<T, const MAX: usize> BoundedVec<T, MAX> {
     /// Creates a list of the first `MAX` of `items`.
     pub fn new(mut items: Vec<T>) -> Self {
         items.truncate(MAX);
@@ -23,7 +23,7 @@ impl<T, const MAX: usize> List<T, MAX> {
     }
 }
 
-impl<'de, T: Deserialize<'de>, const MAX: usize> Deserialize<'de> for List<T, MAX> {
+impl<'de, T: Deserialize<'de>, const MAX: usize> Deserialize<'de> for BoundedVec<T, MAX> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Items<T, const MAX: usize>(PhantomData<T>);
         impl<'de, T: Deserialize<'de>, const MAX: usize> Visitor<'de> for Items<T, MAX> {
@@ -56,9 +56,9 @@ impl<'de, T: Deserialize<'de>, const MAX: usize> Deserialize<'de> for List<T, MA
 
 /// Bytes with a cap on their number.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Octets<const MAX: usize>(Vec<u8>);
+pub struct BoundedBytes<const MAX: usize>(Vec<u8>);
 
-impl<const MAX: usize> Octets<MAX> {
+impl<const MAX: usize> BoundedBytes<MAX> {
     /// Creates a value of these bytes. It is empty if there are more than `MAX`.
     pub fn new(bytes: Vec<u8>) -> Self {
         Self(if bytes.len() > MAX { Vec::new() } else { bytes })
@@ -70,13 +70,13 @@ impl<const MAX: usize> Octets<MAX> {
     }
 }
 
-impl<const MAX: usize> Serialize for Octets<MAX> {
+impl<const MAX: usize> Serialize for BoundedBytes<MAX> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_bytes(&self.0)
     }
 }
 
-impl<'de, const MAX: usize> Deserialize<'de> for Octets<MAX> {
+impl<'de, const MAX: usize> Deserialize<'de> for BoundedBytes<MAX> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let bytes = <&[u8]>::deserialize(deserializer)?;
         if bytes.len() > MAX {
@@ -89,9 +89,9 @@ impl<'de, const MAX: usize> Deserialize<'de> for Octets<MAX> {
 /// A text with a cap in bytes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
-pub struct Text<const MAX: usize>(String);
+pub struct BoundedString<const MAX: usize>(String);
 
-impl<const MAX: usize> Text<MAX> {
+impl<const MAX: usize> BoundedString<MAX> {
     /// Creates a text from as much of `text` as fits.
     pub fn new(text: &str) -> Self {
         let end = (0..=MAX.min(text.len())).rev().find(|&end| text.is_char_boundary(end)).unwrap_or(0);
@@ -104,7 +104,7 @@ impl<const MAX: usize> Text<MAX> {
     }
 }
 
-impl<'de, const MAX: usize> Deserialize<'de> for Text<MAX> {
+impl<'de, const MAX: usize> Deserialize<'de> for BoundedString<MAX> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = <&str>::deserialize(deserializer)?;
         if text.len() > MAX {

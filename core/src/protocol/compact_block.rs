@@ -18,11 +18,11 @@ use serde::{Deserialize, Serialize};
 use siphasher::sip::SipHasher24;
 
 use crate::primitives::block::{BLOCK_MESSAGES_MAX, Block, Header};
-use crate::primitives::collections::ordered_map::Ordered;
+use crate::primitives::collections::ordered_map::OrderedMap;
 use crate::primitives::hash::{Hash, Tag, tagged};
 use crate::primitives::key::{PublicKey, Signature};
 use crate::primitives::message::{Message, MessageId};
-use crate::protocol::bounded::List;
+use crate::protocol::bounded::BoundedVec;
 
 /// A short id's size in bytes.
 pub const SHORT_ID_BYTES: usize = 6;
@@ -33,7 +33,7 @@ pub struct ShortId([u8; SHORT_ID_BYTES]);
 
 /// A message of a compact body.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Slot {
+pub enum CompactEntry {
     /// A message that the receiver probably has.
     Short(ShortId),
     /// A message that it may lack.
@@ -42,7 +42,7 @@ pub enum Slot {
 
 /// A block's body for peers that know its header.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Compact {
+pub struct CompactBlock {
     /// The block's hash.
     pub hash: Hash,
     /// The number that the miner varied.
@@ -52,25 +52,25 @@ pub struct Compact {
     /// The author's signature.
     pub signature: Signature,
     /// The messages, in their order.
-    pub slots: List<Slot, BLOCK_MESSAGES_MAX>,
+    pub slots: BoundedVec<CompactEntry, BLOCK_MESSAGES_MAX>,
 }
 
 /// A request for messages of a compact body by their indexes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Wanted {
+pub struct GetMessagesAt {
     /// The block's hash.
     pub hash: Hash,
     /// The indexes, ascending.
-    pub places: List<u16, BLOCK_MESSAGES_MAX>,
+    pub places: BoundedVec<u16, BLOCK_MESSAGES_MAX>,
 }
 
 /// The requested messages, in the order of the request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Parts {
+pub struct BlockMessages {
     /// The block's hash.
     pub hash: Hash,
     /// The messages.
-    pub messages: List<Message, BLOCK_MESSAGES_MAX>,
+    pub messages: BoundedVec<Message, BLOCK_MESSAGES_MAX>,
 }
 
 /// Computes the short ids of one block.
@@ -93,24 +93,28 @@ impl Shortener {
     }
 }
 
-impl Compact {
+impl CompactBlock {
     /// Returns the compact body of a block with these message ids. The messages at the indexes in
     /// `whole`, which are ascending, are sent whole.
     pub fn new(hash: Hash, block: &Block, ids: &[MessageId], whole: &[u16]) -> Self {
         let shortener = Shortener::new(&hash);
         let slot = |(place, (message, id)): (usize, (&Arc<Message>, &MessageId))| {
             let is_whole = u16::try_from(place).is_ok_and(|place| whole.binary_search(&place).is_ok());
-            if is_whole { Slot::Whole(message.as_ref().clone()) } else { Slot::Short(shortener.shorten(id)) }
+            if is_whole {
+                CompactEntry::Whole(message.as_ref().clone())
+            } else {
+                CompactEntry::Short(shortener.shorten(id))
+            }
         };
         let slots = block.messages.iter().zip(ids).enumerate().map(slot).collect();
         let Block { extra, author, signature, .. } = *block;
-        Self { hash, extra, author, signature, slots: List::new(slots) }
+        Self { hash, extra, author, signature, slots: BoundedVec::new(slots) }
     }
 }
 
 /// A body that is being reconstructed.
 #[derive(Clone, Debug)]
-pub struct Partial {
+pub struct PartialBlock {
     header: Header,
     extra: u64,
     author: PublicKey,
@@ -121,21 +125,21 @@ pub struct Partial {
     guessed: bool,
 }
 
-impl Partial {
+impl PartialBlock {
     /// Creates the body from the messages in the compact body and in a mempool.
     pub fn new<'a>(
         header: Header,
-        compact: Compact,
+        compact: CompactBlock,
         pool: impl Iterator<Item = (&'a MessageId, &'a Arc<Message>)>,
     ) -> Self {
-        let Compact { hash, extra, author, signature, slots } = compact;
+        let CompactBlock { hash, extra, author, signature, slots } = compact;
         let slots = slots.into_inner();
-        let mut wanted = Ordered::<ShortId, Vec<usize>>::default();
+        let mut wanted = OrderedMap::<ShortId, Vec<usize>>::default();
         let mut messages = vec![None; slots.len()];
         for (place, slot) in slots.into_iter().enumerate() {
             match slot {
-                Slot::Short(short) => wanted.get_or_default(short).push(place),
-                Slot::Whole(message) => messages[place] = Some(Arc::new(message)),
+                CompactEntry::Short(short) => wanted.get_or_default(short).push(place),
+                CompactEntry::Whole(message) => messages[place] = Some(Arc::new(message)),
             }
         }
         let mut guessed = false;
@@ -169,7 +173,7 @@ impl Partial {
     }
 
     /// Returns true if a mismatch with the header may be no peer's fault.
-    pub fn is_guessed(&self) -> bool {
+    pub fn used_mempool(&self) -> bool {
         self.guessed
     }
 
@@ -187,12 +191,12 @@ mod tests {
     use crate::primitives::key::SecretKey;
     use crate::primitives::message::Draft;
     use crate::primitives::params::Network;
-    use crate::primitives::time::Time;
+    use crate::primitives::time::Timestamp;
 
     fn block(texts: usize) -> (Block, Vec<MessageId>) {
         let (network, secret) = (Network::dev(), SecretKey::from_bytes(&[3; 32]).unwrap());
         let message = |index: usize| {
-            let time = Time::from_unix_ms(1_000 + index as u64);
+            let time = Timestamp::from_unix_ms(1_000 + index as u64);
             let draft = Draft::new(secret.public(), "bob", format!("text {index}"), time).unwrap();
             Arc::new(draft.sign(&secret, network.id(), 0))
         };
@@ -204,18 +208,18 @@ mod tests {
     #[test]
     fn a_pool_that_has_all_needs_nothing_more() {
         let (block, ids) = block(20);
-        let compact = Compact::new(block.header.hash(), &block, &ids, &[]);
-        let partial = Partial::new(block.header, compact, ids.iter().zip(&block.messages));
-        assert!(partial.missing().is_empty() && partial.is_guessed());
+        let compact = CompactBlock::new(block.header.hash(), &block, &ids, &[]);
+        let partial = PartialBlock::new(block.header, compact, ids.iter().zip(&block.messages));
+        assert!(partial.missing().is_empty() && partial.used_mempool());
         assert_eq!(partial.complete().unwrap(), block);
     }
 
     #[test]
     fn what_the_pool_lacks_is_asked_for_by_place() {
         let (block, ids) = block(20);
-        let compact = Compact::new(block.header.hash(), &block, &ids, &[4, 7]);
+        let compact = CompactBlock::new(block.header.hash(), &block, &ids, &[4, 7]);
         let known = ids.iter().zip(&block.messages).take(3);
-        let mut partial = Partial::new(block.header, compact, known);
+        let mut partial = PartialBlock::new(block.header, compact, known);
         let missing = partial.missing();
         assert_eq!(missing, [3, 5, 6].into_iter().chain(8..20).collect::<Vec<u16>>());
         let parts =
@@ -227,8 +231,8 @@ mod tests {
     #[test]
     fn too_few_or_too_many_parts_do_not_fill() {
         let (block, ids) = block(3);
-        let compact = Compact::new(block.header.hash(), &block, &ids, &[]);
-        let partial = Partial::new(block.header, compact, core::iter::empty());
+        let compact = CompactBlock::new(block.header.hash(), &block, &ids, &[]);
+        let partial = PartialBlock::new(block.header, compact, core::iter::empty());
         let parts: Vec<_> = block.messages.iter().map(|message| message.as_ref().clone()).collect();
         assert!(!partial.clone().fill(parts[..2].to_vec()));
         let more = parts.iter().chain(&parts).cloned().collect();
@@ -239,8 +243,8 @@ mod tests {
     #[test]
     fn short_ids_are_another_blocks_no_more() {
         let (block, ids) = block(1);
-        let one = Compact::new(block.header.hash(), &block, &ids, &[]);
-        let other = Compact::new(Hash::ZERO, &block, &ids, &[]);
+        let one = CompactBlock::new(block.header.hash(), &block, &ids, &[]);
+        let other = CompactBlock::new(Hash::ZERO, &block, &ids, &[]);
         assert_ne!(one.slots, other.slots);
     }
 }

@@ -6,11 +6,11 @@ use crate::protocol::address::Address;
 
 /// Identifies a connection. An id is never used twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
-pub struct PeerId(pub u64);
+pub struct ConnectionId(pub u64);
 
 /// The direction of a connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Link {
+pub enum Direction {
     /// The node dialled this address.
     Outbound(Address),
     /// A remote node connected to us, from this IP address if the driver knows it.

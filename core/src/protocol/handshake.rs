@@ -6,8 +6,8 @@ use core::time::Duration;
 
 use crate::primitives::hash::{Hash, Tag, tagged};
 use crate::primitives::key::{SecretKey, Signature};
-use crate::primitives::time::Moment;
-use crate::protocol::misbehavior::{Fault, Reason};
+use crate::primitives::time::MonotonicTime;
+use crate::protocol::misbehavior::{Misbehavior, Reason};
 use crate::protocol::packet::{Hello, PROTOCOL_VERSION};
 
 /// The time that a handshake may take.
@@ -20,7 +20,7 @@ pub(crate) struct Handshake {
     ours: Hello,
     /// The peer's hello.
     theirs: Option<Hello>,
-    pub(crate) deadline: Moment,
+    pub(crate) deadline: MonotonicTime,
 }
 
 /// Returns the digest that the signer of an answer signs. It includes both challenges and both
@@ -39,7 +39,7 @@ pub fn digest(signer: &Hello, verifier: &Hello) -> Hash {
 }
 
 impl Handshake {
-    pub(crate) fn new(ours: Hello, started: Moment) -> Self {
+    pub(crate) fn new(ours: Hello, started: MonotonicTime) -> Self {
         Self { ours, theirs: None, deadline: started + HANDSHAKE_TIMEOUT }
     }
 
@@ -49,13 +49,19 @@ impl Handshake {
     /// The reason why the connection is closed.
     pub(crate) fn received_hello(&mut self, hello: Hello, secret: &SecretKey) -> Result<Signature, Reason> {
         if self.theirs.is_some() {
-            return Err(Reason::Fault(Fault::GreetedAgain { packet: "hello" }));
+            return Err(Reason::Fault(Misbehavior::DuplicateHandshake { packet: "hello" }));
         }
         if hello.version != PROTOCOL_VERSION {
-            return Err(Reason::Fault(Fault::Version { expected: PROTOCOL_VERSION, found: hello.version }));
+            return Err(Reason::Fault(Misbehavior::Version {
+                expected: PROTOCOL_VERSION,
+                found: hello.version,
+            }));
         }
         if hello.network != self.ours.network {
-            return Err(Reason::Fault(Fault::Network { expected: self.ours.network, found: hello.network }));
+            return Err(Reason::Fault(Misbehavior::Network {
+                expected: self.ours.network,
+                found: hello.network,
+            }));
         }
         if hello.key == self.ours.key {
             return Err(Reason::OwnKey);
@@ -70,10 +76,10 @@ impl Handshake {
     ///
     /// # Errors
     /// The peer's fault.
-    pub(crate) fn received_answer(&mut self, answer: &Signature) -> Result<Hello, Fault> {
+    pub(crate) fn received_answer(&mut self, answer: &Signature) -> Result<Hello, Misbehavior> {
         let theirs = self.proven()?;
         if !theirs.key.verifies(&digest(&theirs, &self.ours), answer) {
-            return Err(Fault::KeyNotProven);
+            return Err(Misbehavior::KeyNotProven);
         }
         Ok(theirs)
     }
@@ -82,8 +88,8 @@ impl Handshake {
     ///
     /// # Errors
     /// The peer's fault: it sent no hello.
-    pub(crate) fn proven(&mut self) -> Result<Hello, Fault> {
-        self.theirs.take().ok_or(Fault::NotGreeted { packet: "answer" })
+    pub(crate) fn proven(&mut self) -> Result<Hello, Misbehavior> {
+        self.theirs.take().ok_or(Misbehavior::BeforeHandshake { packet: "answer" })
     }
 }
 

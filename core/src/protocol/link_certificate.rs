@@ -13,11 +13,11 @@ use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::ledger::signature_batch::Check;
+use crate::ledger::signature_batch::SignatureCheck;
 use crate::primitives::encoding::{DecodeError, Reader};
 use crate::primitives::hash::{Hash, Tag, tagged};
 use crate::primitives::key::{PublicKey, SecretKey, Signature};
-use crate::primitives::time::Time;
+use crate::primitives::time::Timestamp;
 
 /// The length of an epoch, milliseconds. A link is certified at most once in each.
 pub const EPOCH_MS: u64 = 600_000;
@@ -45,7 +45,7 @@ impl Epoch {
     }
 
     /// Returns the epoch that a time lies in, or the last epoch for times beyond it.
-    pub fn of(time: Time) -> Self {
+    pub fn of(time: Timestamp) -> Self {
         Self(u32::try_from(time.unix_ms() / EPOCH_MS).unwrap_or(u32::MAX))
     }
 
@@ -58,7 +58,7 @@ impl Epoch {
 
 /// An attestation, which one end of a link signs and sends to the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Half {
+pub struct LatencyAttestation {
     /// The epoch of the measurement.
     pub epoch: Epoch,
     /// The round trip as this end measures it, microseconds.
@@ -67,7 +67,7 @@ pub struct Half {
     pub signature: Signature,
 }
 
-impl Half {
+impl LatencyAttestation {
     /// Signs a measured round trip to `peer`. One outside 1 µs to [`RTT_US_MAX`] is moved to the
     /// nearer bound. Returns the attestation.
     pub fn sign(network: &Hash, secret: &SecretKey, peer: &PublicKey, epoch: Epoch, rtt: Duration) -> Self {
@@ -77,9 +77,9 @@ impl Half {
     }
 
     /// Returns the check of an attestation that `signer` sent to `other`.
-    pub fn check(&self, network: &Hash, signer: &PublicKey, other: &PublicKey) -> Check {
+    pub fn check(&self, network: &Hash, signer: &PublicKey, other: &PublicKey) -> SignatureCheck {
         let digest = digest(network, signer, other, self.epoch, self.rtt_us);
-        Check { digest, key: *signer, signature: self.signature }
+        SignatureCheck { digest, key: *signer, signature: self.signature }
     }
 }
 
@@ -106,18 +106,23 @@ fn digest(network: &Hash, signer: &PublicKey, other: &PublicKey, epoch: Epoch, r
 /// Its two keys differ, and the lower one comes first. Both figures are in range, except in a
 /// revocation. The signatures may not hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Certificate {
+pub struct LinkCertificate {
     pub(crate) ends: [PublicKey; 2],
     pub(crate) epoch: Epoch,
     pub(crate) rtts_us: [u32; 2],
     pub(crate) signatures: [Signature; 2],
 }
 
-impl Certificate {
+impl LinkCertificate {
     /// Joins two attestations. Returns `None` if they do not match: another epoch, one key twice,
     /// or a figure out of range.
-    pub fn join(own: &PublicKey, half: &Half, peer: &PublicKey, peer_half: &Half) -> Option<Self> {
-        let legal = |half: &Half| (1..=RTT_US_MAX).contains(&half.rtt_us);
+    pub fn join(
+        own: &PublicKey,
+        half: &LatencyAttestation,
+        peer: &PublicKey,
+        peer_half: &LatencyAttestation,
+    ) -> Option<Self> {
+        let legal = |half: &LatencyAttestation| (1..=RTT_US_MAX).contains(&half.rtt_us);
         if half.epoch != peer_half.epoch || own == peer || !legal(half) || !legal(peer_half) {
             return None;
         }
@@ -133,7 +138,7 @@ impl Certificate {
 
     /// Revokes the link to `peer`, which must not be the signer's own key. No certificate up to
     /// this epoch counts any more. Returns the revocation.
-    pub fn withdraw(network: &Hash, secret: &SecretKey, peer: &PublicKey, epoch: Epoch) -> Self {
+    pub fn revoke(network: &Hash, secret: &SecretKey, peer: &PublicKey, epoch: Epoch) -> Self {
         let own = secret.public();
         let signature = secret.sign(&digest(network, &own, peer, epoch, 0));
         let [(a, first), (b, second)] = if own < *peer {
@@ -145,7 +150,7 @@ impl Certificate {
     }
 
     /// Returns true if it is a revocation.
-    pub fn is_withdrawal(&self) -> bool {
+    pub fn is_revocation(&self) -> bool {
         self.rtts_us == [0; 2]
     }
 
@@ -182,11 +187,14 @@ impl Certificate {
 
     /// Returns the signatures to verify before the certificate is accepted: both ends' signatures,
     /// or the signature of the end that revokes.
-    pub fn checks(&self, network: &Hash) -> Vec<Check> {
-        let signs = |side: &usize| !self.is_withdrawal() || self.signatures[*side] != Signature::NONE;
+    pub fn checks(&self, network: &Hash) -> Vec<SignatureCheck> {
+        let signs = |side: &usize| !self.is_revocation() || self.signatures[*side] != Signature::NONE;
         let check = |side: usize| {
-            let half =
-                Half { epoch: self.epoch, rtt_us: self.rtts_us[side], signature: self.signatures[side] };
+            let half = LatencyAttestation {
+                epoch: self.epoch,
+                rtt_us: self.rtts_us[side],
+                signature: self.signatures[side],
+            };
             half.check(network, &self.ends[side], &self.ends[1 - side])
         };
         [0, 1].into_iter().filter(signs).map(check).collect()
@@ -238,7 +246,7 @@ impl Certificate {
         if certificate.ends[0] >= certificate.ends[1] {
             return Err(DecodeError::Value { field: "link b" });
         }
-        if certificate.is_withdrawal() {
+        if certificate.is_revocation() {
             let [a, b] = certificate.signatures.map(|signature| signature != Signature::NONE);
             return if a == b {
                 Err(DecodeError::Value { field: "link signature_b" })
@@ -267,23 +275,23 @@ mod tests {
         SecretKey::from_bytes(&[seed; 32]).unwrap()
     }
 
-    fn half(from: &SecretKey, to: &SecretKey, rtt_ms: u64) -> Half {
-        Half::sign(&NETWORK, from, &to.public(), Epoch(7), Duration::from_millis(rtt_ms))
+    fn half(from: &SecretKey, to: &SecretKey, rtt_ms: u64) -> LatencyAttestation {
+        LatencyAttestation::sign(&NETWORK, from, &to.public(), Epoch(7), Duration::from_millis(rtt_ms))
     }
 
-    fn certificate(rtt_a_us: u32, rtt_b_us: u32) -> Certificate {
+    fn certificate(rtt_a_us: u32, rtt_b_us: u32) -> LinkCertificate {
         let key = |byte| PublicKey::from_bytes([byte; 33]);
-        let half = |rtt_us| Half { epoch: Epoch(7), rtt_us, signature: Signature::NONE };
-        Certificate::join(&key(2), &half(rtt_a_us), &key(3), &half(rtt_b_us)).unwrap()
+        let half = |rtt_us| LatencyAttestation { epoch: Epoch(7), rtt_us, signature: Signature::NONE };
+        LinkCertificate::join(&key(2), &half(rtt_a_us), &key(3), &half(rtt_b_us)).unwrap()
     }
 
     #[test]
     fn both_ends_join_the_same_certificate_and_its_signatures_hold() {
         let (alice, bob) = (secret(1), secret(2));
         let (hers, his) = (half(&alice, &bob, 20), half(&bob, &alice, 24));
-        let joined = Certificate::join(&alice.public(), &hers, &bob.public(), &his).unwrap();
-        assert_eq!(Certificate::join(&bob.public(), &his, &alice.public(), &hers), Some(joined.clone()));
-        assert!(joined.checks(&NETWORK).iter().all(Check::holds));
+        let joined = LinkCertificate::join(&alice.public(), &hers, &bob.public(), &his).unwrap();
+        assert_eq!(LinkCertificate::join(&bob.public(), &his, &alice.public(), &hers), Some(joined.clone()));
+        assert!(joined.checks(&NETWORK).iter().all(SignatureCheck::holds));
         assert!(hers.check(&NETWORK, &alice.public(), &bob.public()).holds());
         assert_eq!(joined.weight_us(), Some(24_000));
     }
@@ -292,31 +300,31 @@ mod tests {
     fn a_signature_counts_for_its_network_link_end_epoch_and_figure_only() {
         let (alice, bob) = (secret(1), secret(2));
         let (hers, his) = (half(&alice, &bob, 20), half(&bob, &alice, 20));
-        let good = Certificate::join(&alice.public(), &hers, &bob.public(), &his).unwrap();
-        let broken = |bad: &Certificate, network: &Hash| -> Vec<bool> {
+        let good = LinkCertificate::join(&alice.public(), &hers, &bob.public(), &his).unwrap();
+        let broken = |bad: &LinkCertificate, network: &Hash| -> Vec<bool> {
             bad.checks(network).iter().map(|check| !check.holds()).collect()
         };
         assert_eq!(broken(&good, &NETWORK), [false, false]);
         assert_eq!(broken(&good, &Hash::ZERO), [true, true]);
-        let other = Certificate { epoch: Epoch(8), ..good.clone() };
+        let other = LinkCertificate { epoch: Epoch(8), ..good.clone() };
         assert_eq!(broken(&other, &NETWORK), [true, true]);
-        let shorter = Certificate { rtts_us: [good.rtts_us[0], 1], ..good.clone() };
+        let shorter = LinkCertificate { rtts_us: [good.rtts_us[0], 1], ..good.clone() };
         assert_eq!(broken(&shorter, &NETWORK), [false, true]);
         let [a, b] = good.signatures;
-        let swapped = Certificate { signatures: [b, a], ..good.clone() };
+        let swapped = LinkCertificate { signatures: [b, a], ..good.clone() };
         assert_eq!(broken(&swapped, &NETWORK), [true, true]);
         let mut ends = [good.ends[0], secret(3).public()];
         ends.sort();
-        assert!(broken(&Certificate { ends, ..good }, &NETWORK).contains(&true));
+        assert!(broken(&LinkCertificate { ends, ..good }, &NETWORK).contains(&true));
     }
 
     #[test]
     fn either_end_withdraws_a_link_and_nobody_else() {
         let (alice, bob) = (secret(1), secret(2));
         for (signer, other) in [(&alice, &bob), (&bob, &alice)] {
-            let gone = Certificate::withdraw(&NETWORK, signer, &other.public(), Epoch(7));
-            assert!(gone.is_withdrawal() && gone.weight_us().is_none());
-            assert_eq!(Certificate::decode(&gone.encode()), Ok(gone.clone()));
+            let gone = LinkCertificate::revoke(&NETWORK, signer, &other.public(), Epoch(7));
+            assert!(gone.is_revocation() && gone.weight_us().is_none());
+            assert_eq!(LinkCertificate::decode(&gone.encode()), Ok(gone.clone()));
             let checks = gone.checks(&NETWORK);
             assert_eq!(
                 checks.iter().map(|check| (check.key, check.holds())).collect::<Vec<_>>(),
@@ -328,18 +336,18 @@ mod tests {
             let mut ends = [signer.public(), secret(3).public()];
             ends.sort();
             for bad in [
-                Certificate { signatures: [b, a], ..gone.clone() },
-                Certificate { epoch: Epoch(8), ..gone.clone() },
-                Certificate { ends, ..gone.clone() },
-                Certificate { rtts_us: [1, 1], ..gone.clone() },
+                LinkCertificate { signatures: [b, a], ..gone.clone() },
+                LinkCertificate { epoch: Epoch(8), ..gone.clone() },
+                LinkCertificate { ends, ..gone.clone() },
+                LinkCertificate { rtts_us: [1, 1], ..gone.clone() },
             ] {
-                assert!(!bad.checks(&NETWORK).iter().all(Check::holds), "{bad:?}");
+                assert!(!bad.checks(&NETWORK).iter().all(SignatureCheck::holds), "{bad:?}");
             }
             assert!(!gone.checks(&Hash::ZERO)[0].holds());
             for signatures in [[a; 2], [b; 2]] {
-                let bad = Certificate { signatures, ..gone.clone() };
+                let bad = LinkCertificate { signatures, ..gone.clone() };
                 let error = DecodeError::Value { field: "link signature_b" };
-                assert_eq!(Certificate::decode(&bad.encode()), Err(error));
+                assert_eq!(LinkCertificate::decode(&bad.encode()), Err(error));
             }
         }
     }
@@ -347,14 +355,15 @@ mod tests {
     #[test]
     fn halves_that_do_not_belong_together_are_not_joined() {
         let (alice, bob) = (secret(1).public(), secret(2).public());
-        let half = |epoch, rtt_us| Half { epoch: Epoch(epoch), rtt_us, signature: Signature::NONE };
+        let half =
+            |epoch, rtt_us| LatencyAttestation { epoch: Epoch(epoch), rtt_us, signature: Signature::NONE };
         let good = half(7, 1);
-        assert!(Certificate::join(&alice, &good, &bob, &half(7, RTT_US_MAX)).is_some());
+        assert!(LinkCertificate::join(&alice, &good, &bob, &half(7, RTT_US_MAX)).is_some());
         for bad in [half(8, 1), half(7, 0), half(7, RTT_US_MAX + 1)] {
-            assert_eq!(Certificate::join(&alice, &good, &bob, &bad), None);
-            assert_eq!(Certificate::join(&alice, &bad, &bob, &good), None);
+            assert_eq!(LinkCertificate::join(&alice, &good, &bob, &bad), None);
+            assert_eq!(LinkCertificate::join(&alice, &bad, &bob, &good), None);
         }
-        assert_eq!(Certificate::join(&alice, &good, &alice, &good), None);
+        assert_eq!(LinkCertificate::join(&alice, &good, &alice, &good), None);
     }
 
     #[test]
@@ -375,14 +384,21 @@ mod tests {
 
     #[test]
     fn measured_times_are_signed_within_their_range() {
-        let sign =
-            |rtt| Half::sign(&NETWORK, &secret(1), &secret(2).public(), Epoch(0), Duration::from_secs(rtt));
+        let sign = |rtt| {
+            LatencyAttestation::sign(
+                &NETWORK,
+                &secret(1),
+                &secret(2).public(),
+                Epoch(0),
+                Duration::from_secs(rtt),
+            )
+        };
         assert_eq!((sign(0).rtt_us, sign(61).rtt_us, sign(5_000).rtt_us), (1, RTT_US_MAX, RTT_US_MAX));
     }
 
     #[test]
     fn an_epoch_is_ten_minutes() {
-        let of = |ms| Epoch::of(Time::from_unix_ms(ms)).to_u32();
+        let of = |ms| Epoch::of(Timestamp::from_unix_ms(ms)).to_u32();
         assert_eq!((of(0), of(599_999), of(600_000), of(u64::MAX)), (0, 0, 1, u32::MAX));
         assert_eq!((Epoch(9).since(Epoch(7)), Epoch(7).since(Epoch(9))), (2, 0));
     }
@@ -392,19 +408,22 @@ mod tests {
         let good = certificate(20_000, 21_000);
         let bytes = good.encode();
         for end in 0..bytes.len() {
-            assert!(Certificate::decode(&bytes[..end]).is_err(), "{end} bytes");
+            assert!(LinkCertificate::decode(&bytes[..end]).is_err(), "{end} bytes");
         }
         let long = [bytes.as_slice(), &[0]].concat();
-        assert_eq!(Certificate::decode(&long), Err(DecodeError::Trailing { count: 1 }));
-        let refused = |bad: Certificate| Certificate::decode(&bad.encode()).unwrap_err();
+        assert_eq!(LinkCertificate::decode(&long), Err(DecodeError::Trailing { count: 1 }));
+        let refused = |bad: LinkCertificate| LinkCertificate::decode(&bad.encode()).unwrap_err();
         let [a, b] = good.ends;
         for ends in [[b, a], [a, a]] {
-            assert_eq!(refused(Certificate { ends, ..good.clone() }), DecodeError::Value { field: "link b" });
+            assert_eq!(
+                refused(LinkCertificate { ends, ..good.clone() }),
+                DecodeError::Value { field: "link b" }
+            );
         }
         for rtt_us in [0, RTT_US_MAX + 1, u32::MAX] {
-            let error = refused(Certificate { rtts_us: [rtt_us, 1], ..good.clone() });
+            let error = refused(LinkCertificate { rtts_us: [rtt_us, 1], ..good.clone() });
             assert_eq!(error, DecodeError::Value { field: "link rtt_a" });
-            let error = refused(Certificate { rtts_us: [1, rtt_us], ..good.clone() });
+            let error = refused(LinkCertificate { rtts_us: [1, rtt_us], ..good.clone() });
             assert_eq!(error, DecodeError::Value { field: "link rtt_b" });
         }
     }
@@ -421,16 +440,16 @@ mod tests {
                 PublicKey::from_bytes(bytes)
             };
             let half = |rtt_us, byte| {
-                Half { epoch: Epoch(epoch), rtt_us, signature: Signature::from_bytes([byte; 64]) }
+                LatencyAttestation { epoch: Epoch(epoch), rtt_us, signature: Signature::from_bytes([byte; 64]) }
             };
             let (first, second) = (half(rtts.0, seed), half(rtts.1, !seed));
-            let joined = Certificate::join(&key(a), &first, &key(b), &second).unwrap();
-            prop_assert_eq!(Certificate::decode(&joined.encode()), Ok(joined.clone()));
+            let joined = LinkCertificate::join(&key(a), &first, &key(b), &second).unwrap();
+            prop_assert_eq!(LinkCertificate::decode(&joined.encode()), Ok(joined.clone()));
             let packed = postcard::to_allocvec(&joined).unwrap();
             prop_assert_eq!(packed.len(), CERTIFICATE_BYTES + 2);
-            prop_assert_eq!(postcard::from_bytes::<Certificate>(&packed), Ok(joined));
+            prop_assert_eq!(postcard::from_bytes::<LinkCertificate>(&packed), Ok(joined));
             let packed = postcard::to_allocvec(&first).unwrap();
-            prop_assert_eq!(postcard::from_bytes::<Half>(&packed), Ok(first));
+            prop_assert_eq!(postcard::from_bytes::<LatencyAttestation>(&packed), Ok(first));
         }
     }
 }

@@ -21,17 +21,17 @@ pub const DIGEST_BYTES: usize = 2 * DIGEST_BUCKETS;
 
 /// The marks of all buckets. If it is empty, all of them are 0.
 #[derive(Clone, Debug, Default)]
-pub struct Digest(Vec<u16>);
+pub struct LinkDigest(Vec<u16>);
 
-impl PartialEq for Digest {
+impl PartialEq for LinkDigest {
     fn eq(&self, other: &Self) -> bool {
         (0..).take(DIGEST_BUCKETS).all(|bucket| self.agrees(other, bucket))
     }
 }
 
-impl Eq for Digest {}
+impl Eq for LinkDigest {}
 
-impl Digest {
+impl LinkDigest {
     fn mark(&self, bucket: u16) -> u16 {
         self.0.get(usize::from(bucket)).copied().unwrap_or(0)
     }
@@ -92,20 +92,20 @@ mod tests {
 
     #[test]
     fn bytes_outside_the_layout_are_refused() {
-        let mut digest = Digest::default();
+        let mut digest = LinkDigest::default();
         for bucket in 0..4_096 {
             digest.toggle(bucket, bucket << 4 | 7);
         }
         let bytes = digest.encode();
-        assert_eq!(Digest::decode(&bytes), Ok(digest.clone()));
+        assert_eq!(LinkDigest::decode(&bytes), Ok(digest.clone()));
         for end in (0..bytes.len()).step_by(7) {
-            assert!(Digest::decode(&bytes[..end]).is_err(), "{end} bytes");
+            assert!(LinkDigest::decode(&bytes[..end]).is_err(), "{end} bytes");
         }
         let long = [bytes.as_slice(), &[0]].concat();
-        assert_eq!(Digest::decode(&long), Err(DecodeError::Trailing { count: 1 }));
+        assert_eq!(LinkDigest::decode(&long), Err(DecodeError::Trailing { count: 1 }));
         let packed = postcard::to_allocvec(&digest).unwrap();
         assert_eq!(packed.len(), DIGEST_BYTES + 2);
-        assert_eq!(postcard::from_bytes::<Digest>(&packed), Ok(digest));
+        assert_eq!(postcard::from_bytes::<LinkDigest>(&packed), Ok(digest));
     }
 
     #[test]
@@ -115,10 +115,10 @@ mod tests {
         let marks = [(1, false), (2, false), (1, true)]
             .map(|(epoch, is_withdrawn)| mark(&ends, Epoch::from_u32(epoch), is_withdrawn));
         assert!(marks[0] != marks[1] && marks[0] != marks[2] && marks[1] != marks[2], "{marks:?}");
-        let mut digest = Digest::default();
+        let mut digest = LinkDigest::default();
         digest.toggle(9, 5);
-        assert!(!digest.agrees(&Digest::default(), 9) && digest.agrees(&Digest::default(), 8));
+        assert!(!digest.agrees(&LinkDigest::default(), 9) && digest.agrees(&LinkDigest::default(), 8));
         digest.toggle(9, 5);
-        assert_eq!(digest, Digest::default());
+        assert_eq!(digest, LinkDigest::default());
     }
 }

@@ -8,7 +8,7 @@ use crate::proof::chain_proof::ProofError;
 
 /// A peer's offence.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Fault {
+pub enum Misbehavior {
     /// A frame is empty, or its first byte is not a known packet.
     #[error("unknown packet {found}")]
     UnknownPacket {
@@ -52,13 +52,13 @@ pub enum Fault {
     KeyNotProven,
     /// A packet came before the handshake was complete.
     #[error("{packet} before the handshake was complete")]
-    NotGreeted {
+    BeforeHandshake {
         /// The packet.
         packet: &'static str,
     },
     /// A handshake packet was repeated.
     #[error("{packet} again")]
-    GreetedAgain {
+    DuplicateHandshake {
         /// The packet.
         packet: &'static str,
     },
@@ -67,19 +67,19 @@ pub enum Fault {
     HandshakeTimeout,
     /// A ping was not answered.
     #[error("no pong in time")]
-    Silent,
+    PingTimeout,
     /// An unsolicited pong.
     #[error("a pong to no ping")]
-    StrayPong,
+    UnsolicitedPong,
     /// A request was not answered in time.
     #[error("{request} not answered in time")]
-    Stalled {
+    RequestTimeout {
         /// The request.
         request: &'static str,
     },
     /// An unsolicited response.
     #[error("{packet} that was not asked for")]
-    Unasked {
+    Unsolicited {
         /// The packet.
         packet: &'static str,
     },
@@ -130,7 +130,7 @@ pub enum Fault {
 pub enum Reason {
     /// The peer offended.
     #[error("{0}")]
-    Fault(Fault),
+    Fault(Misbehavior),
     /// The other end is this node itself.
     #[error("a connection to itself")]
     OwnKey,

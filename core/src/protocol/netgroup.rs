@@ -15,7 +15,7 @@ use crate::protocol::host::Host;
 /// A netgroup: 8 bytes, equal for addresses of one network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(transparent)]
-pub struct Group(u64);
+pub struct NetGroup(u64);
 
 /// The kinds of netgroups, in the most significant byte.
 const V4: u64 = 4 << 56;
@@ -23,7 +23,7 @@ const V6: u64 = 6 << 56;
 const NAME: u64 = 1 << 56;
 const NUMBER: u64 = 2 << 56;
 
-impl Group {
+impl NetGroup {
     /// Returns the netgroup of a host.
     pub fn of(host: &Host) -> Self {
         match host {
@@ -72,7 +72,7 @@ mod tests {
     use super::*;
     use crate::protocol::address::Address;
 
-    fn group(text: &str) -> Group {
+    fn group(text: &str) -> NetGroup {
         text.parse::<Address>().unwrap().group()
     }
 
@@ -88,7 +88,7 @@ mod tests {
         ] {
             assert_eq!(group(one), group(other), "{one} {other}");
         }
-        assert_eq!(group("1.2.3.4"), Group::of_ip([1, 2, 0, 1].into()));
+        assert_eq!(group("1.2.3.4"), NetGroup::of_ip([1, 2, 0, 1].into()));
     }
 
     #[test]

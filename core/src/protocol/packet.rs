@@ -17,17 +17,17 @@ use crate::primitives::key::{PublicKey, Signature};
 use crate::primitives::message::{MESSAGE_BYTES_MAX, Message, MessageId};
 use crate::primitives::pow::Work;
 use crate::protocol::address::{ADDRESS_BYTES_MAX, Address};
-use crate::protocol::bounded::{List, Octets, Text};
-use crate::protocol::compact_block::{Compact, Parts, Wanted};
+use crate::protocol::bounded::{BoundedBytes, BoundedString, BoundedVec};
+use crate::protocol::compact_block::{BlockMessages, CompactBlock, GetMessagesAt};
 use crate::protocol::limits::ADDRESSES_MAX;
 use crate::protocol::limits::HEADERS_MAX;
 use crate::protocol::limits::{
     BODIES_MAX, FAREWELL_BYTES_MAX, FRAME_BYTES_MAX, LINKS_MAX, MESSAGE_IDS_MAX, MESSAGES_MAX,
     PROOF_BYTES_MAX,
 };
-use crate::protocol::link_certificate::{CERTIFICATE_BYTES, Certificate, Half};
-use crate::protocol::link_digest::{DIGEST_BYTES, Digest};
-use crate::protocol::misbehavior::Fault;
+use crate::protocol::link_certificate::{CERTIFICATE_BYTES, LatencyAttestation, LinkCertificate};
+use crate::protocol::link_digest::{DIGEST_BYTES, LinkDigest};
+use crate::protocol::misbehavior::Misbehavior;
 
 /// The protocol's version, in the hello.
 pub const PROTOCOL_VERSION: u16 = 1;
@@ -93,47 +93,47 @@ packets! {
     /// Answers a ping.
     Pong([u8; 16]) = "pong", at most PING_BYTES;
     /// Asks for the headers after the first of these hashes that the peer has on its best chain.
-    GetHeaders(List<Hash, LOCATOR_MAX>) = "get-headers", at most 4 + 32 * LOCATOR_MAX;
+    GetHeaders(BoundedVec<Hash, LOCATOR_MAX>) = "get-headers", at most 4 + 32 * LOCATOR_MAX;
     /// Headers of the best chain, ascending. Fewer than [`HEADERS_MAX`] end it.
-    Headers(List<Header, HEADERS_MAX>) = "headers", at most 4 + (1 + HEADER_BYTES) * HEADERS_MAX;
+    Headers(BoundedVec<Header, HEADERS_MAX>) = "headers", at most 4 + (1 + HEADER_BYTES) * HEADERS_MAX;
     /// A new header, whose body the sender may not have yet.
     Announce(Header) = "announce", at most 2 + HEADER_BYTES;
     /// The sender has verified this block's body.
     Held(Hash) = "held", at most 33;
     /// Asks for blocks.
-    GetBodies(List<Hash, BODIES_MAX>) = "get-bodies", at most 4 + 32 * BODIES_MAX;
+    GetBodies(BoundedVec<Hash, BODIES_MAX>) = "get-bodies", at most 4 + 32 * BODIES_MAX;
     /// A requested block.
     Body(Box<Block>) = "body", at most FRAME_BYTES_MAX;
     /// A requested block that the sender does not have.
     Missing(Hash) = "missing", at most 33;
     /// Messages in the sender's mempool.
-    Have(List<MessageId, MESSAGE_IDS_MAX>) = "have", at most 4 + 32 * MESSAGE_IDS_MAX;
+    Have(BoundedVec<MessageId, MESSAGE_IDS_MAX>) = "have", at most 4 + 32 * MESSAGE_IDS_MAX;
     /// Asks for messages.
-    GetMessages(List<MessageId, MESSAGE_IDS_MAX>) = "get-messages", at most 4 + 32 * MESSAGE_IDS_MAX;
+    GetMessages(BoundedVec<MessageId, MESSAGE_IDS_MAX>) = "get-messages", at most 4 + 32 * MESSAGE_IDS_MAX;
     /// Requested messages.
-    Messages(List<Message, MESSAGES_MAX>) = "messages", at most 4 + (3 + MESSAGE_BYTES_MAX) * MESSAGES_MAX;
+    Messages(BoundedVec<Message, MESSAGES_MAX>) = "messages", at most 4 + (3 + MESSAGE_BYTES_MAX) * MESSAGES_MAX;
     /// The reason for closing the connection.
-    Farewell(Text<FAREWELL_BYTES_MAX>) = "farewell", at most 4 + FAREWELL_BYTES_MAX;
+    Farewell(BoundedString<FAREWELL_BYTES_MAX>) = "farewell", at most 4 + FAREWELL_BYTES_MAX;
     /// A block's body, with short ids for its messages, sent without a request.
-    Compact(Box<Compact>) = "compact", at most FRAME_BYTES_MAX;
+    Compact(Box<CompactBlock>) = "compact", at most FRAME_BYTES_MAX;
     /// Asks for messages of a compact body.
-    GetParts(Wanted) = "get-parts", at most 36 + 3 * BLOCK_MESSAGES_MAX;
+    GetParts(GetMessagesAt) = "get-parts", at most 36 + 3 * BLOCK_MESSAGES_MAX;
     /// Messages of a compact body.
-    Parts(Parts) = "parts", at most FRAME_BYTES_MAX;
+    Parts(BlockMessages) = "parts", at most FRAME_BYTES_MAX;
     /// Asks for addresses of nodes.
     GetAddresses(()) = "get-addresses", at most 1;
     /// Addresses of nodes that the sender knows.
-    Addresses(List<Address, ADDRESSES_MAX>) = "addresses", at most 4 + (2 + ADDRESS_BYTES_MAX) * ADDRESSES_MAX;
+    Addresses(BoundedVec<Address, ADDRESSES_MAX>) = "addresses", at most 4 + (2 + ADDRESS_BYTES_MAX) * ADDRESSES_MAX;
     /// The sender's signed measurement of this link.
-    Half(Half) = "half", at most 80;
+    Half(LatencyAttestation) = "half", at most 80;
     /// Asks for certificates of links that the sender lacks.
-    GetLinks(Box<Digest>) = "get-links", at most 3 + DIGEST_BYTES;
+    GetLinks(Box<LinkDigest>) = "get-links", at most 3 + DIGEST_BYTES;
     /// Certificates of links.
-    Links(List<Certificate, LINKS_MAX>) = "links", at most 4 + (2 + CERTIFICATE_BYTES) * LINKS_MAX;
+    Links(BoundedVec<LinkCertificate, LINKS_MAX>) = "links", at most 4 + (2 + CERTIFICATE_BYTES) * LINKS_MAX;
     /// Asks for the proof of the best chain.
     GetProof(()) = "get-proof", at most 1;
     /// The proof of the sender's best chain, or no bytes if it has none.
-    Proof(Octets<PROOF_BYTES_MAX>) = "proof", at most 4 + PROOF_BYTES_MAX;
+    Proof(BoundedBytes<PROOF_BYTES_MAX>) = "proof", at most 4 + PROOF_BYTES_MAX;
 }
 
 impl Packet {
@@ -149,17 +149,17 @@ impl Packet {
     ///
     /// # Errors
     /// The fault of its sender.
-    pub fn decode(frame: &[u8]) -> Result<Self, Fault> {
-        let Some(&first) = frame.first() else { return Err(Fault::UnknownPacket { found: 256 }) };
+    pub fn decode(frame: &[u8]) -> Result<Self, Misbehavior> {
+        let Some(&first) = frame.first() else { return Err(Misbehavior::UnknownPacket { found: 256 }) };
         let Some(&(packet, max)) = CAPS.get(usize::from(first)) else {
-            return Err(Fault::UnknownPacket { found: first.into() });
+            return Err(Misbehavior::UnknownPacket { found: first.into() });
         };
         if frame.len() > max {
-            return Err(Fault::PacketTooLarge { packet, max, found: frame.len() });
+            return Err(Misbehavior::PacketTooLarge { packet, max, found: frame.len() });
         }
         match postcard::take_from_bytes(frame) {
             Ok((packet, [])) => Ok(packet),
-            _ => Err(Fault::Malformed { packet }),
+            _ => Err(Misbehavior::Malformed { packet }),
         }
     }
 }
@@ -202,7 +202,7 @@ macro_rules! travels_as_bytes {
     )*};
 }
 
-travels_as_bytes!(Header, Message, Block, Certificate, Digest);
+travels_as_bytes!(Header, Message, Block, LinkCertificate, LinkDigest);
 
 #[cfg(test)]
 mod tests;

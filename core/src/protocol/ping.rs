@@ -7,8 +7,8 @@
 //! they slow down to [`PING_INTERVAL_MAX`]: the latency of a lasting link is well known, so pings
 //! only have to show that it is alive.
 
-use crate::primitives::time::Moment;
-use crate::protocol::misbehavior::Fault;
+use crate::primitives::time::MonotonicTime;
+use crate::protocol::misbehavior::Misbehavior;
 use core::time::Duration;
 
 /// The time between a pong and the next ping once there is a median. It doubles with each further
@@ -18,7 +18,7 @@ pub const PING_INTERVAL: Duration = Duration::from_secs(10);
 pub const PING_INTERVAL_MAX: Duration = Duration::from_secs(40);
 /// A ping is sent early, with one that is due, if it is due within this fraction of its interval.
 /// So a node wakes once for many links.
-const COMPANY: u32 = 4;
+const COALESCE_FRACTION: u32 = 4;
 /// The time to wait for a pong.
 pub const PONG_TIMEOUT: Duration = Duration::from_secs(20);
 /// The number of round trips in a median.
@@ -29,10 +29,10 @@ const MEDIANS_MAX: usize = 8;
 /// The pings of one link.
 #[derive(Debug)]
 pub(crate) struct Ping {
-    sent: Option<([u8; 16], Moment)>,
-    next: Moment,
+    sent: Option<([u8; 16], MonotonicTime)>,
+    next: MonotonicTime,
     /// The round trips since the last median, microseconds.
-    trips: [u32; TRIPS_MAX],
+    samples: [u32; TRIPS_MAX],
     trips_len: u8,
     /// The medians, microseconds. The newest replaces the oldest.
     medians: [u32; MEDIANS_MAX],
@@ -41,11 +41,11 @@ pub(crate) struct Ping {
 
 impl Ping {
     /// Creates the state of a new link. The first ping is due at once.
-    pub(crate) fn new(now: Moment) -> Self {
+    pub(crate) fn new(now: MonotonicTime) -> Self {
         Self {
             sent: None,
             next: now,
-            trips: [0; TRIPS_MAX],
+            samples: [0; TRIPS_MAX],
             trips_len: 0,
             medians: [0; MEDIANS_MAX],
             medians_made: 0,
@@ -55,7 +55,7 @@ impl Ping {
     /// Returns the round trip. Before the first median, it is the least measured one.
     pub(crate) fn latency(&self) -> Option<Duration> {
         let medians = self.medians.iter().take(self.medians_made as usize).min();
-        let trips = self.trips.iter().take(usize::from(self.trips_len)).min();
+        let trips = self.samples.iter().take(usize::from(self.trips_len)).min();
         medians.or(trips).map(|&micros| Duration::from_micros(micros.into()))
     }
 
@@ -65,7 +65,7 @@ impl Ping {
     }
 
     /// Returns the time of the next tick.
-    pub(crate) fn deadline(&self) -> Moment {
+    pub(crate) fn deadline(&self) -> MonotonicTime {
         self.sent.map_or(self.next, |(_, sent)| sent + PONG_TIMEOUT)
     }
 
@@ -84,13 +84,13 @@ impl Ping {
     /// [`Fault::Silent`] if the last ping was not answered in time.
     pub(crate) fn tick(
         &mut self,
-        now: Moment,
+        now: MonotonicTime,
         bytes: impl FnOnce() -> [u8; 16],
-    ) -> Result<Option<[u8; 16]>, Fault> {
+    ) -> Result<Option<[u8; 16]>, Misbehavior> {
         if let Some((_, sent)) = self.sent {
-            return if now < sent + PONG_TIMEOUT { Ok(None) } else { Err(Fault::Silent) };
+            return if now < sent + PONG_TIMEOUT { Ok(None) } else { Err(Misbehavior::PingTimeout) };
         }
-        if now + self.interval() / COMPANY < self.next {
+        if now + self.interval() / COALESCE_FRACTION < self.next {
             return Ok(None);
         }
         let bytes = bytes();
@@ -102,15 +102,15 @@ impl Ping {
     ///
     /// # Errors
     /// [`Fault::StrayPong`] if the pong is unsolicited.
-    pub(crate) fn received_pong(&mut self, now: Moment, bytes: &[u8; 16]) -> Result<(), Fault> {
+    pub(crate) fn received_pong(&mut self, now: MonotonicTime, bytes: &[u8; 16]) -> Result<(), Misbehavior> {
         let Some((_, sent)) = self.sent.take_if(|(ping, _)| ping == bytes) else {
-            return Err(Fault::StrayPong);
+            return Err(Misbehavior::UnsolicitedPong);
         };
         let micros = u32::try_from((now - sent).as_micros()).unwrap_or(u32::MAX);
-        self.trips[usize::from(self.trips_len)] = micros;
+        self.samples[usize::from(self.trips_len)] = micros;
         self.trips_len += 1;
         if usize::from(self.trips_len) == TRIPS_MAX {
-            let [a, b, c] = self.trips;
+            let [a, b, c] = self.samples;
             self.medians[self.medians_made as usize % MEDIANS_MAX] = a.min(b).max(a.max(b).min(c));
             self.medians_made = self.medians_made.saturating_add(1);
             self.trips_len = 0;
@@ -124,8 +124,8 @@ impl Ping {
 mod tests {
     use super::*;
 
-    fn at(ms: u64) -> Moment {
-        Moment::from_micros(ms * 1_000)
+    fn at(ms: u64) -> MonotonicTime {
+        MonotonicTime::from_micros(ms * 1_000)
     }
 
     #[test]
@@ -153,7 +153,7 @@ mod tests {
         }
         let interval = u64::try_from(PING_INTERVAL_MAX.as_millis()).unwrap();
         assert_eq!(ping.deadline(), at(now + interval));
-        let nearly = now + interval - interval / u64::from(COMPANY);
+        let nearly = now + interval - interval / u64::from(COALESCE_FRACTION);
         assert_eq!(ping.tick(at(nearly - 1), || [8; 16]), Ok(None));
         assert_eq!(ping.tick(at(nearly), || [8; 16]), Ok(Some([8; 16])));
     }
@@ -161,10 +161,10 @@ mod tests {
     #[test]
     fn a_missing_or_stray_pong_is_a_fault() {
         let mut ping = Ping::new(at(0));
-        assert_eq!(ping.received_pong(at(0), &[7; 16]), Err(Fault::StrayPong));
+        assert_eq!(ping.received_pong(at(0), &[7; 16]), Err(Misbehavior::UnsolicitedPong));
         ping.tick(at(0), || [7; 16]).unwrap();
-        assert_eq!(ping.received_pong(at(1), &[8; 16]), Err(Fault::StrayPong));
+        assert_eq!(ping.received_pong(at(1), &[8; 16]), Err(Misbehavior::UnsolicitedPong));
         assert_eq!(ping.tick(at(19_999), || [7; 16]), Ok(None));
-        assert_eq!(ping.tick(at(20_000), || [7; 16]), Err(Fault::Silent));
+        assert_eq!(ping.tick(at(20_000), || [7; 16]), Err(Misbehavior::PingTimeout));
     }
 }

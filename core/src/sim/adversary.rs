@@ -6,11 +6,11 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 
-use super::attack::Treason;
-use super::frame_kind::Kind;
-use super::link::End;
-use super::rng::Chance;
-use super::setup::Setup;
+use super::attack::Attack;
+use super::frame_kind::FrameKind;
+use super::link::LinkEnd;
+use super::rng::SimRng;
+use super::setup::SimConfig;
 use crate::primitives::hash::Hash;
 
 /// The most forged blocks that are remembered, to be served or withheld. When full, the ones whose
@@ -19,22 +19,22 @@ const FORGED_MAX: usize = 256;
 
 /// The state that makes a host Byzantine.
 #[derive(Debug)]
-pub(super) struct Mask {
-    pub(super) treason: Treason,
+pub(super) struct Adversary {
+    pub(super) treason: Attack,
     /// The bodies of forged blocks, as frames. `None` for a body that is withheld.
     pub(super) forged: BTreeMap<Hash, Option<Bytes>>,
     /// Whether it is withholding the blocks that it mined.
     pub(super) hoards: bool,
-    pub(super) held_back: Vec<(End, Bytes)>,
+    pub(super) held_back: Vec<(LinkEnd, Bytes)>,
 }
 
-impl Mask {
-    fn new(treason: Treason) -> Self {
+impl Adversary {
+    fn new(treason: Attack) -> Self {
         Self { treason, forged: BTreeMap::new(), hoards: false, held_back: Vec::new() }
     }
 
     /// Chooses the Byzantine hosts of a setup at random. Returns their adversaries by host.
-    pub(super) fn draw_all(setup: &Setup, chance: &mut Chance) -> BTreeMap<u32, Self> {
+    pub(super) fn draw_all(setup: &SimConfig, chance: &mut SimRng) -> BTreeMap<u32, Self> {
         let mut hosts: Vec<u32> = (0..setup.nodes).collect();
         chance.shuffle(&mut hosts);
         let mut masks = BTreeMap::new();
@@ -56,42 +56,53 @@ impl Mask {
     /// forged block costs as much as any other. A host that serves no bodies has no hash power. It
     /// would withhold its own blocks, and that is another attack.
     pub(super) fn mines(&self) -> bool {
-        !matches!(self.treason, Treason::Silent | Treason::Stalling | Treason::HeaderFlooder)
+        !matches!(self.treason, Attack::Silent | Attack::Stalling | Attack::HeaderFlooder)
     }
 
     /// Returns true if it forges a block when its turn comes.
     pub(super) fn forges(&self) -> bool {
-        matches!(self.treason, Treason::InvalidChain | Treason::WithheldBody)
+        matches!(self.treason, Attack::InvalidChain | Attack::WithheldBody)
     }
 
     /// Returns true if it attacks from time to time, without being asked.
     pub(super) fn is_active(&self) -> bool {
-        matches!(self.treason, Treason::HeaderFlooder | Treason::Eclipse)
+        matches!(self.treason, Attack::HeaderFlooder | Attack::Eclipse)
     }
 
     /// Notes that it mined a block. A selfish host starts to withhold.
     pub(super) fn mined(&mut self) {
-        self.hoards = self.treason == Treason::Selfish;
+        self.hoards = self.treason == Attack::Selfish;
     }
 
     /// Returns true if a frame of the node may be sent.
-    pub(super) fn lets_out(&mut self, kind: Kind, end: End, frame: &Bytes) -> bool {
+    pub(super) fn lets_out(&mut self, kind: FrameKind, end: LinkEnd, frame: &Bytes) -> bool {
         match self.treason {
-            Treason::Silent => {
-                matches!(kind, Kind::Greeting | Kind::Proof | Kind::Ping | Kind::Request | Kind::Farewell)
+            Attack::Silent => {
+                matches!(
+                    kind,
+                    FrameKind::Greeting
+                        | FrameKind::Proof
+                        | FrameKind::Ping
+                        | FrameKind::Request
+                        | FrameKind::Farewell
+                )
             }
-            Treason::Stalling => !matches!(kind, Kind::Headers | Kind::Body | Kind::Parts | Kind::Answer),
-            Treason::Selfish if self.hoards && matches!(kind, Kind::Announce | Kind::Held | Kind::Body) => {
+            Attack::Stalling => {
+                !matches!(kind, FrameKind::Headers | FrameKind::Body | FrameKind::Parts | FrameKind::Answer)
+            }
+            Attack::Selfish
+                if self.hoards && matches!(kind, FrameKind::Announce | FrameKind::Held | FrameKind::Body) =>
+            {
                 self.held_back.push((end, frame.clone()));
                 false
             }
-            Treason::Selfish
-            | Treason::InvalidChain
-            | Treason::WithheldBody
-            | Treason::LatencyLiar
-            | Treason::CertificateLiar
-            | Treason::HeaderFlooder
-            | Treason::Eclipse => true,
+            Attack::Selfish
+            | Attack::InvalidChain
+            | Attack::WithheldBody
+            | Attack::LatencyLiar
+            | Attack::CertificateLiar
+            | Attack::HeaderFlooder
+            | Attack::Eclipse => true,
         }
     }
 

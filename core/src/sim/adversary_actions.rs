@@ -1,5 +1,5 @@
 //! The actions of a Byzantine host, by the attack of its
-//! [`Mask`](super::adversary::Mask).
+//! [`Adversary`](super::adversary::Mask).
 //!
 //! Forged blocks carry their proof of work, because the target is easy.
 
@@ -7,22 +7,22 @@ use core::time::Duration;
 
 use bytes::Bytes;
 
-use super::attack::Treason;
+use super::attack::Attack;
 use super::frame_kind::announced_height;
 use super::identity;
 use super::identity::HOSTS_MAX;
-use super::link::End;
+use super::link::LinkEnd;
 use super::world::World;
-use crate::ledger::chain::Place;
+use crate::ledger::chain::ChainEntry;
 use crate::mining::search;
 use crate::primitives::block::{Block, Header, VERSION, content_root};
 use crate::primitives::hash::Hash;
 use crate::primitives::key::{PublicKey, SecretKey, Signature};
 use crate::protocol::address::Address;
-use crate::protocol::bounded::List;
+use crate::protocol::bounded::BoundedVec;
 use crate::protocol::limits::ADDRESSES_MAX;
 use crate::protocol::limits::LINKS_MAX;
-use crate::protocol::link_certificate::{Certificate, Epoch, Half};
+use crate::protocol::link_certificate::{Epoch, LatencyAttestation, LinkCertificate};
 use crate::protocol::packet::{Packet, body_frame};
 
 /// The most frames that are held back. When full, all are sent.
@@ -41,10 +41,10 @@ impl World {
     pub(super) fn alter(&mut self, host: u32, frame: Bytes) -> Bytes {
         let treason = self.hosts[host as usize].mask.as_ref().map(|mask| mask.treason);
         match treason {
-            Some(Treason::Eclipse) if matches!(Packet::decode(&frame), Ok(Packet::Addresses(_))) => {
+            Some(Attack::Eclipse) if matches!(Packet::decode(&frame), Ok(Packet::Addresses(_))) => {
                 self.addresses_of_its_kind()
             }
-            Some(Treason::CertificateLiar) => match Packet::decode(&frame) {
+            Some(Attack::CertificateLiar) => match Packet::decode(&frame) {
                 Ok(Packet::Links(links)) => self.links_of_its_kind(host, links.into_inner()),
                 _ => frame,
             },
@@ -60,11 +60,11 @@ impl World {
             let beyond = HOSTS_MAX - self.setup.nodes;
             addresses.push(identity::address(self.setup.nodes + self.weather.index(beyond)));
         }
-        Packet::Addresses(List::new(addresses)).encode()
+        Packet::Addresses(BoundedVec::new(addresses)).encode()
     }
 
     /// Returns the requested links, some of them replaced by false ones.
-    fn links_of_its_kind(&mut self, host: u32, mut links: Vec<Certificate>) -> Bytes {
+    fn links_of_its_kind(&mut self, host: u32, mut links: Vec<LinkCertificate>) -> Bytes {
         let kind: Vec<u32> =
             (0..self.setup.nodes).filter(|other| !self.hosts[*other as usize].is_honest()).collect();
         let count = u32::try_from(kind.len()).unwrap_or_default();
@@ -74,12 +74,18 @@ impl World {
             let [one, other] =
                 [(); 2].map(|()| identity::key(self.setup.seed, kind[self.weather.index(count) as usize]));
             let half = |own: &SecretKey, far: &SecretKey| {
-                Half::sign(self.network.id(), own, &far.public(), epoch, Duration::from_micros(1))
+                LatencyAttestation::sign(
+                    self.network.id(),
+                    own,
+                    &far.public(),
+                    epoch,
+                    Duration::from_micros(1),
+                )
             };
             let (there, back) = (half(&one, &other), half(&other, &one));
-            links.extend(Certificate::join(&one.public(), &there, &other.public(), &back));
+            links.extend(LinkCertificate::join(&one.public(), &there, &other.public(), &back));
         }
-        Packet::Links(List::new(links)).encode()
+        Packet::Links(BoundedVec::new(links)).encode()
     }
 
     /// Observes a header that a Byzantine host received. A withholding host releases its blocks
@@ -105,7 +111,7 @@ impl World {
 
     /// Answers a request for forged blocks in a Byzantine host's name. Returns true if its node
     /// must not see the request.
-    pub(super) fn evade(&mut self, host: u32, end: End, frame: &Bytes) -> bool {
+    pub(super) fn evade(&mut self, host: u32, end: LinkEnd, frame: &Bytes) -> bool {
         let Some(mask) = self.hosts[host as usize].mask.as_ref().filter(|mask| !mask.forged.is_empty())
         else {
             return false;
@@ -123,19 +129,19 @@ impl World {
     pub(super) fn mischief(&mut self, host: u32) {
         let Some(mask) = &self.hosts[host as usize].mask else { return };
         match mask.treason {
-            Treason::InvalidChain => match self.weather.below(3) {
+            Attack::InvalidChain => match self.weather.below(3) {
                 0 => self.forge(host, |block| block.signature = Signature::from_bytes([1; 64]), true),
                 1 => self.forge(host, |block| block.header.version = VERSION + 1, true),
                 _ => self.forge(host, |block| block.header.height += 1, true),
             },
-            Treason::WithheldBody => self.forge(host, |_| (), false),
-            Treason::HeaderFlooder => self.flood(host),
-            Treason::Eclipse => self.crowd(host),
-            Treason::Silent
-            | Treason::Stalling
-            | Treason::LatencyLiar
-            | Treason::CertificateLiar
-            | Treason::Selfish => {}
+            Attack::WithheldBody => self.forge(host, |_| (), false),
+            Attack::HeaderFlooder => self.flood(host),
+            Attack::Eclipse => self.crowd(host),
+            Attack::Silent
+            | Attack::Stalling
+            | Attack::LatencyLiar
+            | Attack::CertificateLiar
+            | Attack::Selfish => {}
         }
     }
 
@@ -144,7 +150,7 @@ impl World {
         let now = self.now(host);
         let extra = self.weather.draw();
         let Some(node) = &self.hosts[host as usize].node else { return };
-        let (chain, Place { hash, header: below, .. }) = (node.chain(), node.chain().tip());
+        let (chain, ChainEntry { hash, header: below, .. }) = (node.chain(), node.chain().tip());
         let Some(history) = chain.history(&hash) else { return };
         let time = now.time.max(below.time.plus_ms(1));
         let header = Header {

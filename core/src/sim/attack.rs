@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 /// The rule that a Byzantine node breaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Treason {
+pub enum Attack {
     /// Completes handshakes, answers pings and requests data, but announces and serves nothing.
     Silent,
     /// Passes headers on, but answers no requests.
@@ -30,7 +30,7 @@ pub enum Treason {
     Selfish,
 }
 
-impl Treason {
+impl Attack {
     /// All attacks.
     pub const ALL: [Self; 9] = [
         Self::Silent,

@@ -3,13 +3,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::violation::Law;
+use super::violation::Invariant;
 use super::world::World;
 use crate::ledger::validation;
 use crate::primitives::block::Block;
 use crate::primitives::hash::Hash;
 use crate::primitives::message::MessageId;
-use crate::primitives::mmr::History;
+use crate::primitives::mmr::Mmr;
 
 /// The most hosts whose stores are restored and compared. In a larger network they are random.
 const RESTORED_MAX: usize = 256;
@@ -79,7 +79,7 @@ impl World {
                 Ok(chain) => format!("restores to the tip {}, not {}", chain.tip().hash, this.tip),
                 Err(error) => error.to_string(),
             };
-            return self.violate(Some(host), Law::Journal, || what);
+            return self.violate(Some(host), Invariant::Journal, || what);
         }
         let mut tips = BTreeMap::new();
         for host in order {
@@ -87,7 +87,7 @@ impl World {
         }
         for host in tips.into_values() {
             if let Err(what) = self.audit_chain(host) {
-                return self.violate(Some(host), Law::Rule, || what);
+                return self.violate(Some(host), Invariant::Rule, || what);
             }
         }
     }
@@ -95,7 +95,7 @@ impl World {
     fn audit_chain(&self, host: u32) -> Result<(), String> {
         let network = &self.network;
         let journal = self.hosts[host as usize].store.journal(&self.archive);
-        let mut history = History::default().append(network.genesis().record(*network.id()));
+        let mut history = Mmr::default().append(network.genesis().record(*network.id()));
         let (mut parent, mut parent_hash) = (*network.genesis(), *network.id());
         let mut known: BTreeSet<MessageId> = BTreeSet::new();
         for hash in journal.best().iter().skip(1) {

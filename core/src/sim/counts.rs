@@ -1,6 +1,6 @@
 //! Counts: the numbers of frames and bytes, by the first byte of frames.
 
-use super::frame_kind::{Kind, Kinds};
+use super::frame_kind::{FrameKind, FrameKinds};
 use crate::protocol::packet::CAPS;
 
 /// The sent or received frames, by their first byte.
@@ -24,7 +24,7 @@ impl Counts {
     }
 
     /// Returns the number of frames of a kind.
-    pub(super) fn frames_of(&self, kinds: &Kinds, kind: Kind) -> u64 {
+    pub(super) fn frames_of(&self, kinds: &FrameKinds, kind: FrameKind) -> u64 {
         let of_kind =
             |(index, _): &(usize, &u64)| u8::try_from(*index).is_ok_and(|first| kinds.of(&[first]) == kind);
         self.frames.iter().enumerate().filter(of_kind).map(|(_, frames)| frames).sum()

@@ -1,7 +1,7 @@
 //! Fault injection: churn, crashes, partitions and attacks, until the last measured block.
 
 use super::setup::Topology;
-use super::world::{Happening, World};
+use super::world::{SimEvent, World};
 
 /// The downtime of a crashed host, microseconds.
 const CRASH_US: u64 = 1_000_000;
@@ -26,73 +26,73 @@ impl World {
 
     fn mischief_later(&mut self, host: u32) {
         let wait_us = self.weather.exponential(self.setup.spacing_ms * 1_000);
-        self.later(wait_us, Happening::Mischief(host));
+        self.later(wait_us, SimEvent::Mischief(host));
     }
 
     fn leave_later(&mut self, host: u32) {
         if let Some(churn) = self.setup.faults.churn {
             let (wait_us, life) =
                 (self.weather.exponential(churn.up_ms * 1_000), self.hosts[host as usize].life);
-            self.later(wait_us, Happening::Leave { host, life });
+            self.later(wait_us, SimEvent::Leave { host, life });
         }
     }
 
     fn crash_later(&mut self) {
         let wait_us = self.weather.exponential(self.setup.faults.crash_every_ms * 1_000);
-        self.later(wait_us, Happening::Crash);
+        self.later(wait_us, SimEvent::Crash);
     }
 
     fn cut_later(&mut self) {
         if let Some(partition) = self.setup.faults.partition {
             let wait_us = self.weather.exponential(partition.every_ms * 1_000);
-            self.later(wait_us, Happening::Cut);
+            self.later(wait_us, SimEvent::Cut);
         }
     }
 
     /// Applies a fault.
-    pub(super) fn befall(&mut self, happening: &Happening) {
-        if let Happening::Return(host) = *happening {
+    pub(super) fn befall(&mut self, happening: &SimEvent) {
+        if let SimEvent::Return(host) = *happening {
             return self.come_back(host);
         }
         if !self.stormy {
             return;
         }
         match *happening {
-            Happening::Mischief(host) => {
+            SimEvent::Mischief(host) => {
                 self.mischief(host);
                 self.mischief_later(host);
             }
-            Happening::Leave { host, life } if self.hosts[host as usize].life == life => {
+            SimEvent::Leave { host, life } if self.hosts[host as usize].life == life => {
                 let down_ms = self.setup.faults.churn.map_or(0, |churn| churn.down_ms);
                 self.stop(host);
                 let wait_us = self.weather.exponential(down_ms * 1_000);
-                self.later(wait_us, Happening::Return(host));
+                self.later(wait_us, SimEvent::Return(host));
             }
-            Happening::Crash => {
+            SimEvent::Crash => {
                 let host = self.weather.index(self.setup.nodes);
                 if self.hosts[host as usize].node.is_some() {
                     self.stop(host);
-                    self.later(CRASH_US, Happening::Return(host));
+                    self.later(CRASH_US, SimEvent::Return(host));
                 }
                 self.crash_later();
             }
-            Happening::Cut => self.cut_off(),
-            Happening::Heal => {
+            SimEvent::Cut => self.cut_off(),
+            SimEvent::Heal => {
                 self.cut = None;
                 self.cut_later();
             }
-            Happening::Leave { .. }
-            | Happening::Arrive { .. }
-            | Happening::Closed(_)
-            | Happening::Tick(_)
-            | Happening::Open { .. }
-            | Happening::Unreached { .. }
-            | Happening::Seek(_)
-            | Happening::Draw
-            | Happening::Write
-            | Happening::Rotate(_)
-            | Happening::Return(_)
-            | Happening::Settle => {}
+            SimEvent::Leave { .. }
+            | SimEvent::Arrive { .. }
+            | SimEvent::Closed(_)
+            | SimEvent::Tick(_)
+            | SimEvent::Open { .. }
+            | SimEvent::Unreached { .. }
+            | SimEvent::Seek(_)
+            | SimEvent::Draw
+            | SimEvent::Write
+            | SimEvent::Rotate(_)
+            | SimEvent::Return(_)
+            | SimEvent::Settle => {}
         }
     }
 
@@ -126,7 +126,7 @@ impl World {
         for end in across {
             self.closed(end);
         }
-        self.later(partition.lasts_ms * 1_000, Happening::Heal);
+        self.later(partition.lasts_ms * 1_000, SimEvent::Heal);
     }
 
     /// Ends all faults: all hosts return, the partition ends, and attacks stop.

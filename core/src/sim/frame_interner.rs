@@ -19,13 +19,13 @@ type Key = [u8; 32];
 
 /// The cache of frames.
 #[derive(Debug, Default)]
-pub(super) struct Shared {
+pub(super) struct FrameInterner {
     latest: VecDeque<Bytes>,
     young: BTreeMap<Key, Bytes>,
     old: BTreeMap<Key, Bytes>,
 }
 
-impl Shared {
+impl FrameInterner {
     /// Returns the shared copy of these bytes.
     pub(super) fn share(&mut self, frame: Bytes) -> Bytes {
         if let Some(known) = self.latest.iter().rev().find(|known| **known == frame) {
@@ -61,7 +61,7 @@ mod tests {
     #[test]
     fn what_is_the_same_is_kept_once() {
         let frame = |byte: u8, len: usize| Bytes::from(vec![byte; len]);
-        let mut shared = Shared::default();
+        let mut shared = FrameInterner::default();
         let (header, block) = (shared.share(frame(1, 97)), shared.share(frame(2, 500)));
         assert_eq!(shared.share(frame(1, 97)).as_ptr(), header.as_ptr());
         for byte in 3..100 {
@@ -75,7 +75,7 @@ mod tests {
 
     #[test]
     fn blocks_that_begin_alike_are_not_taken_for_one_another() {
-        let mut shared = Shared::default();
+        let mut shared = FrameInterner::default();
         let mut other = vec![7; 500];
         other[400] = 8;
         shared.share(Bytes::from(vec![7; 500]));

@@ -4,7 +4,7 @@ use crate::protocol::packet::CAPS;
 
 /// The kind of a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum FrameKind {
     /// Opens a connection.
     Greeting,
     /// Proves the identity of the node that opened it.
@@ -33,7 +33,7 @@ pub(super) enum Kind {
     Other,
 }
 
-impl Kind {
+impl FrameKind {
     fn named(name: &str) -> Self {
         match name {
             "hello" => Self::Greeting,
@@ -60,19 +60,19 @@ impl Kind {
 
 /// The kinds of all packets, by their first bytes.
 #[derive(Debug)]
-pub(super) struct Kinds([Kind; 256]);
+pub(super) struct FrameKinds([FrameKind; 256]);
 
-impl Kinds {
+impl FrameKinds {
     pub(super) fn new() -> Self {
-        let mut kinds = [Kind::Other; 256];
+        let mut kinds = [FrameKind::Other; 256];
         for (kind, (name, _)) in kinds.iter_mut().zip(CAPS) {
-            *kind = Kind::named(name);
+            *kind = FrameKind::named(name);
         }
         Self(kinds)
     }
 
-    pub(super) fn of(&self, frame: &[u8]) -> Kind {
-        frame.first().map_or(Kind::Other, |&first| self.0[usize::from(first)])
+    pub(super) fn of(&self, frame: &[u8]) -> FrameKind {
+        frame.first().map_or(FrameKind::Other, |&first| self.0[usize::from(first)])
     }
 }
 

@@ -2,8 +2,8 @@
 
 use std::collections::VecDeque;
 
-use super::adversary::Mask;
-use super::link::End;
+use super::adversary::Adversary;
+use super::link::LinkEnd;
 use super::store::Store;
 use crate::node::Node;
 use crate::primitives::hash::Hash;
@@ -14,7 +14,7 @@ pub(super) const NEVER: u64 = u64::MAX;
 
 /// One node and its surroundings.
 #[derive(Debug)]
-pub(super) struct Host {
+pub(super) struct SimHost {
     /// The node, or `None` while it is down.
     pub(super) node: Option<Box<Node>>,
     pub(super) store: Store,
@@ -29,7 +29,7 @@ pub(super) struct Host {
     /// The time at which its uplink is free for the next large frame.
     pub(super) uplink_free: u64,
     /// Its ends of links that it considers open.
-    pub(super) ends: Vec<End>,
+    pub(super) ends: Vec<LinkEnd>,
     /// The hosts that it is dialling.
     pub(super) dialling: Vec<u32>,
     /// Whether it will look for links.
@@ -42,15 +42,15 @@ pub(super) struct Host {
     /// each.
     pub(super) known: VecDeque<(u64, u64)>,
     /// The adversary that makes it Byzantine.
-    pub(super) mask: Option<Box<Mask>>,
+    pub(super) mask: Option<Box<Adversary>>,
 }
 
 /// The number of heights whose arrival times a host remembers.
 pub(super) const KNOWN_MAX: usize = 20;
 
-impl Host {
+impl SimHost {
     /// Creates a host that is down.
-    pub(super) fn new(genesis: Hash, skew_ms: i64, mask: Option<Mask>) -> Self {
+    pub(super) fn new(genesis: Hash, skew_ms: i64, mask: Option<Adversary>) -> Self {
         Self {
             node: None,
             store: Store::new(),

@@ -1,9 +1,9 @@
 //! Checks of the invariants that must hold after each input, at whatever node.
 
 use super::host::KNOWN_MAX;
-use super::measure::Step;
+use super::measure::PropagationStage;
 use super::setup::Topology;
-use super::violation::{Law, Violation};
+use super::violation::{Invariant, Violation};
 use super::world::World;
 use crate::ledger::chain::{AHEAD_MAX, SIDE_MAX, WINDOW_MAX};
 use crate::peers::peer::PEERS_MAX;
@@ -17,7 +17,7 @@ impl World {
         let this = &mut self.hosts[host as usize];
         let Some(node) = &this.node else { return };
         let chain = node.chain();
-        let (leader, tip) = (chain.leader(), chain.tip());
+        let (leader, tip) = (chain.best_header(), chain.tip());
         if leader.hash != this.leader {
             this.leader = leader.hash;
             if self.setup.topology == Topology::Perigee {
@@ -27,24 +27,24 @@ impl World {
                 this.known.push_back((leader.header.height, self.now_us));
             }
             if this.mask.is_none() {
-                self.measure.reached(Step::Header, &leader.hash, host, self.now_us);
+                self.measure.reached(PropagationStage::Header, &leader.hash, host, self.now_us);
             }
         }
         if tip.hash != this.tip {
             let fell = tip.total_work < this.work;
             (this.tip, this.work) = (tip.hash, tip.total_work);
             if this.mask.is_none() {
-                self.measure.reached(Step::Body, &tip.hash, host, self.now_us);
+                self.measure.reached(PropagationStage::Body, &tip.hash, host, self.now_us);
             }
             if fell {
-                return self.violate(Some(host), Law::WorkFell, || {
+                return self.violate(Some(host), Invariant::WorkFell, || {
                     format!("the tip's work fell to {:?}", tip.total_work)
                 });
             }
             let remembered = this.store.best(&self.archive).next_back().copied();
             if remembered != Some(tip.hash) {
                 let what = format!("has the tip {}, remembers {remembered:?}", tip.hash);
-                return self.violate(Some(host), Law::Journal, || what);
+                return self.violate(Some(host), Invariant::Journal, || what);
             }
         }
         if self.events.is_multiple_of(SAMPLE) {
@@ -64,16 +64,17 @@ impl World {
             ("messages in the pool", status.pool, pool_max),
         ] {
             if found > max {
-                return self.violate(Some(host), Law::Bound, || format!("{found} {what}, at most {max}"));
+                return self
+                    .violate(Some(host), Invariant::Bound, || format!("{found} {what}, at most {max}"));
             }
         }
         if status.tip != node.chain().tip().hash {
-            self.violate(Some(host), Law::Journal, || "its status shows another tip".into());
+            self.violate(Some(host), Invariant::Journal, || "its status shows another tip".into());
         }
     }
 
     /// Records the first violation.
-    pub(super) fn violate(&mut self, host: Option<u32>, law: Law, what: impl FnOnce() -> String) {
+    pub(super) fn violate(&mut self, host: Option<u32>, law: Invariant, what: impl FnOnce() -> String) {
         if self.violation.is_none() {
             let (seed, time_us) = (self.setup.seed, self.now_us);
             self.violation = Some(Violation { seed, time_us, host, law, what: what() });

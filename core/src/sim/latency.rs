@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::rng::Chance;
+use super::rng::SimRng;
 
 /// The shortest round trip, microseconds: two machines in one building.
 pub const RTT_US_MIN: u32 = 500;
@@ -208,7 +208,7 @@ const ACCESS_US: (u32, u32) = (500, 8_000);
 
 /// The places of a simulation's nodes.
 #[derive(Debug)]
-pub(super) struct Terrain {
+pub(super) struct LatencyModel {
     model: Model,
     /// The microseconds that each node adds to every round trip.
     access_us: Vec<u32>,
@@ -221,8 +221,8 @@ enum Model {
     Matrix(Matrix, Vec<u16>),
 }
 
-impl Terrain {
-    pub(super) fn new(latency: &Latency, nodes: u32, last_mile_us: u64, chance: &mut Chance) -> Self {
+impl LatencyModel {
+    pub(super) fn new(latency: &Latency, nodes: u32, last_mile_us: u64, chance: &mut SimRng) -> Self {
         let model = match latency {
             Latency::Regions => Model::Regions((0..nodes).map(|_| draw_region(chance)).collect()),
             Latency::Sphere => Model::Sphere((0..nodes).map(|_| draw_point(chance)).collect()),
@@ -259,7 +259,7 @@ impl Terrain {
     /// Returns the node's place in a picture: from 0 to 1, rightwards and downwards. Only for
     /// people to look at.
     pub(super) fn spot(&self, node: u32) -> (f64, f64) {
-        let mut chance = Chance::stream(node.into(), 0x5907);
+        let mut chance = SimRng::stream(node.into(), 0x5907);
         let mut off = || f64::from(chance.index(2_001)) / 1_000.0 - 1.0;
         let index = node as usize;
         match &self.model {
@@ -282,7 +282,7 @@ impl Terrain {
     }
 }
 
-fn draw_region(chance: &mut Chance) -> u8 {
+fn draw_region(chance: &mut SimRng) -> u8 {
     let mut left = chance.index(REGIONS.iter().map(|region| region.share).sum());
     let drawn = REGIONS.iter().position(|region| match left.checked_sub(region.share) {
         Some(rest) => {
@@ -298,7 +298,7 @@ fn draw_region(chance: &mut Chance) -> u8 {
 const SPHERE_RADIUS: i64 = 1 << 20;
 
 /// Returns a uniformly distributed point of the sphere: the direction of a random point in a ball.
-fn draw_point(chance: &mut Chance) -> [i32; 3] {
+fn draw_point(chance: &mut SimRng) -> [i32; 3] {
     let span = 2 * SPHERE_RADIUS + 1;
     loop {
         let mut axis =
@@ -371,10 +371,10 @@ mod tests {
     #[test]
     fn round_trips_are_symmetric_and_places_lie_in_the_picture() {
         let matrix: Matrix = "0,40,90\n40,0,60\n90,60,0".parse().unwrap();
-        let own = Terrain::new(&Latency::Matrix(matrix.clone()), 3, 0, &mut Chance::stream(1, 2));
+        let own = LatencyModel::new(&Latency::Matrix(matrix.clone()), 3, 0, &mut SimRng::stream(1, 2));
         assert_eq!([own.rtt_us(0, 1), own.rtt_us(0, 2), own.rtt_us(1, 2)], [40_000, 90_000, 60_000]);
         for latency in [Latency::Regions, Latency::Sphere, Latency::Matrix(matrix)] {
-            let terrain = Terrain::new(&latency, 50, 1_000, &mut Chance::new(3));
+            let terrain = LatencyModel::new(&latency, 50, 1_000, &mut SimRng::new(3));
             for a in 0..50 {
                 let (x, y) = terrain.spot(a);
                 assert!((0.0..=1.0).contains(&x) && (0.0..=1.0).contains(&y), "{latency:?} {x} {y}");

@@ -1,6 +1,6 @@
 //! A link: two ends, the latency between them, and the time when each direction is next free.
 
-use crate::node::PeerId;
+use crate::node::ConnectionId;
 
 /// The wait before a lost frame is sent again, beyond a round trip, microseconds.
 pub(super) const RESEND_US: u64 = 200_000;
@@ -9,9 +9,9 @@ pub(super) const LOSSES_MAX: u32 = 6;
 
 /// One end of a link: the link's number, and whether this end dialled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct End(u32);
+pub(super) struct LinkEnd(u32);
 
-impl End {
+impl LinkEnd {
     pub(super) fn dialling(link: u32) -> Self {
         Self(link * 2)
     }
@@ -34,18 +34,18 @@ impl End {
     }
 
     /// Returns the connection's number at the node of this end. Numbers are never reused.
-    pub(super) fn peer(self) -> PeerId {
-        PeerId(u64::from(self.0) + 1)
+    pub(super) fn peer(self) -> ConnectionId {
+        ConnectionId(u64::from(self.0) + 1)
     }
 
-    pub(super) fn of(peer: PeerId) -> Self {
+    pub(super) fn of(peer: ConnectionId) -> Self {
         Self(u32::try_from(peer.0.saturating_sub(1)).unwrap_or(u32::MAX))
     }
 }
 
 /// A link between two hosts, of which the first dialled.
 #[derive(Debug)]
-pub(super) struct Link {
+pub(super) struct SimLink {
     pub(super) hosts: [u32; 2],
     pub(super) one_way_us: u32,
     /// Whether each end considers it open.
@@ -59,7 +59,7 @@ pub(super) struct Link {
     handled: [u64; 2],
 }
 
-impl Link {
+impl SimLink {
     pub(super) fn new(hosts: [u32; 2], rtt_us: u32) -> Self {
         Self { hosts, one_way_us: rtt_us / 2, open: [true; 2], lies: false, arrived: [0; 2], handled: [0; 2] }
     }

@@ -17,7 +17,7 @@ const SHARES: usize = 100;
 
 /// The progress of a node with a block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Step {
+pub(super) enum PropagationStage {
     /// It knows the header.
     Header = 0,
     /// It has verified the body.
@@ -99,7 +99,7 @@ impl Measure {
     }
 
     /// Notes that a node got as far as this block and all below it.
-    pub(super) fn reached(&mut self, step: Step, hash: &Hash, host: u32, now_us: u64) {
+    pub(super) fn reached(&mut self, step: PropagationStage, hash: &Hash, host: u32, now_us: u64) {
         let first = self.mined.len() - self.watched.len();
         let mut at = self.by_hash.get(hash).copied();
         while let Some(index) = at.filter(|&index| index >= first) {
@@ -111,7 +111,7 @@ impl Measure {
                 }
                 let us = now_us.saturating_sub(mined.at_us);
                 *delay = u32::try_from(us).unwrap_or(UNKNOWN - 1);
-                if step == Step::Header {
+                if step == PropagationStage::Header {
                     let (sum, count) = &mut self.sums[host as usize];
                     (*sum, *count) = (*sum + us, *count + 1);
                 }
@@ -161,7 +161,7 @@ impl Measure {
 
     /// Returns the median delay of each share of nodes, over the blocks that `counts` selects.
     pub(super) fn curves(&self, counts: impl Fn(usize) -> bool) -> Curves {
-        let curve = |step: Step| {
+        let curve = |step: PropagationStage| {
             let median = |share: usize| {
                 let of_block = |(_, delays): &(usize, [[u32; SHARES]; 2])| delays[step as usize][share];
                 let measured = self.curves.iter().filter(|(index, _)| counts(*index));
@@ -172,13 +172,18 @@ impl Measure {
             };
             (0..SHARES).map(median).collect()
         };
-        Curves { header_ms: curve(Step::Header), body_ms: curve(Step::Body) }
+        Curves { header_ms: curve(PropagationStage::Header), body_ms: curve(PropagationStage::Body) }
     }
 
     /// Returns the mean time until `share` percent of the nodes were reached, milliseconds, over
     /// the blocks that `counts` selects. Returns `None` if one of these blocks never reached this
     /// share.
-    pub(super) fn mean_ms(&self, step: Step, share: usize, counts: impl Fn(usize) -> bool) -> Option<f64> {
+    pub(super) fn mean_ms(
+        &self,
+        step: PropagationStage,
+        share: usize,
+        counts: impl Fn(usize) -> bool,
+    ) -> Option<f64> {
         let (mut sum, mut blocks) = (0, 0);
         for (_, delays) in self.curves.iter().filter(|(index, _)| counts(*index)) {
             let delay = delays[step as usize].get(share - 1).filter(|delay| **delay != UNKNOWN)?;
@@ -214,16 +219,19 @@ mod tests {
         let mut measure = Measure::new(2);
         measure.mined(hashes[0], &Hash::ZERO, 1_000, Some(2));
         measure.mined(hashes[1], &hashes[0], 5_000, Some(2));
-        measure.reached(Step::Header, &hashes[0], 0, 2_000);
-        measure.reached(Step::Header, &hashes[1], 0, 7_000);
-        measure.reached(Step::Header, &hashes[1], 1, 9_000);
+        measure.reached(PropagationStage::Header, &hashes[0], 0, 2_000);
+        measure.reached(PropagationStage::Header, &hashes[1], 0, 7_000);
+        measure.reached(PropagationStage::Header, &hashes[1], 1, 9_000);
         measure.finish();
         let curves = measure.curves(|index| index == 0);
         assert_eq!((curves.header_ms[49], curves.header_ms[99]), (Some(1.0), Some(8.0)));
         assert_eq!(curves.body_ms[0], None);
         let mean = |step, share| measure.mean_ms(step, share, |index| index < 2);
-        assert_eq!([mean(Step::Header, 50), mean(Step::Header, 100)], [Some(1.5), Some(6.0)]);
-        assert_eq!(mean(Step::Body, 50), None);
+        assert_eq!(
+            [mean(PropagationStage::Header, 50), mean(PropagationStage::Header, 100)],
+            [Some(1.5), Some(6.0)]
+        );
+        assert_eq!(mean(PropagationStage::Body, 50), None);
         assert_eq!(measure.curves(|index| index == 1).header_ms[99], Some(4.0));
         assert_eq!(measure.mean_header_ms(1), Some(6.0));
     }

@@ -49,13 +49,13 @@ pub mod violation;
 mod workload;
 mod world;
 
-pub use attack::Treason;
+pub use attack::Attack;
 pub use latency::{Latency, Matrix, MatrixError};
 pub use report::{ChosenCount, Curves, LinkView, PacketCount, PlaceView, Progress, Report, Stage};
-pub use report_frame::{Scene, SceneBlock, Stance};
-pub use setup::{Churn, Faults, Partition, Setup, SetupError, Topology, Traitors};
+pub use report_frame::{BlockStance, ReportFrame, SceneBlock};
+pub use setup::{ByzantineShare, Churn, Faults, Partition, SimConfig, SimConfigError, Topology};
 pub use simulation::Simulation;
-pub use violation::{Law, Violation};
+pub use violation::{Invariant, Violation};
 
 #[cfg(test)]
 mod tests;

@@ -6,7 +6,7 @@
 
 use serde::Serialize;
 
-use super::setup::{Setup, Topology};
+use super::setup::{SimConfig, Topology};
 use super::violation::Violation;
 
 /// The most nodes that a picture shows.
@@ -120,7 +120,7 @@ pub struct Report {
 
 impl Report {
     /// Creates an empty report.
-    pub(super) fn empty(setup: &Setup) -> Self {
+    pub(super) fn empty(setup: &SimConfig) -> Self {
         Self {
             topology: setup.topology,
             nodes: setup.nodes,

@@ -12,7 +12,7 @@ pub const BLOCKS_SHOWN_MAX: usize = 40;
 /// How a node's tip relates to the best chain that an honest node has verified.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Stance {
+pub enum BlockStance {
     /// It has verified all of it.
     Newest,
     /// It has verified a part of it and is on no other branch.
@@ -25,7 +25,7 @@ pub enum Stance {
 
 /// The state of the network.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Scene {
+pub struct ReportFrame {
     /// The simulated time, milliseconds.
     pub simulated_ms: u64,
     /// The time at which the newest block of the best chain was mined, if there is one.
@@ -33,7 +33,7 @@ pub struct Scene {
     /// The number of honest nodes of each stance: newest, behind, elsewhere, down.
     pub counts: [u32; 4],
     /// The stance of each node that has a place in the report, in the report's order.
-    pub stances: Vec<Stance>,
+    pub stances: Vec<BlockStance>,
     /// The newest blocks that were mined by the rules, the oldest first.
     pub blocks: Vec<SceneBlock>,
 }
@@ -54,7 +54,7 @@ pub struct SceneBlock {
     pub best: bool,
 }
 
-impl Scene {
+impl ReportFrame {
     pub(super) fn of(world: &World) -> Self {
         let mined = world.measure.all();
         let first = mined.len().saturating_sub(BLOCKS_SHOWN_MAX);
@@ -75,17 +75,17 @@ impl Scene {
             is_best[shown] = true;
             at = mined[first + shown].parent();
         }
-        let stance = |host: &super::host::Host| {
+        let stance = |host: &super::host::SimHost| {
             if host.node.is_none() {
-                return Stance::Down;
+                return BlockStance::Down;
             }
             if Some(host.tip) == best {
-                return Stance::Newest;
+                return BlockStance::Newest;
             }
             match number(&host.tip) {
-                Some(number) if !is_best[number - first] => Stance::Elsewhere,
+                Some(number) if !is_best[number - first] => BlockStance::Elsewhere,
                 // A tip older than all shown blocks counts as a part of the best chain.
-                Some(_) | None => Stance::Behind,
+                Some(_) | None => BlockStance::Behind,
             }
         };
         let mut counts = [0; 4];

@@ -6,9 +6,9 @@
 
 /// A stream of random numbers that follows from a seed.
 #[derive(Clone, Debug)]
-pub(super) struct Chance(u64);
+pub(super) struct SimRng(u64);
 
-impl Chance {
+impl SimRng {
     #[cfg(test)]
     pub(super) fn new(seed: u64) -> Self {
         Self(seed)
@@ -99,7 +99,7 @@ mod tests {
 
     #[test]
     fn intervals_are_exponential() {
-        let (mut chance, mean, draws) = (Chance::new(7), 15_000_000u64, 100_000u64);
+        let (mut chance, mean, draws) = (SimRng::new(7), 15_000_000u64, 100_000u64);
         let drawn: Vec<u64> = (0..draws).map(|_| chance.exponential(mean)).collect();
         let found = drawn.iter().sum::<u64>() / draws;
         assert!(found.abs_diff(mean) < mean / 50, "mean {found}");
@@ -114,7 +114,7 @@ mod tests {
     #[test]
     fn shuffling_keeps_all() {
         let mut items: Vec<u32> = (0..100).collect();
-        Chance::new(1).shuffle(&mut items);
+        SimRng::new(1).shuffle(&mut items);
         assert_ne!(items, (0..100).collect::<Vec<_>>());
         items.sort_unstable();
         assert_eq!(items, (0..100).collect::<Vec<_>>());

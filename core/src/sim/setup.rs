@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::attack::Treason;
+use super::attack::Attack;
 use super::latency::Latency;
 
 /// The most nodes. Each takes tens of kilobytes.
@@ -30,7 +30,7 @@ pub const TRAITORS_PER_MILLE_MAX: u32 = 490;
 /// The parameters of a simulation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct Setup {
+pub struct SimConfig {
     /// The number of nodes, 2 to [`NODES_MAX`].
     pub nodes: u32,
     /// The topology: which nodes connect to which.
@@ -107,7 +107,7 @@ pub struct Faults {
     /// A crashed node restarts from its store a second later.
     pub crash_every_ms: u64,
     /// The Byzantine shares of the nodes.
-    pub traitors: Vec<Traitors>,
+    pub traitors: Vec<ByzantineShare>,
 }
 
 /// Nodes leave and return.
@@ -135,14 +135,14 @@ pub struct Partition {
 /// A share of the nodes that breaks one rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Traitors {
+pub struct ByzantineShare {
     /// The rule that they break.
-    pub treason: Treason,
+    pub treason: Attack,
     /// The share of nodes, per mille. At least one node is Byzantine.
     pub share_per_mille: u32,
 }
 
-impl Default for Setup {
+impl Default for SimConfig {
     /// Returns a setup of a thousand honest nodes in twelve regions, with 20 blocks and 20 Mbit/s.
     fn default() -> Self {
         Self {
@@ -170,7 +170,7 @@ impl Default for Setup {
 
 /// The reason why a setup cannot be simulated.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum SetupError {
+pub enum SimConfigError {
     /// A number is outside its bounds.
     #[error("{field}: must be from {min} to {max}, found {found}")]
     Range {
@@ -197,12 +197,12 @@ pub enum SetupError {
     },
 }
 
-impl Setup {
+impl SimConfig {
     /// Checks that the setup can be simulated.
     ///
     /// # Errors
     /// Names the first field that is outside its bounds.
-    pub fn check(&self) -> Result<(), SetupError> {
+    pub fn check(&self) -> Result<(), SimConfigError> {
         let nodes_max = if self.topology == Topology::Complete { COMPLETE_NODES_MAX } else { NODES_MAX };
         let ranges: &[(&'static str, u64, u64, u64)] = &[
             ("nodes", self.nodes.into(), 2, nodes_max.into()),
@@ -228,7 +228,7 @@ impl Setup {
                 ("messages_per_minute", self.messages_per_minute > 0),
             ];
             if let Some((field, _)) = given.into_iter().find(|(_, given)| *given) {
-                return Err(SetupError::Complete { field });
+                return Err(SimConfigError::Complete { field });
             }
         }
         Ok(())
@@ -236,7 +236,7 @@ impl Setup {
 }
 
 impl Faults {
-    fn check(&self) -> Result<(), SetupError> {
+    fn check(&self) -> Result<(), SimConfigError> {
         check_ranges(&[
             ("faults.loss_ppm", self.loss_ppm.into(), 0, 500_000),
             ("faults.crash_every_ms", self.crash_every_ms, 0, INTERVAL_MS_MAX),
@@ -257,16 +257,16 @@ impl Faults {
         let shares = self.traitors.iter().map(|traitors| u64::from(traitors.share_per_mille));
         let found = shares.fold(0, u64::saturating_add);
         if found > TRAITORS_PER_MILLE_MAX.into() {
-            return Err(SetupError::Traitors { found });
+            return Err(SimConfigError::Traitors { found });
         }
         Ok(())
     }
 }
 
-fn check_ranges(ranges: &[(&'static str, u64, u64, u64)]) -> Result<(), SetupError> {
+fn check_ranges(ranges: &[(&'static str, u64, u64, u64)]) -> Result<(), SimConfigError> {
     let outside = |(_, found, min, max): &&(&'static str, u64, u64, u64)| !(min..=max).contains(&found);
     match ranges.iter().find(outside) {
-        Some(&(field, found, min, max)) => Err(SetupError::Range { field, min, max, found }),
+        Some(&(field, found, min, max)) => Err(SimConfigError::Range { field, min, max, found }),
         None => Ok(()),
     }
 }

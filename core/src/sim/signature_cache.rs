@@ -7,26 +7,26 @@ use core::hash::Hasher as _;
 
 use siphasher::sip128::{Hasher128 as _, SipHasher13};
 
-use crate::ledger::signature_batch::Check;
+use crate::ledger::signature_batch::SignatureCheck;
 
 /// The number of sets: 8 MiB in all.
 const SETS: usize = 1 << 16;
 /// The number of answers in a set.
 const WAYS: usize = 4;
 
-/// Answers to [`Check`]s, the most recently used first in each set.
+/// Answers to [`SignatureCheck`]s, the most recently used first in each set.
 #[derive(Debug)]
-pub(super) struct Memo(Vec<[Option<(u128, bool)>; WAYS]>);
+pub(super) struct SignatureCache(Vec<[Option<(u128, bool)>; WAYS]>);
 
-impl Default for Memo {
+impl Default for SignatureCache {
     fn default() -> Self {
         Self(vec![[None; WAYS]; SETS])
     }
 }
 
-impl Memo {
+impl SignatureCache {
     /// Returns true if a signature holds.
-    pub(super) fn holds(&mut self, check: &Check) -> bool {
+    pub(super) fn holds(&mut self, check: &SignatureCheck) -> bool {
         let mut hasher = SipHasher13::new();
         hasher.write(check.digest.as_bytes());
         hasher.write(check.key.as_bytes());

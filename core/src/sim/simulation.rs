@@ -1,16 +1,16 @@
 //! A simulation: a setup that runs, from the first connections to the final agreement.
 
 use super::bound;
-use super::frame_kind::Kind;
+use super::frame_kind::FrameKind;
 use super::identity;
-use super::measure::Step;
+use super::measure::PropagationStage;
 use super::report::{ChosenCount, LinkView, PacketCount, PlaceView, Progress, Report, Stage};
-use super::report_frame::Scene;
-use super::setup::{Setup, SetupError, Topology};
-use super::violation::{Law, Violation};
-use super::world::{Happening, World};
+use super::report_frame::ReportFrame;
+use super::setup::{SimConfig, SimConfigError, Topology};
+use super::violation::{Invariant, Violation};
+use super::world::{SimEvent, World};
 use crate::node::PeerView;
-use crate::peers::outbound_slots::Kind as Slot;
+use crate::peers::outbound_slots::OutboundKind as Slot;
 use crate::protocol::address::Address;
 use crate::protocol::packet::CAPS;
 use crate::sim::report::PLACES_MAX;
@@ -51,7 +51,7 @@ impl Simulation {
     ///
     /// # Errors
     /// Names the field that cannot be simulated.
-    pub fn new(setup: Setup) -> Result<Self, SetupError> {
+    pub fn new(setup: SimConfig) -> Result<Self, SimConfigError> {
         setup.check()?;
         let mut world = World::new(setup);
         if world.setup.topology != Topology::Complete {
@@ -61,7 +61,7 @@ impl Simulation {
     }
 
     /// Returns the setup.
-    pub fn setup(&self) -> &Setup {
+    pub fn setup(&self) -> &SimConfig {
         &self.world.setup
     }
 
@@ -117,25 +117,25 @@ impl Simulation {
         }
     }
 
-    fn happen(&mut self, happening: &Happening) {
+    fn happen(&mut self, happening: &SimEvent) {
         match *happening {
-            Happening::Seek(host) => self.world.seek(host),
-            Happening::Rotate(host) => self.world.rotate(host),
-            Happening::Draw => self.draw(),
-            Happening::Write if self.stage != Stage::Settling => self.world.somebody_writes(),
-            Happening::Write => {}
-            Happening::Settle => self.settle(),
-            Happening::Mischief(_)
-            | Happening::Leave { .. }
-            | Happening::Return(_)
-            | Happening::Crash
-            | Happening::Cut
-            | Happening::Heal => self.world.befall(happening),
-            Happening::Arrive { .. }
-            | Happening::Closed(_)
-            | Happening::Tick(_)
-            | Happening::Open { .. }
-            | Happening::Unreached { .. } => {}
+            SimEvent::Seek(host) => self.world.seek(host),
+            SimEvent::Rotate(host) => self.world.rotate(host),
+            SimEvent::Draw => self.draw(),
+            SimEvent::Write if self.stage != Stage::Settling => self.world.somebody_writes(),
+            SimEvent::Write => {}
+            SimEvent::Settle => self.settle(),
+            SimEvent::Mischief(_)
+            | SimEvent::Leave { .. }
+            | SimEvent::Return(_)
+            | SimEvent::Crash
+            | SimEvent::Cut
+            | SimEvent::Heal => self.world.befall(happening),
+            SimEvent::Arrive { .. }
+            | SimEvent::Closed(_)
+            | SimEvent::Tick(_)
+            | SimEvent::Open { .. }
+            | SimEvent::Unreached { .. } => {}
         }
     }
 
@@ -152,7 +152,7 @@ impl Simulation {
             _ => self.idle_draws += 1,
         }
         if self.mined >= self.blocks_wanted() {
-            return self.world.later(QUIET_US, Happening::Settle);
+            return self.world.later(QUIET_US, SimEvent::Settle);
         }
         self.world.draw_later(0);
     }
@@ -166,11 +166,11 @@ impl Simulation {
             world.counts = false;
             world.measure.finish();
             world.clear_up();
-            return world.later(RECONNECT_US, Happening::Settle);
+            return world.later(RECONNECT_US, SimEvent::Settle);
         }
         if self.settled <= 1 + CLOSING_BLOCKS {
             world.mine_closing(|_| true);
-            return world.later(CLOSING_US, Happening::Settle);
+            return world.later(CLOSING_US, SimEvent::Settle);
         }
         let Some((one, other)) = world.find_dissent() else {
             world.audit();
@@ -183,13 +183,13 @@ impl Simulation {
                 format!("the tip {} of work {}", host.tip, host.work)
             });
             let what = format!("has {b}, and node {one} has {a}");
-            return world.violate(Some(other), Law::Agreement, || what);
+            return world.violate(Some(other), Invariant::Agreement, || what);
         }
         if self.settled.is_multiple_of(TIE_WAITS) {
             // Byzantine nodes may connect parts that seem apart, so only one part mines.
             world.mine_closing(|component| component.contains(&one));
         }
-        world.later(CLOSING_US, Happening::Settle);
+        world.later(CLOSING_US, SimEvent::Settle);
     }
 
     /// Returns a node's view of its peers. It is empty if the node is down.
@@ -199,8 +199,8 @@ impl Simulation {
     }
 
     /// Returns the present state of the network.
-    pub fn scene(&self) -> Scene {
-        Scene::of(&self.world)
+    pub fn scene(&self) -> ReportFrame {
+        ReportFrame::of(&self.world)
     }
 
     /// Returns the measurements up to now.
@@ -215,7 +215,7 @@ impl Simulation {
         let before = mined.iter().take(usize::try_from(self.mined).unwrap_or(usize::MAX));
         let orphaned = before.filter(|mined| !chain.contains(&mined.hash)).count() as u64;
         let blocks = world.measure.count();
-        let copies = |kind: Kind| ratio(world.received.frames_of(&world.kinds, kind), blocks * honest);
+        let copies = |kind: FrameKind| ratio(world.received.frames_of(&world.kinds, kind), blocks * honest);
         let share = |curve: &[Option<f64>], share: usize| curve.get(share - 1).copied().flatten();
         Report {
             honest: u32::try_from(honest).unwrap_or(u32::MAX),
@@ -226,14 +226,14 @@ impl Simulation {
             body_t50_ms: share(&curves.body_ms, 50),
             body_t90_ms: share(&curves.body_ms, 90),
             body_t99_ms: share(&curves.body_ms, 99),
-            mean_t90_ms: world.measure.mean_ms(Step::Header, 90, counts),
-            mean_body_t90_ms: world.measure.mean_ms(Step::Body, 90, counts),
+            mean_t90_ms: world.measure.mean_ms(PropagationStage::Header, 90, counts),
+            mean_body_t90_ms: world.measure.mean_ms(PropagationStage::Body, 90, counts),
             stale_rate: ratio(orphaned, usize::try_from(self.mined).unwrap_or(usize::MAX)),
             mined: self.mined,
             orphaned,
             idle_draws: self.idle_draws,
-            header_copies: copies(Kind::Announce),
-            body_copies: copies(Kind::Body),
+            header_copies: copies(FrameKind::Announce),
+            body_copies: copies(FrameKind::Body),
             bytes_per_node: ratio(world.sent.bytes.iter().sum(), world.hosts.len()),
             events: world.events,
             simulated_ms: world.now_us / 1_000,
@@ -273,7 +273,7 @@ impl World {
             if self.setup.topology != Topology::Plexus {
                 self.hosts[host as usize].seeks = true;
                 let wait_us = self.net.below(warmup_us / 4);
-                self.later(wait_us, Happening::Seek(host));
+                self.later(wait_us, SimEvent::Seek(host));
             }
         }
         self.brew();
@@ -283,7 +283,7 @@ impl World {
 
     fn draw_later(&mut self, wait_us: u64) {
         let wait_us = wait_us + self.people.exponential(self.setup.spacing_ms * 1_000);
-        self.later(wait_us, Happening::Draw);
+        self.later(wait_us, SimEvent::Draw);
     }
 
     /// Returns the seeds for a host that chooses its links itself.
@@ -350,7 +350,7 @@ impl World {
     fn links_between(&self, hosts: u32) -> Vec<LinkView> {
         let links = self.links.iter().filter(|link| link.open == [true; 2]);
         let among = links.filter(|link| link.hosts.iter().all(|host| *host < hosts));
-        let view = |link: &super::link::Link| {
+        let view = |link: &super::link::SimLink| {
             let [a, b] = link.hosts;
             LinkView { a, b, rtt_ms: link.rtt_us() as f64 / 1_000.0 }
         };

@@ -10,31 +10,31 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::ledger::signature_batch::Seen;
-use crate::node::storage::{Change, Journal, Recall, Recalled};
+use crate::ledger::signature_batch::KnownIn;
+use crate::node::storage::{Change, Journal, StoreQuery, StoreReply};
 use crate::primitives::block::Header;
 use crate::primitives::hash::Hash;
 use crate::primitives::message::MessageId;
-use crate::primitives::mmr::History;
+use crate::primitives::mmr::Mmr;
 use crate::primitives::params::Network;
 use crate::primitives::pow::Work;
 use crate::protocol::limits::HEADERS_MAX;
 
 /// A block that some host stores.
 #[derive(Debug)]
-struct Record {
+struct ArchivedBlock {
     hash: Hash,
     header: Header,
     total_work: Work,
     body: Option<(Bytes, Arc<[MessageId]>)>,
-    history: Option<History>,
+    history: Option<Mmr>,
 }
 
 /// All blocks that any host stores. A parent has a lower number than its children.
 #[derive(Debug)]
 pub(super) struct Archive {
     network: Network,
-    records: Vec<Record>,
+    records: Vec<ArchivedBlock>,
     numbers: BTreeMap<Hash, u32>,
     messages: BTreeMap<MessageId, Vec<u32>>,
 }
@@ -54,7 +54,7 @@ impl Archive {
     pub(super) fn new(network: &Network) -> Self {
         let (hash, header) = (*network.id(), *network.genesis());
         let body = Some((network.genesis_block().encode().into(), Arc::from([])));
-        let genesis = Record { hash, header, total_work: Work::ZERO, body, history: None };
+        let genesis = ArchivedBlock { hash, header, total_work: Work::ZERO, body, history: None };
         Self {
             network: network.clone(),
             records: vec![genesis],
@@ -63,7 +63,7 @@ impl Archive {
         }
     }
 
-    fn record(&self, number: u32) -> &Record {
+    fn record(&self, number: u32) -> &ArchivedBlock {
         &self.records[number as usize]
     }
 
@@ -71,7 +71,7 @@ impl Archive {
         let next = u32::try_from(self.records.len()).unwrap_or(u32::MAX);
         let number = *self.numbers.entry(hash).or_insert(next);
         if number == next {
-            self.records.push(Record { hash, header, total_work, body: None, history: None });
+            self.records.push(ArchivedBlock { hash, header, total_work, body: None, history: None });
         }
         number
     }
@@ -192,23 +192,23 @@ impl Store {
     }
 
     /// Returns the same as [`Journal::seen`].
-    pub(super) fn seen(&self, archive: &Archive, index: usize, id: &MessageId) -> Vec<Seen> {
+    pub(super) fn seen(&self, archive: &Archive, index: usize, id: &MessageId) -> Vec<KnownIn> {
         let numbers = archive.messages.get(id).into_iter().flatten();
         let kept = numbers.copied().filter(|number| self.has_body(*number));
         let seen = kept.map(|number| {
-            let Record { hash, header, .. } = archive.record(number);
-            Seen { index, block: *hash, height: header.height, best: self.is_best(archive, number) }
+            let ArchivedBlock { hash, header, .. } = archive.record(number);
+            KnownIn { index, block: *hash, height: header.height, best: self.is_best(archive, number) }
         });
         seen.collect()
     }
 
     /// Returns the same as [`Journal::recall`].
-    pub(super) fn recall(&self, archive: &Archive, recall: &Recall) -> Recalled {
+    pub(super) fn recall(&self, archive: &Archive, recall: &StoreQuery) -> StoreReply {
         match recall {
-            Recall::Base(_) => self.journal(archive).recall(recall),
-            Recall::Bodies(hashes) => {
-                Recalled::Bodies(hashes.iter().filter_map(|hash| self.body(archive, hash)).cloned().collect())
-            }
+            StoreQuery::LoadMmr(_) => self.journal(archive).recall(recall),
+            StoreQuery::Bodies(hashes) => StoreReply::Bodies(
+                hashes.iter().filter_map(|hash| self.body(archive, hash)).cloned().collect(),
+            ),
         }
     }
 
@@ -216,7 +216,7 @@ impl Store {
     pub(super) fn journal(&self, archive: &Archive) -> Journal {
         let mut journal = Journal::new(&archive.network);
         for kept in self.kept.iter().skip(1) {
-            let Record { hash, header, total_work, body, history } = archive.record(kept / 2);
+            let ArchivedBlock { hash, header, total_work, body, history } = archive.record(kept / 2);
             let (hash, height) = (*hash, header.height);
             journal.apply(&[Change::Header { hash, header: *header, total_work: *total_work }]);
             if let Some((block, ids)) = body.as_ref().filter(|_| kept % 2 == 1) {
@@ -242,7 +242,7 @@ impl Store {
 
 #[cfg(test)]
 mod tests {
-    use super::super::rng::Chance;
+    use super::super::rng::SimRng;
     use super::*;
     use crate::primitives::block::VERSION;
 
@@ -251,7 +251,7 @@ mod tests {
     fn agrees_with_a_journal() {
         let network = Network::dev();
         for seed in 0..20 {
-            let mut chance = Chance::new(seed);
+            let mut chance = SimRng::new(seed);
             let (mut archive, mut store, mut other) = (Archive::new(&network), Store::new(), Store::new());
             let mut journal = Journal::new(&network);
             let mut blocks = vec![(*network.id(), *network.genesis(), Work::ZERO)];

@@ -2,14 +2,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::*;
 use crate::node::PeerView;
-use crate::peers::outbound_slots::Kind as Slot;
+use crate::peers::outbound_slots::OutboundKind as Slot;
 
 /// Returns a small setup that runs quickly: 24 nodes, 6 blocks, one every 5 seconds.
-fn small() -> Setup {
-    Setup { nodes: 24, blocks: 6, warmup_ms: 10_000, spacing_ms: 5_000, seed: 7, ..Setup::default() }
+fn small() -> SimConfig {
+    SimConfig { nodes: 24, blocks: 6, warmup_ms: 10_000, spacing_ms: 5_000, seed: 7, ..SimConfig::default() }
 }
 
-fn run(setup: Setup) -> Report {
+fn run(setup: SimConfig) -> Report {
     let mut simulation = Simulation::new(setup).unwrap();
     loop {
         match simulation.run_for(10_000) {
@@ -20,16 +20,16 @@ fn run(setup: Setup) -> Report {
     }
 }
 
-fn with_traitors(treason: Treason) -> Setup {
-    let traitors = vec![Traitors { treason, share_per_mille: 250 }];
+fn with_traitors(treason: Attack) -> SimConfig {
+    let traitors = vec![ByzantineShare { treason, share_per_mille: 250 }];
     // These bodies are large enough to be requested.
     let faults = Faults { traitors, ..Faults::default() };
-    Setup { blocks: 10, body_bytes: 4_000, faults, ..small() }
+    SimConfig { blocks: 10, body_bytes: 4_000, faults, ..small() }
 }
 
 #[test]
 fn an_honest_network_hears_of_every_block() {
-    let report = run(Setup { body_bytes: 4_000, ..small() });
+    let report = run(SimConfig { body_bytes: 4_000, ..small() });
     assert_eq!((report.blocks, report.honest, report.faults), (6, 24, 0));
     assert!(report.t50_ms.unwrap() < report.t99_ms.unwrap());
     assert!(report.t99_ms.unwrap() < report.body_t99_ms.unwrap());
@@ -46,7 +46,7 @@ fn an_honest_network_hears_of_every_block() {
 /// The same setup gives the same events on every platform: this test runs as WebAssembly too.
 #[test]
 fn a_seed_is_a_trace() {
-    let setup = Setup {
+    let setup = SimConfig {
         body_bytes: 3_000,
         messages_per_minute: 30,
         skew_ms: 500,
@@ -55,7 +55,7 @@ fn a_seed_is_a_trace() {
     };
     let report = run(setup.clone());
     assert_eq!(report, run(setup.clone()));
-    assert_ne!(report.trace_hash, run(Setup { seed: 8, ..setup }).trace_hash);
+    assert_ne!(report.trace_hash, run(SimConfig { seed: 8, ..setup }).trace_hash);
     // A change to the messages between nodes changes this hash. No other change may.
     assert_eq!(report.trace_hash, "8c00bca20bdb3591557dbda5b974f144");
 }
@@ -69,18 +69,18 @@ fn slices_do_not_matter() {
 
 #[test]
 fn honest_nodes_agree_among_traitors_of_every_kind() {
-    for treason in Treason::ALL {
+    for treason in Attack::ALL {
         let report = run(with_traitors(treason));
         assert_eq!(report.honest, 18, "{treason:?}");
         assert!(report.mined >= 10 && report.t50_ms.is_some(), "{treason:?}");
         let bad_faith = report.faults > 0;
         match treason {
-            Treason::Silent | Treason::LatencyLiar | Treason::CertificateLiar | Treason::Selfish => {
+            Attack::Silent | Attack::LatencyLiar | Attack::CertificateLiar | Attack::Selfish => {
                 assert!(!bad_faith, "{treason:?}");
             }
-            Treason::InvalidChain => assert!(bad_faith, "{treason:?}"),
+            Attack::InvalidChain => assert!(bad_faith, "{treason:?}"),
             // It is random whether a peer asks these nodes for anything and takes offence.
-            Treason::Stalling | Treason::WithheldBody | Treason::HeaderFlooder | Treason::Eclipse => {}
+            Attack::Stalling | Attack::WithheldBody | Attack::HeaderFlooder | Attack::Eclipse => {}
         }
     }
 }
@@ -89,7 +89,7 @@ fn honest_nodes_agree_among_traitors_of_every_kind() {
 fn nodes_that_crash_or_leave_come_back_from_their_journals() {
     let churn = Some(Churn { up_ms: 30_000, down_ms: 10_000 });
     let faults = Faults { churn, crash_every_ms: 5_000, ..Faults::default() };
-    let report = run(Setup { blocks: 12, faults, ..small() });
+    let report = run(SimConfig { blocks: 12, faults, ..small() });
     assert!(report.mined >= 12 && report.violations.is_empty());
 }
 
@@ -97,7 +97,7 @@ fn nodes_that_crash_or_leave_come_back_from_their_journals() {
 fn a_network_that_was_cut_in_two_agrees_again() {
     let partition = Some(Partition { every_ms: 10_000, lasts_ms: 60_000, share_per_mille: 500 });
     let faults = Faults { partition, ..Faults::default() };
-    let report = run(Setup { blocks: 12, faults, ..small() });
+    let report = run(SimConfig { blocks: 12, faults, ..small() });
     // Both parts mined, so the blocks of one part are undone.
     assert!(report.orphaned > 0, "{} of {}", report.orphaned, report.mined);
 }
@@ -105,15 +105,15 @@ fn a_network_that_was_cut_in_two_agrees_again() {
 #[test]
 fn losses_delay_blocks_and_end_links() {
     let faults = Faults { loss_ppm: 200_000, ..Faults::default() };
-    let (lossy, calm) = (run(Setup { faults, ..small() }), run(small()));
+    let (lossy, calm) = (run(SimConfig { faults, ..small() }), run(small()));
     assert!(lossy.t99_ms.unwrap() > calm.t99_ms.unwrap());
 }
 
 #[test]
 fn large_blocks_come_later_over_slow_uplinks() {
-    let heavy = Setup { body_bytes: 40_000, ..small() };
+    let heavy = SimConfig { body_bytes: 40_000, ..small() };
     let (slow, fast) =
-        (run(Setup { bandwidth: 250_000, ..heavy.clone() }), run(Setup { bandwidth: 0, ..heavy }));
+        (run(SimConfig { bandwidth: 250_000, ..heavy.clone() }), run(SimConfig { bandwidth: 0, ..heavy }));
     assert!(slow.body_t90_ms.unwrap() > fast.body_t90_ms.unwrap() + 100.0);
     assert!(slow.bytes_per_node > 4.0 * 40_000.0);
 }
@@ -123,7 +123,7 @@ fn nearest_links_are_shorter_and_perigee_finds_better_ones() {
     let mean = |report: &Report| {
         report.links.iter().map(|link| link.rtt_ms).sum::<f64>() / report.links.len() as f64
     };
-    let at = |topology| Setup {
+    let at = |topology| SimConfig {
         nodes: 60,
         warmup_blocks: 80,
         outbound: 6,
@@ -140,7 +140,7 @@ fn nearest_links_are_shorter_and_perigee_finds_better_ones() {
 
 #[test]
 fn nothing_is_faster_than_all_with_all() {
-    let at = |topology| Setup { jitter_us: 0, topology, ..small() };
+    let at = |topology| SimConfig { jitter_us: 0, topology, ..small() };
     let (bound, random) = (run(at(Topology::Complete)), run(at(Topology::Random)));
     assert!(bound.t90_ms.unwrap() <= random.t90_ms.unwrap());
     assert!(bound.body_t90_ms.unwrap() <= random.body_t90_ms.unwrap());
@@ -149,13 +149,13 @@ fn nothing_is_faster_than_all_with_all() {
 
 #[test]
 fn nodes_that_choose_for_themselves_start_from_seeds() {
-    let report = run(Setup { topology: Topology::Plexus, ..small() });
+    let report = run(SimConfig { topology: Topology::Plexus, ..small() });
     assert!(report.t50_ms.is_some());
 }
 
 /// Returns round trips between random points in a square of 200 ms, plus 4 ms, in microseconds.
 fn scatter(nodes: usize, seed: u64) -> Vec<Vec<u32>> {
-    let mut chance = rng::Chance::new(seed);
+    let mut chance = rng::SimRng::new(seed);
     let points: Vec<_> = (0..nodes).map(|_| [chance.index(200_000), chance.index(200_000)]).collect();
     let between = |[x, y]: [u32; 2], [u, v]: [u32; 2]| {
         let (across, down) = (u64::from(x.abs_diff(u)), u64::from(y.abs_diff(v)));
@@ -174,7 +174,7 @@ fn at_distances(rtts_us: &[Vec<u32>], seed: u64, jitter_us: u64) -> Simulation {
     let nodes = u32::try_from(rtts_us.len()).unwrap();
     let (topology, latency) = (Topology::Plexus, Latency::Matrix(matrix));
     let warmup_ms = 3_600_000;
-    Simulation::new(Setup { nodes, topology, latency, seed, jitter_us, warmup_ms, ..small() }).unwrap()
+    Simulation::new(SimConfig { nodes, topology, latency, seed, jitter_us, warmup_ms, ..small() }).unwrap()
 }
 
 /// Returns the nodes that a node has chosen as its nearest. The flag is true if it passed over no
@@ -231,8 +231,8 @@ fn nodes_find_their_nearest_soon_and_then_keep_them() {
 
 #[test]
 fn setups_out_of_bounds_are_refused_by_name() {
-    let error = |change: fn(&mut Setup)| {
-        let mut setup = Setup::default();
+    let error = |change: fn(&mut SimConfig)| {
+        let mut setup = SimConfig::default();
         change(&mut setup);
         Simulation::new(setup).map(|_| ()).unwrap_err().to_string()
     };
@@ -244,9 +244,8 @@ fn setups_out_of_bounds_are_refused_by_name() {
             .starts_with("faults.churn.up_ms:")
     );
     assert!(
-        error(
-            |setup| setup.faults.traitors = vec![Traitors { treason: Treason::Silent, share_per_mille: 500 }]
-        )
+        error(|setup| setup.faults.traitors =
+            vec![ByzantineShare { treason: Attack::Silent, share_per_mille: 500 }])
         .starts_with("faults.traitors:")
     );
     assert!(
@@ -260,18 +259,18 @@ fn setups_out_of_bounds_are_refused_by_name() {
 
 #[test]
 fn a_setup_is_read_from_what_differs() {
-    let setup: Setup =
+    let setup: SimConfig =
         serde_json::from_str(r#"{"nodes": 50, "topology": "perigee", "latency": "sphere"}"#).unwrap();
     assert_eq!((setup.nodes, setup.topology, setup.latency), (50, Topology::Perigee, Latency::Sphere));
-    assert!(serde_json::from_str::<Setup>(r#"{"knots": 50}"#).is_err());
-    let matrix: Setup = serde_json::from_str(r#"{"latency": {"matrix": "0,5\n5,0"}}"#).unwrap();
+    assert!(serde_json::from_str::<SimConfig>(r#"{"knots": 50}"#).is_err());
+    let matrix: SimConfig = serde_json::from_str(r#"{"latency": {"matrix": "0,5\n5,0"}}"#).unwrap();
     assert!(matches!(matrix.latency, Latency::Matrix(matrix) if matrix.rows() == 2));
 }
 
 #[test]
 fn a_scene_shows_a_block_on_its_way_and_branches_apart() {
     let partition = Some(Partition { every_ms: 5_000, lasts_ms: 30_000, share_per_mille: 500 });
-    let setup = Setup { blocks: 12, faults: Faults { partition, ..Faults::default() }, ..small() };
+    let setup = SimConfig { blocks: 12, faults: Faults { partition, ..Faults::default() }, ..small() };
     let mut simulation = Simulation::new(setup.clone()).unwrap();
     let (mut ms, mut partly, mut apart) = (0, 0, 0);
     while !simulation.run_until(ms, 10_000).unwrap().is_done() {
@@ -288,7 +287,7 @@ fn a_scene_shows_a_block_on_its_way_and_branches_apart() {
     assert!(partly > 10 && apart > 10, "{partly} {apart}");
     let scene = simulation.scene();
     assert_eq!(scene.counts, [24, 0, 0, 0]);
-    assert_eq!(scene.stances, [Stance::Newest; 24]);
+    assert_eq!(scene.stances, [BlockStance::Newest; 24]);
     assert_eq!(scene.blocks.last().map(|block| block.best), Some(true));
     // Looking changes nothing.
     assert_eq!(simulation.report(), run(setup));

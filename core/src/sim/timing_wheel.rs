@@ -17,7 +17,7 @@ const SPARE_MAX: usize = 64;
 
 /// Events in order of time, in microseconds.
 #[derive(Debug)]
-pub(super) struct Wheel<T> {
+pub(super) struct TimingWheel<T> {
     slots: Vec<Vec<(u32, T)>>,
     /// A bit for each slot that is not empty.
     filled: Vec<u64>,
@@ -38,14 +38,14 @@ pub(super) struct Wheel<T> {
     len: usize,
 }
 
-/// An offset within a slot and an index into [`Wheel::current`] share one number, so that sorting
+/// An offset within a slot and an index into [`TimingWheel::current`] share one number, so that sorting
 /// compares plain integers.
 const PLACE_BITS: u32 = 32 - SLOT_BITS;
 /// The most events of one slot that are sorted at once. The rest of a fuller slot joins the late
 /// ones.
 const PLACES_MAX: usize = 1 << PLACE_BITS;
 
-impl<T> Wheel<T> {
+impl<T> TimingWheel<T> {
     pub(super) fn new() -> Self {
         Self {
             slots: (0..SLOTS).map(|_| Vec::new()).collect(),
@@ -202,14 +202,14 @@ fn index_of(slot: u64) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::super::rng::Chance;
+    use super::super::rng::SimRng;
     use super::*;
 
     /// The reference is a map that is sorted by time and by number.
     #[test]
     fn agrees_with_a_sorted_map() {
         for seed in 0..20 {
-            let (mut chance, mut wheel) = (Chance::new(seed), Wheel::new());
+            let (mut chance, mut wheel) = (SimRng::new(seed), TimingWheel::new());
             let (mut model, mut now, mut number) = (BTreeMap::new(), 0, 0u64);
             for _ in 0..20_000 {
                 for _ in 0..chance.below(3) {
@@ -232,7 +232,7 @@ mod tests {
 
     #[test]
     fn what_is_ahead_in_a_slot_comes_out_next() {
-        let mut wheel = Wheel::new();
+        let mut wheel = TimingWheel::new();
         for (at, item) in [(3_030, 'c'), (3_010, 'a'), (3_020, 'b'), (5_000, 'd')] {
             wheel.push(at, item);
         }

@@ -1,8 +1,8 @@
 //! Topology: which nodes connect to which, if nodes do not choose for themselves.
 
-use super::link::End;
+use super::link::LinkEnd;
 use super::setup::Topology;
-use super::world::{Happening, World};
+use super::world::{SimEvent, World};
 
 /// The interval between ratings of links, in blocks.
 pub(super) const ROUND_BLOCKS: u64 = 20;
@@ -77,7 +77,7 @@ impl World {
     pub(super) fn rotate_later(&mut self, wait_us: u64) {
         for host in 0..self.setup.nodes {
             let wait_us = wait_us + self.net.below(1_000_000);
-            self.later(wait_us, Happening::Rotate(host));
+            self.later(wait_us, SimEvent::Rotate(host));
         }
     }
 
@@ -90,7 +90,7 @@ impl World {
         if this.node.is_none() || this.outbound() < self.setup.outbound as usize {
             return;
         }
-        let mut delays: Vec<(End, Vec<u64>)> = this.ends.iter().map(|end| (*end, Vec::new())).collect();
+        let mut delays: Vec<(LinkEnd, Vec<u64>)> = this.ends.iter().map(|end| (*end, Vec::new())).collect();
         for &(height, known) in &this.known {
             let brought: Vec<u64> = this.ends.iter().map(|end| self.brings(*end, height)).collect();
             let first = brought.iter().copied().min().unwrap_or(u64::MAX);
@@ -101,7 +101,7 @@ impl World {
                 }
             }
         }
-        let mut rated: Vec<(u64, End)> = delays
+        let mut rated: Vec<(u64, LinkEnd)> = delays
             .into_iter()
             .filter(|(end, _)| end.side() == 0)
             .map(|(end, mut delays)| {
@@ -120,7 +120,7 @@ impl World {
 
     /// Returns the time at which the host at the other end of a link delivers, or would have
     /// delivered, a block of this height.
-    fn brings(&self, end: End, height: u64) -> u64 {
+    fn brings(&self, end: LinkEnd, height: u64) -> u64 {
         let link = &self.links[end.link()];
         let known = &self.hosts[link.hosts[1 - end.side()] as usize].known;
         let at = known.iter().find(|(known, _)| *known == height).map_or(u64::MAX, |(_, at)| *at);
@@ -128,7 +128,7 @@ impl World {
     }
 
     /// Closes a link in a host's driver, at both ends. The host soon looks for another.
-    fn drop_link(&mut self, end: End) {
+    fn drop_link(&mut self, end: LinkEnd) {
         let host = self.links[end.link()].hosts[end.side()];
         self.hang_up(end);
         self.tell(host, crate::node::Input::Closed(end.peer()));

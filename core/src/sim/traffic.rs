@@ -4,17 +4,17 @@ use core::net::IpAddr;
 
 use bytes::Bytes;
 
-use super::attack::Treason;
-use super::frame_kind::Kind;
+use super::attack::Attack;
+use super::frame_kind::FrameKind;
 use super::identity;
-use super::link::{End, LOSSES_MAX, Link, RESEND_US};
+use super::link::{LOSSES_MAX, LinkEnd, RESEND_US, SimLink};
 use super::setup::Topology;
-use super::violation::Law;
-use super::world::{Happening, World};
-use crate::node::{Input, Link as Way};
+use super::violation::Invariant;
+use super::world::{SimEvent, World};
+use crate::node::{Direction as Way, Input};
 use crate::protocol::address::Address;
 use crate::protocol::limits::FRAME_BYTES_MAX;
-use crate::protocol::misbehavior::{Fault, Reason};
+use crate::protocol::misbehavior::{Misbehavior, Reason};
 
 /// Larger frames queue for the uplink. Smaller ones fit between them.
 const LARGE_FRAME_BYTES: usize = 1_200;
@@ -29,9 +29,9 @@ const UNREACHED_US: u64 = 1_000_000;
 
 impl World {
     /// Sends a frame of a node, unless its host suppresses or alters it.
-    pub(super) fn send(&mut self, host: u32, end: End, mut frame: Bytes) {
+    pub(super) fn send(&mut self, host: u32, end: LinkEnd, mut frame: Bytes) {
         let kind = self.kinds.of(&frame);
-        if self.hush && kind == Kind::Offer {
+        if self.hush && kind == FrameKind::Offer {
             return;
         }
         if let Some(mask) = &mut self.hosts[host as usize].mask {
@@ -44,7 +44,7 @@ impl World {
     }
 
     /// Puts a frame on its way.
-    pub(super) fn transmit(&mut self, host: u32, end: End, mut frame: Bytes) {
+    pub(super) fn transmit(&mut self, host: u32, end: LinkEnd, mut frame: Bytes) {
         let side = end.side();
         let Some(link) = self.links.get_mut(end.link()).filter(|link| link.open[side]) else { return };
         let (kind, size) = (self.kinds.of(&frame), frame.len());
@@ -62,7 +62,7 @@ impl World {
         }
         let to = link.hosts[1 - side];
         let mut way_us = u64::from(link.one_way_us);
-        if kind == Kind::Ping && link.lies {
+        if kind == FrameKind::Ping && link.lies {
             way_us /= LIE;
         }
         if self.setup.jitter_us > 0 {
@@ -74,24 +74,24 @@ impl World {
             losses += 1;
             if losses == LOSSES_MAX {
                 // Both ends give up the link independently.
-                self.wheel.push(self.now_us + way_us, Happening::Closed(end));
-                self.wheel.push(self.now_us + way_us, Happening::Closed(end.far()));
+                self.wheel.push(self.now_us + way_us, SimEvent::Closed(end));
+                self.wheel.push(self.now_us + way_us, SimEvent::Closed(end.far()));
                 return;
             }
         }
         let hop_us = if kind.takes_a_hop() { self.setup.hop_us } else { 0 };
-        let at = link.deliver(side, depart + way_us, hop_us, kind == Kind::Ping);
+        let at = link.deliver(side, depart + way_us, hop_us, kind == FrameKind::Ping);
         if size > FRAME_BYTES_MAX {
-            return self.violate(Some(host), Law::Frame, || format!("sends {size} bytes as one frame"));
+            return self.violate(Some(host), Invariant::Frame, || format!("sends {size} bytes as one frame"));
         }
-        if matches!(kind, Kind::Announce | Kind::Body) {
+        if matches!(kind, FrameKind::Announce | FrameKind::Body) {
             frame = self.frames.share(frame);
         }
-        self.wheel.push(at, Happening::Arrive { host: to, end: end.far(), frame });
+        self.wheel.push(at, SimEvent::Arrive { host: to, end: end.far(), frame });
     }
 
     /// Delivers a frame. If its link is closed by now, the node knows that and ignores the frame.
-    pub(super) fn arrive(&mut self, host: u32, end: End, frame: Bytes) {
+    pub(super) fn arrive(&mut self, host: u32, end: LinkEnd, frame: Bytes) {
         let kind = self.kinds.of(&frame);
         let this = &mut self.hosts[host as usize];
         if self.counts
@@ -100,14 +100,16 @@ impl World {
         {
             (*frames, *bytes) = (*frames + 1, *bytes + frame.len() as u64);
         }
-        if kind == Kind::Announce && this.mask.is_some() {
+        if kind == FrameKind::Announce && this.mask.is_some() {
             self.overhear(host, &frame);
         }
-        if kind == Kind::Request && self.hosts[host as usize].mask.is_some() && self.evade(host, end, &frame)
+        if kind == FrameKind::Request
+            && self.hosts[host as usize].mask.is_some()
+            && self.evade(host, end, &frame)
         {
             return;
         }
-        if kind == Kind::Proof && self.is_known_to_hold(end) {
+        if kind == FrameKind::Proof && self.is_known_to_hold(end) {
             return self.act(host, |node, now| node.proven(now, end.peer()));
         }
         self.tell(host, Input::Received(end.peer(), frame));
@@ -116,7 +118,7 @@ impl World {
     /// Returns true if a received proof of a key can be accepted unverified. An honest host's proof
     /// always holds. Verifying all proofs at the start of a large network takes longer than many
     /// measurements. A sample is still verified, so that a failure would be seen.
-    fn is_known_to_hold(&self, end: End) -> bool {
+    fn is_known_to_hold(&self, end: LinkEnd) -> bool {
         let link = &self.links[end.link()];
         let sender = link.hosts[1 - end.side()];
         self.hosts[sender as usize].is_honest() && !end.link().is_multiple_of(PROOFS_PER_VERIFIED)
@@ -126,12 +128,12 @@ impl World {
     pub(super) fn connect(&mut self, from: u32, to: u32) {
         let Ok(number) = u32::try_from(self.links.len()) else { return };
         let rtt_us = self.terrain.rtt_us(from, to);
-        let mut link = Link::new([from, to], rtt_us);
+        let mut link = SimLink::new([from, to], rtt_us);
         link.lies = [from, to].iter().any(|host| {
-            self.hosts[*host as usize].mask.as_ref().is_some_and(|mask| mask.treason == Treason::LatencyLiar)
+            self.hosts[*host as usize].mask.as_ref().is_some_and(|mask| mask.treason == Attack::LatencyLiar)
         });
         self.links.push(link);
-        let end = End::dialling(number);
+        let end = LinkEnd::dialling(number);
         self.hosts[from as usize].ends.push(end);
         self.hosts[to as usize].ends.push(end.far());
         self.tell(from, Input::Connected(end.peer(), Way::Outbound(identity::address(to))));
@@ -143,7 +145,7 @@ impl World {
         let life = self.hosts[host as usize].life;
         match identity::resolve(&address).filter(|to| *to < self.setup.nodes) {
             Some(to) => self.dial_host(host, to),
-            None => self.later(UNREACHED_US, Happening::Unreached { host, to: Box::new(address), life }),
+            None => self.later(UNREACHED_US, SimEvent::Unreached { host, to: Box::new(address), life }),
         }
     }
 
@@ -152,7 +154,7 @@ impl World {
         this.dialling.push(to);
         let life = this.life;
         let rtt_us = self.terrain.rtt_us(from, to);
-        self.later(rtt_us.into(), Happening::Open { from, to, life });
+        self.later(rtt_us.into(), SimEvent::Open { from, to, life });
     }
 
     pub(super) fn opened(&mut self, from: u32, to: u32, life: u32) {
@@ -167,7 +169,7 @@ impl World {
             return self.connect(from, to);
         }
         if self.setup.topology == Topology::Plexus {
-            self.tell(from, Input::Unreached(identity::address(to)));
+            self.tell(from, Input::DialFailed(identity::address(to)));
         } else {
             self.seek_later(from);
         }
@@ -183,12 +185,12 @@ impl World {
         if self.setup.topology != Topology::Plexus && !this.seeks && this.node.is_some() {
             this.seeks = true;
             let wait_us = SEEK_US / 2 + self.net.below(SEEK_US);
-            self.later(wait_us, Happening::Seek(host));
+            self.later(wait_us, SimEvent::Seek(host));
         }
     }
 
     /// Closes a link for a node. Frames that it sent before still arrive.
-    pub(super) fn close(&mut self, host: u32, end: End, reason: &Reason) {
+    pub(super) fn close(&mut self, host: u32, end: LinkEnd, reason: &Reason) {
         let Some(link) = self.links.get(end.link()) else { return };
         let other = link.hosts[1 - end.side()];
         let accused = self.hosts[other as usize].is_honest();
@@ -196,29 +198,32 @@ impl World {
             && self.hosts[host as usize].is_honest()
         {
             self.faults += 1;
-            let late = matches!(fault, Fault::Silent | Fault::Stalled { .. } | Fault::HandshakeTimeout);
+            let late = matches!(
+                fault,
+                Misbehavior::PingTimeout | Misbehavior::RequestTimeout { .. } | Misbehavior::HandshakeTimeout
+            );
             if accused && !late {
                 self.blames += 1;
                 let what = format!("finds fault with node {other}: {fault}");
-                self.violate(Some(host), Law::Blame, || what);
+                self.violate(Some(host), Invariant::Blame, || what);
             }
         }
         self.hang_up(end);
     }
 
     /// Closes one end of a link. The other end learns of it later.
-    pub(super) fn hang_up(&mut self, end: End) {
+    pub(super) fn hang_up(&mut self, end: LinkEnd) {
         let Some(link) = self.links.get_mut(end.link()) else { return };
         if !core::mem::take(&mut link.open[end.side()]) {
             return;
         }
         let host = link.hosts[end.side()];
         let at = link.deliver(end.side(), self.now_us + u64::from(link.one_way_us), 0, false);
-        self.wheel.push(at, Happening::Closed(end.far()));
+        self.wheel.push(at, SimEvent::Closed(end.far()));
         self.unplug(host, end);
     }
 
-    fn unplug(&mut self, host: u32, end: End) {
+    fn unplug(&mut self, host: u32, end: LinkEnd) {
         let this = &mut self.hosts[host as usize];
         this.ends.retain(|other| *other != end);
         if end.side() == 0 {
@@ -226,7 +231,7 @@ impl World {
         }
     }
 
-    pub(super) fn closed(&mut self, end: End) {
+    pub(super) fn closed(&mut self, end: LinkEnd) {
         let link = &mut self.links[end.link()];
         if !core::mem::take(&mut link.open[end.side()]) {
             return;

@@ -6,7 +6,7 @@ use serde::Serialize;
 /// The invariants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Law {
+pub enum Invariant {
     /// The work of a node's tip never falls.
     WorkFell,
     /// A node's store restores to the chain that the node has.
@@ -36,7 +36,7 @@ pub struct Violation {
     /// The host, if it concerns one node.
     pub host: Option<u32>,
     /// The invariant.
-    pub law: Law,
+    pub law: Invariant,
     /// A description.
     pub what: String,
 }

@@ -5,11 +5,11 @@
 //! target, and its solution goes back to it, so every rule still applies.
 
 use super::identity;
-use super::measure::Step;
+use super::measure::PropagationStage;
 use super::setup::Topology;
 use super::topology_builder::ROUND_BLOCKS;
-use super::violation::Law;
-use super::world::{Happening, World};
+use super::violation::Invariant;
+use super::world::{SimEvent, World};
 use crate::mining::search::Search;
 use crate::node::Input;
 use crate::primitives::hash::Hash;
@@ -54,7 +54,7 @@ impl World {
             return false;
         };
         let Some(solution) = Search::new(&job, 0).run(TRIES_MAX) else {
-            self.violate(Some(host), Law::Rule, || format!("no solution of {job:?}"));
+            self.violate(Some(host), Invariant::Rule, || format!("no solution of {job:?}"));
             return false;
         };
         let header = job.complete(&solution);
@@ -68,7 +68,7 @@ impl World {
         self.act(host, |node, now| node.set_mining(now, false));
         if honest {
             // The block may not be on the best chain, but its own miner knows it anyway.
-            for step in [Step::Header, Step::Body] {
+            for step in [PropagationStage::Header, PropagationStage::Body] {
                 self.measure.reached(step, &hash, host, self.now_us);
             }
         }
@@ -105,7 +105,7 @@ impl World {
         let per_minute = u64::from(self.setup.messages_per_minute);
         if let Some(mean) = 60_000_000u64.checked_div(per_minute) {
             let wait_us = self.people.exponential(mean);
-            self.later(wait_us, Happening::Write);
+            self.later(wait_us, SimEvent::Write);
         }
     }
 

@@ -7,33 +7,33 @@ use std::collections::VecDeque;
 
 use bytes::Bytes;
 
-use super::adversary::Mask;
+use super::adversary::Adversary;
 use super::counts::Counts;
-use super::frame_interner::Shared;
-use super::frame_kind::Kinds;
-use super::host::{Host, NEVER};
+use super::frame_interner::FrameInterner;
+use super::frame_kind::FrameKinds;
+use super::host::{NEVER, SimHost};
 use super::identity;
-use super::latency::Terrain;
-use super::link::{End, Link};
+use super::latency::LatencyModel;
+use super::link::{LinkEnd, SimLink};
 use super::measure::Measure;
-use super::rng::Chance;
-use super::setup::{Setup, Topology};
-use super::signature_cache::Memo;
+use super::rng::SimRng;
+use super::setup::{SimConfig, Topology};
+use super::signature_cache::SignatureCache;
 use super::store::Archive;
-use super::timing_wheel::Wheel;
+use super::timing_wheel::TimingWheel;
 use super::trace::Trace;
-use super::violation::{Law, Violation};
+use super::violation::{Invariant, Violation};
 use crate::ledger::chain::Chain;
-use crate::ledger::signature_batch::{Batch, Verdict};
+use crate::ledger::signature_batch::{BatchResult, SignatureBatch};
 use crate::mining::job::Job;
-use crate::node::storage::Serve;
-use crate::node::{Input, Neighbours, Node, Output, PeerId};
+use crate::node::storage::PeerRequest;
+use crate::node::{ConnectionId, Input, Neighbours, Node, Output};
 use crate::primitives::message::Message;
 use crate::primitives::params::{Network, Parameters};
 use crate::primitives::pow::Bits;
-use crate::primitives::time::{Moment, Now, Time};
+use crate::primitives::time::{MonotonicTime, Now, Timestamp};
 use crate::protocol::address::Address;
-use crate::protocol::bounded::{List, Octets};
+use crate::protocol::bounded::{BoundedBytes, BoundedVec};
 use crate::protocol::packet::{Packet, body_frame};
 
 /// The most outputs that one input may lead to.
@@ -54,11 +54,11 @@ const BEGIN_MS: u64 = 86_400_000;
 
 /// A pending event.
 #[derive(Debug)]
-pub(super) enum Happening {
+pub(super) enum SimEvent {
     /// A frame arrives and is handled.
-    Arrive { host: u32, end: End, frame: Bytes },
+    Arrive { host: u32, end: LinkEnd, frame: Bytes },
     /// An end learns that the link is closed.
-    Closed(End),
+    Closed(LinkEnd),
     /// A host's tick is due.
     Tick(u32),
     /// A dial is answered. It counts only in the life of `from` in which it began.
@@ -89,7 +89,7 @@ pub(super) enum Happening {
     Settle,
 }
 
-impl Happening {
+impl SimEvent {
     /// Returns the event's number, the host or link end that it concerns, and a detail that
     /// distinguishes it from others of its kind.
     fn summary(&self) -> (u8, u32, u32) {
@@ -121,15 +121,15 @@ impl Happening {
 /// Hosts, links and a clock.
 #[derive(Debug)]
 pub(super) struct World {
-    pub(super) setup: Setup,
+    pub(super) setup: SimConfig,
     pub(super) network: Network,
-    pub(super) terrain: Terrain,
+    pub(super) terrain: LatencyModel,
     pub(super) now_us: u64,
     pub(super) events: u64,
-    pub(super) hosts: Vec<Host>,
-    pub(super) links: Vec<Link>,
-    pub(super) wheel: Wheel<Happening>,
-    pub(super) kinds: Kinds,
+    pub(super) hosts: Vec<SimHost>,
+    pub(super) links: Vec<SimLink>,
+    pub(super) wheel: TimingWheel<SimEvent>,
+    pub(super) kinds: FrameKinds,
     pub(super) trace: Trace,
     pub(super) measure: Measure,
     /// The frames that honest nodes received while blocks were measured.
@@ -139,9 +139,9 @@ pub(super) struct World {
     pub(super) counts: bool,
     /// Separate random streams for the network, the users and the faults. Draws from one do not
     /// change the others.
-    pub(super) net: Chance,
-    pub(super) people: Chance,
-    pub(super) weather: Chance,
+    pub(super) net: SimRng,
+    pub(super) people: SimRng,
+    pub(super) weather: SimRng,
     /// Whether faults are still injected.
     pub(super) stormy: bool,
     /// The hosts on the cut-off side of a partition.
@@ -156,26 +156,26 @@ pub(super) struct World {
     pub(super) blames: u64,
     pub(super) violation: Option<Violation>,
     pub(super) archive: Archive,
-    memo: Memo,
+    memo: SignatureCache,
     pending: VecDeque<Input>,
     /// The outputs of the node that is handling an input. Empty between inputs.
     wishes: Vec<Output>,
-    pub(super) frames: Shared,
+    pub(super) frames: FrameInterner,
 }
 
 impl World {
     /// Creates a world whose hosts are all down.
-    pub(super) fn new(setup: Setup) -> Self {
+    pub(super) fn new(setup: SimConfig) -> Self {
         let network = network(&setup);
-        let mut places = Chance::stream(setup.seed, 1);
-        let terrain = Terrain::new(&setup.latency, setup.nodes, setup.last_mile_us, &mut places);
-        let mut skews = Chance::stream(setup.seed, 2);
-        let mut masks = Mask::draw_all(&setup, &mut Chance::stream(setup.seed, 3));
+        let mut places = SimRng::stream(setup.seed, 1);
+        let terrain = LatencyModel::new(&setup.latency, setup.nodes, setup.last_mile_us, &mut places);
+        let mut skews = SimRng::stream(setup.seed, 2);
+        let mut masks = Adversary::draw_all(&setup, &mut SimRng::stream(setup.seed, 3));
         let mut hosts = Vec::with_capacity(setup.nodes as usize);
         for host in 0..setup.nodes {
             let off = i64::try_from(skews.below(2 * setup.skew_ms + 1)).unwrap_or_default();
             let skew_ms = off - i64::try_from(setup.skew_ms).unwrap_or_default();
-            hosts.push(Host::new(*network.id(), skew_ms, masks.remove(&host)));
+            hosts.push(SimHost::new(*network.id(), skew_ms, masks.remove(&host)));
         }
         Self {
             archive: Archive::new(&network),
@@ -185,16 +185,16 @@ impl World {
             events: 0,
             hosts,
             links: Vec::new(),
-            wheel: Wheel::new(),
-            kinds: Kinds::new(),
+            wheel: TimingWheel::new(),
+            kinds: FrameKinds::new(),
             trace: Trace::new(setup.seed),
             measure: Measure::new(setup.nodes),
             received: Counts::default(),
             sent: Counts::default(),
             counts: false,
-            net: Chance::stream(setup.seed, 4),
-            people: Chance::stream(setup.seed, 5),
-            weather: Chance::stream(setup.seed, 6),
+            net: SimRng::stream(setup.seed, 4),
+            people: SimRng::stream(setup.seed, 5),
+            weather: SimRng::stream(setup.seed, 6),
             stormy: true,
             cut: None,
             job: None,
@@ -202,10 +202,10 @@ impl World {
             faults: 0,
             blames: 0,
             violation: None,
-            memo: Memo::default(),
+            memo: SignatureCache::default(),
             pending: VecDeque::new(),
             wishes: Vec::new(),
-            frames: Shared::default(),
+            frames: FrameInterner::default(),
             setup,
         }
     }
@@ -213,18 +213,18 @@ impl World {
     /// Returns the time at a host.
     pub(super) fn now(&self, host: u32) -> Now {
         let ms = GENESIS_MS + BEGIN_MS + self.now_us / 1_000;
-        let time = Time::from_unix_ms(ms.saturating_add_signed(self.hosts[host as usize].skew_ms));
-        Now { time, moment: Moment::from_micros(self.now_us) }
+        let time = Timestamp::from_unix_ms(ms.saturating_add_signed(self.hosts[host as usize].skew_ms));
+        Now { time, moment: MonotonicTime::from_micros(self.now_us) }
     }
 
-    pub(super) fn later(&mut self, wait_us: u64, happening: Happening) {
+    pub(super) fn later(&mut self, wait_us: u64, happening: SimEvent) {
         self.wheel.push(self.now_us + wait_us, happening);
     }
 
     /// Takes the next event. Returns `None` if nothing is pending.
-    pub(super) fn next(&mut self) -> Option<Happening> {
+    pub(super) fn next(&mut self) -> Option<SimEvent> {
         if self.wheel.len() > WAITING_MAX * (1 + self.hosts.len()) {
-            self.violate(None, Law::Bound, || {
+            self.violate(None, Invariant::Bound, || {
                 "more is about to happen than any network has under way".into()
             });
         }
@@ -235,8 +235,8 @@ impl World {
     }
 
     /// Carries out an event of nodes and links. Returns any other event to the caller.
-    pub(super) fn carry(&mut self, happening: Happening) -> Option<Happening> {
-        if let Happening::Tick(host) = happening
+    pub(super) fn carry(&mut self, happening: SimEvent) -> Option<SimEvent> {
+        if let SimEvent::Tick(host) = happening
             && !self.is_tick_due(host)
         {
             return None;
@@ -245,26 +245,26 @@ impl World {
         let (kind, whom, detail) = happening.summary();
         self.trace.note(self.now_us, kind, whom, detail);
         match happening {
-            Happening::Arrive { host, end, frame } => self.arrive(host, end, frame),
-            Happening::Closed(end) => self.closed(end),
-            Happening::Tick(host) => self.tick(host),
-            Happening::Open { from, to, life } => self.opened(from, to, life),
-            Happening::Unreached { host, to, life } => {
+            SimEvent::Arrive { host, end, frame } => self.arrive(host, end, frame),
+            SimEvent::Closed(end) => self.closed(end),
+            SimEvent::Tick(host) => self.tick(host),
+            SimEvent::Open { from, to, life } => self.opened(from, to, life),
+            SimEvent::Unreached { host, to, life } => {
                 if self.hosts[host as usize].life == life {
-                    self.tell(host, Input::Unreached(*to));
+                    self.tell(host, Input::DialFailed(*to));
                 }
             }
-            other @ (Happening::Seek(_)
-            | Happening::Draw
-            | Happening::Write
-            | Happening::Rotate(_)
-            | Happening::Mischief(_)
-            | Happening::Leave { .. }
-            | Happening::Return(_)
-            | Happening::Crash
-            | Happening::Cut
-            | Happening::Heal
-            | Happening::Settle) => return Some(other),
+            other @ (SimEvent::Seek(_)
+            | SimEvent::Draw
+            | SimEvent::Write
+            | SimEvent::Rotate(_)
+            | SimEvent::Mischief(_)
+            | SimEvent::Leave { .. }
+            | SimEvent::Return(_)
+            | SimEvent::Crash
+            | SimEvent::Cut
+            | SimEvent::Heal
+            | SimEvent::Settle) => return Some(other),
         }
         None
     }
@@ -291,7 +291,7 @@ impl World {
         this.ticked = if at == self.now_us { (at, times + 1) } else { (self.now_us, 0) };
         if this.ticked.1 > TICKS_MAX {
             let wake = this.node.as_ref().and_then(|node| node.deadline()).map(|(_, wake)| wake);
-            return self.violate(Some(host), Law::Livelock, || {
+            return self.violate(Some(host), Invariant::Livelock, || {
                 format!("wants to be ticked again and again: {wake:?}")
             });
         }
@@ -305,7 +305,7 @@ impl World {
         let at = at.as_micros().max(self.now_us);
         if at < this.tick_at {
             this.tick_at = at;
-            self.wheel.push(at, Happening::Tick(host));
+            self.wheel.push(at, SimEvent::Tick(host));
         }
     }
 
@@ -325,8 +325,9 @@ impl World {
             answers += 1;
             if answers > ANSWERS_MAX {
                 self.pending.clear();
-                return self
-                    .violate(Some(host), Law::Livelock, || "one fact leads to questions without end".into());
+                return self.violate(Some(host), Invariant::Livelock, || {
+                    "one fact leads to questions without end".into()
+                });
             }
             if let Some(node) = self.hosts[host as usize].node.as_mut() {
                 node.handle(now, answer);
@@ -345,11 +346,13 @@ impl World {
         let mut wishes = core::mem::take(&mut self.wishes);
         while let Some(output) = self.hosts[host as usize].node.as_mut().and_then(|node| node.poll()) {
             if wishes.len() == WISHES_MAX {
-                self.violate(Some(host), Law::Livelock, || "one fact leads to wishes without end".into());
+                self.violate(Some(host), Invariant::Livelock, || {
+                    "one fact leads to wishes without end".into()
+                });
                 break;
             }
             if let Output::Send(peer, _) = &output {
-                self.approach_link(End::of(*peer));
+                self.approach_link(LinkEnd::of(*peer));
             }
             wishes.push(output);
         }
@@ -361,9 +364,9 @@ impl World {
 
     fn carry_out(&mut self, host: u32, output: Output) {
         match output {
-            Output::Send(peer, frame) => self.send(host, End::of(peer), frame),
+            Output::Send(peer, frame) => self.send(host, LinkEnd::of(peer), frame),
             Output::Dial(address) => self.dial(host, address),
-            Output::Close(peer, reason) => self.close(host, End::of(peer), &reason),
+            Output::Close(peer, reason) => self.close(host, LinkEnd::of(peer), &reason),
             Output::Persist(changes) => self.hosts[host as usize].store.apply(&mut self.archive, &changes),
             Output::Verify(batch) => {
                 let verdict = self.verify(host, &batch);
@@ -379,26 +382,26 @@ impl World {
         }
     }
 
-    fn verify(&mut self, host: u32, batch: &Batch) -> Verdict {
+    fn verify(&mut self, host: u32, batch: &SignatureBatch) -> BatchResult {
         let memo = &mut self.memo;
         let broken = batch.checks.iter().enumerate().filter(|(_, check)| !memo.holds(check));
         let broken = broken.map(|(index, _)| index).collect();
         let (store, archive) = (&self.hosts[host as usize].store, &self.archive);
         let seen = batch.ids.iter().enumerate().flat_map(|(index, id)| store.seen(archive, index, id));
         let seen = seen.collect();
-        Verdict { id: batch.id, broken, seen }
+        BatchResult { id: batch.id, broken, seen }
     }
 
-    fn serve(&mut self, host: u32, peer: PeerId, serve: &Serve) {
-        let end = End::of(peer);
+    fn serve(&mut self, host: u32, peer: ConnectionId, serve: &PeerRequest) {
+        let end = LinkEnd::of(peer);
         match serve {
-            Serve::Headers(locator) => {
+            PeerRequest::Headers(locator) => {
                 let headers = self.hosts[host as usize].store.headers_after(&self.archive, locator);
-                self.send(host, end, Packet::Headers(List::new(headers)).encode());
+                self.send(host, end, Packet::Headers(BoundedVec::new(headers)).encode());
             }
             // Simulated chains are too short for a peer to request a proof.
-            Serve::Proof => self.send(host, end, Packet::Proof(Octets::new(Vec::new())).encode()),
-            Serve::Bodies(hashes) => {
+            PeerRequest::Proof => self.send(host, end, Packet::Proof(BoundedBytes::new(Vec::new())).encode()),
+            PeerRequest::Bodies(hashes) => {
                 for hash in hashes {
                     let frame = match self.hosts[host as usize].store.body(&self.archive, hash) {
                         Some(block) => body_frame(block),
@@ -422,16 +425,16 @@ impl World {
         let chain = match chain {
             Ok(chain) => chain,
             Err(error) => {
-                return self.violate(Some(host), Law::Journal, || error.to_string());
+                return self.violate(Some(host), Invariant::Journal, || error.to_string());
             }
         };
         if chain.tip().hash != this.tip {
             let (found, expected) = (chain.tip().hash, this.tip);
-            return self.violate(Some(host), Law::Journal, || {
+            return self.violate(Some(host), Invariant::Journal, || {
                 format!("restores to the tip {found}, after {expected}")
             });
         }
-        this.leader = chain.leader().hash;
+        this.leader = chain.best_header().hash;
         this.life += 1;
         (this.tick_at, this.ticked) = (NEVER, (NEVER, 0));
         let neighbours = match self.setup.topology {
@@ -443,7 +446,8 @@ impl World {
         let mut node =
             Node::new(identity::config(self.setup.seed, host, self.setup.nodes, neighbours), chain, seed);
         if !this.store.book().is_empty() && node.remember(this.store.book()).is_err() {
-            return self.violate(Some(host), Law::Journal, || "the address book does not decode".to_owned());
+            return self
+                .violate(Some(host), Invariant::Journal, || "the address book does not decode".to_owned());
         }
         this.node = Some(Box::new(node));
         let waiting: Vec<Message> =
@@ -481,10 +485,10 @@ impl World {
 ///
 /// # Panics
 /// Never: a checked setup has a legal spacing.
-fn network(setup: &Setup) -> Network {
+fn network(setup: &SimConfig) -> Network {
     let parameters = Parameters {
         name: "simulation".to_owned(),
-        genesis_time: Time::from_unix_ms(GENESIS_MS),
+        genesis_time: Timestamp::from_unix_ms(GENESIS_MS),
         spacing_ms: setup.spacing_ms,
         half_life_ms: 0,
         limit_bits: Bits::from_u32(LIMIT_BITS),

@@ -18,18 +18,18 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::ledger::chain::Chain;
-use crate::ledger::signature_batch::{BatchId, Seen};
+use crate::ledger::signature_batch::{BatchId, KnownIn};
 use crate::primitives::block::Block;
-use crate::primitives::collections::fifo_set::Recent;
+use crate::primitives::collections::fifo_set::FifoSet;
 use crate::primitives::collections::ordered_map::OrderedSet;
-use crate::primitives::collections::vec_map::Sorted;
+use crate::primitives::collections::vec_map::VecMap;
 use crate::primitives::hash::Hash;
 use crate::primitives::message::MessageId;
 use crate::primitives::pow::Work;
-use crate::primitives::time::{Moment, Now};
-use crate::protocol::connection::PeerId;
-use crate::protocol::misbehavior::Fault;
-use crate::sync::block_relay::Relay;
+use crate::primitives::time::{MonotonicTime, Now};
+use crate::protocol::connection::ConnectionId;
+use crate::protocol::misbehavior::Misbehavior;
+use crate::sync::block_relay::BlockRelay;
 
 /// The most blocks of the path that are requested, being verified or waiting for the ones below.
 pub const WINDOW_MAX: usize = 256;
@@ -46,24 +46,24 @@ const LATE_MAX: usize = 256;
 
 /// A peer that may be asked, as the node sees it. The node lists the nearest first.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Source {
-    pub(crate) peer: PeerId,
+pub(crate) struct DownloadPeer {
+    pub(crate) peer: ConnectionId,
     /// The most work of a branch whose bodies it all has.
     pub(crate) claim: Work,
 }
 
 /// The record of a peer's answers.
 #[derive(Debug, Default)]
-struct Record {
+struct PeerDownloads {
     asked: usize,
-    progress: Moment,
+    progress: MonotonicTime,
     stalls: u32,
-    late: Recent<Hash, LATE_MAX>,
+    late: FifoSet<Hash, LATE_MAX>,
 }
 
 /// A body whose contents match its header.
 #[derive(Clone, Debug)]
-pub(crate) struct Body {
+pub(crate) struct DownloadedBody {
     pub(crate) block: Arc<Block>,
     pub(crate) hash: Hash,
     pub(crate) encoded: Bytes,
@@ -72,47 +72,47 @@ pub(crate) struct Body {
     /// them too.
     pub(crate) lacked: Arc<[u16]>,
     /// The sender. `None` for a block mined here.
-    pub(crate) peer: Option<PeerId>,
+    pub(crate) peer: Option<ConnectionId>,
     /// The number of reorganisations when the store was asked for its ids.
     pub(crate) epoch: u64,
 }
 
 /// A body whose signatures are valid.
 #[derive(Debug)]
-pub(crate) struct Ready {
-    pub(crate) body: Body,
-    pub(crate) seen: Vec<Seen>,
+pub(crate) struct ValidatedBody {
+    pub(crate) body: DownloadedBody,
+    pub(crate) seen: Vec<KnownIn>,
 }
 
 /// The bodies in flight.
 #[derive(Debug, Default)]
-pub(crate) struct Fetch {
-    asked: Sorted<Hash, PeerId>,
-    checking: Sorted<BatchId, Body>,
-    ready: Sorted<Hash, Ready>,
+pub(crate) struct BlockDownload {
+    asked: VecMap<Hash, ConnectionId>,
+    checking: VecMap<BatchId, DownloadedBody>,
+    ready: VecMap<Hash, ValidatedBody>,
     busy: OrderedSet<Hash>,
     held_bytes: usize,
-    records: Sorted<PeerId, Record>,
+    records: VecMap<ConnectionId, PeerDownloads>,
     /// The blocks that a peer reported as missing. Few peers have any, and each arriving body is
     /// looked up here.
-    lacks: Sorted<PeerId, Recent<Hash, LATE_MAX>>,
+    lacks: VecMap<ConnectionId, FifoSet<Hash, LATE_MAX>>,
 }
 
-impl Fetch {
+impl BlockDownload {
     /// Returns the bodies to request from each peer. `sources` are nearest first.
     pub(crate) fn next(
         &mut self,
         now: Now,
         chain: &Chain,
-        relay: &Relay,
-        sources: &[Source],
-    ) -> Vec<(PeerId, Vec<Hash>)> {
+        relay: &BlockRelay,
+        sources: &[DownloadPeer],
+    ) -> Vec<(ConnectionId, Vec<Hash>)> {
         // All held bodies wait for the lowest one, so that one is always requested.
         let window = if self.held_bytes < HELD_BYTES_MAX { WINDOW_MAX } else { 1 };
-        let mut orders: Sorted<PeerId, Vec<Hash>> = Sorted::default();
+        let mut orders: VecMap<ConnectionId, Vec<Hash>> = VecMap::default();
         // A peer is asked again when half of its open requests are answered, so that requests stay
         // few.
-        let mut free: Sorted<PeerId, usize> = Sorted::default();
+        let mut free: VecMap<ConnectionId, usize> = VecMap::default();
         for source in sources {
             let record = self.records.get_or_default(source.peer);
             let room = PEER_BODIES_MAX >> record.stalls.min(6);
@@ -120,7 +120,7 @@ impl Fetch {
                 free.insert(source.peer, room - record.asked);
             }
         }
-        for hash in chain.path().take(window) {
+        for hash in chain.missing_blocks().take(window) {
             if self.busy.contains(hash) {
                 continue;
             }
@@ -128,11 +128,11 @@ impl Fetch {
                 break;
             }
             let Some(work) = chain.find(hash).map(|place| place.total_work) else { continue };
-            let able = |source: &&Source| {
+            let able = |source: &&DownloadPeer| {
                 let has_room = free.get(&source.peer).is_some_and(|&room| room > 0);
-                has_room && self.can_bring(now, relay, source, hash, work)
+                has_room && self.can_serve(now, relay, source, hash, work)
             };
-            let in_time = |source: &&Source| {
+            let in_time = |source: &&DownloadPeer| {
                 able(source)
                     && self.records.get(&source.peer).is_none_or(|record| !record.late.contains(hash))
             };
@@ -157,38 +157,51 @@ impl Fetch {
         orders.into_vec()
     }
 
-    fn can_bring(&self, now: Now, relay: &Relay, source: &Source, hash: &Hash, work: Work) -> bool {
-        (source.claim >= work || relay.can_bring(now.moment, source.peer, hash))
-            && !self.lacks(source.peer, hash)
+    fn can_serve(
+        &self,
+        now: Now,
+        relay: &BlockRelay,
+        source: &DownloadPeer,
+        hash: &Hash,
+        work: Work,
+    ) -> bool {
+        (source.claim >= work || relay.can_serve(now.moment, source.peer, hash))
+            && !self.has_not_found(source.peer, hash)
     }
 
     /// Returns true if a peer reported a block as missing.
-    fn lacks(&self, peer: PeerId, hash: &Hash) -> bool {
+    fn has_not_found(&self, peer: ConnectionId, hash: &Hash) -> bool {
         self.lacks.get(&peer).is_some_and(|lacks| lacks.contains(hash))
     }
 
     /// Returns true if all of the path is requested, being verified or waiting for its turn.
-    pub(crate) fn is_under_way(&self, chain: &Chain) -> bool {
-        chain.path().all(|hash| self.busy.contains(hash))
+    pub(crate) fn is_in_flight(&self, chain: &Chain) -> bool {
+        chain.missing_blocks().all(|hash| self.busy.contains(hash))
     }
 
     /// Returns true if the lowest block of the path is in flight or a peer of `sources` can serve
     /// it.
-    pub(crate) fn may_come(&self, now: Now, chain: &Chain, relay: &Relay, sources: &[Source]) -> bool {
-        let lowest = chain.path().next().and_then(|hash| chain.find(hash));
+    pub(crate) fn is_available(
+        &self,
+        now: Now,
+        chain: &Chain,
+        relay: &BlockRelay,
+        sources: &[DownloadPeer],
+    ) -> bool {
+        let lowest = chain.missing_blocks().next().and_then(|hash| chain.find(hash));
         lowest.is_some_and(|lowest| {
             self.busy.contains(&lowest.hash)
                 || sources
                     .iter()
-                    .any(|source| self.can_bring(now, relay, source, &lowest.hash, lowest.total_work))
+                    .any(|source| self.can_serve(now, relay, source, &lowest.hash, lowest.total_work))
         })
     }
 
     /// Returns the lowest block of the path if every peer of `sources` was asked and none can serve
     /// it.
-    pub(crate) fn is_withheld(&self, chain: &Chain, sources: &[Source]) -> Option<Hash> {
-        let hash = chain.path().next()?;
-        let refuses = |source: &Source| self.lacks(source.peer, hash);
+    pub(crate) fn is_unavailable(&self, chain: &Chain, sources: &[DownloadPeer]) -> Option<Hash> {
+        let hash = chain.missing_blocks().next()?;
+        let refuses = |source: &DownloadPeer| self.has_not_found(source.peer, hash);
         (!self.busy.contains(hash) && sources.iter().any(refuses) && sources.iter().all(refuses))
             .then_some(*hash)
     }
@@ -200,11 +213,11 @@ impl Fetch {
         below.flat_map(|body| body.ids.iter().copied()).collect()
     }
 
-    fn timeout(record: &Record) -> Duration {
+    fn timeout(record: &PeerDownloads) -> Duration {
         BODY_TIMEOUT * (1 << record.stalls.min(6))
     }
 
-    pub(crate) fn deadline(&self) -> Option<Moment> {
+    pub(crate) fn deadline(&self) -> Option<MonotonicTime> {
         if self.asked.is_empty() {
             return None;
         }
@@ -213,7 +226,7 @@ impl Fetch {
     }
 
     /// Takes back the open requests of stalling peers. Returns the peers that stalled too often.
-    pub(crate) fn tick(&mut self, now: Moment) -> Vec<PeerId> {
+    pub(crate) fn tick(&mut self, now: MonotonicTime) -> Vec<ConnectionId> {
         let mut lost = Vec::new();
         if self.asked.is_empty() {
             return lost;
@@ -240,7 +253,7 @@ impl Fetch {
     }
 
     /// Handles a closed connection: its open requests go to other peers.
-    pub(crate) fn closed(&mut self, peer: PeerId) {
+    pub(crate) fn closed(&mut self, peer: ConnectionId) {
         self.records.remove(&peer);
         self.lacks.remove(&peer);
         let owed: Vec<_> =
@@ -255,7 +268,12 @@ impl Fetch {
     ///
     /// # Errors
     /// [`Fault::Unasked`] if the peer was not asked for it.
-    pub(crate) fn received(&mut self, now: Now, peer: PeerId, hash: &Hash) -> Result<bool, Fault> {
+    pub(crate) fn received(
+        &mut self,
+        now: Now,
+        peer: ConnectionId,
+        hash: &Hash,
+    ) -> Result<bool, Misbehavior> {
         let record = self.records.get_or_default(peer);
         if self.asked.get(hash) == Some(&peer) {
             self.asked.remove(hash);
@@ -268,7 +286,7 @@ impl Fetch {
             record.progress = now.moment;
             return Ok(!self.busy.contains(hash) || self.asked.contains_key(hash));
         }
-        Err(Fault::Unasked { packet: "body" })
+        Err(Misbehavior::Unsolicited { packet: "body" })
     }
 
     /// Returns true if a body is needed: it is neither being verified nor waiting for its turn.
@@ -277,7 +295,7 @@ impl Fetch {
     }
 
     /// Requests a body from a peer out of turn. Returns false if it is already in flight.
-    pub(crate) fn ask(&mut self, now: Now, peer: PeerId, hash: Hash) -> bool {
+    pub(crate) fn ask(&mut self, now: Now, peer: ConnectionId, hash: Hash) -> bool {
         if !self.busy.insert(hash) {
             return false;
         }
@@ -294,29 +312,34 @@ impl Fetch {
     ///
     /// # Errors
     /// [`Fault::Unasked`] if the peer was not asked for it.
-    pub(crate) fn received_missing(&mut self, now: Now, peer: PeerId, hash: &Hash) -> Result<(), Fault> {
+    pub(crate) fn received_missing(
+        &mut self,
+        now: Now,
+        peer: ConnectionId,
+        hash: &Hash,
+    ) -> Result<(), Misbehavior> {
         self.received(now, peer, hash)?;
         self.lacks.get_or_default(peer).insert(*hash);
         Ok(())
     }
 
     /// Notes that the peer has the block now, even if it lacked it before.
-    pub(crate) fn holds(&mut self, peer: PeerId, hash: &Hash) {
-        if self.lacks(peer, hash) {
+    pub(crate) fn holds(&mut self, peer: ConnectionId, hash: &Hash) {
+        if self.has_not_found(peer, hash) {
             self.lacks.remove(&peer);
         }
     }
 
     /// Resets the stalls of a peer that delivered a valid body, so that it gets its full share
     /// again.
-    fn forgive(&mut self, peer: Option<PeerId>) {
+    fn forgive(&mut self, peer: Option<ConnectionId>) {
         if let Some(record) = peer.and_then(|peer| self.records.get_mut(&peer)) {
             record.stalls = 0;
         }
     }
 
     /// Notes that a body's signatures are being verified.
-    pub(crate) fn check(&mut self, batch: BatchId, body: Body) {
+    pub(crate) fn check(&mut self, batch: BatchId, body: DownloadedBody) {
         self.busy.insert(body.hash);
         // It came late from another peer. The peer that was asked in its place may still deliver
         // it.
@@ -331,7 +354,7 @@ impl Fetch {
     }
 
     /// Returns the body of a batch that was verified.
-    pub(crate) fn checked(&mut self, batch: BatchId) -> Option<Body> {
+    pub(crate) fn checked(&mut self, batch: BatchId) -> Option<DownloadedBody> {
         let body = self.checking.remove(&batch)?;
         self.held_bytes -= body.encoded.len();
         self.busy.remove(&body.hash);
@@ -339,11 +362,11 @@ impl Fetch {
     }
 
     /// Keeps a body with valid signatures until the bodies below it are verified.
-    pub(crate) fn keep(&mut self, body: Body, seen: Vec<Seen>) {
+    pub(crate) fn keep(&mut self, body: DownloadedBody, seen: Vec<KnownIn>) {
         self.forgive(body.peer);
         self.busy.insert(body.hash);
         self.held_bytes += body.encoded.len();
-        self.ready.insert(body.hash, Ready { body, seen });
+        self.ready.insert(body.hash, ValidatedBody { body, seen });
     }
 
     /// Returns true if a block's body waits only for the bodies below it.
@@ -353,14 +376,14 @@ impl Fetch {
 
     /// Removes and returns the body of a child of this block, if it waits only for the bodies below
     /// it.
-    pub(crate) fn take_ready_on(&mut self, parent: &Hash) -> Option<Ready> {
-        let on = |ready: &&Ready| ready.body.block.header.prev_hash == *parent;
+    pub(crate) fn take_ready_on(&mut self, parent: &Hash) -> Option<ValidatedBody> {
+        let on = |ready: &&ValidatedBody| ready.body.block.header.prev_hash == *parent;
         let hash = self.ready.values().find(on)?.body.hash;
         self.take_ready(&hash)
     }
 
     /// Removes and returns the body of a block, if it waits only for the bodies below it.
-    pub(crate) fn take_ready(&mut self, hash: &Hash) -> Option<Ready> {
+    pub(crate) fn take_ready(&mut self, hash: &Hash) -> Option<ValidatedBody> {
         let ready = self.ready.remove(hash)?;
         self.held_bytes -= ready.body.encoded.len();
         self.busy.remove(hash);
@@ -372,7 +395,7 @@ impl Fetch {
         if self.ready.len() + self.asked.len() <= WINDOW_MAX && self.held_bytes < HELD_BYTES_MAX {
             return;
         }
-        let wanted: OrderedSet<_> = chain.path().take(2 * WINDOW_MAX).copied().collect();
+        let wanted: OrderedSet<_> = chain.missing_blocks().take(2 * WINDOW_MAX).copied().collect();
         let stale: Vec<_> = self.ready.keys().filter(|hash| !wanted.contains(*hash)).copied().collect();
         for hash in stale {
             self.take_ready(&hash);

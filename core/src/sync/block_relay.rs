@@ -21,12 +21,12 @@ use std::collections::VecDeque;
 
 use bytes::Bytes;
 
-use crate::primitives::collections::vec_map::Sorted;
+use crate::primitives::collections::vec_map::VecMap;
 use crate::primitives::hash::Hash;
 use crate::primitives::prefetch::prefetch;
-use crate::primitives::time::Moment;
-use crate::protocol::compact_block::Partial;
-use crate::protocol::connection::PeerId;
+use crate::primitives::time::MonotonicTime;
+use crate::protocol::compact_block::PartialBlock;
+use crate::protocol::connection::ConnectionId;
 
 /// The number of newest blocks that are tracked. The bodies of older ones are requested from any
 /// peer that claims the work.
@@ -48,27 +48,27 @@ const UNMEASURED: Duration = Duration::from_millis(200);
 const FORECAST_MIN: u16 = 500;
 
 /// The peer knows the header, because it announced it.
-const AWARE: u8 = 1;
+const KNOWS_HEADER: u8 = 1;
 /// We announced the header to the peer.
-const TOLD: u8 = 2;
+const ANNOUNCED: u8 = 2;
 /// The peer has the body: it said so, or we sent it.
-const HOLDS: u8 = 4;
+const HAS_BODY: u8 = 4;
 /// The peer requested the body before we had it.
-const ASKS: u8 = 8;
+const REQUESTED: u8 = 8;
 
 /// The flags of each peer for a block. They lie in one place, which is read for every copy of a
 /// header.
 #[derive(Debug)]
-struct Marks(Sorted<PeerId, u8>);
+struct PeerFlags(VecMap<ConnectionId, u8>);
 
-impl Marks {
+impl PeerFlags {
     /// Returns true if a peer has one of some flags.
-    fn has(&self, peer: PeerId, marks: u8) -> bool {
+    fn has(&self, peer: ConnectionId, marks: u8) -> bool {
         self.0.get(&peer).is_some_and(|held| held & marks != 0)
     }
 
     /// Sets flags for a peer. Returns true if none of them was set before.
-    fn set(&mut self, peer: PeerId, marks: u8) -> bool {
+    fn set(&mut self, peer: ConnectionId, marks: u8) -> bool {
         let held = self.0.get_or_default(peer);
         let is_new = *held & marks == 0;
         *held |= marks;
@@ -78,24 +78,24 @@ impl Marks {
 
 /// The propagation of a block around us.
 #[derive(Debug)]
-struct Spread {
+struct Propagation {
     hash: Hash,
     /// The peer that announced it first. `None` for our own block.
-    first: Option<PeerId>,
+    first: Option<ConnectionId>,
     /// When we heard of it.
-    since: Moment,
-    marks: Marks,
+    since: MonotonicTime,
+    marks: PeerFlags,
     /// The undecided peers, each with the time after which its silence shows that it needs the
     /// body.
-    doubtful: Vec<(Moment, PeerId)>,
+    doubtful: Vec<(MonotonicTime, ConnectionId)>,
     /// The body to push, as long as a peer is undecided.
     frame: Option<Bytes>,
 }
 
 /// A peer that may need a body pushed.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Prospect {
-    pub(crate) peer: PeerId,
+pub(crate) struct PushCandidate {
+    pub(crate) peer: ConnectionId,
     pub(crate) rtt: Option<Duration>,
     /// The probability, in thousandths, that it hears of the block first from us, if the graph can
     /// tell.
@@ -106,14 +106,14 @@ pub(crate) struct Prospect {
 
 /// The propagation of the newest blocks.
 #[derive(Debug, Default)]
-pub(crate) struct Relay {
-    spreads: VecDeque<Spread>,
-    partials: VecDeque<(Hash, PeerId, Partial)>,
+pub(crate) struct BlockRelay {
+    spreads: VecDeque<Propagation>,
+    partials: VecDeque<(Hash, ConnectionId, PartialBlock)>,
     /// When the silence of the next undecided peer may have lasted long enough.
-    wake: Option<Moment>,
+    wake: Option<MonotonicTime>,
 }
 
-impl Relay {
+impl BlockRelay {
     /// Prefetches the state of the newest block.
     pub(crate) fn prefetch(&self) {
         if let Some(newest) = self.spreads.back() {
@@ -130,93 +130,106 @@ impl Relay {
         }
     }
 
-    fn find(&self, hash: &Hash) -> Option<&Spread> {
+    fn find(&self, hash: &Hash) -> Option<&Propagation> {
         self.spreads.iter().rev().find(|spread| spread.hash == *hash)
     }
 
-    fn find_mut(&mut self, hash: &Hash) -> Option<&mut Spread> {
+    fn find_mut(&mut self, hash: &Hash) -> Option<&mut Propagation> {
         self.spreads.iter_mut().rev().find(|spread| spread.hash == *hash)
     }
 
     /// Starts tracking a header, first announced by this peer. `peers` is the number of peers.
-    pub(crate) fn begin(&mut self, now: Moment, hash: Hash, first: Option<PeerId>, peers: usize) {
+    pub(crate) fn begin(
+        &mut self,
+        now: MonotonicTime,
+        hash: Hash,
+        first: Option<ConnectionId>,
+        peers: usize,
+    ) {
         if self.find(&hash).is_some() {
             return;
         }
         if self.spreads.len() == BLOCKS_MAX {
             self.spreads.pop_front();
         }
-        let mut marks = Marks(Sorted::with_capacity(peers));
+        let mut marks = PeerFlags(VecMap::with_capacity(peers));
         if let Some(first) = first {
-            marks.set(first, AWARE);
+            marks.set(first, KNOWS_HEADER);
         }
-        self.spreads.push_back(Spread { hash, first, since: now, marks, doubtful: Vec::new(), frame: None });
+        self.spreads.push_back(Propagation {
+            hash,
+            first,
+            since: now,
+            marks,
+            doubtful: Vec::new(),
+            frame: None,
+        });
     }
 
     /// Notes that a peer announced a header. Returns true if the block was known, so that no
     /// further step is needed.
-    pub(crate) fn announced(&mut self, peer: PeerId, hash: &Hash) -> bool {
+    pub(crate) fn announced(&mut self, peer: ConnectionId, hash: &Hash) -> bool {
         let Some(spread) = self.find_mut(hash) else { return false };
-        spread.marks.set(peer, AWARE);
+        spread.marks.set(peer, KNOWS_HEADER);
         spread.doubtful.retain(|(_, doubtful)| *doubtful != peer);
         true
     }
 
     /// Returns the peer that announced a block first, and when.
-    pub(crate) fn first(&self, hash: &Hash) -> Option<(Option<PeerId>, Moment)> {
+    pub(crate) fn first(&self, hash: &Hash) -> Option<(Option<ConnectionId>, MonotonicTime)> {
         self.find(hash).map(|spread| (spread.first, spread.since))
     }
 
     /// Returns true if a header has to be announced to a peer, and flags it as announced.
-    pub(crate) fn tell(&mut self, peer: PeerId, hash: &Hash) -> bool {
+    pub(crate) fn tell(&mut self, peer: ConnectionId, hash: &Hash) -> bool {
         self.find_mut(hash)
-            .is_some_and(|spread| !spread.marks.has(peer, AWARE) && spread.marks.set(peer, TOLD))
+            .is_some_and(|spread| !spread.marks.has(peer, KNOWS_HEADER) && spread.marks.set(peer, ANNOUNCED))
     }
 
     /// Notes that a peer has a block's body.
-    pub(crate) fn holds(&mut self, peer: PeerId, hash: &Hash) {
+    pub(crate) fn holds(&mut self, peer: ConnectionId, hash: &Hash) {
         if let Some(spread) = self.find_mut(hash) {
-            spread.marks.set(peer, AWARE | HOLDS);
+            spread.marks.set(peer, KNOWS_HEADER | HAS_BODY);
             spread.doubtful.retain(|(_, doubtful)| *doubtful != peer);
         }
     }
 
     /// Notes that a peer requested a body that we do not have yet. It is pushed as soon as we have
     /// it.
-    pub(crate) fn asked(&mut self, peer: PeerId, hash: &Hash) {
+    pub(crate) fn asked(&mut self, peer: ConnectionId, hash: &Hash) {
         if let Some(spread) = self.find_mut(hash) {
-            spread.marks.set(peer, ASKS);
+            spread.marks.set(peer, REQUESTED);
         }
     }
 
     /// Returns true if a body can be requested from a peer: it has announced the body, or has known
     /// the header long enough.
-    pub(crate) fn can_bring(&self, now: Moment, peer: PeerId, hash: &Hash) -> bool {
+    pub(crate) fn can_serve(&self, now: MonotonicTime, peer: ConnectionId, hash: &Hash) -> bool {
         self.find(hash).is_some_and(|spread| {
-            spread.marks.has(peer, HOLDS)
-                || spread.marks.has(peer, AWARE) && now >= spread.since + PUSH_PATIENCE
+            spread.marks.has(peer, HAS_BODY)
+                || spread.marks.has(peer, KNOWS_HEADER) && now >= spread.since + PUSH_PATIENCE
         })
     }
 
     /// Returns true if any peer has announced a body or was sent it by us.
     pub(crate) fn is_held(&self, hash: &Hash) -> bool {
-        self.find(hash).is_some_and(|spread| spread.marks.0.values().any(|marks| marks & HOLDS != 0))
+        self.find(hash).is_some_and(|spread| spread.marks.0.values().any(|marks| marks & HAS_BODY != 0))
     }
 
     /// Returns the time until which a body is expected to be pushed to us.
-    pub(crate) fn expected_until(&self, hash: &Hash) -> Option<Moment> {
+    pub(crate) fn expected_until(&self, hash: &Hash) -> Option<MonotonicTime> {
         self.find(hash).map(|spread| spread.since + PUSH_PATIENCE)
     }
 
     /// Returns the peers to push the body to now. Undecided peers are queued and returned later by
-    /// [`Relay::tick`].
+    /// [`BlockRelay::tick`].
     pub(crate) fn push(
         &mut self,
-        now: Moment,
+        now: MonotonicTime,
         hash: &Hash,
         frame: &Bytes,
-        prospects: impl Iterator<Item = Prospect>,
-    ) -> Vec<PeerId> {
+        prospects: impl Iterator<Item = PushCandidate>,
+    ) -> Vec<ConnectionId> {
         let Some(spread) = self.find_mut(hash) else { return Vec::new() };
         let (mut pushed, mut doubtful) = (Vec::new(), Vec::new());
         let mut prospects: Vec<_> = prospects.collect();
@@ -225,18 +238,18 @@ impl Relay {
         if cfg!(feature = "full") {
             prospects.sort_by_key(|prospect| core::cmp::Reverse(prospect.behind));
         }
-        for Prospect { peer, rtt, forecast, .. } in prospects {
-            if spread.marks.has(peer, HOLDS) {
+        for PushCandidate { peer, rtt, forecast, .. } in prospects {
+            if spread.marks.has(peer, HAS_BODY) {
                 continue;
             }
-            let is_asker = spread.marks.has(peer, ASKS);
-            if !is_asker && (spread.marks.has(peer, AWARE) || !spread.marks.has(peer, TOLD)) {
+            let is_asker = spread.marks.has(peer, REQUESTED);
+            if !is_asker && (spread.marks.has(peer, KNOWS_HEADER) || !spread.marks.has(peer, ANNOUNCED)) {
                 continue;
             }
             let silent = spread.since + silence(rtt);
             let is_likely = forecast.is_some_and(|share| share >= FORECAST_MIN);
             if is_asker || frame.len() <= EAGER_BYTES_MAX || now >= silent || is_likely {
-                spread.marks.set(peer, HOLDS);
+                spread.marks.set(peer, HAS_BODY);
                 pushed.push(peer);
             } else {
                 doubtful.push((silent, peer));
@@ -250,12 +263,12 @@ impl Relay {
     }
 
     /// Returns when the next undecided peer has been silent for long enough.
-    pub(crate) fn deadline(&self) -> Option<Moment> {
+    pub(crate) fn deadline(&self) -> Option<MonotonicTime> {
         self.wake
     }
 
     /// Returns the peers that have been silent for long enough, with the bodies to push to them.
-    pub(crate) fn tick(&mut self, now: Moment) -> Vec<(PeerId, Bytes)> {
+    pub(crate) fn tick(&mut self, now: MonotonicTime) -> Vec<(ConnectionId, Bytes)> {
         let mut pushed = Vec::new();
         if self.wake.is_none_or(|wake| now < wake) {
             return pushed;
@@ -263,7 +276,7 @@ impl Relay {
         for spread in &mut self.spreads {
             let Some(frame) = &spread.frame else { continue };
             for (at, peer) in &spread.doubtful {
-                if *at <= now && spread.marks.set(*peer, HOLDS) {
+                if *at <= now && spread.marks.set(*peer, HAS_BODY) {
                     pushed.push((*peer, frame.clone()));
                 }
             }
@@ -277,7 +290,7 @@ impl Relay {
     }
 
     /// Keeps a body that waits for parts from a peer.
-    pub(crate) fn keep(&mut self, hash: Hash, peer: PeerId, partial: Partial) {
+    pub(crate) fn keep(&mut self, hash: Hash, peer: ConnectionId, partial: PartialBlock) {
         if self.partials.len() == PARTIALS_MAX {
             self.partials.pop_front();
         }
@@ -290,13 +303,13 @@ impl Relay {
     }
 
     /// Removes and returns the body that waits for parts from this peer.
-    pub(crate) fn take_partial(&mut self, hash: &Hash, peer: PeerId) -> Option<Partial> {
+    pub(crate) fn take_partial(&mut self, hash: &Hash, peer: ConnectionId) -> Option<PartialBlock> {
         let place = self.partials.iter().position(|(partial, from, _)| partial == hash && *from == peer)?;
         self.partials.remove(place).map(|(.., partial)| partial)
     }
 
     /// Handles a closed connection: bodies that wait for its parts are given up.
-    pub(crate) fn closed(&mut self, peer: PeerId) {
+    pub(crate) fn closed(&mut self, peer: ConnectionId) {
         self.partials.retain(|(_, from, _)| *from != peer);
         for spread in &mut self.spreads {
             spread.doubtful.retain(|(_, doubtful)| *doubtful != peer);
@@ -316,16 +329,16 @@ mod tests {
     use super::*;
 
     const HASH: Hash = Hash::ZERO;
-    const ALICE: PeerId = PeerId(1);
-    const BOB: PeerId = PeerId(2);
-    const CAROL: PeerId = PeerId(3);
+    const ALICE: ConnectionId = ConnectionId(1);
+    const BOB: ConnectionId = ConnectionId(2);
+    const CAROL: ConnectionId = ConnectionId(3);
 
-    fn at(ms: u64) -> Moment {
-        Moment::from_micros(ms * 1_000)
+    fn at(ms: u64) -> MonotonicTime {
+        MonotonicTime::from_micros(ms * 1_000)
     }
 
-    fn prospects(forecasts: [Option<u16>; 2]) -> impl Iterator<Item = Prospect> {
-        [BOB, CAROL].into_iter().zip(forecasts).map(|(peer, forecast)| Prospect {
+    fn prospects(forecasts: [Option<u16>; 2]) -> impl Iterator<Item = PushCandidate> {
+        [BOB, CAROL].into_iter().zip(forecasts).map(|(peer, forecast)| PushCandidate {
             peer,
             rtt: Some(Duration::from_millis(80)),
             forecast,
@@ -334,8 +347,8 @@ mod tests {
     }
 
     /// Returns a relay. Alice announced the block to us, and we announced it to Bob and Carol.
-    fn relay() -> Relay {
-        let mut relay = Relay::default();
+    fn relay() -> BlockRelay {
+        let mut relay = BlockRelay::default();
         relay.begin(at(0), HASH, Some(ALICE), 3);
         assert!(!relay.tell(ALICE, &HASH));
         assert!(relay.tell(BOB, &HASH) && relay.tell(CAROL, &HASH));
@@ -368,7 +381,7 @@ mod tests {
         let mut relay = relay();
         let frame = Bytes::from(vec![0; EAGER_BYTES_MAX + 1]);
         let waiting = prospects([Some(FORECAST_MIN); 2]).zip([3, 4]);
-        let waiting = waiting.map(|(prospect, behind)| Prospect { behind, ..prospect });
+        let waiting = waiting.map(|(prospect, behind)| PushCandidate { behind, ..prospect });
         assert_eq!(relay.push(at(5), &HASH, &frame, waiting), [CAROL, BOB]);
     }
 
@@ -386,11 +399,11 @@ mod tests {
         let mut relay = relay();
         relay.announced(BOB, &HASH);
         relay.asked(BOB, &HASH);
-        assert!(!relay.can_bring(at(999), BOB, &HASH) && relay.can_bring(at(1_000), BOB, &HASH));
+        assert!(!relay.can_serve(at(999), BOB, &HASH) && relay.can_serve(at(1_000), BOB, &HASH));
         let frame = Bytes::from(vec![0; EAGER_BYTES_MAX + 1]);
         assert_eq!(relay.push(at(5), &HASH, &frame, prospects([None; 2])), [BOB]);
         relay.holds(BOB, &HASH);
-        assert!(relay.can_bring(at(0), BOB, &HASH));
+        assert!(relay.can_serve(at(0), BOB, &HASH));
     }
 
     #[test]

@@ -8,7 +8,7 @@
 //! tree's window, the peer is first asked for a proof. With the proof, a full node downloads the
 //! headers in segments, and a light node restarts at the proof's end.
 //!
-//! If the peer has no proof, the branch is presynced as a `Trail`, and downloaded again if its work
+//! If the peer has no proof, the branch is presynced as a `HeadersPresync`, and downloaded again if its work
 //! matches the claim. A peer that stalls, or shows less than it claimed, is backed off, and the
 //! next nearest is asked. One honest reachable peer is enough.
 //!
@@ -19,18 +19,18 @@ use core::time::Duration;
 use std::collections::VecDeque;
 
 use crate::ledger::chain::{AHEAD_MAX, Chain, Inserted};
-use crate::ledger::presync::Trail;
+use crate::ledger::presync::HeadersPresync;
 use crate::ledger::validation::{self, RuleError};
 use crate::primitives::block::Header;
-use crate::primitives::collections::vec_map::Sorted;
+use crate::primitives::collections::vec_map::VecMap;
 use crate::primitives::hash::Hash;
-use crate::primitives::mmr::History;
+use crate::primitives::mmr::Mmr;
 use crate::primitives::pow::Work;
-use crate::primitives::time::{Moment, Now};
+use crate::primitives::time::{MonotonicTime, Now};
 use crate::proof::chain_proof::Proven;
-use crate::protocol::connection::PeerId;
+use crate::protocol::connection::ConnectionId;
 use crate::protocol::limits::HEADERS_MAX;
-use crate::protocol::misbehavior::Fault;
+use crate::protocol::misbehavior::Misbehavior;
 
 /// The number of newest blocks whose bodies a light node downloads. It assumes deeper ones valid.
 pub const LIGHT_BODIES: usize = 16;
@@ -47,8 +47,8 @@ pub const PROOF_AHEAD: u64 = HEADERS_MAX as u64;
 
 /// A peer that may be asked, as the node sees it.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Candidate {
-    pub(crate) peer: PeerId,
+pub(crate) struct HeadersPeer {
+    pub(crate) peer: ConnectionId,
     pub(crate) latency: Duration,
     /// The best known work of the peer: reported, shown or guessed.
     pub(crate) claim: Work,
@@ -59,13 +59,13 @@ pub(crate) struct Candidate {
 
 /// The next request of the node.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Step {
+pub(crate) enum HeadersAction {
     /// Ask this peer for the headers after the first of these that it has.
-    Ask(PeerId, Vec<Hash>),
+    Ask(ConnectionId, Vec<Hash>),
     /// Ask the driver for the history at this block of the best chain.
-    Base(Hash),
+    LoadMmr(Hash),
     /// Ask this peer for the proof of its chain.
-    Prove(PeerId),
+    Prove(ConnectionId),
 }
 
 /// The outcome of received headers.
@@ -80,108 +80,108 @@ pub(crate) struct Progress {
     /// The most work that the peer has shown, with the height.
     pub(crate) shown: Option<(Work, u64)>,
     /// The next request.
-    pub(crate) step: Option<Step>,
+    pub(crate) step: Option<HeadersAction>,
 }
 
 #[derive(Debug)]
-enum Mode {
+enum RequestMode {
     /// Inserts headers into the tree.
-    Tree,
+    Inserting,
     /// The headers wait for the history at their fork point.
-    Rooting(Hash, Vec<Header>),
+    AwaitingMmr(Hash, Vec<Header>),
     /// Presyncs a branch from its fork point.
-    Weighing(Box<(Root, Trail)>),
+    Presyncing(Box<(ForkRoot, HeadersPresync)>),
     /// A light node waits for the proof of the chain.
-    Proving,
+    AwaitingProof,
     /// A full node waits for the proof of the chain before it uses these headers, which follow the
     /// fork point.
-    Vetting(Box<(Root, Vec<Header>)>),
+    AwaitingProofThenHeaders(Box<(ForkRoot, Vec<Header>)>),
 }
 
 #[derive(Debug)]
-struct Asking {
-    peer: PeerId,
-    claim: Work,
-    said: Work,
+struct InFlightRequest {
+    peer: ConnectionId,
+    best_known_work: Work,
+    advertised_work: Work,
     height: u64,
-    deadline: Moment,
-    mode: Mode,
+    deadline: MonotonicTime,
+    mode: RequestMode,
 }
 
 /// The fork point of a presynced branch.
 #[derive(Clone, Debug)]
-struct Root {
+struct ForkRoot {
     header: Header,
     hash: Hash,
-    history: History,
+    history: Mmr,
 }
 
 /// A presynced branch that is downloaded again, segment by segment.
 #[derive(Debug)]
-struct Plan {
-    peer: PeerId,
+struct Redownload {
+    peer: ConnectionId,
     marks: VecDeque<(u64, Hash)>,
 }
 
 /// The backoff of a peer whose last answer was useless.
 #[derive(Clone, Copy, Debug, Default)]
-struct PassedOver {
+struct PeerBackoff {
     /// It is not asked again before it claims more than this.
     claim: Work,
     /// Alternatively, not before this moment, when its next header becomes acceptable.
-    again: Option<Moment>,
+    again: Option<MonotonicTime>,
     /// The number of useless answers since it last extended the best header.
-    times: u32,
+    failures: u32,
 }
 
 /// The search for the branch with most work.
 #[derive(Debug, Default)]
-pub(crate) struct Sync {
-    asking: Option<Asking>,
-    plan: Option<Plan>,
+pub(crate) struct HeadersSync {
+    asking: Option<InFlightRequest>,
+    redownload: Option<Redownload>,
     /// Peers that showed less than they claimed.
-    passed_over: Sorted<PeerId, PassedOver>,
+    backoff: VecMap<ConnectionId, PeerBackoff>,
     /// The time until which headers are waited for, since the first request that has brought
     /// nothing yet.
-    patience: Option<Moment>,
-    is_impatient: bool,
+    timeout: Option<MonotonicTime>,
+    has_timed_out: bool,
     /// Peers that had no proof to give: at most all connected ones.
-    proofless: Sorted<PeerId, ()>,
+    proofless: VecMap<ConnectionId, ()>,
 }
 
-impl Sync {
+impl HeadersSync {
     /// Returns true if headers are being downloaded or presynced.
-    pub(crate) fn is_heading(&self) -> bool {
-        self.asking.is_some() && self.plan.is_none()
+    pub(crate) fn is_requesting(&self) -> bool {
+        self.asking.is_some() && self.redownload.is_none()
     }
 
     /// Returns true if bodies and mining wait for headers. They do not wait if a branch is
     /// presynced already, and never without a limit.
-    pub(crate) fn is_awaited(&self) -> bool {
-        self.is_heading() && !self.is_impatient
+    pub(crate) fn blocks_bodies(&self) -> bool {
+        self.is_requesting() && !self.has_timed_out
     }
 
     /// Returns true if a presynced branch is being downloaded.
-    pub(crate) fn is_long(&self) -> bool {
-        self.plan.is_some()
+    pub(crate) fn is_redownloading(&self) -> bool {
+        self.redownload.is_some()
     }
 
     /// Returns the height that is aimed at, as far as it is above the best header.
     pub(crate) fn target_height(&self) -> u64 {
         let asked = self.asking.as_ref().map_or(0, |asking| asking.height);
-        let planned = self.plan.as_ref().and_then(|plan| plan.marks.back()).map_or(0, |mark| mark.0);
+        let planned = self.redownload.as_ref().and_then(|plan| plan.marks.back()).map_or(0, |mark| mark.0);
         asked.max(planned)
     }
 
-    pub(crate) fn deadline(&self) -> Option<Moment> {
+    pub(crate) fn deadline(&self) -> Option<MonotonicTime> {
         let asking = self.asking.as_ref()?;
-        let patience = self.patience.filter(|_| !self.is_impatient);
+        let patience = self.timeout.filter(|_| !self.has_timed_out);
         Some(patience.map_or(asking.deadline, |patience| patience.min(asking.deadline)))
     }
 
     /// Resets the timeout, because the headers were useful.
-    fn hope(&mut self) {
-        (self.patience, self.is_impatient) = (None, false);
+    fn reset_timeout(&mut self) {
+        (self.timeout, self.has_timed_out) = (None, false);
     }
 
     /// Returns the request to the next peer. Returns `None` if a request is in flight or no peer
@@ -190,20 +190,20 @@ impl Sync {
         &mut self,
         now: Now,
         chain: &Chain,
-        candidates: &[Candidate],
+        candidates: &[HeadersPeer],
         weighs: bool,
-    ) -> Option<Step> {
-        if self.asking.is_some() || chain.path().len() > AHEAD_MAX / 2 {
+    ) -> Option<HeadersAction> {
+        if self.asking.is_some() || chain.missing_blocks().len() > AHEAD_MAX / 2 {
             return None;
         }
-        if let Some(plan) = &self.plan {
+        if let Some(plan) = &self.redownload {
             let peer = plan.peer;
             let candidate = candidates.iter().find(|candidate| candidate.peer == peer)?;
-            return Some(self.ask(now, candidate, vec![chain.leader().hash]));
+            return Some(self.ask(now, candidate, vec![chain.best_header().hash]));
         }
-        let most = chain.leader().total_work;
-        let wanted = |candidate: &&Candidate| {
-            let passed = self.passed_over.get(&candidate.peer);
+        let most = chain.best_header().total_work;
+        let wanted = |candidate: &&HeadersPeer| {
+            let passed = self.backoff.get(&candidate.peer);
             candidate.claim > most
                 && passed.is_none_or(|passed| {
                     candidate.claim > passed.claim || passed.again.is_some_and(|again| again <= now.moment)
@@ -211,55 +211,62 @@ impl Sync {
         };
         // A peer with useless answers comes after the others, however near. So no peer can keep
         // others from being asked.
-        let vain = |peer: &PeerId| self.passed_over.get(peer).map_or(0, |passed| passed.times);
-        let order = |candidate: &&Candidate| (vain(&candidate.peer), candidate.latency, candidate.peer);
+        let vain = |peer: &ConnectionId| self.backoff.get(peer).map_or(0, |passed| passed.failures);
+        let order = |candidate: &&HeadersPeer| (vain(&candidate.peer), candidate.latency, candidate.peer);
         let nearest = candidates.iter().filter(wanted).min_by_key(order)?;
         let step = self.ask(now, nearest, chain.locator());
-        let is_far = nearest.height.saturating_sub(chain.leader().header.height) > PROOF_AHEAD;
+        let is_far = nearest.height.saturating_sub(chain.best_header().header.height) > PROOF_AHEAD;
         if !weighs && is_far && self.can_prove(nearest.peer) {
-            return self.asking.take().map(|asking| self.ask_proof(now, asking, Mode::Proving));
+            return self.asking.take().map(|asking| self.ask_proof(now, asking, RequestMode::AwaitingProof));
         }
         Some(step)
     }
 
-    fn ask(&mut self, now: Now, candidate: &Candidate, locator: Vec<Hash>) -> Step {
-        let Candidate { peer, claim, said, height, .. } = *candidate;
+    fn ask(&mut self, now: Now, candidate: &HeadersPeer, locator: Vec<Hash>) -> HeadersAction {
+        let HeadersPeer { peer, claim, said, height, .. } = *candidate;
         let deadline = now.moment + HEADERS_TIMEOUT;
-        self.patience.get_or_insert(now.moment + PATIENCE);
-        self.asking = Some(Asking { peer, claim, said, height, deadline, mode: Mode::Tree });
-        Step::Ask(peer, locator)
+        self.timeout.get_or_insert(now.moment + PATIENCE);
+        self.asking = Some(InFlightRequest {
+            peer,
+            best_known_work: claim,
+            advertised_work: said,
+            height,
+            deadline,
+            mode: RequestMode::Inserting,
+        });
+        HeadersAction::Ask(peer, locator)
     }
 
     /// Handles a closed connection: gives up its request and its branch.
-    pub(crate) fn closed(&mut self, peer: PeerId, chain: &mut Chain) {
-        self.passed_over.remove(&peer);
+    pub(crate) fn closed(&mut self, peer: ConnectionId, chain: &mut Chain) {
+        self.backoff.remove(&peer);
         self.proofless.remove(&peer);
         self.asking.take_if(|asking| asking.peer == peer);
-        if self.plan.take_if(|plan| plan.peer == peer).is_some() {
-            chain.abandon();
+        if self.redownload.take_if(|plan| plan.peer == peer).is_some() {
+            chain.abandon_redownload();
         }
     }
 
     /// Returns a peer whose request timed out, and backs it off. The node closes it.
-    pub(crate) fn tick(&mut self, now: Moment) -> Option<PeerId> {
-        self.is_impatient = self.patience.is_some_and(|patience| patience <= now);
+    pub(crate) fn tick(&mut self, now: MonotonicTime) -> Option<ConnectionId> {
+        self.has_timed_out = self.timeout.is_some_and(|patience| patience <= now);
         let asking = self.asking.take_if(|asking| asking.deadline <= now)?;
-        self.pass_over(&asking);
+        self.back_off(&asking);
         Some(asking.peer)
     }
 
     /// Backs off a peer that cannot show more: it is not asked again before it claims more.
-    fn pass_over(&mut self, asking: &Asking) {
-        let passed = self.passed_over.get_or_default(asking.peer);
-        passed.claim = passed.claim.max(asking.claim);
+    fn back_off(&mut self, asking: &InFlightRequest) {
+        let passed = self.backoff.get_or_default(asking.peer);
+        passed.claim = passed.claim.max(asking.best_known_work);
         passed.again = None;
-        passed.times = passed.times.saturating_add(1);
+        passed.failures = passed.failures.saturating_add(1);
     }
 
     /// Backs off a peer until its next header, which is from the future, becomes acceptable.
-    fn wait_for(&mut self, now: Now, asking: &Asking, early: &Header) {
-        self.pass_over(asking);
-        if let Some(passed) = self.passed_over.get_mut(&asking.peer) {
+    fn wait_for(&mut self, now: Now, asking: &InFlightRequest, early: &Header) {
+        self.back_off(asking);
+        if let Some(passed) = self.backoff.get_mut(&asking.peer) {
             passed.again = Some(now.moment_of(early.time.minus_ms(validation::BLOCK_AHEAD_MS)));
         }
     }
@@ -271,120 +278,122 @@ impl Sync {
     pub(crate) fn received_headers(
         &mut self,
         now: Now,
-        peer: PeerId,
+        peer: ConnectionId,
         headers: Vec<Header>,
         chain: &mut Chain,
         weighs: bool,
-    ) -> Result<Progress, Fault> {
+    ) -> Result<Progress, Misbehavior> {
         let Some(asking) = self.asking.take_if(|asking| asking.peer == peer) else {
-            return Err(Fault::Unasked { packet: "headers" });
+            return Err(Misbehavior::Unsolicited { packet: "headers" });
         };
         check_connected(&headers)?;
         match asking.mode {
-            Mode::Tree => self.grow_tree(now, asking, headers, chain, weighs),
-            Mode::Weighing(trail) => {
-                let asking = Asking { mode: Mode::Tree, ..asking };
+            RequestMode::Inserting => self.grow_tree(now, asking, headers, chain, weighs),
+            RequestMode::Presyncing(trail) => {
+                let asking = InFlightRequest { mode: RequestMode::Inserting, ..asking };
                 self.along_trail(now, asking, *trail, &headers, chain)
             }
-            Mode::Rooting(..) | Mode::Proving | Mode::Vetting(_) => Err(Fault::Unasked { packet: "headers" }),
+            RequestMode::AwaitingMmr(..)
+            | RequestMode::AwaitingProof
+            | RequestMode::AwaitingProofThenHeaders(_) => Err(Misbehavior::Unsolicited { packet: "headers" }),
         }
     }
 
     fn grow_tree(
         &mut self,
         now: Now,
-        asking: Asking,
+        asking: InFlightRequest,
         headers: Vec<Header>,
         chain: &mut Chain,
         weighs: bool,
-    ) -> Result<Progress, Fault> {
+    ) -> Result<Progress, Misbehavior> {
         let Some(first) = headers.first() else {
-            self.pass_over(&asking);
-            self.drop_plan(chain);
+            self.back_off(&asking);
+            self.abandon_redownload(chain);
             return Ok(Progress::default());
         };
         let Some(root) = chain.find(&first.prev_hash) else {
             if !weighs && self.can_prove(asking.peer) {
-                let step = self.ask_proof(now, asking, Mode::Proving);
+                let step = self.ask_proof(now, asking, RequestMode::AwaitingProof);
                 return Ok(Progress { step: Some(step), ..Progress::default() });
             }
             return self.root_below(now, asking, first.prev_hash, headers, chain);
         };
         let ahead = asking.height.saturating_sub(root.header.height);
-        if weighs && self.plan.is_none() && ahead > AHEAD_MAX as u64 {
+        if weighs && self.redownload.is_none() && ahead > AHEAD_MAX as u64 {
             let history = chain.history(&root.hash).cloned().unwrap_or_default();
-            let root = Root { header: root.header, hash: root.hash, history };
+            let root = ForkRoot { header: root.header, hash: root.hash, history };
             return self.vet(now, asking, root, headers, chain);
         }
         let (full, mut progress, mut last) = (headers.len() == HEADERS_MAX, Progress::default(), root.hash);
-        let leader = chain.leader().hash;
+        let leader = chain.best_header().hash;
         for header in headers {
             let hash = header.hash();
             match chain.insert(header, now.time) {
                 Ok(Inserted::New { leads }) => progress.leads |= leads,
                 Ok(Inserted::Known) => {}
-                Ok(Inserted::Early { .. }) => {
+                Ok(Inserted::TimeTooNew { .. }) => {
                     progress.early = Some(header);
                     break;
                 }
                 Ok(Inserted::TooFarAhead) => return Ok(progress),
-                Ok(Inserted::Orphan) => return Err(Fault::Disconnected { height: header.height }),
+                Ok(Inserted::Orphan) => return Err(Misbehavior::Disconnected { height: header.height }),
                 Err(failures) => return Err(invalid(hash, failures)),
             }
             last = hash;
-            if !self.keeps_marks(header.height, &hash) {
-                self.drop_plan(chain);
-                return Err(Fault::Disconnected { height: header.height });
+            if !self.matches_commitments(header.height, &hash) {
+                self.abandon_redownload(chain);
+                return Err(Misbehavior::Disconnected { height: header.height });
             }
         }
         if progress.leads {
-            self.hope();
+            self.reset_timeout();
         }
         progress.shown = chain.find(&last).map(|place| (place.total_work, place.header.height));
         if let Some(early) = &progress.early {
             // If asked again at once, the peer would send the same.
             self.wait_for(now, &asking, early);
-            self.drop_plan(chain);
+            self.abandon_redownload(chain);
             return Ok(progress);
         }
-        let is_stuck = self.plan.is_some() && chain.leader().hash == leader;
-        if is_stuck || self.plan.as_ref().is_some_and(|plan| plan.marks.is_empty()) {
-            self.drop_plan(chain);
+        let is_stuck = self.redownload.is_some() && chain.best_header().hash == leader;
+        if is_stuck || self.redownload.as_ref().is_some_and(|plan| plan.marks.is_empty()) {
+            self.abandon_redownload(chain);
         }
         if is_stuck {
             // Its best branch has changed.
-            self.pass_over(&asking);
+            self.back_off(&asking);
             return Ok(progress);
         }
-        if full && self.plan.is_none() {
+        if full && self.redownload.is_none() {
             let is_long = !weighs && self.can_prove(asking.peer);
             progress.step = Some(match is_long {
-                true => self.ask_proof(now, asking, Mode::Proving),
-                false => self.go_on(now, asking, last, Mode::Tree),
+                true => self.ask_proof(now, asking, RequestMode::AwaitingProof),
+                false => self.go_on(now, asking, last, RequestMode::Inserting),
             });
         } else if !full {
-            self.drop_plan(chain);
+            self.abandon_redownload(chain);
             if progress.leads {
-                let passed = PassedOver { claim: asking.claim, ..PassedOver::default() };
-                self.passed_over.insert(asking.peer, passed);
+                let passed = PeerBackoff { claim: asking.best_known_work, ..PeerBackoff::default() };
+                self.backoff.insert(asking.peer, passed);
             } else {
-                self.pass_over(&asking);
+                self.back_off(&asking);
             }
         }
         Ok(progress)
     }
 
-    fn go_on(&mut self, now: Now, asking: Asking, last: Hash, mode: Mode) -> Step {
+    fn go_on(&mut self, now: Now, asking: InFlightRequest, last: Hash, mode: RequestMode) -> HeadersAction {
         let (peer, deadline) = (asking.peer, now.moment + HEADERS_TIMEOUT);
-        self.patience.get_or_insert(now.moment + PATIENCE);
-        self.asking = Some(Asking { deadline, mode, ..asking });
-        Step::Ask(peer, vec![last])
+        self.timeout.get_or_insert(now.moment + PATIENCE);
+        self.asking = Some(InFlightRequest { deadline, mode, ..asking });
+        HeadersAction::Ask(peer, vec![last])
     }
 
     /// Returns false if a header contradicts the commitments of the presynced branch. The last one
     /// may differ, because tips are replaced.
-    fn keeps_marks(&mut self, height: u64, hash: &Hash) -> bool {
-        let Some(plan) = &mut self.plan else { return true };
+    fn matches_commitments(&mut self, height: u64, hash: &Hash) -> bool {
+        let Some(plan) = &mut self.redownload else { return true };
         while let Some(&(marked, expected)) = plan.marks.front().filter(|(marked, _)| *marked <= height) {
             plan.marks.pop_front();
             if marked == height && expected != *hash {
@@ -395,15 +404,15 @@ impl Sync {
     }
 
     /// Gives up the branch because it is invalid or unavailable.
-    pub(crate) fn plan_failed(&mut self, chain: &mut Chain) {
-        self.drop_plan(chain);
+    pub(crate) fn redownload_failed(&mut self, chain: &mut Chain) {
+        self.abandon_redownload(chain);
     }
 
     /// Ends the redownload, because the peer has no more of the branch. A branch that does not
     /// outweigh ours by then is given up.
-    fn drop_plan(&mut self, chain: &mut Chain) {
-        if self.plan.take().is_some() {
-            chain.abandon();
+    fn abandon_redownload(&mut self, chain: &mut Chain) {
+        if self.redownload.take().is_some() {
+            chain.abandon_redownload();
         }
     }
 
@@ -412,22 +421,25 @@ impl Sync {
     fn root_below(
         &mut self,
         now: Now,
-        asking: Asking,
+        asking: InFlightRequest,
         root: Hash,
         headers: Vec<Header>,
         chain: &mut Chain,
-    ) -> Result<Progress, Fault> {
+    ) -> Result<Progress, Misbehavior> {
         if root == *chain.network().id() {
             let header = *chain.network().genesis();
-            let history = History::default().append(header.record(root));
-            return self.vet(now, asking, Root { header, hash: root, history }, headers, chain);
+            let history = Mmr::default().append(header.record(root));
+            return self.vet(now, asking, ForkRoot { header, hash: root, history }, headers, chain);
         }
-        if !chain.is_milestone(&root) {
-            return Err(Fault::Disconnected { height: headers.first().map_or(0, |header| header.height) });
+        if !chain.is_in_skeleton(&root) {
+            return Err(Misbehavior::Disconnected {
+                height: headers.first().map_or(0, |header| header.height),
+            });
         }
         let deadline = now.moment + HEADERS_TIMEOUT;
-        self.asking = Some(Asking { deadline, mode: Mode::Rooting(root, headers), ..asking });
-        Ok(Progress { step: Some(Step::Base(root)), ..Progress::default() })
+        self.asking =
+            Some(InFlightRequest { deadline, mode: RequestMode::AwaitingMmr(root, headers), ..asking });
+        Ok(Progress { step: Some(HeadersAction::LoadMmr(root)), ..Progress::default() })
     }
 
     /// Handles the history that the driver returned. Returns the result with the peer whose headers
@@ -436,17 +448,17 @@ impl Sync {
         &mut self,
         now: Now,
         hash: Hash,
-        base: Option<(History, Vec<Header>)>,
+        base: Option<(Mmr, Vec<Header>)>,
         chain: &mut Chain,
-    ) -> Option<(PeerId, Result<Progress, Fault>)> {
-        let waits = |asking: &mut Asking| matches!(asking.mode, Mode::Rooting(root, _) if root == hash);
+    ) -> Option<(ConnectionId, Result<Progress, Misbehavior>)> {
+        let waits = |asking: &mut InFlightRequest| matches!(asking.mode, RequestMode::AwaitingMmr(root, _) if root == hash);
         let asking = self.asking.take_if(waits)?;
         let peer = asking.peer;
-        let Mode::Rooting(_, headers) = asking.mode else { return None };
-        let asking = Asking { mode: Mode::Tree, ..asking };
-        let root = base.and_then(|(history, between)| Root::reach(hash, history, &between));
+        let RequestMode::AwaitingMmr(_, headers) = asking.mode else { return None };
+        let asking = InFlightRequest { mode: RequestMode::Inserting, ..asking };
+        let root = base.and_then(|(history, between)| ForkRoot::reach(hash, history, &between));
         let Some(root) = root else {
-            self.pass_over(&asking);
+            self.back_off(&asking);
             return Some((peer, Ok(Progress::default())));
         };
         Some((peer, self.vet(now, asking, root, headers, chain)))
@@ -455,13 +467,13 @@ impl Sync {
     fn along_trail(
         &mut self,
         now: Now,
-        asking: Asking,
-        (root, mut trail): (Root, Trail),
+        asking: InFlightRequest,
+        (root, mut trail): (ForkRoot, HeadersPresync),
         headers: &[Header],
         chain: &mut Chain,
-    ) -> Result<Progress, Fault> {
+    ) -> Result<Progress, Misbehavior> {
         if headers.first().is_some_and(|header| header.prev_hash != trail.hash()) {
-            return Err(Fault::Disconnected { height: trail.height() + 1 });
+            return Err(Misbehavior::Disconnected { height: trail.height() + 1 });
         }
         let mut early = None;
         for header in headers {
@@ -475,42 +487,48 @@ impl Sync {
             }
         }
         if headers.len() == HEADERS_MAX && early.is_none() {
-            let (last, mode) = (trail.hash(), Mode::Weighing(Box::new((root, trail))));
+            let (last, mode) = (trail.hash(), RequestMode::Presyncing(Box::new((root, trail))));
             return Ok(Progress { step: Some(self.go_on(now, asking, last, mode)), ..Progress::default() });
         }
         let shown = Some((trail.work(), trail.height()));
-        if trail.work() <= chain.leader().total_work {
+        if trail.work() <= chain.best_header().total_work {
             if let Some(early) = &early {
                 self.wait_for(now, &asking, early);
                 return Ok(Progress { shown, early: Some(*early), ..Progress::default() });
             }
-            self.pass_over(&asking);
+            self.back_off(&asking);
             // If the peer did not report this work itself, it was only our guess.
-            return if trail.work() < asking.said {
-                Err(Fault::WorkNotShown)
+            return if trail.work() < asking.advertised_work {
+                Err(Misbehavior::WorkNotShown)
             } else {
                 Ok(Progress { shown, ..Progress::default() })
             };
         }
-        self.make_plan(asking.peer, &root, trail.into_marks(), chain);
+        self.start_redownload(asking.peer, &root, trail.into_commitments(), chain);
         Ok(Progress { shown, ..Progress::default() })
     }
 
     /// Starts downloading a branch with more work from its fork point. `marks` are its commitments.
-    fn make_plan(&mut self, peer: PeerId, root: &Root, marks: Vec<(u64, Hash)>, chain: &mut Chain) {
+    fn start_redownload(
+        &mut self,
+        peer: ConnectionId,
+        root: &ForkRoot,
+        marks: Vec<(u64, Hash)>,
+        chain: &mut Chain,
+    ) {
         if chain.find(&root.hash).is_none() {
-            chain.rebase(root.header, root.history.clone());
+            chain.insert_fork_point(root.header, root.history.clone());
         }
-        if chain.pursue(&root.hash) {
-            self.plan = Some(Plan { peer, marks: marks.into() });
-            self.hope();
+        if chain.begin_redownload(&root.hash) {
+            self.redownload = Some(Redownload { peer, marks: marks.into() });
+            self.reset_timeout();
         }
     }
 }
 
-impl Root {
+impl ForkRoot {
     /// Returns the fork point that a checkpoint and the headers after it lead to.
-    fn reach(hash: Hash, history: History, between: &[Header]) -> Option<Self> {
+    fn reach(hash: Hash, history: Mmr, between: &[Header]) -> Option<Self> {
         let mut reached = None;
         let mut grown = history;
         for header in between {
@@ -523,14 +541,14 @@ impl Root {
     }
 }
 
-fn invalid(hash: Hash, failures: Vec<RuleError>) -> Fault {
+fn invalid(hash: Hash, failures: Vec<RuleError>) -> Misbehavior {
     let error = failures.into_iter().next().unwrap_or(RuleError::ParentUnknown { found: hash });
-    Fault::InvalidHeader { hash, error: Box::new(error) }
+    Misbehavior::InvalidHeader { hash, error: Box::new(error) }
 }
 
-fn check_connected(headers: &[Header]) -> Result<(), Fault> {
+fn check_connected(headers: &[Header]) -> Result<(), Misbehavior> {
     match headers.windows(2).find(|pair| pair[1].prev_hash != pair[0].hash()) {
-        Some(pair) => Err(Fault::Disconnected { height: pair[1].height }),
+        Some(pair) => Err(Misbehavior::Disconnected { height: pair[1].height }),
         None => Ok(()),
     }
 }

@@ -3,47 +3,47 @@
 //!
 //! Specified in PROTOCOL.md, "On the wire".
 //!
-//! Bounds: [`ARRIVING_MAX`] messages are on their way at once. Further ones are rejected, and other
+//! Bounds: [`PENDING_MESSAGES_MAX`] messages are on their way at once. Further ones are rejected, and other
 //! peers announce them again.
 
 use std::sync::Arc;
 
 use crate::ledger::signature_batch::BatchId;
-use crate::primitives::collections::vec_map::Sorted;
+use crate::primitives::collections::vec_map::VecMap;
 use crate::primitives::message::{Message, MessageId};
-use crate::protocol::connection::PeerId;
+use crate::protocol::connection::ConnectionId;
 
 /// The most messages on their way into the mempool at once.
-pub const ARRIVING_MAX: usize = 8_192;
+pub const PENDING_MESSAGES_MAX: usize = 8_192;
 
 /// Messages that share a batch.
 #[derive(Debug)]
-pub(crate) struct Arriving {
+pub(crate) struct MessageBatch {
     /// The sender. `None` for our own messages or ones from undone blocks, whose signatures are
     /// valid.
-    pub(crate) peer: Option<PeerId>,
+    pub(crate) peer: Option<ConnectionId>,
     pub(crate) messages: Vec<(Arc<Message>, MessageId)>,
 }
 
 /// The messages on their way.
 #[derive(Debug, Default)]
-pub(crate) struct Gossip {
-    batches: Sorted<BatchId, Arriving>,
+pub(crate) struct PendingMessages {
+    batches: VecMap<BatchId, MessageBatch>,
     count: usize,
 }
 
-impl Gossip {
+impl PendingMessages {
     /// Returns the number of further messages that fit.
     pub(crate) fn room(&self) -> usize {
-        ARRIVING_MAX.saturating_sub(self.count)
+        PENDING_MESSAGES_MAX.saturating_sub(self.count)
     }
 
-    pub(crate) fn begin(&mut self, batch: BatchId, arriving: Arriving) {
+    pub(crate) fn begin(&mut self, batch: BatchId, arriving: MessageBatch) {
         self.count += arriving.messages.len();
         self.batches.insert(batch, arriving);
     }
 
-    pub(crate) fn end(&mut self, batch: BatchId) -> Option<Arriving> {
+    pub(crate) fn end(&mut self, batch: BatchId) -> Option<MessageBatch> {
         let arriving = self.batches.remove(&batch)?;
         self.count -= arriving.messages.len();
         Some(arriving)

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::primitives::collections::ordered_map::OrderedSet;
-use crate::primitives::collections::vec_map::Sorted;
+use crate::primitives::collections::vec_map::VecMap;
 use crate::primitives::hash::Hash;
 use crate::primitives::message::MessageId;
 
@@ -24,15 +24,15 @@ pub const ID_BLOCKS_MAX: usize = 2 * crate::sync::block_download::WINDOW_MAX;
 
 /// The newest blocks.
 #[derive(Debug, Default)]
-pub(crate) struct Shelf {
-    blocks: Sorted<Hash, Bytes>,
+pub(crate) struct RecentBlocks {
+    blocks: VecMap<Hash, Bytes>,
     order: VecDeque<Hash>,
     bytes: usize,
     ids: OrderedSet<(MessageId, Hash)>,
     id_order: VecDeque<(Hash, Arc<[MessageId]>)>,
 }
 
-impl Shelf {
+impl RecentBlocks {
     pub(crate) fn put(&mut self, hash: Hash, block: Bytes, ids: &Arc<[MessageId]>) {
         if self.blocks.contains_key(&hash) {
             return;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use plexus_core::ledger::chain::{Chain, Inserted, Outcome};
+use plexus_core::ledger::chain::{Chain, Inserted, TipUpdate};
 use plexus_core::ledger::validation::{self, RuleError};
 use plexus_core::primitives::block::{self, Block};
 use plexus_core::primitives::encoding::DecodeError;
@@ -11,7 +11,7 @@ use plexus_core::primitives::key::{PublicKey, Signature};
 use plexus_core::primitives::message::MessageId;
 use plexus_core::primitives::params::{Network, Parameters};
 use plexus_core::primitives::pow::Work;
-use plexus_core::primitives::time::Time;
+use plexus_core::primitives::time::Timestamp;
 use serde::Deserialize;
 
 use crate::{Dec, Fixed, Hex, each, read, time};
@@ -92,7 +92,7 @@ impl Ledger {
             let (hash, time) = (block.header.hash(), block.header.time);
             assert_eq!(ledger.judge(&block, time), BTreeSet::new());
             assert_eq!(ledger.chain.insert(block.header, time), Ok(Inserted::New { leads: true }));
-            assert_eq!(ledger.chain.verified(&hash), Outcome::Extended);
+            assert_eq!(ledger.chain.mark_validated(&hash), TipUpdate::Extended);
             let network = *ledger.chain.network().id();
             ledger.ids.extend(block.messages.iter().map(|message| message.id(&network)));
         }
@@ -105,7 +105,7 @@ impl Ledger {
     }
 
     /// Returns the names of all rules that a block breaks as a child of the tip.
-    fn judge(&self, block: &Block, now: Time) -> BTreeSet<&'static str> {
+    fn judge(&self, block: &Block, now: Timestamp) -> BTreeSet<&'static str> {
         let (network, tip) = (self.chain.network(), self.chain.tip());
         let history_root = self.chain.history(&tip.hash).expect("the tip is in the tree").root();
         let header = &block.header;

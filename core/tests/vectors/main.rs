@@ -14,7 +14,7 @@ use std::fs;
 use std::path::Path;
 
 use plexus_core::primitives::pow::Bits;
-use plexus_core::primitives::time::Time;
+use plexus_core::primitives::time::Timestamp;
 use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer};
 
@@ -62,8 +62,8 @@ fn bits<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Bits, D::Error> {
     bits.filter(|bits| bits.to_string() == text).ok_or_else(|| D::Error::custom("not bits"))
 }
 
-fn time(Dec(ms): Dec<u64>) -> Time {
-    Time::from_unix_ms(ms)
+fn time(Dec(ms): Dec<u64>) -> Timestamp {
+    Timestamp::from_unix_ms(ms)
 }
 
 #[derive(Deserialize)]

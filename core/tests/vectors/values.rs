@@ -6,7 +6,7 @@ use plexus_core::primitives::hash::{Hash, Tag, tagged};
 use plexus_core::primitives::key::{PublicKey, SecretKey, Signature};
 use plexus_core::primitives::merkle;
 use plexus_core::primitives::message::{Draft, Message, stamp_work};
-use plexus_core::primitives::mmr::{History, Record};
+use plexus_core::primitives::mmr::{Mmr, MmrNode};
 use plexus_core::primitives::params::{Network, Parameters};
 use plexus_core::primitives::pow::{Bits, Retarget, Target, Work};
 use serde::Deserialize;
@@ -253,16 +253,15 @@ fn mountain_ranges() {
         root: Hash,
     }
     let record = |bytes: &Fixed<60>| {
-        let record = Record::read(&mut Reader::new(&bytes.0)).unwrap();
+        let record = MmrNode::read(&mut Reader::new(&bytes.0)).unwrap();
         assert_eq!(record.encode(), bytes.0);
         record
     };
     each("history.json", |v: Vector| {
-        let history =
-            v.leaves.iter().map(record).fold(History::default(), |history, leaf| history.append(leaf));
+        let history = v.leaves.iter().map(record).fold(Mmr::default(), |history, leaf| history.append(leaf));
         let peaks = history.peaks();
         assert_eq!(peaks, v.peaks.iter().map(record).collect::<Vec<_>>());
-        let bagged = peaks.into_iter().rev().reduce(|right, left| Record::parent(&left, &right));
+        let bagged = peaks.into_iter().rev().reduce(|right, left| MmrNode::parent(&left, &right));
         assert_eq!(bagged.map_or(Vec::new(), |bagged| bagged.encode().to_vec()), v.bagged.0);
         assert_eq!(bagged.map_or(Work::ZERO, |bagged| bagged.work), history.work());
         assert_eq!(history.root(), v.root);

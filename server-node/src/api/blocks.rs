@@ -16,7 +16,7 @@ use super::proof::{BINARY, wants_binary};
 use crate::http::blocking::read;
 use crate::http::error::ApiError;
 use crate::http::schema;
-use crate::http::state::App;
+use crate::http::state::AppState;
 use crate::store::{Store, StoreError, StoredBlock};
 
 /// The size of a list in bytes of encoded blocks: the block that exceeds it is the last. JSON is
@@ -39,7 +39,7 @@ pub(crate) fn shown(stored: &StoredBlock, network: &Network) -> Option<json::Blo
 #[utoipa::path(get, path = "/api/v1/blocks", tag = "ledger", params(super::Slice),
     responses((status = 200, body = Vec<schema::Block>), (status = 400, body = crate::http::error::Refusal)))]
 pub(super) async fn list(
-    State(app): State<App>,
+    State(app): State<AppState>,
     query: SliceQuery,
 ) -> Result<Json<Vec<json::Block>>, ApiError> {
     let slice = query?.0;
@@ -72,7 +72,7 @@ fn brief(blocks: Vec<StoredBlock>, network: &Network) -> Vec<json::Block> {
         (status = 400, body = crate::http::error::Refusal),
         (status = 404, body = crate::http::error::Refusal)))]
 pub(super) async fn show(
-    State(app): State<App>,
+    State(app): State<AppState>,
     headers: HeaderMap,
     name: Result<Path<String>, PathRejection>,
 ) -> Result<Response, ApiError> {

@@ -15,7 +15,7 @@ use tokio::sync::broadcast::error::RecvError;
 
 use super::feed::{Frame, lagged};
 use crate::handle::Handle;
-use crate::http::state::App;
+use crate::http::state::AppState;
 
 /// The time without an event after which a comment is sent, so that a dead connection is noticed.
 const QUIET: Duration = Duration::from_secs(15);
@@ -30,7 +30,7 @@ struct Watcher {
 /// `peer_down`, `disagrees`, `fault`, `syncing`. `lagged` says that some were missed
 #[utoipa::path(get, path = "/api/v1/events", tag = "node",
     responses((status = 200, description = "Server-sent events with JSON data", content_type = "text/event-stream")))]
-pub(super) async fn stream(State(app): State<App>) -> Response {
+pub(super) async fn stream(State(app): State<AppState>) -> Response {
     let watcher = Watcher { frames: app.feed.watch(), handle: app.handle.clone(), greeted: false };
     let body = Body::from_stream(stream::unfold(watcher, next));
     ([(CONTENT_TYPE, "text/event-stream"), (CACHE_CONTROL, "no-store")], body).into_response()

@@ -17,7 +17,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use crate::handle::Handle;
 use crate::http::blocking::read;
 use crate::http::error::ApiError;
-use crate::http::state::App;
+use crate::http::state::AppState;
 use crate::store::StoredBlock;
 
 /// The most exports at a time. Further requests are refused and may be repeated.
@@ -38,7 +38,7 @@ struct Export {
     responses(
         (status = 200, description = "The network's parameters as JSON, then a block a line in hex", content_type = "text/plain"),
         (status = 503, description = "Too many exports are under way", body = crate::http::error::Refusal)))]
-pub(super) async fn stream(State(app): State<App>) -> Result<Response, ApiError> {
+pub(super) async fn stream(State(app): State<AppState>) -> Result<Response, ApiError> {
     let permit = Arc::clone(&app.exports).try_acquire_owned().map_err(|_| ApiError::busy())?;
     let mut first = serde_json::to_vec(app.handle.network().parameters()).unwrap_or_default();
     first.push(b'\n');

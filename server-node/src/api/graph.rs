@@ -19,7 +19,7 @@ use utoipa::ToSchema;
 use crate::handle::Stopped;
 use crate::http::error;
 use crate::http::error::ApiError;
-use crate::http::state::App;
+use crate::http::state::AppState;
 
 /// The most graphs that are laid out at a time. Further requests are refused and may be repeated.
 pub(crate) const GRAPHS_MAX: usize = 2;
@@ -190,7 +190,7 @@ fn millis(duration: Duration) -> f64 {
 /// The network as this node sees it
 #[utoipa::path(get, path = "/api/v1/graph", tag = "node",
     responses((status = 200, body = Graph), (status = 503, body = error::Refusal)))]
-pub(crate) async fn show(State(app): State<App>) -> Result<Json<Graph>, ApiError> {
+pub(crate) async fn show(State(app): State<AppState>) -> Result<Json<Graph>, ApiError> {
     let permit = Arc::clone(&app.graphs).try_acquire_owned().map_err(|_| ApiError::busy())?;
     let graph = app.handle.graph().await?;
     let shown = tokio::task::spawn_blocking(move || {

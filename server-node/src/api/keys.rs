@@ -20,7 +20,7 @@ use super::LIST_MAX;
 use super::view::{Authored, Traces};
 use crate::http::blocking::read;
 use crate::http::error::ApiError;
-use crate::http::state::App;
+use crate::http::state::AppState;
 use crate::store::{Store, StoreError};
 
 /// The most searches at a time. Further requests are refused and may be repeated.
@@ -48,7 +48,7 @@ pub(crate) struct Span {
     responses((status = 200, body = Traces), (status = 400, body = crate::http::error::Refusal),
         (status = 503, description = "Too many ask at once", body = crate::http::error::Refusal)))]
 pub(super) async fn show(
-    State(app): State<App>,
+    State(app): State<AppState>,
     key: Result<Path<String>, PathRejection>,
     query: Result<Query<Span>, QueryRejection>,
 ) -> Result<Json<Traces>, ApiError> {

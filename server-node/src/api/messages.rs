@@ -18,14 +18,14 @@ use super::view::Accepted;
 use crate::http::blocking::read;
 use crate::http::error::ApiError;
 use crate::http::schema;
-use crate::http::state::App;
+use crate::http::state::AppState;
 use crate::store::{Store, StoreError};
 
 /// Messages in the mempool, those next in line first
 #[utoipa::path(get, path = "/api/v1/messages", tag = "ledger", params(super::Slice),
     responses((status = 200, body = Vec<schema::Message>), (status = 400, body = crate::http::error::Refusal)))]
 pub(super) async fn list(
-    State(app): State<App>,
+    State(app): State<AppState>,
     query: SliceQuery,
 ) -> Result<Json<Vec<json::Message>>, ApiError> {
     let slice = query?.0;
@@ -43,7 +43,7 @@ pub(super) async fn list(
     responses((status = 200, body = schema::MessageStatus), (status = 400, body = crate::http::error::Refusal),
         (status = 404, body = crate::http::error::Refusal)))]
 pub(super) async fn show(
-    State(app): State<App>,
+    State(app): State<AppState>,
     id: Result<Path<String>, PathRejection>,
 ) -> Result<Json<MessageStatus>, ApiError> {
     let id = name(id)?;
@@ -76,7 +76,7 @@ pub(super) fn name(id: Result<Path<String>, PathRejection>) -> Result<MessageId,
     text.parse().map_err(|_| ApiError::malformed("a message is named by its id of 64 hex digits"))
 }
 
-fn pending(message: &Message, app: &App) -> MessageStatus {
+fn pending(message: &Message, app: &AppState) -> MessageStatus {
     let message = json::Message::new(message, app.handle.network().id());
     MessageStatus { message, pending: true, number_of_block: None, block: None, work_above: None }
 }
@@ -111,7 +111,7 @@ fn find(store: &Store, id: &MessageId) -> Result<Option<(Arc<Message>, Place)>, 
         (status = 429, description = "Its sender has too many waiting", body = crate::http::error::Refusal),
         (status = 503, description = "The pool is full of messages with more stamp work", body = crate::http::error::Refusal)))]
 pub(super) async fn submit(
-    State(app): State<App>,
+    State(app): State<AppState>,
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<(StatusCode, Json<Accepted>), ApiError> {

@@ -13,7 +13,7 @@ use utoipa::IntoParams;
 
 use crate::http::schema;
 use crate::http::schema::SUBMISSION_BYTES_MAX;
-use crate::http::state::App;
+use crate::http::state::AppState;
 
 pub(crate) mod blocks;
 pub(crate) mod events;
@@ -53,7 +53,7 @@ impl Slice {
 }
 
 /// Returns the API's routes, relative to `/api/v1`.
-pub fn router() -> Router<App> {
+pub fn router() -> Router<AppState> {
     Router::new()
         .route("/status", get(status))
         .route("/network", get(network))
@@ -73,19 +73,19 @@ pub fn router() -> Router<App> {
 /// The state of the node
 #[utoipa::path(get, path = "/api/v1/status", tag = "node",
     responses((status = 200, body = view::Status), (status = 503, body = crate::http::error::Refusal)))]
-pub(crate) async fn status(State(app): State<App>) -> Result<Json<view::Status>, ApiError> {
+pub(crate) async fn status(State(app): State<AppState>) -> Result<Json<view::Status>, ApiError> {
     Ok(Json(view::Status::new(app.handle.network(), app.handle.status().await?)))
 }
 
 /// The parameters of the node's network. Its genesis block and id follow from them
 #[utoipa::path(get, path = "/api/v1/network", tag = "node", responses((status = 200, body = schema::Parameters)))]
-pub(crate) async fn network(State(app): State<App>) -> Json<Parameters> {
+pub(crate) async fn network(State(app): State<AppState>) -> Json<Parameters> {
     Json(app.handle.network().parameters().clone())
 }
 
 /// The peers that the node is connected to, in the order in which they connected
 #[utoipa::path(get, path = "/api/v1/peers", tag = "node",
     responses((status = 200, body = Vec<view::Peer>), (status = 503, body = crate::http::error::Refusal)))]
-pub(crate) async fn peers(State(app): State<App>) -> Result<Json<Vec<view::Peer>>, ApiError> {
+pub(crate) async fn peers(State(app): State<AppState>) -> Result<Json<Vec<view::Peer>>, ApiError> {
     Ok(Json(app.handle.peers().await?.into_iter().map(view::Peer::from).collect()))
 }

@@ -15,7 +15,7 @@ use super::messages;
 use crate::http::blocking::read;
 use crate::http::error::ApiError;
 use crate::http::schema;
-use crate::http::state::App;
+use crate::http::state::AppState;
 use crate::store::Store;
 
 /// The most proofs that are made at a time. Further requests are refused and may be repeated.
@@ -33,7 +33,7 @@ pub(super) const BINARY: &str = "application/octet-stream";
         (status = 409, description = "The message waits for a block", body = crate::http::error::Refusal),
         (status = 503, description = "Too many proofs are being made", body = crate::http::error::Refusal)))]
 pub(super) async fn show(
-    State(app): State<App>,
+    State(app): State<AppState>,
     headers: HeaderMap,
     id: Result<Path<String>, PathRejection>,
 ) -> Result<Response, ApiError> {
@@ -60,7 +60,7 @@ pub(super) async fn show(
 }
 
 /// Refuses a message that waits in the mempool.
-async fn check_pool(app: &App, id: MessageId) -> Result<(), ApiError> {
+async fn check_pool(app: &AppState, id: MessageId) -> Result<(), ApiError> {
     if app.handle.pooled(id).await?.is_none() {
         return Ok(());
     }

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use plexus_core::node::{Input, Link, PeerId, PeerView, Status, SubmitError};
+use plexus_core::node::{ConnectionId, Direction, Input, PeerView, Status, SubmitError};
 use plexus_core::peers::topology::graph::Graph;
 use plexus_core::primitives::message::{Message, MessageId};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
-use crate::driver::send_queue::Lane;
+use crate::driver::send_queue::SendQueue;
 use crate::store::StoreError;
 
 /// The most items that wait for the driver. When it is full, readers wait, and so do peers.
@@ -18,22 +18,22 @@ pub const FRAMES_BYTES_MAX: usize = 32 << 20;
 
 /// An item for the driver.
 #[derive(Debug)]
-pub(crate) enum Fact {
+pub(crate) enum DriverEvent {
     /// A connection is open. Data for it goes to its send queue.
-    Opened(PeerId, Link, Lane),
+    Opened(ConnectionId, Direction, SendQueue),
     /// A frame was received. Its room in the channel is freed when the permit is dropped.
-    Received(PeerId, Bytes, OwnedSemaphorePermit),
+    Received(ConnectionId, Bytes, OwnedSemaphorePermit),
     /// Any other input, which goes to the node as it is.
     Input(Input),
     /// A query.
-    Ask(Ask),
+    Ask(Query),
     /// The store failed for a reader, so the node cannot go on.
     Failed(StoreError),
 }
 
 /// A query to the node.
 #[derive(Debug)]
-pub(crate) enum Ask {
+pub(crate) enum Query {
     Status(oneshot::Sender<Status>),
     Peers(oneshot::Sender<Vec<PeerView>>),
     Graph(oneshot::Sender<Graph>),

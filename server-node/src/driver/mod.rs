@@ -13,10 +13,10 @@ use std::future::pending;
 use std::time::{Duration, Instant};
 
 use plexus_core::node::event::Event;
-use plexus_core::node::storage::{Change, Recall};
-use plexus_core::node::{Input, Node, Output, PeerId};
+use plexus_core::node::storage::{Change, StoreQuery};
+use plexus_core::node::{ConnectionId, Input, Node, Output};
 use plexus_core::primitives::message::Message;
-use plexus_core::primitives::time::Moment;
+use plexus_core::primitives::time::MonotonicTime;
 use plexus_core::protocol::misbehavior::Reason;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::{JoinHandle, spawn_blocking};
@@ -24,8 +24,8 @@ use tokio::time::sleep_until;
 
 use crate::clock::Clock;
 use crate::dialer::Dialer;
-use crate::driver::event::{Ask, Fact};
-use crate::driver::send_queue::{Lane, Parcel};
+use crate::driver::event::{DriverEvent, Query};
+use crate::driver::send_queue::{Outgoing, SendQueue};
 use crate::handle::Handle;
 use crate::miner::Miner;
 use crate::store::StoreError;
@@ -48,7 +48,7 @@ pub const CHANGES_BYTES_MAX: usize = 16 << 20;
 const CHANGE_BYTES: usize = 256;
 
 /// An entry of the queue.
-enum Wish {
+enum PendingOutput {
     Output(Output),
     /// The answer to a query.
     Reply(Box<dyn FnOnce() + Send>),
@@ -57,25 +57,25 @@ enum Wish {
 /// The task that owns the node.
 pub(crate) struct Driver {
     node: Node,
-    facts: mpsc::Receiver<Fact>,
+    facts: mpsc::Receiver<DriverEvent>,
     handle: Handle,
     clock: Clock,
     verifier: Verifier,
     miner: Miner,
     dialer: Dialer,
-    lanes: BTreeMap<PeerId, Lane>,
-    wishes: VecDeque<Wish>,
+    lanes: BTreeMap<ConnectionId, SendQueue>,
+    wishes: VecDeque<PendingOutput>,
     /// The bytes of the changes in the queue and in the running transaction.
     unpersisted_bytes: usize,
     commit: Option<JoinHandle<Result<(), StoreError>>>,
     /// The earliest beginning of the next transaction.
-    commit_after: Moment,
+    commit_after: MonotonicTime,
 }
 
 impl Driver {
     pub(crate) fn new(
         node: Node,
-        facts: mpsc::Receiver<Fact>,
+        facts: mpsc::Receiver<DriverEvent>,
         handle: Handle,
         miner: Miner,
     ) -> anyhow::Result<Self> {
@@ -91,7 +91,7 @@ impl Driver {
             wishes: VecDeque::new(),
             unpersisted_bytes: 0,
             commit: None,
-            commit_after: Moment::default(),
+            commit_after: MonotonicTime::default(),
         })
     }
 
@@ -124,7 +124,7 @@ impl Driver {
             }
         }
         if !dropped.is_empty() {
-            self.wishes.push_back(Wish::Output(Output::Persist(dropped)));
+            self.wishes.push_back(PendingOutput::Output(Output::Persist(dropped)));
         }
         Ok(())
     }
@@ -158,26 +158,26 @@ impl Driver {
     }
 
     /// Takes an input, and further ones that wait behind it.
-    fn take(&mut self, fact: Fact) -> anyhow::Result<()> {
+    fn take(&mut self, fact: DriverEvent) -> anyhow::Result<()> {
         let (mut fact, end) = (Some(fact), self.clock.now().moment + FACTS_TIME_MAX);
         for _ in 0..FACTS_AT_ONCE_MAX {
             match fact {
-                Some(Fact::Opened(peer, link, lane)) => {
+                Some(DriverEvent::Opened(peer, link, lane)) => {
                     self.lanes.insert(peer, lane);
                     self.tell(Input::Connected(peer, link));
                 }
-                Some(Fact::Received(peer, frame, room)) => {
+                Some(DriverEvent::Received(peer, frame, room)) => {
                     self.tell(Input::Received(peer, frame));
                     drop(room);
                 }
-                Some(Fact::Input(input)) => {
+                Some(DriverEvent::Input(input)) => {
                     if let Input::Closed(peer) = &input {
                         self.lanes.remove(peer);
                     }
                     self.tell(input);
                 }
-                Some(Fact::Ask(ask)) => self.answer(ask),
-                Some(Fact::Failed(error)) => return Err(error.into()),
+                Some(DriverEvent::Ask(ask)) => self.answer(ask),
+                Some(DriverEvent::Failed(error)) => return Err(error.into()),
                 None => break,
             }
             if !self.has_room() || self.clock.now().moment >= end {
@@ -203,24 +203,24 @@ impl Driver {
             if let Output::Persist(changes) = &output {
                 self.unpersisted_bytes += changes.iter().map(size).sum::<usize>();
             }
-            self.wishes.push_back(Wish::Output(output));
+            self.wishes.push_back(PendingOutput::Output(output));
         }
     }
 
-    fn answer(&mut self, ask: Ask) {
+    fn answer(&mut self, ask: Query) {
         let now = self.clock.now();
         match ask {
-            Ask::Status(asker) => self.reply(asker, self.node.status(now)),
-            Ask::Peers(asker) => self.reply(asker, self.node.peers(now)),
-            Ask::Graph(asker) => self.reply(asker, self.node.graph().clone()),
-            Ask::Pooled(id, asker) => self.reply(asker, self.node.pooled(&id).cloned()),
-            Ask::Pool(limit, asker) => self.reply(asker, self.node.pool().take(limit).cloned().collect()),
-            Ask::Submit(message, asker) => {
+            Query::Status(asker) => self.reply(asker, self.node.status(now)),
+            Query::Peers(asker) => self.reply(asker, self.node.peers(now)),
+            Query::Graph(asker) => self.reply(asker, self.node.graph().clone()),
+            Query::Pooled(id, asker) => self.reply(asker, self.node.pooled(&id).cloned()),
+            Query::Pool(limit, asker) => self.reply(asker, self.node.pool().take(limit).cloned().collect()),
+            Query::Submit(message, asker) => {
                 let answer = self.node.submit(now, *message);
                 self.drain();
                 self.reply(asker, answer);
             }
-            Ask::SetMining(mining, asker) => {
+            Query::SetMining(mining, asker) => {
                 self.node.set_mining(now, mining);
                 self.drain();
                 self.reply(asker, ());
@@ -231,7 +231,7 @@ impl Driver {
     /// Queues an answer behind the outputs that it may show.
     fn reply<T: Send + 'static>(&mut self, asker: oneshot::Sender<T>, answer: T) {
         // The asker may have gone away, which is fine.
-        self.wishes.push_back(Wish::Reply(Box::new(move || drop(asker.send(answer)))));
+        self.wishes.push_back(PendingOutput::Reply(Box::new(move || drop(asker.send(answer)))));
     }
 
     /// Executes the outputs up to the next transaction, and begins that.
@@ -241,18 +241,18 @@ impl Driver {
         }
         while let Some(wish) = self.wishes.pop_front() {
             match wish {
-                Wish::Reply(reply) => reply(),
-                Wish::Output(Output::Persist(changes)) => {
+                PendingOutput::Reply(reply) => reply(),
+                PendingOutput::Output(Output::Persist(changes)) => {
                     let now = self.clock.now().moment;
                     if now < self.commit_after {
-                        self.wishes.push_front(Wish::Output(Output::Persist(changes)));
+                        self.wishes.push_front(PendingOutput::Output(Output::Persist(changes)));
                     } else {
                         self.commit_after = now + COMMIT_INTERVAL;
                         self.commit = Some(self.begin_commit(changes));
                     }
                     return Ok(());
                 }
-                Wish::Output(output) => self.carry_out_one(output)?,
+                PendingOutput::Output(output) => self.carry_out_one(output)?,
             }
         }
         Ok(())
@@ -261,11 +261,11 @@ impl Driver {
     /// Begins to persist these changes and all others in the queue.
     fn begin_commit(&mut self, mut changes: Vec<Change>) -> JoinHandle<Result<(), StoreError>> {
         self.wishes.retain_mut(|wish| match wish {
-            Wish::Output(Output::Persist(more)) => {
+            PendingOutput::Output(Output::Persist(more)) => {
                 changes.append(more);
                 false
             }
-            Wish::Output(_) | Wish::Reply(_) => true,
+            PendingOutput::Output(_) | PendingOutput::Reply(_) => true,
         });
         self.unpersisted_bytes = 0;
         let (store, counters, clock) =
@@ -282,8 +282,8 @@ impl Driver {
 
     fn carry_out_one(&mut self, output: Output) -> anyhow::Result<()> {
         match output {
-            Output::Send(peer, frame) => self.send(peer, Parcel::Frame(frame)),
-            Output::Serve(peer, serve) => self.send(peer, Parcel::Serve(serve)),
+            Output::Send(peer, frame) => self.send(peer, Outgoing::Frame(frame)),
+            Output::Serve(peer, serve) => self.send(peer, Outgoing::Serve(serve)),
             Output::Close(peer, reason) => {
                 tracing::debug!(peer = peer.0, %reason, "closed");
                 let counters = self.handle.counters();
@@ -306,7 +306,7 @@ impl Driver {
 
     /// Queues an item for a peer. A peer whose send queue overflows is dropped, and its socket
     /// reports that it is closed.
-    fn send(&mut self, peer: PeerId, parcel: Parcel) {
+    fn send(&mut self, peer: ConnectionId, parcel: Outgoing) {
         if let Some(lane) = self.lanes.get(&peer)
             && lane.push(parcel).is_err()
         {
@@ -314,12 +314,12 @@ impl Driver {
         }
     }
 
-    fn recall(&self, recall: Recall) {
+    fn recall(&self, recall: StoreQuery) {
         let handle = self.handle.clone();
         spawn_blocking(move || {
             let fact = match handle.store().recall(&recall) {
-                Ok(recalled) => Fact::Input(Input::Recalled(recalled)),
-                Err(error) => Fact::Failed(error),
+                Ok(recalled) => DriverEvent::Input(Input::Recalled(recalled)),
+                Err(error) => DriverEvent::Failed(error),
             };
             // A node that is stopping asks for nothing more.
             let _stopped = handle.tell_blocking(fact);
@@ -373,12 +373,12 @@ impl Driver {
             }
             let Some(wish) = self.wishes.pop_front() else { return Ok(()) };
             match wish {
-                Wish::Reply(reply) => reply(),
-                Wish::Output(Output::Persist(changes)) => {
+                PendingOutput::Reply(reply) => reply(),
+                PendingOutput::Output(Output::Persist(changes)) => {
                     let store = self.handle.store().clone();
                     self.commit = Some(spawn_blocking(move || store.apply(&changes)));
                 }
-                Wish::Output(_) => {}
+                PendingOutput::Output(_) => {}
             }
         }
     }

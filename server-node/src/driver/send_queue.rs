@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
-use plexus_core::node::storage::Serve;
+use plexus_core::node::storage::PeerRequest;
 use tokio::sync::mpsc::{self, error::TryRecvError};
 use tokio_util::sync::CancellationToken;
 
@@ -18,17 +18,17 @@ pub const LANE_BYTES_MAX: usize = 4 << 20;
 
 /// An item of a send queue.
 #[derive(Debug)]
-pub(crate) enum Parcel {
+pub(crate) enum Outgoing {
     /// A frame, whose bytes may be shared with other queues.
     Frame(Bytes),
     /// Data from the store.
-    Serve(Serve),
+    Serve(PeerRequest),
 }
 
 /// The sending end, at the driver. Dropping it closes the peer after the queued items are sent.
 #[derive(Debug)]
-pub(crate) struct Lane {
-    queue: mpsc::Sender<Parcel>,
+pub(crate) struct SendQueue {
+    queue: mpsc::Sender<Outgoing>,
     bytes: Arc<AtomicUsize>,
     cut: CancellationToken,
     closed: CancellationToken,
@@ -36,8 +36,8 @@ pub(crate) struct Lane {
 
 /// The receiving end, at the writer.
 #[derive(Debug)]
-pub(crate) struct LaneEnd {
-    queue: mpsc::Receiver<Parcel>,
+pub(crate) struct SendQueueReader {
+    queue: mpsc::Receiver<Outgoing>,
     bytes: Arc<AtomicUsize>,
     cut: CancellationToken,
     closed: CancellationToken,
@@ -48,15 +48,15 @@ pub(crate) struct LaneEnd {
 pub(crate) struct Overflow;
 
 /// Returns the two ends of a new queue.
-pub(crate) fn lane() -> (Lane, LaneEnd) {
+pub(crate) fn lane() -> (SendQueue, SendQueueReader) {
     let (sender, receiver) = mpsc::channel(PARCELS_MAX);
     let bytes = Arc::new(AtomicUsize::new(0));
     let (cut, closed) = (CancellationToken::new(), CancellationToken::new());
-    let lane = Lane { queue: sender, bytes: bytes.clone(), cut: cut.clone(), closed: closed.clone() };
-    (lane, LaneEnd { queue: receiver, bytes, cut, closed })
+    let lane = SendQueue { queue: sender, bytes: bytes.clone(), cut: cut.clone(), closed: closed.clone() };
+    (lane, SendQueueReader { queue: receiver, bytes, cut, closed })
 }
 
-impl Parcel {
+impl Outgoing {
     fn size(&self) -> usize {
         match self {
             Self::Frame(frame) => frame.len(),
@@ -65,12 +65,12 @@ impl Parcel {
     }
 }
 
-impl Lane {
+impl SendQueue {
     /// Queues an item. It is dropped if the peer is already gone.
     ///
     /// # Errors
     /// The queue is full, and the peer is disconnected.
-    pub(crate) fn push(&self, parcel: Parcel) -> Result<(), Overflow> {
+    pub(crate) fn push(&self, parcel: Outgoing) -> Result<(), Overflow> {
         let size = parcel.size();
         let queued = self.bytes.fetch_add(size, Ordering::Relaxed) + size;
         let full = queued > LANE_BYTES_MAX && queued > size;
@@ -82,29 +82,29 @@ impl Lane {
     }
 }
 
-impl Drop for Lane {
+impl Drop for SendQueue {
     fn drop(&mut self) {
         self.closed.cancel();
     }
 }
 
-impl LaneEnd {
+impl SendQueueReader {
     /// Waits for the next item. Returns `None` if the driver closes the peer.
-    pub(crate) async fn next(&mut self) -> Option<Parcel> {
+    pub(crate) async fn next(&mut self) -> Option<Outgoing> {
         let parcel = self.queue.recv().await;
         self.release(parcel.as_ref());
         parcel
     }
 
     /// Returns the next item if one waits already.
-    pub(crate) fn next_now(&mut self) -> Result<Parcel, TryRecvError> {
+    pub(crate) fn next_now(&mut self) -> Result<Outgoing, TryRecvError> {
         let parcel = self.queue.try_recv()?;
         self.release(Some(&parcel));
         Ok(parcel)
     }
 
-    fn release(&self, parcel: Option<&Parcel>) {
-        self.bytes.fetch_sub(parcel.map_or(0, Parcel::size), Ordering::Relaxed);
+    fn release(&self, parcel: Option<&Outgoing>) {
+        self.bytes.fetch_sub(parcel.map_or(0, Outgoing::size), Ordering::Relaxed);
     }
 
     /// Resolves when the peer is cut off.
@@ -127,17 +127,17 @@ mod tests {
         let (lane, end) = lane();
         let frame = Bytes::from(vec![0; LANE_BYTES_MAX / 4]);
         for _ in 0..4 {
-            assert_eq!(lane.push(Parcel::Frame(frame.clone())), Ok(()));
+            assert_eq!(lane.push(Outgoing::Frame(frame.clone())), Ok(()));
         }
         assert!(!end.cut.is_cancelled());
-        assert_eq!(lane.push(Parcel::Frame(frame)), Err(Overflow));
+        assert_eq!(lane.push(Outgoing::Frame(frame)), Err(Overflow));
         assert!(end.cut.is_cancelled());
     }
 
     #[test]
     fn counts_parcels_as_well_as_bytes() {
         let (lane, mut end) = lane();
-        let serve = || Parcel::Serve(Serve::Headers(Vec::new()));
+        let serve = || Outgoing::Serve(PeerRequest::Headers(Vec::new()));
         for _ in 0..PARCELS_MAX {
             assert_eq!(lane.push(serve()), Ok(()));
         }

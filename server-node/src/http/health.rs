@@ -6,12 +6,12 @@ use axum::response::IntoResponse;
 
 use super::error;
 use crate::http::error::ApiError;
-use crate::http::state::App;
+use crate::http::state::AppState;
 
 /// Whether the node answers: for whoever restarts it when it does not.
 #[utoipa::path(get, path = "/health", tag = "node",
     responses((status = 200, description = "It does"), (status = 503, body = error::Refusal)))]
-pub(crate) async fn health(State(app): State<App>) -> Result<impl IntoResponse, ApiError> {
+pub(crate) async fn health(State(app): State<AppState>) -> Result<impl IntoResponse, ApiError> {
     app.handle.status().await?;
     Ok(Json(serde_json::json!({ "status": "ok" })))
 }

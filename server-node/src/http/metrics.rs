@@ -12,12 +12,12 @@ use plexus_core::node::Status;
 
 use crate::counters::{Counters, Histogram, TrafficByPacket};
 use crate::http::error::ApiError;
-use crate::http::state::App;
+use crate::http::state::AppState;
 
 /// The node's metrics
 #[utoipa::path(get, path = "/metrics", tag = "node",
     responses((status = 200, description = "Prometheus text", content_type = "text/plain")))]
-pub(crate) async fn show(State(app): State<App>) -> Result<impl IntoResponse, ApiError> {
+pub(crate) async fn show(State(app): State<AppState>) -> Result<impl IntoResponse, ApiError> {
     let status = app.handle.status().await?;
     let mut text = String::with_capacity(8_192);
     // Writing to a string cannot fail.

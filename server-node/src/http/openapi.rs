@@ -63,7 +63,7 @@ mod tests {
     use plexus_core::primitives::message::Draft;
     use plexus_core::primitives::params::Network;
     use plexus_core::primitives::pow::Work;
-    use plexus_core::primitives::time::Time;
+    use plexus_core::primitives::time::Timestamp;
     use plexus_core::proof::inclusion_proof::{Form, Receipt};
     use serde_json::{Value, json};
 
@@ -99,7 +99,7 @@ mod tests {
         assert_eq!(described("Block"), fields(&block));
         assert_eq!(described("Parameters"), fields(network.parameters()));
         let secret = SecretKey::from_bytes(&[1; 32]).unwrap();
-        let draft = Draft::new(secret.public(), "bob", "hello", Time::default()).unwrap();
+        let draft = Draft::new(secret.public(), "bob", "hello", Timestamp::default()).unwrap();
         let signed = draft.sign(&secret, network.id(), 0);
         let message = json::Message::new(&signed, network.id());
         assert_eq!(described("Message"), fields(&message));

@@ -21,7 +21,7 @@ use crate::handle::Handle;
 use crate::http::error::ApiError;
 use crate::http::health::health;
 use crate::http::openapi;
-use crate::http::state::App;
+use crate::http::state::AppState;
 use crate::http::{metrics, web};
 use crate::legacy;
 use crate::socket;
@@ -34,7 +34,7 @@ const CONTENT_POLICY: &str = "default-src 'self'; script-src 'self' 'wasm-unsafe
 
 /// All routes, on one node that mines in the name of `author`. Must be called within a Tokio runtime: what happens is encoded by a task.
 pub fn router(handle: Handle, author: PublicKey) -> Router {
-    let app = App {
+    let app = AppState {
         feed: Feed::start(&handle),
         handle: handle.clone(),
         author,

@@ -13,7 +13,7 @@ use crate::legacy::shared::Shared;
 
 /// What the routes share.
 #[derive(Clone, Debug)]
-pub struct App {
+pub struct AppState {
     pub(crate) handle: Handle,
     pub(crate) author: PublicKey,
     pub(crate) feed: Feed,

@@ -46,8 +46,8 @@ use super::{ANSWER_BYTES_MAX, BUFFER_BYTES, PIECE_BYTES, SEND_TIMEOUT, TEXT_BYTE
 use crate::api::export::parent_of;
 use crate::http::blocking;
 use crate::http::error::ApiError;
-use crate::http::state::{App, Remote};
-use crate::store::{StoreError, StoredBlock, View};
+use crate::http::state::{AppState, Remote};
+use crate::store::{Snapshot, StoreError, StoredBlock};
 
 /// The payload of a fragment: short, so that a pong is never behind a long one.
 const FRAGMENT_BYTES: usize = 32 << 10;
@@ -97,7 +97,7 @@ impl From<ApiError> for Broken {
     responses((status = 200, description = "WalletAuthor, NetworkData and BlockChainData", content_type = "application/json"),
         (status = 503, description = "Too many at once", body = crate::http::error::Refusal)))]
 pub(crate) async fn show(
-    State(app): State<App>,
+    State(app): State<AppState>,
     remote: Option<Extension<Remote>>,
     request: Request,
 ) -> Response {
@@ -145,7 +145,7 @@ fn accepted(key: &HeaderValue) -> HeaderMap {
 }
 
 /// Waits for the turn of a request, among those of its address first.
-async fn turn(app: &App, member: &Member, all: bool) -> Result<Vec<OwnedSemaphorePermit>, Broken> {
+async fn turn(app: &AppState, member: &Member, all: bool) -> Result<Vec<OwnedSemaphorePermit>, Broken> {
     let legacy = &app.legacy;
     let rooms =
         [Some(&member.hold.chains), all.then_some(&legacy.whole_chains), (!all).then_some(&legacy.chains)];
@@ -160,7 +160,7 @@ async fn turn(app: &App, member: &Member, all: bool) -> Result<Vec<OwnedSemaphor
 }
 
 /// Answers over WebSocket, and leaves the closing to the client.
-async fn tell(app: App, upgraded: OnUpgrade, ip: Option<IpAddr>, all: bool) {
+async fn tell(app: AppState, upgraded: OnUpgrade, ip: Option<IpAddr>, all: bool) {
     let Ok(upgraded) = upgraded.await else { return };
     let config = WebSocketConfig::default()
         .read_buffer_size(BUFFER_BYTES)
@@ -177,7 +177,7 @@ async fn tell(app: App, upgraded: OnUpgrade, ip: Option<IpAddr>, all: bool) {
 }
 
 async fn converse(
-    app: App,
+    app: AppState,
     sink: SplitSink<Socket, Message>,
     mut stream: SplitStream<Socket>,
     ip: Option<IpAddr>,
@@ -262,7 +262,7 @@ impl Out {
 
 /// Sends the whole text. If there is a hold, a fetch that keeps it in step is begun, and left in the place for it.
 async fn answer(
-    app: &App,
+    app: &AppState,
     all: bool,
     out: &mut Out,
     hold: Option<(&Arc<Hold>, &mut Option<Fetch>)>,
@@ -276,7 +276,7 @@ async fn answer(
     if all {
         loop {
             let view = view(app).await?;
-            let (view, tip) = read(view, View::tip).await?;
+            let (view, tip) = read(view, Snapshot::tip).await?;
             let to = tip.height.saturating_sub(SETTLED_BLOCKS);
             if chain.next >= to {
                 break;
@@ -321,7 +321,7 @@ async fn answer(
 }
 
 /// The text up to the first block.
-async fn head(app: &App) -> Result<String, ApiError> {
+async fn head(app: &AppState) -> Result<String, ApiError> {
     let peers = app.handle.peers().await?;
     let nodes = app.legacy.nodes.list(&peers, crate::clock::time());
     let nodes = serde_json::to_string(&nodes).unwrap_or_default();
@@ -332,10 +332,10 @@ async fn head(app: &App) -> Result<String, ApiError> {
 }
 
 /// Returns the block that the answer ends with, and a view of a store whose best chain it is on.
-async fn pin(app: &App, fetch: Option<&Fetch>) -> Result<(View, Position), Broken> {
+async fn pin(app: &AppState, fetch: Option<&Fetch>) -> Result<(Snapshot, Position), Broken> {
     let tail: &Tail = &app.legacy.tail;
     for _ in 0..PINS_MAX {
-        let (_, newest) = read(view(app).await?, View::tip).await?;
+        let (_, newest) = read(view(app).await?, Snapshot::tip).await?;
         let newest = Position::from(newest);
         // The node tells of a block right after it is in the store.
         let _ = timeout(FOLLOW_TIMEOUT, tail.reached(newest)).await;
@@ -351,15 +351,15 @@ async fn pin(app: &App, fetch: Option<&Fetch>) -> Result<(View, Position), Broke
     Err(Broken::Again)
 }
 
-async fn view(app: &App) -> Result<View, ApiError> {
+async fn view(app: &AppState) -> Result<Snapshot, ApiError> {
     blocking::read(&app.handle, |store| store.view()).await
 }
 
 /// Asks a view on a thread that may wait for the disk.
 async fn read<T: Send + 'static>(
-    view: View,
-    question: impl FnOnce(&View) -> Result<T, StoreError> + Send + 'static,
-) -> Result<(View, T), Broken> {
+    view: Snapshot,
+    question: impl FnOnce(&Snapshot) -> Result<T, StoreError> + Send + 'static,
+) -> Result<(Snapshot, T), Broken> {
     let answer = tokio::task::spawn_blocking(move || {
         let answer = question(&view);
         (view, answer)
@@ -384,7 +384,7 @@ impl Reader {
 
     /// Returns the lowest height such that the blocks from it up to `to`, each with a comma, fit into `room` bytes; and the
     /// hash of the block below it.
-    fn newest(&self, view: &View, to: u64, mut room: usize) -> Result<(u64, Hash), StoreError> {
+    fn newest(&self, view: &Snapshot, to: u64, mut room: usize) -> Result<(u64, Hash), StoreError> {
         let mut from = to + 1;
         while from > 1 {
             let Some(stored) = view.blocks(from - 1, 1)?.pop() else { break };
@@ -411,7 +411,7 @@ struct Chain {
 
 impl Chain {
     /// Reads a piece: blocks up to `to`, each but genesis after a comma.
-    async fn piece(&mut self, view: View, to: u64) -> Result<(View, String), Broken> {
+    async fn piece(&mut self, view: Snapshot, to: u64) -> Result<(Snapshot, String), Broken> {
         let (reader, mut next, mut parent) = (Arc::clone(&self.reader), self.next, self.parent);
         let piece = read(view, move |view| {
             let mut text = String::new();

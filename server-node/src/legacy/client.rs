@@ -11,11 +11,11 @@ use super::hold::{Limit, Member, Socket};
 use super::nodes::{self, Listing};
 use super::tail::{Next, Position, Watcher};
 use super::{PING_INTERVAL, SEND_TIMEOUT};
-use crate::http::state::App;
+use crate::http::state::AppState;
 
 /// A connected client.
 pub(super) struct Client {
-    app: App,
+    app: AppState,
     socket: WebSocket,
     member: Member,
     watcher: Watcher,
@@ -49,7 +49,7 @@ enum Step {
 struct Gone;
 
 impl Client {
-    pub(super) fn new(app: App, socket: WebSocket, ip: Option<IpAddr>) -> Self {
+    pub(super) fn new(app: AppState, socket: WebSocket, ip: Option<IpAddr>) -> Self {
         let (member, watcher) = (app.legacy.holds.join(ip), app.legacy.tail.watch());
         let name = nodes::name(ip);
         Self { app, socket, member, watcher, name, listed: None, pinged: None }

@@ -52,7 +52,7 @@ mod tests {
 
     use plexus_core::primitives::key::SecretKey;
     use plexus_core::primitives::message::{Draft, Message, TEXT_BYTES_MAX};
-    use plexus_core::primitives::time::Time;
+    use plexus_core::primitives::time::Timestamp;
     use serde_json::Value;
 
     use super::*;
@@ -79,7 +79,7 @@ mod tests {
         let secret = SecretKey::from_bytes(&[7; 32]).unwrap();
         // JSON escapes this character with six bytes.
         for (text, count) in [("\u{1}".repeat(TEXT_BYTES_MAX), 256), ("x".to_owned(), 4_096)] {
-            let draft = Draft::new(secret.public(), "", text, Time::from_unix_ms(0)).unwrap();
+            let draft = Draft::new(secret.public(), "", text, Timestamp::from_unix_ms(0)).unwrap();
             let message =
                 Arc::new(Message::from_parts(draft, 0, plexus_core::primitives::key::Signature::NONE));
             let mut block = Network::dev().genesis_block();

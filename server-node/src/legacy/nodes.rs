@@ -8,7 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use plexus_core::node::PeerView;
-use plexus_core::primitives::time::Time;
+use plexus_core::primitives::time::Timestamp;
 use plexus_core::protocol::host::Host;
 use serde::{Deserialize, Serialize};
 
@@ -38,7 +38,7 @@ pub struct Node {
 struct Entry {
     /// Each entry has another number, so that a connection never changes an entry that replaced its own.
     number: u64,
-    changed: Time,
+    changed: Timestamp,
     latency: Duration,
     /// How many connections it has.
     connections: usize,
@@ -79,7 +79,7 @@ impl Nodes {
     }
 
     /// A client introduced itself: one more connection of its address.
-    pub fn joined(&self, name: &str, now: Time) -> Listing {
+    pub fn joined(&self, name: &str, now: Timestamp) -> Listing {
         let mut entries = self.lock();
         if entries.by_name.len() >= NODES_MAX && !entries.by_name.contains_key(name) {
             let oldest = entries.by_name.iter().min_by_key(|(_, entry)| (entry.is_online(), entry.changed));
@@ -105,7 +105,7 @@ impl Nodes {
     }
 
     /// A client's round trip is known.
-    pub fn measured(&self, listing: &Listing, latency: Duration, now: Time) {
+    pub fn measured(&self, listing: &Listing, latency: Duration, now: Timestamp) {
         self.change(listing, |entry| {
             entry.latency = latency;
             entry.changed = now;
@@ -113,7 +113,7 @@ impl Nodes {
     }
 
     /// A connection ended; its address stays on the list, Offline after its last one.
-    pub fn left(&self, listing: &Listing, now: Time) {
+    pub fn left(&self, listing: &Listing, now: Timestamp) {
         self.change(listing, |entry| {
             entry.connections = entry.connections.saturating_sub(1);
             entry.changed = now;
@@ -121,7 +121,7 @@ impl Nodes {
     }
 
     /// The list, with those of our peers whose address is known.
-    pub fn list(&self, peers: &[PeerView], now: Time) -> BTreeMap<String, Node> {
+    pub fn list(&self, peers: &[PeerView], now: Timestamp) -> BTreeMap<String, Node> {
         let clients = self.lock();
         let clients = clients.by_name.iter().map(|(name, entry)| {
             let node = Node {
@@ -158,17 +158,17 @@ impl Nodes {
 
 #[cfg(test)]
 mod tests {
-    use plexus_core::node::PeerId;
+    use plexus_core::node::ConnectionId;
 
     use super::*;
 
-    fn time(ms: u64) -> Time {
-        Time::from_unix_ms(ms)
+    fn time(ms: u64) -> Timestamp {
+        Timestamp::from_unix_ms(ms)
     }
 
     fn peer(address: &str, latency_ms: Option<f64>) -> PeerView {
         PeerView {
-            id: PeerId(1),
+            id: ConnectionId(1),
             key: None,
             role: None,
             outbound: Some(address.parse().unwrap()),

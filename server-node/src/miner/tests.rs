@@ -5,7 +5,7 @@ use plexus_core::primitives::block::{Header, VERSION};
 use plexus_core::primitives::hash::Hash;
 use plexus_core::primitives::params::Network;
 use plexus_core::primitives::pow::{Bits, Target};
-use plexus_core::primitives::time::Time;
+use plexus_core::primitives::time::Timestamp;
 use tokio::sync::mpsc::Receiver;
 
 use super::*;
@@ -19,7 +19,7 @@ fn job(id: u64, target: Target) -> Job {
         content_root: Hash::ZERO,
         version: VERSION,
         height: 1,
-        time: Time::from_unix_ms(id),
+        time: Timestamp::from_unix_ms(id),
         bits: target.bits(),
         nonce: 0,
     };
@@ -36,7 +36,7 @@ fn impossible(id: u64) -> Job {
 
 struct Bench {
     miner: Miner,
-    facts: Receiver<Fact>,
+    facts: Receiver<DriverEvent>,
     handle: Handle,
     _data: tempfile::TempDir,
 }
@@ -55,7 +55,7 @@ fn bench_with(threads: usize, gpu: Option<Gpu>) -> Bench {
 impl Bench {
     fn solution(&mut self) -> Solution {
         match self.facts.blocking_recv() {
-            Some(Fact::Input(Input::Solved(solution))) => solution,
+            Some(DriverEvent::Input(Input::Solved(solution))) => solution,
             other => panic!("{other:?}"),
         }
     }

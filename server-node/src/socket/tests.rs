@@ -9,16 +9,16 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::Role;
 
 use super::*;
-use crate::driver::send_queue::Lane;
+use crate::driver::send_queue::SendQueue;
 use crate::gate::{Gate, HEADROOM, LEAVING_MAX};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A served socket: its driver's side, and its peer's.
 struct Served {
-    facts: mpsc::Receiver<Fact>,
-    lane: Lane,
-    peer: PeerId,
+    facts: mpsc::Receiver<DriverEvent>,
+    lane: SendQueue,
+    peer: ConnectionId,
     client: WebSocketStream<DuplexStream>,
     served: JoinHandle<()>,
     gate: Gate,
@@ -35,8 +35,8 @@ async fn serve() -> Served {
     let client = WebSocketStream::from_raw_socket(theirs, Role::Client, Some(limits())).await;
     let gate = handle.gate().clone();
     let stay = Stay::Open(gate.enter([127, 0, 0, 1].into()).unwrap());
-    let served = tokio::spawn(async move { run(server, Link::Inbound(None), stay, &handle).await });
-    let Some(Fact::Opened(peer, Link::Inbound(None), lane)) = facts.recv().await else {
+    let served = tokio::spawn(async move { run(server, Direction::Inbound(None), stay, &handle).await });
+    let Some(DriverEvent::Opened(peer, Direction::Inbound(None), lane)) = facts.recv().await else {
         panic!("not opened")
     };
     Served { facts, lane, peer, client, served, gate, network, _data: data }
@@ -45,7 +45,10 @@ async fn serve() -> Served {
 impl Served {
     async fn closed(&mut self) {
         let fact = timeout(PATIENCE, self.facts.recv()).await.unwrap();
-        assert!(matches!(fact, Some(Fact::Input(Input::Closed(peer))) if peer == self.peer), "{fact:?}");
+        assert!(
+            matches!(fact, Some(DriverEvent::Input(Input::Closed(peer))) if peer == self.peer),
+            "{fact:?}"
+        );
     }
 
     async fn next(&mut self) -> Option<tungstenite::Message> {
@@ -57,7 +60,7 @@ impl Served {
 async fn cuts_off_a_peer_that_does_not_read_and_waits_for_nobody() {
     let mut served = serve().await;
     let frame = Bytes::from(vec![0; 256 << 10]);
-    let pushed = (0..1_000).take_while(|_| served.lane.push(Parcel::Frame(frame.clone())).is_ok()).count();
+    let pushed = (0..1_000).take_while(|_| served.lane.push(Outgoing::Frame(frame.clone())).is_ok()).count();
     assert!(pushed < 1_000);
     served.closed().await;
     timeout(PATIENCE, served.served).await.unwrap().unwrap();
@@ -68,7 +71,7 @@ async fn a_closed_peer_still_gets_what_was_sent_before() {
     let mut served = serve().await;
     let frames: Vec<_> = (0..100u8).map(|number| Bytes::from(vec![number; 5_000])).collect();
     for frame in &frames {
-        served.lane.push(Parcel::Frame(frame.clone())).unwrap();
+        served.lane.push(Outgoing::Frame(frame.clone())).unwrap();
     }
     drop(std::mem::replace(&mut served.lane, lane().0));
     for frame in frames {
@@ -81,7 +84,7 @@ async fn a_closed_peer_still_gets_what_was_sent_before() {
 #[tokio::test(start_paused = true)]
 async fn a_closed_peer_that_does_not_read_is_given_up() {
     let mut served = serve().await;
-    served.lane.push(Parcel::Frame(Bytes::from(vec![0; 100_000]))).unwrap();
+    served.lane.push(Outgoing::Frame(Bytes::from(vec![0; 100_000]))).unwrap();
     drop(std::mem::replace(&mut served.lane, lane().0));
     served.closed().await;
 }
@@ -98,7 +101,7 @@ impl Served {
 async fn a_closed_peer_keeps_no_place_although_it_does_not_read() {
     let mut served = serve().await;
     assert!(served.has_place());
-    served.lane.push(Parcel::Frame(Bytes::from(vec![0; 100_000]))).unwrap();
+    served.lane.push(Outgoing::Frame(Bytes::from(vec![0; 100_000]))).unwrap();
     drop(std::mem::replace(&mut served.lane, lane().0));
     while served.has_place() {
         // Time stands still: it is not given up yet.
@@ -112,7 +115,7 @@ async fn a_closed_peer_keeps_no_place_although_it_does_not_read() {
 async fn when_many_linger_a_closed_peer_is_cut_off_at_once() {
     let mut served = serve().await;
     let _lingering: Vec<_> = (0..LEAVING_MAX).map(|_| served.gate.leave().unwrap()).collect();
-    served.lane.push(Parcel::Frame(Bytes::from(vec![0; 100_000]))).unwrap();
+    served.lane.push(Outgoing::Frame(Bytes::from(vec![0; 100_000]))).unwrap();
     drop(std::mem::replace(&mut served.lane, lane().0));
     let begun = tokio::time::Instant::now();
     served.closed().await;
@@ -141,7 +144,7 @@ async fn the_gate_turns_away_who_finds_no_room() {
     let mut open = Vec::new();
     for _ in 0..=HEADROOM {
         let socket = connect().await.unwrap().0;
-        let Some(Fact::Opened(_, _, lane)) = facts.recv().await else { panic!("not opened") };
+        let Some(DriverEvent::Opened(_, _, lane)) = facts.recv().await else { panic!("not opened") };
         open.push((socket, lane));
     }
     let Err(tungstenite::Error::Http(refused)) = connect().await else { panic!("let in") };
@@ -165,11 +168,11 @@ async fn serves_bodies_in_the_order_asked_and_says_what_is_missing() {
     let mut served = serve().await;
     let (genesis, unknown) = (*served.network.id(), Hash::of(b"unknown"));
     let hashes = vec![unknown, genesis, unknown];
-    served.lane.push(Parcel::Serve(Serve::Bodies(hashes))).unwrap();
-    served.lane.push(Parcel::Serve(Serve::Headers(vec![unknown]))).unwrap();
+    served.lane.push(Outgoing::Serve(PeerRequest::Bodies(hashes))).unwrap();
+    served.lane.push(Outgoing::Serve(PeerRequest::Headers(vec![unknown]))).unwrap();
     let missing = Packet::Missing(unknown);
     let body = Packet::Body(Box::new(served.network.genesis_block()));
-    for expected in [missing.clone(), body, missing, Packet::Headers(List::new(Vec::new()))] {
+    for expected in [missing.clone(), body, missing, Packet::Headers(BoundedVec::new(Vec::new()))] {
         let Some(tungstenite::Message::Binary(frame)) = served.next().await else { panic!("no frame") };
         assert_eq!(Packet::decode(&frame), Ok(expected));
     }
@@ -196,7 +199,7 @@ async fn a_reader_waits_while_the_driver_is_behind() {
     assert!(sent.load(std::sync::atomic::Ordering::Relaxed) <= room + 2);
     for _ in 0..64 {
         let fact = timeout(PATIENCE, served.facts.recv()).await.unwrap();
-        assert!(matches!(fact, Some(Fact::Received(..))), "{fact:?}");
+        assert!(matches!(fact, Some(DriverEvent::Received(..))), "{fact:?}");
     }
     timeout(PATIENCE, sender).await.unwrap().unwrap();
 }

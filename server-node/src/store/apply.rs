@@ -4,12 +4,12 @@ use plexus_core::node::storage::Change;
 use plexus_core::primitives::block::Header;
 use plexus_core::primitives::hash::Hash;
 use plexus_core::primitives::message::MessageId;
-use plexus_core::primitives::mmr::History;
+use plexus_core::primitives::mmr::Mmr;
 use plexus_core::primitives::params::Network;
 use plexus_core::primitives::pow::Work;
 use redb::{ReadableTable, Table, WriteTransaction};
 
-use super::head::{self, Head};
+use super::head::{self, Memtable};
 use super::range::Range;
 use super::table::{self, HeaderRecord, MessageKey, PlaceKey};
 use super::{Result, StoreError};
@@ -62,7 +62,7 @@ impl<'a> Writer<'a> {
     /// Writes the contents of a new store, over any that are there.
     pub(super) fn genesis(&mut self, network: &Network) -> Result<()> {
         let (hash, genesis) = (network.id(), network.genesis());
-        let history = History::default().append(genesis.record(*hash));
+        let history = Mmr::default().append(genesis.record(*hash));
         self.header(hash, genesis, Work::ZERO)?;
         self.body(hash, 0, &network.genesis_block().encode(), &[])?;
         self.checkpoint(0, hash, &history)?;
@@ -88,7 +88,7 @@ impl<'a> Writer<'a> {
     }
 
     /// Moves the log to the table.
-    pub(super) fn merge(&mut self, head: &Head) -> Result<()> {
+    pub(super) fn merge(&mut self, head: &Memtable) -> Result<()> {
         for (key, height) in head.iter() {
             self.messages.insert(key, height)?;
         }
@@ -101,7 +101,7 @@ impl<'a> Writer<'a> {
         self.logged
     }
 
-    fn checkpoint(&mut self, height: u64, hash: &Hash, history: &History) -> Result<()> {
+    fn checkpoint(&mut self, height: u64, hash: &Hash, history: &Mmr) -> Result<()> {
         self.checkpoints.insert(&table::place_key(height, hash), history.encode().as_slice())?;
         Ok(())
     }

@@ -17,9 +17,9 @@ pub const HEAD_MAX: usize = 16_384;
 
 /// The messages of the log, each with its block's height.
 #[derive(Debug, Default)]
-pub(super) struct Head(BTreeMap<MessageKey, u64>);
+pub(super) struct Memtable(BTreeMap<MessageKey, u64>);
 
-impl Head {
+impl Memtable {
     pub(super) fn is_full(&self) -> bool {
         self.0.len() >= HEAD_MAX
     }

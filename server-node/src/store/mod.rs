@@ -11,8 +11,8 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use bytes::Bytes;
-use plexus_core::ledger::signature_batch::Seen;
-use plexus_core::node::storage::{Change, Recall, Recalled};
+use plexus_core::ledger::signature_batch::KnownIn;
+use plexus_core::node::storage::{Change, StoreQuery, StoreReply};
 use plexus_core::primitives::block::Header;
 use plexus_core::primitives::hash::Hash;
 use plexus_core::primitives::message::MessageId;
@@ -33,9 +33,9 @@ mod view;
 use self::apply::Writer;
 pub use self::error::StoreError;
 pub use self::head::HEAD_MAX;
-use self::head::Head;
+use self::head::Memtable;
 pub use self::restore::BODIES_CHECKED;
-pub use self::view::View;
+pub use self::view::Snapshot;
 
 /// The store's file in the data directory.
 pub const FILE: &str = "chain.redb";
@@ -88,7 +88,7 @@ pub struct Store {
     database: Database,
     network: Hash,
     /// The messages that are not in the index's table yet.
-    head: RwLock<Head>,
+    head: RwLock<Memtable>,
     /// The newest proof.
     kept_proof: Mutex<Option<proof::Kept>>,
     /// Held while writing.
@@ -194,8 +194,8 @@ impl Store {
     ///
     /// # Errors
     /// The disk fails.
-    pub fn view(&self) -> Result<View> {
-        View::new(&self.database.begin_read()?, self.network)
+    pub fn view(&self) -> Result<Snapshot> {
+        Snapshot::new(&self.database.begin_read()?, self.network)
     }
 
     /// Stores changes, in their order, as one durable transaction.
@@ -234,11 +234,11 @@ impl Store {
         Ok(())
     }
 
-    fn head(&self) -> RwLockReadGuard<'_, Head> {
+    fn head(&self) -> RwLockReadGuard<'_, Memtable> {
         self.head.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn head_mut(&self) -> RwLockWriteGuard<'_, Head> {
+    fn head_mut(&self) -> RwLockWriteGuard<'_, Memtable> {
         self.head.write().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -298,7 +298,7 @@ impl Store {
     /// The disk fails.
     pub fn find_message(&self, id: &MessageId) -> Result<Option<Found>> {
         let (view, seen) = self.look_up(std::slice::from_ref(id))?;
-        let Some(Seen { block, height, .. }) = seen.into_iter().find(|seen| seen.best) else {
+        let Some(KnownIn { block, height, .. }) = seen.into_iter().find(|seen| seen.best) else {
             return Ok(None);
         };
         let index = view.index_in(height, &block, id)?;
@@ -318,12 +318,12 @@ impl Store {
     ///
     /// # Errors
     /// The disk fails.
-    pub fn seen(&self, ids: &[MessageId]) -> Result<Vec<Seen>> {
+    pub fn seen(&self, ids: &[MessageId]) -> Result<Vec<KnownIn>> {
         Ok(self.look_up(ids)?.1)
     }
 
     /// Returns the result of [`Store::seen`], and the snapshot in which it holds.
-    fn look_up(&self, ids: &[MessageId]) -> Result<(View, Vec<Seen>)> {
+    fn look_up(&self, ids: &[MessageId]) -> Result<(Snapshot, Vec<KnownIn>)> {
         // Read the head before the table. A message that is moved meanwhile is then found twice,
         // rather than missed.
         let in_head: Vec<Vec<_>> = {
@@ -336,7 +336,7 @@ impl Store {
             blocks.sort_unstable();
             blocks.dedup();
             for (block, height) in blocks {
-                seen.push(Seen { index, block, height, best: view.is_best_at(height, &block)? });
+                seen.push(KnownIn { index, block, height, best: view.is_best_at(height, &block)? });
             }
         }
         Ok((view, seen))
@@ -363,7 +363,7 @@ impl Store {
     ///
     /// # Errors
     /// The disk fails.
-    pub fn recall(&self, recall: &Recall) -> Result<Recalled> {
+    pub fn recall(&self, recall: &StoreQuery) -> Result<StoreReply> {
         self.view()?.recall(recall)
     }
 }

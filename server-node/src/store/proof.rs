@@ -7,17 +7,17 @@
 use std::sync::PoisonError;
 
 use bytes::Bytes;
-use plexus_core::ledger::signature_batch::Seen;
+use plexus_core::ledger::signature_batch::KnownIn;
 use plexus_core::primitives::block::Block;
 use plexus_core::primitives::hash::Hash;
 use plexus_core::primitives::message::MessageId;
-use plexus_core::primitives::mmr::{Position, Record, siblings};
+use plexus_core::primitives::mmr::{MmrNode, Position, siblings};
 use plexus_core::primitives::params::Network;
 use plexus_core::proof::chain_proof::{self, Opened, ProveError, Source};
 use plexus_core::proof::inclusion_proof::Receipt;
 
 use super::range::{self, CHUNK, CHUNK_LEVEL};
-use super::{Result, Store, StoreError, View};
+use super::{Result, Snapshot, Store, StoreError};
 
 /// A chain proof that is kept for further requests.
 #[derive(Debug)]
@@ -36,7 +36,7 @@ impl Store {
         self.kept_proof(&self.view()?, network)
     }
 
-    fn kept_proof(&self, view: &View, network: &Network) -> Result<Bytes> {
+    fn kept_proof(&self, view: &Snapshot, network: &Network) -> Result<Bytes> {
         let mut kept = self.kept_proof.lock().unwrap_or_else(PoisonError::into_inner);
         let (height, tip) = view.last()?;
         if let Some(kept) = kept.as_ref().filter(|kept| kept.tip == tip) {
@@ -54,7 +54,7 @@ impl Store {
     /// The disk fails.
     pub fn receipt(&self, network: &Network, id: &MessageId) -> Result<Option<Receipt>> {
         let (view, seen) = self.look_up(std::slice::from_ref(id))?;
-        let Some(Seen { block: hash, height, .. }) = seen.into_iter().find(|seen| seen.best) else {
+        let Some(KnownIn { block: hash, height, .. }) = seen.into_iter().find(|seen| seen.best) else {
             return Ok(None);
         };
         let mut prover = Prover { view: &view, chunk: None };
@@ -67,7 +67,7 @@ impl Store {
     }
 }
 
-impl View {
+impl Snapshot {
     /// Returns the proof of the best chain up to a height, at most its tip's.
     ///
     /// # Errors
@@ -83,15 +83,15 @@ impl View {
 
 /// Reads a snapshot for the prover.
 struct Prover<'a> {
-    view: &'a View,
+    view: &'a Snapshot,
     /// The number and leaves of the chunk that was read last. Provers ask for neighbouring leaves
     /// one after the other.
-    chunk: Option<(u64, Vec<Record>)>,
+    chunk: Option<(u64, Vec<MmrNode>)>,
 }
 
 impl Prover<'_> {
     /// Returns the leaves of a chunk, at least those below the tip.
-    fn chunk(&mut self, number: u64) -> Result<&[Record]> {
+    fn chunk(&mut self, number: u64) -> Result<&[MmrNode]> {
         if self.chunk.as_ref().is_none_or(|(held, _)| *held != number) {
             let headers = self.view.headers(number << CHUNK_LEVEL, 1 << CHUNK_LEVEL)?;
             self.chunk = Some((number, range::leaves(&headers)));
@@ -108,7 +108,7 @@ impl Prover<'_> {
 impl Source for Prover<'_> {
     type Error = StoreError;
 
-    fn node(&mut self, position: Position) -> Result<Record> {
+    fn node(&mut self, position: Position) -> Result<MmrNode> {
         let missing =
             || StoreError::missing("node", format!("{} of level {}", position.index, position.level));
         if position.level >= CHUNK_LEVEL {

@@ -9,7 +9,7 @@
 use plexus_core::primitives::block::Header;
 use plexus_core::primitives::encoding::{DecodeError, Reader};
 use plexus_core::primitives::hash::Hash;
-use plexus_core::primitives::mmr::{Position, Record};
+use plexus_core::primitives::mmr::{MmrNode, Position};
 use redb::{ReadableTable, Table};
 
 use super::table::{self, HeaderRecord, NodeKey, NodeRecord, PlaceKey};
@@ -74,7 +74,7 @@ impl<'a> Range<'a> {
         Ok(())
     }
 
-    fn append(&mut self, mut index: u64, mut node: Record) -> Result<()> {
+    fn append(&mut self, mut index: u64, mut node: MmrNode) -> Result<()> {
         for level in CHUNK_LEVEL.. {
             self.nodes.insert(&at(level, index), &node.encode())?;
             if index.is_multiple_of(2) {
@@ -84,7 +84,7 @@ impl<'a> Range<'a> {
             let left =
                 self.nodes.get(&left)?.ok_or_else(|| StoreError::missing("node", hex::encode(left)))?;
             let left = record_of(left.value()).map_err(|error| StoreError::record("node", index, &error))?;
-            node = Record::parent(&left, &node);
+            node = MmrNode::parent(&left, &node);
             index >>= 1;
         }
         Ok(())
@@ -96,21 +96,21 @@ fn at(level: u32, index: u64) -> NodeKey {
 }
 
 /// Reads a stored node.
-pub(super) fn record_of(bytes: &NodeRecord) -> std::result::Result<Record, DecodeError> {
-    Record::read(&mut Reader::new(bytes))
+pub(super) fn record_of(bytes: &NodeRecord) -> std::result::Result<MmrNode, DecodeError> {
+    MmrNode::read(&mut Reader::new(bytes))
 }
 
 /// Returns the node at `level` over these leaves. Returns `None` unless there are exactly 2^`level`
 /// leaves.
-pub(super) fn fold(leaves: &[Record], level: u32) -> Option<Record> {
+pub(super) fn fold(leaves: &[MmrNode], level: u32) -> Option<MmrNode> {
     let mut row = leaves.to_vec();
     for _ in 0..level {
-        row = row.chunks_exact(2).map(|pair| Record::parent(&pair[0], &pair[1])).collect();
+        row = row.chunks_exact(2).map(|pair| MmrNode::parent(&pair[0], &pair[1])).collect();
     }
     row.first().copied().filter(|_| leaves.len() == 1 << level)
 }
 
 /// Returns the leaves of these headers.
-pub(super) fn leaves(headers: &[Header]) -> Vec<Record> {
+pub(super) fn leaves(headers: &[Header]) -> Vec<MmrNode> {
     headers.iter().map(|header| header.record(header.hash())).collect()
 }

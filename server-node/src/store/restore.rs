@@ -11,7 +11,7 @@ use plexus_core::primitives::hash::Hash;
 use plexus_core::primitives::message::MessageId;
 use plexus_core::primitives::params::Network;
 
-use super::view::View;
+use super::view::Snapshot;
 use super::{Result, Store, StoreError};
 
 /// The number of newest blocks that are read again. If the lowest of them is damaged, twice that
@@ -67,7 +67,11 @@ fn message_ids(body: &[u8], network: &Hash) -> Vec<MessageId> {
     messages.iter().map(|message| message.id(network)).collect()
 }
 
-fn try_restore(view: &View, network: &Network, tip: u64) -> Result<std::result::Result<Chain, RestoreError>> {
+fn try_restore(
+    view: &Snapshot,
+    network: &Network,
+    tip: u64,
+) -> Result<std::result::Result<Chain, RestoreError>> {
     let (history, headers) = view.span(tip.saturating_sub(WINDOW_MAX as u64), tip)?;
     let next = history.leaves() + headers.len() as u64;
     let chain = Chain::restore(network.clone(), history, &headers);
@@ -78,7 +82,7 @@ fn try_restore(view: &View, network: &Network, tip: u64) -> Result<std::result::
 }
 
 /// Returns the lowest damaged block among the newest ones, if there is any.
-fn damaged_body(view: &View, chain: &Chain, tip: u64) -> Result<Option<RestoreError>> {
+fn damaged_body(view: &Snapshot, chain: &Chain, tip: u64) -> Result<Option<RestoreError>> {
     let mut count = BODIES_CHECKED;
     loop {
         let lowest = tip.saturating_sub(count - 1).max(1);
@@ -99,7 +103,7 @@ fn damaged_body(view: &View, chain: &Chain, tip: u64) -> Result<Option<RestoreEr
 }
 
 /// Returns the difference between a block and its header's commitment, if there is any.
-fn body_damage(view: &View, chain: &Chain, height: u64, hash: &Hash) -> Result<Option<String>> {
+fn body_damage(view: &Snapshot, chain: &Chain, height: u64, hash: &Hash) -> Result<Option<String>> {
     let Some(place) = chain.find(hash) else { return Ok(None) };
     let Some(history) = chain.history(&place.header.prev_hash) else { return Ok(None) };
     let Some(body) = view.body_at(height, hash)? else { return Ok(Some("the block is missing".to_owned())) };

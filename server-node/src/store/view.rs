@@ -4,11 +4,11 @@
 //! reads, so keep it for a short time.
 
 use bytes::Bytes;
-use plexus_core::node::storage::{Recall, Recalled};
+use plexus_core::node::storage::{StoreQuery, StoreReply};
 use plexus_core::primitives::block::{Block, Header};
 use plexus_core::primitives::hash::Hash;
 use plexus_core::primitives::message::MessageId;
-use plexus_core::primitives::mmr::{History, Position, Record};
+use plexus_core::primitives::mmr::{Mmr, MmrNode, Position};
 use plexus_core::primitives::pow::Work;
 use plexus_core::protocol::limits::HEADERS_MAX;
 use plexus_core::protocol::packet::{Packet, body_frame};
@@ -19,7 +19,7 @@ use super::table::{self, HeaderRecord, MessageKey, NodeKey, NodeRecord, PlaceKey
 use super::{BLOCKS_BYTES_MAX, BLOCKS_MAX, Place, Result, StoreError, StoredBlock};
 
 /// A snapshot of the store.
-pub struct View {
+pub struct Snapshot {
     network: Hash,
     headers: ReadOnlyTable<&'static PlaceKey, &'static HeaderRecord>,
     bodies: ReadOnlyTable<&'static PlaceKey, &'static [u8]>,
@@ -32,13 +32,13 @@ pub struct View {
     meta: ReadOnlyTable<&'static str, &'static [u8]>,
 }
 
-impl std::fmt::Debug for View {
+impl std::fmt::Debug for Snapshot {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("View").finish_non_exhaustive()
     }
 }
 
-impl View {
+impl Snapshot {
     pub(super) fn new(transaction: &ReadTransaction, network: Hash) -> Result<Self> {
         Ok(Self {
             network,
@@ -114,7 +114,7 @@ impl View {
     }
 
     /// Returns a stored node of the MMR over the best chain.
-    pub(super) fn node(&self, position: Position) -> Result<Option<Record>> {
+    pub(super) fn node(&self, position: Position) -> Result<Option<MmrNode>> {
         let node = self.nodes.get(&table::node_key(position))?;
         let record = node.map(|node| range::record_of(node.value())).transpose();
         record.map_err(|error| StoreError::record("node", position.index, &error))
@@ -236,20 +236,20 @@ impl View {
     ///
     /// # Errors
     /// The disk fails.
-    pub fn recall(&self, recall: &Recall) -> Result<Recalled> {
+    pub fn recall(&self, recall: &StoreQuery) -> Result<StoreReply> {
         match recall {
-            Recall::Base(hash) => Ok(Recalled::Base(*hash, self.base(hash)?)),
-            Recall::Bodies(hashes) => {
+            StoreQuery::LoadMmr(hash) => Ok(StoreReply::Base(*hash, self.base(hash)?)),
+            StoreQuery::Bodies(hashes) => {
                 let mut bodies = Vec::new();
                 for hash in hashes {
                     bodies.extend(self.block(hash)?.map(|stored| stored.block));
                 }
-                Ok(Recalled::Bodies(bodies))
+                Ok(StoreReply::Bodies(bodies))
             }
         }
     }
 
-    fn base(&self, hash: &Hash) -> Result<Option<(History, Vec<Header>)>> {
+    fn base(&self, hash: &Hash) -> Result<Option<(Mmr, Vec<Header>)>> {
         let Some(height) = self.height(hash)? else { return Ok(None) };
         if !self.is_best_at(height, hash)? {
             return Ok(None);
@@ -261,8 +261,8 @@ impl View {
     /// `to`, inclusive.
     ///
     /// A checkpoint that cannot be read is skipped for an older one.
-    pub(super) fn span(&self, from: u64, to: u64) -> Result<(History, Vec<Header>)> {
-        let mut history = History::default();
+    pub(super) fn span(&self, from: u64, to: u64) -> Result<(Mmr, Vec<Header>)> {
+        let mut history = Mmr::default();
         let end = table::place_key(from, &Hash::ZERO);
         for entry in self.checkpoints.range::<&PlaceKey>(..&end)?.rev() {
             let (key, record) = entry?;
@@ -270,7 +270,7 @@ impl View {
             if !self.is_best_at(height, &hash)? {
                 continue;
             }
-            match History::decode(record.value()) {
+            match Mmr::decode(record.value()) {
                 Ok(found) if found.leaves() == height + 1 => {
                     history = found;
                     break;

@@ -5,7 +5,7 @@ use plexus_core::primitives::params::Network;
 
 use super::*;
 
-fn batch(count: u8, broken: &[usize]) -> Batch {
+fn batch(count: u8, broken: &[usize]) -> SignatureBatch {
     let secret = SecretKey::from_bytes(&[7; 32]).unwrap();
     let check = |index: u8| {
         let digest = Hash::of(&[index]);
@@ -13,9 +13,9 @@ fn batch(count: u8, broken: &[usize]) -> Batch {
             true => Signature::NONE,
             false => secret.sign(&digest),
         };
-        Check { digest, key: secret.public(), signature }
+        SignatureCheck { digest, key: secret.public(), signature }
     };
-    Batch { id: BatchId(3), checks: (0..count).map(check).collect(), ids: vec![Hash::of(b"an id")] }
+    SignatureBatch { id: BatchId(3), checks: (0..count).map(check).collect(), ids: vec![Hash::of(b"an id")] }
 }
 
 #[test]
@@ -36,7 +36,7 @@ fn answers_as_one_thread_would_whatever_the_batch_s_size() {
 #[test]
 fn keeps_no_more_keys_than_it_may_and_none_that_is_no_point() {
     let keys = Keys::default();
-    let check = |key| Check { digest: Hash::ZERO, key, signature: Signature::NONE };
+    let check = |key| SignatureCheck { digest: Hash::ZERO, key, signature: Signature::NONE };
     assert!(!keys.hold(&check(PublicKey::NOBODY)));
     assert_eq!(keys.0.read().unwrap().len(), 0);
     let signed = batch(1, &[]).checks.remove(0);

@@ -9,14 +9,14 @@ use plexus_core::primitives::block::{Block, Header, VERSION};
 use plexus_core::primitives::hash::Hash;
 use plexus_core::primitives::key::{PublicKey, SecretKey, Signature};
 use plexus_core::primitives::message::{Draft, Message, MessageId};
-use plexus_core::primitives::mmr::History;
+use plexus_core::primitives::mmr::Mmr;
 use plexus_core::primitives::params::Network;
 
 /// The end of a growing branch.
 #[derive(Clone)]
 pub(crate) struct Forge {
     pub(crate) network: Network,
-    pub(crate) history: History,
+    pub(crate) history: Mmr,
     pub(crate) tip: Header,
     pub(crate) author: SecretKey,
 }
@@ -27,7 +27,7 @@ pub(crate) struct Forged {
     pub(crate) hash: Hash,
     pub(crate) block: Arc<Block>,
     pub(crate) ids: Arc<[MessageId]>,
-    pub(crate) history: History,
+    pub(crate) history: Mmr,
 }
 
 pub(crate) fn secret(number: u8) -> SecretKey {
@@ -38,7 +38,7 @@ impl Forge {
     pub(crate) fn new(author: u8) -> Self {
         let network = Network::dev();
         let tip = *network.genesis();
-        let history = History::default().append(tip.record(*network.id()));
+        let history = Mmr::default().append(tip.record(*network.id()));
         Self { network, history, tip, author: secret(author) }
     }
 

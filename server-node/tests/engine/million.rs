@@ -17,10 +17,10 @@ use plexus_core::primitives::block::{Block, Header, VERSION, content_root};
 use plexus_core::primitives::hash::Hash;
 use plexus_core::primitives::key::{PublicKey, SecretKey, Signature};
 use plexus_core::primitives::message::{Draft, Message};
-use plexus_core::primitives::mmr::History;
+use plexus_core::primitives::mmr::Mmr;
 use plexus_core::primitives::params::{Network, Parameters};
 use plexus_core::primitives::pow::Bits;
-use plexus_core::primitives::time::Time;
+use plexus_core::primitives::time::Timestamp;
 use plexus_core::proof::chain_proof;
 use plexus_core::proof::inclusion_proof::Receipt;
 use plexus_node::store::Store;
@@ -46,7 +46,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub(crate) fn network() -> Network {
     let parameters = Parameters {
         name: "million".to_owned(),
-        genesis_time: Time::from_unix_ms(1_700_000_000_000),
+        genesis_time: Timestamp::from_unix_ms(1_700_000_000_000),
         limit_bits: Bits::from_u32(0x207f_ffff),
         ..Network::dev().parameters().clone()
     };
@@ -64,7 +64,7 @@ fn message(network: &Network) -> Message {
     draft.sign(&secret(), network.id(), 0)
 }
 
-fn next_block(network: &Network, parent: &Header, history: &History, blocks: u64) -> Block {
+fn next_block(network: &Network, parent: &Header, history: &Mmr, blocks: u64) -> Block {
     let header = Header {
         prev_hash: parent.hash(),
         content_root: Hash::ZERO,
@@ -95,7 +95,7 @@ fn next_block(network: &Network, parent: &Header, history: &History, blocks: u64
 pub(crate) fn fill(data: &Path, network: &Network, blocks: u64) {
     let store = Store::open(data, network).unwrap();
     let mut parent = *network.genesis();
-    let mut history = History::default().append(parent.record(*network.id()));
+    let mut history = Mmr::default().append(parent.record(*network.id()));
     while parent.height < blocks {
         let (mut changes, fork) = (Vec::new(), parent.height);
         for _ in 0..20_000.min(blocks - fork) {

@@ -3,13 +3,13 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use plexus_core::node::storage::{Change, Journal, Recall, Recalled};
+use plexus_core::node::storage::{Change, Journal, StoreQuery, StoreReply};
 use plexus_core::primitives::block::{Header, VERSION};
 use plexus_core::primitives::hash::Hash;
-use plexus_core::primitives::mmr::History;
+use plexus_core::primitives::mmr::Mmr;
 use plexus_core::primitives::params::Network;
 use plexus_core::primitives::pow::{Bits, Work};
-use plexus_core::primitives::time::Time;
+use plexus_core::primitives::time::Timestamp;
 use plexus_node::store::{HEAD_MAX, Store, StoreError};
 use proptest::prelude::*;
 
@@ -55,7 +55,7 @@ fn step() -> impl Strategy<Value = Step> {
 struct Known {
     hash: Hash,
     header: Header,
-    history: History,
+    history: Mmr,
 }
 
 /// All headers that exist, genesis first.
@@ -67,7 +67,7 @@ struct Tree {
 impl Tree {
     fn new(network: &Network) -> Self {
         let (hash, header) = (*network.id(), *network.genesis());
-        let history = History::default().append(header.record(hash));
+        let history = Mmr::default().append(header.record(hash));
         Self { known: vec![Known { hash, header, history }], tip: 0 }
     }
 
@@ -78,7 +78,7 @@ impl Tree {
             content_root: Hash::of(&(self.known.len() as u64).to_be_bytes()),
             version: VERSION,
             height: parent.header.height + 1,
-            time: Time::from_unix_ms(7),
+            time: Timestamp::from_unix_ms(7),
             bits: Bits::from_u32(0x2001_0000),
             nonce: 0,
         };
@@ -131,17 +131,17 @@ impl Tree {
     }
 }
 
-fn base(recalled: Recalled) -> Option<(History, Vec<Header>)> {
+fn base(recalled: StoreReply) -> Option<(Mmr, Vec<Header>)> {
     match recalled {
-        Recalled::Base(_, base) => base,
-        Recalled::Bodies(bodies) => panic!("{bodies:?}"),
+        StoreReply::Base(_, base) => base,
+        StoreReply::Bodies(bodies) => panic!("{bodies:?}"),
     }
 }
 
-fn bodies(recalled: Recalled) -> Vec<bytes::Bytes> {
+fn bodies(recalled: StoreReply) -> Vec<bytes::Bytes> {
     match recalled {
-        Recalled::Bodies(bodies) => bodies,
-        Recalled::Base(hash, _) => panic!("{hash}"),
+        StoreReply::Bodies(bodies) => bodies,
+        StoreReply::Base(hash, _) => panic!("{hash}"),
     }
 }
 
@@ -159,7 +159,7 @@ fn assert_agree(tree: &Tree, store: &Store, journal: &Journal) {
         assert_eq!(view.block(hash).unwrap().map(|stored| stored.block).as_ref(), journal.body(hash));
         assert_eq!(view.is_best(hash).unwrap(), journal.is_best(hash));
         assert_eq!(view.headers_after(&[*hash]).unwrap(), journal.headers_after(&[*hash]));
-        let recall = Recall::Base(*hash);
+        let recall = StoreQuery::LoadMmr(*hash);
         assert_eq!(base(view.recall(&recall).unwrap()), base(journal.recall(&recall)));
     }
     let unknown = Hash::of(b"unknown");
@@ -167,7 +167,7 @@ fn assert_agree(tree: &Tree, store: &Store, journal: &Journal) {
         [unknown].into_iter().chain(tree.known.iter().rev().map(|known| known.hash)).collect();
     assert_eq!(view.headers_after(&locator).unwrap(), journal.headers_after(&locator));
     assert_eq!(view.headers_after(&[unknown]).unwrap(), journal.headers_after(&[unknown]));
-    let recall = Recall::Bodies(locator);
+    let recall = StoreQuery::Bodies(locator);
     assert_eq!(bodies(view.recall(&recall).unwrap()), bodies(journal.recall(&recall)));
     let ids: Vec<_> = (0..12u8).map(|id| Hash::of(&[id])).collect();
     let mut expected: Vec<_> =

@@ -209,7 +209,8 @@ async fn every_refusal_has_a_code_a_message_and_its_status() {
     let mut forged = bench.message("forged").encode();
     *forged.last_mut().unwrap() ^= 1;
     let old =
-        Draft::new(bench.author.public(), "", "old", plexus_core::primitives::time::Time::default()).unwrap();
+        Draft::new(bench.author.public(), "", "old", plexus_core::primitives::time::Timestamp::default())
+            .unwrap();
     let old = old.sign(&bench.author, bench.network.id(), 0).encode();
     let key = bench.author.public().to_string();
     let endless =

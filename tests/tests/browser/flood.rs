@@ -7,17 +7,17 @@ use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use plexus_core::node::{Link, PeerId};
+use plexus_core::node::{ConnectionId, Direction};
 use plexus_core::primitives::block::Block;
 use plexus_core::primitives::params::Network;
-use plexus_core::primitives::time::{Moment, Now, Time};
+use plexus_core::primitives::time::{MonotonicTime, Now, Timestamp};
 use plexus_core::protocol::limits::FRAME_BYTES_MAX;
 use plexus_core::protocol::packet::{Packet, Role};
 use plexus_tests::api::Api;
 use plexus_tests::browser::Tab;
-use plexus_tests::forge::Forge;
+use plexus_tests::forge::BlockBuilder;
 use plexus_tests::process;
-use plexus_tests::stranger::Stranger;
+use plexus_tests::stranger::ScriptedPeer;
 use tungstenite::{Error, Message};
 
 use crate::hostile::{greet, is_silence, say};
@@ -50,7 +50,7 @@ enum Told {
 
 /// Honest until it is told otherwise.
 struct Flooder {
-    stranger: Stranger,
+    stranger: ScriptedPeer,
     /// The network's parameters in JSON.
     network: String,
     begun: Instant,
@@ -62,16 +62,16 @@ impl Flooder {
     fn now(&self) -> Now {
         let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
         Now {
-            time: Time::from_unix_ms(u64::try_from(unix.as_millis()).unwrap()),
-            moment: Moment::from_micros(u64::try_from(self.begun.elapsed().as_micros()).unwrap()),
+            time: Timestamp::from_unix_ms(u64::try_from(unix.as_millis()).unwrap()),
+            moment: MonotonicTime::from_micros(u64::try_from(self.begun.elapsed().as_micros()).unwrap()),
         }
     }
 
     /// Serves one connection after the other, until the test is over.
     fn serve(mut self, listener: &TcpListener) {
-        for (peer, stream) in (1..).map(PeerId).zip(listener.incoming()) {
+        for (peer, stream) in (1..).map(ConnectionId).zip(listener.incoming()) {
             let Some(mut socket) = greet(stream.unwrap(), &self.network) else { continue };
-            let frames = self.stranger.connected(self.now(), peer, Link::Inbound(None), [3; 32]);
+            let frames = self.stranger.connected(self.now(), peer, Direction::Inbound(None), [3; 32]);
             if !say(&mut socket, frames) {
                 continue;
             }
@@ -136,7 +136,7 @@ fn flooder(
     let (said, network) = (alice.ask("/network").unwrap().to_string(), network.clone());
     // A stranger stays in the thread in which it is made.
     std::thread::spawn(move || {
-        let stranger = Stranger::new("mallory", &network, Role::Full, branch);
+        let stranger = ScriptedPeer::new("mallory", &network, Role::Full, branch);
         Flooder { stranger, network: said, begun: Instant::now(), orders, tell }.serve(&listener);
     });
     (address, order, told)
@@ -172,7 +172,7 @@ fn text_and_overlong_frames_end_the_connection_and_the_page_goes_on() {
     let file = process::network(folder.path(), BITS);
     let network = process::parameters(&file);
     let alice = start(folder.path(), "alice", &file, "127.0.0.1:0", &[]);
-    let mut forge = Forge::new(&network, "mallory");
+    let mut forge = BlockBuilder::new(&network, "mallory");
     let honest = forge.extend(network.id(), 3);
     let (address, order, told) = flooder(&Api::new(&alice.url), &network, forge.branch(&honest[2]));
     let mut tab = browser.open(&format!("{}/?node=ws://{address}", alice.url));
@@ -197,7 +197,7 @@ fn a_node_that_floods_a_busy_page_is_cut_off_and_the_page_goes_on() {
     let file = process::network(folder.path(), BITS);
     let network = process::parameters(&file);
     let alice = start(folder.path(), "alice", &file, "127.0.0.1:0", &[]);
-    let mut forge = Forge::new(&network, "mallory");
+    let mut forge = BlockBuilder::new(&network, "mallory");
     let honest = forge.extend(network.id(), 3);
     let (address, order, told) = flooder(&Api::new(&alice.url), &network, forge.branch(&honest[2]));
     let mut tab = browser.open(&format!("{}/?node=ws://{address}", alice.url));

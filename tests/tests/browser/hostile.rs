@@ -8,18 +8,18 @@ use std::sync::mpsc::{self, Receiver, Sender};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
-use plexus_core::node::{Link, PeerId};
+use plexus_core::node::{ConnectionId, Direction};
 use plexus_core::primitives::block::Block;
 use plexus_core::primitives::hash::Hash;
 use plexus_core::primitives::message::{Draft, Message as Letter};
 use plexus_core::primitives::params::Network;
-use plexus_core::primitives::time::{Moment, Now, Time};
+use plexus_core::primitives::time::{MonotonicTime, Now, Timestamp};
 use plexus_core::protocol::address::SUBPROTOCOL;
 use plexus_core::protocol::packet::{Packet, Role};
 use plexus_tests::api::Api;
-use plexus_tests::forge::{self, Forge, key};
+use plexus_tests::forge::{self, BlockBuilder, key};
 use plexus_tests::process;
-use plexus_tests::stranger::Stranger;
+use plexus_tests::stranger::ScriptedPeer;
 use tungstenite::handshake::server::{Request, Response};
 use tungstenite::http::HeaderValue;
 use tungstenite::{Error, Message, WebSocket};
@@ -32,7 +32,7 @@ const BITS: u32 = 8;
 const BEAT: Duration = Duration::from_millis(20);
 
 /// Breaks a rule in a draft, which is otherwise finished.
-type Spoil = fn(&Forge, &mut Block, &Network);
+type Spoil = fn(&BlockBuilder, &mut Block, &Network);
 
 /// The ways to break a block, and the failure that names each.
 const SPOILS: [(&str, Spoil, &str); 5] = [
@@ -76,7 +76,7 @@ const SPOILS: [(&str, Spoil, &str); 5] = [
 
 /// A node on a real socket that a scenario controls.
 struct Mallory {
-    stranger: Stranger,
+    stranger: ScriptedPeer,
     /// An honest node's description of the network, in JSON.
     network: String,
     begun: Instant,
@@ -87,8 +87,8 @@ impl Mallory {
     fn now(&self) -> Now {
         let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
         Now {
-            time: Time::from_unix_ms(u64::try_from(unix.as_millis()).unwrap()),
-            moment: Moment::from_micros(u64::try_from(self.begun.elapsed().as_micros()).unwrap()),
+            time: Timestamp::from_unix_ms(u64::try_from(unix.as_millis()).unwrap()),
+            moment: MonotonicTime::from_micros(u64::try_from(self.begun.elapsed().as_micros()).unwrap()),
         }
     }
 
@@ -98,8 +98,8 @@ impl Mallory {
         for stream in listener.incoming() {
             let Some(mut socket) = greet(stream.unwrap(), &self.network) else { continue };
             self.peers += 1;
-            let peer = PeerId(self.peers);
-            let frames = self.stranger.connected(self.now(), peer, Link::Inbound(None), [3; 32]);
+            let peer = ConnectionId(self.peers);
+            let frames = self.stranger.connected(self.now(), peer, Direction::Inbound(None), [3; 32]);
             if !say(&mut socket, frames) {
                 continue;
             }
@@ -170,7 +170,7 @@ fn mallory(alice: &Api, network: &Network, branch: Vec<Arc<Block>>) -> (String, 
     let (said, network) = (alice.ask("/network").unwrap().to_string(), network.clone());
     // A scripted peer stays in the thread that creates it.
     std::thread::spawn(move || {
-        let stranger = Stranger::new("mallory", &network, Role::Full, branch);
+        let stranger = ScriptedPeer::new("mallory", &network, Role::Full, branch);
         Mallory { stranger, network: said, begun: Instant::now(), peers: 0 }.serve(&listener, &orders);
     });
     (address, order)
@@ -185,7 +185,7 @@ fn a_bad_block_is_shown_as_refused_with_the_rule_that_it_breaks() {
     let alice = start(folder.path(), "alice", &file, "127.0.0.1:0", &[]);
     let api = Api::new(&alice.url);
     for (at, (name, spoil, flag)) in SPOILS.into_iter().enumerate() {
-        let mut forge = Forge::new(&network, "mallory");
+        let mut forge = BlockBuilder::new(&network, "mallory");
         let honest = forge.extend(network.id(), 3);
         let tip = honest[2];
         let (address, order) = mallory(&api, &network, forge.branch(&tip));

@@ -10,7 +10,7 @@ use plexus_core::mining::search::Search;
 use plexus_core::primitives::block::{Header, VERSION};
 use plexus_core::primitives::hash::Hash;
 use plexus_core::primitives::pow::Bits;
-use plexus_core::primitives::time::Time;
+use plexus_core::primitives::time::Timestamp;
 use plexus_tests::api::Api;
 use plexus_tests::browser::{Browser, Tab};
 use plexus_tests::process::{self, eventually};
@@ -224,7 +224,7 @@ fn the_graphics_processor_finds_in_a_page_what_the_portable_kernel_finds() {
             content_root: Hash::ZERO,
             version: VERSION,
             height: 1,
-            time: Time::from_unix_ms(id.into()),
+            time: Timestamp::from_unix_ms(id.into()),
             bits,
             nonce: 0,
         };

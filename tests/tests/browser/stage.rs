@@ -8,7 +8,7 @@ use plexus_core::ledger::json;
 use plexus_core::primitives::hash::Hash;
 use plexus_core::primitives::message::{Draft, Message};
 use plexus_core::primitives::params::Network;
-use plexus_core::primitives::time::Time;
+use plexus_core::primitives::time::Timestamp;
 use plexus_tests::api::Api;
 use plexus_tests::forge::key;
 use plexus_tests::observer::Observer;
@@ -61,7 +61,7 @@ impl Stage {
         // Each sender may only have a few waiting messages.
         self.written += 1;
         let sender = key(&format!("sender {}", self.written));
-        let draft = Draft::new(sender.public(), recipient, text, Time::from_unix_ms(now_ms())).unwrap();
+        let draft = Draft::new(sender.public(), recipient, text, Timestamp::from_unix_ms(now_ms())).unwrap();
         let message = draft.sign(&sender, self.network.id(), 0);
         let (code, said) = self.api.submit(&submission(&message, self.network.id()));
         assert_eq!(code, 201, "{said}");

@@ -3,15 +3,15 @@
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 
-use plexus_core::node::{Config, PeerId};
-use plexus_core::peers::ban_list::{BAN_MIN, REST};
+use plexus_core::node::{Config, ConnectionId};
+use plexus_core::peers::ban_list::{BAN_MIN, DISCOURAGE};
 use plexus_core::peers::eviction::{
     BRINGERS_PROTECTED, GROUPS_PROTECTED, INBOUND_GROUP_MAX, NEAREST_PROTECTED,
 };
-use plexus_core::protocol::misbehavior::{Fault, Reason};
+use plexus_core::protocol::misbehavior::{Misbehavior, Reason};
 use plexus_core::protocol::packet::{Packet, Role};
 use plexus_tests::forge::{key, spoil};
-use plexus_tests::party::Party;
+use plexus_tests::party::Actor;
 use plexus_tests::quarter::ip;
 use plexus_tests::world::{World, address};
 
@@ -20,7 +20,7 @@ use super::{forge, greet};
 
 /// Returns true if the node completes the handshake with a scripted peer of this name, which dials
 /// from this address.
-fn is_welcome(world: &mut World, alice: Party, name: &str, ip: Ipv4Addr) -> bool {
+fn is_welcome(world: &mut World, alice: Actor, name: &str, ip: Ipv4Addr) -> bool {
     let stranger = world.stranger_at(name, ip);
     let peer = greet(world, stranger, alice);
     let closes: Vec<_> = world.closes(alice, peer).into_iter().cloned().collect();
@@ -42,7 +42,7 @@ fn who_breaks_a_rule_is_shut_out_for_an_hour_and_longer_the_second_time() {
         spoil(&mut bad);
         world.say(mallory, &Packet::Announce(bad));
         world.elapse(100);
-        assert!(matches!(world.fault(alice, peer), Fault::InvalidHeader { .. }));
+        assert!(matches!(world.fault(alice, peer), Misbehavior::InvalidHeader { .. }));
         world.cut(mallory, alice);
         assert!(!is_welcome(&mut world, alice, "mallory", home));
         assert!(!is_welcome(&mut world, alice, "morgan", home), "under another name it is the same");
@@ -86,7 +86,7 @@ fn a_banned_node_is_not_dialled() {
     }));
     world.meet(alice, &[mallory]);
     world.elapse(MINUTE);
-    assert!(matches!(world.host(alice).faults()[..], [Fault::InvalidHeader { .. }]));
+    assert!(matches!(world.host(alice).faults()[..], [Misbehavior::InvalidHeader { .. }]));
     assert_eq!(world.host(alice).dials.len(), 1);
     world.elapse(ms(BAN_MIN) - 2 * MINUTE);
     assert_eq!(world.host(alice).dials.len(), 1, "not for an hour");
@@ -106,17 +106,17 @@ fn who_only_stalls_rests_for_a_while_and_is_never_shut_out_for_long() {
             world.guest(bob).pongs = false;
             let peer = greet(&mut world, bob, alice);
             world.elapse(30_000);
-            assert_eq!(world.fault(alice, peer), Fault::Silent);
+            assert_eq!(world.fault(alice, peer), Misbehavior::PingTimeout);
         }
         assert!(stalls > 3, "who stalled {stalls} times has to rest");
-        world.elapse(ms(REST));
+        world.elapse(ms(DISCOURAGE));
         assert!(is_welcome(&mut world, alice, "bob", home), "after rest number {rest}");
     }
 }
 
 /// Returns a full node with the most peers that may dial it, each from a network of its own, the
 /// first one nearest.
-fn crowd(seed: u64, inbound_max: usize) -> (World, Party, Vec<(Party, PeerId)>) {
+fn crowd(seed: u64, inbound_max: usize) -> (World, Actor, Vec<(Actor, ConnectionId)>) {
     let mut world = World::new(seed);
     let config = Config {
         inbound_max,
@@ -146,7 +146,7 @@ fn a_full_node_makes_room_and_keeps_whom_it_protects() {
     let hash = smithy.mine(world.network.id(), world.time(), Vec::new());
     let block = smithy.block(&hash).clone();
     world.say(bringer, &Packet::Announce(block.header));
-    let compact = plexus_core::protocol::compact_block::Compact::new(hash, &block, &[], &[]);
+    let compact = plexus_core::protocol::compact_block::CompactBlock::new(hash, &block, &[], &[]);
     world.say(bringer, &Packet::Compact(Box::new(compact)));
     world.elapse(1_000);
     assert_eq!(world.tip(alice), hash);
@@ -159,7 +159,7 @@ fn a_full_node_makes_room_and_keeps_whom_it_protects() {
         assert_eq!(world.node(alice).peers(world.now(alice)).len(), FULL, "as many as before");
     }
     assert_eq!(newcomers, 100, "each of them is let in");
-    let stayed = |peer: &PeerId| world.closes(alice, *peer).is_empty();
+    let stayed = |peer: &ConnectionId| world.closes(alice, *peer).is_empty();
     assert!(guests[..NEAREST_PROTECTED].iter().all(|(_, peer)| stayed(peer)), "the nearest stay");
     assert!(stayed(&bringer_peer), "who brought a block first stays");
     let left = guests.iter().filter(|(_, peer)| stayed(peer)).count();

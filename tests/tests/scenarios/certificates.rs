@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use plexus_core::primitives::key::Signature;
-use plexus_core::protocol::bounded::List;
-use plexus_core::protocol::link_certificate::{Certificate, Epoch, Half};
-use plexus_core::protocol::misbehavior::Fault;
+use plexus_core::protocol::bounded::BoundedVec;
+use plexus_core::protocol::link_certificate::{Epoch, LatencyAttestation, LinkCertificate};
+use plexus_core::protocol::misbehavior::Misbehavior;
 use plexus_core::protocol::packet::{Packet, Role};
 use plexus_tests::forge::key;
-use plexus_tests::party::Party;
+use plexus_tests::party::Actor;
 use plexus_tests::quarter::ip;
 use plexus_tests::world::World;
 
@@ -40,7 +40,7 @@ fn every_node_holds_the_same_certified_links() {
         .hosts()
         .iter()
         .enumerate()
-        .map(|(place, host)| (host.config.node_key.public(), Party::Host(place)))
+        .map(|(place, host)| (host.config.node_key.public(), Actor::Host(place)))
         .collect();
     for (a, b, us) in links {
         let distance = world.distance_ms(names[&a], names[&b]);
@@ -60,7 +60,7 @@ fn links_that_ended_are_soon_in_nobodys_graph() {
     world.elapse(15 * MINUTE);
     let gone = all[5];
     let key = world.host(gone).config.node_key.public();
-    let of_gone = |world: &World, at: Party| -> usize {
+    let of_gone = |world: &World, at: Actor| -> usize {
         world.certified(at).iter().filter(|(a, b, _)| [*a, *b].contains(&key)).count()
     };
     let others: Vec<_> = all.iter().copied().filter(|node| *node != gone).collect();
@@ -117,16 +117,17 @@ fn a_link_that_goes_on_over_another_connection_stays_certified() {
 }
 
 /// Returns a certificate between two keys at the world's time, in which both measured 20 ms.
-fn certificate(world: &World, one: &str, other: &str) -> Certificate {
+fn certificate(world: &World, one: &str, other: &str) -> LinkCertificate {
     let (network, epoch) = (*world.network.id(), Epoch::of(world.time()));
     let (one, other) = (key(one), key(other));
-    let half = |secret, peer| Half::sign(&network, secret, peer, epoch, Duration::from_millis(20));
+    let half =
+        |secret, peer| LatencyAttestation::sign(&network, secret, peer, epoch, Duration::from_millis(20));
     let halves = (half(&one, &other.public()), half(&other, &one.public()));
-    Certificate::join(&one.public(), &halves.0, &other.public(), &halves.1).unwrap()
+    LinkCertificate::join(&one.public(), &halves.0, &other.public(), &halves.1).unwrap()
 }
 
-fn links_answer(links: Vec<Certificate>) -> impl FnMut(&Packet) -> Option<Vec<Bytes>> {
-    let answer = Packet::Links(List::new(links)).encode();
+fn links_answer(links: Vec<LinkCertificate>) -> impl FnMut(&Packet) -> Option<Vec<Bytes>> {
+    let answer = Packet::Links(BoundedVec::new(links)).encode();
     move |packet| matches!(packet, Packet::GetLinks(_)).then(|| vec![answer.clone()])
 }
 
@@ -138,13 +139,14 @@ fn a_certificate_that_nobody_signed_is_a_fault_and_the_good_ones_beside_it_count
     // A certificate of carol's and erin's, with the signatures of carol and dave.
     let mut bytes = certificate(&world, "carol", "erin").encode();
     bytes[78..].copy_from_slice(&good.encode()[78..]);
-    let bad = Certificate::decode(&bytes).unwrap();
+    let bad = LinkCertificate::decode(&bytes).unwrap();
     let mallory = world.stranger("mallory", Role::Full, Vec::new());
     world.guest(mallory).answer = Some(Box::new(links_answer(vec![good.clone(), bad.clone()])));
     let peer = greet(&mut world, mallory, alice);
     world.elapse(2 * MINUTE);
-    assert_eq!(world.fault(alice, peer), Fault::InvalidLink);
-    let held = |link: &Certificate| world.node(alice).graph().certificate(&link.ends()[0], &link.ends()[1]);
+    assert_eq!(world.fault(alice, peer), Misbehavior::InvalidLink);
+    let held =
+        |link: &LinkCertificate| world.node(alice).graph().certificate(&link.ends()[0], &link.ends()[1]);
     assert_eq!((held(&good), held(&bad)), (Some(good.clone()), None));
 }
 
@@ -159,9 +161,9 @@ fn links_that_come_twice_are_a_fault() {
     world.elapse(2 * MINUTE);
     world.assert_open(alice, peer);
     assert_eq!(world.certified(alice).len(), 1);
-    world.say(mallory, &Packet::Links(List::new(vec![second])));
+    world.say(mallory, &Packet::Links(BoundedVec::new(vec![second])));
     world.elapse(100);
-    assert_eq!(world.fault(alice, peer), Fault::Unasked { packet: "links" });
+    assert_eq!(world.fault(alice, peer), Misbehavior::Unsolicited { packet: "links" });
     assert_eq!(world.certified(alice).len(), 1);
 }
 
@@ -175,7 +177,7 @@ fn claimed(us: u64) -> Option<u32> {
     world.elapse(5_000);
     let (network, epoch) = (*world.network.id(), Epoch::of(world.time()));
     let own = key("alice's node").public();
-    let half = Half::sign(&network, &key("mallory"), &own, epoch, Duration::from_micros(us));
+    let half = LatencyAttestation::sign(&network, &key("mallory"), &own, epoch, Duration::from_micros(us));
     world.say(mallory, &Packet::Half(half));
     world.elapse(1_000);
     world.assert_open(alice, peer);
@@ -208,16 +210,16 @@ fn a_half_of_another_time_or_link_counts_for_nothing() {
     let (network, own) = (*world.network.id(), key("alice's node").public());
     let sign = |world: &World, secret: &str, peer, epochs| {
         let epoch = Epoch::from_u32(Epoch::of(world.time()).to_u32() + epochs);
-        Half::sign(&network, &key(secret), peer, epoch, Duration::from_millis(20))
+        LatencyAttestation::sign(&network, &key(secret), peer, epoch, Duration::from_millis(20))
     };
     for case in 0..4 {
         let (half, fault) = match case {
             0 => (sign(&world, "mallory", &own, 2), None),
-            1 => (sign(&world, "mallory", &bob, 0), Some(Fault::InvalidLink)),
-            2 => (sign(&world, "bob's node", &own, 0), Some(Fault::InvalidLink)),
+            1 => (sign(&world, "mallory", &bob, 0), Some(Misbehavior::InvalidLink)),
+            2 => (sign(&world, "bob's node", &own, 0), Some(Misbehavior::InvalidLink)),
             _ => {
                 let half = sign(&world, "mallory", &own, 0);
-                (Half { signature: Signature::NONE, ..half }, Some(Fault::InvalidLink))
+                (LatencyAttestation { signature: Signature::NONE, ..half }, Some(Misbehavior::InvalidLink))
             }
         };
         let mallory = world.stranger("mallory", Role::Full, Vec::new());

@@ -6,7 +6,7 @@
 use plexus_core::primitives::message::MessageId;
 use plexus_core::protocol::packet::Role;
 use plexus_tests::chance::Chance;
-use plexus_tests::party::Party;
+use plexus_tests::party::Actor;
 use plexus_tests::world::World;
 
 const NAMES: [&str; 6] = ["alice", "bob", "carol", "dave", "erin", "frank"];
@@ -17,14 +17,14 @@ fn live(seed: u64, lights: bool) {
     world.honest = true;
     let mut chance = Chance::new(world.seed() ^ 0xc4a0_5000);
     let count = 3 + usize::try_from(chance.below(4)).unwrap();
-    let all: Vec<Party> = (0..count)
+    let all: Vec<Actor> = (0..count)
         .map(|place| {
             let connect: Vec<&str> = (1..=2).map(|step| NAMES[(place + step) % count]).collect();
             let role = if lights && place > 1 && chance.one_in(4) { Role::Light } else { Role::Full };
             world.add(NAMES[place], role, &connect)
         })
         .collect();
-    let mut written: Vec<(Party, MessageId)> = Vec::new();
+    let mut written: Vec<(Actor, MessageId)> = Vec::new();
     let mut cuts = Vec::new();
     for _ in 0..STEPS {
         world.latency_ms = 1 + chance.below(200);
@@ -69,7 +69,7 @@ fn live(seed: u64, lights: bool) {
     }
     // Long enough for the longest back-off, and for every mempool to be announced.
     world.elapse(300_000);
-    let full: Vec<Party> =
+    let full: Vec<Actor> =
         all.iter().copied().filter(|party| world.host(*party).config.role == Role::Full).collect();
     for _ in 0..3 {
         world.mine(full[0]);

@@ -7,11 +7,11 @@ use std::net::Ipv4Addr;
 
 use plexus_core::peers::outbound_slots::Quota;
 use plexus_core::protocol::address::Address;
-use plexus_core::protocol::bounded::List;
+use plexus_core::protocol::bounded::BoundedVec;
 use plexus_core::protocol::limits::ADDRESSES_MAX;
 use plexus_core::protocol::packet::{Packet, Role};
 use plexus_tests::chance::Chance;
-use plexus_tests::party::Party;
+use plexus_tests::party::Actor;
 use plexus_tests::world::World;
 
 use super::greet;
@@ -48,11 +48,11 @@ fn addresses() -> Vec<Ipv4Addr> {
 /// Returns a packet with random ones of these addresses.
 fn tell(chance: &mut Chance, from: &[Ipv4Addr]) -> Packet {
     let draw = |_| chance.pick(from).to_string().parse::<Address>().unwrap();
-    Packet::Addresses(List::new((0..ADDRESSES_MAX).map(draw).collect()))
+    Packet::Addresses(BoundedVec::new((0..ADDRESSES_MAX).map(draw).collect()))
 }
 
 /// Adds a peer at an address. An honest one announces any addresses, and an attacker only its own.
-fn somebody(world: &mut World, ip: Ipv4Addr, all: &[Ipv4Addr]) -> Party {
+fn somebody(world: &mut World, ip: Ipv4Addr, all: &[Ipv4Addr]) -> Actor {
     let known = if is_bad(ip) { all[..BAD_ADDRESSES].to_vec() } else { all.to_vec() };
     let mut chance = Chance::new(world.chance.next());
     let party = world.stranger_at(&format!("at {ip}"), ip);

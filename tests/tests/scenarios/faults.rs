@@ -1,6 +1,6 @@
 //! Each kind of fault has a scenario that ends in it.
 
-use plexus_core::protocol::misbehavior::Fault;
+use plexus_core::protocol::misbehavior::Misbehavior;
 
 /// The scenarios, file by file.
 const STORIES: [(&str, &str); 8] = [
@@ -18,9 +18,9 @@ const STORIES: [(&str, &str); 8] = [
 macro_rules! told {
     ($($variant:ident => $file:literal $story:literal,)*) => {
         #[expect(dead_code, reason = "it is there to be exhaustive")]
-        fn told(fault: &Fault) {
+        fn told(fault: &Misbehavior) {
             match fault {
-                $(Fault::$variant { .. } => {})*
+                $(Misbehavior::$variant { .. } => {})*
             }
         }
 
@@ -35,13 +35,13 @@ told! {
     Version => "handshake" "refuses_a_peer_of_another_version",
     Network => "handshake" "refuses_a_peer_of_another_network",
     KeyNotProven => "handshake" "refuses_a_forged_answer",
-    NotGreeted => "handshake" "any_packet_before_the_handshake_is_a_fault",
-    GreetedAgain => "handshake" "a_second_hello_is_a_fault",
+    BeforeHandshake => "handshake" "any_packet_before_the_handshake_is_a_fault",
+    DuplicateHandshake => "handshake" "a_second_hello_is_a_fault",
     HandshakeTimeout => "handshake" "gives_up_on_a_handshake_that_does_not_come",
-    Silent => "offences" "a_peer_that_does_not_answer_pings_is_closed",
-    StrayPong => "offences" "answers_that_nobody_asked_for_are_faults",
-    Stalled => "offences" "a_peer_that_stalls_on_headers_is_given_up_and_another_serves",
-    Unasked => "offences" "answers_that_nobody_asked_for_are_faults",
+    PingTimeout => "offences" "a_peer_that_does_not_answer_pings_is_closed",
+    UnsolicitedPong => "offences" "answers_that_nobody_asked_for_are_faults",
+    RequestTimeout => "offences" "a_peer_that_stalls_on_headers_is_given_up_and_another_serves",
+    Unsolicited => "offences" "answers_that_nobody_asked_for_are_faults",
     Disconnected => "headers" "headers_that_do_not_follow_one_another_are_a_fault",
     InvalidHeader => "headers" "a_bad_header_that_is_announced_is_named_and_not_passed_on",
     InvalidBlock => "rules" "a_chain_with_a_bad_block_is_named_and_the_honest_one_goes_on",
@@ -58,6 +58,6 @@ fn every_fault_has_its_scenario() {
         let body = text.split(&format!("fn {story}(")).nth(1);
         let body = body.unwrap_or_else(|| panic!("{fault}: there is no scenario {story} in {file}"));
         let body = body.split("\n}\n").next().unwrap_or_default();
-        assert!(body.contains(&format!("Fault::{fault}")), "{fault}: {story} does not speak of it");
+        assert!(body.contains(&format!("Misbehavior::{fault}")), "{fault}: {story} does not speak of it");
     }
 }

@@ -3,12 +3,12 @@
 //! honest peers are still served.
 
 use bytes::Bytes;
-use plexus_core::node::PeerId;
+use plexus_core::node::ConnectionId;
 use plexus_core::protocol::limits::FRAME_BYTES_MAX;
-use plexus_core::protocol::misbehavior::{Fault, Reason};
+use plexus_core::protocol::misbehavior::{Misbehavior, Reason};
 use plexus_core::protocol::packet::{CAPS, Packet, Role};
-use plexus_tests::forge::Forge;
-use plexus_tests::party::Party;
+use plexus_tests::forge::BlockBuilder;
+use plexus_tests::party::Actor;
 use plexus_tests::world::World;
 use proptest::prelude::*;
 
@@ -18,10 +18,10 @@ use super::{A_WHILE, forge, greet, handshake};
 /// whenever it is closed.
 struct Target {
     world: World,
-    alice: Party,
-    bob: Party,
-    mallory: Party,
-    peer: PeerId,
+    alice: Actor,
+    bob: Actor,
+    mallory: Actor,
+    peer: ConnectionId,
     greetings: usize,
 }
 
@@ -39,7 +39,7 @@ impl Target {
     }
 
     /// Sends one frame. Returns the fault that it led to.
-    fn send(&mut self, frame: Bytes) -> Option<Fault> {
+    fn send(&mut self, frame: Bytes) -> Option<Misbehavior> {
         let end = (self.mallory, self.peer_of_mallory());
         self.world.send(end, frame);
         self.world.elapse(12);
@@ -64,7 +64,7 @@ impl Target {
         })
     }
 
-    fn peer_of_mallory(&mut self) -> PeerId {
+    fn peer_of_mallory(&mut self) -> ConnectionId {
         *self.world.guest(self.mallory).greeted.iter().next().expect("greeted")
     }
 
@@ -86,8 +86,8 @@ fn every_packet_cut_short_at_every_length_is_a_fault() {
         for length in 0..frame.len() {
             let fault = target.send(frame.slice(..length));
             let named = match fault {
-                Some(Fault::UnknownPacket { found: 256 }) => length == 0,
-                Some(Fault::Malformed { packet: name }) => name == packet.name(),
+                Some(Misbehavior::UnknownPacket { found: 256 }) => length == 0,
+                Some(Misbehavior::Malformed { packet: name }) => name == packet.name(),
                 _ => false,
             };
             assert!(named, "{} cut to {length} bytes: {fault:?}", packet.name());
@@ -126,12 +126,12 @@ fn an_oversized_packet_of_each_kind_is_a_fault() {
         if *max == FRAME_BYTES_MAX {
             continue;
         }
-        let expected = Fault::PacketTooLarge { packet: name, max: *max, found: max + 1 };
+        let expected = Misbehavior::PacketTooLarge { packet: name, max: *max, found: max + 1 };
         assert_eq!(fault, Some(expected));
     }
     for first in CAPS.len()..256 {
         let fault = target.send(vec![u8::try_from(first).unwrap(); 40].into());
-        assert_eq!(fault, Some(Fault::UnknownPacket { found: u16::try_from(first).unwrap() }));
+        assert_eq!(fault, Some(Misbehavior::UnknownPacket { found: u16::try_from(first).unwrap() }));
     }
     target.assert_well();
 }
@@ -184,12 +184,16 @@ fn spoilt(pick: fn(&Packet) -> bool, step: usize) {
     }
 }
 
-fn answer(forge: &Forge, tip: &plexus_core::primitives::hash::Hash, pick: fn(&Packet) -> bool) -> Vec<Bytes> {
+fn answer(
+    forge: &BlockBuilder,
+    tip: &plexus_core::primitives::hash::Hash,
+    pick: fn(&Packet) -> bool,
+) -> Vec<Bytes> {
     let branch = forge.branch(tip);
-    let headers = Packet::GetHeaders(plexus_core::protocol::bounded::List::new(Vec::new()));
+    let headers = Packet::GetHeaders(plexus_core::protocol::bounded::BoundedVec::new(Vec::new()));
     if pick(&headers) {
         let headers = branch.iter().map(|block| block.header).collect();
-        return vec![Packet::Headers(plexus_core::protocol::bounded::List::new(headers)).encode()];
+        return vec![Packet::Headers(plexus_core::protocol::bounded::BoundedVec::new(headers)).encode()];
     }
     branch.iter().map(|block| plexus_core::protocol::packet::body_frame(&block.encode())).collect()
 }

@@ -2,23 +2,23 @@
 
 use bytes::Bytes;
 use plexus_core::node::event::Event;
-use plexus_core::node::{INBOUND_MAX, PeerId};
+use plexus_core::node::{ConnectionId, INBOUND_MAX};
 use plexus_core::primitives::hash::Hash;
 use plexus_core::primitives::key::Signature;
-use plexus_core::protocol::bounded::{List, Octets, Text};
-use plexus_core::protocol::compact_block::{Compact, Parts, Wanted};
-use plexus_core::protocol::link_certificate::{Certificate, Epoch, Half};
-use plexus_core::protocol::misbehavior::{Fault, Reason};
+use plexus_core::protocol::bounded::{BoundedBytes, BoundedString, BoundedVec};
+use plexus_core::protocol::compact_block::{BlockMessages, CompactBlock, GetMessagesAt};
+use plexus_core::protocol::link_certificate::{Epoch, LatencyAttestation, LinkCertificate};
+use plexus_core::protocol::misbehavior::{Misbehavior, Reason};
 use plexus_core::protocol::packet::{CAPS, PROTOCOL_VERSION, Packet, Role};
 use plexus_tests::forge::{self, key};
-use plexus_tests::party::Party;
+use plexus_tests::party::Actor;
 use plexus_tests::world::World;
 
 use super::A_WHILE;
 
 /// Connects a scripted peer, whose handshake packets are changed, to a node. Returns the fault that
 /// the node finds.
-fn tampered(tamper: impl FnMut(Packet) -> Vec<Bytes> + 'static) -> (World, Party, Fault) {
+fn tampered(tamper: impl FnMut(Packet) -> Vec<Bytes> + 'static) -> (World, Actor, Misbehavior) {
     let mut world = World::new(1);
     let alice = world.full("alice");
     let mallory = world.stranger("mallory", Role::Full, Vec::new());
@@ -60,7 +60,7 @@ fn refuses_a_peer_of_another_network() {
         }
         packet => vec![packet.encode()],
     });
-    assert_eq!(fault, Fault::Network { expected: *world.network.id(), found: other });
+    assert_eq!(fault, Misbehavior::Network { expected: *world.network.id(), found: other });
 }
 
 #[test]
@@ -72,7 +72,7 @@ fn refuses_a_peer_of_another_version() {
         }
         packet => vec![packet.encode()],
     });
-    assert_eq!(fault, Fault::Version { expected: PROTOCOL_VERSION, found: PROTOCOL_VERSION + 1 });
+    assert_eq!(fault, Misbehavior::Version { expected: PROTOCOL_VERSION, found: PROTOCOL_VERSION + 1 });
 }
 
 #[test]
@@ -86,7 +86,7 @@ fn refuses_a_forged_answer() {
             }
             packet => vec![packet.encode()],
         });
-        assert_eq!(fault, Fault::KeyNotProven);
+        assert_eq!(fault, Misbehavior::KeyNotProven);
     }
 }
 
@@ -99,7 +99,7 @@ fn refuses_a_peer_that_names_anothers_key() {
         }
         packet => vec![packet.encode()],
     });
-    assert_eq!(fault, Fault::KeyNotProven);
+    assert_eq!(fault, Misbehavior::KeyNotProven);
 }
 
 #[test]
@@ -120,7 +120,7 @@ fn refuses_an_answer_replayed_from_another_connection() {
     world.cut(mallory, alice);
     let (_, second) = world.connect(mallory, alice);
     world.elapse(1_000);
-    assert_eq!(world.fault(alice, second), Fault::KeyNotProven);
+    assert_eq!(world.fault(alice, second), Misbehavior::KeyNotProven);
 }
 
 #[test]
@@ -167,7 +167,7 @@ fn nodes_that_dial_each_other_keep_one_link() {
 
 /// Returns a packet of each kind, in the order of their first bytes.
 pub(crate) fn packets(world: &World) -> Vec<Packet> {
-    let mut forge = plexus_tests::forge::Forge::new(&world.network, "smith");
+    let mut forge = plexus_tests::forge::BlockBuilder::new(&world.network, "smith");
     let message = forge::message(&world.network, "smith", "hello", world.time());
     let tip = forge.mine(world.network.id(), world.time(), vec![message.clone()]);
     let block = forge.block(&tip).as_ref().clone();
@@ -182,39 +182,39 @@ pub(crate) fn packets(world: &World) -> Vec<Packet> {
         challenge: [5; 32],
     };
     let id = message.id(world.network.id());
-    let compact = Compact::new(tip, &block, &[id], &[0]);
+    let compact = CompactBlock::new(tip, &block, &[id], &[0]);
     let ends = [key("smith"), key("mallory")];
     let (epoch, rtt) = (Epoch::of(world.time()), std::time::Duration::from_millis(20));
     let halves = [(0, 1), (1, 0)].map(|(one, other): (usize, usize)| {
-        Half::sign(world.network.id(), &ends[one], &ends[other].public(), epoch, rtt)
+        LatencyAttestation::sign(world.network.id(), &ends[one], &ends[other].public(), epoch, rtt)
     });
-    let link = Certificate::join(&ends[0].public(), &halves[0], &ends[1].public(), &halves[1]).unwrap();
+    let link = LinkCertificate::join(&ends[0].public(), &halves[0], &ends[1].public(), &halves[1]).unwrap();
     let packets = vec![
         Packet::Hello(hello),
         Packet::Answer(block.signature),
         Packet::Ping([1; 16]),
         Packet::Pong([1; 16]),
-        Packet::GetHeaders(List::new(vec![*world.network.id()])),
-        Packet::Headers(List::new(vec![block.header])),
+        Packet::GetHeaders(BoundedVec::new(vec![*world.network.id()])),
+        Packet::Headers(BoundedVec::new(vec![block.header])),
         Packet::Announce(block.header),
         Packet::Held(tip),
-        Packet::GetBodies(List::new(vec![tip])),
+        Packet::GetBodies(BoundedVec::new(vec![tip])),
         Packet::Body(Box::new(block)),
         Packet::Missing(tip),
-        Packet::Have(List::new(vec![id])),
-        Packet::GetMessages(List::new(vec![id])),
-        Packet::Messages(List::new(vec![message.clone()])),
-        Packet::Farewell(Text::new("good-bye")),
+        Packet::Have(BoundedVec::new(vec![id])),
+        Packet::GetMessages(BoundedVec::new(vec![id])),
+        Packet::Messages(BoundedVec::new(vec![message.clone()])),
+        Packet::Farewell(BoundedString::new("good-bye")),
         Packet::Compact(Box::new(compact)),
-        Packet::GetParts(Wanted { hash: tip, places: List::new(vec![0]) }),
-        Packet::Parts(Parts { hash: tip, messages: List::new(vec![message]) }),
+        Packet::GetParts(GetMessagesAt { hash: tip, places: BoundedVec::new(vec![0]) }),
+        Packet::Parts(BlockMessages { hash: tip, messages: BoundedVec::new(vec![message]) }),
         Packet::GetAddresses(()),
-        Packet::Addresses(List::new(vec![plexus_tests::world::address("smith")])),
+        Packet::Addresses(BoundedVec::new(vec![plexus_tests::world::address("smith")])),
         Packet::Half(halves[0]),
         Packet::GetLinks(Box::default()),
-        Packet::Links(List::new(vec![link])),
+        Packet::Links(BoundedVec::new(vec![link])),
         Packet::GetProof(()),
-        Packet::Proof(Octets::new(vec![7; 300])),
+        Packet::Proof(BoundedBytes::new(vec![7; 300])),
     ];
     let named: Vec<_> = packets.iter().map(Packet::name).collect();
     let all: Vec<_> = CAPS.iter().map(|(name, _)| *name).collect();
@@ -230,14 +230,14 @@ fn any_packet_before_the_handshake_is_a_fault() {
         }
         let (name, frame) = (packet.name(), packet.encode());
         let (_, _, fault) = tampered(move |_| vec![frame.clone()]);
-        assert_eq!(fault, Fault::NotGreeted { packet: name });
+        assert_eq!(fault, Misbehavior::BeforeHandshake { packet: name });
     }
 }
 
 #[test]
 fn a_second_hello_is_a_fault() {
     let (_, _, fault) = tampered(|packet| vec![packet.encode(), packet.encode()]);
-    assert_eq!(fault, Fault::GreetedAgain { packet: "hello" });
+    assert_eq!(fault, Misbehavior::DuplicateHandshake { packet: "hello" });
 }
 
 #[test]
@@ -249,19 +249,19 @@ fn greeting_again_after_the_handshake_is_a_fault() {
         world.assert_open(alice, peer);
         world.say(mallory, packet);
         world.elapse(1_000);
-        assert_eq!(world.fault(alice, peer), Fault::GreetedAgain { packet: packet.name() });
+        assert_eq!(world.fault(alice, peer), Misbehavior::DuplicateHandshake { packet: packet.name() });
     }
 }
 
 #[test]
 fn gives_up_on_a_handshake_that_does_not_come() {
     let (_, _, fault) = tampered(|_| Vec::new());
-    assert_eq!(fault, Fault::HandshakeTimeout);
+    assert_eq!(fault, Misbehavior::HandshakeTimeout);
     let (_, _, fault) = tampered(|packet| match packet {
         Packet::Answer(_) => Vec::new(),
         packet => vec![packet.encode()],
     });
-    assert_eq!(fault, Fault::HandshakeTimeout);
+    assert_eq!(fault, Misbehavior::HandshakeTimeout);
 }
 
 #[test]
@@ -274,7 +274,7 @@ fn connections_are_bounded_and_a_full_node_still_works() {
     // Links on which neither end ever sends anything.
     let silent = world.stranger("silent", Role::Full, Vec::new());
     world.guest(silent).tamper = Some(Box::new(|_| Vec::new()));
-    let links: Vec<PeerId> = (0..MOST).map(|_| world.connect(silent, alice).1).collect();
+    let links: Vec<ConnectionId> = (0..MOST).map(|_| world.connect(silent, alice).1).collect();
     let evicted = links.iter().filter(|link| world.closes(alice, **link) == [&Reason::Evicted]).count();
     // Bob's link is one of those that stay.
     assert_eq!(evicted, MOST + 1 - INBOUND_MAX);

@@ -5,15 +5,15 @@ use plexus_core::node::event::Event;
 use plexus_core::primitives::block::{Block, VERSION};
 use plexus_core::primitives::hash::Hash;
 use plexus_core::primitives::pow::Bits;
-use plexus_core::protocol::bounded::List;
-use plexus_core::protocol::misbehavior::Fault;
+use plexus_core::protocol::bounded::BoundedVec;
+use plexus_core::protocol::misbehavior::Misbehavior;
 use plexus_core::protocol::packet::{Packet, Role};
-use plexus_tests::forge::{Forge, grind, spoil};
+use plexus_tests::forge::{BlockBuilder, grind, spoil};
 use plexus_tests::world::World;
 
 use super::{forge, mallory};
 
-type Break = fn(&Forge, &mut Block);
+type Break = fn(&BlockBuilder, &mut Block);
 type Expect = fn(&RuleError) -> bool;
 
 /// A way to break each rule that a header alone can show, and the error that names it.
@@ -71,7 +71,7 @@ const BREAKS: &[(&str, Break, Expect)] = &[
 ];
 
 /// Returns three valid blocks, an invalid one, and its forge.
-fn broken(world: &World, change: Break) -> (Forge, Vec<Hash>, Block) {
+fn broken(world: &World, change: Break) -> (BlockBuilder, Vec<Hash>, Block) {
     let (forge, hashes) = forge(world, 3);
     let time = forge.block(&hashes[2]).header.time.plus_ms(1_000);
     let mut bad = forge.draft(&hashes[2], time, Vec::new());
@@ -92,7 +92,7 @@ fn a_chain_with_a_bad_header_is_named_and_the_honest_one_goes_on() {
         let (_, peer) = mallory(&mut world, alice, branch);
         world.elapse(1_000);
         let fault = world.fault(alice, peer);
-        let Fault::InvalidHeader { hash, error } = &fault else { panic!("{name}: found {fault}") };
+        let Misbehavior::InvalidHeader { hash, error } = &fault else { panic!("{name}: found {fault}") };
         assert_eq!(*hash, bad_hash, "{name}");
         assert!(expected(error), "{name}: found {error}");
         // The header was at most 4 high, and nothing of it is kept.
@@ -122,7 +122,7 @@ fn a_bad_header_that_is_announced_is_named_and_not_passed_on() {
         world.say(mallory, &Packet::Announce(bad.header));
         world.elapse(1_000);
         let fault = world.fault(alice, peer);
-        let Fault::InvalidHeader { error, .. } = &fault else { panic!("{name}: found {fault}") };
+        let Misbehavior::InvalidHeader { error, .. } = &fault else { panic!("{name}: found {fault}") };
         assert!(expected(error), "{name}: found {error}");
         assert!(
             !world.guest(watcher).heard(|packet| matches!(packet, Packet::Announce(_))),
@@ -142,14 +142,14 @@ fn headers_that_do_not_follow_one_another_are_a_fault() {
     let (mallory, peer) = {
         let mallory = world.stranger("mallory", Role::Full, forge.branch(&hashes[7]));
         world.guest(mallory).answer = Some(Box::new(move |packet| {
-            let headers = Packet::Headers(List::new(headers.clone()));
+            let headers = Packet::Headers(BoundedVec::new(headers.clone()));
             matches!(packet, Packet::GetHeaders(_)).then(|| vec![headers.encode()])
         }));
         (mallory, super::greet(&mut world, mallory, alice))
     };
     world.elapse(1_000);
     let fault = world.fault(alice, peer);
-    assert!(matches!(fault, Fault::Disconnected { .. }), "found {fault}");
+    assert!(matches!(fault, Misbehavior::Disconnected { .. }), "found {fault}");
     assert!(world.guest(mallory).heard(|packet| matches!(packet, Packet::GetHeaders(_))));
     assert!(
         !world.guest(mallory).heard(|packet| matches!(packet, Packet::GetBodies(_))),

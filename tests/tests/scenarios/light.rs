@@ -4,11 +4,11 @@ use plexus_core::ledger::validation::RuleError;
 use plexus_core::node::event::Event;
 use plexus_core::primitives::hash::Hash;
 use plexus_core::proof::chain_proof::TAIL_BLOCKS;
-use plexus_core::protocol::bounded::Octets;
-use plexus_core::protocol::misbehavior::Fault;
+use plexus_core::protocol::bounded::BoundedBytes;
+use plexus_core::protocol::misbehavior::Misbehavior;
 use plexus_core::protocol::packet::{Packet, Role};
 use plexus_tests::forge::key;
-use plexus_tests::party::Party;
+use plexus_tests::party::Actor;
 use plexus_tests::world::World;
 
 use super::{A_WHILE, forge};
@@ -65,7 +65,7 @@ fn a_light_node_refuses_a_bad_block_that_follows_its_tip() {
     world.elapse(2_000);
     assert_eq!(world.tip(lisa), hashes[2], "it is not built on");
     let fault = world.fault(lisa, peer);
-    let Fault::InvalidBlock { error, .. } = fault else { panic!("found {fault}") };
+    let Misbehavior::InvalidBlock { error, .. } = fault else { panic!("found {fault}") };
     assert!(matches!(*error, RuleError::AuthorSignature { .. }), "found {error}");
     assert!(world.events(lisa).any(|event| matches!(event, Event::Refused { hash, .. } if *hash == bad)));
 }
@@ -224,14 +224,14 @@ fn a_proof_that_proves_nothing_is_a_fault_and_another_peer_is_asked() {
     lie[middle] ^= 1;
     let mallory = world.stranger("mallory", Role::Full, forge.branch(&hashes[LONG - 1]));
     world.guest(mallory).answer = Some(Box::new(move |packet| match packet {
-        Packet::GetProof(()) => Some(vec![Packet::Proof(Octets::new(lie.clone())).encode()]),
+        Packet::GetProof(()) => Some(vec![Packet::Proof(BoundedBytes::new(lie.clone())).encode()]),
         _ => None,
     }));
     let lisa = world.light("lisa");
     let peer = super::greet(&mut world, mallory, lisa);
     world.elapse(2_000);
     let fault = world.fault(lisa, peer);
-    assert!(matches!(fault, Fault::InvalidProof { .. }), "found {fault}");
+    assert!(matches!(fault, Misbehavior::InvalidProof { .. }), "found {fault}");
     assert_eq!(world.height(lisa), 0);
     let alice = world.stocked("alice", &forge, &hashes[LONG - 1]);
     world.connect(lisa, alice);
@@ -245,7 +245,7 @@ fn who_has_no_proof_shows_all_headers() {
     let (forge, hashes) = forge(&world, LONG);
     let oliver = world.stranger("oliver", Role::Full, forge.branch(&hashes[LONG - 1]));
     world.guest(oliver).answer = Some(Box::new(|packet| match packet {
-        Packet::GetProof(()) => Some(vec![Packet::Proof(Octets::new(Vec::new())).encode()]),
+        Packet::GetProof(()) => Some(vec![Packet::Proof(BoundedBytes::new(Vec::new())).encode()]),
         _ => None,
     }));
     let lisa = world.light("lisa");
@@ -257,7 +257,7 @@ fn who_has_no_proof_shows_all_headers() {
 }
 
 /// What a node told of blocks that were undone: the fork, whether that is exact, the blocks, and the tip's height.
-fn undone(world: &World, light: Party) -> Vec<(u64, bool, Vec<Hash>, u64)> {
+fn undone(world: &World, light: Actor) -> Vec<(u64, bool, Vec<Hash>, u64)> {
     let undone = world.events(light).filter_map(|event| match event {
         Event::Undone { fork, is_exact, hashes, height, .. } => {
             Some((*fork, *is_exact, hashes.clone(), *height))

@@ -3,16 +3,16 @@
 use plexus_core::ledger::validation::MESSAGE_AGE_MS;
 use plexus_core::node::SubmitError;
 use plexus_core::primitives::message::Message;
-use plexus_core::protocol::bounded::List;
-use plexus_core::protocol::misbehavior::Fault;
+use plexus_core::protocol::bounded::BoundedVec;
+use plexus_core::protocol::misbehavior::Misbehavior;
 use plexus_core::protocol::packet::{Packet, Role};
 use plexus_tests::forge::{self, key};
-use plexus_tests::party::Party;
+use plexus_tests::party::Actor;
 use plexus_tests::world::World;
 
 use super::{A_WHILE, mallory};
 
-fn line(world: &mut World, names: &[&str]) -> Vec<Party> {
+fn line(world: &mut World, names: &[&str]) -> Vec<Actor> {
     let all: Vec<_> = names.iter().map(|name| world.full(name)).collect();
     for pair in all.windows(2) {
         world.connect(pair[0], pair[1]);
@@ -121,9 +121,9 @@ fn a_mined_message_that_a_peer_brings_again_is_not_mined_again() {
     let stamped = forge::message(&world.network, "anna", "replay", message.time());
     world.guest(mallory).answer = Some(Box::new(move |packet| {
         matches!(packet, Packet::GetMessages(_))
-            .then(|| vec![Packet::Messages(List::new(vec![stamped.clone()])).encode()])
+            .then(|| vec![Packet::Messages(BoundedVec::new(vec![stamped.clone()])).encode()])
     }));
-    world.say(mallory, &Packet::Have(List::new(vec![id])));
+    world.say(mallory, &Packet::Have(BoundedVec::new(vec![id])));
     world.elapse(1_000);
     world.mine(alice);
     assert_eq!(world.mined(alice, &id), 1);
@@ -162,11 +162,11 @@ fn a_message_that_its_sender_did_not_sign_is_refused() {
     let id = forged.id(world.network.id());
     world.guest(mallory).answer = Some(Box::new(move |packet| {
         matches!(packet, Packet::GetMessages(_))
-            .then(|| vec![Packet::Messages(List::new(vec![forged.clone()])).encode()])
+            .then(|| vec![Packet::Messages(BoundedVec::new(vec![forged.clone()])).encode()])
     }));
-    world.say(mallory, &Packet::Have(List::new(vec![id])));
+    world.say(mallory, &Packet::Have(BoundedVec::new(vec![id])));
     world.elapse(1_000);
-    assert_eq!(world.fault(alice, peer), Fault::InvalidMessage { id });
+    assert_eq!(world.fault(alice, peer), Misbehavior::InvalidMessage { id });
     assert!(!world.pooled(alice, &id));
 }
 

@@ -4,8 +4,8 @@
 use plexus_core::node::storage::{Change, Journal};
 use plexus_core::primitives::hash::Hash;
 use plexus_core::protocol::packet::{Packet, Role};
-use plexus_tests::forge::Forge;
-use plexus_tests::party::Party;
+use plexus_tests::forge::BlockBuilder;
+use plexus_tests::party::Actor;
 use plexus_tests::world::World;
 
 use super::{A_WHILE, forge};
@@ -16,9 +16,9 @@ const COUNT: usize = 6;
 /// The asking node and its possible peers: the first is 10 ms from it, each further one 10 ms more.
 struct Rings {
     world: World,
-    alice: Party,
-    others: Vec<Party>,
-    forge: Forge,
+    alice: Actor,
+    others: Vec<Actor>,
+    forge: BlockBuilder,
     hashes: Vec<Hash>,
 }
 
@@ -44,7 +44,7 @@ impl Rings {
     }
 
     /// Gives a node the first blocks of the forge's branch.
-    fn stock(&mut self, party: Party, blocks: usize) {
+    fn stock(&mut self, party: Actor, blocks: usize) {
         self.world.crash(party);
         let journal = &mut self.world.host_mut(party).journal;
         for hash in &self.hashes[..blocks] {
@@ -63,7 +63,7 @@ impl Rings {
     }
 
     /// Lets time pass until alice has requested this. Returns the peer that she asked.
-    fn asked(&mut self, packet: &str) -> Party {
+    fn asked(&mut self, packet: &str) -> Actor {
         for _ in 0..A_WHILE {
             if let [first, ..] = self.world.traffic.receivers(self.alice, packet)[..] {
                 return first;

@@ -4,15 +4,15 @@ use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use plexus_core::node::PeerId;
-use plexus_core::peers::address_book::{ANCHORS_MAX, Book};
-use plexus_core::peers::outbound_slots::{Kind, Quota, ROUND_INTERVAL_MIN};
+use plexus_core::node::ConnectionId;
+use plexus_core::peers::address_book::{ANCHORS_MAX, AddressBook};
+use plexus_core::peers::outbound_slots::{OutboundKind, Quota, ROUND_INTERVAL_MIN};
 use plexus_core::protocol::address::Address;
-use plexus_core::protocol::bounded::List;
-use plexus_core::protocol::misbehavior::{Fault, Reason};
-use plexus_core::protocol::netgroup::Group;
+use plexus_core::protocol::bounded::BoundedVec;
+use plexus_core::protocol::misbehavior::{Misbehavior, Reason};
+use plexus_core::protocol::netgroup::NetGroup;
 use plexus_core::protocol::packet::{Packet, Role};
-use plexus_tests::party::Party;
+use plexus_tests::party::Actor;
 use plexus_tests::quarter::ip;
 use plexus_tests::world::{World, address};
 
@@ -26,7 +26,7 @@ pub(super) fn ms(duration: Duration) -> u64 {
 
 /// Adds nodes that choose their neighbours, each of which knows the address of the previous one.
 /// Returns them.
-pub(super) fn chain_of(world: &mut World, count: usize) -> Vec<Party> {
+pub(super) fn chain_of(world: &mut World, count: usize) -> Vec<Actor> {
     let all: Vec<_> = (0..count).map(|place| world.chosen(&format!("node-{place}"))).collect();
     for pair in all.windows(2) {
         world.meet(pair[1], &pair[..1]);
@@ -62,7 +62,8 @@ fn thirty_nodes_fill_each_kind_of_slot() {
     world.elapse(15 * MINUTE);
     let quota = Quota::of(Role::Full);
     for node in &all {
-        let counts = [Kind::Nearest, Kind::Graph, Kind::Random].map(|kind| world.slots_of(*node, kind).len());
+        let counts = [OutboundKind::Nearest, OutboundKind::Graph, OutboundKind::Random]
+            .map(|kind| world.slots_of(*node, kind).len());
         assert_eq!(counts, [quota.nearest, quota.graph, quota.random], "{node:?}");
     }
     world.assert_no_faults();
@@ -71,7 +72,7 @@ fn thirty_nodes_fill_each_kind_of_slot() {
 /// Returns a world, alice, and others. Alice cannot be dialled. The first of the others is 10 ms
 /// from her, each further one 10 ms more. All know all. The others' paths to each other lead past
 /// her, so that no peer can be nearer than it seems.
-fn rings(seed: u64, count: usize) -> (World, Party, Vec<Party>) {
+fn rings(seed: u64, count: usize) -> (World, Actor, Vec<Actor>) {
     let mut world = World::new(seed);
     world.latency_ms = 80;
     let others: Vec<_> = (0..count).map(|place| world.chosen(&format!("ring-{place}"))).collect();
@@ -88,8 +89,8 @@ fn rings(seed: u64, count: usize) -> (World, Party, Vec<Party>) {
 }
 
 /// Returns the first `count` of `others` that are not in a node's random slots.
-fn nearest(world: &World, alice: Party, others: &[Party], count: usize) -> Vec<Party> {
-    let random = world.slots_of(alice, Kind::Random);
+fn nearest(world: &World, alice: Actor, others: &[Actor], count: usize) -> Vec<Actor> {
+    let random = world.slots_of(alice, OutboundKind::Random);
     let mut nearest: Vec<_> =
         others.iter().filter(|other| !random.contains(other)).take(count).copied().collect();
     nearest.sort_unstable();
@@ -100,12 +101,12 @@ fn nearest(world: &World, alice: Party, others: &[Party], count: usize) -> Vec<P
 fn the_nearest_nodes_are_chosen_and_replaced_by_the_next_nearest_when_they_go() {
     let (mut world, alice, others) = rings(152, 16);
     world.elapse(10 * MINUTE);
-    let found = world.slots_of(alice, Kind::Nearest);
+    let found = world.slots_of(alice, OutboundKind::Nearest);
     assert_eq!(found, nearest(&world, alice, &others, 3), "of those that chance did not draw");
     for place in 0..4 {
         world.crash(others[place]);
         world.elapse(2 * MINUTE);
-        let found = world.slots_of(alice, Kind::Nearest);
+        let found = world.slots_of(alice, OutboundKind::Nearest);
         assert_eq!(
             found,
             nearest(&world, alice, &others[place + 1..], 3),
@@ -117,7 +118,11 @@ fn the_nearest_nodes_are_chosen_and_replaced_by_the_next_nearest_when_they_go() 
     world.restart(others[0]);
     world.elapse(60 * MINUTE);
     let again = [&others[..1], &others[4..]].concat();
-    assert_eq!(world.slots_of(alice, Kind::Nearest), nearest(&world, alice, &again, 3), "and comes back");
+    assert_eq!(
+        world.slots_of(alice, OutboundKind::Nearest),
+        nearest(&world, alice, &again, 3),
+        "and comes back"
+    );
 }
 
 #[test]
@@ -132,7 +137,7 @@ fn a_node_that_was_measured_in_a_bad_moment_is_measured_again() {
     );
     world.set_distance(alice, others[0], 5);
     world.elapse(5 * MINUTE);
-    let found = world.slots_of(alice, Kind::Nearest);
+    let found = world.slots_of(alice, OutboundKind::Nearest);
     assert!(found.contains(&others[0]), "the nearest of all: {found:?}");
 }
 
@@ -146,7 +151,7 @@ fn two_nodes_in_one_network_are_never_both_dialled() {
     for node in &all {
         world.meet(*node, &all);
     }
-    let own = Group::of_ip(town(0).into());
+    let own = NetGroup::of_ip(town(0).into());
     let mut seen = BTreeSet::new();
     for _ in 0..300 {
         world.elapse(1_000);
@@ -211,7 +216,7 @@ fn the_address_book_survives_whatever_ends_a_node() {
         world.crash(alice);
         let remembered = world.host(alice).journal.book().clone();
         world.restart(alice);
-        let book = Book::decode([0; 32], &remembered).expect("a book").known().count();
+        let book = AddressBook::decode([0; 32], &remembered).expect("a book").known().count();
         assert_eq!(world.node(alice).book().len(), book, "as many as were remembered");
         world.restart(away);
     }
@@ -228,12 +233,12 @@ fn the_address_book_survives_whatever_ends_a_node() {
 
 /// Adds a peer that answers the first request for addresses with these. Returns the world, the node
 /// that received them, its link, and the peer.
-fn told(seed: u64, from: Option<Ipv4Addr>, addresses: Vec<Address>) -> (World, Party, PeerId, Party) {
+fn told(seed: u64, from: Option<Ipv4Addr>, addresses: Vec<Address>) -> (World, Actor, ConnectionId, Actor) {
     let mut world = World::new(seed);
     let alice = world.chosen_at("alice", Ipv4Addr::new(20, 1, 0, 1));
     let mallory = world.stranger("mallory", Role::Full, Vec::new());
     world.guest(mallory).ip = from.map(Into::into);
-    let answer = Packet::Addresses(List::new(addresses)).encode();
+    let answer = Packet::Addresses(BoundedVec::new(addresses)).encode();
     world.guest(mallory).answer = Some(Box::new(move |packet| {
         matches!(packet, Packet::GetAddresses(())).then(|| vec![answer.clone()])
     }));
@@ -279,9 +284,9 @@ fn local_addresses_are_believed_of_local_peers_only_and_ones_own_of_nobody() {
 #[test]
 fn addresses_that_come_twice_are_a_fault_and_change_nothing() {
     let (mut world, alice, peer, mallory) = told(157, Some(ip(9)), addresses(&["30.1.0.1"]));
-    world.say(mallory, &Packet::Addresses(List::new(addresses(&["30.2.0.1"]))));
+    world.say(mallory, &Packet::Addresses(BoundedVec::new(addresses(&["30.2.0.1"]))));
     world.elapse(100);
-    assert_eq!(world.fault(alice, peer), Fault::Unasked { packet: "addresses" });
+    assert_eq!(world.fault(alice, peer), Misbehavior::Unsolicited { packet: "addresses" });
     assert!(!world.node(alice).book().contains(&addresses(&["30.2.0.1"])[0]));
 }
 
@@ -315,7 +320,7 @@ fn planning_replaces_one_link_a_round_at_most_and_never_leaves_a_slot_empty() {
             world.set_distance(*here, *there, 2 + (dx * dx + dy * dy).isqrt());
         }
     }
-    let replaced = |world: &World, node: Party| {
+    let replaced = |world: &World, node: Actor| {
         world.host(node).closes.iter().filter(|(_, reason)| *reason == Reason::Replaced).count()
     };
     // Wait until all are measured, and a slot only changes by planning.

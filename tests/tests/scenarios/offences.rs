@@ -3,9 +3,9 @@
 
 use plexus_core::primitives::hash::Hash;
 use plexus_core::primitives::pow::Work;
-use plexus_core::protocol::bounded::{List, Text};
+use plexus_core::protocol::bounded::{BoundedString, BoundedVec};
 use plexus_core::protocol::limits::{BODIES_MAX, MESSAGE_IDS_MAX};
-use plexus_core::protocol::misbehavior::Fault;
+use plexus_core::protocol::misbehavior::Misbehavior;
 use plexus_core::protocol::packet::{Packet, Role};
 use plexus_tests::world::World;
 
@@ -24,7 +24,7 @@ fn a_peer_that_stalls_on_headers_is_given_up_and_another_serves() {
     world.connect(alice, bob);
     world.elapse(120_000);
     assert_eq!(world.tip(alice), hashes[49]);
-    assert!(matches!(world.fault(alice, peer), Fault::Stalled { .. }));
+    assert!(matches!(world.fault(alice, peer), Misbehavior::RequestTimeout { .. }));
     assert_eq!(world.host(alice).faults().len(), 1, "the honest one is not blamed");
 }
 
@@ -43,7 +43,7 @@ fn a_peer_that_stalls_on_bodies_is_given_up_and_another_serves() {
     world.elapse(180_000);
     assert_eq!(world.tip(alice), hashes[299]);
     let faults = world.host(alice).faults();
-    assert!(faults.iter().all(|fault| matches!(fault, Fault::Stalled { .. })), "{faults:?}");
+    assert!(faults.iter().all(|fault| matches!(fault, Misbehavior::RequestTimeout { .. })), "{faults:?}");
     assert_eq!(faults.len(), world.closes(alice, peer).len(), "the honest one is not blamed");
 }
 
@@ -65,7 +65,10 @@ fn a_peer_alone_that_stalls_is_given_up_too() {
         let peer = greet(&mut world, mallory, alice);
         world.elapse(300_000);
         let faults = world.host(alice).faults();
-        assert!(faults.iter().all(|fault| matches!(fault, Fault::Stalled { .. })), "{request}: {faults:?}");
+        assert!(
+            faults.iter().all(|fault| matches!(fault, Misbehavior::RequestTimeout { .. })),
+            "{request}: {faults:?}"
+        );
         assert!(!faults.is_empty() || !stalls_on_headers, "{request}");
         assert_eq!(faults.len(), world.closes(alice, peer).len());
         assert!(world.guest(mallory).heard.len() < 50, "{request}: it is not asked without end");
@@ -158,7 +161,7 @@ fn a_peer_that_does_not_show_the_work_it_claims_is_given_up() {
     world.connect(alice, bob);
     world.elapse(120_000);
     let faults = world.host(alice).faults();
-    assert!(faults.iter().all(|fault| **fault == Fault::WorkNotShown), "{faults:?}");
+    assert!(faults.iter().all(|fault| **fault == Misbehavior::WorkNotShown), "{faults:?}");
     assert_eq!(faults.len(), world.closes(alice, peer).len(), "the honest one is not blamed");
     assert!(world.guest(mallory).heard.len() < 50, "it is not asked without end");
     assert_eq!(world.tip(alice), hashes[9]);
@@ -187,13 +190,13 @@ fn answers_that_nobody_asked_for_are_faults() {
             | Packet::Addresses(_)
             | Packet::Links(_)
             | Packet::Proof(_) => {
-                assert_eq!(world.fault(alice, peer), Fault::Unasked { packet: name });
+                assert_eq!(world.fault(alice, peer), Misbehavior::Unsolicited { packet: name });
             }
             Packet::Missing(_) => assert!(closes.len() <= 1),
-            Packet::Half(_) => assert_eq!(world.fault(alice, peer), Fault::InvalidLink),
-            Packet::Pong(_) => assert_eq!(world.fault(alice, peer), Fault::StrayPong),
+            Packet::Half(_) => assert_eq!(world.fault(alice, peer), Misbehavior::InvalidLink),
+            Packet::Pong(_) => assert_eq!(world.fault(alice, peer), Misbehavior::UnsolicitedPong),
             Packet::Hello(_) | Packet::Answer(_) => {
-                assert_eq!(world.fault(alice, peer), Fault::GreetedAgain { packet: name });
+                assert_eq!(world.fault(alice, peer), Misbehavior::DuplicateHandshake { packet: name });
             }
             Packet::Ping(_)
             | Packet::GetHeaders(_)
@@ -221,7 +224,7 @@ fn a_peer_that_does_not_answer_pings_is_closed() {
     world.guest(mallory).pongs = false;
     let peer = greet(&mut world, mallory, alice);
     world.elapse(300_000);
-    assert_eq!(world.fault(alice, peer), Fault::Silent);
+    assert_eq!(world.fault(alice, peer), Misbehavior::PingTimeout);
 }
 
 #[test]
@@ -254,8 +257,9 @@ fn a_farewell_is_heard_by_whoever_is_closed() {
     let (mallory, _) = mallory(&mut world, alice, Vec::new());
     world.say(mallory, &Packet::Pong([0; 16]));
     world.elapse(1_000);
-    let text = Fault::StrayPong.to_string();
-    let named = |packet: &Packet| matches!(packet, Packet::Farewell(said) if *said == Text::new(&text));
+    let text = Misbehavior::UnsolicitedPong.to_string();
+    let named =
+        |packet: &Packet| matches!(packet, Packet::Farewell(said) if *said == BoundedString::new(&text));
     assert!(world.guest(mallory).heard(named), "the reason is said");
 }
 
@@ -286,18 +290,18 @@ fn requests_for_what_is_not_there_are_answered_or_refused_within_bounds() {
     let (mallory, peer) = mallory(&mut world, alice, Vec::new());
     world.guest(mallory).heard.clear();
     let nowhere: Vec<_> = (0..BODIES_MAX).map(|number| Hash::of(&number.to_be_bytes())).collect();
-    world.say(mallory, &Packet::GetBodies(List::new(nowhere.clone())));
+    world.say(mallory, &Packet::GetBodies(BoundedVec::new(nowhere.clone())));
     world.elapse(1_000);
     let missing =
         world.guest(mallory).heard.iter().filter(|(_, packet)| matches!(packet, Packet::Missing(_)));
     assert_eq!(missing.count(), BODIES_MAX);
-    world.say(mallory, &Packet::GetHeaders(List::new(nowhere[..50].to_vec())));
+    world.say(mallory, &Packet::GetHeaders(BoundedVec::new(nowhere[..50].to_vec())));
     world.elapse(1_000);
     let headers =
         |packet: &Packet| matches!(packet, Packet::Headers(list) if list.clone().into_inner().len() == 5);
     assert!(world.guest(mallory).heard(headers), "an unknown locator is answered from above genesis");
-    world.say(mallory, &Packet::GetHeaders(List::new(Vec::new())));
-    world.say(mallory, &Packet::GetMessages(List::new(nowhere)));
+    world.say(mallory, &Packet::GetHeaders(BoundedVec::new(Vec::new())));
+    world.say(mallory, &Packet::GetMessages(BoundedVec::new(nowhere)));
     world.elapse(1_000);
     world.assert_open(alice, peer);
 }
@@ -309,10 +313,10 @@ fn a_flood_is_a_fault_or_costs_nothing() {
     let alice = world.stocked("alice", &forge, &hashes[19]);
     let floods: Vec<Packet> = vec![
         Packet::Ping([1; 16]),
-        Packet::GetHeaders(List::new(vec![hashes[0]])),
-        Packet::GetBodies(List::new(vec![hashes[3]; BODIES_MAX])),
-        Packet::Have(List::new((0..MESSAGE_IDS_MAX).map(|n| Hash::of(&n.to_le_bytes())).collect())),
-        Packet::GetMessages(List::new(vec![hashes[3]; MESSAGE_IDS_MAX])),
+        Packet::GetHeaders(BoundedVec::new(vec![hashes[0]])),
+        Packet::GetBodies(BoundedVec::new(vec![hashes[3]; BODIES_MAX])),
+        Packet::Have(BoundedVec::new((0..MESSAGE_IDS_MAX).map(|n| Hash::of(&n.to_le_bytes())).collect())),
+        Packet::GetMessages(BoundedVec::new(vec![hashes[3]; MESSAGE_IDS_MAX])),
         Packet::Held(hashes[5]),
         Packet::Announce(forge.block(&hashes[19]).header),
     ];
@@ -354,7 +358,10 @@ fn two_bad_peers_nearest_to_each_other_cannot_trap_the_search() {
     world.assert_agree(&[alice, bob]);
     let faults = world.host(alice).faults();
     assert!(
-        faults.iter().all(|fault| matches!(fault, Fault::InvalidBlock { .. } | Fault::InvalidHeader { .. })),
+        faults.iter().all(|fault| matches!(
+            fault,
+            Misbehavior::InvalidBlock { .. } | Misbehavior::InvalidHeader { .. }
+        )),
         "{faults:?}"
     );
 }

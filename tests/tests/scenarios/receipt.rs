@@ -11,13 +11,13 @@ use plexus_core::mining::search::grind;
 use plexus_core::primitives::block::Block;
 use plexus_core::primitives::hash::Hash;
 use plexus_core::primitives::message::{Draft, Message};
-use plexus_core::primitives::mmr::{Position, Record, siblings};
+use plexus_core::primitives::mmr::{MmrNode, Position, siblings};
 use plexus_core::primitives::params::{Network, Parameters};
 use plexus_core::primitives::pow::Bits;
 use plexus_core::proof::chain_proof::{self, Opened, Source};
 use plexus_core::proof::inclusion_proof::{Form, Receipt, ReceiptError, Verified};
 use plexus_tests::chance::Chance;
-use plexus_tests::forge::{Forge, key, message};
+use plexus_tests::forge::{BlockBuilder, key, message};
 
 /// The number of files that are tried if no time is set.
 const TRIES: u64 = 12_000;
@@ -28,18 +28,18 @@ const GROWTH_KIB_MAX: u64 = 16 << 10;
 
 /// A branch of a forge, as a prover reads it.
 struct Branch<'a> {
-    forge: &'a Forge,
+    forge: &'a BlockBuilder,
     hashes: Vec<Hash>,
-    levels: Vec<Vec<Record>>,
+    levels: Vec<Vec<MmrNode>>,
 }
 
 impl<'a> Branch<'a> {
-    fn new(forge: &'a Forge, hashes: &[Hash], network: &Network) -> Self {
+    fn new(forge: &'a BlockBuilder, hashes: &[Hash], network: &Network) -> Self {
         let hashes: Vec<_> = [*network.id()].iter().chain(hashes).copied().collect();
         let mut row: Vec<_> = hashes.iter().map(|hash| forge.block(hash).header.record(*hash)).collect();
         let mut levels = Vec::new();
         while !row.is_empty() {
-            let next = row.chunks_exact(2).map(|pair| Record::parent(&pair[0], &pair[1])).collect();
+            let next = row.chunks_exact(2).map(|pair| MmrNode::parent(&pair[0], &pair[1])).collect();
             levels.push(std::mem::replace(&mut row, next));
         }
         Self { forge, hashes, levels }
@@ -53,7 +53,7 @@ impl<'a> Branch<'a> {
 impl Source for Branch<'_> {
     type Error = Infallible;
 
-    fn node(&mut self, at: Position) -> Result<Record, Infallible> {
+    fn node(&mut self, at: Position) -> Result<MmrNode, Infallible> {
         Ok(self.levels[usize::try_from(at.level).unwrap()][usize::try_from(at.index).unwrap()])
     }
 
@@ -75,7 +75,7 @@ fn network() -> Network {
 
 /// Returns valid proofs of messages in a block at height `at`, which has `messages` messages.
 fn receipts(network: &Network, at: usize, messages: usize, tip: usize) -> Vec<Receipt> {
-    let mut forge = Forge::new(network, "smith");
+    let mut forge = BlockBuilder::new(network, "smith");
     let mut hashes = forge.extend(network.id(), at - 1);
     let parent = *hashes.last().unwrap_or(network.id());
     let time = forge.block(&parent).header.time.plus_ms(1_000);

@@ -4,19 +4,19 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use plexus_core::ledger::validation::RuleError;
-use plexus_core::node::PeerId;
+use plexus_core::node::ConnectionId;
 use plexus_core::node::event::Event;
 use plexus_core::primitives::block::Block;
 use plexus_core::primitives::hash::Hash;
 use plexus_core::primitives::message::{Message, MessageId};
-use plexus_core::protocol::bounded::List;
-use plexus_core::protocol::compact_block::{Compact, Parts, Slot, Wanted};
-use plexus_core::protocol::misbehavior::Fault;
+use plexus_core::protocol::bounded::BoundedVec;
+use plexus_core::protocol::compact_block::{BlockMessages, CompactBlock, CompactEntry, GetMessagesAt};
+use plexus_core::protocol::misbehavior::Misbehavior;
 use plexus_core::protocol::packet::{Packet, Role, body_frame};
 use plexus_core::sync::block_download::{BODY_TIMEOUT, STALLS_MAX};
 use plexus_core::sync::block_relay::{EAGER_BYTES_MAX, PUSH_PATIENCE};
-use plexus_tests::forge::{Forge, key, message};
-use plexus_tests::party::Party;
+use plexus_tests::forge::{BlockBuilder, key, message};
+use plexus_tests::party::Actor;
 use plexus_tests::world::World;
 
 use super::{A_WHILE, forge, greet, mallory};
@@ -24,10 +24,10 @@ use super::{A_WHILE, forge, greet, mallory};
 /// A block of new messages on top of alice's chain. Mallory has to push it to her.
 struct Push {
     world: World,
-    alice: Party,
-    mallory: Party,
-    peer: PeerId,
-    forge: Forge,
+    alice: Actor,
+    mallory: Actor,
+    peer: ConnectionId,
+    forge: BlockBuilder,
     block: Arc<Block>,
     hash: Hash,
     ids: Vec<MessageId>,
@@ -47,8 +47,8 @@ impl Push {
     }
 
     /// Returns mallory's compact body, with full messages at these indexes.
-    fn compact(&self, whole: &[u16]) -> Compact {
-        Compact::new(self.hash, &self.block, &self.ids, whole)
+    fn compact(&self, whole: &[u16]) -> CompactBlock {
+        CompactBlock::new(self.hash, &self.block, &self.ids, whole)
     }
 
     fn all(&self) -> Vec<u16> {
@@ -59,7 +59,7 @@ impl Push {
         self.world.say(self.mallory, &Packet::Announce(self.block.header));
     }
 
-    fn push(&mut self, compact: Compact) {
+    fn push(&mut self, compact: CompactBlock) {
         self.world.say(self.mallory, &Packet::Compact(Box::new(compact)));
     }
 
@@ -72,7 +72,7 @@ impl Push {
     }
 
     /// Adds bob, an honest node that has the block, at this distance from alice. Returns bob.
-    fn bob(&mut self, latency_ms: u64) -> Party {
+    fn bob(&mut self, latency_ms: u64) -> Actor {
         let bob = self.world.stocked("bob", &self.forge, &self.hash);
         self.world.latency_ms = latency_ms;
         self.world.connect(self.alice, bob);
@@ -84,7 +84,7 @@ impl Push {
         let heard = self.world.guest(self.mallory).heard.iter();
         heard
             .filter_map(|(_, packet)| match packet {
-                Packet::GetParts(Wanted { hash, places }) if *hash == self.hash => {
+                Packet::GetParts(GetMessagesAt { hash, places }) if *hash == self.hash => {
                     Some(places.clone().into_inner())
                 }
                 _ => None,
@@ -94,7 +94,7 @@ impl Push {
 
     fn assert_another_body(&self) {
         let fault = self.world.fault(self.alice, self.peer);
-        let Fault::InvalidBlock { hash, error } = &fault else { panic!("found {fault}") };
+        let Misbehavior::InvalidBlock { hash, error } = &fault else { panic!("found {fault}") };
         assert_eq!(*hash, self.hash);
         assert!(matches!(**error, RuleError::Content { .. }), "found {error}");
         assert_ne!(self.world.tip(self.alice), self.hash);
@@ -102,7 +102,7 @@ impl Push {
 }
 
 /// Makes a block of `count` new messages of 900 bytes. Returns its hash and their ids.
-fn fill(world: &World, forge: &mut Forge, parent: &Hash, count: usize) -> (Hash, Vec<MessageId>) {
+fn fill(world: &World, forge: &mut BlockBuilder, parent: &Hash, count: usize) -> (Hash, Vec<MessageId>) {
     let text = |place| format!("{place} {parent} {}", "x".repeat(830));
     let messages: Vec<_> =
         (0..count).map(|place| message(&world.network, "writer", &text(place), world.time())).collect();
@@ -112,7 +112,8 @@ fn fill(world: &World, forge: &mut Forge, parent: &Hash, count: usize) -> (Hash,
 
 fn parts(block: &Block, hash: Hash, places: impl IntoIterator<Item = usize>) -> Bytes {
     let part = |place: usize| block.messages[place].as_ref().clone();
-    Packet::Parts(Parts { hash, messages: List::new(places.into_iter().map(part).collect()) }).encode()
+    Packet::Parts(BlockMessages { hash, messages: BoundedVec::new(places.into_iter().map(part).collect()) })
+        .encode()
 }
 
 #[test]
@@ -208,18 +209,18 @@ fn missing_messages_are_asked_for_by_place_and_nothing_else_is() {
 
 #[test]
 fn a_wrong_compact_body_is_its_senders_fault_and_not_the_blocks() {
-    type Spoil = fn(&Push, &mut Compact);
+    type Spoil = fn(&Push, &mut CompactBlock);
     let spoils: [(&str, Spoil); 4] = [
         ("message", |push, compact| {
             let other = message(&push.world.network, "smith", "another", push.world.time());
             let mut slots = compact.slots.clone().into_inner();
-            slots[1] = Slot::Whole(other);
-            compact.slots = List::new(slots);
+            slots[1] = CompactEntry::Whole(other);
+            compact.slots = BoundedVec::new(slots);
         }),
         ("order", |_, compact| {
             let mut slots = compact.slots.clone().into_inner();
             slots.swap(0, 2);
-            compact.slots = List::new(slots);
+            compact.slots = BoundedVec::new(slots);
         }),
         ("author", |_, compact| compact.author = key("nobody").public()),
         ("extra", |_, compact| compact.extra += 1),
@@ -244,9 +245,9 @@ fn wrong_parts_are_their_senders_fault_and_not_the_blocks() {
     let mut push = Push::new(135, 3);
     let (hash, wrong) = (push.hash, message(&push.world.network, "smith", "another", push.world.time()));
     push.answer(move |packet| match packet {
-        Packet::GetParts(_) => {
-            Some(vec![Packet::Parts(Parts { hash, messages: List::new(vec![wrong.clone()]) }).encode()])
-        }
+        Packet::GetParts(_) => Some(vec![
+            Packet::Parts(BlockMessages { hash, messages: BoundedVec::new(vec![wrong.clone()]) }).encode(),
+        ]),
         _ => None,
     });
     push.announce();
@@ -272,7 +273,7 @@ fn parts_that_are_too_many_or_too_few_are_a_fault() {
         let compact = push.compact(&[0]);
         push.push(compact);
         push.world.elapse(200);
-        assert_eq!(push.world.fault(push.alice, push.peer), Fault::Unasked { packet: "parts" });
+        assert_eq!(push.world.fault(push.alice, push.peer), Misbehavior::Unsolicited { packet: "parts" });
         let bob = push.bob(10);
         push.world.elapse(A_WHILE);
         push.world.assert_agree(&[push.alice, bob]);
@@ -281,7 +282,7 @@ fn parts_that_are_too_many_or_too_few_are_a_fault() {
 
 /// Returns a compact body whose short ids are those of other messages that alice has, as if they
 /// collided.
-fn colliding(push: &mut Push) -> Compact {
+fn colliding(push: &mut Push) -> CompactBlock {
     let others: Vec<Message> = (0..push.ids.len())
         .map(|n| message(&push.world.network, &format!("other {n}"), "another", push.world.time()))
         .collect();
@@ -290,7 +291,7 @@ fn colliding(push: &mut Push) -> Compact {
     }
     push.world.elapse(100);
     let ids: Vec<_> = others.iter().map(|other| other.id(push.world.network.id())).collect();
-    Compact::new(push.hash, &push.block, &ids, &[])
+    CompactBlock::new(push.hash, &push.block, &ids, &[])
 }
 
 #[test]
@@ -354,7 +355,7 @@ fn a_large_body_is_pushed_about_once_to_each_node() {
         (tip, ids) = fill(&world, &mut forge, &tip, 20);
         let block = forge.block(&tip);
         let whole: Vec<_> = (0..20).collect();
-        let compact = Compact::new(tip, block, &ids, &whole);
+        let compact = CompactBlock::new(tip, block, &ids, &whole);
         assert!(Packet::Compact(Box::new(compact.clone())).encode().len() > 17 * EAGER_BYTES_MAX);
         world.say(smith, &Packet::Announce(block.header));
         world.say(smith, &Packet::Compact(Box::new(compact)));
@@ -435,7 +436,10 @@ fn one_that_has_a_body_alone_and_never_sends_it_is_given_up() {
     let compact = push.compact(&[0]);
     push.push(compact);
     push.world.elapse(120_000);
-    assert_eq!(push.world.fault(push.alice, push.peer), Fault::Stalled { request: "get-bodies" });
+    assert_eq!(
+        push.world.fault(push.alice, push.peer),
+        Misbehavior::RequestTimeout { request: "get-bodies" }
+    );
     let asked = push.world.guest(push.mallory).heard.len();
     assert!(asked < 20 + usize::try_from(STALLS_MAX).unwrap(), "asked {asked} times");
     push.world.mine(push.alice);
@@ -466,9 +470,9 @@ fn a_flood_of_compact_bodies_is_bounded() {
     for n in 0_u32..300 {
         let ids: Vec<_> =
             push.ids.iter().map(|id| Hash::of(&[id.as_bytes(), &n.to_be_bytes()[..]].concat())).collect();
-        let compact = Compact::new(push.hash, &push.block, &ids, &[]);
+        let compact = CompactBlock::new(push.hash, &push.block, &ids, &[]);
         push.push(compact.clone());
-        push.push(Compact { hash: Hash::of(&n.to_be_bytes()), ..compact });
+        push.push(CompactBlock { hash: Hash::of(&n.to_be_bytes()), ..compact });
     }
     push.world.elapse(1_000);
     assert_eq!(push.asked().len(), 1, "a body is asked for from one peer at a time");
@@ -477,7 +481,7 @@ fn a_flood_of_compact_bodies_is_bounded() {
     for hash in &branch {
         let block = Arc::clone(push.forge.block(hash));
         push.world.say(push.mallory, &Packet::Announce(block.header));
-        let compact = Compact { hash: *hash, ..push.compact(&[]) };
+        let compact = CompactBlock { hash: *hash, ..push.compact(&[]) };
         push.push(compact);
     }
     push.world.elapse(1_000);

@@ -9,17 +9,17 @@ use plexus_core::primitives::block::Block;
 use plexus_core::primitives::hash::Hash;
 use plexus_core::primitives::message::Message;
 use plexus_core::primitives::params::{Network, Parameters};
-use plexus_core::primitives::time::Time;
-use plexus_core::protocol::misbehavior::Fault;
+use plexus_core::primitives::time::Timestamp;
+use plexus_core::protocol::misbehavior::Misbehavior;
 use plexus_core::protocol::packet::body_frame;
-use plexus_tests::forge::{Forge, key, message};
-use plexus_tests::party::Party;
+use plexus_tests::forge::{BlockBuilder, key, message};
+use plexus_tests::party::Actor;
 use plexus_tests::world::World;
 
 use super::{A_WHILE, forge, mallory};
 
 /// Breaks a rule. It gets the forge, the block to break, its time, and a message of the parent.
-type Break = fn(&Forge, &mut Block, &Network, &Message);
+type Break = fn(&BlockBuilder, &mut Block, &Network, &Message);
 type Expect = fn(&RuleError) -> bool;
 
 const BREAKS: &[(&str, Break, Expect)] = &[
@@ -145,7 +145,7 @@ fn small() -> Network {
 }
 
 struct Broken {
-    forge: Forge,
+    forge: BlockBuilder,
     honest: Vec<Hash>,
     bad: Hash,
     tip: Hash,
@@ -155,7 +155,7 @@ struct Broken {
 /// follow them.
 fn broken(world: &World, change: Break) -> Broken {
     let (mut forge, mut honest) = forge(world, 2);
-    let later = |forge: &Forge, hash: &Hash| forge.block(hash).header.time.plus_ms(1_000);
+    let later = |forge: &BlockBuilder, hash: &Hash| forge.block(hash).header.time.plus_ms(1_000);
     let time = later(&forge, &honest[1]);
     let earlier = message(&world.network, "anna", "earlier", time);
     honest.push(forge.mine(&honest[1], time, vec![earlier.clone()]));
@@ -167,7 +167,7 @@ fn broken(world: &World, change: Break) -> Broken {
     Broken { forge, honest, bad, tip }
 }
 
-fn assert_refused(world: &World, alice: Party, bad: &Hash, expected: Expect, name: &str) {
+fn assert_refused(world: &World, alice: Actor, bad: &Hash, expected: Expect, name: &str) {
     let refused = world.events(alice).find_map(|event| match event {
         Event::Refused { hash, failures, .. } if hash == bad => Some(failures),
         _ => None,
@@ -188,7 +188,7 @@ fn a_chain_with_a_bad_block_is_named_and_the_honest_one_goes_on() {
         let (_, peer) = mallory(&mut world, alice, forge.branch(&tip));
         world.elapse(2_000);
         let fault = world.fault(alice, peer);
-        let Fault::InvalidBlock { hash, error } = &fault else { panic!("{name}: found {fault}") };
+        let Misbehavior::InvalidBlock { hash, error } = &fault else { panic!("{name}: found {fault}") };
         assert_eq!(*hash, bad, "{name}");
         assert!(expected(error), "{name}: found {error}");
         assert_refused(&world, alice, &bad, *expected, name);
@@ -244,7 +244,7 @@ fn another_body_than_its_headers_is_the_senders_fault_and_not_the_blocks() {
     let peer = super::greet(&mut world, mallory, alice);
     world.elapse(2_000);
     let fault = world.fault(alice, peer);
-    let Fault::InvalidBlock { hash, error } = fault else { panic!("found {fault}") };
+    let Misbehavior::InvalidBlock { hash, error } = fault else { panic!("found {fault}") };
     assert_eq!(hash, tip);
     assert!(matches!(*error, RuleError::Content { .. }), "found {error}");
     let bob = world.stocked("bob", &forge, &tip);
@@ -257,7 +257,7 @@ fn another_body_than_its_headers_is_the_senders_fault_and_not_the_blocks() {
 fn the_bounds_of_a_messages_time_are_inclusive() {
     let mut world = World::new(43);
     let (mut forge, hashes) = forge(&world, 2);
-    let time: Time = forge.block(&hashes[1]).header.time.plus_ms(1_000);
+    let time: Timestamp = forge.block(&hashes[1]).header.time.plus_ms(1_000);
     let oldest = message(&world.network, "anna", "oldest", time.minus_ms(MESSAGE_AGE_MS));
     let newest = message(&world.network, "anna", "newest", time.plus_ms(MESSAGE_AHEAD_MS));
     let tip = forge.mine(&hashes[1], time, vec![oldest, newest]);

@@ -5,18 +5,20 @@
 //! simulated` takes a night.
 
 use plexus_core::sim::{
-    ChosenCount, Churn, Faults, Latency, Partition, Setup, Simulation, Topology, Traitors, Treason,
+    Attack, ByzantineShare, ChosenCount, Churn, Faults, Latency, Partition, SimConfig, Simulation, Topology,
 };
 use plexus_tests::chance::Chance;
 
 /// Returns a random network with random faults.
-fn draw(seed: u64) -> Setup {
+fn draw(seed: u64) -> SimConfig {
     let mut chance = Chance::new(seed ^ 0x51b0_1a7e);
     let mut below = |end: u64| chance.below(end);
     let mut faults = Faults::default();
     if below(2) == 0 {
-        let treason = Treason::ALL[usize::try_from(below(Treason::ALL.len() as u64)).unwrap()];
-        faults.traitors.push(Traitors { treason, share_per_mille: 100 + u32::try_from(below(234)).unwrap() });
+        let treason = Attack::ALL[usize::try_from(below(Attack::ALL.len() as u64)).unwrap()];
+        faults
+            .traitors
+            .push(ByzantineShare { treason, share_per_mille: 100 + u32::try_from(below(234)).unwrap() });
     }
     if below(3) == 0 {
         faults.loss_ppm = u32::try_from(below(10_000)).unwrap();
@@ -36,7 +38,7 @@ fn draw(seed: u64) -> Setup {
     }
     let topology =
         [Topology::Plexus, Topology::Random, Topology::Nearest][usize::try_from(below(3)).unwrap()];
-    Setup {
+    SimConfig {
         nodes: 8 + u32::try_from(below(17)).unwrap(),
         topology,
         seed,
@@ -49,7 +51,7 @@ fn draw(seed: u64) -> Setup {
         messages_per_minute: u32::try_from(below(60)).unwrap(),
         skew_ms: below(2_000),
         faults,
-        ..Setup::default()
+        ..SimConfig::default()
     }
 }
 
@@ -74,11 +76,11 @@ fn no_seed_breaks_a_law() {
 
 #[test]
 fn who_lies_about_where_it_is_gains_no_more_than_its_share_and_a_slot() {
-    for treason in [Treason::LatencyLiar, Treason::CertificateLiar] {
-        let traitors = vec![Traitors { treason, share_per_mille: 200 }];
+    for treason in [Attack::LatencyLiar, Attack::CertificateLiar] {
+        let traitors = vec![ByzantineShare { treason, share_per_mille: 200 }];
         let faults = Faults { traitors, ..Faults::default() };
         let (topology, latency) = (Topology::Plexus, Latency::Sphere);
-        let setup = Setup {
+        let setup = SimConfig {
             nodes: 40,
             topology,
             latency,
@@ -86,7 +88,7 @@ fn who_lies_about_where_it_is_gains_no_more_than_its_share_and_a_slot() {
             blocks: 4,
             warmup_ms: 400_000,
             faults,
-            ..Setup::default()
+            ..SimConfig::default()
         };
         let mut simulation = Simulation::new(setup).unwrap();
         while !simulation.run_for(10_000).unwrap_or_else(|broken| panic!("{broken}")).is_done() {}

@@ -4,19 +4,19 @@
 use plexus_core::primitives::hash::Hash;
 use plexus_core::protocol::packet::Role;
 use plexus_tests::chance::Chance;
-use plexus_tests::forge::{Forge, grind, key};
+use plexus_tests::forge::{BlockBuilder, grind, key};
 use plexus_tests::world::World;
 
 use super::A_WHILE;
 
 struct Tree {
-    forge: Forge,
+    forge: BlockBuilder,
     /// Every block, with true if it and all blocks below it are valid.
     blocks: Vec<(Hash, bool)>,
 }
 
 fn grow(world: &World, chance: &mut Chance, count: usize) -> Tree {
-    let mut forge = Forge::new(&world.network, "smith");
+    let mut forge = BlockBuilder::new(&world.network, "smith");
     let mut blocks = vec![(*world.network.id(), true)];
     for _ in 0..count {
         // Mostly near the newest, so that branches become long.

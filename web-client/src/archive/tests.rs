@@ -22,13 +22,13 @@ fn network() -> Network {
 struct Miner {
     network: Network,
     parent: Header,
-    history: History,
+    history: Mmr,
 }
 
 impl Miner {
     fn new(network: &Network) -> Self {
         let genesis = *network.genesis();
-        let history = History::default().append(genesis.record(*network.id()));
+        let history = Mmr::default().append(genesis.record(*network.id()));
         Self { network: network.clone(), parent: genesis, history }
     }
 
@@ -80,15 +80,15 @@ impl Store {
         entries.map(|(key, value)| Entry { key: key.clone(), value: value.clone() }).collect()
     }
 
-    fn load(&self, network: &Network) -> Result<(Archive, Chain), ArchiveError> {
-        Archive::load(network.clone(), &self.entries())
+    fn load(&self, network: &Network) -> Result<(ChainStore, Chain), ArchiveError> {
+        ChainStore::load(network.clone(), &self.entries())
     }
 }
 
 /// An archive, its store, and the journal that both must match.
 struct Trio {
     network: Network,
-    archive: Archive,
+    archive: ChainStore,
     store: Store,
     journal: Journal,
 }
@@ -96,7 +96,7 @@ struct Trio {
 impl Trio {
     fn new() -> Self {
         let network = network();
-        let (archive, journal) = (Archive::new(&network), Journal::new(&network));
+        let (archive, journal) = (ChainStore::new(&network), Journal::new(&network));
         Self { network, archive, store: Store::default(), journal }
     }
 
@@ -174,7 +174,7 @@ fn what_lies_below_the_window_is_forgotten() {
     assert!(trio.archive.loose.len() <= trio.archive.headers.len());
     let chunks = trio.store.0.keys().filter(|key| key.starts_with("headers/")).count();
     assert_eq!(chunks as u64, height / CHUNK_HEADERS - 3 * CHECKPOINT_BLOCKS / CHUNK_HEADERS + 1);
-    trio.store.commit(Archive::erase());
+    trio.store.commit(ChainStore::erase());
     assert!(trio.store.0.is_empty());
 }
 

@@ -1,6 +1,6 @@
 //! The class of the simulator's Worker.
 
-use plexus_core::sim::{Setup, Simulation};
+use plexus_core::sim::{SimConfig, Simulation};
 use serde::Serialize;
 use wasm_bindgen::prelude::*;
 
@@ -22,7 +22,7 @@ impl Laboratory {
     /// The error in the setup.
     #[wasm_bindgen(constructor)]
     pub fn new(setup: &str) -> Result<Self, String> {
-        let setup: Setup = serde_json::from_str(setup).map_err(|error| error.to_string())?;
+        let setup: SimConfig = serde_json::from_str(setup).map_err(|error| error.to_string())?;
         if setup.nodes > NODES_MAX {
             return Err(format!("nodes: at most {NODES_MAX} in a tab, found {}", setup.nodes));
         }

@@ -12,17 +12,17 @@ use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::future_to_promise;
 use zeroize::Zeroizing;
 
-use crate::effort::{Circumstances, Effort};
-use crate::form::Refusal;
+use crate::effort::{MiningSettings, PowerState};
+use crate::form::UserError;
 use crate::gpu::GpuShare;
 use crate::keyring::TAB_NAME;
-use crate::page::Page;
-use crate::shell::Shell;
+use crate::page::Callbacks;
+use crate::shell::Runtime;
 use crate::start;
 use crate::verdict::Verdict;
 
-impl From<Refusal> for JsValue {
-    fn from(refusal: Refusal) -> Self {
+impl From<UserError> for JsValue {
+    fn from(refusal: UserError) -> Self {
         js_sys::Error::new(&refusal.0).into()
     }
 }
@@ -31,7 +31,7 @@ impl From<Refusal> for JsValue {
 #[wasm_bindgen]
 #[derive(Debug)]
 pub struct LightNode {
-    shell: Rc<Shell>,
+    shell: Rc<Runtime>,
 }
 
 #[wasm_bindgen]
@@ -52,7 +52,7 @@ impl LightNode {
         updated: Function,
         searched: Function,
     ) -> Result<Self, JsValue> {
-        let page = Page::new(updated, searched);
+        let page = Callbacks::new(updated, searched);
         Ok(Self { shell: start::start(&node, keeps_chain, page).await? })
     }
 
@@ -74,13 +74,13 @@ impl LightNode {
         pauses_hidden: bool,
         pauses_on_battery: bool,
     ) -> Result<(), JsValue> {
-        let effort = Effort { threads, percent, pauses_hidden, pauses_on_battery };
+        let effort = MiningSettings { threads, percent, pauses_hidden, pauses_on_battery };
         Ok(self.shell.enter(|driver, now| driver.mine(now, effort))?)
     }
 
     /// Updates two conditions: the page is hidden, and the machine is on battery power.
     pub fn find(&self, hidden: bool, on_battery: bool) {
-        self.shell.enter(|driver, now| driver.find(now, Circumstances { hidden, on_battery }));
+        self.shell.enter(|driver, now| driver.find(now, PowerState { hidden, on_battery }));
     }
 
     /// Stops mining.
@@ -176,7 +176,7 @@ impl LightNode {
 }
 
 /// Returns a promise for the result of a future.
-fn later(doing: impl Future<Output = Result<String, Refusal>> + 'static) -> Promise {
+fn later(doing: impl Future<Output = Result<String, UserError>> + 'static) -> Promise {
     // The box gives all futures one type, so the code that drives them exists only once.
     let doing: Pin<Box<dyn Future<Output = _>>> = Box::pin(doing);
     future_to_promise(async move { Ok(doing.await?.into()) })
@@ -190,7 +190,7 @@ fn later(doing: impl Future<Output = Result<String, Refusal>> + 'static) -> Prom
 #[expect(unreachable_pub, reason = "only what is public is exported")]
 pub fn verify_proof(file: &[u8]) -> Result<String, JsValue> {
     let verdict = Verdict::of(file)?;
-    Ok(serde_json::to_string(&verdict).map_err(Refusal::because)?)
+    Ok(serde_json::to_string(&verdict).map_err(UserError::because)?)
 }
 
 /// The SHA-256 of a file, computed piece by piece. The file may have any size, and stays
@@ -236,7 +236,7 @@ impl GpuMiner {
     /// The bytes are not a job.
     #[wasm_bindgen(constructor)]
     pub fn new(job: &[u8], number: u32, count: u32) -> Result<Self, JsValue> {
-        let share = GpuShare::new(job, number, count).map_err(Refusal::because)?;
+        let share = GpuShare::new(job, number, count).map_err(UserError::because)?;
         Ok(Self { share, tries: 0.0 })
     }
 

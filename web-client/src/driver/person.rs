@@ -7,8 +7,8 @@ use plexus_core::primitives::time::Now;
 
 use super::{Driver, EFFORT};
 use crate::database::Write;
-use crate::effort::{Circumstances, Effort};
-use crate::form::{Refusal, State, Update};
+use crate::effort::{MiningSettings, PowerState};
+use crate::form::{State, Update, UserError};
 use crate::identity::Identity;
 use crate::keyring::Keyring;
 
@@ -19,31 +19,31 @@ impl Driver {
         now: Now,
         recipient: String,
         text: String,
-    ) -> Result<(Draft, MessageId), Refusal> {
-        let sender = self.keys.signer().map_err(Refusal::because)?.public();
-        let draft = Draft::new(sender, recipient, text, now.time).map_err(Refusal::because)?;
+    ) -> Result<(Draft, MessageId), UserError> {
+        let sender = self.keys.signer().map_err(UserError::because)?.public();
+        let draft = Draft::new(sender, recipient, text, now.time).map_err(UserError::because)?;
         let id = draft.id(self.network.id());
         Ok((draft, id))
     }
 
     /// Signs a message and sends it, unless the key that began it does not sign any more.
-    pub(crate) fn submit(&mut self, now: Now, draft: Draft, stamp: u64) -> Result<MessageId, Refusal> {
-        self.sent.make_room().map_err(Refusal::because)?;
-        let secret = self.keys.signer().map_err(Refusal::because)?.secret();
+    pub(crate) fn submit(&mut self, now: Now, draft: Draft, stamp: u64) -> Result<MessageId, UserError> {
+        self.sent.make_room().map_err(UserError::because)?;
+        let secret = self.keys.signer().map_err(UserError::because)?.secret();
         if secret.public() != *draft.sender() {
-            return Err(Refusal::because("another key was chosen meanwhile"));
+            return Err(UserError::because("another key was chosen meanwhile"));
         }
         let message = draft.sign(secret, self.network.id(), stamp);
-        let id = self.node.submit(now, message.clone()).map_err(Refusal::because)?;
+        let id = self.node.submit(now, message.clone()).map_err(UserError::because)?;
         self.sent.add(id, &message);
         self.drain();
         Ok(id)
     }
 
     /// Mines with so much effort, as soon as the chain is checked.
-    pub(crate) fn mine(&mut self, now: Now, effort: Effort) -> Result<(), Refusal> {
+    pub(crate) fn mine(&mut self, now: Now, effort: MiningSettings) -> Result<(), UserError> {
         self.mining.effort = effort.checked()?;
-        let signer = self.keys.signer().map_err(Refusal::because)?.clone();
+        let signer = self.keys.signer().map_err(UserError::because)?.clone();
         self.mining.wanted = true;
         self.writes.push(Write::Put(EFFORT.to_owned(), effort.encode()));
         if let Some(job) = &self.mining.job {
@@ -57,7 +57,7 @@ impl Driver {
     }
 
     /// The machine's circumstances changed.
-    pub(crate) fn find(&mut self, now: Now, circumstances: Circumstances) {
+    pub(crate) fn find(&mut self, now: Now, circumstances: PowerState) {
         self.mining.circumstances = circumstances;
         self.direct_miners(now);
     }

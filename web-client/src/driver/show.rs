@@ -1,9 +1,9 @@
 //! What the page is shown: the node's standing and the miners', told when they change.
 
-use plexus_core::ledger::chain::Place;
-use plexus_core::ledger::hash_rate::Pace;
+use plexus_core::ledger::chain::ChainEntry;
+use plexus_core::ledger::hash_rate::NetworkHashRate;
 use plexus_core::node::PeerView;
-use plexus_core::peers::outbound_slots::Kind;
+use plexus_core::peers::outbound_slots::OutboundKind;
 use plexus_core::primitives::message::{RECIPIENT_BYTES_MAX, TEXT_BYTES_MAX};
 use plexus_core::primitives::time::Now;
 
@@ -43,7 +43,7 @@ impl Driver {
             }
         }
         let chain = self.node.chain();
-        let Place { hash, header, total_work } = chain.tip();
+        let ChainEntry { hash, header, total_work } = chain.tip();
         let holds = Tip { height: header.height, hash, total_work };
         if let Some(words) = self.reorgs.settle(now.time, holds, |height| chain.best_at(height).copied()) {
             self.page.notice(true, words);
@@ -73,7 +73,7 @@ impl Driver {
         };
         let retry = self.node.redial().filter(|_| phase == Phase::Offline);
         let tip = self.node.chain().tip().header;
-        let pace = Pace::of(self.node.chain());
+        let pace = NetworkHashRate::of(self.node.chain());
         let until = |ms| u64::try_from(ms).unwrap_or(u64::MAX);
         State {
             phase,
@@ -116,7 +116,7 @@ impl Driver {
             })
         };
         let mut peers: Vec<_> =
-            peers.filter(|peer| peer.slot != Some(Kind::Feeler)).filter_map(form).collect();
+            peers.filter(|peer| peer.slot != Some(OutboundKind::Feeler)).filter_map(form).collect();
         if let Some(home) = peers.iter().position(|peer| peer.kind == HOME) {
             peers[..=home].rotate_right(1);
         }

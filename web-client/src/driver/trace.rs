@@ -1,13 +1,13 @@
 //! Verification, retold: a block that the node in the network told of is checked rule by rule against what this node knows itself.
 
 use plexus_core::ledger::json;
-use plexus_core::ledger::validation_trace::{Against, Step, trace};
+use plexus_core::ledger::validation_trace::{Against, TraceStep, trace};
 use plexus_core::primitives::block::Block;
 use plexus_core::primitives::time::Now;
 use serde::Serialize;
 
 use super::Driver;
-use crate::form::Refusal;
+use crate::form::UserError;
 
 /// Where a block lies, as far as this node knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -27,7 +27,7 @@ enum Place {
 struct TraceForm {
     block: json::Block,
     place: Place,
-    steps: Vec<Step>,
+    steps: Vec<TraceStep>,
 }
 
 impl Driver {
@@ -35,13 +35,13 @@ impl Driver {
     ///
     /// # Errors
     /// It is no block, or larger than the network's blocks can be.
-    pub(crate) fn trace(&self, now: Now, encoded: &[u8], hash: &str) -> Result<String, Refusal> {
+    pub(crate) fn trace(&self, now: Now, encoded: &[u8], hash: &str) -> Result<String, UserError> {
         let (bytes_max, messages_max) = (self.network.block_bytes_max(), self.network.block_messages_max());
-        let block = Block::decode_within(encoded, bytes_max, messages_max).map_err(Refusal::because)?;
+        let block = Block::decode_within(encoded, bytes_max, messages_max).map_err(UserError::because)?;
         let (chain, asked) = (self.node.chain(), hash.parse().ok());
         let (header, hash) = (&block.header, block.header.hash());
         let parent = chain.find(&header.prev_hash);
-        let below = chain.history(&header.prev_hash).map(plexus_core::primitives::mmr::History::root);
+        let below = chain.history(&header.prev_hash).map(plexus_core::primitives::mmr::Mmr::root);
         let against = Against {
             parent: parent.as_ref(),
             history_root: below.as_ref(),
@@ -57,6 +57,6 @@ impl Driver {
         let steps = trace(&self.network, &block, against);
         let total_work = chain.find(&hash).map(|place| place.total_work).unwrap_or_default();
         let block = json::Block::new(&block, total_work, self.network.id());
-        serde_json::to_string(&TraceForm { block, place, steps }).map_err(Refusal::because)
+        serde_json::to_string(&TraceForm { block, place, steps }).map_err(UserError::because)
     }
 }

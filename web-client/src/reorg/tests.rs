@@ -25,7 +25,7 @@ fn chain(fork: u64, tip: u64) -> impl Fn(u64) -> Option<Hash> {
     move |height| (height <= tip).then(|| block(if height > fork { "b" } else { "a" }, height))
 }
 
-const NOW: Time = Time::from_unix_ms(7);
+const NOW: Timestamp = Timestamp::from_unix_ms(7);
 
 /// The only reorganisation that is kept.
 fn only(reorgs: &Reorgs) -> Reorg {
@@ -118,7 +118,7 @@ fn the_oldest_reorganisation_goes() {
     let mut reorgs = Reorgs::default();
     for number in 1..=REORGS_MAX as u64 + 3 {
         reorgs.undone(left("a", number, number + 10));
-        reorgs.settle(Time::from_unix_ms(number), tip("b", number + 11), chain(number, number + 11));
+        reorgs.settle(Timestamp::from_unix_ms(number), tip("b", number + 11), chain(number, number + 11));
     }
     assert_eq!(reorgs.all.len(), REORGS_MAX);
     assert!(reorgs.all.iter().all(|reorg| reorg.seen_unix_ms > 3));

@@ -5,8 +5,8 @@ use std::rc::Rc;
 
 use zeroize::Zeroizing;
 
-use super::Shell;
-use crate::form::Refusal;
+use super::Runtime;
+use crate::form::UserError;
 use crate::identity::Identity;
 use crate::keyring::{DraftForm, Keyring, KeyringError, Sealing, Stored};
 use crate::sealed::{Chance, Cost};
@@ -14,17 +14,17 @@ use crate::sealed::{Chance, Cost};
 /// A passphrase, wiped when it is dropped; none for a key that is to live in this tab alone.
 pub(crate) type Passphrase = Option<Zeroizing<String>>;
 
-impl Shell {
+impl Runtime {
     /// The keys as they are known.
     pub(crate) fn keyring(&self) -> RefMut<'_, Keyring> {
         RefMut::map(self.driver.borrow_mut(), |driver| driver.keys())
     }
 
     /// Reads what is stored.
-    async fn look(&self) -> Result<(), Refusal> {
+    async fn look(&self) -> Result<(), UserError> {
         let database = self.database.borrow().clone();
         if let Some(database) = database {
-            let stored = Stored::read(&database).await.map_err(Refusal::because)?;
+            let stored = Stored::read(&database).await.map_err(UserError::because)?;
             self.keyring().load(&stored);
         }
         Ok(())
@@ -35,17 +35,17 @@ impl Shell {
     }
 
     /// All keys, as they are now: the page is told, too.
-    pub(crate) async fn keys(self: Rc<Self>) -> Result<String, Refusal> {
+    pub(crate) async fn keys(self: Rc<Self>) -> Result<String, UserError> {
         self.look().await?;
         self.changed();
-        serde_json::to_string(&self.keyring().forms()).map_err(Refusal::because)
+        serde_json::to_string(&self.keyring().forms()).map_err(UserError::because)
     }
 
     /// Begins to make a key: its words, and the places that are asked for.
-    pub(crate) fn make_key(&self) -> Result<String, Refusal> {
+    pub(crate) fn make_key(&self) -> Result<String, UserError> {
         let mut chance = Zeroizing::new([0; 64]);
-        getrandom::fill(&mut *chance).map_err(Refusal::because)?;
-        let DraftForm { words, places } = self.keyring().make(&chance).map_err(Refusal::because)?;
+        getrandom::fill(&mut *chance).map_err(UserError::because)?;
+        let DraftForm { words, places } = self.keyring().make(&chance).map_err(UserError::because)?;
         Ok(format!(r#"{{"words":"{}","places":{places:?}}}"#, *words))
     }
 
@@ -55,8 +55,8 @@ impl Shell {
         words: Zeroizing<String>,
         name: String,
         passphrase: Passphrase,
-    ) -> Result<String, Refusal> {
-        let identity = self.keyring().confirmed(&words).map_err(Refusal::because)?;
+    ) -> Result<String, UserError> {
+        let identity = self.keyring().confirmed(&words).map_err(UserError::because)?;
         self.keep(name, identity, passphrase).await
     }
 
@@ -66,17 +66,17 @@ impl Shell {
         words: Zeroizing<String>,
         name: String,
         passphrase: Passphrase,
-    ) -> Result<String, Refusal> {
-        let identity = Identity::from_words(&words).map_err(Refusal::because)?;
+    ) -> Result<String, UserError> {
+        let identity = Identity::from_words(&words).map_err(UserError::because)?;
         self.keep(name, identity, passphrase).await
     }
 
     /// Makes a key that lives in this tab alone, and uses it.
-    pub(crate) fn make_ephemeral_key(self: &Rc<Self>, name: &str) -> Result<String, Refusal> {
+    pub(crate) fn make_ephemeral_key(self: &Rc<Self>, name: &str) -> Result<String, UserError> {
         let mut entropy = Zeroizing::new([0; 32]);
-        getrandom::fill(&mut *entropy).map_err(Refusal::because)?;
-        let identity = Identity::from_entropy(&entropy).map_err(Refusal::because)?;
-        let public = self.keyring().add_tab(name, identity).map_err(Refusal::because)?;
+        getrandom::fill(&mut *entropy).map_err(UserError::because)?;
+        let identity = Identity::from_entropy(&entropy).map_err(UserError::because)?;
+        let public = self.keyring().add_tab(name, identity).map_err(UserError::because)?;
         self.changed();
         Ok(public.to_string())
     }
@@ -86,10 +86,10 @@ impl Shell {
         name: String,
         identity: Identity,
         passphrase: Passphrase,
-    ) -> Result<String, Refusal> {
+    ) -> Result<String, UserError> {
         self.look().await?;
         let Some(passphrase) = passphrase else {
-            let public = self.keyring().add_tab(&name, identity).map_err(Refusal::because)?;
+            let public = self.keyring().add_tab(&name, identity).map_err(UserError::because)?;
             self.changed();
             return Ok(public.to_string());
         };
@@ -103,20 +103,20 @@ impl Shell {
         self: Rc<Self>,
         name: String,
         passphrase: Zeroizing<String>,
-    ) -> Result<String, Refusal> {
+    ) -> Result<String, UserError> {
         self.look().await?;
         let chance = chance()?;
         let sealing = self.keyring().protect(&name, &passphrase, &chance, Cost::USUAL);
         self.store(sealing).await
     }
 
-    async fn store(self: &Rc<Self>, sealing: Result<Sealing, KeyringError>) -> Result<String, Refusal> {
-        let sealing = sealing.map_err(Refusal::because)?;
+    async fn store(self: &Rc<Self>, sealing: Result<Sealing, KeyringError>) -> Result<String, UserError> {
+        let sealing = sealing.map_err(UserError::because)?;
         let Some(database) = self.database.borrow().clone() else {
             let reason = "this browser keeps nothing here: use the key in this tab only";
-            return Err(Refusal(reason.to_owned()));
+            return Err(UserError(reason.to_owned()));
         };
-        database.commit(sealing.writes()).await.map_err(Refusal::because)?;
+        database.commit(sealing.writes()).await.map_err(UserError::because)?;
         let public = self.keyring().stored(sealing);
         self.changed();
         Ok(public.to_string())
@@ -127,9 +127,9 @@ impl Shell {
         self: Rc<Self>,
         name: String,
         passphrase: Zeroizing<String>,
-    ) -> Result<String, Refusal> {
+    ) -> Result<String, UserError> {
         self.look().await?;
-        let public = self.keyring().unlock(&name, &passphrase).map_err(Refusal::because)?;
+        let public = self.keyring().unlock(&name, &passphrase).map_err(UserError::because)?;
         self.remember(&name).await?;
         Ok(public.to_string())
     }
@@ -141,17 +141,17 @@ impl Shell {
     }
 
     /// Chooses the key that signs.
-    pub(crate) async fn use_key(self: Rc<Self>, name: String) -> Result<String, Refusal> {
+    pub(crate) async fn use_key(self: Rc<Self>, name: String) -> Result<String, UserError> {
         self.look().await?;
         self.remember(&name).await?;
         Ok(String::new())
     }
 
-    async fn remember(self: &Rc<Self>, name: &str) -> Result<(), Refusal> {
-        let writes = self.keyring().choose(name).map_err(Refusal::because)?;
+    async fn remember(self: &Rc<Self>, name: &str) -> Result<(), UserError> {
+        let writes = self.keyring().choose(name).map_err(UserError::because)?;
         let database = self.database.borrow().clone();
         if let Some(database) = database {
-            database.commit(writes).await.map_err(Refusal::because)?;
+            database.commit(writes).await.map_err(UserError::because)?;
         }
         self.changed();
         Ok(())
@@ -162,15 +162,15 @@ impl Shell {
         self: Rc<Self>,
         name: String,
         passphrase: Zeroizing<String>,
-    ) -> Result<String, Refusal> {
+    ) -> Result<String, UserError> {
         self.look().await?;
-        let identity = self.keyring().open(&name, &passphrase).map_err(Refusal::because)?;
+        let identity = self.keyring().open(&name, &passphrase).map_err(UserError::because)?;
         Ok(String::clone(&identity.words()))
     }
 }
 
-fn chance() -> Result<Chance, Refusal> {
+fn chance() -> Result<Chance, UserError> {
     let mut chance: Chance = Default::default();
-    getrandom::fill(&mut chance).map_err(Refusal::because)?;
+    getrandom::fill(&mut chance).map_err(UserError::because)?;
     Ok(chance)
 }

@@ -14,7 +14,7 @@ mod model;
 pub(crate) fn easy(half_life_ms: u64) -> Network {
     let parameters = Parameters {
         name: "easy".to_owned(),
-        genesis_time: Time::from_unix_ms(1_767_225_600_000),
+        genesis_time: Timestamp::from_unix_ms(1_767_225_600_000),
         spacing_ms: 1_000,
         half_life_ms,
         limit_bits: Bits::from_u32(0x207f_ffff),
@@ -54,7 +54,7 @@ pub(crate) fn branch(
 }
 
 /// A time later than any header here.
-pub(crate) const LATE: Time = Time::from_unix_ms(2_000_000_000_000);
+pub(crate) const LATE: Timestamp = Timestamp::from_unix_ms(2_000_000_000_000);
 
 fn insert(chain: &mut Chain, header: &Header) {
     let inserted = chain.insert(*header, LATE).unwrap();
@@ -65,7 +65,7 @@ fn insert(chain: &mut Chain, header: &Header) {
 pub(crate) fn grow(chain: &mut Chain, headers: &[Header]) {
     for header in headers {
         insert(chain, header);
-        assert_eq!(chain.verified(&header.hash()), Outcome::Extended);
+        assert_eq!(chain.mark_validated(&header.hash()), TipUpdate::Extended);
     }
 }
 
@@ -77,7 +77,7 @@ fn hashes(headers: &[Header]) -> Vec<Hash> {
 fn check_locator(chain: &Chain) {
     let locator = chain.locator();
     assert!(locator.len() <= LOCATOR_MAX);
-    assert_eq!(locator.first(), Some(&chain.leader().hash));
+    assert_eq!(locator.first(), Some(&chain.best_header().hash));
     assert_eq!(locator.last(), Some(chain.network().id()));
     let distinct: BTreeSet<_> = locator.iter().collect();
     assert_eq!(distinct.len(), locator.len(), "no hash twice");
@@ -90,12 +90,12 @@ fn a_header_comes_once_in_time_and_after_its_parent() {
     let headers = branch(&network, network.genesis(), 2, 100_000, 1);
     assert_eq!(chain.insert(headers[1], LATE), Ok(Inserted::Orphan));
     let at = headers[0].time.minus_ms(60_000);
-    assert_eq!(chain.insert(headers[0], at.minus_ms(1)), Ok(Inserted::Early { at }));
+    assert_eq!(chain.insert(headers[0], at.minus_ms(1)), Ok(Inserted::TimeTooNew { at }));
     assert_eq!(chain.insert(headers[0], at), Ok(Inserted::New { leads: true }));
     assert_eq!(chain.insert(headers[0], at), Ok(Inserted::Known));
     assert_eq!(chain.insert(*network.genesis(), at), Ok(Inserted::Known));
     assert_eq!(chain.insert(headers[1], LATE), Ok(Inserted::New { leads: true }));
-    assert_eq!((chain.tip().header.height, chain.leader().header.height), (0, 2));
+    assert_eq!((chain.tip().header.height, chain.best_header().header.height), (0, 2));
     let bad = Header { version: 2, ..child(&network, &headers[1], 1, 1) };
     assert!(chain.insert(bad, LATE).unwrap_err().contains(&RuleError::Version { found: 2 }));
 }
@@ -108,13 +108,13 @@ fn of_equal_work_the_first_seen_leads() {
         (child(&network, network.genesis(), 1, 1), child(&network, network.genesis(), 1, 2));
     insert(&mut chain, &first);
     assert_eq!(chain.insert(second, LATE), Ok(Inserted::New { leads: false }));
-    assert_eq!(chain.verified(&second.hash()), Outcome::Extended, "a tip is better than none");
-    assert_eq!(chain.leader().hash, first.hash());
-    assert_eq!(chain.verified(&first.hash()), Outcome::Side);
+    assert_eq!(chain.mark_validated(&second.hash()), TipUpdate::Extended, "a tip is better than none");
+    assert_eq!(chain.best_header().hash, first.hash());
+    assert_eq!(chain.mark_validated(&first.hash()), TipUpdate::Side);
     let third = child(&network, &first, 1, 3);
     assert_eq!(chain.insert(third, LATE), Ok(Inserted::New { leads: true }));
     let (undone, done) = (vec![second.hash()], hashes(&[first, third]));
-    assert_eq!(chain.verified(&third.hash()), Outcome::Reorged { fork: 0, undone, done });
+    assert_eq!(chain.mark_validated(&third.hash()), TipUpdate::Reorged { fork: 0, undone, done });
 }
 
 #[test]
@@ -123,14 +123,14 @@ fn what_follows_an_invalid_block_is_invalid() {
     let mut chain = Chain::new(network.clone());
     let headers = branch(&network, network.genesis(), 4, 1, 1);
     headers.iter().for_each(|header| insert(&mut chain, header));
-    chain.verified(&headers[0].hash());
-    chain.reject(&headers[1].hash());
-    assert_eq!((chain.leader().hash, chain.size()), (headers[0].hash(), 2));
+    chain.mark_validated(&headers[0].hash());
+    chain.remove_invalid(&headers[1].hash());
+    assert_eq!((chain.best_header().hash, chain.size()), (headers[0].hash(), 2));
     for header in &headers[1..3] {
         assert!(matches!(chain.insert(*header, LATE).unwrap_err()[..], [RuleError::Ancestor { .. }]));
-        assert!(chain.is_refused(&header.hash()));
+        assert!(chain.is_invalid(&header.hash()));
     }
-    chain.reject(&headers[0].hash());
+    chain.remove_invalid(&headers[0].hash());
     assert_eq!(chain.tip().hash, headers[0].hash(), "a verified block stays");
     let sibling = child(&network, &headers[0], 1, 9);
     grow(&mut chain, &[sibling]);
@@ -144,10 +144,10 @@ fn no_more_headers_than_allowed_lie_ahead() {
     headers[..AHEAD_MAX].iter().for_each(|header| insert(&mut chain, header));
     assert_eq!(chain.insert(headers[AHEAD_MAX], LATE), Ok(Inserted::TooFarAhead));
     check_locator(&chain);
-    chain.verified(&headers[0].hash());
+    chain.mark_validated(&headers[0].hash());
     assert_eq!(chain.insert(headers[AHEAD_MAX], LATE), Ok(Inserted::New { leads: true }));
     assert_eq!(chain.insert(headers[AHEAD_MAX + 1], LATE), Ok(Inserted::TooFarAhead));
-    assert_eq!(chain.path().len(), AHEAD_MAX);
+    assert_eq!(chain.missing_blocks().len(), AHEAD_MAX);
 }
 
 #[test]
@@ -155,7 +155,7 @@ fn memory_does_not_grow_with_the_chain_and_the_chain_is_restored_from_a_checkpoi
     let network = easy(0);
     let mut chain = Chain::new(network.clone());
     let headers = branch(&network, network.genesis(), 2 * WINDOW_MAX + 5_000, 1_000, 1);
-    let mut below = History::default();
+    let mut below = Mmr::default();
     for (header, height) in headers.iter().zip(1..) {
         grow(&mut chain, core::slice::from_ref(header));
         // One sibling each, so that the side has to be left behind too.
@@ -165,7 +165,7 @@ fn memory_does_not_grow_with_the_chain_and_the_chain_is_restored_from_a_checkpoi
         }
         if height % 4_096 == 0 {
             assert!(chain.size() <= 2 * WINDOW_MAX, "{} headers at height {height}", chain.size());
-            assert!(chain.milestones.len() < 60);
+            assert!(chain.skeleton.len() < 60);
             check_locator(&chain);
         }
         if height == headers.len() - WINDOW_MAX {
@@ -173,13 +173,13 @@ fn memory_does_not_grow_with_the_chain_and_the_chain_is_restored_from_a_checkpoi
         }
     }
     assert!(chain.size() < 2 * WINDOW_MAX);
-    assert!(chain.is_milestone(network.id()));
+    assert!(chain.is_in_skeleton(network.id()));
     let base = headers.len() - WINDOW_MAX + 1;
     assert_eq!(chain.best_at(base as u64), Some(&headers[base - 1].hash()));
     assert_eq!(chain.best_at(base as u64 - 1), None);
 
     let mut restored = Chain::restore(network.clone(), below.clone(), &headers[base - 1..]).unwrap();
-    assert_eq!((restored.tip(), restored.leader()), (chain.tip(), chain.leader()));
+    assert_eq!((restored.tip(), restored.best_header()), (chain.tip(), chain.best_header()));
     assert_eq!(restored.history(&restored.tip().hash), chain.history(&chain.tip().hash));
     check_locator(&restored);
     let more = branch(&network, &chain.tip().header, 3, 1_000, 2);
@@ -194,7 +194,7 @@ fn memory_does_not_grow_with_the_chain_and_the_chain_is_restored_from_a_checkpoi
     let damaged = Chain::restore(network.clone(), below, &headers).unwrap_err();
     assert!((base as u64 + 50..=base as u64 + 51).contains(&damaged.height), "{damaged}");
     let other = Header { nonce: 1, ..*network.genesis() };
-    assert_eq!(Chain::restore(network, History::default(), &[other]).unwrap_err().height, 0);
+    assert_eq!(Chain::restore(network, Mmr::default(), &[other]).unwrap_err().height, 0);
 }
 
 /// Returns a best branch of 300 and a second branch that forks off at 100. The second is known up
@@ -205,11 +205,11 @@ fn forked(network: &Network) -> (Chain, Vec<Header>, Vec<Header>) {
     grow(&mut chain, &best);
     let other = branch(network, &best[99], 220, 1_000, 2);
     other.iter().for_each(|header| insert(&mut chain, header));
-    assert_eq!(chain.leader().header, other[219]);
+    assert_eq!(chain.best_header().header, other[219]);
     for header in &other[..150] {
-        assert_eq!(chain.verified(&header.hash()), Outcome::Side);
+        assert_eq!(chain.mark_validated(&header.hash()), TipUpdate::Side);
     }
-    assert_eq!((chain.frontier().header.height, chain.path().len()), (250, 70));
+    assert_eq!((chain.best_validated().header.height, chain.missing_blocks().len()), (250, 70));
     (chain, best, other)
 }
 
@@ -219,22 +219,22 @@ fn a_crowded_side_gives_way_and_the_branches_that_matter_stay() {
     let (mut chain, best, other) = forked(&network);
     for salt in 0..SIDE_MAX as u64 * 3 / 2 {
         insert(&mut chain, &child(&network, network.genesis(), 1, 1_000 + salt));
-        assert!(chain.size() <= chain.best.len() + chain.path.len() + WINDOW_MAX + SIDE_MAX);
+        assert!(chain.size() <= chain.best.len() + chain.missing_blocks.len() + WINDOW_MAX + SIDE_MAX);
     }
     assert!(chain.size() < 650 + SIDE_MAX, "something gave way");
     for header in best.iter().chain(&other) {
         assert!(chain.find(&header.hash()).is_some(), "height {}", header.height);
     }
-    let frontier = chain.frontier().hash;
+    let frontier = chain.best_validated().hash;
     assert!(other[..149].iter().all(|header| chain.is_ancestor(&header.hash(), &frontier)));
     assert!(!chain.is_ancestor(&best[150].hash(), &frontier));
     for header in &other[150..200] {
-        assert_eq!(chain.verified(&header.hash()), Outcome::Side);
+        assert_eq!(chain.mark_validated(&header.hash()), TipUpdate::Side);
     }
     let mut undone = hashes(&best[100..]);
     undone.reverse();
     let done = hashes(&other[..201]);
-    assert_eq!(chain.verified(&other[200].hash()), Outcome::Reorged { fork: 100, undone, done });
+    assert_eq!(chain.mark_validated(&other[200].hash()), TipUpdate::Reorged { fork: 100, undone, done });
     for (height, header) in (101..=301).zip(&other) {
         assert_eq!(chain.best_at(height), Some(&header.hash()));
     }
@@ -246,42 +246,42 @@ fn a_branch_that_leaves_below_the_window_is_let_in() {
     let mut chain = Chain::new(network.clone());
     let best = branch(&network, network.genesis(), WINDOW_MAX + 3_000, 1_000, 1);
     let root = best[1_023];
-    let mut history = History::default();
+    let mut history = Mmr::default();
     for header in &best {
         grow(&mut chain, core::slice::from_ref(header));
         if header.height == root.height {
             history = chain.history(&root.hash()).unwrap().clone();
         }
     }
-    assert!(chain.is_milestone(&root.hash()) && chain.find(&root.hash()).is_none());
+    assert!(chain.is_in_skeleton(&root.hash()) && chain.find(&root.hash()).is_none());
     // Blocks in quick succession are increasingly hard, so fewer blocks have more work.
     let other = branch(&network, &root, 900, 1, 2);
     assert_eq!(chain.insert(other[0], LATE), Ok(Inserted::Orphan));
-    assert!(!chain.pursue(&root.hash()));
+    assert!(!chain.begin_redownload(&root.hash()));
     let tip = chain.tip();
 
-    chain.rebase(root, history.clone());
-    assert!(chain.pursue(&root.hash()));
+    chain.insert_fork_point(root, history.clone());
+    assert!(chain.begin_redownload(&root.hash()));
     other[..300].iter().for_each(|header| insert(&mut chain, header));
-    assert_eq!((chain.leader().header, chain.path().len()), (other[299], 300));
-    assert_eq!(chain.verified(&other[0].hash()), Outcome::Side);
+    assert_eq!((chain.best_header().header, chain.missing_blocks().len()), (other[299], 300));
+    assert_eq!(chain.mark_validated(&other[0].hash()), TipUpdate::Side);
     assert_eq!(chain.fork_below(&other[0].hash()), root.height);
     check_locator(&chain);
-    chain.abandon();
-    assert_eq!((chain.leader(), chain.path().len()), (tip, 0));
+    chain.abandon_redownload();
+    assert_eq!((chain.best_header(), chain.missing_blocks().len()), (tip, 0));
 
-    chain.rebase(root, history);
-    assert!(chain.pursue(&root.hash()));
+    chain.insert_fork_point(root, history);
+    assert!(chain.begin_redownload(&root.hash()));
     for header in &other {
         assert!(chain.insert(*header, LATE).is_ok());
     }
-    assert!(chain.leader().total_work > tip.total_work);
+    assert!(chain.best_header().total_work > tip.total_work);
     let mut moved = None;
     for header in &other {
-        match chain.verified(&header.hash()) {
-            Outcome::Side => assert_eq!((chain.tip(), moved.is_none()), (tip, true)),
-            Outcome::Extended => assert!(moved.is_some()),
-            Outcome::Reorged { fork, undone, done } => {
+        match chain.mark_validated(&header.hash()) {
+            TipUpdate::Side => assert_eq!((chain.tip(), moved.is_none()), (tip, true)),
+            TipUpdate::Extended => assert!(moved.is_some()),
+            TipUpdate::Reorged { fork, undone, done } => {
                 assert_eq!(fork, root.height);
                 let mut expected = hashes(&best[best.len() - WINDOW_MAX..]);
                 expected.reverse();
@@ -310,20 +310,23 @@ fn a_branch_longer_than_memory_replaces_the_best() {
     let best = branch(&network, network.genesis(), WINDOW_MAX + 6_000, 1_000, 1);
     grow(&mut chain, &best);
     let other = branch(&network, network.genesis(), best.len() + 500, 1_001, 2);
-    chain.rebase(*network.genesis(), History::default().append(network.genesis().record(*network.id())));
-    assert!(chain.pursue(network.id()));
+    chain.insert_fork_point(
+        *network.genesis(),
+        Mmr::default().append(network.genesis().record(*network.id())),
+    );
+    assert!(chain.begin_redownload(network.id()));
     let (mut ahead, mut moved) = (other.iter(), false);
     for header in &other {
         // Headers run a little ahead of bodies.
-        while chain.path().len() < 2_000
+        while chain.missing_blocks().len() < 2_000
             && let Some(header) = ahead.next()
         {
             insert(&mut chain, header);
         }
         let hash = header.hash();
-        let outcome = chain.verified(&hash);
-        assert_eq!(moved, matches!(outcome, Outcome::Extended));
-        if let Outcome::Reorged { fork, undone, done } = outcome {
+        let outcome = chain.mark_validated(&hash);
+        assert_eq!(moved, matches!(outcome, TipUpdate::Extended));
+        if let TipUpdate::Reorged { fork, undone, done } = outcome {
             assert_eq!((fork, undone.len()), (0, WINDOW_MAX));
             assert!(done.len() >= WINDOW_MAX);
             assert_eq!(done, hashes(&other[best.len() + 1 - done.len()..=best.len()]));

@@ -1,9 +1,9 @@
 use super::*;
 use crate::ledger::chain::tests::{LATE, branch, child, easy};
 
-fn trail(network: &Network) -> Trail {
+fn trail(network: &Network) -> HeadersPresync {
     let (genesis, hash) = (*network.genesis(), *network.id());
-    Trail::new(genesis, hash, History::default().append(genesis.record(hash)))
+    HeadersPresync::new(genesis, hash, Mmr::default().append(genesis.record(hash)))
 }
 
 #[test]
@@ -14,7 +14,7 @@ fn weighs_what_the_tree_would() {
     for header in branch(&network, network.genesis(), 300, 400, 1) {
         trail.push(&network, &header, LATE).unwrap();
         chain.insert(header, LATE).unwrap();
-        let leader = chain.leader();
+        let leader = chain.best_header();
         assert_eq!(
             (trail.hash(), trail.work(), trail.height()),
             (leader.hash, leader.total_work, header.height)
@@ -45,7 +45,7 @@ fn marks_lie_a_thousand_apart_and_at_the_end() {
         trail.push(&network, header, LATE).unwrap();
     }
     let at = |height: usize| (height as u64, headers[height - 1].hash());
-    assert_eq!(trail.into_marks(), [at(1_024), at(2_048), at(2_500)]);
+    assert_eq!(trail.into_commitments(), [at(1_024), at(2_048), at(2_500)]);
 }
 
 #[test]
@@ -54,11 +54,11 @@ fn marks_thin_out_when_there_are_too_many() {
     let mut trail = trail(&network);
     // A commitment for every block, so that a test can mine enough to reach the cap.
     trail.spacing = 1;
-    for header in branch(&network, network.genesis(), 2 * MARKS_MAX + 10, 1, 1) {
+    for header in branch(&network, network.genesis(), 2 * COMMITMENTS_MAX + 10, 1, 1) {
         trail.push(&network, &header, LATE).unwrap();
-        assert!(trail.marks.len() <= MARKS_MAX);
+        assert!(trail.commitments.len() <= COMMITMENTS_MAX);
     }
     assert_eq!(trail.spacing, 4);
-    assert!(trail.marks.iter().all(|(height, _)| height % 2 == 0));
-    assert!(trail.marks.is_sorted());
+    assert!(trail.commitments.iter().all(|(height, _)| height % 2 == 0));
+    assert!(trail.commitments.is_sorted());
 }

@@ -5,7 +5,7 @@ use crate::ledger::chain::tests::{child, easy};
 use crate::mining::search::grind;
 use crate::primitives::key::SecretKey;
 use crate::primitives::message::Draft;
-use crate::primitives::mmr::History;
+use crate::primitives::mmr::Mmr;
 
 const HALF_LIFE: u64 = 600_000;
 
@@ -81,7 +81,7 @@ fn another_version_is_named() {
 fn time_rises_along_a_branch() {
     let family = Family::new();
     let parent = family.parent.time;
-    let at = |time: Time| {
+    let at = |time: Timestamp| {
         let retarget = family.network.retarget();
         family.check(&family.with(|header| {
             header.time = time;
@@ -147,7 +147,7 @@ fn all_failures_are_named_at_once() {
         prev_hash: Hash::ZERO,
         version: 0,
         height: 9,
-        time: Time::from_unix_ms(0),
+        time: Timestamp::from_unix_ms(0),
         bits: Bits::from_u32(0x0201_0000),
         ..family.child
     };
@@ -181,10 +181,10 @@ fn a_minute_ahead_of_the_clock_is_the_most() {
     let failure = check_clock(&family.child, found.minus_ms(60_001)).unwrap();
     assert_eq!(failure, RuleError::TooEarly { latest, found });
     assert_eq!((failure.flag(), failure.may_pass_later()), ("TimeTooFarAhead", true));
-    assert_eq!(check_clock(&family.child, Time::from_unix_ms(u64::MAX)), None);
+    assert_eq!(check_clock(&family.child, Timestamp::from_unix_ms(u64::MAX)), None);
 }
 
-fn message(time: Time, text: &str) -> Arc<Message> {
+fn message(time: Timestamp, text: &str) -> Arc<Message> {
     let secret = SecretKey::from_bytes(&[5; 32]).unwrap();
     let draft = Draft::new(secret.public(), "bob", text, time).unwrap();
     Arc::new(draft.sign(&secret, &Hash::ZERO, 0))
@@ -195,12 +195,12 @@ fn block(family: &Family, messages: Vec<Arc<Message>>) -> Block {
     let (author, signature) = (PublicKey::NOBODY, Signature::NONE);
     let mut block = Block { header: family.child, extra: 0, author, signature, messages };
     let secret = SecretKey::from_bytes(&[6; 32]).unwrap();
-    block.seal(&secret, family.network.id(), &History::default().root());
+    block.seal(&secret, family.network.id(), &Mmr::default().root());
     block
 }
 
 fn contents(network: &Network, block: &Block) -> Vec<RuleError> {
-    check_contents(network, &History::default().root(), block)
+    check_contents(network, &Mmr::default().root(), block)
 }
 
 #[test]
@@ -252,20 +252,23 @@ fn a_message_is_a_day_old_at_most_and_a_minute_ahead_at_most() {
     let family = Family::new();
     let now = family.child.time;
     let (earliest, latest) = (now.minus_ms(86_400_000), now.plus_ms(60_000));
-    let at = |time: Time| {
+    let at = |time: Timestamp| {
         contents(&family.network, &block(&family, vec![message(now, "now"), message(time, "then")]))
     };
     assert_eq!(at(earliest), []);
     assert_eq!(at(latest), []);
-    for found in
-        [earliest.minus_ms(1), latest.plus_ms(1), Time::from_unix_ms(0), Time::from_unix_ms(u64::MAX)]
-    {
+    for found in [
+        earliest.minus_ms(1),
+        latest.plus_ms(1),
+        Timestamp::from_unix_ms(0),
+        Timestamp::from_unix_ms(u64::MAX),
+    ] {
         let failures = at(found);
         assert_eq!(failures, [RuleError::MessageTime { index: 1, earliest, latest, found }]);
         assert_eq!(flags(&failures), ["MessageTimeOutOfRange"]);
     }
     // The bounds do not wrap around.
-    let (first, last) = (Time::from_unix_ms(0), Time::from_unix_ms(u64::MAX));
+    let (first, last) = (Timestamp::from_unix_ms(0), Timestamp::from_unix_ms(u64::MAX));
     assert_eq!(check_message_time(0, &message(first, "first"), first), None);
     assert_eq!(check_message_time(0, &message(last, "last"), last), None);
 }
@@ -273,7 +276,7 @@ fn a_message_is_a_day_old_at_most_and_a_minute_ahead_at_most() {
 #[test]
 fn no_list_of_failures_is_longer_than_its_cap() {
     let family = Family::new();
-    let old = message(Time::from_unix_ms(0), "old");
+    let old = message(Timestamp::from_unix_ms(0), "old");
     let failures = contents(&family.network, &block(&family, vec![old; 2 * FAILURES_MAX]));
     assert_eq!(failures.len(), FAILURES_MAX);
     let ids = vec![Hash::ZERO; 2 * FAILURES_MAX];

@@ -31,7 +31,7 @@ mod tests {
     use crate::primitives::block::{Header, VERSION};
     use crate::primitives::hash::Hash;
     use crate::primitives::pow::Bits;
-    use crate::primitives::time::Time;
+    use crate::primitives::time::Timestamp;
 
     #[test]
     fn a_search_finds_the_first_hash_that_meets_the_target() {
@@ -41,7 +41,7 @@ mod tests {
             content_root: Hash::ZERO,
             version: VERSION,
             height: 7,
-            time: Time::from_unix_ms(1_000),
+            time: Timestamp::from_unix_ms(1_000),
             bits,
             nonce: 0,
         };

@@ -4,7 +4,7 @@ use super::*;
 use crate::primitives::block::{Header, VERSION};
 use crate::primitives::hash::Hash;
 use crate::primitives::pow::{Bits, Target};
-use crate::primitives::time::Time;
+use crate::primitives::time::Timestamp;
 
 /// Returns headers with `roots` roots. A hash meets the target if its first word is at most
 /// `limit`.
@@ -17,7 +17,7 @@ pub(super) fn headers(seed: u64, roots: usize, limit: u32) -> Headers {
         content_root: Hash::ZERO,
         version: VERSION,
         height: seed,
-        time: Time::from_unix_ms(seed.rotate_left(32)),
+        time: Timestamp::from_unix_ms(seed.rotate_left(32)),
         bits: Bits::from_u32(0x1e10_0000),
         nonce: 0,
     };

@@ -6,7 +6,7 @@ use crate::node::{Config, Input, Neighbours, Output};
 use crate::peers::eviction::INBOUND_GROUP_MAX;
 use crate::primitives::key::SecretKey;
 use crate::primitives::params::Network;
-use crate::primitives::time::Moment;
+use crate::primitives::time::MonotonicTime;
 use crate::protocol::packet::Role;
 
 /// A node of which only connections and closings are looked at.
@@ -19,7 +19,8 @@ struct Door {
 impl Door {
     fn new(inbound_max: usize) -> Self {
         let network = Network::dev();
-        let now = Now { time: network.genesis().time.plus_ms(1_000_000), moment: Moment::from_micros(1) };
+        let now =
+            Now { time: network.genesis().time.plus_ms(1_000_000), moment: MonotonicTime::from_micros(1) };
         let key = SecretKey::from_bytes(&[1; 32]).unwrap();
         let config = Config {
             neighbours: Neighbours::Given,
@@ -30,8 +31,8 @@ impl Door {
     }
 
     /// Opens a connection, and returns its number and what is closed for it.
-    fn open(&mut self, link: Link) -> (PeerId, Vec<(PeerId, Reason)>) {
-        let peer = PeerId(self.next);
+    fn open(&mut self, link: Direction) -> (ConnectionId, Vec<(ConnectionId, Reason)>) {
+        let peer = ConnectionId(self.next);
         self.next += 1;
         self.now.moment = self.now.moment + core::time::Duration::from_micros(1);
         self.node.handle(self.now, Input::Connected(peer, link));
@@ -44,12 +45,12 @@ impl Door {
         (peer, closed)
     }
 
-    fn dialled_by(&mut self, ip: Ipv4Addr) -> (PeerId, Vec<(PeerId, Reason)>) {
-        self.open(Link::Inbound(Some(IpAddr::V4(ip))))
+    fn dialled_by(&mut self, ip: Ipv4Addr) -> (ConnectionId, Vec<(ConnectionId, Reason)>) {
+        self.open(Direction::Inbound(Some(IpAddr::V4(ip))))
     }
 
-    fn dials(&mut self, number: usize) -> (PeerId, Vec<(PeerId, Reason)>) {
-        self.open(Link::Outbound(format!("10.9.0.1:{}", 1_000 + number).parse().unwrap()))
+    fn dials(&mut self, number: usize) -> (ConnectionId, Vec<(ConnectionId, Reason)>) {
+        self.open(Direction::Outbound(format!("10.9.0.1:{}", 1_000 + number).parse().unwrap()))
     }
 
     /// Opens as many inbound connections as a node may have, with as many from each network as one may have.
@@ -136,7 +137,7 @@ fn local_connections_are_bounded_together_and_the_youngest_is_evicted() {
         assert_eq!(door.dialled_by(Ipv4Addr::LOCALHOST).1, []);
     }
     let (first, closed) = door.dialled_by(Ipv4Addr::LOCALHOST);
-    assert_eq!(closed, [(PeerId(39), Reason::Evicted)]);
+    assert_eq!(closed, [(ConnectionId(39), Reason::Evicted)]);
     // One of a network of its own comes in beside a crowd of local ones, too.
     assert_eq!(door.dialled_by(host_of(1, 0)).1, [(first, Reason::Evicted)]);
     assert_eq!(door.count(), (40, 0));

@@ -2,7 +2,7 @@
 
 use super::Journal;
 use crate::primitives::block::Block;
-use crate::primitives::mmr::{Position, Record};
+use crate::primitives::mmr::{MmrNode, Position};
 use crate::primitives::params::Network;
 use crate::proof::chain_proof::{self, Opened, Source};
 
@@ -10,7 +10,7 @@ use crate::proof::chain_proof::{self, Opened, Source};
 pub(super) struct Prover<'a> {
     journal: &'a Journal,
     /// The nodes of each level, from the leaves up.
-    levels: Vec<Vec<Record>>,
+    levels: Vec<Vec<MmrNode>>,
 }
 
 /// The journal lacks a header or a body.
@@ -25,7 +25,7 @@ impl<'a> Prover<'a> {
         let leaf = |hash| journal.headers.get(hash).map(|(header, _)| header.record(*hash));
         let mut levels = vec![journal.best.iter().map(leaf).collect::<Option<Vec<_>>>()?];
         while let Some(below) = levels.last().filter(|level| level.len() > 1) {
-            let above = below.chunks_exact(2).map(|pair| Record::parent(&pair[0], &pair[1])).collect();
+            let above = below.chunks_exact(2).map(|pair| MmrNode::parent(&pair[0], &pair[1])).collect();
             levels.push(above);
         }
         Some(Self { journal, levels })
@@ -39,7 +39,7 @@ impl<'a> Prover<'a> {
 impl Source for Prover<'_> {
     type Error = Missing;
 
-    fn node(&mut self, position: Position) -> Result<Record, Missing> {
+    fn node(&mut self, position: Position) -> Result<MmrNode, Missing> {
         let level = usize::try_from(position.level).ok().and_then(|level| self.levels.get(level));
         let index = usize::try_from(position.index).map_err(|_| Missing)?;
         level.and_then(|level| level.get(index)).copied().ok_or(Missing)

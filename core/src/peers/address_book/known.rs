@@ -8,9 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::primitives::encoding::DecodeError;
 use crate::primitives::key::PublicKey;
-use crate::primitives::time::Time;
+use crate::primitives::time::Timestamp;
 use crate::protocol::address::Address;
-use crate::protocol::netgroup::Group;
+use crate::protocol::netgroup::NetGroup;
 
 /// The most bytes of an encoded book. The fullest, with the longest host names, has fewer.
 pub const BOOK_BYTES_MAX: usize = 1 << 20;
@@ -23,9 +23,9 @@ pub struct Known {
     /// The address.
     pub address: Address,
     /// The netgroup of the peer that reported it first.
-    pub source: Group,
+    pub source: NetGroup,
     /// When it was last reached or, before that, last reported.
-    pub last_seen: Time,
+    pub last_seen: Timestamp,
     /// True if it is in the tried table.
     pub tried: bool,
     /// The key of the node that was last reached there.

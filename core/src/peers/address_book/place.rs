@@ -11,7 +11,7 @@ use siphasher::sip::SipHasher24;
 
 use crate::protocol::address::Address;
 use crate::protocol::host::Host;
-use crate::protocol::netgroup::Group;
+use crate::protocol::netgroup::NetGroup;
 
 /// The number of slots of a bucket.
 pub const BUCKET: u16 = 16;
@@ -26,15 +26,15 @@ pub const GROUP_BUCKETS: u16 = 4;
 
 /// A slot: its bucket, times [`BUCKET`], plus its index in the bucket. The new buckets come first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Place(u16);
+pub(super) struct BucketSlot(u16);
 
 /// The slots of addresses that were only reported.
-pub(super) const NEW: Range<Place> = Place(0)..Place(NEW_BUCKETS * BUCKET);
+pub(super) const NEW: Range<BucketSlot> = BucketSlot(0)..BucketSlot(NEW_BUCKETS * BUCKET);
 /// The slots of addresses that were reached.
-pub(super) const TRIED: Range<Place> =
-    Place(NEW_BUCKETS * BUCKET)..Place((NEW_BUCKETS + TRIED_BUCKETS) * BUCKET);
+pub(super) const TRIED: Range<BucketSlot> =
+    BucketSlot(NEW_BUCKETS * BUCKET)..BucketSlot((NEW_BUCKETS + TRIED_BUCKETS) * BUCKET);
 
-impl Place {
+impl BucketSlot {
     /// Returns the first slot of its bucket.
     pub(super) fn bucket_start(self) -> Self {
         Self(self.0 - self.0 % BUCKET)
@@ -42,7 +42,7 @@ impl Place {
 }
 
 /// The digest of an address within one book: a keyed hash, unpredictable to others.
-pub(super) type Digest = u64;
+pub(super) type AddressDigest = u64;
 
 /// The keyed hash that decides the slots.
 #[derive(Debug)]
@@ -72,7 +72,7 @@ impl Placement {
         Self { keyed }
     }
 
-    pub(super) fn digest(&self, address: &Address) -> Digest {
+    pub(super) fn digest(&self, address: &Address) -> AddressDigest {
         let mut hasher = self.keyed;
         hasher.write(&[Domain::Address as u8, address.is_tls().into()]);
         hasher.write(&address.port().to_be_bytes());
@@ -96,7 +96,7 @@ impl Placement {
     }
 
     /// Returns the slot of an address that `source` reported.
-    pub(super) fn new_place(&self, address: &Address, source: Group) -> Place {
+    pub(super) fn new_place(&self, address: &Address, source: NetGroup) -> BucketSlot {
         let source = source.to_bytes();
         let share = self.below(Domain::NewShare, &[&self.group(address), &source], SOURCE_BUCKETS);
         let bucket = self.below(Domain::NewBucket, &[&source, &share.to_be_bytes()], NEW_BUCKETS);
@@ -104,16 +104,16 @@ impl Placement {
     }
 
     /// Returns the slot of an address that was reached.
-    pub(super) fn tried_place(&self, address: &Address) -> Place {
+    pub(super) fn tried_place(&self, address: &Address) -> BucketSlot {
         let share = self.below(Domain::TriedShare, &[&self.digest(address).to_be_bytes()], GROUP_BUCKETS);
         let parts: [&[u8]; 2] = [&self.group(address), &share.to_be_bytes()];
         let bucket = NEW_BUCKETS + self.below(Domain::TriedBucket, &parts, TRIED_BUCKETS);
         self.place(bucket, address)
     }
 
-    fn place(&self, bucket: u16, address: &Address) -> Place {
+    fn place(&self, bucket: u16, address: &Address) -> BucketSlot {
         let parts: [&[u8]; 2] = [&bucket.to_be_bytes(), &self.digest(address).to_be_bytes()];
-        Place(bucket * BUCKET + self.below(Domain::Position, &parts, BUCKET))
+        BucketSlot(bucket * BUCKET + self.below(Domain::Position, &parts, BUCKET))
     }
 
     /// Returns a keyed hash of parts of fixed sizes, below a power of two.
@@ -134,8 +134,8 @@ mod tests {
 
     use super::*;
 
-    fn buckets(places: impl Iterator<Item = Place>) -> usize {
-        places.map(Place::bucket_start).collect::<BTreeSet<_>>().len()
+    fn buckets(places: impl Iterator<Item = BucketSlot>) -> usize {
+        places.map(BucketSlot::bucket_start).collect::<BTreeSet<_>>().len()
     }
 
     #[test]

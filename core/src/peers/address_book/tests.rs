@@ -2,7 +2,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-const NOW: Time = Time::from_unix_ms(1_800_000_000_000);
+const NOW: Timestamp = Timestamp::from_unix_ms(1_800_000_000_000);
 const HOUR_MS: u64 = 3_600_000;
 
 fn key(byte: u8) -> PublicKey {
@@ -19,12 +19,12 @@ fn host(group: u32, host: u32) -> Address {
     address(&ip.to_string())
 }
 
-fn group(number: u32) -> Group {
+fn group(number: u32) -> NetGroup {
     host(number, 0).group()
 }
 
-fn chance(seed: u8) -> Chance {
-    Chance::new([seed; 32])
+fn chance(seed: u8) -> SeededRng {
+    SeededRng::new([seed; 32])
 }
 
 fn nobody(_: &Address) -> bool {
@@ -32,33 +32,33 @@ fn nobody(_: &Address) -> bool {
 }
 
 /// Returns a book, a tried address in it, and another address that claims its slot.
-fn rivals() -> (Book, Address, Address) {
-    let mut book = Book::new([1; 32]);
+fn rivals() -> (AddressBook, Address, Address) {
+    let mut book = AddressBook::new([1; 32]);
     let old = host(0, 0);
-    book.reached(&old, key(1), NOW);
+    book.good(&old, key(1), NOW);
     let place = book.placement.tried_place(&old);
     let rival = (1..).map(|number| host(number, 0)).find(|one| book.placement.tried_place(one) == place);
     (book, old, rival.unwrap())
 }
 
-fn is_tried(book: &Book, address: &Address) -> bool {
+fn is_tried(book: &AddressBook, address: &Address) -> bool {
     book.known().any(|known| known.address == *address && known.tried)
 }
 
 #[test]
 fn what_was_heard_is_new_and_what_was_reached_is_tried() {
-    let (mut book, one) = (Book::new([0; 32]), host(1, 1));
-    assert!(book.heard(&one, group(2), NOW));
-    assert!(!book.heard(&one, group(3), NOW), "an address occurs once");
+    let (mut book, one) = (AddressBook::new([0; 32]), host(1, 1));
+    assert!(book.add(&one, group(2), NOW));
+    assert!(!book.add(&one, group(3), NOW), "an address occurs once");
     assert_eq!((book.len(), book.tried_len()), (1, 0));
-    assert_eq!(book.draw_new(NOW, &mut chance(0), nobody), Some(one.clone()));
-    book.dialled(&one, NOW);
-    assert_eq!(book.draw(NOW, &mut chance(0), nobody), None);
-    book.reached(&one, key(1), NOW);
+    assert_eq!(book.select_new(NOW, &mut chance(0), nobody), Some(one.clone()));
+    book.attempt(&one, NOW);
+    assert_eq!(book.select(NOW, &mut chance(0), nobody), None);
+    book.good(&one, key(1), NOW);
     assert_eq!((book.len(), book.tried_len()), (1, 1));
-    assert_eq!(book.draw_new(NOW, &mut chance(0), nobody), None);
-    assert_eq!(book.draw(NOW, &mut chance(0), nobody), Some(one.clone()));
-    assert_eq!(book.draw(NOW, &mut chance(0), |address| *address == one), None);
+    assert_eq!(book.select_new(NOW, &mut chance(0), nobody), None);
+    assert_eq!(book.select(NOW, &mut chance(0), nobody), Some(one.clone()));
+    assert_eq!(book.select(NOW, &mut chance(0), |address| *address == one), None);
     assert_eq!((book.key(&one), book.find_key(&key(1))), (Some(&key(1)), Some(&one)));
     book.forget(&one);
     assert!(book.is_empty() && !book.contains(&one));
@@ -66,39 +66,39 @@ fn what_was_heard_is_new_and_what_was_reached_is_tried() {
 
 #[test]
 fn hearsay_displaces_only_what_is_terrible() {
-    let mut book = Book::new([0; 32]);
+    let mut book = AddressBook::new([0; 32]);
     let old = host(1, 0);
-    book.heard(&old, group(0), NOW);
+    book.add(&old, group(0), NOW);
     let place = book.placement.new_place(&old, group(0));
     let rival = (1..).map(|low| host(1, low)).find(|one| book.placement.new_place(one, group(0)) == place);
     let rival = rival.unwrap();
-    assert!(!book.heard(&rival, group(0), NOW.plus_ms(AGE_MAX_MS)));
+    assert!(!book.add(&rival, group(0), NOW.plus_ms(AGE_MAX_MS)));
     for _ in 0..NEW_FAILURES_MAX {
-        assert!(!book.heard(&rival, group(0), NOW));
+        assert!(!book.add(&rival, group(0), NOW));
         book.failed(&old, NOW);
     }
-    assert!(!book.heard(&old, group(0), NOW.plus_ms(1)), "hearsay does not make it good again");
-    assert!(book.heard(&rival, group(0), NOW));
+    assert!(!book.add(&old, group(0), NOW.plus_ms(1)), "hearsay does not make it good again");
+    assert!(book.add(&rival, group(0), NOW));
     assert!(!book.contains(&old));
-    assert!(book.heard(&old, group(0), NOW.plus_ms(AGE_MAX_MS + 1)), "what is old gives way");
+    assert!(book.add(&old, group(0), NOW.plus_ms(AGE_MAX_MS + 1)), "what is old gives way");
     assert!(!book.contains(&rival));
 }
 
 #[test]
 fn a_tried_entry_is_tested_before_it_is_evicted() {
     let (mut book, old, rival) = rivals();
-    book.reached(&rival, key(2), NOW.plus_ms(1));
+    book.good(&rival, key(2), NOW.plus_ms(1));
     assert_eq!(book.to_test(NOW), None, "it was reached a moment ago");
     let later = NOW.plus_ms(FRESH_MS);
-    book.reached(&rival, key(2), later);
+    book.good(&rival, key(2), later);
     assert_eq!(book.to_test(later), Some(old.clone()));
-    book.dialled(&old, later);
+    book.attempt(&old, later);
     assert_eq!(book.to_test(later), None, "the test is under way");
-    book.reached(&old, key(1), later);
+    book.good(&old, key(1), later);
     assert!(is_tried(&book, &old) && !is_tried(&book, &rival) && book.contains(&rival));
 
     let later = later.plus_ms(FRESH_MS);
-    book.reached(&rival, key(2), later);
+    book.good(&rival, key(2), later);
     assert_eq!(book.to_test(later), Some(old.clone()));
     book.failed(&old, later);
     assert!(is_tried(&book, &rival) && !is_tried(&book, &old) && book.contains(&old));
@@ -111,19 +111,19 @@ fn a_tried_entry_that_failed_long_gives_way_without_a_test() {
     for _ in 0..TRIED_FAILURES_MAX {
         book.failed(&old, NOW);
     }
-    book.reached(&rival, key(2), NOW);
+    book.good(&rival, key(2), NOW);
     assert!(is_tried(&book, &rival) && !is_tried(&book, &old));
 }
 
 #[test]
 fn at_most_so_many_tests_wait() {
-    let mut book = Book::new([1; 32]);
+    let mut book = AddressBook::new([1; 32]);
     for number in 0..4_000 {
-        book.reached(&host(number, 0), key(1), NOW);
+        book.good(&host(number, 0), key(1), NOW);
     }
     let later = NOW.plus_ms(FRESH_MS);
     for number in 4_000..8_000 {
-        book.reached(&host(number, 0), key(1), later);
+        book.good(&host(number, 0), key(1), later);
     }
     assert_eq!(book.tests.len(), TESTS_MAX);
     let mut tested = 0;
@@ -136,32 +136,32 @@ fn at_most_so_many_tests_wait() {
 
 #[test]
 fn what_failed_rests_and_is_drawn_again() {
-    let (mut book, one) = (Book::new([0; 32]), host(1, 1));
-    book.heard(&one, group(0), NOW);
+    let (mut book, one) = (AddressBook::new([0; 32]), host(1, 1));
+    book.add(&one, group(0), NOW);
     book.failed(&one, NOW);
-    assert_eq!(book.draw(NOW.plus_ms(RETRY_MIN_MS - 1), &mut chance(0), nobody), None);
-    assert_eq!(book.draw(NOW.plus_ms(RETRY_MIN_MS), &mut chance(0), nobody), Some(one));
+    assert_eq!(book.select(NOW.plus_ms(RETRY_MIN_MS - 1), &mut chance(0), nobody), None);
+    assert_eq!(book.select(NOW.plus_ms(RETRY_MIN_MS), &mut chance(0), nobody), Some(one));
 }
 
 #[test]
 fn draws_half_from_each_table() {
-    let mut book = Book::new([0; 32]);
+    let mut book = AddressBook::new([0; 32]);
     for number in 0..300 {
-        book.heard(&host(number, 1), group(number), NOW);
+        book.add(&host(number, 1), group(number), NOW);
     }
-    book.reached(&host(999, 1), key(1), NOW);
+    book.good(&host(999, 1), key(1), NOW);
     let mut chance = chance(1);
-    let tried = (0..1_000).filter(|_| book.draw(NOW, &mut chance, nobody) == Some(host(999, 1)));
+    let tried = (0..1_000).filter(|_| book.select(NOW, &mut chance, nobody) == Some(host(999, 1)));
     assert!((440..560).contains(&tried.count()));
 }
 
 #[test]
 fn tells_of_few_and_of_none_that_are_terrible() {
-    let (mut book, mut chance) = (Book::new([0; 32]), chance(2));
+    let (mut book, mut chance) = (AddressBook::new([0; 32]), chance(2));
     for number in 0..200 {
-        book.heard(&host(number, 1), group(number), NOW);
+        book.add(&host(number, 1), group(number), NOW);
     }
-    let bad = book.draw(NOW, &mut chance, nobody).unwrap();
+    let bad = book.select(NOW, &mut chance, nobody).unwrap();
     for _ in 0..NEW_FAILURES_MAX {
         book.failed(&bad, NOW);
     }
@@ -179,9 +179,9 @@ fn tells_of_few_and_of_none_that_are_terrible() {
 
 #[test]
 fn remembers_the_least_round_trip_and_names_the_nearest() {
-    let mut book = Book::new([0; 32]);
+    let mut book = AddressBook::new([0; 32]);
     for (number, ms) in [(1, 30), (2, 20), (3, 10)] {
-        book.heard(&host(number, 1), group(number), NOW);
+        book.add(&host(number, 1), group(number), NOW);
         book.measured(&host(number, 1), Duration::from_millis(ms));
         book.measured(&host(number, 1), Duration::from_millis(40));
     }
@@ -205,28 +205,28 @@ fn remembers_the_least_round_trip_and_names_the_nearest() {
 
 #[test]
 fn a_home_network_fits() {
-    let mut book = Book::new([0; 32]);
+    let mut book = AddressBook::new([0; 32]);
     let address = |port: u32| address(&format!("127.0.0.1:{port}"));
     for port in 1..=100 {
-        book.reached(&address(port), key(1), NOW);
+        book.good(&address(port), key(1), NOW);
     }
     assert!(book.tried_len() > 90, "{}", book.tried_len());
-    let drawn = book.draw(NOW, &mut chance(0), nobody);
+    let drawn = book.select(NOW, &mut chance(0), nobody);
     assert!(drawn.is_some_and(|drawn| drawn.is_local()));
 }
 
 #[test]
 fn few_neighbours_are_anchors() {
-    let mut book = Book::new([0; 32]);
+    let mut book = AddressBook::new([0; 32]);
     let all: Vec<_> = (0..6).map(|number| host(number, 1)).collect();
     for address in &all {
-        book.reached(address, key(1), NOW);
+        book.good(address, key(1), NOW);
     }
     book.set_anchors(&all);
     assert_eq!(book.anchors().count(), ANCHORS_MAX);
     let mut known: Vec<_> = book.known().collect();
     known.iter_mut().for_each(|known| known.anchor = true);
-    assert_eq!(Book::restore([0; 32], known).anchors().count(), ANCHORS_MAX);
+    assert_eq!(AddressBook::restore([0; 32], known).anchors().count(), ANCHORS_MAX);
     book.set_anchors(&all[..1]);
     assert_eq!(book.anchors().collect::<Vec<_>>(), [&all[0]]);
 }
@@ -235,8 +235,8 @@ fn few_neighbours_are_anchors() {
 fn the_fullest_book_has_few_bytes_and_damaged_ones_are_an_error() {
     let known = |number: usize| Known {
         address: Address::new(true, &format!("{number:0>223}"), u16::MAX).unwrap(),
-        source: Group::of_ip([255; 16].into()),
-        last_seen: Time::from_unix_ms(u64::MAX),
+        source: NetGroup::of_ip([255; 16].into()),
+        last_seen: Timestamp::from_unix_ms(u64::MAX),
         tried: true,
         key: Some(key(0xff)),
         rtt_us: Some(u32::MAX),
@@ -246,28 +246,36 @@ fn the_fullest_book_has_few_bytes_and_damaged_ones_are_an_error() {
     let bytes = known::encode(&(0..ENTRIES_MAX).map(known).collect::<Vec<_>>());
     assert!(bytes.len() <= BOOK_BYTES_MAX, "{}", bytes.len());
 
-    let mut book = Book::new([0; 32]);
-    book.reached(&host(1, 1), key(1), NOW);
-    book.heard(&address("[2001:db8::1]:5"), group(2), NOW);
+    let mut book = AddressBook::new([0; 32]);
+    book.good(&host(1, 1), key(1), NOW);
+    book.add(&address("[2001:db8::1]:5"), group(2), NOW);
     book.measured(&host(1, 1), Duration::from_millis(7));
     let bytes = book.encode();
-    let again = Book::decode([0; 32], &bytes).unwrap();
+    let again = AddressBook::decode([0; 32], &bytes).unwrap();
     assert!(again.known().eq(book.known()));
     for end in 0..bytes.len() {
-        assert!(Book::decode([0; 32], &bytes[..end]).is_err(), "{end} bytes");
+        assert!(AddressBook::decode([0; 32], &bytes[..end]).is_err(), "{end} bytes");
     }
     let long = [bytes.as_slice(), &[0]].concat();
-    assert_eq!(Book::decode([0; 32], &long).err(), Some(DecodeError::Trailing { count: 1 }));
+    assert_eq!(AddressBook::decode([0; 32], &long).err(), Some(DecodeError::Trailing { count: 1 }));
     assert_eq!(
-        Book::decode([0; 32], &vec![BOOK_VERSION; BOOK_BYTES_MAX + 1]).err(),
+        AddressBook::decode([0; 32], &vec![BOOK_VERSION; BOOK_BYTES_MAX + 1]).err(),
         Some(DecodeError::Size { field: "book", min: 1, max: BOOK_BYTES_MAX, found: BOOK_BYTES_MAX + 1 })
     );
-    assert_eq!(Book::decode([0; 32], &[9]).err(), Some(DecodeError::Value { field: "version of the book" }));
+    assert_eq!(
+        AddressBook::decode([0; 32], &[9]).err(),
+        Some(DecodeError::Value { field: "version of the book" })
+    );
 }
 
 /// Returns the attackers' share of many selections that each succeed at once. Their netgroups are
 /// the ones below `bad`.
-fn share(book: &Book, bad: u32, seed: u8, table: impl Fn(&Book, &mut Chance) -> Option<Address>) -> f64 {
+fn share(
+    book: &AddressBook,
+    bad: u32,
+    seed: u8,
+    table: impl Fn(&AddressBook, &mut SeededRng) -> Option<Address>,
+) -> f64 {
     let (mut chance, draws) = (chance(seed), 400);
     let bad: Vec<_> = (0..bad).map(group).collect();
     let drawn = (0..draws).filter_map(|_| table(book, &mut chance));
@@ -281,7 +289,7 @@ fn a_fifth_of_the_addresses_in_a_twentieth_of_the_networks_is_drawn_rarely() {
     // attacker's.
     let (mut sum, mut most) = (0.0, 0.0_f64);
     for seed in 0..100 {
-        let (mut book, mut chance) = (Book::new([seed; 32]), chance(seed));
+        let (mut book, mut chance) = (AddressBook::new([seed; 32]), chance(seed));
         let honest = (0..800).map(|number| host(10 + number % 190, number));
         let attackers = (0..200).map(|number| host(number % 10, number));
         let mut all: Vec<_> = honest.chain(attackers).collect();
@@ -290,12 +298,12 @@ fn a_fifth_of_the_addresses_in_a_twentieth_of_the_networks_is_drawn_rarely() {
             // The attacker reports only its own addresses. The honest nodes report all.
             let own = one.group() < group(10);
             let source = if own { chance.below(10) } else { 10 + chance.below(190) };
-            book.heard(&one, group(u32::try_from(source).unwrap()), NOW);
+            book.add(&one, group(u32::try_from(source).unwrap()), NOW);
             if chance.below(2) == 0 {
-                book.reached(&one, key(1), NOW);
+                book.good(&one, key(1), NOW);
             }
         }
-        let found = share(&book, 10, seed, |book, chance| book.draw(NOW, chance, nobody));
+        let found = share(&book, 10, seed, |book, chance| book.select(NOW, chance, nobody));
         (sum, most) = (sum + found, most.max(found));
     }
     let mean = sum / 100.0;
@@ -307,18 +315,18 @@ fn a_flood_of_made_up_addresses_weighs_no_more_than_who_tells_it() {
     // Sources in three netgroups report 20,000 addresses in equally many netgroups, before or after
     // the honest ones report 800.
     for (seed, is_first) in [(1, true), (2, true), (3, false), (4, false)] {
-        let mut book = Book::new([seed; 32]);
-        let flood = |book: &mut Book| {
+        let mut book = AddressBook::new([seed; 32]);
+        let flood = |book: &mut AddressBook| {
             for number in 0..20_000 {
-                book.heard(&host(1_000 + number, 666), group(number % 3), NOW);
+                book.add(&host(1_000 + number, 666), group(number % 3), NOW);
             }
         };
-        let honest = |book: &mut Book| {
+        let honest = |book: &mut AddressBook| {
             for number in 0..800 {
-                book.heard(&host(10 + number % 190, number), group(10 + number * 7 % 190), NOW);
+                book.add(&host(10 + number % 190, number), group(10 + number * 7 % 190), NOW);
             }
         };
-        let told = |book: &Book| book.known().filter(|known| known.source >= group(10)).count();
+        let told = |book: &AddressBook| book.known().filter(|known| known.source >= group(10)).count();
         if is_first {
             flood(&mut book);
             let buckets = usize::from(3 * SOURCE_BUCKETS);
@@ -332,7 +340,7 @@ fn a_flood_of_made_up_addresses_weighs_no_more_than_who_tells_it() {
             assert_eq!(told(&book), before, "nobody is displaced");
         }
         let mut chance = chance(seed);
-        let drawn = (0..1_000).filter_map(|_| book.draw(NOW, &mut chance, nobody));
+        let drawn = (0..1_000).filter_map(|_| book.select(NOW, &mut chance, nobody));
         let bad = drawn.filter(|address| address.group() >= group(1_000)).count();
         // Three of 193 netgroups: one or two selections in a hundred, however many addresses they
         // report.
@@ -371,9 +379,9 @@ fn step() -> impl Strategy<Value = Step> {
 fn a_rival_that_was_displaced_and_heard_of_anew_is_not_tried() {
     let (mut book, old, rival) = rivals();
     let later = NOW.plus_ms(FRESH_MS);
-    book.reached(&rival, key(2), later);
+    book.good(&rival, key(2), later);
     book.forget(&rival);
-    book.heard(&rival, group(1), later);
+    book.add(&rival, group(1), later);
     book.failed(&old, later);
     assert!(is_tried(&book, &old) && !is_tried(&book, &rival));
 }
@@ -386,19 +394,19 @@ proptest! {
         secret: [u8; 32],
         steps in proptest::collection::vec(step(), 1..600),
     ) {
-        let (mut book, mut now) = (Book::new(secret), NOW);
+        let (mut book, mut now) = (AddressBook::new(secret), NOW);
         for step in steps {
             match step {
                 Step::Heard(a, b, source) => {
-                    book.heard(&host(a, b), group(source), now);
+                    book.add(&host(a, b), group(source), now);
                 }
-                Step::Reached(a, b, byte) => book.reached(&host(a, b), key(byte), now),
+                Step::Reached(a, b, byte) => book.good(&host(a, b), key(byte), now),
                 Step::Failed(a, b) => book.failed(&host(a, b), now),
-                Step::Dialled(a, b) => book.dialled(&host(a, b), now),
+                Step::Dialled(a, b) => book.attempt(&host(a, b), now),
                 Step::Measured(a, b, us) => book.measured(&host(a, b), Duration::from_micros(us.into())),
                 Step::Forget(a, b) => book.forget(&host(a, b)),
                 Step::Drawn(seed) => {
-                    let drawn = book.draw(now, &mut chance(seed), nobody);
+                    let drawn = book.select(now, &mut chance(seed), nobody);
                     prop_assert!(drawn.is_none_or(|drawn| book.contains(&drawn)));
                 }
                 Step::Waited(ms) => now = now.plus_ms(ms),
@@ -417,9 +425,9 @@ proptest! {
             };
             prop_assert_eq!(home, *place);
         }
-        let again = Book::decode(secret, &book.encode()).unwrap();
+        let again = AddressBook::decode(secret, &book.encode()).unwrap();
         prop_assert_eq!(again.known().collect::<Vec<_>>(), book.known().collect::<Vec<_>>());
-        let elsewhere = Book::restore([7; 32], book.known());
+        let elsewhere = AddressBook::restore([7; 32], book.known());
         prop_assert!(elsewhere.len() <= book.len());
         prop_assert!(elsewhere.index.len() == elsewhere.entries.len());
     }

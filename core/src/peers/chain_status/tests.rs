@@ -13,7 +13,7 @@ fn chain_of(headers: &[Header]) -> Chain {
 fn extend(chain: &mut Chain, headers: &[Header]) {
     for header in headers {
         chain.insert(*header, LATE).unwrap();
-        chain.verified(&header.hash());
+        chain.mark_validated(&header.hash());
     }
 }
 
@@ -22,21 +22,21 @@ fn grown(count: usize) -> Vec<Header> {
 }
 
 /// Returns the stance of a peer that announced a header as its best.
-fn at(header: &Header) -> Stance {
-    let mut stance = Stance::default();
-    stance.leads(&header.hash(), header.height);
+fn at(header: &Header) -> PeerTip {
+    let mut stance = PeerTip::default();
+    stance.announced(&header.hash(), header.height);
     stance
 }
 
-fn tell(stance: &mut Stance, chain: &mut Chain, headers: &[Header]) {
+fn tell(stance: &mut PeerTip, chain: &mut Chain, headers: &[Header]) {
     for header in headers {
         extend(chain, &[*header]);
-        stance.follows(chain, header, &header.hash());
+        stance.assume_followed(chain, header, &header.hash());
     }
 }
 
-fn seconds(seconds: u64) -> Moment {
-    Moment::from_micros(seconds * 1_000_000)
+fn seconds(seconds: u64) -> MonotonicTime {
+    MonotonicTime::from_micros(seconds * 1_000_000)
 }
 
 #[test]
@@ -44,7 +44,7 @@ fn the_newest_blocks_are_no_disagreement_and_older_ones_are_a_lag() {
     let headers = grown(10);
     let chain = chain_of(&headers);
     for (height, expected) in [(10, Agreement::Agrees), (7, Agreement::Agrees), (6, Agreement::Lags)] {
-        assert_eq!(at(&headers[height - 1]).judge(&chain), Some(expected), "height {height}");
+        assert_eq!(at(&headers[height - 1]).compare(&chain), Some(expected), "height {height}");
     }
 }
 
@@ -55,7 +55,7 @@ fn a_race_at_the_top_is_no_disagreement_and_a_branch_is() {
     for (parent, expected) in [(9, Agreement::Agrees), (7, Agreement::Agrees), (6, Agreement::Differs)] {
         let other = branch(chain.network(), &headers[parent - 1], 1, 1_000, 2);
         chain.insert(other[0], LATE).unwrap();
-        assert_eq!(at(&other[0]).judge(&chain), Some(expected), "on height {parent}");
+        assert_eq!(at(&other[0]).compare(&chain), Some(expected), "on height {parent}");
     }
 }
 
@@ -64,11 +64,11 @@ fn who_is_ahead_of_us_agrees_once_we_know_that_it_is_on_our_branch() {
     let headers = grown(10);
     let mut chain = chain_of(&headers[..2]);
     let stance = at(&headers[9]);
-    assert_eq!(stance.judge(&chain), None);
+    assert_eq!(stance.compare(&chain), None);
     for header in &headers[2..] {
         chain.insert(*header, LATE).unwrap();
     }
-    assert_eq!(stance.judge(&chain), Some(Agreement::Agrees), "no body of ours contradicts it");
+    assert_eq!(stance.compare(&chain), Some(Agreement::Agrees), "no body of ours contradicts it");
 }
 
 #[test]
@@ -76,7 +76,7 @@ fn a_block_that_we_do_not_know_among_ours_is_another_branch() {
     let headers = grown(10);
     let chain = chain_of(&headers);
     let other = branch(chain.network(), chain.network().genesis(), 9, 1_000, 2);
-    assert_eq!(at(&other[8]).judge(&chain), Some(Agreement::Differs));
+    assert_eq!(at(&other[8]).compare(&chain), Some(Agreement::Differs));
 }
 
 #[test]
@@ -93,8 +93,8 @@ fn a_peer_that_greets_with_genesis_has_said_what_it_has() {
         challenge: [0; 32],
     };
     let chain = chain_of(&grown(10));
-    assert_eq!(Stance::new(&hello(0)).judge(&chain), Some(Agreement::Lags));
-    assert_eq!(Stance::new(&hello(5)).judge(&chain), None, "its tip is announced next");
+    assert_eq!(PeerTip::new(&hello(0)).compare(&chain), Some(Agreement::Lags));
+    assert_eq!(PeerTip::new(&hello(5)).compare(&chain), None, "its tip is announced next");
 }
 
 #[test]
@@ -104,12 +104,12 @@ fn who_was_near_follows_what_it_is_told_in_silence() {
     let (mut near, mut far) = (at(&headers[8]), at(&headers[2]));
     for header in &headers[10..] {
         tell(&mut near, &mut chain, &[*header]);
-        far.follows(&chain, header, &header.hash());
+        far.assume_followed(&chain, header, &header.hash());
     }
-    assert_eq!(near.judge(&chain), Some(Agreement::Agrees));
-    assert_eq!(far.judge(&chain), Some(Agreement::Lags), "it must show that it caught up");
-    far.holds(&chain, &headers[28].hash(), 29);
-    assert_eq!(far.judge(&chain), Some(Agreement::Agrees));
+    assert_eq!(near.compare(&chain), Some(Agreement::Agrees));
+    assert_eq!(far.compare(&chain), Some(Agreement::Lags), "it must show that it caught up");
+    far.has(&chain, &headers[28].hash(), 29);
+    assert_eq!(far.compare(&chain), Some(Agreement::Agrees));
 }
 
 #[test]
@@ -124,10 +124,10 @@ fn who_lost_a_race_follows_the_winner_and_who_has_a_branch_of_its_own_does_not()
     let (mut racer, mut loner) = (at(&sibling[0]), at(&own[4]));
     for header in &headers[10..] {
         tell(&mut racer, &mut chain, &[*header]);
-        loner.follows(&chain, header, &header.hash());
+        loner.assume_followed(&chain, header, &header.hash());
     }
-    assert_eq!(racer.judge(&chain), Some(Agreement::Agrees));
-    assert_eq!(loner.judge(&chain), Some(Agreement::Differs));
+    assert_eq!(racer.compare(&chain), Some(Agreement::Agrees));
+    assert_eq!(loner.compare(&chain), Some(Agreement::Differs));
 }
 
 #[test]
@@ -135,8 +135,8 @@ fn a_body_below_what_a_peer_announced_is_no_step_back() {
     let headers = grown(10);
     let chain = chain_of(&headers);
     let mut stance = at(&headers[9]);
-    stance.holds(&chain, &headers[3].hash(), 4);
-    assert_eq!((stance.judge(&chain), stance.height()), (Some(Agreement::Agrees), 10));
+    stance.has(&chain, &headers[3].hash(), 4);
+    assert_eq!((stance.compare(&chain), stance.height()), (Some(Agreement::Agrees), 10));
 }
 
 #[test]
@@ -148,7 +148,7 @@ fn only_a_disagreement_that_lasts_is_told_and_once_each_time() {
     assert_eq!(stance.watch(seconds(119), &chain), None);
     assert_eq!(stance.watch(seconds(120), &chain), Some(Agreement::Lags));
     assert_eq!(stance.watch(seconds(500), &chain), None);
-    stance.leads(&headers[11].hash(), 12);
+    stance.announced(&headers[11].hash(), 12);
     assert_eq!(stance.watch(seconds(510), &chain), None);
     stance = at(&headers[0]);
     assert_eq!(stance.watch(seconds(520), &chain), None);

@@ -26,7 +26,7 @@ const TOGETHER: usize = 16;
 
 /// The neighbours that receive blocks first from us, as a table over pairs of neighbours.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Forecast {
+pub struct FirstHopForecast {
     /// In rising order.
     neighbours: Vec<PublicKey>,
     /// The number of nodes whose blocks come in by each neighbour.
@@ -47,7 +47,7 @@ struct Branch {
     nodes: u32,
 }
 
-impl Forecast {
+impl FirstHopForecast {
     /// Creates a forecast: the `neighbours` that are expected to receive a block first from us, for
     /// each neighbour that it may come from.
     pub fn new(topology: &Topology, neighbours: &[PublicKey]) -> Self {
@@ -128,7 +128,7 @@ impl Forecast {
 
     /// Returns the number of nodes that the shortest paths from us reach through `to`. The more
     /// nodes, the sooner it should have our blocks.
-    pub fn behind(&self, to: &PublicKey) -> u32 {
+    pub fn downstream_nodes(&self, to: &PublicKey) -> u32 {
         self.branch(to).map_or(0, |branch| branch.nodes)
     }
 

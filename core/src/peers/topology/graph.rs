@@ -20,12 +20,12 @@ pub(super) mod topology;
 use core::mem::size_of;
 use std::collections::VecDeque;
 
-use crate::protocol::link_digest::Digest;
+use crate::protocol::link_digest::LinkDigest;
 pub use adjacency::HOP_US;
 pub use topology::{DIAMETER_NODES_MAX, Topology, Tree};
 
 use crate::primitives::key::{PublicKey, Signature};
-use crate::protocol::link_certificate::{Certificate, Epoch};
+use crate::protocol::link_certificate::{Epoch, LinkCertificate};
 pub(crate) use adjacency::Adjacency;
 pub(crate) use adjacency::UNREACHED;
 use adjacency::{NONE, beyond, hop_us};
@@ -70,7 +70,7 @@ struct Node {
 /// A held link, or a revoked one. A revocation is remembered until no earlier certificate of the
 /// link counts any more.
 #[derive(Clone, Debug)]
-struct Link {
+struct GraphLink {
     ends: [u32; 2],
     epoch: Epoch,
     rtts_us: [u32; 2],
@@ -80,7 +80,7 @@ struct Link {
     learned: u32,
 }
 
-impl Link {
+impl GraphLink {
     /// Returns its ends from one side: this one first.
     fn seen_from(&self, side: usize) -> [u32; 2] {
         [self.ends[side], self.ends[1 - side]]
@@ -115,7 +115,7 @@ struct Rank {
 }
 
 /// How inserting a certificate would change the graph.
-enum Taking {
+enum Insertion {
     Update { place: usize, mark: u16 },
     Add { mark: u16, victims: Vec<[u32; 2]> },
 }
@@ -130,7 +130,7 @@ pub struct Graph {
     /// The nodes in use, in the order of their keys. Each comes with the first bytes of its key,
     /// which mostly decide the order.
     by_key: Vec<(u32, u32)>,
-    links: Vec<Link>,
+    links: Vec<GraphLink>,
     /// The signatures of each link. They are apart, because they take most of a link's memory and
     /// are seldom read.
     signatures: Vec<[Signature; 2]>,
@@ -141,7 +141,7 @@ pub struct Graph {
     withdrawn: VecDeque<(Rank, [u32; 2])>,
     /// The distance of the farthest link at the last measurement.
     horizon: u32,
-    digest: Digest,
+    digest: LinkDigest,
     /// The number of inserted certificates, modulo 2^32.
     learned: u32,
     /// Each node's distance from us, microseconds. Empty until the graph is full.
@@ -162,7 +162,7 @@ impl Graph {
             signatures: Vec::new(),
             by_ends: [Vec::new(), Vec::new()],
             withdrawn: VecDeque::new(),
-            digest: Digest::default(),
+            digest: LinkDigest::default(),
             learned: 0,
             horizon: UNREACHED,
             reach: Vec::new(),
@@ -176,7 +176,7 @@ impl Graph {
     }
 
     /// Returns the live links.
-    fn live(&self) -> impl Iterator<Item = &Link> + Clone {
+    fn live(&self) -> impl Iterator<Item = &GraphLink> + Clone {
         self.links.iter().filter(|link| link.is_live())
     }
 
@@ -223,7 +223,7 @@ impl Graph {
     }
 
     /// Returns the links of a node, each with its other end, including the revoked ones.
-    fn at(&self, node: u32) -> impl Iterator<Item = (&Link, u32)> + Clone {
+    fn at(&self, node: u32) -> impl Iterator<Item = (&GraphLink, u32)> + Clone {
         [0, 1].into_iter().flat_map(move |side| {
             let first = self.find_from(side, [node, 0]).unwrap_or_else(|place| place);
             let links = self.by_ends[side][first..].iter().map(|place| &self.links[*place as usize]);
@@ -240,13 +240,13 @@ impl Graph {
 
     /// Returns true if the link between two keys, in either order, was revoked in this epoch or a
     /// later one.
-    pub fn is_withdrawn(&self, a: &PublicKey, b: &PublicKey, epoch: Epoch) -> bool {
+    pub fn is_revoked(&self, a: &PublicKey, b: &PublicKey, epoch: Epoch) -> bool {
         self.place(a, b)
             .is_some_and(|place| self.links[place].is_withdrawn() && self.links[place].epoch >= epoch)
     }
 
     /// Returns the certificate of the link between two keys, in either order, or its revocation.
-    pub fn certificate(&self, a: &PublicKey, b: &PublicKey) -> Option<Certificate> {
+    pub fn certificate(&self, a: &PublicKey, b: &PublicKey) -> Option<LinkCertificate> {
         self.place(a, b).map(|place| self.certificate_at(place))
     }
 
@@ -254,7 +254,7 @@ impl Graph {
     pub fn size_bytes(&self) -> usize {
         size_of::<Self>()
             + self.nodes.capacity() * size_of::<Node>()
-            + self.links.capacity() * size_of::<Link>()
+            + self.links.capacity() * size_of::<GraphLink>()
             + self.signatures.capacity() * size_of::<[Signature; 2]>()
             + self.by_key.capacity() * size_of::<(u32, u32)>()
             + self.withdrawn.capacity() * size_of::<(Rank, [u32; 2])>()
@@ -283,7 +283,7 @@ impl Graph {
     }
 
     /// Returns a digest of the held links.
-    pub fn digest(&self) -> &Digest {
+    pub fn digest(&self) -> &LinkDigest {
         &self.digest
     }
 
@@ -293,16 +293,16 @@ impl Graph {
     /// Half of them are the most recently inserted ones, which few nodes have yet. The others begin
     /// at a place that `start` decides on and go around. If `start` is random, each certificate has
     /// its turn in the end.
-    pub fn news_for(&self, theirs: &Digest, start: u32, max: usize) -> Vec<Certificate> {
+    pub fn news_for(&self, theirs: &LinkDigest, start: u32, max: usize) -> Vec<LinkCertificate> {
         let [first, second, third, fourth] = start.to_be_bytes();
         let (bucket, mark) = (u16::from_be_bytes([first, second]) >> 4, u16::from_be_bytes([third, fourth]));
-        let is_news = |(_, link): &(usize, &Link)| !self.digest.agrees(theirs, link.bucket);
+        let is_news = |(_, link): &(usize, &GraphLink)| !self.digest.agrees(theirs, link.bucket);
         let mut news: Vec<_> = self.links.iter().enumerate().filter(is_news).collect();
-        let rank = |(_, link): &(usize, &Link)| {
+        let rank = |(_, link): &(usize, &GraphLink)| {
             (link.bucket.wrapping_sub(bucket), link.mark.wrapping_sub(mark), link.ends)
         };
         if news.len() > max {
-            let age = |(_, link): &(usize, &Link)| self.learned.wrapping_sub(link.learned);
+            let age = |(_, link): &(usize, &GraphLink)| self.learned.wrapping_sub(link.learned);
             news.select_nth_unstable_by_key(max / 2, age);
             news[max / 2..].select_nth_unstable_by_key(max - max / 2, rank);
             news.truncate(max);
@@ -313,26 +313,26 @@ impl Graph {
 
     /// Returns true if a certificate would be inserted. Ask before verifying its signatures, to
     /// avoid useless verification.
-    pub fn wants(&mut self, certificate: &Certificate, now: Epoch) -> bool {
+    pub fn wants(&mut self, certificate: &LinkCertificate, now: Epoch) -> bool {
         self.taking(certificate, now).is_ok()
     }
 
     /// Inserts a certificate whose signatures hold. Returns the result.
-    pub fn insert(&mut self, certificate: &Certificate, now: Epoch) -> Inserted {
+    pub fn insert(&mut self, certificate: &LinkCertificate, now: Epoch) -> Inserted {
         let taking = self.taking(certificate, now);
         self.learned = self.learned.wrapping_add(u32::from(taking.is_ok()));
         match taking {
-            Ok(Taking::Update { place, mark }) => {
+            Ok(Insertion::Update { place, mark }) => {
                 self.update(place, mark, certificate);
                 Inserted::Updated
             }
-            Ok(Taking::Add { mark, victims }) => {
+            Ok(Insertion::Add { mark, victims }) => {
                 victims.into_iter().for_each(|victim| self.remove(victim));
                 let ends = certificate.ends.map(|key| self.intern(key));
                 let bucket = crate::protocol::link_digest::bucket(&certificate.ends);
-                let &Certificate { epoch, rtts_us, signatures, .. } = certificate;
+                let &LinkCertificate { epoch, rtts_us, signatures, .. } = certificate;
                 let learned = self.learned;
-                self.push(Link { ends, epoch, rtts_us, mark, bucket, learned }, signatures);
+                self.push(GraphLink { ends, epoch, rtts_us, mark, bucket, learned }, signatures);
                 Inserted::New
             }
             Err(outcome) => outcome,
@@ -341,10 +341,10 @@ impl Graph {
 
     /// Returns how inserting a certificate would change the graph, or the reason why it is not
     /// inserted.
-    fn taking(&mut self, certificate: &Certificate, now: Epoch) -> Result<Taking, Inserted> {
+    fn taking(&mut self, certificate: &LinkCertificate, now: Epoch) -> Result<Insertion, Inserted> {
         let epoch = certificate.epoch;
         let late = now.since(epoch) > LINK_AGE_EPOCHS || epoch.since(now) > AHEAD_EPOCHS;
-        let is_withdrawn = certificate.is_withdrawal();
+        let is_withdrawn = certificate.is_revocation();
         if late || !is_withdrawn && certificate.weight_us().is_none() {
             return Err(Inserted::Refused);
         }
@@ -354,15 +354,15 @@ impl Graph {
             [None, _] | [_, None] => None,
         };
         // Within one epoch the revocation counts, because the link existed before it.
-        let order = |link: &Link| (link.epoch, link.is_withdrawn());
+        let order = |link: &GraphLink| (link.epoch, link.is_withdrawn());
         if held.is_some_and(|place| order(&self.links[place]) >= (epoch, is_withdrawn)) {
             return Err(Inserted::Known);
         }
         let mark = crate::protocol::link_digest::mark(&certificate.ends, epoch, is_withdrawn);
         let rank = Rank { is_live: !is_withdrawn, epoch, mark };
         Ok(match held {
-            Some(place) => Taking::Update { place, mark },
-            None => Taking::Add { mark, victims: self.victims(ends, rank).ok_or(Inserted::Refused)? },
+            Some(place) => Insertion::Update { place, mark },
+            None => Insertion::Add { mark, victims: self.victims(ends, rank).ok_or(Inserted::Refused)? },
         })
     }
 
@@ -377,8 +377,8 @@ impl Graph {
     }
 
     /// Replaces the certificate of a held link by a newer one.
-    fn update(&mut self, place: usize, mark: u16, certificate: &Certificate) {
-        self.strike(place);
+    fn update(&mut self, place: usize, mark: u16, certificate: &LinkCertificate) {
+        self.unindex(place);
         let link = &mut self.links[place];
         self.digest.toggle(link.bucket, link.mark ^ mark);
         link.epoch = certificate.epoch;
@@ -386,11 +386,11 @@ impl Graph {
         link.mark = mark;
         link.learned = self.learned;
         self.signatures[place] = certificate.signatures;
-        self.enlist(place);
+        self.index(place);
     }
 
     /// Adds a link to the revoked ones, if it is revoked.
-    fn enlist(&mut self, place: usize) {
+    fn index(&mut self, place: usize) {
         let link = &self.links[place];
         let entry = (link.rank(), link.ends);
         if link.is_withdrawn()
@@ -401,7 +401,7 @@ impl Graph {
     }
 
     /// Removes a link from the revoked ones, if it is revoked.
-    fn strike(&mut self, place: usize) {
+    fn unindex(&mut self, place: usize) {
         let link = &self.links[place];
         if link.is_withdrawn()
             && let Ok(place) = self.withdrawn.binary_search(&(link.rank(), link.ends))
@@ -417,7 +417,8 @@ impl Graph {
         let mut victims = Vec::new();
         if !(ends.contains(&Some(OWN)) && rank.is_live) {
             for end in ends.into_iter().flatten().filter(|end| *end != OWN) {
-                let alike = |(link, other): &(&Link, u32)| link.is_live() == rank.is_live && *other != OWN;
+                let alike =
+                    |(link, other): &(&GraphLink, u32)| link.is_live() == rank.is_live && *other != OWN;
                 let links = self.at(end).filter(alike).map(|(link, _)| link);
                 if links.clone().count() < KEY_LINKS_MAX {
                     continue;
@@ -446,8 +447,8 @@ impl Graph {
     fn farthest_beyond(&mut self, ends: [Option<u32>; 2]) -> Option<[u32; 2]> {
         self.measure();
         let reach = |node: u32| self.reach[node as usize];
-        let near = |link: &Link| reach(link.ends[0]).min(reach(link.ends[1]));
-        let far = |link: &Link| reach(link.ends[0]).max(reach(link.ends[1]));
+        let near = |link: &GraphLink| reach(link.ends[0]).min(reach(link.ends[1]));
+        let far = |link: &GraphLink| reach(link.ends[0]).max(reach(link.ends[1]));
         let new = ends.into_iter().flatten().map(reach).min().unwrap_or(UNREACHED);
         if new >= self.horizon {
             return None;
@@ -461,7 +462,7 @@ impl Graph {
         if self.reach.is_empty() || self.measured >= MEASURED_MAX {
             let links = self.live().map(|link| (link.ends[0], link.ends[1], link.weight_us()));
             self.reach = Adjacency::new(self.nodes.len(), links).paths(OWN).us;
-            let near = |link: &Link| link.ends.map(|node| self.reach[node as usize]).into_iter().min();
+            let near = |link: &GraphLink| link.ends.map(|node| self.reach[node as usize]).into_iter().min();
             self.horizon = self.live().filter_map(near).max().unwrap_or(UNREACHED);
             self.measured = 0;
         }
@@ -523,13 +524,13 @@ impl Graph {
         self.find(ends)
     }
 
-    fn ends(&self, link: &Link) -> [PublicKey; 2] {
+    fn ends(&self, link: &GraphLink) -> [PublicKey; 2] {
         link.ends.map(|node| self.nodes[node as usize].key)
     }
 
-    fn certificate_at(&self, place: usize) -> Certificate {
+    fn certificate_at(&self, place: usize) -> LinkCertificate {
         let link = &self.links[place];
-        Certificate {
+        LinkCertificate {
             ends: self.ends(link),
             epoch: link.epoch,
             rtts_us: link.rtts_us,
@@ -538,7 +539,7 @@ impl Graph {
     }
 
     /// Adds a link that is not held, between nodes that are.
-    fn push(&mut self, link: Link, signatures: [Signature; 2]) {
+    fn push(&mut self, link: GraphLink, signatures: [Signature; 2]) {
         let number = number(self.links.len());
         for side in [0, 1] {
             let Err(place) = self.find_from(side, link.seen_from(side)) else { return };
@@ -560,13 +561,13 @@ impl Graph {
         self.links.push(link);
         grow(&mut self.signatures);
         self.signatures.push(signatures);
-        self.enlist(self.links.len() - 1);
+        self.index(self.links.len() - 1);
     }
 
     /// Drops a link. It also drops each end that has no other link.
     fn remove(&mut self, ends: [u32; 2]) {
         let Some(place) = self.find(ends) else { return };
-        self.strike(place);
+        self.unindex(place);
         // The last link moves to the index that becomes free.
         let moved = self.links.len() - 1;
         for side in [0, 1] {

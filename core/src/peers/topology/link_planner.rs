@@ -17,14 +17,14 @@ use core::time::Duration;
 
 use crate::peers::topology::graph::{Adjacency, HOP_US, Topology};
 use crate::primitives::key::PublicKey;
-use crate::primitives::rng::Chance;
+use crate::primitives::rng::SeededRng;
 
 /// The number of sources that choose, and of sources that validate the choice.
 pub(crate) const SOURCES: usize = 64;
 
 /// Distances from some sources to all nodes, in a graph without us.
 #[derive(Debug)]
-pub(crate) struct Plan<'a> {
+pub(crate) struct LinkPlan<'a> {
     graph: &'a Topology,
     /// The graph's links, except ours.
     others: Adjacency,
@@ -37,7 +37,7 @@ pub(crate) struct Plan<'a> {
 /// A candidate: a node that we are or may be linked with, by its index in the plan's graph, and the
 /// arrivals through it.
 #[derive(Clone, Debug)]
-pub(crate) struct Offer {
+pub(crate) struct LinkCandidate {
     node: u32,
     hop_us: u32,
     /// The arrival times from each source that chooses.
@@ -65,9 +65,9 @@ fn sum(arrivals: &Arrivals) -> u64 {
     arrivals.iter().map(|us| u64::from(*us)).sum()
 }
 
-impl<'a> Plan<'a> {
+impl<'a> LinkPlan<'a> {
     /// Creates a plan over a graph with us. Returns `None` if the graph has no links but ours.
-    pub(crate) fn new(graph: &'a Topology, chance: &mut Chance) -> Option<Self> {
+    pub(crate) fn new(graph: &'a Topology, chance: &mut SeededRng) -> Option<Self> {
         let others = graph.links.iter().filter(|(a, b, _)| *a != graph.own && *b != graph.own);
         let others = Adjacency::new(graph.keys.len(), others.copied());
         let linked: Vec<_> = (0..).take(others.len()).filter(|node| !others.hops(*node).is_empty()).collect();
@@ -82,21 +82,21 @@ impl<'a> Plan<'a> {
 
     /// Returns the candidate for a link to a node with this round trip. Returns `None` if the graph
     /// does not know the node.
-    pub(crate) fn offer(&self, key: &PublicKey, rtt: Duration) -> Option<Offer> {
+    pub(crate) fn candidate(&self, key: &PublicKey, rtt: Duration) -> Option<LinkCandidate> {
         let node = self.graph.place(key).filter(|node| !self.others.hops(*node).is_empty())?;
         let hop_us = u32::try_from(rtt.as_micros() / 2).unwrap_or(u32::MAX).saturating_add(HOP_US);
-        Some(Offer { node, hop_us, arrivals: through(&self.distances[node as usize], hop_us) })
+        Some(LinkCandidate { node, hop_us, arrivals: through(&self.distances[node as usize], hop_us) })
     }
 
     /// Returns the earliest arrivals over several links together: for each source that chooses, by
     /// any of them, microseconds.
-    pub(crate) fn earliest<'o>(offers: impl Iterator<Item = &'o Offer>) -> Arrivals {
+    pub(crate) fn best_arrivals<'o>(offers: impl Iterator<Item = &'o LinkCandidate>) -> Arrivals {
         offers.fold(NEVER, |earliest, offer| faster(earliest, &offer.arrivals))
     }
 
     /// Returns the sum over the sources that choose of the earlier arrival: by this link or in
     /// `earliest`, microseconds.
-    pub(crate) fn cost(earliest: &Arrivals, offer: &Offer) -> u64 {
+    pub(crate) fn cost(earliest: &Arrivals, offer: &LinkCandidate) -> u64 {
         sum(&faster(*earliest, &offer.arrivals))
     }
 
@@ -106,15 +106,15 @@ impl<'a> Plan<'a> {
     pub(crate) fn gains<'o>(
         &self,
         per_mille: u64,
-        now: impl Iterator<Item = &'o Offer> + Clone,
-        then: impl Iterator<Item = &'o Offer> + Clone,
+        now: impl Iterator<Item = &'o LinkCandidate> + Clone,
+        then: impl Iterator<Item = &'o LinkCandidate> + Clone,
     ) -> bool {
         let is_less = |then: &Arrivals, now: &Arrivals| sum(then) * 1_000 < sum(now) * (1_000 - per_mille);
-        if !is_less(&Self::earliest(then.clone()), &Self::earliest(now.clone())) {
+        if !is_less(&Self::best_arrivals(then.clone()), &Self::best_arrivals(now.clone())) {
             return false;
         }
         let distances = self.others.distances(&self.provers);
-        let proven = |earliest: Arrivals, offer: &Offer| {
+        let proven = |earliest: Arrivals, offer: &LinkCandidate| {
             faster(earliest, &through(&distances[offer.node as usize], offer.hop_us))
         };
         is_less(&then.fold(NEVER, proven), &now.fold(NEVER, proven))

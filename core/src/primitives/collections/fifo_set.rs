@@ -6,18 +6,18 @@ use crate::primitives::collections::ordered_map::OrderedSet;
 
 /// The newest `MAX` distinct items.
 #[derive(Debug)]
-pub(crate) struct Recent<T, const MAX: usize> {
+pub(crate) struct FifoSet<T, const MAX: usize> {
     set: OrderedSet<T>,
     order: VecDeque<T>,
 }
 
-impl<T, const MAX: usize> Default for Recent<T, MAX> {
+impl<T, const MAX: usize> Default for FifoSet<T, MAX> {
     fn default() -> Self {
         Self { set: OrderedSet::default(), order: VecDeque::new() }
     }
 }
 
-impl<T: Ord + Copy, const MAX: usize> Recent<T, MAX> {
+impl<T: Ord + Copy, const MAX: usize> FifoSet<T, MAX> {
     /// Adds an item. Returns true if it is new.
     pub(crate) fn insert(&mut self, item: T) -> bool {
         if !self.set.insert(item) {
@@ -43,7 +43,7 @@ mod tests {
 
     #[test]
     fn keeps_the_newest() {
-        let mut recent = Recent::<u8, 3>::default();
+        let mut recent = FifoSet::<u8, 3>::default();
         for item in [1, 2, 2, 3, 4] {
             recent.insert(item);
         }

@@ -3,7 +3,7 @@
 //!
 //! A full node uses trees, which are fastest. The page's program would carry the code of a tree
 //! once for each kind of key. Its maps are sorted [`runs`] instead, which makes it 24 kB smaller,
-//! gzipped. Small maps are better kept in a [`crate::primitives::collections::vec_map::Sorted`].
+//! gzipped. Small maps are better kept in a [`crate::primitives::collections::vec_map::VecMap`].
 
 use core::ops::RangeBounds;
 
@@ -11,17 +11,17 @@ pub mod runs;
 pub mod tree;
 
 #[cfg(not(feature = "full"))]
-pub use runs::Ordered;
+pub use runs::OrderedMap;
 #[cfg(feature = "full")]
-pub use tree::Ordered;
+pub use tree::OrderedMap;
 
 /// A set in the order of its items. Its owner bounds it.
 #[derive(Clone, Debug)]
-pub struct OrderedSet<T>(Ordered<T, ()>);
+pub struct OrderedSet<T>(OrderedMap<T, ()>);
 
 impl<T> Default for OrderedSet<T> {
     fn default() -> Self {
-        Self(Ordered::default())
+        Self(OrderedMap::default())
     }
 }
 

@@ -5,7 +5,7 @@
 //! small entries that is as fast as a tree of nodes, takes less memory, and a fifth of the program
 //! size. A page that carries a tree for each kind of key would be a quarter larger. A map that
 //! grows with data from remote peers belongs in an
-//! [`crate::primitives::collections::ordered_map::Ordered`].
+//! [`crate::primitives::collections::ordered_map::OrderedMap`].
 
 use core::iter::Zip;
 use core::{mem, slice};
@@ -19,18 +19,18 @@ const SCANNED_MAX: usize = 32;
 
 /// A map from keys to values, in the order of the keys. Its owner bounds it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Sorted<K, V> {
+pub struct VecMap<K, V> {
     keys: Vec<K>,
     values: Vec<V>,
 }
 
-impl<K, V> Default for Sorted<K, V> {
+impl<K, V> Default for VecMap<K, V> {
     fn default() -> Self {
         Self { keys: Vec::new(), values: Vec::new() }
     }
 }
 
-impl<K: Ord, V> Sorted<K, V> {
+impl<K: Ord, V> VecMap<K, V> {
     /// Creates an empty map with room for `entries` entries.
     pub fn with_capacity(entries: usize) -> Self {
         Self { keys: Vec::with_capacity(entries), values: Vec::with_capacity(entries) }
@@ -165,7 +165,7 @@ impl<K: Ord, V> Sorted<K, V> {
     }
 }
 
-impl<'a, K, V> IntoIterator for &'a Sorted<K, V> {
+impl<'a, K, V> IntoIterator for &'a VecMap<K, V> {
     type Item = (&'a K, &'a V);
     type IntoIter = Zip<slice::Iter<'a, K>, slice::Iter<'a, V>>;
 
@@ -174,7 +174,7 @@ impl<'a, K, V> IntoIterator for &'a Sorted<K, V> {
     }
 }
 
-impl<'a, K, V> IntoIterator for &'a mut Sorted<K, V> {
+impl<'a, K, V> IntoIterator for &'a mut VecMap<K, V> {
     type Item = (&'a K, &'a mut V);
     type IntoIter = Zip<slice::Iter<'a, K>, slice::IterMut<'a, V>>;
 
@@ -183,7 +183,7 @@ impl<'a, K, V> IntoIterator for &'a mut Sorted<K, V> {
     }
 }
 
-impl<K: Ord, V> FromIterator<(K, V)> for Sorted<K, V> {
+impl<K: Ord, V> FromIterator<(K, V)> for VecMap<K, V> {
     /// Of entries with the same key the last is kept.
     fn from_iter<T: IntoIterator<Item = (K, V)>>(entries: T) -> Self {
         let mut sorted = Self::default();
@@ -205,7 +205,7 @@ mod tests {
     proptest! {
         #[test]
         fn it_is_a_map(steps in prop::collection::vec((0..4_u8, 0..16_u8, any::<u8>()), 0..200)) {
-            let (mut sorted, mut model) = (Sorted::default(), BTreeMap::new());
+            let (mut sorted, mut model) = (VecMap::default(), BTreeMap::new());
             for (what, key, value) in steps {
                 match what {
                     0 => prop_assert_eq!(sorted.insert(key, value), model.insert(key, value)),

@@ -4,7 +4,7 @@ use super::{HEIGHT_MAX, PROOF_BYTES_MAX};
 use crate::primitives::encoding::DecodeError;
 use crate::primitives::hash::Hash;
 use crate::primitives::pow::{Bits, Target, Work};
-use crate::primitives::time::Time;
+use crate::primitives::time::Timestamp;
 
 /// Why bytes do not prove a chain.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -107,9 +107,9 @@ pub enum ProofError {
         /// The header's height.
         height: u64,
         /// The time that it must be later than.
-        parent: Time,
+        parent: Timestamp,
         /// Its time.
-        found: Time,
+        found: Timestamp,
     },
     /// The sums of work go beyond what can be counted.
     #[error("work at height {height}: the sum is over 128 bits")]

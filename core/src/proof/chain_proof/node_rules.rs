@@ -14,7 +14,7 @@
 use super::error::ProofError;
 use super::logarithm::{FRACTION_BITS, halved};
 use super::part::Edge;
-use crate::primitives::mmr::{Position, Record};
+use crate::primitives::mmr::{MmrNode, Position};
 use crate::primitives::params::Network;
 use crate::primitives::pow::{Retarget, Target, Work};
 
@@ -58,7 +58,7 @@ impl NodeRules {
     ///
     /// # Errors
     /// Names the rule that no valid chain breaks.
-    pub(super) fn check(&self, edge: &Edge, position: Position, record: &Record) -> Result<(), ProofError> {
+    pub(super) fn check(&self, edge: &Edge, position: Position, record: &MmrNode) -> Result<(), ProofError> {
         let headers = 1u64 << position.level;
         let from = position.index << position.level;
         let (bits, work) = (record.bits, record.work);

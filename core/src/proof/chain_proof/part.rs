@@ -8,9 +8,9 @@
 use crate::primitives::block::{Header, VERSION, content_root};
 use crate::primitives::encoding::{DecodeError, Reader, put_varint};
 use crate::primitives::hash::Hash;
-use crate::primitives::mmr::{Position, Record};
+use crate::primitives::mmr::{MmrNode, Position};
 use crate::primitives::pow::{Bits, Target, Work};
-use crate::primitives::time::Time;
+use crate::primitives::time::Timestamp;
 
 /// A claim's size in bytes.
 pub(super) const CLAIM_BYTES: usize = 108;
@@ -68,7 +68,7 @@ pub struct Opened {
 /// The newest header to the left of the next part, which is read and written relative to it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Edge {
-    pub(super) time: Time,
+    pub(super) time: Timestamp,
     pub(super) bits: Bits,
     /// Its hash, if it is a part of its own.
     pub(super) hash: Option<Hash>,
@@ -76,13 +76,13 @@ pub(super) struct Edge {
 
 impl Edge {
     /// The edge of a part over one header or more.
-    pub(super) fn of(level: u32, record: &Record) -> Self {
+    pub(super) fn of(level: u32, record: &MmrNode) -> Self {
         let hash = (level == 0).then_some(record.hash);
         Self { time: record.time, bits: record.bits, hash }
     }
 
     /// hash ‖ work (over several headers) ‖ time since the edge ‖ bits.
-    pub(super) fn write_node(&self, out: &mut Vec<u8>, level: u32, record: &Record) {
+    pub(super) fn write_node(&self, out: &mut Vec<u8>, level: u32, record: &MmrNode) {
         out.extend_from_slice(record.hash.as_bytes());
         if level > 0 {
             put_varint(out, record.work.hashes());
@@ -95,13 +95,13 @@ impl Edge {
         &self,
         reader: &mut Reader<'_>,
         position: Position,
-    ) -> Result<Record, DecodeError> {
+    ) -> Result<MmrNode, DecodeError> {
         let hash = Hash::from_bytes(reader.array("node hash")?);
         let sum = if position.level > 0 { Some(reader.varint("node work", u128::MAX)?) } else { None };
         let time = self.read_time(reader, "node time")?;
         let bits = Bits::from_u32(reader.u32("node bits")?);
         let alone = bits.target().map_or(Work::ZERO, Target::work);
-        Ok(Record { hash, work: sum.map_or(alone, Work::from_hashes), time, bits })
+        Ok(MmrNode { hash, work: sum.map_or(alone, Work::from_hashes), time, bits })
     }
 
     /// prev_hash (unless the edge has it) ‖ body root ‖ extra ‖ time since the edge ‖ nonce.
@@ -121,7 +121,7 @@ impl Edge {
         reader: &mut Reader<'_>,
         height: u64,
         history_root: &Hash,
-        bits: impl FnOnce(Time) -> Bits,
+        bits: impl FnOnce(Timestamp) -> Bits,
     ) -> Result<Header, DecodeError> {
         let prev_hash = match self.hash {
             Some(hash) => hash,
@@ -135,15 +135,15 @@ impl Edge {
         Ok(Header { prev_hash, content_root, version: VERSION, height, time, bits: bits(time), nonce })
     }
 
-    fn write_time(&self, out: &mut Vec<u8>, time: Time) {
+    fn write_time(&self, out: &mut Vec<u8>, time: Timestamp) {
         // Times rise along every valid chain; of another the proof is wrong anyway.
         put_varint(out, time.ms_since(self.time).into());
     }
 
-    fn read_time(&self, reader: &mut Reader<'_>, field: &'static str) -> Result<Time, DecodeError> {
+    fn read_time(&self, reader: &mut Reader<'_>, field: &'static str) -> Result<Timestamp, DecodeError> {
         let later = read_u64(reader, field)?;
         let ms = self.time.unix_ms().checked_add(later).ok_or(DecodeError::Value { field })?;
-        Ok(Time::from_unix_ms(ms))
+        Ok(Timestamp::from_unix_ms(ms))
     }
 }
 

@@ -7,7 +7,7 @@ use super::part::{CLAIM_BYTES, Claim, Edge, Opened};
 use super::sample::{Scheme, Stakes, points};
 use super::{HEIGHT_MAX, PROOF_BYTES_MAX, gap};
 use crate::primitives::encoding::put_varint;
-use crate::primitives::mmr::{Position, Record};
+use crate::primitives::mmr::{MmrNode, Position};
 use crate::primitives::params::Network;
 use crate::primitives::pow::{Target, Work};
 
@@ -20,7 +20,7 @@ pub trait Source {
     ///
     /// # Errors
     /// It cannot be read.
-    fn node(&mut self, position: Position) -> Result<Record, Self::Error>;
+    fn node(&mut self, position: Position) -> Result<MmrNode, Self::Error>;
 
     /// The block at a height, from 1 to the tip's.
     ///

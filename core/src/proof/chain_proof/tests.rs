@@ -143,7 +143,7 @@ fn sums_that_no_number_holds_are_refused() {
     let mut edge = part::Edge::of(0, &genesis);
     for (level, work) in [(0, 255), (1, u128::MAX - 254)] {
         let time = edge.time.plus_ms(15_000);
-        let record = crate::primitives::mmr::Record { work: Work::from_hashes(work), time, ..genesis };
+        let record = crate::primitives::mmr::MmrNode { work: Work::from_hashes(work), time, ..genesis };
         edge.write_node(&mut bytes, level, &record);
         edge = part::Edge::of(level, &record);
     }

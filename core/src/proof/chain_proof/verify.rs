@@ -14,7 +14,7 @@ use crate::ledger::validation::{RuleError, check_own_work};
 use crate::primitives::block::Header;
 use crate::primitives::encoding::Reader;
 use crate::primitives::hash::Hash;
-use crate::primitives::mmr::{History, Record};
+use crate::primitives::mmr::{Mmr, MmrNode};
 use crate::primitives::params::Network;
 use crate::primitives::pow::{Target, Work};
 
@@ -69,7 +69,7 @@ struct Pass<'a> {
     network: &'a Network,
     rules: NodeRules,
     reader: Reader<'a>,
-    history: History,
+    history: Mmr,
     edge: Edge,
     /// The headers that were shown: heights and hashes.
     shown: Vec<(u64, Hash)>,
@@ -79,7 +79,7 @@ impl<'a> Pass<'a> {
     /// Stands above genesis, which everyone knows.
     fn new(network: &'a Network, reader: Reader<'a>) -> Self {
         let record = network.genesis().record(*network.id());
-        let history = History::default().append(record);
+        let history = Mmr::default().append(record);
         let rules = NodeRules::new(network);
         Self { network, rules, reader, history, edge: Edge::of(0, &record), shown: Vec::new() }
     }
@@ -137,7 +137,7 @@ impl<'a> Pass<'a> {
         Ok(header)
     }
 
-    fn append(&mut self, level: u32, record: Record) -> Result<(), ProofError> {
+    fn append(&mut self, level: u32, record: MmrNode) -> Result<(), ProofError> {
         self.edge = Edge::of(level, &record);
         let (sum, more) = (self.history.work().hashes(), record.work.hashes());
         let joined = sum.checked_add(more).and_then(|_| self.history.append_node(level, record));

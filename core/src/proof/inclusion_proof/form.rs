@@ -15,10 +15,10 @@ use super::{Receipt, ReceiptError, VERSION, check_path, check_place};
 use crate::primitives::block::Header;
 use crate::primitives::hash::Hash;
 use crate::primitives::message::{Draft, DraftError, Message};
-use crate::primitives::mmr::Record;
+use crate::primitives::mmr::MmrNode;
 use crate::primitives::params::{Network, Parameters};
 use crate::primitives::pow::{Bits, Work};
-use crate::primitives::time::Time;
+use crate::primitives::time::Timestamp;
 use crate::proof::chain_proof::PROOF_BYTES_MAX;
 
 /// A receipt in JSON.
@@ -165,7 +165,7 @@ impl Form {
 }
 
 impl RecordForm {
-    fn new(record: &Record) -> Self {
+    fn new(record: &MmrNode) -> Self {
         Self {
             hash: record.hash.to_string(),
             work: record.work.to_string(),
@@ -174,11 +174,11 @@ impl RecordForm {
         }
     }
 
-    fn record(&self) -> Result<Record, FormError> {
-        Ok(Record {
+    fn record(&self) -> Result<MmrNode, FormError> {
+        Ok(MmrNode {
             hash: read("path hash", &self.hash)?,
             work: Work::from_hashes(read("path work", &self.work)?),
-            time: Time::from_unix_ms(self.time_unix_ms),
+            time: Timestamp::from_unix_ms(self.time_unix_ms),
             bits: bits("path bits", &self.bits)?,
         })
     }
@@ -186,7 +186,8 @@ impl RecordForm {
 
 impl MessageForm {
     fn message(&self) -> Result<Message, FormError> {
-        let (sender, time) = (read("message sender", &self.sender)?, Time::from_unix_ms(self.time_unix_ms));
+        let (sender, time) =
+            (read("message sender", &self.sender)?, Timestamp::from_unix_ms(self.time_unix_ms));
         let draft = Draft::new(sender, self.recipient.as_str(), self.text.as_str(), time)?;
         let (stamp, signature) = (read("stamp", &self.stamp)?, read("message signature", &self.signature)?);
         Ok(Message::from_parts(draft, stamp, signature))
@@ -200,7 +201,7 @@ impl BlockForm {
             content_root: read("content_root", &self.content_root)?,
             version: self.version,
             height: self.number_of_block,
-            time: Time::from_unix_ms(self.time_unix_ms),
+            time: Timestamp::from_unix_ms(self.time_unix_ms),
             bits: bits("bits", &self.bits)?,
             nonce: read("nonce", &self.nonce)?,
         })

@@ -7,17 +7,17 @@ use crate::mining::search::grind;
 use crate::primitives::block;
 use crate::primitives::key::SecretKey;
 use crate::primitives::message::Draft;
-use crate::primitives::mmr::{self, History, Position};
+use crate::primitives::mmr::{self, Mmr, Position};
 use crate::primitives::pow::{Bits, Work};
-use crate::primitives::time::Time;
+use crate::primitives::time::Timestamp;
 use crate::proof::chain_proof::{self, Opened, ProofError, Source};
 
 /// An honest chain with messages.
 struct Ledger {
     network: Network,
     blocks: Vec<Block>,
-    leaves: Vec<Record>,
-    history: History,
+    leaves: Vec<MmrNode>,
+    history: Mmr,
 }
 
 fn secret(seed: u8) -> SecretKey {
@@ -33,7 +33,7 @@ fn network(limit_bits: u32) -> Network {
 impl Ledger {
     fn new(network: Network) -> Self {
         let leaf = network.genesis().record(*network.id());
-        let history = History::default().append(leaf);
+        let history = Mmr::default().append(leaf);
         Self { blocks: vec![network.genesis_block()], leaves: vec![leaf], history, network }
     }
 
@@ -54,7 +54,7 @@ impl Ledger {
         &self.blocks[usize::try_from(height).unwrap()]
     }
 
-    fn message(&self, number: usize, time: Time) -> Message {
+    fn message(&self, number: usize, time: Timestamp) -> Message {
         let secret = secret(u8::try_from(number % 3).unwrap() + 1);
         let text = format!("message {number} of {}", self.tip() + 1);
         let draft = Draft::new(secret.public(), "bob", text, time).unwrap();
@@ -102,12 +102,12 @@ impl Ledger {
 impl Source for Ledger {
     type Error = Infallible;
 
-    fn node(&mut self, position: Position) -> Result<Record, Infallible> {
+    fn node(&mut self, position: Position) -> Result<MmrNode, Infallible> {
         let Some(level) = position.level.checked_sub(1) else {
             return Ok(self.leaves[usize::try_from(position.index).unwrap()]);
         };
         let mut child = |side| self.node(Position { level, index: 2 * position.index + side });
-        Ok(Record::parent(&child(0)?, &child(1)?))
+        Ok(MmrNode::parent(&child(0)?, &child(1)?))
     }
 
     fn opened(&mut self, height: u64) -> Result<Opened, Infallible> {
@@ -208,7 +208,7 @@ fn what_is_wrong_is_named() {
         error
     };
     let other = ledger.at(2).messages[0].as_ref().clone();
-    let stranger = ledger.message(1, Time::from_unix_ms(1));
+    let stranger = ledger.message(1, Timestamp::from_unix_ms(1));
     // The content root commits to this message only, and to this stamp.
     assert!(matches!(rule(verdict(&|r| r.message = other.clone())), RuleError::Content { .. }));
     assert!(matches!(rule(verdict(&|r| r.message = stranger.clone())), RuleError::MessageTime { .. }));

@@ -22,7 +22,7 @@ fn hello(seed: u8, challenge: u8) -> Hello {
 
 /// Returns Alice's handshake, before the peer's hello.
 fn alice() -> Handshake {
-    Handshake::new(hello(1, 11), Moment::from_micros(5))
+    Handshake::new(hello(1, 11), MonotonicTime::from_micros(5))
 }
 
 fn refused(hello: Hello) -> Reason {
@@ -31,21 +31,21 @@ fn refused(hello: Hello) -> Reason {
 
 #[test]
 fn both_ends_prove_their_keys() {
-    let (mut alice, mut bob) = (alice(), Handshake::new(hello(2, 22), Moment::from_micros(5)));
+    let (mut alice, mut bob) = (alice(), Handshake::new(hello(2, 22), MonotonicTime::from_micros(5)));
     let from_alice = alice.received_hello(hello(2, 22), &secret(1)).unwrap();
     let from_bob = bob.received_hello(hello(1, 11), &secret(2)).unwrap();
     assert_eq!(alice.received_answer(&from_bob), Ok(hello(2, 22)));
     assert_eq!(bob.received_answer(&from_alice), Ok(hello(1, 11)));
-    assert_eq!(alice.deadline, Moment::from_micros(5) + HANDSHAKE_TIMEOUT);
-    assert_eq!(alice.received_answer(&from_bob), Err(Fault::NotGreeted { packet: "answer" }));
+    assert_eq!(alice.deadline, MonotonicTime::from_micros(5) + HANDSHAKE_TIMEOUT);
+    assert_eq!(alice.received_answer(&from_bob), Err(Misbehavior::BeforeHandshake { packet: "answer" }));
 }
 
 #[test]
 fn another_version_network_or_oneself_ends_it() {
-    let version = Fault::Version { expected: PROTOCOL_VERSION, found: 9 };
+    let version = Misbehavior::Version { expected: PROTOCOL_VERSION, found: 9 };
     assert_eq!(refused(Hello { version: 9, ..hello(2, 22) }), Reason::Fault(version));
     let (expected, found) = (*Network::dev().id(), *Network::plexus().id());
-    let network = Fault::Network { expected, found };
+    let network = Misbehavior::Network { expected, found };
     assert_eq!(refused(Hello { network: found, ..hello(2, 22) }), Reason::Fault(network));
     assert_eq!(refused(hello(1, 22)), Reason::OwnKey);
 }
@@ -54,10 +54,10 @@ fn another_version_network_or_oneself_ends_it() {
 fn packets_out_of_order_end_it() {
     let mut alice = alice();
     let answer = secret(2).sign(&digest(&hello(2, 22), &hello(1, 11)));
-    assert_eq!(alice.received_answer(&answer), Err(Fault::NotGreeted { packet: "answer" }));
+    assert_eq!(alice.received_answer(&answer), Err(Misbehavior::BeforeHandshake { packet: "answer" }));
     alice.received_hello(hello(2, 22), &secret(1)).unwrap();
     let again = alice.received_hello(hello(3, 33), &secret(1)).unwrap_err();
-    assert_eq!(again, Reason::Fault(Fault::GreetedAgain { packet: "hello" }));
+    assert_eq!(again, Reason::Fault(Misbehavior::DuplicateHandshake { packet: "hello" }));
 }
 
 #[test]
@@ -78,6 +78,6 @@ fn no_answer_of_another_connection_serves() {
     for answer in &elsewhere {
         let mut alice = alice();
         alice.received_hello(theirs.clone(), &secret(1)).unwrap();
-        assert_eq!(alice.received_answer(answer), Err(Fault::KeyNotProven));
+        assert_eq!(alice.received_answer(answer), Err(Misbehavior::KeyNotProven));
     }
 }

@@ -7,7 +7,7 @@ use crate::primitives::block::BLOCK_BYTES_MAX;
 use crate::primitives::block::{BLOCK_BYTES_MIN, BLOCK_MESSAGES_MAX};
 use crate::primitives::message::{Draft, RECIPIENT_BYTES_MAX, TEXT_BYTES_MAX};
 use crate::primitives::params::Network;
-use crate::primitives::time::Time;
+use crate::primitives::time::Timestamp;
 
 fn hello(listen: Option<Address>) -> Hello {
     Hello {
@@ -24,7 +24,7 @@ fn hello(listen: Option<Address>) -> Hello {
 
 fn message(recipient: usize, text: usize) -> Message {
     let sender = PublicKey::from_bytes([0xff; 33]);
-    let time = Time::from_unix_ms(u64::MAX);
+    let time = Timestamp::from_unix_ms(u64::MAX);
     let draft = Draft::new(sender, "r".repeat(recipient), "t".repeat(text), time).unwrap();
     Message::from_parts(draft, u64::MAX, Signature::from_bytes([0xff; 64]))
 }
@@ -55,12 +55,12 @@ fn header() -> Header {
 }
 
 /// Returns the attestation of the node with this key for a link, and its key.
-fn half(seed: u8) -> (Half, PublicKey) {
+fn half(seed: u8) -> (LatencyAttestation, PublicKey) {
     let secret = crate::primitives::key::SecretKey::from_bytes(&[seed; 32]).unwrap();
     let (epoch, rtt) =
         (crate::protocol::link_certificate::Epoch::from_u32(u32::MAX), core::time::Duration::from_secs(60));
     let other = PublicKey::from_bytes([2; 33]);
-    (Half::sign(Network::dev().id(), &secret, &other, epoch, rtt), secret.public())
+    (LatencyAttestation::sign(Network::dev().id(), &secret, &other, epoch, rtt), secret.public())
 }
 
 /// Returns one of each packet, as large or as small as possible. The compiler reports missing ones.
@@ -75,82 +75,82 @@ fn packets(large: bool) -> Vec<Packet> {
         Packet::Answer(_) => Packet::Answer(Signature::from_bytes([0xff; 64])),
         Packet::Ping(_) => Packet::Ping([0xff; 16]),
         Packet::Pong(_) => Packet::Pong([0xff; 16]),
-        Packet::GetHeaders(_) => Packet::GetHeaders(List::new(hashes(LOCATOR_MAX))),
-        Packet::Headers(_) => Packet::Headers(List::new(vec![header(); count(HEADERS_MAX)])),
+        Packet::GetHeaders(_) => Packet::GetHeaders(BoundedVec::new(hashes(LOCATOR_MAX))),
+        Packet::Headers(_) => Packet::Headers(BoundedVec::new(vec![header(); count(HEADERS_MAX)])),
         Packet::Announce(_) => Packet::Announce(header()),
         Packet::Held(_) => Packet::Held(Hash::ZERO),
-        Packet::GetBodies(_) => Packet::GetBodies(List::new(hashes(BODIES_MAX))),
+        Packet::GetBodies(_) => Packet::GetBodies(BoundedVec::new(hashes(BODIES_MAX))),
         Packet::Body(_) => {
             Packet::Body(Box::new(if large { largest_block() } else { block(vec![message(3, 5)]) }))
         }
         Packet::Missing(_) => Packet::Missing(Hash::ZERO),
-        Packet::Have(_) => Packet::Have(List::new(hashes(MESSAGE_IDS_MAX))),
-        Packet::GetMessages(_) => Packet::GetMessages(List::new(hashes(MESSAGE_IDS_MAX))),
+        Packet::Have(_) => Packet::Have(BoundedVec::new(hashes(MESSAGE_IDS_MAX))),
+        Packet::GetMessages(_) => Packet::GetMessages(BoundedVec::new(hashes(MESSAGE_IDS_MAX))),
         Packet::Messages(_) => {
             let message = if large { message(RECIPIENT_BYTES_MAX, TEXT_BYTES_MAX) } else { message(3, 5) };
-            Packet::Messages(List::new(vec![message; count(MESSAGES_MAX)]))
+            Packet::Messages(BoundedVec::new(vec![message; count(MESSAGES_MAX)]))
         }
-        Packet::Farewell(_) => Packet::Farewell(Text::new(&"f".repeat(count(FAREWELL_BYTES_MAX)))),
+        Packet::Farewell(_) => Packet::Farewell(BoundedString::new(&"f".repeat(count(FAREWELL_BYTES_MAX)))),
         Packet::Compact(_) => {
             let block = if large { crowded_block() } else { block(vec![message(3, 5)]) };
             let network = *Network::dev().id();
             let ids: Vec<_> = block.messages.iter().map(|message| message.id(&network)).collect();
             let whole: &[u16] = if large { &[0, 4_095] } else { &[0] };
-            Packet::Compact(Box::new(Compact::new(Hash::ZERO, &block, &ids, whole)))
+            Packet::Compact(Box::new(CompactBlock::new(Hash::ZERO, &block, &ids, whole)))
         }
         Packet::GetParts(_) => {
             let places = (0..u16::try_from(count(BLOCK_MESSAGES_MAX)).unwrap()).map(|_| u16::MAX).collect();
-            Packet::GetParts(Wanted { hash: Hash::ZERO, places: List::new(places) })
+            Packet::GetParts(GetMessagesAt { hash: Hash::ZERO, places: BoundedVec::new(places) })
         }
         Packet::Parts(_) => {
             let messages = vec![message(3, 5); if large { BLOCK_MESSAGES_MAX } else { 1 }];
-            Packet::Parts(Parts { hash: Hash::ZERO, messages: List::new(messages) })
+            Packet::Parts(BlockMessages { hash: Hash::ZERO, messages: BoundedVec::new(messages) })
         }
         Packet::GetAddresses(()) => Packet::GetAddresses(()),
         Packet::Addresses(_) => {
             let host = "h".repeat(if large { 223 } else { 1 });
             let address = Address::new(true, &host, u16::MAX).unwrap();
-            Packet::Addresses(List::new(vec![address; count(ADDRESSES_MAX)]))
+            Packet::Addresses(BoundedVec::new(vec![address; count(ADDRESSES_MAX)]))
         }
         Packet::Half(_) => Packet::Half(half(1).0),
         Packet::GetLinks(_) => {
             let byte = if large { 0xff } else { 0 };
-            Packet::GetLinks(Box::new(Digest::decode(&[byte; DIGEST_BYTES]).unwrap()))
+            Packet::GetLinks(Box::new(LinkDigest::decode(&[byte; DIGEST_BYTES]).unwrap()))
         }
         Packet::Links(_) => {
             let (first, second) = (half(1), half(2));
-            let link = Certificate::join(&first.1, &first.0, &second.1, &second.0).unwrap();
-            Packet::Links(List::new(vec![link; count(LINKS_MAX)]))
+            let link = LinkCertificate::join(&first.1, &first.0, &second.1, &second.0).unwrap();
+            Packet::Links(BoundedVec::new(vec![link; count(LINKS_MAX)]))
         }
         Packet::GetProof(()) => Packet::GetProof(()),
-        Packet::Proof(_) => Packet::Proof(Octets::new(vec![0xff; count(PROOF_BYTES_MAX)])),
+        Packet::Proof(_) => Packet::Proof(BoundedBytes::new(vec![0xff; count(PROOF_BYTES_MAX)])),
     };
     let order = [
         Packet::Hello(hello(None)),
         Packet::Answer(Signature::NONE),
         Packet::Ping([0; 16]),
         Packet::Pong([0; 16]),
-        Packet::GetHeaders(List::new(Vec::new())),
-        Packet::Headers(List::new(Vec::new())),
+        Packet::GetHeaders(BoundedVec::new(Vec::new())),
+        Packet::Headers(BoundedVec::new(Vec::new())),
         Packet::Announce(header()),
         Packet::Held(Hash::ZERO),
-        Packet::GetBodies(List::new(Vec::new())),
+        Packet::GetBodies(BoundedVec::new(Vec::new())),
         Packet::Body(Box::new(block(Vec::new()))),
         Packet::Missing(Hash::ZERO),
-        Packet::Have(List::new(Vec::new())),
-        Packet::GetMessages(List::new(Vec::new())),
-        Packet::Messages(List::new(Vec::new())),
-        Packet::Farewell(Text::new("")),
-        Packet::Compact(Box::new(Compact::new(Hash::ZERO, &block(Vec::new()), &[], &[]))),
-        Packet::GetParts(Wanted { hash: Hash::ZERO, places: List::new(Vec::new()) }),
-        Packet::Parts(Parts { hash: Hash::ZERO, messages: List::new(Vec::new()) }),
+        Packet::Have(BoundedVec::new(Vec::new())),
+        Packet::GetMessages(BoundedVec::new(Vec::new())),
+        Packet::Messages(BoundedVec::new(Vec::new())),
+        Packet::Farewell(BoundedString::new("")),
+        Packet::Compact(Box::new(CompactBlock::new(Hash::ZERO, &block(Vec::new()), &[], &[]))),
+        Packet::GetParts(GetMessagesAt { hash: Hash::ZERO, places: BoundedVec::new(Vec::new()) }),
+        Packet::Parts(BlockMessages { hash: Hash::ZERO, messages: BoundedVec::new(Vec::new()) }),
         Packet::GetAddresses(()),
-        Packet::Addresses(List::new(Vec::new())),
+        Packet::Addresses(BoundedVec::new(Vec::new())),
         Packet::Half(half(1).0),
         Packet::GetLinks(Box::default()),
-        Packet::Links(List::new(Vec::new())),
+        Packet::Links(BoundedVec::new(Vec::new())),
         Packet::GetProof(()),
-        Packet::Proof(Octets::new(Vec::new())),
+        Packet::Proof(BoundedBytes::new(Vec::new())),
     ];
     assert_eq!(order.len(), CAPS.len());
     order.iter().map(one).collect()
@@ -179,17 +179,21 @@ fn every_packet_round_trips_and_no_prefix_or_longer_frame_passes() {
     for packet in packets(false) {
         let (name, frame) = (packet.name(), packet.encode());
         assert_eq!(Packet::decode(&frame).as_ref(), Ok(&packet));
-        assert_eq!(Packet::decode(&[]), Err(Fault::UnknownPacket { found: 256 }));
+        assert_eq!(Packet::decode(&[]), Err(Misbehavior::UnknownPacket { found: 256 }));
         for end in 1..frame.len() {
-            assert_eq!(Packet::decode(&frame[..end]), Err(Fault::Malformed { packet: name }), "{end} bytes");
+            assert_eq!(
+                Packet::decode(&frame[..end]),
+                Err(Misbehavior::Malformed { packet: name }),
+                "{end} bytes"
+            );
         }
         for byte in [0, 1, 0xff] {
             let longer = [frame.as_ref(), &[byte]].concat();
             let (max, found) = (CAPS[usize::from(frame[0])].1, longer.len());
             let expected = if found > max {
-                Fault::PacketTooLarge { packet: name, max, found }
+                Misbehavior::PacketTooLarge { packet: name, max, found }
             } else {
-                Fault::Malformed { packet: name }
+                Misbehavior::Malformed { packet: name }
             };
             assert_eq!(Packet::decode(&longer), Err(expected));
         }
@@ -200,7 +204,7 @@ fn every_packet_round_trips_and_no_prefix_or_longer_frame_passes() {
 fn a_first_byte_that_names_no_packet_is_a_fault() {
     for first in CAPS.len()..256 {
         let first = u8::try_from(first).unwrap();
-        assert_eq!(Packet::decode(&[first, 0, 0]), Err(Fault::UnknownPacket { found: first.into() }));
+        assert_eq!(Packet::decode(&[first, 0, 0]), Err(Misbehavior::UnknownPacket { found: first.into() }));
     }
 }
 
@@ -210,9 +214,9 @@ fn a_frame_over_its_cap_is_refused_by_its_size() {
         let mut frame = vec![0; max + 1];
         frame[0] = u8::try_from(first).unwrap();
         let (max, found) = (*max, frame.len());
-        assert_eq!(Packet::decode(&frame), Err(Fault::PacketTooLarge { packet, max, found }));
+        assert_eq!(Packet::decode(&frame), Err(Misbehavior::PacketTooLarge { packet, max, found }));
         // At the cap it is read, but it is not a valid packet.
-        assert!(!matches!(Packet::decode(&frame[..max]), Err(Fault::PacketTooLarge { .. })));
+        assert!(!matches!(Packet::decode(&frame[..max]), Err(Misbehavior::PacketTooLarge { .. })));
     }
 }
 
@@ -235,7 +239,7 @@ fn a_length_over_the_most_is_refused_before_anything_is_allocated() {
         let packet = CAPS[usize::from(first)].0;
         for count in [1 << 20, 1 << 32, u64::MAX / 2, u64::MAX] {
             let found = Packet::decode(&list(first, count, &[0; 8]));
-            assert_eq!(found, Err(Fault::Malformed { packet }), "{count}");
+            assert_eq!(found, Err(Misbehavior::Malformed { packet }), "{count}");
         }
     }
 }
@@ -250,19 +254,19 @@ fn a_list_holds_its_most_and_no_more() {
         // The most bytes, but one item more is claimed.
         let packet = CAPS[usize::from(first)].0;
         let frame = list(first, most as u64 + 1, &hash.repeat(most));
-        assert_eq!(Packet::decode(&frame), Err(Fault::Malformed { packet }));
+        assert_eq!(Packet::decode(&frame), Err(Misbehavior::Malformed { packet }));
     }
-    assert_eq!(List::<u8, 3>::new(vec![1, 2, 3, 4]).into_inner(), [1, 2, 3]);
+    assert_eq!(BoundedVec::<u8, 3>::new(vec![1, 2, 3, 4]).into_inner(), [1, 2, 3]);
 }
 
 #[test]
 fn a_text_is_cut_between_its_characters() {
-    assert_eq!(Text::<5>::new("häß").as_str(), "häß");
-    assert_eq!(Text::<4>::new("häß").as_str(), "hä");
-    assert_eq!(Text::<0>::new("ß").as_str(), "");
+    assert_eq!(BoundedString::<5>::new("häß").as_str(), "häß");
+    assert_eq!(BoundedString::<4>::new("häß").as_str(), "hä");
+    assert_eq!(BoundedString::<0>::new("ß").as_str(), "");
     let long = list(14, FAREWELL_BYTES_MAX as u64 + 1, &[b'f'; FAREWELL_BYTES_MAX + 1]);
-    assert_eq!(Packet::decode(&long), Err(Fault::Malformed { packet: "farewell" }));
-    assert_eq!(Packet::decode(&list(14, 1, &[0xff])), Err(Fault::Malformed { packet: "farewell" }));
+    assert_eq!(Packet::decode(&long), Err(Misbehavior::Malformed { packet: "farewell" }));
+    assert_eq!(Packet::decode(&list(14, 1, &[0xff])), Err(Misbehavior::Malformed { packet: "farewell" }));
 }
 
 #[test]
@@ -280,10 +284,10 @@ fn a_block_of_too_many_messages_is_no_body() {
     assert!(Packet::decode(&body_frame(&many.encode())).is_ok());
     let more = block(vec![message(0, 1); BLOCK_MESSAGES_MAX + 1]);
     assert!(more.size() < BLOCK_BYTES_MAX);
-    assert_eq!(Packet::decode(&body_frame(&more.encode())), Err(Fault::Malformed { packet: "body" }));
+    assert_eq!(Packet::decode(&body_frame(&more.encode())), Err(Misbehavior::Malformed { packet: "body" }));
     let mut long = largest_block().encode();
     long.push(0);
-    assert_eq!(Packet::decode(&body_frame(&long)), Err(Fault::Malformed { packet: "body" }));
+    assert_eq!(Packet::decode(&body_frame(&long)), Err(Misbehavior::Malformed { packet: "body" }));
 }
 
 proptest! {

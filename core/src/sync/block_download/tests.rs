@@ -2,61 +2,62 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::ledger::chain::tests::{branch, easy};
-use crate::primitives::time::Time;
+use crate::primitives::time::Timestamp;
 
-const ALICE: PeerId = PeerId(1);
-const BOB: PeerId = PeerId(2);
-const CAROL: PeerId = PeerId(3);
+const ALICE: ConnectionId = ConnectionId(1);
+const BOB: ConnectionId = ConnectionId(2);
+const CAROL: ConnectionId = ConnectionId(3);
 
-fn sources(peers: &[(PeerId, u128)]) -> Vec<Source> {
+fn sources(peers: &[(ConnectionId, u128)]) -> Vec<DownloadPeer> {
     let work = Work::from_hashes;
-    peers.iter().map(|(peer, claim)| Source { peer: *peer, claim: work(*claim) }).collect()
+    peers.iter().map(|(peer, claim)| DownloadPeer { peer: *peer, claim: work(*claim) }).collect()
 }
 
 /// The downloads of a node, its chain and its peers, the nearest first.
 struct Story {
     chain: Chain,
-    fetch: Fetch,
+    fetch: BlockDownload,
     now: Now,
-    relay: Relay,
-    peers: Vec<(PeerId, u128)>,
+    relay: BlockRelay,
+    peers: Vec<(ConnectionId, u128)>,
     batches: u64,
 }
 
 impl Story {
     /// Creates a path of `blocks` blocks, and peers that have them all.
-    fn new(blocks: usize, peers: &[PeerId]) -> Self {
+    fn new(blocks: usize, peers: &[ConnectionId]) -> Self {
         let network = easy(0);
-        let now = Now { time: Time::from_unix_ms(2_000_000_000_000), moment: Moment::from_micros(1) };
+        let now =
+            Now { time: Timestamp::from_unix_ms(2_000_000_000_000), moment: MonotonicTime::from_micros(1) };
         let mut chain = Chain::new(network.clone());
         for header in branch(&network, network.genesis(), blocks, 1, 1) {
             chain.insert(header, now.time).unwrap();
         }
         let peers = peers.iter().map(|peer| (*peer, u128::MAX)).collect();
-        Self { chain, fetch: Fetch::default(), relay: Relay::default(), now, peers, batches: 0 }
+        Self { chain, fetch: BlockDownload::default(), relay: BlockRelay::default(), now, peers, batches: 0 }
     }
 
-    fn next(&mut self) -> BTreeMap<PeerId, Vec<Hash>> {
+    fn next(&mut self) -> BTreeMap<ConnectionId, Vec<Hash>> {
         let orders = self.fetch.next(self.now, &self.chain, &self.relay, &sources(&self.peers));
         assert!(self.fetch.asked.len() <= WINDOW_MAX);
         orders.into_iter().collect()
     }
 
     fn path(&self, index: usize) -> Hash {
-        *self.chain.path().nth(index).unwrap()
+        *self.chain.missing_blocks().nth(index).unwrap()
     }
 
     fn is_withheld(&self) -> Option<Hash> {
-        self.fetch.is_withheld(&self.chain, &sources(&self.peers))
+        self.fetch.is_unavailable(&self.chain, &sources(&self.peers))
     }
 
-    fn received(&mut self, peer: PeerId, hash: &Hash) -> Result<bool, Fault> {
+    fn received(&mut self, peer: ConnectionId, hash: &Hash) -> Result<bool, Misbehavior> {
         self.fetch.received(self.now, peer, hash)
     }
 
-    fn body(&self, hash: Hash, peer: PeerId, size: usize) -> Body {
+    fn body(&self, hash: Hash, peer: ConnectionId, size: usize) -> DownloadedBody {
         let block = Arc::new(self.chain.network().genesis_block());
-        Body {
+        DownloadedBody {
             block,
             hash,
             encoded: vec![0; size].into(),
@@ -68,14 +69,14 @@ impl Story {
     }
 
     /// Delivers a requested body with valid signatures.
-    fn delivers(&mut self, peer: PeerId, hash: &Hash, size: usize) {
+    fn delivers(&mut self, peer: ConnectionId, hash: &Hash, size: usize) {
         assert_eq!(self.received(peer, hash), Ok(true));
         let batch = self.checks(peer, hash, size);
         let body = self.fetch.checked(batch).unwrap();
         self.fetch.keep(body, Vec::new());
     }
 
-    fn checks(&mut self, peer: PeerId, hash: &Hash, size: usize) -> BatchId {
+    fn checks(&mut self, peer: ConnectionId, hash: &Hash, size: usize) -> BatchId {
         self.batches += 1;
         let batch = BatchId(self.batches);
         self.fetch.check(batch, self.body(*hash, peer, size));
@@ -85,12 +86,12 @@ impl Story {
     /// Connects the ready blocks. Returns their number.
     fn connect(&mut self) -> usize {
         let mut connected = 0;
-        let path: Vec<_> = self.chain.path().copied().collect();
+        let path: Vec<_> = self.chain.missing_blocks().copied().collect();
         for hash in path {
             if self.fetch.take_ready(&hash).is_none() {
                 break;
             }
-            self.chain.verified(&hash);
+            self.chain.mark_validated(&hash);
             connected += 1;
         }
         connected
@@ -105,7 +106,7 @@ impl Story {
 fn the_nearest_is_asked_for_its_share_and_the_next_for_the_rest() {
     let mut story = Story::new(200, &[ALICE, BOB]);
     let orders = story.next();
-    let path: Vec<_> = story.chain.path().copied().collect();
+    let path: Vec<_> = story.chain.missing_blocks().copied().collect();
     assert_eq!(orders[&ALICE], path[..PEER_BODIES_MAX]);
     assert_eq!(orders[&BOB], path[PEER_BODIES_MAX..2 * PEER_BODIES_MAX]);
     assert!(story.next().is_empty(), "both are busy");
@@ -119,7 +120,7 @@ fn the_nearest_is_asked_for_its_share_and_the_next_for_the_rest() {
 
 #[test]
 fn no_more_than_a_window_is_under_way() {
-    let peers: Vec<_> = (0..10).map(PeerId).collect();
+    let peers: Vec<_> = (0..10).map(ConnectionId).collect();
     let mut story = Story::new(WINDOW_MAX + 50, &peers);
     let asked: usize = story.next().values().map(Vec::len).sum();
     assert_eq!(asked, WINDOW_MAX);
@@ -149,12 +150,19 @@ fn only_who_has_a_block_is_asked_for_it() {
 fn a_body_that_was_not_asked_for_is_a_fault() {
     let mut story = Story::new(3, &[ALICE]);
     let first = story.path(0);
-    assert_eq!(story.received(ALICE, &first), Err(Fault::Unasked { packet: "body" }));
+    assert_eq!(story.received(ALICE, &first), Err(Misbehavior::Unsolicited { packet: "body" }));
     story.next();
-    assert_eq!(story.received(BOB, &first), Err(Fault::Unasked { packet: "body" }));
-    assert_eq!(story.fetch.received_missing(story.now, BOB, &first), Err(Fault::Unasked { packet: "body" }));
+    assert_eq!(story.received(BOB, &first), Err(Misbehavior::Unsolicited { packet: "body" }));
+    assert_eq!(
+        story.fetch.received_missing(story.now, BOB, &first),
+        Err(Misbehavior::Unsolicited { packet: "body" })
+    );
     assert_eq!(story.received(ALICE, &first), Ok(true));
-    assert_eq!(story.received(ALICE, &first), Err(Fault::Unasked { packet: "body" }), "once is enough");
+    assert_eq!(
+        story.received(ALICE, &first),
+        Err(Misbehavior::Unsolicited { packet: "body" }),
+        "once is enough"
+    );
 }
 
 #[test]
@@ -244,8 +252,8 @@ fn a_missing_body_is_asked_of_others_and_then_withheld() {
     assert_eq!(story.is_withheld(), None);
     assert_eq!(story.next(), BTreeMap::from([(BOB, vec![first])]));
     story.fetch.received_missing(story.now, BOB, &first).unwrap();
-    story.chain.forget(&first);
-    assert_eq!((story.is_withheld(), story.chain.path().len()), (None, 0));
+    story.chain.remove_unavailable(&first);
+    assert_eq!((story.is_withheld(), story.chain.missing_blocks().len()), (None, 0));
 }
 
 #[test]
@@ -283,7 +291,7 @@ fn bodies_off_the_path_give_way_when_much_is_held() {
     }
     story.fetch.prune(&story.chain);
     assert_eq!(story.fetch.ready.len(), most, "they are on the path");
-    story.chain.forget(&owed[0]);
+    story.chain.remove_unavailable(&owed[0]);
     story.fetch.prune(&story.chain);
     assert_eq!((story.fetch.ready.len(), story.fetch.held_bytes), (0, 0));
     assert!(!story.fetch.busy.contains(&owed[1]));

@@ -2,11 +2,11 @@ use super::*;
 use crate::ledger::chain::tests::{branch, child, easy, grow};
 use crate::primitives::hash::Hash;
 use crate::primitives::params::Network;
-use crate::primitives::time::Time;
+use crate::primitives::time::Timestamp;
 
-const ALICE: PeerId = PeerId(1);
-const BOB: PeerId = PeerId(2);
-const CAROL: PeerId = PeerId(3);
+const ALICE: ConnectionId = ConnectionId(1);
+const BOB: ConnectionId = ConnectionId(2);
+const CAROL: ConnectionId = ConnectionId(3);
 
 mod proofs;
 
@@ -14,57 +14,58 @@ mod proofs;
 struct Story {
     network: Network,
     chain: Chain,
-    sync: Sync,
+    sync: HeadersSync,
     now: Now,
-    candidates: Vec<Candidate>,
+    candidates: Vec<HeadersPeer>,
 }
 
 impl Story {
     fn new(half_life_ms: u64) -> Self {
         let network = easy(half_life_ms);
-        let now = Now { time: Time::from_unix_ms(2_000_000_000_000), moment: Moment::from_micros(1) };
+        let now =
+            Now { time: Timestamp::from_unix_ms(2_000_000_000_000), moment: MonotonicTime::from_micros(1) };
         Self {
             chain: Chain::new(network.clone()),
             network,
-            sync: Sync::default(),
+            sync: HeadersSync::default(),
             now,
             candidates: Vec::new(),
         }
     }
 
     /// Adds a peer without a proof that claims this branch.
-    fn claims(&mut self, peer: PeerId, latency_ms: u64, work: u128, height: u64) {
+    fn claims(&mut self, peer: ConnectionId, latency_ms: u64, work: u128, height: u64) {
         self.sync.proofless.insert(peer, ());
         self.candidates.retain(|candidate| candidate.peer != peer);
         let (latency, claim) = (Duration::from_millis(latency_ms), Work::from_hashes(work));
-        self.candidates.push(Candidate { peer, latency, claim, said: claim, height });
+        self.candidates.push(HeadersPeer { peer, latency, claim, said: claim, height });
     }
 
-    fn next(&mut self) -> Option<Step> {
+    fn next(&mut self) -> Option<HeadersAction> {
         self.sync.next(self.now, &self.chain, &self.candidates, true)
     }
 
     /// Returns the peer that the search asks now.
-    fn asks(&mut self) -> Option<PeerId> {
+    fn asks(&mut self) -> Option<ConnectionId> {
         self.next().map(|step| match step {
-            Step::Ask(peer, locator) => {
-                assert_eq!(locator.first(), Some(&self.chain.leader().hash));
+            HeadersAction::Ask(peer, locator) => {
+                assert_eq!(locator.first(), Some(&self.chain.best_header().hash));
                 peer
             }
-            Step::Base(hash) => panic!("{hash} is asked of the store"),
-            Step::Prove(peer) => panic!("{peer:?} is asked for a proof"),
+            HeadersAction::LoadMmr(hash) => panic!("{hash} is asked of the store"),
+            HeadersAction::Prove(peer) => panic!("{peer:?} is asked for a proof"),
         })
     }
 
-    fn answers(&mut self, peer: PeerId, headers: &[Header]) -> Result<Progress, Fault> {
+    fn answers(&mut self, peer: ConnectionId, headers: &[Header]) -> Result<Progress, Misbehavior> {
         self.sync.received_headers(self.now, peer, headers.to_vec(), &mut self.chain, true)
     }
 
     /// Answers all requests from a branch on genesis, until there are no more. Returns `false` if
     /// the branch has too little work.
-    fn serves(&mut self, peer: PeerId, headers: &[Header]) -> Result<(), Fault> {
+    fn serves(&mut self, peer: ConnectionId, headers: &[Header]) -> Result<(), Misbehavior> {
         let mut step = self.next();
-        while let Some(Step::Ask(asked, locator)) = step {
+        while let Some(HeadersAction::Ask(asked, locator)) = step {
             assert_eq!(asked, peer);
             let has = |hash: &Hash| {
                 if hash == self.network.id() {
@@ -77,8 +78,8 @@ impl Story {
             let first = locator.iter().find_map(has).unwrap_or(0);
             let end = headers.len().min(first + HEADERS_MAX);
             let progress = self.answers(peer, &headers[first..end])?;
-            while self.chain.path().len() > AHEAD_MAX / 2 {
-                self.chain.assume();
+            while self.chain.missing_blocks().len() > AHEAD_MAX / 2 {
+                self.chain.assume_valid();
             }
             step = progress.step.or_else(|| self.next());
         }
@@ -98,11 +99,11 @@ fn asks_the_nearest_of_those_with_more() {
     story.claims(ALICE, 5, 0, 0);
     assert_eq!(story.asks(), None, "nobody has more");
     story.claims(BOB, 20, 10, 5);
-    story.claims(PeerId(3), 10, 10, 5);
-    story.claims(PeerId(4), 10, 10, 5);
-    assert_eq!(story.asks(), Some(PeerId(3)));
+    story.claims(ConnectionId(3), 10, 10, 5);
+    story.claims(ConnectionId(4), 10, 10, 5);
+    assert_eq!(story.asks(), Some(ConnectionId(3)));
     assert_eq!(story.asks(), None, "one at a time");
-    assert!(story.sync.is_heading());
+    assert!(story.sync.is_requesting());
     assert_eq!(story.sync.target_height(), 5);
 }
 
@@ -132,14 +133,14 @@ fn who_was_asked_in_vain_waits_for_the_others() {
         let (peer, headers) = if claim == 11 { (BOB, &headers[..]) } else { (ALICE, &[][..]) };
         story.answers(peer, headers).unwrap();
     }
-    assert_eq!(story.chain.leader().header, headers[1]);
+    assert_eq!(story.chain.best_header().header, headers[1]);
 }
 
 #[test]
 fn asks_the_next_nearest_when_a_peer_closes_or_stalls() {
     let mut story = Story::new(0);
     for (peer, latency) in [(1, 5), (2, 6), (3, 7)] {
-        story.claims(PeerId(peer), latency, 10, 5);
+        story.claims(ConnectionId(peer), latency, 10, 5);
     }
     assert_eq!(story.asks(), Some(ALICE));
     story.sync.closed(ALICE, &mut story.chain);
@@ -151,33 +152,33 @@ fn asks_the_next_nearest_when_a_peer_closes_or_stalls() {
     story.elapse(Duration::from_micros(1));
     assert_eq!(story.sync.tick(story.now.moment), Some(BOB));
     assert_eq!(story.sync.deadline(), None);
-    assert_eq!(story.asks(), Some(PeerId(3)));
-    assert_eq!(story.answers(BOB, &[]), Err(Fault::Unasked { packet: "headers" }));
-    assert_eq!(story.answers(PeerId(3), &[]), Ok(Progress::default()));
+    assert_eq!(story.asks(), Some(ConnectionId(3)));
+    assert_eq!(story.answers(BOB, &[]), Err(Misbehavior::Unsolicited { packet: "headers" }));
+    assert_eq!(story.answers(ConnectionId(3), &[]), Ok(Progress::default()));
 }
 
 #[test]
 fn bodies_and_mining_wait_only_so_long_for_what_never_comes() {
     let mut story = Story::new(0);
-    assert!(!story.sync.is_awaited());
+    assert!(!story.sync.blocks_bodies());
     let started = story.now.moment;
     for peer in 0..6 {
         // One peer after the other claims more than it has, and sends nothing.
         assert!(story.sync.tick(story.now.moment).is_none());
-        story.claims(PeerId(peer), 1, 10, 5);
-        assert_eq!(story.asks(), Some(PeerId(peer)));
-        assert!(story.sync.is_awaited());
+        story.claims(ConnectionId(peer), 1, 10, 5);
+        assert_eq!(story.asks(), Some(ConnectionId(peer)));
+        assert!(story.sync.blocks_bodies());
         story.elapse(HEADERS_TIMEOUT);
-        assert_eq!(story.sync.tick(story.now.moment), Some(PeerId(peer)));
+        assert_eq!(story.sync.tick(story.now.moment), Some(ConnectionId(peer)));
     }
     assert_eq!(story.now.moment, started + PATIENCE);
     story.claims(ALICE, 1, 20, 5);
     assert_eq!(story.asks(), Some(ALICE));
-    assert!(story.sync.is_heading() && !story.sync.is_awaited());
+    assert!(story.sync.is_requesting() && !story.sync.blocks_bodies());
     // After headers that extend the best header, the next ones are worth waiting for.
     let headers = branch(&story.network, story.network.genesis(), HEADERS_MAX, 1, 1);
     assert!(story.answers(ALICE, &headers).unwrap().leads);
-    assert!(story.sync.is_awaited());
+    assert!(story.sync.blocks_bodies());
 }
 
 #[test]
@@ -188,10 +189,10 @@ fn headers_go_into_the_tree_packet_by_packet() {
     assert_eq!(story.asks(), Some(ALICE));
     let progress = story.answers(ALICE, &headers[..HEADERS_MAX]).unwrap();
     let last = headers[HEADERS_MAX - 1].hash();
-    assert_eq!(progress.step, Some(Step::Ask(ALICE, vec![last])));
+    assert_eq!(progress.step, Some(HeadersAction::Ask(ALICE, vec![last])));
     assert!(progress.leads);
     let progress = story.answers(ALICE, &headers[HEADERS_MAX..]).unwrap();
-    let leader = story.chain.leader();
+    let leader = story.chain.best_header();
     assert_eq!(progress.shown, Some((leader.total_work, leader.header.height)));
     assert_eq!((progress.step, leader.header.height), (None, headers.len() as u64));
     assert_eq!(story.asks(), None, "less than it claimed, but all that it has");
@@ -207,11 +208,11 @@ fn headers_that_do_not_connect_are_a_fault() {
         (vec![headers[1], headers[2]], 2),
     ];
     for (peer, (headers, height)) in cases.into_iter().enumerate() {
-        let peer = PeerId(peer as u64);
+        let peer = ConnectionId(peer as u64);
         story.candidates.clear();
         story.claims(peer, 1, 10, 5);
         assert_eq!(story.asks(), Some(peer));
-        assert_eq!(story.answers(peer, &headers), Err(Fault::Disconnected { height }));
+        assert_eq!(story.answers(peer, &headers), Err(Misbehavior::Disconnected { height }));
     }
     assert_eq!(story.chain.size(), 1);
 }
@@ -224,7 +225,7 @@ fn a_header_that_breaks_a_rule_is_a_fault() {
     story.claims(ALICE, 1, 10, 5);
     assert_eq!(story.asks(), Some(ALICE));
     let fault = story.answers(ALICE, &[good, bad]).unwrap_err();
-    let Fault::InvalidHeader { hash, error } = fault else { panic!("{fault}") };
+    let Misbehavior::InvalidHeader { hash, error } = fault else { panic!("{fault}") };
     assert_eq!((hash, *error), (bad.hash(), RuleError::Version { found: 2 }));
 }
 
@@ -239,7 +240,7 @@ fn a_header_that_comes_too_early_is_kept_and_not_asked_for_again_at_once() {
     assert_eq!((progress.early, progress.leads), (Some(headers[2]), true));
     assert_eq!(progress.shown.map(|shown| shown.1), Some(2));
     assert_eq!(story.asks(), None);
-    assert!(!story.sync.is_heading());
+    assert!(!story.sync.is_requesting());
     story.elapse(Duration::from_millis(999));
     assert_eq!(story.asks(), None);
     story.elapse(Duration::from_millis(1));
@@ -270,7 +271,7 @@ fn waits_for_bodies_when_headers_are_far_ahead() {
     }
     story.claims(ALICE, 1, u128::MAX, 9);
     assert_eq!(story.asks(), None);
-    story.chain.assume();
+    story.chain.assume_valid();
     assert_eq!(story.asks(), Some(ALICE));
 }
 
@@ -286,19 +287,19 @@ fn a_long_branch_is_weighed_before_it_is_let_in() {
     story.claims(ALICE, 1, u128::MAX, headers.len() as u64);
     let mut step = story.next();
     let (mut first, mut requests) = (0, 0);
-    while !story.sync.is_long() {
-        let Some(Step::Ask(ALICE, _)) = step else { panic!("{step:?}") };
+    while !story.sync.is_redownloading() {
+        let Some(HeadersAction::Ask(ALICE, _)) = step else { panic!("{step:?}") };
         let end = headers.len().min(first + HEADERS_MAX);
         let progress = story.answers(ALICE, &headers[first..end]).unwrap();
         assert_eq!(story.chain.size(), 1, "nothing is let in yet");
         (step, first, requests) = (progress.step, end, requests + 1);
     }
     assert_eq!(requests, headers.len().div_ceil(HEADERS_MAX));
-    assert!(!story.sync.is_heading());
+    assert!(!story.sync.is_requesting());
     assert_eq!(story.sync.target_height(), headers.len() as u64);
     story.serves(ALICE, &headers).unwrap();
-    assert_eq!(story.chain.leader().header, headers[headers.len() - 1]);
-    assert!(!story.sync.is_long() && !story.sync.is_heading());
+    assert_eq!(story.chain.best_header().header, headers[headers.len() - 1]);
+    assert!(!story.sync.is_redownloading() && !story.sync.is_requesting());
 }
 
 #[test]
@@ -310,7 +311,7 @@ fn a_long_branch_that_weighs_too_little_is_a_fault() {
     let headers = long(&story.network, 2);
     assert!(story.chain.tip().total_work > Work::from_hashes(2 * headers.len() as u128));
     story.claims(ALICE, 1, u128::MAX, headers.len() as u64);
-    assert_eq!(story.serves(ALICE, &headers), Err(Fault::WorkNotShown));
+    assert_eq!(story.serves(ALICE, &headers), Err(Misbehavior::WorkNotShown));
     assert_eq!(story.chain.size(), 801, "it costs nothing that stays");
     // It is no fault either if the higher work was only our guess.
     story.claims(CAROL, 1, u128::MAX, headers.len() as u64);
@@ -329,7 +330,7 @@ fn planned(story: &mut Story, headers: &[Header]) {
     story.claims(ALICE, 1, u128::MAX, headers.len() as u64);
     let mut first = 0;
     story.next();
-    while !story.sync.is_long() {
+    while !story.sync.is_redownloading() {
         let end = headers.len().min(first + HEADERS_MAX);
         story.answers(ALICE, &headers[first..end]).unwrap();
         first = end;
@@ -343,9 +344,9 @@ fn a_branch_that_is_another_than_was_weighed_is_a_fault() {
     planned(&mut story, &headers);
     assert_eq!(story.asks(), Some(ALICE));
     let fault = story.answers(ALICE, &others[..HEADERS_MAX]).unwrap_err();
-    assert_eq!(fault, Fault::Disconnected { height: 1_024 });
-    assert!(!story.sync.is_long());
-    assert_eq!(story.chain.fork_below(&story.chain.frontier().hash), 0);
+    assert_eq!(fault, Misbehavior::Disconnected { height: 1_024 });
+    assert!(!story.sync.is_redownloading());
+    assert_eq!(story.chain.fork_below(&story.chain.best_validated().hash), 0);
 }
 
 #[test]
@@ -355,19 +356,19 @@ fn a_plan_ends_when_its_peer_closes_or_leads_nowhere() {
     planned(&mut story, &headers);
     assert_eq!(story.asks(), Some(ALICE));
     story.answers(ALICE, &headers[..HEADERS_MAX]).unwrap();
-    assert!(story.sync.is_long());
+    assert!(story.sync.is_redownloading());
     story.sync.closed(ALICE, &mut story.chain);
-    assert!(!story.sync.is_long());
+    assert!(!story.sync.is_redownloading());
 
     // Again from the remaining state, but now Alice repeats her answer.
     planned(&mut story, &headers);
     assert_eq!(story.asks(), Some(ALICE));
     story.answers(ALICE, &headers[..HEADERS_MAX]).unwrap();
-    assert_eq!(story.chain.leader().header, headers[HEADERS_MAX - 1]);
+    assert_eq!(story.chain.best_header().header, headers[HEADERS_MAX - 1]);
     assert_eq!(story.asks(), Some(ALICE));
     let progress = story.answers(ALICE, &headers[..HEADERS_MAX]).unwrap();
     assert_eq!((progress.leads, progress.step), (false, None));
-    assert!(!story.sync.is_long());
+    assert!(!story.sync.is_redownloading());
     assert_eq!(story.asks(), None, "she is passed over");
 }
 
@@ -380,8 +381,8 @@ fn a_tip_that_was_replaced_since_it_was_weighed_is_no_fault() {
     let replaced = branch(&story.network, &headers[headers.len() - 1], 2, 1_000, 5);
     headers.extend(replaced);
     story.serves(ALICE, &headers).unwrap();
-    assert_eq!(story.chain.leader().header, headers[headers.len() - 1]);
-    assert!(!story.sync.is_long());
+    assert_eq!(story.chain.best_header().header, headers[headers.len() - 1]);
+    assert!(!story.sync.is_redownloading());
 }
 
 #[test]
@@ -389,7 +390,7 @@ fn a_branch_from_below_the_window_waits_for_the_store() {
     let mut story = Story::new(100_000);
     let best =
         branch(&story.network, story.network.genesis(), crate::ledger::chain::WINDOW_MAX + 3_000, 1_000, 1);
-    let mut below = History::default();
+    let mut below = Mmr::default();
     for header in &best {
         grow(&mut story.chain, core::slice::from_ref(header));
         if header.height == 1_000 {
@@ -403,7 +404,7 @@ fn a_branch_from_below_the_window_waits_for_the_store() {
     let stranger = branch(&story.network, &best[500], 2, 1, 3);
     story.claims(BOB, 1, u128::MAX, 502);
     assert_eq!(story.asks(), Some(BOB));
-    assert_eq!(story.answers(BOB, &stranger), Err(Fault::Disconnected { height: 502 }));
+    assert_eq!(story.answers(BOB, &stranger), Err(Misbehavior::Disconnected { height: 502 }));
     story.candidates.clear();
 
     // A fork point that the store has lost, or answers wrongly.
@@ -411,7 +412,7 @@ fn a_branch_from_below_the_window_waits_for_the_store() {
         story.claims(ALICE, 1, u128::MAX - 9 + claim, 1_924);
         assert_eq!(story.asks(), Some(ALICE));
         let progress = story.answers(ALICE, &other).unwrap();
-        assert_eq!(progress.step, Some(Step::Base(root.hash())));
+        assert_eq!(progress.step, Some(HeadersAction::LoadMmr(root.hash())));
         assert!(story.sync.recalled(story.now, best[0].hash(), None, &mut story.chain).is_none());
         let (peer, progress) = story.sync.recalled(story.now, root.hash(), base, &mut story.chain).unwrap();
         assert_eq!((peer, progress), (ALICE, Ok(Progress::default())));
@@ -421,17 +422,17 @@ fn a_branch_from_below_the_window_waits_for_the_store() {
     story.claims(ALICE, 1, u128::MAX, 1_924);
     assert_eq!(story.asks(), Some(ALICE));
     story.answers(ALICE, &other).unwrap();
-    assert_eq!(story.answers(ALICE, &other), Err(Fault::Unasked { packet: "headers" }));
+    assert_eq!(story.answers(ALICE, &other), Err(Misbehavior::Unsolicited { packet: "headers" }));
     story.claims(ALICE, 1, u128::MAX, 1_924);
     assert_eq!(story.asks(), Some(ALICE));
     story.answers(ALICE, &other).unwrap();
     let base = Some((below, between.to_vec()));
     let (_, progress) = story.sync.recalled(story.now, root.hash(), base, &mut story.chain).unwrap();
     assert_eq!(progress.unwrap().shown.map(|shown| shown.1), Some(1_924));
-    assert!(story.sync.is_long());
+    assert!(story.sync.is_redownloading());
     assert_eq!(story.asks(), Some(ALICE));
     assert!(story.answers(ALICE, &other).unwrap().leads);
-    assert_eq!(story.chain.leader().header, other[899]);
-    assert_eq!(story.chain.path().len(), 900);
-    assert!(!story.sync.is_long());
+    assert_eq!(story.chain.best_header().header, other[899]);
+    assert_eq!(story.chain.missing_blocks().len(), 900);
+    assert!(!story.sync.is_redownloading());
 }

@@ -10,7 +10,7 @@ fn hash(block: u64) -> Hash {
 
 #[test]
 fn keeps_the_newest_blocks_and_drops_the_oldest() {
-    let mut shelf = Shelf::default();
+    let mut shelf = RecentBlocks::default();
     for block in 0..BLOCKS_MAX as u64 + 5 {
         shelf.put(hash(block), vec![0; 10].into(), &ids(block, 2));
         assert!(shelf.blocks.len() <= BLOCKS_MAX);
@@ -22,7 +22,7 @@ fn keeps_the_newest_blocks_and_drops_the_oldest() {
 
 #[test]
 fn keeps_no_more_bytes_than_allowed_but_always_the_newest() {
-    let mut shelf = Shelf::default();
+    let mut shelf = RecentBlocks::default();
     for block in 0..10 {
         shelf.put(hash(block), vec![0; BYTES_MAX / 4].into(), &ids(block, 0));
         assert!(shelf.bytes <= BYTES_MAX);
@@ -34,7 +34,7 @@ fn keeps_no_more_bytes_than_allowed_but_always_the_newest() {
 
 #[test]
 fn a_block_that_is_put_again_is_counted_once() {
-    let mut shelf = Shelf::default();
+    let mut shelf = RecentBlocks::default();
     for _ in 0..3 {
         shelf.put(hash(1), vec![0; 10].into(), &ids(1, 2));
     }
@@ -46,7 +46,7 @@ fn a_block_that_is_put_again_is_counted_once() {
 
 #[test]
 fn tells_in_which_blocks_a_message_is() {
-    let mut shelf = Shelf::default();
+    let mut shelf = RecentBlocks::default();
     let shared = ids(9_999, 1)[0];
     shelf.put(hash(1), Bytes::new(), &ids(9_999, 3));
     shelf.put(hash(2), Bytes::new(), &Arc::from([shared]));

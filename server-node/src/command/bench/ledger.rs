@@ -8,14 +8,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context;
-use plexus_core::ledger::signature_batch::Check;
+use plexus_core::ledger::signature_batch::SignatureCheck;
 use plexus_core::mining::search::grind;
 use plexus_core::node::storage::{CHECKPOINT_BLOCKS, Change};
 use plexus_core::primitives::block::{Block, Header, VERSION};
 use plexus_core::primitives::hash::Hash;
 use plexus_core::primitives::key::{SecretKey, Signature};
 use plexus_core::primitives::message::Draft;
-use plexus_core::primitives::mmr::History;
+use plexus_core::primitives::mmr::Mmr;
 use plexus_core::primitives::params::Network;
 use plexus_node::store::Store;
 use rayon::prelude::*;
@@ -74,7 +74,7 @@ struct Maker {
     author: SecretKey,
     senders: Vec<SecretKey>,
     parent: Header,
-    history: History,
+    history: Mmr,
 }
 
 impl Maker {
@@ -82,7 +82,7 @@ impl Maker {
         let secret = |number: u64| SecretKey::from_bytes(Hash::of(&number.to_be_bytes()).as_bytes());
         let senders = (1..=SENDERS).map(secret).collect::<Result<_, _>>()?;
         let parent = *network.genesis();
-        let history = History::default().append(parent.record(*network.id()));
+        let history = Mmr::default().append(parent.record(*network.id()));
         Ok(Self { network: network.clone(), author: secret(0)?, senders, parent, history })
     }
 
@@ -130,7 +130,7 @@ fn solve(block: &mut Block) -> anyhow::Result<()> {
 }
 
 /// Returns the signatures of the ledger's first messages, at most `count`.
-pub(super) fn checks(network: &Network, folder: &Path, count: usize) -> anyhow::Result<Vec<Check>> {
+pub(super) fn checks(network: &Network, folder: &Path, count: usize) -> anyhow::Result<Vec<SignatureCheck>> {
     let store = Store::open(folder, network)?;
     let (mut checks, mut height) = (Vec::with_capacity(count), 1);
     while checks.len() < count {
@@ -141,7 +141,7 @@ pub(super) fn checks(network: &Network, folder: &Path, count: usize) -> anyhow::
         height += blocks.len() as u64;
         for stored in blocks {
             let block = Block::decode(&stored.block)?;
-            checks.extend(block.messages.iter().map(|message| Check {
+            checks.extend(block.messages.iter().map(|message| SignatureCheck {
                 digest: message.id(network.id()),
                 key: *message.sender(),
                 signature: *message.signature(),

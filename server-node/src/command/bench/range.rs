@@ -9,7 +9,7 @@ use anyhow::Context;
 use plexus_core::mining::search::grind;
 use plexus_core::primitives::block::{Header, VERSION, content_root};
 use plexus_core::primitives::hash::Hash;
-use plexus_core::primitives::mmr::{History, Position, Record};
+use plexus_core::primitives::mmr::{Mmr, MmrNode, Position};
 use plexus_core::primitives::params::Network;
 use plexus_core::proof::chain_proof::{Opened, Source};
 
@@ -21,14 +21,14 @@ const KEPT_LEVEL: u32 = 5;
 /// The headers and the MMR over them.
 pub(super) struct Range {
     headers: Vec<Header>,
-    history: History,
+    history: Mmr,
     /// The nodes from [`KEPT_LEVEL`] upwards.
-    levels: Vec<Vec<Record>>,
+    levels: Vec<Vec<MmrNode>>,
 }
 
 impl Range {
     pub(super) fn new(network: &Network) -> Self {
-        let history = History::default().append(network.genesis().record(*network.id()));
+        let history = Mmr::default().append(network.genesis().record(*network.id()));
         Self { headers: vec![*network.genesis()], history, levels: Vec::new() }
     }
 
@@ -64,7 +64,7 @@ impl Range {
         Ok(())
     }
 
-    fn keep(&mut self, mut node: Record) {
+    fn keep(&mut self, mut node: MmrNode) {
         for level in 0.. {
             if self.levels.len() == level {
                 self.levels.push(Vec::new());
@@ -75,19 +75,19 @@ impl Range {
             if !row.len().is_multiple_of(2) {
                 return;
             }
-            node = Record::parent(left, right);
+            node = MmrNode::parent(left, right);
         }
     }
 
     /// Returns a node, computed from the headers below it.
-    fn fold(&self, position: Position) -> Record {
+    fn fold(&self, position: Position) -> MmrNode {
         let start = index(position.index << position.level);
         let mut row: Vec<_> = self.headers[start..start + (1 << position.level)]
             .iter()
             .map(|header| header.record(header.hash()))
             .collect();
         while row.len() > 1 {
-            row = row.chunks_exact(2).map(|pair| Record::parent(&pair[0], &pair[1])).collect();
+            row = row.chunks_exact(2).map(|pair| MmrNode::parent(&pair[0], &pair[1])).collect();
         }
         row[0]
     }
@@ -96,7 +96,7 @@ impl Range {
 impl Source for Range {
     type Error = Infallible;
 
-    fn node(&mut self, position: Position) -> Result<Record, Infallible> {
+    fn node(&mut self, position: Position) -> Result<MmrNode, Infallible> {
         Ok(match position.level.checked_sub(KEPT_LEVEL) {
             Some(level) => self.levels[level as usize][index(position.index)],
             None => self.fold(position),

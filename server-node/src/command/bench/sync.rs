@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, ensure};
 use k256::ecdsa::signature::hazmat::PrehashVerifier;
 use k256::ecdsa::{Signature, VerifyingKey};
-use plexus_core::ledger::signature_batch::Check;
+use plexus_core::ledger::signature_batch::SignatureCheck;
 use plexus_core::primitives::key::SecretKey;
 use plexus_core::primitives::params::Network;
 use plexus_core::protocol::address::Address;
@@ -151,7 +151,7 @@ async fn follow(running: &Running, started: Instant) -> anyhow::Result<f64> {
     }
 }
 
-fn k256_rate(checks: &[Check]) -> anyhow::Result<f64> {
+fn k256_rate(checks: &[SignatureCheck]) -> anyhow::Result<f64> {
     let spinner = progress::spinner("verifying by k256 alone");
     let started = Instant::now();
     let all = checks.par_iter().all(|check| {

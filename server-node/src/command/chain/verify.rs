@@ -11,14 +11,14 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 
 use anyhow::{Context, anyhow, ensure};
-use plexus_core::ledger::signature_batch::Check;
+use plexus_core::ledger::signature_batch::SignatureCheck;
 use plexus_core::ledger::validation::{self, RuleError};
 use plexus_core::primitives::block::{Block, Header};
 use plexus_core::primitives::hash::Hash;
 use plexus_core::primitives::message::MessageId;
-use plexus_core::primitives::mmr::History;
+use plexus_core::primitives::mmr::Mmr;
 use plexus_core::primitives::params::Network;
-use plexus_core::primitives::time::Time;
+use plexus_core::primitives::time::Timestamp;
 use plexus_node::api::view::Status;
 use rayon::prelude::*;
 use serde_json::json;
@@ -73,7 +73,7 @@ pub(super) fn run(client: &Client, file: Option<&Path>, json: bool) -> anyhow::R
 }
 
 /// Reads and verifies a whole text. Calls `step` after each block. Returns the verifier at its end.
-fn verify(reader: impl BufRead, local: Time, mut step: impl FnMut()) -> anyhow::Result<Verifier> {
+fn verify(reader: impl BufRead, local: Timestamp, mut step: impl FnMut()) -> anyhow::Result<Verifier> {
     let mut lines = Lines::new(reader);
     let network = lines.network()?;
     let genesis = lines.block()?.ok_or_else(|| anyhow!("line 2: the genesis block is missing"))?;
@@ -92,27 +92,27 @@ struct Verifier {
     network: Network,
     tip: Header,
     tip_hash: Hash,
-    history: History,
+    history: Mmr,
     blocks: u64,
     messages: u64,
     /// The ids of the messages that a later block might repeat, with the time of the block that
     /// holds each.
-    recent: VecDeque<(Time, MessageId)>,
+    recent: VecDeque<(Timestamp, MessageId)>,
     known: HashSet<MessageId>,
     /// Signatures that are not verified yet, each with the height of its block.
-    checks: Vec<(u64, Check)>,
+    checks: Vec<(u64, SignatureCheck)>,
 }
 
 impl Verifier {
     fn new(network: Network) -> Self {
         let (tip, tip_hash) = (*network.genesis(), *network.id());
-        let history = History::default().append(tip.record(tip_hash));
+        let history = Mmr::default().append(tip.record(tip_hash));
         let (recent, known) = (VecDeque::new(), HashSet::new());
         Self { network, tip, tip_hash, history, blocks: 1, messages: 0, recent, known, checks: Vec::new() }
     }
 
     /// Checks the next block. Its signatures are verified together with those of the whole round.
-    fn push(&mut self, block: &Block, local: Time) -> anyhow::Result<()> {
+    fn push(&mut self, block: &Block, local: Timestamp) -> anyhow::Result<()> {
         let (header, hash) = (block.header, block.header.hash());
         let history_root = self.history.root();
         let ids: Vec<_> = block.messages.iter().map(|message| message.id(self.network.id())).collect();
@@ -123,9 +123,11 @@ impl Verifier {
         failures.extend(validation::check_repeats(&ids, |_, id| self.known.contains(id)));
         ensure!(failures.is_empty(), "block {} ({hash}) is invalid: {}", self.blocks, list(&failures));
         let digest = block.digest(self.network.id(), &history_root, &block.messages_root());
-        self.checks.push((header.height, Check { digest, key: block.author, signature: block.signature }));
+        self.checks
+            .push((header.height, SignatureCheck { digest, key: block.author, signature: block.signature }));
         for (message, id) in block.messages.iter().zip(ids) {
-            let check = Check { digest: id, key: *message.sender(), signature: *message.signature() };
+            let check =
+                SignatureCheck { digest: id, key: *message.sender(), signature: *message.signature() };
             self.checks.push((header.height, check));
             self.known.insert(id);
             self.recent.push_back((header.time, id));
@@ -139,7 +141,7 @@ impl Verifier {
 
     /// Removes ids that no block from `time` on may repeat, because their messages are too old for
     /// such a block.
-    fn forget(&mut self, time: Time) {
+    fn forget(&mut self, time: Timestamp) {
         // A message is at most a minute newer than its block.
         let oldest = time.minus_ms(validation::MESSAGE_AGE_MS + validation::MESSAGE_AHEAD_MS);
         while let Some((_, id)) = self.recent.pop_front_if(|(block, _)| *block < oldest) {
@@ -216,7 +218,7 @@ mod tests {
     }
 
     fn verdict(text: &str) -> Result<u64, String> {
-        let local = Time::from_unix_ms(4_000_000_000_000);
+        let local = Timestamp::from_unix_ms(4_000_000_000_000);
         verify(text.as_bytes(), local, || ())
             .map(|verifier| verifier.blocks)
             .map_err(|error| format!("{error:#}"))
@@ -245,7 +247,7 @@ mod tests {
             let message = blocks[2].messages[0].clone();
             blocks[3].messages = vec![message];
             let author = SecretKey::from_bytes(&[1; 32]).unwrap();
-            let history = blocks[..3].iter().fold(History::default(), |history, block| {
+            let history = blocks[..3].iter().fold(Mmr::default(), |history, block| {
                 history.append(block.header.record(block.header.hash()))
             });
             blocks[3].seal(&author, network.id(), &history.root());
@@ -254,7 +256,7 @@ mod tests {
         assert!(repeated.contains("DuplicateMessage"), "{repeated}");
         let forged = broken(&|blocks| {
             let other = SecretKey::from_bytes(&[2; 32]).unwrap();
-            let history = blocks[..3].iter().fold(History::default(), |history, block| {
+            let history = blocks[..3].iter().fold(Mmr::default(), |history, block| {
                 history.append(block.header.record(block.header.hash()))
             });
             blocks[3].seal(&other, network.id(), &Hash::ZERO);

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use plexus_core::sim::{
-    Churn, Faults, Latency, Matrix, Partition, Setup, SetupError, Topology, Traitors, Treason,
+    Attack, ByzantineShare, Churn, Faults, Latency, Matrix, Partition, SimConfig, SimConfigError, Topology,
 };
 
 use super::super::WrongUse;
@@ -25,7 +25,7 @@ const TOPOLOGIES: [Topology; 5] =
 #[derive(Debug, Args)]
 pub(in crate::command) struct Arguments {
     /// Number of nodes
-    #[arg(long, value_name = "N", default_value_t = Setup::default().nodes)]
+    #[arg(long, value_name = "N", default_value_t = SimConfig::default().nodes)]
     nodes: u32,
     /// How nodes choose their links: plexus (the node's own choice), random, nearest, perigee
     /// (replaces links while others deliver blocks sooner, give it --warmup-blocks) or complete
@@ -36,52 +36,52 @@ pub(in crate::command) struct Arguments {
     #[arg(long, value_name = "TOPOLOGY,…", value_delimiter = ',', value_parser = topology_parser())]
     compare: Vec<Topology>,
     /// Number of links that a node opens, except with topology plexus
-    #[arg(long, value_name = "N", default_value_t = Setup::default().outbound)]
+    #[arg(long, value_name = "N", default_value_t = SimConfig::default().outbound)]
     outbound: u32,
     /// Distances between nodes: regions of the world, points on a sphere, or a file of round trips
     /// in milliseconds (one row per line, separated by commas)
     #[arg(long, value_name = "regions|sphere|FILE", default_value = "regions", value_parser = parse_places)]
     latency: Places,
     /// Maximum last-mile latency in milliseconds. Each node draws its own
-    #[arg(long, value_name = "MS", default_value_t = Decimal(Setup::default().last_mile_us))]
+    #[arg(long, value_name = "MS", default_value_t = Decimal(SimConfig::default().last_mile_us))]
     last_mile_ms: Milliseconds,
     /// Maximum extra delay of a frame in milliseconds
-    #[arg(long, value_name = "MS", default_value_t = Decimal(Setup::default().jitter_us))]
+    #[arg(long, value_name = "MS", default_value_t = Decimal(SimConfig::default().jitter_us))]
     jitter_ms: Milliseconds,
     /// Time that a node takes to handle a header or a block, in milliseconds
-    #[arg(long, value_name = "MS", default_value_t = Decimal(Setup::default().hop_us))]
+    #[arg(long, value_name = "MS", default_value_t = Decimal(SimConfig::default().hop_us))]
     hop_ms: Milliseconds,
     /// Uplink of a node in megabits per second. 0 for unlimited
-    #[arg(long, value_name = "M", default_value_t = Decimal(8 * Setup::default().bandwidth))]
+    #[arg(long, value_name = "M", default_value_t = Decimal(8 * SimConfig::default().bandwidth))]
     bandwidth_mbit: Megabits,
     /// Number of blocks that are measured
-    #[arg(long, value_name = "N", default_value_t = Setup::default().blocks)]
+    #[arg(long, value_name = "N", default_value_t = SimConfig::default().blocks)]
     blocks: u32,
     /// Mean time between blocks in milliseconds
-    #[arg(long, value_name = "MS", default_value_t = Setup::default().spacing_ms)]
+    #[arg(long, value_name = "MS", default_value_t = SimConfig::default().spacing_ms)]
     spacing_ms: u64,
     /// Bytes of messages in each block that no other node has seen before
-    #[arg(long, value_name = "B", default_value_t = Setup::default().body_bytes)]
+    #[arg(long, value_name = "B", default_value_t = SimConfig::default().body_bytes)]
     body_bytes: u32,
     /// Number of messages written per minute, in the whole network
-    #[arg(long, value_name = "N", default_value_t = Setup::default().messages_per_minute)]
+    #[arg(long, value_name = "N", default_value_t = SimConfig::default().messages_per_minute)]
     messages_per_minute: u32,
     /// Number of nodes that mine. 0 for all
-    #[arg(long, value_name = "N", default_value_t = Setup::default().miners)]
+    #[arg(long, value_name = "N", default_value_t = SimConfig::default().miners)]
     miners: u32,
     /// Time for nodes to connect and measure before the first block, in seconds
-    #[arg(long, value_name = "S", default_value_t = Decimal(Setup::default().warmup_ms))]
+    #[arg(long, value_name = "S", default_value_t = Decimal(SimConfig::default().warmup_ms))]
     warmup_s: Seconds,
     /// Number of blocks before the first one that is measured
-    #[arg(long, value_name = "N", default_value_t = Setup::default().warmup_blocks)]
+    #[arg(long, value_name = "N", default_value_t = SimConfig::default().warmup_blocks)]
     warmup_blocks: u32,
     /// Maximum error of a node's clock in milliseconds
-    #[arg(long, value_name = "MS", default_value_t = Setup::default().skew_ms)]
+    #[arg(long, value_name = "MS", default_value_t = SimConfig::default().skew_ms)]
     skew_ms: u64,
     /// Byzantine nodes, as silent=5%: silent, stalling, invalid-chain, withheld-body, latency-liar,
     /// certificate-liar, header-flooder, eclipse or selfish
     #[arg(long, value_name = "KIND=SHARE,…", value_delimiter = ',', value_parser = parse_traitors)]
-    faults: Vec<Traitors>,
+    faults: Vec<ByzantineShare>,
     /// Share of frames that are lost and sent again, as 0.1%
     #[arg(long, value_name = "SHARE", default_value_t = Share(0))]
     loss: Share,
@@ -96,7 +96,7 @@ pub(in crate::command) struct Arguments {
     #[arg(long, value_name = "S", default_value_t = Decimal(0))]
     crashes: Seconds,
     /// Random seed
-    #[arg(long, default_value_t = Setup::default().seed)]
+    #[arg(long, default_value_t = SimConfig::default().seed)]
     seed: u64,
     /// Number of seeds to run, from --seed on. The output shows their medians, with the least and
     /// the greatest
@@ -119,7 +119,7 @@ struct Places {
 
 impl Arguments {
     /// Returns the setups to run: for each topology, one for every seed.
-    pub(super) fn plan(&self) -> Result<Vec<Vec<Setup>>, WrongUse> {
+    pub(super) fn plan(&self) -> Result<Vec<Vec<SimConfig>>, WrongUse> {
         let last = self.seed.checked_add(self.seeds - 1);
         let last = last.ok_or_else(|| WrongUse("--seed is too large for so many --seeds".to_owned()))?;
         let mut topologies = vec![self.topology];
@@ -128,20 +128,20 @@ impl Arguments {
                 topologies.push(*topology);
             }
         }
-        let setups = |topology: Topology| -> Result<Vec<Setup>, WrongUse> {
-            let setup = Setup { topology, ..self.setup()? };
+        let setups = |topology: Topology| -> Result<Vec<SimConfig>, WrongUse> {
+            let setup = SimConfig { topology, ..self.setup()? };
             setup.check().map_err(|error| WrongUse(refusal(&error)))?;
-            Ok((self.seed..=last).map(|seed| Setup { seed, ..setup.clone() }).collect())
+            Ok((self.seed..=last).map(|seed| SimConfig { seed, ..setup.clone() }).collect())
         };
         topologies.into_iter().map(setups).collect()
     }
 
-    fn setup(&self) -> Result<Setup, WrongUse> {
+    fn setup(&self) -> Result<SimConfig, WrongUse> {
         let bits = self.bandwidth_mbit.0;
         if !bits.is_multiple_of(8) {
             return Err(WrongUse("--bandwidth-mbit must be a whole number of bytes a second".to_owned()));
         }
-        Ok(Setup {
+        Ok(SimConfig {
             nodes: self.nodes,
             topology: self.topology,
             outbound: self.outbound,
@@ -175,7 +175,7 @@ impl Arguments {
     }
 
     /// Returns the command that gives the same figures and the same page.
-    pub(super) fn command(&self, setup: &Setup) -> String {
+    pub(super) fn command(&self, setup: &SimConfig) -> String {
         let mut words = words(setup, self.places());
         if self.seeds > 1 {
             words.push(("--seeds", self.seeds.to_string()));
@@ -191,7 +191,7 @@ impl Arguments {
     }
 
     /// Returns the command that runs only one of the setups.
-    pub(super) fn command_of_one(&self, setup: &Setup) -> String {
+    pub(super) fn command_of_one(&self, setup: &SimConfig) -> String {
         joined(&words(setup, self.places()))
     }
 }
@@ -211,8 +211,8 @@ fn quoted(word: &str) -> String {
 }
 
 /// Returns the flags of a setup: the main ones, and all that differ from the default.
-fn words(setup: &Setup, places: &str) -> Vec<(&'static str, String)> {
-    let all = |setup: &Setup, places: &str| {
+fn words(setup: &SimConfig, places: &str) -> Vec<(&'static str, String)> {
+    let all = |setup: &SimConfig, places: &str| {
         [
             ("--outbound", setup.outbound.to_string()),
             ("--latency", places.to_owned()),
@@ -239,7 +239,7 @@ fn words(setup: &Setup, places: &str) -> Vec<(&'static str, String)> {
         ("--topology", topology_name(setup.topology).to_owned()),
         ("--blocks", setup.blocks.to_string()),
     ];
-    let pairs = all(setup, places).into_iter().zip(all(&Setup::default(), "regions"));
+    let pairs = all(setup, places).into_iter().zip(all(&SimConfig::default(), "regions"));
     words.extend(pairs.filter(|(word, default)| word != default).map(|(word, _)| word));
     words.push(("--seed", setup.seed.to_string()));
     words
@@ -254,17 +254,17 @@ fn partition_words(partition: Partition) -> String {
     format!("{every},{lasts},{}", Share::of_per_mille(partition.share_per_mille))
 }
 
-fn traitors_words(traitors: &[Traitors]) -> String {
-    let word = |traitors: &Traitors| {
+fn traitors_words(traitors: &[ByzantineShare]) -> String {
+    let word = |traitors: &ByzantineShare| {
         format!("{}={}", treason_name(traitors.treason), Share::of_per_mille(traitors.share_per_mille))
     };
     traitors.iter().map(word).collect::<Vec<_>>().join(",")
 }
 
 /// Returns the error of a setup as text, with the command's flag and its unit.
-fn refusal(error: &SetupError) -> String {
+fn refusal(error: &SimConfigError) -> String {
     match *error {
-        SetupError::Range { field, min, max, found } => {
+        SimConfigError::Range { field, min, max, found } => {
             let (flag, shown): (_, fn(u64) -> String) = match field {
                 "warmup_ms" => ("--warmup-s", |ms| Seconds::to_string(&Decimal(ms))),
                 "hop_us" => ("--hop-ms", |us| Milliseconds::to_string(&Decimal(us))),
@@ -291,12 +291,12 @@ fn refusal(error: &SetupError) -> String {
             };
             format!("{flag} must be from {} to {}, not {}", shown(min), shown(max), shown(found))
         }
-        SetupError::Traitors { found } => {
+        SimConfigError::Traitors { found } => {
             let found = Share::of_per_mille(u32::try_from(found).unwrap_or(u32::MAX));
             let most = Share::of_per_mille(plexus_core::sim::setup::TRAITORS_PER_MILLE_MAX);
             format!("--faults may be at most {most} of the nodes together, not {found}")
         }
-        SetupError::Complete { field } => {
+        SimConfigError::Complete { field } => {
             let flag = if field == "faults" { "faults of any kind" } else { "--messages-per-minute" };
             format!("the topology complete is computed, and knows no {flag}: leave one of them out")
         }
@@ -315,17 +315,17 @@ pub(super) fn topology_name(topology: Topology) -> &'static str {
 }
 
 /// Returns an attack's name.
-pub(super) fn treason_name(treason: Treason) -> &'static str {
+pub(super) fn treason_name(treason: Attack) -> &'static str {
     match treason {
-        Treason::Silent => "silent",
-        Treason::Stalling => "stalling",
-        Treason::InvalidChain => "invalid-chain",
-        Treason::WithheldBody => "withheld-body",
-        Treason::LatencyLiar => "latency-liar",
-        Treason::CertificateLiar => "certificate-liar",
-        Treason::HeaderFlooder => "header-flooder",
-        Treason::Eclipse => "eclipse",
-        Treason::Selfish => "selfish",
+        Attack::Silent => "silent",
+        Attack::Stalling => "stalling",
+        Attack::InvalidChain => "invalid-chain",
+        Attack::WithheldBody => "withheld-body",
+        Attack::LatencyLiar => "latency-liar",
+        Attack::CertificateLiar => "certificate-liar",
+        Attack::HeaderFlooder => "header-flooder",
+        Attack::Eclipse => "eclipse",
+        Attack::Selfish => "selfish",
     }
 }
 
@@ -336,14 +336,14 @@ fn topology_parser() -> impl TypedValueParser<Value = Topology> {
     })
 }
 
-fn parse_traitors(text: &str) -> Result<Traitors, String> {
+fn parse_traitors(text: &str) -> Result<ByzantineShare, String> {
     let (name, share) = text.split_once('=').ok_or("expected like silent=5%")?;
-    let named = |treason: &Treason| treason_name(*treason) == name;
-    let treason = Treason::ALL
+    let named = |treason: &Attack| treason_name(*treason) == name;
+    let treason = Attack::ALL
         .into_iter()
         .find(named)
-        .ok_or_else(|| format!("{name} is none of {}", Treason::ALL.map(treason_name).join(", ")))?;
-    Ok(Traitors { treason, share_per_mille: share.parse::<Share>()?.per_mille()? })
+        .ok_or_else(|| format!("{name} is none of {}", Attack::ALL.map(treason_name).join(", ")))?;
+    Ok(ByzantineShare { treason, share_per_mille: share.parse::<Share>()?.per_mille()? })
 }
 
 fn parse_churn(text: &str) -> Result<Churn, String> {

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::anyhow;
 use indicatif::ProgressBar;
-use plexus_core::sim::{Curves, Progress, Report, Setup, Simulation, Stage, Topology, Violation};
+use plexus_core::sim::{Curves, Progress, Report, SimConfig, Simulation, Stage, Topology, Violation};
 
 use super::super::{WrongUse, progress};
 use super::line::topology_name;
@@ -18,7 +18,7 @@ const SLICE_EVENTS: u64 = 4_096;
 #[derive(Debug)]
 pub(super) struct Trial {
     /// The setup that was simulated, with the first seed.
-    pub(super) setup: Setup,
+    pub(super) setup: SimConfig,
     /// One run for each seed, at least one.
     pub(super) runs: Vec<Run>,
 }
@@ -36,7 +36,7 @@ pub(super) struct Run {
 
 impl Trial {
     /// Runs all seeds. `repeat` returns the command that runs one of them alone.
-    pub(super) fn run(setups: &[Setup], repeat: impl Fn(&Setup) -> String) -> anyhow::Result<Self> {
+    pub(super) fn run(setups: &[SimConfig], repeat: impl Fn(&SimConfig) -> String) -> anyhow::Result<Self> {
         let runs = setups.iter().map(|setup| Run::new(setup, &repeat)).collect::<anyhow::Result<_>>()?;
         let setup = setups.first().cloned().ok_or_else(|| anyhow!("there is no seed to run"))?;
         Ok(Self { setup, runs })
@@ -73,7 +73,7 @@ impl Trial {
 }
 
 impl Run {
-    fn new(setup: &Setup, repeat: impl Fn(&Setup) -> String) -> anyhow::Result<Self> {
+    fn new(setup: &SimConfig, repeat: impl Fn(&SimConfig) -> String) -> anyhow::Result<Self> {
         forget_peak();
         let started = Instant::now();
         let mut simulation = Simulation::new(setup.clone()).map_err(|error| WrongUse(error.to_string()))?;
@@ -111,7 +111,7 @@ fn broken(violation: &Violation, command: &str) -> anyhow::Error {
     anyhow!("{violation}; see it again with: {command}")
 }
 
-fn show(bar: &ProgressBar, setup: &Setup, progress: Progress) {
+fn show(bar: &ProgressBar, setup: &SimConfig, progress: Progress) {
     let stage = match progress.stage {
         Stage::Warming => "warming up",
         Stage::Measuring => "blocks",
@@ -160,7 +160,7 @@ impl Sample {
 
 #[cfg(test)]
 mod tests {
-    use plexus_core::sim::Law;
+    use plexus_core::sim::Invariant;
 
     use super::*;
 
@@ -173,7 +173,7 @@ mod tests {
     #[test]
     fn a_broken_law_is_a_failure_that_says_how_to_see_it_again() {
         let what = "it did".to_owned();
-        let violation = Violation { seed: 7, time_us: 12, host: Some(3), law: Law::WorkFell, what };
+        let violation = Violation { seed: 7, time_us: 12, host: Some(3), law: Invariant::WorkFell, what };
         let error = broken(&violation, "plexus simulate --nodes 8 --seed 7");
         assert!(!error.is::<WrongUse>());
         let line = error.to_string();

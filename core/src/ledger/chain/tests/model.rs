@@ -88,11 +88,11 @@ impl Model {
         Ok(Inserted::New { leads })
     }
 
-    fn verified(&mut self, hash: &Hash) -> Outcome {
+    fn verified(&mut self, hash: &Hash) -> TipUpdate {
         self.nodes.get_mut(hash).unwrap().verified = true;
         let (new, old) = (&self.nodes[hash], &self.nodes[&self.tip]);
         if new.work <= old.work {
-            return Outcome::Side;
+            return TipUpdate::Side;
         }
         let fork = new.path.iter().zip(&old.path).take_while(|(a, b)| a == b).count() - 1;
         let undone: Vec<_> = old.path[fork + 1..].iter().rev().copied().collect();
@@ -102,8 +102,8 @@ impl Model {
             self.leader = *hash;
         }
         match undone[..] {
-            [] => Outcome::Extended,
-            _ => Outcome::Reorged { fork: fork as u64, undone, done },
+            [] => TipUpdate::Extended,
+            _ => TipUpdate::Reorged { fork: fork as u64, undone, done },
         }
     }
 
@@ -158,7 +158,7 @@ impl Pair {
     }
 
     fn verify(&mut self, hash: &Hash) {
-        assert_eq!(self.chain.verified(hash), self.model.verified(hash));
+        assert_eq!(self.chain.mark_validated(hash), self.model.verified(hash));
     }
 
     fn step(&mut self, step: &Step) {
@@ -174,14 +174,14 @@ impl Pair {
             Step::Verified => wanted.first().into_iter().for_each(|hash| self.verify(hash)),
             Step::Rejected => {
                 if let Some(hash) = wanted.first() {
-                    self.chain.reject(hash);
+                    self.chain.remove_invalid(hash);
                     self.model.refused.insert(*hash);
                     self.model.drop_above(hash);
                 }
             }
             Step::Forgot(index) => {
                 if let Some(hash) = wanted.get(index % wanted.len().max(1)) {
-                    self.chain.forget(hash);
+                    self.chain.remove_unavailable(hash);
                     self.model.drop_above(hash);
                 }
             }
@@ -197,13 +197,13 @@ impl Pair {
     fn compare(&self) {
         let (chain, model) = (&self.chain, &self.model);
         let (tip, leader) = (&model.nodes[&model.tip], &model.nodes[&model.leader]);
-        assert_eq!((chain.tip().hash, chain.leader().hash), (model.tip, model.leader));
+        assert_eq!((chain.tip().hash, chain.best_header().hash), (model.tip, model.leader));
         assert_eq!(chain.tip().total_work.hashes(), tip.work);
-        assert_eq!(chain.leader().total_work.hashes(), leader.work);
+        assert_eq!(chain.best_header().total_work.hashes(), leader.work);
         assert!(model.nodes.values().all(|node| node.work <= leader.work), "the leader has most work");
-        assert_eq!(chain.path().copied().collect::<Vec<_>>(), model.wanted());
+        assert_eq!(chain.missing_blocks().copied().collect::<Vec<_>>(), model.wanted());
         let frontier = leader.path.iter().rev().find(|hash| model.nodes[*hash].verified).unwrap();
-        assert_eq!(chain.frontier().hash, *frontier);
+        assert_eq!(chain.best_validated().hash, *frontier);
         let shared = leader.path.iter().zip(&tip.path).take_while(|(a, b)| a == b).count() - 1;
         assert_eq!(chain.fork_below(frontier), shared as u64);
         assert_eq!(chain.size(), model.nodes.len());

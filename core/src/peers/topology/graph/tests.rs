@@ -3,7 +3,7 @@ use std::collections::BTreeSet;
 use proptest::prelude::*;
 
 use super::*;
-use crate::protocol::link_certificate::Half;
+use crate::protocol::link_certificate::LatencyAttestation;
 
 const NOW: Epoch = Epoch::from_u32(1_000);
 
@@ -18,15 +18,19 @@ fn epoch(number: u32) -> Epoch {
 }
 
 /// Returns a link's certificate, whose signatures are not checked here.
-fn certificate(a: u32, b: u32, rtt_ms: u32, epoch: Epoch) -> Certificate {
-    let half = |byte| Half { epoch, rtt_us: rtt_ms * 1_000, signature: Signature::from_bytes([byte; 64]) };
-    Certificate::join(&key(a), &half(1), &key(b), &half(2)).unwrap()
+fn certificate(a: u32, b: u32, rtt_ms: u32, epoch: Epoch) -> LinkCertificate {
+    let half = |byte| LatencyAttestation {
+        epoch,
+        rtt_us: rtt_ms * 1_000,
+        signature: Signature::from_bytes([byte; 64]),
+    };
+    LinkCertificate::join(&key(a), &half(1), &key(b), &half(2)).unwrap()
 }
 
 /// Returns the revocation that the lower of two ends signs when the link between them has ended.
-fn withdrawal(a: u32, b: u32, epoch: Epoch) -> Certificate {
+fn withdrawal(a: u32, b: u32, epoch: Epoch) -> LinkCertificate {
     let signatures = [Signature::from_bytes([3; 64]), Signature::NONE];
-    Certificate { rtts_us: [0; 2], signatures, ..certificate(a, b, 1, epoch) }
+    LinkCertificate { rtts_us: [0; 2], signatures, ..certificate(a, b, 1, epoch) }
 }
 
 /// Returns the graph of node 0.
@@ -41,7 +45,7 @@ fn insert(graph: &mut Graph, a: u32, b: u32, rtt_ms: u32) -> Inserted {
 /// Checks the invariants of every graph, whatever happened to it.
 fn check(graph: &Graph) {
     assert!(graph.links.len() <= graph.links_max, "{} links", graph.links.len());
-    let mut digest = Digest::default();
+    let mut digest = LinkDigest::default();
     let mut links = vec![BTreeSet::new(); graph.nodes.len()];
     let mut pairs = BTreeSet::new();
     for (place, link) in graph.links.iter().enumerate() {
@@ -110,7 +114,7 @@ fn a_link_that_is_withdrawn_is_none_until_it_is_certified_later() {
     let gone = withdrawal(1, 2, NOW);
     assert!(graph.wants(&gone, NOW));
     assert_eq!(graph.insert(&gone, NOW), Inserted::Updated);
-    assert!(graph.is_withdrawn(&key(2), &key(1), NOW) && !graph.contains(&key(1), &key(2), epoch(0)));
+    assert!(graph.is_revoked(&key(2), &key(1), NOW) && !graph.contains(&key(1), &key(2), epoch(0)));
     check(&graph);
     assert_eq!((graph.len(), graph.nodes(), graph.links_of(&key(1)).count()), (2, 4, 1));
     let topology = graph.topology();
@@ -121,7 +125,7 @@ fn a_link_that_is_withdrawn_is_none_until_it_is_certified_later() {
     assert_eq!(graph.insert(&withdrawal(5, 6, NOW), NOW), Inserted::New);
     assert_eq!(insert(&mut graph, 5, 6, 20), Inserted::Known);
     assert_eq!((graph.len(), graph.nodes(), graph.topology().nodes().len()), (2, 4, 4));
-    assert_eq!(graph.news_for(&Digest::default(), 0, 10).len(), 4);
+    assert_eq!(graph.news_for(&LinkDigest::default(), 0, 10).len(), 4);
     assert_eq!(graph.insert(&certificate(1, 2, 30, epoch(1_001)), NOW), Inserted::Updated);
     assert!(graph.contains(&key(1), &key(2), epoch(1_001)) && graph.len() == 3);
     assert_eq!(graph.insert(&gone, NOW), Inserted::Known);
@@ -180,8 +184,8 @@ fn certificates_too_old_too_early_or_at_odds_are_refused() {
         let expected = if wanted { Inserted::New } else { Inserted::Refused };
         assert_eq!(graph.insert(&certificate, NOW), expected, "epoch {number}");
     }
-    let half = |rtt_us| Half { epoch: NOW, rtt_us, signature: Signature::NONE };
-    let odd = Certificate::join(&key(1), &half(10_000), &key(2), &half(40_000)).unwrap();
+    let half = |rtt_us| LatencyAttestation { epoch: NOW, rtt_us, signature: Signature::NONE };
+    let odd = LinkCertificate::join(&key(1), &half(10_000), &key(2), &half(40_000)).unwrap();
     assert_eq!(graph.insert(&odd, NOW), Inserted::Refused);
     check(&graph);
 }
@@ -197,7 +201,7 @@ fn old_links_expire_and_their_nodes_with_them() {
     assert_eq!((graph.len(), graph.nodes()), (2, 4));
     graph.expire(epoch(5_000));
     check(&graph);
-    assert_eq!((graph.len(), graph.nodes(), graph.digest()), (0, 1, &Digest::default()));
+    assert_eq!((graph.len(), graph.nodes(), graph.digest()), (0, 1, &LinkDigest::default()));
     assert_eq!(graph.topology().nodes(), [key(0)]);
 }
 
@@ -362,7 +366,7 @@ fn a_crowded_bucket_hides_no_link_for_good() {
     let mut sent = BTreeSet::new();
     for round in 0..2_000_u32 {
         // Half of them are always the newest.
-        let news = graph.news_for(&Digest::default(), round.wrapping_mul(0x9e37_79b9), 32);
+        let news = graph.news_for(&LinkDigest::default(), round.wrapping_mul(0x9e37_79b9), 32);
         sent.extend(news.into_iter().map(|certificate| certificate.ends));
     }
     assert_eq!(sent.len(), graph.len());
@@ -412,7 +416,7 @@ proptest! {
             prop_assert_eq!(wanted, matches!(outcome, Inserted::New | Inserted::Updated));
             prop_assert!(graph.links.len() >= before);
             if outcome != Inserted::Refused {
-                let is_withdrawn = graph.is_withdrawn(&key(a), &key(b), epoch(number));
+                let is_withdrawn = graph.is_revoked(&key(a), &key(b), epoch(number));
                 prop_assert!(graph.contains(&key(a), &key(b), epoch(number)) != is_withdrawn);
                 prop_assert!(is_withdrawn || !is_withdrawal || outcome == Inserted::Known);
             }

@@ -15,19 +15,19 @@ const RUN_MIN: usize = RUN_MAX / 4;
 
 /// A map from keys to values, in the order of the keys. Its owner bounds it.
 #[derive(Clone, Debug)]
-pub struct Ordered<K, V> {
+pub struct OrderedMap<K, V> {
     /// The runs, ascending. None is empty.
     runs: Vec<Vec<(K, V)>>,
     len: usize,
 }
 
-impl<K, V> Default for Ordered<K, V> {
+impl<K, V> Default for OrderedMap<K, V> {
     fn default() -> Self {
         Self { runs: Vec::new(), len: 0 }
     }
 }
 
-impl<K: Ord, V> Ordered<K, V> {
+impl<K: Ord, V> OrderedMap<K, V> {
     /// Returns the number of entries.
     pub fn len(&self) -> usize {
         self.len
@@ -189,7 +189,7 @@ impl<K: Ord, V> Ordered<K, V> {
     }
 }
 
-impl<K: Ord, V> FromIterator<(K, V)> for Ordered<K, V> {
+impl<K: Ord, V> FromIterator<(K, V)> for OrderedMap<K, V> {
     /// Of entries with the same key the last is kept.
     fn from_iter<T: IntoIterator<Item = (K, V)>>(entries: T) -> Self {
         let mut ordered = Self::default();
@@ -208,7 +208,7 @@ mod tests {
 
     use super::*;
 
-    fn check(ordered: &Ordered<u16, u8>, model: &BTreeMap<u16, u8>) {
+    fn check(ordered: &OrderedMap<u16, u8>, model: &BTreeMap<u16, u8>) {
         assert!(ordered.iter().eq(model.iter()));
         assert!(ordered.keys().eq(model.keys()) && ordered.values().eq(model.values()));
         assert_eq!((ordered.len(), ordered.is_empty()), (model.len(), model.is_empty()));
@@ -220,7 +220,7 @@ mod tests {
     proptest! {
         #[test]
         fn it_is_a_map(steps in prop::collection::vec((0..8_u8, any::<u16>(), any::<u8>()), 0..2_000)) {
-            let (mut ordered, mut model) = (Ordered::default(), BTreeMap::new());
+            let (mut ordered, mut model) = (OrderedMap::default(), BTreeMap::new());
             for (what, key, value) in steps {
                 let key = key % 1_024;
                 match what {
@@ -255,17 +255,17 @@ mod tests {
 
     #[test]
     fn what_comes_rising_fills_its_runs_and_what_comes_falling_half_of_them() {
-        let rising: Ordered<_, _> = (0..10_000_u16).map(|key| (key, 0)).collect();
+        let rising: OrderedMap<_, _> = (0..10_000_u16).map(|key| (key, 0)).collect();
         check(&rising, &(0..10_000).map(|key| (key, 0)).collect());
         assert_eq!(rising.runs.len(), 10_000_usize.div_ceil(RUN_MAX));
-        let falling: Ordered<_, _> = (0..10_000_u16).rev().map(|key| (key, 0)).collect();
+        let falling: OrderedMap<_, _> = (0..10_000_u16).rev().map(|key| (key, 0)).collect();
         check(&falling, &(0..10_000).map(|key| (key, 0)).collect());
         assert!(falling.runs.len() <= 10_000_usize.div_ceil(RUN_MAX / 2));
     }
 
     #[test]
     fn one_entry_in_many_does_not_hold_a_run_each() {
-        let mut ordered: Ordered<_, _> = (0..50_000_u16).map(|key| (key, 0)).collect();
+        let mut ordered: OrderedMap<_, _> = (0..50_000_u16).map(|key| (key, 0)).collect();
         for key in (0..50_000).filter(|key| key % 100 != 0) {
             ordered.remove(&key);
         }
@@ -275,7 +275,7 @@ mod tests {
 
     #[test]
     fn an_emptied_map_holds_no_run() {
-        let mut ordered: Ordered<_, _> = (0..1_000_u16).map(|key| (key * 37 % 1_000, 0)).collect();
+        let mut ordered: OrderedMap<_, _> = (0..1_000_u16).map(|key| (key * 37 % 1_000, 0)).collect();
         for key in 0..1_000 {
             assert_eq!(ordered.remove(&key), Some(0));
             assert_eq!(ordered.remove(&key), None);

@@ -5,15 +5,15 @@ use std::collections::BTreeMap;
 
 /// A map from keys to values, in the order of the keys. Its owner bounds it.
 #[derive(Clone, Debug)]
-pub struct Ordered<K, V>(BTreeMap<K, V>);
+pub struct OrderedMap<K, V>(BTreeMap<K, V>);
 
-impl<K, V> Default for Ordered<K, V> {
+impl<K, V> Default for OrderedMap<K, V> {
     fn default() -> Self {
         Self(BTreeMap::new())
     }
 }
 
-impl<K: Ord, V> Ordered<K, V> {
+impl<K: Ord, V> OrderedMap<K, V> {
     /// Returns the number of entries.
     pub fn len(&self) -> usize {
         self.0.len()
@@ -93,7 +93,7 @@ impl<K: Ord, V> Ordered<K, V> {
     }
 }
 
-impl<K: Ord, V> FromIterator<(K, V)> for Ordered<K, V> {
+impl<K: Ord, V> FromIterator<(K, V)> for OrderedMap<K, V> {
     /// Of entries with the same key the last is kept.
     fn from_iter<T: IntoIterator<Item = (K, V)>>(entries: T) -> Self {
         Self(entries.into_iter().collect())

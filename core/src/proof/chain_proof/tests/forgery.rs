@@ -4,7 +4,7 @@
 
 use super::ledger::{Ledger, network};
 use super::*;
-use crate::primitives::mmr::Record;
+use crate::primitives::mmr::MmrNode;
 
 /// A tail of 24 headers, and few points, so that a forged part is often missed by all of them.
 const SCHEME: Scheme = Scheme { security_bits: 4, tail: 24 };
@@ -41,7 +41,7 @@ fn to(mut ledger: Ledger, height: u64) -> Ledger {
 }
 
 /// Forges the node over the newest 2^`level` of 64 headers of an honest chain, and mines upon it.
-fn forged(half_life_ms: u64, level: u32, forge: impl FnOnce(&mut Record)) -> Ledger {
+fn forged(half_life_ms: u64, level: u32, forge: impl FnOnce(&mut MmrNode)) -> Ledger {
     let mut ledger = Ledger::honest(network(EASY, half_life_ms), 63);
     ledger.forge_node(level, forge);
     to(ledger, 200)

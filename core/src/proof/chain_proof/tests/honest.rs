@@ -1,10 +1,10 @@
 //! Nodes over honest chains: the node rules accept every one of them.
 
-use crate::primitives::mmr::{Position, Record};
+use crate::primitives::mmr::{MmrNode, Position};
 use crate::primitives::params::{Network, Parameters};
 use crate::primitives::pow::{Bits, Work};
-use crate::primitives::rng::Chance;
-use crate::primitives::time::Time;
+use crate::primitives::rng::SeededRng;
+use crate::primitives::time::Timestamp;
 use crate::proof::chain_proof::node_rules::NodeRules;
 use crate::proof::chain_proof::part::Edge;
 
@@ -42,7 +42,7 @@ impl Power {
 fn network(spacing_ms: u64, half_life_ms: u64, limit_bits: u32) -> Network {
     let parameters = Parameters {
         name: "honest".to_owned(),
-        genesis_time: Time::from_unix_ms(1_767_225_600_000),
+        genesis_time: Timestamp::from_unix_ms(1_767_225_600_000),
         spacing_ms,
         half_life_ms,
         limit_bits: Bits::from_u32(limit_bits),
@@ -55,7 +55,7 @@ fn network(spacing_ms: u64, half_life_ms: u64, limit_bits: u32) -> Network {
 /// The leaf records of a chain that miners of this power make, with a silence now and then.
 #[expect(clippy::cast_precision_loss, reason = "a model of miners")]
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a model of miners")]
-fn leaves(network: &Network, power: Power, chance: &mut Chance) -> Vec<Record> {
+fn leaves(network: &Network, power: Power, chance: &mut SeededRng) -> Vec<MmrNode> {
     let retarget = network.retarget();
     let base = network.limit().work().hashes() as f64 * 50.0 / retarget.spacing_ms as f64;
     let mut leaves = vec![network.genesis().record(*network.id())];
@@ -68,13 +68,13 @@ fn leaves(network: &Network, power: Power, chance: &mut Chance) -> Vec<Record> {
         let time = parent.time.plus_ms(1 + mined_ms + silence_ms);
         let bits = retarget.next_bits(parent.bits, parent.time, time);
         let work = bits.target().unwrap().work();
-        leaves.push(Record { time, bits, work, ..parent });
+        leaves.push(MmrNode { time, bits, work, ..parent });
     }
     leaves
 }
 
 /// Checks every node over the leaves, and returns their number.
-fn check(network: &Network, leaves: &[Record], what: &str) -> usize {
+fn check(network: &Network, leaves: &[MmrNode], what: &str) -> usize {
     let rules = NodeRules::new(network);
     let mut checked = 0;
     for level in 0..=HEADERS.ilog2() {
@@ -82,7 +82,7 @@ fn check(network: &Network, leaves: &[Record], what: &str) -> usize {
             // Genesis is known, so no node of a proof stands over it.
             let Some(before) = (index << level).checked_sub(1).map(|height| leaves[height]) else { continue };
             let work = covered.iter().map(|leaf| leaf.work).fold(Work::ZERO, Work::plus);
-            let node = Record { work, ..*covered.last().unwrap() };
+            let node = MmrNode { work, ..*covered.last().unwrap() };
             let position = Position { level, index: index as u64 };
             let verdict = rules.check(&Edge::of(0, &before), position, &node);
             assert!(verdict.is_ok(), "{what}, {position:?}: {verdict:?}");
@@ -112,7 +112,7 @@ fn every_node_of_an_honest_chain_is_accepted() {
     for (seed, (spacing_ms, half_life_ms, limit_bits)) in (0u8..).zip(networks) {
         let network = network(spacing_ms, half_life_ms, limit_bits);
         for power in powers {
-            let mut chance = Chance::new([seed; 32]);
+            let mut chance = SeededRng::new([seed; 32]);
             let leaves = leaves(&network, power, &mut chance);
             let what = format!("SEED={seed}, T {spacing_ms}, τ {half_life_ms}, {limit_bits:#x}, {power:?}");
             checked += check(&network, &leaves, &what);

@@ -5,17 +5,17 @@ use core::convert::Infallible;
 use crate::mining::search::grind;
 use crate::primitives::block::{Header, VERSION, content_root};
 use crate::primitives::hash::Hash;
-use crate::primitives::mmr::{History, Position, Record};
+use crate::primitives::mmr::{Mmr, MmrNode, Position};
 use crate::primitives::params::{Network, Parameters};
 use crate::primitives::pow::{Bits, Target};
-use crate::primitives::time::Time;
+use crate::primitives::time::Timestamp;
 use crate::proof::chain_proof::{Opened, Source};
 
 /// A network with this limit, whose blocks are due each 15 s, and whose difficulty moves with `half_life_ms`.
 pub(crate) fn network(limit_bits: u32, half_life_ms: u64) -> Network {
     let parameters = Parameters {
         name: "proof".to_owned(),
-        genesis_time: Time::from_unix_ms(1_767_225_600_000),
+        genesis_time: Timestamp::from_unix_ms(1_767_225_600_000),
         spacing_ms: 15_000,
         half_life_ms,
         limit_bits: Bits::from_u32(limit_bits),
@@ -32,16 +32,16 @@ pub(crate) struct Ledger {
     /// By height; the first stands for genesis.
     opened: Vec<Opened>,
     /// The range's nodes, by level.
-    levels: Vec<Vec<Record>>,
+    levels: Vec<Vec<MmrNode>>,
     /// Before each header, and after the last.
-    histories: Vec<History>,
+    histories: Vec<Mmr>,
 }
 
 impl Ledger {
     pub(super) fn new(network: Network) -> Self {
         let genesis = Opened { header: *network.genesis(), body_root: Hash::ZERO, extra: 0 };
         let mut ledger = Self { network, opened: Vec::new(), levels: Vec::new(), histories: Vec::new() };
-        ledger.histories.push(History::default());
+        ledger.histories.push(Mmr::default());
         ledger.put(genesis);
         ledger
     }
@@ -74,7 +74,7 @@ impl Ledger {
     }
 
     /// The history of the first `leaves` headers.
-    pub(crate) fn history(&self, leaves: u64) -> &History {
+    pub(crate) fn history(&self, leaves: u64) -> &Mmr {
         &self.histories[usize::try_from(leaves).unwrap()]
     }
 
@@ -140,7 +140,7 @@ impl Ledger {
     }
 
     /// Makes the node over the newest 2^level headers say something else; all that is mined afterwards commits to it.
-    pub(super) fn forge_node(&mut self, level: u32, forge: impl FnOnce(&mut Record)) {
+    pub(super) fn forge_node(&mut self, level: u32, forge: impl FnOnce(&mut MmrNode)) {
         let below = self.opened.len() - (1 << level);
         let mut node = *self.levels[level as usize].last().unwrap();
         forge(&mut node);
@@ -152,12 +152,12 @@ impl Ledger {
         self.append_to(&history, level, node);
     }
 
-    fn append(&mut self, level: u32, node: Record) {
+    fn append(&mut self, level: u32, node: MmrNode) {
         let history = self.histories.last().unwrap().clone();
         self.append_to(&history, level, node);
     }
 
-    fn append_to(&mut self, history: &History, level: u32, node: Record) {
+    fn append_to(&mut self, history: &Mmr, level: u32, node: MmrNode) {
         self.histories.push(history.append_node(level, node).unwrap());
         let (mut level, mut node) = (level as usize, node);
         loop {
@@ -167,7 +167,7 @@ impl Ledger {
             self.levels[level].push(node);
             match self.levels[level].as_slice() {
                 [.., left, right] if self.levels[level].len().is_multiple_of(2) => {
-                    node = Record::parent(left, right);
+                    node = MmrNode::parent(left, right);
                     level += 1;
                 }
                 _ => return,
@@ -198,7 +198,7 @@ fn meets_its_target(opened: &Opened) -> bool {
 impl Source for Ledger {
     type Error = Infallible;
 
-    fn node(&mut self, position: Position) -> Result<Record, Infallible> {
+    fn node(&mut self, position: Position) -> Result<MmrNode, Infallible> {
         Ok(self.levels[position.level as usize][usize::try_from(position.index).unwrap()])
     }
 

@@ -16,11 +16,12 @@ impl Proof {
         let mut ledger = Ledger::honest(network.clone(), height);
         let bytes = prove(&network, height, &mut ledger).unwrap();
         let headers: Vec<_> = (1..=height).map(|height| ledger.at(height).header).collect();
-        let now = Now { time: Time::from_unix_ms(2_000_000_000_000), moment: Moment::from_micros(1) };
+        let now =
+            Now { time: Timestamp::from_unix_ms(2_000_000_000_000), moment: MonotonicTime::from_micros(1) };
         let story = Story {
             chain: Chain::new(network.clone()),
             network,
-            sync: Sync::default(),
+            sync: HeadersSync::default(),
             now,
             candidates: Vec::new(),
         };
@@ -33,23 +34,23 @@ impl Proof {
     }
 
     /// Adds a peer that may have a proof and claims this chain.
-    fn claims(&mut self, peer: PeerId, latency_ms: u64) {
+    fn claims(&mut self, peer: ConnectionId, latency_ms: u64) {
         let (work, height) = (self.work().hashes(), self.headers.len() as u64);
         self.story.claims(peer, latency_ms, work, height);
         self.story.sync.proofless.remove(&peer);
     }
 
-    fn next_of_light(&mut self) -> Option<Step> {
+    fn next_of_light(&mut self) -> Option<HeadersAction> {
         let story = &mut self.story;
         story.sync.next(story.now, &story.chain, &story.candidates, false)
     }
 
-    fn answers(&mut self, peer: PeerId, proof: &[u8]) -> Result<Progress, Fault> {
+    fn answers(&mut self, peer: ConnectionId, proof: &[u8]) -> Result<Progress, Misbehavior> {
         self.story.sync.received_proof(self.story.now, peer, proof, &mut self.story.chain)
     }
 
     /// Lets Alice answer a light node with the first headers. Returns the progress.
-    fn answers_light(&mut self, count: usize) -> Result<Progress, Fault> {
+    fn answers_light(&mut self, count: usize) -> Result<Progress, Misbehavior> {
         let (story, headers) = (&mut self.story, self.headers[..count].to_vec());
         story.sync.received_headers(story.now, ALICE, headers, &mut story.chain, false)
     }
@@ -59,7 +60,7 @@ impl Proof {
 fn a_light_node_asks_who_is_far_ahead_for_a_proof() {
     let mut proof = Proof::of(PROOF_AHEAD + 1);
     proof.claims(ALICE, 1);
-    assert_eq!(proof.next_of_light(), Some(Step::Prove(ALICE)));
+    assert_eq!(proof.next_of_light(), Some(HeadersAction::Prove(ALICE)));
     assert_eq!(proof.next_of_light(), None, "one at a time");
     let progress = proof.answers(ALICE, &proof.bytes.clone()).unwrap();
     let proven = progress.proven.unwrap();
@@ -74,38 +75,38 @@ fn who_is_near_is_asked_for_headers_and_for_a_proof_if_there_are_more_than_it_sa
     let mut proof = Proof::of(PROOF_AHEAD + 1);
     proof.claims(ALICE, 1);
     proof.story.candidates[0].height = PROOF_AHEAD;
-    assert!(matches!(proof.next_of_light(), Some(Step::Ask(ALICE, _))));
+    assert!(matches!(proof.next_of_light(), Some(HeadersAction::Ask(ALICE, _))));
     let progress = proof.answers_light(HEADERS_MAX).unwrap();
-    assert_eq!(progress.step, Some(Step::Prove(ALICE)));
+    assert_eq!(progress.step, Some(HeadersAction::Prove(ALICE)));
 }
 
 #[test]
 fn who_has_no_proof_is_asked_for_headers() {
     let mut proof = Proof::of(PROOF_AHEAD + 1);
     proof.claims(ALICE, 1);
-    assert_eq!(proof.next_of_light(), Some(Step::Prove(ALICE)));
+    assert_eq!(proof.next_of_light(), Some(HeadersAction::Prove(ALICE)));
     assert_eq!(proof.answers(ALICE, &[]), Ok(Progress::default()));
-    assert!(matches!(proof.next_of_light(), Some(Step::Ask(ALICE, _))));
+    assert!(matches!(proof.next_of_light(), Some(HeadersAction::Ask(ALICE, _))));
     let progress = proof.answers_light(HEADERS_MAX).unwrap();
-    assert!(matches!(progress.step, Some(Step::Ask(ALICE, _))));
+    assert!(matches!(progress.step, Some(HeadersAction::Ask(ALICE, _))));
 }
 
 #[test]
 fn a_proof_that_does_not_hold_or_shows_less_than_was_said_is_a_fault() {
     let mut proof = Proof::of(PROOF_AHEAD + 1);
     let (good, mut bad) = (proof.bytes.clone(), proof.bytes.clone());
-    assert_eq!(proof.answers(ALICE, &good), Err(Fault::Unasked { packet: "proof" }));
+    assert_eq!(proof.answers(ALICE, &good), Err(Misbehavior::Unsolicited { packet: "proof" }));
     *bad.last_mut().unwrap() ^= 1;
     proof.claims(ALICE, 1);
     proof.claims(BOB, 2);
-    assert_eq!(proof.next_of_light(), Some(Step::Prove(ALICE)));
+    assert_eq!(proof.next_of_light(), Some(HeadersAction::Prove(ALICE)));
     let fault = proof.answers(ALICE, &bad).unwrap_err();
     assert!(
-        matches!(&fault, Fault::InvalidProof { error } if matches!(**error, ProofError::ProofOfWork { .. }))
+        matches!(&fault, Misbehavior::InvalidProof { error } if matches!(**error, ProofError::ProofOfWork { .. }))
     );
     proof.story.candidates.retain(|candidate| candidate.peer == BOB);
-    assert_eq!(proof.next_of_light(), Some(Step::Prove(BOB)));
-    assert_eq!(proof.answers(ALICE, &good), Err(Fault::Unasked { packet: "proof" }));
+    assert_eq!(proof.next_of_light(), Some(HeadersAction::Prove(BOB)));
+    assert_eq!(proof.answers(ALICE, &good), Err(Misbehavior::Unsolicited { packet: "proof" }));
     assert!(proof.answers(BOB, &good).unwrap().proven.is_some());
 
     // Our chain has as much work as the proof shows, although the peer claimed more.
@@ -117,8 +118,8 @@ fn a_proof_that_does_not_hold_or_shows_less_than_was_said_is_a_fault() {
         (candidate.claim, candidate.said) = (Work::from_hashes(u128::MAX), Work::from_hashes(u128::MAX));
         candidate.height *= 2;
     }
-    assert_eq!(proof.next_of_light(), Some(Step::Prove(ALICE)));
-    assert_eq!(proof.answers(ALICE, &good), Err(Fault::WorkNotShown));
+    assert_eq!(proof.next_of_light(), Some(HeadersAction::Prove(ALICE)));
+    assert_eq!(proof.answers(ALICE, &good), Err(Misbehavior::WorkNotShown));
 }
 
 #[test]
@@ -127,13 +128,13 @@ fn a_proof_from_ahead_of_the_clock_waits() {
     let bytes = proof.bytes.clone();
     proof.story.now.time = proof.headers[1_900].time;
     proof.claims(ALICE, 1);
-    assert_eq!(proof.next_of_light(), Some(Step::Prove(ALICE)));
+    assert_eq!(proof.next_of_light(), Some(HeadersAction::Prove(ALICE)));
     assert_eq!(proof.answers(ALICE, &bytes).unwrap().proven, None);
     assert_eq!(proof.next_of_light(), None);
     let wait = proof.headers[HEADERS_MAX].time.ms_since(proof.story.now.time);
     proof.story.elapse(Duration::from_millis(wait));
     proof.story.now.time = proof.story.now.time.plus_ms(wait);
-    assert_eq!(proof.next_of_light(), Some(Step::Prove(ALICE)));
+    assert_eq!(proof.next_of_light(), Some(HeadersAction::Prove(ALICE)));
     assert!(proof.answers(ALICE, &bytes).unwrap().proven.is_some());
 }
 
@@ -142,10 +143,10 @@ fn a_stall_ends_the_wait_for_a_proof() {
     let mut proof = Proof::of(PROOF_AHEAD + 1);
     proof.claims(ALICE, 1);
     proof.claims(BOB, 2);
-    assert_eq!(proof.next_of_light(), Some(Step::Prove(ALICE)));
+    assert_eq!(proof.next_of_light(), Some(HeadersAction::Prove(ALICE)));
     proof.story.elapse(HEADERS_TIMEOUT);
     assert_eq!(proof.story.sync.tick(proof.story.now.moment), Some(ALICE));
-    assert_eq!(proof.next_of_light(), Some(Step::Prove(BOB)));
+    assert_eq!(proof.next_of_light(), Some(HeadersAction::Prove(BOB)));
 }
 
 /// Lets a full node receive the first headers, so that it requests the proof of the chain. Returns
@@ -155,7 +156,7 @@ fn vetted(proof: &mut Proof) -> Progress {
     assert_eq!(proof.story.asks(), Some(ALICE));
     let first = proof.headers[..HEADERS_MAX].to_vec();
     let progress = proof.story.answers(ALICE, &first).unwrap();
-    assert_eq!(progress.step, Some(Step::Prove(ALICE)));
+    assert_eq!(progress.step, Some(HeadersAction::Prove(ALICE)));
     assert_eq!(proof.story.chain.size(), 1, "nothing is let in yet");
     proof.answers(ALICE, &proof.bytes.clone()).unwrap()
 }
@@ -165,12 +166,12 @@ fn a_full_node_fetches_a_long_chain_that_was_proven_once() {
     let mut proof = Proof::of(AHEAD_MAX as u64 + 2_500);
     let progress = vetted(&mut proof);
     assert_eq!((progress.proven, progress.step), (None, None));
-    assert!(proof.story.sync.is_long() && !proof.story.sync.is_heading());
+    assert!(proof.story.sync.is_redownloading() && !proof.story.sync.is_requesting());
     assert_eq!(proof.story.sync.target_height(), proof.headers.len() as u64);
     let headers = proof.headers.clone();
     proof.story.serves(ALICE, &headers).unwrap();
-    assert_eq!(proof.story.chain.leader().header, headers[headers.len() - 1]);
-    assert!(!proof.story.sync.is_long());
+    assert_eq!(proof.story.chain.best_header().header, headers[headers.len() - 1]);
+    assert!(!proof.story.sync.is_redownloading());
 }
 
 #[test]
@@ -181,8 +182,8 @@ fn headers_of_another_chain_than_was_proven_are_a_fault() {
     let others = branch(&network, network.genesis(), HEADERS_MAX, 15_000, 9);
     assert_eq!(proof.story.asks(), Some(ALICE));
     let fault = proof.story.answers(ALICE, &others).unwrap_err();
-    assert!(matches!(fault, Fault::Disconnected { .. }), "{fault}");
-    assert!(!proof.story.sync.is_long());
+    assert!(matches!(fault, Misbehavior::Disconnected { .. }), "{fault}");
+    assert!(!proof.story.sync.is_redownloading());
 }
 
 #[test]
@@ -190,7 +191,7 @@ fn a_full_node_weighs_header_by_header_what_nobody_proves() {
     let mut proof = Proof::of(AHEAD_MAX as u64 + 2_500);
     proof.bytes.clear();
     let progress = vetted(&mut proof);
-    let Some(Step::Ask(ALICE, locator)) = progress.step else { panic!("{:?}", progress.step) };
+    let Some(HeadersAction::Ask(ALICE, locator)) = progress.step else { panic!("{:?}", progress.step) };
     assert_eq!(locator, [proof.headers[HEADERS_MAX - 1].hash()]);
-    assert!(proof.story.sync.is_heading());
+    assert!(proof.story.sync.is_requesting());
 }

@@ -19,13 +19,13 @@ fn refused(line: &str) -> String {
     }
 }
 
-fn only(line: &str) -> Setup {
+fn only(line: &str) -> SimConfig {
     read(line).plan().unwrap().remove(0).remove(0)
 }
 
 #[test]
 fn without_flags_it_is_the_default_of_nodes_that_choose_for_themselves() {
-    let setup = Setup { topology: Topology::Plexus, ..Setup::default() };
+    let setup = SimConfig { topology: Topology::Plexus, ..SimConfig::default() };
     assert_eq!(only("plexus simulate"), setup);
     let command = read("plexus simulate").command(&setup);
     assert_eq!(command, "plexus simulate --nodes 1000 --topology plexus --blocks 20 --seed 1");
@@ -38,8 +38,8 @@ fn every_flag_says_its_part_of_the_setup() {
                 --body-bytes 4000 --messages-per-minute 60 --miners 7 --warmup-s 12.5 --warmup-blocks 9 \
                 --skew-ms 300 --faults silent=5%,eclipse=2.5% --loss 0.1% --churn 600,60 \
                 --partition 120,30,25% --crashes 20 --seed 11";
-    let traitors = [(Treason::Silent, 50), (Treason::Eclipse, 25)];
-    let expected = Setup {
+    let traitors = [(Attack::Silent, 50), (Attack::Eclipse, 25)];
+    let expected = SimConfig {
         nodes: 50,
         topology: Topology::Nearest,
         outbound: 4,
@@ -63,7 +63,7 @@ fn every_flag_says_its_part_of_the_setup() {
             partition: Some(Partition { every_ms: 120_000, lasts_ms: 30_000, share_per_mille: 250 }),
             crash_every_ms: 20_000,
             traitors: traitors
-                .map(|(treason, share_per_mille)| Traitors { treason, share_per_mille })
+                .map(|(treason, share_per_mille)| ByzantineShare { treason, share_per_mille })
                 .to_vec(),
         },
     };
@@ -97,9 +97,9 @@ fn every_topology_and_treason_has_the_name_that_reports_use() {
             topology
         );
     }
-    for treason in Treason::ALL {
+    for treason in Attack::ALL {
         assert_eq!(serde_json::to_value(treason).unwrap(), treason_name(treason));
-        let traitors = Traitors { treason, share_per_mille: 100 };
+        let traitors = ByzantineShare { treason, share_per_mille: 100 };
         assert_eq!(parse_traitors(&format!("{}=0.1", treason_name(treason))), Ok(traitors));
     }
 }

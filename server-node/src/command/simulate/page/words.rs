@@ -1,6 +1,6 @@
 //! A setup in words.
 
-use plexus_core::sim::{Latency, Setup, Topology, Treason};
+use plexus_core::sim::{Attack, Latency, SimConfig, Topology};
 
 use super::super::figure::{bytes, count, decimal};
 use super::super::trial::Trial;
@@ -40,7 +40,7 @@ fn whereabouts(latency: &Latency, places: &str) -> String {
     }
 }
 
-fn choice(setup: &Setup) -> String {
+fn choice(setup: &SimConfig) -> String {
     let outbound = setup.outbound;
     match setup.topology {
         Topology::Plexus => "choose their neighbours for themselves".to_owned(),
@@ -53,7 +53,7 @@ fn choice(setup: &Setup) -> String {
     }
 }
 
-fn against(setup: &Setup) -> String {
+fn against(setup: &SimConfig) -> String {
     let outbound = setup.outbound;
     match setup.topology {
         Topology::Plexus => "nodes that choose for themselves".to_owned(),
@@ -66,7 +66,7 @@ fn against(setup: &Setup) -> String {
     }
 }
 
-fn blocks(setup: &Setup) -> String {
+fn blocks(setup: &SimConfig) -> String {
     let miner = match setup.miners {
         0 => "by any of them".to_owned(),
         1 => "always by the same node".to_owned(),
@@ -85,7 +85,7 @@ fn blocks(setup: &Setup) -> String {
     format!("A block is found every {} in the mean, {miner}{carried}.{written}", span(setup.spacing_ms))
 }
 
-fn faults(setup: &Setup) -> Vec<String> {
+fn faults(setup: &SimConfig) -> Vec<String> {
     let faults = &setup.faults;
     let mut sentences: Vec<_> = faults
         .traitors
@@ -116,21 +116,21 @@ fn faults(setup: &Setup) -> Vec<String> {
     sentences
 }
 
-fn deed(treason: Treason) -> &'static str {
+fn deed(treason: Attack) -> &'static str {
     match treason {
-        Treason::Silent => "pass nothing on",
-        Treason::Stalling => "pass headers on and answer no request",
-        Treason::InvalidChain => "announce blocks that break a rule",
-        Treason::WithheldBody => "announce blocks whose bodies they keep",
-        Treason::LatencyLiar => "lie about where they are",
-        Treason::CertificateLiar => "vouch for links that are none",
-        Treason::HeaderFlooder => "flood others with worthless headers",
-        Treason::Eclipse => "surround others and name only their own kind",
-        Treason::Selfish => "keep the blocks that they mine until others come near",
+        Attack::Silent => "pass nothing on",
+        Attack::Stalling => "pass headers on and answer no request",
+        Attack::InvalidChain => "announce blocks that break a rule",
+        Attack::WithheldBody => "announce blocks whose bodies they keep",
+        Attack::LatencyLiar => "lie about where they are",
+        Attack::CertificateLiar => "vouch for links that are none",
+        Attack::HeaderFlooder => "flood others with worthless headers",
+        Attack::Eclipse => "surround others and name only their own kind",
+        Attack::Selfish => "keep the blocks that they mine until others come near",
     }
 }
 
-fn measured(setup: &Setup, seeds: usize) -> String {
+fn measured(setup: &SimConfig, seeds: usize) -> String {
     let before = match setup.warmup_blocks {
         0 => String::new(),
         blocks => format!(" and {} blocks", count(blocks.into())),
