@@ -23,7 +23,7 @@ use crate::api::Api;
 use crate::netns;
 use crate::observer::{is_silence, peer_socket};
 use crate::process::{self, Process};
-use crate::stranger::ScriptedPeer;
+use crate::scripted_peer::ScriptedPeer;
 
 /// What gives the loopback its addresses: the node's and its neighbour's network, the crowd's, and the newcomers'.
 pub const ADDRESSES: &str = "ip link set lo up && ip route add local 40.0.0.0/8 dev lo && \

@@ -5,11 +5,11 @@
 //!
 //! | kind | files |
 //! | --- | --- |
-//! | several nodes inside one process | [`world`] [`story`] [`quarter`] [`host`] [`stranger`] [`party`] [`traffic`] [`queue`] [`chance`] |
+//! | several nodes inside one process | [`world`] [`actions`] [`peer_selection`] [`host`] [`scripted_peer`] [`actor`] [`traffic`] [`queue`] [`chance`] |
 //! | real processes | [`process`] [`api`] [`observer`] [`browser`] [`site`] [`npm`] |
 //! | real distances (Linux) | `netns` `tun` `distance` |
 //! | a real crowd (Linux) | `netns` `crowd` |
-//! | blocks made by hand, inputs from the vectors | [`forge`] [`vectors`] |
+//! | blocks made by hand, inputs from the vectors | [`block_builder`] [`vectors`] |
 //!
 //! A world is replayed by its seed. A failure prints `SEED=…`, and the environment variable `SEED`
 //! sets it.
@@ -20,26 +20,26 @@
     reason = "this crate is all tests: a panic is how a test fails"
 )]
 
+pub mod actions;
+pub mod actor;
 pub mod api;
+pub mod block_builder;
 pub mod browser;
 pub mod chance;
 #[cfg(target_os = "linux")]
 pub mod crowd;
 #[cfg(target_os = "linux")]
 pub mod distance;
-pub mod forge;
 pub mod host;
 #[cfg(target_os = "linux")]
 pub mod netns;
 pub mod npm;
 pub mod observer;
-pub mod party;
+pub mod peer_selection;
 pub mod process;
-pub mod quarter;
 pub mod queue;
+pub mod scripted_peer;
 pub mod site;
-pub mod story;
-pub mod stranger;
 pub mod traffic;
 #[cfg(target_os = "linux")]
 pub mod tun;

@@ -19,7 +19,7 @@ use tungstenite::http::HeaderValue;
 use tungstenite::protocol::WebSocketConfig;
 use tungstenite::{Error, Message, WebSocket};
 
-use crate::forge::key;
+use crate::block_builder::key;
 use crate::host::{Host, Wish};
 
 /// The largest frame that an observer accepts. The older system sends its whole chain in one.

@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 
 use plexus_core::protocol::packet::CAPS;
 
-use crate::party::Actor;
+use crate::actor::Actor;
 
 /// The number of newest frames that are kept.
 pub const SENT_MAX: usize = 1 << 17;

@@ -20,12 +20,12 @@ use plexus_core::protocol::address::Address;
 use plexus_core::protocol::limits::FRAME_BYTES_MAX;
 use plexus_core::protocol::packet::{CAPS, Packet, Role};
 
+use crate::actor::Actor;
+use crate::block_builder::{BlockBuilder, key};
 use crate::chance::Chance;
-use crate::forge::{BlockBuilder, key};
 use crate::host::{Errand, Host, Wish};
-use crate::party::Actor;
 use crate::queue::Queue;
-use crate::stranger::ScriptedPeer;
+use crate::scripted_peer::ScriptedPeer;
 use crate::traffic::Traffic;
 
 /// The most steps between two stops. A world that needs more does not settle.

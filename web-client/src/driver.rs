@@ -24,18 +24,18 @@ use plexus_core::primitives::time::{MonotonicTime, Now};
 use plexus_core::protocol::address::Address;
 use plexus_core::protocol::packet::{Packet, Role, body_frame};
 
-use crate::archive::ChainStore;
+use crate::block_cache::Recent;
+use crate::callbacks::Callbacks;
+use crate::chain_store::ChainStore;
 use crate::clock;
 use crate::database::Write;
-use crate::effort::{MiningSettings, PowerState};
 use crate::feed::{self, Feed};
 use crate::form::{Mining, ProofForm, State, UserError};
 use crate::keyring::Keyring;
-use crate::page::Callbacks;
+use crate::mining_settings::{MiningSettings, PowerState};
 use crate::rate::Rate;
-use crate::recent::Recent;
 use crate::reorg::{self, Reorgs, Undone};
-use crate::sent::{self, SentMessages};
+use crate::sent_messages::{self, SentMessages};
 use crate::socket::{Report, Socket};
 
 /// The wishes above which no further frame is read; frames that come meanwhile stay unread in their
@@ -279,7 +279,7 @@ impl Driver {
         self.writes.extend(self.reorgs.take_write().map(|write| write.within(&prefix)));
         for changed in self.sent.take_changed(self.network.id()) {
             self.page.board("sent", &changed);
-            self.writes.push(changed.write(sent::PREFIX).within(&prefix));
+            self.writes.push(changed.write(sent_messages::PREFIX).within(&prefix));
         }
     }
 
@@ -507,8 +507,8 @@ impl Driver {
     }
 }
 
-mod person;
-mod show;
+mod commands;
+mod publish;
 mod trace;
 
 /// Where it is kept how much the person let the miners do last.

@@ -9,9 +9,9 @@ use plexus_core::primitives::pow::Work;
 use plexus_core::primitives::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::board::{Change, Item, TrackedMap};
 use crate::database::Entry;
 use crate::reorg::Undone;
+use crate::tracked_map::{Change, Item, TrackedMap};
 
 /// The prefix of the feed in a network's part of the store.
 pub(crate) const PREFIX: &str = "feed/";

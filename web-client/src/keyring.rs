@@ -9,9 +9,9 @@ use plexus_core::primitives::key::{KeyError, PublicKey};
 use zeroize::Zeroizing;
 
 use crate::database::{Database, DatabaseError, Entry, Write};
+use crate::encrypted_key::{Chance, Cost, SealError, Sealed};
 use crate::form::{KeyForm, KeyState};
 use crate::identity::Identity;
-use crate::sealed::{Chance, Cost, SealError, Sealed};
 
 /// The most keys. Another is refused.
 pub(crate) const KEYS_MAX: usize = 16;

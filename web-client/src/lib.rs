@@ -10,23 +10,27 @@
 //! | files | contents |
 //! | --- | --- |
 //! | `bindings` | the classes for JavaScript: of the node, of a miner, and of the simulator |
-//! | `driver` `shell` | drives the node: inputs in, outputs out, one task that waits |
+//! | `driver` `runtime` | drives the node: inputs in, outputs out, one task that waits |
 //! | `socket` `api` | the network, with gloo-net: the WebSocket to a node, and requests to a node's JSON API |
-//! | `database` `clock` `page` | the browser: IndexedDB, time, the page |
-//! | `archive` `recent` | the stored part of the chain, and the newest blocks in memory |
-//! | `identity` `sealed` `keyring` | a user's key, its encrypted form, and all keys by name |
-//! | `feed` `reorg` `sent` `board` `form` | blocks that arrived and were undone, sent messages, and their forms for the page |
-//! | `verdict` | the verdict on a proof file |
-//! | `effort` `rate` | the user's settings for mining, and the hash rate |
-//! | `miner` `duty` `gpu` | shares of jobs, the rest of a miner, and a graphics processor's search |
+//! | `database` `clock` `callbacks` | the browser: IndexedDB, time, the page |
+//! | `chain_store` `block_cache` | the stored part of the chain, and the newest blocks in memory |
+//! | `identity` `encrypted_key` `keyring` | a user's key, its encrypted form, and all keys by name |
+//! | `feed` `reorg` `sent_messages` `tracked_map` `form` | blocks that arrived and were undone, sent messages, and their forms for the page |
+//! | `proof_check` | the verdict on a proof file |
+//! | `mining_settings` `rate` | the user's settings for mining, and the hash rate |
+//! | `miner` `duty_cycle` `gpu` | shares of jobs, the rest of a miner, and a graphics processor's search |
 
 #[cfg(feature = "node")]
 mod api;
-#[cfg(feature = "node")]
-mod archive;
 mod bindings;
 #[cfg(feature = "node")]
-mod board;
+mod block_cache;
+#[cfg(feature = "node")]
+mod bootstrap;
+#[cfg(feature = "node")]
+mod callbacks;
+#[cfg(feature = "node")]
+mod chain_store;
 #[cfg(feature = "node")]
 mod clock;
 #[cfg(feature = "node")]
@@ -34,9 +38,9 @@ mod database;
 #[cfg(feature = "node")]
 mod driver;
 #[cfg(feature = "miner")]
-mod duty;
+mod duty_cycle;
 #[cfg(feature = "node")]
-mod effort;
+mod encrypted_key;
 #[cfg(feature = "node")]
 mod feed;
 #[cfg(feature = "node")]
@@ -50,25 +54,21 @@ mod keyring;
 #[cfg(feature = "miner")]
 mod miner;
 #[cfg(feature = "node")]
-mod page;
+mod mining_settings;
+#[cfg(feature = "node")]
+mod proof_check;
 #[cfg(feature = "node")]
 mod rate;
 #[cfg(feature = "node")]
-mod recent;
-#[cfg(feature = "node")]
 mod reorg;
 #[cfg(feature = "node")]
-mod sealed;
+mod runtime;
 #[cfg(feature = "node")]
-mod sent;
-#[cfg(feature = "node")]
-mod shell;
+mod sent_messages;
 #[cfg(feature = "node")]
 mod socket;
 #[cfg(feature = "node")]
-mod start;
-#[cfg(feature = "node")]
-mod verdict;
+mod tracked_map;
 
 #[cfg(target_arch = "wasm32")]
 #[global_allocator]

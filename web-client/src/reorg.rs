@@ -10,8 +10,8 @@ use plexus_core::primitives::hash::Hash;
 use plexus_core::primitives::pow::Work;
 use plexus_core::primitives::time::Timestamp;
 
-use crate::board::Change;
 use crate::database::{Entry, Write};
+use crate::tracked_map::Change;
 
 /// Where reorganisations are kept in a network's part of the store.
 pub(crate) const PREFIX: &str = "reorg/";

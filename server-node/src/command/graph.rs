@@ -7,7 +7,7 @@ use clap::Args;
 use plexus_core::peers::topology::render::{Drawing, SvgOptions};
 use plexus_node::api::graph::Graph;
 
-use super::{client, draft, table};
+use super::{atomic_file, client, table};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -35,7 +35,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     if file == Path::new("-") {
         return table::print(&svg);
     }
-    draft::write(file, |out| Ok(out.write_all(svg.as_bytes())?))?;
+    atomic_file::write(file, |out| Ok(out.write_all(svg.as_bytes())?))?;
     eprintln!("the network is drawn in {}", file.display());
     Ok(())
 }

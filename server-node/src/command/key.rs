@@ -11,7 +11,7 @@ use plexus_node::keystore::Keystore;
 use serde_json::json;
 use zeroize::Zeroizing;
 
-use super::{data, table};
+use super::{data_dir, table};
 
 /// The most bytes of words read from standard input.
 const INPUT_BYTES_MAX: u64 = 4_096;
@@ -58,9 +58,9 @@ enum Verb {
 #[derive(Debug, Args)]
 struct Place {
     #[command(flatten)]
-    data: data::DataFolder,
+    data: data_dir::DataFolder,
     /// The network whose default folder is used: plexus, dev or a TOML file
-    #[arg(long, value_name = "NAME|FILE", default_value = "plexus", value_parser = data::parse_network)]
+    #[arg(long, value_name = "NAME|FILE", default_value = "plexus", value_parser = data_dir::parse_network)]
     network: Network,
     /// Print JSON
     #[arg(long)]

@@ -10,12 +10,12 @@ use std::process::ExitCode;
 use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
 
+mod atomic_file;
 mod bench;
 mod block;
 mod chain;
 mod client;
-mod data;
-mod draft;
+mod data_dir;
 mod graph;
 mod key;
 mod message;

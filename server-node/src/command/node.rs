@@ -18,7 +18,7 @@ use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
-use super::{data, table};
+use super::{data_dir, table};
 
 /// The most threads that may mine.
 const THREADS_MAX: u64 = 1_024;
@@ -43,9 +43,9 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "URL")]
     public: Option<Address>,
     #[command(flatten)]
-    data: data::DataFolder,
+    data: data_dir::DataFolder,
     /// The network: plexus, dev (for demonstrations), or a TOML file with your own parameters
-    #[arg(long, value_name = "NAME|FILE", default_value = "plexus", value_parser = data::parse_network)]
+    #[arg(long, value_name = "NAME|FILE", default_value = "plexus", value_parser = data_dir::parse_network)]
     pub(super) network: Network,
     /// Mine on this many threads [default without a number: one for each core]
     #[arg(long, value_name = "THREADS", num_args = 0..=1, require_equals = true,

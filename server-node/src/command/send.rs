@@ -13,7 +13,7 @@ use plexus_node::api::view::Accepted;
 use plexus_node::keystore::Keystore;
 
 use super::client::Client;
-use super::{client, data, message, progress, table};
+use super::{client, data_dir, message, progress, table};
 
 /// The most bits of stamp work that may be asked for: hours of work.
 const STAMP_BITS_MAX: u8 = 40;
@@ -35,10 +35,10 @@ pub(super) struct Arguments {
     #[command(flatten)]
     client: client::Source,
     #[command(flatten)]
-    data: data::DataFolder,
+    data: data_dir::DataFolder,
     /// The network that the message is for. The command fails if the node is on another [default:
     /// the node's]
-    #[arg(long, value_name = "NAME|FILE", value_parser = data::parse_network)]
+    #[arg(long, value_name = "NAME|FILE", value_parser = data_dir::parse_network)]
     network: Option<Network>,
     /// Amount of work in the message's stamp, which takes the place of a fee
     #[arg(long, value_enum, default_value_t = Priority::Normal)]

@@ -7,17 +7,17 @@ use std::path::Path;
 use anyhow::ensure;
 use serde_json::{Map, Value, json};
 
-use super::{draft, table};
-use figure::{Figure, MACHINE, NETWORK};
-use trial::{Run, Trial};
+use super::{atomic_file, table};
+use metric::{Figure, MACHINE, NETWORK};
+use run::{Run, Trial};
 
-mod figure;
-mod line;
+mod args;
+mod metric;
 mod page;
-mod quantity;
-mod trial;
+mod run;
+mod units;
 
-pub(super) use line::Arguments;
+pub(super) use args::Arguments;
 
 /// Runs the command.
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
@@ -50,7 +50,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
 fn write_page(file: &Path, trials: &[Trial], arguments: &Arguments) -> anyhow::Result<()> {
     let command = arguments.command(&trials[0].setup);
     let page = page::page(trials, arguments.places(), &command);
-    draft::write(file, |out| Ok(out.write_all(page.as_bytes())?))
+    atomic_file::write(file, |out| Ok(out.write_all(page.as_bytes())?))
 }
 
 /// Returns a table of all figures, one column per topology.

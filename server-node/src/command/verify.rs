@@ -15,7 +15,7 @@ use plexus_core::proof::inclusion_proof::{Form, MAGIC, RECEIPT_BYTES_MAX, Receip
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
-use super::{WrongUse, data, progress, table};
+use super::{WrongUse, data_dir, progress, table};
 
 /// The most bytes of a proof file in JSON: each byte as two digits, each letter of the texts
 /// escaped, and the names.
@@ -36,7 +36,7 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "DOCUMENT")]
     file: Option<PathBuf>,
     /// The network that the proof has to be of [default: any network, which the verdict names]
-    #[arg(long, value_name = "NAME|FILE", value_parser = data::parse_network)]
+    #[arg(long, value_name = "NAME|FILE", value_parser = data_dir::parse_network)]
     network: Option<Network>,
     /// Print JSON
     #[arg(long)]

@@ -9,8 +9,8 @@ use plexus_core::primitives::params::Network;
 use plexus_core::primitives::pow::Work;
 use redb::{ReadableTable, Table, WriteTransaction};
 
-use super::head::{self, Memtable};
-use super::range::Range;
+use super::memtable::{self, Memtable};
+use super::mmr_nodes::Range;
 use super::table::{self, HeaderRecord, MessageKey, PlaceKey};
 use super::{Result, StoreError};
 
@@ -81,7 +81,7 @@ impl<'a> Writer<'a> {
         let known = self.bodies.insert(&table::place_key(height, hash), block)?.is_some();
         if !known && !ids.is_empty() {
             let next = self.log.last()?.map_or(0, |(number, _)| number.value() + 1);
-            self.log.insert(next, head::log_row(height, hash, ids).as_slice())?;
+            self.log.insert(next, memtable::log_row(height, hash, ids).as_slice())?;
             self.logged.extend(ids.iter().map(|id| (table::message_key(id, hash), height)));
         }
         Ok(())

@@ -23,19 +23,19 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 mod apply;
 mod error;
-mod head;
+mod memtable;
+mod mmr_nodes;
 mod proof;
-mod range;
 mod restore;
+mod snapshot;
 mod table;
-mod view;
 
 use self::apply::Writer;
 pub use self::error::StoreError;
-pub use self::head::HEAD_MAX;
-use self::head::Memtable;
+pub use self::memtable::HEAD_MAX;
+use self::memtable::Memtable;
 pub use self::restore::BODIES_CHECKED;
-pub use self::view::Snapshot;
+pub use self::snapshot::Snapshot;
 
 /// The store's file in the data directory.
 pub const FILE: &str = "chain.redb";
@@ -166,7 +166,7 @@ impl Store {
         if found.is_some() {
             let log = transaction.open_table(table::LOG)?;
             for row in log.iter()? {
-                store.head_mut().extend(head::read_log_row(row?.1.value()));
+                store.head_mut().extend(memtable::read_log_row(row?.1.value()));
             }
         }
         match found {

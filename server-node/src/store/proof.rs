@@ -16,7 +16,7 @@ use plexus_core::primitives::params::Network;
 use plexus_core::proof::chain_proof::{self, Opened, ProveError, Source};
 use plexus_core::proof::inclusion_proof::Receipt;
 
-use super::range::{self, CHUNK, CHUNK_LEVEL};
+use super::mmr_nodes::{self, CHUNK, CHUNK_LEVEL};
 use super::{Result, Snapshot, Store, StoreError};
 
 /// A chain proof that is kept for further requests.
@@ -94,7 +94,7 @@ impl Prover<'_> {
     fn chunk(&mut self, number: u64) -> Result<&[MmrNode]> {
         if self.chunk.as_ref().is_none_or(|(held, _)| *held != number) {
             let headers = self.view.headers(number << CHUNK_LEVEL, 1 << CHUNK_LEVEL)?;
-            self.chunk = Some((number, range::leaves(&headers)));
+            self.chunk = Some((number, mmr_nodes::leaves(&headers)));
         }
         Ok(self.chunk.as_ref().map_or(&[], |(_, leaves)| leaves))
     }
@@ -118,7 +118,7 @@ impl Source for Prover<'_> {
         let leaves = self.chunk(first >> CHUNK_LEVEL)?;
         let start = usize::try_from(first % CHUNK).unwrap_or(usize::MAX);
         let leaves = leaves.get(start..start.saturating_add(1 << position.level));
-        leaves.and_then(|leaves| range::fold(leaves, position.level)).ok_or_else(missing)
+        leaves.and_then(|leaves| mmr_nodes::fold(leaves, position.level)).ok_or_else(missing)
     }
 
     fn opened(&mut self, height: u64) -> Result<Opened> {

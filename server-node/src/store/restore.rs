@@ -11,7 +11,7 @@ use plexus_core::primitives::hash::Hash;
 use plexus_core::primitives::message::MessageId;
 use plexus_core::primitives::params::Network;
 
-use super::view::Snapshot;
+use super::snapshot::Snapshot;
 use super::{Result, Store, StoreError};
 
 /// The number of newest blocks that are read again. If the lowest of them is damaged, twice that

@@ -14,10 +14,10 @@ use plexus_core::primitives::time::{MonotonicTime, Now, Timestamp};
 use plexus_core::protocol::limits::FRAME_BYTES_MAX;
 use plexus_core::protocol::packet::{Packet, Role};
 use plexus_tests::api::Api;
+use plexus_tests::block_builder::BlockBuilder;
 use plexus_tests::browser::Tab;
-use plexus_tests::forge::BlockBuilder;
 use plexus_tests::process;
-use plexus_tests::stranger::ScriptedPeer;
+use plexus_tests::scripted_peer::ScriptedPeer;
 use tungstenite::{Error, Message};
 
 use crate::hostile::{greet, is_silence, say};

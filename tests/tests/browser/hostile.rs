@@ -17,9 +17,9 @@ use plexus_core::primitives::time::{MonotonicTime, Now, Timestamp};
 use plexus_core::protocol::address::SUBPROTOCOL;
 use plexus_core::protocol::packet::{Packet, Role};
 use plexus_tests::api::Api;
-use plexus_tests::forge::{self, BlockBuilder, key};
+use plexus_tests::block_builder::{self, BlockBuilder, key};
 use plexus_tests::process;
-use plexus_tests::stranger::ScriptedPeer;
+use plexus_tests::scripted_peer::ScriptedPeer;
 use tungstenite::handshake::server::{Request, Response};
 use tungstenite::http::HeaderValue;
 use tungstenite::{Error, Message, WebSocket};
@@ -48,7 +48,7 @@ const SPOILS: [(&str, Spoil, &str); 5] = [
         "a message that its sender did not sign",
         |forge, block, network| {
             let time = block.header.time;
-            let honest = forge::message(network, "anna", "signed", time);
+            let honest = block_builder::message(network, "anna", "signed", time);
             let draft = Draft::new(key("anna").public(), "all", "<b>not signed</b>", time).unwrap();
             block.messages = vec![Arc::new(Letter::from_parts(draft, 0, *honest.signature()))];
             forge.finish(block);
@@ -59,11 +59,11 @@ const SPOILS: [(&str, Spoil, &str); 5] = [
         "contents that the header does not commit to",
         |_, block, _| {
             block.header.content_root = Hash::of(b"something else");
-            forge::grind(&mut block.header);
+            block_builder::grind(&mut block.header);
         },
         "InvalidContentRoot",
     ),
-    ("too little work", |_, block, _| forge::spoil(&mut block.header), "InvalidBlockHash"),
+    ("too little work", |_, block, _| block_builder::spoil(&mut block.header), "InvalidBlockHash"),
     (
         "another height",
         |forge, block, _| {

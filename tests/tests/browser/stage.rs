@@ -10,7 +10,7 @@ use plexus_core::primitives::message::{Draft, Message};
 use plexus_core::primitives::params::Network;
 use plexus_core::primitives::time::Timestamp;
 use plexus_tests::api::Api;
-use plexus_tests::forge::key;
+use plexus_tests::block_builder::key;
 use plexus_tests::observer::Observer;
 use plexus_tests::process::{self, Process, eventually};
 use serde_json::Value;

@@ -10,9 +10,9 @@ use plexus_core::peers::eviction::{
 };
 use plexus_core::protocol::misbehavior::{Misbehavior, Reason};
 use plexus_core::protocol::packet::{Packet, Role};
-use plexus_tests::forge::{key, spoil};
-use plexus_tests::party::Actor;
-use plexus_tests::quarter::ip;
+use plexus_tests::actor::Actor;
+use plexus_tests::block_builder::{key, spoil};
+use plexus_tests::peer_selection::ip;
 use plexus_tests::world::{World, address};
 
 use super::neighbours::{MINUTE, ms};

@@ -10,9 +10,9 @@ use plexus_core::protocol::bounded::BoundedVec;
 use plexus_core::protocol::link_certificate::{Epoch, LatencyAttestation, LinkCertificate};
 use plexus_core::protocol::misbehavior::Misbehavior;
 use plexus_core::protocol::packet::{Packet, Role};
-use plexus_tests::forge::key;
-use plexus_tests::party::Actor;
-use plexus_tests::quarter::ip;
+use plexus_tests::actor::Actor;
+use plexus_tests::block_builder::key;
+use plexus_tests::peer_selection::ip;
 use plexus_tests::world::World;
 
 use super::greet;

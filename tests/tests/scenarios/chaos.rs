@@ -5,8 +5,8 @@
 
 use plexus_core::primitives::message::MessageId;
 use plexus_core::protocol::packet::Role;
+use plexus_tests::actor::Actor;
 use plexus_tests::chance::Chance;
-use plexus_tests::party::Actor;
 use plexus_tests::world::World;
 
 const NAMES: [&str; 6] = ["alice", "bob", "carol", "dave", "erin", "frank"];

@@ -10,8 +10,8 @@ use plexus_core::protocol::address::Address;
 use plexus_core::protocol::bounded::BoundedVec;
 use plexus_core::protocol::limits::ADDRESSES_MAX;
 use plexus_core::protocol::packet::{Packet, Role};
+use plexus_tests::actor::Actor;
 use plexus_tests::chance::Chance;
-use plexus_tests::party::Actor;
 use plexus_tests::world::World;
 
 use super::greet;

@@ -7,8 +7,8 @@ use plexus_core::node::ConnectionId;
 use plexus_core::protocol::limits::FRAME_BYTES_MAX;
 use plexus_core::protocol::misbehavior::{Misbehavior, Reason};
 use plexus_core::protocol::packet::{CAPS, Packet, Role};
-use plexus_tests::forge::BlockBuilder;
-use plexus_tests::party::Actor;
+use plexus_tests::actor::Actor;
+use plexus_tests::block_builder::BlockBuilder;
 use plexus_tests::world::World;
 use proptest::prelude::*;
 

@@ -10,8 +10,8 @@ use plexus_core::protocol::compact_block::{BlockMessages, CompactBlock, GetMessa
 use plexus_core::protocol::link_certificate::{Epoch, LatencyAttestation, LinkCertificate};
 use plexus_core::protocol::misbehavior::{Misbehavior, Reason};
 use plexus_core::protocol::packet::{CAPS, PROTOCOL_VERSION, Packet, Role};
-use plexus_tests::forge::{self, key};
-use plexus_tests::party::Actor;
+use plexus_tests::actor::Actor;
+use plexus_tests::block_builder::{self, key};
 use plexus_tests::world::World;
 
 use super::A_WHILE;
@@ -167,8 +167,8 @@ fn nodes_that_dial_each_other_keep_one_link() {
 
 /// Returns a packet of each kind, in the order of their first bytes.
 pub(crate) fn packets(world: &World) -> Vec<Packet> {
-    let mut forge = plexus_tests::forge::BlockBuilder::new(&world.network, "smith");
-    let message = forge::message(&world.network, "smith", "hello", world.time());
+    let mut forge = plexus_tests::block_builder::BlockBuilder::new(&world.network, "smith");
+    let message = block_builder::message(&world.network, "smith", "hello", world.time());
     let tip = forge.mine(world.network.id(), world.time(), vec![message.clone()]);
     let block = forge.block(&tip).as_ref().clone();
     let hello = plexus_core::protocol::packet::Hello {

@@ -8,7 +8,7 @@ use plexus_core::primitives::pow::Bits;
 use plexus_core::protocol::bounded::BoundedVec;
 use plexus_core::protocol::misbehavior::Misbehavior;
 use plexus_core::protocol::packet::{Packet, Role};
-use plexus_tests::forge::{BlockBuilder, grind, spoil};
+use plexus_tests::block_builder::{BlockBuilder, grind, spoil};
 use plexus_tests::world::World;
 
 use super::{forge, mallory};

@@ -7,8 +7,8 @@ use plexus_core::proof::chain_proof::TAIL_BLOCKS;
 use plexus_core::protocol::bounded::BoundedBytes;
 use plexus_core::protocol::misbehavior::Misbehavior;
 use plexus_core::protocol::packet::{Packet, Role};
-use plexus_tests::forge::key;
-use plexus_tests::party::Actor;
+use plexus_tests::actor::Actor;
+use plexus_tests::block_builder::key;
 use plexus_tests::world::World;
 
 use super::{A_WHILE, forge};
@@ -219,7 +219,8 @@ fn of_two_proven_chains_the_one_with_more_work_is_believed() {
 fn a_proof_that_proves_nothing_is_a_fault_and_another_peer_is_asked() {
     let mut world = World::new(80);
     let (forge, hashes) = forge(&world, LONG);
-    let mut lie = plexus_tests::forge::prove(&world.network, &forge.branch(&hashes[LONG - 1])).unwrap();
+    let mut lie =
+        plexus_tests::block_builder::prove(&world.network, &forge.branch(&hashes[LONG - 1])).unwrap();
     let middle = lie.len() / 2;
     lie[middle] ^= 1;
     let mallory = world.stranger("mallory", Role::Full, forge.branch(&hashes[LONG - 1]));

@@ -31,8 +31,8 @@ use std::sync::Arc;
 use plexus_core::node::ConnectionId;
 use plexus_core::primitives::block::Block;
 use plexus_core::protocol::packet::Role;
-use plexus_tests::forge::BlockBuilder;
-use plexus_tests::party::Actor;
+use plexus_tests::actor::Actor;
+use plexus_tests::block_builder::BlockBuilder;
 use plexus_tests::world::World;
 
 /// Long enough for honest nodes to settle, in milliseconds.

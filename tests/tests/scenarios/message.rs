@@ -6,8 +6,8 @@ use plexus_core::primitives::message::Message;
 use plexus_core::protocol::bounded::BoundedVec;
 use plexus_core::protocol::misbehavior::Misbehavior;
 use plexus_core::protocol::packet::{Packet, Role};
-use plexus_tests::forge::{self, key};
-use plexus_tests::party::Actor;
+use plexus_tests::actor::Actor;
+use plexus_tests::block_builder::{self, key};
 use plexus_tests::world::World;
 
 use super::{A_WHILE, mallory};
@@ -86,7 +86,7 @@ fn a_message_that_both_branches_mined_is_not_mined_again() {
 fn a_message_in_the_chain_is_not_taken_again() {
     let mut world = World::new(53);
     let all = line(&mut world, &["alice", "bob"]);
-    let message = forge::message(&world.network, "alice", "once", world.time());
+    let message = block_builder::message(&world.network, "alice", "once", world.time());
     let id = world.submit(all[0], message.clone()).unwrap();
     assert_eq!(world.submit(all[0], message.clone()), Err(SubmitError::Known { id }));
     world.elapse(1_000);
@@ -112,13 +112,13 @@ fn a_message_in_the_chain_is_not_taken_again() {
 fn a_mined_message_that_a_peer_brings_again_is_not_mined_again() {
     let mut world = World::new(54);
     let alice = world.full("alice");
-    let message = forge::message(&world.network, "anna", "replay", world.time());
+    let message = block_builder::message(&world.network, "anna", "replay", world.time());
     let id = world.submit(alice, message.clone()).unwrap();
     world.mine(alice);
     world.crash(alice);
     world.restart(alice);
     let (mallory, peer) = mallory(&mut world, alice, Vec::new());
-    let stamped = forge::message(&world.network, "anna", "replay", message.time());
+    let stamped = block_builder::message(&world.network, "anna", "replay", message.time());
     world.guest(mallory).answer = Some(Box::new(move |packet| {
         matches!(packet, Packet::GetMessages(_))
             .then(|| vec![Packet::Messages(BoundedVec::new(vec![stamped.clone()])).encode()])
@@ -135,9 +135,9 @@ fn an_old_message_is_refused_and_one_that_waited_too_long_is_dropped() {
     let mut world = World::new(55);
     let alice = world.full("alice");
     let old = world.time().minus_ms(MESSAGE_AGE_MS + 1_000);
-    let message = forge::message(&world.network, "anna", "old", old);
+    let message = block_builder::message(&world.network, "anna", "old", old);
     assert!(matches!(world.submit(alice, message), Err(SubmitError::Time { .. })));
-    let message = forge::message(&world.network, "anna", "new", world.time().plus_ms(90_000));
+    let message = block_builder::message(&world.network, "anna", "new", world.time().plus_ms(90_000));
     assert!(matches!(world.submit(alice, message), Err(SubmitError::Time { .. })));
     let id = world.write(alice, "waits");
     world.elapse(MESSAGE_AGE_MS + 60_000);
@@ -152,7 +152,7 @@ fn an_old_message_is_refused_and_one_that_waited_too_long_is_dropped() {
 fn a_message_that_its_sender_did_not_sign_is_refused() {
     let mut world = World::new(56);
     let alice = world.full("alice");
-    let honest = forge::message(&world.network, "anna", "signed", world.time());
+    let honest = block_builder::message(&world.network, "anna", "signed", world.time());
     let draft =
         plexus_core::primitives::message::Draft::new(key("anna").public(), "all", "not signed", world.time())
             .unwrap();
@@ -174,8 +174,12 @@ fn a_message_that_its_sender_did_not_sign_is_refused() {
 fn a_message_of_another_network_is_refused() {
     let mut world = World::new(57);
     let alice = world.full("alice");
-    let message =
-        forge::message(&plexus_core::primitives::params::Network::plexus(), "anna", "hello", world.time());
+    let message = block_builder::message(
+        &plexus_core::primitives::params::Network::plexus(),
+        "anna",
+        "hello",
+        world.time(),
+    );
     assert_eq!(world.submit(alice, message), Err(SubmitError::Signature));
 }
 
@@ -186,7 +190,8 @@ fn one_sender_cannot_fill_the_pool() {
     let alice = world.full("alice");
     let mut refused = None;
     for number in 0..MOST {
-        let message = forge::message(&world.network, "anna", &format!("message {number}"), world.time());
+        let message =
+            block_builder::message(&world.network, "anna", &format!("message {number}"), world.time());
         if let Err(error) = world.submit(alice, message) {
             refused = Some((number, error));
             break;

@@ -3,7 +3,7 @@
 use plexus_core::mining::job::{JobId, Solution};
 use plexus_core::node::Input;
 use plexus_core::protocol::packet::Role;
-use plexus_tests::forge::key;
+use plexus_tests::block_builder::key;
 use plexus_tests::world::World;
 
 use super::{A_WHILE, forge};
@@ -70,7 +70,7 @@ fn a_solution_that_solves_nothing_is_ignored() {
     let solution = world.solve(alice).unwrap();
     let mut header = job.complete(&solution);
     header.nonce += 1;
-    plexus_tests::forge::spoil(&mut header);
+    plexus_tests::block_builder::spoil(&mut header);
     for solution in [
         Solution { nonce: header.nonce, ..solution },
         Solution { job: JobId(job.id.0 + 1), ..solution },

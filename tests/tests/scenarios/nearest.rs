@@ -4,8 +4,8 @@
 use plexus_core::node::storage::{Change, Journal};
 use plexus_core::primitives::hash::Hash;
 use plexus_core::protocol::packet::{Packet, Role};
-use plexus_tests::forge::BlockBuilder;
-use plexus_tests::party::Actor;
+use plexus_tests::actor::Actor;
+use plexus_tests::block_builder::BlockBuilder;
 use plexus_tests::world::World;
 
 use super::{A_WHILE, forge};

@@ -12,8 +12,8 @@ use plexus_core::protocol::bounded::BoundedVec;
 use plexus_core::protocol::misbehavior::{Misbehavior, Reason};
 use plexus_core::protocol::netgroup::NetGroup;
 use plexus_core::protocol::packet::{Packet, Role};
-use plexus_tests::party::Actor;
-use plexus_tests::quarter::ip;
+use plexus_tests::actor::Actor;
+use plexus_tests::peer_selection::ip;
 use plexus_tests::world::{World, address};
 
 use super::greet;

@@ -342,7 +342,7 @@ fn two_bad_peers_nearest_to_each_other_cannot_trap_the_search() {
     let (mut forge, hashes) = forge(&world, 30);
     let alice = world.full("alice");
     let mut bad = forge.draft(&hashes[9], forge.block(&hashes[9]).header.time.plus_ms(500), Vec::new());
-    bad.author = plexus_tests::forge::key("nobody").public();
+    bad.author = plexus_tests::block_builder::key("nobody").public();
     forge.commit(&mut bad);
     let bad = forge.keep(bad);
     let bad_tip = *forge.extend(&bad, 40).last().unwrap();

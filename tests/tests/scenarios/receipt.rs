@@ -16,8 +16,8 @@ use plexus_core::primitives::params::{Network, Parameters};
 use plexus_core::primitives::pow::Bits;
 use plexus_core::proof::chain_proof::{self, Opened, Source};
 use plexus_core::proof::inclusion_proof::{Form, Receipt, ReceiptError, Verified};
+use plexus_tests::block_builder::{BlockBuilder, key, message};
 use plexus_tests::chance::Chance;
-use plexus_tests::forge::{BlockBuilder, key, message};
 
 /// The number of files that are tried if no time is set.
 const TRIES: u64 = 12_000;

@@ -15,8 +15,8 @@ use plexus_core::protocol::misbehavior::Misbehavior;
 use plexus_core::protocol::packet::{Packet, Role, body_frame};
 use plexus_core::sync::block_download::{BODY_TIMEOUT, STALLS_MAX};
 use plexus_core::sync::block_relay::{EAGER_BYTES_MAX, PUSH_PATIENCE};
-use plexus_tests::forge::{BlockBuilder, key, message};
-use plexus_tests::party::Actor;
+use plexus_tests::actor::Actor;
+use plexus_tests::block_builder::{BlockBuilder, key, message};
 use plexus_tests::world::World;
 
 use super::{A_WHILE, forge, greet, mallory};

@@ -2,7 +2,7 @@
 
 use plexus_core::ledger::chain::WINDOW_MAX;
 use plexus_core::node::event::Event;
-use plexus_tests::forge;
+use plexus_tests::block_builder;
 use plexus_tests::world::World;
 
 use super::{A_WHILE, forge};
@@ -38,7 +38,7 @@ fn messages_survive_a_deep_reorganisation() {
     let mut ids = Vec::new();
     for number in 0..300 {
         let time = forge.block(&tip).header.time.plus_ms(100);
-        let message = forge::message(
+        let message = block_builder::message(
             &world.network,
             &format!("sender {}", number % 7),
             &format!("text {number}"),

@@ -12,8 +12,8 @@ use plexus_core::primitives::params::{Network, Parameters};
 use plexus_core::primitives::time::Timestamp;
 use plexus_core::protocol::misbehavior::Misbehavior;
 use plexus_core::protocol::packet::body_frame;
-use plexus_tests::forge::{BlockBuilder, key, message};
-use plexus_tests::party::Actor;
+use plexus_tests::actor::Actor;
+use plexus_tests::block_builder::{BlockBuilder, key, message};
 use plexus_tests::world::World;
 
 use super::{A_WHILE, forge, mallory};
@@ -27,7 +27,7 @@ const BREAKS: &[(&str, Break, Expect)] = &[
         "another content root",
         |_, block, _, _| {
             block.header.content_root = Hash::of(b"something else");
-            plexus_tests::forge::grind(&mut block.header);
+            plexus_tests::block_builder::grind(&mut block.header);
         },
         |error| matches!(error, RuleError::Content { .. }),
     ),

@@ -3,8 +3,8 @@
 
 use plexus_core::primitives::hash::Hash;
 use plexus_core::protocol::packet::Role;
+use plexus_tests::block_builder::{BlockBuilder, grind, key};
 use plexus_tests::chance::Chance;
-use plexus_tests::forge::{BlockBuilder, grind, key};
 use plexus_tests::world::World;
 
 use super::A_WHILE;

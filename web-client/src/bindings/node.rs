@@ -12,14 +12,14 @@ use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::future_to_promise;
 use zeroize::Zeroizing;
 
-use crate::effort::{MiningSettings, PowerState};
+use crate::bootstrap;
+use crate::callbacks::Callbacks;
 use crate::form::UserError;
 use crate::gpu::GpuShare;
 use crate::keyring::TAB_NAME;
-use crate::page::Callbacks;
-use crate::shell::Runtime;
-use crate::start;
-use crate::verdict::Verdict;
+use crate::mining_settings::{MiningSettings, PowerState};
+use crate::proof_check::Verdict;
+use crate::runtime::Runtime;
 
 impl From<UserError> for JsValue {
     fn from(refusal: UserError) -> Self {
@@ -53,7 +53,7 @@ impl LightNode {
         searched: Function,
     ) -> Result<Self, JsValue> {
         let page = Callbacks::new(updated, searched);
-        Ok(Self { shell: start::start(&node, keeps_chain, page).await? })
+        Ok(Self { shell: bootstrap::start(&node, keeps_chain, page).await? })
     }
 
     /// Searches for a stamp of 2^`stamp_bits` hashes for a message, then signs and sends it.

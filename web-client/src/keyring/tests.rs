@@ -1,5 +1,5 @@
 use super::*;
-use crate::sealed::tests::{CHEAP, PASSPHRASE};
+use crate::encrypted_key::tests::{CHEAP, PASSPHRASE};
 
 const CHANCE: Chance = [4; 28];
 

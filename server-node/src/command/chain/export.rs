@@ -16,7 +16,7 @@ use plexus_core::primitives::params::{Network, Parameters};
 use plexus_node::api::view::Status;
 
 use super::super::client::Client;
-use super::super::{draft, progress};
+use super::super::{atomic_file, progress};
 
 /// The most bytes of a line: a block of the largest size in hex, and the line break.
 const LINE_BYTES_MAX: u64 = 2 * BLOCK_BYTES_MAX as u64 + 2;
@@ -31,7 +31,7 @@ pub(super) fn run(client: &Client, file: &Path) -> anyhow::Result<()> {
     }
     // The file appears only when it is complete, so a cut-off chain is never mistaken for a whole
     // one.
-    let written = draft::write(file, |out| copy(client, out));
+    let written = atomic_file::write(file, |out| copy(client, out));
     eprintln!("{} blocks written to {}", written?, file.display());
     Ok(())
 }

@@ -6,8 +6,8 @@ use std::fmt::Write as _;
 
 use plexus_core::sim::Curves;
 
-use super::figure::{Figure, MACHINE, NETWORK, count, percent};
-use super::trial::Trial;
+use super::metric::{Figure, MACHINE, NETWORK, count, percent};
+use super::run::Trial;
 use curve::Curve;
 
 mod bars;

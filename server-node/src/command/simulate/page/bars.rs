@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 
 use plexus_core::sim::Report;
 
-use super::super::figure::{bytes, percent};
-use super::super::trial::Trial;
+use super::super::metric::{bytes, percent};
+use super::super::run::Trial;
 use super::scale;
 
 const WIDTH: f64 = 400.0;

@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
-use super::super::figure::milliseconds;
-use super::super::trial::Trial;
+use super::super::metric::milliseconds;
+use super::super::run::Trial;
 use super::scale;
 
 const WIDTH: f64 = 520.0;

@@ -2,8 +2,8 @@
 
 use plexus_core::sim::{Attack, Latency, SimConfig, Topology};
 
-use super::super::figure::{bytes, count, decimal};
-use super::super::trial::Trial;
+use super::super::metric::{bytes, count, decimal};
+use super::super::run::Trial;
 
 /// Returns a description of the simulation, in a few sentences.
 pub(super) fn lead(trials: &[Trial], places: &str) -> String {

@@ -22,7 +22,7 @@ use plexus_core::protocol::bounded::{BoundedBytes, BoundedVec};
 use plexus_core::protocol::limits::HEADERS_MAX;
 use plexus_core::protocol::packet::{Packet, Role, body_frame};
 
-use crate::forge::{self, key};
+use crate::block_builder::{self, key};
 
 /// Returns the answer to a packet. Returns `None` to answer as an honest peer would.
 pub type Answer = Box<dyn FnMut(&Packet) -> Option<Vec<Bytes>>>;
@@ -170,7 +170,7 @@ impl ScriptedPeer {
             return hashes.clone().into_inner().iter().map(body).collect();
         }
         if let Packet::GetProof(()) = packet {
-            let proof = forge::prove(&self.network, &self.branch).unwrap_or_default();
+            let proof = block_builder::prove(&self.network, &self.branch).unwrap_or_default();
             return vec![Packet::Proof(BoundedBytes::new(proof)).encode()];
         }
         Vec::new()

@@ -9,7 +9,7 @@ use indicatif::ProgressBar;
 use plexus_core::sim::{Curves, Progress, Report, SimConfig, Simulation, Stage, Topology, Violation};
 
 use super::super::{WrongUse, progress};
-use super::line::topology_name;
+use super::args::topology_name;
 
 /// The number of events between two updates of the bar: a few hundredths of a second.
 const SLICE_EVENTS: u64 = 4_096;

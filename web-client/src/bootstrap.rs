@@ -12,18 +12,18 @@ use plexus_core::primitives::params::Network;
 use plexus_core::protocol::address::Address;
 
 use crate::api::{self, Answer};
-use crate::archive::{BOOK, ChainStore};
+use crate::callbacks::Callbacks;
+use crate::chain_store::{BOOK, ChainStore};
 use crate::clock;
 use crate::database::{Database, Write};
 use crate::driver::{Beginning, EFFORT, prefix};
-use crate::effort::MiningSettings;
 use crate::feed::Feed;
 use crate::form::{KeyState, Phase, State, Update, UserError};
 use crate::keyring::{Keyring, Stored};
-use crate::page::Callbacks;
+use crate::mining_settings::MiningSettings;
 use crate::reorg::Reorgs;
-use crate::sent::SentMessages;
-use crate::shell::Runtime;
+use crate::runtime::Runtime;
+use crate::sent_messages::SentMessages;
 
 /// The first wait before the node is asked for its network again. Each later wait is twice as long.
 const WAIT_MIN: Duration = Duration::from_millis(500);

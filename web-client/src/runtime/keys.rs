@@ -6,10 +6,10 @@ use std::rc::Rc;
 use zeroize::Zeroizing;
 
 use super::Runtime;
+use crate::encrypted_key::{Chance, Cost};
 use crate::form::UserError;
 use crate::identity::Identity;
 use crate::keyring::{DraftForm, Keyring, KeyringError, Sealing, Stored};
-use crate::sealed::{Chance, Cost};
 
 /// A passphrase, wiped when it is dropped; none for a key that is to live in this tab alone.
 pub(crate) type Passphrase = Option<Zeroizing<String>>;

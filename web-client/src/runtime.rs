@@ -17,11 +17,11 @@ use plexus_core::protocol::address::Address;
 use wasm_bindgen_futures::spawn_local;
 
 use crate::api;
+use crate::callbacks::Callbacks;
 use crate::clock::{self, Timer};
 use crate::database::{Database, Write};
 use crate::driver::{Beginning, Driver, Step, Surroundings};
 use crate::form::{Update, UserError};
-use crate::page::Callbacks;
 use crate::socket::Report;
 
 /// The signatures that are checked before the socket is looked at again: about 25 ms.

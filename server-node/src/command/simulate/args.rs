@@ -12,7 +12,7 @@ use plexus_core::sim::{
 };
 
 use super::super::WrongUse;
-use super::quantity::{Decimal, Megabits, Milliseconds, Seconds, Share};
+use super::units::{Decimal, Megabits, Milliseconds, Seconds, Share};
 
 /// The most seeds of one command.
 pub(super) const SEEDS_MAX: u64 = 100;

@@ -9,8 +9,8 @@ use plexus_core::primitives::hash::Hash;
 use plexus_core::primitives::message::{Message, MessageId};
 use plexus_core::protocol::misbehavior::{Misbehavior, Reason};
 
-use crate::forge;
-use crate::party::Actor;
+use crate::actor::Actor;
+use crate::block_builder;
 use crate::world::World;
 
 /// The most tries of a search: a million times the expected number on the development network.
@@ -78,7 +78,8 @@ impl World {
 
     /// Writes a message as a node's user. Returns its id. Asserts that the node accepts it.
     pub fn write(&mut self, party: Actor, text: &str) -> MessageId {
-        let message = forge::message(&self.network, &self.host(party).name, text, self.now(party).time);
+        let message =
+            block_builder::message(&self.network, &self.host(party).name, text, self.now(party).time);
         let id = self.submit(party, message).expect("an honest message is taken");
         // The node looks for the message in its store before it may mine it.
         self.elapse(POOLING_MS);

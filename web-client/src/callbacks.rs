@@ -3,9 +3,9 @@
 use js_sys::{Function, Uint8Array};
 use wasm_bindgen::JsValue;
 
-use crate::board::Change;
-use crate::effort::MiningSettings;
 use crate::form::Update;
+use crate::mining_settings::MiningSettings;
+use crate::tracked_map::Change;
 
 /// The page's two listeners.
 #[derive(Clone, Debug)]

@@ -14,7 +14,7 @@ use plexus_core::protocol::limits::HEADERS_MAX;
 use plexus_core::protocol::packet::{Packet, body_frame};
 use redb::{ReadOnlyTable, ReadTransaction, ReadableTable};
 
-use super::range;
+use super::mmr_nodes;
 use super::table::{self, HeaderRecord, MessageKey, NodeKey, NodeRecord, PlaceKey};
 use super::{BLOCKS_BYTES_MAX, BLOCKS_MAX, Place, Result, StoreError, StoredBlock};
 
@@ -116,7 +116,7 @@ impl Snapshot {
     /// Returns a stored node of the MMR over the best chain.
     pub(super) fn node(&self, position: Position) -> Result<Option<MmrNode>> {
         let node = self.nodes.get(&table::node_key(position))?;
-        let record = node.map(|node| range::record_of(node.value())).transpose();
+        let record = node.map(|node| mmr_nodes::record_of(node.value())).transpose();
         record.map_err(|error| StoreError::record("node", position.index, &error))
     }
 

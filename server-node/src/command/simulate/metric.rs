@@ -1,6 +1,6 @@
 //! Figures of a run. Each has a key for programs, a title for people, and a format.
 
-use super::trial::{Run, Sample, Trial};
+use super::run::{Run, Sample, Trial};
 
 /// One figure.
 pub(super) struct Figure {

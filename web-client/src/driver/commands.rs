@@ -7,10 +7,10 @@ use plexus_core::primitives::time::Now;
 
 use super::{Driver, EFFORT};
 use crate::database::Write;
-use crate::effort::{MiningSettings, PowerState};
 use crate::form::{State, Update, UserError};
 use crate::identity::Identity;
 use crate::keyring::Keyring;
+use crate::mining_settings::{MiningSettings, PowerState};
 
 impl Driver {
     /// Begins a message: what it is to say, and the id that its stamp is for.

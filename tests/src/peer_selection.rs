@@ -7,9 +7,9 @@ use plexus_core::peers::outbound_slots::OutboundKind;
 use plexus_core::primitives::key::PublicKey;
 use plexus_core::protocol::packet::Role;
 
-use crate::forge::key;
+use crate::actor::Actor;
+use crate::block_builder::key;
 use crate::host::Host;
-use crate::party::Actor;
 use crate::world::{World, address};
 
 /// Returns an IPv4 address in a /16 of its own, by a number.

@@ -9,8 +9,8 @@ use plexus_core::primitives::message::{Message, MessageId};
 use plexus_core::primitives::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::board::{Change, Item, TrackedMap};
 use crate::database::Entry;
+use crate::tracked_map::{Change, Item, TrackedMap};
 
 /// Their prefix in a network's part of the store.
 pub(crate) const PREFIX: &str = "sent/";
