@@ -55,7 +55,7 @@ pub mod protocol;
 pub mod sim;
 pub mod sync;
 
-// What a driver needs first.
+// The types that a driver needs first.
 pub use ledger::chain::Chain;
 pub use node::event::Event;
 pub use node::{Config, Input, Node, Output};

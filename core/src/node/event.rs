@@ -1,4 +1,4 @@
-//! Events: what happened, for people and programs that watch. Nothing depends on them.
+//! Events: a record of changes for people and programs that watch. Nothing depends on them.
 
 use core::time::Duration;
 use std::sync::Arc;
@@ -69,7 +69,7 @@ pub enum Event {
     },
     /// A header was announced whose parent is not known (full nodes).
     Orphan {
-        /// Who announced it.
+        /// The peer that announced it.
         peer: ConnectionId,
         /// Its hash.
         hash: Hash,
@@ -90,7 +90,7 @@ pub enum Event {
     },
     /// A block was refused.
     Refused {
-        /// Who sent it; none for what was read from the node's own store.
+        /// The peer that sent it. `None` if it was read from the node's own store.
         peer: Option<ConnectionId>,
         /// Its hash.
         hash: Hash,
@@ -107,7 +107,7 @@ pub enum Event {
         peer: ConnectionId,
         /// Its key.
         key: PublicKey,
-        /// What it does for others.
+        /// Its role: full or light.
         role: Role,
     },
     /// A peer is gone.
@@ -129,7 +129,7 @@ pub enum Event {
     Faulted {
         /// The peer.
         peer: ConnectionId,
-        /// What it did.
+        /// Its misbehavior.
         fault: Misbehavior,
     },
     /// A connection is refused or given up without an offence.
