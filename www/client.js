@@ -448,7 +448,7 @@ export class Client extends /** @type {new () => Speaker} */ (EventTarget) {
    * @returns {Promise<Verdict>}
    */
   async verify(file) {
-    if (file.size > PROOF_BYTES_MAX) throw new Error('it is larger than any proof');
+    if (file.size > PROOF_BYTES_MAX) throw new Error('the file is larger than the largest proof');
     return JSON.parse(await this.#ask('verify', new Uint8Array(await file.arrayBuffer())));
   }
 
@@ -480,7 +480,7 @@ export class Client extends /** @type {new () => Speaker} */ (EventTarget) {
     if (!response) throw new Error('The node cannot be reached.');
     if (response.ok) return response;
     const answer = await response.json().catch(() => null);
-    throw new Error(answer?.error?.message ?? `The node answers with status ${response.status}.`);
+    throw new Error(answer?.error?.message ?? `The node returned status ${response.status}.`);
   }
 
   /** Stops the node and all its miners. */

@@ -75,7 +75,7 @@ export class Tabs {
 
   /** Whoever was asked is gone. */
   #refuse() {
-    for (const { reject } of this.#waiting.values()) reject(new Error('The tab that had the node was closed. Try again'));
+    for (const { reject } of this.#waiting.values()) reject(new Error('The tab that ran the node was closed. Try again'));
     this.#waiting.clear();
   }
 

@@ -306,7 +306,7 @@ function row(...parts) {
 /** @param {number} blocks */
 function gapItem(blocks) {
   const text = blocks === 1 ? '1 block in between' : `${count(blocks)} blocks in between`;
-  return make('li', { class: 'gap', 'data-blocks': String(blocks) }, `${text}: headers checked, contents not fetched`);
+  return make('li', { class: 'gap', 'data-blocks': String(blocks) }, `${text}: headers checked, contents not downloaded`);
 }
 
 /** @param {Arrival} arrival */

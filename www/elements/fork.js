@@ -44,7 +44,7 @@ export function reorgView(reorg, arrivals) {
     const gap = between > 0 ? [make('tr', {}, make('td', { class: 'quiet', colspan: '3' }, `${count(between)} ${between === 1 ? 'height' : 'heights'} in between`))] : [];
     return [...gap, heightRow(height, known(undone), known(holds))];
   });
-  const parted = is_exact ? `They part above block ${count(fork)}.` : `They part somewhere above block ${count(fork)}: this page does not have the blocks there.`;
+  const parted = is_exact ? `They fork above block ${count(fork)}.` : `They fork somewhere above block ${count(fork)}: this page does not have the blocks there.`;
   const work = (/** @type {import('../client.js').Tip} */ tip) => `${short(Number(tip.total_work))} hashes at block ${count(tip.number_of_block)}`;
   const words = `${parted} The one with most work holds: ${work(holds)}, against ${work(undone)}.`;
   /** @type {Block[]} */
@@ -111,9 +111,9 @@ function cell(block, hash = block?.hash) {
 
 /** @param {Block[]} lost @param {Block[]} holds */
 function inWords(lost, holds) {
-  const parted = `They part above block ${count(lost[0].number_of_block - 1)}.`;
+  const parted = `They fork above block ${count(lost[0].number_of_block - 1)}.`;
   const [a, b] = [lost[lost.length - 1], holds[holds.length - 1]];
-  if (!b) return `${parted} Of the other branch nothing is known here any more.`;
+  if (!b) return `${parted} This page no longer knows the other branch.`;
   const work = (/** @type {Block} */ block) => `${short(Number(block.total_work))} hashes at block ${count(block.number_of_block)}`;
   return `${parted} The one with most work holds: ${work(b)}, against ${work(a)}.`;
 }
@@ -126,7 +126,7 @@ function moved(lost, holds) {
   const item = (/** @type {Block['messages'][number]} */ { id, text }) => {
     const place = places.get(id);
     return make('li', {}, make('bdi', { class: 'message-text' }, text.slice(0, 80)), ' ', messageLink(id, 'more'), ' ',
-      make('span', { class: 'quiet' }, place === undefined ? 'is in none of these blocks now' : `is in block ${count(place)} now`));
+      make('span', { class: 'quiet' }, place === undefined ? 'is not in any of these blocks now' : `is in block ${count(place)} now`));
   };
   const left = messages.length - MESSAGES_MAX;
   const more = left > 0 ? [make('p', { class: 'quiet' }, `${count(left)} more`)] : [];

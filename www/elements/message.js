@@ -72,7 +72,7 @@ export function sealCheck(client, text) {
  * @param {string} id
  */
 function saveProof(client, id) {
-  const said = make('p', { class: 'quiet', role: 'status' }, 'One file that shows to anybody, offline, that this message is in the ledger.');
+  const said = make('p', { class: 'quiet', role: 'status' }, 'A file that proves to anyone, offline, that this message is in the ledger.');
   const button = make('button', { type: 'button', class: 'save-proof' }, 'Save the proof');
   button.addEventListener('click', async () => {
     try {

@@ -23,7 +23,7 @@ class PlexusVerify extends HTMLElement {
         announce('The proof is valid.');
       } catch (error) {
         said.dataset.valid = 'false';
-        said.replaceChildren(make('p', { class: 'error' }, `${file.name} proves nothing: ${/** @type {Error} */ (error).message}.`));
+        said.replaceChildren(make('p', { class: 'error' }, `${file.name} is not a valid proof: ${/** @type {Error} */ (error).message}.`));
       }
     });
     place?.replaceChildren(field, said);
@@ -40,9 +40,9 @@ function shown(client, { message, number_of_block, block, time_unix_ms, author, 
     ['At the latest', [make('time', { datetime: at }, at), ', by the clock of the miner of its block']],
     ['In block', [`${count(number_of_block)}, `, code(block)]],
     ['Mined by', [code(author), author === message.sender ? ', the sender' : '']],
-    ['Protected by', [`${count(blocks)} ${blocks === 1 ? 'block, its own' : 'blocks, its own and those above'}: ${short(Number(work))} hashes of work`]],
+    ['Protected by', [`${count(blocks)} ${blocks === 1 ? 'block, its own' : 'blocks, this block and those above'}: ${short(Number(work))} hashes of work`]],
     ['Whole chain', [`${count(height)} blocks, ${short(Number(total_work))} hashes`]],
-    ['Network', [`${network}${built_in ? '' : ', as it calls itself'}, `, code(network_id)]],
+    ['Network', [`${network}${built_in ? '' : ', by its own name'}, `, code(network_id)]],
   ];
   const list = make('dl', { class: 'fields' });
   for (const [name, value] of /** @type {[string, (Node | string)[]][]} */ (facts)) list.append(make('dt', {}, name), make('dd', {}, ...value));
@@ -56,7 +56,7 @@ function shown(client, { message, number_of_block, block, time_unix_ms, author, 
     make('p', { class: 'verdict', 'data-verdict': 'valid' }, 'Valid'),
     list,
     ...sealCheck(client, message.text),
-    make('p', { class: 'quiet' }, 'This holds if'),
+    make('p', { class: 'quiet' }, 'This is true if'),
     conditions,
   ];
 }

@@ -141,7 +141,7 @@ fn the_measure_sees_each_construction() {
     for (rule, (bad, good)) in RULES.iter().zip([
         ("It says what is missing. What is new comes first.", "It names the missing block."),
         ("Who is late is dropped.", "A late peer is dropped."),
-        ("After so many blocks.", "So many blocks that the window is full."),
+        ("After so many blocks.", "So many that the window is full."),
         ("The oldest of those goes.", "The oldest block goes."),
         ("The hash, none when empty.", "Returns `None` if it is empty."),
         ("It is computed anew.", "It is computed again."),

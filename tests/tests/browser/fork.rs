@@ -45,10 +45,10 @@ fn an_undone_block_stays_and_both_branches_are_shown_side_by_side() {
     tab.screenshot(&pictures().join("fork.png"));
     let words = words.as_str().unwrap();
     for part in [
-        "They part above block 0.",
+        "They fork above block 0.",
         "The one with most work holds",
         "on the branch that loses",
-        "none of these",
+        "not in any of these",
     ] {
         assert!(words.contains(part), "{part}: {words}");
     }
