@@ -1,9 +1,10 @@
-//! The driver: owns the node, tells it what happens, and carries out its wishes in order.
+//! The driver: owns the node, passes inputs to it, and carries out its outputs in order.
 //!
-//! Facts are taken as they come and their wishes queued; one task carries the queue out, and waits only where something has
-//! to be durable first. Signatures are checked in slices on the same thread, so that the socket stays answered. What
-//! the page is told follows from the node's state after each round. The queue is bounded: while it is full,
-//! no frames are read, and a peer that goes on sending is closed.
+//! Inputs are processed as they come, and their outputs are queued. One task carries the queue out.
+//! It waits only where something has to be durable first. Signatures are checked in slices on the
+//! same thread, so that the socket stays answered. The updates for the page follow from the node's
+//! state after each round. The queue is bounded. While it is full, no frames are read, and a peer
+//! that goes on sending is closed.
 
 use core::task::Waker;
 use core::time::Duration;
@@ -38,16 +39,16 @@ use crate::reorg::{self, Reorgs, Undone};
 use crate::sent_messages::{self, SentMessages};
 use crate::socket::{Report, Socket};
 
-/// The wishes above which no further frame is read; frames that come meanwhile stay unread in their
-/// socket, which closes if they are too many.
+/// The queued outputs above which no further frame is read. Frames that come meanwhile stay unread
+/// in their socket, which closes if they are too many.
 const WISHES_MAX: usize = 8_192;
-/// The most connections at once: the person's node, the links of a light node's own choice and a feeler are fewer. An address
-/// that is to be dialled when there are as many counts as unreached.
+/// The most connections at once. The user's node, the links of a light node's own choice and a
+/// feeler are fewer. An address that is to be dialled at this limit counts as unreached.
 const SOCKETS_MAX: usize = 8;
-/// How often the page is told how fast the miners are.
+/// The interval at which the page is told the hash rate of the miners.
 const MINING_PERIOD: Duration = Duration::from_millis(500);
 
-/// What is to be done next, by somebody who can wait.
+/// The next step, for a caller that can wait.
 #[derive(Debug)]
 pub(crate) enum Step {
     /// Make these durable, and then go on.
@@ -58,35 +59,36 @@ pub(crate) enum Step {
     Rest,
 }
 
-/// What a driver begins with.
+/// The initial state of a driver.
 #[derive(Debug)]
 pub(crate) struct Beginning {
     pub(crate) network: Network,
     pub(crate) address: Address,
     pub(crate) keys: Keyring,
     pub(crate) chain: Chain,
-    /// What of the chain outlives a reload; none: another page keeps it, or there is nowhere to.
+    /// The part of the chain that outlives a reload. `None` if another page keeps it, or if there
+    /// is no place for it.
     pub(crate) archive: Option<ChainStore>,
-    /// The addresses of nodes that were heard of earlier, as they were stored.
+    /// The addresses of nodes that were learned earlier, as they were stored.
     pub(crate) book: Option<Vec<u8>>,
     pub(crate) feed: Feed,
     pub(crate) reorgs: Reorgs,
     pub(crate) sent: SentMessages,
-    /// How much the person let the miners do last.
+    /// The user's last settings for the miners.
     pub(crate) effort: MiningSettings,
 }
 
 impl Beginning {
-    /// The node that begins there.
+    /// Returns the node that begins there.
     ///
     /// # Errors
-    /// There is no chance to be had.
+    /// There is no source of randomness.
     pub(crate) fn start(&self) -> Result<Node, UserError> {
         start(&self.address, self.chain.clone(), self.book.as_deref())
     }
 }
 
-/// Receives what comes of the tasks that the driver starts.
+/// Receives the results of the tasks that the driver starts.
 pub(crate) trait Surroundings: core::fmt::Debug {
     /// Returns true if a socket's next frame may be read. If not, the waker is woken when it may.
     fn has_room(&self, waker: &Waker) -> bool;
@@ -96,14 +98,14 @@ pub(crate) trait Surroundings: core::fmt::Debug {
     fn verify(self: std::rc::Rc<Self>, batch: Arc<SignatureBatch>);
 }
 
-/// The node and all that its wishes need.
+/// The node and everything that its outputs need.
 #[derive(Debug)]
 pub(crate) struct Driver {
     node: Node,
     network: Network,
     address: Address,
     keys: Keyring,
-    /// Whose blocks the node mines; none: nobody's, and it must not mine.
+    /// The key of the node's blocks. `None` before the user mines: the node must not mine.
     author: Option<PublicKey>,
     wishes: VecDeque<Output>,
     /// At most [`SOCKETS_MAX`].
@@ -114,7 +116,7 @@ pub(crate) struct Driver {
     feed: Feed,
     reorgs: Reorgs,
     sent: SentMessages,
-    /// What else is to be stored, when something is.
+    /// Other data that is to be stored together with the next write.
     writes: Vec<Write>,
     page: Callbacks,
     standing: Standing,
@@ -132,7 +134,7 @@ struct NodeConnection {
     held: bool,
 }
 
-/// What the person is told about the connection beside the node's own status.
+/// The connection data that the user is told beside the node's own status.
 #[derive(Debug, Default)]
 struct Standing {
     /// Whether the last connection was lost, or the first could not be made.
@@ -140,14 +142,14 @@ struct Standing {
     trouble: Option<String>,
     /// Whether pending messages were looked up since the node last caught up.
     looked_up: bool,
-    /// Whether the list of blocks was held against the chain since the page opened.
+    /// Whether the list of blocks was compared with the chain since the page opened.
     compared: bool,
     /// The proof that the chain was begun with, if it was.
     proof: Option<ProofForm>,
     told: Option<State>,
 }
 
-/// What the person wants of the miners, and what they do.
+/// The user's settings for the miners, and their state.
 #[derive(Debug, Default)]
 struct Miners {
     wanted: bool,
@@ -160,7 +162,8 @@ struct Miners {
 }
 
 impl Miners {
-    /// Whether jobs are to be searched: the person wants it, and nothing makes the miners pause.
+    /// Returns true if jobs are to be searched: the user wants it, and no condition makes the
+    /// miners pause.
     fn may_search(&self) -> bool {
         self.wanted && self.pause().is_none()
     }
@@ -171,7 +174,7 @@ impl Miners {
 }
 
 impl Driver {
-    /// A driver whose node is about to dial.
+    /// Creates a driver whose node is about to dial.
     pub(crate) fn new(
         beginning: Beginning,
         node: Node,
@@ -201,7 +204,7 @@ impl Driver {
         }
     }
 
-    /// Takes a fact.
+    /// Passes an input to the node.
     pub(crate) fn tell(&mut self, now: Now, input: Input) {
         self.node.handle(now, input);
         self.drain();
@@ -213,14 +216,14 @@ impl Driver {
         }
     }
 
-    /// When the node or the page wants to hear that time passed.
+    /// Returns the time until the node or the page next needs a timer.
     pub(crate) fn sleep(&self, now: Now) -> Option<Duration> {
         let node = self.node.deadline().map(|(at, _)| at - now.moment);
         let page = self.mining.job.is_some().then_some(MINING_PERIOD);
         [node, page].into_iter().flatten().min()
     }
 
-    /// Carries out the next wish.
+    /// Carries out the next output. Returns the next step.
     pub(crate) fn step(&mut self, now: Now) -> Step {
         let Some(wish) = self.wishes.pop_front() else { return self.rest(now) };
         match wish {
@@ -239,7 +242,8 @@ impl Driver {
         Step::Again
     }
 
-    /// All wishes are carried out: tells the page what changed, and has it stored.
+    /// Ends a round, in which all outputs were carried out. Tells the page the changes, and has
+    /// them stored.
     fn rest(&mut self, now: Now) -> Step {
         self.sent.expire(now.time);
         self.show(now);
@@ -260,7 +264,7 @@ impl Driver {
                 }
             }
         }
-        // A message of our own is remembered with its wish, before any peer hears of it.
+        // A message of our own is stored with its output, before any peer receives it.
         self.gather();
         if self.writes.is_empty() { Step::Again } else { Step::Commit(core::mem::take(&mut self.writes)) }
     }
@@ -283,7 +287,7 @@ impl Driver {
         }
     }
 
-    /// The store failed: from now on nothing is kept.
+    /// The store failed. From now on nothing is kept.
     pub(crate) fn lose_store(&mut self) {
         self.archive = None;
     }
@@ -329,8 +333,8 @@ impl Driver {
         }
     }
 
-    /// An address cannot be reached. Only of the person's own node is that worth a word, and only while no other is there: the
-    /// others were hearsay.
+    /// An address cannot be reached. The user is told only about their own node, and only while no
+    /// other is connected. The other addresses were never verified.
     fn unreached(&mut self, now: Now, address: &Address, trouble: impl FnOnce() -> String) {
         if *address == self.address && !self.is_linked() {
             self.standing.lost = true;
@@ -339,18 +343,18 @@ impl Driver {
         self.tell(now, Input::DialFailed(address.clone()));
     }
 
-    /// Whether any peer completed the handshake and is still there.
+    /// Returns true if any peer completed the handshake and is still connected.
     fn is_linked(&self) -> bool {
         self.lines.iter().any(|line| line.held)
     }
 
-    /// Closes a connection, if it is open.
+    /// Closes a connection. Returns it, or `None` if it is not open.
     fn take_line(&mut self, peer: ConnectionId) -> Option<NodeConnection> {
         let place = self.lines.iter().position(|line| line.peer == peer)?;
         Some(self.lines.swap_remove(place))
     }
 
-    /// A connection ends that the node did not wish to end.
+    /// A connection ended without a request of the node.
     fn hang_up(&mut self, now: Now, peer: ConnectionId) {
         let Some(line) = self.take_line(peer) else { return };
         if (line.held || line.address == self.address) && !self.is_linked() {
@@ -373,7 +377,7 @@ impl Driver {
         }
     }
 
-    /// A batch's signatures are checked: looks its ids up, and answers.
+    /// A batch's signatures are checked. Looks its ids up, and answers.
     pub(crate) fn verified(&mut self, now: Now, batch: &SignatureBatch, broken: Vec<usize>) {
         let chain = self.node.chain();
         let is_best = |hash: &_, height| chain.best_at(height) == Some(hash);
@@ -384,7 +388,7 @@ impl Driver {
 
     fn recall(&mut self, now: Now, recall: StoreQuery) {
         let recalled = match recall {
-            // What is kept begins where the node's own memory does.
+            // The stored part begins at the same height as the node's own memory.
             StoreQuery::LoadMmr(hash) => StoreReply::Base(hash, None),
             StoreQuery::Bodies(hashes) => {
                 let bodies = hashes.iter().filter_map(|hash| self.recent.body(hash));
@@ -400,7 +404,7 @@ impl Driver {
                 let none = Packet::Headers(plexus_core::protocol::bounded::BoundedVec::new(Vec::new()));
                 self.send(now, peer, &none.encode());
             }
-            // Who keeps no blocks has nothing to make one of.
+            // A node that keeps no blocks cannot make a proof.
             PeerRequest::Proof => {
                 let none = Packet::Proof(plexus_core::protocol::bounded::BoundedBytes::new(Vec::new()));
                 self.send(now, peer, &none.encode());
@@ -460,8 +464,8 @@ impl Driver {
         }
     }
 
-    /// A connection is about to be ended for a reason: told to the person whom it leaves without any. Ends that are in the
-    /// order of things, of a link that was measured or replaced, are told by nobody.
+    /// A connection is about to be ended for a reason. The user is told if no other connection is
+    /// left. The normal ends of a link that was measured or replaced are not told.
     fn blame(&mut self, peer: ConnectionId, trouble: &dyn core::fmt::Display) {
         let others = self.lines.iter().any(|line| line.held && line.peer != peer);
         let counts = |line: &NodeConnection| line.peer == peer && (line.held || line.address == self.address);
@@ -472,7 +476,7 @@ impl Driver {
         }
     }
 
-    /// A node that this one is connected to has had another chain for long: people may want to know who that is.
+    /// A connected node has had another chain for long. Users may want to know its address.
     fn warn(&self, peer: ConnectionId, agreement: Agreement, height: u64) {
         let Some(line) = self.lines.iter().find(|line| line.peer == peer) else { return };
         let text = match agreement {
@@ -499,7 +503,7 @@ impl Driver {
         self.tell(now, Input::Solved(solution));
     }
 
-    /// Miners tried so many nonces.
+    /// Miners tried this many nonces.
     pub(crate) fn hashed(&mut self, hashes: f64) {
         if self.mining.job.is_some() {
             self.mining.rate.note(clock::milliseconds(), hashes);
@@ -511,27 +515,27 @@ mod commands;
 mod publish;
 mod trace;
 
-/// Where it is kept how much the person let the miners do last.
+/// The name under which the user's last settings for the miners are stored.
 pub(crate) const EFFORT: &str = "effort";
 
-/// The part of the store that is a network's.
+/// Returns the prefix of a network's part of the store.
 pub(crate) fn prefix(network: &Network) -> String {
     format!("{}/", network.id())
 }
 
-/// A node that nobody mines with yet.
+/// Returns a node that has no miner yet.
 fn start(address: &Address, chain: Chain, book: Option<&[u8]>) -> Result<Node, UserError> {
     let mut seed = [0; 32];
     getrandom::fill(&mut seed).map_err(UserError::because)?;
     let mut secret = [0; 32];
     getrandom::fill(&mut secret).map_err(UserError::because)?;
-    // Peers need to tell this page from others, not to know whose it is.
+    // Peers need to tell this page from others, not to know its owner.
     let node_key = SecretKey::from_bytes(&secret).map_err(UserError::because)?;
     let author = node_key.clone();
     let config = Config { connect: vec![address.clone()], ..Config::new(Role::Light, node_key, author) };
     let mut node = Node::new(config, chain, seed);
     if let Some(book) = book {
-        // A damaged one is written anew before long; until then the person's own node tells of others.
+        // A damaged one is soon replaced. Until then the user's own node tells of others.
         let _ = node.remember(book);
     }
     Ok(node)

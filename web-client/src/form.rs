@@ -71,7 +71,7 @@ pub(crate) enum KeyState {
 pub(crate) enum Phase {
     /// Not connected yet.
     Connecting,
-    /// Connected; the peer's chain is being checked.
+    /// Connected. The peer's chain is being checked.
     Syncing,
     /// Connected, and the tip is the best that is known.
     Live,

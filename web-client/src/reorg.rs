@@ -1,7 +1,8 @@
-//! Reorganisations: where this page's chain was left for another, how many blocks that undid, and both branches.
+//! Reorganisations: the place where this page's chain was replaced by another, the number of undone
+//! blocks, and both branches.
 //!
-//! A reorganisation is told once the node has caught up, so that both tips are known. What a node goes through on its way, over
-//! several branches or in several answers, is one reorganisation.
+//! A reorganisation is told once the node has caught up, so that both tips are known. All changes
+//! until then, over several branches or in several answers, are one reorganisation.
 
 use core::fmt::{self, Display, Formatter};
 
@@ -13,13 +14,14 @@ use plexus_core::primitives::time::Timestamp;
 use crate::database::{Entry, Write};
 use crate::tracked_map::Change;
 
-/// Where reorganisations are kept in a network's part of the store.
+/// The prefix of reorganisations in a network's part of the store.
 pub(crate) const PREFIX: &str = "reorg/";
-/// Where the branch is kept that was left by a node which has not caught up since.
+/// The name of the branch that was left by a node which has not caught up since.
 const LEFT: &str = "left-branch";
-/// The most reorganisations kept; when more, the oldest goes.
+/// The most reorganisations kept. Above that, the oldest is removed.
 const REORGS_MAX: usize = 16;
-/// The heights above the fork at which both branches are listed; each tip's height is listed beside them.
+/// The heights above the fork at which both branches are listed. Each tip's height is listed beside
+/// them.
 const HEIGHTS_MAX: u64 = 8;
 
 /// The end of a branch.
@@ -50,7 +52,8 @@ impl Display for Tip {
     }
 }
 
-/// What both branches have at one height; the zero hash stands for what is not known or not there.
+/// The blocks of both branches at one height. The zero hash stands for a block that is missing or
+/// not known.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Pair {
     height: u64,
@@ -78,7 +81,7 @@ pub(crate) struct Reorg {
     fork: u64,
     /// Whether the branches are known to part right above `fork`.
     is_exact: bool,
-    /// How many blocks are known to be undone.
+    /// The number of blocks that are known to be undone.
     blocks: u64,
     undone: Tip,
     holds: Tip,
@@ -87,7 +90,7 @@ pub(crate) struct Reorg {
 }
 
 impl Reorg {
-    /// Returns its JSON, as the page shows it: it is known by the tip that was undone.
+    /// Returns its JSON for the page. It is identified by the tip that was undone.
     fn json(&self) -> String {
         let Self { fork, is_exact, blocks, undone, holds, seen_unix_ms, pairs } = self;
         let pair = |Pair { height, undone, holds }: &Pair| {
@@ -129,12 +132,13 @@ impl Reorg {
         Ok(Self { fork, is_exact, blocks, undone, holds, seen_unix_ms, pairs })
     }
 
-    /// Returns true if the list of blocks tells it as well: one block is undone, and the list's newest are both branches.
+    /// Returns true if the list of blocks tells it as well: one block is undone, and the list's
+    /// newest are both branches.
     fn is_plain(&self) -> bool {
         self.is_exact && self.blocks == 1 && self.holds.height <= self.fork + 2
     }
 
-    /// Returns what a person is told.
+    /// Returns the text for the user.
     fn words(&self) -> String {
         let Self { fork, is_exact, blocks, undone, holds, .. } = self;
         let (least, were) =
@@ -192,7 +196,7 @@ impl Undone {
         Ok(Self { fork, is_exact, hashes, height, total_work })
     }
 
-    /// Takes in that the branch which took this one's place was left in turn.
+    /// Records that the branch which took this one's place was left in turn.
     fn goes_on(&mut self, next: &Self) {
         if next.fork >= self.fork {
             return;
@@ -212,16 +216,17 @@ impl Undone {
 pub(crate) struct Reorgs {
     /// At most [`REORGS_MAX`], the oldest first.
     all: Vec<Reorg>,
-    /// Those that came or went since it was last asked.
+    /// The reorganisations that came or went since the last call.
     changed: Vec<Hash>,
     /// The branch that the node was on when it last had caught up, if it has left that since.
     left: Option<Undone>,
-    /// Whether `left` is another than what is stored.
+    /// Whether `left` differs from the stored one.
     is_changed: bool,
 }
 
 impl Reorgs {
-    /// Returns what was stored. A page that closed before its node had caught up goes on from there.
+    /// Returns the stored state. A page that closed before its node had caught up goes on from
+    /// there.
     pub(crate) fn load(entries: &[Entry]) -> Self {
         let (mut reorgs, mut stored) = (Self::default(), Vec::new());
         for Entry { key, value } in entries {
@@ -254,7 +259,8 @@ impl Reorgs {
         }
     }
 
-    /// The node has caught up: `holds` is its tip, and `best_at` tells its chain's hashes. Returns what a person is to be told.
+    /// Records that the node has caught up. `holds` is its tip, and `best_at` returns the hashes of
+    /// its chain. Returns the text for the user, if there is one.
     pub(crate) fn settle(
         &mut self,
         now: Timestamp,
@@ -299,7 +305,7 @@ impl Reorgs {
         Some(words)
     }
 
-    /// Returns what keeps a reorganisation that is not told yet, if that is to be written.
+    /// Returns the write that keeps a reorganisation that is not told yet, if one is due.
     pub(crate) fn take_write(&mut self) -> Option<Write> {
         if !core::mem::take(&mut self.is_changed) {
             return None;
@@ -308,7 +314,7 @@ impl Reorgs {
         Some(self.left.as_ref().map_or_else(|| Write::drop(LEFT), put))
     }
 
-    /// Returns what changed since it was last asked.
+    /// Returns the changes since the last call.
     pub(crate) fn take_changed(&mut self) -> Vec<Change> {
         let changed = core::mem::take(&mut self.changed);
         let now = |hash: &Hash| {

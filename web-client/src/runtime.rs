@@ -1,6 +1,7 @@
 //! The shell around the driver: the tasks and timers that wait for it, and the one way into it.
 //!
-//! The driver is borrowed for one fact or one wish at a time and never across a wait, so nothing can enter it twice.
+//! The driver is borrowed for one input or one output at a time and never across a wait, so nothing
+//! can enter it twice.
 
 use core::cell::{Cell, RefCell};
 use core::task::Waker;
@@ -26,18 +27,19 @@ use crate::socket::Report;
 
 /// The signatures that are checked before the socket is looked at again: about 25 ms.
 const CHECKS_A_SLICE: usize = 64;
-/// The wishes that are carried out before the socket is looked at again.
+/// The outputs that are carried out before the socket is looked at again.
 const STEPS_A_SLICE: usize = 256;
 /// The stamps that are tried before the socket is looked at again: about 20 ms.
 const STAMPS_A_SLICE: u64 = 1 << 14;
 /// The most bits of stamp work that can be asked for: hours of work.
 const STAMP_BITS_MAX: u32 = 36;
-/// The messages that are looked up after each time that the node caught up; the others wait for the next time.
+/// The messages that are looked up each time that the node has caught up. The others wait for the
+/// next time.
 const LOOKUPS_MAX: usize = 20;
 
 mod keys;
 
-/// The driver and what waits for it.
+/// The driver, and the tasks and timers that wait for it.
 #[derive(Debug)]
 pub(crate) struct Runtime {
     driver: RefCell<Driver>,
@@ -46,15 +48,16 @@ pub(crate) struct Runtime {
     page: Callbacks,
     pumping: Cell<bool>,
     timer: Timer,
-    /// The sockets' readers that wait for room, each once. Those of dropped sockets leave at the next waking.
+    /// The sockets' readers that wait for room, each once. The readers of dropped sockets leave at
+    /// the next waking.
     readers: RefCell<Vec<Waker>>,
 }
 
 impl Runtime {
-    /// Starts to drive.
+    /// Starts the driver. Returns its shell.
     ///
     /// # Errors
-    /// There is no chance to be had.
+    /// There is no source of randomness.
     pub(crate) fn start(
         beginning: Beginning,
         database: Option<Database>,
@@ -82,7 +85,7 @@ impl Runtime {
         Ok(shell)
     }
 
-    /// Does something to the driver, and has carried out what that leads to.
+    /// Does something to the driver, and carries out its outputs. Returns the result.
     pub(crate) fn enter<T>(self: &Rc<Self>, act: impl FnOnce(&mut Driver, Now) -> T) -> T {
         let done = act(&mut self.driver.borrow_mut(), clock::now());
         if !self.pumping.replace(true) {
@@ -91,7 +94,7 @@ impl Runtime {
         done
     }
 
-    /// Carries wishes out until there are none, then sets the timer.
+    /// Carries out all outputs, then sets the timer.
     async fn pump(self: Rc<Self>) {
         let mut steps = 0;
         loop {
@@ -117,7 +120,7 @@ impl Runtime {
         self.look_up();
     }
 
-    /// Has the sockets read again, once there is room.
+    /// Makes the sockets read again, once there is room.
     fn wake_readers(&self) {
         if self.driver.borrow().has_room() {
             self.readers.take().into_iter().for_each(Waker::wake);
@@ -134,7 +137,8 @@ impl Runtime {
         }
     }
 
-    /// Searches a stamp of 2^`bits` hashes for a message, slice by slice, then signs and sends it: its id.
+    /// Searches a stamp of 2^`bits` hashes for a message, slice by slice. Then signs and sends it.
+    /// Returns its id.
     pub(crate) async fn submit(
         self: Rc<Self>,
         recipient: String,
@@ -162,7 +166,7 @@ impl Runtime {
         Ok(id.to_string())
     }
 
-    /// Asks what became of messages that wait, once the node has caught up.
+    /// Looks up the messages that wait, once the node has caught up.
     fn look_up(self: &Rc<Self>) {
         let unsure = self.driver.borrow_mut().unsure();
         if unsure.is_empty() {
@@ -171,7 +175,8 @@ impl Runtime {
         let shell = self.clone();
         spawn_local(async move {
             for id in unsure.into_iter().take(LOOKUPS_MAX) {
-                // A node that does not say takes the message again, and knows by itself if it is in a block.
+                // A node that does not answer takes the message again, and knows by itself if it is
+                // in a block.
                 let place = api::place(&shell.address, &id).await;
                 shell.enter(|driver, now| driver.looked_up(now, &id, place));
             }

@@ -1,9 +1,10 @@
 //! One WebSocket to a node: frames in, frames out, and each end of it reported once.
 //!
-//! gloo-net's [`WebSocket`] connects, queues what comes and closes. Its queue has no bound, and it copies
-//! a frame of any length into the program's memory. So a listener that runs before gloo-net's own looks at
-//! each frame first: text, a frame over [`FRAME_BYTES_MAX`], and a frame with which more than
-//! [`unread::UNREAD_BYTES_MAX`] would be unread end the connection and are never queued.
+//! gloo-net's [`WebSocket`] connects, queues incoming frames and closes. Its queue has no bound,
+//! and it copies a frame of any length into the program's memory. So a listener that runs before
+//! gloo-net's own looks at each frame first. Three kinds of frames end the connection and are never
+//! queued: text, a frame over [`FRAME_BYTES_MAX`], and a frame with which more than
+//! [`unread::UNREAD_BYTES_MAX`] would be unread.
 
 use core::cell::RefCell;
 use core::future::poll_fn;
@@ -27,10 +28,11 @@ use self::unread::Unread;
 
 mod unread;
 
-/// The most bytes that may wait to be sent; more, and the connection is given up: the other end does not read.
+/// The most bytes that may wait to be sent. Above that, the connection is closed, because the other
+/// end does not read.
 const UNSENT_BYTES_MAX: u32 = 8 << 20;
 
-/// What a socket reports.
+/// A report of a socket.
 #[derive(Debug)]
 pub(crate) enum Report {
     /// It is open.
@@ -46,7 +48,8 @@ pub(crate) enum Report {
     },
 }
 
-/// Why a connection is ended here, as the other end is told: a code for applications, and words.
+/// The reason for which a connection is ended here, as the other end is told: a code for
+/// applications, and words.
 type Violation = (u16, &'static str);
 
 const TEXT: Violation = (4003, "frames are binary");
@@ -62,7 +65,7 @@ struct Shared {
 }
 
 impl Shared {
-    /// Returns what `poll` says of the socket, or `None` if the connection was dropped.
+    /// Returns the result of `poll` for the socket, or `None` if the connection was dropped.
     fn poll<T>(&self, poll: impl FnOnce(Pin<&mut WebSocket>) -> Poll<T>) -> Poll<Option<T>> {
         match &mut *self.socket.borrow_mut() {
             Some(socket) => poll(Pin::new(socket)).map(Some),
@@ -71,7 +74,7 @@ impl Shared {
     }
 }
 
-/// A connection; dropped, it is closed and reports no more.
+/// A connection. When it is dropped, it is closed and reports no more.
 pub(crate) struct Socket {
     raw: web_sys::WebSocket,
     shared: Rc<Shared>,
@@ -85,8 +88,8 @@ impl core::fmt::Debug for Socket {
 }
 
 impl Socket {
-    /// Begins to connect. A frame is reported only after `has_room` returned true. If it returns
-    /// false, it keeps the waker and wakes it when there is room.
+    /// Begins to connect. Returns the connection. A frame is reported only after `has_room`
+    /// returned true. If it returns false, it keeps the waker and wakes it when there is room.
     ///
     /// # Errors
     /// The browser allows no such connection, as a plain one from a page over TLS.
@@ -101,7 +104,8 @@ impl Socket {
         let raw = web_sys::WebSocket::new_with_str(&address.to_string(), SUBPROTOCOL)?;
         let shared = Rc::new(Shared::default());
         let guard = guard(raw.clone(), shared.clone(), report.clone());
-        // Listeners are called in the order in which they were added, so this comes before gloo-net's.
+        // Listeners are called in the order in which they were added, so this comes before
+        // gloo-net's.
         raw.add_event_listener_with_callback("message", guard.as_ref().unchecked_ref())?;
         let socket = WebSocket::try_from(raw.clone()).map_err(|_| JsValue::UNDEFINED)?;
         *shared.socket.borrow_mut() = Some(socket);
@@ -112,7 +116,8 @@ impl Socket {
     /// Sends a frame. Returns false if the connection is not worth keeping.
     ///
     /// gloo-net's sink would make a `Blob` of each frame. A peer's answer comes 0.5 ms later then
-    /// (medians of 200 in Chromium, on the loopback: 0.1 and 0.6 ms), and peers choose each other by that.
+    /// (medians of 200 in Chromium, on the loopback: 0.1 and 0.6 ms), and peers choose each other by
+    /// that.
     pub(crate) fn send(&self, frame: &[u8]) -> bool {
         self.raw.buffered_amount() <= UNSENT_BYTES_MAX && self.raw.send_with_u8_array(frame).is_ok()
     }
@@ -123,14 +128,15 @@ impl Drop for Socket {
         let guard = self.guard.as_ref().unchecked_ref();
         // It fails only for arguments of the wrong kind.
         let _ = self.raw.remove_event_listener_with_callback("message", guard);
-        // gloo-net's socket closes itself, after what was sent before, and takes its listeners off. Its
-        // reader finds it gone; a reader that waits for nothing else any more is freed with it.
+        // gloo-net's socket closes itself, after sending the earlier frames, and removes its
+        // listeners. Its reader finds it gone. A reader that waits only for this socket is freed
+        // with it.
         let socket = self.shared.socket.take();
         drop(socket);
     }
 }
 
-/// Makes the listener that looks at each frame before gloo-net copies and queues it.
+/// Returns the listener that looks at each frame before gloo-net copies and queues it.
 fn guard(
     raw: web_sys::WebSocket,
     shared: Rc<Shared>,
@@ -146,7 +152,8 @@ fn guard(
             Some(_) => UNREAD,
         };
         event.stop_immediate_propagation();
-        // A browser delivers nothing after this. It fails only for codes that this program does not use.
+        // A browser delivers nothing after this. It fails only for codes that this program does not
+        // use.
         let _ = raw.close_with_code_and_reason(code, reason);
         report(Report::Broken);
     })
@@ -186,15 +193,16 @@ async fn read(shared: Rc<Shared>, has_room: impl Fn(&Waker) -> bool, report: imp
     }
 }
 
-/// Whether the program came over TLS.
+/// Returns true if the program came over TLS.
 fn is_secure() -> bool {
     let location = js_sys::Reflect::get(&js_sys::global(), &"location".into());
     let protocol = location.and_then(|location| js_sys::Reflect::get(&location, &"protocol".into()));
     protocol.is_ok_and(|protocol| protocol == "https:")
 }
 
-/// Whether no browser connects there from a page that came over TLS: without TLS, and not to the same machine. Some say so only
-/// after a while, and each time with an error in the console.
+/// Returns true if no browser connects there from a page that came over TLS: without TLS, and not
+/// to the same machine. Some browsers report that only after a while, and each time with an error
+/// in the console.
 fn is_mixed(address: &Address) -> bool {
     let is_here = match address.host() {
         Host::V4(ip) => ip.is_loopback(),

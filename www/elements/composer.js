@@ -92,7 +92,7 @@ class PlexusComposer extends HTMLElement {
       this.#measure();
       const started = text.value;
       await client.submit(recipient.value, started, Number(byId('priority', HTMLSelectElement).value));
-      // The person may have begun the next message while the stamp was searched.
+      // The user may have begun the next message while the stamp was searched.
       if (text.value === started) text.value = '';
       announce('Message signed and sent. It waits for a block.');
       text.focus();

@@ -1,5 +1,5 @@
 // @ts-check
-/** Now: the blocks that arrived, the newest first, each with its verdict; undone ones stay to be seen. */
+/** Now: the blocks that arrived, the newest first, each with its verdict. Undone blocks stay visible. */
 
 import { abbreviated, count } from '../format.js';
 import { blockFields, failureList } from './block.js';
@@ -9,32 +9,32 @@ import { ageText, byId, hashText, make } from './make.js';
 /** @typedef {import('../client.js').Arrival} Arrival */
 /** @typedef {import('../client.js').Reorg} Reorg */
 
-/** How many blocks are listed before the person asks for more; the client tells of some thousand at most. */
+/** The number of blocks that are listed before the user asks for more. The client reports some thousand at most. */
 const SHOWN = 12;
-/** So many rows are made ahead of being asked for, */
+/** The number of rows that are made before they are asked for. */
 const AHEAD = 48;
-/** and so many with each frame then. */
+/** The number of rows that are then made with each frame. */
 const ROWS = 16;
 /** From here on rows are laid out when they are seen: more than there is place for on a screen. */
 const FAR = 32;
-/** How long rows that a new one pushes down take to get there, milliseconds. */
+/** The time in milliseconds that rows take to move down for a new one. */
 const GLIDE_MS = 350;
 
 /** @type {Record<Arrival['verdict'], string>} */
 const VERDICTS = { valid: 'Valid', undone: 'Undone', refused: 'Refused' };
-/** Of blocks at one height, which comes first; a reorganisation stands above the tip that it led to. */
+/** The order of blocks at one height. A reorganisation stands above the tip that it led to. */
 const RANKS = { valid: 0, undone: 1, refused: 2 };
 const REORG_RANK = -1;
 
 /** @typedef {{ arrival?: Arrival, reorg?: Reorg, place: number, item?: HTMLLIElement, gap?: HTMLLIElement }} Row A block or a reorganisation, made into an item once it is listed. */
 
-/** More blocks than this within a second are shown together, every so often and without motion: else none could be read. */
+/** Above this number of blocks in a second, they are shown together, at intervals and without motion. Otherwise no block could be read. */
 const READABLE = 5;
-/** How often then, milliseconds. */
+/** The interval in milliseconds. */
 const READ_MS = 500;
-/** How long a page that was just checked may catch up, milliseconds: what comes then does not count. */
+/** The time in milliseconds in which a page that was just checked may catch up. Blocks that come then do not count. */
 const CATCH_UP_MS = 2_000;
-/** How long those that come while the chain is being checked wait for one another, milliseconds. */
+/** The time in milliseconds that blocks wait for one another while the chain is being checked. */
 const TOGETHER_MS = 150;
 
 /** Before a hash, it names a reorganisation. */
@@ -45,7 +45,7 @@ class PlexusFeed extends HTMLElement {
   #rows = new Map();
   /** The same, the highest first. @type {Row[]} */
   #order = [];
-  /** The public keys of the person. @type {Set<string | null>} */
+  /** The user's public keys. @type {Set<string | null>} */
   #keys = new Set();
   #height = 0;
   #live = false;
@@ -256,7 +256,7 @@ class PlexusFeed extends HTMLElement {
     this.#drawn = true;
   }
 
-  /** The rows on the screen, and where they are; none where nothing is to move. @returns {[HTMLElement, number][]} */
+  /** Returns the rows on the screen and their positions. Empty if nothing is to move. @returns {[HTMLElement, number][]} */
   #seen() {
     if (document.hidden || matchMedia('(prefers-reduced-motion: reduce)').matches) return [];
     /** @type {[HTMLElement, number][]} */

@@ -74,7 +74,7 @@ function heightRow(height, ...cells) {
 }
 
 /**
- * Both branches, from the first block that only one of them has; as far as they are known.
+ * Returns both branches, from the first block that only one of them has, as far as they are known.
  * @param {Block} undone
  * @param {Arrival[]} arrivals
  * @returns {[Block[], Block[]]}
@@ -99,7 +99,7 @@ function branches(undone, arrivals) {
   return [lost, holds.filter(({ number_of_block }, index) => number_of_block === from + index)];
 }
 
-/** A block of a branch; of one that is not here its hash alone. @param {Block} [block] @param {string} [hash] */
+/** Returns the cell of a block of a branch. Of a block that is not here it has the hash alone. @param {Block} [block] @param {string} [hash] */
 function cell(block, hash = block?.hash) {
   if (!hash) return make('td', { class: 'quiet' }, '–');
   const link = blockLink(hash, abbreviated(hash.replace(/^0+/, '')));

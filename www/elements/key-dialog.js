@@ -27,13 +27,13 @@ const PASSPHRASE_MIN = 10;
 const BACK = Symbol('back');
 
 /**
- * Shows a step until the person continues and `done` accepts the input. If `done` throws, the error is shown,
- * and the person may try again.
+ * Shows a step until the user continues and `done` accepts the input. If `done` throws, the error is shown,
+ * and the user may try again.
  * @template Outcome
  * @param {Step} step
  * @param {Asked} asked
  * @param {(fields: Fields) => Promise<Outcome>} done
- * @returns {Promise<Outcome | typeof BACK | null>} null if the person cancelled
+ * @returns {Promise<Outcome | typeof BACK | null>} null if the user cancelled
  */
 export function ask(step, asked, done) {
   const dialog = byId('key-dialog', HTMLDialogElement);
@@ -153,7 +153,7 @@ export async function keep(step, title, store, back = false) {
 }
 
 /**
- * Creates a key with the person. Returns true if there is one now.
+ * Creates a key with the user. Returns true if there is one now.
  * @param {Client} client
  * @param {string} [why]
  */
@@ -176,7 +176,7 @@ export async function makeKey(client, why) {
 }
 
 /**
- * Restores a key with the person.
+ * Restores a key with the user.
  * @param {Client} client
  */
 export async function restoreKey(client) {
@@ -190,7 +190,7 @@ export async function restoreKey(client) {
 }
 
 /**
- * Unlocks a key with the person. Returns true if it is unlocked now.
+ * Unlocks a key with the user. Returns true if it is unlocked now.
  * @param {Client} client
  * @param {Key} key
  * @param {string} [why]

@@ -1,5 +1,5 @@
 // @ts-check
-/** Key: the person's keys, the one that signs, and how to add others. Reading and verifying need no key. */
+/** Key: the user's keys, the one that signs, and how to add others. Reading and verifying need no key. */
 
 import { ask, keep, makeKey, restoreKey, unlockKey } from './key-dialog.js';
 import { announce, byId, make } from './make.js';
@@ -25,7 +25,7 @@ function chosen() {
 }
 
 /**
- * Asks the person to create or unlock a key, unless one can sign already. Returns true if one can sign now.
+ * Asks the user to create or unlock a key, unless one can sign already. Returns true if one can sign now.
  * @param {Client} client
  * @param {string} why
  */
@@ -93,7 +93,7 @@ class PlexusKey extends HTMLElement {
       announce('Public key copied.');
       setTimeout(() => (button.textContent = 'Copy'), 2000);
     } catch {
-      // An insecure page has no clipboard. Select the key, so that the person can copy it.
+      // An insecure page has no clipboard. Select the key, so that the user can copy it.
       getSelection()?.selectAllChildren(byId('key-public', HTMLElement));
     }
   }

@@ -41,7 +41,7 @@ class PlexusLookup extends HTMLElement {
       this.#hide();
       name.focus();
     });
-    // This also fires when a link, a person or the Back button changes the address's fragment.
+    // This also fires when a link, the user or the Back button changes the address's fragment.
     addEventListener('popstate', () => this.#route(client));
     this.#route(client);
     // Before the chain was checked, a result could not be compared with it.

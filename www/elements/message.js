@@ -45,7 +45,8 @@ function place({ pending, block, number_of_block, work_above }) {
 }
 
 /**
- * Holds a file against those that a text seals; nothing if it seals none.
+ * Returns the elements that compare a file with the files that a text seals. Empty if the text
+ * has no seal.
  * @param {import('../client.js').Client} client
  * @param {string} text
  */

@@ -1,5 +1,5 @@
 // @ts-check
-/** Mine: the person starts and stops it. It never starts by itself. */
+/** Mine: the user starts and stops it. It never starts by itself. */
 
 import { count, duration, hashRate } from '../format.js';
 import { withKey } from './key.js';
@@ -155,7 +155,7 @@ function remember(text) {
   try {
     localStorage.setItem(GPU, text);
   } catch {
-    // Not stored: the person has to choose again next time.
+    // Not stored: the user has to choose again next time.
   }
 }
 

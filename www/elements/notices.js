@@ -1,5 +1,5 @@
 // @ts-check
-/** Notices that a person should see, until they have seen them. */
+/** Notices for the user, shown until they are seen. */
 
 import { duration } from '../format.js';
 import { byId, make } from './make.js';

@@ -1,4 +1,5 @@
-//! What the person asks: messages, mining, whose key signs; and what became of messages that waited while nobody looked.
+//! The user's commands: messages, mining and the key that signs. It also looks up messages that
+//! waited while the page was closed.
 
 use plexus_core::node::SubmitError;
 use plexus_core::primitives::hash::Hash;
@@ -13,7 +14,7 @@ use crate::keyring::Keyring;
 use crate::mining_settings::{MiningSettings, PowerState};
 
 impl Driver {
-    /// Begins a message: what it is to say, and the id that its stamp is for.
+    /// Begins a message. Returns its content, and the id that its stamp is for.
     pub(crate) fn draft(
         &self,
         now: Now,
@@ -26,7 +27,8 @@ impl Driver {
         Ok((draft, id))
     }
 
-    /// Signs a message and sends it, unless the key that began it does not sign any more.
+    /// Signs a message and sends it, unless the key that began it does not sign any more. Returns
+    /// its id.
     pub(crate) fn submit(&mut self, now: Now, draft: Draft, stamp: u64) -> Result<MessageId, UserError> {
         self.sent.make_room().map_err(UserError::because)?;
         let secret = self.keys.signer().map_err(UserError::because)?.secret();
@@ -40,7 +42,7 @@ impl Driver {
         Ok(id)
     }
 
-    /// Mines with so much effort, as soon as the chain is checked.
+    /// Mines with these settings, as soon as the chain is checked.
     pub(crate) fn mine(&mut self, now: Now, effort: MiningSettings) -> Result<(), UserError> {
         self.mining.effort = effort.checked()?;
         let signer = self.keys.signer().map_err(UserError::because)?.clone();
@@ -62,24 +64,25 @@ impl Driver {
         self.direct_miners(now);
     }
 
-    /// Has the node make jobs or none.
+    /// Makes the node begin or stop making jobs.
     fn direct_miners(&mut self, now: Now) {
         self.node.set_mining(now, self.mining.may_search());
         self.drain();
     }
 
-    /// Mines no more.
+    /// Stops mining.
     pub(crate) fn stop_mining(&mut self, now: Now) {
         self.mining.wanted = false;
         self.direct_miners(now);
     }
 
-    /// The person's keys.
+    /// Returns the user's keys.
     pub(crate) fn keys(&mut self) -> &mut Keyring {
         &mut self.keys
     }
 
-    /// The keys changed: tells the page, and has the node mine for none that does not sign any more.
+    /// The keys changed. Tells the page. Stops the node from mining for a key that does not sign
+    /// any more.
     pub(crate) fn keys_changed(&mut self, now: Now) {
         self.page.update(&Update::Keys(&self.keys.forms()));
         let signer = self.keys.signer().ok().cloned();
@@ -95,13 +98,13 @@ impl Driver {
         self.direct_miners(now);
     }
 
-    /// Blocks are another key's from now on.
+    /// Changes the key of the node's blocks.
     fn become_author(&mut self, now: Now, identity: Option<&Identity>) {
         self.author = identity.map(Identity::public);
         self.node.set_author(now, identity.map(Identity::secret).cloned());
     }
 
-    /// Messages that wait, if it is time to see whether they came into blocks while nobody looked.
+    /// Returns messages that wait, if it is time to look up whether blocks included them meanwhile.
     pub(crate) fn unsure(&mut self) -> Vec<MessageId> {
         let status = self.standing.told.as_ref().is_some_and(State::is_live);
         if !status || core::mem::replace(&mut self.standing.looked_up, true) {
@@ -110,11 +113,12 @@ impl Driver {
         self.sent.pending()
     }
 
-    /// What the node says of a message that waits: it is in a block of our chain, or is to be sent again.
+    /// Processes the node's answer about a message that waits. It is in a block of our chain, or is
+    /// to be sent again.
     pub(crate) fn looked_up(&mut self, now: Now, id: &MessageId, place: Option<(u64, Hash)>) {
         let chain = self.node.chain();
         let tip = chain.tip().header.height;
-        // Within the window our own chain decides; below it, that the height is not above the tip.
+        // Within the window our own chain decides. Below it, the height must not be above the tip.
         let fits = |(height, hash): &(u64, _)| {
             *height <= tip && chain.best_at(*height).is_none_or(|best| best == hash)
         };

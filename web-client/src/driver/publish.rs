@@ -1,4 +1,4 @@
-//! What the page is shown: the node's standing and the miners', told when they change.
+//! The updates for the page: the status of the node and of the miners, sent when they change.
 
 use plexus_core::ledger::chain::ChainEntry;
 use plexus_core::ledger::hash_rate::NetworkHashRate;
@@ -12,11 +12,11 @@ use crate::clock;
 use crate::form::{Mining, NetworkForm, PeerForm, Phase, State, Update};
 use crate::reorg::{Tip, Undone};
 
-/// Why a page is connected to the node that it was given.
+/// The reason for the connection to the node that the page was given.
 const HOME: &str = "home";
 
 impl Driver {
-    /// Tells the page how things stand, as far as that is news.
+    /// Tells the page the changes of the status.
     pub(super) fn show(&mut self, now: Now) {
         let state = self.state(now);
         if state.phase == Phase::Live {
@@ -34,9 +34,10 @@ impl Driver {
         self.feed.astray(chain.tip().header.height, |height| chain.best_at(height).copied())
     }
 
-    /// Tells the page that its chain was left for another, if it was.
+    /// Tells the page that its chain was replaced by another, if it was.
     fn show_reorg(&mut self, now: Now) {
-        // A page that closed in the middle of one has stored the other chain, and may have stored nothing of what that undid.
+        // A page that closed in the middle of a reorganisation has stored the other chain. It may
+        // have stored nothing about the undone blocks.
         if !core::mem::replace(&mut self.standing.compared, true) {
             while let Some(astray) = self.astray() {
                 self.undone(now, astray);
@@ -50,11 +51,12 @@ impl Driver {
         }
     }
 
-    /// Blocks left the best chain: what was sent from here and was in them waits again.
+    /// Blocks left the best chain. The messages that were sent from here and were in them wait
+    /// again.
     pub(super) fn undone(&mut self, now: Now, undone: Undone) {
         self.feed.undone(&undone.hashes);
         for message in self.sent.undone(&undone.hashes) {
-            // It waits in the pool already if the node had its block at hand.
+            // It waits in the mempool already if the node had its block at hand.
             let _ = self.node.submit(now, message);
         }
         // It may be in a block of the other branch that is not asked for.
@@ -102,7 +104,7 @@ impl Driver {
         }
     }
 
-    /// The nodes that this one is connected to, the person's own first.
+    /// Returns the nodes that this one is connected to, the user's own first.
     fn peers(&self, now: Now) -> Vec<PeerForm> {
         let peers = self.node.peers(now).into_iter();
         let form = |peer: PeerView| {
@@ -123,7 +125,8 @@ impl Driver {
         peers
     }
 
-    /// The rate moves all the time: it is shown twice a second, and at once when anything else changes.
+    /// Shows the hash rate, which changes all the time. It is shown twice a second, and at once
+    /// when another value changes.
     fn show_mining(&mut self, now: Now) {
         let Some(state) = &self.standing.told else { return };
         let hash_rate = self.mining.rate.per_second(clock::milliseconds()).round();
@@ -157,7 +160,7 @@ impl Driver {
     }
 }
 
-/// Why no job is searched although mining is wanted.
+/// Returns the reason for which no job is searched although mining is wanted.
 fn waiting(pause: Option<&'static str>, state: &State) -> String {
     if let Some(pause) = pause {
         return pause.to_owned();

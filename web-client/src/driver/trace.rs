@@ -1,4 +1,5 @@
-//! Verification, retold: a block that the node in the network told of is checked rule by rule against what this node knows itself.
+//! The trace of a verification: a block from another node, checked rule by rule against the data of
+//! this node.
 
 use plexus_core::ledger::json;
 use plexus_core::ledger::validation_trace::{Against, TraceStep, trace};
@@ -9,7 +10,7 @@ use serde::Serialize;
 use super::Driver;
 use crate::form::UserError;
 
-/// Where a block lies, as far as this node knows.
+/// The place of a block, as far as this node knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 enum Place {
@@ -17,9 +18,9 @@ enum Place {
     Chain,
     /// On another branch.
     Fork,
-    /// Below what is held here.
+    /// Below the lowest block that is held here.
     Below,
-    /// Nowhere that is known here.
+    /// At no place that is known here.
     Unknown,
 }
 
@@ -31,10 +32,11 @@ struct TraceForm {
 }
 
 impl Driver {
-    /// The trace of an encoded block, as JSON; `hash` is what it was asked for by, if by that.
+    /// Returns the trace of an encoded block, as JSON. `hash` is the requested hash, if it was
+    /// requested by hash.
     ///
     /// # Errors
-    /// It is no block, or larger than the network's blocks can be.
+    /// It is not a block, or is larger than the network's blocks can be.
     pub(crate) fn trace(&self, now: Now, encoded: &[u8], hash: &str) -> Result<String, UserError> {
         let (bytes_max, messages_max) = (self.network.block_bytes_max(), self.network.block_messages_max());
         let block = Block::decode_within(encoded, bytes_max, messages_max).map_err(UserError::because)?;

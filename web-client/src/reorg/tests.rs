@@ -1,11 +1,11 @@
 use super::*;
 
-/// The hash of a branch's block.
+/// Returns the hash of a branch's block.
 fn block(branch: &str, height: u64) -> Hash {
     Hash::of(format!("{branch} {height}").as_bytes())
 }
 
-/// What is left when the blocks of a branch above `fork` are undone.
+/// Returns the record of a branch whose blocks above `fork` are undone.
 fn left(branch: &str, fork: u64, height: u64) -> Undone {
     Undone {
         fork,
@@ -20,14 +20,14 @@ fn tip(branch: &str, height: u64) -> Tip {
     Tip { height, hash: block(branch, height), total_work: Work::from_hashes(height.into()) }
 }
 
-/// A chain that leaves branch a for b above a height.
+/// Returns a chain that leaves branch a for b above a height.
 fn chain(fork: u64, tip: u64) -> impl Fn(u64) -> Option<Hash> {
     move |height| (height <= tip).then(|| block(if height > fork { "b" } else { "a" }, height))
 }
 
 const NOW: Timestamp = Timestamp::from_unix_ms(7);
 
-/// The only reorganisation that is kept.
+/// Returns the only reorganisation that is kept.
 fn only(reorgs: &Reorgs) -> Reorg {
     assert_eq!(reorgs.all.len(), 1);
     reorgs.all[0].clone()
@@ -65,7 +65,7 @@ fn a_chain_that_is_replaced_is_told_with_both_branches() {
 fn what_a_node_goes_through_on_its_way_is_one_reorganisation() {
     let mut reorgs = Reorgs::default();
     reorgs.undone(left("a", 10, 20));
-    // The branch that took its place shares its lower blocks, and goes in turn.
+    // The branch that took its place shares its lower blocks, and is replaced in turn.
     let mut next = left("a", 4, 10);
     next.hashes.splice(..0, (11..=30).rev().map(|height| block("c", height)));
     next.height = 30;

@@ -1,4 +1,5 @@
-//! What the person does with keys, as far as it waits for the store: it is read anew each time, for other tabs write to it as well.
+//! The user's operations on keys that wait for the store. The store is read again each time,
+//! because other tabs write to it as well.
 
 use core::cell::RefMut;
 use std::rc::Rc;
@@ -11,16 +12,16 @@ use crate::form::UserError;
 use crate::identity::Identity;
 use crate::keyring::{DraftForm, Keyring, KeyringError, Sealing, Stored};
 
-/// A passphrase, wiped when it is dropped; none for a key that is to live in this tab alone.
+/// A passphrase, wiped when it is dropped. `None` for a key that is to live in this tab alone.
 pub(crate) type Passphrase = Option<Zeroizing<String>>;
 
 impl Runtime {
-    /// The keys as they are known.
+    /// Returns the keys as they are known.
     pub(crate) fn keyring(&self) -> RefMut<'_, Keyring> {
         RefMut::map(self.driver.borrow_mut(), |driver| driver.keys())
     }
 
-    /// Reads what is stored.
+    /// Reads the stored keys.
     async fn look(&self) -> Result<(), UserError> {
         let database = self.database.borrow().clone();
         if let Some(database) = database {
@@ -34,14 +35,15 @@ impl Runtime {
         self.enter(|driver, now| driver.keys_changed(now));
     }
 
-    /// All keys, as they are now: the page is told, too.
+    /// Returns all keys, as they are now. The page is told as well.
     pub(crate) async fn keys(self: Rc<Self>) -> Result<String, UserError> {
         self.look().await?;
         self.changed();
         serde_json::to_string(&self.keyring().forms()).map_err(UserError::because)
     }
 
-    /// Begins to make a key: its words, and the places that are asked for.
+    /// Begins to make a key. Returns its words, and the places of the words that the user is asked
+    /// for.
     pub(crate) fn make_key(&self) -> Result<String, UserError> {
         let mut chance = Zeroizing::new([0; 64]);
         getrandom::fill(&mut *chance).map_err(UserError::because)?;
@@ -49,7 +51,7 @@ impl Runtime {
         Ok(format!(r#"{{"words":"{}","places":{places:?}}}"#, *words))
     }
 
-    /// Keeps the key that is being made, if the person has got its words.
+    /// Keeps the key that is being made, if the user has confirmed its words. Returns its public key.
     pub(crate) async fn confirm_key(
         self: Rc<Self>,
         words: Zeroizing<String>,
@@ -60,7 +62,7 @@ impl Runtime {
         self.keep(name, identity, passphrase).await
     }
 
-    /// Keeps the key of 24 words.
+    /// Keeps the key of 24 words. Returns its public key.
     pub(crate) async fn restore(
         self: Rc<Self>,
         words: Zeroizing<String>,
@@ -71,7 +73,7 @@ impl Runtime {
         self.keep(name, identity, passphrase).await
     }
 
-    /// Makes a key that lives in this tab alone, and uses it.
+    /// Makes a key that lives in this tab alone, and selects it. Returns its public key.
     pub(crate) fn make_ephemeral_key(self: &Rc<Self>, name: &str) -> Result<String, UserError> {
         let mut entropy = Zeroizing::new([0; 32]);
         getrandom::fill(&mut *entropy).map_err(UserError::because)?;
@@ -98,7 +100,7 @@ impl Runtime {
         self.store(sealing).await
     }
 
-    /// Seals the key that an earlier version stored in the clear.
+    /// Encrypts the key that an earlier version stored unencrypted. Returns its public key.
     pub(crate) async fn protect(
         self: Rc<Self>,
         name: String,
@@ -122,7 +124,7 @@ impl Runtime {
         Ok(public.to_string())
     }
 
-    /// Unlocks a key and chooses it.
+    /// Unlocks a key and selects it. Returns its public key.
     pub(crate) async fn unlock(
         self: Rc<Self>,
         name: String,
@@ -140,7 +142,7 @@ impl Runtime {
         self.changed();
     }
 
-    /// Chooses the key that signs.
+    /// Selects the key that signs.
     pub(crate) async fn use_key(self: Rc<Self>, name: String) -> Result<String, UserError> {
         self.look().await?;
         self.remember(&name).await?;
@@ -157,7 +159,7 @@ impl Runtime {
         Ok(())
     }
 
-    /// The 24 words of a key.
+    /// Returns the 24 words of a key.
     pub(crate) async fn words(
         self: Rc<Self>,
         name: String,

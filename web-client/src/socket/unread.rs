@@ -1,4 +1,4 @@
-//! How much of what a connection brought is still unread.
+//! The number of incoming bytes of a connection that are still unread.
 //!
 //! gloo-net's queue of incoming frames has no bound, so a peer that sends faster than its frames are
 //! read would fill the memory of the tab. This counts them as they come and as they are read.
@@ -6,8 +6,8 @@
 /// The most bytes of a connection's frames that wait to be read, each with [`FRAME_OVERHEAD_BYTES`].
 /// A frame that exceeds them ends the connection. Three of the longest frames fit.
 pub(crate) const UNREAD_BYTES_MAX: usize = 4 << 20;
-/// What a frame takes in the queue beside its own bytes: without it, a peer could fill the memory with
-/// a million frames of no bytes.
+/// The memory that a frame takes in the queue beside its own bytes. Without it, a peer could fill
+/// the memory with a million empty frames.
 const FRAME_OVERHEAD_BYTES: usize = 64;
 
 /// The bytes of one connection that came and were not read yet.
