@@ -1,9 +1,11 @@
-//! A crowd at a real node's door: as many inbound peers as it keeps, from few networks, while others want in and out.
+//! A crowd of peers at a real node: as many inbound peers as it keeps, from few networks, while
+//! others connect and disconnect.
 //!
-//! The node, its neighbour and the crowd are in one network namespace whose loopback has all addresses of three /8 networks,
-//! so each socket comes from the address that it says. Every peer of the crowd proves a key of its own and answers pings.
+//! The node, its neighbour and the crowd are in one network namespace. Its loopback has all
+//! addresses of three /8 networks, so each socket comes from the address that it names. Every peer
+//! of the crowd proves a key of its own and answers pings.
 //!
-//! It lives in an enclosure ([`netns::enclosed`]), so nothing leaves it and nothing outlasts it.
+//! It runs in an enclosure ([`netns::enclosed`]), so nothing leaves it and nothing outlasts it.
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
@@ -25,56 +27,60 @@ use crate::observer::{is_silence, peer_socket};
 use crate::process::{self, Process};
 use crate::scripted_peer::ScriptedPeer;
 
-/// What gives the loopback its addresses: the node's and its neighbour's network, the crowd's, and the newcomers'.
+/// The command that adds addresses to the loopback: the networks of the node and its neighbour, of
+/// the crowd, and of the newcomers.
 pub const ADDRESSES: &str = "ip link set lo up && ip route add local 40.0.0.0/8 dev lo && \
                              ip route add local 41.0.0.0/8 dev lo && ip route add local 42.0.0.0/8 dev lo";
-/// Where the node listens.
+/// The address that the node listens on.
 const NODE: &str = "40.1.0.1:8333";
-/// Where the node that it is told to stay connected to listens.
+/// The address of the neighbour, which the node is told to stay connected to.
 const NEIGHBOUR: &str = "40.2.0.1:8333";
 /// The newcomers after the first, each from a network of its own.
 const NEWCOMERS: usize = 100;
-/// The peers from a network that has as many as it may have.
+/// The further peers from a network that already has as many as it may have.
 const SURPLUS: usize = 16;
-/// How long a step may take.
+/// The most time for a step.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// How often the crowd is looked after while it grows.
+/// The number of new peers between two looks after the crowd.
 const ROUND: usize = 32;
 
-/// What was found.
+/// The findings of a run.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Findings {
     /// The inbound peers that the node keeps.
     pub inbound_max: usize,
-    /// How long it took until all of the crowd were greeted, seconds.
+    /// The time until the handshakes of all of the crowd were completed, in seconds.
     pub filled_s: f64,
     /// The crowd's peers, as the node showed them then.
     pub inbound_full: usize,
-    /// Why those of the crowd that came when their network had all its places were disconnected, and how many were.
+    /// The reasons for disconnecting peers whose network already had all its places, and the number
+    /// of peers for each.
     pub surplus: BTreeMap<String, usize>,
-    /// How long after its end the neighbour had the node's outbound connection again, seconds: the node was full.
+    /// The time in seconds from the neighbour's end until the node, which was full, was connected
+    /// to it again.
     pub redialled_s: f64,
-    /// Whether the first newcomer, from a network of its own, was greeted, and why the crowd's peers were disconnected then.
+    /// Whether the first newcomer, from a network of its own, completed the handshake.
     pub newcomer_greeted: bool,
-    /// Why peers of the crowd were disconnected then, and how many were.
+    /// The reasons for disconnecting peers of the crowd then, and the number of peers for each.
     pub evicted_for_newcomer: BTreeMap<String, usize>,
-    /// How many of the later newcomers were greeted.
+    /// The number of later newcomers that completed the handshake.
     pub greeted: usize,
-    /// How many newcomers there were after the first.
+    /// The number of newcomers after the first.
     pub newcomers: usize,
     /// Whether the first newcomer, which is older than the others, was still connected at the end.
     pub newcomer_stayed: bool,
-    /// The numbers of the node's outbound connections when it was full, and after all newcomers had come.
+    /// The numbers of the node's outbound connections when it was full, and after all newcomers had
+    /// come.
     pub outbound: [Vec<u64>; 2],
     /// The inbound peers after all that.
     pub inbound_after: usize,
-    /// The greeted peers that the node's status shows, after all that.
+    /// The peers with a completed handshake in the node's status, after all that.
     pub status_peers: usize,
     /// The counters of the node's metrics, after all that.
     pub metrics: BTreeMap<String, u64>,
     /// The peers that were disconnected, as the other ends saw it.
     pub evicted: usize,
-    /// Why a socket that never greeted was closed.
+    /// The reason for closing a socket that never began the handshake.
     pub silent: Option<String>,
 }
 
@@ -103,7 +109,7 @@ impl Clock {
 const PEER: ConnectionId = ConnectionId(1);
 
 impl Guest {
-    /// Connects from an address; with a name, it greets.
+    /// Connects from an address. Returns the guest. With a name, it begins the handshake.
     fn connect(from: Ipv4Addr, greets: Option<(&str, Role)>, network: &Network, clock: Clock) -> Self {
         let stream = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
         stream.bind(&SocketAddr::from((from, 0)).into()).unwrap();
@@ -128,13 +134,13 @@ impl Guest {
         for frame in frames {
             match self.socket.send(Message::Binary(frame)) {
                 Err(error) if !is_silence(&error) => self.open = false,
-                // What the system does not take now goes out with the next frame.
+                // Bytes that the system does not take now go out with the next frame.
                 _ => {}
             }
         }
     }
 
-    /// Takes all that came, and answers.
+    /// Takes all incoming frames, and answers.
     fn look(&mut self, clock: Clock) {
         while self.open {
             match self.socket.read() {
@@ -167,7 +173,7 @@ struct Party {
 }
 
 impl Party {
-    /// A guest comes: its number.
+    /// Adds a guest. Returns its number.
     fn come(&mut self, from: Ipv4Addr, role: Role) -> usize {
         let name = format!("{from}");
         self.guests.push(Guest::connect(from, Some((&name, role)), &self.network, self.clock));
@@ -189,7 +195,7 @@ impl Party {
         }
     }
 
-    /// The farewells of some guests that are gone, and how many of them heard each.
+    /// Returns the farewells of some guests that are gone, and the number of guests for each.
     fn farewells(&self, guests: std::ops::Range<usize>) -> BTreeMap<String, usize> {
         let mut farewells = BTreeMap::new();
         for guest in self.guests[guests].iter().filter(|guest| !guest.open) {
@@ -203,7 +209,8 @@ impl Party {
         self.guests[guests].iter().filter(|guest| !guest.open).count()
     }
 
-    /// The node's peers: the numbers of its outbound connections that are greeted, and how many inbound ones there are.
+    /// Returns the numbers of the node's outbound connections with a completed handshake, and the
+    /// number of its inbound peers.
     fn peers(&self) -> (Vec<u64>, usize) {
         let peers = self.api.ask("/peers").expect("a node that answers");
         let peers = peers.as_array().cloned().unwrap_or_default();
@@ -220,18 +227,18 @@ impl Party {
     }
 }
 
-/// An address of the crowd: each of its networks has as many peers as one may have.
+/// Returns an address of the crowd. Each of its networks has as many peers as one may have.
 fn of_crowd(number: usize) -> Ipv4Addr {
     let byte = |number: usize| u8::try_from(number).expect("a byte");
     Ipv4Addr::new(41, byte(number / INBOUND_GROUP_MAX), 0, byte(1 + number % INBOUND_GROUP_MAX))
 }
 
-/// An address in a network of its own.
+/// Returns an address in a network of its own.
 fn alone(number: usize) -> Ipv4Addr {
     Ipv4Addr::new(42, u8::try_from(number).expect("a byte"), 0, 1)
 }
 
-/// Does it all, in an enclosure.
+/// Runs all steps, in an enclosure. Returns the findings.
 pub fn run(inbound_max: usize) -> Findings {
     assert_eq!(std::process::id(), 1, "addresses are taken in an enclosure only");
     netns::run_script(ADDRESSES);
@@ -305,7 +312,7 @@ pub fn run(inbound_max: usize) -> Findings {
     let evicted = party.gone(0..all) - SURPLUS;
     let newcomer_stayed = party.guests[newcomer].open;
 
-    // One alone: of several, each would be evicted for the next.
+    // One alone: each of several would be evicted for the next.
     party.guests.push(Guest::connect(alone(200), None, &party.network, party.clock));
     party.until("a silent socket is closed", |party| !party.guests[all].open);
     let silent = party.guests[all].farewell.clone();
@@ -330,7 +337,8 @@ pub fn run(inbound_max: usize) -> Findings {
     }
 }
 
-/// A crowd takes more sockets than many systems let a process open unless it asks for more.
+/// Raises the limit of open descriptors, because a crowd needs more sockets than the default of
+/// many systems.
 fn raise_descriptors() {
     let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
     #[allow(unsafe_code, reason = "there is no other way to the limit, and this is all of it")]

@@ -137,7 +137,8 @@ impl Observer {
         Self::connect_as("observer", address, network)
     }
 
-    /// Connects to a node as a peer with the keys that follow from a name: each of several at one node has another.
+    /// Connects to a node as a peer with the keys that follow from a name. Each of several at one
+    /// node needs another name.
     ///
     /// # Errors
     /// Why the node cannot be reached.

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use serde_json::Value;
 
-/// Returns the proof file of the vectors whose chain proof is forged: invented headers raised the difficulty of its block. Everything
-/// else in it is right.
+/// Returns the proof file of the vectors whose chain proof is forged: invented headers raised the
+/// difficulty of its block. All other parts of it are right.
 ///
 /// # Panics
 /// If the vectors have no such file.

@@ -1,6 +1,8 @@
-//! A real node whose inbound places are all taken: who gets in, who goes, and what never goes.
+//! A real node whose inbound places are all taken: the peers that get in, the peers that are
+//! evicted, and the peers that always stay.
 //!
-//! All tests look at two runs: with one crowded network's worth of places, and with as many places as nodes have by default.
+//! All tests look at two runs: with one crowded network's worth of places, and with as many places
+//! as nodes have by default.
 
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
@@ -15,7 +17,7 @@ use plexus_core::protocol::misbehavior::{Misbehavior, Reason};
 use plexus_tests::crowd::{ADDRESSES, Findings};
 use plexus_tests::netns;
 
-/// What was found, or nothing where there are no namespaces.
+/// Returns the findings, or an empty slice where there are no namespaces.
 fn findings() -> &'static [Findings] {
     static FINDINGS: OnceLock<Vec<Findings>> = OnceLock::new();
     FINDINGS.get_or_init(|| {
@@ -34,7 +36,7 @@ fn findings() -> &'static [Findings] {
 fn find(inbound_max: usize) -> Findings {
     let mut child = Command::new(env!("CARGO_BIN_EXE_crowd"))
         .arg(inbound_max.to_string())
-        // It ends when nobody holds this any more.
+        // It ends when this is closed.
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()

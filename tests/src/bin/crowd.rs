@@ -1,6 +1,7 @@
-//! `crowd INBOUND_MAX`: runs a real node and a crowd of peers in an enclosure, and prints what was found as JSON.
+//! `crowd INBOUND_MAX`: runs a real node and a crowd of peers in an enclosure, and prints the
+//! findings as JSON.
 //!
-//! It ends when nobody holds its standard input any more, and takes all that it started with it.
+//! It ends when its standard input is closed, and takes all that it started with it.
 
 #[cfg(target_os = "linux")]
 fn main() {
@@ -9,7 +10,7 @@ fn main() {
 
     use plexus_tests::{crowd, netns};
 
-    /// How long it may take.
+    /// The most time that it may take.
     const LIFE_MAX: Duration = Duration::from_secs(300);
 
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -25,7 +26,7 @@ fn main() {
         std::process::exit(1);
     });
     std::thread::spawn(|| {
-        // Whatever comes, what counts is that it ends.
+        // The input does not matter. Only its end does.
         let _ = std::io::stdin().read_to_end(&mut Vec::new());
         std::process::exit(1);
     });

@@ -1,5 +1,5 @@
-//! Nodes that send what no peer sends, or more than a page reads: the page ends the connection, tells the
-//! node why, and goes on.
+//! Nodes that send frames that no peer sends, or more than a page reads. The page ends the
+//! connection, tells the node why, and goes on.
 
 use std::io::Write;
 use std::net::TcpListener;
@@ -25,13 +25,14 @@ use crate::page::{assert_nothing_thrown, browser, start, wait_live};
 
 /// A block takes no time.
 const BITS: u32 = 8;
-/// Half as many again as fill a page: 8,192 wait for their answers, and 4 MiB of them, with 64 bytes for
-/// each, are 52,000. Of a flood without an end Chromium reads on and on before it says that it closes.
+/// One and a half times as many as fill a page. 8,192 wait for their answers, and 4 MiB of them,
+/// with 64 bytes for each, are 52,000. Of a flood without an end Chromium reads on and on before it
+/// says that it closes.
 const PINGS: usize = 90_000;
-/// How long a page may take to end a connection.
+/// The most time until a page ends a connection.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// What the node does to a page.
+/// The attack of the node on a page.
 struct Abuse {
     /// A block that it announces first. The abuse begins when the page asks for it.
     block: Option<Arc<Block>>,
@@ -39,7 +40,7 @@ struct Abuse {
     bytes: Vec<u8>,
 }
 
-/// What a flooder tells the test.
+/// A report of a flooder to the test.
 #[derive(Debug, PartialEq, Eq)]
 enum Told {
     /// A page completed the handshake.
@@ -48,7 +49,7 @@ enum Told {
     Ended(Option<u16>),
 }
 
-/// Honest until it is told otherwise.
+/// A node that is honest until it is told otherwise.
 struct Flooder {
     stranger: ScriptedPeer,
     /// The network's parameters in JSON.
@@ -99,7 +100,7 @@ impl Flooder {
                     std::thread::spawn(move || stream.write_all(&abuse.bytes));
                 }
                 let frames = match socket.read() {
-                    // What it answered would come between the pieces of what it sends.
+                    // Answers would come between the pieces of the bytes that it sends.
                     Ok(Message::Binary(_)) if begun => continue,
                     Ok(Message::Binary(frame)) => self.stranger.received(self.now(), peer, &frame),
                     Ok(Message::Close(close)) if begun => {
@@ -124,7 +125,8 @@ impl Flooder {
     }
 }
 
-/// Starts a node with a branch. Returns its address, where it takes orders, and what it tells.
+/// Starts a node with a branch. Returns its address, the channel for its orders, and the channel of
+/// its reports.
 fn flooder(
     alice: &Api,
     network: &Network,
@@ -142,7 +144,7 @@ fn flooder(
     (address, order, told)
 }
 
-/// A binary frame as a server sends it.
+/// Returns a binary frame as a server sends it.
 fn framed(payload: &[u8]) -> Vec<u8> {
     let mut frame = vec![0x82];
     match u8::try_from(payload.len()) {
@@ -205,7 +207,8 @@ fn a_node_that_floods_a_busy_page_is_cut_off_and_the_page_goes_on() {
     wait_height(&mut tab, 3);
     wait_told(&told, &Told::Greeted);
 
-    // Whatever the light node has to store waits for a transaction that lasts until the test ends it.
+    // All writes of the light node to the store wait for a transaction that lasts until the test
+    // ends it.
     tab.evaluate(
         "(async () => {
             const opening = indexedDB.open('plexus');

@@ -18,7 +18,7 @@ use serde_json::Value;
 
 use crate::page::{BITS, browser, lack, make_key, pictures, program, start, wait_live};
 
-/// Moves a control of the mining panel as a person does.
+/// Moves a control of the mining panel as a user does.
 fn choose(tab: &mut Tab, control: &str, property: &str, value: &str) {
     tab.evaluate(&format!(
         "(() => {{ const control = document.querySelector('#{control}'); control.{property} = {value}; \

@@ -42,7 +42,7 @@ pub(crate) fn wait_live(tab: &mut Tab) {
     tab.wait("the page is live", 60, "document.querySelector('#state')?.dataset.state === 'live'");
 }
 
-/// Writes a text into a field, as a person does.
+/// Writes a text into a field, as a user does.
 pub(crate) fn write(tab: &mut Tab, field: &str, text: &str) {
     tab.wait("the field is there", 30, &format!("!!document.querySelector({field:?})"));
     tab.evaluate(&format!(
@@ -96,14 +96,14 @@ pub(crate) fn keep(tab: &mut Tab, name: &str, passphrase: Option<&str>) {
     tab.wait("the key is there", 30, &format!("!document.querySelector('#key-dialog').open && {made}"));
 }
 
-/// Makes a key as a person does. Returns its words.
+/// Makes a key as a user does. Returns its words.
 pub(crate) fn make_key(tab: &mut Tab, name: &str, passphrase: Option<&str>) -> Vec<String> {
     tab.wait("a key can be made", 30, "document.querySelector('#state')?.dataset.state === 'live'");
     click(tab, "key-make");
     go_through(tab, name, passphrase)
 }
 
-/// Writes and sends a message, as a person with a key does. Returns its id.
+/// Writes and sends a message, as a user with a key does. Returns its id.
 pub(crate) fn send(tab: &mut Tab, recipient: &str, text: &str) -> String {
     for (field, text) in [("#recipient", recipient), ("#text", text)] {
         write(tab, field, text);
@@ -151,7 +151,7 @@ pub(crate) fn draw_network(tab: &mut Tab) {
     );
 }
 
-/// Chooses a file of this name and text in the field below an element, as a person does.
+/// Chooses a file of this name and text in the field below an element, as a user does.
 pub(crate) fn choose_file(tab: &mut Tab, below: &str, name: &str, text: &str) {
     tab.evaluate(&format!(
         "(() => {{ const files = new DataTransfer(); files.items.add(new File([{text:?}], {name:?})); \

@@ -1,4 +1,5 @@
-//! A chain that is replaced: the page says what was undone and from where, and shows both branches.
+//! A chain that is replaced: the page names the undone blocks and the fork, and shows both
+//! branches.
 
 use plexus_core::primitives::hash::Hash;
 use plexus_tests::browser::{Browser, Tab};
@@ -12,7 +13,7 @@ use crate::page::{
 use crate::quality::{Checker, axe};
 use crate::stage::{self, Stage};
 
-/// What a message says that is in a block that goes.
+/// The text of a message in a block that is undone.
 const TEXT: &str = "on the chain that goes";
 const REORG: &str = "document.querySelector('#blocks > li.reorg')";
 
@@ -46,12 +47,12 @@ impl Before {
     }
 }
 
-/// JavaScript for how a message stands that was sent from the tab.
+/// Returns JavaScript for the state of a message that was sent from the tab.
 fn state(message: &str) -> String {
     format!("document.querySelector('#sent li[data-id=\"{message}\"]')?.dataset.state")
 }
 
-/// The data of another node of the same network, with 164 other blocks, and its tip.
+/// Returns the data of another node of the same network, with 164 other blocks, and its tip.
 fn other() -> (TempDir, Hash) {
     let mut stage = Stage::set();
     stage.mine_some(163);
@@ -60,12 +61,12 @@ fn other() -> (TempDir, Hash) {
     (stage.folder, tip)
 }
 
-/// Starts a node with this data where the one was that is gone.
+/// Starts a node with this data in the place of the one that is gone.
 fn take_place(folder: &TempDir, listen: &str) -> Process {
     start(folder.path(), "alice", &process::network(folder.path(), stage::BITS), listen, &[])
 }
 
-/// Checks all that the page says of the chain that was replaced.
+/// Checks all text of the page about the chain that was replaced.
 fn check_told(tab: &mut Tab, message: &str, undone: &Hash, holds: &Hash) {
     let line = tab.wait("it is told", 60, &format!("{REORG}?.querySelector('summary')?.textContent ?? ''"));
     let line = line.as_str().unwrap();
@@ -96,7 +97,7 @@ fn check_told(tab: &mut Tab, message: &str, undone: &Hash, holds: &Hash) {
     assert_eq!(rows[10], "88 heights in between");
     assert_eq!(rows[11], format!("164 – {holds}"));
     tab.wait("the message waits again", 30, &format!("{} === 'pending'", state(message)));
-    // A block of the branch that went tells the same.
+    // A block of the undone branch shows the same.
     click(tab, "blocks-more");
     let block = format!("document.querySelector('#blocks > li[data-hash=\"{undone}\"]')");
     tab.wait("the block that went is listed", 30, &format!("{block}?.dataset.verdict === 'undone'"));
@@ -149,7 +150,7 @@ fn a_page_that_opens_on_another_chain_than_it_kept_says_what_was_undone() {
     wait_live(&mut tab);
     assert_eq!(tab.wait("a person is told", 60, NOTICE), SAID);
     check_told(&mut tab, &message, &tip, &holds);
-    // It stays in the list, and is no news the next time.
+    // It stays in the list, and is no longer news the next time.
     tab.reload_without_policy();
     wait_live(&mut tab);
     check_told(&mut tab, &message, &tip, &holds);

@@ -122,7 +122,8 @@ fn choose_proof(tab: &mut Tab, blob: &str, change: &str) {
     ));
 }
 
-/// Holds a file against the seals of the message that is shown below an element: what is said of it.
+/// Compares a file with the seals of the message that is shown below an element. Returns the text
+/// of the result.
 fn held_against(tab: &mut Tab, below: &str, name: &str, text: &str) -> String {
     choose_file(tab, below, name, text);
     let said = format!("(document.querySelector('{below} .seal [data-same]')?.textContent ?? '')");

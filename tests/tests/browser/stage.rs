@@ -32,7 +32,7 @@ pub(super) struct Stage {
     order: Sender<usize>,
     mined: Receiver<Hash>,
     written: u64,
-    /// What its node keeps.
+    /// The data of its node.
     pub(super) folder: TempDir,
 }
 

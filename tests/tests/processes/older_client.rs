@@ -1,6 +1,7 @@
 //! The older system's client in Python, with the library that it uses, against a real node.
 //!
-//! `PLEXUS_PYTHON` names a Python that has the packages `ecdsa` and `websockets`; `tests/run` makes one.
+//! `PLEXUS_PYTHON` names a Python that has the packages `ecdsa` and `websockets`. `tests/run` makes
+//! one.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
@@ -20,7 +21,8 @@ const WAIT: Duration = Duration::from_secs(60);
 /// Every address of this machine, so that the addresses of the loopback are many.
 const EVERYWHERE: &str = "0.0.0.0:0";
 
-/// Returns a Python with the packages; `None`, which the output says, where they may be missing.
+/// Returns a Python with the packages. Returns `None`, which the output says, where they may be
+/// missing.
 fn python() -> Option<String> {
     let python = std::env::var("PLEXUS_PYTHON").unwrap_or_else(|_| "python3".to_owned());
     let has = Command::new(&python).args(["-c", "import ecdsa, websockets"]).output();
@@ -37,7 +39,7 @@ fn python() -> Option<String> {
 struct Client {
     child: Child,
     lines: Receiver<Value>,
-    /// What it said so far.
+    /// Its output until now.
     said: Vec<Value>,
 }
 
@@ -68,7 +70,7 @@ impl Client {
         writeln!(self.child.stdin.as_mut().unwrap(), "{line}").unwrap();
     }
 
-    /// Waits until it says something new that fits.
+    /// Waits until it outputs a new value that fits. Returns it.
     fn until(&mut self, what: &str, fits: impl Fn(&Value) -> bool) -> Value {
         let begun = Instant::now();
         loop {
@@ -95,13 +97,13 @@ impl Client {
         }
     }
 
-    /// Fetches the chain and waits until its chain is replaced.
+    /// Fetches the chain and waits until its chain is replaced. Returns the output about that.
     fn fetch(&mut self) -> Value {
         self.tell("fetch");
         self.until("it fetches", |said| said["event"] == "fetched" && said["cause"] == "asked")
     }
 
-    /// Ends it: its chain at the end, as numbers and hashes.
+    /// Ends it. Returns its chain at the end, as numbers and hashes.
     fn end(&mut self) -> Vec<(u64, String)> {
         self.tell("end");
         let end = self.until("it ends", |said| said["event"] == "end");
@@ -114,8 +116,8 @@ impl Client {
         self.said.iter().filter(|said| said["event"] == event).count()
     }
 
-    /// Checks what is said of blocks since its first fetch: none is one that it has, but genesis once for each of the `reorganisations`; none is
-    /// missed.
+    /// Checks the output about blocks since its first fetch. It never repeats a block that the
+    /// client has, except genesis once for each of the `reorganisations`. It misses no block.
     fn assert_in_step(&self, reorganisations: usize) {
         let blocks = || self.said.iter().filter(|said| said["event"] == "block" && said["last"] != -1);
         let lower = blocks().filter(|block| block["number"] == 0).count();
@@ -222,7 +224,7 @@ impl Story {
             self.one.listen(WAIT, |_| api.ask("/status").is_some_and(|status| status["tip"] == *hash));
         }
         let before = self.tip();
-        // It does not hear of those blocks meanwhile.
+        // The client does not receive these blocks meanwhile.
         let hash = (0..=depth).map(|_| self.other.mine().to_string()).last().unwrap();
         let api = self.api.clone();
         self.other.listen(WAIT, |_| api.ask("/status").is_some_and(|status| status["tip"] == *hash));
@@ -232,7 +234,7 @@ impl Story {
     }
 }
 
-/// Blocks, empty ones and others, and reorganisations.
+/// Runs a history with empty blocks, other blocks and reorganisations.
 fn live_through(options: &[&str]) {
     let Some(python) = python() else { return };
     let mut story = Story::new();

@@ -276,7 +276,7 @@ fn connections_are_bounded_and_a_full_node_still_works() {
     world.guest(silent).tamper = Some(Box::new(|_| Vec::new()));
     let links: Vec<ConnectionId> = (0..MOST).map(|_| world.connect(silent, alice).1).collect();
     let evicted = links.iter().filter(|link| world.closes(alice, **link) == [&Reason::Evicted]).count();
-    // Bob's link is one of those that stay.
+    // Bob's link is among the links that stay.
     assert_eq!(evicted, MOST + 1 - INBOUND_MAX);
     world.mine(alice);
     world.elapse(A_WHILE);

@@ -257,7 +257,8 @@ fn who_has_no_proof_shows_all_headers() {
     world.assert_no_faults();
 }
 
-/// What a node told of blocks that were undone: the fork, whether that is exact, the blocks, and the tip's height.
+/// Returns the reports of a node about undone blocks: the fork, whether that is exact, the blocks,
+/// and the tip's height.
 fn undone(world: &World, light: Actor) -> Vec<(u64, bool, Vec<Hash>, u64)> {
     let undone = world.events(light).filter_map(|event| match event {
         Event::Undone { fork, is_exact, hashes, height, .. } => {
@@ -296,7 +297,8 @@ fn a_light_node_tells_what_a_chain_that_is_replaced_by_headers_undid() {
 
 #[test]
 fn a_light_node_tells_what_a_chain_that_is_replaced_by_a_proof_undid() {
-    // Headers lead to the fork; then the other chain is too far ahead for that; then so is its tail.
+    // First, headers lead to the fork. Then the other chain is too far ahead for that. Then its
+    // tail is too far ahead as well.
     for (seed, length, longer) in [(83, 700, LONG), (84, 700, LONG + 200), (85, LONG, LONG + 40)] {
         let mut world = World::new(seed);
         let (mut forge, other) = forge(&world, longer);
