@@ -1,4 +1,4 @@
-//! The configuration: what a node is started with.
+//! The configuration that a node is started with.
 
 use std::path::PathBuf;
 
@@ -7,7 +7,8 @@ use plexus_core::primitives::key::SecretKey;
 use plexus_core::primitives::params::Network;
 use plexus_core::protocol::address::Address;
 
-/// How many connections of any kind are served at once, unless configured; further ones wait to be accepted.
+/// The most connections of any kind that are served at once, unless configured. Further ones wait
+/// to be accepted.
 pub const CONNECTIONS_MAX: usize = 16_384;
 
 /// A certificate and its key, for TLS.
@@ -19,35 +20,37 @@ pub struct Tls {
     pub key: PathBuf,
 }
 
-/// What a node is started with.
+/// The configuration that a node is started with.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// The network it joins.
     pub network: Network,
-    /// The directory that it keeps everything in.
+    /// The directory of all its data.
     pub data: PathBuf,
     /// Nodes to stay connected to.
     pub connect: Vec<Address>,
-    /// Where others can reach it, if they can: announced to peers.
+    /// The address at which others can reach it, if they can. It is announced to peers.
     pub listen_address: Option<Address>,
-    /// On how many threads it mines; `None`: it does not, until somebody starts it.
+    /// The number of threads on which it mines. With `None`, it does not mine until it is told to.
     pub mine_threads: Option<usize>,
-    /// Whether a graphics processor mines beside the threads.
+    /// True if a graphics processor mines beside the threads.
     pub mine_gpu: bool,
     /// The key by which peers know it.
     pub node_key: SecretKey,
-    /// Whose blocks it mines.
+    /// The key of the author of the blocks that it mines.
     pub author: SecretKey,
     /// Serves TLS instead of plain text.
     pub tls: Option<Tls>,
-    /// The most inbound peers, 1 to [`INBOUND_MAX`]. When there are that many, one of them is evicted for a newcomer.
+    /// The most inbound peers, 1 to [`INBOUND_MAX`]. At this number, one of them is evicted for a
+    /// newcomer.
     pub inbound_max: usize,
-    /// How many connections of any kind are served at once.
+    /// The most connections of any kind that are served at once.
     pub connections_max: usize,
 }
 
 impl Config {
-    /// A node that only listens: no TLS, no mining, nobody to connect to, the usual caps.
+    /// Returns the configuration of a node that only listens: no TLS, no mining, no nodes to
+    /// connect to, the usual caps.
     pub fn new(network: Network, data: PathBuf, node_key: SecretKey, author: SecretKey) -> Self {
         Self {
             network,

@@ -1,18 +1,20 @@
 //! File descriptors: each connection takes one, and systems often let a process open only 1,024.
 //!
-//! If they ran out, inbound connections would keep the node from dialling and from reading its own store. So the node raises
-//! its limit, and where the system does not allow enough, it serves fewer inbound connections and says so.
+//! If they ran out, inbound connections would keep the node from dialling and from reading its own
+//! store. So the node raises its limit, and where the system does not allow enough, it serves fewer
+//! inbound connections and says so.
 
 use crate::config::Config;
 use crate::gate;
 
-/// The descriptors that no inbound connection takes: outbound connections, the store, the runtime, the standard streams, and
-/// what requests open for a moment.
+/// The descriptors that no inbound connection takes. They are for outbound connections, the store,
+/// the runtime, the standard streams, and the files that requests open for a moment.
 pub const RESERVED: usize = 256;
 /// The share of peers, in quarters, where there are too few descriptors for all connections.
 const PEERS_QUARTERS: usize = 3;
 
-/// Raises the process's limit to what these caps need; where that cannot be, lowers the caps to what there is.
+/// Raises the process's limit to the needs of these caps. Where that fails, lowers the caps to the
+/// limit.
 pub(crate) fn fit(config: &mut Config) {
     let wanted =
         RESERVED.saturating_add(gate::sockets_max(config.inbound_max)).saturating_add(config.connections_max);
@@ -31,8 +33,8 @@ pub(crate) fn fit(config: &mut Config) {
     (config.inbound_max, config.connections_max) = (inbound_max, connections_max);
 }
 
-/// Raises the limit to `wanted` if it is lower, as far as the system allows. Returns the limit then, or `None` if there is none
-/// or it cannot be read.
+/// Raises the limit to `wanted` if it is lower, as far as the system allows. Returns the limit
+/// then. Returns `None` if there is no limit or it cannot be read.
 #[cfg(target_os = "linux")]
 fn raise(wanted: usize) -> Option<usize> {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -46,13 +48,14 @@ fn raise(wanted: usize) -> Option<usize> {
     usize::try_from(if raised { most } else { current }).ok()
 }
 
-/// Other systems' limits are higher, or are not known here.
+/// Returns `None`: other systems' limits are higher, or are not known here.
 #[cfg(not(target_os = "linux"))]
 fn raise(_wanted: usize) -> Option<usize> {
     None
 }
 
-/// Returns how many inbound peers and how many other connections can be served with this many descriptors.
+/// Returns the numbers of inbound peers and of other connections that can be served with this many
+/// descriptors.
 fn share(limit: usize, inbound_max: usize, connections_max: usize) -> (usize, usize) {
     let room = limit.saturating_sub(RESERVED);
     let peers = gate::sockets_max(inbound_max);

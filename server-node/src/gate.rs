@@ -1,13 +1,14 @@
-//! The gate: how many sockets of peers that dialled us are open at once.
+//! The gate: a limit on the open sockets of inbound peers.
 //!
-//! Core decides which inbound peer stays. The gate bounds only what core has not decided yet, so it lets in a few more sockets
-//! than core keeps. Outbound sockets do not pass it: their number is core's to bound, and no inbound socket takes their place.
+//! Core decides which inbound peer stays. The gate bounds only the sockets that core has not
+//! decided on yet, so it lets in a few more than core keeps. Outbound sockets do not pass it. Core
+//! bounds their number, and no inbound socket takes their place.
 //!
-//! A socket that core has closed gives its place back at once. It may stay open for as long as its peer needs to read the
-//! farewell, but a peer that does not read costs no newcomer a place.
+//! A socket that core has closed gives its place back at once. It may stay open for as long as its
+//! peer needs to read the farewell, but a peer that does not read costs no newcomer a place.
 //!
-//! Bounds: [`HEADROOM`] sockets more than core keeps, [`GROUP_MAX`] of them from one network, and [`LEAVING_MAX`] that core
-//! has closed. A socket beyond these is turned away or cut off.
+//! Bounds: [`HEADROOM`] sockets more than core keeps, [`GROUP_MAX`] of them from one network, and
+//! [`LEAVING_MAX`] that core has closed. A socket beyond these is turned away or cut off.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -17,14 +18,16 @@ use plexus_core::peers::eviction::{INBOUND_GROUP_MAX, network_of};
 use plexus_core::protocol::netgroup::NetGroup;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// The sockets that may be open beyond those that core keeps: core hears of each through the driver's channel, and evicts
-/// another peer or refuses this one only then. With no headroom the gate would turn away every newcomer of a full node.
+/// The sockets that may be open beyond those of core. Core learns of each socket through the
+/// driver's channel. Only then does it evict another peer or refuse this one. With no headroom the
+/// gate would turn away every newcomer of a full node.
 pub const HEADROOM: usize = 64;
-/// The most sockets of one network; local addresses are not counted. Core keeps [`INBOUND_GROUP_MAX`], and tells the others
-/// why it does not. A network that dials faster than that is turned away here, so that it leaves the headroom to others.
+/// The most sockets of one network. Local addresses are not counted. Core keeps
+/// [`INBOUND_GROUP_MAX`], and tells the others the reason for the refusal. A network that dials
+/// faster than that is turned away here, so that it leaves the headroom to others.
 pub const GROUP_MAX: usize = INBOUND_GROUP_MAX + 4;
-/// The most sockets that stay open after core has closed them, until their peers have read the farewell. When there are that
-/// many, a further one is cut off at once.
+/// The most sockets that stay open after core has closed them, until their peers have read the
+/// farewell. At this number, a further one is cut off at once.
 pub const LEAVING_MAX: usize = 256;
 
 /// Counts the inbound sockets.
@@ -44,14 +47,14 @@ struct Open {
     groups: BTreeMap<NetGroup, usize>,
 }
 
-/// A place at the gate; it is free again when this is dropped.
+/// A place at the gate. It is free again when this is dropped.
 #[derive(Debug)]
 pub(crate) struct Place {
     gate: Gate,
     group: Option<NetGroup>,
 }
 
-/// What a peer's socket holds.
+/// The place or permit that a peer's socket holds.
 #[derive(Debug)]
 pub(crate) enum Stay {
     /// Nothing: we dialled it.
@@ -129,7 +132,8 @@ impl Drop for Place {
 }
 
 impl Stay {
-    /// Gives the place back. Returns true if the socket may stay open until its peer has read what was sent.
+    /// Gives the place back. Returns true if the socket may stay open until its peer has read what
+    /// was sent.
     pub(crate) fn leave(&mut self) -> bool {
         if let Self::Open(place) = self {
             let permit = place.gate.leave();

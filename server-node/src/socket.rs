@@ -1,8 +1,10 @@
-//! Sockets: a reader and a writer for each peer, one loop for those that came and those that were dialled.
+//! Sockets: a reader and a writer for each peer, and one loop for both inbound and outbound
+//! sockets.
 //!
-//! The reader passes frames on to the driver and waits when its channel is full, so that back-pressure reaches the peer. The
-//! writer sends what is in the peer's lane, and reads what is to be served from the store as fast as the peer takes it.
-//! Neither understands a packet. A frame over [`FRAME_BYTES_MAX`] is never read whole.
+//! The reader passes frames on to the driver and waits when its channel is full, so that
+//! back-pressure reaches the peer. The writer sends the frames in the peer's lane. It reads served
+//! data from the store as fast as the peer takes it. Neither understands a packet. A frame over
+//! [`FRAME_BYTES_MAX`] is never read whole.
 
 use std::fmt::Display;
 use std::time::Duration;
@@ -32,23 +34,24 @@ use crate::handle::Handle;
 use crate::http::state::Remote;
 use crate::store::{Store, StoreError};
 
-/// A socket's read buffer: the usual 128 KiB is filled with zeros at each read, which costs more than it saves.
+/// A socket's read buffer. The usual 128 KiB is filled with zeros at each read, which costs more
+/// than it saves.
 pub const READ_BUFFER_BYTES: usize = 4_096;
-/// Frames are gathered up to so many bytes before the system is asked to send them.
+/// The most bytes of frames that are gathered before the system is asked to send them.
 pub const WRITE_BUFFER_BYTES: usize = 16 << 10;
 /// The bytes read from the store at once for a peer.
 pub const SERVED_BYTES: usize = 256 << 10;
-/// How long a peer that is closed may take to read what was sent before.
+/// The most time that a closed peer may take to read the frames that were sent before.
 pub const CLOSING_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// What a WebSocket stack calls a message.
+/// A message, as a WebSocket stack calls it.
 pub(crate) trait Frame: Sized {
     fn binary(bytes: Bytes) -> Self;
     fn close(code: u16, reason: &'static str) -> Self;
     fn kind(self) -> Kind;
 }
 
-/// What a frame is to a peer's reader.
+/// The kind of a frame, as a peer's reader sees it.
 pub(crate) enum Kind {
     Binary(Bytes),
     Text,
@@ -92,7 +95,7 @@ impl Frame for tungstenite::Message {
     }
 }
 
-/// The buffers and caps of a socket that we dialled; those that came get the same.
+/// Returns the buffers and caps of an outbound socket. Inbound sockets get the same.
 pub(crate) fn limits() -> WebSocketConfig {
     WebSocketConfig::default()
         .read_buffer_size(READ_BUFFER_BYTES)
@@ -102,7 +105,7 @@ pub(crate) fn limits() -> WebSocketConfig {
         .max_frame_size(Some(FRAME_BYTES_MAX))
 }
 
-/// The route that peers connect to.
+/// Returns the route that peers connect to.
 pub fn route() -> MethodRouter<Handle> {
     get(accept)
 }
@@ -133,7 +136,8 @@ async fn accept(
         .max_message_size(FRAME_BYTES_MAX)
         .max_frame_size(FRAME_BYTES_MAX)
         .on_upgrade(move |socket| async move {
-            // The place is taken no sooner: a client that does not read the answer to its request gets here late or never.
+            // The place is taken no sooner: a client that does not read the answer to its request
+            // gets here late or never.
             let Some(place) = handle.gate().enter(remote.ip()) else {
                 return turn_away(socket, &handle).await;
             };
@@ -142,7 +146,7 @@ async fn accept(
         })
 }
 
-/// Closes a socket for which there was room when it was asked for, and is none any more.
+/// Closes a socket that had room when it was requested, but has none any more.
 async fn turn_away(mut socket: ws::WebSocket, handle: &Handle) {
     handle.counters().turned_away.one();
     if let Some(_permit) = handle.gate().leave() {
@@ -151,7 +155,7 @@ async fn turn_away(mut socket: ws::WebSocket, handle: &Handle) {
     }
 }
 
-/// Why a socket is closed from our side.
+/// The reason to close a socket from our side.
 enum End {
     /// The peer is gone.
     Gone,
@@ -163,7 +167,7 @@ enum End {
     Framing(u16, &'static str),
 }
 
-/// Serves a peer until it is closed, by whichever end.
+/// Serves a peer until either end closes.
 pub(crate) async fn run<S, F, E>(socket: S, link: Direction, mut stay: Stay, handle: &Handle)
 where
     S: Stream<Item = Result<F, E>> + Sink<F, Error = E> + Unpin,
@@ -178,7 +182,7 @@ where
     let (mut sink, mut stream) = socket.split();
     let (cut, closed) = (end.cut(), end.closed());
     let end = tokio::select! {
-        // What can be written is written before the socket is given up.
+        // Pending frames are written before the socket is given up.
         biased;
         end = read(&mut stream, peer, handle) => end,
         end = write(&mut sink, end, handle) => end,
@@ -198,13 +202,14 @@ where
             Some(F::close(code, reason))
         }
     };
-    // The node is told first: it need not wait for the peer to hang up.
+    // The node is told first, as it need not wait for the peer to hang up.
     let _stopped = handle.tell_input(Input::Closed(peer)).await;
     let lingers = stay.leave();
     if let Some(frame) = closing.filter(|_| lingers) {
         let _late = timeout(CLOSING_TIMEOUT, async {
             if sink.send(frame).await.is_ok() {
-                // What the peer sends now is read away: unread, it would make the system drop what is on its way to it.
+                // Later frames of the peer are read and dropped. If they stayed unread, the system
+                // would drop the data on its way to the peer.
                 while let Some(Ok(_)) = stream.next().await {}
             }
         })
@@ -213,8 +218,8 @@ where
     handle.counters().peers_open.sub(1);
 }
 
-/// Resolves when a peer that the driver has closed did not read in time what was sent before. Its place is free from the moment
-/// of closing on.
+/// Resolves when a peer that the driver has closed did not read the earlier frames in time. Its
+/// place is free from the moment of closing on. Returns the reason.
 async fn give_up(closed: impl Future<Output = ()>, stay: &mut Stay) -> End {
     closed.await;
     if !stay.leave() {
@@ -234,7 +239,7 @@ where
         match stream.next().await.map(|frame| frame.map(F::kind)) {
             Some(Ok(Kind::Binary(frame))) => {
                 handle.counters().received.count(&frame);
-                // What is kept of a frame is not to keep the read buffer that it came in.
+                // The kept bytes of a frame must not keep the read buffer that the frame came in.
                 let frame = Bytes::from(Vec::from(frame));
                 if handle.tell_frame(peer, frame).await.is_err() {
                     return End::Closed;
@@ -317,7 +322,8 @@ where
     sink.feed(F::binary(frame)).await.map_err(|_| ())
 }
 
-/// Reads the store on a thread that may wait for the disk. A store that fails stops the node.
+/// Reads the store on a thread that may wait for the disk. Returns the answer. A store that fails
+/// stops the node.
 async fn from_store<T: Send + 'static>(
     handle: &Handle,
     read: impl FnOnce(&Store) -> Result<T, StoreError> + Send + 'static,

@@ -1,7 +1,7 @@
-//! The feed: what happens, encoded once for all who watch by server-sent events.
+//! The feed: the node's events, encoded once for all watchers by server-sent events.
 //!
-//! A watcher that is over [`FRAMES_MAX`] frames behind misses the oldest, and learns how many. Nothing is encoded while nobody
-//! watches.
+//! A watcher that is over [`FRAMES_MAX`] frames behind misses the oldest, and learns their number.
+//! Nothing is encoded while there is no watcher.
 
 use std::sync::Arc;
 
@@ -19,19 +19,19 @@ use crate::handle::Handle;
 /// The frames that are kept for a watcher that is behind.
 pub const FRAMES_MAX: usize = 256;
 
-/// Something that happened, as it is sent.
+/// An event, as it is sent.
 #[derive(Clone, Debug)]
 pub struct Frame {
     /// The server-sent event.
     pub event: Bytes,
 }
 
-/// Where watchers subscribe.
+/// The place where watchers subscribe.
 #[derive(Clone, Debug)]
 pub struct Feed(broadcast::Sender<Arc<Frame>>);
 
 impl Feed {
-    /// Starts a task that encodes what happens, for as long as the node runs.
+    /// Starts a task that encodes the events, for as long as the node runs. Returns the feed.
     pub fn start(handle: &Handle) -> Self {
         let (sender, _) = broadcast::channel(FRAMES_MAX);
         let feed = Self(sender.clone());
@@ -49,7 +49,7 @@ impl Feed {
                     Err(RecvError::Closed) => return,
                 };
                 if let Some(frame) = frame {
-                    // Nobody may be listening any more, and that is well.
+                    // There may be no listener any more. This is not an error.
                     let _ = sender.send(Arc::new(frame));
                 }
             }
@@ -57,13 +57,14 @@ impl Feed {
         feed
     }
 
-    /// What happens from now on.
+    /// Returns the events from now on.
     pub fn watch(&self) -> broadcast::Receiver<Arc<Frame>> {
         self.0.subscribe()
     }
 }
 
-/// Says to a watcher that it missed something: it may ask the API for what it needs.
+/// Returns the frame that tells a watcher that it missed events. It may ask the API for the current
+/// state.
 pub fn lagged(missed: u64) -> Frame {
     frame("lagged", &json!({ "missed": missed }))
 }
@@ -101,7 +102,7 @@ fn encode(event: &Event, network: &Network) -> Option<Frame> {
         Event::Synchronizing { height, target } => {
             frame("syncing", &json!({ "height": height, "target": target }))
         }
-        // Of interest to nobody but the node's log.
+        // Only the node's log uses these.
         Event::Assumed { .. } | Event::Proven { .. } | Event::Orphan { .. } | Event::Closing { .. } => {
             return None;
         }

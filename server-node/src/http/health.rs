@@ -8,7 +8,7 @@ use super::error;
 use crate::http::error::ApiError;
 use crate::http::state::AppState;
 
-/// Whether the node answers: for whoever restarts it when it does not.
+/// Tells whether the node answers, for a supervisor that restarts it if it does not.
 #[utoipa::path(get, path = "/health", tag = "node",
     responses((status = 200, description = "It does"), (status = 503, body = error::Refusal)))]
 pub(crate) async fn health(State(app): State<AppState>) -> Result<impl IntoResponse, ApiError> {

@@ -1,4 +1,4 @@
-//! The app: every route of the node's one port, and what holds for all answers.
+//! The app: every route of the node's one port, and the rules that hold for all answers.
 
 use std::sync::Arc;
 
@@ -26,13 +26,14 @@ use crate::http::{metrics, web};
 use crate::legacy;
 use crate::socket;
 
-/// What the page may do: its own scripts, its own program, sockets to any node.
+/// The permissions of the page: its own scripts, its own program, sockets to any node.
 const CONTENT_POLICY: &str = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; \
     style-src 'self'; img-src 'self' data:; \
     connect-src 'self' ws: wss: http: https:; worker-src 'self'; object-src 'none'; base-uri 'none'; \
     form-action 'none'; frame-ancestors 'self'";
 
-/// All routes, on one node that mines in the name of `author`. Must be called within a Tokio runtime: what happens is encoded by a task.
+/// Returns all routes, on one node that mines in the name of `author`. Must be called within a
+/// Tokio runtime, because a task encodes the events.
 pub fn router(handle: Handle, author: PublicKey) -> Router {
     let app = AppState {
         feed: Feed::start(&handle),

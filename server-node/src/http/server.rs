@@ -1,7 +1,8 @@
 //! The server: accepts connections on the one port, plain or TLS, and serves the app on them.
 //!
-//! Each connection is a task; there are at most as many as configured, further ones wait in the system's queue. One that is
-//! slow to say what it wants is closed. HTTP/1.1 only, as WebSockets need no more.
+//! Each connection is a task. There are at most as many as configured, and further ones wait in the
+//! system's queue. A connection that is slow to send its request is closed. HTTP/1.1 only, as
+//! WebSockets need no more.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -30,19 +31,19 @@ use crate::config::Tls;
 use crate::dialer::Duplex;
 use crate::handle::Handle;
 
-/// How long a TLS handshake may take, and then a request's head, again after each answer.
+/// The most time for a TLS handshake, and then for a request's head, again after each answer.
 pub const HEAD_TIMEOUT: Duration = Duration::from_secs(15);
-/// The most bytes of a request's head, and of what is buffered of its body.
+/// The most bytes of a request's head, and of the buffered part of its body.
 pub const HEAD_BYTES_MAX: usize = 64 << 10;
-/// How long answers that are under way may take when the node stops.
+/// The most time for answers that are under way when the node stops.
 pub const STOPPING_TIMEOUT: Duration = Duration::from_secs(1);
-/// How long to wait when the system has no room for another connection.
+/// The pause when the system has no room for another connection.
 const CROWDED_PAUSE: Duration = Duration::from_millis(100);
 
-/// Reads a certificate and its key.
+/// Reads a certificate and its key. Returns an acceptor that uses them.
 ///
 /// # Errors
-/// A file that cannot be read, or is not what it should be; the file is named.
+/// A file that cannot be read, or has the wrong content. The error names the file.
 pub(crate) fn acceptor(tls: &Tls) -> anyhow::Result<TlsAcceptor> {
     let file = || tls.certificate.display().to_string();
     let chain: Vec<_> = CertificateDer::pem_file_iter(&tls.certificate)

@@ -11,7 +11,7 @@ use crate::api::feed::Feed;
 use crate::handle::Handle;
 use crate::legacy::shared::Shared;
 
-/// What the routes share.
+/// The state that the routes share.
 #[derive(Clone, Debug)]
 pub struct AppState {
     pub(crate) handle: Handle,

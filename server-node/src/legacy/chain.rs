@@ -1,13 +1,15 @@
-//! `/get-blockchaindata`: the chain as one JSON text, over WebSocket in fragments, over HTTP as a stream.
+//! `/get-blockchaindata`: the chain as one JSON text, over WebSocket in fragments, over HTTP as a
+//! stream.
 //!
-//! Nothing of an answer is in memory but one piece. The client's library ends a connection whose pings are not answered, so the
-//! socket is read while the answer is written, and fragments are short.
+//! Only one piece of an answer is in memory. The client's library ends a connection whose pings are
+//! not answered, so the socket is read while the answer is written, and fragments are short.
 //!
-//! An answer is read in two parts. With `?all`, the blocks that are [`SETTLED_BLOCKS`] below the tip come first,
-//! piece by piece, each from the store as it is then. The rest comes from one view of the store, which a [hold](super::hold) keeps in step with
-//! the blocks on `/`. What was sent cannot be taken back: if a reorganisation reaches below the first part meanwhile, the text
-//! is never ended and the connection closes, so the client fetches again. One view for all of it would keep each page
-//! of the store that changes meanwhile, for as long as the slowest client likes.
+//! An answer is read in two parts. With `?all`, the blocks that are [`SETTLED_BLOCKS`] below the
+//! tip come first, piece by piece, each from the store as it is then. The rest comes from one view
+//! of the store, which a [hold](super::hold) keeps in step with the blocks on `/`. Sent text cannot
+//! be taken back. If a reorganisation reaches below the first part meanwhile, the text is never
+//! ended and the connection closes. So the client fetches again. One view for all of it would keep
+//! each page of the store that changes meanwhile, until the slowest client is done.
 
 use std::io;
 use std::net::IpAddr;
@@ -51,28 +53,31 @@ use crate::store::{Snapshot, StoreError, StoredBlock};
 
 /// The payload of a fragment: short, so that a pong is never behind a long one.
 const FRAGMENT_BYTES: usize = 32 << 10;
-/// How many blocks below the tip are read again if a reorganisation replaces them during an answer with `?all`.
+/// The number of blocks below the tip that are read again if a reorganisation replaces them during
+/// an answer with `?all`.
 const SETTLED_BLOCKS: u64 = 128;
-/// How long a request waits for its turn.
+/// The most time that a request waits for its turn.
 const TURN_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long a fetch waits until its client has received on `/` what the answer ends with.
+/// The most time that a fetch waits until its client has received the last block of the answer on
+/// `/`.
 const SETTLE_TIMEOUT: Duration = Duration::from_secs(2);
-/// How long the end of an answer, which is read from one view of the store, may take.
+/// The most time for the end of an answer, which is read from one view of the store.
 const END_TIMEOUT: Duration = Duration::from_secs(120);
-/// How long blocks wait for a client that has its answer and does not close.
+/// The most time that blocks wait for a client that has its answer and does not close.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
-/// How long such a client may stay connected after that.
+/// The most time that such a client may stay connected after that.
 const LINGER_TIMEOUT: Duration = Duration::from_secs(30);
-/// How long blocks wait after the client has closed: some clients replace their chain only then.
+/// The time that blocks wait after the client has closed, as some clients replace their chain only
+/// then.
 const REPLACE_PAUSE: Duration = Duration::from_millis(100);
-/// How often a position is pinned again while reorganisations come in between.
+/// The most times that a position is pinned again while reorganisations come in between.
 const PINS_MAX: usize = 20;
-/// How long a fetch waits for the tail to follow the store.
+/// The most time that a fetch waits for the tail to follow the store.
 const FOLLOW_TIMEOUT: Duration = Duration::from_millis(500);
 
 type Socket = WebSocketStream<TokioIo<Upgraded>>;
 
-/// Why an answer is not whole.
+/// The reason that an answer is not whole.
 enum Broken {
     /// The client is gone, or does not read.
     Gone,
@@ -90,8 +95,8 @@ impl From<ApiError> for Broken {
 
 /// The node's key, the nodes, and the chain, genesis first, as one JSON text; over WebSocket one text message
 ///
-/// Without `all`: genesis and the newest blocks that fit into 1,000,000 bytes. With it: every block. A block over
-/// 500,000 bytes in this form has an empty list of `messages`.
+/// Without `all`: genesis and the newest blocks that fit into 1,000,000 bytes. With it: every
+/// block. A block over 500,000 bytes in this form has an empty list of `messages`.
 #[utoipa::path(get, path = "/get-blockchaindata", tag = "older system",
     params(("all" = Option<String>, Query, description = "Given, with any value or none: every block")),
     responses((status = 200, description = "WalletAuthor, NetworkData and BlockChainData", content_type = "application/json"),
@@ -106,7 +111,7 @@ pub(crate) async fn show(
     let query = parts.uri.query().unwrap_or_default();
     let all = query.split('&').any(|pair| pair == "all" || pair.starts_with("all="));
     let upgraded = parts.extensions.get::<OnUpgrade>().cloned();
-    // It checks the request. What it would make of the connection has no fragments.
+    // Only checks the request. The connection that the extractor would make has no fragments.
     let checked = WebSocketUpgrade::from_request_parts(&mut parts, &app).await;
     if let (Ok(_), Some(upgraded), Some(key)) = (checked, upgraded, parts.headers.get(SEC_WEBSOCKET_KEY)) {
         let headers = accepted(key);
@@ -122,7 +127,7 @@ pub(crate) async fn show(
         if answer(&app, all, &mut out, None).await.is_err()
             && let Out::Body(sender) = out
         {
-            // It tells the reader that the text is not whole; a reader that is gone does not mind.
+            // It tells the reader that the text is not whole. The reader may be gone.
             let _ =
                 timeout(SEND_TIMEOUT, sender.send(Err(io::Error::other("the answer is not whole")))).await;
         }
@@ -144,7 +149,7 @@ fn accepted(key: &HeaderValue) -> HeaderMap {
     headers
 }
 
-/// Waits for the turn of a request, among those of its address first.
+/// Waits for the turn of a request, first among those of its address. Returns its permits.
 async fn turn(app: &AppState, member: &Member, all: bool) -> Result<Vec<OwnedSemaphorePermit>, Broken> {
     let legacy = &app.legacy;
     let rooms =
@@ -229,14 +234,14 @@ async fn converse(
     }
 }
 
-/// Where an answer goes.
+/// The destination of an answer.
 enum Out {
     Socket { sink: SplitSink<Socket, Message>, begun: bool },
     Body(mpsc::Sender<io::Result<Bytes>>),
 }
 
 impl Out {
-    /// Sends a piece, and waits until it is taken; `is_end` says that the text ends with it.
+    /// Sends a piece, and waits until it is taken. `is_end` says that the text ends with it.
     async fn send(&mut self, text: String, is_end: bool) -> Result<(), Broken> {
         let mut text = Bytes::from(text);
         match self {
@@ -260,7 +265,8 @@ impl Out {
     }
 }
 
-/// Sends the whole text. If there is a hold, a fetch that keeps it in step is begun, and left in the place for it.
+/// Sends the whole text. If there is a hold, a fetch that keeps it in step is begun, and left in
+/// the place for it.
 async fn answer(
     app: &AppState,
     all: bool,
@@ -320,7 +326,7 @@ async fn answer(
     timeout(END_TIMEOUT, end_of_answer).await.unwrap_or(Err(Broken::Gone))
 }
 
-/// The text up to the first block.
+/// Returns the text up to the first block.
 async fn head(app: &AppState) -> Result<String, ApiError> {
     let peers = app.handle.peers().await?;
     let nodes = app.legacy.nodes.list(&peers, crate::clock::time());
@@ -337,7 +343,7 @@ async fn pin(app: &AppState, fetch: Option<&Fetch>) -> Result<(Snapshot, Positio
     for _ in 0..PINS_MAX {
         let (_, newest) = read(view(app).await?, Snapshot::tip).await?;
         let newest = Position::from(newest);
-        // The node tells of a block right after it is in the store.
+        // The node announces a block right after it is in the store.
         let _ = timeout(FOLLOW_TIMEOUT, tail.reached(newest)).await;
         let pin = match fetch {
             Some(fetch) => fetch.pin(Instant::now(), tail.tip(), |pin| tail.is_current(pin)),
@@ -355,7 +361,7 @@ async fn view(app: &AppState) -> Result<Snapshot, ApiError> {
     blocking::read(&app.handle, |store| store.view()).await
 }
 
-/// Asks a view on a thread that may wait for the disk.
+/// Asks a view on a thread that may wait for the disk. Returns the view and its answer.
 async fn read<T: Send + 'static>(
     view: Snapshot,
     question: impl FnOnce(&Snapshot) -> Result<T, StoreError> + Send + 'static,
@@ -369,7 +375,7 @@ async fn read<T: Send + 'static>(
     Ok((view, answer.map_err(ApiError::from)?))
 }
 
-/// How blocks are read and written.
+/// The network and the speaker that a block's JSON depends on.
 struct Reader {
     network: Network,
     speaker: PublicKey,
@@ -382,8 +388,8 @@ impl Reader {
         Ok(form::json(&block, stored.place.total_work, &self.network, &self.speaker))
     }
 
-    /// Returns the lowest height such that the blocks from it up to `to`, each with a comma, fit into `room` bytes; and the
-    /// hash of the block below it.
+    /// Returns the lowest height such that the blocks from it up to `to`, each with a comma, fit
+    /// into `room` bytes. Also returns the hash of the block below it.
     fn newest(&self, view: &Snapshot, to: u64, mut room: usize) -> Result<(u64, Hash), StoreError> {
         let mut from = to + 1;
         while from > 1 {
@@ -410,7 +416,8 @@ struct Chain {
 }
 
 impl Chain {
-    /// Reads a piece: blocks up to `to`, each but genesis after a comma.
+    /// Reads a piece: blocks up to `to`, each but genesis after a comma. Returns the view and the
+    /// piece.
     async fn piece(&mut self, view: Snapshot, to: u64) -> Result<(Snapshot, String), Broken> {
         let (reader, mut next, mut parent) = (Arc::clone(&self.reader), self.next, self.parent);
         let piece = read(view, move |view| {

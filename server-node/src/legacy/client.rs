@@ -38,7 +38,7 @@ struct Listed {
     settling: u64,
 }
 
-/// What is to be done next.
+/// The next step.
 enum Step {
     Send(Message),
     /// Wait for a change, or until this time.
@@ -72,7 +72,7 @@ impl Client {
                 Step::Wait(until) => wake = until,
             }
             let served = tokio::select! {
-                // What the client says is read between two blocks, too.
+                // Messages of the client are read between two blocks, too.
                 biased;
                 () = self.app.handle.stopping() => Err(Gone),
                 message = self.socket.recv() => match message {
@@ -106,7 +106,8 @@ impl Client {
                 // The fetched chain has all blocks up to the pinned one.
                 (Limit::UpTo(pin, _), _) => listed.position = pin,
                 (Limit::Frozen, _) | (Limit::None, Some(_)) => return Step::Wait(until),
-                // It did not fetch in time. The next block is far above its last, and makes it fetch.
+                // It did not fetch in time. The next block is far above its last, and makes it
+                // fetch.
                 (Limit::None, None) => listed.position = tail.tip(),
             }
             listed.owes = false;
@@ -129,7 +130,8 @@ impl Client {
             }
             Next::Tip => Step::Wait(until),
             Next::Unknown => {
-                // It missed blocks, or has some that left the best chain: a low number makes it fetch the chain.
+                // It missed blocks, or has some that left the best chain: a low number makes it
+                // fetch the chain.
                 listed.owes = true;
                 hold.owe(now);
                 Step::Send(Message::Text(tail.genesis.clone()))
@@ -160,7 +162,7 @@ impl Client {
                 Ok(())
             }
             Message::Close(_) => Err(Gone),
-            // The older system's clients say more than this node needs to hear.
+            // Older clients send texts that this node does not need.
             Message::Text(_) | Message::Binary(_) | Message::Ping(_) => Ok(()),
         }
     }
@@ -177,7 +179,7 @@ impl Client {
         self.listed = Some(Listed { listing, socket, position, owes: false, settling: 0 });
     }
 
-    /// Begins to measure the round trip: any WebSocket client answers a ping by itself, at once.
+    /// Begins to measure the round trip. Any WebSocket client answers a ping by itself, at once.
     async fn measure(&mut self) -> Result<(), Gone> {
         if self.pinged.is_some() {
             return Ok(());

@@ -1,7 +1,8 @@
 //! A block as the older system's clients read it.
 //!
-//! It is the block's form of `/api/v1`, with two differences. Its `message` is never empty, as the client splits it at `From `.
-//! And it is bounded: the client refuses a text over 1 MiB, which the JSON of a full block exceeds several times.
+//! It is the block's form of `/api/v1`, with two differences. Its `message` is never empty, as the
+//! client splits it at `From `. And it is bounded: the client refuses a text over 1 MiB, which the
+//! JSON of a full block exceeds several times.
 
 use plexus_core::ledger::json;
 use plexus_core::primitives::block::Block;
@@ -9,12 +10,14 @@ use plexus_core::primitives::key::PublicKey;
 use plexus_core::primitives::params::Network;
 use plexus_core::primitives::pow::Work;
 
-/// The most bytes of a block's `message`: it ends with the last message that fits. JSON may take six times as many.
+/// The most bytes of a block's `message`, which ends with the last message that fits. JSON may take
+/// six times as many.
 pub const MESSAGE_BYTES_MAX: usize = 64 << 10;
 /// The most bytes of a block's JSON: a block that would exceed it has an empty list of `messages`.
 pub const BLOCK_JSON_BYTES_MAX: usize = 500_000;
 
-/// Returns the block as JSON. `speaker` is the key in the message of a genesis block, whose author is not a valid key.
+/// Returns the block as JSON. `speaker` is the key in the message of a genesis block, whose author
+/// is not a valid key.
 pub(super) fn json(block: &Block, total_work: Work, network: &Network, speaker: &PublicKey) -> String {
     let mut form = json::Block::new(block, total_work, network.id());
     if form.messages.is_empty() {

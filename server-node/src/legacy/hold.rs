@@ -1,20 +1,26 @@
-//! Holds: while a client fetches the chain, new blocks wait, so that its chain and what it receives on `/` stay in step.
+//! Holds: while a client fetches the chain, new blocks wait, so that its chain and the blocks on
+//! `/` stay in step.
 //!
-//! A client replaces its chain by the one that it fetched. A block that is in that chain and arrives on `/` afterwards would be a
-//! duplicate. A block that arrives before and is not in that chain would be lost. The two connections of a client are known
-//! to belong together only by their address, so all of an address is held together:
+//! A client replaces its chain by the one that it fetched. A block that is in that chain and
+//! arrives on `/` afterwards would be a duplicate. A block that arrives before and is not in that
+//! chain would be lost. Only the address tells that the two connections of a client belong
+//! together, so all connections of an address are held together:
 //!
 //! 1. A fetch begins: the sockets of its address stop sending.
-//! 2. The fetch pins a position, the newest block. The sockets send the blocks up to it, then a WebSocket ping. The client's
-//!    library answers that in the order of arrival, so its answer says that the client has the blocks.
-//! 3. The fetch sends the end of its answer, which ends exactly with the pinned block, and waits until the client has closed.
+//! 2. The fetch pins a position, the newest block. The sockets send the blocks up to it, then a
+//!    WebSocket ping. The client's library answers that in the order of arrival, so its answer says
+//!    that the client has the blocks.
+//! 3. The fetch sends the end of its answer, which ends exactly with the pinned block, and waits
+//!    until the client has closed.
 //! 4. The sockets go on after the pinned block.
 //!
-//! A client that was sent the genesis block owes a fetch; its socket is silent until then. All fetches during a hold end with
-//! the same block, so it does not matter which of several clients at one address made which fetch.
+//! A client that was sent the genesis block owes a fetch. Its socket is silent until then. All
+//! fetches during a hold end with the same block, so the fetches of several clients at one address
+//! need not be told apart.
 //!
-//! Bounds: a hold ends after [`HOLD_MAX`], also when a client does not do its part. An entry exists only as long as one of its
-//! connections, whose number the server limits. A hold concerns no other address.
+//! Bounds: a hold ends after [`HOLD_MAX`], also when a client does not do its part. An entry exists
+//! only as long as one of its connections, and the server limits their number. A hold concerns no
+//! other address.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -26,13 +32,14 @@ use tokio::sync::{Semaphore, watch};
 use super::CHAINS_PER_IP_MAX;
 use super::tail::Position;
 
-/// How long a hold lasts at most, from its begin, and again from the moment when a position is pinned.
+/// The most time that a hold lasts, from its begin, and again from the moment when a position is
+/// pinned.
 pub const HOLD_MAX: Duration = Duration::from_secs(10);
-/// How long after a position is pinned further fetches share it. A later one waits until the hold has ended, so that
-/// fetches that overlap again and again do not keep blocks back.
+/// The time after a position is pinned during which further fetches share it. A later one waits
+/// until the hold has ended, so that fetches that overlap again and again do not keep blocks back.
 pub const SHARE_MAX: Duration = Duration::from_secs(1);
 
-/// What a socket may send.
+/// The limit of the blocks that a socket may send.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Limit {
     /// Every block.
@@ -45,12 +52,12 @@ pub(super) enum Limit {
 
 #[derive(Debug, Default)]
 struct State {
-    /// When the hold ends at the latest; unset when nothing is held.
+    /// The time when the hold ends at the latest. Unset when nothing is held.
     until: Option<Instant>,
     /// The hold's number: each has another.
     hold: u64,
     pin: Option<Position>,
-    /// When the first position of the hold was pinned.
+    /// The time when the first position of the hold was pinned.
     since: Option<Instant>,
     /// The pin's number: each has another.
     pinned: u64,
@@ -115,12 +122,13 @@ impl Hold {
         answer
     }
 
-    /// Changes with the hold.
+    /// Returns a receiver that changes with the hold.
     pub(super) fn watch(&self) -> watch::Receiver<()> {
         self.changed.subscribe()
     }
 
-    /// Returns what a socket may send at `now`, and when a hold, if there is one, ends at the latest.
+    /// Returns the limit of a socket at `now`, and the time when a hold, if there is one, ends at
+    /// the latest.
     pub(super) fn limit(&self, now: Instant) -> (Limit, Option<Instant>) {
         let mut state = self.lock();
         state.expire(now);
@@ -132,7 +140,7 @@ impl Hold {
         (limit, state.until)
     }
 
-    /// A client is made to fetch the chain.
+    /// Notes that a client is made to fetch the chain.
     pub(super) fn owe(&self, now: Instant) {
         self.change(|state| {
             state.begin(now);
@@ -140,7 +148,7 @@ impl Hold {
         });
     }
 
-    /// Lists a socket.
+    /// Lists a socket. Returns it.
     pub(super) fn list(self: &Arc<Self>) -> Socket {
         let id = self.change(|state| {
             let id = state.next_socket;
@@ -151,7 +159,8 @@ impl Hold {
         Socket { hold: Arc::clone(self), id }
     }
 
-    /// Begins a fetch, after the hold that is under way if it is too old to share.
+    /// Begins a fetch, after the hold that is under way if it is too old to share. Returns the
+    /// fetch.
     pub(super) async fn fetch(self: &Arc<Self>) -> Fetch {
         let mut changed = self.watch();
         loop {
@@ -171,7 +180,7 @@ impl Hold {
         }
     }
 
-    /// Begins a fetch: from now on the sockets are silent.
+    /// Begins a fetch, and returns it. From now on the sockets are silent.
     fn fetch_at(self: &Arc<Self>, now: Instant) -> Fetch {
         let number = self.change(|state| {
             state.begin(now);
@@ -191,7 +200,7 @@ pub(super) struct Socket {
 }
 
 impl Socket {
-    /// The client has all blocks up to the pinned one.
+    /// Notes that the client has all blocks up to the pinned one.
     pub(super) fn settle(&self, pinned: u64) {
         self.hold.change(|state| state.sockets.insert(self.id, pinned));
     }
@@ -203,7 +212,7 @@ impl Drop for Socket {
     }
 }
 
-/// A fetch; it is over when this is dropped.
+/// A fetch. It is over when this is dropped.
 #[derive(Debug)]
 pub(super) struct Fetch {
     hold: Arc<Hold>,
@@ -211,8 +220,9 @@ pub(super) struct Fetch {
 }
 
 impl Fetch {
-    /// Returns the position that the hold's fetches end with: one that is pinned and `is_current`, or else `tip`, which is then
-    /// pinned. After the hold has ended, it is `tip`.
+    /// Returns the position that the hold's fetches end with. This is a pinned one that
+    /// `is_current`. Without one it is `tip`, which is then pinned. After the hold has ended, it is
+    /// `tip`.
     pub(super) fn pin(
         &self,
         now: Instant,
@@ -269,7 +279,7 @@ impl Holds {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A connection from an address.
+    /// Adds a connection from an address. Returns it.
     pub(super) fn join(&self, ip: Option<IpAddr>) -> Member {
         let mut holds = self.lock();
         let (hold, members) = holds.entry(ip).or_default();

@@ -1,6 +1,8 @@
-//! The list of nodes that the older system's clients see: each address that is or was connected, and how far away it is.
+//! The list of nodes that the older system's clients see: each address that is or was connected,
+//! and its latency.
 //!
-//! Clients store the list as their own and dial `ws://KEY:8333` for each of its keys, so a key has no port.
+//! Clients store the list as their own and dial `ws://KEY:8333` for each of its keys, so a key has
+//! no port.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -12,7 +14,8 @@ use plexus_core::primitives::time::Timestamp;
 use plexus_core::protocol::host::Host;
 use serde::{Deserialize, Serialize};
 
-/// The most clients that are listed; when full, the one that changed longest ago is evicted, those that left first.
+/// The most clients that are listed. When full, the one that changed longest ago is evicted, first
+/// among the clients that left.
 pub const NODES_MAX: usize = 1_024;
 /// The most of our peers that are listed.
 pub const PEERS_MAX: usize = 256;
@@ -23,10 +26,10 @@ pub struct Node {
     /// Its address without the port, as in a URL: an IPv6 address is in brackets.
     #[serde(rename = "IP")]
     pub ip: String,
-    /// When it joined, left, or was measured, RFC 3339.
+    /// The time when it joined, left, or was measured, RFC 3339.
     #[serde(rename = "LastChanged")]
     pub last_changed: String,
-    /// The measured round trip in seconds; 0 before it is measured.
+    /// The measured round trip in seconds. 0 before it is measured.
     #[serde(rename = "Latency")]
     pub latency: f64,
     /// `Online` or `Offline`.
@@ -36,11 +39,12 @@ pub struct Node {
 
 #[derive(Clone, Debug)]
 struct Entry {
-    /// Each entry has another number, so that a connection never changes an entry that replaced its own.
+    /// Each entry has another number, so that a connection never changes an entry that replaced its
+    /// own.
     number: u64,
     changed: Timestamp,
     latency: Duration,
-    /// How many connections it has.
+    /// The number of its connections.
     connections: usize,
 }
 
@@ -74,11 +78,12 @@ pub struct Nodes(Mutex<Entries>);
 
 impl Nodes {
     fn lock(&self) -> MutexGuard<'_, Entries> {
-        // Each change is a single step: what another thread left behind is whole.
+        // Each change is a single step, so an entry is whole even after a thread has panicked.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A client introduced itself: one more connection of its address.
+    /// Adds one more connection of the address of a client that introduced itself. Returns its
+    /// place.
     pub fn joined(&self, name: &str, now: Timestamp) -> Listing {
         let mut entries = self.lock();
         if entries.by_name.len() >= NODES_MAX && !entries.by_name.contains_key(name) {
@@ -104,7 +109,7 @@ impl Nodes {
         }
     }
 
-    /// A client's round trip is known.
+    /// Notes a client's measured round trip.
     pub fn measured(&self, listing: &Listing, latency: Duration, now: Timestamp) {
         self.change(listing, |entry| {
             entry.latency = latency;
@@ -112,7 +117,7 @@ impl Nodes {
         });
     }
 
-    /// A connection ended; its address stays on the list, Offline after its last one.
+    /// Removes a connection that ended. Its address stays on the list, Offline after its last one.
     pub fn left(&self, listing: &Listing, now: Timestamp) {
         self.change(listing, |entry| {
             entry.connections = entry.connections.saturating_sub(1);
@@ -120,7 +125,7 @@ impl Nodes {
         });
     }
 
-    /// The list, with those of our peers whose address is known.
+    /// Returns the list, with the peers of the node whose address is known.
     pub fn list(&self, peers: &[PeerView], now: Timestamp) -> BTreeMap<String, Node> {
         let clients = self.lock();
         let clients = clients.by_name.iter().map(|(name, entry)| {

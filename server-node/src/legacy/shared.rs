@@ -11,7 +11,7 @@ use super::tail::Tail;
 use crate::handle::Handle;
 use crate::legacy::{CHAINS_MAX, WHOLE_CHAINS_MAX};
 
-/// What the two routes share.
+/// The state of the two routes.
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(super) nodes: Nodes,
@@ -22,7 +22,8 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    /// Must be called within a Tokio runtime: a task follows the best chain.
+    /// Starts the task that follows the best chain. Must be called within a Tokio runtime. Returns
+    /// the state.
     pub(crate) fn start(handle: &Handle, author: PublicKey) -> Self {
         Self {
             nodes: Nodes::default(),

@@ -1,10 +1,12 @@
 //! The newest blocks of the best chain, each encoded once for all clients.
 //!
-//! A client remembers the [`Position`] of the last block that it has. The tail says what follows it, or that it is not on the
-//! best chain any more, or too far below its end; the client then has to fetch the chain.
+//! A client remembers the [`Position`] of the last block that it has. The tail returns the next
+//! block. Or it says that the position is not on the best chain any more, or too far below its end.
+//! The client then has to fetch the chain.
 //!
-//! A task follows the node's events. If an event does not continue the tail, the task reads the tip from the store and begins
-//! again there. Memory: at most [`TAIL_FRAMES_MAX`] blocks and [`TAIL_BYTES_MAX`], and no block while no client is connected.
+//! A task follows the node's events. If an event does not continue the tail, the task reads the tip
+//! from the store and begins again there. Memory: at most [`TAIL_FRAMES_MAX`] blocks and
+//! [`TAIL_BYTES_MAX`], and no block while no client is connected.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -24,9 +26,10 @@ use crate::handle::Handle;
 use crate::http::blocking;
 use crate::store::Place;
 
-/// The most blocks that are kept; when full, the oldest is dropped.
+/// The most blocks that are kept. When full, the oldest is dropped.
 pub const TAIL_FRAMES_MAX: usize = 256;
-/// The most bytes of the blocks that are kept, but for the newest one; when full, the oldest is dropped.
+/// The most bytes of the blocks that are kept, but for the newest one. When full, the oldest is
+/// dropped.
 pub const TAIL_BYTES_MAX: usize = 8 << 20;
 
 /// A block's place in the chain.
@@ -42,7 +45,7 @@ impl From<Place> for Position {
     }
 }
 
-/// What follows a position.
+/// The answer about a position: the block that follows it, if there is one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Next {
     /// This block.
@@ -100,13 +103,13 @@ pub(super) struct Tail {
 }
 
 impl Tail {
-    /// Starts the task that follows the best chain for as long as the node runs.
+    /// Starts the task that follows the best chain for as long as the node runs. Returns the tail.
     pub(super) fn start(handle: &Handle, speaker: PublicKey) -> Arc<Self> {
-        // The events come first: what happens after is in them.
+        // Subscribes to the events first, so that no later event is missed.
         let mut events = handle.events();
         let network = handle.network().clone();
         let genesis = Position { height: 0, hash: *network.id() };
-        // A store that cannot be read stops the node; until then the tail begins at genesis.
+        // A store that cannot be read stops the node. Until then the tail begins at genesis.
         let tip = handle.store().tip().map_or(genesis, Position::from);
         let tail = Arc::new(Self::new(network, speaker, tip));
         let (follower, handle) = (Arc::clone(&tail), handle.clone());
@@ -137,11 +140,11 @@ impl Tail {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        // Each change is a single step: what a thread that panicked left behind is whole.
+        // Each change is a single step, so the state is whole even after a thread has panicked.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Returns false if the event does not continue the tail.
+    /// Follows an event. Returns false if it does not continue the tail.
     fn follow(&self, event: &Event) -> bool {
         if let Event::Connected { hash, block, total_work, .. } = event {
             self.connect(*hash, block, *total_work)
@@ -160,7 +163,7 @@ impl Tail {
             (state.tip, state.watchers > 0)
         };
         if tip.hash != block.header.prev_hash {
-            // It may be what was read from the store before its event came.
+            // The block may have been read from the store before its event came.
             return tip == position;
         }
         // Only this task moves the tip, so it has not moved while the block is encoded.
@@ -178,7 +181,7 @@ impl Tail {
         true
     }
 
-    /// Returns false if the block at the fork is not in the tail.
+    /// Undoes the blocks above a fork. Returns false if the block at the fork is not in the tail.
     fn undo(&self, fork: u64) -> bool {
         let mut state = self.lock();
         if !state.frames.iter().any(|frame| frame.position.height == fork) {
@@ -206,7 +209,7 @@ impl Tail {
         }
     }
 
-    /// The newest block.
+    /// Returns the position of the newest block.
     pub(super) fn tip(&self) -> Position {
         self.lock().tip
     }
@@ -216,7 +219,7 @@ impl Tail {
         !matches!(self.next(position), Next::Unknown)
     }
 
-    /// Returns what follows a position.
+    /// Returns the answer about a position.
     pub(super) fn next(&self, position: &Position) -> Next {
         let state = self.lock();
         if state.tip == *position {
@@ -246,7 +249,7 @@ impl Tail {
         }
     }
 
-    /// Keeps new blocks from now on, as long as the watcher lives.
+    /// Keeps new blocks from now on, as long as the watcher lives. Returns the watcher.
     pub(super) fn watch(self: &Arc<Self>) -> Watcher {
         self.lock().watchers += 1;
         Watcher { changed: self.changed.subscribe(), tail: Arc::clone(self) }

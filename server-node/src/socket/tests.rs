@@ -90,7 +90,8 @@ async fn a_closed_peer_that_does_not_read_is_given_up() {
 }
 
 impl Served {
-    /// Returns true if all places but the socket's own are free, and this one is taken: one less than there are.
+    /// Returns true if all places but the socket's own are free, and this one is taken: one less
+    /// than there are.
     fn has_place(&self) -> bool {
         let places: Vec<_> = std::iter::from_fn(|| self.gate.enter([127, 0, 0, 1].into())).collect();
         places.len() == HEADROOM

@@ -91,7 +91,7 @@ fn next_block(network: &Network, parent: &Header, history: &Mmr, blocks: u64) ->
     block
 }
 
-/// Makes a store with so many blocks.
+/// Makes a store with this number of blocks.
 pub(crate) fn fill(data: &Path, network: &Network, blocks: u64) {
     let store = Store::open(data, network).unwrap();
     let mut parent = *network.genesis();

@@ -1,5 +1,5 @@
-//! The chain as the older system's clients fetch it, when it is long: how many bytes, in what fragments, and what a slow reader
-//! costs the node.
+//! The long chain as the older system's clients fetch it: its bytes, its fragments, and the cost of
+//! a slow reader to the node.
 
 use std::io::{BufReader, Read, Write};
 use std::net::TcpStream;
@@ -12,9 +12,11 @@ use crate::million::{describe, fill, memory_kib, network, start};
 /// The most bytes of an answer without `?all`, and of a fragment.
 const ANSWER_BYTES_MAX: usize = 1_000_000;
 const FRAGMENT_BYTES_MAX: usize = 256 << 10;
-/// How much the node's memory may grow while it tells every block: the store's cache, which fills, is 16 MiB of it.
+/// The most memory that the node may gain while it tells every block. The store's cache, which
+/// fills, is 16 MiB of it.
 const GROWTH_KIB_MAX: u64 = 48 << 10;
-/// How much of it slow readers may add to what a fast one has cost. The answers to them are five times as long.
+/// The most memory that slow readers may add to the growth of a fast one. The answers to them are
+/// five times as long.
 const SLOW_GROWTH_KIB_MAX: u64 = 24 << 10;
 /// The slow readers at once.
 const READERS: usize = 2;
@@ -33,7 +35,7 @@ struct Row {
     message: String,
 }
 
-/// Opens a WebSocket on a route.
+/// Opens a WebSocket on a route. Returns it.
 fn open(port: u16, path: &str) -> BufReader<TcpStream> {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
     let request = format!(
@@ -53,7 +55,8 @@ fn open(port: u16, path: &str) -> BufReader<TcpStream> {
     reader
 }
 
-/// Reads one text message, fragment by fragment, with a pause after each; also the number of fragments.
+/// Reads one text message, fragment by fragment, with a pause after each. Returns it and the number
+/// of fragments.
 fn read(reader: &mut impl Read, pause: Duration) -> (Vec<u8>, usize) {
     let (mut text, mut fragments) = (Vec::new(), 0);
     loop {
@@ -105,7 +108,7 @@ fn tell(blocks: u64) {
     fill(&data, &network, blocks);
     let node = start(&data, &file, blocks);
 
-    // The store's cache, which fills meanwhile, is in what it grows by.
+    // The store's cache, which fills meanwhile, is part of the growth.
     let before = memory_kib(&node.child);
     let begun = Instant::now();
     let (plain, fragments) = read(&mut open(node.port, "/get-blockchaindata"), Duration::ZERO);

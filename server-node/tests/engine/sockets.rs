@@ -99,7 +99,7 @@ async fn turns_away_who_does_not_speak_the_subprotocol() {
     node.stop().await.unwrap();
 }
 
-/// What the node says last before it closes.
+/// Returns the reason of the last farewell that the node sends before it closes.
 async fn farewell(socket: &mut WebSocketStream<TcpStream>) -> Option<String> {
     let mut farewell = None;
     while let Some(Ok(frame)) = timeout(PATIENCE, socket.next()).await.unwrap() {

@@ -1,4 +1,5 @@
-//! The older system's clients, emulated: plain WebSocket clients without a subprotocol, that speak in text.
+//! The older system's clients, emulated: plain WebSocket clients without a subprotocol that speak
+//! in text.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -23,7 +24,7 @@ async fn connect(bench: &Bench, path: &str) -> (Socket, SocketAddr) {
     (socket, address)
 }
 
-/// The next text; pings are answered by the stack meanwhile.
+/// Returns the next text. The stack answers pings meanwhile.
 async fn text(socket: &mut Socket) -> String {
     let read = async {
         loop {
@@ -41,7 +42,7 @@ async fn json(socket: &mut Socket) -> Value {
     serde_json::from_str(&text(socket).await).unwrap()
 }
 
-/// Waits until a client is listed: it receives every block from then on.
+/// Waits until a client is listed. It receives every block from then on.
 async fn listed(bench: &Bench) {
     bench.until(async || chain_data(bench).await["NetworkData"]["Nodes"]["127.0.0.1"].is_object()).await;
 }
@@ -63,7 +64,8 @@ async fn a_client_that_pings_gets_every_block_as_one_text() {
     let hello = format!("From {} to bob, hello", bench.author.public());
     let empty = format!("From {} to everyone, (no message)", bench.author.public());
     let (mut height, mut heard) = (0, false);
-    // Whether the message is on the chain already is looked up before it is mined, so it need not be in the first block.
+    // The node looks up a message on the chain before it mines it, so the message need not be in
+    // the first block.
     while height < 5 || !heard {
         let block = json(&mut socket).await;
         height += 1;
@@ -118,7 +120,7 @@ async fn a_node_is_listed_with_its_round_trip_and_kept_when_it_leaves() {
     let bench = Bench::start().await;
     let (mut socket, _) = connect(&bench, "/").await;
     socket.send(Message::text("ping")).await.unwrap();
-    // The stack answers pings only while somebody reads.
+    // The stack answers pings only while the socket is read.
     let (stop, mut stopped) = tokio::sync::oneshot::channel::<()>();
     let reading = tokio::spawn(async move {
         loop {
@@ -153,7 +155,7 @@ async fn an_address_is_one_node_however_many_connections_it_has() {
     listed(&bench).await;
     let (mut other, _) = connect(&bench, "/").await;
     other.send(Message::text("ping")).await.unwrap();
-    // Whoever is listed gets blocks.
+    // A listed client gets blocks.
     bench.mine(1).await;
     json(&mut other).await;
     drop(one);
@@ -180,7 +182,8 @@ async fn chain_data_is_one_text_with_the_nodes_key_and_all_blocks() {
     }
     let (mut socket, _) = connect(&bench, "/get-blockchaindata?all").await;
     assert_eq!(json(&mut socket).await["BlockChainData"], data["BlockChainData"]);
-    // Each block has a message of the one form, with a valid key; the API's form of a block is as it was.
+    // Each block has a message of the one form, with a valid key. The API's form of a block is
+    // unchanged.
     for block in blocks {
         let message = block["message"].as_str().unwrap();
         let (key, rest) = message.strip_prefix("From ").unwrap().split_once(" to ").unwrap();
