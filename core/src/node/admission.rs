@@ -1,7 +1,8 @@
 //! Admission: which connections get a place, and which peers are banned.
 //!
-//! Inbound and outbound connections have a share each, so a crowd that dials us never costs a link that we opened. Bounds:
-//! [`INBOUND_MAX`] and [`OUTBOUND_MAX`] connections, greeted or not; a handshake that does not end in time is closed.
+//! Inbound and outbound connections have a share each, so a crowd that dials us never costs a link
+//! that we opened. Bounds: [`INBOUND_MAX`] and [`OUTBOUND_MAX`] connections, established or not. A
+//! handshake that does not end in time is closed.
 
 use super::{ConnectionId, Direction, FULL, Node};
 use crate::peers::ban_list::BanTarget;
@@ -27,7 +28,7 @@ impl Node {
                 let group = ip.and_then(eviction::network_of);
                 self.admit_inbound(now, peer, group);
             }
-            // Nobody dials a light client; the bound holds anyway.
+            // No peer dials a light client. The bound holds anyway.
             Direction::Inbound(_) => {
                 if self.peers.len() > PEERS_MAX {
                     self.close(now, peer, Reason::Full);
@@ -58,7 +59,7 @@ impl Node {
         }
     }
 
-    /// Punishes an offender: it is not spoken with for a while if it did too much.
+    /// Punishes an offender. After too many faults it is banned for a while.
     pub(super) fn punish(&mut self, now: Now, peer: ConnectionId, fault: &Misbehavior) {
         let Some(subject) = self.subject(peer) else { return };
         self.bans.misbehaving(&subject, fault, now.moment);

@@ -1,10 +1,11 @@
-//! Inbound slots: which of those who dialled us has to go when another wants in.
+//! Inbound slots: the choice of the inbound peer that is evicted when another one dials.
 //!
-//! A full node would else belong to whoever came first with most connections. The choice follows the ideas of Bitcoin's: those who are
-//! hard to be for an attacker stay, each class by a measure that takes another effort to reach, and of the others
-//! the youngest of the most crowded network goes.
+//! Without it, a full node would belong to the first peer with most connections. The choice follows
+//! the ideas of Bitcoin's. Peers that an attacker can hardly imitate stay, each class by a measure
+//! that takes another effort to reach. Of the others, the youngest of the most crowded network is
+//! evicted.
 //!
-//! It knows nothing but what we observed ourselves. Bounds: none of its own; it looks once at each candidate.
+//! It uses only our own observations. Bounds: none of its own. It looks once at each candidate.
 
 use core::hash::Hasher as _;
 use core::net::IpAddr;
@@ -18,13 +19,13 @@ use crate::protocol::connection::ConnectionId;
 use crate::protocol::host::Host;
 use crate::protocol::netgroup::NetGroup;
 
-/// The most inbound links from one network; local ones are not counted.
+/// The most inbound links from one network. Local ones are not counted.
 pub const INBOUND_GROUP_MAX: usize = 32;
-/// So many networks, by a secret order, have their eldest link protected.
+/// The number of networks, by a secret order, whose oldest link is protected.
 pub const GROUPS_PROTECTED: usize = 4;
-/// So many of the nearest are protected.
+/// The number of protected links with the lowest latency.
 pub const NEAREST_PROTECTED: usize = 8;
-/// So many of those who last brought us a valid block before all others are protected.
+/// The number of protected links that last brought us a valid block before all others.
 pub const BRINGERS_PROTECTED: usize = 4;
 
 /// An inbound link, as we observed it.
@@ -32,38 +33,39 @@ pub const BRINGERS_PROTECTED: usize = 4;
 pub struct EvictionCandidate {
     /// The peer.
     pub peer: ConnectionId,
-    /// The network that it dialled from; none when it is local or not known.
+    /// The network that it dialled from. `None` if it is local or not known.
     pub group: Option<NetGroup>,
     /// The measured round trip.
     pub latency: Option<Duration>,
-    /// When it last brought us a valid block before all others.
+    /// The time when it last brought us a valid block before all others.
     pub first_delivery: Option<MonotonicTime>,
-    /// Since when it is connected.
+    /// The time since which it is connected.
     pub since: MonotonicTime,
 }
 
-/// What happens when another peer dials us.
+/// The decision on another peer that dials us.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Admission {
     /// There is a free place.
     Free,
     /// This peer is evicted for the newcomer.
     Evicts(ConnectionId),
-    /// The newcomer is refused: its network has [`INBOUND_GROUP_MAX`] links already.
+    /// The newcomer is refused, as its network has [`INBOUND_GROUP_MAX`] links already.
     Crowded,
-    /// The newcomer is refused: all places are taken by links that are protected.
+    /// The newcomer is refused, as protected links take all places.
     Full,
 }
 
-/// Returns the network that an inbound link from this address counts towards, or `None` if the address is local. Any number
-/// of unrelated peers may share a local address, for example behind a proxy, so local addresses say nothing about a crowd.
+/// Returns the network that an inbound link from this address counts towards, or `None` if the
+/// address is local. Any number of unrelated peers may share a local address, for example behind a
+/// proxy, so local addresses say nothing about a crowd.
 pub fn network_of(ip: IpAddr) -> Option<NetGroup> {
     let host = Host::from(ip);
     (!host.is_local()).then(|| NetGroup::of(&host))
 }
 
-/// Returns what happens when a peer from this network dials us while these are linked and `max` of them may be; `secret` as in
-/// [`choose`].
+/// Returns the decision on a peer from this network that dials us. These candidates are linked, and
+/// `max` of them may be. For `secret`, see [`select_peer_to_evict`].
 pub fn admit(
     candidates: &[EvictionCandidate],
     group: Option<NetGroup>,
@@ -79,15 +81,17 @@ pub fn admit(
     select_peer_to_evict(candidates, secret).map_or(Admission::Full, Admission::Evicts)
 }
 
-/// Whether another link from this network may come in beside these.
+/// Returns true if another link from this network may come in beside these.
 pub fn has_room(candidates: &[EvictionCandidate], group: Option<NetGroup>) -> bool {
     group.is_none() || candidates.iter().filter(|one| one.group == group).count() < INBOUND_GROUP_MAX
 }
 
-/// Who goes, if anybody does; `secret` is 16 bytes that others do not know, the same from choice to choice.
+/// Returns the peer to evict, or `None` if all are protected. `secret` is 16 bytes that others do
+/// not know, the same from choice to choice.
 ///
-/// Protected are the eldest link of each of [`GROUPS_PROTECTED`] networks, the [`NEAREST_PROTECTED`] nearest, the
-/// [`BRINGERS_PROTECTED`] newest bringers, and the elder half of the rest.
+/// Protected are the oldest link of each of [`GROUPS_PROTECTED`] networks, the
+/// [`NEAREST_PROTECTED`] nearest, the [`BRINGERS_PROTECTED`] newest bringers, and the older half of
+/// the rest.
 pub fn select_peer_to_evict(candidates: &[EvictionCandidate], secret: &[u8; 16]) -> Option<ConnectionId> {
     let mut rest: Vec<_> = candidates.iter().collect();
     protect_groups(&mut rest, secret);
@@ -99,13 +103,14 @@ pub fn select_peer_to_evict(candidates: &[EvictionCandidate], secret: &[u8; 16])
     for one in &rest {
         *crowds.entry(one.group).or_default() += 1;
     }
-    // Those whose network is not known are no crowd.
+    // Peers of an unknown network are no crowd.
     let crowd =
         |one: &EvictionCandidate| one.group.map_or(1, |_| crowds.get(&one.group).copied().unwrap_or(1));
     rest.into_iter().max_by_key(|one| (crowd(one), one.since, one.peer)).map(|one| one.peer)
 }
 
-/// Takes the `count` with the least measure out of the rest; those without one stay in it.
+/// Takes the `count` with the least measure out of the rest. Candidates without a measure stay in
+/// it.
 fn protect<M: Ord>(
     rest: &mut Vec<&EvictionCandidate>,
     count: usize,
@@ -117,7 +122,8 @@ fn protect<M: Ord>(
     rest.retain(|one| !safe.contains(&one.peer));
 }
 
-/// Takes the eldest link of some networks out of the rest: of which, nobody can aim at without the secret.
+/// Takes the oldest link of some networks out of the rest. Without the secret, nobody can predict
+/// these networks.
 fn protect_groups(rest: &mut Vec<&EvictionCandidate>, secret: &[u8; 16]) {
     let mut eldest = BTreeMap::<_, (MonotonicTime, ConnectionId)>::new();
     for (group, one) in rest.iter().filter_map(|one| Some((one.group?, one))) {
@@ -150,7 +156,7 @@ mod tests {
         MonotonicTime::from_micros(seconds * 1_000_000)
     }
 
-    /// Peers 0 to `count`, each younger than the one before, all from one crowded network.
+    /// Returns peers 0 to `count`, each younger than the one before, all from one crowded network.
     fn crowd(count: u64) -> Vec<EvictionCandidate> {
         let one = |number| EvictionCandidate {
             peer: ConnectionId(number),
@@ -162,7 +168,7 @@ mod tests {
         (0..count).map(one).collect()
     }
 
-    /// All who go, one after the other, until nobody does.
+    /// Returns all evicted peers, one after the other, until the rest is protected.
     fn evicted(mut candidates: Vec<EvictionCandidate>) -> Vec<ConnectionId> {
         let mut gone = Vec::new();
         while let Some(peer) = select_peer_to_evict(&candidates, &SECRET) {
@@ -285,7 +291,7 @@ mod tests {
             prop_assert!(
                 candidates.iter().filter(nearer).count() >= candidates.iter().filter_map(|one| one.latency).count().min(NEAREST_PROTECTED)
             );
-            // Of those that are protected by nothing else, at least half are as old.
+            // Of the links without any other protection, at least half are as old.
             let elder = candidates.iter().filter(|one| one.peer != peer && one.since <= gone.since).count();
             let others = candidates.len() - 1;
             prop_assert!(elder * 2 + 2 * (GROUPS_PROTECTED + NEAREST_PROTECTED + BRINGERS_PROTECTED) + 1 >= others);

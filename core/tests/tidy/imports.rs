@@ -1,4 +1,5 @@
-//! Imports go downward: between the folders of core by floor, and between the files of a crate never in a circle.
+//! Imports go downward: between the folders of core by floor, and between the files of a crate
+//! never in a circle.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -26,7 +27,7 @@ fn floor_of(module: &[String]) -> Option<usize> {
     FLOORS.iter().position(|folders| module.first().is_some_and(|first| folders.contains(&first.as_str())))
 }
 
-/// The imports of core that do not go down, as texts.
+/// Returns the imports of core that do not go down, as texts.
 fn not_downward(core: &Crate) -> Vec<String> {
     let mut wrong = Vec::new();
     for (from, targets) in core.edges() {
@@ -42,9 +43,9 @@ fn not_downward(core: &Crate) -> Vec<String> {
     wrong
 }
 
-/// A circle of modules, if there is one; each imports from the next.
+/// Returns a circle of modules, if there is one. Each imports from the next.
 fn circle(edges: &BTreeMap<Module, BTreeSet<Module>>) -> Option<Vec<Module>> {
-    // Whoever imports from nobody that is left is in no circle.
+    // A module that imports from no remaining module is in no circle.
     let mut left = edges.clone();
     loop {
         let before = left.len();

@@ -13,8 +13,8 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
 }
 
-/// Returns the files below a folder that have this extension, in order of their paths. Build outputs
-/// and npm packages are left out.
+/// Returns the files below a folder that have this extension, in order of their paths. Build
+/// outputs and npm packages are left out.
 fn files(folder: &Path, extension: &str) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).unwrap() {

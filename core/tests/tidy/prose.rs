@@ -1,4 +1,5 @@
-//! The prose of comments and documents: the rate of six constructions that are hard to read, against a budget that may only fall.
+//! The prose of comments and documents: the rate of six constructions that are hard to read,
+//! against a budget that may only fall.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,7 +8,8 @@ use regex::Regex;
 
 use super::{files, root};
 
-/// A construction, its pattern, the words that excuse a match when they follow it, and the most matches in 10,000 words.
+/// A construction, its pattern, the words that excuse a match when they follow it, and the most
+/// matches in 10,000 words.
 struct Rule {
     name: &'static str,
     pattern: &'static str,
@@ -15,7 +17,7 @@ struct Rule {
     budget: f64,
 }
 
-/// What is measured. Lower a budget when the measured rate falls: the test says when.
+/// The measured constructions. Lower a budget when the measured rate falls. The test says when.
 const RULES: [Rule; 6] = [
     Rule {
         name: "a clause about \"what\" in place of a noun",
@@ -54,7 +56,7 @@ const RULES: [Rule; 6] = [
         budget: 22.0,
     },
 ];
-/// How far a rate may stay below its budget before the budget has to be lowered.
+/// The most that a rate may stay below its budget before the budget has to be lowered.
 const MARGIN: f64 = 1.5;
 
 /// Returns the comments of a Rust file, one paragraph of neighbouring comment lines an item.

@@ -1,22 +1,23 @@
-//! Rust text, as far as its imports need it: modules, and the paths that each of them speaks of.
+//! Rust text, as far as its imports need it: modules, and the paths that each of them names.
 //!
-//! It reads code in rustfmt's form. Comments, texts and whatever is there for tests only are left out.
+//! It reads code in rustfmt's form. Comments, texts and items for tests only are left out.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// A module's path below its crate; the root's is empty.
+/// A module's path below its crate. The root's is empty.
 pub(crate) type Module = Vec<String>;
 
-/// The modules of a crate, and for each the paths that it imports: absolute ones of its crate, or of another that is named.
+/// The modules of a crate, and for each the paths that it imports. Paths are absolute in its crate,
+/// or name another one.
 #[derive(Debug, Default)]
 pub(crate) struct Crate {
     pub(crate) modules: BTreeMap<Module, Vec<Module>>,
 }
 
 impl Crate {
-    /// Reads a crate from the folder of its sources, beginning with the roots that there are.
+    /// Reads a crate from the folder of its sources, beginning with the existing roots. Returns it.
     pub(crate) fn read(folder: &Path) -> Self {
         let mut this = Self::default();
         for root in ["lib.rs", "main.rs"] {
@@ -42,13 +43,14 @@ impl Crate {
         }
     }
 
-    /// The module that a path leads into: the longest beginning of it that is one.
+    /// Returns the module that a path leads into: the longest beginning of it that is one.
     pub(crate) fn module_of(&self, path: &[String]) -> Module {
         let known = |end: &usize| self.modules.contains_key(&path[..*end]);
         path[..(0..=path.len()).rev().find(known).unwrap_or(0)].to_vec()
     }
 
-    /// Who imports from whom; a module and those inside it are one in this.
+    /// Returns the modules that each module imports. A module and the modules inside it count as
+    /// one.
     pub(crate) fn edges(&self) -> BTreeMap<Module, BTreeSet<Module>> {
         let mut edges = BTreeMap::<_, BTreeSet<_>>::new();
         for (from, paths) in &self.modules {
@@ -60,7 +62,7 @@ impl Crate {
     }
 }
 
-/// A path as `crate::…`, if it leads into its own crate, or as it is, if it names another.
+/// Returns a path as `crate::…`, if it leads into its own crate, or as it is, if it names another.
 fn absolute(path: &[String], module: &[String], declared: &[String]) -> Option<Module> {
     let root = ["crate".to_owned()];
     let below = |parent: &[String], rest: &[String]| Some([root.as_slice(), parent, rest].concat());
@@ -76,7 +78,7 @@ fn absolute(path: &[String], module: &[String], declared: &[String]) -> Option<M
     }
 }
 
-/// Blanks comments, texts and characters.
+/// Returns the text with blanks for comments, texts and characters.
 fn without_comments(text: &str) -> String {
     let bytes = text.as_bytes();
     let mut out = String::with_capacity(text.len());
@@ -112,7 +114,8 @@ fn without_comments(text: &str) -> String {
     out
 }
 
-/// The length of a character literal, if the text begins with one, and not with a lifetime.
+/// Returns the length of a character literal. Returns `None` if the text does not begin with one,
+/// but for example with a lifetime.
 fn character(text: &str) -> Option<usize> {
     let inner = text.strip_prefix('\'')?;
     let first = inner.chars().next()?;
@@ -122,7 +125,7 @@ fn character(text: &str) -> Option<usize> {
     inner[first.len_utf8()..].starts_with('\'').then_some(first.len_utf8() + 2)
 }
 
-/// Takes out every item that an attribute keeps for tests.
+/// Returns the code without the items that an attribute keeps for tests.
 fn without_tests(code: &str) -> String {
     let mut out = String::new();
     let mut rest = code;
@@ -145,7 +148,7 @@ fn without_tests(code: &str) -> String {
     out + rest
 }
 
-/// The modules that a file declares and that are files of their own.
+/// Returns the modules that a file declares and that are files of their own.
 fn declared(code: &str) -> Vec<String> {
     let names = code.lines().filter_map(|line| {
         let mut words = line.trim().strip_suffix(';')?.split_whitespace().rev();
@@ -155,7 +158,7 @@ fn declared(code: &str) -> Vec<String> {
     names.collect()
 }
 
-/// All paths of a file's code: those of its `use`s, one for each leaf, and those that its code spells out.
+/// Returns all paths of a file's code: one for each leaf of its `use`s, and the others in the code.
 fn paths(code: &str) -> Vec<Module> {
     let mut found = Vec::new();
     let is_word = |ch: char| ch.is_alphanumeric() || ch == '_';
@@ -179,7 +182,7 @@ fn paths(code: &str) -> Vec<Module> {
     found
 }
 
-/// The leaves of a `use` tree.
+/// Adds the leaves of a `use` tree to `found`.
 fn leaves(tree: &str, parent: &[String], found: &mut Vec<Module>) {
     let (head, inner) = match tree.split_once('{') {
         Some((head, inner)) => (head, Some(inner.trim_end().strip_suffix('}').unwrap_or(inner))),
@@ -210,7 +213,7 @@ fn leaves(tree: &str, parent: &[String], found: &mut Vec<Module>) {
     }
 }
 
-/// The workspace's folder.
+/// Returns the workspace's folder.
 pub(crate) fn workspace() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }

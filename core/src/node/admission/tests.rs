@@ -30,7 +30,7 @@ impl Door {
         Self { node: Node::new(config, Chain::new(network), [1; 32]), now, next: 0 }
     }
 
-    /// Opens a connection, and returns its number and what is closed for it.
+    /// Opens a connection. Returns its number and the connections that are closed for it.
     fn open(&mut self, link: Direction) -> (ConnectionId, Vec<(ConnectionId, Reason)>) {
         let peer = ConnectionId(self.next);
         self.next += 1;
@@ -53,7 +53,8 @@ impl Door {
         self.open(Direction::Outbound(format!("10.9.0.1:{}", 1_000 + number).parse().unwrap()))
     }
 
-    /// Opens as many inbound connections as a node may have, with as many from each network as one may have.
+    /// Opens as many inbound connections as a node may have, with as many from each network as one
+    /// may have.
     fn crowd(&mut self, inbound_max: usize) {
         for number in 0..inbound_max {
             let (network, host) = (number / INBOUND_GROUP_MAX, number % INBOUND_GROUP_MAX);
