@@ -22,7 +22,8 @@ fn sections(specification: &str) -> BTreeSet<String> {
             sections.insert(format!("{above}: {title}"));
         } else if above == "Rules"
             && let Some(row) = line.strip_prefix("| ")
-            && let Some(rule) = row.split(" | ").next().filter(|rule| *rule != "rule" && !rule.starts_with('-'))
+            && let Some(rule) =
+                row.split(" | ").next().filter(|rule| *rule != "rule" && !rule.starts_with('-'))
         {
             sections.insert(format!("Rules: {rule}"));
         }

@@ -82,7 +82,9 @@ fn check_told(tab: &mut Tab, message: &str, undone: &Hash, holds: &Hash) {
     let ageless = "textContent.replace(/ · ([0-9]+ [a-z]+ ago|now)/g, '')";
     let words = tab.wait("both branches are shown", 30, &format!("{view}?.{ageless} ?? ''"));
     let words = words.as_str().unwrap();
-    for part in ["They fork above block 0.", "at block 164, against", "at block 75.", TEXT, "not in any of these"] {
+    for part in
+        ["They fork above block 0.", "at block 164, against", "at block 75.", TEXT, "not in any of these"]
+    {
         assert!(words.contains(part), "{part}: {words}");
     }
     let rows = tab.evaluate(&format!(

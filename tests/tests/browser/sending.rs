@@ -45,8 +45,7 @@ fn a_message_bears_the_work_that_was_chosen_and_is_followed_under_the_blocks_abo
     tab.wait("the bar is gone", 30, "document.querySelector('#stamping').hidden");
 
     click(&mut tab, "mine-toggle");
-    let above =
-        "document.querySelector('#sent li')?.textContent.match(/, [3-9] newer blocks, (.*) hashes/)?.[1] ?? ''";
+    let above = "document.querySelector('#sent li')?.textContent.match(/, [3-9] newer blocks, (.*) hashes/)?.[1] ?? ''";
     let work = tab.wait("the message is under three blocks", 60, above);
     click(&mut tab, "mine-toggle");
     tab.screenshot(&pictures().join("sent.png"));
