@@ -40,7 +40,7 @@ impl Node {
     fn take_step(&mut self, step: HeadersAction) {
         match step {
             HeadersAction::Ask(peer, locator) => {
-                self.outbox.send(peer, &Packet::GetHeaders(BoundedVec::new(locator)))
+                self.outbox.send(peer, &Packet::GetHeaders(BoundedVec::new(locator)));
             }
             HeadersAction::LoadMmr(hash) => self.outbox.recall(StoreQuery::LoadMmr(hash)),
             HeadersAction::Prove(peer) => self.outbox.send(peer, &Packet::GetProof(())),

@@ -67,7 +67,7 @@ impl Node {
                 self.relay.prefetch_marks();
             }
             (ReadAheadStage::Peer, NextInput::Tick) => {
-                self.peers_ahead().for_each(|peer| prefetch(&peer.stage))
+                self.peers_ahead().for_each(|peer| prefetch(&peer.stage));
             }
             (ReadAheadStage::Known, NextInput::Ping(peer)) => {
                 if let Some(greeted) = self.peers.get(&peer).and_then(Peer::greeted) {
