@@ -123,6 +123,22 @@ pub struct RestoreError {
 }
 
 /// The tree of headers and the best branch in it.
+///
+/// ```
+/// # use plexus_core::ledger::chain::{Inserted, TipUpdate};
+/// # use plexus_core::mining::search::grind;
+/// # use plexus_core::{Chain, Header, Network};
+/// let network = Network::dev();
+/// let (genesis, time) = (*network.genesis(), network.genesis().time.plus_ms(15_000));
+/// let mut header = Header { prev_hash: *network.id(), height: 1, time, ..genesis };
+/// header.nonce = grind(&header, 1 << 20).unwrap();
+/// let mut chain = Chain::new(network);
+/// assert_eq!(chain.insert(header, time), Ok(Inserted::New { leads: true }));
+/// assert_eq!(chain.best_header().header, header);
+/// assert_eq!(chain.tip().header, genesis, "the body is not verified yet");
+/// assert_eq!(chain.mark_validated(&header.hash()), TipUpdate::Extended);
+/// assert_eq!(chain.tip().header, header);
+/// ```
 #[derive(Clone, Debug)]
 pub struct Chain {
     network: Network,
@@ -307,6 +323,21 @@ impl Chain {
     ///
     /// # Errors
     /// Every rule that it breaks. Its sender commits an offence.
+    ///
+    /// # Examples
+    /// ```
+    /// use plexus_core::ledger::chain::Inserted;
+    /// use plexus_core::{Chain, Hash, Header, Network};
+    ///
+    /// let network = Network::dev();
+    /// let (genesis, now) = (*network.genesis(), network.genesis().time);
+    /// let mut chain = Chain::new(network);
+    /// assert_eq!(chain.insert(genesis, now), Ok(Inserted::Known));
+    /// let stranger = Header { prev_hash: Hash::of(b"unknown"), ..genesis };
+    /// assert_eq!(chain.insert(stranger, now), Ok(Inserted::Orphan));
+    /// let invalid = Header { prev_hash: genesis.hash(), height: 9, ..genesis };
+    /// assert!(chain.insert(invalid, now).is_err());
+    /// ```
     pub fn insert(&mut self, header: Header, local: Timestamp) -> Result<Inserted, Vec<RuleError>> {
         let hash = header.hash();
         let extends_leader = header.prev_hash == self.best_header.hash;

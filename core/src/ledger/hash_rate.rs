@@ -8,6 +8,25 @@ use crate::ledger::chain::Chain;
 pub const BLOCKS: u64 = 120;
 
 /// The growth rate of a chain.
+///
+/// ```
+/// # use plexus_core::ledger::hash_rate::NetworkHashRate;
+/// # use plexus_core::mining::search::grind;
+/// # use plexus_core::{Chain, Header, Network};
+/// # let mut chain = Chain::new(Network::dev());
+/// assert_eq!(NetworkHashRate::of(&chain), None, "genesis was not mined");
+/// for height in 1..=3 {
+///     let parent = chain.tip();
+///     let time = parent.header.time.plus_ms(15_000);
+///     let mut header = Header { prev_hash: parent.hash, height, time, ..parent.header };
+///     header.nonce = grind(&header, 1 << 20).unwrap();
+///     chain.insert(header, time).unwrap();
+///     chain.mark_validated(&header.hash());
+/// }
+/// // 255 hashes are expected in each 15 seconds.
+/// let rate = NetworkHashRate { interval_ms: 15_000, hashes_per_s: 17 };
+/// assert_eq!(NetworkHashRate::of(&chain), Some(rate));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NetworkHashRate {
     /// The mean time between two blocks, milliseconds.

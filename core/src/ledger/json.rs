@@ -59,6 +59,21 @@ impl Message {
 
 /// A signed message as a client submits it in JSON: the signed fields of a [`Message`]. Other
 /// fields are ignored.
+///
+/// ```
+/// use plexus_core::ledger::json::Submission;
+/// use plexus_core::{Message, SecretKey, Signature};
+///
+/// let sender = SecretKey::from_bytes(&[7; 32]).unwrap().public();
+/// let json = format!(
+///     r#"{{"sender":"{sender}","text":"hello","time_unix_ms":1000,"signature":"{}"}}"#,
+///     Signature::NONE
+/// );
+/// let submission: Submission = serde_json::from_str(&json).unwrap();
+/// let message = Message::try_from(submission).unwrap();
+/// // Recipient and stamp may be left out.
+/// assert_eq!((message.recipient(), message.stamp()), ("", 0));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Submission {
     /// The sender's key.

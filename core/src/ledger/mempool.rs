@@ -45,6 +45,25 @@ struct Pooled {
 type Rank = (core::cmp::Reverse<u128>, u64);
 
 /// The mempool: verified messages, bounded.
+///
+/// ```
+/// # use plexus_core::ledger::mempool::{Mempool, MempoolError};
+/// # use plexus_core::primitives::message::{Draft, grind_stamp};
+/// # use plexus_core::{Network, SecretKey};
+/// # let (network, alice) = (Network::dev(), SecretKey::from_bytes(&[7; 32]).unwrap());
+/// # let time = network.genesis().time;
+/// let write = |text: &str, tries: u64| {
+///     let draft = Draft::new(alice.public(), "bob", text, time).unwrap();
+///     let (stamp, _) = grind_stamp(&draft.id(network.id()), 0, tries);
+///     draft.sign(&alice, network.id(), stamp).verify(network.id()).unwrap()
+/// };
+/// let mut pool = Mempool::new(10_000);
+/// pool.insert(write("little work", 1), true).unwrap();
+/// pool.insert(write("more work", 10_000), true).unwrap();
+/// let first = pool.iter().next().unwrap();
+/// assert_eq!(first.message().text(), "more work");
+/// assert_eq!(pool.insert(write("little work", 1), true), Err(MempoolError::Known));
+/// ```
 #[derive(Debug)]
 pub struct Mempool {
     bytes_max: usize,
@@ -192,6 +211,22 @@ impl Mempool {
     }
 
     /// Returns the messages for a block at `time`: as many of the next in line as fit.
+    ///
+    /// ```
+    /// # use plexus_core::ledger::mempool::Mempool;
+    /// # use plexus_core::primitives::message::Draft;
+    /// # use plexus_core::{Network, SecretKey};
+    /// # let (network, alice) = (Network::dev(), SecretKey::from_bytes(&[7; 32]).unwrap());
+    /// # let time = network.genesis().time;
+    /// # let draft = Draft::new(alice.public(), "bob", "hello", time).unwrap();
+    /// let message = draft.sign(&alice, network.id(), 0).verify(network.id()).unwrap();
+    /// let (id, mut pool) = (*message.id(), Mempool::new(10_000));
+    /// pool.insert(message, false).unwrap();
+    /// assert!(pool.select(time, 1_000, 10).is_empty(), "a block may contain it already");
+    /// pool.mark_confirmed_absent(&id);
+    /// assert_eq!(pool.select(time, 1_000, 10).len(), 1);
+    /// assert!(pool.select(time, 100, 10).is_empty(), "it does not fit");
+    /// ```
     pub fn select(&self, time: Timestamp, bytes_max: usize, count_max: usize) -> Vec<Arc<Message>> {
         let (mut selected, mut bytes) = (Vec::new(), 0);
         for id in self.minable() {

@@ -9,6 +9,16 @@ use crate::primitives::key::{PublicKey, Signature};
 use crate::primitives::message::MessageId;
 
 /// One signature to verify.
+///
+/// ```
+/// use plexus_core::ledger::signature_batch::SignatureCheck;
+/// use plexus_core::{Hash, SecretKey};
+///
+/// let (secret, digest) = (SecretKey::from_bytes(&[7; 32]).unwrap(), Hash::of(b"text"));
+/// let check = SignatureCheck { digest, key: secret.public(), signature: secret.sign(&digest) };
+/// assert!(check.holds());
+/// assert!(!SignatureCheck { digest: Hash::of(b"another text"), ..check }.holds());
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SignatureCheck {
     /// The signed digest.
@@ -31,6 +41,17 @@ impl SignatureCheck {
 pub struct BatchId(pub u64);
 
 /// Signatures to verify and ids to look up, as one piece of work.
+///
+/// ```
+/// # use plexus_core::ledger::signature_batch::{BatchId, SignatureBatch, SignatureCheck};
+/// # use plexus_core::{Hash, SecretKey, Signature};
+/// # let (secret, digest) = (SecretKey::from_bytes(&[7; 32]).unwrap(), Hash::of(b"text"));
+/// let valid = SignatureCheck { digest, key: secret.public(), signature: secret.sign(&digest) };
+/// let broken = SignatureCheck { signature: Signature::NONE, ..valid.clone() };
+/// let batch = SignatureBatch { id: BatchId(1), checks: vec![valid, broken], ids: vec![] };
+/// let result = batch.answer(|_, _| Vec::new());
+/// assert_eq!((result.id, result.broken), (BatchId(1), vec![1]));
+/// ```
 #[derive(Clone, Debug)]
 pub struct SignatureBatch {
     /// The batch's id.

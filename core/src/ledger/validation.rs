@@ -190,6 +190,22 @@ impl RuleError {
 ///
 /// PROTOCOL.md, "Rules: parent", "Rules: height", "Rules: version", "Rules: order",
 /// "Rules: difficulty".
+///
+/// ```
+/// # use plexus_core::ledger::validation::{RuleError, check_header};
+/// # use plexus_core::mining::search::grind;
+/// # use plexus_core::{Header, Network};
+/// let network = Network::dev();
+/// let (genesis, id) = (network.genesis(), network.id());
+/// let time = genesis.time.plus_ms(15_000);
+/// let mut header = Header { prev_hash: *id, height: 1, time, ..*genesis };
+/// header.nonce = grind(&header, 1 << 20).unwrap();
+/// assert_eq!(check_header(&network, genesis, id, &header, &header.hash()), []);
+///
+/// let high = Header { height: 7, ..header };
+/// let broken = check_header(&network, genesis, id, &high, &header.hash());
+/// assert_eq!(broken, [RuleError::Height { expected: 1, found: 7 }]);
+/// ```
 pub fn check_header(
     network: &Network,
     parent: &Header,
@@ -226,6 +242,18 @@ pub fn check_header(
 /// hash meets it. Returns the broken rule.
 ///
 /// PROTOCOL.md, "Rules: proof of work".
+///
+/// ```
+/// use plexus_core::ledger::validation::{RuleError, check_own_work};
+/// use plexus_core::{Hash, Network};
+///
+/// let (network, hash) = (Network::dev(), Hash::from_bytes([0xff; 32]));
+/// let header = network.genesis();
+/// assert_eq!(check_own_work(&network, header, &Hash::ZERO), None);
+/// let target = network.limit();
+/// let broken = check_own_work(&network, header, &hash);
+/// assert_eq!(broken, Some(RuleError::ProofOfWork { target, hash }));
+/// ```
 pub fn check_own_work(network: &Network, header: &Header, hash: &Hash) -> Option<RuleError> {
     let (expected, found) = (network.parameters().limit_bits, header.bits);
     match header.bits.target().filter(|target| *target <= network.limit()) {
@@ -239,6 +267,17 @@ pub fn check_own_work(network: &Network, header: &Header, hash: &Hash) -> Option
 /// Returns an error if it is.
 ///
 /// PROTOCOL.md, "Rules: clock".
+///
+/// ```
+/// use plexus_core::Network;
+/// use plexus_core::ledger::validation::{BLOCK_AHEAD_MS, check_clock};
+///
+/// let header = *Network::dev().genesis();
+/// let slow = header.time.minus_ms(BLOCK_AHEAD_MS);
+/// assert_eq!(check_clock(&header, slow), None);
+/// let early = check_clock(&header, slow.minus_ms(1)).unwrap();
+/// assert!(early.may_pass_later(), "the same header is valid a moment later");
+/// ```
 pub fn check_clock(header: &Header, local: Timestamp) -> Option<RuleError> {
     let latest = local.plus_ms(BLOCK_AHEAD_MS);
     (header.time > latest).then_some(RuleError::TooEarly { latest, found: header.time })
@@ -250,6 +289,18 @@ pub fn check_clock(header: &Header, local: Timestamp) -> Option<RuleError> {
 /// `history_root` is the root over all headers below this block.
 ///
 /// PROTOCOL.md, "Rules: content", "Rules: size".
+///
+/// ```
+/// use plexus_core::ledger::validation::check_contents;
+/// use plexus_core::{Hash, Network, SecretKey};
+///
+/// let (network, root) = (Network::dev(), Hash::of(b"the history below"));
+/// let mut block = network.genesis_block();
+/// block.seal(&SecretKey::from_bytes(&[7; 32]).unwrap(), network.id(), &root);
+/// assert_eq!(check_contents(&network, &root, &block), []);
+/// block.extra += 1;
+/// assert_eq!(check_contents(&network, &root, &block)[0].flag(), "InvalidContentRoot");
+/// ```
 pub fn check_contents(network: &Network, history_root: &Hash, block: &Block) -> Vec<RuleError> {
     let mut failures = Vec::new();
     let body_root = block.body_root(&block.messages_root());
@@ -277,6 +328,20 @@ pub fn check_contents(network: &Network, history_root: &Hash, block: &Block) -> 
 /// block. Returns an error if not.
 ///
 /// PROTOCOL.md, "Rules: message time".
+///
+/// ```
+/// # use plexus_core::ledger::validation::{MESSAGE_AGE_MS, check_message_time};
+/// # use plexus_core::primitives::message::Draft;
+/// # use plexus_core::primitives::time::Timestamp;
+/// # use plexus_core::{Network, SecretKey};
+/// let alice = SecretKey::from_bytes(&[7; 32]).unwrap();
+/// let time = Timestamp::from_unix_ms(1_767_225_600_000);
+/// let draft = Draft::new(alice.public(), "bob", "hello", time).unwrap();
+/// let message = draft.sign(&alice, Network::dev().id(), 0);
+/// // A message may be a day old.
+/// assert_eq!(check_message_time(0, &message, time.plus_ms(MESSAGE_AGE_MS)), None);
+/// assert!(check_message_time(0, &message, time.plus_ms(MESSAGE_AGE_MS + 1)).is_some());
+/// ```
 pub fn check_message_time(index: usize, message: &Message, block: Timestamp) -> Option<RuleError> {
     let (earliest, latest) = (block.minus_ms(MESSAGE_AGE_MS), block.plus_ms(MESSAGE_AHEAD_MS));
     let found = message.time();
@@ -288,6 +353,18 @@ pub fn check_message_time(index: usize, message: &Message, block: Timestamp) -> 
 /// Returns the repeated ids as errors.
 ///
 /// PROTOCOL.md, "Rules: once".
+///
+/// ```
+/// use plexus_core::Hash;
+/// use plexus_core::ledger::validation::{RuleError, check_repeats};
+///
+/// let [a, b] = [Hash::of(b"a"), Hash::of(b"b")];
+/// assert_eq!(check_repeats(&[a, b], |_, _| false), []);
+/// let twice = RuleError::MessageRepeated { index: 2, id: a };
+/// assert_eq!(check_repeats(&[a, b, a], |_, _| false), [twice]);
+/// let mined_before = RuleError::MessageRepeated { index: 1, id: b };
+/// assert_eq!(check_repeats(&[a, b], |_, id| *id == b), [mined_before]);
+/// ```
 pub fn check_repeats(ids: &[MessageId], mut seen: impl FnMut(usize, &MessageId) -> bool) -> Vec<RuleError> {
     let mut order: Vec<usize> = (0..ids.len()).collect();
     order.sort_unstable_by_key(|&index| (ids[index], index));

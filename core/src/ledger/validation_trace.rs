@@ -56,6 +56,17 @@ pub struct Against<'a> {
 }
 
 /// Returns the result of each rule for a block.
+///
+/// ```
+/// use plexus_core::Network;
+/// use plexus_core::ledger::validation_trace::{Against, Finding, trace};
+///
+/// let (network, clock) = (Network::dev(), Network::dev().genesis().time);
+/// let against = Against { parent: None, history_root: None, hash: None, clock };
+/// let steps = trace(&network, &network.genesis_block(), against);
+/// // Without the parent, some rules stay open.
+/// assert!(steps.iter().any(|step| step.finding == Finding::Open));
+/// ```
 pub fn trace(network: &Network, block: &Block, against: Against<'_>) -> Vec<TraceStep> {
     let (header, hash) = (&block.header, block.header.hash());
     let mut steps = vec![named(against.hash, &hash)];

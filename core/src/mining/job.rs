@@ -16,6 +16,20 @@ pub struct JobId(pub u64);
 /// Each value of `extra` gives another content root, and so another first half of the header. A
 /// search tries several of them with each nonce, because they share the work that the second half
 /// costs.
+///
+/// ```
+/// # use plexus_core::mining::job::{Job, JobId};
+/// # use plexus_core::mining::search::Search;
+/// # use plexus_core::{Hash, Network};
+/// # let header = *Network::dev().genesis();
+/// # let target = header.bits.target().unwrap();
+/// let (history_root, body_root) = (Hash::of(b"headers below"), Hash::of(b"body"));
+/// let job = Job { id: JobId(1), header, target, history_root, body_root, extra: 0 };
+/// let solution = Search::new(&job, 0).run(1 << 20).unwrap();
+/// assert!(job.target.is_met_by(&job.complete(&solution).hash()));
+/// // A driver may pass jobs to its miners as bytes.
+/// assert_eq!(Job::decode(&job.encode()), Ok(job));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Job {
     /// The job's id.
@@ -33,6 +47,16 @@ pub struct Job {
 }
 
 /// The result of a search.
+///
+/// ```
+/// use plexus_core::mining::job::{JobId, Solution};
+///
+/// let solution = Solution { job: JobId(3), nonce: 42, extra: 5 };
+/// let bytes = solution.encode();
+/// assert_eq!(bytes.len(), 24);
+/// assert_eq!(Solution::decode(&bytes), Ok(solution));
+/// assert!(Solution::decode(&bytes[1..]).is_err());
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Solution {
     /// The id of the solved job.

@@ -13,6 +13,25 @@ use crate::primitives::hash::Hash;
 ///
 /// The solution found does not depend on the machine. With any kernel, nonces are tried in order,
 /// and with each nonce the extras in order.
+///
+/// ```
+/// # use plexus_core::mining::job::{Job, JobId};
+/// # use plexus_core::mining::kernel::Kernel;
+/// # use plexus_core::mining::search::Search;
+/// # use plexus_core::{Hash, Network};
+/// # let (header, root) = (*Network::dev().genesis(), Hash::ZERO);
+/// # let target = header.bits.target().unwrap();
+/// # let job = Job { id: JobId(1), header, target, history_root: root, body_root: root, extra: 0 };
+/// let mut search = Search::new(&job, 0);
+/// let solution = loop {
+///     // Between two slices a driver looks for a newer job.
+///     if let Some(solution) = search.run(64) {
+///         break solution;
+///     }
+/// };
+/// let mut portable = Search::new(&job, 0).with_kernel(Kernel::PORTABLE);
+/// assert_eq!(portable.run(1 << 20), Some(solution), "every kernel finds the same");
+/// ```
 #[derive(Clone, Debug)]
 pub struct Search {
     job: JobId,
@@ -54,6 +73,15 @@ impl Search {
 
     /// Returns the first nonce for searcher `number` of `count`. Each gets an equal share of all
     /// nonces.
+    ///
+    /// ```
+    /// use plexus_core::mining::search::Search;
+    ///
+    /// // Four searchers start a quarter of all nonces apart.
+    /// let starts: Vec<_> = (0..4).map(|number| Search::share(number, 4)).collect();
+    /// assert_eq!(starts[0], 0);
+    /// assert!(starts.windows(2).all(|pair| pair[1] - pair[0] == u64::MAX / 4));
+    /// ```
     pub fn share(number: u64, count: u64) -> u64 {
         (u64::MAX / count.max(1)).wrapping_mul(number)
     }
@@ -112,6 +140,17 @@ impl Search {
 
 /// Returns the first of `tries` nonces from 0 on with which a header's hash meets its own bits. It
 /// is for headers whose content root must not change.
+///
+/// ```
+/// use plexus_core::mining::search::grind;
+/// use plexus_core::{Header, Network};
+///
+/// let network = Network::dev();
+/// let nonce = grind(network.genesis(), 1 << 20).unwrap();
+/// let header = Header { nonce, ..*network.genesis() };
+/// assert!(network.limit().is_met_by(&header.hash()));
+/// assert_eq!(grind(&header, nonce), None, "no lower nonce meets the target");
+/// ```
 pub fn grind(header: &Header, tries: u64) -> Option<u64> {
     let headers = Headers::new(header, &[header.content_root], header.bits.target()?);
     Kernel::preferred().search(&headers, 0, tries).map(|hit| hit.nonce)

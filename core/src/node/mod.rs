@@ -13,6 +13,95 @@
 //!    named fault.
 //!
 //! **Architecture Invariant:** the node owns no state that only one of its machines needs.
+//!
+//! # A driver
+//!
+//! Two nodes in one process, a clock that jumps, and a store in memory. A real driver differs in its
+//! sockets, its disk and its threads, not in this loop. The function `answer`, which is left out
+//! here, reads the headers, blocks or proof that a peer asks for from the store, as frames.
+//!
+//! ```
+//! # use std::collections::VecDeque;
+//! # use plexus_core::mining::search::Search;
+//! # use plexus_core::node::storage::{Journal, PeerRequest};
+//! # use plexus_core::node::{ConnectionId, Direction, Neighbours};
+//! # use plexus_core::primitives::time::{MonotonicTime, Now};
+//! # use plexus_core::protocol::bounded::{BoundedBytes, BoundedVec};
+//! # use plexus_core::protocol::packet::{Packet, Role, body_frame};
+//! # use plexus_core::{Chain, Config, Input, Network, Node, Output, SecretKey};
+//! let network = Network::dev();
+//! let time = network.genesis().time.plus_ms(60_000);
+//! let mut now = Now { time, moment: MonotonicTime::default() };
+//! let mut nodes = [1, 2].map(|seed| {
+//!     let key = SecretKey::from_bytes(&[seed; 32]).unwrap();
+//!     let config = Config::new(Role::Full, key.clone(), key);
+//!     let config = Config { neighbours: Neighbours::Given, ..config };
+//!     (Node::new(config, Chain::new(network.clone()), [seed; 32]), Journal::new(&network))
+//! });
+//! let (link, mut job) = (ConnectionId(1), None);
+//! let dialled = Direction::Outbound("other:8333".parse().unwrap());
+//! let mut inputs = VecDeque::from([
+//!     (0, Input::Connected(link, dialled)),
+//!     (1, Input::Connected(link, Direction::Inbound(None))),
+//! ]);
+//! nodes[0].0.set_mining(now, true);
+//! while nodes[1].0.chain().tip().header.height < 3 {
+//!     for at in [0, 1] {
+//!         let (node, store) = &mut nodes[at];
+//!         // Carry out all outputs, in order. Some of them lead to inputs.
+//!         while let Some(output) = node.poll() {
+//!             match output {
+//!                 Output::Persist(changes) => store.apply(&changes),
+//!                 Output::Send(_, frame) => inputs.push_back((1 - at, Input::Received(link, frame))),
+//!                 Output::Close(..) => inputs.push_back((1 - at, Input::Closed(link))),
+//!                 Output::Dial(address) => inputs.push_back((at, Input::DialFailed(address))),
+//!                 Output::Verify(batch) => {
+//!                     let result = batch.answer(|index, id| store.seen(index, id));
+//!                     inputs.push_back((at, Input::Verified(result)));
+//!                 }
+//!                 Output::Recall(query) => {
+//!                     inputs.push_back((at, Input::Recalled(store.recall(&query))));
+//!                 }
+//!                 Output::Serve(_, request) => {
+//!                     let frames = answer(store, &network, request).into_iter();
+//!                     inputs.extend(frames.map(|frame| (1 - at, Input::Received(link, frame))));
+//!                 }
+//!                 Output::Mine(next) => job = next,
+//!                 Output::Tell(event) => drop(event),
+//!             }
+//!         }
+//!     }
+//!     // Hand over the next input. If there is none, solve the job and jump to the next deadline.
+//!     let (at, input) = inputs.pop_front().unwrap_or_else(|| {
+//!         let solution = job.take().and_then(|job| Search::new(&job, 0).run(1 << 20));
+//!         let deadlines = nodes.iter().filter_map(|(node, _)| node.deadline());
+//!         let next = deadlines.map(|(at, _)| at).min().map_or(now.moment, |at| at.max(now.moment));
+//!         let slept = u64::try_from((next - now.moment).as_millis()).unwrap();
+//!         now = Now { time: now.time.plus_ms(slept), moment: next };
+//!         inputs.push_back((1, Input::Ticked));
+//!         (0, solution.map_or(Input::Ticked, Input::Solved))
+//!     });
+//!     nodes[at].0.handle(now, input);
+//! }
+//! assert_eq!(nodes[0].0.chain().tip(), nodes[1].0.chain().tip());
+//! # /// Answers a peer from the store.
+//! # fn answer(store: &Journal, network: &Network, request: PeerRequest) -> Vec<bytes::Bytes> {
+//! #     let body = |hash| store.body(hash).map(|block| body_frame(block));
+//! #     match request {
+//! #         PeerRequest::Headers(locator) => {
+//! #             vec![Packet::Headers(BoundedVec::new(store.headers_after(&locator))).encode()]
+//! #         }
+//! #         PeerRequest::Bodies(hashes) => hashes
+//! #             .iter()
+//! #             .map(|hash| body(hash).unwrap_or_else(|| Packet::Missing(*hash).encode()))
+//! #             .collect(),
+//! #         PeerRequest::Proof => {
+//! #             let proof = store.prove(network).unwrap_or_default();
+//! #             vec![Packet::Proof(BoundedBytes::new(proof)).encode()]
+//! #         }
+//! #     }
+//! # }
+//! ```
 
 use std::sync::Arc;
 
@@ -135,6 +224,19 @@ impl AssumedRange {
 }
 
 /// The configuration of a node.
+///
+/// ```
+/// use plexus_core::node::{INBOUND_MAX, Neighbours};
+/// use plexus_core::protocol::packet::Role;
+/// use plexus_core::{Config, SecretKey};
+///
+/// let [key, author] = [1, 2].map(|seed| SecretKey::from_bytes(&[seed; 32]).unwrap());
+/// let config = Config::new(Role::Full, key, author);
+/// assert_eq!((config.inbound_max, config.mining), (INBOUND_MAX, false));
+/// // A driver that opens all links itself says so.
+/// let given = Config { neighbours: Neighbours::Given, ..config };
+/// assert!(given.connect.is_empty());
+/// ```
 #[derive(Clone, Debug)]
 pub struct Config {
     /// Keeps and serves all blocks, or only headers.
@@ -230,6 +332,30 @@ fn book_secret(config: &Config) -> [u8; 32] {
 }
 
 /// The node: one value that owns its sub-machines and passes the findings of each to the others.
+///
+/// ```
+/// # use plexus_core::mining::search::Search;
+/// # use plexus_core::primitives::time::{MonotonicTime, Now};
+/// # use plexus_core::protocol::packet::Role;
+/// # use plexus_core::{Chain, Config, Input, Network, Node, Output, SecretKey};
+/// # let (network, key) = (Network::dev(), SecretKey::from_bytes(&[7; 32]).unwrap());
+/// # let now = Now { time: network.genesis().time, moment: MonotonicTime::default() };
+/// let config = Config::new(Role::Full, key.clone(), key);
+/// let mut node = Node::new(config, Chain::new(network), [1; 32]);
+/// node.set_mining(now, true);
+/// let job = std::iter::from_fn(|| node.poll()).find_map(|output| match output {
+///     Output::Mine(job) => job,
+///     _ => None,
+/// });
+/// let solution = Search::new(&job.unwrap(), 0).run(1 << 20).unwrap();
+/// node.handle(now, Input::Solved(solution));
+/// # while let Some(output) = node.poll() {
+/// #     if let Output::Verify(batch) = output {
+/// #         node.handle(now, Input::Verified(batch.answer(|_, _| Vec::new())));
+/// #     }
+/// # }
+/// assert_eq!(node.chain().tip().header.height, 1);
+/// ```
 #[derive(Debug)]
 pub struct Node {
     config: Config,
@@ -383,6 +509,26 @@ impl Node {
     ///
     /// # Errors
     /// The reason why the message is not accepted.
+    ///
+    /// # Examples
+    /// ```
+    /// # use plexus_core::node::SubmitError;
+    /// # use plexus_core::primitives::message::Draft;
+    /// # use plexus_core::primitives::time::{MonotonicTime, Now};
+    /// # use plexus_core::protocol::packet::Role;
+    /// # use plexus_core::{Chain, Config, Network, Node, Output, SecretKey};
+    /// # let (network, alice) = (Network::dev(), SecretKey::from_bytes(&[7; 32]).unwrap());
+    /// # let now = Now { time: network.genesis().time, moment: MonotonicTime::default() };
+    /// # let config = Config::new(Role::Full, alice.clone(), alice.clone());
+    /// # let mut node = Node::new(config, Chain::new(network.clone()), [1; 32]);
+    /// let draft = Draft::new(alice.public(), "bob", "hello", now.time).unwrap();
+    /// let message = draft.sign(&alice, network.id(), 0);
+    /// let id = node.submit(now, message.clone()).unwrap();
+    /// assert!(node.pooled(&id).is_some());
+    /// // The message is safe once the driver has stored it.
+    /// assert!(std::iter::from_fn(|| node.poll()).any(|out| matches!(out, Output::Persist(_))));
+    /// assert_eq!(node.submit(now, message), Err(SubmitError::Known { id }));
+    /// ```
     pub fn submit(&mut self, now: Now, message: Message) -> Result<MessageId, SubmitError> {
         self.blind.assumed_at.get_or_insert(now.time);
         let id = self.pool_own(now, message)?;

@@ -123,6 +123,26 @@ mod prover;
 use self::prover::Prover;
 
 /// A store in memory.
+///
+/// ```
+/// # use plexus_core::mining::search::grind;
+/// # use plexus_core::node::storage::{Change, Journal};
+/// # use plexus_core::{Header, Network};
+/// # let network = Network::dev();
+/// # let (genesis, time) = (*network.genesis(), network.genesis().time.plus_ms(15_000));
+/// # let mut header = Header { prev_hash: *network.id(), height: 1, time, ..genesis };
+/// # header.nonce = grind(&header, 1 << 20).unwrap();
+/// let (hash, total_work) = (header.hash(), header.work());
+/// let mut journal = Journal::new(&network);
+/// journal.apply(&[
+///     Change::Header { hash, header, total_work },
+///     Change::Tip { hash, height: 1, fork: 0 },
+/// ]);
+/// assert_eq!(journal.best(), [*network.id(), hash]);
+/// assert_eq!(journal.headers_after(&[*network.id()]), [header]);
+/// // After a restart, the chain is as it was.
+/// assert_eq!(journal.restore(network).unwrap().tip().hash, hash);
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct Journal {
     headers: BTreeMap<Hash, (Header, Work)>,

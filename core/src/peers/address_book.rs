@@ -69,6 +69,20 @@ struct Test {
 }
 
 /// The address book.
+///
+/// ```
+/// # use plexus_core::peers::address_book::AddressBook;
+/// # use plexus_core::primitives::rng::SeededRng;
+/// # use plexus_core::{Network, SecretKey};
+/// # let (now, mut rng) = (Network::dev().genesis().time, SeededRng::new([1; 32]));
+/// let (mut book, address) = (AddressBook::new([7; 32]), "alice.example".parse().unwrap());
+/// assert!(book.add(&address, address.group(), now));
+/// assert_eq!(book.select(now, &mut rng, |_| false), Some(address.clone()));
+/// // After a handshake the address is in the tried table, with its node's key.
+/// let key = SecretKey::from_bytes(&[7; 32]).unwrap().public();
+/// book.good(&address, key, now);
+/// assert_eq!((book.len(), book.tried_len(), book.key(&address)), (1, 1, Some(&key)));
+/// ```
 #[derive(Debug)]
 pub struct AddressBook {
     placement: Placement,

@@ -42,6 +42,16 @@ pub const SCORES_MAX: usize = 1_024;
 const PARTS: u32 = 1 << 10;
 
 /// The target of a ban: one identity for each peer, the one that is hardest to change.
+///
+/// ```
+/// use core::net::IpAddr;
+/// use plexus_core::peers::ban_list::BanTarget;
+///
+/// let target = |text: &str| BanTarget::of(Some(&text.parse::<IpAddr>().unwrap().into()), None);
+/// assert_eq!(target("2001:db8::1"), target("2001:db8::2"), "they share a /64");
+/// assert_ne!(target("192.0.2.1"), target("192.0.2.2"));
+/// assert_eq!(target("127.0.0.1"), None, "many peers may share a local address");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum BanTarget {
     /// The host of the peer. An IPv6 address counts as its /64, which belongs to one subscriber.
@@ -75,6 +85,17 @@ impl BanTarget {
 /// may announce a header above an invalid block before it can know that. A light node may hold a
 /// block whose repeated message only a full node detects. A node whose chain is reorganised during
 /// a request may answer with headers that do not connect.
+///
+/// ```
+/// use plexus_core::Hash;
+/// use plexus_core::peers::ban_list::{BAN_POINTS, weight};
+/// use plexus_core::protocol::misbehavior::Misbehavior;
+///
+/// assert!(weight(&Misbehavior::PingTimeout) < BAN_POINTS);
+/// assert_eq!(weight(&Misbehavior::KeyNotProven), BAN_POINTS);
+/// let (expected, found) = (Hash::ZERO, Hash::of(b"other"));
+/// assert_eq!(weight(&Misbehavior::Network { expected, found }), 0, "no offence");
+/// ```
 pub fn weight(fault: &Misbehavior) -> u32 {
     match fault {
         Misbehavior::Version { .. } | Misbehavior::Network { .. } => 0,
@@ -145,6 +166,21 @@ struct Ban {
 }
 
 /// The bans and the points.
+///
+/// ```
+/// # use core::net::IpAddr;
+/// # use plexus_core::peers::ban_list::{BAN_MIN, BanList, BanTarget};
+/// # use plexus_core::primitives::time::MonotonicTime;
+/// # use plexus_core::protocol::misbehavior::Misbehavior;
+/// # let (now, ip) = (MonotonicTime::from_micros(1), IpAddr::from([192, 0, 2, 1]));
+/// # let peer = BanTarget::of(Some(&ip.into()), None).unwrap();
+/// let mut bans = BanList::default();
+/// assert!(!bans.misbehaving(&peer, &Misbehavior::PingTimeout, now));
+/// // An offence that no honest node commits leads to a ban at once.
+/// assert!(bans.misbehaving(&peer, &Misbehavior::InvalidLink, now));
+/// assert!(bans.is_banned(&peer, now));
+/// assert!(!bans.is_banned(&peer, now + BAN_MIN), "it has ended");
+/// ```
 #[derive(Debug, Default)]
 pub struct BanList {
     bans: VecMap<BanTarget, Ban>,

@@ -29,6 +29,23 @@ pub const NEAREST_PROTECTED: usize = 8;
 pub const BRINGERS_PROTECTED: usize = 4;
 
 /// An inbound link, as we observed it.
+///
+/// ```
+/// # use plexus_core::node::ConnectionId;
+/// # use plexus_core::peers::eviction::{EvictionCandidate, select_peer_to_evict};
+/// # use plexus_core::primitives::time::MonotonicTime;
+/// let candidate = |number: u64| EvictionCandidate {
+///     peer: ConnectionId(number),
+///     group: None,
+///     latency: None,
+///     first_delivery: None,
+///     since: MonotonicTime::from_micros(number),
+/// };
+/// let candidates: Vec<_> = (1..=10).map(candidate).collect();
+/// // Of peers that are alike, the youngest is evicted.
+/// assert_eq!(select_peer_to_evict(&candidates, &[7; 16]), Some(ConnectionId(10)));
+/// assert_eq!(select_peer_to_evict(&[], &[7; 16]), None);
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EvictionCandidate {
     /// The peer.
@@ -59,6 +76,13 @@ pub enum Admission {
 /// Returns the network that an inbound link from this address counts towards, or `None` if the
 /// address is local. Any number of unrelated peers may share a local address, for example behind a
 /// proxy, so local addresses say nothing about a crowd.
+///
+/// ```
+/// use plexus_core::peers::eviction::network_of;
+///
+/// assert_eq!(network_of([10, 0, 0, 1].into()), None, "it is a local address");
+/// assert!(network_of([192, 0, 2, 1].into()).is_some());
+/// ```
 pub fn network_of(ip: IpAddr) -> Option<NetGroup> {
     let host = Host::from(ip);
     (!host.is_local()).then(|| NetGroup::of(&host))
@@ -66,6 +90,26 @@ pub fn network_of(ip: IpAddr) -> Option<NetGroup> {
 
 /// Returns the decision on a peer from this network that dials us. These candidates are linked, and
 /// `max` of them may be. For `secret`, see [`select_peer_to_evict`].
+///
+/// ```
+/// # use plexus_core::node::ConnectionId;
+/// # use plexus_core::peers::eviction::{Admission, EvictionCandidate, admit, network_of};
+/// # use plexus_core::peers::eviction::INBOUND_GROUP_MAX;
+/// # use plexus_core::primitives::time::MonotonicTime;
+/// let (group, secret) = (network_of([192, 0, 2, 1].into()), [7; 16]);
+/// let candidate = |number: usize| EvictionCandidate {
+///     peer: ConnectionId(number as u64),
+///     group,
+///     latency: None,
+///     first_delivery: None,
+///     since: MonotonicTime::default(),
+/// };
+/// let crowd: Vec<_> = (0..INBOUND_GROUP_MAX).map(candidate).collect();
+/// assert_eq!(admit(&crowd[1..], group, 100, &secret), Admission::Free);
+/// assert_eq!(admit(&crowd, group, 100, &secret), Admission::Crowded);
+/// // Peers of other networks are still welcome.
+/// assert_eq!(admit(&crowd, network_of([198, 51, 100, 1].into()), 100, &secret), Admission::Free);
+/// ```
 pub fn admit(
     candidates: &[EvictionCandidate],
     group: Option<NetGroup>,

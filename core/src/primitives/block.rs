@@ -27,6 +27,17 @@ pub const BLOCK_BYTES_MIN: usize = HEADER_BYTES + 8 + 33 + 64 + 4;
 /// A block's header: all the bytes that are hashed when mining.
 ///
 /// The first 64 of its 96 bytes are one SHA-256 block, constant while nonces are searched.
+///
+/// ```
+/// use plexus_core::{Header, Network};
+///
+/// let network = Network::dev();
+/// let genesis = *network.genesis();
+/// assert_eq!(genesis.hash(), *network.id());
+/// assert_eq!(Header::decode(&genesis.encode()), Ok(genesis));
+/// let other = Header { nonce: 1, ..genesis };
+/// assert_ne!(other.hash(), genesis.hash(), "every bit is hashed");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Header {
     /// The parent's hash.
@@ -107,6 +118,24 @@ impl Header {
 }
 
 /// A block: its header, its author's signature and the messages.
+///
+/// ```
+/// # use plexus_core::SecretKey;
+/// use plexus_core::mining::search::grind;
+/// use plexus_core::primitives::mmr::Mmr;
+/// use plexus_core::{Block, Network};
+///
+/// let (network, miner) = (Network::dev(), SecretKey::from_bytes(&[7; 32]).unwrap());
+/// let mut block = network.genesis_block();
+/// block.header.prev_hash = *network.id();
+/// block.header.height = 1;
+/// // The author signs the block before it is mined.
+/// let history = Mmr::default().append(network.genesis().record(*network.id()));
+/// block.seal(&miner, network.id(), &history.root());
+/// block.header.nonce = grind(&block.header, 1 << 20).unwrap();
+/// assert!(network.limit().is_met_by(&block.header.hash()));
+/// assert_eq!(Block::decode(&block.encode()), Ok(block));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Block {
     /// The header, which is mined.

@@ -52,6 +52,16 @@ pub enum DecodeError {
 }
 
 /// Reads a fixed layout from its first byte to its last.
+///
+/// ```
+/// use plexus_core::primitives::encoding::{DecodeError, Reader};
+///
+/// let mut reader = Reader::new(&[0, 2, b'h', b'i', 9]);
+/// assert_eq!(reader.text("greeting", 1, 10), Ok("hi"));
+/// let short = DecodeError::Short { field: "port", needed: 2, left: 1 };
+/// assert_eq!(reader.u16("port"), Err(short));
+/// assert_eq!(reader.end(), Err(DecodeError::Trailing { count: 1 }));
+/// ```
 #[derive(Debug)]
 pub struct Reader<'a> {
     rest: &'a [u8],
@@ -129,6 +139,17 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     /// Too few bytes, a number over `max`, or one that takes more bytes than it needs.
+    ///
+    /// # Examples
+    /// ```
+    /// use plexus_core::primitives::encoding::{DecodeError, Reader};
+    ///
+    /// assert_eq!(Reader::new(&[0xac, 0x02]).varint("count", 1_000), Ok(300));
+    /// let wrong = Err(DecodeError::Value { field: "count" });
+    /// assert_eq!(Reader::new(&[0xac, 0x02]).varint("count", 299), wrong);
+    /// // A longer form of the same number is invalid.
+    /// assert_eq!(Reader::new(&[0x81, 0x00]).varint("count", 299), wrong);
+    /// ```
     pub fn varint(&mut self, field: &'static str, max: u128) -> Result<u128, DecodeError> {
         let mut number = 0;
         for shift in (0..u128::BITS).step_by(7) {
@@ -172,6 +193,15 @@ impl<'a> Reader<'a> {
 }
 
 /// Writes a number as unsigned LEB128, in the form that [`Reader::varint`] reads.
+///
+/// ```
+/// use plexus_core::primitives::encoding::{Reader, put_varint};
+///
+/// let mut bytes = Vec::new();
+/// put_varint(&mut bytes, 300);
+/// assert_eq!(bytes, [0xac, 0x02]);
+/// assert_eq!(Reader::new(&bytes).varint("count", u128::MAX), Ok(300));
+/// ```
 pub fn put_varint(out: &mut Vec<u8>, mut number: u128) {
     loop {
         let seven = u8::try_from(number & 0x7f).unwrap_or(0);

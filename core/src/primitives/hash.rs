@@ -10,6 +10,15 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::{Digest, Sha256};
 
 /// A SHA-256 hash: 32 bytes, shown as 64 hex digits.
+///
+/// ```
+/// use plexus_core::Hash;
+///
+/// let hash = Hash::of(b"abc");
+/// assert!(hash.to_string().starts_with("ba7816bf"));
+/// assert_eq!(hash.to_string().parse(), Ok(hash));
+/// assert!("ba7816bf".parse::<Hash>().is_err(), "64 digits are needed");
+/// ```
 #[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Hash([u8; 32]);
 
@@ -157,6 +166,14 @@ static PREFIXES: LazyLock<Vec<Sha256>> = LazyLock::new(|| {
 /// Returns the tagged hash of [BIP
 /// 340](https://github.com/bitcoin/bips/blob/master/bip-0340.mediawiki): SHA-256(SHA-256(tag) ‖
 /// SHA-256(tag) ‖ concatenated parts).
+///
+/// ```
+/// use plexus_core::primitives::hash::{Tag, tagged};
+///
+/// // The parts are joined before they are hashed. The tag keeps the kinds of hashes apart.
+/// assert_eq!(tagged(Tag::Leaf, &[b"ab", b"c"]), tagged(Tag::Leaf, &[b"abc"]));
+/// assert_ne!(tagged(Tag::Leaf, &[b"abc"]), tagged(Tag::Node, &[b"abc"]));
+/// ```
 pub fn tagged(tag: Tag, parts: &[&[u8]]) -> Hash {
     let mut state = PREFIXES[tag as usize].clone();
     for part in parts {

@@ -22,6 +22,15 @@ pub const PHRASE_WORDS: usize = 24;
 ///
 /// The bytes are checked only when a signature is verified: a key that is not a point of the curve
 /// verifies no signature.
+///
+/// ```
+/// use plexus_core::{PublicKey, SecretKey};
+///
+/// let key = SecretKey::from_bytes(&[7; 32]).unwrap().public();
+/// assert_eq!(key.to_string().parse(), Ok(key));
+/// assert!(key.ready().is_some(), "it is a point of the curve");
+/// assert!(PublicKey::NOBODY.ready().is_none());
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PublicKey([u8; 33]);
 
@@ -148,6 +157,16 @@ impl<'de> Deserialize<'de> for PublicKey {
 }
 
 /// An ECDSA signature: r ‖ s, 64 bytes, shown as 128 hex digits.
+///
+/// ```
+/// use plexus_core::{Hash, SecretKey, Signature};
+///
+/// let secret = SecretKey::from_bytes(&[7; 32]).unwrap();
+/// let signature = secret.sign(&Hash::of(b"text"));
+/// // The nonce follows from key and digest, so signing again gives the same signature.
+/// assert_eq!(secret.sign(&Hash::of(b"text")), signature);
+/// assert!(!secret.public().verifies(&Hash::of(b"text"), &Signature::NONE));
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Signature([u8; 64]);
 
@@ -210,6 +229,16 @@ impl<'de> Deserialize<'de> for Signature {
 }
 
 /// A key that signs. It is wiped when dropped and never shown.
+///
+/// ```
+/// use plexus_core::{Hash, SecretKey};
+///
+/// let secret = SecretKey::from_bytes(&[7; 32]).unwrap();
+/// let digest = Hash::of(b"text");
+/// let signature = secret.sign(&digest);
+/// assert!(secret.public().verifies(&digest, &signature));
+/// assert!(!secret.public().verifies(&Hash::of(b"another text"), &signature));
+/// ```
 #[derive(Clone)]
 pub struct SecretKey {
     signing: SigningKey,
@@ -227,6 +256,15 @@ impl SecretKey {
     ///
     /// # Errors
     /// [`KeyError::Secret`] for zero and for numbers not below the group's order.
+    ///
+    /// # Examples
+    /// ```
+    /// use plexus_core::SecretKey;
+    /// use plexus_core::primitives::key::KeyError;
+    ///
+    /// assert_eq!(SecretKey::from_bytes(&[0; 32]).unwrap_err(), KeyError::Secret);
+    /// assert_eq!(SecretKey::from_bytes(&[0xff; 32]).unwrap_err(), KeyError::Secret);
+    /// ```
     pub fn from_bytes(bytes: &[u8; 32]) -> Result<Self, KeyError> {
         let signing = SigningKey::from_slice(bytes).map_err(|_| KeyError::Secret)?;
         let point = signing.verifying_key().to_sec1_point(true);

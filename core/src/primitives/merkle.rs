@@ -21,6 +21,16 @@ fn level_above(level: &[Hash]) -> Vec<Hash> {
 }
 
 /// Returns the root over `leaves`, in their order. It is 32 zero bytes for an empty list.
+///
+/// ```
+/// use plexus_core::Hash;
+/// use plexus_core::primitives::merkle::{leaf, root};
+///
+/// let [a, b, c] = [leaf(b"a"), leaf(b"b"), leaf(b"c")];
+/// assert_eq!(root(&[]), Hash::ZERO);
+/// assert_ne!(root(&[a, b]), root(&[b, a]), "the order counts");
+/// assert_ne!(root(&[a, b, c]), root(&[a, b, c, c]), "an odd leaf is not doubled");
+/// ```
 pub fn root(leaves: &[Hash]) -> Hash {
     let mut level = leaves.to_vec();
     while level.len() > 1 {
@@ -31,6 +41,15 @@ pub fn root(leaves: &[Hash]) -> Hash {
 
 /// Returns the siblings of the leaf at `index` from the bottom up. The list is empty for an index
 /// outside the tree.
+///
+/// ```
+/// use plexus_core::primitives::merkle::{leaf, path, siblings};
+///
+/// let leaves = [leaf(b"a"), leaf(b"b"), leaf(b"c")];
+/// assert_eq!(path(&leaves, 0), [leaves[1], leaves[2]]);
+/// assert_eq!(path(&leaves, 2).len(), siblings(2, leaves.len()));
+/// assert!(path(&leaves, 3).is_empty(), "there is no such leaf");
+/// ```
 pub fn path(leaves: &[Hash], index: usize) -> Vec<Hash> {
     let (mut level, mut index, mut siblings) = (leaves.to_vec(), index, Vec::new());
     if index >= leaves.len() {
@@ -60,6 +79,16 @@ pub fn siblings(index: usize, count: usize) -> usize {
 
 /// Returns the root that follows from `leaf` at `index` of `count` leaves and its `siblings`.
 /// Returns `None` if their number does not fit.
+///
+/// ```
+/// use plexus_core::primitives::merkle::{climb, leaf, path, root};
+///
+/// let leaves = [leaf(b"a"), leaf(b"b"), leaf(b"c")];
+/// let path = path(&leaves, 1);
+/// assert_eq!(climb(leaves[1], 1, 3, &path), Some(root(&leaves)));
+/// assert_ne!(climb(leaf(b"x"), 1, 3, &path), Some(root(&leaves)));
+/// assert_eq!(climb(leaves[1], 1, 3, &path[1..]), None, "a sibling is missing");
+/// ```
 pub fn climb(leaf: Hash, index: usize, count: usize, siblings: &[Hash]) -> Option<Hash> {
     if index >= count {
         return None;

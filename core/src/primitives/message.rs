@@ -46,6 +46,18 @@ pub enum DraftError {
 }
 
 /// The contents of a message, before stamp and signature.
+///
+/// ```
+/// use plexus_core::SecretKey;
+/// use plexus_core::primitives::message::{Draft, DraftError};
+/// use plexus_core::primitives::time::Timestamp;
+///
+/// let sender = SecretKey::from_bytes(&[7; 32]).unwrap().public();
+/// let draft = |text: &str| Draft::new(sender, "bob", text, Timestamp::from_unix_ms(1_000));
+/// assert_eq!(draft("hello").unwrap().sender(), &sender);
+/// assert_eq!(draft(""), Err(DraftError::Text { found: 0 }));
+/// assert_eq!(draft(&"x".repeat(5_000)), Err(DraftError::Text { found: 5_000 }));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Draft {
     sender: PublicKey,
@@ -91,6 +103,20 @@ impl Draft {
 
     /// Signs the draft. Returns the message. `secret` must be the sender's, or the message will not
     /// verify.
+    ///
+    /// ```
+    /// use plexus_core::primitives::message::Draft;
+    /// use plexus_core::primitives::time::Timestamp;
+    /// use plexus_core::{Network, SecretKey};
+    ///
+    /// let (network, alice) = (Network::dev(), SecretKey::from_bytes(&[7; 32]).unwrap());
+    /// let draft =
+    ///     Draft::new(alice.public(), "bob", "hello", Timestamp::from_unix_ms(1_000)).unwrap();
+    /// let message = draft.sign(&alice, network.id(), 0);
+    /// assert!(message.clone().verify(network.id()).is_some());
+    /// // The signature includes the network, so it is invalid in any other.
+    /// assert!(message.verify(Network::plexus().id()).is_none());
+    /// ```
     pub fn sign(self, secret: &SecretKey, network: &Hash, stamp: u64) -> Message {
         let signature = secret.sign(&self.id(network));
         Message { draft: self, stamp, signature }
@@ -98,6 +124,22 @@ impl Draft {
 }
 
 /// A signed message, within its sizes. Its signature is not yet verified.
+///
+/// ```
+/// # use plexus_core::primitives::message::Draft;
+/// # use plexus_core::primitives::time::Timestamp;
+/// # use plexus_core::SecretKey;
+/// use plexus_core::{Message, Network};
+///
+/// # let (network, alice) = (Network::dev(), SecretKey::from_bytes(&[7; 32]).unwrap());
+/// # let time = Timestamp::from_unix_ms(1_000);
+/// let draft = Draft::new(alice.public(), "bob", "hello", time).unwrap();
+/// let message = draft.sign(&alice, network.id(), 0);
+/// assert_eq!(message.to_string(), format!("From {} to bob, hello", alice.public()));
+/// let bytes = message.encode();
+/// assert_eq!(bytes.len(), message.size());
+/// assert_eq!(Message::decode(&bytes), Ok(message));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
     draft: Draft,
@@ -214,6 +256,17 @@ pub fn stamp_work(id: &MessageId, stamp: u64) -> Work {
 
 /// Returns the best stamp among `tries` from `first` on, with its work. The caller searches in
 /// slices of this kind.
+///
+/// ```
+/// use plexus_core::Hash;
+/// use plexus_core::primitives::message::{grind_stamp, stamp_work};
+///
+/// let id = Hash::of(b"the id of a message");
+/// let (stamp, work) = grind_stamp(&id, 0, 1_000);
+/// assert_eq!(stamp_work(&id, stamp), work);
+/// // More tries show at least as much work.
+/// assert!(grind_stamp(&id, 0, 2_000).1 >= work);
+/// ```
 pub fn grind_stamp(id: &MessageId, first: u64, tries: u64) -> (u64, Work) {
     (0..tries)
         .map(|step| first.wrapping_add(step))

@@ -20,6 +20,19 @@ use crate::primitives::time::Timestamp;
 pub const RECORD_BYTES: usize = 60;
 
 /// An MMR node: a summary of the headers below it.
+///
+/// ```
+/// use plexus_core::Network;
+/// use plexus_core::primitives::encoding::Reader;
+/// use plexus_core::primitives::mmr::MmrNode;
+///
+/// let (plexus, dev) = (Network::plexus(), Network::dev());
+/// let [left, right] = [&plexus, &dev].map(|network| network.genesis().record(*network.id()));
+/// let parent = MmrNode::parent(&left, &right);
+/// assert_eq!(parent.work, left.work.plus(right.work));
+/// assert_eq!(parent.bits, right.bits, "it ends with the last header");
+/// assert_eq!(MmrNode::read(&mut Reader::new(&parent.encode())), Ok(parent));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MmrNode {
     /// A leaf's header hash, or the hash of a parent's two children.
@@ -76,6 +89,19 @@ struct Peak {
 }
 
 /// The peaks over the first `leaves` headers of a branch.
+///
+/// ```
+/// use plexus_core::primitives::mmr::Mmr;
+/// use plexus_core::{Hash, Network};
+///
+/// let network = Network::dev();
+/// let leaf = network.genesis().record(*network.id());
+/// let history = (0..5).fold(Mmr::default(), |history, _| history.append(leaf));
+/// // Five headers are covered by peaks over four and over one.
+/// assert_eq!((history.leaves(), history.peaks().len()), (5, 2));
+/// assert_eq!(Mmr::decode(&history.encode()), Ok(history));
+/// assert_eq!(Mmr::default().root(), Hash::ZERO);
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct Mmr {
     leaves: u64,
@@ -245,6 +271,23 @@ pub struct Position {
 }
 
 /// Proves that a record is the leaf at a position below a root.
+///
+/// ```
+/// use plexus_core::Network;
+/// use plexus_core::primitives::mmr::{InclusionProof, Mmr, MmrNode};
+///
+/// let network = Network::dev();
+/// let leaf = |height: u128| {
+///     let work = plexus_core::primitives::pow::Work::from_hashes(height);
+///     MmrNode { work, ..network.genesis().record(*network.id()) }
+/// };
+/// let history = (0..3).fold(Mmr::default(), |history, height| history.append(leaf(height)));
+/// // Below three leaves lie a pair and a single one.
+/// let proof =
+///     InclusionProof { leaves: 3, height: 1, siblings: vec![leaf(0)], peaks: vec![leaf(2)] };
+/// assert_eq!(proof.root(&leaf(1)), Some(history.root()));
+/// assert_ne!(proof.root(&leaf(9)), Some(history.root()));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InclusionProof {
     /// The number of headers that the root covers.

@@ -23,6 +23,19 @@ const WORD_BITS: usize = 11;
 const PHRASE_BYTES: usize = PHRASE_WORDS * WORD_BITS / 8;
 
 /// The 24 words of a key ([BIP 39](https://github.com/bitcoin/bips/blob/master/bip-0039.mediawiki), English list).
+///
+/// ```
+/// use plexus_core::primitives::key::KeyError;
+/// use plexus_core::primitives::mnemonic::Phrase;
+///
+/// let phrase = Phrase::from_entropy(&[0; 32]);
+/// let words = phrase.to_string();
+/// assert!(words.starts_with("abandon abandon") && words.ends_with("art"));
+/// assert_eq!(words.parse::<Phrase>().unwrap().entropy(), phrase.entropy());
+/// // The last word carries a checksum.
+/// let wrong = words.replace("art", "abandon");
+/// assert_eq!(wrong.parse::<Phrase>().unwrap_err(), KeyError::Checksum);
+/// ```
 #[derive(Clone)]
 pub struct Phrase(Zeroizing<[u8; 32]>);
 
@@ -106,6 +119,19 @@ impl SecretKey {
     ///
     /// # Errors
     /// [`KeyError::Secret`] if the derivation meets an invalid key (one seed in 2^127).
+    ///
+    /// # Examples
+    /// ```
+    /// use plexus_core::SecretKey;
+    /// use plexus_core::primitives::mnemonic::Phrase;
+    ///
+    /// let phrase = Phrase::from_entropy(&[7; 32]);
+    /// let secret = SecretKey::from_phrase(&phrase).unwrap();
+    /// // Upper case and more white space make no difference.
+    /// let typed = phrase.to_string().to_uppercase().replace(' ', "\n  ");
+    /// let restored = SecretKey::from_phrase(&typed.parse().unwrap()).unwrap();
+    /// assert_eq!(restored.public(), secret.public());
+    /// ```
     pub fn from_phrase(phrase: &Phrase) -> Result<Self, KeyError> {
         let root = XPrv::new(phrase.seed().as_slice()).map_err(|_| KeyError::Secret)?;
         let path: bip32::DerivationPath = PATH.parse().map_err(|_| KeyError::Secret)?;

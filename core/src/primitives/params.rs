@@ -21,6 +21,18 @@ use crate::primitives::time::Timestamp;
 pub const NAME_BYTES_MAX: usize = 32;
 
 /// A network's parameters as people write them, in TOML or JSON.
+///
+/// ```
+/// use plexus_core::Network;
+///
+/// let dev = Network::dev();
+/// let mut parameters = dev.parameters().clone();
+/// parameters.spacing_ms += 1;
+/// // Other parameters make another genesis block, and with it another network.
+/// assert_ne!(Network::new(parameters.clone()).unwrap().id(), dev.id());
+/// parameters.spacing_ms = 0;
+/// assert!(Network::new(parameters).unwrap_err().to_string().starts_with("spacing_ms:"));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Parameters {
@@ -116,6 +128,15 @@ pub const GENESIS_TIME_MAX: u64 = (1 << 53) - 1;
 pub const MILLISECONDS_MAX: u64 = 100 * 365 * 86_400_000;
 
 /// A network: checked parameters, the genesis header that commits to them, and its hash.
+///
+/// ```
+/// use plexus_core::Network;
+///
+/// let network: Network = "dev".parse().unwrap();
+/// assert_eq!(network.id(), &network.genesis().hash());
+/// assert_eq!(network.genesis_block().header.height, 0);
+/// assert!("main".parse::<Network>().is_err());
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Network {
     parameters: Parameters,

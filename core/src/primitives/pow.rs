@@ -13,6 +13,16 @@ use crate::primitives::hash::Hash;
 use crate::primitives::time::Timestamp;
 
 /// A target in Bitcoin's compact form: one byte of size, three of mantissa.
+///
+/// ```
+/// use plexus_core::primitives::pow::Bits;
+///
+/// let target = Bits::from_u32(0x1d00_ffff).target().unwrap();
+/// assert!(target.to_string().starts_with("00000000ffff0000"));
+/// assert_eq!(target.bits().to_string(), "0x1d00ffff");
+/// // Only the shortest form of a target is valid.
+/// assert_eq!(Bits::from_u32(0x1e00_00ff).target(), None);
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Bits(u32);
 
@@ -65,6 +75,18 @@ impl fmt::Debug for Bits {
 }
 
 /// The largest value that a hash, read as a big-endian number, may have. The lower, the harder.
+///
+/// ```
+/// use plexus_core::Hash;
+/// use plexus_core::primitives::pow::Target;
+///
+/// let mut bytes = [0xff; 32];
+/// bytes[0] = 0x0f;
+/// let target = Target::from_be_bytes(bytes);
+/// assert!(target.is_met_by(&Hash::from_bytes(bytes)));
+/// assert!(!target.is_met_by(&Hash::from_bytes([0x10; 32])));
+/// assert_eq!(target.work().hashes(), 16, "one hash in 16 meets it");
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Target(U256);
 
@@ -185,6 +207,16 @@ impl fmt::Debug for Target {
 }
 
 /// An expected number of hashes. Sums saturate, so that no claim wraps around.
+///
+/// ```
+/// use plexus_core::Hash;
+/// use plexus_core::primitives::pow::Work;
+///
+/// let (few, most) = (Work::from_hashes(255), Work::from_hashes(u128::MAX));
+/// assert_eq!(few.plus(few).hashes(), 510);
+/// assert_eq!(few.plus(most), most, "a sum never wraps around");
+/// assert_eq!(Work::shown_by(&Hash::from_bytes([0xff; 32])).hashes(), 1);
+/// ```
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
 )]
@@ -224,6 +256,19 @@ impl fmt::Display for Work {
 }
 
 /// The three parameters of the target rule.
+///
+/// ```
+/// use plexus_core::Network;
+/// use plexus_core::primitives::pow::Bits;
+///
+/// let (network, parent) = (Network::plexus(), Bits::from_u32(0x1c10_0000));
+/// let (rule, time) = (network.retarget(), network.genesis().time);
+/// let on_time = time.plus_ms(rule.spacing_ms);
+/// assert_eq!(rule.next_bits(parent, time, on_time), parent);
+/// // A block that is late by one half life may be twice as easy.
+/// let late = on_time.plus_ms(rule.half_life_ms);
+/// assert_eq!(rule.next_bits(parent, time, late), Bits::from_u32(0x1c20_0000));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Retarget {
     /// The desired interval between blocks, milliseconds.

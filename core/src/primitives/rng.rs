@@ -3,6 +3,18 @@
 use crate::primitives::hash::{Tag, tagged};
 
 /// A stream of random numbers from a seed: the tagged hashes of seed and counter.
+///
+/// ```
+/// use plexus_core::primitives::rng::SeededRng;
+///
+/// let draw = |seed| {
+///     let mut rng = SeededRng::new([seed; 32]);
+///     [rng.below(1_000), rng.below(1_000), rng.below(1_000)]
+/// };
+/// assert_eq!(draw(1), draw(1), "a seed repeats its numbers");
+/// assert_ne!(draw(1), draw(2));
+/// assert_eq!(SeededRng::new([1; 32]).below(0), 0);
+/// ```
 #[derive(Debug)]
 pub struct SeededRng {
     seed: [u8; 32],

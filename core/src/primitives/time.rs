@@ -10,6 +10,15 @@ use core::ops::{Add, Sub};
 use core::time::Duration;
 
 /// Unix time in milliseconds.
+///
+/// ```
+/// use plexus_core::primitives::time::Timestamp;
+///
+/// let time = Timestamp::from_unix_ms(1_767_225_600_000);
+/// assert_eq!(time.to_string(), "2026-01-01T00:00:00.000Z");
+/// assert_eq!(time.plus_ms(15_000).ms_since(time), 15_000);
+/// assert_eq!(time.ms_since(time.plus_ms(15_000)), 0, "no time is negative");
+/// ```
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
 )]
@@ -67,6 +76,16 @@ impl fmt::Display for Timestamp {
 }
 
 /// Microseconds on the driver's monotonic clock, whose start is arbitrary.
+///
+/// ```
+/// use core::time::Duration;
+/// use plexus_core::primitives::time::MonotonicTime;
+///
+/// let start = MonotonicTime::from_micros(5);
+/// let later = start + Duration::from_secs(1);
+/// assert_eq!(later - start, Duration::from_secs(1));
+/// assert_eq!(start - later, Duration::ZERO);
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MonotonicTime(u64);
 
@@ -109,6 +128,16 @@ pub struct Now {
 
 impl Now {
     /// Returns the moment when the local clock will show `time`.
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// use plexus_core::primitives::time::{MonotonicTime, Now, Timestamp};
+    ///
+    /// let (time, moment) = (Timestamp::from_unix_ms(1_000), MonotonicTime::from_micros(7));
+    /// let now = Now { time, moment };
+    /// assert_eq!(now.moment_of(time.plus_ms(250)), moment + Duration::from_millis(250));
+    /// assert_eq!(now.moment_of(time.minus_ms(250)), moment, "the past is due now");
+    /// ```
     pub fn moment_of(self, time: Timestamp) -> MonotonicTime {
         self.moment + Duration::from_millis(time.ms_since(self.time))
     }

@@ -68,6 +68,22 @@ pub const HEIGHT_MAX: u64 = (1 << 62) - 1;
 const CHAIN: Scheme = Scheme { security_bits: SECURITY_BITS, tail: TAIL_BLOCKS };
 
 /// A tip whose chain was proven.
+///
+/// ```
+/// # use plexus_core::node::storage::Journal;
+/// use plexus_core::Network;
+/// use plexus_core::proof::chain_proof::{ProofError, verify};
+///
+/// # let network = Network::dev();
+/// let mut proof = Journal::new(&network).prove(&network).unwrap();
+/// let proven = verify(&network, &proof).unwrap();
+/// assert_eq!((proven.hash, proven.tail.len()), (*network.id(), 0));
+/// // A proof is for one network.
+/// let other = verify(&Network::plexus(), &proof);
+/// assert!(matches!(other, Err(ProofError::Network { .. })));
+/// proof.push(0);
+/// assert!(verify(&network, &proof).is_err(), "nothing may follow");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Proven {
     /// The tip's header.
@@ -95,6 +111,18 @@ impl Proven {
 
 /// Returns the points that a proof of this tip has to show, rising, in work from genesis on. `below` is the work of all headers
 /// below the tail, and `in_tail` that of the tail, which is not all of the chain. Returns `None` for work that no chain has.
+///
+/// ```
+/// use plexus_core::Hash;
+/// use plexus_core::primitives::pow::{Bits, Work};
+/// use plexus_core::proof::chain_proof::points;
+///
+/// let (below, tail) = (Work::from_hashes(1 << 40), Work::from_hashes(1 << 30));
+/// let bits = Bits::from_u32(0x1e10_0000);
+/// let drawn = points(below, tail, bits, &Hash::of(b"tip")).unwrap();
+/// assert!(drawn.is_sorted() && drawn.iter().all(|point| *point < below));
+/// assert_ne!(points(below, tail, bits, &Hash::of(b"another tip")).unwrap(), drawn);
+/// ```
 pub fn points(below: Work, in_tail: Work, tip_bits: Bits, tip: &Hash) -> Option<Vec<Work>> {
     let tip_work = tip_bits.target().map_or(Work::ZERO, Target::work);
     let stakes = Stakes { below: below.hashes(), tail: in_tail.hashes(), tip: tip_work.hashes() };
@@ -108,6 +136,38 @@ pub fn points(below: Work, in_tail: Work, tip_bits: Bits, tip: &Hash) -> Option<
 ///
 /// # Errors
 /// The source's, or a chain that cannot be proven: see [`ProveError`].
+///
+/// # Examples
+/// ```
+/// # use core::convert::Infallible;
+/// # use plexus_core::mining::search::grind;
+/// # use plexus_core::primitives::block::content_root;
+/// # use plexus_core::primitives::mmr::{Mmr, MmrNode, Position};
+/// # use plexus_core::proof::chain_proof::{Opened, Source, prove, verify};
+/// # use plexus_core::{Hash, Header, Network};
+/// struct Short(Network, Opened);
+///
+/// impl Source for Short {
+///     type Error = Infallible;
+///     fn node(&mut self, _: Position) -> Result<MmrNode, Infallible> {
+///         Ok(self.0.genesis().record(*self.0.id()))
+///     }
+///     fn opened(&mut self, _: u64) -> Result<Opened, Infallible> {
+///         Ok(self.1)
+///     }
+/// }
+/// # let network = Network::dev();
+/// # let (genesis, id) = (*network.genesis(), *network.id());
+/// # let history = Mmr::default().append(genesis.record(id));
+/// # let (body_root, extra) = (Hash::of(b"body"), 0);
+/// # let content_root = content_root(&history.root(), &body_root, extra);
+/// # let time = genesis.time.plus_ms(15_000);
+/// # let mut header = Header { prev_hash: id, content_root, height: 1, time, ..genesis };
+/// # header.nonce = grind(&header, 1 << 20).unwrap();
+/// # let block = Opened { header, body_root, extra };
+/// let proof = prove(&network, 1, &mut Short(network.clone(), block)).unwrap();
+/// assert_eq!(verify(&network, &proof).unwrap().header, block.header);
+/// ```
 pub fn prove<S: Source>(
     network: &Network,
     height: u64,

@@ -53,6 +53,47 @@ pub const HEAD_BYTES_MAX: usize = 16 << 10;
 pub const RECEIPT_BYTES_MAX: usize = HEAD_BYTES_MAX + PROOF_BYTES_MAX;
 
 /// Proves that a message is in a block of a proven chain, if [`Receipt::verify`] succeeds.
+///
+/// ```
+/// # use core::convert::Infallible;
+/// # use plexus_core::mining::search::grind;
+/// # use plexus_core::primitives::message::Draft;
+/// # use plexus_core::primitives::mmr::{Mmr, MmrNode, Position};
+/// # use plexus_core::proof::chain_proof::{Opened, Source, prove};
+/// # use plexus_core::proof::inclusion_proof::Receipt;
+/// # use plexus_core::{Block, Header, Network, SecretKey};
+/// # struct Short(Network, Opened);
+/// # impl Source for Short {
+/// #     type Error = Infallible;
+/// #     fn node(&mut self, _: Position) -> Result<MmrNode, Infallible> {
+/// #         Ok(self.0.genesis().record(*self.0.id()))
+/// #     }
+/// #     fn opened(&mut self, _: u64) -> Result<Opened, Infallible> {
+/// #         Ok(self.1)
+/// #     }
+/// # }
+/// # let (network, alice) = (Network::dev(), SecretKey::from_bytes(&[7; 32]).unwrap());
+/// # let (genesis, id) = (*network.genesis(), *network.id());
+/// # let below = genesis.record(id);
+/// # let time = genesis.time.plus_ms(15_000);
+/// # let draft = Draft::new(alice.public(), "bob", "hello", time).unwrap();
+/// # let messages = vec![draft.sign(&alice, &id, 0).into()];
+/// # let header = Header { prev_hash: id, height: 1, time, ..genesis };
+/// # let mut block = Block { header, messages, ..network.genesis_block() };
+/// # let body_root = block.seal(&alice, &id, &Mmr::default().append(below).root());
+/// # block.header.nonce = grind(&block.header, 1 << 20).unwrap();
+/// # let opened = Opened { header: block.header, body_root, extra: block.extra };
+/// # let chain = prove(&network, 1, &mut Short(network.clone(), opened)).unwrap();
+/// // The block is the second of a chain of two, so its only sibling is genesis.
+/// let receipt = Receipt::new(&network, &block, 0, vec![below], chain).unwrap();
+/// let file = receipt.encode();
+/// let verified = Receipt::decode(&file).unwrap().verify().unwrap();
+/// assert_eq!((verified.block, verified.blocks), (block.header.hash(), 1));
+/// // No byte of the file may change.
+/// let mut forged = file.clone();
+/// forged[200] ^= 1;
+/// assert!(Receipt::decode(&forged).and_then(|receipt| receipt.verify()).is_err());
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Receipt {
     /// The network, whose id follows.
@@ -135,6 +176,16 @@ impl Receipt {
     ///
     /// # Errors
     /// The bytes are not laid out as a receipt.
+    ///
+    /// # Examples
+    /// ```
+    /// use plexus_core::proof::inclusion_proof::{Receipt, ReceiptError};
+    ///
+    /// let picture = Receipt::decode(b"\x89PNG\r\n\x1a\n");
+    /// assert_eq!(picture, Err(ReceiptError::Magic { found: *b"\x89PNG\r\n" }));
+    /// let newer = Receipt::decode(b"plexus\x00\x02");
+    /// assert_eq!(newer, Err(ReceiptError::Version { found: 2 }));
+    /// ```
     pub fn decode(bytes: &[u8]) -> Result<Self, ReceiptError> {
         if bytes.len() > RECEIPT_BYTES_MAX {
             return Err(ReceiptError::Size { found: bytes.len() });

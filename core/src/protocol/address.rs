@@ -22,6 +22,17 @@ pub const PEER_PATH: &str = "/p2p";
 pub const SUBPROTOCOL: &str = "plexus.1";
 
 /// A node's address: plain or TLS, a host, a port.
+///
+/// ```
+/// use plexus_core::protocol::address::Address;
+///
+/// let address: Address = "wss://Example.org".parse().unwrap();
+/// assert_eq!(address.to_string(), "wss://example.org:443/p2p");
+/// assert!(address.is_tls());
+/// let plain: Address = "192.0.2.1".parse().unwrap();
+/// assert_eq!(plain.to_string(), "ws://192.0.2.1:8333/p2p");
+/// assert!("ftp://example.org".parse::<Address>().is_err());
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Address {
     tls: bool,

@@ -6,6 +6,16 @@ use serde::de::{Error as _, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// A list with a cap that is checked before anything is allocated.
+///
+/// ```
+/// use plexus_core::protocol::bounded::BoundedVec;
+///
+/// assert_eq!(BoundedVec::<_, 2>::new(vec![1, 2, 3]).into_inner(), [1, 2]);
+/// // More items than the cap are an error, before any of them is read.
+/// let bytes = postcard::to_allocvec(&vec![1u8, 2, 3]).unwrap();
+/// assert!(postcard::from_bytes::<BoundedVec<u8, 3>>(&bytes).is_ok());
+/// assert!(postcard::from_bytes::<BoundedVec<u8, 2>>(&bytes).is_err());
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub struct BoundedVec<T, const MAX: usize>(Vec<T>);
@@ -55,6 +65,14 @@ impl<'de, T: Deserialize<'de>, const MAX: usize> Deserialize<'de> for BoundedVec
 }
 
 /// Bytes with a cap on their number.
+///
+/// ```
+/// use plexus_core::protocol::bounded::BoundedBytes;
+///
+/// assert_eq!(BoundedBytes::<3>::new(vec![1, 2, 3]).as_bytes(), [1, 2, 3]);
+/// // A part of the bytes would be useless, so too many become none.
+/// assert!(BoundedBytes::<2>::new(vec![1, 2, 3]).as_bytes().is_empty());
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BoundedBytes<const MAX: usize>(Vec<u8>);
 
@@ -87,6 +105,14 @@ impl<'de, const MAX: usize> Deserialize<'de> for BoundedBytes<MAX> {
 }
 
 /// A text with a cap in bytes.
+///
+/// ```
+/// use plexus_core::protocol::bounded::BoundedString;
+///
+/// assert_eq!(BoundedString::<8>::new("hello").as_str(), "hello");
+/// // It is cut between characters: "ü" has two bytes.
+/// assert_eq!(BoundedString::<2>::new("aü").as_str(), "a");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub struct BoundedString<const MAX: usize>(String);

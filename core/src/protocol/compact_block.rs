@@ -113,6 +113,24 @@ impl CompactBlock {
 }
 
 /// A body that is being reconstructed.
+///
+/// ```
+/// # use plexus_core::primitives::message::Draft;
+/// # use plexus_core::protocol::compact_block::{CompactBlock, PartialBlock};
+/// # use plexus_core::{Network, SecretKey};
+/// # let (network, alice) = (Network::dev(), SecretKey::from_bytes(&[7; 32]).unwrap());
+/// # let draft = Draft::new(alice.public(), "bob", "hello", network.genesis().time).unwrap();
+/// # let message = draft.sign(&alice, network.id(), 0);
+/// let mut block = network.genesis_block();
+/// block.messages.push(message.clone().into());
+/// let (hash, ids) = (block.header.hash(), [message.id(network.id())]);
+/// let compact = CompactBlock::new(hash, &block, &ids, &[]);
+/// // An empty mempool cannot fill the place of the message.
+/// let mut partial = PartialBlock::new(block.header, compact, core::iter::empty());
+/// assert_eq!(partial.missing(), [0]);
+/// assert!(partial.fill(vec![message]));
+/// assert_eq!(partial.complete(), Some(block));
+/// ```
 #[derive(Clone, Debug)]
 pub struct PartialBlock {
     header: Header,

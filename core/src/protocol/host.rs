@@ -5,6 +5,17 @@ use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
 /// The machine that an address names. An IPv6 address is shown in brackets.
+///
+/// ```
+/// use core::net::IpAddr;
+/// use plexus_core::protocol::host::Host;
+///
+/// let host = |text: &str| Host::from(text.parse::<IpAddr>().unwrap());
+/// assert!(host("127.0.0.1").is_local());
+/// assert!(!host("192.0.2.1").is_local());
+/// assert_eq!(host("::ffff:192.0.2.1"), host("192.0.2.1"));
+/// assert_eq!(host("2001:db8::1").to_string(), "[2001:db8::1]");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Host {
     /// An IPv4 address.

@@ -29,6 +29,15 @@ pub const RTT_US_SLACK: u32 = 5_000;
 pub const CERTIFICATE_BYTES: usize = 2 * 33 + 3 * 4 + 2 * 64;
 
 /// A span of ten minutes, counted from the beginning of unix time.
+///
+/// ```
+/// use plexus_core::primitives::time::Timestamp;
+/// use plexus_core::protocol::link_certificate::{EPOCH_MS, Epoch};
+///
+/// let epoch = Epoch::of(Timestamp::from_unix_ms(5 * EPOCH_MS + 1));
+/// assert_eq!(epoch, Epoch::from_u32(5));
+/// assert_eq!(epoch.since(Epoch::from_u32(2)), 3);
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Epoch(u32);
@@ -105,6 +114,23 @@ fn digest(network: &Hash, signer: &PublicKey, other: &PublicKey, epoch: Epoch, r
 ///
 /// Its two keys differ, and the lower one comes first. Both figures are in range, except in a
 /// revocation. The signatures may not hold.
+///
+/// ```
+/// # use core::time::Duration;
+/// # use plexus_core::protocol::link_certificate::{Epoch, LatencyAttestation, LinkCertificate};
+/// # use plexus_core::{Hash, SecretKey};
+/// # let (network, epoch) = (Hash::of(b"network"), Epoch::from_u32(5));
+/// let [a, b] = [1, 2].map(|seed| SecretKey::from_bytes(&[seed; 32]).unwrap());
+/// let measured = |own: &SecretKey, peer: &SecretKey, ms| {
+///     let rtt = Duration::from_millis(ms);
+///     LatencyAttestation::sign(&network, own, &peer.public(), epoch, rtt)
+/// };
+/// let (first, second) = (measured(&a, &b, 20), measured(&b, &a, 23));
+/// let link = LinkCertificate::join(&a.public(), &first, &b.public(), &second).unwrap();
+/// assert!(link.checks(&network).iter().all(|check| check.holds()));
+/// assert_eq!(link.weight_us(), Some(23_000), "the larger figure counts");
+/// assert_eq!(LinkCertificate::decode(&link.encode()), Ok(link));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LinkCertificate {
     pub(crate) ends: [PublicKey; 2],
@@ -138,6 +164,18 @@ impl LinkCertificate {
 
     /// Revokes the link to `peer`, which must not be the signer's own key. No certificate up to
     /// this epoch counts any more. Returns the revocation.
+    ///
+    /// ```
+    /// use plexus_core::protocol::link_certificate::{Epoch, LinkCertificate};
+    /// use plexus_core::{Hash, SecretKey};
+    ///
+    /// let [a, b] = [1, 2].map(|seed| SecretKey::from_bytes(&[seed; 32]).unwrap());
+    /// let network = Hash::of(b"network");
+    /// let end = LinkCertificate::revoke(&network, &a, &b.public(), Epoch::from_u32(5));
+    /// assert!(end.is_revocation());
+    /// assert_eq!(end.other_end(&a.public()), Some(b.public()));
+    /// assert_eq!(end.checks(&network).len(), 1, "one end signs");
+    /// ```
     pub fn revoke(network: &Hash, secret: &SecretKey, peer: &PublicKey, epoch: Epoch) -> Self {
         let own = secret.public();
         let signature = secret.sign(&digest(network, &own, peer, epoch, 0));

@@ -20,6 +20,17 @@ pub const DIGEST_BUCKETS: usize = 4_096;
 pub const DIGEST_BYTES: usize = 2 * DIGEST_BUCKETS;
 
 /// The marks of all buckets. If it is empty, all of them are 0.
+///
+/// ```
+/// use plexus_core::protocol::link_digest::{DIGEST_BYTES, LinkDigest};
+///
+/// let empty = LinkDigest::default();
+/// assert_eq!(empty.encode(), [0; DIGEST_BYTES]);
+/// let mut bytes = empty.encode();
+/// bytes[7] = 1;
+/// let other = LinkDigest::decode(&bytes).unwrap();
+/// assert_ne!(other, empty, "the links of one bucket differ");
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct LinkDigest(Vec<u16>);
 

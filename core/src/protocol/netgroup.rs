@@ -13,6 +13,16 @@ use crate::primitives::hash::{Tag, tagged};
 use crate::protocol::host::Host;
 
 /// A netgroup: 8 bytes, equal for addresses of one network.
+///
+/// ```
+/// use plexus_core::protocol::address::Address;
+///
+/// let group = |text: &str| text.parse::<Address>().unwrap().group();
+/// assert_eq!(group("192.0.2.1"), group("192.0.99.9"), "they share a /16");
+/// assert_ne!(group("192.0.2.1"), group("192.1.2.1"));
+/// assert_eq!(group("a.example.org"), group("b.example.org"));
+/// assert_ne!(group("example.org"), group("example.net"));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(transparent)]
 pub struct NetGroup(u64);

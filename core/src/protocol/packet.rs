@@ -141,6 +141,16 @@ impl Packet {
     ///
     /// # Panics
     /// Never: every packet can be serialised, and memory is available.
+    ///
+    /// # Examples
+    /// ```
+    /// use plexus_core::protocol::packet::{PING_BYTES, Packet};
+    ///
+    /// let ping = Packet::Ping([7; 16]);
+    /// let frame = ping.encode();
+    /// assert_eq!((frame.len(), ping.name()), (PING_BYTES, "ping"));
+    /// assert_eq!(Packet::decode(&frame), Ok(ping));
+    /// ```
     pub fn encode(&self) -> Bytes {
         postcard::to_allocvec(self).expect("packets are made of what postcard can write").into()
     }
@@ -149,6 +159,19 @@ impl Packet {
     ///
     /// # Errors
     /// The fault of its sender.
+    ///
+    /// # Examples
+    /// ```
+    /// use plexus_core::protocol::misbehavior::Misbehavior;
+    /// use plexus_core::protocol::packet::Packet;
+    ///
+    /// assert_eq!(Packet::decode(&[]), Err(Misbehavior::UnknownPacket { found: 256 }));
+    /// assert_eq!(Packet::decode(&[99]), Err(Misbehavior::UnknownPacket { found: 99 }));
+    /// let large = Packet::decode(&[2; 18]);
+    /// let fault = Misbehavior::PacketTooLarge { packet: "ping", max: 17, found: 18 };
+    /// assert_eq!(large, Err(fault));
+    /// assert_eq!(Packet::decode(&[2]), Err(Misbehavior::Malformed { packet: "ping" }));
+    /// ```
     pub fn decode(frame: &[u8]) -> Result<Self, Misbehavior> {
         let Some(&first) = frame.first() else { return Err(Misbehavior::UnknownPacket { found: 256 }) };
         let Some(&(packet, max)) = CAPS.get(usize::from(first)) else {
@@ -169,6 +192,17 @@ impl Packet {
 ///
 /// # Panics
 /// Never: bytes can be serialised.
+///
+/// # Examples
+/// ```
+/// use plexus_core::Network;
+/// use plexus_core::protocol::packet::{Packet, body_frame};
+///
+/// let block = Network::dev().genesis_block();
+/// // The store keeps blocks encoded, so it need not decode them to send them.
+/// let frame = body_frame(&block.encode());
+/// assert_eq!(Packet::decode(&frame), Ok(Packet::Body(Box::new(block))));
+/// ```
 pub fn body_frame(block: &[u8]) -> Bytes {
     const BODY: u8 = 9;
     debug_assert_eq!(CAPS[usize::from(BODY)].0, "body");

@@ -35,6 +35,15 @@ pub enum Latency {
 }
 
 /// Measured round trips between places.
+///
+/// ```
+/// use plexus_core::sim::{Matrix, MatrixError};
+///
+/// let matrix: Matrix = "# two places\n0, 80\n80, 0".parse().unwrap();
+/// assert_eq!((matrix.rows(), matrix.rtt_us(0, 1)), (2, 80_000));
+/// let short = MatrixError::Width { line: 2, expected: 2, found: 1 };
+/// assert_eq!("0, 80\n80".parse::<Matrix>().unwrap_err(), short);
+/// ```
 #[derive(Clone, PartialEq, Eq)]
 pub struct Matrix {
     /// Row by row, microseconds.

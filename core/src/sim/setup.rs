@@ -28,6 +28,15 @@ pub const SKEW_MS_MAX: u64 = 30_000;
 pub const TRAITORS_PER_MILLE_MAX: u32 = 490;
 
 /// The parameters of a simulation.
+///
+/// ```
+/// use plexus_core::sim::{SimConfig, SimConfigError};
+///
+/// assert_eq!(SimConfig::default().check(), Ok(()));
+/// let lonely = SimConfig { nodes: 1, ..SimConfig::default() };
+/// let range = SimConfigError::Range { field: "nodes", min: 2, max: 20_000, found: 1 };
+/// assert_eq!(lonely.check(), Err(range));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct SimConfig {

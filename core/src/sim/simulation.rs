@@ -35,6 +35,21 @@ const LINKS_MAX: usize = 4_000;
 const SEEDS: u32 = 3;
 
 /// A setup that runs, slice by slice.
+///
+/// ```
+/// use plexus_core::sim::{SimConfig, Simulation};
+///
+/// let run = |seed| {
+///     let config = SimConfig { nodes: 8, outbound: 2, blocks: 3, seed, ..SimConfig::default() };
+///     let mut simulation = Simulation::new(config).unwrap();
+///     while !simulation.run_for(10_000).unwrap().is_done() {}
+///     simulation.report()
+/// };
+/// let report = run(1);
+/// assert_eq!((report.blocks, report.violations.len()), (3, 0));
+/// assert_eq!(run(1).trace_hash, report.trace_hash, "a seed repeats all events");
+/// assert_ne!(run(2).trace_hash, report.trace_hash);
+/// ```
 #[derive(Debug)]
 pub struct Simulation {
     world: World,

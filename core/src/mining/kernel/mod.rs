@@ -40,6 +40,19 @@ use set::Set;
 pub use trial::Trial;
 
 /// A search kernel that this machine can run. A value of this type is the proof.
+///
+/// ```
+/// use plexus_core::Network;
+/// use plexus_core::mining::kernel::{Headers, Kernel};
+///
+/// let header = *Network::dev().genesis();
+/// let headers = Headers::new(&header, &[header.content_root], header.bits.target().unwrap());
+/// let expected = Kernel::PORTABLE.search(&headers, 0, 1 << 16);
+/// assert!(expected.is_some());
+/// for kernel in Kernel::available() {
+///     assert_eq!(kernel.search(&headers, 0, 1 << 16), expected, "{kernel:?}");
+/// }
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Kernel(Set);
 

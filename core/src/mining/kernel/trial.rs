@@ -10,6 +10,19 @@ const ROUNDS: usize = 5;
 
 /// Tries kernels in turn and keeps their rates. A caller that has a clock searches with
 /// [`Trial::turn`] and notes the time that it took.
+///
+/// ```
+/// use core::time::Duration;
+/// use plexus_core::mining::kernel::{Kernel, Trial};
+///
+/// let mut trial = Trial::default();
+/// while let Some(kernel) = trial.turn() {
+///     // A caller measures the time. Here the portable kernel is the fastest.
+///     let micros = if kernel == Kernel::PORTABLE { 10 } else { 20 };
+///     trial.note(Some((1_000, Duration::from_micros(micros))));
+/// }
+/// assert_eq!(trial.fastest(), Kernel::PORTABLE);
+/// ```
 #[derive(Clone, Debug)]
 pub struct Trial {
     /// Each kernel with its highest measured number of tries a second.

@@ -25,6 +25,19 @@ pub const MARGIN_US: u32 = HOP_US;
 const TOGETHER: usize = 16;
 
 /// The neighbours that receive blocks first from us, as a table over pairs of neighbours.
+///
+/// ```
+/// use plexus_core::PublicKey;
+/// use plexus_core::peers::topology::forecast::FirstHopForecast;
+/// use plexus_core::peers::topology::graph::Topology;
+///
+/// let [us, a, b] = [1, 2, 3].map(|byte| PublicKey::from_bytes([byte; 33]));
+/// let apart = Topology::new(us, [(us, a, 10_000), (us, b, 10_000)]);
+/// let forecast = FirstHopForecast::new(&apart, &[a, b]);
+/// assert_eq!(forecast.children(&a), [(b, 1_000)], "blocks reach b only through us");
+/// let linked = Topology::new(us, [(us, a, 80_000), (us, b, 80_000), (a, b, 10_000)]);
+/// assert_eq!(FirstHopForecast::new(&linked, &[a, b]).share(&a, &b), Some(0));
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FirstHopForecast {
     /// In rising order.

@@ -121,6 +121,27 @@ enum Insertion {
 }
 
 /// The certified links that a node holds.
+///
+/// ```
+/// # use core::time::Duration;
+/// # use plexus_core::peers::topology::graph::{Graph, Inserted, LINKS_MAX};
+/// # use plexus_core::protocol::link_certificate::{Epoch, LatencyAttestation, LinkCertificate};
+/// # use plexus_core::{Hash, SecretKey};
+/// # let (network, epoch) = (Hash::of(b"network"), Epoch::from_u32(5));
+/// # let [a, b] = [1, 2].map(|seed| SecretKey::from_bytes(&[seed; 32]).unwrap());
+/// # let half = |own: &SecretKey, peer: &SecretKey| {
+/// #     LatencyAttestation::sign(&network, own, &peer.public(), epoch, Duration::from_millis(20))
+/// # };
+/// let (own, peer) = (a.public(), b.public());
+/// let link = LinkCertificate::join(&own, &half(&a, &b), &peer, &half(&b, &a)).unwrap();
+/// let mut graph = Graph::new(own, LINKS_MAX);
+/// assert_eq!(graph.insert(&link, epoch), Inserted::New);
+/// assert_eq!(graph.insert(&link, epoch), Inserted::Known);
+/// assert_eq!(graph.links_of(&own).collect::<Vec<_>>(), [(peer, 20_000)]);
+/// // A node without the link gets it, because the digests differ.
+/// let news = graph.news_for(Graph::new(peer, LINKS_MAX).digest(), 0, 10);
+/// assert_eq!(news, [link]);
+/// ```
 #[derive(Clone, Debug)]
 pub struct Graph {
     links_max: usize,

@@ -16,6 +16,15 @@ pub use runs::OrderedMap;
 pub use tree::OrderedMap;
 
 /// A set in the order of its items. Its owner bounds it.
+///
+/// ```
+/// use plexus_core::primitives::collections::ordered_map::OrderedSet;
+///
+/// let mut set: OrderedSet<_> = [5, 3, 9].into_iter().collect();
+/// assert!(set.insert(4));
+/// assert!(!set.insert(9), "it holds each item once");
+/// assert!(set.range(4..).eq(&[4, 5, 9]));
+/// ```
 #[derive(Clone, Debug)]
 pub struct OrderedSet<T>(OrderedMap<T, ()>);
 

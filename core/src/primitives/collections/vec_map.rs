@@ -18,6 +18,16 @@ use crate::primitives::prefetch::{CACHE_LINE_BYTES, prefetch};
 const SCANNED_MAX: usize = 32;
 
 /// A map from keys to values, in the order of the keys. Its owner bounds it.
+///
+/// ```
+/// use plexus_core::primitives::collections::vec_map::VecMap;
+///
+/// let mut map: VecMap<_, _> = [(3, "c"), (1, "a")].into_iter().collect();
+/// assert_eq!(map.insert(2, "b"), None);
+/// assert_eq!(map.insert(2, "B"), Some("b"));
+/// assert_eq!(map.pop_first_if(|key| *key < 2), Some((1, "a")));
+/// assert_eq!(map.into_vec(), [(2, "B"), (3, "c")]);
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VecMap<K, V> {
     keys: Vec<K>,

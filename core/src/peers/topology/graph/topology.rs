@@ -22,6 +22,19 @@ pub const DIAMETER_NODES_MAX: usize = 512;
 const SWEEPS: usize = 8;
 
 /// The network's shape: the links between nodes, and their distances.
+///
+/// ```
+/// use plexus_core::PublicKey;
+/// use plexus_core::peers::topology::graph::Topology;
+///
+/// let [a, b, c, d] = [1, 2, 3, 4].map(|byte| PublicKey::from_bytes([byte; 33]));
+/// // A triangle, and d behind c. Round trips are in microseconds.
+/// let links = [(a, b, 10_000), (b, c, 10_000), (a, c, 80_000), (c, d, 10_000)];
+/// let topology = Topology::new(a, links);
+/// assert_eq!(topology.level_order(&a), [vec![a], vec![b, c], vec![d]]);
+/// assert_eq!(topology.bridges(), [(c, d)]);
+/// assert_eq!(topology.articulation_points(), [c]);
+/// ```
 #[derive(Clone, Debug)]
 pub struct Topology {
     pub(crate) keys: Vec<PublicKey>,
@@ -226,6 +239,19 @@ fn micros(us: u32) -> Duration {
 
 /// Shortest paths from one node, its source, to every other: how a block that it mines is expected
 /// to spread.
+///
+/// ```
+/// use plexus_core::PublicKey;
+/// use plexus_core::peers::topology::graph::Topology;
+///
+/// let [a, b, c] = [1, 2, 3].map(|byte| PublicKey::from_bytes([byte; 33]));
+/// let topology = Topology::new(a, [(a, b, 10_000), (b, c, 10_000), (a, c, 80_000)]);
+/// let tree = topology.tree(&a).unwrap();
+/// // The way over b is faster than the direct link.
+/// assert_eq!(tree.parent(&c), Some(b));
+/// assert!(tree.distance(&b) < tree.distance(&c));
+/// assert_eq!(tree.parent(&a), None, "it is the source");
+/// ```
 #[derive(Clone, Debug)]
 pub struct Tree<'a> {
     topology: &'a Topology,

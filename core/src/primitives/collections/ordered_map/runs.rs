@@ -14,6 +14,16 @@ const RUN_MAX: usize = 128;
 const RUN_MIN: usize = RUN_MAX / 4;
 
 /// A map from keys to values, in the order of the keys. Its owner bounds it.
+///
+/// ```
+/// use plexus_core::primitives::collections::ordered_map::runs::OrderedMap;
+///
+/// let mut squares: OrderedMap<_, _> = (0..1_000).map(|key| (key, key * key)).collect();
+/// assert_eq!(squares.remove(&31), Some(961));
+/// squares.retain(|key, _| key % 2 == 0);
+/// assert!(squares.keys().take(3).eq(&[0, 2, 4]));
+/// assert_eq!(squares.len(), 500);
+/// ```
 #[derive(Clone, Debug)]
 pub struct OrderedMap<K, V> {
     /// The runs, ascending. None is empty.

@@ -4,6 +4,15 @@ use core::ops::RangeBounds;
 use std::collections::BTreeMap;
 
 /// A map from keys to values, in the order of the keys. Its owner bounds it.
+///
+/// ```
+/// use plexus_core::primitives::collections::ordered_map::tree::OrderedMap;
+///
+/// let mut heights: OrderedMap<_, _> = [(9, "i"), (1, "a"), (5, "e")].into_iter().collect();
+/// *heights.get_or_default(7) = "g";
+/// assert!(heights.range(5..9).eq([(&5, &"e"), (&7, &"g")]));
+/// assert_eq!(heights.last(), Some((&9, &"i")));
+/// ```
 #[derive(Clone, Debug)]
 pub struct OrderedMap<K, V>(BTreeMap<K, V>);
 
