@@ -6,6 +6,9 @@
 //! its own or iterates in random order. So every run can be replayed from a seed and its list of
 //! inputs. The formats and rules are specified in `PROTOCOL.md` beside this crate.
 //!
+//! The module [`node`] shows a driver. The folder `examples` has two programs: a node inside another
+//! program, and a verifier of proof files.
+//!
 //! # Map
 //!
 //! A folder imports only from the floors below its own. A test reads all imports and checks this.
