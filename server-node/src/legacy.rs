@@ -11,7 +11,7 @@
 //!
 //! The client appends a block whose number is one above its last, whatever its parent is. A lower
 //! number makes it fetch the chain again. So after a reorganisation the node sends the genesis
-//! block once, whose number is lower than any other, and then nothing until the fetch ([`hold`]
+//! block once, whose number is lower than any other, and then nothing until the fetch (`hold`
 //! says how the two routes stay in step).
 //!
 //! Bounds: at most [`NODES_MAX`] clients and [`PEERS_MAX`] peers are listed. At most [`CHAINS_MAX`]

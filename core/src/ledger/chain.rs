@@ -14,7 +14,7 @@
 //! [`AHEAD_MAX`] above it. Beside them at most [`SIDE_MAX`] headers are kept. The driver has older
 //! headers and all bodies.
 //!
-//! [`Chain::rebase`] inserts the fork point of a branch that forks off below the window. Peers that
+//! [`Chain::insert_fork_point`] inserts the fork point of a branch that forks off below the window. Peers that
 //! send branches with less work than ours fill only the side's share, whose oldest headers are
 //! evicted.
 

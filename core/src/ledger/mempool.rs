@@ -116,7 +116,7 @@ impl Mempool {
 
     /// Adds a message, and evicts ones with less work per byte if there is no room.
     ///
-    /// A message that is not `cleared` waits, and is not selected, until [`Pool::clear`].
+    /// A message that is not `cleared` waits, and is not selected, until [`Mempool::mark_confirmed_absent`].
     ///
     /// # Errors
     /// The reason why it is rejected.

@@ -1,7 +1,7 @@
 //! Work that a driver may spread over threads: the signatures of a block or of gossiped messages,
 //! and the ids to look up.
 //!
-//! The node outputs a [`SignatureBatch`] and takes a [`Verdict`]. The answer depends only on the batch and
+//! The node outputs a [`SignatureBatch`] and takes a [`BatchResult`]. The answer depends only on the batch and
 //! the driver's store. So any number of batches may be answered at once and in any order.
 
 use crate::primitives::hash::Hash;

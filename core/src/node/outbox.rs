@@ -23,7 +23,7 @@ pub enum Output {
     /// Send a frame. The frames of one broadcast share their bytes.
     Send(ConnectionId, Bytes),
     /// Connect to an address. [`crate::node::Input::Connected`] or
-    /// [`crate::node::Input::Unreached`] follows.
+    /// [`crate::node::Input::DialFailed`] follows.
     Dial(Address),
     /// Close a connection after all frames sent to it. [`crate::node::Input::Closed`] may follow,
     /// and changes nothing.

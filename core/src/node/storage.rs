@@ -96,7 +96,7 @@ pub enum StoreQuery {
     Bodies(Vec<Hash>),
 }
 
-/// The answer to a [`Recall`].
+/// The answer to a [`StoreQuery`].
 #[derive(Clone, Debug)]
 pub enum StoreReply {
     /// A checkpoint below the block, and the headers after it up to and including the block.
@@ -268,7 +268,7 @@ impl Journal {
         self.headers.get(hash).is_some_and(|(header, _)| self.best_at(header.height) == Some(hash))
     }
 
-    /// Returns the answer to [`Serve::Headers`].
+    /// Returns the answer to [`PeerRequest::Headers`].
     pub fn headers_after(&self, locator: &[Hash]) -> Vec<Header> {
         let start = locator.iter().find(|hash| self.is_best(hash)).and_then(|hash| self.headers.get(hash));
         let first = start.map_or(0, |(header, _)| header.height) + 1;
@@ -286,7 +286,7 @@ impl Journal {
         seen.collect()
     }
 
-    /// Returns the answer to a [`Recall`].
+    /// Returns the answer to a [`StoreQuery`].
     pub fn recall(&self, recall: &StoreQuery) -> StoreReply {
         match recall {
             StoreQuery::LoadMmr(hash) => StoreReply::Base(*hash, self.root(hash)),
@@ -296,7 +296,7 @@ impl Journal {
         }
     }
 
-    /// Returns the answer to [`Serve::Proof`]. Returns `None` if the chain begins above genesis, as
+    /// Returns the answer to [`PeerRequest::Proof`]. Returns `None` if the chain begins above genesis, as
     /// a light node's may.
     pub fn prove(&self, network: &Network) -> Option<Vec<u8>> {
         Prover::new(self)?.prove(network)

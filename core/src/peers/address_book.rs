@@ -139,8 +139,8 @@ impl AddressBook {
         self.put_new(AddressEntry::new(address.clone(), source, now), now)
     }
 
-    /// Notes that an address is being dialled. It is not selected until [`Book::reached`] or
-    /// [`Book::failed`] reports the result, or for [`RETRY_MIN_MS`].
+    /// Notes that an address is being dialled. It is not selected until [`AddressBook::good`] or
+    /// [`AddressBook::failed`] reports the result, or for [`RETRY_MIN_MS`].
     pub fn attempt(&mut self, address: &Address, now: Timestamp) {
         if let Some(entry) = self.entry_mut(address) {
             entry.last_dialled = now;
@@ -200,8 +200,8 @@ impl AddressBook {
         }
     }
 
-    /// Returns a tried address whose slot another claims, to be dialled now. [`Book::reached`] or
-    /// [`Book::failed`] ends the test.
+    /// Returns a tried address whose slot another claims, to be dialled now. [`AddressBook::good`] or
+    /// [`AddressBook::failed`] ends the test.
     pub fn to_test(&self, now: Timestamp) -> Option<Address> {
         let mut tested = self.tests.iter().filter_map(|test| self.entries.get(&test.place));
         tested.find(|entry| entry.is_due(now)).map(|entry| entry.address.clone())

@@ -4,7 +4,7 @@
 //! Specified in PROTOCOL.md, "Block: History root".
 //!
 //! Its nodes carry sums of work, as FlyClient ([eprint 2019/226](https://eprint.iacr.org/2019/226))
-//! requires. A [`History`] holds only the peaks, as a list that shares its tail with earlier
+//! requires. A [`Mmr`] holds only the peaks, as a list that shares its tail with earlier
 //! histories. So appending and cloning take constant time on average, and keeping the history after
 //! each of many headers costs one peak each. A history of n headers has at most 64 peaks, for any
 //! n.

@@ -2,7 +2,7 @@
 //!
 //! Specified in PROTOCOL.md, "Conventions".
 //!
-//! [`Time`] is the unix time in blocks and messages, which consensus compares. [`MonotonicTime`] never
+//! [`Timestamp`] is the unix time in blocks and messages, which consensus compares. [`MonotonicTime`] never
 //! jumps and serves latencies and deadlines. A driver reads both at once into a [`Now`].
 
 use core::fmt;

@@ -81,7 +81,7 @@ impl Ping {
     /// Returns a ping of `bytes` if one is due, or nearly due.
     ///
     /// # Errors
-    /// [`Fault::Silent`] if the last ping was not answered in time.
+    /// [`Misbehavior::PingTimeout`] if the last ping was not answered in time.
     pub(crate) fn tick(
         &mut self,
         now: MonotonicTime,
@@ -101,7 +101,7 @@ impl Ping {
     /// Handles a pong.
     ///
     /// # Errors
-    /// [`Fault::StrayPong`] if the pong is unsolicited.
+    /// [`Misbehavior::UnsolicitedPong`] if the pong is unsolicited.
     pub(crate) fn received_pong(&mut self, now: MonotonicTime, bytes: &[u8; 16]) -> Result<(), Misbehavior> {
         let Some((_, sent)) = self.sent.take_if(|(ping, _)| ping == bytes) else {
             return Err(Misbehavior::UnsolicitedPong);

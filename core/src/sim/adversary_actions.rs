@@ -1,5 +1,5 @@
 //! The actions of a Byzantine host, by the attack of its
-//! [`Adversary`](super::adversary::Mask).
+//! [`Adversary`](super::adversary::Adversary).
 //!
 //! Forged blocks carry their proof of work, because the target is easy.
 

@@ -1,6 +1,6 @@
 //! The laboratory: thousands of production [`crate::node::Node`]s in one process, on a simulated network, from one seed.
 //!
-//! A [`Setup`] says what is simulated, a [`Simulation`] runs it slice by slice, a [`Report`] says what was measured. It is a
+//! A [`SimConfig`] says what is simulated, a [`Simulation`] runs it slice by slice, a [`Report`] says what was measured. It is a
 //! driver like any other: it speaks only the public API, reports inputs to nodes and carries out their outputs by the law of a
 //! driver. It waits for nothing, reads no clock and computes with integers wherever an event depends on it, so the same
 //! setup gives the same events, and the same [`Report::trace_hash`], natively and as WebAssembly.

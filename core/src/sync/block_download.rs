@@ -267,7 +267,7 @@ impl BlockDownload {
     /// Handles an arrived body. Returns true if it is still needed.
     ///
     /// # Errors
-    /// [`Fault::Unasked`] if the peer was not asked for it.
+    /// [`Misbehavior::Unsolicited`] if the peer was not asked for it.
     pub(crate) fn received(
         &mut self,
         now: Now,
@@ -311,7 +311,7 @@ impl BlockDownload {
     /// Notes that the peer reported a block as missing.
     ///
     /// # Errors
-    /// [`Fault::Unasked`] if the peer was not asked for it.
+    /// [`Misbehavior::Unsolicited`] if the peer was not asked for it.
     pub(crate) fn received_missing(
         &mut self,
         now: Now,

@@ -177,7 +177,7 @@ impl Snapshot {
         Ok(headers)
     }
 
-    /// Returns the headers for [`plexus_core::node::storage::Serve::Headers`].
+    /// Returns the headers for [`plexus_core::node::storage::PeerRequest::Headers`].
     ///
     /// # Errors
     /// The disk fails.
@@ -285,7 +285,7 @@ impl Snapshot {
         Ok((history, headers))
     }
 
-    /// Returns the frames for [`plexus_core::node::storage::Serve::Bodies`], one for each of the
+    /// Returns the frames for [`plexus_core::node::storage::PeerRequest::Bodies`], one for each of the
     /// first hashes. There is at least one. The frame that takes them over `bytes_max` is the last.
     ///
     /// # Errors

@@ -3,7 +3,7 @@
 //!
 //! Specified in PROTOCOL.md, "Link certificates".
 //!
-//! Only certificates whose signatures hold may be inserted. Two nodes compare [`Digest`]s and send
+//! Only certificates whose signatures hold may be inserted. Two nodes compare [`LinkDigest`]s and send
 //! each other the differences ([`Graph::news_for`]) until they hold the same links. A [`Topology`]
 //! gives the network's shape.
 //!
@@ -433,7 +433,7 @@ impl Graph {
 
     /// Returns the links to evict for a new one. Returns `None` if the new one is refused instead.
     ///
-    /// `ends` are the new link's ends, if they are known. `rank` is as [`Link::rank`].
+    /// `ends` are the new link's ends, if they are known. `rank` is as [`GraphLink::rank`].
     fn victims(&mut self, ends: [Option<u32>; 2], rank: Rank) -> Option<Vec<[u32; 2]>> {
         let mut victims = Vec::new();
         if !(ends.contains(&Some(OWN)) && rank.is_live) {

@@ -8,7 +8,7 @@
 //!
 //! Among many candidates, the one that looks best over a few sources owes some of that to these
 //! sources. So half of the sources choose, and a gain counts only if the other half confirms it
-//! ([`Plan::gains`]). Thus small gains can be told from noise, and where there is no gain left,
+//! ([`LinkPlan::gains`]). Thus small gains can be told from noise, and where there is no gain left,
 //! links stay as they are.
 //!
 //! Bounds: distances from twice [`SOURCES`] nodes a plan, whatever the number of candidates.
