@@ -58,7 +58,7 @@ impl World {
         let mut addresses: Vec<Address> = kind.take(ADDRESSES_MAX / 2).map(identity::address).collect();
         while addresses.len() < ADDRESSES_MAX {
             let beyond = HOSTS_MAX - self.setup.nodes;
-            addresses.push(identity::address(self.setup.nodes + self.weather.index(beyond)));
+            addresses.push(identity::address(self.setup.nodes + self.faults.rng.index(beyond)));
         }
         Packet::Addresses(BoundedVec::new(addresses)).encode()
     }
@@ -72,7 +72,7 @@ impl World {
         links.truncate(LINKS_MAX - LIES);
         for _ in 0..LIES {
             let [one, other] =
-                [(); 2].map(|()| identity::key(self.setup.seed, kind[self.weather.index(count) as usize]));
+                [(); 2].map(|()| identity::key(self.setup.seed, kind[self.faults.rng.index(count) as usize]));
             let half = |own: &SecretKey, far: &SecretKey| {
                 LatencyAttestation::sign(
                     self.network.id(),
@@ -129,7 +129,7 @@ impl World {
     pub(super) fn mischief(&mut self, host: u32) {
         let Some(mask) = &self.hosts[host as usize].mask else { return };
         match mask.treason {
-            Attack::InvalidChain => match self.weather.below(3) {
+            Attack::InvalidChain => match self.faults.rng.below(3) {
                 0 => self.forge(host, |block| block.signature = Signature::from_bytes([1; 64]), true),
                 1 => self.forge(host, |block| block.header.version = VERSION + 1, true),
                 _ => self.forge(host, |block| block.header.height += 1, true),
@@ -148,7 +148,7 @@ impl World {
     /// Announces a block of its own that is spoilt in some way, or whose body is withheld.
     fn forge(&mut self, host: u32, spoil: impl FnOnce(&mut Block), serves: bool) {
         let now = self.now(host);
-        let extra = self.weather.draw();
+        let extra = self.faults.rng.draw();
         let Some(node) = &self.hosts[host as usize].node else { return };
         let (chain, ChainEntry { hash, header: below, .. }) = (node.chain(), node.chain().tip());
         let Some(history) = chain.history(&hash) else { return };
@@ -185,13 +185,13 @@ impl World {
         let Some(ends) = chain.tip().header.height.checked_sub(2) else { return };
         let mut headers = Vec::new();
         for _ in 0..FLOOD {
-            let height = self.weather.below(ends + 1);
+            let height = self.faults.rng.below(ends + 1);
             let below = chain.best_at(height).and_then(|hash| chain.find(hash));
             let Some(below) = below.map(|place| place.header) else { continue };
-            let time = below.time.plus_ms(1 + self.weather.below(1_000));
+            let time = below.time.plus_ms(1 + self.faults.rng.below(1_000));
             let mut header = Header {
                 prev_hash: below.hash(),
-                content_root: Hash::from_bytes(self.weather.bytes32()),
+                content_root: Hash::from_bytes(self.faults.rng.bytes32()),
                 version: VERSION,
                 height: height + 1,
                 time,
@@ -210,7 +210,7 @@ impl World {
     fn crowd(&mut self, host: u32) {
         let this = &self.hosts[host as usize];
         for _ in this.outbound()..ECLIPSE_LINKS.min(self.hosts.len() / 2) {
-            let to = self.weather.index(self.setup.nodes);
+            let to = self.faults.rng.index(self.setup.nodes);
             if to != host && !self.is_linked(host, to) {
                 self.dial_host(host, to);
             }

@@ -33,7 +33,7 @@ impl World {
             while let Some(&host) = component.get(next) {
                 next += 1;
                 for end in &self.hosts[host as usize].ends {
-                    let link = &self.links[end.link()];
+                    let link = &self.transport.links[end.link()];
                     let other = link.hosts[1 - end.side()];
                     let whole = link.open == [true; 2];
                     if whole && honest(other) && !core::mem::replace(&mut seen[other as usize], true) {
@@ -63,7 +63,7 @@ impl World {
         let largest = components.iter().max_by_key(|component| component.len());
         let chain = largest.and_then(|component| component.first());
         chain
-            .map(|host| self.hosts[*host as usize].store.best(&self.archive).copied().collect())
+            .map(|host| self.hosts[*host as usize].store.best(&self.shared.archive).copied().collect())
             .unwrap_or_default()
     }
 
@@ -71,10 +71,10 @@ impl World {
     pub(super) fn audit(&mut self) {
         let mut order: Vec<u32> =
             (0..self.setup.nodes).filter(|host| self.hosts[*host as usize].is_honest()).collect();
-        self.net.shuffle(&mut order);
+        self.transport.rng.shuffle(&mut order);
         for &host in order.iter().take(RESTORED_MAX) {
             let this = &self.hosts[host as usize];
-            let what = match this.store.journal(&self.archive).restore(self.network.clone()) {
+            let what = match this.store.journal(&self.shared.archive).restore(self.network.clone()) {
                 Ok(chain) if chain.tip().hash == this.tip => continue,
                 Ok(chain) => format!("restores to the tip {}, not {}", chain.tip().hash, this.tip),
                 Err(error) => error.to_string(),
@@ -94,7 +94,7 @@ impl World {
 
     fn audit_chain(&self, host: u32) -> Result<(), String> {
         let network = &self.network;
-        let journal = self.hosts[host as usize].store.journal(&self.archive);
+        let journal = self.hosts[host as usize].store.journal(&self.shared.archive);
         let mut history = Mmr::default().append(network.genesis().record(*network.id()));
         let (mut parent, mut parent_hash) = (*network.genesis(), *network.id());
         let mut known: BTreeSet<MessageId> = BTreeSet::new();

@@ -11,19 +11,22 @@ use super::world::World;
 /// Computes as many blocks as fit into about `events` events. Each examined pair of nodes counts as
 /// one. Returns the stage.
 pub(super) fn run(world: &mut World, events: u64) -> Stage {
-    let end = world.events.saturating_add(events);
-    while world.events < end {
-        if world.measure.count() >= world.setup.blocks as usize {
+    let end = world.schedule.events.saturating_add(events);
+    while world.schedule.events < end {
+        if world.measurements.blocks.count() >= world.setup.blocks as usize {
             return Stage::Done;
         }
-        let miner =
-            world.people.index(if world.setup.miners == 0 { world.setup.nodes } else { world.setup.miners });
+        let miner = world.workload.rng.index(if world.setup.miners == 0 {
+            world.setup.nodes
+        } else {
+            world.setup.miners
+        });
         let delays = arrivals(world, miner);
         for delay in &delays {
-            world.trace.note((*delay).into(), 16, miner, 0);
+            world.schedule.trace.note((*delay).into(), 16, miner, 0);
         }
-        world.measure.computed([delays.clone(), delays]);
-        world.events += u64::from(world.setup.nodes).pow(2);
+        world.measurements.blocks.computed([delays.clone(), delays]);
+        world.schedule.events += u64::from(world.setup.nodes).pow(2);
     }
     Stage::Measuring
 }
@@ -38,7 +41,7 @@ fn arrivals(world: &World, miner: u32) -> Vec<u32> {
         let from = open.swap_remove(place);
         let begun = at[from as usize];
         for &to in &open {
-            let way_us = u64::from(world.terrain.rtt_us(from, to)) / 2 + world.setup.hop_us;
+            let way_us = u64::from(world.transport.latency.rtt_us(from, to)) / 2 + world.setup.hop_us;
             let arrival = &mut at[to as usize];
             *arrival = begun.saturating_add(way_us).min(*arrival);
         }

@@ -17,10 +17,12 @@ impl Default for Counts {
 }
 
 impl Counts {
-    /// Returns the counters of frames with the same first byte.
-    pub(super) fn at(&mut self, frame: &[u8]) -> Option<(&mut u64, &mut u64)> {
-        let index = usize::from(*frame.first()?);
-        Some((self.frames.get_mut(index)?, self.bytes.get_mut(index)?))
+    /// Counts a frame, unless no packet begins with its first byte.
+    pub(super) fn add(&mut self, frame: &[u8]) {
+        let Some(index) = frame.first().map(|first| usize::from(*first)) else { return };
+        if let (Some(frames), Some(bytes)) = (self.frames.get_mut(index), self.bytes.get_mut(index)) {
+            (*frames, *bytes) = (*frames + 1, *bytes + frame.len() as u64);
+        }
     }
 
     /// Returns the number of frames of a kind.

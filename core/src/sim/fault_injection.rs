@@ -1,10 +1,40 @@
 //! Fault injection: churn, crashes, partitions and attacks, until the last measured block.
 
+use super::event::SimEvent;
+use super::rng::SimRng;
 use super::setup::Topology;
-use super::world::{SimEvent, World};
+use super::world::World;
 
 /// The downtime of a crashed host, microseconds.
 const CRASH_US: u64 = 1_000_000;
+
+/// The state of the faults.
+#[derive(Debug)]
+pub(super) struct FaultInjector {
+    /// The random stream of the faults. Draws from it do not change those of the network and users.
+    pub(super) rng: SimRng,
+    /// Whether faults are still injected.
+    pub(super) are_active: bool,
+    /// The hosts on the cut-off side of a partition.
+    cut: Option<Vec<bool>>,
+}
+
+impl FaultInjector {
+    /// Creates an injector before the first fault.
+    pub(super) fn new(rng: SimRng) -> Self {
+        Self { rng, are_active: true, cut: None }
+    }
+
+    /// Returns true if a partition separates two hosts.
+    pub(super) fn is_cut(&self, a: u32, b: u32) -> bool {
+        self.cut.as_ref().is_some_and(|cut| cut[a as usize] != cut[b as usize])
+    }
+
+    /// Returns true if a frame is lost.
+    pub(super) fn loses(&mut self, loss_ppm: u32) -> bool {
+        self.are_active && self.rng.ppm(loss_ppm)
+    }
+}
 
 impl World {
     /// Schedules all faults.
@@ -25,27 +55,27 @@ impl World {
     }
 
     fn mischief_later(&mut self, host: u32) {
-        let wait_us = self.weather.exponential(self.setup.spacing_ms * 1_000);
-        self.later(wait_us, SimEvent::Mischief(host));
+        let wait_us = self.faults.rng.exponential(self.setup.spacing_ms * 1_000);
+        self.schedule.later(wait_us, SimEvent::Mischief(host));
     }
 
     fn leave_later(&mut self, host: u32) {
         if let Some(churn) = self.setup.faults.churn {
             let (wait_us, life) =
-                (self.weather.exponential(churn.up_ms * 1_000), self.hosts[host as usize].life);
-            self.later(wait_us, SimEvent::Leave { host, life });
+                (self.faults.rng.exponential(churn.up_ms * 1_000), self.hosts[host as usize].life);
+            self.schedule.later(wait_us, SimEvent::Leave { host, life });
         }
     }
 
     fn crash_later(&mut self) {
-        let wait_us = self.weather.exponential(self.setup.faults.crash_every_ms * 1_000);
-        self.later(wait_us, SimEvent::Crash);
+        let wait_us = self.faults.rng.exponential(self.setup.faults.crash_every_ms * 1_000);
+        self.schedule.later(wait_us, SimEvent::Crash);
     }
 
     fn cut_later(&mut self) {
         if let Some(partition) = self.setup.faults.partition {
-            let wait_us = self.weather.exponential(partition.every_ms * 1_000);
-            self.later(wait_us, SimEvent::Cut);
+            let wait_us = self.faults.rng.exponential(partition.every_ms * 1_000);
+            self.schedule.later(wait_us, SimEvent::Cut);
         }
     }
 
@@ -54,7 +84,7 @@ impl World {
         if let SimEvent::Return(host) = *happening {
             return self.come_back(host);
         }
-        if !self.stormy {
+        if !self.faults.are_active {
             return;
         }
         match *happening {
@@ -65,20 +95,20 @@ impl World {
             SimEvent::Leave { host, life } if self.hosts[host as usize].life == life => {
                 let down_ms = self.setup.faults.churn.map_or(0, |churn| churn.down_ms);
                 self.stop(host);
-                let wait_us = self.weather.exponential(down_ms * 1_000);
-                self.later(wait_us, SimEvent::Return(host));
+                let wait_us = self.faults.rng.exponential(down_ms * 1_000);
+                self.schedule.later(wait_us, SimEvent::Return(host));
             }
             SimEvent::Crash => {
-                let host = self.weather.index(self.setup.nodes);
+                let host = self.faults.rng.index(self.setup.nodes);
                 if self.hosts[host as usize].node.is_some() {
                     self.stop(host);
-                    self.later(CRASH_US, SimEvent::Return(host));
+                    self.schedule.later(CRASH_US, SimEvent::Return(host));
                 }
                 self.crash_later();
             }
             SimEvent::Cut => self.cut_off(),
             SimEvent::Heal => {
-                self.cut = None;
+                self.faults.cut = None;
                 self.cut_later();
             }
             SimEvent::Leave { .. }
@@ -111,28 +141,28 @@ impl World {
     fn cut_off(&mut self) {
         let Some(partition) = self.setup.faults.partition else { return };
         let share = partition.share_per_mille * 1_000;
-        let cut: Vec<bool> = self.hosts.iter().map(|_| self.weather.ppm(share)).collect();
+        let cut: Vec<bool> = self.hosts.iter().map(|_| self.faults.rng.ppm(share)).collect();
         let across: Vec<_> = self
             .hosts
             .iter()
             .flat_map(|host| &host.ends)
             .filter(|end| {
-                let [a, b] = self.links[end.link()].hosts;
+                let [a, b] = self.transport.links[end.link()].hosts;
                 cut[a as usize] != cut[b as usize]
             })
             .copied()
             .collect();
-        self.cut = Some(cut);
+        self.faults.cut = Some(cut);
         for end in across {
             self.closed(end);
         }
-        self.later(partition.lasts_ms * 1_000, SimEvent::Heal);
+        self.schedule.later(partition.lasts_ms * 1_000, SimEvent::Heal);
     }
 
     /// Ends all faults: all hosts return, the partition ends, and attacks stop.
     pub(super) fn clear_up(&mut self) {
-        self.stormy = false;
-        self.cut = None;
+        self.faults.are_active = false;
+        self.faults.cut = None;
         for host in 0..self.setup.nodes {
             self.come_back(host);
             self.let_go(host);

@@ -11,6 +11,17 @@ use crate::peers::peer::PEERS_MAX;
 /// After one input in this many, all bounds of its node are checked.
 const SAMPLE: u64 = 1_024;
 
+/// What the checks found.
+#[derive(Debug, Default)]
+pub(super) struct Checks {
+    /// The number of links that honest nodes closed for a fault. `blames` counts the ones that
+    /// accuse an honest node.
+    pub(super) faults: u64,
+    pub(super) blames: u64,
+    /// The first violation.
+    pub(super) violation: Option<Violation>,
+}
+
 impl World {
     /// Checks the invariants after an input, and measures.
     pub(super) fn watch(&mut self, host: u32) {
@@ -24,30 +35,40 @@ impl World {
                 if this.known.len() == KNOWN_MAX {
                     this.known.pop_front();
                 }
-                this.known.push_back((leader.header.height, self.now_us));
+                this.known.push_back((leader.header.height, self.schedule.now_us));
             }
             if this.mask.is_none() {
-                self.measure.reached(PropagationStage::Header, &leader.hash, host, self.now_us);
+                self.measurements.blocks.reached(
+                    PropagationStage::Header,
+                    &leader.hash,
+                    host,
+                    self.schedule.now_us,
+                );
             }
         }
         if tip.hash != this.tip {
             let fell = tip.total_work < this.work;
             (this.tip, this.work) = (tip.hash, tip.total_work);
             if this.mask.is_none() {
-                self.measure.reached(PropagationStage::Body, &tip.hash, host, self.now_us);
+                self.measurements.blocks.reached(
+                    PropagationStage::Body,
+                    &tip.hash,
+                    host,
+                    self.schedule.now_us,
+                );
             }
             if fell {
                 return self.violate(Some(host), Invariant::WorkFell, || {
                     format!("the tip's work fell to {:?}", tip.total_work)
                 });
             }
-            let remembered = this.store.best(&self.archive).next_back().copied();
+            let remembered = this.store.best(&self.shared.archive).next_back().copied();
             if remembered != Some(tip.hash) {
                 let what = format!("has the tip {}, remembers {remembered:?}", tip.hash);
                 return self.violate(Some(host), Invariant::Journal, || what);
             }
         }
-        if self.events.is_multiple_of(SAMPLE) {
+        if self.schedule.events.is_multiple_of(SAMPLE) {
             self.check_bounds(host);
         }
     }
@@ -75,9 +96,9 @@ impl World {
 
     /// Records the first violation.
     pub(super) fn violate(&mut self, host: Option<u32>, law: Invariant, what: impl FnOnce() -> String) {
-        if self.violation.is_none() {
-            let (seed, time_us) = (self.setup.seed, self.now_us);
-            self.violation = Some(Violation { seed, time_us, host, law, what: what() });
+        if self.checks.violation.is_none() {
+            let (seed, time_us) = (self.setup.seed, self.schedule.now_us);
+            self.checks.violation = Some(Violation { seed, time_us, host, law, what: what() });
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Prefetching: fetches the memory that the next inputs need before they happen.
 
-use super::link::LinkEnd;
-use super::world::{SimEvent, World};
+use super::event::SimEvent;
+use super::world::World;
 use crate::node::{NextInput, ReadAheadStage};
 use crate::primitives::prefetch::{HAS_HINTS, prefetch};
 use crate::protocol::packet::PING_BYTES;
@@ -30,21 +30,14 @@ impl World {
             .chain(ReadAheadStage::ALL.map(PrefetchStage::Node));
         for (step, far) in steps.zip((0..=AHEAD_MAX).rev().step_by(AHEAD_MAX / AHEAD_STEPS)) {
             // When a slot begins, its first events take all steps at once.
-            let near = if self.wheel.has_turned() { 0 } else { far };
+            let near = if self.schedule.has_turned() { 0 } else { far };
             (near..=far).for_each(|others| self.fetch_ahead(others, step));
-        }
-    }
-
-    /// Prefetches a link on which a node is about to send.
-    pub(super) fn approach_link(&self, end: LinkEnd) {
-        if let Some(link) = self.links.get(end.link()) {
-            prefetch(link);
         }
     }
 
     /// Takes one step for the event that comes after `others` more.
     fn fetch_ahead(&self, others: usize, step: PrefetchStage) {
-        let Some(place) = self.wheel.ahead(others) else { return };
+        let Some(place) = self.schedule.ahead(others) else { return };
         let (host, coming) = match (step, place) {
             (PrefetchStage::Happening, _) => return prefetch(place),
             (_, Some(SimEvent::Arrive { host, end, frame })) => {

@@ -56,7 +56,7 @@ pub struct SceneBlock {
 
 impl ReportFrame {
     pub(super) fn of(world: &World) -> Self {
-        let mined = world.measure.all();
+        let mined = world.measurements.blocks.all();
         let first = mined.len().saturating_sub(BLOCKS_SHOWN_MAX);
         let up = || world.hosts.iter().filter(|host| host.is_honest() && host.node.is_some());
         // Among tips of equal work, the one that most nodes have is the best.
@@ -100,7 +100,7 @@ impl ReportFrame {
             best: is_best[shown],
         };
         Self {
-            simulated_ms: world.now_us / 1_000,
+            simulated_ms: world.schedule.now_us / 1_000,
             newest_ms: newest.map(|newest| mined[newest].at_ms()),
             counts,
             stances: world.hosts.iter().take(PLACES_MAX as usize).map(stance).collect(),

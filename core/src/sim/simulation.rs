@@ -1,18 +1,18 @@
 //! A simulation: a setup that runs, from the first connections to the final agreement.
 
 use super::bound;
+use super::event::SimEvent;
 use super::frame_kind::FrameKind;
 use super::identity;
 use super::measure::PropagationStage;
-use super::report::{ChosenCount, LinkView, PacketCount, PlaceView, Progress, Report, Stage};
+use super::report::{ChosenCount, PlaceView, Progress, Report, Stage};
 use super::report_frame::ReportFrame;
 use super::setup::{SimConfig, SimConfigError, Topology};
 use super::violation::{Invariant, Violation};
-use super::world::{SimEvent, World};
+use super::world::World;
 use crate::node::PeerView;
 use crate::peers::outbound_slots::OutboundKind as Slot;
 use crate::protocol::address::Address;
-use crate::protocol::packet::CAPS;
 use crate::sim::report::PLACES_MAX;
 
 /// The time for the last measured block to propagate, microseconds.
@@ -29,8 +29,6 @@ const WAITS_MAX: u32 = 30;
 /// Every time that this many steps have passed, another block is mined: parts that met late may
 /// have branches of equal work.
 const TIE_WAITS: u32 = 5;
-/// The most links that a picture shows.
-const LINKS_MAX: usize = 4_000;
 /// The number of seeds that a node is given when it chooses its links itself.
 const SEEDS: u32 = 3;
 
@@ -97,12 +95,15 @@ impl Simulation {
     pub fn run_until(&mut self, simulated_ms: u64, events: u64) -> Result<Progress, Violation> {
         if self.world.setup.topology == Topology::Complete {
             self.stage = bound::run(&mut self.world, events);
-            self.mined = self.world.measure.count() as u64;
+            self.mined = self.world.measurements.blocks.count() as u64;
             return Ok(self.progress());
         }
-        let end = self.world.events.saturating_add(events);
+        let end = self.world.schedule.events.saturating_add(events);
         let end_us = simulated_ms.saturating_mul(1_000);
-        while self.stage != Stage::Done && self.world.events < end && self.world.now_us < end_us {
+        while self.stage != Stage::Done
+            && self.world.schedule.events < end
+            && self.world.schedule.now_us < end_us
+        {
             let Some(happening) = self.world.next() else {
                 self.stage = Stage::Done;
                 break;
@@ -110,7 +111,7 @@ impl Simulation {
             if let Some(happening) = self.world.carry(happening) {
                 self.happen(&happening);
             }
-            if let Some(violation) = &self.world.violation {
+            if let Some(violation) = &self.world.checks.violation {
                 self.stage = Stage::Done;
                 return Err(violation.clone());
             }
@@ -125,8 +126,8 @@ impl Simulation {
     fn progress(&self) -> Progress {
         Progress {
             stage: self.stage,
-            events: self.world.events,
-            simulated_ms: self.world.now_us / 1_000,
+            events: self.world.schedule.events,
+            simulated_ms: self.world.schedule.now_us / 1_000,
             blocks_mined: self.mined,
             blocks_wanted: self.blocks_wanted(),
         }
@@ -158,7 +159,7 @@ impl Simulation {
     fn draw(&mut self) {
         if self.stage == Stage::Warming && self.mined >= u64::from(self.world.setup.warmup_blocks) {
             self.stage = Stage::Measuring;
-            self.world.counts = true;
+            self.world.measurements.is_counting = true;
         }
         let measured = self.stage == Stage::Measuring;
         match self.world.draw_miner() {
@@ -167,7 +168,7 @@ impl Simulation {
             _ => self.idle_draws += 1,
         }
         if self.mined >= self.blocks_wanted() {
-            return self.world.later(QUIET_US, SimEvent::Settle);
+            return self.world.schedule.later(QUIET_US, SimEvent::Settle);
         }
         self.world.draw_later(0);
     }
@@ -178,14 +179,14 @@ impl Simulation {
         self.settled += 1;
         if self.settled == 1 {
             self.stage = Stage::Settling;
-            world.counts = false;
-            world.measure.finish();
+            world.measurements.is_counting = false;
+            world.measurements.blocks.finish();
             world.clear_up();
-            return world.later(RECONNECT_US, SimEvent::Settle);
+            return world.schedule.later(RECONNECT_US, SimEvent::Settle);
         }
         if self.settled <= 1 + CLOSING_BLOCKS {
             world.mine_closing(|_| true);
-            return world.later(CLOSING_US, SimEvent::Settle);
+            return world.schedule.later(CLOSING_US, SimEvent::Settle);
         }
         let Some((one, other)) = world.find_dissent() else {
             world.audit();
@@ -204,7 +205,7 @@ impl Simulation {
             // Byzantine nodes may connect parts that seem apart, so only one part mines.
             world.mine_closing(|component| component.contains(&one));
         }
-        world.later(CLOSING_US, SimEvent::Settle);
+        world.schedule.later(CLOSING_US, SimEvent::Settle);
     }
 
     /// Returns a node's view of its peers. It is empty if the node is down.
@@ -224,13 +225,15 @@ impl Simulation {
         let setup = &world.setup;
         let honest = world.hosts.iter().filter(|host| host.is_honest()).count();
         let chain = world.final_chain();
-        let mined = world.measure.all();
+        let mined = world.measurements.blocks.all();
         let counts = |index: usize| mined.get(index).is_none_or(|mined| chain.contains(&mined.hash));
-        let curves = world.measure.curves(counts);
+        let curves = world.measurements.blocks.curves(counts);
         let before = mined.iter().take(usize::try_from(self.mined).unwrap_or(usize::MAX));
         let orphaned = before.filter(|mined| !chain.contains(&mined.hash)).count() as u64;
-        let blocks = world.measure.count();
-        let copies = |kind: FrameKind| ratio(world.received.frames_of(&world.kinds, kind), blocks * honest);
+        let blocks = world.measurements.blocks.count();
+        let copies = |kind: FrameKind| {
+            ratio(world.measurements.received.frames_of(&world.transport.kinds, kind), blocks * honest)
+        };
         let share = |curve: &[Option<f64>], share: usize| curve.get(share - 1).copied().flatten();
         Report {
             honest: u32::try_from(honest).unwrap_or(u32::MAX),
@@ -241,27 +244,27 @@ impl Simulation {
             body_t50_ms: share(&curves.body_ms, 50),
             body_t90_ms: share(&curves.body_ms, 90),
             body_t99_ms: share(&curves.body_ms, 99),
-            mean_t90_ms: world.measure.mean_ms(PropagationStage::Header, 90, counts),
-            mean_body_t90_ms: world.measure.mean_ms(PropagationStage::Body, 90, counts),
+            mean_t90_ms: world.measurements.blocks.mean_ms(PropagationStage::Header, 90, counts),
+            mean_body_t90_ms: world.measurements.blocks.mean_ms(PropagationStage::Body, 90, counts),
             stale_rate: ratio(orphaned, usize::try_from(self.mined).unwrap_or(usize::MAX)),
             mined: self.mined,
             orphaned,
             idle_draws: self.idle_draws,
             header_copies: copies(FrameKind::Announce),
             body_copies: copies(FrameKind::Body),
-            bytes_per_node: ratio(world.sent.bytes.iter().sum(), world.hosts.len()),
-            events: world.events,
-            simulated_ms: world.now_us / 1_000,
-            trace_hash: world.trace.hex(),
+            bytes_per_node: ratio(world.measurements.sent.bytes.iter().sum(), world.hosts.len()),
+            events: world.schedule.events,
+            simulated_ms: world.schedule.now_us / 1_000,
+            trace_hash: world.schedule.trace.hex(),
             curves,
             degrees: world.degrees(),
             chosen: world.chosen(),
-            packets: world.packets(),
+            packets: world.measurements.packets(),
             places: (0..setup.nodes.min(PLACES_MAX)).map(|host| world.place(host)).collect(),
-            links: world.links_between(setup.nodes.min(PLACES_MAX)),
-            faults: world.faults,
-            blames: world.blames,
-            violations: world.violation.iter().cloned().collect(),
+            links: world.transport.links_between(setup.nodes.min(PLACES_MAX)),
+            faults: world.checks.faults,
+            blames: world.checks.blames,
+            violations: world.checks.violation.iter().cloned().collect(),
             ..Report::empty(setup)
         }
     }
@@ -287,8 +290,8 @@ impl World {
             self.start(host, connect);
             if self.setup.topology != Topology::Plexus {
                 self.hosts[host as usize].seeks = true;
-                let wait_us = self.net.below(warmup_us / 4);
-                self.later(wait_us, SimEvent::Seek(host));
+                let wait_us = self.transport.rng.below(warmup_us / 4);
+                self.schedule.later(wait_us, SimEvent::Seek(host));
             }
         }
         self.brew();
@@ -297,8 +300,8 @@ impl World {
     }
 
     fn draw_later(&mut self, wait_us: u64) {
-        let wait_us = wait_us + self.people.exponential(self.setup.spacing_ms * 1_000);
-        self.later(wait_us, SimEvent::Draw);
+        let wait_us = wait_us + self.workload.rng.exponential(self.setup.spacing_ms * 1_000);
+        self.schedule.later(wait_us, SimEvent::Draw);
     }
 
     /// Returns the seeds for a host that chooses its links itself.
@@ -306,7 +309,7 @@ impl World {
         if self.setup.topology != Topology::Plexus {
             return Vec::new();
         }
-        let drawn: Vec<u32> = (0..SEEDS).map(|_| self.net.index(self.setup.nodes)).collect();
+        let drawn: Vec<u32> = (0..SEEDS).map(|_| self.transport.rng.index(self.setup.nodes)).collect();
         drawn.into_iter().filter(|seed| *seed != host).map(identity::address).collect()
     }
 
@@ -346,29 +349,9 @@ impl World {
             .collect()
     }
 
-    fn packets(&self) -> Vec<PacketCount> {
-        let sent = self.sent.frames.iter().zip(&self.sent.bytes);
-        let count = |((name, _), (frames, bytes)): (&(&str, usize), (&u64, &u64))| PacketCount {
-            name: (*name).to_owned(),
-            frames: *frames,
-            bytes: *bytes,
-        };
-        CAPS.iter().zip(sent).map(count).collect()
-    }
-
     fn place(&self, host: u32) -> PlaceView {
-        let (x, y) = self.terrain.spot(host);
+        let (x, y) = self.transport.latency.spot(host);
         let honest = self.hosts[host as usize].is_honest();
-        PlaceView { node: host, x, y, honest, header_ms: self.measure.mean_header_ms(host) }
-    }
-
-    fn links_between(&self, hosts: u32) -> Vec<LinkView> {
-        let links = self.links.iter().filter(|link| link.open == [true; 2]);
-        let among = links.filter(|link| link.hosts.iter().all(|host| *host < hosts));
-        let view = |link: &super::link::SimLink| {
-            let [a, b] = link.hosts;
-            LinkView { a, b, rtt_ms: link.rtt_us() as f64 / 1_000.0 }
-        };
-        among.take(LINKS_MAX).map(view).collect()
+        PlaceView { node: host, x, y, honest, header_ms: self.measurements.blocks.mean_header_ms(host) }
     }
 }

@@ -1,8 +1,9 @@
 //! Topology: which nodes connect to which, if nodes do not choose for themselves.
 
+use super::event::SimEvent;
 use super::link::LinkEnd;
 use super::setup::Topology;
-use super::world::{SimEvent, World};
+use super::world::World;
 
 /// The interval between ratings of links, in blocks.
 pub(super) const ROUND_BLOCKS: u64 = 20;
@@ -22,7 +23,7 @@ impl World {
         let [one, other] = [a, b].map(|host| &self.hosts[host as usize]);
         one.dialling.contains(&b)
             || other.dialling.contains(&a)
-            || one.ends.iter().any(|end| self.links[end.link()].hosts[1 - end.side()] == b)
+            || one.ends.iter().any(|end| self.transport.host_beyond(*end) == b)
     }
 
     /// Opens the links that a host lacks.
@@ -46,7 +47,7 @@ impl World {
 
     fn dial_any(&mut self, host: u32) {
         for _ in 0..DRAWS_MAX {
-            let to = self.net.index(self.setup.nodes);
+            let to = self.transport.rng.index(self.setup.nodes);
             if to != host && !self.is_linked(host, to) {
                 return self.dial_host(host, to);
             }
@@ -60,8 +61,10 @@ impl World {
         }
         let free =
             |to: &u32| *to != host && self.hosts[*to as usize].node.is_some() && !self.is_linked(host, *to);
-        let mut near: Vec<(u32, u32)> =
-            (0..self.setup.nodes).filter(free).map(|to| (self.terrain.rtt_us(host, to), to)).collect();
+        let mut near: Vec<(u32, u32)> = (0..self.setup.nodes)
+            .filter(free)
+            .map(|to| (self.transport.latency.rtt_us(host, to), to))
+            .collect();
         if near.len() > lacks {
             near.select_nth_unstable(lacks - 1);
             near.truncate(lacks);
@@ -76,8 +79,8 @@ impl World {
     /// times.
     pub(super) fn rotate_later(&mut self, wait_us: u64) {
         for host in 0..self.setup.nodes {
-            let wait_us = wait_us + self.net.below(1_000_000);
-            self.later(wait_us, SimEvent::Rotate(host));
+            let wait_us = wait_us + self.transport.rng.below(1_000_000);
+            self.schedule.later(wait_us, SimEvent::Rotate(host));
         }
     }
 
@@ -111,7 +114,7 @@ impl World {
             })
             .collect();
         // Links that are equally bad are ordered randomly.
-        self.net.shuffle(&mut rated);
+        self.transport.rng.shuffle(&mut rated);
         rated.sort_by_key(|(delay, _)| core::cmp::Reverse(*delay));
         for (_, end) in rated.into_iter().take(REPLACED) {
             self.drop_link(end);
@@ -121,7 +124,7 @@ impl World {
     /// Returns the time at which the host at the other end of a link delivers, or would have
     /// delivered, a block of this height.
     fn brings(&self, end: LinkEnd, height: u64) -> u64 {
-        let link = &self.links[end.link()];
+        let link = &self.transport.links[end.link()];
         let known = &self.hosts[link.hosts[1 - end.side()] as usize].known;
         let at = known.iter().find(|(known, _)| *known == height).map_or(u64::MAX, |(_, at)| *at);
         at.saturating_add(link.one_way_us.into()).saturating_add(self.setup.hop_us)
@@ -129,7 +132,7 @@ impl World {
 
     /// Closes a link in a host's driver, at both ends. The host soon looks for another.
     fn drop_link(&mut self, end: LinkEnd) {
-        let host = self.links[end.link()].hosts[end.side()];
+        let host = self.transport.links[end.link()].hosts[end.side()];
         self.hang_up(end);
         self.tell(host, crate::node::Input::Closed(end.peer()));
     }

@@ -5,12 +5,13 @@ use core::net::IpAddr;
 use bytes::Bytes;
 
 use super::attack::Attack;
+use super::event::SimEvent;
 use super::frame_kind::FrameKind;
 use super::identity;
-use super::link::{LOSSES_MAX, LinkEnd, RESEND_US, SimLink};
+use super::link::{LOSSES_MAX, LinkEnd, RESEND_US};
 use super::setup::Topology;
 use super::violation::Invariant;
-use super::world::{SimEvent, World};
+use super::world::World;
 use crate::node::{Direction as Way, Input};
 use crate::protocol::address::Address;
 use crate::protocol::limits::FRAME_BYTES_MAX;
@@ -30,8 +31,8 @@ const UNREACHED_US: u64 = 1_000_000;
 impl World {
     /// Sends a frame of a node, unless its host suppresses or alters it.
     pub(super) fn send(&mut self, host: u32, end: LinkEnd, mut frame: Bytes) {
-        let kind = self.kinds.of(&frame);
-        if self.hush && kind == FrameKind::Offer {
+        let kind = self.transport.kinds.of(&frame);
+        if self.workload.withholds && kind == FrameKind::Offer {
             return;
         }
         if let Some(mask) = &mut self.hosts[host as usize].mask {
@@ -46,12 +47,12 @@ impl World {
     /// Puts a frame on its way.
     pub(super) fn transmit(&mut self, host: u32, end: LinkEnd, mut frame: Bytes) {
         let side = end.side();
-        let Some(link) = self.links.get_mut(end.link()).filter(|link| link.open[side]) else { return };
-        let (kind, size) = (self.kinds.of(&frame), frame.len());
-        if let Some((frames, bytes)) = self.counts.then(|| self.sent.at(&frame)).flatten() {
-            (*frames, *bytes) = (*frames + 1, *bytes + size as u64);
-        }
-        let mut depart = self.now_us;
+        let Some(link) = self.transport.links.get_mut(end.link()).filter(|link| link.open[side]) else {
+            return;
+        };
+        let (kind, size) = (self.transport.kinds.of(&frame), frame.len());
+        self.measurements.count_sent(&frame);
+        let mut depart = self.schedule.now_us;
         if let Some(took) = (size as u64 * 1_000_000).checked_div(self.setup.bandwidth) {
             depart += took;
             if size > LARGE_FRAME_BYTES {
@@ -66,16 +67,16 @@ impl World {
             way_us /= LIE;
         }
         if self.setup.jitter_us > 0 {
-            way_us += self.net.below(self.setup.jitter_us + 1);
+            way_us += self.transport.rng.below(self.setup.jitter_us + 1);
         }
         let mut losses = 0;
-        while self.stormy && self.weather.ppm(self.setup.faults.loss_ppm) {
+        while self.faults.loses(self.setup.faults.loss_ppm) {
             way_us += (link.rtt_us() + RESEND_US) << losses;
             losses += 1;
             if losses == LOSSES_MAX {
                 // Both ends give up the link independently.
-                self.wheel.push(self.now_us + way_us, SimEvent::Closed(end));
-                self.wheel.push(self.now_us + way_us, SimEvent::Closed(end.far()));
+                self.schedule.at(self.schedule.now_us + way_us, SimEvent::Closed(end));
+                self.schedule.at(self.schedule.now_us + way_us, SimEvent::Closed(end.far()));
                 return;
             }
         }
@@ -85,20 +86,17 @@ impl World {
             return self.violate(Some(host), Invariant::Frame, || format!("sends {size} bytes as one frame"));
         }
         if matches!(kind, FrameKind::Announce | FrameKind::Body) {
-            frame = self.frames.share(frame);
+            frame = self.shared.frames.share(frame);
         }
-        self.wheel.push(at, SimEvent::Arrive { host: to, end: end.far(), frame });
+        self.schedule.at(at, SimEvent::Arrive { host: to, end: end.far(), frame });
     }
 
     /// Delivers a frame. If its link is closed by now, the node knows that and ignores the frame.
     pub(super) fn arrive(&mut self, host: u32, end: LinkEnd, frame: Bytes) {
-        let kind = self.kinds.of(&frame);
-        let this = &mut self.hosts[host as usize];
-        if self.counts
-            && this.mask.is_none()
-            && let Some((frames, bytes)) = self.received.at(&frame)
-        {
-            (*frames, *bytes) = (*frames + 1, *bytes + frame.len() as u64);
+        let kind = self.transport.kinds.of(&frame);
+        let this = &self.hosts[host as usize];
+        if this.mask.is_none() {
+            self.measurements.count_received(&frame);
         }
         if kind == FrameKind::Announce && this.mask.is_some() {
             self.overhear(host, &frame);
@@ -119,21 +117,16 @@ impl World {
     /// always holds. Verifying all proofs at the start of a large network takes longer than many
     /// measurements. A sample is still verified, so that a failure would be seen.
     fn is_known_to_hold(&self, end: LinkEnd) -> bool {
-        let link = &self.links[end.link()];
-        let sender = link.hosts[1 - end.side()];
+        let sender = self.transport.host_beyond(end);
         self.hosts[sender as usize].is_honest() && !end.link().is_multiple_of(PROOFS_PER_VERIFIED)
     }
 
     /// Opens a link and tells both ends.
     pub(super) fn connect(&mut self, from: u32, to: u32) {
-        let Ok(number) = u32::try_from(self.links.len()) else { return };
-        let rtt_us = self.terrain.rtt_us(from, to);
-        let mut link = SimLink::new([from, to], rtt_us);
-        link.lies = [from, to].iter().any(|host| {
+        let lies = [from, to].iter().any(|host| {
             self.hosts[*host as usize].mask.as_ref().is_some_and(|mask| mask.treason == Attack::LatencyLiar)
         });
-        self.links.push(link);
-        let end = LinkEnd::dialling(number);
+        let Some(end) = self.transport.open(from, to, lies) else { return };
         self.hosts[from as usize].ends.push(end);
         self.hosts[to as usize].ends.push(end.far());
         self.tell(from, Input::Connected(end.peer(), Way::Outbound(identity::address(to))));
@@ -145,7 +138,9 @@ impl World {
         let life = self.hosts[host as usize].life;
         match identity::resolve(&address).filter(|to| *to < self.setup.nodes) {
             Some(to) => self.dial_host(host, to),
-            None => self.later(UNREACHED_US, SimEvent::Unreached { host, to: Box::new(address), life }),
+            None => {
+                self.schedule.later(UNREACHED_US, SimEvent::Unreached { host, to: Box::new(address), life });
+            }
         }
     }
 
@@ -153,8 +148,8 @@ impl World {
         let this = &mut self.hosts[from as usize];
         this.dialling.push(to);
         let life = this.life;
-        let rtt_us = self.terrain.rtt_us(from, to);
-        self.later(rtt_us.into(), SimEvent::Open { from, to, life });
+        let rtt_us = self.transport.latency.rtt_us(from, to);
+        self.schedule.later(rtt_us.into(), SimEvent::Open { from, to, life });
     }
 
     pub(super) fn opened(&mut self, from: u32, to: u32, life: u32) {
@@ -165,7 +160,7 @@ impl World {
         if let Some(place) = this.dialling.iter().position(|dialled| *dialled == to) {
             this.dialling.swap_remove(place);
         }
-        if self.hosts[to as usize].node.is_some() && !self.is_cut(from, to) {
+        if self.hosts[to as usize].node.is_some() && !self.faults.is_cut(from, to) {
             return self.connect(from, to);
         }
         if self.setup.topology == Topology::Plexus {
@@ -175,35 +170,31 @@ impl World {
         }
     }
 
-    pub(super) fn is_cut(&self, a: u32, b: u32) -> bool {
-        self.cut.as_ref().is_some_and(|cut| cut[a as usize] != cut[b as usize])
-    }
-
     /// Makes a host look for links soon, unless its node does so itself.
     pub(super) fn seek_later(&mut self, host: u32) {
         let this = &mut self.hosts[host as usize];
         if self.setup.topology != Topology::Plexus && !this.seeks && this.node.is_some() {
             this.seeks = true;
-            let wait_us = SEEK_US / 2 + self.net.below(SEEK_US);
-            self.later(wait_us, SimEvent::Seek(host));
+            let wait_us = SEEK_US / 2 + self.transport.rng.below(SEEK_US);
+            self.schedule.later(wait_us, SimEvent::Seek(host));
         }
     }
 
     /// Closes a link for a node. Frames that it sent before still arrive.
     pub(super) fn close(&mut self, host: u32, end: LinkEnd, reason: &Reason) {
-        let Some(link) = self.links.get(end.link()) else { return };
+        let Some(link) = self.transport.links.get(end.link()) else { return };
         let other = link.hosts[1 - end.side()];
         let accused = self.hosts[other as usize].is_honest();
         if let Reason::Fault(fault) = reason
             && self.hosts[host as usize].is_honest()
         {
-            self.faults += 1;
+            self.checks.faults += 1;
             let late = matches!(
                 fault,
                 Misbehavior::PingTimeout | Misbehavior::RequestTimeout { .. } | Misbehavior::HandshakeTimeout
             );
             if accused && !late {
-                self.blames += 1;
+                self.checks.blames += 1;
                 let what = format!("finds fault with node {other}: {fault}");
                 self.violate(Some(host), Invariant::Blame, || what);
             }
@@ -213,13 +204,13 @@ impl World {
 
     /// Closes one end of a link. The other end learns of it later.
     pub(super) fn hang_up(&mut self, end: LinkEnd) {
-        let Some(link) = self.links.get_mut(end.link()) else { return };
+        let Some(link) = self.transport.links.get_mut(end.link()) else { return };
         if !core::mem::take(&mut link.open[end.side()]) {
             return;
         }
         let host = link.hosts[end.side()];
-        let at = link.deliver(end.side(), self.now_us + u64::from(link.one_way_us), 0, false);
-        self.wheel.push(at, SimEvent::Closed(end.far()));
+        let at = link.deliver(end.side(), self.schedule.now_us + u64::from(link.one_way_us), 0, false);
+        self.schedule.at(at, SimEvent::Closed(end.far()));
         self.unplug(host, end);
     }
 
@@ -232,7 +223,7 @@ impl World {
     }
 
     pub(super) fn closed(&mut self, end: LinkEnd) {
-        let link = &mut self.links[end.link()];
+        let link = &mut self.transport.links[end.link()];
         if !core::mem::take(&mut link.open[end.side()]) {
             return;
         }

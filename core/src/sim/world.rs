@@ -1,31 +1,29 @@
-//! The simulated world: hosts, links and pending events, and the driver loop for all nodes.
+//! The simulated world: the hosts, and the driver loop for their nodes.
+//!
+//! What surrounds the nodes is in parts that each own their state: the schedule, the transport, the
+//! workload, the faults, the shared storage, the checks and the measurements.
 //!
 //! It follows the contract of a driver: one input, then all outputs in order. The store and the
 //! verifier answer at once. After each input it checks the invariants.
 
-use std::collections::VecDeque;
-
-use bytes::Bytes;
-
 use super::adversary::Adversary;
-use super::counts::Counts;
-use super::frame_interner::FrameInterner;
-use super::frame_kind::FrameKinds;
+use super::event::SimEvent;
+use super::fault_injection::FaultInjector;
 use super::host::{NEVER, SimHost};
 use super::identity;
+use super::invariants::Checks;
 use super::latency::LatencyModel;
-use super::link::{LinkEnd, SimLink};
-use super::measure::Measure;
+use super::link::LinkEnd;
+use super::measurements::Measurements;
 use super::rng::SimRng;
+use super::schedule::Schedule;
 use super::setup::{SimConfig, Topology};
-use super::signature_cache::SignatureCache;
-use super::store::Archive;
-use super::timing_wheel::TimingWheel;
-use super::trace::Trace;
-use super::violation::{Invariant, Violation};
+use super::shared_storage::SharedStorage;
+use super::transport::Transport;
+use super::turn::Turn;
+use super::violation::Invariant;
+use super::workload::Workload;
 use crate::ledger::chain::Chain;
-use crate::ledger::signature_batch::{BatchResult, SignatureBatch};
-use crate::mining::job::Job;
 use crate::node::storage::PeerRequest;
 use crate::node::{ConnectionId, Input, Neighbours, Node, Output};
 use crate::primitives::message::Message;
@@ -42,8 +40,6 @@ const WISHES_MAX: usize = 50_000;
 const ANSWERS_MAX: usize = 10_000;
 /// The most ticks of one node at one moment.
 const TICKS_MAX: u32 = 100;
-/// The most pending events: this many, and this many more for each node.
-const WAITING_MAX: usize = 1 << 14;
 /// An easy target: a block takes two tries on average.
 const LIMIT_BITS: u32 = 0x207f_ffff;
 /// The genesis time of the simulated networks. Any time will do.
@@ -52,115 +48,20 @@ const GENESIS_MS: u64 = 1_767_225_600_000;
 /// genesis.
 const BEGIN_MS: u64 = 86_400_000;
 
-/// A pending event.
-#[derive(Debug)]
-pub(super) enum SimEvent {
-    /// A frame arrives and is handled.
-    Arrive { host: u32, end: LinkEnd, frame: Bytes },
-    /// An end learns that the link is closed.
-    Closed(LinkEnd),
-    /// A host's tick is due.
-    Tick(u32),
-    /// A dial is answered. It counts only in the life of `from` in which it began.
-    Open { from: u32, to: u32, life: u32 },
-    /// A host learns that nothing listens at an address.
-    Unreached { host: u32, to: Box<Address>, life: u32 },
-    /// A host that lacks links looks for some.
-    Seek(u32),
-    /// A block is found.
-    Draw,
-    /// A user writes a message.
-    Write,
-    /// A host replaces the links that serve it worst.
-    Rotate(u32),
-    /// A Byzantine host attacks.
-    Mischief(u32),
-    /// A host leaves for a while.
-    Leave { host: u32, life: u32 },
-    /// A host restarts from its store.
-    Return(u32),
-    /// Some host crashes.
-    Crash,
-    /// The network is partitioned.
-    Cut,
-    /// The partition ends.
-    Heal,
-    /// The next step of winding down, after all nodes have gone quiet.
-    Settle,
-}
-
-impl SimEvent {
-    /// Returns the event's number, the host or link end that it concerns, and a detail that
-    /// distinguishes it from others of its kind.
-    fn summary(&self) -> (u8, u32, u32) {
-        match self {
-            Self::Arrive { end, frame, .. } => {
-                let first = frame.first().copied().unwrap_or(u8::MAX);
-                let size = u32::try_from(frame.len()).unwrap_or(u32::MAX);
-                (0, end.number(), (size << 8) | u32::from(first))
-            }
-            Self::Closed(end) => (1, end.number(), 0),
-            Self::Tick(host) => (2, *host, 0),
-            Self::Open { from, to, .. } => (3, *from, *to),
-            Self::Unreached { host, .. } => (4, *host, 0),
-            Self::Seek(host) => (5, *host, 0),
-            Self::Draw => (6, 0, 0),
-            Self::Write => (7, 0, 0),
-            Self::Rotate(host) => (8, *host, 0),
-            Self::Mischief(host) => (9, *host, 0),
-            Self::Leave { host, .. } => (10, *host, 0),
-            Self::Return(host) => (11, *host, 0),
-            Self::Crash => (12, 0, 0),
-            Self::Cut => (13, 0, 0),
-            Self::Heal => (14, 0, 0),
-            Self::Settle => (15, 0, 0),
-        }
-    }
-}
-
-/// Hosts, links and a clock.
+/// The hosts, and all that surrounds their nodes.
 #[derive(Debug)]
 pub(super) struct World {
     pub(super) setup: SimConfig,
     pub(super) network: Network,
-    pub(super) terrain: LatencyModel,
-    pub(super) now_us: u64,
-    pub(super) events: u64,
     pub(super) hosts: Vec<SimHost>,
-    pub(super) links: Vec<SimLink>,
-    pub(super) wheel: TimingWheel<SimEvent>,
-    pub(super) kinds: FrameKinds,
-    pub(super) trace: Trace,
-    pub(super) measure: Measure,
-    /// The frames that honest nodes received while blocks were measured.
-    pub(super) received: Counts,
-    /// The frames that all nodes sent while blocks were measured.
-    pub(super) sent: Counts,
-    pub(super) counts: bool,
-    /// Separate random streams for the network, the users and the faults. Draws from one do not
-    /// change the others.
-    pub(super) net: SimRng,
-    pub(super) people: SimRng,
-    pub(super) weather: SimRng,
-    /// Whether faults are still injected.
-    pub(super) stormy: bool,
-    /// The hosts on the cut-off side of a partition.
-    pub(super) cut: Option<Vec<bool>>,
-    /// The mining job of the host that is handling an input.
-    pub(super) job: Option<Job>,
-    /// Whether new messages stay on the host that writes them.
-    pub(super) hush: bool,
-    /// The number of links that honest nodes closed for a fault. `blames` counts the ones that
-    /// accuse an honest node.
-    pub(super) faults: u64,
-    pub(super) blames: u64,
-    pub(super) violation: Option<Violation>,
-    pub(super) archive: Archive,
-    memo: SignatureCache,
-    pending: VecDeque<Input>,
-    /// The outputs of the node that is handling an input. Empty between inputs.
-    wishes: Vec<Output>,
-    pub(super) frames: FrameInterner,
+    pub(super) schedule: Schedule,
+    pub(super) transport: Transport,
+    pub(super) workload: Workload,
+    pub(super) faults: FaultInjector,
+    pub(super) shared: SharedStorage,
+    pub(super) turn: Turn,
+    pub(super) checks: Checks,
+    pub(super) measurements: Measurements,
 }
 
 impl World {
@@ -168,7 +69,7 @@ impl World {
     pub(super) fn new(setup: SimConfig) -> Self {
         let network = network(&setup);
         let mut places = SimRng::stream(setup.seed, 1);
-        let terrain = LatencyModel::new(&setup.latency, setup.nodes, setup.last_mile_us, &mut places);
+        let latency = LatencyModel::new(&setup.latency, setup.nodes, setup.last_mile_us, &mut places);
         let mut skews = SimRng::stream(setup.seed, 2);
         let mut masks = Adversary::draw_all(&setup, &mut SimRng::stream(setup.seed, 3));
         let mut hosts = Vec::with_capacity(setup.nodes as usize);
@@ -178,58 +79,35 @@ impl World {
             hosts.push(SimHost::new(*network.id(), skew_ms, masks.remove(&host)));
         }
         Self {
-            archive: Archive::new(&network),
+            shared: SharedStorage::new(&network),
             network,
-            terrain,
-            now_us: 0,
-            events: 0,
             hosts,
-            links: Vec::new(),
-            wheel: TimingWheel::new(),
-            kinds: FrameKinds::new(),
-            trace: Trace::new(setup.seed),
-            measure: Measure::new(setup.nodes),
-            received: Counts::default(),
-            sent: Counts::default(),
-            counts: false,
-            net: SimRng::stream(setup.seed, 4),
-            people: SimRng::stream(setup.seed, 5),
-            weather: SimRng::stream(setup.seed, 6),
-            stormy: true,
-            cut: None,
-            job: None,
-            hush: false,
-            faults: 0,
-            blames: 0,
-            violation: None,
-            memo: SignatureCache::default(),
-            pending: VecDeque::new(),
-            wishes: Vec::new(),
-            frames: FrameInterner::default(),
+            schedule: Schedule::new(setup.seed),
+            transport: Transport::new(latency, SimRng::stream(setup.seed, 4)),
+            workload: Workload::new(SimRng::stream(setup.seed, 5)),
+            faults: FaultInjector::new(SimRng::stream(setup.seed, 6)),
+            turn: Turn::default(),
+            checks: Checks::default(),
+            measurements: Measurements::new(setup.nodes),
             setup,
         }
     }
 
     /// Returns the time at a host.
     pub(super) fn now(&self, host: u32) -> Now {
-        let ms = GENESIS_MS + BEGIN_MS + self.now_us / 1_000;
+        let ms = GENESIS_MS + BEGIN_MS + self.schedule.now_us / 1_000;
         let time = Timestamp::from_unix_ms(ms.saturating_add_signed(self.hosts[host as usize].skew_ms));
-        Now { time, moment: MonotonicTime::from_micros(self.now_us) }
-    }
-
-    pub(super) fn later(&mut self, wait_us: u64, happening: SimEvent) {
-        self.wheel.push(self.now_us + wait_us, happening);
+        Now { time, moment: MonotonicTime::from_micros(self.schedule.now_us) }
     }
 
     /// Takes the next event. Returns `None` if nothing is pending.
     pub(super) fn next(&mut self) -> Option<SimEvent> {
-        if self.wheel.len() > WAITING_MAX * (1 + self.hosts.len()) {
+        if self.schedule.is_overfull(self.hosts.len()) {
             self.violate(None, Invariant::Bound, || {
                 "more is about to happen than any network has under way".into()
             });
         }
-        let (at, happening) = self.wheel.pop()?;
-        self.now_us = self.now_us.max(at);
+        let happening = self.schedule.pop()?;
         self.look_ahead();
         Some(happening)
     }
@@ -241,9 +119,7 @@ impl World {
         {
             return None;
         }
-        self.events += 1;
-        let (kind, whom, detail) = happening.summary();
-        self.trace.note(self.now_us, kind, whom, detail);
+        self.schedule.note(&happening);
         match happening {
             SimEvent::Arrive { host, end, frame } => self.arrive(host, end, frame),
             SimEvent::Closed(end) => self.closed(end),
@@ -273,12 +149,12 @@ impl World {
     /// and reschedules an early one.
     fn is_tick_due(&mut self, host: u32) -> bool {
         let this = &mut self.hosts[host as usize];
-        if this.tick_at != self.now_us {
+        if this.tick_at != self.schedule.now_us {
             return false;
         }
         this.tick_at = NEVER;
         let deadline = this.node.as_ref().and_then(|node| node.deadline());
-        let due = deadline.is_some_and(|(at, _)| at.as_micros() <= self.now_us);
+        let due = deadline.is_some_and(|(at, _)| at.as_micros() <= self.schedule.now_us);
         if !due {
             self.arm(host);
         }
@@ -288,7 +164,7 @@ impl World {
     fn tick(&mut self, host: u32) {
         let this = &mut self.hosts[host as usize];
         let (at, times) = this.ticked;
-        this.ticked = if at == self.now_us { (at, times + 1) } else { (self.now_us, 0) };
+        this.ticked = if at == self.schedule.now_us { (at, times + 1) } else { (self.schedule.now_us, 0) };
         if this.ticked.1 > TICKS_MAX {
             let wake = this.node.as_ref().and_then(|node| node.deadline()).map(|(_, wake)| wake);
             return self.violate(Some(host), Invariant::Livelock, || {
@@ -302,10 +178,10 @@ impl World {
     fn arm(&mut self, host: u32) {
         let this = &mut self.hosts[host as usize];
         let Some((at, _)) = this.node.as_ref().and_then(|node| node.deadline()) else { return };
-        let at = at.as_micros().max(self.now_us);
+        let at = at.as_micros().max(self.schedule.now_us);
         if at < this.tick_at {
             this.tick_at = at;
-            self.wheel.push(at, SimEvent::Tick(host));
+            self.schedule.at(at, SimEvent::Tick(host));
         }
     }
 
@@ -321,10 +197,10 @@ impl World {
         act(node, now);
         let mut wishes = self.drain(host);
         let mut answers = 0;
-        while let Some(answer) = self.pending.pop_front() {
+        while let Some(answer) = self.turn.answers.pop_front() {
             answers += 1;
             if answers > ANSWERS_MAX {
-                self.pending.clear();
+                self.turn.answers.clear();
                 return self.violate(Some(host), Invariant::Livelock, || {
                     "one fact leads to questions without end".into()
                 });
@@ -343,7 +219,7 @@ impl World {
 
     /// Carries out a node's outputs. Returns the number of outputs.
     fn drain(&mut self, host: u32) -> usize {
-        let mut wishes = core::mem::take(&mut self.wishes);
+        let mut wishes = core::mem::take(&mut self.turn.outputs);
         while let Some(output) = self.hosts[host as usize].node.as_mut().and_then(|node| node.poll()) {
             if wishes.len() == WISHES_MAX {
                 self.violate(Some(host), Invariant::Livelock, || {
@@ -352,13 +228,13 @@ impl World {
                 break;
             }
             if let Output::Send(peer, _) = &output {
-                self.approach_link(LinkEnd::of(*peer));
+                self.transport.approach_link(LinkEnd::of(*peer));
             }
             wishes.push(output);
         }
         let count = wishes.len();
         wishes.drain(..).for_each(|output| self.carry_out(host, output));
-        self.wishes = wishes;
+        self.turn.outputs = wishes;
         count
     }
 
@@ -367,43 +243,35 @@ impl World {
             Output::Send(peer, frame) => self.send(host, LinkEnd::of(peer), frame),
             Output::Dial(address) => self.dial(host, address),
             Output::Close(peer, reason) => self.close(host, LinkEnd::of(peer), &reason),
-            Output::Persist(changes) => self.hosts[host as usize].store.apply(&mut self.archive, &changes),
+            Output::Persist(changes) => {
+                self.hosts[host as usize].store.apply(&mut self.shared.archive, &changes);
+            }
             Output::Verify(batch) => {
-                let verdict = self.verify(host, &batch);
-                self.pending.push_back(Input::Verified(verdict));
+                let verdict = self.shared.verify(&self.hosts[host as usize].store, &batch);
+                self.turn.answers.push_back(Input::Verified(verdict));
             }
             Output::Recall(recall) => {
-                let recalled = self.hosts[host as usize].store.recall(&self.archive, &recall);
-                self.pending.push_back(Input::Recalled(recalled));
+                let recalled = self.hosts[host as usize].store.recall(&self.shared.archive, &recall);
+                self.turn.answers.push_back(Input::Recalled(recalled));
             }
             Output::Serve(peer, serve) => self.serve(host, peer, &serve),
-            Output::Mine(job) => self.job = job.map(|job| *job),
+            Output::Mine(job) => self.turn.job = job.map(|job| *job),
             Output::Tell(_) => {}
         }
-    }
-
-    fn verify(&mut self, host: u32, batch: &SignatureBatch) -> BatchResult {
-        let memo = &mut self.memo;
-        let broken = batch.checks.iter().enumerate().filter(|(_, check)| !memo.holds(check));
-        let broken = broken.map(|(index, _)| index).collect();
-        let (store, archive) = (&self.hosts[host as usize].store, &self.archive);
-        let seen = batch.ids.iter().enumerate().flat_map(|(index, id)| store.seen(archive, index, id));
-        let seen = seen.collect();
-        BatchResult { id: batch.id, broken, seen }
     }
 
     fn serve(&mut self, host: u32, peer: ConnectionId, serve: &PeerRequest) {
         let end = LinkEnd::of(peer);
         match serve {
             PeerRequest::Headers(locator) => {
-                let headers = self.hosts[host as usize].store.headers_after(&self.archive, locator);
+                let headers = self.hosts[host as usize].store.headers_after(&self.shared.archive, locator);
                 self.send(host, end, Packet::Headers(BoundedVec::new(headers)).encode());
             }
             // Simulated chains are too short for a peer to request a proof.
             PeerRequest::Proof => self.send(host, end, Packet::Proof(BoundedBytes::new(Vec::new())).encode()),
             PeerRequest::Bodies(hashes) => {
                 for hash in hashes {
-                    let frame = match self.hosts[host as usize].store.body(&self.archive, hash) {
+                    let frame = match self.hosts[host as usize].store.body(&self.shared.archive, hash) {
                         Some(block) => body_frame(block),
                         None => Packet::Missing(*hash).encode(),
                     };
@@ -415,12 +283,12 @@ impl World {
 
     /// Starts a host's node from its store.
     pub(super) fn start(&mut self, host: u32, known: Vec<Address>) {
-        let seed = self.net.bytes32();
+        let seed = self.transport.rng.bytes32();
         let this = &mut self.hosts[host as usize];
         let chain = if this.store.is_new() {
             Ok(Chain::new(self.network.clone()))
         } else {
-            this.store.journal(&self.archive).restore(self.network.clone())
+            this.store.journal(&self.shared.archive).restore(self.network.clone())
         };
         let chain = match chain {
             Ok(chain) => chain,
