@@ -27,9 +27,24 @@ pub(crate) struct Miner {
     made: u64,
     refresh: Option<MonotonicTime>,
     stale: bool,
+    /// True if the node mines once it is synchronized.
+    is_enabled: bool,
 }
 
 impl Miner {
+    /// Creates a miner without a job.
+    pub(crate) fn new(is_enabled: bool) -> Self {
+        Self { is_enabled, ..Self::default() }
+    }
+
+    pub(crate) fn is_enabled(&self) -> bool {
+        self.is_enabled
+    }
+
+    pub(crate) fn set_enabled(&mut self, is_enabled: bool) {
+        self.is_enabled = is_enabled;
+    }
+
     /// Returns true if a job is being searched.
     pub(crate) fn is_searching(&self) -> bool {
         !self.jobs.is_empty()

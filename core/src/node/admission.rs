@@ -16,10 +16,11 @@ use crate::protocol::netgroup::NetGroup;
 impl Node {
     /// Closes a new connection that gets no place, or evicts another one for it.
     pub(super) fn admit(&mut self, now: Now, peer: ConnectionId) {
-        let Some(known) = self.peers.get(&peer) else { return };
+        let Some(known) = self.connections.get(&peer) else { return };
         match &known.link {
             Direction::Outbound(_) => {
-                let outbound = self.peers.values().filter(|one| matches!(one.link, Direction::Outbound(_)));
+                let outbound =
+                    self.connections.values().filter(|one| matches!(one.link, Direction::Outbound(_)));
                 if outbound.count() > OUTBOUND_MAX {
                     self.close(now, peer, Reason::Full);
                 }
@@ -30,7 +31,7 @@ impl Node {
             }
             // No peer dials a light client. The bound holds anyway.
             Direction::Inbound(_) => {
-                if self.peers.len() > PEERS_MAX {
+                if self.connections.len() > PEERS_MAX {
                     self.close(now, peer, Reason::Full);
                 }
             }
@@ -49,9 +50,9 @@ impl Node {
                 since: known.since,
             })
         };
-        let others: Vec<_> = self.peers.iter().filter_map(candidate).collect();
+        let others: Vec<_> = self.connections.iter().filter_map(candidate).collect();
         let max = self.config.inbound_max.min(INBOUND_MAX);
-        match eviction::admit(&others, group, max, &self.secret) {
+        match eviction::admit(&others, group, max, &self.peers.eviction_secret) {
             Admission::Free => {}
             Admission::Evicts(loser) => self.close(now, loser, Reason::Evicted),
             Admission::Crowded => self.close(now, newcomer, Reason::Crowded),
@@ -62,15 +63,15 @@ impl Node {
     /// Punishes an offender. After too many faults it is banned for a while.
     pub(super) fn punish(&mut self, now: Now, peer: ConnectionId, fault: &Misbehavior) {
         let Some(subject) = self.subject(peer) else { return };
-        self.bans.misbehaving(&subject, fault, now.moment);
+        self.peers.bans.misbehaving(&subject, fault, now.moment);
     }
 
     pub(super) fn is_banned(&self, now: Now, peer: ConnectionId) -> bool {
-        self.subject(peer).is_some_and(|subject| self.bans.is_banned(&subject, now.moment))
+        self.subject(peer).is_some_and(|subject| self.peers.bans.is_banned(&subject, now.moment))
     }
 
     fn subject(&self, peer: ConnectionId) -> Option<BanTarget> {
-        let known = self.peers.get(&peer)?;
+        let known = self.connections.get(&peer)?;
         let host = match &known.link {
             Direction::Outbound(address) => Some(address.host().clone()),
             Direction::Inbound(ip) => ip.map(Host::from),

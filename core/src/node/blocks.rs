@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::relay::places;
-use super::{AT_HEEL_MAX, AssumedRange, ConnectionId, EARLY_MAX, FULL, LIGHT_BODIES, Node, Role};
+use super::{AT_HEEL_MAX, ConnectionId, EARLY_MAX, FULL, LIGHT_BODIES, Node, Role};
 use crate::ledger::chain::{ChainEntry, Inserted, TipUpdate};
 use crate::ledger::signature_batch::{BatchResult, KnownIn, SignatureBatch, SignatureCheck};
 use crate::ledger::validation::{self, FAILURES_MAX, MESSAGE_AGE_MS, MESSAGE_AHEAD_MS, RuleError};
@@ -23,16 +23,17 @@ use crate::protocol::misbehavior::Misbehavior;
 use crate::protocol::packet::{Packet, body_frame};
 use crate::sync::block_download::{DownloadPeer, DownloadedBody, ValidatedBody};
 use crate::sync::headers::{HeadersAction, PATIENCE, Progress};
+use crate::sync::message_relay::AssumedRange;
 
 impl Node {
     /// Requests headers from the nearest peer that claims more work than we have.
     pub(super) fn seek_headers(&mut self, now: Now) {
         let most = self.chain.best_header().total_work;
-        if !self.sync.is_redownloading() && self.most_claimed <= most {
+        if !self.blocks.headers.is_redownloading() && self.blocks.most_claimed <= most {
             return;
         }
         let candidates = self.candidates();
-        if let Some(step) = self.sync.next(now, &self.chain, &candidates, self.is_full()) {
+        if let Some(step) = self.blocks.headers.next(now, &self.chain, &candidates, self.is_full()) {
             self.take_step(step);
         }
     }
@@ -54,7 +55,7 @@ impl Node {
         headers: Vec<Header>,
     ) -> Result<(), Misbehavior> {
         let weighs = self.is_full();
-        let progress = self.sync.received_headers(now, peer, headers, &mut self.chain, weighs)?;
+        let progress = self.blocks.headers.received_headers(now, peer, headers, &mut self.chain, weighs)?;
         self.progressed(now, peer, progress);
         Ok(())
     }
@@ -76,13 +77,14 @@ impl Node {
 
     pub(super) fn leader_moved(&mut self, now: Now) {
         self.assume_deep(now);
-        self.fetch.prune(&self.chain);
+        self.blocks.download.prune(&self.chain);
         self.tell_progress();
     }
 
     fn tell_progress(&mut self) {
         let height = self.chain.tip().header.height;
-        let target = self.chain.best_header().header.height.max(self.sync.target_height()).max(height);
+        let target =
+            self.chain.best_header().header.height.max(self.blocks.headers.target_height()).max(height);
         self.outbox.tell(Event::Synchronizing { height, target });
     }
 
@@ -103,31 +105,31 @@ impl Node {
         }
         self.outbox.persist(changes);
         if let Some(place) = moved.and_then(|hash| self.chain.find(&hash)) {
-            self.blind = AssumedRange { block: place.header.time, assumed_at: Some(now.time) };
-            self.pool.reverify_before(place.header.time.plus_ms(MESSAGE_AHEAD_MS));
+            self.messages.assumed = AssumedRange { block: place.header.time, assumed_at: Some(now.time) };
+            self.messages.pool.reverify_before(place.header.time.plus_ms(MESSAGE_AHEAD_MS));
             let (height, hash, total_work) = (place.header.height, place.hash, place.total_work);
             self.outbox.tell(Event::Assumed { height, hash, total_work });
         }
     }
 
     pub(super) fn keep_early(&mut self, now: Now, header: Header) {
-        if self.early.len() < EARLY_MAX {
+        if self.blocks.early.len() < EARLY_MAX {
             let at = header.time.minus_ms(validation::BLOCK_AHEAD_MS);
-            self.early.insert((at, header.hash()), header);
+            self.blocks.early.insert((at, header.hash()), header);
         }
-        self.early_deadline = self.early.keys().next().map(|(at, _)| now.moment_of(*at));
+        self.blocks.early_deadline = self.blocks.early.keys().next().map(|(at, _)| now.moment_of(*at));
     }
 
     /// Inserts headers from the future that have become acceptable.
     pub(super) fn tick_early(&mut self, now: Now) {
-        while let Some((_, header)) = self.early.pop_first_if(|(at, _)| *at <= now.time) {
+        while let Some((_, header)) = self.blocks.early.pop_first_if(|(at, _)| *at <= now.time) {
             let hash = header.hash();
             if let Ok(Inserted::New { leads: true }) = self.chain.insert(header, now.time) {
                 self.announce_header(now, &header, &hash, None);
                 self.leader_moved(now);
             }
         }
-        self.early_deadline = self.early.keys().next().map(|(at, _)| now.moment_of(*at));
+        self.blocks.early_deadline = self.blocks.early.keys().next().map(|(at, _)| now.moment_of(*at));
     }
 
     /// Handles a new header from a peer that mined it or received it. The header is passed on
@@ -140,10 +142,10 @@ impl Node {
     ) -> Result<(), Misbehavior> {
         let hash = header.hash();
         self.peer_leads(peer, &hash, header.height);
-        if self.relay.announced(peer, &hash) {
+        if self.blocks.relay.announced(peer, &hash) {
             return Ok(());
         }
-        self.dirty = true;
+        self.schedule.dirty = true;
         self.approach_all();
         let leads = match self.chain.insert(header, now.time) {
             Ok(Inserted::New { leads }) => {
@@ -154,7 +156,7 @@ impl Node {
             }
             Ok(Inserted::Known | Inserted::TooFarAhead) => false,
             Ok(Inserted::TimeTooNew { .. }) => {
-                self.relay.begin(now.moment, hash, Some(peer), self.peers.len());
+                self.blocks.relay.begin(now.moment, hash, Some(peer), self.connections.len());
                 self.keep_early(now, header);
                 false
             }
@@ -208,9 +210,9 @@ impl Node {
 
     /// Notes that a peer showed, or probably has, a branch of this work.
     fn shown(&mut self, peer: ConnectionId, work: Work, height: u64) {
-        if let Some(greeted) = self.peers.get_mut(&peer).and_then(Peer::greeted_mut) {
+        if let Some(greeted) = self.connections.get_mut(&peer).and_then(Peer::greeted_mut) {
             greeted.shows(work, height);
-            self.most_claimed = self.most_claimed.max(work);
+            self.blocks.most_claimed = self.blocks.most_claimed.max(work);
         }
     }
 
@@ -225,11 +227,11 @@ impl Node {
 
     /// Notes that the peer has verified a block's body.
     pub(super) fn received_held(&mut self, peer: ConnectionId, hash: Hash) {
-        self.fetch.holds(peer, &hash);
-        self.relay.holds(peer, &hash);
+        self.blocks.download.holds(peer, &hash);
+        self.blocks.relay.holds(peer, &hash);
         let (place, most) = (self.chain.find(&hash), self.chain.best_header().total_work);
         self.peer_holds(peer, &hash, place.as_ref());
-        let Some(greeted) = self.peers.get(&peer).and_then(Peer::greeted) else { return };
+        let Some(greeted) = self.connections.get(&peer).and_then(Peer::greeted) else { return };
         match place {
             Some(place) => self.shown(peer, place.total_work, place.header.height),
             // The peer has a branch that we do not know. Its work becomes known later.
@@ -247,18 +249,18 @@ impl Node {
         }
         let mut stored = Vec::new();
         for hash in hashes {
-            match (self.shelf.block(&hash), self.config.role) {
+            match (self.blocks.recent.block(&hash), self.config.role) {
                 (Some(block), _) if stored.is_empty() => {
                     let frame = body_frame(block);
                     self.outbox.send_frame(peer, frame);
                 }
                 (None, Role::Light) => {
-                    self.relay.asked(peer, &hash);
+                    self.blocks.relay.asked(peer, &hash);
                     self.outbox.send(peer, &Packet::Missing(hash));
                 }
                 (_, Role::Full) | (Some(_), Role::Light) => {
                     if self.chain.find(&hash).is_some() && !self.chain.is_verified(&hash) {
-                        self.relay.asked(peer, &hash);
+                        self.blocks.relay.asked(peer, &hash);
                     }
                     stored.push(hash);
                 }
@@ -271,26 +273,29 @@ impl Node {
 
     /// Requests the missing bodies of the path, once all its headers have arrived.
     pub(super) fn seek_bodies(&mut self, now: Now) {
-        self.is_catching_up = false;
+        self.blocks.is_catching_up = false;
         // The best branch may have bodies that were pushed before it became the best.
-        if self.chain.missing_blocks().next().is_some_and(|lowest| self.fetch.is_ready(lowest)) {
+        if self.chain.missing_blocks().next().is_some_and(|lowest| self.blocks.download.is_ready(lowest)) {
             self.connect_ready(now);
         }
-        let Some(lowest) = self.chain.missing_blocks().next().copied().filter(|_| !self.sync.blocks_bodies())
+        let Some(lowest) =
+            self.chain.missing_blocks().next().copied().filter(|_| !self.blocks.headers.blocks_bodies())
         else {
-            self.last_progress = now.moment;
+            self.blocks.last_progress = now.moment;
             return;
         };
-        let (is_patient, is_hopeful) =
-            (now.moment < self.last_progress + PATIENCE, now.moment < self.last_progress + 3 * PATIENCE);
+        let (is_patient, is_hopeful) = (
+            now.moment < self.blocks.last_progress + PATIENCE,
+            now.moment < self.blocks.last_progress + 3 * PATIENCE,
+        );
         let is_at_heel = self.chain.missing_blocks().len() <= AT_HEEL_MAX;
         // The usual case: the few newest blocks are being verified already.
-        let is_under_way = is_at_heel && is_hopeful && self.fetch.is_in_flight(&self.chain);
+        let is_under_way = is_at_heel && is_hopeful && self.blocks.download.is_in_flight(&self.chain);
         if is_under_way || self.is_push_due(now, &lowest) {
             return;
         }
         let mut greeted: Vec<_> =
-            self.peers.iter().filter_map(|(&id, peer)| Some((id, peer.greeted()?))).collect();
+            self.connections.iter().filter_map(|(&id, peer)| Some((id, peer.greeted()?))).collect();
         greeted.sort_unstable_by_key(|(id, greeted)| (greeted.ping.latency().unwrap_or(Duration::MAX), *id));
         let sources: Vec<_> = greeted
             .iter()
@@ -299,20 +304,20 @@ impl Node {
                 DownloadPeer { peer: *peer, claim }
             })
             .collect();
-        let orders = self.fetch.next(now, &self.chain, &self.relay, &sources);
-        let may_come = self.fetch.is_available(now, &self.chain, &self.relay, &sources);
-        self.is_catching_up = may_come && is_patient && !is_at_heel;
+        let orders = self.blocks.download.next(now, &self.chain, &self.blocks.relay, &sources);
+        let may_come = self.blocks.download.is_available(now, &self.chain, &self.blocks.relay, &sources);
+        self.blocks.is_catching_up = may_come && is_patient && !is_at_heel;
         // The announcement may have overtaken the body, so keep waiting, but only up to the
         // deadline.
         let given_up = (!is_hopeful || !may_come && !is_patient).then_some(lowest);
-        let withheld = self.fetch.is_unavailable(&self.chain, &sources).or(given_up);
+        let withheld = self.blocks.download.is_unavailable(&self.chain, &sources).or(given_up);
         for (peer, hashes) in orders {
             self.outbox.send(peer, &Packet::GetBodies(BoundedVec::new(hashes)));
         }
         if let Some(hash) = withheld {
             self.chain.remove_unavailable(&hash);
-            self.sync.redownload_failed(&mut self.chain);
-            (self.last_progress, self.is_catching_up) = (now.moment, false);
+            self.blocks.headers.redownload_failed(&mut self.chain);
+            (self.blocks.last_progress, self.blocks.is_catching_up) = (now.moment, false);
             self.connect_ready(now);
         }
     }
@@ -320,11 +325,11 @@ impl Node {
     /// Returns true if a new block's body is on its way to us without a request.
     fn is_push_due(&self, now: Now, lowest: &Hash) -> bool {
         let Some(place) = self.chain.find(lowest) else { return false };
-        let is_expected = self.relay.expected_until(lowest).is_some_and(|until| now.moment < until)
+        let is_expected = self.blocks.relay.expected_until(lowest).is_some_and(|until| now.moment < until)
             && self.chain.missing_blocks().len() <= AT_HEEL_MAX;
-        let can_be_had = self.most_claimed >= place.total_work || self.relay.is_held(lowest);
+        let can_be_had = self.blocks.most_claimed >= place.total_work || self.blocks.relay.is_held(lowest);
         // The peer that pushed it has the whole body, and only some messages are missing.
-        is_expected && (self.relay.is_partial(lowest) || !can_be_had)
+        is_expected && (self.blocks.relay.is_partial(lowest) || !can_be_had)
     }
 
     pub(super) fn received_body(
@@ -335,7 +340,7 @@ impl Node {
         frame: &Bytes,
     ) -> Result<(), Misbehavior> {
         let hash = block.header.hash();
-        if !self.fetch.received(now, peer, &hash)? || self.chain.is_verified(&hash) {
+        if !self.blocks.download.received(now, peer, &hash)? || self.chain.is_verified(&hash) {
             return Ok(());
         }
         let encoded = frame.slice(frame.len() - block.size()..);
@@ -377,16 +382,19 @@ impl Node {
         }
         let network = *self.chain.network().id();
         let ids: Arc<[MessageId]> = block.messages.iter().map(|message| message.id(&network)).collect();
-        let lacked = places(ids.iter().map(|id| !self.pool.contains(id)));
+        let lacked = places(ids.iter().map(|id| !self.messages.pool.contains(id)));
         let digest = block.digest(&network, &history_root, &block.messages_root());
-        let (block, epoch) = (Arc::new(block), self.epoch);
-        let body = DownloadedBody { block, hash, encoded, ids, lacked, peer: Some(peer), epoch };
+        let (block, reorg_count) = (Arc::new(block), self.blocks.reorg_count);
+        let body = DownloadedBody { block, hash, encoded, ids, lacked, peer: Some(peer), reorg_count };
         let mut checks =
             vec![SignatureCheck { digest, key: body.block.author, signature: body.block.signature }];
         // A message that was verified on its way into the mempool is not verified again, if all its
         // bytes are the same.
         let new = body.block.messages.iter().zip(body.ids.iter()).filter(|(message, id)| {
-            self.pool.find(id).is_none_or(|pooled| pooled.message().signature() != message.signature())
+            self.messages
+                .pool
+                .find(id)
+                .is_none_or(|pooled| pooled.message().signature() != message.signature())
         });
         checks.extend(new.map(|(message, id)| SignatureCheck {
             digest: *id,
@@ -398,9 +406,9 @@ impl Node {
     }
 
     fn check_body(&mut self, body: DownloadedBody, checks: Vec<SignatureCheck>) {
-        let id = self.batch();
+        let id = self.outbox.next_batch_id();
         let ids = body.ids.to_vec();
-        self.fetch.check(id, body);
+        self.blocks.download.check(id, body);
         self.outbox.verify(SignatureBatch { id, checks, ids });
     }
 
@@ -416,8 +424,8 @@ impl Node {
         self.outbox.tell(Event::Refused { peer, hash: *hash, height, failures });
         if forever {
             self.chain.remove_invalid(hash);
-            self.sync.redownload_failed(&mut self.chain);
-            self.fetch.prune(&self.chain);
+            self.blocks.headers.redownload_failed(&mut self.chain);
+            self.blocks.download.prune(&self.chain);
         }
     }
 
@@ -428,7 +436,7 @@ impl Node {
         if let Some(arriving) = self.end_gossip(verdict.id) {
             return self.arrived(now, arriving, &verdict);
         }
-        let Some(body) = self.fetch.checked(verdict.id) else { return };
+        let Some(body) = self.blocks.download.checked(verdict.id) else { return };
         if !verdict.broken.is_empty() {
             let (hash, height, peer) = (body.hash, body.block.header.height, body.peer);
             let history = self.chain.history(&body.block.header.prev_hash);
@@ -441,7 +449,7 @@ impl Node {
             }
             return;
         }
-        self.fetch.keep(body, verdict.seen);
+        self.blocks.download.keep(body, verdict.seen);
         self.connect_ready(now);
     }
 
@@ -465,7 +473,7 @@ impl Node {
             }
         }
         let parent = block.header.prev_hash;
-        let waiting = self.fetch.waiting_below(&self.chain, &parent);
+        let waiting = self.blocks.download.waiting_below(&self.chain, &parent);
         failures.extend(validation::check_repeats(&ids, |_, id| {
             waiting.contains(id) || self.is_near_below(id, &parent)
         }));
@@ -474,7 +482,7 @@ impl Node {
 
     /// Returns true if a message is in one of the newest blocks of a branch.
     fn is_near_below(&self, id: &MessageId, branch: &Hash) -> bool {
-        self.shelf.blocks_with(id).any(|block| self.chain.is_ancestor(block, branch))
+        self.blocks.recent.blocks_with(id).any(|block| self.chain.is_ancestor(block, branch))
     }
 
     /// Connects all blocks at the start of the path whose bodies are verified. Their changes become
@@ -490,7 +498,7 @@ impl Node {
         // is there.
         let tip = self.chain.tip().hash;
         if self.chain.missing_blocks().len() <= AT_HEEL_MAX
-            && let Some(ready) = self.fetch.take_ready_on(&tip)
+            && let Some(ready) = self.blocks.download.take_ready_on(&tip)
         {
             self.connect_one(now, ready, &mut changes);
         }
@@ -499,14 +507,14 @@ impl Node {
 
     fn take_lowest(&mut self) -> Option<ValidatedBody> {
         let lowest = *self.chain.missing_blocks().next()?;
-        self.fetch.take_ready(&lowest)
+        self.blocks.download.take_ready(&lowest)
     }
 
     /// Connects a block whose signatures are valid. Returns false if it could not be connected.
     fn connect_one(&mut self, now: Now, ready: ValidatedBody, changes: &mut Vec<Change>) -> bool {
-        if ready.body.epoch != self.epoch {
+        if ready.body.reorg_count != self.blocks.reorg_count {
             // The best chain changed since the store was asked about these ids.
-            let body = DownloadedBody { epoch: self.epoch, ..ready.body };
+            let body = DownloadedBody { reorg_count: self.blocks.reorg_count, ..ready.body };
             self.check_body(body, Vec::new());
             return false;
         }
@@ -556,14 +564,14 @@ impl Node {
     fn connect(&mut self, now: Now, body: &DownloadedBody, changes: &mut Vec<Change>) {
         let old = self.chain.tip();
         let outcome = self.chain.mark_validated(&body.hash);
-        self.last_progress = now.moment;
+        self.blocks.last_progress = now.moment;
         self.remember_header(&body.hash, changes);
         let (hash, height) = (body.hash, body.block.header.height);
         if self.is_full() {
             changes.push(Change::Body { hash, height, block: body.encoded.clone(), ids: body.ids.clone() });
         }
         self.note_move(&hash, &outcome, changes);
-        self.shelf.put(hash, body.encoded.clone(), &body.ids);
+        self.blocks.recent.put(hash, body.encoded.clone(), &body.ids);
         match outcome {
             TipUpdate::Side => {}
             TipUpdate::Extended => self.joined(now, body, changes),
@@ -581,7 +589,7 @@ impl Node {
 
     /// Removes the messages of a block that joined the best chain from the mempool.
     fn joined(&mut self, now: Now, body: &DownloadedBody, changes: &mut Vec<Change>) {
-        let removed = body.ids.iter().filter(|id| self.pool.remove(id).is_some());
+        let removed = body.ids.iter().filter(|id| self.messages.pool.remove(id).is_some());
         changes.extend(removed.map(|id| Change::Unpooled { id: *id }));
         self.miner.pool_changed(now.moment);
         let total_work = self.chain.find(&body.hash).map(|place| place.total_work).unwrap_or_default();
@@ -592,7 +600,7 @@ impl Node {
 
     /// Handles a move of the tip from `old` to another branch, and tells of it once that is durable.
     fn reorganized(&mut self, now: Now, old: &ChainEntry, fork: u64, undone: Vec<Hash>, joined: &[Hash]) {
-        self.epoch += 1;
+        self.blocks.reorg_count += 1;
         self.rearrange(now, &undone, joined);
         let (height, total_work) = (old.header.height, old.total_work);
         self.outbox.tell_later(Event::Undone { fork, is_exact: true, hashes: undone, height, total_work });
@@ -606,9 +614,9 @@ impl Node {
         let young = |hash: &&Hash| self.chain.find(hash).is_some_and(|place| place.header.time >= oldest);
         let hashes: Vec<_> = undone.iter().filter(young).chain(joined).copied().collect();
         let (near, far): (Vec<_>, Vec<_>) =
-            hashes.into_iter().partition(|hash| self.shelf.block(hash).is_some());
+            hashes.into_iter().partition(|hash| self.blocks.recent.block(hash).is_some());
         for hash in near {
-            if let Some(bytes) = self.shelf.block(&hash).cloned() {
+            if let Some(bytes) = self.blocks.recent.block(&hash).cloned() {
                 self.recalled_body(&bytes);
             }
         }
@@ -619,11 +627,13 @@ impl Node {
 
     pub(super) fn recalled(&mut self, now: Now, recalled: StoreReply) {
         match recalled {
-            StoreReply::Base(hash, base) => match self.sync.recalled(now, hash, base, &mut self.chain) {
-                None => {}
-                Some((peer, Ok(progress))) => self.progressed(now, peer, progress),
-                Some((peer, Err(fault))) => self.fault(now, peer, fault),
-            },
+            StoreReply::Base(hash, base) => {
+                match self.blocks.headers.recalled(now, hash, base, &mut self.chain) {
+                    None => {}
+                    Some((peer, Ok(progress))) => self.progressed(now, peer, progress),
+                    Some((peer, Err(fault))) => self.fault(now, peer, fault),
+                }
+            }
             StoreReply::Bodies(bodies) => {
                 for bytes in bodies {
                     self.recalled_body(&bytes);
@@ -642,11 +652,11 @@ impl Node {
         let messages: Vec<_> =
             block.messages.iter().map(|message| (message.clone(), message.id(&network))).collect();
         if self.chain.best_at(block.header.height) != Some(&hash) {
-            let room = self.gossip.room();
+            let room = self.messages.pending.room();
             return self.look_up_later(messages.into_iter().take(room).collect());
         }
         for (_, id) in &messages {
-            self.pool.remove(id);
+            self.messages.pool.remove(id);
         }
         let total_work = self.chain.find(&hash).map(|place| place.total_work).unwrap_or_default();
         let block = Arc::new(block);

@@ -31,20 +31,20 @@ impl Node {
     }
 
     fn ask_links(&mut self, _now: Now, peer: ConnectionId) {
-        let Some(greeted) = self.peers.get_mut(&peer).and_then(Peer::greeted_mut) else { return };
+        let Some(greeted) = self.connections.get_mut(&peer).and_then(Peer::greeted_mut) else { return };
         if !greeted.asked.links {
             greeted.asked.links = true;
-            self.outbox.send(peer, &Packet::GetLinks(Box::new(self.graph.digest().clone())));
+            self.outbox.send(peer, &Packet::GetLinks(Box::new(self.peers.graph.digest().clone())));
         }
     }
 
     pub(super) fn received_get_links(&mut self, now: Now, peer: ConnectionId, digest: &LinkDigest) {
-        let Some(greeted) = self.peers.get_mut(&peer).and_then(Peer::greeted_mut) else { return };
+        let Some(greeted) = self.connections.get_mut(&peer).and_then(Peer::greeted_mut) else { return };
         if !greeted.asked.answers(now.moment) {
             return;
         }
-        let start = u32::try_from(self.chance.below(1 << 32)).unwrap_or_default();
-        let news = self.graph.news_for(digest, start, LINKS_MAX);
+        let start = u32::try_from(self.rng.below(1 << 32)).unwrap_or_default();
+        let news = self.peers.graph.news_for(digest, start, LINKS_MAX);
         self.outbox.send(peer, &Packet::Links(BoundedVec::new(news)));
     }
 
@@ -54,18 +54,20 @@ impl Node {
         peer: ConnectionId,
         links: Vec<LinkCertificate>,
     ) -> Result<(), Misbehavior> {
-        let Some(greeted) = self.peers.get_mut(&peer).and_then(Peer::greeted_mut) else { return Ok(()) };
+        let Some(greeted) = self.connections.get_mut(&peer).and_then(Peer::greeted_mut) else {
+            return Ok(());
+        };
         if !core::mem::take(&mut greeted.asked.links) {
             return Err(Misbehavior::Unsolicited { packet: "links" });
         }
         let is_full = links.len() == LINKS_MAX;
-        let (epoch, room) = (Epoch::of(now.time), self.vouching.room());
-        let wanted = links.into_iter().filter(|link| self.graph.wants(link, epoch));
+        let (epoch, room) = (Epoch::of(now.time), self.peers.certificates.room());
+        let wanted = links.into_iter().filter(|link| self.peers.graph.wants(link, epoch));
         let wanted: Vec<_> = wanted.take(room).collect();
         if is_full && wanted.len() >= LINKS_MAX / 4 {
-            self.rounds.links = self.rounds.links.min(now.moment + MORE_LINKS_INTERVAL);
+            self.peers.rounds.links = self.peers.rounds.links.min(now.moment + MORE_LINKS_INTERVAL);
         } else if wanted.len() >= NEWS_MIN {
-            self.rounds.links = self.rounds.links.min(now.moment + NEWS_INTERVAL);
+            self.peers.rounds.links = self.peers.rounds.links.min(now.moment + NEWS_INTERVAL);
         }
         let network = *self.chain.network().id();
         let checked = wanted.into_iter().map(|link| {
@@ -82,13 +84,13 @@ impl Node {
         if certificates.is_empty() {
             return;
         }
-        let id = self.batch();
+        let id = self.outbox.next_batch_id();
         let (mut counted, mut checks) = (Vec::with_capacity(certificates.len()), Vec::new());
         for (certificate, own) in certificates {
             counted.push((certificate, own.len()));
             checks.extend(own);
         }
-        self.vouching.begin(id, peer, counted);
+        self.peers.certificates.begin(id, peer, counted);
         self.outbox.verify(SignatureBatch { id, checks, ids: Vec::new() });
     }
 
@@ -97,11 +99,13 @@ impl Node {
         if !FULL {
             return false;
         }
-        let Some((peer, certificates, is_broken)) = self.vouching.end(verdict) else { return false };
+        let Some((peer, certificates, is_broken)) = self.peers.certificates.end(verdict) else {
+            return false;
+        };
         let epoch = Epoch::of(now.time);
         let own = self.config.node_key.public();
         for certificate in &certificates {
-            self.graph.insert(certificate, epoch);
+            self.peers.graph.insert(certificate, epoch);
             // The link may have ended during the verification, or before we started.
             if let Some(other) = certificate.other_end(&own) {
                 self.withdraw(now, &other);
@@ -119,12 +123,12 @@ impl Node {
         let is_due = |(peer, known): (&ConnectionId, &Peer)| {
             let Direction::Outbound(_) = &known.link else { return None };
             let greeted = known.greeted().filter(|greeted| greeted.is_full() && greeted.ping.is_settled())?;
-            let is_feeler = self.slots.find(*peer) == Some(OutboundKind::Feeler);
+            let is_feeler = self.peers.slots.find(*peer) == Some(OutboundKind::Feeler);
             // A link that was revoked in an epoch is certified again in the next at the earliest.
-            let may_be = !is_feeler && !self.graph.is_revoked(&own, &greeted.hello.key, epoch);
+            let may_be = !is_feeler && !self.peers.graph.is_revoked(&own, &greeted.hello.key, epoch);
             (may_be && greeted.is_certificate_due(epoch)).then_some(*peer)
         };
-        let due: Vec<_> = self.peers.iter().filter_map(is_due).collect();
+        let due: Vec<_> = self.connections.iter().filter_map(is_due).collect();
         for peer in due {
             self.send_half(peer, epoch);
         }
@@ -138,22 +142,23 @@ impl Node {
         }
         let (own, epoch) = (self.config.node_key.public(), Epoch::of(now.time));
         let is_linked = || self.greeted().any(|(_, greeted)| greeted.hello.key == *other);
-        let Some(held) = self.graph.certificate(&own, other).filter(|held| !held.is_revocation()) else {
+        let Some(held) = self.peers.graph.certificate(&own, other).filter(|held| !held.is_revocation())
+        else {
             return;
         };
         if !is_linked() {
             let (network, key) = (self.chain.network().id(), &self.config.node_key);
             let withdrawal = LinkCertificate::revoke(network, key, other, epoch.max(held.epoch()));
-            self.graph.insert(&withdrawal, epoch);
+            self.peers.graph.insert(&withdrawal, epoch);
         }
     }
 
     /// Signs our measurement of a link and sends it to the other end. Returns the attestation.
     fn send_half(&mut self, peer: ConnectionId, epoch: Epoch) -> Option<LatencyAttestation> {
         let network = *self.chain.network().id();
-        let rtt = self.peers.get(&peer).and_then(Peer::greeted)?.ping.latency()?;
+        let rtt = self.connections.get(&peer).and_then(Peer::greeted)?.ping.latency()?;
         let rtt = self.believed(peer, rtt);
-        let greeted = self.peers.get_mut(&peer).and_then(Peer::greeted_mut)?;
+        let greeted = self.connections.get_mut(&peer).and_then(Peer::greeted_mut)?;
         let half = LatencyAttestation::sign(&network, &self.config.node_key, &greeted.hello.key, epoch, rtt);
         greeted.half = Some(half);
         self.outbox.send(peer, &Packet::Half(half));
@@ -164,19 +169,19 @@ impl Node {
     /// certificate.
     pub(super) fn received_half(&mut self, now: Now, peer: ConnectionId, half: LatencyAttestation) {
         let (network, epoch) = (*self.chain.network().id(), Epoch::of(now.time));
-        let Some(greeted) = self.peers.get_mut(&peer).and_then(Peer::greeted_mut) else { return };
+        let Some(greeted) = self.connections.get_mut(&peer).and_then(Peer::greeted_mut) else { return };
         let is_near = half.epoch.since(epoch) <= 1 && epoch.since(half.epoch) <= 1;
         // Once an epoch is enough. A peer whose clock is off by more has to wait.
         if !is_near || !greeted.is_full() || greeted.certified.is_some_and(|last| last >= half.epoch) {
             return;
         }
-        if self.graph.is_revoked(&self.config.node_key.public(), &greeted.hello.key, half.epoch) {
+        if self.peers.graph.is_revoked(&self.config.node_key.public(), &greeted.hello.key, half.epoch) {
             return;
         }
         greeted.certified = Some(half.epoch);
         let ours = greeted.half.filter(|ours| ours.epoch == half.epoch);
         let Some(ours) = ours.or_else(|| self.send_half(peer, half.epoch)) else { return };
-        let Some(greeted) = self.peers.get(&peer).and_then(Peer::greeted) else { return };
+        let Some(greeted) = self.connections.get(&peer).and_then(Peer::greeted) else { return };
         let (own, theirs) = (self.config.node_key.public(), greeted.hello.key);
         let Some(certificate) = LinkCertificate::join(&own, &ours, &theirs, &half) else { return };
         let check = half.check(&network, &theirs, &own);

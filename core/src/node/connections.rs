@@ -23,8 +23,8 @@ const BRIEF: Duration = Duration::from_secs(60);
 impl Node {
     pub(super) fn connected(&mut self, now: Now, peer: ConnectionId, link: Direction) {
         if let Direction::Outbound(address) = &link {
-            self.dialer.connected(address, peer);
-            self.slots.connected(address, peer);
+            self.peers.reconnector.connected(address, peer);
+            self.peers.slots.connected(address, peer);
         }
         let tip = self.chain.tip();
         let hello = Hello {
@@ -35,13 +35,13 @@ impl Node {
             listen: self.config.listen.clone(),
             total_work: tip.total_work,
             height: tip.header.height,
-            challenge: self.chance.bytes32(),
+            challenge: self.rng.bytes32(),
         };
         self.outbox.send(peer, &Packet::Hello(hello.clone()));
         let stage = Stage::Greeting(Box::new(Handshake::new(hello, now.moment)));
         // A new peer is checked in the next steps, which set the time of the following ones.
-        self.peers_wake = MonotonicTime::default();
-        self.peers.insert(peer, Peer { link, since: now.moment, stage });
+        self.schedule.peers_wake = MonotonicTime::default();
+        self.connections.insert(peer, Peer { link, since: now.moment, stage });
         if self.is_banned(now, peer) {
             self.close(now, peer, Reason::Banned);
         } else {
@@ -50,19 +50,19 @@ impl Node {
     }
 
     pub(super) fn unreached(&mut self, now: Now, address: &Address) {
-        self.dialer.unreached(now.moment, address, &mut self.chance);
-        if self.slots.dial_failed(address) {
-            self.rounds.stir();
+        self.peers.reconnector.unreached(now.moment, address, &mut self.rng);
+        if self.peers.slots.dial_failed(address) {
+            self.peers.rounds.stir();
             // If we have no working connection, the failure says nothing about this address.
             if self.greeted().next().is_some() {
-                self.book.failed(address, now.time);
+                self.peers.book.failed(address, now.time);
             }
         }
     }
 
     /// Handles a connection that broke or that the other end closed.
     pub(super) fn hung_up(&mut self, now: Now, peer: ConnectionId) {
-        let brief = self.peers.get(&peer).filter(|known| now.moment - known.since < BRIEF);
+        let brief = self.connections.get(&peer).filter(|known| now.moment - known.since < BRIEF);
         let address = brief.and_then(|known| match &known.link {
             Direction::Outbound(address) => Some(address.clone()),
             Direction::Inbound(_) => None,
@@ -70,22 +70,22 @@ impl Node {
         self.closed(now, peer);
         if let Some(address) = address {
             // Back off as after a failed attempt. Otherwise we would keep redialling a full peer.
-            self.book.attempt(&address, now.time);
+            self.peers.book.attempt(&address, now.time);
         }
     }
 
     pub(super) fn closed(&mut self, now: Now, peer: ConnectionId) {
-        self.dialer.closed(now.moment, peer, &mut self.chance);
-        self.slots.closed(now.moment, peer);
-        self.rounds.stir();
-        let Some(gone) = self.peers.remove(&peer) else { return };
-        self.most_claimed = self.greeted().map(|(_, greeted)| greeted.claim).max().unwrap_or_default();
-        self.dirty = true;
-        self.sync.closed(peer, &mut self.chain);
-        self.fetch.closed(peer);
-        self.relay.closed(peer);
+        self.peers.reconnector.closed(now.moment, peer, &mut self.rng);
+        self.peers.slots.closed(now.moment, peer);
+        self.peers.rounds.stir();
+        let Some(gone) = self.connections.remove(&peer) else { return };
+        self.blocks.most_claimed = self.greeted().map(|(_, greeted)| greeted.claim).max().unwrap_or_default();
+        self.schedule.dirty = true;
+        self.blocks.headers.closed(peer, &mut self.chain);
+        self.blocks.download.closed(peer);
+        self.blocks.relay.closed(peer);
         if let (Some(greeted), Direction::Outbound(address)) = (gone.greeted(), &gone.link) {
-            self.book.good(address, greeted.hello.key, now.time);
+            self.peers.book.good(address, greeted.hello.key, now.time);
         }
         if let Some(greeted) = gone.greeted() {
             self.withdraw(now, &greeted.hello.key);
@@ -94,12 +94,12 @@ impl Node {
     }
 
     pub(super) fn received(&mut self, now: Now, peer: ConnectionId, frame: Bytes) {
-        let Some(known) = self.peers.get(&peer) else { return };
+        let Some(known) = self.connections.get(&peer) else { return };
         let packet = match Packet::decode(&frame) {
             Ok(packet) => packet,
             Err(fault) => return self.fault(now, peer, fault),
         };
-        self.dirty |= known.greeted().is_none();
+        self.schedule.dirty |= known.greeted().is_none();
         match (&known.stage, packet) {
             (_, Packet::Farewell(_)) => {}
             (Stage::Greeting(_), Packet::Hello(hello)) => self.received_hello(now, peer, hello),
@@ -123,7 +123,7 @@ impl Node {
         frame: &Bytes,
     ) -> Result<(), Misbehavior> {
         // These packets are very frequent, and most of them require no further step.
-        self.dirty |=
+        self.schedule.dirty |=
             !matches!(packet, Packet::Ping(_) | Packet::Pong(_) | Packet::Announce(_) | Packet::Compact(_));
         match packet {
             // Light nodes do not handle these requests.
@@ -158,7 +158,7 @@ impl Node {
                 Ok(())
             }
             Packet::Body(block) => self.received_body(now, peer, *block, frame),
-            Packet::Missing(hash) => self.fetch.received_missing(now, peer, &hash),
+            Packet::Missing(hash) => self.blocks.download.received_missing(now, peer, &hash),
             Packet::Have(ids) => {
                 self.received_have(peer, ids.into_inner());
                 Ok(())
@@ -201,7 +201,8 @@ impl Node {
     }
 
     fn received_hello(&mut self, now: Now, peer: ConnectionId, hello: Hello) {
-        let Some(Stage::Greeting(handshake)) = self.peers.get_mut(&peer).map(|peer| &mut peer.stage) else {
+        let Some(Stage::Greeting(handshake)) = self.connections.get_mut(&peer).map(|peer| &mut peer.stage)
+        else {
             return;
         };
         match handshake.received_hello(hello, &self.config.node_key) {
@@ -209,10 +210,10 @@ impl Node {
             Err(Reason::Fault(fault)) => self.fault(now, peer, fault),
             Err(reason) => {
                 if reason == Reason::OwnKey
-                    && let Some(Peer { link: Direction::Outbound(address), .. }) = self.peers.get(&peer)
+                    && let Some(Peer { link: Direction::Outbound(address), .. }) = self.connections.get(&peer)
                 {
-                    self.dialer.forget(address);
-                    self.book.forget(address);
+                    self.peers.reconnector.forget(address);
+                    self.peers.book.forget(address);
                 }
                 self.outbox.tell(Event::Closing { peer, reason: reason.clone() });
                 self.close(now, peer, reason);
@@ -221,7 +222,8 @@ impl Node {
     }
 
     fn received_answer(&mut self, now: Now, peer: ConnectionId, answer: &Signature) {
-        let Some(Stage::Greeting(handshake)) = self.peers.get_mut(&peer).map(|peer| &mut peer.stage) else {
+        let Some(Stage::Greeting(handshake)) = self.connections.get_mut(&peer).map(|peer| &mut peer.stage)
+        else {
             return;
         };
         match handshake.received_answer(answer) {
@@ -233,7 +235,8 @@ impl Node {
     /// Completes a handshake without checking the signature: the driver knows that it is valid,
     /// because the signing node is its own too.
     pub(crate) fn proven(&mut self, now: Now, peer: ConnectionId) {
-        let Some(Stage::Greeting(handshake)) = self.peers.get_mut(&peer).map(|peer| &mut peer.stage) else {
+        let Some(Stage::Greeting(handshake)) = self.connections.get_mut(&peer).map(|peer| &mut peer.stage)
+        else {
             return;
         };
         match handshake.proven() {
@@ -255,16 +258,16 @@ impl Node {
                 return self.close(now, peer, Reason::Duplicate);
             }
         }
-        self.most_claimed = self.most_claimed.max(hello.total_work);
-        if let Some(known) = self.peers.get_mut(&peer) {
+        self.blocks.most_claimed = self.blocks.most_claimed.max(hello.total_work);
+        if let Some(known) = self.connections.get_mut(&peer) {
             known.stage = Stage::Greeted(Box::new(Greeted::new(hello, now.moment)));
-            self.peers_wake = MonotonicTime::default();
+            self.schedule.peers_wake = MonotonicTime::default();
         }
         if let Some(elder) = elder {
             // The link goes on over the newer connection, and stays certified.
             self.close(now, elder, Reason::Duplicate);
         }
-        self.dialer.greeted(peer);
+        self.peers.reconnector.greeted(peer);
         if self.is_banned(now, peer) {
             return self.close(now, peer, Reason::Banned);
         }
@@ -275,19 +278,21 @@ impl Node {
     }
 
     fn received_pong(&mut self, now: Now, peer: ConnectionId, bytes: &[u8; 16]) -> Result<(), Misbehavior> {
-        let Some(greeted) = self.peers.get_mut(&peer).and_then(Peer::greeted_mut) else { return Ok(()) };
+        let Some(greeted) = self.connections.get_mut(&peer).and_then(Peer::greeted_mut) else {
+            return Ok(());
+        };
         let (was_measured, was_settled) = (greeted.ping.latency().is_some(), greeted.ping.is_settled());
         greeted.ping.received_pong(now.moment, bytes)?;
         // The latency of a peer decides which peer is asked.
-        self.dirty |= !was_measured;
+        self.schedule.dirty |= !was_measured;
         let next = greeted.ping.deadline();
         let settled = greeted.ping.latency().filter(|_| !was_settled && greeted.ping.is_settled());
-        self.peers_wake = self.peers_wake.min(next);
-        if self.wake.is_none_or(|(at, _)| next < at) {
-            self.wake = Some((next, Wake::Ping));
+        self.schedule.peers_wake = self.schedule.peers_wake.min(next);
+        if self.schedule.wake.is_none_or(|(at, _)| next < at) {
+            self.schedule.wake = Some((next, Wake::Ping));
         }
         if let Some(rtt) = settled {
-            self.dirty = true;
+            self.schedule.dirty = true;
             self.settled(now, peer, rtt);
         }
         Ok(())
@@ -297,7 +302,7 @@ impl Node {
     /// ends keep the one that the smaller key dialled. Otherwise they keep the older one.
     fn loser_of(&self, elder: ConnectionId, younger: ConnectionId, key: PublicKey) -> ConnectionId {
         let dialled = |id: ConnectionId| {
-            self.peers.get(&id).is_some_and(|peer| matches!(peer.link, Direction::Outbound(_)))
+            self.connections.get(&id).is_some_and(|peer| matches!(peer.link, Direction::Outbound(_)))
         };
         let ours_stays = self.config.node_key.public() < key;
         if dialled(elder) != dialled(younger) && dialled(younger) == ours_stays { elder } else { younger }
@@ -306,16 +311,16 @@ impl Node {
     /// Closes peers whose handshake or pong timed out, and sends the pings that are due.
     pub(super) fn tick_peers(&mut self, now: Now) {
         let (mut pings, mut faults) = (Vec::new(), Vec::new());
-        if self.peers_wake <= now.moment {
+        if self.schedule.peers_wake <= now.moment {
             self.tick_pings(now, &mut pings, &mut faults);
         }
         for (peer, ping) in pings {
             self.outbox.send(peer, &Packet::Ping(ping));
         }
-        if let Some(peer) = self.sync.tick(now.moment) {
+        if let Some(peer) = self.blocks.headers.tick(now.moment) {
             faults.push((peer, Misbehavior::RequestTimeout { request: "get-headers" }));
         }
-        let stalled = self.fetch.tick(now.moment).into_iter();
+        let stalled = self.blocks.download.tick(now.moment).into_iter();
         faults.extend(stalled.map(|peer| (peer, Misbehavior::RequestTimeout { request: "get-bodies" })));
         for (peer, fault) in faults {
             self.fault(now, peer, fault);
@@ -329,13 +334,13 @@ impl Node {
         faults: &mut Vec<(ConnectionId, Misbehavior)>,
     ) {
         let mut next = MonotonicTime::from_micros(u64::MAX);
-        for (&id, peer) in &mut self.peers {
+        for (&id, peer) in &mut self.connections {
             match &mut peer.stage {
                 Stage::Greeting(handshake) if handshake.deadline <= now.moment => {
                     faults.push((id, Misbehavior::HandshakeTimeout));
                 }
                 Stage::Greeting(handshake) => next = next.min(handshake.deadline),
-                Stage::Greeted(greeted) => match greeted.ping.tick(now.moment, || self.chance.bytes16()) {
+                Stage::Greeted(greeted) => match greeted.ping.tick(now.moment, || self.rng.bytes16()) {
                     Ok(Some(ping)) => {
                         pings.push((id, ping));
                         next = next.min(greeted.ping.deadline());
@@ -345,7 +350,7 @@ impl Node {
                 },
             }
         }
-        self.peers_wake = next;
+        self.schedule.peers_wake = next;
     }
 
     /// Returns the peers that may be asked for headers, with their latency.

@@ -31,7 +31,7 @@ impl Node {
         }
         // The store may have it in a block. Until the store answers, the message waits and is not
         // selected.
-        self.pool.insert(message.clone(), false).map_err(|error| match error {
+        self.messages.pool.insert(message.clone(), false).map_err(|error| match error {
             MempoolError::Known => SubmitError::Known { id },
             MempoolError::SenderFull => SubmitError::SenderFull { max: SENDER_MESSAGES_MAX },
             MempoolError::Full { floor } => SubmitError::PoolFull { floor },
@@ -43,7 +43,7 @@ impl Node {
 
     /// Returns true if a message is in one of the newest blocks of the best chain.
     fn is_shelved(&self, id: &MessageId) -> bool {
-        self.shelf.blocks_with(id).any(|hash| {
+        self.blocks.recent.blocks_with(id).any(|hash| {
             self.chain.find(hash).is_some_and(|place| self.chain.best_at(place.header.height) == Some(hash))
         })
     }
@@ -53,9 +53,9 @@ impl Node {
         if messages.is_empty() {
             return;
         }
-        let id = self.batch();
+        let id = self.outbox.next_batch_id();
         let ids = messages.iter().map(|(_, id)| *id).collect();
-        self.gossip.begin(id, MessageBatch { peer: None, messages });
+        self.messages.pending.begin(id, MessageBatch { peer: None, messages });
         self.outbox.verify(SignatureBatch { id, checks: Vec::new(), ids });
     }
 
@@ -64,9 +64,9 @@ impl Node {
         if messages.is_empty() {
             return;
         }
-        let id = self.batch();
+        let id = self.outbox.next_batch_id();
         let ids = messages.iter().map(|(_, id)| *id).collect();
-        self.gossip.begin(id, MessageBatch { peer: None, messages });
+        self.messages.pending.begin(id, MessageBatch { peer: None, messages });
         self.outbox.verify_later(SignatureBatch { id, checks: Vec::new(), ids });
     }
 
@@ -74,17 +74,20 @@ impl Node {
         if self.is_syncing() {
             // The blocks that are being fetched may contain them, so they are requested after the
             // blocks.
-            if let Some(greeted) = self.peers.get_mut(&peer).and_then(Peer::greeted_mut) {
+            if let Some(greeted) = self.connections.get_mut(&peer).and_then(Peer::greeted_mut) {
                 greeted.offered.extend(ids);
                 greeted.offered.truncate(MESSAGE_IDS_MAX);
-                self.offered = true;
+                self.messages.offered = true;
             }
             return;
         }
-        let room = self.gossip.room();
-        let new: Vec<_> =
-            ids.iter().filter(|id| !self.pool.contains(id) && !self.is_shelved(id)).copied().collect();
-        let Some(greeted) = self.peers.get_mut(&peer).and_then(Peer::greeted_mut) else { return };
+        let room = self.messages.pending.room();
+        let new: Vec<_> = ids
+            .iter()
+            .filter(|id| !self.messages.pool.contains(id) && !self.is_shelved(id))
+            .copied()
+            .collect();
+        let Some(greeted) = self.connections.get_mut(&peer).and_then(Peer::greeted_mut) else { return };
         let mut wanted = Vec::new();
         for id in &ids {
             greeted.messages.insert(*id);
@@ -102,15 +105,15 @@ impl Node {
 
     /// Requests the messages that peers offered while blocks were being fetched.
     pub(super) fn take_offers(&mut self) {
-        if !self.offered || self.is_syncing() {
+        if !self.messages.offered || self.is_syncing() {
             return;
         }
-        self.offered = false;
+        self.messages.offered = false;
         let offers = |(&id, peer): (&ConnectionId, &mut Peer)| {
             let offered = core::mem::take(&mut peer.greeted_mut()?.offered);
             (!offered.is_empty()).then_some((id, offered))
         };
-        let offers: Vec<_> = self.peers.iter_mut().filter_map(offers).collect();
+        let offers: Vec<_> = self.connections.iter_mut().filter_map(offers).collect();
         for (peer, ids) in offers {
             self.received_have(peer, ids);
         }
@@ -119,7 +122,7 @@ impl Node {
     pub(super) fn received_get_messages(&mut self, peer: ConnectionId, ids: &[MessageId]) {
         let found: Vec<Message> = ids
             .iter()
-            .filter_map(|id| self.pool.find(id))
+            .filter_map(|id| self.messages.pool.find(id))
             .map(|found| found.message().as_ref().clone())
             .collect();
         for messages in found.chunks(MESSAGES_MAX) {
@@ -133,21 +136,23 @@ impl Node {
         messages: Vec<Message>,
     ) -> Result<(), Misbehavior> {
         let network = *self.chain.network().id();
-        let Some(greeted) = self.peers.get_mut(&peer).and_then(Peer::greeted_mut) else { return Ok(()) };
+        let Some(greeted) = self.connections.get_mut(&peer).and_then(Peer::greeted_mut) else {
+            return Ok(());
+        };
         let mut arriving = Vec::with_capacity(messages.len());
         for message in messages {
             let id = message.id(&network);
             if !greeted.asked_messages.remove(&id) {
                 return Err(Misbehavior::Unsolicited { packet: "messages" });
             }
-            if !self.pool.contains(&id) && arriving.len() < self.gossip.room() {
+            if !self.messages.pool.contains(&id) && arriving.len() < self.messages.pending.room() {
                 arriving.push((Arc::new(message), id));
             }
         }
         if arriving.is_empty() {
             return Ok(());
         }
-        let id = self.batch();
+        let id = self.outbox.next_batch_id();
         let check = |(message, id): &(Arc<Message>, MessageId)| SignatureCheck {
             digest: *id,
             key: *message.sender(),
@@ -158,7 +163,7 @@ impl Node {
             checks: arriving.iter().map(check).collect(),
             ids: arriving.iter().map(|(_, id)| *id).collect(),
         };
-        self.gossip.begin(id, MessageBatch { peer: Some(peer), messages: arriving });
+        self.messages.pending.begin(id, MessageBatch { peer: Some(peer), messages: arriving });
         self.outbox.verify(batch);
         Ok(())
     }
@@ -180,20 +185,20 @@ impl Node {
                 self.unpool(&[id]);
                 continue;
             }
-            let own = arriving.peer.is_none() && self.pool.contains(&id);
-            if self.blind.may_contain(&message, own) {
+            let own = arriving.peer.is_none() && self.messages.pool.contains(&id);
+            if self.messages.assumed.may_contain(&message, own) {
                 continue;
             }
-            if own || self.pool.contains(&id) {
-                self.pool.mark_confirmed_absent(&id);
+            if own || self.messages.pool.contains(&id) {
+                self.messages.pool.mark_confirmed_absent(&id);
             } else {
                 let message = VerifiedMessage::trust(message, id);
                 let in_time = check_message_time(0, message.message(), now.time).is_none();
-                if !in_time || self.pool.insert(message, true).is_err() {
+                if !in_time || self.messages.pool.insert(message, true).is_err() {
                     continue;
                 }
             }
-            if let Some(message) = self.pool.find(&id) {
+            if let Some(message) = self.messages.pool.find(&id) {
                 self.outbox.tell(Event::Pooled(message.clone()));
                 announced.push(id);
             }
@@ -205,7 +210,7 @@ impl Node {
     }
 
     fn announce_messages(&mut self, ids: &[MessageId]) {
-        for (&peer, known) in &mut self.peers {
+        for (&peer, known) in &mut self.connections {
             let Some(greeted) = known.greeted_mut() else { continue };
             let new: Vec<_> = ids.iter().filter(|id| greeted.messages.insert(**id)).copied().collect();
             for ids in new.chunks(MESSAGE_IDS_MAX) {
@@ -216,8 +221,8 @@ impl Node {
 
     /// Announces the waiting messages to a new peer.
     pub(super) fn greet_with_messages(&mut self, peer: ConnectionId) {
-        let ids: Vec<_> = self.pool.minable().take(MESSAGE_IDS_MAX).copied().collect();
-        let Some(greeted) = self.peers.get_mut(&peer).and_then(Peer::greeted_mut) else { return };
+        let ids: Vec<_> = self.messages.pool.minable().take(MESSAGE_IDS_MAX).copied().collect();
+        let Some(greeted) = self.connections.get_mut(&peer).and_then(Peer::greeted_mut) else { return };
         for id in &ids {
             greeted.messages.insert(*id);
         }
@@ -228,12 +233,12 @@ impl Node {
 
     /// Removes messages from the mempool, and persists the removal.
     pub(super) fn unpool(&mut self, ids: &[MessageId]) {
-        let removed = ids.iter().filter(|id| self.pool.remove(id).is_some());
+        let removed = ids.iter().filter(|id| self.messages.pool.remove(id).is_some());
         let changes: Vec<_> = removed.map(|id| Change::Unpooled { id: *id }).collect();
         self.outbox.persist(changes);
     }
 
     pub(super) fn end_gossip(&mut self, batch: BatchId) -> Option<MessageBatch> {
-        self.gossip.end(batch)
+        self.messages.pending.end(batch)
     }
 }

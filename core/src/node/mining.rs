@@ -14,7 +14,7 @@ impl Node {
     /// peer to send its block to.
     fn may_mine(&self) -> bool {
         let heard = self.config.role == Role::Full || self.greeted().next().is_some();
-        self.mining && heard && !self.is_behind()
+        self.miner.is_enabled() && heard && !self.is_behind()
     }
 
     /// Keeps the job on the tip, with the current time and the messages of the mempool.
@@ -29,7 +29,7 @@ impl Node {
         if !self.miner.is_due(now.moment, &tip.hash) {
             return;
         }
-        let expired = self.pool.expire(now.time);
+        let expired = self.messages.pool.expire(now.time);
         self.unpool(&expired);
         let network = self.chain.network();
         let template = match self.miner.reusable(&tip.hash) {
@@ -40,7 +40,7 @@ impl Node {
             None => {
                 let bytes = network.block_bytes_max() - BLOCK_BYTES_MIN;
                 let time = now.time.max(tip.header.time.plus_ms(1));
-                let messages = self.pool.select(time, bytes, network.block_messages_max());
+                let messages = self.messages.pool.select(time, bytes, network.block_messages_max());
                 let Some(history) = self.chain.history(&tip.hash) else { return };
                 template(network, &tip.header, history, now, &self.config.author, messages)
             }
@@ -63,8 +63,9 @@ impl Node {
         let ids = block.messages.iter().map(|message| message.id(&network)).collect();
         let encoded = block.encode().into();
         self.announce_own(now, &header, &hash);
-        let (lacked, epoch) = (Arc::new([]), self.epoch);
-        let body = DownloadedBody { block: block.into(), hash, encoded, ids, lacked, peer: None, epoch };
+        let (lacked, reorg_count) = (Arc::new([]), self.blocks.reorg_count);
+        let body =
+            DownloadedBody { block: block.into(), hash, encoded, ids, lacked, peer: None, reorg_count };
         self.connect_own(now, body);
     }
 }

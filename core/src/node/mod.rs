@@ -109,40 +109,35 @@ use bytes::Bytes;
 
 use crate::ledger::chain::Chain;
 use crate::ledger::mempool::{LIGHT_POOL_BYTES_MAX, Mempool, POOL_BYTES_MAX};
-use crate::ledger::signature_batch::{BatchId, BatchResult};
-use crate::ledger::validation::MESSAGE_AHEAD_MS;
+use crate::ledger::signature_batch::BatchResult;
 use crate::mining::job::Solution;
 use crate::mining::template::Miner;
 use crate::node::event::Event;
 use crate::node::outbox::Outbox;
+use crate::node::schedule::Schedule;
 use crate::node::storage::StoreReply;
 use crate::peers::address_book::AddressBook;
-use crate::peers::ban_list::BanList;
 use crate::peers::outbound_slots::{OutboundSlots, Quota};
 use crate::peers::peer::{Greeted, Peer};
+use crate::peers::peer_manager::PeerManager;
 use crate::peers::reconnect::Reconnector;
-use crate::peers::topology::forecast::FirstHopForecast;
 use crate::peers::topology::graph::{self, Graph};
-use crate::peers::topology::pending_certificates::PendingCertificates;
-use crate::primitives::block::Header;
 use crate::primitives::collections::vec_map::VecMap;
 use crate::primitives::encoding::DecodeError;
-use crate::primitives::hash::{Hash, Tag, tagged};
+use crate::primitives::hash::{Tag, tagged};
 use crate::primitives::key::SecretKey;
 use crate::primitives::message::{Message, MessageId, VerifiedMessage};
-use crate::primitives::pow::Work;
 use crate::primitives::rng::SeededRng;
-use crate::primitives::time::{MonotonicTime, Now, Timestamp};
+use crate::primitives::time::{MonotonicTime, Now};
 use crate::protocol::address::Address;
 use crate::protocol::misbehavior::{Misbehavior, Reason};
 use crate::protocol::packet::Role;
-use crate::sync::block_download::BlockDownload;
-use crate::sync::block_relay::BlockRelay;
-use crate::sync::headers::{HeadersSync, PATIENCE};
-use crate::sync::message_relay::PendingMessages;
-use crate::sync::recent_blocks::RecentBlocks;
+use crate::sync::block_sync::BlockSync;
+use crate::sync::headers::PATIENCE;
+use crate::sync::message_relay::{AssumedRange, MessageRelay};
 
 pub use crate::node::outbox::Output;
+pub use crate::node::schedule::Wake;
 pub use crate::peers::peer::INBOUND_MAX;
 pub use crate::protocol::connection::{ConnectionId, Direction};
 pub use crate::sync::headers::LIGHT_BODIES;
@@ -182,45 +177,6 @@ pub enum Input {
     Recalled(StoreReply),
     /// Time passed.
     Ticked,
-}
-
-/// Why a node wants to be ticked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Wake {
-    /// To dial again.
-    Dial,
-    /// To ping, or to give up on a silent peer or an unfinished handshake.
-    Ping,
-    /// To give up on an unanswered request.
-    Request,
-    /// To advance the job's time.
-    Job,
-    /// A header from the future has become acceptable.
-    Early,
-    /// To maintain the links and the knowledge of the network.
-    Neighbours,
-    /// To push a body to a peer whose silence shows that it waits for it.
-    Push,
-}
-
-/// The newest block whose body a light node assumed valid instead of downloading it.
-#[derive(Clone, Copy, Debug)]
-struct AssumedRange {
-    /// The time of the newest block whose messages the node does not know.
-    block: Timestamp,
-    /// When the node learned of that block, by its own clock. For the block that it starts from,
-    /// the time of the first input.
-    assumed_at: Option<Timestamp>,
-}
-
-impl AssumedRange {
-    /// Returns true if a block that was assumed valid may contain a message. A message of our own
-    /// that is newer than our knowledge of the block is not in it. Another node's clock may be
-    /// ahead by as much as the rules allow.
-    fn may_contain(self, message: &Message, own: bool) -> bool {
-        let in_reach = message.time().minus_ms(MESSAGE_AHEAD_MS) <= self.block;
-        self.block > Timestamp::default() && in_reach && !(own && Some(message.time()) > self.assumed_at)
-    }
 }
 
 /// The configuration of a node.
@@ -360,55 +316,13 @@ fn book_secret(config: &Config) -> [u8; 32] {
 pub struct Node {
     config: Config,
     chain: Chain,
-    pool: Mempool,
-    peers: VecMap<ConnectionId, Peer>,
-    dialer: Reconnector,
-    sync: HeadersSync,
-    fetch: BlockDownload,
-    relay: BlockRelay,
-    book: AddressBook,
-    bans: BanList,
-    slots: OutboundSlots,
-    graph: Graph,
-    /// The probabilities that a peer first hears of a block from us, as of the last planning round.
-    forecast: FirstHopForecast,
-    vouching: PendingCertificates,
-    rounds: schedule::PlanningRounds,
-    /// The address book as it was last stored.
-    remembered: Vec<u8>,
-    /// A secret that makes it unpredictable which peer is evicted first.
-    secret: [u8; 16],
-    gossip: PendingMessages,
-    shelf: RecentBlocks,
+    connections: VecMap<ConnectionId, Peer>,
+    blocks: BlockSync,
+    messages: MessageRelay,
+    peers: PeerManager,
     miner: Miner,
-    /// Headers from the future, by the time at which they become acceptable.
-    early: VecMap<(Timestamp, Hash), Header>,
-    early_deadline: Option<MonotonicTime>,
-    mining: bool,
-    blind: AssumedRange,
-    /// When a body was last connected or no body was missing.
-    last_progress: MonotonicTime,
-    /// True if bodies of a longer path are on their way.
-    is_catching_up: bool,
-    /// When the last steps were taken.
-    last_advance: MonotonicTime,
-    /// True if a change since then requires further steps.
-    dirty: bool,
-    /// When to take the next steps if nothing changes.
-    wake: Option<(MonotonicTime, Wake)>,
-    /// The earliest time at which a peer has to be pinged or given up.
-    peers_wake: MonotonicTime,
-    /// The most work that a peer claims to have.
-    most_claimed: Work,
-    /// True if a peer offered messages while blocks were being fetched.
-    offered: bool,
-    /// When peers are next checked for disagreement.
-    watch: MonotonicTime,
-    /// Counts reorganisations. After one, an earlier answer of the store about the best chain is
-    /// outdated and the query is repeated.
-    epoch: u64,
-    batches: u64,
-    chance: SeededRng,
+    schedule: Schedule,
+    rng: SeededRng,
     outbox: Outbox,
 }
 
@@ -419,47 +333,27 @@ impl Node {
             Role::Full => POOL_BYTES_MAX,
             Role::Light => LIGHT_POOL_BYTES_MAX,
         };
-        let mut chance = SeededRng::new(seed);
-        let mut blind = AssumedRange { block: Timestamp::default(), assumed_at: None };
+        let mut rng = SeededRng::new(seed);
+        let mut assumed = AssumedRange::default();
         if config.role == Role::Light && chain.tip().header.height > 0 {
             // Verification before a restart is not stored.
-            blind.block = chain.tip().header.time;
+            assumed.block = chain.tip().header.time;
         }
+        let peers = PeerManager::new(
+            Reconnector::new(config.connect.iter().cloned()),
+            AddressBook::new(book_secret(&config)),
+            OutboundSlots::new(Quota::of(config.role)),
+            Graph::new(config.node_key.public(), config.links_max),
+            rng.bytes16(),
+        );
         Self {
-            blind,
-            pool: Mempool::new(pool_bytes),
-            peers: VecMap::default(),
-            dialer: Reconnector::new(config.connect.iter().cloned()),
-            sync: HeadersSync::default(),
-            fetch: BlockDownload::default(),
-            relay: BlockRelay::default(),
-            book: AddressBook::new(book_secret(&config)),
-            bans: BanList::default(),
-            slots: OutboundSlots::new(Quota::of(config.role)),
-            graph: Graph::new(config.node_key.public(), config.links_max),
-            forecast: FirstHopForecast::default(),
-            vouching: PendingCertificates::default(),
-            rounds: schedule::PlanningRounds::default(),
-            remembered: Vec::new(),
-            secret: chance.bytes16(),
-            gossip: PendingMessages::default(),
-            shelf: RecentBlocks::default(),
-            miner: Miner::default(),
-            early: VecMap::default(),
-            early_deadline: None,
-            mining: config.mining,
-            last_progress: MonotonicTime::default(),
-            is_catching_up: false,
-            last_advance: MonotonicTime::default(),
-            dirty: true,
-            wake: None,
-            peers_wake: MonotonicTime::default(),
-            most_claimed: Work::ZERO,
-            offered: false,
-            watch: MonotonicTime::default(),
-            epoch: 0,
-            batches: 0,
-            chance,
+            connections: VecMap::default(),
+            blocks: BlockSync::default(),
+            messages: MessageRelay::new(Mempool::new(pool_bytes), assumed),
+            peers,
+            miner: Miner::new(config.mining),
+            schedule: Schedule::new(),
+            rng,
             outbox: Outbox::default(),
             chain,
             config,
@@ -471,24 +365,24 @@ impl Node {
     /// # Errors
     /// The bytes are not a valid address book. The node then starts without one.
     pub fn remember(&mut self, book: &[u8]) -> Result<(), DecodeError> {
-        self.book = AddressBook::decode(book_secret(&self.config), book)?;
-        self.remembered = book.to_vec();
+        self.peers.book = AddressBook::decode(book_secret(&self.config), book)?;
+        self.peers.stored_book = book.to_vec();
         Ok(())
     }
 
     /// Adds bootstrap addresses. The node may dial them and need not stay connected to them.
     pub fn meet<'a>(&mut self, now: Now, addresses: impl IntoIterator<Item = &'a Address>) {
         for address in addresses {
-            self.book.add(address, address.group(), now.time);
+            self.peers.book.add(address, address.group(), now.time);
         }
-        self.rounds.stir();
+        self.peers.rounds.stir();
     }
 
     /// Handles an input.
     pub fn handle(&mut self, now: Now, input: Input) {
-        self.blind.assumed_at.get_or_insert(now.time);
+        self.messages.assumed.assumed_at.get_or_insert(now.time);
         // Most frames require no further steps. Those frames that do set the flag themselves.
-        self.dirty |= !matches!(input, Input::Received(..));
+        self.schedule.dirty |= !matches!(input, Input::Received(..));
         match input {
             Input::Connected(peer, link) => self.connected(now, peer, link),
             Input::DialFailed(address) => self.unreached(now, &address),
@@ -499,7 +393,7 @@ impl Node {
             Input::Recalled(recalled) => self.recalled(now, recalled),
             Input::Ticked => {}
         }
-        if self.dirty || self.wake.is_some_and(|(at, _)| at <= now.moment) {
+        if self.schedule.dirty || self.schedule.wake.is_some_and(|(at, _)| at <= now.moment) {
             self.advance(now);
         }
     }
@@ -530,7 +424,7 @@ impl Node {
     /// assert_eq!(node.submit(now, message), Err(SubmitError::Known { id }));
     /// ```
     pub fn submit(&mut self, now: Now, message: Message) -> Result<MessageId, SubmitError> {
-        self.blind.assumed_at.get_or_insert(now.time);
+        self.messages.assumed.assumed_at.get_or_insert(now.time);
         let id = self.pool_own(now, message)?;
         self.advance(now);
         Ok(id)
@@ -538,7 +432,7 @@ impl Node {
 
     /// Starts or stops mining. Mining starts only once the node is synchronized.
     pub fn set_mining(&mut self, now: Now, mining: bool) {
-        self.mining = mining;
+        self.miner.set_enabled(mining);
         self.advance(now);
     }
 
@@ -559,31 +453,33 @@ impl Node {
 
     /// Returns when to tick next, and why.
     pub fn deadline(&self) -> Option<(MonotonicTime, Wake)> {
-        self.wake
+        self.schedule.wake
     }
 
     /// Returns when the node next dials a missing configured peer. Returns `None` if none is
     /// missing.
     pub fn redial(&self) -> Option<MonotonicTime> {
-        self.dialer.deadline()
+        self.peers.reconnector.deadline()
     }
 
     fn next_wake(&self) -> Option<(MonotonicTime, Wake)> {
-        let peers = (!self.peers.is_empty()).then_some((self.peers_wake, Wake::Ping));
-        let early = self.early_deadline.map(|at| (at, Wake::Early));
-        let bodies = (self.chain.missing_blocks().len() > 0).then_some(self.last_progress + PATIENCE);
-        let pushed = self.chain.missing_blocks().next().and_then(|lowest| self.relay.expected_until(lowest));
+        let peers = (!self.connections.is_empty()).then_some((self.schedule.peers_wake, Wake::Ping));
+        let early = self.blocks.early_deadline.map(|at| (at, Wake::Early));
+        let bodies = (self.chain.missing_blocks().len() > 0).then_some(self.blocks.last_progress + PATIENCE);
+        let pushed =
+            self.chain.missing_blocks().next().and_then(|lowest| self.blocks.relay.expected_until(lowest));
         [
             peers,
             early,
-            self.dialer.deadline().map(|at| (at, Wake::Dial)),
-            (self.config.neighbours == Neighbours::Chosen).then(|| (self.rounds.next(), Wake::Neighbours)),
-            self.relay.deadline().map(|at| (at, Wake::Push)),
-            self.sync.deadline().map(|at| (at, Wake::Request)),
-            self.fetch.deadline().map(|at| (at, Wake::Request)),
+            self.peers.reconnector.deadline().map(|at| (at, Wake::Dial)),
+            (self.config.neighbours == Neighbours::Chosen)
+                .then(|| (self.peers.rounds.next(), Wake::Neighbours)),
+            self.blocks.relay.deadline().map(|at| (at, Wake::Push)),
+            self.blocks.headers.deadline().map(|at| (at, Wake::Request)),
+            self.blocks.download.deadline().map(|at| (at, Wake::Request)),
             self.miner.deadline().map(|at| (at, Wake::Job)),
-            bodies.filter(|at| *at > self.last_advance).map(|at| (at, Wake::Request)),
-            pushed.filter(|at| *at > self.last_advance).map(|at| (at, Wake::Request)),
+            bodies.filter(|at| *at > self.schedule.last_advance).map(|at| (at, Wake::Request)),
+            pushed.filter(|at| *at > self.schedule.last_advance).map(|at| (at, Wake::Request)),
         ]
         .into_iter()
         .flatten()
@@ -597,33 +493,35 @@ impl Node {
 
     /// Returns true if peers have more work than we have and it is being fetched.
     pub fn is_syncing(&self) -> bool {
-        self.sync.is_requesting() || self.is_behind()
+        self.blocks.headers.is_requesting() || self.is_behind()
     }
 
     /// Returns true if the node waits for data that is on its way. It stops waiting for headers or
     /// bodies that do not come, however much work a peer claims.
     fn is_behind(&self) -> bool {
-        self.sync.blocks_bodies() || self.sync.is_redownloading() || self.is_catching_up
+        self.blocks.headers.blocks_bodies()
+            || self.blocks.headers.is_redownloading()
+            || self.blocks.is_catching_up
     }
 
     /// Returns the network's latency graph: the certified links that this node holds.
     pub fn graph(&self) -> &Graph {
-        &self.graph
+        &self.peers.graph
     }
 
     /// Returns the address book.
     pub fn book(&self) -> &AddressBook {
-        &self.book
+        &self.peers.book
     }
 
     /// Returns a message that waits in the mempool.
     pub fn pooled(&self, id: &MessageId) -> Option<&Arc<Message>> {
-        self.pool.find(id).map(VerifiedMessage::message)
+        self.messages.pool.find(id).map(VerifiedMessage::message)
     }
 
     /// Returns the messages that wait in the mempool, in the order in which they would be mined.
     pub fn pool(&self) -> impl Iterator<Item = &Arc<Message>> {
-        self.pool.iter().map(VerifiedMessage::message)
+        self.messages.pool.iter().map(VerifiedMessage::message)
     }
 
     /// Returns true if the node keeps all blocks and takes part in the latency graph.
@@ -632,12 +530,7 @@ impl Node {
     }
 
     fn greeted(&self) -> impl Iterator<Item = (ConnectionId, &Greeted)> {
-        self.peers.iter().filter_map(|(&id, peer)| Some((id, peer.greeted()?)))
-    }
-
-    fn batch(&mut self) -> BatchId {
-        self.batches += 1;
-        BatchId(self.batches)
+        self.connections.iter().filter_map(|(&id, peer)| Some((id, peer.greeted()?)))
     }
 
     fn fault(&mut self, now: Now, peer: ConnectionId, fault: Misbehavior) {
@@ -647,7 +540,7 @@ impl Node {
     }
 
     fn close(&mut self, now: Now, peer: ConnectionId, reason: Reason) {
-        if self.peers.contains_key(&peer) {
+        if self.connections.contains_key(&peer) {
             self.outbox.close(peer, reason);
             self.closed(now, peer);
         }
@@ -656,7 +549,7 @@ impl Node {
     /// Takes all steps that follow from the current state, independent of the input that changed
     /// it.
     fn advance(&mut self, now: Now) {
-        for address in self.dialer.tick(now.moment) {
+        for address in self.peers.reconnector.tick(now.moment) {
             self.outbox.dial(address);
         }
         self.tick_peers(now);
@@ -664,13 +557,13 @@ impl Node {
         self.tick_early(now);
         self.tick_relay(now);
         self.watch_agreement(now);
-        self.last_advance = now.moment;
+        self.schedule.last_advance = now.moment;
         self.seek_headers(now);
         self.seek_bodies(now);
         self.take_offers();
         self.seek_block(now);
-        self.dirty = false;
-        self.wake = self.next_wake();
+        self.schedule.dirty = false;
+        self.schedule.wake = self.next_wake();
     }
 }
 

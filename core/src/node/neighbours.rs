@@ -46,54 +46,54 @@ impl Node {
         if self.config.neighbours == Neighbours::Given {
             return;
         }
-        if self.rounds.slots <= now.moment {
+        if self.peers.rounds.slots <= now.moment {
             self.seek_links(now);
-            self.rounds.slots = self.slots.deadline(now.moment);
+            self.peers.rounds.slots = self.peers.slots.deadline(now.moment);
         }
-        if self.rounds.addresses <= now.moment {
+        if self.peers.rounds.addresses <= now.moment {
             self.seek_addresses(now);
-            self.rounds.addresses = now.moment + ADDRESSES_INTERVAL;
+            self.peers.rounds.addresses = now.moment + ADDRESSES_INTERVAL;
         }
-        if self.rounds.links <= now.moment {
-            self.rounds.links = now.moment + LINKS_INTERVAL;
+        if self.peers.rounds.links <= now.moment {
+            self.peers.rounds.links = now.moment + LINKS_INTERVAL;
             if self.is_full() {
                 self.seek_certificates(now);
             }
         }
-        if self.rounds.certificates <= now.moment {
-            self.rounds.certificates = now.moment + CERTIFY_INTERVAL;
+        if self.peers.rounds.certificates <= now.moment {
+            self.peers.rounds.certificates = now.moment + CERTIFY_INTERVAL;
             if self.is_full() {
                 self.certify(now);
             }
         }
-        if self.rounds.book <= now.moment {
-            self.rounds.book = now.moment + BOOK_INTERVAL;
+        if self.peers.rounds.book <= now.moment {
+            self.peers.rounds.book = now.moment + BOOK_INTERVAL;
             self.remember_book();
         }
     }
 
     fn seek_links(&mut self, now: Now) {
-        let peers = &self.peers;
-        self.slots.refresh(|peer| peers.get(&peer)?.greeted()?.ping.latency());
-        if let Some(late) = self.slots.tick(now.moment) {
+        let peers = &self.connections;
+        self.peers.slots.refresh(|peer| peers.get(&peer)?.greeted()?.ping.latency());
+        if let Some(late) = self.peers.slots.tick(now.moment) {
             self.close(now, late, Reason::Measured);
         }
-        if self.is_full() && self.slots.start_round_if_due(now.moment) {
+        if self.is_full() && self.peers.slots.start_round_if_due(now.moment) {
             self.drop_implausible(now);
             self.plan_links(now);
         }
-        let feels = self.slots.feeler_due(now.moment);
-        while let Some(kind) = self.slots.vacancy(now.moment) {
+        let feels = self.peers.slots.feeler_due(now.moment);
+        while let Some(kind) = self.peers.slots.vacancy(now.moment) {
             match self.pick(now, kind) {
                 Some(address) => self.dial_slot(now, address, kind),
-                None => self.slots.wait(now.moment),
+                None => self.peers.slots.wait(now.moment),
             }
         }
         if feels {
             let picked = self.pick(now, OutboundKind::Feeler);
-            let is_new = picked.as_ref().is_some_and(|address| self.book.rtt(address).is_none());
-            let known = self.book.tried_len();
-            self.slots.schedule_feeler(now.moment, known, self.is_full() && is_new, &mut self.chance);
+            let is_new = picked.as_ref().is_some_and(|address| self.peers.book.rtt(address).is_none());
+            let known = self.peers.book.tried_len();
+            self.peers.slots.schedule_feeler(now.moment, known, self.is_full() && is_new, &mut self.rng);
             if let Some(address) = picked {
                 self.dial_slot(now, address, OutboundKind::Feeler);
             }
@@ -101,8 +101,8 @@ impl Node {
     }
 
     fn dial_slot(&mut self, now: Now, address: Address, kind: OutboundKind) {
-        self.book.attempt(&address, now.time);
-        self.slots.dial(now.moment, address.clone(), kind);
+        self.peers.book.attempt(&address, now.time);
+        self.peers.slots.dial(now.moment, address.clone(), kind);
         self.outbox.dial(address);
     }
 
@@ -111,26 +111,27 @@ impl Node {
         let taken = self.taken();
         let banned = |address: &Address| {
             let subject = BanTarget::of(Some(address.host()), None);
-            subject.is_some_and(|subject| self.bans.is_banned(&subject, now.moment))
+            subject.is_some_and(|subject| self.peers.bans.is_banned(&subject, now.moment))
         };
         let is_free = |address: &Address| taken.allows(address) && !banned(address);
-        let shunned = |address: &Address| kind != OutboundKind::Random && self.slots.is_avoided(address);
+        let shunned =
+            |address: &Address| kind != OutboundKind::Random && self.peers.slots.is_avoided(address);
         let fits = |address: &Address| is_free(address) && !shunned(address);
-        let anchor = self.book.anchors_due(now.time).find(|address| fits(address)).cloned();
+        let anchor = self.peers.book.anchors_due(now.time).find(|address| fits(address)).cloned();
         match kind {
             OutboundKind::Random => {
-                anchor.or_else(|| self.book.select(now.time, &mut self.chance, |address| !fits(address)))
+                anchor.or_else(|| self.peers.book.select(now.time, &mut self.rng, |address| !fits(address)))
             }
             OutboundKind::Nearest | OutboundKind::Graph => {
-                let mut measured = self.book.measured_nearest(CANDIDATES_MAX, now.time);
+                let mut measured = self.peers.book.measured_nearest(CANDIDATES_MAX, now.time);
                 let nearest =
                     || measured.find(|(address, _)| fits(address)).map(|(address, _)| address.clone());
                 let known = anchor.or_else(nearest);
-                known.or_else(|| self.book.select(now.time, &mut self.chance, |address| !fits(address)))
+                known.or_else(|| self.peers.book.select(now.time, &mut self.rng, |address| !fits(address)))
             }
             OutboundKind::Feeler => {
-                let tested = self.book.to_test(now.time).filter(is_free);
-                let measured = |address: &Address| self.book.rtt(address).is_some();
+                let tested = self.peers.book.to_test(now.time).filter(is_free);
+                let measured = |address: &Address| self.peers.book.rtt(address).is_some();
                 let unknown = |address: &Address| is_free(address) && !measured(address);
                 // If all nodes are measured, one that was measured in a bad moment is measured
                 // again.
@@ -139,15 +140,18 @@ impl Node {
                         return None;
                     }
                     let free = self
+                        .peers
                         .book
                         .measured_nearest(CANDIDATES_MAX, now.time)
                         .filter(|(address, _)| is_free(address));
-                    free.min_by_key(|(address, _)| self.book.last_seen(address))
+                    free.min_by_key(|(address, _)| self.peers.book.last_seen(address))
                         .map(|(address, _)| address.clone())
                 };
                 tested
-                    .or_else(|| self.book.select_new(now.time, &mut self.chance, |address| !unknown(address)))
-                    .or_else(|| self.book.select(now.time, &mut self.chance, |address| !unknown(address)))
+                    .or_else(|| {
+                        self.peers.book.select_new(now.time, &mut self.rng, |address| !unknown(address))
+                    })
+                    .or_else(|| self.peers.book.select(now.time, &mut self.rng, |address| !unknown(address)))
                     .or_else(longest_ago)
             }
         }
@@ -155,7 +159,7 @@ impl Node {
 
     /// Returns the nodes that are linked with us already or must not be linked.
     fn taken(&self) -> Taken {
-        let slots = self.slots.addresses().chain(self.dialer.addresses());
+        let slots = self.peers.slots.addresses().chain(self.peers.reconnector.addresses());
         let mut taken = Taken::default();
         for address in slots.chain(&self.config.listen) {
             if !address.is_local() {
@@ -177,13 +181,13 @@ impl Node {
         if !FULL {
             return;
         }
-        self.graph.expire(Epoch::of(now.time));
-        let topology = self.graph.topology();
+        self.peers.graph.expire(Epoch::of(now.time));
+        let topology = self.peers.graph.topology();
         let neighbours: Vec<_> = self.greeted().map(|(_, greeted)| greeted.hello.key).collect();
-        self.forecast = FirstHopForecast::new(&topology, &neighbours);
-        let Some(plan) = LinkPlan::new(&topology, &mut self.chance) else { return };
+        self.peers.forecast = FirstHopForecast::new(&topology, &neighbours);
+        let Some(plan) = LinkPlan::new(&topology, &mut self.rng) else { return };
         let lasts = |(peer, greeted): &(ConnectionId, &Greeted)| {
-            greeted.is_full() && self.slots.find(*peer) != Some(OutboundKind::Feeler)
+            greeted.is_full() && self.peers.slots.find(*peer) != Some(OutboundKind::Feeler)
         };
         let measured = self.measured().collect();
         let offer = |key: &PublicKey, rtt: Duration| {
@@ -196,18 +200,19 @@ impl Node {
             .collect();
         let taken = self.taken();
         let candidates: Vec<(&Address, LinkCandidate)> = self
+            .peers
             .book
             .measured_nearest(CANDIDATES_MAX, now.time)
-            .filter(|(address, _)| taken.allows(address) && !self.slots.is_avoided(address))
+            .filter(|(address, _)| taken.allows(address) && !self.peers.slots.is_avoided(address))
             .filter_map(|(address, rtt)| {
-                let key = self.book.key(address)?;
+                let key = self.peers.book.key(address)?;
                 // A node that every node chooses has a full uplink.
                 let offer = (topology.degree(key) < DEGREE_MAX).then(|| offer(key, rtt)).flatten()?;
                 Some((address, offer))
             })
             .collect();
         let (mut best, mut least) = (None, u64::MAX);
-        for (old, peer, firsts, is_settled) in self.slots.replaceable() {
+        for (old, peer, firsts, is_settled) in self.peers.slots.replaceable() {
             let kept = LinkPlan::best_arrivals(
                 offers.iter().filter(|(kept, _)| *kept != peer).map(|(_, offer)| offer),
             );
@@ -224,27 +229,29 @@ impl Node {
         let kept = offers.iter().filter(|(peer, _)| *peer != replaced).map(|(_, offer)| offer);
         let is_worth_it = plan.gains(GAIN_PER_MILLE, now_linked, kept.chain([offer]));
         if is_worth_it {
-            self.slots.gain_found(now.moment);
+            self.peers.slots.gain_found(now.moment);
         }
         // Neighbours that all moved at once would chase one another.
-        if is_worth_it && self.chance.below(2) == 0 {
+        if is_worth_it && self.rng.below(2) == 0 {
             if brought_nothing {
-                self.slots.avoid(now.moment, old.clone(), AvoidReason::BroughtNothing);
+                self.peers.slots.avoid(now.moment, old.clone(), AvoidReason::BroughtNothing);
             }
             let new = new.clone();
-            self.book.attempt(&new, now.time);
-            self.slots.dial_instead(now.moment, new.clone(), old);
+            self.peers.book.attempt(&new, now.time);
+            self.peers.slots.dial_instead(now.moment, new.clone(), old);
             self.outbox.dial(new);
         }
     }
 
     /// Handles the first known round trip of a link.
     pub(super) fn settled(&mut self, now: Now, peer: ConnectionId, rtt: Duration) {
-        self.rounds.stir();
-        let Some(Peer { link: Direction::Outbound(address), .. }) = self.peers.get(&peer) else { return };
+        self.peers.rounds.stir();
+        let Some(Peer { link: Direction::Outbound(address), .. }) = self.connections.get(&peer) else {
+            return;
+        };
         let (address, rtt) = (address.clone(), self.believed(peer, rtt));
-        self.book.measured(&address, rtt);
-        match self.slots.settled(peer, rtt) {
+        self.peers.book.measured(&address, rtt);
+        match self.peers.slots.settled(peer, rtt) {
             MeasuredOutcome::Kept => {}
             MeasuredOutcome::Replaces(other) => self.close(now, other, Reason::Replaced),
             MeasuredOutcome::Measured => self.close(now, peer, Reason::Measured),
@@ -254,43 +261,48 @@ impl Node {
     /// Notes that a peer with which we are linked already has shown its key on another link. If we
     /// dialled that link, its address works. So it may be dialled as soon as the first link ends.
     pub(super) fn met_again(&mut self, now: Now, peer: ConnectionId, elder: ConnectionId, key: PublicKey) {
-        let Some(Peer { link: Direction::Outbound(address), .. }) = self.peers.get(&peer) else { return };
-        self.book.good(address, key, now.time);
-        let listen =
-            self.peers.get(&elder).and_then(Peer::greeted).and_then(|elder| elder.hello.listen.as_ref());
+        let Some(Peer { link: Direction::Outbound(address), .. }) = self.connections.get(&peer) else {
+            return;
+        };
+        self.peers.book.good(address, key, now.time);
+        let listen = self
+            .connections
+            .get(&elder)
+            .and_then(Peer::greeted)
+            .and_then(|elder| elder.hello.listen.as_ref());
         if listen != Some(address) {
             // No other record says that it is linked, so it would be dialled there again at once.
-            self.book.attempt(address, now.time);
+            self.peers.book.attempt(address, now.time);
         }
     }
 
     /// Notes the information that a newly reached node gave about itself.
     pub(super) fn acquainted(&mut self, now: Now, peer: ConnectionId) {
-        self.rounds.stir();
+        self.peers.rounds.stir();
         let source = self.group_of(peer);
         let Some((link, greeted)) =
-            self.peers.get(&peer).and_then(|peer| Some((&peer.link, peer.greeted()?)))
+            self.connections.get(&peer).and_then(|peer| Some((&peer.link, peer.greeted()?)))
         else {
             return;
         };
         let key = greeted.hello.key;
         match link {
-            Direction::Outbound(address) => self.book.good(address, key, now.time),
+            Direction::Outbound(address) => self.peers.book.good(address, key, now.time),
             Direction::Inbound(_) => {
                 let listen = greeted.hello.listen.clone().filter(|_| greeted.is_full());
                 if let Some(listen) = listen.filter(|listen| self.is_welcome(listen, peer)) {
-                    self.book.add(&listen, source, now.time);
+                    self.peers.book.add(&listen, source, now.time);
                 }
             }
         }
         // A node that knows few addresses asks at once.
-        if self.config.neighbours == Neighbours::Chosen && self.book.len() < ADDRESSES_MAX {
+        if self.config.neighbours == Neighbours::Chosen && self.peers.book.len() < ADDRESSES_MAX {
             self.ask_addresses(peer);
         }
     }
 
     fn group_of(&self, peer: ConnectionId) -> NetGroup {
-        match self.peers.get(&peer).map(|peer| &peer.link) {
+        match self.connections.get(&peer).map(|peer| &peer.link) {
             Some(Direction::Outbound(address)) => address.group(),
             Some(Direction::Inbound(Some(ip))) => NetGroup::of_ip(*ip),
             Some(Direction::Inbound(None)) | None => NetGroup::of_ip(core::net::Ipv4Addr::UNSPECIFIED.into()),
@@ -305,7 +317,7 @@ impl Node {
     }
 
     fn is_local(&self, peer: ConnectionId) -> bool {
-        match self.peers.get(&peer).map(|peer| &peer.link) {
+        match self.connections.get(&peer).map(|peer| &peer.link) {
             Some(Direction::Outbound(address)) => address.is_local(),
             Some(Direction::Inbound(ip)) => {
                 ip.is_none_or(|ip| crate::protocol::host::Host::from(ip).is_local())
@@ -318,7 +330,7 @@ impl Node {
     pub(super) fn draw_peer(&mut self) -> Option<ConnectionId> {
         let full: Vec<_> =
             self.greeted().filter(|(_, greeted)| greeted.is_full()).map(|(id, _)| id).collect();
-        let drawn = usize::try_from(self.chance.below(full.len() as u64)).unwrap_or_default();
+        let drawn = usize::try_from(self.rng.below(full.len() as u64)).unwrap_or_default();
         full.get(drawn).copied()
     }
 
@@ -329,7 +341,7 @@ impl Node {
     }
 
     fn ask_addresses(&mut self, peer: ConnectionId) {
-        let Some(greeted) = self.peers.get_mut(&peer).and_then(Peer::greeted_mut) else { return };
+        let Some(greeted) = self.connections.get_mut(&peer).and_then(Peer::greeted_mut) else { return };
         if greeted.is_full() && !greeted.asked.addresses {
             greeted.asked.addresses = true;
             self.outbox.send(peer, &Packet::GetAddresses(()));
@@ -338,13 +350,13 @@ impl Node {
 
     pub(super) fn received_get_addresses(&mut self, now: Now, peer: ConnectionId) {
         let is_local = self.is_local(peer);
-        let Some(greeted) = self.peers.get_mut(&peer).and_then(Peer::greeted_mut) else { return };
+        let Some(greeted) = self.connections.get_mut(&peer).and_then(Peer::greeted_mut) else { return };
         if !greeted.asked.answers(now.moment) {
             return;
         }
         let count = ADDRESSES_MAX - 1;
         let mut sample =
-            self.book.sample(count, now.time, &mut self.chance, |address| address.is_local() && !is_local);
+            self.peers.book.sample(count, now.time, &mut self.rng, |address| address.is_local() && !is_local);
         sample.extend(self.config.listen.clone().filter(|own| is_local || !own.is_local()));
         self.outbox.send(peer, &Packet::Addresses(BoundedVec::new(sample)));
     }
@@ -355,30 +367,33 @@ impl Node {
         peer: ConnectionId,
         addresses: Vec<Address>,
     ) -> Result<(), Misbehavior> {
-        let Some(greeted) = self.peers.get_mut(&peer).and_then(Peer::greeted_mut) else { return Ok(()) };
+        let Some(greeted) = self.connections.get_mut(&peer).and_then(Peer::greeted_mut) else {
+            return Ok(());
+        };
         if !core::mem::take(&mut greeted.asked.addresses) {
             return Err(Misbehavior::Unsolicited { packet: "addresses" });
         }
         let source = self.group_of(peer);
-        let is_urgent = !self.is_full() && self.book.len() < ADDRESSES_MAX;
+        let is_urgent = !self.is_full() && self.peers.book.len() < ADDRESSES_MAX;
         for address in addresses {
-            if self.is_welcome(&address, peer) && self.book.add(&address, source, now.time) && is_urgent {
-                self.rounds.book = self.rounds.book.min(now.moment + FIRST_BOOK_INTERVAL);
+            if self.is_welcome(&address, peer) && self.peers.book.add(&address, source, now.time) && is_urgent
+            {
+                self.peers.rounds.book = self.peers.rounds.book.min(now.moment + FIRST_BOOK_INTERVAL);
             }
         }
-        self.rounds.stir();
+        self.peers.rounds.stir();
         Ok(())
     }
 
     fn remember_book(&mut self) {
-        let open = self.slots.open();
+        let open = self.peers.slots.open();
         // After a start or while disconnected, the previous links stay stored.
         if !open.is_empty() {
-            self.book.set_anchors(open.iter().map(|(address, ..)| address));
+            self.peers.book.set_anchors(open.iter().map(|(address, ..)| address));
         }
-        let encoded = self.book.encode();
-        if encoded != self.remembered {
-            self.remembered.clone_from(&encoded);
+        let encoded = self.peers.book.encode();
+        if encoded != self.peers.stored_book {
+            self.peers.stored_book.clone_from(&encoded);
             self.outbox.persist(vec![Change::Book { encoded: encoded.into() }]);
         }
     }

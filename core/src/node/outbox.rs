@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::ledger::signature_batch::SignatureBatch;
+use crate::ledger::signature_batch::{BatchId, SignatureBatch};
 use crate::mining::job::Job;
 use crate::node::event::Event;
 use crate::node::storage::{Change, PeerRequest, StoreQuery};
@@ -48,6 +48,8 @@ pub(crate) struct Outbox {
     queue: VecDeque<Output>,
     /// Outputs that may be carried out only after the changes being gathered are durable.
     later: Vec<Output>,
+    /// The number of signature batches so far.
+    batches: u64,
 }
 
 impl Outbox {
@@ -111,6 +113,12 @@ impl Outbox {
     /// Queries the store, after the changes that are being gathered.
     pub(crate) fn recall_later(&mut self, recall: StoreQuery) {
         self.later.push(Output::Recall(recall));
+    }
+
+    /// Returns an id for a new batch of signatures.
+    pub(crate) fn next_batch_id(&mut self) -> BatchId {
+        self.batches += 1;
+        BatchId(self.batches)
     }
 
     pub(crate) fn verify(&mut self, batch: SignatureBatch) {

@@ -38,8 +38,8 @@ impl Node {
         if !FULL {
             return rtt;
         }
-        let Some(greeted) = self.peers.get(&peer).and_then(Peer::greeted) else { return rtt };
-        let mut links: Vec<_> = self.graph.links_of(&greeted.hello.key).collect();
+        let Some(greeted) = self.connections.get(&peer).and_then(Peer::greeted) else { return rtt };
+        let mut links: Vec<_> = self.peers.graph.links_of(&greeted.hello.key).collect();
         links.sort_unstable();
         let is_linked = |key: &PublicKey| links.binary_search_by_key(key, |(other, _)| *other).is_ok();
         let measured = self.measured().filter(|(key, _)| is_linked(key)).collect();
@@ -53,26 +53,26 @@ impl Node {
         }
         let measured = self.measured().collect();
         let implausible = |(address, peer, _)| {
-            let greeted = self.peers.get(&peer).and_then(Peer::greeted)?;
-            let links = self.graph.links_of(&greeted.hello.key);
+            let greeted = self.connections.get(&peer).and_then(Peer::greeted)?;
+            let links = self.peers.graph.links_of(&greeted.hello.key);
             let shown = shown_distance(links, greeted.ping.latency()?, &measured)?;
             Some((address, peer, shown))
         };
-        let implausible: Vec<_> = self.slots.chosen().into_iter().filter_map(implausible).collect();
+        let implausible: Vec<_> = self.peers.slots.chosen().into_iter().filter_map(implausible).collect();
         for (address, peer, shown) in implausible {
-            self.book.measured(&address, shown);
-            self.slots.avoid(now.moment, address, AvoidReason::Implausible);
+            self.peers.book.measured(&address, shown);
+            self.peers.slots.avoid(now.moment, address, AvoidReason::Implausible);
             self.close(now, peer, Reason::Replaced);
         }
     }
 
     /// Returns the round trips that we measured ourselves.
     pub(super) fn measured(&self) -> impl Iterator<Item = (PublicKey, Duration)> {
-        let linked = self.peers.values().filter_map(|peer| {
+        let linked = self.connections.values().filter_map(|peer| {
             let greeted = peer.greeted().filter(|_| matches!(peer.link, Direction::Inbound(_)))?;
             Some((greeted.hello.key, greeted.ping.latency()?))
         });
-        self.book.measured_keys().chain(linked)
+        self.peers.book.measured_keys().chain(linked)
     }
 }
 

@@ -1,6 +1,6 @@
 //! Proofs: a light node starts at the end of a proven chain, and downloads no header below it.
 
-use super::{AssumedRange, ConnectionId, LIGHT_BODIES, Node};
+use super::{ConnectionId, LIGHT_BODIES, Node};
 use crate::ledger::chain::{ChainEntry, Inserted};
 use crate::ledger::validation::{MESSAGE_AHEAD_MS, check_clock};
 use crate::node::event::Event;
@@ -9,6 +9,7 @@ use crate::primitives::hash::Hash;
 use crate::primitives::time::Now;
 use crate::proof::chain_proof::Proven;
 use crate::protocol::misbehavior::Misbehavior;
+use crate::sync::message_relay::AssumedRange;
 
 impl Node {
     pub(super) fn received_proof(
@@ -17,7 +18,7 @@ impl Node {
         peer: ConnectionId,
         bytes: &[u8],
     ) -> Result<(), Misbehavior> {
-        let mut progress = self.sync.received_proof(now, peer, bytes, &mut self.chain)?;
+        let mut progress = self.blocks.headers.received_proof(now, peer, bytes, &mut self.chain)?;
         let proven = progress.proven.take();
         self.progressed(now, peer, progress);
         if let Some(proven) = proven {
@@ -49,9 +50,9 @@ impl Node {
         let ChainEntry { hash, header, total_work } = self.chain.tip();
         changes.push(Change::Tip { hash, height: header.height, fork });
         self.outbox.persist(changes);
-        self.epoch += 1;
-        self.blind = AssumedRange { block: header.time, assumed_at: Some(now.time) };
-        self.pool.reverify_before(header.time.plus_ms(MESSAGE_AHEAD_MS));
+        self.blocks.reorg_count += 1;
+        self.messages.assumed = AssumedRange { block: header.time, assumed_at: Some(now.time) };
+        self.messages.pool.reverify_before(header.time.plus_ms(MESSAGE_AHEAD_MS));
         let (height, samples) = (header.height, proven.samples);
         self.outbox.tell(Event::Proven { height, hash, total_work, samples, bytes });
         if let Some(event) = undone {

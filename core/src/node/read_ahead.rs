@@ -45,37 +45,37 @@ impl Node {
     pub(crate) fn approach(&self, coming: NextInput, step: ReadAheadStage) {
         match (step, coming) {
             (ReadAheadStage::Node, _) => {
-                prefetch(&self.blind);
-                prefetch(&self.dirty);
-                prefetch(&self.peers);
-                prefetch(&self.wake);
+                prefetch(&self.messages.assumed);
+                prefetch(&self.schedule.dirty);
+                prefetch(&self.connections);
+                prefetch(&self.schedule.wake);
                 prefetch(&self.outbox);
                 if !matches!(coming, NextInput::Ping(_)) {
-                    prefetch(&self.relay);
-                    prefetch(&self.fetch);
+                    prefetch(&self.blocks.relay);
+                    prefetch(&self.blocks.download);
                     self.chain.prefetch();
                 }
             }
-            (ReadAheadStage::Lists, NextInput::Ping(_)) => self.peers.prefetch(),
+            (ReadAheadStage::Lists, NextInput::Ping(_)) => self.connections.prefetch(),
             (ReadAheadStage::Lists, NextInput::Frame(_) | NextInput::Tick) => {
-                self.peers.prefetch();
-                self.relay.prefetch();
+                self.connections.prefetch();
+                self.blocks.relay.prefetch();
             }
             (ReadAheadStage::Peer, NextInput::Ping(peer)) => self.prefetch_stage(peer),
             (ReadAheadStage::Peer, NextInput::Frame(peer)) => {
                 self.prefetch_stage(peer);
-                self.relay.prefetch_marks();
+                self.blocks.relay.prefetch_marks();
             }
             (ReadAheadStage::Peer, NextInput::Tick) => {
                 self.peers_ahead().for_each(|peer| prefetch(&peer.stage));
             }
             (ReadAheadStage::Known, NextInput::Ping(peer)) => {
-                if let Some(greeted) = self.peers.get(&peer).and_then(Peer::greeted) {
+                if let Some(greeted) = self.connections.get(&peer).and_then(Peer::greeted) {
                     prefetch(&greeted.ping);
                 }
             }
             (ReadAheadStage::Known, NextInput::Frame(peer)) => {
-                if let Some(greeted) = self.peers.get(&peer).and_then(Peer::greeted) {
+                if let Some(greeted) = self.connections.get(&peer).and_then(Peer::greeted) {
                     prefetch(&greeted.stance);
                     prefetch(&greeted.claim);
                 }
@@ -95,12 +95,12 @@ impl Node {
     }
 
     fn prefetch_stage(&self, peer: ConnectionId) {
-        if let Some(peer) = self.peers.get(&peer) {
+        if let Some(peer) = self.connections.get(&peer) {
             prefetch(&peer.stage);
         }
     }
 
     fn peers_ahead(&self) -> impl Iterator<Item = &Peer> {
-        self.peers.values().take(PEERS_AHEAD_MAX)
+        self.connections.values().take(PEERS_AHEAD_MAX)
     }
 }

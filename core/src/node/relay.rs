@@ -29,22 +29,22 @@ impl Node {
         hash: &Hash,
         from: Option<ConnectionId>,
     ) {
-        self.relay.begin(now.moment, *hash, from, self.peers.len());
+        self.blocks.relay.begin(now.moment, *hash, from, self.connections.len());
         let peers = self.unaware(header, hash);
         self.outbox.broadcast(peers, &Packet::Announce(*header));
     }
 
     /// Announces a block of our own. The header is sent only after the block is durable.
     pub(super) fn announce_own(&mut self, now: Now, header: &Header, hash: &Hash) {
-        self.relay.begin(now.moment, *hash, None, self.peers.len());
+        self.blocks.relay.begin(now.moment, *hash, None, self.connections.len());
         let peers = self.unaware(header, hash);
         self.outbox.broadcast_later(peers, &Packet::Announce(*header));
     }
 
     /// Returns the peers that do not know a header yet, and flags them as informed.
     fn unaware(&mut self, header: &Header, hash: &Hash) -> Vec<ConnectionId> {
-        let greeted = self.peers.iter_mut().filter_map(|(&id, peer)| Some((id, peer.greeted_mut()?)));
-        let unaware = greeted.filter(|(id, _)| self.relay.tell(*id, hash));
+        let greeted = self.connections.iter_mut().filter_map(|(&id, peer)| Some((id, peer.greeted_mut()?)));
+        let unaware = greeted.filter(|(id, _)| self.blocks.relay.tell(*id, hash));
         let told = unaware.map(|(id, greeted)| {
             greeted.stance.assume_followed(&self.chain, header, hash);
             id
@@ -54,7 +54,7 @@ impl Node {
 
     /// Sends a verified block's body on: our own once it is durable, another's at once.
     pub(super) fn push_body(&mut self, now: Now, body: &DownloadedBody) {
-        let Some((first, _)) = self.relay.first(&body.hash) else {
+        let Some((first, _)) = self.blocks.relay.first(&body.hash) else {
             // The block was synchronized, not announced: no peer expects it, but some peer may lack
             // it.
             let others = self.greeted().map(|(id, _)| id).filter(|id| Some(*id) != body.peer);
@@ -79,8 +79,8 @@ impl Node {
             let (forecast, behind) = self.forecast(first, peer);
             Some(PushCandidate { peer, rtt, forecast, behind })
         };
-        let prospects: Vec<_> = self.peers.iter().filter_map(prospect).collect();
-        for peer in self.relay.push(now.moment, &body.hash, &frame, prospects.into_iter()) {
+        let prospects: Vec<_> = self.connections.iter().filter_map(prospect).collect();
+        for peer in self.blocks.relay.push(now.moment, &body.hash, &frame, prospects.into_iter()) {
             match body.peer {
                 Some(_) => self.outbox.send_frame(peer, frame.clone()),
                 None => self.outbox.send_frame_later(peer, frame.clone()),
@@ -95,27 +95,27 @@ impl Node {
         if !FULL {
             return (None, 0);
         }
-        let key = |peer: ConnectionId| Some(&self.peers.get(&peer)?.greeted()?.hello.key);
+        let key = |peer: ConnectionId| Some(&self.connections.get(&peer)?.greeted()?.hello.key);
         let Some(to) = key(peer) else { return (None, 0) };
         let share = match first {
-            Some(first) => key(first).and_then(|from| self.forecast.share(from, to)),
-            None => self.forecast.own_share(to),
+            Some(first) => key(first).and_then(|from| self.peers.forecast.share(from, to)),
+            None => self.peers.forecast.own_share(to),
         };
-        (share, self.forecast.downstream_nodes(to))
+        (share, self.peers.forecast.downstream_nodes(to))
     }
 
     /// Credits a valid block to the peer that announced it first.
     pub(super) fn credit(&mut self, now: Now, body: &DownloadedBody) {
         let hash = body.hash;
-        let Some((first, since)) = self.relay.first(&hash) else { return };
+        let Some((first, since)) = self.blocks.relay.first(&hash) else { return };
         if FULL && first.is_some() {
             let waited = now.moment - since;
             let waited_ms = u64::try_from(waited.as_millis()).unwrap_or(u64::MAX);
             let age_ms = now.time.ms_since(body.block.header.time).saturating_sub(waited_ms);
             self.outbox.tell_later(Event::Arrived { hash, age_ms, waited });
         }
-        self.slots.delivered(first);
-        let greeted = first.and_then(|peer| self.peers.get_mut(&peer)).and_then(Peer::greeted_mut);
+        self.peers.slots.delivered(first);
+        let greeted = first.and_then(|peer| self.connections.get_mut(&peer)).and_then(Peer::greeted_mut);
         if let Some(greeted) = greeted {
             greeted.firsts += 1;
             greeted.delivered = Some(now.moment);
@@ -124,7 +124,7 @@ impl Node {
 
     /// Pushes bodies to peers whose silence shows that they wait for them.
     pub(super) fn tick_relay(&mut self, now: Now) {
-        for (peer, frame) in self.relay.tick(now.moment) {
+        for (peer, frame) in self.blocks.relay.tick(now.moment) {
             self.outbox.send_frame(peer, frame);
         }
     }
@@ -139,17 +139,20 @@ impl Node {
         let hash = compact.hash;
         self.received_held(peer, hash);
         // Many peers send small bodies. All but the first require no further step.
-        self.dirty |= !self.chain.is_verified(&hash);
+        self.schedule.dirty |= !self.chain.is_verified(&hash);
         let Some(place) = self.chain.find(&hash) else { return Ok(()) };
-        if self.chain.is_verified(&hash) || !self.fetch.wants(&hash) || self.relay.is_partial(&hash) {
+        if self.chain.is_verified(&hash)
+            || !self.blocks.download.wants(&hash)
+            || self.blocks.relay.is_partial(&hash)
+        {
             return Ok(());
         }
-        let partial = PartialBlock::new(place.header, compact, self.pool.by_id());
+        let partial = PartialBlock::new(place.header, compact, self.messages.pool.by_id());
         let missing = partial.missing();
         if missing.is_empty() {
             return self.put_together(now, peer, hash, partial);
         }
-        self.relay.keep(hash, peer, partial);
+        self.blocks.relay.keep(hash, peer, partial);
         self.outbox.send(peer, &Packet::GetParts(GetMessagesAt { hash, places: BoundedVec::new(missing) }));
         Ok(())
     }
@@ -157,7 +160,9 @@ impl Node {
     pub(super) fn received_get_parts(&mut self, peer: ConnectionId, wanted: GetMessagesAt) {
         let GetMessagesAt { hash, places } = wanted;
         // A peer that requests parts was sent the rest moments ago.
-        let Some(block) = self.shelf.block(&hash).and_then(|bytes| Block::decode(bytes).ok()) else { return };
+        let Some(block) = self.blocks.recent.block(&hash).and_then(|bytes| Block::decode(bytes).ok()) else {
+            return;
+        };
         let part = |place: u16| Some(block.messages.get(usize::from(place))?.as_ref().clone());
         let messages = BoundedVec::new(places.into_inner().into_iter().filter_map(part).collect());
         let frame = Packet::Parts(BlockMessages { hash, messages }).encode();
@@ -175,11 +180,11 @@ impl Node {
     ) -> Result<(), Misbehavior> {
         let BlockMessages { hash, messages } = parts;
         // It may have been given up meanwhile.
-        let Some(mut partial) = self.relay.take_partial(&hash, peer) else { return Ok(()) };
+        let Some(mut partial) = self.blocks.relay.take_partial(&hash, peer) else { return Ok(()) };
         if !partial.fill(messages.into_inner()) {
             return Err(Misbehavior::Unsolicited { packet: "parts" });
         }
-        if self.chain.is_verified(&hash) || !self.fetch.wants(&hash) {
+        if self.chain.is_verified(&hash) || !self.blocks.download.wants(&hash) {
             return Ok(());
         }
         self.put_together(now, peer, hash, partial)
@@ -196,7 +201,7 @@ impl Node {
         let Some(block) = partial.complete() else { return Ok(()) };
         if guessed && self.is_another(&block) {
             // Two ids start alike, so request the whole block.
-            if self.fetch.ask(now, peer, hash) {
+            if self.blocks.download.ask(now, peer, hash) {
                 self.outbox.send(peer, &Packet::GetBodies(BoundedVec::new(vec![hash])));
             }
             return Ok(());

@@ -1,4 +1,4 @@
-//! The schedule: the times of the node's periodic tasks.
+//! The schedule: when the node takes its next steps, and the intervals of its periodic tasks.
 
 use core::time::Duration;
 
@@ -9,23 +9,49 @@ pub(super) const LINKS_INTERVAL: Duration = Duration::from_secs(60);
 /// The interval between checks for links that have to be certified.
 pub(super) const CERTIFY_INTERVAL: Duration = Duration::from_secs(30);
 
-/// The times of the next maintenance tasks.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct PlanningRounds {
-    pub(super) slots: MonotonicTime,
-    pub(super) addresses: MonotonicTime,
-    pub(super) links: MonotonicTime,
-    pub(super) certificates: MonotonicTime,
-    pub(super) book: MonotonicTime,
+/// Why a node wants to be ticked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wake {
+    /// To dial again.
+    Dial,
+    /// To ping, or to give up on a silent peer or an unfinished handshake.
+    Ping,
+    /// To give up on an unanswered request.
+    Request,
+    /// To advance the job's time.
+    Job,
+    /// A header from the future has become acceptable.
+    Early,
+    /// To maintain the links and the knowledge of the network.
+    Neighbours,
+    /// To push a body to a peer whose silence shows that it waits for it.
+    Push,
 }
 
-impl PlanningRounds {
-    pub(super) fn next(&self) -> MonotonicTime {
-        self.slots.min(self.addresses).min(self.links).min(self.certificates).min(self.book)
-    }
+/// The times of the node's steps.
+#[derive(Debug)]
+pub(super) struct Schedule {
+    /// When to take the next steps if nothing changes.
+    pub(super) wake: Option<(MonotonicTime, Wake)>,
+    /// When the last steps were taken.
+    pub(super) last_advance: MonotonicTime,
+    /// True if a change since then requires further steps.
+    pub(super) dirty: bool,
+    /// The earliest time at which a peer has to be pinged or given up.
+    pub(super) peers_wake: MonotonicTime,
+    /// When peers are next checked for disagreement.
+    pub(super) agreement_check: MonotonicTime,
+}
 
-    /// Notes that the links changed: the next steps check them.
-    pub(super) fn stir(&mut self) {
-        self.slots = MonotonicTime::default();
+impl Schedule {
+    /// Creates a schedule whose first steps are due.
+    pub(super) fn new() -> Self {
+        Self {
+            wake: None,
+            last_advance: MonotonicTime::default(),
+            dirty: true,
+            peers_wake: MonotonicTime::default(),
+            agreement_check: MonotonicTime::default(),
+        }
     }
 }

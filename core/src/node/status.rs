@@ -78,9 +78,9 @@ impl Node {
             difficulty: difficulty.to_string(),
             peers: self.greeted().count(),
             agreeing: self.agreeing(),
-            pool: self.pool.len(),
+            pool: self.messages.pool.len(),
             syncing: self.is_syncing(),
-            target: self.chain.best_header().header.height.max(self.sync.target_height()),
+            target: self.chain.best_header().header.height.max(self.blocks.headers.target_height()),
             mining: self.miner.is_searching(),
         }
     }
@@ -103,11 +103,11 @@ impl Node {
                     .map(|latency| latency.as_secs_f64() * 1_000.0),
                 height: greeted.map(|greeted| greeted.height),
                 connected_ms: u64::try_from((now.moment - peer.since).as_millis()).unwrap_or(u64::MAX),
-                slot: self.slots.find(id),
+                slot: self.peers.slots.find(id),
                 first_deliveries: greeted.map_or(0, |greeted| greeted.firsts),
                 agreement: greeted.and_then(|greeted| self.agreement(greeted)),
             }
         };
-        self.peers.iter().map(view).collect()
+        self.connections.iter().map(view).collect()
     }
 }

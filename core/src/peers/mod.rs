@@ -10,5 +10,6 @@ pub mod chain_status;
 pub mod eviction;
 pub mod outbound_slots;
 pub mod peer;
+pub(crate) mod peer_manager;
 pub mod reconnect;
 pub mod topology;

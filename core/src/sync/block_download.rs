@@ -74,7 +74,7 @@ pub(crate) struct DownloadedBody {
     /// The sender. `None` for a block mined here.
     pub(crate) peer: Option<ConnectionId>,
     /// The number of reorganisations when the store was asked for its ids.
-    pub(crate) epoch: u64,
+    pub(crate) reorg_count: u64,
 }
 
 /// A body whose signatures are valid.

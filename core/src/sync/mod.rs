@@ -4,6 +4,7 @@
 
 pub mod block_download;
 pub mod block_relay;
+pub(crate) mod block_sync;
 pub mod headers;
 pub mod message_relay;
 pub mod recent_blocks;

@@ -64,7 +64,7 @@ impl Story {
             ids: Arc::new([]),
             lacked: Arc::new([]),
             peer: Some(peer),
-            epoch: 0,
+            reorg_count: 0,
         }
     }
 
