@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::relay::places;
-use super::{AT_HEEL_MAX, ConnectionId, EARLY_MAX, FULL, LIGHT_BODIES, Node, Role};
+use super::{AT_HEEL_MAX, ConnectionId, FULL, LIGHT_BODIES, Node, Role};
 use crate::ledger::chain::{ChainEntry, Inserted, TipUpdate};
 use crate::ledger::signature_batch::{BatchResult, KnownIn, SignatureBatch, SignatureCheck};
 use crate::ledger::validation::{self, FAILURES_MAX, MESSAGE_AGE_MS, MESSAGE_AHEAD_MS, RuleError};
@@ -65,7 +65,7 @@ impl Node {
             self.shown(peer, work, height);
         }
         if let Some(header) = progress.early {
-            self.keep_early(now, header);
+            self.blocks.keep_early(now, header);
         }
         if let Some(step) = progress.step {
             self.take_step(step);
@@ -112,24 +112,16 @@ impl Node {
         }
     }
 
-    pub(super) fn keep_early(&mut self, now: Now, header: Header) {
-        if self.blocks.early.len() < EARLY_MAX {
-            let at = header.time.minus_ms(validation::BLOCK_AHEAD_MS);
-            self.blocks.early.insert((at, header.hash()), header);
-        }
-        self.blocks.early_deadline = self.blocks.early.keys().next().map(|(at, _)| now.moment_of(*at));
-    }
-
     /// Inserts headers from the future that have become acceptable.
     pub(super) fn tick_early(&mut self, now: Now) {
-        while let Some((_, header)) = self.blocks.early.pop_first_if(|(at, _)| *at <= now.time) {
+        while let Some(header) = self.blocks.take_early(now) {
             let hash = header.hash();
             if let Ok(Inserted::New { leads: true }) = self.chain.insert(header, now.time) {
                 self.announce_header(now, &header, &hash, None);
                 self.leader_moved(now);
             }
         }
-        self.blocks.early_deadline = self.blocks.early.keys().next().map(|(at, _)| now.moment_of(*at));
+        self.blocks.update_early_deadline(now);
     }
 
     /// Handles a new header from a peer that mined it or received it. The header is passed on
@@ -157,7 +149,7 @@ impl Node {
             Ok(Inserted::Known | Inserted::TooFarAhead) => false,
             Ok(Inserted::TimeTooNew { .. }) => {
                 self.blocks.relay.begin(now.moment, hash, Some(peer), self.connections.len());
-                self.keep_early(now, header);
+                self.blocks.keep_early(now, header);
                 false
             }
             Ok(Inserted::Orphan) => {
@@ -433,7 +425,7 @@ impl Node {
         if self.vouched(now, &verdict) {
             return;
         }
-        if let Some(arriving) = self.end_gossip(verdict.id) {
+        if let Some(arriving) = self.messages.pending.end(verdict.id) {
             return self.arrived(now, arriving, &verdict);
         }
         let Some(body) = self.blocks.download.checked(verdict.id) else { return };
@@ -582,7 +574,7 @@ impl Node {
             }
         }
         self.credit(now, body);
-        if !self.is_behind() {
+        if !self.blocks.is_behind() {
             self.push_body(now, body);
         }
     }

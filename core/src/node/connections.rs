@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use bytes::Bytes;
 
-use super::{ConnectionId, Direction, Node, Wake};
+use super::{ConnectionId, Direction, Node};
 use crate::node::event::Event;
 use crate::node::storage::PeerRequest;
 use crate::peers::peer::{Greeted, Peer, Stage};
@@ -81,9 +81,7 @@ impl Node {
         let Some(gone) = self.connections.remove(&peer) else { return };
         self.blocks.most_claimed = self.greeted().map(|(_, greeted)| greeted.claim).max().unwrap_or_default();
         self.schedule.dirty = true;
-        self.blocks.headers.closed(peer, &mut self.chain);
-        self.blocks.download.closed(peer);
-        self.blocks.relay.closed(peer);
+        self.blocks.closed(peer, &mut self.chain);
         if let (Some(greeted), Direction::Outbound(address)) = (gone.greeted(), &gone.link) {
             self.peers.book.good(address, greeted.hello.key, now.time);
         }
@@ -287,10 +285,7 @@ impl Node {
         self.schedule.dirty |= !was_measured;
         let next = greeted.ping.deadline();
         let settled = greeted.ping.latency().filter(|_| !was_settled && greeted.ping.is_settled());
-        self.schedule.peers_wake = self.schedule.peers_wake.min(next);
-        if self.schedule.wake.is_none_or(|(at, _)| next < at) {
-            self.schedule.wake = Some((next, Wake::Ping));
-        }
+        self.schedule.ping_at(next);
         if let Some(rtt) = settled {
             self.schedule.dirty = true;
             self.settled(now, peer, rtt);

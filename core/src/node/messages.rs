@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{ConnectionId, Node, SubmitError};
 use crate::ledger::mempool::{MempoolError, SENDER_MESSAGES_MAX};
-use crate::ledger::signature_batch::{BatchId, BatchResult, SignatureBatch, SignatureCheck};
+use crate::ledger::signature_batch::{BatchResult, SignatureBatch, SignatureCheck};
 use crate::ledger::validation::check_message_time;
 use crate::node::event::Event;
 use crate::node::storage::Change;
@@ -236,9 +236,5 @@ impl Node {
         let removed = ids.iter().filter(|id| self.messages.pool.remove(id).is_some());
         let changes: Vec<_> = removed.map(|id| Change::Unpooled { id: *id }).collect();
         self.outbox.persist(changes);
-    }
-
-    pub(super) fn end_gossip(&mut self, batch: BatchId) -> Option<MessageBatch> {
-        self.messages.pending.end(batch)
     }
 }

@@ -14,7 +14,7 @@ impl Node {
     /// peer to send its block to.
     fn may_mine(&self) -> bool {
         let heard = self.config.role == Role::Full || self.greeted().next().is_some();
-        self.miner.is_enabled() && heard && !self.is_behind()
+        self.miner.is_enabled() && heard && !self.blocks.is_behind()
     }
 
     /// Keeps the job on the tip, with the current time and the messages of the mempool.

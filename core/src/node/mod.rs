@@ -140,6 +140,7 @@ pub use crate::node::outbox::Output;
 pub use crate::node::schedule::Wake;
 pub use crate::peers::peer::INBOUND_MAX;
 pub use crate::protocol::connection::{ConnectionId, Direction};
+pub use crate::sync::block_sync::EARLY_MAX;
 pub use crate::sync::headers::LIGHT_BODIES;
 pub(crate) use read_ahead::{NextInput, ReadAheadStage};
 pub use status::{PeerView, Status};
@@ -151,9 +152,6 @@ const FULL: bool = cfg!(feature = "full");
 /// A node at most this many blocks behind its best header counts as synchronized: the bodies are on
 /// their way.
 pub const AT_HEEL_MAX: usize = 3;
-/// The most headers from the future that are kept back. Further ones are dropped, and come again
-/// with their children.
-pub const EARLY_MAX: usize = 64;
 
 /// The most links of the latency graph that a light node holds.
 pub const LIGHT_LINKS_MAX: usize = 1_024;
@@ -393,7 +391,7 @@ impl Node {
             Input::Recalled(recalled) => self.recalled(now, recalled),
             Input::Ticked => {}
         }
-        if self.schedule.dirty || self.schedule.wake.is_some_and(|(at, _)| at <= now.moment) {
+        if self.schedule.is_due(now.moment) {
             self.advance(now);
         }
     }
@@ -464,7 +462,7 @@ impl Node {
 
     fn next_wake(&self) -> Option<(MonotonicTime, Wake)> {
         let peers = (!self.connections.is_empty()).then_some((self.schedule.peers_wake, Wake::Ping));
-        let early = self.blocks.early_deadline.map(|at| (at, Wake::Early));
+        let early = self.blocks.early_deadline().map(|at| (at, Wake::Early));
         let bodies = (self.chain.missing_blocks().len() > 0).then_some(self.blocks.last_progress + PATIENCE);
         let pushed =
             self.chain.missing_blocks().next().and_then(|lowest| self.blocks.relay.expected_until(lowest));
@@ -493,15 +491,7 @@ impl Node {
 
     /// Returns true if peers have more work than we have and it is being fetched.
     pub fn is_syncing(&self) -> bool {
-        self.blocks.headers.is_requesting() || self.is_behind()
-    }
-
-    /// Returns true if the node waits for data that is on its way. It stops waiting for headers or
-    /// bodies that do not come, however much work a peer claims.
-    fn is_behind(&self) -> bool {
-        self.blocks.headers.blocks_bodies()
-            || self.blocks.headers.is_redownloading()
-            || self.blocks.is_catching_up
+        self.blocks.is_syncing()
     }
 
     /// Returns the network's latency graph: the certified links that this node holds.

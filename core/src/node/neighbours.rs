@@ -386,14 +386,7 @@ impl Node {
     }
 
     fn remember_book(&mut self) {
-        let open = self.peers.slots.open();
-        // After a start or while disconnected, the previous links stay stored.
-        if !open.is_empty() {
-            self.peers.book.set_anchors(open.iter().map(|(address, ..)| address));
-        }
-        let encoded = self.peers.book.encode();
-        if encoded != self.peers.stored_book {
-            self.peers.stored_book.clone_from(&encoded);
+        if let Some(encoded) = self.peers.changed_book() {
             self.outbox.persist(vec![Change::Book { encoded: encoded.into() }]);
         }
     }

@@ -60,7 +60,7 @@ impl Node {
         }
         for header in near {
             if let Ok(Inserted::TimeTooNew { .. }) = self.chain.insert(*header, now.time) {
-                self.keep_early(now, *header);
+                self.blocks.keep_early(now, *header);
             }
         }
         self.leader_moved(now);

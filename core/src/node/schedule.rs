@@ -54,4 +54,17 @@ impl Schedule {
             agreement_check: MonotonicTime::default(),
         }
     }
+
+    /// Returns true if further steps are due.
+    pub(super) fn is_due(&self, now: MonotonicTime) -> bool {
+        self.dirty || self.wake.is_some_and(|(at, _)| at <= now)
+    }
+
+    /// Notes that a peer has to be pinged or given up at a time.
+    pub(super) fn ping_at(&mut self, at: MonotonicTime) {
+        self.peers_wake = self.peers_wake.min(at);
+        if self.wake.is_none_or(|(wake, _)| at < wake) {
+            self.wake = Some((at, Wake::Ping));
+        }
+    }
 }

@@ -50,6 +50,22 @@ impl PeerManager {
             eviction_secret,
         }
     }
+
+    /// Returns the encoded address book, if it has changed since it was last stored. From then on
+    /// it counts as stored.
+    pub(crate) fn changed_book(&mut self) -> Option<Vec<u8>> {
+        let open = self.slots.open();
+        // After a start or while disconnected, the previous links stay stored.
+        if !open.is_empty() {
+            self.book.set_anchors(open.iter().map(|(address, ..)| address));
+        }
+        let encoded = self.book.encode();
+        let has_changed = encoded != self.stored_book;
+        if has_changed {
+            self.stored_book.clone_from(&encoded);
+        }
+        has_changed.then_some(encoded)
+    }
 }
 
 /// The times of the next maintenance tasks.
