@@ -11,17 +11,6 @@ use crate::peers::peer::PEERS_MAX;
 /// After one input in this many, all bounds of its node are checked.
 const SAMPLE: u64 = 1_024;
 
-/// What the checks found.
-#[derive(Debug, Default)]
-pub(super) struct Checks {
-    /// The number of links that honest nodes closed for a fault. `blames` counts the ones that
-    /// accuse an honest node.
-    pub(super) faults: u64,
-    pub(super) blames: u64,
-    /// The first violation.
-    pub(super) violation: Option<Violation>,
-}
-
 impl World {
     /// Checks the invariants after an input, and measures.
     pub(super) fn watch(&mut self, host: u32) {

@@ -7,11 +7,11 @@
 //! verifier answer at once. After each input it checks the invariants.
 
 use super::adversary::Adversary;
+use super::checks::Checks;
 use super::event::SimEvent;
-use super::fault_injection::FaultInjector;
+use super::fault_injector::FaultInjector;
 use super::host::{NEVER, SimHost};
 use super::identity;
-use super::invariants::Checks;
 use super::latency::LatencyModel;
 use super::link::LinkEnd;
 use super::measurements::Measurements;
