@@ -6,7 +6,6 @@
 //! state after each round. The queue is bounded. While it is full, no frames are read, and a peer
 //! that goes on sending is closed.
 
-use core::task::Waker;
 use core::time::Duration;
 use std::collections::VecDeque;
 use std::rc::Weak;
@@ -14,37 +13,36 @@ use std::sync::Arc;
 
 use plexus_core::ledger::chain::Chain;
 use plexus_core::ledger::signature_batch::{BatchResult, SignatureBatch};
-use plexus_core::mining::job::{Job, Solution};
+use plexus_core::mining::job::Solution;
 use plexus_core::node::event::Event;
 use plexus_core::node::storage::{Change, PeerRequest, StoreQuery, StoreReply};
 use plexus_core::node::{Config, ConnectionId, Direction, Input, Node, Output};
 use plexus_core::peers::chain_status::Agreement;
-use plexus_core::primitives::key::{PublicKey, SecretKey};
+use plexus_core::primitives::key::SecretKey;
 use plexus_core::primitives::params::Network;
-use plexus_core::primitives::time::{MonotonicTime, Now};
+use plexus_core::primitives::time::Now;
 use plexus_core::protocol::address::Address;
 use plexus_core::protocol::packet::{Packet, Role, body_frame};
 
-use crate::block_cache::Recent;
+use self::boards::Boards;
+use self::connections::{Connections, DialError};
+use self::miners::Miners;
+use self::storage::Storage;
+pub(crate) use self::surroundings::Surroundings;
 use crate::callbacks::Callbacks;
 use crate::chain_store::ChainStore;
-use crate::clock;
 use crate::database::Write;
-use crate::feed::{self, Feed};
-use crate::form::{Mining, ProofForm, State, UserError};
+use crate::feed::Feed;
+use crate::form::{ProofForm, State, UserError};
 use crate::keyring::Keyring;
-use crate::mining_settings::{MiningSettings, PowerState};
-use crate::rate::Rate;
-use crate::reorg::{self, Reorgs, Undone};
-use crate::sent_messages::{self, SentMessages};
-use crate::socket::{Report, Socket};
+use crate::mining_settings::MiningSettings;
+use crate::reorg::{Reorgs, Undone};
+use crate::sent_messages::SentMessages;
+use crate::socket::Report;
 
 /// The queued outputs above which no further frame is read. Frames that come meanwhile stay unread
 /// in their socket, which closes if they are too many.
 const WISHES_MAX: usize = 8_192;
-/// The most connections at once. The user's node, the links of a light node's own choice and a
-/// feeler are fewer. An address that is to be dialled at this limit counts as unreached.
-const SOCKETS_MAX: usize = 8;
 /// The interval at which the page is told the hash rate of the miners.
 const MINING_PERIOD: Duration = Duration::from_millis(500);
 
@@ -88,50 +86,20 @@ impl Beginning {
     }
 }
 
-/// Receives the results of the tasks that the driver starts.
-pub(crate) trait Surroundings: core::fmt::Debug {
-    /// Returns true if a socket's next frame may be read. If not, the waker is woken when it may.
-    fn has_room(&self, waker: &Waker) -> bool;
-    /// A socket reports.
-    fn reported(self: std::rc::Rc<Self>, peer: ConnectionId, address: &Address, report: Report);
-    /// Checks a batch's signatures, slice by slice.
-    fn verify(self: std::rc::Rc<Self>, batch: Arc<SignatureBatch>);
-}
-
 /// The node and everything that its outputs need.
 #[derive(Debug)]
 pub(crate) struct Driver {
     node: Node,
     network: Network,
-    address: Address,
     keys: Keyring,
-    /// The key of the node's blocks. `None` before the user mines: the node must not mine.
-    author: Option<PublicKey>,
     wishes: VecDeque<Output>,
-    /// At most [`SOCKETS_MAX`].
-    lines: Vec<NodeConnection>,
-    peers_made: u64,
-    archive: Option<ChainStore>,
-    recent: Recent,
-    feed: Feed,
-    reorgs: Reorgs,
-    sent: SentMessages,
-    /// Other data that is to be stored together with the next write.
-    writes: Vec<Write>,
+    connections: Connections,
+    storage: Storage,
+    boards: Boards,
+    mining: Miners,
     page: Callbacks,
     standing: Standing,
-    mining: Miners,
     shell: Weak<dyn Surroundings>,
-}
-
-/// A connection, from the first attempt on.
-#[derive(Debug)]
-struct NodeConnection {
-    peer: ConnectionId,
-    address: Address,
-    socket: Socket,
-    /// Whether the peer completed the handshake.
-    held: bool,
 }
 
 /// The connection data that the user is told beside the node's own status.
@@ -149,30 +117,6 @@ struct Standing {
     told: Option<State>,
 }
 
-/// The user's settings for the miners, and their state.
-#[derive(Debug, Default)]
-struct Miners {
-    wanted: bool,
-    effort: MiningSettings,
-    circumstances: PowerState,
-    job: Option<Job>,
-    rate: Rate,
-    found: u64,
-    told: Option<(MonotonicTime, Mining)>,
-}
-
-impl Miners {
-    /// Returns true if jobs are to be searched: the user wants it, and no condition makes the
-    /// miners pause.
-    fn may_search(&self) -> bool {
-        self.wanted && self.pause().is_none()
-    }
-
-    fn pause(&self) -> Option<&'static str> {
-        self.effort.pause(self.circumstances)
-    }
-}
-
 impl Driver {
     /// Creates a driver whose node is about to dial.
     pub(crate) fn new(
@@ -184,23 +128,16 @@ impl Driver {
         let Beginning { network, address, keys, archive, feed, reorgs, sent, effort, .. } = beginning;
         Self {
             node,
-            network,
-            address,
             keys,
-            author: None,
             wishes: VecDeque::new(),
-            lines: Vec::new(),
-            peers_made: 0,
-            archive,
-            recent: Recent::default(),
-            feed,
-            reorgs,
-            sent,
-            writes: Vec::new(),
+            connections: Connections::new(address),
+            storage: Storage::new(prefix(&network), archive),
+            boards: Boards { feed, reorgs, sent },
+            mining: Miners { effort, ..Miners::default() },
             page,
             standing: Standing::default(),
-            mining: Miners { effort, ..Miners::default() },
             shell,
+            network,
         }
     }
 
@@ -230,13 +167,13 @@ impl Driver {
             Output::Send(peer, frame) => self.send(now, peer, &frame),
             Output::Dial(address) => self.dial(now, address),
             Output::Close(peer, _) => {
-                self.take_line(peer);
+                self.connections.take(peer);
             }
             Output::Persist(changes) => return self.persist(&changes),
             Output::Verify(batch) => self.verify(batch),
             Output::Recall(recall) => self.recall(now, recall),
             Output::Serve(peer, serve) => self.serve(now, peer, &serve),
-            Output::Mine(job) => self.search(job.map(|job| *job)),
+            Output::Mine(job) => self.mining.search(job.map(|job| *job), &self.page),
             Output::Tell(event) => self.told(now, event),
         }
         Step::Again
@@ -245,73 +182,37 @@ impl Driver {
     /// Ends a round, in which all outputs were carried out. Tells the page the changes, and has
     /// them stored.
     fn rest(&mut self, now: Now) -> Step {
-        self.sent.expire(now.time);
+        self.boards.sent.expire(now.time);
         self.show(now);
-        self.gather();
-        if self.writes.is_empty() { Step::Rest } else { Step::Commit(core::mem::take(&mut self.writes)) }
+        self.boards.gather(self.network.id(), &self.page, &mut self.storage);
+        self.storage.take_writes().map_or(Step::Rest, Step::Commit)
     }
 
     fn persist(&mut self, changes: &[Change]) -> Step {
-        let prefix = prefix(&self.network);
-        if let Some(archive) = &mut self.archive {
-            match archive.apply(changes) {
-                Ok(writes) => self.writes.extend(writes.into_iter().map(|write| write.within(&prefix))),
-                Err(error) => {
-                    self.page
-                        .notice(false, format!("{error}: after a reload, all headers are checked again"));
-                    self.archive = None;
-                    self.writes.extend(ChainStore::erase().into_iter().map(|write| write.within(&prefix)));
-                }
-            }
+        if let Err(error) = self.storage.apply(changes) {
+            self.page.notice(false, format!("{error}: after a reload, all headers are checked again"));
         }
         // A message of our own is stored with its output, before any peer receives it.
-        self.gather();
-        if self.writes.is_empty() { Step::Again } else { Step::Commit(core::mem::take(&mut self.writes)) }
-    }
-
-    /// Shows and stores what changed on the boards.
-    fn gather(&mut self) {
-        let prefix = prefix(&self.network);
-        for changed in self.feed.take_changed(self.network.id()) {
-            self.page.board("block", &changed);
-            self.writes.push(changed.write(feed::PREFIX).within(&prefix));
-        }
-        for changed in self.reorgs.take_changed() {
-            self.page.board("reorg", &changed);
-            self.writes.push(changed.write(reorg::PREFIX).within(&prefix));
-        }
-        self.writes.extend(self.reorgs.take_write().map(|write| write.within(&prefix)));
-        for changed in self.sent.take_changed(self.network.id()) {
-            self.page.board("sent", &changed);
-            self.writes.push(changed.write(sent_messages::PREFIX).within(&prefix));
-        }
+        self.boards.gather(self.network.id(), &self.page, &mut self.storage);
+        self.storage.take_writes().map_or(Step::Again, Step::Commit)
     }
 
     /// The store failed. From now on nothing is kept.
     pub(crate) fn lose_store(&mut self) {
-        self.archive = None;
+        self.storage.forget_chain();
     }
 
     fn dial(&mut self, now: Now, address: Address) {
-        self.peers_made += 1;
-        let peer = ConnectionId(self.peers_made);
-        let (shell, to) = (self.shell.clone(), address.clone());
-        let reader = self.shell.clone();
-        let has_room = move |waker: &Waker| reader.upgrade().is_none_or(|shell| shell.has_room(waker));
-        let report = move |report| {
-            if let Some(shell) = shell.upgrade() {
-                shell.reported(peer, &to, report);
-            }
-        };
-        let is_free = self.lines.len() < SOCKETS_MAX;
-        match is_free.then(|| Socket::open(&address, has_room, report)) {
-            Some(Ok(socket)) => self.lines.push(NodeConnection { peer, address, socket, held: false }),
-            Some(Err(_)) => {
+        match self.connections.dial(&address, &self.shell) {
+            Ok(()) => {}
+            Err(DialError::Refused) => {
                 self.unreached(now, &address, || {
                     format!("the browser allows no connection to {address} from here")
                 });
             }
-            None => self.unreached(now, &address, || format!("{address} has to wait for other connections")),
+            Err(DialError::Full) => {
+                self.unreached(now, &address, || format!("{address} has to wait for other connections"));
+            }
         }
     }
 
@@ -327,7 +228,7 @@ impl Driver {
             Report::Frame(frame) => self.tell(now, Input::Received(peer, frame.into())),
             Report::Broken | Report::Closed { opened: true } => self.hang_up(now, peer),
             Report::Closed { opened: false } => {
-                self.take_line(peer);
+                self.connections.take(peer);
                 self.unreached(now, address, || format!("{address} cannot be reached"));
             }
         }
@@ -336,37 +237,27 @@ impl Driver {
     /// An address cannot be reached. The user is told only about their own node, and only while no
     /// other is connected. The other addresses were never verified.
     fn unreached(&mut self, now: Now, address: &Address, trouble: impl FnOnce() -> String) {
-        if *address == self.address && !self.is_linked() {
+        if *address == self.connections.home && !self.connections.is_any_held() {
             self.standing.lost = true;
             self.standing.trouble.get_or_insert_with(trouble);
         }
         self.tell(now, Input::DialFailed(address.clone()));
     }
 
-    /// Returns true if any peer completed the handshake and is still connected.
-    fn is_linked(&self) -> bool {
-        self.lines.iter().any(|line| line.held)
-    }
-
-    /// Closes a connection. Returns it, or `None` if it is not open.
-    fn take_line(&mut self, peer: ConnectionId) -> Option<NodeConnection> {
-        let place = self.lines.iter().position(|line| line.peer == peer)?;
-        Some(self.lines.swap_remove(place))
-    }
-
     /// A connection ended without a request of the node.
     fn hang_up(&mut self, now: Now, peer: ConnectionId) {
-        let Some(line) = self.take_line(peer) else { return };
-        if (line.held || line.address == self.address) && !self.is_linked() {
+        let Some(connection) = self.connections.take(peer) else { return };
+        if (connection.held || connection.address == self.connections.home) && !self.connections.is_any_held()
+        {
             self.standing.lost = true;
-            let trouble = || format!("the connection to {} was lost", line.address);
+            let trouble = || format!("the connection to {} was lost", connection.address);
             self.standing.trouble.get_or_insert_with(trouble);
         }
         self.tell(now, Input::Closed(peer));
     }
 
     fn send(&mut self, now: Now, peer: ConnectionId, frame: &[u8]) {
-        if self.lines.iter().any(|line| line.peer == peer && !line.socket.send(frame)) {
+        if !self.connections.send(peer, frame) {
             self.hang_up(now, peer);
         }
     }
@@ -382,7 +273,7 @@ impl Driver {
         let chain = self.node.chain();
         let is_best = |hash: &_, height| chain.best_at(height) == Some(hash);
         let ids = batch.ids.iter().enumerate();
-        let seen = ids.flat_map(|(index, id)| self.recent.seen(index, id, is_best)).collect();
+        let seen = ids.flat_map(|(index, id)| self.storage.recent.seen(index, id, is_best)).collect();
         self.tell(now, Input::Verified(BatchResult { id: batch.id, broken, seen }));
     }
 
@@ -391,7 +282,7 @@ impl Driver {
             // The stored part begins at the same height as the node's own memory.
             StoreQuery::LoadMmr(hash) => StoreReply::Base(hash, None),
             StoreQuery::Bodies(hashes) => {
-                let bodies = hashes.iter().filter_map(|hash| self.recent.body(hash));
+                let bodies = hashes.iter().filter_map(|hash| self.storage.recent.body(hash));
                 StoreReply::Bodies(bodies.map(|body| body.to_vec().into()).collect())
             }
         };
@@ -411,7 +302,7 @@ impl Driver {
             }
             PeerRequest::Bodies(hashes) => {
                 for hash in hashes {
-                    let frame = self.recent.body(hash).map(body_frame);
+                    let frame = self.storage.recent.body(hash).map(body_frame);
                     let frame = frame.unwrap_or_else(|| Packet::Missing(*hash).encode());
                     self.send(now, peer, &frame);
                 }
@@ -423,28 +314,25 @@ impl Driver {
         match event {
             Event::Connected { hash, block, total_work, mined_here } => {
                 let network = self.network.id();
-                self.recent.hold(network, hash, &block);
-                self.feed.connected(hash, &block, total_work, mined_here, now.time);
-                self.sent.connected(network, hash, &block);
+                self.storage.recent.hold(network, hash, &block);
+                self.boards.feed.connected(hash, &block, total_work, mined_here, now.time);
+                self.boards.sent.connected(network, hash, &block);
                 self.mining.found += u64::from(mined_here);
             }
             Event::Undone { fork, is_exact, hashes, height, total_work } => {
                 self.undone(now, Undone { fork, is_exact, hashes, height, total_work });
             }
             Event::Refused { hash, height, failures, .. } => {
-                self.feed.refused(hash, height, &failures, now.time);
+                self.boards.feed.refused(hash, height, &failures, now.time);
             }
             Event::PeerUp { peer, .. } => {
-                if let Some(line) = self.lines.iter_mut().find(|line| line.peer == peer) {
-                    line.held = true;
+                if self.connections.set_held(peer, true) {
                     (self.standing.lost, self.standing.trouble) = (false, None);
                 }
             }
             Event::PeerDown { peer } => {
-                if let Some(line) = self.lines.iter_mut().find(|line| line.peer == peer) {
-                    line.held = false;
-                }
-                if !self.is_linked() {
+                self.connections.set_held(peer, false);
+                if !self.connections.is_any_held() {
                     self.standing.lost = true;
                     self.standing.looked_up = false;
                 }
@@ -467,9 +355,7 @@ impl Driver {
     /// A connection is about to be ended for a reason. The user is told if no other connection is
     /// left. The normal ends of a link that was measured or replaced are not told.
     fn blame(&mut self, peer: ConnectionId, trouble: &dyn core::fmt::Display) {
-        let others = self.lines.iter().any(|line| line.held && line.peer != peer);
-        let counts = |line: &NodeConnection| line.peer == peer && (line.held || line.address == self.address);
-        if !others && self.lines.iter().any(counts) {
+        if self.connections.is_last(peer) {
             self.standing.lost = true;
             self.page.notice(true, format!("The connection was ended: {trouble}"));
             self.standing.trouble = Some(trouble.to_string());
@@ -478,24 +364,15 @@ impl Driver {
 
     /// A connected node has had another chain for long. Users may want to know its address.
     fn warn(&self, peer: ConnectionId, agreement: Agreement, height: u64) {
-        let Some(line) = self.lines.iter().find(|line| line.peer == peer) else { return };
+        let Some(address) = self.connections.address_of(peer) else { return };
         let text = match agreement {
             Agreement::Agrees => return,
-            Agreement::Lags => format!("{} has been behind for minutes, at block {height}.", line.address),
+            Agreement::Lags => format!("{address} has been behind for minutes, at block {height}."),
             Agreement::Differs => format!(
-                "{} has had another chain for minutes, up to block {height}. The one with most work counts.",
-                line.address
+                "{address} has had another chain for minutes, up to block {height}. The one with most work counts."
             ),
         };
         self.page.notice(agreement == Agreement::Differs, text);
-    }
-
-    fn search(&mut self, job: Option<Job>) {
-        if job.is_none() {
-            self.mining.rate.reset();
-        }
-        self.page.search(job.as_ref().map(Job::encode).as_deref(), self.mining.effort);
-        self.mining.job = job;
     }
 
     /// A miner found a nonce.
@@ -505,14 +382,17 @@ impl Driver {
 
     /// Miners tried this many nonces.
     pub(crate) fn hashed(&mut self, hashes: f64) {
-        if self.mining.job.is_some() {
-            self.mining.rate.note(clock::milliseconds(), hashes);
-        }
+        self.mining.hashed(hashes);
     }
 }
 
+mod boards;
 mod commands;
+mod connections;
+mod miners;
 mod publish;
+mod storage;
+mod surroundings;
 mod trace;
 
 /// The name under which the user's last settings for the miners are stored.

@@ -30,14 +30,14 @@ impl Driver {
     /// Signs a message and sends it, unless the key that began it does not sign any more. Returns
     /// its id.
     pub(crate) fn submit(&mut self, now: Now, draft: Draft, stamp: u64) -> Result<MessageId, UserError> {
-        self.sent.make_room().map_err(UserError::because)?;
+        self.boards.sent.make_room().map_err(UserError::because)?;
         let secret = self.keys.signer().map_err(UserError::because)?.secret();
         if secret.public() != *draft.sender() {
             return Err(UserError::because("another key was chosen meanwhile"));
         }
         let message = draft.sign(secret, self.network.id(), stamp);
         let id = self.node.submit(now, message.clone()).map_err(UserError::because)?;
-        self.sent.add(id, &message);
+        self.boards.sent.add(id, &message);
         self.drain();
         Ok(id)
     }
@@ -47,11 +47,11 @@ impl Driver {
         self.mining.effort = effort.checked()?;
         let signer = self.keys.signer().map_err(UserError::because)?.clone();
         self.mining.wanted = true;
-        self.writes.push(Write::Put(EFFORT.to_owned(), effort.encode()));
+        self.storage.put(Write::Put(EFFORT.to_owned(), effort.encode()));
         if let Some(job) = &self.mining.job {
             self.page.search(Some(&job.encode()), effort);
         }
-        if self.author != Some(signer.public()) {
+        if self.mining.author != Some(signer.public()) {
             self.become_author(now, Some(&signer));
         }
         self.direct_miners(now);
@@ -86,7 +86,8 @@ impl Driver {
     pub(crate) fn keys_changed(&mut self, now: Now) {
         self.page.update(&Update::Keys(&self.keys.forms()));
         let signer = self.keys.signer().ok().cloned();
-        let is_author = self.author.is_none() || self.author == signer.as_ref().map(Identity::public);
+        let is_author =
+            self.mining.author.is_none() || self.mining.author == signer.as_ref().map(Identity::public);
         if is_author {
             return;
         }
@@ -100,7 +101,7 @@ impl Driver {
 
     /// Changes the key of the node's blocks.
     fn become_author(&mut self, now: Now, identity: Option<&Identity>) {
-        self.author = identity.map(Identity::public);
+        self.mining.author = identity.map(Identity::public);
         self.node.set_author(now, identity.map(Identity::secret).cloned());
     }
 
@@ -110,7 +111,7 @@ impl Driver {
         if !status || core::mem::replace(&mut self.standing.looked_up, true) {
             return Vec::new();
         }
-        self.sent.pending()
+        self.boards.sent.pending()
     }
 
     /// Processes the node's answer about a message that waits. It is in a block of our chain, or is
@@ -123,10 +124,10 @@ impl Driver {
             *height <= tip && chain.best_at(*height).is_none_or(|best| best == hash)
         };
         if let Some((height, hash)) = place.filter(fits) {
-            return self.sent.located(id, height, hash);
+            return self.boards.sent.located(id, height, hash);
         }
         if self.node.pooled(id).is_none()
-            && let Some(message) = self.sent.message(id)
+            && let Some(message) = self.boards.sent.message(id)
         {
             match self.node.submit(now, message) {
                 Ok(_) | Err(SubmitError::Known { .. } | SubmitError::Time { .. }) => {}

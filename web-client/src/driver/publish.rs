@@ -31,7 +31,7 @@ impl Driver {
 
     fn astray(&self) -> Option<Undone> {
         let chain = self.node.chain();
-        self.feed.astray(chain.tip().header.height, |height| chain.best_at(height).copied())
+        self.boards.feed.astray(chain.tip().header.height, |height| chain.best_at(height).copied())
     }
 
     /// Tells the page that its chain was replaced by another, if it was.
@@ -46,7 +46,9 @@ impl Driver {
         let chain = self.node.chain();
         let ChainEntry { hash, header, total_work } = chain.tip();
         let holds = Tip { height: header.height, hash, total_work };
-        if let Some(words) = self.reorgs.settle(now.time, holds, |height| chain.best_at(height).copied()) {
+        if let Some(words) =
+            self.boards.reorgs.settle(now.time, holds, |height| chain.best_at(height).copied())
+        {
             self.page.notice(true, words);
         }
     }
@@ -54,14 +56,14 @@ impl Driver {
     /// Blocks left the best chain. The messages that were sent from here and were in them wait
     /// again.
     pub(super) fn undone(&mut self, now: Now, undone: Undone) {
-        self.feed.undone(&undone.hashes);
-        for message in self.sent.undone(&undone.hashes) {
+        self.boards.feed.undone(&undone.hashes);
+        for message in self.boards.sent.undone(&undone.hashes) {
             // It waits in the mempool already if the node had its block at hand.
             let _ = self.node.submit(now, message);
         }
         // It may be in a block of the other branch that is not asked for.
         self.standing.looked_up = false;
-        self.reorgs.undone(undone);
+        self.boards.reorgs.undone(undone);
         self.drain();
     }
 
@@ -79,7 +81,7 @@ impl Driver {
         let until = |ms| u64::try_from(ms).unwrap_or(u64::MAX);
         State {
             phase,
-            node: self.address.to_string(),
+            node: self.connections.home.to_string(),
             network: Some(NetworkForm {
                 name: self.network.name().to_owned(),
                 id: *self.network.id(),
@@ -98,7 +100,7 @@ impl Driver {
             pool: status.pool,
             trouble: self.standing.trouble.clone(),
             retry_unix_ms: retry.map(|at| now.time.plus_ms(until((at - now.moment).as_millis())).unix_ms()),
-            kept: self.archive.is_some(),
+            kept: self.storage.keeps_chain(),
             recipient_bytes_max: RECIPIENT_BYTES_MAX,
             text_bytes_max: TEXT_BYTES_MAX,
         }
@@ -109,7 +111,7 @@ impl Driver {
         let peers = self.node.peers(now).into_iter();
         let form = |peer: PeerView| {
             let address = peer.role.and(peer.outbound)?;
-            let kind = if address == self.address { HOME } else { peer.slot?.name() };
+            let kind = if address == self.connections.home { HOME } else { peer.slot?.name() };
             Some(PeerForm {
                 address: address.to_string(),
                 kind,

@@ -1,0 +1,38 @@
+//! The boards that the page shows and the store keeps: blocks, reorganisations and sent messages.
+
+use plexus_core::primitives::hash::Hash;
+
+use super::storage::Storage;
+use crate::callbacks::Callbacks;
+use crate::feed::{self, Feed};
+use crate::reorg::{self, Reorgs};
+use crate::sent_messages::{self, SentMessages};
+
+/// The boards.
+#[derive(Debug)]
+pub(super) struct Boards {
+    pub(super) feed: Feed,
+    pub(super) reorgs: Reorgs,
+    pub(super) sent: SentMessages,
+}
+
+impl Boards {
+    /// Shows and stores what changed on the boards.
+    pub(super) fn gather(&mut self, network: &Hash, page: &Callbacks, storage: &mut Storage) {
+        for changed in self.feed.take_changed(network) {
+            page.board("block", &changed);
+            storage.put_of_network(changed.write(feed::PREFIX));
+        }
+        for changed in self.reorgs.take_changed() {
+            page.board("reorg", &changed);
+            storage.put_of_network(changed.write(reorg::PREFIX));
+        }
+        if let Some(write) = self.reorgs.take_write() {
+            storage.put_of_network(write);
+        }
+        for changed in self.sent.take_changed(network) {
+            page.board("sent", &changed);
+            storage.put_of_network(changed.write(sent_messages::PREFIX));
+        }
+    }
+}
