@@ -113,7 +113,7 @@ class NodeRules:
         if node.time <= edge.time + headers - 1:
             raise ProofError(f"times do not rise after height {start}")
         if not self.network.half_life_ms:
-            if node.bits != self.network.limit_bits or node.work != headers * self.limit_work:
+            if node.bits != self.network.limit_bits or node.work != saturate_u128(headers * self.limit_work):
                 raise ProofError(f"no headers of constant bits from height {start} on have this work or these bits")
         elif not level:
             if node.bits != next_bits(self.network, edge, node.time):
