@@ -10,7 +10,7 @@ use plexus_core::protocol::address::Address;
 use crate::socket::Report;
 
 /// Receives the results of the tasks that the driver starts.
-pub(crate) trait Surroundings: core::fmt::Debug {
+pub(crate) trait Surroundings {
     /// Returns true if a socket's next frame may be read. If not, the waker is woken when it may.
     fn has_room(&self, waker: &Waker) -> bool;
     /// A socket reports.
