@@ -1,8 +1,15 @@
 //! The network, as a page draws it.
 
-use plexus_tests::process;
+use std::time::{Duration, Instant};
+
+use plexus_tests::process::{self, Process};
 
 use crate::page::{BITS, browser, pictures, start, wait_live};
+
+/// The most pairs of nodes that are started, one after the other.
+const ROUNDS_MAX: usize = 4;
+/// The time that a pair has to certify its links. A quiet machine takes half of it.
+const ROUND: Duration = Duration::from_secs(60);
 
 #[test]
 fn the_network_is_drawn_as_the_page_s_node_sees_it() {
@@ -11,12 +18,28 @@ fn the_network_is_drawn_as_the_page_s_node_sees_it() {
     let network = process::network(folder.path(), BITS);
     let alice = start(folder.path(), "alice", &network, "127.0.0.1:0", &[]);
     let address = alice.address().to_owned();
-    let others = ["bob", "carol"]
-        .map(|name| start(folder.path(), name, &network, "127.0.0.1:0", &["--connect", &address]));
     let mut tab = browser.open(&format!("{}/#network-card", alice.url));
     wait_live(&mut tab);
     let spots = "document.querySelectorAll('#network-graph circle.node').length";
-    tab.wait("all nodes are drawn", 120, &format!("{spots} === {}", others.len() + 1));
+    // On a busy machine the two ends of a link may measure round trips so different that its
+    // certificate does not count, and they certify again ten minutes later at the earliest. Other
+    // nodes then take the place of these.
+    let mut others = Vec::new();
+    for round in 0..ROUNDS_MAX {
+        others.drain(..).for_each(Process::kill);
+        others.extend(["bob", "carol"].map(|name| {
+            let name = format!("{name}-{round}");
+            start(folder.path(), &name, &network, "127.0.0.1:0", &["--connect", &address])
+        }));
+        let deadline = Instant::now() + ROUND;
+        while tab.evaluate(spots) != others.len() + 1 && Instant::now() < deadline {
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        if tab.evaluate(spots) == others.len() + 1 {
+            break;
+        }
+    }
+    tab.wait("all nodes are drawn", 30, &format!("{spots} === {}", others.len() + 1));
     assert_eq!(tab.evaluate("document.querySelectorAll('#network-graph circle.own').length"), 1);
     let ways = "document.querySelectorAll('#network-graph :is(.tree, .bridge)').length";
     assert_eq!(tab.evaluate(ways), 2, "a block's way to each of the others is drawn");
