@@ -247,10 +247,10 @@ impl Node {
     /// Handles a peer that has proven its identity.
     fn introduced(&mut self, now: Now, peer: ConnectionId, hello: Hello) {
         let (key, role) = (hello.key, hello.role);
-        let elder = self.greeted().find(|(_, other)| other.hello.key == key).map(|(id, _)| id);
-        if let Some(elder) = elder {
-            self.met_again(now, peer, elder, key);
-            let loser = self.loser_of(elder, peer, key);
+        let older = self.greeted().find(|(_, other)| other.hello.key == key).map(|(id, _)| id);
+        if let Some(older) = older {
+            self.duplicate_connection(now, peer, older, key);
+            let loser = self.loser_of(older, peer, key);
             self.outbox.tell(Event::Closing { peer: loser, reason: Reason::Duplicate });
             if loser == peer {
                 return self.close(now, peer, Reason::Duplicate);
@@ -261,9 +261,9 @@ impl Node {
             known.stage = Stage::Greeted(Box::new(Greeted::new(hello, now.moment)));
             self.schedule.peers_wake = MonotonicTime::default();
         }
-        if let Some(elder) = elder {
+        if let Some(older) = older {
             // The link goes on over the newer connection, and stays certified.
-            self.close(now, elder, Reason::Duplicate);
+            self.close(now, older, Reason::Duplicate);
         }
         self.peers.reconnector.greeted(peer);
         if self.is_banned(now, peer) {
@@ -295,12 +295,12 @@ impl Node {
 
     /// Returns the connection to close, because each key keeps only one. Of two that cross, both
     /// ends keep the one that the smaller key dialled. Otherwise they keep the older one.
-    fn loser_of(&self, elder: ConnectionId, younger: ConnectionId, key: PublicKey) -> ConnectionId {
+    fn loser_of(&self, older: ConnectionId, newer: ConnectionId, key: PublicKey) -> ConnectionId {
         let dialled = |id: ConnectionId| {
             self.connections.get(&id).is_some_and(|peer| matches!(peer.link, Direction::Outbound(_)))
         };
         let ours_stays = self.config.node_key.public() < key;
-        if dialled(elder) != dialled(younger) && dialled(younger) == ours_stays { elder } else { younger }
+        if dialled(older) != dialled(newer) && dialled(newer) == ours_stays { older } else { newer }
     }
 
     /// Closes peers whose handshake or pong timed out, and sends the pings that are due.

@@ -260,16 +260,22 @@ impl Node {
 
     /// Notes that a peer with which we are linked already has shown its key on another link. If we
     /// dialled that link, its address works. So it may be dialled as soon as the first link ends.
-    pub(super) fn met_again(&mut self, now: Now, peer: ConnectionId, elder: ConnectionId, key: PublicKey) {
+    pub(super) fn duplicate_connection(
+        &mut self,
+        now: Now,
+        peer: ConnectionId,
+        older: ConnectionId,
+        key: PublicKey,
+    ) {
         let Some(Peer { link: Direction::Outbound(address), .. }) = self.connections.get(&peer) else {
             return;
         };
         self.peers.book.good(address, key, now.time);
         let listen = self
             .connections
-            .get(&elder)
+            .get(&older)
             .and_then(Peer::greeted)
-            .and_then(|elder| elder.hello.listen.as_ref());
+            .and_then(|older| older.hello.listen.as_ref());
         if listen != Some(address) {
             // No other record says that it is linked, so it would be dialled there again at once.
             self.peers.book.attempt(address, now.time);
