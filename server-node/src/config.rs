@@ -22,7 +22,7 @@ pub struct Tls {
 
 /// The configuration that a node is started with.
 #[derive(Clone, Debug)]
-pub struct Config {
+pub struct NodeConfig {
     /// The network it joins.
     pub network: Network,
     /// The directory of all its data.
@@ -48,7 +48,7 @@ pub struct Config {
     pub connections_max: usize,
 }
 
-impl Config {
+impl NodeConfig {
     /// Returns the configuration of a node that only listens: no TLS, no mining, no nodes to
     /// connect to, the usual caps.
     pub fn new(network: Network, data: PathBuf, node_key: SecretKey, author: SecretKey) -> Self {

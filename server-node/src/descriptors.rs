@@ -4,7 +4,7 @@
 //! store. So the node raises its limit, and where the system does not allow enough, it serves fewer
 //! inbound connections and says so.
 
-use crate::config::Config;
+use crate::config::NodeConfig;
 use crate::gate;
 
 /// The descriptors that no inbound connection takes. They are for outbound connections, the store,
@@ -15,7 +15,7 @@ const PEERS_QUARTERS: usize = 3;
 
 /// Raises the process's limit to the needs of these caps. Where that fails, lowers the caps to the
 /// limit.
-pub(crate) fn fit(config: &mut Config) {
+pub(crate) fn fit(config: &mut NodeConfig) {
     let wanted =
         RESERVED.saturating_add(gate::sockets_max(config.inbound_max)).saturating_add(config.connections_max);
     let Some(limit) = raise(wanted) else { return };

@@ -32,10 +32,10 @@ pub const LEAVING_MAX: usize = 256;
 
 /// Counts the inbound sockets.
 #[derive(Clone, Debug)]
-pub(crate) struct Gate(Arc<Shared>);
+pub(crate) struct Gate(Arc<GateState>);
 
 #[derive(Debug)]
-struct Shared {
+struct GateState {
     open_max: usize,
     open: Mutex<Open>,
     leaving: Arc<Semaphore>,
@@ -49,7 +49,7 @@ struct Open {
 
 /// A place at the gate. It is free again when this is dropped.
 #[derive(Debug)]
-pub(crate) struct Place {
+pub(crate) struct InboundPermit {
     gate: Gate,
     group: Option<NetGroup>,
 }
@@ -60,7 +60,7 @@ pub(crate) enum Stay {
     /// Nothing: we dialled it.
     Outbound,
     /// A place: core keeps it, or has not decided yet.
-    Open(Place),
+    Open(InboundPermit),
     /// Core has closed it. It may stay open while it has a permit.
     Leaving(Option<OwnedSemaphorePermit>),
 }
@@ -72,7 +72,7 @@ pub(crate) fn sockets_max(inbound_max: usize) -> usize {
 
 impl Gate {
     pub(crate) fn new(inbound_max: usize) -> Self {
-        Self(Arc::new(Shared {
+        Self(Arc::new(GateState {
             open_max: inbound_max.saturating_add(HEADROOM),
             open: Mutex::default(),
             leaving: Arc::new(Semaphore::new(LEAVING_MAX)),
@@ -85,7 +85,7 @@ impl Gate {
     }
 
     /// Returns a place for a socket from this address, or `None` if there is no room.
-    pub(crate) fn enter(&self, ip: IpAddr) -> Option<Place> {
+    pub(crate) fn enter(&self, ip: IpAddr) -> Option<InboundPermit> {
         let group = network_of(ip);
         let mut open = self.open();
         if !open.has_room(self.0.open_max, group) {
@@ -95,7 +95,7 @@ impl Gate {
         if let Some(group) = group {
             *open.groups.entry(group).or_default() += 1;
         }
-        Some(Place { gate: self.clone(), group })
+        Some(InboundPermit { gate: self.clone(), group })
     }
 
     /// Returns a permit to stay open for a moment although core keeps no place, if there is any.
@@ -116,7 +116,7 @@ impl Open {
     }
 }
 
-impl Drop for Place {
+impl Drop for InboundPermit {
     fn drop(&mut self) {
         let mut open = self.gate.open();
         open.count -= 1;

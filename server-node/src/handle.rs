@@ -32,7 +32,7 @@ pub struct Stopped;
 
 /// The reason that a message was refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
+pub enum SubmitRefused {
     /// The node refuses it.
     #[error(transparent)]
     Submit(#[from] SubmitError),
@@ -43,10 +43,10 @@ pub enum Refusal {
 
 /// A handle to a running node.
 #[derive(Clone, Debug)]
-pub struct Handle(Arc<Shared>);
+pub struct Handle(Arc<HandleState>);
 
 #[derive(Debug)]
-struct Shared {
+struct HandleState {
     facts: mpsc::Sender<DriverEvent>,
     frames: Arc<Semaphore>,
     gate: Gate,
@@ -66,7 +66,7 @@ impl Handle {
         inbound_max: usize,
     ) -> (Self, mpsc::Receiver<DriverEvent>) {
         let (facts, received) = mpsc::channel(FACTS_MAX);
-        let shared = Shared {
+        let shared = HandleState {
             facts,
             frames: Arc::new(Semaphore::new(FRAMES_BYTES_MAX)),
             gate: Gate::new(inbound_max),
@@ -108,7 +108,7 @@ impl Handle {
     ///
     /// # Errors
     /// The reason that it is refused.
-    pub async fn submit(&self, message: Message) -> Result<MessageId, Refusal> {
+    pub async fn submit(&self, message: Message) -> Result<MessageId, SubmitRefused> {
         let answer = self.ask(|answer| Query::Submit(Box::new(message), answer)).await?;
         Ok(answer?)
     }

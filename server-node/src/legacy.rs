@@ -43,7 +43,7 @@ mod tail;
 use self::client::Client;
 pub use self::form::{BLOCK_JSON_BYTES_MAX, MESSAGE_BYTES_MAX};
 pub use self::hold::{HOLD_MAX, SHARE_MAX};
-pub use self::nodes::{NODES_MAX, Node, Nodes, PEERS_MAX};
+pub use self::nodes::{LegacyNode, NODES_MAX, Nodes, PEERS_MAX};
 pub use self::tail::{TAIL_BYTES_MAX, TAIL_FRAMES_MAX};
 
 /// The most answers with a chain that are under way at once. A further request waits for its turn.

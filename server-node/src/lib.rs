@@ -57,10 +57,10 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use crate::config::Config;
+use crate::config::NodeConfig;
 use crate::driver::Driver;
 use crate::handle::Handle;
-use crate::miner::{Gpu, Miner};
+use crate::miner::{Gpu, MinerThreads};
 use crate::store::Store;
 
 /// The most time that a stopping node waits for readers of its store.
@@ -81,7 +81,7 @@ impl Running {
     /// # Errors
     /// The store cannot be opened, a certificate cannot be read, or threads or a graphics processor
     /// are not available.
-    pub async fn start(listener: TcpListener, mut config: Config) -> anyhow::Result<Self> {
+    pub async fn start(listener: TcpListener, mut config: NodeConfig) -> anyhow::Result<Self> {
         descriptors::fit(&mut config);
         let address = listener.local_addr().context("the listening socket")?;
         let tls = config.tls.as_ref().map(http::server::acceptor).transpose()?;
@@ -100,7 +100,7 @@ impl Running {
         let mut seed = [0; 32];
         getrandom::fill(&mut seed).map_err(|error| anyhow::anyhow!("no randomness to be had: {error}"))?;
         let (handle, facts) = Handle::new(store, config.network.clone(), config.inbound_max);
-        let miner = Miner::new(config.mine_threads, gpu, handle.clone());
+        let miner = MinerThreads::new(config.mine_threads, gpu, handle.clone());
         let mut node = Node::new(node_config(&config), chain, seed);
         if !book.is_empty()
             && let Err(error) = node.remember(&book)
@@ -148,7 +148,7 @@ impl Running {
     }
 }
 
-fn node_config(config: &Config) -> plexus_core::node::Config {
+fn node_config(config: &NodeConfig) -> plexus_core::node::Config {
     plexus_core::node::Config {
         listen: config.listen_address.clone(),
         connect: config.connect.clone(),
@@ -164,7 +164,7 @@ fn node_config(config: &Config) -> plexus_core::node::Config {
 /// The error that keeps the node from starting or from going on.
 pub async fn run(
     listener: TcpListener,
-    config: Config,
+    config: NodeConfig,
     shutdown: impl Future<Output = ()> + Send,
 ) -> anyhow::Result<()> {
     let running = Running::start(listener, config).await?;

@@ -57,7 +57,7 @@ pub fn fastest_kernel() -> Kernel {
 
 /// Threads that search. They start with the first job, and end when this is dropped.
 #[derive(Debug)]
-pub(crate) struct Miner {
+pub(crate) struct MinerThreads {
     threads: usize,
     /// The graphics processor, until the threads start.
     gpu: Option<Gpu>,
@@ -121,7 +121,7 @@ impl Board {
     }
 }
 
-impl Miner {
+impl MinerThreads {
     /// Creates a miner with this number of threads, or one for each core if `None`. A graphics
     /// processor searches beside them.
     pub(crate) fn new(threads: Option<usize>, gpu: Option<Gpu>, handle: Handle) -> Self {
@@ -211,7 +211,7 @@ fn lower_priority() {
 #[cfg(not(target_os = "linux"))]
 fn lower_priority() {}
 
-impl Drop for Miner {
+impl Drop for MinerThreads {
     fn drop(&mut self) {
         self.board.post(|notice| notice.ended = true);
         for thread in self.started.drain(..) {

@@ -156,7 +156,7 @@ async fn turn_away(mut socket: ws::WebSocket, handle: &Handle) {
 }
 
 /// The reason to close a socket from our side.
-enum End {
+enum CloseCause {
     /// The peer is gone.
     Gone,
     /// The driver closed it, or the node stops.
@@ -186,18 +186,18 @@ where
         biased;
         end = read(&mut stream, peer, handle) => end,
         end = write(&mut sink, end, handle) => end,
-        () = cut => End::Slow,
+        () = cut => CloseCause::Slow,
         end = give_up(closed, &mut stay) => end,
     };
     let closing = match end {
-        End::Gone => None,
-        End::Slow => {
+        CloseCause::Gone => None,
+        CloseCause::Slow => {
             handle.counters().slow_readers.one();
             tracing::info!(peer = peer.0, "cut off: it does not read what is sent to it");
             None
         }
-        End::Closed => Some(F::close(1000, "")),
-        End::Framing(code, reason) => {
+        CloseCause::Closed => Some(F::close(1000, "")),
+        CloseCause::Framing(code, reason) => {
             tracing::info!(peer = peer.0, reason, "closed");
             Some(F::close(code, reason))
         }
@@ -220,16 +220,16 @@ where
 
 /// Resolves when a peer that the driver has closed did not read the earlier frames in time. Its
 /// place is free from the moment of closing on. Returns the reason.
-async fn give_up(closed: impl Future<Output = ()>, stay: &mut Stay) -> End {
+async fn give_up(closed: impl Future<Output = ()>, stay: &mut Stay) -> CloseCause {
     closed.await;
     if !stay.leave() {
-        return End::Gone;
+        return CloseCause::Gone;
     }
     sleep(CLOSING_TIMEOUT).await;
-    End::Slow
+    CloseCause::Slow
 }
 
-async fn read<S, F, E>(stream: &mut S, peer: ConnectionId, handle: &Handle) -> End
+async fn read<S, F, E>(stream: &mut S, peer: ConnectionId, handle: &Handle) -> CloseCause
 where
     S: Stream<Item = Result<F, E>> + Unpin,
     F: Frame,
@@ -242,21 +242,21 @@ where
                 // The kept bytes of a frame must not keep the read buffer that the frame came in.
                 let frame = Bytes::from(Vec::from(frame));
                 if handle.tell_frame(peer, frame).await.is_err() {
-                    return End::Closed;
+                    return CloseCause::Closed;
                 }
             }
-            Some(Ok(Kind::Text)) => return End::Framing(1003, "text frames are not spoken here"),
+            Some(Ok(Kind::Text)) => return CloseCause::Framing(1003, "text frames are not spoken here"),
             Some(Ok(Kind::Control)) => {}
             Some(Err(error)) => {
                 tracing::debug!(peer = peer.0, %error, "the socket failed");
-                return End::Framing(1002, "a frame that is too long or none");
+                return CloseCause::Framing(1002, "a frame that is too long or none");
             }
-            None => return End::Gone,
+            None => return CloseCause::Gone,
         }
     }
 }
 
-async fn write<S, F, E>(sink: &mut S, mut end: SendQueueReader, handle: &Handle) -> End
+async fn write<S, F, E>(sink: &mut S, mut end: SendQueueReader, handle: &Handle) -> CloseCause
 where
     S: Sink<F, Error = E> + Unpin,
     F: Frame,
@@ -265,15 +265,15 @@ where
         let mut next = Some(parcel);
         while let Some(parcel) = next {
             if send(sink, parcel, handle).await.is_err() {
-                return End::Gone;
+                return CloseCause::Gone;
             }
             next = end.next_now().ok();
         }
         if sink.flush().await.is_err() {
-            return End::Gone;
+            return CloseCause::Gone;
         }
     }
-    End::Closed
+    CloseCause::Closed
 }
 
 async fn send<S, F, E>(sink: &mut S, parcel: Outgoing, handle: &Handle) -> Result<(), ()>

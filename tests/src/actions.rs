@@ -11,7 +11,7 @@ use plexus_core::protocol::misbehavior::{Misbehavior, Reason};
 
 use crate::actor::Actor;
 use crate::block_builder;
-use crate::world::World;
+use crate::world::Scenario;
 
 /// The most tries of a search: a million times the expected number on the development network.
 const TRIES_MAX: u64 = 1 << 28;
@@ -20,8 +20,8 @@ const MINING_MS: u64 = 20;
 /// The time in which a node clears a message for mining, in milliseconds.
 const POOLING_MS: u64 = 5;
 
-impl World {
-    /// Starts or stops a node's mining. Nothing is searched until [`World::mine`].
+impl Scenario {
+    /// Starts or stops a node's mining. Nothing is searched until [`Scenario::mine`].
     pub fn set_mining(&mut self, party: Actor, mining: bool) {
         let now = self.now(party);
         let host = self.host_mut(party);
@@ -151,7 +151,7 @@ impl World {
     }
 }
 
-impl Drop for World {
+impl Drop for Scenario {
     /// Prints the seed of a failed world, for replaying it. Audits any other world.
     fn drop(&mut self) {
         if std::thread::panicking() {

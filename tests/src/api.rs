@@ -10,12 +10,12 @@ const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// A client of one node.
 #[derive(Clone, Debug)]
-pub struct Api {
+pub struct ApiClient {
     url: String,
     agent: Agent,
 }
 
-impl Api {
+impl ApiClient {
     /// Creates a client of the node at a URL.
     pub fn new(url: &str) -> Self {
         let config =

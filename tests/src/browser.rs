@@ -35,7 +35,7 @@ pub fn find() -> Option<PathBuf> {
 
 /// A key with an effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Key {
+pub enum PressedKey {
     /// Moves to the next element.
     Tab,
     /// Moves to the previous element.
@@ -48,7 +48,7 @@ pub enum Key {
     Escape,
 }
 
-impl Key {
+impl PressedKey {
     /// Returns its virtual code, its name, the text that it types, and the modifiers (8 is Shift).
     fn described(self) -> (u32, &'static str, &'static str, u32) {
         match self {
@@ -254,7 +254,7 @@ impl Tab {
     }
 
     /// Presses and releases a key.
-    pub fn press(&mut self, key: Key) {
+    pub fn press(&mut self, key: PressedKey) {
         let (code, key, text, modifiers) = key.described();
         let event = |kind: &str| {
             json!({ "type": kind, "key": key, "code": key, "windowsVirtualKeyCode": code,

@@ -2,9 +2,9 @@
 
 /// A pseudorandom generator with a seed.
 #[derive(Clone, Debug)]
-pub struct Chance(u64);
+pub struct TestRng(u64);
 
-impl Chance {
+impl TestRng {
     /// Creates a generator from `seed`.
     pub const fn new(seed: u64) -> Self {
         Self(seed)

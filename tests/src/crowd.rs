@@ -21,7 +21,7 @@ use serde_json::Value;
 use socket2::{Domain, Socket, Type};
 use tungstenite::{Message, WebSocket};
 
-use crate::api::Api;
+use crate::api::ApiClient;
 use crate::netns;
 use crate::observer::{is_silence, peer_socket};
 use crate::process::{self, Process};
@@ -46,7 +46,7 @@ const ROUND: usize = 32;
 
 /// The findings of a run.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Findings {
+pub struct CrowdFindings {
     /// The inbound peers that the node keeps.
     pub inbound_max: usize,
     /// The time until the handshakes of all of the crowd were completed, in seconds.
@@ -94,9 +94,9 @@ struct Guest {
 
 /// The one clock of all guests.
 #[derive(Clone, Copy)]
-struct Clock(Instant);
+struct GuestClock(Instant);
 
-impl Clock {
+impl GuestClock {
     fn now(self) -> Now {
         let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
         Now {
@@ -110,7 +110,7 @@ const PEER: ConnectionId = ConnectionId(1);
 
 impl Guest {
     /// Connects from an address. Returns the guest. With a name, it begins the handshake.
-    fn connect(from: Ipv4Addr, greets: Option<(&str, Role)>, network: &Network, clock: Clock) -> Self {
+    fn connect(from: Ipv4Addr, greets: Option<(&str, Role)>, network: &Network, clock: GuestClock) -> Self {
         let stream = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
         stream.bind(&SocketAddr::from((from, 0)).into()).unwrap();
         let node: SocketAddr = NODE.parse().unwrap();
@@ -141,7 +141,7 @@ impl Guest {
     }
 
     /// Takes all incoming frames, and answers.
-    fn look(&mut self, clock: Clock) {
+    fn look(&mut self, clock: GuestClock) {
         while self.open {
             match self.socket.read() {
                 Ok(Message::Binary(frame)) => {
@@ -167,8 +167,8 @@ impl Guest {
 
 struct Party {
     network: Network,
-    clock: Clock,
-    api: Api,
+    clock: GuestClock,
+    api: ApiClient,
     guests: Vec<Guest>,
 }
 
@@ -239,7 +239,7 @@ fn alone(number: usize) -> Ipv4Addr {
 }
 
 /// Runs all steps, in an enclosure. Returns the findings.
-pub fn run(inbound_max: usize) -> Findings {
+pub fn run(inbound_max: usize) -> CrowdFindings {
     assert_eq!(std::process::id(), 1, "addresses are taken in an enclosure only");
     netns::run_script(ADDRESSES);
     raise_descriptors();
@@ -253,8 +253,8 @@ pub fn run(inbound_max: usize) -> Findings {
     let node = start("node", NODE, &["--connect", NEIGHBOUR, "--inbound-max", &inbound_max.to_string()]);
     let mut party = Party {
         network: process::parameters(&parameters),
-        clock: Clock(Instant::now()),
-        api: Api::new(&node.url),
+        clock: GuestClock(Instant::now()),
+        api: ApiClient::new(&node.url),
         guests: Vec::new(),
     };
     party.until("the neighbour is connected", |party| party.peers().0.len() == 1);
@@ -317,7 +317,7 @@ pub fn run(inbound_max: usize) -> Findings {
     party.until("a silent socket is closed", |party| !party.guests[all].open);
     let silent = party.guests[all].farewell.clone();
     drop(neighbour);
-    Findings {
+    CrowdFindings {
         inbound_max,
         filled_s,
         inbound_full,

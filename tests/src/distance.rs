@@ -3,7 +3,7 @@
 //! distances.
 //!
 //! All nodes learn of one another from a meeting node, which ends once they have. The findings are
-//! plain numbers ([`Findings`]). The tests hold the limits for them.
+//! plain numbers ([`DistanceFindings`]). The tests hold the limits for them.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
@@ -17,8 +17,8 @@ use plexus_core::sim::{Latency, Matrix, SimConfig, Simulation, Topology};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::api::Api;
-use crate::chance::Chance;
+use crate::api::ApiClient;
+use crate::chance::TestRng;
 use crate::netns::Net;
 use crate::observer::Observer;
 use crate::process::{self, Process};
@@ -74,7 +74,7 @@ pub fn life_max(nodes: usize) -> Duration {
 
 /// The results of a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Findings {
+pub struct DistanceFindings {
     /// The number of nodes.
     pub nodes: usize,
     /// The seconds from the last node's start until all had chosen.
@@ -165,7 +165,7 @@ struct Map {
 
 impl Map {
     fn new(nodes: usize, seed: u64) -> Self {
-        let mut chance = Chance::new(seed);
+        let mut chance = TestRng::new(seed);
         let points: Vec<_> = (0..nodes).map(|_| [chance.below(MAP_US), chance.below(MAP_US)]).collect();
         let between = |[x, y]: [u64; 2], [u, v]: [u64; 2]| {
             let (across, down) = (x.abs_diff(u), y.abs_diff(v));
@@ -222,7 +222,7 @@ fn address(place: usize) -> Ipv4Addr {
 
 /// All running processes.
 #[derive(Debug)]
-struct Laboratory {
+struct RunningNodes {
     map: Map,
     parameters: Network,
     nodes: BTreeMap<usize, Process>,
@@ -232,7 +232,7 @@ struct Laboratory {
 type Sighting = (usize, String, Instant);
 
 /// Runs everything, in an enclosure. Returns the findings.
-pub fn run(nodes: usize, seed: u64) -> Findings {
+pub fn run(nodes: usize, seed: u64) -> DistanceFindings {
     assert!((NODES_MIN..=NODES_MAX).contains(&nodes), "{NODES_MIN} to {NODES_MAX} nodes");
     let map = Map::new(nodes, seed);
     let addresses: Vec<_> = (0..nodes + 2).map(address).collect();
@@ -249,7 +249,7 @@ pub fn run(nodes: usize, seed: u64) -> Findings {
     let meeting = start(nodes, &[]);
     let connect = meeting.address().to_owned();
     let running = (0..nodes).map(|node| (node, start(node, &["--connect", &connect]))).collect();
-    let mut laboratory = Laboratory { map, parameters: process::parameters(&network), nodes: running };
+    let mut laboratory = RunningNodes { map, parameters: process::parameters(&network), nodes: running };
     let begun = Instant::now();
     let choice = laboratory.settle(begun);
     let settled_s = begun.elapsed().as_secs_f64();
@@ -258,14 +258,14 @@ pub fn run(nodes: usize, seed: u64) -> Findings {
     let spread = laboratory.spread();
     let later = laboratory.settle_again();
     let successions = (0..ENDS).map(|end| laboratory.succeed(end)).collect();
-    Findings { nodes, settled_s, choice, later, excess, spread, successions }
+    DistanceFindings { nodes, settled_s, choice, later, excess, spread, successions }
 }
 
-impl Laboratory {
+impl RunningNodes {
     /// Returns a node's links to other nodes.
     fn links(&self, node: usize) -> Vec<Link> {
         let Some(process) = self.nodes.get(&node) else { return Vec::new() };
-        let peers = Api::new(&process.url).ask("/peers").expect("a node that answers");
+        let peers = ApiClient::new(&process.url).ask("/peers").expect("a node that answers");
         let peers = peers.as_array().cloned().unwrap_or_default();
         peers.iter().filter_map(|peer| self.link(peer)).collect()
     }
@@ -408,7 +408,7 @@ impl Laboratory {
     /// each node announced it, the earliest first.
     fn send_block(&self, origin: usize, sightings: &Receiver<Sighting>) -> (Instant, Vec<Instant>) {
         let process = &self.nodes[&origin];
-        let height = Api::new(&process.url).height().expect("a node that answers");
+        let height = ApiClient::new(&process.url).height().expect("a node that answers");
         let mut miner = Observer::connect(process.address(), &self.parameters).unwrap();
         miner.listen(SPREAD, |miner| miner.is_greeted() && miner.height() == height);
         let begun = Instant::now();

@@ -58,7 +58,7 @@ pub enum Errand {
 
 /// A node, its store, and a record of its behaviour.
 #[derive(Debug)]
-pub struct Host {
+pub struct NodeHost {
     /// Its name, which is also its host name.
     pub name: String,
     /// Its IP address. If set, it is dialled by this instead.
@@ -95,7 +95,7 @@ pub struct Host {
     mines: bool,
 }
 
-impl Host {
+impl NodeHost {
     /// Creates a host that is down, with an empty store.
     pub fn new(name: &str, config: Config, network: &Network) -> Self {
         Self {

@@ -20,7 +20,7 @@ use tungstenite::protocol::WebSocketConfig;
 use tungstenite::{Error, Message, WebSocket};
 
 use crate::block_builder::key;
-use crate::host::{Host, Wish};
+use crate::host::{NodeHost, Wish};
 
 /// The largest frame that an observer accepts. The older system sends its whole chain in one.
 const MESSAGE_BYTES_MAX: usize = 256 << 20;
@@ -118,7 +118,7 @@ impl OldClient {
 #[derive(Debug)]
 pub struct Observer {
     /// Its node and store.
-    pub host: Host,
+    pub host: NodeHost,
     /// The blocks whose headers the other end announced, or which it reported to have.
     pub announced: Vec<Hash>,
     socket: WebSocket<TcpStream>,
@@ -148,7 +148,7 @@ impl Observer {
             neighbours: Neighbours::Given,
             ..Config::new(Role::Full, key(&format!("{name}'s node")), key(name))
         };
-        let mut host = Host::new(name, config, network);
+        let mut host = NodeHost::new(name, config, network);
         host.start(network, [7; 32]);
         let (begun, peer) = (Instant::now(), ConnectionId(1));
         let mut observer = Self { host, announced: Vec::new(), socket, begun, peer, open: true };

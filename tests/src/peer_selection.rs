@@ -9,8 +9,8 @@ use plexus_core::protocol::packet::Role;
 
 use crate::actor::Actor;
 use crate::block_builder::key;
-use crate::host::Host;
-use crate::world::{World, address};
+use crate::host::NodeHost;
+use crate::world::{Scenario, address};
 
 /// Returns an IPv4 address in a /16 of its own, by a number.
 pub fn ip(number: usize) -> Ipv4Addr {
@@ -18,7 +18,7 @@ pub fn ip(number: usize) -> Ipv4Addr {
     Ipv4Addr::new(11 + high, low, 0, 1)
 }
 
-impl World {
+impl Scenario {
     /// Adds a full node that chooses its neighbours and listens, in a network of its own. Returns
     /// it.
     pub fn chosen(&mut self, name: &str) -> Actor {
@@ -41,7 +41,7 @@ impl World {
 
     /// Adds a full node that chooses its neighbours. Returns it.
     pub fn chosen_as(&mut self, name: &str, ip: Ipv4Addr, config: Config) -> Actor {
-        let mut host = Host::new(name, config, &self.network);
+        let mut host = NodeHost::new(name, config, &self.network);
         host.ip = Some(IpAddr::V4(ip));
         let party = self.settle(host);
         self.restart(party);

@@ -25,7 +25,7 @@ use plexus_core::protocol::packet::{Packet, Role, body_frame};
 use crate::block_builder::{self, key};
 
 /// Returns the answer to a packet. Returns `None` to answer as an honest peer would.
-pub type Answer = Box<dyn FnMut(&Packet) -> Option<Vec<Bytes>>>;
+pub type Responder = Box<dyn FnMut(&Packet) -> Option<Vec<Bytes>>>;
 /// Changes a packet of the handshake.
 pub type Tamper = Box<dyn FnMut(Packet) -> Vec<Bytes>>;
 
@@ -46,7 +46,7 @@ pub struct ScriptedPeer {
     /// True if it answers requests from its chain.
     pub serves: bool,
     /// Its other answers.
-    pub answer: Option<Answer>,
+    pub answer: Option<Responder>,
     /// The change to its handshake packets.
     pub tamper: Option<Tamper>,
     /// The links whose handshake is complete.

@@ -26,12 +26,12 @@ pub struct Site {
     /// Its URL, without the last slash.
     pub url: String,
     address: SocketAddr,
-    shared: Arc<Shared>,
+    shared: Arc<SiteState>,
     thread: Option<JoinHandle<()>>,
 }
 
 #[derive(Debug)]
-struct Shared {
+struct SiteState {
     folder: PathBuf,
     policy: String,
     open: AtomicUsize,
@@ -43,7 +43,7 @@ impl Site {
     pub fn serve(folder: &Path, policy: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        let shared = Arc::new(Shared {
+        let shared = Arc::new(SiteState {
             folder: folder.to_owned(),
             policy: policy.to_owned(),
             open: AtomicUsize::new(0),
@@ -80,7 +80,7 @@ impl Drop for Site {
     }
 }
 
-impl Shared {
+impl SiteState {
     fn answer(&self, mut stream: TcpStream) -> std::io::Result<()> {
         stream.set_read_timeout(Some(TIMEOUT))?;
         stream.set_write_timeout(Some(TIMEOUT))?;

@@ -28,9 +28,9 @@ pub struct Sent {
 
 /// The newest frames that were sent, the newest last.
 #[derive(Debug, Default)]
-pub struct Traffic(VecDeque<Sent>);
+pub struct FrameLog(VecDeque<Sent>);
 
-impl Traffic {
+impl FrameLog {
     pub(crate) fn note(&mut self, at_us: u64, from: Actor, to: Actor, frame: &[u8]) {
         let named = frame.first().and_then(|first| CAPS.get(usize::from(*first)));
         let packet = named.map_or("illegal bytes", |(name, _)| *name);

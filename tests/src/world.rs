@@ -2,8 +2,8 @@
 //! event.
 //!
 //! All randomness comes from one seed. A scenario calls the actions of people and networks
-//! ([`World::connect`], [`World::mine`], [`World::crash`], …) and lets time pass
-//! ([`World::elapse`]). Each host checks its invariants. When a world ends without failure, every
+//! ([`Scenario::connect`], [`Scenario::mine`], [`Scenario::crash`], …) and lets time pass
+//! ([`Scenario::elapse`]). Each host checks its invariants. When a world ends without failure, every
 //! chain in it is audited from genesis on.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -22,11 +22,11 @@ use plexus_core::protocol::packet::{CAPS, Packet, Role};
 
 use crate::actor::Actor;
 use crate::block_builder::{BlockBuilder, key};
-use crate::chance::Chance;
-use crate::host::{Errand, Host, Wish};
+use crate::chance::TestRng;
+use crate::host::{Errand, NodeHost, Wish};
 use crate::queue::Queue;
 use crate::scripted_peer::ScriptedPeer;
-use crate::traffic::Traffic;
+use crate::traffic::FrameLog;
 
 /// The most steps between two stops. A world that needs more does not settle.
 const STEPS_MAX: u64 = 20_000_000;
@@ -38,12 +38,12 @@ const ERRAND_US_MAX: u64 = 3_000;
 const TRACE_MAX: usize = 60;
 
 /// One end of a link.
-type End = (Actor, ConnectionId);
+type WireEnd = (Actor, ConnectionId);
 
 #[derive(Debug)]
 enum Happening {
-    Arrive { from: End, to: End, frame: Bytes },
-    Close { to: End },
+    Arrive { from: WireEnd, to: WireEnd, frame: Bytes },
+    Close { to: WireEnd },
     Open { from: Actor, to: Actor, address: Address, life: u64 },
     Unreached { host: usize, address: Address, life: u64 },
     Errand { host: usize, life: u64, errand: Errand },
@@ -51,7 +51,7 @@ enum Happening {
 
 #[derive(Clone, Copy, Debug)]
 struct Wire {
-    far: End,
+    far: WireEnd,
     latency_us: u64,
     /// The arrival time of the last frame on it. Frames do not overtake one another.
     busy_until: u64,
@@ -59,7 +59,7 @@ struct Wire {
 
 /// Nodes, scripted peers, links and a clock.
 #[derive(Debug)]
-pub struct World {
+pub struct Scenario {
     /// The network of all parties.
     pub network: Network,
     /// The latency of new links between parties without a set distance, in milliseconds.
@@ -67,14 +67,14 @@ pub struct World {
     /// True if all are honest. Then no node may find a fault in another.
     pub honest: bool,
     /// Random numbers from the seed.
-    pub chance: Chance,
+    pub chance: TestRng,
     /// The frames that were sent.
-    pub traffic: Traffic,
+    pub traffic: FrameLog,
     seed: u64,
     clock_us: u64,
-    hosts: Vec<Host>,
+    hosts: Vec<NodeHost>,
     strangers: Vec<ScriptedPeer>,
-    wires: BTreeMap<End, Wire>,
+    wires: BTreeMap<WireEnd, Wire>,
     distances: BTreeMap<(Actor, Actor), u64>,
     cut: BTreeSet<(Actor, Actor)>,
     queue: Queue<Happening>,
@@ -82,7 +82,7 @@ pub struct World {
     trace: VecDeque<String>,
 }
 
-impl World {
+impl Scenario {
     /// Creates a world on the development network. Its seed is the one in the environment, or this
     /// one.
     pub fn new(seed: u64) -> Self {
@@ -96,8 +96,8 @@ impl World {
             network,
             latency_ms: 10,
             honest: false,
-            chance: Chance::new(seed),
-            traffic: Traffic::default(),
+            chance: TestRng::new(seed),
+            traffic: FrameLog::default(),
             seed,
             clock_us: 0,
             hosts: Vec::new(),
@@ -129,13 +129,13 @@ impl World {
             neighbours: Neighbours::Given,
             ..Config::new(role, key(&format!("{name}'s node")), key(name))
         };
-        let party = self.settle(Host::new(name, config, &self.network));
+        let party = self.settle(NodeHost::new(name, config, &self.network));
         self.restart(party);
         party
     }
 
     /// Adds a host without starting it. Returns it.
-    pub(crate) fn settle(&mut self, host: Host) -> Actor {
+    pub(crate) fn settle(&mut self, host: NodeHost) -> Actor {
         self.hosts.push(host);
         Actor::Host(self.hosts.len() - 1)
     }
@@ -156,13 +156,13 @@ impl World {
     }
 
     /// Returns a host.
-    pub fn host(&self, party: Actor) -> &Host {
+    pub fn host(&self, party: Actor) -> &NodeHost {
         let Actor::Host(index) = party else { panic!("{party:?} is not a host") };
         &self.hosts[index]
     }
 
     /// Returns a host, to be changed.
-    pub fn host_mut(&mut self, party: Actor) -> &mut Host {
+    pub fn host_mut(&mut self, party: Actor) -> &mut NodeHost {
         let Actor::Host(index) = party else { panic!("{party:?} is not a host") };
         &mut self.hosts[index]
     }
@@ -266,7 +266,7 @@ impl World {
         ConnectionId(self.peers)
     }
 
-    fn connected(&mut self, end: End, link: Direction) {
+    fn connected(&mut self, end: WireEnd, link: Direction) {
         match end.0 {
             Actor::Host(_) => self.tell(end.0, Input::Connected(end.1, link)),
             Actor::Stranger(index) => {
@@ -280,7 +280,7 @@ impl World {
     /// Closes all links between two parties, and prevents both from dialling the other.
     pub fn cut(&mut self, one: Actor, other: Actor) {
         self.cut.extend([(one, other), (other, one)]);
-        let between: Vec<End> = self.ends(one).filter(|end| self.wires[end].far.0 == other).collect();
+        let between: Vec<WireEnd> = self.ends(one).filter(|end| self.wires[end].far.0 == other).collect();
         for end in between {
             let far = self.wires[&end].far;
             self.unplug(end);
@@ -289,7 +289,7 @@ impl World {
         }
     }
 
-    fn ends(&self, party: Actor) -> impl Iterator<Item = End> {
+    fn ends(&self, party: Actor) -> impl Iterator<Item = WireEnd> {
         let range = (party, ConnectionId(0))..=(party, ConnectionId(u64::MAX));
         self.wires.range(range).map(|(end, _)| *end)
     }
@@ -314,7 +314,7 @@ impl World {
     }
 
     fn break_links(&mut self, party: Actor) {
-        let ends: Vec<End> = self.ends(party).collect();
+        let ends: Vec<WireEnd> = self.ends(party).collect();
         for end in ends {
             let Wire { far, latency_us, .. } = self.wires[&end];
             self.unplug(end);
@@ -379,7 +379,7 @@ impl World {
     }
 
     /// Sends a frame over a link, from one of its ends.
-    pub fn send(&mut self, from: End, frame: Bytes) {
+    pub fn send(&mut self, from: WireEnd, frame: Bytes) {
         let Some(wire) = self.wires.get_mut(&from) else { return };
         if frame.len() > FRAME_BYTES_MAX {
             // A driver cuts off such a frame unread, and closes the link.
@@ -401,13 +401,13 @@ impl World {
 
     /// Sends bytes from a scripted peer on all its links.
     pub fn say_bytes(&mut self, stranger: Actor, frame: Bytes) {
-        let ends: Vec<End> = self.ends(stranger).collect();
+        let ends: Vec<WireEnd> = self.ends(stranger).collect();
         ends.into_iter().for_each(|end| self.send(end, frame.clone()));
     }
 
     /// Closes a link from one end. That end receives nothing more, or only frames in flight. The
     /// other end receives all frames sent before.
-    fn hang_up(&mut self, end: End) {
+    fn hang_up(&mut self, end: WireEnd) {
         let Some(Wire { far, latency_us, busy_until }) = self.wires.get(&end).copied() else { return };
         let at = busy_until.max(self.clock_us + latency_us);
         self.unplug(end);
@@ -417,13 +417,13 @@ impl World {
         }
     }
 
-    fn unplug(&mut self, end: End) {
+    fn unplug(&mut self, end: WireEnd) {
         if let Some(wire) = self.wires.remove(&end) {
             self.wires.remove(&wire.far);
         }
     }
 
-    fn closed(&mut self, end: End) {
+    fn closed(&mut self, end: WireEnd) {
         match end.0 {
             Actor::Host(_) => self.tell(end.0, Input::Closed(end.1)),
             Actor::Stranger(index) => self.strangers[index].closed(end.1),
@@ -518,7 +518,7 @@ impl World {
         }
     }
 
-    fn arrive(&mut self, to: End, frame: &Bytes) {
+    fn arrive(&mut self, to: WireEnd, frame: &Bytes) {
         match to.0 {
             Actor::Host(_) => self.tell(to.0, Input::Received(to.1, frame.clone())),
             Actor::Stranger(index) => {
@@ -540,7 +540,7 @@ impl World {
     }
 
     /// Returns all hosts.
-    pub fn hosts(&self) -> &[Host] {
+    pub fn hosts(&self) -> &[NodeHost] {
         &self.hosts
     }
 

@@ -14,12 +14,12 @@ use std::sync::OnceLock;
 use plexus_core::node::INBOUND_MAX;
 use plexus_core::peers::eviction::INBOUND_GROUP_MAX;
 use plexus_core::protocol::misbehavior::{Misbehavior, Reason};
-use plexus_tests::crowd::{ADDRESSES, Findings};
+use plexus_tests::crowd::{ADDRESSES, CrowdFindings};
 use plexus_tests::netns;
 
 /// Returns the findings, or an empty slice where there are no namespaces.
-fn findings() -> &'static [Findings] {
-    static FINDINGS: OnceLock<Vec<Findings>> = OnceLock::new();
+fn findings() -> &'static [CrowdFindings] {
+    static FINDINGS: OnceLock<Vec<CrowdFindings>> = OnceLock::new();
     FINDINGS.get_or_init(|| {
         if let Some(lack) = netns::lack_of(ADDRESSES) {
             let text = format!(
@@ -33,7 +33,7 @@ fn findings() -> &'static [Findings] {
     })
 }
 
-fn find(inbound_max: usize) -> Findings {
+fn find(inbound_max: usize) -> CrowdFindings {
     let mut child = Command::new(env!("CARGO_BIN_EXE_crowd"))
         .arg(inbound_max.to_string())
         // It ends when this is closed.
@@ -45,7 +45,7 @@ fn find(inbound_max: usize) -> Findings {
     let output = child.wait_with_output().unwrap();
     drop(held);
     assert!(output.status.success(), "{inbound_max} inbound peers: {}", output.status);
-    let findings: Findings = serde_json::from_slice(&output.stdout).unwrap();
+    let findings: CrowdFindings = serde_json::from_slice(&output.stdout).unwrap();
     println!(
         "{inbound_max} inbound peers after {:.1} s, the outbound one again after {:.1} s, {} evicted",
         findings.filled_s, findings.redialled_s, findings.evicted

@@ -10,7 +10,7 @@
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
-use plexus_tests::distance::{Findings, wrong_max};
+use plexus_tests::distance::{DistanceFindings, wrong_max};
 use plexus_tests::netns;
 
 /// The most difference between measured and predicted times, in percent.
@@ -22,12 +22,12 @@ fn number(name: &str, otherwise: u64) -> String {
 }
 
 /// Returns the findings. Returns `None` on systems without namespaces.
-fn findings() -> Option<&'static Findings> {
-    static FINDINGS: OnceLock<Option<Findings>> = OnceLock::new();
+fn findings() -> Option<&'static DistanceFindings> {
+    static FINDINGS: OnceLock<Option<DistanceFindings>> = OnceLock::new();
     FINDINGS.get_or_init(find).as_ref()
 }
 
-fn find() -> Option<Findings> {
+fn find() -> Option<DistanceFindings> {
     if let Some(lack) = netns::lack() {
         let text = format!(
             "NO NAMESPACES: nodes at distances are NOT tested. It takes iproute2, unshare, TUN devices and the right: {lack}"
@@ -47,8 +47,8 @@ fn find() -> Option<Findings> {
     let output = child.wait_with_output().unwrap();
     drop(held);
     assert!(output.status.success(), "SEED={}: {}", number("SEED", 1), output.status);
-    let findings: Findings = serde_json::from_slice(&output.stdout).unwrap();
-    let Findings { nodes, settled_s, choice, spread, successions, excess, .. } = &findings;
+    let findings: DistanceFindings = serde_json::from_slice(&output.stdout).unwrap();
+    let DistanceFindings { nodes, settled_s, choice, spread, successions, excess, .. } = &findings;
     println!(
         "{nodes} nodes at distances: {} of {} nearest are right after {settled_s:.0} s, round trips at most {:.0} % too long",
         choice.right,
@@ -72,7 +72,7 @@ fn find() -> Option<Findings> {
 
 #[test]
 fn each_node_chooses_as_nearest_those_that_are_nearest() {
-    let Some(Findings { nodes, choice, later, .. }) = findings() else { return };
+    let Some(DistanceFindings { nodes, choice, later, .. }) = findings() else { return };
     assert_eq!(choice.right, choice.slots, "{choice:#?}");
     // Nodes keep searching, so a few choices may be about to change at any time.
     assert!(later.slots - later.right <= wrong_max(*nodes), "{later:#?}");
@@ -80,7 +80,7 @@ fn each_node_chooses_as_nearest_those_that_are_nearest() {
 
 #[test]
 fn when_the_nearest_ends_the_next_nearest_takes_its_place() {
-    let Some(Findings { successions, .. }) = findings() else { return };
+    let Some(DistanceFindings { successions, .. }) = findings() else { return };
     assert!(!successions.is_empty());
     for succession in successions {
         assert!(succession.right && succession.successor.is_some(), "{succession:#?}");
@@ -89,7 +89,7 @@ fn when_the_nearest_ends_the_next_nearest_takes_its_place() {
 
 #[test]
 fn blocks_spread_as_fast_as_the_simulator_foretells() {
-    let Some(Findings { spread, .. }) = findings() else { return };
+    let Some(DistanceFindings { spread, .. }) = findings() else { return };
     assert!(spread.blocks >= 20, "{spread:#?}");
     for (measured, simulated) in spread.measured_ms.into_iter().zip(spread.simulated_ms) {
         let off = (measured / simulated - 1.0) * 100.0;

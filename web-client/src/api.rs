@@ -24,7 +24,7 @@ const ANSWER_BYTES_MAX: usize = 65_536;
 
 /// The reason that a request failed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum ApiError {
+pub(crate) enum FetchError {
     /// There is no answer.
     #[error("nobody answers at {url}")]
     Unreached {
@@ -55,18 +55,18 @@ fn base(node: &Address) -> String {
     format!("{scheme}://{}:{}/api/v1", node.host(), node.port())
 }
 
-async fn ask(url: &str) -> Result<Answer, ApiError> {
-    let unreached = || ApiError::Unreached { url: url.to_owned() };
+async fn ask(url: &str) -> Result<JsonAnswer, FetchError> {
+    let unreached = || FetchError::Unreached { url: url.to_owned() };
     // gloo-net's builder would parse the URL again for a query that is empty, in 2 kB more.
     let request = web_sys::Request::new_with_str(url).map_err(|_| unreached())?;
     let response = Request::from(request).send().await.map_err(|_| unreached())?;
     if response.status() != 200 {
-        return Err(ApiError::Status { url: url.to_owned(), status: response.status() });
+        return Err(FetchError::Status { url: url.to_owned(), status: response.status() });
     }
-    let invalid = |reason| ApiError::Answer { url: url.to_owned(), reason };
+    let invalid = |reason| FetchError::Answer { url: url.to_owned(), reason };
     let body = body(&response).await.map_err(|_| unreached())?;
     let body = body.ok_or_else(|| invalid(format!("more than {ANSWER_BYTES_MAX} bytes")))?;
-    Answer::parse(&String::from_utf8_lossy(&body)).ok_or_else(|| invalid("not JSON".to_owned()))
+    JsonAnswer::parse(&String::from_utf8_lossy(&body)).ok_or_else(|| invalid("not JSON".to_owned()))
 }
 
 /// Reads an answer's bytes as they come. Returns `None` if there are more than [`ANSWER_BYTES_MAX`].
@@ -94,9 +94,9 @@ async fn body(response: &Response) -> Result<Option<Vec<u8>>, JsValue> {
 
 /// JSON that the browser parsed. All answers here are one flat object.
 #[derive(Debug)]
-pub(crate) struct Answer(JsValue);
+pub(crate) struct JsonAnswer(JsValue);
 
-impl Answer {
+impl JsonAnswer {
     /// Parses JSON.
     pub(crate) fn parse(json: &str) -> Option<Self> {
         JSON::parse(json).ok().map(Self)
@@ -151,9 +151,9 @@ impl Answer {
 }
 
 /// Returns the network of a node.
-pub(crate) async fn network(node: &Address) -> Result<Network, ApiError> {
+pub(crate) async fn network(node: &Address) -> Result<Network, FetchError> {
     let url = format!("{}/network", base(node));
-    ask(&url).await?.network().map_err(|reason| ApiError::Answer { url, reason })
+    ask(&url).await?.network().map_err(|reason| FetchError::Answer { url, reason })
 }
 
 /// Returns the position of a message by a node's answer: the height and hash of its block.

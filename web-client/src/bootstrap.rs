@@ -11,14 +11,14 @@ use plexus_core::primitives::message::{RECIPIENT_BYTES_MAX, TEXT_BYTES_MAX};
 use plexus_core::primitives::params::Network;
 use plexus_core::protocol::address::Address;
 
-use crate::api::{self, Answer};
+use crate::api::{self, JsonAnswer};
 use crate::callbacks::Callbacks;
 use crate::chain_store::{BOOK, ChainStore};
 use crate::clock;
 use crate::database::{Database, Write};
 use crate::driver::{Beginning, EFFORT, prefix};
 use crate::feed::Feed;
-use crate::form::{KeyState, Phase, State, Update, UserError};
+use crate::form::{KeyState, NodeState, Phase, Update, UserError};
 use crate::keyring::{Keyring, Stored};
 use crate::mining_settings::MiningSettings;
 use crate::reorg::Reorgs;
@@ -133,7 +133,7 @@ async fn network(address: &Address, database: Option<&Database>, page: &Callback
         };
         if let Some(database) = database
             && let Ok(Some(json)) = database.read(&name).await
-            && let Some(answer) = Answer::parse(&String::from_utf8_lossy(&json))
+            && let Some(answer) = JsonAnswer::parse(&String::from_utf8_lossy(&json))
             && let Ok(network) = answer.network()
         {
             return network;
@@ -145,9 +145,9 @@ async fn network(address: &Address, database: Option<&Database>, page: &Callback
 }
 
 /// Returns the state before the network is known.
-fn connecting(address: &Address, trouble: Option<(String, Duration)>) -> State {
+fn connecting(address: &Address, trouble: Option<(String, Duration)>) -> NodeState {
     let wait_ms = trouble.as_ref().map_or(0, |(_, wait)| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX));
-    State {
+    NodeState {
         phase: if trouble.is_some() { Phase::Offline } else { Phase::Connecting },
         node: address.to_string(),
         network: None,

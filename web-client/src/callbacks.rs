@@ -5,7 +5,7 @@ use wasm_bindgen::JsValue;
 
 use crate::form::Update;
 use crate::mining_settings::MiningSettings;
-use crate::tracked_map::Change;
+use crate::tracked_map::ItemChange;
 
 /// The page's two listeners.
 #[derive(Clone, Debug)]
@@ -34,7 +34,7 @@ impl Callbacks {
     }
 
     /// Sends the change of an item.
-    pub(crate) fn board(&self, name: &str, changed: &Change) {
+    pub(crate) fn board(&self, name: &str, changed: &ItemChange) {
         match &changed.now {
             Some((json, _)) => self.post(&format!(r#"{{"type":"{name}","value":{json}}}"#)),
             None => self.post(&format!(r#"{{"type":"{name}-gone","value":"{}"}}"#, changed.hash)),

@@ -18,7 +18,7 @@ use plexus_core::primitives::hash::Hash;
 use plexus_core::primitives::mmr::Mmr;
 use plexus_core::primitives::params::Network;
 
-use crate::database::{Entry, Write};
+use crate::database::{DatabaseEntry, Write};
 
 /// The number of headers that are stored as one value. A new block rewrites at most this many.
 const CHUNK_HEADERS: u64 = 64;
@@ -80,10 +80,10 @@ impl ChainStore {
     ///
     /// # Errors
     /// The stored headers are not a chain. The caller then starts again at genesis.
-    pub(crate) fn load(network: Network, entries: &[Entry]) -> Result<(Self, Chain), ArchiveError> {
+    pub(crate) fn load(network: Network, entries: &[DatabaseEntry]) -> Result<(Self, Chain), ArchiveError> {
         let mut archive = Self::new(&network);
         let (mut tip, mut stored) = (None, VecMap::default());
-        for Entry { key, value } in entries {
+        for DatabaseEntry { key, value } in entries {
             let damaged = || ArchiveError::Value { key: key.clone() };
             let (kind, name) = key.split_once('/').unwrap_or((key, ""));
             match kind {

@@ -21,7 +21,7 @@ const STORE: &str = "kept";
 
 /// A name and the bytes stored under it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Entry {
+pub(crate) struct DatabaseEntry {
     /// The name, without the requested prefix.
     pub(crate) key: String,
     /// The bytes.
@@ -116,7 +116,7 @@ impl Database {
     ///
     /// # Errors
     /// The browser's error.
-    pub(crate) async fn load(&self, prefix: &str) -> Result<Vec<Entry>, DatabaseError> {
+    pub(crate) async fn load(&self, prefix: &str) -> Result<Vec<DatabaseEntry>, DatabaseError> {
         let store = self.0.transaction_with_str(STORE)?.object_store(STORE)?;
         let range: JsValue = range(prefix, &format!("{prefix}~"))?.into();
         let (keys, values) = (store.get_all_keys_with_key(&range)?, store.get_all_with_key(&range)?);
@@ -124,7 +124,7 @@ impl Database {
         let (keys, values) = (Array::from(&keys), Array::from(&values));
         let entry = |(key, value): (JsValue, JsValue)| {
             let key = key.as_string()?.strip_prefix(prefix)?.to_owned();
-            Some(Entry { key, value: value.dyn_ref::<Uint8Array>()?.to_vec() })
+            Some(DatabaseEntry { key, value: value.dyn_ref::<Uint8Array>()?.to_vec() })
         };
         Ok(keys.iter().zip(values.iter()).filter_map(entry).collect())
     }

@@ -33,12 +33,12 @@ use crate::callbacks::Callbacks;
 use crate::chain_store::ChainStore;
 use crate::database::Write;
 use crate::feed::Feed;
-use crate::form::{ProofForm, State, UserError};
+use crate::form::{NodeState, ProofForm, UserError};
 use crate::keyring::Keyring;
 use crate::mining_settings::MiningSettings;
 use crate::reorg::{Reorgs, Undone};
 use crate::sent_messages::SentMessages;
-use crate::socket::Report;
+use crate::socket::SocketEvent;
 
 /// The queued outputs above which no further frame is read. Frames that come meanwhile stay unread
 /// in their socket, which closes if they are too many.
@@ -48,7 +48,7 @@ const MINING_PERIOD: Duration = Duration::from_millis(500);
 
 /// The next step, for a caller that can wait.
 #[derive(Debug)]
-pub(crate) enum Step {
+pub(crate) enum DriverStep {
     /// Make these durable, and then go on.
     Commit(Vec<Write>),
     /// Go on.
@@ -114,7 +114,7 @@ struct Standing {
     compared: bool,
     /// The proof that the chain was begun with, if it was.
     proof: Option<ProofForm>,
-    told: Option<State>,
+    told: Option<NodeState>,
 }
 
 impl Driver {
@@ -161,7 +161,7 @@ impl Driver {
     }
 
     /// Carries out the next output. Returns the next step.
-    pub(crate) fn step(&mut self, now: Now) -> Step {
+    pub(crate) fn step(&mut self, now: Now) -> DriverStep {
         let Some(wish) = self.wishes.pop_front() else { return self.rest(now) };
         match wish {
             Output::Send(peer, frame) => self.send(now, peer, &frame),
@@ -176,25 +176,25 @@ impl Driver {
             Output::Mine(job) => self.mining.search(job.map(|job| *job), &self.page),
             Output::Tell(event) => self.told(now, event),
         }
-        Step::Again
+        DriverStep::Again
     }
 
     /// Ends a round, in which all outputs were carried out. Tells the page the changes, and has
     /// them stored.
-    fn rest(&mut self, now: Now) -> Step {
+    fn rest(&mut self, now: Now) -> DriverStep {
         self.boards.sent.expire(now.time);
         self.show(now);
         self.boards.gather(self.network.id(), &self.page, &mut self.storage);
-        self.storage.take_writes().map_or(Step::Rest, Step::Commit)
+        self.storage.take_writes().map_or(DriverStep::Rest, DriverStep::Commit)
     }
 
-    fn persist(&mut self, changes: &[Change]) -> Step {
+    fn persist(&mut self, changes: &[Change]) -> DriverStep {
         if let Err(error) = self.storage.apply(changes) {
             self.page.notice(false, format!("{error}: after a reload, all headers are checked again"));
         }
         // A message of our own is stored with its output, before any peer receives it.
         self.boards.gather(self.network.id(), &self.page, &mut self.storage);
-        self.storage.take_writes().map_or(Step::Again, Step::Commit)
+        self.storage.take_writes().map_or(DriverStep::Again, DriverStep::Commit)
     }
 
     /// The store failed. From now on nothing is kept.
@@ -222,12 +222,14 @@ impl Driver {
     }
 
     /// A socket reports.
-    pub(crate) fn reported(&mut self, now: Now, peer: ConnectionId, address: &Address, report: Report) {
+    pub(crate) fn reported(&mut self, now: Now, peer: ConnectionId, address: &Address, report: SocketEvent) {
         match report {
-            Report::Opened => self.tell(now, Input::Connected(peer, Direction::Outbound(address.clone()))),
-            Report::Frame(frame) => self.tell(now, Input::Received(peer, frame.into())),
-            Report::Broken | Report::Closed { opened: true } => self.hang_up(now, peer),
-            Report::Closed { opened: false } => {
+            SocketEvent::Opened => {
+                self.tell(now, Input::Connected(peer, Direction::Outbound(address.clone())));
+            }
+            SocketEvent::Frame(frame) => self.tell(now, Input::Received(peer, frame.into())),
+            SocketEvent::Broken | SocketEvent::Closed { opened: true } => self.hang_up(now, peer),
+            SocketEvent::Closed { opened: false } => {
                 self.connections.take(peer);
                 self.unreached(now, address, || format!("{address} cannot be reached"));
             }

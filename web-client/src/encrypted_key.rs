@@ -33,7 +33,7 @@ pub(crate) const SEALED_BYTES: usize = HEAD_BYTES + 32 + TAG_BYTES + CHECK_BYTES
 const VERSION: u8 = 1;
 
 /// The random bytes that encryption takes: a salt and a nonce.
-pub(crate) type Chance = [u8; SALT_BYTES + NONCE_BYTES];
+pub(crate) type SaltAndNonce = [u8; SALT_BYTES + NONCE_BYTES];
 
 /// The cost of stretching a passphrase.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -126,7 +126,7 @@ impl Sealed {
         name: &str,
         passphrase: &str,
         cost: Cost,
-        chance: &Chance,
+        chance: &SaltAndNonce,
     ) -> Result<Self, SealError> {
         check_passphrase(passphrase)?;
         let mut bytes = [0; SEALED_BYTES];

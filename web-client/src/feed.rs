@@ -9,9 +9,9 @@ use plexus_core::primitives::pow::Work;
 use plexus_core::primitives::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::database::Entry;
+use crate::database::DatabaseEntry;
 use crate::reorg::Undone;
-use crate::tracked_map::{Change, Item, TrackedMap};
+use crate::tracked_map::{Item, ItemChange, TrackedMap};
 
 /// The prefix of the feed in a network's part of the store.
 pub(crate) const PREFIX: &str = "feed/";
@@ -28,7 +28,7 @@ const MESSAGES_SHOWN_MAX: usize = 20;
 /// This node's verdict on a block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub(crate) enum Verdict {
+pub(crate) enum BlockVerdict {
     /// It keeps every rule and is on the best chain.
     Valid,
     /// It keeps every rule, but another branch has more work.
@@ -42,7 +42,7 @@ pub(crate) enum Verdict {
 pub(crate) struct Arrival {
     hash: Hash,
     height: u64,
-    verdict: Verdict,
+    verdict: BlockVerdict,
     /// The flag and the reason of every rule that it breaks.
     failures: Vec<(String, String)>,
     /// The time when it was checked here.
@@ -60,12 +60,12 @@ pub(crate) struct Arrival {
 struct ArrivalForm<'a> {
     hash: &'a Hash,
     number_of_block: u64,
-    verdict: Verdict,
+    verdict: BlockVerdict,
     failures: Vec<FailureForm<'a>>,
     seen_unix_ms: u64,
     mined_here: bool,
     messages_total: u64,
-    block: Option<json::Block>,
+    block: Option<json::BlockView>,
 }
 
 #[derive(Serialize)]
@@ -87,7 +87,7 @@ impl Item for Arrival {
             messages_total: self.messages_total,
             block: Block::decode(&self.block)
                 .ok()
-                .map(|block| json::Block::new(&block, self.total_work, network)),
+                .map(|block| json::BlockView::new(&block, self.total_work, network)),
         };
         serde_json::to_string(&form).unwrap_or_default()
     }
@@ -99,7 +99,7 @@ pub(crate) struct Feed(TrackedMap<Arrival>);
 
 impl Feed {
     /// Loads the stored feed.
-    pub(crate) fn load(entries: &[Entry]) -> Self {
+    pub(crate) fn load(entries: &[DatabaseEntry]) -> Self {
         Self(TrackedMap::load(entries, PREFIX))
     }
 
@@ -119,7 +119,7 @@ impl Feed {
         let arrival = Arrival {
             hash,
             height: block.header.height,
-            verdict: Verdict::Valid,
+            verdict: BlockVerdict::Valid,
             failures: Vec::new(),
             seen_unix_ms,
             mined_here,
@@ -128,13 +128,13 @@ impl Feed {
             block: shown.encode(),
         };
         self.0.put(hash, arrival);
-        self.make_room(BLOCKS_MAX, |arrival| arrival.verdict != Verdict::Refused, |a| a.height);
+        self.make_room(BLOCKS_MAX, |arrival| arrival.verdict != BlockVerdict::Refused, |a| a.height);
     }
 
     /// Marks blocks that left the best chain.
     pub(crate) fn undone(&mut self, hashes: &[Hash]) {
         for hash in hashes {
-            self.0.change(hash, |arrival| arrival.verdict = Verdict::Undone);
+            self.0.change(hash, |arrival| arrival.verdict = BlockVerdict::Undone);
         }
     }
 
@@ -142,7 +142,7 @@ impl Feed {
     /// that left it: the highest one, and the blocks below it that are shown. Returns `None` if there
     /// are none. A height for which `best_at` returns no hash decides nothing.
     pub(crate) fn astray(&self, tip: u64, best_at: impl Fn(u64) -> Option<Hash>) -> Option<Undone> {
-        let valid = self.0.iter().filter(|(_, arrival)| arrival.verdict == Verdict::Valid);
+        let valid = self.0.iter().filter(|(_, arrival)| arrival.verdict == BlockVerdict::Valid);
         let (mut shared, mut astray) = (vec![0], Vec::new());
         for (hash, arrival) in valid {
             match best_at(arrival.height) {
@@ -169,7 +169,7 @@ impl Feed {
         let arrival = Arrival {
             hash,
             height,
-            verdict: Verdict::Refused,
+            verdict: BlockVerdict::Refused,
             failures: failures.iter().map(failure).collect(),
             seen_unix_ms: now.unix_ms(),
             mined_here: false,
@@ -178,7 +178,7 @@ impl Feed {
             block: Vec::new(),
         };
         self.0.put(hash, arrival);
-        self.make_room(REFUSED_MAX, |arrival| arrival.verdict == Verdict::Refused, |a| a.seen_unix_ms);
+        self.make_room(REFUSED_MAX, |arrival| arrival.verdict == BlockVerdict::Refused, |a| a.seen_unix_ms);
     }
 
     /// Removes the lowest arrivals among some until at most `max` and `BYTES_MAX` are left.
@@ -197,7 +197,7 @@ impl Feed {
     }
 
     /// Returns the changes since the last call.
-    pub(crate) fn take_changed(&mut self, network: &Hash) -> Vec<Change> {
+    pub(crate) fn take_changed(&mut self, network: &Hash) -> Vec<ItemChange> {
         self.0.take_changed(network)
     }
 }

@@ -22,7 +22,7 @@ impl UserError {
 #[serde(tag = "type", content = "value", rename_all = "kebab-case")]
 pub(crate) enum Update<'a> {
     /// The state of the node.
-    State(&'a State),
+    State(&'a NodeState),
     /// The state of the miners.
     Mining(&'a Mining),
     /// The user's keys.
@@ -112,7 +112,7 @@ pub(crate) struct ProofForm {
 
 /// The state of the node.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub(crate) struct State {
+pub(crate) struct NodeState {
     pub(crate) phase: Phase,
     /// The URL of the node to connect to.
     pub(crate) node: String,
@@ -145,7 +145,7 @@ pub(crate) struct State {
     pub(crate) text_bytes_max: usize,
 }
 
-impl State {
+impl NodeState {
     /// Returns true if the tip is the best known.
     pub(crate) fn is_live(&self) -> bool {
         self.phase == Phase::Live

@@ -8,8 +8,8 @@
 use plexus_core::primitives::key::{KeyError, PublicKey};
 use zeroize::Zeroizing;
 
-use crate::database::{Database, DatabaseError, Entry, Write};
-use crate::encrypted_key::{Chance, Cost, SealError, Sealed};
+use crate::database::{Database, DatabaseEntry, DatabaseError, Write};
+use crate::encrypted_key::{Cost, SaltAndNonce, SealError, Sealed};
 use crate::form::{KeyForm, KeyState};
 use crate::identity::Identity;
 
@@ -97,7 +97,7 @@ pub(crate) enum KeyringError {
 /// The stored state of all keys.
 #[derive(Default)]
 pub(crate) struct Stored {
-    sealed: Vec<Entry>,
+    sealed: Vec<DatabaseEntry>,
     clear: Option<Zeroizing<Vec<u8>>>,
     chosen: Option<Vec<u8>>,
 }
@@ -153,7 +153,7 @@ impl Held {
 
 /// A key that is being made.
 #[derive(Clone, Debug)]
-struct Draft {
+struct KeyDraft {
     identity: Identity,
     /// The places, from 1, whose words are asked for.
     places: [u8; ASKED],
@@ -193,7 +193,7 @@ pub(crate) struct Keyring {
     /// The keys, sorted by name: at most [`KEYS_MAX`] in addition to damaged ones.
     held: Vec<Held>,
     chosen: Option<String>,
-    draft: Option<Draft>,
+    draft: Option<KeyDraft>,
 }
 
 impl Keyring {
@@ -262,7 +262,7 @@ impl Keyring {
         let identity = Identity::from_entropy(&entropy)?;
         let places = drawn(&chance[32..]);
         let words = identity.words();
-        self.draft = Some(Draft { identity, places });
+        self.draft = Some(KeyDraft { identity, places });
         Ok(DraftForm { words, places })
     }
 
@@ -271,7 +271,7 @@ impl Keyring {
     /// # Errors
     /// No key is being made, or the words are wrong.
     pub(crate) fn confirmed(&self, words: &str) -> Result<Identity, KeyringError> {
-        let Draft { identity, places } = self.draft.as_ref().ok_or(KeyringError::NoDraft)?;
+        let KeyDraft { identity, places } = self.draft.as_ref().ok_or(KeyringError::NoDraft)?;
         let all = identity.words();
         let asked = places.iter().map(|place| all.split(' ').nth(usize::from(*place) - 1));
         let given = words.split_whitespace().map(str::to_ascii_lowercase).map(Zeroizing::new);
@@ -318,7 +318,7 @@ impl Keyring {
         name: &str,
         identity: Identity,
         passphrase: &str,
-        chance: &Chance,
+        chance: &SaltAndNonce,
         cost: Cost,
     ) -> Result<Sealing, KeyringError> {
         let name = self.check_new(name, &identity)?.to_owned();
@@ -334,7 +334,7 @@ impl Keyring {
         &self,
         name: &str,
         passphrase: &str,
-        chance: &Chance,
+        chance: &SaltAndNonce,
         cost: Cost,
     ) -> Result<Sealing, KeyringError> {
         let is_clear = |held: &&Held| matches!(held.keeping, Keeping::Clear);

@@ -11,8 +11,8 @@ use crate::form::UserError;
 
 /// The result for a valid proof file.
 #[derive(Debug, Serialize)]
-pub(crate) struct Verdict {
-    message: json::Message,
+pub(crate) struct CheckedProof {
+    message: json::MessageView,
     block: Hash,
     number_of_block: u64,
     time_unix_ms: u64,
@@ -29,7 +29,7 @@ pub(crate) struct Verdict {
     built_in: bool,
 }
 
-impl Verdict {
+impl CheckedProof {
     /// Verifies a proof file's bytes.
     ///
     /// # Errors
@@ -39,7 +39,7 @@ impl Verdict {
         let verified = receipt.verify().map_err(UserError::because)?;
         let (network, header) = (&receipt.network, &receipt.header);
         Ok(Self {
-            message: json::Message::new(&receipt.message, network.id()),
+            message: json::MessageView::new(&receipt.message, network.id()),
             block: verified.block,
             number_of_block: header.height,
             time_unix_ms: header.time.unix_ms(),
@@ -61,8 +61,8 @@ mod tests {
 
     #[test]
     fn a_file_that_is_none_is_named() {
-        let refused = Verdict::of(b"not a proof file").map(|_| ()).unwrap_err();
+        let refused = CheckedProof::of(b"not a proof file").map(|_| ()).unwrap_err();
         assert!(!refused.0.is_empty());
-        assert!(Verdict::of(&[]).is_err());
+        assert!(CheckedProof::of(&[]).is_err());
     }
 }

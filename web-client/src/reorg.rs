@@ -11,8 +11,8 @@ use plexus_core::primitives::hash::Hash;
 use plexus_core::primitives::pow::Work;
 use plexus_core::primitives::time::Timestamp;
 
-use crate::database::{Entry, Write};
-use crate::tracked_map::Change;
+use crate::database::{DatabaseEntry, Write};
+use crate::tracked_map::ItemChange;
 
 /// The prefix of reorganisations in a network's part of the store.
 pub(crate) const PREFIX: &str = "reorg/";
@@ -55,7 +55,7 @@ impl Display for Tip {
 /// The blocks of both branches at one height. The zero hash stands for a block that is missing or
 /// not known.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Pair {
+struct BranchPair {
     height: u64,
     undone: Hash,
     holds: Hash,
@@ -86,14 +86,14 @@ pub(crate) struct Reorg {
     undone: Tip,
     holds: Tip,
     seen_unix_ms: u64,
-    pairs: Vec<Pair>,
+    pairs: Vec<BranchPair>,
 }
 
 impl Reorg {
     /// Returns its JSON for the page. It is identified by the tip that was undone.
     fn json(&self) -> String {
         let Self { fork, is_exact, blocks, undone, holds, seen_unix_ms, pairs } = self;
-        let pair = |Pair { height, undone, holds }: &Pair| {
+        let pair = |BranchPair { height, undone, holds }: &BranchPair| {
             let (undone, holds) = (Quoted(*undone), Quoted(*holds));
             format!(r#"{{"height":{height},"undone":{undone},"holds":{holds}}}"#)
         };
@@ -111,7 +111,7 @@ impl Reorg {
         }
         self.undone.encode(&mut out);
         self.holds.encode(&mut out);
-        for Pair { height, undone, holds } in &self.pairs {
+        for BranchPair { height, undone, holds } in &self.pairs {
             out.extend(height.to_be_bytes());
             out.extend(undone.as_bytes());
             out.extend(holds.as_bytes());
@@ -127,7 +127,7 @@ impl Reorg {
         let mut pairs = Vec::new();
         while reader.left() > 0 {
             let (height, undone) = (reader.u64("height")?, read_hash(&mut reader)?);
-            pairs.push(Pair { height, undone, holds: read_hash(&mut reader)? });
+            pairs.push(BranchPair { height, undone, holds: read_hash(&mut reader)? });
         }
         Ok(Self { fork, is_exact, blocks, undone, holds, seen_unix_ms, pairs })
     }
@@ -227,9 +227,9 @@ pub(crate) struct Reorgs {
 impl Reorgs {
     /// Returns the stored state. A page that closed before its node had caught up goes on from
     /// there.
-    pub(crate) fn load(entries: &[Entry]) -> Self {
+    pub(crate) fn load(entries: &[DatabaseEntry]) -> Self {
         let (mut reorgs, mut stored) = (Self::default(), Vec::new());
-        for Entry { key, value } in entries {
+        for DatabaseEntry { key, value } in entries {
             if key == LEFT {
                 reorgs.left = Undone::decode(value).ok();
             } else if key.starts_with(PREFIX) {
@@ -283,7 +283,7 @@ impl Reorgs {
         let pair = |height| {
             let (undone, holds) =
                 (left.at(height).unwrap_or(Hash::ZERO), best_at(height).unwrap_or(Hash::ZERO));
-            Pair { height, undone, holds }
+            BranchPair { height, undone, holds }
         };
         let listed = left.hashes.len() as u64;
         let blocks = if left.is_exact { left.height - left.fork } else { listed };
@@ -315,13 +315,13 @@ impl Reorgs {
     }
 
     /// Returns the changes since the last call.
-    pub(crate) fn take_changed(&mut self) -> Vec<Change> {
+    pub(crate) fn take_changed(&mut self) -> Vec<ItemChange> {
         let changed = core::mem::take(&mut self.changed);
         let now = |hash: &Hash| {
             let reorg = self.all.iter().find(|reorg| reorg.undone.hash == *hash)?;
             Some((reorg.json(), reorg.encode()))
         };
-        changed.iter().map(|hash| Change { hash: *hash, now: now(hash) }).collect()
+        changed.iter().map(|hash| ItemChange { hash: *hash, now: now(hash) }).collect()
     }
 }
 

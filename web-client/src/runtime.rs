@@ -21,9 +21,9 @@ use crate::api;
 use crate::callbacks::Callbacks;
 use crate::clock::{self, Timer};
 use crate::database::{Database, Write};
-use crate::driver::{Beginning, Driver, Step, Surroundings};
+use crate::driver::{Beginning, Driver, DriverStep, Surroundings};
 use crate::form::{Update, UserError};
-use crate::socket::Report;
+use crate::socket::SocketEvent;
 
 /// The signatures that are checked before the socket is looked at again: about 25 ms.
 const CHECKS_A_SLICE: usize = 64;
@@ -100,15 +100,15 @@ impl Runtime {
         loop {
             let step = self.driver.borrow_mut().step(clock::now());
             match step {
-                Step::Again => {
+                DriverStep::Again => {
                     steps += 1;
                     if steps % STEPS_A_SLICE == 0 {
                         self.wake_readers();
                         clock::sleep(Duration::ZERO).await;
                     }
                 }
-                Step::Commit(writes) => self.commit(writes).await,
-                Step::Rest => break,
+                DriverStep::Commit(writes) => self.commit(writes).await,
+                DriverStep::Rest => break,
             }
         }
         self.pumping.set(false);
@@ -198,7 +198,7 @@ impl Surroundings for Runtime {
         has_room
     }
 
-    fn reported(self: Rc<Self>, peer: ConnectionId, address: &Address, report: Report) {
+    fn reported(self: Rc<Self>, peer: ConnectionId, address: &Address, report: SocketEvent) {
         self.enter(|driver, now| driver.reported(now, peer, address, report));
     }
 

@@ -9,8 +9,8 @@ use plexus_core::primitives::message::{Message, MessageId};
 use plexus_core::primitives::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::database::Entry;
-use crate::tracked_map::{Change, Item, TrackedMap};
+use crate::database::DatabaseEntry;
+use crate::tracked_map::{Item, ItemChange, TrackedMap};
 
 /// Their prefix in a network's part of the store.
 pub(crate) const PREFIX: &str = "sent/";
@@ -21,7 +21,7 @@ pub(crate) const SENT_MAX: usize = 200;
 /// The state of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-enum State {
+enum DeliveryState {
     /// It waits for a block.
     Pending,
     /// It is in a block of the best chain.
@@ -37,7 +37,7 @@ pub(crate) struct Letter {
     recipient: String,
     text: String,
     time_unix_ms: u64,
-    state: State,
+    state: DeliveryState,
     number_of_block: Option<u64>,
     block: Option<Hash>,
     /// Its encoding, to send it again after a reload.
@@ -51,7 +51,7 @@ struct LetterForm<'a> {
     recipient: &'a str,
     text: &'a str,
     time_unix_ms: u64,
-    state: State,
+    state: DeliveryState,
     number_of_block: Option<u64>,
     block: Option<Hash>,
 }
@@ -67,7 +67,7 @@ impl Item for Letter {
 }
 
 impl Letter {
-    fn place(&mut self, state: State, place: Option<(u64, Hash)>) {
+    fn place(&mut self, state: DeliveryState, place: Option<(u64, Hash)>) {
         self.state = state;
         self.number_of_block = place.map(|(height, _)| height);
         self.block = place.map(|(_, hash)| hash);
@@ -85,7 +85,7 @@ pub(crate) struct SentFull;
 
 impl SentMessages {
     /// Loads the stored messages.
-    pub(crate) fn load(entries: &[Entry]) -> Self {
+    pub(crate) fn load(entries: &[DatabaseEntry]) -> Self {
         Self(TrackedMap::load(entries, PREFIX))
     }
 
@@ -97,7 +97,7 @@ impl SentMessages {
         if self.0.len() < SENT_MAX {
             return Ok(());
         }
-        let settled = self.0.iter().filter(|(_, letter)| letter.state != State::Pending);
+        let settled = self.0.iter().filter(|(_, letter)| letter.state != DeliveryState::Pending);
         let oldest = settled.min_by_key(|(_, letter)| letter.time_unix_ms).map(|(id, _)| *id);
         self.0.remove(&oldest.ok_or(SentFull)?);
         Ok(())
@@ -110,7 +110,7 @@ impl SentMessages {
             recipient: message.recipient().to_owned(),
             text: message.text().to_owned(),
             time_unix_ms: message.time().unix_ms(),
-            state: State::Pending,
+            state: DeliveryState::Pending,
             number_of_block: None,
             block: None,
             encoded: message.encode(),
@@ -130,7 +130,7 @@ impl SentMessages {
 
     /// Records that a message is in a block of the best chain.
     pub(crate) fn located(&mut self, id: &MessageId, height: u64, hash: Hash) {
-        self.0.change(id, |letter| letter.place(State::InBlock, Some((height, hash))));
+        self.0.change(id, |letter| letter.place(DeliveryState::InBlock, Some((height, hash))));
     }
 
     /// Records that blocks left the best chain. Returns the messages that are pending again.
@@ -138,7 +138,7 @@ impl SentMessages {
         let within = |letter: &Letter| letter.block.is_some_and(|block| hashes.contains(&block));
         let ids: Vec<_> = self.0.iter().filter(|(_, letter)| within(letter)).map(|(id, _)| *id).collect();
         for id in &ids {
-            self.0.change(id, |letter| letter.place(State::Pending, None));
+            self.0.change(id, |letter| letter.place(DeliveryState::Pending, None));
         }
         ids.iter().filter_map(|id| self.message(id)).collect()
     }
@@ -146,16 +146,16 @@ impl SentMessages {
     /// Expires the messages that are too old for any block.
     pub(crate) fn expire(&mut self, now: Timestamp) {
         let late = now.minus_ms(MESSAGE_AGE_MS).unix_ms();
-        let expired = |letter: &Letter| letter.state == State::Pending && letter.time_unix_ms < late;
+        let expired = |letter: &Letter| letter.state == DeliveryState::Pending && letter.time_unix_ms < late;
         let ids: Vec<_> = self.0.iter().filter(|(_, letter)| expired(letter)).map(|(id, _)| *id).collect();
         for id in ids {
-            self.0.change(&id, |letter| letter.place(State::Expired, None));
+            self.0.change(&id, |letter| letter.place(DeliveryState::Expired, None));
         }
     }
 
     /// Returns the pending messages, the oldest first.
     pub(crate) fn pending(&self) -> Vec<MessageId> {
-        let waiting = self.0.iter().filter(|(_, letter)| letter.state == State::Pending);
+        let waiting = self.0.iter().filter(|(_, letter)| letter.state == DeliveryState::Pending);
         let waiting: VecMap<_, ()> = waiting.map(|(id, letter)| ((letter.time_unix_ms, *id), ())).collect();
         waiting.keys().map(|(_, id)| *id).collect()
     }
@@ -166,7 +166,7 @@ impl SentMessages {
     }
 
     /// Returns the changes since the last call.
-    pub(crate) fn take_changed(&mut self, network: &Hash) -> Vec<Change> {
+    pub(crate) fn take_changed(&mut self, network: &Hash) -> Vec<ItemChange> {
         self.0.take_changed(network)
     }
 }
@@ -190,7 +190,7 @@ mod tests {
         (message.id(Network::dev().id()), message)
     }
 
-    fn state(sent: &SentMessages, id: &MessageId) -> (State, Option<u64>) {
+    fn state(sent: &SentMessages, id: &MessageId) -> (DeliveryState, Option<u64>) {
         let letter = sent.0.find(id).unwrap();
         (letter.state, letter.number_of_block)
     }
@@ -205,10 +205,10 @@ mod tests {
         block.header.height = 8;
         block.messages = vec![Arc::new(message.clone())];
         sent.connected(network.id(), Hash::of(b"block"), &block);
-        assert_eq!(state(&sent, &id), (State::InBlock, Some(8)));
+        assert_eq!(state(&sent, &id), (DeliveryState::InBlock, Some(8)));
         assert!(sent.undone(&[Hash::of(b"other")]).is_empty());
         assert_eq!(sent.undone(&[Hash::of(b"block")]), [message]);
-        assert_eq!(state(&sent, &id), (State::Pending, None));
+        assert_eq!(state(&sent, &id), (DeliveryState::Pending, None));
     }
 
     #[test]
@@ -219,7 +219,7 @@ mod tests {
         sent.add(old, &early);
         sent.add(new, &late);
         sent.expire(NOW);
-        assert_eq!(state(&sent, &old).0, State::Expired);
+        assert_eq!(state(&sent, &old).0, DeliveryState::Expired);
         assert_eq!(sent.pending(), [new]);
     }
 
@@ -248,7 +248,10 @@ mod tests {
         let entries: Vec<_> = sent
             .take_changed(Network::dev().id())
             .into_iter()
-            .map(|changed| Entry { key: format!("{PREFIX}{}", changed.hash), value: changed.now.unwrap().1 })
+            .map(|changed| DatabaseEntry {
+                key: format!("{PREFIX}{}", changed.hash),
+                value: changed.now.unwrap().1,
+            })
             .collect();
         let again = SentMessages::load(&entries);
         assert_eq!(again.message(&id), Some(message));

@@ -34,7 +34,7 @@ const UNSENT_BYTES_MAX: u32 = 8 << 20;
 
 /// A report of a socket.
 #[derive(Debug)]
-pub(crate) enum Report {
+pub(crate) enum SocketEvent {
     /// It is open.
     Opened,
     /// A frame came.
@@ -50,21 +50,21 @@ pub(crate) enum Report {
 
 /// The reason for which a connection is ended here, as the other end is told: a code for
 /// applications, and words.
-type Violation = (u16, &'static str);
+type CloseReason = (u16, &'static str);
 
-const TEXT: Violation = (4003, "frames are binary");
-const OVERLONG: Violation = (4009, "a frame is too long");
-const UNREAD: Violation = (4008, "more came than was read");
+const TEXT: CloseReason = (4003, "frames are binary");
+const OVERLONG: CloseReason = (4009, "a frame is too long");
+const UNREAD: CloseReason = (4008, "more came than was read");
 
 /// The socket, which its reader shares.
 #[derive(Default)]
-struct Shared {
+struct SocketState {
     /// `None` once the connection was dropped.
     socket: RefCell<Option<WebSocket>>,
     unread: RefCell<Unread>,
 }
 
-impl Shared {
+impl SocketState {
     /// Returns the result of `poll` for the socket, or `None` if the connection was dropped.
     fn poll<T>(&self, poll: impl FnOnce(Pin<&mut WebSocket>) -> Poll<T>) -> Poll<Option<T>> {
         match &mut *self.socket.borrow_mut() {
@@ -77,7 +77,7 @@ impl Shared {
 /// A connection. When it is dropped, it is closed and reports no more.
 pub(crate) struct Socket {
     raw: web_sys::WebSocket,
-    shared: Rc<Shared>,
+    shared: Rc<SocketState>,
     guard: Closure<dyn FnMut(MessageEvent)>,
 }
 
@@ -96,13 +96,13 @@ impl Socket {
     pub(crate) fn open(
         address: &Address,
         has_room: impl Fn(&Waker) -> bool + 'static,
-        report: impl Fn(Report) + Clone + 'static,
+        report: impl Fn(SocketEvent) + Clone + 'static,
     ) -> Result<Self, JsValue> {
         if is_secure() && is_mixed(address) {
             return Err(JsValue::UNDEFINED);
         }
         let raw = web_sys::WebSocket::new_with_str(&address.to_string(), SUBPROTOCOL)?;
-        let shared = Rc::new(Shared::default());
+        let shared = Rc::new(SocketState::default());
         let guard = guard(raw.clone(), shared.clone(), report.clone());
         // Listeners are called in the order in which they were added, so this comes before
         // gloo-net's.
@@ -139,8 +139,8 @@ impl Drop for Socket {
 /// Returns the listener that looks at each frame before gloo-net copies and queues it.
 fn guard(
     raw: web_sys::WebSocket,
-    shared: Rc<Shared>,
-    report: impl Fn(Report) + 'static,
+    shared: Rc<SocketState>,
+    report: impl Fn(SocketEvent) + 'static,
 ) -> Closure<dyn FnMut(MessageEvent)> {
     Closure::new(move |event: MessageEvent| {
         let bytes = event.data().dyn_into::<ArrayBuffer>().ok();
@@ -155,12 +155,12 @@ fn guard(
         // A browser delivers nothing after this. It fails only for codes that this program does not
         // use.
         let _ = raw.close_with_code_and_reason(code, reason);
-        report(Report::Broken);
+        report(SocketEvent::Broken);
     })
 }
 
 /// Reads until the connection ends.
-async fn read(shared: Rc<Shared>, has_room: impl Fn(&Waker) -> bool, report: impl Fn(Report)) {
+async fn read(shared: Rc<SocketState>, has_room: impl Fn(&Waker) -> bool, report: impl Fn(SocketEvent)) {
     let connected = |context: &mut Context<'_>| {
         shared.poll(|mut socket| {
             // It waits for as long as the socket connects, and never fails.
@@ -170,7 +170,7 @@ async fn read(shared: Rc<Shared>, has_room: impl Fn(&Waker) -> bool, report: imp
     };
     let Some(opened) = poll_fn(connected).await else { return };
     if opened {
-        report(Report::Opened);
+        report(SocketEvent::Opened);
     }
     let next = |context: &mut Context<'_>| {
         if has_room(context.waker()) {
@@ -183,11 +183,11 @@ async fn read(shared: Rc<Shared>, has_room: impl Fn(&Waker) -> bool, report: imp
         match poll_fn(next).await {
             Some(Some(Ok(Message::Bytes(frame)))) => {
                 shared.unread.borrow_mut().taken(frame.len());
-                report(Report::Frame(frame));
+                report(SocketEvent::Frame(frame));
             }
             // An error is always followed by a close. Text does not come past the guard.
             Some(Some(Err(WebSocketError::ConnectionError) | Ok(Message::Text(_)))) => {}
-            Some(Some(Err(_)) | None) => return report(Report::Closed { opened }),
+            Some(Some(Err(_)) | None) => return report(SocketEvent::Closed { opened }),
             None => return,
         }
     }

@@ -9,7 +9,7 @@ use plexus_core::primitives::hash::Hash;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::database::{Entry, Write};
+use crate::database::{DatabaseEntry, Write};
 
 /// An item with one form for the store and another for the page.
 pub(crate) trait Item: Serialize + DeserializeOwned {
@@ -26,14 +26,14 @@ pub(crate) struct TrackedMap<T> {
 
 /// A change of one item.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Change {
+pub(crate) struct ItemChange {
     /// Its hash.
     pub(crate) hash: Hash,
     /// Its new JSON and stored bytes, or `None` if it was removed.
     pub(crate) now: Option<(String, Vec<u8>)>,
 }
 
-impl Change {
+impl ItemChange {
     /// Returns the write that stores the change.
     pub(crate) fn write(self, prefix: &str) -> Write {
         let key = format!("{prefix}{}", self.hash);
@@ -52,7 +52,7 @@ impl<T> Default for TrackedMap<T> {
 
 impl<T: Item> TrackedMap<T> {
     /// Loads the stored items that can be read. All count as changed, so that they are shown.
-    pub(crate) fn load(entries: &[Entry], prefix: &str) -> Self {
+    pub(crate) fn load(entries: &[DatabaseEntry], prefix: &str) -> Self {
         let mut board = Self::default();
         for entry in entries {
             let hash = entry.key.strip_prefix(prefix).and_then(|hash| hash.parse().ok());
@@ -108,13 +108,13 @@ impl<T: Item> TrackedMap<T> {
     }
 
     /// Returns the changes since the last call.
-    pub(crate) fn take_changed(&mut self, network: &Hash) -> Vec<Change> {
+    pub(crate) fn take_changed(&mut self, network: &Hash) -> Vec<ItemChange> {
         let changed = core::mem::take(&mut self.changed);
         let now = |hash: &Hash| {
             let item = self.find(hash)?;
             Some((item.json(network), postcard::to_allocvec(item).ok()?))
         };
-        changed.iter().map(|hash| Change { hash: *hash, now: now(hash) }).collect()
+        changed.iter().map(|hash| ItemChange { hash: *hash, now: now(hash) }).collect()
     }
 }
 
@@ -143,8 +143,8 @@ mod tests {
         assert_eq!(now(one).now.unwrap().0, "\"one!\"");
         assert_eq!(now(two).now, None);
         let Write::Put(key, value) = now(one).write("feed/") else { panic!("not kept") };
-        let damaged = Entry { key: format!("feed/{two}"), value: vec![200] };
-        let again: TrackedMap<String> = TrackedMap::load(&[Entry { key, value }, damaged], "feed/");
+        let damaged = DatabaseEntry { key: format!("feed/{two}"), value: vec![200] };
+        let again: TrackedMap<String> = TrackedMap::load(&[DatabaseEntry { key, value }, damaged], "feed/");
         assert_eq!(again.find(&one).map(String::as_str), Some("one!"));
         assert_eq!(again.len(), 1);
     }

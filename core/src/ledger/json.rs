@@ -18,7 +18,7 @@ use crate::primitives::time::Timestamp;
 
 /// A message in a block or in the mempool.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Message {
+pub struct MessageView {
     /// The message's id.
     pub id: MessageId,
     /// The sender's key.
@@ -40,7 +40,7 @@ pub struct Message {
     pub message: String,
 }
 
-impl Message {
+impl MessageView {
     /// Creates the JSON form of a message.
     pub fn new(message: &CoreMessage, network: &Hash) -> Self {
         Self {
@@ -57,7 +57,7 @@ impl Message {
     }
 }
 
-/// A signed message as a client submits it in JSON: the signed fields of a [`Message`]. Other
+/// A signed message as a client submits it in JSON: the signed fields of a [`MessageView`]. Other
 /// fields are ignored.
 ///
 /// ```
@@ -119,7 +119,7 @@ impl TryFrom<Submission> for CoreMessage {
 
 /// A block with its messages.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Block {
+pub struct BlockView {
     /// The block's hash.
     pub hash: Hash,
     /// The parent's hash.
@@ -152,13 +152,14 @@ pub struct Block {
     /// The messages as text, joined by line breaks: the older system's single field.
     pub message: String,
     /// The messages.
-    pub messages: Vec<Message>,
+    pub messages: Vec<MessageView>,
 }
 
-impl Block {
+impl BlockView {
     /// Creates the JSON form of a block. `total_work` is the work up to and including it.
     pub fn new(block: &CoreBlock, total_work: Work, network: &Hash) -> Self {
-        let messages: Vec<_> = block.messages.iter().map(|message| Message::new(message, network)).collect();
+        let messages: Vec<_> =
+            block.messages.iter().map(|message| MessageView::new(message, network)).collect();
         let texts: Vec<_> = messages.iter().map(|message| message.message.as_str()).collect();
         Self {
             hash: block.header.hash(),
@@ -200,12 +201,12 @@ pub enum BlockFormError {
     },
 }
 
-impl TryFrom<Block> for CoreBlock {
+impl TryFrom<BlockView> for CoreBlock {
     type Error = BlockFormError;
 
     /// Returns the block of a form. It is not verified, and `hash`, `total_work` and other derived
     /// fields are ignored.
-    fn try_from(from: Block) -> Result<Self, BlockFormError> {
+    fn try_from(from: BlockView) -> Result<Self, BlockFormError> {
         fn number(field: &'static str, text: &str) -> Result<u64, BlockFormError> {
             text.parse().map_err(|_| BlockFormError::Field { field })
         }
@@ -219,8 +220,8 @@ impl TryFrom<Block> for CoreBlock {
             bits: bits.map(Bits::from_u32).ok_or(BlockFormError::Field { field: "bits" })?,
             nonce: number("nonce", &from.nonce)?,
         };
-        let message = |(index, message): (usize, Message)| {
-            let Message { sender, recipient, text, time_unix_ms, stamp, signature, .. } = message;
+        let message = |(index, message): (usize, MessageView)| {
+            let MessageView { sender, recipient, text, time_unix_ms, stamp, signature, .. } = message;
             let submission = Submission { sender, recipient, text, time_unix_ms, stamp, signature };
             let message = CoreMessage::try_from(submission);
             message.map(Arc::new).map_err(|error| BlockFormError::Message { index, error })
@@ -273,7 +274,7 @@ impl VerifyStatus {
 pub struct MessageStatus {
     /// The message.
     #[serde(flatten)]
-    pub message: Message,
+    pub message: MessageView,
     /// True if it waits in the mempool.
     pub pending: bool,
     /// The height of its block, once it is in one.
@@ -285,7 +286,7 @@ pub struct MessageStatus {
 }
 
 /// A block shared by the drivers, which show it to many clients.
-pub type SharedBlock = Arc<Block>;
+pub type SharedBlock = Arc<BlockView>;
 
 #[cfg(test)]
 mod tests {
@@ -298,9 +299,9 @@ mod tests {
         let mut block = network.genesis_block();
         block.messages = (0..3).map(|n| Arc::new(message(7, &format!("<b>{n}</b>"), n))).collect();
         block.header.nonce = u64::MAX;
-        let form = Block::new(&block, Work::from_hashes(u128::MAX), network.id());
+        let form = BlockView::new(&block, Work::from_hashes(u128::MAX), network.id());
         let json = serde_json::to_string(&form).unwrap();
-        let again: Block = serde_json::from_str(&json).unwrap();
+        let again: BlockView = serde_json::from_str(&json).unwrap();
         assert_eq!(again, form);
         assert_eq!(CoreBlock::try_from(again), Ok(block));
         assert!(json.contains(r#""nonce":"18446744073709551615""#));
@@ -309,10 +310,10 @@ mod tests {
     #[test]
     fn a_form_that_is_no_block_is_named() {
         let network = crate::primitives::params::Network::dev();
-        let form = Block::new(&network.genesis_block(), Work::ZERO, network.id());
-        let bad = Block { nonce: "-1".to_owned(), ..form.clone() };
+        let form = BlockView::new(&network.genesis_block(), Work::ZERO, network.id());
+        let bad = BlockView { nonce: "-1".to_owned(), ..form.clone() };
         assert_eq!(CoreBlock::try_from(bad), Err(BlockFormError::Field { field: "nonce" }));
-        let bad = Block { bits: "1e100000".to_owned(), ..form };
+        let bad = BlockView { bits: "1e100000".to_owned(), ..form };
         assert_eq!(CoreBlock::try_from(bad), Err(BlockFormError::Field { field: "bits" }));
     }
 }

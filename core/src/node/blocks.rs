@@ -22,7 +22,7 @@ use crate::protocol::bounded::BoundedVec;
 use crate::protocol::misbehavior::Misbehavior;
 use crate::protocol::packet::{Packet, body_frame};
 use crate::sync::block_download::{DownloadPeer, DownloadedBody, ValidatedBody};
-use crate::sync::headers::{HeadersAction, PATIENCE, Progress};
+use crate::sync::headers::{HeadersAction, HeadersProgress, PATIENCE};
 use crate::sync::message_relay::AssumedRange;
 
 impl Node {
@@ -60,7 +60,7 @@ impl Node {
         Ok(())
     }
 
-    pub(super) fn progressed(&mut self, now: Now, peer: ConnectionId, progress: Progress) {
+    pub(super) fn progressed(&mut self, now: Now, peer: ConnectionId, progress: HeadersProgress) {
         if let Some((work, height)) = progress.shown {
             self.shown(peer, work, height);
         }

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::{ConnectionId, Direction, Node};
 use crate::node::event::Event;
 use crate::node::storage::PeerRequest;
-use crate::peers::peer::{Greeted, Peer, Stage};
+use crate::peers::peer::{ConnectionStage, Greeted, Peer};
 use crate::primitives::key::{PublicKey, Signature};
 use crate::primitives::time::{MonotonicTime, Now};
 use crate::protocol::address::Address;
@@ -38,7 +38,7 @@ impl Node {
             challenge: self.rng.bytes32(),
         };
         self.outbox.send(peer, &Packet::Hello(hello.clone()));
-        let stage = Stage::Greeting(Box::new(Handshake::new(hello, now.moment)));
+        let stage = ConnectionStage::Greeting(Box::new(Handshake::new(hello, now.moment)));
         // A new peer is checked in the next steps, which set the time of the following ones.
         self.schedule.peers_wake = MonotonicTime::default();
         self.connections.insert(peer, Peer { link, since: now.moment, stage });
@@ -100,12 +100,14 @@ impl Node {
         self.schedule.dirty |= known.greeted().is_none();
         match (&known.stage, packet) {
             (_, Packet::Farewell(_)) => {}
-            (Stage::Greeting(_), Packet::Hello(hello)) => self.received_hello(now, peer, hello),
-            (Stage::Greeting(_), Packet::Answer(answer)) => self.received_answer(now, peer, &answer),
-            (Stage::Greeting(_), packet) => {
+            (ConnectionStage::Greeting(_), Packet::Hello(hello)) => self.received_hello(now, peer, hello),
+            (ConnectionStage::Greeting(_), Packet::Answer(answer)) => {
+                self.received_answer(now, peer, &answer);
+            }
+            (ConnectionStage::Greeting(_), packet) => {
                 self.fault(now, peer, Misbehavior::BeforeHandshake { packet: packet.name() });
             }
-            (Stage::Greeted(_), packet) => {
+            (ConnectionStage::Greeted(_), packet) => {
                 if let Err(fault) = self.received_packet(now, peer, packet, &frame) {
                     self.fault(now, peer, fault);
                 }
@@ -199,7 +201,8 @@ impl Node {
     }
 
     fn received_hello(&mut self, now: Now, peer: ConnectionId, hello: Hello) {
-        let Some(Stage::Greeting(handshake)) = self.connections.get_mut(&peer).map(|peer| &mut peer.stage)
+        let Some(ConnectionStage::Greeting(handshake)) =
+            self.connections.get_mut(&peer).map(|peer| &mut peer.stage)
         else {
             return;
         };
@@ -220,7 +223,8 @@ impl Node {
     }
 
     fn received_answer(&mut self, now: Now, peer: ConnectionId, answer: &Signature) {
-        let Some(Stage::Greeting(handshake)) = self.connections.get_mut(&peer).map(|peer| &mut peer.stage)
+        let Some(ConnectionStage::Greeting(handshake)) =
+            self.connections.get_mut(&peer).map(|peer| &mut peer.stage)
         else {
             return;
         };
@@ -233,7 +237,8 @@ impl Node {
     /// Completes a handshake without checking the signature: the driver knows that it is valid,
     /// because the signing node is its own too.
     pub(crate) fn proven(&mut self, now: Now, peer: ConnectionId) {
-        let Some(Stage::Greeting(handshake)) = self.connections.get_mut(&peer).map(|peer| &mut peer.stage)
+        let Some(ConnectionStage::Greeting(handshake)) =
+            self.connections.get_mut(&peer).map(|peer| &mut peer.stage)
         else {
             return;
         };
@@ -258,7 +263,7 @@ impl Node {
         }
         self.blocks.most_claimed = self.blocks.most_claimed.max(hello.total_work);
         if let Some(known) = self.connections.get_mut(&peer) {
-            known.stage = Stage::Greeted(Box::new(Greeted::new(hello, now.moment)));
+            known.stage = ConnectionStage::Greeted(Box::new(Greeted::new(hello, now.moment)));
             self.schedule.peers_wake = MonotonicTime::default();
         }
         if let Some(older) = older {
@@ -331,18 +336,20 @@ impl Node {
         let mut next = MonotonicTime::from_micros(u64::MAX);
         for (&id, peer) in &mut self.connections {
             match &mut peer.stage {
-                Stage::Greeting(handshake) if handshake.deadline <= now.moment => {
+                ConnectionStage::Greeting(handshake) if handshake.deadline <= now.moment => {
                     faults.push((id, Misbehavior::HandshakeTimeout));
                 }
-                Stage::Greeting(handshake) => next = next.min(handshake.deadline),
-                Stage::Greeted(greeted) => match greeted.ping.tick(now.moment, || self.rng.bytes16()) {
-                    Ok(Some(ping)) => {
-                        pings.push((id, ping));
-                        next = next.min(greeted.ping.deadline());
+                ConnectionStage::Greeting(handshake) => next = next.min(handshake.deadline),
+                ConnectionStage::Greeted(greeted) => {
+                    match greeted.ping.tick(now.moment, || self.rng.bytes16()) {
+                        Ok(Some(ping)) => {
+                            pings.push((id, ping));
+                            next = next.min(greeted.ping.deadline());
+                        }
+                        Ok(None) => next = next.min(greeted.ping.deadline()),
+                        Err(fault) => faults.push((id, fault)),
                     }
-                    Ok(None) => next = next.min(greeted.ping.deadline()),
-                    Err(fault) => faults.push((id, fault)),
-                },
+                }
             }
         }
         self.schedule.peers_wake = next;

@@ -5,14 +5,14 @@ use crate::node::storage::{Journal, PeerRequest};
 use crate::primitives::params::Network;
 
 /// Two nodes, their journals, and a connection between them without delay.
-struct Pair {
+struct NodePair {
     nodes: Vec<(Node, Journal)>,
     now: Now,
     jobs: Vec<Option<Job>>,
     told: Vec<Vec<Event>>,
 }
 
-impl Pair {
+impl NodePair {
     fn new(roles: &[Role]) -> Self {
         let network = Network::dev();
         let now =
@@ -126,7 +126,7 @@ impl Pair {
 
 #[test]
 fn a_mined_block_with_a_message_reaches_the_other_node() {
-    let mut pair = Pair::new(&[Role::Full, Role::Full]);
+    let mut pair = NodePair::new(&[Role::Full, Role::Full]);
     pair.connect(0, 1);
     let secret = SecretKey::from_bytes(&[9; 32]).unwrap();
     let draft =
@@ -144,7 +144,7 @@ fn a_mined_block_with_a_message_reaches_the_other_node() {
 
 #[test]
 fn blocks_are_whose_they_are_asked_to_be_and_what_was_searched_for_another_is_given_up() {
-    let mut pair = Pair::new(&[Role::Full, Role::Light]);
+    let mut pair = NodePair::new(&[Role::Full, Role::Light]);
     pair.mine(0);
     pair.connect(0, 1);
     let secret = SecretKey::from_bytes(&[9; 32]).unwrap();
@@ -176,7 +176,7 @@ fn blocks_are_whose_they_are_asked_to_be_and_what_was_searched_for_another_is_gi
 
 #[test]
 fn a_new_node_and_a_light_one_catch_up() {
-    let mut pair = Pair::new(&[Role::Full, Role::Full, Role::Light]);
+    let mut pair = NodePair::new(&[Role::Full, Role::Full, Role::Light]);
     for _ in 0..300 {
         pair.mine(0);
     }
@@ -194,7 +194,7 @@ fn a_new_node_and_a_light_one_catch_up() {
 
 #[test]
 fn the_heavier_branch_wins_and_messages_come_back() {
-    let mut pair = Pair::new(&[Role::Full, Role::Full]);
+    let mut pair = NodePair::new(&[Role::Full, Role::Full]);
     let secret = SecretKey::from_bytes(&[9; 32]).unwrap();
     let draft =
         crate::primitives::message::Draft::new(secret.public(), "bob", "hello", pair.now.time).unwrap();
@@ -221,7 +221,7 @@ fn the_heavier_branch_wins_and_messages_come_back() {
 
 #[test]
 fn a_late_comer_gets_what_waits_once_it_is_synchronized() {
-    let mut pair = Pair::new(&[Role::Full, Role::Light]);
+    let mut pair = NodePair::new(&[Role::Full, Role::Light]);
     for _ in 0..40 {
         pair.mine(0);
     }

@@ -440,7 +440,7 @@ impl AddressBook {
     ) -> Option<Address> {
         let mut shares = VecMap::<_, Vec<&Address>>::default();
         for (place, entry) in self.entries.range(table).filter(|(_, entry)| entry.is_due(now)) {
-            shares.get_or_default(Share::of(*place, entry)).push(&entry.address);
+            shares.get_or_default(EntrySet::of(*place, entry)).push(&entry.address);
         }
         let mut shares = shares.into_vec();
         while !shares.is_empty() {
@@ -462,14 +462,14 @@ impl AddressBook {
 
 /// A set of entries that is selected as often as any other set.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
-enum Share {
+enum EntrySet {
     /// The new entries that one netgroup reported.
     Source(NetGroup),
     /// The tried entries of one bucket.
     Bucket(BucketSlot),
 }
 
-impl Share {
+impl EntrySet {
     fn of(place: BucketSlot, entry: &AddressEntry) -> Self {
         if NEW.contains(&place) { Self::Source(entry.source) } else { Self::Bucket(place.bucket_start()) }
     }

@@ -45,12 +45,12 @@ const RENEW_PER_MILLE: u128 = 250;
 pub(crate) struct Peer {
     pub(crate) link: Direction,
     pub(crate) since: MonotonicTime,
-    pub(crate) stage: Stage,
+    pub(crate) stage: ConnectionStage,
 }
 
 /// The state of a connection.
 #[derive(Debug)]
-pub(crate) enum Stage {
+pub(crate) enum ConnectionStage {
     /// The handshake is in progress.
     Greeting(Box<Handshake>),
     /// The handshake is complete: the peer has proven its key.
@@ -151,15 +151,15 @@ impl Greeted {
 impl Peer {
     pub(crate) fn greeted(&self) -> Option<&Greeted> {
         match &self.stage {
-            Stage::Greeted(greeted) => Some(greeted),
-            Stage::Greeting(_) => None,
+            ConnectionStage::Greeted(greeted) => Some(greeted),
+            ConnectionStage::Greeting(_) => None,
         }
     }
 
     pub(crate) fn greeted_mut(&mut self) -> Option<&mut Greeted> {
         match &mut self.stage {
-            Stage::Greeted(greeted) => Some(greeted),
-            Stage::Greeting(_) => None,
+            ConnectionStage::Greeted(greeted) => Some(greeted),
+            ConnectionStage::Greeting(_) => None,
         }
     }
 }

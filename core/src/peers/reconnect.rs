@@ -16,27 +16,27 @@ pub const BACKOFF_MIN: Duration = Duration::from_millis(500);
 pub const BACKOFF_MAX: Duration = Duration::from_secs(60);
 
 #[derive(Debug)]
-enum State {
+enum DialState {
     Waiting(MonotonicTime),
     Dialing,
     Connected(ConnectionId),
 }
 
 #[derive(Debug)]
-struct Target {
-    state: State,
+struct ReconnectTarget {
+    state: DialState,
     failures: u32,
 }
 
 /// The nodes to stay connected to.
 #[derive(Debug)]
 pub(crate) struct Reconnector {
-    targets: VecMap<Address, Target>,
+    targets: VecMap<Address, ReconnectTarget>,
 }
 
 impl Reconnector {
     pub(crate) fn new(targets: impl IntoIterator<Item = Address>) -> Self {
-        let target = || Target { state: State::Waiting(MonotonicTime::default()), failures: 0 };
+        let target = || ReconnectTarget { state: DialState::Waiting(MonotonicTime::default()), failures: 0 };
         Self { targets: targets.into_iter().take(TARGETS_MAX).map(|address| (address, target())).collect() }
     }
 
@@ -47,8 +47,8 @@ impl Reconnector {
 
     pub(crate) fn deadline(&self) -> Option<MonotonicTime> {
         let waits = self.targets.values().filter_map(|target| match target.state {
-            State::Waiting(at) => Some(at),
-            State::Dialing | State::Connected(_) => None,
+            DialState::Waiting(at) => Some(at),
+            DialState::Dialing | DialState::Connected(_) => None,
         });
         waits.min()
     }
@@ -57,8 +57,8 @@ impl Reconnector {
     pub(crate) fn tick(&mut self, now: MonotonicTime) -> Vec<Address> {
         let mut due = Vec::new();
         for (address, target) in &mut self.targets {
-            if matches!(target.state, State::Waiting(at) if at <= now) {
-                target.state = State::Dialing;
+            if matches!(target.state, DialState::Waiting(at) if at <= now) {
+                target.state = DialState::Dialing;
                 due.push(address.clone());
             }
         }
@@ -67,14 +67,14 @@ impl Reconnector {
 
     pub(crate) fn connected(&mut self, address: &Address, peer: ConnectionId) {
         if let Some(target) = self.targets.get_mut(address) {
-            target.state = State::Connected(peer);
+            target.state = DialState::Connected(peer);
         }
     }
 
     /// Notes that a handshake was completed, so that the next wait is short again.
     pub(crate) fn greeted(&mut self, peer: ConnectionId) {
         for target in self.targets.values_mut() {
-            if matches!(target.state, State::Connected(id) if id == peer) {
+            if matches!(target.state, DialState::Connected(id) if id == peer) {
                 target.failures = 0;
             }
         }
@@ -88,7 +88,7 @@ impl Reconnector {
 
     pub(crate) fn closed(&mut self, now: MonotonicTime, peer: ConnectionId, chance: &mut SeededRng) {
         for target in self.targets.values_mut() {
-            if matches!(target.state, State::Connected(id) if id == peer) {
+            if matches!(target.state, DialState::Connected(id) if id == peer) {
                 target.fail(now, chance);
             }
         }
@@ -100,14 +100,14 @@ impl Reconnector {
     }
 }
 
-impl Target {
+impl ReconnectTarget {
     /// Waits between half and all of the backoff, so that many nodes do not redial at the same
     /// time.
     fn fail(&mut self, now: MonotonicTime, chance: &mut SeededRng) {
         let backoff = BACKOFF_MIN.saturating_mul(1 << self.failures.min(16)).min(BACKOFF_MAX);
         let half = u64::try_from(backoff.as_micros() / 2).unwrap_or(u64::MAX);
         self.failures = self.failures.saturating_add(1);
-        self.state = State::Waiting(now + Duration::from_micros(half + chance.below(half)));
+        self.state = DialState::Waiting(now + Duration::from_micros(half + chance.below(half)));
     }
 }
 

@@ -45,7 +45,7 @@ mod verify;
 
 pub use self::error::ProofError;
 pub use self::part::Opened;
-pub use self::prove::{ProveError, Source};
+pub use self::prove::{ProofSource, ProveError};
 pub use self::sample::SAMPLES_MAX;
 use self::sample::{Scheme, Stakes};
 use crate::primitives::block::Header;
@@ -168,7 +168,7 @@ pub fn points(below: Work, in_tail: Work, tip_bits: Bits, tip: &Hash) -> Option<
 /// let proof = prove(&network, 1, &mut Short(network.clone(), block)).unwrap();
 /// assert_eq!(verify(&network, &proof).unwrap().header, block.header);
 /// ```
-pub fn prove<S: Source>(
+pub fn prove<S: ProofSource>(
     network: &Network,
     height: u64,
     source: &mut S,

@@ -15,14 +15,14 @@ const LATEST_MAX: usize = 8;
 const BLOCKS_MAX: usize = 1_024;
 
 /// The end of a header and the bytes after it, which distinguish blocks.
-type Key = [u8; 32];
+type FrameKey = [u8; 32];
 
 /// The cache of frames.
 #[derive(Debug, Default)]
 pub(super) struct FrameInterner {
     latest: VecDeque<Bytes>,
-    young: BTreeMap<Key, Bytes>,
-    old: BTreeMap<Key, Bytes>,
+    young: BTreeMap<FrameKey, Bytes>,
+    old: BTreeMap<FrameKey, Bytes>,
 }
 
 impl FrameInterner {

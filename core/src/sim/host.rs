@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use super::adversary::Adversary;
 use super::link::LinkEnd;
-use super::store::Store;
+use super::store::HostStore;
 use crate::node::Node;
 use crate::primitives::hash::Hash;
 use crate::primitives::pow::Work;
@@ -17,7 +17,7 @@ pub(super) const NEVER: u64 = u64::MAX;
 pub(super) struct SimHost {
     /// The node, or `None` while it is down.
     pub(super) node: Option<Box<Node>>,
-    pub(super) store: Store,
+    pub(super) store: HostStore,
     /// The number of its present life. Events that began in an earlier life are ignored.
     pub(super) life: u32,
     /// The offset of its clock.
@@ -53,7 +53,7 @@ impl SimHost {
     pub(super) fn new(genesis: Hash, skew_ms: i64, mask: Option<Adversary>) -> Self {
         Self {
             node: None,
-            store: Store::new(),
+            store: HostStore::new(),
             life: 0,
             skew_ms,
             tick_at: NEVER,

@@ -218,13 +218,13 @@ const ACCESS_US: (u32, u32) = (500, 8_000);
 /// The places of a simulation's nodes.
 #[derive(Debug)]
 pub(super) struct LatencyModel {
-    model: Model,
+    model: DelayModel,
     /// The microseconds that each node adds to every round trip.
     access_us: Vec<u32>,
 }
 
 #[derive(Debug)]
-enum Model {
+enum DelayModel {
     Regions(Vec<u8>),
     Sphere(Vec<[i32; 3]>),
     Matrix(Matrix, Vec<u16>),
@@ -233,14 +233,14 @@ enum Model {
 impl LatencyModel {
     pub(super) fn new(latency: &Latency, nodes: u32, last_mile_us: u64, chance: &mut SimRng) -> Self {
         let model = match latency {
-            Latency::Regions => Model::Regions((0..nodes).map(|_| draw_region(chance)).collect()),
-            Latency::Sphere => Model::Sphere((0..nodes).map(|_| draw_point(chance)).collect()),
+            Latency::Regions => DelayModel::Regions((0..nodes).map(|_| draw_region(chance)).collect()),
+            Latency::Sphere => DelayModel::Sphere((0..nodes).map(|_| draw_point(chance)).collect()),
             Latency::Matrix(matrix) => {
                 let rows = u64::try_from(matrix.rows()).unwrap_or(1);
                 let mut draw =
                     |node| if rows == u64::from(nodes) { u64::from(node) } else { chance.below(rows) };
                 let row = |node| u16::try_from(draw(node)).unwrap_or_default();
-                Model::Matrix(matrix.clone(), (0..nodes).map(row).collect())
+                DelayModel::Matrix(matrix.clone(), (0..nodes).map(row).collect())
             }
         };
         let (least, most) = if *latency == Latency::Regions { ACCESS_US } else { (0, 0) };
@@ -256,11 +256,11 @@ impl LatencyModel {
     pub(super) fn rtt_us(&self, a: u32, b: u32) -> u32 {
         let (a, b) = (a as usize, b as usize);
         let between = match &self.model {
-            Model::Regions(regions) => {
+            DelayModel::Regions(regions) => {
                 u32::from(REGION_RTT_MS[usize::from(regions[a])][usize::from(regions[b])]) * 1_000
             }
-            Model::Sphere(points) => sphere_rtt_us(&points[a], &points[b]),
-            Model::Matrix(matrix, rows) => matrix.rtt_us(rows[a].into(), rows[b].into()),
+            DelayModel::Sphere(points) => sphere_rtt_us(&points[a], &points[b]),
+            DelayModel::Matrix(matrix, rows) => matrix.rtt_us(rows[a].into(), rows[b].into()),
         };
         between.max(RTT_US_MIN) + self.access_us[a] + self.access_us[b]
     }
@@ -272,18 +272,18 @@ impl LatencyModel {
         let mut off = || f64::from(chance.index(2_001)) / 1_000.0 - 1.0;
         let index = node as usize;
         match &self.model {
-            Model::Regions(regions) => {
+            DelayModel::Regions(regions) => {
                 let region = &REGIONS[usize::from(regions[index])];
                 (f64::from(region.x) / 1_000.0 + 0.03 * off(), f64::from(region.y) / 1_000.0 + 0.04 * off())
             }
-            Model::Sphere(points) => {
+            DelayModel::Sphere(points) => {
                 let [x, y, z] = points[index].map(f64::from);
                 // The far half of the sphere is beside the near one.
                 let side = if z < 0.0 { 0.75 } else { 0.25 };
                 let (x, y) = (x / SPHERE_RADIUS as f64, y / SPHERE_RADIUS as f64);
                 (side + 0.24 * x, 0.5 + 0.48 * y)
             }
-            Model::Matrix(matrix, rows) => {
+            DelayModel::Matrix(matrix, rows) => {
                 let (x, y) = unfold(matrix, rows[index].into());
                 ((x + 0.01 * off()).clamp(0.0, 1.0), (y + 0.01 * off()).clamp(0.0, 1.0))
             }

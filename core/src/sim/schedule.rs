@@ -10,7 +10,7 @@ const PENDING_MAX: usize = 1 << 14;
 
 /// The pending events, in order of time.
 #[derive(Debug)]
-pub(super) struct Schedule {
+pub(super) struct EventQueue {
     pub(super) now_us: u64,
     /// The number of events that were carried out.
     pub(super) events: u64,
@@ -19,7 +19,7 @@ pub(super) struct Schedule {
     wheel: TimingWheel<SimEvent>,
 }
 
-impl Schedule {
+impl EventQueue {
     /// Creates an empty schedule at time 0.
     pub(super) fn new(seed: u64) -> Self {
         Self { now_us: 0, events: 0, trace: Trace::new(seed), wheel: TimingWheel::new() }

@@ -3,7 +3,7 @@
 
 use super::frame_interner::FrameInterner;
 use super::signature_cache::SignatureCache;
-use super::store::{Archive, Store};
+use super::store::{Archive, HostStore};
 use crate::ledger::signature_batch::{BatchResult, SignatureBatch};
 use crate::primitives::params::Network;
 
@@ -26,7 +26,7 @@ impl SharedStorage {
     }
 
     /// Returns the answer to a batch of the host that has this store.
-    pub(super) fn verify(&mut self, store: &Store, batch: &SignatureBatch) -> BatchResult {
+    pub(super) fn verify(&mut self, store: &HostStore, batch: &SignatureBatch) -> BatchResult {
         let checks = batch.checks.iter().enumerate();
         let broken = checks.filter(|(_, check)| !self.signatures.holds(check)).map(|(index, _)| index);
         let broken = broken.collect();

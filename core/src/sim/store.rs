@@ -41,7 +41,7 @@ pub(super) struct Archive {
 
 /// The persisted state of one host.
 #[derive(Debug)]
-pub(super) struct Store {
+pub(super) struct HostStore {
     /// The numbers of its best chain, by height.
     best: Vec<u32>,
     /// The numbers of its headers, in rising order, each doubled, plus one if it has the body.
@@ -87,7 +87,7 @@ impl Archive {
     }
 }
 
-impl Store {
+impl HostStore {
     /// Creates a store with only genesis.
     pub(super) fn new() -> Self {
         Self { best: vec![0], kept: vec![1], pooled: BTreeMap::new(), book: Bytes::new() }
@@ -252,7 +252,8 @@ mod tests {
         let network = Network::dev();
         for seed in 0..20 {
             let mut chance = SimRng::new(seed);
-            let (mut archive, mut store, mut other) = (Archive::new(&network), Store::new(), Store::new());
+            let (mut archive, mut store, mut other) =
+                (Archive::new(&network), HostStore::new(), HostStore::new());
             let mut journal = Journal::new(&network);
             let mut blocks = vec![(*network.id(), *network.genesis(), Work::ZERO)];
             for _ in 0..60 {

@@ -16,7 +16,7 @@ use super::latency::LatencyModel;
 use super::link::LinkEnd;
 use super::measurements::Measurements;
 use super::rng::SimRng;
-use super::schedule::Schedule;
+use super::schedule::EventQueue;
 use super::setup::{SimConfig, Topology};
 use super::shared_storage::SharedStorage;
 use super::transport::Transport;
@@ -54,7 +54,7 @@ pub(super) struct World {
     pub(super) setup: SimConfig,
     pub(super) network: Network,
     pub(super) hosts: Vec<SimHost>,
-    pub(super) schedule: Schedule,
+    pub(super) schedule: EventQueue,
     pub(super) transport: Transport,
     pub(super) workload: Workload,
     pub(super) faults: FaultInjector,
@@ -82,7 +82,7 @@ impl World {
             shared: SharedStorage::new(&network),
             network,
             hosts,
-            schedule: Schedule::new(setup.seed),
+            schedule: EventQueue::new(setup.seed),
             transport: Transport::new(latency, SimRng::stream(setup.seed, 4)),
             workload: Workload::new(SimRng::stream(setup.seed, 5)),
             faults: FaultInjector::new(SimRng::stream(setup.seed, 6)),

@@ -70,7 +70,7 @@ pub(crate) enum HeadersAction {
 
 /// The outcome of received headers.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct Progress {
+pub(crate) struct HeadersProgress {
     /// A proven chain to switch to.
     pub(crate) proven: Option<Box<Proven>>,
     /// True if the best header moved.
@@ -282,7 +282,7 @@ impl HeadersSync {
         headers: Vec<Header>,
         chain: &mut Chain,
         weighs: bool,
-    ) -> Result<Progress, Misbehavior> {
+    ) -> Result<HeadersProgress, Misbehavior> {
         let Some(asking) = self.asking.take_if(|asking| asking.peer == peer) else {
             return Err(Misbehavior::Unsolicited { packet: "headers" });
         };
@@ -306,16 +306,16 @@ impl HeadersSync {
         headers: Vec<Header>,
         chain: &mut Chain,
         weighs: bool,
-    ) -> Result<Progress, Misbehavior> {
+    ) -> Result<HeadersProgress, Misbehavior> {
         let Some(first) = headers.first() else {
             self.back_off(&asking);
             self.abandon_redownload(chain);
-            return Ok(Progress::default());
+            return Ok(HeadersProgress::default());
         };
         let Some(root) = chain.find(&first.prev_hash) else {
             if !weighs && self.can_prove(asking.peer) {
                 let step = self.ask_proof(now, asking, RequestMode::AwaitingProof);
-                return Ok(Progress { step: Some(step), ..Progress::default() });
+                return Ok(HeadersProgress { step: Some(step), ..HeadersProgress::default() });
             }
             return self.root_below(now, asking, first.prev_hash, headers, chain);
         };
@@ -325,7 +325,8 @@ impl HeadersSync {
             let root = ForkRoot { header: root.header, hash: root.hash, history };
             return self.vet(now, asking, root, headers, chain);
         }
-        let (full, mut progress, mut last) = (headers.len() == HEADERS_MAX, Progress::default(), root.hash);
+        let (full, mut progress, mut last) =
+            (headers.len() == HEADERS_MAX, HeadersProgress::default(), root.hash);
         let leader = chain.best_header().hash;
         for header in headers {
             let hash = header.hash();
@@ -425,7 +426,7 @@ impl HeadersSync {
         root: Hash,
         headers: Vec<Header>,
         chain: &mut Chain,
-    ) -> Result<Progress, Misbehavior> {
+    ) -> Result<HeadersProgress, Misbehavior> {
         if root == *chain.network().id() {
             let header = *chain.network().genesis();
             let history = Mmr::default().append(header.record(root));
@@ -439,7 +440,7 @@ impl HeadersSync {
         let deadline = now.moment + HEADERS_TIMEOUT;
         self.asking =
             Some(InFlightRequest { deadline, mode: RequestMode::AwaitingMmr(root, headers), ..asking });
-        Ok(Progress { step: Some(HeadersAction::LoadMmr(root)), ..Progress::default() })
+        Ok(HeadersProgress { step: Some(HeadersAction::LoadMmr(root)), ..HeadersProgress::default() })
     }
 
     /// Handles the history that the driver returned. Returns the result with the peer whose headers
@@ -450,7 +451,7 @@ impl HeadersSync {
         hash: Hash,
         base: Option<(Mmr, Vec<Header>)>,
         chain: &mut Chain,
-    ) -> Option<(ConnectionId, Result<Progress, Misbehavior>)> {
+    ) -> Option<(ConnectionId, Result<HeadersProgress, Misbehavior>)> {
         let waits = |asking: &mut InFlightRequest| matches!(asking.mode, RequestMode::AwaitingMmr(root, _) if root == hash);
         let asking = self.asking.take_if(waits)?;
         let peer = asking.peer;
@@ -459,7 +460,7 @@ impl HeadersSync {
         let root = base.and_then(|(history, between)| ForkRoot::reach(hash, history, &between));
         let Some(root) = root else {
             self.back_off(&asking);
-            return Some((peer, Ok(Progress::default())));
+            return Some((peer, Ok(HeadersProgress::default())));
         };
         Some((peer, self.vet(now, asking, root, headers, chain)))
     }
@@ -471,7 +472,7 @@ impl HeadersSync {
         (root, mut trail): (ForkRoot, HeadersPresync),
         headers: &[Header],
         chain: &mut Chain,
-    ) -> Result<Progress, Misbehavior> {
+    ) -> Result<HeadersProgress, Misbehavior> {
         if headers.first().is_some_and(|header| header.prev_hash != trail.hash()) {
             return Err(Misbehavior::Disconnected { height: trail.height() + 1 });
         }
@@ -488,24 +489,27 @@ impl HeadersSync {
         }
         if headers.len() == HEADERS_MAX && early.is_none() {
             let (last, mode) = (trail.hash(), RequestMode::Presyncing(Box::new((root, trail))));
-            return Ok(Progress { step: Some(self.go_on(now, asking, last, mode)), ..Progress::default() });
+            return Ok(HeadersProgress {
+                step: Some(self.go_on(now, asking, last, mode)),
+                ..HeadersProgress::default()
+            });
         }
         let shown = Some((trail.work(), trail.height()));
         if trail.work() <= chain.best_header().total_work {
             if let Some(early) = &early {
                 self.wait_for(now, &asking, early);
-                return Ok(Progress { shown, early: Some(*early), ..Progress::default() });
+                return Ok(HeadersProgress { shown, early: Some(*early), ..HeadersProgress::default() });
             }
             self.back_off(&asking);
             // If the peer did not report this work itself, it was only our guess.
             return if trail.work() < asking.advertised_work {
                 Err(Misbehavior::WorkNotShown)
             } else {
-                Ok(Progress { shown, ..Progress::default() })
+                Ok(HeadersProgress { shown, ..HeadersProgress::default() })
             };
         }
         self.start_redownload(asking.peer, &root, trail.into_commitments(), chain);
-        Ok(Progress { shown, ..Progress::default() })
+        Ok(HeadersProgress { shown, ..HeadersProgress::default() })
     }
 
     /// Starts downloading a branch with more work from its fork point. `marks` are its commitments.

@@ -25,9 +25,9 @@ const LIST_BYTES_MAX: usize = 1 << 20;
 
 /// Returns a stored block in the form for people. Returns `None` if it cannot be read, which goes
 /// to the log.
-pub(crate) fn shown(stored: &StoredBlock, network: &Network) -> Option<json::Block> {
+pub(crate) fn shown(stored: &StoredBlock, network: &Network) -> Option<json::BlockView> {
     match Block::decode(&stored.block) {
-        Ok(block) => Some(json::Block::new(&block, stored.place.total_work, network.id())),
+        Ok(block) => Some(json::BlockView::new(&block, stored.place.total_work, network.id())),
         Err(error) => {
             tracing::error!(hash = %stored.place.hash, %error, "a stored block is damaged");
             None
@@ -36,12 +36,12 @@ pub(crate) fn shown(stored: &StoredBlock, network: &Network) -> Option<json::Blo
 }
 
 /// Blocks of the best chain, in rising order: the newest ones, or those from a height on
-#[utoipa::path(get, path = "/api/v1/blocks", tag = "ledger", params(super::Slice),
-    responses((status = 200, body = Vec<schema::Block>), (status = 400, body = crate::http::error::Refusal)))]
+#[utoipa::path(get, path = "/api/v1/blocks", tag = "ledger", params(super::ListSlice),
+    responses((status = 200, body = Vec<schema::BlockSchema>), (status = 400, body = crate::http::error::Refusal)))]
 pub(super) async fn list(
     State(app): State<AppState>,
     query: SliceQuery,
-) -> Result<Json<Vec<json::Block>>, ApiError> {
+) -> Result<Json<Vec<json::BlockView>>, ApiError> {
     let slice = query?.0;
     let network = app.handle.network().clone();
     let blocks = read(&app.handle, move |store| {
@@ -54,7 +54,7 @@ pub(super) async fn list(
     Ok(Json(blocks.await?))
 }
 
-fn brief(blocks: Vec<StoredBlock>, network: &Network) -> Vec<json::Block> {
+fn brief(blocks: Vec<StoredBlock>, network: &Network) -> Vec<json::BlockView> {
     let mut bytes = 0;
     let fitting = blocks.into_iter().take_while(|stored| {
         let fits = bytes <= LIST_BYTES_MAX;
@@ -68,7 +68,7 @@ fn brief(blocks: Vec<StoredBlock>, network: &Network) -> Vec<json::Block> {
 /// `application/octet-stream` is accepted
 #[utoipa::path(get, path = "/api/v1/blocks/{name}", tag = "ledger",
     params(("name" = String, Path, description = "A height, or a hash of 64 hex digits")),
-    responses((status = 200, content((schema::Block = "application/json"), (Vec<u8> = "application/octet-stream"))),
+    responses((status = 200, content((schema::BlockSchema = "application/json"), (Vec<u8> = "application/octet-stream"))),
         (status = 400, body = crate::http::error::Refusal),
         (status = 404, body = crate::http::error::Refusal)))]
 pub(super) async fn show(

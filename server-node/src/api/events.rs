@@ -13,15 +13,15 @@ use futures_util::stream;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 
-use super::feed::{Frame, lagged};
+use super::feed::{EventFrame, lagged};
 use crate::handle::Handle;
 use crate::http::state::AppState;
 
 /// The time without an event after which a comment is sent, so that a dead connection is noticed.
 const QUIET: Duration = Duration::from_secs(15);
 
-struct Watcher {
-    frames: Receiver<Arc<Frame>>,
+struct EventWatcher {
+    frames: Receiver<Arc<EventFrame>>,
     handle: Handle,
     greeted: bool,
 }
@@ -31,12 +31,12 @@ struct Watcher {
 #[utoipa::path(get, path = "/api/v1/events", tag = "node",
     responses((status = 200, description = "Server-sent events with JSON data", content_type = "text/event-stream")))]
 pub(super) async fn stream(State(app): State<AppState>) -> Response {
-    let watcher = Watcher { frames: app.feed.watch(), handle: app.handle.clone(), greeted: false };
+    let watcher = EventWatcher { frames: app.feed.watch(), handle: app.handle.clone(), greeted: false };
     let body = Body::from_stream(stream::unfold(watcher, next));
     ([(CONTENT_TYPE, "text/event-stream"), (CACHE_CONTROL, "no-store")], body).into_response()
 }
 
-async fn next(mut watcher: Watcher) -> Option<(Result<Bytes, Infallible>, Watcher)> {
+async fn next(mut watcher: EventWatcher) -> Option<(Result<Bytes, Infallible>, EventWatcher)> {
     if !watcher.greeted {
         // A first line tells the client at once that the stream is open.
         watcher.greeted = true;

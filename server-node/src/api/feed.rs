@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use plexus_core::ledger::json::{Block, Message, VerifyStatus};
+use plexus_core::ledger::json::{BlockView, MessageView, VerifyStatus};
 use plexus_core::node::event::Event;
 use plexus_core::primitives::params::Network;
 use serde::Serialize;
@@ -21,16 +21,16 @@ pub const FRAMES_MAX: usize = 256;
 
 /// An event, as it is sent.
 #[derive(Clone, Debug)]
-pub struct Frame {
+pub struct EventFrame {
     /// The server-sent event.
     pub event: Bytes,
 }
 
 /// The place where watchers subscribe.
 #[derive(Clone, Debug)]
-pub struct Feed(broadcast::Sender<Arc<Frame>>);
+pub struct EventFeed(broadcast::Sender<Arc<EventFrame>>);
 
-impl Feed {
+impl EventFeed {
     /// Starts a task that encodes the events, for as long as the node runs. Returns the feed.
     pub fn start(handle: &Handle) -> Self {
         let (sender, _) = broadcast::channel(FRAMES_MAX);
@@ -58,26 +58,26 @@ impl Feed {
     }
 
     /// Returns the events from now on.
-    pub fn watch(&self) -> broadcast::Receiver<Arc<Frame>> {
+    pub fn watch(&self) -> broadcast::Receiver<Arc<EventFrame>> {
         self.0.subscribe()
     }
 }
 
 /// Returns the frame that tells a watcher that it missed events. It may ask the API for the current
 /// state.
-pub fn lagged(missed: u64) -> Frame {
+pub fn lagged(missed: u64) -> EventFrame {
     frame("lagged", &json!({ "missed": missed }))
 }
 
-fn frame(name: &str, value: &impl Serialize) -> Frame {
+fn frame(name: &str, value: &impl Serialize) -> EventFrame {
     let json = serde_json::to_string(value).unwrap_or_default();
-    Frame { event: format!("event: {name}\ndata: {json}\n\n").into() }
+    EventFrame { event: format!("event: {name}\ndata: {json}\n\n").into() }
 }
 
-fn encode(event: &Event, network: &Network) -> Option<Frame> {
+fn encode(event: &Event, network: &Network) -> Option<EventFrame> {
     Some(match event {
         Event::Connected { block, total_work, .. } => {
-            frame("block", &Block::new(block, *total_work, network.id()))
+            frame("block", &BlockView::new(block, *total_work, network.id()))
         }
         Event::Arrived { hash, age_ms, waited } => {
             let waited_ms = waited.as_secs_f64() * 1e3;
@@ -88,7 +88,7 @@ fn encode(event: &Event, network: &Network) -> Option<Frame> {
         Event::Refused { hash, height, failures, .. } => {
             frame("refused", &VerifyStatus::new(*hash, *height, failures))
         }
-        Event::Pooled(message) => frame("message", &Message::new(message.message(), network.id())),
+        Event::Pooled(message) => frame("message", &MessageView::new(message.message(), network.id())),
         Event::PeerUp { peer, key, role } => {
             frame("peer_up", &json!({ "id": peer.0, "key": key, "role": role }))
         }

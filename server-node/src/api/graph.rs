@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
-use plexus_core::peers::topology::graph::Topology;
+use plexus_core::peers::topology::graph::GraphTopology;
 use plexus_core::peers::topology::render::Drawing;
 use plexus_core::primitives::key::PublicKey;
 use serde::{Deserialize, Serialize};
@@ -118,7 +118,7 @@ pub struct Near {
 
 impl Graph {
     /// Creates the JSON form of a topology, with positions.
-    pub fn new(topology: &Topology) -> Self {
+    pub fn new(topology: &GraphTopology) -> Self {
         let Drawing { spots, lines, rings } = Drawing::new(topology);
         let mut order: Vec<_> = spots.iter().collect();
         order.sort_by_key(|spot| (spot.distance_us.unwrap_or(u32::MAX), !spot.own));
@@ -167,7 +167,7 @@ impl Graph {
     }
 
     /// Returns the topology of the listed nodes and links.
-    pub fn topology(&self) -> Topology {
+    pub fn topology(&self) -> GraphTopology {
         // The values were whole microseconds. Adding half a microsecond undoes the rounding of the
         // division.
         let us = |ms: f64| {
@@ -175,7 +175,7 @@ impl Graph {
             u32::try_from(duration.as_micros())
         };
         let links = self.links.iter().map(|link| (link.a, link.b, us(link.rtt_ms).unwrap_or(u32::MAX)));
-        Topology::new(self.own, links)
+        GraphTopology::new(self.own, links)
     }
 }
 
@@ -212,7 +212,7 @@ mod tests {
     fn what_is_listed_draws_the_same_picture() {
         let key = |n: u8| SecretKey::from_bytes(&[n; 32]).unwrap().public();
         let links = [(1, 2, 20_001), (2, 3, 30_007), (1, 3, 90_000), (3, 4, 10_000), (5, 6, 1_000)];
-        let topology = Topology::new(key(1), links.map(|(a, b, us)| (key(a), key(b), us)));
+        let topology = GraphTopology::new(key(1), links.map(|(a, b, us)| (key(a), key(b), us)));
         let graph = Graph::new(&topology);
         assert_eq!(graph.nodes[0].key, key(1));
         assert!(graph.nodes.iter().take(4).is_sorted_by_key(|node| node.distance_ms));

@@ -95,7 +95,7 @@ fn search(
         let ours =
             block.messages.iter().filter(|message| *message.sender() == key || message.recipient() == name);
         traces.messages.extend(ours.map(|message| MessageStatus {
-            message: json::Message::new(message, network),
+            message: json::MessageView::new(message, network),
             pending: false,
             number_of_block: Some(height),
             block: Some(hash),

@@ -22,25 +22,25 @@ use crate::http::state::AppState;
 use crate::store::{Store, StoreError};
 
 /// Messages in the mempool, those next in line first
-#[utoipa::path(get, path = "/api/v1/messages", tag = "ledger", params(super::Slice),
-    responses((status = 200, body = Vec<schema::Message>), (status = 400, body = crate::http::error::Refusal)))]
+#[utoipa::path(get, path = "/api/v1/messages", tag = "ledger", params(super::ListSlice),
+    responses((status = 200, body = Vec<schema::MessageSchema>), (status = 400, body = crate::http::error::Refusal)))]
 pub(super) async fn list(
     State(app): State<AppState>,
     query: SliceQuery,
-) -> Result<Json<Vec<json::Message>>, ApiError> {
+) -> Result<Json<Vec<json::MessageView>>, ApiError> {
     let slice = query?.0;
     if slice.from.is_some() {
         return Err(ApiError::malformed("from: the pool has no heights; it is listed from its head on"));
     }
     let pool = app.handle.pool(slice.limit()).await?;
     let network = app.handle.network().id();
-    Ok(Json(pool.iter().map(|message| json::Message::new(message, network)).collect()))
+    Ok(Json(pool.iter().map(|message| json::MessageView::new(message, network)).collect()))
 }
 
 /// A message and its position in the ledger
 #[utoipa::path(get, path = "/api/v1/messages/{id}", tag = "ledger",
     params(("id" = String, Path, description = "The message's id, 64 hex digits")),
-    responses((status = 200, body = schema::MessageStatus), (status = 400, body = crate::http::error::Refusal),
+    responses((status = 200, body = schema::MessageStatusSchema), (status = 400, body = crate::http::error::Refusal),
         (status = 404, body = crate::http::error::Refusal)))]
 pub(super) async fn show(
     State(app): State<AppState>,
@@ -54,7 +54,7 @@ pub(super) async fn show(
     }
     let network = *app.handle.network().id();
     if let Some((message, place)) = read(&app.handle, move |store| find(store, &id)).await? {
-        let message = json::Message::new(&message, &network);
+        let message = json::MessageView::new(&message, &network);
         return Ok(Json(MessageStatus {
             message,
             pending: false,
@@ -77,30 +77,30 @@ pub(super) fn name(id: Result<Path<String>, PathRejection>) -> Result<MessageId,
 }
 
 fn pending(message: &Message, app: &AppState) -> MessageStatus {
-    let message = json::Message::new(message, app.handle.network().id());
+    let message = json::MessageView::new(message, app.handle.network().id());
     MessageStatus { message, pending: true, number_of_block: None, block: None, work_above: None }
 }
 
-struct Place {
+struct MessageLocation {
     block: plexus_core::primitives::hash::Hash,
     height: u64,
     /// The work of the message's block and of all blocks above.
     work_above: Work,
 }
 
-fn find(store: &Store, id: &MessageId) -> Result<Option<(Arc<Message>, Place)>, StoreError> {
+fn find(store: &Store, id: &MessageId) -> Result<Option<(Arc<Message>, MessageLocation)>, StoreError> {
     let Some(found) = store.find_message(id)? else { return Ok(None) };
     let Some(stored) = store.block(&found.block)? else { return Ok(None) };
     let Ok(block) = Block::decode(&stored.block) else { return Ok(None) };
     let Some(message) = block.messages.get(found.index) else { return Ok(None) };
     let below = stored.place.total_work.hashes().saturating_sub(block.header.work().hashes());
     let work_above = Work::from_hashes(store.tip()?.total_work.hashes().saturating_sub(below));
-    Ok(Some((Arc::clone(message), Place { block: found.block, height: found.height, work_above })))
+    Ok(Some((Arc::clone(message), MessageLocation { block: found.block, height: found.height, work_above })))
 }
 
 /// Submits a signed message, as JSON or in its binary encoding (`application/octet-stream`)
 #[utoipa::path(post, path = "/api/v1/messages", tag = "ledger",
-    request_body(content((schema::Submission = "application/json"), (Vec<u8> = "application/octet-stream"))),
+    request_body(content((schema::SubmissionSchema = "application/json"), (Vec<u8> = "application/octet-stream"))),
     responses(
         (status = 201, description = "It is pooled and told to the peers", body = Accepted),
         (status = 400, description = "Not a message", body = crate::http::error::Refusal),

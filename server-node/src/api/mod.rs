@@ -36,7 +36,7 @@ pub const LIST_MAX: usize = 200;
 #[derive(Clone, Copy, Debug, Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-pub(crate) struct Slice {
+pub(crate) struct ListSlice {
     /// The height to start from, upwards. The newest blocks if left out.
     from: Option<u64>,
     /// The number of entries, from 1 to 200. 50 if left out.
@@ -44,9 +44,9 @@ pub(crate) struct Slice {
 }
 
 /// The query of a list, or the reason that it is malformed.
-type SliceQuery = Result<Query<Slice>, QueryRejection>;
+type SliceQuery = Result<Query<ListSlice>, QueryRejection>;
 
-impl Slice {
+impl ListSlice {
     fn limit(self) -> usize {
         self.limit.unwrap_or(LIST_DEFAULT).clamp(1, LIST_MAX)
     }
@@ -72,20 +72,20 @@ pub fn router() -> Router<AppState> {
 
 /// The state of the node
 #[utoipa::path(get, path = "/api/v1/status", tag = "node",
-    responses((status = 200, body = view::Status), (status = 503, body = crate::http::error::Refusal)))]
-pub(crate) async fn status(State(app): State<AppState>) -> Result<Json<view::Status>, ApiError> {
-    Ok(Json(view::Status::new(app.handle.network(), app.handle.status().await?)))
+    responses((status = 200, body = view::StatusView), (status = 503, body = crate::http::error::Refusal)))]
+pub(crate) async fn status(State(app): State<AppState>) -> Result<Json<view::StatusView>, ApiError> {
+    Ok(Json(view::StatusView::new(app.handle.network(), app.handle.status().await?)))
 }
 
 /// The parameters of the node's network. Its genesis block and id follow from them
-#[utoipa::path(get, path = "/api/v1/network", tag = "node", responses((status = 200, body = schema::Parameters)))]
+#[utoipa::path(get, path = "/api/v1/network", tag = "node", responses((status = 200, body = schema::ParametersSchema)))]
 pub(crate) async fn network(State(app): State<AppState>) -> Json<Parameters> {
     Json(app.handle.network().parameters().clone())
 }
 
 /// The peers that the node is connected to, in the order in which they connected
 #[utoipa::path(get, path = "/api/v1/peers", tag = "node",
-    responses((status = 200, body = Vec<view::Peer>), (status = 503, body = crate::http::error::Refusal)))]
-pub(crate) async fn peers(State(app): State<AppState>) -> Result<Json<Vec<view::Peer>>, ApiError> {
-    Ok(Json(app.handle.peers().await?.into_iter().map(view::Peer::from).collect()))
+    responses((status = 200, body = Vec<view::ConnectedPeer>), (status = 503, body = crate::http::error::Refusal)))]
+pub(crate) async fn peers(State(app): State<AppState>) -> Result<Json<Vec<view::ConnectedPeer>>, ApiError> {
+    Ok(Json(app.handle.peers().await?.into_iter().map(view::ConnectedPeer::from).collect()))
 }

@@ -27,7 +27,7 @@ pub(super) const BINARY: &str = "application/octet-stream";
     params(("id" = String, Path, description = "The message's id, 64 hex digits")),
     responses(
         (status = 200, description = "It shows that the message is in a block, and how much work is on and above that block",
-            content((schema::Proof = "application/json"), (Vec<u8> = "application/octet-stream"))),
+            content((schema::ProofSchema = "application/json"), (Vec<u8> = "application/octet-stream"))),
         (status = 400, body = crate::http::error::Refusal),
         (status = 404, description = "The message is not known", body = crate::http::error::Refusal),
         (status = 409, description = "The message waits for a block", body = crate::http::error::Refusal),

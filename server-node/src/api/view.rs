@@ -12,7 +12,8 @@ use utoipa::ToSchema;
 
 /// The state of a node.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct Status {
+#[schema(as = Status)]
+pub struct StatusView {
     /// The network's name.
     pub network: String,
     /// The network's id: the genesis header's hash.
@@ -43,7 +44,7 @@ pub struct Status {
     pub mining: bool,
 }
 
-impl Status {
+impl StatusView {
     /// Creates the JSON form of a node's status.
     pub fn new(network: &Network, status: node::Status) -> Self {
         Self {
@@ -66,7 +67,8 @@ impl Status {
 
 /// A peer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
-pub struct Peer {
+#[schema(as = Peer)]
+pub struct ConnectedPeer {
     /// Its number, which a running node never uses twice.
     pub id: u64,
     /// Its key, once it is proven.
@@ -94,7 +96,7 @@ pub struct Peer {
     pub agreement: Option<String>,
 }
 
-impl From<PeerView> for Peer {
+impl From<PeerView> for ConnectedPeer {
     fn from(peer: PeerView) -> Self {
         let role = |role| match role {
             Role::Full => "full".to_owned(),
@@ -134,7 +136,7 @@ pub struct Traces {
     /// The highest block that was searched.
     pub to: u64,
     /// The messages that it signed and those to it, the newest block's first.
-    #[schema(value_type = Vec<crate::http::schema::MessageStatus>)]
+    #[schema(value_type = Vec<crate::http::schema::MessageStatusSchema>)]
     pub messages: Vec<plexus_core::ledger::json::MessageStatus>,
     /// The blocks that it mined, the newest first.
     pub blocks: Vec<Authored>,

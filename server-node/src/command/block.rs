@@ -1,18 +1,18 @@
 //! `plexus block`: one block with its messages.
 
 use clap::Args;
-use plexus_core::ledger::json::Block;
+use plexus_core::ledger::json::BlockView;
 use plexus_core::primitives::hash::Hash;
 
 use super::{client, table};
 
 #[derive(Debug, Args)]
-pub(super) struct Arguments {
+pub(super) struct BlockArgs {
     /// The block's height or hash
     #[arg(value_name = "HEIGHT|HASH", value_parser = parse_name)]
     block: String,
     #[command(flatten)]
-    client: client::Source,
+    client: client::NodeSource,
 }
 
 fn parse_name(text: &str) -> Result<String, String> {
@@ -21,8 +21,8 @@ fn parse_name(text: &str) -> Result<String, String> {
 }
 
 /// Runs the command.
-pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
-    let block: Block = arguments.client.client().get(&format!("/api/v1/blocks/{}", arguments.block))?;
+pub(super) fn run(arguments: &BlockArgs) -> anyhow::Result<()> {
+    let block: BlockView = arguments.client.client().get(&format!("/api/v1/blocks/{}", arguments.block))?;
     if arguments.client.json {
         return table::print_json(&block);
     }

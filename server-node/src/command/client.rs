@@ -18,7 +18,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The node to ask, and the form to print its answer in.
 #[derive(Debug, Args)]
-pub(super) struct Source {
+pub(super) struct NodeSource {
     /// The node to ask
     #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8333")]
     node: Address,
@@ -29,14 +29,14 @@ pub(super) struct Source {
 
 /// A client of one node's API.
 #[derive(Debug)]
-pub(super) struct Client {
+pub(super) struct NodeClient {
     agent: ureq::Agent,
     base: String,
 }
 
 /// The body of a response by which the API refuses a request.
 #[derive(serde::Deserialize)]
-struct Refusal {
+struct ErrorBody {
     error: RefusalBody,
 }
 
@@ -45,14 +45,14 @@ struct RefusalBody {
     message: String,
 }
 
-impl Source {
+impl NodeSource {
     /// Returns a client of the node's API.
-    pub(super) fn client(&self) -> Client {
-        Client::new(&self.node)
+    pub(super) fn client(&self) -> NodeClient {
+        NodeClient::new(&self.node)
     }
 }
 
-impl Client {
+impl NodeClient {
     /// Creates a client of the node at this address.
     pub(super) fn new(node: &Address) -> Self {
         let config = ureq::Agent::config_builder()
@@ -135,7 +135,7 @@ impl Client {
             return Ok(response);
         }
         let body = response.body_mut().with_config().limit(1 << 16).read_to_vec().unwrap_or_default();
-        match serde_json::from_slice::<Refusal>(&body) {
+        match serde_json::from_slice::<ErrorBody>(&body) {
             Ok(refusal) => bail!("{}", refusal.error.message),
             Err(_) => bail!("{} answers with HTTP status {status}: is it a Plexus node?", self.base),
         }
@@ -150,7 +150,7 @@ mod tests {
     fn a_node_that_is_not_there_is_named_with_what_to_do() {
         // This port was free a moment ago, so no server listens there.
         let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let client = Client::new(&format!("127.0.0.1:{port}").parse().unwrap());
+        let client = NodeClient::new(&format!("127.0.0.1:{port}").parse().unwrap());
         let error = client.get::<serde_json::Value>("/api/v1/status").unwrap_err().to_string();
         assert!(error.contains(&port.to_string()) && error.contains("plexus node"), "{error}");
     }
@@ -160,7 +160,7 @@ mod tests {
         for (text, base) in
             [("ws://a:1/p2p", "http://a:1"), ("https://a", "https://a:443"), ("[::1]:5", "http://[::1]:5")]
         {
-            assert_eq!(Client::new(&text.parse().unwrap()).base(), base);
+            assert_eq!(NodeClient::new(&text.parse().unwrap()).base(), base);
         }
     }
 }

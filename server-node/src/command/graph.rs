@@ -10,9 +10,9 @@ use plexus_node::api::graph::Graph;
 use super::{atomic_file, client, table};
 
 #[derive(Debug, Args)]
-pub(super) struct Arguments {
+pub(super) struct GraphArgs {
     #[command(flatten)]
-    client: client::Source,
+    client: client::NodeSource,
     /// Draw the graph as SVG into this file, or to standard output for -
     #[arg(long, value_name = "FILE", conflicts_with_all = ["dot", "json"])]
     svg: Option<PathBuf>,
@@ -22,7 +22,7 @@ pub(super) struct Arguments {
 }
 
 /// Runs the command.
-pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
+pub(super) fn run(arguments: &GraphArgs) -> anyhow::Result<()> {
     let graph: Graph = arguments.client.client().get("/api/v1/graph")?;
     if arguments.client.json {
         return table::print_json(&graph);

@@ -17,7 +17,7 @@ use super::{data_dir, table};
 const INPUT_BYTES_MAX: u64 = 4_096;
 
 #[derive(Debug, Args)]
-pub(super) struct Arguments {
+pub(super) struct KeyArgs {
     #[command(subcommand)]
     verb: Verb,
 }
@@ -28,7 +28,7 @@ enum Verb {
     /// machine
     New {
         #[command(flatten)]
-        place: Place,
+        place: KeyLocation,
         /// Rename an existing key to author.key.1 and put the new one in its place
         #[arg(long)]
         force: bool,
@@ -36,7 +36,7 @@ enum Verb {
     /// Print the key and its 24 words
     Show {
         #[command(flatten)]
-        place: Place,
+        place: KeyLocation,
         /// Print the public key only
         #[arg(long)]
         public: bool,
@@ -44,7 +44,7 @@ enum Verb {
     /// Restore a key from its 24 words, given here or on standard input
     Restore {
         #[command(flatten)]
-        place: Place,
+        place: KeyLocation,
         /// Rename an existing key to author.key.1 and put this one in its place
         #[arg(long)]
         force: bool,
@@ -56,7 +56,7 @@ enum Verb {
 }
 
 #[derive(Debug, Args)]
-struct Place {
+struct KeyLocation {
     #[command(flatten)]
     data: data_dir::DataFolder,
     /// The network whose default folder is used: plexus, dev or a TOML file
@@ -67,7 +67,7 @@ struct Place {
     json: bool,
 }
 
-impl Place {
+impl KeyLocation {
     fn keystore(&self) -> anyhow::Result<Keystore> {
         Ok(Keystore::new(self.data.folder(self.network.name())?))
     }
@@ -83,7 +83,7 @@ impl Place {
 }
 
 /// Runs the command.
-pub(super) fn run(arguments: Arguments) -> anyhow::Result<()> {
+pub(super) fn run(arguments: KeyArgs) -> anyhow::Result<()> {
     match arguments.verb {
         Verb::New { place, force } => {
             let keystore = place.cleared(force)?;
@@ -114,7 +114,7 @@ fn read(words: Vec<String>) -> anyhow::Result<Phrase> {
     Ok(text.parse()?)
 }
 
-fn show(keystore: &Keystore, phrase: &Phrase, place: &Place, public_only: bool) -> anyhow::Result<()> {
+fn show(keystore: &Keystore, phrase: &Phrase, place: &KeyLocation, public_only: bool) -> anyhow::Result<()> {
     let public = SecretKey::from_phrase(phrase)?.public();
     let path = keystore.author_path().display().to_string();
     let words = (!public_only).then(|| Zeroizing::new(phrase.to_string()));

@@ -7,15 +7,15 @@ use plexus_core::primitives::message::MessageId;
 use super::{client, table};
 
 #[derive(Debug, Args)]
-pub(super) struct Arguments {
+pub(super) struct MessageArgs {
     /// The message's id, as `plexus send` printed it
     id: MessageId,
     #[command(flatten)]
-    client: client::Source,
+    client: client::NodeSource,
 }
 
 /// Runs the command.
-pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
+pub(super) fn run(arguments: &MessageArgs) -> anyhow::Result<()> {
     let status: MessageStatus =
         arguments.client.client().get(&format!("/api/v1/messages/{}", arguments.id))?;
     if arguments.client.json {

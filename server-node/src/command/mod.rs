@@ -38,43 +38,43 @@ const WRONG_USE: u8 = 2;
 /// Without a subcommand it runs a node: `plexus` is short for `plexus node`.
 #[derive(Debug, Parser)]
 #[command(name = "plexus", version, args_conflicts_with_subcommands = true)]
-struct Line {
+struct CommandLine {
     #[command(subcommand)]
     command: Option<Command>,
     #[command(flatten)]
-    node: node::Arguments,
+    node: node::NodeArgs,
 }
 
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run a full node, including its web page and API
-    Node(Box<node::Arguments>),
+    Node(Box<node::NodeArgs>),
     /// Create, show or restore the key that signs your messages and blocks
-    Key(key::Arguments),
+    Key(key::KeyArgs),
     /// Sign a message and send it to a node
-    Send(send::Arguments),
+    Send(send::SendArgs),
     /// Show the status of a node
-    Status(status::Arguments),
+    Status(status::StatusArgs),
     /// List, export or verify the chain
-    Chain(chain::Arguments),
+    Chain(chain::ChainArgs),
     /// Show a block
-    Block(block::Arguments),
+    Block(block::BlockArgs),
     /// Show a message and its place in the ledger
-    Message(message::Arguments),
+    Message(message::MessageArgs),
     /// Write a proof file that shows, offline, that a message is in the ledger
-    Prove(prove::Arguments),
+    Prove(prove::ProveArgs),
     /// Verify a proof file, using only this program
-    Verify(verify::Arguments),
+    Verify(verify::VerifyArgs),
     /// List a node's peers
-    Peers(peers::Arguments),
+    Peers(peers::PeersArgs),
     /// Show or draw the network as a node sees it
-    Graph(graph::Arguments),
+    Graph(graph::GraphArgs),
     /// Write the light client as an npm package, for web pages that embed it
-    Package(package::Arguments),
+    Package(package::PackageArgs),
     /// Simulate a network of thousands of nodes
     Simulate(Box<simulate::Arguments>),
     /// Measure the speed of this machine
-    Bench(bench::Arguments),
+    Bench(bench::BenchArgs),
 }
 
 /// A wrong use that is found only when a command runs. Every other error is a failure.
@@ -91,7 +91,7 @@ impl std::error::Error for WrongUse {}
 
 /// Runs a command line. Returns the exit status of the process.
 pub(crate) fn run(line: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> ExitCode {
-    let line = match Line::try_parse_from(line) {
+    let line = match CommandLine::try_parse_from(line) {
         Ok(line) => line,
         Err(error) => return refuse(&error),
     };
@@ -155,13 +155,13 @@ mod tests {
 
     use super::*;
 
-    fn parse(line: &str) -> Result<Line, String> {
-        Line::try_parse_from(line.split(' ')).map_err(|error| wrong_use_line(&error.to_string()))
+    fn parse(line: &str) -> Result<CommandLine, String> {
+        CommandLine::try_parse_from(line.split(' ')).map_err(|error| wrong_use_line(&error.to_string()))
     }
 
     #[test]
     fn the_command_line_is_consistent() {
-        Line::command().debug_assert();
+        CommandLine::command().debug_assert();
     }
 
     #[test]

@@ -11,7 +11,7 @@ use plexus_core::primitives::key::SecretKey;
 use plexus_core::primitives::params::Network;
 use plexus_core::protocol::address::{Address, PORT};
 use plexus_node::Running;
-use plexus_node::config::{self, Config, Tls};
+use plexus_node::config::{self, NodeConfig, Tls};
 use plexus_node::keystore::{Keystore, KeystoreError};
 use tokio::net::TcpListener;
 use tracing_subscriber::filter::Targets;
@@ -26,7 +26,7 @@ const THREADS_MAX: u64 = 1_024;
 const INBOUND_MAX: u64 = config::INBOUND_MAX as u64;
 
 #[derive(Debug, Args)]
-pub(super) struct Arguments {
+pub(super) struct NodeArgs {
     /// Where to listen for peers, web page and API alike: an address, a port, or both
     #[arg(long, value_name = "ADDR", default_value = "0.0.0.0:8333", value_parser = parse_listen)]
     listen: SocketAddr,
@@ -77,7 +77,7 @@ fn parse_listen(text: &str) -> Result<SocketAddr, String> {
 }
 
 /// Runs the command.
-pub(super) fn run(arguments: Arguments) -> anyhow::Result<()> {
+pub(super) fn run(arguments: NodeArgs) -> anyhow::Result<()> {
     tracing_subscriber::registry()
         .with(tracing_subscriber::fmt::layer().with_writer(std::io::stderr))
         .with(arguments.log.clone())
@@ -95,7 +95,7 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<()> {
 }
 
 async fn serve(
-    arguments: Arguments,
+    arguments: NodeArgs,
     keystore: Keystore,
     folder: PathBuf,
     author: SecretKey,
@@ -108,7 +108,7 @@ async fn serve(
         format!("cannot listen on {wanted}: choose another address with --listen, for example --listen 8334")
     })?;
     let address = listener.local_addr()?;
-    let mut config = Config::new(arguments.network, folder.clone(), keystore.node_key()?, author.clone());
+    let mut config = NodeConfig::new(arguments.network, folder.clone(), keystore.node_key()?, author.clone());
     config.connect = arguments.connect;
     config.inbound_max = as_usize(arguments.inbound_max);
     config.listen_address = arguments.public.or_else(|| announced(address, arguments.tls_cert.is_some()));

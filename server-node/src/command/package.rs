@@ -49,13 +49,13 @@ const TEXTS: [(&str, &str); 4] = [
 ];
 
 #[derive(Debug, Args)]
-pub(super) struct Arguments {
+pub(super) struct PackageArgs {
     /// The folder to write to: a new or an empty one
     folder: PathBuf,
 }
 
 /// Runs the command.
-pub(super) fn run(Arguments { folder }: &Arguments) -> anyhow::Result<()> {
+pub(super) fn run(PackageArgs { folder }: &PackageArgs) -> anyhow::Result<()> {
     let files = contents()?;
     clear(folder)?;
     for (path, bytes) in &files {

@@ -3,19 +3,19 @@
 use std::time::Duration;
 
 use clap::Args;
-use plexus_node::api::view::Peer;
+use plexus_node::api::view::ConnectedPeer;
 
 use super::{client, table};
 
 #[derive(Debug, Args)]
-pub(super) struct Arguments {
+pub(super) struct PeersArgs {
     #[command(flatten)]
-    client: client::Source,
+    client: client::NodeSource,
 }
 
 /// Runs the command.
-pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
-    let peers: Vec<Peer> = arguments.client.client().get("/api/v1/peers")?;
+pub(super) fn run(arguments: &PeersArgs) -> anyhow::Result<()> {
+    let peers: Vec<ConnectedPeer> = arguments.client.client().get("/api/v1/peers")?;
     if arguments.client.json {
         return table::print_json(&peers);
     }
@@ -39,7 +39,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     table::print(&table::lines(rows))
 }
 
-fn row(peer: &Peer) -> [String; 9] {
+fn row(peer: &ConnectedPeer) -> [String; 9] {
     let unknown = || "–".to_owned();
     let address = peer.outbound.as_ref().or(peer.listen.as_ref());
     [
@@ -56,7 +56,7 @@ fn row(peer: &Peer) -> [String; 9] {
 }
 
 /// Returns the height that a peer announced, with a remark if it is on another chain than ours.
-fn height(peer: &Peer) -> String {
+fn height(peer: &ConnectedPeer) -> String {
     let height = peer.height.map_or_else(|| "–".to_owned(), |height| height.to_string());
     match peer.agreement.as_deref() {
         None | Some("agrees") => height,
@@ -65,7 +65,7 @@ fn height(peer: &Peer) -> String {
 }
 
 /// Returns the purpose of a connection: the slot that it fills, or that the peer dialled us.
-fn slot(peer: &Peer) -> &str {
+fn slot(peer: &ConnectedPeer) -> &str {
     match (&peer.slot, &peer.outbound) {
         (Some(slot), _) => slot,
         (None, Some(_)) => "kept",

@@ -10,15 +10,15 @@ use plexus_core::proof::inclusion_proof::{Form, RECEIPT_BYTES_MAX, Receipt};
 use super::{WrongUse, client, table};
 
 #[derive(Debug, Args)]
-pub(super) struct Arguments {
+pub(super) struct ProveArgs {
     /// The message's id, as `plexus send` printed it
     id: MessageId,
     #[command(flatten)]
-    client: client::Source,
+    client: client::NodeSource,
 }
 
 /// Runs the command.
-pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
+pub(super) fn run(arguments: &ProveArgs) -> anyhow::Result<()> {
     let (id, mut out) = (arguments.id, std::io::stdout().lock());
     if !arguments.client.json && out.is_terminal() {
         let text =

@@ -12,7 +12,7 @@ use plexus_core::primitives::pow::Work;
 use plexus_node::api::view::Accepted;
 use plexus_node::keystore::Keystore;
 
-use super::client::Client;
+use super::client::NodeClient;
 use super::{client, data_dir, message, progress, table};
 
 /// The most bits of stamp work that may be asked for: hours of work.
@@ -25,7 +25,7 @@ const WAIT_INTERVAL: Duration = Duration::from_millis(500);
 const FAILURES_MAX: u32 = 20;
 
 #[derive(Debug, Args)]
-pub(super) struct Arguments {
+pub(super) struct SendArgs {
     /// The recipient, at most 128 bytes
     #[arg(long, value_name = "RECIPIENT")]
     to: String,
@@ -33,7 +33,7 @@ pub(super) struct Arguments {
     #[arg(required = true, value_name = "TEXT")]
     text: Vec<String>,
     #[command(flatten)]
-    client: client::Source,
+    client: client::NodeSource,
     #[command(flatten)]
     data: data_dir::DataFolder,
     /// The network that the message is for. The command fails if the node is on another [default:
@@ -73,7 +73,7 @@ impl Priority {
 }
 
 /// Runs the command.
-pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
+pub(super) fn run(arguments: &SendArgs) -> anyhow::Result<()> {
     let client = arguments.client.client();
     let network = client.network()?;
     if let Some(wanted) = &arguments.network {
@@ -106,7 +106,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     }
 }
 
-fn sign(arguments: &Arguments, secret: &SecretKey, network: &Network) -> anyhow::Result<Message> {
+fn sign(arguments: &SendArgs, secret: &SecretKey, network: &Network) -> anyhow::Result<Message> {
     let time = plexus_node::clock::time();
     let draft = Draft::new(secret.public(), &arguments.to, arguments.text.join(" "), time)?;
     let bits = arguments.stamp_bits.unwrap_or(arguments.priority.bits());
@@ -131,7 +131,7 @@ fn grind(id: &MessageId, bits: u8) -> u64 {
     }
 }
 
-fn wait(client: &Client, id: MessageId) -> anyhow::Result<MessageStatus> {
+fn wait(client: &NodeClient, id: MessageId) -> anyhow::Result<MessageStatus> {
     let spinner = progress::spinner("waiting for a block");
     let mut failures = 0;
     loop {

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 
 use super::{atomic_file, table};
 use metric::{Figure, MACHINE, NETWORK};
-use run::{Run, Trial};
+use run::{Run, TopologyRuns};
 
 mod args;
 mod metric;
@@ -32,7 +32,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
             file.display()
         );
     }
-    let trial = |setups: &Vec<_>| Trial::run(setups, |setup| arguments.command_of_one(setup));
+    let trial = |setups: &Vec<_>| TopologyRuns::run(setups, |setup| arguments.command_of_one(setup));
     let trials = plan.iter().map(trial).collect::<anyhow::Result<Vec<_>>>()?;
     if let Some(file) = &arguments.report {
         write_page(file, &trials, arguments)?;
@@ -47,15 +47,15 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     }
 }
 
-fn write_page(file: &Path, trials: &[Trial], arguments: &Arguments) -> anyhow::Result<()> {
+fn write_page(file: &Path, trials: &[TopologyRuns], arguments: &Arguments) -> anyhow::Result<()> {
     let command = arguments.command(&trials[0].setup);
     let page = page::page(trials, arguments.places(), &command);
     atomic_file::write(file, |out| Ok(out.write_all(page.as_bytes())?))
 }
 
 /// Returns a table of all figures, one column per topology.
-fn shown(trials: &[Trial]) -> String {
-    let headings: Vec<_> = [""].into_iter().chain(trials.iter().map(Trial::name)).collect();
+fn shown(trials: &[TopologyRuns]) -> String {
+    let headings: Vec<_> = [""].into_iter().chain(trials.iter().map(TopologyRuns::name)).collect();
     let mut rows = table::headed(&headings);
     for figure in NETWORK.iter().chain(&MACHINE) {
         let texts = trials.iter().map(|trial| figure.text(trial));
@@ -67,7 +67,7 @@ fn shown(trials: &[Trial]) -> String {
 }
 
 /// Returns a trial for programs. With several seeds it has the medians, the spread, and all runs.
-fn json(trial: &Trial) -> Value {
+fn json(trial: &TopologyRuns) -> Value {
     let mut object = json_of_run(trial.first());
     if trial.runs.len() > 1 {
         let runs: Vec<_> = trial.runs.iter().map(json_of_run).collect();

@@ -1,20 +1,20 @@
 //! `plexus status`: the state of a node.
 
 use clap::Args;
-use plexus_node::api::view::Status;
+use plexus_node::api::view::StatusView;
 
 use super::{client, table};
 
 #[derive(Debug, Args)]
-pub(super) struct Arguments {
+pub(super) struct StatusArgs {
     #[command(flatten)]
-    client: client::Source,
+    client: client::NodeSource,
 }
 
 /// Runs the command.
-pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
+pub(super) fn run(arguments: &StatusArgs) -> anyhow::Result<()> {
     let client = arguments.client.client();
-    let status: Status = client.get("/api/v1/status")?;
+    let status: StatusView = client.get("/api/v1/status")?;
     if arguments.client.json {
         return table::print_json(&status);
     }

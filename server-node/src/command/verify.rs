@@ -28,7 +28,7 @@ const SEAL: &str = "sha256:";
 const RATE: u128 = 1_000_000_000;
 
 #[derive(Debug, Args)]
-pub(super) struct Arguments {
+pub(super) struct VerifyArgs {
     /// The proof file, in either form. - reads standard input
     #[arg(value_name = "FILE|-")]
     proof: PathBuf,
@@ -44,9 +44,9 @@ pub(super) struct Arguments {
 }
 
 /// Runs the command.
-pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
+pub(super) fn run(arguments: &VerifyArgs) -> anyhow::Result<()> {
     let bytes = read(&arguments.proof)?;
-    let verdict = Verdict::of(&bytes, arguments);
+    let verdict = ProofVerdict::of(&bytes, arguments);
     match (verdict, arguments.json) {
         (Ok(verdict), true) => table::print_json(&verdict.json()),
         (Ok(verdict), false) => table::print(&verdict.words()),
@@ -139,7 +139,7 @@ fn seals(text: &str) -> impl Iterator<Item = &str> {
 }
 
 /// The result for a valid proof file.
-struct Verdict {
+struct ProofVerdict {
     receipt: Receipt,
     verified: Verified,
     document: Option<Document>,
@@ -147,8 +147,8 @@ struct Verdict {
     demanded: bool,
 }
 
-impl Verdict {
-    fn of(bytes: &[u8], arguments: &Arguments) -> anyhow::Result<Self> {
+impl ProofVerdict {
+    fn of(bytes: &[u8], arguments: &VerifyArgs) -> anyhow::Result<Self> {
         let receipt = decode(bytes)?;
         let found = &receipt.network;
         if let Some(wanted) = arguments.network.as_ref().filter(|wanted| wanted.id() != found.id()) {
@@ -177,7 +177,7 @@ impl Verdict {
         );
         json!({
             "valid": true,
-            "message": json::Message::new(&self.receipt.message, network.id()),
+            "message": json::MessageView::new(&self.receipt.message, network.id()),
             "file": file,
             "block": verified.block,
             "number_of_block": header.height,

@@ -27,7 +27,7 @@ use crate::dialer::Dialer;
 use crate::driver::event::{DriverEvent, Query};
 use crate::driver::send_queue::{Outgoing, SendQueue};
 use crate::handle::Handle;
-use crate::miner::Miner;
+use crate::miner::MinerThreads;
 use crate::store::StoreError;
 use crate::verifier::Verifier;
 
@@ -61,7 +61,7 @@ pub(crate) struct Driver {
     handle: Handle,
     clock: Clock,
     verifier: Verifier,
-    miner: Miner,
+    miner: MinerThreads,
     dialer: Dialer,
     lanes: BTreeMap<ConnectionId, SendQueue>,
     wishes: VecDeque<PendingOutput>,
@@ -77,7 +77,7 @@ impl Driver {
         node: Node,
         facts: mpsc::Receiver<DriverEvent>,
         handle: Handle,
-        miner: Miner,
+        miner: MinerThreads,
     ) -> anyhow::Result<Self> {
         Ok(Self {
             node,

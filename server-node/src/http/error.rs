@@ -88,11 +88,11 @@ impl From<StoreError> for ApiError {
     }
 }
 
-impl From<handle::Refusal> for ApiError {
-    fn from(refusal: handle::Refusal) -> Self {
+impl From<handle::SubmitRefused> for ApiError {
+    fn from(refusal: handle::SubmitRefused) -> Self {
         let error = match refusal {
-            handle::Refusal::Stopped(stopped) => return stopped.into(),
-            handle::Refusal::Submit(error) => error,
+            handle::SubmitRefused::Stopped(stopped) => return stopped.into(),
+            handle::SubmitRefused::Submit(error) => error,
         };
         let (status, code) = match error {
             SubmitError::Signature => (StatusCode::UNPROCESSABLE_ENTITY, "bad_signature"),

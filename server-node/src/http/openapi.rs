@@ -18,7 +18,7 @@ pub(crate) async fn show() -> impl IntoResponse {
 
 /// Returns the whole description.
 pub fn document() -> Document {
-    Api::openapi()
+    OpenApiDocument::openapi()
 }
 
 /// A proof-of-work ledger of signed messages.
@@ -50,7 +50,7 @@ pub fn document() -> Document {
     tags((name = "ledger", description = "Blocks and messages"), (name = "node", description = "This node"),
         (name = "older system", description = "What the older system's clients use"))
 )]
-struct Api;
+struct OpenApiDocument;
 
 #[cfg(test)]
 mod tests {
@@ -58,7 +58,7 @@ mod tests {
     use std::sync::Arc;
 
     use plexus_core::ledger::json;
-    use plexus_core::peers::topology::graph::Topology;
+    use plexus_core::peers::topology::graph::GraphTopology;
     use plexus_core::primitives::key::SecretKey;
     use plexus_core::primitives::message::Draft;
     use plexus_core::primitives::params::Network;
@@ -95,13 +95,13 @@ mod tests {
     #[test]
     fn what_is_described_is_what_is_sent() {
         let network = Network::dev();
-        let block = json::Block::new(&network.genesis_block(), Work::ZERO, network.id());
+        let block = json::BlockView::new(&network.genesis_block(), Work::ZERO, network.id());
         assert_eq!(described("Block"), fields(&block));
         assert_eq!(described("Parameters"), fields(network.parameters()));
         let secret = SecretKey::from_bytes(&[1; 32]).unwrap();
         let draft = Draft::new(secret.public(), "bob", "hello", Timestamp::default()).unwrap();
         let signed = draft.sign(&secret, network.id(), 0);
-        let message = json::Message::new(&signed, network.id());
+        let message = json::MessageView::new(&signed, network.id());
         assert_eq!(described("Message"), fields(&message));
         let (sender, signature) = (message.sender, message.signature);
         let submission = json::Submission {
@@ -114,7 +114,7 @@ mod tests {
         };
         assert_eq!(described("Submission"), fields(&submission));
         let (one, other) = (secret.public(), SecretKey::from_bytes(&[2; 32]).unwrap().public());
-        let graph = Graph::new(&Topology::new(one, [(one, other, 20_000)]));
+        let graph = Graph::new(&GraphTopology::new(one, [(one, other, 20_000)]));
         assert_eq!(described("Graph"), fields(&graph));
         assert_eq!(described("GraphNode"), fields(&graph.nodes[0]));
         assert_eq!(described("GraphLink"), fields(&graph.links[0]));

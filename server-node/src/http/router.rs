@@ -16,7 +16,7 @@ use tower_http::cors::{Any, CorsLayer};
 use tower_http::set_header::SetResponseHeaderLayer;
 
 use crate::api;
-use crate::api::feed::Feed;
+use crate::api::feed::EventFeed;
 use crate::handle::Handle;
 use crate::http::error::ApiError;
 use crate::http::health::health;
@@ -36,12 +36,12 @@ const CONTENT_POLICY: &str = "default-src 'self'; script-src 'self' 'wasm-unsafe
 /// Tokio runtime, because a task encodes the events.
 pub fn router(handle: Handle, author: PublicKey) -> Router {
     let app = AppState {
-        feed: Feed::start(&handle),
+        feed: EventFeed::start(&handle),
         handle: handle.clone(),
         author,
         exports: Arc::new(Semaphore::new(api::export::EXPORTS_MAX)),
         graphs: Arc::new(Semaphore::new(api::graph::GRAPHS_MAX)),
-        legacy: Arc::new(legacy::shared::Shared::start(&handle, author)),
+        legacy: Arc::new(legacy::shared::LegacyState::start(&handle, author)),
         proofs: Arc::new(Semaphore::new(api::proof::PROOFS_MAX)),
         searches: Arc::new(Semaphore::new(api::keys::SEARCHES_MAX)),
     };

@@ -13,7 +13,8 @@ pub const SUBMISSION_BYTES_MAX: usize = 32 * 1024;
 #[derive(Debug, ToSchema)]
 #[expect(dead_code, reason = "it describes a form and is never made")]
 #[schema(example = json!({ "name": "plexus", "limit_bits": "0x1e100000" }))]
-pub(crate) struct Parameters {
+#[schema(as = Parameters)]
+pub(crate) struct ParametersSchema {
     /// 1 to 32 of a–z, 0–9 and `-`.
     pub name: String,
     /// The genesis block's time in unix milliseconds.
@@ -33,7 +34,8 @@ pub(crate) struct Parameters {
 /// A message.
 #[derive(Debug, ToSchema)]
 #[expect(dead_code, reason = "it describes a form and is never made")]
-pub(crate) struct Message {
+#[schema(as = Message)]
+pub(crate) struct MessageSchema {
     /// The message's id.
     pub id: String,
     /// The sender's key, 66 hex digits.
@@ -58,7 +60,8 @@ pub(crate) struct Message {
 /// A signed message to submit.
 #[derive(Debug, ToSchema)]
 #[expect(dead_code, reason = "it describes a form and is never made")]
-pub(crate) struct Submission {
+#[schema(as = Submission)]
+pub(crate) struct SubmissionSchema {
     /// The sender's key, 66 hex digits.
     pub sender: String,
     /// The recipient, at most 128 bytes.
@@ -78,10 +81,11 @@ pub(crate) struct Submission {
 /// A message and its position in the ledger.
 #[derive(Debug, ToSchema)]
 #[expect(dead_code, reason = "it describes a form and is never made")]
-pub(crate) struct MessageStatus {
+#[schema(as = MessageStatus)]
+pub(crate) struct MessageStatusSchema {
     #[schema(inline)]
     #[serde(flatten)]
-    pub base: Message,
+    pub base: MessageSchema,
     /// True if it waits in the mempool.
     pub pending: bool,
     /// The height of its block, once it is in one.
@@ -96,11 +100,12 @@ pub(crate) struct MessageStatus {
 /// its verification.
 #[derive(Debug, ToSchema)]
 #[expect(dead_code, reason = "it describes a form and is never made")]
-pub(crate) struct Proof {
+#[schema(as = Proof)]
+pub(crate) struct ProofSchema {
     /// The version of this form: 1.
     pub version: u32,
     /// The network's parameters.
-    pub network: Parameters,
+    pub network: ParametersSchema,
     /// The message.
     pub message: ProofMessage,
     /// Its index in the block, from 0.
@@ -178,7 +183,8 @@ pub(crate) struct ProofRecord {
 /// A block with its messages.
 #[derive(Debug, ToSchema)]
 #[expect(dead_code, reason = "it describes a form and is never made")]
-pub(crate) struct Block {
+#[schema(as = Block)]
+pub(crate) struct BlockSchema {
     /// The block's hash.
     pub hash: String,
     /// The parent's hash.
@@ -211,5 +217,5 @@ pub(crate) struct Block {
     /// The messages as text, joined by line ends: the single field of the older system.
     pub message: String,
     /// The messages.
-    pub messages: Vec<Message>,
+    pub messages: Vec<MessageSchema>,
 }

@@ -43,7 +43,7 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::{CloseCode, Data, O
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig, frame};
 
 use super::hold::{Fetch, Hold, Member};
-use super::tail::{Position, Tail};
+use super::tail::{Tail, TailPosition};
 use super::{ANSWER_BYTES_MAX, BUFFER_BYTES, PIECE_BYTES, SEND_TIMEOUT, TEXT_BYTES_MAX, form, origin};
 use crate::api::export::parent_of;
 use crate::http::blocking;
@@ -75,7 +75,7 @@ const PINS_MAX: usize = 20;
 /// The most time that a fetch waits for the tail to follow the store.
 const FOLLOW_TIMEOUT: Duration = Duration::from_millis(500);
 
-type Socket = WebSocketStream<TokioIo<Upgraded>>;
+type UpgradedSocket = WebSocketStream<TokioIo<Upgraded>>;
 
 /// The reason that an answer is not whole.
 enum Broken {
@@ -183,8 +183,8 @@ async fn tell(app: AppState, upgraded: OnUpgrade, ip: Option<IpAddr>, all: bool)
 
 async fn converse(
     app: AppState,
-    sink: SplitSink<Socket, Message>,
-    mut stream: SplitStream<Socket>,
+    sink: SplitSink<UpgradedSocket, Message>,
+    mut stream: SplitStream<UpgradedSocket>,
     ip: Option<IpAddr>,
     all: bool,
 ) {
@@ -236,7 +236,7 @@ async fn converse(
 
 /// The destination of an answer.
 enum Out {
-    Socket { sink: SplitSink<Socket, Message>, begun: bool },
+    Socket { sink: SplitSink<UpgradedSocket, Message>, begun: bool },
     Body(mpsc::Sender<io::Result<Bytes>>),
 }
 
@@ -274,11 +274,11 @@ async fn answer(
     hold: Option<(&Arc<Hold>, &mut Option<Fetch>)>,
 ) -> Result<(), Broken> {
     let network = app.handle.network().clone();
-    let reader = Arc::new(Reader { network, speaker: app.author });
+    let reader = Arc::new(BlockReader { network, speaker: app.author });
     let head = head(app).await?;
     let room = ANSWER_BYTES_MAX - head.len() - "]}".len();
     out.send(head, false).await?;
-    let mut chain = Chain { reader, next: 0, parent: Hash::ZERO };
+    let mut chain = AscendingChain { reader, next: 0, parent: Hash::ZERO };
     if all {
         loop {
             let view = view(app).await?;
@@ -338,11 +338,11 @@ async fn head(app: &AppState) -> Result<String, ApiError> {
 }
 
 /// Returns the block that the answer ends with, and a view of a store whose best chain it is on.
-async fn pin(app: &AppState, fetch: Option<&Fetch>) -> Result<(Snapshot, Position), Broken> {
+async fn pin(app: &AppState, fetch: Option<&Fetch>) -> Result<(Snapshot, TailPosition), Broken> {
     let tail: &Tail = &app.legacy.tail;
     for _ in 0..PINS_MAX {
         let (_, newest) = read(view(app).await?, Snapshot::tip).await?;
-        let newest = Position::from(newest);
+        let newest = TailPosition::from(newest);
         // The node announces a block right after it is in the store.
         let _ = timeout(FOLLOW_TIMEOUT, tail.reached(newest)).await;
         let pin = match fetch {
@@ -376,12 +376,12 @@ async fn read<T: Send + 'static>(
 }
 
 /// The network and the speaker that a block's JSON depends on.
-struct Reader {
+struct BlockReader {
     network: Network,
     speaker: PublicKey,
 }
 
-impl Reader {
+impl BlockReader {
     fn json(&self, stored: &StoredBlock) -> Result<String, StoreError> {
         let decoded = Block::decode(&stored.block);
         let block = decoded.map_err(|error| StoreError::record("body", stored.place.hash, &error))?;
@@ -407,15 +407,15 @@ impl Reader {
 }
 
 /// A chain that is told upwards.
-struct Chain {
-    reader: Arc<Reader>,
+struct AscendingChain {
+    reader: Arc<BlockReader>,
     /// The height of the next block.
     next: u64,
     /// The hash of the block below it.
     parent: Hash,
 }
 
-impl Chain {
+impl AscendingChain {
     /// Reads a piece: blocks up to `to`, each but genesis after a comma. Returns the view and the
     /// piece.
     async fn piece(&mut self, view: Snapshot, to: u64) -> Result<(Snapshot, String), Broken> {

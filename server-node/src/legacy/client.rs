@@ -7,9 +7,9 @@ use std::time::Instant;
 use axum::extract::ws::{Message, WebSocket};
 use bytes::Bytes;
 
-use super::hold::{Limit, Member, Socket};
+use super::hold::{Limit, ListedSocket, Member};
 use super::nodes::{self, Listing};
-use super::tail::{Next, Position, Watcher};
+use super::tail::{Next, TailPosition, Watcher};
 use super::{PING_INTERVAL, SEND_TIMEOUT};
 use crate::http::state::AppState;
 
@@ -29,9 +29,9 @@ pub(super) struct Client {
 /// A client that is listed as a node, and receives blocks.
 struct Listed {
     listing: Listing,
-    socket: Socket,
+    socket: ListedSocket,
     /// The last block that the client has, or that the chain has that it is about to fetch.
-    position: Position,
+    position: TailPosition,
     /// The client was sent the genesis block, and has not fetched the chain yet.
     owes: bool,
     /// The number of the last ping for a hold.
@@ -39,7 +39,7 @@ struct Listed {
 }
 
 /// The next step.
-enum Step {
+enum ClientStep {
     Send(Message),
     /// Wait for a change, or until this time.
     Wait(Option<Instant>),
@@ -63,13 +63,13 @@ impl Client {
             held.borrow_and_update();
             let (mut busy, mut wake) = (false, None);
             match self.step(Instant::now()) {
-                Step::Send(message) => {
+                ClientStep::Send(message) => {
                     busy = true;
                     if self.send(message).await.is_err() {
                         break;
                     }
                 }
-                Step::Wait(until) => wake = until,
+                ClientStep::Wait(until) => wake = until,
             }
             let served = tokio::select! {
                 // Messages of the client are read between two blocks, too.
@@ -97,15 +97,15 @@ impl Client {
         }
     }
 
-    fn step(&mut self, now: Instant) -> Step {
-        let Some(listed) = &mut self.listed else { return Step::Wait(None) };
+    fn step(&mut self, now: Instant) -> ClientStep {
+        let Some(listed) = &mut self.listed else { return ClientStep::Wait(None) };
         let (hold, tail) = (&self.member.hold, &self.app.legacy.tail);
         let (limit, until) = hold.limit(now);
         if listed.owes {
             match (limit, until) {
                 // The fetched chain has all blocks up to the pinned one.
                 (Limit::UpTo(pin, _), _) => listed.position = pin,
-                (Limit::Frozen, _) | (Limit::None, Some(_)) => return Step::Wait(until),
+                (Limit::Frozen, _) | (Limit::None, Some(_)) => return ClientStep::Wait(until),
                 // It did not fetch in time. The next block is far above its last, and makes it
                 // fetch.
                 (Limit::None, None) => listed.position = tail.tip(),
@@ -113,28 +113,28 @@ impl Client {
             listed.owes = false;
         }
         match limit {
-            Limit::Frozen => return Step::Wait(until),
+            Limit::Frozen => return ClientStep::Wait(until),
             Limit::UpTo(pin, number) if listed.position == pin => {
                 if listed.settling == number {
-                    return Step::Wait(until);
+                    return ClientStep::Wait(until);
                 }
                 listed.settling = number;
-                return Step::Send(Message::Ping(Bytes::copy_from_slice(&number.to_be_bytes())));
+                return ClientStep::Send(Message::Ping(Bytes::copy_from_slice(&number.to_be_bytes())));
             }
             Limit::UpTo(..) | Limit::None => {}
         }
         match tail.next(&listed.position) {
             Next::Block(position, text) => {
                 listed.position = position;
-                Step::Send(Message::Text(text))
+                ClientStep::Send(Message::Text(text))
             }
-            Next::Tip => Step::Wait(until),
+            Next::Tip => ClientStep::Wait(until),
             Next::Unknown => {
                 // It missed blocks, or has some that left the best chain: a low number makes it
                 // fetch the chain.
                 listed.owes = true;
                 hold.owe(now);
-                Step::Send(Message::Text(tail.genesis.clone()))
+                ClientStep::Send(Message::Text(tail.genesis.clone()))
             }
         }
     }

@@ -19,7 +19,7 @@ pub const BLOCK_JSON_BYTES_MAX: usize = 500_000;
 /// Returns the block as JSON. `speaker` is the key in the message of a genesis block, whose author
 /// is not a valid key.
 pub(super) fn json(block: &Block, total_work: Work, network: &Network, speaker: &PublicKey) -> String {
-    let mut form = json::Block::new(block, total_work, network.id());
+    let mut form = json::BlockView::new(block, total_work, network.id());
     if form.messages.is_empty() {
         let author = if form.author == PublicKey::NOBODY { *speaker } else { form.author };
         form.message = format!("From {author} to everyone, (no message)");
@@ -35,7 +35,7 @@ pub(super) fn json(block: &Block, total_work: Work, network: &Network, speaker: 
 }
 
 /// Returns the first messages as one text of at most [`MESSAGE_BYTES_MAX`].
-fn cut(messages: &[json::Message]) -> String {
+fn cut(messages: &[json::MessageView]) -> String {
     let mut text = String::new();
     for message in messages {
         if text.len() + 1 + message.message.len() > MESSAGE_BYTES_MAX {

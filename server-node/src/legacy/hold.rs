@@ -30,7 +30,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::{Semaphore, watch};
 
 use super::CHAINS_PER_IP_MAX;
-use super::tail::Position;
+use super::tail::TailPosition;
 
 /// The most time that a hold lasts, from its begin, and again from the moment when a position is
 /// pinned.
@@ -47,16 +47,16 @@ pub(super) enum Limit {
     /// Nothing: a position is about to be pinned.
     Frozen,
     /// The blocks up to this one, and then the ping with this number.
-    UpTo(Position, u64),
+    UpTo(TailPosition, u64),
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct HoldState {
     /// The time when the hold ends at the latest. Unset when nothing is held.
     until: Option<Instant>,
     /// The hold's number: each has another.
     hold: u64,
-    pin: Option<Position>,
+    pin: Option<TailPosition>,
     /// The time when the first position of the hold was pinned.
     since: Option<Instant>,
     /// The pin's number: each has another.
@@ -70,7 +70,7 @@ struct State {
     next_socket: u64,
 }
 
-impl State {
+impl HoldState {
     /// Forgets a hold that is over at `now`.
     fn expire(&mut self, now: Instant) {
         let is_over = self.fetches == 0 && self.owed == 0;
@@ -98,7 +98,7 @@ impl State {
 /// The connections from one address.
 #[derive(Debug)]
 pub(super) struct Hold {
-    state: Mutex<State>,
+    state: Mutex<HoldState>,
     changed: watch::Sender<()>,
     /// The answers that are under way.
     pub(super) chains: Arc<Semaphore>,
@@ -112,11 +112,11 @@ impl Default for Hold {
 }
 
 impl Hold {
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, HoldState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn change<T>(&self, work: impl FnOnce(&mut State) -> T) -> T {
+    fn change<T>(&self, work: impl FnOnce(&mut HoldState) -> T) -> T {
         let answer = work(&mut self.lock());
         self.changed.send_replace(());
         answer
@@ -149,14 +149,14 @@ impl Hold {
     }
 
     /// Lists a socket. Returns it.
-    pub(super) fn list(self: &Arc<Self>) -> Socket {
+    pub(super) fn list(self: &Arc<Self>) -> ListedSocket {
         let id = self.change(|state| {
             let id = state.next_socket;
             state.next_socket += 1;
             state.sockets.insert(id, 0);
             id
         });
-        Socket { hold: Arc::clone(self), id }
+        ListedSocket { hold: Arc::clone(self), id }
     }
 
     /// Begins a fetch, after the hold that is under way if it is too old to share. Returns the
@@ -194,19 +194,19 @@ impl Hold {
 
 /// A socket on `/` that is listed.
 #[derive(Debug)]
-pub(super) struct Socket {
+pub(super) struct ListedSocket {
     hold: Arc<Hold>,
     id: u64,
 }
 
-impl Socket {
+impl ListedSocket {
     /// Notes that the client has all blocks up to the pinned one.
     pub(super) fn settle(&self, pinned: u64) {
         self.hold.change(|state| state.sockets.insert(self.id, pinned));
     }
 }
 
-impl Drop for Socket {
+impl Drop for ListedSocket {
     fn drop(&mut self) {
         self.hold.change(|state| state.sockets.remove(&self.id));
     }
@@ -226,9 +226,9 @@ impl Fetch {
     pub(super) fn pin(
         &self,
         now: Instant,
-        tip: Position,
-        is_current: impl FnOnce(&Position) -> bool,
-    ) -> Position {
+        tip: TailPosition,
+        is_current: impl FnOnce(&TailPosition) -> bool,
+    ) -> TailPosition {
         self.hold.change(|state| {
             state.expire(now);
             if state.hold != self.number || state.until.is_none() {
@@ -314,8 +314,8 @@ mod tests {
 
     use super::*;
 
-    fn at(height: u64) -> Position {
-        Position { height, hash: Hash::of(&height.to_be_bytes()) }
+    fn at(height: u64) -> TailPosition {
+        TailPosition { height, hash: Hash::of(&height.to_be_bytes()) }
     }
 
     #[test]

@@ -22,7 +22,7 @@ pub const PEERS_MAX: usize = 256;
 
 /// A node, under the older system's names.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Node {
+pub struct LegacyNode {
     /// Its address without the port, as in a URL: an IPv6 address is in brackets.
     #[serde(rename = "IP")]
     pub ip: String,
@@ -38,7 +38,7 @@ pub struct Node {
 }
 
 #[derive(Clone, Debug)]
-struct Entry {
+struct TableEntry {
     /// Each entry has another number, so that a connection never changes an entry that replaced its
     /// own.
     number: u64,
@@ -48,7 +48,7 @@ struct Entry {
     connections: usize,
 }
 
-impl Entry {
+impl TableEntry {
     fn is_online(&self) -> bool {
         self.connections > 0
     }
@@ -56,7 +56,7 @@ impl Entry {
 
 #[derive(Debug, Default)]
 struct Entries {
-    by_name: BTreeMap<String, Entry>,
+    by_name: BTreeMap<String, TableEntry>,
     next: u64,
 }
 
@@ -94,14 +94,14 @@ impl Nodes {
         }
         entries.next += 1;
         let number = entries.next;
-        let fresh = || Entry { number, changed: now, latency: Duration::ZERO, connections: 0 };
+        let fresh = || TableEntry { number, changed: now, latency: Duration::ZERO, connections: 0 };
         let entry = entries.by_name.entry(name.to_owned()).or_insert_with(fresh);
         entry.connections += 1;
         entry.changed = now;
         Listing { name: name.to_owned(), number: entry.number }
     }
 
-    fn change(&self, listing: &Listing, change: impl FnOnce(&mut Entry)) {
+    fn change(&self, listing: &Listing, change: impl FnOnce(&mut TableEntry)) {
         let mut entries = self.lock();
         let entry = entries.by_name.get_mut(&listing.name);
         if let Some(entry) = entry.filter(|entry| entry.number == listing.number) {
@@ -126,10 +126,10 @@ impl Nodes {
     }
 
     /// Returns the list, with the peers of the node whose address is known.
-    pub fn list(&self, peers: &[PeerView], now: Timestamp) -> BTreeMap<String, Node> {
+    pub fn list(&self, peers: &[PeerView], now: Timestamp) -> BTreeMap<String, LegacyNode> {
         let clients = self.lock();
         let clients = clients.by_name.iter().map(|(name, entry)| {
-            let node = Node {
+            let node = LegacyNode {
                 ip: name.clone(),
                 last_changed: entry.changed.to_string(),
                 latency: entry.latency.as_secs_f64(),
@@ -149,7 +149,7 @@ impl Nodes {
         for (name, peer) in named.take(PEERS_MAX) {
             let measured = peer.latency_ms.map(|ms| ms / 1e3);
             let latency = measured.or_else(|| nodes.get(&name).map(|node| node.latency));
-            let node = Node {
+            let node = LegacyNode {
                 ip: name.clone(),
                 last_changed: now.minus_ms(peer.connected_ms).to_string(),
                 latency: latency.unwrap_or_default(),

@@ -13,7 +13,7 @@ use crate::legacy::{CHAINS_MAX, WHOLE_CHAINS_MAX};
 
 /// The state of the two routes.
 #[derive(Debug)]
-pub(crate) struct Shared {
+pub(crate) struct LegacyState {
     pub(super) nodes: Nodes,
     pub(super) holds: Holds,
     pub(super) tail: Arc<Tail>,
@@ -21,7 +21,7 @@ pub(crate) struct Shared {
     pub(super) whole_chains: Arc<Semaphore>,
 }
 
-impl Shared {
+impl LegacyState {
     /// Starts the task that follows the best chain. Must be called within a Tokio runtime. Returns
     /// the state.
     pub(crate) fn start(handle: &Handle, author: PublicKey) -> Self {

@@ -1,6 +1,6 @@
 //! The newest blocks of the best chain, each encoded once for all clients.
 //!
-//! A client remembers the [`Position`] of the last block that it has. The tail returns the next
+//! A client remembers the [`TailPosition`] of the last block that it has. The tail returns the next
 //! block. Or it says that the position is not on the best chain any more, or too far below its end.
 //! The client then has to fetch the chain.
 //!
@@ -24,7 +24,7 @@ use tokio::sync::watch;
 use super::form;
 use crate::handle::Handle;
 use crate::http::blocking;
-use crate::store::Place;
+use crate::store::StoredPosition;
 
 /// The most blocks that are kept. When full, the oldest is dropped.
 pub const TAIL_FRAMES_MAX: usize = 256;
@@ -34,13 +34,13 @@ pub const TAIL_BYTES_MAX: usize = 8 << 20;
 
 /// A block's place in the chain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Position {
+pub(super) struct TailPosition {
     pub(super) height: u64,
     pub(super) hash: Hash,
 }
 
-impl From<Place> for Position {
-    fn from(place: Place) -> Self {
+impl From<StoredPosition> for TailPosition {
+    fn from(place: StoredPosition) -> Self {
         Self { height: place.height, hash: place.hash }
     }
 }
@@ -49,7 +49,7 @@ impl From<Place> for Position {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Next {
     /// This block.
-    Block(Position, Utf8Bytes),
+    Block(TailPosition, Utf8Bytes),
     /// Nothing: it is the tip.
     Tip,
     /// Unknown: the position left the best chain, or is too far below the tip.
@@ -57,27 +57,27 @@ pub(super) enum Next {
 }
 
 #[derive(Debug)]
-struct Frame {
-    position: Position,
+struct TailFrame {
+    position: TailPosition,
     prev_hash: Hash,
     text: Utf8Bytes,
 }
 
 #[derive(Debug)]
-struct State {
-    tip: Position,
+struct TailState {
+    tip: TailPosition,
     /// The last blocks up to the tip, without a gap.
-    frames: VecDeque<Frame>,
+    frames: VecDeque<TailFrame>,
     bytes: usize,
     watchers: usize,
 }
 
-impl State {
+impl TailState {
     fn pop_newest(&mut self) {
         self.bytes -= self.frames.pop_back().map_or(0, |frame| frame.text.len());
     }
 
-    fn push(&mut self, frame: Frame) {
+    fn push(&mut self, frame: TailFrame) {
         self.bytes += frame.text.len();
         self.frames.push_back(frame);
         while self.frames.len() > TAIL_FRAMES_MAX || self.bytes > TAIL_BYTES_MAX && self.frames.len() > 1 {
@@ -98,7 +98,7 @@ pub(super) struct Tail {
     speaker: PublicKey,
     /// The genesis block as text.
     pub(super) genesis: Utf8Bytes,
-    state: Mutex<State>,
+    state: Mutex<TailState>,
     changed: watch::Sender<()>,
 }
 
@@ -108,9 +108,9 @@ impl Tail {
         // Subscribes to the events first, so that no later event is missed.
         let mut events = handle.events();
         let network = handle.network().clone();
-        let genesis = Position { height: 0, hash: *network.id() };
+        let genesis = TailPosition { height: 0, hash: *network.id() };
         // A store that cannot be read stops the node. Until then the tail begins at genesis.
-        let tip = handle.store().tip().map_or(genesis, Position::from);
+        let tip = handle.store().tip().map_or(genesis, TailPosition::from);
         let tail = Arc::new(Self::new(network, speaker, tip));
         let (follower, handle) = (Arc::clone(&tail), handle.clone());
         tokio::spawn(async move {
@@ -132,14 +132,14 @@ impl Tail {
         tail
     }
 
-    fn new(network: Network, speaker: PublicKey, tip: Position) -> Self {
+    fn new(network: Network, speaker: PublicKey, tip: TailPosition) -> Self {
         let genesis = network.genesis_block();
         let genesis = form::json(&genesis, genesis.header.work(), &network, &speaker).into();
-        let state = Mutex::new(State { tip, frames: VecDeque::new(), bytes: 0, watchers: 0 });
+        let state = Mutex::new(TailState { tip, frames: VecDeque::new(), bytes: 0, watchers: 0 });
         Self { network, speaker, genesis, state, changed: watch::Sender::new(()) }
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, TailState> {
         // Each change is a single step, so the state is whole even after a thread has panicked.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -156,7 +156,7 @@ impl Tail {
     }
 
     fn connect(&self, hash: Hash, block: &Block, total_work: Work) -> bool {
-        let position = Position { height: block.header.height, hash };
+        let position = TailPosition { height: block.header.height, hash };
         let encode = || form::json(block, total_work, &self.network, &self.speaker).into();
         let (tip, is_watched) = {
             let state = self.lock();
@@ -172,7 +172,7 @@ impl Tail {
         state.tip = position;
         match text {
             Some(text) if state.watchers > 0 => {
-                state.push(Frame { position, prev_hash: block.header.prev_hash, text });
+                state.push(TailFrame { position, prev_hash: block.header.prev_hash, text });
             }
             Some(_) | None => state.clear(),
         }
@@ -199,7 +199,7 @@ impl Tail {
         true
     }
 
-    fn begin_at(&self, tip: Position) {
+    fn begin_at(&self, tip: TailPosition) {
         let mut state = self.lock();
         if state.tip != tip {
             state.tip = tip;
@@ -210,17 +210,17 @@ impl Tail {
     }
 
     /// Returns the position of the newest block.
-    pub(super) fn tip(&self) -> Position {
+    pub(super) fn tip(&self) -> TailPosition {
         self.lock().tip
     }
 
     /// Returns true if a position is known to be on the best chain.
-    pub(super) fn is_current(&self, position: &Position) -> bool {
+    pub(super) fn is_current(&self, position: &TailPosition) -> bool {
         !matches!(self.next(position), Next::Unknown)
     }
 
     /// Returns the answer about a position.
-    pub(super) fn next(&self, position: &Position) -> Next {
+    pub(super) fn next(&self, position: &TailPosition) -> Next {
         let state = self.lock();
         if state.tip == *position {
             return Next::Tip;
@@ -236,7 +236,7 @@ impl Tail {
     }
 
     /// Resolves when the tail has come as far as `tip`, which the store has.
-    pub(super) async fn reached(&self, tip: Position) {
+    pub(super) async fn reached(&self, tip: TailPosition) {
         let mut changed = self.changed.subscribe();
         loop {
             let has = {

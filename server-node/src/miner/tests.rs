@@ -35,7 +35,7 @@ fn impossible(id: u64) -> Job {
 }
 
 struct Bench {
-    miner: Miner,
+    miner: MinerThreads,
     facts: Receiver<DriverEvent>,
     handle: Handle,
     _data: tempfile::TempDir,
@@ -49,7 +49,7 @@ fn bench_with(threads: usize, gpu: Option<Gpu>) -> Bench {
     let data = tempfile::tempdir().unwrap();
     let store = Store::open(data.path(), &Network::dev()).unwrap();
     let (handle, facts) = Handle::new(store, Network::dev(), 1);
-    Bench { miner: Miner::new(Some(threads), gpu, handle.clone()), facts, handle, _data: data }
+    Bench { miner: MinerThreads::new(Some(threads), gpu, handle.clone()), facts, handle, _data: data }
 }
 
 impl Bench {

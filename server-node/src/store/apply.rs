@@ -10,18 +10,18 @@ use plexus_core::primitives::pow::Work;
 use redb::{ReadableTable, Table, WriteTransaction};
 
 use super::memtable::{self, Memtable};
-use super::mmr_nodes::Range;
+use super::mmr_nodes::MmrNodeRange;
 use super::table::{self, HeaderRecord, MessageKey, PlaceKey};
-use super::{Result, StoreError};
+use super::{StoreError, StoreResult};
 
 /// The tables of one write transaction.
-pub(super) struct Writer<'a> {
+pub(super) struct TransactionWriter<'a> {
     headers: Table<'a, &'static PlaceKey, &'static HeaderRecord>,
     bodies: Table<'a, &'static PlaceKey, &'static [u8]>,
     best: Table<'a, u64, &'static [u8; 32]>,
     heights: Table<'a, &'static [u8; 32], u64>,
     checkpoints: Table<'a, &'static PlaceKey, &'static [u8]>,
-    range: Range<'a>,
+    range: MmrNodeRange<'a>,
     messages: Table<'a, &'static MessageKey, u64>,
     log: Table<'a, u64, &'static [u8]>,
     pooled: Table<'a, &'static [u8; 32], &'static [u8]>,
@@ -30,15 +30,15 @@ pub(super) struct Writer<'a> {
     logged: Vec<(MessageKey, u64)>,
 }
 
-impl<'a> Writer<'a> {
-    pub(super) fn new(transaction: &'a WriteTransaction) -> Result<Self> {
+impl<'a> TransactionWriter<'a> {
+    pub(super) fn new(transaction: &'a WriteTransaction) -> StoreResult<Self> {
         Ok(Self {
             headers: transaction.open_table(table::HEADERS)?,
             bodies: transaction.open_table(table::BODIES)?,
             best: transaction.open_table(table::BEST)?,
             heights: transaction.open_table(table::HEIGHTS)?,
             checkpoints: transaction.open_table(table::CHECKPOINTS)?,
-            range: Range::new(transaction.open_table(table::NODES)?),
+            range: MmrNodeRange::new(transaction.open_table(table::NODES)?),
             messages: transaction.open_table(table::MESSAGES)?,
             log: transaction.open_table(table::LOG)?,
             pooled: transaction.open_table(table::POOLED)?,
@@ -47,7 +47,7 @@ impl<'a> Writer<'a> {
         })
     }
 
-    pub(super) fn apply(&mut self, change: &Change) -> Result<()> {
+    pub(super) fn apply(&mut self, change: &Change) -> StoreResult<()> {
         match change {
             Change::Header { hash, header, total_work } => self.header(hash, header, *total_work),
             Change::Body { hash, height, block, ids } => self.body(hash, *height, block, ids),
@@ -60,7 +60,7 @@ impl<'a> Writer<'a> {
     }
 
     /// Writes the contents of a new store, over any that are there.
-    pub(super) fn genesis(&mut self, network: &Network) -> Result<()> {
+    pub(super) fn genesis(&mut self, network: &Network) -> StoreResult<()> {
         let (hash, genesis) = (network.id(), network.genesis());
         let history = Mmr::default().append(genesis.record(*hash));
         self.header(hash, genesis, Work::ZERO)?;
@@ -70,14 +70,14 @@ impl<'a> Writer<'a> {
         Ok(())
     }
 
-    fn header(&mut self, hash: &Hash, header: &Header, total_work: Work) -> Result<()> {
+    fn header(&mut self, hash: &Hash, header: &Header, total_work: Work) -> StoreResult<()> {
         let record = table::header_record(header, total_work);
         self.headers.insert(&table::place_key(header.height, hash), &record)?;
         self.heights.insert(hash.as_bytes(), header.height)?;
         Ok(())
     }
 
-    fn body(&mut self, hash: &Hash, height: u64, block: &[u8], ids: &[MessageId]) -> Result<()> {
+    fn body(&mut self, hash: &Hash, height: u64, block: &[u8], ids: &[MessageId]) -> StoreResult<()> {
         let known = self.bodies.insert(&table::place_key(height, hash), block)?.is_some();
         if !known && !ids.is_empty() {
             let next = self.log.last()?.map_or(0, |(number, _)| number.value() + 1);
@@ -88,7 +88,7 @@ impl<'a> Writer<'a> {
     }
 
     /// Moves the log to the table.
-    pub(super) fn merge(&mut self, head: &Memtable) -> Result<()> {
+    pub(super) fn merge(&mut self, head: &Memtable) -> StoreResult<()> {
         for (key, height) in head.iter() {
             self.messages.insert(key, height)?;
         }
@@ -101,32 +101,32 @@ impl<'a> Writer<'a> {
         self.logged
     }
 
-    fn checkpoint(&mut self, height: u64, hash: &Hash, history: &Mmr) -> Result<()> {
+    fn checkpoint(&mut self, height: u64, hash: &Hash, history: &Mmr) -> StoreResult<()> {
         self.checkpoints.insert(&table::place_key(height, hash), history.encode().as_slice())?;
         Ok(())
     }
 
-    fn pooled(&mut self, id: &MessageId, message: &[u8]) -> Result<()> {
+    fn pooled(&mut self, id: &MessageId, message: &[u8]) -> StoreResult<()> {
         self.pooled.insert(id.as_bytes(), message)?;
         Ok(())
     }
 
-    fn book(&mut self, encoded: &[u8]) -> Result<()> {
+    fn book(&mut self, encoded: &[u8]) -> StoreResult<()> {
         self.meta.insert(table::BOOK_KEY, encoded)?;
         Ok(())
     }
 
-    fn unpooled(&mut self, id: &MessageId) -> Result<()> {
+    fn unpooled(&mut self, id: &MessageId) -> StoreResult<()> {
         self.pooled.remove(id.as_bytes())?;
         Ok(())
     }
 
     /// Writes the nodes that a store of an older format lacks.
-    pub(super) fn fill_range(&mut self) -> Result<()> {
+    pub(super) fn fill_range(&mut self) -> StoreResult<()> {
         self.range.extend(&self.best, &self.headers)
     }
 
-    fn move_tip(&mut self, tip: Hash, height: u64, fork: u64) -> Result<()> {
+    fn move_tip(&mut self, tip: Hash, height: u64, fork: u64) -> StoreResult<()> {
         self.range.truncate(fork.saturating_add(1))?;
         while let Some(last) = self.last()?.filter(|last| *last > height) {
             self.best.remove(last)?;
@@ -142,13 +142,13 @@ impl<'a> Writer<'a> {
         self.range.extend(&self.best, &self.headers)
     }
 
-    fn last(&self) -> Result<Option<u64>> {
+    fn last(&self) -> StoreResult<Option<u64>> {
         Ok(self.best.last()?.map(|(height, _)| height.value()))
     }
 
     /// Ends the best chain at a height, and removes the blocks above so that they are fetched
     /// again. The log must be empty.
-    pub(super) fn truncate(&mut self, height: u64, ids: impl Fn(&[u8]) -> Vec<MessageId>) -> Result<()> {
+    pub(super) fn truncate(&mut self, height: u64, ids: impl Fn(&[u8]) -> Vec<MessageId>) -> StoreResult<()> {
         self.range.truncate(height.saturating_add(1))?;
         while let Some(last) = self.last()?.filter(|last| *last > height) {
             let Some(hash) = self.best.remove(last)?.map(|hash| Hash::from_bytes(*hash.value())) else {

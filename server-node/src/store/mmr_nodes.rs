@@ -13,7 +13,7 @@ use plexus_core::primitives::mmr::{MmrNode, Position};
 use redb::{ReadableTable, Table};
 
 use super::table::{self, HeaderRecord, NodeKey, NodeRecord, PlaceKey};
-use super::{Result, StoreError};
+use super::{StoreError, StoreResult};
 
 /// The level of the lowest nodes that are stored.
 pub(super) const CHUNK_LEVEL: u32 = 6;
@@ -21,24 +21,24 @@ pub(super) const CHUNK_LEVEL: u32 = 6;
 pub(super) const CHUNK: u64 = 1 << CHUNK_LEVEL;
 
 /// The table of nodes in a write transaction.
-pub(super) struct Range<'a> {
+pub(super) struct MmrNodeRange<'a> {
     nodes: Table<'a, &'static NodeKey, &'static NodeRecord>,
 }
 
-impl<'a> Range<'a> {
+impl<'a> MmrNodeRange<'a> {
     pub(super) fn new(nodes: Table<'a, &'static NodeKey, &'static NodeRecord>) -> Self {
         Self { nodes }
     }
 
     /// Returns the number of headers that the stored nodes cover.
-    fn covered(&self) -> Result<u64> {
+    fn covered(&self) -> StoreResult<u64> {
         let (first, last) = (at(CHUNK_LEVEL, 0), at(CHUNK_LEVEL, u64::MAX));
         let newest = self.nodes.range::<&NodeKey>(&first..=&last)?.next_back().transpose()?;
         Ok(newest.map_or(0, |(key, _)| (table::node_place(key.value()).index + 1) << CHUNK_LEVEL))
     }
 
     /// Removes the nodes over any header that is not among the first `leaves`.
-    pub(super) fn truncate(&mut self, leaves: u64) -> Result<()> {
+    pub(super) fn truncate(&mut self, leaves: u64) -> StoreResult<()> {
         let covered = self.covered()?;
         for level in (CHUNK_LEVEL..u64::BITS).take_while(|level| covered >> level > leaves >> level) {
             let (first, last) = (at(level, leaves >> level), at(level, u64::MAX));
@@ -53,7 +53,7 @@ impl<'a> Range<'a> {
         &mut self,
         best: &Table<'_, u64, &'static [u8; 32]>,
         headers: &Table<'_, &'static PlaceKey, &'static HeaderRecord>,
-    ) -> Result<()> {
+    ) -> StoreResult<()> {
         let mut start = self.covered()?;
         let end = best.last()?.map_or(0, |(height, _)| height.value() + 1);
         while end - start >= CHUNK {
@@ -74,7 +74,7 @@ impl<'a> Range<'a> {
         Ok(())
     }
 
-    fn append(&mut self, mut index: u64, mut node: MmrNode) -> Result<()> {
+    fn append(&mut self, mut index: u64, mut node: MmrNode) -> StoreResult<()> {
         for level in CHUNK_LEVEL.. {
             self.nodes.insert(&at(level, index), &node.encode())?;
             if index.is_multiple_of(2) {

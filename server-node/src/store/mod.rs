@@ -30,7 +30,7 @@ mod restore;
 mod snapshot;
 mod table;
 
-use self::apply::Writer;
+use self::apply::TransactionWriter;
 pub use self::error::StoreError;
 pub use self::memtable::HEAD_MAX;
 use self::memtable::Memtable;
@@ -53,7 +53,7 @@ pub const BLOCKS_BYTES_MAX: usize = 4 << 20;
 
 /// A block's position in the chain, and its total work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Place {
+pub struct StoredPosition {
     /// Its hash.
     pub hash: Hash,
     /// Its height.
@@ -66,7 +66,7 @@ pub struct Place {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredBlock {
     /// Its position.
-    pub place: Place,
+    pub place: StoredPosition,
     /// Its encoding.
     pub block: Bytes,
 }
@@ -100,7 +100,7 @@ pub struct Store {
     released: DropGuard,
 }
 
-type Result<T> = std::result::Result<T, StoreError>;
+type StoreResult<T> = std::result::Result<T, StoreError>;
 
 impl Store {
     /// Opens the store in the directory `data`, which is created if it is missing.
@@ -108,7 +108,7 @@ impl Store {
     /// # Errors
     /// The directory is in use by another node, the store is of another network or format, the file
     /// is damaged, or the disk fails.
-    pub fn open(data: &Path, network: &Network) -> Result<Arc<Self>> {
+    pub fn open(data: &Path, network: &Network) -> StoreResult<Arc<Self>> {
         let directory = |source| StoreError::Directory { path: data.to_owned(), source };
         std::fs::create_dir_all(data).map_err(directory)?;
         let lock = lock(data)?;
@@ -131,13 +131,18 @@ impl Store {
     ///
     /// # Errors
     /// As [`Store::open`].
-    pub fn open_on(backend: impl StorageBackend, network: &Network) -> Result<Arc<Self>> {
+    pub fn open_on(backend: impl StorageBackend, network: &Network) -> StoreResult<Arc<Self>> {
         let data = Path::new("backend");
         let database = builder().create_with_backend(backend).map_err(|error| refused(data, data, error))?;
         Self::begin(database, data, network, None)
     }
 
-    fn begin(database: Database, data: &Path, network: &Network, lock: Option<File>) -> Result<Arc<Self>> {
+    fn begin(
+        database: Database,
+        data: &Path,
+        network: &Network,
+        lock: Option<File>,
+    ) -> StoreResult<Arc<Self>> {
         let released = CancellationToken::new().drop_guard();
         let (head, kept_proof, writing) = Default::default();
         let store =
@@ -173,11 +178,11 @@ impl Store {
             Some(table::FORMAT) => transaction.abort()?,
             Some(format) => {
                 tracing::info!(format, "the store is brought up to date");
-                Writer::new(&transaction)?.fill_range()?;
+                TransactionWriter::new(&transaction)?.fill_range()?;
                 transaction.commit()?;
             }
             None => {
-                Writer::new(&transaction)?.genesis(network)?;
+                TransactionWriter::new(&transaction)?.genesis(network)?;
                 transaction.commit()?;
             }
         }
@@ -194,7 +199,7 @@ impl Store {
     ///
     /// # Errors
     /// The disk fails.
-    pub fn view(&self) -> Result<Snapshot> {
+    pub fn view(&self) -> StoreResult<Snapshot> {
         Snapshot::new(&self.database.begin_read()?, self.network)
     }
 
@@ -202,22 +207,26 @@ impl Store {
     ///
     /// # Errors
     /// The disk fails.
-    pub fn apply(&self, changes: &[Change]) -> Result<()> {
+    pub fn apply(&self, changes: &[Change]) -> StoreResult<()> {
         self.write(|writer| changes.iter().try_for_each(|change| writer.apply(change)))
     }
 
-    fn write(&self, work: impl FnOnce(&mut Writer<'_>) -> Result<()>) -> Result<()> {
+    fn write(&self, work: impl FnOnce(&mut TransactionWriter<'_>) -> StoreResult<()>) -> StoreResult<()> {
         let merge = self.head().is_full();
         self.write_merging(merge, work)
     }
 
     /// Runs a write transaction. If `merge` is set, it moves the index's head to its table first.
-    fn write_merging(&self, merge: bool, work: impl FnOnce(&mut Writer<'_>) -> Result<()>) -> Result<()> {
+    fn write_merging(
+        &self,
+        merge: bool,
+        work: impl FnOnce(&mut TransactionWriter<'_>) -> StoreResult<()>,
+    ) -> StoreResult<()> {
         let _alone = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         let mut transaction = self.database.begin_write()?;
         // Otherwise a start after a crash would read the whole file.
         transaction.set_quick_repair(true);
-        let mut writer = Writer::new(&transaction)?;
+        let mut writer = TransactionWriter::new(&transaction)?;
         if merge {
             writer.merge(&self.head())?;
         }
@@ -246,7 +255,7 @@ impl Store {
     ///
     /// # Errors
     /// The disk fails.
-    pub fn tip(&self) -> Result<Place> {
+    pub fn tip(&self) -> StoreResult<StoredPosition> {
         self.view()?.tip()
     }
 
@@ -254,7 +263,7 @@ impl Store {
     ///
     /// # Errors
     /// The disk fails.
-    pub fn header(&self, hash: &Hash) -> Result<Option<(Header, Work)>> {
+    pub fn header(&self, hash: &Hash) -> StoreResult<Option<(Header, Work)>> {
         self.view()?.header(hash)
     }
 
@@ -262,7 +271,7 @@ impl Store {
     ///
     /// # Errors
     /// The disk fails.
-    pub fn block(&self, hash: &Hash) -> Result<Option<StoredBlock>> {
+    pub fn block(&self, hash: &Hash) -> StoreResult<Option<StoredBlock>> {
         self.view()?.block(hash)
     }
 
@@ -270,7 +279,7 @@ impl Store {
     ///
     /// # Errors
     /// The disk fails.
-    pub fn hash_at(&self, height: u64) -> Result<Option<Hash>> {
+    pub fn hash_at(&self, height: u64) -> StoreResult<Option<Hash>> {
         self.view()?.hash_at(height)
     }
 
@@ -278,7 +287,7 @@ impl Store {
     ///
     /// # Errors
     /// The disk fails.
-    pub fn is_best(&self, hash: &Hash) -> Result<bool> {
+    pub fn is_best(&self, hash: &Hash) -> StoreResult<bool> {
         self.view()?.is_best(hash)
     }
 
@@ -288,7 +297,7 @@ impl Store {
     ///
     /// # Errors
     /// The disk fails.
-    pub fn blocks(&self, from: u64, limit: usize) -> Result<Vec<StoredBlock>> {
+    pub fn blocks(&self, from: u64, limit: usize) -> StoreResult<Vec<StoredBlock>> {
         self.view()?.blocks(from, limit)
     }
 
@@ -296,7 +305,7 @@ impl Store {
     ///
     /// # Errors
     /// The disk fails.
-    pub fn find_message(&self, id: &MessageId) -> Result<Option<Found>> {
+    pub fn find_message(&self, id: &MessageId) -> StoreResult<Option<Found>> {
         let (view, seen) = self.look_up(std::slice::from_ref(id))?;
         let Some(KnownIn { block, height, .. }) = seen.into_iter().find(|seen| seen.best) else {
             return Ok(None);
@@ -310,7 +319,7 @@ impl Store {
     ///
     /// # Errors
     /// The disk fails.
-    pub fn headers_after(&self, locator: &[Hash]) -> Result<Vec<Header>> {
+    pub fn headers_after(&self, locator: &[Hash]) -> StoreResult<Vec<Header>> {
         self.view()?.headers_after(locator)
     }
 
@@ -318,12 +327,12 @@ impl Store {
     ///
     /// # Errors
     /// The disk fails.
-    pub fn seen(&self, ids: &[MessageId]) -> Result<Vec<KnownIn>> {
+    pub fn seen(&self, ids: &[MessageId]) -> StoreResult<Vec<KnownIn>> {
         Ok(self.look_up(ids)?.1)
     }
 
     /// Returns the result of [`Store::seen`], and the snapshot in which it holds.
-    fn look_up(&self, ids: &[MessageId]) -> Result<(Snapshot, Vec<KnownIn>)> {
+    fn look_up(&self, ids: &[MessageId]) -> StoreResult<(Snapshot, Vec<KnownIn>)> {
         // Read the head before the table. A message that is moved meanwhile is then found twice,
         // rather than missed.
         let in_head: Vec<Vec<_>> = {
@@ -347,7 +356,7 @@ impl Store {
     ///
     /// # Errors
     /// The disk fails.
-    pub fn pooled(&self) -> Result<Vec<(MessageId, Bytes)>> {
+    pub fn pooled(&self) -> StoreResult<Vec<(MessageId, Bytes)>> {
         self.view()?.pooled()
     }
 
@@ -355,7 +364,7 @@ impl Store {
     ///
     /// # Errors
     /// The disk fails.
-    pub fn book(&self) -> Result<Vec<u8>> {
+    pub fn book(&self) -> StoreResult<Vec<u8>> {
         self.view()?.book()
     }
 
@@ -363,7 +372,7 @@ impl Store {
     ///
     /// # Errors
     /// The disk fails.
-    pub fn recall(&self, recall: &StoreQuery) -> Result<StoreReply> {
+    pub fn recall(&self, recall: &StoreQuery) -> StoreResult<StoreReply> {
         self.view()?.recall(recall)
     }
 }
@@ -380,7 +389,7 @@ fn builder() -> redb::Builder {
 }
 
 /// Locks the data directory for this process.
-fn lock(data: &Path) -> Result<File> {
+fn lock(data: &Path) -> StoreResult<File> {
     let path = data.join(LOCK_FILE);
     let opened = File::options().create(true).truncate(false).write(true).open(&path);
     let file = opened.map_err(|source| StoreError::Directory { path: path.clone(), source })?;
@@ -391,7 +400,7 @@ fn lock(data: &Path) -> Result<File> {
     }
 }
 
-fn create(data: &Path, file: &Path) -> Result<Database> {
+fn create(data: &Path, file: &Path) -> StoreResult<Database> {
     builder().create(file).map_err(|error| refused(data, file, error))
 }
 
@@ -416,7 +425,7 @@ fn refused(data: &Path, file: &Path, error: DatabaseError) -> StoreError {
 }
 
 /// Returns the store's format. Fails if this program can neither read nor upgrade it.
-fn check_format(data: &Path, found: &[u8]) -> Result<u64> {
+fn check_format(data: &Path, found: &[u8]) -> StoreResult<u64> {
     let found = <[u8; 8]>::try_from(found).map_or(0, u64::from_be_bytes);
     let expected = table::FORMAT;
     match found {
@@ -425,7 +434,7 @@ fn check_format(data: &Path, found: &[u8]) -> Result<u64> {
     }
 }
 
-fn check_network(data: &Path, found: &[u8], expected: &Hash) -> Result<()> {
+fn check_network(data: &Path, found: &[u8], expected: &Hash) -> StoreResult<()> {
     let found = <[u8; 32]>::try_from(found).map_or(Hash::ZERO, Hash::from_bytes);
     let (data, expected) = (data.to_owned(), *expected);
     if found == expected { Ok(()) } else { Err(StoreError::OtherNetwork { data, expected, found }) }

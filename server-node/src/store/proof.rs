@@ -13,11 +13,11 @@ use plexus_core::primitives::hash::Hash;
 use plexus_core::primitives::message::MessageId;
 use plexus_core::primitives::mmr::{MmrNode, Position, siblings};
 use plexus_core::primitives::params::Network;
-use plexus_core::proof::chain_proof::{self, Opened, ProveError, Source};
+use plexus_core::proof::chain_proof::{self, Opened, ProofSource, ProveError};
 use plexus_core::proof::inclusion_proof::Receipt;
 
 use super::mmr_nodes::{self, CHUNK, CHUNK_LEVEL};
-use super::{Result, Snapshot, Store, StoreError};
+use super::{Snapshot, Store, StoreError, StoreResult};
 
 /// A chain proof that is kept for further requests.
 #[derive(Debug)]
@@ -32,11 +32,11 @@ impl Store {
     ///
     /// # Errors
     /// The disk fails.
-    pub fn prove(&self, network: &Network) -> Result<Bytes> {
+    pub fn prove(&self, network: &Network) -> StoreResult<Bytes> {
         self.kept_proof(&self.view()?, network)
     }
 
-    fn kept_proof(&self, view: &Snapshot, network: &Network) -> Result<Bytes> {
+    fn kept_proof(&self, view: &Snapshot, network: &Network) -> StoreResult<Bytes> {
         let mut kept = self.kept_proof.lock().unwrap_or_else(PoisonError::into_inner);
         let (height, tip) = view.last()?;
         if let Some(kept) = kept.as_ref().filter(|kept| kept.tip == tip) {
@@ -52,17 +52,18 @@ impl Store {
     ///
     /// # Errors
     /// The disk fails.
-    pub fn receipt(&self, network: &Network, id: &MessageId) -> Result<Option<Receipt>> {
+    pub fn receipt(&self, network: &Network, id: &MessageId) -> StoreResult<Option<Receipt>> {
         let (view, seen) = self.look_up(std::slice::from_ref(id))?;
         let Some(KnownIn { block: hash, height, .. }) = seen.into_iter().find(|seen| seen.best) else {
             return Ok(None);
         };
-        let mut prover = Prover { view: &view, chunk: None };
+        let mut prover = SnapshotProver { view: &view, chunk: None };
         let block = prover.block(height, &hash)?;
         let index = block.messages.iter().position(|message| message.id(network.id()) == *id);
         let Some(index) = index else { return Ok(None) };
         let leaves = view.last()?.0 + 1;
-        let path = siblings(leaves, height).map(|position| prover.node(position)).collect::<Result<_>>()?;
+        let path =
+            siblings(leaves, height).map(|position| prover.node(position)).collect::<StoreResult<_>>()?;
         Ok(Receipt::new(network, &block, index, path, self.kept_proof(&view, network)?.to_vec()))
     }
 }
@@ -72,8 +73,8 @@ impl Snapshot {
     ///
     /// # Errors
     /// The disk fails, or the height is above the tip's.
-    pub fn prove(&self, network: &Network, height: u64) -> Result<Vec<u8>> {
-        let proven = chain_proof::prove(network, height, &mut Prover { view: self, chunk: None });
+    pub fn prove(&self, network: &Network, height: u64) -> StoreResult<Vec<u8>> {
+        let proven = chain_proof::prove(network, height, &mut SnapshotProver { view: self, chunk: None });
         proven.map_err(|error| match error {
             ProveError::Source(error) => error,
             ProveError::Chain(error) => StoreError::Proof(error),
@@ -82,16 +83,16 @@ impl Snapshot {
 }
 
 /// Reads a snapshot for the prover.
-struct Prover<'a> {
+struct SnapshotProver<'a> {
     view: &'a Snapshot,
     /// The number and leaves of the chunk that was read last. Provers ask for neighbouring leaves
     /// one after the other.
     chunk: Option<(u64, Vec<MmrNode>)>,
 }
 
-impl Prover<'_> {
+impl SnapshotProver<'_> {
     /// Returns the leaves of a chunk, at least those below the tip.
-    fn chunk(&mut self, number: u64) -> Result<&[MmrNode]> {
+    fn chunk(&mut self, number: u64) -> StoreResult<&[MmrNode]> {
         if self.chunk.as_ref().is_none_or(|(held, _)| *held != number) {
             let headers = self.view.headers(number << CHUNK_LEVEL, 1 << CHUNK_LEVEL)?;
             self.chunk = Some((number, mmr_nodes::leaves(&headers)));
@@ -99,16 +100,16 @@ impl Prover<'_> {
         Ok(self.chunk.as_ref().map_or(&[], |(_, leaves)| leaves))
     }
 
-    fn block(&self, height: u64, hash: &Hash) -> Result<Block> {
+    fn block(&self, height: u64, hash: &Hash) -> StoreResult<Block> {
         let body = self.view.body_at(height, hash)?.ok_or_else(|| StoreError::missing("block", hash))?;
         Block::decode(&body).map_err(|error| StoreError::record("body", hash, &error))
     }
 }
 
-impl Source for Prover<'_> {
+impl ProofSource for SnapshotProver<'_> {
     type Error = StoreError;
 
-    fn node(&mut self, position: Position) -> Result<MmrNode> {
+    fn node(&mut self, position: Position) -> StoreResult<MmrNode> {
         let missing =
             || StoreError::missing("node", format!("{} of level {}", position.index, position.level));
         if position.level >= CHUNK_LEVEL {
@@ -121,7 +122,7 @@ impl Source for Prover<'_> {
         leaves.and_then(|leaves| mmr_nodes::fold(leaves, position.level)).ok_or_else(missing)
     }
 
-    fn opened(&mut self, height: u64) -> Result<Opened> {
+    fn opened(&mut self, height: u64) -> StoreResult<Opened> {
         let hash = self.view.hash_at(height)?.ok_or_else(|| StoreError::missing("block", height))?;
         let block = self.block(height, &hash)?;
         let body_root = block.body_root(&block.messages_root());

@@ -12,7 +12,7 @@ use plexus_core::primitives::message::MessageId;
 use plexus_core::primitives::params::Network;
 
 use super::snapshot::Snapshot;
-use super::{Result, Store, StoreError};
+use super::{Store, StoreError, StoreResult};
 
 /// The number of newest blocks that are read again. If the lowest of them is damaged, twice that
 /// number is read, and so on.
@@ -26,7 +26,7 @@ impl Store {
     ///
     /// # Errors
     /// The disk fails.
-    pub fn restore(&self, network: &Network) -> Result<Chain> {
+    pub fn restore(&self, network: &Network) -> StoreResult<Chain> {
         loop {
             let view = self.view()?;
             let tip = view.last()?.0;
@@ -51,7 +51,7 @@ impl Store {
         }
     }
 
-    fn truncate(&self, height: u64, network: &Network) -> Result<()> {
+    fn truncate(&self, height: u64, network: &Network) -> StoreResult<()> {
         let id = network.id();
         self.write_merging(true, |writer| {
             writer.truncate(height, |body| message_ids(body, id))?;
@@ -71,7 +71,7 @@ fn try_restore(
     view: &Snapshot,
     network: &Network,
     tip: u64,
-) -> Result<std::result::Result<Chain, RestoreError>> {
+) -> StoreResult<std::result::Result<Chain, RestoreError>> {
     let (history, headers) = view.span(tip.saturating_sub(WINDOW_MAX as u64), tip)?;
     let next = history.leaves() + headers.len() as u64;
     let chain = Chain::restore(network.clone(), history, &headers);
@@ -82,7 +82,7 @@ fn try_restore(
 }
 
 /// Returns the lowest damaged block among the newest ones, if there is any.
-fn damaged_body(view: &Snapshot, chain: &Chain, tip: u64) -> Result<Option<RestoreError>> {
+fn damaged_body(view: &Snapshot, chain: &Chain, tip: u64) -> StoreResult<Option<RestoreError>> {
     let mut count = BODIES_CHECKED;
     loop {
         let lowest = tip.saturating_sub(count - 1).max(1);
@@ -103,7 +103,7 @@ fn damaged_body(view: &Snapshot, chain: &Chain, tip: u64) -> Result<Option<Resto
 }
 
 /// Returns the difference between a block and its header's commitment, if there is any.
-fn body_damage(view: &Snapshot, chain: &Chain, height: u64, hash: &Hash) -> Result<Option<String>> {
+fn body_damage(view: &Snapshot, chain: &Chain, height: u64, hash: &Hash) -> StoreResult<Option<String>> {
     let Some(place) = chain.find(hash) else { return Ok(None) };
     let Some(history) = chain.history(&place.header.prev_hash) else { return Ok(None) };
     let Some(body) = view.body_at(height, hash)? else { return Ok(Some("the block is missing".to_owned())) };

@@ -16,7 +16,7 @@ use redb::{ReadOnlyTable, ReadTransaction, ReadableTable};
 
 use super::mmr_nodes;
 use super::table::{self, HeaderRecord, MessageKey, NodeKey, NodeRecord, PlaceKey};
-use super::{BLOCKS_BYTES_MAX, BLOCKS_MAX, Place, Result, StoreError, StoredBlock};
+use super::{BLOCKS_BYTES_MAX, BLOCKS_MAX, StoreError, StoreResult, StoredBlock, StoredPosition};
 
 /// A snapshot of the store.
 pub struct Snapshot {
@@ -39,7 +39,7 @@ impl std::fmt::Debug for Snapshot {
 }
 
 impl Snapshot {
-    pub(super) fn new(transaction: &ReadTransaction, network: Hash) -> Result<Self> {
+    pub(super) fn new(transaction: &ReadTransaction, network: Hash) -> StoreResult<Self> {
         Ok(Self {
             network,
             headers: transaction.open_table(table::HEADERS)?,
@@ -58,24 +58,24 @@ impl Snapshot {
     ///
     /// # Errors
     /// The disk fails.
-    pub fn tip(&self) -> Result<Place> {
+    pub fn tip(&self) -> StoreResult<StoredPosition> {
         let (height, hash) = self.last()?;
         let (_, total_work) =
             self.header_at(height, &hash)?.ok_or_else(|| StoreError::missing("header", hash))?;
-        Ok(Place { hash, height, total_work })
+        Ok(StoredPosition { hash, height, total_work })
     }
 
     /// Returns the tip's height and hash.
-    pub(super) fn last(&self) -> Result<(u64, Hash)> {
+    pub(super) fn last(&self) -> StoreResult<(u64, Hash)> {
         let (height, hash) = self.best.last()?.ok_or_else(|| StoreError::missing("tip", ""))?;
         Ok((height.value(), Hash::from_bytes(*hash.value())))
     }
 
-    fn height(&self, hash: &Hash) -> Result<Option<u64>> {
+    fn height(&self, hash: &Hash) -> StoreResult<Option<u64>> {
         Ok(self.heights.get(hash.as_bytes())?.map(|height| height.value()))
     }
 
-    pub(super) fn header_at(&self, height: u64, hash: &Hash) -> Result<Option<(Header, Work)>> {
+    pub(super) fn header_at(&self, height: u64, hash: &Hash) -> StoreResult<Option<(Header, Work)>> {
         let record = self.headers.get(&table::place_key(height, hash))?;
         let header = record.map(|record| table::header_of(record.value())).transpose();
         header.map_err(|error| StoreError::record("header", hash, &error))
@@ -85,12 +85,12 @@ impl Snapshot {
     ///
     /// # Errors
     /// The disk fails.
-    pub fn header(&self, hash: &Hash) -> Result<Option<(Header, Work)>> {
+    pub fn header(&self, hash: &Hash) -> StoreResult<Option<(Header, Work)>> {
         let Some(height) = self.height(hash)? else { return Ok(None) };
         self.header_at(height, hash)
     }
 
-    pub(super) fn body_at(&self, height: u64, hash: &Hash) -> Result<Option<Bytes>> {
+    pub(super) fn body_at(&self, height: u64, hash: &Hash) -> StoreResult<Option<Bytes>> {
         let body = self.bodies.get(&table::place_key(height, hash))?;
         Ok(body.map(|body| Bytes::copy_from_slice(body.value())))
     }
@@ -99,22 +99,22 @@ impl Snapshot {
     ///
     /// # Errors
     /// The disk fails.
-    pub fn block(&self, hash: &Hash) -> Result<Option<StoredBlock>> {
+    pub fn block(&self, hash: &Hash) -> StoreResult<Option<StoredBlock>> {
         let Some(height) = self.height(hash)? else { return Ok(None) };
         self.block_at(height, hash)
     }
 
-    fn block_at(&self, height: u64, hash: &Hash) -> Result<Option<StoredBlock>> {
+    fn block_at(&self, height: u64, hash: &Hash) -> StoreResult<Option<StoredBlock>> {
         let (header, block) = (self.header_at(height, hash)?, self.body_at(height, hash)?);
         let stored = header.zip(block).map(|((_, total_work), block)| {
-            let place = Place { hash: *hash, height, total_work };
+            let place = StoredPosition { hash: *hash, height, total_work };
             StoredBlock { place, block }
         });
         Ok(stored)
     }
 
     /// Returns a stored node of the MMR over the best chain.
-    pub(super) fn node(&self, position: Position) -> Result<Option<MmrNode>> {
+    pub(super) fn node(&self, position: Position) -> StoreResult<Option<MmrNode>> {
         let node = self.nodes.get(&table::node_key(position))?;
         let record = node.map(|node| mmr_nodes::record_of(node.value())).transpose();
         record.map_err(|error| StoreError::record("node", position.index, &error))
@@ -124,7 +124,7 @@ impl Snapshot {
     ///
     /// # Errors
     /// The disk fails.
-    pub fn hash_at(&self, height: u64) -> Result<Option<Hash>> {
+    pub fn hash_at(&self, height: u64) -> StoreResult<Option<Hash>> {
         Ok(self.best.get(height)?.map(|hash| Hash::from_bytes(*hash.value())))
     }
 
@@ -132,12 +132,12 @@ impl Snapshot {
     ///
     /// # Errors
     /// The disk fails.
-    pub fn is_best(&self, hash: &Hash) -> Result<bool> {
+    pub fn is_best(&self, hash: &Hash) -> StoreResult<bool> {
         let Some(height) = self.height(hash)? else { return Ok(false) };
         self.is_best_at(height, hash)
     }
 
-    pub(super) fn is_best_at(&self, height: u64, hash: &Hash) -> Result<bool> {
+    pub(super) fn is_best_at(&self, height: u64, hash: &Hash) -> StoreResult<bool> {
         Ok(self.hash_at(height)?.as_ref() == Some(hash))
     }
 
@@ -145,7 +145,7 @@ impl Snapshot {
     ///
     /// # Errors
     /// The disk fails.
-    pub fn blocks(&self, from: u64, limit: usize) -> Result<Vec<StoredBlock>> {
+    pub fn blocks(&self, from: u64, limit: usize) -> StoreResult<Vec<StoredBlock>> {
         let (mut blocks, mut bytes) = (Vec::new(), 0);
         for entry in self.best.range(from..)?.take(limit.min(BLOCKS_MAX)) {
             let (height, hash) = entry?;
@@ -165,7 +165,7 @@ impl Snapshot {
     ///
     /// # Errors
     /// The disk fails.
-    pub fn headers(&self, from: u64, limit: usize) -> Result<Vec<Header>> {
+    pub fn headers(&self, from: u64, limit: usize) -> StoreResult<Vec<Header>> {
         let mut headers = Vec::new();
         for entry in self.best.range(from..)?.take(limit) {
             let (height, hash) = entry?;
@@ -181,7 +181,7 @@ impl Snapshot {
     ///
     /// # Errors
     /// The disk fails.
-    pub fn headers_after(&self, locator: &[Hash]) -> Result<Vec<Header>> {
+    pub fn headers_after(&self, locator: &[Hash]) -> StoreResult<Vec<Header>> {
         let mut start = 0;
         for hash in locator {
             if let Some(height) = self.height(hash)?
@@ -195,14 +195,14 @@ impl Snapshot {
     }
 
     /// Returns the index of a message in a block.
-    pub(super) fn index_in(&self, height: u64, block: &Hash, id: &MessageId) -> Result<Option<usize>> {
+    pub(super) fn index_in(&self, height: u64, block: &Hash, id: &MessageId) -> StoreResult<Option<usize>> {
         let Some(body) = self.body_at(height, block)? else { return Ok(None) };
         let block = Block::decode(&body).map_err(|error| StoreError::record("body", block, &error))?;
         Ok(block.messages.iter().position(|message| message.id(&self.network) == *id))
     }
 
     /// Returns the blocks that the index's table has for a message, with their heights.
-    pub(super) fn find_in_table(&self, id: &MessageId) -> Result<Vec<(Hash, u64)>> {
+    pub(super) fn find_in_table(&self, id: &MessageId) -> StoreResult<Vec<(Hash, u64)>> {
         let keys = table::message_keys(id);
         let entries = self.messages.range::<&MessageKey>(keys.start()..=keys.end())?;
         let blocks = entries.map(|entry| {
@@ -216,7 +216,7 @@ impl Snapshot {
     ///
     /// # Errors
     /// The disk fails.
-    pub fn pooled(&self) -> Result<Vec<(MessageId, Bytes)>> {
+    pub fn pooled(&self) -> StoreResult<Vec<(MessageId, Bytes)>> {
         let pooled = self.pooled.iter()?.map(|entry| {
             let (id, message) = entry?;
             Ok((Hash::from_bytes(*id.value()), Bytes::copy_from_slice(message.value())))
@@ -228,7 +228,7 @@ impl Snapshot {
     ///
     /// # Errors
     /// The disk fails.
-    pub fn book(&self) -> Result<Vec<u8>> {
+    pub fn book(&self) -> StoreResult<Vec<u8>> {
         Ok(self.meta.get(table::BOOK_KEY)?.map(|book| book.value().to_vec()).unwrap_or_default())
     }
 
@@ -236,7 +236,7 @@ impl Snapshot {
     ///
     /// # Errors
     /// The disk fails.
-    pub fn recall(&self, recall: &StoreQuery) -> Result<StoreReply> {
+    pub fn recall(&self, recall: &StoreQuery) -> StoreResult<StoreReply> {
         match recall {
             StoreQuery::LoadMmr(hash) => Ok(StoreReply::Base(*hash, self.base(hash)?)),
             StoreQuery::Bodies(hashes) => {
@@ -249,7 +249,7 @@ impl Snapshot {
         }
     }
 
-    fn base(&self, hash: &Hash) -> Result<Option<(Mmr, Vec<Header>)>> {
+    fn base(&self, hash: &Hash) -> StoreResult<Option<(Mmr, Vec<Header>)>> {
         let Some(height) = self.height(hash)? else { return Ok(None) };
         if !self.is_best_at(height, hash)? {
             return Ok(None);
@@ -261,7 +261,7 @@ impl Snapshot {
     /// `to`, inclusive.
     ///
     /// A checkpoint that cannot be read is skipped for an older one.
-    pub(super) fn span(&self, from: u64, to: u64) -> Result<(Mmr, Vec<Header>)> {
+    pub(super) fn span(&self, from: u64, to: u64) -> StoreResult<(Mmr, Vec<Header>)> {
         let mut history = Mmr::default();
         let end = table::place_key(from, &Hash::ZERO);
         for entry in self.checkpoints.range::<&PlaceKey>(..&end)?.rev() {
@@ -290,7 +290,7 @@ impl Snapshot {
     ///
     /// # Errors
     /// The disk fails.
-    pub fn body_frames(&self, hashes: &[Hash], bytes_max: usize) -> Result<Vec<Bytes>> {
+    pub fn body_frames(&self, hashes: &[Hash], bytes_max: usize) -> StoreResult<Vec<Bytes>> {
         let (mut frames, mut bytes) = (Vec::new(), 0);
         for hash in hashes {
             let body = match self.height(hash)? {

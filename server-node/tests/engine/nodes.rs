@@ -8,7 +8,7 @@ use plexus_core::node::Status;
 use plexus_core::node::event::Event;
 use plexus_core::primitives::message::{Draft, Message};
 use plexus_core::primitives::params::Network;
-use plexus_node::config::Config;
+use plexus_node::config::NodeConfig;
 use plexus_node::handle::Handle;
 use plexus_node::store::Store;
 use plexus_node::{Running, clock};
@@ -20,11 +20,11 @@ use crate::forge::{Forge, Forged, secret};
 /// Far longer than any step takes on an otherwise idle machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-pub(crate) fn config(data: &Path, number: u8) -> Config {
-    Config::new(Network::dev(), data.to_owned(), secret(number), secret(100 + number))
+pub(crate) fn config(data: &Path, number: u8) -> NodeConfig {
+    NodeConfig::new(Network::dev(), data.to_owned(), secret(number), secret(100 + number))
 }
 
-pub(crate) async fn start(config: Config) -> Running {
+pub(crate) async fn start(config: NodeConfig) -> Running {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     Running::start(listener, config).await.unwrap()
 }
@@ -70,7 +70,7 @@ async fn a_fresh_node_takes_the_chain_of_another() {
     let (old, new) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let blocks = prepared(old.path(), 300, 3);
     let old = start(config(old.path(), 1)).await;
-    let new = start(Config { connect: to(old.address()), ..config(new.path(), 2) }).await;
+    let new = start(NodeConfig { connect: to(old.address()), ..config(new.path(), 2) }).await;
     let status = until(new.handle(), "the other's height", |status| status.height == 300).await;
     assert_eq!(status.tip, blocks[299].hash);
     for block in &blocks {
@@ -86,8 +86,8 @@ async fn a_fresh_node_takes_the_chain_of_another() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_message_is_mined_and_reaches_everybody() {
     let (miner, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let miner = start(Config { mine_threads: Some(1), ..config(miner.path(), 1) }).await;
-    let other = start(Config { connect: to(miner.address()), ..config(other.path(), 2) }).await;
+    let miner = start(NodeConfig { mine_threads: Some(1), ..config(miner.path(), 1) }).await;
+    let other = start(NodeConfig { connect: to(miner.address()), ..config(other.path(), 2) }).await;
     until(other.handle(), "a peer and blocks", |status| status.peers == 1 && status.height > 0).await;
     let mut events = other.handle().events();
     let id = other.handle().submit(message("hello")).await.unwrap();
@@ -117,7 +117,7 @@ async fn a_message_is_mined_and_reaches_everybody() {
 #[tokio::test(flavor = "multi_thread")]
 async fn goes_on_after_a_restart_where_it_was() {
     let data = tempfile::tempdir().unwrap();
-    let first = start(Config { mine_threads: Some(1), ..config(data.path(), 1) }).await;
+    let first = start(NodeConfig { mine_threads: Some(1), ..config(data.path(), 1) }).await;
     until(first.handle(), "some blocks", |status| status.height >= 5).await;
     first.handle().set_mining(false).await.unwrap();
     let id = first.handle().submit(message("to be mined some day")).await.unwrap();
@@ -140,7 +140,7 @@ async fn connects_again_to_a_node_that_was_gone() {
     let (left, right) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let first = start(config(left.path(), 1)).await;
     let address = first.address();
-    let other = start(Config { connect: to(address), ..config(right.path(), 2) }).await;
+    let other = start(NodeConfig { connect: to(address), ..config(right.path(), 2) }).await;
     until(other.handle(), "a peer", |status| status.peers == 1).await;
     first.stop().await.unwrap();
     until(other.handle(), "no peer", |status| status.peers == 0).await;
@@ -165,7 +165,7 @@ async fn refuses_a_second_start_on_the_same_directory() {
 async fn run_returns_when_it_is_told_to() {
     let data = tempfile::tempdir().unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let config = Config { mine_threads: Some(1), ..config(data.path(), 1) };
+    let config = NodeConfig { mine_threads: Some(1), ..config(data.path(), 1) };
     let ran = plexus_node::run(listener, config, sleep(Duration::from_millis(300)));
     timeout(PATIENCE, ran).await.unwrap().unwrap();
     assert!(Store::open(data.path(), &Network::dev()).unwrap().tip().unwrap().height > 0);

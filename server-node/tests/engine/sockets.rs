@@ -8,7 +8,7 @@ use plexus_core::protocol::limits::FRAME_BYTES_MAX;
 use plexus_core::protocol::misbehavior::Reason;
 use plexus_core::protocol::packet::Packet;
 use plexus_node::Running;
-use plexus_node::config::Config;
+use plexus_node::config::NodeConfig;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -115,7 +115,7 @@ async fn farewell(socket: &mut WebSocketStream<TcpStream>) -> Option<String> {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_node_evicts_one_for_a_newcomer() {
     let data = tempfile::tempdir().unwrap();
-    let node = start(Config { inbound_max: 1, ..config(data.path(), 1) }).await;
+    let node = start(NodeConfig { inbound_max: 1, ..config(data.path(), 1) }).await;
     let mut last = connect(node.address(), Some("plexus.1")).await.unwrap();
     // More often than there is headroom: sockets that are closed take none of it.
     for number in 1..=200 {

@@ -69,14 +69,14 @@ async fn a_status_names_the_node_its_network_and_its_tip() {
 async fn blocks_are_listed_rising_and_found_by_height_and_hash() {
     let bench = Bench::start().await;
     bench.mine(5).await;
-    let all: Vec<json::Block> =
+    let all: Vec<json::BlockView> =
         serde_json::from_value(get(bench.url("/api/v1/blocks?from=0&limit=200")).await.json()).unwrap();
     assert_eq!(all[0].hash, *bench.network.id());
     for (parent, block) in all.iter().zip(&all[1..]) {
         assert_eq!((block.prev_hash, block.number_of_block), (parent.hash, parent.number_of_block + 1));
         assert_eq!(block.author, bench.author.public());
     }
-    let newest: Vec<json::Block> =
+    let newest: Vec<json::BlockView> =
         serde_json::from_value(get(bench.url("/api/v1/blocks?limit=2")).await.json()).unwrap();
     assert_eq!(newest, all[all.len() - 2..]);
     let by_hash = get(bench.url(&format!("/api/v1/blocks/{}", all[2].hash))).await;

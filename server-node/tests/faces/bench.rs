@@ -6,7 +6,7 @@ use plexus_core::primitives::key::SecretKey;
 use plexus_core::primitives::message::{Draft, Message};
 use plexus_core::primitives::params::Network;
 use plexus_node::Running;
-use plexus_node::config::Config;
+use plexus_node::config::NodeConfig;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 
@@ -28,7 +28,7 @@ impl Bench {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let (network, author) = (Network::dev(), SecretKey::from_bytes(&[7; 32]).unwrap());
         let node_key = SecretKey::from_bytes(&[8; 32]).unwrap();
-        let mut config = Config::new(network.clone(), folder.path().to_owned(), node_key, author.clone());
+        let mut config = NodeConfig::new(network.clone(), folder.path().to_owned(), node_key, author.clone());
         config.mine_threads = Some(1);
         let node = Running::start(listener, config).await.unwrap();
         node.handle().set_mining(false).await.unwrap();

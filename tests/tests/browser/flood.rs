@@ -13,7 +13,7 @@ use plexus_core::primitives::params::Network;
 use plexus_core::primitives::time::{MonotonicTime, Now, Timestamp};
 use plexus_core::protocol::limits::FRAME_BYTES_MAX;
 use plexus_core::protocol::packet::{Packet, Role};
-use plexus_tests::api::Api;
+use plexus_tests::api::ApiClient;
 use plexus_tests::block_builder::BlockBuilder;
 use plexus_tests::browser::Tab;
 use plexus_tests::process;
@@ -128,7 +128,7 @@ impl Flooder {
 /// Starts a node with a branch. Returns its address, the channel for its orders, and the channel of
 /// its reports.
 fn flooder(
-    alice: &Api,
+    alice: &ApiClient,
     network: &Network,
     branch: Vec<Arc<Block>>,
 ) -> (String, Sender<Abuse>, Receiver<Told>) {
@@ -176,7 +176,7 @@ fn text_and_overlong_frames_end_the_connection_and_the_page_goes_on() {
     let alice = start(folder.path(), "alice", &file, "127.0.0.1:0", &[]);
     let mut forge = BlockBuilder::new(&network, "mallory");
     let honest = forge.extend(network.id(), 3);
-    let (address, order, told) = flooder(&Api::new(&alice.url), &network, forge.branch(&honest[2]));
+    let (address, order, told) = flooder(&ApiClient::new(&alice.url), &network, forge.branch(&honest[2]));
     let mut tab = browser.open(&format!("{}/?node=ws://{address}", alice.url));
     let overlong = framed(&vec![0; FRAME_BYTES_MAX + 1]);
     for (name, bytes, code) in [("text", vec![0x81, 1, b'x'], 4003), ("too long", overlong, 4009)] {
@@ -201,7 +201,7 @@ fn a_node_that_floods_a_busy_page_is_cut_off_and_the_page_goes_on() {
     let alice = start(folder.path(), "alice", &file, "127.0.0.1:0", &[]);
     let mut forge = BlockBuilder::new(&network, "mallory");
     let honest = forge.extend(network.id(), 3);
-    let (address, order, told) = flooder(&Api::new(&alice.url), &network, forge.branch(&honest[2]));
+    let (address, order, told) = flooder(&ApiClient::new(&alice.url), &network, forge.branch(&honest[2]));
     let mut tab = browser.open(&format!("{}/?node=ws://{address}", alice.url));
     wait_live(&mut tab);
     wait_height(&mut tab, 3);

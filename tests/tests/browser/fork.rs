@@ -1,6 +1,6 @@
 //! A fork: a heavier branch undoes a block of the tab, and the page shows both.
 
-use plexus_tests::api::Api;
+use plexus_tests::api::ApiClient;
 use plexus_tests::process::{self, eventually};
 
 use crate::page::{
@@ -23,11 +23,11 @@ fn an_undone_block_stays_and_both_branches_are_shown_side_by_side() {
     tab.wait("the message is in a block", 60, &format!("{state} === 'in-block'"));
     click(&mut tab, "mine-toggle");
     tab.wait("mining is off", 30, "document.querySelector('#mine').dataset.mining === 'off'");
-    let height = Api::new(&alice.url).ask("/status").unwrap()["height"].as_u64().unwrap();
+    let height = ApiClient::new(&alice.url).ask("/status").unwrap()["height"].as_u64().unwrap();
 
     // Others have mined more elsewhere.
     let bob = start(folder.path(), "bob", &network, "127.0.0.1:0", &["--mine=1"]);
-    let api = Api::new(&bob.url);
+    let api = ApiClient::new(&bob.url);
     eventually("the other branch is longer", 60, || {
         (api.ask("/status")?["height"].as_u64()? > height + 2).then_some(())
     });

@@ -16,7 +16,7 @@ use plexus_core::primitives::params::Network;
 use plexus_core::primitives::time::{MonotonicTime, Now, Timestamp};
 use plexus_core::protocol::address::SUBPROTOCOL;
 use plexus_core::protocol::packet::{Packet, Role};
-use plexus_tests::api::Api;
+use plexus_tests::api::ApiClient;
 use plexus_tests::block_builder::{self, BlockBuilder, key};
 use plexus_tests::process;
 use plexus_tests::scripted_peer::ScriptedPeer;
@@ -163,7 +163,11 @@ pub(crate) fn say(socket: &mut WebSocket<TcpStream>, frames: Vec<Bytes>) -> bool
 }
 
 /// Starts mallory with a branch. Returns its address, and the sender of orders.
-fn mallory(alice: &Api, network: &Network, branch: Vec<Arc<Block>>) -> (String, Sender<Vec<Arc<Block>>>) {
+fn mallory(
+    alice: &ApiClient,
+    network: &Network,
+    branch: Vec<Arc<Block>>,
+) -> (String, Sender<Vec<Arc<Block>>>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
     let (order, orders) = mpsc::channel();
@@ -183,7 +187,7 @@ fn a_bad_block_is_shown_as_refused_with_the_rule_that_it_breaks() {
     let file = process::network(folder.path(), BITS);
     let network = process::parameters(&file);
     let alice = start(folder.path(), "alice", &file, "127.0.0.1:0", &[]);
-    let api = Api::new(&alice.url);
+    let api = ApiClient::new(&alice.url);
     for (at, (name, spoil, flag)) in SPOILS.into_iter().enumerate() {
         let mut forge = BlockBuilder::new(&network, "mallory");
         let honest = forge.extend(network.id(), 3);

@@ -1,8 +1,8 @@
 //! The page by keyboard alone: every control is reachable, in order and visibly, and the focus is
 //! never trapped.
 
-use plexus_tests::api::Api;
-use plexus_tests::browser::{Key, Tab};
+use plexus_tests::api::ApiClient;
+use plexus_tests::browser::{PressedKey, Tab};
 use plexus_tests::process;
 use serde_json::Value;
 
@@ -47,7 +47,7 @@ fn stop(tab: &mut Tab) -> Option<String> {
 /// Presses the Tab key until the focus is at an element.
 fn reach(tab: &mut Tab, id: &str) {
     for _ in 0..STOPS_MAX {
-        tab.press(Key::Tab);
+        tab.press(PressedKey::Tab);
         if stop(tab).as_deref() == Some(id) {
             return;
         }
@@ -75,10 +75,10 @@ fn the_page_is_used_by_keyboard_alone() {
     wait_live(&mut tab);
 
     // The first stop is a link that skips the top of the page.
-    tab.press(Key::Tab);
+    tab.press(PressedKey::Tab);
     assert_eq!(stop(&mut tab).as_deref(), Some("#main"));
-    tab.press(Key::Enter);
-    tab.press(Key::Tab);
+    tab.press(PressedKey::Enter);
+    tab.press(PressedKey::Tab);
     let first = stop(&mut tab).unwrap();
     let within = "document.querySelector('main').contains(document.activeElement)";
     assert_eq!(tab.evaluate(within), true, "{first}");
@@ -91,33 +91,33 @@ fn the_page_is_used_by_keyboard_alone() {
     reach(&mut tab, "text");
     tab.type_in("typed by hand");
     reach(&mut tab, "send");
-    tab.press(Key::Enter);
+    tab.press(PressedKey::Enter);
     wait_step(&mut tab, "words");
     let words =
         tab.evaluate("[...document.querySelectorAll('#key-words li')].map((word) => word.textContent)");
     let words: Vec<String> = serde_json::from_value(words).unwrap();
     // The focus stays in the dialog. Escape closes it and returns the focus to where it was.
     for _ in 0..6 {
-        tab.press(Key::Tab);
+        tab.press(PressedKey::Tab);
         let inside = "document.activeElement === document.body || document.activeElement.closest('#key-dialog') !== null";
         assert_eq!(tab.evaluate(inside), true, "{:?}", tab.evaluate(STOP));
     }
-    tab.press(Key::Escape);
+    tab.press(PressedKey::Escape);
     focused(&mut tab, "send");
     assert_eq!(tab.evaluate("document.querySelector('#key-dialog').open"), false);
-    tab.press(Key::Enter);
+    tab.press(PressedKey::Enter);
     wait_step(&mut tab, "words");
     let again =
         tab.evaluate("[...document.querySelectorAll('#key-words li')].map((word) => word.textContent)");
     let again: Vec<String> = serde_json::from_value(again).unwrap();
     assert_ne!(words, again, "a key that was not taken is gone");
     reach(&mut tab, "key-next");
-    tab.press(Key::Enter);
+    tab.press(PressedKey::Enter);
     wait_step(&mut tab, "confirm");
     for asked in 0..3 {
         let place = tab.evaluate("Number(document.activeElement.dataset.place)").as_u64().unwrap();
         tab.type_in(&again[usize::try_from(place).unwrap() - 1]);
-        tab.press(if asked < 2 { Key::Tab } else { Key::Enter });
+        tab.press(if asked < 2 { PressedKey::Tab } else { PressedKey::Enter });
     }
     wait_step(&mut tab, "keep");
     focused(&mut tab, "key-name");
@@ -125,17 +125,17 @@ fn the_page_is_used_by_keyboard_alone() {
     tab.type_in("correct horse battery");
     reach(&mut tab, "key-again");
     tab.type_in("correct horse battery");
-    tab.press(Key::Enter);
+    tab.press(PressedKey::Enter);
     tab.wait("the message is sent", 60, "document.querySelectorAll('#sent > li').length === 1");
     focused(&mut tab, "text");
     assert_eq!(text(&mut tab, "#sent .message-text"), "typed by hand");
 
     // Mine the message.
     reach(&mut tab, "mine-toggle");
-    tab.press(Key::Space);
+    tab.press(PressedKey::Space);
     tab.wait("it is in a block", 120, "document.querySelector('#sent > li').dataset.state === 'in-block'");
     focused(&mut tab, "mine-toggle");
-    tab.press(Key::Space);
+    tab.press(PressedKey::Space);
     tab.wait("mining is off", 30, "document.querySelector('#mine').dataset.mining === 'off'");
 
     tab.wait("nothing moves", 30, "document.getAnimations().length === 0");
@@ -143,29 +143,29 @@ fn the_page_is_used_by_keyboard_alone() {
     // Look up a block, and close it.
     reach(&mut tab, "lookup-name");
     tab.type_in("1");
-    tab.press(Key::Enter);
+    tab.press(PressedKey::Enter);
     focused(&mut tab, "lookup-title");
     assert_eq!(text(&mut tab, "#lookup-title"), "Block 1");
     reach(&mut tab, "lookup-close");
-    tab.press(Key::Enter);
+    tab.press(PressedKey::Enter);
     focused(&mut tab, "lookup-name");
 
     // Open a block in the list. It stays open while others arrive.
     let summary = "document.activeElement.closest('#blocks > li')";
     for _ in 0..STOPS_MAX {
-        tab.press(Key::Tab);
+        tab.press(PressedKey::Tab);
         stop(&mut tab);
         if tab.evaluate(&format!("!!{summary}")) == true {
             break;
         }
     }
-    tab.press(Key::Enter);
+    tab.press(PressedKey::Enter);
     tab.wait("the block is open", 30, &format!("{summary}?.querySelector('.fields')?.checkVisibility()"));
 
     // Look at the network.
     tab.evaluate("document.querySelector('#network-view summary').id = 'network-summary'");
     reach(&mut tab, "network-summary");
-    tab.press(Key::Enter);
+    tab.press(PressedKey::Enter);
     tab.wait("the network is shown", 30, "document.querySelector('#network-view').open && document.querySelector('#network-said').textContent.includes('no link')");
     tab.screenshot(&pictures().join("keyboard.png"));
     assert_nothing_thrown(&tab);
@@ -186,7 +186,7 @@ fn the_keyboard_reaches_everything_and_leaves_it_again() {
     // Stop the blocks, so that no element comes or goes on the way.
     assert!(alice.terminate().success());
     let alice = start(folder.path(), "alice", &network, &address, &[]);
-    let height = Api::new(&alice.url).height().unwrap();
+    let height = ApiClient::new(&alice.url).height().unwrap();
     let shown = "Number(document.querySelector('#height').textContent.replace(/[^0-9]/g, ''))";
     tab.wait("the page has all blocks", 60, &format!("{shown} === {height}"));
     wait_live(&mut tab);
@@ -197,7 +197,7 @@ fn the_keyboard_reaches_everything_and_leaves_it_again() {
         tab.resize(width, height);
         tab.evaluate("document.activeElement?.blur()");
         let mut stops: Vec<String> = Vec::new();
-        for key in [Key::Tab, Key::BackTab] {
+        for key in [PressedKey::Tab, PressedKey::BackTab] {
             let mut left = false;
             for _ in 0..STOPS_MAX {
                 tab.press(key);

@@ -1,7 +1,7 @@
 //! The keys of a page's visitor: made at first use, stored encrypted, unlocked, restored, and
 //! selected.
 
-use plexus_tests::api::Api;
+use plexus_tests::api::ApiClient;
 use plexus_tests::browser::Tab;
 use plexus_tests::process::{self, Process, eventually};
 
@@ -60,7 +60,7 @@ fn node(folder: &tempfile::TempDir) -> Process {
 
 /// Returns the sender of a node's message.
 fn sender_of(node: &Process, id: &str) -> String {
-    let api = Api::new(&node.url);
+    let api = ApiClient::new(&node.url);
     let sent = eventually("the node has the message", 30, || api.ask(&format!("/messages/{id}")));
     sent["sender"].as_str().unwrap().to_owned()
 }
@@ -268,7 +268,7 @@ fn a_tab_mines_for_the_chosen_key_and_no_more_once_it_is_locked() {
     make_key(&mut tab, "bob", None);
     make_key(&mut tab, "ann", Some(PASSPHRASE));
     let ann = public(&mut tab);
-    let api = Api::new(&alice.url);
+    let api = ApiClient::new(&alice.url);
     let author = |height: u64| {
         let block = eventually("a block is mined", 120, || api.ask(&format!("/blocks/{height}")));
         block["author"].as_str().unwrap().to_owned()

@@ -4,7 +4,7 @@
 
 use std::time::Instant;
 
-use plexus_tests::api::Api;
+use plexus_tests::api::ApiClient;
 use plexus_tests::process::{self, eventually};
 use serde_json::Value;
 
@@ -18,7 +18,7 @@ fn a_message_written_in_a_tab_is_mined_there_and_known_everywhere_even_after_kil
     let alice = start(folder.path(), "alice", &network, "127.0.0.1:0", &[]);
     let address = alice.address().to_owned();
     let bob = start(folder.path(), "bob", &network, "127.0.0.1:0", &["--connect", &address]);
-    let (here, there) = (Api::new(&alice.url), Api::new(&bob.url));
+    let (here, there) = (ApiClient::new(&alice.url), ApiClient::new(&bob.url));
 
     let opened = Instant::now();
     let mut first = browser.open(&format!("{}/", alice.url));

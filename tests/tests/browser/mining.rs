@@ -11,7 +11,7 @@ use plexus_core::primitives::block::{Header, VERSION};
 use plexus_core::primitives::hash::Hash;
 use plexus_core::primitives::pow::Bits;
 use plexus_core::primitives::time::Timestamp;
-use plexus_tests::api::Api;
+use plexus_tests::api::ApiClient;
 use plexus_tests::browser::{Browser, Tab};
 use plexus_tests::process::{self, eventually};
 use serde_json::Value;
@@ -40,7 +40,7 @@ fn a_tab_mines_with_and_without_vectors_and_pauses_while_it_is_hidden() {
     let folder = tempfile::tempdir().unwrap();
     let network = process::network(folder.path(), BITS);
     let alice = start(folder.path(), "alice", &network, "127.0.0.1:0", &[]);
-    let here = Api::new(&alice.url);
+    let here = ApiClient::new(&alice.url);
     let height = || here.ask("/status").and_then(|status| status["height"].as_u64()).unwrap();
 
     for (address, vectors) in [("/?vectors=off", "false"), ("/", "true")] {
@@ -262,7 +262,7 @@ fn a_page_mines_on_the_graphics_processor_as_well() {
     tab.evaluate("document.querySelector('#mine-gpu').click()");
     tab.evaluate("document.querySelector('#mine-toggle').click()");
     // The second of two searchers begins in the middle of all nonces.
-    let api = Api::new(&node.url);
+    let api = ApiClient::new(&node.url);
     let mut seen = 0;
     let nonce = eventually("the graphics processor mined a block", 240, || {
         seen += 1;

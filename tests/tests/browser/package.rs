@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use plexus_tests::api::Api;
+use plexus_tests::api::ApiClient;
 use plexus_tests::browser::Tab;
 use plexus_tests::npm;
 use plexus_tests::process::{self, Process, eventually, run};
@@ -68,7 +68,7 @@ fn a_page_elsewhere_embeds_the_package_and_verifies_mines_and_sends_by_itself() 
     let folder = tempfile::tempdir().unwrap();
     let network = process::network(folder.path(), BITS);
     let alice = start(folder.path(), "alice", &network, "127.0.0.1:0", &[]);
-    let here = Api::new(&alice.url);
+    let here = ApiClient::new(&alice.url);
     let peers = || here.ask("/peers").and_then(|peers| Some(peers.as_array()?.len()));
     let site = Site::serve(&example(folder.path(), &alice), &policy(&alice));
 

@@ -3,7 +3,7 @@
 
 use plexus_core::primitives::message::stamp_work;
 use plexus_core::primitives::pow::Work;
-use plexus_tests::api::Api;
+use plexus_tests::api::ApiClient;
 use plexus_tests::process::{self, eventually};
 
 use crate::page::{BITS, browser, click, make_key, pictures, send, start, wait_live};
@@ -28,7 +28,7 @@ fn a_message_bears_the_work_that_was_chosen_and_is_followed_under_the_blocks_abo
          new MutationObserver(() => bar.hidden || shown.push(bar.position)) \
          .observe(bar, {{ attributes: true }}); }})()"
     ));
-    let api = Api::new(&alice.url);
+    let api = ApiClient::new(&alice.url);
     let mut parts = 0;
     // One in 64 stamps is found before the bar moves.
     for attempt in 0..4 {

@@ -9,7 +9,7 @@ use plexus_core::primitives::hash::Hash;
 use plexus_core::primitives::message::{Draft, Message};
 use plexus_core::primitives::params::Network;
 use plexus_core::primitives::time::Timestamp;
-use plexus_tests::api::Api;
+use plexus_tests::api::ApiClient;
 use plexus_tests::block_builder::key;
 use plexus_tests::observer::Observer;
 use plexus_tests::process::{self, Process, eventually};
@@ -26,7 +26,7 @@ const PATIENCE_S: u64 = 60;
 /// A node, and its miner.
 pub(super) struct Stage {
     pub(super) node: Process,
-    pub(super) api: Api,
+    pub(super) api: ApiClient,
     pub(super) network: Network,
     /// Orders a block with at least this number of messages.
     order: Sender<usize>,
@@ -47,7 +47,7 @@ impl Stage {
         let (order, orders) = mpsc::channel();
         let (done, mined) = mpsc::channel();
         std::thread::spawn(move || work(miner, &orders, &done));
-        let api = Api::new(&node.url);
+        let api = ApiClient::new(&node.url);
         Self { node, api, network, order, mined, written: 0, folder }
     }
 
@@ -122,7 +122,7 @@ const TEXTS: [&str; 5] = [
 ];
 
 fn submission(message: &Message, network: &Hash) -> Value {
-    serde_json::to_value(json::Message::new(message, network)).unwrap()
+    serde_json::to_value(json::MessageView::new(message, network)).unwrap()
 }
 
 fn now_ms() -> u64 {

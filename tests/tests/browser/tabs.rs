@@ -1,6 +1,6 @@
 //! Several tabs of one origin share one node, which runs in the first of them.
 
-use plexus_tests::api::Api;
+use plexus_tests::api::ApiClient;
 use plexus_tests::browser::Tab;
 use plexus_tests::process::{self, Process, eventually};
 
@@ -12,7 +12,7 @@ const PASSPHRASE: &str = "correct horse battery";
 
 /// Waits until this number of pages is connected to a node.
 fn wait_pages(node: &Process, count: usize) {
-    let api = Api::new(&node.url);
+    let api = ApiClient::new(&node.url);
     eventually(&format!("{count} pages"), 30, || {
         let peers = api.ask("/peers")?;
         (peers.as_array()?.iter().filter(|peer| peer["role"] == "light").count() == count).then_some(())

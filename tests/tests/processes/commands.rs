@@ -1,6 +1,6 @@
 //! The command line: keys, messages on their way into a block, exit statuses.
 
-use plexus_tests::api::Api;
+use plexus_tests::api::ApiClient;
 use plexus_tests::process::{eventually, run};
 use serde_json::Value;
 
@@ -19,13 +19,15 @@ fn a_message_that_is_sent_is_mined_and_known_everywhere() {
     let id = sent["id"].as_str().unwrap();
     for url in [&alice.url, &bob.url] {
         let found = eventually("the message is mined", 60, || {
-            Api::new(url).ask(&format!("/messages/{id}")).filter(|found| found["number_of_block"].is_u64())
+            ApiClient::new(url)
+                .ask(&format!("/messages/{id}"))
+                .filter(|found| found["number_of_block"].is_u64())
         });
         assert_eq!(
             (found["recipient"].as_str(), found["text"].as_str()),
             (Some("carol"), Some("hello carol"))
         );
-        let block = Api::new(url).ask(&format!("/blocks/{}", found["number_of_block"])).unwrap();
+        let block = ApiClient::new(url).ask(&format!("/blocks/{}", found["number_of_block"])).unwrap();
         let line = format!("From {} to carol, hello carol", found["sender"].as_str().unwrap());
         assert!(block["message"].as_str().unwrap().contains(&line));
         assert!(!found["work_above"].is_null());
@@ -80,7 +82,7 @@ fn commands_that_read_show_tables_and_json() {
     let place = Place::new(12);
     place.mined("alice", 5);
     let alice = place.start("alice", &[]);
-    let height = Api::new(&alice.url).height().unwrap();
+    let height = ApiClient::new(&alice.url).height().unwrap();
     for command in [&["status"][..], &["chain"], &["block", "3"], &["peers"]] {
         let line = [command, &["--node", &alice.url]].concat();
         let shown = run(&line);

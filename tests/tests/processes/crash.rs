@@ -6,8 +6,8 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use plexus_tests::api::Api;
-use plexus_tests::chance::Chance;
+use plexus_tests::api::ApiClient;
+use plexus_tests::chance::TestRng;
 use plexus_tests::observer::{Observer, OldClient};
 
 use super::{ANY, Place};
@@ -22,9 +22,9 @@ fn crashes() -> u64 {
     std::env::var("CRASHES").ok().map_or(100, |text| text.parse().expect("CRASHES is a number"))
 }
 
-fn chance() -> (u64, Chance) {
+fn chance() -> (u64, TestRng) {
     let seed = std::env::var("SEED").ok().map_or(1, |text| text.parse().expect("SEED is a number"));
-    (seed, Chance::new(seed))
+    (seed, TestRng::new(seed))
 }
 
 #[test]
@@ -34,7 +34,7 @@ fn a_mining_node_killed_at_any_moment_loses_no_block_that_it_announced() {
     let (mut highest, mut announced, mut seen) = (0_u64, BTreeSet::<String>::new(), 0);
     for crash in 0..crashes() {
         let node = place.start_at("alice", ANY, &["--mine=1"]);
-        let api = Api::new(&node.url);
+        let api = ApiClient::new(&node.url);
         for hash in std::mem::take(&mut announced) {
             let found = api.height_of(&hash);
             assert!(found.is_some(), "crash {crash}, SEED={seed}: {hash} was announced and is lost");
@@ -80,16 +80,16 @@ fn a_syncing_node_killed_at_any_moment_goes_on_from_what_it_had() {
     let (seed, mut chance) = chance();
     place.mined("server", 3_000);
     let server = place.start("server", &[]);
-    let height = Api::new(&server.url).height().unwrap();
-    let tip = Api::new(&server.url).hash_at(height).unwrap();
+    let height = ApiClient::new(&server.url).height().unwrap();
+    let tip = ApiClient::new(&server.url).hash_at(height).unwrap();
     let (mut round, mut last) = (0, 0);
     for crash in 0..crashes() {
         let name = format!("client-{round}");
         let client = place.start_at(&name, ANY, &["--connect", server.address()]);
-        let found = Api::new(&client.url).height().expect("a node that serves");
+        let found = ApiClient::new(&client.url).height().expect("a node that serves");
         assert!(found >= last, "crash {crash}, SEED={seed}: height {found} after {last}");
         std::thread::sleep(Duration::from_millis(chance.below(LIFE_MS_MAX)));
-        last = Api::new(&client.url).height().expect("a node that serves");
+        last = ApiClient::new(&client.url).height().expect("a node that serves");
         client.kill();
         if last == height {
             (round, last) = (round + 1, 0);
@@ -97,7 +97,7 @@ fn a_syncing_node_killed_at_any_moment_goes_on_from_what_it_had() {
     }
     let name = format!("client-{round}");
     let client = place.start(&name, &["--connect", server.address()]);
-    let api = Api::new(&client.url);
+    let api = ApiClient::new(&client.url);
     for _ in 0..1_200 {
         if api.height() == Some(height) {
             break;

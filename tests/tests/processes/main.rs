@@ -15,7 +15,7 @@ mod reference;
 use std::path::{Path, PathBuf};
 
 use plexus_core::primitives::params::Network;
-use plexus_tests::api::Api;
+use plexus_tests::api::ApiClient;
 use plexus_tests::process::{self, Process, eventually};
 use tempfile::TempDir;
 
@@ -53,7 +53,7 @@ impl Place {
     /// Makes a chain of at least this number of blocks, by a node that mines and is then stopped.
     fn mined(&self, name: &str, blocks: u64) {
         let node = self.start(name, &["--mine=1"]);
-        let api = Api::new(&node.url);
+        let api = ApiClient::new(&node.url);
         eventually("blocks are mined", 120, || api.height().filter(|height| *height >= blocks));
         assert!(node.terminate().success());
     }

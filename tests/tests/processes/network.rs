@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use plexus_tests::api::Api;
+use plexus_tests::api::ApiClient;
 use plexus_tests::observer::Observer;
 use plexus_tests::process::{Process, eventually};
 
@@ -12,10 +12,10 @@ use super::{ANY, Place};
 fn two_nodes_synchronize_and_follow_each_other() {
     let place = Place::new(16);
     let alice = place.start("alice", &["--mine=1"]);
-    let api = Api::new(&alice.url);
+    let api = ApiClient::new(&alice.url);
     eventually("alice mines", 60, || api.height().filter(|height| *height >= 20));
     let bob = place.start("bob", &["--connect", alice.address()]);
-    let other = Api::new(&bob.url);
+    let other = ApiClient::new(&bob.url);
     let height = api.height().unwrap();
     eventually("bob has what alice had", 60, || other.height().filter(|found| *found >= height));
     assert_eq!(api.hash_at(height), other.hash_at(height));
@@ -32,7 +32,7 @@ fn a_node_reconnects_to_one_that_was_killed() {
     let alice = place.start("alice", &["--mine=1"]);
     let address = alice.address().to_owned();
     let bob = place.start("bob", &["--connect", &address]);
-    let (here, there) = (Api::new(&alice.url), Api::new(&bob.url));
+    let (here, there) = (ApiClient::new(&alice.url), ApiClient::new(&bob.url));
     eventually("bob follows", 60, || there.height().filter(|height| *height >= 5));
     alice.kill();
     let before = there.height().unwrap();
@@ -46,13 +46,13 @@ fn a_node_reconnects_to_one_that_was_killed() {
 fn a_node_stops_when_asked_to_and_resumes_where_it_was() {
     let place = Place::new(16);
     let alice = place.start("alice", &["--mine=1"]);
-    let api = Api::new(&alice.url);
+    let api = ApiClient::new(&alice.url);
     let height = eventually("alice mines", 60, || api.height().filter(|height| *height >= 5));
     let hash = api.hash_at(height).unwrap();
     let status = alice.terminate();
     assert!(status.success(), "{status}");
     let alice = place.start("alice", &[]);
-    let api = Api::new(&alice.url);
+    let api = ApiClient::new(&alice.url);
     assert!(api.height().unwrap() >= height);
     assert_eq!(api.hash_at(height), Some(hash));
 }
@@ -64,7 +64,7 @@ fn a_second_node_on_the_same_data_is_refused() {
     let error =
         Process::start(&place.data("alice"), &place.network, ANY, &[]).expect_err("the folder is in use");
     assert!(error.contains("another node is using"), "says why: {error}");
-    assert_eq!(Api::new(&alice.url).height(), Some(0), "the first goes on");
+    assert_eq!(ApiClient::new(&alice.url).height(), Some(0), "the first goes on");
 }
 
 #[test]
@@ -81,7 +81,7 @@ fn a_peer_that_is_a_node_of_its_own_verifies_all_that_a_node_serves() {
     let place = Place::new(12);
     place.mined("alice", 300);
     let alice = place.start("alice", &[]);
-    let height = Api::new(&alice.url).height().unwrap();
+    let height = ApiClient::new(&alice.url).height().unwrap();
     let mut observer = Observer::connect(alice.address(), &place.parameters).unwrap();
     observer.listen(Duration::from_secs(60), |observer| observer.height() == height);
     assert!(observer.is_greeted());
@@ -94,7 +94,7 @@ fn a_peer_that_is_a_node_of_its_own_verifies_all_that_a_node_serves() {
 fn health_and_metrics_answer() {
     let place = Place::new(16);
     let alice = place.start("alice", &[]);
-    let api = Api::new(&alice.url);
+    let api = ApiClient::new(&alice.url);
     assert_eq!(api.text("/health").unwrap().0, 200);
     let (code, metrics) = api.text("/metrics").unwrap();
     assert_eq!(code, 200);

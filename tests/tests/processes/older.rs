@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use plexus_tests::api::Api;
+use plexus_tests::api::ApiClient;
 use plexus_tests::observer::OldClient;
 use plexus_tests::process::eventually;
 use serde_json::Value;
@@ -42,7 +42,7 @@ fn a_client_pings_and_gets_each_new_block_as_one_text_frame() {
         assert!(!blocks[0][field].is_null(), "{field} is missing");
     }
     let hash = blocks[9]["hash"].as_str().unwrap();
-    assert_eq!(Api::new(&alice.url).height_of(hash), blocks[9]["number_of_block"].as_u64());
+    assert_eq!(ApiClient::new(&alice.url).height_of(hash), blocks[9]["number_of_block"].as_u64());
 }
 
 #[test]
@@ -50,7 +50,7 @@ fn a_client_that_asks_for_the_chain_gets_it_in_one_text_frame() {
     let place = Place::new(12);
     place.mined("alice", 50);
     let alice = place.start("alice", &[]);
-    let height = Api::new(&alice.url).height().unwrap();
+    let height = ApiClient::new(&alice.url).height().unwrap();
     let mut pinger = OldClient::connect(alice.address(), "/").unwrap();
     pinger.ping();
     let data = eventually("the pinger is a node", 30, || {

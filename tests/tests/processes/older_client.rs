@@ -10,7 +10,7 @@ use std::sync::mpsc::{self, Receiver};
 use std::time::{Duration, Instant};
 
 use plexus_core::node::event::Event;
-use plexus_tests::api::Api;
+use plexus_tests::api::ApiClient;
 use plexus_tests::observer::Observer;
 use plexus_tests::process::{Process, eventually, run};
 use serde_json::Value;
@@ -142,7 +142,7 @@ impl Drop for Client {
 }
 
 /// Checks that a client's chain is the node's, all of it.
-fn assert_best(api: &Api, chain: &[(u64, String)]) {
+fn assert_best(api: &ApiClient, chain: &[(u64, String)]) {
     let height = api.height().unwrap();
     assert_eq!(chain.len() as u64, height + 1);
     for (place, (number, hash)) in chain.iter().enumerate() {
@@ -155,7 +155,7 @@ fn assert_best(api: &Api, chain: &[(u64, String)]) {
 struct Story {
     place: Place,
     alice: Process,
-    api: Api,
+    api: ApiClient,
     one: Observer,
     other: Observer,
 }
@@ -172,7 +172,7 @@ impl Story {
             peer
         };
         let (one, other) = (connect("one"), connect("other"));
-        Self { api: Api::new(&url), place, alice, one, other }
+        Self { api: ApiClient::new(&url), place, alice, one, other }
     }
 
     fn tip(&self) -> String {
@@ -281,7 +281,7 @@ fn an_older_client_fetches_again_and_again_while_blocks_arrive() {
     for options in [&[][..], &["--all"]] {
         let place = Place::new(15);
         let alice = place.start("alice", &["--mine=1"]);
-        let api = Api::new(&alice.url);
+        let api = ApiClient::new(&alice.url);
         let mut client = Client::start(&python, &alice, options);
         let mut fetches = 0;
         while fetches < 40 || client.count("block") < 40 {

@@ -5,7 +5,7 @@
 
 use std::process::Command;
 
-use plexus_tests::api::Api;
+use plexus_tests::api::ApiClient;
 use plexus_tests::process::run;
 use serde_json::Value;
 
@@ -70,7 +70,7 @@ fn an_exported_chain_and_a_proof_are_verified_by_the_python_reader_to_the_same_e
     }
     assert!(alice.terminate().success());
     let alice = place.start("alice", &[]);
-    let status = Api::new(&alice.url).ask("/status").unwrap();
+    let status = ApiClient::new(&alice.url).ask("/status").unwrap();
     let file = place.data("chain.txt");
     let exported = run(["chain", "--export", file.to_str().unwrap(), "--node", &alice.url]);
     assert!(exported.status.success(), "{}", text(&exported.stderr));

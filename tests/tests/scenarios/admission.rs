@@ -13,14 +13,14 @@ use plexus_core::protocol::packet::{Packet, Role};
 use plexus_tests::actor::Actor;
 use plexus_tests::block_builder::{key, spoil};
 use plexus_tests::peer_selection::ip;
-use plexus_tests::world::{World, address};
+use plexus_tests::world::{Scenario, address};
 
 use super::neighbours::{MINUTE, ms};
 use super::{forge, greet};
 
 /// Returns true if the node completes the handshake with a scripted peer of this name, which dials
 /// from this address.
-fn is_welcome(world: &mut World, alice: Actor, name: &str, ip: Ipv4Addr) -> bool {
+fn is_welcome(world: &mut Scenario, alice: Actor, name: &str, ip: Ipv4Addr) -> bool {
     let stranger = world.stranger_at(name, ip);
     let peer = greet(world, stranger, alice);
     let closes: Vec<_> = world.closes(alice, peer).into_iter().cloned().collect();
@@ -31,7 +31,7 @@ fn is_welcome(world: &mut World, alice: Actor, name: &str, ip: Ipv4Addr) -> bool
 
 #[test]
 fn who_breaks_a_rule_is_shut_out_for_an_hour_and_longer_the_second_time() {
-    let mut world = World::new(164);
+    let mut world = Scenario::new(164);
     let (forge, hashes) = forge(&world, 3);
     let alice = world.stocked("alice", &forge, &hashes[2]);
     let home = Ipv4Addr::new(40, 1, 0, 1);
@@ -56,7 +56,7 @@ fn who_breaks_a_rule_is_shut_out_for_an_hour_and_longer_the_second_time() {
 
 #[test]
 fn whose_address_says_nothing_is_shut_out_by_its_key() {
-    let mut world = World::new(165);
+    let mut world = Scenario::new(165);
     let (forge, hashes) = forge(&world, 3);
     let alice = world.stocked("alice", &forge, &hashes[2]);
     let home = Ipv4Addr::LOCALHOST;
@@ -75,7 +75,7 @@ fn whose_address_says_nothing_is_shut_out_by_its_key() {
 
 #[test]
 fn a_banned_node_is_not_dialled() {
-    let mut world = World::new(166);
+    let mut world = Scenario::new(166);
     let (forge, hashes) = forge(&world, 3);
     let alice = world.chosen("alice");
     let mallory = world.stranger_at("mallory", Ipv4Addr::new(40, 1, 0, 1));
@@ -94,7 +94,7 @@ fn a_banned_node_is_not_dialled() {
 
 #[test]
 fn who_only_stalls_rests_for_a_while_and_is_never_shut_out_for_long() {
-    let mut world = World::new(167);
+    let mut world = Scenario::new(167);
     let alice = world.full("alice");
     let home = Ipv4Addr::new(40, 1, 0, 1);
     for rest in 0..3 {
@@ -116,8 +116,8 @@ fn who_only_stalls_rests_for_a_while_and_is_never_shut_out_for_long() {
 
 /// Returns a full node with the most peers that may dial it, each from a network of its own, the
 /// first one nearest.
-fn crowd(seed: u64, inbound_max: usize) -> (World, Actor, Vec<(Actor, ConnectionId)>) {
-    let mut world = World::new(seed);
+fn crowd(seed: u64, inbound_max: usize) -> (Scenario, Actor, Vec<(Actor, ConnectionId)>) {
+    let mut world = Scenario::new(seed);
     let config = Config {
         inbound_max,
         neighbours: plexus_core::node::Neighbours::Given,
@@ -172,7 +172,7 @@ fn a_full_node_makes_room_and_keeps_whom_it_protects() {
 
 #[test]
 fn one_network_cannot_fill_a_node() {
-    let mut world = World::new(169);
+    let mut world = Scenario::new(169);
     let alice = world.full("alice");
     let home = |number: usize| Ipv4Addr::new(40, 1, 0, u8::try_from(number).unwrap());
     for number in 0..INBOUND_GROUP_MAX + 8 {
@@ -189,7 +189,7 @@ fn one_network_cannot_fill_a_node() {
 #[test]
 fn who_is_turned_away_by_a_full_node_does_not_come_again_at_once() {
     const ROOM: usize = GROUPS_PROTECTED + NEAREST_PROTECTED + BRINGERS_PROTECTED + 2;
-    let mut world = World::new(172);
+    let mut world = Scenario::new(172);
     let config = Config {
         inbound_max: ROOM,
         listen: Some(address("40.1.0.1")),

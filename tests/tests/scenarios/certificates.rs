@@ -13,14 +13,14 @@ use plexus_core::protocol::packet::{Packet, Role};
 use plexus_tests::actor::Actor;
 use plexus_tests::block_builder::key;
 use plexus_tests::peer_selection::ip;
-use plexus_tests::world::World;
+use plexus_tests::world::Scenario;
 
 use super::greet;
 use super::neighbours::{MINUTE, chain_of};
 
 #[test]
 fn every_node_holds_the_same_certified_links() {
-    let mut world = World::new(159);
+    let mut world = Scenario::new(159);
     world.honest = true;
     let all = chain_of(&mut world, 12);
     for (place, here) in all.iter().enumerate() {
@@ -54,13 +54,13 @@ fn every_node_holds_the_same_certified_links() {
 
 #[test]
 fn links_that_ended_are_soon_in_nobodys_graph() {
-    let mut world = World::new(163);
+    let mut world = Scenario::new(163);
     world.honest = true;
     let all = chain_of(&mut world, 12);
     world.elapse(15 * MINUTE);
     let gone = all[5];
     let key = world.host(gone).config.node_key.public();
-    let of_gone = |world: &World, at: Actor| -> usize {
+    let of_gone = |world: &Scenario, at: Actor| -> usize {
         world.certified(at).iter().filter(|(a, b, _)| [*a, *b].contains(&key)).count()
     };
     let others: Vec<_> = all.iter().copied().filter(|node| *node != gone).collect();
@@ -95,7 +95,7 @@ fn links_that_ended_are_soon_in_nobodys_graph() {
 
 #[test]
 fn a_link_that_goes_on_over_another_connection_stays_certified() {
-    let mut world = World::new(164);
+    let mut world = Scenario::new(164);
     world.honest = true;
     let mut pair = ["alice", "bob"].map(|name| world.chosen(name));
     // Of two crossing connections, the one that the smaller key dialled is kept, although it is the
@@ -117,7 +117,7 @@ fn a_link_that_goes_on_over_another_connection_stays_certified() {
 }
 
 /// Returns a certificate between two keys at the world's time, in which both measured 20 ms.
-fn certificate(world: &World, one: &str, other: &str) -> LinkCertificate {
+fn certificate(world: &Scenario, one: &str, other: &str) -> LinkCertificate {
     let (network, epoch) = (*world.network.id(), Epoch::of(world.time()));
     let (one, other) = (key(one), key(other));
     let half =
@@ -133,7 +133,7 @@ fn links_answer(links: Vec<LinkCertificate>) -> impl FnMut(&Packet) -> Option<Ve
 
 #[test]
 fn a_certificate_that_nobody_signed_is_a_fault_and_the_good_ones_beside_it_count() {
-    let mut world = World::new(160);
+    let mut world = Scenario::new(160);
     let alice = world.chosen("alice");
     let good = certificate(&world, "carol", "dave");
     // A certificate of carol's and erin's, with the signatures of carol and dave.
@@ -152,7 +152,7 @@ fn a_certificate_that_nobody_signed_is_a_fault_and_the_good_ones_beside_it_count
 
 #[test]
 fn links_that_come_twice_are_a_fault() {
-    let mut world = World::new(161);
+    let mut world = Scenario::new(161);
     let alice = world.chosen("alice");
     let (first, second) = (certificate(&world, "carol", "dave"), certificate(&world, "carol", "erin"));
     let mallory = world.stranger("mallory", Role::Full, Vec::new());
@@ -170,7 +170,7 @@ fn links_that_come_twice_are_a_fault() {
 /// Returns the round trip that counts for a link. Alice measures 20 ms on it, and mallory claims
 /// `us`.
 fn claimed(us: u64) -> Option<u32> {
-    let mut world = World::new(162);
+    let mut world = Scenario::new(162);
     let alice = world.full("alice");
     let mallory = world.stranger("mallory", Role::Full, Vec::new());
     let peer = greet(&mut world, mallory, alice);
@@ -205,10 +205,10 @@ fn a_link_counts_as_its_larger_figure_and_not_at_all_when_the_ends_are_at_odds()
 
 #[test]
 fn a_half_of_another_time_or_link_counts_for_nothing() {
-    let mut world = World::new(163);
+    let mut world = Scenario::new(163);
     let (alice, bob) = (world.full("alice"), key("bob's node").public());
     let (network, own) = (*world.network.id(), key("alice's node").public());
-    let sign = |world: &World, secret: &str, peer, epochs| {
+    let sign = |world: &Scenario, secret: &str, peer, epochs| {
         let epoch = Epoch::from_u32(Epoch::of(world.time()).to_u32() + epochs);
         LatencyAttestation::sign(&network, &key(secret), peer, epoch, Duration::from_millis(20))
     };

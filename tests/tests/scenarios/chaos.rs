@@ -6,16 +6,16 @@
 use plexus_core::primitives::message::MessageId;
 use plexus_core::protocol::packet::Role;
 use plexus_tests::actor::Actor;
-use plexus_tests::chance::Chance;
-use plexus_tests::world::World;
+use plexus_tests::chance::TestRng;
+use plexus_tests::world::Scenario;
 
 const NAMES: [&str; 6] = ["alice", "bob", "carol", "dave", "erin", "frank"];
 const STEPS: usize = 150;
 
 fn live(seed: u64, lights: bool) {
-    let mut world = World::new(seed);
+    let mut world = Scenario::new(seed);
     world.honest = true;
-    let mut chance = Chance::new(world.seed() ^ 0xc4a0_5000);
+    let mut chance = TestRng::new(world.seed() ^ 0xc4a0_5000);
     let count = 3 + usize::try_from(chance.below(4)).unwrap();
     let all: Vec<Actor> = (0..count)
         .map(|place| {

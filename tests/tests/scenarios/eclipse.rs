@@ -11,8 +11,8 @@ use plexus_core::protocol::bounded::BoundedVec;
 use plexus_core::protocol::limits::ADDRESSES_MAX;
 use plexus_core::protocol::packet::{Packet, Role};
 use plexus_tests::actor::Actor;
-use plexus_tests::chance::Chance;
-use plexus_tests::world::World;
+use plexus_tests::chance::TestRng;
+use plexus_tests::world::Scenario;
 
 use super::greet;
 
@@ -46,15 +46,15 @@ fn addresses() -> Vec<Ipv4Addr> {
 }
 
 /// Returns a packet with random ones of these addresses.
-fn tell(chance: &mut Chance, from: &[Ipv4Addr]) -> Packet {
+fn tell(chance: &mut TestRng, from: &[Ipv4Addr]) -> Packet {
     let draw = |_| chance.pick(from).to_string().parse::<Address>().unwrap();
     Packet::Addresses(BoundedVec::new((0..ADDRESSES_MAX).map(draw).collect()))
 }
 
 /// Adds a peer at an address. An honest one announces any addresses, and an attacker only its own.
-fn somebody(world: &mut World, ip: Ipv4Addr, all: &[Ipv4Addr]) -> Actor {
+fn somebody(world: &mut Scenario, ip: Ipv4Addr, all: &[Ipv4Addr]) -> Actor {
     let known = if is_bad(ip) { all[..BAD_ADDRESSES].to_vec() } else { all.to_vec() };
-    let mut chance = Chance::new(world.chance.next());
+    let mut chance = TestRng::new(world.chance.next());
     let party = world.stranger_at(&format!("at {ip}"), ip);
     world.guest(party).answer = Some(Box::new(move |packet| {
         matches!(packet, Packet::GetAddresses(())).then(|| vec![tell(&mut chance, &known).encode()])
@@ -65,7 +65,7 @@ fn somebody(world: &mut World, ip: Ipv4Addr, all: &[Ipv4Addr]) -> Actor {
 /// Runs a node's life under attack. Returns the number of its links to the attacker and the number
 /// of all its links, in the end.
 fn life(seed: u64) -> (usize, usize) {
-    let mut world = World::new(seed);
+    let mut world = Scenario::new(seed);
     let all = addresses();
     let parties: Vec<_> = all.iter().map(|ip| somebody(&mut world, *ip, &all)).collect();
     let alice = world.chosen_at("alice", Ipv4Addr::new(20, 1, 0, 1));
@@ -78,7 +78,7 @@ fn life(seed: u64) -> (usize, usize) {
     let mut seeds: Vec<_> = (0..4).map(|_| *world.chance.pick(&parties[BAD_ADDRESSES..])).collect();
     seeds.push(parties[0]);
     world.meet(alice, &seeds);
-    let links = |world: &World| {
+    let links = |world: &Scenario| {
         let peers = world.node(alice).peers(world.now(alice));
         let out = peers.iter().filter(|view| view.slot.is_some() && view.key.is_some());
         let out = out.filter_map(|view| view.outbound.as_ref()?.host().to_string().parse::<Ipv4Addr>().ok());

@@ -9,7 +9,7 @@ use plexus_core::protocol::misbehavior::{Misbehavior, Reason};
 use plexus_core::protocol::packet::{CAPS, Packet, Role};
 use plexus_tests::actor::Actor;
 use plexus_tests::block_builder::BlockBuilder;
-use plexus_tests::world::World;
+use plexus_tests::world::Scenario;
 use proptest::prelude::*;
 
 use super::{A_WHILE, forge, greet, handshake};
@@ -17,7 +17,7 @@ use super::{A_WHILE, forge, greet, handshake};
 /// A node with a short chain and mempool, an honest neighbour, and a scripted peer that reconnects
 /// whenever it is closed.
 struct Target {
-    world: World,
+    world: Scenario,
     alice: Actor,
     bob: Actor,
     mallory: Actor,
@@ -27,7 +27,7 @@ struct Target {
 
 impl Target {
     fn new(seed: u64) -> Self {
-        let mut world = World::new(seed);
+        let mut world = Scenario::new(seed);
         world.latency_ms = 1;
         let (forge, hashes) = forge(&world, 20);
         let alice = world.stocked("alice", &forge, &hashes[19]);
@@ -151,7 +151,7 @@ fn lists_that_say_to_be_longer_than_they_are_allocate_nothing() {
 
 /// Sends answers that were requested, with each byte changed in turn: one world per byte.
 fn spoilt(pick: fn(&Packet) -> bool, step: usize) {
-    let world = World::new(124);
+    let world = Scenario::new(124);
     let (forge, hashes) = forge(&world, 3);
     let length = {
         let mut sample = answer(&forge, &hashes[2], pick);
@@ -161,7 +161,7 @@ fn spoilt(pick: fn(&Packet) -> bool, step: usize) {
     assert!(length > 50);
     for place in (0..length).step_by(step) {
         for change in [0x01, 0x80] {
-            let mut world = World::new(124);
+            let mut world = Scenario::new(124);
             world.latency_ms = 1;
             let alice = world.full("alice");
             let mallory = world.stranger("mallory", Role::Full, forge.branch(&hashes[2]));

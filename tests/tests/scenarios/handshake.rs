@@ -12,14 +12,14 @@ use plexus_core::protocol::misbehavior::{Misbehavior, Reason};
 use plexus_core::protocol::packet::{CAPS, PROTOCOL_VERSION, Packet, Role};
 use plexus_tests::actor::Actor;
 use plexus_tests::block_builder::{self, key};
-use plexus_tests::world::World;
+use plexus_tests::world::Scenario;
 
 use super::A_WHILE;
 
 /// Connects a scripted peer, whose handshake packets are changed, to a node. Returns the fault that
 /// the node finds.
-fn tampered(tamper: impl FnMut(Packet) -> Vec<Bytes> + 'static) -> (World, Actor, Misbehavior) {
-    let mut world = World::new(1);
+fn tampered(tamper: impl FnMut(Packet) -> Vec<Bytes> + 'static) -> (Scenario, Actor, Misbehavior) {
+    let mut world = Scenario::new(1);
     let alice = world.full("alice");
     let mallory = world.stranger("mallory", Role::Full, Vec::new());
     world.guest(mallory).tamper = Some(Box::new(tamper));
@@ -34,7 +34,7 @@ fn tampered(tamper: impl FnMut(Packet) -> Vec<Bytes> + 'static) -> (World, Actor
 
 #[test]
 fn two_nodes_greet_and_know_each_others_keys() {
-    let mut world = World::new(2);
+    let mut world = Scenario::new(2);
     let (alice, lisa) = (world.full("alice"), world.light("lisa"));
     world.connect(lisa, alice);
     world.elapse(1_000);
@@ -104,7 +104,7 @@ fn refuses_a_peer_that_names_anothers_key() {
 
 #[test]
 fn refuses_an_answer_replayed_from_another_connection() {
-    let mut world = World::new(3);
+    let mut world = Scenario::new(3);
     let alice = world.full("alice");
     let mallory = world.stranger("mallory", Role::Full, Vec::new());
     let mut answers = Vec::new();
@@ -125,7 +125,7 @@ fn refuses_an_answer_replayed_from_another_connection() {
 
 #[test]
 fn a_node_does_not_connect_to_itself() {
-    let mut world = World::new(4);
+    let mut world = Scenario::new(4);
     let alice = world.full("alice");
     let (out, inbound) = world.connect(alice, alice);
     world.elapse(A_WHILE);
@@ -137,7 +137,7 @@ fn a_node_does_not_connect_to_itself() {
 #[test]
 fn of_two_links_between_the_same_nodes_one_stays() {
     for seed in 0..20 {
-        let mut world = World::new(seed);
+        let mut world = Scenario::new(seed);
         let (alice, bob) = (world.full("alice"), world.full("bob"));
         world.connect(alice, bob);
         let apart = world.chance.below(60);
@@ -153,7 +153,7 @@ fn of_two_links_between_the_same_nodes_one_stays() {
 
 #[test]
 fn nodes_that_dial_each_other_keep_one_link() {
-    let mut world = World::new(5);
+    let mut world = Scenario::new(5);
     let alice = world.add("alice", Role::Full, &["bob"]);
     let bob = world.add("bob", Role::Full, &["alice"]);
     world.elapse(600_000);
@@ -166,7 +166,7 @@ fn nodes_that_dial_each_other_keep_one_link() {
 }
 
 /// Returns a packet of each kind, in the order of their first bytes.
-pub(crate) fn packets(world: &World) -> Vec<Packet> {
+pub(crate) fn packets(world: &Scenario) -> Vec<Packet> {
     let mut forge = plexus_tests::block_builder::BlockBuilder::new(&world.network, "smith");
     let message = block_builder::message(&world.network, "smith", "hello", world.time());
     let tip = forge.mine(world.network.id(), world.time(), vec![message.clone()]);
@@ -224,7 +224,7 @@ pub(crate) fn packets(world: &World) -> Vec<Packet> {
 
 #[test]
 fn any_packet_before_the_handshake_is_a_fault() {
-    for packet in packets(&World::new(6)) {
+    for packet in packets(&Scenario::new(6)) {
         if matches!(packet, Packet::Hello(_) | Packet::Farewell(_)) {
             continue;
         }
@@ -242,7 +242,7 @@ fn a_second_hello_is_a_fault() {
 
 #[test]
 fn greeting_again_after_the_handshake_is_a_fault() {
-    let mut world = World::new(7);
+    let mut world = Scenario::new(7);
     for packet in &packets(&world)[..2] {
         let alice = world.full(&format!("alice-{}", packet.name()));
         let (mallory, peer) = super::mallory(&mut world, alice, Vec::new());
@@ -267,7 +267,7 @@ fn gives_up_on_a_handshake_that_does_not_come() {
 #[test]
 fn connections_are_bounded_and_a_full_node_still_works() {
     const MOST: usize = 2_000;
-    let mut world = World::new(8);
+    let mut world = Scenario::new(8);
     let (alice, bob) = (world.full("alice"), world.full("bob"));
     world.connect(bob, alice);
     world.elapse(1_000);

@@ -9,7 +9,7 @@ use plexus_core::protocol::bounded::BoundedVec;
 use plexus_core::protocol::misbehavior::Misbehavior;
 use plexus_core::protocol::packet::{Packet, Role};
 use plexus_tests::block_builder::{BlockBuilder, grind, spoil};
-use plexus_tests::world::World;
+use plexus_tests::world::Scenario;
 
 use super::{forge, mallory};
 
@@ -71,7 +71,7 @@ const BREAKS: &[(&str, Break, Expect)] = &[
 ];
 
 /// Returns three valid blocks, an invalid one, and its forge.
-fn broken(world: &World, change: Break) -> (BlockBuilder, Vec<Hash>, Block) {
+fn broken(world: &Scenario, change: Break) -> (BlockBuilder, Vec<Hash>, Block) {
     let (forge, hashes) = forge(world, 3);
     let time = forge.block(&hashes[2]).header.time.plus_ms(1_000);
     let mut bad = forge.draft(&hashes[2], time, Vec::new());
@@ -83,7 +83,7 @@ fn broken(world: &World, change: Break) -> (BlockBuilder, Vec<Hash>, Block) {
 #[test]
 fn a_chain_with_a_bad_header_is_named_and_the_honest_one_goes_on() {
     for (name, change, expected) in BREAKS {
-        let mut world = World::new(30);
+        let mut world = Scenario::new(30);
         let alice = world.full("alice");
         let (forge, hashes, bad) = broken(&world, *change);
         let bad_hash = bad.header.hash();
@@ -112,7 +112,7 @@ fn a_chain_with_a_bad_header_is_named_and_the_honest_one_goes_on() {
 #[test]
 fn a_bad_header_that_is_announced_is_named_and_not_passed_on() {
     for (name, change, expected) in BREAKS {
-        let mut world = World::new(31);
+        let mut world = Scenario::new(31);
         let (forge, hashes, bad) = broken(&world, *change);
         let alice = world.stocked("alice", &forge, &hashes[2]);
         let (mallory, peer) = mallory(&mut world, alice, Vec::new());
@@ -134,7 +134,7 @@ fn a_bad_header_that_is_announced_is_named_and_not_passed_on() {
 
 #[test]
 fn headers_that_do_not_follow_one_another_are_a_fault() {
-    let mut world = World::new(32);
+    let mut world = Scenario::new(32);
     let alice = world.full("alice");
     let (forge, hashes) = forge(&world, 8);
     let mut headers: Vec<_> = hashes.iter().map(|hash| forge.block(hash).header).collect();
@@ -159,7 +159,7 @@ fn headers_that_do_not_follow_one_another_are_a_fault() {
 
 #[test]
 fn a_header_that_is_too_early_is_kept_back_and_accepted_later() {
-    let mut world = World::new(33);
+    let mut world = Scenario::new(33);
     let (mut forge, hashes) = forge(&world, 2);
     let alice = world.stocked("alice", &forge, &hashes[1]);
     let ahead = world.time().plus_ms(BLOCK_AHEAD_MS + 20_000);
@@ -178,7 +178,7 @@ fn a_header_that_is_too_early_is_kept_back_and_accepted_later() {
 
 #[test]
 fn an_early_block_of_a_miner_with_a_fast_clock_is_taken_by_all_in_the_end() {
-    let mut world = World::new(34);
+    let mut world = Scenario::new(34);
     let (alice, bob) = (world.full("alice"), world.full("bob"));
     world.host_mut(alice).skew_ms = 90_000;
     world.connect(alice, bob);
@@ -194,7 +194,7 @@ fn an_early_block_of_a_miner_with_a_fast_clock_is_taken_by_all_in_the_end() {
 
 #[test]
 fn a_refused_header_is_told_or_named_with_what_was_expected_and_found() {
-    let mut world = World::new(35);
+    let mut world = Scenario::new(35);
     let alice = world.full("alice");
     let (forge, hashes, bad) = broken(&world, |_, block| spoil(&mut block.header));
     let mut branch = forge.branch(&hashes[2]);

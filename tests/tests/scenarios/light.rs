@@ -9,13 +9,13 @@ use plexus_core::protocol::misbehavior::Misbehavior;
 use plexus_core::protocol::packet::{Packet, Role};
 use plexus_tests::actor::Actor;
 use plexus_tests::block_builder::key;
-use plexus_tests::world::World;
+use plexus_tests::world::Scenario;
 
 use super::{A_WHILE, forge};
 
 #[test]
 fn a_light_node_takes_headers_and_only_the_newest_bodies() {
-    let mut world = World::new(70);
+    let mut world = Scenario::new(70);
     let (forge, hashes) = forge(&world, 1_900);
     let alice = world.stocked("alice", &forge, &hashes[1_899]);
     let lisa = world.light("lisa");
@@ -29,7 +29,7 @@ fn a_light_node_takes_headers_and_only_the_newest_bodies() {
 
 #[test]
 fn a_light_node_verifies_each_new_block_wholly_and_tells_of_it() {
-    let mut world = World::new(71);
+    let mut world = Scenario::new(71);
     let (alice, lisa) = (world.full("alice"), world.light("lisa"));
     world.connect(lisa, alice);
     world.elapse(1_000);
@@ -47,7 +47,7 @@ fn a_light_node_verifies_each_new_block_wholly_and_tells_of_it() {
 
 #[test]
 fn a_light_node_refuses_a_bad_block_that_follows_its_tip() {
-    let mut world = World::new(72);
+    let mut world = Scenario::new(72);
     let (mut forge, hashes) = forge(&world, 3);
     let lisa = world.light("lisa");
     let mallory = world.stranger("mallory", Role::Full, forge.branch(&hashes[2]));
@@ -72,7 +72,7 @@ fn a_light_node_refuses_a_bad_block_that_follows_its_tip() {
 
 #[test]
 fn a_light_node_mines_its_own_message_and_everyone_takes_the_block() {
-    let mut world = World::new(73);
+    let mut world = Scenario::new(73);
     let (alice, bob) = (world.full("alice"), world.full("bob"));
     let (lisa, lars) = (world.light("lisa"), world.light("lars"));
     for (from, to) in [(alice, bob), (lisa, alice), (lars, bob)] {
@@ -93,7 +93,7 @@ fn a_light_node_mines_its_own_message_and_everyone_takes_the_block() {
 
 #[test]
 fn a_light_node_resumes_from_what_it_remembers() {
-    let mut world = World::new(74);
+    let mut world = Scenario::new(74);
     let (forge, hashes) = forge(&world, 400);
     let alice = world.stocked("alice", &forge, &hashes[399]);
     let lisa = world.add("lisa", Role::Light, &["alice"]);
@@ -109,7 +109,7 @@ fn a_light_node_resumes_from_what_it_remembers() {
 
 #[test]
 fn a_light_node_follows_a_reorganisation() {
-    let mut world = World::new(75);
+    let mut world = Scenario::new(75);
     let (mut forge, hashes) = forge(&world, 60);
     let other = forge.extend(&hashes[10], 70);
     let alice = world.stocked("alice", &forge, &hashes[59]);
@@ -126,7 +126,7 @@ fn a_light_node_follows_a_reorganisation() {
 
 #[test]
 fn a_light_node_is_asked_for_nothing_and_serves_nothing() {
-    let mut world = World::new(76);
+    let mut world = Scenario::new(76);
     let (forge, hashes) = forge(&world, 30);
     let alice = world.stocked("alice", &forge, &hashes[29]);
     let (lisa, bob) = (world.light("lisa"), world.full("bob"));
@@ -148,7 +148,7 @@ const LONG: usize = 2_600;
 
 #[test]
 fn a_light_node_begins_at_the_end_of_a_proof() {
-    let mut world = World::new(77);
+    let mut world = Scenario::new(77);
     let (forge, hashes) = forge(&world, LONG);
     let alice = world.stocked("alice", &forge, &hashes[LONG - 1]);
     let lisa = world.add("lisa", Role::Light, &["alice"]);
@@ -180,7 +180,7 @@ fn a_light_node_begins_at_the_end_of_a_proof() {
 
 #[test]
 fn a_light_node_that_was_away_for_long_goes_on_from_another_proof() {
-    let mut world = World::new(78);
+    let mut world = Scenario::new(78);
     let (forge, hashes) = forge(&world, LONG + 300);
     let alice = world.stocked("alice", &forge, &hashes[299]);
     let lisa = world.light("lisa");
@@ -198,7 +198,7 @@ fn a_light_node_that_was_away_for_long_goes_on_from_another_proof() {
 
 #[test]
 fn of_two_proven_chains_the_one_with_more_work_is_believed() {
-    let mut world = World::new(79);
+    let mut world = Scenario::new(79);
     let (mut forge, hashes) = forge(&world, LONG);
     let other = forge.extend(&hashes[50], LONG - 45);
     let alice = world.stocked("alice", &forge, &hashes[LONG - 1]);
@@ -217,7 +217,7 @@ fn of_two_proven_chains_the_one_with_more_work_is_believed() {
 
 #[test]
 fn a_proof_that_proves_nothing_is_a_fault_and_another_peer_is_asked() {
-    let mut world = World::new(80);
+    let mut world = Scenario::new(80);
     let (forge, hashes) = forge(&world, LONG);
     let mut lie =
         plexus_tests::block_builder::prove(&world.network, &forge.branch(&hashes[LONG - 1])).unwrap();
@@ -242,7 +242,7 @@ fn a_proof_that_proves_nothing_is_a_fault_and_another_peer_is_asked() {
 
 #[test]
 fn who_has_no_proof_shows_all_headers() {
-    let mut world = World::new(81);
+    let mut world = Scenario::new(81);
     let (forge, hashes) = forge(&world, LONG);
     let oliver = world.stranger("oliver", Role::Full, forge.branch(&hashes[LONG - 1]));
     world.guest(oliver).answer = Some(Box::new(|packet| match packet {
@@ -259,7 +259,7 @@ fn who_has_no_proof_shows_all_headers() {
 
 /// Returns the reports of a node about undone blocks: the fork, whether that is exact, the blocks,
 /// and the tip's height.
-fn undone(world: &World, light: Actor) -> Vec<(u64, bool, Vec<Hash>, u64)> {
+fn undone(world: &Scenario, light: Actor) -> Vec<(u64, bool, Vec<Hash>, u64)> {
     let undone = world.events(light).filter_map(|event| match event {
         Event::Undone { fork, is_exact, hashes, height, .. } => {
             Some((*fork, *is_exact, hashes.clone(), *height))
@@ -271,7 +271,7 @@ fn undone(world: &World, light: Actor) -> Vec<(u64, bool, Vec<Hash>, u64)> {
 
 #[test]
 fn a_light_node_tells_what_a_chain_that_is_replaced_by_headers_undid() {
-    let mut world = World::new(82);
+    let mut world = Scenario::new(82);
     let (mut forge, hashes) = forge(&world, 74);
     let other = forge.extend(world.network.id(), 164);
     let alice = world.stocked("alice", &forge, &hashes[73]);
@@ -300,7 +300,7 @@ fn a_light_node_tells_what_a_chain_that_is_replaced_by_a_proof_undid() {
     // First, headers lead to the fork. Then the other chain is too far ahead for that. Then its
     // tail is too far ahead as well.
     for (seed, length, longer) in [(83, 700, LONG), (84, 700, LONG + 200), (85, LONG, LONG + 40)] {
-        let mut world = World::new(seed);
+        let mut world = Scenario::new(seed);
         let (mut forge, other) = forge(&world, longer);
         let mut hashes = other[..100].to_vec();
         hashes.extend(forge.extend(&other[99], length - 100));
@@ -334,7 +334,7 @@ fn a_light_node_tells_what_a_chain_that_is_replaced_by_a_proof_undid() {
 
 #[test]
 fn a_light_node_that_goes_on_from_a_proof_tells_of_nothing_undone() {
-    let mut world = World::new(86);
+    let mut world = Scenario::new(86);
     let (forge, hashes) = forge(&world, LONG + 700);
     let alice = world.stocked("alice", &forge, &hashes[699]);
     let bob = world.stocked("bob", &forge, &hashes[LONG + 699]);

@@ -33,21 +33,21 @@ use plexus_core::primitives::block::Block;
 use plexus_core::protocol::packet::Role;
 use plexus_tests::actor::Actor;
 use plexus_tests::block_builder::BlockBuilder;
-use plexus_tests::world::World;
+use plexus_tests::world::Scenario;
 
 /// Long enough for honest nodes to settle, in milliseconds.
 const A_WHILE: u64 = 30_000;
 
 /// Adds a full scripted peer with this branch, and completes its handshake with the host. Returns
 /// the peer and the host's number for the link.
-fn mallory(world: &mut World, host: Actor, branch: Vec<Arc<Block>>) -> (Actor, ConnectionId) {
+fn mallory(world: &mut Scenario, host: Actor, branch: Vec<Arc<Block>>) -> (Actor, ConnectionId) {
     let mallory = world.stranger("mallory", Role::Full, branch);
     (mallory, greet(world, mallory, host))
 }
 
 /// Connects a scripted peer to a host and completes the handshake. Returns the host's number for
 /// the link.
-fn greet(world: &mut World, stranger: Actor, host: Actor) -> ConnectionId {
+fn greet(world: &mut Scenario, stranger: Actor, host: Actor) -> ConnectionId {
     let (_, peer) = world.connect(stranger, host);
     world.elapse(4 * world.latency_ms + 1);
     peer
@@ -55,7 +55,7 @@ fn greet(world: &mut World, stranger: Actor, host: Actor) -> ConnectionId {
 
 /// Returns a forge whose blocks begin shortly before the world's time, and the hashes of its first
 /// blocks, lowest first.
-fn forge(world: &World, count: usize) -> (BlockBuilder, Vec<plexus_core::primitives::hash::Hash>) {
+fn forge(world: &Scenario, count: usize) -> (BlockBuilder, Vec<plexus_core::primitives::hash::Hash>) {
     let mut forge = BlockBuilder::new(&world.network, "smith");
     let behind = 1_000 * (count as u64 + 100);
     let first = forge.mine(world.network.id(), world.time().minus_ms(behind), Vec::new());

@@ -8,11 +8,11 @@ use plexus_core::protocol::misbehavior::Misbehavior;
 use plexus_core::protocol::packet::{Packet, Role};
 use plexus_tests::actor::Actor;
 use plexus_tests::block_builder::{self, key};
-use plexus_tests::world::World;
+use plexus_tests::world::Scenario;
 
 use super::{A_WHILE, mallory};
 
-fn line(world: &mut World, names: &[&str]) -> Vec<Actor> {
+fn line(world: &mut Scenario, names: &[&str]) -> Vec<Actor> {
     let all: Vec<_> = names.iter().map(|name| world.full(name)).collect();
     for pair in all.windows(2) {
         world.connect(pair[0], pair[1]);
@@ -23,7 +23,7 @@ fn line(world: &mut World, names: &[&str]) -> Vec<Actor> {
 
 #[test]
 fn a_message_reaches_every_pool_and_whoever_mines_first_mines_it() {
-    let mut world = World::new(50);
+    let mut world = Scenario::new(50);
     let all = line(&mut world, &["alice", "bob", "carol", "dave"]);
     let id = world.write(all[0], "hello");
     world.elapse(A_WHILE);
@@ -40,7 +40,7 @@ fn a_message_reaches_every_pool_and_whoever_mines_first_mines_it() {
 
 #[test]
 fn messages_of_undone_blocks_return_to_the_pool_and_are_mined_again() {
-    let mut world = World::new(51);
+    let mut world = Scenario::new(51);
     let all = line(&mut world, &["alice", "bob"]);
     world.cut(all[0], all[1]);
     let ids: Vec<_> = (0..5).map(|number| world.write(all[0], &format!("message {number}"))).collect();
@@ -63,7 +63,7 @@ fn messages_of_undone_blocks_return_to_the_pool_and_are_mined_again() {
 
 #[test]
 fn a_message_that_both_branches_mined_is_not_mined_again() {
-    let mut world = World::new(52);
+    let mut world = Scenario::new(52);
     let all = line(&mut world, &["alice", "bob"]);
     let id = world.write(all[0], "on both sides");
     world.elapse(1_000);
@@ -84,7 +84,7 @@ fn a_message_that_both_branches_mined_is_not_mined_again() {
 
 #[test]
 fn a_message_in_the_chain_is_not_taken_again() {
-    let mut world = World::new(53);
+    let mut world = Scenario::new(53);
     let all = line(&mut world, &["alice", "bob"]);
     let message = block_builder::message(&world.network, "alice", "once", world.time());
     let id = world.submit(all[0], message.clone()).unwrap();
@@ -110,7 +110,7 @@ fn a_message_in_the_chain_is_not_taken_again() {
 
 #[test]
 fn a_mined_message_that_a_peer_brings_again_is_not_mined_again() {
-    let mut world = World::new(54);
+    let mut world = Scenario::new(54);
     let alice = world.full("alice");
     let message = block_builder::message(&world.network, "anna", "replay", world.time());
     let id = world.submit(alice, message.clone()).unwrap();
@@ -132,7 +132,7 @@ fn a_mined_message_that_a_peer_brings_again_is_not_mined_again() {
 
 #[test]
 fn an_old_message_is_refused_and_one_that_waited_too_long_is_dropped() {
-    let mut world = World::new(55);
+    let mut world = Scenario::new(55);
     let alice = world.full("alice");
     let old = world.time().minus_ms(MESSAGE_AGE_MS + 1_000);
     let message = block_builder::message(&world.network, "anna", "old", old);
@@ -150,7 +150,7 @@ fn an_old_message_is_refused_and_one_that_waited_too_long_is_dropped() {
 
 #[test]
 fn a_message_that_its_sender_did_not_sign_is_refused() {
-    let mut world = World::new(56);
+    let mut world = Scenario::new(56);
     let alice = world.full("alice");
     let honest = block_builder::message(&world.network, "anna", "signed", world.time());
     let draft =
@@ -172,7 +172,7 @@ fn a_message_that_its_sender_did_not_sign_is_refused() {
 
 #[test]
 fn a_message_of_another_network_is_refused() {
-    let mut world = World::new(57);
+    let mut world = Scenario::new(57);
     let alice = world.full("alice");
     let message = block_builder::message(
         &plexus_core::primitives::params::Network::plexus(),
@@ -186,7 +186,7 @@ fn a_message_of_another_network_is_refused() {
 #[test]
 fn one_sender_cannot_fill_the_pool() {
     const MOST: u64 = 3_000;
-    let mut world = World::new(58);
+    let mut world = Scenario::new(58);
     let alice = world.full("alice");
     let mut refused = None;
     for number in 0..MOST {
@@ -212,7 +212,7 @@ fn messages_with_more_stamp_work_are_mined_first() {
             ..parameters
         })
         .unwrap();
-    let mut world = World::of(network, 59);
+    let mut world = Scenario::of(network, 59);
     let alice = world.full("alice");
     let secret = key("anna");
     let mut ids: Vec<_> = (0..6u32)
@@ -239,7 +239,7 @@ fn messages_with_more_stamp_work_are_mined_first() {
 
 #[test]
 fn a_node_that_connects_later_learns_what_waits() {
-    let mut world = World::new(60);
+    let mut world = Scenario::new(60);
     let alice = world.full("alice");
     let id = world.write(alice, "early");
     let bob = world.add("bob", Role::Full, &["alice"]);

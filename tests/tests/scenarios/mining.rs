@@ -4,13 +4,13 @@ use plexus_core::mining::job::{JobId, Solution};
 use plexus_core::node::Input;
 use plexus_core::protocol::packet::Role;
 use plexus_tests::block_builder::key;
-use plexus_tests::world::World;
+use plexus_tests::world::Scenario;
 
 use super::{A_WHILE, forge};
 
 #[test]
 fn nothing_is_mined_before_the_node_is_synchronized() {
-    let mut world = World::new(80);
+    let mut world = Scenario::new(80);
     let (forge, hashes) = forge(&world, 600);
     let alice = world.stocked("alice", &forge, &hashes[599]);
     let bob = world.full("bob");
@@ -28,7 +28,7 @@ fn nothing_is_mined_before_the_node_is_synchronized() {
 
 #[test]
 fn a_new_tip_replaces_the_job_at_once() {
-    let mut world = World::new(81);
+    let mut world = Scenario::new(81);
     let (alice, bob) = (world.full("alice"), world.full("bob"));
     world.connect(alice, bob);
     world.elapse(1_000);
@@ -45,7 +45,7 @@ fn a_new_tip_replaces_the_job_at_once() {
 
 #[test]
 fn a_solution_for_an_old_job_is_ignored() {
-    let mut world = World::new(82);
+    let mut world = Scenario::new(82);
     let (alice, bob) = (world.full("alice"), world.full("bob"));
     world.connect(alice, bob);
     world.elapse(1_000);
@@ -62,7 +62,7 @@ fn a_solution_for_an_old_job_is_ignored() {
 
 #[test]
 fn a_solution_that_solves_nothing_is_ignored() {
-    let mut world = World::new(83);
+    let mut world = Scenario::new(83);
     let alice = world.full("alice");
     world.set_mining(alice, true);
     world.elapse(100);
@@ -89,7 +89,7 @@ fn a_solution_that_solves_nothing_is_ignored() {
 
 #[test]
 fn the_job_takes_in_new_messages_and_the_time() {
-    let mut world = World::new(84);
+    let mut world = Scenario::new(84);
     let alice = world.full("alice");
     world.set_mining(alice, true);
     world.elapse(100);
@@ -110,7 +110,7 @@ fn the_job_takes_in_new_messages_and_the_time() {
 
 #[test]
 fn jobs_are_not_made_without_end() {
-    let mut world = World::new(85);
+    let mut world = Scenario::new(85);
     let alice = world.full("alice");
     world.set_mining(alice, true);
     world.elapse(100);
@@ -126,7 +126,7 @@ fn jobs_are_not_made_without_end() {
 
 #[test]
 fn stopping_takes_the_job_away() {
-    let mut world = World::new(86);
+    let mut world = Scenario::new(86);
     let alice = world.full("alice");
     world.set_mining(alice, true);
     world.elapse(100);
@@ -142,7 +142,7 @@ fn stopping_takes_the_job_away() {
 
 #[test]
 fn of_two_blocks_with_equal_work_the_first_seen_stays_until_one_grows() {
-    let mut world = World::new(87);
+    let mut world = Scenario::new(87);
     let all: Vec<_> = ["alice", "bob", "carol"].iter().map(|name| world.full(name)).collect();
     world.connect(all[0], all[1]);
     world.connect(all[1], all[2]);
@@ -171,7 +171,7 @@ fn a_difficulty_that_moves_is_agreed_upon() {
             ..parameters
         })
         .unwrap();
-    let mut world = World::of(network, 88);
+    let mut world = Scenario::of(network, 88);
     let alice = world.full("alice");
     let bob = world.add("bob", Role::Full, &["alice"]);
     world.elapse(1_000);

@@ -6,7 +6,7 @@ use plexus_core::primitives::hash::Hash;
 use plexus_core::protocol::packet::{Packet, Role};
 use plexus_tests::actor::Actor;
 use plexus_tests::block_builder::BlockBuilder;
-use plexus_tests::world::World;
+use plexus_tests::world::Scenario;
 
 use super::{A_WHILE, forge};
 
@@ -15,7 +15,7 @@ const COUNT: usize = 6;
 
 /// The asking node and its possible peers: the first is 10 ms from it, each further one 10 ms more.
 struct Rings {
-    world: World,
+    world: Scenario,
     alice: Actor,
     others: Vec<Actor>,
     forge: BlockBuilder,
@@ -25,7 +25,7 @@ struct Rings {
 impl Rings {
     /// Creates the world. All nodes have 30 blocks. Only alice has just the first few, and is down.
     fn new(seed: u64, blocks: usize) -> Self {
-        let mut world = World::new(seed);
+        let mut world = Scenario::new(seed);
         world.latency_ms = 50;
         let (forge, hashes) = forge(&world, 30);
         let others: Vec<_> = (0..COUNT).map(|place| world.chosen(&format!("ring-{place}"))).collect();

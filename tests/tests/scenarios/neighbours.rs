@@ -14,7 +14,7 @@ use plexus_core::protocol::netgroup::NetGroup;
 use plexus_core::protocol::packet::{Packet, Role};
 use plexus_tests::actor::Actor;
 use plexus_tests::peer_selection::ip;
-use plexus_tests::world::{World, address};
+use plexus_tests::world::{Scenario, address};
 
 use super::greet;
 
@@ -26,7 +26,7 @@ pub(super) fn ms(duration: Duration) -> u64 {
 
 /// Adds nodes that choose their neighbours, each of which knows the address of the previous one.
 /// Returns them.
-pub(super) fn chain_of(world: &mut World, count: usize) -> Vec<Actor> {
+pub(super) fn chain_of(world: &mut Scenario, count: usize) -> Vec<Actor> {
     let all: Vec<_> = (0..count).map(|place| world.chosen(&format!("node-{place}"))).collect();
     for pair in all.windows(2) {
         world.meet(pair[1], &pair[..1]);
@@ -36,7 +36,7 @@ pub(super) fn chain_of(world: &mut World, count: usize) -> Vec<Actor> {
 
 #[test]
 fn ten_nodes_that_know_one_address_each_become_one_network() {
-    let mut world = World::new(150);
+    let mut world = Scenario::new(150);
     world.honest = true;
     let all = chain_of(&mut world, 10);
     world.elapse(5 * MINUTE);
@@ -57,7 +57,7 @@ fn ten_nodes_that_know_one_address_each_become_one_network() {
 
 #[test]
 fn thirty_nodes_fill_each_kind_of_slot() {
-    let mut world = World::new(151);
+    let mut world = Scenario::new(151);
     let all = chain_of(&mut world, 30);
     world.elapse(15 * MINUTE);
     let quota = Quota::of(Role::Full);
@@ -72,8 +72,8 @@ fn thirty_nodes_fill_each_kind_of_slot() {
 /// Returns a world, alice, and others. Alice cannot be dialled. The first of the others is 10 ms
 /// from her, each further one 10 ms more. All know all. The others' paths to each other lead past
 /// her, so that no peer can be nearer than it seems.
-fn rings(seed: u64, count: usize) -> (World, Actor, Vec<Actor>) {
-    let mut world = World::new(seed);
+fn rings(seed: u64, count: usize) -> (Scenario, Actor, Vec<Actor>) {
+    let mut world = Scenario::new(seed);
     world.latency_ms = 80;
     let others: Vec<_> = (0..count).map(|place| world.chosen(&format!("ring-{place}"))).collect();
     let alice = world.hidden("alice");
@@ -89,7 +89,7 @@ fn rings(seed: u64, count: usize) -> (World, Actor, Vec<Actor>) {
 }
 
 /// Returns the first `count` of `others` that are not in a node's random slots.
-fn nearest(world: &World, alice: Actor, others: &[Actor], count: usize) -> Vec<Actor> {
+fn nearest(world: &Scenario, alice: Actor, others: &[Actor], count: usize) -> Vec<Actor> {
     let random = world.slots_of(alice, OutboundKind::Random);
     let mut nearest: Vec<_> =
         others.iter().filter(|other| !random.contains(other)).take(count).copied().collect();
@@ -143,7 +143,7 @@ fn a_node_that_was_measured_in_a_bad_moment_is_measured_again() {
 
 #[test]
 fn two_nodes_in_one_network_are_never_both_dialled() {
-    let mut world = World::new(153);
+    let mut world = Scenario::new(153);
     let town = |number: u8| Ipv4Addr::new(20, 1, number, 1);
     let towns: Vec<_> = (0..6).map(|n| world.chosen_at(&format!("town-{n}"), town(n))).collect();
     let others: Vec<_> = (0..6).map(|n| world.chosen(&format!("other-{n}"))).collect();
@@ -187,7 +187,7 @@ fn a_restart_dials_the_neighbours_of_before_first() {
 fn neighbours_of_before_are_remembered_until_there_are_others() {
     let (mut world, alice, others) = rings(174, 8);
     world.elapse(5 * MINUTE);
-    let anchors = |world: &World| world.node(alice).book().anchors().count();
+    let anchors = |world: &Scenario| world.node(alice).book().anchors().count();
     assert_eq!(anchors(&world), ANCHORS_MAX);
     others.iter().for_each(|other| world.crash(*other));
     for _ in 0..3 {
@@ -233,8 +233,12 @@ fn the_address_book_survives_whatever_ends_a_node() {
 
 /// Adds a peer that answers the first request for addresses with these. Returns the world, the node
 /// that received them, its link, and the peer.
-fn told(seed: u64, from: Option<Ipv4Addr>, addresses: Vec<Address>) -> (World, Actor, ConnectionId, Actor) {
-    let mut world = World::new(seed);
+fn told(
+    seed: u64,
+    from: Option<Ipv4Addr>,
+    addresses: Vec<Address>,
+) -> (Scenario, Actor, ConnectionId, Actor) {
+    let mut world = Scenario::new(seed);
     let alice = world.chosen_at("alice", Ipv4Addr::new(20, 1, 0, 1));
     let mallory = world.stranger("mallory", Role::Full, Vec::new());
     world.guest(mallory).ip = from.map(Into::into);
@@ -309,7 +313,7 @@ fn questions_about_the_network_are_answered_now_and_then_only() {
 fn planning_replaces_one_link_a_round_at_most_and_never_leaves_a_slot_empty() {
     const NODES: usize = 22;
     const STEP: u64 = 10;
-    let mut world = World::new(170);
+    let mut world = Scenario::new(170);
     world.honest = true;
     let all = chain_of(&mut world, NODES);
     // The positions, on a square of 60 ms.
@@ -320,7 +324,7 @@ fn planning_replaces_one_link_a_round_at_most_and_never_leaves_a_slot_empty() {
             world.set_distance(*here, *there, 2 + (dx * dx + dy * dy).isqrt());
         }
     }
-    let replaced = |world: &World, node: Actor| {
+    let replaced = |world: &Scenario, node: Actor| {
         world.host(node).closes.iter().filter(|(_, reason)| *reason == Reason::Replaced).count()
     };
     // Wait until all are measured, and a slot only changes by planning.
@@ -370,7 +374,7 @@ fn a_neighbour_that_is_gone_is_not_dialled_without_end() {
 
 #[test]
 fn a_node_that_it_hears_of_by_name_is_dialled_too() {
-    let mut world = World::new(171);
+    let mut world = Scenario::new(171);
     let bob = world.full("bob.example.org");
     let alice = world.chosen("alice");
     world.meet(alice, &[bob]);

@@ -7,13 +7,13 @@ use plexus_core::protocol::bounded::{BoundedString, BoundedVec};
 use plexus_core::protocol::limits::{BODIES_MAX, MESSAGE_IDS_MAX};
 use plexus_core::protocol::misbehavior::Misbehavior;
 use plexus_core::protocol::packet::{Packet, Role};
-use plexus_tests::world::World;
+use plexus_tests::world::Scenario;
 
 use super::{A_WHILE, forge, greet, mallory};
 
 #[test]
 fn a_peer_that_stalls_on_headers_is_given_up_and_another_serves() {
-    let mut world = World::new(90);
+    let mut world = Scenario::new(90);
     let (forge, hashes) = forge(&world, 50);
     let alice = world.full("alice");
     let mallory = world.stranger("mallory", Role::Full, forge.branch(&hashes[49]));
@@ -30,7 +30,7 @@ fn a_peer_that_stalls_on_headers_is_given_up_and_another_serves() {
 
 #[test]
 fn a_peer_that_stalls_on_bodies_is_given_up_and_another_serves() {
-    let mut world = World::new(91);
+    let mut world = Scenario::new(91);
     let (forge, hashes) = forge(&world, 300);
     let alice = world.full("alice");
     let mallory = world.stranger("mallory", Role::Full, forge.branch(&hashes[299]));
@@ -50,7 +50,7 @@ fn a_peer_that_stalls_on_bodies_is_given_up_and_another_serves() {
 #[test]
 fn a_peer_alone_that_stalls_is_given_up_too() {
     for (request, stalls_on_headers) in [("get-headers", true), ("get-bodies", false)] {
-        let mut world = World::new(92);
+        let mut world = Scenario::new(92);
         let (forge, hashes) = forge(&world, 20);
         let alice = world.full("alice");
         let mallory = world.stranger("mallory", Role::Full, forge.branch(&hashes[19]));
@@ -78,7 +78,7 @@ fn a_peer_alone_that_stalls_is_given_up_too() {
 
 #[test]
 fn a_branch_that_nobody_shows_the_bodies_of_keeps_nobody_from_mining() {
-    let mut world = World::new(105);
+    let mut world = Scenario::new(105);
     let (forge, hashes) = forge(&world, 40);
     let (alice, bob) = (world.full("alice"), world.full("bob"));
     world.connect(alice, bob);
@@ -99,7 +99,7 @@ fn a_branch_that_nobody_shows_the_bodies_of_keeps_nobody_from_mining() {
 
 #[test]
 fn a_peer_that_holds_back_one_body_cannot_hold_up_the_node() {
-    let mut world = World::new(93);
+    let mut world = Scenario::new(93);
     let (forge, hashes) = forge(&world, 200);
     let alice = world.full("alice");
     let held_back = hashes[100];
@@ -124,7 +124,7 @@ fn a_peer_that_holds_back_one_body_cannot_hold_up_the_node() {
 
 #[test]
 fn a_peer_that_says_to_miss_all_bodies_is_passed_over() {
-    let mut world = World::new(94);
+    let mut world = Scenario::new(94);
     let (forge, hashes) = forge(&world, 100);
     let alice = world.full("alice");
     let mallory = world.stranger("mallory", Role::Full, forge.branch(&hashes[99]));
@@ -144,7 +144,7 @@ fn a_peer_that_says_to_miss_all_bodies_is_passed_over() {
 
 #[test]
 fn a_peer_that_does_not_show_the_work_it_claims_is_given_up() {
-    let mut world = World::new(95);
+    let mut world = Scenario::new(95);
     let (forge, hashes) = forge(&world, 10);
     let alice = world.full("alice");
     let mallory = world.stranger("mallory", Role::Full, forge.branch(&hashes[4]));
@@ -172,11 +172,11 @@ fn a_peer_that_does_not_show_the_work_it_claims_is_given_up() {
 
 #[test]
 fn answers_that_nobody_asked_for_are_faults() {
-    let world = World::new(96);
+    let world = Scenario::new(96);
     let packets = super::handshake::packets(&world);
     drop(world);
     for packet in packets {
-        let mut world = World::new(96);
+        let mut world = Scenario::new(96);
         let alice = world.full("alice");
         let (mallory, peer) = mallory(&mut world, alice, Vec::new());
         world.elapse(1_000);
@@ -218,7 +218,7 @@ fn answers_that_nobody_asked_for_are_faults() {
 
 #[test]
 fn a_peer_that_does_not_answer_pings_is_closed() {
-    let mut world = World::new(97);
+    let mut world = Scenario::new(97);
     let alice = world.full("alice");
     let mallory = world.stranger("mallory", Role::Light, Vec::new());
     world.guest(mallory).pongs = false;
@@ -229,7 +229,7 @@ fn a_peer_that_does_not_answer_pings_is_closed() {
 
 #[test]
 fn a_peer_that_answers_pings_may_stay_for_hours() {
-    let mut world = World::new(98);
+    let mut world = Scenario::new(98);
     let alice = world.full("alice");
     let (_, peer) = mallory(&mut world, alice, Vec::new());
     world.elapse(3 * 3_600_000);
@@ -238,7 +238,7 @@ fn a_peer_that_answers_pings_may_stay_for_hours() {
 
 #[test]
 fn a_peer_that_leaves_is_forgotten_and_does_no_harm() {
-    let mut world = World::new(99);
+    let mut world = Scenario::new(99);
     let (forge, hashes) = forge(&world, 100);
     let alice = world.full("alice");
     let (mallory, _) = mallory(&mut world, alice, forge.branch(&hashes[99]));
@@ -252,7 +252,7 @@ fn a_peer_that_leaves_is_forgotten_and_does_no_harm() {
 
 #[test]
 fn a_farewell_is_heard_by_whoever_is_closed() {
-    let mut world = World::new(100);
+    let mut world = Scenario::new(100);
     let alice = world.full("alice");
     let (mallory, _) = mallory(&mut world, alice, Vec::new());
     world.say(mallory, &Packet::Pong([0; 16]));
@@ -265,7 +265,7 @@ fn a_farewell_is_heard_by_whoever_is_closed() {
 
 #[test]
 fn branches_with_less_work_cost_bounded_memory_and_nothing_on_disk() {
-    let mut world = World::new(101);
+    let mut world = Scenario::new(101);
     let (mut forge, hashes) = forge(&world, 400);
     let alice = world.stocked("alice", &forge, &hashes[399]);
     let (mallory, peer) = mallory(&mut world, alice, Vec::new());
@@ -284,7 +284,7 @@ fn branches_with_less_work_cost_bounded_memory_and_nothing_on_disk() {
 
 #[test]
 fn requests_for_what_is_not_there_are_answered_or_refused_within_bounds() {
-    let mut world = World::new(102);
+    let mut world = Scenario::new(102);
     let (forge, hashes) = forge(&world, 5);
     let alice = world.stocked("alice", &forge, &hashes[4]);
     let (mallory, peer) = mallory(&mut world, alice, Vec::new());
@@ -308,7 +308,7 @@ fn requests_for_what_is_not_there_are_answered_or_refused_within_bounds() {
 
 #[test]
 fn a_flood_is_a_fault_or_costs_nothing() {
-    let mut world = World::new(103);
+    let mut world = Scenario::new(103);
     let (forge, hashes) = forge(&world, 20);
     let alice = world.stocked("alice", &forge, &hashes[19]);
     let floods: Vec<Packet> = vec![
@@ -338,7 +338,7 @@ fn a_flood_is_a_fault_or_costs_nothing() {
 
 #[test]
 fn two_bad_peers_nearest_to_each_other_cannot_trap_the_search() {
-    let mut world = World::new(104);
+    let mut world = Scenario::new(104);
     let (mut forge, hashes) = forge(&world, 30);
     let alice = world.full("alice");
     let mut bad = forge.draft(&hashes[9], forge.block(&hashes[9]).header.time.plus_ms(500), Vec::new());

@@ -14,10 +14,10 @@ use plexus_core::primitives::message::{Draft, Message};
 use plexus_core::primitives::mmr::{MmrNode, Position, siblings};
 use plexus_core::primitives::params::{Network, Parameters};
 use plexus_core::primitives::pow::Bits;
-use plexus_core::proof::chain_proof::{self, Opened, Source};
+use plexus_core::proof::chain_proof::{self, Opened, ProofSource};
 use plexus_core::proof::inclusion_proof::{Form, Receipt, ReceiptError, Verified};
 use plexus_tests::block_builder::{BlockBuilder, key, message};
-use plexus_tests::chance::Chance;
+use plexus_tests::chance::TestRng;
 
 /// The number of files that are tried if no time is set.
 const TRIES: u64 = 12_000;
@@ -50,7 +50,7 @@ impl<'a> Branch<'a> {
     }
 }
 
-impl Source for Branch<'_> {
+impl ProofSource for Branch<'_> {
     type Error = Infallible;
 
     fn node(&mut self, at: Position) -> Result<MmrNode, Infallible> {
@@ -109,10 +109,10 @@ fn verdict_of_form(json: &[u8]) -> Option<(Receipt, Verified)> {
 }
 
 /// Changes bytes in one of the ways that fuzzers do.
-fn spoil(bytes: &mut Vec<u8>, other: &[u8], chance: &mut Chance) {
+fn spoil(bytes: &mut Vec<u8>, other: &[u8], chance: &mut TestRng) {
     const NUMBERS: [u64; 12] =
         [0, 1, 0x7f, 0x80, 0xff, 0xffff, 0x8000_0000, 0xffff_ffff, 1 << 62, 1 << 63, u64::MAX - 1, u64::MAX];
-    let place = |chance: &mut Chance, length: usize| {
+    let place = |chance: &mut TestRng, length: usize| {
         // Half of the time, change the front, where most fields are.
         let length = if chance.one_in(2) { length.min(900) } else { length };
         usize::try_from(chance.below(length.max(1) as u64)).unwrap()
@@ -149,7 +149,7 @@ fn spoil(bytes: &mut Vec<u8>, other: &[u8], chance: &mut Chance) {
 
 /// Repairs parts of a proof so that more of its checks pass: new signatures, new commitments, a new
 /// nonce.
-fn mend(receipt: &mut Receipt, history_root: &Hash, chance: &mut Chance) {
+fn mend(receipt: &mut Receipt, history_root: &Hash, chance: &mut TestRng) {
     let id = *receipt.network.id();
     if chance.one_in(2) {
         let (secret, message) = (key("mallory"), &receipt.message);
@@ -195,7 +195,7 @@ fn a_tampered_proof_file_shows_nothing_and_does_no_harm() {
     let number = |name: &str| std::env::var(name).ok().map(|text| text.parse().expect("a number"));
     let (seed, seconds) = (number("SEED").unwrap_or(1), number("FUZZ_SECONDS"));
     println!("SEED={seed}");
-    let (mut chance, network) = (Chance::new(seed), network());
+    let (mut chance, network) = (TestRng::new(seed), network());
     let mut valid = receipts(&network, 1, 1, 1);
     valid.extend(receipts(&network, 2, 3, 5));
     valid.extend(receipts(&network, 17, 40, 30));
@@ -213,7 +213,7 @@ fn a_tampered_proof_file_shows_nothing_and_does_no_harm() {
             warm = memory_kib();
         }
         // Prefer the short files, of which more can be tried in a second.
-        let pick = |chance: &mut Chance| if chance.one_in(8) { chance.below(12) } else { chance.below(6) };
+        let pick = |chance: &mut TestRng| if chance.one_in(8) { chance.below(12) } else { chance.below(6) };
         let at = usize::try_from(pick(&mut chance)).unwrap();
         let other = usize::try_from(chance.below(9)).unwrap();
         let is_form = chance.one_in(4);

@@ -17,13 +17,13 @@ use plexus_core::sync::block_download::{BODY_TIMEOUT, STALLS_MAX};
 use plexus_core::sync::block_relay::{EAGER_BYTES_MAX, PUSH_PATIENCE};
 use plexus_tests::actor::Actor;
 use plexus_tests::block_builder::{BlockBuilder, key, message};
-use plexus_tests::world::World;
+use plexus_tests::world::Scenario;
 
 use super::{A_WHILE, forge, greet, mallory};
 
 /// A block of new messages on top of alice's chain. Mallory has to push it to her.
 struct Push {
-    world: World,
+    world: Scenario,
     alice: Actor,
     mallory: Actor,
     peer: ConnectionId,
@@ -35,7 +35,7 @@ struct Push {
 
 impl Push {
     fn new(seed: u64, count: usize) -> Self {
-        let mut world = World::new(seed);
+        let mut world = Scenario::new(seed);
         let (mut forge, hashes) = forge(&world, 3);
         let alice = world.stocked("alice", &forge, &hashes[2]);
         let (mallory, peer) = mallory(&mut world, alice, forge.branch(&hashes[2]));
@@ -102,7 +102,7 @@ impl Push {
 }
 
 /// Makes a block of `count` new messages of 900 bytes. Returns its hash and their ids.
-fn fill(world: &World, forge: &mut BlockBuilder, parent: &Hash, count: usize) -> (Hash, Vec<MessageId>) {
+fn fill(world: &Scenario, forge: &mut BlockBuilder, parent: &Hash, count: usize) -> (Hash, Vec<MessageId>) {
     let text = |place| format!("{place} {parent} {}", "x".repeat(830));
     let messages: Vec<_> =
         (0..count).map(|place| message(&world.network, "writer", &text(place), world.time())).collect();
@@ -118,7 +118,7 @@ fn parts(block: &Block, hash: Hash, places: impl IntoIterator<Item = usize>) -> 
 
 #[test]
 fn a_block_crosses_a_line_without_anyone_asking_for_its_body() {
-    let mut world = World::new(130);
+    let mut world = Scenario::new(130);
     let line: Vec<_> =
         ["alice", "bob", "carol", "dave", "erin"].iter().map(|name| world.full(name)).collect();
     for pair in line.windows(2) {
@@ -142,7 +142,7 @@ fn a_block_crosses_a_line_without_anyone_asking_for_its_body() {
 
 #[test]
 fn a_pool_that_has_the_messages_gets_short_ids_only() {
-    let mut world = World::new(131);
+    let mut world = Scenario::new(131);
     let line: Vec<_> = ["alice", "bob", "carol"].iter().map(|name| world.full(name)).collect();
     world.connect(line[0], line[1]);
     world.connect(line[1], line[2]);
@@ -164,7 +164,7 @@ fn a_pool_that_has_the_messages_gets_short_ids_only() {
 
 #[test]
 fn messages_that_were_written_just_before_they_are_mined_travel_with_the_block() {
-    let mut world = World::new(132);
+    let mut world = Scenario::new(132);
     let line: Vec<_> = ["alice", "bob", "carol"].iter().map(|name| world.full(name)).collect();
     // The block arrives before the message could be requested.
     world.latency_ms = 3_000;
@@ -326,7 +326,7 @@ fn a_whole_body_that_is_wrong_after_a_guess_is_a_fault() {
 fn a_large_body_is_pushed_about_once_to_each_node() {
     const NODES: usize = 20;
     const BLOCKS: usize = 8;
-    let mut world = World::new(139);
+    let mut world = Scenario::new(139);
     let (mut forge, hashes) = forge(&world, 3);
     let all: Vec<_> =
         (0..NODES).map(|place| world.stocked(&format!("node-{place}"), &forge, &hashes[2])).collect();
@@ -528,7 +528,7 @@ fn how_long_a_block_took_and_which_do_not_lead_is_told() {
 
 #[test]
 fn of_two_blocks_that_race_the_later_is_told_to_be_stale() {
-    let mut world = World::new(147);
+    let mut world = Scenario::new(147);
     let names = ["alice", "bob", "carol", "dave", "erin", "frank"];
     let ring: Vec<_> = names.iter().map(|name| world.full(name)).collect();
     for (place, party) in ring.iter().enumerate() {

@@ -3,13 +3,13 @@
 use plexus_core::ledger::chain::WINDOW_MAX;
 use plexus_core::node::event::Event;
 use plexus_tests::block_builder;
-use plexus_tests::world::World;
+use plexus_tests::world::Scenario;
 
 use super::{A_WHILE, forge};
 
 #[test]
 fn a_reorganisation_hundreds_of_blocks_deep_undoes_and_does() {
-    let mut world = World::new(110);
+    let mut world = Scenario::new(110);
     let (mut forge, hashes) = forge(&world, 500);
     let other = forge.extend(&hashes[99], 450);
     let alice = world.stocked("alice", &forge, &hashes[499]);
@@ -32,7 +32,7 @@ fn a_reorganisation_hundreds_of_blocks_deep_undoes_and_does() {
 
 #[test]
 fn messages_survive_a_deep_reorganisation() {
-    let mut world = World::new(111);
+    let mut world = Scenario::new(111);
     let (mut forge, hashes) = forge(&world, 10);
     let mut tip = hashes[9];
     let mut ids = Vec::new();
@@ -67,7 +67,7 @@ fn messages_survive_a_deep_reorganisation() {
 
 #[test]
 fn a_node_crashes_amid_a_reorganisation_and_goes_on() {
-    let mut world = World::new(112);
+    let mut world = Scenario::new(112);
     let (mut forge, hashes) = forge(&world, 300);
     let other = forge.extend(&hashes[49], 400);
     let alice = world.stocked("alice", &forge, &hashes[299]);
@@ -90,7 +90,7 @@ fn a_node_crashes_amid_a_reorganisation_and_goes_on() {
 #[test]
 fn a_reorganisation_may_leave_the_chain_below_the_window() {
     const DEEP: usize = WINDOW_MAX + 600;
-    let mut world = World::new(113);
+    let mut world = Scenario::new(113);
     let (mut forge, hashes) = forge(&world, DEEP);
     let other = forge.extend(&hashes[299], DEEP);
     let alice = world.stocked("alice", &forge, &hashes[DEEP - 1]);

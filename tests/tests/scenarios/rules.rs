@@ -14,7 +14,7 @@ use plexus_core::protocol::misbehavior::Misbehavior;
 use plexus_core::protocol::packet::body_frame;
 use plexus_tests::actor::Actor;
 use plexus_tests::block_builder::{BlockBuilder, key, message};
-use plexus_tests::world::World;
+use plexus_tests::world::Scenario;
 
 use super::{A_WHILE, forge, mallory};
 
@@ -153,7 +153,7 @@ struct Broken {
 
 /// Makes three valid blocks, the last of which carries a message. An invalid block and two more
 /// follow them.
-fn broken(world: &World, change: Break) -> Broken {
+fn broken(world: &Scenario, change: Break) -> Broken {
     let (mut forge, mut honest) = forge(world, 2);
     let later = |forge: &BlockBuilder, hash: &Hash| forge.block(hash).header.time.plus_ms(1_000);
     let time = later(&forge, &honest[1]);
@@ -167,7 +167,7 @@ fn broken(world: &World, change: Break) -> Broken {
     Broken { forge, honest, bad, tip }
 }
 
-fn assert_refused(world: &World, alice: Actor, bad: &Hash, expected: Expect, name: &str) {
+fn assert_refused(world: &Scenario, alice: Actor, bad: &Hash, expected: Expect, name: &str) {
     let refused = world.events(alice).find_map(|event| match event {
         Event::Refused { hash, failures, .. } if hash == bad => Some(failures),
         _ => None,
@@ -182,7 +182,7 @@ fn assert_refused(world: &World, alice: Actor, bad: &Hash, expected: Expect, nam
 #[test]
 fn a_chain_with_a_bad_block_is_named_and_the_honest_one_goes_on() {
     for (name, change, expected) in BREAKS {
-        let mut world = World::of(small(), 40);
+        let mut world = Scenario::of(small(), 40);
         let alice = world.full("alice");
         let Broken { forge, honest, bad, tip } = broken(&world, *change);
         let (_, peer) = mallory(&mut world, alice, forge.branch(&tip));
@@ -207,7 +207,7 @@ fn a_chain_with_a_bad_block_is_named_and_the_honest_one_goes_on() {
 #[test]
 fn a_bad_branch_with_more_work_does_not_keep_a_node_from_the_honest_one() {
     for (name, change, _) in BREAKS {
-        let mut world = World::of(small(), 41);
+        let mut world = Scenario::of(small(), 41);
         let Broken { forge, honest, tip, .. } = broken(&world, *change);
         let alice = world.full("alice");
         let bob = world.stocked("bob", &forge, &honest[2]);
@@ -225,7 +225,7 @@ fn a_bad_branch_with_more_work_does_not_keep_a_node_from_the_honest_one() {
 
 #[test]
 fn another_body_than_its_headers_is_the_senders_fault_and_not_the_blocks() {
-    let mut world = World::new(42);
+    let mut world = Scenario::new(42);
     let alice = world.full("alice");
     let (mut forge, hashes) = forge(&world, 3);
     let time = forge.block(&hashes[2]).header.time.plus_ms(1_000);
@@ -255,7 +255,7 @@ fn another_body_than_its_headers_is_the_senders_fault_and_not_the_blocks() {
 
 #[test]
 fn the_bounds_of_a_messages_time_are_inclusive() {
-    let mut world = World::new(43);
+    let mut world = Scenario::new(43);
     let (mut forge, hashes) = forge(&world, 2);
     let time: Timestamp = forge.block(&hashes[1]).header.time.plus_ms(1_000);
     let oldest = message(&world.network, "anna", "oldest", time.minus_ms(MESSAGE_AGE_MS));
@@ -270,7 +270,7 @@ fn the_bounds_of_a_messages_time_are_inclusive() {
 
 #[test]
 fn a_block_as_full_as_allowed_is_taken() {
-    let mut world = World::of(small(), 44);
+    let mut world = Scenario::of(small(), 44);
     let (mut forge, hashes) = forge(&world, 1);
     let time = forge.block(&hashes[0]).header.time.plus_ms(1_000);
     let eight = (0..8).map(|number| message(&world.network, "anna", &format!("{number}"), time)).collect();
@@ -289,7 +289,7 @@ fn a_block_as_full_as_allowed_is_taken() {
 
 #[test]
 fn several_failures_of_a_block_are_told_together() {
-    let mut world = World::new(45);
+    let mut world = Scenario::new(45);
     let Broken { forge, bad, tip, .. } = broken(&world, |forge, block, network, earlier| {
         let old = block.header.time.minus_ms(MESSAGE_AGE_MS + 1);
         block.messages.push(Arc::new(earlier.clone()));

@@ -7,11 +7,11 @@
 use plexus_core::sim::{
     Attack, ByzantineShare, ChosenCount, Churn, Faults, Latency, Partition, SimConfig, Simulation, Topology,
 };
-use plexus_tests::chance::Chance;
+use plexus_tests::chance::TestRng;
 
 /// Returns a random network with random faults.
 fn draw(seed: u64) -> SimConfig {
-    let mut chance = Chance::new(seed ^ 0x51b0_1a7e);
+    let mut chance = TestRng::new(seed ^ 0x51b0_1a7e);
     let mut below = |end: u64| chance.below(end);
     let mut faults = Faults::default();
     if below(2) == 0 {

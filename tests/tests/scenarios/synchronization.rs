@@ -4,13 +4,13 @@
 use plexus_core::node::Input;
 use plexus_core::node::storage::{Change, Journal};
 use plexus_core::protocol::packet::Role;
-use plexus_tests::world::World;
+use plexus_tests::world::Scenario;
 
 use super::{A_WHILE, forge};
 
 #[test]
 fn a_new_node_joins_and_has_every_block_and_message() {
-    let mut world = World::new(10);
+    let mut world = Scenario::new(10);
     let alice = world.full("alice");
     let ids: Vec<_> = (0..20)
         .map(|number| {
@@ -32,7 +32,7 @@ fn a_new_node_joins_and_has_every_block_and_message() {
 
 #[test]
 fn a_node_that_was_offline_catches_up() {
-    let mut world = World::new(11);
+    let mut world = Scenario::new(11);
     let alice = world.full("alice");
     let bob = world.add("bob", Role::Full, &["alice"]);
     world.elapse(1_000);
@@ -51,7 +51,7 @@ fn a_node_that_was_offline_catches_up() {
 
 #[test]
 fn a_node_redials_one_that_was_away() {
-    let mut world = World::new(12);
+    let mut world = Scenario::new(12);
     let alice = world.full("alice");
     let bob = world.add("bob", Role::Full, &["alice"]);
     world.crash(alice);
@@ -67,7 +67,7 @@ fn a_node_redials_one_that_was_away() {
 
 #[test]
 fn a_node_whose_memory_is_damaged_says_so_and_fetches_the_chain_anew() {
-    let mut world = World::new(13);
+    let mut world = Scenario::new(13);
     let alice = world.full("alice");
     let bob = world.add("bob", Role::Full, &["alice"]);
     world.elapse(1_000);
@@ -91,7 +91,7 @@ fn a_node_whose_memory_is_damaged_says_so_and_fetches_the_chain_anew() {
 
 #[test]
 fn a_node_whose_memory_is_cut_short_goes_on_from_there() {
-    let mut world = World::new(14);
+    let mut world = Scenario::new(14);
     let (forge, hashes) = forge(&world, 40);
     let alice = world.stocked("alice", &forge, &hashes[39]);
     let bob = world.stocked("bob", &forge, &hashes[16]);
@@ -103,7 +103,7 @@ fn a_node_whose_memory_is_cut_short_goes_on_from_there() {
 
 #[test]
 fn a_mined_block_reaches_everyone_along_a_line() {
-    let mut world = World::new(15);
+    let mut world = Scenario::new(15);
     let line: Vec<_> =
         ["alice", "bob", "carol", "dave", "erin"].iter().map(|name| world.full(name)).collect();
     for pair in line.windows(2) {
@@ -122,7 +122,7 @@ fn a_mined_block_reaches_everyone_along_a_line() {
 
 #[test]
 fn a_partition_heals_onto_the_branch_with_most_work() {
-    let mut world = World::new(16);
+    let mut world = Scenario::new(16);
     let names = ["alice", "bob", "carol", "dave"];
     let all: Vec<_> = names.iter().map(|name| world.full(name)).collect();
     for (here, there) in [(0, 1), (2, 3), (1, 2)] {
@@ -148,7 +148,7 @@ fn a_partition_heals_onto_the_branch_with_most_work() {
 #[test]
 fn thousands_of_blocks_come_from_several_peers() {
     const COUNT: usize = 4_500;
-    let mut world = World::new(17);
+    let mut world = Scenario::new(17);
     let (forge, hashes) = forge(&world, COUNT);
     let tip = hashes[COUNT - 1];
     let servers: Vec<_> = ["alice", "bob", "carol"].map(|name| world.stocked(name, &forge, &tip)).to_vec();
@@ -168,7 +168,7 @@ fn thousands_of_blocks_come_from_several_peers() {
 #[test]
 fn a_slow_link_is_enough() {
     for latency_ms in [1_000, 3_000, 4_500] {
-        let mut world = World::new(20);
+        let mut world = Scenario::new(20);
         let (forge, hashes) = forge(&world, 300);
         let alice = world.stocked("alice", &forge, &hashes[299]);
         world.latency_ms = latency_ms;
@@ -180,7 +180,7 @@ fn a_slow_link_is_enough() {
 
 #[test]
 fn a_synchronization_that_is_interrupted_loses_nothing() {
-    let mut world = World::new(18);
+    let mut world = Scenario::new(18);
     let (forge, hashes) = forge(&world, 1_500);
     let _alice = world.stocked("alice", &forge, &hashes[1_499]);
     let bob = world.add("bob", Role::Full, &["alice"]);
@@ -201,7 +201,7 @@ fn a_synchronization_that_is_interrupted_loses_nothing() {
 
 #[test]
 fn power_that_fails_between_any_two_transactions_loses_nothing_announced() {
-    let mut world = World::new(19);
+    let mut world = Scenario::new(19);
     let (forge, hashes) = forge(&world, 60);
     let alice = world.stocked("alice", &forge, &hashes[59]);
     let bob = world.add("bob", Role::Full, &["alice"]);

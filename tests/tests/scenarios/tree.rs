@@ -4,8 +4,8 @@
 use plexus_core::primitives::hash::Hash;
 use plexus_core::protocol::packet::Role;
 use plexus_tests::block_builder::{BlockBuilder, grind, key};
-use plexus_tests::chance::Chance;
-use plexus_tests::world::World;
+use plexus_tests::chance::TestRng;
+use plexus_tests::world::Scenario;
 
 use super::A_WHILE;
 
@@ -15,7 +15,7 @@ struct Tree {
     blocks: Vec<(Hash, bool)>,
 }
 
-fn grow(world: &World, chance: &mut Chance, count: usize) -> Tree {
+fn grow(world: &Scenario, chance: &mut TestRng, count: usize) -> Tree {
     let mut forge = BlockBuilder::new(&world.network, "smith");
     let mut blocks = vec![(*world.network.id(), true)];
     for _ in 0..count {
@@ -40,7 +40,7 @@ fn grow(world: &World, chance: &mut Chance, count: usize) -> Tree {
 #[test]
 fn a_node_ends_on_the_heaviest_valid_branch_of_a_random_tree() {
     for seed in 0..40 {
-        let mut world = World::new(seed);
+        let mut world = Scenario::new(seed);
         let mut chance = world.chance.clone();
         let tree = grow(&world, &mut chance, 60);
         let alice = world.full("alice");

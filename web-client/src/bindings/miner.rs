@@ -6,15 +6,15 @@ use super::performance_now;
 use crate::miner::Searcher;
 
 /// A miner, which searches its shares of jobs as fast as this machine can.
-#[wasm_bindgen]
+#[wasm_bindgen(js_name = Miner)]
 #[derive(Debug)]
-pub struct Miner {
+pub struct TabMiner {
     searcher: Searcher,
     tries: f64,
 }
 
-#[wasm_bindgen]
-impl Miner {
+#[wasm_bindgen(js_class = Miner)]
+impl TabMiner {
     /// Creates a miner without a job.
     #[wasm_bindgen(constructor)]
     pub fn new() -> Self {

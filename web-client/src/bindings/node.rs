@@ -18,7 +18,7 @@ use crate::form::UserError;
 use crate::gpu::GpuShare;
 use crate::keyring::TAB_NAME;
 use crate::mining_settings::{MiningSettings, PowerState};
-use crate::proof_check::Verdict;
+use crate::proof_check::CheckedProof;
 use crate::runtime::Runtime;
 
 impl From<UserError> for JsValue {
@@ -189,7 +189,7 @@ fn later(doing: impl Future<Output = Result<String, UserError>> + 'static) -> Pr
 #[wasm_bindgen(js_name = verifyProof)]
 #[expect(unreachable_pub, reason = "only what is public is exported")]
 pub fn verify_proof(file: &[u8]) -> Result<String, JsValue> {
-    let verdict = Verdict::of(file)?;
+    let verdict = CheckedProof::of(file)?;
     Ok(serde_json::to_string(&verdict).map_err(UserError::because)?)
 }
 

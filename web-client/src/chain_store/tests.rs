@@ -19,13 +19,13 @@ fn network() -> Network {
 
 /// A miner of headers. It keeps their histories and makes the outputs of a node.
 #[derive(Clone)]
-struct Miner {
+struct HeaderMiner {
     network: Network,
     parent: Header,
     history: Mmr,
 }
 
-impl Miner {
+impl HeaderMiner {
     fn new(network: &Network) -> Self {
         let genesis = *network.genesis();
         let history = Mmr::default().append(genesis.record(*network.id()));
@@ -61,9 +61,9 @@ impl Miner {
 
 /// A store that behaves like IndexedDB.
 #[derive(Default)]
-struct Store(BTreeMap<String, Vec<u8>>);
+struct MemoryDatabase(BTreeMap<String, Vec<u8>>);
 
-impl Store {
+impl MemoryDatabase {
     fn commit(&mut self, writes: Vec<Write>) {
         for write in writes {
             match write {
@@ -75,9 +75,9 @@ impl Store {
         }
     }
 
-    fn entries(&self) -> Vec<Entry> {
+    fn entries(&self) -> Vec<DatabaseEntry> {
         let entries = self.0.iter();
-        entries.map(|(key, value)| Entry { key: key.clone(), value: value.clone() }).collect()
+        entries.map(|(key, value)| DatabaseEntry { key: key.clone(), value: value.clone() }).collect()
     }
 
     fn load(&self, network: &Network) -> Result<(ChainStore, Chain), ArchiveError> {
@@ -89,7 +89,7 @@ impl Store {
 struct Trio {
     network: Network,
     archive: ChainStore,
-    store: Store,
+    store: MemoryDatabase,
     journal: Journal,
 }
 
@@ -97,7 +97,7 @@ impl Trio {
     fn new() -> Self {
         let network = network();
         let (archive, journal) = (ChainStore::new(&network), Journal::new(&network));
-        Self { network, archive, store: Store::default(), journal }
+        Self { network, archive, store: MemoryDatabase::default(), journal }
     }
 
     fn apply(&mut self, changes: &[Change]) {
@@ -120,7 +120,7 @@ impl Trio {
 #[test]
 fn an_empty_store_is_genesis() {
     let network = network();
-    let (archive, chain) = Store::default().load(&network).unwrap();
+    let (archive, chain) = MemoryDatabase::default().load(&network).unwrap();
     assert_eq!(chain.tip().hash, *network.id());
     assert_eq!(archive.height(), 0);
 }
@@ -128,7 +128,7 @@ fn an_empty_store_is_genesis() {
 #[test]
 fn a_reload_restores_the_chain() {
     let mut trio = Trio::new();
-    let mut miner = Miner::new(&trio.network);
+    let mut miner = HeaderMiner::new(&trio.network);
     for height in 1..=200 {
         trio.apply(&miner.mine(0));
         if height % 50 == 0 || height == 63 || height == 64 {
@@ -140,7 +140,7 @@ fn a_reload_restores_the_chain() {
 #[test]
 fn a_reload_restores_the_branch_after_a_reorganisation() {
     let mut trio = Trio::new();
-    let mut miner = Miner::new(&trio.network);
+    let mut miner = HeaderMiner::new(&trio.network);
     for _ in 0..60 {
         trio.apply(&miner.mine(0));
     }
@@ -163,7 +163,7 @@ fn a_reload_restores_the_branch_after_a_reorganisation() {
 #[test]
 fn what_lies_below_the_window_is_forgotten() {
     let mut trio = Trio::new();
-    let mut miner = Miner::new(&trio.network);
+    let mut miner = HeaderMiner::new(&trio.network);
     let height = WINDOW_MAX as u64 + 3 * CHECKPOINT_BLOCKS + 10;
     for _ in 0..height {
         trio.apply(&miner.mine(0));
@@ -181,12 +181,12 @@ fn what_lies_below_the_window_is_forgotten() {
 #[test]
 fn damage_is_named() {
     let mut trio = Trio::new();
-    let mut miner = Miner::new(&trio.network);
+    let mut miner = HeaderMiner::new(&trio.network);
     for _ in 0..150 {
         trio.apply(&miner.mine(0));
     }
-    let damaged = |damage: fn(&mut Store)| {
-        let mut store = Store(trio.store.0.clone());
+    let damaged = |damage: fn(&mut MemoryDatabase)| {
+        let mut store = MemoryDatabase(trio.store.0.clone());
         damage(&mut store);
         store.load(&trio.network).map(|_| ()).unwrap_err()
     };
@@ -203,7 +203,7 @@ fn damage_is_named() {
 #[test]
 fn a_tip_on_an_unknown_branch_is_refused() {
     let mut trio = Trio::new();
-    let mut miner = Miner::new(&trio.network);
+    let mut miner = HeaderMiner::new(&trio.network);
     trio.apply(&miner.mine(0));
     miner.mine(0);
     let changes = miner.mine(0);
@@ -218,12 +218,12 @@ fn a_tip_on_an_unknown_branch_is_refused() {
 #[test]
 fn a_chain_that_was_proven_begins_above_its_own_checkpoint() {
     let mut trio = Trio::new();
-    let mut miner = Miner::new(&trio.network);
+    let mut miner = HeaderMiner::new(&trio.network);
     for _ in 0..100 {
         trio.apply(&miner.mine(0));
     }
     // Five thousand blocks are mined unseen, on a branch of their own. Only the newest are shown.
-    let mut unseen = Miner::new(&trio.network);
+    let mut unseen = HeaderMiner::new(&trio.network);
     for _ in 0..5_000 {
         unseen.mine(1);
     }

@@ -8,7 +8,7 @@ use plexus_core::primitives::time::Now;
 
 use super::{Driver, EFFORT};
 use crate::database::Write;
-use crate::form::{State, Update, UserError};
+use crate::form::{NodeState, Update, UserError};
 use crate::identity::Identity;
 use crate::keyring::Keyring;
 use crate::mining_settings::{MiningSettings, PowerState};
@@ -107,7 +107,7 @@ impl Driver {
 
     /// Returns messages that wait, if it is time to look up whether blocks included them meanwhile.
     pub(crate) fn unsure(&mut self) -> Vec<MessageId> {
-        let status = self.standing.told.as_ref().is_some_and(State::is_live);
+        let status = self.standing.told.as_ref().is_some_and(NodeState::is_live);
         if !status || core::mem::replace(&mut self.standing.looked_up, true) {
             return Vec::new();
         }

@@ -9,7 +9,7 @@ use plexus_core::primitives::time::Now;
 
 use super::{Driver, MINING_PERIOD};
 use crate::clock;
-use crate::form::{Mining, NetworkForm, PeerForm, Phase, State, Update};
+use crate::form::{Mining, NetworkForm, NodeState, PeerForm, Phase, Update};
 use crate::reorg::{Tip, Undone};
 
 /// The reason for the connection to the node that the page was given.
@@ -67,7 +67,7 @@ impl Driver {
         self.drain();
     }
 
-    fn state(&self, now: Now) -> State {
+    fn state(&self, now: Now) -> NodeState {
         let status = self.node.status(now);
         let phase = match (status.peers, self.standing.lost, status.syncing) {
             (0, false, _) => Phase::Connecting,
@@ -79,7 +79,7 @@ impl Driver {
         let tip = self.node.chain().tip().header;
         let pace = NetworkHashRate::of(self.node.chain());
         let until = |ms| u64::try_from(ms).unwrap_or(u64::MAX);
-        State {
+        NodeState {
             phase,
             node: self.connections.home.to_string(),
             network: Some(NetworkForm {
@@ -163,7 +163,7 @@ impl Driver {
 }
 
 /// Returns the reason for which no job is searched although mining is wanted.
-fn waiting(pause: Option<&'static str>, state: &State) -> String {
+fn waiting(pause: Option<&'static str>, state: &NodeState) -> String {
     if let Some(pause) = pause {
         return pause.to_owned();
     }

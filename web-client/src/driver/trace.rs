@@ -13,7 +13,7 @@ use crate::form::UserError;
 /// The place of a block, as far as this node knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-enum Place {
+enum TracedPosition {
     /// On the chain that was checked here.
     Chain,
     /// On another branch.
@@ -26,8 +26,8 @@ enum Place {
 
 #[derive(Serialize)]
 struct TraceForm {
-    block: json::Block,
-    place: Place,
+    block: json::BlockView,
+    place: TracedPosition,
     steps: Vec<TraceStep>,
 }
 
@@ -51,14 +51,14 @@ impl Driver {
             clock: now.time,
         };
         let place = match chain.best_at(header.height) {
-            Some(best) if *best == hash => Place::Chain,
-            _ if chain.find(&hash).is_some() => Place::Fork,
-            None if header.height < chain.lowest() => Place::Below,
-            _ => Place::Unknown,
+            Some(best) if *best == hash => TracedPosition::Chain,
+            _ if chain.find(&hash).is_some() => TracedPosition::Fork,
+            None if header.height < chain.lowest() => TracedPosition::Below,
+            _ => TracedPosition::Unknown,
         };
         let steps = trace(&self.network, &block, against);
         let total_work = chain.find(&hash).map(|place| place.total_work).unwrap_or_default();
-        let block = json::Block::new(&block, total_work, self.network.id());
+        let block = json::BlockView::new(&block, total_work, self.network.id());
         serde_json::to_string(&TraceForm { block, place, steps }).map_err(UserError::because)
     }
 }

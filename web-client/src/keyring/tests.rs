@@ -1,17 +1,17 @@
 use super::*;
 use crate::encrypted_key::tests::{CHEAP, PASSPHRASE};
 
-const CHANCE: Chance = [4; 28];
+const CHANCE: SaltAndNonce = [4; 28];
 
 fn identity(seed: u8) -> Identity {
     Identity::from_entropy(&[seed; 32]).unwrap()
 }
 
 /// Seals a key into the store. Returns the stored entry.
-fn stored(keyring: &mut Keyring, name: &str, seed: u8) -> Entry {
+fn stored(keyring: &mut Keyring, name: &str, seed: u8) -> DatabaseEntry {
     let sealing = keyring.seal(name, identity(seed), PASSPHRASE, &CHANCE, CHEAP).unwrap();
     let [Write::Add(key, value), Write::Put(..)] = &sealing.writes()[..] else { panic!("not added") };
-    let entry = Entry { key: key.strip_prefix(PREFIX).unwrap().to_owned(), value: value.clone() };
+    let entry = DatabaseEntry { key: key.strip_prefix(PREFIX).unwrap().to_owned(), value: value.clone() };
     keyring.stored(sealing);
     entry
 }

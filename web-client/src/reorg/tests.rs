@@ -57,7 +57,8 @@ fn a_chain_that_is_replaced_is_told_with_both_branches() {
     assert_eq!(json["holds"]["total_work"], "164");
     assert_eq!(json["pairs"][8]["undone"], block("a", 75).to_string());
     assert!(json["pairs"][9]["undone"].is_null());
-    let again = Reorgs::load(&[Entry { key: format!("{PREFIX}{}", block("a", 75)), value: changed.1 }]);
+    let again =
+        Reorgs::load(&[DatabaseEntry { key: format!("{PREFIX}{}", block("a", 75)), value: changed.1 }]);
     assert_eq!(only(&again), reorg);
 }
 
@@ -93,7 +94,7 @@ fn a_page_that_closes_before_it_has_caught_up_tells_when_it_opens_again() {
     assert_eq!(reorgs.take_write(), None);
     reorgs.undone(left("a", 0, 75));
     let Some(Write::Put(key, value)) = reorgs.take_write() else { panic!("not kept") };
-    let mut again = Reorgs::load(&[Entry { key, value }]);
+    let mut again = Reorgs::load(&[DatabaseEntry { key, value }]);
     assert_eq!(again.left, reorgs.left);
     assert_eq!(again.take_write(), None);
     assert!(again.settle(NOW, tip("b", 164), chain(0, 164)).is_some());

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use zeroize::Zeroizing;
 
 use super::Runtime;
-use crate::encrypted_key::{Chance, Cost};
+use crate::encrypted_key::{Cost, SaltAndNonce};
 use crate::form::UserError;
 use crate::identity::Identity;
 use crate::keyring::{DraftForm, Keyring, KeyringError, Sealing, Stored};
@@ -171,8 +171,8 @@ impl Runtime {
     }
 }
 
-fn chance() -> Result<Chance, UserError> {
-    let mut chance: Chance = Default::default();
+fn chance() -> Result<SaltAndNonce, UserError> {
+    let mut chance: SaltAndNonce = Default::default();
     getrandom::fill(&mut chance).map_err(UserError::because)?;
     Ok(chance)
 }

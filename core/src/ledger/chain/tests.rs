@@ -352,6 +352,6 @@ proptest! {
 
     #[test]
     fn chooses_as_the_naive_model_does(steps in proptest::collection::vec(model::step(), 1..120)) {
-        model::Pair::new(easy(4_000)).run(&steps);
+        model::ChainPair::new(easy(4_000)).run(&steps);
     }
 }

@@ -3,7 +3,7 @@
 
 use sha2::block_api::compress256;
 
-use super::sha256::{INITIAL, State};
+use super::sha256::{HashState, INITIAL};
 use crate::primitives::block::{HEADER_BYTES, Header};
 use crate::primitives::hash::Hash;
 use crate::primitives::pow::Target;
@@ -19,7 +19,7 @@ pub(super) const NONCE_LOW: usize = 7;
 /// Every kernel finds the first of them that meets the target.
 #[derive(Clone, Debug)]
 pub struct Headers {
-    pub(super) midstates: Vec<State>,
+    pub(super) midstates: Vec<HashState>,
     /// The padded block of the second half, with the nonce 0.
     pub(super) words: [u32; 16],
     pub(super) target: [u32; 8],

@@ -1,7 +1,7 @@
 //! The start of a scan: all that stays the same while only the low word of the nonce varies.
 
 use super::headers::{Headers, NONCE_LOW, ROOTS_MAX};
-use super::sha256::{K, State, next_word, round};
+use super::sha256::{HashState, K, next_word, round};
 
 /// The number of words at the start of the message schedule that do not depend on the nonce's low
 /// word, counting that word itself.
@@ -11,7 +11,7 @@ pub(super) const WORDS: usize = 22;
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Half {
     /// The state after the rounds that are done.
-    pub(super) state: State,
+    pub(super) state: HashState,
     /// The first word of the midstate. Its sum with the last round's a is the hash's first word.
     pub(super) first: u32,
 }

@@ -5,64 +5,64 @@ use super::lanes::scan_in_lanes;
 use super::lead::{Lead, WORDS};
 use super::sha256::K;
 
-type Lanes = u32;
+type ScalarLane = u32;
 
 pub(super) const LANES: u32 = 1;
 
 #[inline(always)]
-fn splat(word: u32) -> Lanes {
+fn splat(word: u32) -> ScalarLane {
     word
 }
 
 #[inline(always)]
-fn ramp(first: u32) -> Lanes {
+fn ramp(first: u32) -> ScalarLane {
     first
 }
 
 #[inline(always)]
-fn add(x: Lanes, y: Lanes) -> Lanes {
+fn add(x: ScalarLane, y: ScalarLane) -> ScalarLane {
     x.wrapping_add(y)
 }
 
 #[inline(always)]
-fn big_sigma0(x: Lanes) -> Lanes {
+fn big_sigma0(x: ScalarLane) -> ScalarLane {
     x.rotate_right(2) ^ x.rotate_right(13) ^ x.rotate_right(22)
 }
 
 #[inline(always)]
-fn big_sigma1(x: Lanes) -> Lanes {
+fn big_sigma1(x: ScalarLane) -> ScalarLane {
     x.rotate_right(6) ^ x.rotate_right(11) ^ x.rotate_right(25)
 }
 
 #[inline(always)]
-fn small_sigma0(x: Lanes) -> Lanes {
+fn small_sigma0(x: ScalarLane) -> ScalarLane {
     x.rotate_right(7) ^ x.rotate_right(18) ^ (x >> 3)
 }
 
 #[inline(always)]
-fn small_sigma1(x: Lanes) -> Lanes {
+fn small_sigma1(x: ScalarLane) -> ScalarLane {
     x.rotate_right(17) ^ x.rotate_right(19) ^ (x >> 10)
 }
 
 #[inline(always)]
-fn choose(x: Lanes, y: Lanes, z: Lanes) -> Lanes {
+fn choose(x: ScalarLane, y: ScalarLane, z: ScalarLane) -> ScalarLane {
     z ^ (x & (y ^ z))
 }
 
 /// Returns the majority of x, y and z. The exclusive or of x and y is the exclusive or of y and z
 /// in the next round.
 #[inline(always)]
-fn majority(x: Lanes, y: Lanes, z: Lanes) -> Lanes {
+fn majority(x: ScalarLane, y: ScalarLane, z: ScalarLane) -> ScalarLane {
     y ^ ((x ^ y) & (y ^ z))
 }
 
 #[inline(always)]
-fn min(x: Lanes, y: Lanes) -> Lanes {
+fn min(x: ScalarLane, y: ScalarLane) -> ScalarLane {
     x.min(y)
 }
 
 #[inline(always)]
-fn any_within(words: Lanes, limit: u32) -> bool {
+fn any_within(words: ScalarLane, limit: u32) -> bool {
     words <= limit
 }
 

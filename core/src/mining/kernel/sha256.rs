@@ -2,10 +2,10 @@
 //! their loops.
 
 /// The words of a state, a to h.
-pub(super) type State = [u32; 8];
+pub(super) type HashState = [u32; 8];
 
 /// The initial state (section 5.3.3).
-pub(super) const INITIAL: State =
+pub(super) const INITIAL: HashState =
     [0x6a09_e667, 0xbb67_ae85, 0x3c6e_f372, 0xa54f_f53a, 0x510e_527f, 0x9b05_688c, 0x1f83_d9ab, 0x5be0_cd19];
 
 /// The constants of the 64 rounds (section 4.2.2).
@@ -23,7 +23,7 @@ pub(super) static K: [u32; 64] = [
 
 /// Returns the state after one round. `kw` is the sum of the round's constant and its word (section
 /// 6.2.2, step 3).
-pub(super) fn round([a, b, c, d, e, f, g, h]: State, kw: u32) -> State {
+pub(super) fn round([a, b, c, d, e, f, g, h]: HashState, kw: u32) -> HashState {
     let first = h
         .wrapping_add(kw)
         .wrapping_add(e.rotate_right(6) ^ e.rotate_right(11) ^ e.rotate_right(25))

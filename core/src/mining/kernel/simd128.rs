@@ -14,86 +14,86 @@ use super::lanes::scan_in_lanes;
 use super::lead::{Lead, WORDS};
 use super::sha256::K;
 
-type Lanes = v128;
+type Simd128Lanes = v128;
 
 pub(super) const LANES: u32 = 4;
 
 #[target_feature(enable = "simd128")]
 #[inline]
-fn splat(word: u32) -> Lanes {
+fn splat(word: u32) -> Simd128Lanes {
     u32x4_splat(word)
 }
 
 #[target_feature(enable = "simd128")]
 #[inline]
-fn ramp(first: u32) -> Lanes {
+fn ramp(first: u32) -> Simd128Lanes {
     add(splat(first), u32x4(0, 1, 2, 3))
 }
 
 #[target_feature(enable = "simd128")]
 #[inline]
-fn add(x: Lanes, y: Lanes) -> Lanes {
+fn add(x: Simd128Lanes, y: Simd128Lanes) -> Simd128Lanes {
     i32x4_add(x, y)
 }
 
 #[target_feature(enable = "simd128")]
 #[inline]
-fn rotate(x: Lanes, right: u32) -> Lanes {
+fn rotate(x: Simd128Lanes, right: u32) -> Simd128Lanes {
     v128_or(u32x4_shr(x, right), u32x4_shl(x, 32 - right))
 }
 
 #[target_feature(enable = "simd128")]
 #[inline]
-fn xor(x: Lanes, y: Lanes, z: Lanes) -> Lanes {
+fn xor(x: Simd128Lanes, y: Simd128Lanes, z: Simd128Lanes) -> Simd128Lanes {
     v128_xor(v128_xor(x, y), z)
 }
 
 #[target_feature(enable = "simd128")]
 #[inline]
-fn big_sigma0(x: Lanes) -> Lanes {
+fn big_sigma0(x: Simd128Lanes) -> Simd128Lanes {
     xor(rotate(x, 2), rotate(x, 13), rotate(x, 22))
 }
 
 #[target_feature(enable = "simd128")]
 #[inline]
-fn big_sigma1(x: Lanes) -> Lanes {
+fn big_sigma1(x: Simd128Lanes) -> Simd128Lanes {
     xor(rotate(x, 6), rotate(x, 11), rotate(x, 25))
 }
 
 #[target_feature(enable = "simd128")]
 #[inline]
-fn small_sigma0(x: Lanes) -> Lanes {
+fn small_sigma0(x: Simd128Lanes) -> Simd128Lanes {
     xor(rotate(x, 7), rotate(x, 18), u32x4_shr(x, 3))
 }
 
 #[target_feature(enable = "simd128")]
 #[inline]
-fn small_sigma1(x: Lanes) -> Lanes {
+fn small_sigma1(x: Simd128Lanes) -> Simd128Lanes {
     xor(rotate(x, 17), rotate(x, 19), u32x4_shr(x, 10))
 }
 
 #[target_feature(enable = "simd128")]
 #[inline]
-fn choose(x: Lanes, y: Lanes, z: Lanes) -> Lanes {
+fn choose(x: Simd128Lanes, y: Simd128Lanes, z: Simd128Lanes) -> Simd128Lanes {
     v128_bitselect(y, z, x)
 }
 
 /// Returns the majority of x, y and z. Where x and y differ, z decides.
 #[target_feature(enable = "simd128")]
 #[inline]
-fn majority(x: Lanes, y: Lanes, z: Lanes) -> Lanes {
+fn majority(x: Simd128Lanes, y: Simd128Lanes, z: Simd128Lanes) -> Simd128Lanes {
     v128_bitselect(z, y, v128_xor(x, y))
 }
 
 #[target_feature(enable = "simd128")]
 #[inline]
-fn min(x: Lanes, y: Lanes) -> Lanes {
+fn min(x: Simd128Lanes, y: Simd128Lanes) -> Simd128Lanes {
     u32x4_min(x, y)
 }
 
 #[target_feature(enable = "simd128")]
 #[inline]
-fn any_within(words: Lanes, limit: u32) -> bool {
+fn any_within(words: Simd128Lanes, limit: u32) -> bool {
     v128_any_true(u32x4_le(words, splat(limit)))
 }
 

@@ -4,7 +4,7 @@ use super::Journal;
 use crate::primitives::block::Block;
 use crate::primitives::mmr::{MmrNode, Position};
 use crate::primitives::params::Network;
-use crate::proof::chain_proof::{self, Opened, Source};
+use crate::proof::chain_proof::{self, Opened, ProofSource};
 
 /// A journal, and the MMR over its best chain.
 pub(super) struct Prover<'a> {
@@ -36,7 +36,7 @@ impl<'a> Prover<'a> {
     }
 }
 
-impl Source for Prover<'_> {
+impl ProofSource for Prover<'_> {
     type Error = Missing;
 
     fn node(&mut self, position: Position) -> Result<MmrNode, Missing> {

@@ -350,7 +350,7 @@ fn a_flood_of_made_up_addresses_weighs_no_more_than_who_tells_it() {
 
 /// A step in the life of a book.
 #[derive(Clone, Debug)]
-enum Step {
+enum BookStep {
     Heard(u32, u32, u32),
     Reached(u32, u32, u8),
     Failed(u32, u32),
@@ -361,17 +361,17 @@ enum Step {
     Waited(u64),
 }
 
-fn step() -> impl Strategy<Value = Step> {
+fn step() -> impl Strategy<Value = BookStep> {
     let (groups, hosts) = (0..12_u32, 0..24_u32);
     prop_oneof![
-        6 => (groups.clone(), hosts.clone(), 0..4_u32).prop_map(|(a, b, c)| Step::Heard(a, b, c)),
-        6 => (groups.clone(), hosts.clone(), any::<u8>()).prop_map(|(a, b, c)| Step::Reached(a, b, c)),
-        4 => (groups.clone(), hosts.clone()).prop_map(|(a, b)| Step::Failed(a, b)),
-        1 => (groups.clone(), hosts.clone()).prop_map(|(a, b)| Step::Dialled(a, b)),
-        1 => (groups.clone(), hosts.clone(), any::<u32>()).prop_map(|(a, b, c)| Step::Measured(a, b, c)),
-        1 => (groups, hosts).prop_map(|(a, b)| Step::Forget(a, b)),
-        1 => any::<u8>().prop_map(Step::Drawn),
-        1 => (0..40 * HOUR_MS).prop_map(Step::Waited),
+        6 => (groups.clone(), hosts.clone(), 0..4_u32).prop_map(|(a, b, c)| BookStep::Heard(a, b, c)),
+        6 => (groups.clone(), hosts.clone(), any::<u8>()).prop_map(|(a, b, c)| BookStep::Reached(a, b, c)),
+        4 => (groups.clone(), hosts.clone()).prop_map(|(a, b)| BookStep::Failed(a, b)),
+        1 => (groups.clone(), hosts.clone()).prop_map(|(a, b)| BookStep::Dialled(a, b)),
+        1 => (groups.clone(), hosts.clone(), any::<u32>()).prop_map(|(a, b, c)| BookStep::Measured(a, b, c)),
+        1 => (groups, hosts).prop_map(|(a, b)| BookStep::Forget(a, b)),
+        1 => any::<u8>().prop_map(BookStep::Drawn),
+        1 => (0..40 * HOUR_MS).prop_map(BookStep::Waited),
     ]
 }
 
@@ -397,19 +397,19 @@ proptest! {
         let (mut book, mut now) = (AddressBook::new(secret), NOW);
         for step in steps {
             match step {
-                Step::Heard(a, b, source) => {
+                BookStep::Heard(a, b, source) => {
                     book.add(&host(a, b), group(source), now);
                 }
-                Step::Reached(a, b, byte) => book.good(&host(a, b), key(byte), now),
-                Step::Failed(a, b) => book.failed(&host(a, b), now),
-                Step::Dialled(a, b) => book.attempt(&host(a, b), now),
-                Step::Measured(a, b, us) => book.measured(&host(a, b), Duration::from_micros(us.into())),
-                Step::Forget(a, b) => book.forget(&host(a, b)),
-                Step::Drawn(seed) => {
+                BookStep::Reached(a, b, byte) => book.good(&host(a, b), key(byte), now),
+                BookStep::Failed(a, b) => book.failed(&host(a, b), now),
+                BookStep::Dialled(a, b) => book.attempt(&host(a, b), now),
+                BookStep::Measured(a, b, us) => book.measured(&host(a, b), Duration::from_micros(us.into())),
+                BookStep::Forget(a, b) => book.forget(&host(a, b)),
+                BookStep::Drawn(seed) => {
                     let drawn = book.select(now, &mut chance(seed), nobody);
                     prop_assert!(drawn.is_none_or(|drawn| book.contains(&drawn)));
                 }
-                Step::Waited(ms) => now = now.plus_ms(ms),
+                BookStep::Waited(ms) => now = now.plus_ms(ms),
             }
             prop_assert_eq!(book.index.len(), book.entries.len());
             prop_assert!(book.tests.len() <= TESTS_MAX);

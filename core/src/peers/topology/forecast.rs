@@ -13,7 +13,7 @@
 //! nodes and 32 KiB of shares.
 
 use crate::peers::topology::graph::adjacency::{HOP_US, NONE, Paths, UNREACHED, beyond};
-use crate::peers::topology::graph::topology::Topology;
+use crate::peers::topology::graph::topology::GraphTopology;
 use crate::primitives::key::PublicKey;
 
 /// The most neighbours that a forecast covers. Further ones are ignored.
@@ -63,7 +63,7 @@ struct Branch {
 impl FirstHopForecast {
     /// Creates a forecast: the `neighbours` that are expected to receive a block first from us, for
     /// each neighbour that it may come from.
-    pub fn new(topology: &Topology, neighbours: &[PublicKey]) -> Self {
+    pub fn new(topology: &GraphTopology, neighbours: &[PublicKey]) -> Self {
         let adjacency = &topology.adjacency;
         let judged = |key: &PublicKey| {
             let node = topology.place(key)?;

@@ -4,7 +4,7 @@
 //! Specified in PROTOCOL.md, "Link certificates".
 //!
 //! Only certificates whose signatures hold may be inserted. Two nodes compare [`LinkDigest`]s and send
-//! each other the differences ([`Graph::news_for`]) until they hold the same links. A [`Topology`]
+//! each other the differences ([`Graph::news_for`]) until they hold the same links. A [`GraphTopology`]
 //! gives the network's shape.
 //!
 //! Keys cost nothing, so a hostile peer can invent any number of them, with links between them. It
@@ -22,7 +22,7 @@ use std::collections::VecDeque;
 
 use crate::protocol::link_digest::LinkDigest;
 pub use adjacency::HOP_US;
-pub use topology::{DIAMETER_NODES_MAX, Topology, Tree};
+pub use topology::{DIAMETER_NODES_MAX, GraphTopology, Tree};
 
 use crate::primitives::key::{PublicKey, Signature};
 use crate::protocol::link_certificate::{Epoch, LinkCertificate};
@@ -48,7 +48,7 @@ const OWN: u32 = 0;
 
 /// The result of inserting a certificate. None of them is an offence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Inserted {
+pub enum InsertOutcome {
     /// The link is new.
     New,
     /// The link replaces one from an earlier epoch.
@@ -62,7 +62,7 @@ pub enum Inserted {
 
 /// A key that has links in the graph.
 #[derive(Clone, Debug)]
-struct Node {
+struct GraphKey {
     key: PublicKey,
     links: u32,
 }
@@ -70,7 +70,7 @@ struct Node {
 /// A held link, or a revoked one. A revocation is remembered until no earlier certificate of the
 /// link counts any more.
 #[derive(Clone, Debug)]
-struct GraphLink {
+struct HeldLink {
     ends: [u32; 2],
     epoch: Epoch,
     rtts_us: [u32; 2],
@@ -80,7 +80,7 @@ struct GraphLink {
     learned: u32,
 }
 
-impl GraphLink {
+impl HeldLink {
     /// Returns its ends from one side: this one first.
     fn seen_from(&self, side: usize) -> [u32; 2] {
         [self.ends[side], self.ends[1 - side]]
@@ -100,15 +100,15 @@ impl GraphLink {
 
     /// Returns the rank that decides which link of a key is evicted. It is the same on every node,
     /// so that all end up with the same links.
-    fn rank(&self) -> Rank {
-        Rank { is_live: self.is_live(), epoch: self.epoch, mark: self.mark }
+    fn rank(&self) -> LinkRank {
+        LinkRank { is_live: self.is_live(), epoch: self.epoch, mark: self.mark }
     }
 }
 
 /// The order in which links are kept: live ones before revoked ones, then the later epoch, then the
 /// greater mark.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Rank {
+struct LinkRank {
     is_live: bool,
     epoch: Epoch,
     mark: u16,
@@ -146,12 +146,12 @@ enum Insertion {
 pub struct Graph {
     links_max: usize,
     /// By number. The number of a node that lost its last link is free for another key.
-    nodes: Vec<Node>,
+    nodes: Vec<GraphKey>,
     free: Vec<u32>,
     /// The nodes in use, in the order of their keys. Each comes with the first bytes of its key,
     /// which mostly decide the order.
     by_key: Vec<(u32, u32)>,
-    links: Vec<GraphLink>,
+    links: Vec<HeldLink>,
     /// The signatures of each link. They are apart, because they take most of a link's memory and
     /// are seldom read.
     signatures: Vec<[Signature; 2]>,
@@ -159,7 +159,7 @@ pub struct Graph {
     /// there.
     by_ends: [Vec<u32>; 2],
     /// The revoked links, the next to evict first.
-    withdrawn: VecDeque<(Rank, [u32; 2])>,
+    withdrawn: VecDeque<(LinkRank, [u32; 2])>,
     /// The distance of the farthest link at the last measurement.
     horizon: u32,
     digest: LinkDigest,
@@ -176,7 +176,7 @@ impl Graph {
     pub fn new(own: PublicKey, links_max: usize) -> Self {
         Self {
             links_max,
-            nodes: vec![Node { key: own, links: 0 }],
+            nodes: vec![GraphKey { key: own, links: 0 }],
             free: Vec::new(),
             by_key: vec![(lead(&own), OWN)],
             links: Vec::new(),
@@ -197,7 +197,7 @@ impl Graph {
     }
 
     /// Returns the live links.
-    fn live(&self) -> impl Iterator<Item = &GraphLink> + Clone {
+    fn live(&self) -> impl Iterator<Item = &HeldLink> + Clone {
         self.links.iter().filter(|link| link.is_live())
     }
 
@@ -244,7 +244,7 @@ impl Graph {
     }
 
     /// Returns the links of a node, each with its other end, including the revoked ones.
-    fn at(&self, node: u32) -> impl Iterator<Item = (&GraphLink, u32)> + Clone {
+    fn at(&self, node: u32) -> impl Iterator<Item = (&HeldLink, u32)> + Clone {
         [0, 1].into_iter().flat_map(move |side| {
             let first = self.find_from(side, [node, 0]).unwrap_or_else(|place| place);
             let links = self.by_ends[side][first..].iter().map(|place| &self.links[*place as usize]);
@@ -274,11 +274,11 @@ impl Graph {
     /// Returns the approximate number of bytes of memory that it takes.
     pub fn size_bytes(&self) -> usize {
         size_of::<Self>()
-            + self.nodes.capacity() * size_of::<Node>()
-            + self.links.capacity() * size_of::<GraphLink>()
+            + self.nodes.capacity() * size_of::<GraphKey>()
+            + self.links.capacity() * size_of::<HeldLink>()
             + self.signatures.capacity() * size_of::<[Signature; 2]>()
             + self.by_key.capacity() * size_of::<(u32, u32)>()
-            + self.withdrawn.capacity() * size_of::<(Rank, [u32; 2])>()
+            + self.withdrawn.capacity() * size_of::<(LinkRank, [u32; 2])>()
             + 4 * [&self.free, &self.by_ends[0], &self.by_ends[1], &self.reach]
                 .map(Vec::capacity)
                 .iter()
@@ -286,7 +286,7 @@ impl Graph {
     }
 
     /// Returns its shape at this moment.
-    pub fn topology(&self) -> Topology {
+    pub fn topology(&self) -> GraphTopology {
         let linked = self.linked();
         let linked = self.by_key.iter().filter(|(_, node)| linked[*node as usize]);
         let mut places = vec![NONE; self.nodes.len()];
@@ -300,7 +300,7 @@ impl Graph {
         let mut ends: Vec<_> = ends.collect();
         ends.sort_unstable();
         let keys = linked.map(|(_, node)| self.nodes[*node as usize].key).collect();
-        Topology::sorted(self.own(), keys, ends)
+        GraphTopology::sorted(self.own(), keys, ends)
     }
 
     /// Returns a digest of the held links.
@@ -317,13 +317,13 @@ impl Graph {
     pub fn news_for(&self, theirs: &LinkDigest, start: u32, max: usize) -> Vec<LinkCertificate> {
         let [first, second, third, fourth] = start.to_be_bytes();
         let (bucket, mark) = (u16::from_be_bytes([first, second]) >> 4, u16::from_be_bytes([third, fourth]));
-        let is_news = |(_, link): &(usize, &GraphLink)| !self.digest.agrees(theirs, link.bucket);
+        let is_news = |(_, link): &(usize, &HeldLink)| !self.digest.agrees(theirs, link.bucket);
         let mut news: Vec<_> = self.links.iter().enumerate().filter(is_news).collect();
-        let rank = |(_, link): &(usize, &GraphLink)| {
+        let rank = |(_, link): &(usize, &HeldLink)| {
             (link.bucket.wrapping_sub(bucket), link.mark.wrapping_sub(mark), link.ends)
         };
         if news.len() > max {
-            let age = |(_, link): &(usize, &GraphLink)| self.learned.wrapping_sub(link.learned);
+            let age = |(_, link): &(usize, &HeldLink)| self.learned.wrapping_sub(link.learned);
             news.select_nth_unstable_by_key(max / 2, age);
             news[max / 2..].select_nth_unstable_by_key(max - max / 2, rank);
             news.truncate(max);
@@ -339,13 +339,13 @@ impl Graph {
     }
 
     /// Inserts a certificate whose signatures hold. Returns the result.
-    pub fn insert(&mut self, certificate: &LinkCertificate, now: Epoch) -> Inserted {
+    pub fn insert(&mut self, certificate: &LinkCertificate, now: Epoch) -> InsertOutcome {
         let taking = self.taking(certificate, now);
         self.learned = self.learned.wrapping_add(u32::from(taking.is_ok()));
         match taking {
             Ok(Insertion::Update { place, mark }) => {
                 self.update(place, mark, certificate);
-                Inserted::Updated
+                InsertOutcome::Updated
             }
             Ok(Insertion::Add { mark, victims }) => {
                 victims.into_iter().for_each(|victim| self.remove(victim));
@@ -353,8 +353,8 @@ impl Graph {
                 let bucket = crate::protocol::link_digest::bucket(&certificate.ends);
                 let &LinkCertificate { epoch, rtts_us, signatures, .. } = certificate;
                 let learned = self.learned;
-                self.push(GraphLink { ends, epoch, rtts_us, mark, bucket, learned }, signatures);
-                Inserted::New
+                self.push(HeldLink { ends, epoch, rtts_us, mark, bucket, learned }, signatures);
+                InsertOutcome::New
             }
             Err(outcome) => outcome,
         }
@@ -362,12 +362,12 @@ impl Graph {
 
     /// Returns how inserting a certificate would change the graph, or the reason why it is not
     /// inserted.
-    fn taking(&mut self, certificate: &LinkCertificate, now: Epoch) -> Result<Insertion, Inserted> {
+    fn taking(&mut self, certificate: &LinkCertificate, now: Epoch) -> Result<Insertion, InsertOutcome> {
         let epoch = certificate.epoch;
         let late = now.since(epoch) > LINK_AGE_EPOCHS || epoch.since(now) > AHEAD_EPOCHS;
         let is_withdrawn = certificate.is_revocation();
         if late || !is_withdrawn && certificate.weight_us().is_none() {
-            return Err(Inserted::Refused);
+            return Err(InsertOutcome::Refused);
         }
         let ends = certificate.ends.map(|key| self.number(&key));
         let held = match ends {
@@ -375,15 +375,15 @@ impl Graph {
             [None, _] | [_, None] => None,
         };
         // Within one epoch the revocation counts, because the link existed before it.
-        let order = |link: &GraphLink| (link.epoch, link.is_withdrawn());
+        let order = |link: &HeldLink| (link.epoch, link.is_withdrawn());
         if held.is_some_and(|place| order(&self.links[place]) >= (epoch, is_withdrawn)) {
-            return Err(Inserted::Known);
+            return Err(InsertOutcome::Known);
         }
         let mark = crate::protocol::link_digest::mark(&certificate.ends, epoch, is_withdrawn);
-        let rank = Rank { is_live: !is_withdrawn, epoch, mark };
+        let rank = LinkRank { is_live: !is_withdrawn, epoch, mark };
         Ok(match held {
             Some(place) => Insertion::Update { place, mark },
-            None => Insertion::Add { mark, victims: self.victims(ends, rank).ok_or(Inserted::Refused)? },
+            None => Insertion::Add { mark, victims: self.victims(ends, rank).ok_or(InsertOutcome::Refused)? },
         })
     }
 
@@ -433,13 +433,13 @@ impl Graph {
 
     /// Returns the links to evict for a new one. Returns `None` if the new one is refused instead.
     ///
-    /// `ends` are the new link's ends, if they are known. `rank` is as [`GraphLink::rank`].
-    fn victims(&mut self, ends: [Option<u32>; 2], rank: Rank) -> Option<Vec<[u32; 2]>> {
+    /// `ends` are the new link's ends, if they are known. `rank` is as [`HeldLink::rank`].
+    fn victims(&mut self, ends: [Option<u32>; 2], rank: LinkRank) -> Option<Vec<[u32; 2]>> {
         let mut victims = Vec::new();
         if !(ends.contains(&Some(OWN)) && rank.is_live) {
             for end in ends.into_iter().flatten().filter(|end| *end != OWN) {
                 let alike =
-                    |(link, other): &(&GraphLink, u32)| link.is_live() == rank.is_live && *other != OWN;
+                    |(link, other): &(&HeldLink, u32)| link.is_live() == rank.is_live && *other != OWN;
                 let links = self.at(end).filter(alike).map(|(link, _)| link);
                 if links.clone().count() < KEY_LINKS_MAX {
                     continue;
@@ -468,8 +468,8 @@ impl Graph {
     fn farthest_beyond(&mut self, ends: [Option<u32>; 2]) -> Option<[u32; 2]> {
         self.measure();
         let reach = |node: u32| self.reach[node as usize];
-        let near = |link: &GraphLink| reach(link.ends[0]).min(reach(link.ends[1]));
-        let far = |link: &GraphLink| reach(link.ends[0]).max(reach(link.ends[1]));
+        let near = |link: &HeldLink| reach(link.ends[0]).min(reach(link.ends[1]));
+        let far = |link: &HeldLink| reach(link.ends[0]).max(reach(link.ends[1]));
         let new = ends.into_iter().flatten().map(reach).min().unwrap_or(UNREACHED);
         if new >= self.horizon {
             return None;
@@ -483,7 +483,7 @@ impl Graph {
         if self.reach.is_empty() || self.measured >= MEASURED_MAX {
             let links = self.live().map(|link| (link.ends[0], link.ends[1], link.weight_us()));
             self.reach = Adjacency::new(self.nodes.len(), links).paths(OWN).us;
-            let near = |link: &GraphLink| link.ends.map(|node| self.reach[node as usize]).into_iter().min();
+            let near = |link: &HeldLink| link.ends.map(|node| self.reach[node as usize]).into_iter().min();
             self.horizon = self.live().filter_map(near).max().unwrap_or(UNREACHED);
             self.measured = 0;
         }
@@ -506,7 +506,7 @@ impl Graph {
             Ok(place) => return self.by_key[place].1,
             Err(place) => place,
         };
-        let node = Node { key, links: 0 };
+        let node = GraphKey { key, links: 0 };
         let number = if let Some(number) = self.free.pop() {
             self.nodes[number as usize] = node;
             number
@@ -545,7 +545,7 @@ impl Graph {
         self.find(ends)
     }
 
-    fn ends(&self, link: &GraphLink) -> [PublicKey; 2] {
+    fn ends(&self, link: &HeldLink) -> [PublicKey; 2] {
         link.ends.map(|node| self.nodes[node as usize].key)
     }
 
@@ -560,7 +560,7 @@ impl Graph {
     }
 
     /// Adds a link that is not held, between nodes that are.
-    fn push(&mut self, link: GraphLink, signatures: [Signature; 2]) {
+    fn push(&mut self, link: HeldLink, signatures: [Signature; 2]) {
         let number = number(self.links.len());
         for side in [0, 1] {
             let Err(place) = self.find_from(side, link.seen_from(side)) else { return };

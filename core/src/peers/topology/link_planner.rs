@@ -15,7 +15,7 @@
 
 use core::time::Duration;
 
-use crate::peers::topology::graph::{Adjacency, HOP_US, Topology};
+use crate::peers::topology::graph::{Adjacency, GraphTopology, HOP_US};
 use crate::primitives::key::PublicKey;
 use crate::primitives::rng::SeededRng;
 
@@ -25,7 +25,7 @@ pub(crate) const SOURCES: usize = 64;
 /// Distances from some sources to all nodes, in a graph without us.
 #[derive(Debug)]
 pub(crate) struct LinkPlan<'a> {
-    graph: &'a Topology,
+    graph: &'a GraphTopology,
     /// The graph's links, except ours.
     others: Adjacency,
     /// Microseconds to each node from each source that chooses.
@@ -67,7 +67,7 @@ fn sum(arrivals: &Arrivals) -> u64 {
 
 impl<'a> LinkPlan<'a> {
     /// Creates a plan over a graph with us. Returns `None` if the graph has no links but ours.
-    pub(crate) fn new(graph: &'a Topology, chance: &mut SeededRng) -> Option<Self> {
+    pub(crate) fn new(graph: &'a GraphTopology, chance: &mut SeededRng) -> Option<Self> {
         let others = graph.links.iter().filter(|(a, b, _)| *a != graph.own && *b != graph.own);
         let others = Adjacency::new(graph.keys.len(), others.copied());
         let linked: Vec<_> = (0..).take(others.len()).filter(|node| !others.hops(*node).is_empty()).collect();

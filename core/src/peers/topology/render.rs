@@ -15,7 +15,7 @@ use serde::Serialize;
 
 pub use svg::{LABELS_MAX, SvgOptions};
 
-use crate::peers::topology::graph::{Topology, UNREACHED};
+use crate::peers::topology::graph::{GraphTopology, UNREACHED};
 use crate::primitives::key::PublicKey;
 
 /// The most nodes with which crowded ones part.
@@ -52,7 +52,7 @@ pub struct Spot {
 
 /// A link between two spots.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Line {
+pub struct LinkLine {
     /// The index of one end among the spots.
     pub a: u32,
     /// The index of the other end.
@@ -92,14 +92,14 @@ pub struct Drawing {
     /// The nodes, in the order of their keys.
     pub spots: Vec<Spot>,
     /// The links, in the order of their ends.
-    pub lines: Vec<Line>,
+    pub lines: Vec<LinkLine>,
     /// The circles, from the inner to the outer.
     pub rings: Vec<Ring>,
 }
 
 impl Drawing {
     /// Creates a drawing of a topology, seen by its own node.
-    pub fn new(topology: &Topology) -> Self {
+    pub fn new(topology: &GraphTopology) -> Self {
         let paths = topology.adjacency.paths(topology.own);
         let reached = |node: &u32| paths.us[*node as usize] != UNREACHED;
         let longest_us = paths.order.last().map_or(0, |node| paths.us[*node as usize]);
@@ -136,7 +136,7 @@ impl Drawing {
             }
         };
         let bridges = topology.bridge_ends();
-        let line = |&(a, b, rtt_us): &(u32, u32, u32)| Line {
+        let line = |&(a, b, rtt_us): &(u32, u32, u32)| LinkLine {
             a,
             b,
             rtt_us,

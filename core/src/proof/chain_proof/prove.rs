@@ -12,7 +12,7 @@ use crate::primitives::params::Network;
 use crate::primitives::pow::{Target, Work};
 
 /// Where a prover reads a chain from.
-pub trait Source {
+pub trait ProofSource {
     /// Why it cannot be read.
     type Error;
 
@@ -20,13 +20,13 @@ pub trait Source {
     ///
     /// # Errors
     /// It cannot be read.
-    fn node(&mut self, position: Position) -> Result<MmrNode, Self::Error>;
+    fn node(&mut self, position: Position) -> ProveResult<MmrNode, Self::Error>;
 
     /// The block at a height, from 1 to the tip's.
     ///
     /// # Errors
     /// It cannot be read.
-    fn opened(&mut self, height: u64) -> Result<Opened, Self::Error>;
+    fn opened(&mut self, height: u64) -> ProveResult<Opened, Self::Error>;
 }
 
 /// Why no proof could be made.
@@ -40,21 +40,21 @@ pub enum ProveError<E> {
     Chain(#[from] ProofError),
 }
 
-type Result<T, E> = core::result::Result<T, E>;
+type ProveResult<T, E> = core::result::Result<T, E>;
 
-pub(super) fn prove<S: Source>(
+pub(super) fn prove<S: ProofSource>(
     network: &Network,
     height: u64,
     source: &mut S,
     scheme: Scheme,
-) -> Result<Vec<u8>, ProveError<S::Error>> {
+) -> ProveResult<Vec<u8>, ProveError<S::Error>> {
     if height > HEIGHT_MAX {
         return Err(ProofError::Height { found: height }.into());
     }
     let first = height - scheme.tail_of(height) + 1;
     let tail: Vec<_> = (first..=height)
         .map(|height| source.opened(height).map_err(ProveError::Source))
-        .collect::<Result<_, _>>()?;
+        .collect::<ProveResult<_, _>>()?;
     let tip = tail.last().map_or(*network.genesis(), |opened| opened.header);
     let mut below = Work::ZERO;
     for position in gap::nodes(0, first) {
@@ -63,7 +63,7 @@ pub(super) fn prove<S: Source>(
     let sum = tail.iter().map(|opened| opened.header.work()).fold(Work::ZERO, Work::plus);
     let claim = Claim { network: *network.id(), tip: tip.hash(), height, below, tail: sum, bits: tip.bits };
     let heights = if first > 1 { demanded(&claim, first, source, scheme)? } else { Vec::new() };
-    let mut writer = Writer::new(network, &claim, source);
+    let mut writer = ProofWriter::new(network, &claim, source);
     for height in heights {
         put_varint(&mut writer.out, (height - writer.at).into());
         writer.cross(height)?;
@@ -79,12 +79,12 @@ pub(super) fn prove<S: Source>(
 }
 
 /// The heights of the headers that hold the points, rising, each once.
-fn demanded<S: Source>(
+fn demanded<S: ProofSource>(
     claim: &Claim,
     first: u64,
     source: &mut S,
     scheme: Scheme,
-) -> Result<Vec<u64>, ProveError<S::Error>> {
+) -> ProveResult<Vec<u64>, ProveError<S::Error>> {
     let tip = claim.bits.target().map_or(Work::ZERO, Target::work);
     let stakes = Stakes { below: claim.below.hashes(), tail: claim.tail.hashes(), tip: tip.hashes() };
     let wrong = ProofError::Stakes { below: claim.below, tail: claim.tail, bits: claim.bits };
@@ -98,7 +98,7 @@ fn demanded<S: Source>(
 }
 
 /// The height of the header that holds a point, among the first ones.
-fn locate<S: Source>(point: u128, first: u64, source: &mut S) -> Result<u64, S::Error> {
+fn locate<S: ProofSource>(point: u128, first: u64, source: &mut S) -> ProveResult<u64, S::Error> {
     let (mut left, mut at) = (point, Position { level: 0, index: 0 });
     for peak in gap::nodes(0, first) {
         at = peak;
@@ -119,7 +119,7 @@ fn locate<S: Source>(point: u128, first: u64, source: &mut S) -> Result<u64, S::
 }
 
 /// A proof while it is written.
-struct Writer<'a, S> {
+struct ProofWriter<'a, S> {
     source: &'a mut S,
     out: Vec<u8>,
     /// The next header's height.
@@ -127,14 +127,14 @@ struct Writer<'a, S> {
     edge: Edge,
 }
 
-impl<'a, S: Source> Writer<'a, S> {
+impl<'a, S: ProofSource> ProofWriter<'a, S> {
     fn new(network: &Network, claim: &Claim, source: &'a mut S) -> Self {
         let mut out = Vec::with_capacity(CLAIM_BYTES);
         claim.write(&mut out);
         Self { source, out, at: 1, edge: Edge::of(0, &network.genesis().record(*network.id())) }
     }
 
-    fn cross(&mut self, to: u64) -> Result<(), ProveError<S::Error>> {
+    fn cross(&mut self, to: u64) -> ProveResult<(), ProveError<S::Error>> {
         for position in gap::nodes(self.at, to) {
             let record = self.source.node(position).map_err(ProveError::Source)?;
             self.edge.write_node(&mut self.out, position.level, &record);

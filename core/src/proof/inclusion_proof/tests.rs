@@ -10,10 +10,10 @@ use crate::primitives::message::Draft;
 use crate::primitives::mmr::{self, Mmr, Position};
 use crate::primitives::pow::{Bits, Work};
 use crate::primitives::time::Timestamp;
-use crate::proof::chain_proof::{self, Opened, ProofError, Source};
+use crate::proof::chain_proof::{self, Opened, ProofError, ProofSource};
 
 /// An honest chain with messages.
-struct Ledger {
+struct MessageLedger {
     network: Network,
     blocks: Vec<Block>,
     leaves: Vec<MmrNode>,
@@ -30,7 +30,7 @@ fn network(limit_bits: u32) -> Network {
     Network::new(Parameters { name, limit_bits, ..Network::dev().parameters().clone() }).unwrap()
 }
 
-impl Ledger {
+impl MessageLedger {
     fn new(network: Network) -> Self {
         let leaf = network.genesis().record(*network.id());
         let history = Mmr::default().append(leaf);
@@ -99,7 +99,7 @@ impl Ledger {
     }
 }
 
-impl Source for Ledger {
+impl ProofSource for MessageLedger {
     type Error = Infallible;
 
     fn node(&mut self, position: Position) -> Result<MmrNode, Infallible> {
@@ -124,7 +124,7 @@ fn verdict(bytes: &[u8]) -> Result<Verified, ReceiptError> {
 #[test]
 fn every_message_of_every_block_is_shown_with_the_work_on_and_above_it() {
     for tip in [1, 2, 3, 8, 13] {
-        let mut ledger = Ledger::with(5, (tip / 2).max(1), tip);
+        let mut ledger = MessageLedger::with(5, (tip / 2).max(1), tip);
         let mut before = Work::ZERO;
         for height in 1..=tip {
             for index in 0..ledger.at(height).messages.len() {
@@ -146,7 +146,7 @@ fn every_message_of_every_block_is_shown_with_the_work_on_and_above_it() {
 
 #[test]
 fn a_long_chain_and_a_full_tree_fit_in_a_receipt() {
-    let mut ledger = Ledger::with(300, 700, 1_500);
+    let mut ledger = MessageLedger::with(300, 700, 1_500);
     for (height, index) in [(700, 0), (700, 255), (700, 299), (50, 0), (1_500, 0)] {
         let receipt = ledger.receipt(height, index);
         let verified = verdict(&receipt.encode()).unwrap();
@@ -163,7 +163,7 @@ fn a_long_chain_and_a_full_tree_fit_in_a_receipt() {
 
 #[test]
 fn no_byte_may_be_another() {
-    let mut ledger = Ledger::with(3, 2, 5);
+    let mut ledger = MessageLedger::with(3, 2, 5);
     let bytes = ledger.receipt(2, 1).encode();
     verdict(&bytes).unwrap();
     for at in 0..bytes.len() {
@@ -177,7 +177,7 @@ fn no_byte_may_be_another() {
 
 #[test]
 fn no_prefix_is_a_receipt_and_nothing_may_follow() {
-    let mut ledger = Ledger::with(3, 2, 5);
+    let mut ledger = MessageLedger::with(3, 2, 5);
     let bytes = ledger.receipt(2, 1).encode();
     for end in 0..bytes.len() {
         let error = verdict(&bytes[..end]).unwrap_err();
@@ -196,7 +196,7 @@ fn no_prefix_is_a_receipt_and_nothing_may_follow() {
 
 #[test]
 fn what_is_wrong_is_named() {
-    let mut ledger = Ledger::with(3, 2, 6);
+    let mut ledger = MessageLedger::with(3, 2, 6);
     let receipt = ledger.receipt(2, 1);
     let verdict = |change: &dyn Fn(&mut Receipt)| {
         let mut receipt = receipt.clone();
@@ -242,7 +242,7 @@ fn what_is_wrong_is_named() {
 
 #[test]
 fn a_block_that_its_author_did_not_sign_or_that_is_in_another_chain_shows_nothing() {
-    let mut ledger = Ledger::with(0, 1, 3);
+    let mut ledger = MessageLedger::with(0, 1, 3);
     // Everything is committed to except the author's signature.
     let mut block = ledger.draft(1);
     block.seal(&secret(9), ledger.network.id(), &Hash::ZERO);
@@ -253,18 +253,18 @@ fn a_block_that_its_author_did_not_sign_or_that_is_in_another_chain_shows_nothin
     let error = ledger.receipt(4, 0).verify().unwrap_err();
     assert!(matches!(error, ReceiptError::Rule(RuleError::AuthorSignature { .. })), "{error}");
     // It is above the proven tip.
-    let mut ledger = Ledger::with(1, 3, 3);
+    let mut ledger = MessageLedger::with(1, 3, 3);
     let low = ledger.receipt(3, 0);
-    let short = Ledger::with(0, 0, 2).receipt_chain();
+    let short = MessageLedger::with(0, 0, 2).receipt_chain();
     let error = Receipt { chain: short, ..low.clone() }.verify().unwrap_err();
     assert_eq!(error, ReceiptError::Height { tip: 2, found: 3 });
     // A chain of other blocks.
-    let other = Ledger::with(2, 3, 3).receipt_chain();
+    let other = MessageLedger::with(2, 3, 3).receipt_chain();
     let error = Receipt { chain: other, ..low }.verify().unwrap_err();
     assert!(matches!(error, ReceiptError::Peak { .. }), "{error}");
 }
 
-impl Ledger {
+impl MessageLedger {
     fn receipt_chain(&mut self) -> Vec<u8> {
         let (network, tip) = (self.network.clone(), self.tip());
         chain_proof::prove(&network, tip, self).unwrap()
@@ -273,7 +273,7 @@ impl Ledger {
 
 #[test]
 fn bytes_of_something_else_are_told_so() {
-    let mut bytes = Ledger::with(1, 1, 1).receipt(1, 0).encode();
+    let mut bytes = MessageLedger::with(1, 1, 1).receipt(1, 0).encode();
     bytes[7] = 2;
     assert_eq!(Receipt::decode(&bytes), Err(ReceiptError::Version { found: 2 }));
     bytes[5] = b'x';
@@ -284,7 +284,7 @@ fn bytes_of_something_else_are_told_so() {
 
 #[test]
 fn a_form_says_what_the_bytes_say_in_one_way_only() {
-    let receipt = Ledger::with(3, 2, 5).receipt(2, 1);
+    let receipt = MessageLedger::with(3, 2, 5).receipt(2, 1);
     let form = Form::new(&receipt);
     let json = serde_json::to_string(&form).unwrap();
     let again: Form = serde_json::from_str(&json).unwrap();
@@ -367,7 +367,7 @@ fn no_value_of_a_form_may_be_another() {
             Value::Null | Value::Bool(_) => unreachable!("no form has one"),
         }
     }
-    let form = serde_json::to_value(Form::new(&Ledger::with(3, 2, 2).receipt(2, 1))).unwrap();
+    let form = serde_json::to_value(Form::new(&MessageLedger::with(3, 2, 2).receipt(2, 1))).unwrap();
     let all = changes(&form);
     assert!(all.len() > 1_000);
     for changed in all {

@@ -14,7 +14,7 @@ fn sources(peers: &[(ConnectionId, u128)]) -> Vec<DownloadPeer> {
 }
 
 /// The downloads of a node, its chain and its peers, the nearest first.
-struct Story {
+struct DownloadStory {
     chain: Chain,
     fetch: BlockDownload,
     now: Now,
@@ -23,7 +23,7 @@ struct Story {
     batches: u64,
 }
 
-impl Story {
+impl DownloadStory {
     /// Creates a path of `blocks` blocks, and peers that have them all.
     fn new(blocks: usize, peers: &[ConnectionId]) -> Self {
         let network = easy(0);
@@ -104,7 +104,7 @@ impl Story {
 
 #[test]
 fn the_nearest_is_asked_for_its_share_and_the_next_for_the_rest() {
-    let mut story = Story::new(200, &[ALICE, BOB]);
+    let mut story = DownloadStory::new(200, &[ALICE, BOB]);
     let orders = story.next();
     let path: Vec<_> = story.chain.missing_blocks().copied().collect();
     assert_eq!(orders[&ALICE], path[..PEER_BODIES_MAX]);
@@ -121,7 +121,7 @@ fn the_nearest_is_asked_for_its_share_and_the_next_for_the_rest() {
 #[test]
 fn no_more_than_a_window_is_under_way() {
     let peers: Vec<_> = (0..10).map(ConnectionId).collect();
-    let mut story = Story::new(WINDOW_MAX + 50, &peers);
+    let mut story = DownloadStory::new(WINDOW_MAX + 50, &peers);
     let asked: usize = story.next().values().map(Vec::len).sum();
     assert_eq!(asked, WINDOW_MAX);
     let second = story.path(1);
@@ -132,7 +132,7 @@ fn no_more_than_a_window_is_under_way() {
 
 #[test]
 fn only_who_has_a_block_is_asked_for_it() {
-    let mut story = Story::new(3, &[ALICE, BOB]);
+    let mut story = DownloadStory::new(3, &[ALICE, BOB]);
     let works: Vec<_> =
         (0..3).map(|at| story.chain.find(&story.path(at)).unwrap().total_work.hashes()).collect();
     story.peers[0].1 = works[0];
@@ -148,7 +148,7 @@ fn only_who_has_a_block_is_asked_for_it() {
 
 #[test]
 fn a_body_that_was_not_asked_for_is_a_fault() {
-    let mut story = Story::new(3, &[ALICE]);
+    let mut story = DownloadStory::new(3, &[ALICE]);
     let first = story.path(0);
     assert_eq!(story.received(ALICE, &first), Err(Misbehavior::Unsolicited { packet: "body" }));
     story.next();
@@ -167,7 +167,7 @@ fn a_body_that_was_not_asked_for_is_a_fault() {
 
 #[test]
 fn who_stalls_is_asked_for_less_and_closed_at_last() {
-    let mut story = Story::new(200, &[ALICE]);
+    let mut story = DownloadStory::new(200, &[ALICE]);
     let mut timeout = BODY_TIMEOUT;
     for stall in 1..=STALLS_MAX {
         let orders = story.next();
@@ -188,7 +188,7 @@ fn who_stalls_is_asked_for_less_and_closed_at_last() {
 
 #[test]
 fn each_body_that_comes_gives_a_peer_time_and_a_good_one_its_share_back() {
-    let mut story = Story::new(200, &[ALICE]);
+    let mut story = DownloadStory::new(200, &[ALICE]);
     story.next();
     story.elapse(BODY_TIMEOUT);
     assert!(story.fetch.tick(story.now.moment).is_empty());
@@ -203,7 +203,7 @@ fn each_body_that_comes_gives_a_peer_time_and_a_good_one_its_share_back() {
 
 #[test]
 fn what_a_stalling_or_lost_peer_owes_is_asked_of_the_next_nearest() {
-    let mut story = Story::new(10, &[ALICE, BOB, CAROL]);
+    let mut story = DownloadStory::new(10, &[ALICE, BOB, CAROL]);
     let owed = story.next().remove(&ALICE).unwrap();
     assert_eq!(owed.len(), 10);
     story.elapse(BODY_TIMEOUT);
@@ -217,7 +217,7 @@ fn what_a_stalling_or_lost_peer_owes_is_asked_of_the_next_nearest() {
 
 #[test]
 fn a_late_body_is_welcome_and_nobodys_fault() {
-    let mut story = Story::new(3, &[ALICE, BOB]);
+    let mut story = DownloadStory::new(3, &[ALICE, BOB]);
     let first = story.path(0);
     story.next();
     story.elapse(BODY_TIMEOUT);
@@ -237,7 +237,7 @@ fn a_late_body_is_welcome_and_nobodys_fault() {
 
 #[test]
 fn a_missing_body_is_asked_of_others_and_then_withheld() {
-    let mut story = Story::new(2, &[ALICE, BOB]);
+    let mut story = DownloadStory::new(2, &[ALICE, BOB]);
     let first = story.path(0);
     story.next();
     story.fetch.received_missing(story.now, ALICE, &first).unwrap();
@@ -260,7 +260,7 @@ fn a_missing_body_is_asked_of_others_and_then_withheld() {
 fn when_much_is_held_only_the_lowest_is_asked_for() {
     let size = 1 << 20;
     let most = HELD_BYTES_MAX / size;
-    let mut story = Story::new(200, &[ALICE, BOB]);
+    let mut story = DownloadStory::new(200, &[ALICE, BOB]);
     let owed = story.next();
     for hash in &owed[&ALICE][1..=most] {
         story.delivers(ALICE, hash, size);
@@ -284,7 +284,7 @@ fn when_much_is_held_only_the_lowest_is_asked_for() {
 fn bodies_off_the_path_give_way_when_much_is_held() {
     let size = 1 << 20;
     let most = HELD_BYTES_MAX / size;
-    let mut story = Story::new(50, &[ALICE]);
+    let mut story = DownloadStory::new(50, &[ALICE]);
     let owed = story.next().remove(&ALICE).unwrap();
     for hash in &owed[1..=most] {
         story.delivers(ALICE, hash, size);

@@ -2,7 +2,7 @@
 //! requested.
 
 use super::{
-    ForkRoot, HEADERS_TIMEOUT, HeadersAction, HeadersSync, InFlightRequest, LIGHT_BODIES, Progress,
+    ForkRoot, HEADERS_TIMEOUT, HeadersAction, HeadersProgress, HeadersSync, InFlightRequest, LIGHT_BODIES,
     RequestMode,
 };
 use crate::ledger::chain::Chain;
@@ -41,11 +41,11 @@ impl HeadersSync {
         root: ForkRoot,
         headers: Vec<Header>,
         chain: &mut Chain,
-    ) -> Result<Progress, Misbehavior> {
+    ) -> Result<HeadersProgress, Misbehavior> {
         if headers.len() == HEADERS_MAX && self.can_prove(asking.peer) {
             let step =
                 self.ask_proof(now, asking, RequestMode::AwaitingProofThenHeaders(Box::new((root, headers))));
-            return Ok(Progress { step: Some(step), ..Progress::default() });
+            return Ok(HeadersProgress { step: Some(step), ..HeadersProgress::default() });
         }
         let trail = HeadersPresync::new(root.header, root.hash, root.history.clone());
         self.along_trail(now, asking, (root, trail), &headers, chain)
@@ -61,7 +61,7 @@ impl HeadersSync {
         peer: ConnectionId,
         bytes: &[u8],
         chain: &mut Chain,
-    ) -> Result<Progress, Misbehavior> {
+    ) -> Result<HeadersProgress, Misbehavior> {
         let is_awaited = |asking: &mut InFlightRequest| {
             asking.peer == peer
                 && matches!(
@@ -81,13 +81,13 @@ impl HeadersSync {
                 RequestMode::AwaitingProof
                 | RequestMode::Inserting
                 | RequestMode::AwaitingMmr(..)
-                | RequestMode::Presyncing(_) => Ok(Progress::default()),
+                | RequestMode::Presyncing(_) => Ok(HeadersProgress::default()),
             };
         }
         let proven = chain_proof::verify(chain.network(), bytes);
         let proven = proven.map_err(|error| Misbehavior::InvalidProof { error: Box::new(error) })?;
         let (work, height) = (proven.total_work(), proven.header.height);
-        let progress = Progress { shown: Some((work, height)), ..Progress::default() };
+        let progress = HeadersProgress { shown: Some((work, height)), ..HeadersProgress::default() };
         if work <= chain.best_header().total_work {
             self.back_off(&asking);
             // If the peer did not report this work itself, it was only our guess.
@@ -103,7 +103,7 @@ impl HeadersSync {
         let RequestMode::AwaitingProofThenHeaders(held) = mode else {
             // It is not asked again before it claims more.
             self.back_off(&asking);
-            return Ok(Progress { proven: Some(Box::new(proven)), ..progress });
+            return Ok(HeadersProgress { proven: Some(Box::new(proven)), ..progress });
         };
         let root = held.0;
         let marks = marks(&proven, root.header.height);

@@ -11,7 +11,7 @@ const CAROL: ConnectionId = ConnectionId(3);
 mod proofs;
 
 /// A node's search, and its chain.
-struct Story {
+struct HeadersStory {
     network: Network,
     chain: Chain,
     sync: HeadersSync,
@@ -19,7 +19,7 @@ struct Story {
     candidates: Vec<HeadersPeer>,
 }
 
-impl Story {
+impl HeadersStory {
     fn new(half_life_ms: u64) -> Self {
         let network = easy(half_life_ms);
         let now =
@@ -57,7 +57,7 @@ impl Story {
         })
     }
 
-    fn answers(&mut self, peer: ConnectionId, headers: &[Header]) -> Result<Progress, Misbehavior> {
+    fn answers(&mut self, peer: ConnectionId, headers: &[Header]) -> Result<HeadersProgress, Misbehavior> {
         self.sync.received_headers(self.now, peer, headers.to_vec(), &mut self.chain, true)
     }
 
@@ -94,7 +94,7 @@ impl Story {
 
 #[test]
 fn asks_the_nearest_of_those_with_more() {
-    let mut story = Story::new(0);
+    let mut story = HeadersStory::new(0);
     assert_eq!(story.asks(), None);
     story.claims(ALICE, 5, 0, 0);
     assert_eq!(story.asks(), None, "nobody has more");
@@ -109,13 +109,13 @@ fn asks_the_nearest_of_those_with_more() {
 
 #[test]
 fn passes_over_who_shows_nothing_until_it_claims_more() {
-    let mut story = Story::new(0);
+    let mut story = HeadersStory::new(0);
     story.claims(ALICE, 5, 10, 5);
     story.claims(BOB, 9, 10, 5);
     assert_eq!(story.asks(), Some(ALICE));
-    assert_eq!(story.answers(ALICE, &[]), Ok(Progress::default()));
+    assert_eq!(story.answers(ALICE, &[]), Ok(HeadersProgress::default()));
     assert_eq!(story.asks(), Some(BOB));
-    assert_eq!(story.answers(BOB, &[]), Ok(Progress::default()));
+    assert_eq!(story.answers(BOB, &[]), Ok(HeadersProgress::default()));
     assert_eq!(story.asks(), None);
     story.claims(ALICE, 5, 11, 6);
     assert_eq!(story.asks(), Some(ALICE));
@@ -123,7 +123,7 @@ fn passes_over_who_shows_nothing_until_it_claims_more() {
 
 #[test]
 fn who_was_asked_in_vain_waits_for_the_others() {
-    let mut story = Story::new(0);
+    let mut story = HeadersStory::new(0);
     let headers = branch(&story.network, story.network.genesis(), 2, 1, 1);
     for claim in 10..20 {
         // Alice is near, and repeatedly claims more.
@@ -138,7 +138,7 @@ fn who_was_asked_in_vain_waits_for_the_others() {
 
 #[test]
 fn asks_the_next_nearest_when_a_peer_closes_or_stalls() {
-    let mut story = Story::new(0);
+    let mut story = HeadersStory::new(0);
     for (peer, latency) in [(1, 5), (2, 6), (3, 7)] {
         story.claims(ConnectionId(peer), latency, 10, 5);
     }
@@ -154,12 +154,12 @@ fn asks_the_next_nearest_when_a_peer_closes_or_stalls() {
     assert_eq!(story.sync.deadline(), None);
     assert_eq!(story.asks(), Some(ConnectionId(3)));
     assert_eq!(story.answers(BOB, &[]), Err(Misbehavior::Unsolicited { packet: "headers" }));
-    assert_eq!(story.answers(ConnectionId(3), &[]), Ok(Progress::default()));
+    assert_eq!(story.answers(ConnectionId(3), &[]), Ok(HeadersProgress::default()));
 }
 
 #[test]
 fn bodies_and_mining_wait_only_so_long_for_what_never_comes() {
-    let mut story = Story::new(0);
+    let mut story = HeadersStory::new(0);
     assert!(!story.sync.blocks_bodies());
     let started = story.now.moment;
     for peer in 0..6 {
@@ -183,7 +183,7 @@ fn bodies_and_mining_wait_only_so_long_for_what_never_comes() {
 
 #[test]
 fn headers_go_into_the_tree_packet_by_packet() {
-    let mut story = Story::new(0);
+    let mut story = HeadersStory::new(0);
     let headers = branch(&story.network, story.network.genesis(), HEADERS_MAX + 3, 1, 1);
     story.claims(ALICE, 5, 10_000, headers.len() as u64);
     assert_eq!(story.asks(), Some(ALICE));
@@ -200,7 +200,7 @@ fn headers_go_into_the_tree_packet_by_packet() {
 
 #[test]
 fn headers_that_do_not_connect_are_a_fault() {
-    let mut story = Story::new(0);
+    let mut story = HeadersStory::new(0);
     let headers = branch(&story.network, story.network.genesis(), 4, 1, 1);
     let cases = [
         (vec![headers[0], headers[2]], 3),
@@ -219,7 +219,7 @@ fn headers_that_do_not_connect_are_a_fault() {
 
 #[test]
 fn a_header_that_breaks_a_rule_is_a_fault() {
-    let mut story = Story::new(0);
+    let mut story = HeadersStory::new(0);
     let good = child(&story.network, story.network.genesis(), 1, 1);
     let bad = Header { version: 2, ..child(&story.network, &good, 1, 1) };
     story.claims(ALICE, 1, 10, 5);
@@ -231,7 +231,7 @@ fn a_header_that_breaks_a_rule_is_a_fault() {
 
 #[test]
 fn a_header_that_comes_too_early_is_kept_and_not_asked_for_again_at_once() {
-    let mut story = Story::new(0);
+    let mut story = HeadersStory::new(0);
     let headers = branch(&story.network, story.network.genesis(), 3, 1_000, 1);
     story.now.time = headers[1].time.minus_ms(60_000);
     story.claims(ALICE, 1, 10, 3);
@@ -249,7 +249,7 @@ fn a_header_that_comes_too_early_is_kept_and_not_asked_for_again_at_once() {
 
 #[test]
 fn a_long_branch_whose_last_headers_come_too_early_is_no_fault() {
-    let mut story = Story::new(100_000);
+    let mut story = HeadersStory::new(100_000);
     let ours = branch(&story.network, story.network.genesis(), 800, 1, 1);
     grow(&mut story.chain, &ours);
     let headers = long(&story.network, 2);
@@ -264,7 +264,7 @@ fn a_long_branch_whose_last_headers_come_too_early_is_no_fault() {
 
 #[test]
 fn waits_for_bodies_when_headers_are_far_ahead() {
-    let mut story = Story::new(0);
+    let mut story = HeadersStory::new(0);
     let headers = branch(&story.network, story.network.genesis(), AHEAD_MAX / 2 + 1, 1, 1);
     for header in &headers {
         story.chain.insert(*header, story.now.time).unwrap();
@@ -282,7 +282,7 @@ fn long(network: &Network, salt: u64) -> Vec<Header> {
 
 #[test]
 fn a_long_branch_is_weighed_before_it_is_let_in() {
-    let mut story = Story::new(0);
+    let mut story = HeadersStory::new(0);
     let headers = long(&story.network, 1);
     story.claims(ALICE, 1, u128::MAX, headers.len() as u64);
     let mut step = story.next();
@@ -304,7 +304,7 @@ fn a_long_branch_is_weighed_before_it_is_let_in() {
 
 #[test]
 fn a_long_branch_that_weighs_too_little_is_a_fault() {
-    let mut story = Story::new(100_000);
+    let mut story = HeadersStory::new(100_000);
     // Our chain has few blocks, each harder than the one before.
     let ours = branch(&story.network, story.network.genesis(), 800, 1, 1);
     grow(&mut story.chain, &ours);
@@ -326,7 +326,7 @@ fn a_long_branch_that_weighs_too_little_is_a_fault() {
 }
 
 /// Presyncs a branch, so that it is then downloaded from Alice.
-fn planned(story: &mut Story, headers: &[Header]) {
+fn planned(story: &mut HeadersStory, headers: &[Header]) {
     story.claims(ALICE, 1, u128::MAX, headers.len() as u64);
     let mut first = 0;
     story.next();
@@ -339,7 +339,7 @@ fn planned(story: &mut Story, headers: &[Header]) {
 
 #[test]
 fn a_branch_that_is_another_than_was_weighed_is_a_fault() {
-    let mut story = Story::new(0);
+    let mut story = HeadersStory::new(0);
     let (headers, others) = (long(&story.network, 1), long(&story.network, 2));
     planned(&mut story, &headers);
     assert_eq!(story.asks(), Some(ALICE));
@@ -351,7 +351,7 @@ fn a_branch_that_is_another_than_was_weighed_is_a_fault() {
 
 #[test]
 fn a_plan_ends_when_its_peer_closes_or_leads_nowhere() {
-    let mut story = Story::new(0);
+    let mut story = HeadersStory::new(0);
     let headers = long(&story.network, 1);
     planned(&mut story, &headers);
     assert_eq!(story.asks(), Some(ALICE));
@@ -374,7 +374,7 @@ fn a_plan_ends_when_its_peer_closes_or_leads_nowhere() {
 
 #[test]
 fn a_tip_that_was_replaced_since_it_was_weighed_is_no_fault() {
-    let mut story = Story::new(0);
+    let mut story = HeadersStory::new(0);
     let mut headers = long(&story.network, 1);
     planned(&mut story, &headers);
     headers.pop();
@@ -387,7 +387,7 @@ fn a_tip_that_was_replaced_since_it_was_weighed_is_no_fault() {
 
 #[test]
 fn a_branch_from_below_the_window_waits_for_the_store() {
-    let mut story = Story::new(100_000);
+    let mut story = HeadersStory::new(100_000);
     let best =
         branch(&story.network, story.network.genesis(), crate::ledger::chain::WINDOW_MAX + 3_000, 1_000, 1);
     let mut below = Mmr::default();
@@ -415,7 +415,7 @@ fn a_branch_from_below_the_window_waits_for_the_store() {
         assert_eq!(progress.step, Some(HeadersAction::LoadMmr(root.hash())));
         assert!(story.sync.recalled(story.now, best[0].hash(), None, &mut story.chain).is_none());
         let (peer, progress) = story.sync.recalled(story.now, root.hash(), base, &mut story.chain).unwrap();
-        assert_eq!((peer, progress), (ALICE, Ok(Progress::default())));
+        assert_eq!((peer, progress), (ALICE, Ok(HeadersProgress::default())));
         assert_eq!(story.asks(), None, "there is nothing to hold it against");
     }
 

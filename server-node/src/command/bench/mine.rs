@@ -19,7 +19,7 @@ use plexus_node::miner::{Gpu, GpuError, THREADS_MAX, fastest_kernel};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use super::{Output, per_second, progress, table};
+use super::{OutputArgs, per_second, progress, table};
 
 /// The number of times that each row is measured.
 const ROUNDS: usize = 7;
@@ -29,9 +29,9 @@ const ROUND: Duration = Duration::from_millis(300);
 const SLICE_TRIES: u64 = 1 << 16;
 
 #[derive(Clone, Debug, clap::Args)]
-pub(super) struct Arguments {
+pub(super) struct MineBenchArgs {
     #[command(flatten)]
-    output: Output,
+    output: OutputArgs,
     /// Number of threads of the multi-threaded row [default: one for each core]
     #[arg(long, value_name = "N")]
     threads: Option<NonZero<usize>>,
@@ -46,7 +46,7 @@ struct Row {
 }
 
 /// Runs the command.
-pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
+pub(super) fn run(arguments: &MineBenchArgs) -> anyhow::Result<()> {
     let threads = arguments.threads.or_else(|| std::thread::available_parallelism().ok());
     let rows = measure(threads.map_or(1, NonZero::get).min(THREADS_MAX));
     if arguments.output.json {

@@ -13,7 +13,7 @@ mod range;
 mod sync;
 
 #[derive(Debug, Args)]
-pub(super) struct Arguments {
+pub(super) struct BenchArgs {
     #[command(subcommand)]
     what: What,
 }
@@ -22,23 +22,23 @@ pub(super) struct Arguments {
 enum What {
     /// Measure hashes per second on one core, by each search kernel and by the sha2 crate, and on
     /// several cores at once
-    Mine(mine::Arguments),
+    Mine(mine::MineBenchArgs),
     /// Measure the size of a chain proof, and the time to make and to verify one
-    Proof(proof::Arguments),
+    Proof(proof::ProofBenchArgs),
     /// Measure how fast a new node synchronizes a chain, compared with signature verification by
     /// k256 alone on all cores
-    Sync(Output),
+    Sync(OutputArgs),
 }
 
 #[derive(Clone, Copy, Debug, Args)]
-struct Output {
+struct OutputArgs {
     /// Print JSON
     #[arg(long)]
     json: bool,
 }
 
 /// Runs the command.
-pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
+pub(super) fn run(arguments: &BenchArgs) -> anyhow::Result<()> {
     match &arguments.what {
         What::Mine(arguments) => mine::run(arguments),
         What::Proof(arguments) => proof::run(arguments),

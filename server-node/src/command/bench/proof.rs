@@ -11,22 +11,22 @@ use plexus_core::primitives::params::Network;
 use plexus_core::proof::chain_proof;
 use serde::Serialize;
 
-use super::{Output, progress, range, table};
+use super::{OutputArgs, progress, range, table};
 
 /// The number of times that both are measured.
 const ROUNDS: usize = 9;
 
 #[derive(Clone, Copy, Debug, clap::Args)]
-pub(super) struct Arguments {
+pub(super) struct ProofBenchArgs {
     #[command(flatten)]
-    output: Output,
+    output: OutputArgs,
     /// Number of blocks of the chain above genesis
     #[arg(long, value_name = "N", default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(1..=range::BLOCKS_MAX))]
     blocks: u64,
 }
 
 #[derive(Debug, Serialize)]
-struct Figures {
+struct ProofFigures {
     blocks: u64,
     /// The number of points of work that the proof had to show.
     samples: usize,
@@ -39,7 +39,7 @@ struct Figures {
 }
 
 /// Runs the command.
-pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
+pub(super) fn run(arguments: &ProofBenchArgs) -> anyhow::Result<()> {
     let figures = measure(arguments.blocks)?;
     if arguments.output.json {
         return table::print_json(&figures);
@@ -56,9 +56,9 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     table::print(&table::pairs(&rows))
 }
 
-fn measure(blocks: u64) -> anyhow::Result<Figures> {
+fn measure(blocks: u64) -> anyhow::Result<ProofFigures> {
     let network = Network::dev();
-    let mut range = range::Range::new(&network);
+    let mut range = range::SyntheticRange::new(&network);
     let bar = progress::bar(blocks, "making the chain");
     while range.height() < blocks {
         range.mine(&network)?;
@@ -78,7 +78,7 @@ fn measure(blocks: u64) -> anyhow::Result<Figures> {
         ensure!(proven.header == *range.tip(), "the proof is of another tip");
         (bytes, samples) = (encoded.len(), proven.samples);
     }
-    Ok(Figures {
+    Ok(ProofFigures {
         blocks,
         samples,
         bytes,

@@ -11,7 +11,7 @@ use plexus_core::primitives::block::{Header, VERSION, content_root};
 use plexus_core::primitives::hash::Hash;
 use plexus_core::primitives::mmr::{Mmr, MmrNode, Position};
 use plexus_core::primitives::params::Network;
-use plexus_core::proof::chain_proof::{Opened, Source};
+use plexus_core::proof::chain_proof::{Opened, ProofSource};
 
 /// The most blocks: their headers fit 10 GiB.
 pub(super) const BLOCKS_MAX: u64 = 100_000_000;
@@ -19,14 +19,14 @@ pub(super) const BLOCKS_MAX: u64 = 100_000_000;
 const KEPT_LEVEL: u32 = 5;
 
 /// The headers and the MMR over them.
-pub(super) struct Range {
+pub(super) struct SyntheticRange {
     headers: Vec<Header>,
     history: Mmr,
     /// The nodes from [`KEPT_LEVEL`] upwards.
     levels: Vec<Vec<MmrNode>>,
 }
 
-impl Range {
+impl SyntheticRange {
     pub(super) fn new(network: &Network) -> Self {
         let history = Mmr::default().append(network.genesis().record(*network.id()));
         Self { headers: vec![*network.genesis()], history, levels: Vec::new() }
@@ -93,7 +93,7 @@ impl Range {
     }
 }
 
-impl Source for Range {
+impl ProofSource for SyntheticRange {
     type Error = Infallible;
 
     fn node(&mut self, position: Position) -> Result<MmrNode, Infallible> {

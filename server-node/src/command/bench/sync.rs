@@ -16,7 +16,7 @@ use plexus_core::primitives::key::SecretKey;
 use plexus_core::primitives::params::Network;
 use plexus_core::protocol::address::Address;
 use plexus_node::Running;
-use plexus_node::config::Config;
+use plexus_node::config::NodeConfig;
 use rayon::prelude::*;
 use serde::Serialize;
 use tokio::net::TcpListener;
@@ -31,7 +31,7 @@ const LOOK_INTERVAL: Duration = Duration::from_millis(10);
 const PATIENCE: Duration = Duration::from_secs(600);
 
 #[derive(Debug, Serialize)]
-struct Figures {
+struct SyncFigures {
     blocks: u64,
     messages: u64,
     /// The time from the new node's start until it has the tip.
@@ -60,7 +60,7 @@ pub(super) fn run(json: bool) -> anyhow::Result<()> {
     // The rate over the time that both samples take together, not the mean of the rates. A slow
     // moment then counts for as long as it lasted.
     let k256_verifies_per_s = 2.0 / (1.0 / before + 1.0 / after);
-    let figures = Figures {
+    let figures = SyncFigures {
         blocks: ledger::BLOCKS,
         messages,
         seconds,
@@ -124,7 +124,7 @@ impl Drop for Server {
 async fn synchronize(network: Network, server: &Address) -> anyhow::Result<f64> {
     let folder = std::env::temp_dir().join(format!("plexus-bench-sync-{}", std::process::id()));
     let key = |byte: u8| SecretKey::from_bytes(&[byte; 32]);
-    let mut config = Config::new(network, folder.clone(), key(1)?, key(2)?);
+    let mut config = NodeConfig::new(network, folder.clone(), key(1)?, key(2)?);
     config.connect = vec![server.clone()];
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let started = Instant::now();

@@ -13,16 +13,16 @@ use anyhow::{Context, bail, ensure};
 use plexus_core::primitives::block::{BLOCK_BYTES_MAX, Block};
 use plexus_core::primitives::hash::Hash;
 use plexus_core::primitives::params::{Network, Parameters};
-use plexus_node::api::view::Status;
+use plexus_node::api::view::StatusView;
 
-use super::super::client::Client;
+use super::super::client::NodeClient;
 use super::super::{atomic_file, progress};
 
 /// The most bytes of a line: a block of the largest size in hex, and the line break.
 const LINE_BYTES_MAX: u64 = 2 * BLOCK_BYTES_MAX as u64 + 2;
 
 /// Writes a node's chain to a file, or to standard output for `-`.
-pub(super) fn run(client: &Client, file: &Path) -> anyhow::Result<()> {
+pub(super) fn run(client: &NodeClient, file: &Path) -> anyhow::Result<()> {
     if file.as_os_str() == "-" {
         let mut out = BufWriter::new(io::stdout().lock());
         copy(client, &mut out)?;
@@ -38,8 +38,8 @@ pub(super) fn run(client: &Client, file: &Path) -> anyhow::Result<()> {
 
 /// Copies the node's chain, after checking that each block follows the one before it. Returns the
 /// number of blocks.
-fn copy(client: &Client, out: &mut impl Write) -> anyhow::Result<u64> {
-    let status: Status = client.get("/api/v1/status")?;
+fn copy(client: &NodeClient, out: &mut impl Write) -> anyhow::Result<u64> {
+    let status: StatusView = client.get("/api/v1/status")?;
     let mut lines = Lines::new(client.stream("/api/v1/export")?);
     let network = lines.network()?;
     serde_json::to_writer(&mut *out, network.parameters())?;

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use plexus_core::ledger::json::Block;
+use plexus_core::ledger::json::BlockView;
 
 use super::{client, table};
 
@@ -14,9 +14,9 @@ mod verify;
 const LIMIT_MAX: u64 = 200;
 
 #[derive(Debug, Args)]
-pub(super) struct Arguments {
+pub(super) struct ChainArgs {
     #[command(flatten)]
-    client: client::Source,
+    client: client::NodeSource,
     /// Lowest height to list, going upwards [default: list the newest blocks]
     #[arg(long, value_name = "HEIGHT")]
     from: Option<u64>,
@@ -33,7 +33,7 @@ pub(super) struct Arguments {
 }
 
 /// Runs the command.
-pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
+pub(super) fn run(arguments: &ChainArgs) -> anyhow::Result<()> {
     let client = arguments.client.client();
     if let Some(file) = &arguments.export {
         return export::run(&client, file);
@@ -42,7 +42,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         return verify::run(&client, file.as_deref(), arguments.client.json);
     }
     let from = arguments.from.map(|from| format!("&from={from}")).unwrap_or_default();
-    let blocks: Vec<Block> = client.get(&format!("/api/v1/blocks?limit={}{from}", arguments.limit))?;
+    let blocks: Vec<BlockView> = client.get(&format!("/api/v1/blocks?limit={}{from}", arguments.limit))?;
     if arguments.client.json {
         return table::print_json(&blocks);
     }

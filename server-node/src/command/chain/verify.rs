@@ -19,11 +19,11 @@ use plexus_core::primitives::message::MessageId;
 use plexus_core::primitives::mmr::Mmr;
 use plexus_core::primitives::params::Network;
 use plexus_core::primitives::time::Timestamp;
-use plexus_node::api::view::Status;
+use plexus_node::api::view::StatusView;
 use rayon::prelude::*;
 use serde_json::json;
 
-use super::super::client::Client;
+use super::super::client::NodeClient;
 use super::super::{progress, table};
 use super::export::Lines;
 
@@ -31,7 +31,7 @@ use super::export::Lines;
 const ROUND_CHECKS: usize = 4_096;
 
 /// Verifies a file or a node's chain, and prints the result.
-pub(super) fn run(client: &Client, file: Option<&Path>, json: bool) -> anyhow::Result<()> {
+pub(super) fn run(client: &NodeClient, file: Option<&Path>, json: bool) -> anyhow::Result<()> {
     let local = plexus_node::clock::time();
     let verifier = if let Some(path) = file {
         let cannot_read = || format!("cannot read {}", path.display());
@@ -43,7 +43,7 @@ pub(super) fn run(client: &Client, file: Option<&Path>, json: bool) -> anyhow::R
         bar.finish_and_clear();
         verified?
     } else {
-        let status: Status = client.get("/api/v1/status")?;
+        let status: StatusView = client.get("/api/v1/status")?;
         let bar = progress::bar(status.height + 1, "verifying");
         let verified = verify(client.stream("/api/v1/export")?, local, || bar.inc(1));
         bar.finish_and_clear();
@@ -73,12 +73,12 @@ pub(super) fn run(client: &Client, file: Option<&Path>, json: bool) -> anyhow::R
 }
 
 /// Reads and verifies a whole text. Calls `step` after each block. Returns the verifier at its end.
-fn verify(reader: impl BufRead, local: Timestamp, mut step: impl FnMut()) -> anyhow::Result<Verifier> {
+fn verify(reader: impl BufRead, local: Timestamp, mut step: impl FnMut()) -> anyhow::Result<ChainVerifier> {
     let mut lines = Lines::new(reader);
     let network = lines.network()?;
     let genesis = lines.block()?.ok_or_else(|| anyhow!("line 2: the genesis block is missing"))?;
     ensure!(genesis == network.genesis_block(), "line 2: not the genesis block of the network on line 1");
-    let mut verifier = Verifier::new(network);
+    let mut verifier = ChainVerifier::new(network);
     while let Some(block) = lines.block()? {
         verifier.push(&block, local)?;
         step();
@@ -88,7 +88,7 @@ fn verify(reader: impl BufRead, local: Timestamp, mut step: impl FnMut()) -> any
 }
 
 /// A chain that is verified block by block.
-struct Verifier {
+struct ChainVerifier {
     network: Network,
     tip: Header,
     tip_hash: Hash,
@@ -103,7 +103,7 @@ struct Verifier {
     checks: Vec<(u64, SignatureCheck)>,
 }
 
-impl Verifier {
+impl ChainVerifier {
     fn new(network: Network) -> Self {
         let (tip, tip_hash) = (*network.genesis(), *network.id());
         let history = Mmr::default().append(tip.record(tip_hash));
@@ -183,7 +183,7 @@ mod tests {
     fn chain(blocks: u64) -> (Network, Vec<Block>) {
         let network = Network::dev();
         let author = SecretKey::from_bytes(&[1; 32]).unwrap();
-        let mut verifier = Verifier::new(network.clone());
+        let mut verifier = ChainVerifier::new(network.clone());
         let mut chain = vec![network.genesis_block()];
         for height in 1..=blocks {
             let time = verifier.tip.time.plus_ms(15_000);

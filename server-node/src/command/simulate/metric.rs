@@ -1,6 +1,6 @@
 //! Figures of a run. Each has a key for programs, a title for people, and a format.
 
-use super::run::{Run, Sample, Trial};
+use super::run::{Run, Sample, TopologyRuns};
 
 /// One figure.
 pub(super) struct Figure {
@@ -25,7 +25,7 @@ impl Figure {
     }
 
     /// Returns its values over all seeds.
-    pub(super) fn sample(&self, trial: &Trial) -> Sample {
+    pub(super) fn sample(&self, trial: &TopologyRuns) -> Sample {
         Sample::of(trial.runs.iter().map(self.of))
     }
 
@@ -36,7 +36,7 @@ impl Figure {
 
     /// Returns its value as text. For several seeds it is the median, then the least and the
     /// greatest.
-    pub(super) fn text(&self, trial: &Trial) -> String {
+    pub(super) fn text(&self, trial: &TopologyRuns) -> String {
         let sample = self.sample(trial);
         let [median, least, greatest] =
             [sample.median, sample.least, sample.greatest].map(|value| self.text_of(value));

@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use plexus_core::sim::Curves;
 
 use super::metric::{Figure, MACHINE, NETWORK, count, percent};
-use super::run::Trial;
+use super::run::TopologyRuns;
 use curve::Curve;
 
 mod bars;
@@ -24,7 +24,7 @@ const HEADLINES: [&str; 6] =
 const PARTS: [&str; 3] = ["body_t50_ms", "stale_rate", "events"];
 
 /// Returns the page of these trials. The first trial is the main one.
-pub(super) fn page(trials: &[Trial], places: &str, command: &str) -> String {
+pub(super) fn page(trials: &[TopologyRuns], places: &str, command: &str) -> String {
     let title = title(trials);
     let mut page = format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
@@ -51,7 +51,7 @@ pub(super) fn page(trials: &[Trial], places: &str, command: &str) -> String {
     page + "</body>\n</html>\n"
 }
 
-fn title(trials: &[Trial]) -> String {
+fn title(trials: &[TopologyRuns]) -> String {
     let (nodes, name) = (count(trials[0].setup.nodes.into()), trials[0].name());
     let others: Vec<_> = trials.iter().skip(1).map(|trial| trial.name().to_owned()).collect();
     let against =
@@ -59,11 +59,11 @@ fn title(trials: &[Trial]) -> String {
     format!("How blocks travel among {nodes} nodes: {name}{against}")
 }
 
-fn headlines(trials: &[Trial]) -> String {
+fn headlines(trials: &[TopologyRuns]) -> String {
     let (first, others) = (&trials[0], &trials[1..]);
     let mut cards = format!("<dl class=\"cards {}\">", first.name());
     for figure in NETWORK.iter().filter(|figure| HEADLINES.contains(&figure.key)) {
-        let median = |trial: &Trial| figure.text_of(figure.sample(trial).median);
+        let median = |trial: &TopologyRuns| figure.text_of(figure.sample(trial).median);
         let against: Vec<_> =
             others.iter().map(|trial| format!("{} {}", trial.name(), median(trial))).collect();
         let _ = write!(
@@ -83,11 +83,11 @@ fn sentence(title: &str) -> String {
     chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
 }
 
-fn curves(trials: &[Trial]) -> String {
-    let medians: Vec<_> = trials.iter().map(Trial::curves).collect();
+fn curves(trials: &[TopologyRuns]) -> String {
+    let medians: Vec<_> = trials.iter().map(TopologyRuns::curves).collect();
     let of = |part: fn(&Curves) -> &Vec<Option<f64>>| -> Vec<Curve> {
         let curve = |(trial, median): (_, &Curves)| {
-            let trial: &Trial = trial;
+            let trial: &TopologyRuns = trial;
             let seeds = trial.runs.iter().map(|run| &part(&run.report.curves)[..]).collect();
             Curve { trial, median: part(median).clone(), seeds }
         };
@@ -111,17 +111,17 @@ fn curves(trials: &[Trial]) -> String {
     )
 }
 
-fn legend(trials: &[Trial]) -> String {
-    let name = |trial: &Trial| format!("<span class=\"{0}\">{0}</span>", trial.name());
+fn legend(trials: &[TopologyRuns]) -> String {
+    let name = |trial: &TopologyRuns| format!("<span class=\"{0}\">{0}</span>", trial.name());
     trials.iter().map(name).collect()
 }
 
-fn headings(trials: &[Trial]) -> String {
-    let heading = |trial: &Trial| format!("<th class=\"{0}\">{0}</th>", trial.name());
+fn headings(trials: &[TopologyRuns]) -> String {
+    let heading = |trial: &TopologyRuns| format!("<th class=\"{0}\">{0}</th>", trial.name());
     format!("<thead><tr><th></th>{}</tr></thead>", trials.iter().map(heading).collect::<String>())
 }
 
-fn figures(trials: &[Trial]) -> String {
+fn figures(trials: &[TopologyRuns]) -> String {
     let mut table = format!("<table>{}<tbody>", headings(trials));
     for figure in NETWORK.iter().chain(&MACHINE) {
         let class = if PARTS.contains(&figure.key) { " class=\"part\"" } else { "" };
@@ -136,7 +136,7 @@ fn figures(trials: &[Trial]) -> String {
 
 /// Returns a figure and its difference from the first topology's. With several seeds it shows their
 /// spread.
-fn cell(figure: &Figure, trial: &Trial, first: Option<&Trial>) -> String {
+fn cell(figure: &Figure, trial: &TopologyRuns, first: Option<&TopologyRuns>) -> String {
     let sample = figure.sample(trial);
     let [median, least, greatest] =
         [sample.median, sample.least, sample.greatest].map(|value| figure.text_of(value));
@@ -156,7 +156,7 @@ fn cell(figure: &Figure, trial: &Trial, first: Option<&Trial>) -> String {
     format!("{median}{aside}")
 }
 
-fn traces(trials: &[Trial]) -> String {
+fn traces(trials: &[TopologyRuns]) -> String {
     let mut table = String::from(
         "<div class=\"panel wide\"><table><thead><tr><th></th><th>seed</th><th>blocks mined</th><th>undone</th>\
          <th>closed for a fault</th><th>simulated</th><th>took</th><th>trace</th></tr></thead><tbody>",

@@ -16,7 +16,7 @@ const SLICE_EVENTS: u64 = 4_096;
 
 /// The runs of one topology.
 #[derive(Debug)]
-pub(super) struct Trial {
+pub(super) struct TopologyRuns {
     /// The setup that was simulated, with the first seed.
     pub(super) setup: SimConfig,
     /// One run for each seed, at least one.
@@ -34,7 +34,7 @@ pub(super) struct Run {
     pub(super) peak_bytes: u64,
 }
 
-impl Trial {
+impl TopologyRuns {
     /// Runs all seeds. `repeat` returns the command that runs one of them alone.
     pub(super) fn run(setups: &[SimConfig], repeat: impl Fn(&SimConfig) -> String) -> anyhow::Result<Self> {
         let runs = setups.iter().map(|setup| Run::new(setup, &repeat)).collect::<anyhow::Result<_>>()?;

@@ -3,7 +3,7 @@ use clap::Parser;
 use super::*;
 
 #[derive(Debug, Parser)]
-struct Line {
+struct SimulateLine {
     #[command(flatten)]
     arguments: Arguments,
 }
@@ -14,12 +14,12 @@ const TINY: &str =
 
 fn read(more: &str) -> Arguments {
     let line = format!("simulate {TINY} {more}");
-    Line::try_parse_from(line.split_whitespace()).unwrap().arguments
+    SimulateLine::try_parse_from(line.split_whitespace()).unwrap().arguments
 }
 
-fn trials(arguments: &Arguments) -> Vec<Trial> {
+fn trials(arguments: &Arguments) -> Vec<TopologyRuns> {
     let plan = arguments.plan().unwrap();
-    let trial = |setups: &Vec<_>| Trial::run(setups, |setup| arguments.command_of_one(setup)).unwrap();
+    let trial = |setups: &Vec<_>| TopologyRuns::run(setups, |setup| arguments.command_of_one(setup)).unwrap();
     plan.iter().map(trial).collect()
 }
 

@@ -7,7 +7,7 @@ use super::*;
 
 /// A single event.
 #[derive(Clone, Debug)]
-pub(super) enum Step {
+pub(super) enum ModelStep {
     /// A header is mined on any earlier one. It arrives at once, or is kept back.
     Mined { parent: usize, elapsed_ms: u64, comes: bool },
     /// Any earlier header arrives, perhaps again, or before its parent.
@@ -22,23 +22,23 @@ pub(super) enum Step {
     Own(u64),
 }
 
-pub(super) fn step() -> impl Strategy<Value = Step> {
+pub(super) fn step() -> impl Strategy<Value = ModelStep> {
     let elapsed_ms = || prop_oneof![Just(1u64), Just(500), Just(1_000), Just(3_000), Just(20_000)];
     // The newest header is likelier than any other, so that branches grow long.
     let index = || prop_oneof![Just(0usize), 0usize..200];
     prop_oneof![
         8 => (index(), elapsed_ms(), prop::bool::weighted(0.8))
-            .prop_map(|(parent, elapsed_ms, comes)| Step::Mined { parent, elapsed_ms, comes }),
-        3 => (0usize..200).prop_map(Step::Came),
-        8 => Just(Step::Verified),
-        1 => Just(Step::Rejected),
-        1 => (0usize..200).prop_map(Step::Forgot),
-        2 => elapsed_ms().prop_map(Step::Own),
+            .prop_map(|(parent, elapsed_ms, comes)| ModelStep::Mined { parent, elapsed_ms, comes }),
+        3 => (0usize..200).prop_map(ModelStep::Came),
+        8 => Just(ModelStep::Verified),
+        1 => Just(ModelStep::Rejected),
+        1 => (0usize..200).prop_map(ModelStep::Forgot),
+        2 => elapsed_ms().prop_map(ModelStep::Own),
     ]
 }
 
 #[derive(Clone, Debug)]
-struct Node {
+struct ModelBlock {
     header: Header,
     /// The path from genesis up to and including it.
     path: Vec<Hash>,
@@ -47,19 +47,19 @@ struct Node {
     order: usize,
 }
 
-struct Model {
-    nodes: BTreeMap<Hash, Node>,
+struct ChainModel {
+    nodes: BTreeMap<Hash, ModelBlock>,
     refused: BTreeSet<Hash>,
     tip: Hash,
     leader: Hash,
     inserted: usize,
 }
 
-impl Model {
+impl ChainModel {
     fn new(network: &Network) -> Self {
         let hash = *network.id();
         let genesis =
-            Node { header: *network.genesis(), path: vec![hash], work: 0, verified: true, order: 0 };
+            ModelBlock { header: *network.genesis(), path: vec![hash], work: 0, verified: true, order: 0 };
         let (nodes, refused) = (BTreeMap::from([(hash, genesis)]), BTreeSet::new());
         Self { nodes, refused, tip: hash, leader: hash, inserted: 0 }
     }
@@ -80,7 +80,7 @@ impl Model {
         let work = parent.work + header.bits.target().unwrap().work().hashes();
         let path = [parent.path.as_slice(), &[hash]].concat();
         self.inserted += 1;
-        self.nodes.insert(hash, Node { header, path, work, verified: false, order: self.inserted });
+        self.nodes.insert(hash, ModelBlock { header, path, work, verified: false, order: self.inserted });
         let leads = header.prev_hash == self.leader || work > self.nodes[&self.leader].work;
         if leads {
             self.leader = hash;
@@ -122,19 +122,19 @@ impl Model {
 }
 
 /// The chain beside the model.
-pub(super) struct Pair {
+pub(super) struct ChainPair {
     chain: Chain,
-    model: Model,
+    model: ChainModel,
     all: Vec<Header>,
 }
 
-impl Pair {
+impl ChainPair {
     pub(super) fn new(network: Network) -> Self {
-        let (model, all) = (Model::new(&network), vec![*network.genesis()]);
+        let (model, all) = (ChainModel::new(&network), vec![*network.genesis()]);
         Self { chain: Chain::new(network), model, all }
     }
 
-    pub(super) fn run(mut self, steps: &[Step]) {
+    pub(super) fn run(mut self, steps: &[ModelStep]) {
         for step in steps {
             self.step(step);
             self.compare();
@@ -161,31 +161,31 @@ impl Pair {
         assert_eq!(self.chain.mark_validated(hash), self.model.verified(hash));
     }
 
-    fn step(&mut self, step: &Step) {
+    fn step(&mut self, step: &ModelStep) {
         let wanted = self.model.wanted();
         match *step {
-            Step::Mined { parent, elapsed_ms, comes } => {
+            ModelStep::Mined { parent, elapsed_ms, comes } => {
                 let header = self.mine(&self.pick(parent), elapsed_ms);
                 if comes {
                     self.insert(header);
                 }
             }
-            Step::Came(index) => self.insert(self.pick(index)),
-            Step::Verified => wanted.first().into_iter().for_each(|hash| self.verify(hash)),
-            Step::Rejected => {
+            ModelStep::Came(index) => self.insert(self.pick(index)),
+            ModelStep::Verified => wanted.first().into_iter().for_each(|hash| self.verify(hash)),
+            ModelStep::Rejected => {
                 if let Some(hash) = wanted.first() {
                     self.chain.remove_invalid(hash);
                     self.model.refused.insert(*hash);
                     self.model.drop_above(hash);
                 }
             }
-            Step::Forgot(index) => {
+            ModelStep::Forgot(index) => {
                 if let Some(hash) = wanted.get(index % wanted.len().max(1)) {
                     self.chain.remove_unavailable(hash);
                     self.model.drop_above(hash);
                 }
             }
-            Step::Own(elapsed_ms) => {
+            ModelStep::Own(elapsed_ms) => {
                 let tip = self.chain.tip().header;
                 let header = self.mine(&tip, elapsed_ms);
                 self.insert(header);

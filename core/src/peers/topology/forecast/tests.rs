@@ -9,8 +9,8 @@ fn key(number: u32) -> PublicKey {
     PublicKey::from_bytes(bytes)
 }
 
-fn topology(links: &[(u32, u32, u32)]) -> Topology {
-    Topology::new(key(0), links.iter().map(|(a, b, rtt_ms)| (key(*a), key(*b), rtt_ms * 1_000)))
+fn topology(links: &[(u32, u32, u32)]) -> GraphTopology {
+    GraphTopology::new(key(0), links.iter().map(|(a, b, rtt_ms)| (key(*a), key(*b), rtt_ms * 1_000)))
 }
 
 #[test]
@@ -81,7 +81,7 @@ proptest! {
         links in proptest::collection::btree_map((0_u32..12, 0_u32..12), 1_u32..60_000, 0..40),
     ) {
         let links = links.into_iter().map(|((a, b), us)| (key(a), key(b), us));
-        let topology = Topology::new(key(0), links);
+        let topology = GraphTopology::new(key(0), links);
         let neighbours: Vec<_> = topology.adjacency.hops(topology.own).iter().map(|hop| topology.key(hop.0)).collect();
         let forecast = FirstHopForecast::new(&topology, &neighbours);
         let own = topology.own();

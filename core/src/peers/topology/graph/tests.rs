@@ -38,7 +38,7 @@ fn graph(links_max: usize) -> Graph {
     Graph::new(key(0), links_max)
 }
 
-fn insert(graph: &mut Graph, a: u32, b: u32, rtt_ms: u32) -> Inserted {
+fn insert(graph: &mut Graph, a: u32, b: u32, rtt_ms: u32) -> InsertOutcome {
     graph.insert(&certificate(a, b, rtt_ms, NOW), NOW)
 }
 
@@ -89,12 +89,12 @@ fn check(graph: &Graph) {
 #[test]
 fn a_link_is_new_then_known_then_updated() {
     let mut graph = graph(10);
-    assert_eq!(insert(&mut graph, 1, 2, 20), Inserted::New);
-    assert_eq!(insert(&mut graph, 2, 1, 20), Inserted::Known);
+    assert_eq!(insert(&mut graph, 1, 2, 20), InsertOutcome::New);
+    assert_eq!(insert(&mut graph, 2, 1, 20), InsertOutcome::Known);
     let next = certificate(1, 2, 30, epoch(1_001));
     assert!(graph.wants(&next, NOW));
-    assert_eq!(graph.insert(&next, NOW), Inserted::Updated);
-    assert_eq!(insert(&mut graph, 1, 2, 20), Inserted::Known);
+    assert_eq!(graph.insert(&next, NOW), InsertOutcome::Updated);
+    assert_eq!(insert(&mut graph, 1, 2, 20), InsertOutcome::Known);
     assert!(!graph.wants(&next, NOW));
     assert_eq!(graph.certificate(&key(2), &key(1)), Some(next));
     assert!(
@@ -113,7 +113,7 @@ fn a_link_that_is_withdrawn_is_none_until_it_is_certified_later() {
     insert(&mut graph, 2, 3, 20);
     let gone = withdrawal(1, 2, NOW);
     assert!(graph.wants(&gone, NOW));
-    assert_eq!(graph.insert(&gone, NOW), Inserted::Updated);
+    assert_eq!(graph.insert(&gone, NOW), InsertOutcome::Updated);
     assert!(graph.is_revoked(&key(2), &key(1), NOW) && !graph.contains(&key(1), &key(2), epoch(0)));
     check(&graph);
     assert_eq!((graph.len(), graph.nodes(), graph.links_of(&key(1)).count()), (2, 4, 1));
@@ -121,14 +121,14 @@ fn a_link_that_is_withdrawn_is_none_until_it_is_certified_later() {
     assert_eq!((topology.links().count(), topology.tree(&key(0)).unwrap().arrivals().count()), (2, 2));
     // The revocation also holds against a certificate that comes late, and for a link that was
     // never held.
-    assert_eq!(insert(&mut graph, 1, 2, 20), Inserted::Known);
-    assert_eq!(graph.insert(&withdrawal(5, 6, NOW), NOW), Inserted::New);
-    assert_eq!(insert(&mut graph, 5, 6, 20), Inserted::Known);
+    assert_eq!(insert(&mut graph, 1, 2, 20), InsertOutcome::Known);
+    assert_eq!(graph.insert(&withdrawal(5, 6, NOW), NOW), InsertOutcome::New);
+    assert_eq!(insert(&mut graph, 5, 6, 20), InsertOutcome::Known);
     assert_eq!((graph.len(), graph.nodes(), graph.topology().nodes().len()), (2, 4, 4));
     assert_eq!(graph.news_for(&LinkDigest::default(), 0, 10).len(), 4);
-    assert_eq!(graph.insert(&certificate(1, 2, 30, epoch(1_001)), NOW), Inserted::Updated);
+    assert_eq!(graph.insert(&certificate(1, 2, 30, epoch(1_001)), NOW), InsertOutcome::Updated);
     assert!(graph.contains(&key(1), &key(2), epoch(1_001)) && graph.len() == 3);
-    assert_eq!(graph.insert(&gone, NOW), Inserted::Known);
+    assert_eq!(graph.insert(&gone, NOW), InsertOutcome::Known);
     check(&graph);
     graph.expire(epoch(1_005));
     assert!(graph.is_empty() && graph.links.is_empty());
@@ -142,15 +142,15 @@ fn what_is_withdrawn_gives_way_to_links_and_takes_no_links_room() {
         insert(&mut graph, node, node + 1, 20);
     }
     for node in [60, 70] {
-        assert_eq!(graph.insert(&withdrawal(node, node + 1, epoch(999)), NOW), Inserted::New);
+        assert_eq!(graph.insert(&withdrawal(node, node + 1, epoch(999)), NOW), InsertOutcome::New);
     }
-    assert_eq!(graph.insert(&withdrawal(80, 81, epoch(998)), NOW), Inserted::Refused);
-    assert_eq!(graph.insert(&withdrawal(80, 81, NOW), NOW), Inserted::New);
+    assert_eq!(graph.insert(&withdrawal(80, 81, epoch(998)), NOW), InsertOutcome::Refused);
+    assert_eq!(graph.insert(&withdrawal(80, 81, NOW), NOW), InsertOutcome::New);
     // The link is neither near nor connected to us, but there is room.
-    assert_eq!(insert(&mut graph, 90, 91, 20), Inserted::New);
-    assert_eq!(insert(&mut graph, 92, 93, 20), Inserted::New);
+    assert_eq!(insert(&mut graph, 90, 91, 20), InsertOutcome::New);
+    assert_eq!(insert(&mut graph, 92, 93, 20), InsertOutcome::New);
     assert_eq!((graph.len(), graph.links.len()), (50, 50));
-    assert_eq!(graph.insert(&withdrawal(80, 81, NOW), NOW), Inserted::Refused);
+    assert_eq!(graph.insert(&withdrawal(80, 81, NOW), NOW), InsertOutcome::Refused);
     check(&graph);
 }
 
@@ -158,19 +158,19 @@ fn what_is_withdrawn_gives_way_to_links_and_takes_no_links_room() {
 fn a_keys_links_make_nobody_forget_which_of_them_ended() {
     let mut graph = graph(1_000);
     let links = u32::try_from(KEY_LINKS_MAX).unwrap();
-    (0..links).for_each(|other| assert_eq!(insert(&mut graph, 1, 100 + other, 20), Inserted::New));
+    (0..links).for_each(|other| assert_eq!(insert(&mut graph, 1, 100 + other, 20), InsertOutcome::New));
     for other in 0..links {
-        assert_eq!(graph.insert(&withdrawal(1, 200 + other, epoch(998)), NOW), Inserted::New);
+        assert_eq!(graph.insert(&withdrawal(1, 200 + other, epoch(998)), NOW), InsertOutcome::New);
     }
     for other in 0..links {
-        assert_eq!(graph.insert(&certificate(1, 300 + other, 20, epoch(1_001)), NOW), Inserted::New);
-        assert_eq!(graph.insert(&certificate(1, 200 + other, 20, epoch(998)), NOW), Inserted::Known);
+        assert_eq!(graph.insert(&certificate(1, 300 + other, 20, epoch(1_001)), NOW), InsertOutcome::New);
+        assert_eq!(graph.insert(&certificate(1, 200 + other, 20, epoch(998)), NOW), InsertOutcome::Known);
     }
     assert_eq!((graph.len(), graph.links.len()), (KEY_LINKS_MAX, 2 * KEY_LINKS_MAX));
     check(&graph);
     // Revoked links have a bound of their own, beyond which the oldest is evicted.
-    assert_eq!(graph.insert(&withdrawal(1, 400, epoch(997)), NOW), Inserted::Refused);
-    assert_eq!(graph.insert(&withdrawal(1, 400, NOW), NOW), Inserted::New);
+    assert_eq!(graph.insert(&withdrawal(1, 400, epoch(997)), NOW), InsertOutcome::Refused);
+    assert_eq!(graph.insert(&withdrawal(1, 400, NOW), NOW), InsertOutcome::New);
     assert_eq!((graph.len(), graph.links.len()), (KEY_LINKS_MAX, 2 * KEY_LINKS_MAX));
     check(&graph);
 }
@@ -181,12 +181,12 @@ fn certificates_too_old_too_early_or_at_odds_are_refused() {
     for (number, wanted) in [(996, false), (997, true), (1_001, true), (1_002, false)] {
         let certificate = certificate(1, number, 20, epoch(number));
         assert_eq!(graph.wants(&certificate, NOW), wanted, "epoch {number}");
-        let expected = if wanted { Inserted::New } else { Inserted::Refused };
+        let expected = if wanted { InsertOutcome::New } else { InsertOutcome::Refused };
         assert_eq!(graph.insert(&certificate, NOW), expected, "epoch {number}");
     }
     let half = |rtt_us| LatencyAttestation { epoch: NOW, rtt_us, signature: Signature::NONE };
     let odd = LinkCertificate::join(&key(1), &half(10_000), &key(2), &half(40_000)).unwrap();
-    assert_eq!(graph.insert(&odd, NOW), Inserted::Refused);
+    assert_eq!(graph.insert(&odd, NOW), InsertOutcome::Refused);
     check(&graph);
 }
 
@@ -213,21 +213,21 @@ fn a_keys_oldest_link_gives_way_and_ours_never_does() {
     for other in 0..links {
         assert_eq!(
             graph.insert(&certificate(1, 100 + other, 20, epoch(998 + other % 2)), NOW),
-            Inserted::New
+            InsertOutcome::New
         );
     }
     // A link older than all is refused. For a newer one, one of the oldest is evicted.
-    assert_eq!(graph.insert(&certificate(1, 200, 20, epoch(997)), NOW), Inserted::Refused);
-    assert_eq!(graph.insert(&certificate(1, 200, 20, NOW), NOW), Inserted::New);
+    assert_eq!(graph.insert(&certificate(1, 200, 20, epoch(997)), NOW), InsertOutcome::Refused);
+    assert_eq!(graph.insert(&certificate(1, 200, 20, NOW), NOW), InsertOutcome::New);
     assert_eq!(graph.len(), links as usize + 1);
     assert!(graph.contains(&key(0), &key(1), epoch(997)));
     assert_eq!(graph.links.iter().filter(|link| link.epoch == epoch(998)).count(), 15);
     check(&graph);
     // A link to us has its own room, and we may have any number.
     let mut graph = super::Graph::new(key(1), 1_000);
-    (100..200).for_each(|other| assert_eq!(insert(&mut graph, 1, other, 20), Inserted::New));
-    (300..332).for_each(|other| assert_eq!(insert(&mut graph, 250, other, 20), Inserted::New));
-    assert_eq!(insert(&mut graph, 250, 1, 20), Inserted::New);
+    (100..200).for_each(|other| assert_eq!(insert(&mut graph, 1, other, 20), InsertOutcome::New));
+    (300..332).for_each(|other| assert_eq!(insert(&mut graph, 250, other, 20), InsertOutcome::New));
+    assert_eq!(insert(&mut graph, 250, 1, 20), InsertOutcome::New);
     check(&graph);
 }
 
@@ -249,18 +249,18 @@ fn a_clique_that_is_not_attached_displaces_nothing_near() {
     let mut graph = graph(500);
     // A ring of honest nodes, us among them.
     let honest: Vec<_> = (0..200).map(|node| certificate(node, (node + 1) % 200, 20, NOW)).collect();
-    honest.iter().for_each(|link| assert_eq!(graph.insert(link, NOW), Inserted::New));
+    honest.iter().for_each(|link| assert_eq!(graph.insert(link, NOW), InsertOutcome::New));
     let mut refused = 0;
     for node in 0..4_000_u32 {
         let (a, b) = (10_000 + node / 30 * 31 + node % 30, 10_000 + node / 30 * 31 + 30);
-        refused += u32::from(insert(&mut graph, a, b, 1) == Inserted::Refused);
+        refused += u32::from(insert(&mut graph, a, b, 1) == InsertOutcome::Refused);
     }
     assert_eq!((graph.len(), refused), (500, 3_700));
     check(&graph);
     assert!(honest.iter().all(|link| graph.contains(&link.ends[0], &link.ends[1], NOW)));
     // Links that are attached to us find room, and the clique is evicted.
     for node in 200..400 {
-        assert_eq!(insert(&mut graph, node - 190, node, 20), Inserted::New);
+        assert_eq!(insert(&mut graph, node - 190, node, 20), InsertOutcome::New);
     }
     check(&graph);
     assert!(honest.iter().all(|link| graph.contains(&link.ends[0], &link.ends[1], NOW)));
@@ -271,17 +271,17 @@ fn a_clique_that_is_not_attached_displaces_nothing_near() {
 fn when_full_the_farthest_gives_way() {
     let mut graph = graph(50);
     for node in 0..50 {
-        assert_eq!(insert(&mut graph, node, node + 1, 20), Inserted::New);
+        assert_eq!(insert(&mut graph, node, node + 1, 20), InsertOutcome::New);
     }
-    assert_eq!(insert(&mut graph, 50, 60, 20), Inserted::Refused);
-    assert_eq!(insert(&mut graph, 20, 70, 20), Inserted::New);
+    assert_eq!(insert(&mut graph, 50, 60, 20), InsertOutcome::Refused);
+    assert_eq!(insert(&mut graph, 20, 70, 20), InsertOutcome::New);
     assert!(!graph.contains(&key(49), &key(50), NOW));
-    assert_eq!(insert(&mut graph, 49, 50, 20), Inserted::Refused);
+    assert_eq!(insert(&mut graph, 49, 50, 20), InsertOutcome::Refused);
     // Our own links always find room, unless all links are ours.
     for node in 100..150 {
         assert_eq!(
             insert(&mut graph, 0, node, 60),
-            if node < 149 { Inserted::New } else { Inserted::Refused }
+            if node < 149 { InsertOutcome::New } else { InsertOutcome::Refused }
         );
     }
     check(&graph);
@@ -342,7 +342,7 @@ fn what_was_learned_last_is_told_first() {
         }
     }
     let fresh: Vec<_> = (1..32).map(|node| certificate(node * 50, node * 50 + 1, 30, epoch(1_001))).collect();
-    fresh.iter().for_each(|link| assert_eq!(graph.insert(link, NOW), Inserted::Updated));
+    fresh.iter().for_each(|link| assert_eq!(graph.insert(link, NOW), InsertOutcome::Updated));
     for start in [0, 1 << 31] {
         let news = graph.news_for(old.digest(), start, 64);
         assert_eq!(news.len(), 64);
@@ -413,12 +413,12 @@ proptest! {
             let before = graph.links.len();
             let wanted = graph.clone().wants(&certificate, epoch(now));
             let outcome = graph.insert(&certificate, epoch(now));
-            prop_assert_eq!(wanted, matches!(outcome, Inserted::New | Inserted::Updated));
+            prop_assert_eq!(wanted, matches!(outcome, InsertOutcome::New | InsertOutcome::Updated));
             prop_assert!(graph.links.len() >= before);
-            if outcome != Inserted::Refused {
+            if outcome != InsertOutcome::Refused {
                 let is_withdrawn = graph.is_revoked(&key(a), &key(b), epoch(number));
                 prop_assert!(graph.contains(&key(a), &key(b), epoch(number)) != is_withdrawn);
-                prop_assert!(is_withdrawn || !is_withdrawal || outcome == Inserted::Known);
+                prop_assert!(is_withdrawn || !is_withdrawal || outcome == InsertOutcome::Known);
             }
             if wanted {
                 prop_assert_eq!(graph.certificate(&key(a), &key(b)), Some(certificate));

@@ -4,7 +4,7 @@
 //! in the order of their keys. So two nodes that hold the same links read the same, in whatever
 //! order the links came. It is as large as the graph it was taken from, about 40 bytes a node and
 //! 28 a link. Every method takes time in proportion to nodes and links, times a logarithm for
-//! shortest paths. The exception is [`Topology::diameter`], which states its own bound.
+//! shortest paths. The exception is [`GraphTopology::diameter`], which states its own bound.
 
 use core::time::Duration;
 use std::cmp::Reverse;
@@ -36,7 +36,7 @@ const SWEEPS: usize = 8;
 /// assert_eq!(topology.articulation_points(), [c]);
 /// ```
 #[derive(Clone, Debug)]
-pub struct Topology {
+pub struct GraphTopology {
     pub(crate) keys: Vec<PublicKey>,
     pub(crate) own: u32,
     /// The two ends, the lower first, and the round trip between them in microseconds, in rising
@@ -45,7 +45,7 @@ pub struct Topology {
     pub(crate) adjacency: Adjacency,
 }
 
-impl Topology {
+impl GraphTopology {
     /// Creates a topology of links `(end, end, round trip in microseconds)`, seen by `own`, which
     /// is a node even without links.
     ///
@@ -254,7 +254,7 @@ fn micros(us: u32) -> Duration {
 /// ```
 #[derive(Clone, Debug)]
 pub struct Tree<'a> {
-    topology: &'a Topology,
+    topology: &'a GraphTopology,
     pub(crate) paths: Paths,
 }
 

@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use super::{Drawing, Line, Spot, label, milliseconds};
+use super::{Drawing, LinkLine, Spot, label, milliseconds};
 
 /// The most nodes with which each has a label. With more, the label of a node appears under the
 /// pointer.
@@ -66,7 +66,7 @@ impl Svg<'_> {
         Ok(())
     }
 
-    fn line(&self, f: &mut fmt::Formatter<'_>, line: &Line) -> fmt::Result {
+    fn line(&self, f: &mut fmt::Formatter<'_>, line: &LinkLine) -> fmt::Result {
         let [a, b] = [line.a, line.b].map(|end| &self.drawing.spots[end as usize]);
         let class = class(line);
         let [x1, y1, x2, y2] = [a.x, a.y, b.x, b.y].map(|part| self.px(part));
@@ -124,7 +124,7 @@ fn radius(spot: &Spot) -> f64 {
     if spot.own { 9.0 } else { 5.5 }
 }
 
-fn class(line: &Line) -> &'static str {
+fn class(line: &LinkLine) -> &'static str {
     match (line.bridge, line.tree) {
         (true, _) => "bridge",
         (false, true) => "tree",

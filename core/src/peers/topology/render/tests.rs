@@ -8,8 +8,8 @@ fn key(number: u32) -> PublicKey {
     PublicKey::from_bytes(bytes)
 }
 
-fn topology(links: &[(u32, u32, u32)]) -> Topology {
-    Topology::new(key(0), links.iter().map(|(a, b, rtt_ms)| (key(*a), key(*b), rtt_ms * 1_000)))
+fn topology(links: &[(u32, u32, u32)]) -> GraphTopology {
+    GraphTopology::new(key(0), links.iter().map(|(a, b, rtt_ms)| (key(*a), key(*b), rtt_ms * 1_000)))
 }
 
 /// Returns two triangles that one link connects, and a separate pair.
@@ -61,7 +61,7 @@ fn weak_points_bridges_and_our_paths_are_marked() {
     let drawing = sample();
     let weak: Vec<_> = drawing.spots.iter().filter(|spot| spot.weak).map(|spot| spot.key).collect();
     assert_eq!(weak, [key(2), key(3)]);
-    let ends = |wanted: fn(&Line) -> bool| {
+    let ends = |wanted: fn(&LinkLine) -> bool| {
         let lines = drawing.lines.iter().filter(move |line| wanted(line));
         lines.map(|line| (line.a, line.b)).collect::<Vec<_>>()
     };
@@ -117,7 +117,7 @@ proptest! {
     fn every_graph_fits_its_square(
         links in proptest::collection::vec((0_u32..40, 0_u32..40, 1_u32..60_000), 0..80),
     ) {
-        let topology = Topology::new(key(0), links.into_iter().map(|(a, b, us)| (key(a), key(b), us)));
+        let topology = GraphTopology::new(key(0), links.into_iter().map(|(a, b, us)| (key(a), key(b), us)));
         let drawing = Drawing::new(&topology);
         prop_assert_eq!(drawing.spots.len(), topology.nodes().len());
         for spot in &drawing.spots {

@@ -9,7 +9,7 @@ use crate::primitives::mmr::{Mmr, MmrNode, Position};
 use crate::primitives::params::{Network, Parameters};
 use crate::primitives::pow::{Bits, Target};
 use crate::primitives::time::Timestamp;
-use crate::proof::chain_proof::{Opened, Source};
+use crate::proof::chain_proof::{Opened, ProofSource};
 
 /// A network with this limit, whose blocks are due each 15 s, and whose difficulty moves with `half_life_ms`.
 pub(crate) fn network(limit_bits: u32, half_life_ms: u64) -> Network {
@@ -195,7 +195,7 @@ fn meets_its_target(opened: &Opened) -> bool {
     opened.header.bits.target().is_some_and(|target: Target| target.is_met_by(&hash))
 }
 
-impl Source for Ledger {
+impl ProofSource for Ledger {
     type Error = Infallible;
 
     fn node(&mut self, position: Position) -> Result<MmrNode, Infallible> {

@@ -3,14 +3,14 @@ use crate::proof::chain_proof::tests::ledger::{Ledger, network};
 use crate::proof::chain_proof::{ProofError, prove};
 
 /// An honest chain, its proof, and a search that does not know it.
-struct Proof {
-    story: Story,
+struct ProvenChain {
+    story: HeadersStory,
     ledger: Ledger,
     headers: Vec<Header>,
     bytes: Vec<u8>,
 }
 
-impl Proof {
+impl ProvenChain {
     fn of(height: u64) -> Self {
         let network = network(0x207f_ffff, 0);
         let mut ledger = Ledger::honest(network.clone(), height);
@@ -18,7 +18,7 @@ impl Proof {
         let headers: Vec<_> = (1..=height).map(|height| ledger.at(height).header).collect();
         let now =
             Now { time: Timestamp::from_unix_ms(2_000_000_000_000), moment: MonotonicTime::from_micros(1) };
-        let story = Story {
+        let story = HeadersStory {
             chain: Chain::new(network.clone()),
             network,
             sync: HeadersSync::default(),
@@ -45,12 +45,12 @@ impl Proof {
         story.sync.next(story.now, &story.chain, &story.candidates, false)
     }
 
-    fn answers(&mut self, peer: ConnectionId, proof: &[u8]) -> Result<Progress, Misbehavior> {
+    fn answers(&mut self, peer: ConnectionId, proof: &[u8]) -> Result<HeadersProgress, Misbehavior> {
         self.story.sync.received_proof(self.story.now, peer, proof, &mut self.story.chain)
     }
 
     /// Lets Alice answer a light node with the first headers. Returns the progress.
-    fn answers_light(&mut self, count: usize) -> Result<Progress, Misbehavior> {
+    fn answers_light(&mut self, count: usize) -> Result<HeadersProgress, Misbehavior> {
         let (story, headers) = (&mut self.story, self.headers[..count].to_vec());
         story.sync.received_headers(story.now, ALICE, headers, &mut story.chain, false)
     }
@@ -58,7 +58,7 @@ impl Proof {
 
 #[test]
 fn a_light_node_asks_who_is_far_ahead_for_a_proof() {
-    let mut proof = Proof::of(PROOF_AHEAD + 1);
+    let mut proof = ProvenChain::of(PROOF_AHEAD + 1);
     proof.claims(ALICE, 1);
     assert_eq!(proof.next_of_light(), Some(HeadersAction::Prove(ALICE)));
     assert_eq!(proof.next_of_light(), None, "one at a time");
@@ -72,7 +72,7 @@ fn a_light_node_asks_who_is_far_ahead_for_a_proof() {
 
 #[test]
 fn who_is_near_is_asked_for_headers_and_for_a_proof_if_there_are_more_than_it_said() {
-    let mut proof = Proof::of(PROOF_AHEAD + 1);
+    let mut proof = ProvenChain::of(PROOF_AHEAD + 1);
     proof.claims(ALICE, 1);
     proof.story.candidates[0].height = PROOF_AHEAD;
     assert!(matches!(proof.next_of_light(), Some(HeadersAction::Ask(ALICE, _))));
@@ -82,10 +82,10 @@ fn who_is_near_is_asked_for_headers_and_for_a_proof_if_there_are_more_than_it_sa
 
 #[test]
 fn who_has_no_proof_is_asked_for_headers() {
-    let mut proof = Proof::of(PROOF_AHEAD + 1);
+    let mut proof = ProvenChain::of(PROOF_AHEAD + 1);
     proof.claims(ALICE, 1);
     assert_eq!(proof.next_of_light(), Some(HeadersAction::Prove(ALICE)));
-    assert_eq!(proof.answers(ALICE, &[]), Ok(Progress::default()));
+    assert_eq!(proof.answers(ALICE, &[]), Ok(HeadersProgress::default()));
     assert!(matches!(proof.next_of_light(), Some(HeadersAction::Ask(ALICE, _))));
     let progress = proof.answers_light(HEADERS_MAX).unwrap();
     assert!(matches!(progress.step, Some(HeadersAction::Ask(ALICE, _))));
@@ -93,7 +93,7 @@ fn who_has_no_proof_is_asked_for_headers() {
 
 #[test]
 fn a_proof_that_does_not_hold_or_shows_less_than_was_said_is_a_fault() {
-    let mut proof = Proof::of(PROOF_AHEAD + 1);
+    let mut proof = ProvenChain::of(PROOF_AHEAD + 1);
     let (good, mut bad) = (proof.bytes.clone(), proof.bytes.clone());
     assert_eq!(proof.answers(ALICE, &good), Err(Misbehavior::Unsolicited { packet: "proof" }));
     *bad.last_mut().unwrap() ^= 1;
@@ -110,7 +110,7 @@ fn a_proof_that_does_not_hold_or_shows_less_than_was_said_is_a_fault() {
     assert!(proof.answers(BOB, &good).unwrap().proven.is_some());
 
     // Our chain has as much work as the proof shows, although the peer claimed more.
-    let mut proof = Proof::of(PROOF_AHEAD + 1);
+    let mut proof = ProvenChain::of(PROOF_AHEAD + 1);
     let headers = proof.headers.clone();
     grow(&mut proof.story.chain, &headers);
     proof.claims(ALICE, 1);
@@ -124,7 +124,7 @@ fn a_proof_that_does_not_hold_or_shows_less_than_was_said_is_a_fault() {
 
 #[test]
 fn a_proof_from_ahead_of_the_clock_waits() {
-    let mut proof = Proof::of(PROOF_AHEAD + 1);
+    let mut proof = ProvenChain::of(PROOF_AHEAD + 1);
     let bytes = proof.bytes.clone();
     proof.story.now.time = proof.headers[1_900].time;
     proof.claims(ALICE, 1);
@@ -140,7 +140,7 @@ fn a_proof_from_ahead_of_the_clock_waits() {
 
 #[test]
 fn a_stall_ends_the_wait_for_a_proof() {
-    let mut proof = Proof::of(PROOF_AHEAD + 1);
+    let mut proof = ProvenChain::of(PROOF_AHEAD + 1);
     proof.claims(ALICE, 1);
     proof.claims(BOB, 2);
     assert_eq!(proof.next_of_light(), Some(HeadersAction::Prove(ALICE)));
@@ -151,7 +151,7 @@ fn a_stall_ends_the_wait_for_a_proof() {
 
 /// Lets a full node receive the first headers, so that it requests the proof of the chain. Returns
 /// the progress.
-fn vetted(proof: &mut Proof) -> Progress {
+fn vetted(proof: &mut ProvenChain) -> HeadersProgress {
     proof.claims(ALICE, 1);
     assert_eq!(proof.story.asks(), Some(ALICE));
     let first = proof.headers[..HEADERS_MAX].to_vec();
@@ -163,7 +163,7 @@ fn vetted(proof: &mut Proof) -> Progress {
 
 #[test]
 fn a_full_node_fetches_a_long_chain_that_was_proven_once() {
-    let mut proof = Proof::of(AHEAD_MAX as u64 + 2_500);
+    let mut proof = ProvenChain::of(AHEAD_MAX as u64 + 2_500);
     let progress = vetted(&mut proof);
     assert_eq!((progress.proven, progress.step), (None, None));
     assert!(proof.story.sync.is_redownloading() && !proof.story.sync.is_requesting());
@@ -176,7 +176,7 @@ fn a_full_node_fetches_a_long_chain_that_was_proven_once() {
 
 #[test]
 fn headers_of_another_chain_than_was_proven_are_a_fault() {
-    let mut proof = Proof::of(AHEAD_MAX as u64 + 2_500);
+    let mut proof = ProvenChain::of(AHEAD_MAX as u64 + 2_500);
     vetted(&mut proof);
     let network = proof.story.network.clone();
     let others = branch(&network, network.genesis(), HEADERS_MAX, 15_000, 9);
@@ -188,7 +188,7 @@ fn headers_of_another_chain_than_was_proven_are_a_fault() {
 
 #[test]
 fn a_full_node_weighs_header_by_header_what_nobody_proves() {
-    let mut proof = Proof::of(AHEAD_MAX as u64 + 2_500);
+    let mut proof = ProvenChain::of(AHEAD_MAX as u64 + 2_500);
     proof.bytes.clear();
     let progress = vetted(&mut proof);
     let Some(HeadersAction::Ask(ALICE, locator)) = progress.step else { panic!("{:?}", progress.step) };

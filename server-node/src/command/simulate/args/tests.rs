@@ -3,17 +3,17 @@ use clap::Parser;
 use super::*;
 
 #[derive(Debug, Parser)]
-struct Line {
+struct ParsedLine {
     #[command(flatten)]
     arguments: Arguments,
 }
 
 fn read(line: &str) -> Arguments {
-    Line::try_parse_from(line.split(' ').skip(1)).unwrap().arguments
+    ParsedLine::try_parse_from(line.split(' ').skip(1)).unwrap().arguments
 }
 
 fn refused(line: &str) -> String {
-    match Line::try_parse_from(line.split(' ').skip(1)) {
+    match ParsedLine::try_parse_from(line.split(' ').skip(1)) {
         Ok(line) => line.arguments.plan().unwrap_err().to_string(),
         Err(error) => error.to_string(),
     }

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use plexus_core::sim::Report;
 
 use super::super::metric::{bytes, percent};
-use super::super::run::Trial;
+use super::super::run::TopologyRuns;
 use super::scale;
 
 const WIDTH: f64 = 400.0;
@@ -23,7 +23,7 @@ const LABELS_MAX: usize = 12;
 const PACKETS_MAX: usize = 9;
 
 /// Returns the share of nodes by number of links: one chart per topology, all to one scale.
-pub(super) fn degrees(trials: &[Trial]) -> String {
+pub(super) fn degrees(trials: &[TopologyRuns]) -> String {
     let driven = || trials.iter().filter(|trial| trial.is_driven());
     // The few nodes that have far more links than the others share the last column.
     let most = driven().map(|trial| common_max(&trial.first().report.degrees)).max().unwrap_or(0);
@@ -126,7 +126,7 @@ impl Scale {
 }
 
 /// Returns the bytes that a node sent, by packet.
-pub(super) fn packets(trials: &[Trial]) -> String {
+pub(super) fn packets(trials: &[TopologyRuns]) -> String {
     let driven: Vec<_> = trials.iter().filter(|trial| trial.is_driven()).collect();
     let mut by_packet: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
     for (place, trial) in driven.iter().enumerate() {

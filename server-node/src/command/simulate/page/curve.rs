@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::super::metric::milliseconds;
-use super::super::run::Trial;
+use super::super::run::TopologyRuns;
 use super::scale;
 
 const WIDTH: f64 = 520.0;
@@ -24,7 +24,7 @@ const TOLD_APART: f64 = 15.0;
 
 /// A topology's curve: its delays by share, as the median and for each seed.
 pub(super) struct Curve<'a> {
-    pub(super) trial: &'a Trial,
+    pub(super) trial: &'a TopologyRuns,
     pub(super) median: Vec<Option<f64>>,
     pub(super) seeds: Vec<&'a [Option<f64>]>,
 }

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use plexus_core::sim::{LinkView, PlaceView, Report};
 
 use super::super::metric::{count, milliseconds, percent};
-use super::super::run::Trial;
+use super::super::run::TopologyRuns;
 
 /// The width of a map before it is scaled to the page.
 const WIDTH: f64 = 1_000.0;
@@ -25,7 +25,7 @@ const CLASSES: [(f64, &str, &str); 4] = [
 ];
 
 /// Returns a map for each topology that has links. Returns an empty text if no topology has any.
-pub(super) fn maps(trials: &[Trial]) -> String {
+pub(super) fn maps(trials: &[TopologyRuns]) -> String {
     let linked = trials.iter().filter(|trial| !trial.first().report.links.is_empty());
     let maps: Vec<_> = linked.map(panel).collect();
     if maps.is_empty() {
@@ -45,7 +45,7 @@ pub(super) fn maps(trials: &[Trial]) -> String {
     )
 }
 
-fn panel(trial: &Trial) -> String {
+fn panel(trial: &TopologyRuns) -> String {
     let report = &trial.first().report;
     let name = trial.name();
     format!(

@@ -3,10 +3,10 @@
 use plexus_core::sim::{Attack, Latency, SimConfig, Topology};
 
 use super::super::metric::{bytes, count, decimal};
-use super::super::run::Trial;
+use super::super::run::TopologyRuns;
 
 /// Returns a description of the simulation, in a few sentences.
-pub(super) fn lead(trials: &[Trial], places: &str) -> String {
+pub(super) fn lead(trials: &[TopologyRuns], places: &str) -> String {
     let setup = &trials[0].setup;
     let mut sentences = vec![format!(
         "{} nodes {} {}.",

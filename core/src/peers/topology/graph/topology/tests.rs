@@ -16,8 +16,8 @@ fn keys(numbers: &[u32]) -> Vec<PublicKey> {
     numbers.iter().copied().map(key).collect()
 }
 
-fn topology(links: &[(u32, u32, u32)]) -> Topology {
-    Topology::new(key(0), links.iter().map(|(a, b, rtt_ms)| (key(*a), key(*b), rtt_ms * 1_000)))
+fn topology(links: &[(u32, u32, u32)]) -> GraphTopology {
+    GraphTopology::new(key(0), links.iter().map(|(a, b, rtt_ms)| (key(*a), key(*b), rtt_ms * 1_000)))
 }
 
 fn ms(ms: u64) -> Duration {
@@ -25,7 +25,7 @@ fn ms(ms: u64) -> Duration {
 }
 
 /// Returns two triangles that one link connects, and a separate pair.
-fn sample() -> Topology {
+fn sample() -> GraphTopology {
     topology(&[(0, 1, 10), (1, 2, 10), (2, 0, 30), (2, 3, 40), (3, 4, 10), (4, 5, 10), (5, 3, 10), (8, 9, 2)])
 }
 
@@ -120,7 +120,7 @@ fn reference(nodes: usize, links: &[(u32, u32, u32)]) -> Vec<Vec<u64>> {
 }
 
 /// Returns the number of a graph's components, by flooding, without a node or a link.
-fn parts(topology: &Topology, node: Option<u32>, link: Option<(u32, u32)>) -> usize {
+fn parts(topology: &GraphTopology, node: Option<u32>, link: Option<(u32, u32)>) -> usize {
     let nodes = u32::try_from(topology.keys.len()).unwrap();
     let mut open: BTreeSet<_> = (0..nodes).filter(|other| Some(*other) != node).collect();
     let mut parts = 0;
@@ -141,8 +141,8 @@ fn parts(topology: &Topology, node: Option<u32>, link: Option<(u32, u32)>) -> us
 prop_compose! {
     fn any_topology()(
         links in proptest::collection::vec((0_u32..14, 0_u32..14, 1_u32..60_000), 0..40),
-    ) -> Topology {
-        Topology::new(key(0), links.into_iter().map(|(a, b, us)| (key(a), key(b), us)))
+    ) -> GraphTopology {
+        GraphTopology::new(key(0), links.into_iter().map(|(a, b, us)| (key(a), key(b), us)))
     }
 }
 
@@ -203,12 +203,12 @@ proptest! {
     ) {
         let links: Vec<_> = links.into_iter().map(|((a, b), us)| (key(a), key(b), us)).collect();
         let (forth, back) = (
-            Topology::new(key(0), links.iter().copied()),
-            Topology::new(key(0), links.iter().rev().map(|(a, b, us)| (*b, *a, *us))),
+            GraphTopology::new(key(0), links.iter().copied()),
+            GraphTopology::new(key(0), links.iter().rev().map(|(a, b, us)| (*b, *a, *us))),
         );
         prop_assert_eq!(&forth.links, &back.links);
         for source in forth.nodes() {
-            let arrivals = |topology: &Topology| topology.tree(source).unwrap().arrivals().collect::<Vec<_>>();
+            let arrivals = |topology: &GraphTopology| topology.tree(source).unwrap().arrivals().collect::<Vec<_>>();
             prop_assert_eq!(arrivals(&forth), arrivals(&back));
         }
         prop_assert_eq!(hop_us(forth.links[0].2), forth.adjacency.hop(forth.links[0].0, forth.links[0].1).unwrap());
