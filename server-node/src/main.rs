@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 mod command;
+mod report;
 
 fn main() -> ExitCode {
     command::run(std::env::args_os())

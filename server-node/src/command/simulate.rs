@@ -8,12 +8,11 @@ use anyhow::ensure;
 use serde_json::{Map, Value, json};
 
 use super::{atomic_file, table};
-use metric::{Figure, MACHINE, NETWORK};
-use run::{Run, TopologyRuns};
+use crate::report;
+use crate::report::metric::{Figure, MACHINE, NETWORK};
+use crate::report::runs::{Run, TopologyRuns};
 
 mod args;
-mod metric;
-mod page;
 mod run;
 mod units;
 
@@ -32,7 +31,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
             file.display()
         );
     }
-    let trial = |setups: &Vec<_>| TopologyRuns::run(setups, |setup| arguments.command_of_one(setup));
+    let trial = |setups: &Vec<_>| run::run_all(setups, |setup| arguments.command_of_one(setup));
     let trials = plan.iter().map(trial).collect::<anyhow::Result<Vec<_>>>()?;
     if let Some(file) = &arguments.report {
         write_page(file, &trials, arguments)?;
@@ -49,7 +48,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
 
 fn write_page(file: &Path, trials: &[TopologyRuns], arguments: &Arguments) -> anyhow::Result<()> {
     let command = arguments.command(&trials[0].setup);
-    let page = page::page(trials, arguments.places(), &command);
+    let page = report::page(trials, arguments.places(), &command);
     atomic_file::write(file, |out| Ok(out.write_all(page.as_bytes())?))
 }
 

@@ -13,6 +13,7 @@ use plexus_core::sim::{
 
 use super::super::WrongUse;
 use super::units::{Decimal, Megabits, Milliseconds, Seconds, Share};
+use crate::report::runs::topology_name;
 
 /// The most seeds of one command.
 pub(super) const SEEDS_MAX: u64 = 100;
@@ -256,7 +257,7 @@ fn partition_words(partition: Partition) -> String {
 
 fn traitors_words(traitors: &[ByzantineShare]) -> String {
     let word = |traitors: &ByzantineShare| {
-        format!("{}={}", treason_name(traitors.treason), Share::of_per_mille(traitors.share_per_mille))
+        format!("{}={}", attack_name(traitors.treason), Share::of_per_mille(traitors.share_per_mille))
     };
     traitors.iter().map(word).collect::<Vec<_>>().join(",")
 }
@@ -303,20 +304,9 @@ fn refusal(error: &SimConfigError) -> String {
     }
 }
 
-/// Returns a topology's name.
-pub(super) fn topology_name(topology: Topology) -> &'static str {
-    match topology {
-        Topology::Plexus => "plexus",
-        Topology::Random => "random",
-        Topology::Nearest => "nearest",
-        Topology::Perigee => "perigee",
-        Topology::Complete => "complete",
-    }
-}
-
 /// Returns an attack's name.
-pub(super) fn treason_name(treason: Attack) -> &'static str {
-    match treason {
+pub(super) fn attack_name(attack: Attack) -> &'static str {
+    match attack {
         Attack::Silent => "silent",
         Attack::Stalling => "stalling",
         Attack::InvalidChain => "invalid-chain",
@@ -338,11 +328,11 @@ fn topology_parser() -> impl TypedValueParser<Value = Topology> {
 
 fn parse_traitors(text: &str) -> Result<ByzantineShare, String> {
     let (name, share) = text.split_once('=').ok_or("expected like silent=5%")?;
-    let named = |treason: &Attack| treason_name(*treason) == name;
+    let named = |treason: &Attack| attack_name(*treason) == name;
     let treason = Attack::ALL
         .into_iter()
         .find(named)
-        .ok_or_else(|| format!("{name} is none of {}", Attack::ALL.map(treason_name).join(", ")))?;
+        .ok_or_else(|| format!("{name} is none of {}", Attack::ALL.map(attack_name).join(", ")))?;
     Ok(ByzantineShare { treason, share_per_mille: share.parse::<Share>()?.per_mille()? })
 }
 

@@ -19,7 +19,7 @@ fn read(more: &str) -> Arguments {
 
 fn trials(arguments: &Arguments) -> Vec<TopologyRuns> {
     let plan = arguments.plan().unwrap();
-    let trial = |setups: &Vec<_>| TopologyRuns::run(setups, |setup| arguments.command_of_one(setup)).unwrap();
+    let trial = |setups: &Vec<_>| run::run_all(setups, |setup| arguments.command_of_one(setup)).unwrap();
     plan.iter().map(trial).collect()
 }
 

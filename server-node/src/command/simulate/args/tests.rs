@@ -63,7 +63,7 @@ fn every_flag_says_its_part_of_the_setup() {
             partition: Some(Partition { every_ms: 120_000, lasts_ms: 30_000, share_per_mille: 250 }),
             crash_every_ms: 20_000,
             traitors: traitors
-                .map(|(treason, share_per_mille)| ByzantineShare { treason, share_per_mille })
+                .map(|(attack, share_per_mille)| ByzantineShare { treason: attack, share_per_mille })
                 .to_vec(),
         },
     };
@@ -97,10 +97,10 @@ fn every_topology_and_treason_has_the_name_that_reports_use() {
             topology
         );
     }
-    for treason in Attack::ALL {
-        assert_eq!(serde_json::to_value(treason).unwrap(), treason_name(treason));
-        let traitors = ByzantineShare { treason, share_per_mille: 100 };
-        assert_eq!(parse_traitors(&format!("{}=0.1", treason_name(treason))), Ok(traitors));
+    for attack in Attack::ALL {
+        assert_eq!(serde_json::to_value(attack).unwrap(), attack_name(attack));
+        let traitors = ByzantineShare { treason: attack, share_per_mille: 100 };
+        assert_eq!(parse_traitors(&format!("{}=0.1", attack_name(attack))), Ok(traitors));
     }
 }
 

@@ -1,6 +1,6 @@
 //! Scales: round numbers along an axis.
 
-use super::super::metric::count;
+use super::metric::count;
 
 /// Returns round numbers from 0 to `end`, at most `most` steps.
 pub(super) fn ticks(end: f64, most: u32) -> impl Iterator<Item = f64> {

@@ -2,8 +2,8 @@
 
 use plexus_core::sim::{Attack, Latency, SimConfig, Topology};
 
-use super::super::metric::{bytes, count, decimal};
-use super::super::run::TopologyRuns;
+use super::metric::{bytes, count, decimal};
+use super::runs::TopologyRuns;
 
 /// Returns a description of the simulation, in a few sentences.
 pub(super) fn lead(trials: &[TopologyRuns], places: &str) -> String {

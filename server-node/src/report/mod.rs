@@ -6,17 +6,19 @@ use std::fmt::Write as _;
 
 use plexus_core::sim::Curves;
 
-use super::metric::{Figure, MACHINE, NETWORK, count, percent};
-use super::run::TopologyRuns;
+use crate::report::metric::{Figure, MACHINE, NETWORK, count, percent};
+use crate::report::runs::TopologyRuns;
 use curve::Curve;
 
 mod bars;
 mod curve;
 mod map;
+pub(crate) mod metric;
+pub(crate) mod runs;
 mod scale;
 mod words;
 
-const STYLE: &str = include_str!("page/style.css");
+const STYLE: &str = include_str!("style.css");
 /// The figures that come first, by their keys.
 const HEADLINES: [&str; 6] =
     ["t50_ms", "t90_ms", "body_t90_ms", "stale_rate", "body_copies", "bytes_per_node"];
@@ -24,7 +26,7 @@ const HEADLINES: [&str; 6] =
 const PARTS: [&str; 3] = ["body_t50_ms", "stale_rate", "events"];
 
 /// Returns the page of these trials. The first trial is the main one.
-pub(super) fn page(trials: &[TopologyRuns], places: &str, command: &str) -> String {
+pub(crate) fn page(trials: &[TopologyRuns], places: &str, command: &str) -> String {
     let title = title(trials);
     let mut page = format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\

@@ -1,17 +1,17 @@
 //! Figures of a run. Each has a key for programs, a title for people, and a format.
 
-use super::run::{Run, Sample, TopologyRuns};
+use super::runs::{Run, Sample, TopologyRuns};
 
 /// One figure.
-pub(super) struct Figure {
+pub(crate) struct Figure {
     /// Its key in JSON.
-    pub(super) key: &'static str,
+    pub(crate) key: &'static str,
     /// Its title for people.
-    pub(super) title: &'static str,
+    pub(crate) title: &'static str,
     /// Returns its value for one run, or `None` if the run never reached it.
-    pub(super) of: fn(&Run) -> Option<f64>,
+    pub(crate) of: fn(&Run) -> Option<f64>,
     /// Formats a value.
-    pub(super) show: fn(f64) -> String,
+    pub(crate) show: fn(f64) -> String,
 }
 
 impl Figure {
@@ -25,18 +25,18 @@ impl Figure {
     }
 
     /// Returns its values over all seeds.
-    pub(super) fn sample(&self, trial: &TopologyRuns) -> Sample {
+    pub(crate) fn sample(&self, trial: &TopologyRuns) -> Sample {
         Sample::of(trial.runs.iter().map(self.of))
     }
 
     /// Returns a value as text, or a dash for a missing one.
-    pub(super) fn text_of(&self, value: Option<f64>) -> String {
+    pub(crate) fn text_of(&self, value: Option<f64>) -> String {
         value.map_or_else(|| "–".to_owned(), self.show)
     }
 
     /// Returns its value as text. For several seeds it is the median, then the least and the
     /// greatest.
-    pub(super) fn text(&self, trial: &TopologyRuns) -> String {
+    pub(crate) fn text(&self, trial: &TopologyRuns) -> String {
         let sample = self.sample(trial);
         let [median, least, greatest] =
             [sample.median, sample.least, sample.greatest].map(|value| self.text_of(value));
@@ -45,7 +45,7 @@ impl Figure {
 }
 
 /// The behaviour of the network: the same for everyone that runs the same setup.
-pub(super) const NETWORK: [Figure; 12] = [
+pub(crate) const NETWORK: [Figure; 12] = [
     Figure::new("t50_ms", "header known to half of the nodes", |run| run.report.t50_ms, milliseconds),
     Figure::new("t90_ms", "header known to 90%", |run| run.report.t90_ms, milliseconds),
     Figure::new("t99_ms", "header known to 99%", |run| run.report.t99_ms, milliseconds),
@@ -81,7 +81,7 @@ pub(super) const NETWORK: [Figure; 12] = [
 ];
 
 /// The cost of the simulation.
-pub(super) const MACHINE: [Figure; 3] = [
+pub(crate) const MACHINE: [Figure; 3] = [
     Figure::new("events", "events", |run| Some(run.report.events as f64), count),
     Figure::new("events_per_s", "events a second", |run| run.driven(run.events_per_s()), count),
     Figure::new("peak_bytes", "peak memory", peak, bytes),
@@ -92,12 +92,12 @@ fn peak(run: &Run) -> Option<f64> {
 }
 
 /// Formats milliseconds.
-pub(super) fn milliseconds(ms: f64) -> String {
+pub(crate) fn milliseconds(ms: f64) -> String {
     if ms < 99.95 { format!("{ms:.1} ms") } else { format!("{} ms", count(ms)) }
 }
 
 /// Formats a share as a percentage.
-pub(super) fn percent(share: f64) -> String {
+pub(crate) fn percent(share: f64) -> String {
     let percent = 100.0 * share;
     match percent {
         0.0 => "0%".to_owned(),
@@ -107,12 +107,12 @@ pub(super) fn percent(share: f64) -> String {
 }
 
 /// Formats a number with two decimals.
-pub(super) fn decimal(number: f64) -> String {
+pub(crate) fn decimal(number: f64) -> String {
     format!("{number:.2}")
 }
 
 /// Formats bytes, in decimal multiples.
-pub(super) fn bytes(bytes: f64) -> String {
+pub(crate) fn bytes(bytes: f64) -> String {
     let units = [(1e9, "GB"), (1e6, "MB"), (1e3, "kB")];
     match units.into_iter().find(|(size, _)| bytes >= *size) {
         Some((size, unit)) if bytes < 99.95 * size => format!("{:.1} {unit}", bytes / size),
@@ -122,7 +122,7 @@ pub(super) fn bytes(bytes: f64) -> String {
 }
 
 /// Formats a whole number, its digits in groups of three.
-pub(super) fn count(number: f64) -> String {
+pub(crate) fn count(number: f64) -> String {
     let digits = format!("{number:.0}");
     let mut grouped = String::with_capacity(digits.len() + digits.len() / 3);
     for (place, digit) in digits.chars().enumerate() {

@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 
 use plexus_core::sim::{LinkView, PlaceView, Report};
 
-use super::super::metric::{count, milliseconds, percent};
-use super::super::run::TopologyRuns;
+use super::metric::{count, milliseconds, percent};
+use super::runs::TopologyRuns;
 
 /// The width of a map before it is scaled to the page.
 const WIDTH: f64 = 1_000.0;

@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
-use super::super::metric::milliseconds;
-use super::super::run::TopologyRuns;
+use super::metric::milliseconds;
+use super::runs::TopologyRuns;
 use super::scale;
 
 const WIDTH: f64 = 520.0;

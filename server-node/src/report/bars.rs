@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 
 use plexus_core::sim::Report;
 
-use super::super::metric::{bytes, percent};
-use super::super::run::TopologyRuns;
+use super::metric::{bytes, percent};
+use super::runs::TopologyRuns;
 use super::scale;
 
 const WIDTH: f64 = 400.0;
