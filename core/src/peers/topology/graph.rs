@@ -124,7 +124,7 @@ enum Insertion {
 ///
 /// ```
 /// # use core::time::Duration;
-/// # use plexus_core::peers::topology::graph::{Graph, Inserted, LINKS_MAX};
+/// # use plexus_core::peers::topology::graph::{Graph, InsertOutcome, LINKS_MAX};
 /// # use plexus_core::protocol::link_certificate::{Epoch, LatencyAttestation, LinkCertificate};
 /// # use plexus_core::{Hash, SecretKey};
 /// # let (network, epoch) = (Hash::of(b"network"), Epoch::from_u32(5));
@@ -135,8 +135,8 @@ enum Insertion {
 /// let (own, peer) = (a.public(), b.public());
 /// let link = LinkCertificate::join(&own, &half(&a, &b), &peer, &half(&b, &a)).unwrap();
 /// let mut graph = Graph::new(own, LINKS_MAX);
-/// assert_eq!(graph.insert(&link, epoch), Inserted::New);
-/// assert_eq!(graph.insert(&link, epoch), Inserted::Known);
+/// assert_eq!(graph.insert(&link, epoch), InsertOutcome::New);
+/// assert_eq!(graph.insert(&link, epoch), InsertOutcome::Known);
 /// assert_eq!(graph.links_of(&own).collect::<Vec<_>>(), [(peer, 20_000)]);
 /// // A node without the link gets it, because the digests differ.
 /// let news = graph.news_for(Graph::new(peer, LINKS_MAX).digest(), 0, 10);

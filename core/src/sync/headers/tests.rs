@@ -1,8 +1,10 @@
 use super::*;
 use crate::ledger::chain::tests::{branch, child, easy, grow};
-use crate::primitives::hash::Hash;
+use crate::ledger::validation::RuleError;
+use crate::primitives::mmr::Mmr;
 use crate::primitives::params::Network;
 use crate::primitives::time::Timestamp;
+use crate::protocol::misbehavior::Misbehavior;
 
 const ALICE: ConnectionId = ConnectionId(1);
 const BOB: ConnectionId = ConnectionId(2);
@@ -35,7 +37,7 @@ impl HeadersStory {
 
     /// Adds a peer without a proof that claims this branch.
     fn claims(&mut self, peer: ConnectionId, latency_ms: u64, work: u128, height: u64) {
-        self.sync.proofless.insert(peer, ());
+        self.sync.peers.has_no_proof(peer);
         self.candidates.retain(|candidate| candidate.peer != peer);
         let (latency, claim) = (Duration::from_millis(latency_ms), Work::from_hashes(work));
         self.candidates.push(HeadersPeer { peer, latency, claim, said: claim, height });

@@ -25,12 +25,12 @@ const SWEEPS: usize = 8;
 ///
 /// ```
 /// use plexus_core::PublicKey;
-/// use plexus_core::peers::topology::graph::Topology;
+/// use plexus_core::peers::topology::graph::GraphTopology;
 ///
 /// let [a, b, c, d] = [1, 2, 3, 4].map(|byte| PublicKey::from_bytes([byte; 33]));
 /// // A triangle, and d behind c. Round trips are in microseconds.
 /// let links = [(a, b, 10_000), (b, c, 10_000), (a, c, 80_000), (c, d, 10_000)];
-/// let topology = Topology::new(a, links);
+/// let topology = GraphTopology::new(a, links);
 /// assert_eq!(topology.level_order(&a), [vec![a], vec![b, c], vec![d]]);
 /// assert_eq!(topology.bridges(), [(c, d)]);
 /// assert_eq!(topology.articulation_points(), [c]);
@@ -242,10 +242,10 @@ fn micros(us: u32) -> Duration {
 ///
 /// ```
 /// use plexus_core::PublicKey;
-/// use plexus_core::peers::topology::graph::Topology;
+/// use plexus_core::peers::topology::graph::GraphTopology;
 ///
 /// let [a, b, c] = [1, 2, 3].map(|byte| PublicKey::from_bytes([byte; 33]));
-/// let topology = Topology::new(a, [(a, b, 10_000), (b, c, 10_000), (a, c, 80_000)]);
+/// let topology = GraphTopology::new(a, [(a, b, 10_000), (b, c, 10_000), (a, c, 80_000)]);
 /// let tree = topology.tree(&a).unwrap();
 /// // The way over b is faster than the direct link.
 /// assert_eq!(tree.parent(&c), Some(b));

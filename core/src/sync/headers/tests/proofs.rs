@@ -37,7 +37,7 @@ impl ProvenChain {
     fn claims(&mut self, peer: ConnectionId, latency_ms: u64) {
         let (work, height) = (self.work().hashes(), self.headers.len() as u64);
         self.story.claims(peer, latency_ms, work, height);
-        self.story.sync.proofless.remove(&peer);
+        self.story.sync.peers.may_have_proof(peer);
     }
 
     fn next_of_light(&mut self) -> Option<HeadersAction> {
