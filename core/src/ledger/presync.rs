@@ -28,7 +28,7 @@ pub(crate) struct HeadersPresync {
 }
 
 impl HeadersPresync {
-    /// Creates a trail above a known header, with the history up to and including it.
+    /// Creates a presync above a known header, with the history up to and including it.
     pub(crate) fn new(root: Header, hash: Hash, history: Mmr) -> Self {
         Self { last: root, hash, history, commitments: Vec::new(), spacing: 1_024 }
     }

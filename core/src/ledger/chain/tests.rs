@@ -219,15 +219,18 @@ fn a_crowded_side_gives_way_and_the_branches_that_matter_stay() {
     let (mut chain, best, other) = forked(&network);
     for salt in 0..SIDE_MAX as u64 * 3 / 2 {
         insert(&mut chain, &child(&network, network.genesis(), 1, 1_000 + salt));
-        assert!(chain.size() <= chain.best.len() + chain.missing_blocks.len() + WINDOW_MAX + SIDE_MAX);
+        assert!(
+            chain.size()
+                <= chain.window.hashes().len() + chain.missing_blocks().len() + WINDOW_MAX + SIDE_MAX
+        );
     }
     assert!(chain.size() < 650 + SIDE_MAX, "something gave way");
     for header in best.iter().chain(&other) {
         assert!(chain.find(&header.hash()).is_some(), "height {}", header.height);
     }
-    let frontier = chain.best_validated().hash;
-    assert!(other[..149].iter().all(|header| chain.is_ancestor(&header.hash(), &frontier)));
-    assert!(!chain.is_ancestor(&best[150].hash(), &frontier));
+    let validated = chain.best_validated().hash;
+    assert!(other[..149].iter().all(|header| chain.is_ancestor(&header.hash(), &validated)));
+    assert!(!chain.is_ancestor(&best[150].hash(), &validated));
     for header in &other[150..200] {
         assert_eq!(chain.mark_validated(&header.hash()), TipUpdate::Side);
     }
@@ -342,7 +345,7 @@ fn a_branch_longer_than_memory_replaces_the_best() {
     }
     assert!(moved);
     assert_eq!(chain.tip().header, other[other.len() - 1]);
-    assert!((chain.base..=chain.tip().header.height).all(|height| {
+    assert!((chain.lowest()..=chain.tip().header.height).all(|height| {
         chain.best_at(height) == Some(&other[usize::try_from(height).unwrap() - 1].hash())
     }));
 }

@@ -1,7 +1,7 @@
 use super::*;
 use crate::ledger::chain::tests::{LATE, branch, child, easy};
 
-fn trail(network: &Network) -> HeadersPresync {
+fn presync(network: &Network) -> HeadersPresync {
     let (genesis, hash) = (*network.genesis(), *network.id());
     HeadersPresync::new(genesis, hash, Mmr::default().append(genesis.record(hash)))
 }
@@ -9,15 +9,15 @@ fn trail(network: &Network) -> HeadersPresync {
 #[test]
 fn weighs_what_the_tree_would() {
     let network = easy(100_000);
-    let mut trail = trail(&network);
+    let mut presync = presync(&network);
     let mut chain = crate::ledger::chain::Chain::new(network.clone());
     for header in branch(&network, network.genesis(), 300, 400, 1) {
-        trail.push(&network, &header, LATE).unwrap();
+        presync.push(&network, &header, LATE).unwrap();
         chain.insert(header, LATE).unwrap();
-        let leader = chain.best_header();
+        let best = chain.best_header();
         assert_eq!(
-            (trail.hash(), trail.work(), trail.height()),
-            (leader.hash, leader.total_work, header.height)
+            (presync.hash(), presync.work(), presync.height()),
+            (best.hash, best.total_work, header.height)
         );
     }
 }
@@ -25,40 +25,40 @@ fn weighs_what_the_tree_would() {
 #[test]
 fn names_every_rule_that_a_header_breaks_and_stays_where_it_is() {
     let network = easy(0);
-    let mut trail = trail(&network);
+    let mut presync = presync(&network);
     let header = child(&network, network.genesis(), 100_000, 1);
-    let early = trail.push(&network, &header, network.genesis().time).unwrap_err();
+    let early = presync.push(&network, &header, network.genesis().time).unwrap_err();
     assert!(early.iter().all(RuleError::may_pass_later));
     let bad = Header { version: 7, height: 9, ..header };
-    let failures = trail.push(&network, &bad, network.genesis().time).unwrap_err();
+    let failures = presync.push(&network, &bad, network.genesis().time).unwrap_err();
     assert!(failures.len() >= 3, "{failures:?}");
-    assert_eq!(trail.height(), 0);
-    trail.push(&network, &header, LATE).unwrap();
+    assert_eq!(presync.height(), 0);
+    presync.push(&network, &header, LATE).unwrap();
 }
 
 #[test]
 fn marks_lie_a_thousand_apart_and_at_the_end() {
     let network = easy(0);
-    let mut trail = trail(&network);
+    let mut presync = presync(&network);
     let headers = branch(&network, network.genesis(), 2_500, 1, 1);
     for header in &headers {
-        trail.push(&network, header, LATE).unwrap();
+        presync.push(&network, header, LATE).unwrap();
     }
     let at = |height: usize| (height as u64, headers[height - 1].hash());
-    assert_eq!(trail.into_commitments(), [at(1_024), at(2_048), at(2_500)]);
+    assert_eq!(presync.into_commitments(), [at(1_024), at(2_048), at(2_500)]);
 }
 
 #[test]
 fn marks_thin_out_when_there_are_too_many() {
     let network = easy(0);
-    let mut trail = trail(&network);
+    let mut presync = presync(&network);
     // A commitment for every block, so that a test can mine enough to reach the cap.
-    trail.spacing = 1;
+    presync.spacing = 1;
     for header in branch(&network, network.genesis(), 2 * COMMITMENTS_MAX + 10, 1, 1) {
-        trail.push(&network, &header, LATE).unwrap();
-        assert!(trail.commitments.len() <= COMMITMENTS_MAX);
+        presync.push(&network, &header, LATE).unwrap();
+        assert!(presync.commitments.len() <= COMMITMENTS_MAX);
     }
-    assert_eq!(trail.spacing, 4);
-    assert!(trail.commitments.iter().all(|(height, _)| height % 2 == 0));
-    assert!(trail.commitments.is_sorted());
+    assert_eq!(presync.spacing, 4);
+    assert!(presync.commitments.iter().all(|(height, _)| height % 2 == 0));
+    assert!(presync.commitments.is_sorted());
 }

@@ -8,6 +8,7 @@
 use core::time::Duration;
 
 use super::request::InFlightRequest;
+use crate::ledger::fork_choice;
 use crate::ledger::validation;
 use crate::primitives::block::Header;
 use crate::primitives::collections::vec_map::VecMap;
@@ -48,7 +49,7 @@ pub(super) struct PeerRecords {
 }
 
 impl PeerRecords {
-    /// Returns the nearest peer that claims more work than `best` and is not backed off.
+    /// Returns the nearest peer whose claim wins against the work `best`, unless it is backed off.
     ///
     /// A peer with useless answers comes after the others, however near. So no peer can keep others
     /// from being asked.
@@ -60,7 +61,7 @@ impl PeerRecords {
     ) -> Option<&'a HeadersPeer> {
         let wanted = |candidate: &&HeadersPeer| {
             let backoff = self.backoff.get(&candidate.peer);
-            candidate.claim > best
+            fork_choice::wins(candidate.claim, best)
                 && backoff.is_none_or(|backoff| {
                     candidate.claim > backoff.claim || backoff.again.is_some_and(|again| again <= now.moment)
                 })

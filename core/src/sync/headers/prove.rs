@@ -4,6 +4,7 @@
 use super::request::{ForkRoot, InFlightRequest, RequestMode};
 use super::{HEADERS_TIMEOUT, HeadersAction, HeadersProgress, HeadersSync, LIGHT_BODIES};
 use crate::ledger::chain::Chain;
+use crate::ledger::fork_choice;
 use crate::ledger::presync::HeadersPresync;
 use crate::ledger::validation;
 use crate::primitives::block::Header;
@@ -86,7 +87,7 @@ impl HeadersSync {
         let proven = proven.map_err(|error| Misbehavior::InvalidProof { error: Box::new(error) })?;
         let (work, height) = (proven.total_work(), proven.header.height);
         let progress = HeadersProgress { shown: Some((work, height)), ..HeadersProgress::default() };
-        if work <= chain.best_header().total_work {
+        if !fork_choice::wins(work, chain.best_header().total_work) {
             self.peers.back_off(&request);
             // If the peer did not report this work itself, it was only our guess.
             return if work < request.advertised_work {

@@ -4,6 +4,7 @@ use super::redownload::Redownload;
 use super::request::{ForkRoot, InFlightRequest, RequestMode};
 use super::{HEADERS_TIMEOUT, HeadersAction, HeadersProgress, HeadersSync};
 use crate::ledger::chain::{AHEAD_MAX, Chain, Inserted};
+use crate::ledger::fork_choice;
 use crate::ledger::presync::HeadersPresync;
 use crate::ledger::validation::RuleError;
 use crate::primitives::block::Header;
@@ -207,7 +208,7 @@ impl HeadersSync {
             });
         }
         let shown = Some((presync.work(), presync.height()));
-        if presync.work() <= chain.best_header().total_work {
+        if !fork_choice::wins(presync.work(), chain.best_header().total_work) {
             if let Some(early) = &early {
                 self.peers.wait_for(now, &request, early);
                 return Ok(HeadersProgress { shown, early: Some(*early), ..HeadersProgress::default() });

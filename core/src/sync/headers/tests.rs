@@ -194,9 +194,9 @@ fn headers_go_into_the_tree_packet_by_packet() {
     assert_eq!(progress.step, Some(HeadersAction::Ask(ALICE, vec![last])));
     assert!(progress.leads);
     let progress = story.answers(ALICE, &headers[HEADERS_MAX..]).unwrap();
-    let leader = story.chain.best_header();
-    assert_eq!(progress.shown, Some((leader.total_work, leader.header.height)));
-    assert_eq!((progress.step, leader.header.height), (None, headers.len() as u64));
+    let best = story.chain.best_header();
+    assert_eq!(progress.shown, Some((best.total_work, best.header.height)));
+    assert_eq!((progress.step, best.header.height), (None, headers.len() as u64));
     assert_eq!(story.asks(), None, "less than it claimed, but all that it has");
 }
 

@@ -12,11 +12,11 @@ pub(super) enum ModelStep {
     Mined { parent: usize, elapsed_ms: u64, comes: bool },
     /// Any earlier header arrives, perhaps again, or before its parent.
     Came(usize),
-    /// The next body of the path is valid.
+    /// The next missing body is valid.
     Verified,
-    /// The next body of the path is invalid.
+    /// The next missing body is invalid.
     Rejected,
-    /// A block of the path is unavailable.
+    /// A missing block is unavailable.
     Forgot(usize),
     /// A block of our own on the tip.
     Own(u64),
@@ -51,7 +51,7 @@ struct ChainModel {
     nodes: BTreeMap<Hash, ModelBlock>,
     refused: BTreeSet<Hash>,
     tip: Hash,
-    leader: Hash,
+    best_header: Hash,
     inserted: usize,
 }
 
@@ -61,7 +61,7 @@ impl ChainModel {
         let genesis =
             ModelBlock { header: *network.genesis(), path: vec![hash], work: 0, verified: true, order: 0 };
         let (nodes, refused) = (BTreeMap::from([(hash, genesis)]), BTreeSet::new());
-        Self { nodes, refused, tip: hash, leader: hash, inserted: 0 }
+        Self { nodes, refused, tip: hash, best_header: hash, inserted: 0 }
     }
 
     fn insert(&mut self, header: Header) -> Result<Inserted, ()> {
@@ -81,9 +81,9 @@ impl ChainModel {
         let path = [parent.path.as_slice(), &[hash]].concat();
         self.inserted += 1;
         self.nodes.insert(hash, ModelBlock { header, path, work, verified: false, order: self.inserted });
-        let leads = header.prev_hash == self.leader || work > self.nodes[&self.leader].work;
+        let leads = header.prev_hash == self.best_header || work > self.nodes[&self.best_header].work;
         if leads {
-            self.leader = hash;
+            self.best_header = hash;
         }
         Ok(Inserted::New { leads })
     }
@@ -98,8 +98,8 @@ impl ChainModel {
         let undone: Vec<_> = old.path[fork + 1..].iter().rev().copied().collect();
         let done = new.path[fork + 1..].to_vec();
         self.tip = *hash;
-        if self.nodes[&self.leader].work < self.nodes[hash].work {
-            self.leader = *hash;
+        if self.nodes[&self.best_header].work < self.nodes[hash].work {
+            self.best_header = *hash;
         }
         match undone[..] {
             [] => TipUpdate::Extended,
@@ -111,12 +111,12 @@ impl ChainModel {
         self.nodes.retain(|_, node| !node.path.contains(hash));
         let best = self.nodes.values().max_by_key(|node| (node.work, core::cmp::Reverse(node.order)));
         let heavier = best.filter(|node| node.work > self.nodes[&self.tip].work);
-        self.leader = heavier.map_or(self.tip, |node| node.header.hash());
+        self.best_header = heavier.map_or(self.tip, |node| node.header.hash());
     }
 
     /// Returns the blocks to verify next, lowest first.
     fn wanted(&self) -> Vec<Hash> {
-        let path = &self.nodes[&self.leader].path;
+        let path = &self.nodes[&self.best_header].path;
         path.iter().filter(|hash| !self.nodes[*hash].verified).copied().collect()
     }
 }
@@ -196,27 +196,27 @@ impl ChainPair {
 
     fn compare(&self) {
         let (chain, model) = (&self.chain, &self.model);
-        let (tip, leader) = (&model.nodes[&model.tip], &model.nodes[&model.leader]);
-        assert_eq!((chain.tip().hash, chain.best_header().hash), (model.tip, model.leader));
+        let (tip, best) = (&model.nodes[&model.tip], &model.nodes[&model.best_header]);
+        assert_eq!((chain.tip().hash, chain.best_header().hash), (model.tip, model.best_header));
         assert_eq!(chain.tip().total_work.hashes(), tip.work);
-        assert_eq!(chain.best_header().total_work.hashes(), leader.work);
-        assert!(model.nodes.values().all(|node| node.work <= leader.work), "the leader has most work");
+        assert_eq!(chain.best_header().total_work.hashes(), best.work);
+        assert!(model.nodes.values().all(|node| node.work <= best.work), "the best header has most work");
         assert_eq!(chain.missing_blocks().copied().collect::<Vec<_>>(), model.wanted());
-        let frontier = leader.path.iter().rev().find(|hash| model.nodes[*hash].verified).unwrap();
-        assert_eq!(chain.best_validated().hash, *frontier);
-        let shared = leader.path.iter().zip(&tip.path).take_while(|(a, b)| a == b).count() - 1;
-        assert_eq!(chain.fork_below(frontier), shared as u64);
+        let validated = best.path.iter().rev().find(|hash| model.nodes[*hash].verified).unwrap();
+        assert_eq!(chain.best_validated().hash, *validated);
+        let shared = best.path.iter().zip(&tip.path).take_while(|(a, b)| a == b).count() - 1;
+        assert_eq!(chain.fork_below(validated), shared as u64);
         assert_eq!(chain.size(), model.nodes.len());
         for (height, hash) in tip.path.iter().enumerate() {
             assert_eq!(chain.best_at(height as u64), Some(hash));
         }
         for (hash, node) in &model.nodes {
             assert_eq!(chain.is_verified(hash), node.verified);
-            assert_eq!(chain.is_ancestor(hash, &model.leader), leader.path.contains(hash));
-            assert_eq!(chain.is_ancestor(frontier, hash), node.path.contains(frontier));
+            assert_eq!(chain.is_ancestor(hash, &model.best_header), best.path.contains(hash));
+            assert_eq!(chain.is_ancestor(validated, hash), node.path.contains(validated));
         }
         let locator = chain.locator();
-        assert!(locator.iter().all(|hash| leader.path.contains(hash)));
+        assert!(locator.iter().all(|hash| best.path.contains(hash)));
         check_locator(chain);
     }
 }
