@@ -3,6 +3,7 @@ use std::collections::BTreeSet;
 use proptest::prelude::*;
 
 use super::*;
+use crate::primitives::key::Signature;
 use crate::protocol::link_certificate::LatencyAttestation;
 
 const NOW: Epoch = Epoch::from_u32(1_000);
@@ -28,7 +29,7 @@ fn certificate(a: u32, b: u32, rtt_ms: u32, epoch: Epoch) -> LinkCertificate {
 }
 
 /// Returns the revocation that the lower of two ends signs when the link between them has ended.
-fn withdrawal(a: u32, b: u32, epoch: Epoch) -> LinkCertificate {
+fn revocation(a: u32, b: u32, epoch: Epoch) -> LinkCertificate {
     let signatures = [Signature::from_bytes([3; 64]), Signature::NONE];
     LinkCertificate { rtts_us: [0; 2], signatures, ..certificate(a, b, 1, epoch) }
 }
@@ -44,44 +45,45 @@ fn insert(graph: &mut Graph, a: u32, b: u32, rtt_ms: u32) -> InsertOutcome {
 
 /// Checks the invariants of every graph, whatever happened to it.
 fn check(graph: &Graph) {
-    assert!(graph.links.len() <= graph.links_max, "{} links", graph.links.len());
+    let store = &graph.store;
+    assert!(store.links.len() <= graph.eviction.links_max, "{} links", store.links.len());
     let mut digest = LinkDigest::default();
-    let mut links = vec![BTreeSet::new(); graph.nodes.len()];
+    let mut links = vec![BTreeSet::new(); store.keys.nodes.len()];
     let mut pairs = BTreeSet::new();
-    for (place, link) in graph.links.iter().enumerate() {
-        let ends = graph.ends(link);
+    for (place, link) in store.links.iter().enumerate() {
+        let ends = store.ends(link);
         assert!(ends[0] < ends[1]);
         assert!(pairs.insert(ends), "a link is held once");
-        let mark = crate::protocol::link_digest::mark(&ends, link.epoch, link.is_withdrawn());
-        assert_eq!((link.bucket, link.mark), (crate::protocol::link_digest::bucket(&ends), mark));
+        let mark = mark(&ends, link.epoch, link.is_revoked());
+        assert_eq!((link.bucket, link.mark), (bucket(&ends), mark));
         digest.toggle(link.bucket, link.mark);
         for end in link.ends {
             assert!(links[end as usize].insert(place));
         }
     }
-    assert_eq!(graph.digest, digest);
-    for (side, places) in graph.by_ends.iter().enumerate() {
-        assert!(places.is_sorted_by_key(|place| graph.links[*place as usize].seen_from(side)));
-        assert_eq!(places.len(), graph.links.len());
+    assert_eq!(graph.reconciliation.digest, digest);
+    for (side, places) in store.by_ends.iter().enumerate() {
+        assert!(places.is_sorted_by_key(|place| store.links[*place as usize].seen_from(side)));
+        assert_eq!(places.len(), store.links.len());
     }
-    assert_eq!(graph.signatures.len(), graph.links.len());
-    let withdrawn = graph.links.iter().filter(|link| link.is_withdrawn());
-    let withdrawn: BTreeSet<_> = withdrawn.map(|link| (link.rank(), link.ends)).collect();
-    assert!(graph.withdrawn.iter().eq(&withdrawn));
-    assert!(graph.by_key.is_sorted_by_key(|(_, node)| graph.nodes[*node as usize].key));
-    assert_eq!(graph.by_key.len() + graph.free.len(), graph.nodes.len());
-    for &(_, node) in &graph.by_key {
-        let held: Vec<_> = graph.at(node).map(|(link, other)| (link.ends, other)).collect();
+    assert_eq!(store.signatures.len(), store.links.len());
+    let revoked = store.links.iter().filter(|link| link.is_revoked());
+    let revoked: BTreeSet<_> = revoked.map(|link| (link.rank(), link.ends)).collect();
+    assert!(store.revoked.iter().eq(&revoked));
+    assert!(store.keys.by_key.is_sorted_by_key(|(_, node)| store.keys.nodes[*node as usize].key));
+    assert_eq!(store.keys.by_key.len() + store.keys.free.len(), store.keys.nodes.len());
+    for &(_, node) in &store.keys.by_key {
+        let held: Vec<_> = store.at(node).map(|(link, other)| (link.ends, other)).collect();
         let expected = |place: &usize| {
-            let ends = graph.links[*place].ends;
+            let ends = store.links[*place].ends;
             (ends, if ends[0] == node { ends[1] } else { ends[0] })
         };
         let links: BTreeSet<_> = links[node as usize].iter().map(expected).collect();
         assert_eq!(held.iter().copied().collect::<BTreeSet<_>>(), links);
         assert_eq!(held.len(), links.len());
-        assert_eq!(held.len(), graph.nodes[node as usize].links as usize);
+        assert_eq!(held.len(), store.keys.nodes[node as usize].links as usize);
         assert!(!held.is_empty() || node == OWN, "a node without links is forgotten");
-        let live = graph.at(node).filter(|(link, _)| link.is_live()).count();
+        let live = store.at(node).filter(|(link, _)| link.is_live()).count();
         assert!(live.max(held.len() - live) <= KEY_LINKS_MAX + 1 || node == OWN);
     }
 }
@@ -106,12 +108,12 @@ fn a_link_is_new_then_known_then_updated() {
 }
 
 #[test]
-fn a_link_that_is_withdrawn_is_none_until_it_is_certified_later() {
+fn a_link_that_is_revoked_is_none_until_it_is_certified_later() {
     let mut graph = graph(10);
     insert(&mut graph, 0, 1, 20);
     insert(&mut graph, 1, 2, 20);
     insert(&mut graph, 2, 3, 20);
-    let gone = withdrawal(1, 2, NOW);
+    let gone = revocation(1, 2, NOW);
     assert!(graph.wants(&gone, NOW));
     assert_eq!(graph.insert(&gone, NOW), InsertOutcome::Updated);
     assert!(graph.is_revoked(&key(2), &key(1), NOW) && !graph.contains(&key(1), &key(2), epoch(0)));
@@ -122,7 +124,7 @@ fn a_link_that_is_withdrawn_is_none_until_it_is_certified_later() {
     // The revocation also holds against a certificate that comes late, and for a link that was
     // never held.
     assert_eq!(insert(&mut graph, 1, 2, 20), InsertOutcome::Known);
-    assert_eq!(graph.insert(&withdrawal(5, 6, NOW), NOW), InsertOutcome::New);
+    assert_eq!(graph.insert(&revocation(5, 6, NOW), NOW), InsertOutcome::New);
     assert_eq!(insert(&mut graph, 5, 6, 20), InsertOutcome::Known);
     assert_eq!((graph.len(), graph.nodes(), graph.topology().nodes().len()), (2, 4, 4));
     assert_eq!(graph.news_for(&LinkDigest::default(), 0, 10).len(), 4);
@@ -131,26 +133,26 @@ fn a_link_that_is_withdrawn_is_none_until_it_is_certified_later() {
     assert_eq!(graph.insert(&gone, NOW), InsertOutcome::Known);
     check(&graph);
     graph.expire(epoch(1_005));
-    assert!(graph.is_empty() && graph.links.is_empty());
+    assert!(graph.is_empty() && graph.store.links.is_empty());
     check(&graph);
 }
 
 #[test]
-fn what_is_withdrawn_gives_way_to_links_and_takes_no_links_room() {
+fn what_is_revoked_gives_way_to_links_and_takes_no_links_room() {
     let mut graph = graph(50);
     for node in 0..48 {
         insert(&mut graph, node, node + 1, 20);
     }
     for node in [60, 70] {
-        assert_eq!(graph.insert(&withdrawal(node, node + 1, epoch(999)), NOW), InsertOutcome::New);
+        assert_eq!(graph.insert(&revocation(node, node + 1, epoch(999)), NOW), InsertOutcome::New);
     }
-    assert_eq!(graph.insert(&withdrawal(80, 81, epoch(998)), NOW), InsertOutcome::Refused);
-    assert_eq!(graph.insert(&withdrawal(80, 81, NOW), NOW), InsertOutcome::New);
+    assert_eq!(graph.insert(&revocation(80, 81, epoch(998)), NOW), InsertOutcome::Refused);
+    assert_eq!(graph.insert(&revocation(80, 81, NOW), NOW), InsertOutcome::New);
     // The link is neither near nor connected to us, but there is room.
     assert_eq!(insert(&mut graph, 90, 91, 20), InsertOutcome::New);
     assert_eq!(insert(&mut graph, 92, 93, 20), InsertOutcome::New);
-    assert_eq!((graph.len(), graph.links.len()), (50, 50));
-    assert_eq!(graph.insert(&withdrawal(80, 81, NOW), NOW), InsertOutcome::Refused);
+    assert_eq!((graph.len(), graph.store.links.len()), (50, 50));
+    assert_eq!(graph.insert(&revocation(80, 81, NOW), NOW), InsertOutcome::Refused);
     check(&graph);
 }
 
@@ -160,18 +162,18 @@ fn a_keys_links_make_nobody_forget_which_of_them_ended() {
     let links = u32::try_from(KEY_LINKS_MAX).unwrap();
     (0..links).for_each(|other| assert_eq!(insert(&mut graph, 1, 100 + other, 20), InsertOutcome::New));
     for other in 0..links {
-        assert_eq!(graph.insert(&withdrawal(1, 200 + other, epoch(998)), NOW), InsertOutcome::New);
+        assert_eq!(graph.insert(&revocation(1, 200 + other, epoch(998)), NOW), InsertOutcome::New);
     }
     for other in 0..links {
         assert_eq!(graph.insert(&certificate(1, 300 + other, 20, epoch(1_001)), NOW), InsertOutcome::New);
         assert_eq!(graph.insert(&certificate(1, 200 + other, 20, epoch(998)), NOW), InsertOutcome::Known);
     }
-    assert_eq!((graph.len(), graph.links.len()), (KEY_LINKS_MAX, 2 * KEY_LINKS_MAX));
+    assert_eq!((graph.len(), graph.store.links.len()), (KEY_LINKS_MAX, 2 * KEY_LINKS_MAX));
     check(&graph);
     // Revoked links have a bound of their own, beyond which the oldest is evicted.
-    assert_eq!(graph.insert(&withdrawal(1, 400, epoch(997)), NOW), InsertOutcome::Refused);
-    assert_eq!(graph.insert(&withdrawal(1, 400, NOW), NOW), InsertOutcome::New);
-    assert_eq!((graph.len(), graph.links.len()), (KEY_LINKS_MAX, 2 * KEY_LINKS_MAX));
+    assert_eq!(graph.insert(&revocation(1, 400, epoch(997)), NOW), InsertOutcome::Refused);
+    assert_eq!(graph.insert(&revocation(1, 400, NOW), NOW), InsertOutcome::New);
+    assert_eq!((graph.len(), graph.store.links.len()), (KEY_LINKS_MAX, 2 * KEY_LINKS_MAX));
     check(&graph);
 }
 
@@ -221,7 +223,7 @@ fn a_keys_oldest_link_gives_way_and_ours_never_does() {
     assert_eq!(graph.insert(&certificate(1, 200, 20, NOW), NOW), InsertOutcome::New);
     assert_eq!(graph.len(), links as usize + 1);
     assert!(graph.contains(&key(0), &key(1), epoch(997)));
-    assert_eq!(graph.links.iter().filter(|link| link.epoch == epoch(998)).count(), 15);
+    assert_eq!(graph.store.links.iter().filter(|link| link.epoch == epoch(998)).count(), 15);
     check(&graph);
     // A link to us has its own room, and we may have any number.
     let mut graph = super::Graph::new(key(1), 1_000);
@@ -309,7 +311,7 @@ fn two_graphs_exchange_news_until_they_hold_the_same() {
         }
         if node % 11 == 0 {
             let ended = if node % 2 == 0 { &mut alice } else { &mut bob };
-            ended.insert(&withdrawal(node, node / 3 + 3_000, NOW), NOW);
+            ended.insert(&revocation(node, node / 3 + 3_000, NOW), NOW);
         }
     }
     let mut rounds = 0_u32;
@@ -322,8 +324,8 @@ fn two_graphs_exchange_news_until_they_hold_the_same() {
     }
     assert!(alice.news_for(bob.digest(), 0, 64).is_empty());
     let sorted = |graph: &Graph| {
-        let places = 0..graph.links.len();
-        let mut links: Vec<_> = places.map(|place| graph.certificate_at(place).encode()).collect();
+        let places = 0..graph.store.links.len();
+        let mut links: Vec<_> = places.map(|place| graph.store.certificate_at(place).encode()).collect();
         links.sort_unstable();
         links
     };
@@ -406,19 +408,19 @@ proptest! {
             }
             let is_withdrawal = rtt_ms < 20;
             let certificate = if is_withdrawal {
-                withdrawal(a, b, epoch(number))
+                revocation(a, b, epoch(number))
             } else {
                 certificate(a, b, rtt_ms, epoch(number))
             };
-            let before = graph.links.len();
+            let before = graph.store.links.len();
             let wanted = graph.clone().wants(&certificate, epoch(now));
             let outcome = graph.insert(&certificate, epoch(now));
             prop_assert_eq!(wanted, matches!(outcome, InsertOutcome::New | InsertOutcome::Updated));
-            prop_assert!(graph.links.len() >= before);
+            prop_assert!(graph.store.links.len() >= before);
             if outcome != InsertOutcome::Refused {
-                let is_withdrawn = graph.is_revoked(&key(a), &key(b), epoch(number));
-                prop_assert!(graph.contains(&key(a), &key(b), epoch(number)) != is_withdrawn);
-                prop_assert!(is_withdrawn || !is_withdrawal || outcome == InsertOutcome::Known);
+                let is_revoked = graph.is_revoked(&key(a), &key(b), epoch(number));
+                prop_assert!(graph.contains(&key(a), &key(b), epoch(number)) != is_revoked);
+                prop_assert!(is_revoked || !is_withdrawal || outcome == InsertOutcome::Known);
             }
             if wanted {
                 prop_assert_eq!(graph.certificate(&key(a), &key(b)), Some(certificate));
