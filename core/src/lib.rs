@@ -6,8 +6,8 @@
 //! its own or iterates in random order. So every run can be replayed from a seed and its list of
 //! inputs. The formats and rules are specified in `PROTOCOL.md` beside this crate.
 //!
-//! The module [`node`] shows a driver. The folder `examples` has two programs: a node inside another
-//! program, and a verifier of proof files.
+//! The module [`node`] shows a driver. The folder `examples` has two programs: a node inside
+//! another program, and a verifier of proof files.
 //!
 //! # Map
 //!
@@ -19,7 +19,7 @@
 //! | 6 | [`node`] | the node, its inputs and outputs |
 //! | 5 | [`sync`] | requests for headers, blocks and messages, and their relay |
 //! | 5 | [`peers`] | addresses, slots, bans, and the latency graph |
-//! | 4 | [`protocol`] | packets, their limits, and the faults in them |
+//! | 4 | [`protocol`] | packets, their limits, and the named misbehaviors |
 //! | 3 | [`proof`] | proofs of a chain and of a message |
 //! | 2 | [`ledger`] | rules, chain, and messages that wait for a block |
 //! | 2 | [`mining`] | jobs, searches and search kernels |
@@ -27,25 +27,24 @@
 //!
 //! # Glossary
 //!
-//! - **block**: a *header* that is mined and a body of *messages*.
-//! - **tip**: the last block of the best branch whose bodies are verified.
-//! - **best header** (`leader`): the last header of the branch with most work.
+//! - **block**: a *header* that is mined, and a *body*: the author's signature and the messages.
+//! - **tip**: the last block of the best branch whose bodies are validated.
+//! - **best header**: the last header of the branch with the most work.
 //! - **branch**: a path down to genesis. **reorg**: the change of the best branch. **work**: the
 //!   expected number of hashes.
-//! - **target**: the number that a hash must not exceed. **bits**: its compact form.
+//! - **target**: the largest hash that a block may have. **bits**: its compact form.
 //! - **job**: a search for a miner. **solution**: its result.
-//! - **node**: us. **peer**: a remote node. **link**: a connection to one.
-//! - **fault**: a peer's offence. **netgroup** (`group`): the network that an address is in.
-//! - **proof**: shows a chain's work without its headers. **tail**: the newest headers, all of
-//!   which it shows.
-//! - **point**: a place in the chain's work whose header the proof shows. **stakes**: the worth of
-//!   the parts of a chain.
-//! - **receipt**: shows that a message is in a block below a proven tip, and how much work protects
-//!   it.
-//! - **certificate**: a statement about a link's latency that both its ends sign. **graph**: the
-//!   certified links that a node holds.
+//! - **node**: ourselves. **peer**: a remote node. **connection**: a socket to a peer.
+//! - **misbehavior**: a named offence of a peer. **netgroup**: the part of the internet that an
+//!   address lies in.
+//! - **chain proof**: evidence of a chain's work without its headers. **tail**: the newest headers,
+//!   all of which it shows. **point**: a place in the work whose header it shows.
+//! - **inclusion proof**: evidence that a message is in a block of a proven chain, and of the work
+//!   that protects it.
+//! - **link**: a connection that both ends measured. **link certificate**: its latency, signed by
+//!   both ends. **graph**: the certified links that a node holds.
 //! - **topology**: the shape that the certified links give the network. **forecast**: predicts
-//!   which peers hear of a block first from us.
+//!   which peers receive a block first from us.
 //! - **input**: an event that a driver reports. **output**: a request of the node to its driver.
 
 pub mod ledger;

@@ -13,15 +13,15 @@ use crate::primitives::message::{Message, MessageId, VerifiedMessage};
 use crate::primitives::time::Timestamp;
 
 /// The most bytes of messages in a full node's mempool.
-pub const POOL_BYTES_MAX: usize = 32 << 20;
+pub(crate) const POOL_BYTES_MAX: usize = 32 << 20;
 /// The most bytes of messages in a light node's mempool.
-pub const LIGHT_POOL_BYTES_MAX: usize = 2 << 20;
+pub(crate) const LIGHT_POOL_BYTES_MAX: usize = 2 << 20;
 /// The most messages of one sender. Further ones are rejected.
-pub const SENDER_MESSAGES_MAX: usize = 1_024;
+pub(crate) const SENDER_MESSAGES_MAX: usize = 1_024;
 
 /// The reason why a message is not accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum MempoolError {
+pub(crate) enum MempoolError {
     /// It is already in the mempool.
     Known,
     /// Its sender already has the most messages that a sender may have.
@@ -45,32 +45,15 @@ struct Pooled {
 type Rank = (core::cmp::Reverse<u128>, u64);
 
 /// The mempool: verified messages, bounded.
-///
-/// ```
-/// # use plexus_core::ledger::mempool::{Mempool, MempoolError};
-/// # use plexus_core::primitives::message::{Draft, grind_stamp};
-/// # use plexus_core::{Network, SecretKey};
-/// # let (network, alice) = (Network::dev(), SecretKey::from_bytes(&[7; 32]).unwrap());
-/// # let time = network.genesis().time;
-/// let write = |text: &str, tries: u64| {
-///     let draft = Draft::new(alice.public(), "bob", text, time).unwrap();
-///     let (stamp, _) = grind_stamp(&draft.id(network.id()), 0, tries);
-///     draft.sign(&alice, network.id(), stamp).verify(network.id()).unwrap()
-/// };
-/// let mut pool = Mempool::new(10_000);
-/// pool.insert(write("little work", 1), true).unwrap();
-/// pool.insert(write("more work", 10_000), true).unwrap();
-/// let first = pool.iter().next().unwrap();
-/// assert_eq!(first.message().text(), "more work");
-/// assert_eq!(pool.insert(write("little work", 1), true), Err(MempoolError::Known));
-/// ```
 #[derive(Debug)]
-pub struct Mempool {
+pub(crate) struct Mempool {
     bytes_max: usize,
+    /// The bytes of all waiting messages: at most `bytes_max`.
     bytes: usize,
     messages: OrderedMap<MessageId, Pooled>,
     order: OrderedMap<Rank, MessageId>,
     senders: OrderedMap<PublicKey, usize>,
+    /// The least stamp work per byte that is accepted now.
     floor: u128,
     inserted: u64,
 }
@@ -82,7 +65,7 @@ fn price(message: &VerifiedMessage) -> u128 {
 
 impl Mempool {
     /// Creates an empty mempool that holds at most `bytes_max` bytes of messages.
-    pub fn new(bytes_max: usize) -> Self {
+    pub(crate) fn new(bytes_max: usize) -> Self {
         Self {
             bytes_max,
             bytes: 0,
@@ -95,23 +78,8 @@ impl Mempool {
     }
 
     /// Returns the number of waiting messages.
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.messages.len()
-    }
-
-    /// Returns true if there are no waiting messages.
-    pub fn is_empty(&self) -> bool {
-        self.messages.is_empty()
-    }
-
-    /// Returns the bytes of all waiting messages: at most the mempool's maximum.
-    pub fn bytes(&self) -> usize {
-        self.bytes
-    }
-
-    /// Returns the least stamp work per byte that is accepted now.
-    pub fn floor(&self) -> u128 {
-        self.floor
     }
 
     /// Adds a message, and evicts ones with less work per byte if there is no room.
@@ -120,7 +88,7 @@ impl Mempool {
     ///
     /// # Errors
     /// The reason why it is rejected.
-    pub fn insert(&mut self, message: VerifiedMessage, cleared: bool) -> Result<(), MempoolError> {
+    pub(crate) fn insert(&mut self, message: VerifiedMessage, cleared: bool) -> Result<(), MempoolError> {
         let (id, size, price) = (*message.id(), message.message().size(), price(&message));
         if self.messages.contains_key(&id) {
             return Err(MempoolError::Known);
@@ -153,7 +121,7 @@ impl Mempool {
     }
 
     /// Allows a waiting message to be selected. Returns the message.
-    pub fn mark_confirmed_absent(&mut self, id: &MessageId) -> Option<&VerifiedMessage> {
+    pub(crate) fn mark_confirmed_absent(&mut self, id: &MessageId) -> Option<&VerifiedMessage> {
         let pooled = self.messages.get_mut(id)?;
         pooled.cleared = true;
         Some(&pooled.message)
@@ -161,14 +129,14 @@ impl Mempool {
 
     /// Blocks the selection of all messages that were written by `time`, until they are cleared
     /// again.
-    pub fn reverify_before(&mut self, time: Timestamp) {
+    pub(crate) fn reverify_before(&mut self, time: Timestamp) {
         for pooled in self.messages.values_mut() {
             pooled.cleared &= pooled.message.message().time() > time;
         }
     }
 
     /// Removes a message, because a block has it or it is unwanted. Returns the message.
-    pub fn remove(&mut self, id: &MessageId) -> Option<VerifiedMessage> {
+    pub(crate) fn remove(&mut self, id: &MessageId) -> Option<VerifiedMessage> {
         let pooled = self.messages.remove(id)?;
         self.order.remove(&pooled.rank);
         let sender = pooled.message.message().sender();
@@ -186,48 +154,32 @@ impl Mempool {
     }
 
     /// Returns a waiting message.
-    pub fn find(&self, id: &MessageId) -> Option<&VerifiedMessage> {
+    pub(crate) fn find(&self, id: &MessageId) -> Option<&VerifiedMessage> {
         self.messages.get(id).map(|pooled| &pooled.message)
     }
 
     /// Returns the waiting messages with their ids, in the order of their ids.
-    pub fn by_id(&self) -> impl Iterator<Item = (&MessageId, &Arc<Message>)> {
+    pub(crate) fn by_id(&self) -> impl Iterator<Item = (&MessageId, &Arc<Message>)> {
         self.messages.iter().map(|(id, pooled)| (id, pooled.message.message()))
     }
 
     /// Returns true if a message waits.
-    pub fn contains(&self, id: &MessageId) -> bool {
+    pub(crate) fn contains(&self, id: &MessageId) -> bool {
         self.messages.contains_key(id)
     }
 
     /// Returns the waiting messages, in the order in which they would be mined.
-    pub fn iter(&self) -> impl Iterator<Item = &VerifiedMessage> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &VerifiedMessage> {
         self.order.values().filter_map(|id| self.find(id))
     }
 
     /// Returns the ids that may be announced to peers, in the order in which they would be mined.
-    pub fn minable(&self) -> impl Iterator<Item = &MessageId> {
+    pub(crate) fn minable(&self) -> impl Iterator<Item = &MessageId> {
         self.order.values().filter(|id| self.messages.get(id).is_some_and(|pooled| pooled.cleared))
     }
 
     /// Returns the messages for a block at `time`: as many of the next in line as fit.
-    ///
-    /// ```
-    /// # use plexus_core::ledger::mempool::Mempool;
-    /// # use plexus_core::primitives::message::Draft;
-    /// # use plexus_core::{Network, SecretKey};
-    /// # let (network, alice) = (Network::dev(), SecretKey::from_bytes(&[7; 32]).unwrap());
-    /// # let time = network.genesis().time;
-    /// # let draft = Draft::new(alice.public(), "bob", "hello", time).unwrap();
-    /// let message = draft.sign(&alice, network.id(), 0).verify(network.id()).unwrap();
-    /// let (id, mut pool) = (*message.id(), Mempool::new(10_000));
-    /// pool.insert(message, false).unwrap();
-    /// assert!(pool.select(time, 1_000, 10).is_empty(), "a block may contain it already");
-    /// pool.mark_confirmed_absent(&id);
-    /// assert_eq!(pool.select(time, 1_000, 10).len(), 1);
-    /// assert!(pool.select(time, 100, 10).is_empty(), "it does not fit");
-    /// ```
-    pub fn select(&self, time: Timestamp, bytes_max: usize, count_max: usize) -> Vec<Arc<Message>> {
+    pub(crate) fn select(&self, time: Timestamp, bytes_max: usize, count_max: usize) -> Vec<Arc<Message>> {
         let (mut selected, mut bytes) = (Vec::new(), 0);
         for id in self.minable() {
             let Some(message) = self.find(id).map(VerifiedMessage::message) else { continue };
@@ -244,7 +196,7 @@ impl Mempool {
     }
 
     /// Drops the messages that are too old for any block from `local` on. Returns their ids.
-    pub fn expire(&mut self, local: Timestamp) -> Vec<MessageId> {
+    pub(crate) fn expire(&mut self, local: Timestamp) -> Vec<MessageId> {
         let oldest = local.minus_ms(MESSAGE_AGE_MS);
         let old = |pooled: &Pooled| pooled.message.message().time() < oldest;
         let ids: Vec<_> = self.messages.iter().filter(|(_, pooled)| old(pooled)).map(|(id, _)| *id).collect();
@@ -285,13 +237,13 @@ mod tests {
         let mut pool = Mempool::new(1_000);
         for n in 0..50 {
             let _ = pool.insert(verified(7, &format!("text {n}")), true);
-            assert!(pool.bytes() <= 1_000);
+            assert!(pool.bytes <= 1_000);
         }
         let cheapest = pool.iter().map(price).min().unwrap();
-        assert!(pool.floor() > 0 && pool.floor() <= cheapest + 1);
+        assert!(pool.floor > 0 && pool.floor <= cheapest + 1);
         let ids: Vec<_> = pool.iter().map(|message| *message.id()).collect();
         ids.iter().for_each(|id| drop(pool.remove(id)));
-        assert_eq!((pool.bytes(), pool.floor(), pool.len()), (0, 0, 0));
+        assert_eq!((pool.bytes, pool.floor, pool.len()), (0, 0, 0));
     }
 
     #[test]
@@ -321,6 +273,6 @@ mod tests {
         assert!(pool.select(Timestamp::from_unix_ms(1_000), 10_000, 9).is_empty());
         assert!(pool.expire(Timestamp::from_unix_ms(1_000 + MESSAGE_AGE_MS)).is_empty());
         assert_eq!(pool.expire(Timestamp::from_unix_ms(1_001 + MESSAGE_AGE_MS)), [*message.id()]);
-        assert!(pool.is_empty());
+        assert_eq!(pool.len(), 0);
     }
 }

@@ -1,10 +1,10 @@
 //! Mining: a [`job::Job`] defines a search, a [`search::Search`] runs it in slices, and a
 //! [`job::Solution`] is its result.
 //!
-//! **Architecture Invariant:** `unsafe` code belongs into [`kernel`]. Its portable kernel is the
+//! **Architecture Invariant:** `unsafe` code belongs in [`kernel`]. Its portable kernel is the
 //! reference implementation.
 
 pub mod job;
 pub mod kernel;
 pub mod search;
-pub mod template;
+pub(crate) mod template;

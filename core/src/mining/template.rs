@@ -14,11 +14,11 @@ use crate::primitives::params::Network;
 use crate::primitives::time::{MonotonicTime, Now, Timestamp};
 
 /// The time for which a job is searched before its time advances.
-pub const JOB_REFRESH: Duration = Duration::from_secs(2);
+pub(crate) const JOB_REFRESH: Duration = Duration::from_secs(2);
 /// The delay until a job includes messages that came after it was made.
-pub const POOL_REFRESH: Duration = Duration::from_millis(200);
+pub(crate) const POOL_REFRESH: Duration = Duration::from_millis(200);
 /// The number of newest jobs on one tip whose solutions are still accepted.
-pub const JOBS_MAX: usize = 16;
+pub(crate) const JOBS_MAX: usize = 16;
 
 /// The jobs that are being searched.
 #[derive(Debug, Default)]

@@ -201,7 +201,7 @@ pub struct Config {
     pub author: SecretKey,
     /// The address where others can reach it, if they can.
     pub listen: Option<Address>,
-    /// Nodes to stay connected to. At most [`crate::peers::reconnect::TARGETS_MAX`] are used.
+    /// Nodes to stay connected to. At most [`crate::peers::TARGETS_MAX`] are used.
     pub connect: Vec<Address>,
     /// True if it mines once it is synchronized. [`Node::set_mining`] changes that.
     pub mining: bool,

@@ -1,6 +1,6 @@
 //! Agreement: compares a peer's chain with ours, as far as its announcements show it.
 //!
-//! A peer that hears of a block first from us stays silent about it ([`crate::sync::block_relay`]).
+//! A peer that hears of a block first from us stays silent about it (`sync::block_relay`).
 //! So a peer that was last near the tip is assumed to follow our announcements, until it announces
 //! another block. Competing blocks near the tip are not a disagreement. A branch that forks off
 //! farther down is one, and so is a chain that does not grow with ours.

@@ -9,7 +9,9 @@ pub mod ban_list;
 pub mod chain_status;
 pub mod eviction;
 pub mod outbound_slots;
-pub mod peer;
+pub(crate) mod peer;
 pub(crate) mod peer_manager;
-pub mod reconnect;
+pub(crate) mod reconnect;
 pub mod topology;
+
+pub use reconnect::TARGETS_MAX;

@@ -21,22 +21,22 @@ use crate::protocol::ping::Ping;
 pub const INBOUND_MAX: usize = 1_024;
 /// The most outbound connections: configured ones, slots, and those that are being measured. Inbound
 /// connections never take a place of this share. A further outbound connection is closed.
-pub const OUTBOUND_MAX: usize = 128;
+pub(crate) const OUTBOUND_MAX: usize = 128;
 /// The most connections of a node: both shares together.
-pub const PEERS_MAX: usize = INBOUND_MAX + OUTBOUND_MAX;
+pub(crate) const PEERS_MAX: usize = INBOUND_MAX + OUTBOUND_MAX;
 // A link may be measured while its successor is dialled, so each slot counts twice.
 const _: () =
     assert!(TARGETS_MAX + 2 * SLOTS_MAX < OUTBOUND_MAX, "all links that a node opens fit in its share");
 /// The number of newest messages that a peer is known to have.
-pub const KNOWN_MESSAGES_MAX: usize = 8_192;
+pub(crate) const KNOWN_MESSAGES_MAX: usize = 8_192;
 /// The most messages that are requested from a peer and not yet received. At this number, no more
 /// are requested.
-pub const ASKED_MESSAGES_MAX: usize = 4_096;
+pub(crate) const ASKED_MESSAGES_MAX: usize = 4_096;
 
 /// The shortest interval between answers to a peer's requests for addresses or links.
-pub const ANSWER_INTERVAL: Duration = Duration::from_millis(500);
+pub(crate) const ANSWER_INTERVAL: Duration = Duration::from_millis(500);
 /// The number of epochs after which a certificate is renewed.
-pub const RENEW_EPOCHS: u32 = 2;
+pub(crate) const RENEW_EPOCHS: u32 = 2;
 /// The change of the round trip, in thousandths, at which a certificate is renewed.
 const RENEW_PER_MILLE: u128 = 250;
 

@@ -11,9 +11,9 @@ use crate::protocol::connection::ConnectionId;
 /// The most nodes to stay connected to. Further ones are left out.
 pub const TARGETS_MAX: usize = 64;
 /// The wait after the first failure. It doubles with each further one.
-pub const BACKOFF_MIN: Duration = Duration::from_millis(500);
+pub(crate) const BACKOFF_MIN: Duration = Duration::from_millis(500);
 /// The longest wait between attempts.
-pub const BACKOFF_MAX: Duration = Duration::from_secs(60);
+pub(crate) const BACKOFF_MAX: Duration = Duration::from_secs(60);
 
 #[derive(Debug)]
 enum DialState {

@@ -11,7 +11,7 @@ use crate::protocol::misbehavior::{Misbehavior, Reason};
 use crate::protocol::packet::{Hello, PROTOCOL_VERSION};
 
 /// The time that a handshake may take.
-pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+pub(crate) const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The state of an unfinished handshake at one end.
 #[derive(Debug)]
@@ -25,26 +25,7 @@ pub(crate) struct Handshake {
 
 /// Returns the digest that the signer of an answer signs. It includes both challenges and both
 /// keys, so that an answer is not valid on any other connection.
-///
-/// ```
-/// # use plexus_core::primitives::pow::Work;
-/// # use plexus_core::protocol::handshake::digest;
-/// # use plexus_core::protocol::packet::{Hello, PROTOCOL_VERSION, Role};
-/// # use plexus_core::{Network, SecretKey};
-/// # let network = *Network::dev().id();
-/// # let [alice, bob] = [1, 2].map(|seed| SecretKey::from_bytes(&[seed; 32]).unwrap());
-/// # let hello = |secret: &SecretKey| Hello {
-/// #     version: PROTOCOL_VERSION, network, role: Role::Full, key: secret.public(),
-/// #     listen: None, total_work: Work::ZERO, height: 0, challenge: [7; 32],
-/// # };
-/// let (ours, theirs) = (hello(&alice), hello(&bob));
-/// let answer = alice.sign(&digest(&ours, &theirs));
-/// assert!(alice.public().verifies(&digest(&ours, &theirs), &answer));
-/// // With another challenge the same answer is invalid.
-/// let later = Hello { challenge: [8; 32], ..theirs };
-/// assert!(!alice.public().verifies(&digest(&ours, &later), &answer));
-/// ```
-pub fn digest(signer: &Hello, verifier: &Hello) -> Hash {
+pub(crate) fn digest(signer: &Hello, verifier: &Hello) -> Hash {
     tagged(
         Tag::Handshake,
         &[

@@ -13,14 +13,14 @@ use core::time::Duration;
 
 /// The time between a pong and the next ping once there is a median. It doubles with each further
 /// median.
-pub const PING_INTERVAL: Duration = Duration::from_secs(10);
+pub(crate) const PING_INTERVAL: Duration = Duration::from_secs(10);
 /// The longest time between a pong and the next ping.
-pub const PING_INTERVAL_MAX: Duration = Duration::from_secs(40);
+pub(crate) const PING_INTERVAL_MAX: Duration = Duration::from_secs(40);
 /// A ping is sent early, with one that is due, if it is due within this fraction of its interval.
 /// So a node wakes once for many links.
 const COALESCE_FRACTION: u32 = 4;
 /// The time to wait for a pong.
-pub const PONG_TIMEOUT: Duration = Duration::from_secs(20);
+pub(crate) const PONG_TIMEOUT: Duration = Duration::from_secs(20);
 /// The number of round trips in a median.
 const TRIPS_MAX: usize = 3;
 /// The number of medians that are kept.

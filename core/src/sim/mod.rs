@@ -1,26 +1,29 @@
-//! The laboratory: thousands of production [`crate::node::Node`]s in one process, on a simulated network, from one seed.
+//! The simulator: thousands of production [`crate::node::Node`]s in one process, on a simulated
+//! network, from one seed.
 //!
-//! A [`SimConfig`] says what is simulated, a [`Simulation`] runs it slice by slice, a [`Report`] says what was measured. It is a
-//! driver like any other: it speaks only the public API, reports inputs to nodes and carries out their outputs by the law of a
-//! driver. It waits for nothing, reads no clock and computes with integers wherever an event depends on it, so the same
-//! setup gives the same events, and the same [`Report::trace_hash`], natively and as WebAssembly.
+//! A [`SimConfig`] configures a simulation, a [`Simulation`] runs it slice by slice, and a
+//! [`Report`] holds the measurements. A simulation is a driver like any other: it speaks only the
+//! public API, reports inputs to nodes and carries out their outputs by the law of a driver. It
+//! never waits, reads no clock, and computes with integers wherever an event depends on the result.
+//! So the same configuration gives the same events, and the same [`Report::trace_hash`], natively
+//! and as WebAssembly.
 //!
 //! # Map
 //!
-//! | noun | what it is |
+//! | type | what it is |
 //! | --- | --- |
-//! | [`setup`] | the configuration of a simulation, checked |
-//! | [`latency`] | how long light and routers take between two places |
-//! | [`attack`] | the rule that a Byzantine node breaks |
-//! | [`report`] | what was measured |
-//! | [`report_frame`] | how the network stands at a moment |
-//! | [`violation`] | a law that was seen broken, with all that is needed to see it again |
+//! | [`SimConfig`] | the configuration of a simulation, checked |
+//! | [`Latency`] | the time that light and routers take between two places |
+//! | [`Attack`] | the rule that a Byzantine node breaks |
+//! | [`Report`] | the measurements |
+//! | [`ReportFrame`] | the state of the network at one moment |
+//! | [`Violation`] | a broken invariant, with everything that is needed to reproduce it |
 //!
 //! **Architecture Invariant:** the simulator speaks only the public API of the other folders.
 
 mod adversary;
 mod adversary_actions;
-pub mod attack;
+mod attack;
 mod audit;
 mod bound;
 mod checks;
@@ -33,19 +36,19 @@ mod frame_kind;
 mod host;
 mod identity;
 mod invariants;
-pub mod latency;
+mod latency;
 mod link;
 mod measure;
 mod measurements;
 mod prefetching;
-pub mod report;
-pub mod report_frame;
+mod report;
+mod report_frame;
 mod rng;
 mod schedule;
-pub mod setup;
+mod setup;
 mod shared_storage;
 mod signature_cache;
-pub mod simulation;
+mod simulation;
 mod store;
 mod timing_wheel;
 mod topology_builder;
@@ -53,16 +56,20 @@ mod trace;
 mod traffic;
 mod transport;
 mod turn;
-pub mod violation;
+mod violation;
 mod workload;
 mod workload_actions;
 mod world;
 
 pub use attack::Attack;
-pub use latency::{Latency, Matrix, MatrixError};
+pub use latency::{Latency, Matrix, MatrixError, ROWS_MAX, RTT_MS_MAX, RTT_US_MIN, SPHERE_RTT_US};
 pub use report::{ChosenCount, Curves, LinkView, PacketCount, PlaceView, Progress, Report, Stage};
-pub use report_frame::{BlockStance, ReportFrame, SceneBlock};
-pub use setup::{ByzantineShare, Churn, Faults, Partition, SimConfig, SimConfigError, Topology};
+pub use report_frame::{BLOCKS_SHOWN_MAX, BlockStance, ReportFrame, SceneBlock};
+pub use setup::{
+    BLOCKS_MAX, BODY_BYTES_MAX, ByzantineShare, COMPLETE_NODES_MAX, Churn, DELAY_US_MAX, Faults,
+    INTERVAL_MS_MAX, MESSAGES_PER_MINUTE_MAX, NODES_MAX, OUTBOUND_MAX, Partition, SKEW_MS_MAX, SimConfig,
+    SimConfigError, TRAITORS_PER_MILLE_MAX, Topology,
+};
 pub use simulation::Simulation;
 pub use violation::{Invariant, Violation};
 

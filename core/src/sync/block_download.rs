@@ -32,11 +32,11 @@ use crate::protocol::misbehavior::Misbehavior;
 use crate::sync::block_relay::BlockRelay;
 
 /// The most blocks of the path that are requested, being verified or waiting for the ones below.
-pub const WINDOW_MAX: usize = 256;
+pub(crate) const WINDOW_MAX: usize = 256;
 /// The most bodies requested from one peer at once.
-pub const PEER_BODIES_MAX: usize = 64;
+pub(crate) const PEER_BODIES_MAX: usize = 64;
 /// The number of held bytes of bodies from which on only the body that they wait for is requested.
-pub const HELD_BYTES_MAX: usize = 32 << 20;
+pub(crate) const HELD_BYTES_MAX: usize = 32 << 20;
 /// The time for which a peer may send none of the requested bodies. It doubles with each stall.
 pub const BODY_TIMEOUT: Duration = Duration::from_secs(5);
 /// The number of stalls after which a peer is closed.

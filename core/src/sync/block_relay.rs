@@ -30,7 +30,7 @@ use crate::protocol::connection::ConnectionId;
 
 /// The number of newest blocks that are tracked. The bodies of older ones are requested from any
 /// peer that claims the work.
-pub const BLOCKS_MAX: usize = 64;
+pub(crate) const BLOCKS_MAX: usize = 64;
 /// The most bytes of a compact body that goes to every peer that was silent until now: it costs
 /// less than it may save.
 pub const EAGER_BYTES_MAX: usize = 1_024;
@@ -38,7 +38,7 @@ pub const EAGER_BYTES_MAX: usize = 1_024;
 pub const PUSH_PATIENCE: Duration = Duration::from_secs(1);
 /// The most bodies that wait for parts. When full, the oldest is given up, and its block is
 /// requested whole later.
-pub const PARTIALS_MAX: usize = 8;
+pub(crate) const PARTIALS_MAX: usize = 8;
 /// The time that a peer's announcement may take beyond its round trip, for its own work on the
 /// header.
 const SILENCE_MARGIN: Duration = Duration::from_millis(3);

@@ -9,15 +9,15 @@
 //! headers in segments, and a light node restarts at the proof's end.
 //!
 //! If the peer has no proof, the branch is presynced as a `HeadersPresync`, and downloaded again
-//! if its work matches the claim. A peer that stalls, or shows less than it claimed, is backed off, and the
-//! next nearest is asked. One honest reachable peer is enough.
+//! if its work matches the claim. A peer that stalls, or shows less than it claimed, is backed off,
+//! and the next nearest is asked. One honest reachable peer is enough.
 //!
 //! Bounds: one request, one packet of headers or one proof, and one presync at a time, whatever
 //! the number of peers.
 
 use core::time::Duration;
 
-pub use self::patience::PATIENCE;
+pub(crate) use self::patience::PATIENCE;
 use self::patience::Patience;
 pub(crate) use self::peers::HeadersPeer;
 use self::peers::PeerRecords;
@@ -35,10 +35,10 @@ use crate::protocol::limits::HEADERS_MAX;
 /// The number of newest blocks whose bodies a light node downloads. It assumes deeper ones valid.
 pub const LIGHT_BODIES: usize = 16;
 /// The time that an answer with headers may take.
-pub const HEADERS_TIMEOUT: Duration = Duration::from_secs(10);
+pub(crate) const HEADERS_TIMEOUT: Duration = Duration::from_secs(10);
 /// The number of missing headers from which on a proof is requested in their place, because it
 /// takes fewer bytes.
-pub const PROOF_AHEAD: u64 = HEADERS_MAX as u64;
+pub(crate) const PROOF_AHEAD: u64 = HEADERS_MAX as u64;
 
 /// The next request of the node.
 #[derive(Debug, PartialEq, Eq)]

@@ -17,7 +17,7 @@ use crate::primitives::time::Timestamp;
 use crate::protocol::connection::ConnectionId;
 
 /// The most messages on their way into the mempool at once.
-pub const PENDING_MESSAGES_MAX: usize = 8_192;
+pub(crate) const PENDING_MESSAGES_MAX: usize = 8_192;
 
 /// Messages that share a batch.
 #[derive(Debug)]

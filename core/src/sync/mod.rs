@@ -2,9 +2,12 @@
 //!
 //! **Architecture Invariant:** nothing here decides whether a block is valid.
 
-pub mod block_download;
-pub mod block_relay;
+pub(crate) mod block_download;
+pub(crate) mod block_relay;
 pub(crate) mod block_sync;
-pub mod headers;
-pub mod message_relay;
-pub mod recent_blocks;
+pub(crate) mod headers;
+pub(crate) mod message_relay;
+pub(crate) mod recent_blocks;
+
+pub use block_download::{BODY_TIMEOUT, STALLS_MAX};
+pub use block_relay::{EAGER_BYTES_MAX, PUSH_PATIENCE};

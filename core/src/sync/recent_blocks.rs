@@ -15,12 +15,12 @@ use crate::primitives::hash::Hash;
 use crate::primitives::message::MessageId;
 
 /// The number of newest blocks whose bytes are kept.
-pub const BLOCKS_MAX: usize = 32;
+pub(crate) const BLOCKS_MAX: usize = 32;
 /// The most bytes of blocks that are kept. The oldest are evicted.
-pub const BYTES_MAX: usize = 16 << 20;
+pub(crate) const BYTES_MAX: usize = 16 << 20;
 /// The number of newest blocks whose ids are kept: more than can be verified between the store's
 /// answer and a block's turn.
-pub const ID_BLOCKS_MAX: usize = 2 * crate::sync::block_download::WINDOW_MAX;
+pub(crate) const ID_BLOCKS_MAX: usize = 2 * crate::sync::block_download::WINDOW_MAX;
 
 /// The newest blocks.
 #[derive(Debug, Default)]

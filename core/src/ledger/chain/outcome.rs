@@ -20,8 +20,8 @@ pub enum Inserted {
         /// The time from which on it is acceptable.
         at: Timestamp,
     },
-    /// It is more than [`AHEAD_MAX`](super::AHEAD_MAX) above the best validated block. Try again when bodies have
-    /// caught up.
+    /// It is more than [`AHEAD_MAX`](super::AHEAD_MAX) above the best validated block. Try again
+    /// when bodies have caught up.
     TooFarAhead,
 }
 

@@ -29,13 +29,13 @@ const TOGETHER: usize = 16;
 /// ```
 /// use plexus_core::PublicKey;
 /// use plexus_core::peers::topology::forecast::FirstHopForecast;
-/// use plexus_core::peers::topology::graph::Topology;
+/// use plexus_core::peers::topology::graph::GraphTopology;
 ///
 /// let [us, a, b] = [1, 2, 3].map(|byte| PublicKey::from_bytes([byte; 33]));
-/// let apart = Topology::new(us, [(us, a, 10_000), (us, b, 10_000)]);
+/// let apart = GraphTopology::new(us, [(us, a, 10_000), (us, b, 10_000)]);
 /// let forecast = FirstHopForecast::new(&apart, &[a, b]);
 /// assert_eq!(forecast.children(&a), [(b, 1_000)], "blocks reach b only through us");
-/// let linked = Topology::new(us, [(us, a, 80_000), (us, b, 80_000), (a, b, 10_000)]);
+/// let linked = GraphTopology::new(us, [(us, a, 80_000), (us, b, 80_000), (a, b, 10_000)]);
 /// assert_eq!(FirstHopForecast::new(&linked, &[a, b]).share(&a, &b), Some(0));
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -78,11 +78,11 @@ pub struct Ring {
 ///
 /// ```
 /// use plexus_core::PublicKey;
-/// use plexus_core::peers::topology::graph::Topology;
+/// use plexus_core::peers::topology::graph::GraphTopology;
 /// use plexus_core::peers::topology::render::Drawing;
 ///
 /// let [us, a, b] = [1, 2, 3].map(|byte| PublicKey::from_bytes([byte; 33]));
-/// let drawing = Drawing::new(&Topology::new(us, [(us, a, 10_000), (a, b, 10_000)]));
+/// let drawing = Drawing::new(&GraphTopology::new(us, [(us, a, 10_000), (a, b, 10_000)]));
 /// assert_eq!((drawing.spots.len(), drawing.lines.len()), (3, 2));
 /// assert!(drawing.spots[0].own && drawing.spots[1].weak, "without a, b is cut off");
 /// assert!(drawing.dot().contains(&b.to_string()));

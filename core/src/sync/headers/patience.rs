@@ -7,7 +7,7 @@ use crate::primitives::time::MonotonicTime;
 /// The time for which bodies and mining wait for headers, counted from the first request that
 /// brought none with more work. A peer that repeatedly claims more than it has delays other nodes
 /// no longer than this.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The wait for headers with more work.
 #[derive(Debug, Default)]

@@ -294,7 +294,7 @@ fn refusal(error: &SimConfigError) -> String {
         }
         SimConfigError::Traitors { found } => {
             let found = Share::of_per_mille(u32::try_from(found).unwrap_or(u32::MAX));
-            let most = Share::of_per_mille(plexus_core::sim::setup::TRAITORS_PER_MILLE_MAX);
+            let most = Share::of_per_mille(plexus_core::sim::TRAITORS_PER_MILLE_MAX);
             format!("--faults may be at most {most} of the nodes together, not {found}")
         }
         SimConfigError::Complete { field } => {
