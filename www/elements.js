@@ -10,9 +10,9 @@
  */
 
 import { Client } from './client.js';
-import { Drawing, LOOKS, PERIOD_MS, inWords, legend, shape } from './elements/drawing.js';
-import { ageText, hashText, make, moveAges } from './elements/make.js';
 import { count, hashRate } from './format.js';
+import { ageText, hashText, make, moveAges } from './views/dom.js';
+import { LOOKS, NetworkGraph, PERIOD_MS, inWords, legend, shape } from './views/network-graph.js';
 
 /**
  * @typedef {import('./client.js').Arrival} Arrival
@@ -216,7 +216,7 @@ function blockItem({ hash, number_of_block, verdict, failures, block, seen_unix_
 /** The network as its node sees it: a graph of measured latencies. Parts: `graph`, `legend`, `words`, `status`. */
 export class PlexusGraph extends PlexusElement {
   #svg = shape('svg', { class: 'graph', part: 'graph', 'aria-labelledby': 'words' });
-  #drawing = new Drawing(this.#svg);
+  #drawing = new NetworkGraph(this.#svg);
   #figure = make('div', { hidden: true }, this.#svg, legend());
   #words = make('p', { id: 'words', class: 'quiet', part: 'words' });
   #height = Infinity;

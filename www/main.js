@@ -2,16 +2,16 @@
 /** The page: one client, and the views that show it. */
 
 import { Client } from './client.js';
-import './elements/composer.js';
-import './elements/feed.js';
-import './elements/key.js';
-import './elements/lookup.js';
-import './elements/miner.js';
-import { moveAges } from './elements/make.js';
-import './elements/network.js';
-import './elements/notices.js';
-import './elements/status.js';
-import './elements/verify.js';
+import './views/composer.js';
+import { moveAges } from './views/dom.js';
+import './views/feed.js';
+import './views/key.js';
+import './views/miner.js';
+import './views/network.js';
+import './views/notifications.js';
+import './views/search.js';
+import './views/status.js';
+import './views/verify.js';
 
 /**
  * Returns the node that serves this page, unless the address names another: `?node=URL`.

@@ -2,7 +2,7 @@
 /** The simulator's page: its setup, its progress and its results. */
 
 import { count } from '../format.js';
-import { byId } from '../elements/make.js';
+import { byId } from '../views/dom.js';
 import { drawNetwork, drawTree } from './picture.js';
 import { addRun } from './results.js';
 import { commandOf, fill, flagsOf, queryOf, setupOf } from './setup.js';

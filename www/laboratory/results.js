@@ -2,7 +2,7 @@
 /** The results: a row and a curve for each run, so that runs can be compared. */
 
 import { count, short } from '../format.js';
-import { byId, make } from '../elements/make.js';
+import { byId, make } from '../views/dom.js';
 
 /** @typedef {import('./main.js').Report} Report */
 

@@ -18,13 +18,13 @@ use super::table;
 const MODULES: [&str; 10] = [
     "/client.js",
     "/elements.js",
-    "/elements/drawing.js",
-    "/elements/make.js",
     "/format.js",
     "/gpu.js",
     "/miner.js",
     "/search.wgsl",
     "/tabs.js",
+    "/views/dom.js",
+    "/views/network-graph.js",
     "/worker.js",
 ];
 /// The path prefix of the programs and their bindings.

@@ -32,8 +32,8 @@ const PACKAGE: [&str; 9] = [
     "/gpu.js",
     "/search.wgsl",
     "/format.js",
-    "/elements/drawing.js",
-    "/elements/make.js",
+    "/views/network-graph.js",
+    "/views/dom.js",
 ];
 /// The elements for other pages, which this page does not use.
 const ELEMENTS: &str = "/elements.js";
@@ -372,7 +372,7 @@ async fn the_page_and_its_programs_are_built_in_and_small() {
             }
         }
     }
-    for path in PACKAGE.into_iter().chain(["/elements/key.js", "/style.css"]) {
+    for path in PACKAGE.into_iter().chain(["/views/key.js", "/style.css"]) {
         assert!(files.iter().any(|file| file == path), "{path} is not among {files:?}");
     }
     assert!(!files.iter().any(|file| file == ELEMENTS), "a visitor loads what is for others");

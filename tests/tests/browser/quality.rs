@@ -209,10 +209,10 @@ fn every_step_of_the_dialog_about_keys_and_whatever_takes_a_key_is_accessible() 
     tab.wait("the dialog is gone", 30, "!document.querySelector('#key-dialog').open");
     click(&mut tab, "key-make");
     wait_step(&mut tab, "words");
-    tab.evaluate("(async () => { const { keep } = await import('/elements/key-dialog.js'); keep('keep', 'Keep it', async () => ''); })()");
+    tab.evaluate("(async () => { const { keep } = await import('/views/key-dialog.js'); keep('keep', 'Keep it', async () => ''); })()");
     wait_step(&mut tab, "keep");
     checker.check(&mut tab, "keep");
-    tab.evaluate("(async () => { const { keep } = await import('/elements/key-dialog.js'); keep('protect', 'A passphrase for your key', async () => ''); })()");
+    tab.evaluate("(async () => { const { keep } = await import('/views/key-dialog.js'); keep('protect', 'A passphrase for your key', async () => ''); })()");
     wait_step(&mut tab, "protect");
     checker.check(&mut tab, "protect");
     assert_nothing_thrown(&tab);

@@ -2,8 +2,8 @@
 /** Mine: the user starts and stops it. It never starts by itself. */
 
 import { count, duration, hashRate } from '../format.js';
+import { announce, byId } from './dom.js';
 import { withKey } from './key.js';
-import { announce, byId } from './make.js';
 
 /** @typedef {import('../client.js').Mining} Mining */
 

@@ -1,8 +1,8 @@
 // @ts-check
 /** Key: the user's keys, the one that signs, and how to add others. Reading and verifying need no key. */
 
+import { announce, byId, make } from './dom.js';
 import { ask, keep, makeKey, restoreKey, unlockKey } from './key-dialog.js';
-import { announce, byId, make } from './make.js';
 
 /** @typedef {import('../client.js').Client} Client */
 /** @typedef {import('../client.js').Key} Key */

@@ -2,7 +2,7 @@
 /** A fork: a branch that was undone beside the one that holds, and what differs. */
 
 import { abbreviated, count, short } from '../format.js';
-import { ageText, blockLink, make, messageLink } from './make.js';
+import { ageText, blockLink, make, messageLink } from './dom.js';
 
 /** @typedef {import('../client.js').Arrival} Arrival */
 /** @typedef {import('../client.js').Block} Block */

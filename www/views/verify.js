@@ -2,9 +2,9 @@
 /** Verify: a proof file is checked in this page, with no connection at all, and what it shows is said in words. */
 
 import { count, short } from '../format.js';
-import { announce, make } from './make.js';
+import { announce, make } from './dom.js';
+import { pickField, sealsIn } from './file-hash.js';
 import { sealCheck } from './message.js';
-import { pickField, sealsIn } from './seal.js';
 
 /** @typedef {import('../client.js').Client} Client */
 /** @typedef {import('../client.js').Verdict} Verdict */

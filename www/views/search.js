@@ -6,10 +6,10 @@
 
 import { count } from '../format.js';
 import { blockFields } from './block.js';
-import { byId, make } from './make.js';
+import { byId, make } from './dom.js';
+import { keyActivity } from './key-activity.js';
 import { messageFields } from './message.js';
-import { traceView } from './trace.js';
-import { tracesView } from './traces.js';
+import { verificationSteps } from './verification-steps.js';
 
 /** @typedef {import('../client.js').Client} Client */
 
@@ -93,7 +93,7 @@ class PlexusLookup extends HTMLElement {
 async function findBlock(client, name) {
   try {
     const trace = await client.trace(name);
-    return [`Block ${count(trace.block.number_of_block)}`, traceView(trace), blockFields(trace.block)];
+    return [`Block ${count(trace.block.number_of_block)}`, verificationSteps(trace), blockFields(trace.block)];
   } catch (error) {
     const message = name.length === 64 && await client.message(name).catch(() => null);
     return message ? shownMessage(client, message) : notFound(error);
@@ -112,7 +112,7 @@ async function findMessage(client, id) {
 /** @param {Client} client @param {string} key @returns {Promise<[string, ...Node[]]>} */
 async function findKey(client, key) {
   try {
-    return ['Key', hearsay('The view of each message compares its block with this page’s chain.'), await tracesView(client, key)];
+    return ['Key', hearsay('The view of each message compares its block with this page’s chain.'), await keyActivity(client, key)];
   } catch (error) {
     return notFound(error);
   }

@@ -2,7 +2,7 @@
 /** Notices for the user, shown until they are seen. */
 
 import { duration } from '../format.js';
-import { byId, make } from './make.js';
+import { byId, make } from './dom.js';
 
 /** The most notices at once. When full, the oldest is removed. */
 const NOTICES_MAX = 3;

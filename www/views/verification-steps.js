@@ -1,7 +1,7 @@
 // @ts-check
 /** The verification of a block: each rule, the expected value and the found value. */
 
-import { make } from './make.js';
+import { make } from './dom.js';
 
 /** @typedef {import('../client.js').Trace} Trace */
 /** @typedef {import('../client.js').Step} Step */
@@ -15,7 +15,7 @@ const PLACES = {
 };
 
 /** @param {Trace} trace */
-export function traceView({ place, steps }) {
+export function verificationSteps({ place, steps }) {
   const number = (/** @type {Step['finding']} */ wanted) => steps.filter(({ finding }) => finding === wanted).length;
   const [kept, broken, open] = [number('kept'), number('broken'), number('open')];
   const sum = [`${kept} of ${steps.length} rules passed`, broken && `${broken} failed`, open && `${open} cannot be checked here`];

@@ -2,9 +2,9 @@
 /** A message in full: its fields under their names, where it is, and whether a file is the one that it seals. */
 
 import { count, short } from '../format.js';
-import { blockLink, make, messageLink } from './make.js';
-import { fileField, sealsIn } from './seal.js';
-import { keyLink } from './traces.js';
+import { blockLink, make, messageLink } from './dom.js';
+import { fileField, sealsIn } from './file-hash.js';
+import { keyLink } from './key-activity.js';
 
 /** @typedef {import('../client.js').Placed} Placed */
 

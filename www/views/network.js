@@ -2,8 +2,8 @@
 /** The network as the page's own node sees it. While it is open, it is redrawn periodically. */
 
 import { abbreviated } from '../format.js';
-import { Drawing, LOOKS, PERIOD_MS, inWords, legend, time } from './drawing.js';
-import { byId, make } from './make.js';
+import { byId, make } from './dom.js';
+import { LOOKS, NetworkGraph, PERIOD_MS, inWords, legend, time } from './network-graph.js';
 
 /** @typedef {import('../client.js').Client} Client */
 /** @typedef {import('../client.js').Graph} Graph */
@@ -19,7 +19,7 @@ const WHYS = {
 };
 
 class PlexusNetwork extends HTMLElement {
-  #drawing = new Drawing(byId('network-graph', SVGSVGElement));
+  #drawing = new NetworkGraph(byId('network-graph', SVGSVGElement));
   #height = 0;
 
   /** @param {Client} client */

@@ -5,7 +5,7 @@
  */
 
 import { abbreviated, count } from '../format.js';
-import { fill, make } from './make.js';
+import { fill, make } from './dom.js';
 
 /** @typedef {import('../client.js').Graph} Graph */
 
@@ -45,7 +45,7 @@ LOOKS.replaceSync(`
 `);
 
 /** A drawing, within an `<svg class="graph">`. */
-export class Drawing {
+export class NetworkGraph {
   #svg;
   /** @type {Graph | undefined} */
   #graph;
@@ -120,7 +120,7 @@ export class Drawing {
  * Returns a part of a drawing.
  * @template {keyof SVGElementTagNameMap} Name
  * @param {Name} name
- * @param {import('./make.js').Attributes} attributes
+ * @param {import('./dom.js').Attributes} attributes
  * @param {...(Node | string)} children
  */
 export function shape(name, attributes, ...children) {

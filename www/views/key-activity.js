@@ -2,7 +2,7 @@
 /** The messages and blocks of a key, down to the block where the search stopped. */
 
 import { count } from '../format.js';
-import { ageText, blockLink, make, messageLink } from './make.js';
+import { ageText, blockLink, make, messageLink } from './dom.js';
 
 /** @typedef {import('../client.js').Client} Client */
 /** @typedef {import('../client.js').Traces} Traces */
@@ -24,7 +24,7 @@ export function keyLink(key, text) {
  * @param {string} key
  * @returns {Promise<HTMLElement>}
  */
-export async function tracesView(client, key) {
+export async function keyActivity(client, key) {
   const first = await client.traces(key);
   const messages = make('ul', { class: 'letters', id: 'key-messages' });
   const blocks = make('p', { id: 'key-blocks' });

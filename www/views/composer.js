@@ -2,9 +2,9 @@
 /** Send: write, sign and send a message, and see the state of earlier ones. */
 
 import { bytes, count, short } from '../format.js';
-import { ageText, announce, blockLink, byId, make, messageLink } from './make.js';
+import { ageText, announce, blockLink, byId, make, messageLink } from './dom.js';
+import { fileField, sealOf } from './file-hash.js';
 import { withKey } from './key.js';
-import { fileField, sealOf } from './seal.js';
 
 /** @typedef {import('../client.js').Letter} Letter */
 

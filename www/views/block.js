@@ -2,8 +2,8 @@
 /** A block in full: its fields under their names, its messages, and every rule that it breaks. */
 
 import { abbreviated, count } from '../format.js';
-import { ageText, blockLink, hashText, make, messageLink } from './make.js';
-import { keyLink } from './traces.js';
+import { ageText, blockLink, hashText, make, messageLink } from './dom.js';
+import { keyLink } from './key-activity.js';
 
 /** @typedef {import('../client.js').Block} Block */
 /** @typedef {import('../client.js').Message} Message */

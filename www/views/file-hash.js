@@ -1,7 +1,7 @@
 // @ts-check
 /** Seals: a file's SHA-256 in a message. The file is read in this page and sent nowhere. */
 
-import { announce, make } from './make.js';
+import { announce, make } from './dom.js';
 
 /** What a message says of the file that it seals. @param {string} digest */
 export function sealOf(digest) {

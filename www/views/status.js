@@ -2,7 +2,7 @@
 /** The bar at the top: the network, the state of the connection, the height of the chain. */
 
 import { count, duration, short } from '../format.js';
-import { ageText, byId, make } from './make.js';
+import { ageText, byId, make } from './dom.js';
 
 /** @typedef {import('../client.js').State} State */
 /** @typedef {import('../client.js').Peer} Peer */

@@ -4,7 +4,7 @@
  * when a step ends.
  */
 
-import { announce, byId, make } from './make.js';
+import { announce, byId, make } from './dom.js';
 
 /** @typedef {import('../client.js').Client} Client */
 /** @typedef {import('../client.js').Key} Key */

@@ -3,8 +3,8 @@
 
 import { abbreviated, count } from '../format.js';
 import { blockFields, failureList } from './block.js';
-import { forkView, reorgLine, reorgView } from './fork.js';
-import { ageText, byId, hashText, make } from './make.js';
+import { ageText, byId, hashText, make } from './dom.js';
+import { forkView, reorgLine, reorgView } from './reorg.js';
 
 /** @typedef {import('../client.js').Arrival} Arrival */
 /** @typedef {import('../client.js').Reorg} Reorg */
