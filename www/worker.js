@@ -4,7 +4,7 @@
  * to it and updates from it, and owns the miners. It makes no decisions.
  */
 import init, { FileDigest, LightNode, verifyProof } from './pkg/plexus_web.js';
-import { Tabs } from './tabs.js';
+import { SharedNode } from './shared-node.js';
 
 /** The methods of the node that a page may call. */
 const METHODS = new Set(['submit', 'mine', 'stopMining', 'find', 'keys', 'createKey', 'lock', 'words', 'makeEphemeralKey', 'trace', 'useGpu']);
@@ -28,7 +28,7 @@ const loaded = program.then((module) => init({ module_or_path: module }));
 let started;
 /** The visible tabs. @type {Set<string>} */
 const visible = new Set();
-const tabs = new Tabs({
+const sharedNode = new SharedNode({
   start: async () => {
     started = begin();
     await started;
@@ -53,7 +53,7 @@ async function begin() {
   const light = await LightNode.start(
     home,
     keepsChain,
-    (/** @type {string} */ update) => tabs.tell(update),
+    (/** @type {string} */ update) => sharedNode.tell(update),
     (/** @type {Uint8Array | null} */ job, /** @type {number} */ threads, /** @type {number} */ percent) => miners.search(job, threads, percent),
   );
   miners.light = light;
@@ -142,13 +142,13 @@ const miners = {
     this.newest = [job, threads, percent];
     const wanted = job ? threads : 0;
     while (this.workers.length > wanted) this.workers.pop()?.terminate();
-    while (this.workers.length < wanted) this.workers.push(this.hire());
+    while (this.workers.length < wanted) this.workers.push(this.spawnMiner());
     this.searchOnGpu(job !== null);
     const all = this.gpu ? [...this.workers, this.gpu] : this.workers;
     all.forEach((worker, number) => worker.postMessage({ job, number, count: all.length, percent }));
   },
 
-  hire() {
+  spawnMiner() {
     const worker = new Worker(new URL('./miner.js', import.meta.url), { type: 'module', name: 'plexus-miner' });
     this.module ??= this.program === PLAIN ? program : compile(new URL(`./pkg/${VECTORS}_bg.wasm`, import.meta.url));
     this.module.then((module) => worker.postMessage({ module, program: this.program }));
@@ -159,17 +159,17 @@ const miners = {
   listen(worker) {
     let told = '';
     worker.addEventListener('message', ({ data: { tries, solution, kernel, failed } }) => {
-      if (failed) return this.loseGpu(failed);
+      if (failed) return this.onGpuLost(failed);
       this.light?.hashed(tries);
       if (solution) this.light?.solved(solution);
       if (!kernel || kernel === told) return;
       told = kernel;
-      tabs.tell(JSON.stringify({ type: 'kernel', value: { name: kernel, vectors: this.program === VECTORS } }));
+      sharedNode.tell(JSON.stringify({ type: 'kernel', value: { name: kernel, vectors: this.program === VECTORS } }));
     });
     return worker;
   },
 
-  hireGpu() {
+  spawnGpuMiner() {
     const worker = new Worker(new URL('./gpu.js', import.meta.url), { type: 'module', name: 'plexus-gpu' });
     program.then((module) => worker.postMessage({ module }));
     return this.listen(worker);
@@ -178,7 +178,7 @@ const miners = {
   /** @param {boolean} searches */
   searchOnGpu(searches) {
     if (searches && this.wantsGpu) {
-      this.gpu ??= this.hireGpu();
+      this.gpu ??= this.spawnGpuMiner();
     } else {
       this.gpu?.terminate();
       this.gpu = undefined;
@@ -192,11 +192,11 @@ const miners = {
   },
 
   /** Handles a failure of the GPU. The threads then share all nonces. @param {string} why */
-  loseGpu(why) {
+  onGpuLost(why) {
     this.useGpu(false);
-    tabs.tell(JSON.stringify({ type: 'gpu-lost' }));
+    sharedNode.tell(JSON.stringify({ type: 'gpu-lost' }));
     const text = `GPU mining stopped: ${why}. The threads continue.`;
-    tabs.tell(JSON.stringify({ type: 'notice', value: { bad: true, text } }));
+    sharedNode.tell(JSON.stringify({ type: 'notice', value: { bad: true, text } }));
   },
 };
 
@@ -212,7 +212,7 @@ addEventListener('message', async ({ data: { id, method, args } }) => {
       const [node, vectors, shares] = args;
       home = node;
       miners.program = vectors && WebAssembly.validate(VECTOR) ? VECTORS : PLAIN;
-      await tabs.start(shares ? `plexus ${node}` : null);
+      await sharedNode.start(shares ? `plexus ${node}` : null);
       postMessage({ id });
     } else if (method === 'verify') {
       await loaded;
@@ -220,7 +220,7 @@ addEventListener('message', async ({ data: { id, method, args } }) => {
     } else if (method === 'digest') {
       postMessage({ id, value: await digest(args[0], (progress) => postMessage({ id, progress })) });
     } else {
-      postMessage({ id, value: await tabs.ask(method, args) });
+      postMessage({ id, value: await sharedNode.ask(method, args) });
     }
   } catch (error) {
     postMessage({ id, error: error instanceof Error ? error.message : String(error) });

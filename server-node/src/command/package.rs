@@ -22,7 +22,7 @@ const MODULES: [&str; 10] = [
     "/gpu.js",
     "/miner.js",
     "/search.wgsl",
-    "/tabs.js",
+    "/shared-node.js",
     "/views/dom.js",
     "/views/network-graph.js",
     "/worker.js",

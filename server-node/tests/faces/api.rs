@@ -27,7 +27,7 @@ const PACKAGE_BYTES_MAX: usize = 314_000;
 const PACKAGE: [&str; 9] = [
     "/client.js",
     "/worker.js",
-    "/tabs.js",
+    "/shared-node.js",
     "/miner.js",
     "/gpu.js",
     "/search.wgsl",

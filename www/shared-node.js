@@ -1,33 +1,35 @@
 // @ts-check
 /**
- * One node for all tabs of an origin. The tab that holds the lock has the node, the others ask that tab; when it closes, the browser
- * gives the lock to the next, which starts the node from what is stored. All of it travels between pages of one origin, inside the browser.
+ * One node for all tabs of an origin. The tab that holds the lock is the leader: it has the node, and the other
+ * tabs ask it. When it closes, the browser gives the lock to the next tab, which starts the node from the stored
+ * data. All messages travel between pages of one origin, inside the browser.
  */
 
-/** What ends which updates. @type {Record<string, string | undefined>} */
+/** The updates that end others: their type, and the type that they end. @type {Record<string, string | undefined>} */
 const ENDS = { 'block-gone': 'block', 'reorg-gone': 'reorg', 'sent-gone': 'sent' };
-/** What is news to those alone who are there. */
+/** The types of updates that a tab which opens later does not need. */
 const PASSING = ['notice', 'gpu-lost', 'stamping'];
 
 /**
- * @typedef {object} Node What the tab that has the node does with it.
+ * @typedef {object} Node The functions of the leader's node, and of each tab's page.
  * @property {() => Promise<void>} start
  * @property {(method: string, args: any[], from: string) => Promise<any>} answer
  * @property {(updates: string[]) => void} show Shows updates to this tab's page.
  */
 
-export class Tabs {
+export class SharedNode {
   #id = String(Math.random());
   #node;
   /** Without a channel this tab is alone. @type {BroadcastChannel | undefined} */
   #channel;
-  #leads = false;
-  /** Until then there is nobody to ask. */
+  /** True if this tab has the node. */
+  #isLeader = false;
+  /** Resolves when there is a leader to ask. */
   #begun = Promise.resolve();
   #asked = 0;
   /** @type {Map<number, { resolve: (value: any) => void, reject: (error: Error) => void }>} */
   #waiting = new Map();
-  /** The newest update of each thing: as many as the node shows, which are few. @type {Map<string, string>} */
+  /** The newest update of each thing. The node bounds how many things it shows. @type {Map<string, string>} */
   #updates = new Map();
 
   /** @param {Node} node */
@@ -36,14 +38,14 @@ export class Tabs {
   }
 
   /**
-   * Resolves as soon as this tab has the node or knows of the one that has.
-   * @param {string | null} name of what is shared; null: this tab shares nothing
+   * Resolves when this tab is the leader or has heard from the leader.
+   * @param {string | null} name the name of the lock and the channel; null: this tab shares nothing
    * @returns {Promise<void>}
    */
   start(name) {
-    // Without locks (a page that is not secure) nobody knows who is first.
+    // Without locks (on an insecure page) no tab knows which is first.
     if (name === null || !navigator.locks) {
-      this.#leads = true;
+      this.#isLeader = true;
       return this.#node.start();
     }
     const channel = new BroadcastChannel(name);
@@ -54,12 +56,12 @@ export class Tabs {
         this.#received(data);
       });
       navigator.locks.request(name, async () => {
-        this.#lead();
+        this.#becomeLeader();
         await this.#node.start();
         resolve();
         return new Promise(() => {});
       }).catch((error) => {
-        this.#leads = false;
+        this.#isLeader = false;
         reject(error);
       });
       channel.postMessage({ hello: this.#id });
@@ -67,33 +69,34 @@ export class Tabs {
     return this.#begun;
   }
 
-  #lead() {
-    this.#leads = true;
+  #becomeLeader() {
+    this.#isLeader = true;
     this.#refuse();
+    // Tabs with an earlier version of the page know this message too.
     this.#channel?.postMessage({ leads: true });
   }
 
-  /** Whoever was asked is gone. */
+  /** Rejects the pending requests, because the tab that was asked is gone. */
   #refuse() {
     for (const { reject } of this.#waiting.values()) reject(new Error('The tab that ran the node was closed. Try again'));
     this.#waiting.clear();
   }
 
   /**
-   * Has the node do something, wherever it is.
+   * Calls a method of the node, in this tab or in the leader.
    * @param {string} method
    * @param {any[]} args
    * @returns {Promise<any>}
    */
   async ask(method, args) {
     await this.#begun;
-    if (this.#leads) return this.#node.answer(method, args, this.#id);
+    if (this.#isLeader) return this.#node.answer(method, args, this.#id);
     const ask = ++this.#asked;
     this.#channel?.postMessage({ from: this.#id, ask, method, args });
     return new Promise((resolve, reject) => this.#waiting.set(ask, { resolve, reject }));
   }
 
-  /** Tells all tabs what the node says. @param {string} update */
+  /** Sends an update of the node to all tabs. @param {string} update */
   tell(update) {
     const { type, value } = JSON.parse(update);
     const ended = ENDS[type];
@@ -105,7 +108,7 @@ export class Tabs {
 
   /** @param {any} data */
   #received({ hello, leads, update, from, to, ask, method, args, updates, value, error }) {
-    if (this.#leads) {
+    if (this.#isLeader) {
       const answer = (/** @type {object} */ rest) => this.#channel?.postMessage({ to: hello ?? from, ask, ...rest });
       if (hello) answer({ updates: [...this.#updates.values()] });
       if (method) this.#node.answer(method, args, from).then((value) => answer({ value }), (error) => answer({ error: error?.message ?? String(error) }));
@@ -114,7 +117,7 @@ export class Tabs {
     } else if (leads) {
       this.#refuse();
     } else if (to === this.#id && updates) {
-      // At once, so that the page is drawn once.
+      // All together, so that the page is drawn once.
       this.#node.show(updates);
     } else if (to === this.#id) {
       const waiting = this.#waiting.get(ask);
