@@ -15,12 +15,13 @@ use super::table;
 
 /// The modules that a page may import, the modules that these import, and the miners' shader, as
 /// they are served.
-const MODULES: [&str; 10] = [
+const MODULES: [&str; 11] = [
     "/client.js",
     "/elements.js",
     "/format.js",
     "/gpu.js",
     "/miner.js",
+    "/node-api.js",
     "/search.wgsl",
     "/shared-node.js",
     "/views/dom.js",

@@ -24,8 +24,9 @@ const PROGRAMS_BYTES_MAX: usize = 298_000;
 /// 231,358), and the account of a replaced chain takes 8,200.
 const PACKAGE_BYTES_MAX: usize = 314_000;
 /// The files of the package beside the programs and the elements.
-const PACKAGE: [&str; 9] = [
+const PACKAGE: [&str; 10] = [
     "/client.js",
+    "/node-api.js",
     "/worker.js",
     "/shared-node.js",
     "/miner.js",
