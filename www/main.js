@@ -31,4 +31,4 @@ for (const view of document.querySelectorAll('[data-view]')) {
 }
 setInterval(moveAges, 1000, document);
 // Without a service worker, the page opens only while its node is reachable.
-navigator.serviceWorker?.register('./service.js').catch(() => {});
+navigator.serviceWorker?.register('./service-worker.js').catch(() => {});
