@@ -3,7 +3,7 @@
 use wasm_bindgen::prelude::*;
 
 use super::performance_now;
-use crate::miner::Searcher;
+use crate::mining::miner::Searcher;
 
 /// A miner, which searches its shares of jobs as fast as this machine can.
 #[wasm_bindgen(js_name = Miner)]

@@ -12,14 +12,14 @@ use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::future_to_promise;
 use zeroize::Zeroizing;
 
-use crate::bootstrap;
-use crate::callbacks::Callbacks;
-use crate::form::UserError;
-use crate::gpu::GpuShare;
-use crate::keyring::TAB_NAME;
-use crate::mining_settings::{MiningSettings, PowerState};
-use crate::proof_check::CheckedProof;
-use crate::runtime::Runtime;
+use crate::browser::callbacks::Callbacks;
+use crate::chain_view::proof_check::CheckedProof;
+use crate::driver::bootstrap;
+use crate::driver::runtime::Runtime;
+use crate::keys::keyring::TAB_NAME;
+use crate::messages::UserError;
+use crate::mining::gpu::GpuShare;
+use crate::mining::settings::{MiningSettings, PowerState};
 
 impl From<UserError> for JsValue {
     fn from(refusal: UserError) -> Self {

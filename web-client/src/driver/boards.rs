@@ -3,10 +3,10 @@
 use plexus_core::primitives::hash::Hash;
 
 use super::storage::Storage;
-use crate::callbacks::Callbacks;
-use crate::feed::{self, Feed};
-use crate::reorg::{self, Reorgs};
-use crate::sent_messages::{self, SentMessages};
+use crate::browser::callbacks::Callbacks;
+use crate::chain_view::feed::{self, Feed};
+use crate::chain_view::reorg::{self, Reorgs};
+use crate::chain_view::sent_messages::{self, SentMessages};
 
 /// The boards.
 #[derive(Debug)]

@@ -7,11 +7,11 @@ use plexus_core::primitives::message::{Draft, MessageId};
 use plexus_core::primitives::time::Now;
 
 use super::{Driver, EFFORT};
-use crate::database::Write;
-use crate::form::{NodeState, Update, UserError};
-use crate::identity::Identity;
-use crate::keyring::Keyring;
-use crate::mining_settings::{MiningSettings, PowerState};
+use crate::browser::database::Write;
+use crate::keys::identity::Identity;
+use crate::keys::keyring::Keyring;
+use crate::messages::{NodeState, Update, UserError};
+use crate::mining::settings::{MiningSettings, PowerState};
 
 impl Driver {
     /// Begins a message. Returns its content, and the id that its stamp is for.

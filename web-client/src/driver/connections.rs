@@ -10,7 +10,7 @@ use plexus_core::node::ConnectionId;
 use plexus_core::protocol::address::Address;
 
 use super::surroundings::Surroundings;
-use crate::socket::Socket;
+use crate::browser::socket::Socket;
 
 /// The most connections at once. The user's node, the links of a light node's own choice and a
 /// feeler are fewer.

@@ -4,11 +4,11 @@ use plexus_core::mining::job::Job;
 use plexus_core::primitives::key::PublicKey;
 use plexus_core::primitives::time::MonotonicTime;
 
-use crate::callbacks::Callbacks;
-use crate::clock;
-use crate::form::Mining;
-use crate::mining_settings::{MiningSettings, PowerState};
-use crate::rate::Rate;
+use crate::browser::callbacks::Callbacks;
+use crate::browser::clock;
+use crate::messages::Mining;
+use crate::mining::rate::Rate;
+use crate::mining::settings::{MiningSettings, PowerState};
 
 /// The user's settings for the miners, and their state.
 #[derive(Debug, Default)]

@@ -8,9 +8,9 @@ use plexus_core::primitives::message::{RECIPIENT_BYTES_MAX, TEXT_BYTES_MAX};
 use plexus_core::primitives::time::Now;
 
 use super::{Driver, MINING_PERIOD};
-use crate::clock;
-use crate::form::{Mining, NetworkForm, NodeState, PeerForm, Phase, Update};
-use crate::reorg::{Tip, Undone};
+use crate::browser::clock;
+use crate::chain_view::reorg::{Tip, Undone};
+use crate::messages::{Mining, NetworkForm, NodeState, PeerForm, Phase, Update};
 
 /// The reason for the connection to the node that the page was given.
 const HOME: &str = "home";

@@ -2,9 +2,9 @@
 
 use plexus_core::node::storage::Change;
 
-use crate::block_cache::Recent;
-use crate::chain_store::{ArchiveError, ChainStore};
-use crate::database::Write;
+use crate::browser::database::Write;
+use crate::chain_view::block_cache::Recent;
+use crate::chain_view::chain_store::{ArchiveError, ChainStore};
 
 /// The kept part of the chain, and the pending writes.
 #[derive(Debug)]

@@ -7,7 +7,7 @@ use plexus_core::ledger::signature_batch::SignatureBatch;
 use plexus_core::node::ConnectionId;
 use plexus_core::protocol::address::Address;
 
-use crate::socket::SocketEvent;
+use crate::browser::socket::SocketEvent;
 
 /// Receives the results of the tasks that the driver starts.
 pub(crate) trait Surroundings {

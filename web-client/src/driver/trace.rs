@@ -8,7 +8,7 @@ use plexus_core::primitives::time::Now;
 use serde::Serialize;
 
 use super::Driver;
-use crate::form::UserError;
+use crate::messages::UserError;
 
 /// The place of a block, as far as this node knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]

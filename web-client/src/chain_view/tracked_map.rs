@@ -9,7 +9,7 @@ use plexus_core::primitives::hash::Hash;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::database::{DatabaseEntry, Write};
+use crate::browser::database::{DatabaseEntry, Write};
 
 /// An item with one form for the store and another for the page.
 pub(crate) trait Item: Serialize + DeserializeOwned {

@@ -3,9 +3,9 @@
 use js_sys::{Function, Uint8Array};
 use wasm_bindgen::JsValue;
 
-use crate::form::Update;
-use crate::mining_settings::MiningSettings;
-use crate::tracked_map::ItemChange;
+use crate::chain_view::tracked_map::ItemChange;
+use crate::messages::Update;
+use crate::mining::settings::MiningSettings;
 
 /// The page's two listeners.
 #[derive(Clone, Debug)]

@@ -7,7 +7,7 @@ use plexus_core::primitives::params::Network;
 use plexus_core::proof::inclusion_proof::Receipt;
 use serde::Serialize;
 
-use crate::form::UserError;
+use crate::messages::UserError;
 
 /// The result for a valid proof file.
 #[derive(Debug, Serialize)]

@@ -9,9 +9,9 @@ use plexus_core::primitives::pow::Work;
 use plexus_core::primitives::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::database::DatabaseEntry;
-use crate::reorg::Undone;
-use crate::tracked_map::{Item, ItemChange, TrackedMap};
+use crate::browser::database::DatabaseEntry;
+use crate::chain_view::reorg::Undone;
+use crate::chain_view::tracked_map::{Item, ItemChange, TrackedMap};
 
 /// The prefix of the feed in a network's part of the store.
 pub(crate) const PREFIX: &str = "feed/";

@@ -1,7 +1,7 @@
 //! The user's settings for mining, and their effect under the machine's conditions. They are stored
 //! over a reload.
 
-use crate::form::UserError;
+use crate::messages::UserError;
 
 /// The most threads that mine.
 pub(crate) const THREADS_MAX: u32 = 256;

@@ -29,16 +29,16 @@ use self::connections::{Connections, DialError};
 use self::miners::Miners;
 use self::storage::Storage;
 pub(crate) use self::surroundings::Surroundings;
-use crate::callbacks::Callbacks;
-use crate::chain_store::ChainStore;
-use crate::database::Write;
-use crate::feed::Feed;
-use crate::form::{NodeState, ProofForm, UserError};
-use crate::keyring::Keyring;
-use crate::mining_settings::MiningSettings;
-use crate::reorg::{Reorgs, Undone};
-use crate::sent_messages::SentMessages;
-use crate::socket::SocketEvent;
+use crate::browser::callbacks::Callbacks;
+use crate::browser::database::Write;
+use crate::browser::socket::SocketEvent;
+use crate::chain_view::chain_store::ChainStore;
+use crate::chain_view::feed::Feed;
+use crate::chain_view::reorg::{Reorgs, Undone};
+use crate::chain_view::sent_messages::SentMessages;
+use crate::keys::keyring::Keyring;
+use crate::messages::{NodeState, ProofForm, UserError};
+use crate::mining::settings::MiningSettings;
 
 /// The queued outputs above which no further frame is read. Frames that come meanwhile stay unread
 /// in their socket, which closes if they are too many.
@@ -389,10 +389,12 @@ impl Driver {
 }
 
 mod boards;
+pub(crate) mod bootstrap;
 mod commands;
 mod connections;
 mod miners;
 mod publish;
+pub(crate) mod runtime;
 mod storage;
 mod surroundings;
 mod trace;

@@ -11,8 +11,8 @@ use plexus_core::primitives::hash::Hash;
 use plexus_core::primitives::pow::Work;
 use plexus_core::primitives::time::Timestamp;
 
-use crate::database::{DatabaseEntry, Write};
-use crate::tracked_map::ItemChange;
+use crate::browser::database::{DatabaseEntry, Write};
+use crate::chain_view::tracked_map::ItemChange;
 
 /// The prefix of reorganisations in a network's part of the store.
 pub(crate) const PREFIX: &str = "reorg/";

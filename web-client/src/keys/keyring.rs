@@ -8,10 +8,10 @@
 use plexus_core::primitives::key::{KeyError, PublicKey};
 use zeroize::Zeroizing;
 
-use crate::database::{Database, DatabaseEntry, DatabaseError, Write};
-use crate::encrypted_key::{Cost, SaltAndNonce, SealError, Sealed};
-use crate::form::{KeyForm, KeyState};
-use crate::identity::Identity;
+use crate::browser::database::{Database, DatabaseEntry, DatabaseError, Write};
+use crate::keys::encrypted_key::{Cost, SaltAndNonce, SealError, Sealed};
+use crate::keys::identity::Identity;
+use crate::messages::{KeyForm, KeyState};
 
 /// The most keys. Another is refused.
 pub(crate) const KEYS_MAX: usize = 16;

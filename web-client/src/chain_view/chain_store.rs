@@ -18,7 +18,7 @@ use plexus_core::primitives::hash::Hash;
 use plexus_core::primitives::mmr::Mmr;
 use plexus_core::primitives::params::Network;
 
-use crate::database::{DatabaseEntry, Write};
+use crate::browser::database::{DatabaseEntry, Write};
 
 /// The number of headers that are stored as one value. A new block rewrites at most this many.
 const CHUNK_HEADERS: u64 = 64;

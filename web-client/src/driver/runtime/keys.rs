@@ -7,10 +7,10 @@ use std::rc::Rc;
 use zeroize::Zeroizing;
 
 use super::Runtime;
-use crate::encrypted_key::{Cost, SaltAndNonce};
-use crate::form::UserError;
-use crate::identity::Identity;
-use crate::keyring::{DraftForm, Keyring, KeyringError, Sealing, Stored};
+use crate::keys::encrypted_key::{Cost, SaltAndNonce};
+use crate::keys::identity::Identity;
+use crate::keys::keyring::{DraftForm, Keyring, KeyringError, Sealing, Stored};
+use crate::messages::UserError;
 
 /// A passphrase, wiped when it is dropped. `None` for a key that is to live in this tab alone.
 pub(crate) type Passphrase = Option<Zeroizing<String>>;

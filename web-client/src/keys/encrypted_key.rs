@@ -13,7 +13,7 @@ use plexus_core::primitives::hash::Hash;
 use plexus_core::primitives::key::PublicKey;
 use zeroize::Zeroizing;
 
-use crate::identity::Identity;
+use crate::keys::identity::Identity;
 
 /// The fewest characters of a passphrase.
 pub(crate) const PASSPHRASE_CHARS_MIN: usize = 10;

@@ -11,19 +11,19 @@ use plexus_core::primitives::message::{RECIPIENT_BYTES_MAX, TEXT_BYTES_MAX};
 use plexus_core::primitives::params::Network;
 use plexus_core::protocol::address::Address;
 
-use crate::api::{self, JsonAnswer};
-use crate::callbacks::Callbacks;
-use crate::chain_store::{BOOK, ChainStore};
-use crate::clock;
-use crate::database::{Database, Write};
+use crate::browser::api::{self, JsonAnswer};
+use crate::browser::callbacks::Callbacks;
+use crate::browser::clock;
+use crate::browser::database::{Database, Write};
+use crate::chain_view::chain_store::{BOOK, ChainStore};
+use crate::chain_view::feed::Feed;
+use crate::chain_view::reorg::Reorgs;
+use crate::chain_view::sent_messages::SentMessages;
+use crate::driver::runtime::Runtime;
 use crate::driver::{Beginning, EFFORT, prefix};
-use crate::feed::Feed;
-use crate::form::{KeyState, NodeState, Phase, Update, UserError};
-use crate::keyring::{Keyring, Stored};
-use crate::mining_settings::MiningSettings;
-use crate::reorg::Reorgs;
-use crate::runtime::Runtime;
-use crate::sent_messages::SentMessages;
+use crate::keys::keyring::{Keyring, Stored};
+use crate::messages::{KeyState, NodeState, Phase, Update, UserError};
+use crate::mining::settings::MiningSettings;
 
 /// The first wait before the node is asked for its network again. Each later wait is twice as long.
 const WAIT_MIN: Duration = Duration::from_millis(500);

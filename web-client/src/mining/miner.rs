@@ -12,7 +12,7 @@ use plexus_core::mining::kernel::{Kernel, Trial};
 use plexus_core::mining::search::Search;
 use plexus_core::primitives::encoding::DecodeError;
 
-use crate::duty_cycle::DutyCycle;
+use crate::mining::duty_cycle::DutyCycle;
 
 /// The target time of a slice, in milliseconds.
 const SLICE_MS: f64 = 30.0;

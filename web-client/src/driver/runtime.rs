@@ -17,13 +17,13 @@ use plexus_core::primitives::time::Now;
 use plexus_core::protocol::address::Address;
 use wasm_bindgen_futures::spawn_local;
 
-use crate::api;
-use crate::callbacks::Callbacks;
-use crate::clock::{self, Timer};
-use crate::database::{Database, Write};
+use crate::browser::api;
+use crate::browser::callbacks::Callbacks;
+use crate::browser::clock::{self, Timer};
+use crate::browser::database::{Database, Write};
+use crate::browser::socket::SocketEvent;
 use crate::driver::{Beginning, Driver, DriverStep, Surroundings};
-use crate::form::{Update, UserError};
-use crate::socket::SocketEvent;
+use crate::messages::{Update, UserError};
 
 /// The signatures that are checked before the socket is looked at again: about 25 ms.
 const CHECKS_A_SLICE: usize = 64;

@@ -1,5 +1,5 @@
 use super::*;
-use crate::encrypted_key::tests::{CHEAP, PASSPHRASE};
+use crate::keys::encrypted_key::tests::{CHEAP, PASSPHRASE};
 
 const CHANCE: SaltAndNonce = [4; 28];
 

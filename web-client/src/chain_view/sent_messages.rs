@@ -9,8 +9,8 @@ use plexus_core::primitives::message::{Message, MessageId};
 use plexus_core::primitives::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::database::DatabaseEntry;
-use crate::tracked_map::{Item, ItemChange, TrackedMap};
+use crate::browser::database::DatabaseEntry;
+use crate::chain_view::tracked_map::{Item, ItemChange, TrackedMap};
 
 /// Their prefix in a network's part of the store.
 pub(crate) const PREFIX: &str = "sent/";

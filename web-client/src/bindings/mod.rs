@@ -8,6 +8,7 @@ mod miner;
 #[cfg(feature = "node")]
 mod node;
 
+#[cfg(any(feature = "miner", feature = "node"))]
 use wasm_bindgen::prelude::*;
 
 #[cfg(any(feature = "miner", feature = "node"))]
