@@ -16,6 +16,9 @@
 //! | `mining` | shares of jobs for threads and graphics processors, settings, and the hash rate |
 //! | `browser` | the WebSocket to a node, requests to its JSON API, IndexedDB, time, the page |
 //! | `messages` | the messages to the page |
+//!
+//! Each folder imports only from rows below its own. The one exception is `browser::clock`, which
+//! uses the function that `bindings` names for it.
 
 mod bindings;
 #[cfg(feature = "node")]

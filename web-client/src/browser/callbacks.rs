@@ -1,11 +1,10 @@
 //! The page's side of the boundary: updates for the page, and jobs for its miners.
 
 use js_sys::{Function, Uint8Array};
+use plexus_core::primitives::hash::Hash;
 use wasm_bindgen::JsValue;
 
-use crate::chain_view::tracked_map::ItemChange;
 use crate::messages::Update;
-use crate::mining::settings::MiningSettings;
 
 /// The page's two listeners.
 #[derive(Clone, Debug)]
@@ -33,19 +32,19 @@ impl Callbacks {
         self.update(&Update::Notice { bad, text });
     }
 
-    /// Sends the change of an item.
-    pub(crate) fn board(&self, name: &str, changed: &ItemChange) {
-        match &changed.now {
-            Some((json, _)) => self.post(&format!(r#"{{"type":"{name}","value":{json}}}"#)),
-            None => self.post(&format!(r#"{{"type":"{name}-gone","value":"{}"}}"#, changed.hash)),
+    /// Sends the JSON of an item that changed. Without JSON the item is gone.
+    pub(crate) fn item(&self, kind: &str, hash: &Hash, json: Option<&str>) {
+        match json {
+            Some(json) => self.post(&format!(r#"{{"type":"{kind}","value":{json}}}"#)),
+            None => self.post(&format!(r#"{{"type":"{kind}-gone","value":"{hash}"}}"#)),
         }
     }
 
     /// Makes the miners search only this job from now on, or stop without one.
-    pub(crate) fn search(&self, job: Option<&[u8]>, effort: MiningSettings) {
+    pub(crate) fn search(&self, job: Option<&[u8]>, threads: u32, percent: u32) {
         let job = job.map_or(JsValue::NULL, |job| Uint8Array::from(job).into());
         // An exception in the listener is of no use to the node.
-        let _ = self.searched.call3(&JsValue::NULL, &job, &effort.threads.into(), &effort.percent.into());
+        let _ = self.searched.call3(&JsValue::NULL, &job, &threads.into(), &percent.into());
     }
 
     fn post(&self, json: &str) {

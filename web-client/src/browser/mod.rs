@@ -1,4 +1,6 @@
-//! The browser: what it offers to a Worker, as plain Rust types.
+//! The browser's services for a Worker, as plain Rust types.
+//!
+//! **Architecture Invariant:** nothing here knows the driver, the keys or the view of the chain.
 
 pub(crate) mod api;
 pub(crate) mod callbacks;

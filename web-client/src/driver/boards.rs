@@ -7,6 +7,7 @@ use crate::browser::callbacks::Callbacks;
 use crate::chain_view::feed::{self, Feed};
 use crate::chain_view::reorg::{self, Reorgs};
 use crate::chain_view::sent_messages::{self, SentMessages};
+use crate::chain_view::tracked_map::ItemChange;
 
 /// The boards.
 #[derive(Debug)]
@@ -20,19 +21,24 @@ impl Boards {
     /// Shows and stores what changed on the boards.
     pub(super) fn gather(&mut self, network: &Hash, page: &Callbacks, storage: &mut Storage) {
         for changed in self.feed.take_changed(network) {
-            page.board("block", &changed);
+            show(page, "block", &changed);
             storage.put_of_network(changed.write(feed::PREFIX));
         }
         for changed in self.reorgs.take_changed() {
-            page.board("reorg", &changed);
+            show(page, "reorg", &changed);
             storage.put_of_network(changed.write(reorg::PREFIX));
         }
         if let Some(write) = self.reorgs.take_write() {
             storage.put_of_network(write);
         }
         for changed in self.sent.take_changed(network) {
-            page.board("sent", &changed);
+            show(page, "sent", &changed);
             storage.put_of_network(changed.write(sent_messages::PREFIX));
         }
     }
+}
+
+/// Shows a change to the page.
+fn show(page: &Callbacks, kind: &str, changed: &ItemChange) {
+    page.item(kind, &changed.hash, changed.now.as_ref().map(|(json, _)| json.as_str()));
 }

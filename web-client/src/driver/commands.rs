@@ -49,7 +49,7 @@ impl Driver {
         self.mining.wanted = true;
         self.storage.put(Write::Put(EFFORT.to_owned(), effort.encode()));
         if let Some(job) = &self.mining.job {
-            self.page.search(Some(&job.encode()), effort);
+            self.page.search(Some(&job.encode()), effort.threads, effort.percent);
         }
         if self.mining.author != Some(signer.public()) {
             self.become_author(now, Some(&signer));

@@ -41,7 +41,7 @@ impl Miners {
         if job.is_none() {
             self.rate.reset();
         }
-        page.search(job.as_ref().map(Job::encode).as_deref(), self.effort);
+        page.search(job.as_ref().map(Job::encode).as_deref(), self.effort.threads, self.effort.percent);
         self.job = job;
     }
 
