@@ -26,7 +26,7 @@ pub(crate) enum Update<'a> {
     /// The state of the miners.
     Mining(&'a Mining),
     /// The user's keys.
-    Keys(&'a [KeyForm]),
+    Keys(&'a [KeyView]),
     /// The progress of the search for a message's stamp, from 0. At 1 it may still take a while.
     Stamping(f64),
     /// A notice for the user.
@@ -40,7 +40,7 @@ pub(crate) enum Update<'a> {
 
 /// One of the user's keys.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub(crate) struct KeyForm {
+pub(crate) struct KeyView {
     pub(crate) name: String,
     /// Missing for a key that cannot be read.
     pub(crate) public: Option<PublicKey>,
@@ -81,7 +81,7 @@ pub(crate) enum Phase {
 
 /// The network's name, and the parameters that the page needs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub(crate) struct NetworkForm {
+pub(crate) struct NetworkView {
     pub(crate) name: String,
     pub(crate) id: Hash,
     pub(crate) spacing_ms: u64,
@@ -89,7 +89,7 @@ pub(crate) struct NetworkForm {
 
 /// A node that this one is connected to.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub(crate) struct PeerForm {
+pub(crate) struct ConnectedPeerView {
     pub(crate) address: String,
     /// The purpose of the connection: `home`, `nearest` or `random`.
     pub(crate) kind: &'static str,
@@ -101,7 +101,7 @@ pub(crate) struct PeerForm {
 
 /// The proof that the chain started from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub(crate) struct ProofForm {
+pub(crate) struct ChainProofView {
     /// The height up to which the chain was proven.
     pub(crate) height: u64,
     /// The number of points of its work that were shown.
@@ -117,7 +117,7 @@ pub(crate) struct NodeState {
     /// The URL of the node to connect to.
     pub(crate) node: String,
     /// Missing until it is known.
-    pub(crate) network: Option<NetworkForm>,
+    pub(crate) network: Option<NetworkView>,
     pub(crate) height: u64,
     pub(crate) tip: Option<Hash>,
     /// The time when the tip was mined, by its miner's clock. Missing for a chain without blocks.
@@ -127,13 +127,13 @@ pub(crate) struct NodeState {
     /// The hash rate that found them, per second, as a decimal number.
     pub(crate) network_hash_rate: Option<String>,
     /// The proof that the chain started from, if it was used here.
-    pub(crate) proof: Option<ProofForm>,
+    pub(crate) proof: Option<ChainProofView>,
     /// The target height while syncing.
     pub(crate) target: u64,
     pub(crate) total_work: String,
     pub(crate) difficulty: String,
     /// The connected nodes, except for nodes that are only being measured.
-    pub(crate) peers: Vec<PeerForm>,
+    pub(crate) peers: Vec<ConnectedPeerView>,
     pub(crate) pool: usize,
     /// The reason that the last connection was lost or refused, until the next one holds.
     pub(crate) trouble: Option<String>,

@@ -31,7 +31,7 @@ impl From<UserError> for JsValue {
 #[wasm_bindgen]
 #[derive(Debug)]
 pub struct LightNode {
-    shell: Rc<Runtime>,
+    runtime: Rc<Runtime>,
 }
 
 #[wasm_bindgen]
@@ -53,13 +53,13 @@ impl LightNode {
         searched: Function,
     ) -> Result<Self, JsValue> {
         let page = Callbacks::new(updated, searched);
-        Ok(Self { shell: bootstrap::start(&node, keeps_chain, page).await? })
+        Ok(Self { runtime: bootstrap::start(&node, keeps_chain, page).await? })
     }
 
     /// Searches for a stamp of 2^`stamp_bits` hashes for a message, then signs and sends it.
     /// Resolves to its id.
     pub fn submit(&self, recipient: String, text: String, stamp_bits: u32) -> Promise {
-        later(self.shell.clone().submit(recipient, text, stamp_bits))
+        later(self.runtime.clone().submit(recipient, text, stamp_bits))
     }
 
     /// Mines with this number of threads, each working `percent` of the time, as soon as the chain
@@ -74,24 +74,24 @@ impl LightNode {
         pauses_hidden: bool,
         pauses_on_battery: bool,
     ) -> Result<(), JsValue> {
-        let effort = MiningSettings { threads, percent, pauses_hidden, pauses_on_battery };
-        Ok(self.shell.enter(|driver, now| driver.mine(now, effort))?)
+        let settings = MiningSettings { threads, percent, pauses_hidden, pauses_on_battery };
+        Ok(self.runtime.enter(|driver, now| driver.mine(now, settings))?)
     }
 
     /// Updates two conditions: the page is hidden, and the machine is on battery power.
     pub fn find(&self, hidden: bool, on_battery: bool) {
-        self.shell.enter(|driver, now| driver.find(now, PowerState { hidden, on_battery }));
+        self.runtime.enter(|driver, now| driver.find(now, PowerState { hidden, on_battery }));
     }
 
     /// Stops mining.
     #[wasm_bindgen(js_name = stopMining)]
     pub fn stop_mining(&self) {
-        self.shell.enter(|driver, now| driver.stop_mining(now));
+        self.runtime.enter(|driver, now| driver.stop_mining(now));
     }
 
     /// Reads the user's stored keys again. Resolves to JSON, and updates the page.
     pub fn keys(&self) -> Promise {
-        later(self.shell.clone().keys())
+        later(self.runtime.clone().keys())
     }
 
     /// Begins to make a key. Returns JSON of its words, and of the places whose words
@@ -101,7 +101,7 @@ impl LightNode {
     /// No randomness is available.
     #[wasm_bindgen(js_name = createKey)]
     pub fn create_key(&self) -> Result<String, JsValue> {
-        Ok(self.shell.make_key()?)
+        Ok(self.runtime.make_key()?)
     }
 
     /// Stores the key that is being made, if the three words are the requested ones. Without a
@@ -109,7 +109,7 @@ impl LightNode {
     #[wasm_bindgen(js_name = confirmKey)]
     pub fn confirm_key(&self, words: String, name: String, passphrase: Option<String>) -> Promise {
         let passphrase = passphrase.map(Zeroizing::new);
-        later(self.shell.clone().confirm_key(Zeroizing::new(words), name, passphrase))
+        later(self.runtime.clone().confirm_key(Zeroizing::new(words), name, passphrase))
     }
 
     /// Makes a key that is kept in this tab only, and uses it. Returns its public key.
@@ -118,39 +118,39 @@ impl LightNode {
     /// A key of this name exists.
     #[wasm_bindgen(js_name = makeEphemeralKey)]
     pub fn make_ephemeral_key(&self, name: Option<String>) -> Result<String, JsValue> {
-        Ok(self.shell.make_ephemeral_key(name.as_deref().unwrap_or(TAB_NAME))?)
+        Ok(self.runtime.make_ephemeral_key(name.as_deref().unwrap_or(TAB_NAME))?)
     }
 
     /// Stores the key of 24 words, as [`Self::confirm_key`] does.
     pub fn restore(&self, words: String, name: String, passphrase: Option<String>) -> Promise {
         let passphrase = passphrase.map(Zeroizing::new);
-        later(self.shell.clone().restore(Zeroizing::new(words), name, passphrase))
+        later(self.runtime.clone().restore(Zeroizing::new(words), name, passphrase))
     }
 
     /// Encrypts the key that an earlier version stored unencrypted. Resolves to its public key.
     pub fn protect(&self, name: String, passphrase: String) -> Promise {
-        later(self.shell.clone().protect(name, Zeroizing::new(passphrase)))
+        later(self.runtime.clone().protect(name, Zeroizing::new(passphrase)))
     }
 
     /// Unlocks a key until the tab closes, and uses it. Resolves to its public key.
     pub fn unlock(&self, name: String, passphrase: String) -> Promise {
-        later(self.shell.clone().unlock(name, Zeroizing::new(passphrase)))
+        later(self.runtime.clone().unlock(name, Zeroizing::new(passphrase)))
     }
 
     /// Locks all stored keys.
     pub fn lock(&self) {
-        self.shell.lock();
+        self.runtime.lock();
     }
 
     /// Selects the key that signs.
     #[wasm_bindgen(js_name = useKey)]
     pub fn use_key(&self, name: String) -> Promise {
-        later(self.shell.clone().use_key(name))
+        later(self.runtime.clone().use_key(name))
     }
 
     /// Resolves to the 24 words of a key.
     pub fn words(&self, name: String, passphrase: String) -> Promise {
-        later(self.shell.clone().words(name, Zeroizing::new(passphrase)))
+        later(self.runtime.clone().words(name, Zeroizing::new(passphrase)))
     }
 
     /// Checks an encoded block, rule by rule. Returns the block and its trace as JSON. `hash` is
@@ -159,19 +159,19 @@ impl LightNode {
     /// # Errors
     /// The bytes are not a block, or too many.
     pub fn trace(&self, block: &[u8], hash: &str) -> Result<String, JsValue> {
-        Ok(self.shell.enter(|driver, now| driver.trace(now, block, hash))?)
+        Ok(self.runtime.enter(|driver, now| driver.trace(now, block, hash))?)
     }
 
     /// Handles a solution that a miner found.
     pub fn solved(&self, solution: &[u8]) {
         if let Ok(solution) = Solution::decode(solution) {
-            self.shell.enter(|driver, now| driver.solved(now, solution));
+            self.runtime.enter(|driver, now| driver.solved(now, solution));
         }
     }
 
     /// Counts nonces that miners tried.
     pub fn hashed(&self, hashes: f64) {
-        self.shell.enter(|driver, _| driver.hashed(hashes));
+        self.runtime.enter(|driver, _| driver.hashed(hashes));
     }
 }
 

@@ -19,14 +19,14 @@ const IDS_MAX: usize = 65_536;
 
 /// Blocks and ids of messages, the newest last.
 #[derive(Debug, Default)]
-pub(crate) struct Recent {
+pub(crate) struct BlockCache {
     blocks: VecDeque<(Hash, Vec<u8>)>,
     bytes: usize,
     ids: OrderedMap<MessageId, Vec<(Hash, u64)>>,
     order: VecDeque<MessageId>,
 }
 
-impl Recent {
+impl BlockCache {
     /// Adds a verified block.
     pub(crate) fn hold(&mut self, network: &Hash, hash: Hash, block: &Block) {
         if self.body(&hash).is_some() {
@@ -104,40 +104,40 @@ mod tests {
 
     #[test]
     fn a_message_is_seen_in_each_of_its_blocks() {
-        let (network, mut recent) = (Network::dev(), Recent::default());
+        let (network, mut cache) = (Network::dev(), BlockCache::default());
         let block = block(&["one", "two"]);
         let id = block.messages[1].id(network.id());
         for (name, times) in [(b"a", 1), (b"b", 2)] {
             for _ in 0..times {
-                recent.hold(network.id(), Hash::of(name), &block);
+                cache.hold(network.id(), Hash::of(name), &block);
             }
         }
-        let seen = recent.seen(4, &id, |hash, _| *hash == Hash::of(b"b"));
+        let seen = cache.seen(4, &id, |hash, _| *hash == Hash::of(b"b"));
         assert_eq!(seen.len(), 2);
         assert_eq!(seen[1], KnownIn { index: 4, block: Hash::of(b"b"), height: 0, best: true });
         assert!(!seen[0].best);
-        assert_eq!(recent.body(&Hash::of(b"a")), Some(block.encode().as_slice()));
-        assert!(recent.seen(0, &Hash::ZERO, |_, _| true).is_empty());
+        assert_eq!(cache.body(&Hash::of(b"a")), Some(block.encode().as_slice()));
+        assert!(cache.seen(0, &Hash::ZERO, |_, _| true).is_empty());
     }
 
     #[test]
     fn old_blocks_and_ids_give_way() {
-        let (network, mut recent) = (Network::dev(), Recent::default());
+        let (network, mut cache) = (Network::dev(), BlockCache::default());
         let (empty, full) = (block(&[]), block(&[&*"x".repeat(4_096); 255]));
         for number in 0..200_u8 {
-            recent.hold(network.id(), Hash::of(&[number]), &empty);
+            cache.hold(network.id(), Hash::of(&[number]), &empty);
         }
-        assert_eq!(recent.blocks.len(), BLOCKS_MAX);
-        assert!(recent.body(&Hash::of(&[0])).is_none());
+        assert_eq!(cache.blocks.len(), BLOCKS_MAX);
+        assert!(cache.body(&Hash::of(&[0])).is_none());
         for number in 0..20_u8 {
-            recent.hold(network.id(), Hash::of(&[9, number]), &full);
+            cache.hold(network.id(), Hash::of(&[9, number]), &full);
         }
-        assert!(recent.bytes <= BLOCKS_BYTES_MAX);
-        assert_eq!(recent.bytes, recent.blocks.iter().map(|(_, block)| block.len()).sum::<usize>());
+        assert!(cache.bytes <= BLOCKS_BYTES_MAX);
+        assert_eq!(cache.bytes, cache.blocks.iter().map(|(_, block)| block.len()).sum::<usize>());
         for number in 0..u32::try_from(IDS_MAX).unwrap() + 10 {
-            recent.note(Hash::of(&number.to_be_bytes()), Hash::ZERO, 1);
+            cache.note(Hash::of(&number.to_be_bytes()), Hash::ZERO, 1);
         }
-        assert_eq!(recent.order.len(), IDS_MAX);
-        assert_eq!(recent.ids.len(), IDS_MAX);
+        assert_eq!(cache.order.len(), IDS_MAX);
+        assert_eq!(cache.ids.len(), IDS_MAX);
     }
 }

@@ -31,7 +31,7 @@ pub(crate) const BOOK: &str = "book";
 
 /// The reason that a store does not hold a chain.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum ArchiveError {
+pub(crate) enum ChainStoreError {
     /// A value has another form.
     #[error("the stored {key} is damaged")]
     Value {
@@ -64,7 +64,7 @@ pub(crate) struct ChainStore {
 }
 
 impl ChainStore {
-    /// Creates an archive with only genesis.
+    /// Creates a chain store with only genesis.
     pub(crate) fn new(network: &Network) -> Self {
         let (hash, genesis) = (*network.id(), *network.genesis());
         Self {
@@ -76,15 +76,18 @@ impl ChainStore {
         }
     }
 
-    /// Loads the stored headers. Returns the archive and its chain.
+    /// Loads the stored headers. Returns the chain store and its chain.
     ///
     /// # Errors
     /// The stored headers are not a chain. The caller then starts again at genesis.
-    pub(crate) fn load(network: Network, entries: &[DatabaseEntry]) -> Result<(Self, Chain), ArchiveError> {
-        let mut archive = Self::new(&network);
+    pub(crate) fn load(
+        network: Network,
+        entries: &[DatabaseEntry],
+    ) -> Result<(Self, Chain), ChainStoreError> {
+        let mut chain_store = Self::new(&network);
         let (mut tip, mut stored) = (None, VecMap::default());
         for DatabaseEntry { key, value } in entries {
-            let damaged = || ArchiveError::Value { key: key.clone() };
+            let damaged = || ChainStoreError::Value { key: key.clone() };
             let (kind, name) = key.split_once('/').unwrap_or((key, ""));
             match kind {
                 "tip" => tip = Some(decode_place(value).ok_or_else(damaged)?),
@@ -97,27 +100,27 @@ impl ChainStore {
                     let place = hex::decode(name).ok().and_then(|place| decode_place(&place));
                     let history = Mmr::decode(value).map_err(|_| damaged())?;
                     let (height, hash) = place.ok_or_else(damaged)?;
-                    archive.add_checkpoint(height, hash, history);
+                    chain_store.add_checkpoint(height, hash, history);
                 }
                 _ => {}
             }
         }
-        let Some((height, hash)) = tip else { return Ok((archive, Chain::new(network))) };
-        archive.begin_at(height, &stored);
+        let Some((height, hash)) = tip else { return Ok((chain_store, Chain::new(network))) };
+        chain_store.begin_at(height, &stored);
         let mut headers = Vec::new();
-        archive.best.clear();
-        for height in archive.below.leaves()..=height {
-            let header = *stored.get(&height).ok_or(ArchiveError::Gap { height })?;
+        chain_store.best.clear();
+        for height in chain_store.below.leaves()..=height {
+            let header = *stored.get(&height).ok_or(ChainStoreError::Gap { height })?;
             let hash = header.hash();
-            archive.headers.insert(hash, header);
-            archive.best.push_back(hash);
+            chain_store.headers.insert(hash, header);
+            chain_store.best.push_back(hash);
             headers.push(header);
         }
-        if archive.best.back() != Some(&hash) {
-            return Err(ArchiveError::Value { key: "tip".to_owned() });
+        if chain_store.best.back() != Some(&hash) {
+            return Err(ChainStoreError::Value { key: "tip".to_owned() });
         }
-        let chain = Chain::restore(network, archive.below.clone(), &headers)?;
-        Ok((archive, chain))
+        let chain = Chain::restore(network, chain_store.below.clone(), &headers)?;
+        Ok((chain_store, chain))
     }
 
     /// Begins the chain at the newest checkpoint with the whole window above it, whose hash the
@@ -167,7 +170,7 @@ impl ChainStore {
     ///
     /// # Errors
     /// A tip whose branch is unknown. Nothing was written, and nothing more should be.
-    pub(crate) fn apply(&mut self, changes: &[Change]) -> Result<Vec<Write>, ArchiveError> {
+    pub(crate) fn apply(&mut self, changes: &[Change]) -> Result<Vec<Write>, ChainStoreError> {
         let mut writes = Vec::new();
         let mut lowest_changed = None;
         let (base_before, height_before) = (self.base(), self.height());
@@ -216,11 +219,11 @@ impl ChainStore {
     }
 
     /// Ends the best chain at a known header. Returns the lowest height that changed.
-    fn move_tip(&mut self, tip: Hash, fork: u64) -> Result<u64, ArchiveError> {
+    fn move_tip(&mut self, tip: Hash, fork: u64) -> Result<u64, ChainStoreError> {
         let (mut hash, mut branch) = (tip, Vec::new());
         let mut lowest = self.headers.get(&tip).map_or(0, |header| header.height + 1);
         while lowest > fork + 1 {
-            let header = self.headers.get(&hash).ok_or(ArchiveError::Gap { height: lowest - 1 })?;
+            let header = self.headers.get(&hash).ok_or(ChainStoreError::Gap { height: lowest - 1 })?;
             branch.push(hash);
             lowest = header.height;
             hash = header.prev_hash;
@@ -230,7 +233,7 @@ impl ChainStore {
         } else {
             // A proven branch begins above a checkpoint.
             let proven = self.checkpoints.iter().find(|(at, held, _)| (*at, *held) == (fork, hash));
-            self.below = proven.ok_or(ArchiveError::Gap { height: fork })?.2.clone();
+            self.below = proven.ok_or(ChainStoreError::Gap { height: fork })?.2.clone();
             self.best.clear();
             self.drop_below(fork);
         }

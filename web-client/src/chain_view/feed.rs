@@ -57,11 +57,11 @@ pub(crate) struct Arrival {
 
 /// A block that arrived, in the form for the page.
 #[derive(Serialize)]
-struct ArrivalForm<'a> {
+struct ArrivalView<'a> {
     hash: &'a Hash,
     number_of_block: u64,
     verdict: BlockVerdict,
-    failures: Vec<FailureForm<'a>>,
+    failures: Vec<FailureView<'a>>,
     seen_unix_ms: u64,
     mined_here: bool,
     messages_total: u64,
@@ -69,15 +69,15 @@ struct ArrivalForm<'a> {
 }
 
 #[derive(Serialize)]
-struct FailureForm<'a> {
+struct FailureView<'a> {
     flag: &'a str,
     reason: &'a str,
 }
 
 impl Item for Arrival {
     fn json(&self, network: &Hash) -> String {
-        let failures = self.failures.iter().map(|(flag, reason)| FailureForm { flag, reason });
-        let form = ArrivalForm {
+        let failures = self.failures.iter().map(|(flag, reason)| FailureView { flag, reason });
+        let view = ArrivalView {
             hash: &self.hash,
             number_of_block: self.height,
             verdict: self.verdict,
@@ -89,7 +89,7 @@ impl Item for Arrival {
                 .ok()
                 .map(|block| json::BlockView::new(&block, self.total_work, network)),
         };
-        serde_json::to_string(&form).unwrap_or_default()
+        serde_json::to_string(&view).unwrap_or_default()
     }
 }
 

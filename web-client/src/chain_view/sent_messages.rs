@@ -32,7 +32,7 @@ enum DeliveryState {
 
 /// A message that was sent from here.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct Letter {
+pub(crate) struct SentMessage {
     id: MessageId,
     recipient: String,
     text: String,
@@ -46,7 +46,7 @@ pub(crate) struct Letter {
 
 /// A message, in the form for the page.
 #[derive(Serialize)]
-struct LetterForm<'a> {
+struct SentMessageView<'a> {
     id: &'a MessageId,
     recipient: &'a str,
     text: &'a str,
@@ -56,17 +56,17 @@ struct LetterForm<'a> {
     block: Option<Hash>,
 }
 
-impl Item for Letter {
+impl Item for SentMessage {
     fn json(&self, _: &Hash) -> String {
         let Self { id, recipient, text, time_unix_ms, state, number_of_block, block, .. } = self;
         let (time_unix_ms, state) = (*time_unix_ms, *state);
         let (number_of_block, block) = (*number_of_block, *block);
-        let form = LetterForm { id, recipient, text, time_unix_ms, state, number_of_block, block };
-        serde_json::to_string(&form).unwrap_or_default()
+        let view = SentMessageView { id, recipient, text, time_unix_ms, state, number_of_block, block };
+        serde_json::to_string(&view).unwrap_or_default()
     }
 }
 
-impl Letter {
+impl SentMessage {
     fn place(&mut self, state: DeliveryState, place: Option<(u64, Hash)>) {
         self.state = state;
         self.number_of_block = place.map(|(height, _)| height);
@@ -76,7 +76,7 @@ impl Letter {
 
 /// The messages that were sent from here.
 #[derive(Debug, Default)]
-pub(crate) struct SentMessages(TrackedMap<Letter>);
+pub(crate) struct SentMessages(TrackedMap<SentMessage>);
 
 /// Too many messages are pending.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -97,15 +97,15 @@ impl SentMessages {
         if self.0.len() < SENT_MAX {
             return Ok(());
         }
-        let settled = self.0.iter().filter(|(_, letter)| letter.state != DeliveryState::Pending);
-        let oldest = settled.min_by_key(|(_, letter)| letter.time_unix_ms).map(|(id, _)| *id);
+        let settled = self.0.iter().filter(|(_, message)| message.state != DeliveryState::Pending);
+        let oldest = settled.min_by_key(|(_, message)| message.time_unix_ms).map(|(id, _)| *id);
         self.0.remove(&oldest.ok_or(SentFull)?);
         Ok(())
     }
 
     /// Adds a pending message.
     pub(crate) fn add(&mut self, id: MessageId, message: &Message) {
-        let letter = Letter {
+        let message = SentMessage {
             id,
             recipient: message.recipient().to_owned(),
             text: message.text().to_owned(),
@@ -115,7 +115,7 @@ impl SentMessages {
             block: None,
             encoded: message.encode(),
         };
-        self.0.put(id, letter);
+        self.0.put(id, message);
     }
 
     /// Records the messages that are in a block of the best chain.
@@ -130,15 +130,15 @@ impl SentMessages {
 
     /// Records that a message is in a block of the best chain.
     pub(crate) fn located(&mut self, id: &MessageId, height: u64, hash: Hash) {
-        self.0.change(id, |letter| letter.place(DeliveryState::InBlock, Some((height, hash))));
+        self.0.change(id, |message| message.place(DeliveryState::InBlock, Some((height, hash))));
     }
 
     /// Records that blocks left the best chain. Returns the messages that are pending again.
     pub(crate) fn undone(&mut self, hashes: &[Hash]) -> Vec<Message> {
-        let within = |letter: &Letter| letter.block.is_some_and(|block| hashes.contains(&block));
-        let ids: Vec<_> = self.0.iter().filter(|(_, letter)| within(letter)).map(|(id, _)| *id).collect();
+        let within = |message: &SentMessage| message.block.is_some_and(|block| hashes.contains(&block));
+        let ids: Vec<_> = self.0.iter().filter(|(_, message)| within(message)).map(|(id, _)| *id).collect();
         for id in &ids {
-            self.0.change(id, |letter| letter.place(DeliveryState::Pending, None));
+            self.0.change(id, |message| message.place(DeliveryState::Pending, None));
         }
         ids.iter().filter_map(|id| self.message(id)).collect()
     }
@@ -146,17 +146,18 @@ impl SentMessages {
     /// Expires the messages that are too old for any block.
     pub(crate) fn expire(&mut self, now: Timestamp) {
         let late = now.minus_ms(MESSAGE_AGE_MS).unix_ms();
-        let expired = |letter: &Letter| letter.state == DeliveryState::Pending && letter.time_unix_ms < late;
-        let ids: Vec<_> = self.0.iter().filter(|(_, letter)| expired(letter)).map(|(id, _)| *id).collect();
+        let expired =
+            |message: &SentMessage| message.state == DeliveryState::Pending && message.time_unix_ms < late;
+        let ids: Vec<_> = self.0.iter().filter(|(_, message)| expired(message)).map(|(id, _)| *id).collect();
         for id in ids {
-            self.0.change(&id, |letter| letter.place(DeliveryState::Expired, None));
+            self.0.change(&id, |message| message.place(DeliveryState::Expired, None));
         }
     }
 
     /// Returns the pending messages, the oldest first.
     pub(crate) fn pending(&self) -> Vec<MessageId> {
-        let waiting = self.0.iter().filter(|(_, letter)| letter.state == DeliveryState::Pending);
-        let waiting: VecMap<_, ()> = waiting.map(|(id, letter)| ((letter.time_unix_ms, *id), ())).collect();
+        let waiting = self.0.iter().filter(|(_, message)| message.state == DeliveryState::Pending);
+        let waiting: VecMap<_, ()> = waiting.map(|(id, message)| ((message.time_unix_ms, *id), ())).collect();
         waiting.keys().map(|(_, id)| *id).collect()
     }
 
@@ -191,8 +192,8 @@ mod tests {
     }
 
     fn state(sent: &SentMessages, id: &MessageId) -> (DeliveryState, Option<u64>) {
-        let letter = sent.0.find(id).unwrap();
-        (letter.state, letter.number_of_block)
+        let message = sent.0.find(id).unwrap();
+        (message.state, message.number_of_block)
     }
 
     #[test]

@@ -53,14 +53,14 @@ impl<T> Default for TrackedMap<T> {
 impl<T: Item> TrackedMap<T> {
     /// Loads the stored items that can be read. All count as changed, so that they are shown.
     pub(crate) fn load(entries: &[DatabaseEntry], prefix: &str) -> Self {
-        let mut board = Self::default();
+        let mut map = Self::default();
         for entry in entries {
             let hash = entry.key.strip_prefix(prefix).and_then(|hash| hash.parse().ok());
             if let (Some(hash), Ok(item)) = (hash, postcard::from_bytes(&entry.value)) {
-                board.put(hash, item);
+                map.put(hash, item);
             }
         }
-        board
+        map
     }
 
     /// Returns the number of items.
@@ -131,14 +131,14 @@ mod tests {
     #[test]
     fn a_board_tells_what_changed_once_and_comes_back_from_its_store() {
         let (one, two) = (Hash::of(b"1"), Hash::of(b"2"));
-        let mut board = TrackedMap::default();
-        board.put(one, "one".to_owned());
-        board.put(two, "two".to_owned());
-        assert_eq!(board.take_changed(&Hash::ZERO).len(), 2);
-        assert!(board.take_changed(&Hash::ZERO).is_empty());
-        board.change(&one, |text| text.push('!'));
-        board.remove(&two);
-        let changed = board.take_changed(&Hash::ZERO);
+        let mut map = TrackedMap::default();
+        map.put(one, "one".to_owned());
+        map.put(two, "two".to_owned());
+        assert_eq!(map.take_changed(&Hash::ZERO).len(), 2);
+        assert!(map.take_changed(&Hash::ZERO).is_empty());
+        map.change(&one, |text| text.push('!'));
+        map.remove(&two);
+        let changed = map.take_changed(&Hash::ZERO);
         let now = |hash| changed.iter().find(|changed| changed.hash == hash).unwrap().clone();
         assert_eq!(now(one).now.unwrap().0, "\"one!\"");
         assert_eq!(now(two).now, None);

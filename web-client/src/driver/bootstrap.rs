@@ -19,8 +19,9 @@ use crate::chain_view::chain_store::{BOOK, ChainStore};
 use crate::chain_view::feed::Feed;
 use crate::chain_view::reorg::Reorgs;
 use crate::chain_view::sent_messages::SentMessages;
+use crate::driver::initial_state::InitialState;
 use crate::driver::runtime::Runtime;
-use crate::driver::{Beginning, EFFORT, prefix};
+use crate::driver::storage::{MINING_SETTINGS, prefix};
 use crate::keys::keyring::{Keyring, Stored};
 use crate::messages::{KeyState, NodeState, Phase, Update, UserError};
 use crate::mining::settings::MiningSettings;
@@ -39,13 +40,13 @@ pub(crate) async fn start(node: &str, keeps_chain: bool, page: Callbacks) -> Res
     page.update(&Update::State(&connecting(&address, None)));
     let mut database = open(&page).await;
     let keys = keys(&mut database, &page).await;
-    page.update(&Update::Keys(&keys.forms()));
+    page.update(&Update::Keys(&keys.views()));
     let network = network(&address, database.as_ref(), &page).await;
     let stored = match &database {
         Some(database) => database.load(&prefix(&network)).await.unwrap_or_default(),
         None => Vec::new(),
     };
-    let (archive, chain) = match ChainStore::load(network.clone(), &stored) {
+    let (chain_store, chain) = match ChainStore::load(network.clone(), &stored) {
         Ok(loaded) => loaded,
         Err(error) => {
             page.notice(false, format!("{error}. All headers are checked again."));
@@ -57,25 +58,25 @@ pub(crate) async fn start(node: &str, keeps_chain: bool, page: Callbacks) -> Res
             (ChainStore::new(&network), Chain::new(network.clone()))
         }
     };
-    let effort = match &database {
-        Some(database) => database.read(EFFORT).await.ok().flatten(),
+    let settings = match &database {
+        Some(database) => database.read(MINING_SETTINGS).await.ok().flatten(),
         None => None,
     };
-    let effort = effort.and_then(|bytes| MiningSettings::decode(&bytes)).unwrap_or_default();
+    let settings = settings.and_then(|bytes| MiningSettings::decode(&bytes)).unwrap_or_default();
     let keeps = keeps_chain && database.is_some();
-    let beginning = Beginning {
+    let initial = InitialState {
         network,
         address,
         keys,
         chain,
-        archive: keeps.then_some(archive),
+        chain_store: keeps.then_some(chain_store),
         book: stored.iter().find(|entry| entry.key == BOOK).map(|entry| entry.value.clone()),
         feed: Feed::load(&stored),
         reorgs: Reorgs::load(&stored),
         sent: SentMessages::load(&stored),
-        effort,
+        settings,
     };
-    Runtime::start(beginning, database, page)
+    Runtime::start(initial, database, page)
 }
 
 async fn open(page: &Callbacks) -> Option<Database> {
@@ -104,9 +105,9 @@ async fn keys(database: &mut Option<Database>, page: &Callbacks) -> Keyring {
             }
         }
     }
-    for form in keys.forms() {
-        if form.state == KeyState::Damaged {
-            let name = form.name;
+    for view in keys.views() {
+        if view.state == KeyState::Damaged {
+            let name = view.name;
             page.notice(true, format!("The stored key \"{name}\" is damaged. Restore it from its 24 words."));
         }
     }

@@ -6,7 +6,8 @@ use plexus_core::primitives::hash::Hash;
 use plexus_core::primitives::message::{Draft, MessageId};
 use plexus_core::primitives::time::Now;
 
-use super::{Driver, EFFORT};
+use super::Driver;
+use super::storage::MINING_SETTINGS;
 use crate::browser::database::Write;
 use crate::keys::identity::Identity;
 use crate::keys::keyring::Keyring;
@@ -30,26 +31,26 @@ impl Driver {
     /// Signs a message and sends it, unless the key that began it does not sign any more. Returns
     /// its id.
     pub(crate) fn submit(&mut self, now: Now, draft: Draft, stamp: u64) -> Result<MessageId, UserError> {
-        self.boards.sent.make_room().map_err(UserError::because)?;
+        self.view.sent.make_room().map_err(UserError::because)?;
         let secret = self.keys.signer().map_err(UserError::because)?.secret();
         if secret.public() != *draft.sender() {
             return Err(UserError::because("another key was chosen meanwhile"));
         }
         let message = draft.sign(secret, self.network.id(), stamp);
         let id = self.node.submit(now, message.clone()).map_err(UserError::because)?;
-        self.boards.sent.add(id, &message);
+        self.view.sent.add(id, &message);
         self.drain();
         Ok(id)
     }
 
     /// Mines with these settings, as soon as the chain is checked.
-    pub(crate) fn mine(&mut self, now: Now, effort: MiningSettings) -> Result<(), UserError> {
-        self.mining.effort = effort.checked()?;
+    pub(crate) fn mine(&mut self, now: Now, settings: MiningSettings) -> Result<(), UserError> {
+        self.mining.settings = settings.checked()?;
         let signer = self.keys.signer().map_err(UserError::because)?.clone();
         self.mining.wanted = true;
-        self.storage.put(Write::Put(EFFORT.to_owned(), effort.encode()));
+        self.storage.put(Write::Put(MINING_SETTINGS.to_owned(), settings.encode()));
         if let Some(job) = &self.mining.job {
-            self.page.search(Some(&job.encode()), effort.threads, effort.percent);
+            self.page.search(Some(&job.encode()), settings.threads, settings.percent);
         }
         if self.mining.author != Some(signer.public()) {
             self.become_author(now, Some(&signer));
@@ -58,9 +59,9 @@ impl Driver {
         Ok(())
     }
 
-    /// The machine's circumstances changed.
-    pub(crate) fn find(&mut self, now: Now, circumstances: PowerState) {
-        self.mining.circumstances = circumstances;
+    /// The machine's power state changed.
+    pub(crate) fn find(&mut self, now: Now, power: PowerState) {
+        self.mining.power = power;
         self.direct_miners(now);
     }
 
@@ -84,7 +85,7 @@ impl Driver {
     /// The keys changed. Tells the page. Stops the node from mining for a key that does not sign
     /// any more.
     pub(crate) fn keys_changed(&mut self, now: Now) {
-        self.page.update(&Update::Keys(&self.keys.forms()));
+        self.page.update(&Update::Keys(&self.keys.views()));
         let signer = self.keys.signer().ok().cloned();
         let is_author =
             self.mining.author.is_none() || self.mining.author == signer.as_ref().map(Identity::public);
@@ -111,7 +112,7 @@ impl Driver {
         if !status || core::mem::replace(&mut self.standing.looked_up, true) {
             return Vec::new();
         }
-        self.boards.sent.pending()
+        self.view.sent.pending()
     }
 
     /// Processes the node's answer about a message that waits. It is in a block of our chain, or is
@@ -124,10 +125,10 @@ impl Driver {
             *height <= tip && chain.best_at(*height).is_none_or(|best| best == hash)
         };
         if let Some((height, hash)) = place.filter(fits) {
-            return self.boards.sent.located(id, height, hash);
+            return self.view.sent.located(id, height, hash);
         }
         if self.node.pooled(id).is_none()
-            && let Some(message) = self.boards.sent.message(id)
+            && let Some(message) = self.view.sent.message(id)
         {
             match self.node.submit(now, message) {
                 Ok(_) | Err(SubmitError::Known { .. } | SubmitError::Time { .. }) => {}

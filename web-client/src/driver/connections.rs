@@ -52,25 +52,25 @@ impl Connections {
         Self { home, open: Vec::new(), made: 0 }
     }
 
-    /// Begins a connection, whose socket reports to the shell.
+    /// Begins a connection, whose socket reports to the runtime.
     ///
     /// # Errors
     /// The browser does not allow it, or there are too many connections.
     pub(super) fn dial(
         &mut self,
         address: &Address,
-        shell: &Weak<dyn Surroundings>,
+        runtime: &Weak<dyn Surroundings>,
     ) -> Result<(), DialError> {
         self.made += 1;
         let peer = ConnectionId(self.made);
         if self.open.len() >= SOCKETS_MAX {
             return Err(DialError::Full);
         }
-        let (shell, reader, to) = (shell.clone(), shell.clone(), address.clone());
-        let has_room = move |waker: &Waker| reader.upgrade().is_none_or(|shell| shell.has_room(waker));
+        let (runtime, reader, to) = (runtime.clone(), runtime.clone(), address.clone());
+        let has_room = move |waker: &Waker| reader.upgrade().is_none_or(|runtime| runtime.has_room(waker));
         let report = move |report| {
-            if let Some(shell) = shell.upgrade() {
-                shell.reported(peer, &to, report);
+            if let Some(runtime) = runtime.upgrade() {
+                runtime.reported(peer, &to, report);
             }
         };
         let socket = Socket::open(address, has_room, report).map_err(|_| DialError::Refused)?;

@@ -16,8 +16,8 @@ pub(super) struct Miners {
     pub(super) wanted: bool,
     /// The key of the node's blocks. `None` before the user mines: the node must not mine.
     pub(super) author: Option<PublicKey>,
-    pub(super) effort: MiningSettings,
-    pub(super) circumstances: PowerState,
+    pub(super) settings: MiningSettings,
+    pub(super) power: PowerState,
     pub(super) job: Option<Job>,
     pub(super) rate: Rate,
     pub(super) found: u64,
@@ -33,7 +33,7 @@ impl Miners {
 
     /// Returns the condition that makes the miners pause, if there is one.
     pub(super) fn pause(&self) -> Option<&'static str> {
-        self.effort.pause(self.circumstances)
+        self.settings.pause(self.power)
     }
 
     /// Has the page's miners search a job, or none.
@@ -41,7 +41,7 @@ impl Miners {
         if job.is_none() {
             self.rate.reset();
         }
-        page.search(job.as_ref().map(Job::encode).as_deref(), self.effort.threads, self.effort.percent);
+        page.search(job.as_ref().map(Job::encode).as_deref(), self.settings.threads, self.settings.percent);
         self.job = job;
     }
 

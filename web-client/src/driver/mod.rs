@@ -6,43 +6,50 @@
 //! state after each round. The queue is bounded. While it is full, no frames are read, and a peer
 //! that goes on sending is closed.
 
+pub(crate) mod bootstrap;
+mod chain_view;
+mod commands;
+mod connections;
+mod initial_state;
+mod miners;
+mod publish;
+pub(crate) mod runtime;
+mod storage;
+mod surroundings;
+mod trace;
+
 use core::time::Duration;
 use std::collections::VecDeque;
 use std::rc::Weak;
 use std::sync::Arc;
 
-use plexus_core::ledger::chain::Chain;
 use plexus_core::ledger::signature_batch::{BatchResult, SignatureBatch};
 use plexus_core::mining::job::Solution;
 use plexus_core::node::event::Event;
 use plexus_core::node::storage::{Change, PeerRequest, StoreQuery, StoreReply};
-use plexus_core::node::{Config, ConnectionId, Direction, Input, Node, Output};
+use plexus_core::node::{ConnectionId, Direction, Input, Node, Output};
 use plexus_core::peers::chain_status::Agreement;
-use plexus_core::primitives::key::SecretKey;
 use plexus_core::primitives::params::Network;
 use plexus_core::primitives::time::Now;
 use plexus_core::protocol::address::Address;
-use plexus_core::protocol::packet::{Packet, Role, body_frame};
+use plexus_core::protocol::packet::{Packet, body_frame};
 
-use self::boards::Boards;
+use self::chain_view::ChainView;
 use self::connections::{Connections, DialError};
+use self::initial_state::InitialState;
 use self::miners::Miners;
-use self::storage::Storage;
+use self::storage::{Storage, prefix};
 pub(crate) use self::surroundings::Surroundings;
 use crate::browser::callbacks::Callbacks;
 use crate::browser::database::Write;
 use crate::browser::socket::SocketEvent;
-use crate::chain_view::chain_store::ChainStore;
-use crate::chain_view::feed::Feed;
-use crate::chain_view::reorg::{Reorgs, Undone};
-use crate::chain_view::sent_messages::SentMessages;
+use crate::chain_view::reorg::Undone;
 use crate::keys::keyring::Keyring;
-use crate::messages::{NodeState, ProofForm, UserError};
-use crate::mining::settings::MiningSettings;
+use crate::messages::{ChainProofView, NodeState};
 
 /// The queued outputs above which no further frame is read. Frames that come meanwhile stay unread
 /// in their socket, which closes if they are too many.
-const WISHES_MAX: usize = 8_192;
+const OUTPUTS_MAX: usize = 8_192;
 /// The interval at which the page is told the hash rate of the miners.
 const MINING_PERIOD: Duration = Duration::from_millis(500);
 
@@ -57,49 +64,20 @@ pub(crate) enum DriverStep {
     Rest,
 }
 
-/// The initial state of a driver.
-#[derive(Debug)]
-pub(crate) struct Beginning {
-    pub(crate) network: Network,
-    pub(crate) address: Address,
-    pub(crate) keys: Keyring,
-    pub(crate) chain: Chain,
-    /// The part of the chain that outlives a reload. `None` if another page keeps it, or if there
-    /// is no place for it.
-    pub(crate) archive: Option<ChainStore>,
-    /// The addresses of nodes that were learned earlier, as they were stored.
-    pub(crate) book: Option<Vec<u8>>,
-    pub(crate) feed: Feed,
-    pub(crate) reorgs: Reorgs,
-    pub(crate) sent: SentMessages,
-    /// The user's last settings for the miners.
-    pub(crate) effort: MiningSettings,
-}
-
-impl Beginning {
-    /// Returns the node that begins there.
-    ///
-    /// # Errors
-    /// There is no source of randomness.
-    pub(crate) fn start(&self) -> Result<Node, UserError> {
-        start(&self.address, self.chain.clone(), self.book.as_deref())
-    }
-}
-
 /// The node and everything that its outputs need.
 #[derive(Debug)]
 pub(crate) struct Driver {
     node: Node,
     network: Network,
     keys: Keyring,
-    wishes: VecDeque<Output>,
+    outputs: VecDeque<Output>,
     connections: Connections,
     storage: Storage,
-    boards: Boards,
+    view: ChainView,
     mining: Miners,
     page: Callbacks,
     standing: Standing,
-    shell: Weak<dyn Surroundings>,
+    runtime: Weak<dyn Surroundings>,
 }
 
 /// The connection data that the user is told beside the node's own status.
@@ -113,30 +91,30 @@ struct Standing {
     /// Whether the list of blocks was compared with the chain since the page opened.
     compared: bool,
     /// The proof that the chain was begun with, if it was.
-    proof: Option<ProofForm>,
+    proof: Option<ChainProofView>,
     told: Option<NodeState>,
 }
 
 impl Driver {
     /// Creates a driver whose node is about to dial.
     pub(crate) fn new(
-        beginning: Beginning,
+        initial: InitialState,
         node: Node,
         page: Callbacks,
-        shell: Weak<dyn Surroundings>,
+        runtime: Weak<dyn Surroundings>,
     ) -> Self {
-        let Beginning { network, address, keys, archive, feed, reorgs, sent, effort, .. } = beginning;
+        let InitialState { network, address, keys, chain_store, feed, reorgs, sent, settings, .. } = initial;
         Self {
             node,
             keys,
-            wishes: VecDeque::new(),
+            outputs: VecDeque::new(),
             connections: Connections::new(address),
-            storage: Storage::new(prefix(&network), archive),
-            boards: Boards { feed, reorgs, sent },
-            mining: Miners { effort, ..Miners::default() },
+            storage: Storage::new(prefix(&network), chain_store),
+            view: ChainView { feed, reorgs, sent },
+            mining: Miners { settings, ..Miners::default() },
             page,
             standing: Standing::default(),
-            shell,
+            runtime,
             network,
         }
     }
@@ -148,8 +126,8 @@ impl Driver {
     }
 
     fn drain(&mut self) {
-        while let Some(wish) = self.node.poll() {
-            self.wishes.push_back(wish);
+        while let Some(output) = self.node.poll() {
+            self.outputs.push_back(output);
         }
     }
 
@@ -162,8 +140,8 @@ impl Driver {
 
     /// Carries out the next output. Returns the next step.
     pub(crate) fn step(&mut self, now: Now) -> DriverStep {
-        let Some(wish) = self.wishes.pop_front() else { return self.rest(now) };
-        match wish {
+        let Some(output) = self.outputs.pop_front() else { return self.rest(now) };
+        match output {
             Output::Send(peer, frame) => self.send(now, peer, &frame),
             Output::Dial(address) => self.dial(now, address),
             Output::Close(peer, _) => {
@@ -182,9 +160,9 @@ impl Driver {
     /// Ends a round, in which all outputs were carried out. Tells the page the changes, and has
     /// them stored.
     fn rest(&mut self, now: Now) -> DriverStep {
-        self.boards.sent.expire(now.time);
+        self.view.sent.expire(now.time);
         self.show(now);
-        self.boards.gather(self.network.id(), &self.page, &mut self.storage);
+        self.view.gather(self.network.id(), &self.page, &mut self.storage);
         self.storage.take_writes().map_or(DriverStep::Rest, DriverStep::Commit)
     }
 
@@ -193,7 +171,7 @@ impl Driver {
             self.page.notice(false, format!("{error}: after a reload, all headers are checked again"));
         }
         // A message of our own is stored with its output, before any peer receives it.
-        self.boards.gather(self.network.id(), &self.page, &mut self.storage);
+        self.view.gather(self.network.id(), &self.page, &mut self.storage);
         self.storage.take_writes().map_or(DriverStep::Again, DriverStep::Commit)
     }
 
@@ -203,7 +181,7 @@ impl Driver {
     }
 
     fn dial(&mut self, now: Now, address: Address) {
-        match self.connections.dial(&address, &self.shell) {
+        match self.connections.dial(&address, &self.runtime) {
             Ok(()) => {}
             Err(DialError::Refused) => {
                 self.unreached(now, &address, || {
@@ -218,7 +196,7 @@ impl Driver {
 
     /// Returns true if the next frame may be read.
     pub(crate) fn has_room(&self) -> bool {
-        self.wishes.len() <= WISHES_MAX
+        self.outputs.len() <= OUTPUTS_MAX
     }
 
     /// A socket reports.
@@ -265,8 +243,8 @@ impl Driver {
     }
 
     fn verify(&self, batch: Arc<SignatureBatch>) {
-        if let Some(shell) = self.shell.upgrade() {
-            shell.verify(batch);
+        if let Some(runtime) = self.runtime.upgrade() {
+            runtime.verify(batch);
         }
     }
 
@@ -275,7 +253,7 @@ impl Driver {
         let chain = self.node.chain();
         let is_best = |hash: &_, height| chain.best_at(height) == Some(hash);
         let ids = batch.ids.iter().enumerate();
-        let seen = ids.flat_map(|(index, id)| self.storage.recent.seen(index, id, is_best)).collect();
+        let seen = ids.flat_map(|(index, id)| self.storage.block_cache.seen(index, id, is_best)).collect();
         self.tell(now, Input::Verified(BatchResult { id: batch.id, broken, seen }));
     }
 
@@ -284,7 +262,7 @@ impl Driver {
             // The stored part begins at the same height as the node's own memory.
             StoreQuery::LoadMmr(hash) => StoreReply::Base(hash, None),
             StoreQuery::Bodies(hashes) => {
-                let bodies = hashes.iter().filter_map(|hash| self.storage.recent.body(hash));
+                let bodies = hashes.iter().filter_map(|hash| self.storage.block_cache.body(hash));
                 StoreReply::Bodies(bodies.map(|body| body.to_vec().into()).collect())
             }
         };
@@ -304,7 +282,7 @@ impl Driver {
             }
             PeerRequest::Bodies(hashes) => {
                 for hash in hashes {
-                    let frame = self.storage.recent.body(hash).map(body_frame);
+                    let frame = self.storage.block_cache.body(hash).map(body_frame);
                     let frame = frame.unwrap_or_else(|| Packet::Missing(*hash).encode());
                     self.send(now, peer, &frame);
                 }
@@ -316,16 +294,16 @@ impl Driver {
         match event {
             Event::Connected { hash, block, total_work, mined_here } => {
                 let network = self.network.id();
-                self.storage.recent.hold(network, hash, &block);
-                self.boards.feed.connected(hash, &block, total_work, mined_here, now.time);
-                self.boards.sent.connected(network, hash, &block);
+                self.storage.block_cache.hold(network, hash, &block);
+                self.view.feed.connected(hash, &block, total_work, mined_here, now.time);
+                self.view.sent.connected(network, hash, &block);
                 self.mining.found += u64::from(mined_here);
             }
             Event::Undone { fork, is_exact, hashes, height, total_work } => {
                 self.undone(now, Undone { fork, is_exact, hashes, height, total_work });
             }
             Event::Refused { hash, height, failures, .. } => {
-                self.boards.feed.refused(hash, height, &failures, now.time);
+                self.view.feed.refused(hash, height, &failures, now.time);
             }
             Event::PeerUp { peer, .. } => {
                 if self.connections.set_held(peer, true) {
@@ -343,7 +321,7 @@ impl Driver {
             Event::Closing { peer, reason } => self.blame(peer, &reason),
             Event::Disagrees { peer, agreement, height } => self.warn(peer, agreement, height),
             Event::Proven { height, samples, bytes, .. } => {
-                self.standing.proof = Some(ProofForm { height, samples, bytes });
+                self.standing.proof = Some(ChainProofView { height, samples, bytes });
             }
             Event::Assumed { .. }
             | Event::Arrived { .. }
@@ -386,41 +364,4 @@ impl Driver {
     pub(crate) fn hashed(&mut self, hashes: f64) {
         self.mining.hashed(hashes);
     }
-}
-
-mod boards;
-pub(crate) mod bootstrap;
-mod commands;
-mod connections;
-mod miners;
-mod publish;
-pub(crate) mod runtime;
-mod storage;
-mod surroundings;
-mod trace;
-
-/// The name under which the user's last settings for the miners are stored.
-pub(crate) const EFFORT: &str = "effort";
-
-/// Returns the prefix of a network's part of the store.
-pub(crate) fn prefix(network: &Network) -> String {
-    format!("{}/", network.id())
-}
-
-/// Returns a node that has no miner yet.
-fn start(address: &Address, chain: Chain, book: Option<&[u8]>) -> Result<Node, UserError> {
-    let mut seed = [0; 32];
-    getrandom::fill(&mut seed).map_err(UserError::because)?;
-    let mut secret = [0; 32];
-    getrandom::fill(&mut secret).map_err(UserError::because)?;
-    // Peers need to tell this page from others, not to know its owner.
-    let node_key = SecretKey::from_bytes(&secret).map_err(UserError::because)?;
-    let author = node_key.clone();
-    let config = Config { connect: vec![address.clone()], ..Config::new(Role::Light, node_key, author) };
-    let mut node = Node::new(config, chain, seed);
-    if let Some(book) = book {
-        // A damaged one is soon replaced. Until then the user's own node tells of others.
-        let _ = node.remember(book);
-    }
-    Ok(node)
 }

@@ -10,7 +10,7 @@ use plexus_core::primitives::time::Now;
 use super::{Driver, MINING_PERIOD};
 use crate::browser::clock;
 use crate::chain_view::reorg::{Tip, Undone};
-use crate::messages::{Mining, NetworkForm, NodeState, PeerForm, Phase, Update};
+use crate::messages::{ConnectedPeerView, Mining, NetworkView, NodeState, Phase, Update};
 
 /// The reason for the connection to the node that the page was given.
 const HOME: &str = "home";
@@ -31,7 +31,7 @@ impl Driver {
 
     fn astray(&self) -> Option<Undone> {
         let chain = self.node.chain();
-        self.boards.feed.astray(chain.tip().header.height, |height| chain.best_at(height).copied())
+        self.view.feed.astray(chain.tip().header.height, |height| chain.best_at(height).copied())
     }
 
     /// Tells the page that its chain was replaced by another, if it was.
@@ -46,8 +46,7 @@ impl Driver {
         let chain = self.node.chain();
         let ChainEntry { hash, header, total_work } = chain.tip();
         let holds = Tip { height: header.height, hash, total_work };
-        if let Some(words) =
-            self.boards.reorgs.settle(now.time, holds, |height| chain.best_at(height).copied())
+        if let Some(words) = self.view.reorgs.settle(now.time, holds, |height| chain.best_at(height).copied())
         {
             self.page.notice(true, words);
         }
@@ -56,14 +55,14 @@ impl Driver {
     /// Blocks left the best chain. The messages that were sent from here and were in them wait
     /// again.
     pub(super) fn undone(&mut self, now: Now, undone: Undone) {
-        self.boards.feed.undone(&undone.hashes);
-        for message in self.boards.sent.undone(&undone.hashes) {
+        self.view.feed.undone(&undone.hashes);
+        for message in self.view.sent.undone(&undone.hashes) {
             // It waits in the mempool already if the node had its block at hand.
             let _ = self.node.submit(now, message);
         }
         // It may be in a block of the other branch that is not asked for.
         self.standing.looked_up = false;
-        self.boards.reorgs.undone(undone);
+        self.view.reorgs.undone(undone);
         self.drain();
     }
 
@@ -82,7 +81,7 @@ impl Driver {
         NodeState {
             phase,
             node: self.connections.home.to_string(),
-            network: Some(NetworkForm {
+            network: Some(NetworkView {
                 name: self.network.name().to_owned(),
                 id: *self.network.id(),
                 spacing_ms: self.network.parameters().spacing_ms,
@@ -107,12 +106,12 @@ impl Driver {
     }
 
     /// Returns the nodes that this one is connected to, the user's own first.
-    fn peers(&self, now: Now) -> Vec<PeerForm> {
+    fn peers(&self, now: Now) -> Vec<ConnectedPeerView> {
         let peers = self.node.peers(now).into_iter();
-        let form = |peer: PeerView| {
+        let view = |peer: PeerView| {
             let address = peer.role.and(peer.outbound)?;
             let kind = if address == self.connections.home { HOME } else { peer.slot?.name() };
-            Some(PeerForm {
+            Some(ConnectedPeerView {
                 address: address.to_string(),
                 kind,
                 latency_ms: peer.latency_ms.map(|latency| (latency * 10.0).round() / 10.0),
@@ -120,7 +119,7 @@ impl Driver {
             })
         };
         let mut peers: Vec<_> =
-            peers.filter(|peer| peer.slot != Some(OutboundKind::Feeler)).filter_map(form).collect();
+            peers.filter(|peer| peer.slot != Some(OutboundKind::Feeler)).filter_map(view).collect();
         if let Some(home) = peers.iter().position(|peer| peer.kind == HOME) {
             peers[..=home].rotate_right(1);
         }
@@ -134,15 +133,15 @@ impl Driver {
         let hash_rate = self.mining.rate.per_second(clock::milliseconds()).round();
         #[expect(clippy::cast_precision_loss, reason = "an estimate for people")]
         let difficulty = state.difficulty.parse::<u128>().unwrap_or(0) as f64;
-        let (active, effort) = (self.mining.job.is_some(), self.mining.effort);
+        let (active, settings) = (self.mining.job.is_some(), self.mining.settings);
         let mining = Mining {
             wanted: self.mining.wanted,
             active,
             waiting: (self.mining.wanted && !active).then(|| waiting(self.mining.pause(), state)),
-            threads: effort.threads,
-            percent: effort.percent,
-            pauses_hidden: effort.pauses_hidden,
-            pauses_on_battery: effort.pauses_on_battery,
+            threads: settings.threads,
+            percent: settings.percent,
+            pauses_hidden: settings.pauses_hidden,
+            pauses_on_battery: settings.pauses_on_battery,
             hash_rate,
             expected_ms: (hash_rate > 0.0).then(|| difficulty / hash_rate * 1_000.0),
             found: self.mining.found,

@@ -1,4 +1,4 @@
-//! The shell around the driver: the tasks and timers that wait for it, and the one way into it.
+//! The runtime of the driver: the tasks and timers that wait for it, and the one way into it.
 //!
 //! The driver is borrowed for one input or one output at a time and never across a wait, so nothing
 //! can enter it twice.
@@ -22,7 +22,8 @@ use crate::browser::callbacks::Callbacks;
 use crate::browser::clock::{self, Timer};
 use crate::browser::database::{Database, Write};
 use crate::browser::socket::SocketEvent;
-use crate::driver::{Beginning, Driver, DriverStep, Surroundings};
+use crate::driver::initial_state::InitialState;
+use crate::driver::{Driver, DriverStep, Surroundings};
 use crate::messages::{Update, UserError};
 
 /// The signatures that are checked before the socket is looked at again: about 25 ms.
@@ -54,25 +55,25 @@ pub(crate) struct Runtime {
 }
 
 impl Runtime {
-    /// Starts the driver. Returns its shell.
+    /// Starts the driver. Returns its runtime.
     ///
     /// # Errors
     /// There is no source of randomness.
     pub(crate) fn start(
-        beginning: Beginning,
+        initial: InitialState,
         database: Option<Database>,
         page: Callbacks,
     ) -> Result<Rc<Self>, UserError> {
-        let (address, node) = (beginning.address.clone(), beginning.start()?);
-        let shell = Rc::new_cyclic(|weak: &Weak<Self>| {
+        let (address, node) = (initial.address.clone(), initial.start()?);
+        let runtime = Rc::new_cyclic(|weak: &Weak<Self>| {
             let woken = weak.clone();
             let wake = move || {
-                if let Some(shell) = woken.upgrade() {
-                    shell.enter(|driver, now| driver.tell(now, Input::Ticked));
+                if let Some(runtime) = woken.upgrade() {
+                    runtime.enter(|driver, now| driver.tell(now, Input::Ticked));
                 }
             };
             Self {
-                driver: RefCell::new(Driver::new(beginning, node, page.clone(), weak.clone())),
+                driver: RefCell::new(Driver::new(initial, node, page.clone(), weak.clone())),
                 address,
                 database: RefCell::new(database),
                 page,
@@ -81,8 +82,8 @@ impl Runtime {
                 readers: RefCell::default(),
             }
         });
-        shell.enter(|driver, now| driver.tell(now, Input::Ticked));
-        Ok(shell)
+        runtime.enter(|driver, now| driver.tell(now, Input::Ticked));
+        Ok(runtime)
     }
 
     /// Does something to the driver, and carries out its outputs. Returns the result.
@@ -172,13 +173,13 @@ impl Runtime {
         if unsure.is_empty() {
             return;
         }
-        let shell = self.clone();
+        let runtime = self.clone();
         spawn_local(async move {
             for id in unsure.into_iter().take(LOOKUPS_MAX) {
                 // A node that does not answer takes the message again, and knows by itself if it is
                 // in a block.
-                let place = api::place(&shell.address, &id).await;
-                shell.enter(|driver, now| driver.looked_up(now, &id, place));
+                let place = api::place(&runtime.address, &id).await;
+                runtime.enter(|driver, now| driver.looked_up(now, &id, place));
             }
         });
     }

@@ -1,10 +1,19 @@
 //! The storage: what a tab keeps of the chain, and the writes that are to be made durable next.
 
 use plexus_core::node::storage::Change;
+use plexus_core::primitives::params::Network;
 
 use crate::browser::database::Write;
-use crate::chain_view::block_cache::Recent;
-use crate::chain_view::chain_store::{ArchiveError, ChainStore};
+use crate::chain_view::block_cache::BlockCache;
+use crate::chain_view::chain_store::{ChainStore, ChainStoreError};
+
+/// The name under which the user's last settings for the miners are stored.
+pub(super) const MINING_SETTINGS: &str = "effort";
+
+/// Returns the prefix of a network's part of the store.
+pub(super) fn prefix(network: &Network) -> String {
+    format!("{}/", network.id())
+}
 
 /// The kept part of the chain, and the pending writes.
 #[derive(Debug)]
@@ -12,38 +21,38 @@ pub(super) struct Storage {
     /// The prefix of the network's part of the store.
     prefix: String,
     /// `None` if another page keeps the chain, if there is no place for it, or after a failure.
-    archive: Option<ChainStore>,
+    chain_store: Option<ChainStore>,
     /// The newest blocks, in memory only.
-    pub(super) recent: Recent,
+    pub(super) block_cache: BlockCache,
     writes: Vec<Write>,
 }
 
 impl Storage {
     /// Creates a storage with nothing to write.
-    pub(super) fn new(prefix: String, archive: Option<ChainStore>) -> Self {
-        Self { prefix, archive, recent: Recent::default(), writes: Vec::new() }
+    pub(super) fn new(prefix: String, chain_store: Option<ChainStore>) -> Self {
+        Self { prefix, chain_store, block_cache: BlockCache::default(), writes: Vec::new() }
     }
 
     /// Returns true if the chain outlives a reload.
     pub(super) fn keeps_chain(&self) -> bool {
-        self.archive.is_some()
+        self.chain_store.is_some()
     }
 
     /// Keeps nothing of the chain from now on.
     pub(super) fn forget_chain(&mut self) {
-        self.archive = None;
+        self.chain_store = None;
     }
 
     /// Applies the node's changes to the kept part of the chain.
     ///
     /// # Errors
     /// They do not fit. The kept part is erased, and nothing is kept from now on.
-    pub(super) fn apply(&mut self, changes: &[Change]) -> Result<(), ArchiveError> {
-        let Some(archive) = &mut self.archive else { return Ok(()) };
-        let (writes, result) = match archive.apply(changes) {
+    pub(super) fn apply(&mut self, changes: &[Change]) -> Result<(), ChainStoreError> {
+        let Some(chain_store) = &mut self.chain_store else { return Ok(()) };
+        let (writes, result) = match chain_store.apply(changes) {
             Ok(writes) => (writes, Ok(())),
             Err(error) => {
-                self.archive = None;
+                self.chain_store = None;
                 (ChainStore::erase(), Err(error))
             }
         };

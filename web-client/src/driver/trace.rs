@@ -25,7 +25,7 @@ enum TracedPosition {
 }
 
 #[derive(Serialize)]
-struct TraceForm {
+struct TraceView {
     block: json::BlockView,
     place: TracedPosition,
     steps: Vec<TraceStep>,
@@ -59,6 +59,6 @@ impl Driver {
         let steps = trace(&self.network, &block, against);
         let total_work = chain.find(&hash).map(|place| place.total_work).unwrap_or_default();
         let block = json::BlockView::new(&block, total_work, self.network.id());
-        serde_json::to_string(&TraceForm { block, place, steps }).map_err(UserError::because)
+        serde_json::to_string(&TraceView { block, place, steps }).map_err(UserError::because)
     }
 }

@@ -28,7 +28,7 @@ const CHECK_BYTES: usize = 8;
 /// The authenticated bytes: a version, three numbers, salt, nonce and public key.
 const HEAD_BYTES: usize = 1 + 3 * 4 + SALT_BYTES + NONCE_BYTES + 33;
 /// The bytes of an encrypted key.
-pub(crate) const SEALED_BYTES: usize = HEAD_BYTES + 32 + TAG_BYTES + CHECK_BYTES;
+pub(crate) const ENCRYPTED_KEY_BYTES: usize = HEAD_BYTES + 32 + TAG_BYTES + CHECK_BYTES;
 /// The value of the first byte.
 const VERSION: u8 = 1;
 
@@ -62,7 +62,7 @@ impl Cost {
 
 /// The reason that a key cannot be encrypted or decrypted.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum SealError {
+pub(crate) enum EncryptedKeyError {
     /// The passphrase is too short, and so too easily guessed.
     #[error("a passphrase has at least {PASSPHRASE_CHARS_MIN} characters, this one has {found}")]
     Short {
@@ -96,70 +96,70 @@ pub(crate) enum SealError {
 ///
 /// # Errors
 /// It is too short or too long.
-pub(crate) fn check_passphrase(passphrase: &str) -> Result<(), SealError> {
+pub(crate) fn check_passphrase(passphrase: &str) -> Result<(), EncryptedKeyError> {
     let found = passphrase.chars().count();
     if found < PASSPHRASE_CHARS_MIN {
-        return Err(SealError::Short { found });
+        return Err(EncryptedKeyError::Short { found });
     }
     check_length(passphrase)
 }
 
-fn check_length(passphrase: &str) -> Result<(), SealError> {
+fn check_length(passphrase: &str) -> Result<(), EncryptedKeyError> {
     let found = passphrase.len();
-    if found > PASSPHRASE_BYTES_MAX { Err(SealError::Long { found }) } else { Ok(()) }
+    if found > PASSPHRASE_BYTES_MAX { Err(EncryptedKeyError::Long { found }) } else { Ok(()) }
 }
 
 /// An encrypted key.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Sealed {
-    bytes: [u8; SEALED_BYTES],
+pub(crate) struct EncryptedKey {
+    bytes: [u8; ENCRYPTED_KEY_BYTES],
     cost: Cost,
 }
 
-impl Sealed {
+impl EncryptedKey {
     /// Encrypts a key with this name.
     ///
     /// # Errors
     /// The passphrase is too short or too long, or the cost is impossible.
-    pub(crate) fn seal(
+    pub(crate) fn encrypt(
         identity: &Identity,
         name: &str,
         passphrase: &str,
         cost: Cost,
         chance: &SaltAndNonce,
-    ) -> Result<Self, SealError> {
+    ) -> Result<Self, EncryptedKeyError> {
         check_passphrase(passphrase)?;
-        let mut bytes = [0; SEALED_BYTES];
+        let mut bytes = [0; ENCRYPTED_KEY_BYTES];
         let numbers = [cost.memory_kib, cost.passes, cost.lanes].map(u32::to_be_bytes).concat();
         let head = [&[VERSION][..], &numbers, chance, identity.public().as_bytes()].concat();
         bytes[..HEAD_BYTES].copy_from_slice(&head);
         let (head, rest) = bytes.split_at_mut(HEAD_BYTES);
         let (secret, rest) = rest.split_at_mut(32);
         secret.copy_from_slice(identity.entropy());
-        let key = cost.stretch(passphrase, salt(head)).ok_or(SealError::Cost { found: cost })?;
+        let key = cost.stretch(passphrase, salt(head)).ok_or(EncryptedKeyError::Cost { found: cost })?;
         let tag = ChaCha20Poly1305::new(&Key::from(*key))
             .encrypt_inout_detached(&nonce(head), &authenticated(head, name), secret.into())
-            .map_err(|_| SealError::Damaged)?;
+            .map_err(|_| EncryptedKeyError::Damaged)?;
         rest[..TAG_BYTES].copy_from_slice(&tag);
         let check = check_of(&bytes);
-        bytes[SEALED_BYTES - CHECK_BYTES..].copy_from_slice(&check);
+        bytes[ENCRYPTED_KEY_BYTES - CHECK_BYTES..].copy_from_slice(&check);
         Ok(Self { bytes, cost })
     }
 
     /// Decodes a stored key.
     ///
     /// # Errors
-    /// [`SealError::Damaged`], or [`SealError::Cost`] for a key that costs too much.
-    pub(crate) fn decode(bytes: &[u8]) -> Result<Self, SealError> {
-        let bytes: [u8; SEALED_BYTES] = bytes.try_into().map_err(|_| SealError::Damaged)?;
-        if bytes[0] != VERSION || check_of(&bytes) != bytes[SEALED_BYTES - CHECK_BYTES..] {
-            return Err(SealError::Damaged);
+    /// [`EncryptedKeyError::Damaged`], or [`EncryptedKeyError::Cost`] for a key that costs too much.
+    pub(crate) fn decode(bytes: &[u8]) -> Result<Self, EncryptedKeyError> {
+        let bytes: [u8; ENCRYPTED_KEY_BYTES] = bytes.try_into().map_err(|_| EncryptedKeyError::Damaged)?;
+        if bytes[0] != VERSION || check_of(&bytes) != bytes[ENCRYPTED_KEY_BYTES - CHECK_BYTES..] {
+            return Err(EncryptedKeyError::Damaged);
         }
         let number = |at: usize| u32::from_be_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]);
         let cost = Cost { memory_kib: number(1), passes: number(5), lanes: number(9) };
         let most = Cost::MAX;
         if cost.memory_kib > most.memory_kib || cost.passes > most.passes || cost.lanes > most.lanes {
-            return Err(SealError::Cost { found: cost });
+            return Err(EncryptedKeyError::Cost { found: cost });
         }
         Ok(Self { bytes, cost })
     }
@@ -179,11 +179,12 @@ impl Sealed {
     /// Decrypts the key. A wrong passphrase takes the same time as the right one.
     ///
     /// # Errors
-    /// [`SealError::Wrong`], also for another name or an overlong passphrase.
-    pub(crate) fn open(&self, name: &str, passphrase: &str) -> Result<Identity, SealError> {
+    /// [`EncryptedKeyError::Wrong`], also for another name or an overlong passphrase.
+    pub(crate) fn decrypt(&self, name: &str, passphrase: &str) -> Result<Identity, EncryptedKeyError> {
         check_length(passphrase)?;
         let (head, rest) = self.bytes.split_at(HEAD_BYTES);
-        let key = self.cost.stretch(passphrase, salt(head)).ok_or(SealError::Cost { found: self.cost })?;
+        let key =
+            self.cost.stretch(passphrase, salt(head)).ok_or(EncryptedKeyError::Cost { found: self.cost })?;
         let mut secret = Zeroizing::new([0; 32]);
         secret.copy_from_slice(&rest[..32]);
         let mut tag = Tag::default();
@@ -195,9 +196,9 @@ impl Sealed {
                 secret.as_mut_slice().into(),
                 &tag,
             )
-            .map_err(|_| SealError::Wrong)?;
-        let identity = Identity::from_entropy(&secret).map_err(|_| SealError::Damaged)?;
-        if identity.public() == self.public() { Ok(identity) } else { Err(SealError::Damaged) }
+            .map_err(|_| EncryptedKeyError::Wrong)?;
+        let identity = Identity::from_entropy(&secret).map_err(|_| EncryptedKeyError::Damaged)?;
+        if identity.public() == self.public() { Ok(identity) } else { Err(EncryptedKeyError::Damaged) }
     }
 }
 
@@ -215,8 +216,8 @@ fn authenticated(head: &[u8], name: &str) -> Vec<u8> {
     [head, name.as_bytes()].concat()
 }
 
-fn check_of(bytes: &[u8; SEALED_BYTES]) -> [u8; CHECK_BYTES] {
-    let hash = Hash::of(&bytes[..SEALED_BYTES - CHECK_BYTES]);
+fn check_of(bytes: &[u8; ENCRYPTED_KEY_BYTES]) -> [u8; CHECK_BYTES] {
+    let hash = Hash::of(&bytes[..ENCRYPTED_KEY_BYTES - CHECK_BYTES]);
     let mut check = [0; CHECK_BYTES];
     check.copy_from_slice(&hash.as_bytes()[..CHECK_BYTES]);
     check
@@ -234,76 +235,89 @@ pub(crate) mod tests {
         Identity::from_entropy(&[9; 32]).unwrap()
     }
 
-    fn sealed(cost: Cost) -> Sealed {
-        Sealed::seal(&identity(), "ann", PASSPHRASE, cost, &[4; 28]).unwrap()
+    fn encrypted(cost: Cost) -> EncryptedKey {
+        EncryptedKey::encrypt(&identity(), "ann", PASSPHRASE, cost, &[4; 28]).unwrap()
     }
 
     #[test]
     fn a_sealed_key_is_opened_by_its_passphrase_and_name_alone() {
-        let sealed = sealed(Cost::USUAL);
-        let again = Sealed::decode(&sealed.encode()).unwrap();
-        assert_eq!((&again, again.public()), (&sealed, identity().public()));
-        assert_eq!(again.open("ann", PASSPHRASE).unwrap().words(), identity().words());
-        assert_eq!(again.open("ann", "correct horsf").unwrap_err(), SealError::Wrong);
-        assert_eq!(again.open("bob", PASSPHRASE).unwrap_err(), SealError::Wrong);
+        let encrypted = encrypted(Cost::USUAL);
+        let again = EncryptedKey::decode(&encrypted.encode()).unwrap();
+        assert_eq!((&again, again.public()), (&encrypted, identity().public()));
+        assert_eq!(again.decrypt("ann", PASSPHRASE).unwrap().words(), identity().words());
+        assert_eq!(again.decrypt("ann", "correct horsf").unwrap_err(), EncryptedKeyError::Wrong);
+        assert_eq!(again.decrypt("bob", PASSPHRASE).unwrap_err(), EncryptedKeyError::Wrong);
     }
 
     #[test]
     fn nothing_of_the_key_can_be_read() {
-        let bytes = sealed(CHEAP).encode();
+        let bytes = encrypted(CHEAP).encode();
         let secret = identity().secret().to_bytes();
         for part in [&[9; 8][..], &secret[..8]] {
             assert!(!bytes.windows(8).any(|window| window == part));
         }
-        let shown = format!("{:?} {:?}", identity(), sealed(CHEAP).open("ann", PASSPHRASE));
+        let shown = format!("{:?} {:?}", identity(), encrypted(CHEAP).decrypt("ann", PASSPHRASE));
         assert!(!shown.contains(identity().words().split(' ').next().unwrap()), "{shown}");
     }
 
     #[test]
     fn every_flipped_bit_is_damage_and_opens_nothing_even_when_the_check_is_made_to_fit() {
-        let sealed = sealed(CHEAP);
-        for bit in 0..8 * SEALED_BYTES {
-            let mut bytes = sealed.encode();
+        let encrypted = encrypted(CHEAP);
+        for bit in 0..8 * ENCRYPTED_KEY_BYTES {
+            let mut bytes = encrypted.encode();
             bytes[bit / 8] ^= 1 << (bit % 8);
-            assert_eq!(Sealed::decode(&bytes).unwrap_err(), SealError::Damaged, "bit {bit}");
-            let mut fitted: [u8; SEALED_BYTES] = bytes.try_into().unwrap();
+            assert_eq!(EncryptedKey::decode(&bytes).unwrap_err(), EncryptedKeyError::Damaged, "bit {bit}");
+            let mut fitted: [u8; ENCRYPTED_KEY_BYTES] = bytes.try_into().unwrap();
             let check = check_of(&fitted);
-            fitted[SEALED_BYTES - CHECK_BYTES..].copy_from_slice(&check);
-            match Sealed::decode(&fitted) {
+            fitted[ENCRYPTED_KEY_BYTES - CHECK_BYTES..].copy_from_slice(&check);
+            match EncryptedKey::decode(&fitted) {
                 Err(error) => {
-                    assert!(matches!(error, SealError::Damaged | SealError::Cost { .. }), "bit {bit}");
+                    assert!(
+                        matches!(error, EncryptedKeyError::Damaged | EncryptedKeyError::Cost { .. }),
+                        "bit {bit}"
+                    );
                 }
-                Ok(forged) if fitted == sealed.bytes => {
-                    assert_eq!(forged, sealed, "bit {bit} is of the check");
+                Ok(forged) if fitted == encrypted.bytes => {
+                    assert_eq!(forged, encrypted, "bit {bit} is of the check");
                 }
                 Ok(forged) => {
-                    let error = forged.open("ann", PASSPHRASE).unwrap_err();
-                    assert!(matches!(error, SealError::Wrong | SealError::Cost { .. }), "bit {bit}: {error}");
+                    let error = forged.decrypt("ann", PASSPHRASE).unwrap_err();
+                    assert!(
+                        matches!(error, EncryptedKeyError::Wrong | EncryptedKeyError::Cost { .. }),
+                        "bit {bit}: {error}"
+                    );
                 }
             }
         }
-        for bytes in 0..SEALED_BYTES {
-            assert_eq!(Sealed::decode(&sealed.encode()[..bytes]).unwrap_err(), SealError::Damaged);
+        for bytes in 0..ENCRYPTED_KEY_BYTES {
+            assert_eq!(
+                EncryptedKey::decode(&encrypted.encode()[..bytes]).unwrap_err(),
+                EncryptedKeyError::Damaged
+            );
         }
     }
 
     #[test]
     fn what_costs_too_much_is_refused_unstretched() {
-        let mut dear = sealed(CHEAP).bytes;
+        let mut dear = encrypted(CHEAP).bytes;
         dear[1..5].copy_from_slice(&u32::MAX.to_be_bytes());
         let check = check_of(&dear);
-        dear[SEALED_BYTES - CHECK_BYTES..].copy_from_slice(&check);
+        dear[ENCRYPTED_KEY_BYTES - CHECK_BYTES..].copy_from_slice(&check);
         let found = Cost { memory_kib: u32::MAX, ..CHEAP };
-        assert_eq!(Sealed::decode(&dear).unwrap_err(), SealError::Cost { found });
+        assert_eq!(EncryptedKey::decode(&dear).unwrap_err(), EncryptedKeyError::Cost { found });
     }
 
     #[test]
     fn passphrases_are_neither_short_nor_endless() {
-        let seal = |passphrase: &str| Sealed::seal(&identity(), "ann", passphrase, CHEAP, &[4; 28]);
-        assert_eq!(seal("ninechars").unwrap_err(), SealError::Short { found: 9 });
-        assert!(seal("zehn Zähne").is_ok());
+        let encrypt =
+            |passphrase: &str| EncryptedKey::encrypt(&identity(), "ann", passphrase, CHEAP, &[4; 28]);
+        assert_eq!(encrypt("ninechars").unwrap_err(), EncryptedKeyError::Short { found: 9 });
+        assert!(encrypt("zehn Zähne").is_ok());
         let endless = "x".repeat(PASSPHRASE_BYTES_MAX + 1);
-        assert_eq!(seal(&endless).unwrap_err(), SealError::Long { found: 1_025 });
-        assert_eq!(sealed(CHEAP).open("ann", &endless).unwrap_err(), SealError::Long { found: 1_025 });
+        assert_eq!(encrypt(&endless).unwrap_err(), EncryptedKeyError::Long { found: 1_025 });
+        assert_eq!(
+            encrypted(CHEAP).decrypt("ann", &endless).unwrap_err(),
+            EncryptedKeyError::Long { found: 1_025 }
+        );
     }
 }

@@ -9,9 +9,9 @@ use plexus_core::primitives::key::{KeyError, PublicKey};
 use zeroize::Zeroizing;
 
 use crate::browser::database::{Database, DatabaseEntry, DatabaseError, Write};
-use crate::keys::encrypted_key::{Cost, SaltAndNonce, SealError, Sealed};
+use crate::keys::encrypted_key::{Cost, EncryptedKey, EncryptedKeyError, SaltAndNonce};
 use crate::keys::identity::Identity;
-use crate::messages::{KeyForm, KeyState};
+use crate::messages::{KeyState, KeyView};
 
 /// The most keys. Another is refused.
 pub(crate) const KEYS_MAX: usize = 16;
@@ -88,7 +88,7 @@ pub(crate) enum KeyringError {
     Protected,
     /// Encrypting or decrypting the key failed.
     #[error("{0}")]
-    Seal(#[from] SealError),
+    Encryption(#[from] EncryptedKeyError),
     /// The words do not make a key.
     #[error("{0}")]
     Key(#[from] KeyError),
@@ -97,7 +97,7 @@ pub(crate) enum KeyringError {
 /// The stored state of all keys.
 #[derive(Default)]
 pub(crate) struct Stored {
-    sealed: Vec<DatabaseEntry>,
+    encrypted: Vec<DatabaseEntry>,
     clear: Option<Zeroizing<Vec<u8>>>,
     chosen: Option<Vec<u8>>,
 }
@@ -109,7 +109,7 @@ impl Stored {
     /// The browser's error.
     pub(crate) async fn read(database: &Database) -> Result<Self, DatabaseError> {
         Ok(Self {
-            sealed: database.load(PREFIX).await?,
+            encrypted: database.load(PREFIX).await?,
             clear: database.read(CLEAR).await?.map(Zeroizing::new),
             chosen: database.read(CHOSEN).await?,
         })
@@ -120,7 +120,7 @@ impl Stored {
 #[derive(Clone, Debug)]
 enum Keeping {
     /// Encrypted.
-    Sealed(Box<Sealed>),
+    Encrypted(Box<EncryptedKey>),
     /// Unencrypted, as an earlier version stored it.
     Clear,
     /// Not stored.
@@ -142,8 +142,8 @@ struct Held {
 impl Held {
     fn state(&self) -> KeyState {
         match (&self.keeping, &self.identity) {
-            (Keeping::Sealed(_), None) => KeyState::Locked,
-            (Keeping::Sealed(_), Some(_)) => KeyState::Unlocked,
+            (Keeping::Encrypted(_), None) => KeyState::Locked,
+            (Keeping::Encrypted(_), Some(_)) => KeyState::Unlocked,
             (Keeping::Clear, _) => KeyState::Clear,
             (Keeping::Tab, _) => KeyState::Tab,
             (Keeping::Damaged, _) => KeyState::Damaged,
@@ -160,26 +160,26 @@ struct KeyDraft {
 }
 
 /// The data of a new key that is shown to the user.
-pub(crate) struct DraftForm {
+pub(crate) struct KeyDraftView {
     pub(crate) words: Zeroizing<String>,
     pub(crate) places: [u8; ASKED],
 }
 
 /// A key that is ready to be stored.
 #[derive(Debug)]
-pub(crate) struct Sealing {
+pub(crate) struct NewKey {
     name: String,
     identity: Identity,
-    sealed: Sealed,
+    encrypted: EncryptedKey,
     was_clear: bool,
 }
 
-impl Sealing {
+impl NewKey {
     /// Returns the writes that store it, as one transaction. If the key was stored unencrypted,
     /// they remove that phrase. They fail if another key has the name.
     pub(crate) fn writes(&self) -> Vec<Write> {
         let mut writes = vec![
-            Write::Add(format!("{PREFIX}{}", hex::encode(&self.name)), self.sealed.encode()),
+            Write::Add(format!("{PREFIX}{}", hex::encode(&self.name)), self.encrypted.encode()),
             Write::Put(CHOSEN.to_owned(), self.name.clone().into_bytes()),
         ];
         writes.extend(self.was_clear.then(|| Write::drop(CLEAR)));
@@ -202,14 +202,15 @@ impl Keyring {
         let earlier = core::mem::take(&mut self.held);
         let tab = |held: &&Held| matches!(held.keeping, Keeping::Tab);
         let mut held: Vec<Held> = earlier.iter().filter(tab).cloned().collect();
-        for entry in stored.sealed.iter().take(KEYS_MAX) {
+        for entry in stored.encrypted.iter().take(KEYS_MAX) {
             let name = hex::decode(&entry.key).ok().and_then(|name| String::from_utf8(name).ok());
-            let sealed = Sealed::decode(&entry.value).ok().filter(|_| name.is_some());
+            let encrypted = EncryptedKey::decode(&entry.value).ok().filter(|_| name.is_some());
             let name = name.unwrap_or_else(|| entry.key.chars().take(NAME_BYTES_MAX).collect());
-            let public = sealed.as_ref().map(Sealed::public);
+            let public = encrypted.as_ref().map(EncryptedKey::public);
             let unlocked = earlier.iter().find(|held| held.name == name && held.public == public);
             let identity = unlocked.and_then(|held| held.identity.clone()).filter(|_| public.is_some());
-            let keeping = sealed.map_or(Keeping::Damaged, |sealed| Keeping::Sealed(Box::new(sealed)));
+            let keeping =
+                encrypted.map_or(Keeping::Damaged, |encrypted| Keeping::Encrypted(Box::new(encrypted)));
             held.push(Held { name, public, keeping, identity });
         }
         if let Some(words) = &stored.clear {
@@ -233,14 +234,14 @@ impl Keyring {
     }
 
     /// Returns the keys in the form for the page.
-    pub(crate) fn forms(&self) -> Vec<KeyForm> {
-        let form = |held: &Held| KeyForm {
+    pub(crate) fn views(&self) -> Vec<KeyView> {
+        let view = |held: &Held| KeyView {
             name: held.name.clone(),
             public: held.public,
             state: held.state(),
             chosen: self.chosen.as_ref() == Some(&held.name),
         };
-        self.held.iter().map(form).collect()
+        self.held.iter().map(view).collect()
     }
 
     /// Returns the key that signs.
@@ -256,14 +257,14 @@ impl Keyring {
     ///
     /// # Errors
     /// The bytes are an invalid key, which happens once in 2^127 times.
-    pub(crate) fn make(&mut self, chance: &[u8; 64]) -> Result<DraftForm, KeyringError> {
+    pub(crate) fn make(&mut self, chance: &[u8; 64]) -> Result<KeyDraftView, KeyringError> {
         let mut entropy = Zeroizing::new([0; 32]);
         entropy.copy_from_slice(&chance[..32]);
         let identity = Identity::from_entropy(&entropy)?;
         let places = drawn(&chance[32..]);
         let words = identity.words();
         self.draft = Some(KeyDraft { identity, places });
-        Ok(DraftForm { words, places })
+        Ok(KeyDraftView { words, places })
     }
 
     /// Returns the key that is being made, if these are the requested words.
@@ -313,17 +314,17 @@ impl Keyring {
     ///
     /// # Errors
     /// The name or the passphrase is invalid, or the key exists.
-    pub(crate) fn seal(
+    pub(crate) fn encrypt(
         &self,
         name: &str,
         identity: Identity,
         passphrase: &str,
         chance: &SaltAndNonce,
         cost: Cost,
-    ) -> Result<Sealing, KeyringError> {
+    ) -> Result<NewKey, KeyringError> {
         let name = self.check_new(name, &identity)?.to_owned();
-        let sealed = Sealed::seal(&identity, &name, passphrase, cost, chance)?;
-        Ok(Sealing { name, identity, sealed, was_clear: false })
+        let encrypted = EncryptedKey::encrypt(&identity, &name, passphrase, cost, chance)?;
+        Ok(NewKey { name, identity, encrypted, was_clear: false })
     }
 
     /// Encrypts the key that an earlier version stored unencrypted. Returns it.
@@ -336,24 +337,24 @@ impl Keyring {
         passphrase: &str,
         chance: &SaltAndNonce,
         cost: Cost,
-    ) -> Result<Sealing, KeyringError> {
+    ) -> Result<NewKey, KeyringError> {
         let is_clear = |held: &&Held| matches!(held.keeping, Keeping::Clear);
         let clear = self.held.iter().find(is_clear).ok_or(KeyringError::Protected)?;
         let identity = clear.identity.clone().ok_or(KeyringError::Protected)?;
         let others = self.held.iter().filter(|held| !is_clear(held)).cloned().collect();
         let others = Self { held: others, ..Self::default() };
-        Ok(Sealing { was_clear: true, ..others.seal(name, identity, passphrase, chance, cost)? })
+        Ok(NewKey { was_clear: true, ..others.encrypt(name, identity, passphrase, chance, cost)? })
     }
 
     /// Adds an encrypted key after it was stored, unlocked and selected. Returns its public key.
-    pub(crate) fn stored(&mut self, sealing: Sealing) -> PublicKey {
-        let Sealing { name, identity, sealed, was_clear } = sealing;
+    pub(crate) fn stored(&mut self, new_key: NewKey) -> PublicKey {
+        let NewKey { name, identity, encrypted, was_clear } = new_key;
         if was_clear {
             self.held.retain(|held| !matches!(held.keeping, Keeping::Clear));
         }
         let public = identity.public();
         self.chosen = Some(name.clone());
-        let keeping = Keeping::Sealed(Box::new(sealed));
+        let keeping = Keeping::Encrypted(Box::new(encrypted));
         self.held.push(Held { name, public: Some(public), keeping, identity: Some(identity) });
         self.draft = None;
         public
@@ -363,10 +364,10 @@ impl Keyring {
     ///
     /// # Errors
     /// The name is unknown, the key is damaged, or the passphrase is wrong.
-    pub(crate) fn open(&self, name: &str, passphrase: &str) -> Result<Identity, KeyringError> {
+    pub(crate) fn decrypt(&self, name: &str, passphrase: &str) -> Result<Identity, KeyringError> {
         let held = self.find(name).ok_or_else(|| KeyringError::Unknown { name: name.to_owned() })?;
         match (&held.keeping, &held.identity) {
-            (Keeping::Sealed(sealed), _) => Ok(sealed.open(name, passphrase)?),
+            (Keeping::Encrypted(encrypted), _) => Ok(encrypted.decrypt(name, passphrase)?),
             (Keeping::Clear | Keeping::Tab, Some(identity)) => Ok(identity.clone()),
             (Keeping::Clear | Keeping::Tab | Keeping::Damaged, _) => {
                 Err(KeyringError::Damaged { name: name.to_owned() })
@@ -377,9 +378,9 @@ impl Keyring {
     /// Unlocks a key and selects it. Returns its public key.
     ///
     /// # Errors
-    /// As [`Self::open`].
+    /// As [`Self::decrypt`].
     pub(crate) fn unlock(&mut self, name: &str, passphrase: &str) -> Result<PublicKey, KeyringError> {
-        let identity = self.open(name, passphrase)?;
+        let identity = self.decrypt(name, passphrase)?;
         let public = identity.public();
         if let Some(held) = self.held.iter_mut().find(|held| held.name == name) {
             held.identity = Some(identity);
@@ -391,7 +392,7 @@ impl Keyring {
     /// Locks all encrypted keys.
     pub(crate) fn lock(&mut self) {
         for held in &mut self.held {
-            if matches!(held.keeping, Keeping::Sealed(_)) {
+            if matches!(held.keeping, Keeping::Encrypted(_)) {
                 held.identity = None;
             }
         }
@@ -405,7 +406,7 @@ impl Keyring {
     pub(crate) fn choose(&mut self, name: &str) -> Result<Vec<Write>, KeyringError> {
         let held = self.find(name).ok_or_else(|| KeyringError::Unknown { name: name.to_owned() })?;
         let writes = match held.keeping {
-            Keeping::Sealed(_) | Keeping::Clear => {
+            Keeping::Encrypted(_) | Keeping::Clear => {
                 vec![Write::Put(CHOSEN.to_owned(), name.to_owned().into_bytes())]
             }
             Keeping::Tab => Vec::new(),

@@ -48,10 +48,10 @@ impl MiningSettings {
     }
 
     /// Returns the reason to pause under these conditions, if there is one.
-    pub(crate) fn pause(self, circumstances: PowerState) -> Option<&'static str> {
-        if self.pauses_hidden && circumstances.hidden {
+    pub(crate) fn pause(self, power: PowerState) -> Option<&'static str> {
+        if self.pauses_hidden && power.hidden {
             Some("Paused while this page is hidden.")
-        } else if self.pauses_on_battery && circumstances.on_battery {
+        } else if self.pauses_on_battery && power.on_battery {
             Some("Paused while the machine lives on its battery.")
         } else {
             None
@@ -70,13 +70,13 @@ impl MiningSettings {
     /// Decodes stored settings. Returns `None` if the bytes are invalid.
     pub(crate) fn decode(bytes: &[u8]) -> Option<Self> {
         let [t, h, r, e, percent, hidden, battery]: [u8; BYTES] = bytes.try_into().ok()?;
-        let effort = Self {
+        let settings = Self {
             threads: u32::from_be_bytes([t, h, r, e]),
             percent: percent.into(),
             pauses_hidden: hidden != 0,
             pauses_on_battery: battery != 0,
         };
-        effort.checked().ok()
+        settings.checked().ok()
     }
 }
 
@@ -93,20 +93,23 @@ mod tests {
 
     #[test]
     fn an_effort_is_kept_and_a_damaged_one_is_not() {
-        let effort =
+        let settings =
             MiningSettings { threads: 8, percent: 30, pauses_hidden: false, pauses_on_battery: true };
-        let bytes = effort.encode();
-        assert_eq!(MiningSettings::decode(&bytes), Some(effort));
+        let bytes = settings.encode();
+        assert_eq!(MiningSettings::decode(&bytes), Some(settings));
         assert_eq!(MiningSettings::decode(&bytes[1..]), None);
         assert_eq!(MiningSettings::decode(&[0; BYTES]), None);
     }
 
     #[test]
     fn too_little_and_too_much_are_refused() {
-        let effort = MiningSettings::default();
-        assert_eq!(effort.checked(), Ok(effort));
+        let settings = MiningSettings::default();
+        assert_eq!(settings.checked(), Ok(settings));
         for (threads, percent) in [(0, 100), (THREADS_MAX + 1, 100), (1, PERCENT_MIN - 1), (1, 101)] {
-            assert!(MiningSettings { threads, percent, ..effort }.checked().is_err(), "{threads} {percent}");
+            assert!(
+                MiningSettings { threads, percent, ..settings }.checked().is_err(),
+                "{threads} {percent}"
+            );
         }
     }
 

@@ -80,15 +80,15 @@ impl MemoryDatabase {
         entries.map(|(key, value)| DatabaseEntry { key: key.clone(), value: value.clone() }).collect()
     }
 
-    fn load(&self, network: &Network) -> Result<(ChainStore, Chain), ArchiveError> {
+    fn load(&self, network: &Network) -> Result<(ChainStore, Chain), ChainStoreError> {
         ChainStore::load(network.clone(), &self.entries())
     }
 }
 
-/// An archive, its store, and the journal that both must match.
+/// A chain store, its database, and the journal that both must match.
 struct Trio {
     network: Network,
-    archive: ChainStore,
+    chain_store: ChainStore,
     store: MemoryDatabase,
     journal: Journal,
 }
@@ -96,13 +96,13 @@ struct Trio {
 impl Trio {
     fn new() -> Self {
         let network = network();
-        let (archive, journal) = (ChainStore::new(&network), Journal::new(&network));
-        Self { network, archive, store: MemoryDatabase::default(), journal }
+        let (chain_store, journal) = (ChainStore::new(&network), Journal::new(&network));
+        Self { network, chain_store, store: MemoryDatabase::default(), journal }
     }
 
     fn apply(&mut self, changes: &[Change]) {
         self.journal.apply(changes);
-        self.store.commit(self.archive.apply(changes).unwrap());
+        self.store.commit(self.chain_store.apply(changes).unwrap());
     }
 
     fn agree(&self) {
@@ -111,18 +111,18 @@ impl Trio {
         assert_eq!(chain.tip(), expected.tip());
         let tip = expected.tip();
         assert_eq!(chain.history(&tip.hash), expected.history(&tip.hash));
-        assert_eq!(again.best, self.archive.best);
-        assert_eq!(again.below, self.archive.below);
-        assert_eq!(Some(&tip.hash), self.archive.best.back());
+        assert_eq!(again.best, self.chain_store.best);
+        assert_eq!(again.below, self.chain_store.below);
+        assert_eq!(Some(&tip.hash), self.chain_store.best.back());
     }
 }
 
 #[test]
 fn an_empty_store_is_genesis() {
     let network = network();
-    let (archive, chain) = MemoryDatabase::default().load(&network).unwrap();
+    let (chain_store, chain) = MemoryDatabase::default().load(&network).unwrap();
     assert_eq!(chain.tip().hash, *network.id());
-    assert_eq!(archive.height(), 0);
+    assert_eq!(chain_store.height(), 0);
 }
 
 #[test]
@@ -157,7 +157,7 @@ fn a_reload_restores_the_branch_after_a_reorganisation() {
     let parent = rival.parent;
     trio.apply(&[Change::Tip { hash: parent.hash(), height: parent.height, fork: 60 }]);
     trio.agree();
-    assert_eq!(trio.archive.height(), 130);
+    assert_eq!(trio.chain_store.height(), 130);
 }
 
 #[test]
@@ -169,9 +169,9 @@ fn what_lies_below_the_window_is_forgotten() {
         trio.apply(&miner.mine(0));
     }
     trio.agree();
-    assert_eq!(trio.archive.base(), 3 * CHECKPOINT_BLOCKS + 1);
-    assert_eq!(trio.archive.headers.len(), WINDOW_MAX + 10);
-    assert!(trio.archive.loose.len() <= trio.archive.headers.len());
+    assert_eq!(trio.chain_store.base(), 3 * CHECKPOINT_BLOCKS + 1);
+    assert_eq!(trio.chain_store.headers.len(), WINDOW_MAX + 10);
+    assert!(trio.chain_store.loose.len() <= trio.chain_store.headers.len());
     let chunks = trio.store.0.keys().filter(|key| key.starts_with("headers/")).count();
     assert_eq!(chunks as u64, height / CHUNK_HEADERS - 3 * CHECKPOINT_BLOCKS / CHUNK_HEADERS + 1);
     trio.store.commit(ChainStore::erase());
@@ -191,13 +191,13 @@ fn damage_is_named() {
         store.load(&trio.network).map(|_| ()).unwrap_err()
     };
     let gap = damaged(|store| drop(store.0.remove("headers/0000000000000001")));
-    assert_eq!(gap, ArchiveError::Gap { height: 64 });
+    assert_eq!(gap, ChainStoreError::Gap { height: 64 });
     let short = damaged(|store| store.0.get_mut("headers/0000000000000001").unwrap().truncate(100));
-    assert_eq!(short, ArchiveError::Value { key: "headers/0000000000000001".to_owned() });
+    assert_eq!(short, ChainStoreError::Value { key: "headers/0000000000000001".to_owned() });
     let changed = damaged(|store| store.0.get_mut("headers/0000000000000001").unwrap()[40] ^= 1);
-    assert!(matches!(changed, ArchiveError::Chain(RestoreError { height: 64, .. })), "{changed}");
+    assert!(matches!(changed, ChainStoreError::Chain(RestoreError { height: 64, .. })), "{changed}");
     let tip = damaged(|store| store.0.get_mut("tip").unwrap()[20] ^= 1);
-    assert_eq!(tip, ArchiveError::Value { key: "tip".to_owned() });
+    assert_eq!(tip, ChainStoreError::Value { key: "tip".to_owned() });
 }
 
 #[test]
@@ -208,10 +208,10 @@ fn a_tip_on_an_unknown_branch_is_refused() {
     miner.mine(0);
     let changes = miner.mine(0);
     let tip = Change::Tip { hash: miner.parent.hash(), height: 3, fork: 1 };
-    let error = trio.archive.apply(&[changes[0].clone(), tip]).unwrap_err();
-    assert_eq!(error, ArchiveError::Gap { height: 2 });
+    let error = trio.chain_store.apply(&[changes[0].clone(), tip]).unwrap_err();
+    assert_eq!(error, ChainStoreError::Gap { height: 2 });
     let unknown = Change::Tip { hash: Hash::ZERO, height: 9, fork: 1 };
-    assert!(trio.archive.apply(&[unknown]).is_err());
+    assert!(trio.chain_store.apply(&[unknown]).is_err());
     trio.agree();
 }
 
@@ -236,18 +236,18 @@ fn a_chain_that_was_proven_begins_above_its_own_checkpoint() {
     changes.push(Change::Tip { hash: tip.hash(), height: tip.height, fork: root.height });
     trio.apply(&changes);
     trio.agree();
-    assert_eq!((trio.archive.base(), trio.archive.height()), (5_001, 5_480));
+    assert_eq!((trio.chain_store.base(), trio.chain_store.height()), (5_001, 5_480));
     let lowest = trio.store.0.keys().find(|key| key.starts_with("headers/")).unwrap();
     assert_eq!(*lowest, chunk_key(5_001 / CHUNK_HEADERS), "nothing is left of what lies below");
     for _ in 0..1_000 {
         trio.apply(&unseen.mine(1));
     }
     trio.agree();
-    assert_eq!(trio.archive.base(), 5_001);
+    assert_eq!(trio.chain_store.base(), 5_001);
     // Once the window is full, the chain begins above the next checkpoint.
     for _ in 0..WINDOW_MAX {
         trio.apply(&unseen.mine(1));
     }
     trio.agree();
-    assert_eq!(trio.archive.base(), 6 * CHECKPOINT_BLOCKS + 1);
+    assert_eq!(trio.chain_store.base(), 6 * CHECKPOINT_BLOCKS + 1);
 }

@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 use super::Runtime;
 use crate::keys::encrypted_key::{Cost, SaltAndNonce};
 use crate::keys::identity::Identity;
-use crate::keys::keyring::{DraftForm, Keyring, KeyringError, Sealing, Stored};
+use crate::keys::keyring::{KeyDraftView, Keyring, KeyringError, NewKey, Stored};
 use crate::messages::UserError;
 
 /// A passphrase, wiped when it is dropped. `None` for a key that is to live in this tab alone.
@@ -39,7 +39,7 @@ impl Runtime {
     pub(crate) async fn keys(self: Rc<Self>) -> Result<String, UserError> {
         self.look().await?;
         self.changed();
-        serde_json::to_string(&self.keyring().forms()).map_err(UserError::because)
+        serde_json::to_string(&self.keyring().views()).map_err(UserError::because)
     }
 
     /// Begins to make a key. Returns its words, and the places of the words that the user is asked
@@ -47,7 +47,7 @@ impl Runtime {
     pub(crate) fn make_key(&self) -> Result<String, UserError> {
         let mut chance = Zeroizing::new([0; 64]);
         getrandom::fill(&mut *chance).map_err(UserError::because)?;
-        let DraftForm { words, places } = self.keyring().make(&chance).map_err(UserError::because)?;
+        let KeyDraftView { words, places } = self.keyring().make(&chance).map_err(UserError::because)?;
         Ok(format!(r#"{{"words":"{}","places":{places:?}}}"#, *words))
     }
 
@@ -96,8 +96,8 @@ impl Runtime {
             return Ok(public.to_string());
         };
         let chance = chance()?;
-        let sealing = self.keyring().seal(&name, identity, &passphrase, &chance, Cost::USUAL);
-        self.store(sealing).await
+        let new_key = self.keyring().encrypt(&name, identity, &passphrase, &chance, Cost::USUAL);
+        self.store(new_key).await
     }
 
     /// Encrypts the key that an earlier version stored unencrypted. Returns its public key.
@@ -108,18 +108,18 @@ impl Runtime {
     ) -> Result<String, UserError> {
         self.look().await?;
         let chance = chance()?;
-        let sealing = self.keyring().protect(&name, &passphrase, &chance, Cost::USUAL);
-        self.store(sealing).await
+        let new_key = self.keyring().protect(&name, &passphrase, &chance, Cost::USUAL);
+        self.store(new_key).await
     }
 
-    async fn store(self: &Rc<Self>, sealing: Result<Sealing, KeyringError>) -> Result<String, UserError> {
-        let sealing = sealing.map_err(UserError::because)?;
+    async fn store(self: &Rc<Self>, new_key: Result<NewKey, KeyringError>) -> Result<String, UserError> {
+        let new_key = new_key.map_err(UserError::because)?;
         let Some(database) = self.database.borrow().clone() else {
             let reason = "this browser keeps nothing here: use the key in this tab only";
             return Err(UserError(reason.to_owned()));
         };
-        database.commit(sealing.writes()).await.map_err(UserError::because)?;
-        let public = self.keyring().stored(sealing);
+        database.commit(new_key.writes()).await.map_err(UserError::because)?;
+        let public = self.keyring().stored(new_key);
         self.changed();
         Ok(public.to_string())
     }
@@ -166,7 +166,7 @@ impl Runtime {
         passphrase: Zeroizing<String>,
     ) -> Result<String, UserError> {
         self.look().await?;
-        let identity = self.keyring().open(&name, &passphrase).map_err(UserError::because)?;
+        let identity = self.keyring().decrypt(&name, &passphrase).map_err(UserError::because)?;
         Ok(String::clone(&identity.words()))
     }
 }

@@ -7,12 +7,12 @@ fn identity(seed: u8) -> Identity {
     Identity::from_entropy(&[seed; 32]).unwrap()
 }
 
-/// Seals a key into the store. Returns the stored entry.
+/// Encrypts a key into the store. Returns the stored entry.
 fn stored(keyring: &mut Keyring, name: &str, seed: u8) -> DatabaseEntry {
-    let sealing = keyring.seal(name, identity(seed), PASSPHRASE, &CHANCE, CHEAP).unwrap();
-    let [Write::Add(key, value), Write::Put(..)] = &sealing.writes()[..] else { panic!("not added") };
+    let new_key = keyring.encrypt(name, identity(seed), PASSPHRASE, &CHANCE, CHEAP).unwrap();
+    let [Write::Add(key, value), Write::Put(..)] = &new_key.writes()[..] else { panic!("not added") };
     let entry = DatabaseEntry { key: key.strip_prefix(PREFIX).unwrap().to_owned(), value: value.clone() };
-    keyring.stored(sealing);
+    keyring.stored(new_key);
     entry
 }
 
@@ -29,16 +29,16 @@ fn without_a_key_nothing_is_signed() {
 fn a_key_that_is_made_is_used_once_its_words_are_shown_to_be_had() {
     let mut keyring = Keyring::default();
     assert_eq!(keyring.confirmed("a b c").unwrap_err(), KeyringError::NoDraft);
-    let form = keyring.make(&[33; 64]).unwrap();
+    let view = keyring.make(&[33; 64]).unwrap();
     assert_eq!(keyring.signer().unwrap_err(), KeyringError::None);
-    let word = |place: &u8| form.words.split(' ').nth(usize::from(*place) - 1).unwrap().to_owned();
-    let asked = form.places.iter().map(word).collect::<Vec<_>>();
+    let word = |place: &u8| view.words.split(' ').nth(usize::from(*place) - 1).unwrap().to_owned();
+    let asked = view.places.iter().map(word).collect::<Vec<_>>();
     assert_eq!(keyring.confirmed("a b c").unwrap_err(), KeyringError::Words);
     assert_eq!(keyring.confirmed(&asked[..2].join(" ")).unwrap_err(), KeyringError::Words);
     assert_eq!(keyring.confirmed(&format!("{} zoo", asked.join(" "))).unwrap_err(), KeyringError::Words);
     let confirmed = keyring.confirmed(&format!(" {}\n", asked.join("  ").to_uppercase())).unwrap();
     keyring.add_tab(TAB_NAME, confirmed).unwrap();
-    assert_eq!(keyring.signer().unwrap().words(), form.words);
+    assert_eq!(keyring.signer().unwrap().words(), view.words);
     assert_eq!(state(&keyring, TAB_NAME), KeyState::Tab);
 }
 
@@ -60,11 +60,14 @@ fn after_a_reload_a_key_is_locked_until_its_passphrase_is_given() {
     );
 
     let mut again = Keyring::default();
-    let store = Stored { sealed: vec![entry], ..Stored::default() };
+    let store = Stored { encrypted: vec![entry], ..Stored::default() };
     again.load(&store);
-    assert_eq!(again.forms()[0].public, Some(identity(1).public()));
+    assert_eq!(again.views()[0].public, Some(identity(1).public()));
     assert_eq!(again.signer().unwrap_err(), KeyringError::Locked { name: "ann".to_owned() });
-    assert_eq!(again.unlock("ann", "wrong horse").unwrap_err(), KeyringError::Seal(SealError::Wrong));
+    assert_eq!(
+        again.unlock("ann", "wrong horse").unwrap_err(),
+        KeyringError::Encryption(EncryptedKeyError::Wrong)
+    );
     assert_eq!(state(&again, "ann"), KeyState::Locked);
     again.unlock("ann", PASSPHRASE).unwrap();
     again.load(&store);
@@ -76,15 +79,15 @@ fn after_a_reload_a_key_is_locked_until_its_passphrase_is_given() {
 #[test]
 fn of_several_keys_the_chosen_one_signs_and_is_remembered() {
     let mut keyring = Keyring::default();
-    let sealed = vec![stored(&mut keyring, "ann", 1), stored(&mut keyring, "bob", 2)];
+    let encrypted = vec![stored(&mut keyring, "ann", 1), stored(&mut keyring, "bob", 2)];
     assert_eq!(keyring.signer().unwrap().public(), identity(2).public());
     let writes = keyring.choose("ann").unwrap();
     assert_eq!(writes, [Write::Put(CHOSEN.to_owned(), b"ann".to_vec())]);
     assert_eq!(keyring.signer().unwrap().public(), identity(1).public());
     assert_eq!(keyring.choose("eve").unwrap_err(), KeyringError::Unknown { name: "eve".to_owned() });
     let mut again = Keyring::default();
-    again.load(&Stored { sealed, chosen: Some(b"bob".to_vec()), ..Stored::default() });
-    let chosen: Vec<_> = again.forms().into_iter().filter(|form| form.chosen).map(|form| form.name).collect();
+    again.load(&Stored { encrypted, chosen: Some(b"bob".to_vec()), ..Stored::default() });
+    let chosen: Vec<_> = again.views().into_iter().filter(|view| view.chosen).map(|view| view.name).collect();
     assert_eq!(chosen, ["bob"]);
 }
 
@@ -92,32 +95,33 @@ fn of_several_keys_the_chosen_one_signs_and_is_remembered() {
 fn no_key_takes_anothers_place() {
     let mut keyring = Keyring::default();
     stored(&mut keyring, "ann", 1);
-    let seal = |name: &str, seed| keyring.seal(name, identity(seed), PASSPHRASE, &CHANCE, CHEAP).unwrap_err();
-    assert_eq!(seal("ann", 2), KeyringError::Taken { name: "ann".to_owned() });
-    assert_eq!(seal("bob", 1), KeyringError::Known { name: "ann".to_owned() });
+    let encrypt =
+        |name: &str, seed| keyring.encrypt(name, identity(seed), PASSPHRASE, &CHANCE, CHEAP).unwrap_err();
+    assert_eq!(encrypt("ann", 2), KeyringError::Taken { name: "ann".to_owned() });
+    assert_eq!(encrypt("bob", 1), KeyringError::Known { name: "ann".to_owned() });
     for name in ["", "  ", "a\nb", &"x".repeat(NAME_BYTES_MAX + 1)] {
-        assert_eq!(seal(name, 2), KeyringError::Name, "{name:?}");
+        assert_eq!(encrypt(name, 2), KeyringError::Name, "{name:?}");
     }
     for seed in 2..=16 {
         keyring.add_tab(&format!("key {seed}"), identity(seed)).unwrap();
     }
     assert_eq!(keyring.add_tab("one more", identity(17)).unwrap_err(), KeyringError::Full);
-    assert_eq!(keyring.forms().len(), KEYS_MAX);
+    assert_eq!(keyring.views().len(), KEYS_MAX);
 }
 
 #[test]
 fn a_damaged_key_is_named_and_hides_no_other() {
     let mut keyring = Keyring::default();
-    let mut sealed = vec![stored(&mut keyring, "ann", 1), stored(&mut keyring, "bob", 2)];
-    sealed[0].value[50] ^= 1;
+    let mut encrypted = vec![stored(&mut keyring, "ann", 1), stored(&mut keyring, "bob", 2)];
+    encrypted[0].value[50] ^= 1;
     let mut again = Keyring::default();
-    again.load(&Stored { sealed, ..Stored::default() });
+    again.load(&Stored { encrypted, ..Stored::default() });
     assert_eq!((state(&again, "ann"), state(&again, "bob")), (KeyState::Damaged, KeyState::Locked));
     let damaged = || KeyringError::Damaged { name: "ann".to_owned() };
     assert_eq!(again.unlock("ann", PASSPHRASE).unwrap_err(), damaged());
     assert_eq!(again.choose("ann").unwrap_err(), damaged());
     let taken = KeyringError::Taken { name: "ann".to_owned() };
-    assert_eq!(again.seal("ann", identity(1), PASSPHRASE, &CHANCE, CHEAP).unwrap_err(), taken);
+    assert_eq!(again.encrypt("ann", identity(1), PASSPHRASE, &CHANCE, CHEAP).unwrap_err(), taken);
     again.unlock("bob", PASSPHRASE).unwrap();
     assert_eq!(again.signer().unwrap().public(), identity(2).public());
 }
@@ -131,11 +135,11 @@ fn a_key_in_the_clear_is_used_until_it_is_sealed_and_gone_with_that() {
         (state(&keyring, CLEAR_NAME), keyring.signer().unwrap().public()),
         (KeyState::Clear, identity(1).public())
     );
-    let sealing = keyring.protect("ann", PASSPHRASE, &CHANCE, CHEAP).unwrap();
-    assert_eq!(sealing.writes().len(), 3);
-    assert_eq!(sealing.writes()[2], Write::drop(CLEAR));
-    keyring.stored(sealing);
-    assert_eq!((state(&keyring, "ann"), keyring.forms().len()), (KeyState::Unlocked, 1));
+    let new_key = keyring.protect("ann", PASSPHRASE, &CHANCE, CHEAP).unwrap();
+    assert_eq!(new_key.writes().len(), 3);
+    assert_eq!(new_key.writes()[2], Write::drop(CLEAR));
+    keyring.stored(new_key);
+    assert_eq!((state(&keyring, "ann"), keyring.views().len()), (KeyState::Unlocked, 1));
     assert_eq!(keyring.protect("bob", PASSPHRASE, &CHANCE, CHEAP).unwrap_err(), KeyringError::Protected);
 
     let mut damaged = Keyring::default();

@@ -1,4 +1,5 @@
-//! The boards that the page shows and the store keeps: blocks, reorganisations and sent messages.
+//! The view of the chain that the page shows and the store keeps: blocks, reorganisations and sent
+//! messages.
 
 use plexus_core::primitives::hash::Hash;
 
@@ -9,16 +10,16 @@ use crate::chain_view::reorg::{self, Reorgs};
 use crate::chain_view::sent_messages::{self, SentMessages};
 use crate::chain_view::tracked_map::ItemChange;
 
-/// The boards.
+/// The view of the chain.
 #[derive(Debug)]
-pub(super) struct Boards {
+pub(super) struct ChainView {
     pub(super) feed: Feed,
     pub(super) reorgs: Reorgs,
     pub(super) sent: SentMessages,
 }
 
-impl Boards {
-    /// Shows and stores what changed on the boards.
+impl ChainView {
+    /// Shows and stores what changed in the view.
     pub(super) fn gather(&mut self, network: &Hash, page: &Callbacks, storage: &mut Storage) {
         for changed in self.feed.take_changed(network) {
             show(page, "block", &changed);
