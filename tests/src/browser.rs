@@ -3,14 +3,14 @@
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tungstenite::protocol::WebSocketConfig;
 use tungstenite::{Message, WebSocket};
 
-use crate::process::eventually;
+use crate::wait::{eventually, within};
 
 /// The most time that the browser may take to start, in seconds.
 const START_S: u64 = 60;
@@ -186,26 +186,21 @@ impl Tab {
     /// Waits until an expression is true in JavaScript's sense. Returns its value. An exception
     /// counts as not true yet, because a document that is loading lacks the elements.
     pub fn wait(&mut self, what: &str, seconds: u64, expression: &str) -> Value {
-        let begun = Instant::now();
-        loop {
-            let value = self.attempt(expression);
-            if let Ok(value) = &value
-                && !matches!(value, Value::Null | Value::Bool(false))
-                && *value != 0
-                && *value != ""
-            {
-                return value.clone();
-            }
-            if begun.elapsed() > Duration::from_secs(seconds) {
-                let text = self.evaluate("document.body.innerText");
-                panic!(
-                    "{what}: not within {seconds} s, last {value:?}; trouble: {:?}; the page shows:\n{}",
-                    self.trouble,
-                    text.as_str().unwrap_or_default()
-                );
-            }
-            std::thread::sleep(Duration::from_millis(20));
-        }
+        let mut last = Ok(Value::Null);
+        let found = within(Duration::from_secs(seconds), || {
+            last = self.attempt(expression);
+            let value = last.as_ref().ok()?;
+            let is_true = !matches!(value, Value::Null | Value::Bool(false)) && *value != 0 && *value != "";
+            is_true.then(|| value.clone())
+        });
+        found.unwrap_or_else(|| {
+            let text = self.evaluate("document.body.innerText");
+            panic!(
+                "{what}: not within {seconds} s, last {last:?}; trouble: {:?}; the page shows:\n{}",
+                self.trouble,
+                text.as_str().unwrap_or_default()
+            )
+        })
     }
 
     /// Reloads the page without its content security policy, for scripts of the test.

@@ -26,6 +26,7 @@ use crate::netns;
 use crate::observer::{is_silence, peer_socket};
 use crate::process::{self, Process};
 use crate::scripted_peer::ScriptedPeer;
+use crate::wait::within_by;
 
 /// The command that adds addresses to the loopback: the networks of the node and its neighbour, of
 /// the crowd, and of the newcomers.
@@ -41,6 +42,8 @@ const NEWCOMERS: usize = 100;
 const SURPLUS: usize = 16;
 /// The most time for a step.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// The pause between two looks after the crowd while it waits.
+const LOOK: Duration = Duration::from_millis(2);
 /// The number of new peers between two looks after the crowd.
 const ROUND: usize = 32;
 
@@ -182,17 +185,13 @@ impl Party {
 
     /// Looks after all guests until something holds.
     fn until(&mut self, what: &str, mut holds: impl FnMut(&Self) -> bool) {
-        let begun = Instant::now();
-        loop {
+        let held = within_by(LOOK, PATIENCE, || {
             for guest in &mut self.guests {
                 guest.look(self.clock);
             }
-            if holds(self) {
-                return;
-            }
-            assert!(begun.elapsed() < PATIENCE, "{what}: not within {} s", PATIENCE.as_secs());
-            std::thread::sleep(Duration::from_millis(2));
-        }
+            holds(self).then_some(())
+        });
+        assert!(held.is_some(), "{what}: not within {} s", PATIENCE.as_secs());
     }
 
     /// Returns the farewells of some guests that are gone, and the number of guests for each.

@@ -22,6 +22,7 @@ use crate::chance::TestRng;
 use crate::netns::Net;
 use crate::observer::Observer;
 use crate::process::{self, Process};
+use crate::wait::{within, within_by};
 
 /// The fewest nodes: more than a node has links.
 pub const NODES_MIN: usize = 10;
@@ -52,6 +53,9 @@ const ENDS: usize = 4;
 /// The number of simulations for the prediction, and the blocks of each.
 const SEEDS: u64 = 5;
 const SIMULATED_BLOCKS: u32 = 100;
+
+/// The pause between two looks at the choices of all nodes, which keeps them free for their work.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// Returns the most time that nodes may take to find their neighbours. They measure an unmeasured
 /// node every second, and repeat a bad measurement every five seconds.
@@ -333,38 +337,33 @@ impl RunningNodes {
     fn settle(&self, begun: Instant) -> Choice {
         let mut choice = Choice::default();
         let mut left: Vec<_> = self.nodes.keys().copied().collect();
-        loop {
-            let is_last = begun.elapsed() >= settle_max(self.map.nodes());
+        let limit = settle_max(self.map.nodes()).saturating_sub(begun.elapsed());
+        within_by(LOOK, limit, || {
             left.retain(|node| {
                 let mut own = Choice::default();
                 self.add_choice(*node, &mut own);
-                let is_done = own.right == own.slots || is_last;
-                if is_done {
+                let is_right = own.right == own.slots;
+                if is_right {
                     choice.add(own);
                 }
-                !is_done
+                !is_right
             });
-            if left.is_empty() {
-                return choice;
-            }
-            std::thread::sleep(Duration::from_secs(1));
-        }
+            left.is_empty().then_some(())
+        });
+        left.into_iter().for_each(|node| self.add_choice(node, &mut choice));
+        choice
     }
 
     /// Checks the choices again while the nodes keep searching. All three choices of a node can be
     /// wrong for a short time. This happens if one of its nearest had dialled it and the link was
     /// lost, until the node dials it itself.
     fn settle_again(&self) -> Choice {
-        let begun = Instant::now();
-        loop {
-            let choice = self.choice();
-            if choice.slots - choice.right <= wrong_max(self.map.nodes())
-                || begun.elapsed() >= SETTLE_AGAIN_MAX
-            {
-                return choice;
-            }
-            std::thread::sleep(Duration::from_secs(1));
-        }
+        let mut choice = Choice::default();
+        within_by(LOOK, SETTLE_AGAIN_MAX, || {
+            choice = self.choice();
+            (choice.slots - choice.right <= wrong_max(self.map.nodes())).then_some(())
+        });
+        choice
     }
 
     /// Returns the greatest excess of a measured round trip over the set one, as a share.
@@ -489,17 +488,16 @@ impl RunningNodes {
         let gone = before[0];
         self.nodes.remove(&gone).expect("a node that runs").kill();
         let begun = Instant::now();
-        loop {
-            let mut choice = Choice { slots: 0, right: 0, exact: 0, linked: 0, wrong: Vec::new() };
+        let mut now = Vec::new();
+        let right = within(SUCCEED, || {
+            let mut choice = Choice::default();
             self.add_choice(node, &mut choice);
-            let now = nearest(self, node);
-            let right = !now.contains(&gone) && choice.right == choice.slots;
-            if right || begun.elapsed() >= SUCCEED {
-                let successor = now.into_iter().find(|place| !before.contains(place));
-                return Succession { node, gone, successor, right, seconds: begun.elapsed().as_secs_f64() };
-            }
-            std::thread::sleep(Duration::from_millis(50));
-        }
+            now = nearest(self, node);
+            (!now.contains(&gone) && choice.right == choice.slots).then_some(())
+        });
+        let successor = now.into_iter().find(|place| !before.contains(place));
+        let (right, seconds) = (right.is_some(), begun.elapsed().as_secs_f64());
+        Succession { node, gone, successor, right, seconds }
     }
 }
 

@@ -6,7 +6,7 @@
 //! | kind | files |
 //! | --- | --- |
 //! | several nodes inside one process | [`world`] [`actions`] [`peer_selection`] [`host`] [`scripted_peer`] [`actor`] [`traffic`] [`queue`] [`chance`] |
-//! | real processes | [`process`] [`api`] [`observer`] [`browser`] [`site`] [`npm`] |
+//! | real processes | [`process`] [`api`] [`observer`] [`browser`] [`site`] [`npm`] [`wait`] |
 //! | real distances (Linux) | `netns` `tun` `distance` |
 //! | a real crowd (Linux) | `netns` `crowd` |
 //! | blocks made by hand, inputs from the vectors | [`block_builder`] [`vectors`] |
@@ -44,4 +44,5 @@ pub mod traffic;
 #[cfg(target_os = "linux")]
 pub mod tun;
 pub mod vectors;
+pub mod wait;
 pub mod world;

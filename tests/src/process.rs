@@ -7,10 +7,12 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::mpsc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use plexus_core::primitives::params::{Network, Parameters};
 use plexus_core::primitives::pow::Target;
+
+use crate::wait::within;
 
 /// The most time that a node may take to start.
 const START: Duration = Duration::from_secs(60);
@@ -158,14 +160,8 @@ impl Process {
     pub fn terminate(mut self) -> ExitStatus {
         let id = self.child.id().to_string();
         assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
-        let asked = Instant::now();
-        loop {
-            if let Some(status) = self.child.try_wait().unwrap() {
-                return status;
-            }
-            assert!(asked.elapsed() < STOP, "does not stop when asked to: {}", self.log());
-            std::thread::sleep(Duration::from_millis(10));
-        }
+        within(STOP, || self.child.try_wait().unwrap())
+            .unwrap_or_else(|| panic!("does not stop when asked to: {}", self.log()))
     }
 }
 
@@ -185,18 +181,6 @@ fn tail(path: &Path) -> String {
     let text = std::fs::read_to_string(path).unwrap_or_default();
     let lines: Vec<_> = text.lines().rev().take(20).collect();
     lines.into_iter().rev().collect::<Vec<_>>().join("\n")
-}
-
-/// Repeats a question until the answer is `Some`, and returns it. Fails after `seconds`.
-pub fn eventually<T>(what: &str, seconds: u64, mut ask: impl FnMut() -> Option<T>) -> T {
-    let begun = Instant::now();
-    loop {
-        if let Some(answer) = ask() {
-            return answer;
-        }
-        assert!(begun.elapsed() < Duration::from_secs(seconds), "{what}: not within {seconds} s");
-        std::thread::sleep(Duration::from_millis(20));
-    }
 }
 
 #[cfg(test)]

@@ -65,11 +65,17 @@ impl Bench {
     }
 
     fn wait_until_it_tries(&self) {
-        let (begun, before) = (Instant::now(), self.tried());
-        while self.tried() == before {
-            assert!(begun.elapsed() < PATIENCE, "nothing is tried");
-            std::thread::sleep(Duration::from_millis(1));
-        }
+        let before = self.tried();
+        wait_until("hashes are tried", || self.tried() > before);
+    }
+}
+
+/// Waits for other threads.
+fn wait_until(what: &str, is_so: impl Fn() -> bool) {
+    let begun = Instant::now();
+    while !is_so() {
+        assert!(begun.elapsed() < PATIENCE, "{what}: not within {PATIENCE:?}");
+        std::thread::sleep(Duration::from_millis(1));
     }
 }
 
@@ -103,18 +109,14 @@ fn rests_without_a_job() {
     let mut bench = bench(2);
     bench.miner.search(Some(impossible(1))).unwrap();
     bench.wait_until_it_tries();
+    let job = bench.miner.board.notice().job.as_ref().map(Arc::downgrade).unwrap();
     bench.miner.search(None).unwrap();
-    // At most two slices are in progress.
-    let mut before = bench.tried();
-    for _ in 0..100 {
-        std::thread::sleep(Duration::from_millis(200));
-        let now = bench.tried();
-        if now == before {
-            return;
-        }
-        before = now;
-    }
-    panic!("it goes on trying");
+    // A thread keeps the job while it searches it.
+    wait_until("no thread has a job", || job.strong_count() == 0);
+    let tried = bench.tried();
+    bench.miner.search(Some(easy(2))).unwrap();
+    bench.solution();
+    assert!(bench.tried() > tried, "it goes on with the next job");
 }
 
 #[test]
@@ -223,11 +225,7 @@ mod on_gpu {
             assert_eq!(bench.solution().job, JobId(id));
         }
         let ended = |bench: &Bench| bench.miner.started.iter().filter(|thread| thread.is_finished()).count();
-        let begun = Instant::now();
-        while ended(&bench) == 0 {
-            assert!(begun.elapsed() < PATIENCE, "the thread of a lost processor goes on");
-            std::thread::sleep(Duration::from_millis(1));
-        }
+        wait_until("the thread of a lost processor ends", || ended(&bench) > 0);
         bench.miner.search(Some(impossible(4))).unwrap();
         bench.wait_until_it_tries();
     }

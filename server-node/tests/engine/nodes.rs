@@ -12,7 +12,10 @@ use plexus_node::config::NodeConfig;
 use plexus_node::handle::Handle;
 use plexus_node::store::Store;
 use plexus_node::{Running, clock};
+use plexus_tests::api::ApiClient;
+use plexus_tests::wait::eventually;
 use tokio::net::TcpListener;
+use tokio::task::spawn_blocking;
 use tokio::time::{sleep, timeout};
 
 use crate::forge::{Forge, Forged, secret};
@@ -33,19 +36,24 @@ fn to(address: SocketAddr) -> Vec<plexus_core::protocol::address::Address> {
     vec![address.to_string().parse().unwrap()]
 }
 
-async fn until(handle: &Handle, what: &str, holds: impl Fn(&Status) -> bool) -> Status {
-    let waited = timeout(PATIENCE, async {
+/// Repeats a question until the answer is `Some`. Returns the answer, or `None` after
+/// [`PATIENCE`].
+pub(crate) async fn within_patience<T>(mut ask: impl AsyncFnMut() -> Option<T>) -> Option<T> {
+    let answered = async {
         loop {
-            let status = handle.status().await.unwrap();
-            if holds(&status) {
-                return status;
+            if let Some(answer) = ask().await {
+                return answer;
             }
             sleep(Duration::from_millis(10)).await;
         }
-    });
-    match waited.await {
-        Ok(status) => status,
-        Err(_) => panic!("not within {PATIENCE:?}: {what}; {:?}", handle.status().await),
+    };
+    timeout(PATIENCE, answered).await.ok()
+}
+
+async fn until(handle: &Handle, what: &str, holds: impl Fn(&Status) -> bool) -> Status {
+    match within_patience(async || Some(handle.status().await.unwrap()).filter(&holds)).await {
+        Some(status) => status,
+        None => panic!("not within {PATIENCE:?}: {what}; {:?}", handle.status().await),
     }
 }
 
@@ -166,7 +174,9 @@ async fn run_returns_when_it_is_told_to() {
     let data = tempfile::tempdir().unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let config = NodeConfig { mine_threads: Some(1), ..config(data.path(), 1) };
-    let ran = plexus_node::run(listener, config, sleep(Duration::from_millis(300)));
-    timeout(PATIENCE, ran).await.unwrap().unwrap();
+    let api = ApiClient::new(&format!("http://{}", listener.local_addr().unwrap()));
+    let mined = spawn_blocking(move || eventually("a block", 60, || (api.height()? > 0).then_some(())));
+    let told = async { mined.await.unwrap() };
+    timeout(PATIENCE, plexus_node::run(listener, config, told)).await.unwrap().unwrap();
     assert!(Store::open(data.path(), &Network::dev()).unwrap().tip().unwrap().height > 0);
 }

@@ -16,7 +16,7 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{WebSocketStream, client_async};
 
-use crate::nodes::{config, start};
+use crate::nodes::{config, start, within_patience};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -58,13 +58,9 @@ async fn closed_with(socket: &mut WebSocketStream<TcpStream>) -> Option<u16> {
 }
 
 async fn no_peers_are_left(node: &Running) {
-    timeout(PATIENCE, async {
-        while node.handle().counters().peers_open.value() > 0 {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    })
-    .await
-    .unwrap();
+    let peers_open = &node.handle().counters().peers_open;
+    let none = within_patience(async || (peers_open.value() == 0).then_some(())).await;
+    assert!(none.is_some(), "{} peers are left", peers_open.value());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -43,21 +43,16 @@ impl Bench {
         self.node.handle().status().await.unwrap().height
     }
 
-    /// Mines until the chain has this height. It may be a little higher afterwards.
+    /// Mines until the chain has this height and all messages that wait. It may be a little higher
+    /// afterwards, and stays so: a node that does not mine takes no solution.
     pub(crate) async fn mine(&self, height: u64) {
         self.node.handle().set_mining(true).await.unwrap();
-        self.until(async || self.height().await >= height).await;
+        let done = async || {
+            let status = self.node.handle().status().await.unwrap();
+            status.height >= height && status.pool == 0
+        };
+        self.until(done).await;
         self.node.handle().set_mining(false).await.unwrap();
-        // A solution may still be in progress.
-        let mut last = self.height().await;
-        loop {
-            tokio::time::sleep(Duration::from_millis(50)).await;
-            let height = self.height().await;
-            if height == last {
-                return;
-            }
-            last = height;
-        }
     }
 
     /// Waits until a condition is true.

@@ -1,7 +1,8 @@
 //! A fork: a heavier branch undoes a block of the tab, and the page shows both.
 
 use plexus_tests::api::ApiClient;
-use plexus_tests::process::{self, eventually};
+use plexus_tests::process;
+use plexus_tests::wait::eventually;
 
 use crate::page::{
     BITS, assert_nothing_thrown, browser, click, make_key, pictures, send, start, wait_live, wait_sent,

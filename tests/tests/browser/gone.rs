@@ -1,10 +1,8 @@
 //! A page whose node is down.
 
-use std::time::Duration;
-
 use plexus_tests::process;
 
-use crate::page::{BITS, browser, pictures, start, wait_live};
+use crate::page::{BITS, STORE, browser, pictures, start, wait_live};
 
 #[test]
 fn a_page_whose_node_is_gone_goes_on_with_the_others_it_knows_of() {
@@ -30,8 +28,9 @@ fn a_page_whose_node_is_gone_goes_on_with_the_others_it_knows_of() {
     tab.screenshot(&pictures().join("two-nodes.png"));
     tab.evaluate("document.querySelector('footer').scrollIntoView()");
     tab.screenshot(&pictures().join("two-nodes-footer.png"));
-    // The page stores addresses within seconds.
-    std::thread::sleep(Duration::from_secs(4));
+    // A page stores addresses two seconds after its start, and then every minute.
+    let kept = format!("(([name, book]) => name.endsWith('book') && book.includes({:?}))", bob.address());
+    tab.wait("bob's address is stored", 120, &format!("{STORE}.then((entries) => entries.some({kept}))"));
 
     alice.kill();
     tab.wait("alice is gone", 60, "!document.querySelector('#peers li[data-kind=home]')");

@@ -3,11 +3,12 @@
 
 use plexus_tests::api::ApiClient;
 use plexus_tests::browser::Tab;
-use plexus_tests::process::{self, Process, eventually};
+use plexus_tests::process::{self, Process};
+use plexus_tests::wait::eventually;
 
 use crate::page::{
-    BITS, browser, click, go_through, keep, make_key, pictures, send, start, wait_live, wait_sent, wait_step,
-    write,
+    BITS, STORE, browser, click, go_through, keep, make_key, pictures, send, start, wait_live, wait_sent,
+    wait_step, write,
 };
 
 const PASSPHRASE: &str = "correct horse battery";
@@ -39,20 +40,6 @@ fn wait_error(tab: &mut Tab, text: &str) {
     let shown = tab.wait("what is wrong is said", 30, shown);
     assert!(shown.as_str().unwrap().contains(text), "{shown}");
 }
-
-/// The contents of the origin's storage, as text.
-const STORE: &str = "new Promise((resolve, reject) => {
-    const opened = indexedDB.open('plexus');
-    opened.onerror = () => reject(opened.error);
-    opened.onsuccess = () => {
-        const store = opened.result.transaction('kept').objectStore('kept');
-        const [names, values] = [store.getAllKeys(), store.getAll()];
-        values.onsuccess = () => {
-            opened.result.close();
-            resolve(names.result.map((name, at) => [name, new TextDecoder('latin1').decode(values.result[at])]));
-        };
-    };
-})";
 
 fn node(folder: &tempfile::TempDir) -> Process {
     start(folder.path(), "alice", &process::network(folder.path(), BITS), "127.0.0.1:0", &[])

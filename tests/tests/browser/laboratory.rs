@@ -4,7 +4,7 @@ use plexus_tests::browser::Tab;
 use plexus_tests::process;
 use serde_json::Value;
 
-use crate::page::{BITS, browser, click, pictures, start};
+use crate::page::{BITS, browser, click, pictures, start, two_frames_later};
 
 fn text(tab: &mut Tab, id: &str) -> String {
     tab.evaluate(&format!("document.querySelector('#{id}').textContent")).as_str().unwrap().to_owned()
@@ -24,6 +24,16 @@ fn colours(tab: &mut Tab, id: &str) -> u64 {
     tab.evaluate(&count).as_u64().unwrap()
 }
 
+/// Counts the slices that the page asks its Worker for, and the answers that it has shown. The page
+/// asks for the next slice in a frame after an answer.
+const COUNT_SLICES: &str = "[globalThis.asked, globalThis.answered] = [0, 0];
+    const { postMessage } = Worker.prototype;
+    Worker.prototype.postMessage = function (...all) {
+        if (asked === 0) this.addEventListener('message', () => (answered += 1));
+        asked += 1;
+        return postMessage.apply(this, all);
+    };";
+
 #[test]
 fn a_network_in_a_tab_takes_the_course_that_its_address_names_and_the_program_repeats_it() {
     let Some(browser) = browser() else { return };
@@ -34,14 +44,15 @@ fn a_network_in_a_tab_takes_the_course_that_its_address_names_and_the_program_re
 
     let query = "?nodes=40&blocks=6&spacing-ms=4000&seed=7&body-bytes=900&loss=0.5&partition=60,30,30%&crashes=20\
          &faults=silent=10%";
-    let mut tab = browser.open(&format!("{page}{query}"));
+    let mut tab = browser.open("about:blank");
+    tab.prepare(COUNT_SLICES);
+    tab.go(&format!("{page}{query}"));
     wait_stage(&mut tab, "measuring");
     click(&mut tab, "pause");
-    // Results of the earlier request may still arrive.
-    std::thread::sleep(std::time::Duration::from_millis(300));
-    let held = text(&mut tab, "simulated");
-    std::thread::sleep(std::time::Duration::from_millis(500));
-    assert_eq!(text(&mut tab, "simulated"), held);
+    tab.wait("the last slice is there", 30, &two_frames_later("asked === answered"));
+    let held = (tab.evaluate("asked"), text(&mut tab, "simulated"));
+    let later = (tab.evaluate(&two_frames_later("asked")), text(&mut tab, "simulated"));
+    assert_eq!(later, held, "no slice is asked for while the simulator pauses");
     click(&mut tab, "pause");
     tab.evaluate("document.querySelector('#slowly').checked = false");
     wait_stage(&mut tab, "done");

@@ -1,15 +1,13 @@
 //! The page's layout: no text makes it wider than the window, and nothing moves without a user's
 //! input.
 
-use std::time::Duration;
-
 use plexus_tests::browser::Tab;
 use plexus_tests::process;
 use serde_json::Value;
 
 use crate::page::{
     assert_nothing_thrown, browser, choose_file, click, draw_network, make_key, pictures, send, start,
-    wait_live, wait_step, wait_valid,
+    two_frames_later, wait_live, wait_step, wait_valid,
 };
 use crate::stage::Stage;
 
@@ -21,8 +19,8 @@ const SHIFT_MAX: f64 = 0.02;
 const ROWS_JUMP: f64 = 0.005;
 /// The number of blocks that arrive while motion is watched.
 const BLOCKS: usize = 10;
-/// The pause after a block is in its place until the next arrives.
-const PAUSE: Duration = Duration::from_millis(700);
+/// True in the page if nothing is animated.
+const STILL: &str = "document.getAnimations().length === 0";
 
 /// The elements that stick out of the window, or are cut off without a sign: they are wider than
 /// their place.
@@ -155,7 +153,7 @@ fn nothing_moves_by_itself_while_blocks_come() {
             stage.write("bob", "another one");
             let hash = stage.mine();
             wait_valid(&mut tab, &hash.to_string());
-            std::thread::sleep(PAUSE);
+            tab.wait("the rows have made room for it", 30, &two_frames_later(STILL));
         }
         let shifts = tab.evaluate("window.shifts");
         let shifts: Vec<&Value> = shifts.as_array().unwrap().iter().collect();

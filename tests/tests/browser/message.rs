@@ -5,7 +5,8 @@
 use std::time::Instant;
 
 use plexus_tests::api::ApiClient;
-use plexus_tests::process::{self, eventually};
+use plexus_tests::process;
+use plexus_tests::wait::eventually;
 use serde_json::Value;
 
 use crate::page::{BITS, browser, make_key, pictures, send, start, wait_live, wait_valid};

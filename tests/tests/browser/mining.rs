@@ -13,10 +13,12 @@ use plexus_core::primitives::pow::Bits;
 use plexus_core::primitives::time::Timestamp;
 use plexus_tests::api::ApiClient;
 use plexus_tests::browser::{Browser, Tab};
-use plexus_tests::process::{self, eventually};
+use plexus_tests::observer::Observer;
+use plexus_tests::process;
+use plexus_tests::wait::eventually;
 use serde_json::Value;
 
-use crate::page::{BITS, browser, lack, make_key, pictures, program, start, wait_live};
+use crate::page::{BITS, browser, lack, make_key, pictures, program, start, wait_live, wait_valid};
 
 /// Moves a control of the mining panel as a user does.
 fn choose(tab: &mut Tab, control: &str, property: &str, value: &str) {
@@ -32,6 +34,22 @@ fn hide(tab: &mut Tab, hidden: bool) {
         "Object.defineProperty(document, 'hidden', {{ value: {hidden}, configurable: true }}); \
          document.dispatchEvent(new Event('visibilitychange'))"
     ));
+}
+
+/// The most time for anything between the node and another miner.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// The number of blocks that others mine while a tab pauses. A tab with a fifth of their hash rate
+/// would mine four meanwhile.
+const OTHERS_BLOCKS: usize = 20;
+
+/// Makes another miner mine blocks that the node has. Returns the hash of the last.
+fn mine_blocks(other: &mut Observer, node: &ApiClient, blocks: usize) -> Hash {
+    let mut hash = Hash::ZERO;
+    for _ in 0..blocks {
+        hash = other.mine();
+        other.listen(PATIENCE, |_| node.height_of(&hash.to_string()).is_some());
+    }
+    hash
 }
 
 #[test]
@@ -62,12 +80,16 @@ fn a_tab_mines_with_and_without_vectors_and_pauses_while_it_is_hidden() {
         tab.wait("mining is paused", 30, "document.querySelector('#mine').dataset.mining === 'waiting'");
         let said = tab.evaluate("document.querySelector('#mine-waiting').textContent");
         assert_eq!(said, "Paused while this page is hidden.");
-        // Solutions found before the pause have arrived.
-        std::thread::sleep(Duration::from_millis(500));
-        let paused = height();
-        std::thread::sleep(Duration::from_secs(3));
-        assert_eq!(height(), paused, "nothing is mined while the page is hidden");
+        // A solution that was found before the pause is worth nothing once the tab has other blocks.
+        let mut other = Observer::connect(alice.address(), &process::parameters(&network)).unwrap();
+        other.listen(PATIENCE, |other| other.height() == height());
+        let found = "document.querySelector('#mine-found').textContent";
+        wait_valid(&mut tab, &mine_blocks(&mut other, &here, 2).to_string());
+        let before = tab.evaluate(found);
+        wait_valid(&mut tab, &mine_blocks(&mut other, &here, OTHERS_BLOCKS).to_string());
+        assert_eq!(tab.evaluate(found), before, "nothing is mined while the page is hidden");
 
+        let paused = height();
         hide(&mut tab, false);
         eventually("mining goes on", 60, || (height() > paused).then_some(()));
         choose(&mut tab, "mine-percent", "value", "'10'");

@@ -1,8 +1,9 @@
 //! The network, as a page draws it.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use plexus_tests::process::{self, Process};
+use plexus_tests::wait::within;
 
 use crate::page::{BITS, browser, pictures, start, wait_live};
 
@@ -31,11 +32,8 @@ fn the_network_is_drawn_as_the_page_s_node_sees_it() {
             let name = format!("{name}-{round}");
             start(folder.path(), &name, &network, "127.0.0.1:0", &["--connect", &address])
         }));
-        let deadline = Instant::now() + ROUND;
-        while tab.evaluate(spots) != others.len() + 1 && Instant::now() < deadline {
-            std::thread::sleep(Duration::from_millis(100));
-        }
-        if tab.evaluate(spots) == others.len() + 1 {
+        let nodes = others.len() + 1;
+        if within(ROUND, || (tab.evaluate(spots) == nodes).then_some(())).is_some() {
             break;
         }
     }

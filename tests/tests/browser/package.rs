@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 use plexus_tests::api::ApiClient;
 use plexus_tests::browser::Tab;
 use plexus_tests::npm;
-use plexus_tests::process::{self, Process, eventually, run};
+use plexus_tests::process::{self, Process, run};
 use plexus_tests::site::Site;
+use plexus_tests::wait::eventually;
 
 use crate::page::{BITS, browser, pictures, start};
 

@@ -60,6 +60,28 @@ pub(crate) fn wait_step(tab: &mut Tab, step: &str) {
     tab.wait(step, 30, &format!("document.querySelector('#key-dialog[open]')?.dataset.step === {step:?}"));
 }
 
+/// Returns an expression for the value of another expression two frames later. All that was due in
+/// the next frame has run by then.
+pub(crate) fn two_frames_later(expression: &str) -> String {
+    format!(
+        "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done({expression}))))"
+    )
+}
+
+/// The contents of the origin's storage, as text.
+pub(crate) const STORE: &str = "new Promise((resolve, reject) => {
+    const opened = indexedDB.open('plexus');
+    opened.onerror = () => reject(opened.error);
+    opened.onsuccess = () => {
+        const store = opened.result.transaction('kept').objectStore('kept');
+        const [names, values] = [store.getAllKeys(), store.getAll()];
+        values.onsuccess = () => {
+            opened.result.close();
+            resolve(names.result.map((name, at) => [name, new TextDecoder('latin1').decode(values.result[at])]));
+        };
+    };
+})";
+
 /// Goes through the open dialog that makes a key. Returns the key's 24 words. Without a passphrase
 /// the key lives in that tab.
 pub(crate) fn go_through(tab: &mut Tab, name: &str, passphrase: Option<&str>) -> Vec<String> {

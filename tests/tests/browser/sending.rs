@@ -4,7 +4,8 @@
 use plexus_core::primitives::message::stamp_work;
 use plexus_core::primitives::pow::Work;
 use plexus_tests::api::ApiClient;
-use plexus_tests::process::{self, eventually};
+use plexus_tests::process;
+use plexus_tests::wait::eventually;
 
 use crate::page::{BITS, browser, click, make_key, pictures, send, start, wait_live};
 
@@ -90,6 +91,14 @@ fn a_key_is_searched_for_and_leads_to_what_it_signed_and_what_is_written_to_it()
     assert!(tab.trouble.is_empty(), "{:?}", tab.trouble);
 }
 
+/// Notes that the page has compared its clock with its node's, and that all views know the result.
+const NOTE_COMPARISON: &str = "const { dispatchEvent } = EventTarget.prototype;
+    EventTarget.prototype.dispatchEvent = function (event) {
+        const done = dispatchEvent.call(this, event);
+        globalThis.compared ||= event.type === 'clock';
+        return done;
+    };";
+
 #[test]
 fn a_clock_that_is_off_is_noticed_and_said() {
     let Some(browser) = browser() else { return };
@@ -102,10 +111,10 @@ fn a_clock_that_is_off_is_noticed_and_said() {
     {
         let mut tab = browser.open("about:blank");
         tab.prepare(&format!("const now = Date.now; Date.now = () => now() + {off};"));
+        tab.prepare(NOTE_COMPARISON);
         tab.go(&format!("{}/", alice.url));
         wait_live(&mut tab);
-        // The page asks the node for its clock as soon as it is live.
-        std::thread::sleep(std::time::Duration::from_millis(500));
+        tab.wait("the clocks are compared", 30, "globalThis.compared");
         let shown = tab.evaluate(notices);
         let shown = shown.as_str().unwrap();
         assert!(shown.contains(said) && shown.is_empty() == said.is_empty(), "{off}: {shown}");

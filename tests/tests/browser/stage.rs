@@ -12,7 +12,8 @@ use plexus_core::primitives::time::Timestamp;
 use plexus_tests::api::ApiClient;
 use plexus_tests::block_builder::key;
 use plexus_tests::observer::Observer;
-use plexus_tests::process::{self, Process, eventually};
+use plexus_tests::process::{self, Process};
+use plexus_tests::wait::eventually;
 use serde_json::Value;
 use tempfile::TempDir;
 

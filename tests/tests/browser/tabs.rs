@@ -2,7 +2,8 @@
 
 use plexus_tests::api::ApiClient;
 use plexus_tests::browser::Tab;
-use plexus_tests::process::{self, Process, eventually};
+use plexus_tests::process::{self, Process};
+use plexus_tests::wait::eventually;
 
 use crate::page::{
     BITS, browser, click, go_through, send, start, wait_live, wait_sent, wait_step, wait_valid, write,

@@ -1,7 +1,8 @@
 //! The command line: keys, messages on their way into a block, exit statuses.
 
 use plexus_tests::api::ApiClient;
-use plexus_tests::process::{eventually, run};
+use plexus_tests::process::run;
+use plexus_tests::wait::eventually;
 use serde_json::Value;
 
 use super::{Place, text};

@@ -16,7 +16,8 @@ use std::path::{Path, PathBuf};
 
 use plexus_core::primitives::params::Network;
 use plexus_tests::api::ApiClient;
-use plexus_tests::process::{self, Process, eventually};
+use plexus_tests::process::{self, Process};
+use plexus_tests::wait::eventually;
 use tempfile::TempDir;
 
 /// A free loopback port.

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use plexus_tests::api::ApiClient;
 use plexus_tests::observer::Observer;
-use plexus_tests::process::{Process, eventually};
+use plexus_tests::process::Process;
+use plexus_tests::wait::eventually;
 
 use super::{ANY, Place};
 

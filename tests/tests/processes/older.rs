@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use plexus_tests::api::ApiClient;
 use plexus_tests::observer::OldClient;
-use plexus_tests::process::eventually;
+use plexus_tests::wait::eventually;
 use serde_json::Value;
 
 use super::Place;

@@ -12,7 +12,8 @@ use std::time::{Duration, Instant};
 use plexus_core::node::event::Event;
 use plexus_tests::api::ApiClient;
 use plexus_tests::observer::Observer;
-use plexus_tests::process::{Process, eventually, run};
+use plexus_tests::process::{Process, run};
+use plexus_tests::wait::eventually;
 use serde_json::Value;
 
 use super::{Place, repository, text};
