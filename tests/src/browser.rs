@@ -1,7 +1,7 @@
 //! A headless Chromium, driven by the Chrome DevTools Protocol: tabs as users would open them.
 
 use std::net::TcpStream;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -10,6 +10,7 @@ use tempfile::TempDir;
 use tungstenite::protocol::WebSocketConfig;
 use tungstenite::{Message, WebSocket};
 
+use crate::tools;
 use crate::wait::{eventually, within};
 
 /// The most time that the browser may take to start, in seconds.
@@ -18,21 +19,6 @@ const START_S: u64 = 60;
 const TIMEOUT: Duration = Duration::from_secs(60);
 /// The largest answer: a screenshot.
 const ANSWER_BYTES_MAX: usize = 64 << 20;
-/// Names under which Chromium is installed.
-const NAMES: [&str; 5] = ["chromium", "chromium-browser", "google-chrome-stable", "google-chrome", "chrome"];
-
-/// Returns the browser's program: `$CHROMIUM`, or one on the path.
-pub fn find() -> Option<PathBuf> {
-    if let Some(path) = std::env::var_os("CHROMIUM") {
-        return Some(path.into());
-    }
-    let folders: Vec<_> = std::env::split_paths(&std::env::var_os("PATH")?).collect();
-    NAMES
-        .iter()
-        .flat_map(|name| folders.iter().map(move |folder| folder.join(name)))
-        .find(|path| path.exists())
-}
-
 /// A key with an effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PressedKey {
@@ -70,23 +56,24 @@ pub struct Browser {
 }
 
 impl Browser {
-    /// Starts a browser with an empty profile.
-    pub fn start(program: &Path) -> Self {
-        Self::start_with(program, &["--disable-gpu"])
+    /// Starts a browser with an empty profile. Panics where there is none: a test that needs one is
+    /// ignored there, unless everything has to be tested.
+    pub fn start() -> Self {
+        Self::start_with(&["--disable-gpu"])
     }
 
     /// Starts a browser that emulates a graphics processor for computations.
-    pub fn start_with_gpu(program: &Path) -> Self {
-        let flags =
-            ["--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader", "--enable-features=Vulkan"];
-        Self::start_with(program, &flags)
+    pub fn start_with_gpu() -> Self {
+        Self::start_with(&tools::GPU_OPTIONS)
     }
 
-    fn start_with(program: &Path, flags: &[&str]) -> Self {
+    fn start_with(options: &[&str]) -> Self {
+        let program =
+            tools::chromium().expect("NO BROWSER: Chromium is missing. Install it, or name it in CHROMIUM.");
         let profile = tempfile::tempdir().unwrap();
-        let child = Command::new(program)
+        let child = Command::new(&program)
             .args(["--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--no-first-run"])
-            .args(flags)
+            .args(options)
             // Several tabs run at a time. A tab in the background must not be slowed down.
             .args(["--disable-background-timer-throttling", "--disable-renderer-backgrounding"])
             .args(["--disable-backgrounding-occluded-windows", "--remote-debugging-port=0"])

@@ -5,7 +5,7 @@
 //! addresses of three /8 networks, so each socket comes from the address that it names. Every peer
 //! of the crowd proves a key of its own and answers pings.
 //!
-//! It runs in an enclosure ([`netns::enclosed`]), so nothing leaves it and nothing outlasts it.
+//! It runs in an enclosure ([`enclosed`](crate::enclosure::enclosed)), so nothing leaves it and nothing outlasts it.
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
@@ -22,16 +22,13 @@ use socket2::{Domain, Socket, Type};
 use tungstenite::{Message, WebSocket};
 
 use crate::api::ApiClient;
+use crate::enclosure::ADDRESSES;
 use crate::netns;
 use crate::observer::{is_silence, peer_socket};
 use crate::process::{self, Process};
 use crate::scripted_peer::ScriptedPeer;
 use crate::wait::within_by;
 
-/// The command that adds addresses to the loopback: the networks of the node and its neighbour, of
-/// the crowd, and of the newcomers.
-pub const ADDRESSES: &str = "ip link set lo up && ip route add local 40.0.0.0/8 dev lo && \
-                             ip route add local 41.0.0.0/8 dev lo && ip route add local 42.0.0.0/8 dev lo";
 /// The address that the node listens on.
 const NODE: &str = "40.1.0.1:8333";
 /// The address of the neighbour, which the node is told to stay connected to.

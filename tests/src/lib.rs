@@ -6,9 +6,9 @@
 //! | kind | files |
 //! | --- | --- |
 //! | several nodes inside one process | [`world`] [`actions`] [`peer_selection`] [`host`] [`scripted_peer`] [`actor`] [`traffic`] [`queue`] [`chance`] |
-//! | real processes | [`process`] [`api`] [`observer`] [`browser`] [`site`] [`npm`] [`wait`] |
-//! | real distances (Linux) | `netns` `tun` `distance` |
-//! | a real crowd (Linux) | `netns` `crowd` |
+//! | real processes | [`process`] [`api`] [`observer`] [`browser`] [`site`] [`npm`] [`tools`] [`wait`] |
+//! | real distances (Linux) | `enclosure` `netns` `tun` `distance` |
+//! | a real crowd (Linux) | `enclosure` `crowd` |
 //! | blocks made by hand, inputs from the vectors | [`block_builder`] [`vectors`] |
 //!
 //! A world is replayed by its seed. A failure prints `SEED=…`, and the environment variable `SEED`
@@ -30,6 +30,8 @@ pub mod chance;
 pub mod crowd;
 #[cfg(target_os = "linux")]
 pub mod distance;
+#[cfg(target_os = "linux")]
+pub mod enclosure;
 pub mod host;
 #[cfg(target_os = "linux")]
 pub mod netns;
@@ -40,6 +42,7 @@ pub mod process;
 pub mod queue;
 pub mod scripted_peer;
 pub mod site;
+pub mod tools;
 pub mod traffic;
 #[cfg(target_os = "linux")]
 pub mod tun;

@@ -5,15 +5,13 @@
 //! has a delay of its own, to the tenth of a millisecond, even on kernels without netem. No packet
 //! is ever sent outside, because no interface leads there.
 //!
-//! It lives in an enclosure ([`enclosed`]): a process with namespaces of its own for network,
-//! mounts and processes. When that process ends, for any reason, the kernel ends all its processes
+//! It lives in an enclosure ([`enclosed`](crate::enclosure::enclosed)), which ends all its processes
 //! and removes all its devices.
 //!
 //! Bounds: [`PLACES_MAX`] places, and [`PACKETS_MAX`] packets in flight. When full, packets are
 //! lost, as routers lose them.
 
 use std::collections::BinaryHeap;
-use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{Read, Write};
 use std::net::Ipv4Addr;
@@ -32,43 +30,6 @@ pub const PACKETS_MAX: usize = 65_536;
 const PACKET_BYTES_MAX: usize = 2_048;
 /// The bytes of an IPv4 header without options.
 const HEADER_BYTES: usize = 20;
-
-/// Returns a command that runs a program in an enclosure. An ordinary user becomes the
-/// administrator inside, on kernels that allow it.
-pub fn enclosed(program: impl AsRef<OsStr>) -> Command {
-    let mut command = Command::new("unshare");
-    command.args(["--net", "--mount", "--pid", "--fork", "--kill-child"]);
-    if !is_administrator() {
-        command.args(["--user", "--map-root-user"]);
-    }
-    command.arg("--").arg(program);
-    command
-}
-
-fn is_administrator() -> bool {
-    let output = Command::new("id").arg("-u").output();
-    output.is_ok_and(|output| output.stdout.trim_ascii() == b"0")
-}
-
-/// Returns the reason that enclosures with places are not possible here. Returns `None` if they
-/// are.
-pub fn lack() -> Option<String> {
-    lack_of(
-        "mount -t tmpfs none /run && mkdir /run/netns && ip netns add try && \
-         ip tuntap add try mode tun && ip link set try netns try && ip -n try link set try up",
-    )
-}
-
-/// Returns the reason that an enclosure is not possible here or that a script fails in it. Returns
-/// `None` if it succeeds.
-pub fn lack_of(script: &str) -> Option<String> {
-    let tried = enclosed("sh").args(["-c", script]).stdin(Stdio::null()).output();
-    match tried {
-        Ok(output) if output.status.success() => None,
-        Ok(output) => Some(String::from_utf8_lossy(&output.stderr).trim().to_owned()),
-        Err(error) => Some(format!("unshare: {error}")),
-    }
-}
 
 /// A packet in flight. The earliest is the greatest.
 #[derive(Debug, PartialEq, Eq)]

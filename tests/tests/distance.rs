@@ -11,7 +11,7 @@ use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
 use plexus_tests::distance::{DistanceFindings, wrong_max};
-use plexus_tests::netns;
+use plexus_tests::enclosure::{PLACES, lack_of};
 
 /// The most difference between measured and predicted times, in percent.
 const OFF_PERCENT: f64 = 20.0;
@@ -21,20 +21,15 @@ fn number(name: &str, otherwise: u64) -> String {
     given.unwrap_or(otherwise).to_string()
 }
 
-/// Returns the findings. Returns `None` on systems without namespaces.
-fn findings() -> Option<&'static DistanceFindings> {
-    static FINDINGS: OnceLock<Option<DistanceFindings>> = OnceLock::new();
-    FINDINGS.get_or_init(find).as_ref()
+/// Returns the findings.
+fn findings() -> &'static DistanceFindings {
+    static FINDINGS: OnceLock<DistanceFindings> = OnceLock::new();
+    FINDINGS.get_or_init(find)
 }
 
-fn find() -> Option<DistanceFindings> {
-    if let Some(lack) = netns::lack() {
-        let text = format!(
-            "NO NAMESPACES: nodes at distances are NOT tested. It takes iproute2, unshare, TUN devices and the right: {lack}"
-        );
-        assert!(std::env::var("CI").is_err(), "{text}");
-        eprintln!("{0}\n{text}\n{0}", "!".repeat(80));
-        return None;
+fn find() -> DistanceFindings {
+    if let Some(lack) = lack_of(PLACES) {
+        panic!("NO NAMESPACES: it takes iproute2, unshare, TUN devices and the right: {lack}");
     }
     let mut child = Command::new(env!("CARGO_BIN_EXE_distance"))
         .args([number("NODES", 20), number("SEED", 1)])
@@ -67,20 +62,22 @@ fn find() -> Option<DistanceFindings> {
         spread.paths_ms[1],
         spread.own_ms
     );
-    Some(findings)
+    findings
 }
 
 #[test]
+#[cfg_attr(no_places, ignore = "needs network namespaces with TUN devices")]
 fn each_node_chooses_as_nearest_those_that_are_nearest() {
-    let Some(DistanceFindings { nodes, choice, later, .. }) = findings() else { return };
+    let DistanceFindings { nodes, choice, later, .. } = findings();
     assert_eq!(choice.right, choice.slots, "{choice:#?}");
     // Nodes keep searching, so a few choices may be about to change at any time.
     assert!(later.slots - later.right <= wrong_max(*nodes), "{later:#?}");
 }
 
 #[test]
+#[cfg_attr(no_places, ignore = "needs network namespaces with TUN devices")]
 fn when_the_nearest_ends_the_next_nearest_takes_its_place() {
-    let Some(DistanceFindings { successions, .. }) = findings() else { return };
+    let DistanceFindings { successions, .. } = findings();
     assert!(!successions.is_empty());
     for succession in successions {
         assert!(succession.right && succession.successor.is_some(), "{succession:#?}");
@@ -88,8 +85,9 @@ fn when_the_nearest_ends_the_next_nearest_takes_its_place() {
 }
 
 #[test]
+#[cfg_attr(no_places, ignore = "needs network namespaces with TUN devices")]
 fn blocks_spread_as_fast_as_the_simulator_foretells() {
-    let Some(DistanceFindings { spread, .. }) = findings() else { return };
+    let DistanceFindings { spread, .. } = findings();
     assert!(spread.blocks >= 20, "{spread:#?}");
     for (measured, simulated) in spread.measured_ms.into_iter().zip(spread.simulated_ms) {
         let off = (measured / simulated - 1.0) * 100.0;

@@ -24,7 +24,7 @@ use plexus_core::primitives::time::Timestamp;
 use plexus_core::proof::chain_proof;
 use plexus_core::proof::inclusion_proof::Receipt;
 use plexus_node::store::Store;
-use plexus_tests::browser::{self, Browser};
+use plexus_tests::browser::Browser;
 
 const BLOCKS: u64 = 1_000_000;
 /// The height of the block with the message.
@@ -203,11 +203,7 @@ fn prove(data: &Path, network: &Network) {
 /// Opens the page in a browser that never saw the network. It soon shows the verified tip, from few
 /// bytes.
 fn watch(node: &Node, network: &Network, round: usize) {
-    let Some(program) = browser::find() else {
-        println!("NO BROWSER: the page is not opened");
-        return;
-    };
-    let browser = Browser::start(&program);
+    let browser = Browser::start();
     let before = sent(node.port);
     let begun = Instant::now();
     let mut tab = browser.open(&format!("http://127.0.0.1:{}/", node.port));

@@ -8,7 +8,7 @@ fn main() {
     use std::io::Read;
     use std::time::Duration;
 
-    use plexus_tests::{crowd, netns};
+    use plexus_tests::{crowd, enclosure};
 
     /// The most time that it may take.
     const LIFE_MAX: Duration = Duration::from_secs(300);
@@ -17,7 +17,7 @@ fn main() {
     let inbound_max = arguments.first().and_then(|text| text.parse().ok()).expect("crowd INBOUND_MAX");
     if std::process::id() != 1 {
         let program = std::env::current_exe().expect("this program has a file");
-        let status = netns::enclosed(program).args(arguments).status().expect("unshare can be run");
+        let status = enclosure::enclosed(program).args(arguments).status().expect("unshare can be run");
         std::process::exit(status.code().unwrap_or(1));
     }
     std::thread::spawn(|| {

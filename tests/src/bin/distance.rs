@@ -7,7 +7,7 @@
 fn main() {
     use std::io::Read;
 
-    use plexus_tests::{distance, netns};
+    use plexus_tests::{distance, enclosure};
 
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [nodes, seed] = [0, 1].map(|index| {
@@ -17,7 +17,7 @@ fn main() {
     let nodes = usize::try_from(nodes).expect("few nodes");
     if std::process::id() != 1 {
         let program = std::env::current_exe().expect("this program has a file");
-        let status = netns::enclosed(program).args(arguments).status().expect("unshare can be run");
+        let status = enclosure::enclosed(program).args(arguments).status().expect("unshare can be run");
         std::process::exit(status.code().unwrap_or(1));
     }
     let life = distance::life_max(nodes);

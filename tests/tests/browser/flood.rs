@@ -15,13 +15,13 @@ use plexus_core::protocol::limits::FRAME_BYTES_MAX;
 use plexus_core::protocol::packet::{Packet, Role};
 use plexus_tests::api::ApiClient;
 use plexus_tests::block_builder::BlockBuilder;
-use plexus_tests::browser::Tab;
+use plexus_tests::browser::{Browser, Tab};
 use plexus_tests::process;
 use plexus_tests::scripted_peer::ScriptedPeer;
 use tungstenite::{Error, Message};
 
 use crate::hostile::{greet, is_silence, say};
-use crate::page::{assert_nothing_thrown, browser, start, wait_live};
+use crate::page::{assert_nothing_thrown, start, wait_live};
 
 /// A block takes no time.
 const BITS: u32 = 8;
@@ -168,8 +168,9 @@ fn wait_height(tab: &mut Tab, height: u64) {
 }
 
 #[test]
+#[cfg_attr(no_chromium, ignore = "needs Chromium")]
 fn text_and_overlong_frames_end_the_connection_and_the_page_goes_on() {
-    let Some(browser) = browser() else { return };
+    let browser = Browser::start();
     let folder = tempfile::tempdir().unwrap();
     let file = process::network(folder.path(), BITS);
     let network = process::parameters(&file);
@@ -193,8 +194,9 @@ fn text_and_overlong_frames_end_the_connection_and_the_page_goes_on() {
 }
 
 #[test]
+#[cfg_attr(no_chromium, ignore = "needs Chromium")]
 fn a_node_that_floods_a_busy_page_is_cut_off_and_the_page_goes_on() {
-    let Some(browser) = browser() else { return };
+    let browser = Browser::start();
     let folder = tempfile::tempdir().unwrap();
     let file = process::network(folder.path(), BITS);
     let network = process::parameters(&file);

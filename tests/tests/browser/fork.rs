@@ -1,16 +1,18 @@
 //! A fork: a heavier branch undoes a block of the tab, and the page shows both.
 
 use plexus_tests::api::ApiClient;
+use plexus_tests::browser::Browser;
 use plexus_tests::process;
 use plexus_tests::wait::eventually;
 
 use crate::page::{
-    BITS, assert_nothing_thrown, browser, click, make_key, pictures, send, start, wait_live, wait_sent,
+    BITS, assert_nothing_thrown, click, make_key, pictures, send, start, wait_live, wait_sent,
 };
 
 #[test]
+#[cfg_attr(no_chromium, ignore = "needs Chromium")]
 fn an_undone_block_stays_and_both_branches_are_shown_side_by_side() {
-    let Some(browser) = browser() else { return };
+    let browser = Browser::start();
     let folder = tempfile::tempdir().unwrap();
     let network = process::network(folder.path(), BITS);
     let alice = start(folder.path(), "alice", &network, "127.0.0.1:0", &[]);

@@ -1,12 +1,14 @@
 //! A page whose node is down.
 
+use plexus_tests::browser::Browser;
 use plexus_tests::process;
 
-use crate::page::{BITS, STORE, browser, pictures, start, wait_live};
+use crate::page::{BITS, STORE, pictures, start, wait_live};
 
 #[test]
+#[cfg_attr(no_chromium, ignore = "needs Chromium")]
 fn a_page_whose_node_is_gone_goes_on_with_the_others_it_knows_of() {
-    let Some(browser) = browser() else { return };
+    let browser = Browser::start();
     let folder = tempfile::tempdir().unwrap();
     let network = process::network(folder.path(), BITS);
     let alice = start(folder.path(), "alice", &network, "127.0.0.1:0", &["--mine=1"]);
@@ -52,8 +54,9 @@ fn a_page_whose_node_is_gone_goes_on_with_the_others_it_knows_of() {
 }
 
 #[test]
+#[cfg_attr(no_chromium, ignore = "needs Chromium")]
 fn a_page_that_was_loaded_once_opens_without_its_node() {
-    let Some(browser) = browser() else { return };
+    let browser = Browser::start();
     let folder = tempfile::tempdir().unwrap();
     let network = process::network(folder.path(), BITS);
     let alice = start(folder.path(), "alice", &network, "127.0.0.1:0", &["--mine=1"]);

@@ -18,13 +18,14 @@ use plexus_core::protocol::address::SUBPROTOCOL;
 use plexus_core::protocol::packet::{Packet, Role};
 use plexus_tests::api::ApiClient;
 use plexus_tests::block_builder::{self, BlockBuilder, key};
+use plexus_tests::browser::Browser;
 use plexus_tests::process;
 use plexus_tests::scripted_peer::ScriptedPeer;
 use tungstenite::handshake::server::{Request, Response};
 use tungstenite::http::HeaderValue;
 use tungstenite::{Error, Message, WebSocket};
 
-use crate::page::{assert_nothing_thrown, browser, pictures, start, wait_live};
+use crate::page::{assert_nothing_thrown, pictures, start, wait_live};
 
 /// A block takes no time.
 const BITS: u32 = 8;
@@ -181,8 +182,9 @@ fn mallory(
 }
 
 #[test]
+#[cfg_attr(no_chromium, ignore = "needs Chromium")]
 fn a_bad_block_is_shown_as_refused_with_the_rule_that_it_breaks() {
-    let Some(browser) = browser() else { return };
+    let browser = Browser::start();
     let folder = tempfile::tempdir().unwrap();
     let file = process::network(folder.path(), BITS);
     let network = process::parameters(&file);

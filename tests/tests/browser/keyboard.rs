@@ -2,11 +2,11 @@
 //! never trapped.
 
 use plexus_tests::api::ApiClient;
-use plexus_tests::browser::{PressedKey, Tab};
+use plexus_tests::browser::{Browser, PressedKey, Tab};
 use plexus_tests::process;
 use serde_json::Value;
 
-use crate::page::{assert_nothing_thrown, browser, pictures, start, wait_live, wait_step};
+use crate::page::{assert_nothing_thrown, pictures, start, wait_live, wait_step};
 
 /// A block takes a tab a fraction of a second.
 const BITS: u32 = 19;
@@ -64,8 +64,9 @@ fn text(tab: &mut Tab, query: &str) -> String {
 }
 
 #[test]
+#[cfg_attr(no_chromium, ignore = "needs Chromium")]
 fn the_page_is_used_by_keyboard_alone() {
-    let Some(browser) = browser() else { return };
+    let browser = Browser::start();
     let folder = tempfile::tempdir().unwrap();
     let network = process::network(folder.path(), BITS);
     let alice = start(folder.path(), "alice", &network, "127.0.0.1:0", &[]);
@@ -172,8 +173,9 @@ fn the_page_is_used_by_keyboard_alone() {
 }
 
 #[test]
+#[cfg_attr(no_chromium, ignore = "needs Chromium")]
 fn the_keyboard_reaches_everything_and_leaves_it_again() {
-    let Some(browser) = browser() else { return };
+    let browser = Browser::start();
     let folder = tempfile::tempdir().unwrap();
     let network = process::network(folder.path(), BITS);
     let alice = start(folder.path(), "alice", &network, "127.0.0.1:0", &["--mine=1"]);

@@ -2,13 +2,13 @@
 //! selected.
 
 use plexus_tests::api::ApiClient;
-use plexus_tests::browser::Tab;
+use plexus_tests::browser::{Browser, Tab};
 use plexus_tests::process::{self, Process};
 use plexus_tests::wait::eventually;
 
 use crate::page::{
-    BITS, STORE, browser, click, go_through, keep, make_key, pictures, send, start, wait_live, wait_sent,
-    wait_step, write,
+    BITS, STORE, click, go_through, keep, make_key, pictures, send, start, wait_live, wait_sent, wait_step,
+    write,
 };
 
 const PASSPHRASE: &str = "correct horse battery";
@@ -53,8 +53,9 @@ fn sender_of(node: &Process, id: &str) -> String {
 }
 
 #[test]
+#[cfg_attr(no_chromium, ignore = "needs Chromium")]
 fn a_key_is_made_at_first_use_and_after_a_reload_asks_for_its_passphrase() {
-    let Some(browser) = browser() else { return };
+    let browser = Browser::start();
     let folder = tempfile::tempdir().unwrap();
     let alice = node(&folder);
     let mut tab = browser.open(&format!("{}/", alice.url));
@@ -119,8 +120,9 @@ fn a_key_is_made_at_first_use_and_after_a_reload_asks_for_its_passphrase() {
 }
 
 #[test]
+#[cfg_attr(no_chromium, ignore = "needs Chromium")]
 fn a_key_is_restored_in_another_browser_and_of_two_the_chosen_one_signs() {
-    let (Some(here), Some(there)) = (browser(), browser()) else { return };
+    let (here, there) = (Browser::start(), Browser::start());
     let folder = tempfile::tempdir().unwrap();
     let alice = node(&folder);
     let mut first = here.open(&format!("{}/", alice.url));
@@ -162,8 +164,9 @@ fn a_key_is_restored_in_another_browser_and_of_two_the_chosen_one_signs() {
 }
 
 #[test]
+#[cfg_attr(no_chromium, ignore = "needs Chromium")]
 fn a_key_that_was_stored_in_the_clear_works_until_it_is_given_a_passphrase() {
-    let Some(browser) = browser() else { return };
+    let browser = Browser::start();
     let folder = tempfile::tempdir().unwrap();
     let alice = node(&folder);
     let mut tab = browser.open(&format!("{}/", alice.url));
@@ -207,8 +210,9 @@ fn a_key_that_was_stored_in_the_clear_works_until_it_is_given_a_passphrase() {
 }
 
 #[test]
+#[cfg_attr(no_chromium, ignore = "needs Chromium")]
 fn a_page_that_only_sends_makes_a_key_in_one_call_and_to_unlock_one_stalls_the_node_shortly() {
-    let Some(browser) = browser() else { return };
+    let browser = Browser::start();
     let folder = tempfile::tempdir().unwrap();
     let alice = node(&folder);
     let mut tab = browser.open(&format!("{}/", alice.url));
@@ -247,8 +251,9 @@ fn a_page_that_only_sends_makes_a_key_in_one_call_and_to_unlock_one_stalls_the_n
 }
 
 #[test]
+#[cfg_attr(no_chromium, ignore = "needs Chromium")]
 fn a_tab_mines_for_the_chosen_key_and_no_more_once_it_is_locked() {
-    let Some(browser) = browser() else { return };
+    let browser = Browser::start();
     let folder = tempfile::tempdir().unwrap();
     let alice = node(&folder);
     let mut tab = browser.open(&format!("{}/", alice.url));

@@ -1,10 +1,10 @@
 //! The simulator: a network of nodes in a tab, whose address names the run.
 
-use plexus_tests::browser::Tab;
+use plexus_tests::browser::{Browser, Tab};
 use plexus_tests::process;
 use serde_json::Value;
 
-use crate::page::{BITS, browser, click, pictures, start, two_frames_later};
+use crate::page::{BITS, click, pictures, start, two_frames_later};
 
 fn text(tab: &mut Tab, id: &str) -> String {
     tab.evaluate(&format!("document.querySelector('#{id}').textContent")).as_str().unwrap().to_owned()
@@ -35,8 +35,9 @@ const COUNT_SLICES: &str = "[globalThis.asked, globalThis.answered] = [0, 0];
     };";
 
 #[test]
+#[cfg_attr(no_chromium, ignore = "needs Chromium")]
 fn a_network_in_a_tab_takes_the_course_that_its_address_names_and_the_program_repeats_it() {
-    let Some(browser) = browser() else { return };
+    let browser = Browser::start();
     let folder = tempfile::tempdir().unwrap();
     let network = process::network(folder.path(), BITS);
     let alice = start(folder.path(), "alice", &network, "127.0.0.1:0", &[]);
@@ -84,8 +85,9 @@ fn a_network_in_a_tab_takes_the_course_that_its_address_names_and_the_program_re
 }
 
 #[test]
+#[cfg_attr(no_chromium, ignore = "needs Chromium")]
 fn what_cannot_be_simulated_in_a_tab_is_said_by_name() {
-    let Some(browser) = browser() else { return };
+    let browser = Browser::start();
     let folder = tempfile::tempdir().unwrap();
     let network = process::network(folder.path(), BITS);
     let alice = start(folder.path(), "alice", &network, "127.0.0.1:0", &[]);

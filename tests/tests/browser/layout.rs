@@ -1,12 +1,12 @@
 //! The page's layout: no text makes it wider than the window, and nothing moves without a user's
 //! input.
 
-use plexus_tests::browser::Tab;
+use plexus_tests::browser::{Browser, Tab};
 use plexus_tests::process;
 use serde_json::Value;
 
 use crate::page::{
-    assert_nothing_thrown, browser, choose_file, click, draw_network, make_key, pictures, send, start,
+    assert_nothing_thrown, choose_file, click, draw_network, make_key, pictures, send, start,
     two_frames_later, wait_live, wait_step, wait_valid,
 };
 use crate::stage::Stage;
@@ -48,8 +48,9 @@ pub(crate) fn fits(tab: &mut Tab, state: &str, wrong: &mut Vec<String>) {
 }
 
 #[test]
+#[cfg_attr(no_chromium, ignore = "needs Chromium")]
 fn nothing_is_wider_than_the_window_whatever_people_write() {
-    let Some(browser) = browser() else { return };
+    let browser = Browser::start();
     let mut stage = Stage::set();
     let mut tab = browser.open(&stage.page());
     tab.prefer(&[("prefers-reduced-motion", "reduce")]);
@@ -139,8 +140,9 @@ const WATCH_SHIFTS: &str = "window.shifts = [];
     }).observe({ type: 'layout-shift', buffered: true });";
 
 #[test]
+#[cfg_attr(no_chromium, ignore = "needs Chromium")]
 fn nothing_moves_by_itself_while_blocks_come() {
-    let Some(browser) = browser() else { return };
+    let browser = Browser::start();
     let mut stage = Stage::set();
     for (blocks, width, height) in [(0, 1280, 900), (16, 1280, 900), (3, 400, 850)] {
         stage.mine_some(blocks);
@@ -192,8 +194,9 @@ const WATCH_MOTION: &str = "window.moved = [];
     requestAnimationFrame(look);";
 
 #[test]
+#[cfg_attr(no_chromium, ignore = "needs Chromium")]
 fn nothing_is_animated_for_whoever_wants_no_motion() {
-    let Some(browser) = browser() else { return };
+    let browser = Browser::start();
     let stage = Stage::set();
     for (wish, still) in [("reduce", true), ("no-preference", false)] {
         let mut tab = browser.open("about:blank");
@@ -232,8 +235,9 @@ fn nothing_is_animated_for_whoever_wants_no_motion() {
 }
 
 #[test]
+#[cfg_attr(no_chromium, ignore = "needs Chromium")]
 fn the_bar_fits_while_the_page_s_node_is_gone() {
-    let Some(browser) = browser() else { return };
+    let browser = Browser::start();
     let folder = tempfile::tempdir().unwrap();
     let network = process::network(folder.path(), 19);
     let alice = start(folder.path(), "alice", &network, "127.0.0.1:0", &[]);

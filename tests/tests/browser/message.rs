@@ -5,15 +5,17 @@
 use std::time::Instant;
 
 use plexus_tests::api::ApiClient;
+use plexus_tests::browser::Browser;
 use plexus_tests::process;
 use plexus_tests::wait::eventually;
 use serde_json::Value;
 
-use crate::page::{BITS, browser, make_key, pictures, send, start, wait_live, wait_valid};
+use crate::page::{BITS, make_key, pictures, send, start, wait_live, wait_valid};
 
 #[test]
+#[cfg_attr(no_chromium, ignore = "needs Chromium")]
 fn a_message_written_in_a_tab_is_mined_there_and_known_everywhere_even_after_kill_9() {
-    let Some(browser) = browser() else { return };
+    let browser = Browser::start();
     let folder = tempfile::tempdir().unwrap();
     let network = process::network(folder.path(), BITS);
     let alice = start(folder.path(), "alice", &network, "127.0.0.1:0", &[]);

@@ -18,7 +18,7 @@ use plexus_tests::process;
 use plexus_tests::wait::eventually;
 use serde_json::Value;
 
-use crate::page::{BITS, browser, lack, make_key, pictures, program, start, wait_live, wait_valid};
+use crate::page::{BITS, make_key, pictures, start, wait_live, wait_valid};
 
 /// Moves a control of the mining panel as a user does.
 fn choose(tab: &mut Tab, control: &str, property: &str, value: &str) {
@@ -53,8 +53,9 @@ fn mine_blocks(other: &mut Observer, node: &ApiClient, blocks: usize) -> Hash {
 }
 
 #[test]
+#[cfg_attr(no_chromium, ignore = "needs Chromium")]
 fn a_tab_mines_with_and_without_vectors_and_pauses_while_it_is_hidden() {
-    let Some(browser) = browser() else { return };
+    let browser = Browser::start();
     let folder = tempfile::tempdir().unwrap();
     let network = process::network(folder.path(), BITS);
     let alice = start(folder.path(), "alice", &network, "127.0.0.1:0", &[]);
@@ -110,7 +111,7 @@ fn a_tab_mines_with_and_without_vectors_and_pauses_while_it_is_hidden() {
 #[ignore = "measures, and needs npm's registry"]
 fn how_fast_a_tab_mines_beside_hash_wasm() {
     const ROUNDS: usize = 9;
-    let Some(browser) = browser() else { return };
+    let browser = Browser::start();
     let folder = tempfile::tempdir().unwrap();
     let library = std::env::var_os("HASH_WASM").map(PathBuf::from).unwrap_or_else(|| {
         let mut npm = Command::new("npm");
@@ -192,18 +193,14 @@ fn how_fast_a_tab_mines_beside_hash_wasm() {
     }
 }
 
-/// Returns a page's tab with an emulated graphics processor. Returns `None` if the browser has
-/// none.
-fn with_gpu(url: &str) -> Option<(Browser, Tab)> {
-    let browser = Browser::start_with_gpu(&program()?);
+/// Returns a page's tab with an emulated graphics processor, and its browser.
+fn with_gpu(url: &str) -> (Browser, Tab) {
+    let browser = Browser::start_with_gpu();
     let mut tab = browser.open(&format!("{url}/"));
     tab.wait("the page is there", 60, "document.readyState === 'complete'");
     let offered = "navigator.gpu?.requestAdapter().then(adapter => !!adapter, () => false) ?? false";
-    if tab.evaluate(offered) == true {
-        return Some((browser, tab));
-    }
-    lack("NO WEBGPU: this Chromium emulates no graphics processor, mining on one is NOT tested in the page.");
-    None
+    assert_eq!(tab.evaluate(offered), true, "NO WEBGPU: this Chromium emulates no graphics processor");
+    (browser, tab)
 }
 
 /// Starts the page's own searcher with a job, and collects its messages until it has found the
@@ -231,10 +228,11 @@ const SEARCHER: &str = "(async (job, number, count, wanted) => {
 })";
 
 #[test]
+#[cfg_attr(no_webgpu, ignore = "needs a Chromium that emulates a graphics processor")]
 fn the_graphics_processor_finds_in_a_page_what_the_portable_kernel_finds() {
     let folder = tempfile::tempdir().unwrap();
     let node = start(folder.path(), "alice", &process::network(folder.path(), BITS), "127.0.0.1:0", &[]);
-    let Some((_browser, mut tab)) = with_gpu(&node.url) else { return };
+    let (_browser, mut tab) = with_gpu(&node.url);
     // The first jobs are solved every 2^13 nonces, and the last job by every other nonce. One job's
     // shares begin shortly before the end of all nonces, where both words carry.
     for (id, bits, number, count, wanted) in
@@ -274,10 +272,11 @@ fn the_graphics_processor_finds_in_a_page_what_the_portable_kernel_finds() {
 }
 
 #[test]
+#[cfg_attr(no_webgpu, ignore = "needs a Chromium that emulates a graphics processor")]
 fn a_page_mines_on_the_graphics_processor_as_well() {
     let folder = tempfile::tempdir().unwrap();
     let node = start(folder.path(), "alice", &process::network(folder.path(), BITS), "127.0.0.1:0", &[]);
-    let Some((_browser, mut tab)) = with_gpu(&node.url) else { return };
+    let (_browser, mut tab) = with_gpu(&node.url);
     wait_live(&mut tab);
     make_key(&mut tab, "miner", None);
     tab.wait("the switch is shown", 30, "!document.querySelector('#mine-gpu-row').hidden");

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use plexus_tests::browser::Browser;
 use plexus_tests::process::{self, Process};
 use plexus_tests::wait::within;
 
-use crate::page::{BITS, browser, pictures, start, wait_live};
+use crate::page::{BITS, pictures, start, wait_live};
 
 /// The most pairs of nodes that are started, one after the other.
 const ROUNDS_MAX: usize = 4;
@@ -13,8 +14,9 @@ const ROUNDS_MAX: usize = 4;
 const ROUND: Duration = Duration::from_secs(60);
 
 #[test]
+#[cfg_attr(no_chromium, ignore = "needs Chromium")]
 fn the_network_is_drawn_as_the_page_s_node_sees_it() {
-    let Some(browser) = browser() else { return };
+    let browser = Browser::start();
     let folder = tempfile::tempdir().unwrap();
     let network = process::network(folder.path(), BITS);
     let alice = start(folder.path(), "alice", &network, "127.0.0.1:0", &[]);

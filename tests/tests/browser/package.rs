@@ -5,13 +5,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use plexus_tests::api::ApiClient;
-use plexus_tests::browser::Tab;
+use plexus_tests::browser::{Browser, Tab};
 use plexus_tests::npm;
 use plexus_tests::process::{self, Process, run};
 use plexus_tests::site::Site;
 use plexus_tests::wait::eventually;
 
-use crate::page::{BITS, browser, pictures, start};
+use crate::page::{BITS, pictures, start};
 
 /// The node that the example names.
 const NODE: &str = "http://127.0.0.1:8333";
@@ -27,17 +27,11 @@ fn example(folder: &Path, node: &Process) -> PathBuf {
     }
     let written = run(["package", package.to_str().unwrap()]);
     assert!(written.status.success(), "{written:?}");
-    let installed = site.join("node_modules/plexus-light");
-    if let Some(mut pack) = npm::npm() {
-        let packed = pack.args(["pack", "--silent"]).current_dir(&package).output().unwrap();
-        assert!(packed.status.success(), "{packed:?}");
-        let file = package.join(String::from_utf8(packed.stdout).unwrap().trim());
-        let output = npm::npm().unwrap().arg("install").arg(file).current_dir(&site).output().unwrap();
-        assert!(output.status.success(), "{output:?}");
-    } else {
-        fs::create_dir(site.join("node_modules")).unwrap();
-        fs::rename(package, installed).unwrap();
-    }
+    let packed = npm::npm().args(["pack", "--silent"]).current_dir(&package).output().unwrap();
+    assert!(packed.status.success(), "{packed:?}");
+    let file = package.join(String::from_utf8(packed.stdout).unwrap().trim());
+    let output = npm::npm().arg("install").arg(file).current_dir(&site).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
     site
 }
 
@@ -64,8 +58,9 @@ fn complaints(tab: &Tab) -> Vec<&String> {
 }
 
 #[test]
+#[cfg_attr(any(no_chromium, no_npm), ignore = "needs Chromium and npm")]
 fn a_page_elsewhere_embeds_the_package_and_verifies_mines_and_sends_by_itself() {
-    let Some(browser) = browser() else { return };
+    let browser = Browser::start();
     let folder = tempfile::tempdir().unwrap();
     let network = process::network(folder.path(), BITS);
     let alice = start(folder.path(), "alice", &network, "127.0.0.1:0", &[]);

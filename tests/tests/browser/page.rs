@@ -2,30 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use plexus_tests::browser::{self, Browser, Tab};
+use plexus_tests::browser::Tab;
 use plexus_tests::process::Process;
 
 /// A block takes a tab a fraction of a second.
 pub(crate) const BITS: u32 = 19;
-
-/// Returns the browser. Prints a reason and returns `None` if there is none.
-pub(crate) fn browser() -> Option<Browser> {
-    program().map(|program| Browser::start(&program))
-}
-
-pub(crate) fn program() -> Option<PathBuf> {
-    if let Some(program) = browser::find() {
-        return Some(program);
-    }
-    lack("NO BROWSER: Chromium is missing, the page is NOT tested. Install it, or name it in CHROMIUM.");
-    None
-}
-
-/// Prints a warning about untested features. Fails if everything has to be tested.
-pub(crate) fn lack(text: &str) {
-    assert!(std::env::var("CI").is_err(), "{text}");
-    eprintln!("{}\n{text}\n{}", "!".repeat(text.len()), "!".repeat(text.len()));
-}
 
 /// Returns the folder that everything is built into.
 pub(crate) fn built() -> &'static Path {

@@ -1,14 +1,14 @@
 //! Accessibility: axe-core finds no violation of WCAG 2.2 AA and its best practices. It checks
 //! every state of the page, in light and dark, wide and narrow.
 
-use plexus_tests::browser::Tab;
+use plexus_tests::browser::{Browser, Tab};
 use plexus_tests::npm;
 use plexus_tests::process;
 use serde_json::Value;
 
 use crate::page::{
-    assert_nothing_thrown, browser, choose_file, click, draw_network, make_key, pictures, send, start,
-    wait_live, wait_step, write,
+    assert_nothing_thrown, choose_file, click, draw_network, make_key, pictures, send, start, wait_live,
+    wait_step, write,
 };
 use crate::stage::Stage;
 
@@ -19,7 +19,7 @@ const RULES: &str = "['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'b
 const LOOKS: [(&str, u32, u32); 3] = [("light", 1280, 900), ("dark", 1280, 900), ("light", 320, 700)];
 
 /// Returns the program of axe-core.
-pub(crate) fn axe() -> Option<String> {
+pub(crate) fn axe() -> String {
     npm::file("axe-core/axe.min.js")
 }
 
@@ -81,8 +81,9 @@ fn tell(tab: &mut Tab, view: &str, event: &str, detail: &Value) {
 }
 
 #[test]
+#[cfg_attr(any(no_chromium, no_axe), ignore = "needs Chromium and npm's axe-core")]
 fn every_view_of_the_page_is_accessible() {
-    let Some((browser, axe)) = browser().zip(axe()) else { return };
+    let (browser, axe) = (Browser::start(), axe());
     let mut checker = Checker::new(axe);
     let mut stage = Stage::set();
     let mut tab = browser.open(&stage.page());
@@ -161,8 +162,9 @@ fn every_view_of_the_page_is_accessible() {
 }
 
 #[test]
+#[cfg_attr(any(no_chromium, no_axe), ignore = "needs Chromium and npm's axe-core")]
 fn every_step_of_the_dialog_about_keys_and_whatever_takes_a_key_is_accessible() {
-    let Some((browser, axe)) = browser().zip(axe()) else { return };
+    let (browser, axe) = (Browser::start(), axe());
     let mut checker = Checker::new(axe);
     let stage = Stage::set();
     let mut tab = browser.open(&stage.page());
@@ -220,8 +222,9 @@ fn every_step_of_the_dialog_about_keys_and_whatever_takes_a_key_is_accessible() 
 }
 
 #[test]
+#[cfg_attr(any(no_chromium, no_axe), ignore = "needs Chromium and npm's axe-core")]
 fn the_view_of_the_network_is_accessible() {
-    let Some((browser, axe)) = browser().zip(axe()) else { return };
+    let (browser, axe) = (Browser::start(), axe());
     let mut checker = Checker::new(axe);
     let folder = tempfile::tempdir().unwrap();
     let network = process::network(folder.path(), 19);
@@ -237,8 +240,9 @@ fn the_view_of_the_network_is_accessible() {
 }
 
 #[test]
+#[cfg_attr(any(no_chromium, no_axe), ignore = "needs Chromium and npm's axe-core")]
 fn the_laboratory_is_accessible() {
-    let (Some(browser), Some(axe)) = (browser(), axe()) else { return };
+    let (browser, axe) = (Browser::start(), axe());
     let folder = tempfile::tempdir().unwrap();
     let network = process::network(folder.path(), crate::page::BITS);
     let alice = start(folder.path(), "alice", &network, "127.0.0.1:0", &[]);

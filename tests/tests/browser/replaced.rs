@@ -8,7 +8,7 @@ use tempfile::TempDir;
 
 use crate::layout::fits;
 use crate::page::{
-    assert_nothing_thrown, browser, click, make_key, pictures, send, start, wait_live, wait_sent, wait_valid,
+    assert_nothing_thrown, click, make_key, pictures, send, start, wait_live, wait_sent, wait_valid,
 };
 use crate::quality::{Checker, axe};
 use crate::stage::{self, Stage};
@@ -27,8 +27,8 @@ struct Before {
 }
 
 impl Before {
-    fn set() -> Option<Self> {
-        let browser = browser()?;
+    fn set() -> Self {
+        let browser = Browser::start();
         let mut stage = Stage::set();
         stage.mine_some(70);
         let mut tab = browser.open(&stage.page());
@@ -43,7 +43,7 @@ impl Before {
         let tip = (0..5).fold(Hash::ZERO, |_, _| stage.mine());
         wait_valid(&mut tab, &tip.to_string());
         tab.wait("the message is in a block", 30, &format!("{} === 'in-block'", state(&message)));
-        Some(Self { browser, tab, node: stage.node, message, tip })
+        Self { browser, tab, node: stage.node, message, tip }
     }
 }
 
@@ -113,8 +113,9 @@ const SAID: &str = "75 blocks were undone, above block 0: another chain, up to b
     than this page’s, which went up to block 75. “Now” shows both branches.";
 
 #[test]
+#[cfg_attr(no_chromium, ignore = "needs Chromium")]
 fn a_page_whose_node_comes_back_with_another_chain_says_what_was_undone() {
-    let Some(Before { browser: _browser, mut tab, node, message, tip }) = Before::set() else { return };
+    let Before { browser: _browser, mut tab, node, message, tip } = Before::set();
     let (folder, holds) = other();
     let listen = node.address().to_owned();
     node.kill();
@@ -141,8 +142,9 @@ fn a_page_whose_node_comes_back_with_another_chain_says_what_was_undone() {
 }
 
 #[test]
+#[cfg_attr(any(no_chromium, no_axe), ignore = "needs Chromium and npm's axe-core")]
 fn a_page_that_opens_on_another_chain_than_it_kept_says_what_was_undone() {
-    let Some(Before { browser: _browser, mut tab, node, message, tip }) = Before::set() else { return };
+    let Before { browser: _browser, mut tab, node, message, tip } = Before::set();
     let (folder, holds) = other();
     let (listen, url) = (node.address().to_owned(), format!("{}/", node.url));
     tab.go("about:blank");
@@ -157,10 +159,8 @@ fn a_page_that_opens_on_another_chain_than_it_kept_says_what_was_undone() {
     wait_live(&mut tab);
     check_told(&mut tab, &message, &tip, &holds);
     assert_eq!(tab.evaluate("document.querySelectorAll('#notices li').length"), 0);
-    if let Some(axe) = axe() {
-        let mut checker = Checker::new(axe);
-        checker.check(&mut tab, "a chain that was replaced");
-        checker.finish();
-    }
+    let mut checker = Checker::new(axe());
+    checker.check(&mut tab, "a chain that was replaced");
+    checker.finish();
     assert_nothing_thrown(&tab);
 }

@@ -1,16 +1,16 @@
 //! Files that are sealed in a tab, and recognized in another.
 
-use plexus_tests::browser::Tab;
+use plexus_tests::browser::{Browser, Tab};
 use plexus_tests::process;
 
 use crate::page::{
-    BITS, assert_nothing_thrown, browser, choose_file, click, make_key, pictures, send, start, wait_live,
-    wait_sent,
+    BITS, assert_nothing_thrown, choose_file, click, make_key, pictures, send, start, wait_live, wait_sent,
 };
 
 #[test]
+#[cfg_attr(no_chromium, ignore = "needs Chromium")]
 fn a_file_sealed_in_a_tab_is_recognized_where_its_message_s_address_leads() {
-    let Some(browser) = browser() else { return };
+    let browser = Browser::start();
     let folder = tempfile::tempdir().unwrap();
     let network = process::network(folder.path(), BITS);
     let alice = start(folder.path(), "alice", &network, "127.0.0.1:0", &["--mine=1"]);
@@ -133,8 +133,9 @@ fn held_against(tab: &mut Tab, below: &str, name: &str, text: &str) -> String {
 }
 
 #[test]
+#[cfg_attr(no_chromium, ignore = "needs Chromium")]
 fn each_of_the_files_that_a_message_seals_is_recognized() {
-    let Some(browser) = browser() else { return };
+    let browser = Browser::start();
     let folder = tempfile::tempdir().unwrap();
     let network = process::network(folder.path(), BITS);
     let alice = start(folder.path(), "alice", &network, "127.0.0.1:0", &["--mine=1"]);

@@ -4,15 +4,17 @@
 use plexus_core::primitives::message::stamp_work;
 use plexus_core::primitives::pow::Work;
 use plexus_tests::api::ApiClient;
+use plexus_tests::browser::Browser;
 use plexus_tests::process;
 use plexus_tests::wait::eventually;
 
-use crate::page::{BITS, browser, click, make_key, pictures, send, start, wait_live};
+use crate::page::{BITS, click, make_key, pictures, send, start, wait_live};
 
 #[test]
+#[cfg_attr(no_chromium, ignore = "needs Chromium")]
 fn a_message_bears_the_work_that_was_chosen_and_is_followed_under_the_blocks_above_it() {
     const STAMP_BITS: u32 = 20;
-    let Some(browser) = browser() else { return };
+    let browser = Browser::start();
     let folder = tempfile::tempdir().unwrap();
     let network = process::network(folder.path(), BITS);
     let alice = start(folder.path(), "alice", &network, "127.0.0.1:0", &[]);
@@ -55,8 +57,9 @@ fn a_message_bears_the_work_that_was_chosen_and_is_followed_under_the_blocks_abo
 }
 
 #[test]
+#[cfg_attr(no_chromium, ignore = "needs Chromium")]
 fn a_key_is_searched_for_and_leads_to_what_it_signed_and_what_is_written_to_it() {
-    let Some(browser) = browser() else { return };
+    let browser = Browser::start();
     let folder = tempfile::tempdir().unwrap();
     let network = process::network(folder.path(), BITS);
     let alice = start(folder.path(), "alice", &network, "127.0.0.1:0", &[]);
@@ -100,8 +103,9 @@ const NOTE_COMPARISON: &str = "const { dispatchEvent } = EventTarget.prototype;
     };";
 
 #[test]
+#[cfg_attr(no_chromium, ignore = "needs Chromium")]
 fn a_clock_that_is_off_is_noticed_and_said() {
-    let Some(browser) = browser() else { return };
+    let browser = Browser::start();
     let folder = tempfile::tempdir().unwrap();
     let network = process::network(folder.path(), BITS);
     let alice = start(folder.path(), "alice", &network, "127.0.0.1:0", &[]);

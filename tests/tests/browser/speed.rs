@@ -3,7 +3,7 @@
 use plexus_tests::browser::{Browser, Tab};
 use serde_json::Value;
 
-use crate::page::{program, wait_live};
+use crate::page::wait_live;
 use crate::stage::Stage;
 
 /// The number of new profiles that are opened. The median counts.
@@ -50,9 +50,8 @@ fn tell(what: &str, times: &Value) {
 #[test]
 #[ignore = "measures, for minutes"]
 fn how_fast_the_page_opens_and_lists_a_thousand_blocks() {
-    let Some(program) = program() else { return };
     let mut stage = Stage::set();
-    let browser = Browser::start(&program);
+    let browser = Browser::start();
     let mut tab = browser.open(&stage.page());
     tab.resize(1280, 900);
     wait_live(&mut tab);
@@ -70,7 +69,7 @@ fn how_fast_the_page_opens_and_lists_a_thousand_blocks() {
 
     let mut opened: [Vec<f64>; 3] = Default::default();
     for _ in 0..PROFILES {
-        let browser = Browser::start(&program);
+        let browser = Browser::start();
         let mut tab = browser.open("about:blank");
         tab.prepare(WATCH);
         tab.go(&stage.page());

@@ -1,13 +1,11 @@
 //! Several tabs of one origin share one node, which runs in the first of them.
 
 use plexus_tests::api::ApiClient;
-use plexus_tests::browser::Tab;
+use plexus_tests::browser::{Browser, Tab};
 use plexus_tests::process::{self, Process};
 use plexus_tests::wait::eventually;
 
-use crate::page::{
-    BITS, browser, click, go_through, send, start, wait_live, wait_sent, wait_step, wait_valid, write,
-};
+use crate::page::{BITS, click, go_through, send, start, wait_live, wait_sent, wait_step, wait_valid, write};
 
 const PASSPHRASE: &str = "correct horse battery";
 
@@ -33,8 +31,9 @@ fn wait_in_block(tab: &mut Tab, id: &str) -> String {
 }
 
 #[test]
+#[cfg_attr(no_chromium, ignore = "needs Chromium")]
 fn tabs_share_one_node_and_when_its_tab_closes_another_goes_on_with_it() {
-    let Some(browser) = browser() else { return };
+    let browser = Browser::start();
     let folder = tempfile::tempdir().unwrap();
     let network = process::network(folder.path(), BITS);
     let alice = start(folder.path(), "alice", &network, "127.0.0.1:0", &[]);

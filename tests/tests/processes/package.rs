@@ -84,8 +84,9 @@ fn a_package_is_written_into_an_empty_folder_and_no_other() {
 }
 
 #[test]
+#[cfg_attr(no_npm, ignore = "needs npm")]
 fn npm_packs_all_of_it() {
-    let Some(mut npm) = npm::npm() else { return };
+    let mut npm = npm::npm();
     let (_folder, package) = package();
     let output = npm.args(["pack", "--dry-run", "--json"]).current_dir(&package).output().unwrap();
     assert!(output.status.success(), "{}", text(&output.stderr));
@@ -115,8 +116,9 @@ fn with_types(client: &str, types: &str) -> String {
 }
 
 #[test]
+#[cfg_attr(no_tsc, ignore = "needs npm's typescript")]
 fn the_types_are_those_of_the_code() {
-    let Some(mut compiler) = npm::program("tsc") else { return };
+    let mut compiler = npm::program("tsc");
     let out = tempfile::tempdir().unwrap();
     compiler.args(OPTIONS).args([
         "--allowJs",
@@ -142,8 +144,9 @@ fn the_types_are_those_of_the_code() {
 }
 
 #[test]
+#[cfg_attr(no_tsc, ignore = "needs npm's typescript")]
 fn all_scripts_keep_their_types() {
-    let Some(mut compiler) = npm::program("tsc") else { return };
+    let mut compiler = npm::program("tsc");
     let copy = tempfile::tempdir().unwrap();
     let www = repository("www");
     for name in files(&www).into_iter().filter(|name| name.ends_with(".js")) {
@@ -166,8 +169,9 @@ fn all_scripts_keep_their_types() {
 }
 
 #[test]
+#[cfg_attr(no_tsc, ignore = "needs npm's typescript")]
 fn the_examples_are_typed_by_the_package() {
-    let Some(mut compiler) = npm::program("tsc") else { return };
+    let mut compiler = npm::program("tsc");
     let (folder, _) = package();
     for name in ["typed.ts", "send.js"] {
         fs::copy(repository("web-client/example").join(name), folder.path().join(name)).unwrap();
