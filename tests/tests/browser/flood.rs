@@ -15,13 +15,14 @@ use plexus_core::protocol::limits::FRAME_BYTES_MAX;
 use plexus_core::protocol::packet::{Packet, Role};
 use plexus_tests::api::ApiClient;
 use plexus_tests::block_builder::BlockBuilder;
-use plexus_tests::browser::{Browser, Tab};
+use plexus_tests::browser::Tab;
 use plexus_tests::process;
 use plexus_tests::scripted_peer::ScriptedPeer;
 use tungstenite::{Error, Message};
 
 use crate::hostile::{greet, is_silence, say};
-use crate::page::{assert_nothing_thrown, start, wait_live};
+use crate::page::{assert_nothing_thrown, wait_live};
+use crate::stage::PageFixture;
 
 /// A block takes no time.
 const BITS: u32 = 8;
@@ -170,15 +171,12 @@ fn wait_height(tab: &mut Tab, height: u64) {
 #[test]
 #[cfg_attr(no_chromium, ignore = "needs Chromium")]
 fn text_and_overlong_frames_end_the_connection_and_the_page_goes_on() {
-    let browser = Browser::start();
-    let folder = tempfile::tempdir().unwrap();
-    let file = process::network(folder.path(), BITS);
-    let network = process::parameters(&file);
-    let alice = start(folder.path(), "alice", &file, "127.0.0.1:0", &[]);
+    let fixture = PageFixture::start(BITS, &[]);
+    let network = process::parameters(&fixture.network);
     let mut forge = BlockBuilder::new(&network, "mallory");
     let honest = forge.extend(network.id(), 3);
-    let (address, order, told) = flooder(&ApiClient::new(&alice.url), &network, forge.branch(&honest[2]));
-    let mut tab = browser.open(&format!("{}/?node=ws://{address}", alice.url));
+    let (address, order, told) = flooder(&fixture.api(), &network, forge.branch(&honest[2]));
+    let mut tab = fixture.open(&format!("/?node=ws://{address}"));
     let overlong = framed(&vec![0; FRAME_BYTES_MAX + 1]);
     for (name, bytes, code) in [("text", vec![0x81, 1, b'x'], 4003), ("too long", overlong, 4009)] {
         // Before the second it has connected again.
@@ -196,15 +194,12 @@ fn text_and_overlong_frames_end_the_connection_and_the_page_goes_on() {
 #[test]
 #[cfg_attr(no_chromium, ignore = "needs Chromium")]
 fn a_node_that_floods_a_busy_page_is_cut_off_and_the_page_goes_on() {
-    let browser = Browser::start();
-    let folder = tempfile::tempdir().unwrap();
-    let file = process::network(folder.path(), BITS);
-    let network = process::parameters(&file);
-    let alice = start(folder.path(), "alice", &file, "127.0.0.1:0", &[]);
+    let fixture = PageFixture::start(BITS, &[]);
+    let network = process::parameters(&fixture.network);
     let mut forge = BlockBuilder::new(&network, "mallory");
     let honest = forge.extend(network.id(), 3);
-    let (address, order, told) = flooder(&ApiClient::new(&alice.url), &network, forge.branch(&honest[2]));
-    let mut tab = browser.open(&format!("{}/?node=ws://{address}", alice.url));
+    let (address, order, told) = flooder(&fixture.api(), &network, forge.branch(&honest[2]));
+    let mut tab = fixture.open(&format!("/?node=ws://{address}"));
     wait_live(&mut tab);
     wait_height(&mut tab, 3);
     wait_told(&told, &Told::Greeted);

@@ -1,20 +1,15 @@
 //! A proof file whose chain is forged, in a tab.
 
-use plexus_tests::browser::Browser;
-use plexus_tests::process;
 use plexus_tests::vectors::forged_proof_file;
 
-use crate::page::{BITS, assert_nothing_thrown, start, wait_live};
+use crate::page::{BITS, assert_nothing_thrown};
+use crate::stage::PageFixture;
 
 #[test]
 #[cfg_attr(no_chromium, ignore = "needs Chromium")]
 fn a_forged_proof_file_is_refused_in_a_tab() {
-    let browser = Browser::start();
-    let folder = tempfile::tempdir().unwrap();
-    let network = process::network(folder.path(), BITS);
-    let alice = start(folder.path(), "alice", &network, "127.0.0.1:0", &[]);
-    let mut tab = browser.open(&format!("{}/", alice.url));
-    wait_live(&mut tab);
+    let fixture = PageFixture::start(BITS, &[]);
+    let mut tab = fixture.open_live();
     let forged = hex::encode(forged_proof_file());
     tab.evaluate(&format!(
         "(() => {{ const bytes = Uint8Array.from('{forged}'.match(/../g), (digits) => parseInt(digits, 16)); \

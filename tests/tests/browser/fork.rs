@@ -1,23 +1,16 @@
 //! A fork: a heavier branch undoes a block of the tab, and the page shows both.
 
 use plexus_tests::api::ApiClient;
-use plexus_tests::browser::Browser;
-use plexus_tests::process;
 use plexus_tests::wait::eventually;
 
-use crate::page::{
-    BITS, assert_nothing_thrown, click, make_key, pictures, send, start, wait_live, wait_sent,
-};
+use crate::page::{BITS, assert_nothing_thrown, click, make_key, pictures, send, wait_sent};
+use crate::stage::PageFixture;
 
 #[test]
 #[cfg_attr(no_chromium, ignore = "needs Chromium")]
 fn an_undone_block_stays_and_both_branches_are_shown_side_by_side() {
-    let browser = Browser::start();
-    let folder = tempfile::tempdir().unwrap();
-    let network = process::network(folder.path(), BITS);
-    let alice = start(folder.path(), "alice", &network, "127.0.0.1:0", &[]);
-    let mut tab = browser.open(&format!("{}/", alice.url));
-    wait_live(&mut tab);
+    let fixture = PageFixture::start(BITS, &[]);
+    let mut tab = fixture.open_live();
     make_key(&mut tab, "ann", None);
     send(&mut tab, "bob", "on the branch that loses");
     let id = wait_sent(&mut tab, "on the branch that loses");
@@ -26,16 +19,16 @@ fn an_undone_block_stays_and_both_branches_are_shown_side_by_side() {
     tab.wait("the message is in a block", 60, &format!("{state} === 'in-block'"));
     click(&mut tab, "mine-toggle");
     tab.wait("mining is off", 30, "document.querySelector('#mine').dataset.mining === 'off'");
-    let height = ApiClient::new(&alice.url).ask("/status").unwrap()["height"].as_u64().unwrap();
+    let height = fixture.api().ask("/status").unwrap()["height"].as_u64().unwrap();
 
     // Others have mined more elsewhere.
-    let bob = start(folder.path(), "bob", &network, "127.0.0.1:0", &["--mine=1"]);
+    let bob = fixture.start_other("bob", &["--mine=1"]);
     let api = ApiClient::new(&bob.url);
     eventually("the other branch is longer", 60, || {
         (api.ask("/status")?["height"].as_u64()? > height + 2).then_some(())
     });
     bob.terminate();
-    let _bob = start(folder.path(), "bob", &network, "127.0.0.1:0", &["--connect", alice.address()]);
+    let _bob = fixture.start_other("bob", &["--connect", fixture.node.address()]);
     let undone = "document.querySelector('#blocks > li[data-verdict=undone] details')";
     tab.wait("the block is undone", 60, &format!("!!{undone}"));
     tab.wait("the message waits again", 60, &format!("{state} === 'pending'"));

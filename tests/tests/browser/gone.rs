@@ -1,22 +1,16 @@
 //! A page whose node is down.
 
-use plexus_tests::browser::Browser;
-use plexus_tests::process;
-
 use crate::page::{BITS, STORE, pictures, start, wait_live};
+use crate::stage::{PageFixture, open_live};
 
 #[test]
 #[cfg_attr(no_chromium, ignore = "needs Chromium")]
 fn a_page_whose_node_is_gone_goes_on_with_the_others_it_knows_of() {
-    let browser = Browser::start();
-    let folder = tempfile::tempdir().unwrap();
-    let network = process::network(folder.path(), BITS);
-    let alice = start(folder.path(), "alice", &network, "127.0.0.1:0", &["--mine=1"]);
-    let bob = start(folder.path(), "bob", &network, "127.0.0.1:0", &["--connect", alice.address()]);
+    let fixture = PageFixture::start(BITS, &["--mine=1"]);
+    let bob = fixture.start_other("bob", &["--connect", fixture.node.address()]);
 
     // The page comes from bob. Its node, alice, tells it about bob.
-    let mut tab = browser.open(&format!("{}/?node={}", bob.url, alice.url));
-    wait_live(&mut tab);
+    let mut tab = open_live(&fixture.browser, &format!("{}/?node={}", bob.url, fixture.node.url));
     tab.wait(
         "both are there and agree",
         60,
@@ -34,7 +28,7 @@ fn a_page_whose_node_is_gone_goes_on_with_the_others_it_knows_of() {
     let kept = format!("(([name, book]) => name.endsWith('book') && book.includes({:?}))", bob.address());
     tab.wait("bob's address is stored", 120, &format!("{STORE}.then((entries) => entries.some({kept}))"));
 
-    alice.kill();
+    fixture.node.kill();
     tab.wait("alice is gone", 60, "!document.querySelector('#peers li[data-kind=home]')");
     assert_eq!(tab.evaluate("document.querySelector('#state').dataset.state"), "live", "bob is there");
     assert_eq!(tab.evaluate("document.querySelectorAll('#notices li').length"), 0, "nobody need be told");
@@ -56,19 +50,15 @@ fn a_page_whose_node_is_gone_goes_on_with_the_others_it_knows_of() {
 #[test]
 #[cfg_attr(no_chromium, ignore = "needs Chromium")]
 fn a_page_that_was_loaded_once_opens_without_its_node() {
-    let browser = Browser::start();
-    let folder = tempfile::tempdir().unwrap();
-    let network = process::network(folder.path(), BITS);
-    let alice = start(folder.path(), "alice", &network, "127.0.0.1:0", &["--mine=1"]);
-    let (url, listen) = (alice.url.clone(), alice.url.trim_start_matches("http://").to_owned());
-    let mut tab = browser.open(&format!("{url}/"));
-    wait_live(&mut tab);
+    let fixture = PageFixture::start(BITS, &["--mine=1"]);
+    let listen = fixture.node.address().to_owned();
+    let mut tab = fixture.open_live();
     let kept =
         "navigator.serviceWorker.controller && (await (await caches.open('plexus-page')).keys()).length";
     tab.wait("the page's files are kept", 60, &format!("(async () => {kept})()"));
     let height = "Number(document.querySelector('#height').textContent.replace(/[^0-9]/g, ''))";
     tab.wait("there are blocks", 60, &format!("{height} > 3"));
-    alice.kill();
+    fixture.node.kill();
     tab.wait("the node is gone", 60, "document.querySelector('#state').dataset.state === 'offline'");
     tab.reload();
     tab.wait(
@@ -83,7 +73,7 @@ fn a_page_that_was_loaded_once_opens_without_its_node() {
         "document.querySelectorAll('#blocks > li[data-verdict=valid]').length > 3",
     );
     tab.screenshot(&pictures().join("offline.png"));
-    let _again = start(folder.path(), "alice", &network, &listen, &[]);
+    let _again = start(fixture.folder.path(), "alice", &fixture.network, &listen, &[]);
     wait_live(&mut tab);
 }
 

@@ -18,14 +18,14 @@ use plexus_core::protocol::address::SUBPROTOCOL;
 use plexus_core::protocol::packet::{Packet, Role};
 use plexus_tests::api::ApiClient;
 use plexus_tests::block_builder::{self, BlockBuilder, key};
-use plexus_tests::browser::Browser;
 use plexus_tests::process;
 use plexus_tests::scripted_peer::ScriptedPeer;
 use tungstenite::handshake::server::{Request, Response};
 use tungstenite::http::HeaderValue;
 use tungstenite::{Error, Message, WebSocket};
 
-use crate::page::{assert_nothing_thrown, pictures, start, wait_live};
+use crate::page::{assert_nothing_thrown, pictures, wait_live};
+use crate::stage::PageFixture;
 
 /// A block takes no time.
 const BITS: u32 = 8;
@@ -184,18 +184,15 @@ fn mallory(
 #[test]
 #[cfg_attr(no_chromium, ignore = "needs Chromium")]
 fn a_bad_block_is_shown_as_refused_with_the_rule_that_it_breaks() {
-    let browser = Browser::start();
-    let folder = tempfile::tempdir().unwrap();
-    let file = process::network(folder.path(), BITS);
-    let network = process::parameters(&file);
-    let alice = start(folder.path(), "alice", &file, "127.0.0.1:0", &[]);
-    let api = ApiClient::new(&alice.url);
+    let fixture = PageFixture::start(BITS, &[]);
+    let network = process::parameters(&fixture.network);
+    let api = fixture.api();
     for (at, (name, spoil, flag)) in SPOILS.into_iter().enumerate() {
         let mut forge = BlockBuilder::new(&network, "mallory");
         let honest = forge.extend(network.id(), 3);
         let tip = honest[2];
         let (address, order) = mallory(&api, &network, forge.branch(&tip));
-        let mut tab = browser.open(&format!("{}/?node=ws://{address}", alice.url));
+        let mut tab = fixture.open(&format!("/?node=ws://{address}"));
         wait_live(&mut tab);
         let shown = |hash: &Hash| format!("document.querySelector('#blocks > li[data-hash=\"{hash}\"]')");
         tab.wait(

@@ -2,11 +2,11 @@
 //! never trapped.
 
 use plexus_tests::api::ApiClient;
-use plexus_tests::browser::{Browser, PressedKey, Tab};
-use plexus_tests::process;
+use plexus_tests::browser::{PressedKey, Tab};
 use serde_json::Value;
 
 use crate::page::{assert_nothing_thrown, pictures, start, wait_live, wait_step};
+use crate::stage::PageFixture;
 
 /// A block takes a tab a fraction of a second.
 const BITS: u32 = 19;
@@ -66,11 +66,8 @@ fn text(tab: &mut Tab, query: &str) -> String {
 #[test]
 #[cfg_attr(no_chromium, ignore = "needs Chromium")]
 fn the_page_is_used_by_keyboard_alone() {
-    let browser = Browser::start();
-    let folder = tempfile::tempdir().unwrap();
-    let network = process::network(folder.path(), BITS);
-    let alice = start(folder.path(), "alice", &network, "127.0.0.1:0", &[]);
-    let mut tab = browser.open(&format!("{}/", alice.url));
+    let fixture = PageFixture::start(BITS, &[]);
+    let mut tab = fixture.open("/");
     tab.resize(1280, 900);
     tab.focus();
     wait_live(&mut tab);
@@ -175,19 +172,15 @@ fn the_page_is_used_by_keyboard_alone() {
 #[test]
 #[cfg_attr(no_chromium, ignore = "needs Chromium")]
 fn the_keyboard_reaches_everything_and_leaves_it_again() {
-    let browser = Browser::start();
-    let folder = tempfile::tempdir().unwrap();
-    let network = process::network(folder.path(), BITS);
-    let alice = start(folder.path(), "alice", &network, "127.0.0.1:0", &["--mine=1"]);
-    let url = alice.url.clone();
-    let address = url.trim_start_matches("http://").to_owned();
-    let mut tab = browser.open(&format!("{url}/"));
+    let fixture = PageFixture::start(BITS, &["--mine=1"]);
+    let address = fixture.node.address().to_owned();
+    let mut tab = fixture.open("/");
     tab.focus();
     wait_live(&mut tab);
     tab.wait("blocks are listed", 120, "document.querySelectorAll('#blocks > li:not([hidden])').length > 3");
     // Stop the blocks, so that no element comes or goes on the way.
-    assert!(alice.terminate().success());
-    let alice = start(folder.path(), "alice", &network, &address, &[]);
+    assert!(fixture.node.terminate().success());
+    let alice = start(fixture.folder.path(), "alice", &fixture.network, &address, &[]);
     let height = ApiClient::new(&alice.url).height().unwrap();
     let shown = "Number(document.querySelector('#height').textContent.replace(/[^0-9]/g, ''))";
     tab.wait("the page has all blocks", 60, &format!("{shown} === {height}"));

@@ -1,15 +1,13 @@
 //! The keys of a page's visitor: made at first use, stored encrypted, unlocked, restored, and
 //! selected.
 
-use plexus_tests::api::ApiClient;
 use plexus_tests::browser::{Browser, Tab};
-use plexus_tests::process::{self, Process};
 use plexus_tests::wait::eventually;
 
 use crate::page::{
-    BITS, STORE, click, go_through, keep, make_key, pictures, send, start, wait_live, wait_sent, wait_step,
-    write,
+    BITS, STORE, click, go_through, keep, make_key, pictures, send, wait_live, wait_sent, wait_step, write,
 };
+use crate::stage::PageFixture;
 
 const PASSPHRASE: &str = "correct horse battery";
 
@@ -41,13 +39,9 @@ fn wait_error(tab: &mut Tab, text: &str) {
     assert!(shown.as_str().unwrap().contains(text), "{shown}");
 }
 
-fn node(folder: &tempfile::TempDir) -> Process {
-    start(folder.path(), "alice", &process::network(folder.path(), BITS), "127.0.0.1:0", &[])
-}
-
 /// Returns the sender of a node's message.
-fn sender_of(node: &Process, id: &str) -> String {
-    let api = ApiClient::new(&node.url);
+fn sender_of(fixture: &PageFixture, id: &str) -> String {
+    let api = fixture.api();
     let sent = eventually("the node has the message", 30, || api.ask(&format!("/messages/{id}")));
     sent["sender"].as_str().unwrap().to_owned()
 }
@@ -55,11 +49,8 @@ fn sender_of(node: &Process, id: &str) -> String {
 #[test]
 #[cfg_attr(no_chromium, ignore = "needs Chromium")]
 fn a_key_is_made_at_first_use_and_after_a_reload_asks_for_its_passphrase() {
-    let browser = Browser::start();
-    let folder = tempfile::tempdir().unwrap();
-    let alice = node(&folder);
-    let mut tab = browser.open(&format!("{}/", alice.url));
-    wait_live(&mut tab);
+    let fixture = PageFixture::start(BITS, &[]);
+    let mut tab = fixture.open_live();
     assert_eq!(tab.evaluate("document.querySelector('#key-none').hidden"), false, "to watch takes no key");
 
     // The first message makes a key. A visitor that cancels has sent nothing.
@@ -83,7 +74,7 @@ fn a_key_is_made_at_first_use_and_after_a_reload_asks_for_its_passphrase() {
     let words = go_through(&mut tab, "ann", Some(PASSPHRASE));
     let id = wait_sent(&mut tab, "first");
     let key = public(&mut tab);
-    assert_eq!(sender_of(&alice, &id), key);
+    assert_eq!(sender_of(&fixture, &id), key);
 
     // The words are neither stored nor left in the page.
     let store = tab.evaluate(STORE).to_string();
@@ -107,8 +98,7 @@ fn a_key_is_made_at_first_use_and_after_a_reload_asks_for_its_passphrase() {
     assert_eq!(state(&mut tab, "ann"), "unlocked");
 
     // Another tab of the origin has the same key. A change in one tab changes both.
-    let mut other = browser.open(&format!("{}/", alice.url));
-    wait_live(&mut other);
+    let mut other = fixture.open_live();
     wait_state(&mut other, "ann", "unlocked");
     click(&mut tab, "key-lock");
     wait_state(&mut other, "ann", "locked");
@@ -122,14 +112,13 @@ fn a_key_is_made_at_first_use_and_after_a_reload_asks_for_its_passphrase() {
 #[test]
 #[cfg_attr(no_chromium, ignore = "needs Chromium")]
 fn a_key_is_restored_in_another_browser_and_of_two_the_chosen_one_signs() {
-    let (here, there) = (Browser::start(), Browser::start());
-    let folder = tempfile::tempdir().unwrap();
-    let alice = node(&folder);
-    let mut first = here.open(&format!("{}/", alice.url));
+    let fixture = PageFixture::start(BITS, &[]);
+    let mut first = fixture.open("/");
     let words = make_key(&mut first, "ann", Some(PASSPHRASE));
     let ann = public(&mut first);
 
-    let mut second = there.open(&format!("{}/", alice.url));
+    let elsewhere = Browser::start();
+    let mut second = elsewhere.open(&format!("{}/", fixture.node.url));
     make_key(&mut second, "bob", Some("another passphrase"));
     let bob = public(&mut second);
     click(&mut second, "key-restore");
@@ -141,7 +130,7 @@ fn a_key_is_restored_in_another_browser_and_of_two_the_chosen_one_signs() {
     second.screenshot(&pictures().join("two-keys.png"));
 
     let id = send(&mut second, "", "by ann");
-    assert_eq!(sender_of(&alice, &id), ann);
+    assert_eq!(sender_of(&fixture, &id), ann);
     second.evaluate("document.querySelector('#keys li[data-name=bob] input').click()");
     second.wait(
         "bob is chosen",
@@ -149,7 +138,7 @@ fn a_key_is_restored_in_another_browser_and_of_two_the_chosen_one_signs() {
         "document.querySelector('#keys li[data-chosen]').dataset.name === 'bob'",
     );
     let id = send(&mut second, "", "by bob");
-    assert_eq!(sender_of(&alice, &id), bob);
+    assert_eq!(sender_of(&fixture, &id), bob);
     second.reload();
     wait_live(&mut second);
     wait_state(&mut second, "ann", "locked");
@@ -166,10 +155,8 @@ fn a_key_is_restored_in_another_browser_and_of_two_the_chosen_one_signs() {
 #[test]
 #[cfg_attr(no_chromium, ignore = "needs Chromium")]
 fn a_key_that_was_stored_in_the_clear_works_until_it_is_given_a_passphrase() {
-    let browser = Browser::start();
-    let folder = tempfile::tempdir().unwrap();
-    let alice = node(&folder);
-    let mut tab = browser.open(&format!("{}/", alice.url));
+    let fixture = PageFixture::start(BITS, &[]);
+    let mut tab = fixture.open("/");
     let words = make_key(&mut tab, "tab", None).join(" ");
     let key = public(&mut tab);
     let keep_clear = format!(
@@ -212,10 +199,8 @@ fn a_key_that_was_stored_in_the_clear_works_until_it_is_given_a_passphrase() {
 #[test]
 #[cfg_attr(no_chromium, ignore = "needs Chromium")]
 fn a_page_that_only_sends_makes_a_key_in_one_call_and_to_unlock_one_stalls_the_node_shortly() {
-    let browser = Browser::start();
-    let folder = tempfile::tempdir().unwrap();
-    let alice = node(&folder);
-    let mut tab = browser.open(&format!("{}/", alice.url));
+    let fixture = PageFixture::start(BITS, &[]);
+    let mut tab = fixture.open("/");
     make_key(&mut tab, "ann", Some(PASSPHRASE));
     let script = format!(
         "(async () => {{
@@ -235,7 +220,7 @@ fn a_page_that_only_sends_makes_a_key_in_one_call_and_to_unlock_one_stalls_the_n
             client.close();
             return {{ key, id, keys, time: times.sort((a, b) => a - b)[2] }};
         }})()",
-        alice.url
+        fixture.node.url
     );
     let said = tab.evaluate(&script);
     println!("to unlock a key takes {} ms", said["time"]);
@@ -253,14 +238,12 @@ fn a_page_that_only_sends_makes_a_key_in_one_call_and_to_unlock_one_stalls_the_n
 #[test]
 #[cfg_attr(no_chromium, ignore = "needs Chromium")]
 fn a_tab_mines_for_the_chosen_key_and_no_more_once_it_is_locked() {
-    let browser = Browser::start();
-    let folder = tempfile::tempdir().unwrap();
-    let alice = node(&folder);
-    let mut tab = browser.open(&format!("{}/", alice.url));
+    let fixture = PageFixture::start(BITS, &[]);
+    let mut tab = fixture.open("/");
     make_key(&mut tab, "bob", None);
     make_key(&mut tab, "ann", Some(PASSPHRASE));
     let ann = public(&mut tab);
-    let api = ApiClient::new(&alice.url);
+    let api = fixture.api();
     let author = |height: u64| {
         let block = eventually("a block is mined", 120, || api.ask(&format!("/blocks/{height}")));
         block["author"].as_str().unwrap().to_owned()

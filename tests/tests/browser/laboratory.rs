@@ -1,10 +1,11 @@
 //! The simulator: a network of nodes in a tab, whose address names the run.
 
-use plexus_tests::browser::{Browser, Tab};
+use plexus_tests::browser::Tab;
 use plexus_tests::process;
 use serde_json::Value;
 
-use crate::page::{BITS, click, pictures, start, two_frames_later};
+use crate::page::{BITS, click, pictures, two_frames_later};
+use crate::stage::PageFixture;
 
 fn text(tab: &mut Tab, id: &str) -> String {
     tab.evaluate(&format!("document.querySelector('#{id}').textContent")).as_str().unwrap().to_owned()
@@ -37,15 +38,12 @@ const COUNT_SLICES: &str = "[globalThis.asked, globalThis.answered] = [0, 0];
 #[test]
 #[cfg_attr(no_chromium, ignore = "needs Chromium")]
 fn a_network_in_a_tab_takes_the_course_that_its_address_names_and_the_program_repeats_it() {
-    let browser = Browser::start();
-    let folder = tempfile::tempdir().unwrap();
-    let network = process::network(folder.path(), BITS);
-    let alice = start(folder.path(), "alice", &network, "127.0.0.1:0", &[]);
-    let page = format!("http://{}/laboratory/", alice.address());
+    let fixture = PageFixture::start(BITS, &[]);
+    let page = format!("{}/laboratory/", fixture.node.url);
 
     let query = "?nodes=40&blocks=6&spacing-ms=4000&seed=7&body-bytes=900&loss=0.5&partition=60,30,30%&crashes=20\
          &faults=silent=10%";
-    let mut tab = browser.open("about:blank");
+    let mut tab = fixture.browser.open("about:blank");
     tab.prepare(COUNT_SLICES);
     tab.go(&format!("{page}{query}"));
     wait_stage(&mut tab, "measuring");
@@ -73,7 +71,7 @@ fn a_network_in_a_tab_takes_the_course_that_its_address_names_and_the_program_re
 
     // The address repeats the run, and another seed gives another run.
     let address = tab.evaluate("location.search");
-    let mut again = browser.open(&format!("{page}{}", address.as_str().unwrap()));
+    let mut again = fixture.browser.open(&format!("{page}{}", address.as_str().unwrap()));
     wait_stage(&mut again, "measuring");
     again.evaluate("document.querySelector('#slowly').checked = false");
     wait_stage(&mut again, "done");
@@ -87,10 +85,7 @@ fn a_network_in_a_tab_takes_the_course_that_its_address_names_and_the_program_re
 #[test]
 #[cfg_attr(no_chromium, ignore = "needs Chromium")]
 fn what_cannot_be_simulated_in_a_tab_is_said_by_name() {
-    let browser = Browser::start();
-    let folder = tempfile::tempdir().unwrap();
-    let network = process::network(folder.path(), BITS);
-    let alice = start(folder.path(), "alice", &network, "127.0.0.1:0", &[]);
+    let fixture = PageFixture::start(BITS, &[]);
     for (query, part) in [
         ("nodes=5000", "Nodes: at most 1000 in a tab"),
         ("nodes=1", "Nodes: must be from 2 to"),
@@ -101,7 +96,7 @@ fn what_cannot_be_simulated_in_a_tab_is_said_by_name() {
         ("churn=nonsense", "Churn: \"nonsense\" is not a number"),
         ("churn=600", "Churn: \"\" is not a number"),
     ] {
-        let mut tab = browser.open(&format!("http://{}/laboratory/?{query}", alice.address()));
+        let mut tab = fixture.open(&format!("/laboratory/?{query}"));
         wait_stage(&mut tab, "failed");
         let said = text(&mut tab, "refusal");
         assert!(said.to_lowercase().contains(&part.to_lowercase()), "{query}: {said}");

@@ -2,14 +2,13 @@
 //! input.
 
 use plexus_tests::browser::{Browser, Tab};
-use plexus_tests::process;
 use serde_json::Value;
 
 use crate::page::{
-    assert_nothing_thrown, choose_file, click, draw_network, make_key, pictures, send, start,
+    BITS, assert_nothing_thrown, choose_file, click, draw_network, make_key, pictures, send,
     two_frames_later, wait_live, wait_step, wait_valid,
 };
-use crate::stage::Stage;
+use crate::stage::{PageFixture, Stage};
 
 /// The widths that the page has to fit into, each with a fitting height.
 const WINDOWS: [(u32, u32); 4] = [(320, 700), (768, 1024), (1280, 900), (3840, 2160)];
@@ -237,13 +236,9 @@ fn nothing_is_animated_for_whoever_wants_no_motion() {
 #[test]
 #[cfg_attr(no_chromium, ignore = "needs Chromium")]
 fn the_bar_fits_while_the_page_s_node_is_gone() {
-    let browser = Browser::start();
-    let folder = tempfile::tempdir().unwrap();
-    let network = process::network(folder.path(), 19);
-    let alice = start(folder.path(), "alice", &network, "127.0.0.1:0", &[]);
-    let mut tab = browser.open(&format!("{}/", alice.url));
-    wait_live(&mut tab);
-    alice.kill();
+    let fixture = PageFixture::start(BITS, &[]);
+    let mut tab = fixture.open_live();
+    fixture.node.kill();
     tab.wait("it is said why", 60, "!document.querySelector('#trouble').hidden");
     let mut wrong = Vec::new();
     fits(&mut tab, "without a node", &mut wrong);

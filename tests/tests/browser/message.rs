@@ -5,30 +5,24 @@
 use std::time::Instant;
 
 use plexus_tests::api::ApiClient;
-use plexus_tests::browser::Browser;
-use plexus_tests::process;
 use plexus_tests::wait::eventually;
 use serde_json::Value;
 
 use crate::page::{BITS, make_key, pictures, send, start, wait_live, wait_valid};
+use crate::stage::{PageFixture, open_live};
 
 #[test]
 #[cfg_attr(no_chromium, ignore = "needs Chromium")]
 fn a_message_written_in_a_tab_is_mined_there_and_known_everywhere_even_after_kill_9() {
-    let browser = Browser::start();
-    let folder = tempfile::tempdir().unwrap();
-    let network = process::network(folder.path(), BITS);
-    let alice = start(folder.path(), "alice", &network, "127.0.0.1:0", &[]);
-    let address = alice.address().to_owned();
-    let bob = start(folder.path(), "bob", &network, "127.0.0.1:0", &["--connect", &address]);
-    let (here, there) = (ApiClient::new(&alice.url), ApiClient::new(&bob.url));
+    let fixture = PageFixture::start(BITS, &[]);
+    let address = fixture.node.address().to_owned();
+    let bob = fixture.start_other("bob", &["--connect", &address]);
+    let (here, there) = (fixture.api(), ApiClient::new(&bob.url));
 
     let opened = Instant::now();
-    let mut first = browser.open(&format!("{}/", alice.url));
-    wait_live(&mut first);
+    let mut first = fixture.open_live();
     println!("from opening the page to live: {} ms", opened.elapsed().as_millis());
-    let mut second = browser.open(&format!("{}/", bob.url));
-    wait_live(&mut second);
+    let mut second = open_live(&fixture.browser, &format!("{}/", bob.url));
 
     // The first tab writes and mines it.
     make_key(&mut first, "alice", Some("a tab's own passphrase"));
@@ -59,18 +53,18 @@ fn a_message_written_in_a_tab_is_mined_there_and_known_everywhere_even_after_kil
 
     // A third tab opens. Measure the time until it has verified a block by itself.
     let opened = Instant::now();
-    let mut third = browser.open(&format!("{}/", alice.url));
+    let mut third = fixture.open("/");
     third.wait("a verified block is shown", 60, "!!document.querySelector('#blocks li[data-verdict=valid]')");
     println!("from opening the page to the first verified block: {} ms", opened.elapsed().as_millis());
 
     // The node is killed and started again. Everything is there, and the tabs reconnect.
-    alice.kill();
+    fixture.node.kill();
     first.wait(
         "the tab sees that the node is gone",
         60,
         "!document.querySelector('#peers li[data-kind=home]')",
     );
-    let alice = start(folder.path(), "alice", &network, &address, &[]);
+    let alice = start(fixture.folder.path(), "alice", &fixture.network, &address, &[]);
     assert_eq!(here.height_of(&hash), Some(height), "the block is still there");
     assert_eq!(here.ask(&format!("/messages/{id}")).unwrap()["number_of_block"], height);
     first.wait("the tab has its node again", 60, "!!document.querySelector('#peers li[data-kind=home]')");
@@ -88,7 +82,7 @@ fn a_message_written_in_a_tab_is_mined_there_and_known_everywhere_even_after_kil
     // Another message is mined by the node's own miner this time.
     let id = send(&mut second, "alice", "hello from the second tab");
     assert!(alice.terminate().success());
-    let alice = start(folder.path(), "alice", &network, &address, &["--mine=1"]);
+    let alice = start(fixture.folder.path(), "alice", &fixture.network, &address, &["--mine=1"]);
     eventually("the second message is in a block", 120, || {
         here.ask(&format!("/messages/{id}")).filter(|found| found["number_of_block"].is_u64())
     });

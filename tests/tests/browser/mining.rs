@@ -19,6 +19,7 @@ use plexus_tests::wait::eventually;
 use serde_json::Value;
 
 use crate::page::{BITS, make_key, pictures, start, wait_live, wait_valid};
+use crate::stage::PageFixture;
 
 /// Moves a control of the mining panel as a user does.
 fn choose(tab: &mut Tab, control: &str, property: &str, value: &str) {
@@ -55,15 +56,12 @@ fn mine_blocks(other: &mut Observer, node: &ApiClient, blocks: usize) -> Hash {
 #[test]
 #[cfg_attr(no_chromium, ignore = "needs Chromium")]
 fn a_tab_mines_with_and_without_vectors_and_pauses_while_it_is_hidden() {
-    let browser = Browser::start();
-    let folder = tempfile::tempdir().unwrap();
-    let network = process::network(folder.path(), BITS);
-    let alice = start(folder.path(), "alice", &network, "127.0.0.1:0", &[]);
-    let here = ApiClient::new(&alice.url);
+    let fixture = PageFixture::start(BITS, &[]);
+    let here = fixture.api();
     let height = || here.ask("/status").and_then(|status| status["height"].as_u64()).unwrap();
 
     for (address, vectors) in [("/?vectors=off", "false"), ("/", "true")] {
-        let mut tab = browser.open(&format!("{}{address}", alice.url));
+        let mut tab = fixture.open(address);
         wait_live(&mut tab);
         make_key(&mut tab, "miner", None);
         let before = height();
@@ -82,7 +80,8 @@ fn a_tab_mines_with_and_without_vectors_and_pauses_while_it_is_hidden() {
         let said = tab.evaluate("document.querySelector('#mine-waiting').textContent");
         assert_eq!(said, "Paused while this page is hidden.");
         // A solution that was found before the pause is worth nothing once the tab has other blocks.
-        let mut other = Observer::connect(alice.address(), &process::parameters(&network)).unwrap();
+        let mut other =
+            Observer::connect(fixture.node.address(), &process::parameters(&fixture.network)).unwrap();
         other.listen(PATIENCE, |other| other.height() == height());
         let found = "document.querySelector('#mine-found').textContent";
         wait_valid(&mut tab, &mine_blocks(&mut other, &here, 2).to_string());

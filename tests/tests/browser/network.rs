@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use plexus_tests::browser::Browser;
-use plexus_tests::process::{self, Process};
+use plexus_tests::process::Process;
 use plexus_tests::wait::within;
 
-use crate::page::{BITS, pictures, start, wait_live};
+use crate::page::{BITS, pictures, wait_live};
+use crate::stage::PageFixture;
 
 /// The most pairs of nodes that are started, one after the other.
 const ROUNDS_MAX: usize = 4;
@@ -16,12 +16,9 @@ const ROUND: Duration = Duration::from_secs(60);
 #[test]
 #[cfg_attr(no_chromium, ignore = "needs Chromium")]
 fn the_network_is_drawn_as_the_page_s_node_sees_it() {
-    let browser = Browser::start();
-    let folder = tempfile::tempdir().unwrap();
-    let network = process::network(folder.path(), BITS);
-    let alice = start(folder.path(), "alice", &network, "127.0.0.1:0", &[]);
-    let address = alice.address().to_owned();
-    let mut tab = browser.open(&format!("{}/#network-card", alice.url));
+    let fixture = PageFixture::start(BITS, &[]);
+    let address = fixture.node.address().to_owned();
+    let mut tab = fixture.open("/#network-card");
     wait_live(&mut tab);
     let spots = "document.querySelectorAll('#network-graph circle.node').length";
     // On a busy machine the two ends of a link may measure round trips so different that its
@@ -32,7 +29,7 @@ fn the_network_is_drawn_as_the_page_s_node_sees_it() {
         others.drain(..).for_each(Process::kill);
         others.extend(["bob", "carol"].map(|name| {
             let name = format!("{name}-{round}");
-            start(folder.path(), &name, &network, "127.0.0.1:0", &["--connect", &address])
+            fixture.start_other(&name, &["--connect", &address])
         }));
         let nodes = others.len() + 1;
         if within(ROUND, || (tab.evaluate(spots) == nodes).then_some(())).is_some() {

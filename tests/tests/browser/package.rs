@@ -4,14 +4,14 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use plexus_tests::api::ApiClient;
-use plexus_tests::browser::{Browser, Tab};
+use plexus_tests::browser::Tab;
 use plexus_tests::npm;
-use plexus_tests::process::{self, Process, run};
+use plexus_tests::process::{Process, run};
 use plexus_tests::site::Site;
 use plexus_tests::wait::eventually;
 
-use crate::page::{BITS, pictures, start};
+use crate::page::{BITS, pictures};
+use crate::stage::PageFixture;
 
 /// The node that the example names.
 const NODE: &str = "http://127.0.0.1:8333";
@@ -60,16 +60,13 @@ fn complaints(tab: &Tab) -> Vec<&String> {
 #[test]
 #[cfg_attr(any(no_chromium, no_npm), ignore = "needs Chromium and npm")]
 fn a_page_elsewhere_embeds_the_package_and_verifies_mines_and_sends_by_itself() {
-    let browser = Browser::start();
-    let folder = tempfile::tempdir().unwrap();
-    let network = process::network(folder.path(), BITS);
-    let alice = start(folder.path(), "alice", &network, "127.0.0.1:0", &[]);
-    let here = ApiClient::new(&alice.url);
+    let fixture = PageFixture::start(BITS, &[]);
+    let (alice, here) = (&fixture.node, fixture.api());
     let peers = || here.ask("/peers").and_then(|peers| Some(peers.as_array()?.len()));
-    let site = Site::serve(&example(folder.path(), &alice), &policy(&alice));
+    let site = Site::serve(&example(fixture.folder.path(), alice), &policy(alice));
 
     // The elements: the miner mines, and the blocks are shown as this page verified them.
-    let mut tab = browser.open(&format!("{}/", site.url));
+    let mut tab = fixture.browser.open(&format!("{}/", site.url));
     let status = within("blocks", "[part=status]");
     tab.wait("the page is live", 60, &format!("{status}?.textContent === 'No blocks yet.'"));
     assert_eq!(peers(), Some(1), "elements of one node share a client");
@@ -90,7 +87,7 @@ fn a_page_elsewhere_embeds_the_package_and_verifies_mines_and_sends_by_itself() 
     tab.wait("it mines less", 30, "document.querySelector('plexus-miner').client.mining.percent === 5");
 
     // The client alone: its message gets into a block, which the other page mines.
-    let mut second = browser.open(&format!("{}/send.html", site.url));
+    let mut second = fixture.browser.open(&format!("{}/send.html", site.url));
     second.wait("the form can be sent", 60, "!!document.querySelector('button:enabled')");
     let text = "from a <i>page</i> elsewhere";
     second.evaluate(&format!("document.querySelector('input').value = {text:?}"));

@@ -3,14 +3,13 @@
 
 use plexus_tests::browser::{Browser, Tab};
 use plexus_tests::npm;
-use plexus_tests::process;
 use serde_json::Value;
 
 use crate::page::{
-    assert_nothing_thrown, choose_file, click, draw_network, make_key, pictures, send, start, wait_live,
+    BITS, assert_nothing_thrown, choose_file, click, draw_network, make_key, pictures, send, wait_live,
     wait_step, write,
 };
-use crate::stage::Stage;
+use crate::stage::{PageFixture, Stage, open_live};
 
 const PASSPHRASE: &str = "correct horse battery";
 /// The sets of rules whose violations are failures.
@@ -83,11 +82,9 @@ fn tell(tab: &mut Tab, view: &str, event: &str, detail: &Value) {
 #[test]
 #[cfg_attr(any(no_chromium, no_axe), ignore = "needs Chromium and npm's axe-core")]
 fn every_view_of_the_page_is_accessible() {
-    let (browser, axe) = (Browser::start(), axe());
-    let mut checker = Checker::new(axe);
+    let (browser, mut checker) = (Browser::start(), Checker::new(axe()));
     let mut stage = Stage::set();
-    let mut tab = browser.open(&stage.page());
-    wait_live(&mut tab);
+    let mut tab = open_live(&browser, &stage.page());
     checker.check(&mut tab, "a fresh page");
 
     stage.mine_some(14);
@@ -164,11 +161,9 @@ fn every_view_of_the_page_is_accessible() {
 #[test]
 #[cfg_attr(any(no_chromium, no_axe), ignore = "needs Chromium and npm's axe-core")]
 fn every_step_of_the_dialog_about_keys_and_whatever_takes_a_key_is_accessible() {
-    let (browser, axe) = (Browser::start(), axe());
-    let mut checker = Checker::new(axe);
+    let (browser, mut checker) = (Browser::start(), Checker::new(axe()));
     let stage = Stage::set();
-    let mut tab = browser.open(&stage.page());
-    wait_live(&mut tab);
+    let mut tab = open_live(&browser, &stage.page());
     write(&mut tab, "#text", "hello");
     click(&mut tab, "send");
     wait_step(&mut tab, "words");
@@ -224,12 +219,9 @@ fn every_step_of_the_dialog_about_keys_and_whatever_takes_a_key_is_accessible() 
 #[test]
 #[cfg_attr(any(no_chromium, no_axe), ignore = "needs Chromium and npm's axe-core")]
 fn the_view_of_the_network_is_accessible() {
-    let (browser, axe) = (Browser::start(), axe());
-    let mut checker = Checker::new(axe);
-    let folder = tempfile::tempdir().unwrap();
-    let network = process::network(folder.path(), 19);
-    let alice = start(folder.path(), "alice", &network, "127.0.0.1:0", &[]);
-    let mut tab = browser.open(&format!("{}/#network-card", alice.url));
+    let mut checker = Checker::new(axe());
+    let fixture = PageFixture::start(BITS, &[]);
+    let mut tab = fixture.open("/#network-card");
     wait_live(&mut tab);
     let said = "document.querySelector('#network-said').textContent";
     tab.wait("it is said that there is none", 60, &format!("{said}.includes('no link yet')"));
@@ -242,17 +234,14 @@ fn the_view_of_the_network_is_accessible() {
 #[test]
 #[cfg_attr(any(no_chromium, no_axe), ignore = "needs Chromium and npm's axe-core")]
 fn the_laboratory_is_accessible() {
-    let (browser, axe) = (Browser::start(), axe());
-    let folder = tempfile::tempdir().unwrap();
-    let network = process::network(folder.path(), crate::page::BITS);
-    let alice = start(folder.path(), "alice", &network, "127.0.0.1:0", &[]);
-    let mut checker = Checker::new(axe);
+    let mut checker = Checker::new(axe());
+    let fixture = PageFixture::start(BITS, &[]);
     for (query, stage) in [
         ("", "idle"),
         ("?nodes=1", "failed"),
         ("?nodes=30&blocks=3&spacing-ms=2000&faults=silent=10%", "done"),
     ] {
-        let mut tab = browser.open(&format!("{}/laboratory/{query}", alice.url));
+        let mut tab = fixture.open(&format!("/laboratory/{query}"));
         let stands = format!("document.querySelector('#stage')?.dataset.stage === '{stage}'");
         tab.wait(stage, 90, &stands);
         checker.check(&mut tab, stage);

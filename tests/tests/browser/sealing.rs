@@ -1,21 +1,15 @@
 //! Files that are sealed in a tab, and recognized in another.
 
-use plexus_tests::browser::{Browser, Tab};
-use plexus_tests::process;
+use plexus_tests::browser::Tab;
 
-use crate::page::{
-    BITS, assert_nothing_thrown, choose_file, click, make_key, pictures, send, start, wait_live, wait_sent,
-};
+use crate::page::{BITS, assert_nothing_thrown, choose_file, click, make_key, pictures, send, wait_sent};
+use crate::stage::PageFixture;
 
 #[test]
 #[cfg_attr(no_chromium, ignore = "needs Chromium")]
 fn a_file_sealed_in_a_tab_is_recognized_where_its_message_s_address_leads() {
-    let browser = Browser::start();
-    let folder = tempfile::tempdir().unwrap();
-    let network = process::network(folder.path(), BITS);
-    let alice = start(folder.path(), "alice", &network, "127.0.0.1:0", &["--mine=1"]);
-    let mut tab = browser.open(&format!("{}/", alice.url));
-    wait_live(&mut tab);
+    let fixture = PageFixture::start(BITS, &["--mine=1"]);
+    let mut tab = fixture.open_live();
     make_key(&mut tab, "notary", None);
 
     // SHA-256 of "abc", from FIPS 180-4.
@@ -33,7 +27,7 @@ fn a_file_sealed_in_a_tab_is_recognized_where_its_message_s_address_leads() {
     );
 
     // The address alone leads to the message, in a new tab.
-    let mut other = browser.open(&format!("{}/#/message/{id}", alice.url));
+    let mut other = fixture.open(&format!("/#/message/{id}"));
     other.wait(
         "the message is shown",
         60,
@@ -67,7 +61,7 @@ fn a_file_sealed_in_a_tab_is_recognized_where_its_message_s_address_leads() {
     assert_eq!(other.evaluate(&kept), 0, "{}", other.evaluate(&format!("{trace}.textContent")));
     other.screenshot(&pictures().join("block.png"));
     // An address that a tab opens with is checked as soon as the chain is verified.
-    let mut third = browser.open(&format!("{}/#/block/1", alice.url));
+    let mut third = fixture.open("/#/block/1");
     third.wait("the block is shown", 60, &format!("{title} === 'Block 1'"));
     third.wait("it is found on the chain", 60, &format!("{trace}?.dataset.place === 'chain'"));
     // A node that changes a block's text is caught.
@@ -96,7 +90,7 @@ fn a_file_sealed_in_a_tab_is_recognized_where_its_message_s_address_leads() {
     other.screenshot(&pictures().join("pace.png"));
 
     // The proof is verified without a node.
-    alice.kill();
+    fixture.node.kill();
     other.wait("the node is gone", 60, "document.querySelector('#state').dataset.state === 'offline'");
     let said = "document.querySelector('#verify-said')";
     for (change, valid) in [("", "true"), ("bytes[bytes.length >> 1] ^= 1;", "false")] {
@@ -135,12 +129,8 @@ fn held_against(tab: &mut Tab, below: &str, name: &str, text: &str) -> String {
 #[test]
 #[cfg_attr(no_chromium, ignore = "needs Chromium")]
 fn each_of_the_files_that_a_message_seals_is_recognized() {
-    let browser = Browser::start();
-    let folder = tempfile::tempdir().unwrap();
-    let network = process::network(folder.path(), BITS);
-    let alice = start(folder.path(), "alice", &network, "127.0.0.1:0", &["--mine=1"]);
-    let mut tab = browser.open(&format!("{}/", alice.url));
-    wait_live(&mut tab);
+    let fixture = PageFixture::start(BITS, &["--mine=1"]);
+    let mut tab = fixture.open_live();
     make_key(&mut tab, "notary", None);
     let seals = "(document.querySelector('#text').value.match(/sha256:/g) ?? []).length";
     for (number, name, text) in [(1, "plan.txt", "the plan"), (2, "map.txt", "the map")] {
@@ -152,7 +142,7 @@ fn each_of_the_files_that_a_message_seals_is_recognized() {
     let state = format!("document.querySelector('#sent li[data-id=\"{id}\"]')?.dataset.state");
     tab.wait("it is in a block", 120, &format!("{state} === 'in-block'"));
 
-    tab.go(&format!("{}/#/message/{id}", alice.url));
+    tab.go(&format!("{}/#/message/{id}", fixture.node.url));
     tab.wait("the message is shown", 60, "!!document.querySelector('#lookup-body .seal')");
     let proof = format!(
         "fetch('/api/v1/messages/{id}/proof', {{ headers: {{ accept: 'application/octet-stream' }} }})"

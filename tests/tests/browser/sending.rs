@@ -3,23 +3,17 @@
 
 use plexus_core::primitives::message::stamp_work;
 use plexus_core::primitives::pow::Work;
-use plexus_tests::api::ApiClient;
-use plexus_tests::browser::Browser;
-use plexus_tests::process;
 use plexus_tests::wait::eventually;
 
-use crate::page::{BITS, click, make_key, pictures, send, start, wait_live};
+use crate::page::{BITS, click, make_key, pictures, send, wait_live};
+use crate::stage::PageFixture;
 
 #[test]
 #[cfg_attr(no_chromium, ignore = "needs Chromium")]
 fn a_message_bears_the_work_that_was_chosen_and_is_followed_under_the_blocks_above_it() {
     const STAMP_BITS: u32 = 20;
-    let browser = Browser::start();
-    let folder = tempfile::tempdir().unwrap();
-    let network = process::network(folder.path(), BITS);
-    let alice = start(folder.path(), "alice", &network, "127.0.0.1:0", &[]);
-    let mut tab = browser.open(&format!("{}/", alice.url));
-    wait_live(&mut tab);
+    let fixture = PageFixture::start(BITS, &[]);
+    let mut tab = fixture.open_live();
     make_key(&mut tab, "ann", None);
 
     // The stamp takes a second instead of the page's shortest time. Record all positions of the bar
@@ -31,7 +25,7 @@ fn a_message_bears_the_work_that_was_chosen_and_is_followed_under_the_blocks_abo
          new MutationObserver(() => bar.hidden || shown.push(bar.position)) \
          .observe(bar, {{ attributes: true }}); }})()"
     ));
-    let api = ApiClient::new(&alice.url);
+    let api = fixture.api();
     let mut parts = 0;
     // One in 64 stamps is found before the bar moves.
     for attempt in 0..4 {
@@ -59,12 +53,8 @@ fn a_message_bears_the_work_that_was_chosen_and_is_followed_under_the_blocks_abo
 #[test]
 #[cfg_attr(no_chromium, ignore = "needs Chromium")]
 fn a_key_is_searched_for_and_leads_to_what_it_signed_and_what_is_written_to_it() {
-    let browser = Browser::start();
-    let folder = tempfile::tempdir().unwrap();
-    let network = process::network(folder.path(), BITS);
-    let alice = start(folder.path(), "alice", &network, "127.0.0.1:0", &[]);
-    let mut tab = browser.open(&format!("{}/", alice.url));
-    wait_live(&mut tab);
+    let fixture = PageFixture::start(BITS, &[]);
+    let mut tab = fixture.open_live();
     make_key(&mut tab, "ann", None);
     let key = tab.evaluate("document.querySelector('#key-public').textContent");
     let key = key.as_str().unwrap().to_owned();
@@ -105,18 +95,15 @@ const NOTE_COMPARISON: &str = "const { dispatchEvent } = EventTarget.prototype;
 #[test]
 #[cfg_attr(no_chromium, ignore = "needs Chromium")]
 fn a_clock_that_is_off_is_noticed_and_said() {
-    let browser = Browser::start();
-    let folder = tempfile::tempdir().unwrap();
-    let network = process::network(folder.path(), BITS);
-    let alice = start(folder.path(), "alice", &network, "127.0.0.1:0", &[]);
+    let fixture = PageFixture::start(BITS, &[]);
     let notices = "document.querySelector('#notices')?.textContent ?? ''";
     for (off, said) in
         [(0, ""), (3_600_000, "60 min ahead of the node’s"), (-120_000, "2 min behind the node’s")]
     {
-        let mut tab = browser.open("about:blank");
+        let mut tab = fixture.browser.open("about:blank");
         tab.prepare(&format!("const now = Date.now; Date.now = () => now() + {off};"));
         tab.prepare(NOTE_COMPARISON);
-        tab.go(&format!("{}/", alice.url));
+        tab.go(&format!("{}/", fixture.node.url));
         wait_live(&mut tab);
         tab.wait("the clocks are compared", 30, "globalThis.compared");
         let shown = tab.evaluate(notices);

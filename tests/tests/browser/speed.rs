@@ -3,8 +3,7 @@
 use plexus_tests::browser::{Browser, Tab};
 use serde_json::Value;
 
-use crate::page::wait_live;
-use crate::stage::Stage;
+use crate::stage::{Stage, open_live};
 
 /// The number of new profiles that are opened. The median counts.
 const PROFILES: usize = 5;
@@ -52,9 +51,8 @@ fn tell(what: &str, times: &Value) {
 fn how_fast_the_page_opens_and_lists_a_thousand_blocks() {
     let mut stage = Stage::set();
     let browser = Browser::start();
-    let mut tab = browser.open(&stage.page());
+    let mut tab = open_live(&browser, &stage.page());
     tab.resize(1280, 900);
-    wait_live(&mut tab);
     for block in 0..BLOCKS {
         if block % 3 == 0 {
             stage.write("bob", "One of the messages of a thousand blocks.");

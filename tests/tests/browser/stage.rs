@@ -1,6 +1,7 @@
-//! A fixture for the page: a node that serves it, and a peer of that node that mines blocks on
+//! Fixtures for the page: a node that serves it, with a browser, or with a peer that mines blocks on
 //! demand.
 
+use std::path::PathBuf;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -11,18 +12,69 @@ use plexus_core::primitives::params::Network;
 use plexus_core::primitives::time::Timestamp;
 use plexus_tests::api::ApiClient;
 use plexus_tests::block_builder::key;
+use plexus_tests::browser::{Browser, Tab};
 use plexus_tests::observer::Observer;
 use plexus_tests::process::{self, Process};
 use plexus_tests::wait::eventually;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::page::start;
+use crate::page::{start, wait_live};
 
+/// A free loopback port.
+const ANY: &str = "127.0.0.1:0";
 /// A block takes no time.
 pub(super) const BITS: u32 = 8;
 /// The most time for anything between node and miner, in seconds.
 const PATIENCE_S: u64 = 60;
+
+/// A node that serves the page, and a browser to open it with.
+pub(super) struct PageFixture {
+    pub(super) browser: Browser,
+    pub(super) node: Process,
+    /// The file with the network's parameters.
+    pub(super) network: PathBuf,
+    /// The data of its nodes.
+    pub(super) folder: TempDir,
+}
+
+impl PageFixture {
+    /// Starts a browser, and a node with these options. Its network's blocks take 2^`bits` hashes.
+    pub(super) fn start(bits: u32, options: &[&str]) -> Self {
+        let browser = Browser::start();
+        let folder = tempfile::tempdir().unwrap();
+        let network = process::network(folder.path(), bits);
+        let node = start(folder.path(), "alice", &network, ANY, options);
+        Self { browser, node, network, folder }
+    }
+
+    /// Starts another node of the network.
+    pub(super) fn start_other(&self, name: &str, options: &[&str]) -> Process {
+        start(self.folder.path(), name, &self.network, ANY, options)
+    }
+
+    /// Returns the API of its node.
+    pub(super) fn api(&self) -> ApiClient {
+        ApiClient::new(&self.node.url)
+    }
+
+    /// Opens an address below its node's in a new tab.
+    pub(super) fn open(&self, path: &str) -> Tab {
+        self.browser.open(&format!("{}{path}", self.node.url))
+    }
+
+    /// Opens the page in a new tab, and waits until it is live.
+    pub(super) fn open_live(&self) -> Tab {
+        open_live(&self.browser, &format!("{}/", self.node.url))
+    }
+}
+
+/// Opens a page in a new tab, and waits until it is live.
+pub(super) fn open_live(browser: &Browser, url: &str) -> Tab {
+    let mut tab = browser.open(url);
+    wait_live(&mut tab);
+    tab
+}
 
 /// A node, and its miner.
 pub(super) struct Stage {
@@ -43,7 +95,7 @@ impl Stage {
         let folder = tempfile::tempdir().unwrap();
         let file = process::network(folder.path(), BITS);
         let network = process::parameters(&file);
-        let node = start(folder.path(), "alice", &file, "127.0.0.1:0", &[]);
+        let node = start(folder.path(), "alice", &file, ANY, &[]);
         let miner = Observer::connect(node.address(), &network).unwrap();
         let (order, orders) = mpsc::channel();
         let (done, mined) = mpsc::channel();

@@ -1,17 +1,16 @@
 //! Several tabs of one origin share one node, which runs in the first of them.
 
-use plexus_tests::api::ApiClient;
-use plexus_tests::browser::{Browser, Tab};
-use plexus_tests::process::{self, Process};
+use plexus_tests::browser::Tab;
 use plexus_tests::wait::eventually;
 
-use crate::page::{BITS, click, go_through, send, start, wait_live, wait_sent, wait_step, wait_valid, write};
+use crate::page::{BITS, click, go_through, send, wait_live, wait_sent, wait_step, wait_valid, write};
+use crate::stage::PageFixture;
 
 const PASSPHRASE: &str = "correct horse battery";
 
 /// Waits until this number of pages is connected to a node.
-fn wait_pages(node: &Process, count: usize) {
-    let api = ApiClient::new(&node.url);
+fn wait_pages(fixture: &PageFixture, count: usize) {
+    let api = fixture.api();
     eventually(&format!("{count} pages"), 30, || {
         let peers = api.ask("/peers")?;
         (peers.as_array()?.iter().filter(|peer| peer["role"] == "light").count() == count).then_some(())
@@ -33,16 +32,10 @@ fn wait_in_block(tab: &mut Tab, id: &str) -> String {
 #[test]
 #[cfg_attr(no_chromium, ignore = "needs Chromium")]
 fn tabs_share_one_node_and_when_its_tab_closes_another_goes_on_with_it() {
-    let browser = Browser::start();
-    let folder = tempfile::tempdir().unwrap();
-    let network = process::network(folder.path(), BITS);
-    let alice = start(folder.path(), "alice", &network, "127.0.0.1:0", &[]);
-    let page = format!("{}/", alice.url);
-    let mut first = browser.open(&page);
-    wait_live(&mut first);
-    let mut second = browser.open(&page);
-    wait_live(&mut second);
-    wait_pages(&alice, 1);
+    let fixture = PageFixture::start(BITS, &[]);
+    let mut first = fixture.open_live();
+    let mut second = fixture.open_live();
+    wait_pages(&fixture, 1);
 
     // Both tabs show the effects of each, wherever the node runs.
     second.wait("a key can be made", 30, "!!document.querySelector('#key-make')");
@@ -63,10 +56,10 @@ fn tabs_share_one_node_and_when_its_tab_closes_another_goes_on_with_it() {
             "!document.querySelector('#sent [data-state=pending]')",
         );
     }
-    let mut third = browser.open(&page);
+    let mut third = fixture.open("/");
     wait_valid(&mut third, &block);
     wait_in_block(&mut third, &id);
-    wait_pages(&alice, 1);
+    wait_pages(&fixture, 1);
     let text = third.evaluate("document.querySelector('#send-error').hidden");
     assert_eq!(text, true);
 
@@ -84,7 +77,7 @@ fn tabs_share_one_node_and_when_its_tab_closes_another_goes_on_with_it() {
 
     // The node starts in one of the others, from the stored state. Its keys are locked.
     wait_live(&mut second);
-    wait_pages(&alice, 1);
+    wait_pages(&fixture, 1);
     click(&mut second, "send");
     write(&mut second, "#text", "after the first tab");
     tab_unlocks(&mut second);
