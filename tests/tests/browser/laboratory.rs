@@ -25,6 +25,10 @@ fn colours(tab: &mut Tab, id: &str) -> u64 {
     tab.evaluate(&count).as_u64().unwrap()
 }
 
+/// The address of a network with faults of every kind.
+const QUERY: &str = "?nodes=40&blocks=6&spacing-ms=4000&seed=7&body-bytes=900&loss=0.5&partition=60,30,30%&crashes=20\
+    &faults=silent=10%";
+
 /// Counts the slices that the page asks its Worker for, and the answers that it has shown. The page
 /// asks for the next slice in a frame after an answer.
 const COUNT_SLICES: &str = "[globalThis.asked, globalThis.answered] = [0, 0];
@@ -37,15 +41,11 @@ const COUNT_SLICES: &str = "[globalThis.asked, globalThis.answered] = [0, 0];
 
 #[test]
 #[cfg_attr(no_chromium, ignore = "needs Chromium")]
-fn a_network_in_a_tab_takes_the_course_that_its_address_names_and_the_program_repeats_it() {
+fn a_simulated_network_stands_still_while_it_pauses() {
     let fixture = PageFixture::start(BITS, &[]);
-    let page = format!("{}/laboratory/", fixture.node.url);
-
-    let query = "?nodes=40&blocks=6&spacing-ms=4000&seed=7&body-bytes=900&loss=0.5&partition=60,30,30%&crashes=20\
-         &faults=silent=10%";
     let mut tab = fixture.browser.open("about:blank");
     tab.prepare(COUNT_SLICES);
-    tab.go(&format!("{page}{query}"));
+    tab.go(&format!("{}/laboratory/{QUERY}", fixture.node.url));
     wait_stage(&mut tab, "measuring");
     click(&mut tab, "pause");
     tab.wait("the last slice is there", 30, &two_frames_later("asked === answered"));
@@ -53,6 +53,16 @@ fn a_network_in_a_tab_takes_the_course_that_its_address_names_and_the_program_re
     let later = (tab.evaluate(&two_frames_later("asked")), text(&mut tab, "simulated"));
     assert_eq!(later, held, "no slice is asked for while the simulator pauses");
     click(&mut tab, "pause");
+    tab.wait("it goes on", 30, &format!("document.querySelector('#simulated').textContent !== {:?}", held.1));
+}
+
+#[test]
+#[cfg_attr(no_chromium, ignore = "needs Chromium")]
+fn the_address_of_a_run_repeats_it_in_a_tab_and_in_the_program() {
+    let fixture = PageFixture::start(BITS, &[]);
+    let page = format!("{}/laboratory/", fixture.node.url);
+    let mut tab = fixture.browser.open(&format!("{page}{QUERY}"));
+    wait_stage(&mut tab, "measuring");
     tab.evaluate("document.querySelector('#slowly').checked = false");
     wait_stage(&mut tab, "done");
     tab.screenshot(&pictures().join("laboratory.png"));

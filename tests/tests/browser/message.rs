@@ -13,7 +13,7 @@ use crate::stage::{PageFixture, open_live};
 
 #[test]
 #[cfg_attr(no_chromium, ignore = "needs Chromium")]
-fn a_message_written_in_a_tab_is_mined_there_and_known_everywhere_even_after_kill_9() {
+fn a_message_from_a_tab_is_mined_there_and_outlives_kill_9() {
     let fixture = PageFixture::start(BITS, &[]);
     let address = fixture.node.address().to_owned();
     let bob = fixture.start_other("bob", &["--connect", &address]);

@@ -59,7 +59,7 @@ fn complaints(tab: &Tab) -> Vec<&String> {
 
 #[test]
 #[cfg_attr(any(no_chromium, no_npm), ignore = "needs Chromium and npm")]
-fn a_page_elsewhere_embeds_the_package_and_verifies_mines_and_sends_by_itself() {
+fn a_page_elsewhere_mines_verifies_and_sends_by_the_package() {
     let fixture = PageFixture::start(BITS, &[]);
     let (alice, here) = (&fixture.node, fixture.api());
     let peers = || here.ask("/peers").and_then(|peers| Some(peers.as_array()?.len()));

@@ -160,7 +160,7 @@ fn every_view_of_the_page_is_accessible() {
 
 #[test]
 #[cfg_attr(any(no_chromium, no_axe), ignore = "needs Chromium and npm's axe-core")]
-fn every_step_of_the_dialog_about_keys_and_whatever_takes_a_key_is_accessible() {
+fn the_dialog_about_keys_and_all_that_needs_a_key_is_accessible() {
     let (browser, mut checker) = (Browser::start(), Checker::new(axe()));
     let stage = Stage::set();
     let mut tab = open_live(&browser, &stage.page());

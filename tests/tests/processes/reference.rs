@@ -6,7 +6,7 @@
 use std::process::Command;
 
 use plexus_tests::api::ApiClient;
-use plexus_tests::process::run;
+use plexus_tests::process::{Process, run};
 use serde_json::Value;
 
 use super::{Place, repository, text};
@@ -23,38 +23,48 @@ fn python() -> Command {
     python
 }
 
-#[test]
-fn an_exported_chain_and_a_proof_are_verified_by_the_python_reader_to_the_same_end() {
-    let place = Place::new(12);
-    // Include a few messages in the blocks.
+/// The messages of the node below.
+const MESSAGES: usize = 6;
+
+/// Starts a mining node. Has it mine some messages, of which the last names two files by their
+/// hashes. Returns the node, and the id of that message.
+fn with_messages(place: &Place) -> (Process, String) {
     let alice = place.start("alice", &["--mine=1"]);
-    let (data, url) = (place.data("alice"), alice.url.clone());
-    for number in 0..5 {
-        let words = format!("message {number}, with a comma\nand a second line: äöü €");
-        let sent =
-            run(["send", "--to", "bob", &words, "--node", &url, "--data", data.to_str().unwrap(), "--wait"]);
+    let data = place.data("alice");
+    let send = |to: &str, words: &str| -> Value {
+        let sent = run([
+            "send",
+            "--to",
+            to,
+            words,
+            "--node",
+            &alice.url,
+            "--data",
+            data.to_str().unwrap(),
+            "--wait",
+            "--json",
+        ]);
         assert!(sent.status.success(), "{}", text(&sent.stderr));
+        serde_json::from_slice(&sent.stdout).unwrap()
+    };
+    for number in 1..MESSAGES {
+        send("bob", &format!("message {number}, with a comma\nand a second line: äöü €"));
     }
-    let (sealed, proof) = (place.data("sealed"), place.data("sealed.plexus"));
-    std::fs::write(&sealed, "abc").unwrap();
-    // The file is the second that is sealed.
     let words = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855, \
         sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad, I wrote";
-    let sent = run([
-        "send",
-        "--to",
-        "",
-        words,
-        "--node",
-        &url,
-        "--data",
-        data.to_str().unwrap(),
-        "--wait",
-        "--json",
-    ]);
-    let sent: Value = serde_json::from_slice(&sent.stdout).unwrap();
+    let id = send("", words)["id"].as_str().unwrap().to_owned();
+    (alice, id)
+}
+
+#[test]
+fn the_python_reader_verifies_a_proof_to_the_same_end() {
+    let place = Place::new(12);
+    let (alice, id) = with_messages(&place);
+    let (sealed, proof) = (place.data("sealed"), place.data("sealed.plexus"));
+    // The second of the files that the message names.
+    std::fs::write(&sealed, "abc").unwrap();
     for form in [&[][..], &["--json"]] {
-        let proven = run([&["prove", sent["id"].as_str().unwrap(), "--node", &url], form].concat());
+        let proven = run([&["prove", &id, "--node", &alice.url], form].concat());
         std::fs::write(&proof, &proven.stdout).unwrap();
         let read =
             python().arg("verify_proof.py").arg(&proof).arg("--json").arg("--file").arg(&sealed).output();
@@ -68,6 +78,12 @@ fn an_exported_chain_and_a_proof_are_verified_by_the_python_reader_to_the_same_e
         }
         assert_eq!((&ours["message"]["id"], &ours["number_of_block"]), (&theirs["id"], &theirs["height"]));
     }
+}
+
+#[test]
+fn the_python_reader_verifies_an_exported_chain_to_the_same_end() {
+    let place = Place::new(12);
+    let (alice, _) = with_messages(&place);
     assert!(alice.terminate().success());
     let alice = place.start("alice", &[]);
     let status = ApiClient::new(&alice.url).ask("/status").unwrap();
@@ -81,7 +97,7 @@ fn an_exported_chain_and_a_proof_are_verified_by_the_python_reader_to_the_same_e
     for field in ["height", "tip", "total_work"] {
         assert_eq!(verdict[field], status[field], "{field}");
     }
-    assert_eq!(verdict["messages"], 6);
+    assert_eq!(verdict["messages"], MESSAGES);
     // It must also refuse a chain with one changed digit.
     let mut changed = std::fs::read(&file).unwrap();
     let place_of = changed.len() - 10;

@@ -47,7 +47,7 @@ told! {
     InvalidBlock => "rules" "a_chain_with_a_bad_block_is_named_and_the_honest_one_goes_on",
     InvalidProof => "light" "a_proof_that_proves_nothing_is_a_fault_and_another_peer_is_asked",
     InvalidMessage => "message" "a_message_that_its_sender_did_not_sign_is_refused",
-    InvalidLink => "certificates" "a_certificate_that_nobody_signed_is_a_fault_and_the_good_ones_beside_it_count",
+    InvalidLink => "certificates" "an_unsigned_certificate_is_a_fault_and_those_beside_it_count",
     WorkNotShown => "offences" "a_peer_that_does_not_show_the_work_it_claims_is_given_up",
 }
 

@@ -146,21 +146,38 @@ fn a_node_whose_chain_differs_asks_the_nearest_online_first() {
     assert_eq!(rings.world.height(rings.alice), 30);
 }
 
-#[test]
-fn a_block_comes_from_the_nearest_online_and_a_withheld_body_is_asked_of_it() {
-    let mut rings = Rings::new(185, 30);
+/// Runs `check` with each of the three nearest nodes, after the nearer ones have ended.
+fn each_nearest(seed: u64, check: impl Fn(&mut Rings, usize)) {
+    let mut rings = Rings::new(seed, 30);
     rings.start();
     rings.world.elapse(5 * MINUTE);
-    let last = rings.others[COUNT - 1];
     for place in 0..3 {
         rings.world.traffic.clear();
+        check(&mut rings, place);
+        rings.world.crash(rings.others[place]);
+        rings.world.elapse(5 * MINUTE);
+    }
+}
+
+#[test]
+fn a_block_comes_from_the_nearest_node_online() {
+    each_nearest(185, |rings, place| {
         // All others have the block when alice hears of it. The one nearest to her pushes it to
         // her.
         rings.world.mine(rings.others[place]);
         rings.world.elapse(5_000);
         let told: Vec<_> = rings.world.traffic.of("compact").filter(|sent| sent.to == rings.alice).collect();
         assert_eq!(told[0].from, rings.others[place], "others come later, if at all");
-        rings.world.assert_agree(&[rings.alice, last]);
+        rings.world.assert_agree(&[rings.alice, rings.others[COUNT - 1]]);
+    });
+}
+
+#[test]
+fn a_withheld_body_is_asked_of_the_nearest_node_online() {
+    each_nearest(186, |rings, place| {
+        let last = rings.others[COUNT - 1];
+        rings.world.mine(last);
+        rings.world.elapse(5_000);
         // A peer announces the next block to all nodes at once, and withholds its body.
         let tip = rings.world.tip(rings.alice);
         let block = rings.world.blocks(last).pop().unwrap();
@@ -182,7 +199,5 @@ fn a_block_comes_from_the_nearest_online_and_a_withheld_body_is_asked_of_it() {
         (rings.world.guest(mallory).serves, rings.world.guest(mallory).branch) = (true, branch);
         rings.world.elapse(A_WHILE);
         assert_eq!(rings.world.tip(rings.alice), next);
-        rings.world.crash(rings.others[place]);
-        rings.world.elapse(5 * MINUTE);
-    }
+    });
 }

@@ -98,7 +98,7 @@ fn nearest(world: &Scenario, alice: Actor, others: &[Actor], count: usize) -> Ve
 }
 
 #[test]
-fn the_nearest_nodes_are_chosen_and_replaced_by_the_next_nearest_when_they_go() {
+fn the_nearest_are_chosen_and_replaced_by_the_next_nearest() {
     let (mut world, alice, others) = rings(152, 16);
     world.elapse(10 * MINUTE);
     let found = world.slots_of(alice, OutboundKind::Nearest);
@@ -256,7 +256,7 @@ fn addresses(texts: &[&str]) -> Vec<Address> {
 }
 
 #[test]
-fn local_addresses_are_believed_of_local_peers_only_and_ones_own_of_nobody() {
+fn local_addresses_count_from_local_peers_only_and_own_ones_never() {
     let local =
         addresses(&["10.0.0.1", "127.0.0.1:9000", "localhost", "[fd00::1]", "192.168.1.1", "100.64.0.1"]);
     let public = addresses(&["30.1.0.1", "example.org", "[2a00::1]"]);
@@ -310,7 +310,7 @@ fn questions_about_the_network_are_answered_now_and_then_only() {
 }
 
 #[test]
-fn planning_replaces_one_link_a_round_at_most_and_never_leaves_a_slot_empty() {
+fn planning_replaces_at_most_one_link_a_round_and_fills_its_slot() {
     const NODES: usize = 22;
     const STEP: u64 = 10;
     let mut world = Scenario::new(170);

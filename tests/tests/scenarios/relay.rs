@@ -162,7 +162,7 @@ fn a_pool_that_has_the_messages_gets_short_ids_only() {
 }
 
 #[test]
-fn messages_that_were_written_just_before_they_are_mined_travel_with_the_block() {
+fn messages_written_just_before_they_are_mined_travel_along() {
     let mut world = Scenario::new(132);
     let line: Vec<_> = ["alice", "bob", "carol"].iter().map(|name| world.full(name)).collect();
     // The block arrives before the message could be requested.
@@ -294,7 +294,7 @@ fn colliding(push: &mut Push) -> CompactBlock {
 }
 
 #[test]
-fn short_ids_that_collide_are_nobodys_fault_and_the_whole_body_is_asked_for() {
+fn short_ids_that_collide_are_no_fault_and_the_body_is_requested() {
     let mut push = Push::new(137, 4);
     let compact = colliding(&mut push);
     let body = body_frame(&push.block.encode());
