@@ -11,7 +11,7 @@ use plexus_core::protocol::misbehavior::{Misbehavior, Reason};
 
 use crate::actor::Actor;
 use crate::block_builder;
-use crate::world::Scenario;
+use crate::scenario::Scenario;
 
 /// The most tries of a search: a million times the expected number on the development network.
 const TRIES_MAX: u64 = 1 << 28;

@@ -18,10 +18,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::api::ApiClient;
-use crate::chance::TestRng;
 use crate::netns::Net;
 use crate::observer::Observer;
 use crate::process::{self, Process};
+use crate::test_rng::TestRng;
 use crate::wait::{within, within_by};
 
 /// The fewest nodes: more than a node has links.

@@ -5,7 +5,7 @@
 //!
 //! | kind | files |
 //! | --- | --- |
-//! | several nodes inside one process | [`world`] [`actions`] [`peer_selection`] [`host`] [`scripted_peer`] [`actor`] [`traffic`] [`queue`] [`chance`] |
+//! | several nodes inside one process | [`scenario`] [`actions`] [`peer_selection`] [`node_host`] [`scripted_peer`] [`actor`] [`wires`] [`frame_log`] [`queue`] [`test_rng`] |
 //! | real processes | [`process`] [`api`] [`observer`] [`browser`] [`site`] [`npm`] [`tools`] [`wait`] |
 //! | real distances (Linux) | `enclosure` `netns` `tun` `distance` |
 //! | a real crowd (Linux) | `enclosure` `crowd` |
@@ -25,27 +25,28 @@ pub mod actor;
 pub mod api;
 pub mod block_builder;
 pub mod browser;
-pub mod chance;
 #[cfg(target_os = "linux")]
 pub mod crowd;
 #[cfg(target_os = "linux")]
 pub mod distance;
 #[cfg(target_os = "linux")]
 pub mod enclosure;
-pub mod host;
+pub mod frame_log;
 #[cfg(target_os = "linux")]
 pub mod netns;
+pub mod node_host;
 pub mod npm;
 pub mod observer;
 pub mod peer_selection;
 pub mod process;
 pub mod queue;
+pub mod scenario;
 pub mod scripted_peer;
 pub mod site;
+pub mod test_rng;
 pub mod tools;
-pub mod traffic;
 #[cfg(target_os = "linux")]
 pub mod tun;
 pub mod vectors;
 pub mod wait;
-pub mod world;
+pub mod wires;

@@ -20,7 +20,7 @@ use tungstenite::protocol::WebSocketConfig;
 use tungstenite::{Error, Message, WebSocket};
 
 use crate::block_builder::key;
-use crate::host::{NodeHost, Wish};
+use crate::node_host::{NodeHost, Wish};
 
 /// The largest frame that an observer accepts. The older system sends its whole chain in one.
 const MESSAGE_BYTES_MAX: usize = 256 << 20;

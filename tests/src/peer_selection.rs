@@ -7,10 +7,10 @@ use plexus_core::peers::outbound_slots::OutboundKind;
 use plexus_core::primitives::key::PublicKey;
 use plexus_core::protocol::packet::Role;
 
-use crate::actor::Actor;
+use crate::actor::{Actor, address};
 use crate::block_builder::key;
-use crate::host::NodeHost;
-use crate::world::{Scenario, address};
+use crate::node_host::NodeHost;
+use crate::scenario::Scenario;
 
 /// Returns an IPv4 address in a /16 of its own, by a number.
 pub fn ip(number: usize) -> Ipv4Addr {

@@ -19,6 +19,15 @@
 //! | [`ReportFrame`] | the state of the network at one moment |
 //! | [`Violation`] | a broken invariant, with everything that is needed to reproduce it |
 //!
+//! # Beside the scenarios
+//!
+//! `plexus-tests` has a second driver of several nodes, `Scenario`, because a test needs what a fast
+//! simulation cannot give. A scenario's test acts between two events: it cuts single links, fails the
+//! power at a chosen transaction, and sends any bytes from a scripted peer. It has light nodes, a
+//! store for each node, late answers of the store and the verifier, and a check of every frame. The
+//! simulator does without these to run up to 20,000 nodes, also in a browser: all nodes are full,
+//! share stored blocks and verified signatures, and get their answers at once.
+//!
 //! **Architecture Invariant:** the simulator speaks only the public API of the other folders.
 
 mod adversary;

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use plexus_core::node::storage::Change;
 use plexus_core::proof::chain_proof;
 use plexus_node::store::Store;
+use plexus_tests::test_rng::TestRng;
 use redb::StorageBackend;
 
 use crate::forge::{Forge, Forged};
@@ -50,11 +51,11 @@ impl Disk {
 
     /// Returns the contents after the crash: all synced operations, and a random part of the
     /// others.
-    fn image(&self, chance: &mut u64) -> Vec<u8> {
+    fn image(&self, rng: &mut TestRng) -> Vec<u8> {
         let platter = self.0.lock().unwrap();
         let mut image = platter.synced.clone();
         for pending in &platter.pending {
-            if next(chance).is_multiple_of(2) {
+            if rng.one_in(2) {
                 pending.carry_out(&mut image);
             }
         }
@@ -122,15 +123,6 @@ impl Disk {
     }
 }
 
-/// Returns the next number of SplitMix64.
-fn next(state: &mut u64) -> u64 {
-    *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    let mut mixed = *state;
-    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    mixed ^ (mixed >> 31)
-}
-
 /// The number of blocks before the tested life. With these, the life completes nodes of the MMR,
 /// and its reorganisation removes them again.
 const FOUNDING_BLOCKS: usize = 1_013;
@@ -189,10 +181,10 @@ fn loses_nothing_acknowledged_wherever_the_disk_stops() {
     let mut crashes = 0;
     for seed in 0..12 {
         for stop in 0..syncs {
-            let mut chance = seed << 32 | stop as u64;
+            let mut rng = TestRng::new(seed << 32 | stop as u64);
             let disk = Disk::new(fresh.clone(), stop);
             let acknowledged = live(&disk, &life);
-            let store = Store::open_on(Disk::new(disk.image(&mut chance), usize::MAX), &network)
+            let store = Store::open_on(Disk::new(disk.image(&mut rng), usize::MAX), &network)
                 .unwrap_or_else(|error| panic!("SEED={seed} stopped at sync {stop}: {error}"));
             // The transaction being written may be there as well, but whole or not at all.
             let tips = [acknowledged, (acknowledged + 1).min(life.len())];

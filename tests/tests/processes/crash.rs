@@ -7,8 +7,8 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use plexus_tests::api::ApiClient;
-use plexus_tests::chance::TestRng;
 use plexus_tests::observer::{Observer, OldClient};
+use plexus_tests::test_rng::TestRng;
 use plexus_tests::wait::within;
 
 use super::{ANY, Place};

@@ -10,10 +10,10 @@ use plexus_core::peers::eviction::{
 };
 use plexus_core::protocol::misbehavior::{Misbehavior, Reason};
 use plexus_core::protocol::packet::{Packet, Role};
-use plexus_tests::actor::Actor;
+use plexus_tests::actor::{Actor, address};
 use plexus_tests::block_builder::{key, spoil};
 use plexus_tests::peer_selection::ip;
-use plexus_tests::world::{Scenario, address};
+use plexus_tests::scenario::Scenario;
 
 use super::neighbours::{MINUTE, ms};
 use super::{forge, greet};

@@ -13,7 +13,7 @@ use plexus_core::protocol::packet::{Packet, Role};
 use plexus_tests::actor::Actor;
 use plexus_tests::block_builder::key;
 use plexus_tests::peer_selection::ip;
-use plexus_tests::world::Scenario;
+use plexus_tests::scenario::Scenario;
 
 use super::greet;
 use super::neighbours::{MINUTE, chain_of};

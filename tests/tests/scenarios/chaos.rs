@@ -6,8 +6,8 @@
 use plexus_core::primitives::message::MessageId;
 use plexus_core::protocol::packet::Role;
 use plexus_tests::actor::Actor;
-use plexus_tests::chance::TestRng;
-use plexus_tests::world::Scenario;
+use plexus_tests::scenario::Scenario;
+use plexus_tests::test_rng::TestRng;
 
 const NAMES: [&str; 6] = ["alice", "bob", "carol", "dave", "erin", "frank"];
 const STEPS: usize = 150;

@@ -11,8 +11,8 @@ use plexus_core::protocol::bounded::BoundedVec;
 use plexus_core::protocol::limits::ADDRESSES_MAX;
 use plexus_core::protocol::packet::{Packet, Role};
 use plexus_tests::actor::Actor;
-use plexus_tests::chance::TestRng;
-use plexus_tests::world::Scenario;
+use plexus_tests::scenario::Scenario;
+use plexus_tests::test_rng::TestRng;
 
 use super::greet;
 

@@ -9,7 +9,7 @@ use plexus_core::protocol::misbehavior::{Misbehavior, Reason};
 use plexus_core::protocol::packet::{CAPS, Packet, Role};
 use plexus_tests::actor::Actor;
 use plexus_tests::block_builder::BlockBuilder;
-use plexus_tests::world::Scenario;
+use plexus_tests::scenario::Scenario;
 use proptest::prelude::*;
 
 use super::{A_WHILE, forge, greet, handshake};

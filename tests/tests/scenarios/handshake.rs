@@ -12,7 +12,7 @@ use plexus_core::protocol::misbehavior::{Misbehavior, Reason};
 use plexus_core::protocol::packet::{CAPS, PROTOCOL_VERSION, Packet, Role};
 use plexus_tests::actor::Actor;
 use plexus_tests::block_builder::{self, key};
-use plexus_tests::world::Scenario;
+use plexus_tests::scenario::Scenario;
 
 use super::A_WHILE;
 
@@ -176,7 +176,7 @@ pub(crate) fn packets(world: &Scenario) -> Vec<Packet> {
         network: *world.network.id(),
         role: Role::Full,
         key: key("smith").public(),
-        listen: Some(plexus_tests::world::address("smith")),
+        listen: Some(plexus_tests::actor::address("smith")),
         total_work: plexus_core::primitives::pow::Work::ZERO,
         height: 0,
         challenge: [5; 32],
@@ -209,7 +209,7 @@ pub(crate) fn packets(world: &Scenario) -> Vec<Packet> {
         Packet::GetParts(GetMessagesAt { hash: tip, places: BoundedVec::new(vec![0]) }),
         Packet::Parts(BlockMessages { hash: tip, messages: BoundedVec::new(vec![message]) }),
         Packet::GetAddresses(()),
-        Packet::Addresses(BoundedVec::new(vec![plexus_tests::world::address("smith")])),
+        Packet::Addresses(BoundedVec::new(vec![plexus_tests::actor::address("smith")])),
         Packet::Half(halves[0]),
         Packet::GetLinks(Box::default()),
         Packet::Links(BoundedVec::new(vec![link])),

@@ -9,7 +9,7 @@ use plexus_core::protocol::misbehavior::Misbehavior;
 use plexus_core::protocol::packet::{Packet, Role};
 use plexus_tests::actor::Actor;
 use plexus_tests::block_builder::key;
-use plexus_tests::world::Scenario;
+use plexus_tests::scenario::Scenario;
 
 use super::{A_WHILE, forge};
 

@@ -33,7 +33,7 @@ use plexus_core::primitives::block::Block;
 use plexus_core::protocol::packet::Role;
 use plexus_tests::actor::Actor;
 use plexus_tests::block_builder::BlockBuilder;
-use plexus_tests::world::Scenario;
+use plexus_tests::scenario::Scenario;
 
 /// Long enough for honest nodes to settle, in milliseconds.
 const A_WHILE: u64 = 30_000;

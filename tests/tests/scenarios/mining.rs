@@ -4,7 +4,7 @@ use plexus_core::mining::job::{JobId, Solution};
 use plexus_core::node::Input;
 use plexus_core::protocol::packet::Role;
 use plexus_tests::block_builder::key;
-use plexus_tests::world::Scenario;
+use plexus_tests::scenario::Scenario;
 
 use super::{A_WHILE, forge};
 

@@ -12,9 +12,9 @@ use plexus_core::protocol::bounded::BoundedVec;
 use plexus_core::protocol::misbehavior::{Misbehavior, Reason};
 use plexus_core::protocol::netgroup::NetGroup;
 use plexus_core::protocol::packet::{Packet, Role};
-use plexus_tests::actor::Actor;
+use plexus_tests::actor::{Actor, address};
 use plexus_tests::peer_selection::ip;
-use plexus_tests::world::{Scenario, address};
+use plexus_tests::scenario::Scenario;
 
 use super::greet;
 

@@ -7,7 +7,7 @@ use plexus_core::protocol::bounded::{BoundedString, BoundedVec};
 use plexus_core::protocol::limits::{BODIES_MAX, MESSAGE_IDS_MAX};
 use plexus_core::protocol::misbehavior::Misbehavior;
 use plexus_core::protocol::packet::{Packet, Role};
-use plexus_tests::world::Scenario;
+use plexus_tests::scenario::Scenario;
 
 use super::{A_WHILE, forge, greet, mallory};
 

@@ -17,7 +17,7 @@ use plexus_core::primitives::pow::Bits;
 use plexus_core::proof::chain_proof::{self, Opened, ProofSource};
 use plexus_core::proof::inclusion_proof::{Form, Receipt, ReceiptError, Verified};
 use plexus_tests::block_builder::{BlockBuilder, key, message};
-use plexus_tests::chance::TestRng;
+use plexus_tests::test_rng::TestRng;
 
 /// The number of files that are tried if no time is set.
 const TRIES: u64 = 12_000;

@@ -16,7 +16,7 @@ use plexus_core::protocol::packet::{Packet, Role, body_frame};
 use plexus_core::sync::{BODY_TIMEOUT, EAGER_BYTES_MAX, PUSH_PATIENCE, STALLS_MAX};
 use plexus_tests::actor::Actor;
 use plexus_tests::block_builder::{BlockBuilder, key, message};
-use plexus_tests::world::Scenario;
+use plexus_tests::scenario::Scenario;
 
 use super::{A_WHILE, forge, greet, mallory};
 

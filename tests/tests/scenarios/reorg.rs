@@ -3,7 +3,7 @@
 use plexus_core::ledger::chain::WINDOW_MAX;
 use plexus_core::node::event::Event;
 use plexus_tests::block_builder;
-use plexus_tests::world::Scenario;
+use plexus_tests::scenario::Scenario;
 
 use super::{A_WHILE, forge};
 

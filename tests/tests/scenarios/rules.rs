@@ -14,7 +14,7 @@ use plexus_core::protocol::misbehavior::Misbehavior;
 use plexus_core::protocol::packet::body_frame;
 use plexus_tests::actor::Actor;
 use plexus_tests::block_builder::{BlockBuilder, key, message};
-use plexus_tests::world::Scenario;
+use plexus_tests::scenario::Scenario;
 
 use super::{A_WHILE, forge, mallory};
 

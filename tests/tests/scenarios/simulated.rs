@@ -7,7 +7,7 @@
 use plexus_core::sim::{
     Attack, ByzantineShare, ChosenCount, Churn, Faults, Latency, Partition, SimConfig, Simulation, Topology,
 };
-use plexus_tests::chance::TestRng;
+use plexus_tests::test_rng::TestRng;
 
 /// Returns a random network with random faults.
 fn draw(seed: u64) -> SimConfig {

@@ -4,8 +4,8 @@
 use plexus_core::primitives::hash::Hash;
 use plexus_core::protocol::packet::Role;
 use plexus_tests::block_builder::{BlockBuilder, grind, key};
-use plexus_tests::chance::TestRng;
-use plexus_tests::world::Scenario;
+use plexus_tests::scenario::Scenario;
+use plexus_tests::test_rng::TestRng;
 
 use super::A_WHILE;
 

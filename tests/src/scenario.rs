@@ -1,32 +1,44 @@
-//! A world: named nodes and scripted peers inside one process, on a clock that jumps from event to
-//! event.
+//! A scenario: named nodes and scripted peers inside one process, on a clock that jumps from event
+//! to event.
 //!
-//! All randomness comes from one seed. A scenario calls the actions of people and networks
+//! All randomness comes from one seed. A test calls the actions of people and networks
 //! ([`Scenario::connect`], [`Scenario::mine`], [`Scenario::crash`], …) and lets time pass
-//! ([`Scenario::elapse`]). Each host checks its invariants. When a world ends without failure, every
-//! chain in it is audited from genesis on.
+//! ([`Scenario::elapse`]). Each host checks its invariants. When a scenario ends without failure,
+//! every chain in it is audited from genesis on.
+//!
+//! # Beside the simulator
+//!
+//! `plexus_core::sim` drives nodes on a simulated clock, too, and neither driver can take the place
+//! of the other. The simulator runs up to 20,000 nodes from one configuration, also in a browser.
+//! Between its first and its last event nobody acts, and its nodes differ by what was drawn. To be
+//! that fast it shares stored blocks and verified signatures among all nodes, skips most proofs of
+//! keys, answers the store and the verifier at once, and has only full nodes.
+//!
+//! A scenario has a few nodes, each with a configuration and a store of its own. The test acts
+//! between two events. It can open and cut single links, fail the power at a chosen transaction, and
+//! add light nodes and peers that send any bytes. Answers of the store and the verifier come late
+//! and out of order. Every sent frame and every stored change is decoded and checked. It uses only
+//! the public API, as any driver does.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::VecDeque;
 use std::net::IpAddr;
-use std::sync::Arc;
 
 use bytes::Bytes;
-use plexus_core::node::{Config, ConnectionId, Direction, Input, Neighbours, Node};
-use plexus_core::primitives::block::Block;
+use plexus_core::node::{ConnectionId, Direction, Input};
 use plexus_core::primitives::hash::Hash;
 use plexus_core::primitives::params::Network;
 use plexus_core::primitives::time::{MonotonicTime, Now, Timestamp};
 use plexus_core::protocol::address::Address;
 use plexus_core::protocol::limits::FRAME_BYTES_MAX;
-use plexus_core::protocol::packet::{CAPS, Packet, Role};
+use plexus_core::protocol::packet::{CAPS, Packet};
 
-use crate::actor::Actor;
-use crate::block_builder::{BlockBuilder, key};
-use crate::chance::TestRng;
-use crate::host::{Errand, NodeHost, Wish};
+use crate::actor::{Actor, address};
+use crate::frame_log::FrameLog;
+use crate::node_host::{Errand, NodeHost, Wish};
 use crate::queue::Queue;
 use crate::scripted_peer::ScriptedPeer;
-use crate::traffic::FrameLog;
+use crate::test_rng::TestRng;
+use crate::wires::{Wire, WireEnd, Wires};
 
 /// The most steps between two stops. A world that needs more does not settle.
 const STEPS_MAX: u64 = 20_000_000;
@@ -37,9 +49,6 @@ const ERRAND_US_MAX: u64 = 3_000;
 /// The latest steps that a failure shows.
 const TRACE_MAX: usize = 60;
 
-/// One end of a link.
-type WireEnd = (Actor, ConnectionId);
-
 #[derive(Debug)]
 enum Happening {
     Arrive { from: WireEnd, to: WireEnd, frame: Bytes },
@@ -47,14 +56,6 @@ enum Happening {
     Open { from: Actor, to: Actor, address: Address, life: u64 },
     Unreached { host: usize, address: Address, life: u64 },
     Errand { host: usize, life: u64, errand: Errand },
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Wire {
-    far: WireEnd,
-    latency_us: u64,
-    /// The arrival time of the last frame on it. Frames do not overtake one another.
-    busy_until: u64,
 }
 
 /// Nodes, scripted peers, links and a clock.
@@ -72,13 +73,10 @@ pub struct Scenario {
     pub traffic: FrameLog,
     seed: u64,
     clock_us: u64,
-    hosts: Vec<NodeHost>,
-    strangers: Vec<ScriptedPeer>,
-    wires: BTreeMap<WireEnd, Wire>,
-    distances: BTreeMap<(Actor, Actor), u64>,
-    cut: BTreeSet<(Actor, Actor)>,
+    pub(crate) hosts: Vec<NodeHost>,
+    pub(crate) strangers: Vec<ScriptedPeer>,
+    wires: Wires,
     queue: Queue<Happening>,
-    peers: u64,
     trace: VecDeque<String>,
 }
 
@@ -102,80 +100,10 @@ impl Scenario {
             clock_us: 0,
             hosts: Vec::new(),
             strangers: Vec::new(),
-            wires: BTreeMap::new(),
-            distances: BTreeMap::new(),
-            cut: BTreeSet::new(),
+            wires: Wires::default(),
             queue: Queue::default(),
-            peers: 0,
             trace: VecDeque::new(),
         }
-    }
-
-    /// Adds a running full node. Returns it.
-    pub fn full(&mut self, name: &str) -> Actor {
-        self.add(name, Role::Full, &[])
-    }
-
-    /// Adds a running light node. Returns it.
-    pub fn light(&mut self, name: &str) -> Actor {
-        self.add(name, Role::Light, &[])
-    }
-
-    /// Adds a running node that stays connected to the named ones. Returns it.
-    pub fn add(&mut self, name: &str, role: Role, connect: &[&str]) -> Actor {
-        let config = Config {
-            listen: (role == Role::Full).then(|| address(name)),
-            connect: connect.iter().map(|name| address(name)).collect(),
-            neighbours: Neighbours::Given,
-            ..Config::new(role, key(&format!("{name}'s node")), key(name))
-        };
-        let party = self.settle(NodeHost::new(name, config, &self.network));
-        self.restart(party);
-        party
-    }
-
-    /// Adds a host without starting it. Returns it.
-    pub(crate) fn settle(&mut self, host: NodeHost) -> Actor {
-        self.hosts.push(host);
-        Actor::Host(self.hosts.len() - 1)
-    }
-
-    /// Adds a node that has a branch of the forge from the start. Returns it.
-    pub fn stocked(&mut self, name: &str, forge: &BlockBuilder, tip: &Hash) -> Actor {
-        let party = self.full(name);
-        self.crash(party);
-        forge.branch(tip).iter().for_each(|block| forge.stock(block, &mut self.host_mut(party).journal));
-        self.restart(party);
-        party
-    }
-
-    /// Adds a scripted peer that claims and serves a branch without genesis. Returns it.
-    pub fn stranger(&mut self, name: &str, role: Role, branch: Vec<Arc<Block>>) -> Actor {
-        self.strangers.push(ScriptedPeer::new(name, &self.network, role, branch));
-        Actor::Stranger(self.strangers.len() - 1)
-    }
-
-    /// Returns a host.
-    pub fn host(&self, party: Actor) -> &NodeHost {
-        let Actor::Host(index) = party else { panic!("{party:?} is not a host") };
-        &self.hosts[index]
-    }
-
-    /// Returns a host, to be changed.
-    pub fn host_mut(&mut self, party: Actor) -> &mut NodeHost {
-        let Actor::Host(index) = party else { panic!("{party:?} is not a host") };
-        &mut self.hosts[index]
-    }
-
-    /// Returns a host's node.
-    pub fn node(&self, party: Actor) -> &Node {
-        self.host(party).node.as_ref().expect("a node that runs")
-    }
-
-    /// Returns a scripted peer, to be changed.
-    pub fn guest(&mut self, party: Actor) -> &mut ScriptedPeer {
-        let Actor::Stranger(index) = party else { panic!("{party:?} is not a stranger") };
-        &mut self.strangers[index]
     }
 
     /// Returns the hash of a node's tip.
@@ -205,10 +133,7 @@ impl Scenario {
     /// Opens a link, as if the first party had dialled the second. Returns both ends.
     pub fn connect(&mut self, from: Actor, to: Actor) -> (ConnectionId, ConnectionId) {
         let at = self.address(to);
-        let ends = [(from, self.peer()), (to, self.peer())];
-        let latency_us = self.latency_us(from, to);
-        let wire = |far| Wire { far, latency_us, busy_until: 0 };
-        self.wires.extend([(ends[0], wire(ends[1])), (ends[1], wire(ends[0]))]);
+        let ends = self.wires.open(from, to, self.latency_us(from, to));
         self.connected(ends[0], Direction::Outbound(at));
         self.connected(ends[1], Direction::Inbound(self.ip(from)));
         (ends[0].1, ends[1].1)
@@ -216,12 +141,7 @@ impl Scenario {
 
     /// Sets the one-way distance of two parties in milliseconds. It also holds for open links.
     pub fn set_distance(&mut self, one: Actor, other: Actor, ms: u64) {
-        self.distances.extend([((one, other), ms * 1_000), ((other, one), ms * 1_000)]);
-        for ((here, _), wire) in &mut self.wires {
-            if (*here, wire.far.0) == (one, other) || (*here, wire.far.0) == (other, one) {
-                wire.latency_us = ms * 1_000;
-            }
-        }
+        self.wires.set_distance(one, other, ms * 1_000);
     }
 
     /// Returns the one-way distance of two parties in milliseconds.
@@ -230,7 +150,7 @@ impl Scenario {
     }
 
     fn latency_us(&self, one: Actor, other: Actor) -> u64 {
-        self.distances.get(&(one, other)).copied().unwrap_or(self.latency_ms * 1_000)
+        self.wires.distance_us(one, other).unwrap_or(self.latency_ms * 1_000)
     }
 
     /// Returns the address at which a party is dialled.
@@ -258,12 +178,7 @@ impl Scenario {
 
     /// Returns the party at the other end of a party's link.
     pub fn far(&self, party: Actor, peer: ConnectionId) -> Option<Actor> {
-        self.wires.get(&(party, peer)).map(|wire| wire.far.0)
-    }
-
-    fn peer(&mut self) -> ConnectionId {
-        self.peers += 1;
-        ConnectionId(self.peers)
+        self.wires.get((party, peer)).map(|wire| wire.far.0)
     }
 
     fn connected(&mut self, end: WireEnd, link: Direction) {
@@ -279,25 +194,20 @@ impl Scenario {
 
     /// Closes all links between two parties, and prevents both from dialling the other.
     pub fn cut(&mut self, one: Actor, other: Actor) {
-        self.cut.extend([(one, other), (other, one)]);
-        let between: Vec<WireEnd> = self.ends(one).filter(|end| self.wires[end].far.0 == other).collect();
-        for end in between {
-            let far = self.wires[&end].far;
-            self.unplug(end);
-            self.closed(end);
-            self.closed(far);
+        self.wires.cut(one, other);
+        for end in self.wires.of(one) {
+            let far = self.wires.get(end).map(|wire| wire.far).filter(|far| far.0 == other);
+            if let Some(far) = far {
+                self.wires.unplug(end);
+                self.closed(end);
+                self.closed(far);
+            }
         }
-    }
-
-    fn ends(&self, party: Actor) -> impl Iterator<Item = WireEnd> {
-        let range = (party, ConnectionId(0))..=(party, ConnectionId(u64::MAX));
-        self.wires.range(range).map(|(end, _)| *end)
     }
 
     /// Lets two parties dial each other again.
     pub fn mend(&mut self, one: Actor, other: Actor) {
-        self.cut.remove(&(one, other));
-        self.cut.remove(&(other, one));
+        self.wires.mend(one, other);
     }
 
     /// Lets two parties dial each other again, and connects them.
@@ -314,11 +224,10 @@ impl Scenario {
     }
 
     fn break_links(&mut self, party: Actor) {
-        let ends: Vec<WireEnd> = self.ends(party).collect();
-        for end in ends {
-            let Wire { far, latency_us, .. } = self.wires[&end];
-            self.unplug(end);
-            self.queue.push(self.clock_us + latency_us, Happening::Close { to: far });
+        for end in self.wires.of(party) {
+            if let Some(Wire { far, latency_us, .. }) = self.wires.unplug(end) {
+                self.queue.push(self.clock_us + latency_us, Happening::Close { to: far });
+            }
         }
     }
 
@@ -360,7 +269,7 @@ impl Scenario {
                 }
                 Wish::Dial(address) => {
                     let found = self.listener(&address);
-                    let reached = found.filter(|to| !self.cut.contains(&(party, *to)));
+                    let reached = found.filter(|to| !self.wires.is_cut(party, *to));
                     let far = reached.map(|to| self.latency_us(party, to));
                     let at = self.clock_us + far.unwrap_or(self.latency_ms * 1_000);
                     self.queue.push(
@@ -380,16 +289,15 @@ impl Scenario {
 
     /// Sends a frame over a link, from one of its ends.
     pub fn send(&mut self, from: WireEnd, frame: Bytes) {
-        let Some(wire) = self.wires.get_mut(&from) else { return };
         if frame.len() > FRAME_BYTES_MAX {
             // A driver cuts off such a frame unread, and closes the link.
-            let far = wire.far;
-            self.unplug(from);
-            self.closed(far);
-            return self.closed(from);
+            if let Some(Wire { far, .. }) = self.wires.unplug(from) {
+                self.closed(far);
+                self.closed(from);
+            }
+            return;
         }
-        wire.busy_until = wire.busy_until.max(self.clock_us + wire.latency_us);
-        let (at, to) = (wire.busy_until, wire.far);
+        let Some((at, to)) = self.wires.carry(from, self.clock_us) else { return };
         self.traffic.note(self.clock_us, from.0, to.0, &frame);
         self.queue.push(at, Happening::Arrive { from, to, frame });
     }
@@ -401,25 +309,17 @@ impl Scenario {
 
     /// Sends bytes from a scripted peer on all its links.
     pub fn say_bytes(&mut self, stranger: Actor, frame: Bytes) {
-        let ends: Vec<WireEnd> = self.ends(stranger).collect();
-        ends.into_iter().for_each(|end| self.send(end, frame.clone()));
+        self.wires.of(stranger).into_iter().for_each(|end| self.send(end, frame.clone()));
     }
 
     /// Closes a link from one end. That end receives nothing more, or only frames in flight. The
     /// other end receives all frames sent before.
     fn hang_up(&mut self, end: WireEnd) {
-        let Some(Wire { far, latency_us, busy_until }) = self.wires.get(&end).copied() else { return };
+        let Some(Wire { far, latency_us, busy_until }) = self.wires.unplug(end) else { return };
         let at = busy_until.max(self.clock_us + latency_us);
-        self.unplug(end);
         self.queue.push(at, Happening::Close { to: far });
         if self.chance.one_in(2) {
             self.queue.push(self.clock_us + 1, Happening::Close { to: end });
-        }
-    }
-
-    fn unplug(&mut self, end: WireEnd) {
-        if let Some(wire) = self.wires.remove(&end) {
-            self.wires.remove(&wire.far);
         }
     }
 
@@ -486,12 +386,12 @@ impl Scenario {
         match happening {
             Happening::Arrive { to, frame, .. } => {
                 // After a link broke, frames in flight may or may not be read.
-                if self.wires.contains_key(&to) || self.chance.one_in(2) {
+                if self.wires.get(to).is_some() || self.chance.one_in(2) {
                     self.arrive(to, &frame);
                 }
             }
             Happening::Close { to } => {
-                self.unplug(to);
+                self.wires.unplug(to);
                 self.closed(to);
             }
             Happening::Open { from, to, address, life } => {
@@ -539,11 +439,6 @@ impl Scenario {
         self.trace.iter()
     }
 
-    /// Returns all hosts.
-    pub fn hosts(&self) -> &[NodeHost] {
-        &self.hosts
-    }
-
     fn note(&mut self, line: impl FnOnce() -> String) {
         if self.trace.len() == TRACE_MAX {
             self.trace.pop_front();
@@ -551,9 +446,4 @@ impl Scenario {
         let at = self.clock_us;
         self.trace.push_back(format!("{at:>12} µs  {}", line()));
     }
-}
-
-/// Returns the address of a name.
-pub fn address(name: &str) -> Address {
-    Address::new(false, name, plexus_core::protocol::address::PORT).expect("names are host names")
 }
