@@ -5,7 +5,7 @@
 //!
 //! | kind | files |
 //! | --- | --- |
-//! | several nodes inside one process | [`scenario`] [`actions`] [`peer_selection`] [`node_host`] [`scripted_peer`] [`actor`] [`wires`] [`frame_log`] [`queue`] [`test_rng`] |
+//! | several nodes inside one process | [`scenario`] [`cast`] [`actions`] [`peer_selection`] [`node_host`] [`scripted_peer`] [`actor`] [`wires`] [`frame_log`] [`queue`] [`test_rng`] |
 //! | real processes | [`process`] [`api`] [`observer`] [`browser`] [`site`] [`npm`] [`tools`] [`wait`] |
 //! | real distances (Linux) | `enclosure` `netns` `tun` `distance` |
 //! | a real crowd (Linux) | `enclosure` `crowd` |
@@ -25,6 +25,7 @@ pub mod actor;
 pub mod api;
 pub mod block_builder;
 pub mod browser;
+pub mod cast;
 #[cfg(target_os = "linux")]
 pub mod crowd;
 #[cfg(target_os = "linux")]

@@ -14,13 +14,13 @@ impl TestRng {
     }
 
     /// Returns the next number.
-    pub fn next(&mut self) -> u64 {
+    pub fn draw(&mut self) -> u64 {
         self.0.next_u64()
     }
 
     /// Returns a number below `end`, which is at least 1.
     pub fn below(&mut self, end: u64) -> u64 {
-        self.next() % end
+        self.draw() % end
     }
 
     /// Returns true once in `times`.
@@ -37,7 +37,7 @@ impl TestRng {
     pub fn bytes(&mut self) -> [u8; 32] {
         let mut bytes = [0; 32];
         for chunk in bytes.chunks_exact_mut(8) {
-            chunk.copy_from_slice(&self.next().to_be_bytes());
+            chunk.copy_from_slice(&self.draw().to_be_bytes());
         }
         bytes
     }
@@ -51,6 +51,6 @@ mod tests {
     fn a_seed_gives_the_numbers_of_the_reference_implementation() {
         // The first outputs of splitmix64.c by Vigna.
         let mut rng = TestRng::new(1_477_776_061_723_855_037);
-        assert_eq!([(); 2].map(|()| rng.next()), [1_985_237_415_132_408_290, 2_979_275_885_539_914_483]);
+        assert_eq!([(); 2].map(|()| rng.draw()), [1_985_237_415_132_408_290, 2_979_275_885_539_914_483]);
     }
 }

@@ -54,7 +54,7 @@ fn tell(chance: &mut TestRng, from: &[Ipv4Addr]) -> Packet {
 /// Adds a peer at an address. An honest one announces any addresses, and an attacker only its own.
 fn somebody(world: &mut Scenario, ip: Ipv4Addr, all: &[Ipv4Addr]) -> Actor {
     let known = if is_bad(ip) { all[..BAD_ADDRESSES].to_vec() } else { all.to_vec() };
-    let mut chance = TestRng::new(world.chance.next());
+    let mut chance = TestRng::new(world.chance.draw());
     let party = world.stranger_at(&format!("at {ip}"), ip);
     world.guest(party).answer = Some(Box::new(move |packet| {
         matches!(packet, Packet::GetAddresses(())).then(|| vec![tell(&mut chance, &known).encode()])

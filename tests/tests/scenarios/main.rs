@@ -7,6 +7,7 @@
 mod admission;
 mod certificates;
 mod chaos;
+mod compact_block;
 mod eclipse;
 mod faults;
 mod fuzz;

@@ -5,6 +5,9 @@
 //! All nodes learn of one another from a meeting node, which ends once they have. The findings are
 //! plain numbers ([`DistanceFindings`]). The tests hold the limits for them.
 
+mod findings;
+mod map;
+
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
 use std::net::Ipv4Addr;
@@ -13,23 +16,21 @@ use std::time::{Duration, Instant};
 
 use plexus_core::primitives::params::Network;
 use plexus_core::protocol::address::PORT;
-use plexus_core::sim::{Latency, Matrix, SimConfig, Simulation, Topology};
-use serde::{Deserialize, Serialize};
+use plexus_core::sim::{Latency, SimConfig, Simulation, Topology};
 use serde_json::Value;
 
 use crate::api::ApiClient;
 use crate::netns::Net;
 use crate::observer::Observer;
 use crate::process::{self, Process};
-use crate::test_rng::TestRng;
 use crate::wait::{within, within_by};
+pub use findings::{Choice, DistanceFindings, Spread, Succession};
+use map::{Map, NEAREST};
 
 /// The fewest nodes: more than a node has links.
 pub const NODES_MIN: usize = 10;
 /// The most nodes: more need a machine of their own.
 pub const NODES_MAX: usize = 100;
-/// The number of nearest nodes that a node keeps.
-const NEAREST: usize = 3;
 /// The most time until another node replaces the nearest.
 const SUCCEED: Duration = Duration::from_secs(20);
 /// The most time until a block has reached all nodes.
@@ -38,16 +39,6 @@ const SPREAD: Duration = Duration::from_secs(10);
 const BLOCKS: usize = 40;
 /// A block takes 2^12 hashes, so it is found at once.
 const BITS: u32 = 12;
-/// The map's width and height as a round trip, in microseconds.
-const MAP_US: u64 = 200_000;
-/// The addition to every round trip, in microseconds.
-const ACCESS_US: u64 = 4_000;
-/// The round trip to the meeting node, in microseconds.
-const MEETING_US: u64 = 400_000;
-/// A node need not change to another that is nearer by less than this. The limit is a share of the
-/// round trip in thousandths, and a time that covers errors of measurement on a busy machine.
-const NEARER_PER_MILLE: u64 = 900;
-const NEARER_US: u64 = 3_000;
 /// The number of nodes that end.
 const ENDS: usize = 4;
 /// The number of simulations for the prediction, and the blocks of each.
@@ -76,146 +67,12 @@ pub fn life_max(nodes: usize) -> Duration {
     settle_max(nodes) + SETTLE_AGAIN_MAX + Duration::from_secs(180)
 }
 
-/// The results of a run.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct DistanceFindings {
-    /// The number of nodes.
-    pub nodes: usize,
-    /// The seconds from the last node's start until all had chosen.
-    pub settled_s: f64,
-    /// Their choices at that time.
-    pub choice: Choice,
-    /// Their choices after the blocks, as soon as only a few of them are about to change.
-    pub later: Choice,
-    /// The greatest excess of a measured round trip over the set one, as a share.
-    pub excess: f64,
-    /// The propagation of blocks.
-    pub spread: Spread,
-    /// The results of ending some nodes that were another's nearest, one after the other.
-    pub successions: Vec<Succession>,
-}
-
-/// The nodes that the nodes have chosen.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Choice {
-    /// The nodes that could have been chosen as nearest ones, at most three for each node.
-    pub slots: usize,
-    /// The number of slots whose node is right: no other candidate is nearer by enough.
-    pub right: usize,
-    /// The number of slots whose node is one of the nearest by the set distances.
-    pub exact: usize,
-    /// The number of links, for any reason, to the three nearest nodes of each node.
-    pub linked: usize,
-    /// The wrong choices, as text for people.
-    pub wrong: Vec<String>,
-}
-
-impl Choice {
-    fn add(&mut self, other: Self) {
-        self.slots += other.slots;
-        self.right += other.right;
-        self.exact += other.exact;
-        self.linked += other.linked;
-        self.wrong.extend(other.wrong);
-    }
-}
-
-/// The propagation of blocks in milliseconds, medians over blocks.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Spread {
-    /// The number of blocks that reached all nodes.
-    pub blocks: usize,
-    /// The times until half and nine tenths of the nodes announced a block, from the first
-    /// announcement.
-    pub measured_ms: [f64; 2],
-    /// The same times as the simulator predicts them, for nodes at these distances that choose
-    /// their peers themselves.
-    pub simulated_ms: [f64; 2],
-    /// The same times along the shortest paths over the existing links.
-    pub paths_ms: [f64; 2],
-    /// The time until the first node announced a block, from when it was sent to that node.
-    pub own_ms: f64,
-}
-
-/// The result of ending a nearest node.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Succession {
-    /// The node whose nearest it was.
-    pub node: usize,
-    /// The node that ended.
-    pub gone: usize,
-    /// The node that is among the nearest now and was not before.
-    pub successor: Option<usize>,
-    /// True if all three of the nearest are right again.
-    pub right: bool,
-    /// The seconds that this took.
-    pub seconds: f64,
-}
-
 /// A peer as a node reports it.
 #[derive(Clone, Debug)]
 struct Link {
     place: usize,
     slot: Option<String>,
     rtt_ms: Option<f64>,
-}
-
-/// The positions of all nodes.
-#[derive(Clone, Debug)]
-struct Map {
-    /// Round trips between the nodes, in microseconds.
-    rtt_us: Vec<Vec<u64>>,
-}
-
-impl Map {
-    fn new(nodes: usize, seed: u64) -> Self {
-        let mut chance = TestRng::new(seed);
-        let points: Vec<_> = (0..nodes).map(|_| [chance.below(MAP_US), chance.below(MAP_US)]).collect();
-        let between = |[x, y]: [u64; 2], [u, v]: [u64; 2]| {
-            let (across, down) = (x.abs_diff(u), y.abs_diff(v));
-            (across * across + down * down).isqrt() + ACCESS_US
-        };
-        let row = |&a: &[u64; 2]| points.iter().map(|&b| between(a, b)).collect();
-        Self { rtt_us: points.iter().map(row).collect() }
-    }
-
-    fn nodes(&self) -> usize {
-        self.rtt_us.len()
-    }
-
-    /// Returns the time of a packet. After the nodes come two more places: the meeting node, and
-    /// the observer, which is next to every node.
-    fn delay(&self, from: usize, to: usize) -> Duration {
-        let nodes = self.nodes();
-        let rtt_us = match (from.max(to), from == to) {
-            (_, true) => 0,
-            (far, _) if far < nodes => self.rtt_us[from][to],
-            (far, _) if far == nodes => MEETING_US,
-            _ => 0,
-        };
-        Duration::from_micros(rtt_us / 2)
-    }
-
-    fn matrix(&self) -> Matrix {
-        let row = |row: &Vec<u64>| {
-            let values = row.iter().map(|us| format!("{}.{:03}", us / 1_000, us % 1_000));
-            values.collect::<Vec<_>>().join(",")
-        };
-        self.rtt_us.iter().map(row).collect::<Vec<_>>().join("\n").parse().unwrap()
-    }
-
-    /// Returns the places among `places` that are nearest to a node.
-    fn nearest(&self, node: usize, mut places: Vec<usize>) -> Vec<usize> {
-        places.sort_by_key(|place| self.rtt_us[node][*place]);
-        places.truncate(NEAREST);
-        places
-    }
-
-    /// Returns true if `one` is nearer to a node than `than`, by enough to be chosen in its place.
-    fn is_nearer(&self, node: usize, one: usize, than: usize) -> bool {
-        let [one, than] = [one, than].map(|place| self.rtt_us[node][place]);
-        one + NEARER_US <= than && one * 1_000 <= than * NEARER_PER_MILLE
-    }
 }
 
 /// Returns the address of a place. Each is in a network group of its own, so that a node may have
