@@ -78,12 +78,10 @@ fn a_page_that_was_loaded_once_opens_without_its_node() {
 }
 
 #[test]
+#[cfg_attr(no_chromium, ignore = "needs Chromium")]
 fn a_service_worker_of_an_earlier_page_is_replaced() {
-    let Some(browser) = browser() else { return };
-    let folder = tempfile::tempdir().unwrap();
-    let network = process::network(folder.path(), BITS);
-    let alice = start(folder.path(), "alice", &network, "127.0.0.1:0", &[]);
-    let mut tab = browser.open(&format!("{}/", alice.url));
+    let fixture = PageFixture::start(BITS, &[]);
+    let mut tab = fixture.open("/");
     let is_at = |path: &str| format!("navigator.serviceWorker.controller?.scriptURL.endsWith({path:?})");
     tab.wait("the page has its worker", 60, &is_at("/service-worker.js"));
     // An earlier page registered its worker at this address, where the browser looks for updates.
