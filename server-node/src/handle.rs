@@ -17,7 +17,7 @@ use tokio::sync::{Semaphore, broadcast, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use crate::counters::Counters;
-use crate::driver::event::{DriverEvent, FACTS_MAX, FRAMES_BYTES_MAX, Query};
+use crate::driver::event::{DRIVER_EVENTS_MAX, DriverEvent, FRAMES_BYTES_MAX, Query};
 use crate::gate::Gate;
 use crate::store::Store;
 
@@ -47,7 +47,7 @@ pub struct Handle(Arc<HandleState>);
 
 #[derive(Debug)]
 struct HandleState {
-    facts: mpsc::Sender<DriverEvent>,
+    to_driver: mpsc::Sender<DriverEvent>,
     frames: Arc<Semaphore>,
     gate: Gate,
     peers: AtomicU64,
@@ -65,9 +65,9 @@ impl Handle {
         network: Network,
         inbound_max: usize,
     ) -> (Self, mpsc::Receiver<DriverEvent>) {
-        let (facts, received) = mpsc::channel(FACTS_MAX);
+        let (to_driver, received) = mpsc::channel(DRIVER_EVENTS_MAX);
         let shared = HandleState {
-            facts,
+            to_driver,
             frames: Arc::new(Semaphore::new(FRAMES_BYTES_MAX)),
             gate: Gate::new(inbound_max),
             peers: AtomicU64::new(0),
@@ -175,13 +175,13 @@ impl Handle {
     }
 
     /// Sends an item to the driver. Waits while its channel is full.
-    pub(crate) async fn tell(&self, fact: DriverEvent) -> Result<(), Stopped> {
-        self.0.facts.send(fact).await.map_err(|_| Stopped)
+    pub(crate) async fn tell(&self, event: DriverEvent) -> Result<(), Stopped> {
+        self.0.to_driver.send(event).await.map_err(|_| Stopped)
     }
 
     /// Sends an item to the driver from a thread that may block.
-    pub(crate) fn tell_blocking(&self, fact: DriverEvent) -> Result<(), Stopped> {
-        self.0.facts.blocking_send(fact).map_err(|_| Stopped)
+    pub(crate) fn tell_blocking(&self, event: DriverEvent) -> Result<(), Stopped> {
+        self.0.to_driver.blocking_send(event).map_err(|_| Stopped)
     }
 
     /// Sends a frame to the driver. Waits while too many bytes wait for it.

@@ -53,7 +53,7 @@ pub enum KeystoreError {
         path: PathBuf,
     },
     /// The system's source of randomness fails.
-    #[error("the system's source of chance fails: {0}")]
+    #[error("the system's source of randomness fails: {0}")]
     Chance(getrandom::Error),
 }
 
@@ -88,7 +88,7 @@ impl Keystore {
         }
         // Random bytes are an invalid key only once in 2^128 times.
         let secret = loop {
-            if let Ok(secret) = SecretKey::from_bytes(&*chance()?) {
+            if let Ok(secret) = SecretKey::from_bytes(&*entropy()?) {
                 break secret;
             }
         };
@@ -122,7 +122,7 @@ impl Keystore {
     /// # Errors
     /// A phrase exists already, or it cannot be written.
     pub fn create(&self) -> Result<Phrase, KeystoreError> {
-        let phrase = Phrase::from_entropy(&*chance()?);
+        let phrase = Phrase::from_entropy(&*entropy()?);
         self.restore(&phrase)?;
         Ok(phrase)
     }
@@ -190,7 +190,7 @@ impl Keystore {
     }
 }
 
-fn chance() -> Result<Zeroizing<[u8; 32]>, KeystoreError> {
+fn entropy() -> Result<Zeroizing<[u8; 32]>, KeystoreError> {
     let mut bytes = Zeroizing::new([0; 32]);
     getrandom::fill(bytes.as_mut_slice()).map_err(KeystoreError::Chance)?;
     Ok(bytes)

@@ -99,7 +99,7 @@ impl Running {
         let (store, chain, book) = opened.await??;
         let mut seed = [0; 32];
         getrandom::fill(&mut seed).map_err(|error| anyhow::anyhow!("no randomness to be had: {error}"))?;
-        let (handle, facts) = Handle::new(store, config.network.clone(), config.inbound_max);
+        let (handle, events) = Handle::new(store, config.network.clone(), config.inbound_max);
         let miner = MinerThreads::new(config.mine_threads, gpu, handle.clone());
         let mut node = Node::new(node_config(&config), chain, seed);
         if !book.is_empty()
@@ -107,7 +107,7 @@ impl Running {
         {
             tracing::error!(%error, "the stored address book is damaged: the node begins with an empty one");
         }
-        let driver = Driver::new(node, facts, handle.clone(), miner)?;
+        let driver = Driver::new(node, events, handle.clone(), miner)?;
         let app = http::router::router(handle.clone(), config.author.public());
         let server = http::server::serve(listener, tls, app, handle.clone(), config.connections_max);
         Ok(Self { handle, address, driver: tokio::spawn(driver.run()), server: tokio::spawn(server) })

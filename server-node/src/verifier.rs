@@ -68,12 +68,12 @@ impl Verifier {
     pub(crate) fn verify(&self, batch: Arc<SignatureBatch>, handle: Handle) {
         let keys = self.keys.clone();
         self.threads.spawn(move || {
-            let fact = match answer(&batch, &keys, handle.store(), handle.counters()) {
+            let event = match answer(&batch, &keys, handle.store(), handle.counters()) {
                 Ok(verdict) => DriverEvent::Input(Input::Verified(verdict)),
                 Err(error) => DriverEvent::Failed(error),
             };
             // A node that is stopping needs no result.
-            let _stopped = handle.tell_blocking(fact);
+            let _stopped = handle.tell_blocking(event);
         });
     }
 }

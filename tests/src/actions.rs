@@ -26,8 +26,8 @@ impl Scenario {
         let now = self.now(party);
         let host = self.host_mut(party);
         host.node.as_mut().expect("a node that runs").set_mining(now, mining);
-        let wishes = host.drain(now);
-        self.carry_out(party, wishes);
+        let outputs = host.drain(now);
+        self.carry_out(party, outputs);
     }
 
     /// Returns a solution of a mining node's job.
@@ -71,8 +71,8 @@ impl Scenario {
         let now = self.now(party);
         let host = self.host_mut(party);
         let outcome = host.node.as_mut().expect("a node that runs").submit(now, message);
-        let wishes = host.drain(now);
-        self.carry_out(party, wishes);
+        let outputs = host.drain(now);
+        self.carry_out(party, outputs);
         outcome
     }
 

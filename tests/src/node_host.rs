@@ -34,20 +34,20 @@ pub const EVENTS_MAX: usize = 65_536;
 
 /// An output that a host cannot execute by itself.
 #[derive(Debug)]
-pub enum Wish {
+pub enum HostOutput {
     /// Deliver a frame.
     Send(ConnectionId, Bytes),
     /// Connect to an address.
     Dial(Address),
     /// Close a connection.
     Close(ConnectionId),
-    /// Run an errand.
-    Errand(Errand),
+    /// Run a task.
+    Task(HostTask),
 }
 
 /// Work that takes a while. It is executed later, against the journal's state at that time.
 #[derive(Debug)]
-pub enum Errand {
+pub enum HostTask {
     /// A batch to verify.
     Verify(Arc<SignatureBatch>),
     /// A query to the store.
@@ -160,33 +160,33 @@ impl NodeHost {
     }
 
     /// Gives the node an input. Returns the outputs that the world has to execute.
-    pub fn handle(&mut self, now: Now, input: Input) -> Vec<Wish> {
+    pub fn handle(&mut self, now: Now, input: Input) -> Vec<HostOutput> {
         let Some(node) = &mut self.node else { return Vec::new() };
         self.mines = matches!(input, Input::Solved(_));
         node.handle(now, input);
-        let wishes = self.drain(now);
+        let outputs = self.drain(now);
         self.mines = false;
-        wishes
+        outputs
     }
 
     /// Executes the outputs that the host can execute. Returns the others.
-    pub fn drain(&mut self, now: Now) -> Vec<Wish> {
-        let mut wishes = Vec::new();
+    pub fn drain(&mut self, now: Now) -> Vec<HostOutput> {
+        let mut outputs = Vec::new();
         for count in 0.. {
-            assert!(count < OUTPUTS_MAX, "{}: over {OUTPUTS_MAX} wishes from one fact", self.name);
+            assert!(count < OUTPUTS_MAX, "{}: over {OUTPUTS_MAX} outputs from one input", self.name);
             let Some(output) = self.node.as_mut().and_then(Node::poll) else { break };
             match output {
                 Output::Send(peer, frame) => {
                     self.check_frame(&frame);
-                    wishes.push(Wish::Send(peer, frame));
+                    outputs.push(HostOutput::Send(peer, frame));
                 }
                 Output::Dial(address) => {
                     self.dials.push(address.clone());
-                    wishes.push(Wish::Dial(address));
+                    outputs.push(HostOutput::Dial(address));
                 }
                 Output::Close(peer, reason) => {
                     self.closes.push((peer, reason));
-                    wishes.push(Wish::Close(peer));
+                    outputs.push(HostOutput::Close(peer));
                 }
                 Output::Persist(changes) => {
                     if self.persists_left == Some(0) {
@@ -196,35 +196,35 @@ impl NodeHost {
                     self.persists_left = self.persists_left.map(|left| left - 1);
                     self.persist(&changes);
                 }
-                Output::Verify(batch) => wishes.push(Wish::Errand(Errand::Verify(batch))),
-                Output::Recall(recall) => wishes.push(Wish::Errand(Errand::Recall(recall))),
-                Output::Serve(peer, serve) => wishes.push(Wish::Errand(Errand::Serve(peer, serve))),
+                Output::Verify(batch) => outputs.push(HostOutput::Task(HostTask::Verify(batch))),
+                Output::Recall(recall) => outputs.push(HostOutput::Task(HostTask::Recall(recall))),
+                Output::Serve(peer, serve) => outputs.push(HostOutput::Task(HostTask::Serve(peer, serve))),
                 Output::Mine(job) => self.job = job.map(|job| *job),
                 Output::Tell(event) => self.note(event),
             }
         }
         self.check(now);
-        wishes
+        outputs
     }
 
-    /// Runs an errand. Returns its input for the node, and the frames that it sends.
-    pub fn run(&mut self, errand: &Errand) -> (Option<Input>, Vec<(ConnectionId, Bytes)>) {
-        match errand {
-            Errand::Verify(batch) => {
+    /// Runs a task. Returns its input for the node, and the frames that it sends.
+    pub fn run(&mut self, task: &HostTask) -> (Option<Input>, Vec<(ConnectionId, Bytes)>) {
+        match task {
+            HostTask::Verify(batch) => {
                 (Some(Input::Verified(batch.answer(|index, id| self.journal.seen(index, id)))), Vec::new())
             }
-            Errand::Recall(recall) => (Some(Input::Recalled(self.journal.recall(recall))), Vec::new()),
-            Errand::Serve(peer, PeerRequest::Headers(locator)) => {
+            HostTask::Recall(recall) => (Some(Input::Recalled(self.journal.recall(recall))), Vec::new()),
+            HostTask::Serve(peer, PeerRequest::Headers(locator)) => {
                 let headers = self.journal.headers_after(locator);
                 let packet = Packet::Headers(plexus_core::protocol::bounded::BoundedVec::new(headers));
                 (None, vec![(*peer, packet.encode())])
             }
-            Errand::Serve(peer, PeerRequest::Proof) => {
+            HostTask::Serve(peer, PeerRequest::Proof) => {
                 self.proofs_served += 1;
                 let proof = self.journal.prove(&self.network).unwrap_or_default();
                 (None, vec![(*peer, Packet::Proof(BoundedBytes::new(proof)).encode())])
             }
-            Errand::Serve(peer, PeerRequest::Bodies(hashes)) => {
+            HostTask::Serve(peer, PeerRequest::Bodies(hashes)) => {
                 let frame = |hash| match self.journal.body(hash) {
                     Some(block) => body_frame(block),
                     None => Packet::Missing(*hash).encode(),
@@ -236,7 +236,7 @@ impl NodeHost {
     }
 
     fn persist(&mut self, changes: &[Change]) {
-        assert!(!changes.is_empty(), "{}: wishes for nothing to be remembered", self.name);
+        assert!(!changes.is_empty(), "{}: outputs for nothing to be remembered", self.name);
         // A transaction is applied as a whole, but its changes build on one another.
         for change in changes {
             self.check_change(change);

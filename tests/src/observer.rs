@@ -20,7 +20,7 @@ use tungstenite::protocol::WebSocketConfig;
 use tungstenite::{Error, Message, WebSocket};
 
 use crate::block_builder::key;
-use crate::node_host::{NodeHost, Wish};
+use crate::node_host::{HostOutput, NodeHost};
 
 /// The largest frame that an observer accepts. The older system sends its whole chain in one.
 const MESSAGE_BYTES_MAX: usize = 256 << 20;
@@ -166,24 +166,24 @@ impl Observer {
     }
 
     fn tell(&mut self, input: Input) {
-        let wishes = self.host.handle(self.now(), input);
-        self.carry_out(wishes);
+        let outputs = self.host.handle(self.now(), input);
+        self.carry_out(outputs);
     }
 
-    fn carry_out(&mut self, wishes: Vec<Wish>) {
-        let mut wishes = std::collections::VecDeque::from(wishes);
-        while let Some(wish) = wishes.pop_front() {
-            let frames = match wish {
-                Wish::Send(_, frame) => vec![frame],
-                Wish::Dial(_) => Vec::new(),
-                Wish::Close(_) => {
+    fn carry_out(&mut self, outputs: Vec<HostOutput>) {
+        let mut outputs = std::collections::VecDeque::from(outputs);
+        while let Some(output) = outputs.pop_front() {
+            let frames = match output {
+                HostOutput::Send(_, frame) => vec![frame],
+                HostOutput::Dial(_) => Vec::new(),
+                HostOutput::Close(_) => {
                     self.open = false;
                     Vec::new()
                 }
-                Wish::Errand(errand) => {
-                    let (input, frames) = self.host.run(&errand);
+                HostOutput::Task(task) => {
+                    let (input, frames) = self.host.run(&task);
                     let more = input.map(|input| self.host.handle(self.now(), input));
-                    wishes.extend(more.into_iter().flatten());
+                    outputs.extend(more.into_iter().flatten());
                     frames.into_iter().map(|(_, frame)| frame).collect()
                 }
             };
@@ -222,8 +222,8 @@ impl Observer {
     pub fn mine(&mut self) -> Hash {
         let now = self.now();
         self.host.node.as_mut().expect("a node that runs").set_mining(now, true);
-        let wishes = self.host.drain(now);
-        self.carry_out(wishes);
+        let outputs = self.host.drain(now);
+        self.carry_out(outputs);
         self.listen(JOB, |observer| observer.host.job.is_some());
         let job = self.host.job.clone().expect("a synchronized node that mines has a job");
         let found = Search::new(&job, 0).run(u64::MAX).expect("a solution");

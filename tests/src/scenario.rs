@@ -34,7 +34,7 @@ use plexus_core::protocol::packet::{CAPS, Packet};
 
 use crate::actor::{Actor, address};
 use crate::frame_log::FrameLog;
-use crate::node_host::{Errand, NodeHost, Wish};
+use crate::node_host::{HostOutput, HostTask, NodeHost};
 use crate::queue::Queue;
 use crate::scripted_peer::ScriptedPeer;
 use crate::test_rng::TestRng;
@@ -44,18 +44,18 @@ use crate::wires::{Wire, WireEnd, Wires};
 const STEPS_MAX: u64 = 20_000_000;
 /// The most ticks of one node at one time.
 const TICKS_MAX: u32 = 100;
-/// The longest time of an errand (verifying, reading the store), in microseconds.
-const ERRAND_US_MAX: u64 = 3_000;
+/// The longest time of a task (verifying, reading the store), in microseconds.
+const TASK_US_MAX: u64 = 3_000;
 /// The latest steps that a failure shows.
 const TRACE_MAX: usize = 60;
 
 #[derive(Debug)]
-enum Happening {
+enum ScenarioEvent {
     Arrive { from: WireEnd, to: WireEnd, frame: Bytes },
     Close { to: WireEnd },
     Open { from: Actor, to: Actor, address: Address, life: u64 },
     Unreached { host: usize, address: Address, life: u64 },
-    Errand { host: usize, life: u64, errand: Errand },
+    Task { host: usize, life: u64, task: HostTask },
 }
 
 /// Nodes, scripted peers, links and a clock.
@@ -68,7 +68,7 @@ pub struct Scenario {
     /// True if all are honest. Then no node may find a fault in another.
     pub honest: bool,
     /// Random numbers from the seed.
-    pub chance: TestRng,
+    pub rng: TestRng,
     /// The frames that were sent.
     pub traffic: FrameLog,
     seed: u64,
@@ -76,7 +76,7 @@ pub struct Scenario {
     pub(crate) hosts: Vec<NodeHost>,
     pub(crate) strangers: Vec<ScriptedPeer>,
     wires: Wires,
-    queue: Queue<Happening>,
+    queue: Queue<ScenarioEvent>,
     trace: VecDeque<String>,
 }
 
@@ -94,7 +94,7 @@ impl Scenario {
             network,
             latency_ms: 10,
             honest: false,
-            chance: TestRng::new(seed),
+            rng: TestRng::new(seed),
             traffic: FrameLog::default(),
             seed,
             clock_us: 0,
@@ -185,7 +185,7 @@ impl Scenario {
         match end.0 {
             Actor::Host(_) => self.tell(end.0, Input::Connected(end.1, link)),
             Actor::Stranger(index) => {
-                let (now, seed) = (self.now(end.0), self.chance.bytes());
+                let (now, seed) = (self.now(end.0), self.rng.bytes());
                 let frames = self.strangers[index].connected(now, end.1, link, seed);
                 frames.into_iter().for_each(|frame| self.send(end, frame));
             }
@@ -226,14 +226,14 @@ impl Scenario {
     fn break_links(&mut self, party: Actor) {
         for end in self.wires.of(party) {
             if let Some(Wire { far, latency_us, .. }) = self.wires.unplug(end) {
-                self.queue.push(self.clock_us + latency_us, Happening::Close { to: far });
+                self.queue.push(self.clock_us + latency_us, ScenarioEvent::Close { to: far });
             }
         }
     }
 
     /// Starts a node from its store.
     pub fn restart(&mut self, party: Actor) {
-        let (network, seed, now) = (self.network.clone(), self.chance.bytes(), self.now(party));
+        let (network, seed, now) = (self.network.clone(), self.rng.bytes(), self.now(party));
         let host = self.host_mut(party);
         host.start(&network, seed);
         host.meet(now);
@@ -247,27 +247,27 @@ impl Scenario {
     /// Gives a node an input, and executes its outputs.
     pub fn tell(&mut self, party: Actor, input: Input) {
         let now = self.now(party);
-        let wishes = self.host_mut(party).handle(now, input);
-        self.carry_out(party, wishes);
+        let outputs = self.host_mut(party).handle(now, input);
+        self.carry_out(party, outputs);
     }
 
-    pub(crate) fn carry_out(&mut self, party: Actor, wishes: Vec<Wish>) {
+    pub(crate) fn carry_out(&mut self, party: Actor, outputs: Vec<HostOutput>) {
         let Actor::Host(host) = party else { return };
         let life = self.hosts[host].life;
-        for wish in wishes {
-            match wish {
-                Wish::Send(peer, frame) => self.send((party, peer), frame),
-                Wish::Close(peer) => {
+        for output in outputs {
+            match output {
+                HostOutput::Send(peer, frame) => self.send((party, peer), frame),
+                HostOutput::Close(peer) => {
                     if self.honest {
                         self.assert_no_faults();
                     }
                     self.hang_up((party, peer));
                 }
-                Wish::Errand(errand) => {
-                    let at = self.clock_us + self.chance.below(ERRAND_US_MAX);
-                    self.queue.push(at, Happening::Errand { host, life, errand });
+                HostOutput::Task(task) => {
+                    let at = self.clock_us + self.rng.below(TASK_US_MAX);
+                    self.queue.push(at, ScenarioEvent::Task { host, life, task });
                 }
-                Wish::Dial(address) => {
+                HostOutput::Dial(address) => {
                     let found = self.listener(&address);
                     let reached = found.filter(|to| !self.wires.is_cut(party, *to));
                     let far = reached.map(|to| self.latency_us(party, to));
@@ -275,8 +275,8 @@ impl Scenario {
                     self.queue.push(
                         at,
                         match reached {
-                            Some(to) => Happening::Open { from: party, to, address, life },
-                            None => Happening::Unreached { host, address, life },
+                            Some(to) => ScenarioEvent::Open { from: party, to, address, life },
+                            None => ScenarioEvent::Unreached { host, address, life },
                         },
                     );
                 }
@@ -299,7 +299,7 @@ impl Scenario {
         }
         let Some((at, to)) = self.wires.carry(from, self.clock_us) else { return };
         self.traffic.note(self.clock_us, from.0, to.0, &frame);
-        self.queue.push(at, Happening::Arrive { from, to, frame });
+        self.queue.push(at, ScenarioEvent::Arrive { from, to, frame });
     }
 
     /// Sends a packet from a scripted peer on all its links.
@@ -317,9 +317,9 @@ impl Scenario {
     fn hang_up(&mut self, end: WireEnd) {
         let Some(Wire { far, latency_us, busy_until }) = self.wires.unplug(end) else { return };
         let at = busy_until.max(self.clock_us + latency_us);
-        self.queue.push(at, Happening::Close { to: far });
-        if self.chance.one_in(2) {
-            self.queue.push(self.clock_us + 1, Happening::Close { to: end });
+        self.queue.push(at, ScenarioEvent::Close { to: far });
+        if self.rng.one_in(2) {
+            self.queue.push(self.clock_us + 1, ScenarioEvent::Close { to: end });
         }
     }
 
@@ -341,8 +341,8 @@ impl Scenario {
             match (next, wake) {
                 (Some(at), _) if at <= end && wake.is_none_or(|(wake, _)| at <= wake) => {
                     self.clock_us = self.clock_us.max(at);
-                    let happening = self.queue.pop().expect("it is next");
-                    self.happen(happening);
+                    let event = self.queue.pop().expect("it is next");
+                    self.happen(event);
                 }
                 (_, Some((at, index))) if at <= end => {
                     self.clock_us = self.clock_us.max(at);
@@ -363,38 +363,38 @@ impl Scenario {
         Some(moment.as_micros())
     }
 
-    fn happen(&mut self, happening: Happening) {
+    fn happen(&mut self, event: ScenarioEvent) {
         let pings = |frame: &Bytes| matches!(frame.first(), Some(2 | 3));
-        if matches!(&happening, Happening::Arrive { frame, .. } if pings(frame)) {
-            return self.carry(happening);
+        if matches!(&event, ScenarioEvent::Arrive { frame, .. } if pings(frame)) {
+            return self.carry(event);
         }
-        self.note(|| match &happening {
-            Happening::Arrive { from, to, frame } => {
+        self.note(|| match &event {
+            ScenarioEvent::Arrive { from, to, frame } => {
                 let named = frame.first().and_then(|&first| CAPS.get(usize::from(first)));
                 let name = named.map_or("illegal bytes", |(name, _)| *name);
                 format!("{from:?} to {to:?}: {name}, {} bytes", frame.len())
             }
-            other @ (Happening::Close { .. }
-            | Happening::Open { .. }
-            | Happening::Unreached { .. }
-            | Happening::Errand { .. }) => format!("{other:?}").chars().take(200).collect(),
+            other @ (ScenarioEvent::Close { .. }
+            | ScenarioEvent::Open { .. }
+            | ScenarioEvent::Unreached { .. }
+            | ScenarioEvent::Task { .. }) => format!("{other:?}").chars().take(200).collect(),
         });
-        self.carry(happening);
+        self.carry(event);
     }
 
-    fn carry(&mut self, happening: Happening) {
-        match happening {
-            Happening::Arrive { to, frame, .. } => {
+    fn carry(&mut self, event: ScenarioEvent) {
+        match event {
+            ScenarioEvent::Arrive { to, frame, .. } => {
                 // After a link broke, frames in flight may or may not be read.
-                if self.wires.get(to).is_some() || self.chance.one_in(2) {
+                if self.wires.get(to).is_some() || self.rng.one_in(2) {
                     self.arrive(to, &frame);
                 }
             }
-            Happening::Close { to } => {
+            ScenarioEvent::Close { to } => {
                 self.wires.unplug(to);
                 self.closed(to);
             }
-            Happening::Open { from, to, address, life } => {
+            ScenarioEvent::Open { from, to, address, life } => {
                 let alive = |party: Actor| match party {
                     Actor::Host(index) => self.hosts[index].node.is_some(),
                     Actor::Stranger(_) => true,
@@ -406,15 +406,15 @@ impl Scenario {
                     self.tell(from, Input::DialFailed(address));
                 }
             }
-            Happening::Unreached { host, address, life } if self.hosts[host].life == life => {
+            ScenarioEvent::Unreached { host, address, life } if self.hosts[host].life == life => {
                 self.tell(Actor::Host(host), Input::DialFailed(address));
             }
-            Happening::Errand { host, life, errand } if self.hosts[host].life == life => {
-                let (input, frames) = self.hosts[host].run(&errand);
+            ScenarioEvent::Task { host, life, task } if self.hosts[host].life == life => {
+                let (input, frames) = self.hosts[host].run(&task);
                 frames.into_iter().for_each(|(peer, frame)| self.send((Actor::Host(host), peer), frame));
                 input.into_iter().for_each(|input| self.tell(Actor::Host(host), input));
             }
-            Happening::Unreached { .. } | Happening::Errand { .. } => {}
+            ScenarioEvent::Unreached { .. } | ScenarioEvent::Task { .. } => {}
         }
     }
 

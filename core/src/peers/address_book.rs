@@ -257,22 +257,22 @@ impl AddressBook {
     pub fn select(
         &self,
         now: Timestamp,
-        chance: &mut SeededRng,
+        rng: &mut SeededRng,
         exclude: impl Fn(&Address) -> bool,
     ) -> Option<Address> {
-        let (first, second) = if chance.below(2) == 0 { (NEW, TRIED) } else { (TRIED, NEW) };
-        let drawn = self.select_from(first, now, chance, &exclude);
-        drawn.or_else(|| self.select_from(second, now, chance, &exclude))
+        let (first, second) = if rng.below(2) == 0 { (NEW, TRIED) } else { (TRIED, NEW) };
+        let drawn = self.select_from(first, now, rng, &exclude);
+        drawn.or_else(|| self.select_from(second, now, rng, &exclude))
     }
 
     /// Returns a random new address, to find out if it can be reached.
     pub fn select_new(
         &self,
         now: Timestamp,
-        chance: &mut SeededRng,
+        rng: &mut SeededRng,
         exclude: impl Fn(&Address) -> bool,
     ) -> Option<Address> {
-        self.select_from(NEW, now, chance, &exclude)
+        self.select_from(NEW, now, rng, &exclude)
     }
 
     /// Returns random addresses for a peer that asks: at most [`ADDRESSES_MAX`], without useless
@@ -281,13 +281,13 @@ impl AddressBook {
         &self,
         count: usize,
         now: Timestamp,
-        chance: &mut SeededRng,
+        rng: &mut SeededRng,
         exclude: impl Fn(&Address) -> bool,
     ) -> Vec<Address> {
         let fine = self.entries.values().filter(|entry| !entry.is_terrible(now));
         let mut fine: Vec<_> = fine.map(|entry| &entry.address).filter(|address| !exclude(address)).collect();
         let count = count.min(ADDRESSES_MAX).min(fine.len());
-        (0..count).map(|_| fine.swap_remove(chance.index(fine.len())).clone()).collect()
+        (0..count).map(|_| fine.swap_remove(rng.index(fine.len())).clone()).collect()
     }
 
     /// Returns the nearest nodes by the least measured round trip, at most `count`, nearest first.
@@ -435,7 +435,7 @@ impl AddressBook {
         &self,
         table: Range<BucketSlot>,
         now: Timestamp,
-        chance: &mut SeededRng,
+        rng: &mut SeededRng,
         exclude: &impl Fn(&Address) -> bool,
     ) -> Option<Address> {
         let mut shares = VecMap::<_, Vec<&Address>>::default();
@@ -445,15 +445,15 @@ impl AddressBook {
         let mut shares = shares.into_vec();
         while !shares.is_empty() {
             let mut groups = VecMap::<_, Vec<&Address>>::default();
-            let (_, share) = shares.swap_remove(chance.index(shares.len()));
+            let (_, share) = shares.swap_remove(rng.index(shares.len()));
             for address in share {
                 if !exclude(address) {
                     groups.get_or_default(self.placement.group(address)).push(address);
                 }
             }
-            let group = chance.index(groups.len());
+            let group = rng.index(groups.len());
             if let Some(addresses) = groups.values().nth(group) {
-                return addresses.get(chance.index(addresses.len())).map(|address| (*address).clone());
+                return addresses.get(rng.index(addresses.len())).map(|address| (*address).clone());
             }
         }
         None

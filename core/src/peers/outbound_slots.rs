@@ -265,7 +265,7 @@ impl OutboundSlots {
         now: MonotonicTime,
         known: usize,
         is_new: bool,
-        chance: &mut SeededRng,
+        rng: &mut SeededRng,
     ) {
         let mean = match known {
             ..KNOWN_SOME if is_new => FEELER_INTERVAL_MIN,
@@ -273,7 +273,7 @@ impl OutboundSlots {
             KNOWN_WELL.. => FEELER_INTERVAL_MAX,
         };
         let span_us = u64::try_from(mean.as_micros()).unwrap_or_default();
-        self.feel = now + mean / 2 + Duration::from_micros(chance.below(span_us));
+        self.feel = now + mean / 2 + Duration::from_micros(rng.below(span_us));
     }
 
     /// Starts a planning round if one is due. Returns true if it did.

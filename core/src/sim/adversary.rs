@@ -20,7 +20,7 @@ const FORGED_MAX: usize = 256;
 /// The state that makes a host Byzantine.
 #[derive(Debug)]
 pub(super) struct Adversary {
-    pub(super) treason: Attack,
+    pub(super) attack: Attack,
     /// The bodies of forged blocks, as frames. `None` for a body that is withheld.
     pub(super) forged: BTreeMap<Hash, Option<Bytes>>,
     /// Whether it is withholding the blocks that it mined.
@@ -29,23 +29,23 @@ pub(super) struct Adversary {
 }
 
 impl Adversary {
-    fn new(treason: Attack) -> Self {
-        Self { treason, forged: BTreeMap::new(), hoards: false, held_back: Vec::new() }
+    fn new(attack: Attack) -> Self {
+        Self { attack, forged: BTreeMap::new(), hoards: false, held_back: Vec::new() }
     }
 
     /// Chooses the Byzantine hosts of a setup at random. Returns their adversaries by host.
-    pub(super) fn draw_all(setup: &SimConfig, chance: &mut SimRng) -> BTreeMap<u32, Self> {
+    pub(super) fn draw_all(setup: &SimConfig, rng: &mut SimRng) -> BTreeMap<u32, Self> {
         let mut hosts: Vec<u32> = (0..setup.nodes).collect();
-        chance.shuffle(&mut hosts);
+        rng.shuffle(&mut hosts);
         let mut masks = BTreeMap::new();
-        for traitors in &setup.faults.traitors {
-            let share = u64::from(setup.nodes) * u64::from(traitors.share_per_mille) / 1_000;
+        for byzantine in &setup.faults.byzantine {
+            let share = u64::from(setup.nodes) * u64::from(byzantine.share_per_mille) / 1_000;
             for _ in 0..share.max(1) {
                 // One host always stays honest.
                 if hosts.len() > 1
                     && let Some(host) = hosts.pop()
                 {
-                    masks.insert(host, Self::new(traitors.treason));
+                    masks.insert(host, Self::new(byzantine.attack));
                 }
             }
         }
@@ -56,27 +56,27 @@ impl Adversary {
     /// forged block costs as much as any other. A host that serves no bodies has no hash power. It
     /// would withhold its own blocks, and that is another attack.
     pub(super) fn mines(&self) -> bool {
-        !matches!(self.treason, Attack::Silent | Attack::Stalling | Attack::HeaderFlooder)
+        !matches!(self.attack, Attack::Silent | Attack::Stalling | Attack::HeaderFlooder)
     }
 
     /// Returns true if it forges a block when its turn comes.
     pub(super) fn forges(&self) -> bool {
-        matches!(self.treason, Attack::InvalidChain | Attack::WithheldBody)
+        matches!(self.attack, Attack::InvalidChain | Attack::WithheldBody)
     }
 
     /// Returns true if it attacks from time to time, without being asked.
     pub(super) fn is_active(&self) -> bool {
-        matches!(self.treason, Attack::HeaderFlooder | Attack::Eclipse)
+        matches!(self.attack, Attack::HeaderFlooder | Attack::Eclipse)
     }
 
     /// Notes that it mined a block. A selfish host starts to withhold.
     pub(super) fn mined(&mut self) {
-        self.hoards = self.treason == Attack::Selfish;
+        self.hoards = self.attack == Attack::Selfish;
     }
 
     /// Returns true if a frame of the node may be sent.
     pub(super) fn lets_out(&mut self, kind: FrameKind, end: LinkEnd, frame: &Bytes) -> bool {
-        match self.treason {
+        match self.attack {
             Attack::Silent => {
                 matches!(
                     kind,

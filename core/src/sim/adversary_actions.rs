@@ -39,8 +39,8 @@ const TRIES_MAX: u64 = 1 << 12;
 impl World {
     /// Returns the frame that a Byzantine host sends in place of its node's frame.
     pub(super) fn alter(&mut self, host: u32, frame: Bytes) -> Bytes {
-        let treason = self.hosts[host as usize].mask.as_ref().map(|mask| mask.treason);
-        match treason {
+        let attack = self.hosts[host as usize].mask.as_ref().map(|mask| mask.attack);
+        match attack {
             Some(Attack::Eclipse) if matches!(Packet::decode(&frame), Ok(Packet::Addresses(_))) => {
                 self.addresses_of_its_kind()
             }
@@ -126,9 +126,9 @@ impl World {
     }
 
     /// Makes a Byzantine host attack.
-    pub(super) fn mischief(&mut self, host: u32) {
+    pub(super) fn act_as_adversary(&mut self, host: u32) {
         let Some(mask) = &self.hosts[host as usize].mask else { return };
-        match mask.treason {
+        match mask.attack {
             Attack::InvalidChain => match self.faults.rng.below(3) {
                 0 => self.forge(host, |block| block.signature = Signature::from_bytes([1; 64]), true),
                 1 => self.forge(host, |block| block.header.version = VERSION + 1, true),

@@ -27,7 +27,7 @@ pub(super) enum SimEvent {
     /// A host replaces the links that serve it worst.
     Rotate(u32),
     /// A Byzantine host attacks.
-    Mischief(u32),
+    AdversaryActs(u32),
     /// A host leaves for a while.
     Leave { host: u32, life: u32 },
     /// A host restarts from its store.
@@ -60,7 +60,7 @@ impl SimEvent {
             Self::Draw => (6, 0, 0),
             Self::Write => (7, 0, 0),
             Self::Rotate(host) => (8, *host, 0),
-            Self::Mischief(host) => (9, *host, 0),
+            Self::AdversaryActs(host) => (9, *host, 0),
             Self::Leave { host, .. } => (10, *host, 0),
             Self::Return(host) => (11, *host, 0),
             Self::Crash => (12, 0, 0),

@@ -9,12 +9,12 @@ const CRASH_US: u64 = 1_000_000;
 
 impl World {
     /// Schedules all faults.
-    pub(super) fn brew(&mut self) {
+    pub(super) fn schedule_faults(&mut self) {
         let faults = self.setup.faults.clone();
         for host in 0..self.setup.nodes {
             self.leave_later(host);
             if self.hosts[host as usize].mask.as_ref().is_some_and(|mask| mask.is_active()) {
-                self.mischief_later(host);
+                self.schedule_adversary(host);
             }
         }
         if faults.crash_every_ms > 0 {
@@ -25,9 +25,9 @@ impl World {
         }
     }
 
-    fn mischief_later(&mut self, host: u32) {
+    fn schedule_adversary(&mut self, host: u32) {
         let wait_us = self.faults.rng.exponential(self.setup.spacing_ms * 1_000);
-        self.schedule.later(wait_us, SimEvent::Mischief(host));
+        self.schedule.later(wait_us, SimEvent::AdversaryActs(host));
     }
 
     fn leave_later(&mut self, host: u32) {
@@ -51,17 +51,17 @@ impl World {
     }
 
     /// Applies a fault.
-    pub(super) fn befall(&mut self, happening: &SimEvent) {
-        if let SimEvent::Return(host) = *happening {
+    pub(super) fn apply_fault(&mut self, event: &SimEvent) {
+        if let SimEvent::Return(host) = *event {
             return self.come_back(host);
         }
         if !self.faults.are_active {
             return;
         }
-        match *happening {
-            SimEvent::Mischief(host) => {
-                self.mischief(host);
-                self.mischief_later(host);
+        match *event {
+            SimEvent::AdversaryActs(host) => {
+                self.act_as_adversary(host);
+                self.schedule_adversary(host);
             }
             SimEvent::Leave { host, life } if self.hosts[host as usize].life == life => {
                 let down_ms = self.setup.faults.churn.map_or(0, |churn| churn.down_ms);

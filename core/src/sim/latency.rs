@@ -231,14 +231,14 @@ enum DelayModel {
 }
 
 impl LatencyModel {
-    pub(super) fn new(latency: &Latency, nodes: u32, last_mile_us: u64, chance: &mut SimRng) -> Self {
+    pub(super) fn new(latency: &Latency, nodes: u32, last_mile_us: u64, rng: &mut SimRng) -> Self {
         let model = match latency {
-            Latency::Regions => DelayModel::Regions((0..nodes).map(|_| draw_region(chance)).collect()),
-            Latency::Sphere => DelayModel::Sphere((0..nodes).map(|_| draw_point(chance)).collect()),
+            Latency::Regions => DelayModel::Regions((0..nodes).map(|_| draw_region(rng)).collect()),
+            Latency::Sphere => DelayModel::Sphere((0..nodes).map(|_| draw_point(rng)).collect()),
             Latency::Matrix(matrix) => {
                 let rows = u64::try_from(matrix.rows()).unwrap_or(1);
                 let mut draw =
-                    |node| if rows == u64::from(nodes) { u64::from(node) } else { chance.below(rows) };
+                    |node| if rows == u64::from(nodes) { u64::from(node) } else { rng.below(rows) };
                 let row = |node| u16::try_from(draw(node)).unwrap_or_default();
                 DelayModel::Matrix(matrix.clone(), (0..nodes).map(row).collect())
             }
@@ -246,7 +246,7 @@ impl LatencyModel {
         let (least, most) = if *latency == Latency::Regions { ACCESS_US } else { (0, 0) };
         // A frame passes the last mile on the way out and on the way back.
         let mut access = |_| {
-            let own = chance.below(2 * last_mile_us + 1) + chance.below(u64::from(most - least) + 1);
+            let own = rng.below(2 * last_mile_us + 1) + rng.below(u64::from(most - least) + 1);
             least + u32::try_from(own).unwrap_or(u32::MAX / 4)
         };
         Self { access_us: (0..nodes).map(&mut access).collect(), model }
@@ -268,8 +268,8 @@ impl LatencyModel {
     /// Returns the node's place in a picture: from 0 to 1, rightwards and downwards. Only for
     /// people to look at.
     pub(super) fn spot(&self, node: u32) -> (f64, f64) {
-        let mut chance = SimRng::stream(node.into(), 0x5907);
-        let mut off = || f64::from(chance.index(2_001)) / 1_000.0 - 1.0;
+        let mut rng = SimRng::stream(node.into(), 0x5907);
+        let mut off = || f64::from(rng.index(2_001)) / 1_000.0 - 1.0;
         let index = node as usize;
         match &self.model {
             DelayModel::Regions(regions) => {
@@ -291,8 +291,8 @@ impl LatencyModel {
     }
 }
 
-fn draw_region(chance: &mut SimRng) -> u8 {
-    let mut left = chance.index(REGIONS.iter().map(|region| region.share).sum());
+fn draw_region(rng: &mut SimRng) -> u8 {
+    let mut left = rng.index(REGIONS.iter().map(|region| region.share).sum());
     let drawn = REGIONS.iter().position(|region| match left.checked_sub(region.share) {
         Some(rest) => {
             left = rest;
@@ -307,11 +307,10 @@ fn draw_region(chance: &mut SimRng) -> u8 {
 const SPHERE_RADIUS: i64 = 1 << 20;
 
 /// Returns a uniformly distributed point of the sphere: the direction of a random point in a ball.
-fn draw_point(chance: &mut SimRng) -> [i32; 3] {
+fn draw_point(rng: &mut SimRng) -> [i32; 3] {
     let span = 2 * SPHERE_RADIUS + 1;
     loop {
-        let mut axis =
-            || i64::try_from(chance.below(span.unsigned_abs())).unwrap_or_default() - SPHERE_RADIUS;
+        let mut axis = || i64::try_from(rng.below(span.unsigned_abs())).unwrap_or_default() - SPHERE_RADIUS;
         let point = [axis(), axis(), axis()];
         let square: i64 = point.iter().map(|axis| axis * axis).sum();
         let length = square.isqrt();

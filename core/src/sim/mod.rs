@@ -75,9 +75,9 @@ pub use latency::{Latency, Matrix, MatrixError, ROWS_MAX, RTT_MS_MAX, RTT_US_MIN
 pub use report::{ChosenCount, Curves, LinkView, PacketCount, PlaceView, Progress, Report, Stage};
 pub use report_frame::{BLOCKS_SHOWN_MAX, BlockStance, ReportFrame, SceneBlock};
 pub use setup::{
-    BLOCKS_MAX, BODY_BYTES_MAX, ByzantineShare, COMPLETE_NODES_MAX, Churn, DELAY_US_MAX, Faults,
-    INTERVAL_MS_MAX, MESSAGES_PER_MINUTE_MAX, NODES_MAX, OUTBOUND_MAX, Partition, SKEW_MS_MAX, SimConfig,
-    SimConfigError, TRAITORS_PER_MILLE_MAX, Topology,
+    BLOCKS_MAX, BODY_BYTES_MAX, BYZANTINE_PER_MILLE_MAX, ByzantineShare, COMPLETE_NODES_MAX, Churn,
+    DELAY_US_MAX, Faults, INTERVAL_MS_MAX, MESSAGES_PER_MINUTE_MAX, NODES_MAX, OUTBOUND_MAX, Partition,
+    SKEW_MS_MAX, SimConfig, SimConfigError, Topology,
 };
 pub use simulation::Simulation;
 pub use violation::{Invariant, Violation};

@@ -13,7 +13,7 @@ const AHEAD_STEPS: usize = 6;
 /// A step of prefetching the memory that an input needs.
 #[derive(Clone, Copy, Debug)]
 enum PrefetchStage {
-    Happening,
+    Event,
     Host,
     Node(ReadAheadStage),
 }
@@ -25,7 +25,7 @@ impl World {
         if !HAS_HINTS {
             return;
         }
-        let steps = [PrefetchStage::Happening, PrefetchStage::Host]
+        let steps = [PrefetchStage::Event, PrefetchStage::Host]
             .into_iter()
             .chain(ReadAheadStage::ALL.map(PrefetchStage::Node));
         for (step, far) in steps.zip((0..=AHEAD_MAX).rev().step_by(AHEAD_MAX / AHEAD_STEPS)) {
@@ -39,7 +39,7 @@ impl World {
     fn fetch_ahead(&self, others: usize, step: PrefetchStage) {
         let Some(place) = self.schedule.ahead(others) else { return };
         let (host, coming) = match (step, place) {
-            (PrefetchStage::Happening, _) => return prefetch(place),
+            (PrefetchStage::Event, _) => return prefetch(place),
             (_, Some(SimEvent::Arrive { host, end, frame })) => {
                 let is_ping = frame.len() == PING_BYTES;
                 if let (true, PrefetchStage::Host, Some(first)) = (is_ping, step, frame.first()) {
@@ -53,7 +53,7 @@ impl World {
         };
         let host = &self.hosts[host as usize];
         match step {
-            PrefetchStage::Happening => {}
+            PrefetchStage::Event => {}
             PrefetchStage::Host => {
                 prefetch(&host.node);
                 prefetch(&host.skew_ms);

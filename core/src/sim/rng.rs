@@ -99,8 +99,8 @@ mod tests {
 
     #[test]
     fn intervals_are_exponential() {
-        let (mut chance, mean, draws) = (SimRng::new(7), 15_000_000u64, 100_000u64);
-        let drawn: Vec<u64> = (0..draws).map(|_| chance.exponential(mean)).collect();
+        let (mut rng, mean, draws) = (SimRng::new(7), 15_000_000u64, 100_000u64);
+        let drawn: Vec<u64> = (0..draws).map(|_| rng.exponential(mean)).collect();
         let found = drawn.iter().sum::<u64>() / draws;
         assert!(found.abs_diff(mean) < mean / 50, "mean {found}");
         // In an exponential distribution, e^-1 = 36.8 % lie beyond the mean and e^-3 = 5.0 % beyond

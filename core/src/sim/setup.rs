@@ -25,7 +25,7 @@ pub const MESSAGES_PER_MINUTE_MAX: u32 = 60_000;
 /// ahead.
 pub const SKEW_MS_MAX: u64 = 30_000;
 /// The largest share of nodes that may be Byzantine, per mille.
-pub const TRAITORS_PER_MILLE_MAX: u32 = 490;
+pub const BYZANTINE_PER_MILLE_MAX: u32 = 490;
 
 /// The parameters of a simulation.
 ///
@@ -116,7 +116,8 @@ pub struct Faults {
     /// A crashed node restarts from its store a second later.
     pub crash_every_ms: u64,
     /// The Byzantine shares of the nodes.
-    pub traitors: Vec<ByzantineShare>,
+    #[serde(rename = "traitors")]
+    pub byzantine: Vec<ByzantineShare>,
 }
 
 /// Nodes leave and return.
@@ -146,7 +147,8 @@ pub struct Partition {
 #[serde(deny_unknown_fields)]
 pub struct ByzantineShare {
     /// The rule that they break.
-    pub treason: Attack,
+    #[serde(rename = "treason")]
+    pub attack: Attack,
     /// The share of nodes, per mille. At least one node is Byzantine.
     pub share_per_mille: u32,
 }
@@ -193,7 +195,7 @@ pub enum SimConfigError {
         found: u64,
     },
     /// More nodes would be Byzantine than honest ones can tolerate.
-    #[error("faults.traitors: at most {TRAITORS_PER_MILLE_MAX} of 1000 nodes, found {found}")]
+    #[error("faults.traitors: at most {BYZANTINE_PER_MILLE_MAX} of 1000 nodes, found {found}")]
     Traitors {
         /// The share, per mille.
         found: u64,
@@ -263,9 +265,9 @@ impl Faults {
                 ("faults.partition.share_per_mille", partition.share_per_mille.into(), 1, 999),
             ])?;
         }
-        let shares = self.traitors.iter().map(|traitors| u64::from(traitors.share_per_mille));
+        let shares = self.byzantine.iter().map(|byzantine| u64::from(byzantine.share_per_mille));
         let found = shares.fold(0, u64::saturating_add);
-        if found > TRAITORS_PER_MILLE_MAX.into() {
+        if found > BYZANTINE_PER_MILLE_MAX.into() {
             return Err(SimConfigError::Traitors { found });
         }
         Ok(())

@@ -104,12 +104,12 @@ impl Simulation {
             && self.world.schedule.events < end
             && self.world.schedule.now_us < end_us
         {
-            let Some(happening) = self.world.next() else {
+            let Some(event) = self.world.next() else {
                 self.stage = Stage::Done;
                 break;
             };
-            if let Some(happening) = self.world.carry(happening) {
-                self.happen(&happening);
+            if let Some(event) = self.world.carry(event) {
+                self.handle_event(&event);
             }
             if let Some(violation) = &self.world.checks.violation {
                 self.stage = Stage::Done;
@@ -133,20 +133,20 @@ impl Simulation {
         }
     }
 
-    fn happen(&mut self, happening: &SimEvent) {
-        match *happening {
+    fn handle_event(&mut self, event: &SimEvent) {
+        match *event {
             SimEvent::Seek(host) => self.world.seek(host),
             SimEvent::Rotate(host) => self.world.rotate(host),
             SimEvent::Draw => self.draw(),
             SimEvent::Write if self.stage != Stage::Settling => self.world.somebody_writes(),
             SimEvent::Write => {}
             SimEvent::Settle => self.settle(),
-            SimEvent::Mischief(_)
+            SimEvent::AdversaryActs(_)
             | SimEvent::Leave { .. }
             | SimEvent::Return(_)
             | SimEvent::Crash
             | SimEvent::Cut
-            | SimEvent::Heal => self.world.befall(happening),
+            | SimEvent::Heal => self.world.apply_fault(event),
             SimEvent::Arrive { .. }
             | SimEvent::Closed(_)
             | SimEvent::Tick(_)
@@ -163,7 +163,7 @@ impl Simulation {
         }
         let measured = self.stage == Stage::Measuring;
         match self.world.draw_miner() {
-            Some(host) if self.world.forges(host) => self.world.mischief(host),
+            Some(host) if self.world.forges(host) => self.world.act_as_adversary(host),
             Some(host) if self.world.mine(host, measured) => self.mined += 1,
             _ => self.idle_draws += 1,
         }
@@ -294,7 +294,7 @@ impl World {
                 self.schedule.later(wait_us, SimEvent::Seek(host));
             }
         }
-        self.brew();
+        self.schedule_faults();
         self.write_later();
         self.draw_later(warmup_us);
     }

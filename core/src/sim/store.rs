@@ -251,27 +251,27 @@ mod tests {
     fn agrees_with_a_journal() {
         let network = Network::dev();
         for seed in 0..20 {
-            let mut chance = SimRng::new(seed);
+            let mut rng = SimRng::new(seed);
             let (mut archive, mut store, mut other) =
                 (Archive::new(&network), HostStore::new(), HostStore::new());
             let mut journal = Journal::new(&network);
             let mut blocks = vec![(*network.id(), *network.genesis(), Work::ZERO)];
             for _ in 0..60 {
-                let &(prev_hash, below, work) = chance.pick(&blocks);
+                let &(prev_hash, below, work) = rng.pick(&blocks);
                 let header = Header {
                     prev_hash,
-                    content_root: Hash::from_bytes(chance.bytes32()),
+                    content_root: Hash::from_bytes(rng.bytes32()),
                     version: VERSION,
                     height: below.height + 1,
                     ..below
                 };
                 let (hash, total_work) = (header.hash(), work.plus(Work::from_hashes(2)));
-                let ids: Arc<[MessageId]> = Arc::from([Hash::of(&[u8::try_from(chance.below(20)).unwrap()])]);
+                let ids: Arc<[MessageId]> = Arc::from([Hash::of(&[u8::try_from(rng.below(20)).unwrap()])]);
                 let header_change = Change::Header { hash, header, total_work };
                 let (height, block) = (header.height, Bytes::copy_from_slice(hash.as_bytes()));
                 let body_change = Change::Body { hash, height, block, ids };
                 let mut changes = vec![header_change];
-                if chance.below(4) > 0 {
+                if rng.below(4) > 0 {
                     changes.push(body_change);
                 }
                 let tip = *journal.best().last().unwrap();
@@ -283,14 +283,14 @@ mod tests {
                     changes.push(Change::Tip { hash, height, fork: fork.height - 1 });
                 }
                 // In half of the cases another host has it first.
-                if chance.below(2) == 0 {
+                if rng.below(2) == 0 {
                     other.apply(&mut archive, &changes[..1]);
                 }
                 store.apply(&mut archive, &changes);
                 journal.apply(&changes);
                 blocks.push((hash, header, total_work));
                 assert!(store.best(&archive).eq(journal.best()), "seed {seed}");
-                let locator = [hash, chance.pick(&blocks).0, tip];
+                let locator = [hash, rng.pick(&blocks).0, tip];
                 assert_eq!(store.headers_after(&archive, &locator), journal.headers_after(&locator));
                 let unfolded = store.journal(&archive);
                 assert_eq!(unfolded.best(), journal.best());

@@ -20,10 +20,10 @@ fn run(setup: SimConfig) -> Report {
     }
 }
 
-fn with_traitors(treason: Attack) -> SimConfig {
-    let traitors = vec![ByzantineShare { treason, share_per_mille: 250 }];
+fn with_byzantine(attack: Attack) -> SimConfig {
+    let byzantine = vec![ByzantineShare { attack, share_per_mille: 250 }];
     // These bodies are large enough to be requested.
-    let faults = Faults { traitors, ..Faults::default() };
+    let faults = Faults { byzantine, ..Faults::default() };
     SimConfig { blocks: 10, body_bytes: 4_000, faults, ..small() }
 }
 
@@ -68,17 +68,17 @@ fn slices_do_not_matter() {
 }
 
 #[test]
-fn honest_nodes_agree_among_traitors_of_every_kind() {
-    for treason in Attack::ALL {
-        let report = run(with_traitors(treason));
-        assert_eq!(report.honest, 18, "{treason:?}");
-        assert!(report.mined >= 10 && report.t50_ms.is_some(), "{treason:?}");
+fn honest_nodes_agree_among_byzantine_nodes_of_every_kind() {
+    for attack in Attack::ALL {
+        let report = run(with_byzantine(attack));
+        assert_eq!(report.honest, 18, "{attack:?}");
+        assert!(report.mined >= 10 && report.t50_ms.is_some(), "{attack:?}");
         let bad_faith = report.faults > 0;
-        match treason {
+        match attack {
             Attack::Silent | Attack::LatencyLiar | Attack::CertificateLiar | Attack::Selfish => {
-                assert!(!bad_faith, "{treason:?}");
+                assert!(!bad_faith, "{attack:?}");
             }
-            Attack::InvalidChain => assert!(bad_faith, "{treason:?}"),
+            Attack::InvalidChain => assert!(bad_faith, "{attack:?}"),
             // It is random whether a peer asks these nodes for anything and takes offence.
             Attack::Stalling | Attack::WithheldBody | Attack::HeaderFlooder | Attack::Eclipse => {}
         }
@@ -155,8 +155,8 @@ fn nodes_that_choose_for_themselves_start_from_seeds() {
 
 /// Returns round trips between random points in a square of 200 ms, plus 4 ms, in microseconds.
 fn scatter(nodes: usize, seed: u64) -> Vec<Vec<u32>> {
-    let mut chance = rng::SimRng::new(seed);
-    let points: Vec<_> = (0..nodes).map(|_| [chance.index(200_000), chance.index(200_000)]).collect();
+    let mut rng = rng::SimRng::new(seed);
+    let points: Vec<_> = (0..nodes).map(|_| [rng.index(200_000), rng.index(200_000)]).collect();
     let between = |[x, y]: [u32; 2], [u, v]: [u32; 2]| {
         let (across, down) = (u64::from(x.abs_diff(u)), u64::from(y.abs_diff(v)));
         u32::try_from((across * across + down * down).isqrt()).unwrap() + 4_000
@@ -244,8 +244,8 @@ fn setups_out_of_bounds_are_refused_by_name() {
             .starts_with("faults.churn.up_ms:")
     );
     assert!(
-        error(|setup| setup.faults.traitors =
-            vec![ByzantineShare { treason: Attack::Silent, share_per_mille: 500 }])
+        error(|setup| setup.faults.byzantine =
+            vec![ByzantineShare { attack: Attack::Silent, share_per_mille: 500 }])
         .starts_with("faults.traitors:")
     );
     assert!(

@@ -209,12 +209,12 @@ mod tests {
     #[test]
     fn agrees_with_a_sorted_map() {
         for seed in 0..20 {
-            let (mut chance, mut wheel) = (SimRng::new(seed), TimingWheel::new());
+            let (mut rng, mut wheel) = (SimRng::new(seed), TimingWheel::new());
             let (mut model, mut now, mut number) = (BTreeMap::new(), 0, 0u64);
             for _ in 0..20_000 {
-                for _ in 0..chance.below(3) {
-                    let reach = *chance.pick(&[0, 10, 3_000, 400_000, 60_000_000]);
-                    let at = now + chance.below(reach + 1);
+                for _ in 0..rng.below(3) {
+                    let reach = *rng.pick(&[0, 10, 3_000, 400_000, 60_000_000]);
+                    let at = now + rng.below(reach + 1);
                     number += 1;
                     wheel.push(at, number);
                     model.insert((at, number), number);

@@ -124,7 +124,7 @@ impl World {
     /// Opens a link and tells both ends.
     pub(super) fn connect(&mut self, from: u32, to: u32) {
         let lies = [from, to].iter().any(|host| {
-            self.hosts[*host as usize].mask.as_ref().is_some_and(|mask| mask.treason == Attack::LatencyLiar)
+            self.hosts[*host as usize].mask.as_ref().is_some_and(|mask| mask.attack == Attack::LatencyLiar)
         });
         let Some(end) = self.transport.open(from, to, lies) else { return };
         self.hosts[from as usize].ends.push(end);

@@ -35,7 +35,7 @@ use crate::protocol::bounded::{BoundedBytes, BoundedVec};
 use crate::protocol::packet::{Packet, body_frame};
 
 /// The most outputs that one input may lead to.
-const WISHES_MAX: usize = 50_000;
+const OUTPUTS_MAX: usize = 50_000;
 /// The most answers of the store and the verifier that one input may lead to.
 const ANSWERS_MAX: usize = 10_000;
 /// The most ticks of one node at one moment.
@@ -107,20 +107,20 @@ impl World {
                 "more is about to happen than any network has under way".into()
             });
         }
-        let happening = self.schedule.pop()?;
+        let event = self.schedule.pop()?;
         self.look_ahead();
-        Some(happening)
+        Some(event)
     }
 
     /// Carries out an event of nodes and links. Returns any other event to the caller.
-    pub(super) fn carry(&mut self, happening: SimEvent) -> Option<SimEvent> {
-        if let SimEvent::Tick(host) = happening
+    pub(super) fn carry(&mut self, event: SimEvent) -> Option<SimEvent> {
+        if let SimEvent::Tick(host) = event
             && !self.is_tick_due(host)
         {
             return None;
         }
-        self.schedule.note(&happening);
-        match happening {
+        self.schedule.note(&event);
+        match event {
             SimEvent::Arrive { host, end, frame } => self.arrive(host, end, frame),
             SimEvent::Closed(end) => self.closed(end),
             SimEvent::Tick(host) => self.tick(host),
@@ -134,7 +134,7 @@ impl World {
             | SimEvent::Draw
             | SimEvent::Write
             | SimEvent::Rotate(_)
-            | SimEvent::Mischief(_)
+            | SimEvent::AdversaryActs(_)
             | SimEvent::Leave { .. }
             | SimEvent::Return(_)
             | SimEvent::Crash
@@ -195,23 +195,23 @@ impl World {
         let now = self.now(host);
         let Some(node) = self.hosts[host as usize].node.as_mut() else { return };
         act(node, now);
-        let mut wishes = self.drain(host);
+        let mut outputs = self.drain(host);
         let mut answers = 0;
         while let Some(answer) = self.turn.answers.pop_front() {
             answers += 1;
             if answers > ANSWERS_MAX {
                 self.turn.answers.clear();
                 return self.violate(Some(host), Invariant::Livelock, || {
-                    "one fact leads to questions without end".into()
+                    "one input leads to questions without end".into()
                 });
             }
             if let Some(node) = self.hosts[host as usize].node.as_mut() {
                 node.handle(now, answer);
             }
-            wishes += self.drain(host);
+            outputs += self.drain(host);
         }
         // A node whose chain moves always has an output that persists or reports it.
-        if wishes > 0 {
+        if outputs > 0 {
             self.watch(host);
         }
         self.arm(host);
@@ -219,22 +219,22 @@ impl World {
 
     /// Carries out a node's outputs. Returns the number of outputs.
     fn drain(&mut self, host: u32) -> usize {
-        let mut wishes = core::mem::take(&mut self.turn.outputs);
+        let mut outputs = core::mem::take(&mut self.turn.outputs);
         while let Some(output) = self.hosts[host as usize].node.as_mut().and_then(|node| node.poll()) {
-            if wishes.len() == WISHES_MAX {
+            if outputs.len() == OUTPUTS_MAX {
                 self.violate(Some(host), Invariant::Livelock, || {
-                    "one fact leads to wishes without end".into()
+                    "one input leads to outputs without end".into()
                 });
                 break;
             }
             if let Output::Send(peer, _) = &output {
                 self.transport.approach_link(LinkEnd::of(*peer));
             }
-            wishes.push(output);
+            outputs.push(output);
         }
-        let count = wishes.len();
-        wishes.drain(..).for_each(|output| self.carry_out(host, output));
-        self.turn.outputs = wishes;
+        let count = outputs.len();
+        outputs.drain(..).for_each(|output| self.carry_out(host, output));
+        self.turn.outputs = outputs;
         count
     }
 

@@ -12,7 +12,7 @@ use crate::driver::send_queue::SendQueue;
 use crate::store::StoreError;
 
 /// The most items that wait for the driver. When it is full, readers wait, and so do peers.
-pub const FACTS_MAX: usize = 1_024;
+pub const DRIVER_EVENTS_MAX: usize = 1_024;
 /// The most bytes of frames that wait for the driver. When they are reached, readers wait.
 pub const FRAMES_BYTES_MAX: usize = 32 << 20;
 

@@ -3,7 +3,7 @@
 //! It gives the node its inputs, queues its outputs, and executes them in their order. If the next
 //! output persists changes, all such outputs in the queue become one transaction. Outputs behind it
 //! wait until it is durable, while the node continues to take inputs. So a slow disk makes
-//! transactions larger, and the node no slower. The queue is bounded. Over [`WISHES_MAX`] outputs
+//! transactions larger, and the node no slower. The queue is bounded. Over [`PENDING_MAX`] outputs
 //! or [`CHANGES_BYTES_MAX`] bytes to persist, no input is taken until some outputs are executed.
 
 pub mod event;
@@ -35,14 +35,14 @@ use crate::verifier::Verifier;
 pub const FACTS_AT_ONCE_MAX: usize = 256;
 /// The most time in which inputs are taken before the node's outputs are executed. Some inputs are
 /// thousands of headers.
-pub const FACTS_TIME_MAX: Duration = Duration::from_millis(5);
+pub const EVENTS_TIME_MAX: Duration = Duration::from_millis(5);
 /// The least time between the beginnings of two transactions. A single transaction does not wait.
 /// In a series, fewer and larger transactions cost less, and the node's requests are far enough
 /// ahead.
 pub const COMMIT_INTERVAL: Duration = Duration::from_millis(20);
 /// The outputs that may wait for a transaction before no more inputs are taken.
-pub const WISHES_MAX: usize = 16_384;
-/// The bytes that may wait to be persisted before no more facts are taken.
+pub const PENDING_MAX: usize = 16_384;
+/// The bytes that may wait to be persisted before no more events are taken.
 pub const CHANGES_BYTES_MAX: usize = 16 << 20;
 /// The bytes that count for a change without a body.
 const CHANGE_BYTES: usize = 256;
@@ -57,14 +57,14 @@ enum PendingOutput {
 /// The task that owns the node.
 pub(crate) struct Driver {
     node: Node,
-    facts: mpsc::Receiver<DriverEvent>,
+    events: mpsc::Receiver<DriverEvent>,
     handle: Handle,
     clock: Clock,
     verifier: Verifier,
     miner: MinerThreads,
     dialer: Dialer,
     lanes: BTreeMap<ConnectionId, SendQueue>,
-    wishes: VecDeque<PendingOutput>,
+    pending: VecDeque<PendingOutput>,
     /// The bytes of the changes in the queue and in the running transaction.
     unpersisted_bytes: usize,
     commit: Option<JoinHandle<Result<(), StoreError>>>,
@@ -75,20 +75,20 @@ pub(crate) struct Driver {
 impl Driver {
     pub(crate) fn new(
         node: Node,
-        facts: mpsc::Receiver<DriverEvent>,
+        events: mpsc::Receiver<DriverEvent>,
         handle: Handle,
         miner: MinerThreads,
     ) -> anyhow::Result<Self> {
         Ok(Self {
             node,
-            facts,
+            events,
             clock: Clock::start(),
             verifier: Verifier::new()?,
             miner,
             dialer: Dialer::new()?,
             handle,
             lanes: BTreeMap::new(),
-            wishes: VecDeque::new(),
+            pending: VecDeque::new(),
             unpersisted_bytes: 0,
             commit: None,
             commit_after: MonotonicTime::default(),
@@ -104,7 +104,7 @@ impl Driver {
         let driven = self.drive().await;
         self.handle.stop();
         // Callers that wait in the channel learn that the node is stopping.
-        self.facts.close();
+        self.events.close();
         self.lanes.clear();
         driven?;
         self.finish().await
@@ -124,7 +124,7 @@ impl Driver {
             }
         }
         if !dropped.is_empty() {
-            self.wishes.push_back(PendingOutput::Output(Output::Persist(dropped)));
+            self.pending.push_back(PendingOutput::Output(Output::Persist(dropped)));
         }
         Ok(())
     }
@@ -138,7 +138,7 @@ impl Driver {
             self.carry_out()?;
             let wake = self.node.deadline().map(|(moment, _)| self.clock.instant(moment));
             let room = self.has_room();
-            let held_back = (self.commit.is_none() && !self.wishes.is_empty()).then_some(self.commit_after);
+            let held_back = (self.commit.is_none() && !self.pending.is_empty()).then_some(self.commit_after);
             let commit_after = held_back.map(|moment| self.clock.instant(moment));
             tokio::select! {
                 biased;
@@ -149,8 +149,8 @@ impl Driver {
                 }
                 () = until(commit_after) => {}
                 () = until(wake), if room => self.tell(Input::Ticked),
-                fact = self.facts.recv(), if room => match fact {
-                    Some(fact) => self.take(fact)?,
+                event = self.events.recv(), if room => match event {
+                    Some(event) => self.take(event)?,
                     None => return Ok(()),
                 },
             }
@@ -158,10 +158,10 @@ impl Driver {
     }
 
     /// Takes an input, and further ones that wait behind it.
-    fn take(&mut self, fact: DriverEvent) -> anyhow::Result<()> {
-        let (mut fact, end) = (Some(fact), self.clock.now().moment + FACTS_TIME_MAX);
+    fn take(&mut self, event: DriverEvent) -> anyhow::Result<()> {
+        let (mut event, end) = (Some(event), self.clock.now().moment + EVENTS_TIME_MAX);
         for _ in 0..FACTS_AT_ONCE_MAX {
-            match fact {
+            match event {
                 Some(DriverEvent::Opened(peer, link, lane)) => {
                     self.lanes.insert(peer, lane);
                     self.tell(Input::Connected(peer, link));
@@ -183,13 +183,13 @@ impl Driver {
             if !self.has_room() || self.clock.now().moment >= end {
                 break;
             }
-            fact = self.facts.try_recv().ok();
+            event = self.events.try_recv().ok();
         }
         Ok(())
     }
 
     fn has_room(&self) -> bool {
-        self.wishes.len() < WISHES_MAX && self.unpersisted_bytes < CHANGES_BYTES_MAX
+        self.pending.len() < PENDING_MAX && self.unpersisted_bytes < CHANGES_BYTES_MAX
     }
 
     fn tell(&mut self, input: Input) {
@@ -203,7 +203,7 @@ impl Driver {
             if let Output::Persist(changes) = &output {
                 self.unpersisted_bytes += changes.iter().map(size).sum::<usize>();
             }
-            self.wishes.push_back(PendingOutput::Output(output));
+            self.pending.push_back(PendingOutput::Output(output));
         }
     }
 
@@ -231,7 +231,7 @@ impl Driver {
     /// Queues an answer behind the outputs that it may show.
     fn reply<T: Send + 'static>(&mut self, asker: oneshot::Sender<T>, answer: T) {
         // The asker may have gone away, which is fine.
-        self.wishes.push_back(PendingOutput::Reply(Box::new(move || drop(asker.send(answer)))));
+        self.pending.push_back(PendingOutput::Reply(Box::new(move || drop(asker.send(answer)))));
     }
 
     /// Executes the outputs up to the next transaction, and begins that.
@@ -239,13 +239,13 @@ impl Driver {
         if self.commit.is_some() {
             return Ok(());
         }
-        while let Some(wish) = self.wishes.pop_front() {
-            match wish {
+        while let Some(output) = self.pending.pop_front() {
+            match output {
                 PendingOutput::Reply(reply) => reply(),
                 PendingOutput::Output(Output::Persist(changes)) => {
                     let now = self.clock.now().moment;
                     if now < self.commit_after {
-                        self.wishes.push_front(PendingOutput::Output(Output::Persist(changes)));
+                        self.pending.push_front(PendingOutput::Output(Output::Persist(changes)));
                     } else {
                         self.commit_after = now + COMMIT_INTERVAL;
                         self.commit = Some(self.begin_commit(changes));
@@ -260,7 +260,7 @@ impl Driver {
 
     /// Begins to persist these changes and all others in the queue.
     fn begin_commit(&mut self, mut changes: Vec<Change>) -> JoinHandle<Result<(), StoreError>> {
-        self.wishes.retain_mut(|wish| match wish {
+        self.pending.retain_mut(|output| match output {
             PendingOutput::Output(Output::Persist(more)) => {
                 changes.append(more);
                 false
@@ -317,12 +317,12 @@ impl Driver {
     fn recall(&self, recall: StoreQuery) {
         let handle = self.handle.clone();
         spawn_blocking(move || {
-            let fact = match handle.store().recall(&recall) {
+            let event = match handle.store().recall(&recall) {
                 Ok(recalled) => DriverEvent::Input(Input::Recalled(recalled)),
                 Err(error) => DriverEvent::Failed(error),
             };
             // A node that is stopping asks for nothing more.
-            let _stopped = handle.tell_blocking(fact);
+            let _stopped = handle.tell_blocking(event);
         });
     }
 
@@ -371,8 +371,8 @@ impl Driver {
             if let Some(commit) = self.commit.take() {
                 commit.await??;
             }
-            let Some(wish) = self.wishes.pop_front() else { return Ok(()) };
-            match wish {
+            let Some(output) = self.pending.pop_front() else { return Ok(()) };
+            match output {
                 PendingOutput::Reply(reply) => reply(),
                 PendingOutput::Output(Output::Persist(changes)) => {
                     let store = self.handle.store().clone();

@@ -36,7 +36,7 @@ fn impossible(id: u64) -> Job {
 
 struct Bench {
     miner: MinerThreads,
-    facts: Receiver<DriverEvent>,
+    events: Receiver<DriverEvent>,
     handle: Handle,
     _data: tempfile::TempDir,
 }
@@ -48,13 +48,13 @@ fn bench(threads: usize) -> Bench {
 fn bench_with(threads: usize, gpu: Option<Gpu>) -> Bench {
     let data = tempfile::tempdir().unwrap();
     let store = Store::open(data.path(), &Network::dev()).unwrap();
-    let (handle, facts) = Handle::new(store, Network::dev(), 1);
-    Bench { miner: MinerThreads::new(Some(threads), gpu, handle.clone()), facts, handle, _data: data }
+    let (handle, events) = Handle::new(store, Network::dev(), 1);
+    Bench { miner: MinerThreads::new(Some(threads), gpu, handle.clone()), events, handle, _data: data }
 }
 
 impl Bench {
     fn solution(&mut self) -> Solution {
-        match self.facts.blocking_recv() {
+        match self.events.blocking_recv() {
             Some(DriverEvent::Input(Input::Solved(solution))) => solution,
             other => panic!("{other:?}"),
         }

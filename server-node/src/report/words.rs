@@ -88,10 +88,10 @@ fn blocks(setup: &SimConfig) -> String {
 fn faults(setup: &SimConfig) -> Vec<String> {
     let faults = &setup.faults;
     let mut sentences: Vec<_> = faults
-        .traitors
+        .byzantine
         .iter()
-        .map(|traitors| {
-            format!("{} of the nodes {}.", per_mille(traitors.share_per_mille), deed(traitors.treason))
+        .map(|byzantine| {
+            format!("{} of the nodes {}.", per_mille(byzantine.share_per_mille), deed(byzantine.attack))
         })
         .collect();
     if faults.loss_ppm > 0 {
@@ -116,8 +116,8 @@ fn faults(setup: &SimConfig) -> Vec<String> {
     sentences
 }
 
-fn deed(treason: Attack) -> &'static str {
-    match treason {
+fn deed(attack: Attack) -> &'static str {
+    match attack {
         Attack::Silent => "pass nothing on",
         Attack::Stalling => "pass headers on and answer no request",
         Attack::InvalidChain => "announce blocks that break a rule",

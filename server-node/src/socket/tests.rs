@@ -16,7 +16,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A served socket: its driver's side, and its peer's.
 struct Served {
-    facts: mpsc::Receiver<DriverEvent>,
+    events: mpsc::Receiver<DriverEvent>,
     lane: SendQueue,
     peer: ConnectionId,
     client: WebSocketStream<DuplexStream>,
@@ -29,25 +29,25 @@ struct Served {
 async fn serve() -> Served {
     let (network, data) = (Network::dev(), tempfile::tempdir().unwrap());
     let store = Store::open(data.path(), &network).unwrap();
-    let (handle, mut facts) = Handle::new(store, network.clone(), 1);
+    let (handle, mut events) = Handle::new(store, network.clone(), 1);
     let (ours, theirs) = tokio::io::duplex(4_096);
     let server = WebSocketStream::from_raw_socket(ours, Role::Server, Some(limits())).await;
     let client = WebSocketStream::from_raw_socket(theirs, Role::Client, Some(limits())).await;
     let gate = handle.gate().clone();
     let stay = Stay::Open(gate.enter([127, 0, 0, 1].into()).unwrap());
     let served = tokio::spawn(async move { run(server, Direction::Inbound(None), stay, &handle).await });
-    let Some(DriverEvent::Opened(peer, Direction::Inbound(None), lane)) = facts.recv().await else {
+    let Some(DriverEvent::Opened(peer, Direction::Inbound(None), lane)) = events.recv().await else {
         panic!("not opened")
     };
-    Served { facts, lane, peer, client, served, gate, network, _data: data }
+    Served { events, lane, peer, client, served, gate, network, _data: data }
 }
 
 impl Served {
     async fn closed(&mut self) {
-        let fact = timeout(PATIENCE, self.facts.recv()).await.unwrap();
+        let event = timeout(PATIENCE, self.events.recv()).await.unwrap();
         assert!(
-            matches!(fact, Some(DriverEvent::Input(Input::Closed(peer))) if peer == self.peer),
-            "{fact:?}"
+            matches!(event, Some(DriverEvent::Input(Input::Closed(peer))) if peer == self.peer),
+            "{event:?}"
         );
     }
 
@@ -128,7 +128,7 @@ async fn when_many_linger_a_closed_peer_is_cut_off_at_once() {
 async fn the_gate_turns_away_who_finds_no_room() {
     let (network, data) = (Network::dev(), tempfile::tempdir().unwrap());
     let store = Store::open(data.path(), &network).unwrap();
-    let (handle, mut facts) = Handle::new(store, network, 1);
+    let (handle, mut events) = Handle::new(store, network, 1);
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let app = axum::Router::new().route("/p2p", route().with_state(handle.clone()));
@@ -145,7 +145,7 @@ async fn the_gate_turns_away_who_finds_no_room() {
     let mut open = Vec::new();
     for _ in 0..=HEADROOM {
         let socket = connect().await.unwrap().0;
-        let Some(DriverEvent::Opened(_, _, lane)) = facts.recv().await else { panic!("not opened") };
+        let Some(DriverEvent::Opened(_, _, lane)) = events.recv().await else { panic!("not opened") };
         open.push((socket, lane));
     }
     let Err(tungstenite::Error::Http(refused)) = connect().await else { panic!("let in") };
@@ -200,8 +200,8 @@ async fn a_reader_waits_while_the_driver_is_behind() {
     let room = crate::driver::event::FRAMES_BYTES_MAX >> 20;
     assert!(sent.load(std::sync::atomic::Ordering::Relaxed) <= room + 2);
     for _ in 0..64 {
-        let fact = timeout(PATIENCE, served.facts.recv()).await.unwrap();
-        assert!(matches!(fact, Some(DriverEvent::Received(..))), "{fact:?}");
+        let event = timeout(PATIENCE, served.events.recv()).await.unwrap();
+        assert!(matches!(event, Some(DriverEvent::Received(..))), "{event:?}");
     }
     timeout(PATIENCE, sender).await.unwrap().unwrap();
 }

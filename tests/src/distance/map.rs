@@ -28,8 +28,8 @@ pub(super) struct Map {
 
 impl Map {
     pub(super) fn new(nodes: usize, seed: u64) -> Self {
-        let mut chance = TestRng::new(seed);
-        let points: Vec<_> = (0..nodes).map(|_| [chance.below(MAP_US), chance.below(MAP_US)]).collect();
+        let mut rng = TestRng::new(seed);
+        let points: Vec<_> = (0..nodes).map(|_| [rng.below(MAP_US), rng.below(MAP_US)]).collect();
         let between = |[x, y]: [u64; 2], [u, v]: [u64; 2]| {
             let (across, down) = (x.abs_diff(u), y.abs_diff(v));
             (across * across + down * down).isqrt() + ACCESS_US

@@ -197,9 +197,9 @@ const WATCH_MOTION: &str = "window.moved = [];
 fn nothing_is_animated_for_whoever_wants_no_motion() {
     let browser = Browser::start();
     let stage = Stage::set();
-    for (wish, still) in [("reduce", true), ("no-preference", false)] {
+    for (output, still) in [("reduce", true), ("no-preference", false)] {
         let mut tab = browser.open("about:blank");
-        tab.prefer(&[("prefers-reduced-motion", wish)]);
+        tab.prefer(&[("prefers-reduced-motion", output)]);
         tab.prepare(WATCH_MOTION);
         tab.go(&stage.page());
         wait_live(&mut tab);

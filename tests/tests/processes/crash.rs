@@ -25,7 +25,7 @@ fn crashes() -> u64 {
     std::env::var("CRASHES").ok().map_or(100, |text| text.parse().expect("CRASHES is a number"))
 }
 
-fn chance() -> (u64, TestRng) {
+fn rng() -> (u64, TestRng) {
     let seed = std::env::var("SEED").ok().map_or(1, |text| text.parse().expect("SEED is a number"));
     (seed, TestRng::new(seed))
 }
@@ -33,7 +33,7 @@ fn chance() -> (u64, TestRng) {
 #[test]
 fn a_mining_node_killed_at_any_moment_loses_no_block_that_it_announced() {
     let place = Place::new(14);
-    let (seed, mut chance) = chance();
+    let (seed, mut rng) = rng();
     let (mut highest, mut announced, mut seen) = (0_u64, BTreeSet::<String>::new(), 0);
     for crash in 0..crashes() {
         let node = place.start_at("alice", ANY, &["--mine=1"]);
@@ -46,10 +46,10 @@ fn a_mining_node_killed_at_any_moment_loses_no_block_that_it_announced() {
         let height = api.height().expect("a node that serves");
         assert!(height >= highest, "crash {crash}, SEED={seed}: height {height} after {highest}");
         highest = height;
-        let life = Duration::from_millis(chance.below(LIFE_MS_MAX));
+        let life = Duration::from_millis(rng.below(LIFE_MS_MAX));
         let begun = Instant::now();
         // Alternate between a client of the older system and a peer.
-        if chance.one_in(2) {
+        if rng.one_in(2) {
             let mut client = OldClient::connect(node.address(), "/").unwrap();
             client.ping();
             while begun.elapsed() < life {
@@ -81,7 +81,7 @@ fn a_mining_node_killed_at_any_moment_loses_no_block_that_it_announced() {
 #[test]
 fn a_syncing_node_killed_at_any_moment_goes_on_from_what_it_had() {
     let place = Place::new(10);
-    let (seed, mut chance) = chance();
+    let (seed, mut rng) = rng();
     place.mined("server", 3_000);
     let server = place.start("server", &[]);
     let height = ApiClient::new(&server.url).height().unwrap();
@@ -93,7 +93,7 @@ fn a_syncing_node_killed_at_any_moment_goes_on_from_what_it_had() {
         let found = ApiClient::new(&client.url).height().expect("a node that serves");
         assert!(found >= last, "crash {crash}, SEED={seed}: height {found} after {last}");
         // The moment of the crash is random. Nothing is expected of the node until then.
-        std::thread::sleep(Duration::from_millis(chance.below(LIFE_MS_MAX)));
+        std::thread::sleep(Duration::from_millis(rng.below(LIFE_MS_MAX)));
         last = ApiClient::new(&client.url).height().expect("a node that serves");
         client.kill();
         if last == height {

@@ -25,7 +25,7 @@ fn every_node_holds_the_same_certified_links() {
     let all = chain_of(&mut world, 12);
     for (place, here) in all.iter().enumerate() {
         for there in &all[..place] {
-            let distance = 5 + world.chance.below(60);
+            let distance = 5 + world.rng.below(60);
             world.set_distance(*here, *there, distance);
         }
     }

@@ -15,26 +15,26 @@ const STEPS: usize = 150;
 fn live(seed: u64, lights: bool) {
     let mut world = Scenario::new(seed);
     world.honest = true;
-    let mut chance = TestRng::new(world.seed() ^ 0xc4a0_5000);
-    let count = 3 + usize::try_from(chance.below(4)).unwrap();
+    let mut rng = TestRng::new(world.seed() ^ 0xc4a0_5000);
+    let count = 3 + usize::try_from(rng.below(4)).unwrap();
     let all: Vec<Actor> = (0..count)
         .map(|place| {
             let connect: Vec<&str> = (1..=2).map(|step| NAMES[(place + step) % count]).collect();
-            let role = if lights && place > 1 && chance.one_in(4) { Role::Light } else { Role::Full };
+            let role = if lights && place > 1 && rng.one_in(4) { Role::Light } else { Role::Full };
             world.add(NAMES[place], role, &connect)
         })
         .collect();
     let mut written: Vec<(Actor, MessageId)> = Vec::new();
     let mut cuts = Vec::new();
     for _ in 0..STEPS {
-        world.latency_ms = 1 + chance.below(200);
-        world.elapse(chance.below(4_000));
-        let party = *chance.pick(&all);
-        let other = *chance.pick(&all);
+        world.latency_ms = 1 + rng.below(200);
+        world.elapse(rng.below(4_000));
+        let party = *rng.pick(&all);
+        let other = *rng.pick(&all);
         let up = world.host(party).node.is_some();
-        match chance.below(20) {
+        match rng.below(20) {
             0 if up => world.crash(party),
-            1 if up => world.host_mut(party).persists_left = Some(chance.below(4)),
+            1 if up => world.host_mut(party).persists_left = Some(rng.below(4)),
             2 if party != other && !cuts.contains(&(party, other)) => {
                 world.cut(party, other);
                 cuts.push((party, other));

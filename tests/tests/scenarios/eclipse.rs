@@ -46,18 +46,18 @@ fn addresses() -> Vec<Ipv4Addr> {
 }
 
 /// Returns a packet with random ones of these addresses.
-fn tell(chance: &mut TestRng, from: &[Ipv4Addr]) -> Packet {
-    let draw = |_| chance.pick(from).to_string().parse::<Address>().unwrap();
+fn tell(rng: &mut TestRng, from: &[Ipv4Addr]) -> Packet {
+    let draw = |_| rng.pick(from).to_string().parse::<Address>().unwrap();
     Packet::Addresses(BoundedVec::new((0..ADDRESSES_MAX).map(draw).collect()))
 }
 
 /// Adds a peer at an address. An honest one announces any addresses, and an attacker only its own.
 fn somebody(world: &mut Scenario, ip: Ipv4Addr, all: &[Ipv4Addr]) -> Actor {
     let known = if is_bad(ip) { all[..BAD_ADDRESSES].to_vec() } else { all.to_vec() };
-    let mut chance = TestRng::new(world.chance.draw());
+    let mut rng = TestRng::new(world.rng.draw());
     let party = world.stranger_at(&format!("at {ip}"), ip);
     world.guest(party).answer = Some(Box::new(move |packet| {
-        matches!(packet, Packet::GetAddresses(())).then(|| vec![tell(&mut chance, &known).encode()])
+        matches!(packet, Packet::GetAddresses(())).then(|| vec![tell(&mut rng, &known).encode()])
     }));
     party
 }
@@ -75,7 +75,7 @@ fn life(seed: u64) -> (usize, usize) {
         greet(&mut world, intruder, alice);
     }
     // One of its initial addresses is the attacker's.
-    let mut seeds: Vec<_> = (0..4).map(|_| *world.chance.pick(&parties[BAD_ADDRESSES..])).collect();
+    let mut seeds: Vec<_> = (0..4).map(|_| *world.rng.pick(&parties[BAD_ADDRESSES..])).collect();
     seeds.push(parties[0]);
     world.meet(alice, &seeds);
     let links = |world: &Scenario| {

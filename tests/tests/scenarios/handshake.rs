@@ -140,7 +140,7 @@ fn of_two_links_between_the_same_nodes_one_stays() {
         let mut world = Scenario::new(seed);
         let (alice, bob) = (world.full("alice"), world.full("bob"));
         world.connect(alice, bob);
-        let apart = world.chance.below(60);
+        let apart = world.rng.below(60);
         world.elapse(apart);
         world.connect(bob, alice);
         world.elapse(A_WHILE);

@@ -317,7 +317,7 @@ fn planning_replaces_at_most_one_link_a_round_and_fills_its_slot() {
     world.honest = true;
     let all = chain_of(&mut world, NODES);
     // The positions, on a square of 60 ms.
-    let places: Vec<_> = all.iter().map(|_| [(); 2].map(|()| world.chance.below(60))).collect();
+    let places: Vec<_> = all.iter().map(|_| [(); 2].map(|()| world.rng.below(60))).collect();
     for (place, here) in all.iter().enumerate() {
         for (other, there) in all[..place].iter().enumerate() {
             let [dx, dy] = [0, 1].map(|axis| places[place][axis].abs_diff(places[other][axis]));

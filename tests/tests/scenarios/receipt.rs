@@ -109,54 +109,54 @@ fn verdict_of_form(json: &[u8]) -> Option<(Receipt, Verified)> {
 }
 
 /// Changes bytes in one of the ways that fuzzers do.
-fn spoil(bytes: &mut Vec<u8>, other: &[u8], chance: &mut TestRng) {
+fn spoil(bytes: &mut Vec<u8>, other: &[u8], rng: &mut TestRng) {
     const NUMBERS: [u64; 12] =
         [0, 1, 0x7f, 0x80, 0xff, 0xffff, 0x8000_0000, 0xffff_ffff, 1 << 62, 1 << 63, u64::MAX - 1, u64::MAX];
-    let place = |chance: &mut TestRng, length: usize| {
+    let place = |rng: &mut TestRng, length: usize| {
         // Half of the time, change the front, where most fields are.
-        let length = if chance.one_in(2) { length.min(900) } else { length };
-        usize::try_from(chance.below(length.max(1) as u64)).unwrap()
+        let length = if rng.one_in(2) { length.min(900) } else { length };
+        usize::try_from(rng.below(length.max(1) as u64)).unwrap()
     };
-    let at = place(chance, bytes.len());
-    let end = (at + 1 + usize::try_from(chance.below(64)).unwrap()).min(bytes.len());
+    let at = place(rng, bytes.len());
+    let end = (at + 1 + usize::try_from(rng.below(64)).unwrap()).min(bytes.len());
     if bytes.is_empty() {
-        return bytes.push(u8::try_from(chance.below(256)).unwrap());
+        return bytes.push(u8::try_from(rng.below(256)).unwrap());
     }
-    match chance.below(9) {
-        0 => bytes[at] ^= 1 << chance.below(8),
-        1 => bytes[at] = u8::try_from(chance.below(256)).unwrap(),
+    match rng.below(9) {
+        0 => bytes[at] ^= 1 << rng.below(8),
+        1 => bytes[at] = u8::try_from(rng.below(256)).unwrap(),
         2 => {
-            let number = chance.pick(&NUMBERS).to_be_bytes();
-            let width = (1 << chance.below(4)).min(bytes.len() - at);
+            let number = rng.pick(&NUMBERS).to_be_bytes();
+            let width = (1 << rng.below(4)).min(bytes.len() - at);
             bytes[at..at + width].copy_from_slice(&number[8 - width..]);
         }
         3 => drop(bytes.drain(at..end)),
         4 => {
             let piece = bytes[at..end].to_vec();
-            let to = place(chance, bytes.len());
+            let to = place(rng, bytes.len());
             bytes.splice(to..to, piece);
         }
         5 => {
-            let from = place(chance, other.len());
+            let from = place(rng, other.len());
             let piece = other[from..].iter().copied().take(end - at);
             bytes.splice(at..end, piece.collect::<Vec<_>>());
         }
         6 => bytes.truncate(at),
-        7 => bytes.extend_from_slice(&chance.bytes()[..(end - at).min(32)]),
+        7 => bytes.extend_from_slice(&rng.bytes()[..(end - at).min(32)]),
         _ => bytes.swap(at, end - 1),
     }
 }
 
 /// Repairs parts of a proof so that more of its checks pass: new signatures, new commitments, a new
 /// nonce.
-fn mend(receipt: &mut Receipt, history_root: &Hash, chance: &mut TestRng) {
+fn mend(receipt: &mut Receipt, history_root: &Hash, rng: &mut TestRng) {
     let id = *receipt.network.id();
-    if chance.one_in(2) {
+    if rng.one_in(2) {
         let (secret, message) = (key("mallory"), &receipt.message);
         let draft = Draft::new(secret.public(), message.recipient(), message.text(), message.time()).unwrap();
         receipt.message = draft.sign(&secret, &id, message.stamp());
     }
-    if chance.one_in(4) {
+    if rng.one_in(4) {
         let (message, time) = (&receipt.message, receipt.header.time);
         let draft = Draft::new(*message.sender(), message.recipient(), message.text(), time).unwrap();
         receipt.message = Message::from_parts(draft, message.stamp(), *message.signature());
@@ -164,7 +164,7 @@ fn mend(receipt: &mut Receipt, history_root: &Hash, chance: &mut TestRng) {
     let leaf = plexus_core::primitives::merkle::leaf(&receipt.message.encode());
     let (index, count) = (receipt.index.into(), receipt.count.into());
     let root = plexus_core::primitives::merkle::climb(leaf, index, count, &receipt.siblings);
-    if let Some(root) = root.filter(|_| chance.one_in(2)) {
+    if let Some(root) = root.filter(|_| rng.one_in(2)) {
         let secret = key("mallory");
         receipt.author = secret.public();
         receipt.signature =
@@ -175,7 +175,7 @@ fn mend(receipt: &mut Receipt, history_root: &Hash, chance: &mut TestRng) {
         receipt.header.content_root =
             plexus_core::primitives::block::content_root(history_root, &body_root, receipt.extra);
     }
-    if chance.one_in(4) {
+    if rng.one_in(4) {
         receipt.header.bits = receipt.network.parameters().limit_bits;
     }
     if let Some(nonce) = grind(&receipt.header, 1 << 6) {
@@ -195,7 +195,7 @@ fn a_tampered_proof_file_shows_nothing_and_does_no_harm() {
     let number = |name: &str| std::env::var(name).ok().map(|text| text.parse().expect("a number"));
     let (seed, seconds) = (number("SEED").unwrap_or(1), number("FUZZ_SECONDS"));
     println!("SEED={seed}");
-    let (mut chance, network) = (TestRng::new(seed), network());
+    let (mut rng, network) = (TestRng::new(seed), network());
     let mut valid = receipts(&network, 1, 1, 1);
     valid.extend(receipts(&network, 2, 3, 5));
     valid.extend(receipts(&network, 17, 40, 30));
@@ -213,14 +213,14 @@ fn a_tampered_proof_file_shows_nothing_and_does_no_harm() {
             warm = memory_kib();
         }
         // Prefer the short files, of which more can be tried in a second.
-        let pick = |chance: &mut TestRng| if chance.one_in(8) { chance.below(12) } else { chance.below(6) };
-        let at = usize::try_from(pick(&mut chance)).unwrap();
-        let other = usize::try_from(chance.below(9)).unwrap();
-        let is_form = chance.one_in(4);
+        let pick = |rng: &mut TestRng| if rng.one_in(8) { rng.below(12) } else { rng.below(6) };
+        let at = usize::try_from(pick(&mut rng)).unwrap();
+        let other = usize::try_from(rng.below(9)).unwrap();
+        let is_form = rng.one_in(4);
         let seeds = if is_form { &forms } else { &files };
         let mut bytes = seeds[at].clone();
-        for _ in 0..=chance.below(3) {
-            spoil(&mut bytes, &seeds[other], &mut chance);
+        for _ in 0..=rng.below(3) {
+            spoil(&mut bytes, &seeds[other], &mut rng);
         }
         if is_form {
             if let Some((receipt, _)) = verdict_of_form(&bytes) {
@@ -232,7 +232,7 @@ fn a_tampered_proof_file_shows_nothing_and_does_no_harm() {
         assert!(error.is_some() || files.contains(&bytes), "try {tries}: {}", hex::encode(&bytes));
         let Ok(mut receipt) = Receipt::decode(&bytes) else { continue };
         read += 1;
-        mend(&mut receipt, &roots[at], &mut chance);
+        mend(&mut receipt, &roots[at], &mut rng);
         match verdict(&receipt.encode()) {
             Ok(_) => assert!(valid.contains(&receipt), "try {tries}: {}", hex::encode(receipt.encode())),
             Err(ReceiptError::Chain(_) | ReceiptError::Path { .. } | ReceiptError::Peak { .. }) => late += 1,

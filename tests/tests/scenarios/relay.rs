@@ -87,15 +87,15 @@ fn a_large_body_is_pushed_about_once_to_each_node() {
         (0..NODES).map(|place| world.stocked(&format!("node-{place}"), &forge, &hashes[2])).collect();
     for (place, here) in all.iter().enumerate() {
         for _ in 0..3 {
-            let there = *world.chance.clone().pick(&all);
-            world.chance.draw();
+            let there = *world.rng.clone().pick(&all);
+            world.rng.draw();
             if there != *here {
-                world.latency_ms = 5 + world.chance.below(80);
+                world.latency_ms = 5 + world.rng.below(80);
                 world.connect(*here, there);
             }
         }
         // Every random choice must give one connected network.
-        world.latency_ms = 5 + world.chance.below(80);
+        world.latency_ms = 5 + world.rng.below(80);
         world.connect(*here, all[(place + 1) % NODES]);
     }
     world.latency_ms = 10;

@@ -11,14 +11,14 @@ use plexus_tests::test_rng::TestRng;
 
 /// Returns a random network with random faults.
 fn draw(seed: u64) -> SimConfig {
-    let mut chance = TestRng::new(seed ^ 0x51b0_1a7e);
-    let mut below = |end: u64| chance.below(end);
+    let mut rng = TestRng::new(seed ^ 0x51b0_1a7e);
+    let mut below = |end: u64| rng.below(end);
     let mut faults = Faults::default();
     if below(2) == 0 {
-        let treason = Attack::ALL[usize::try_from(below(Attack::ALL.len() as u64)).unwrap()];
+        let attack = Attack::ALL[usize::try_from(below(Attack::ALL.len() as u64)).unwrap()];
         faults
-            .traitors
-            .push(ByzantineShare { treason, share_per_mille: 100 + u32::try_from(below(234)).unwrap() });
+            .byzantine
+            .push(ByzantineShare { attack, share_per_mille: 100 + u32::try_from(below(234)).unwrap() });
     }
     if below(3) == 0 {
         faults.loss_ppm = u32::try_from(below(10_000)).unwrap();
@@ -76,9 +76,9 @@ fn no_seed_breaks_a_law() {
 
 #[test]
 fn who_lies_about_where_it_is_gains_no_more_than_its_share_and_a_slot() {
-    for treason in [Attack::LatencyLiar, Attack::CertificateLiar] {
-        let traitors = vec![ByzantineShare { treason, share_per_mille: 200 }];
-        let faults = Faults { traitors, ..Faults::default() };
+    for attack in [Attack::LatencyLiar, Attack::CertificateLiar] {
+        let byzantine = vec![ByzantineShare { attack, share_per_mille: 200 }];
+        let faults = Faults { byzantine, ..Faults::default() };
         let (topology, latency) = (Topology::Plexus, Latency::Sphere);
         let setup = SimConfig {
             nodes: 40,
@@ -96,13 +96,10 @@ fn who_lies_about_where_it_is_gains_no_more_than_its_share_and_a_slot() {
         let [links, to_byzantine] =
             [|count: &ChosenCount| count.links, |count: &ChosenCount| count.to_byzantine]
                 .map(|of| report.chosen.iter().map(of).sum::<u64>());
-        assert_eq!(links, 8 * u64::from(report.honest), "{treason:?}");
+        assert_eq!(links, 8 * u64::from(report.honest), "{attack:?}");
         // A fifth of eight, and one more.
         let most = u64::from(report.honest) * 26 / 10;
-        println!(
-            "MEASURED {treason:?}: {to_byzantine} of {links} links, at most {most}: {:?}",
-            report.chosen
-        );
-        assert!(to_byzantine <= most, "{treason:?}: {to_byzantine} of {links}, at most {most}");
+        println!("MEASURED {attack:?}: {to_byzantine} of {links} links, at most {most}: {:?}", report.chosen);
+        assert!(to_byzantine <= most, "{attack:?}: {to_byzantine} of {links}, at most {most}");
     }
 }

@@ -15,17 +15,17 @@ struct Tree {
     blocks: Vec<(Hash, bool)>,
 }
 
-fn grow(world: &Scenario, chance: &mut TestRng, count: usize) -> Tree {
+fn grow(world: &Scenario, rng: &mut TestRng, count: usize) -> Tree {
     let mut forge = BlockBuilder::new(&world.network, "smith");
     let mut blocks = vec![(*world.network.id(), true)];
     for _ in 0..count {
         // Mostly near the newest, so that branches become long.
-        let back = chance.below(6).min(blocks.len() as u64 - 1);
+        let back = rng.below(6).min(blocks.len() as u64 - 1);
         let (parent, sound) = blocks[blocks.len() - 1 - usize::try_from(back).unwrap()];
         let base = world.time().minus_ms(1_000_000);
-        let time = forge.block(&parent).header.time.max(base).plus_ms(1 + chance.below(2_000));
+        let time = forge.block(&parent).header.time.max(base).plus_ms(1 + rng.below(2_000));
         let mut block = forge.draft(&parent, time, Vec::new());
-        let bad = chance.one_in(25);
+        let bad = rng.one_in(25);
         if bad {
             block.author = key("nobody").public();
             forge.commit(&mut block);
@@ -41,8 +41,8 @@ fn grow(world: &Scenario, chance: &mut TestRng, count: usize) -> Tree {
 fn a_node_ends_on_the_heaviest_valid_branch_of_a_random_tree() {
     for seed in 0..40 {
         let mut world = Scenario::new(seed);
-        let mut chance = world.chance.clone();
-        let tree = grow(&world, &mut chance, 60);
+        let mut rng = world.rng.clone();
+        let tree = grow(&world, &mut rng, 60);
         let alice = world.full("alice");
         let inner: Vec<_> =
             tree.blocks.iter().map(|(hash, _)| tree.forge.block(hash).header.prev_hash).collect();
@@ -50,9 +50,8 @@ fn a_node_ends_on_the_heaviest_valid_branch_of_a_random_tree() {
         // For each leaf, a peer claims its branch. For each invalid leaf, an honest peer also
         // claims the valid part below it.
         while !leaves.is_empty() {
-            let (leaf, sound) =
-                *leaves.swap_remove(usize::try_from(chance.below(leaves.len() as u64)).unwrap());
-            world.latency_ms = 1 + chance.below(80);
+            let (leaf, sound) = *leaves.swap_remove(usize::try_from(rng.below(leaves.len() as u64)).unwrap());
+            world.latency_ms = 1 + rng.below(80);
             let mut branch = tree.forge.branch(&leaf);
             let stranger = world.stranger(&format!("of {leaf}"), Role::Full, branch.clone());
             world.connect(stranger, alice);
@@ -62,7 +61,7 @@ fn a_node_ends_on_the_heaviest_valid_branch_of_a_random_tree() {
                 let honest = world.stranger(&format!("below {leaf}"), Role::Full, branch);
                 world.connect(honest, alice);
             }
-            world.elapse(chance.below(3_000));
+            world.elapse(rng.below(3_000));
         }
         world.elapse(4 * A_WHILE);
         let work = |hash: &Hash| tree.forge.history(hash).work();

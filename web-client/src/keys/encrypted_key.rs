@@ -126,12 +126,12 @@ impl EncryptedKey {
         name: &str,
         passphrase: &str,
         cost: Cost,
-        chance: &SaltAndNonce,
+        random: &SaltAndNonce,
     ) -> Result<Self, EncryptedKeyError> {
         check_passphrase(passphrase)?;
         let mut bytes = [0; ENCRYPTED_KEY_BYTES];
         let numbers = [cost.memory_kib, cost.passes, cost.lanes].map(u32::to_be_bytes).concat();
-        let head = [&[VERSION][..], &numbers, chance, identity.public().as_bytes()].concat();
+        let head = [&[VERSION][..], &numbers, random, identity.public().as_bytes()].concat();
         bytes[..HEAD_BYTES].copy_from_slice(&head);
         let (head, rest) = bytes.split_at_mut(HEAD_BYTES);
         let (secret, rest) = rest.split_at_mut(32);

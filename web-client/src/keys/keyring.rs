@@ -257,11 +257,11 @@ impl Keyring {
     ///
     /// # Errors
     /// The bytes are an invalid key, which happens once in 2^127 times.
-    pub(crate) fn make(&mut self, chance: &[u8; 64]) -> Result<KeyDraftView, KeyringError> {
+    pub(crate) fn make(&mut self, random: &[u8; 64]) -> Result<KeyDraftView, KeyringError> {
         let mut entropy = Zeroizing::new([0; 32]);
-        entropy.copy_from_slice(&chance[..32]);
+        entropy.copy_from_slice(&random[..32]);
         let identity = Identity::from_entropy(&entropy)?;
-        let places = drawn(&chance[32..]);
+        let places = drawn(&random[32..]);
         let words = identity.words();
         self.draft = Some(KeyDraft { identity, places });
         Ok(KeyDraftView { words, places })
@@ -319,11 +319,11 @@ impl Keyring {
         name: &str,
         identity: Identity,
         passphrase: &str,
-        chance: &SaltAndNonce,
+        random: &SaltAndNonce,
         cost: Cost,
     ) -> Result<NewKey, KeyringError> {
         let name = self.check_new(name, &identity)?.to_owned();
-        let encrypted = EncryptedKey::encrypt(&identity, &name, passphrase, cost, chance)?;
+        let encrypted = EncryptedKey::encrypt(&identity, &name, passphrase, cost, random)?;
         Ok(NewKey { name, identity, encrypted, was_clear: false })
     }
 
@@ -335,7 +335,7 @@ impl Keyring {
         &self,
         name: &str,
         passphrase: &str,
-        chance: &SaltAndNonce,
+        random: &SaltAndNonce,
         cost: Cost,
     ) -> Result<NewKey, KeyringError> {
         let is_clear = |held: &&Held| matches!(held.keeping, Keeping::Clear);
@@ -343,7 +343,7 @@ impl Keyring {
         let identity = clear.identity.clone().ok_or(KeyringError::Protected)?;
         let others = self.held.iter().filter(|held| !is_clear(held)).cloned().collect();
         let others = Self { held: others, ..Self::default() };
-        Ok(NewKey { was_clear: true, ..others.encrypt(name, identity, passphrase, chance, cost)? })
+        Ok(NewKey { was_clear: true, ..others.encrypt(name, identity, passphrase, random, cost)? })
     }
 
     /// Adds an encrypted key after it was stored, unlocked and selected. Returns its public key.
@@ -418,11 +418,11 @@ impl Keyring {
 }
 
 /// Returns different places in rising order, from 1.
-fn drawn(chance: &[u8]) -> [u8; ASKED] {
+fn drawn(random: &[u8]) -> [u8; ASKED] {
     let mut places: Vec<u8> = (1..=WORDS).collect();
     let mut drawn = [0; ASKED];
-    for (place, chance) in drawn.iter_mut().zip(chance) {
-        *place = places.remove(usize::from(*chance) % places.len());
+    for (place, random) in drawn.iter_mut().zip(random) {
+        *place = places.remove(usize::from(*random) % places.len());
     }
     drawn.sort_unstable();
     drawn

@@ -23,7 +23,7 @@ fn group(number: u32) -> NetGroup {
     host(number, 0).group()
 }
 
-fn chance(seed: u8) -> SeededRng {
+fn rng(seed: u8) -> SeededRng {
     SeededRng::new([seed; 32])
 }
 
@@ -51,14 +51,14 @@ fn what_was_heard_is_new_and_what_was_reached_is_tried() {
     assert!(book.add(&one, group(2), NOW));
     assert!(!book.add(&one, group(3), NOW), "an address occurs once");
     assert_eq!((book.len(), book.tried_len()), (1, 0));
-    assert_eq!(book.select_new(NOW, &mut chance(0), nobody), Some(one.clone()));
+    assert_eq!(book.select_new(NOW, &mut rng(0), nobody), Some(one.clone()));
     book.attempt(&one, NOW);
-    assert_eq!(book.select(NOW, &mut chance(0), nobody), None);
+    assert_eq!(book.select(NOW, &mut rng(0), nobody), None);
     book.good(&one, key(1), NOW);
     assert_eq!((book.len(), book.tried_len()), (1, 1));
-    assert_eq!(book.select_new(NOW, &mut chance(0), nobody), None);
-    assert_eq!(book.select(NOW, &mut chance(0), nobody), Some(one.clone()));
-    assert_eq!(book.select(NOW, &mut chance(0), |address| *address == one), None);
+    assert_eq!(book.select_new(NOW, &mut rng(0), nobody), None);
+    assert_eq!(book.select(NOW, &mut rng(0), nobody), Some(one.clone()));
+    assert_eq!(book.select(NOW, &mut rng(0), |address| *address == one), None);
     assert_eq!((book.key(&one), book.find_key(&key(1))), (Some(&key(1)), Some(&one)));
     book.forget(&one);
     assert!(book.is_empty() && !book.contains(&one));
@@ -139,8 +139,8 @@ fn what_failed_rests_and_is_drawn_again() {
     let (mut book, one) = (AddressBook::new([0; 32]), host(1, 1));
     book.add(&one, group(0), NOW);
     book.failed(&one, NOW);
-    assert_eq!(book.select(NOW.plus_ms(RETRY_MIN_MS - 1), &mut chance(0), nobody), None);
-    assert_eq!(book.select(NOW.plus_ms(RETRY_MIN_MS), &mut chance(0), nobody), Some(one));
+    assert_eq!(book.select(NOW.plus_ms(RETRY_MIN_MS - 1), &mut rng(0), nobody), None);
+    assert_eq!(book.select(NOW.plus_ms(RETRY_MIN_MS), &mut rng(0), nobody), Some(one));
 }
 
 #[test]
@@ -150,31 +150,31 @@ fn draws_half_from_each_table() {
         book.add(&host(number, 1), group(number), NOW);
     }
     book.good(&host(999, 1), key(1), NOW);
-    let mut chance = chance(1);
-    let tried = (0..1_000).filter(|_| book.select(NOW, &mut chance, nobody) == Some(host(999, 1)));
+    let mut rng = rng(1);
+    let tried = (0..1_000).filter(|_| book.select(NOW, &mut rng, nobody) == Some(host(999, 1)));
     assert!((440..560).contains(&tried.count()));
 }
 
 #[test]
 fn tells_of_few_and_of_none_that_are_terrible() {
-    let (mut book, mut chance) = (AddressBook::new([0; 32]), chance(2));
+    let (mut book, mut rng) = (AddressBook::new([0; 32]), rng(2));
     for number in 0..200 {
         book.add(&host(number, 1), group(number), NOW);
     }
-    let bad = book.select(NOW, &mut chance, nobody).unwrap();
+    let bad = book.select(NOW, &mut rng, nobody).unwrap();
     for _ in 0..NEW_FAILURES_MAX {
         book.failed(&bad, NOW);
     }
     for _ in 0..20 {
-        let mut sample = book.sample(1_000, NOW, &mut chance, |address| *address == host(7, 1));
+        let mut sample = book.sample(1_000, NOW, &mut rng, |address| *address == host(7, 1));
         assert_eq!(sample.len(), ADDRESSES_MAX);
         assert!(!sample.contains(&bad) && !sample.contains(&host(7, 1)));
         sample.sort();
         sample.dedup();
         assert_eq!(sample.len(), ADDRESSES_MAX, "each is told once");
     }
-    assert_eq!(book.sample(3, NOW, &mut chance, nobody).len(), 3);
-    assert_eq!(book.sample(3, NOW.plus_ms(AGE_MAX_MS + 1), &mut chance, nobody), []);
+    assert_eq!(book.sample(3, NOW, &mut rng, nobody).len(), 3);
+    assert_eq!(book.sample(3, NOW.plus_ms(AGE_MAX_MS + 1), &mut rng, nobody), []);
 }
 
 #[test]
@@ -211,7 +211,7 @@ fn a_home_network_fits() {
         book.good(&address(port), key(1), NOW);
     }
     assert!(book.tried_len() > 90, "{}", book.tried_len());
-    let drawn = book.select(NOW, &mut chance(0), nobody);
+    let drawn = book.select(NOW, &mut rng(0), nobody);
     assert!(drawn.is_some_and(|drawn| drawn.is_local()));
 }
 
@@ -276,9 +276,9 @@ fn share(
     seed: u8,
     table: impl Fn(&AddressBook, &mut SeededRng) -> Option<Address>,
 ) -> f64 {
-    let (mut chance, draws) = (chance(seed), 400);
+    let (mut rng, draws) = (rng(seed), 400);
     let bad: Vec<_> = (0..bad).map(group).collect();
-    let drawn = (0..draws).filter_map(|_| table(book, &mut chance));
+    let drawn = (0..draws).filter_map(|_| table(book, &mut rng));
     let hits = drawn.filter(|address| bad.contains(&address.group())).count();
     f64::from(u32::try_from(hits).unwrap()) / f64::from(draws)
 }
@@ -289,21 +289,21 @@ fn a_fifth_of_the_addresses_in_a_twentieth_of_the_networks_is_drawn_rarely() {
     // attacker's.
     let (mut sum, mut most) = (0.0, 0.0_f64);
     for seed in 0..100 {
-        let (mut book, mut chance) = (AddressBook::new([seed; 32]), chance(seed));
+        let (mut book, mut rng) = (AddressBook::new([seed; 32]), rng(seed));
         let honest = (0..800).map(|number| host(10 + number % 190, number));
         let attackers = (0..200).map(|number| host(number % 10, number));
         let mut all: Vec<_> = honest.chain(attackers).collect();
         while !all.is_empty() {
-            let one = all.swap_remove(chance.index(all.len()));
+            let one = all.swap_remove(rng.index(all.len()));
             // The attacker reports only its own addresses. The honest nodes report all.
             let own = one.group() < group(10);
-            let source = if own { chance.below(10) } else { 10 + chance.below(190) };
+            let source = if own { rng.below(10) } else { 10 + rng.below(190) };
             book.add(&one, group(u32::try_from(source).unwrap()), NOW);
-            if chance.below(2) == 0 {
+            if rng.below(2) == 0 {
                 book.good(&one, key(1), NOW);
             }
         }
-        let found = share(&book, 10, seed, |book, chance| book.select(NOW, chance, nobody));
+        let found = share(&book, 10, seed, |book, rng| book.select(NOW, rng, nobody));
         (sum, most) = (sum + found, most.max(found));
     }
     let mean = sum / 100.0;
@@ -339,8 +339,8 @@ fn a_flood_of_made_up_addresses_weighs_no_more_than_who_tells_it() {
             flood(&mut book);
             assert_eq!(told(&book), before, "nobody is displaced");
         }
-        let mut chance = chance(seed);
-        let drawn = (0..1_000).filter_map(|_| book.select(NOW, &mut chance, nobody));
+        let mut rng = rng(seed);
+        let drawn = (0..1_000).filter_map(|_| book.select(NOW, &mut rng, nobody));
         let bad = drawn.filter(|address| address.group() >= group(1_000)).count();
         // Three of 193 netgroups: one or two selections in a hundred, however many addresses they
         // report.
@@ -406,7 +406,7 @@ proptest! {
                 BookStep::Measured(a, b, us) => book.measured(&host(a, b), Duration::from_micros(us.into())),
                 BookStep::Forget(a, b) => book.forget(&host(a, b)),
                 BookStep::Drawn(seed) => {
-                    let drawn = book.select(now, &mut chance(seed), nobody);
+                    let drawn = book.select(now, &mut rng(seed), nobody);
                     prop_assert!(drawn.is_none_or(|drawn| book.contains(&drawn)));
                 }
                 BookStep::Waited(ms) => now = now.plus_ms(ms),

@@ -104,7 +104,7 @@ fn one_feeler_at_a_time_and_not_for_long() {
 
 #[test]
 fn feelers_come_faster_to_strangers_and_slower_once_many_are_known_and_never_in_step() {
-    let mut chance = SeededRng::new([1; 32]);
+    let mut rng = SeededRng::new([1; 32]);
     for (known, is_new, mean) in [
         (0, true, FEELER_INTERVAL_MIN),
         (KNOWN_SOME - 1, true, FEELER_INTERVAL_MIN),
@@ -115,7 +115,7 @@ fn feelers_come_faster_to_strangers_and_slower_once_many_are_known_and_never_in_
     ] {
         let mut slots = filled();
         let mut wait = || {
-            slots.schedule_feeler(at(2), known, is_new, &mut chance);
+            slots.schedule_feeler(at(2), known, is_new, &mut rng);
             assert!(!slots.feeler_due(at(2)) && slots.feeler_due(at(2) + mean * 2));
             slots.feel - at(2)
         };

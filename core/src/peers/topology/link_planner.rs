@@ -67,14 +67,14 @@ fn sum(arrivals: &Arrivals) -> u64 {
 
 impl<'a> LinkPlan<'a> {
     /// Creates a plan over a graph with us. Returns `None` if the graph has no links but ours.
-    pub(crate) fn new(graph: &'a GraphTopology, chance: &mut SeededRng) -> Option<Self> {
+    pub(crate) fn new(graph: &'a GraphTopology, rng: &mut SeededRng) -> Option<Self> {
         let others = graph.links.iter().filter(|(a, b, _)| *a != graph.own && *b != graph.own);
         let others = Adjacency::new(graph.keys.len(), others.copied());
         let linked: Vec<_> = (0..).take(others.len()).filter(|node| !others.hops(*node).is_empty()).collect();
         if linked.is_empty() {
             return None;
         }
-        let mut draw = || core::array::from_fn(|_| linked[chance.index(linked.len())]);
+        let mut draw = || core::array::from_fn(|_| linked[rng.index(linked.len())]);
         let (choosers, provers) = (draw(), draw());
         let distances = others.distances(&choosers);
         Some(Self { graph, others, distances, provers })

@@ -81,7 +81,7 @@ pub(in crate::command) struct Arguments {
     skew_ms: u64,
     /// Byzantine nodes, as silent=5%: silent, stalling, invalid-chain, withheld-body, latency-liar,
     /// certificate-liar, header-flooder, eclipse or selfish
-    #[arg(long, value_name = "KIND=SHARE,…", value_delimiter = ',', value_parser = parse_traitors)]
+    #[arg(long, value_name = "KIND=SHARE,…", value_delimiter = ',', value_parser = parse_byzantine)]
     faults: Vec<ByzantineShare>,
     /// Share of frames that are lost and sent again, as 0.1%
     #[arg(long, value_name = "SHARE", default_value_t = Share(0))]
@@ -165,7 +165,7 @@ impl Arguments {
                 churn: self.churn,
                 partition: self.partition,
                 crash_every_ms: self.crashes.0,
-                traitors: self.faults.clone(),
+                byzantine: self.faults.clone(),
             },
         })
     }
@@ -228,7 +228,7 @@ fn words(setup: &SimConfig, places: &str) -> Vec<(&'static str, String)> {
             ("--warmup-s", Seconds::to_string(&Decimal(setup.warmup_ms))),
             ("--warmup-blocks", setup.warmup_blocks.to_string()),
             ("--skew-ms", setup.skew_ms.to_string()),
-            ("--faults", traitors_words(&setup.faults.traitors)),
+            ("--faults", byzantine_words(&setup.faults.byzantine)),
             ("--loss", Share(setup.faults.loss_ppm).to_string()),
             ("--churn", setup.faults.churn.map(churn_words).unwrap_or_default()),
             ("--partition", setup.faults.partition.map(partition_words).unwrap_or_default()),
@@ -255,11 +255,11 @@ fn partition_words(partition: Partition) -> String {
     format!("{every},{lasts},{}", Share::of_per_mille(partition.share_per_mille))
 }
 
-fn traitors_words(traitors: &[ByzantineShare]) -> String {
-    let word = |traitors: &ByzantineShare| {
-        format!("{}={}", attack_name(traitors.treason), Share::of_per_mille(traitors.share_per_mille))
+fn byzantine_words(byzantine: &[ByzantineShare]) -> String {
+    let word = |byzantine: &ByzantineShare| {
+        format!("{}={}", attack_name(byzantine.attack), Share::of_per_mille(byzantine.share_per_mille))
     };
-    traitors.iter().map(word).collect::<Vec<_>>().join(",")
+    byzantine.iter().map(word).collect::<Vec<_>>().join(",")
 }
 
 /// Returns the error of a setup as text, with the command's flag and its unit.
@@ -294,7 +294,7 @@ fn refusal(error: &SimConfigError) -> String {
         }
         SimConfigError::Traitors { found } => {
             let found = Share::of_per_mille(u32::try_from(found).unwrap_or(u32::MAX));
-            let most = Share::of_per_mille(plexus_core::sim::TRAITORS_PER_MILLE_MAX);
+            let most = Share::of_per_mille(plexus_core::sim::BYZANTINE_PER_MILLE_MAX);
             format!("--faults may be at most {most} of the nodes together, not {found}")
         }
         SimConfigError::Complete { field } => {
@@ -326,14 +326,14 @@ fn topology_parser() -> impl TypedValueParser<Value = Topology> {
     })
 }
 
-fn parse_traitors(text: &str) -> Result<ByzantineShare, String> {
+fn parse_byzantine(text: &str) -> Result<ByzantineShare, String> {
     let (name, share) = text.split_once('=').ok_or("expected like silent=5%")?;
-    let named = |treason: &Attack| attack_name(*treason) == name;
-    let treason = Attack::ALL
+    let named = |attack: &Attack| attack_name(*attack) == name;
+    let attack = Attack::ALL
         .into_iter()
         .find(named)
         .ok_or_else(|| format!("{name} is none of {}", Attack::ALL.map(attack_name).join(", ")))?;
-    Ok(ByzantineShare { treason, share_per_mille: share.parse::<Share>()?.per_mille()? })
+    Ok(ByzantineShare { attack, share_per_mille: share.parse::<Share>()?.per_mille()? })
 }
 
 fn parse_churn(text: &str) -> Result<Churn, String> {

@@ -45,9 +45,9 @@ impl Runtime {
     /// Begins to make a key. Returns its words, and the places of the words that the user is asked
     /// for.
     pub(crate) fn make_key(&self) -> Result<String, UserError> {
-        let mut chance = Zeroizing::new([0; 64]);
-        getrandom::fill(&mut *chance).map_err(UserError::because)?;
-        let KeyDraftView { words, places } = self.keyring().make(&chance).map_err(UserError::because)?;
+        let mut random = Zeroizing::new([0; 64]);
+        getrandom::fill(&mut *random).map_err(UserError::because)?;
+        let KeyDraftView { words, places } = self.keyring().make(&random).map_err(UserError::because)?;
         Ok(format!(r#"{{"words":"{}","places":{places:?}}}"#, *words))
     }
 
@@ -95,8 +95,8 @@ impl Runtime {
             self.changed();
             return Ok(public.to_string());
         };
-        let chance = chance()?;
-        let new_key = self.keyring().encrypt(&name, identity, &passphrase, &chance, Cost::USUAL);
+        let random = random()?;
+        let new_key = self.keyring().encrypt(&name, identity, &passphrase, &random, Cost::USUAL);
         self.store(new_key).await
     }
 
@@ -107,8 +107,8 @@ impl Runtime {
         passphrase: Zeroizing<String>,
     ) -> Result<String, UserError> {
         self.look().await?;
-        let chance = chance()?;
-        let new_key = self.keyring().protect(&name, &passphrase, &chance, Cost::USUAL);
+        let random = random()?;
+        let new_key = self.keyring().protect(&name, &passphrase, &random, Cost::USUAL);
         self.store(new_key).await
     }
 
@@ -171,8 +171,8 @@ impl Runtime {
     }
 }
 
-fn chance() -> Result<SaltAndNonce, UserError> {
-    let mut chance: SaltAndNonce = Default::default();
-    getrandom::fill(&mut chance).map_err(UserError::because)?;
-    Ok(chance)
+fn random() -> Result<SaltAndNonce, UserError> {
+    let mut random: SaltAndNonce = Default::default();
+    getrandom::fill(&mut random).map_err(UserError::because)?;
+    Ok(random)
 }

@@ -55,16 +55,16 @@ fn network(spacing_ms: u64, half_life_ms: u64, limit_bits: u32) -> Network {
 /// The leaf records of a chain that miners of this power make, with a silence now and then.
 #[expect(clippy::cast_precision_loss, reason = "a model of miners")]
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a model of miners")]
-fn leaves(network: &Network, power: Power, chance: &mut SeededRng) -> Vec<MmrNode> {
+fn leaves(network: &Network, power: Power, rng: &mut SeededRng) -> Vec<MmrNode> {
     let retarget = network.retarget();
     let base = network.limit().work().hashes() as f64 * 50.0 / retarget.spacing_ms as f64;
     let mut leaves = vec![network.genesis().record(*network.id())];
     for height in 1..HEADERS {
         let parent = leaves[height - 1];
         let hashes = parent.work.hashes().max(1) as f64;
-        let luck = -(1.0 - chance.below(1 << 53) as f64 / (1u64 << 53) as f64).ln();
+        let luck = -(1.0 - rng.below(1 << 53) as f64 / (1u64 << 53) as f64).ln();
         let mined_ms = (hashes / power.at(height, base) * luck).min(1e12) as u64;
-        let silence_ms = if chance.below(300) == 0 { chance.below(20) * retarget.half_life_ms } else { 0 };
+        let silence_ms = if rng.below(300) == 0 { rng.below(20) * retarget.half_life_ms } else { 0 };
         let time = parent.time.plus_ms(1 + mined_ms + silence_ms);
         let bits = retarget.next_bits(parent.bits, parent.time, time);
         let work = bits.target().unwrap().work();
@@ -112,8 +112,8 @@ fn every_node_of_an_honest_chain_is_accepted() {
     for (seed, (spacing_ms, half_life_ms, limit_bits)) in (0u8..).zip(networks) {
         let network = network(spacing_ms, half_life_ms, limit_bits);
         for power in powers {
-            let mut chance = SeededRng::new([seed; 32]);
-            let leaves = leaves(&network, power, &mut chance);
+            let mut rng = SeededRng::new([seed; 32]);
+            let leaves = leaves(&network, power, &mut rng);
             let what = format!("SEED={seed}, T {spacing_ms}, τ {half_life_ms}, {limit_bits:#x}, {power:?}");
             checked += check(&network, &leaves, &what);
         }

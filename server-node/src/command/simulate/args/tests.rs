@@ -38,7 +38,7 @@ fn every_flag_says_its_part_of_the_setup() {
                 --body-bytes 4000 --messages-per-minute 60 --miners 7 --warmup-s 12.5 --warmup-blocks 9 \
                 --skew-ms 300 --faults silent=5%,eclipse=2.5% --loss 0.1% --churn 600,60 \
                 --partition 120,30,25% --crashes 20 --seed 11";
-    let traitors = [(Attack::Silent, 50), (Attack::Eclipse, 25)];
+    let byzantine = [(Attack::Silent, 50), (Attack::Eclipse, 25)];
     let expected = SimConfig {
         nodes: 50,
         topology: Topology::Nearest,
@@ -62,8 +62,8 @@ fn every_flag_says_its_part_of_the_setup() {
             churn: Some(Churn { up_ms: 600_000, down_ms: 60_000 }),
             partition: Some(Partition { every_ms: 120_000, lasts_ms: 30_000, share_per_mille: 250 }),
             crash_every_ms: 20_000,
-            traitors: traitors
-                .map(|(attack, share_per_mille)| ByzantineShare { treason: attack, share_per_mille })
+            byzantine: byzantine
+                .map(|(attack, share_per_mille)| ByzantineShare { attack, share_per_mille })
                 .to_vec(),
         },
     };
@@ -99,8 +99,8 @@ fn every_topology_and_treason_has_the_name_that_reports_use() {
     }
     for attack in Attack::ALL {
         assert_eq!(serde_json::to_value(attack).unwrap(), attack_name(attack));
-        let traitors = ByzantineShare { treason: attack, share_per_mille: 100 };
-        assert_eq!(parse_traitors(&format!("{}=0.1", attack_name(attack))), Ok(traitors));
+        let byzantine = ByzantineShare { attack, share_per_mille: 100 };
+        assert_eq!(parse_byzantine(&format!("{}=0.1", attack_name(attack))), Ok(byzantine));
     }
 }
 
