@@ -143,11 +143,11 @@ pub fn points(below: Work, in_tail: Work, tip_bits: Bits, tip: &Hash) -> Option<
 /// # use plexus_core::mining::search::grind;
 /// # use plexus_core::primitives::block::content_root;
 /// # use plexus_core::primitives::mmr::{Mmr, MmrNode, Position};
-/// # use plexus_core::proof::chain_proof::{Opened, Source, prove, verify};
+/// # use plexus_core::proof::chain_proof::{Opened, ProofSource, prove, verify};
 /// # use plexus_core::{Hash, Header, Network};
 /// struct Short(Network, Opened);
 ///
-/// impl Source for Short {
+/// impl ProofSource for Short {
 ///     type Error = Infallible;
 ///     fn node(&mut self, _: Position) -> Result<MmrNode, Infallible> {
 ///         Ok(self.0.genesis().record(*self.0.id()))

@@ -59,11 +59,11 @@ pub const RECEIPT_BYTES_MAX: usize = HEAD_BYTES_MAX + PROOF_BYTES_MAX;
 /// # use plexus_core::mining::search::grind;
 /// # use plexus_core::primitives::message::Draft;
 /// # use plexus_core::primitives::mmr::{Mmr, MmrNode, Position};
-/// # use plexus_core::proof::chain_proof::{Opened, Source, prove};
+/// # use plexus_core::proof::chain_proof::{Opened, ProofSource, prove};
 /// # use plexus_core::proof::inclusion_proof::Receipt;
 /// # use plexus_core::{Block, Header, Network, SecretKey};
 /// # struct Short(Network, Opened);
-/// # impl Source for Short {
+/// # impl ProofSource for Short {
 /// #     type Error = Infallible;
 /// #     fn node(&mut self, _: Position) -> Result<MmrNode, Infallible> {
 /// #         Ok(self.0.genesis().record(*self.0.id()))
