@@ -4,9 +4,11 @@
 //! Each step reads only the memory that the step before had fetched. So a driver that takes the
 //! steps well ahead of the frame never waits. The steps change only the time.
 
-use super::{ConnectionId, Node};
+use super::Node;
+use crate::peers::connections::PeerConnections;
 use crate::peers::peer::Peer;
 use crate::primitives::prefetch::{HAS_HINTS, prefetch};
+use crate::protocol::connection::ConnectionId;
 
 /// The most peers that are prefetched ahead of a tick.
 const PEERS_AHEAD_MAX: usize = 32;
@@ -45,62 +47,64 @@ impl Node {
     pub(crate) fn approach(&self, coming: NextInput, step: ReadAheadStage) {
         match (step, coming) {
             (ReadAheadStage::Node, _) => {
-                prefetch(&self.messages.assumed);
+                prefetch(&self.machines.messages.assumed);
                 prefetch(&self.schedule.dirty);
                 prefetch(&self.connections);
                 prefetch(&self.schedule.wake);
                 prefetch(&self.outbox);
                 if !matches!(coming, NextInput::Ping(_)) {
-                    prefetch(&self.blocks.relay);
-                    prefetch(&self.blocks.download);
+                    prefetch(&self.machines.blocks.relay);
+                    prefetch(&self.machines.blocks.download);
                     self.chain.prefetch();
                 }
             }
             (ReadAheadStage::Lists, NextInput::Ping(_)) => self.connections.prefetch(),
             (ReadAheadStage::Lists, NextInput::Frame(_) | NextInput::Tick) => {
                 self.connections.prefetch();
-                self.blocks.relay.prefetch();
+                self.machines.blocks.relay.prefetch();
             }
             (ReadAheadStage::Peer, NextInput::Ping(peer)) => self.prefetch_stage(peer),
             (ReadAheadStage::Peer, NextInput::Frame(peer)) => {
                 self.prefetch_stage(peer);
-                self.blocks.relay.prefetch_marks();
+                self.machines.blocks.relay.prefetch_marks();
             }
             (ReadAheadStage::Peer, NextInput::Tick) => {
-                self.peers_ahead().for_each(|peer| prefetch(&peer.stage));
+                peers_ahead(&self.connections).for_each(|peer| prefetch(&peer.stage));
             }
             (ReadAheadStage::Known, NextInput::Ping(peer)) => {
-                if let Some(greeted) = self.connections.get(&peer).and_then(Peer::greeted) {
+                if let Some(greeted) = self.connections.established(peer) {
                     prefetch(&greeted.ping);
                 }
             }
             (ReadAheadStage::Known, NextInput::Frame(peer)) => {
-                if let Some(greeted) = self.connections.get(&peer).and_then(Peer::greeted) {
+                if let Some(greeted) = self.connections.established(peer) {
                     prefetch(&greeted.stance);
                     prefetch(&greeted.claim);
                 }
             }
             (ReadAheadStage::Known, NextInput::Tick) => {
-                self.peers_ahead().filter_map(Peer::greeted).for_each(|greeted| prefetch(&greeted.ping));
+                peers_ahead(&self.connections)
+                    .filter_map(Peer::greeted)
+                    .for_each(|greeted| prefetch(&greeted.ping));
             }
         }
     }
 
-    /// Prefetches the chain state of all peers, because a block will be announced to each.
-    pub(super) fn approach_all(&self) {
-        if !HAS_HINTS {
-            return;
-        }
-        self.peers_ahead().filter_map(Peer::greeted).for_each(|greeted| prefetch(&greeted.stance));
-    }
-
     fn prefetch_stage(&self, peer: ConnectionId) {
-        if let Some(peer) = self.connections.get(&peer) {
+        if let Some(peer) = self.connections.get(peer) {
             prefetch(&peer.stage);
         }
     }
+}
 
-    fn peers_ahead(&self) -> impl Iterator<Item = &Peer> {
-        self.connections.values().take(PEERS_AHEAD_MAX)
+/// Prefetches the chain state of all peers, because a block will be announced to each.
+pub(crate) fn prefetch_peer_tips(connections: &PeerConnections) {
+    if !HAS_HINTS {
+        return;
     }
+    peers_ahead(connections).filter_map(Peer::greeted).for_each(|greeted| prefetch(&greeted.stance));
+}
+
+fn peers_ahead(connections: &PeerConnections) -> impl Iterator<Item = &Peer> {
+    connections.iter().map(|(_, peer)| peer).take(PEERS_AHEAD_MAX)
 }

@@ -5,9 +5,9 @@ use core::time::Duration;
 use crate::primitives::time::MonotonicTime;
 
 /// The interval between requests for links to a peer.
-pub(super) const LINKS_INTERVAL: Duration = Duration::from_secs(60);
+pub(crate) const LINKS_INTERVAL: Duration = Duration::from_secs(60);
 /// The interval between checks for links that have to be certified.
-pub(super) const CERTIFY_INTERVAL: Duration = Duration::from_secs(30);
+pub(crate) const CERTIFY_INTERVAL: Duration = Duration::from_secs(30);
 
 /// Why a node wants to be ticked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,38 +30,35 @@ pub enum Wake {
 
 /// The times of the node's steps.
 #[derive(Debug)]
-pub(super) struct Schedule {
+pub(crate) struct Schedule {
     /// When to take the next steps if nothing changes.
-    pub(super) wake: Option<(MonotonicTime, Wake)>,
+    pub(crate) wake: Option<(MonotonicTime, Wake)>,
     /// When the last steps were taken.
-    pub(super) last_advance: MonotonicTime,
+    pub(crate) last_advance: MonotonicTime,
     /// True if a change since then requires further steps.
-    pub(super) dirty: bool,
+    pub(crate) dirty: bool,
     /// The earliest time at which a peer has to be pinged or given up.
-    pub(super) peers_wake: MonotonicTime,
-    /// When peers are next checked for disagreement.
-    pub(super) agreement_check: MonotonicTime,
+    pub(crate) peers_wake: MonotonicTime,
 }
 
 impl Schedule {
     /// Creates a schedule whose first steps are due.
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             wake: None,
             last_advance: MonotonicTime::default(),
             dirty: true,
             peers_wake: MonotonicTime::default(),
-            agreement_check: MonotonicTime::default(),
         }
     }
 
     /// Returns true if further steps are due.
-    pub(super) fn is_due(&self, now: MonotonicTime) -> bool {
+    pub(crate) fn is_due(&self, now: MonotonicTime) -> bool {
         self.dirty || self.wake.is_some_and(|(at, _)| at <= now)
     }
 
     /// Notes that a peer has to be pinged or given up at a time.
-    pub(super) fn ping_at(&mut self, at: MonotonicTime) {
+    pub(crate) fn ping_at(&mut self, at: MonotonicTime) {
         self.peers_wake = self.peers_wake.min(at);
         if self.wake.is_none_or(|(wake, _)| at < wake) {
             self.wake = Some((at, Wake::Ping));

@@ -1,14 +1,15 @@
 //! Status: the state of the node and its peers, for display.
 
-use super::{ConnectionId, Direction, Node};
+use super::Node;
 use crate::peers::chain_status::Agreement;
 use crate::peers::outbound_slots::OutboundKind;
-use crate::peers::peer::Peer;
+use crate::peers::peer::{Greeted, Peer};
 use crate::primitives::hash::Hash;
 use crate::primitives::key::PublicKey;
 use crate::primitives::pow::{Target, Work};
 use crate::primitives::time::Now;
 use crate::protocol::address::Address;
+use crate::protocol::connection::{ConnectionId, Direction};
 use crate::protocol::packet::Role;
 
 /// A peer, for display.
@@ -67,6 +68,8 @@ pub struct Status {
 impl Node {
     /// Returns the state of the node.
     pub fn status(&self, now: Now) -> Status {
+        let super::Machines { blocks, messages, miner, .. } = &self.machines;
+        let agrees = |peer: &Greeted| peer.agreement(&self.chain) == Some(Agreement::Agrees);
         let (network, tip) = (self.chain.network(), self.chain.tip());
         let time = now.time.max(tip.header.time.plus_ms(1));
         let bits = network.retarget().next_bits(tip.header.bits, tip.header.time, time);
@@ -76,18 +79,18 @@ impl Node {
             tip: tip.hash,
             total_work: tip.total_work.to_string(),
             difficulty: difficulty.to_string(),
-            peers: self.greeted().count(),
-            agreeing: self.agreeing(),
-            pool: self.messages.pool.len(),
-            syncing: self.is_syncing(),
-            target: self.chain.best_header().header.height.max(self.blocks.headers.target_height()),
-            mining: self.miner.is_searching(),
+            peers: self.connections.established_peers().count(),
+            agreeing: self.connections.established_peers().filter(|(_, peer)| agrees(peer)).count(),
+            pool: messages.pool.len(),
+            syncing: blocks.is_syncing(),
+            target: self.chain.best_header().header.height.max(blocks.headers.target_height()),
+            mining: miner.is_searching(),
         }
     }
 
     /// Returns the peers, in the order in which they connected.
     pub fn peers(&self, now: Now) -> Vec<PeerView> {
-        let view = |(&id, peer): (&ConnectionId, &Peer)| {
+        let view = |(id, peer): (ConnectionId, &Peer)| {
             let greeted = peer.greeted();
             PeerView {
                 id,
@@ -103,9 +106,9 @@ impl Node {
                     .map(|latency| latency.as_secs_f64() * 1_000.0),
                 height: greeted.map(|greeted| greeted.height),
                 connected_ms: u64::try_from((now.moment - peer.since).as_millis()).unwrap_or(u64::MAX),
-                slot: self.peers.slots.find(id),
+                slot: self.machines.peers.slots.find(id),
                 first_deliveries: greeted.map_or(0, |greeted| greeted.firsts),
-                agreement: greeted.and_then(|greeted| self.agreement(greeted)),
+                agreement: greeted.and_then(|greeted| greeted.agreement(&self.chain)),
             }
         };
         self.connections.iter().map(view).collect()

@@ -1,8 +1,12 @@
+use bytes::Bytes;
+
 use super::*;
 use crate::mining::job::Job;
 use crate::mining::search::Search;
+use crate::node::event::Event;
 use crate::node::storage::{Journal, PeerRequest};
 use crate::primitives::params::Network;
+use crate::protocol::misbehavior::{Misbehavior, Reason};
 
 /// Two nodes, their journals, and a connection between them without delay.
 struct NodePair {
@@ -317,12 +321,12 @@ fn headers_without_bodies_stop_no_miner_for_long() {
     assert!(story.job.is_some());
     story.give(Input::Connected(PEER, Direction::Inbound(None)));
     let network = Network::dev();
-    let headers = branch(&network, network.genesis(), AT_HEEL_MAX + 2, 1_000, 1);
+    let headers = branch(&network, network.genesis(), NEAR_TIP_BLOCKS + 2, 1_000, 1);
     for header in &headers {
         story.says(&crate::protocol::packet::Packet::Announce(*header));
     }
     assert!(story.job.is_some(), "nobody says to have their bodies");
-    story.says(&crate::protocol::packet::Packet::Held(headers[AT_HEEL_MAX + 1].hash()));
+    story.says(&crate::protocol::packet::Packet::Held(headers[NEAR_TIP_BLOCKS + 1].hash()));
     assert!(story.job.is_none() && story.node.is_syncing(), "they are waited for");
     story.elapse(crate::sync::block_download::BODY_TIMEOUT * 4);
     assert!(story.job.is_none());

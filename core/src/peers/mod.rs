@@ -7,10 +7,10 @@
 pub mod address_book;
 pub mod ban_list;
 pub mod chain_status;
+pub(crate) mod connections;
 pub mod eviction;
 pub mod outbound_slots;
 pub(crate) mod peer;
-pub(crate) mod peer_manager;
 pub(crate) mod reconnect;
 pub mod topology;
 

@@ -2,7 +2,8 @@
 
 use core::time::Duration;
 
-use crate::peers::chain_status::PeerTip;
+use crate::ledger::chain::Chain;
+use crate::peers::chain_status::{Agreement, PeerTip};
 use crate::peers::outbound_slots::SLOTS_MAX;
 use crate::peers::reconnect::TARGETS_MAX;
 use crate::primitives::collections::fifo_set::FifoSet;
@@ -145,6 +146,12 @@ impl Greeted {
 
     pub(crate) fn is_full(&self) -> bool {
         self.hello.role == Role::Full
+    }
+
+    /// Returns how the peer's chain compares to ours. Returns `None` for a peer that keeps no
+    /// blocks, because it only follows others.
+    pub(crate) fn agreement(&self, chain: &Chain) -> Option<Agreement> {
+        self.stance.compare(chain).filter(|_| self.is_full())
     }
 }
 

@@ -2,11 +2,11 @@
 //!
 //! **Architecture Invariant:** nothing here decides whether a block is valid.
 
+pub(crate) mod assumed_range;
 pub(crate) mod block_download;
 pub(crate) mod block_relay;
-pub(crate) mod block_sync;
 pub(crate) mod headers;
-pub(crate) mod message_relay;
+pub(crate) mod pending_messages;
 pub(crate) mod recent_blocks;
 
 pub use block_download::{BODY_TIMEOUT, STALLS_MAX};

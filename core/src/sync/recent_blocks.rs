@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use crate::ledger::chain::Chain;
 use crate::primitives::collections::ordered_map::OrderedSet;
 use crate::primitives::collections::vec_map::VecMap;
 use crate::primitives::hash::Hash;
@@ -64,8 +65,20 @@ impl RecentBlocks {
         self.blocks.get(hash)
     }
 
+    /// Returns true if a message is in one of the recent blocks of a branch.
+    pub(crate) fn is_below(&self, chain: &Chain, id: &MessageId, branch: &Hash) -> bool {
+        self.blocks_with(id).any(|block| chain.is_ancestor(block, branch))
+    }
+
+    /// Returns true if a message is in one of the recent blocks of the best chain.
+    pub(crate) fn is_on_best_chain(&self, chain: &Chain, id: &MessageId) -> bool {
+        self.blocks_with(id).any(|hash| {
+            chain.find(hash).is_some_and(|entry| chain.best_at(entry.header.height) == Some(hash))
+        })
+    }
+
     /// Returns the recent blocks that contain a message.
-    pub(crate) fn blocks_with(&self, id: &MessageId) -> impl Iterator<Item = &Hash> {
+    fn blocks_with(&self, id: &MessageId) -> impl Iterator<Item = &Hash> {
         let all = (*id, Hash::ZERO)..=(*id, Hash::from_bytes([0xff; 32]));
         self.ids.range(all).map(|(_, hash)| hash)
     }

@@ -12,13 +12,13 @@
 
 use core::time::Duration;
 
-use super::{ConnectionId, FULL, Node};
-use crate::node::Direction;
+use crate::node::config::FULL;
+use crate::node::context::Context;
+use crate::node::peer_manager::PeerManager;
 use crate::peers::outbound_slots::AvoidReason;
-use crate::peers::peer::Peer;
 use crate::primitives::collections::vec_map::VecMap;
 use crate::primitives::key::PublicKey;
-use crate::primitives::time::Now;
+use crate::protocol::connection::{ConnectionId, Direction};
 use crate::protocol::misbehavior::Reason;
 
 /// The fewest neighbours of a node that we must have measured ourselves.
@@ -31,55 +31,58 @@ const SLACK: Duration = Duration::from_millis(5);
 /// The round trips that we measured ourselves, by the key of the node.
 pub(super) type Measured = VecMap<PublicKey, Duration>;
 
-impl Node {
+impl PeerManager {
     /// Returns the plausible round trip of a node: the measured one, or the bound that its
     /// neighbours show if the measured one is implausible.
-    pub(super) fn believed(&self, peer: ConnectionId, rtt: Duration) -> Duration {
+    pub(super) fn plausible_rtt(&self, cx: &Context<'_>, peer: ConnectionId, rtt: Duration) -> Duration {
         if !FULL {
             return rtt;
         }
-        let Some(greeted) = self.connections.get(&peer).and_then(Peer::greeted) else { return rtt };
-        let mut links: Vec<_> = self.peers.graph.links_of(&greeted.hello.key).collect();
+        let Some(greeted) = cx.connections.established(peer) else { return rtt };
+        let mut links: Vec<_> = self.graph.links_of(&greeted.hello.key).collect();
         links.sort_unstable();
         let is_linked = |key: &PublicKey| links.binary_search_by_key(key, |(other, _)| *other).is_ok();
-        let measured = self.measured().filter(|(key, _)| is_linked(key)).collect();
-        shown_distance(links.iter().copied(), rtt, &measured).unwrap_or(rtt)
+        let measured = self.measured_rtts(cx).filter(|(key, _)| is_linked(key)).collect();
+        rtt_lower_bound(links.iter().copied(), rtt, &measured).unwrap_or(rtt)
     }
 
     /// Closes the links with nodes whose latency is implausible.
-    pub(super) fn drop_implausible(&mut self, now: Now) {
+    pub(super) fn drop_implausible(&mut self, cx: &mut Context<'_>) {
         if !FULL {
             return;
         }
-        let measured = self.measured().collect();
+        let measured = self.measured_rtts(cx).collect();
         let implausible = |(address, peer, _)| {
-            let greeted = self.connections.get(&peer).and_then(Peer::greeted)?;
-            let links = self.peers.graph.links_of(&greeted.hello.key);
-            let shown = shown_distance(links, greeted.ping.latency()?, &measured)?;
+            let greeted = cx.connections.established(peer)?;
+            let links = self.graph.links_of(&greeted.hello.key);
+            let shown = rtt_lower_bound(links, greeted.ping.latency()?, &measured)?;
             Some((address, peer, shown))
         };
-        let implausible: Vec<_> = self.peers.slots.chosen().into_iter().filter_map(implausible).collect();
+        let implausible: Vec<_> = self.slots.chosen().into_iter().filter_map(implausible).collect();
         for (address, peer, shown) in implausible {
-            self.peers.book.measured(&address, shown);
-            self.peers.slots.avoid(now.moment, address, AvoidReason::Implausible);
-            self.close(now, peer, Reason::Replaced);
+            self.book.measured(&address, shown);
+            self.slots.avoid(cx.now.moment, address, AvoidReason::Implausible);
+            self.close(cx, peer, Reason::Replaced);
         }
     }
 
     /// Returns the round trips that we measured ourselves.
-    pub(super) fn measured(&self) -> impl Iterator<Item = (PublicKey, Duration)> {
-        let linked = self.connections.values().filter_map(|peer| {
+    pub(super) fn measured_rtts<'a>(
+        &'a self,
+        cx: &'a Context<'_>,
+    ) -> impl Iterator<Item = (PublicKey, Duration)> {
+        let linked = cx.connections.iter().filter_map(|(_, peer)| {
             let greeted = peer.greeted().filter(|_| matches!(peer.link, Direction::Inbound(_)))?;
             Some((greeted.hello.key, greeted.ping.latency()?))
         });
-        self.peers.book.measured_keys().chain(linked)
+        self.book.measured_keys().chain(linked)
     }
 }
 
 /// Returns the lower bound on a node's distance that half of its neighbours show. `links` are their
 /// keys and round trips to it in microseconds. Returns `None` if the bound is not much more than
 /// the measured round trip.
-pub(super) fn shown_distance(
+pub(super) fn rtt_lower_bound(
     links: impl Iterator<Item = (PublicKey, u32)>,
     rtt: Duration,
     measured: &Measured,

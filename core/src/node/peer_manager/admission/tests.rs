@@ -2,11 +2,11 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use super::*;
 use crate::ledger::chain::Chain;
-use crate::node::{Config, Input, Neighbours, Output};
+use crate::node::{Config, Input, Neighbours, Node, Output};
 use crate::peers::eviction::INBOUND_GROUP_MAX;
 use crate::primitives::key::SecretKey;
 use crate::primitives::params::Network;
-use crate::primitives::time::MonotonicTime;
+use crate::primitives::time::{MonotonicTime, Now};
 use crate::protocol::packet::Role;
 
 /// A node of which only connections and closings are looked at.

@@ -1,22 +1,42 @@
-//! The state of block synchronization: the requests for headers and bodies, the relay of new
-//! blocks, and the progress so far.
+//! Block synchronization: follows the best branch of the peers, and relays its new blocks.
+//!
+//! The verbs are grouped by subject: `headers` finds and follows the best header, `proof` starts
+//! from a proven chain, `bodies` downloads and verifies bodies, `connect` moves the tip, and
+//! `relay` passes new blocks on. [`HeadersSync`], [`BlockDownload`], [`BlockRelay`] and
+//! [`RecentBlocks`] are the parts that know nothing of the rest of the node.
+//!
+//! Bounds: [`EARLY_MAX`] headers from the future, and the bounds of its parts.
 
-use crate::ledger::chain::Chain;
 use crate::ledger::validation::BLOCK_AHEAD_MS;
+use crate::node::context::Context;
 use crate::primitives::block::Header;
 use crate::primitives::collections::vec_map::VecMap;
 use crate::primitives::hash::Hash;
 use crate::primitives::pow::Work;
 use crate::primitives::time::{MonotonicTime, Now, Timestamp};
 use crate::protocol::connection::ConnectionId;
+use crate::protocol::misbehavior::Misbehavior;
+use crate::protocol::packet::Packet;
 use crate::sync::block_download::BlockDownload;
 use crate::sync::block_relay::BlockRelay;
 use crate::sync::headers::HeadersSync;
 use crate::sync::recent_blocks::RecentBlocks;
 
+mod bodies;
+pub(crate) mod connect;
+pub(crate) mod headers;
+mod proof;
+pub(crate) mod relay;
+
+/// A node at most this many blocks behind its best header counts as synchronized: the bodies are on
+/// their way.
+pub const NEAR_TIP_BLOCKS: usize = 3;
 /// The most headers from the future that are kept back. Further ones are dropped, and come again
 /// with their children.
 pub const EARLY_MAX: usize = 64;
+
+/// A peer that misbehaved, and its misbehavior.
+pub(crate) type PeerMisbehavior = (ConnectionId, Misbehavior);
 
 /// Follows the best branch of the peers.
 #[derive(Debug, Default)]
@@ -33,10 +53,10 @@ pub(crate) struct BlockSync {
     /// True if bodies of a longer path are on their way.
     pub(crate) is_catching_up: bool,
     /// The most work that a peer claims to have.
-    pub(crate) most_claimed: Work,
+    most_claimed: Work,
     /// Counts reorganisations. After one, an earlier answer of the store about the best chain is
     /// outdated and the query is repeated.
-    pub(crate) reorg_count: u64,
+    reorg_count: u64,
 }
 
 impl BlockSync {
@@ -52,7 +72,7 @@ impl BlockSync {
     }
 
     /// Keeps a header from the future back, if there is room.
-    pub(crate) fn keep_early(&mut self, now: Now, header: Header) {
+    fn keep_early(&mut self, now: Now, header: Header) {
         if self.early.len() < EARLY_MAX {
             let at = header.time.minus_ms(BLOCK_AHEAD_MS);
             self.early.insert((at, header.hash()), header);
@@ -61,12 +81,12 @@ impl BlockSync {
     }
 
     /// Returns the next header from the future that has become acceptable.
-    pub(crate) fn take_early(&mut self, now: Now) -> Option<Header> {
+    fn take_early(&mut self, now: Now) -> Option<Header> {
         self.early.pop_first_if(|(at, _)| *at <= now.time).map(|(_, header)| header)
     }
 
     /// Notes when the first of the headers from the future becomes acceptable.
-    pub(crate) fn update_early_deadline(&mut self, now: Now) {
+    fn update_early_deadline(&mut self, now: Now) {
         self.early_deadline = self.early.keys().next().map(|(at, _)| now.moment_of(*at));
     }
 
@@ -74,9 +94,24 @@ impl BlockSync {
         self.early_deadline
     }
 
+    /// Handles a peer that has completed the handshake: notes the work that it claims, and announces
+    /// our tip, which it may have missed.
+    pub(crate) fn established(&mut self, cx: &mut Context<'_>, peer: ConnectionId) {
+        if let Some(established) = cx.connections.established(peer) {
+            self.most_claimed = self.most_claimed.max(established.claim);
+        }
+        let tip = cx.chain.tip();
+        if tip.header.height > 0 {
+            cx.outbox.send(peer, &Packet::Announce(tip.header));
+            cx.outbox.send(peer, &Packet::Held(tip.hash));
+        }
+    }
+
     /// Gives up the requests to a peer that is gone.
-    pub(crate) fn closed(&mut self, peer: ConnectionId, chain: &mut Chain) {
-        self.headers.closed(peer, chain);
+    pub(crate) fn closed(&mut self, cx: &mut Context<'_>, peer: ConnectionId) {
+        let claims = cx.connections.established_peers().map(|(_, established)| established.claim);
+        self.most_claimed = claims.max().unwrap_or_default();
+        self.headers.closed(peer, cx.chain);
         self.download.closed(peer);
         self.relay.closed(peer);
     }

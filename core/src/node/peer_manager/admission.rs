@@ -1,0 +1,92 @@
+//! Admission: which connections get a place, and which peers are banned.
+//!
+//! Inbound and outbound connections have a share each, so a crowd that dials us never costs a link
+//! that we opened. Bounds: [`INBOUND_MAX`] and [`OUTBOUND_MAX`] connections, established or not. A
+//! handshake that does not end in time is closed.
+
+use crate::node::config::FULL;
+use crate::node::context::Context;
+use crate::node::event::Event;
+use crate::node::peer_manager::PeerManager;
+use crate::peers::ban_list::BanTarget;
+use crate::peers::eviction::{self, Admission};
+use crate::peers::peer::{INBOUND_MAX, OUTBOUND_MAX, PEERS_MAX, Peer};
+use crate::protocol::connection::{ConnectionId, Direction};
+use crate::protocol::host::Host;
+use crate::protocol::misbehavior::{Misbehavior, Reason};
+use crate::protocol::netgroup::NetGroup;
+
+impl PeerManager {
+    /// Closes a new connection that gets no place, or evicts another one for it.
+    pub(super) fn admit(&mut self, cx: &mut Context<'_>, peer: ConnectionId) {
+        let Some(known) = cx.connections.get(peer) else { return };
+        match &known.link {
+            Direction::Outbound(_) => {
+                let outbound =
+                    cx.connections.iter().filter(|(_, one)| matches!(one.link, Direction::Outbound(_)));
+                if outbound.count() > OUTBOUND_MAX {
+                    self.close(cx, peer, Reason::Full);
+                }
+            }
+            Direction::Inbound(ip) if FULL => {
+                let group = ip.and_then(eviction::network_of);
+                self.admit_inbound(cx, peer, group);
+            }
+            // No peer dials a light client. The bound holds anyway.
+            Direction::Inbound(_) => {
+                if cx.connections.len() > PEERS_MAX {
+                    self.close(cx, peer, Reason::Full);
+                }
+            }
+        }
+    }
+
+    fn admit_inbound(&mut self, cx: &mut Context<'_>, newcomer: ConnectionId, group: Option<NetGroup>) {
+        let candidate = |(peer, known): (ConnectionId, &Peer)| {
+            let Direction::Inbound(ip) = &known.link else { return None };
+            let greeted = known.greeted();
+            (peer != newcomer).then(|| eviction::EvictionCandidate {
+                peer,
+                group: ip.and_then(eviction::network_of),
+                latency: greeted.and_then(|greeted| greeted.ping.latency()),
+                first_delivery: greeted.and_then(|greeted| greeted.delivered),
+                since: known.since,
+            })
+        };
+        let others: Vec<_> = cx.connections.iter().filter_map(candidate).collect();
+        let max = cx.config.inbound_max.min(INBOUND_MAX);
+        match eviction::admit(&others, group, max, &self.eviction_secret) {
+            Admission::Free => {}
+            Admission::Evicts(loser) => self.close(cx, loser, Reason::Evicted),
+            Admission::Crowded => self.close(cx, newcomer, Reason::Crowded),
+            Admission::Full => self.close(cx, newcomer, Reason::Full),
+        }
+    }
+
+    /// Closes the connection of a peer that misbehaved. After too many faults the peer is banned for
+    /// a while.
+    pub(crate) fn misbehaving(&mut self, cx: &mut Context<'_>, peer: ConnectionId, misbehavior: Misbehavior) {
+        cx.outbox.tell(Event::Faulted { peer, fault: misbehavior.clone() });
+        if let Some(target) = ban_target(cx, peer) {
+            self.bans.misbehaving(&target, &misbehavior, cx.now.moment);
+        }
+        self.close(cx, peer, Reason::Fault(misbehavior));
+    }
+
+    pub(super) fn is_banned(&self, cx: &Context<'_>, peer: ConnectionId) -> bool {
+        ban_target(cx, peer).is_some_and(|target| self.bans.is_banned(&target, cx.now.moment))
+    }
+}
+
+fn ban_target(cx: &Context<'_>, peer: ConnectionId) -> Option<BanTarget> {
+    let known = cx.connections.get(peer)?;
+    let host = match &known.link {
+        Direction::Outbound(address) => Some(address.host().clone()),
+        Direction::Inbound(ip) => ip.map(Host::from),
+    };
+    BanTarget::of(host.as_ref(), known.greeted().map(|greeted| &greeted.hello.key))
+}
+
+#[cfg(test)]
+#[cfg(feature = "full")]
+mod tests;
