@@ -1,4 +1,5 @@
-//! The context: what the machines of a node share. The node lends it to them for one input.
+//! The context: the state that the machines of a node share. The node lends it to them for one
+//! input.
 
 use crate::ledger::chain::Chain;
 use crate::node::config::{Config, FULL};
@@ -9,7 +10,7 @@ use crate::primitives::rng::SeededRng;
 use crate::primitives::time::Now;
 use crate::protocol::packet::Role;
 
-/// What the machines share while the node handles one input.
+/// The state that the machines share, while the node handles one input.
 #[derive(Debug)]
 pub(crate) struct Context<'a> {
     pub(crate) now: Now,

@@ -19,21 +19,21 @@ impl Machines {
             Ok(packet) => packet,
             Err(misbehavior) => return self.misbehaving(cx, peer, misbehavior),
         };
-        cx.schedule.dirty |= known.greeted().is_none();
+        cx.schedule.dirty |= known.established().is_none();
         match (&known.stage, packet) {
             (_, Packet::Farewell(_)) => {}
-            (ConnectionStage::Greeting(_), Packet::Hello(hello)) => {
+            (ConnectionStage::Handshaking(_), Packet::Hello(hello)) => {
                 self.peers.received_hello(cx, peer, hello);
                 self.pass_on_closed(cx);
             }
-            (ConnectionStage::Greeting(_), Packet::Answer(answer)) => {
+            (ConnectionStage::Handshaking(_), Packet::Answer(answer)) => {
                 let is_established = self.peers.received_answer(cx, peer, &answer);
                 self.handshake_ended(cx, peer, is_established);
             }
-            (ConnectionStage::Greeting(_), packet) => {
+            (ConnectionStage::Handshaking(_), packet) => {
                 self.misbehaving(cx, peer, Misbehavior::BeforeHandshake { packet: packet.name() });
             }
-            (ConnectionStage::Greeted(_), packet) => {
+            (ConnectionStage::Established(_), packet) => {
                 if let Err(misbehavior) = self.received_packet(cx, peer, packet, frame) {
                     self.misbehaving(cx, peer, misbehavior);
                 }
@@ -44,7 +44,7 @@ impl Machines {
     /// Ends a handshake whose signature the driver knows to be valid. Returns false if the peer was
     /// not in the handshake.
     pub(crate) fn proven(&mut self, cx: &mut Context<'_>, peer: ConnectionId) -> bool {
-        let Some(ConnectionStage::Greeting(_)) = cx.connections.get(peer).map(|known| &known.stage) else {
+        let Some(ConnectionStage::Handshaking(_)) = cx.connections.get(peer).map(|known| &known.stage) else {
             return false;
         };
         let is_established = self.peers.proven(cx, peer);

@@ -1,5 +1,5 @@
-//! The machines of a node, and what passes between them: each input goes to the machine that it
-//! concerns, and its findings go on to the others.
+//! The machines of a node, and the results that pass between them: each input goes to the machine
+//! that it concerns, and its findings go on to the others.
 //!
 //! **Architecture Invariant:** machines do not know each other. A verb reads at most a part of
 //! another machine, which it gets as an argument.
@@ -181,7 +181,7 @@ impl Machines {
         if let Some(entry) = assumed.and_then(|hash| cx.chain.find(&hash)) {
             self.messages.assume(cx, entry.header.time);
             let (height, hash, total_work) = (entry.header.height, entry.hash, entry.total_work);
-            cx.outbox.tell(Event::Assumed { height, hash, total_work });
+            cx.outbox.emit(Event::Assumed { height, hash, total_work });
         }
     }
 
@@ -262,7 +262,13 @@ impl Machines {
     ) {
         self.messages.reorganized(cx, &undone, joined, &self.blocks.recent);
         let (height, total_work) = (old.header.height, old.total_work);
-        cx.outbox.tell_later(Event::Undone { fork, is_exact: true, hashes: undone, height, total_work });
+        cx.outbox.emit_after_commit(Event::Undone {
+            fork,
+            is_exact: true,
+            hashes: undone,
+            height,
+            total_work,
+        });
     }
 
     /// Handles the result of a batch of signatures.

@@ -16,7 +16,7 @@ use crate::node::context::Context;
 use crate::node::event::Event;
 use crate::node::storage::{Change, StoreQuery};
 use crate::node::submit_error::SubmitError;
-use crate::peers::peer::{ASKED_MESSAGES_MAX, Greeted};
+use crate::peers::peer::{EstablishedPeer, REQUESTED_MESSAGES_MAX};
 use crate::primitives::block::Block;
 use crate::primitives::hash::Hash;
 use crate::primitives::message::{Message, MessageId, VerifiedMessage};
@@ -102,7 +102,7 @@ impl MessageRelay {
     /// Queries the store like [`Self::query_store`], but after the changes that are being gathered.
     fn query_store_after_commit(&mut self, cx: &mut Context<'_>, messages: Vec<(Arc<Message>, MessageId)>) {
         if let Some(batch) = self.begin_query(cx, messages) {
-            cx.outbox.verify_later(batch);
+            cx.outbox.verify_after_commit(batch);
         }
     }
 
@@ -123,9 +123,9 @@ impl MessageRelay {
     /// Handles the announcement of messages while blocks are being fetched. They may contain the
     /// messages, so the messages are requested after the blocks.
     pub(crate) fn defer_inv(&mut self, cx: &mut Context<'_>, peer: ConnectionId, ids: Vec<MessageId>) {
-        if let Some(greeted) = cx.connections.established_mut(peer) {
-            greeted.offered.extend(ids);
-            greeted.offered.truncate(MESSAGE_IDS_MAX);
+        if let Some(established) = cx.connections.established_mut(peer) {
+            established.deferred_invs.extend(ids);
+            established.deferred_invs.truncate(MESSAGE_IDS_MAX);
             self.has_deferred_invs = true;
         }
     }
@@ -135,11 +135,11 @@ impl MessageRelay {
         if !core::mem::take(&mut self.has_deferred_invs) {
             return;
         }
-        let deferred = |(id, greeted): (ConnectionId, &mut Greeted)| {
-            let offered = core::mem::take(&mut greeted.offered);
-            (!offered.is_empty()).then_some((id, offered))
+        let take = |(id, established): (ConnectionId, &mut EstablishedPeer)| {
+            let ids = core::mem::take(&mut established.deferred_invs);
+            (!ids.is_empty()).then_some((id, ids))
         };
-        let deferred: Vec<_> = cx.connections.established_peers_mut().filter_map(deferred).collect();
+        let deferred: Vec<_> = cx.connections.established_peers_mut().filter_map(take).collect();
         for (peer, ids) in deferred {
             self.received_inv(cx, peer, &ids, recent);
         }
@@ -156,14 +156,14 @@ impl MessageRelay {
         let room = self.pending.room();
         let is_new = |id: &&MessageId| !self.pool.contains(id) && !recent.is_on_best_chain(cx.chain, id);
         let new: Vec<_> = ids.iter().filter(is_new).copied().collect();
-        let Some(greeted) = cx.connections.established_mut(peer) else { return };
+        let Some(established) = cx.connections.established_mut(peer) else { return };
         let mut wanted = Vec::new();
         for id in ids {
-            greeted.messages.insert(*id);
+            established.messages.insert(*id);
         }
         for id in new {
-            let out = greeted.asked_messages.len();
-            if out < ASKED_MESSAGES_MAX.min(room) && greeted.asked_messages.insert(id) {
+            let out = established.requested_messages.len();
+            if out < REQUESTED_MESSAGES_MAX.min(room) && established.requested_messages.insert(id) {
                 wanted.push(id);
             }
         }
@@ -194,13 +194,13 @@ impl MessageRelay {
         messages: Vec<Message>,
     ) -> Result<(), Misbehavior> {
         let network = *cx.chain.network().id();
-        let Some(greeted) = cx.connections.established_mut(peer) else {
+        let Some(established) = cx.connections.established_mut(peer) else {
             return Ok(());
         };
         let mut arriving = Vec::with_capacity(messages.len());
         for message in messages {
             let id = message.id(&network);
-            if !greeted.asked_messages.remove(&id) {
+            if !established.requested_messages.remove(&id) {
                 return Err(Misbehavior::Unsolicited { packet: "messages" });
             }
             if !self.pool.contains(&id) && arriving.len() < self.pending.room() {
@@ -259,14 +259,14 @@ impl MessageRelay {
             }
         }
         let Some(message) = self.pool.find(&id) else { return false };
-        cx.outbox.tell(Event::Pooled(message.clone()));
+        cx.outbox.emit(Event::Pooled(message.clone()));
         true
     }
 
     /// Announces messages to the peers that do not know them.
     pub(crate) fn announce(&self, cx: &mut Context<'_>, ids: &[MessageId]) {
-        for (peer, greeted) in cx.connections.established_peers_mut() {
-            let new: Vec<_> = ids.iter().filter(|id| greeted.messages.insert(**id)).copied().collect();
+        for (peer, established) in cx.connections.established_peers_mut() {
+            let new: Vec<_> = ids.iter().filter(|id| established.messages.insert(**id)).copied().collect();
             for ids in new.chunks(MESSAGE_IDS_MAX) {
                 cx.outbox.send(peer, &Packet::Have(BoundedVec::new(ids.to_vec())));
             }
@@ -276,9 +276,9 @@ impl MessageRelay {
     /// Announces the waiting messages to a new peer.
     pub(crate) fn announce_to(&self, cx: &mut Context<'_>, peer: ConnectionId) {
         let ids: Vec<_> = self.pool.minable().take(MESSAGE_IDS_MAX).copied().collect();
-        let Some(greeted) = cx.connections.established_mut(peer) else { return };
+        let Some(established) = cx.connections.established_mut(peer) else { return };
         for id in &ids {
-            greeted.messages.insert(*id);
+            established.messages.insert(*id);
         }
         if !ids.is_empty() {
             cx.outbox.send(peer, &Packet::Have(BoundedVec::new(ids)));
@@ -317,7 +317,7 @@ impl MessageRelay {
         let total_work = cx.chain.find(&body.hash).map(|entry| entry.total_work).unwrap_or_default();
         let mined_here = body.peer.is_none();
         let (hash, block) = (body.hash, body.block.clone());
-        cx.outbox.tell_later(Event::Connected { hash, block, total_work, mined_here });
+        cx.outbox.emit_after_commit(Event::Connected { hash, block, total_work, mined_here });
     }
 
     /// Updates the mempool after a reorganisation. Undone blocks return their messages if they are
@@ -338,7 +338,7 @@ impl MessageRelay {
             self.read_block(cx, bytes);
         }
         for hashes in far.chunks(QUERY_BODIES_MAX) {
-            cx.outbox.recall_later(StoreQuery::Bodies(hashes.to_vec()));
+            cx.outbox.query_store_after_commit(StoreQuery::Bodies(hashes.to_vec()));
         }
     }
 
@@ -367,6 +367,6 @@ impl MessageRelay {
         }
         let total_work = cx.chain.find(&hash).map(|entry| entry.total_work).unwrap_or_default();
         let block = Arc::new(block);
-        cx.outbox.tell_later(Event::Connected { hash, block, total_work, mined_here: false });
+        cx.outbox.emit_after_commit(Event::Connected { hash, block, total_work, mined_here: false });
     }
 }

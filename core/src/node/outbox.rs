@@ -47,7 +47,7 @@ pub enum Output {
 pub(crate) struct Outbox {
     queue: VecDeque<Output>,
     /// Outputs that may be carried out only after the changes being gathered are durable.
-    later: Vec<Output>,
+    after_commit: Vec<Output>,
     /// The number of signature batches so far.
     batches: u64,
 }
@@ -87,8 +87,8 @@ impl Outbox {
     }
 
     /// Sends a frame that is already encoded, after the changes that are being gathered.
-    pub(crate) fn send_frame_later(&mut self, peer: ConnectionId, frame: Bytes) {
-        self.later.push(Output::Send(peer, frame));
+    pub(crate) fn send_frame_after_commit(&mut self, peer: ConnectionId, frame: Bytes) {
+        self.after_commit.push(Output::Send(peer, frame));
     }
 
     /// Persists changes, and then queues the outputs that wait for them.
@@ -96,23 +96,27 @@ impl Outbox {
         if !changes.is_empty() {
             self.queue.push_back(Output::Persist(changes));
         }
-        self.queue.extend(self.later.drain(..));
+        self.queue.extend(self.after_commit.drain(..));
     }
 
     /// Sends one packet to many peers, after the changes that are being gathered.
-    pub(crate) fn broadcast_later(&mut self, peers: impl IntoIterator<Item = ConnectionId>, packet: &Packet) {
+    pub(crate) fn broadcast_after_commit(
+        &mut self,
+        peers: impl IntoIterator<Item = ConnectionId>,
+        packet: &Packet,
+    ) {
         let frame = packet.encode();
-        self.later.extend(peers.into_iter().map(|peer| Output::Send(peer, frame.clone())));
+        self.after_commit.extend(peers.into_iter().map(|peer| Output::Send(peer, frame.clone())));
     }
 
     /// Reports an event, after the changes that are being gathered.
-    pub(crate) fn tell_later(&mut self, event: Event) {
-        self.later.push(Output::Tell(event));
+    pub(crate) fn emit_after_commit(&mut self, event: Event) {
+        self.after_commit.push(Output::Tell(event));
     }
 
     /// Queries the store, after the changes that are being gathered.
-    pub(crate) fn recall_later(&mut self, recall: StoreQuery) {
-        self.later.push(Output::Recall(recall));
+    pub(crate) fn query_store_after_commit(&mut self, query: StoreQuery) {
+        self.after_commit.push(Output::Recall(query));
     }
 
     /// Returns an id for a new batch of signatures.
@@ -126,12 +130,12 @@ impl Outbox {
     }
 
     /// Asks the store about a batch, after the changes that are being gathered.
-    pub(crate) fn verify_later(&mut self, batch: SignatureBatch) {
-        self.later.push(Output::Verify(Arc::new(batch)));
+    pub(crate) fn verify_after_commit(&mut self, batch: SignatureBatch) {
+        self.after_commit.push(Output::Verify(Arc::new(batch)));
     }
 
-    pub(crate) fn recall(&mut self, recall: StoreQuery) {
-        self.queue.push_back(Output::Recall(recall));
+    pub(crate) fn query_store(&mut self, query: StoreQuery) {
+        self.queue.push_back(Output::Recall(query));
     }
 
     pub(crate) fn serve(&mut self, peer: ConnectionId, serve: PeerRequest) {
@@ -142,7 +146,7 @@ impl Outbox {
         self.queue.push_back(Output::Mine(job.map(Box::new)));
     }
 
-    pub(crate) fn tell(&mut self, event: Event) {
+    pub(crate) fn emit(&mut self, event: Event) {
         self.queue.push_back(Output::Tell(event));
     }
 }

@@ -44,15 +44,15 @@ impl ReadAheadStage {
 
 impl Node {
     /// Takes one stage of the read-ahead for the next input.
-    pub(crate) fn approach(&self, coming: NextInput, step: ReadAheadStage) {
-        match (step, coming) {
+    pub(crate) fn read_ahead(&self, next: NextInput, stage: ReadAheadStage) {
+        match (stage, next) {
             (ReadAheadStage::Node, _) => {
                 prefetch(&self.machines.messages.assumed);
                 prefetch(&self.schedule.dirty);
                 prefetch(&self.connections);
                 prefetch(&self.schedule.wake);
                 prefetch(&self.outbox);
-                if !matches!(coming, NextInput::Ping(_)) {
+                if !matches!(next, NextInput::Ping(_)) {
                     prefetch(&self.machines.blocks.relay);
                     prefetch(&self.machines.blocks.download);
                     self.chain.prefetch();
@@ -66,26 +66,26 @@ impl Node {
             (ReadAheadStage::Peer, NextInput::Ping(peer)) => self.prefetch_stage(peer),
             (ReadAheadStage::Peer, NextInput::Frame(peer)) => {
                 self.prefetch_stage(peer);
-                self.machines.blocks.relay.prefetch_marks();
+                self.machines.blocks.relay.prefetch_flags();
             }
             (ReadAheadStage::Peer, NextInput::Tick) => {
                 peers_ahead(&self.connections).for_each(|peer| prefetch(&peer.stage));
             }
             (ReadAheadStage::Known, NextInput::Ping(peer)) => {
-                if let Some(greeted) = self.connections.established(peer) {
-                    prefetch(&greeted.ping);
+                if let Some(established) = self.connections.established(peer) {
+                    prefetch(&established.ping);
                 }
             }
             (ReadAheadStage::Known, NextInput::Frame(peer)) => {
-                if let Some(greeted) = self.connections.established(peer) {
-                    prefetch(&greeted.stance);
-                    prefetch(&greeted.claim);
+                if let Some(established) = self.connections.established(peer) {
+                    prefetch(&established.tip);
+                    prefetch(&established.claim);
                 }
             }
             (ReadAheadStage::Known, NextInput::Tick) => {
                 peers_ahead(&self.connections)
-                    .filter_map(Peer::greeted)
-                    .for_each(|greeted| prefetch(&greeted.ping));
+                    .filter_map(Peer::established)
+                    .for_each(|established| prefetch(&established.ping));
             }
         }
     }
@@ -102,7 +102,7 @@ pub(crate) fn prefetch_peer_tips(connections: &PeerConnections) {
     if !HAS_HINTS {
         return;
     }
-    peers_ahead(connections).filter_map(Peer::greeted).for_each(|greeted| prefetch(&greeted.stance));
+    peers_ahead(connections).filter_map(Peer::established).for_each(|established| prefetch(&established.tip));
 }
 
 fn peers_ahead(connections: &PeerConnections) -> impl Iterator<Item = &Peer> {

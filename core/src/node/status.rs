@@ -3,7 +3,7 @@
 use super::Node;
 use crate::peers::chain_status::Agreement;
 use crate::peers::outbound_slots::OutboundKind;
-use crate::peers::peer::{Greeted, Peer};
+use crate::peers::peer::{EstablishedPeer, Peer};
 use crate::primitives::hash::Hash;
 use crate::primitives::key::PublicKey;
 use crate::primitives::pow::{Target, Work};
@@ -69,7 +69,7 @@ impl Node {
     /// Returns the state of the node.
     pub fn status(&self, now: Now) -> Status {
         let super::Machines { blocks, messages, miner, .. } = &self.machines;
-        let agrees = |peer: &Greeted| peer.agreement(&self.chain) == Some(Agreement::Agrees);
+        let agrees = |peer: &EstablishedPeer| peer.agreement(&self.chain) == Some(Agreement::Agrees);
         let (network, tip) = (self.chain.network(), self.chain.tip());
         let time = now.time.max(tip.header.time.plus_ms(1));
         let bits = network.retarget().next_bits(tip.header.bits, tip.header.time, time);
@@ -91,24 +91,24 @@ impl Node {
     /// Returns the peers, in the order in which they connected.
     pub fn peers(&self, now: Now) -> Vec<PeerView> {
         let view = |(id, peer): (ConnectionId, &Peer)| {
-            let greeted = peer.greeted();
+            let established = peer.established();
             PeerView {
                 id,
-                key: greeted.map(|greeted| greeted.hello.key),
-                role: greeted.map(|greeted| greeted.hello.role),
+                key: established.map(|established| established.hello.key),
+                role: established.map(|established| established.hello.role),
                 outbound: match &peer.link {
                     Direction::Outbound(address) => Some(address.clone()),
                     Direction::Inbound(_) => None,
                 },
-                listen: greeted.and_then(|greeted| greeted.hello.listen.clone()),
-                latency_ms: greeted
-                    .and_then(|greeted| greeted.ping.latency())
+                listen: established.and_then(|established| established.hello.listen.clone()),
+                latency_ms: established
+                    .and_then(|established| established.ping.latency())
                     .map(|latency| latency.as_secs_f64() * 1_000.0),
-                height: greeted.map(|greeted| greeted.height),
+                height: established.map(|established| established.height),
                 connected_ms: u64::try_from((now.moment - peer.since).as_millis()).unwrap_or(u64::MAX),
                 slot: self.machines.peers.slots.find(id),
-                first_deliveries: greeted.map_or(0, |greeted| greeted.firsts),
-                agreement: greeted.and_then(|greeted| greeted.agreement(&self.chain)),
+                first_deliveries: established.map_or(0, |established| established.first_deliveries),
+                agreement: established.and_then(|established| established.agreement(&self.chain)),
             }
         };
         self.connections.iter().map(view).collect()

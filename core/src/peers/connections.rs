@@ -2,7 +2,7 @@
 //!
 //! Bounds: [`crate::peers::peer::PEERS_MAX`] connections. The node closes further ones.
 
-use crate::peers::peer::{Greeted, Peer};
+use crate::peers::peer::{EstablishedPeer, Peer};
 use crate::primitives::collections::vec_map::VecMap;
 use crate::protocol::connection::ConnectionId;
 
@@ -52,23 +52,25 @@ impl PeerConnections {
     }
 
     /// Returns the peer of an established connection.
-    pub(crate) fn established(&self, id: ConnectionId) -> Option<&Greeted> {
-        self.peers.get(&id)?.greeted()
+    pub(crate) fn established(&self, id: ConnectionId) -> Option<&EstablishedPeer> {
+        self.peers.get(&id)?.established()
     }
 
     /// Returns the peer of an established connection.
-    pub(crate) fn established_mut(&mut self, id: ConnectionId) -> Option<&mut Greeted> {
-        self.peers.get_mut(&id)?.greeted_mut()
+    pub(crate) fn established_mut(&mut self, id: ConnectionId) -> Option<&mut EstablishedPeer> {
+        self.peers.get_mut(&id)?.established_mut()
     }
 
     /// Returns all peers that have completed the handshake.
-    pub(crate) fn established_peers(&self) -> impl Iterator<Item = (ConnectionId, &Greeted)> {
-        self.peers.iter().filter_map(|(&id, peer)| Some((id, peer.greeted()?)))
+    pub(crate) fn established_peers(&self) -> impl Iterator<Item = (ConnectionId, &EstablishedPeer)> {
+        self.peers.iter().filter_map(|(&id, peer)| Some((id, peer.established()?)))
     }
 
     /// Returns all peers that have completed the handshake.
-    pub(crate) fn established_peers_mut(&mut self) -> impl Iterator<Item = (ConnectionId, &mut Greeted)> {
-        self.peers.iter_mut().filter_map(|(&id, peer)| Some((id, peer.greeted_mut()?)))
+    pub(crate) fn established_peers_mut(
+        &mut self,
+    ) -> impl Iterator<Item = (ConnectionId, &mut EstablishedPeer)> {
+        self.peers.iter_mut().filter_map(|(&id, peer)| Some((id, peer.established_mut()?)))
     }
 
     /// Prefetches the list of connections.

@@ -336,9 +336,9 @@ mod tests {
                 candidates.iter().filter(nearer).count() >= candidates.iter().filter_map(|one| one.latency).count().min(NEAREST_PROTECTED)
             );
             // Of the links without any other protection, at least half are as old.
-            let elder = candidates.iter().filter(|one| one.peer != peer && one.since <= gone.since).count();
+            let older = candidates.iter().filter(|one| one.peer != peer && one.since <= gone.since).count();
             let others = candidates.len() - 1;
-            prop_assert!(elder * 2 + 2 * (GROUPS_PROTECTED + NEAREST_PROTECTED + BRINGERS_PROTECTED) + 1 >= others);
+            prop_assert!(older * 2 + 2 * (GROUPS_PROTECTED + NEAREST_PROTECTED + BRINGERS_PROTECTED) + 1 >= others);
         }
     }
 }

@@ -32,7 +32,7 @@ const _: () =
 pub(crate) const KNOWN_MESSAGES_MAX: usize = 8_192;
 /// The most messages that are requested from a peer and not yet received. At this number, no more
 /// are requested.
-pub(crate) const ASKED_MESSAGES_MAX: usize = 4_096;
+pub(crate) const REQUESTED_MESSAGES_MAX: usize = 4_096;
 
 /// The shortest interval between answers to a peer's requests for addresses or links.
 pub(crate) const ANSWER_INTERVAL: Duration = Duration::from_millis(500);
@@ -53,14 +53,14 @@ pub(crate) struct Peer {
 #[derive(Debug)]
 pub(crate) enum ConnectionStage {
     /// The handshake is in progress.
-    Greeting(Box<Handshake>),
+    Handshaking(Box<Handshake>),
     /// The handshake is complete: the peer has proven its key.
-    Greeted(Box<Greeted>),
+    Established(Box<EstablishedPeer>),
 }
 
 /// A peer that has proven its key.
 #[derive(Debug)]
-pub(crate) struct Greeted {
+pub(crate) struct EstablishedPeer {
     pub(crate) hello: Hello,
     pub(crate) ping: Ping,
     /// The best known work of the peer's branches, reported or shown.
@@ -68,26 +68,26 @@ pub(crate) struct Greeted {
     /// The height that goes with it.
     pub(crate) height: u64,
     /// The end of its chain, as far as it is known.
-    pub(crate) stance: PeerTip,
+    pub(crate) tip: PeerTip,
     pub(crate) messages: FifoSet<MessageId, KNOWN_MESSAGES_MAX>,
-    pub(crate) asked_messages: OrderedSet<MessageId>,
+    pub(crate) requested_messages: OrderedSet<MessageId>,
     /// The open requests to it, and the time of its last answer from us.
-    pub(crate) asked: Asked,
+    pub(crate) open_requests: OpenRequests,
     /// Our newest attestation for this link's certificate.
-    pub(crate) half: Option<LatencyAttestation>,
+    pub(crate) attestation: Option<LatencyAttestation>,
     /// The epoch of its newest attestation.
     pub(crate) certified: Option<Epoch>,
     /// The number of valid blocks that it announced to us before all others.
-    pub(crate) firsts: u64,
+    pub(crate) first_deliveries: u64,
     /// When the newest of these blocks arrived.
-    pub(crate) delivered: Option<MonotonicTime>,
+    pub(crate) last_delivery: Option<MonotonicTime>,
     /// Messages that it announced while we were fetching blocks, at most as many as in one packet.
-    pub(crate) offered: Vec<MessageId>,
+    pub(crate) deferred_invs: Vec<MessageId>,
 }
 
 /// Exchanges with a peer about the network.
 #[derive(Debug, Default)]
-pub(crate) struct Asked {
+pub(crate) struct OpenRequests {
     /// True if we have requested addresses from it.
     pub(crate) addresses: bool,
     /// True if we have requested links from it.
@@ -95,7 +95,7 @@ pub(crate) struct Asked {
     answered: Option<MonotonicTime>,
 }
 
-impl Asked {
+impl OpenRequests {
     /// Returns true if it may be answered now, and notes the answer. Answers are at least
     /// [`ANSWER_INTERVAL`] apart.
     pub(crate) fn answers(&mut self, now: MonotonicTime) -> bool {
@@ -107,16 +107,16 @@ impl Asked {
     }
 }
 
-impl Greeted {
+impl EstablishedPeer {
     /// Returns true if our attestation for the link is too old or differs too much from the current
     /// measurement.
     pub(crate) fn is_certificate_due(&self, epoch: Epoch) -> bool {
-        let Some(half) = &self.half else { return true };
-        if half.epoch >= epoch {
+        let Some(ours) = &self.attestation else { return true };
+        if ours.epoch >= epoch {
             return false;
         }
-        let (now, then) = (self.ping.latency().unwrap_or_default().as_micros(), u128::from(half.rtt_us));
-        epoch.since(half.epoch) >= RENEW_EPOCHS || now.abs_diff(then) * 1_000 > then * RENEW_PER_MILLE
+        let (now, then) = (self.ping.latency().unwrap_or_default().as_micros(), u128::from(ours.rtt_us));
+        epoch.since(ours.epoch) >= RENEW_EPOCHS || now.abs_diff(then) * 1_000 > then * RENEW_PER_MILLE
     }
 
     pub(crate) fn new(hello: Hello, now: MonotonicTime) -> Self {
@@ -124,21 +124,21 @@ impl Greeted {
             ping: Ping::new(now),
             claim: hello.total_work,
             height: hello.height,
-            stance: PeerTip::new(&hello),
+            tip: PeerTip::new(&hello),
             hello,
             messages: FifoSet::default(),
-            asked_messages: OrderedSet::default(),
-            offered: Vec::new(),
-            asked: Asked::default(),
-            half: None,
+            requested_messages: OrderedSet::default(),
+            deferred_invs: Vec::new(),
+            open_requests: OpenRequests::default(),
+            attestation: None,
             certified: None,
-            firsts: 0,
-            delivered: None,
+            first_deliveries: 0,
+            last_delivery: None,
         }
     }
 
     /// Notes that the peer has a branch of this work.
-    pub(crate) fn shows(&mut self, work: Work, height: u64) {
+    pub(crate) fn note_work(&mut self, work: Work, height: u64) {
         if work > self.claim {
             (self.claim, self.height) = (work, height);
         }
@@ -151,22 +151,22 @@ impl Greeted {
     /// Returns how the peer's chain compares to ours. Returns `None` for a peer that keeps no
     /// blocks, because it only follows others.
     pub(crate) fn agreement(&self, chain: &Chain) -> Option<Agreement> {
-        self.stance.compare(chain).filter(|_| self.is_full())
+        self.tip.compare(chain).filter(|_| self.is_full())
     }
 }
 
 impl Peer {
-    pub(crate) fn greeted(&self) -> Option<&Greeted> {
+    pub(crate) fn established(&self) -> Option<&EstablishedPeer> {
         match &self.stage {
-            ConnectionStage::Greeted(greeted) => Some(greeted),
-            ConnectionStage::Greeting(_) => None,
+            ConnectionStage::Established(established) => Some(established),
+            ConnectionStage::Handshaking(_) => None,
         }
     }
 
-    pub(crate) fn greeted_mut(&mut self) -> Option<&mut Greeted> {
+    pub(crate) fn established_mut(&mut self) -> Option<&mut EstablishedPeer> {
         match &mut self.stage {
-            ConnectionStage::Greeted(greeted) => Some(greeted),
-            ConnectionStage::Greeting(_) => None,
+            ConnectionStage::Established(established) => Some(established),
+            ConnectionStage::Handshaking(_) => None,
         }
     }
 }

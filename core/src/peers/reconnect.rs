@@ -72,7 +72,7 @@ impl Reconnector {
     }
 
     /// Notes that a handshake was completed, so that the next wait is short again.
-    pub(crate) fn greeted(&mut self, peer: ConnectionId) {
+    pub(crate) fn established(&mut self, peer: ConnectionId) {
         for target in self.targets.values_mut() {
             if matches!(target.state, DialState::Connected(id) if id == peer) {
                 target.failures = 0;
@@ -80,16 +80,16 @@ impl Reconnector {
         }
     }
 
-    pub(crate) fn unreached(&mut self, now: MonotonicTime, address: &Address, chance: &mut SeededRng) {
+    pub(crate) fn dial_failed(&mut self, now: MonotonicTime, address: &Address, rng: &mut SeededRng) {
         if let Some(target) = self.targets.get_mut(address) {
-            target.fail(now, chance);
+            target.fail(now, rng);
         }
     }
 
-    pub(crate) fn closed(&mut self, now: MonotonicTime, peer: ConnectionId, chance: &mut SeededRng) {
+    pub(crate) fn closed(&mut self, now: MonotonicTime, peer: ConnectionId, rng: &mut SeededRng) {
         for target in self.targets.values_mut() {
             if matches!(target.state, DialState::Connected(id) if id == peer) {
-                target.fail(now, chance);
+                target.fail(now, rng);
             }
         }
     }
@@ -103,11 +103,11 @@ impl Reconnector {
 impl ReconnectTarget {
     /// Waits between half and all of the backoff, so that many nodes do not redial at the same
     /// time.
-    fn fail(&mut self, now: MonotonicTime, chance: &mut SeededRng) {
+    fn fail(&mut self, now: MonotonicTime, rng: &mut SeededRng) {
         let backoff = BACKOFF_MIN.saturating_mul(1 << self.failures.min(16)).min(BACKOFF_MAX);
         let half = u64::try_from(backoff.as_micros() / 2).unwrap_or(u64::MAX);
         self.failures = self.failures.saturating_add(1);
-        self.state = DialState::Waiting(now + Duration::from_micros(half + chance.below(half)));
+        self.state = DialState::Waiting(now + Duration::from_micros(half + rng.below(half)));
     }
 }
 
@@ -118,22 +118,22 @@ mod tests {
     #[test]
     fn waits_longer_after_each_failure_and_briefly_after_success() {
         let address: Address = "host:1".parse().unwrap();
-        let (mut dialer, mut chance) = (Reconnector::new([address.clone()]), SeededRng::new([1; 32]));
+        let (mut reconnector, mut rng) = (Reconnector::new([address.clone()]), SeededRng::new([1; 32]));
         let mut now = MonotonicTime::default();
         for failure in 0..12 {
-            assert_eq!(dialer.tick(now), std::slice::from_ref(&address));
-            assert_eq!(dialer.tick(now), []);
-            dialer.unreached(now, &address, &mut chance);
-            let wait = dialer.deadline().unwrap() - now;
+            assert_eq!(reconnector.tick(now), std::slice::from_ref(&address));
+            assert_eq!(reconnector.tick(now), []);
+            reconnector.dial_failed(now, &address, &mut rng);
+            let wait = reconnector.deadline().unwrap() - now;
             let longest = BACKOFF_MIN.saturating_mul(1 << failure).min(BACKOFF_MAX);
             assert!(wait >= longest / 2 && wait <= longest, "{wait:?} after failure {failure}");
-            now = dialer.deadline().unwrap();
+            now = reconnector.deadline().unwrap();
         }
-        dialer.tick(now);
-        dialer.connected(&address, ConnectionId(1));
-        assert_eq!(dialer.deadline(), None);
-        dialer.greeted(ConnectionId(1));
-        dialer.closed(now, ConnectionId(1), &mut chance);
-        assert!(dialer.deadline().unwrap() - now <= BACKOFF_MIN);
+        reconnector.tick(now);
+        reconnector.connected(&address, ConnectionId(1));
+        assert_eq!(reconnector.deadline(), None);
+        reconnector.established(ConnectionId(1));
+        reconnector.closed(now, ConnectionId(1), &mut rng);
+        assert!(reconnector.deadline().unwrap() - now <= BACKOFF_MIN);
     }
 }

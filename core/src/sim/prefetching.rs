@@ -61,7 +61,7 @@ impl World {
             }
             PrefetchStage::Node(step) => {
                 if let Some(node) = &host.node {
-                    node.approach(coming, step);
+                    node.read_ahead(coming, step);
                 }
             }
         }

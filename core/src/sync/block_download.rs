@@ -42,7 +42,7 @@ pub const BODY_TIMEOUT: Duration = Duration::from_secs(5);
 /// The number of stalls after which a peer is closed.
 pub const STALLS_MAX: u32 = 3;
 /// The most bodies that timed out at a peer and may still arrive.
-const LATE_MAX: usize = 256;
+const EXPIRED_MAX: usize = 256;
 
 /// A peer that may be asked, as the node sees it. The node lists the nearest first.
 #[derive(Clone, Copy, Debug)]
@@ -55,10 +55,10 @@ pub(crate) struct DownloadPeer {
 /// The record of a peer's answers.
 #[derive(Debug, Default)]
 struct PeerDownloads {
-    asked: usize,
+    in_flight: usize,
     progress: MonotonicTime,
     stalls: u32,
-    late: FifoSet<Hash, LATE_MAX>,
+    expired: FifoSet<Hash, EXPIRED_MAX>,
 }
 
 /// A body whose contents match its header.
@@ -70,7 +70,7 @@ pub(crate) struct DownloadedBody {
     pub(crate) ids: Arc<[MessageId]>,
     /// The indexes of messages that we did not have when it came, ascending. Our peers may lack
     /// them too.
-    pub(crate) lacked: Arc<[u16]>,
+    pub(crate) missing: Arc<[u16]>,
     /// The sender. `None` for a block mined here.
     pub(crate) peer: Option<ConnectionId>,
     /// The number of reorganisations when the store was asked for its ids.
@@ -87,15 +87,15 @@ pub(crate) struct ValidatedBody {
 /// The bodies in flight.
 #[derive(Debug, Default)]
 pub(crate) struct BlockDownload {
-    asked: VecMap<Hash, ConnectionId>,
+    in_flight: VecMap<Hash, ConnectionId>,
     checking: VecMap<BatchId, DownloadedBody>,
     ready: VecMap<Hash, ValidatedBody>,
-    busy: OrderedSet<Hash>,
+    pending: OrderedSet<Hash>,
     held_bytes: usize,
     records: VecMap<ConnectionId, PeerDownloads>,
     /// The blocks that a peer reported as missing. Few peers have any, and each arriving body is
     /// looked up here.
-    lacks: VecMap<ConnectionId, FifoSet<Hash, LATE_MAX>>,
+    not_found: VecMap<ConnectionId, FifoSet<Hash, EXPIRED_MAX>>,
 }
 
 impl BlockDownload {
@@ -116,12 +116,12 @@ impl BlockDownload {
         for source in sources {
             let record = self.records.get_or_default(source.peer);
             let room = PEER_BODIES_MAX >> record.stalls.min(6);
-            if record.asked <= room / 2 {
-                free.insert(source.peer, room - record.asked);
+            if record.in_flight <= room / 2 {
+                free.insert(source.peer, room - record.in_flight);
             }
         }
         for hash in chain.missing_blocks().take(window) {
-            if self.busy.contains(hash) {
+            if self.pending.contains(hash) {
                 continue;
             }
             if free.values().all(|&room| room == 0) {
@@ -134,7 +134,7 @@ impl BlockDownload {
             };
             let in_time = |source: &&DownloadPeer| {
                 able(source)
-                    && self.records.get(&source.peer).is_none_or(|record| !record.late.contains(hash))
+                    && self.records.get(&source.peer).is_none_or(|record| !record.expired.contains(hash))
             };
             let source = sources.iter().find(in_time).or_else(|| sources.iter().find(able));
             let Some(peer) = source.map(|source| source.peer) else { continue };
@@ -145,13 +145,13 @@ impl BlockDownload {
         }
         for (peer, hashes) in &orders {
             let record = self.records.get_or_default(*peer);
-            if record.asked == 0 {
+            if record.in_flight == 0 {
                 record.progress = now.moment;
             }
-            record.asked += hashes.len();
+            record.in_flight += hashes.len();
             for hash in hashes {
-                self.busy.insert(*hash);
-                self.asked.insert(*hash, *peer);
+                self.pending.insert(*hash);
+                self.in_flight.insert(*hash, *peer);
             }
         }
         orders.into_vec()
@@ -171,12 +171,12 @@ impl BlockDownload {
 
     /// Returns true if a peer reported a block as missing.
     fn has_not_found(&self, peer: ConnectionId, hash: &Hash) -> bool {
-        self.lacks.get(&peer).is_some_and(|lacks| lacks.contains(hash))
+        self.not_found.get(&peer).is_some_and(|not_found| not_found.contains(hash))
     }
 
     /// Returns true if all of the path is requested, being verified or waiting for its turn.
     pub(crate) fn is_in_flight(&self, chain: &Chain) -> bool {
-        chain.missing_blocks().all(|hash| self.busy.contains(hash))
+        chain.missing_blocks().all(|hash| self.pending.contains(hash))
     }
 
     /// Returns true if the lowest block of the path is in flight or a peer of `sources` can serve
@@ -190,7 +190,7 @@ impl BlockDownload {
     ) -> bool {
         let lowest = chain.missing_blocks().next().and_then(|hash| chain.find(hash));
         lowest.is_some_and(|lowest| {
-            self.busy.contains(&lowest.hash)
+            self.pending.contains(&lowest.hash)
                 || sources
                     .iter()
                     .any(|source| self.can_serve(now, relay, source, &lowest.hash, lowest.total_work))
@@ -202,7 +202,7 @@ impl BlockDownload {
     pub(crate) fn is_unavailable(&self, chain: &Chain, sources: &[DownloadPeer]) -> Option<Hash> {
         let hash = chain.missing_blocks().next()?;
         let refuses = |source: &DownloadPeer| self.has_not_found(source.peer, hash);
-        (!self.busy.contains(hash) && sources.iter().any(refuses) && sources.iter().all(refuses))
+        (!self.pending.contains(hash) && sources.iter().any(refuses) && sources.iter().all(refuses))
             .then_some(*hash)
     }
 
@@ -218,35 +218,35 @@ impl BlockDownload {
     }
 
     pub(crate) fn deadline(&self) -> Option<MonotonicTime> {
-        if self.asked.is_empty() {
+        if self.in_flight.is_empty() {
             return None;
         }
-        let waits = self.records.values().filter(|record| record.asked > 0);
+        let waits = self.records.values().filter(|record| record.in_flight > 0);
         waits.map(|record| record.progress + Self::timeout(record)).min()
     }
 
     /// Takes back the open requests of stalling peers. Returns the peers that stalled too often.
     pub(crate) fn tick(&mut self, now: MonotonicTime) -> Vec<ConnectionId> {
         let mut lost = Vec::new();
-        if self.asked.is_empty() {
+        if self.in_flight.is_empty() {
             return lost;
         }
         for (&peer, record) in &mut self.records {
-            if record.asked == 0 || record.progress + Self::timeout(record) > now {
+            if record.in_flight == 0 || record.progress + Self::timeout(record) > now {
                 continue;
             }
             record.stalls += 1;
-            record.asked = 0;
+            record.in_flight = 0;
             record.progress = now;
             if record.stalls >= STALLS_MAX {
                 lost.push(peer);
             }
             let owed: Vec<_> =
-                self.asked.iter().filter(|(_, asked)| **asked == peer).map(|(hash, _)| *hash).collect();
+                self.in_flight.iter().filter(|(_, asked)| **asked == peer).map(|(hash, _)| *hash).collect();
             for hash in owed {
-                self.asked.remove(&hash);
-                self.busy.remove(&hash);
-                record.late.insert(hash);
+                self.in_flight.remove(&hash);
+                self.pending.remove(&hash);
+                record.expired.insert(hash);
             }
         }
         lost
@@ -255,12 +255,12 @@ impl BlockDownload {
     /// Handles a closed connection: its open requests go to other peers.
     pub(crate) fn closed(&mut self, peer: ConnectionId) {
         self.records.remove(&peer);
-        self.lacks.remove(&peer);
+        self.not_found.remove(&peer);
         let owed: Vec<_> =
-            self.asked.iter().filter(|(_, asked)| **asked == peer).map(|(hash, _)| *hash).collect();
+            self.in_flight.iter().filter(|(_, asked)| **asked == peer).map(|(hash, _)| *hash).collect();
         for hash in owed {
-            self.asked.remove(&hash);
-            self.busy.remove(&hash);
+            self.in_flight.remove(&hash);
+            self.pending.remove(&hash);
         }
     }
 
@@ -275,36 +275,36 @@ impl BlockDownload {
         hash: &Hash,
     ) -> Result<bool, Misbehavior> {
         let record = self.records.get_or_default(peer);
-        if self.asked.get(hash) == Some(&peer) {
-            self.asked.remove(hash);
-            self.busy.remove(hash);
-            record.asked = record.asked.saturating_sub(1);
+        if self.in_flight.get(hash) == Some(&peer) {
+            self.in_flight.remove(hash);
+            self.pending.remove(hash);
+            record.in_flight = record.in_flight.saturating_sub(1);
             record.progress = now.moment;
             return Ok(true);
         }
-        if record.late.contains(hash) {
+        if record.expired.contains(hash) {
             record.progress = now.moment;
-            return Ok(!self.busy.contains(hash) || self.asked.contains_key(hash));
+            return Ok(!self.pending.contains(hash) || self.in_flight.contains_key(hash));
         }
         Err(Misbehavior::Unsolicited { packet: "body" })
     }
 
     /// Returns true if a body is needed: it is neither being verified nor waiting for its turn.
-    pub(crate) fn wants(&self, hash: &Hash) -> bool {
-        !self.busy.contains(hash) || self.asked.contains_key(hash)
+    pub(crate) fn is_wanted(&self, hash: &Hash) -> bool {
+        !self.pending.contains(hash) || self.in_flight.contains_key(hash)
     }
 
     /// Requests a body from a peer out of turn. Returns false if it is already in flight.
-    pub(crate) fn ask(&mut self, now: Now, peer: ConnectionId, hash: Hash) -> bool {
-        if !self.busy.insert(hash) {
+    pub(crate) fn request(&mut self, now: Now, peer: ConnectionId, hash: Hash) -> bool {
+        if !self.pending.insert(hash) {
             return false;
         }
-        self.asked.insert(hash, peer);
+        self.in_flight.insert(hash, peer);
         let record = self.records.get_or_default(peer);
-        if record.asked == 0 {
+        if record.in_flight == 0 {
             record.progress = now.moment;
         }
-        record.asked += 1;
+        record.in_flight += 1;
         true
     }
 
@@ -319,14 +319,14 @@ impl BlockDownload {
         hash: &Hash,
     ) -> Result<(), Misbehavior> {
         self.received(now, peer, hash)?;
-        self.lacks.get_or_default(peer).insert(*hash);
+        self.not_found.get_or_default(peer).insert(*hash);
         Ok(())
     }
 
-    /// Notes that the peer has the block now, even if it lacked it before.
-    pub(crate) fn holds(&mut self, peer: ConnectionId, hash: &Hash) {
+    /// Notes that the peer has the block now, even if it reported it as missing before.
+    pub(crate) fn mark_has_body(&mut self, peer: ConnectionId, hash: &Hash) {
         if self.has_not_found(peer, hash) {
-            self.lacks.remove(&peer);
+            self.not_found.remove(&peer);
         }
     }
 
@@ -340,14 +340,14 @@ impl BlockDownload {
 
     /// Notes that a body's signatures are being verified.
     pub(crate) fn check(&mut self, batch: BatchId, body: DownloadedBody) {
-        self.busy.insert(body.hash);
+        self.pending.insert(body.hash);
         // It came late from another peer. The peer that was asked in its place may still deliver
         // it.
-        if let Some(asked) = self.asked.remove(&body.hash)
+        if let Some(asked) = self.in_flight.remove(&body.hash)
             && let Some(record) = self.records.get_mut(&asked)
         {
-            record.asked = record.asked.saturating_sub(1);
-            record.late.insert(body.hash);
+            record.in_flight = record.in_flight.saturating_sub(1);
+            record.expired.insert(body.hash);
         }
         self.held_bytes += body.encoded.len();
         self.checking.insert(batch, body);
@@ -357,14 +357,14 @@ impl BlockDownload {
     pub(crate) fn checked(&mut self, batch: BatchId) -> Option<DownloadedBody> {
         let body = self.checking.remove(&batch)?;
         self.held_bytes -= body.encoded.len();
-        self.busy.remove(&body.hash);
+        self.pending.remove(&body.hash);
         Some(body)
     }
 
     /// Keeps a body with valid signatures until the bodies below it are verified.
     pub(crate) fn keep(&mut self, body: DownloadedBody, seen: Vec<KnownIn>) {
         self.forgive(body.peer);
-        self.busy.insert(body.hash);
+        self.pending.insert(body.hash);
         self.held_bytes += body.encoded.len();
         self.ready.insert(body.hash, ValidatedBody { body, seen });
     }
@@ -386,13 +386,13 @@ impl BlockDownload {
     pub(crate) fn take_ready(&mut self, hash: &Hash) -> Option<ValidatedBody> {
         let ready = self.ready.remove(hash)?;
         self.held_bytes -= ready.body.encoded.len();
-        self.busy.remove(hash);
+        self.pending.remove(hash);
         Some(ready)
     }
 
     /// Drops the bodies of blocks that are no longer on the path.
     pub(crate) fn prune(&mut self, chain: &Chain) {
-        if self.ready.len() + self.asked.len() <= WINDOW_MAX && self.held_bytes < HELD_BYTES_MAX {
+        if self.ready.len() + self.in_flight.len() <= WINDOW_MAX && self.held_bytes < HELD_BYTES_MAX {
             return;
         }
         let wanted: OrderedSet<_> = chain.missing_blocks().take(2 * WINDOW_MAX).copied().collect();

@@ -63,15 +63,15 @@ struct PeerFlags(VecMap<ConnectionId, u8>);
 
 impl PeerFlags {
     /// Returns true if a peer has one of some flags.
-    fn has(&self, peer: ConnectionId, marks: u8) -> bool {
-        self.0.get(&peer).is_some_and(|held| held & marks != 0)
+    fn has(&self, peer: ConnectionId, flags: u8) -> bool {
+        self.0.get(&peer).is_some_and(|held| held & flags != 0)
     }
 
     /// Sets flags for a peer. Returns true if none of them was set before.
-    fn set(&mut self, peer: ConnectionId, marks: u8) -> bool {
+    fn set(&mut self, peer: ConnectionId, flags: u8) -> bool {
         let held = self.0.get_or_default(peer);
-        let is_new = *held & marks == 0;
-        *held |= marks;
+        let is_new = *held & flags == 0;
+        *held |= flags;
         is_new
     }
 }
@@ -84,10 +84,10 @@ struct Propagation {
     first: Option<ConnectionId>,
     /// When we heard of it.
     since: MonotonicTime,
-    marks: PeerFlags,
+    flags: PeerFlags,
     /// The undecided peers, each with the time after which its silence shows that it needs the
     /// body.
-    doubtful: Vec<(MonotonicTime, ConnectionId)>,
+    undecided: Vec<(MonotonicTime, ConnectionId)>,
     /// The body to push, as long as a peer is undecided.
     frame: Option<Bytes>,
 }
@@ -101,13 +101,13 @@ pub(crate) struct PushCandidate {
     /// tell.
     pub(crate) forecast: Option<u16>,
     /// The expected number of nodes that hear of it through this peer, if the graph can tell.
-    pub(crate) behind: u32,
+    pub(crate) downstream_nodes: u32,
 }
 
 /// The propagation of the newest blocks.
 #[derive(Debug, Default)]
 pub(crate) struct BlockRelay {
-    spreads: VecDeque<Propagation>,
+    propagations: VecDeque<Propagation>,
     partials: VecDeque<(Hash, ConnectionId, PartialBlock)>,
     /// When the silence of the next undecided peer may have lasted long enough.
     wake: Option<MonotonicTime>,
@@ -116,26 +116,26 @@ pub(crate) struct BlockRelay {
 impl BlockRelay {
     /// Prefetches the state of the newest block.
     pub(crate) fn prefetch(&self) {
-        if let Some(newest) = self.spreads.back() {
+        if let Some(newest) = self.propagations.back() {
             prefetch(&newest.hash);
-            prefetch(&newest.marks);
-            prefetch(&newest.doubtful);
+            prefetch(&newest.flags);
+            prefetch(&newest.undecided);
         }
     }
 
     /// Prefetches the peers' flags for the newest block, after [`Self::prefetch`].
-    pub(crate) fn prefetch_marks(&self) {
-        if let Some(newest) = self.spreads.back() {
-            newest.marks.0.prefetch();
+    pub(crate) fn prefetch_flags(&self) {
+        if let Some(newest) = self.propagations.back() {
+            newest.flags.0.prefetch();
         }
     }
 
     fn find(&self, hash: &Hash) -> Option<&Propagation> {
-        self.spreads.iter().rev().find(|spread| spread.hash == *hash)
+        self.propagations.iter().rev().find(|propagation| propagation.hash == *hash)
     }
 
     fn find_mut(&mut self, hash: &Hash) -> Option<&mut Propagation> {
-        self.spreads.iter_mut().rev().find(|spread| spread.hash == *hash)
+        self.propagations.iter_mut().rev().find(|propagation| propagation.hash == *hash)
     }
 
     /// Starts tracking a header, first announced by this peer. `peers` is the number of peers.
@@ -149,19 +149,19 @@ impl BlockRelay {
         if self.find(&hash).is_some() {
             return;
         }
-        if self.spreads.len() == BLOCKS_MAX {
-            self.spreads.pop_front();
+        if self.propagations.len() == BLOCKS_MAX {
+            self.propagations.pop_front();
         }
-        let mut marks = PeerFlags(VecMap::with_capacity(peers));
+        let mut flags = PeerFlags(VecMap::with_capacity(peers));
         if let Some(first) = first {
-            marks.set(first, KNOWS_HEADER);
+            flags.set(first, KNOWS_HEADER);
         }
-        self.spreads.push_back(Propagation {
+        self.propagations.push_back(Propagation {
             hash,
             first,
             since: now,
-            marks,
-            doubtful: Vec::new(),
+            flags,
+            undecided: Vec::new(),
             frame: None,
         });
     }
@@ -169,56 +169,58 @@ impl BlockRelay {
     /// Notes that a peer announced a header. Returns true if the block was known, so that no
     /// further step is needed.
     pub(crate) fn announced(&mut self, peer: ConnectionId, hash: &Hash) -> bool {
-        let Some(spread) = self.find_mut(hash) else { return false };
-        spread.marks.set(peer, KNOWS_HEADER);
-        spread.doubtful.retain(|(_, doubtful)| *doubtful != peer);
+        let Some(propagation) = self.find_mut(hash) else { return false };
+        propagation.flags.set(peer, KNOWS_HEADER);
+        propagation.undecided.retain(|(_, undecided)| *undecided != peer);
         true
     }
 
     /// Returns the peer that announced a block first, and when.
     pub(crate) fn first(&self, hash: &Hash) -> Option<(Option<ConnectionId>, MonotonicTime)> {
-        self.find(hash).map(|spread| (spread.first, spread.since))
+        self.find(hash).map(|propagation| (propagation.first, propagation.since))
     }
 
     /// Returns true if a header has to be announced to a peer, and flags it as announced.
-    pub(crate) fn tell(&mut self, peer: ConnectionId, hash: &Hash) -> bool {
-        self.find_mut(hash)
-            .is_some_and(|spread| !spread.marks.has(peer, KNOWS_HEADER) && spread.marks.set(peer, ANNOUNCED))
+    pub(crate) fn mark_announced(&mut self, peer: ConnectionId, hash: &Hash) -> bool {
+        self.find_mut(hash).is_some_and(|propagation| {
+            !propagation.flags.has(peer, KNOWS_HEADER) && propagation.flags.set(peer, ANNOUNCED)
+        })
     }
 
     /// Notes that a peer has a block's body.
-    pub(crate) fn holds(&mut self, peer: ConnectionId, hash: &Hash) {
-        if let Some(spread) = self.find_mut(hash) {
-            spread.marks.set(peer, KNOWS_HEADER | HAS_BODY);
-            spread.doubtful.retain(|(_, doubtful)| *doubtful != peer);
+    pub(crate) fn mark_has_body(&mut self, peer: ConnectionId, hash: &Hash) {
+        if let Some(propagation) = self.find_mut(hash) {
+            propagation.flags.set(peer, KNOWS_HEADER | HAS_BODY);
+            propagation.undecided.retain(|(_, undecided)| *undecided != peer);
         }
     }
 
     /// Notes that a peer requested a body that we do not have yet. It is pushed as soon as we have
     /// it.
-    pub(crate) fn asked(&mut self, peer: ConnectionId, hash: &Hash) {
-        if let Some(spread) = self.find_mut(hash) {
-            spread.marks.set(peer, REQUESTED);
+    pub(crate) fn mark_requested(&mut self, peer: ConnectionId, hash: &Hash) {
+        if let Some(propagation) = self.find_mut(hash) {
+            propagation.flags.set(peer, REQUESTED);
         }
     }
 
     /// Returns true if a body can be requested from a peer: it has announced the body, or has known
     /// the header long enough.
     pub(crate) fn can_serve(&self, now: MonotonicTime, peer: ConnectionId, hash: &Hash) -> bool {
-        self.find(hash).is_some_and(|spread| {
-            spread.marks.has(peer, HAS_BODY)
-                || spread.marks.has(peer, KNOWS_HEADER) && now >= spread.since + PUSH_PATIENCE
+        self.find(hash).is_some_and(|propagation| {
+            propagation.flags.has(peer, HAS_BODY)
+                || propagation.flags.has(peer, KNOWS_HEADER) && now >= propagation.since + PUSH_PATIENCE
         })
     }
 
     /// Returns true if any peer has announced a body or was sent it by us.
     pub(crate) fn is_held(&self, hash: &Hash) -> bool {
-        self.find(hash).is_some_and(|spread| spread.marks.0.values().any(|marks| marks & HAS_BODY != 0))
+        self.find(hash)
+            .is_some_and(|propagation| propagation.flags.0.values().any(|flags| flags & HAS_BODY != 0))
     }
 
     /// Returns the time until which a body is expected to be pushed to us.
     pub(crate) fn expected_until(&self, hash: &Hash) -> Option<MonotonicTime> {
-        self.find(hash).map(|spread| spread.since + PUSH_PATIENCE)
+        self.find(hash).map(|propagation| propagation.since + PUSH_PATIENCE)
     }
 
     /// Returns the peers to push the body to now. Undecided peers are queued and returned later by
@@ -228,36 +230,38 @@ impl BlockRelay {
         now: MonotonicTime,
         hash: &Hash,
         frame: &Bytes,
-        prospects: impl Iterator<Item = PushCandidate>,
+        candidates: impl Iterator<Item = PushCandidate>,
     ) -> Vec<ConnectionId> {
-        let Some(spread) = self.find_mut(hash) else { return Vec::new() };
-        let (mut pushed, mut doubtful) = (Vec::new(), Vec::new());
-        let mut prospects: Vec<_> = prospects.collect();
+        let Some(propagation) = self.find_mut(hash) else { return Vec::new() };
+        let (mut pushed, mut undecided) = (Vec::new(), Vec::new());
+        let mut candidates: Vec<_> = candidates.collect();
         // Large bodies leave one after the other. If there is a graph, the peer with most nodes
-        // behind it is served first.
+        // downstream is served first.
         if cfg!(feature = "full") {
-            prospects.sort_by_key(|prospect| core::cmp::Reverse(prospect.behind));
+            candidates.sort_by_key(|candidate| core::cmp::Reverse(candidate.downstream_nodes));
         }
-        for PushCandidate { peer, rtt, forecast, .. } in prospects {
-            if spread.marks.has(peer, HAS_BODY) {
+        for PushCandidate { peer, rtt, forecast, .. } in candidates {
+            if propagation.flags.has(peer, HAS_BODY) {
                 continue;
             }
-            let is_asker = spread.marks.has(peer, REQUESTED);
-            if !is_asker && (spread.marks.has(peer, KNOWS_HEADER) || !spread.marks.has(peer, ANNOUNCED)) {
+            let is_asker = propagation.flags.has(peer, REQUESTED);
+            if !is_asker
+                && (propagation.flags.has(peer, KNOWS_HEADER) || !propagation.flags.has(peer, ANNOUNCED))
+            {
                 continue;
             }
-            let silent = spread.since + silence(rtt);
+            let silent = propagation.since + silence(rtt);
             let is_likely = forecast.is_some_and(|share| share >= FORECAST_MIN);
             if is_asker || frame.len() <= EAGER_BYTES_MAX || now >= silent || is_likely {
-                spread.marks.set(peer, HAS_BODY);
+                propagation.flags.set(peer, HAS_BODY);
                 pushed.push(peer);
             } else {
-                doubtful.push((silent, peer));
+                undecided.push((silent, peer));
             }
         }
-        spread.frame = (!doubtful.is_empty()).then(|| frame.clone());
-        spread.doubtful = doubtful;
-        let next = spread.doubtful.iter().map(|(at, _)| *at).min();
+        propagation.frame = (!undecided.is_empty()).then(|| frame.clone());
+        propagation.undecided = undecided;
+        let next = propagation.undecided.iter().map(|(at, _)| *at).min();
         self.wake = self.wake.into_iter().chain(next).min();
         pushed
     }
@@ -273,19 +277,20 @@ impl BlockRelay {
         if self.wake.is_none_or(|wake| now < wake) {
             return pushed;
         }
-        for spread in &mut self.spreads {
-            let Some(frame) = &spread.frame else { continue };
-            for (at, peer) in &spread.doubtful {
-                if *at <= now && spread.marks.set(*peer, HAS_BODY) {
+        for propagation in &mut self.propagations {
+            let Some(frame) = &propagation.frame else { continue };
+            for (at, peer) in &propagation.undecided {
+                if *at <= now && propagation.flags.set(*peer, HAS_BODY) {
                     pushed.push((*peer, frame.clone()));
                 }
             }
-            spread.doubtful.retain(|(at, _)| *at > now);
-            if spread.doubtful.is_empty() {
-                spread.frame = None;
+            propagation.undecided.retain(|(at, _)| *at > now);
+            if propagation.undecided.is_empty() {
+                propagation.frame = None;
             }
         }
-        self.wake = self.spreads.iter().flat_map(|spread| &spread.doubtful).map(|(at, _)| *at).min();
+        self.wake =
+            self.propagations.iter().flat_map(|propagation| &propagation.undecided).map(|(at, _)| *at).min();
         pushed
     }
 
@@ -311,8 +316,8 @@ impl BlockRelay {
     /// Handles a closed connection: bodies that wait for its parts are given up.
     pub(crate) fn closed(&mut self, peer: ConnectionId) {
         self.partials.retain(|(_, from, _)| *from != peer);
-        for spread in &mut self.spreads {
-            spread.doubtful.retain(|(_, doubtful)| *doubtful != peer);
+        for propagation in &mut self.propagations {
+            propagation.undecided.retain(|(_, undecided)| *undecided != peer);
         }
     }
 }
@@ -337,12 +342,12 @@ mod tests {
         MonotonicTime::from_micros(ms * 1_000)
     }
 
-    fn prospects(forecasts: [Option<u16>; 2]) -> impl Iterator<Item = PushCandidate> {
+    fn candidates(forecasts: [Option<u16>; 2]) -> impl Iterator<Item = PushCandidate> {
         [BOB, CAROL].into_iter().zip(forecasts).map(|(peer, forecast)| PushCandidate {
             peer,
             rtt: Some(Duration::from_millis(80)),
             forecast,
-            behind: 0,
+            downstream_nodes: 0,
         })
     }
 
@@ -350,9 +355,9 @@ mod tests {
     fn relay() -> BlockRelay {
         let mut relay = BlockRelay::default();
         relay.begin(at(0), HASH, Some(ALICE), 3);
-        assert!(!relay.tell(ALICE, &HASH));
-        assert!(relay.tell(BOB, &HASH) && relay.tell(CAROL, &HASH));
-        assert!(!relay.tell(BOB, &HASH));
+        assert!(!relay.mark_announced(ALICE, &HASH));
+        assert!(relay.mark_announced(BOB, &HASH) && relay.mark_announced(CAROL, &HASH));
+        assert!(!relay.mark_announced(BOB, &HASH));
         relay
     }
 
@@ -361,15 +366,15 @@ mod tests {
         let mut relay = relay();
         relay.announced(BOB, &HASH);
         let frame = Bytes::from(vec![0; EAGER_BYTES_MAX]);
-        assert_eq!(relay.push(at(1), &HASH, &frame, prospects([None; 2])), [CAROL]);
-        assert_eq!(relay.push(at(2), &HASH, &frame, prospects([None; 2])), []);
+        assert_eq!(relay.push(at(1), &HASH, &frame, candidates([None; 2])), [CAROL]);
+        assert_eq!(relay.push(at(2), &HASH, &frame, candidates([None; 2])), []);
     }
 
     #[test]
     fn a_large_body_goes_to_whom_the_graph_predicts_and_to_others_after_their_silence() {
         let mut relay = relay();
         let frame = Bytes::from(vec![0; EAGER_BYTES_MAX + 1]);
-        assert_eq!(relay.push(at(5), &HASH, &frame, prospects([Some(FORECAST_MIN), Some(0)])), [BOB]);
+        assert_eq!(relay.push(at(5), &HASH, &frame, candidates([Some(FORECAST_MIN), Some(0)])), [BOB]);
         assert_eq!(relay.deadline(), Some(at(93)));
         assert!(relay.tick(at(92)).is_empty());
         assert_eq!(relay.tick(at(93)), [(CAROL, frame)]);
@@ -380,8 +385,9 @@ mod tests {
     fn whom_most_nodes_wait_for_is_served_first() {
         let mut relay = relay();
         let frame = Bytes::from(vec![0; EAGER_BYTES_MAX + 1]);
-        let waiting = prospects([Some(FORECAST_MIN); 2]).zip([3, 4]);
-        let waiting = waiting.map(|(prospect, behind)| PushCandidate { behind, ..prospect });
+        let waiting = candidates([Some(FORECAST_MIN); 2]).zip([3, 4]);
+        let waiting =
+            waiting.map(|(candidate, downstream_nodes)| PushCandidate { downstream_nodes, ..candidate });
         assert_eq!(relay.push(at(5), &HASH, &frame, waiting), [CAROL, BOB]);
     }
 
@@ -389,7 +395,7 @@ mod tests {
     fn who_announces_the_block_back_is_no_child_of_ours() {
         let mut relay = relay();
         let frame = Bytes::from(vec![0; EAGER_BYTES_MAX + 1]);
-        assert_eq!(relay.push(at(5), &HASH, &frame, prospects([None; 2])), []);
+        assert_eq!(relay.push(at(5), &HASH, &frame, candidates([None; 2])), []);
         relay.announced(BOB, &HASH);
         assert_eq!(relay.tick(at(100)), [(CAROL, frame)]);
     }
@@ -398,11 +404,11 @@ mod tests {
     fn who_was_missed_out_can_ask() {
         let mut relay = relay();
         relay.announced(BOB, &HASH);
-        relay.asked(BOB, &HASH);
+        relay.mark_requested(BOB, &HASH);
         assert!(!relay.can_serve(at(999), BOB, &HASH) && relay.can_serve(at(1_000), BOB, &HASH));
         let frame = Bytes::from(vec![0; EAGER_BYTES_MAX + 1]);
-        assert_eq!(relay.push(at(5), &HASH, &frame, prospects([None; 2])), [BOB]);
-        relay.holds(BOB, &HASH);
+        assert_eq!(relay.push(at(5), &HASH, &frame, candidates([None; 2])), [BOB]);
+        relay.mark_has_body(BOB, &HASH);
         assert!(relay.can_serve(at(0), BOB, &HASH));
     }
 
@@ -413,6 +419,6 @@ mod tests {
             relay.begin(at(1), Hash::of(&n.to_be_bytes()), None, 0);
         }
         assert!(relay.first(&HASH).is_none());
-        assert_eq!(relay.spreads.len(), BLOCKS_MAX);
+        assert_eq!(relay.propagations.len(), BLOCKS_MAX);
     }
 }

@@ -38,15 +38,15 @@ impl PendingMessages {
         PENDING_MESSAGES_MAX.saturating_sub(self.count)
     }
 
-    pub(crate) fn begin(&mut self, batch: BatchId, arriving: MessageBatch) {
-        self.count += arriving.messages.len();
-        self.batches.insert(batch, arriving);
+    pub(crate) fn begin(&mut self, id: BatchId, batch: MessageBatch) {
+        self.count += batch.messages.len();
+        self.batches.insert(id, batch);
     }
 
-    pub(crate) fn end(&mut self, batch: BatchId) -> Option<MessageBatch> {
-        let arriving = self.batches.remove(&batch)?;
-        self.count -= arriving.messages.len();
-        Some(arriving)
+    pub(crate) fn end(&mut self, id: BatchId) -> Option<MessageBatch> {
+        let batch = self.batches.remove(&id)?;
+        self.count -= batch.messages.len();
+        Some(batch)
     }
 }
 

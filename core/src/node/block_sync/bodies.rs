@@ -44,12 +44,14 @@ impl BlockSync {
         if is_in_flight || self.is_push_due(cx, &lowest) {
             return false;
         }
-        let mut greeted: Vec<_> = cx.connections.established_peers().collect();
-        greeted.sort_unstable_by_key(|(id, greeted)| (greeted.ping.latency().unwrap_or(Duration::MAX), *id));
-        let sources: Vec<_> = greeted
+        let mut established: Vec<_> = cx.connections.established_peers().collect();
+        established.sort_unstable_by_key(|(id, established)| {
+            (established.ping.latency().unwrap_or(Duration::MAX), *id)
+        });
+        let sources: Vec<_> = established
             .iter()
-            .map(|(peer, greeted)| {
-                let claim = if greeted.is_full() { greeted.claim } else { Work::ZERO };
+            .map(|(peer, established)| {
+                let claim = if established.is_full() { established.claim } else { Work::ZERO };
                 DownloadPeer { peer: *peer, claim }
             })
             .collect();
@@ -107,12 +109,12 @@ impl BlockSync {
                     cx.outbox.send_frame(peer, frame);
                 }
                 (None, Role::Light) => {
-                    self.relay.asked(peer, &hash);
+                    self.relay.mark_requested(peer, &hash);
                     cx.outbox.send(peer, &Packet::Missing(hash));
                 }
                 (_, Role::Full) | (Some(_), Role::Light) => {
                     if cx.chain.find(&hash).is_some() && !cx.chain.is_verified(&hash) {
-                        self.relay.asked(peer, &hash);
+                        self.relay.mark_requested(peer, &hash);
                     }
                     stored.push(hash);
                 }
@@ -173,10 +175,10 @@ impl BlockSync {
         }
         let network = *cx.chain.network().id();
         let ids: Arc<[MessageId]> = block.messages.iter().map(|message| message.id(&network)).collect();
-        let lacked = indexes_of(ids.iter().map(|id| !pool.contains(id)));
+        let missing = indexes_of(ids.iter().map(|id| !pool.contains(id)));
         let digest = block.digest(&network, &history_root, &block.messages_root());
         let (block, reorg_count) = (Arc::new(block), self.reorg_count);
-        let body = DownloadedBody { block, hash, encoded, ids, lacked, peer: Some(peer), reorg_count };
+        let body = DownloadedBody { block, hash, encoded, ids, missing, peer: Some(peer), reorg_count };
         let mut checks =
             vec![SignatureCheck { digest, key: body.block.author, signature: body.block.signature }];
         // A message that was verified on its way into the mempool is not verified again, if all its
@@ -244,7 +246,7 @@ impl BlockSync {
         failures: Vec<RuleError>,
         forever: bool,
     ) {
-        cx.outbox.tell(Event::Refused { peer, hash: *hash, height, failures });
+        cx.outbox.emit(Event::Refused { peer, hash: *hash, height, failures });
         if forever {
             cx.chain.remove_invalid(hash);
             self.headers.redownload_failed(cx.chain);

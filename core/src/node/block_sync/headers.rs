@@ -10,7 +10,7 @@ use crate::node::context::Context;
 use crate::node::event::Event;
 use crate::node::read_ahead::prefetch_peer_tips;
 use crate::node::storage::StoreQuery;
-use crate::peers::peer::Greeted;
+use crate::peers::peer::EstablishedPeer;
 use crate::primitives::block::Header;
 use crate::primitives::hash::Hash;
 use crate::primitives::mmr::Mmr;
@@ -28,14 +28,14 @@ impl BlockSync {
         if !self.headers.is_redownloading() && self.most_claimed <= most {
             return;
         }
-        let candidate = |(peer, greeted): (ConnectionId, &Greeted)| HeadersPeer {
+        let candidate = |(peer, established): (ConnectionId, &EstablishedPeer)| HeadersPeer {
             peer,
-            latency: greeted.ping.latency().unwrap_or(Duration::MAX),
-            claim: greeted.claim,
-            said: greeted.hello.total_work,
-            height: greeted.height,
+            latency: established.ping.latency().unwrap_or(Duration::MAX),
+            claim: established.claim,
+            said: established.hello.total_work,
+            height: established.height,
         };
-        let full = cx.connections.established_peers().filter(|(_, greeted)| greeted.is_full());
+        let full = cx.connections.established_peers().filter(|(_, established)| established.is_full());
         let candidates: Vec<_> = full.map(candidate).collect();
         if let Some(action) = self.headers.next(cx.now, cx.chain, &candidates, cx.is_full()) {
             carry_out(cx, action);
@@ -101,7 +101,7 @@ impl BlockSync {
         let height = cx.chain.tip().header.height;
         let best = cx.chain.best_header().header.height;
         let target = best.max(self.headers.target_height()).max(height);
-        cx.outbox.tell(Event::Synchronizing { height, target });
+        cx.outbox.emit(Event::Synchronizing { height, target });
     }
 
     /// Inserts and announces the next header from the future that has become acceptable. Returns
@@ -131,8 +131,8 @@ impl BlockSync {
         header: Header,
     ) -> Result<bool, Misbehavior> {
         let hash = header.hash();
-        if let Some(greeted) = cx.connections.established_mut(peer) {
-            greeted.stance.announced(&hash, header.height);
+        if let Some(established) = cx.connections.established_mut(peer) {
+            established.tip.announced(&hash, header.height);
         }
         if self.relay.announced(peer, &hash) {
             return Ok(false);
@@ -142,7 +142,7 @@ impl BlockSync {
         let moved = match cx.chain.insert(header, cx.now.time) {
             Ok(Inserted::New { leads }) => {
                 if FULL && !leads {
-                    cx.outbox.tell(Event::Stale { hash, height: header.height });
+                    cx.outbox.emit(Event::Stale { hash, height: header.height });
                 }
                 leads
             }
@@ -159,7 +159,7 @@ impl BlockSync {
             Err(failures) => {
                 let Some(error) = failures.first().cloned() else { return Ok(false) };
                 let height = header.height;
-                cx.outbox.tell(Event::Refused { peer: Some(peer), hash, height, failures });
+                cx.outbox.emit(Event::Refused { peer: Some(peer), hash, height, failures });
                 // Headers travel before bodies: the sender may not know yet that an ancestor is
                 // invalid.
                 let is_honest = matches!(error, RuleError::Ancestor { .. })
@@ -189,7 +189,7 @@ impl BlockSync {
             return Err(Misbehavior::InvalidHeader { hash: *hash, error: Box::new(error) });
         }
         if FULL {
-            cx.outbox.tell(Event::Orphan { peer, hash: *hash });
+            cx.outbox.emit(Event::Orphan { peer, hash: *hash });
         }
         let claim = cx.chain.best_header().total_work.plus(header.work());
         self.note_work(cx, peer, claim, header.height);
@@ -198,24 +198,25 @@ impl BlockSync {
 
     /// Notes that a peer showed, or probably has, a branch of this work.
     fn note_work(&mut self, cx: &mut Context<'_>, peer: ConnectionId, work: Work, height: u64) {
-        if let Some(greeted) = cx.connections.established_mut(peer) {
-            greeted.shows(work, height);
+        if let Some(established) = cx.connections.established_mut(peer) {
+            established.note_work(work, height);
             self.most_claimed = self.most_claimed.max(work);
         }
     }
 
     /// Notes that the peer has verified a block's body.
     pub(crate) fn received_held(&mut self, cx: &mut Context<'_>, peer: ConnectionId, hash: Hash) {
-        self.download.holds(peer, &hash);
-        self.relay.holds(peer, &hash);
+        self.download.mark_has_body(peer, &hash);
+        self.relay.mark_has_body(peer, &hash);
         let (entry, most) = (cx.chain.find(&hash), cx.chain.best_header().total_work);
         note_peer_block(cx, peer, &hash, entry.as_ref());
-        let Some(greeted) = cx.connections.established(peer) else { return };
+        let Some(established) = cx.connections.established(peer) else { return };
         match entry {
             Some(entry) => self.note_work(cx, peer, entry.total_work, entry.header.height),
             // The peer has a branch that we do not know. Its work becomes known later.
             None if !cx.chain.is_invalid(&hash) => {
-                let (claim, height) = (greeted.claim.max(most).plus(Work::from_hashes(1)), greeted.height);
+                let (claim, height) =
+                    (established.claim.max(most).plus(Work::from_hashes(1)), established.height);
                 self.note_work(cx, peer, claim, height);
             }
             None => {}
@@ -230,9 +231,9 @@ pub(super) fn note_peer_block(
     hash: &Hash,
     entry: Option<&ChainEntry>,
 ) {
-    if let Some(greeted) = cx.connections.established_mut(peer) {
-        let height = entry.map_or(greeted.height, |entry| entry.header.height);
-        greeted.stance.has(cx.chain, hash, height);
+    if let Some(established) = cx.connections.established_mut(peer) {
+        let height = entry.map_or(established.height, |entry| entry.header.height);
+        established.tip.has(cx.chain, hash, height);
     }
 }
 
@@ -241,7 +242,7 @@ fn carry_out(cx: &mut Context<'_>, action: HeadersAction) {
         HeadersAction::Ask(peer, locator) => {
             cx.outbox.send(peer, &Packet::GetHeaders(BoundedVec::new(locator)));
         }
-        HeadersAction::LoadMmr(hash) => cx.outbox.recall(StoreQuery::LoadMmr(hash)),
+        HeadersAction::LoadMmr(hash) => cx.outbox.query_store(StoreQuery::LoadMmr(hash)),
         HeadersAction::Prove(peer) => cx.outbox.send(peer, &Packet::GetProof(())),
     }
 }

@@ -68,9 +68,9 @@ impl BlockSync {
         cx.outbox.persist(changes);
         self.reorg_count += 1;
         let (height, time, samples) = (header.height, header.time, proven.samples);
-        cx.outbox.tell(Event::Proven { height, hash, total_work, samples, bytes });
+        cx.outbox.emit(Event::Proven { height, hash, total_work, samples, bytes });
         if let Some(event) = undone {
-            cx.outbox.tell(event);
+            cx.outbox.emit(event);
         }
         for header in near {
             if let Ok(Inserted::TimeTooNew { .. }) = cx.chain.insert(*header, cx.now.time) {

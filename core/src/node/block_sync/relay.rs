@@ -45,14 +45,15 @@ impl BlockSync {
     pub(crate) fn announce_own(&mut self, cx: &mut Context<'_>, header: &Header, hash: &Hash) {
         self.relay.begin(cx.now.moment, *hash, None, cx.connections.len());
         let peers = self.mark_announced(cx, header, hash);
-        cx.outbox.broadcast_later(peers, &Packet::Announce(*header));
+        cx.outbox.broadcast_after_commit(peers, &Packet::Announce(*header));
     }
 
     /// Returns the peers that do not know a header yet, and flags them as informed.
     fn mark_announced(&mut self, cx: &mut Context<'_>, header: &Header, hash: &Hash) -> Vec<ConnectionId> {
-        let unaware = cx.connections.established_peers_mut().filter(|(id, _)| self.relay.tell(*id, hash));
-        let announced = unaware.map(|(id, greeted)| {
-            greeted.stance.assume_followed(cx.chain, header, hash);
+        let unaware =
+            cx.connections.established_peers_mut().filter(|(id, _)| self.relay.mark_announced(*id, hash));
+        let announced = unaware.map(|(id, established)| {
+            established.tip.assume_followed(cx.chain, header, hash);
             id
         });
         announced.collect()
@@ -70,8 +71,8 @@ impl BlockSync {
         let ids = block.messages.iter().map(|message| message.id(&network)).collect();
         let encoded = block.encode().into();
         self.announce_own(cx, &header, &hash);
-        let (lacked, reorg_count) = (Arc::new([]), self.reorg_count);
-        Some(DownloadedBody { block: block.into(), hash, encoded, ids, lacked, peer: None, reorg_count })
+        let (missing, reorg_count) = (Arc::new([]), self.reorg_count);
+        Some(DownloadedBody { block: block.into(), hash, encoded, ids, missing, peer: None, reorg_count })
     }
 
     /// Sends a verified block's body on: our own once it is durable, another's at once.
@@ -87,10 +88,10 @@ impl BlockSync {
             let others =
                 cx.connections.established_peers().map(|(id, _)| id).filter(|id| Some(*id) != body.peer);
             let others: Vec<_> = others.collect();
-            return cx.outbox.broadcast_later(others, &Packet::Held(body.hash));
+            return cx.outbox.broadcast_after_commit(others, &Packet::Held(body.hash));
         };
         let whole = match body.peer {
-            Some(_) => body.lacked.clone(),
+            Some(_) => body.missing.clone(),
             None => {
                 let (mined, messages) = (body.block.header.time, body.block.messages.iter());
                 indexes_of(messages.map(|message| mined.ms_since(message.time()) < FRESH_MS))
@@ -104,15 +105,15 @@ impl BlockSync {
         }
         let connections = &*cx.connections;
         let candidate = |(peer, known): (ConnectionId, &Peer)| {
-            let rtt = known.greeted()?.ping.latency();
-            let (forecast, behind) = first_hop(forecast, connections, first, peer);
-            Some(PushCandidate { peer, rtt, forecast, behind })
+            let rtt = known.established()?.ping.latency();
+            let (forecast, downstream_nodes) = first_hop(forecast, connections, first, peer);
+            Some(PushCandidate { peer, rtt, forecast, downstream_nodes })
         };
         let candidates: Vec<_> = connections.iter().filter_map(candidate).collect();
         for peer in self.relay.push(cx.now.moment, &body.hash, &frame, candidates.into_iter()) {
             match body.peer {
                 Some(_) => cx.outbox.send_frame(peer, frame.clone()),
-                None => cx.outbox.send_frame_later(peer, frame.clone()),
+                None => cx.outbox.send_frame_after_commit(peer, frame.clone()),
             }
         }
     }
@@ -140,7 +141,7 @@ impl BlockSync {
         // Many peers send small bodies. All but the first require no further step.
         cx.schedule.dirty |= !cx.chain.is_verified(&hash);
         let Some(entry) = cx.chain.find(&hash) else { return Ok(()) };
-        if cx.chain.is_verified(&hash) || !self.download.wants(&hash) || self.relay.is_partial(&hash) {
+        if cx.chain.is_verified(&hash) || !self.download.is_wanted(&hash) || self.relay.is_partial(&hash) {
             return Ok(());
         }
         let partial = PartialBlock::new(entry.header, compact, pool.by_id());
@@ -185,7 +186,7 @@ impl BlockSync {
         if !partial.fill(messages.into_inner()) {
             return Err(Misbehavior::Unsolicited { packet: "parts" });
         }
-        if cx.chain.is_verified(&hash) || !self.download.wants(&hash) {
+        if cx.chain.is_verified(&hash) || !self.download.is_wanted(&hash) {
             return Ok(());
         }
         self.put_together(cx, peer, hash, partial, pool)
@@ -203,7 +204,7 @@ impl BlockSync {
         let Some(block) = partial.complete() else { return Ok(()) };
         if used_mempool && is_another(cx, &block) {
             // Two ids start alike, so request the whole block.
-            if self.download.ask(cx.now, peer, hash) {
+            if self.download.request(cx.now, peer, hash) {
                 cx.outbox.send(peer, &Packet::GetBodies(BoundedVec::new(vec![hash])));
             }
             return Ok(());
@@ -224,11 +225,11 @@ pub(crate) fn credit(
         let waited = cx.now.moment - since;
         let waited_ms = u64::try_from(waited.as_millis()).unwrap_or(u64::MAX);
         let age_ms = cx.now.time.ms_since(body.block.header.time).saturating_sub(waited_ms);
-        cx.outbox.tell_later(Event::Arrived { hash: body.hash, age_ms, waited });
+        cx.outbox.emit_after_commit(Event::Arrived { hash: body.hash, age_ms, waited });
     }
-    if let Some(greeted) = first.and_then(|peer| cx.connections.established_mut(peer)) {
-        greeted.firsts += 1;
-        greeted.delivered = Some(cx.now.moment);
+    if let Some(established) = first.and_then(|peer| cx.connections.established_mut(peer)) {
+        established.first_deliveries += 1;
+        established.last_delivery = Some(cx.now.moment);
     }
 }
 

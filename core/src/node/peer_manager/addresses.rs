@@ -57,16 +57,16 @@ impl PeerManager {
     pub(super) fn peer_established(&mut self, cx: &mut Context<'_>, peer: ConnectionId) {
         self.rounds.links_changed();
         let source = group_of(cx, peer);
-        let Some((link, greeted)) =
-            cx.connections.get(peer).and_then(|peer| Some((&peer.link, peer.greeted()?)))
+        let Some((link, established)) =
+            cx.connections.get(peer).and_then(|peer| Some((&peer.link, peer.established()?)))
         else {
             return;
         };
-        let key = greeted.hello.key;
+        let key = established.hello.key;
         match link {
             Direction::Outbound(address) => self.book.good(address, key, cx.now.time),
             Direction::Inbound(_) => {
-                let listen = greeted.hello.listen.clone().filter(|_| greeted.is_full());
+                let listen = established.hello.listen.clone().filter(|_| established.is_full());
                 if let Some(listen) = listen.filter(|listen| is_welcome(cx, listen, peer)) {
                     self.book.add(&listen, source, cx.now.time);
                 }
@@ -81,8 +81,8 @@ impl PeerManager {
     /// Answers with a sample of the address book.
     pub(crate) fn received_get_addresses(&self, cx: &mut Context<'_>, peer: ConnectionId) {
         let is_local = is_local(cx, peer);
-        let Some(greeted) = cx.connections.established_mut(peer) else { return };
-        if !greeted.asked.answers(cx.now.moment) {
+        let Some(established) = cx.connections.established_mut(peer) else { return };
+        if !established.open_requests.answers(cx.now.moment) {
             return;
         }
         let count = ADDRESSES_MAX - 1;
@@ -102,10 +102,10 @@ impl PeerManager {
         peer: ConnectionId,
         addresses: Vec<Address>,
     ) -> Result<(), Misbehavior> {
-        let Some(greeted) = cx.connections.established_mut(peer) else {
+        let Some(established) = cx.connections.established_mut(peer) else {
             return Ok(());
         };
-        if !core::mem::take(&mut greeted.asked.addresses) {
+        if !core::mem::take(&mut established.open_requests.addresses) {
             return Err(Misbehavior::Unsolicited { packet: "addresses" });
         }
         let source = group_of(cx, peer);
@@ -151,9 +151,9 @@ fn is_local(cx: &Context<'_>, peer: ConnectionId) -> bool {
 
 /// Requests addresses from a peer, unless it owes us some already.
 pub(super) fn request_addresses(cx: &mut Context<'_>, peer: ConnectionId) {
-    let Some(greeted) = cx.connections.established_mut(peer) else { return };
-    if greeted.is_full() && !greeted.asked.addresses {
-        greeted.asked.addresses = true;
+    let Some(established) = cx.connections.established_mut(peer) else { return };
+    if established.is_full() && !established.open_requests.addresses {
+        established.open_requests.addresses = true;
         cx.outbox.send(peer, &Packet::GetAddresses(()));
     }
 }

@@ -44,12 +44,12 @@ impl PeerManager {
     fn admit_inbound(&mut self, cx: &mut Context<'_>, newcomer: ConnectionId, group: Option<NetGroup>) {
         let candidate = |(peer, known): (ConnectionId, &Peer)| {
             let Direction::Inbound(ip) = &known.link else { return None };
-            let greeted = known.greeted();
+            let established = known.established();
             (peer != newcomer).then(|| eviction::EvictionCandidate {
                 peer,
                 group: ip.and_then(eviction::network_of),
-                latency: greeted.and_then(|greeted| greeted.ping.latency()),
-                first_delivery: greeted.and_then(|greeted| greeted.delivered),
+                latency: established.and_then(|established| established.ping.latency()),
+                first_delivery: established.and_then(|established| established.last_delivery),
                 since: known.since,
             })
         };
@@ -66,7 +66,7 @@ impl PeerManager {
     /// Closes the connection of a peer that misbehaved. After too many faults the peer is banned for
     /// a while.
     pub(crate) fn misbehaving(&mut self, cx: &mut Context<'_>, peer: ConnectionId, misbehavior: Misbehavior) {
-        cx.outbox.tell(Event::Faulted { peer, fault: misbehavior.clone() });
+        cx.outbox.emit(Event::Faulted { peer, fault: misbehavior.clone() });
         if let Some(target) = ban_target(cx, peer) {
             self.bans.misbehaving(&target, &misbehavior, cx.now.moment);
         }
@@ -84,7 +84,7 @@ fn ban_target(cx: &Context<'_>, peer: ConnectionId) -> Option<BanTarget> {
         Direction::Outbound(address) => Some(address.host().clone()),
         Direction::Inbound(ip) => ip.map(Host::from),
     };
-    BanTarget::of(host.as_ref(), known.greeted().map(|greeted| &greeted.hello.key))
+    BanTarget::of(host.as_ref(), known.established().map(|established| &established.hello.key))
 }
 
 #[cfg(test)]

@@ -29,17 +29,17 @@ impl PeerManager {
     /// Requests certificates that we lack from a peer.
     pub(super) fn request_certificates(&self, cx: &mut Context<'_>) {
         let Some(peer) = draw_peer(cx) else { return };
-        let Some(greeted) = cx.connections.established_mut(peer) else { return };
-        if !greeted.asked.links {
-            greeted.asked.links = true;
+        let Some(established) = cx.connections.established_mut(peer) else { return };
+        if !established.open_requests.links {
+            established.open_requests.links = true;
             cx.outbox.send(peer, &Packet::GetLinks(Box::new(self.graph.digest().clone())));
         }
     }
 
     /// Answers with certificates that the peer lacks.
     pub(crate) fn received_get_links(&self, cx: &mut Context<'_>, peer: ConnectionId, digest: &LinkDigest) {
-        let Some(greeted) = cx.connections.established_mut(peer) else { return };
-        if !greeted.asked.answers(cx.now.moment) {
+        let Some(established) = cx.connections.established_mut(peer) else { return };
+        if !established.open_requests.answers(cx.now.moment) {
             return;
         }
         let start = u32::try_from(cx.rng.below(1 << 32)).unwrap_or_default();
@@ -57,10 +57,10 @@ impl PeerManager {
         peer: ConnectionId,
         links: Vec<LinkCertificate>,
     ) -> Result<(), Misbehavior> {
-        let Some(greeted) = cx.connections.established_mut(peer) else {
+        let Some(established) = cx.connections.established_mut(peer) else {
             return Ok(());
         };
-        if !core::mem::take(&mut greeted.asked.links) {
+        if !core::mem::take(&mut established.open_requests.links) {
             return Err(Misbehavior::Unsolicited { packet: "links" });
         }
         let is_full = links.len() == LINKS_MAX;
@@ -130,11 +130,13 @@ impl PeerManager {
         let (own, epoch) = (cx.config.node_key.public(), Epoch::of(cx.now.time));
         let is_due = |(peer, known): (ConnectionId, &Peer)| {
             let Direction::Outbound(_) = &known.link else { return None };
-            let greeted = known.greeted().filter(|greeted| greeted.is_full() && greeted.ping.is_settled())?;
+            let established = known
+                .established()
+                .filter(|established| established.is_full() && established.ping.is_settled())?;
             let is_feeler = self.slots.find(peer) == Some(OutboundKind::Feeler);
             // A link that was revoked in an epoch is certified again in the next at the earliest.
-            let may_be = !is_feeler && !self.graph.is_revoked(&own, &greeted.hello.key, epoch);
-            (may_be && greeted.is_certificate_due(epoch)).then_some(peer)
+            let may_be = !is_feeler && !self.graph.is_revoked(&own, &established.hello.key, epoch);
+            (may_be && established.is_certificate_due(epoch)).then_some(peer)
         };
         let due: Vec<_> = cx.connections.iter().filter_map(is_due).collect();
         for peer in due {
@@ -149,7 +151,8 @@ impl PeerManager {
             return;
         }
         let (own, epoch) = (cx.config.node_key.public(), Epoch::of(cx.now.time));
-        let is_linked = || cx.connections.established_peers().any(|(_, greeted)| greeted.hello.key == *other);
+        let is_linked =
+            || cx.connections.established_peers().any(|(_, established)| established.hello.key == *other);
         let Some(held) = self.graph.certificate(&own, other).filter(|held| !held.is_revocation()) else {
             return;
         };
@@ -170,11 +173,12 @@ impl PeerManager {
         let network = *cx.chain.network().id();
         let rtt = cx.connections.established(peer)?.ping.latency()?;
         let rtt = self.plausible_rtt(cx, peer, rtt);
-        let greeted = cx.connections.established_mut(peer)?;
-        let half = LatencyAttestation::sign(&network, &cx.config.node_key, &greeted.hello.key, epoch, rtt);
-        greeted.half = Some(half);
-        cx.outbox.send(peer, &Packet::Half(half));
-        Some(half)
+        let established = cx.connections.established_mut(peer)?;
+        let attestation =
+            LatencyAttestation::sign(&network, &cx.config.node_key, &established.hello.key, epoch, rtt);
+        established.attestation = Some(attestation);
+        cx.outbox.send(peer, &Packet::Half(attestation));
+        Some(attestation)
     }
 
     /// Handles the attestation of the other end of a link. Together with ours it forms a
@@ -183,25 +187,28 @@ impl PeerManager {
         &mut self,
         cx: &mut Context<'_>,
         peer: ConnectionId,
-        half: LatencyAttestation,
+        attestation: LatencyAttestation,
     ) {
         let (network, epoch) = (*cx.chain.network().id(), Epoch::of(cx.now.time));
-        let Some(greeted) = cx.connections.established_mut(peer) else { return };
-        let is_near = half.epoch.since(epoch) <= 1 && epoch.since(half.epoch) <= 1;
+        let Some(established) = cx.connections.established_mut(peer) else { return };
+        let is_near = attestation.epoch.since(epoch) <= 1 && epoch.since(attestation.epoch) <= 1;
         // Once an epoch is enough. A peer whose clock is off by more has to wait.
-        if !is_near || !greeted.is_full() || greeted.certified.is_some_and(|last| last >= half.epoch) {
+        if !is_near
+            || !established.is_full()
+            || established.certified.is_some_and(|last| last >= attestation.epoch)
+        {
             return;
         }
-        if self.graph.is_revoked(&cx.config.node_key.public(), &greeted.hello.key, half.epoch) {
+        if self.graph.is_revoked(&cx.config.node_key.public(), &established.hello.key, attestation.epoch) {
             return;
         }
-        greeted.certified = Some(half.epoch);
-        let ours = greeted.half.filter(|ours| ours.epoch == half.epoch);
-        let Some(ours) = ours.or_else(|| self.send_attestation(cx, peer, half.epoch)) else { return };
-        let Some(greeted) = cx.connections.established(peer) else { return };
-        let (own, theirs) = (cx.config.node_key.public(), greeted.hello.key);
-        let Some(certificate) = LinkCertificate::join(&own, &ours, &theirs, &half) else { return };
-        let check = half.check(&network, &theirs, &own);
+        established.certified = Some(attestation.epoch);
+        let ours = established.attestation.filter(|ours| ours.epoch == attestation.epoch);
+        let Some(ours) = ours.or_else(|| self.send_attestation(cx, peer, attestation.epoch)) else { return };
+        let Some(established) = cx.connections.established(peer) else { return };
+        let (own, theirs) = (cx.config.node_key.public(), established.hello.key);
+        let Some(certificate) = LinkCertificate::join(&own, &ours, &theirs, &attestation) else { return };
+        let check = attestation.check(&network, &theirs, &own);
         self.verify_certificates(cx, peer, vec![(certificate, vec![check])]);
     }
 }

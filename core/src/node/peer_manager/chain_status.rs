@@ -13,10 +13,10 @@ impl PeerManager {
             return;
         }
         self.chain_check = cx.now.moment + WATCH_INTERVAL;
-        for (peer, greeted) in cx.connections.established_peers_mut().filter(|(_, peer)| peer.is_full()) {
-            if let Some(agreement) = greeted.stance.watch(cx.now.moment, cx.chain) {
-                let height = greeted.stance.height();
-                cx.outbox.tell(Event::Disagrees { peer, agreement, height });
+        for (peer, established) in cx.connections.established_peers_mut().filter(|(_, peer)| peer.is_full()) {
+            if let Some(agreement) = established.tip.watch(cx.now.moment, cx.chain) {
+                let height = established.tip.height();
+                cx.outbox.emit(Event::Disagrees { peer, agreement, height });
             }
         }
     }

@@ -6,7 +6,7 @@ use crate::node::block_sync::PeerMisbehavior;
 use crate::node::context::Context;
 use crate::node::event::Event;
 use crate::node::peer_manager::PeerManager;
-use crate::peers::peer::{ConnectionStage, Greeted, Peer};
+use crate::peers::peer::{ConnectionStage, EstablishedPeer, Peer};
 use crate::primitives::key::{PublicKey, Signature};
 use crate::primitives::time::MonotonicTime;
 use crate::protocol::address::Address;
@@ -37,7 +37,7 @@ impl PeerManager {
             challenge: cx.rng.bytes32(),
         };
         cx.outbox.send(peer, &Packet::Hello(hello.clone()));
-        let stage = ConnectionStage::Greeting(Box::new(Handshake::new(hello, cx.now.moment)));
+        let stage = ConnectionStage::Handshaking(Box::new(Handshake::new(hello, cx.now.moment)));
         // A new peer is checked in the next steps, which set the time of the following ones.
         cx.schedule.peers_wake = MonotonicTime::default();
         cx.connections.insert(peer, Peer { link, since: cx.now.moment, stage });
@@ -50,7 +50,7 @@ impl PeerManager {
 
     /// Handles a failed attempt to dial an address.
     pub(crate) fn dial_failed(&mut self, cx: &mut Context<'_>, address: &Address) {
-        self.reconnector.unreached(cx.now.moment, address, cx.rng);
+        self.reconnector.dial_failed(cx.now.moment, address, cx.rng);
         if self.slots.dial_failed(address) {
             self.rounds.links_changed();
             // If we have no working connection, the failure says nothing about this address.
@@ -89,17 +89,17 @@ impl PeerManager {
         let Some(gone) = cx.connections.remove(peer) else { return };
         cx.schedule.dirty = true;
         self.closed.push(peer);
-        if let (Some(greeted), Direction::Outbound(address)) = (gone.greeted(), &gone.link) {
-            self.book.good(address, greeted.hello.key, cx.now.time);
+        if let (Some(established), Direction::Outbound(address)) = (gone.established(), &gone.link) {
+            self.book.good(address, established.hello.key, cx.now.time);
         }
-        if let Some(greeted) = gone.greeted() {
-            self.revoke(cx, &greeted.hello.key);
-            cx.outbox.tell(Event::PeerDown { peer });
+        if let Some(established) = gone.established() {
+            self.revoke(cx, &established.hello.key);
+            cx.outbox.emit(Event::PeerDown { peer });
         }
     }
 
     pub(crate) fn received_hello(&mut self, cx: &mut Context<'_>, peer: ConnectionId, hello: Hello) {
-        let Some(ConnectionStage::Greeting(handshake)) =
+        let Some(ConnectionStage::Handshaking(handshake)) =
             cx.connections.get_mut(peer).map(|peer| &mut peer.stage)
         else {
             return;
@@ -114,7 +114,7 @@ impl PeerManager {
                     self.reconnector.forget(address);
                     self.book.forget(address);
                 }
-                cx.outbox.tell(Event::Closing { peer, reason: reason.clone() });
+                cx.outbox.emit(Event::Closing { peer, reason: reason.clone() });
                 self.close(cx, peer, reason);
             }
         }
@@ -127,7 +127,7 @@ impl PeerManager {
         peer: ConnectionId,
         answer: &Signature,
     ) -> bool {
-        let Some(ConnectionStage::Greeting(handshake)) =
+        let Some(ConnectionStage::Handshaking(handshake)) =
             cx.connections.get_mut(peer).map(|peer| &mut peer.stage)
         else {
             return false;
@@ -139,7 +139,7 @@ impl PeerManager {
     /// Completes a handshake without checking the signature: the driver knows that it is valid,
     /// because the signing node is its own too. Returns true if the connection is established.
     pub(crate) fn proven(&mut self, cx: &mut Context<'_>, peer: ConnectionId) -> bool {
-        let Some(ConnectionStage::Greeting(handshake)) =
+        let Some(ConnectionStage::Handshaking(handshake)) =
             cx.connections.get_mut(peer).map(|peer| &mut peer.stage)
         else {
             return false;
@@ -171,27 +171,27 @@ impl PeerManager {
         if let Some(older) = older {
             self.duplicate_connection(cx, peer, older, key);
             let loser = loser_of(cx, older, peer, key);
-            cx.outbox.tell(Event::Closing { peer: loser, reason: Reason::Duplicate });
+            cx.outbox.emit(Event::Closing { peer: loser, reason: Reason::Duplicate });
             if loser == peer {
                 self.close(cx, peer, Reason::Duplicate);
                 return false;
             }
         }
         if let Some(known) = cx.connections.get_mut(peer) {
-            known.stage = ConnectionStage::Greeted(Box::new(Greeted::new(hello, cx.now.moment)));
+            known.stage = ConnectionStage::Established(Box::new(EstablishedPeer::new(hello, cx.now.moment)));
             cx.schedule.peers_wake = MonotonicTime::default();
         }
         if let Some(older) = older {
             // The link goes on over the newer connection, and stays certified.
             self.close(cx, older, Reason::Duplicate);
         }
-        self.reconnector.greeted(peer);
+        self.reconnector.established(peer);
         if self.is_banned(cx, peer) {
             self.close(cx, peer, Reason::Banned);
             return false;
         }
         self.peer_established(cx, peer);
-        cx.outbox.tell(Event::PeerUp { peer, key, role });
+        cx.outbox.emit(Event::PeerUp { peer, key, role });
         true
     }
 
@@ -205,13 +205,14 @@ impl PeerManager {
         peer: ConnectionId,
         bytes: &[u8; 16],
     ) -> Result<(), Misbehavior> {
-        let Some(greeted) = cx.connections.established_mut(peer) else { return Ok(()) };
-        let (was_measured, was_settled) = (greeted.ping.latency().is_some(), greeted.ping.is_settled());
-        greeted.ping.received_pong(cx.now.moment, bytes)?;
+        let Some(established) = cx.connections.established_mut(peer) else { return Ok(()) };
+        let (was_measured, was_settled) =
+            (established.ping.latency().is_some(), established.ping.is_settled());
+        established.ping.received_pong(cx.now.moment, bytes)?;
         // The latency of a peer decides which peer is asked.
         cx.schedule.dirty |= !was_measured;
-        let next = greeted.ping.deadline();
-        let settled = greeted.ping.latency().filter(|_| !was_settled && greeted.ping.is_settled());
+        let next = established.ping.deadline();
+        let settled = established.ping.latency().filter(|_| !was_settled && established.ping.is_settled());
         cx.schedule.ping_at(next);
         if let Some(rtt) = settled {
             cx.schedule.dirty = true;
@@ -229,17 +230,17 @@ impl PeerManager {
         let mut next = MonotonicTime::from_micros(u64::MAX);
         for (id, peer) in cx.connections.iter_mut() {
             match &mut peer.stage {
-                ConnectionStage::Greeting(handshake) if handshake.deadline <= cx.now.moment => {
+                ConnectionStage::Handshaking(handshake) if handshake.deadline <= cx.now.moment => {
                     offences.push((id, Misbehavior::HandshakeTimeout));
                 }
-                ConnectionStage::Greeting(handshake) => next = next.min(handshake.deadline),
-                ConnectionStage::Greeted(greeted) => {
-                    match greeted.ping.tick(cx.now.moment, || cx.rng.bytes16()) {
+                ConnectionStage::Handshaking(handshake) => next = next.min(handshake.deadline),
+                ConnectionStage::Established(established) => {
+                    match established.ping.tick(cx.now.moment, || cx.rng.bytes16()) {
                         Ok(Some(ping)) => {
                             pings.push((id, ping));
-                            next = next.min(greeted.ping.deadline());
+                            next = next.min(established.ping.deadline());
                         }
-                        Ok(None) => next = next.min(greeted.ping.deadline()),
+                        Ok(None) => next = next.min(established.ping.deadline()),
                         Err(misbehavior) => offences.push((id, misbehavior)),
                     }
                 }

@@ -149,8 +149,8 @@ impl PeerManager {
             }
             taken.addresses.insert(address.clone(), ());
         }
-        for (_, greeted) in cx.connections.established_peers() {
-            if let Some(listen) = greeted.hello.listen.clone() {
+        for (_, established) in cx.connections.established_peers() {
+            if let Some(listen) = established.hello.listen.clone() {
                 taken.addresses.insert(listen, ());
             }
         }
@@ -175,7 +175,7 @@ impl PeerManager {
 
 /// Returns a randomly chosen peer that keeps all blocks.
 pub(super) fn draw_peer(cx: &mut Context<'_>) -> Option<ConnectionId> {
-    let full = cx.connections.established_peers().filter(|(_, greeted)| greeted.is_full());
+    let full = cx.connections.established_peers().filter(|(_, established)| established.is_full());
     let full: Vec<_> = full.map(|(id, _)| id).collect();
     let drawn = usize::try_from(cx.rng.below(full.len() as u64)).unwrap_or_default();
     full.get(drawn).copied()

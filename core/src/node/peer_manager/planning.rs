@@ -10,7 +10,7 @@ use crate::node::peer_manager::PeerManager;
 use crate::node::peer_manager::neighbours::CANDIDATES_MAX;
 use crate::node::peer_manager::plausibility::rtt_lower_bound;
 use crate::peers::outbound_slots::{AvoidReason, OutboundKind};
-use crate::peers::peer::Greeted;
+use crate::peers::peer::EstablishedPeer;
 use crate::peers::topology::forecast::FirstHopForecast;
 use crate::peers::topology::graph::KEY_LINKS_MAX;
 use crate::peers::topology::link_planner::{LinkCandidate, LinkPlan};
@@ -45,11 +45,11 @@ impl PeerManager {
         self.graph.expire(Epoch::of(cx.now.time));
         let topology = self.graph.topology();
         let neighbours: Vec<_> =
-            cx.connections.established_peers().map(|(_, greeted)| greeted.hello.key).collect();
+            cx.connections.established_peers().map(|(_, established)| established.hello.key).collect();
         self.forecast = FirstHopForecast::new(&topology, &neighbours);
         let Some(plan) = LinkPlan::new(&topology, cx.rng) else { return };
-        let lasts = |(peer, greeted): &(ConnectionId, &Greeted)| {
-            greeted.is_full() && self.slots.find(*peer) != Some(OutboundKind::Feeler)
+        let lasts = |(peer, established): &(ConnectionId, &EstablishedPeer)| {
+            established.is_full() && self.slots.find(*peer) != Some(OutboundKind::Feeler)
         };
         let measured = self.measured_rtts(cx).collect();
         let offer = |key: &PublicKey, rtt: Duration| {
@@ -59,7 +59,9 @@ impl PeerManager {
             .connections
             .established_peers()
             .filter(lasts)
-            .filter_map(|(peer, greeted)| Some((peer, offer(&greeted.hello.key, greeted.ping.latency()?)?)))
+            .filter_map(|(peer, established)| {
+                Some((peer, offer(&established.hello.key, established.ping.latency()?)?))
+            })
             .collect();
         let taken = self.taken(cx);
         let candidates: Vec<(&Address, LinkCandidate)> = self

@@ -38,8 +38,8 @@ impl PeerManager {
         if !FULL {
             return rtt;
         }
-        let Some(greeted) = cx.connections.established(peer) else { return rtt };
-        let mut links: Vec<_> = self.graph.links_of(&greeted.hello.key).collect();
+        let Some(established) = cx.connections.established(peer) else { return rtt };
+        let mut links: Vec<_> = self.graph.links_of(&established.hello.key).collect();
         links.sort_unstable();
         let is_linked = |key: &PublicKey| links.binary_search_by_key(key, |(other, _)| *other).is_ok();
         let measured = self.measured_rtts(cx).filter(|(key, _)| is_linked(key)).collect();
@@ -53,9 +53,9 @@ impl PeerManager {
         }
         let measured = self.measured_rtts(cx).collect();
         let implausible = |(address, peer, _)| {
-            let greeted = cx.connections.established(peer)?;
-            let links = self.graph.links_of(&greeted.hello.key);
-            let shown = rtt_lower_bound(links, greeted.ping.latency()?, &measured)?;
+            let established = cx.connections.established(peer)?;
+            let links = self.graph.links_of(&established.hello.key);
+            let shown = rtt_lower_bound(links, established.ping.latency()?, &measured)?;
             Some((address, peer, shown))
         };
         let implausible: Vec<_> = self.slots.chosen().into_iter().filter_map(implausible).collect();
@@ -72,8 +72,8 @@ impl PeerManager {
         cx: &'a Context<'_>,
     ) -> impl Iterator<Item = (PublicKey, Duration)> {
         let linked = cx.connections.iter().filter_map(|(_, peer)| {
-            let greeted = peer.greeted().filter(|_| matches!(peer.link, Direction::Inbound(_)))?;
-            Some((greeted.hello.key, greeted.ping.latency()?))
+            let established = peer.established().filter(|_| matches!(peer.link, Direction::Inbound(_)))?;
+            Some((established.hello.key, established.ping.latency()?))
         });
         self.book.measured_keys().chain(linked)
     }

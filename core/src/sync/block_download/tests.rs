@@ -39,7 +39,7 @@ impl DownloadStory {
 
     fn next(&mut self) -> BTreeMap<ConnectionId, Vec<Hash>> {
         let orders = self.fetch.next(self.now, &self.chain, &self.relay, &sources(&self.peers));
-        assert!(self.fetch.asked.len() <= WINDOW_MAX);
+        assert!(self.fetch.in_flight.len() <= WINDOW_MAX);
         orders.into_iter().collect()
     }
 
@@ -62,7 +62,7 @@ impl DownloadStory {
             hash,
             encoded: vec![0; size].into(),
             ids: Arc::new([]),
-            lacked: Arc::new([]),
+            missing: Arc::new([]),
             peer: Some(peer),
             reorg_count: 0,
         }
@@ -125,7 +125,7 @@ fn no_more_than_a_window_is_under_way() {
     let asked: usize = story.next().values().map(Vec::len).sum();
     assert_eq!(asked, WINDOW_MAX);
     let second = story.path(1);
-    let peer = *story.fetch.asked.get(&second).unwrap();
+    let peer = *story.fetch.in_flight.get(&second).unwrap();
     story.delivers(peer, &second, 100);
     assert!(story.next().is_empty(), "it waits for the first");
 }
@@ -139,7 +139,7 @@ fn only_who_has_a_block_is_asked_for_it() {
     story.peers[1].1 = 0;
     let last = story.path(2);
     story.relay.begin(story.now.moment, last, None, 0);
-    story.relay.holds(story.peers[1].0, &last);
+    story.relay.mark_has_body(story.peers[1].0, &last);
     let orders = story.next();
     assert_eq!(orders[&ALICE], [story.path(0)]);
     assert_eq!(orders[&BOB], [last]);
@@ -232,7 +232,7 @@ fn a_late_body_is_welcome_and_nobodys_fault() {
     assert_eq!(story.received(ALICE, &first), Ok(false), "and once more");
     assert_eq!(story.connect(), 1);
     let record = story.fetch.records.get(&BOB).unwrap();
-    assert_eq!(record.asked, 2, "Bob owes the others only");
+    assert_eq!(record.in_flight, 2, "Bob owes the others only");
 }
 
 #[test]
@@ -248,7 +248,7 @@ fn a_missing_body_is_asked_of_others_and_then_withheld() {
     assert_eq!(story.is_withheld(), Some(first));
     assert!(story.next().is_empty());
     // A peer that verifies it later can be asked again.
-    story.fetch.holds(BOB, &first);
+    story.fetch.mark_has_body(BOB, &first);
     assert_eq!(story.is_withheld(), None);
     assert_eq!(story.next(), BTreeMap::from([(BOB, vec![first])]));
     story.fetch.received_missing(story.now, BOB, &first).unwrap();
@@ -270,7 +270,7 @@ fn when_much_is_held_only_the_lowest_is_asked_for() {
     story.peers.remove(0);
     for hash in &owed[&BOB] {
         assert_eq!(story.received(BOB, hash), Ok(true));
-        story.fetch.busy.insert(*hash);
+        story.fetch.pending.insert(*hash);
     }
     let first = story.path(0);
     assert_eq!(story.next(), BTreeMap::from([(BOB, vec![first])]));
@@ -294,5 +294,5 @@ fn bodies_off_the_path_give_way_when_much_is_held() {
     story.chain.remove_unavailable(&owed[0]);
     story.fetch.prune(&story.chain);
     assert_eq!((story.fetch.ready.len(), story.fetch.held_bytes), (0, 0));
-    assert!(!story.fetch.busy.contains(&owed[1]));
+    assert!(!story.fetch.pending.contains(&owed[1]));
 }
