@@ -2,9 +2,9 @@
 //! sockets.
 //!
 //! The reader passes frames on to the driver and waits when its channel is full, so that
-//! back-pressure reaches the peer. The writer sends the frames in the peer's lane. It reads served
-//! data from the store as fast as the peer takes it. Neither understands a packet. A frame over
-//! [`FRAME_BYTES_MAX`] is never read whole.
+//! back-pressure reaches the peer. The writer sends the frames of the peer's send queue. It reads
+//! served data from the store as fast as the peer takes it. Neither understands a packet. A frame
+//! over [`FRAME_BYTES_MAX`] is never read whole.
 
 use std::fmt::Display;
 use std::time::Duration;
@@ -28,7 +28,7 @@ use tokio_tungstenite::tungstenite;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 
 use crate::driver::event::DriverEvent;
-use crate::driver::send_queue::{Outgoing, SendQueueReader, lane};
+use crate::driver::send_queue::{Outgoing, SendQueueReader, channel};
 use crate::gate::Stay;
 use crate::handle::Handle;
 use crate::http::state::Remote;
@@ -174,8 +174,8 @@ where
     F: Frame,
     E: Display,
 {
-    let (peer, (lane, end)) = (handle.next_peer(), lane());
-    if handle.tell(DriverEvent::Opened(peer, link, lane)).await.is_err() {
+    let (peer, (queue, end)) = (handle.next_peer(), channel());
+    if handle.tell(DriverEvent::Opened(peer, link, queue)).await.is_err() {
         return;
     }
     handle.counters().peers_open.one();
@@ -261,10 +261,10 @@ where
     S: Sink<F, Error = E> + Unpin,
     F: Frame,
 {
-    while let Some(parcel) = end.next().await {
-        let mut next = Some(parcel);
-        while let Some(parcel) = next {
-            if send(sink, parcel, handle).await.is_err() {
+    while let Some(outgoing) = end.next().await {
+        let mut next = Some(outgoing);
+        while let Some(outgoing) = next {
+            if send(sink, outgoing, handle).await.is_err() {
                 return CloseCause::Gone;
             }
             next = end.next_now().ok();
@@ -276,12 +276,12 @@ where
     CloseCause::Closed
 }
 
-async fn send<S, F, E>(sink: &mut S, parcel: Outgoing, handle: &Handle) -> Result<(), ()>
+async fn send<S, F, E>(sink: &mut S, outgoing: Outgoing, handle: &Handle) -> Result<(), ()>
 where
     S: Sink<F, Error = E> + Unpin,
     F: Frame,
 {
-    match parcel {
+    match outgoing {
         Outgoing::Frame(frame) => feed(sink, frame, handle).await,
         Outgoing::Serve(PeerRequest::Headers(locator)) => {
             let headers = from_store(handle, move |store| store.headers_after(&locator)).await?;

@@ -60,11 +60,11 @@ pub struct CrowdFindings {
     /// to it again.
     pub redialled_s: f64,
     /// Whether the first newcomer, from a network of its own, completed the handshake.
-    pub newcomer_greeted: bool,
+    pub newcomer_established: bool,
     /// The reasons for disconnecting peers of the crowd then, and the number of peers for each.
     pub evicted_for_newcomer: BTreeMap<String, usize>,
     /// The number of later newcomers that completed the handshake.
-    pub greeted: usize,
+    pub established: usize,
     /// The number of newcomers after the first.
     pub newcomers: usize,
     /// Whether the first newcomer, which is older than the others, was still connected at the end.
@@ -160,8 +160,8 @@ impl Guest {
         }
     }
 
-    fn is_greeted(&self) -> bool {
-        self.stranger.as_ref().is_some_and(|stranger| stranger.greeted.contains(&PEER))
+    fn is_established(&self) -> bool {
+        self.stranger.as_ref().is_some_and(|stranger| stranger.established.contains(&PEER))
     }
 }
 
@@ -212,8 +212,8 @@ impl Party {
         let peers = peers.as_array().cloned().unwrap_or_default();
         let (out, inbound): (Vec<Value>, Vec<Value>) =
             peers.into_iter().partition(|peer| peer["outbound"].is_string());
-        let greeted = out.iter().filter(|peer| peer["key"].is_string());
-        (greeted.filter_map(|peer| peer["id"].as_u64()).collect(), inbound.len())
+        let established = out.iter().filter(|peer| peer["key"].is_string());
+        (established.filter_map(|peer| peer["id"].as_u64()).collect(), inbound.len())
     }
 
     fn metrics(&self) -> BTreeMap<String, u64> {
@@ -259,10 +259,12 @@ pub fn run(inbound_max: usize) -> CrowdFindings {
     for number in 0..inbound_max {
         party.come(of_crowd(number), Role::Full);
         if number % ROUND == 0 {
-            party.until("those that came are greeted", |party| party.guests.iter().all(Guest::is_greeted));
+            party.until("those that came are established", |party| {
+                party.guests.iter().all(Guest::is_established)
+            });
         }
     }
-    party.until("the crowd is greeted", |party| party.guests.iter().all(Guest::is_greeted));
+    party.until("the crowd is established", |party| party.guests.iter().all(Guest::is_established));
     let filled_s = begun.elapsed().as_secs_f64();
     let inbound_full = party.peers().1;
 
@@ -285,20 +287,20 @@ pub fn run(inbound_max: usize) -> CrowdFindings {
 
     let crowd = 0..inbound_max;
     let newcomer = party.come(alone(0), Role::Full);
-    party.until("the newcomer is greeted", |party| party.guests[newcomer].is_greeted());
+    party.until("the newcomer is established", |party| party.guests[newcomer].is_established());
     party.until("one of the crowd is gone", |party| party.gone(crowd.clone()) > 0);
-    let newcomer_greeted = party.guests[newcomer].open;
+    let newcomer_established = party.guests[newcomer].open;
     let evicted_for_newcomer = party.farewells(crowd);
 
-    let mut greeted = 0;
+    let mut established = 0;
     for number in 1..=NEWCOMERS {
         // A page in a browser is a light client, and passes the same gate.
         let role = if number % 2 == 0 { Role::Light } else { Role::Full };
         let guest = party.come(alone(number), role);
-        party.until("a newcomer is greeted", |party| {
-            party.guests[guest].is_greeted() || !party.guests[guest].open
+        party.until("a newcomer is established", |party| {
+            party.guests[guest].is_established() || !party.guests[guest].open
         });
-        greeted += usize::from(party.guests[guest].is_greeted());
+        established += usize::from(party.guests[guest].is_established());
     }
     let all = party.guests.len();
     party.until("all that are evicted are gone", |party| all - party.gone(0..all) == inbound_max);
@@ -319,9 +321,9 @@ pub fn run(inbound_max: usize) -> CrowdFindings {
         inbound_full,
         surplus,
         redialled_s,
-        newcomer_greeted,
+        newcomer_established,
         evicted_for_newcomer,
-        greeted,
+        established,
         newcomers: NEWCOMERS,
         newcomer_stayed,
         outbound: [full, outbound],

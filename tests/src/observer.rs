@@ -237,7 +237,7 @@ impl Observer {
     }
 
     /// Returns true if the handshake is complete.
-    pub fn is_greeted(&self) -> bool {
+    pub fn is_established(&self) -> bool {
         self.host.events.iter().any(|event| matches!(event, Event::PeerUp { .. }))
     }
 }

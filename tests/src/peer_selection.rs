@@ -68,8 +68,8 @@ impl Scenario {
     /// Returns the parties that a node opened links to, except feelers, and the kind of each link.
     pub fn slots(&self, party: Actor) -> Vec<(OutboundKind, Actor)> {
         let peers = self.node(party).peers(self.now(party));
-        let greeted = peers.iter().filter(|view| view.key.is_some());
-        let slots = greeted.filter_map(|view| Some((view.slot?, self.far(party, view.id)?)));
+        let established = peers.iter().filter(|view| view.key.is_some());
+        let slots = established.filter_map(|view| Some((view.slot?, self.far(party, view.id)?)));
         slots.filter(|(kind, _)| *kind != OutboundKind::Feeler).collect()
     }
 

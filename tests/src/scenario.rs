@@ -54,7 +54,7 @@ enum ScenarioEvent {
     Arrive { from: WireEnd, to: WireEnd, frame: Bytes },
     Close { to: WireEnd },
     Open { from: Actor, to: Actor, address: Address, life: u64 },
-    Unreached { host: usize, address: Address, life: u64 },
+    DialFailed { host: usize, address: Address, life: u64 },
     Task { host: usize, life: u64, task: HostTask },
 }
 
@@ -276,7 +276,7 @@ impl Scenario {
                         at,
                         match reached {
                             Some(to) => ScenarioEvent::Open { from: party, to, address, life },
-                            None => ScenarioEvent::Unreached { host, address, life },
+                            None => ScenarioEvent::DialFailed { host, address, life },
                         },
                     );
                 }
@@ -376,7 +376,7 @@ impl Scenario {
             }
             other @ (ScenarioEvent::Close { .. }
             | ScenarioEvent::Open { .. }
-            | ScenarioEvent::Unreached { .. }
+            | ScenarioEvent::DialFailed { .. }
             | ScenarioEvent::Task { .. }) => format!("{other:?}").chars().take(200).collect(),
         });
         self.carry(event);
@@ -406,7 +406,7 @@ impl Scenario {
                     self.tell(from, Input::DialFailed(address));
                 }
             }
-            ScenarioEvent::Unreached { host, address, life } if self.hosts[host].life == life => {
+            ScenarioEvent::DialFailed { host, address, life } if self.hosts[host].life == life => {
                 self.tell(Actor::Host(host), Input::DialFailed(address));
             }
             ScenarioEvent::Task { host, life, task } if self.hosts[host].life == life => {
@@ -414,7 +414,7 @@ impl Scenario {
                 frames.into_iter().for_each(|(peer, frame)| self.send((Actor::Host(host), peer), frame));
                 input.into_iter().for_each(|input| self.tell(Actor::Host(host), input));
             }
-            ScenarioEvent::Unreached { .. } | ScenarioEvent::Task { .. } => {}
+            ScenarioEvent::DialFailed { .. } | ScenarioEvent::Task { .. } => {}
         }
     }
 

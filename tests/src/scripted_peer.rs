@@ -50,7 +50,7 @@ pub struct ScriptedPeer {
     /// The change to its handshake packets.
     pub tamper: Option<Tamper>,
     /// The links whose handshake is complete.
-    pub greeted: BTreeSet<ConnectionId>,
+    pub established: BTreeSet<ConnectionId>,
     network: Network,
     role: Role,
     masks: BTreeMap<ConnectionId, Node>,
@@ -75,7 +75,7 @@ impl ScriptedPeer {
             serves: true,
             answer: None,
             tamper: None,
-            greeted: BTreeSet::new(),
+            established: BTreeSet::new(),
             network: network.clone(),
             role,
             masks: BTreeMap::new(),
@@ -119,10 +119,10 @@ impl ScriptedPeer {
                 }
             }
             if matches!(output, Output::Tell(Event::PeerUp { .. })) {
-                self.greeted.insert(peer);
+                self.established.insert(peer);
             }
         }
-        if self.greeted.contains(&peer) {
+        if self.established.contains(&peer) {
             self.masks.remove(&peer);
         }
         frames
@@ -150,7 +150,7 @@ impl ScriptedPeer {
     /// Closes a connection.
     pub fn closed(&mut self, peer: ConnectionId) {
         self.masks.remove(&peer);
-        self.greeted.remove(&peer);
+        self.established.remove(&peer);
     }
 
     /// Returns the answers of an honest peer with this chain.

@@ -57,9 +57,9 @@ fn heard(reason: &Reason, count: usize) -> BTreeMap<String, usize> {
 fn a_newcomer_of_a_network_of_its_own_displaces_one_of_a_crowd() {
     for found in findings() {
         assert_eq!(found.inbound_full, found.inbound_max);
-        assert!(found.newcomer_greeted, "{found:#?}");
+        assert!(found.newcomer_established, "{found:#?}");
         assert_eq!(found.evicted_for_newcomer, heard(&Reason::Evicted, 1), "{found:#?}");
-        assert_eq!(found.greeted, found.newcomers, "{found:#?}");
+        assert_eq!(found.established, found.newcomers, "{found:#?}");
         assert!(found.newcomer_stayed, "an older link of a network of its own goes last: {found:#?}");
         assert_eq!(found.inbound_after, found.inbound_max);
     }

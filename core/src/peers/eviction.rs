@@ -26,7 +26,7 @@ pub const GROUPS_PROTECTED: usize = 4;
 /// The number of protected links with the lowest latency.
 pub const NEAREST_PROTECTED: usize = 8;
 /// The number of protected links that last brought us a valid block before all others.
-pub const BRINGERS_PROTECTED: usize = 4;
+pub const PROVIDERS_PROTECTED: usize = 4;
 
 /// An inbound link, as we observed it.
 ///
@@ -134,13 +134,13 @@ pub fn has_room(candidates: &[EvictionCandidate], group: Option<NetGroup>) -> bo
 /// not know, the same from choice to choice.
 ///
 /// Protected are the oldest link of each of [`GROUPS_PROTECTED`] networks, the
-/// [`NEAREST_PROTECTED`] nearest, the [`BRINGERS_PROTECTED`] newest bringers, and the older half of
+/// [`NEAREST_PROTECTED`] nearest, the [`PROVIDERS_PROTECTED`] newest providers, and the older half of
 /// the rest.
 pub fn select_peer_to_evict(candidates: &[EvictionCandidate], secret: &[u8; 16]) -> Option<ConnectionId> {
     let mut rest: Vec<_> = candidates.iter().collect();
     protect_groups(&mut rest, secret);
     protect(&mut rest, NEAREST_PROTECTED, |one| one.latency);
-    protect(&mut rest, BRINGERS_PROTECTED, |one| one.first_delivery.map(core::cmp::Reverse));
+    protect(&mut rest, PROVIDERS_PROTECTED, |one| one.first_delivery.map(core::cmp::Reverse));
     let half = rest.len() / 2;
     protect(&mut rest, half, |one| Some(one.since));
     let mut crowds = BTreeMap::<_, usize>::new();
@@ -254,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn the_newest_bringers_stay() {
+    fn the_newest_providers_stay() {
         let mut candidates = crowd(60);
         for number in 50..60_u64 {
             candidates[usize::try_from(number).unwrap()].first_delivery = Some(at(1_000 + number));
@@ -326,7 +326,7 @@ mod tests {
         #[test]
         fn whoever_goes_is_neither_among_the_nearest_nor_the_eldest(candidates in candidates()) {
             let Some(peer) = select_peer_to_evict(&candidates, &SECRET) else {
-                let protected = GROUPS_PROTECTED + NEAREST_PROTECTED + BRINGERS_PROTECTED;
+                let protected = GROUPS_PROTECTED + NEAREST_PROTECTED + PROVIDERS_PROTECTED;
                 prop_assert!(candidates.len() <= protected);
                 return Ok(());
             };
@@ -338,7 +338,7 @@ mod tests {
             // Of the links without any other protection, at least half are as old.
             let older = candidates.iter().filter(|one| one.peer != peer && one.since <= gone.since).count();
             let others = candidates.len() - 1;
-            prop_assert!(older * 2 + 2 * (GROUPS_PROTECTED + NEAREST_PROTECTED + BRINGERS_PROTECTED) + 1 >= others);
+            prop_assert!(older * 2 + 2 * (GROUPS_PROTECTED + NEAREST_PROTECTED + PROVIDERS_PROTECTED) + 1 >= others);
         }
     }
 }

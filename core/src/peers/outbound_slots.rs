@@ -11,7 +11,7 @@
 //! Measurements decide which links count as nearest and which as recommended, whatever the reason
 //! for dialling them. The three nearest of the links that are not random are the nearest ones.
 //!
-//! Bounds: [`SLOTS_MAX`] links, one feeler, and [`SHUNNED_MAX`] addresses that were not worth their
+//! Bounds: [`SLOTS_MAX`] links, one feeler, and [`AVOIDED_MAX`] addresses that were not worth their
 //! slot.
 
 use core::time::Duration;
@@ -52,9 +52,9 @@ pub const FILL_INTERVAL: Duration = Duration::from_secs(5);
 /// The time that a feeler may take.
 pub const FEELER_TIMEOUT: Duration = Duration::from_secs(30);
 /// The time for which a link that was not worth its slot is not dialled again.
-pub const SHUN: Duration = Duration::from_secs(3_600);
-/// The most shunned addresses. When full, the oldest is forgotten.
-pub const SHUNNED_MAX: usize = 64;
+pub const AVOID: Duration = Duration::from_secs(3_600);
+/// The most avoided addresses. When full, the oldest is forgotten.
+pub const AVOIDED_MAX: usize = 64;
 /// The largest share of the farthest round trip, in thousandths, at which a nearer node takes its
 /// place. A tenth is worth a change. But a feeler's few round trips are usually too long, while a
 /// lasting link's value is the least of many.
@@ -144,7 +144,7 @@ pub(crate) enum AvoidReason {
 pub(crate) struct OutboundSlots {
     quota: Quota,
     links: VecMap<Address, OutboundSlot>,
-    shunned: VecDeque<(MonotonicTime, Address, AvoidReason)>,
+    avoided: VecDeque<(MonotonicTime, Address, AvoidReason)>,
     fill: MonotonicTime,
     feel: MonotonicTime,
     round: MonotonicTime,
@@ -170,7 +170,7 @@ impl OutboundSlots {
         Self {
             quota,
             links: VecMap::default(),
-            shunned: VecDeque::new(),
+            avoided: VecDeque::new(),
             fill: start,
             feel: start,
             round: if quota.graph > 0 { start } else { never },
@@ -213,15 +213,15 @@ impl OutboundSlots {
 
     /// Returns true if an address was recently not worth its slot.
     pub(crate) fn is_avoided(&self, address: &Address) -> bool {
-        self.shunned.iter().any(|(_, shunned, _)| shunned == address)
+        self.avoided.iter().any(|(_, avoided, _)| avoided == address)
     }
 
     /// Returns true if an address recently seemed nearer than it can be.
     fn is_implausible(&self, address: &Address) -> bool {
-        let shunned = |(_, shunned, grounds): &(_, Address, _)| {
-            shunned == address && *grounds == AvoidReason::Implausible
+        let avoided = |(_, avoided, grounds): &(_, Address, _)| {
+            avoided == address && *grounds == AvoidReason::Implausible
         };
-        self.shunned.iter().any(shunned)
+        self.avoided.iter().any(avoided)
     }
 
     /// Returns the kind of link that is missing, if it is time to look for one.
@@ -287,7 +287,7 @@ impl OutboundSlots {
             slot.firsts = [slot.firsts[1], 0];
             slot.rounds = slot.rounds.saturating_add(1);
         }
-        self.shunned.retain(|(until, ..)| *until > now);
+        self.avoided.retain(|(until, ..)| *until > now);
         true
     }
 
@@ -442,10 +442,10 @@ impl OutboundSlots {
 
     /// Denies an address a slot for a while.
     pub(crate) fn avoid(&mut self, now: MonotonicTime, address: Address, grounds: AvoidReason) {
-        if self.shunned.len() == SHUNNED_MAX {
-            self.shunned.pop_front();
+        if self.avoided.len() == AVOIDED_MAX {
+            self.avoided.pop_front();
         }
-        self.shunned.push_back((now + SHUN, address, grounds));
+        self.avoided.push_back((now + AVOID, address, grounds));
     }
 
     /// Returns the feeler that takes too long to be useful.

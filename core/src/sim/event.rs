@@ -17,7 +17,7 @@ pub(super) enum SimEvent {
     /// A dial is answered. It counts only in the life of `from` in which it began.
     Open { from: u32, to: u32, life: u32 },
     /// A host learns that nothing listens at an address.
-    Unreached { host: u32, to: Box<Address>, life: u32 },
+    DialFailed { host: u32, to: Box<Address>, life: u32 },
     /// A host that lacks links looks for some.
     Seek(u32),
     /// A block is found.
@@ -55,7 +55,7 @@ impl SimEvent {
             Self::Closed(end) => (1, end.number(), 0),
             Self::Tick(host) => (2, *host, 0),
             Self::Open { from, to, .. } => (3, *from, *to),
-            Self::Unreached { host, .. } => (4, *host, 0),
+            Self::DialFailed { host, .. } => (4, *host, 0),
             Self::Seek(host) => (5, *host, 0),
             Self::Draw => (6, 0, 0),
             Self::Write => (7, 0, 0),

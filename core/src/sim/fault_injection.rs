@@ -87,7 +87,7 @@ impl World {
             | SimEvent::Closed(_)
             | SimEvent::Tick(_)
             | SimEvent::Open { .. }
-            | SimEvent::Unreached { .. }
+            | SimEvent::DialFailed { .. }
             | SimEvent::Seek(_)
             | SimEvent::Draw
             | SimEvent::Write
@@ -103,7 +103,7 @@ impl World {
         }
         let connect = self.seeds(host);
         self.start(host, connect);
-        self.seek_later(host);
+        self.dial_later(host);
         self.leave_later(host);
     }
 
@@ -138,7 +138,7 @@ impl World {
             self.come_back(host);
             self.let_go(host);
             if self.setup.topology != Topology::Plexus {
-                self.seek_later(host);
+                self.dial_later(host);
             }
         }
     }

@@ -35,7 +35,7 @@ pub(super) struct SimHost {
     /// Whether it will look for links.
     pub(super) seeks: bool,
     /// Its last seen best header, tip and work.
-    pub(super) leader: Hash,
+    pub(super) best_header: Hash,
     pub(super) tip: Hash,
     pub(super) work: Work,
     /// For a topology that rates links: the newest heights, and the time at which it learned of
@@ -62,7 +62,7 @@ impl SimHost {
             ends: Vec::new(),
             dialling: Vec::new(),
             seeks: false,
-            leader: genesis,
+            best_header: genesis,
             tip: genesis,
             work: Work::ZERO,
             known: VecDeque::new(),

@@ -17,19 +17,19 @@ impl World {
         let this = &mut self.hosts[host as usize];
         let Some(node) = &this.node else { return };
         let chain = node.chain();
-        let (leader, tip) = (chain.best_header(), chain.tip());
-        if leader.hash != this.leader {
-            this.leader = leader.hash;
+        let (best_header, tip) = (chain.best_header(), chain.tip());
+        if best_header.hash != this.best_header {
+            this.best_header = best_header.hash;
             if self.setup.topology == Topology::Perigee {
                 if this.known.len() == KNOWN_MAX {
                     this.known.pop_front();
                 }
-                this.known.push_back((leader.header.height, self.schedule.now_us));
+                this.known.push_back((best_header.header.height, self.schedule.now_us));
             }
             if this.mask.is_none() {
                 self.measurements.blocks.reached(
                     PropagationStage::Header,
-                    &leader.hash,
+                    &best_header.hash,
                     host,
                     self.schedule.now_us,
                 );

@@ -57,7 +57,7 @@ impl World {
             PrefetchStage::Host => {
                 prefetch(&host.node);
                 prefetch(&host.skew_ms);
-                prefetch(&host.leader);
+                prefetch(&host.best_header);
             }
             PrefetchStage::Node(step) => {
                 if let Some(node) = &host.node {

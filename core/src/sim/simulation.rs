@@ -151,7 +151,7 @@ impl Simulation {
             | SimEvent::Closed(_)
             | SimEvent::Tick(_)
             | SimEvent::Open { .. }
-            | SimEvent::Unreached { .. } => {}
+            | SimEvent::DialFailed { .. } => {}
         }
     }
 

@@ -24,9 +24,9 @@ const PROOFS_PER_VERIFIED: usize = 16;
 /// The factor by which a latency liar's pings are too short.
 const LIE: u64 = 4;
 /// The interval at which a node that lacks links looks for some, microseconds.
-const SEEK_US: u64 = 2_000_000;
+const DIAL_US: u64 = 2_000_000;
 /// The time until dialling an address where nothing listens fails, microseconds.
-const UNREACHED_US: u64 = 1_000_000;
+const DIAL_FAILED_US: u64 = 1_000_000;
 
 impl World {
     /// Sends a frame of a node, unless its host suppresses or alters it.
@@ -139,7 +139,8 @@ impl World {
         match identity::resolve(&address).filter(|to| *to < self.setup.nodes) {
             Some(to) => self.dial_host(host, to),
             None => {
-                self.schedule.later(UNREACHED_US, SimEvent::Unreached { host, to: Box::new(address), life });
+                self.schedule
+                    .later(DIAL_FAILED_US, SimEvent::DialFailed { host, to: Box::new(address), life });
             }
         }
     }
@@ -166,16 +167,16 @@ impl World {
         if self.setup.topology == Topology::Plexus {
             self.tell(from, Input::DialFailed(identity::address(to)));
         } else {
-            self.seek_later(from);
+            self.dial_later(from);
         }
     }
 
     /// Makes a host look for links soon, unless its node does so itself.
-    pub(super) fn seek_later(&mut self, host: u32) {
+    pub(super) fn dial_later(&mut self, host: u32) {
         let this = &mut self.hosts[host as usize];
         if self.setup.topology != Topology::Plexus && !this.seeks && this.node.is_some() {
             this.seeks = true;
-            let wait_us = SEEK_US / 2 + self.transport.rng.below(SEEK_US);
+            let wait_us = DIAL_US / 2 + self.transport.rng.below(DIAL_US);
             self.schedule.later(wait_us, SimEvent::Seek(host));
         }
     }
@@ -218,7 +219,7 @@ impl World {
         let this = &mut self.hosts[host as usize];
         this.ends.retain(|other| *other != end);
         if end.side() == 0 {
-            self.seek_later(host);
+            self.dial_later(host);
         }
     }
 

@@ -125,7 +125,7 @@ impl World {
             SimEvent::Closed(end) => self.closed(end),
             SimEvent::Tick(host) => self.tick(host),
             SimEvent::Open { from, to, life } => self.opened(from, to, life),
-            SimEvent::Unreached { host, to, life } => {
+            SimEvent::DialFailed { host, to, life } => {
                 if self.hosts[host as usize].life == life {
                     self.tell(host, Input::DialFailed(*to));
                 }
@@ -302,7 +302,7 @@ impl World {
                 format!("restores to the tip {found}, after {expected}")
             });
         }
-        this.leader = chain.best_header().hash;
+        this.best_header = chain.best_header().hash;
         this.life += 1;
         (this.tick_at, this.ticked) = (NEVER, (NEVER, 0));
         let neighbours = match self.setup.topology {

@@ -63,7 +63,7 @@ pub(crate) struct Driver {
     verifier: Verifier,
     miner: MinerThreads,
     dialer: Dialer,
-    lanes: BTreeMap<ConnectionId, SendQueue>,
+    queues: BTreeMap<ConnectionId, SendQueue>,
     pending: VecDeque<PendingOutput>,
     /// The bytes of the changes in the queue and in the running transaction.
     unpersisted_bytes: usize,
@@ -87,7 +87,7 @@ impl Driver {
             miner,
             dialer: Dialer::new()?,
             handle,
-            lanes: BTreeMap::new(),
+            queues: BTreeMap::new(),
             pending: VecDeque::new(),
             unpersisted_bytes: 0,
             commit: None,
@@ -105,7 +105,7 @@ impl Driver {
         self.handle.stop();
         // Callers that wait in the channel learn that the node is stopping.
         self.events.close();
-        self.lanes.clear();
+        self.queues.clear();
         driven?;
         self.finish().await
     }
@@ -162,8 +162,8 @@ impl Driver {
         let (mut event, end) = (Some(event), self.clock.now().moment + EVENTS_TIME_MAX);
         for _ in 0..FACTS_AT_ONCE_MAX {
             match event {
-                Some(DriverEvent::Opened(peer, link, lane)) => {
-                    self.lanes.insert(peer, lane);
+                Some(DriverEvent::Opened(peer, link, queue)) => {
+                    self.queues.insert(peer, queue);
                     self.tell(Input::Connected(peer, link));
                 }
                 Some(DriverEvent::Received(peer, frame, room)) => {
@@ -172,7 +172,7 @@ impl Driver {
                 }
                 Some(DriverEvent::Input(input)) => {
                     if let Input::Closed(peer) = &input {
-                        self.lanes.remove(peer);
+                        self.queues.remove(peer);
                     }
                     self.tell(input);
                 }
@@ -290,7 +290,7 @@ impl Driver {
                 counters.evicted.add(u64::from(reason == Reason::Evicted));
                 let is_turned_away = matches!(reason, Reason::Full | Reason::Crowded);
                 counters.turned_away.add(u64::from(is_turned_away));
-                self.lanes.remove(&peer);
+                self.queues.remove(&peer);
             }
             Output::Dial(address) => {
                 tokio::spawn(self.dialer.clone().dial(address, self.handle.clone()));
@@ -306,11 +306,11 @@ impl Driver {
 
     /// Queues an item for a peer. A peer whose send queue overflows is dropped, and its socket
     /// reports that it is closed.
-    fn send(&mut self, peer: ConnectionId, parcel: Outgoing) {
-        if let Some(lane) = self.lanes.get(&peer)
-            && lane.push(parcel).is_err()
+    fn send(&mut self, peer: ConnectionId, outgoing: Outgoing) {
+        if let Some(queue) = self.queues.get(&peer)
+            && queue.push(outgoing).is_err()
         {
-            self.lanes.remove(&peer);
+            self.queues.remove(&peer);
         }
     }
 

@@ -12,9 +12,9 @@ use tokio::sync::mpsc::{self, error::TryRecvError};
 use tokio_util::sync::CancellationToken;
 
 /// The most items that wait in a queue. One more disconnects the peer.
-pub const PARCELS_MAX: usize = 1_024;
+pub const QUEUED_MAX: usize = 1_024;
 /// The most bytes of frames that wait in a queue. One more disconnects the peer.
-pub const LANE_BYTES_MAX: usize = 4 << 20;
+pub const QUEUE_BYTES_MAX: usize = 4 << 20;
 
 /// An item of a send queue.
 #[derive(Debug)]
@@ -48,12 +48,12 @@ pub(crate) struct SendQueueReader {
 pub(crate) struct Overflow;
 
 /// Returns the two ends of a new queue.
-pub(crate) fn lane() -> (SendQueue, SendQueueReader) {
-    let (sender, receiver) = mpsc::channel(PARCELS_MAX);
+pub(crate) fn channel() -> (SendQueue, SendQueueReader) {
+    let (sender, receiver) = mpsc::channel(QUEUED_MAX);
     let bytes = Arc::new(AtomicUsize::new(0));
     let (cut, closed) = (CancellationToken::new(), CancellationToken::new());
-    let lane = SendQueue { queue: sender, bytes: bytes.clone(), cut: cut.clone(), closed: closed.clone() };
-    (lane, SendQueueReader { queue: receiver, bytes, cut, closed })
+    let queue = SendQueue { queue: sender, bytes: bytes.clone(), cut: cut.clone(), closed: closed.clone() };
+    (queue, SendQueueReader { queue: receiver, bytes, cut, closed })
 }
 
 impl Outgoing {
@@ -70,11 +70,11 @@ impl SendQueue {
     ///
     /// # Errors
     /// The queue is full, and the peer is disconnected.
-    pub(crate) fn push(&self, parcel: Outgoing) -> Result<(), Overflow> {
-        let size = parcel.size();
+    pub(crate) fn push(&self, outgoing: Outgoing) -> Result<(), Overflow> {
+        let size = outgoing.size();
         let queued = self.bytes.fetch_add(size, Ordering::Relaxed) + size;
-        let full = queued > LANE_BYTES_MAX && queued > size;
-        if full || matches!(self.queue.try_send(parcel), Err(mpsc::error::TrySendError::Full(_))) {
+        let full = queued > QUEUE_BYTES_MAX && queued > size;
+        if full || matches!(self.queue.try_send(outgoing), Err(mpsc::error::TrySendError::Full(_))) {
             self.cut.cancel();
             return Err(Overflow);
         }
@@ -91,20 +91,20 @@ impl Drop for SendQueue {
 impl SendQueueReader {
     /// Waits for the next item. Returns `None` if the driver closes the peer.
     pub(crate) async fn next(&mut self) -> Option<Outgoing> {
-        let parcel = self.queue.recv().await;
-        self.release(parcel.as_ref());
-        parcel
+        let outgoing = self.queue.recv().await;
+        self.release(outgoing.as_ref());
+        outgoing
     }
 
     /// Returns the next item if one waits already.
     pub(crate) fn next_now(&mut self) -> Result<Outgoing, TryRecvError> {
-        let parcel = self.queue.try_recv()?;
-        self.release(Some(&parcel));
-        Ok(parcel)
+        let outgoing = self.queue.try_recv()?;
+        self.release(Some(&outgoing));
+        Ok(outgoing)
     }
 
-    fn release(&self, parcel: Option<&Outgoing>) {
-        self.bytes.fetch_sub(parcel.map_or(0, Outgoing::size), Ordering::Relaxed);
+    fn release(&self, outgoing: Option<&Outgoing>) {
+        self.bytes.fetch_sub(outgoing.map_or(0, Outgoing::size), Ordering::Relaxed);
     }
 
     /// Resolves when the peer is cut off.
@@ -124,25 +124,25 @@ mod tests {
 
     #[test]
     fn cuts_off_a_peer_that_does_not_read() {
-        let (lane, end) = lane();
-        let frame = Bytes::from(vec![0; LANE_BYTES_MAX / 4]);
+        let (queue, end) = channel();
+        let frame = Bytes::from(vec![0; QUEUE_BYTES_MAX / 4]);
         for _ in 0..4 {
-            assert_eq!(lane.push(Outgoing::Frame(frame.clone())), Ok(()));
+            assert_eq!(queue.push(Outgoing::Frame(frame.clone())), Ok(()));
         }
         assert!(!end.cut.is_cancelled());
-        assert_eq!(lane.push(Outgoing::Frame(frame)), Err(Overflow));
+        assert_eq!(queue.push(Outgoing::Frame(frame)), Err(Overflow));
         assert!(end.cut.is_cancelled());
     }
 
     #[test]
-    fn counts_parcels_as_well_as_bytes() {
-        let (lane, mut end) = lane();
+    fn counts_items_as_well_as_bytes() {
+        let (queue, mut end) = channel();
         let serve = || Outgoing::Serve(PeerRequest::Headers(Vec::new()));
-        for _ in 0..PARCELS_MAX {
-            assert_eq!(lane.push(serve()), Ok(()));
+        for _ in 0..QUEUED_MAX {
+            assert_eq!(queue.push(serve()), Ok(()));
         }
         assert!(end.next_now().is_ok());
-        assert_eq!(lane.push(serve()), Ok(()));
-        assert_eq!(lane.push(serve()), Err(Overflow));
+        assert_eq!(queue.push(serve()), Ok(()));
+        assert_eq!(queue.push(serve()), Err(Overflow));
     }
 }

@@ -64,7 +64,7 @@ fn write(out: &mut String, counters: &Counters, status: &Status) -> fmt::Result 
         traffic.bytes.value()
     })?;
     let peers_open = counters.peers_open.value();
-    number(out, "peers_open", "Peers connected, greeted or not.", "gauge", peers_open)?;
+    number(out, "peers_open", "Peers connected, with or without a complete handshake.", "gauge", peers_open)?;
     let connections = counters.connections_open.value();
     number(out, "connections_open", "Connections of any kind.", "gauge", connections)?;
     number(out, "height", "The tip's height.", "gauge", status.height)?;

@@ -123,7 +123,7 @@ fn deed(attack: Attack) -> &'static str {
         Attack::InvalidChain => "announce blocks that break a rule",
         Attack::WithheldBody => "announce blocks whose bodies they keep",
         Attack::LatencyLiar => "lie about where they are",
-        Attack::CertificateLiar => "vouch for links that are none",
+        Attack::CertificateLiar => "certify links that do not exist",
         Attack::HeaderFlooder => "flood others with worthless headers",
         Attack::Eclipse => "surround others and name only their own kind",
         Attack::Selfish => "keep the blocks that they mine until others come near",

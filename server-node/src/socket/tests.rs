@@ -17,7 +17,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// A served socket: its driver's side, and its peer's.
 struct Served {
     events: mpsc::Receiver<DriverEvent>,
-    lane: SendQueue,
+    queue: SendQueue,
     peer: ConnectionId,
     client: WebSocketStream<DuplexStream>,
     served: JoinHandle<()>,
@@ -36,10 +36,10 @@ async fn serve() -> Served {
     let gate = handle.gate().clone();
     let stay = Stay::Open(gate.enter([127, 0, 0, 1].into()).unwrap());
     let served = tokio::spawn(async move { run(server, Direction::Inbound(None), stay, &handle).await });
-    let Some(DriverEvent::Opened(peer, Direction::Inbound(None), lane)) = events.recv().await else {
+    let Some(DriverEvent::Opened(peer, Direction::Inbound(None), queue)) = events.recv().await else {
         panic!("not opened")
     };
-    Served { events, lane, peer, client, served, gate, network, _data: data }
+    Served { events, queue, peer, client, served, gate, network, _data: data }
 }
 
 impl Served {
@@ -60,7 +60,7 @@ impl Served {
 async fn cuts_off_a_peer_that_does_not_read_and_waits_for_nobody() {
     let mut served = serve().await;
     let frame = Bytes::from(vec![0; 256 << 10]);
-    let pushed = (0..1_000).take_while(|_| served.lane.push(Outgoing::Frame(frame.clone())).is_ok()).count();
+    let pushed = (0..1_000).take_while(|_| served.queue.push(Outgoing::Frame(frame.clone())).is_ok()).count();
     assert!(pushed < 1_000);
     served.closed().await;
     timeout(PATIENCE, served.served).await.unwrap().unwrap();
@@ -71,9 +71,9 @@ async fn a_closed_peer_still_gets_what_was_sent_before() {
     let mut served = serve().await;
     let frames: Vec<_> = (0..100u8).map(|number| Bytes::from(vec![number; 5_000])).collect();
     for frame in &frames {
-        served.lane.push(Outgoing::Frame(frame.clone())).unwrap();
+        served.queue.push(Outgoing::Frame(frame.clone())).unwrap();
     }
-    drop(std::mem::replace(&mut served.lane, lane().0));
+    drop(std::mem::replace(&mut served.queue, channel().0));
     for frame in frames {
         assert_eq!(served.next().await, Some(tungstenite::Message::Binary(frame)));
     }
@@ -84,8 +84,8 @@ async fn a_closed_peer_still_gets_what_was_sent_before() {
 #[tokio::test(start_paused = true)]
 async fn a_closed_peer_that_does_not_read_is_given_up() {
     let mut served = serve().await;
-    served.lane.push(Outgoing::Frame(Bytes::from(vec![0; 100_000]))).unwrap();
-    drop(std::mem::replace(&mut served.lane, lane().0));
+    served.queue.push(Outgoing::Frame(Bytes::from(vec![0; 100_000]))).unwrap();
+    drop(std::mem::replace(&mut served.queue, channel().0));
     served.closed().await;
 }
 
@@ -102,8 +102,8 @@ impl Served {
 async fn a_closed_peer_keeps_no_place_although_it_does_not_read() {
     let mut served = serve().await;
     assert!(served.has_place());
-    served.lane.push(Outgoing::Frame(Bytes::from(vec![0; 100_000]))).unwrap();
-    drop(std::mem::replace(&mut served.lane, lane().0));
+    served.queue.push(Outgoing::Frame(Bytes::from(vec![0; 100_000]))).unwrap();
+    drop(std::mem::replace(&mut served.queue, channel().0));
     while served.has_place() {
         // Time stands still: it is not given up yet.
         tokio::task::yield_now().await;
@@ -116,8 +116,8 @@ async fn a_closed_peer_keeps_no_place_although_it_does_not_read() {
 async fn when_many_linger_a_closed_peer_is_cut_off_at_once() {
     let mut served = serve().await;
     let _lingering: Vec<_> = (0..LEAVING_MAX).map(|_| served.gate.leave().unwrap()).collect();
-    served.lane.push(Outgoing::Frame(Bytes::from(vec![0; 100_000]))).unwrap();
-    drop(std::mem::replace(&mut served.lane, lane().0));
+    served.queue.push(Outgoing::Frame(Bytes::from(vec![0; 100_000]))).unwrap();
+    drop(std::mem::replace(&mut served.queue, channel().0));
     let begun = tokio::time::Instant::now();
     served.closed().await;
     timeout(PATIENCE, served.served).await.unwrap().unwrap();
@@ -145,15 +145,15 @@ async fn the_gate_turns_away_who_finds_no_room() {
     let mut open = Vec::new();
     for _ in 0..=HEADROOM {
         let socket = connect().await.unwrap().0;
-        let Some(DriverEvent::Opened(_, _, lane)) = events.recv().await else { panic!("not opened") };
-        open.push((socket, lane));
+        let Some(DriverEvent::Opened(_, _, queue)) = events.recv().await else { panic!("not opened") };
+        open.push((socket, queue));
     }
     let Err(tungstenite::Error::Http(refused)) = connect().await else { panic!("let in") };
     assert_eq!(refused.status().as_u16(), 503);
     assert_eq!(handle.counters().turned_away.value(), 1);
     // The driver closes one: there is room at once, whether that one hangs up or not.
-    let (_silent, lane) = open.pop().unwrap();
-    drop(lane);
+    let (_silent, queue) = open.pop().unwrap();
+    drop(queue);
     let last = timeout(PATIENCE, async {
         loop {
             if let Ok((socket, _)) = connect().await {
@@ -169,8 +169,8 @@ async fn serves_bodies_in_the_order_asked_and_says_what_is_missing() {
     let mut served = serve().await;
     let (genesis, unknown) = (*served.network.id(), Hash::of(b"unknown"));
     let hashes = vec![unknown, genesis, unknown];
-    served.lane.push(Outgoing::Serve(PeerRequest::Bodies(hashes))).unwrap();
-    served.lane.push(Outgoing::Serve(PeerRequest::Headers(vec![unknown]))).unwrap();
+    served.queue.push(Outgoing::Serve(PeerRequest::Bodies(hashes))).unwrap();
+    served.queue.push(Outgoing::Serve(PeerRequest::Headers(vec![unknown]))).unwrap();
     let missing = Packet::Missing(unknown);
     let body = Packet::Body(Box::new(served.network.genesis_block()));
     for expected in [missing.clone(), body, missing, Packet::Headers(BoundedVec::new(Vec::new()))] {

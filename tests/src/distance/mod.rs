@@ -266,7 +266,7 @@ impl RunningNodes {
         let process = &self.nodes[&origin];
         let height = ApiClient::new(&process.url).height().expect("a node that answers");
         let mut miner = Observer::connect(process.address(), &self.parameters).unwrap();
-        miner.listen(SPREAD, |miner| miner.is_greeted() && miner.height() == height);
+        miner.listen(SPREAD, |miner| miner.is_established() && miner.height() == height);
         let begun = Instant::now();
         let hash = miner.mine().to_string();
         let mut seen = BTreeMap::new();

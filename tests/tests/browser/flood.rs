@@ -45,7 +45,7 @@ struct Abuse {
 #[derive(Debug, PartialEq, Eq)]
 enum Told {
     /// A page completed the handshake.
-    Greeted,
+    Established,
     /// A connection that it abused ended, with this close code if there was one.
     Ended(Option<u16>),
 }
@@ -77,7 +77,7 @@ impl Flooder {
             if !say(&mut socket, frames) {
                 continue;
             }
-            let (mut order, mut begun, mut greeted) = (None::<Abuse>, false, false);
+            let (mut order, mut begun, mut established) = (None::<Abuse>, false, false);
             loop {
                 match self.orders.try_recv() {
                     Ok(abuse) => {
@@ -116,9 +116,9 @@ impl Flooder {
                 if !say(&mut socket, frames) {
                     break;
                 }
-                if !greeted && self.stranger.greeted.contains(&peer) {
-                    greeted = true;
-                    self.tell.send(Told::Greeted).unwrap();
+                if !established && self.stranger.established.contains(&peer) {
+                    established = true;
+                    self.tell.send(Told::Established).unwrap();
                 }
             }
             self.stranger.closed(peer);
@@ -180,12 +180,12 @@ fn text_and_overlong_frames_end_the_connection_and_the_page_goes_on() {
     let overlong = framed(&vec![0; FRAME_BYTES_MAX + 1]);
     for (name, bytes, code) in [("text", vec![0x81, 1, b'x'], 4003), ("too long", overlong, 4009)] {
         // Before the second it has connected again.
-        wait_told(&told, &Told::Greeted);
+        wait_told(&told, &Told::Established);
         order.send(Abuse { block: None, bytes }).unwrap();
         println!("{name}");
         wait_told(&told, &Told::Ended(Some(code)));
     }
-    wait_told(&told, &Told::Greeted);
+    wait_told(&told, &Told::Established);
     wait_live(&mut tab);
     wait_height(&mut tab, 3);
     assert_nothing_thrown(&tab);
@@ -202,7 +202,7 @@ fn a_node_that_floods_a_busy_page_is_cut_off_and_the_page_goes_on() {
     let mut tab = fixture.open(&format!("/?node=ws://{address}"));
     wait_live(&mut tab);
     wait_height(&mut tab, 3);
-    wait_told(&told, &Told::Greeted);
+    wait_told(&told, &Told::Established);
 
     // All writes of the light node to the store wait for a transaction that lasts until the test
     // ends it.
@@ -224,7 +224,7 @@ fn a_node_that_floods_a_busy_page_is_cut_off_and_the_page_goes_on() {
     wait_told(&told, &Told::Ended(Some(4008)));
 
     tab.evaluate("globalThis.released = true");
-    wait_told(&told, &Told::Greeted);
+    wait_told(&told, &Told::Established);
     wait_live(&mut tab);
     wait_height(&mut tab, 4);
     assert_nothing_thrown(&tab);

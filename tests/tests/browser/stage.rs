@@ -151,7 +151,7 @@ impl Stage {
 /// Answers the node while the fixture exists, and mines the ordered blocks.
 fn work(mut miner: Observer, orders: &Receiver<usize>, done: &Sender<Hash>) {
     let patience = Duration::from_secs(PATIENCE_S);
-    miner.listen(patience, Observer::is_greeted);
+    miner.listen(patience, Observer::is_established);
     loop {
         miner.listen(Duration::from_millis(5), |_| false);
         let waiting = match orders.try_recv() {

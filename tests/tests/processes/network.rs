@@ -85,7 +85,7 @@ fn a_peer_that_is_a_node_of_its_own_verifies_all_that_a_node_serves() {
     let height = ApiClient::new(&alice.url).height().unwrap();
     let mut observer = Observer::connect(alice.address(), &place.parameters).unwrap();
     observer.listen(Duration::from_secs(60), |observer| observer.height() == height);
-    assert!(observer.is_greeted());
+    assert!(observer.is_established());
     assert_eq!(observer.height(), height);
     observer.host.audit(&place.parameters);
     assert!(observer.host.faults().is_empty());

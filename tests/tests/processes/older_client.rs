@@ -164,7 +164,7 @@ impl Story {
         let url = format!("http://127.0.0.1:{port}");
         let connect = |name| {
             let mut peer = Observer::connect_as(name, &url["http://".len()..], &place.parameters).unwrap();
-            peer.listen(WAIT, Observer::is_greeted);
+            peer.listen(WAIT, Observer::is_established);
             peer
         };
         let (one, other) = (connect("one"), connect("other"));

@@ -6,7 +6,7 @@ use std::net::Ipv4Addr;
 use plexus_core::node::{Config, ConnectionId};
 use plexus_core::peers::ban_list::{BAN_MIN, DISCOURAGE};
 use plexus_core::peers::eviction::{
-    BRINGERS_PROTECTED, GROUPS_PROTECTED, INBOUND_GROUP_MAX, NEAREST_PROTECTED,
+    GROUPS_PROTECTED, INBOUND_GROUP_MAX, NEAREST_PROTECTED, PROVIDERS_PROTECTED,
 };
 use plexus_core::protocol::misbehavior::{Misbehavior, Reason};
 use plexus_core::protocol::packet::{Packet, Role};
@@ -141,13 +141,13 @@ fn a_full_node_makes_room_and_keeps_whom_it_protects() {
     const FULL: usize = 40;
     let (mut world, alice, guests) = crowd(168, FULL);
     // The farthest and youngest peer provides a block first.
-    let (bringer, bringer_peer) = *guests.last().unwrap();
+    let (provider, provider_peer) = *guests.last().unwrap();
     let (mut smithy, _) = forge(&world, 1);
     let hash = smithy.mine(world.network.id(), world.time(), Vec::new());
     let block = smithy.block(&hash).clone();
-    world.say(bringer, &Packet::Announce(block.header));
+    world.say(provider, &Packet::Announce(block.header));
     let compact = plexus_core::protocol::compact_block::CompactBlock::new(hash, &block, &[], &[]);
-    world.say(bringer, &Packet::Compact(Box::new(compact)));
+    world.say(provider, &Packet::Compact(Box::new(compact)));
     world.elapse(1_000);
     assert_eq!(world.tip(alice), hash);
     world.latency_ms = 200;
@@ -161,10 +161,10 @@ fn a_full_node_makes_room_and_keeps_whom_it_protects() {
     assert_eq!(newcomers, 100, "each of them is let in");
     let stayed = |peer: &ConnectionId| world.closes(alice, *peer).is_empty();
     assert!(guests[..NEAREST_PROTECTED].iter().all(|(_, peer)| stayed(peer)), "the nearest stay");
-    assert!(stayed(&bringer_peer), "who brought a block first stays");
+    assert!(stayed(&provider_peer), "who brought a block first stays");
     let left = guests.iter().filter(|(_, peer)| stayed(peer)).count();
-    let rest = FULL - GROUPS_PROTECTED - NEAREST_PROTECTED - BRINGERS_PROTECTED;
-    assert!(left >= FULL - rest / 2 - BRINGERS_PROTECTED && left < FULL, "{left} of {FULL} stay");
+    let rest = FULL - GROUPS_PROTECTED - NEAREST_PROTECTED - PROVIDERS_PROTECTED;
+    assert!(left >= FULL - rest / 2 - PROVIDERS_PROTECTED && left < FULL, "{left} of {FULL} stay");
     let reasons: BTreeSet<_> =
         world.host(alice).closes.iter().map(|(_, reason)| reason.to_string()).collect();
     assert_eq!(reasons, BTreeSet::from([Reason::Evicted.to_string()]));
@@ -188,7 +188,7 @@ fn one_network_cannot_fill_a_node() {
 
 #[test]
 fn who_is_turned_away_by_a_full_node_does_not_come_again_at_once() {
-    const ROOM: usize = GROUPS_PROTECTED + NEAREST_PROTECTED + BRINGERS_PROTECTED + 2;
+    const ROOM: usize = GROUPS_PROTECTED + NEAREST_PROTECTED + PROVIDERS_PROTECTED + 2;
     let mut world = Scenario::new(172);
     let config = Config {
         inbound_max: ROOM,

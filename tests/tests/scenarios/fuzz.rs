@@ -65,7 +65,7 @@ impl Target {
     }
 
     fn peer_of_mallory(&mut self) -> ConnectionId {
-        *self.world.guest(self.mallory).greeted.iter().next().expect("greeted")
+        *self.world.guest(self.mallory).established.iter().next().expect("established")
     }
 
     /// Asserts that the node still mines, and that its honest neighbour follows.

@@ -28,7 +28,10 @@ fn tampered(tamper: impl FnMut(Packet) -> Vec<Bytes> + 'static) -> (Scenario, Ac
     let fault = world.fault(alice, peer);
     let told = |event: &Event| matches!(event, Event::Faulted { peer: at, fault: found } if (*at, found) == (peer, &fault));
     assert!(world.events(alice).any(told), "a fault is told");
-    assert!(!world.events(alice).any(|event| matches!(event, Event::PeerUp { .. })), "nobody was greeted");
+    assert!(
+        !world.events(alice).any(|event| matches!(event, Event::PeerUp { .. })),
+        "nobody was established"
+    );
     (world, alice, fault)
 }
 

@@ -27,7 +27,7 @@ const ANSWER_BYTES_MAX: usize = 65_536;
 pub(crate) enum FetchError {
     /// There is no answer.
     #[error("nobody answers at {url}")]
-    Unreached {
+    Unreachable {
         /// The requested URL.
         url: String,
     },
@@ -56,7 +56,7 @@ fn base(node: &Address) -> String {
 }
 
 async fn ask(url: &str) -> Result<JsonAnswer, FetchError> {
-    let unreached = || FetchError::Unreached { url: url.to_owned() };
+    let unreached = || FetchError::Unreachable { url: url.to_owned() };
     // gloo-net's builder would parse the URL again for a query that is empty, in 2 kB more.
     let request = web_sys::Request::new_with_str(url).map_err(|_| unreached())?;
     let response = Request::from(request).send().await.map_err(|_| unreached())?;

@@ -184,12 +184,12 @@ impl Driver {
         match self.connections.dial(&address, &self.runtime) {
             Ok(()) => {}
             Err(DialError::Refused) => {
-                self.unreached(now, &address, || {
+                self.dial_failed(now, &address, || {
                     format!("the browser allows no connection to {address} from here")
                 });
             }
             Err(DialError::Full) => {
-                self.unreached(now, &address, || format!("{address} has to wait for other connections"));
+                self.dial_failed(now, &address, || format!("{address} has to wait for other connections"));
             }
         }
     }
@@ -209,14 +209,14 @@ impl Driver {
             SocketEvent::Broken | SocketEvent::Closed { opened: true } => self.hang_up(now, peer),
             SocketEvent::Closed { opened: false } => {
                 self.connections.take(peer);
-                self.unreached(now, address, || format!("{address} cannot be reached"));
+                self.dial_failed(now, address, || format!("{address} cannot be reached"));
             }
         }
     }
 
     /// An address cannot be reached. The user is told only about their own node, and only while no
     /// other is connected. The other addresses were never verified.
-    fn unreached(&mut self, now: Now, address: &Address, trouble: impl FnOnce() -> String) {
+    fn dial_failed(&mut self, now: Now, address: &Address, trouble: impl FnOnce() -> String) {
         if *address == self.connections.home && !self.connections.is_any_held() {
             self.standing.lost = true;
             self.standing.trouble.get_or_insert_with(trouble);

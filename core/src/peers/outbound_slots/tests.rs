@@ -218,17 +218,17 @@ fn a_recommended_link_is_one_more_only_where_there_is_room() {
 }
 
 #[test]
-fn what_brought_nothing_is_shunned_for_a_while() {
+fn what_brought_nothing_is_avoided_for_a_while() {
     let mut slots = filled();
     slots.avoid(at(10), address(6), AvoidReason::BroughtNothing);
     assert!(slots.is_avoided(&address(6)));
-    for number in 0..2 * SHUNNED_MAX as u64 {
+    for number in 0..2 * AVOIDED_MAX as u64 {
         slots.avoid(at(11), address(100 + number), AvoidReason::BroughtNothing);
-        assert!(slots.shunned.len() <= SHUNNED_MAX);
+        assert!(slots.avoided.len() <= AVOIDED_MAX);
     }
     assert!(!slots.is_avoided(&address(6)), "the eldest is forgotten");
-    slots.start_round_if_due(at(12) + SHUN);
-    assert!(slots.shunned.is_empty());
+    slots.start_round_if_due(at(12) + AVOID);
+    assert!(slots.avoided.is_empty());
 }
 
 #[test]
