@@ -147,7 +147,7 @@ fn a_mined_block_with_a_message_reaches_the_other_node() {
 }
 
 #[test]
-fn blocks_are_whose_they_are_asked_to_be_and_what_was_searched_for_another_is_given_up() {
+fn a_new_author_ends_the_search_for_the_previous_ones_block() {
     let mut pair = NodePair::new(&[Role::Full, Role::Light]);
     pair.mine(0);
     pair.connect(0, 1);

@@ -371,7 +371,7 @@ mod tests {
     }
 
     #[test]
-    fn a_large_body_goes_to_whom_the_graph_predicts_and_to_others_after_their_silence() {
+    fn a_large_body_goes_to_predicted_peers_and_then_to_silent_ones() {
         let mut relay = relay();
         let frame = Bytes::from(vec![0; EAGER_BYTES_MAX + 1]);
         assert_eq!(relay.push(at(5), &HASH, &frame, candidates([Some(FORECAST_MIN), Some(0)])), [BOB]);

@@ -261,7 +261,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn every_flipped_bit_is_damage_and_opens_nothing_even_when_the_check_is_made_to_fit() {
+    fn a_flipped_bit_opens_nothing_even_if_the_check_fits() {
         let encrypted = encrypted(CHEAP);
         for bit in 0..8 * ENCRYPTED_KEY_BYTES {
             let mut bytes = encrypted.encode();

@@ -151,7 +151,7 @@ fn no_more_headers_than_allowed_lie_ahead() {
 }
 
 #[test]
-fn memory_does_not_grow_with_the_chain_and_the_chain_is_restored_from_a_checkpoint() {
+fn memory_is_bounded_and_a_checkpoint_restores_the_chain() {
     let network = easy(0);
     let mut chain = Chain::new(network.clone());
     let headers = branch(&network, network.genesis(), 2 * WINDOW_MAX + 5_000, 1_000, 1);

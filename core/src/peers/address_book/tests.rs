@@ -284,7 +284,7 @@ fn share(
 }
 
 #[test]
-fn a_fifth_of_the_addresses_in_a_twentieth_of_the_networks_is_drawn_rarely() {
+fn many_addresses_of_few_networks_are_selected_rarely() {
     // 200 netgroups have 1,000 nodes. 10 of the netgroups have 200 of the nodes and are the
     // attacker's.
     let (mut sum, mut most) = (0.0, 0.0_f64);

@@ -38,7 +38,7 @@ fn a_broken_rule_is_a_ban_that_ends() {
 }
 
 #[test]
-fn a_ban_doubles_with_each_repetition_up_to_a_day_and_is_forgotten_in_a_day() {
+fn a_ban_doubles_up_to_a_day_and_is_forgotten_in_a_day() {
     let (mut bans, mallory, mut now) = (BanList::default(), subject(1), at(0));
     for hours in [1, 2, 4, 8, 16, 24, 24] {
         assert!(bans.misbehaving(&mallory, &forged(), now));

@@ -113,7 +113,7 @@ fn who_was_near_follows_what_it_is_told_in_silence() {
 }
 
 #[test]
-fn who_lost_a_race_follows_the_winner_and_who_has_a_branch_of_its_own_does_not() {
+fn a_lost_race_is_not_a_branch_of_its_own() {
     let headers = grown(30);
     let mut chain = chain_of(&headers[..10]);
     let sibling = branch(chain.network(), &headers[8], 1, 1_000, 2);

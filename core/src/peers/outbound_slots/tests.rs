@@ -39,7 +39,7 @@ fn feel(slots: &mut OutboundSlots, number: u64, rtt: Duration) -> MeasuredOutcom
 }
 
 #[test]
-fn the_random_links_come_first_and_of_the_others_the_nearest_are_the_nearest() {
+fn random_links_come_first_and_then_the_nearest() {
     let slots = filled();
     let expected = [(1, OutboundKind::Random), (2, OutboundKind::Random)]
         .into_iter()
@@ -103,7 +103,7 @@ fn one_feeler_at_a_time_and_not_for_long() {
 }
 
 #[test]
-fn feelers_come_faster_to_strangers_and_slower_once_many_are_known_and_never_in_step() {
+fn feelers_slow_down_once_many_nodes_are_known() {
     let mut rng = SeededRng::new([1; 32]);
     for (known, is_new, mean) in [
         (0, true, FEELER_INTERVAL_MIN),

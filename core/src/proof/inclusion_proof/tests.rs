@@ -241,7 +241,7 @@ fn what_is_wrong_is_named() {
 }
 
 #[test]
-fn a_block_that_its_author_did_not_sign_or_that_is_in_another_chain_shows_nothing() {
+fn an_unsigned_or_foreign_block_shows_nothing() {
     let mut ledger = MessageLedger::with(0, 1, 3);
     // Everything is committed to except the author's signature.
     let mut block = ledger.draft(1);

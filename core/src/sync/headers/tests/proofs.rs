@@ -71,7 +71,7 @@ fn a_light_node_asks_who_is_far_ahead_for_a_proof() {
 }
 
 #[test]
-fn who_is_near_is_asked_for_headers_and_for_a_proof_if_there_are_more_than_it_said() {
+fn a_near_chain_is_asked_for_headers_and_then_for_a_proof() {
     let mut proof = ProvenChain::of(PROOF_AHEAD + 1);
     proof.claims(ALICE, 1);
     proof.story.candidates[0].height = PROOF_AHEAD;
