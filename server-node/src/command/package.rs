@@ -42,10 +42,12 @@ const ELEMENTS: &str = concat!(
     include_str!("../../../web-client/package/tags.d.ts")
 );
 /// The files that browsers do not request.
-const TEXTS: [(&str, &str); 4] = [
+const TEXTS: [(&str, &str); 6] = [
     ("/client.d.ts", include_str!("../../../web-client/package/client.d.ts")),
     ("/elements.d.ts", ELEMENTS),
     ("/LICENSE", include_str!("../../../LICENSE")),
+    ("/LICENSE-APACHE", include_str!("../../../LICENSE-APACHE")),
+    ("/LICENSE-MIT", include_str!("../../../LICENSE-MIT")),
     ("/README.md", include_str!("../../../web-client/package/README.md")),
 ];
 

@@ -66,9 +66,16 @@ fn check(mut compiler: Command, folder: &Path) {
 fn a_package_is_written_into_an_empty_folder_and_no_other() {
     let (folder, package) = package();
     let written = files(&package);
-    for name in
-        ["package.json", "README.md", "LICENSE", "client.d.ts", "elements.js", "pkg/plexus_web_bg.wasm"]
-    {
+    for name in [
+        "package.json",
+        "README.md",
+        "LICENSE",
+        "LICENSE-MIT",
+        "LICENSE-APACHE",
+        "client.d.ts",
+        "elements.js",
+        "pkg/plexus_web_bg.wasm",
+    ] {
         assert!(written.iter().any(|file| file == name), "{name} is not among {written:?}");
     }
     let file = folder.path().join("file");
