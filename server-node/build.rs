@@ -1,36 +1,18 @@
-//! Builds the page into the binary: the programs of `web-client` for wasm32, their bindings, the
-//! shader, and everything under `www/`.
+//! Builds the page into the binary: the bindings of its programs, the shader, and everything under
+//! `www/`.
 //!
 //! One command on a fresh clone must start a node with its page, so nothing is installed by hand.
-//! The bindings are made by wasm-bindgen as a library. The wasm32 target is added through rustup if
-//! it is missing. The inner build has a target folder of its own, because the outer one is locked
-//! meanwhile. It sees none of the outer build's settings. Its output contains no path of the
-//! building machine.
+//! The programs are compiled by the package `plexus-page`. The bindings are made by wasm-bindgen
+//! as a library. Each file is also kept compressed, by brotli and by gzip at their best levels.
 
 use std::error::Error;
-use std::hash::{DefaultHasher, Hash, Hasher};
-use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
-#[path = "build/lean.rs"]
-mod lean;
-#[cfg(feature = "page")]
-#[path = "build/order.rs"]
-mod order;
-
-type Outcome<T> = Result<T, Box<dyn Error>>;
+type Fallible<T> = Result<T, Box<dyn Error>>;
 
 /// The maximum depth of folders below `www/`.
 const DEPTH_MAX: usize = 8;
-/// The compression effort for files that every visitor loads.
-const OPTIONS: zopfli::Options = zopfli::Options {
-    iteration_count: NonZeroU64::new(60).unwrap(),
-    iterations_without_improvement: NonZeroU64::MAX,
-    maximum_block_splits: 100,
-};
-/// The compression effort for files that few visitors load.
-const QUICK: zopfli::Options = zopfli::Options { iteration_count: NonZeroU64::new(3).unwrap(), ..OPTIONS };
 /// The most bytes of one file of the page. A picture dropped there accidentally should not double
 /// the binary.
 const FILE_BYTES_MAX: u64 = 8 << 20;
@@ -43,12 +25,11 @@ fn main() {
     }
 }
 
-fn build() -> Outcome<()> {
+fn build() -> Fallible<()> {
     let package = PathBuf::from(env::var("CARGO_MANIFEST_DIR")?);
     let workspace = package.parent().ok_or("the package is not in a workspace")?;
     let out = PathBuf::from(env::var("OUT_DIR")?);
     println!("cargo::rerun-if-changed=build.rs");
-    println!("cargo::rerun-if-changed=build");
     let mut files = Vec::new();
     let www = workspace.join("www");
     println!("cargo::rerun-if-changed={}", www.display());
@@ -57,15 +38,41 @@ fn build() -> Outcome<()> {
     }
     #[cfg(feature = "page")]
     {
+        let shader = workspace.join("core/src/mining/kernel/search.wgsl");
+        println!("cargo::rerun-if-changed={}", shader.display());
         let pkg = out.join("pkg");
-        page::make(workspace, &out, &pkg)?;
+        bind(&pkg)?;
         collect(&pkg, "/pkg", DEPTH_MAX, &mut files)?;
-        files.push(("/search.wgsl".to_owned(), workspace.join("core/src/mining/kernel/search.wgsl")));
+        files.push(("/search.wgsl".to_owned(), shader));
     }
     files.sort();
     files.push(list(&files, &out)?);
     files.sort();
     embed(&files, &out)
+}
+
+/// Makes the bindings of all programs: for each an ES module, its types, and the program that it
+/// starts.
+#[cfg(feature = "page")]
+fn bind(folder: &Path) -> Fallible<()> {
+    if folder.exists() {
+        fs::remove_dir_all(folder)?;
+    }
+    for name in plexus_page::PROGRAMS {
+        wasm_bindgen_cli_support::Bindgen::new()
+            .input_path(Path::new(plexus_page::FOLDER).join(format!("{name}.wasm")))
+            .out_name(name)
+            .web(true)
+            .and_then(|bindgen| {
+                bindgen
+                    .typescript(true)
+                    .remove_name_section(true)
+                    .remove_producers_section(true)
+                    .generate(folder)
+            })
+            .map_err(|error| format!("wasm-bindgen cannot make the page's bindings: {error:#}"))?;
+    }
+    Ok(())
 }
 
 /// The path part of the simulator's files, which only its visitors load.
@@ -74,8 +81,9 @@ const ASIDE: &str = "laboratory";
 /// Writes a list of the page's files, from which its service worker knows the files to cache. It
 /// leaves out the files of the simulator and of pages that embed the client. Returns its path and
 /// its file.
-fn list(files: &[(String, PathBuf)], out: &Path) -> Outcome<(String, PathBuf)> {
-    let is_pages = |path: &str| path != "/elements.js" && !path.ends_with(".d.ts") && !path.contains(ASIDE);
+fn list(files: &[(String, PathBuf)], out: &Path) -> Fallible<(String, PathBuf)> {
+    let is_for_others = |path: &str| ["/elements.js", "/types.js"].contains(&path) || path.ends_with(".d.ts");
+    let is_pages = |path: &str| !is_for_others(path) && !path.contains(ASIDE);
     let kept = files.iter().filter(|(path, _)| is_pages(path));
     let paths: Vec<_> = kept.map(|(path, _)| format!("{path:?}")).collect();
     let file = out.join("files.json");
@@ -84,7 +92,7 @@ fn list(files: &[(String, PathBuf)], out: &Path) -> Outcome<(String, PathBuf)> {
 }
 
 /// Collects every file below a folder, each with the path that it is served under.
-fn collect(folder: &Path, served: &str, depth: usize, files: &mut Vec<(String, PathBuf)>) -> Outcome<()> {
+fn collect(folder: &Path, served: &str, depth: usize, files: &mut Vec<(String, PathBuf)>) -> Fallible<()> {
     if depth == 0 {
         return Err(format!("{}: folders lie over {DEPTH_MAX} deep", folder.display()).into());
     }
@@ -105,237 +113,36 @@ fn collect(folder: &Path, served: &str, depth: usize, files: &mut Vec<(String, P
     Ok(())
 }
 
-/// Writes `page.rs`: a table of the files, each minified and, where that is smaller, gzipped. A
-/// file that an earlier build gzipped is not gzipped again.
-fn embed(files: &[(String, PathBuf)], out: &Path) -> Outcome<()> {
-    let (folder, earlier) = (out.join("files"), out.join("earlier"));
-    if earlier.exists() {
-        fs::remove_dir_all(&earlier)?;
-    }
+/// Writes `page.rs`: a table of the files, each with its compressed forms where these are smaller.
+fn embed(files: &[(String, PathBuf)], out: &Path) -> Fallible<()> {
+    let folder = out.join("files");
     if folder.exists() {
-        fs::rename(&folder, &earlier)?;
+        fs::remove_dir_all(&folder)?;
     }
     fs::create_dir_all(&folder)?;
     let mut table = String::from("&[\n");
-    for (served, path) in files {
+    for (index, (served, path)) in files.iter().enumerate() {
         let bytes = fs::read(path)?;
         if bytes.len() as u64 > FILE_BYTES_MAX {
             return Err(format!("{} is over {FILE_BYTES_MAX} bytes", path.display()).into());
         }
-        let bytes = lean::lean(served, bytes);
-        let options = if served.contains(ASIDE) { QUICK } else { OPTIONS };
-        let name = format!("{:016x}", hash(&bytes, &options));
-        let path = folder.join(&name);
-        fs::write(&path, &bytes)?;
-        let squeezed = folder.join(format!("{name}.gz"));
-        let gzipped = match fs::read(earlier.join(format!("{name}.gz"))) {
-            Ok(gzipped) => gzipped,
-            Err(_) => {
-                let mut gzipped = Vec::new();
-                zopfli::compress(options, zopfli::Format::Gzip, bytes.as_slice(), &mut gzipped)?;
-                gzipped
+        let plain = folder.join(index.to_string());
+        fs::write(&plain, &bytes)?;
+        let compressed = |compressed: Vec<u8>, extension| -> Fallible<String> {
+            if compressed.len() >= bytes.len() {
+                return Ok("None".to_owned());
             }
+            let file = folder.join(format!("{index}.{extension}"));
+            fs::write(&file, compressed)?;
+            Ok(format!("Some(include_bytes!({file:?}))"))
         };
-        fs::write(&squeezed, &gzipped)?;
-        let is_smaller = gzipped.len() < bytes.len();
-        let gzip = if is_smaller { format!("Some(include_bytes!({squeezed:?}))") } else { "None".to_owned() };
-        table += &format!("File {{ path: {served:?}, bytes: include_bytes!({path:?}), gzip: {gzip} }},\n");
+        let (brotli, gzip) =
+            (compressed(plexus_page::brotli(&bytes)?, "br")?, compressed(plexus_page::gzip(&bytes)?, "gz")?);
+        table += &format!(
+            "File {{ path: {served:?}, bytes: include_bytes!({plain:?}), brotli: {brotli}, gzip: {gzip} }},\n"
+        );
     }
     table += "]\n";
     fs::write(out.join("page.rs"), table)?;
     Ok(())
-}
-
-/// Returns a hash of a file and its compression effort, to tell it from others.
-fn hash(bytes: &[u8], options: &zopfli::Options) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    (bytes, options.iteration_count, options.maximum_block_splits).hash(&mut hasher);
-    hasher.finish()
-}
-
-#[cfg(feature = "page")]
-mod page {
-    use std::process::Command;
-
-    use super::{Outcome, Path, PathBuf, env, fs, order};
-
-    /// The compilation target of the page's program.
-    const TARGET: &str = "wasm32-unknown-unknown";
-    /// Cargo's name for each program that it makes of `web-client`.
-    const MADE: &str = "plexus_web";
-
-    /// One of the page's programs.
-    struct Program {
-        /// The name of the bindings and the program, which are served below `/pkg/`.
-        name: &'static str,
-        /// The features of `web-client` that the program is built with.
-        features: &'static str,
-        /// The packages that are optimised at another level than the profile's, and their levels.
-        levels: &'static [(&'static str, &'static str)],
-    }
-
-    /// All programs. A browser without SIMD refuses a program that contains a single vector
-    /// instruction. There, the node's own program mines.
-    const PROGRAMS: &[Program] = &[
-        Program { name: "plexus_web", features: "node,miner", levels: &[] },
-        Program { name: "plexus_miner", features: "miner,simd128", levels: MINER },
-        Program { name: "plexus_laboratory", features: "laboratory", levels: LABORATORY },
-    ];
-    /// Optimisation levels of the miner, which has to be fast. Its kernels are unrolled by hand, so
-    /// a level above "s" makes them larger and no faster. The sha2 crate only supplies the results
-    /// that the kernels must find. Everything in the program is built once.
-    const MINER: &[(&str, &str)] = &[("plexus-core", "s"), ("plexus-web", "s"), ("sha2", "z")];
-    /// Optimisation levels of the simulator, which has to be fast too: the packages that it spends
-    /// its time in.
-    const LABORATORY: &[(&str, &str)] = &[
-        ("plexus-core", "2"),
-        ("k256", "3"),
-        ("primeorder", "3"),
-        ("primefield", "3"),
-        ("elliptic-curve", "3"),
-        ("crypto-bigint", "3"),
-        ("sha2", "3"),
-        ("bytes", "3"),
-    ];
-
-    /// The compiler's flags for all programs.
-    ///
-    /// The curve's arithmetic uses words of 32 bits, because browsers cannot multiply two words of
-    /// 64 at once. That halves the time to verify a signature and makes the node's program 16 kB
-    /// smaller. The sha2 crate uses its form with loops for rounds. It makes a header's hash a
-    /// fifth slower, a phrase's seed a fifth faster, and the program 4 kB smaller.
-    const FLAGS: &[&str] =
-        &["--cfg=cpubits=\"32\"", "--cfg=sha2_backend=\"soft\"", "--cfg=sha2_backend_soft=\"compact\""];
-
-    /// Cargo's settings that the inner build shares with the outer one. All other variables of
-    /// cargo are about the package being built, or would change the inner build's output.
-    const SHARED: &[&str] = &["CARGO_HOME", "CARGO_NET_", "CARGO_HTTP_", "CARGO_REGISTR", "CARGO_TERM_"];
-    /// Variables that are not cargo's but affect its builds.
-    const UNSHARED: &[&str] = &[
-        "RUSTFLAGS",
-        "RUSTDOCFLAGS",
-        "RUSTC",
-        "RUSTC_WRAPPER",
-        "RUSTC_WORKSPACE_WRAPPER",
-        "RUSTDOC",
-        "RUSTC_LINKER",
-    ];
-
-    fn command(program: impl AsRef<std::ffi::OsStr>) -> Command {
-        let mut command = Command::new(program);
-        for (name, _) in env::vars_os() {
-            let Some(text) = name.to_str() else { continue };
-            let foreign = text.starts_with("CARGO_") && !SHARED.iter().any(|start| text.starts_with(start));
-            if foreign || UNSHARED.contains(&text) {
-                command.env_remove(&name);
-            }
-        }
-        command
-    }
-
-    /// Builds all programs and their bindings.
-    pub(crate) fn make(workspace: &Path, out: &Path, folder: &Path) -> Outcome<()> {
-        if folder.exists() {
-            fs::remove_dir_all(folder)?;
-        }
-        for input in ["web-client", "core", "Cargo.toml", "Cargo.lock"] {
-            println!("cargo::rerun-if-changed={}", workspace.join(input).display());
-        }
-        // <target>/<profile>/build/<package>/out
-        let target = out.ancestors().nth(4).ok_or("OUT_DIR is not below a target folder")?.join("page");
-        add_target()?;
-        for program in PROGRAMS {
-            bind(&compile(program, workspace, &target)?, program.name, folder)?;
-        }
-        Ok(())
-    }
-
-    /// Compiles `web-client` as one of its programs. Returns its path, which is valid until the
-    /// next program is built.
-    fn compile(program: &Program, workspace: &Path, target: &Path) -> Outcome<PathBuf> {
-        let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-        let mut command = command(cargo);
-        for (package, level) in program.levels {
-            // A numeric level is written as a number, any other as a string.
-            let level = level.parse::<u8>().map_or_else(|_| format!("{level:?}"), |level| level.to_string());
-            command.arg("--config").arg(format!("profile.wasm.package.{package}.opt-level={level}"));
-        }
-        let output = command
-            .args(["build", "--package", "plexus-web", "--lib", "--profile", "wasm", "--target", TARGET])
-            .args(["--no-default-features", "--features", program.features])
-            .args(["--locked", "--color", "never", "--target-dir"])
-            .arg(target)
-            .env("CARGO_ENCODED_RUSTFLAGS", flags(workspace))
-            .current_dir(workspace)
-            .output()
-            .map_err(|error| format!("cargo could not be started to build web-client: {error}"))?;
-        if !output.status.success() {
-            let text = String::from_utf8_lossy(&output.stderr);
-            eprintln!("{text}");
-            let reason =
-                text.lines().find(|line| line.starts_with("error")).unwrap_or("cargo failed").to_owned();
-            let again = format!(
-                "cargo build -p plexus-web --lib --profile wasm --target {TARGET} --no-default-features --features {}",
-                program.features
-            );
-            return Err(format!("web-client does not build for {TARGET} ({reason}); see `{again}`").into());
-        }
-        Ok(target.join(TARGET).join("wasm").join(format!("{MADE}.wasm")))
-    }
-
-    /// Returns the compiler's flags in the form of `CARGO_ENCODED_RUSTFLAGS`: [`FLAGS`], and flags
-    /// that replace this machine's folders by names.
-    fn flags(workspace: &Path) -> std::ffi::OsString {
-        let cargo = env::var_os("CARGO_HOME")
-            .map(PathBuf::from)
-            .or_else(|| env::home_dir().map(|home| home.join(".cargo")));
-        let folders = [(Some(workspace.to_owned()), "plexus"), (cargo, "cargo")];
-        let mut flags = std::ffi::OsString::from(FLAGS.join("\u{1f}"));
-        for (folder, name) in folders {
-            let Some(folder) = folder else { continue };
-            flags.push("\u{1f}--remap-path-prefix=");
-            flags.push(folder);
-            flags.push(format!("=/{name}"));
-        }
-        flags
-    }
-
-    /// Adds the target's standard library, unless the compiler has it.
-    fn add_target() -> Outcome<()> {
-        let rustc = env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
-        let output = command(rustc).args(["--print", "target-libdir", "--target", TARGET]).output()?;
-        let folder = PathBuf::from(String::from_utf8_lossy(&output.stdout).trim());
-        if output.status.success() && folder.is_dir() {
-            return Ok(());
-        }
-        let added = command("rustup").args(["target", "add", TARGET]).output();
-        if added.is_ok_and(|output| output.status.success()) {
-            return Ok(());
-        }
-        Err(format!(
-            "the page needs the compilation target {TARGET}, and rustup could not add it: run `rustup target add {TARGET}` \
-             (or install your distribution's package of it), or build without the page: `--no-default-features`"
-        )
-        .into())
-    }
-
-    /// Makes the bindings of a program: an ES module and the program that it starts, with its
-    /// functions reordered.
-    fn bind(program: &Path, name: &str, folder: &Path) -> Outcome<()> {
-        wasm_bindgen_cli_support::Bindgen::new()
-            .input_path(program)
-            .out_name(name)
-            .web(true)
-            .and_then(|bindgen| {
-                bindgen
-                    .typescript(true)
-                    .remove_name_section(true)
-                    .remove_producers_section(true)
-                    .generate(folder)
-            })
-            .map_err(|error| format!("wasm-bindgen cannot make the page's bindings: {error:#}"))?;
-        let bound = folder.join(format!("{name}_bg.wasm"));
-        fs::write(&bound, order::ordered(&fs::read(&bound)?)?)?;
-        Ok(())
-    }
 }

@@ -13,9 +13,9 @@ use plexus_node::http::web;
 
 use super::table;
 
-/// The modules that a page may import, the modules that these import, and the miners' shader, as
-/// they are served.
-const MODULES: [&str; 11] = [
+/// The modules that a page may import, the modules that these import, the types that their comments
+/// name, and the miners' shader, as they are served.
+const MODULES: [&str; 12] = [
     "/client.js",
     "/elements.js",
     "/format.js",
@@ -26,6 +26,7 @@ const MODULES: [&str; 11] = [
     "/shared-node.js",
     "/views/dom.js",
     "/views/network-graph.js",
+    "/types.js",
     "/worker.js",
 ];
 /// The path prefix of the programs and their bindings.

@@ -6,6 +6,7 @@ pub(crate) mod blocking;
 pub mod error;
 pub(crate) mod health;
 pub mod metrics;
+pub(crate) mod negotiation;
 pub mod openapi;
 pub mod router;
 pub mod schema;

@@ -3,15 +3,14 @@
 use std::sync::LazyLock;
 
 use axum::body::Body;
-use axum::http::header::{
-    ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, IF_NONE_MATCH, VARY,
-};
+use axum::http::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, IF_NONE_MATCH, VARY};
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use plexus_core::primitives::hash::Hash;
 
 use crate::http::error::ApiError;
+use crate::http::negotiation::{self, Encoding};
 
 /// A file of the page.
 #[derive(Debug)]
@@ -19,19 +18,30 @@ struct File {
     /// The path that it is served under, from `/`.
     path: &'static str,
     bytes: &'static [u8],
-    /// The same file gzipped, if that is smaller.
+    /// The same file in brotli's format, if that is smaller.
+    brotli: Option<&'static [u8]>,
+    /// The same file in gzip's format, if that is smaller.
     gzip: Option<&'static [u8]>,
+}
+
+impl File {
+    /// Returns its bytes in an encoding, unless it does not exist in that.
+    fn encoded(&self, encoding: Encoding) -> Option<&'static [u8]> {
+        match encoding {
+            Encoding::Brotli => self.brotli,
+            Encoding::Gzip => self.gzip,
+            Encoding::Identity => Some(self.bytes),
+        }
+    }
 }
 
 /// Every file, in rising order of paths.
 static FILES: &[File] = include!(concat!(env!("OUT_DIR"), "/page.rs"));
 
-/// The files' tags, in the same order. A browser that has a file only asks if its tag is still
-/// current.
-static TAGS: LazyLock<Vec<String>> = LazyLock::new(|| {
-    let tag = |file: &File| format!("\"{:.32}\"", Hash::of(file.bytes));
-    FILES.iter().map(tag).collect()
-});
+/// The files' tags without the quotes, in the same order. A browser that has a file only asks if its
+/// tag is still current.
+static TAGS: LazyLock<Vec<String>> =
+    LazyLock::new(|| FILES.iter().map(|file| format!("{:.32}", Hash::of(file.bytes))).collect());
 
 /// Returns every built-in file with the path that it is served under. The package for embedders is
 /// made from these.
@@ -70,21 +80,33 @@ pub(crate) fn index(headers: &HeaderMap) -> Response {
 }
 
 fn answer(file: &File, tag: &str, headers: &HeaderMap) -> Response {
-    let lists = |name, part: &str| {
-        headers.get(name).and_then(|value| value.to_str().ok()).is_some_and(|value| value.contains(part))
+    let encodings = negotiation::preferred(headers);
+    let found = encodings.into_iter().find_map(|encoding| Some((encoding, file.encoded(encoding)?)));
+    let (encoding, bytes) = found.unwrap_or((Encoding::Identity, file.bytes));
+    // Each encoding has a tag of its own, because its bytes differ.
+    let tag = match encoding.name() {
+        Some(name) => format!("\"{tag}-{name}\""),
+        None => format!("\"{tag}\""),
     };
+    let is_known = headers
+        .get_all(IF_NONE_MATCH)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .any(|known| known.trim().trim_start_matches("W/") == tag);
     let response = Response::builder()
         .header(CONTENT_TYPE, media_type(file.path))
         .header(CACHE_CONTROL, "no-cache")
         .header(VARY, "accept-encoding")
         .header(ETAG, tag);
-    let whole = |bytes: &'static [u8]| Body::from(Bytes::from_static(bytes));
-    let response = match file.gzip {
-        _ if lists(IF_NONE_MATCH, tag) => response.status(StatusCode::NOT_MODIFIED).body(Body::empty()),
-        Some(gzip) if lists(ACCEPT_ENCODING, "gzip") => {
-            response.header(CONTENT_ENCODING, "gzip").body(whole(gzip))
-        }
-        Some(_) | None => response.body(whole(file.bytes)),
+    let response = if is_known {
+        response.status(StatusCode::NOT_MODIFIED).body(Body::empty())
+    } else {
+        let response = match encoding.name() {
+            Some(name) => response.header(CONTENT_ENCODING, name),
+            None => response,
+        };
+        response.body(Body::from(Bytes::from_static(bytes)))
     };
     // Only headers that are not text could fail, and these are text.
     response.unwrap_or_default()
@@ -107,6 +129,10 @@ fn media_type(path: &str) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+
+    use axum::http::header::ACCEPT_ENCODING;
+
     use super::*;
 
     fn with(name: axum::http::HeaderName, value: &str) -> HeaderMap {
@@ -118,16 +144,22 @@ mod tests {
         assert!(FILES.is_sorted_by_key(|file| file.path));
         assert!(find("/no/such/file", &HeaderMap::new()).is_none());
         for file in FILES {
-            let response = find(file.path, &HeaderMap::new()).unwrap();
-            assert_eq!(response.status(), StatusCode::OK);
-            assert!(response.headers().get(CONTENT_ENCODING).is_none());
-            let tag = response.headers()[ETAG].to_str().unwrap();
-            assert_eq!(
-                find(file.path, &with(IF_NONE_MATCH, tag)).unwrap().status(),
-                StatusCode::NOT_MODIFIED
-            );
-            let packed = find(file.path, &with(ACCEPT_ENCODING, "gzip, br")).unwrap();
-            assert_eq!(packed.headers().contains_key(CONTENT_ENCODING), file.gzip.is_some());
+            let mut tags = BTreeMap::new();
+            for accepted in ["identity", "gzip", "gzip, br"] {
+                let mut headers = with(ACCEPT_ENCODING, accepted);
+                let encodings = negotiation::preferred(&headers);
+                let best = encodings.into_iter().find(|encoding| file.encoded(*encoding).is_some()).unwrap();
+                let response = find(file.path, &headers).unwrap();
+                assert_eq!(response.status(), StatusCode::OK);
+                let named = response.headers().get(CONTENT_ENCODING).map(|name| name.to_str().unwrap());
+                assert_eq!(named, best.name(), "{}", file.path);
+                let tag = response.headers()[ETAG].to_str().unwrap().to_owned();
+                headers.insert(IF_NONE_MATCH, format!("\"other\", W/{tag}").parse().unwrap());
+                assert_eq!(find(file.path, &headers).unwrap().status(), StatusCode::NOT_MODIFIED);
+                tags.insert(tag, best.name());
+            }
+            let names: BTreeSet<_> = tags.values().collect();
+            assert_eq!(names.len(), tags.len(), "{}: {tags:?}", file.path);
         }
     }
 

@@ -11,38 +11,10 @@ use plexus_core::proof::inclusion_proof::{Form, Receipt};
 use serde_json::{Value, json};
 
 use crate::bench::Bench;
-use crate::client::{Answer, delete, get, get_with, post};
+use crate::client::{delete, get, get_with, post};
 
 const BINARY: &str = "application/octet-stream";
 const JSON: &str = "application/json";
-
-/// The most bytes of the page's programs with their bindings, gzipped.
-const PROGRAMS_BYTES_MAX: usize = 298_000;
-/// The most bytes of the light client as others embed it, gzipped: the programs and the modules
-/// beside them. Of these, gloo-net and the guard of its queue take 6,200 (269,609 bytes of the
-/// node's program with its bindings instead of 263,410, and with brotli 236,832 instead of
-/// 231,358), and the account of a replaced chain takes 8,200.
-const PACKAGE_BYTES_MAX: usize = 314_000;
-/// The files of the package beside the programs and the elements.
-const PACKAGE: [&str; 10] = [
-    "/client.js",
-    "/node-api.js",
-    "/worker.js",
-    "/shared-node.js",
-    "/miner.js",
-    "/gpu.js",
-    "/search.wgsl",
-    "/format.js",
-    "/views/network-graph.js",
-    "/views/dom.js",
-];
-/// The elements for other pages, which this page does not use.
-const ELEMENTS: &str = "/elements.js";
-/// The most bytes of the simulator in addition to the page, gzipped.
-const LABORATORY_BYTES_MAX: usize = 500_000;
-/// The most bytes that a visitor's browser may load, gzipped: the package, and the page's own views
-/// and style.
-const PAGE_BYTES_MAX: usize = 344_500;
 
 #[tokio::test]
 async fn a_status_names_the_node_its_network_and_its_tip() {
@@ -328,97 +300,4 @@ async fn a_node_that_stops_ends_its_streams() {
     opened.await.unwrap();
     tokio::time::timeout(crate::bench::PATIENCE, bench.node.stop()).await.unwrap().unwrap();
     tokio::time::timeout(crate::bench::PATIENCE, reader).await.unwrap().unwrap();
-}
-
-#[cfg(feature = "page")]
-#[tokio::test]
-async fn the_page_and_its_programs_are_built_in_and_small() {
-    let bench = Bench::start().await;
-    let page = get(bench.url("/")).await;
-    assert_eq!(page.header("content-type"), "text/html; charset=utf-8");
-    assert!(page.text().contains("<script"));
-    let mut bytes = 0;
-    for program in ["plexus_web", "plexus_miner"] {
-        let mut program_bytes = 0;
-        for (end, media_type) in [(".js", "text/javascript; charset=utf-8"), ("_bg.wasm", "application/wasm")]
-        {
-            let path = format!("/pkg/{program}{end}");
-            let file = get_with(bench.url(&path), "accept-encoding", "gzip").await;
-            assert_eq!((file.status, file.header("content-type")), (200, media_type));
-            assert_eq!(file.header("content-encoding"), "gzip");
-            program_bytes += size(&file);
-            let tag = file.header("etag").to_owned();
-            assert_eq!(get_with(bench.url(&path), "if-none-match", tag).await.status, 304);
-        }
-        println!("MEASURED {program} is {program_bytes} bytes gzipped");
-        bytes += program_bytes;
-    }
-    println!("MEASURED the page's programs are {bytes} bytes gzipped");
-    assert!(bytes < PROGRAMS_BYTES_MAX, "{bytes} bytes gzipped");
-    // The other files, by the references between the page's files.
-    let mut files = vec![String::from("/")];
-    let (mut at, mut package_bytes) = (0, bytes);
-    while let Some(path) = files.get(at).cloned() {
-        at += 1;
-        let file = get_with(bench.url(&path), "accept-encoding", "gzip").await;
-        assert_eq!(file.status, 200, "{path}");
-        bytes += size(&file);
-        package_bytes += if PACKAGE.contains(&path.as_str()) { size(&file) } else { 0 };
-        let text = get(bench.url(&path)).await.text();
-        for named in text.split(['"', '\'']).filter_map(|quoted| within(&path, quoted)) {
-            let is_known = ["/pkg/", "/api/", "/laboratory/"].iter().any(|folder| named.starts_with(folder));
-            let is_known = is_known || files.contains(&named);
-            if !is_known {
-                files.push(named);
-            }
-        }
-    }
-    for path in PACKAGE.into_iter().chain(["/views/key.js", "/style.css"]) {
-        assert!(files.iter().any(|file| file == path), "{path} is not among {files:?}");
-    }
-    assert!(!files.iter().any(|file| file == ELEMENTS), "a visitor loads what is for others");
-    let elements = get_with(bench.url(ELEMENTS), "accept-encoding", "gzip").await;
-    println!("MEASURED the elements are {} bytes gzipped", size(&elements));
-    package_bytes += size(&elements);
-    let kept: Vec<String> = serde_json::from_value(get(bench.url("/files.json")).await.json()).unwrap();
-    let is_kept = |file: &String| kept.contains(file) || ["/", "/files.json"].contains(&file.as_str());
-    assert!(files.iter().all(is_kept), "{kept:?} lacks some of {files:?}");
-    let is_for_others = |path: &String| path == ELEMENTS || path.ends_with(".d.ts");
-    assert!(!kept.iter().any(is_for_others), "a visitor keeps what is for others: {kept:?}");
-    println!("MEASURED the package is {package_bytes} bytes gzipped");
-    assert!(package_bytes < PACKAGE_BYTES_MAX, "{package_bytes} bytes gzipped");
-    println!("MEASURED the page with its programs is {bytes} bytes gzipped, in {} files", files.len() + 4);
-    assert!(bytes < PAGE_BYTES_MAX, "{bytes} bytes gzipped");
-    let mut bytes = 0;
-    for name in ["", "laboratory.css", "main.js", "picture.js", "results.js", "setup.js", "worker.js"] {
-        let file = get_with(bench.url(&format!("/laboratory/{name}")), "accept-encoding", "gzip").await;
-        assert_eq!(file.status, 200, "{name}");
-        bytes += size(&file);
-    }
-    for end in [".js", "_bg.wasm"] {
-        let path = format!("/pkg/plexus_laboratory{end}");
-        bytes += size(&get_with(bench.url(&path), "accept-encoding", "gzip").await);
-    }
-    println!("MEASURED the laboratory is {bytes} bytes gzipped");
-    assert!(bytes < LABORATORY_BYTES_MAX, "{bytes} bytes gzipped");
-    let kept = get(bench.url("/files.json")).await.text();
-    assert!(
-        !kept.contains("laboratory") && kept.contains("plexus_web"),
-        "visitors load it only if they go there"
-    );
-}
-
-/// Returns the bytes of a file as transferred.
-fn size(file: &Answer) -> usize {
-    file.header("content-length").parse().unwrap()
-}
-
-/// Returns the path of a file that another file names relative to itself. Returns `None` if the
-/// quoted text is not such a name.
-fn within(path: &str, quoted: &str) -> Option<String> {
-    let folder = &path[..path.rfind('/')?];
-    if let Some(above) = quoted.strip_prefix("../") {
-        return Some(format!("{}/{above}", &folder[..folder.rfind('/')?]));
-    }
-    Some(format!("{folder}/{}", quoted.strip_prefix("./")?))
 }

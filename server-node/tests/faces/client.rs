@@ -55,8 +55,16 @@ pub(crate) async fn get(url: String) -> Answer {
 
 /// Sends a GET request with one more header. Returns the response.
 pub(crate) async fn get_with(url: String, name: &'static str, value: impl Into<String>) -> Answer {
-    let value = value.into();
-    let ask = move || answer(agent().get(url).header(name, value).call());
+    get_with_all(url, vec![(name, value.into())]).await
+}
+
+/// Sends a GET request with some more headers. Returns the response.
+pub(crate) async fn get_with_all(url: String, headers: Vec<(&'static str, String)>) -> Answer {
+    let ask = move || {
+        let request = agent().get(url);
+        let request = headers.into_iter().fold(request, |request, (name, value)| request.header(name, value));
+        answer(request.call())
+    };
     tokio::task::spawn_blocking(ask).await.unwrap()
 }
 

@@ -9,8 +9,6 @@ mod bench;
 mod client;
 #[cfg(unix)]
 mod command;
-#[path = "../../build/lean.rs"]
-mod lean;
 mod legacy;
-#[path = "../../build/order.rs"]
-mod order;
+#[cfg(feature = "page")]
+mod page;
