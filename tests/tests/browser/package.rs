@@ -96,7 +96,8 @@ fn a_page_elsewhere_mines_verifies_and_sends_by_the_package() {
     second.wait("the message is in a block", 120, &format!("{said}.includes('is in block')"));
     let said = second.evaluate(said);
     let height = said.as_str().unwrap().rsplit(' ').next().unwrap().to_owned();
-    let block = here.ask(&format!("/blocks/{height}")).unwrap();
+    // The node passes a block on before it has stored it.
+    let block = eventually("the node has its block", 30, || here.ask(&format!("/blocks/{height}")));
     assert_eq!(block["messages"][0]["text"], text);
 
     // It is shown as text.
