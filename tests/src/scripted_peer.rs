@@ -1,8 +1,8 @@
 //! A scripted peer: it performs an honest handshake with its key, and then sends the packets that a
 //! scenario wants.
 //!
-//! A node of its own (the mask) performs its handshake, so that no scenario depends on the proof of
-//! keys. The mask is dropped once the connection is established.
+//! A node of its own (the handshaker) performs its handshake, so that no scenario depends on the
+//! proof of keys. The handshaker is dropped once the connection is established.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -53,7 +53,7 @@ pub struct ScriptedPeer {
     pub established: BTreeSet<ConnectionId>,
     network: Network,
     role: Role,
-    masks: BTreeMap<ConnectionId, Node>,
+    handshakers: BTreeMap<ConnectionId, Node>,
 }
 
 impl fmt::Debug for ScriptedPeer {
@@ -78,7 +78,7 @@ impl ScriptedPeer {
             established: BTreeSet::new(),
             network: network.clone(),
             role,
-            masks: BTreeMap::new(),
+            handshakers: BTreeMap::new(),
         }
     }
 
@@ -87,9 +87,9 @@ impl ScriptedPeer {
         let secret = key(self.alias.as_ref().unwrap_or(&self.name));
         let config =
             Config { neighbours: Neighbours::Given, ..Config::new(self.role, secret.clone(), secret) };
-        let mut mask = Node::new(config, self.claim(), seed);
-        mask.handle(now, Input::Connected(peer, link));
-        self.masks.insert(peer, mask);
+        let mut handshaker = Node::new(config, self.claim(), seed);
+        handshaker.handle(now, Input::Connected(peer, link));
+        self.handshakers.insert(peer, handshaker);
         self.drain(peer)
     }
 
@@ -107,10 +107,10 @@ impl ScriptedPeer {
 
     fn drain(&mut self, peer: ConnectionId) -> Vec<Bytes> {
         let mut frames = Vec::new();
-        let Some(mask) = self.masks.get_mut(&peer) else { return frames };
-        while let Some(output) = mask.poll() {
+        let Some(handshaker) = self.handshakers.get_mut(&peer) else { return frames };
+        while let Some(output) = handshaker.poll() {
             if let Output::Send(_, frame) = &output {
-                let packet = Packet::decode(frame).expect("a mask speaks correctly");
+                let packet = Packet::decode(frame).expect("a handshaker speaks correctly");
                 let greets = matches!(packet, Packet::Hello(_) | Packet::Answer(_));
                 match &mut self.tamper {
                     Some(tamper) if greets => frames.extend(tamper(packet)),
@@ -123,15 +123,15 @@ impl ScriptedPeer {
             }
         }
         if self.established.contains(&peer) {
-            self.masks.remove(&peer);
+            self.handshakers.remove(&peer);
         }
         frames
     }
 
     /// Receives a frame. Returns its answers.
     pub fn received(&mut self, now: Now, peer: ConnectionId, frame: &Bytes) -> Vec<Bytes> {
-        if let Some(mask) = self.masks.get_mut(&peer) {
-            mask.handle(now, Input::Received(peer, frame.clone()));
+        if let Some(handshaker) = self.handshakers.get_mut(&peer) {
+            handshaker.handle(now, Input::Received(peer, frame.clone()));
             return self.drain(peer);
         }
         let packet = Packet::decode(frame).expect("honest nodes speak correctly");
@@ -149,7 +149,7 @@ impl ScriptedPeer {
 
     /// Closes a connection.
     pub fn closed(&mut self, peer: ConnectionId) {
-        self.masks.remove(&peer);
+        self.handshakers.remove(&peer);
         self.established.remove(&peer);
     }
 

@@ -71,7 +71,7 @@ pub enum RuleError {
     },
     /// It is too far ahead of the local clock. It is kept back, not rejected for good.
     #[error("timeStamp: expected at most {latest}, found {found}")]
-    TooEarly {
+    TimeTooNew {
         /// The latest time acceptable now.
         latest: Timestamp,
         /// The header's.
@@ -171,7 +171,7 @@ impl RuleError {
             Self::Ancestor { .. } => "InvalidAncestor",
             Self::Version { .. } => "InvalidVersion",
             Self::Time { .. } => "TimeNotAfterParent",
-            Self::TooEarly { .. } => "TimeTooFarAhead",
+            Self::TimeTooNew { .. } => "TimeTooFarAhead",
             Self::Bits { .. } => "InvalidBits",
             Self::Size { .. } | Self::MessageCount { .. } => "BlockTooLarge",
             Self::MessageTime { .. } => "MessageTimeOutOfRange",
@@ -181,7 +181,7 @@ impl RuleError {
 
     /// Returns true if the same header may be valid later, so that sending it is no offence.
     pub fn may_pass_later(&self) -> bool {
-        matches!(self, Self::TooEarly { .. } | Self::ParentUnknown { .. })
+        matches!(self, Self::TimeTooNew { .. } | Self::ParentUnknown { .. })
     }
 }
 
@@ -280,7 +280,7 @@ pub fn check_own_work(network: &Network, header: &Header, hash: &Hash) -> Option
 /// ```
 pub fn check_clock(header: &Header, local: Timestamp) -> Option<RuleError> {
     let latest = local.plus_ms(BLOCK_AHEAD_MS);
-    (header.time > latest).then_some(RuleError::TooEarly { latest, found: header.time })
+    (header.time > latest).then_some(RuleError::TimeTooNew { latest, found: header.time })
 }
 
 /// Checks rule 4 without signatures, and the times of rule 5, by a block and the history below it.

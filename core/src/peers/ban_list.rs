@@ -122,7 +122,7 @@ pub fn weight(fault: &Misbehavior) -> u32 {
 
 fn rule_weight(error: &RuleError) -> u32 {
     match error {
-        RuleError::TooEarly { .. } | RuleError::ParentUnknown { .. } => 0,
+        RuleError::TimeTooNew { .. } | RuleError::ParentUnknown { .. } => 0,
         RuleError::Ancestor { .. } => 10,
         RuleError::MessageRepeated { .. } => 50,
         RuleError::Parent { .. }

@@ -37,7 +37,7 @@ impl Adversary {
     pub(super) fn draw_all(setup: &SimConfig, rng: &mut SimRng) -> BTreeMap<u32, Self> {
         let mut hosts: Vec<u32> = (0..setup.nodes).collect();
         rng.shuffle(&mut hosts);
-        let mut masks = BTreeMap::new();
+        let mut adversaries = BTreeMap::new();
         for byzantine in &setup.faults.byzantine {
             let share = u64::from(setup.nodes) * u64::from(byzantine.share_per_mille) / 1_000;
             for _ in 0..share.max(1) {
@@ -45,11 +45,11 @@ impl Adversary {
                 if hosts.len() > 1
                     && let Some(host) = hosts.pop()
                 {
-                    masks.insert(host, Self::new(byzantine.attack));
+                    adversaries.insert(host, Self::new(byzantine.attack));
                 }
             }
         }
-        masks
+        adversaries
     }
 
     /// Returns true if it has hash power. A host that forges blocks does so when its turn comes: a

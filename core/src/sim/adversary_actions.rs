@@ -39,7 +39,7 @@ const TRIES_MAX: u64 = 1 << 12;
 impl World {
     /// Returns the frame that a Byzantine host sends in place of its node's frame.
     pub(super) fn alter(&mut self, host: u32, frame: Bytes) -> Bytes {
-        let attack = self.hosts[host as usize].mask.as_ref().map(|mask| mask.attack);
+        let attack = self.hosts[host as usize].adversary.as_ref().map(|adversary| adversary.attack);
         match attack {
             Some(Attack::Eclipse) if matches!(Packet::decode(&frame), Ok(Packet::Addresses(_))) => {
                 self.addresses_of_its_kind()
@@ -90,35 +90,36 @@ impl World {
 
     /// Observes a header that a Byzantine host received. A withholding host releases its blocks
     /// when another branch comes near.
-    pub(super) fn overhear(&mut self, host: u32, frame: &Bytes) {
+    pub(super) fn observe(&mut self, host: u32, frame: &Bytes) {
         let this = &mut self.hosts[host as usize];
         let Some(tip) = this.node.as_ref().map(|node| node.chain().tip().header.height) else { return };
-        let Some(mask) = this.mask.as_mut().filter(|mask| mask.hoards) else { return };
+        let Some(adversary) = this.adversary.as_mut().filter(|adversary| adversary.hoards) else { return };
         let is_near = announced_height(frame).is_some_and(|height| height + 1 >= tip);
-        if is_near || mask.held_back.len() >= HELD_BACK_MAX {
+        if is_near || adversary.held_back.len() >= HELD_BACK_MAX {
             self.let_go(host);
         }
     }
 
     /// Sends all frames that a host held back.
     pub(super) fn let_go(&mut self, host: u32) {
-        let Some(mask) = &mut self.hosts[host as usize].mask else { return };
-        mask.hoards = false;
-        for (end, frame) in core::mem::take(&mut mask.held_back) {
+        let Some(adversary) = &mut self.hosts[host as usize].adversary else { return };
+        adversary.hoards = false;
+        for (end, frame) in core::mem::take(&mut adversary.held_back) {
             self.transmit(host, end, frame);
         }
     }
 
     /// Answers a request for forged blocks in a Byzantine host's name. Returns true if its node
     /// must not see the request.
-    pub(super) fn evade(&mut self, host: u32, end: LinkEnd, frame: &Bytes) -> bool {
-        let Some(mask) = self.hosts[host as usize].mask.as_ref().filter(|mask| !mask.forged.is_empty())
+    pub(super) fn intercept_request(&mut self, host: u32, end: LinkEnd, frame: &Bytes) -> bool {
+        let Some(adversary) =
+            self.hosts[host as usize].adversary.as_ref().filter(|adversary| !adversary.forged.is_empty())
         else {
             return false;
         };
         let Ok(Packet::GetBodies(hashes)) = Packet::decode(frame) else { return false };
         let forged: Vec<_> =
-            hashes.into_inner().iter().filter_map(|hash| mask.forged.get(hash)).cloned().collect();
+            hashes.into_inner().iter().filter_map(|hash| adversary.forged.get(hash)).cloned().collect();
         for body in forged.iter().flatten() {
             self.transmit(host, end, body.clone());
         }
@@ -127,8 +128,8 @@ impl World {
 
     /// Makes a Byzantine host attack.
     pub(super) fn act_as_adversary(&mut self, host: u32) {
-        let Some(mask) = &self.hosts[host as usize].mask else { return };
-        match mask.attack {
+        let Some(adversary) = &self.hosts[host as usize].adversary else { return };
+        match adversary.attack {
             Attack::InvalidChain => match self.faults.rng.below(3) {
                 0 => self.forge(host, |block| block.signature = Signature::from_bytes([1; 64]), true),
                 1 => self.forge(host, |block| block.header.version = VERSION + 1, true),
@@ -136,7 +137,7 @@ impl World {
             },
             Attack::WithheldBody => self.forge(host, |_| (), false),
             Attack::HeaderFlooder => self.flood(host),
-            Attack::Eclipse => self.crowd(host),
+            Attack::Eclipse => self.open_many_links(host),
             Attack::Silent
             | Attack::Stalling
             | Attack::LatencyLiar
@@ -171,11 +172,11 @@ impl World {
         block.header.content_root = content_root(&history_root, &body_root, block.extra);
         grind(&mut block.header);
         let (hash, body) = (block.header.hash(), serves.then(|| body_frame(&block.encode())));
-        if let Some(mask) = &mut self.hosts[host as usize].mask {
-            mask.forge(hash, body);
+        if let Some(adversary) = &mut self.hosts[host as usize].adversary {
+            adversary.forge(hash, body);
         }
-        self.shout(host, &Packet::Announce(block.header));
-        self.shout(host, &Packet::Held(hash));
+        self.broadcast(host, &Packet::Announce(block.header));
+        self.broadcast(host, &Packet::Held(hash));
     }
 
     /// Announces headers that carry their work and lead nowhere.
@@ -202,12 +203,12 @@ impl World {
             headers.push(header);
         }
         for header in headers {
-            self.shout(host, &Packet::Announce(header));
+            self.broadcast(host, &Packet::Announce(header));
         }
     }
 
     /// Connects to more and more hosts.
-    fn crowd(&mut self, host: u32) {
+    fn open_many_links(&mut self, host: u32) {
         let this = &self.hosts[host as usize];
         for _ in this.outbound()..ECLIPSE_LINKS.min(self.hosts.len() / 2) {
             let to = self.faults.rng.index(self.setup.nodes);
@@ -218,7 +219,7 @@ impl World {
     }
 
     /// Sends a packet to all connected hosts.
-    fn shout(&mut self, host: u32, packet: &Packet) {
+    fn broadcast(&mut self, host: u32, packet: &Packet) {
         let frame = packet.encode();
         for end in self.hosts[host as usize].ends.clone() {
             self.transmit(host, end, frame.clone());

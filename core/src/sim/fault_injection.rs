@@ -13,7 +13,7 @@ impl World {
         let faults = self.setup.faults.clone();
         for host in 0..self.setup.nodes {
             self.leave_later(host);
-            if self.hosts[host as usize].mask.as_ref().is_some_and(|mask| mask.is_active()) {
+            if self.hosts[host as usize].adversary.as_ref().is_some_and(|adversary| adversary.is_active()) {
                 self.schedule_adversary(host);
             }
         }

@@ -42,7 +42,7 @@ pub(super) struct SimHost {
     /// each.
     pub(super) known: VecDeque<(u64, u64)>,
     /// The adversary that makes it Byzantine.
-    pub(super) mask: Option<Box<Adversary>>,
+    pub(super) adversary: Option<Box<Adversary>>,
 }
 
 /// The number of heights whose arrival times a host remembers.
@@ -50,7 +50,7 @@ pub(super) const KNOWN_MAX: usize = 20;
 
 impl SimHost {
     /// Creates a host that is down.
-    pub(super) fn new(genesis: Hash, skew_ms: i64, mask: Option<Adversary>) -> Self {
+    pub(super) fn new(genesis: Hash, skew_ms: i64, adversary: Option<Adversary>) -> Self {
         Self {
             node: None,
             store: HostStore::new(),
@@ -66,12 +66,12 @@ impl SimHost {
             tip: genesis,
             work: Work::ZERO,
             known: VecDeque::new(),
-            mask: mask.map(Box::new),
+            adversary: adversary.map(Box::new),
         }
     }
 
     pub(super) fn is_honest(&self) -> bool {
-        self.mask.is_none()
+        self.adversary.is_none()
     }
 
     /// Returns the number of links that it opened or is opening.

@@ -26,7 +26,7 @@ impl World {
                 }
                 this.known.push_back((best_header.header.height, self.schedule.now_us));
             }
-            if this.mask.is_none() {
+            if this.adversary.is_none() {
                 self.measurements.blocks.reached(
                     PropagationStage::Header,
                     &best_header.hash,
@@ -38,7 +38,7 @@ impl World {
         if tip.hash != this.tip {
             let fell = tip.total_work < this.work;
             (this.tip, this.work) = (tip.hash, tip.total_work);
-            if this.mask.is_none() {
+            if this.adversary.is_none() {
                 self.measurements.blocks.reached(
                     PropagationStage::Body,
                     &tip.hash,
@@ -84,10 +84,10 @@ impl World {
     }
 
     /// Records the first violation.
-    pub(super) fn violate(&mut self, host: Option<u32>, law: Invariant, what: impl FnOnce() -> String) {
+    pub(super) fn violate(&mut self, host: Option<u32>, invariant: Invariant, what: impl FnOnce() -> String) {
         if self.checks.violation.is_none() {
             let (seed, time_us) = (self.setup.seed, self.schedule.now_us);
-            self.checks.violation = Some(Violation { seed, time_us, host, law, what: what() });
+            self.checks.violation = Some(Violation { seed, time_us, host, invariant, what: what() });
         }
     }
 }

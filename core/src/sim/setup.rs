@@ -196,7 +196,7 @@ pub enum SimConfigError {
     },
     /// More nodes would be Byzantine than honest ones can tolerate.
     #[error("faults.traitors: at most {BYZANTINE_PER_MILLE_MAX} of 1000 nodes, found {found}")]
-    Traitors {
+    Byzantine {
         /// The share, per mille.
         found: u64,
     },
@@ -268,7 +268,7 @@ impl Faults {
         let shares = self.byzantine.iter().map(|byzantine| u64::from(byzantine.share_per_mille));
         let found = shares.fold(0, u64::saturating_add);
         if found > BYZANTINE_PER_MILLE_MAX.into() {
-            return Err(SimConfigError::Traitors { found });
+            return Err(SimConfigError::Byzantine { found });
         }
         Ok(())
     }

@@ -35,8 +35,8 @@ impl World {
         if self.workload.withholds && kind == FrameKind::Offer {
             return;
         }
-        if let Some(mask) = &mut self.hosts[host as usize].mask {
-            if !mask.lets_out(kind, end, &frame) {
+        if let Some(adversary) = &mut self.hosts[host as usize].adversary {
+            if !adversary.lets_out(kind, end, &frame) {
                 return;
             }
             frame = self.alter(host, frame);
@@ -95,15 +95,15 @@ impl World {
     pub(super) fn arrive(&mut self, host: u32, end: LinkEnd, frame: Bytes) {
         let kind = self.transport.kinds.of(&frame);
         let this = &self.hosts[host as usize];
-        if this.mask.is_none() {
+        if this.adversary.is_none() {
             self.measurements.count_received(&frame);
         }
-        if kind == FrameKind::Announce && this.mask.is_some() {
-            self.overhear(host, &frame);
+        if kind == FrameKind::Announce && this.adversary.is_some() {
+            self.observe(host, &frame);
         }
         if kind == FrameKind::Request
-            && self.hosts[host as usize].mask.is_some()
-            && self.evade(host, end, &frame)
+            && self.hosts[host as usize].adversary.is_some()
+            && self.intercept_request(host, end, &frame)
         {
             return;
         }
@@ -124,7 +124,10 @@ impl World {
     /// Opens a link and tells both ends.
     pub(super) fn connect(&mut self, from: u32, to: u32) {
         let lies = [from, to].iter().any(|host| {
-            self.hosts[*host as usize].mask.as_ref().is_some_and(|mask| mask.attack == Attack::LatencyLiar)
+            self.hosts[*host as usize]
+                .adversary
+                .as_ref()
+                .is_some_and(|adversary| adversary.attack == Attack::LatencyLiar)
         });
         let Some(end) = self.transport.open(from, to, lies) else { return };
         self.hosts[from as usize].ends.push(end);

@@ -27,7 +27,7 @@ pub enum Invariant {
 
 /// A broken invariant.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, thiserror::Error)]
-#[error("SEED={seed}: after {time_us} µs, node {host:?}: {law:?}: {what}")]
+#[error("SEED={seed}: after {time_us} µs, node {host:?}: {invariant:?}: {what}")]
 pub struct Violation {
     /// The setup's seed.
     pub seed: u64,
@@ -36,7 +36,8 @@ pub struct Violation {
     /// The host, if it concerns one node.
     pub host: Option<u32>,
     /// The invariant.
-    pub law: Invariant,
+    #[serde(rename = "law")]
+    pub invariant: Invariant,
     /// A description.
     pub what: String,
 }

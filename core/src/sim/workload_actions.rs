@@ -33,7 +33,7 @@ impl World {
             // Places and adversaries are random, so the first hosts are as good as any.
             let host = self.workload.rng.index(miners);
             let this = &self.hosts[host as usize];
-            if this.node.is_some() && this.mask.as_ref().is_none_or(|mask| mask.mines()) {
+            if this.node.is_some() && this.adversary.as_ref().is_none_or(|adversary| adversary.mines()) {
                 return Some(host);
             }
         }
@@ -42,7 +42,7 @@ impl World {
 
     /// Returns true if a host spoils the block that it finds.
     pub(super) fn forges(&self, host: u32) -> bool {
-        self.hosts[host as usize].mask.as_ref().is_some_and(|mask| mask.forges())
+        self.hosts[host as usize].adversary.as_ref().is_some_and(|adversary| adversary.forges())
     }
 
     /// Makes a host find a block. Returns true if its node was ready to mine and found one.
@@ -62,8 +62,8 @@ impl World {
         let (hash, honest) = (header.hash(), self.hosts[host as usize].is_honest());
         let present = (measured && honest).then(|| self.honest_up());
         self.measurements.blocks.mined(hash, &header.prev_hash, self.schedule.now_us, present);
-        if let Some(mask) = &mut self.hosts[host as usize].mask {
-            mask.mined();
+        if let Some(adversary) = &mut self.hosts[host as usize].adversary {
+            adversary.mined();
         }
         self.tell(host, Input::Solved(solution));
         self.act(host, |node, now| node.set_mining(now, false));

@@ -71,12 +71,12 @@ impl World {
         let mut places = SimRng::stream(setup.seed, 1);
         let latency = LatencyModel::new(&setup.latency, setup.nodes, setup.last_mile_us, &mut places);
         let mut skews = SimRng::stream(setup.seed, 2);
-        let mut masks = Adversary::draw_all(&setup, &mut SimRng::stream(setup.seed, 3));
+        let mut adversaries = Adversary::draw_all(&setup, &mut SimRng::stream(setup.seed, 3));
         let mut hosts = Vec::with_capacity(setup.nodes as usize);
         for host in 0..setup.nodes {
             let off = i64::try_from(skews.below(2 * setup.skew_ms + 1)).unwrap_or_default();
             let skew_ms = off - i64::try_from(setup.skew_ms).unwrap_or_default();
-            hosts.push(SimHost::new(*network.id(), skew_ms, masks.remove(&host)));
+            hosts.push(SimHost::new(*network.id(), skew_ms, adversaries.remove(&host)));
         }
         Self {
             shared: SharedStorage::new(&network),

@@ -131,7 +131,7 @@ impl Ledger {
                 matches!(
                     failure,
                     RuleError::Version { .. }
-                        | RuleError::TooEarly { .. }
+                        | RuleError::TimeTooNew { .. }
                         | RuleError::ProofOfWork { .. }
                         | RuleError::MessageSignature { .. }
                         | RuleError::MessageTime { .. }

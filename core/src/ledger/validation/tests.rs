@@ -179,7 +179,7 @@ fn a_minute_ahead_of_the_clock_is_the_most() {
     let latest = found.minus_ms(1);
     assert_eq!(check_clock(&family.child, found.minus_ms(60_000)), None);
     let failure = check_clock(&family.child, found.minus_ms(60_001)).unwrap();
-    assert_eq!(failure, RuleError::TooEarly { latest, found });
+    assert_eq!(failure, RuleError::TimeTooNew { latest, found });
     assert_eq!((failure.flag(), failure.may_pass_later()), ("TimeTooFarAhead", true));
     assert_eq!(check_clock(&family.child, Timestamp::from_unix_ms(u64::MAX)), None);
 }

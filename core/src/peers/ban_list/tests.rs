@@ -83,7 +83,7 @@ fn what_honest_nodes_may_do_is_never_a_lasting_ban() {
         Misbehavior::Version { expected: 1, found: 2 },
         Misbehavior::Network { expected, found },
         Misbehavior::Malformed { packet: "hello" },
-        header(RuleError::TooEarly { latest: Timestamp::default(), found: Timestamp::default() }),
+        header(RuleError::TimeTooNew { latest: Timestamp::default(), found: Timestamp::default() }),
         header(RuleError::ParentUnknown { found }),
     ];
     let mut bans = BanList::default();

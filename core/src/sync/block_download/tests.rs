@@ -47,7 +47,7 @@ impl DownloadStory {
         *self.chain.missing_blocks().nth(index).unwrap()
     }
 
-    fn is_withheld(&self) -> Option<Hash> {
+    fn is_unavailable(&self) -> Option<Hash> {
         self.fetch.is_unavailable(&self.chain, &sources(&self.peers))
     }
 
@@ -143,7 +143,7 @@ fn only_who_has_a_block_is_asked_for_it() {
     let orders = story.next();
     assert_eq!(orders[&ALICE], [story.path(0)]);
     assert_eq!(orders[&BOB], [last]);
-    assert_eq!(story.is_withheld(), None);
+    assert_eq!(story.is_unavailable(), None);
 }
 
 #[test]
@@ -179,7 +179,7 @@ fn who_stalls_is_asked_for_less_and_closed_at_last() {
         story.elapse(Duration::from_micros(1));
         let lost = story.fetch.tick(story.now.moment);
         assert_eq!(lost, if stall == STALLS_MAX { vec![ALICE] } else { vec![] });
-        assert_eq!(story.is_withheld(), None, "late is not never");
+        assert_eq!(story.is_unavailable(), None, "late is not never");
         timeout *= 2;
     }
     story.fetch.closed(ALICE);
@@ -241,19 +241,19 @@ fn a_missing_body_is_asked_of_others_and_then_withheld() {
     let first = story.path(0);
     story.next();
     story.fetch.received_missing(story.now, ALICE, &first).unwrap();
-    assert_eq!(story.is_withheld(), None);
+    assert_eq!(story.is_unavailable(), None);
     assert_eq!(story.next(), BTreeMap::from([(BOB, vec![first])]));
-    assert_eq!(story.is_withheld(), None, "Bob is being asked");
+    assert_eq!(story.is_unavailable(), None, "Bob is being asked");
     story.fetch.received_missing(story.now, BOB, &first).unwrap();
-    assert_eq!(story.is_withheld(), Some(first));
+    assert_eq!(story.is_unavailable(), Some(first));
     assert!(story.next().is_empty());
     // A peer that verifies it later can be asked again.
     story.fetch.mark_has_body(BOB, &first);
-    assert_eq!(story.is_withheld(), None);
+    assert_eq!(story.is_unavailable(), None);
     assert_eq!(story.next(), BTreeMap::from([(BOB, vec![first])]));
     story.fetch.received_missing(story.now, BOB, &first).unwrap();
     story.chain.remove_unavailable(&first);
-    assert_eq!((story.is_withheld(), story.chain.missing_blocks().len()), (None, 0));
+    assert_eq!((story.is_unavailable(), story.chain.missing_blocks().len()), (None, 0));
 }
 
 #[test]

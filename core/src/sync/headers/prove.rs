@@ -61,14 +61,14 @@ impl HeadersSync {
         bytes: &[u8],
         chain: &mut Chain,
     ) -> Result<HeadersProgress, Misbehavior> {
-        let is_awaited = |request: &mut InFlightRequest| {
+        let is_in_flight = |request: &mut InFlightRequest| {
             request.peer == peer
                 && matches!(
                     request.mode,
                     RequestMode::AwaitingProof | RequestMode::AwaitingProofThenHeaders(_)
                 )
         };
-        let Some(request) = self.in_flight.take_if(is_awaited) else {
+        let Some(request) = self.in_flight.take_if(is_in_flight) else {
             return Err(Misbehavior::Unsolicited { packet: "proof" });
         };
         let (mode, request) = (request.mode, InFlightRequest { mode: RequestMode::Inserting, ..request });

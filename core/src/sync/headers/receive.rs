@@ -114,8 +114,8 @@ impl HeadersSync {
             return Ok(progress);
         }
         if full && self.redownload.is_none() {
-            let is_long = !weighs && self.peers.can_prove(request.peer);
-            progress.step = Some(match is_long {
+            let needs_proof = !weighs && self.peers.can_prove(request.peer);
+            progress.step = Some(match needs_proof {
                 true => self.ask_proof(now, request, RequestMode::AwaitingProof),
                 false => self.go_on(now, request, last, RequestMode::Inserting),
             });

@@ -292,7 +292,7 @@ fn refusal(error: &SimConfigError) -> String {
             };
             format!("{flag} must be from {} to {}, not {}", shown(min), shown(max), shown(found))
         }
-        SimConfigError::Traitors { found } => {
+        SimConfigError::Byzantine { found } => {
             let found = Share::of_per_mille(u32::try_from(found).unwrap_or(u32::MAX));
             let most = Share::of_per_mille(plexus_core::sim::BYZANTINE_PER_MILLE_MAX);
             format!("--faults may be at most {most} of the nodes together, not {found}")

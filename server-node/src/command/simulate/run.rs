@@ -87,7 +87,8 @@ mod tests {
     #[test]
     fn a_broken_law_is_a_failure_that_says_how_to_see_it_again() {
         let what = "it did".to_owned();
-        let violation = Violation { seed: 7, time_us: 12, host: Some(3), law: Invariant::WorkFell, what };
+        let violation =
+            Violation { seed: 7, time_us: 12, host: Some(3), invariant: Invariant::WorkFell, what };
         let error = broken(&violation, "plexus simulate --nodes 8 --seed 7");
         assert!(!error.is::<WrongUse>());
         let line = error.to_string();
