@@ -1,8 +1,8 @@
 //! Mining: a [`job::Job`] defines a search, a [`search::Search`] runs it in slices, and a
 //! [`job::Solution`] is its result.
 //!
-//! **Architecture Invariant:** `unsafe` code belongs in [`kernel`]. Its portable kernel is the
-//! reference implementation.
+//! **Architecture Invariant:** the `unsafe` code of this folder is in [`kernel`]. Its portable kernel
+//! is the reference implementation.
 
 pub mod job;
 pub mod kernel;
