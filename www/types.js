@@ -126,14 +126,14 @@ export {};
  * @property {string | null} key
  * @property {'full' | 'light' | null} role
  * @property {string | null} outbound Where it was dialled; else it dialled.
- * @property {'nearest' | 'graph' | 'random' | 'feeler' | null} slot Why, if the node did of its own accord.
+ * @property {'nearest' | 'graph' | 'random' | 'feeler' | null} slot Why the node dialled it, if the node chose it.
  * @property {number | null} latency_ms
  *
  * @typedef {object} Step
  * @property {string} rule
  * @property {string} expected
  * @property {string} found
- * @property {'kept' | 'broken' | 'open'} finding `open`: what it would be held against is not known here.
+ * @property {'kept' | 'broken' | 'open'} finding `open`: this page does not know the value to compare it with.
  *
  * @typedef {object} Trace What came of checking a block.
  * @property {Block} block As it was checked; its `total_work` is 0 where this page does not know it.

@@ -257,7 +257,7 @@ export type NodePeer = {
      */
     outbound: string | null;
     /**
-     * Why, if the node did of its own accord.
+     * Why the node dialled it, if the node chose it.
      */
     slot: 'nearest' | 'graph' | 'random' | 'feeler' | null;
     latency_ms: number | null;
@@ -267,7 +267,7 @@ export type Step = {
     expected: string;
     found: string;
     /**
-     * `open`: what it would be held against is not known here.
+     * `open`: this page does not know the value to compare it with.
      */
     finding: 'kept' | 'broken' | 'open';
 };

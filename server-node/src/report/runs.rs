@@ -42,7 +42,7 @@ impl TopologyRuns {
         topology_name(self.setup.topology)
     }
 
-    /// Returns the delay for every share of nodes, each the median over the seeds.
+    /// Returns the curves of delays. Each point is the median over the seeds.
     pub(crate) fn curves(&self) -> Curves {
         let over_seeds = |of: fn(&Curves) -> &Vec<Option<f64>>| {
             let shares = 0..of(&self.first().report.curves).len();
