@@ -1,0 +1,63 @@
+//! The settings of a node, as flags.
+//!
+//! Each flag of [`NodeArgs`] is a setting.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::Args;
+use plexus_core::primitives::params::Network;
+use plexus_core::protocol::address::Address;
+use plexus_node::config;
+use tracing_subscriber::filter::Targets;
+
+use super::listen::parse_listen;
+use crate::command::data_dir;
+
+/// The most threads that may mine.
+const THREADS_MAX: u64 = 1_024;
+/// The most inbound peers, and as many as there are unless fewer are asked for.
+const INBOUND_MAX: u64 = config::INBOUND_MAX as u64;
+
+/// The settings of a node.
+#[derive(Debug, Args)]
+pub(in crate::command) struct NodeArgs {
+    /// Where to listen for peers, web page and API alike: an address, a port, or both
+    #[arg(long, value_name = "ADDR", default_value = "0.0.0.0:8333", value_parser = parse_listen)]
+    pub(super) listen: SocketAddr,
+    /// Nodes to keep connections to, as ws://host:8333, https://host or host:8333
+    #[arg(long, value_name = "URL", num_args = 1..)]
+    pub(super) connect: Vec<Address>,
+    /// The most peers that may connect to this node. When it is full, it disconnects one of a crowd
+    /// for a newcomer
+    #[arg(long, value_name = "COUNT", default_value_t = INBOUND_MAX,
+        value_parser = clap::value_parser!(u64).range(1..=INBOUND_MAX))]
+    pub(super) inbound_max: u64,
+    /// Where others can reach this node, announced to peers [default: the address listened on, if
+    /// it is a specific one]
+    #[arg(long, value_name = "URL")]
+    pub(super) public: Option<Address>,
+    #[command(flatten)]
+    pub(super) data: data_dir::DataFolder,
+    /// The network: plexus, dev (for demonstrations), or a TOML file with your own parameters
+    #[arg(long, value_name = "NAME|FILE", default_value = "plexus", value_parser = data_dir::parse_network)]
+    pub(in crate::command) network: Network,
+    /// Mine on this many threads [default without a number: one for each core]
+    #[arg(long, value_name = "THREADS", num_args = 0..=1, require_equals = true,
+        value_parser = clap::value_parser!(u64).range(1..=THREADS_MAX))]
+    pub(super) mine: Option<Option<u64>>,
+    /// Also mine on this machine's graphics processor [default without --mine: one CPU thread as
+    /// well]
+    #[arg(long)]
+    pub(super) mine_gpu: bool,
+    /// Serve TLS with this certificate chain (PEM)
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    pub(super) tls_cert: Option<PathBuf>,
+    /// The certificate's private key (PEM)
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    pub(super) tls_key: Option<PathBuf>,
+    /// Log level on standard error: error, warn, info, debug, trace, or by module as
+    /// plexus_node=debug,plexus_core=trace
+    #[arg(long, value_name = "LEVEL", default_value = "warn")]
+    pub(super) log: Targets,
+}

@@ -1,0 +1,38 @@
+//! The node's configuration, from the settings.
+
+use std::net::SocketAddr;
+
+use plexus_node::config::{NodeConfig, Tls};
+
+use super::{Identity, NodeArgs, listen};
+
+/// Returns the configuration of a node that listens on `address`.
+///
+/// # Errors
+/// The node's key can neither be read nor made.
+pub(super) fn config(
+    arguments: NodeArgs,
+    identity: &Identity,
+    address: SocketAddr,
+) -> anyhow::Result<NodeConfig> {
+    let node_key = identity.keystore.node_key()?;
+    let folder = identity.folder.clone();
+    let mut config = NodeConfig::new(arguments.network, folder, node_key, identity.author.clone());
+    config.connect = arguments.connect;
+    config.inbound_max = as_usize(arguments.inbound_max);
+    config.listen_address =
+        arguments.public.or_else(|| listen::announced(address, arguments.tls_cert.is_some()));
+    let threads = arguments.mine.map(|threads| threads.map_or_else(cores, as_usize));
+    config.mine_threads = threads.or(arguments.mine_gpu.then_some(1));
+    config.mine_gpu = arguments.mine_gpu;
+    config.tls = arguments.tls_cert.zip(arguments.tls_key).map(|(certificate, key)| Tls { certificate, key });
+    Ok(config)
+}
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+fn as_usize(number: u64) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
+}
