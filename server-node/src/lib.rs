@@ -16,6 +16,7 @@
 //! | [`socket`] | a reader and a writer for each peer |
 //! | [`gate`] | the number of peers' sockets that are let in |
 //! | [`descriptors`] | raises the limit of open files to the number that connections need |
+//! | [`disk`] | the free space of the data folder |
 //! | [`dialer`] | connects to other nodes |
 //! | [`http::server`] | accepts connections, plain or TLS, and serves the [`http::router`] on them |
 //! | [`store`] | the persistent state, in redb |
@@ -35,6 +36,7 @@ pub mod config;
 pub mod counters;
 pub mod descriptors;
 pub mod dialer;
+pub mod disk;
 pub mod driver;
 pub mod gate;
 pub mod handle;
