@@ -84,6 +84,21 @@ impl NodeClient {
         self.body(self.answer(response)?, u64::try_from(bytes_max).unwrap_or(u64::MAX))
     }
 
+    /// Requests a file of the page, as it is stored: at most `bytes_max` of its bytes. Returns `None` if
+    /// the node has no such file.
+    pub(super) fn file(&self, path: &str, bytes_max: u64) -> anyhow::Result<Option<Vec<u8>>> {
+        let request = self.agent.get(format!("{}{path}", self.base)).header("accept-encoding", "identity");
+        let response = request.call();
+        if response.as_ref().is_ok_and(|response| response.status() == ureq::http::StatusCode::NOT_FOUND) {
+            return Ok(None);
+        }
+        let mut body =
+            self.answer(response)?.into_body().into_with_config().limit(u64::MAX).reader().take(bytes_max);
+        let mut bytes = Vec::new();
+        body.read_to_end(&mut bytes).map_err(|error| self.broken_off(&error))?;
+        Ok(Some(bytes))
+    }
+
     /// Posts a value. Returns the response.
     pub(super) fn post<T: DeserializeOwned>(&self, path: &str, value: &impl Serialize) -> anyhow::Result<T> {
         let response = self
@@ -117,7 +132,11 @@ impl NodeClient {
 
     fn body(&self, response: ureq::http::Response<ureq::Body>, bytes_max: u64) -> anyhow::Result<Vec<u8>> {
         let body = response.into_body().into_with_config().limit(bytes_max).read_to_vec();
-        body.map_err(|error| anyhow!("the node at {} broke off its answer: {error}", self.base))
+        body.map_err(|error| self.broken_off(&error))
+    }
+
+    fn broken_off(&self, error: &dyn std::fmt::Display) -> anyhow::Error {
+        anyhow!("the node at {} broke off its answer: {error}", self.base)
     }
 
     fn answer(

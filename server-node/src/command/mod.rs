@@ -21,6 +21,9 @@ mod key;
 mod message;
 mod node;
 mod package;
+#[cfg(feature = "packaging")]
+mod packaging;
+mod page;
 mod peers;
 mod progress;
 mod prove;
@@ -71,6 +74,14 @@ enum Command {
     Graph(graph::GraphArgs),
     /// Write the light client as an npm package, for web pages that embed it
     Package(package::PackageArgs),
+    /// List the hashes of the built-in page's files, or compare them with those of a node
+    Page(page::PageArgs),
+    /// Write the completions of a shell to standard output
+    #[cfg(feature = "packaging")]
+    Completions(packaging::CompletionsArgs),
+    /// Write a man page for each command into a folder
+    #[cfg(feature = "packaging")]
+    Man(packaging::ManArgs),
     /// Simulate a network of thousands of nodes
     Simulate(Box<simulate::Arguments>),
     /// Measure the speed of this machine
@@ -109,6 +120,11 @@ pub(crate) fn run(line: impl IntoIterator<Item = impl Into<OsString> + Clone>) -
         Some(Command::Peers(arguments)) => peers::run(&arguments),
         Some(Command::Graph(arguments)) => graph::run(&arguments),
         Some(Command::Package(arguments)) => package::run(&arguments),
+        Some(Command::Page(arguments)) => page::run(&arguments),
+        #[cfg(feature = "packaging")]
+        Some(Command::Completions(arguments)) => packaging::completions(&arguments),
+        #[cfg(feature = "packaging")]
+        Some(Command::Man(arguments)) => packaging::man(&arguments),
         Some(Command::Simulate(arguments)) => simulate::run(&arguments),
         Some(Command::Bench(arguments)) => bench::run(&arguments),
     };
@@ -199,6 +215,9 @@ mod tests {
             "plexus graph --node a:1 --svg network.svg",
             "plexus graph --dot",
             "plexus package light",
+            "plexus page --hashes",
+            "plexus page --hashes --node https://node.example --json",
+            "plexus status --healthy",
             "plexus simulate --nodes 100 --compare random,nearest --faults silent=5%,stalling=1% --report r.html",
             "plexus simulate --latency sphere --seeds 5 --json",
             "plexus bench mine --json",
@@ -229,6 +248,7 @@ mod tests {
             ("plexus prove 12", "64 hex digits"),
             ("plexus verify", "FILE"),
             ("plexus package", "FOLDER"),
+            ("plexus page", "--hashes"),
             ("plexus verify - --network nowhere", "nowhere"),
             ("plexus send --to bob --stamp-bits 99 x", "99"),
             ("plexus send --to bob --stamp-bits 9 --priority low x", "--priority"),

@@ -43,8 +43,9 @@ const ELEMENTS: &str = concat!(
     include_str!("../../../web-client/package/tags.d.ts")
 );
 /// The files that browsers do not request.
-const TEXTS: [(&str, &str); 6] = [
+const TEXTS: [(&str, &str); 7] = [
     ("/client.d.ts", include_str!("../../../web-client/package/client.d.ts")),
+    ("/custom-elements.json", include_str!("../../../web-client/package/custom-elements.json")),
     ("/elements.d.ts", ELEMENTS),
     ("/LICENSE", include_str!("../../../LICENSE")),
     ("/LICENSE-APACHE", include_str!("../../../LICENSE-APACHE")),
@@ -101,7 +102,52 @@ fn clear(folder: &Path) -> anyhow::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
+
+    /// Returns the texts of one member of each object in a list.
+    fn texts<'a>(list: &'a serde_json::Value, member: &str) -> Vec<&'a str> {
+        list.as_array().into_iter().flatten().filter_map(|entry| entry[member].as_str()).collect()
+    }
+
+    /// Returns what stands between two marks, for each occurrence.
+    fn between<'a>(text: &'a str, start: &str, end: &str) -> Vec<&'a str> {
+        text.split(start).skip(1).filter_map(|rest| Some(rest.split_once(end)?.0)).collect()
+    }
+
+    #[test]
+    fn the_manifest_describes_the_elements_of_the_package() {
+        const SOURCE: &str = include_str!("../../../www/elements.js");
+        const GRAPH: &str = include_str!("../../../www/views/network-graph.js");
+        let manifest: serde_json::Value =
+            serde_json::from_str(include_str!("../../../web-client/package/custom-elements.json")).unwrap();
+        let declarations = &manifest["modules"][0]["declarations"];
+        let defined: Vec<_> = between(SOURCE, "customElements.define('", ");")
+            .into_iter()
+            .filter_map(|call| call.split_once("', "))
+            .collect();
+        let declared: Vec<_> =
+            texts(declarations, "tagName").into_iter().zip(texts(declarations, "name")).collect();
+        assert!(!defined.is_empty());
+        assert_eq!(declared, defined);
+
+        let (mut attributes, mut parts, mut properties) = (Vec::new(), Vec::new(), Vec::new());
+        for element in declarations.as_array().unwrap() {
+            attributes.extend(texts(&element["attributes"], "name"));
+            parts.extend(texts(&element["cssParts"], "name"));
+            properties.extend(texts(&element["cssProperties"], "name"));
+        }
+        let observed = between(SOURCE, "observedAttributes = [", "]").concat();
+        let observed: BTreeSet<_> = observed.split('\'').skip(1).step_by(2).collect();
+        assert_eq!(BTreeSet::from_iter(attributes), observed);
+        let uses = |name: &&str| SOURCE.contains(&format!("var({name},"));
+        assert!(!properties.is_empty() && properties.iter().all(uses), "{properties:?}");
+        // The parts of a block and of the button that depend on its state are set by the state's name.
+        let mut named = BTreeSet::from(["block", "valid", "undone", "refused", "on"]);
+        named.extend([SOURCE, GRAPH].into_iter().flat_map(|text| between(text, "part: '", "'")));
+        assert_eq!(BTreeSet::from_iter(parts), named);
+    }
 
     #[test]
     fn a_package_has_all_that_its_modules_import() {

@@ -9,11 +9,19 @@ use super::{client, table};
 pub(super) struct StatusArgs {
     #[command(flatten)]
     client: client::NodeSource,
+    /// Only tell whether the node answers: the exit status is 0 if it does. For health checks of
+    /// containers and supervisors
+    #[arg(long)]
+    healthy: bool,
 }
 
 /// Runs the command.
 pub(super) fn run(arguments: &StatusArgs) -> anyhow::Result<()> {
     let client = arguments.client.client();
+    if arguments.healthy {
+        let health: serde_json::Value = client.get("/health")?;
+        return if arguments.client.json { table::print_json(&health) } else { table::print("healthy") };
+    }
     let status: StatusView = client.get("/api/v1/status")?;
     if arguments.client.json {
         return table::print_json(&status);

@@ -7,36 +7,20 @@ use axum::http::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, IF
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
+use plexus_assets::{FILES, File};
 use plexus_core::primitives::hash::Hash;
 
 use crate::http::error::ApiError;
 use crate::http::negotiation::{self, Encoding};
 
-/// A file of the page.
-#[derive(Debug)]
-struct File {
-    /// The path that it is served under, from `/`.
-    path: &'static str,
-    bytes: &'static [u8],
-    /// The same file in brotli's format, if that is smaller.
-    brotli: Option<&'static [u8]>,
-    /// The same file in gzip's format, if that is smaller.
-    gzip: Option<&'static [u8]>,
-}
-
-impl File {
-    /// Returns its bytes in an encoding, unless it does not exist in that.
-    fn encoded(&self, encoding: Encoding) -> Option<&'static [u8]> {
-        match encoding {
-            Encoding::Brotli => self.brotli,
-            Encoding::Gzip => self.gzip,
-            Encoding::Identity => Some(self.bytes),
-        }
+/// Returns a file's bytes in an encoding, unless it does not exist in that.
+fn encoded(file: &File, encoding: Encoding) -> Option<&'static [u8]> {
+    match encoding {
+        Encoding::Brotli => file.brotli,
+        Encoding::Gzip => file.gzip,
+        Encoding::Identity => Some(file.bytes),
     }
 }
-
-/// Every file, in rising order of paths.
-static FILES: &[File] = include!(concat!(env!("OUT_DIR"), "/page.rs"));
 
 /// The files' tags without the quotes, in the same order. A browser that has a file only asks if its
 /// tag is still current.
@@ -81,7 +65,7 @@ pub(crate) fn index(headers: &HeaderMap) -> Response {
 
 fn answer(file: &File, tag: &str, headers: &HeaderMap) -> Response {
     let encodings = negotiation::preferred(headers);
-    let found = encodings.into_iter().find_map(|encoding| Some((encoding, file.encoded(encoding)?)));
+    let found = encodings.into_iter().find_map(|encoding| Some((encoding, encoded(file, encoding)?)));
     let (encoding, bytes) = found.unwrap_or((Encoding::Identity, file.bytes));
     // Each encoding has a tag of its own, because its bytes differ.
     let tag = match encoding.name() {
@@ -148,7 +132,7 @@ mod tests {
             for accepted in ["identity", "gzip", "gzip, br"] {
                 let mut headers = with(ACCEPT_ENCODING, accepted);
                 let encodings = negotiation::preferred(&headers);
-                let best = encodings.into_iter().find(|encoding| file.encoded(*encoding).is_some()).unwrap();
+                let best = encodings.into_iter().find(|encoding| encoded(file, *encoding).is_some()).unwrap();
                 let response = find(file.path, &headers).unwrap();
                 assert_eq!(response.status(), StatusCode::OK);
                 let named = response.headers().get(CONTENT_ENCODING).map(|name| name.to_str().unwrap());

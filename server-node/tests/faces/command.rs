@@ -6,25 +6,25 @@ use std::process::{Child, Command, Output, Stdio};
 
 use serde_json::Value;
 
-fn plexus() -> Command {
+pub(crate) fn plexus() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_plexus"));
     command.stdin(Stdio::null());
     command
 }
 
 /// Runs a command that succeeds. Returns its output.
-fn succeed(arguments: &[&str]) -> String {
+pub(crate) fn succeed(arguments: &[&str]) -> String {
     let output = plexus().args(arguments).output().unwrap();
     assert!(output.status.success(), "{arguments:?}: {output:?}");
     String::from_utf8(output.stdout).unwrap()
 }
 
-fn json(arguments: &[&str]) -> Value {
+pub(crate) fn json(arguments: &[&str]) -> Value {
     serde_json::from_str(&succeed(arguments)).unwrap()
 }
 
 /// Runs a command that fails with this status. Returns the one line of its error.
-fn fail(status: i32, arguments: &[&str]) -> String {
+pub(crate) fn fail(status: i32, arguments: &[&str]) -> String {
     let output = plexus().args(arguments).output().unwrap();
     one_line(&output, status)
 }
@@ -38,14 +38,14 @@ fn one_line(output: &Output, status: i32) -> String {
 }
 
 /// A node in a process of its own.
-struct Node {
+pub(crate) struct Node {
     child: Child,
-    url: String,
+    pub(crate) url: String,
     _output: BufReader<std::process::ChildStdout>,
 }
 
 impl Node {
-    fn start(data: &Path, more: &[&str]) -> Self {
+    pub(crate) fn start(data: &Path, more: &[&str]) -> Self {
         let mut child = plexus()
             .args(["node", "--network", "dev", "--listen", "127.0.0.1:0", "--data"])
             .arg(data)

@@ -12,3 +12,5 @@ mod command;
 mod legacy;
 #[cfg(feature = "page")]
 mod page;
+#[cfg(unix)]
+mod page_hashes;

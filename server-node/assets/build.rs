@@ -1,13 +1,18 @@
-//! Builds the page into the binary: the bindings of its programs, the shader, and everything under
-//! `www/`.
+//! Collects the page's files: the bindings of its programs, the shader, and everything under `www/`.
 //!
 //! One command on a fresh clone must start a node with its page, so nothing is installed by hand.
 //! The programs are compiled by the package `plexus-page`. The bindings are made by wasm-bindgen
 //! as a library. Each file is also kept compressed, by brotli and by gzip at their best levels.
+//!
+//! The release script sets `PLEXUS_MINIFIER` to a program. It is called with a folder of the page's
+//! scripts and styles, and has to minify them in place.
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
-use std::{env, fs};
+use std::process::Command;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::{env, fs, thread};
 
 type Fallible<T> = Result<T, Box<dyn Error>>;
 
@@ -16,6 +21,10 @@ const DEPTH_MAX: usize = 8;
 /// The most bytes of one file of the page. A picture dropped there accidentally should not double
 /// the binary.
 const FILE_BYTES_MAX: u64 = 8 << 20;
+/// The environment variable that names the program to minify the page's files with.
+const MINIFIER: &str = "PLEXUS_MINIFIER";
+/// The endings of the files that are minified.
+const MINIFIED: [&str; 2] = [".js", ".css"];
 
 fn main() {
     if let Err(error) = build() {
@@ -27,16 +36,17 @@ fn main() {
 
 fn build() -> Fallible<()> {
     let package = PathBuf::from(env::var("CARGO_MANIFEST_DIR")?);
-    let workspace = package.parent().ok_or("the package is not in a workspace")?;
+    let workspace = package.ancestors().nth(2).ok_or("the package is not in a workspace")?;
     let out = PathBuf::from(env::var("OUT_DIR")?);
     println!("cargo::rerun-if-changed=build.rs");
+    println!("cargo::rerun-if-env-changed={MINIFIER}");
     let mut files = Vec::new();
     let www = workspace.join("www");
     println!("cargo::rerun-if-changed={}", www.display());
     if www.is_dir() {
         collect(&www, "", DEPTH_MAX, &mut files)?;
     }
-    #[cfg(feature = "page")]
+    #[cfg(feature = "programs")]
     {
         let shader = workspace.join("core/src/mining/kernel/search.wgsl");
         println!("cargo::rerun-if-changed={}", shader.display());
@@ -46,6 +56,9 @@ fn build() -> Fallible<()> {
         files.push(("/search.wgsl".to_owned(), shader));
     }
     files.sort();
+    if let Some(program) = env::var_os(MINIFIER).filter(|program| !program.is_empty()) {
+        minify(&program, &mut files, &out.join("minified"))?;
+    }
     files.push(list(&files, &out)?);
     files.sort();
     embed(&files, &out)
@@ -53,7 +66,7 @@ fn build() -> Fallible<()> {
 
 /// Makes the bindings of all programs: for each an ES module, its types, and the program that it
 /// starts.
-#[cfg(feature = "page")]
+#[cfg(feature = "programs")]
 fn bind(folder: &Path) -> Fallible<()> {
     if folder.exists() {
         fs::remove_dir_all(folder)?;
@@ -113,36 +126,94 @@ fn collect(folder: &Path, served: &str, depth: usize, files: &mut Vec<(String, P
     Ok(())
 }
 
-/// Writes `page.rs`: a table of the files, each with its compressed forms where these are smaller.
+/// Copies the scripts and styles to a folder and has a program minify them there. The copies take
+/// the place of the files.
+fn minify(program: &std::ffi::OsStr, files: &mut [(String, PathBuf)], folder: &Path) -> Fallible<()> {
+    if folder.exists() {
+        fs::remove_dir_all(folder)?;
+    }
+    println!("cargo::rerun-if-changed={}", Path::new(program).display());
+    for (served, file) in files {
+        if MINIFIED.iter().any(|ending| served.ends_with(ending)) {
+            let copy = folder.join(served.trim_start_matches('/'));
+            fs::create_dir_all(copy.parent().ok_or("a file of the page has no folder")?)?;
+            fs::copy(&file, &copy)?;
+            *file = copy;
+        }
+    }
+    let output = Command::new(program)
+        .arg(folder)
+        .output()
+        .map_err(|error| format!("{MINIFIER}={} cannot be started: {error}", Path::new(program).display()))?;
+    if !output.status.success() {
+        let said = String::from_utf8_lossy(&output.stderr);
+        return Err(format!("{MINIFIER} failed: {}", said.trim()).into());
+    }
+    Ok(())
+}
+
+/// Writes `assets.rs`: a table of the files, each with its compressed forms where these are smaller.
 fn embed(files: &[(String, PathBuf)], out: &Path) -> Fallible<()> {
     let folder = out.join("files");
     if folder.exists() {
         fs::remove_dir_all(&folder)?;
     }
     fs::create_dir_all(&folder)?;
-    let mut table = String::from("&[\n");
-    for (index, (served, path)) in files.iter().enumerate() {
+    let mut contents = Vec::new();
+    for (_, path) in files {
         let bytes = fs::read(path)?;
         if bytes.len() as u64 > FILE_BYTES_MAX {
             return Err(format!("{} is over {FILE_BYTES_MAX} bytes", path.display()).into());
         }
-        let plain = folder.join(index.to_string());
-        fs::write(&plain, &bytes)?;
-        let compressed = |compressed: Vec<u8>, extension| -> Fallible<String> {
-            if compressed.len() >= bytes.len() {
+        contents.push(bytes);
+    }
+    let compressed = compress(&contents)?;
+    let mut table = String::from("&[\n");
+    for (index, (((served, _), bytes), (brotli, gzip))) in
+        files.iter().zip(&contents).zip(&compressed).enumerate()
+    {
+        // The table names no folder of this machine.
+        let write = |name: String, bytes: &[u8]| -> Fallible<String> {
+            fs::write(folder.join(&name), bytes)?;
+            Ok(format!("include_bytes!(concat!(env!(\"OUT_DIR\"), \"/files/{name}\"))"))
+        };
+        let plain = write(index.to_string(), bytes)?;
+        let smaller = |packed: &[u8], extension| -> Fallible<String> {
+            if packed.len() >= bytes.len() {
                 return Ok("None".to_owned());
             }
-            let file = folder.join(format!("{index}.{extension}"));
-            fs::write(&file, compressed)?;
-            Ok(format!("Some(include_bytes!({file:?}))"))
+            Ok(format!("Some({})", write(format!("{index}.{extension}"), packed)?))
         };
-        let (brotli, gzip) =
-            (compressed(plexus_page::brotli(&bytes)?, "br")?, compressed(plexus_page::gzip(&bytes)?, "gz")?);
-        table += &format!(
-            "File {{ path: {served:?}, bytes: include_bytes!({plain:?}), brotli: {brotli}, gzip: {gzip} }},\n"
-        );
+        let (brotli, gzip) = (smaller(brotli, "br")?, smaller(gzip, "gz")?);
+        table += &format!("File {{ path: {served:?}, bytes: {plain}, brotli: {brotli}, gzip: {gzip} }},\n");
     }
     table += "]\n";
-    fs::write(out.join("page.rs"), table)?;
+    fs::write(out.join("assets.rs"), table)?;
     Ok(())
+}
+
+/// A file in brotli's format and in gzip's.
+type Compressed = (Vec<u8>, Vec<u8>);
+
+/// Compresses the files on all cores, the largest first.
+fn compress(contents: &[Vec<u8>]) -> Fallible<Vec<Compressed>> {
+    let mut order: Vec<usize> = (0..contents.len()).collect();
+    order.sort_by_key(|&index| std::cmp::Reverse(contents[index].len()));
+    let next = AtomicUsize::new(0);
+    let done = Mutex::new(Vec::new());
+    thread::scope(|scope| {
+        for _ in 0..thread::available_parallelism().map_or(1, usize::from) {
+            scope.spawn(|| {
+                while let Some(&index) = order.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let bytes = &contents[index];
+                    let packed =
+                        plexus_page::brotli(bytes).and_then(|br| Ok((br, plexus_page::gzip(bytes)?)));
+                    done.lock().expect("no thread panics while it holds the lock").push((index, packed));
+                }
+            });
+        }
+    });
+    let mut done = done.into_inner()?;
+    done.sort_by_key(|&(index, _)| index);
+    done.into_iter().map(|(_, packed)| Ok(packed?)).collect()
 }
