@@ -46,6 +46,9 @@ pub struct Config {
     /// The most inbound connections, at most [`INBOUND_MAX`]. When there are that many, one of them
     /// is evicted for a newcomer. The connections that the node opens itself do not count.
     pub inbound_max: usize,
+    /// The most inbound connections of light nodes. They take places of `inbound_max`, and one of
+    /// them is evicted for a newcomer.
+    pub light_inbound_max: usize,
     /// The most links of the network's latency graph that it holds. Each takes about 200 bytes.
     pub links_max: usize,
 }
@@ -67,6 +70,7 @@ impl Config {
             mining: false,
             neighbours: Neighbours::Chosen,
             inbound_max: INBOUND_MAX,
+            light_inbound_max: INBOUND_MAX,
             links_max,
         }
     }

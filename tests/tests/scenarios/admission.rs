@@ -207,3 +207,28 @@ fn who_is_turned_away_by_a_full_node_does_not_come_again_at_once() {
         assert!(dials <= 1 + 10, "dials {dials} times in ten minutes");
     }
 }
+
+#[test]
+fn light_nodes_take_no_more_places_than_they_may() {
+    for (light_inbound_max, reason) in [(0, Reason::Full), (2, Reason::Full), (24, Reason::Evicted)] {
+        let mut world = Scenario::new(176);
+        let config = Config {
+            light_inbound_max,
+            neighbours: plexus_core::node::Neighbours::Given,
+            ..Config::new(Role::Full, key("alice's node"), key("alice"))
+        };
+        let alice = world.chosen_as("alice", ip(0), config);
+        for number in 0..light_inbound_max + 4 {
+            let browser = world.stranger(&format!("browser {number}"), Role::Light, Vec::new());
+            greet(&mut world, browser, alice);
+            let peers = world.node(alice).peers(world.now(alice));
+            let light = peers.iter().filter(|peer| peer.role == Some(Role::Light)).count();
+            assert_eq!(light, (number + 1).min(light_inbound_max), "after {} browsers", number + 1);
+        }
+        let reasons: Vec<_> = world.host(alice).closes.iter().map(|(_, reason)| reason.clone()).collect();
+        assert_eq!(reasons, vec![reason; 4], "{light_inbound_max} may stay");
+        let bob = world.stranger_at("bob", ip(200));
+        let peer = greet(&mut world, bob, alice);
+        world.assert_open(alice, peer);
+    }
+}

@@ -2,19 +2,21 @@
 //!
 //! Inbound and outbound connections have a share each, so a crowd that dials us never costs a link
 //! that we opened. Bounds: [`INBOUND_MAX`] and [`OUTBOUND_MAX`] connections, established or not. A
-//! handshake that does not end in time is closed.
+//! handshake that does not end in time is closed. Light nodes have a bound of their own among the
+//! inbound ones, which holds from the end of the handshake on: before it their role is not known.
 
 use crate::node::config::FULL;
 use crate::node::context::Context;
 use crate::node::event::Event;
 use crate::node::peer_manager::PeerManager;
 use crate::peers::ban_list::BanTarget;
-use crate::peers::eviction::{self, Admission};
+use crate::peers::eviction::{self, Admission, EvictionCandidate};
 use crate::peers::peer::{INBOUND_MAX, OUTBOUND_MAX, PEERS_MAX, Peer};
 use crate::protocol::connection::{ConnectionId, Direction};
 use crate::protocol::host::Host;
 use crate::protocol::misbehavior::{Misbehavior, Reason};
 use crate::protocol::netgroup::NetGroup;
+use crate::protocol::packet::Role;
 
 impl PeerManager {
     /// Closes a new connection that gets no place, or evicts another one for it.
@@ -41,19 +43,33 @@ impl PeerManager {
         }
     }
 
+    /// Closes an inbound light node that completed its handshake and gets no place among the light
+    /// nodes, or evicts another one for it. Its role was not known before. Returns true if it stays.
+    pub(super) fn admit_light(&mut self, cx: &mut Context<'_>, newcomer: ConnectionId) -> bool {
+        let is_light =
+            |peer: &Peer| peer.established().is_some_and(|established| established.hello.role == Role::Light);
+        let is_inbound = |peer: &Peer| matches!(peer.link, Direction::Inbound(_));
+        let others = cx.connections.iter().filter(|(peer, known)| *peer != newcomer && is_light(known));
+        let others: Vec<_> = others.filter_map(candidate).collect();
+        if !cx.connections.get(newcomer).is_some_and(is_inbound) || others.len() < cx.config.light_inbound_max
+        {
+            return true;
+        }
+        match eviction::select_peer_to_evict(&others, &self.eviction_secret) {
+            Some(loser) if cx.config.light_inbound_max > 0 => {
+                self.close(cx, loser, Reason::Evicted);
+                true
+            }
+            _ => {
+                self.close(cx, newcomer, Reason::Full);
+                false
+            }
+        }
+    }
+
     fn admit_inbound(&mut self, cx: &mut Context<'_>, newcomer: ConnectionId, group: Option<NetGroup>) {
-        let candidate = |(peer, known): (ConnectionId, &Peer)| {
-            let Direction::Inbound(ip) = &known.link else { return None };
-            let established = known.established();
-            (peer != newcomer).then(|| eviction::EvictionCandidate {
-                peer,
-                group: ip.and_then(eviction::network_of),
-                latency: established.and_then(|established| established.ping.latency()),
-                first_delivery: established.and_then(|established| established.last_delivery),
-                since: known.since,
-            })
-        };
-        let others: Vec<_> = cx.connections.iter().filter_map(candidate).collect();
+        let others = cx.connections.iter().filter(|(peer, _)| *peer != newcomer);
+        let others: Vec<_> = others.filter_map(candidate).collect();
         let max = cx.config.inbound_max.min(INBOUND_MAX);
         match eviction::admit(&others, group, max, &self.eviction_secret) {
             Admission::Free => {}
@@ -76,6 +92,19 @@ impl PeerManager {
     pub(super) fn is_banned(&self, cx: &Context<'_>, peer: ConnectionId) -> bool {
         ban_target(cx, peer).is_some_and(|target| self.bans.is_banned(&target, cx.now.moment))
     }
+}
+
+/// Returns an inbound peer as a candidate for eviction, and `None` for an outbound one.
+fn candidate((peer, known): (ConnectionId, &Peer)) -> Option<EvictionCandidate> {
+    let Direction::Inbound(ip) = &known.link else { return None };
+    let established = known.established();
+    Some(EvictionCandidate {
+        peer,
+        group: ip.and_then(eviction::network_of),
+        latency: established.and_then(|established| established.ping.latency()),
+        first_delivery: established.and_then(|established| established.last_delivery),
+        since: known.since,
+    })
 }
 
 fn ban_target(cx: &Context<'_>, peer: ConnectionId) -> Option<BanTarget> {

@@ -3,6 +3,7 @@
 use core::time::Duration;
 
 use crate::node::block_sync::PeerMisbehavior;
+use crate::node::config::FULL;
 use crate::node::context::Context;
 use crate::node::event::Event;
 use crate::node::peer_manager::PeerManager;
@@ -13,7 +14,7 @@ use crate::protocol::address::Address;
 use crate::protocol::connection::{ConnectionId, Direction};
 use crate::protocol::handshake::Handshake;
 use crate::protocol::misbehavior::{Misbehavior, Reason};
-use crate::protocol::packet::{Hello, PROTOCOL_VERSION, Packet};
+use crate::protocol::packet::{Hello, PROTOCOL_VERSION, Packet, Role};
 
 /// A peer that disconnects within this time is not dialled again at once.
 const BRIEF: Duration = Duration::from_secs(60);
@@ -188,6 +189,9 @@ impl PeerManager {
         self.reconnector.established(peer);
         if self.is_banned(cx, peer) {
             self.close(cx, peer, Reason::Banned);
+            return false;
+        }
+        if FULL && role == Role::Light && !self.admit_light(cx, peer) {
             return false;
         }
         self.peer_established(cx, peer);
