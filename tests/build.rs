@@ -35,6 +35,7 @@ fn main() {
         ("no_npm", tools::on_path("npm")),
         ("no_tsc", tools::npm_package(".bin/tsc")),
         ("no_axe", tools::npm_package("axe-core/axe.min.js")),
+        ("no_socket_activate", tools::on_path("systemd-socket-activate")),
         ("no_python", python.map(|name| tools::on_path(&name.to_string_lossy()).unwrap_or(name))),
     ] {
         tool(missing, file.is_none(), file.as_slice());

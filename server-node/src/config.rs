@@ -7,6 +7,8 @@ use plexus_core::primitives::key::SecretKey;
 use plexus_core::primitives::params::Network;
 use plexus_core::protocol::address::Address;
 
+use crate::logging::LogControl;
+
 /// The most connections of any kind that are served at once, unless configured. Further ones wait
 /// to be accepted.
 pub const CONNECTIONS_MAX: usize = 16_384;
@@ -44,8 +46,13 @@ pub struct NodeConfig {
     /// The most inbound peers, 1 to [`INBOUND_MAX`]. At this number, one of them is evicted for a
     /// newcomer.
     pub inbound_max: usize,
+    /// The most inbound peers that are light nodes, as browsers are. They take places of
+    /// `inbound_max`.
+    pub browsers_max: usize,
     /// The most connections of any kind that are served at once.
     pub connections_max: usize,
+    /// Changes the levels of the log. `None` if the program that embeds the node has its own.
+    pub log: Option<LogControl>,
 }
 
 impl NodeConfig {
@@ -63,7 +70,9 @@ impl NodeConfig {
             author,
             tls: None,
             inbound_max: INBOUND_MAX,
+            browsers_max: INBOUND_MAX,
             connections_max: CONNECTIONS_MAX,
+            log: None,
         }
     }
 }

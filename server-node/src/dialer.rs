@@ -19,7 +19,7 @@ use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 
 use crate::gate::Stay;
 use crate::handle::Handle;
-use crate::socket;
+use crate::{operator_log, socket};
 
 /// The most time for name resolution, connection and handshakes together.
 pub const DIAL_TIMEOUT: Duration = Duration::from_secs(10);
@@ -67,7 +67,9 @@ impl Dialer {
             Ok(Err(error)) => error,
             Err(_late) => anyhow::anyhow!("no connection within {} s", DIAL_TIMEOUT.as_secs()),
         };
-        tracing::info!(%address, %error, "not reached");
+        tracing::debug!(%address, %error, "not reached");
+        let change = handle.connects().dial_failed(&address, format!("{error:#}"));
+        change.as_ref().into_iter().for_each(operator_log::tell);
         // A node that is stopping does not dial again.
         let _stopped = handle.tell_input(Input::DialFailed(address)).await;
     }

@@ -16,6 +16,7 @@ use plexus_core::primitives::params::Network;
 use tokio::sync::{Semaphore, broadcast, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
+use crate::connect_log::ConnectLog;
 use crate::counters::Counters;
 use crate::driver::event::{DRIVER_EVENTS_MAX, DriverEvent, FRAMES_BYTES_MAX, Query};
 use crate::gate::Gate;
@@ -54,6 +55,7 @@ struct HandleState {
     events: broadcast::Sender<Arc<Event>>,
     store: Arc<Store>,
     network: Network,
+    connects: ConnectLog,
     counters: Arc<Counters>,
     stopping: CancellationToken,
 }
@@ -64,6 +66,7 @@ impl Handle {
         store: Arc<Store>,
         network: Network,
         inbound_max: usize,
+        connects: ConnectLog,
     ) -> (Self, mpsc::Receiver<DriverEvent>) {
         let (to_driver, received) = mpsc::channel(DRIVER_EVENTS_MAX);
         let shared = HandleState {
@@ -74,6 +77,7 @@ impl Handle {
             events: broadcast::channel(EVENTS_MAX).0,
             store,
             network,
+            connects,
             counters: Arc::default(),
             stopping: CancellationToken::new(),
         };
@@ -162,6 +166,11 @@ impl Handle {
     /// Returns the counters.
     pub fn counters(&self) -> &Arc<Counters> {
         &self.0.counters
+    }
+
+    /// Returns the log of the configured nodes.
+    pub(crate) fn connects(&self) -> &ConnectLog {
+        &self.0.connects
     }
 
     /// Resolves when the node stops. Long answers and sockets then end.

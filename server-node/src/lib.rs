@@ -29,10 +29,15 @@
 //! | [`http::web`] | the page that is built in |
 //! | [`http::metrics`] | the counters in Prometheus' format |
 //! | [`keystore`] | the keys in the data folder |
+//! | [`listen`] | the addresses to listen on, of both families |
+//! | [`logging`] | the log's levels and formats |
+//! | [`operator_log`] | the lines that an operator sees by default |
+//! | [`connect_log`] | the configured nodes, as these lines follow them |
 
 pub mod api;
 pub mod clock;
 pub mod config;
+mod connect_log;
 pub mod counters;
 pub mod descriptors;
 pub mod dialer;
@@ -43,7 +48,10 @@ pub mod handle;
 pub mod http;
 pub mod keystore;
 pub mod legacy;
+pub mod listen;
+pub mod logging;
 pub mod miner;
+pub mod operator_log;
 pub mod socket;
 pub mod store;
 pub mod verifier;
@@ -55,13 +63,14 @@ use std::time::Duration;
 use anyhow::Context;
 use plexus_core::node::Node;
 use plexus_core::protocol::packet::Role;
-use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use crate::config::NodeConfig;
+use crate::connect_log::ConnectLog;
 use crate::driver::Driver;
 use crate::handle::Handle;
+use crate::listen::Listeners;
 use crate::miner::{Gpu, MinerThreads};
 use crate::store::Store;
 
@@ -73,19 +82,22 @@ pub const RELEASE_TIMEOUT: Duration = Duration::from_secs(5);
 pub struct Running {
     handle: Handle,
     address: SocketAddr,
+    addresses: Vec<SocketAddr>,
     driver: JoinHandle<anyhow::Result<()>>,
     server: JoinHandle<()>,
 }
 
 impl Running {
-    /// Starts a node: opens its store, and serves the [`http::router`] on `listener`.
+    /// Starts a node: opens its store, and serves the [`http::router`] on `listeners`.
     ///
     /// # Errors
     /// The store cannot be opened, a certificate cannot be read, or threads or a graphics processor
     /// are not available.
-    pub async fn start(listener: TcpListener, mut config: NodeConfig) -> anyhow::Result<Self> {
+    pub async fn start(listeners: impl Into<Listeners>, mut config: NodeConfig) -> anyhow::Result<Self> {
+        let listeners = listeners.into();
         descriptors::fit(&mut config);
-        let address = listener.local_addr().context("the listening socket")?;
+        let addresses = listeners.addresses().context("the listening sockets")?;
+        let address = *addresses.first().context("a node listens on one socket at least")?;
         let tls = config.tls.as_ref().map(http::server::acceptor).transpose()?;
         let gpu = match config.mine_gpu {
             true => Some(tokio::task::spawn_blocking(Gpu::open).await??),
@@ -101,7 +113,8 @@ impl Running {
         let (store, chain, book) = opened.await??;
         let mut seed = [0; 32];
         getrandom::fill(&mut seed).map_err(|error| anyhow::anyhow!("no randomness to be had: {error}"))?;
-        let (handle, events) = Handle::new(store, config.network.clone(), config.inbound_max);
+        let (handle, events) =
+            Handle::new(store, config.network.clone(), config.inbound_max, ConnectLog::new(&config.connect));
         let miner = MinerThreads::new(config.mine_threads, gpu, handle.clone());
         let mut node = Node::new(node_config(&config), chain, seed);
         if !book.is_empty()
@@ -111,8 +124,15 @@ impl Running {
         }
         let driver = Driver::new(node, events, handle.clone(), miner)?;
         let app = http::router::router(handle.clone(), config.author.public());
-        let server = http::server::serve(listener, tls, app, handle.clone(), config.connections_max);
-        Ok(Self { handle, address, driver: tokio::spawn(driver.run()), server: tokio::spawn(server) })
+        let server = http::server::serve(listeners, tls, app, handle.clone(), config.connections_max);
+        tokio::spawn(operator_log::run(handle.clone()));
+        Ok(Self {
+            handle,
+            address,
+            addresses,
+            driver: tokio::spawn(driver.run()),
+            server: tokio::spawn(server),
+        })
     }
 
     /// Returns a handle to the node.
@@ -120,9 +140,14 @@ impl Running {
         &self.handle
     }
 
-    /// Returns the address that it listens on.
+    /// Returns the first address that it listens on.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Returns the addresses that it listens on.
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
     }
 
     /// Waits until the node stops by itself, which happens only if it cannot go on.
@@ -156,6 +181,7 @@ fn node_config(config: &NodeConfig) -> plexus_core::node::Config {
         connect: config.connect.clone(),
         mining: config.mine_threads.is_some(),
         inbound_max: config.inbound_max,
+        light_inbound_max: config.browsers_max,
         ..plexus_core::node::Config::new(Role::Full, config.node_key.clone(), config.author.clone())
     }
 }
@@ -165,11 +191,11 @@ fn node_config(config: &NodeConfig) -> plexus_core::node::Config {
 /// # Errors
 /// The error that keeps the node from starting or from going on.
 pub async fn run(
-    listener: TcpListener,
+    listeners: impl Into<Listeners>,
     config: NodeConfig,
     shutdown: impl Future<Output = ()> + Send,
 ) -> anyhow::Result<()> {
-    let running = Running::start(listener, config).await?;
+    let running = Running::start(listeners, config).await?;
     tokio::select! {
         () = shutdown => {}
         () = running.stopped() => {}

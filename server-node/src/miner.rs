@@ -144,7 +144,7 @@ impl MinerThreads {
                 self.start((number, count), kernel, slice)?;
             }
             if let Some(mut gpu) = gpu {
-                tracing::info!(name = gpu.name(), "a graphics processor mines, too");
+                tracing::debug!(name = gpu.name(), "a graphics processor mines, too");
                 self.start((threads, count), kernel, move |search| gpu.search(search))?;
             }
         }

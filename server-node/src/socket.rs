@@ -32,6 +32,7 @@ use crate::driver::send_queue::{Outgoing, SendQueueReader, channel};
 use crate::gate::Stay;
 use crate::handle::Handle;
 use crate::http::state::Remote;
+use crate::operator_log;
 use crate::store::{Store, StoreError};
 
 /// A socket's read buffer. The usual 128 KiB is filled with zeros at each read, which costs more
@@ -175,6 +176,10 @@ where
     E: Display,
 {
     let (peer, (queue, end)) = (handle.next_peer(), channel());
+    if let Direction::Outbound(address) = &link {
+        let change = handle.connects().opened(address, peer);
+        change.as_ref().into_iter().for_each(operator_log::tell);
+    }
     if handle.tell(DriverEvent::Opened(peer, link, queue)).await.is_err() {
         return;
     }
@@ -193,12 +198,12 @@ where
         CloseCause::Gone => None,
         CloseCause::Slow => {
             handle.counters().slow_readers.one();
-            tracing::info!(peer = peer.0, "cut off: it does not read what is sent to it");
+            tracing::debug!(peer = peer.0, "cut off: it does not read what is sent to it");
             None
         }
         CloseCause::Closed => Some(F::close(1000, "")),
         CloseCause::Framing(code, reason) => {
-            tracing::info!(peer = peer.0, reason, "closed");
+            tracing::debug!(peer = peer.0, reason, "closed");
             Some(F::close(code, reason))
         }
     };

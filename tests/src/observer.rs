@@ -143,10 +143,18 @@ impl Observer {
     /// # Errors
     /// Why the node cannot be reached.
     pub fn connect_as(name: &str, address: &str, network: &Network) -> Result<Self, String> {
+        Self::connect_in_role(Role::Full, name, address, network)
+    }
+
+    /// Connects to a node as a peer that keeps all blocks, or only headers as a browser does.
+    ///
+    /// # Errors
+    /// Why the node cannot be reached.
+    pub fn connect_in_role(role: Role, name: &str, address: &str, network: &Network) -> Result<Self, String> {
         let socket = connect(address, PEER_PATH, Some(SUBPROTOCOL))?;
         let config = Config {
             neighbours: Neighbours::Given,
-            ..Config::new(Role::Full, key(&format!("{name}'s node")), key(name))
+            ..Config::new(role, key(&format!("{name}'s node")), key(name))
         };
         let mut host = NodeHost::new(name, config, network);
         host.start(network, [7; 32]);

@@ -98,7 +98,11 @@ impl Process {
         Self::start_by(command, data, network, listen, more)
     }
 
-    fn start_by(
+    /// Starts a node by a command that begins with the program, with an environment of its own.
+    ///
+    /// # Errors
+    /// The node's output, if it ended instead.
+    pub fn start_by(
         mut command: Command,
         data: &Path,
         network: &Path,
@@ -143,6 +147,17 @@ impl Process {
     /// Returns its host and port.
     pub fn address(&self) -> &str {
         self.url.split("://").last().unwrap()
+    }
+
+    /// Returns its whole log.
+    pub fn whole_log(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    /// Sends it a signal, for example `HUP`.
+    pub fn signal(&self, name: &str) {
+        let id = self.child.id().to_string();
+        assert!(Command::new("kill").args([format!("-{name}"), id]).status().unwrap().success());
     }
 
     /// Returns the end of its log.

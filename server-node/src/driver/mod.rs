@@ -119,7 +119,7 @@ impl Driver {
                 Message::decode(&message).map(|message| self.node.submit(self.clock.now(), message));
             self.drain();
             if !matches!(submitted, Ok(Ok(_))) {
-                tracing::info!(%id, ?submitted, "a message waits no more");
+                tracing::debug!(%id, ?submitted, "a message waits no more");
                 dropped.push(Change::Unpooled { id });
             }
         }
@@ -348,7 +348,7 @@ impl Driver {
             Event::Pooled(_) => counters.messages_pooled.one(),
             Event::Faulted { peer, fault } => {
                 counters.faults.one();
-                tracing::info!(peer = peer.0, %fault, "a peer offended");
+                tracing::debug!(peer = peer.0, %fault, "a peer offended");
             }
             Event::Disagrees { peer, agreement, height } => {
                 let agreement = agreement.name();

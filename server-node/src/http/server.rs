@@ -20,7 +20,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
@@ -30,6 +30,7 @@ use tower::ServiceExt;
 use crate::config::Tls;
 use crate::dialer::Duplex;
 use crate::handle::Handle;
+use crate::listen::Listeners;
 
 /// The most time for a TLS handshake, and then for a request's head, again after each answer.
 pub const HEAD_TIMEOUT: Duration = Duration::from_secs(15);
@@ -63,7 +64,7 @@ pub(crate) fn acceptor(tls: &Tls) -> anyhow::Result<TlsAcceptor> {
 
 /// Serves the app until the node stops.
 pub(crate) async fn serve(
-    listener: TcpListener,
+    listeners: Listeners,
     tls: Option<TlsAcceptor>,
     app: Router,
     handle: Handle,
@@ -74,7 +75,7 @@ pub(crate) async fn serve(
     loop {
         let accepted = async {
             let permit = room.clone().acquire_owned().await;
-            (permit, listener.accept().await)
+            (permit, listeners.accept().await)
         };
         tokio::select! {
             () = handle.stopping() => break,
@@ -94,7 +95,7 @@ pub(crate) async fn serve(
             },
         }
     }
-    drop(listener);
+    drop(listeners);
     let ended = async { while connections.join_next().await.is_some() {} };
     if timeout(STOPPING_TIMEOUT, ended).await.is_err() {
         connections.shutdown().await;

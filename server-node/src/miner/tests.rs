@@ -9,6 +9,7 @@ use plexus_core::primitives::time::Timestamp;
 use tokio::sync::mpsc::Receiver;
 
 use super::*;
+use crate::connect_log::ConnectLog;
 use crate::store::Store;
 
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -48,7 +49,7 @@ fn bench(threads: usize) -> Bench {
 fn bench_with(threads: usize, gpu: Option<Gpu>) -> Bench {
     let data = tempfile::tempdir().unwrap();
     let store = Store::open(data.path(), &Network::dev()).unwrap();
-    let (handle, events) = Handle::new(store, Network::dev(), 1);
+    let (handle, events) = Handle::new(store, Network::dev(), 1, ConnectLog::default());
     Bench { miner: MinerThreads::new(Some(threads), gpu, handle.clone()), events, handle, _data: data }
 }
 

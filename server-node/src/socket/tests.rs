@@ -9,6 +9,7 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::Role;
 
 use super::*;
+use crate::connect_log::ConnectLog;
 use crate::driver::send_queue::SendQueue;
 use crate::gate::{Gate, HEADROOM, LEAVING_MAX};
 
@@ -29,7 +30,7 @@ struct Served {
 async fn serve() -> Served {
     let (network, data) = (Network::dev(), tempfile::tempdir().unwrap());
     let store = Store::open(data.path(), &network).unwrap();
-    let (handle, mut events) = Handle::new(store, network.clone(), 1);
+    let (handle, mut events) = Handle::new(store, network.clone(), 1, ConnectLog::default());
     let (ours, theirs) = tokio::io::duplex(4_096);
     let server = WebSocketStream::from_raw_socket(ours, Role::Server, Some(limits())).await;
     let client = WebSocketStream::from_raw_socket(theirs, Role::Client, Some(limits())).await;
@@ -128,11 +129,11 @@ async fn when_many_linger_a_closed_peer_is_cut_off_at_once() {
 async fn the_gate_turns_away_who_finds_no_room() {
     let (network, data) = (Network::dev(), tempfile::tempdir().unwrap());
     let store = Store::open(data.path(), &network).unwrap();
-    let (handle, mut events) = Handle::new(store, network, 1);
+    let (handle, mut events) = Handle::new(store, network, 1, ConnectLog::default());
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let app = axum::Router::new().route("/p2p", route().with_state(handle.clone()));
-    tokio::spawn(crate::http::server::serve(listener, None, app, handle.clone(), 1_000));
+    tokio::spawn(crate::http::server::serve(listener.into(), None, app, handle.clone(), 1_000));
     let connect = || async {
         let mut request =
             tungstenite::client::IntoClientRequest::into_client_request(format!("ws://{address}/p2p"))

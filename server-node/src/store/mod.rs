@@ -177,7 +177,7 @@ impl Store {
         match found {
             Some(table::FORMAT) => transaction.abort()?,
             Some(format) => {
-                tracing::info!(format, "the store is brought up to date");
+                tracing::debug!(format, "the store is brought up to date");
                 TransactionWriter::new(&transaction)?.fill_range()?;
                 transaction.commit()?;
             }

@@ -3,14 +3,18 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 #![allow(clippy::wildcard_enum_match_arm, reason = "tests look at the one variant that they are about")]
 
+mod caps;
 mod commands;
 mod crash;
+mod logs;
 mod network;
 mod older;
 mod older_client;
 mod package;
 mod proof;
 mod reference;
+#[cfg(unix)]
+mod service;
 
 use std::path::{Path, PathBuf};
 

@@ -2,16 +2,15 @@
 //!
 //! Each flag of [`NodeArgs`] is a setting.
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::Args;
 use plexus_core::primitives::params::Network;
 use plexus_core::protocol::address::Address;
 use plexus_node::config;
-use tracing_subscriber::filter::Targets;
+use plexus_node::listen::Listen;
+use plexus_node::logging::{Levels, LogFormat};
 
-use super::listen::parse_listen;
 use crate::command::data_dir;
 
 /// The most threads that may mine.
@@ -19,12 +18,16 @@ const THREADS_MAX: u64 = 1_024;
 /// The most inbound peers, and as many as there are unless fewer are asked for.
 const INBOUND_MAX: u64 = config::INBOUND_MAX as u64;
 
+/// The highest cap on connections. Each takes a file descriptor and some kilobytes.
+const CONNECTIONS_LIMIT: u64 = 1 << 20;
+
 /// The settings of a node.
 #[derive(Debug, Args)]
 pub(in crate::command) struct NodeArgs {
-    /// Where to listen for peers, web page and API alike: an address, a port, or both
-    #[arg(long, value_name = "ADDR", default_value = "0.0.0.0:8333", value_parser = parse_listen)]
-    pub(super) listen: SocketAddr,
+    /// Where to listen for peers, web page and API alike: a port is open on IPv6 and IPv4,
+    /// 0.0.0.0:8333 on IPv4 alone, and [::]:8333 on IPv6 alone. Up to 8 times
+    #[arg(long, value_name = "ADDR", default_value = "8333")]
+    pub(super) listen: Vec<Listen>,
     /// Nodes to keep connections to, as ws://host:8333, https://host or host:8333
     #[arg(long, value_name = "URL", num_args = 1..)]
     pub(super) connect: Vec<Address>,
@@ -33,12 +36,21 @@ pub(in crate::command) struct NodeArgs {
     #[arg(long, value_name = "COUNT", default_value_t = INBOUND_MAX,
         value_parser = clap::value_parser!(u64).range(1..=INBOUND_MAX))]
     pub(super) inbound_max: u64,
+    /// The most peers that are light nodes, as browsers are. They take places of --inbound-max
+    /// [default: all of them]
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u64).range(0..=INBOUND_MAX))]
+    pub(super) browsers_max: Option<u64>,
+    /// The most connections that are served at once, of browsers, programs and peers together.
+    /// Further ones wait
+    #[arg(long, value_name = "COUNT", default_value_t = config::CONNECTIONS_MAX as u64,
+        value_parser = clap::value_parser!(u64).range(1..=CONNECTIONS_LIMIT))]
+    pub(super) connections_max: u64,
     /// Where others can reach this node, announced to peers [default: the address listened on, if
     /// it is a specific one]
     #[arg(long, value_name = "URL")]
     pub(super) public: Option<Address>,
     #[command(flatten)]
-    pub(super) data: data_dir::DataFolder,
+    pub(in crate::command) data: data_dir::DataFolder,
     /// The network: plexus, dev (for demonstrations), or a TOML file with your own parameters
     #[arg(long, value_name = "NAME|FILE", default_value = "plexus", value_parser = data_dir::parse_network)]
     pub(in crate::command) network: Network,
@@ -56,8 +68,11 @@ pub(in crate::command) struct NodeArgs {
     /// The certificate's private key (PEM)
     #[arg(long, value_name = "FILE", requires = "tls_cert")]
     pub(super) tls_key: Option<PathBuf>,
-    /// Log level on standard error: error, warn, info, debug, trace, or by module as
-    /// plexus_node=debug,plexus_core=trace
-    #[arg(long, value_name = "LEVEL", default_value = "warn")]
-    pub(super) log: Targets,
+    /// What to log: off, error, warn, info, debug or trace, also by module as
+    /// warn,plexus_node=debug,plexus_core=trace
+    #[arg(long, value_name = "LEVEL", default_value = "info")]
+    pub(super) log: Levels,
+    /// How to log: text or json on standard error, or journald
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub(super) log_format: LogFormat,
 }

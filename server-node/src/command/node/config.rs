@@ -3,25 +3,30 @@
 use std::net::SocketAddr;
 
 use plexus_node::config::{NodeConfig, Tls};
+use plexus_node::logging::LogControl;
 
 use super::{Identity, NodeArgs, listen};
 
-/// Returns the configuration of a node that listens on `address`.
+/// Returns the configuration of a node that listens on `addresses`.
 ///
 /// # Errors
 /// The node's key can neither be read nor made.
 pub(super) fn config(
     arguments: NodeArgs,
     identity: &Identity,
-    address: SocketAddr,
+    addresses: &[SocketAddr],
+    log: LogControl,
 ) -> anyhow::Result<NodeConfig> {
     let node_key = identity.keystore.node_key()?;
     let folder = identity.folder.clone();
     let mut config = NodeConfig::new(arguments.network, folder, node_key, identity.author.clone());
     config.connect = arguments.connect;
     config.inbound_max = as_usize(arguments.inbound_max);
+    config.browsers_max = arguments.browsers_max.map_or(config.inbound_max, as_usize);
+    config.connections_max = as_usize(arguments.connections_max);
+    config.log = Some(log);
     config.listen_address =
-        arguments.public.or_else(|| listen::announced(address, arguments.tls_cert.is_some()));
+        arguments.public.or_else(|| listen::announced(addresses, arguments.tls_cert.is_some()));
     let threads = arguments.mine.map(|threads| threads.map_or_else(cores, as_usize));
     config.mine_threads = threads.or(arguments.mine_gpu.then_some(1));
     config.mine_gpu = arguments.mine_gpu;

@@ -6,28 +6,30 @@
 //! | [`config`] | the node's configuration, from the settings |
 //! | [`listen`] | the address to listen on |
 //! | [`banner`] | the text that a node prints when it has started |
+//! | [`service`] | the service manager: readiness, watchdog, sockets that it hands over |
 //! | [`signals`] | the signals that a node listens to |
 
 use std::io::Write as _;
 use std::path::PathBuf;
 
-use anyhow::Context;
 use plexus_core::primitives::key::SecretKey;
 use plexus_node::Running;
 use plexus_node::keystore::{Keystore, KeystoreError};
+use plexus_node::listen::{LISTENERS_MAX, Listen, Listeners};
+use plexus_node::logging::{self, LogControl};
 use tokio::net::TcpListener;
-use tracing_subscriber::layer::SubscriberExt;
-use tracing_subscriber::util::SubscriberInitExt;
 
 mod args;
 mod banner;
 mod config;
 mod listen;
+mod service;
 mod signals;
 
 pub(super) use self::args::NodeArgs;
 use self::banner::Banner;
 use self::signals::Signals;
+use super::WrongUse;
 
 /// The keys of a node, and the folder of its data.
 struct Identity {
@@ -48,43 +50,70 @@ impl Identity {
     }
 }
 
+/// Returns the sockets that the service manager hands over, or else listens on these addresses.
+fn listeners(given: Vec<std::net::TcpListener>, all: &[Listen]) -> anyhow::Result<Listeners> {
+    if !given.is_empty() {
+        let sockets: Result<Vec<_>, _> = given.into_iter().map(TcpListener::from_std).collect();
+        return Ok(sockets?.into());
+    }
+    Listeners::bind(all).map_err(|(wanted, error)| {
+        let advice = "choose another address with --listen, for example --listen 8334";
+        anyhow::Error::new(error).context(format!("cannot listen on {wanted}: {advice}"))
+    })
+}
+
 /// Runs the command.
 pub(super) fn run(arguments: NodeArgs) -> anyhow::Result<()> {
-    tracing_subscriber::registry()
-        .with(tracing_subscriber::fmt::layer().with_writer(std::io::stderr))
-        .with(arguments.log.clone())
-        .try_init()
-        .context("the log cannot be started")?;
+    if arguments.listen.len() > LISTENERS_MAX {
+        let reason = format!("a node listens on at most {LISTENERS_MAX} addresses: leave out some --listen");
+        return Err(WrongUse(reason).into());
+    }
+    let log = logging::start(arguments.log.clone(), arguments.log_format)?;
+    let sockets = service::sockets(LISTENERS_MAX)?;
     let identity = Identity::open(&arguments)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let done = runtime.block_on(serve(arguments, identity));
+    let done = runtime.block_on(serve(arguments, identity, log, sockets));
     // Reads and writes still in progress are cut off. Everything that matters is already on disk.
     runtime.shutdown_background();
     done
 }
 
-async fn serve(arguments: NodeArgs, identity: Identity) -> anyhow::Result<()> {
+async fn serve(
+    arguments: NodeArgs,
+    identity: Identity,
+    log: LogControl,
+    given: Vec<std::net::TcpListener>,
+) -> anyhow::Result<()> {
     // Before everything, so that a signal during the start is not lost.
     let mut signals = Signals::new()?;
-    let wanted = arguments.listen;
-    let listener = TcpListener::bind(wanted).await.with_context(|| {
-        format!("cannot listen on {wanted}: choose another address with --listen, for example --listen 8334")
-    })?;
-    let address = listener.local_addr()?;
-    let config = config::config(arguments, &identity, address)?;
-    let mut banner = Banner::new(&config, address, identity.is_new);
+    let listeners = listeners(given, &arguments.listen)?;
+    let addresses = listeners.addresses()?;
+    let config = config::config(arguments, &identity, &addresses, log)?;
+    let mut banner = Banner::new(&config, addresses[0], identity.is_new);
     let running = tokio::select! {
-        running = Running::start(listener, config) => running?,
+        running = Running::start(listeners, config) => running?,
         () = signals.next() => return Ok(()),
     };
-    banner.height = running.handle().status().await?.height;
+    let status = running.handle().status().await?;
+    banner.height = status.height;
+    tracing::info!(
+        version = env!("CARGO_PKG_VERSION"),
+        listen = ?addresses,
+        network = %running.handle().network(),
+        data = %identity.folder.display(),
+        height = banner.height,
+        "started"
+    );
     // A node goes on running when the reader of its output has closed it.
     let _ = write!(std::io::stdout(), "{}", banner.text());
     let _ = std::io::stdout().flush();
+    service::ready(&status).await;
+    tokio::spawn(service::report(running.handle().clone()));
     tokio::select! {
         () = signals.next() => {}
         () = running.stopped() => {}
     }
+    service::stopping().await;
     tokio::select! {
         done = running.stop() => done,
         // A second signal stops the node at once.
