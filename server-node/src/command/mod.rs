@@ -8,13 +8,14 @@ use std::fmt;
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
-use clap::{Parser, Subcommand};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 mod atomic_file;
 mod bench;
 mod block;
 mod chain;
 mod client;
+mod config;
 mod data_dir;
 mod graph;
 mod key;
@@ -28,6 +29,7 @@ mod peers;
 mod progress;
 mod prove;
 mod send;
+mod settings;
 mod simulate;
 mod status;
 mod table;
@@ -35,6 +37,11 @@ mod verify;
 
 /// The exit status of a command that was used wrongly.
 const WRONG_USE: u8 = 2;
+
+/// Where settings come from, for the help of the commands that have them.
+const SETTINGS: &str = "Each flag --some-flag is also the variable PLEXUS_SOME_FLAG and the key some-flag of the \
+    TOML file. A flag comes before a variable, and a variable before the file. A list in a variable is separated \
+    by commas. --some-flag=false turns off what a variable or the file turns on.";
 
 /// A proof-of-work ledger of signed messages, in which every participant verifies everything
 ///
@@ -51,7 +58,11 @@ struct CommandLine {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run a full node, including its web page and API
+    #[command(after_help = SETTINGS)]
     Node(Box<node::NodeArgs>),
+    /// Show the settings in force and where each one comes from
+    #[command(after_help = SETTINGS)]
+    Config(Box<config::ConfigArgs>),
     /// Create, show or restore the key that signs your messages and blocks
     Key(key::KeyArgs),
     /// Sign a message and send it to a node
@@ -102,13 +113,28 @@ impl std::error::Error for WrongUse {}
 
 /// Runs a command line. Returns the exit status of the process.
 pub(crate) fn run(line: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> ExitCode {
-    let line = match CommandLine::try_parse_from(line) {
-        Ok(line) => line,
-        Err(error) => return refuse(&error),
+    let mut command = CommandLine::command();
+    let line = line.into_iter().map(Into::into).collect();
+    let completed = match settings::complete(&command, &node_command(), line, &std::env::vars_os().collect())
+    {
+        Ok(completed) => completed,
+        Err(error) => return fail(&error),
     };
+    let parsed = command.try_get_matches_from_mut(&completed.line);
+    let parsed =
+        parsed.and_then(|matches| CommandLine::from_arg_matches(&matches).map(|line| (line, matches)));
+    let (mut line, matches) = match parsed {
+        Ok(parsed) => parsed,
+        Err(error) => return refuse(&error.format(&mut command)),
+    };
+    line.node.warnings.clone_from(&completed.warnings);
     let result = match line.command {
         None => node::run(line.node),
-        Some(Command::Node(arguments)) => node::run(*arguments),
+        Some(Command::Node(mut arguments)) => {
+            arguments.warnings.clone_from(&completed.warnings);
+            node::run(*arguments)
+        }
+        Some(Command::Config(arguments)) => config::run(&arguments, &node_command(), &matches, &completed),
         Some(Command::Key(arguments)) => key::run(arguments),
         Some(Command::Send(arguments)) => send::run(&arguments),
         Some(Command::Status(arguments)) => status::run(&arguments),
@@ -132,11 +158,19 @@ pub(crate) fn run(line: impl IntoIterator<Item = impl Into<OsString> + Clone>) -
         Ok(()) => ExitCode::SUCCESS,
         // The reader of our output has closed it: `plexus chain | head` succeeds.
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("plexus: {}", table::one_line(&format!("{error:#}")));
-            if error.is::<WrongUse>() { ExitCode::from(WRONG_USE) } else { ExitCode::FAILURE }
-        }
+        Err(error) => fail(&error),
     }
+}
+
+/// Returns the command whose flags are the settings of a node.
+fn node_command() -> clap::Command {
+    node::NodeArgs::augment_args(clap::Command::new("plexus"))
+}
+
+/// Prints an error on one line. Returns the exit status.
+fn fail(error: &anyhow::Error) -> ExitCode {
+    eprintln!("plexus: {}", table::one_line(&format!("{error:#}")));
+    if error.is::<WrongUse>() { ExitCode::from(WRONG_USE) } else { ExitCode::FAILURE }
 }
 
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
@@ -167,8 +201,6 @@ fn wrong_use_line(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     fn parse(line: &str) -> Result<CommandLine, String> {
@@ -195,6 +227,9 @@ mod tests {
             "plexus node --connect ws://a:1 --connect b:2 --data /tmp/x --network dev --mine=3",
             "plexus node --tls-cert cert.pem --tls-key key.pem",
             "plexus node --inbound-max 64",
+            "plexus node --config settings.toml",
+            "plexus config --mine=2 --json",
+            "plexus config --toml",
             "plexus key new --data /tmp/x",
             "plexus key show --json",
             "plexus key restore --network dev",

@@ -15,6 +15,7 @@ mod proof;
 mod reference;
 #[cfg(unix)]
 mod service;
+mod settings;
 
 use std::path::{Path, PathBuf};
 

@@ -1,6 +1,8 @@
 //! The settings of a node, as flags.
 //!
-//! Each flag of [`NodeArgs`] is a setting.
+//! Each flag of [`NodeArgs`] is a setting: `--some-flag`, the variable `PLEXUS_SOME_FLAG` and the key
+//! `some-flag` of the file of settings are the same. The module `settings` sees to that, so a new
+//! flag needs a field here, a value parser that caps it, and a line in `config.rs`.
 
 use std::path::PathBuf;
 
@@ -24,6 +26,10 @@ const CONNECTIONS_LIMIT: u64 = 1 << 20;
 /// The settings of a node.
 #[derive(Debug, Args)]
 pub(in crate::command) struct NodeArgs {
+    /// Read settings from this TOML file: its keys are the names of these flags [default:
+    /// plexus.toml in the data folder, if it is there]
+    #[arg(long, value_name = "FILE")]
+    pub(in crate::command) config: Option<PathBuf>,
     /// Where to listen for peers, web page and API alike: a port is open on IPv6 and IPv4,
     /// 0.0.0.0:8333 on IPv4 alone, and [::]:8333 on IPv6 alone. Up to 8 times
     #[arg(long, value_name = "ADDR", default_value = "8333")]
@@ -75,4 +81,7 @@ pub(in crate::command) struct NodeArgs {
     /// How to log: text or json on standard error, or journald
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub(super) log_format: LogFormat,
+    /// What is probably a mistake in the settings. It is logged when the node starts.
+    #[arg(skip)]
+    pub(in crate::command) warnings: Vec<String>,
 }

@@ -69,6 +69,9 @@ pub(super) fn run(arguments: NodeArgs) -> anyhow::Result<()> {
         return Err(WrongUse(reason).into());
     }
     let log = logging::start(arguments.log.clone(), arguments.log_format)?;
+    for warning in &arguments.warnings {
+        tracing::warn!("{warning}");
+    }
     let sockets = service::sockets(LISTENERS_MAX)?;
     let identity = Identity::open(&arguments)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
