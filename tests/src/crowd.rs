@@ -13,6 +13,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use plexus_core::node::{ConnectionId, Direction};
 use plexus_core::peers::eviction::INBOUND_GROUP_MAX;
+use plexus_core::primitives::block::BLOCK_BYTES_MAX;
 use plexus_core::primitives::params::Network;
 use plexus_core::primitives::time::{MonotonicTime, Now, Timestamp};
 use plexus_core::protocol::packet::{Packet, Role};
@@ -145,7 +146,7 @@ impl Guest {
         while self.open {
             match self.socket.read() {
                 Ok(Message::Binary(frame)) => {
-                    if let Ok(Packet::Farewell(reason)) = Packet::decode(&frame) {
+                    if let Ok(Packet::Farewell(reason)) = Packet::decode(&frame, BLOCK_BYTES_MAX) {
                         self.farewell = Some(reason.as_str().to_owned());
                     } else if let Some(stranger) = &mut self.stranger {
                         let frames = stranger.received(clock.now(), PEER, &frame);

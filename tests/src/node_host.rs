@@ -16,7 +16,7 @@ use plexus_core::mining::job::Job;
 use plexus_core::node::event::Event;
 use plexus_core::node::storage::{Change, Journal, PeerRequest, StoreQuery};
 use plexus_core::node::{Config, ConnectionId, Input, Node, Output};
-use plexus_core::primitives::block::Block;
+use plexus_core::primitives::block::{BLOCK_BYTES_MAX, Block};
 use plexus_core::primitives::message::Message;
 use plexus_core::primitives::mmr::Mmr;
 use plexus_core::primitives::params::Network;
@@ -293,7 +293,7 @@ impl NodeHost {
 
     fn check_frame(&self, frame: &Bytes) {
         let name = &self.name;
-        match Packet::decode(frame) {
+        match Packet::decode(frame, BLOCK_BYTES_MAX) {
             Ok(Packet::Held(hash)) if self.config.role == Role::Full => {
                 assert!(
                     self.journal.body(&hash).is_some(),

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use plexus_core::mining::search::Search;
 use plexus_core::node::event::Event;
 use plexus_core::node::{Config, ConnectionId, Direction, Input, Neighbours};
+use plexus_core::primitives::block::BLOCK_BYTES_MAX;
 use plexus_core::primitives::hash::Hash;
 use plexus_core::primitives::params::Network;
 use plexus_core::primitives::time::{MonotonicTime, Now, Timestamp};
@@ -212,7 +213,7 @@ impl Observer {
             match self.socket.read() {
                 Ok(Message::Binary(frame)) => {
                     assert!(frame.len() <= FRAME_BYTES_MAX);
-                    match Packet::decode(&frame) {
+                    match Packet::decode(&frame, BLOCK_BYTES_MAX) {
                         Ok(Packet::Announce(header)) => self.announced.push(header.hash()),
                         Ok(Packet::Held(hash)) => self.announced.push(hash),
                         _ => {}

@@ -13,7 +13,7 @@ use bytes::Bytes;
 use plexus_core::ledger::chain::Chain;
 use plexus_core::node::event::Event;
 use plexus_core::node::{Config, ConnectionId, Direction, Input, Neighbours, Node, Output};
-use plexus_core::primitives::block::{Block, Header};
+use plexus_core::primitives::block::{BLOCK_BYTES_MAX, Block, Header};
 use plexus_core::primitives::hash::Hash;
 use plexus_core::primitives::mmr::Mmr;
 use plexus_core::primitives::params::Network;
@@ -110,7 +110,7 @@ impl ScriptedPeer {
         let Some(handshaker) = self.handshakers.get_mut(&peer) else { return frames };
         while let Some(output) = handshaker.poll() {
             if let Output::Send(_, frame) = &output {
-                let packet = Packet::decode(frame).expect("a handshaker speaks correctly");
+                let packet = Packet::decode(frame, BLOCK_BYTES_MAX).expect("a handshaker speaks correctly");
                 let greets = matches!(packet, Packet::Hello(_) | Packet::Answer(_));
                 match &mut self.tamper {
                     Some(tamper) if greets => frames.extend(tamper(packet)),
@@ -134,7 +134,7 @@ impl ScriptedPeer {
             handshaker.handle(now, Input::Received(peer, frame.clone()));
             return self.drain(peer);
         }
-        let packet = Packet::decode(frame).expect("honest nodes speak correctly");
+        let packet = Packet::decode(frame, BLOCK_BYTES_MAX).expect("honest nodes speak correctly");
         if let Packet::Ping(bytes) = packet {
             return if self.pongs { vec![Packet::Pong(bytes).encode()] } else { Vec::new() };
         }

@@ -306,7 +306,7 @@ mod tests {
         };
         assert_eq!(mined(&|block| block.header.prev_hash = Hash::ZERO), ["hash", "prev_hash"]);
         assert_eq!(mined(&|block| block.header.height = 7), ["hash", "number_of_block"]);
-        assert_eq!(mined(&|block| block.header.version = 2), ["hash", "version"]);
+        assert_eq!(mined(&|block| block.header.version = 1), ["hash", "version"]);
         assert_eq!(
             mined(&|block| block.header.time = parent.header.time),
             ["hash", "timeStamp", "messages' times"]

@@ -15,7 +15,7 @@ impl Machines {
     /// Handles a frame. A peer that breaks a rule is closed.
     pub(crate) fn received(&mut self, cx: &mut Context<'_>, peer: ConnectionId, frame: &Bytes) {
         let Some(known) = cx.connections.get(peer) else { return };
-        let packet = match Packet::decode(frame) {
+        let packet = match Packet::decode(frame, cx.chain.network().block_bytes_max()) {
             Ok(packet) => packet,
             Err(misbehavior) => return self.misbehaving(cx, peer, misbehavior),
         };

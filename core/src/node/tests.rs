@@ -5,6 +5,7 @@ use crate::mining::job::Job;
 use crate::mining::search::Search;
 use crate::node::event::Event;
 use crate::node::storage::{Journal, PeerRequest};
+use crate::primitives::block::BLOCK_BYTES_MAX;
 use crate::primitives::params::Network;
 use crate::protocol::misbehavior::{Misbehavior, Reason};
 
@@ -286,7 +287,7 @@ impl Scripted {
     /// Lets the peer complete the handshake and answer pings, and do nothing more.
     fn answer(&mut self, frame: &[u8]) {
         use crate::protocol::packet::Packet;
-        let packet = Packet::decode(frame).unwrap();
+        let packet = Packet::decode(frame, BLOCK_BYTES_MAX).unwrap();
         if let Packet::Hello(ours) = packet {
             let secret = SecretKey::from_bytes(&[9; 32]).unwrap();
             let (key, challenge) = (secret.public(), [9; 32]);

@@ -16,7 +16,7 @@ use crate::primitives::time::Timestamp;
 /// A header's size in bytes.
 pub const HEADER_BYTES: usize = 96;
 /// The only header version.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 /// The most bytes of an encoded block in any network.
 pub const BLOCK_BYTES_MAX: usize = 1 << 20;
 /// The most messages of a block in any network.
@@ -298,7 +298,7 @@ mod tests {
         let bytes = block().header.encode();
         assert_eq!(
             bytes[64..],
-            hex::decode("00000001000000000000000700000000000003e8200100000000000000000009").unwrap()
+            hex::decode("00000002000000000000000700000000000003e8200100000000000000000009").unwrap()
         );
     }
 

@@ -41,8 +41,8 @@ use crate::proof::chain_proof::PROOF_BYTES_MAX;
 
 /// The first bytes of every receipt.
 pub const MAGIC: [u8; 6] = *b"plexus";
-/// The only version of the layout.
-pub const VERSION: u16 = 1;
+/// The version of the layout. Files of other versions are refused.
+pub const VERSION: u16 = 2;
 /// The most siblings of a record: no provable chain has higher peaks.
 pub const PATH_MAX: usize = 62;
 /// The most siblings of a message: a block has at most [`BLOCK_MESSAGES_MAX`].
@@ -183,8 +183,8 @@ impl Receipt {
     ///
     /// let picture = Receipt::decode(b"\x89PNG\r\n\x1a\n");
     /// assert_eq!(picture, Err(ReceiptError::Magic { found: *b"\x89PNG\r\n" }));
-    /// let newer = Receipt::decode(b"plexus\x00\x02");
-    /// assert_eq!(newer, Err(ReceiptError::Version { found: 2 }));
+    /// let older = Receipt::decode(b"plexus\x00\x01");
+    /// assert_eq!(older, Err(ReceiptError::Version { found: 1 }));
     /// ```
     pub fn decode(bytes: &[u8]) -> Result<Self, ReceiptError> {
         if bytes.len() > RECEIPT_BYTES_MAX {

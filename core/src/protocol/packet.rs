@@ -22,8 +22,8 @@ use crate::protocol::compact_block::{BlockMessages, CompactBlock, GetMessagesAt}
 use crate::protocol::limits::ADDRESSES_MAX;
 use crate::protocol::limits::HEADERS_MAX;
 use crate::protocol::limits::{
-    BODIES_MAX, FAREWELL_BYTES_MAX, FRAME_BYTES_MAX, LINKS_MAX, MESSAGE_IDS_MAX, MESSAGES_MAX,
-    PROOF_BYTES_MAX,
+    BODIES_MAX, FAREWELL_BYTES_MAX, LINKS_MAX, MESSAGE_IDS_MAX, MESSAGES_MAX, PROOF_BYTES_MAX,
+    block_packet_bytes_max,
 };
 use crate::protocol::link_certificate::{CERTIFICATE_BYTES, LatencyAttestation, LinkCertificate};
 use crate::protocol::link_digest::{DIGEST_BYTES, LinkDigest};
@@ -65,8 +65,27 @@ pub struct Hello {
     pub challenge: [u8; 32],
 }
 
+/// The most bytes of a packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cap {
+    /// This many bytes, in every network.
+    Bytes(usize),
+    /// As many as a block of the network takes: [`block_packet_bytes_max`].
+    Block,
+}
+
+impl Cap {
+    /// Returns the cap in bytes, in a network with this `block_bytes_max`.
+    pub fn bytes(self, block_bytes_max: usize) -> usize {
+        match self {
+            Self::Bytes(bytes) => bytes,
+            Self::Block => block_packet_bytes_max(block_bytes_max),
+        }
+    }
+}
+
 macro_rules! packets {
-    ($($(#[$doc:meta])* $name:ident($body:ty) = $text:literal, at most $max:expr;)*) => {
+    ($($(#[$doc:meta])* $name:ident($body:ty) = $text:literal, at most $cap:expr;)*) => {
         /// One frame.
         #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
         pub enum Packet { $($(#[$doc])* $name($body),)* }
@@ -78,62 +97,62 @@ macro_rules! packets {
             }
         }
 
-        /// Each packet's name and cap in bytes, in the order of their first bytes.
-        pub const CAPS: &[(&str, usize)] = &[$(($text, $max),)*];
+        /// Each packet's name and cap, in the order of their first bytes.
+        pub const CAPS: &[(&str, Cap)] = &[$(($text, $cap),)*];
     };
 }
 
 packets! {
     /// Opens the handshake.
-    Hello(Hello) = "hello", at most 512;
+    Hello(Hello) = "hello", at most Cap::Bytes(512);
     /// Proves the node key: a signature over both hellos.
-    Answer(Signature) = "answer", at most 80;
+    Answer(Signature) = "answer", at most Cap::Bytes(80);
     /// Asks for the same bytes back at once.
-    Ping([u8; 16]) = "ping", at most PING_BYTES;
+    Ping([u8; 16]) = "ping", at most Cap::Bytes(PING_BYTES);
     /// Answers a ping.
-    Pong([u8; 16]) = "pong", at most PING_BYTES;
+    Pong([u8; 16]) = "pong", at most Cap::Bytes(PING_BYTES);
     /// Asks for the headers after the first of these hashes that the peer has on its best chain.
-    GetHeaders(BoundedVec<Hash, LOCATOR_MAX>) = "get-headers", at most 4 + 32 * LOCATOR_MAX;
+    GetHeaders(BoundedVec<Hash, LOCATOR_MAX>) = "get-headers", at most Cap::Bytes(4 + 32 * LOCATOR_MAX);
     /// Headers of the best chain, ascending. Fewer than [`HEADERS_MAX`] end it.
-    Headers(BoundedVec<Header, HEADERS_MAX>) = "headers", at most 4 + (1 + HEADER_BYTES) * HEADERS_MAX;
+    Headers(BoundedVec<Header, HEADERS_MAX>) = "headers", at most Cap::Bytes(4 + (1 + HEADER_BYTES) * HEADERS_MAX);
     /// A new header, whose body the sender may not have yet.
-    Announce(Header) = "announce", at most 2 + HEADER_BYTES;
+    Announce(Header) = "announce", at most Cap::Bytes(2 + HEADER_BYTES);
     /// The sender has verified this block's body.
-    Held(Hash) = "held", at most 33;
+    Held(Hash) = "held", at most Cap::Bytes(33);
     /// Asks for blocks.
-    GetBodies(BoundedVec<Hash, BODIES_MAX>) = "get-bodies", at most 4 + 32 * BODIES_MAX;
+    GetBodies(BoundedVec<Hash, BODIES_MAX>) = "get-bodies", at most Cap::Bytes(4 + 32 * BODIES_MAX);
     /// A requested block.
-    Body(Box<Block>) = "body", at most FRAME_BYTES_MAX;
+    Body(Box<Block>) = "body", at most Cap::Block;
     /// A requested block that the sender does not have.
-    Missing(Hash) = "missing", at most 33;
+    Missing(Hash) = "missing", at most Cap::Bytes(33);
     /// Messages in the sender's mempool.
-    Have(BoundedVec<MessageId, MESSAGE_IDS_MAX>) = "have", at most 4 + 32 * MESSAGE_IDS_MAX;
+    Have(BoundedVec<MessageId, MESSAGE_IDS_MAX>) = "have", at most Cap::Bytes(4 + 32 * MESSAGE_IDS_MAX);
     /// Asks for messages.
-    GetMessages(BoundedVec<MessageId, MESSAGE_IDS_MAX>) = "get-messages", at most 4 + 32 * MESSAGE_IDS_MAX;
+    GetMessages(BoundedVec<MessageId, MESSAGE_IDS_MAX>) = "get-messages", at most Cap::Bytes(4 + 32 * MESSAGE_IDS_MAX);
     /// Requested messages.
-    Messages(BoundedVec<Message, MESSAGES_MAX>) = "messages", at most 4 + (3 + MESSAGE_BYTES_MAX) * MESSAGES_MAX;
+    Messages(BoundedVec<Message, MESSAGES_MAX>) = "messages", at most Cap::Bytes(4 + (3 + MESSAGE_BYTES_MAX) * MESSAGES_MAX);
     /// The reason for closing the connection.
-    Farewell(BoundedString<FAREWELL_BYTES_MAX>) = "farewell", at most 4 + FAREWELL_BYTES_MAX;
+    Farewell(BoundedString<FAREWELL_BYTES_MAX>) = "farewell", at most Cap::Bytes(4 + FAREWELL_BYTES_MAX);
     /// A block's body, with short ids for its messages, sent without a request.
-    Compact(Box<CompactBlock>) = "compact", at most FRAME_BYTES_MAX;
+    Compact(Box<CompactBlock>) = "compact", at most Cap::Block;
     /// Asks for messages of a compact body.
-    GetParts(GetMessagesAt) = "get-parts", at most 36 + 3 * BLOCK_MESSAGES_MAX;
+    GetParts(GetMessagesAt) = "get-parts", at most Cap::Bytes(36 + 3 * BLOCK_MESSAGES_MAX);
     /// Messages of a compact body.
-    Parts(BlockMessages) = "parts", at most FRAME_BYTES_MAX;
+    Parts(BlockMessages) = "parts", at most Cap::Block;
     /// Asks for addresses of nodes.
-    GetAddresses(()) = "get-addresses", at most 1;
+    GetAddresses(()) = "get-addresses", at most Cap::Bytes(1);
     /// Addresses of nodes that the sender knows.
-    Addresses(BoundedVec<Address, ADDRESSES_MAX>) = "addresses", at most 4 + (2 + ADDRESS_BYTES_MAX) * ADDRESSES_MAX;
+    Addresses(BoundedVec<Address, ADDRESSES_MAX>) = "addresses", at most Cap::Bytes(4 + (2 + ADDRESS_BYTES_MAX) * ADDRESSES_MAX);
     /// The sender's signed measurement of this link.
-    Half(LatencyAttestation) = "half", at most 80;
+    Half(LatencyAttestation) = "half", at most Cap::Bytes(80);
     /// Asks for certificates of links that the sender lacks.
-    GetLinks(Box<LinkDigest>) = "get-links", at most 3 + DIGEST_BYTES;
+    GetLinks(Box<LinkDigest>) = "get-links", at most Cap::Bytes(3 + DIGEST_BYTES);
     /// Certificates of links.
-    Links(BoundedVec<LinkCertificate, LINKS_MAX>) = "links", at most 4 + (2 + CERTIFICATE_BYTES) * LINKS_MAX;
+    Links(BoundedVec<LinkCertificate, LINKS_MAX>) = "links", at most Cap::Bytes(4 + (2 + CERTIFICATE_BYTES) * LINKS_MAX);
     /// Asks for the proof of the best chain.
-    GetProof(()) = "get-proof", at most 1;
+    GetProof(()) = "get-proof", at most Cap::Bytes(1);
     /// The proof of the sender's best chain, or no bytes if it has none.
-    Proof(BoundedBytes<PROOF_BYTES_MAX>) = "proof", at most 4 + PROOF_BYTES_MAX;
+    Proof(BoundedBytes<PROOF_BYTES_MAX>) = "proof", at most Cap::Bytes(4 + PROOF_BYTES_MAX);
 }
 
 impl Packet {
@@ -155,28 +174,31 @@ impl Packet {
         postcard::to_allocvec(self).expect("packets are made of what postcard can write").into()
     }
 
-    /// Reads a frame.
+    /// Reads a frame, in a network whose blocks have at most `block_bytes_max` bytes.
     ///
     /// # Errors
     /// The fault of its sender.
     ///
     /// # Examples
     /// ```
+    /// use plexus_core::Network;
     /// use plexus_core::protocol::misbehavior::Misbehavior;
     /// use plexus_core::protocol::packet::Packet;
     ///
-    /// assert_eq!(Packet::decode(&[]), Err(Misbehavior::UnknownPacket { found: 256 }));
-    /// assert_eq!(Packet::decode(&[99]), Err(Misbehavior::UnknownPacket { found: 99 }));
-    /// let large = Packet::decode(&[2; 18]);
+    /// let max = Network::plexus().block_bytes_max();
+    /// assert_eq!(Packet::decode(&[], max), Err(Misbehavior::UnknownPacket { found: 256 }));
+    /// assert_eq!(Packet::decode(&[99], max), Err(Misbehavior::UnknownPacket { found: 99 }));
+    /// let large = Packet::decode(&[2; 18], max);
     /// let fault = Misbehavior::PacketTooLarge { packet: "ping", max: 17, found: 18 };
     /// assert_eq!(large, Err(fault));
-    /// assert_eq!(Packet::decode(&[2]), Err(Misbehavior::Malformed { packet: "ping" }));
+    /// assert_eq!(Packet::decode(&[2], max), Err(Misbehavior::Malformed { packet: "ping" }));
     /// ```
-    pub fn decode(frame: &[u8]) -> Result<Self, Misbehavior> {
+    pub fn decode(frame: &[u8], block_bytes_max: usize) -> Result<Self, Misbehavior> {
         let Some(&first) = frame.first() else { return Err(Misbehavior::UnknownPacket { found: 256 }) };
-        let Some(&(packet, max)) = CAPS.get(usize::from(first)) else {
+        let Some(&(packet, cap)) = CAPS.get(usize::from(first)) else {
             return Err(Misbehavior::UnknownPacket { found: first.into() });
         };
+        let max = cap.bytes(block_bytes_max);
         if frame.len() > max {
             return Err(Misbehavior::PacketTooLarge { packet, max, found: frame.len() });
         }

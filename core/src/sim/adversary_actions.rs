@@ -40,11 +40,14 @@ impl World {
     /// Returns the frame that a Byzantine host sends in place of its node's frame.
     pub(super) fn alter(&mut self, host: u32, frame: Bytes) -> Bytes {
         let attack = self.hosts[host as usize].adversary.as_ref().map(|adversary| adversary.attack);
+        let block_bytes_max = self.network.block_bytes_max();
         match attack {
-            Some(Attack::Eclipse) if matches!(Packet::decode(&frame), Ok(Packet::Addresses(_))) => {
+            Some(Attack::Eclipse)
+                if matches!(Packet::decode(&frame, block_bytes_max), Ok(Packet::Addresses(_))) =>
+            {
                 self.addresses_of_its_kind()
             }
-            Some(Attack::CertificateLiar) => match Packet::decode(&frame) {
+            Some(Attack::CertificateLiar) => match Packet::decode(&frame, block_bytes_max) {
                 Ok(Packet::Links(links)) => self.links_of_its_kind(host, links.into_inner()),
                 _ => frame,
             },
@@ -117,7 +120,9 @@ impl World {
         else {
             return false;
         };
-        let Ok(Packet::GetBodies(hashes)) = Packet::decode(frame) else { return false };
+        let Ok(Packet::GetBodies(hashes)) = Packet::decode(frame, self.network.block_bytes_max()) else {
+            return false;
+        };
         let forged: Vec<_> =
             hashes.into_inner().iter().filter_map(|hash| adversary.forged.get(hash)).cloned().collect();
         for body in forged.iter().flatten() {

@@ -3,7 +3,7 @@
 use super::counts::Counts;
 use super::measure::Measure;
 use super::report::PacketCount;
-use crate::protocol::packet::CAPS;
+use crate::protocol::packet::{CAPS, Cap};
 
 /// What is measured.
 #[derive(Debug)]
@@ -45,7 +45,7 @@ impl Measurements {
     /// Returns the numbers of sent frames and bytes, by packet.
     pub(super) fn packets(&self) -> Vec<PacketCount> {
         let sent = self.sent.frames.iter().zip(&self.sent.bytes);
-        let count = |((name, _), (frames, bytes)): (&(&str, usize), (&u64, &u64))| PacketCount {
+        let count = |((name, _), (frames, bytes)): (&(&str, Cap), (&u64, &u64))| PacketCount {
             name: (*name).to_owned(),
             frames: *frames,
             bytes: *bytes,

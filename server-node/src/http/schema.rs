@@ -102,7 +102,7 @@ pub(crate) struct MessageStatusSchema {
 #[expect(dead_code, reason = "it describes a form and is never made")]
 #[schema(as = Proof)]
 pub(crate) struct ProofSchema {
-    /// The version of this form: 1.
+    /// The version of this form: 2.
     pub version: u32,
     /// The network's parameters.
     pub network: ParametersSchema,

@@ -1,5 +1,6 @@
 use std::sync::Arc;
 
+use plexus_core::primitives::block::BLOCK_BYTES_MAX;
 use plexus_core::primitives::hash::Hash;
 use plexus_core::primitives::params::Network;
 use tokio::io::DuplexStream;
@@ -176,7 +177,7 @@ async fn serves_bodies_in_the_order_asked_and_says_what_is_missing() {
     let body = Packet::Body(Box::new(served.network.genesis_block()));
     for expected in [missing.clone(), body, missing, Packet::Headers(BoundedVec::new(Vec::new()))] {
         let Some(tungstenite::Message::Binary(frame)) = served.next().await else { panic!("no frame") };
-        assert_eq!(Packet::decode(&frame), Ok(expected));
+        assert_eq!(Packet::decode(&frame, BLOCK_BYTES_MAX), Ok(expected));
     }
 }
 

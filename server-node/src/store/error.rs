@@ -28,6 +28,20 @@ pub enum StoreError {
         /// The id of the store's network.
         found: Hash,
     },
+    /// The store's chain follows another version of the protocol.
+    #[error(
+        "{} holds a chain of protocol version {found}, this program follows version {expected}: nothing is converted, \
+         choose a new directory with --data",
+        data.display()
+    )]
+    OtherProtocol {
+        /// The data directory.
+        data: PathBuf,
+        /// This program's version.
+        expected: u32,
+        /// The version in the store's genesis header.
+        found: u32,
+    },
     /// The store's tables have another layout.
     #[error(
         "{} has store format {found}, this program writes {expected}: use the program that wrote it, or choose another \

@@ -13,12 +13,14 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGua
 use bytes::Bytes;
 use plexus_core::ledger::signature_batch::KnownIn;
 use plexus_core::node::storage::{Change, StoreQuery, StoreReply};
-use plexus_core::primitives::block::Header;
+use plexus_core::primitives::block::{Header, VERSION};
 use plexus_core::primitives::hash::Hash;
 use plexus_core::primitives::message::MessageId;
 use plexus_core::primitives::params::Network;
 use plexus_core::primitives::pow::Work;
-use redb::{Database, DatabaseError, ReadableDatabase, ReadableTable, StorageBackend, StorageError};
+use redb::{
+    Database, DatabaseError, ReadableDatabase, ReadableTable, StorageBackend, StorageError, WriteTransaction,
+};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 mod apply;
@@ -155,7 +157,7 @@ impl Store {
                 Some(format) => {
                     let format = check_format(data, &format)?;
                     let found = meta.get(table::NETWORK_KEY)?.map(|value| value.value().to_vec());
-                    check_network(data, &found.unwrap_or_default(), network.id())?;
+                    check_network(&transaction, data, &found.unwrap_or_default(), network.id())?;
                     if format != table::FORMAT {
                         meta.insert(table::FORMAT_KEY, table::FORMAT.to_be_bytes().as_slice())?;
                     }
@@ -434,8 +436,24 @@ fn check_format(data: &Path, found: &[u8]) -> StoreResult<u64> {
     }
 }
 
-fn check_network(data: &Path, found: &[u8], expected: &Hash) -> StoreResult<()> {
+fn check_network(
+    transaction: &WriteTransaction,
+    data: &Path,
+    found: &[u8],
+    expected: &Hash,
+) -> StoreResult<()> {
     let found = <[u8; 32]>::try_from(found).map_or(Hash::ZERO, Hash::from_bytes);
     let (data, expected) = (data.to_owned(), *expected);
-    if found == expected { Ok(()) } else { Err(StoreError::OtherNetwork { data, expected, found }) }
+    if found == expected {
+        return Ok(());
+    }
+    // The ids of all networks change with the version of the protocol.
+    let headers = transaction.open_table(table::HEADERS)?;
+    let genesis = headers.get(&table::place_key(0, &found))?.map(|record| table::header_of(record.value()));
+    match genesis {
+        Some(Ok((genesis, _))) if genesis.version != VERSION => {
+            Err(StoreError::OtherProtocol { data, expected: VERSION, found: genesis.version })
+        }
+        Some(_) | None => Err(StoreError::OtherNetwork { data, expected, found }),
+    }
 }

@@ -267,6 +267,35 @@ fn refuses_the_store_of_another_network() {
 }
 
 #[test]
+fn refuses_the_store_of_another_protocol_version() {
+    let (data, genesis) = (tempfile::tempdir().unwrap(), *Network::dev().genesis());
+    let genesis = Header { version: 1, ..genesis };
+    let id = genesis.hash();
+    let database = redb::Database::create(data.path().join("chain.redb")).unwrap();
+    let transaction = database.begin_write().unwrap();
+    {
+        let mut meta = transaction.open_table(TableDefinition::<&str, &[u8]>::new("meta")).unwrap();
+        meta.insert("format", 2u64.to_be_bytes().as_slice()).unwrap();
+        meta.insert("network", id.as_bytes().as_slice()).unwrap();
+        let definition = TableDefinition::<&[u8; 40], &[u8; 112]>::new("headers");
+        let mut headers = transaction.open_table(definition).unwrap();
+        let (mut key, mut record) = ([0; 40], [0; 112]);
+        key[8..].copy_from_slice(id.as_bytes());
+        record[..96].copy_from_slice(&genesis.encode());
+        headers.insert(&key, &record).unwrap();
+    }
+    transaction.commit().unwrap();
+    drop(database);
+    let error = Store::open(data.path(), &Network::dev()).unwrap_err();
+    assert!(matches!(&error, StoreError::OtherProtocol { expected: 2, found: 1, .. }), "{error:?}");
+    let text = error.to_string();
+    assert!(
+        text.contains("nothing is converted") && text.contains("--data") && !text.contains('\n'),
+        "{text}"
+    );
+}
+
+#[test]
 fn refuses_a_file_that_is_no_store() {
     let data = tempfile::tempdir().unwrap();
     std::fs::write(data.path().join("chain.redb"), b"a letter, not a database".repeat(300)).unwrap();

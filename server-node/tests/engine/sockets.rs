@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
+use plexus_core::primitives::block::BLOCK_BYTES_MAX;
 use plexus_core::protocol::limits::FRAME_BYTES_MAX;
 use plexus_core::protocol::misbehavior::Reason;
 use plexus_core::protocol::packet::Packet;
@@ -70,7 +71,7 @@ async fn greets_who_speaks_the_subprotocol() {
     let mut socket = connect(node.address(), Some("plexus.1")).await.unwrap();
     let first = timeout(PATIENCE, socket.next()).await.unwrap().unwrap().unwrap();
     let Message::Binary(frame) = first else { panic!("{first:?}") };
-    assert_eq!(Packet::decode(&frame).unwrap().name(), "hello");
+    assert_eq!(Packet::decode(&frame, BLOCK_BYTES_MAX).unwrap().name(), "hello");
     assert_eq!(node.handle().counters().inbound.value(), 1);
     drop(socket);
     no_peers_are_left(&node).await;
@@ -100,7 +101,7 @@ async fn farewell(socket: &mut WebSocketStream<TcpStream>) -> Option<String> {
     let mut farewell = None;
     while let Some(Ok(frame)) = timeout(PATIENCE, socket.next()).await.unwrap() {
         if let Message::Binary(frame) = frame
-            && let Packet::Farewell(reason) = Packet::decode(&frame).unwrap()
+            && let Packet::Farewell(reason) = Packet::decode(&frame, BLOCK_BYTES_MAX).unwrap()
         {
             farewell = Some(reason.as_str().to_owned());
         }

@@ -9,6 +9,8 @@ from .hashing import sha256, tagged_hash
 from .message import MESSAGE_BYTES_MIN, Message
 
 HEADER_BYTES = 96
+# The version of the rules, which every header states.
+VERSION = 2
 EMPTY_BLOCK_BYTES = HEADER_BYTES + 8 + key.PUBLIC_KEY_SIZE + key.SIGNATURE_SIZE + 4
 
 

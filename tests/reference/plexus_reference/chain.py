@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from . import pow
-from .block import Block, Header
+from .block import VERSION, Block, Header
 from .codec import U64_MAX, DecodeError, saturate_u128
 from .history import MountainRange, Record
 from .key import signature_fault
@@ -81,8 +81,8 @@ class Chain:
     def _own_failures(self, block: Block, ids: list[bytes], now: int) -> Iterator[Failure]:
         """Returns the failures of the rules that need no parent."""
         header = block.header
-        if header.version != 1:
-            yield Failure("InvalidVersion", "version 1", f"version {header.version}")
+        if header.version != VERSION:
+            yield Failure("InvalidVersion", f"version {VERSION}", f"version {header.version}")
         if header.time > now + CLOCK_AHEAD_MAX_MS:
             yield Failure("TimeTooFarAhead", f"time at most {now + CLOCK_AHEAD_MAX_MS}", f"time {header.time}")
         yield from _work_failures(header)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
+from .block import EMPTY_BLOCK_BYTES, VERSION
 from .chain import Chain, Failure
 from .network import Network, NetworkError
 
@@ -46,7 +47,7 @@ def verify(stream: BinaryIO, now: int) -> Verdict:
         elif position > 0:
             failures = chain.extend(encoded, now)
         elif encoded != genesis:
-            failures = [Failure("Genesis", f"the genesis block of network {chain.network.id.hex()}", "another block")]
+            failures = [_genesis_failure(chain.network, encoded)]
         else:
             failures = []
         if failures:
@@ -61,6 +62,14 @@ def write(stream: BinaryIO, network: Network, blocks: list[bytes]) -> None:
     stream.write(json.dumps(network.to_json(), separators=(",", ":")).encode() + b"\n")
     for block in blocks:
         stream.write(block.hex().encode() + b"\n")
+
+
+def _genesis_failure(network: Network, encoded: bytes) -> Failure:
+    version = int.from_bytes(encoded[64:68], "big")
+    if len(encoded) == EMPTY_BLOCK_BYTES and version != VERSION:
+        expected, found = f"version {VERSION}", f"version {version}: nothing is converted"
+        return Failure("Genesis", expected, found)
+    return Failure("Genesis", f"the genesis block of network {network.id.hex()}", "another block")
 
 
 def _read_network(stream: BinaryIO) -> Network:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from . import key, merkle, mining, pow, proof, receipt
-from .block import Block, Header
+from .block import VERSION, Block, Header
 from .codec import u64
 from .hashing import sha256, tagged_hash
 from .history import MountainRange, Record
@@ -40,7 +40,7 @@ class Forger:
         time = before.time + elapsed
         bits = proof.next_bits(self.network, self.prover.leaves[-1], time) if bits is None else bits
         content_root = tagged_hash("plexus/content", self.history.root() + body_root + u64(extra))
-        return Header(before.hash, content_root, 1, self.height + 1, time, bits, 0)
+        return Header(before.hash, content_root, VERSION, self.height + 1, time, bits, 0)
 
     def put(self, header: Header, body_root: bytes, extra: int, leaf: Record | None = None) -> None:
         """Appends a header. `leaf` replaces its record in the mountain range."""

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from . import key, pow
-from .block import Block, Header
+from .block import VERSION, Block, Header
 from .chain import Chain
 from .message import Message
 
@@ -22,7 +22,7 @@ def mine(
     extra: int = 0,
     prev_hash: bytes | None = None,
     height: int | None = None,
-    version: int = 1,
+    version: int = VERSION,
     bits: int | None = None,
     content_root: bytes | None = None,
     signature: bytes | None = None,

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, fields
 from functools import cached_property
 
 from . import pow
-from .block import EMPTY_BLOCK_BYTES, Block, Header
+from .block import EMPTY_BLOCK_BYTES, VERSION, Block, Header
 from .codec import Reader, u8, u32, u64
 from .hashing import ZERO_HASH, tagged_hash
 
@@ -94,7 +94,7 @@ class Network:
     @cached_property
     def genesis(self) -> Block:
         content_root = tagged_hash("plexus/network", self.encode())
-        header = Header(ZERO_HASH, content_root, 1, 0, self.genesis_time, self.limit_bits, 0)
+        header = Header(ZERO_HASH, content_root, VERSION, 0, self.genesis_time, self.limit_bits, 0)
         return Block(header, 0, bytes(33), bytes(64), ())
 
     @property

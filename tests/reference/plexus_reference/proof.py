@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from math import isqrt
 
 from . import pow
-from .block import Header
+from .block import VERSION, Header
 from .codec import U64_MAX, U128_MAX, DecodeError, Reader, saturate_u128, u32, u64, u128
 from .hashing import tagged_hash
 from .history import MountainRange, Record, parent
@@ -234,7 +234,7 @@ class _Pass:
         if time <= edge.time:
             raise ProofError(f"times do not rise at height {height}")
         bits = next_bits(self.network, edge, time)
-        self.header = Header(prev_hash, content_root, 1, height, time, bits, nonce)
+        self.header = Header(prev_hash, content_root, VERSION, height, time, bits, nonce)
         if not self.header.meets_target():
             raise ProofError(f"no proof of work at height {height}")
         self.add(0, Record(self.header.hash, pow.work(pow.expand(bits)), time, bits))

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from . import history, key, merkle, pow, proof
+from .block import VERSION as HEADER_VERSION
 from .block import Header, author_digest
 from .chain import MESSAGE_AHEAD_MAX_MS, MESSAGE_BEFORE_MAX_MS
 from .codec import U64_MAX, U128_MAX, DecodeError, Reader, u8, u16, u32, u64
@@ -32,7 +33,7 @@ from .network import Network, NetworkError
 from .proof import PROOF_BYTES_MAX, Proven, ProofError
 
 MAGIC = b"plexus"
-VERSION = 1
+VERSION = 2
 COUNT_MAX = 4096
 PATH_MAX = 62
 RECEIPT_BYTES_MAX = PROOF_BYTES_MAX + 16 * 1024
@@ -258,7 +259,7 @@ def verify(receipt: Receipt) -> Verified:
         raise ReceiptError("the message's time does not fit the block's")
     if receipt.count > receipt.network.block_messages_max:
         raise ReceiptError("more messages than the network's blocks have")
-    if header.version != 1:
+    if header.version != HEADER_VERSION:
         raise ReceiptError("a header of an unknown version")
     try:
         target = pow.expand(header.bits)
@@ -290,7 +291,7 @@ def verify(receipt: Receipt) -> Verified:
 
 def _check_version(version: int) -> None:
     if version != VERSION:
-        raise ReceiptError(f"a proof file of version {version}")
+        raise ReceiptError(f"a proof file of version {version}, where {VERSION} is expected: nothing is converted")
 
 
 def _siblings_of(index: int, count: int) -> int:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from . import forgery, key, merkle, mining, pow, proof, receipt
-from .block import EMPTY_BLOCK_BYTES, Block, Header
+from .block import EMPTY_BLOCK_BYTES, VERSION, Block, Header
 from .chain import MESSAGE_AHEAD_MAX_MS, MESSAGE_BEFORE_MAX_MS, Chain
 from .codec import u64
 from .hashing import sha256, tagged_hash
@@ -260,7 +260,7 @@ def _steps() -> Iterable[dict]:
 
 
 def headers() -> Iterable[dict]:
-    plain = Header(sha256(b"parent"), sha256(b"content"), 1, 7, PLEXUS.genesis_time + 15_000, DEV.limit_bits, 0)
+    plain = Header(sha256(b"parent"), sha256(b"content"), VERSION, 7, PLEXUS.genesis_time + 15_000, DEV.limit_bits, 0)
     for header in (
         mining.search(plain),
         mining.search(plain, meeting=False),
@@ -448,6 +448,9 @@ def proofs() -> Iterable[dict]:
         b"",
         good[:-1],
         good + b"\0",
+        # The layout of version 1, and one that does not exist yet.
+        good[:6] + b"\0\1" + good[8:],
+        good[:6] + b"\0\3" + good[8:],
         *(_with_flip(good, at) for at in (0, 32, 71, 87, 103, 107, 108, 140, 141, len(good) - 1)),
         good[:64] + u64(8) + good[72:],
         good[:64] + u64(2**62) + good[72:],
@@ -494,6 +497,9 @@ def receipts() -> Iterable[dict]:
         b"",
         good[:-1],
         good + b"\0",
+        # The layout of version 1, and one that does not exist yet.
+        good[:6] + b"\0\1" + good[8:],
+        good[:6] + b"\0\3" + good[8:],
         *(_with_flip(good, at) for at in range(0, len(good), 61)),
         replace(shown, index=0).encode(),
         replace(shown, index=3).encode(),
@@ -517,7 +523,8 @@ def receipts() -> Iterable[dict]:
     form = shown.to_json()
     message, block = form["message"], form["block"]
     for change in (
-        {"version": 2},
+        {"version": 1},
+        {"version": 3},
         {"index": 0},
         {"more": 1},
         {"chain": form["chain"].upper()},
@@ -576,7 +583,7 @@ def prover_with(
         body_root, extra = sha256(b"body %d" % number), number % 300
         content_root = tagged_hash("plexus/content", history.root() + body_root + u64(extra))
         bits = network.next_bits(before, time)
-        header = Header(before.hash, content_root, 1, number, time, bits, 0)
+        header = Header(before.hash, content_root, VERSION, number, time, bits, 0)
         if number == at:
             notes = _notes(network, time - late, count)
             made = Block(header, extra, key.public_of(CAROL), bytes(64), notes)
@@ -635,7 +642,8 @@ def candidates(chain: Chain, encoded: Sequence[bytes]) -> Iterable[tuple[str, in
     yield case("height too large", mined(height=wrong_height), "BlockNumber")
     yield case("height of the parent", mined(height=chain.height), "BlockNumber")
     yield case("version 0", mined(version=0), "InvalidVersion")
-    yield case("version 2", mined(version=2), "InvalidVersion")
+    yield case("version 1, of another protocol", mined(version=1), "InvalidVersion")
+    yield case("version 3", mined(version=3), "InvalidVersion")
     tip_time = chain.tip.time
     early_notes = _notes(network, tip_time + 2, 2)
     yield case("time just after the parent's", mined(time=tip_time + 1, messages=early_notes))

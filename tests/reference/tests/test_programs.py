@@ -79,6 +79,14 @@ class VerifyChain(unittest.TestCase):
         self.assertEqual(result.returncode, 1)
         self.assertIn(b"block 0: Genesis", result.stdout)
 
+    def test_names_another_protocol_version(self):
+        first = bytearray(self.blocks[0])
+        first[67] = 1
+        result = self.verify(exported([bytes(first), *self.blocks[1:]]))
+        self.assertEqual(result.returncode, 1)
+        self.assertIn(b"expected version 2", result.stdout)
+        self.assertIn(b"version 1: nothing is converted", result.stdout)
+
     def test_lines_that_are_no_blocks_break_the_encoding_rule(self):
         for line in (b"", b"zz", b"ABCD", b"abc", b"00 00", self.blocks[1].hex().encode() + b"\r"):
             result = self.verify(exported(self.blocks[:1]) + line + b"\n")

@@ -4,6 +4,7 @@
 
 use bytes::Bytes;
 use plexus_core::node::ConnectionId;
+use plexus_core::primitives::params::Network;
 use plexus_core::protocol::limits::FRAME_BYTES_MAX;
 use plexus_core::protocol::misbehavior::{Misbehavior, Reason};
 use plexus_core::protocol::packet::{CAPS, Packet, Role};
@@ -119,14 +120,15 @@ fn every_packet_with_any_byte_changed_does_no_harm() {
 #[test]
 fn an_oversized_packet_of_each_kind_is_a_fault() {
     let mut target = Target::new(122);
-    for (first, (name, max)) in CAPS.iter().enumerate() {
+    for (first, (name, cap)) in CAPS.iter().enumerate() {
+        let max = cap.bytes(Network::dev().block_bytes_max());
         let mut bytes = vec![0; max + 1];
         bytes[0] = u8::try_from(first).unwrap();
         let fault = target.send(bytes.into());
-        if *max == FRAME_BYTES_MAX {
+        if max == FRAME_BYTES_MAX {
             continue;
         }
-        let expected = Misbehavior::PacketTooLarge { packet: name, max: *max, found: max + 1 };
+        let expected = Misbehavior::PacketTooLarge { packet: name, max, found: max + 1 };
         assert_eq!(fault, Some(expected));
     }
     for first in CAPS.len()..256 {

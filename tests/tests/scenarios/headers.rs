@@ -32,7 +32,7 @@ const BREAKS: &[(&str, Break, Expect)] = &[
             block.header.version = VERSION + 1;
             grind(&mut block.header);
         },
-        |error| matches!(error, RuleError::Version { found: 2 }),
+        |error| matches!(error, RuleError::Version { found: 3 }),
     ),
     (
         "time",

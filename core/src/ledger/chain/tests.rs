@@ -96,8 +96,8 @@ fn a_header_comes_once_in_time_and_after_its_parent() {
     assert_eq!(chain.insert(*network.genesis(), at), Ok(Inserted::Known));
     assert_eq!(chain.insert(headers[1], LATE), Ok(Inserted::New { leads: true }));
     assert_eq!((chain.tip().header.height, chain.best_header().header.height), (0, 2));
-    let bad = Header { version: 2, ..child(&network, &headers[1], 1, 1) };
-    assert!(chain.insert(bad, LATE).unwrap_err().contains(&RuleError::Version { found: 2 }));
+    let bad = Header { version: 1, ..child(&network, &headers[1], 1, 1) };
+    assert!(chain.insert(bad, LATE).unwrap_err().contains(&RuleError::Version { found: 1 }));
 }
 
 #[test]

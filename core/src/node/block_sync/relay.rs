@@ -18,7 +18,7 @@ use crate::primitives::time::MonotonicTime;
 use crate::protocol::bounded::BoundedVec;
 use crate::protocol::compact_block::{BlockMessages, CompactBlock, GetMessagesAt, PartialBlock};
 use crate::protocol::connection::ConnectionId;
-use crate::protocol::limits::FRAME_BYTES_MAX;
+use crate::protocol::limits::block_packet_bytes_max;
 use crate::protocol::misbehavior::Misbehavior;
 use crate::protocol::packet::Packet;
 use crate::sync::block_download::DownloadedBody;
@@ -99,7 +99,7 @@ impl BlockSync {
         };
         let compact = CompactBlock::new(body.hash, &body.block, &body.ids, &whole);
         let mut frame = Packet::Compact(Box::new(compact)).encode();
-        if frame.len() > FRAME_BYTES_MAX {
+        if frame.len() > block_packet_bytes_max(cx.chain.network().block_bytes_max()) {
             // A full block of new messages is requested whole by the peers that need it.
             frame = Packet::Held(body.hash).encode();
         }
@@ -163,8 +163,8 @@ impl BlockSync {
         let part = |place: u16| Some(block.messages.get(usize::from(place))?.as_ref().clone());
         let messages = BoundedVec::new(places.into_inner().into_iter().filter_map(part).collect());
         let frame = Packet::Parts(BlockMessages { hash, messages }).encode();
-        // Parts larger than a frame are not sent: after a while the peer requests the whole block.
-        if frame.len() <= FRAME_BYTES_MAX {
+        // Parts over their cap are not sent: after a while the peer requests the whole block.
+        if frame.len() <= block_packet_bytes_max(cx.chain.network().block_bytes_max()) {
             cx.outbox.send_frame(peer, frame);
         }
     }

@@ -24,7 +24,9 @@ pub enum ReceiptError {
         found: [u8; 6],
     },
     /// Its version is unknown.
-    #[error("version of the proof file: expected {VERSION}, found {found}")]
+    #[error(
+        "version of the proof file: expected {VERSION}, found {found}: nothing is converted, prove the message again"
+    )]
     Version {
         /// Its version.
         found: u32,

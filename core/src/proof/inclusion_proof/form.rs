@@ -25,7 +25,7 @@ use crate::proof::chain_proof::PROOF_BYTES_MAX;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Form {
-    /// The version of the receipt's layout: 1.
+    /// The version of the receipt's layout: 2.
     pub version: u32,
     /// The network's parameters.
     pub network: Parameters,

@@ -8,6 +8,7 @@ use crate::primitives::block::{BLOCK_BYTES_MIN, BLOCK_MESSAGES_MAX};
 use crate::primitives::message::{Draft, RECIPIENT_BYTES_MAX, TEXT_BYTES_MAX};
 use crate::primitives::params::Network;
 use crate::primitives::time::Timestamp;
+use crate::protocol::limits::FRAME_BYTES_MAX;
 
 fn hello(listen: Option<Address>) -> Hello {
     Hello {
@@ -156,21 +157,33 @@ fn packets(large: bool) -> Vec<Packet> {
     order.iter().map(one).collect()
 }
 
+/// Reads a frame in a network with the largest blocks.
+fn decode(frame: &[u8]) -> Result<Packet, Misbehavior> {
+    Packet::decode(frame, BLOCK_BYTES_MAX)
+}
+
+/// Returns a packet's cap in such a network.
+fn cap_bytes(first: u8) -> usize {
+    CAPS[usize::from(first)].1.bytes(BLOCK_BYTES_MAX)
+}
+
 #[test]
 fn caps_are_in_the_order_of_first_bytes() {
-    for (first, (packet, (name, max))) in packets(false).iter().zip(CAPS).enumerate() {
+    for (first, (packet, (name, _))) in packets(false).iter().zip(CAPS).enumerate() {
         let frame = packet.encode();
         assert_eq!((usize::from(frame[0]), packet.name()), (first, *name));
-        assert!(*max <= FRAME_BYTES_MAX && frame.len() <= *max);
+        let max = cap_bytes(frame[0]);
+        assert!(max <= FRAME_BYTES_MAX && frame.len() <= max);
     }
 }
 
 #[test]
 fn the_largest_of_each_packet_passes() {
-    for (packet, (name, max)) in packets(true).into_iter().zip(CAPS) {
-        let frame = packet.encode();
-        assert!(frame.len() <= *max, "{name}: {} bytes, cap {max}", frame.len());
-        assert_eq!(Packet::decode(&frame), Ok(packet));
+    for packet in packets(true) {
+        let (name, frame) = (packet.name(), packet.encode());
+        let max = cap_bytes(frame[0]);
+        assert!(frame.len() <= max, "{name}: {} bytes, cap {max}", frame.len());
+        assert_eq!(decode(&frame), Ok(packet));
     }
 }
 
@@ -178,24 +191,20 @@ fn the_largest_of_each_packet_passes() {
 fn every_packet_round_trips_and_no_prefix_or_longer_frame_passes() {
     for packet in packets(false) {
         let (name, frame) = (packet.name(), packet.encode());
-        assert_eq!(Packet::decode(&frame).as_ref(), Ok(&packet));
-        assert_eq!(Packet::decode(&[]), Err(Misbehavior::UnknownPacket { found: 256 }));
+        assert_eq!(decode(&frame).as_ref(), Ok(&packet));
+        assert_eq!(decode(&[]), Err(Misbehavior::UnknownPacket { found: 256 }));
         for end in 1..frame.len() {
-            assert_eq!(
-                Packet::decode(&frame[..end]),
-                Err(Misbehavior::Malformed { packet: name }),
-                "{end} bytes"
-            );
+            assert_eq!(decode(&frame[..end]), Err(Misbehavior::Malformed { packet: name }), "{end} bytes");
         }
         for byte in [0, 1, 0xff] {
             let longer = [frame.as_ref(), &[byte]].concat();
-            let (max, found) = (CAPS[usize::from(frame[0])].1, longer.len());
+            let (max, found) = (cap_bytes(frame[0]), longer.len());
             let expected = if found > max {
                 Misbehavior::PacketTooLarge { packet: name, max, found }
             } else {
                 Misbehavior::Malformed { packet: name }
             };
-            assert_eq!(Packet::decode(&longer), Err(expected));
+            assert_eq!(decode(&longer), Err(expected));
         }
     }
 }
@@ -204,19 +213,36 @@ fn every_packet_round_trips_and_no_prefix_or_longer_frame_passes() {
 fn a_first_byte_that_names_no_packet_is_a_fault() {
     for first in CAPS.len()..256 {
         let first = u8::try_from(first).unwrap();
-        assert_eq!(Packet::decode(&[first, 0, 0]), Err(Misbehavior::UnknownPacket { found: first.into() }));
+        assert_eq!(decode(&[first, 0, 0]), Err(Misbehavior::UnknownPacket { found: first.into() }));
     }
 }
 
 #[test]
 fn a_frame_over_its_cap_is_refused_by_its_size() {
-    for (first, (packet, max)) in CAPS.iter().enumerate() {
+    for (first, (packet, _)) in (0..).zip(CAPS) {
+        let max = cap_bytes(first);
         let mut frame = vec![0; max + 1];
-        frame[0] = u8::try_from(first).unwrap();
-        let (max, found) = (*max, frame.len());
-        assert_eq!(Packet::decode(&frame), Err(Misbehavior::PacketTooLarge { packet, max, found }));
+        frame[0] = first;
+        let found = frame.len();
+        assert_eq!(decode(&frame), Err(Misbehavior::PacketTooLarge { packet, max, found }));
         // At the cap it is read, but it is not a valid packet.
-        assert!(!matches!(Packet::decode(&frame[..max]), Err(Misbehavior::PacketTooLarge { .. })));
+        assert!(!matches!(decode(&frame[..max]), Err(Misbehavior::PacketTooLarge { .. })));
+    }
+}
+
+#[test]
+fn caps_of_blocks_follow_the_network() {
+    let small = block(vec![message(3, 5); 3]);
+    let frame = body_frame(&small.encode());
+    assert!(Packet::decode(&frame, small.size()).is_ok());
+    for first in [9, 15, 17] {
+        let (packet, max) = (CAPS[usize::from(first)].0, 1_000 + 16);
+        let mut frame = vec![0; max + 1];
+        frame[0] = first;
+        let found = frame.len();
+        let too_large = Err(Misbehavior::PacketTooLarge { packet, max, found });
+        assert_eq!(Packet::decode(&frame, 1_000), too_large);
+        assert_ne!(Packet::decode(&frame, 1_001), too_large);
     }
 }
 
@@ -238,7 +264,7 @@ fn a_length_over_the_most_is_refused_before_anything_is_allocated() {
     for first in [4, 5, 6, 8, 9, 11, 12, 13, 14] {
         let packet = CAPS[usize::from(first)].0;
         for count in [1 << 20, 1 << 32, u64::MAX / 2, u64::MAX] {
-            let found = Packet::decode(&list(first, count, &[0; 8]));
+            let found = decode(&list(first, count, &[0; 8]));
             assert_eq!(found, Err(Misbehavior::Malformed { packet }), "{count}");
         }
     }
@@ -249,12 +275,12 @@ fn a_list_holds_its_most_and_no_more() {
     let hash = [7; 32];
     for (first, most) in [(4, LOCATOR_MAX), (8, BODIES_MAX), (11, MESSAGE_IDS_MAX), (12, MESSAGE_IDS_MAX)] {
         let frame = |count: usize| list(first, count as u64, &hash.repeat(count));
-        assert!(Packet::decode(&frame(most)).is_ok());
-        assert!(Packet::decode(&frame(most + 1)).is_err());
+        assert!(decode(&frame(most)).is_ok());
+        assert!(decode(&frame(most + 1)).is_err());
         // The most bytes, but one item more is claimed.
         let packet = CAPS[usize::from(first)].0;
         let frame = list(first, most as u64 + 1, &hash.repeat(most));
-        assert_eq!(Packet::decode(&frame), Err(Misbehavior::Malformed { packet }));
+        assert_eq!(decode(&frame), Err(Misbehavior::Malformed { packet }));
     }
     assert_eq!(BoundedVec::<u8, 3>::new(vec![1, 2, 3, 4]).into_inner(), [1, 2, 3]);
 }
@@ -265,8 +291,8 @@ fn a_text_is_cut_between_its_characters() {
     assert_eq!(BoundedString::<4>::new("häß").as_str(), "hä");
     assert_eq!(BoundedString::<0>::new("ß").as_str(), "");
     let long = list(14, FAREWELL_BYTES_MAX as u64 + 1, &[b'f'; FAREWELL_BYTES_MAX + 1]);
-    assert_eq!(Packet::decode(&long), Err(Misbehavior::Malformed { packet: "farewell" }));
-    assert_eq!(Packet::decode(&list(14, 1, &[0xff])), Err(Misbehavior::Malformed { packet: "farewell" }));
+    assert_eq!(decode(&long), Err(Misbehavior::Malformed { packet: "farewell" }));
+    assert_eq!(decode(&list(14, 1, &[0xff])), Err(Misbehavior::Malformed { packet: "farewell" }));
 }
 
 #[test]
@@ -281,21 +307,21 @@ fn an_encoded_block_makes_the_same_frame() {
 #[test]
 fn a_block_of_too_many_messages_is_no_body() {
     let many = block(vec![message(0, 1); BLOCK_MESSAGES_MAX]);
-    assert!(Packet::decode(&body_frame(&many.encode())).is_ok());
+    assert!(decode(&body_frame(&many.encode())).is_ok());
     let more = block(vec![message(0, 1); BLOCK_MESSAGES_MAX + 1]);
     assert!(more.size() < BLOCK_BYTES_MAX);
-    assert_eq!(Packet::decode(&body_frame(&more.encode())), Err(Misbehavior::Malformed { packet: "body" }));
+    assert_eq!(decode(&body_frame(&more.encode())), Err(Misbehavior::Malformed { packet: "body" }));
     let mut long = largest_block().encode();
     long.push(0);
-    assert_eq!(Packet::decode(&body_frame(&long)), Err(Misbehavior::Malformed { packet: "body" }));
+    assert_eq!(decode(&body_frame(&long)), Err(Misbehavior::Malformed { packet: "body" }));
 }
 
 proptest! {
     #[test]
     fn no_bytes_panic(first in 0u8..16, bytes in proptest::collection::vec(any::<u8>(), 0..600)) {
-        let _ = Packet::decode(&bytes);
+        let _ = decode(&bytes);
         let frame = [&[first], bytes.as_slice()].concat();
-        if let Ok(packet) = Packet::decode(&frame) {
+        if let Ok(packet) = decode(&frame) {
             prop_assert!(packet.encode().len() <= frame.len(), "what is read is written no longer");
         }
     }
@@ -306,8 +332,8 @@ proptest! {
         let mut frame = packet.encode().to_vec();
         let place = place.index(frame.len());
         frame[place] = byte;
-        if let Ok(packet) = Packet::decode(&frame) {
-            prop_assert_eq!(Packet::decode(&packet.encode()), Ok(packet));
+        if let Ok(packet) = decode(&frame) {
+            prop_assert_eq!(decode(&packet.encode()), Ok(packet));
         }
     }
 }

@@ -223,12 +223,12 @@ fn headers_that_do_not_connect_are_a_fault() {
 fn a_header_that_breaks_a_rule_is_a_fault() {
     let mut story = HeadersStory::new(0);
     let good = child(&story.network, story.network.genesis(), 1, 1);
-    let bad = Header { version: 2, ..child(&story.network, &good, 1, 1) };
+    let bad = Header { version: 3, ..child(&story.network, &good, 1, 1) };
     story.claims(ALICE, 1, 10, 5);
     assert_eq!(story.asks(), Some(ALICE));
     let fault = story.answers(ALICE, &[good, bad]).unwrap_err();
     let Misbehavior::InvalidHeader { hash, error } = fault else { panic!("{fault}") };
-    assert_eq!((hash, *error), (bad.hash(), RuleError::Version { found: 2 }));
+    assert_eq!((hash, *error), (bad.hash(), RuleError::Version { found: 3 }));
 }
 
 #[test]

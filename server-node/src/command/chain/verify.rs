@@ -13,7 +13,7 @@ use std::path::Path;
 use anyhow::{Context, anyhow, ensure};
 use plexus_core::ledger::signature_batch::SignatureCheck;
 use plexus_core::ledger::validation::{self, RuleError};
-use plexus_core::primitives::block::{Block, Header};
+use plexus_core::primitives::block::{Block, Header, VERSION};
 use plexus_core::primitives::hash::Hash;
 use plexus_core::primitives::message::MessageId;
 use plexus_core::primitives::mmr::Mmr;
@@ -77,6 +77,11 @@ fn verify(reader: impl BufRead, local: Timestamp, mut step: impl FnMut()) -> any
     let mut lines = Lines::new(reader);
     let network = lines.network()?;
     let genesis = lines.block()?.ok_or_else(|| anyhow!("line 2: the genesis block is missing"))?;
+    let version = genesis.header.version;
+    ensure!(
+        version == VERSION,
+        "line 2: a chain of protocol version {version}, this program verifies version {VERSION}: nothing is converted"
+    );
     ensure!(genesis == network.genesis_block(), "line 2: not the genesis block of the network on line 1");
     let mut verifier = ChainVerifier::new(network);
     while let Some(block) = lines.block()? {
@@ -174,7 +179,6 @@ mod tests {
     use std::sync::Arc;
 
     use plexus_core::mining::search::grind;
-    use plexus_core::primitives::block::VERSION;
     use plexus_core::primitives::key::{PublicKey, SecretKey, Signature};
     use plexus_core::primitives::message::Draft;
 
@@ -268,6 +272,15 @@ mod tests {
             solve(&mut blocks[3]);
         });
         assert!(forged.contains("block 3 is invalid: InvalidSignature"), "{forged}");
+    }
+
+    #[test]
+    fn a_chain_of_another_protocol_version_is_told_so() {
+        let (network, mut blocks) = chain(1);
+        blocks[0].header.version = 1;
+        let error = verdict(&text(&network, &blocks)).unwrap_err();
+        assert!(error.starts_with("line 2: a chain of protocol version 1"), "{error}");
+        assert!(error.contains("nothing is converted") && !error.contains('\n'), "{error}");
     }
 
     #[test]

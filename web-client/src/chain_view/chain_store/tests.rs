@@ -39,7 +39,7 @@ impl HeaderMiner {
         let mut header = Header {
             prev_hash: self.parent.hash(),
             content_root: Hash::of(&[mark]),
-            version: 1,
+            version: VERSION,
             height: fork + 1,
             time,
             bits: self.network.retarget().next_bits(self.parent.bits, self.parent.time, time),
