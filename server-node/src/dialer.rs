@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use plexus_core::node::{Direction, Input};
-use plexus_core::protocol::address::{Address, SUBPROTOCOL};
+use plexus_core::protocol::address::{Address, SUBPROTOCOLS};
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, RootCertStore};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -84,7 +84,8 @@ impl Dialer {
             false => Box::new(stream),
         };
         let mut request = address.to_string().into_client_request()?;
-        request.headers_mut().insert("Sec-WebSocket-Protocol", HeaderValue::from_static(SUBPROTOCOL));
+        let offered = HeaderValue::from_str(&SUBPROTOCOLS.join(", "))?;
+        request.headers_mut().insert("Sec-WebSocket-Protocol", offered);
         let (socket, _response) = client_async_with_config(request, stream, Some(socket::limits())).await?;
         Ok(socket)
     }

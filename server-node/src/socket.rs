@@ -19,7 +19,7 @@ use bytes::Bytes;
 use futures_util::{Sink, SinkExt, Stream, StreamExt};
 use plexus_core::node::storage::PeerRequest;
 use plexus_core::node::{ConnectionId, Direction, Input};
-use plexus_core::protocol::address::SUBPROTOCOL;
+use plexus_core::protocol::address::SUBPROTOCOLS;
 use plexus_core::protocol::bounded::{BoundedBytes, BoundedVec};
 use plexus_core::protocol::limits::FRAME_BYTES_MAX;
 use plexus_core::protocol::packet::Packet;
@@ -118,12 +118,12 @@ async fn accept(
 ) -> Response {
     let refuse = |status: StatusCode, reason: String| (status, reason).into_response();
     let upgrade = match upgrade {
-        Ok(upgrade) => upgrade.protocols([SUBPROTOCOL]),
+        Ok(upgrade) => upgrade.protocols(SUBPROTOCOLS.iter().copied()),
         Err(error) => return refuse(error.status(), format!("peers connect here by WebSocket: {error}\n")),
     };
     if upgrade.selected_protocol().is_none() {
-        let reason =
-            format!("the WebSocket subprotocol {SUBPROTOCOL} is spoken here, and it was not offered\n");
+        let known = SUBPROTOCOLS.join(", ");
+        let reason = format!("these WebSocket subprotocols are spoken here, and none was offered: {known}\n");
         return refuse(StatusCode::BAD_REQUEST, reason);
     }
     if !handle.gate().has_room(remote.ip()) {

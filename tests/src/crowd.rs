@@ -9,13 +9,12 @@
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
-use plexus_core::node::{ConnectionId, Direction};
+use plexus_core::node::ConnectionId;
 use plexus_core::peers::eviction::INBOUND_GROUP_MAX;
 use plexus_core::primitives::block::BLOCK_BYTES_MAX;
 use plexus_core::primitives::params::Network;
-use plexus_core::primitives::time::{MonotonicTime, Now, Timestamp};
 use plexus_core::protocol::packet::{Packet, Role};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -93,25 +92,11 @@ struct Guest {
     open: bool,
 }
 
-/// The one clock of all guests.
-#[derive(Clone, Copy)]
-struct GuestClock(Instant);
-
-impl GuestClock {
-    fn now(self) -> Now {
-        let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-        Now {
-            time: Timestamp::from_unix_ms(u64::try_from(unix.as_millis()).unwrap()),
-            moment: MonotonicTime::from_micros(u64::try_from(self.0.elapsed().as_micros()).unwrap()),
-        }
-    }
-}
-
 const PEER: ConnectionId = ConnectionId(1);
 
 impl Guest {
     /// Connects from an address. Returns the guest. With a name, it begins the handshake.
-    fn connect(from: Ipv4Addr, greets: Option<(&str, Role)>, network: &Network, clock: GuestClock) -> Self {
+    fn connect(from: Ipv4Addr, greets: Option<(&str, Role)>, network: &Network) -> Self {
         let stream = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
         stream.bind(&SocketAddr::from((from, 0)).into()).unwrap();
         let node: SocketAddr = NODE.parse().unwrap();
@@ -123,8 +108,7 @@ impl Guest {
             let mut stranger = ScriptedPeer::new(name, network, role, Vec::new());
             let mut seed = [0; 32];
             seed[..name.len().min(32)].copy_from_slice(&name.as_bytes()[..name.len().min(32)]);
-            let address = NODE.parse().unwrap();
-            let frames = stranger.connected(clock.now(), PEER, Direction::Outbound(address), seed);
+            let frames = stranger.connected(PEER, seed);
             guest.stranger = Some(stranger);
             guest.say(frames);
         }
@@ -142,14 +126,14 @@ impl Guest {
     }
 
     /// Takes all incoming frames, and answers.
-    fn look(&mut self, clock: GuestClock) {
+    fn look(&mut self) {
         while self.open {
             match self.socket.read() {
                 Ok(Message::Binary(frame)) => {
                     if let Ok(Packet::Farewell(reason)) = Packet::decode(&frame, BLOCK_BYTES_MAX) {
                         self.farewell = Some(reason.as_str().to_owned());
                     } else if let Some(stranger) = &mut self.stranger {
-                        let frames = stranger.received(clock.now(), PEER, &frame);
+                        let frames = stranger.received(PEER, &frame);
                         stranger.heard.clear();
                         self.say(frames);
                     }
@@ -168,7 +152,6 @@ impl Guest {
 
 struct Party {
     network: Network,
-    clock: GuestClock,
     api: ApiClient,
     guests: Vec<Guest>,
 }
@@ -177,7 +160,7 @@ impl Party {
     /// Adds a guest. Returns its number.
     fn come(&mut self, from: Ipv4Addr, role: Role) -> usize {
         let name = format!("{from}");
-        self.guests.push(Guest::connect(from, Some((&name, role)), &self.network, self.clock));
+        self.guests.push(Guest::connect(from, Some((&name, role)), &self.network));
         self.guests.len() - 1
     }
 
@@ -185,7 +168,7 @@ impl Party {
     fn until(&mut self, what: &str, mut holds: impl FnMut(&Self) -> bool) {
         let held = within_by(LOOK, PATIENCE, || {
             for guest in &mut self.guests {
-                guest.look(self.clock);
+                guest.look();
             }
             holds(self).then_some(())
         });
@@ -250,7 +233,6 @@ pub fn run(inbound_max: usize) -> CrowdFindings {
     let node = start("node", NODE, &["--connect", NEIGHBOUR, "--inbound-max", &inbound_max.to_string()]);
     let mut party = Party {
         network: process::parameters(&parameters),
-        clock: GuestClock(Instant::now()),
         api: ApiClient::new(&node.url),
         guests: Vec::new(),
     };
@@ -312,7 +294,7 @@ pub fn run(inbound_max: usize) -> CrowdFindings {
     let newcomer_stayed = party.guests[newcomer].open;
 
     // One alone: each of several would be evicted for the next.
-    party.guests.push(Guest::connect(alone(200), None, &party.network, party.clock));
+    party.guests.push(Guest::connect(alone(200), None, &party.network));
     party.until("a silent socket is closed", |party| !party.guests[all].open);
     let silent = party.guests[all].farewell.clone();
     drop(neighbour);

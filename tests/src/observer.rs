@@ -11,7 +11,7 @@ use plexus_core::primitives::block::BLOCK_BYTES_MAX;
 use plexus_core::primitives::hash::Hash;
 use plexus_core::primitives::params::Network;
 use plexus_core::primitives::time::{MonotonicTime, Now, Timestamp};
-use plexus_core::protocol::address::{PEER_PATH, SUBPROTOCOL};
+use plexus_core::protocol::address::{PEER_PATH, SUBPROTOCOLS};
 use plexus_core::protocol::limits::FRAME_BYTES_MAX;
 use plexus_core::protocol::packet::{Packet, Role};
 use serde_json::Value;
@@ -44,7 +44,7 @@ fn connect(
 /// # Errors
 /// Why the node does not take it.
 pub fn peer_socket(stream: TcpStream, address: &str) -> Result<WebSocket<TcpStream>, String> {
-    upgrade(stream, address, PEER_PATH, Some(SUBPROTOCOL))
+    upgrade(stream, address, PEER_PATH, Some(SUBPROTOCOLS[0]))
 }
 
 fn upgrade(
@@ -152,7 +152,7 @@ impl Observer {
     /// # Errors
     /// Why the node cannot be reached.
     pub fn connect_in_role(role: Role, name: &str, address: &str, network: &Network) -> Result<Self, String> {
-        let socket = connect(address, PEER_PATH, Some(SUBPROTOCOL))?;
+        let socket = connect(address, PEER_PATH, Some(SUBPROTOCOLS[0]))?;
         let config = Config {
             neighbours: Neighbours::Given,
             ..Config::new(role, key(&format!("{name}'s node")), key(name))

@@ -185,8 +185,8 @@ impl Scenario {
         match end.0 {
             Actor::Host(_) => self.tell(end.0, Input::Connected(end.1, link)),
             Actor::Stranger(index) => {
-                let (now, seed) = (self.now(end.0), self.rng.bytes());
-                let frames = self.strangers[index].connected(now, end.1, link, seed);
+                let challenge = self.rng.bytes();
+                let frames = self.strangers[index].connected(end.1, challenge);
                 frames.into_iter().for_each(|frame| self.send(end, frame));
             }
         }
@@ -422,8 +422,7 @@ impl Scenario {
         match to.0 {
             Actor::Host(_) => self.tell(to.0, Input::Received(to.1, frame.clone())),
             Actor::Stranger(index) => {
-                let now = self.now(to.0);
-                let said = self.strangers[index].received(now, to.1, frame);
+                let said = self.strangers[index].received(to.1, frame);
                 said.into_iter().for_each(|frame| self.send(to, frame));
             }
         }

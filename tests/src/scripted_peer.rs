@@ -1,8 +1,8 @@
 //! A scripted peer: it performs an honest handshake with its key, and then sends the packets that a
 //! scenario wants.
 //!
-//! A node of its own (the handshaker) performs its handshake, so that no scenario depends on the
-//! proof of keys. The handshaker is dropped once the connection is established.
+//! It signs the hellos as they travelled, so a scenario may change its hello and still prove its
+//! key. It takes the other end's key on trust.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -11,14 +11,15 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use plexus_core::ledger::chain::Chain;
-use plexus_core::node::event::Event;
-use plexus_core::node::{Config, ConnectionId, Direction, Input, Neighbours, Node, Output};
+use plexus_core::node::{Config, ConnectionId};
 use plexus_core::primitives::block::{BLOCK_BYTES_MAX, Block, Header};
 use plexus_core::primitives::hash::Hash;
+use plexus_core::primitives::key::SecretKey;
 use plexus_core::primitives::mmr::Mmr;
 use plexus_core::primitives::params::Network;
-use plexus_core::primitives::time::Now;
 use plexus_core::protocol::bounded::{BoundedBytes, BoundedVec};
+use plexus_core::protocol::handshake::digest;
+use plexus_core::protocol::hello::{Hello, Versions};
 use plexus_core::protocol::limits::HEADERS_MAX;
 use plexus_core::protocol::packet::{Packet, Role, body_frame};
 
@@ -53,7 +54,8 @@ pub struct ScriptedPeer {
     pub established: BTreeSet<ConnectionId>,
     network: Network,
     role: Role,
-    handshakers: BTreeMap<ConnectionId, Node>,
+    /// The links whose handshake is not complete: the key that it proves, and the hash of its hello.
+    greeted: BTreeMap<ConnectionId, (SecretKey, Hash)>,
 }
 
 impl fmt::Debug for ScriptedPeer {
@@ -78,19 +80,37 @@ impl ScriptedPeer {
             established: BTreeSet::new(),
             network: network.clone(),
             role,
-            handshakers: BTreeMap::new(),
+            greeted: BTreeMap::new(),
         }
     }
 
     /// Opens a connection. Returns the frames that it sends.
-    pub fn connected(&mut self, now: Now, peer: ConnectionId, link: Direction, seed: [u8; 32]) -> Vec<Bytes> {
-        let secret = key(self.alias.as_ref().unwrap_or(&self.name));
-        let config =
-            Config { neighbours: Neighbours::Given, ..Config::new(self.role, secret.clone(), secret) };
-        let mut handshaker = Node::new(config, self.claim(), seed);
-        handshaker.handle(now, Input::Connected(peer, link));
-        self.handshakers.insert(peer, handshaker);
-        self.drain(peer)
+    pub fn connected(&mut self, peer: ConnectionId, challenge: [u8; 32]) -> Vec<Bytes> {
+        let (secret, tip) = (key(self.alias.as_ref().unwrap_or(&self.name)), self.claim().tip());
+        let features = Config::new(self.role, secret.clone(), secret.clone()).features;
+        let hello = Hello {
+            versions: Versions::OURS,
+            features,
+            network: *self.network.id(),
+            role: self.role,
+            key: secret.public(),
+            listen: None,
+            total_work: tip.total_work,
+            height: tip.header.height,
+            challenge,
+        };
+        let frames = self.tampered(Packet::Hello(hello));
+        let sent = frames.first().map_or(Hash::ZERO, |frame| Hash::of(frame));
+        self.greeted.insert(peer, (secret, sent));
+        frames
+    }
+
+    /// Returns the frames that it sends in place of a packet of the handshake.
+    fn tampered(&mut self, packet: Packet) -> Vec<Bytes> {
+        match &mut self.tamper {
+            Some(tamper) => tamper(packet),
+            None => vec![packet.encode()],
+        }
     }
 
     fn claim(&self) -> Chain {
@@ -105,36 +125,28 @@ impl ScriptedPeer {
         })
     }
 
-    fn drain(&mut self, peer: ConnectionId) -> Vec<Bytes> {
-        let mut frames = Vec::new();
-        let Some(handshaker) = self.handshakers.get_mut(&peer) else { return frames };
-        while let Some(output) = handshaker.poll() {
-            if let Output::Send(_, frame) = &output {
-                let packet = Packet::decode(frame, BLOCK_BYTES_MAX).expect("a handshaker speaks correctly");
-                let greets = matches!(packet, Packet::Hello(_) | Packet::Answer(_));
-                match &mut self.tamper {
-                    Some(tamper) if greets => frames.extend(tamper(packet)),
-                    None if greets => frames.push(frame.clone()),
-                    _ => {}
-                }
+    /// Receives a frame of the handshake. Returns its answers.
+    fn received_in_handshake(&mut self, peer: ConnectionId, packet: &Packet, frame: &Bytes) -> Vec<Bytes> {
+        match (packet, self.greeted.get(&peer)) {
+            (Packet::Hello(_), Some((secret, sent))) => {
+                let answer = secret.sign(&digest(self.network.id(), sent, &Hash::of(frame)));
+                self.tampered(Packet::Answer(answer))
             }
-            if matches!(output, Output::Tell(Event::PeerUp { .. })) {
+            (Packet::Answer(_), _) => {
+                self.greeted.remove(&peer);
                 self.established.insert(peer);
+                Vec::new()
             }
+            _ => Vec::new(),
         }
-        if self.established.contains(&peer) {
-            self.handshakers.remove(&peer);
-        }
-        frames
     }
 
     /// Receives a frame. Returns its answers.
-    pub fn received(&mut self, now: Now, peer: ConnectionId, frame: &Bytes) -> Vec<Bytes> {
-        if let Some(handshaker) = self.handshakers.get_mut(&peer) {
-            handshaker.handle(now, Input::Received(peer, frame.clone()));
-            return self.drain(peer);
-        }
+    pub fn received(&mut self, peer: ConnectionId, frame: &Bytes) -> Vec<Bytes> {
         let packet = Packet::decode(frame, BLOCK_BYTES_MAX).expect("honest nodes speak correctly");
+        if self.greeted.contains_key(&peer) {
+            return self.received_in_handshake(peer, &packet, frame);
+        }
         if let Packet::Ping(bytes) = packet {
             return if self.pongs { vec![Packet::Pong(bytes).encode()] } else { Vec::new() };
         }
@@ -149,7 +161,7 @@ impl ScriptedPeer {
 
     /// Closes a connection.
     pub fn closed(&mut self, peer: ConnectionId) {
-        self.handshakers.remove(&peer);
+        self.greeted.remove(&peer);
         self.established.remove(&peer);
     }
 

@@ -4,6 +4,7 @@ use crate::peers::peer::INBOUND_MAX;
 use crate::peers::topology::graph;
 use crate::primitives::key::SecretKey;
 use crate::protocol::address::Address;
+use crate::protocol::hello::Features;
 use crate::protocol::packet::Role;
 
 /// True if this is built for nodes that keep all blocks. Without it, the code that only full nodes
@@ -31,6 +32,8 @@ pub const LIGHT_LINKS_MAX: usize = 1_024;
 pub struct Config {
     /// Keeps and serves all blocks, or only headers.
     pub role: Role,
+    /// The features that it tells its peers of.
+    pub features: Features,
     /// The node's key, by which peers identify it.
     pub node_key: SecretKey,
     /// The author of the blocks that it mines.
@@ -55,14 +58,15 @@ pub struct Config {
 
 impl Config {
     /// Returns the configuration of a node that chooses its neighbours, with the usual caps. It
-    /// neither listens nor mines.
+    /// neither listens nor mines. A full node is an archive: it keeps all bodies.
     pub fn new(role: Role, node_key: SecretKey, author: SecretKey) -> Self {
-        let links_max = match role {
-            Role::Full => graph::LINKS_MAX,
-            Role::Light => LIGHT_LINKS_MAX,
+        let (links_max, features) = match role {
+            Role::Full => (graph::LINKS_MAX, Features::ARCHIVE),
+            Role::Light => (LIGHT_LINKS_MAX, Features::NONE),
         };
         Self {
             role,
+            features,
             node_key,
             author,
             listen: None,

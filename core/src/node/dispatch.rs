@@ -23,7 +23,7 @@ impl Machines {
         match (&known.stage, packet) {
             (_, Packet::Farewell(_)) => {}
             (ConnectionStage::Handshaking(_), Packet::Hello(hello)) => {
-                self.peers.received_hello(cx, peer, hello);
+                self.peers.received_hello(cx, peer, hello, frame);
                 self.pass_on_closed(cx);
             }
             (ConnectionStage::Handshaking(_), Packet::Answer(answer)) => {

@@ -291,9 +291,11 @@ impl Scripted {
         if let Packet::Hello(ours) = packet {
             let secret = SecretKey::from_bytes(&[9; 32]).unwrap();
             let (key, challenge) = (secret.public(), [9; 32]);
-            let theirs = crate::protocol::packet::Hello { key, challenge, ..ours.clone() };
-            let answer = secret.sign(&crate::protocol::handshake::digest(&theirs, &ours));
-            self.says(&Packet::Hello(theirs));
+            let theirs = Packet::Hello(crate::protocol::packet::Hello { key, challenge, ..ours.clone() });
+            let [signer, verifier] = [&theirs.encode()[..], frame].map(crate::primitives::hash::Hash::of);
+            let digest = crate::protocol::handshake::digest(&ours.network, &signer, &verifier);
+            let answer = secret.sign(&digest);
+            self.says(&theirs);
             self.says(&Packet::Answer(answer));
         } else if let Packet::Ping(bytes) = packet {
             self.says(&Packet::Pong(bytes));

@@ -18,8 +18,9 @@ pub const ADDRESS_BYTES_MAX: usize = 255;
 pub const PORT: u16 = 8_333;
 /// The path of the peer protocol.
 pub const PEER_PATH: &str = "/p2p";
-/// The WebSocket subprotocol of the peer protocol.
-pub const SUBPROTOCOL: &str = "plexus.1";
+/// The WebSocket subprotocols of the peer protocol that this program speaks, the best first. A
+/// client offers all of them, and the server picks the first that it was offered.
+pub const SUBPROTOCOLS: &[&str] = &["plexus.2"];
 
 /// A node's address: plain or TLS, a host, a port.
 ///

@@ -1,14 +1,18 @@
-//! The handshake: both ends state their keys, and prove them by signing the other's challenge.
+//! The handshake: both ends state their keys, and prove them by signing both hellos.
 //!
 //! Specified in PROTOCOL.md, "On the wire".
+//!
+//! The signed digest covers the bytes of both hellos as they were sent, with the challenges in
+//! them. So a version or a feature that somebody changes on the way is detected, and an answer is
+//! not valid on any other connection.
 
 use core::time::Duration;
 
 use crate::primitives::hash::{Hash, Tag, tagged};
 use crate::primitives::key::{SecretKey, Signature};
 use crate::primitives::time::MonotonicTime;
+use crate::protocol::hello::Hello;
 use crate::protocol::misbehavior::{Misbehavior, Reason};
-use crate::protocol::packet::{Hello, PROTOCOL_VERSION};
 
 /// The time that a handshake may take.
 pub(crate) const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -18,44 +22,38 @@ pub(crate) const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 pub(crate) struct Handshake {
     /// Our hello.
     ours: Hello,
-    /// The peer's hello.
-    theirs: Option<Hello>,
+    /// The hash of its frame.
+    our_hash: Hash,
+    /// The peer's hello, and the hash of its frame.
+    theirs: Option<(Hello, Hash)>,
     pub(crate) deadline: MonotonicTime,
 }
 
-/// Returns the digest that the signer of an answer signs. It includes both challenges and both
-/// keys, so that an answer is not valid on any other connection.
-pub(crate) fn digest(signer: &Hello, verifier: &Hello) -> Hash {
-    tagged(
-        Tag::Handshake,
-        &[
-            signer.network.as_bytes(),
-            &verifier.challenge,
-            &signer.challenge,
-            signer.key.as_bytes(),
-            verifier.key.as_bytes(),
-        ],
-    )
+/// Returns the digest that the signer of an answer signs: over the hashes of the signer's hello and
+/// of the other's, each as the whole frame that was sent.
+pub fn digest(network: &Hash, signer: &Hash, verifier: &Hash) -> Hash {
+    tagged(Tag::Handshake, &[network.as_bytes(), signer.as_bytes(), verifier.as_bytes()])
 }
 
 impl Handshake {
-    pub(crate) fn new(ours: Hello, started: MonotonicTime) -> Self {
-        Self { ours, theirs: None, deadline: started + HANDSHAKE_TIMEOUT }
+    /// Begins a handshake with our hello, and the frame in which it is sent.
+    pub(crate) fn new(ours: Hello, frame: &[u8], started: MonotonicTime) -> Self {
+        let deadline = started + HANDSHAKE_TIMEOUT;
+        Self { ours, our_hash: Hash::of(frame), theirs: None, deadline }
     }
 
-    /// Handles the peer's hello and returns our answer.
+    /// Handles the peer's hello, and the frame in which it came. Returns our answer.
     ///
     /// # Errors
     /// The reason why the connection is closed.
-    pub(crate) fn received_hello(&mut self, hello: Hello, secret: &SecretKey) -> Result<Signature, Reason> {
+    pub(crate) fn received_hello(
+        &mut self,
+        hello: Hello,
+        frame: &[u8],
+        secret: &SecretKey,
+    ) -> Result<Signature, Reason> {
         if self.theirs.is_some() {
             return Err(Reason::Fault(Misbehavior::DuplicateHandshake { packet: "hello" }));
-        }
-        if hello.version != PROTOCOL_VERSION {
-            return Err(Reason::Fault(Misbehavior::Version {
-                expected: PROTOCOL_VERSION,
-                found: hello.version,
-            }));
         }
         if hello.network != self.ours.network {
             return Err(Reason::Fault(Misbehavior::Network {
@@ -66,8 +64,9 @@ impl Handshake {
         if hello.key == self.ours.key {
             return Err(Reason::OwnKey);
         }
-        let answer = secret.sign(&digest(&self.ours, &hello));
-        self.theirs = Some(hello);
+        let hash = Hash::of(frame);
+        let answer = secret.sign(&digest(&self.ours.network, &self.our_hash, &hash));
+        self.theirs = Some((hello, hash));
         Ok(answer)
     }
 
@@ -77,8 +76,8 @@ impl Handshake {
     /// # Errors
     /// The peer's fault.
     pub(crate) fn received_answer(&mut self, answer: &Signature) -> Result<Hello, Misbehavior> {
-        let theirs = self.proven()?;
-        if !theirs.key.verifies(&digest(&theirs, &self.ours), answer) {
+        let (theirs, hash) = self.take_hello()?;
+        if !theirs.key.verifies(&digest(&self.ours.network, &hash, &self.our_hash), answer) {
             return Err(Misbehavior::KeyNotProven);
         }
         Ok(theirs)
@@ -89,6 +88,10 @@ impl Handshake {
     /// # Errors
     /// The peer's fault: it sent no hello.
     pub(crate) fn proven(&mut self) -> Result<Hello, Misbehavior> {
+        self.take_hello().map(|(hello, _)| hello)
+    }
+
+    fn take_hello(&mut self) -> Result<(Hello, Hash), Misbehavior> {
         self.theirs.take().ok_or(Misbehavior::BeforeHandshake { packet: "answer" })
     }
 }

@@ -5,6 +5,7 @@
 use crate::ledger::validation::RuleError;
 use crate::primitives::hash::Hash;
 use crate::proof::chain_proof::ProofError;
+use crate::protocol::hello::Versions;
 
 /// A peer's offence.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -31,13 +32,13 @@ pub enum Misbehavior {
         /// The packet.
         packet: &'static str,
     },
-    /// Another protocol version.
+    /// No version of the protocol in common.
     #[error("protocol version: expected {expected}, found {found}")]
     Version {
         /// Ours.
-        expected: u16,
+        expected: Versions,
         /// The peer's.
-        found: u16,
+        found: Versions,
     },
     /// Another network.
     #[error("network: expected {expected}, found {found}")]

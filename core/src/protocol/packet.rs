@@ -13,12 +13,13 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use crate::ledger::chain::LOCATOR_MAX;
 use crate::primitives::block::{BLOCK_MESSAGES_MAX, Block, HEADER_BYTES, Header};
 use crate::primitives::hash::Hash;
-use crate::primitives::key::{PublicKey, Signature};
+use crate::primitives::key::Signature;
 use crate::primitives::message::{MESSAGE_BYTES_MAX, Message, MessageId};
-use crate::primitives::pow::Work;
 use crate::protocol::address::{ADDRESS_BYTES_MAX, Address};
 use crate::protocol::bounded::{BoundedBytes, BoundedString, BoundedVec};
 use crate::protocol::compact_block::{BlockMessages, CompactBlock, GetMessagesAt};
+use crate::protocol::hello::{HELLO_BYTES_MAX, Versions};
+pub use crate::protocol::hello::{Hello, PROTOCOL_VERSION, Role};
 use crate::protocol::limits::ADDRESSES_MAX;
 use crate::protocol::limits::HEADERS_MAX;
 use crate::protocol::limits::{
@@ -29,41 +30,10 @@ use crate::protocol::link_certificate::{CERTIFICATE_BYTES, LatencyAttestation, L
 use crate::protocol::link_digest::{DIGEST_BYTES, LinkDigest};
 use crate::protocol::misbehavior::Misbehavior;
 
-/// The protocol's version, in the hello.
-pub const PROTOCOL_VERSION: u16 = 1;
+/// The first byte of a hello.
+const HELLO: u8 = 0;
 /// A ping's size in bytes, and a pong's.
 pub const PING_BYTES: usize = 17;
-
-/// The role of a node towards others.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Role {
-    /// Keeps all blocks and serves them.
-    Full,
-    /// Keeps headers and serves nothing.
-    Light,
-}
-
-/// The first packet of either end.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Hello {
-    /// [`PROTOCOL_VERSION`].
-    pub version: u16,
-    /// The network's id.
-    pub network: Hash,
-    /// The node's role.
-    pub role: Role,
-    /// The node's key, which the answer proves.
-    pub key: PublicKey,
-    /// The address where it listens, if others can reach it.
-    pub listen: Option<Address>,
-    /// The total work of its best chain.
-    pub total_work: Work,
-    /// The height of its best chain.
-    pub height: u64,
-    /// 32 unpredictable bytes for the other end to sign.
-    pub challenge: [u8; 32],
-}
 
 /// The most bytes of a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,8 +74,8 @@ macro_rules! packets {
 
 packets! {
     /// Opens the handshake.
-    Hello(Hello) = "hello", at most Cap::Bytes(512);
-    /// Proves the node key: a signature over both hellos.
+    Hello(Hello) = "hello", at most Cap::Bytes(HELLO_BYTES_MAX);
+    /// Proves the node key: a signature over both hellos, as they were sent.
     Answer(Signature) = "answer", at most Cap::Bytes(80);
     /// Asks for the same bytes back at once.
     Ping([u8; 16]) = "ping", at most Cap::Bytes(PING_BYTES);
@@ -163,12 +133,13 @@ impl Packet {
     ///
     /// # Examples
     /// ```
+    /// use plexus_core::Network;
     /// use plexus_core::protocol::packet::{PING_BYTES, Packet};
     ///
     /// let ping = Packet::Ping([7; 16]);
     /// let frame = ping.encode();
     /// assert_eq!((frame.len(), ping.name()), (PING_BYTES, "ping"));
-    /// assert_eq!(Packet::decode(&frame), Ok(ping));
+    /// assert_eq!(Packet::decode(&frame, Network::plexus().block_bytes_max()), Ok(ping));
     /// ```
     pub fn encode(&self) -> Bytes {
         postcard::to_allocvec(self).expect("packets are made of what postcard can write").into()
@@ -202,11 +173,28 @@ impl Packet {
         if frame.len() > max {
             return Err(Misbehavior::PacketTooLarge { packet, max, found: frame.len() });
         }
+        if first == HELLO {
+            return read_hello(&frame[1..]).map(Self::Hello);
+        }
         match postcard::take_from_bytes(frame) {
             Ok((packet, [])) => Ok(packet),
             _ => Err(Misbehavior::Malformed { packet }),
         }
     }
+}
+
+/// Reads the bytes of a hello after its number. Bytes after the known fields are skipped.
+///
+/// # Errors
+/// [`Misbehavior::Version`] if the sender has no version in common with us, because the rest of its
+/// hello may then have another layout. [`Misbehavior::Malformed`] otherwise.
+fn read_hello(bytes: &[u8]) -> Result<Hello, Misbehavior> {
+    let malformed = |_| Misbehavior::Malformed { packet: "hello" };
+    let (found, _) = postcard::take_from_bytes::<Versions>(bytes).map_err(malformed)?;
+    if Versions::OURS.common(found).is_none() {
+        return Err(Misbehavior::Version { expected: Versions::OURS, found });
+    }
+    postcard::take_from_bytes(bytes).map(|(hello, _skipped)| hello).map_err(malformed)
 }
 
 /// Returns the frame of a [`Packet::Body`] for a block that is already encoded. A driver sends it
@@ -223,7 +211,8 @@ impl Packet {
 /// let block = Network::dev().genesis_block();
 /// // The store keeps blocks encoded, so it need not decode them to send them.
 /// let frame = body_frame(&block.encode());
-/// assert_eq!(Packet::decode(&frame), Ok(Packet::Body(Box::new(block))));
+/// let packet = Packet::decode(&frame, Network::dev().block_bytes_max());
+/// assert_eq!(packet, Ok(Packet::Body(Box::new(block))));
 /// ```
 pub fn body_frame(block: &[u8]) -> Bytes {
     const BODY: u8 = 9;

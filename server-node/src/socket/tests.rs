@@ -139,7 +139,7 @@ async fn the_gate_turns_away_who_finds_no_room() {
         let mut request =
             tungstenite::client::IntoClientRequest::into_client_request(format!("ws://{address}/p2p"))
                 .unwrap();
-        request.headers_mut().insert("Sec-WebSocket-Protocol", SUBPROTOCOL.parse().unwrap());
+        request.headers_mut().insert("Sec-WebSocket-Protocol", SUBPROTOCOLS[0].parse().unwrap());
         let stream = tokio::net::TcpStream::connect(address).await.unwrap();
         tokio_tungstenite::client_async(request, stream).await
     };

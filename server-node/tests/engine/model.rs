@@ -12,6 +12,7 @@ use plexus_core::primitives::pow::{Bits, Work};
 use plexus_core::primitives::time::Timestamp;
 use plexus_node::store::{HEAD_MAX, Store, StoreError};
 use proptest::prelude::*;
+use redb::TableDefinition;
 
 use crate::forge::Forge;
 

@@ -68,7 +68,8 @@ async fn no_peers_are_left(node: &Running) {
 async fn greets_who_speaks_the_subprotocol() {
     let data = tempfile::tempdir().unwrap();
     let node = start(config(data.path(), 1)).await;
-    let mut socket = connect(node.address(), Some("plexus.1")).await.unwrap();
+    // Of several subprotocols, the node picks the one that it knows.
+    let mut socket = connect(node.address(), Some("plexus.9, plexus.2")).await.unwrap();
     let first = timeout(PATIENCE, socket.next()).await.unwrap().unwrap().unwrap();
     let Message::Binary(frame) = first else { panic!("{first:?}") };
     assert_eq!(Packet::decode(&frame, BLOCK_BYTES_MAX).unwrap().name(), "hello");
@@ -82,10 +83,10 @@ async fn greets_who_speaks_the_subprotocol() {
 async fn turns_away_who_does_not_speak_the_subprotocol() {
     let data = tempfile::tempdir().unwrap();
     let node = start(config(data.path(), 1)).await;
-    for protocol in [None, Some("plexus.99")] {
+    for protocol in [None, Some("plexus.99"), Some("plexus.1, plexus.3")] {
         let (status, reason) = status(connect(node.address(), protocol).await);
         assert_eq!(status, 400);
-        assert!(reason.contains("plexus.1"), "{reason}");
+        assert!(reason.contains("plexus.2"), "{reason}");
     }
     let mut plain = TcpStream::connect(node.address()).await.unwrap();
     plain.write_all(b"GET /p2p HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await.unwrap();
@@ -113,10 +114,10 @@ async fn farewell(socket: &mut WebSocketStream<TcpStream>) -> Option<String> {
 async fn a_full_node_evicts_one_for_a_newcomer() {
     let data = tempfile::tempdir().unwrap();
     let node = start(NodeConfig { inbound_max: 1, ..config(data.path(), 1) }).await;
-    let mut last = connect(node.address(), Some("plexus.1")).await.unwrap();
+    let mut last = connect(node.address(), Some("plexus.2")).await.unwrap();
     // More often than there is headroom: sockets that are closed take none of it.
     for number in 1..=200 {
-        let newcomer = connect(node.address(), Some("plexus.1")).await.unwrap();
+        let newcomer = connect(node.address(), Some("plexus.2")).await.unwrap();
         assert_eq!(farewell(&mut last).await, Some(Reason::Evicted.to_string()));
         assert_eq!(node.handle().counters().evicted.value(), number);
         last = newcomer;
@@ -132,10 +133,10 @@ async fn a_full_node_evicts_one_for_a_newcomer() {
 async fn closes_on_text_and_on_frames_over_the_cap() {
     let data = tempfile::tempdir().unwrap();
     let node = start(config(data.path(), 1)).await;
-    let mut socket = connect(node.address(), Some("plexus.1")).await.unwrap();
+    let mut socket = connect(node.address(), Some("plexus.2")).await.unwrap();
     socket.send(Message::text("ping")).await.unwrap();
     assert_eq!(closed_with(&mut socket).await, Some(1003));
-    let mut socket = connect(node.address(), Some("plexus.1")).await.unwrap();
+    let mut socket = connect(node.address(), Some("plexus.2")).await.unwrap();
     // The node closes the connection in the middle of the frame.
     let _cut_off = socket.send(Message::binary(vec![0; FRAME_BYTES_MAX + 1])).await;
     assert!(matches!(closed_with(&mut socket).await, Some(1002) | None));
@@ -147,7 +148,7 @@ async fn closes_on_text_and_on_frames_over_the_cap() {
 async fn says_farewell_to_one_who_offends_and_closes() {
     let data = tempfile::tempdir().unwrap();
     let node = start(config(data.path(), 1)).await;
-    let mut socket = connect(node.address(), Some("plexus.1")).await.unwrap();
+    let mut socket = connect(node.address(), Some("plexus.2")).await.unwrap();
     socket.send(Message::binary(vec![250, 1, 2])).await.unwrap();
     assert_eq!(farewell(&mut socket).await.as_deref(), Some("unknown packet 250"));
     assert_eq!(node.handle().counters().faults.value(), 1);

@@ -5,12 +5,11 @@ use std::io::Write;
 use std::net::TcpListener;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, Sender};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
-use plexus_core::node::{ConnectionId, Direction};
+use plexus_core::node::ConnectionId;
 use plexus_core::primitives::block::Block;
 use plexus_core::primitives::params::Network;
-use plexus_core::primitives::time::{MonotonicTime, Now, Timestamp};
 use plexus_core::protocol::limits::FRAME_BYTES_MAX;
 use plexus_core::protocol::packet::{Packet, Role};
 use plexus_tests::api::ApiClient;
@@ -55,25 +54,16 @@ struct Flooder {
     stranger: ScriptedPeer,
     /// The network's parameters in JSON.
     network: String,
-    begun: Instant,
     orders: Receiver<Abuse>,
     tell: Sender<Told>,
 }
 
 impl Flooder {
-    fn now(&self) -> Now {
-        let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-        Now {
-            time: Timestamp::from_unix_ms(u64::try_from(unix.as_millis()).unwrap()),
-            moment: MonotonicTime::from_micros(u64::try_from(self.begun.elapsed().as_micros()).unwrap()),
-        }
-    }
-
     /// Serves one connection after the other, until the test is over.
     fn serve(mut self, listener: &TcpListener) {
         for (peer, stream) in (1..).map(ConnectionId).zip(listener.incoming()) {
             let Some(mut socket) = greet(stream.unwrap(), &self.network) else { continue };
-            let frames = self.stranger.connected(self.now(), peer, Direction::Inbound(None), [3; 32]);
+            let frames = self.stranger.connected(peer, [3; 32]);
             if !say(&mut socket, frames) {
                 continue;
             }
@@ -103,7 +93,7 @@ impl Flooder {
                 let frames = match socket.read() {
                     // Answers would come between the pieces of the bytes that it sends.
                     Ok(Message::Binary(_)) if begun => continue,
-                    Ok(Message::Binary(frame)) => self.stranger.received(self.now(), peer, &frame),
+                    Ok(Message::Binary(frame)) => self.stranger.received(peer, &frame),
                     Ok(Message::Close(close)) if begun => {
                         self.tell.send(Told::Ended(close.map(|close| close.code.into()))).unwrap();
                         break;
@@ -140,7 +130,7 @@ fn flooder(
     // A stranger stays in the thread in which it is made.
     std::thread::spawn(move || {
         let stranger = ScriptedPeer::new("mallory", &network, Role::Full, branch);
-        Flooder { stranger, network: said, begun: Instant::now(), orders, tell }.serve(&listener);
+        Flooder { stranger, network: said, orders, tell }.serve(&listener);
     });
     (address, order, told)
 }

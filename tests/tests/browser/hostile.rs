@@ -5,16 +5,15 @@ use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, Sender};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use bytes::Bytes;
-use plexus_core::node::{ConnectionId, Direction};
+use plexus_core::node::ConnectionId;
 use plexus_core::primitives::block::Block;
 use plexus_core::primitives::hash::Hash;
 use plexus_core::primitives::message::{Draft, Message as Letter};
 use plexus_core::primitives::params::Network;
-use plexus_core::primitives::time::{MonotonicTime, Now, Timestamp};
-use plexus_core::protocol::address::SUBPROTOCOL;
+use plexus_core::protocol::address::SUBPROTOCOLS;
 use plexus_core::protocol::packet::{Packet, Role};
 use plexus_tests::api::ApiClient;
 use plexus_tests::block_builder::{self, BlockBuilder, key};
@@ -80,19 +79,10 @@ struct Mallory {
     stranger: ScriptedPeer,
     /// An honest node's description of the network, in JSON.
     network: String,
-    begun: Instant,
     peers: u64,
 }
 
 impl Mallory {
-    fn now(&self) -> Now {
-        let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-        Now {
-            time: Timestamp::from_unix_ms(u64::try_from(unix.as_millis()).unwrap()),
-            moment: MonotonicTime::from_micros(u64::try_from(self.begun.elapsed().as_micros()).unwrap()),
-        }
-    }
-
     /// Serves connections until the orders end. An order is a block to announce, with the blocks
     /// below it.
     fn serve(mut self, listener: &TcpListener, orders: &Receiver<Vec<Arc<Block>>>) {
@@ -100,7 +90,7 @@ impl Mallory {
             let Some(mut socket) = greet(stream.unwrap(), &self.network) else { continue };
             self.peers += 1;
             let peer = ConnectionId(self.peers);
-            let frames = self.stranger.connected(self.now(), peer, Direction::Inbound(None), [3; 32]);
+            let frames = self.stranger.connected(peer, [3; 32]);
             if !say(&mut socket, frames) {
                 continue;
             }
@@ -118,7 +108,7 @@ impl Mallory {
                     Err(mpsc::TryRecvError::Disconnected) => return,
                 }
                 let frames = match socket.read() {
-                    Ok(Message::Binary(frame)) => self.stranger.received(self.now(), peer, &frame),
+                    Ok(Message::Binary(frame)) => self.stranger.received(peer, &frame),
                     Ok(_) => continue,
                     Err(Error::Io(error)) if is_silence(&error) => continue,
                     Err(_) => break,
@@ -146,7 +136,7 @@ pub(crate) fn greet(mut stream: TcpStream, network: &str) -> Option<WebSocket<Tc
     }
     #[expect(clippy::result_large_err, reason = "the form of a callback of tungstenite's")]
     let agree = |_: &Request, mut answer: Response| {
-        answer.headers_mut().insert("Sec-WebSocket-Protocol", HeaderValue::from_static(SUBPROTOCOL));
+        answer.headers_mut().insert("Sec-WebSocket-Protocol", HeaderValue::from_static(SUBPROTOCOLS[0]));
         Ok(answer)
     };
     let socket = tungstenite::accept_hdr(stream, agree).ok()?;
@@ -176,7 +166,7 @@ fn mallory(
     // A scripted peer stays in the thread that creates it.
     std::thread::spawn(move || {
         let stranger = ScriptedPeer::new("mallory", &network, Role::Full, branch);
-        Mallory { stranger, network: said, begun: Instant::now(), peers: 0 }.serve(&listener, &orders);
+        Mallory { stranger, network: said, peers: 0 }.serve(&listener, &orders);
     });
     (address, order)
 }

@@ -7,6 +7,7 @@ use plexus_core::primitives::hash::Hash;
 use plexus_core::primitives::key::Signature;
 use plexus_core::protocol::bounded::{BoundedBytes, BoundedString, BoundedVec};
 use plexus_core::protocol::compact_block::{BlockMessages, CompactBlock, GetMessagesAt};
+use plexus_core::protocol::hello::{Features, HELLO_BYTES_MAX, Versions};
 use plexus_core::protocol::link_certificate::{Epoch, LatencyAttestation, LinkCertificate};
 use plexus_core::protocol::misbehavior::{Misbehavior, Reason};
 use plexus_core::protocol::packet::{CAPS, PROTOCOL_VERSION, Packet, Role};
@@ -66,16 +67,54 @@ fn refuses_a_peer_of_another_network() {
     assert_eq!(fault, Misbehavior::Network { expected: *world.network.id(), found: other });
 }
 
+/// Versions that begin after ours.
+const LATER: Versions = Versions { highest: PROTOCOL_VERSION + 7, lowest: PROTOCOL_VERSION + 1 };
+
+#[test]
+fn gets_on_with_a_peer_of_a_later_version() {
+    let mut world = Scenario::new(1);
+    let alice = world.full("alice");
+    let (forge, hashes) = super::forge(&world, 20);
+    let mallory = world.stranger("mallory", Role::Full, forge.branch(&hashes[19]));
+    world.guest(mallory).tamper = Some(Box::new(|packet| match packet {
+        Packet::Hello(mut hello) => {
+            hello.versions.highest = PROTOCOL_VERSION + 7;
+            hello.features = Features::from_bits(u64::MAX);
+            let frame = Packet::Hello(hello).encode();
+            vec![[&frame[..], b"fields of a later version"].concat().into()]
+        }
+        packet => vec![packet.encode()],
+    }));
+    let peer = super::greet(&mut world, mallory, alice);
+    world.elapse(A_WHILE);
+    world.assert_open(alice, peer);
+    assert_eq!(world.tip(alice), hashes[19], "its blocks are fetched");
+    world.assert_no_faults();
+}
+
+#[test]
+fn refuses_a_hello_over_its_cap() {
+    let (_, _, fault) = tampered(|packet| match packet {
+        Packet::Hello(_) => {
+            let frame = packet.encode();
+            vec![[&frame[..], &vec![0; HELLO_BYTES_MAX + 1 - frame.len()]].concat().into()]
+        }
+        packet => vec![packet.encode()],
+    });
+    let (packet, max, found) = ("hello", HELLO_BYTES_MAX, HELLO_BYTES_MAX + 1);
+    assert_eq!(fault, Misbehavior::PacketTooLarge { packet, max, found });
+}
+
 #[test]
 fn refuses_a_peer_of_another_version() {
     let (_, _, fault) = tampered(|packet| match packet {
         Packet::Hello(mut hello) => {
-            hello.version = PROTOCOL_VERSION + 1;
+            hello.versions = LATER;
             vec![Packet::Hello(hello).encode()]
         }
         packet => vec![packet.encode()],
     });
-    assert_eq!(fault, Misbehavior::Version { expected: PROTOCOL_VERSION, found: PROTOCOL_VERSION + 1 });
+    assert_eq!(fault, Misbehavior::Version { expected: Versions::OURS, found: LATER });
 }
 
 #[test]
@@ -175,7 +214,8 @@ pub(crate) fn packets(world: &Scenario) -> Vec<Packet> {
     let tip = forge.mine(world.network.id(), world.time(), vec![message.clone()]);
     let block = forge.block(&tip).as_ref().clone();
     let hello = plexus_core::protocol::packet::Hello {
-        version: PROTOCOL_VERSION,
+        versions: Versions::OURS,
+        features: Features::ARCHIVE,
         network: *world.network.id(),
         role: Role::Full,
         key: key("smith").public(),

@@ -17,7 +17,7 @@ use futures_sink::Sink;
 use gloo_net::websocket::futures::WebSocket;
 use gloo_net::websocket::{Message, State, WebSocketError};
 use js_sys::ArrayBuffer;
-use plexus_core::protocol::address::{Address, SUBPROTOCOL};
+use plexus_core::protocol::address::{Address, SUBPROTOCOLS};
 use plexus_core::protocol::host::Host;
 use plexus_core::protocol::limits::FRAME_BYTES_MAX;
 use wasm_bindgen::prelude::*;
@@ -101,7 +101,8 @@ impl Socket {
         if is_secure() && is_mixed(address) {
             return Err(JsValue::UNDEFINED);
         }
-        let raw = web_sys::WebSocket::new_with_str(&address.to_string(), SUBPROTOCOL)?;
+        let offered: js_sys::Array = SUBPROTOCOLS.iter().map(|name| JsValue::from_str(name)).collect();
+        let raw = web_sys::WebSocket::new_with_str_sequence(&address.to_string(), &offered)?;
         let shared = Rc::new(SocketState::default());
         let guard = guard(raw.clone(), shared.clone(), report.clone());
         // Listeners are called in the order in which they were added, so this comes before

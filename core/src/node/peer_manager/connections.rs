@@ -13,8 +13,9 @@ use crate::primitives::time::MonotonicTime;
 use crate::protocol::address::Address;
 use crate::protocol::connection::{ConnectionId, Direction};
 use crate::protocol::handshake::Handshake;
+use crate::protocol::hello::{Hello, Versions};
 use crate::protocol::misbehavior::{Misbehavior, Reason};
-use crate::protocol::packet::{Hello, PROTOCOL_VERSION, Packet, Role};
+use crate::protocol::packet::{Packet, Role};
 
 /// A peer that disconnects within this time is not dialled again at once.
 const BRIEF: Duration = Duration::from_secs(60);
@@ -28,7 +29,8 @@ impl PeerManager {
         }
         let tip = cx.chain.tip();
         let hello = Hello {
-            version: PROTOCOL_VERSION,
+            versions: Versions::OURS,
+            features: cx.config.features,
             network: *cx.chain.network().id(),
             role: cx.config.role,
             key: cx.config.node_key.public(),
@@ -37,8 +39,10 @@ impl PeerManager {
             height: tip.header.height,
             challenge: cx.rng.bytes32(),
         };
-        cx.outbox.send(peer, &Packet::Hello(hello.clone()));
-        let stage = ConnectionStage::Handshaking(Box::new(Handshake::new(hello, cx.now.moment)));
+        let frame = Packet::Hello(hello.clone()).encode();
+        let handshake = Handshake::new(hello, &frame, cx.now.moment);
+        cx.outbox.send_frame(peer, frame);
+        let stage = ConnectionStage::Handshaking(Box::new(handshake));
         // A new peer is checked in the next steps, which set the time of the following ones.
         cx.schedule.peers_wake = MonotonicTime::default();
         cx.connections.insert(peer, Peer { link, since: cx.now.moment, stage });
@@ -99,13 +103,20 @@ impl PeerManager {
         }
     }
 
-    pub(crate) fn received_hello(&mut self, cx: &mut Context<'_>, peer: ConnectionId, hello: Hello) {
+    /// Handles the hello of a peer, and the frame in which it came.
+    pub(crate) fn received_hello(
+        &mut self,
+        cx: &mut Context<'_>,
+        peer: ConnectionId,
+        hello: Hello,
+        frame: &[u8],
+    ) {
         let Some(ConnectionStage::Handshaking(handshake)) =
             cx.connections.get_mut(peer).map(|peer| &mut peer.stage)
         else {
             return;
         };
-        match handshake.received_hello(hello, &cx.config.node_key) {
+        match handshake.received_hello(hello, frame, &cx.config.node_key) {
             Ok(answer) => cx.outbox.send(peer, &Packet::Answer(answer)),
             Err(Reason::Fault(fault)) => self.misbehaving(cx, peer, fault),
             Err(reason) => {

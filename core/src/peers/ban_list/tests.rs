@@ -3,6 +3,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::primitives::hash::Hash;
 use crate::primitives::time::Timestamp;
+use crate::protocol::hello::Versions;
 
 const SECOND: u64 = 1_000_000;
 const HOUR: u64 = 3_600 * SECOND;
@@ -80,7 +81,7 @@ fn points_halve_and_add_up_to_a_rest_that_never_grows() {
 fn what_honest_nodes_may_do_is_never_a_lasting_ban() {
     let (expected, found) = (Hash::ZERO, Hash::ZERO);
     let strangers = [
-        Misbehavior::Version { expected: 1, found: 2 },
+        Misbehavior::Version { expected: Versions::OURS, found: Versions { highest: 1, lowest: 1 } },
         Misbehavior::Network { expected, found },
         Misbehavior::Malformed { packet: "hello" },
         header(RuleError::TimeTooNew { latest: Timestamp::default(), found: Timestamp::default() }),

@@ -1,7 +1,7 @@
 use super::*;
 use crate::ledger::chain::tests::{LATE, branch, easy};
 use crate::primitives::key::SecretKey;
-use crate::protocol::packet::{PROTOCOL_VERSION, Role};
+use crate::protocol::hello::{Features, Hello, Role, Versions};
 
 /// Returns a chain whose tip is the last of these headers.
 fn chain_of(headers: &[Header]) -> Chain {
@@ -83,7 +83,8 @@ fn a_block_that_we_do_not_know_among_ours_is_another_branch() {
 fn a_peer_that_greets_with_genesis_has_said_what_it_has() {
     let network = easy(0);
     let hello = |height| Hello {
-        version: PROTOCOL_VERSION,
+        versions: Versions::OURS,
+        features: Features::ARCHIVE,
         network: *network.id(),
         role: Role::Full,
         key: SecretKey::from_bytes(&[1; 32]).unwrap().public(),

@@ -2,6 +2,7 @@ use std::collections::BTreeMap;
 
 use plexus_core::mining::search;
 use plexus_core::node::storage::{CHECKPOINT_BLOCKS, Journal};
+use plexus_core::primitives::block::VERSION;
 use plexus_core::primitives::params::Parameters;
 use plexus_core::primitives::pow::{Bits, Work};
 

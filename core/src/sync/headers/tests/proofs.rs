@@ -1,6 +1,6 @@
 use super::*;
 use crate::proof::chain_proof::tests::ledger::{Ledger, network};
-use crate::proof::chain_proof::{ProofError, prove};
+use crate::proof::chain_proof::{ProofError, prove, verify};
 
 /// An honest chain, its proof, and a search that does not know it.
 struct ProvenChain {
@@ -94,9 +94,19 @@ fn who_has_no_proof_is_asked_for_headers() {
 #[test]
 fn a_proof_that_does_not_hold_or_shows_less_than_was_said_is_a_fault() {
     let mut proof = ProvenChain::of(PROOF_AHEAD + 1);
-    let (good, mut bad) = (proof.bytes.clone(), proof.bytes.clone());
+    let good = proof.bytes.clone();
+    // Another nonce of the tip. Some other nonces meet the target as well.
+    let mut changed = (1..=u8::MAX).map(|change| {
+        let mut bad = good.clone();
+        *bad.last_mut().unwrap() ^= change;
+        bad
+    });
+    let is_unmet = |bad: &Vec<u8>| {
+        let verified = verify(&proof.story.network, bad);
+        matches!(verified, Err(ProofError::ProofOfWork { .. }))
+    };
+    let bad = changed.find(is_unmet).unwrap();
     assert_eq!(proof.answers(ALICE, &good), Err(Misbehavior::Unsolicited { packet: "proof" }));
-    *bad.last_mut().unwrap() ^= 1;
     proof.claims(ALICE, 1);
     proof.claims(BOB, 2);
     assert_eq!(proof.next_of_light(), Some(HeadersAction::Prove(ALICE)));
