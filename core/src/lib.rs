@@ -66,3 +66,8 @@ pub use primitives::hash::Hash;
 pub use primitives::key::{PublicKey, SecretKey, Signature};
 pub use primitives::message::{Message, MessageId};
 pub use primitives::params::Network;
+
+/// The examples of the package's README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
