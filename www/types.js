@@ -92,6 +92,8 @@ export {};
  * @property {string} key
  * @property {number} from The lowest block that was looked through,
  * @property {number} to and the highest.
+ * @property {number} pool_searched How many of the mempool's messages were looked at; 0 if a height was named.
+ * @property {Message[]} pending Those of them that wait for a block.
  * @property {Placed[]} messages
  * @property {{ number_of_block: number, block: string, time_unix_ms: number }[]} blocks
  *

@@ -6,7 +6,7 @@
 //! | kind | files |
 //! | --- | --- |
 //! | several nodes inside one process | [`scenario`] [`cast`] [`actions`] [`peer_selection`] [`node_host`] [`scripted_peer`] [`actor`] [`wires`] [`frame_log`] [`queue`] [`test_rng`] |
-//! | real processes | [`process`] [`api`] [`observer`] [`browser`] [`site`] [`npm`] [`tools`] [`wait`] |
+//! | real processes | [`process`] [`api`] [`observer`] [`browser`] [`site`] [`npm`] `tmux` [`tools`] [`wait`] |
 //! | real distances (Linux) | `enclosure` `netns` `tun` `distance` |
 //! | a real crowd (Linux) | `enclosure` `crowd` |
 //! | blocks made by hand, inputs from the vectors | [`block_builder`] [`vectors`] |
@@ -45,6 +45,8 @@ pub mod scenario;
 pub mod scripted_peer;
 pub mod site;
 pub mod test_rng;
+#[cfg(unix)]
+pub mod tmux;
 pub mod tools;
 #[cfg(target_os = "linux")]
 pub mod tun;

@@ -1,5 +1,5 @@
 //! The tools that some tests need and that a machine may lack: a browser, npm and its packages, a
-//! Python with packages.
+//! Python with packages, tmux.
 //!
 //! The build script looks for them with this same code, and a test whose tool is missing is reported
 //! as ignored. With `CI` set nothing is ignored, and the test fails. This file uses nothing else

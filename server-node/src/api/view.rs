@@ -135,6 +135,13 @@ pub struct Traces {
     pub from: u64,
     /// The highest block that was searched.
     pub to: u64,
+    /// The number of the mempool's messages that were searched. 0 if the request named a height.
+    #[serde(default)]
+    pub pool_searched: usize,
+    /// The messages that wait in the mempool, those next in line first.
+    #[serde(default)]
+    #[schema(value_type = Vec<crate::http::schema::MessageSchema>)]
+    pub pending: Vec<plexus_core::ledger::json::MessageView>,
     /// The messages that it signed and those to it, the newest block's first.
     #[schema(value_type = Vec<crate::http::schema::MessageStatusSchema>)]
     pub messages: Vec<plexus_core::ledger::json::MessageStatus>,

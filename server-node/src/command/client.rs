@@ -1,5 +1,7 @@
 //! A client of a node's API, for the commands that read and send.
 
+#[cfg(feature = "menu")]
+use std::io::BufRead;
 use std::io::{BufReader, Read};
 use std::time::Duration;
 
@@ -42,6 +44,16 @@ struct ErrorBody {
 
 #[derive(serde::Deserialize)]
 struct RefusalBody {
+    code: String,
+    message: String,
+}
+
+/// A request that the node refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub(super) struct Refused {
+    /// The API's code, for example `busy`.
+    pub(super) code: String,
     message: String,
 }
 
@@ -78,6 +90,17 @@ impl NodeClient {
         self.value(self.answer(response)?)
     }
 
+    /// Requests a value, with these names and values in the query. They are encoded here.
+    pub(super) fn get_with<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        query: &[(&str, String)],
+    ) -> anyhow::Result<T> {
+        let request = self.agent.get(format!("{}{path}", self.base));
+        let query = query.iter().map(|(name, value)| (*name, value.as_str()));
+        self.value(self.answer(request.query_pairs(query).call())?)
+    }
+
     /// Requests bytes of this media type, at most `bytes_max`.
     pub(super) fn bytes(&self, path: &str, media_type: &str, bytes_max: usize) -> anyhow::Result<Vec<u8>> {
         let response = self.agent.get(format!("{}{path}", self.base)).header("accept", media_type).call();
@@ -112,6 +135,15 @@ impl NodeClient {
     /// Requests a long response. Returns a reader of it, so that it need not fit in memory.
     pub(super) fn stream(&self, path: &str) -> anyhow::Result<BufReader<impl Read + 'static>> {
         let response = self.agent.get(format!("{}{path}", self.base)).call();
+        let body = self.answer(response)?.into_body().into_with_config().limit(u64::MAX);
+        Ok(BufReader::with_capacity(1 << 16, body.reader()))
+    }
+
+    /// Requests a response that does not end. Returns a reader of it, which fails after `longest`.
+    #[cfg(feature = "menu")]
+    pub(super) fn follow(&self, path: &str, longest: Duration) -> anyhow::Result<impl BufRead + 'static> {
+        let request = self.agent.get(format!("{}{path}", self.base));
+        let response = request.config().timeout_recv_body(Some(longest)).build().call();
         let body = self.answer(response)?.into_body().into_with_config().limit(u64::MAX);
         Ok(BufReader::with_capacity(1 << 16, body.reader()))
     }
@@ -155,7 +187,7 @@ impl NodeClient {
         }
         let body = response.body_mut().with_config().limit(1 << 16).read_to_vec().unwrap_or_default();
         match serde_json::from_slice::<ErrorBody>(&body) {
-            Ok(refusal) => bail!("{}", refusal.error.message),
+            Ok(ErrorBody { error: RefusalBody { code, message } }) => Err(Refused { code, message }.into()),
             Err(_) => bail!("{} answers with HTTP status {status}: is it a Plexus node?", self.base),
         }
     }

@@ -18,7 +18,9 @@ mod client;
 mod config;
 mod data_dir;
 mod graph;
+mod history;
 mod key;
+mod menu;
 mod message;
 mod node;
 mod package;
@@ -75,6 +77,10 @@ enum Command {
     Block(block::BlockArgs),
     /// Show a message and its place in the ledger
     Message(message::MessageArgs),
+    /// List the messages that you signed and those written to you
+    History(history::HistoryArgs),
+    /// Write and read messages and follow the chain in a terminal interface
+    Menu(menu::MenuArgs),
     /// Write a proof file that shows, offline, that a message is in the ledger
     Prove(prove::ProveArgs),
     /// Verify a proof file, using only this program
@@ -141,6 +147,8 @@ pub(crate) fn run(line: impl IntoIterator<Item = impl Into<OsString> + Clone>) -
         Some(Command::Chain(arguments)) => chain::run(&arguments),
         Some(Command::Block(arguments)) => block::run(&arguments),
         Some(Command::Message(arguments)) => message::run(&arguments),
+        Some(Command::History(arguments)) => history::run(&arguments),
+        Some(Command::Menu(arguments)) => menu::run(arguments),
         Some(Command::Prove(arguments)) => prove::run(&arguments),
         Some(Command::Verify(arguments)) => verify::run(&arguments),
         Some(Command::Peers(arguments)) => peers::run(&arguments),
@@ -243,6 +251,8 @@ mod tests {
             "plexus chain --verify=chain.txt",
             "plexus block 7",
             &format!("plexus message {id}"),
+            "plexus history --sent --limit 5 --data /tmp/x --json",
+            &format!("plexus history --key 02{} --name bob --received", "11".repeat(32)),
             &format!("plexus prove {id}"),
             "plexus verify -",
             "plexus verify proof.plexus --file report.pdf --network dev --json",
@@ -281,6 +291,10 @@ mod tests {
             ("plexus simulate --latency nowhere.csv", "regions, sphere, or a file"),
             ("plexus message 12", "64 hex digits"),
             ("plexus prove 12", "64 hex digits"),
+            ("plexus history --key 12", "66 hex digits"),
+            ("plexus history --sent --received", "--received"),
+            ("plexus history --limit 0", "--limit"),
+            (&format!("plexus history --name {}", "b".repeat(129)), "128 bytes"),
             ("plexus verify", "FILE"),
             ("plexus package", "FOLDER"),
             ("plexus page", "--hashes"),

@@ -52,8 +52,9 @@ pub(super) struct SendArgs {
     wait: bool,
 }
 
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum Priority {
+/// Amount of work in a message's stamp.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Priority {
     /// No work
     Low,
     /// 2^12 hashes: instantly
@@ -63,7 +64,8 @@ enum Priority {
 }
 
 impl Priority {
-    const fn bits(self) -> u8 {
+    /// Returns the work as a number: 2^bits hashes.
+    pub(super) const fn bits(self) -> u8 {
         match self {
             Self::Low => 0,
             Self::Normal => 12,
@@ -85,15 +87,14 @@ pub(super) fn run(arguments: &SendArgs) -> anyhow::Result<()> {
         );
     }
     let keystore = Keystore::new(arguments.data.folder(network.name())?);
-    let message = sign(arguments, &SecretKey::from_phrase(&keystore.author()?)?, &network)?;
-    let submission = Submission {
-        sender: *message.sender(),
-        recipient: message.recipient().to_owned(),
-        text: message.text().to_owned(),
-        time_unix_ms: message.time().unix_ms(),
-        stamp: message.stamp().to_string(),
-        signature: *message.signature(),
-    };
+    let secret = SecretKey::from_phrase(&keystore.author()?)?;
+    let bits = arguments.stamp_bits.unwrap_or(arguments.priority.bits());
+    let bar = progress::bar(1 << bits, "stamping");
+    // The search may take longer than expected. The bar then stays full.
+    let moved = |tries: u64| bar.set_position(tries.min(1 << bits));
+    let message = sign(&secret, &network, &arguments.to, arguments.text.join(" "), bits, moved)?;
+    bar.finish_and_clear();
+    let submission = submission(&message);
     let accepted: Accepted = client.post("/api/v1/messages", &submission)?;
     let status = if arguments.wait { Some(wait(&client, accepted.id)?) } else { None };
     match (arguments.client.json, &status) {
@@ -106,28 +107,47 @@ pub(super) fn run(arguments: &SendArgs) -> anyhow::Result<()> {
     }
 }
 
-fn sign(arguments: &SendArgs, secret: &SecretKey, network: &Network) -> anyhow::Result<Message> {
-    let time = plexus_node::clock::time();
-    let draft = Draft::new(secret.public(), &arguments.to, arguments.text.join(" "), time)?;
-    let bits = arguments.stamp_bits.unwrap_or(arguments.priority.bits());
-    let stamp = if bits == 0 { 0 } else { grind(&draft.id(network.id()), bits) };
+/// Signs a message of the current time, with a stamp of 2^bits hashes. `moved` is told the number of
+/// stamps that were tried.
+///
+/// # Errors
+/// The recipient or the text is too long, or the text is empty.
+pub(super) fn sign(
+    secret: &SecretKey,
+    network: &Network,
+    recipient: &str,
+    text: String,
+    bits: u8,
+    moved: impl FnMut(u64),
+) -> anyhow::Result<Message> {
+    let draft = Draft::new(secret.public(), recipient, text, plexus_node::clock::time())?;
+    let stamp = if bits == 0 { 0 } else { grind(&draft.id(network.id()), bits, moved) };
     Ok(draft.sign(secret, network.id(), stamp))
 }
 
+/// Returns the form in which the API takes a message.
+pub(super) fn submission(message: &Message) -> Submission {
+    Submission {
+        sender: *message.sender(),
+        recipient: message.recipient().to_owned(),
+        text: message.text().to_owned(),
+        time_unix_ms: message.time().unix_ms(),
+        stamp: message.stamp().to_string(),
+        signature: *message.signature(),
+    }
+}
+
 /// Searches for a stamp that shows 2^bits hashes of work. Returns its nonce.
-fn grind(id: &MessageId, bits: u8) -> u64 {
+fn grind(id: &MessageId, bits: u8, mut moved: impl FnMut(u64)) -> u64 {
     let wanted = Work::from_hashes(1 << bits);
-    let bar = progress::bar(1 << bits, "stamping");
     let mut first = 0;
     loop {
         let (stamp, work) = grind_stamp(id, first, SLICE_TRIES);
         if work >= wanted {
-            bar.finish_and_clear();
             return stamp;
         }
         first += SLICE_TRIES;
-        // The search may take longer than expected. The bar then stays full.
-        bar.set_position(first.min(1 << bits));
+        moved(first);
     }
 }
 
@@ -160,6 +180,6 @@ mod tests {
     #[test]
     fn a_stamp_shows_the_work_that_was_asked_for() {
         let id = Hash::of(b"id");
-        assert!(stamp_work(&id, grind(&id, 10)) >= Work::from_hashes(1 << 10));
+        assert!(stamp_work(&id, grind(&id, 10, |_| ())) >= Work::from_hashes(1 << 10));
     }
 }

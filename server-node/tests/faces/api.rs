@@ -135,6 +135,26 @@ async fn what_a_key_signed_and_what_is_written_to_it_is_found_block_by_block() {
 }
 
 #[tokio::test]
+async fn messages_to_a_name_are_found_and_those_that_wait_come_first() {
+    let bench = Bench::start().await;
+    let reader = SecretKey::from_bytes(&[8; 32]).unwrap().public();
+    let path = format!("/api/v1/keys/{reader}?recipient=bob");
+    assert_eq!(post(bench.url("/api/v1/messages"), BINARY, bench.message("one").encode()).await.status, 201);
+    let waiting = get(bench.url(&path)).await.json();
+    assert_eq!((&waiting["pool_searched"], &waiting["pending"][0]["text"]), (&json!(1), &json!("one")));
+    assert_eq!(waiting["messages"], json!([]));
+    let nobody = get(bench.url(&format!("/api/v1/keys/{reader}?recipient=bo%20b"))).await.json();
+    assert_eq!((&nobody["pool_searched"], &nobody["pending"]), (&json!(1), &json!([])));
+    bench.mine(2).await;
+    let placed = get(bench.url(&path)).await.json();
+    assert_eq!((&placed["messages"][0]["text"], &placed["pending"]), (&json!("one"), &json!([])));
+    assert_eq!(get(bench.url(&format!("/api/v1/keys/{reader}"))).await.json()["messages"], json!([]));
+    let long = format!("{path}{}", "b".repeat(126));
+    let refused = get(bench.url(&long)).await.text();
+    assert!(refused.contains("bad_request") && refused.contains("128 bytes"), "{refused}");
+}
+
+#[tokio::test]
 async fn a_message_is_proven_in_bytes_and_in_json_once_it_is_in_a_block() {
     let bench = Bench::start().await;
     let message = bench.message("proven");

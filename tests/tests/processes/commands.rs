@@ -97,3 +97,58 @@ fn commands_that_read_show_tables_and_json() {
         serde_json::from_slice(&run(["status", "--node", &alice.url, "--json"]).stdout).unwrap();
     assert_eq!(status["height"].as_u64(), Some(height));
 }
+
+/// Returns the JSON that a command prints.
+fn json(arguments: &[&str]) -> Value {
+    let output = run(arguments);
+    assert!(output.status.success(), "{arguments:?}: {}", text(&output.stderr));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+#[test]
+fn a_history_has_what_was_sent_and_received_the_newest_first() {
+    let place = Place::new(16);
+    let alice = place.start("alice", &["--mine=1"]);
+    let (data, carol) = (place.data("alice"), place.data("carol"));
+    let (data, carol) = (data.to_str().unwrap(), carol.to_str().unwrap());
+    let key = json(&["key", "show", "--public", "--data", data, "--json"])["public_key"].clone();
+    let key = key.as_str().unwrap();
+    json(&["key", "new", "--data", carol, "--json"]);
+    let send = |data: &str, to: &str, text: &str| {
+        json(&["send", "--wait", "--to", to, text, "--node", &alice.url, "--data", data, "--json"])
+    };
+    let first = send(data, "bob", "to bob\u{1b}[2J\nsecond line");
+    let second = send(carol, key, "to alice");
+    send(carol, "dave", "to dave");
+
+    let history = |more: &[&str]| json(&[&["history", "--node", &alice.url, "--json"][..], more].concat());
+    let mine = history(&["--data", data]);
+    assert_eq!(
+        (&mine["key"], &mine["complete"], &mine["searched_from"]),
+        (&key.into(), &true.into(), &1.into())
+    );
+    let messages = mine["messages"].as_array().unwrap();
+    assert_eq!(messages.len(), 2, "{mine}");
+    assert_eq!((&messages[0]["id"], &messages[0]["direction"]), (&second["id"], &"received".into()));
+    assert_eq!((&messages[1]["id"], &messages[1]["direction"]), (&first["id"], &"sent".into()));
+    assert_eq!((&messages[0]["peer"], &messages[1]["peer"]), (&second["sender"], &"bob".into()));
+    let (height, tip) = (messages[1]["number_of_block"].as_u64(), mine["height"].as_u64().unwrap());
+    assert_eq!(
+        (height, messages[1]["confirmations"].as_u64()),
+        (first["number_of_block"].as_u64(), height.map(|height| tip + 1 - height))
+    );
+
+    assert_eq!(history(&["--data", data, "--sent"])["messages"].as_array().unwrap().len(), 1);
+    assert_eq!(
+        history(&["--data", data, "--name", "dave", "--received"])["messages"].as_array().unwrap().len(),
+        2
+    );
+    assert_eq!(history(&["--key", key, "--limit", "1"])["messages"].as_array().unwrap().len(), 1);
+    let table = run(["history", "--node", &alice.url, "--data", data]);
+    let (rows, said) = (text(&table.stdout), text(&table.stderr));
+    assert!(rows.contains("to bob") && !rows.contains('\u{1b}') && !rows.contains("second line"), "{rows}");
+    assert!(said.starts_with("2 messages in all "), "{said}");
+    let nobody = run(["history", "--node", &alice.url, "--data", place.data("nobody").to_str().unwrap()]);
+    assert!(text(&nobody.stderr).contains("plexus key new"), "{}", text(&nobody.stderr));
+    assert_eq!(nobody.status.code(), Some(1));
+}

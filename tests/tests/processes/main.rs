@@ -7,6 +7,8 @@ mod caps;
 mod commands;
 mod crash;
 mod logs;
+#[cfg(unix)]
+mod menu;
 mod network;
 mod older;
 mod older_client;

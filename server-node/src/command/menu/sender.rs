@@ -1,0 +1,59 @@
+//! The thread that signs, stamps and sends messages. A stamp takes seconds, and the menu goes on
+//! meanwhile.
+
+use std::path::PathBuf;
+use std::sync::mpsc::{Receiver, SyncSender};
+
+use anyhow::Context;
+use plexus_core::ledger::json::MessageView;
+use plexus_core::primitives::key::SecretKey;
+use plexus_node::api::view::Accepted;
+
+use super::exchange::{Answer, Input, Outgoing};
+use super::worker;
+use crate::command::client::{NodeClient, Refused};
+use crate::command::send;
+
+/// Sends messages until there is no more interest.
+pub(super) fn run(
+    client: &NodeClient,
+    data: Option<&PathBuf>,
+    messages: &Receiver<Outgoing>,
+    inputs: &SyncSender<Input>,
+) {
+    while let Ok(outgoing) = messages.recv() {
+        let sent = deliver(client, data, outgoing, inputs).map(Box::new).map_err(worker::reason);
+        if inputs.send(Input::Answer(Answer::Sent(sent))).is_err() {
+            return;
+        }
+    }
+}
+
+fn deliver(
+    client: &NodeClient,
+    data: Option<&PathBuf>,
+    outgoing: Outgoing,
+    inputs: &SyncSender<Input>,
+) -> anyhow::Result<MessageView> {
+    let network = client.network()?;
+    let keystore = worker::keystore(data.cloned(), network.name())?;
+    let secret = SecretKey::from_phrase(&keystore.author()?)?;
+    let Outgoing { recipient, text, bits, passphrase: _ } = outgoing;
+    // A full channel is full of newer inputs than the last percentage.
+    let moved = |tries| drop(inputs.try_send(Input::Answer(Answer::Stamping(tries, 1 << bits))));
+    let message = send::sign(&secret, &network, &recipient, text, bits, moved)?;
+    let view = MessageView::new(&message, network.id());
+    let accepted = client.post::<Accepted>("/api/v1/messages", &send::submission(&message));
+    match accepted {
+        Ok(_) => Ok(view),
+        Err(error) if error.is::<Refused>() => Err(error),
+        // The answer was lost. The node may have the message all the same.
+        Err(error) => match worker::message(client, &view.id) {
+            Ok(Some(_)) => Ok(view),
+            Ok(None) => Err(error),
+            Err(_) => Err(error).context(
+                "it is not known whether the node has the message: look into the history before you send it again",
+            ),
+        },
+    }
+}
