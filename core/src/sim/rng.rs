@@ -1,31 +1,29 @@
-//! Random numbers for a simulation: SplitMix64 (Steele, Lea, Flood 2014). It takes a few cycles a
-//! number and is the same on every platform.
+//! Random numbers for a simulation: SplitMix64 (Steele, Lea, Flood 2014), by `rand_xoshiro`. It takes
+//! a few cycles a number and is the same on every platform.
 //!
 //! The seeds of the nodes' own random numbers come from here. The numbers do not have to be
 //! unpredictable.
 
+use rand_xoshiro::SplitMix64;
+use rand_xoshiro::rand_core::{Rng as _, SeedableRng as _};
+
 /// A stream of random numbers that follows from a seed.
 #[derive(Clone, Debug)]
-pub(super) struct SimRng(u64);
+pub(super) struct SimRng(SplitMix64);
 
 impl SimRng {
-    #[cfg(test)]
     pub(super) fn new(seed: u64) -> Self {
-        Self(seed)
+        Self(SplitMix64::seed_from_u64(seed))
     }
 
     /// Creates a stream. Streams of different `purpose` are independent of one another.
     pub(super) fn stream(seed: u64, purpose: u64) -> Self {
-        let mut mixed = Self(seed ^ purpose.wrapping_mul(0xd605_bbb5_8c8a_bd4d));
-        Self(mixed.draw())
+        let mut mixed = Self::new(seed ^ purpose.wrapping_mul(0xd605_bbb5_8c8a_bd4d));
+        Self::new(mixed.draw())
     }
 
     pub(super) fn draw(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
+        self.0.next_u64()
     }
 
     /// Returns a number below `bound`, or 0 if `bound` is 0. The bias is below `bound` / 2^64.
