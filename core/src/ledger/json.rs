@@ -16,12 +16,15 @@ use crate::primitives::message::{Draft, DraftError, Message as CoreMessage, Mess
 use crate::primitives::pow::{Bits, Work};
 use crate::primitives::time::Timestamp;
 
-/// A message in a block or in the mempool.
+/// A message.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = Message))]
 pub struct MessageView {
     /// The message's id.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub id: MessageId,
-    /// The sender's key.
+    /// The sender's key, 66 hex digits.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub sender: PublicKey,
     /// The recipient.
     pub recipient: String,
@@ -30,13 +33,14 @@ pub struct MessageView {
     /// The time when it was written, RFC 3339.
     #[serde(rename = "timeStamp")]
     pub time_stamp: String,
-    /// The same time in unix milliseconds, which the id includes.
+    /// The same time in unix milliseconds. The id is computed from this one.
     pub time_unix_ms: u64,
-    /// The stamp.
+    /// The stamp, as a decimal string.
     pub stamp: String,
-    /// The sender's signature of the id.
+    /// The sender's signature of the id, 128 hex digits.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub signature: Signature,
-    /// The form for display: `From <sender> to <recipient>, <text>`.
+    /// The form for people: `From <sender> to <recipient>, <text>`.
     pub message: String,
 }
 
@@ -75,20 +79,27 @@ impl MessageView {
 /// assert_eq!((message.recipient(), message.stamp()), ("", 0));
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(
+    feature = "openapi",
+    derive(utoipa::ToSchema),
+    schema(description = "A signed message to submit.")
+)]
 pub struct Submission {
-    /// The sender's key.
+    /// The sender's key, 66 hex digits.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub sender: PublicKey,
-    /// The recipient.
+    /// The recipient, at most 128 bytes.
     #[serde(default)]
     pub recipient: String,
-    /// The text.
+    /// The text, 1 to 4,096 bytes.
     pub text: String,
-    /// The time when it was written, unix milliseconds.
+    /// The time when it was written, in unix milliseconds.
     pub time_unix_ms: u64,
-    /// The stamp, a decimal string.
+    /// The stamp, as a decimal string.
     #[serde(default)]
     pub stamp: String,
-    /// The sender's signature of the id.
+    /// The sender's signature of the id, 128 hex digits.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub signature: Signature,
 }
 
@@ -119,10 +130,13 @@ impl TryFrom<Submission> for CoreMessage {
 
 /// A block with its messages.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = Block))]
 pub struct BlockView {
     /// The block's hash.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub hash: Hash,
     /// The parent's hash.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub prev_hash: Hash,
     /// The height.
     pub number_of_block: u64,
@@ -133,23 +147,26 @@ pub struct BlockView {
     pub time_unix_ms: u64,
     /// The header's version.
     pub version: u32,
-    /// The nonce that was searched for.
+    /// The nonce, as a decimal string.
     pub nonce: String,
-    /// The miner's free number.
+    /// The miner's free number, as a decimal string.
     pub extra: String,
     /// The target in compact form, as `0x1e100000`.
     pub bits: String,
-    /// The commitment to all headers below and to the contents.
+    /// The commitment to the history below the block and to its contents.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub content_root: Hash,
-    /// The expected number of hashes for the target.
+    /// The expected number of hashes for the target, as a decimal string.
     pub proof_of_work: String,
-    /// The sum of work up to and including this block.
+    /// The sum of work up to this block and including it, as a decimal string.
     pub total_work: String,
     /// The miner's key.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub author: PublicKey,
     /// The author's signature.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub signature: Signature,
-    /// The messages as text, joined by line breaks: the older system's single field.
+    /// The messages as text, joined by line ends: the single field of the older system.
     pub message: String,
     /// The messages.
     pub messages: Vec<MessageView>,
@@ -269,10 +286,12 @@ impl VerifyStatus {
     }
 }
 
-/// A message's place in the ledger.
+/// A message and its position in the ledger.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct MessageStatus {
     /// The message.
+    #[cfg_attr(feature = "openapi", schema(inline))]
     #[serde(flatten)]
     pub message: MessageView,
     /// True if it waits in the mempool.
@@ -280,8 +299,9 @@ pub struct MessageStatus {
     /// The height of its block, once it is in one.
     pub number_of_block: Option<u64>,
     /// The hash of its block, once it is in one.
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
     pub block: Option<Hash>,
-    /// The work of its block and of all blocks above, once it is in one.
+    /// The work of its block and of all blocks above, as a decimal string, once it is in a block.
     pub work_above: Option<String>,
 }
 

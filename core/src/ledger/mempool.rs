@@ -82,6 +82,11 @@ impl Mempool {
         self.messages.len()
     }
 
+    /// Returns the bytes of all waiting messages.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     /// Adds a message, and evicts ones with less work per byte if there is no room.
     ///
     /// A message that is not `cleared` waits, and is not selected, until [`Mempool::mark_confirmed_absent`].

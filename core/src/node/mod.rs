@@ -137,7 +137,7 @@ pub use crate::peers::peer::INBOUND_MAX;
 pub use crate::protocol::connection::{ConnectionId, Direction};
 pub use crate::sync::headers::LIGHT_BODIES;
 pub(crate) use read_ahead::{NextInput, ReadAheadStage};
-pub use status::{PeerView, Status};
+pub use status::{PeerCounts, PeerView, Status};
 
 /// The node: one value that owns its sub-machines and passes the findings of each to the others.
 ///

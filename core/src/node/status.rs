@@ -65,7 +65,48 @@ pub struct Status {
     pub mining: bool,
 }
 
+/// The numbers of peers that have completed the handshake.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PeerCounts {
+    /// Full peers that connected to us.
+    pub inbound_full: usize,
+    /// Light peers that connected to us.
+    pub inbound_light: usize,
+    /// Full peers that we connected to.
+    pub outbound_full: usize,
+    /// Light peers that we connected to.
+    pub outbound_light: usize,
+}
+
+impl PeerCounts {
+    /// Returns the number of all of them.
+    pub fn total(&self) -> usize {
+        self.inbound_full + self.inbound_light + self.outbound_full + self.outbound_light
+    }
+}
+
 impl Node {
+    /// Returns the numbers of peers by direction and role.
+    pub fn peer_counts(&self) -> PeerCounts {
+        let mut counts = PeerCounts::default();
+        for (_, peer) in self.connections.iter() {
+            let Some(established) = peer.established() else { continue };
+            let count = match (&peer.link, established.hello.role) {
+                (Direction::Inbound(_), Role::Full) => &mut counts.inbound_full,
+                (Direction::Inbound(_), Role::Light) => &mut counts.inbound_light,
+                (Direction::Outbound(_), Role::Full) => &mut counts.outbound_full,
+                (Direction::Outbound(_), Role::Light) => &mut counts.outbound_light,
+            };
+            *count += 1;
+        }
+        counts
+    }
+
+    /// Returns the bytes of all messages that wait in the mempool.
+    pub fn pool_bytes(&self) -> usize {
+        self.machines.messages.pool.bytes()
+    }
+
     /// Returns the state of the node.
     pub fn status(&self, now: Now) -> Status {
         let super::Machines { blocks, messages, miner, .. } = &self.machines;

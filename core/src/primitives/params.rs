@@ -35,16 +35,21 @@ pub const NAME_BYTES_MAX: usize = 32;
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(description = "A network's parameters."))]
+#[cfg_attr(feature = "openapi", schema(example = json!({ "name": "plexus", "limit_bits": "0x1e100000" })))]
 pub struct Parameters {
-    /// 1 to 32 characters of a–z, 0–9 and `-`.
+    /// 1 to 32 of a–z, 0–9 and `-`.
     pub name: String,
-    /// The genesis block's time, unix milliseconds, at most [`GENESIS_TIME_MAX`].
+    /// The genesis block's time in unix milliseconds.
+    #[cfg_attr(feature = "openapi", schema(value_type = u64))]
     pub genesis_time: Timestamp,
-    /// The desired interval between blocks, milliseconds, at least 1.
+    /// The target interval between blocks in milliseconds, at least 1.
     pub spacing_ms: u64,
-    /// The delay that halves the difficulty, in milliseconds. 0 keeps the bits constant.
+    /// The delay of a block that halves the difficulty, in milliseconds. 0 keeps it constant.
     pub half_life_ms: u64,
-    /// The easiest target, compact, as `"0x1e100000"`.
+    /// The easiest target, in compact form and in hex.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
     #[serde(serialize_with = "bits_as_text", deserialize_with = "bits_from_text")]
     pub limit_bits: Bits,
     /// The most bytes of an encoded block.

@@ -21,11 +21,13 @@ use crate::primitives::pow::{Bits, Work};
 use crate::primitives::time::Timestamp;
 use crate::proof::chain_proof::PROOF_BYTES_MAX;
 
-/// A receipt in JSON.
+/// The proof file of a message, which `plexus verify` reads. The protocol's specification describes
+/// its verification.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = Proof))]
 pub struct Form {
-    /// The version of the receipt's layout: 2.
+    /// The version of this form: 2.
     pub version: u32,
     /// The network's parameters.
     pub network: Parameters,
@@ -35,53 +37,55 @@ pub struct Form {
     pub index: u16,
     /// The number of messages in the block.
     pub count: u16,
-    /// The sibling hashes from the message up to the messages root, from the bottom.
+    /// The sibling hashes on the message's path to the messages root, from the bottom.
     pub siblings: Vec<String>,
     /// The block without its messages.
     pub block: BlockForm,
-    /// The sibling records from the block up to the peak over it, from the bottom.
+    /// The sibling nodes on the block's path to the MMR peak over it, from the bottom.
     pub path: Vec<RecordForm>,
     /// The chain proof, in hex.
     pub chain: String,
 }
 
-/// The contents of a message's bytes.
+/// The fields of a message's encoding.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = ProofMessage))]
 pub struct MessageForm {
-    /// The sender's key.
+    /// The sender's key, 66 hex digits.
     pub sender: String,
     /// The recipient.
     pub recipient: String,
     /// The text.
     pub text: String,
-    /// The time when it was written, unix milliseconds.
+    /// The time when it was written, in unix milliseconds.
     pub time_unix_ms: u64,
-    /// The stamp, a decimal string.
+    /// The stamp, as a decimal string.
     pub stamp: String,
-    /// The sender's signature of the id.
+    /// The sender's signature of the id, 128 hex digits.
     pub signature: String,
 }
 
-/// The contents of a block's header, and the values that its body commits to besides the messages.
+/// A block's header, and the body's commitments apart from the messages.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = ProofBlock))]
 pub struct BlockForm {
     /// The parent's hash.
     pub prev_hash: String,
-    /// The commitment to all headers below and to the contents.
+    /// The commitment to the history below the block and to its contents.
     pub content_root: String,
     /// The header's version.
     pub version: u32,
     /// The height.
     pub number_of_block: u64,
-    /// The time when it was mined, unix milliseconds.
+    /// The time when it was mined, in unix milliseconds.
     pub time_unix_ms: u64,
     /// The target in compact form, as `0x1e100000`.
     pub bits: String,
-    /// The nonce that was searched for, a decimal string.
+    /// The nonce, as a decimal string.
     pub nonce: String,
-    /// The miner's free number, a decimal string.
+    /// The miner's free number, as a decimal string.
     pub extra: String,
     /// The miner's key.
     pub author: String,
@@ -89,15 +93,16 @@ pub struct BlockForm {
     pub signature: String,
 }
 
-/// A record of the MMR.
+/// A node of the MMR.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = ProofRecord))]
 pub struct RecordForm {
-    /// A header's hash, or that of a parent's two children.
+    /// A header's hash, or the hash of a parent's two children.
     pub hash: String,
-    /// The sum of work, a decimal string.
+    /// The sum of work, as a decimal string.
     pub work: String,
-    /// The last header's time, unix milliseconds.
+    /// The last header's time in unix milliseconds.
     pub time_unix_ms: u64,
     /// The last header's bits, as `0x1e100000`.
     pub bits: String,
