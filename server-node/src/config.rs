@@ -1,5 +1,6 @@
 //! The configuration that a node is started with.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 pub use plexus_core::node::INBOUND_MAX;
@@ -53,6 +54,10 @@ pub struct NodeConfig {
     pub connections_max: usize,
     /// Changes the levels of the log. `None` if the program that embeds the node has its own.
     pub log: Option<LogControl>,
+    /// The address of a listener for metrics alone. Without one, the node's own listener has them.
+    pub metrics_listen: Option<SocketAddr>,
+    /// The free bytes of the disk below which the node is not ready.
+    pub disk_reserve: u64,
 }
 
 impl NodeConfig {
@@ -73,6 +78,8 @@ impl NodeConfig {
             browsers_max: INBOUND_MAX,
             connections_max: CONNECTIONS_MAX,
             log: None,
+            metrics_listen: None,
+            disk_reserve: 0,
         }
     }
 }

@@ -61,6 +61,11 @@ impl ConnectLog {
         }
     }
 
+    /// Returns the addresses of the nodes.
+    pub(crate) fn addresses(&self) -> Vec<Address> {
+        self.nodes().keys().cloned().collect()
+    }
+
     fn nodes(&self) -> MutexGuard<'_, BTreeMap<Address, ConfiguredNode>> {
         // Each change is complete, even if a thread panicked elsewhere while it held the lock.
         self.nodes.lock().unwrap_or_else(PoisonError::into_inner)

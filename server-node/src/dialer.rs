@@ -15,8 +15,10 @@ use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::http::HeaderValue;
+use tokio_tungstenite::tungstenite::http::header::DATE;
 use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 
+use crate::clock;
 use crate::gate::Stay;
 use crate::handle::Handle;
 use crate::{operator_log, socket};
@@ -58,9 +60,9 @@ impl Dialer {
 
     /// Dials an address and serves the connection, or tells the driver that the dial failed.
     pub(crate) async fn dial(self, address: Address, handle: Handle) {
-        let error = match timeout(DIAL_TIMEOUT, self.connect(&address)).await {
+        let error = match timeout(DIAL_TIMEOUT, self.connect(&address, &handle)).await {
             Ok(Ok(socket)) => {
-                handle.counters().outbound.one();
+                handle.metrics().outbound.inc();
                 socket::run(socket, Direction::Outbound(address), Stay::Outbound, &handle).await;
                 return;
             }
@@ -74,7 +76,11 @@ impl Dialer {
         let _stopped = handle.tell_input(Input::DialFailed(address)).await;
     }
 
-    async fn connect(&self, address: &Address) -> anyhow::Result<WebSocketStream<Box<dyn Duplex>>> {
+    async fn connect(
+        &self,
+        address: &Address,
+        handle: &Handle,
+    ) -> anyhow::Result<WebSocketStream<Box<dyn Duplex>>> {
         let host = address.host().to_string();
         let host = host.trim_start_matches('[').trim_end_matches(']');
         let stream = TcpStream::connect((host, address.port())).await?;
@@ -86,7 +92,11 @@ impl Dialer {
         let mut request = address.to_string().into_client_request()?;
         let offered = HeaderValue::from_str(&SUBPROTOCOLS.join(", "))?;
         request.headers_mut().insert("Sec-WebSocket-Protocol", offered);
-        let (socket, _response) = client_async_with_config(request, stream, Some(socket::limits())).await?;
+        let asked = clock::time();
+        let (socket, response) = client_async_with_config(request, stream, Some(socket::limits())).await?;
+        if let Some(Ok(date)) = response.headers().get(DATE).map(HeaderValue::to_str) {
+            handle.clock_offsets().note(address, date, (asked, clock::time()));
+        }
         Ok(socket)
     }
 }

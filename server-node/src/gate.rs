@@ -18,6 +18,8 @@ use plexus_core::peers::eviction::{INBOUND_GROUP_MAX, network_of};
 use plexus_core::protocol::netgroup::NetGroup;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use crate::metrics::scrape::Permits;
+
 /// The sockets that may be open beyond those of core. Core learns of each socket through the
 /// driver's channel. Only then does it evict another peer or refuse this one. With no headroom the
 /// gate would turn away every newcomer of a full node.
@@ -101,6 +103,12 @@ impl Gate {
     /// Returns a permit to stay open for a moment although core keeps no place, if there is any.
     pub(crate) fn leave(&self) -> Option<OwnedSemaphorePermit> {
         self.0.leaving.clone().try_acquire_owned().ok()
+    }
+
+    /// Returns the room for sockets.
+    pub(crate) fn permits(&self) -> Permits {
+        let (count, max) = (self.open().count, self.0.open_max);
+        Permits { resource: "inbound_sockets", available: max.saturating_sub(count), max }
     }
 
     fn open(&self) -> MutexGuard<'_, Open> {

@@ -6,6 +6,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use bytes::Bytes;
 use plexus_core::node::event::Event;
@@ -14,17 +15,23 @@ use plexus_core::peers::topology::graph::Graph;
 use plexus_core::primitives::message::{Message, MessageId};
 use plexus_core::primitives::params::Network;
 use tokio::sync::{Semaphore, broadcast, mpsc, oneshot};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
+use crate::clock_offset::ClockOffsets;
 use crate::connect_log::ConnectLog;
-use crate::counters::Counters;
-use crate::driver::event::{DRIVER_EVENTS_MAX, DriverEvent, FRAMES_BYTES_MAX, Query};
+use crate::driver::event::{DRIVER_EVENTS_MAX, DriverEvent, FRAMES_BYTES_MAX, NodeSnapshot, Query};
 use crate::gate::Gate;
+use crate::metrics::Metrics;
+use crate::metrics::scrape::Permits;
 use crate::store::Store;
 
 /// The events that are kept for a listener that is behind. Beyond them the oldest is dropped, and
 /// the listener learns of it.
 pub const EVENTS_MAX: usize = 256;
+
+/// The most time that a check of health or a scrape of metrics waits for the driver.
+pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The node is stopping, and answers no queries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -56,12 +63,14 @@ struct HandleState {
     store: Arc<Store>,
     network: Network,
     connects: ConnectLog,
-    counters: Arc<Counters>,
+    metrics: Arc<Metrics>,
+    clock_offsets: ClockOffsets,
     stopping: CancellationToken,
 }
 
 impl Handle {
-    /// Creates a handle, and the channel's receiver for the driver.
+    /// Creates a handle, and the channel's receiver for the driver. `connect` are the nodes that the
+    /// operator named.
     pub(crate) fn new(
         store: Arc<Store>,
         network: Network,
@@ -77,8 +86,9 @@ impl Handle {
             events: broadcast::channel(EVENTS_MAX).0,
             store,
             network,
+            clock_offsets: ClockOffsets::new(connects.addresses()),
             connects,
-            counters: Arc::default(),
+            metrics: Arc::default(),
             stopping: CancellationToken::new(),
         };
         (Self(Arc::new(shared)), received)
@@ -90,6 +100,12 @@ impl Handle {
     /// The node is stopping.
     pub async fn status(&self) -> Result<Status, Stopped> {
         self.ask(Query::Status).await
+    }
+
+    /// Returns the state of the node for the checks of health and the metrics. Returns `None` if the
+    /// driver does not answer within [`ANSWER_TIMEOUT`].
+    pub(crate) async fn snapshot(&self) -> Option<NodeSnapshot> {
+        timeout(ANSWER_TIMEOUT, self.ask(Query::Snapshot)).await.ok()?.ok()
     }
 
     /// Returns the peers, in the order in which they connected.
@@ -163,9 +179,20 @@ impl Handle {
         &self.0.network
     }
 
-    /// Returns the counters.
-    pub fn counters(&self) -> &Arc<Counters> {
-        &self.0.counters
+    /// Returns the metrics that are counted.
+    pub fn metrics(&self) -> &Arc<Metrics> {
+        &self.0.metrics
+    }
+
+    /// Returns the measured clocks of other nodes.
+    pub(crate) fn clock_offsets(&self) -> &ClockOffsets {
+        &self.0.clock_offsets
+    }
+
+    /// Returns the room for bytes of frames that wait for the driver.
+    pub(crate) fn frame_permits(&self) -> Permits {
+        let available = self.0.frames.available_permits();
+        Permits { resource: "frame_bytes", available, max: FRAMES_BYTES_MAX }
     }
 
     /// Returns the log of the configured nodes.

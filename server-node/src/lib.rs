@@ -23,11 +23,13 @@
 //! | [`verifier`] | signatures on all cores |
 //! | [`miner`] | threads that search jobs, and the graphics processor |
 //! | [`handle`] | the way to the node for all other parts |
-//! | [`counters`] | the counters for metrics |
+//! | [`metrics`] | the numbers that are counted, and their registry |
+//! | [`clock_offset`] | how far the local clock is ahead of other nodes' clocks |
 //! | [`api`] | JSON for programs, described by [`http::openapi`] |
 //! | [`legacy`] | the older system's two routes |
 //! | [`http::web`] | the page that is built in |
-//! | [`http::metrics`] | the counters in Prometheus' format |
+//! | [`http::metrics`] | the metrics as text |
+//! | [`http::health`] | whether the node is alive and ready |
 //! | [`keystore`] | the keys in the data folder |
 //! | [`listen`] | the addresses to listen on, of both families |
 //! | [`logging`] | the log's levels and formats |
@@ -36,9 +38,9 @@
 
 pub mod api;
 pub mod clock;
+pub(crate) mod clock_offset;
 pub mod config;
 mod connect_log;
-pub mod counters;
 pub mod descriptors;
 pub mod dialer;
 pub mod disk;
@@ -50,6 +52,7 @@ pub mod keystore;
 pub mod legacy;
 pub mod listen;
 pub mod logging;
+pub mod metrics;
 pub mod miner;
 pub mod operator_log;
 pub mod socket;
@@ -70,7 +73,9 @@ use crate::config::NodeConfig;
 use crate::connect_log::ConnectLog;
 use crate::driver::Driver;
 use crate::handle::Handle;
-use crate::listen::Listeners;
+use crate::http::server::Service;
+use crate::http::state::AppState;
+use crate::listen::{Listen, Listeners};
 use crate::miner::{Gpu, MinerThreads};
 use crate::store::Store;
 
@@ -83,21 +88,30 @@ pub struct Running {
     handle: Handle,
     address: SocketAddr,
     addresses: Vec<SocketAddr>,
+    metrics_address: Option<SocketAddr>,
     driver: JoinHandle<anyhow::Result<()>>,
-    server: JoinHandle<()>,
+    servers: Vec<JoinHandle<()>>,
 }
 
 impl Running {
     /// Starts a node: opens its store, and serves the [`http::router`] on `listeners`.
     ///
     /// # Errors
-    /// The store cannot be opened, a certificate cannot be read, or threads or a graphics processor
+    /// The address for metrics is taken, the store cannot be opened, a certificate cannot be read, or threads or a graphics processor
     /// are not available.
     pub async fn start(listeners: impl Into<Listeners>, mut config: NodeConfig) -> anyhow::Result<Self> {
         let listeners = listeners.into();
         descriptors::fit(&mut config);
         let addresses = listeners.addresses().context("the listening sockets")?;
         let address = *addresses.first().context("a node listens on one socket at least")?;
+        let metrics_listener = match config.metrics_listen {
+            Some(address) => Some(Listen::At(address).bind().with_context(|| {
+                format!(
+                    "cannot listen on {address} for metrics: choose another address with --metrics-listen"
+                )
+            })?),
+            None => None,
+        };
         let tls = config.tls.as_ref().map(http::server::acceptor).transpose()?;
         let gpu = match config.mine_gpu {
             true => Some(tokio::task::spawn_blocking(Gpu::open).await??),
@@ -123,16 +137,23 @@ impl Running {
             tracing::error!(%error, "the stored address book is damaged: the node begins with an empty one");
         }
         let driver = Driver::new(node, events, handle.clone(), miner)?;
-        let app = http::router::router(handle.clone(), config.author.public());
-        let server = http::server::serve(listeners, tls, app, handle.clone(), config.connections_max);
+        let driver = tokio::spawn(driver.run());
+        let room = http::server::connections(config.connections_max);
+        let app = AppState::new(handle.clone(), &config, room.clone());
+        let service = match &metrics_listener {
+            Some(_) => http::router::without_metrics(app.clone()),
+            None => http::router::router(app.clone()),
+        };
+        let service = Service::main(service, room, &handle);
+        let mut servers = vec![tokio::spawn(http::server::serve(listeners, tls, service, handle.clone()))];
+        let mut metrics_address = None;
+        if let Some(listener) = metrics_listener {
+            metrics_address = Some(listener.local_addr().context("the listener for metrics")?);
+            let service = Service::metrics(http::router::only_metrics(app), &handle);
+            servers.push(tokio::spawn(http::server::serve(listener.into(), None, service, handle.clone())));
+        }
         tokio::spawn(operator_log::run(handle.clone()));
-        Ok(Self {
-            handle,
-            address,
-            addresses,
-            driver: tokio::spawn(driver.run()),
-            server: tokio::spawn(server),
-        })
+        Ok(Self { handle, address, addresses, metrics_address, driver, servers })
     }
 
     /// Returns a handle to the node.
@@ -150,6 +171,11 @@ impl Running {
         &self.addresses
     }
 
+    /// Returns the address of the listener for metrics, if it has one.
+    pub fn metrics_address(&self) -> Option<SocketAddr> {
+        self.metrics_address
+    }
+
     /// Waits until the node stops by itself, which happens only if it cannot go on.
     pub async fn stopped(&self) {
         self.handle.stopping().await;
@@ -163,7 +189,9 @@ impl Running {
     pub async fn stop(self) -> anyhow::Result<()> {
         self.handle.stop();
         let driven = self.driver.await?;
-        self.server.await?;
+        for server in self.servers {
+            server.await?;
+        }
         // Sockets and readers hold the store a moment longer. The file is closed when the last of
         // them drops it.
         let released = self.handle.store().released();

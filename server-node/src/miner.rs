@@ -187,11 +187,11 @@ fn search<E>(
     let mut counted = 0;
     while board.generation.load(Ordering::Acquire) == generation {
         let solution = slice(&mut search)?;
-        handle.counters().hashes_tried.add(search.tried() - counted);
+        handle.metrics().hashes_tried.inc_by(search.tried() - counted);
         counted = search.tried();
         if let Some(solution) = solution {
             if board.solve(generation) {
-                handle.counters().solutions.one();
+                handle.metrics().solutions.inc();
                 // A node that is stopping needs no solution.
                 let _stopped = handle.tell_blocking(DriverEvent::Input(Input::Solved(solution)));
             }

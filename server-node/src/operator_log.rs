@@ -112,7 +112,7 @@ pub(crate) fn tell(change: &ConnectChange) {
 
 fn summarize(handle: &Handle, status: &Status) {
     let Status { height, peers, pool, mining, syncing, target, .. } = *status;
-    let mined = handle.counters().blocks_mined.value();
+    let mined = handle.metrics().blocks_mined.get();
     if syncing {
         let percent = height.saturating_mul(100).checked_div(target).unwrap_or(100);
         tracing::info!(height, target, percent, peers, pool, mined, "synchronizing");

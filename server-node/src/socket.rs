@@ -32,6 +32,7 @@ use crate::driver::send_queue::{Outgoing, SendQueueReader, channel};
 use crate::gate::Stay;
 use crate::handle::Handle;
 use crate::http::state::Remote;
+use crate::metrics::connections::OpenGuard;
 use crate::operator_log;
 use crate::store::{Store, StoreError};
 
@@ -127,7 +128,7 @@ async fn accept(
         return refuse(StatusCode::BAD_REQUEST, reason);
     }
     if !handle.gate().has_room(remote.ip()) {
-        handle.counters().turned_away.one();
+        handle.metrics().turned_away.inc();
         return refuse(StatusCode::SERVICE_UNAVAILABLE, "no room for another peer\n".to_owned());
     }
     upgrade
@@ -142,14 +143,14 @@ async fn accept(
             let Some(place) = handle.gate().enter(remote.ip()) else {
                 return turn_away(socket, &handle).await;
             };
-            handle.counters().inbound.one();
+            handle.metrics().inbound.inc();
             run(socket, Direction::Inbound(Some(remote.ip())), Stay::Open(place), &handle).await;
         })
 }
 
 /// Closes a socket that had room when it was requested, but has none any more.
 async fn turn_away(mut socket: ws::WebSocket, handle: &Handle) {
-    handle.counters().turned_away.one();
+    handle.metrics().turned_away.inc();
     if let Some(_permit) = handle.gate().leave() {
         let _late =
             timeout(CLOSING_TIMEOUT, socket.send(ws::Message::close(1013, "no room for another peer"))).await;
@@ -176,6 +177,11 @@ where
     E: Display,
 {
     let (peer, (queue, end)) = (handle.next_peer(), channel());
+    let open = &handle.metrics().connections;
+    let _open = OpenGuard::new(match link {
+        Direction::Inbound(_) => &open.peer_inbound,
+        Direction::Outbound(_) => &open.peer_outbound,
+    });
     if let Direction::Outbound(address) = &link {
         let change = handle.connects().opened(address, peer);
         change.as_ref().into_iter().for_each(operator_log::tell);
@@ -183,7 +189,6 @@ where
     if handle.tell(DriverEvent::Opened(peer, link, queue)).await.is_err() {
         return;
     }
-    handle.counters().peers_open.one();
     let (mut sink, mut stream) = socket.split();
     let (cut, closed) = (end.cut(), end.closed());
     let end = tokio::select! {
@@ -197,7 +202,7 @@ where
     let closing = match end {
         CloseCause::Gone => None,
         CloseCause::Slow => {
-            handle.counters().slow_readers.one();
+            handle.metrics().slow_readers.inc();
             tracing::debug!(peer = peer.0, "cut off: it does not read what is sent to it");
             None
         }
@@ -220,7 +225,6 @@ where
         })
         .await;
     }
-    handle.counters().peers_open.sub(1);
 }
 
 /// Resolves when a peer that the driver has closed did not read the earlier frames in time. Its
@@ -243,7 +247,7 @@ where
     loop {
         match stream.next().await.map(|frame| frame.map(F::kind)) {
             Some(Ok(Kind::Binary(frame))) => {
-                handle.counters().received.count(&frame);
+                handle.metrics().received.count(&frame);
                 // The kept bytes of a frame must not keep the read buffer that the frame came in.
                 let frame = Bytes::from(Vec::from(frame));
                 if handle.tell_frame(peer, frame).await.is_err() {
@@ -323,7 +327,7 @@ where
     S: Sink<F, Error = E> + Unpin,
     F: Frame,
 {
-    handle.counters().sent.count(&frame);
+    handle.metrics().sent.count(&frame);
     sink.feed(F::binary(frame)).await.map_err(|_| ())
 }
 

@@ -4,25 +4,26 @@
 //! blocks nor one large one leaves a core idle. The node, which hands out the batches, bounds their
 //! number.
 
-use std::collections::HashMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::num::NonZeroUsize;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use lru::LruCache;
 use plexus_core::ledger::signature_batch::{BatchResult, SignatureBatch, SignatureCheck};
 use plexus_core::node::Input;
 use plexus_core::primitives::key::{PublicKey, ReadyKey};
 use rayon::prelude::*;
 use rayon::{ThreadPool, ThreadPoolBuildError, ThreadPoolBuilder};
 
-use crate::counters::Counters;
 use crate::driver::event::DriverEvent;
 use crate::handle::Handle;
+use crate::metrics::Metrics;
 use crate::store::{Store, StoreError};
 
 /// The signatures that a thread takes at a time: about a millisecond's work.
 const CHECKS_AT_ONCE: usize = 16;
 
-/// The keys that are kept as points of the curve. When full, all are dropped and computed again.
-const KEYS_MAX: usize = 4_096;
+/// The keys that are kept as points of the curve. When full, the least recently used one makes room.
+const KEYS_MAX: NonZeroUsize = NonZeroUsize::new(4_096).expect("it is not zero");
 
 /// The verifier, with one thread for each core.
 #[derive(Debug)]
@@ -32,25 +33,33 @@ pub(crate) struct Verifier {
 }
 
 /// The keys of recent signatures. Authors and senders are often the same.
-#[derive(Debug, Default)]
-pub(crate) struct Keys(RwLock<HashMap<PublicKey, ReadyKey>>);
+///
+/// The lock is held for a look at the table, far shorter than a signature takes.
+#[derive(Debug)]
+pub(crate) struct Keys(Mutex<LruCache<PublicKey, ReadyKey>>);
+
+impl Default for Keys {
+    fn default() -> Self {
+        Self(Mutex::new(LruCache::new(KEYS_MAX)))
+    }
+}
 
 impl Keys {
     /// Returns true if a signature is valid for its key.
     fn hold(&self, check: &SignatureCheck) -> bool {
-        let known = self.0.read().unwrap_or_else(PoisonError::into_inner).get(&check.key).copied();
-        let Some(key) = known.or_else(|| self.find(&check.key)) else { return false };
+        let known = self.keys().get(&check.key).copied();
+        let Some(key) = known.or_else(|| self.compute(&check.key)) else { return false };
         key.verifies(&check.digest, &check.signature)
     }
 
-    fn find(&self, key: &PublicKey) -> Option<ReadyKey> {
+    fn compute(&self, key: &PublicKey) -> Option<ReadyKey> {
         let ready = key.ready()?;
-        let mut keys = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        if keys.len() >= KEYS_MAX {
-            keys.clear();
-        }
-        keys.insert(*key, ready);
+        self.keys().put(*key, ready);
         Some(ready)
+    }
+
+    fn keys(&self) -> MutexGuard<'_, LruCache<PublicKey, ReadyKey>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -68,7 +77,7 @@ impl Verifier {
     pub(crate) fn verify(&self, batch: Arc<SignatureBatch>, handle: Handle) {
         let keys = self.keys.clone();
         self.threads.spawn(move || {
-            let event = match answer(&batch, &keys, handle.store(), handle.counters()) {
+            let event = match answer(&batch, &keys, handle.store(), handle.metrics()) {
                 Ok(verdict) => DriverEvent::Input(Input::Verified(verdict)),
                 Err(error) => DriverEvent::Failed(error),
             };
@@ -83,11 +92,11 @@ pub(crate) fn answer(
     batch: &SignatureBatch,
     keys: &Keys,
     store: &Store,
-    counters: &Counters,
+    metrics: &Metrics,
 ) -> Result<BatchResult, StoreError> {
     let (broken, seen) = rayon::join(|| broken(&batch.checks, keys), || store.seen(&batch.ids));
-    counters.signatures_verified.add(batch.checks.len() as u64);
-    counters.signatures_broken.add(broken.len() as u64);
+    metrics.signatures_verified.inc_by(batch.checks.len() as u64);
+    metrics.signatures_broken.inc_by(broken.len() as u64);
     Ok(BatchResult { id: batch.id, broken, seen: seen? })
 }
 

@@ -15,7 +15,6 @@ use super::SliceQuery;
 use super::proof::{BINARY, wants_binary};
 use crate::http::blocking::read;
 use crate::http::error::ApiError;
-use crate::http::schema;
 use crate::http::state::AppState;
 use crate::store::{Store, StoreError, StoredBlock};
 
@@ -36,8 +35,8 @@ pub(crate) fn shown(stored: &StoredBlock, network: &Network) -> Option<json::Blo
 }
 
 /// Blocks of the best chain, in rising order: the newest ones, or those from a height on
-#[utoipa::path(get, path = "/api/v1/blocks", tag = "ledger", params(super::ListSlice),
-    responses((status = 200, body = Vec<schema::BlockSchema>), (status = 400, body = crate::http::error::Refusal)))]
+#[utoipa::path(get, path = "/api/v1/blocks", operation_id = "list_blocks", tag = "ledger", params(super::ListSlice),
+    responses((status = 200, body = Vec<json::BlockView>), (status = 400, body = crate::http::error::Refusal)))]
 pub(super) async fn list(
     State(app): State<AppState>,
     query: SliceQuery,
@@ -66,9 +65,9 @@ fn brief(blocks: Vec<StoredBlock>, network: &Network) -> Vec<json::BlockView> {
 
 /// One block, by its height on the best chain or by its hash on any branch: as JSON, or as bytes if
 /// `application/octet-stream` is accepted
-#[utoipa::path(get, path = "/api/v1/blocks/{name}", tag = "ledger",
+#[utoipa::path(get, path = "/api/v1/blocks/{name}", operation_id = "block", tag = "ledger",
     params(("name" = String, Path, description = "A height, or a hash of 64 hex digits")),
-    responses((status = 200, content((schema::BlockSchema = "application/json"), (Vec<u8> = "application/octet-stream"))),
+    responses((status = 200, content((json::BlockView = "application/json"), (Vec<u8> = "application/octet-stream"))),
         (status = 400, body = crate::http::error::Refusal),
         (status = 404, body = crate::http::error::Refusal)))]
 pub(super) async fn show(

@@ -28,7 +28,7 @@ struct EventWatcher {
 
 /// Events as they happen: `block`, `arrived`, `stale`, `undone`, `message`, `refused`, `peer_up`,
 /// `peer_down`, `disagrees`, `fault`, `syncing`. `lagged` says that some were missed
-#[utoipa::path(get, path = "/api/v1/events", tag = "node",
+#[utoipa::path(get, path = "/api/v1/events", operation_id = "events", tag = "node",
     responses((status = 200, description = "Server-sent events with JSON data", content_type = "text/event-stream")))]
 pub(super) async fn stream(State(app): State<AppState>) -> Response {
     let watcher = EventWatcher { frames: app.feed.watch(), handle: app.handle.clone(), greeted: false };

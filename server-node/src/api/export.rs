@@ -34,7 +34,7 @@ struct Export {
 }
 
 /// The whole chain, for its reader to verify. It breaks off if the chain is reorganised meanwhile
-#[utoipa::path(get, path = "/api/v1/export", tag = "ledger",
+#[utoipa::path(get, path = "/api/v1/export", operation_id = "export", tag = "ledger",
     responses(
         (status = 200, description = "The network's parameters as JSON, then a block a line in hex", content_type = "text/plain"),
         (status = 503, description = "Too many exports are under way", body = crate::http::error::Refusal)))]

@@ -188,7 +188,7 @@ fn millis(duration: Duration) -> f64 {
 }
 
 /// The network as this node sees it
-#[utoipa::path(get, path = "/api/v1/graph", tag = "node",
+#[utoipa::path(get, path = "/api/v1/graph", operation_id = "graph", tag = "node",
     responses((status = 200, body = Graph), (status = 503, body = error::Refusal)))]
 pub(crate) async fn show(State(app): State<AppState>) -> Result<Json<Graph>, ApiError> {
     let permit = Arc::clone(&app.graphs).try_acquire_owned().map_err(|_| ApiError::busy())?;

@@ -75,7 +75,7 @@ impl Wanted {
 /// One answer covers up to 10,000 blocks of up to 16 MiB, and ends with the block that brings it to
 /// 200 messages or blocks. `from` is the lowest height that was searched. Without `to`, `pending` has
 /// those of the mempool's first 1,000 messages, at most 200.
-#[utoipa::path(get, path = "/api/v1/keys/{key}", tag = "ledger",
+#[utoipa::path(get, path = "/api/v1/keys/{key}", operation_id = "key", tag = "ledger",
     params(("key" = String, Path, description = "A public key, 66 hex digits"), Span),
     responses((status = 200, body = Traces), (status = 400, body = crate::http::error::Refusal),
         (status = 503, description = "Too many ask at once", body = crate::http::error::Refusal)))]

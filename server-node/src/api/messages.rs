@@ -17,13 +17,12 @@ use super::SliceQuery;
 use super::view::Accepted;
 use crate::http::blocking::read;
 use crate::http::error::ApiError;
-use crate::http::schema;
 use crate::http::state::AppState;
 use crate::store::{Store, StoreError};
 
 /// Messages in the mempool, those next in line first
-#[utoipa::path(get, path = "/api/v1/messages", tag = "ledger", params(super::ListSlice),
-    responses((status = 200, body = Vec<schema::MessageSchema>), (status = 400, body = crate::http::error::Refusal)))]
+#[utoipa::path(get, path = "/api/v1/messages", operation_id = "list_messages", tag = "ledger", params(super::ListSlice),
+    responses((status = 200, body = Vec<json::MessageView>), (status = 400, body = crate::http::error::Refusal)))]
 pub(super) async fn list(
     State(app): State<AppState>,
     query: SliceQuery,
@@ -38,9 +37,9 @@ pub(super) async fn list(
 }
 
 /// A message and its position in the ledger
-#[utoipa::path(get, path = "/api/v1/messages/{id}", tag = "ledger",
+#[utoipa::path(get, path = "/api/v1/messages/{id}", operation_id = "message", tag = "ledger",
     params(("id" = String, Path, description = "The message's id, 64 hex digits")),
-    responses((status = 200, body = schema::MessageStatusSchema), (status = 400, body = crate::http::error::Refusal),
+    responses((status = 200, body = MessageStatus), (status = 400, body = crate::http::error::Refusal),
         (status = 404, body = crate::http::error::Refusal)))]
 pub(super) async fn show(
     State(app): State<AppState>,
@@ -100,7 +99,7 @@ fn find(store: &Store, id: &MessageId) -> Result<Option<(Arc<Message>, MessageLo
 
 /// Submits a signed message, as JSON or in its binary encoding (`application/octet-stream`)
 #[utoipa::path(post, path = "/api/v1/messages", tag = "ledger",
-    request_body(content((schema::SubmissionSchema = "application/json"), (Vec<u8> = "application/octet-stream"))),
+    request_body(content((Submission = "application/json"), (Vec<u8> = "application/octet-stream"))),
     responses(
         (status = 201, description = "It is pooled and told to the peers", body = Accepted),
         (status = 400, description = "Not a message", body = crate::http::error::Refusal),

@@ -3,16 +3,16 @@
 //! It reads the store and queries the node, but decides nothing. Every answer has a cap, and few
 //! long ones are given at a time.
 
+use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{DefaultBodyLimit, Query, State};
-use axum::routing::get;
-use axum::{Json, Router};
 use plexus_core::primitives::params::Parameters;
 use serde::Deserialize;
 use utoipa::IntoParams;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
-use crate::http::schema;
-use crate::http::schema::SUBMISSION_BYTES_MAX;
+use crate::http::SUBMISSION_BYTES_MAX;
 use crate::http::state::AppState;
 
 pub(crate) mod blocks;
@@ -52,21 +52,21 @@ impl ListSlice {
     }
 }
 
-/// Returns the API's routes, relative to `/api/v1`.
-pub fn router() -> Router<AppState> {
-    Router::new()
-        .route("/status", get(status))
-        .route("/network", get(network))
-        .route("/blocks", get(blocks::list))
-        .route("/blocks/{name}", get(blocks::show))
-        .route("/messages", get(messages::list).post(messages::submit))
-        .route("/messages/{id}", get(messages::show))
-        .route("/messages/{id}/proof", get(proof::show))
-        .route("/keys/{key}", get(keys::show))
-        .route("/peers", get(peers))
-        .route("/graph", get(graph::show))
-        .route("/events", get(events::stream))
-        .route("/export", get(export::stream))
+/// Returns the API's routes.
+pub(crate) fn router() -> OpenApiRouter<AppState> {
+    OpenApiRouter::default()
+        .routes(routes!(status))
+        .routes(routes!(network))
+        .routes(routes!(blocks::list))
+        .routes(routes!(blocks::show))
+        .routes(routes!(messages::list, messages::submit))
+        .routes(routes!(messages::show))
+        .routes(routes!(proof::show))
+        .routes(routes!(keys::show))
+        .routes(routes!(peers))
+        .routes(routes!(graph::show))
+        .routes(routes!(events::stream))
+        .routes(routes!(export::stream))
         .layer(DefaultBodyLimit::max(SUBMISSION_BYTES_MAX))
 }
 
@@ -78,7 +78,7 @@ pub(crate) async fn status(State(app): State<AppState>) -> Result<Json<view::Sta
 }
 
 /// The parameters of the node's network. Its genesis block and id follow from them
-#[utoipa::path(get, path = "/api/v1/network", tag = "node", responses((status = 200, body = schema::ParametersSchema)))]
+#[utoipa::path(get, path = "/api/v1/network", tag = "node", responses((status = 200, body = Parameters)))]
 pub(crate) async fn network(State(app): State<AppState>) -> Json<Parameters> {
     Json(app.handle.network().parameters().clone())
 }

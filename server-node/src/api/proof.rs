@@ -14,7 +14,6 @@ use plexus_core::proof::inclusion_proof::{Form, Receipt};
 use super::messages;
 use crate::http::blocking::read;
 use crate::http::error::ApiError;
-use crate::http::schema;
 use crate::http::state::AppState;
 use crate::store::Store;
 
@@ -23,11 +22,11 @@ pub(crate) const PROOFS_MAX: usize = 8;
 pub(super) const BINARY: &str = "application/octet-stream";
 
 /// A message's proof file: as bytes if `application/octet-stream` is accepted, otherwise as JSON
-#[utoipa::path(get, path = "/api/v1/messages/{id}/proof", tag = "ledger",
+#[utoipa::path(get, path = "/api/v1/messages/{id}/proof", operation_id = "proof", tag = "ledger",
     params(("id" = String, Path, description = "The message's id, 64 hex digits")),
     responses(
         (status = 200, description = "It shows that the message is in a block, and how much work is on and above that block",
-            content((schema::ProofSchema = "application/json"), (Vec<u8> = "application/octet-stream"))),
+            content((Form = "application/json"), (Vec<u8> = "application/octet-stream"))),
         (status = 400, body = crate::http::error::Refusal),
         (status = 404, description = "The message is not known", body = crate::http::error::Refusal),
         (status = 409, description = "The message waits for a block", body = crate::http::error::Refusal),

@@ -140,10 +140,8 @@ pub struct Traces {
     pub pool_searched: usize,
     /// The messages that wait in the mempool, those next in line first.
     #[serde(default)]
-    #[schema(value_type = Vec<crate::http::schema::MessageSchema>)]
     pub pending: Vec<plexus_core::ledger::json::MessageView>,
     /// The messages that it signed and those to it, the newest block's first.
-    #[schema(value_type = Vec<crate::http::schema::MessageStatusSchema>)]
     pub messages: Vec<plexus_core::ledger::json::MessageStatus>,
     /// The blocks that it mined, the newest first.
     pub blocks: Vec<Authored>,

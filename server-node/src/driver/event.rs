@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use plexus_core::node::{ConnectionId, Direction, Input, PeerView, Status, SubmitError};
+use plexus_core::node::{ConnectionId, Direction, Input, PeerCounts, PeerView, Status, SubmitError};
 use plexus_core::peers::topology::graph::Graph;
 use plexus_core::primitives::message::{Message, MessageId};
+use plexus_core::primitives::time::Timestamp;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use crate::driver::send_queue::SendQueue;
@@ -31,10 +32,22 @@ pub(crate) enum DriverEvent {
     Failed(StoreError),
 }
 
+/// The state of the node for the checks of health and the metrics.
+#[derive(Debug)]
+pub(crate) struct NodeSnapshot {
+    pub(crate) status: Status,
+    /// The time of the tip, by its miner's clock.
+    pub(crate) tip_time: Timestamp,
+    pub(crate) peers: PeerCounts,
+    /// The bytes of the messages in the mempool.
+    pub(crate) pool_bytes: usize,
+}
+
 /// A query to the node.
 #[derive(Debug)]
 pub(crate) enum Query {
     Status(oneshot::Sender<Status>),
+    Snapshot(oneshot::Sender<NodeSnapshot>),
     Peers(oneshot::Sender<Vec<PeerView>>),
     Graph(oneshot::Sender<Graph>),
     Submit(Box<Message>, oneshot::Sender<Result<MessageId, SubmitError>>),

@@ -24,7 +24,7 @@ use tokio::time::sleep_until;
 
 use crate::clock::Clock;
 use crate::dialer::Dialer;
-use crate::driver::event::{DriverEvent, Query};
+use crate::driver::event::{DriverEvent, NodeSnapshot, Query};
 use crate::driver::send_queue::{Outgoing, SendQueue};
 use crate::handle::Handle;
 use crate::miner::MinerThreads;
@@ -211,6 +211,15 @@ impl Driver {
         let now = self.clock.now();
         match ask {
             Query::Status(asker) => self.reply(asker, self.node.status(now)),
+            Query::Snapshot(asker) => self.reply(
+                asker,
+                NodeSnapshot {
+                    status: self.node.status(now),
+                    tip_time: self.node.chain().tip().header.time,
+                    peers: self.node.peer_counts(),
+                    pool_bytes: self.node.pool_bytes(),
+                },
+            ),
             Query::Peers(asker) => self.reply(asker, self.node.peers(now)),
             Query::Graph(asker) => self.reply(asker, self.node.graph().clone()),
             Query::Pooled(id, asker) => self.reply(asker, self.node.pooled(&id).cloned()),
@@ -268,14 +277,13 @@ impl Driver {
             PendingOutput::Output(_) | PendingOutput::Reply(_) => true,
         });
         self.unpersisted_bytes = 0;
-        let (store, counters, clock) =
-            (self.handle.store().clone(), self.handle.counters().clone(), self.clock);
+        let (store, metrics, clock) =
+            (self.handle.store().clone(), self.handle.metrics().clone(), self.clock);
         spawn_blocking(move || {
             let begun = clock.now().moment;
             store.apply(&changes)?;
-            counters.commits.one();
-            counters.changes.add(changes.len() as u64);
-            counters.commit_micros.add(clock.now().moment.as_micros().saturating_sub(begun.as_micros()));
+            metrics.changes.inc_by(changes.len() as u64);
+            metrics.commits.observe((clock.now().moment - begun).as_secs_f64());
             Ok(())
         })
     }
@@ -286,10 +294,10 @@ impl Driver {
             Output::Serve(peer, serve) => self.send(peer, Outgoing::Serve(serve)),
             Output::Close(peer, reason) => {
                 tracing::debug!(peer = peer.0, %reason, "closed");
-                let counters = self.handle.counters();
-                counters.evicted.add(u64::from(reason == Reason::Evicted));
+                let metrics = self.handle.metrics();
+                metrics.evicted.inc_by(u64::from(reason == Reason::Evicted));
                 let is_turned_away = matches!(reason, Reason::Full | Reason::Crowded);
-                counters.turned_away.add(u64::from(is_turned_away));
+                metrics.turned_away.inc_by(u64::from(is_turned_away));
                 self.queues.remove(&peer);
             }
             Output::Dial(address) => {
@@ -327,27 +335,35 @@ impl Driver {
     }
 
     fn publish(&self, event: Event) {
-        let counters = self.handle.counters();
+        let metrics = self.handle.metrics();
         match &event {
             Event::Connected { mined_here, .. } => {
-                counters.blocks_connected.one();
-                counters.blocks_mined.add(u64::from(*mined_here));
+                metrics.blocks_connected.inc();
+                metrics.blocks_mined.inc_by(u64::from(*mined_here));
             }
             Event::Arrived { age_ms, waited, .. } => {
-                counters.block_age.note(Duration::from_millis(*age_ms));
-                counters.block_wait.note(*waited);
+                metrics.block_age.observe(Duration::from_millis(*age_ms).as_secs_f64());
+                metrics.block_wait.observe(waited.as_secs_f64());
             }
-            Event::Stale { .. } => counters.blocks_stale.one(),
-            Event::Orphan { .. } => counters.headers_orphaned.one(),
-            Event::Undone { hashes, .. } => counters.blocks_undone.add(hashes.len() as u64),
+            Event::Stale { .. } => {
+                metrics.blocks_stale.inc();
+            }
+            Event::Orphan { .. } => {
+                metrics.headers_orphaned.inc();
+            }
+            Event::Undone { hashes, .. } => {
+                metrics.blocks_undone.inc_by(hashes.len() as u64);
+            }
             Event::Refused { hash, height, failures, .. } => {
-                counters.blocks_refused.one();
+                metrics.blocks_refused.inc();
                 let failures: Vec<_> = failures.iter().map(ToString::to_string).collect();
                 tracing::warn!(%hash, height, ?failures, "a block is refused");
             }
-            Event::Pooled(_) => counters.messages_pooled.one(),
+            Event::Pooled(_) => {
+                metrics.messages_pooled.inc();
+            }
             Event::Faulted { peer, fault } => {
-                counters.faults.one();
+                metrics.faults.inc();
                 tracing::debug!(peer = peer.0, %fault, "a peer offended");
             }
             Event::Disagrees { peer, agreement, height } => {

@@ -115,7 +115,7 @@ impl From<BytesRejection> for ApiError {
     fn from(rejection: BytesRejection) -> Self {
         match rejection.status() {
             StatusCode::PAYLOAD_TOO_LARGE => {
-                let max = crate::http::schema::SUBMISSION_BYTES_MAX;
+                let max = crate::http::SUBMISSION_BYTES_MAX;
                 let message = format!("the body is over {max} bytes: no message is that long");
                 Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", message)
             }

@@ -1,10 +1,10 @@
-//! Chooses how a response is encoded: the client's `Accept-Encoding`, with its quality values
-//! (RFC 9110, section 12.5.3).
+//! Chooses how a response is encoded: the client's `Accept-Encoding` and `Accept`, with their
+//! quality values (RFC 9110, section 12.5).
 
 use axum::http::HeaderMap;
 use axum::http::header::ACCEPT_ENCODING;
 
-/// The most encodings of a request that are read. Browsers send four.
+/// The most encodings or media types of a request that are read. Browsers send few.
 const ENCODINGS_MAX: usize = 16;
 
 /// How the bytes of a response are encoded.
@@ -58,6 +58,19 @@ pub(crate) fn preferred(headers: &HeaderMap) -> Vec<Encoding> {
         .collect();
     accepted.sort_by_key(|(quality, _)| std::cmp::Reverse(*quality));
     accepted.into_iter().map(|(_, encoding)| encoding).collect()
+}
+
+/// Returns the highest quality of a media type in the values of `Accept`, in thousandths. Ranges
+/// such as `text/*` are not looked at. Returns `None` if the type is not listed.
+pub(crate) fn quality<'a>(values: impl Iterator<Item = &'a str>, media_type: &str) -> Option<u16> {
+    let ranges = values.flat_map(|value| value.split(',')).take(ENCODINGS_MAX);
+    let of_range = |range: &str| {
+        let mut parts = range.split(';').map(str::trim);
+        parts.next().filter(|name| name.eq_ignore_ascii_case(media_type))?;
+        let weight = parts.find_map(|part| part.strip_prefix("q=").or_else(|| part.strip_prefix("Q=")));
+        weight.map_or(Some(1_000), thousandths)
+    };
+    ranges.filter_map(of_range).max()
 }
 
 /// Reads a coding and its quality in thousandths. Returns `None` if the quality is not a number

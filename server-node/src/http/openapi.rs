@@ -1,24 +1,23 @@
-//! The API's description in [OpenAPI](https://spec.openapis.org/oas/latest.html), gathered from the
-//! routes.
-//!
-//! The JSON forms of blocks and messages belong to core, which knows nothing of HTTP. They are
-//! described here once more, and a test checks that the two agree.
+//! The API's description in [OpenAPI](https://spec.openapis.org/oas/latest.html). Each route brings
+//! its own part to the router, which gathers them.
 
-use axum::Json;
-use axum::response::IntoResponse;
+use std::sync::Arc;
+
+use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
 use utoipa::OpenApi;
 use utoipa::openapi::OpenApi as Document;
 
 /// This document
 #[utoipa::path(get, path = "/api/v1/openapi.json", operation_id = "document", tag = "node",
     responses((status = 200, description = "OpenAPI 3")))]
-pub(crate) async fn show() -> impl IntoResponse {
-    Json(document())
+pub(crate) async fn show(Extension(document): Extension<Arc<Document>>) -> Response {
+    std::future::ready(Json(&*document).into_response()).await
 }
 
-/// Returns the whole description.
-pub fn document() -> Document {
-    OpenApiDocument::openapi()
+/// Returns the description's head: everything apart from the routes and their schemas.
+pub(crate) fn head() -> Document {
+    DocumentHead::openapi()
 }
 
 /// A proof-of-work ledger of signed messages.
@@ -28,125 +27,76 @@ pub fn document() -> Document {
 #[derive(OpenApi)]
 #[openapi(
     info(title = "Plexus", license(name = "MIT OR Apache-2.0")),
-    paths(
-        crate::api::status,
-        crate::api::network,
-        crate::api::blocks::list,
-        crate::api::blocks::show,
-        crate::api::messages::list,
-        crate::api::messages::show,
-        crate::api::messages::submit,
-        crate::api::proof::show,
-        crate::api::keys::show,
-        crate::api::peers,
-        crate::api::graph::show,
-        crate::api::events::stream,
-        crate::api::export::stream,
-        crate::http::openapi::show,
-        crate::http::health::health,
-        crate::http::metrics::show,
-        crate::legacy::chain::show,
-    ),
     tags((name = "ledger", description = "Blocks and messages"), (name = "node", description = "This node"),
         (name = "older system", description = "What the older system's clients use"))
 )]
-struct OpenApiDocument;
+struct DocumentHead;
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-    use std::sync::Arc;
+    use std::collections::{BTreeMap, BTreeSet};
 
-    use plexus_core::ledger::json;
-    use plexus_core::peers::topology::graph::GraphTopology;
-    use plexus_core::primitives::key::SecretKey;
-    use plexus_core::primitives::message::Draft;
-    use plexus_core::primitives::params::Network;
-    use plexus_core::primitives::pow::Work;
-    use plexus_core::primitives::time::Timestamp;
-    use plexus_core::proof::inclusion_proof::{Form, Receipt};
     use serde_json::{Value, json};
 
-    use super::*;
-    use crate::api::graph::Graph;
+    use crate::http::router::document;
 
-    fn described(name: &str) -> BTreeSet<String> {
-        let document = serde_json::to_value(document()).unwrap();
-        let mut names = BTreeSet::new();
-        collect(&document, &document["components"]["schemas"][name], &mut names);
-        assert!(!names.is_empty(), "{name} is not described");
-        names
+    fn value() -> Value {
+        serde_json::to_value(document()).unwrap()
     }
 
-    fn collect(document: &Value, schema: &Value, names: &mut BTreeSet<String>) {
-        names.extend(schema["properties"].as_object().into_iter().flatten().map(|(name, _)| name.clone()));
-        if let Some(reference) = schema["$ref"].as_str() {
-            collect(document, document.pointer(reference.trim_start_matches('#')).unwrap(), names);
-        }
-        for part in schema["allOf"].as_array().into_iter().flatten() {
-            collect(document, part, names);
-        }
-    }
-
-    fn fields(value: &impl serde::Serialize) -> BTreeSet<String> {
-        serde_json::to_value(value).unwrap().as_object().unwrap().keys().cloned().collect()
+    fn operations(document: &Value) -> impl Iterator<Item = (String, &Value)> {
+        let paths = document["paths"].as_object().unwrap();
+        paths.iter().flat_map(|(path, item)| {
+            item.as_object()
+                .unwrap()
+                .iter()
+                .map(move |(method, operation)| (format!("{method} {path}"), operation))
+        })
     }
 
     #[test]
-    fn what_is_described_is_what_is_sent() {
-        let network = Network::dev();
-        let block = json::BlockView::new(&network.genesis_block(), Work::ZERO, network.id());
-        assert_eq!(described("Block"), fields(&block));
-        assert_eq!(described("Parameters"), fields(network.parameters()));
-        let secret = SecretKey::from_bytes(&[1; 32]).unwrap();
-        let draft = Draft::new(secret.public(), "bob", "hello", Timestamp::default()).unwrap();
-        let signed = draft.sign(&secret, network.id(), 0);
-        let message = json::MessageView::new(&signed, network.id());
-        assert_eq!(described("Message"), fields(&message));
-        let (sender, signature) = (message.sender, message.signature);
-        let submission = json::Submission {
-            sender,
-            recipient: String::new(),
-            text: String::new(),
-            time_unix_ms: 0,
-            stamp: String::new(),
-            signature,
-        };
-        assert_eq!(described("Submission"), fields(&submission));
-        let (one, other) = (secret.public(), SecretKey::from_bytes(&[2; 32]).unwrap().public());
-        let graph = Graph::new(&GraphTopology::new(one, [(one, other, 20_000)]));
-        assert_eq!(described("Graph"), fields(&graph));
-        assert_eq!(described("GraphNode"), fields(&graph.nodes[0]));
-        assert_eq!(described("GraphLink"), fields(&graph.links[0]));
-        assert_eq!(described("GraphRing"), fields(&graph.rings[0]));
-        assert_eq!(described("Near"), fields(&graph.nearest[0]));
-        let (number_of_block, block, work_above) = (None, None, None);
-        let status = json::MessageStatus { message, pending: true, number_of_block, block, work_above };
-        assert_eq!(described("MessageStatus"), fields(&status));
-        let genesis = network.genesis_block();
-        let path = vec![genesis.header.record(*network.id())];
-        let block = plexus_core::primitives::block::Block { messages: vec![Arc::new(signed)], ..genesis };
-        let proof = Form::new(&Receipt::new(&network, &block, 0, path, Vec::new()).unwrap());
-        assert_eq!(described("Proof"), fields(&proof));
-        assert_eq!(described("ProofMessage"), fields(&proof.message));
-        assert_eq!(described("ProofBlock"), fields(&proof.block));
-        assert_eq!(described("ProofRecord"), fields(&proof.path[0]));
+    fn every_operation_has_an_id_and_a_tag_of_its_own() {
+        let document = value();
+        let named = document["tags"].as_array().unwrap().iter().map(|tag| tag["name"].to_string());
+        let tags: BTreeSet<_> = named.collect();
+        let mut ids = BTreeMap::new();
+        for (name, operation) in operations(&document) {
+            let id = operation["operationId"].as_str().expect("an id").to_owned();
+            assert_eq!(ids.insert(id, name.clone()), None, "{name}");
+            assert!(tags.contains(&operation["tags"][0].to_string()), "{name}");
+            assert!(operation["responses"].as_object().is_some_and(|all| !all.is_empty()), "{name}");
+        }
+        assert_eq!(ids.len(), 18, "{ids:#?}");
     }
 
     #[test]
-    fn every_route_is_described() {
-        let document = serde_json::to_value(document()).unwrap();
-        let paths: BTreeSet<_> = document["paths"].as_object().unwrap().keys().cloned().collect();
-        let names =
-            ["status", "network", "blocks", "blocks/{name}", "messages", "messages/{id}", "peers", "events"];
-        for name in names.into_iter().chain(["export", "graph", "openapi.json", "messages/{id}/proof"]) {
-            assert!(paths.contains(&format!("/api/v1/{name}")), "{name}");
+    fn every_schema_is_used_and_every_used_one_is_described() {
+        let document = value();
+        let mut used = BTreeSet::new();
+        references(&document, &mut used);
+        let described = document["components"]["schemas"].as_object().unwrap();
+        assert_eq!(described.keys().cloned().collect::<BTreeSet<_>>(), used);
+    }
+
+    fn references(value: &Value, used: &mut BTreeSet<String>) {
+        match value {
+            Value::Object(fields) => {
+                if let Some(Value::String(reference)) = fields.get("$ref") {
+                    used.insert(reference.trim_start_matches("#/components/schemas/").to_owned());
+                }
+                fields.values().for_each(|value| references(value, used));
+            }
+            Value::Array(items) => items.iter().for_each(|value| references(value, used)),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
         }
+    }
+
+    #[test]
+    fn the_document_is_of_this_version_of_openapi_and_of_the_node() {
+        let document = value();
         assert_eq!(document["openapi"].as_str().map(|version| &version[..2]), Some("3."));
-        assert!(
-            document["paths"]["/api/v1/messages"]["post"]["requestBody"]["content"]["application/json"]
-                .is_object()
-        );
         assert_eq!(document["info"]["version"], json!(env!("CARGO_PKG_VERSION")));
+        let submitted = &document["paths"]["/api/v1/messages"]["post"]["requestBody"]["content"];
+        assert!(submitted["application/json"].is_object());
     }
 }

@@ -2,27 +2,26 @@
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::http::header::{
     CONTENT_SECURITY_POLICY, CONTENT_TYPE, DATE, HeaderName, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
 };
 use axum::http::{HeaderValue, Method, StatusCode};
+use axum::middleware::from_fn_with_state;
 use axum::routing::get;
-use plexus_core::primitives::key::PublicKey;
+use axum::{Extension, Router};
 use plexus_core::protocol::address::PEER_PATH;
-use tokio::sync::Semaphore;
 use tower_http::compression::CompressionLayer;
 use tower_http::cors::{Any, CorsLayer};
 use tower_http::set_header::SetResponseHeaderLayer;
+use utoipa::openapi::OpenApi as Document;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use crate::api;
-use crate::api::feed::EventFeed;
-use crate::handle::Handle;
 use crate::http::error::ApiError;
-use crate::http::health::health;
 use crate::http::openapi;
 use crate::http::state::AppState;
-use crate::http::{metrics, web};
+use crate::http::{health, metrics, web};
 use crate::legacy;
 use crate::socket;
 
@@ -32,34 +31,61 @@ const CONTENT_POLICY: &str = "default-src 'self'; script-src 'self' 'wasm-unsafe
     connect-src 'self' ws: wss: http: https:; worker-src 'self'; object-src 'none'; base-uri 'none'; \
     form-action 'none'; frame-ancestors 'self'";
 
-/// Returns all routes, on one node that mines in the name of `author`. Must be called within a
-/// Tokio runtime, because a task encodes the events.
-pub fn router(handle: Handle, author: PublicKey) -> Router {
-    let app = AppState {
-        feed: EventFeed::start(&handle),
-        handle: handle.clone(),
-        author,
-        exports: Arc::new(Semaphore::new(api::export::EXPORTS_MAX)),
-        graphs: Arc::new(Semaphore::new(api::graph::GRAPHS_MAX)),
-        legacy: Arc::new(legacy::shared::LegacyState::start(&handle, author)),
-        proofs: Arc::new(Semaphore::new(api::proof::PROOFS_MAX)),
-        searches: Arc::new(Semaphore::new(api::keys::SEARCHES_MAX)),
-    };
+/// Returns all routes of a node.
+pub fn router(app: AppState) -> Router {
+    finish(described().merge(of_metrics()), app)
+}
+
+/// Returns all routes of a node that has another listener for metrics.
+pub fn without_metrics(app: AppState) -> Router {
+    finish(described(), app)
+}
+
+/// Returns the routes of a listener for metrics alone.
+pub fn only_metrics(app: AppState) -> Router {
+    Router::from(of_metrics())
+        .layer(from_fn_with_state(app.handle.clone(), metrics::count))
+        .layer(CompressionLayer::new())
+        .with_state(app)
+}
+
+/// Returns the description of all routes that answer requests.
+pub fn document() -> Document {
+    described().merge(of_metrics()).into_openapi()
+}
+
+/// Returns the described routes, apart from the metrics. A route is named here or in
+/// [`api::router`], and nowhere else.
+fn described() -> OpenApiRouter<AppState> {
+    OpenApiRouter::with_openapi(openapi::head())
+        .merge(api::router())
+        .routes(routes!(openapi::show))
+        .routes(routes!(legacy::chain::show))
+        .routes(routes!(health::health))
+        .routes(routes!(health::ready))
+}
+
+fn of_metrics() -> OpenApiRouter<AppState> {
+    OpenApiRouter::default().routes(routes!(metrics::show))
+}
+
+/// Adds the rules that hold for all answers.
+fn finish(routes: OpenApiRouter<AppState>, app: AppState) -> Router {
+    let (routes, document) = routes.split_for_parts();
     let cors = CorsLayer::new()
         .allow_origin(Any)
         .allow_methods([Method::GET, Method::HEAD, Method::POST])
         .allow_headers([CONTENT_TYPE])
         // A client elsewhere holds its clock against the node's.
         .expose_headers([DATE]);
-    Router::new()
-        .route(PEER_PATH, socket::route().with_state(handle))
-        .nest("/api/v1", api::router().route("/openapi.json", get(openapi::show)))
+    routes
+        // OpenAPI has no words for WebSockets. The page's files are the fallback.
+        .route(PEER_PATH, socket::route().with_state(app.handle.clone()))
         .route("/", get(legacy::root))
-        .route("/get-blockchaindata", get(legacy::chain::show))
-        .route("/health", get(health))
-        .route("/metrics", get(metrics::show))
+        .layer(Extension(Arc::new(document)))
         .fallback(web::file)
         .method_not_allowed_fallback(no_such_method)
+        .layer(from_fn_with_state(app.handle.clone(), metrics::count))
         .layer(CompressionLayer::new())
         .layer(header(CONTENT_SECURITY_POLICY, CONTENT_POLICY))
         .layer(header(X_CONTENT_TYPE_OPTIONS, "nosniff"))

@@ -17,6 +17,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use prometheus_client::metrics::gauge::Gauge;
 use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -31,6 +32,7 @@ use crate::config::Tls;
 use crate::dialer::Duplex;
 use crate::handle::Handle;
 use crate::listen::Listeners;
+use crate::metrics::connections::OpenGuard;
 
 /// The most time for a TLS handshake, and then for a request's head, again after each answer.
 pub const HEAD_TIMEOUT: Duration = Duration::from_secs(15);
@@ -38,6 +40,10 @@ pub const HEAD_TIMEOUT: Duration = Duration::from_secs(15);
 pub const HEAD_BYTES_MAX: usize = 64 << 10;
 /// The most time for answers that are under way when the node stops.
 pub const STOPPING_TIMEOUT: Duration = Duration::from_secs(1);
+/// The most connections to the listener for metrics. A scraper needs one.
+pub const METRICS_CONNECTIONS_MAX: usize = 16;
+/// The most time that a connection to the listener for metrics lasts. A scraper connects again.
+pub const METRICS_LIFETIME: Duration = Duration::from_secs(300);
 /// The pause when the system has no room for another connection.
 const CROWDED_PAUSE: Duration = Duration::from_millis(100);
 
@@ -62,19 +68,44 @@ pub(crate) fn acceptor(tls: &Tls) -> anyhow::Result<TlsAcceptor> {
     Ok(TlsAcceptor::from(Arc::new(config)))
 }
 
+/// The app of a listener, and the bounds of its connections.
+#[derive(Clone, Debug)]
+pub(crate) struct Service {
+    /// The routes.
+    pub(crate) app: Router,
+    /// A permit for each connection. Further ones wait to be accepted.
+    pub(crate) room: Arc<Semaphore>,
+    /// The number of open connections.
+    pub(crate) open: Gauge,
+    /// The most time that a connection may last, if there is one.
+    pub(crate) lifetime: Option<Duration>,
+}
+
+impl Service {
+    /// Creates the service of the main listener.
+    pub(crate) fn main(app: Router, room: Arc<Semaphore>, handle: &Handle) -> Self {
+        Self { app, room, open: handle.metrics().connections.http.clone(), lifetime: None }
+    }
+
+    /// Creates the service of the listener for metrics.
+    pub(crate) fn metrics(app: Router, handle: &Handle) -> Self {
+        let room = connections(METRICS_CONNECTIONS_MAX);
+        let open = handle.metrics().connections.metrics.clone();
+        Self { app, room, open, lifetime: Some(METRICS_LIFETIME) }
+    }
+}
+
+/// Returns the permits for this many connections, at least one.
+pub(crate) fn connections(max: usize) -> Arc<Semaphore> {
+    Arc::new(Semaphore::new(max.clamp(1, Semaphore::MAX_PERMITS)))
+}
+
 /// Serves the app until the node stops.
-pub(crate) async fn serve(
-    listeners: Listeners,
-    tls: Option<TlsAcceptor>,
-    app: Router,
-    handle: Handle,
-    connections_max: usize,
-) {
-    let room = Arc::new(Semaphore::new(connections_max.clamp(1, Semaphore::MAX_PERMITS)));
+pub(crate) async fn serve(listeners: Listeners, tls: Option<TlsAcceptor>, service: Service, handle: Handle) {
     let mut connections = JoinSet::new();
     loop {
         let accepted = async {
-            let permit = room.clone().acquire_owned().await;
+            let permit = service.room.clone().acquire_owned().await;
             (permit, listeners.accept().await)
         };
         tokio::select! {
@@ -82,7 +113,7 @@ pub(crate) async fn serve(
             Some(_ended) = connections.join_next() => {}
             (permit, accepted) = accepted => match accepted {
                 Ok((stream, address)) => {
-                    let served = connection(stream, address, tls.clone(), app.clone(), handle.clone());
+                    let served = connection(stream, address, tls.clone(), service.clone(), handle.clone());
                     connections.spawn(async move {
                         served.await;
                         drop(permit);
@@ -106,14 +137,18 @@ async fn connection(
     stream: TcpStream,
     address: SocketAddr,
     tls: Option<TlsAcceptor>,
-    app: Router,
+    service: Service,
     handle: Handle,
 ) {
-    handle.counters().connections_open.one();
-    if let Err(error) = converse(stream, address, tls, app, &handle).await {
+    let _open = OpenGuard::new(&service.open);
+    let conversation = converse(stream, address, tls, service.app, &handle);
+    let done = match service.lifetime {
+        Some(lifetime) => timeout(lifetime, conversation).await.unwrap_or(Ok(())),
+        None => conversation.await,
+    };
+    if let Err(error) = done {
         tracing::debug!(%address, %error, "a connection failed");
     }
-    handle.counters().connections_open.sub(1);
 }
 
 async fn converse(

@@ -7,8 +7,13 @@ use axum::extract::ConnectInfo;
 use plexus_core::primitives::key::PublicKey;
 use tokio::sync::Semaphore;
 
+use crate::api;
 use crate::api::feed::EventFeed;
+use crate::config::NodeConfig;
+use crate::driver::event::NodeSnapshot;
 use crate::handle::Handle;
+use crate::http::machine::{Machine, MachineState};
+use crate::http::readiness::{Findings, NodeFindings};
 use crate::legacy::shared::LegacyState;
 
 /// The state that the routes share.
@@ -22,6 +27,73 @@ pub struct AppState {
     pub(crate) legacy: Arc<LegacyState>,
     pub(crate) proofs: Arc<Semaphore>,
     pub(crate) searches: Arc<Semaphore>,
+    pub(crate) surroundings: Arc<Surroundings>,
+}
+
+/// What the checks of health and the metrics look at beside the node.
+#[derive(Debug)]
+pub(crate) struct Surroundings {
+    pub(crate) machine: Machine,
+    /// True if nodes to connect to are configured.
+    pub(crate) is_connecting: bool,
+    /// The free bytes below which the node is not ready.
+    pub(crate) disk_reserve: u64,
+    /// The permits of connections to the main listener.
+    pub(crate) connections: Arc<Semaphore>,
+    pub(crate) connections_max: usize,
+}
+
+/// The findings, and what they were taken from.
+#[derive(Debug)]
+pub(crate) struct Examined {
+    pub(crate) findings: Findings,
+    pub(crate) node: Option<NodeSnapshot>,
+    pub(crate) machine: Option<Arc<MachineState>>,
+}
+
+impl AppState {
+    /// Creates the state for a node. Must be called within a Tokio runtime, because tasks encode
+    /// the events and watch the chain.
+    pub(crate) fn new(handle: Handle, config: &NodeConfig, connections: Arc<Semaphore>) -> Self {
+        let author = config.author.public();
+        Self {
+            feed: EventFeed::start(&handle),
+            author,
+            exports: Arc::new(Semaphore::new(api::export::EXPORTS_MAX)),
+            graphs: Arc::new(Semaphore::new(api::graph::GRAPHS_MAX)),
+            legacy: Arc::new(LegacyState::start(&handle, author)),
+            proofs: Arc::new(Semaphore::new(api::proof::PROOFS_MAX)),
+            searches: Arc::new(Semaphore::new(api::keys::SEARCHES_MAX)),
+            surroundings: Arc::new(Surroundings {
+                machine: Machine::new(config.data.clone()),
+                is_connecting: !config.connect.is_empty(),
+                disk_reserve: config.disk_reserve,
+                connections_max: connections.available_permits(),
+                connections,
+            }),
+            handle,
+        }
+    }
+
+    /// Asks the driver, the system and the measured clocks, each for a bounded time.
+    pub(crate) async fn findings(&self) -> Examined {
+        let around = &self.surroundings;
+        let (node, machine) = tokio::join!(self.handle.snapshot(), around.machine.state());
+        let of_node = |node: &NodeSnapshot| NodeFindings {
+            is_syncing: node.status.syncing,
+            height: node.status.height,
+            target: node.status.target,
+            peers: node.status.peers,
+        };
+        let findings = Findings {
+            node: node.as_ref().map(of_node),
+            is_connecting: around.is_connecting,
+            clock_offset: self.handle.clock_offsets().seconds(),
+            disk_free: machine.as_ref().map(|machine| machine.disk_free),
+            disk_reserve: around.disk_reserve,
+        };
+        Examined { findings, node, machine }
+    }
 }
 
 /// Where a request came from, for routes that keep it.

@@ -97,7 +97,7 @@ impl From<ApiError> for Broken {
 ///
 /// Without `all`: genesis and the newest blocks that fit into 1,000,000 bytes. With it: every
 /// block. A block over 500,000 bytes in this form has an empty list of `messages`.
-#[utoipa::path(get, path = "/get-blockchaindata", tag = "older system",
+#[utoipa::path(get, path = "/get-blockchaindata", operation_id = "older_chain", tag = "older system",
     params(("all" = Option<String>, Query, description = "Given, with any value or none: every block")),
     responses((status = 200, description = "WalletAuthor, NetworkData and BlockChainData", content_type = "application/json"),
         (status = 503, description = "Too many at once", body = crate::http::error::Refusal)))]

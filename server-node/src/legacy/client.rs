@@ -12,6 +12,7 @@ use super::nodes::{self, Listing};
 use super::tail::{Next, TailPosition, Watcher};
 use super::{PING_INTERVAL, SEND_TIMEOUT};
 use crate::http::state::AppState;
+use crate::metrics::connections::OpenGuard;
 
 /// A connected client.
 pub(super) struct Client {
@@ -56,6 +57,7 @@ impl Client {
     }
 
     pub(super) async fn serve(mut self) {
+        let _open = OpenGuard::new(&self.app.handle.metrics().connections.older);
         let mut held = self.member.hold.watch();
         let mut rounds = tokio::time::interval_at((Instant::now() + PING_INTERVAL).into(), PING_INTERVAL);
         loop {

@@ -62,7 +62,7 @@ impl Bench {
     }
 
     fn tried(&self) -> u64 {
-        self.handle.counters().hashes_tried.value()
+        self.handle.metrics().hashes_tried.get()
     }
 
     fn wait_until_it_tries(&self) {
@@ -89,7 +89,7 @@ fn solves_job_after_job() {
         assert_eq!(solution.job, JobId(id));
         assert!(easy(id).target.is_met_by(&easy(id).complete(&solution).hash()));
     }
-    assert_eq!(bench.handle.counters().solutions.value(), 20);
+    assert_eq!(bench.handle.metrics().solutions.get(), 20);
 }
 
 #[test]

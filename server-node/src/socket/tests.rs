@@ -134,7 +134,8 @@ async fn the_gate_turns_away_who_finds_no_room() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let app = axum::Router::new().route("/p2p", route().with_state(handle.clone()));
-    tokio::spawn(crate::http::server::serve(listener.into(), None, app, handle.clone(), 1_000));
+    let service = crate::http::server::Service::main(app, crate::http::server::connections(1_000), &handle);
+    tokio::spawn(crate::http::server::serve(listener.into(), None, service, handle.clone()));
     let connect = || async {
         let mut request =
             tungstenite::client::IntoClientRequest::into_client_request(format!("ws://{address}/p2p"))
@@ -152,7 +153,7 @@ async fn the_gate_turns_away_who_finds_no_room() {
     }
     let Err(tungstenite::Error::Http(refused)) = connect().await else { panic!("let in") };
     assert_eq!(refused.status().as_u16(), 503);
-    assert_eq!(handle.counters().turned_away.value(), 1);
+    assert_eq!(handle.metrics().turned_away.get(), 1);
     // The driver closes one: there is room at once, whether that one hangs up or not.
     let (_silent, queue) = open.pop().unwrap();
     drop(queue);

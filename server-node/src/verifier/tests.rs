@@ -24,32 +24,46 @@ fn answers_as_one_thread_would_whatever_the_batch_s_size() {
     let store = Store::open(data.path(), &Network::dev()).unwrap();
     let verifier = Verifier::new().unwrap();
     for (count, broken) in [(0, vec![]), (1, vec![0]), (15, vec![]), (200, vec![0, 17, 18, 199])] {
-        let (batch, counters) = (batch(count, &broken), Counters::default());
-        let verdict = verifier.threads.install(|| answer(&batch, &verifier.keys, &store, &counters)).unwrap();
+        let (batch, metrics) = (batch(count, &broken), Metrics::default());
+        let verdict = verifier.threads.install(|| answer(&batch, &verifier.keys, &store, &metrics)).unwrap();
         assert_eq!(verdict, batch.answer(|_, _| Vec::new()));
         assert_eq!(verdict.broken, broken);
-        assert_eq!(counters.signatures_verified.value(), u64::from(count));
-        assert_eq!(counters.signatures_broken.value(), broken.len() as u64);
+        assert_eq!(metrics.signatures_verified.get(), u64::from(count));
+        assert_eq!(metrics.signatures_broken.get(), broken.len() as u64);
     }
 }
 
+fn key(number: u16) -> PublicKey {
+    let mut secret = [1; 32];
+    secret[..2].copy_from_slice(&number.to_be_bytes());
+    SecretKey::from_bytes(&secret).unwrap().public()
+}
+
 #[test]
-fn keeps_no_more_keys_than_it_may_and_none_that_is_no_point() {
+fn keeps_the_keys_that_were_used_last() {
     let keys = Keys::default();
     let check = |key| SignatureCheck { digest: Hash::ZERO, key, signature: Signature::NONE };
-    assert!(!keys.hold(&check(PublicKey::NOBODY)));
-    assert_eq!(keys.0.read().unwrap().len(), 0);
     let signed = batch(1, &[]).checks.remove(0);
     for _ in 0..2 {
         assert!(keys.hold(&signed));
         assert!(!keys.hold(&check(signed.key)));
     }
-    assert_eq!(keys.0.read().unwrap().len(), 1);
-    for number in 1..=u16::try_from(KEYS_MAX).unwrap() {
-        let mut secret = [1; 32];
-        secret[..2].copy_from_slice(&number.to_be_bytes());
-        assert!(!keys.hold(&check(SecretKey::from_bytes(&secret).unwrap().public())));
+    assert_eq!(keys.keys().len(), 1, "a key is kept once");
+    let most = u16::try_from(KEYS_MAX.get()).unwrap();
+    for number in 1..=most {
+        assert!(!keys.hold(&check(key(number))));
+        assert!(keys.hold(&signed));
     }
-    assert_eq!(keys.0.read().unwrap().len(), 1);
-    assert!(keys.hold(&signed));
+    assert_eq!(keys.keys().len(), KEYS_MAX.get());
+    assert!(!keys.keys().contains(&key(1)), "the oldest one made room");
+    assert!(keys.keys().contains(&key(2)) && keys.keys().contains(&key(most)));
+    assert!(keys.keys().contains(&signed.key), "one in use stays");
+}
+
+#[test]
+fn a_key_that_is_not_a_point_is_not_kept() {
+    let keys = Keys::default();
+    let key = PublicKey::NOBODY;
+    assert!(!keys.hold(&SignatureCheck { digest: Hash::ZERO, key, signature: Signature::NONE }));
+    assert_eq!(keys.keys().len(), 0);
 }

@@ -85,7 +85,7 @@ async fn a_fresh_node_takes_the_chain_of_another() {
         let stored = new.handle().store().block(&block.hash).unwrap().unwrap();
         assert_eq!(stored.block, block.block.encode());
     }
-    assert!(new.handle().counters().signatures_verified.value() >= 300 * 4);
+    assert!(new.handle().metrics().signatures_verified.get() >= 300 * 4);
     assert_eq!(new.handle().peers().await.unwrap().len(), 1);
     new.stop().await.unwrap();
     old.stop().await.unwrap();
@@ -116,7 +116,7 @@ async fn a_message_is_mined_and_reaches_everybody() {
         assert_eq!(found.block, hash);
         assert_eq!(node.handle().pooled(id).await, Ok(None));
     }
-    assert!(miner.handle().counters().blocks_mined.value() > 0);
+    assert!(miner.handle().metrics().blocks_mined.get() > 0);
     assert!(other.handle().submit(message("hello again")).await.is_ok());
     miner.stop().await.unwrap();
     other.stop().await.unwrap();

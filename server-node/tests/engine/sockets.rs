@@ -59,9 +59,9 @@ async fn closed_with(socket: &mut WebSocketStream<TcpStream>) -> Option<u16> {
 }
 
 async fn no_peers_are_left(node: &Running) {
-    let peers_open = &node.handle().counters().peers_open;
-    let none = within_patience(async || (peers_open.value() == 0).then_some(())).await;
-    assert!(none.is_some(), "{} peers are left", peers_open.value());
+    let peers_open = &node.handle().metrics().connections.peer_inbound;
+    let none = within_patience(async || (peers_open.get() == 0).then_some(())).await;
+    assert!(none.is_some(), "{} peers are left", peers_open.get());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -73,7 +73,7 @@ async fn greets_who_speaks_the_subprotocol() {
     let first = timeout(PATIENCE, socket.next()).await.unwrap().unwrap().unwrap();
     let Message::Binary(frame) = first else { panic!("{first:?}") };
     assert_eq!(Packet::decode(&frame, BLOCK_BYTES_MAX).unwrap().name(), "hello");
-    assert_eq!(node.handle().counters().inbound.value(), 1);
+    assert_eq!(node.handle().metrics().inbound.get(), 1);
     drop(socket);
     no_peers_are_left(&node).await;
     node.stop().await.unwrap();
@@ -119,11 +119,11 @@ async fn a_full_node_evicts_one_for_a_newcomer() {
     for number in 1..=200 {
         let newcomer = connect(node.address(), Some("plexus.2")).await.unwrap();
         assert_eq!(farewell(&mut last).await, Some(Reason::Evicted.to_string()));
-        assert_eq!(node.handle().counters().evicted.value(), number);
+        assert_eq!(node.handle().metrics().evicted.get(), number);
         last = newcomer;
     }
     assert_eq!(node.handle().peers().await.unwrap().len(), 1);
-    assert_eq!(node.handle().counters().turned_away.value(), 0);
+    assert_eq!(node.handle().metrics().turned_away.get(), 0);
     drop(last);
     no_peers_are_left(&node).await;
     node.stop().await.unwrap();
@@ -151,7 +151,7 @@ async fn says_farewell_to_one_who_offends_and_closes() {
     let mut socket = connect(node.address(), Some("plexus.2")).await.unwrap();
     socket.send(Message::binary(vec![250, 1, 2])).await.unwrap();
     assert_eq!(farewell(&mut socket).await.as_deref(), Some("unknown packet 250"));
-    assert_eq!(node.handle().counters().faults.value(), 1);
+    assert_eq!(node.handle().metrics().faults.get(), 1);
     no_peers_are_left(&node).await;
     node.stop().await.unwrap();
 }

@@ -4,6 +4,7 @@
 //! `some-flag` of the file of settings are the same. The module `settings` sees to that, so a new
 //! flag needs a field here, a value parser that caps it, and a line in `config.rs`.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -13,6 +14,7 @@ use plexus_node::config;
 use plexus_node::listen::Listen;
 use plexus_node::logging::{Levels, LogFormat};
 
+use super::listen::parse_metrics_listen;
 use crate::command::data_dir;
 
 /// The most threads that may mine.
@@ -51,6 +53,10 @@ pub(in crate::command) struct NodeArgs {
     #[arg(long, value_name = "COUNT", default_value_t = config::CONNECTIONS_MAX as u64,
         value_parser = clap::value_parser!(u64).range(1..=CONNECTIONS_LIMIT))]
     pub(super) connections_max: u64,
+    /// Where to serve metrics, on a listener of their own: an address with a port, or a port of this
+    /// machine [default: at /metrics where it listens]
+    #[arg(long, value_name = "ADDR", value_parser = parse_metrics_listen)]
+    pub(super) metrics_listen: Option<SocketAddr>,
     /// Where others can reach this node, announced to peers [default: the address listened on, if
     /// it is a specific one]
     #[arg(long, value_name = "URL")]

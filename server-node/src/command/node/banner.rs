@@ -18,6 +18,8 @@ pub(super) struct Banner {
     gpu: bool,
     is_new: bool,
     pub(super) height: u64,
+    /// The listener for metrics, if it has one.
+    pub(super) metrics: Option<SocketAddr>,
 }
 
 impl Banner {
@@ -33,6 +35,7 @@ impl Banner {
             gpu: config.mine_gpu,
             is_new,
             height: 0,
+            metrics: None,
         }
     }
 
@@ -45,13 +48,16 @@ impl Banner {
             Some(1) => "on 1 thread".to_owned(),
             Some(threads) => format!("on {threads} threads"),
         } + if self.gpu { " and the graphics processor" } else { "" };
-        let rows = [
+        let mut rows = vec![
             ("  network", self.network.clone()),
             ("  height", self.height.to_string()),
             ("  data", self.folder.clone()),
             ("  your key", self.author.clone()),
             ("  mining", mining),
         ];
+        if let Some(address) = self.metrics {
+            rows.push(("  metrics", format!("http://{}/metrics", listen::reachable(address))));
+        }
         // Writing to a string cannot fail.
         let _ = writeln!(text, "{}", table::pairs(&rows));
         if self.is_new {

@@ -21,6 +21,7 @@ pub(super) fn config(
     let folder = identity.folder.clone();
     let mut config = NodeConfig::new(arguments.network, folder, node_key, identity.author.clone());
     config.connect = arguments.connect;
+    config.metrics_listen = arguments.metrics_listen;
     config.inbound_max = as_usize(arguments.inbound_max);
     config.browsers_max = arguments.browsers_max.map_or(config.inbound_max, as_usize);
     config.connections_max = as_usize(arguments.connections_max);

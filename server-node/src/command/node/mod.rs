@@ -107,6 +107,7 @@ async fn serve(
         height = banner.height,
         "started"
     );
+    banner.metrics = running.metrics_address();
     // A node goes on running when the reader of its output has closed it.
     let _ = write!(std::io::stdout(), "{}", banner.text());
     let _ = std::io::stdout().flush();
