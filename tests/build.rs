@@ -34,6 +34,7 @@ fn main() {
     for (missing, file) in [
         ("no_npm", tools::on_path("npm")),
         ("no_tmux", tools::on_path("tmux")),
+        ("no_promtool", tools::on_path("promtool").and(tools::on_path("prometheus"))),
         ("no_tsc", tools::npm_package(".bin/tsc")),
         ("no_axe", tools::npm_package("axe-core/axe.min.js")),
         ("no_socket_activate", tools::on_path("systemd-socket-activate")),

@@ -6,7 +6,7 @@
 //! | kind | files |
 //! | --- | --- |
 //! | several nodes inside one process | [`scenario`] [`cast`] [`actions`] [`peer_selection`] [`node_host`] [`scripted_peer`] [`actor`] [`wires`] [`frame_log`] [`queue`] [`test_rng`] |
-//! | real processes | [`process`] [`api`] [`observer`] [`browser`] [`site`] [`npm`] `tmux` [`tools`] [`wait`] |
+//! | real processes | [`process`] [`api`] [`observer`] [`prometheus`] [`browser`] [`site`] [`npm`] `tmux` [`tools`] [`wait`] |
 //! | real distances (Linux) | `enclosure` `netns` `tun` `distance` |
 //! | a real crowd (Linux) | `enclosure` `crowd` |
 //! | blocks made by hand, inputs from the vectors | [`block_builder`] [`vectors`] |
@@ -40,6 +40,7 @@ pub mod npm;
 pub mod observer;
 pub mod peer_selection;
 pub mod process;
+pub mod prometheus;
 pub mod queue;
 pub mod scenario;
 pub mod scripted_peer;

@@ -3,10 +3,10 @@
 
 use std::ffi::OsStr;
 use std::fs::File;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
-use std::sync::mpsc;
+use std::sync::{Mutex, mpsc};
 use std::time::Duration;
 
 use plexus_core::primitives::params::{Network, Parameters};
@@ -71,6 +71,8 @@ pub struct Process {
     pub url: String,
     child: Child,
     log: PathBuf,
+    /// What it has printed, and the lines that follow.
+    said: Mutex<(String, mpsc::Receiver<String>)>,
 }
 
 impl Process {
@@ -126,16 +128,18 @@ impl Process {
         let stdout = child.stdout.take().unwrap();
         let (said, hears) = mpsc::channel();
         std::thread::spawn(move || {
-            let mut lines = BufReader::new(stdout);
-            let mut first = String::new();
-            // The receiver may be gone.
-            let _ = lines.read_line(&mut first).map(|_| said.send(first));
-            let _ = lines.read_to_end(&mut Vec::new());
+            for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+                // The receiver may be gone.
+                let _ = said.send(line);
+            }
         });
         let first = hears.recv_timeout(START).unwrap_or_default();
         let url = first.split_whitespace().find(|word| word.starts_with("http"));
         match url {
-            Some(url) => Ok(Self { url: url.trim_end_matches('/').to_owned(), child, log }),
+            Some(url) => {
+                let url = url.trim_end_matches('/').to_owned();
+                Ok(Self { url, child, log, said: Mutex::new((first, hears)) })
+            }
             None => {
                 let _ = child.kill();
                 let status = child.wait().unwrap();
@@ -158,6 +162,17 @@ impl Process {
     pub fn signal(&self, name: &str) {
         let id = self.child.id().to_string();
         assert!(Command::new("kill").args([format!("-{name}"), id]).status().unwrap().success());
+    }
+
+    /// Returns what it has printed so far on its standard output.
+    pub fn banner(&self) -> String {
+        let mut said = self.said.lock().unwrap();
+        let more: Vec<_> = said.1.try_iter().collect();
+        for line in more {
+            said.0 += "\n";
+            said.0 += &line;
+        }
+        said.0.clone()
     }
 
     /// Returns the end of its log.

@@ -6,9 +6,11 @@
 mod caps;
 mod commands;
 mod crash;
+mod health;
 mod logs;
 #[cfg(unix)]
 mod menu;
+mod metrics;
 mod network;
 mod older;
 mod older_client;
