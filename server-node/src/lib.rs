@@ -30,6 +30,8 @@
 //! | [`http::web`] | the page that is built in |
 //! | [`http::metrics`] | the metrics as text |
 //! | [`http::health`] | whether the node is alive and ready |
+//! | [`http::metrics`] | the counters in Prometheus' format |
+//! | [`version`] | the version, with the commit and the protocol |
 //! | [`keystore`] | the keys in the data folder |
 //! | [`listen`] | the addresses to listen on, of both families |
 //! | [`logging`] | the log's levels and formats |
@@ -58,6 +60,7 @@ pub mod operator_log;
 pub mod socket;
 pub mod store;
 pub mod verifier;
+pub mod version;
 
 use std::future::Future;
 use std::net::SocketAddr;

@@ -49,7 +49,7 @@ const SETTINGS: &str = "Each flag --some-flag is also the variable PLEXUS_SOME_F
 ///
 /// Without a subcommand it runs a node: `plexus` is short for `plexus node`.
 #[derive(Debug, Parser)]
-#[command(name = "plexus", version, args_conflicts_with_subcommands = true)]
+#[command(name = "plexus", version = plexus_node::version::long(), args_conflicts_with_subcommands = true)]
 struct CommandLine {
     #[command(subcommand)]
     command: Option<Command>,

@@ -131,3 +131,10 @@ fn a_wrong_setting_is_one_line_and_wrong_use() {
         assert!(error.contains(part) && error.trim().lines().count() == 1, "{arguments:?}: {error}");
     }
 }
+
+#[test]
+fn the_version_names_protocol_and_commit() {
+    let version = text(&plexus_tests::process::run(["--version"]).stdout);
+    let protocol = format!("protocol {})", plexus_core::protocol::packet::PROTOCOL_VERSION);
+    assert!(version.contains("(commit ") && version.trim().ends_with(&protocol), "{version}");
+}

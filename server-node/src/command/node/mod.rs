@@ -100,7 +100,7 @@ async fn serve(
     let status = running.handle().status().await?;
     banner.height = status.height;
     tracing::info!(
-        version = env!("CARGO_PKG_VERSION"),
+        version = plexus_node::version::long(),
         listen = ?addresses,
         network = %running.handle().network(),
         data = %identity.folder.display(),
