@@ -30,7 +30,6 @@
 //! | [`http::web`] | the page that is built in |
 //! | [`http::metrics`] | the metrics as text |
 //! | [`http::health`] | whether the node is alive and ready |
-//! | [`http::metrics`] | the counters in Prometheus' format |
 //! | [`version`] | the version, with the commit and the protocol |
 //! | [`keystore`] | the keys in the data folder |
 //! | [`listen`] | the addresses to listen on, of both families |
