@@ -379,6 +379,7 @@ impl NodeHost {
                 | Reason::Evicted
                 | Reason::Crowded
                 | Reason::Banned
+                | Reason::Dropped
                 | Reason::Measured
                 | Reason::Replaced => None,
             }

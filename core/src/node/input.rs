@@ -25,6 +25,10 @@ pub enum Input {
     Verified(BatchResult),
     /// The answer of the store to a query.
     Recalled(StoreReply),
+    /// The disk is nearly full, or has room again. Until then the node stores no new block: it
+    /// requests none, ignores announced ones and does not mine. It keeps its peers, and catches up
+    /// afterwards.
+    DiskFull(bool),
     /// Time passed.
     Ticked,
 }

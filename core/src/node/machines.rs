@@ -59,6 +59,7 @@ impl Machines {
                 Err((peer, misbehavior)) => self.misbehaving(cx, peer, misbehavior),
             },
             Input::Recalled(StoreReply::Bodies(bodies)) => self.messages.loaded_bodies(cx, &bodies),
+            Input::DiskFull(is_full) => self.blocks.set_disk_full(cx.now.moment, is_full),
             Input::Ticked => {}
         }
     }
@@ -311,7 +312,7 @@ impl Machines {
 
     /// Keeps the job on the tip.
     fn update_job(&mut self, cx: &mut Context<'_>) {
-        if self.miner.is_update_due(cx, self.blocks.is_behind()) {
+        if self.miner.is_update_due(cx, self.blocks.is_behind() || self.blocks.is_disk_full()) {
             self.messages.expire(cx);
             self.miner.update_job(cx, &self.messages.pool);
         }

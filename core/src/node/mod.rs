@@ -355,6 +355,7 @@ impl Node {
     }
 }
 
+mod administration;
 mod block_sync;
 mod config;
 mod context;

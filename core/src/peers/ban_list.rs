@@ -218,6 +218,32 @@ impl BanList {
         true
     }
 
+    /// Bans a target for this time, whatever it did. Times over [`BAN_MAX`] are for the operator.
+    pub fn ban(&mut self, target: BanTarget, length: Duration, now: MonotonicTime) {
+        self.scores.remove(&target);
+        let last = self.bans.get(&target).map_or(Duration::ZERO, |ban| ban.length);
+        self.bans.insert(target, Ban { ends: now + length, length: last });
+        if self.bans.len() > BANS_MAX {
+            drop_least(&mut self.bans, |ban| ban.ends);
+        }
+    }
+
+    /// Ends a ban, and forgets the offences before it. Returns false if the target is not banned.
+    pub fn unban(&mut self, target: &BanTarget, now: MonotonicTime) -> bool {
+        let is_banned = self.is_banned(target, now);
+        self.bans.remove(target);
+        self.scores.remove(target);
+        is_banned
+    }
+
+    /// Returns the active bans, each with the time that is left of it.
+    pub fn iter(&self, now: MonotonicTime) -> impl Iterator<Item = (&BanTarget, Duration)> {
+        self.bans
+            .iter()
+            .filter(move |(_, ban)| now < ban.ends)
+            .map(move |(target, ban)| (target, ban.ends - now))
+    }
+
     /// Returns true if a peer is refused.
     pub fn is_banned(&self, subject: &BanTarget, now: MonotonicTime) -> bool {
         self.bans.get(subject).is_some_and(|ban| now < ban.ends)

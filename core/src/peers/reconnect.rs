@@ -94,7 +94,17 @@ impl Reconnector {
         }
     }
 
-    /// Removes an address that turned out to be our own.
+    /// Adds a node to stay connected to. Returns false if there are [`TARGETS_MAX`] others.
+    pub(crate) fn add(&mut self, address: Address) -> bool {
+        let (is_known, has_room) = (self.targets.contains_key(&address), self.targets.len() < TARGETS_MAX);
+        if !is_known && has_room {
+            let state = DialState::Waiting(MonotonicTime::default());
+            self.targets.insert(address, ReconnectTarget { state, failures: 0 });
+        }
+        is_known || has_room
+    }
+
+    /// Removes an address that turned out to be our own, or that the operator drops.
     pub(crate) fn forget(&mut self, address: &Address) {
         self.targets.remove(address);
     }

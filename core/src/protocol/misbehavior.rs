@@ -150,6 +150,9 @@ pub enum Reason {
     /// The peer offended recently.
     #[error("banned for a while")]
     Banned,
+    /// The node's operator closed it.
+    #[error("closed by the node's operator")]
+    Dropped,
     /// The connection was made to measure it.
     #[error("measured")]
     Measured,

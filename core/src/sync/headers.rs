@@ -31,6 +31,7 @@ use crate::primitives::time::{MonotonicTime, Now};
 use crate::proof::chain_proof::Proven;
 use crate::protocol::connection::ConnectionId;
 use crate::protocol::limits::HEADERS_MAX;
+use crate::protocol::misbehavior::Misbehavior;
 
 /// The number of newest blocks whose bodies a light node downloads. It assumes deeper ones valid.
 pub const LIGHT_BODIES: usize = 16;
@@ -161,6 +162,24 @@ impl HeadersSync {
         if self.redownload.take_if(|redownload| redownload.peer == peer).is_some() {
             chain.abandon_redownload();
         }
+    }
+
+    /// Handles headers that were requested, and that the node cannot take now: drops them with the
+    /// branch that they belong to.
+    ///
+    /// # Errors
+    /// The peer was not asked.
+    pub(crate) fn discard(&mut self, peer: ConnectionId, chain: &mut Chain) -> Result<(), Misbehavior> {
+        let request = self.in_flight.take_if(|request| request.peer == peer);
+        request.ok_or(Misbehavior::Unsolicited { packet: "headers" })?;
+        self.abandon_redownload(chain);
+        Ok(())
+    }
+
+    /// Gives up the branch that is being checked or downloaded, if no peer owes an answer.
+    pub(crate) fn give_up(&mut self, chain: &mut Chain) {
+        self.in_flight.take_if(|request| matches!(request.mode, RequestMode::AwaitingMmr(..)));
+        self.abandon_redownload(chain);
     }
 
     /// Returns a peer whose request timed out, and backs it off. The node closes it.

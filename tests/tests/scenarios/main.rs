@@ -8,6 +8,7 @@ mod admission;
 mod certificates;
 mod chaos;
 mod compact_block;
+mod disk_full;
 mod eclipse;
 mod faults;
 mod fuzz;

@@ -30,9 +30,8 @@ impl BlockSync {
     /// Requests the missing bodies of the path, once all its headers have arrived. Returns true if
     /// it gave up a branch whose bodies do not come.
     pub(crate) fn request_bodies(&mut self, cx: &mut Context<'_>) -> bool {
-        let Some(lowest) =
-            cx.chain.missing_blocks().next().copied().filter(|_| !self.headers.blocks_bodies())
-        else {
+        let is_held_back = self.headers.blocks_bodies() || self.is_disk_full;
+        let Some(lowest) = cx.chain.missing_blocks().next().copied().filter(|_| !is_held_back) else {
             self.last_progress = cx.now.moment;
             return false;
         };

@@ -25,7 +25,7 @@ impl BlockSync {
     /// Requests headers from the nearest peer that claims more work than we have.
     pub(crate) fn request_headers(&mut self, cx: &mut Context<'_>) {
         let most = cx.chain.best_header().total_work;
-        if !self.headers.is_redownloading() && self.most_claimed <= most {
+        if self.is_disk_full || !self.headers.is_redownloading() && self.most_claimed <= most {
             return;
         }
         let candidate = |(peer, established): (ConnectionId, &EstablishedPeer)| HeadersPeer {
@@ -52,6 +52,10 @@ impl BlockSync {
         peer: ConnectionId,
         headers: Vec<Header>,
     ) -> Result<bool, Misbehavior> {
+        if self.is_disk_full {
+            self.headers.discard(peer, cx.chain)?;
+            return Ok(false);
+        }
         let weighs = cx.is_full();
         let progress = self.headers.received_headers(cx.now, peer, headers, cx.chain, weighs)?;
         Ok(self.progressed(cx, peer, progress))
@@ -68,6 +72,10 @@ impl BlockSync {
         hash: Hash,
         base: Option<(Mmr, Vec<Header>)>,
     ) -> Result<bool, PeerMisbehavior> {
+        if self.is_disk_full {
+            self.headers.give_up(cx.chain);
+            return Ok(false);
+        }
         match self.headers.recalled(cx.now, hash, base, cx.chain) {
             None => Ok(false),
             Some((peer, Ok(progress))) => Ok(self.progressed(cx, peer, progress)),
@@ -107,6 +115,9 @@ impl BlockSync {
     /// Inserts and announces the next header from the future that has become acceptable. Returns
     /// true if it moved the best header, and `None` if there are no more.
     pub(crate) fn insert_early(&mut self, cx: &mut Context<'_>) -> Option<bool> {
+        if self.is_disk_full {
+            return None;
+        }
         let Some(header) = self.take_early(cx.now) else {
             self.update_early_deadline(cx.now);
             return None;
@@ -139,6 +150,13 @@ impl BlockSync {
         }
         cx.schedule.dirty = true;
         prefetch_peer_tips(cx.connections);
+        if self.is_disk_full {
+            // The header is requested again when there is room.
+            if cx.chain.find(&hash).is_none() {
+                self.received_orphan(cx, peer, &header, &hash)?;
+            }
+            return Ok(false);
+        }
         let moved = match cx.chain.insert(header, cx.now.time) {
             Ok(Inserted::New { leads }) => {
                 if FULL && !leads {

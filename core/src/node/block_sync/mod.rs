@@ -57,6 +57,8 @@ pub(crate) struct BlockSync {
     /// Counts reorganisations. After one, an earlier answer of the store about the best chain is
     /// outdated and the query is repeated.
     reorg_count: u64,
+    /// True if no new block may be stored.
+    is_disk_full: bool,
 }
 
 impl BlockSync {
@@ -69,6 +71,19 @@ impl BlockSync {
     /// Returns true if peers have more work than we have and it is being fetched.
     pub(crate) fn is_syncing(&self) -> bool {
         self.headers.is_requesting() || self.is_behind()
+    }
+
+    /// Stops or resumes to take new blocks. Requests that are in flight end first: the answers to
+    /// them are bounded.
+    pub(crate) fn set_disk_full(&mut self, now: MonotonicTime, is_full: bool) {
+        self.is_disk_full = is_full;
+        // The wait for bodies begins anew.
+        self.last_progress = now;
+    }
+
+    /// Returns true if no new block may be stored.
+    pub(crate) fn is_disk_full(&self) -> bool {
+        self.is_disk_full
     }
 
     /// Keeps a header from the future back, if there is room.
@@ -91,7 +106,7 @@ impl BlockSync {
     }
 
     pub(crate) fn early_deadline(&self) -> Option<MonotonicTime> {
-        self.early_deadline
+        self.early_deadline.filter(|_| !self.is_disk_full)
     }
 
     /// Handles a peer that has completed the handshake: notes the work that it claims, and announces

@@ -140,7 +140,7 @@ impl BlockSync {
         self.received_held(cx, peer, hash);
         // Many peers send small bodies. All but the first require no further step.
         cx.schedule.dirty |= !cx.chain.is_verified(&hash);
-        let Some(entry) = cx.chain.find(&hash) else { return Ok(()) };
+        let Some(entry) = cx.chain.find(&hash).filter(|_| !self.is_disk_full) else { return Ok(()) };
         if cx.chain.is_verified(&hash) || !self.download.is_wanted(&hash) || self.relay.is_partial(&hash) {
             return Ok(());
         }

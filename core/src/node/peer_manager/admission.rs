@@ -5,6 +5,8 @@
 //! handshake that does not end in time is closed. Light nodes have a bound of their own among the
 //! inbound ones, which holds from the end of the handshake on: before it their role is not known.
 
+use core::time::Duration;
+
 use crate::node::config::FULL;
 use crate::node::context::Context;
 use crate::node::event::Event;
@@ -87,6 +89,30 @@ impl PeerManager {
             self.bans.misbehaving(&target, &misbehavior, cx.now.moment);
         }
         self.close(cx, peer, Reason::Fault(misbehavior));
+    }
+
+    /// Closes a peer's connection because the operator wants so, and stops dialling its address.
+    /// Returns false if there is no such peer.
+    pub(crate) fn drop_peer(&mut self, cx: &mut Context<'_>, peer: ConnectionId) -> bool {
+        let Some(known) = cx.connections.get(peer) else { return false };
+        if let Direction::Outbound(address) = &known.link {
+            self.reconnector.forget(address);
+            // As after a failed attempt, the address is not chosen again at once.
+            self.book.attempt(address, cx.now.time);
+        }
+        self.close(cx, peer, Reason::Dropped);
+        true
+    }
+
+    /// Bans a target for this time, and closes its connections. Returns their number.
+    pub(crate) fn ban(&mut self, cx: &mut Context<'_>, target: BanTarget, length: Duration) -> usize {
+        self.bans.ban(target, length, cx.now.moment);
+        let all: Vec<_> = cx.connections.iter().map(|(peer, _)| peer).collect();
+        let banned: Vec<_> = all.into_iter().filter(|peer| self.is_banned(cx, *peer)).collect();
+        for peer in &banned {
+            self.close(cx, *peer, Reason::Banned);
+        }
+        banned.len()
     }
 
     pub(super) fn is_banned(&self, cx: &Context<'_>, peer: ConnectionId) -> bool {

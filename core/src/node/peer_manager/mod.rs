@@ -38,7 +38,7 @@ pub(crate) struct PeerManager {
     pub(crate) book: AddressBook,
     /// The address book as it was last stored.
     stored_book: Vec<u8>,
-    bans: BanList,
+    pub(crate) bans: BanList,
     pub(crate) slots: OutboundSlots,
     pub(crate) graph: Graph,
     /// The probabilities that a peer first hears of a block from us, as of the last planning round.
