@@ -43,7 +43,11 @@ fn main() {
         tool(missing, file.is_none(), file.as_slice());
     }
     #[cfg(target_os = "linux")]
-    for (missing, script) in [("no_places", enclosure::PLACES), ("no_addresses", enclosure::ADDRESSES)] {
+    for (missing, script) in [
+        ("no_places", enclosure::PLACES),
+        ("no_addresses", enclosure::ADDRESSES),
+        ("no_small_disk", enclosure::SMALL_DISK),
+    ] {
         let programs: Vec<_> = NAMESPACE_PROGRAMS.iter().filter_map(|name| tools::on_path(name)).collect();
         tool(missing, enclosure::lack_of(script).is_some(), &programs);
     }

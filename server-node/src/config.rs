@@ -13,6 +13,8 @@ use crate::logging::LogControl;
 /// The most connections of any kind that are served at once, unless configured. Further ones wait
 /// to be accepted.
 pub const CONNECTIONS_MAX: usize = 16_384;
+/// The bytes of the disk that stay free, unless configured.
+pub const DISK_RESERVE: u64 = 512 << 20;
 
 /// A certificate and its key, for TLS.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,8 +58,11 @@ pub struct NodeConfig {
     pub log: Option<LogControl>,
     /// The address of a listener for metrics alone. Without one, the node's own listener has them.
     pub metrics_listen: Option<SocketAddr>,
-    /// The free bytes of the disk below which the node is not ready.
+    /// With fewer bytes free on the disk, the node takes neither blocks nor messages, and is not ready.
+    /// With 0, it never looks.
     pub disk_reserve: u64,
+    /// The path of the admin socket, if there is to be one.
+    pub admin_socket: Option<PathBuf>,
 }
 
 impl NodeConfig {
@@ -79,7 +84,8 @@ impl NodeConfig {
             connections_max: CONNECTIONS_MAX,
             log: None,
             metrics_listen: None,
-            disk_reserve: 0,
+            disk_reserve: DISK_RESERVE,
+            admin_socket: None,
         }
     }
 }

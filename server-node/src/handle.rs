@@ -5,7 +5,7 @@
 //! shows is durable.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -20,7 +20,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock_offset::ClockOffsets;
 use crate::connect_log::ConnectLog;
-use crate::driver::event::{DRIVER_EVENTS_MAX, DriverEvent, FRAMES_BYTES_MAX, NodeSnapshot, Query};
+use crate::driver::event::{
+    AdminQuery, DRIVER_EVENTS_MAX, DriverEvent, FRAMES_BYTES_MAX, NodeSnapshot, Query,
+};
 use crate::gate::Gate;
 use crate::metrics::Metrics;
 use crate::metrics::scrape::Permits;
@@ -47,6 +49,11 @@ pub enum SubmitRefused {
     /// The node is stopping.
     #[error(transparent)]
     Stopped(#[from] Stopped),
+    /// The disk has no room.
+    #[error(
+        "the node's disk is nearly full, so it takes no message: send it through another node, or again later"
+    )]
+    DiskFull,
 }
 
 /// A handle to a running node.
@@ -66,6 +73,7 @@ struct HandleState {
     metrics: Arc<Metrics>,
     clock_offsets: ClockOffsets,
     stopping: CancellationToken,
+    disk_full: AtomicBool,
 }
 
 impl Handle {
@@ -90,6 +98,7 @@ impl Handle {
             connects,
             metrics: Arc::default(),
             stopping: CancellationToken::new(),
+            disk_full: AtomicBool::new(false),
         };
         (Self(Arc::new(shared)), received)
     }
@@ -129,6 +138,9 @@ impl Handle {
     /// # Errors
     /// The reason that it is refused.
     pub async fn submit(&self, message: Message) -> Result<MessageId, SubmitRefused> {
+        if self.is_disk_full() {
+            return Err(SubmitRefused::DiskFull);
+        }
         let answer = self.ask(|answer| Query::Submit(Box::new(message), answer)).await?;
         Ok(answer?)
     }
@@ -155,6 +167,14 @@ impl Handle {
     /// The node is stopping.
     pub async fn set_mining(&self, mining: bool) -> Result<(), Stopped> {
         self.ask(|answer| Query::SetMining(mining, answer)).await
+    }
+
+    /// Asks the node a query of its operator.
+    pub(crate) async fn administer<T>(
+        &self,
+        query: impl FnOnce(oneshot::Sender<T>) -> AdminQuery,
+    ) -> Result<T, Stopped> {
+        self.ask(|answer| Query::Administer(query(answer))).await
     }
 
     async fn ask<T>(&self, question: impl FnOnce(oneshot::Sender<T>) -> Query) -> Result<T, Stopped> {
@@ -200,9 +220,23 @@ impl Handle {
         &self.0.connects
     }
 
+    /// Returns true if the disk is nearly full, so that the node takes neither blocks nor messages.
+    pub fn is_disk_full(&self) -> bool {
+        self.0.disk_full.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_disk_full(&self, is_full: bool) {
+        self.0.disk_full.store(is_full, Ordering::Relaxed);
+    }
+
     /// Resolves when the node stops. Long answers and sockets then end.
     pub async fn stopping(&self) {
         self.0.stopping.cancelled().await;
+    }
+
+    /// Returns true if the node is stopping.
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.0.stopping.is_cancelled()
     }
 
     /// Stops the node.

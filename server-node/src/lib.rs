@@ -17,14 +17,17 @@
 //! | [`gate`] | the number of peers' sockets that are let in |
 //! | [`descriptors`] | raises the limit of open files to the number that connections need |
 //! | [`disk`] | the free space of the data folder |
+//! | [`disk_guard`] | stops taking blocks before the disk is full |
 //! | [`dialer`] | connects to other nodes |
 //! | [`http::server`] | accepts connections, plain or TLS, and serves the [`http::router`] on them |
 //! | [`store`] | the persistent state, in redb |
+//! | [`chain_file`] | backups and exported chains: written, read, verified, imported |
 //! | [`verifier`] | signatures on all cores |
 //! | [`miner`] | threads that search jobs, and the graphics processor |
 //! | [`handle`] | the way to the node for all other parts |
 //! | [`metrics`] | the numbers that are counted, and their registry |
 //! | [`clock_offset`] | how far the local clock is ahead of other nodes' clocks |
+//! | [`admin`] | the socket by which the operator steers a running node |
 //! | [`api`] | JSON for programs, described by [`http::openapi`] |
 //! | [`legacy`] | the older system's two routes |
 //! | [`http::web`] | the page that is built in |
@@ -37,7 +40,9 @@
 //! | [`operator_log`] | the lines that an operator sees by default |
 //! | [`connect_log`] | the configured nodes, as these lines follow them |
 
+pub mod admin;
 pub mod api;
+pub mod chain_file;
 pub mod clock;
 pub(crate) mod clock_offset;
 pub mod config;
@@ -45,6 +50,7 @@ mod connect_log;
 pub mod descriptors;
 pub mod dialer;
 pub mod disk;
+pub mod disk_guard;
 pub mod driver;
 pub mod gate;
 pub mod handle;
@@ -139,6 +145,8 @@ impl Running {
             tracing::error!(%error, "the stored address book is damaged: the node begins with an empty one");
         }
         let driver = Driver::new(node, events, handle.clone(), miner)?;
+        start_admin(&config, &handle)?;
+        tokio::spawn(disk_guard::watch(config.data.clone(), config.disk_reserve, handle.clone()));
         let driver = tokio::spawn(driver.run());
         let room = http::server::connections(config.connections_max);
         let app = AppState::new(handle.clone(), &config, room.clone());
@@ -202,6 +210,23 @@ impl Running {
             tracing::warn!("somebody still reads the store");
         }
         driven
+    }
+}
+
+/// Serves the admin socket, if there is to be one.
+fn start_admin(config: &NodeConfig, handle: &Handle) -> anyhow::Result<()> {
+    let Some(path) = &config.admin_socket else { return Ok(()) };
+    #[cfg(unix)]
+    {
+        let listener = admin::listener::AdminListener::bind(path)?;
+        let state = admin::routes::AdminState::new(handle.clone(), config);
+        tokio::spawn(admin::server::serve(listener, state));
+        Ok(())
+    }
+    #[cfg(not(unix))]
+    {
+        let (_, path) = (handle, path.display());
+        anyhow::bail!("{path}: an admin socket needs a Unix system, use --no-admin")
     }
 }
 

@@ -62,6 +62,10 @@ pub(crate) struct MinerThreads {
     /// The graphics processor, until the threads start.
     gpu: Option<Gpu>,
     started: Vec<JoinHandle<()>>,
+    threads_started: usize,
+    has_gpu: bool,
+    /// The kernel, once it is chosen.
+    kernel: Option<Kernel>,
     board: Arc<Board>,
     handle: Handle,
 }
@@ -79,6 +83,29 @@ struct Board {
 struct Notice {
     job: Option<Arc<Job>>,
     ended: bool,
+    /// The number of threads that search. The others sleep.
+    threads: u64,
+    /// True if a graphics processor searches beside them.
+    has_gpu: bool,
+}
+
+/// A searcher.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Searcher {
+    /// A thread, with its number.
+    Thread(u64),
+    Gpu,
+}
+
+impl Notice {
+    /// Returns the first nonce of a searcher's share. Returns `None` if it is to sleep.
+    fn share(&self, searcher: Searcher) -> Option<u64> {
+        let count = self.threads + u64::from(self.has_gpu);
+        match searcher {
+            Searcher::Thread(number) => (number < self.threads).then(|| Search::share(number, count)),
+            Searcher::Gpu => Some(Search::share(self.threads, count)),
+        }
+    }
 }
 
 impl Board {
@@ -94,15 +121,16 @@ impl Board {
         self.changed.notify_all();
     }
 
-    /// Waits for a job. Returns `None` when the miner ends.
-    fn take(&self) -> Option<(u64, Arc<Job>)> {
+    /// Waits for a job. Returns it with the first nonce of the searcher's share, or `None` when the
+    /// miner ends.
+    fn take(&self, searcher: Searcher) -> Option<(u64, Arc<Job>, u64)> {
         let mut notice = self.notice();
         loop {
             if notice.ended {
                 return None;
             }
-            if let Some(job) = &notice.job {
-                return Some((self.generation.load(Ordering::Acquire), job.clone()));
+            if let (Some(job), Some(first)) = (&notice.job, notice.share(searcher)) {
+                return Some((self.generation.load(Ordering::Acquire), job.clone(), first));
             }
             notice = self.changed.wait(notice).unwrap_or_else(PoisonError::into_inner);
         }
@@ -127,7 +155,8 @@ impl MinerThreads {
     pub(crate) fn new(threads: Option<usize>, gpu: Option<Gpu>, handle: Handle) -> Self {
         let cores = || std::thread::available_parallelism().map_or(1, NonZero::get);
         let threads = threads.unwrap_or_else(cores).clamp(1, THREADS_MAX);
-        Self { threads, gpu, started: Vec::new(), board: Arc::default(), handle }
+        let (started, threads_started, has_gpu, kernel) = Default::default();
+        Self { threads, gpu, started, threads_started, has_gpu, kernel, board: Arc::default(), handle }
     }
 
     /// Searches only this job from now on.
@@ -135,37 +164,68 @@ impl MinerThreads {
     /// # Errors
     /// The system cannot start more threads.
     pub(crate) fn search(&mut self, job: Option<Job>) -> std::io::Result<()> {
-        if job.is_some() && self.started.is_empty() {
-            let kernel = fastest_kernel();
-            let (gpu, threads) = (self.gpu.take(), self.threads as u64);
-            let count = threads + u64::from(gpu.is_some());
-            for number in 0..threads {
-                let slice = move |search: &mut Search| Ok::<_, Infallible>(search.run(SLICE_TRIES));
-                self.start((number, count), kernel, slice)?;
-            }
-            if let Some(mut gpu) = gpu {
-                tracing::debug!(name = gpu.name(), "a graphics processor mines, too");
-                self.start((threads, count), kernel, move |search| gpu.search(search))?;
-            }
+        if job.is_some() {
+            self.start_missing()?;
         }
-        self.board.post(|notice| notice.job = job.map(Arc::new));
+        let (threads, has_gpu) = (self.threads as u64, self.has_gpu);
+        self.board.post(|notice| {
+            (notice.job, notice.threads, notice.has_gpu) = (job.map(Arc::new), threads, has_gpu);
+        });
         Ok(())
     }
 
-    /// Starts a searcher with its number and the number of all. `slice` continues a search until
-    /// the next check.
+    /// Returns the number of threads that search while there is a job.
+    pub(crate) fn threads(&self) -> usize {
+        self.threads
+    }
+
+    /// Searches with this number of threads from now on. Each gets a new share of the job.
+    ///
+    /// # Errors
+    /// The system cannot start more threads. Their number is then as before.
+    pub(crate) fn set_threads(&mut self, threads: usize) -> std::io::Result<()> {
+        let before = std::mem::replace(&mut self.threads, threads.clamp(1, THREADS_MAX));
+        if self.kernel.is_some() {
+            self.start_missing().inspect_err(|_| self.threads = before)?;
+        }
+        let threads = self.threads as u64;
+        self.board.post(|notice| notice.threads = threads);
+        Ok(())
+    }
+
+    /// Starts the searchers that are not running yet.
+    fn start_missing(&mut self) -> std::io::Result<()> {
+        let kernel = *self.kernel.get_or_insert_with(fastest_kernel);
+        while self.threads_started < self.threads {
+            let slice = move |search: &mut Search| Ok::<_, Infallible>(search.run(SLICE_TRIES));
+            self.start(Searcher::Thread(self.threads_started as u64), kernel, slice)?;
+            self.threads_started += 1;
+        }
+        if let Some(mut gpu) = self.gpu.take() {
+            tracing::debug!(name = gpu.name(), "a graphics processor mines, too");
+            self.has_gpu = true;
+            self.start(Searcher::Gpu, kernel, move |search| gpu.search(search))?;
+        }
+        Ok(())
+    }
+
+    /// Starts a searcher. `slice` continues a search until the next check.
     fn start<E: std::fmt::Display>(
         &mut self,
-        (number, count): (u64, u64),
+        searcher: Searcher,
         kernel: Kernel,
         mut slice: impl FnMut(&mut Search) -> Result<Option<Solution>, E> + Send + 'static,
     ) -> std::io::Result<()> {
         let (board, handle) = (self.board.clone(), self.handle.clone());
-        let thread = std::thread::Builder::new().name(format!("miner-{number}"));
+        let name = match searcher {
+            Searcher::Thread(number) => format!("miner-{number}"),
+            Searcher::Gpu => "miner-gpu".to_owned(),
+        };
+        let thread = std::thread::Builder::new().name(name);
         self.started.push(thread.spawn(move || {
             lower_priority();
-            while let Some((generation, job)) = board.take() {
-                let share = Search::new(&job, Search::share(number, count)).with_kernel(kernel);
+            while let Some((generation, job, first)) = board.take(searcher) {
+                let share = Search::new(&job, first).with_kernel(kernel);
                 if let Err(error) = search(&board, generation, share, &mut slice, &handle) {
                     tracing::error!(%error, "the graphics processor mines no more; the threads go on");
                     return;

@@ -16,6 +16,21 @@ pub const PLACES: &str = "mount -t tmpfs none /run && mkdir /run/netns && ip net
 pub const ADDRESSES: &str = "ip link set lo up && ip route add local 40.0.0.0/8 dev lo && \
     ip route add local 41.0.0.0/8 dev lo && ip route add local 42.0.0.0/8 dev lo";
 
+/// The command that tries all that a small disk needs: a file system in memory that grows.
+pub const SMALL_DISK: &str = "mount -t tmpfs -o size=1m none /run && mount -o remount,size=2m /run";
+
+/// Returns a command that runs a program with mounts of its own, and with the network of all. Its
+/// processes end with the first of them.
+pub fn with_own_mounts(program: impl AsRef<OsStr>) -> Command {
+    let mut command = Command::new("unshare");
+    command.args(["--mount", "--pid", "--fork", "--kill-child"]);
+    if !is_administrator() {
+        command.args(["--user", "--map-root-user"]);
+    }
+    command.arg("--").arg(program);
+    command
+}
+
 /// Returns a command that runs a program in an enclosure. An ordinary user becomes the
 /// administrator inside, on kernels that allow it.
 pub fn enclosed(program: impl AsRef<OsStr>) -> Command {

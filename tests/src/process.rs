@@ -186,6 +186,12 @@ impl Process {
         self.child.wait().unwrap();
     }
 
+    /// Waits until it has ended by itself. Returns its exit status.
+    pub fn ended(mut self) -> ExitStatus {
+        within(STOP, || self.child.try_wait().unwrap())
+            .unwrap_or_else(|| panic!("does not end: {}", self.log()))
+    }
+
     /// Asks it to stop, and waits until it has. Returns its exit status.
     pub fn terminate(mut self) -> ExitStatus {
         let id = self.child.id().to_string();

@@ -10,7 +10,9 @@ use std::process::ExitCode;
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
+mod admin;
 mod atomic_file;
+mod backup;
 mod bench;
 mod block;
 mod chain;
@@ -19,6 +21,7 @@ mod config;
 mod data_dir;
 mod graph;
 mod history;
+mod import;
 mod key;
 mod menu;
 mod message;
@@ -30,9 +33,11 @@ mod page;
 mod peers;
 mod progress;
 mod prove;
+mod repair;
 mod send;
 mod settings;
 mod simulate;
+mod size;
 mod status;
 mod table;
 mod verify;
@@ -69,6 +74,14 @@ enum Command {
     Key(key::KeyArgs),
     /// Sign a message and send it to a node
     Send(send::SendArgs),
+    /// Steer a running node: peers, bans, mining, log, stop
+    Admin(admin::AdminArgs),
+    /// Write the whole chain to a file, also of a running node
+    Backup(backup::BackupArgs),
+    /// Verify a backup or an exported chain, and store it in a data folder
+    Import(import::ImportArgs),
+    /// Check a stored chain, and mend what is damaged
+    Repair(repair::RepairArgs),
     /// Show the status of a node
     Status(status::StatusArgs),
     /// List, export or verify the chain
@@ -143,6 +156,10 @@ pub(crate) fn run(line: impl IntoIterator<Item = impl Into<OsString> + Clone>) -
         Some(Command::Config(arguments)) => config::run(&arguments, &node_command(), &matches, &completed),
         Some(Command::Key(arguments)) => key::run(arguments),
         Some(Command::Send(arguments)) => send::run(&arguments),
+        Some(Command::Admin(arguments)) => admin::run(&arguments),
+        Some(Command::Backup(arguments)) => backup::run(&arguments),
+        Some(Command::Import(arguments)) => import::run(&arguments),
+        Some(Command::Repair(arguments)) => repair::run(&arguments),
         Some(Command::Status(arguments)) => status::run(&arguments),
         Some(Command::Chain(arguments)) => chain::run(&arguments),
         Some(Command::Block(arguments)) => block::run(&arguments),
@@ -245,6 +262,24 @@ mod tests {
             "plexus send --to bob --stamp-bits 20 --wait --json hello",
             "plexus send --to bob --priority high hello",
             "plexus status --node http://127.0.0.1:1 --json",
+            "plexus admin status --data /tmp/x --json",
+            "plexus admin peers",
+            "plexus admin peers add ws://a:1",
+            "plexus admin peers drop 7 --network dev",
+            "plexus admin peers ban 192.0.2.1 --for 12h",
+            "plexus admin peers unban 192.0.2.1",
+            "plexus admin mining on 2",
+            "plexus admin mining off",
+            "plexus admin log",
+            "plexus admin log warn,plexus_node=debug",
+            "plexus admin stop --admin-socket /tmp/x",
+            "plexus backup chain.plexus --with-keys",
+            "plexus backup - --data /tmp/x --network dev",
+            "plexus import chain.plexus --data /tmp/x",
+            "plexus import - --json",
+            "plexus repair --data /tmp/x",
+            "plexus repair --check --json --network dev",
+            "plexus node --disk-reserve 10GB --no-admin",
             "plexus chain --from 3 --limit 10",
             "plexus chain --export -",
             "plexus chain --verify",
@@ -282,6 +317,14 @@ mod tests {
             ("plexus node --network nowhere", "nowhere"),
             ("plexus node --tls-cert cert.pem", "--tls-key"),
             ("plexus node --mine=many", "many"),
+            ("plexus node --disk-reserve much", "512MiB"),
+            ("plexus node --no-admin --admin-socket x", "--no-admin"),
+            ("plexus admin", "requires a subcommand"),
+            ("plexus admin peers ban 192.0.2.1 --for 5", "12h"),
+            ("plexus admin mining maybe", "maybe"),
+            ("plexus admin log loud", "loud"),
+            ("plexus backup", "FILE"),
+            ("plexus import", "FILE"),
             ("plexus block zz", "zz"),
             ("plexus graph --svg", "--svg"),
             ("plexus graph --svg - --dot", "--dot"),

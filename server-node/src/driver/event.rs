@@ -1,12 +1,15 @@
 //! The items of the driver's channel, from sockets, threads and callers.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use plexus_core::node::{ConnectionId, Direction, Input, PeerCounts, PeerView, Status, SubmitError};
+use plexus_core::peers::ban_list::BanTarget;
 use plexus_core::peers::topology::graph::Graph;
 use plexus_core::primitives::message::{Message, MessageId};
 use plexus_core::primitives::time::Timestamp;
+use plexus_core::protocol::address::Address;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use crate::driver::send_queue::SendQueue;
@@ -54,4 +57,17 @@ pub(crate) enum Query {
     Pooled(MessageId, oneshot::Sender<Option<Arc<Message>>>),
     Pool(usize, oneshot::Sender<Vec<Arc<Message>>>),
     SetMining(bool, oneshot::Sender<()>),
+    Administer(AdminQuery),
+}
+
+/// A query of the node's operator.
+#[derive(Debug)]
+pub(crate) enum AdminQuery {
+    AddPeer(Address, oneshot::Sender<bool>),
+    DropPeer(ConnectionId, oneshot::Sender<bool>),
+    Ban(BanTarget, Duration, oneshot::Sender<usize>),
+    Unban(BanTarget, oneshot::Sender<bool>),
+    Bans(oneshot::Sender<Vec<(BanTarget, Duration)>>),
+    MiningThreads(oneshot::Sender<usize>),
+    SetThreads(usize, oneshot::Sender<std::io::Result<()>>),
 }

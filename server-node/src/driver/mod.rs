@@ -6,6 +6,7 @@
 //! transactions larger, and the node no slower. The queue is bounded. Over [`PENDING_MAX`] outputs
 //! or [`CHANGES_BYTES_MAX`] bytes to persist, no input is taken until some outputs are executed.
 
+mod administration;
 pub mod event;
 pub mod send_queue;
 use std::collections::{BTreeMap, VecDeque};
@@ -234,6 +235,7 @@ impl Driver {
                 self.drain();
                 self.reply(asker, ());
             }
+            Query::Administer(query) => self.administer(query),
         }
     }
 

@@ -92,6 +92,9 @@ impl From<handle::SubmitRefused> for ApiError {
     fn from(refusal: handle::SubmitRefused) -> Self {
         let error = match refusal {
             handle::SubmitRefused::Stopped(stopped) => return stopped.into(),
+            handle::SubmitRefused::DiskFull => {
+                return Self::new(StatusCode::SERVICE_UNAVAILABLE, "disk_full", refusal.to_string());
+            }
             handle::SubmitRefused::Submit(error) => error,
         };
         let (status, code) = match error {

@@ -45,7 +45,7 @@ pub const METRICS_CONNECTIONS_MAX: usize = 16;
 /// The most time that a connection to the listener for metrics lasts. A scraper connects again.
 pub const METRICS_LIFETIME: Duration = Duration::from_secs(300);
 /// The pause when the system has no room for another connection.
-const CROWDED_PAUSE: Duration = Duration::from_millis(100);
+pub(crate) const CROWDED_PAUSE: Duration = Duration::from_millis(100);
 
 /// Reads a certificate and its key. Returns an acceptor that uses them.
 ///

@@ -1,5 +1,6 @@
 //! Errors of the store.
 
+use std::io::ErrorKind;
 use std::path::PathBuf;
 
 use plexus_core::primitives::encoding::DecodeError;
@@ -58,7 +59,7 @@ pub enum StoreError {
     },
     /// The file is not a store, or damaged beyond use.
     #[error(
-        "{} cannot be read ({reason}): move it away and start again, the node fetches the chain from its peers",
+        "{} cannot be read ({reason}): run `plexus repair`, which keeps what is sound",
         file.display()
     )]
     Unreadable {
@@ -88,6 +89,9 @@ pub enum StoreError {
     /// The best chain cannot be proven.
     #[error("the chain cannot be proven: {0}")]
     Proof(ProofError),
+    /// The disk is full.
+    #[error("the disk is full: make room and start the node again, nothing that it acknowledged is lost")]
+    DiskFull,
     /// The disk or the database failed.
     #[error("the store: {0}")]
     Database(Box<redb::Error>),
@@ -98,16 +102,29 @@ impl StoreError {
         Self::Record { what, key: key.to_string(), reason: error.to_string() }
     }
 
+    fn of(error: redb::Error) -> Self {
+        if let redb::Error::Io(source) = &error
+            && is_disk_full(source)
+        {
+            return Self::DiskFull;
+        }
+        Self::Database(Box::new(error))
+    }
+
     pub(super) fn missing(what: &'static str, key: impl ToString) -> Self {
         Self::Record { what, key: key.to_string(), reason: "missing".to_owned() }
     }
+}
+
+pub(super) fn is_disk_full(error: &std::io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded)
 }
 
 macro_rules! from_redb {
     ($($error:ty),*) => {$(
         impl From<$error> for StoreError {
             fn from(error: $error) -> Self {
-                Self::Database(Box::new(error.into()))
+                Self::of(error.into())
             }
         }
     )*};

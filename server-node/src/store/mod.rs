@@ -18,17 +18,18 @@ use plexus_core::primitives::hash::Hash;
 use plexus_core::primitives::message::MessageId;
 use plexus_core::primitives::params::Network;
 use plexus_core::primitives::pow::Work;
-use redb::{
-    Database, DatabaseError, ReadableDatabase, ReadableTable, StorageBackend, StorageError, WriteTransaction,
-};
+use redb::{Database, DatabaseError, ReadableDatabase, ReadableTable, StorageBackend, StorageError};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 mod apply;
+pub mod check;
 mod error;
 mod memtable;
 mod mmr_nodes;
+mod overlay;
 mod proof;
 mod restore;
+pub mod salvage;
 mod snapshot;
 mod table;
 
@@ -38,6 +39,7 @@ pub use self::memtable::HEAD_MAX;
 use self::memtable::Memtable;
 pub use self::restore::BODIES_CHECKED;
 pub use self::snapshot::Snapshot;
+use self::table::{HeaderRecord, PlaceKey};
 
 /// The store's file in the data directory.
 pub const FILE: &str = "chain.redb";
@@ -157,7 +159,12 @@ impl Store {
                 Some(format) => {
                     let format = check_format(data, &format)?;
                     let found = meta.get(table::NETWORK_KEY)?.map(|value| value.value().to_vec());
-                    check_network(&transaction, data, &found.unwrap_or_default(), network.id())?;
+                    check_network(
+                        &transaction.open_table(table::HEADERS)?,
+                        data,
+                        &found.unwrap_or_default(),
+                        network.id(),
+                    )?;
                     if format != table::FORMAT {
                         meta.insert(table::FORMAT_KEY, table::FORMAT.to_be_bytes().as_slice())?;
                     }
@@ -189,6 +196,11 @@ impl Store {
             }
         }
         Ok(Arc::new(store))
+    }
+
+    /// Returns the id of the store's network.
+    pub fn network(&self) -> &Hash {
+        &self.network
     }
 
     /// Returns a token that is cancelled when the last owner of the store has dropped it and its
@@ -390,8 +402,11 @@ fn builder() -> redb::Builder {
     builder
 }
 
-/// Locks the data directory for this process.
-fn lock(data: &Path) -> StoreResult<File> {
+/// Locks the data directory for this process, as long as the file that it returns is open.
+///
+/// # Errors
+/// Another process uses the directory, or the lock's file cannot be made.
+pub fn lock(data: &Path) -> StoreResult<File> {
     let path = data.join(LOCK_FILE);
     let opened = File::options().create(true).truncate(false).write(true).open(&path);
     let file = opened.map_err(|source| StoreError::Directory { path: path.clone(), source })?;
@@ -407,7 +422,10 @@ fn create(data: &Path, file: &Path) -> StoreResult<Database> {
 }
 
 /// Makes a renamed file's name durable, on systems that can sync directories.
-fn sync_directory(data: &Path) -> std::io::Result<()> {
+///
+/// # Errors
+/// The directory cannot be synced.
+pub fn sync_directory(data: &Path) -> std::io::Result<()> {
     if cfg!(unix) { File::open(data)?.sync_all() } else { Ok(()) }
 }
 
@@ -423,6 +441,9 @@ fn refused(data: &Path, file: &Path, error: DatabaseError) -> StoreError {
     if matches!(source.kind(), ErrorKind::InvalidData | ErrorKind::UnexpectedEof) {
         return StoreError::Unreadable { file: file.to_owned(), reason };
     }
+    if error::is_disk_full(&source) {
+        return StoreError::DiskFull;
+    }
     StoreError::Directory { path: file.to_owned(), source }
 }
 
@@ -437,7 +458,7 @@ fn check_format(data: &Path, found: &[u8]) -> StoreResult<u64> {
 }
 
 fn check_network(
-    transaction: &WriteTransaction,
+    headers: &impl ReadableTable<&'static PlaceKey, &'static HeaderRecord>,
     data: &Path,
     found: &[u8],
     expected: &Hash,
@@ -448,7 +469,6 @@ fn check_network(
         return Ok(());
     }
     // The ids of all networks change with the version of the protocol.
-    let headers = transaction.open_table(table::HEADERS)?;
     let genesis = headers.get(&table::place_key(0, &found))?.map(|record| table::header_of(record.value()));
     match genesis {
         Some(Ok((genesis, _))) if genesis.version != VERSION => {

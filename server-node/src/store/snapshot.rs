@@ -71,7 +71,7 @@ impl Snapshot {
         Ok((height.value(), Hash::from_bytes(*hash.value())))
     }
 
-    fn height(&self, hash: &Hash) -> StoreResult<Option<u64>> {
+    pub(super) fn height(&self, hash: &Hash) -> StoreResult<Option<u64>> {
         Ok(self.heights.get(hash.as_bytes())?.map(|height| height.value()))
     }
 
@@ -118,6 +118,12 @@ impl Snapshot {
         let node = self.nodes.get(&table::node_key(position))?;
         let record = node.map(|node| mmr_nodes::record_of(node.value())).transpose();
         record.map_err(|error| StoreError::record("node", position.index, &error))
+    }
+
+    /// Returns the stored checkpoint at a block.
+    pub(super) fn checkpoint(&self, height: u64, hash: &Hash) -> StoreResult<Option<Vec<u8>>> {
+        let record = self.checkpoints.get(&table::place_key(height, hash))?;
+        Ok(record.map(|record| record.value().to_vec()))
     }
 
     /// Returns the best chain's hash at a height.

@@ -4,12 +4,16 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 #![allow(clippy::wildcard_enum_match_arm, reason = "tests look at the one variant that they are about")]
 
+mod backup;
 mod crash;
 mod damage;
+mod disk_full;
 mod forge;
 mod million;
 mod model;
+mod moved;
 mod nodes;
 mod older;
 mod proof;
+mod repair;
 mod sockets;

@@ -118,7 +118,7 @@ pub(crate) fn fill(data: &Path, network: &Network, blocks: u64) {
 pub(crate) struct Node {
     pub(crate) child: Child,
     pub(crate) port: u16,
-    started: Duration,
+    pub(crate) started: Duration,
 }
 
 impl Drop for Node {

@@ -3,9 +3,14 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 #![allow(clippy::wildcard_enum_match_arm, reason = "tests look at the one variant that they are about")]
 
+#[cfg(unix)]
+mod admin;
+mod backup;
 mod caps;
 mod commands;
 mod crash;
+#[cfg(target_os = "linux")]
+mod disk_full;
 mod health;
 mod logs;
 #[cfg(unix)]

@@ -14,8 +14,9 @@ use plexus_node::config;
 use plexus_node::listen::Listen;
 use plexus_node::logging::{Levels, LogFormat};
 
+use super::first_sync::Origin;
 use super::listen::parse_metrics_listen;
-use crate::command::data_dir;
+use crate::command::{data_dir, size};
 
 /// The most threads that may mine.
 const THREADS_MAX: u64 = 1_024;
@@ -80,6 +81,20 @@ pub(in crate::command) struct NodeArgs {
     /// The certificate's private key (PEM)
     #[arg(long, value_name = "FILE", requires = "tls_cert")]
     pub(super) tls_key: Option<PathBuf>,
+    /// Take the first chain from another node's export, or from a backup or exported chain. It is
+    /// verified. Has no effect if the data folder has blocks
+    #[arg(long, value_name = "URL|FILE")]
+    pub(super) from: Option<Origin>,
+    /// The Unix socket for `plexus admin` and `plexus backup` [default: admin.sock in the data folder]
+    #[arg(long, value_name = "PATH", conflicts_with = "no_admin")]
+    pub(super) admin_socket: Option<PathBuf>,
+    /// Open no admin socket
+    #[arg(long)]
+    pub(super) no_admin: bool,
+    /// Take neither blocks nor messages while the disk has less free space than this, for example
+    /// 512MiB or 10GB; 0 never looks
+    #[arg(long, value_name = "SIZE", default_value = "512MiB", value_parser = size::parse)]
+    pub(super) disk_reserve: u64,
     /// What to log: off, error, warn, info, debug or trace, also by module as
     /// warn,plexus_node=debug,plexus_core=trace
     #[arg(long, value_name = "LEVEL", default_value = "info")]

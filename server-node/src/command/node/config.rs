@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use plexus_node::admin::SOCKET_FILE;
 use plexus_node::config::{NodeConfig, Tls};
 use plexus_node::logging::LogControl;
 
@@ -31,6 +32,9 @@ pub(super) fn config(
     let threads = arguments.mine.map(|threads| threads.map_or_else(cores, as_usize));
     config.mine_threads = threads.or(arguments.mine_gpu.then_some(1));
     config.mine_gpu = arguments.mine_gpu;
+    config.disk_reserve = arguments.disk_reserve;
+    let default = cfg!(unix).then(|| identity.folder.join(SOCKET_FILE));
+    config.admin_socket = arguments.admin_socket.or(default).filter(|_| !arguments.no_admin);
     config.tls = arguments.tls_cert.zip(arguments.tls_key).map(|(certificate, key)| Tls { certificate, key });
     Ok(config)
 }

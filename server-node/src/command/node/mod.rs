@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | [`args`] | the settings, as flags |
 //! | [`config`] | the node's configuration, from the settings |
+//! | [`first_sync`] | the first synchronization from a file or an export |
 //! | [`listen`] | the address to listen on |
 //! | [`banner`] | the text that a node prints when it has started |
 //! | [`service`] | the service manager: readiness, watchdog, sockets that it hands over |
@@ -22,6 +23,7 @@ use tokio::net::TcpListener;
 mod args;
 mod banner;
 mod config;
+mod first_sync;
 mod listen;
 mod service;
 mod signals;
@@ -91,7 +93,17 @@ async fn serve(
     let mut signals = Signals::new()?;
     let listeners = listeners(given, &arguments.listen)?;
     let addresses = listeners.addresses()?;
+    let from = arguments.from.clone();
     let config = config::config(arguments, &identity, &addresses, log)?;
+    if let Some(from) = from {
+        let (data, network, reserve) = (config.data.clone(), config.network.clone(), config.disk_reserve);
+        let first = tokio::task::spawn_blocking(move || first_sync::run(&from, &data, &network, reserve));
+        tokio::select! {
+            first = first => first?,
+            // A piece that is being stored is there whole or not at all.
+            () = signals.next() => return Ok(()),
+        }
+    }
     let mut banner = Banner::new(&config, addresses[0], identity.is_new);
     let running = tokio::select! {
         running = Running::start(listeners, config) => running?,
