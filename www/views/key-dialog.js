@@ -181,7 +181,8 @@ export async function makeKey(client, why) {
  */
 export async function restoreKey(client) {
   const words = await ask('restore', { title: 'Restore a key', next: 'Continue' }, async ({ words }) => {
-    const count = words.trim().split(/\s+/).length;
+    // As the node reads them: a numbered list is fine.
+    const count = words.split(/\s+/).filter((word) => /[^\d.):]/.test(word)).length;
     if (count !== 24) throw new Error(`a phrase has 24 words, this one has ${count}`);
     return words;
   });

@@ -87,21 +87,35 @@ impl fmt::Debug for Phrase {
     }
 }
 
+/// Returns the words of a text, without the numbers of a numbered list.
+///
+/// ```
+/// use plexus_core::primitives::mnemonic::listed;
+///
+/// assert!(listed(" 1. abandon\n2) Ability 3:able").eq(["abandon", "Ability", "able"]));
+/// ```
+pub fn listed(text: &str) -> impl Iterator<Item = &str> {
+    let is_number = |char: char| char.is_ascii_digit() || matches!(char, '.' | ')' | ':');
+    text.split_whitespace()
+        .map(move |word| word.trim_start_matches(is_number))
+        .filter(|word| !word.is_empty())
+}
+
 impl FromStr for Phrase {
     type Err = KeyError;
 
-    /// Reads 24 words with any white space between them, in either case.
+    /// Reads 24 words with any white space between them, in either case. They may be numbered, as in
+    /// `1. word` or `1) word`.
     fn from_str(text: &str) -> Result<Self, KeyError> {
-        let found = text.split_whitespace().take(PHRASE_WORDS + 1).count();
+        let found = listed(text).count();
         if found != PHRASE_WORDS {
-            return Err(KeyError::WordCount { found: text.split_whitespace().count() });
+            return Err(KeyError::WordCount { found });
         }
-        let words =
-            Zeroizing::new(text.split_whitespace().collect::<Vec<_>>().join(" ").to_ascii_lowercase());
         let mut bytes = Zeroizing::new([0; PHRASE_BYTES]);
-        for (place, word) in words.split(' ').enumerate() {
-            let index = crate::primitives::mnemonic::words::find(word)
-                .ok_or_else(|| KeyError::Word { place: place + 1, word: word.to_owned() })?;
+        for (place, word) in listed(text).enumerate() {
+            let word = Zeroizing::new(word.to_ascii_lowercase());
+            let index = crate::primitives::mnemonic::words::find(&word)
+                .ok_or_else(|| KeyError::Word { place: place + 1, word: word.as_str().to_owned() })?;
             for bit in 0..WORD_BITS {
                 let at = WORD_BITS * place + bit;
                 bytes[at / 8] |= u8::from(index >> (WORD_BITS - 1 - bit) & 1 == 1) << (7 - at % 8);
@@ -163,6 +177,25 @@ mod tests {
         let (first, second) =
             (SecretKey::from_phrase(&phrase).unwrap(), SecretKey::from_phrase(&again).unwrap());
         assert_eq!(first.public(), second.public());
+    }
+
+    #[test]
+    fn a_numbered_list_is_a_phrase() {
+        let phrase = Phrase::from_entropy(&[3; 32]);
+        let numbered = |form: &dyn Fn(usize, &str) -> String| {
+            let text = phrase.to_string();
+            let lines: Vec<_> = text.split(' ').enumerate().map(|(at, word)| form(at + 1, word)).collect();
+            lines.join("\n").parse::<Phrase>().unwrap()
+        };
+        for list in [
+            numbered(&|at, word| format!("{at}. {word}")),
+            numbered(&|at, word| format!("  {at})\t{word}")),
+            numbered(&|at, word| format!("{at}\n{word}\n")),
+            numbered(&|at, word| format!("{at:02}.{word}")),
+        ] {
+            assert_eq!(list.entropy(), phrase.entropy());
+        }
+        assert_eq!("1. 2. 3.".parse::<Phrase>().unwrap_err(), KeyError::WordCount { found: 0 });
     }
 
     #[test]

@@ -6,8 +6,13 @@
 pub mod block;
 pub mod collections;
 pub mod encoding;
+#[cfg(feature = "encrypted-keys")]
+pub mod encrypted_key;
 pub mod hash;
+pub mod identity;
 pub mod key;
+#[cfg(feature = "encrypted-keys")]
+pub mod key_file;
 pub mod merkle;
 pub mod message;
 pub mod mmr;

@@ -3,13 +3,13 @@
 
 use plexus_core::node::SubmitError;
 use plexus_core::primitives::hash::Hash;
+use plexus_core::primitives::identity::Identity;
 use plexus_core::primitives::message::{Draft, MessageId};
 use plexus_core::primitives::time::Now;
 
 use super::Driver;
 use super::storage::MINING_SETTINGS;
 use crate::browser::database::Write;
-use crate::keys::identity::Identity;
 use crate::keys::keyring::Keyring;
 use crate::messages::{NodeState, Update, UserError};
 use crate::mining::settings::{MiningSettings, PowerState};

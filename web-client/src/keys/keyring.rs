@@ -5,18 +5,17 @@
 //! tabs as last read from the store, at most [`KEYS_MAX`]. It also holds the keys that are unlocked
 //! in this tab. No function here waits, and `Debug` shows no secrets.
 
+use plexus_core::primitives::encrypted_key::{Cost, EncryptedKey, EncryptedKeyError, SaltAndNonce};
+use plexus_core::primitives::identity::Identity;
 use plexus_core::primitives::key::{KeyError, PublicKey};
+use plexus_core::primitives::key_file::NAME_BYTES_MAX;
 use zeroize::Zeroizing;
 
 use crate::browser::database::{Database, DatabaseEntry, DatabaseError, Write};
-use crate::keys::encrypted_key::{Cost, EncryptedKey, EncryptedKeyError, SaltAndNonce};
-use crate::keys::identity::Identity;
 use crate::messages::{KeyState, KeyView};
 
 /// The most keys. Another is refused.
 pub(crate) const KEYS_MAX: usize = 16;
-/// The most bytes of a key's name.
-pub(crate) const NAME_BYTES_MAX: usize = 64;
 /// The number of words that are asked for before a key is used.
 pub(crate) const ASKED: usize = 3;
 /// The number of words of a phrase, from which the asked ones are chosen.

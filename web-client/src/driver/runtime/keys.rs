@@ -4,11 +4,11 @@
 use core::cell::RefMut;
 use std::rc::Rc;
 
+use plexus_core::primitives::encrypted_key::{Cost, SaltAndNonce};
+use plexus_core::primitives::identity::Identity;
 use zeroize::Zeroizing;
 
 use super::Runtime;
-use crate::keys::encrypted_key::{Cost, SaltAndNonce};
-use crate::keys::identity::Identity;
 use crate::keys::keyring::{KeyDraftView, Keyring, KeyringError, NewKey, Stored};
 use crate::messages::UserError;
 

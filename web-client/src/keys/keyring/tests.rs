@@ -1,6 +1,8 @@
 use super::*;
-use crate::keys::encrypted_key::tests::{CHEAP, PASSPHRASE};
 
+/// The lowest cost that Argon2 allows.
+const CHEAP: Cost = Cost::new(8, 1, 1);
+const PASSPHRASE: &str = "correct horse";
 const CHANCE: SaltAndNonce = [4; 28];
 
 fn identity(seed: u8) -> Identity {

@@ -1,4 +1,5 @@
-//! A key in the store: its phrase's entropy, encrypted under a passphrase.
+//! An encrypted key: its phrase's entropy under a passphrase. Browsers store their keys so, and nodes
+//! may.
 //!
 //! The passphrase is stretched by Argon2id ([RFC 9106](https://www.rfc-editor.org/rfc/rfc9106)).
 //! The entropy is encrypted by ChaCha20-Poly1305 ([RFC
@@ -9,16 +10,16 @@
 use argon2::{Algorithm, Argon2, Params, Version};
 use chacha20poly1305::aead::{AeadInOut, KeyInit};
 use chacha20poly1305::{ChaCha20Poly1305, Key, Nonce, Tag};
-use plexus_core::primitives::hash::Hash;
-use plexus_core::primitives::key::PublicKey;
 use zeroize::Zeroizing;
 
-use crate::keys::identity::Identity;
+use crate::primitives::hash::Hash;
+use crate::primitives::identity::Identity;
+use crate::primitives::key::PublicKey;
 
 /// The fewest characters of a passphrase.
-pub(crate) const PASSPHRASE_CHARS_MIN: usize = 10;
+pub const PASSPHRASE_CHARS_MIN: usize = 10;
 /// The most bytes of a passphrase.
-pub(crate) const PASSPHRASE_BYTES_MAX: usize = 1_024;
+pub const PASSPHRASE_BYTES_MAX: usize = 1_024;
 
 const SALT_BYTES: usize = 16;
 const NONCE_BYTES: usize = 12;
@@ -28,16 +29,16 @@ const CHECK_BYTES: usize = 8;
 /// The authenticated bytes: a version, three numbers, salt, nonce and public key.
 const HEAD_BYTES: usize = 1 + 3 * 4 + SALT_BYTES + NONCE_BYTES + 33;
 /// The bytes of an encrypted key.
-pub(crate) const ENCRYPTED_KEY_BYTES: usize = HEAD_BYTES + 32 + TAG_BYTES + CHECK_BYTES;
+pub const ENCRYPTED_KEY_BYTES: usize = HEAD_BYTES + 32 + TAG_BYTES + CHECK_BYTES;
 /// The value of the first byte.
 const VERSION: u8 = 1;
 
 /// The random bytes that encryption takes: a salt and a nonce.
-pub(crate) type SaltAndNonce = [u8; SALT_BYTES + NONCE_BYTES];
+pub type SaltAndNonce = [u8; SALT_BYTES + NONCE_BYTES];
 
 /// The cost of stretching a passphrase.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Cost {
+pub struct Cost {
     memory_kib: u32,
     passes: u32,
     lanes: u32,
@@ -47,9 +48,16 @@ impl Cost {
     /// The cost that
     /// [OWASP](https://cheatsheetseries.owasp.org/cheatsheets/Password_Storage_Cheat_Sheet.html)
     /// recommends.
-    pub(crate) const USUAL: Self = Self { memory_kib: 19 * 1_024, passes: 2, lanes: 1 };
-    /// The highest cost accepted from the store: a few seconds.
-    const MAX: Self = Self { memory_kib: 64 * 1_024, passes: 8, lanes: 4 };
+    pub const USUAL: Self = Self { memory_kib: 19 * 1_024, passes: 2, lanes: 1 };
+    /// The highest cost accepted from a stored key: a few seconds.
+    pub const MAX: Self = Self { memory_kib: 64 * 1_024, passes: 8, lanes: 4 };
+
+    /// Creates a cost: the memory in KiB, the number of passes over it, and the number of lanes.
+    ///
+    /// Argon2 takes at least 8 KiB, one pass and one lane. Encryption with less fails.
+    pub const fn new(memory_kib: u32, passes: u32, lanes: u32) -> Self {
+        Self { memory_kib, passes, lanes }
+    }
 
     fn stretch(self, passphrase: &str, salt: &[u8]) -> Option<Zeroizing<[u8; 32]>> {
         let params = Params::new(self.memory_kib, self.passes, self.lanes, Some(32)).ok()?;
@@ -62,7 +70,7 @@ impl Cost {
 
 /// The reason that a key cannot be encrypted or decrypted.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum EncryptedKeyError {
+pub enum EncryptedKeyError {
     /// The passphrase is too short, and so too easily guessed.
     #[error("a passphrase has at least {PASSPHRASE_CHARS_MIN} characters, this one has {found}")]
     Short {
@@ -76,11 +84,11 @@ pub(crate) enum EncryptedKeyError {
         found: usize,
     },
     /// The bytes differ from the ones that were stored.
-    #[error("what is stored of the key is damaged")]
+    #[error("the encrypted key is damaged")]
     Damaged,
     /// The cost is over the cap, or invalid.
     #[error(
-        "the key was sealed at a cost of {} KiB, {} passes and {} lanes, at most {}, {} and {} expected",
+        "the key was encrypted at a cost of {} KiB, {} passes and {} lanes, at most {}, {} and {} expected",
         found.memory_kib, found.passes, found.lanes, Cost::MAX.memory_kib, Cost::MAX.passes, Cost::MAX.lanes
     )]
     Cost {
@@ -96,7 +104,7 @@ pub(crate) enum EncryptedKeyError {
 ///
 /// # Errors
 /// It is too short or too long.
-pub(crate) fn check_passphrase(passphrase: &str) -> Result<(), EncryptedKeyError> {
+pub fn check_passphrase(passphrase: &str) -> Result<(), EncryptedKeyError> {
     let found = passphrase.chars().count();
     if found < PASSPHRASE_CHARS_MIN {
         return Err(EncryptedKeyError::Short { found });
@@ -111,7 +119,7 @@ fn check_length(passphrase: &str) -> Result<(), EncryptedKeyError> {
 
 /// An encrypted key.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct EncryptedKey {
+pub struct EncryptedKey {
     bytes: [u8; ENCRYPTED_KEY_BYTES],
     cost: Cost,
 }
@@ -121,7 +129,7 @@ impl EncryptedKey {
     ///
     /// # Errors
     /// The passphrase is too short or too long, or the cost is impossible.
-    pub(crate) fn encrypt(
+    pub fn encrypt(
         identity: &Identity,
         name: &str,
         passphrase: &str,
@@ -150,7 +158,7 @@ impl EncryptedKey {
     ///
     /// # Errors
     /// [`EncryptedKeyError::Damaged`], or [`EncryptedKeyError::Cost`] for a key that costs too much.
-    pub(crate) fn decode(bytes: &[u8]) -> Result<Self, EncryptedKeyError> {
+    pub fn decode(bytes: &[u8]) -> Result<Self, EncryptedKeyError> {
         let bytes: [u8; ENCRYPTED_KEY_BYTES] = bytes.try_into().map_err(|_| EncryptedKeyError::Damaged)?;
         if bytes[0] != VERSION || check_of(&bytes) != bytes[ENCRYPTED_KEY_BYTES - CHECK_BYTES..] {
             return Err(EncryptedKeyError::Damaged);
@@ -164,13 +172,13 @@ impl EncryptedKey {
         Ok(Self { bytes, cost })
     }
 
-    /// Returns the bytes for the store.
-    pub(crate) fn encode(&self) -> Vec<u8> {
+    /// Returns the bytes to store.
+    pub fn encode(&self) -> Vec<u8> {
         self.bytes.to_vec()
     }
 
     /// Returns the public key.
-    pub(crate) fn public(&self) -> PublicKey {
+    pub fn public(&self) -> PublicKey {
         let mut public = [0; 33];
         public.copy_from_slice(&self.bytes[HEAD_BYTES - 33..HEAD_BYTES]);
         PublicKey::from_bytes(public)
@@ -180,7 +188,7 @@ impl EncryptedKey {
     ///
     /// # Errors
     /// [`EncryptedKeyError::Wrong`], also for another name or an overlong passphrase.
-    pub(crate) fn decrypt(&self, name: &str, passphrase: &str) -> Result<Identity, EncryptedKeyError> {
+    pub fn decrypt(&self, name: &str, passphrase: &str) -> Result<Identity, EncryptedKeyError> {
         check_length(passphrase)?;
         let (head, rest) = self.bytes.split_at(HEAD_BYTES);
         let key =
@@ -224,12 +232,12 @@ fn check_of(bytes: &[u8; ENCRYPTED_KEY_BYTES]) -> [u8; CHECK_BYTES] {
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
+mod tests {
     use super::*;
 
     /// The lowest cost that Argon2 allows, for tests that decrypt thousands of keys.
-    pub(crate) const CHEAP: Cost = Cost { memory_kib: 8, passes: 1, lanes: 1 };
-    pub(crate) const PASSPHRASE: &str = "correct horse";
+    const CHEAP: Cost = Cost::new(8, 1, 1);
+    const PASSPHRASE: &str = "correct horse";
 
     fn identity() -> Identity {
         Identity::from_entropy(&[9; 32]).unwrap()

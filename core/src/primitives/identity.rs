@@ -1,16 +1,17 @@
 //! A user's key: made once, shown as 24 words, restored from them.
 
-use plexus_core::primitives::key::{KeyError, PublicKey, SecretKey};
-use plexus_core::primitives::mnemonic::Phrase;
 use zeroize::Zeroizing;
+
+use crate::primitives::key::{KeyError, PublicKey, SecretKey};
+use crate::primitives::mnemonic::Phrase;
 
 /// The most bytes of a phrase as it is typed: 24 words of at most 8 letters, and room for white
 /// space.
-pub(crate) const PHRASE_BYTES_MAX: usize = 1_024;
+pub const PHRASE_BYTES_MAX: usize = 1_024;
 
 /// A phrase and its key.
 #[derive(Clone, Debug)]
-pub(crate) struct Identity {
+pub struct Identity {
     phrase: Phrase,
     secret: SecretKey,
 }
@@ -20,7 +21,7 @@ impl Identity {
     ///
     /// # Errors
     /// The bytes are an invalid key, which happens once in 2^127 times.
-    pub(crate) fn from_entropy(entropy: &[u8; 32]) -> Result<Self, KeyError> {
+    pub fn from_entropy(entropy: &[u8; 32]) -> Result<Self, KeyError> {
         Self::from_phrase(Phrase::from_entropy(entropy))
     }
 
@@ -28,34 +29,43 @@ impl Identity {
     ///
     /// # Errors
     /// The word that is wrong.
-    pub(crate) fn from_words(words: &str) -> Result<Self, KeyError> {
+    pub fn from_words(words: &str) -> Result<Self, KeyError> {
         if words.len() > PHRASE_BYTES_MAX {
             return Err(KeyError::WordCount { found: words.split_whitespace().count() });
         }
         Self::from_phrase(words.parse()?)
     }
 
-    fn from_phrase(phrase: Phrase) -> Result<Self, KeyError> {
+    /// Creates the identity of a phrase.
+    ///
+    /// # Errors
+    /// The phrase leads to an invalid key, which happens once in 2^127 times.
+    pub fn from_phrase(phrase: Phrase) -> Result<Self, KeyError> {
         Ok(Self { secret: SecretKey::from_phrase(&phrase)?, phrase })
     }
 
+    /// Returns the phrase.
+    pub fn phrase(&self) -> &Phrase {
+        &self.phrase
+    }
+
     /// Returns the 24 words.
-    pub(crate) fn words(&self) -> Zeroizing<String> {
+    pub fn words(&self) -> Zeroizing<String> {
         Zeroizing::new(self.phrase.to_string())
     }
 
     /// Returns the random bytes that the words encode.
-    pub(crate) fn entropy(&self) -> &[u8; 32] {
+    pub fn entropy(&self) -> &[u8; 32] {
         self.phrase.entropy()
     }
 
     /// Returns the key that signs.
-    pub(crate) fn secret(&self) -> &SecretKey {
+    pub fn secret(&self) -> &SecretKey {
         &self.secret
     }
 
     /// Returns the public key.
-    pub(crate) fn public(&self) -> PublicKey {
+    pub fn public(&self) -> PublicKey {
         self.secret.public()
     }
 }
