@@ -29,6 +29,9 @@ fn main() {
     let chromium = tools::chromium();
     let emulates = chromium.as_ref().is_some_and(|chromium| tools::emulates_gpu(chromium, &folder));
     let python = tools::python("ecdsa, websockets").map(PathBuf::from);
+    // The program under test has the feature if these tests have it.
+    let acme =
+        std::env::var_os("CARGO_FEATURE_ACME").is_some() && tools::on_path("pebble-challtestsrv").is_some();
     tool("no_chromium", chromium.is_none(), chromium.as_slice());
     tool("no_webgpu", !emulates, chromium.as_slice());
     for (missing, file) in [
@@ -38,6 +41,7 @@ fn main() {
         ("no_tsc", tools::npm_package(".bin/tsc")),
         ("no_axe", tools::npm_package("axe-core/axe.min.js")),
         ("no_socket_activate", tools::on_path("systemd-socket-activate")),
+        ("no_pebble", acme.then(|| tools::on_path("pebble")).flatten()),
         ("no_python", python.map(|name| tools::on_path(&name.to_string_lossy()).unwrap_or(name))),
     ] {
         tool(missing, file.is_none(), file.as_slice());

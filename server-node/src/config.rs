@@ -16,13 +16,29 @@ pub const CONNECTIONS_MAX: usize = 16_384;
 /// The bytes of the disk that stay free, unless configured.
 pub const DISK_RESERVE: u64 = 512 << 20;
 
-/// A certificate and its key, for TLS.
+/// The source of the certificate for TLS.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Tls {
-    /// The file with the certificate chain, PEM.
-    pub certificate: PathBuf,
-    /// The file with the private key, PEM.
-    pub key: PathBuf,
+pub enum Tls {
+    /// Files, which are read again when they change.
+    Files {
+        /// The file with the certificate chain, PEM.
+        certificate: PathBuf,
+        /// The file with the private key, PEM.
+        key: PathBuf,
+    },
+    /// An ACME authority. A build without the feature `acme` refuses it.
+    Acme(Acme),
+}
+
+/// An order at an ACME authority.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Acme {
+    /// The domains of the certificate, which lead to this node.
+    pub domains: Vec<String>,
+    /// Addresses for the authority's messages to the operator.
+    pub contacts: Vec<String>,
+    /// The URL of the authority's directory.
+    pub directory: String,
 }
 
 /// The configuration that a node is started with.
@@ -46,6 +62,8 @@ pub struct NodeConfig {
     pub author: SecretKey,
     /// Serves TLS instead of plain text.
     pub tls: Option<Tls>,
+    /// A file of authorities (PEM) to trust in addition to the system's, for connections to others.
+    pub tls_ca: Option<PathBuf>,
     /// The most inbound peers, 1 to [`INBOUND_MAX`]. At this number, one of them is evicted for a
     /// newcomer.
     pub inbound_max: usize,
@@ -79,6 +97,7 @@ impl NodeConfig {
             node_key,
             author,
             tls: None,
+            tls_ca: None,
             inbound_max: INBOUND_MAX,
             browsers_max: INBOUND_MAX,
             connections_max: CONNECTIONS_MAX,

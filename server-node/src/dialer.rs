@@ -2,23 +2,22 @@
 //!
 //! The node decides which peers to dial, when, and when to retry.
 
-use std::sync::Arc;
 use std::time::Duration;
 
+use hyper_util::rt::TokioIo;
 use plexus_core::node::{Direction, Input};
 use plexus_core::protocol::address::{Address, SUBPROTOCOLS};
-use rustls::pki_types::ServerName;
-use rustls::{ClientConfig, RootCertStore};
+use rustls::ClientConfig;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
 use tokio::time::timeout;
-use tokio_rustls::TlsConnector;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::http::HeaderValue;
 use tokio_tungstenite::tungstenite::http::header::DATE;
 use tokio_tungstenite::{WebSocketStream, client_async_with_config};
+use tower::Service;
 
 use crate::clock;
+use crate::connector::{self, Connector, GaiResolver};
 use crate::gate::Stay;
 use crate::handle::Handle;
 use crate::{operator_log, socket};
@@ -34,7 +33,7 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> Duplex for T {}
 /// Connects to other nodes.
 #[derive(Clone)]
 pub(crate) struct Dialer {
-    tls: TlsConnector,
+    connector: Connector,
 }
 
 impl std::fmt::Debug for Dialer {
@@ -44,18 +43,9 @@ impl std::fmt::Debug for Dialer {
 }
 
 impl Dialer {
-    /// Creates a dialer that trusts the certificate authorities that browsers trust.
-    ///
-    /// # Errors
-    /// The TLS library lacks its own default protocol versions.
-    pub(crate) fn new() -> Result<Self, rustls::Error> {
-        let roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let config = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()?
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        Ok(Self { tls: TlsConnector::from(Arc::new(config)) })
+    /// Creates a dialer whose TLS connections are configured so.
+    pub(crate) fn new(tls: ClientConfig) -> Self {
+        Self { connector: connector::connector(GaiResolver::new(), tls, DIAL_TIMEOUT) }
     }
 
     /// Dials an address and serves the connection, or tells the driver that the dial failed.
@@ -81,14 +71,10 @@ impl Dialer {
         address: &Address,
         handle: &Handle,
     ) -> anyhow::Result<WebSocketStream<Box<dyn Duplex>>> {
-        let host = address.host().to_string();
-        let host = host.trim_start_matches('[').trim_end_matches(']');
-        let stream = TcpStream::connect((host, address.port())).await?;
-        stream.set_nodelay(true)?;
-        let stream: Box<dyn Duplex> = match address.is_tls() {
-            true => Box::new(self.tls.connect(ServerName::try_from(host.to_owned())?, stream).await?),
-            false => Box::new(stream),
-        };
+        let scheme = if address.is_tls() { "https" } else { "http" };
+        let uri = format!("{scheme}://{}:{}", address.host(), address.port()).parse()?;
+        let stream = self.connector.clone().call(uri).await.map_err(anyhow::Error::from_boxed)?;
+        let stream: Box<dyn Duplex> = Box::new(TokioIo::new(stream));
         let mut request = address.to_string().into_client_request()?;
         let offered = HeaderValue::from_str(&SUBPROTOCOLS.join(", "))?;
         request.headers_mut().insert("Sec-WebSocket-Protocol", offered);

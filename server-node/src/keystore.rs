@@ -1,37 +1,34 @@
 //! The keys in a node's data folder: its identity for peers, and the key that signs its blocks and
 //! messages.
 //!
-//! `node.key` holds 32 bytes in hex, and `author.key` the 24 words that restore the author's key on
-//! any machine. Both are made from the system's randomness when first needed. They are written
-//! atomically, readable by their owner only, and never logged.
+//! `node.key` holds 32 bytes in hex. `author.key` holds the 24 words that restore the author's key on
+//! any machine, or a [`KeyFile`] in which they are encrypted under a passphrase. Both are made from the
+//! system's randomness when first needed. They are [private files](private_file) and never logged.
 
-use std::fs::{self, OpenOptions};
-use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
-use plexus_core::primitives::key::{KeyError, SecretKey};
+use plexus_core::primitives::encrypted_key::{Cost, EncryptedKeyError, SaltAndNonce};
+use plexus_core::primitives::identity::Identity;
+use plexus_core::primitives::key::{KeyError, PublicKey, SecretKey};
+use plexus_core::primitives::key_file::{KEY_FILE_BYTES_MAX, KeyFile, KeyFileError};
 use plexus_core::primitives::mnemonic::Phrase;
 use zeroize::Zeroizing;
 
+use crate::private_file::{self, PrivateFileError};
+
 /// The file of the node's key, which identifies it to peers.
 pub const NODE_KEY: &str = "node.key";
-/// The file of the words of the author's key.
+/// The file of the author's key.
 pub const AUTHOR_KEY: &str = "author.key";
-/// The most bytes of a key file: 24 words of at most 8 letters, their separators, and room for
-/// comments of editors.
-const KEY_FILE_BYTES_MAX: u64 = 1_024;
+/// The name under which a node's author key is encrypted.
+const KEY_NAME: &str = "plexus node";
 
 /// The reason that a key cannot be read or made.
 #[derive(Debug, thiserror::Error)]
 pub enum KeystoreError {
-    /// A file or folder cannot be read or written.
-    #[error("{}: {error}", path.display())]
-    File {
-        /// The file or folder.
-        path: PathBuf,
-        /// The system's error.
-        error: io::Error,
-    },
+    /// A file cannot be read or written.
+    #[error("{0}")]
+    File(#[from] PrivateFileError),
     /// A file does not hold a key.
     #[error("{}: {error}", path.display())]
     Content {
@@ -39,6 +36,14 @@ pub enum KeystoreError {
         path: PathBuf,
         /// The error in it.
         error: KeyError,
+    },
+    /// A key file cannot be read.
+    #[error("{}: {error}", path.display())]
+    KeyFile {
+        /// The file.
+        path: PathBuf,
+        /// The error in it.
+        error: serde_json::Error,
     },
     /// A key exists, and replacing it was not allowed.
     #[error("{} exists already: with --force it is set aside, and a new key takes its place", path.display())]
@@ -52,9 +57,69 @@ pub enum KeystoreError {
         /// The file.
         path: PathBuf,
     },
+    /// The key cannot be encrypted.
+    #[error("{0}")]
+    Encryption(#[from] KeyFileError),
+    /// The key cannot be decrypted.
+    #[error("{}: {error}", path.display())]
+    Decryption {
+        /// The file.
+        path: PathBuf,
+        /// The reason.
+        error: EncryptedKeyError,
+    },
+    /// Random bytes or words lead to an invalid key.
+    #[error("{0}")]
+    Key(#[from] KeyError),
     /// The system's source of randomness fails.
     #[error("the system's source of randomness fails: {0}")]
-    Chance(getrandom::Error),
+    Randomness(getrandom::Error),
+}
+
+/// The author's key as it is stored.
+#[derive(Clone, Debug)]
+pub enum StoredKey {
+    /// Its words.
+    Words(Identity),
+    /// Its words, encrypted.
+    Encrypted {
+        /// The file, for errors.
+        path: PathBuf,
+        /// The encrypted words.
+        file: Box<KeyFile>,
+    },
+}
+
+impl StoredKey {
+    /// Returns the public key. That of an encrypted key is a claim until it is decrypted.
+    pub fn public(&self) -> PublicKey {
+        match self {
+            Self::Words(identity) => identity.public(),
+            Self::Encrypted { file, .. } => file.public(),
+        }
+    }
+
+    /// Returns true if the words are encrypted.
+    pub fn is_encrypted(&self) -> bool {
+        matches!(self, Self::Encrypted { .. })
+    }
+
+    /// Returns the key. `passphrase` is called only if the key is encrypted. Takes a tenth of a second
+    /// and 19 MiB then.
+    ///
+    /// # Errors
+    /// The passphrase is wrong, or the error of `passphrase`.
+    pub fn open<E: From<KeystoreError>>(
+        self,
+        passphrase: impl FnOnce(&Path) -> Result<Zeroizing<String>, E>,
+    ) -> Result<Identity, E> {
+        match self {
+            Self::Words(identity) => Ok(identity),
+            Self::Encrypted { path, file } => file
+                .decrypt(&passphrase(&path)?)
+                .map_err(|error| KeystoreError::Decryption { path, error }.into()),
+        }
+    }
 }
 
 /// A data folder's keys.
@@ -69,7 +134,7 @@ impl Keystore {
         Self { folder: folder.into() }
     }
 
-    /// Returns the path of the author's words.
+    /// Returns the path of the author's key.
     pub fn author_path(&self) -> PathBuf {
         self.folder.join(AUTHOR_KEY)
     }
@@ -77,10 +142,10 @@ impl Keystore {
     /// Returns the node's key. Makes it if it is missing.
     ///
     /// # Errors
-    /// The file cannot be read or written, or does not hold a key.
+    /// The file cannot be read or written, is open to other users, or does not hold a key.
     pub fn node_key(&self) -> Result<SecretKey, KeystoreError> {
         let path = self.folder.join(NODE_KEY);
-        if let Some(text) = read(&path)? {
+        if let Some(text) = private_file::read(&path, KEY_FILE_BYTES_MAX)? {
             let mut bytes = Zeroizing::new([0; 32]);
             let content = |error| KeystoreError::Content { path: path.clone(), error };
             hex::decode_to_slice(text.trim(), bytes.as_mut_slice()).map_err(|_| content(KeyError::Secret))?;
@@ -92,191 +157,133 @@ impl Keystore {
                 break secret;
             }
         };
-        self.write(&path, &Zeroizing::new(hex::encode(secret.to_bytes().as_slice())))?;
+        let digits = Zeroizing::new(hex::encode(secret.to_bytes().as_slice()));
+        self.create_file(&path, &line(&digits))?;
         Ok(secret)
     }
 
-    /// Returns the author's words. Makes them if they are missing.
+    /// Returns the author's key as it is stored. Returns `None` if it is missing.
     ///
     /// # Errors
-    /// The file cannot be read or written, or does not hold a phrase.
-    pub fn author_or_new(&self) -> Result<Phrase, KeystoreError> {
-        match self.author() {
-            Err(KeystoreError::Missing { .. }) => self.create(),
-            found => found,
+    /// The file cannot be read, is open to other users, or does not hold a key.
+    pub fn author(&self) -> Result<Option<StoredKey>, KeystoreError> {
+        let path = self.author_path();
+        let Some(text) = private_file::read(&path, KEY_FILE_BYTES_MAX)? else { return Ok(None) };
+        if text.trim_start().starts_with('{') {
+            return match serde_json::from_str(&text) {
+                Ok(file) => Ok(Some(StoredKey::Encrypted { path, file: Box::new(file) })),
+                Err(error) => Err(KeystoreError::KeyFile { path, error }),
+            };
         }
+        let identity = Identity::from_words(&text);
+        Ok(Some(StoredKey::Words(identity.map_err(|error| KeystoreError::Content { path, error })?)))
     }
 
-    /// Returns the author's words.
+    /// Returns the author's key as it is stored.
     ///
     /// # Errors
-    /// The file is missing, cannot be read, or does not hold a phrase.
-    pub fn author(&self) -> Result<Phrase, KeystoreError> {
-        let path = self.author_path();
-        let Some(text) = read(&path)? else { return Err(KeystoreError::Missing { path }) };
-        text.parse().map_err(|error| KeystoreError::Content { path, error })
+    /// As [`Self::author`], or the key is missing.
+    pub fn existing_author(&self) -> Result<StoredKey, KeystoreError> {
+        self.author()?.ok_or_else(|| KeystoreError::Missing { path: self.author_path() })
     }
 
-    /// Makes and stores a new phrase. Returns it.
+    /// Stores a key as the author's, under a passphrase if there is one. With `force` it replaces an
+    /// existing key. Returns the path of the existing key's copy.
     ///
     /// # Errors
-    /// A phrase exists already, or it cannot be written.
-    pub fn create(&self) -> Result<Phrase, KeystoreError> {
-        let phrase = Phrase::from_entropy(&*entropy()?);
-        self.restore(&phrase)?;
-        Ok(phrase)
-    }
-
-    /// Stores a phrase as the author's.
-    ///
-    /// # Errors
-    /// A phrase exists already, or it cannot be written.
-    pub fn restore(&self, phrase: &Phrase) -> Result<(), KeystoreError> {
-        let path = self.author_path();
-        if path.exists() {
-            return Err(KeystoreError::Exists { path });
-        }
-        self.write(&path, &Zeroizing::new(phrase.to_string()))
-    }
-
-    /// Renames the file of the author's words, so that others can replace them. Returns its new
-    /// path.
-    ///
-    /// # Errors
-    /// The file cannot be renamed.
-    pub fn set_aside(&self) -> Result<Option<PathBuf>, KeystoreError> {
-        let path = self.author_path();
-        let free = (1u32..)
-            .map(|number| self.folder.join(format!("{AUTHOR_KEY}.{number}")))
-            .find(|path| !path.exists());
-        let Some(aside) = free.filter(|_| path.exists()) else { return Ok(None) };
-        fs::rename(&path, &aside).map_err(|error| KeystoreError::File { path, error })?;
-        Ok(Some(aside))
-    }
-
-    /// Writes a new file atomically: under another name first, and durable before it takes its own.
-    fn write(&self, path: &Path, text: &str) -> Result<(), KeystoreError> {
-        let failed = |path: &Path| {
-            let path = path.to_owned();
-            move |error| KeystoreError::File { path, error }
+    /// A key exists already, the passphrase is invalid, or the file cannot be written.
+    pub fn store(
+        &self,
+        identity: &Identity,
+        passphrase: Option<&str>,
+        force: bool,
+    ) -> Result<Option<PathBuf>, KeystoreError> {
+        let text = match passphrase {
+            Some(passphrase) => text_of(&encrypt(identity, passphrase)?),
+            None => line(&identity.words()),
         };
-        fs::create_dir_all(&self.folder).map_err(failed(&self.folder))?;
-        let draft = path.with_extension(format!("key.{}", std::process::id()));
-        let mut options = OpenOptions::new();
-        options.write(true).create_new(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let written = options.open(&draft).and_then(|mut file| {
-            file.write_all(text.as_bytes())?;
-            file.write_all(b"\n")?;
-            file.sync_all()?;
-            // A link, not a rename: it fails if another process was faster, and never replaces a
-            // key.
-            fs::hard_link(&draft, path).or_else(|error| {
-                let is_taken = error.kind() == io::ErrorKind::AlreadyExists;
-                // On a file system without links, rename instead.
-                if is_taken { Err(error) } else { fs::rename(&draft, path) }
-            })
-        });
-        // After a rename there is nothing to remove.
-        let _ = fs::remove_file(&draft);
-        written.map_err(|error| {
-            let (is_taken, path) = (error.kind() == io::ErrorKind::AlreadyExists, path.to_owned());
-            if is_taken { KeystoreError::Exists { path } } else { KeystoreError::File { path, error } }
-        })?;
-        #[cfg(unix)]
-        fs::File::open(&self.folder).and_then(|folder| folder.sync_all()).map_err(failed(&self.folder))?;
-        Ok(())
+        self.store_text(&text, force)
     }
+
+    /// Stores an encrypted key as the author's, like [`Self::store`].
+    ///
+    /// # Errors
+    /// As [`Self::store`].
+    pub fn store_file(&self, file: &KeyFile, force: bool) -> Result<Option<PathBuf>, KeystoreError> {
+        self.store_text(&text_of(file), force)
+    }
+
+    /// Replaces the author's key by the same key in another form: encrypted under a passphrase, or not
+    /// encrypted.
+    ///
+    /// # Errors
+    /// The passphrase is invalid, or the file cannot be written.
+    pub fn rewrite(&self, identity: &Identity, passphrase: Option<&str>) -> Result<(), KeystoreError> {
+        let text = match passphrase {
+            Some(passphrase) => text_of(&encrypt(identity, passphrase)?),
+            None => line(&identity.words()),
+        };
+        Ok(private_file::replace(&self.author_path(), &text)?)
+    }
+
+    fn store_text(&self, text: &str, force: bool) -> Result<Option<PathBuf>, KeystoreError> {
+        let path = self.author_path();
+        if !force {
+            return self.create_file(&path, text).map(|()| None);
+        }
+        // A copy first: at no moment is there no key.
+        let copy = private_file::keep_copy(&path)?;
+        private_file::replace(&path, text)?;
+        Ok(copy)
+    }
+
+    fn create_file(&self, path: &Path, text: &str) -> Result<(), KeystoreError> {
+        match private_file::create(path, text) {
+            Err(PrivateFileError::Exists { path }) => Err(KeystoreError::Exists { path }),
+            written => Ok(written?),
+        }
+    }
+}
+
+/// Makes a new key from the system's randomness.
+///
+/// # Errors
+/// The system has no randomness.
+pub fn new_identity() -> Result<Identity, KeystoreError> {
+    Ok(Identity::from_phrase(Phrase::from_entropy(&*entropy()?))?)
+}
+
+/// Encrypts a key under a passphrase, as the page does.
+///
+/// # Errors
+/// The passphrase is too short or too long, or the system has no randomness.
+pub fn encrypt(identity: &Identity, passphrase: &str) -> Result<KeyFile, KeystoreError> {
+    let mut random: SaltAndNonce = Default::default();
+    getrandom::fill(&mut random).map_err(KeystoreError::Randomness)?;
+    Ok(KeyFile::encrypt(identity, KEY_NAME, passphrase, Cost::USUAL, &random)?)
+}
+
+/// Returns the text of a key file.
+///
+/// # Panics
+/// Never: the file's fields are texts and numbers.
+pub fn text_of(file: &KeyFile) -> Zeroizing<String> {
+    line(&serde_json::to_string_pretty(file).expect("texts and numbers are always JSON"))
+}
+
+/// Returns a text with an end of line, wiped when dropped.
+fn line(text: &str) -> Zeroizing<String> {
+    let mut line = Zeroizing::new(String::with_capacity(text.len() + 1));
+    line.push_str(text);
+    line.push('\n');
+    line
 }
 
 fn entropy() -> Result<Zeroizing<[u8; 32]>, KeystoreError> {
     let mut bytes = Zeroizing::new([0; 32]);
-    getrandom::fill(bytes.as_mut_slice()).map_err(KeystoreError::Chance)?;
+    getrandom::fill(bytes.as_mut_slice()).map_err(KeystoreError::Randomness)?;
     Ok(bytes)
 }
 
-/// Returns a file's text. Returns `None` if there is no such file.
-fn read(path: &Path) -> Result<Option<Zeroizing<String>>, KeystoreError> {
-    let failed = |error| KeystoreError::File { path: path.to_owned(), error };
-    let file = match fs::File::open(path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(failed(error)),
-    };
-    let mut text = Zeroizing::new(String::new());
-    file.take(KEY_FILE_BYTES_MAX).read_to_string(&mut text).map_err(failed)?;
-    Ok(Some(text))
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn keys_are_made_once_and_stay() {
-        let folder = tempfile::tempdir().unwrap();
-        let keystore = Keystore::new(folder.path().join("deep").join("down"));
-        let (node, author) = (keystore.node_key().unwrap(), keystore.author_or_new().unwrap());
-        assert_eq!(keystore.node_key().unwrap().public(), node.public());
-        assert_eq!(keystore.author().unwrap().to_string(), author.to_string());
-        let names = fs::read_dir(folder.path().join("deep/down")).unwrap();
-        let mut names: Vec<_> = names.map(|entry| entry.unwrap().file_name()).collect();
-        names.sort();
-        assert_eq!(names, [AUTHOR_KEY, NODE_KEY], "nothing is left behind");
-    }
-
-    #[cfg(unix)]
-    #[test]
-    fn keys_are_readable_by_their_owner_only() {
-        use std::os::unix::fs::PermissionsExt;
-        let folder = tempfile::tempdir().unwrap();
-        let keystore = Keystore::new(folder.path());
-        keystore.node_key().unwrap();
-        keystore.author_or_new().unwrap();
-        for name in [NODE_KEY, AUTHOR_KEY] {
-            let mode = fs::metadata(folder.path().join(name)).unwrap().permissions().mode();
-            assert_eq!(mode & 0o777, 0o600, "{name}");
-        }
-    }
-
-    #[test]
-    fn a_key_is_never_replaced_unasked() {
-        let folder = tempfile::tempdir().unwrap();
-        let keystore = Keystore::new(folder.path());
-        let first = keystore.create().unwrap();
-        assert!(matches!(keystore.create(), Err(KeystoreError::Exists { .. })));
-        assert!(matches!(
-            keystore.restore(&Phrase::from_entropy(&[1; 32])),
-            Err(KeystoreError::Exists { .. })
-        ));
-        assert_eq!(keystore.author().unwrap().to_string(), first.to_string());
-        let aside = keystore.set_aside().unwrap().unwrap();
-        assert_eq!(fs::read_to_string(aside).unwrap().trim(), first.to_string());
-        assert!(matches!(keystore.author(), Err(KeystoreError::Missing { .. })));
-        assert_eq!(keystore.set_aside().unwrap(), None);
-    }
-
-    #[test]
-    fn words_restore_the_same_key_in_another_folder() {
-        let (one, two) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-        let phrase = Keystore::new(one.path()).create().unwrap();
-        Keystore::new(two.path()).restore(&phrase.to_string().parse().unwrap()).unwrap();
-        let public = |folder: &Path| {
-            SecretKey::from_phrase(&Keystore::new(folder).author().unwrap()).unwrap().public()
-        };
-        assert_eq!(public(one.path()), public(two.path()));
-    }
-
-    #[test]
-    fn a_file_that_is_no_key_is_named() {
-        let folder = tempfile::tempdir().unwrap();
-        fs::write(folder.path().join(AUTHOR_KEY), "one two three").unwrap();
-        fs::write(folder.path().join(NODE_KEY), "xyz").unwrap();
-        let keystore = Keystore::new(folder.path());
-        let error = keystore.author().unwrap_err().to_string();
-        assert!(error.contains("author.key") && error.contains("24 words"), "{error}");
-        let error = keystore.node_key().unwrap_err().to_string();
-        assert!(error.contains("node.key"), "{error}");
-    }
-}
+mod tests;

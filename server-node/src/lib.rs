@@ -19,6 +19,8 @@
 //! | [`disk`] | the free space of the data folder |
 //! | [`disk_guard`] | stops taking blocks before the disk is full |
 //! | [`dialer`] | connects to other nodes |
+//! | [`connector`] | connections by name, with happy eyeballs |
+//! | [`tls`] | the node's certificate, and the authorities that it trusts |
 //! | [`http::server`] | accepts connections, plain or TLS, and serves the [`http::router`] on them |
 //! | [`store`] | the persistent state, in redb |
 //! | [`chain_file`] | backups and exported chains: written, read, verified, imported |
@@ -35,6 +37,7 @@
 //! | [`http::health`] | whether the node is alive and ready |
 //! | [`version`] | the version, with the commit and the protocol |
 //! | [`keystore`] | the keys in the data folder |
+//! | [`private_file`] | files that only their owner can read |
 //! | [`listen`] | the addresses to listen on, of both families |
 //! | [`logging`] | the log's levels and formats |
 //! | [`operator_log`] | the lines that an operator sees by default |
@@ -47,6 +50,7 @@ pub mod clock;
 pub(crate) mod clock_offset;
 pub mod config;
 mod connect_log;
+pub mod connector;
 pub mod descriptors;
 pub mod dialer;
 pub mod disk;
@@ -62,23 +66,28 @@ pub mod logging;
 pub mod metrics;
 pub mod miner;
 pub mod operator_log;
+pub mod private_file;
 pub mod socket;
 pub mod store;
+pub mod tls;
 pub mod verifier;
 pub mod version;
 
 use std::future::Future;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
 use plexus_core::node::Node;
 use plexus_core::protocol::packet::Role;
+use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use crate::config::NodeConfig;
 use crate::connect_log::ConnectLog;
+use crate::dialer::Dialer;
 use crate::driver::Driver;
 use crate::handle::Handle;
 use crate::http::server::Service;
@@ -95,6 +104,7 @@ pub const RELEASE_TIMEOUT: Duration = Duration::from_secs(5);
 pub struct Running {
     handle: Handle,
     address: SocketAddr,
+    reload: Arc<Notify>,
     addresses: Vec<SocketAddr>,
     metrics_address: Option<SocketAddr>,
     driver: JoinHandle<anyhow::Result<()>>,
@@ -120,7 +130,6 @@ impl Running {
             })?),
             None => None,
         };
-        let tls = config.tls.as_ref().map(http::server::acceptor).transpose()?;
         let gpu = match config.mine_gpu {
             true => Some(tokio::task::spawn_blocking(Gpu::open).await??),
             false => None,
@@ -144,7 +153,10 @@ impl Running {
         {
             tracing::error!(%error, "the stored address book is damaged: the node begins with an empty one");
         }
-        let driver = Driver::new(node, events, handle.clone(), miner)?;
+        let reload = Arc::new(Notify::new());
+        let acceptor = tls::acceptor(&config, reload.clone(), &handle)?;
+        let dialer = Dialer::new(tls::roots::client_config(config.tls_ca.as_deref())?);
+        let driver = Driver::new(node, events, handle.clone(), miner, dialer)?;
         start_admin(&config, &handle)?;
         tokio::spawn(disk_guard::watch(config.data.clone(), config.disk_reserve, handle.clone()));
         let driver = tokio::spawn(driver.run());
@@ -155,7 +167,8 @@ impl Running {
             None => http::router::router(app.clone()),
         };
         let service = Service::main(service, room, &handle);
-        let mut servers = vec![tokio::spawn(http::server::serve(listeners, tls, service, handle.clone()))];
+        let mut servers =
+            vec![tokio::spawn(http::server::serve(listeners, acceptor, service, handle.clone()))];
         let mut metrics_address = None;
         if let Some(listener) = metrics_listener {
             metrics_address = Some(listener.local_addr().context("the listener for metrics")?);
@@ -163,7 +176,7 @@ impl Running {
             servers.push(tokio::spawn(http::server::serve(listener.into(), None, service, handle.clone())));
         }
         tokio::spawn(operator_log::run(handle.clone()));
-        Ok(Self { handle, address, addresses, metrics_address, driver, servers })
+        Ok(Self { handle, address, addresses, metrics_address, reload, driver, servers })
     }
 
     /// Returns a handle to the node.
@@ -184,6 +197,11 @@ impl Running {
     /// Returns the address of the listener for metrics, if it has one.
     pub fn metrics_address(&self) -> Option<SocketAddr> {
         self.metrics_address
+    }
+
+    /// Reads the certificate's files again. Does nothing for a node without such files.
+    pub fn reload(&self) {
+        self.reload.notify_one();
     }
 
     /// Waits until the node stops by itself, which happens only if it cannot go on.

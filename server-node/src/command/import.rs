@@ -91,7 +91,8 @@ pub(super) fn run(arguments: &ImportArgs) -> anyhow::Result<()> {
 
 /// Fails if the disk has less free space than the file has bytes. The store needs at least that.
 fn check_room(data: &Path, length: u64) -> anyhow::Result<()> {
-    std::fs::create_dir_all(data).with_context(|| format!("cannot make {}", data.display()))?;
+    plexus_node::private_file::create_folder(data)
+        .with_context(|| format!("cannot make {}", data.display()))?;
     match disk_free(data) {
         Ok(free) if free < length => anyhow::bail!(
             "the file has {}, and the disk of {} has {} free: make room first",

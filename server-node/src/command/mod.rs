@@ -30,6 +30,7 @@ mod package;
 #[cfg(feature = "packaging")]
 mod packaging;
 mod page;
+mod passphrase;
 mod peers;
 mod progress;
 mod prove;
@@ -70,7 +71,7 @@ enum Command {
     /// Show the settings in force and where each one comes from
     #[command(after_help = SETTINGS)]
     Config(Box<config::ConfigArgs>),
-    /// Create, show or restore the key that signs your messages and blocks
+    /// Create, show, restore, encrypt, export or import the key that signs your messages and blocks
     Key(key::KeyArgs),
     /// Sign a message and send it to a node
     Send(send::SendArgs),
@@ -258,6 +259,13 @@ mod tests {
             "plexus key new --data /tmp/x",
             "plexus key show --json",
             "plexus key restore --network dev",
+            "plexus key new --encrypt --passphrase-file secret",
+            "plexus key passphrase --passphrase-file old --new-passphrase-file new",
+            "plexus key encrypt",
+            "plexus key decrypt --passphrase-file secret",
+            "plexus key export --file key.json",
+            "plexus key import - --force",
+            "plexus node --passphrase-file secret",
             "plexus send --to bob hello there",
             "plexus send --to bob --stamp-bits 20 --wait --json hello",
             "plexus send --to bob --priority high hello",

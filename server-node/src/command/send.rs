@@ -13,6 +13,7 @@ use plexus_node::api::view::Accepted;
 use plexus_node::keystore::Keystore;
 
 use super::client::NodeClient;
+use super::passphrase::PassphraseSource;
 use super::{client, data_dir, message, progress, table};
 
 /// The most bits of stamp work that may be asked for: hours of work.
@@ -36,6 +37,8 @@ pub(super) struct SendArgs {
     client: client::NodeSource,
     #[command(flatten)]
     data: data_dir::DataFolder,
+    #[command(flatten)]
+    passphrase: PassphraseSource,
     /// The network that the message is for. The command fails if the node is on another [default:
     /// the node's]
     #[arg(long, value_name = "NAME|FILE", value_parser = data_dir::parse_network)]
@@ -87,12 +90,12 @@ pub(super) fn run(arguments: &SendArgs) -> anyhow::Result<()> {
         );
     }
     let keystore = Keystore::new(arguments.data.folder(network.name())?);
-    let secret = SecretKey::from_phrase(&keystore.author()?)?;
+    let author = arguments.passphrase.author(&keystore)?;
     let bits = arguments.stamp_bits.unwrap_or(arguments.priority.bits());
     let bar = progress::bar(1 << bits, "stamping");
     // The search may take longer than expected. The bar then stays full.
     let moved = |tries: u64| bar.set_position(tries.min(1 << bits));
-    let message = sign(&secret, &network, &arguments.to, arguments.text.join(" "), bits, moved)?;
+    let message = sign(author.secret(), &network, &arguments.to, arguments.text.join(" "), bits, moved)?;
     bar.finish_and_clear();
     let submission = submission(&message);
     let accepted: Accepted = client.post("/api/v1/messages", &submission)?;

@@ -79,6 +79,7 @@ impl Driver {
         events: mpsc::Receiver<DriverEvent>,
         handle: Handle,
         miner: MinerThreads,
+        dialer: Dialer,
     ) -> anyhow::Result<Self> {
         Ok(Self {
             node,
@@ -86,7 +87,7 @@ impl Driver {
             clock: Clock::start(),
             verifier: Verifier::new()?,
             miner,
-            dialer: Dialer::new()?,
+            dialer,
             handle,
             queues: BTreeMap::new(),
             pending: VecDeque::new(),

@@ -8,7 +8,6 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
@@ -18,9 +17,6 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use prometheus_client::metrics::gauge::Gauge;
-use rustls::ServerConfig;
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
@@ -28,11 +24,11 @@ use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt;
 
-use crate::config::Tls;
 use crate::dialer::Duplex;
 use crate::handle::Handle;
 use crate::listen::Listeners;
 use crate::metrics::connections::OpenGuard;
+use crate::tls;
 
 /// The most time for a TLS handshake, and then for a request's head, again after each answer.
 pub const HEAD_TIMEOUT: Duration = Duration::from_secs(15);
@@ -46,27 +42,6 @@ pub const METRICS_CONNECTIONS_MAX: usize = 16;
 pub const METRICS_LIFETIME: Duration = Duration::from_secs(300);
 /// The pause when the system has no room for another connection.
 pub(crate) const CROWDED_PAUSE: Duration = Duration::from_millis(100);
-
-/// Reads a certificate and its key. Returns an acceptor that uses them.
-///
-/// # Errors
-/// A file that cannot be read, or has the wrong content. The error names the file.
-pub(crate) fn acceptor(tls: &Tls) -> anyhow::Result<TlsAcceptor> {
-    let file = || tls.certificate.display().to_string();
-    let chain: Vec<_> = CertificateDer::pem_file_iter(&tls.certificate)
-        .and_then(Iterator::collect)
-        .with_context(|| format!("{}: a certificate in PEM form is expected", file()))?;
-    let key = PrivateKeyDer::from_pem_file(&tls.key)
-        .with_context(|| format!("{}: a private key in PEM form is expected", tls.key.display()))?;
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let mut config = ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()?
-        .with_no_client_auth()
-        .with_single_cert(chain, key)
-        .with_context(|| format!("{}: it does not fit its key", file()))?;
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok(TlsAcceptor::from(Arc::new(config)))
-}
 
 /// The app of a listener, and the bounds of its connections.
 #[derive(Clone, Debug)]
@@ -101,7 +76,12 @@ pub(crate) fn connections(max: usize) -> Arc<Semaphore> {
 }
 
 /// Serves the app until the node stops.
-pub(crate) async fn serve(listeners: Listeners, tls: Option<TlsAcceptor>, service: Service, handle: Handle) {
+pub(crate) async fn serve(
+    listeners: Listeners,
+    acceptor: Option<TlsAcceptor>,
+    service: Service,
+    handle: Handle,
+) {
     let mut connections = JoinSet::new();
     loop {
         let accepted = async {
@@ -113,7 +93,7 @@ pub(crate) async fn serve(listeners: Listeners, tls: Option<TlsAcceptor>, servic
             Some(_ended) = connections.join_next() => {}
             (permit, accepted) = accepted => match accepted {
                 Ok((stream, address)) => {
-                    let served = connection(stream, address, tls.clone(), service.clone(), handle.clone());
+                    let served = connection(stream, address, acceptor.clone(), service.clone(), handle.clone());
                     connections.spawn(async move {
                         served.await;
                         drop(permit);
@@ -136,12 +116,12 @@ pub(crate) async fn serve(listeners: Listeners, tls: Option<TlsAcceptor>, servic
 async fn connection(
     stream: TcpStream,
     address: SocketAddr,
-    tls: Option<TlsAcceptor>,
+    acceptor: Option<TlsAcceptor>,
     service: Service,
     handle: Handle,
 ) {
     let _open = OpenGuard::new(&service.open);
-    let conversation = converse(stream, address, tls, service.app, &handle);
+    let conversation = converse(stream, address, acceptor, service.app, &handle);
     let done = match service.lifetime {
         Some(lifetime) => timeout(lifetime, conversation).await.unwrap_or(Ok(())),
         None => conversation.await,
@@ -154,13 +134,19 @@ async fn connection(
 async fn converse(
     stream: TcpStream,
     address: SocketAddr,
-    tls: Option<TlsAcceptor>,
+    acceptor: Option<TlsAcceptor>,
     app: Router,
     handle: &Handle,
 ) -> anyhow::Result<()> {
     stream.set_nodelay(true)?;
-    let stream: Box<dyn Duplex> = match tls {
-        Some(tls) => Box::new(timeout(HEAD_TIMEOUT, tls.accept(stream)).await??),
+    let stream: Box<dyn Duplex> = match acceptor {
+        Some(acceptor) => {
+            let stream = timeout(HEAD_TIMEOUT, acceptor.accept(stream)).await??;
+            if tls::is_challenge(stream.get_ref().1.alpn_protocol()) {
+                return Ok(());
+            }
+            Box::new(stream)
+        }
         None => Box::new(stream),
     };
     let service = service_fn(move |mut request: Request<Incoming>| {

@@ -40,6 +40,7 @@ use self::memtable::Memtable;
 pub use self::restore::BODIES_CHECKED;
 pub use self::snapshot::Snapshot;
 use self::table::{HeaderRecord, PlaceKey};
+use crate::private_file;
 
 /// The store's file in the data directory.
 pub const FILE: &str = "chain.redb";
@@ -114,7 +115,7 @@ impl Store {
     /// is damaged, or the disk fails.
     pub fn open(data: &Path, network: &Network) -> StoreResult<Arc<Self>> {
         let directory = |source| StoreError::Directory { path: data.to_owned(), source };
-        std::fs::create_dir_all(data).map_err(directory)?;
+        private_file::create_folder(data).map_err(directory)?;
         let lock = lock(data)?;
         let file = data.join(FILE);
         if !file.exists() {

@@ -1,6 +1,6 @@
 //! The program as a user runs it: processes, their output and their exit status.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 
@@ -26,10 +26,10 @@ pub(crate) fn json(arguments: &[&str]) -> Value {
 /// Runs a command that fails with this status. Returns the one line of its error.
 pub(crate) fn fail(status: i32, arguments: &[&str]) -> String {
     let output = plexus().args(arguments).output().unwrap();
-    one_line(&output, status)
+    one_line_of(&output, status)
 }
 
-fn one_line(output: &Output, status: i32) -> String {
+pub(crate) fn one_line_of(output: &Output, status: i32) -> String {
     assert_eq!(output.status.code(), Some(status), "{output:?}");
     let text = String::from_utf8(output.stderr.clone()).unwrap();
     assert_eq!(text.lines().count(), 1, "{text}");
@@ -146,38 +146,6 @@ fn a_damaged_export_is_refused_with_the_rule_that_it_breaks() {
     std::fs::write(&file, text).unwrap();
     let error = fail(1, &["chain", &format!("--verify={}", file.display())]);
     assert!(error.contains("block 1 ") && error.contains("Invalid"), "{error}");
-}
-
-#[test]
-fn a_key_is_restored_from_its_words_and_never_replaced_unasked() {
-    let folder = tempfile::tempdir().unwrap();
-    let (one, two) = (folder.path().join("one"), folder.path().join("two"));
-    let (one, two) = (one.to_str().unwrap(), two.to_str().unwrap());
-    assert!(fail(1, &["key", "show", "--data", one]).contains("plexus key new"));
-    let made = json(&["key", "new", "--data", one, "--json"]);
-    let words = made["words"].as_str().unwrap();
-    assert_eq!(words.split(' ').count(), 24);
-    assert!(fail(1, &["key", "new", "--data", one]).contains("--force"));
-    assert_eq!(json(&["key", "show", "--data", one, "--json"]), made);
-
-    let mut restore = plexus()
-        .args(["key", "restore", "--data", two, "--json"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    restore.stdin.take().unwrap().write_all(words.replace(' ', "\n").as_bytes()).unwrap();
-    let output = restore.wait_with_output().unwrap();
-    assert!(output.status.success());
-    let restored: Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!(restored["public_key"], made["public_key"]);
-    assert!(restored["words"].is_null(), "words that were just given are not printed");
-
-    let replaced = json(&["key", "new", "--data", one, "--force", "--json"]);
-    assert_ne!(replaced["public_key"], made["public_key"]);
-    let aside = std::fs::read_to_string(Path::new(one).join("author.key.1")).unwrap();
-    assert_eq!(aside.trim(), words);
-    assert!(fail(1, &["key", "restore", "--data", two, "one", "two"]).contains("24 words"));
 }
 
 #[test]

@@ -93,7 +93,7 @@ pub(super) fn run(arguments: &HistoryArgs) -> anyhow::Result<()> {
 /// # Errors
 /// The key is missing or cannot be read.
 pub(super) fn author_public(keystore: &Keystore) -> anyhow::Result<PublicKey> {
-    Ok(plexus_core::primitives::key::SecretKey::from_phrase(&keystore.author()?)?.public())
+    Ok(keystore.existing_author()?.public())
 }
 
 /// Searches until there are `limit` messages that are wanted, or no block is left.

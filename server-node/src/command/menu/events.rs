@@ -77,9 +77,7 @@ fn follow(mut stream: impl BufRead, inputs: &SyncSender<Input>) -> Result<bool, 
 
 /// Returns true if an error says that the stream's time is over.
 fn is_over(error: &io::Error) -> bool {
-    let is_timeout = |error: &ureq::Error| matches!(error, ureq::Error::Timeout(_));
     error.kind() == io::ErrorKind::TimedOut
-        || error.get_ref().and_then(|error| error.downcast_ref()).is_some_and(is_timeout)
 }
 
 /// What was read.

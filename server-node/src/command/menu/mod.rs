@@ -62,6 +62,10 @@ struct Options {
     /// The node to ask
     #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8333")]
     node: Address,
+    /// Trust the certificate authorities in this file (PEM) as well as the system's, if the node is
+    /// at https://
+    #[arg(long, value_name = "FILE")]
+    tls_ca: Option<std::path::PathBuf>,
     #[command(flatten)]
     data: data_dir::DataFolder,
     /// Also show the messages to this recipient in the history, at most 128 bytes

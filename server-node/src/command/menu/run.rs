@@ -19,10 +19,10 @@ const TICK: Duration = Duration::from_millis(500);
 
 /// Runs the menu until its user leaves.
 pub(super) fn run(options: Options) -> anyhow::Result<()> {
-    let Options { node, data, name } = options;
+    let Options { node, tls_ca, data, name } = options;
     let mut screen = Screen::take()?;
     let size = screen.terminal.size()?;
-    let client = || NodeClient::new(&node);
+    let client = || NodeClient::new(&node).trusting(tls_ca.clone());
     let mut app = App::new(client().base(), name.clone(), (size.width, size.height));
     let (inputs, arrived) = sync_channel(INPUTS_MAX);
     let (requests, asked) = sync_channel(REQUESTS_MAX);

@@ -6,7 +6,6 @@ use std::sync::mpsc::{Receiver, SyncSender};
 
 use anyhow::Context;
 use plexus_core::ledger::json::MessageView;
-use plexus_core::primitives::key::SecretKey;
 use plexus_node::api::view::Accepted;
 
 use super::exchange::{Answer, Input, Outgoing};
@@ -37,11 +36,12 @@ fn deliver(
 ) -> anyhow::Result<MessageView> {
     let network = client.network()?;
     let keystore = worker::keystore(data.cloned(), network.name())?;
-    let secret = SecretKey::from_phrase(&keystore.author()?)?;
-    let Outgoing { recipient, text, bits, passphrase: _ } = outgoing;
+    let Outgoing { recipient, text, bits, passphrase } = outgoing;
+    let author =
+        keystore.existing_author()?.open(|_path| passphrase.context("the key takes its passphrase"))?;
     // A full channel is full of newer inputs than the last percentage.
     let moved = |tries| drop(inputs.try_send(Input::Answer(Answer::Stamping(tries, 1 << bits))));
-    let message = send::sign(&secret, &network, &recipient, text, bits, moved)?;
+    let message = send::sign(author.secret(), &network, &recipient, text, bits, moved)?;
     let view = MessageView::new(&message, network.id());
     let accepted = client.post::<Accepted>("/api/v1/messages", &send::submission(&message));
     match accepted {

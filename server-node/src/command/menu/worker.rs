@@ -102,7 +102,10 @@ pub(super) fn keystore(data: Option<PathBuf>, network: &str) -> anyhow::Result<K
 }
 
 fn identity(keystore: &Keystore) -> Identity {
-    Identity { key: history::author_public(keystore).map_err(reason), is_encrypted: false }
+    match keystore.existing_author() {
+        Ok(stored) => Identity { key: Ok(stored.public()), is_encrypted: stored.is_encrypted() },
+        Err(error) => Identity { key: Err(reason(error.into())), is_encrypted: false },
+    }
 }
 
 /// Returns an error on one line.

@@ -16,6 +16,7 @@ use plexus_node::logging::{Levels, LogFormat};
 
 use super::first_sync::Origin;
 use super::listen::parse_metrics_listen;
+use crate::command::passphrase::PassphraseSource;
 use crate::command::{data_dir, size};
 
 /// The most threads that may mine.
@@ -25,6 +26,10 @@ const INBOUND_MAX: u64 = config::INBOUND_MAX as u64;
 
 /// The highest cap on connections. Each takes a file descriptor and some kilobytes.
 const CONNECTIONS_LIMIT: u64 = 1 << 20;
+/// The directory of Let's Encrypt.
+const LETS_ENCRYPT: &str = "https://acme-v02.api.letsencrypt.org/directory";
+/// The most bytes of a domain's name or a contact.
+const ACME_TEXT_BYTES_MAX: usize = 253;
 
 /// The settings of a node.
 #[derive(Debug, Args)]
@@ -64,6 +69,8 @@ pub(in crate::command) struct NodeArgs {
     pub(super) public: Option<Address>,
     #[command(flatten)]
     pub(in crate::command) data: data_dir::DataFolder,
+    #[command(flatten)]
+    pub(super) passphrase: PassphraseSource,
     /// The network: plexus, dev (for demonstrations), or a TOML file with your own parameters
     #[arg(long, value_name = "NAME|FILE", default_value = "plexus", value_parser = data_dir::parse_network)]
     pub(in crate::command) network: Network,
@@ -95,6 +102,20 @@ pub(in crate::command) struct NodeArgs {
     /// 512MiB or 10GB; 0 never looks
     #[arg(long, value_name = "SIZE", default_value = "512MiB", value_parser = size::parse)]
     pub(super) disk_reserve: u64,
+    /// Trust the certificate authorities in this file (PEM) as well as the system's, for connections
+    /// to other nodes
+    #[arg(long, value_name = "FILE")]
+    pub(super) tls_ca: Option<PathBuf>,
+    /// Serve TLS with a certificate for this domain from an ACME authority, which connects to port
+    /// 443 of it
+    #[arg(long, value_name = "DOMAIN", num_args = 1.., conflicts_with = "tls_cert", value_parser = parse_domain)]
+    pub(super) acme: Vec<String>,
+    /// Address for the authority's messages about the certificate
+    #[arg(long, value_name = "EMAIL", num_args = 1.., requires = "acme", value_parser = parse_contact)]
+    pub(super) acme_contact: Vec<String>,
+    /// The authority's directory
+    #[arg(long, value_name = "URL", requires = "acme", default_value = LETS_ENCRYPT, value_parser = parse_directory)]
+    pub(super) acme_directory: String,
     /// What to log: off, error, warn, info, debug or trace, also by module as
     /// warn,plexus_node=debug,plexus_core=trace
     #[arg(long, value_name = "LEVEL", default_value = "info")]
@@ -105,4 +126,51 @@ pub(in crate::command) struct NodeArgs {
     /// What is probably a mistake in the settings. It is logged when the node starts.
     #[arg(skip)]
     pub(in crate::command) warnings: Vec<String>,
+}
+
+/// Checks a domain's name: labels of letters, digits and hyphens, at least two.
+fn parse_domain(text: &str) -> Result<String, String> {
+    let is_label = |label: &str| {
+        let plain = label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+        plain && (1..=63).contains(&label.len()) && !label.starts_with('-') && !label.ends_with('-')
+    };
+    let is_address = text.parse::<std::net::IpAddr>().is_ok();
+    let is_domain = text.contains('.') && text.len() <= ACME_TEXT_BYTES_MAX && text.split('.').all(is_label);
+    if is_domain && !is_address {
+        Ok(text.to_ascii_lowercase())
+    } else {
+        Err("expected a domain's name like node.example.org".to_owned())
+    }
+}
+
+fn parse_contact(text: &str) -> Result<String, String> {
+    let is_contact =
+        text.contains('@') && !text.contains(char::is_whitespace) && text.len() <= ACME_TEXT_BYTES_MAX;
+    if is_contact { Ok(text.to_owned()) } else { Err("expected like operator@example.org".to_owned()) }
+}
+
+fn parse_directory(text: &str) -> Result<String, String> {
+    let is_url = text
+        .parse::<axum::http::Uri>()
+        .is_ok_and(|uri| uri.scheme_str() == Some("https") && uri.host().is_some());
+    if is_url { Ok(text.to_owned()) } else { Err("expected a URL that begins with https://".to_owned()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn domains_contacts_and_directories_are_checked() {
+        assert_eq!(parse_domain("Node.Example.org").unwrap(), "node.example.org");
+        for text in
+            ["", "localhost", "a..b", "-a.b", "a.b:1", "1.2.3.4", "*.a.b", &format!("{}.org", "a".repeat(64))]
+        {
+            assert!(parse_domain(text).is_err(), "{text}");
+        }
+        assert!(parse_contact("ann@example.org").is_ok() && parse_contact("mailto:ann@example.org").is_ok());
+        assert!(parse_contact("ann").is_err() && parse_contact("a b@c").is_err());
+        assert!(parse_directory(LETS_ENCRYPT).is_ok());
+        assert!(parse_directory("http://a/dir").is_err() && parse_directory("https:/x").is_err());
+    }
 }

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use plexus_node::admin::SOCKET_FILE;
-use plexus_node::config::{NodeConfig, Tls};
+use plexus_node::config::{Acme, NodeConfig, Tls};
 use plexus_node::logging::LogControl;
 
 use super::{Identity, NodeArgs, listen};
@@ -20,6 +20,13 @@ pub(super) fn config(
 ) -> anyhow::Result<NodeConfig> {
     let node_key = identity.keystore.node_key()?;
     let folder = identity.folder.clone();
+    let acme = (!arguments.acme.is_empty()).then_some(Acme {
+        domains: arguments.acme,
+        contacts: arguments.acme_contact,
+        directory: arguments.acme_directory,
+    });
+    let files = arguments.tls_cert.zip(arguments.tls_key);
+    let tls = files.map(|(certificate, key)| Tls::Files { certificate, key }).or(acme.map(Tls::Acme));
     let mut config = NodeConfig::new(arguments.network, folder, node_key, identity.author.clone());
     config.connect = arguments.connect;
     config.metrics_listen = arguments.metrics_listen;
@@ -27,15 +34,15 @@ pub(super) fn config(
     config.browsers_max = arguments.browsers_max.map_or(config.inbound_max, as_usize);
     config.connections_max = as_usize(arguments.connections_max);
     config.log = Some(log);
-    config.listen_address =
-        arguments.public.or_else(|| listen::announced(addresses, arguments.tls_cert.is_some()));
+    config.listen_address = arguments.public.or_else(|| listen::announced(addresses, tls.is_some()));
     let threads = arguments.mine.map(|threads| threads.map_or_else(cores, as_usize));
     config.mine_threads = threads.or(arguments.mine_gpu.then_some(1));
     config.mine_gpu = arguments.mine_gpu;
     config.disk_reserve = arguments.disk_reserve;
     let default = cfg!(unix).then(|| identity.folder.join(SOCKET_FILE));
     config.admin_socket = arguments.admin_socket.or(default).filter(|_| !arguments.no_admin);
-    config.tls = arguments.tls_cert.zip(arguments.tls_key).map(|(certificate, key)| Tls { certificate, key });
+    config.tls = tls;
+    config.tls_ca = arguments.tls_ca;
     Ok(config)
 }
 

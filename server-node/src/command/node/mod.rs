@@ -13,9 +13,10 @@
 use std::io::Write as _;
 use std::path::PathBuf;
 
+use plexus_core::primitives::identity::Identity as UserKey;
 use plexus_core::primitives::key::SecretKey;
 use plexus_node::Running;
-use plexus_node::keystore::{Keystore, KeystoreError};
+use plexus_node::keystore::{self, Keystore};
 use plexus_node::listen::{LISTENERS_MAX, Listen, Listeners};
 use plexus_node::logging::{self, LogControl};
 use tokio::net::TcpListener;
@@ -30,8 +31,9 @@ mod signals;
 
 pub(super) use self::args::NodeArgs;
 use self::banner::Banner;
-use self::signals::Signals;
+use self::signals::{Request, Signals};
 use super::WrongUse;
+use super::passphrase::PassphraseSource;
 
 /// The keys of a node, and the folder of its data.
 struct Identity {
@@ -46,9 +48,13 @@ impl Identity {
     fn open(arguments: &NodeArgs) -> anyhow::Result<Self> {
         let folder = arguments.data.folder(arguments.network.name())?;
         let keystore = Keystore::new(&folder);
-        let is_new = matches!(keystore.author(), Err(KeystoreError::Missing { .. }));
-        let author = SecretKey::from_phrase(&keystore.author_or_new()?)?;
-        Ok(Self { folder, keystore, author, is_new })
+        let stored = keystore.author()?;
+        let is_new = stored.is_none();
+        let author = match stored {
+            Some(stored) => arguments.passphrase.open(stored)?,
+            None => new_author(&keystore, &arguments.passphrase)?,
+        };
+        Ok(Self { folder, keystore, author: author.secret().clone(), is_new })
     }
 }
 
@@ -62,6 +68,14 @@ fn listeners(given: Vec<std::net::TcpListener>, all: &[Listen]) -> anyhow::Resul
         let advice = "choose another address with --listen, for example --listen 8334";
         anyhow::Error::new(error).context(format!("cannot listen on {wanted}: {advice}"))
     })
+}
+
+/// Makes and stores the author's key, encrypted if there is a file with a passphrase.
+fn new_author(keystore: &Keystore, passphrase: &PassphraseSource) -> anyhow::Result<UserKey> {
+    let author = keystore::new_identity()?;
+    let passphrase = passphrase.in_file()?;
+    keystore.store(&author, passphrase.as_ref().map(|text| text.as_str()), false)?;
+    Ok(author)
 }
 
 /// Runs the command.
@@ -101,13 +115,13 @@ async fn serve(
         tokio::select! {
             first = first => first?,
             // A piece that is being stored is there whole or not at all.
-            () = signals.next() => return Ok(()),
+            () = signals.stop() => return Ok(()),
         }
     }
     let mut banner = Banner::new(&config, addresses[0], identity.is_new);
     let running = tokio::select! {
         running = Running::start(listeners, config) => running?,
-        () = signals.next() => return Ok(()),
+        () = signals.stop() => return Ok(()),
     };
     let status = running.handle().status().await?;
     banner.height = status.height;
@@ -125,14 +139,19 @@ async fn serve(
     let _ = std::io::stdout().flush();
     service::ready(&status).await;
     tokio::spawn(service::report(running.handle().clone()));
-    tokio::select! {
-        () = signals.next() => {}
-        () = running.stopped() => {}
+    loop {
+        tokio::select! {
+            request = signals.next() => match request {
+                Request::Stop => break,
+                Request::Reload => running.reload(),
+            },
+            () = running.stopped() => break,
+        }
     }
     service::stopping().await;
     tokio::select! {
         done = running.stop() => done,
         // A second signal stops the node at once.
-        () = signals.next() => Err(anyhow::anyhow!("stopped at once, before everything was closed")),
+        () = signals.stop() => Err(anyhow::anyhow!("stopped at once, before everything was closed")),
     }
 }

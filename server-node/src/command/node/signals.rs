@@ -1,11 +1,22 @@
 //! The signals that a node listens to.
 
-/// The signals that ask a process to stop.
+/// A request of the operator.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Request {
+    /// Stop: SIGTERM, SIGINT, or Ctrl-C.
+    Stop,
+    /// Read the certificate's files again: SIGHUP.
+    Reload,
+}
+
+/// The signals of a process.
 pub(super) struct Signals {
     #[cfg(unix)]
     terminate: tokio::signal::unix::Signal,
     #[cfg(unix)]
     interrupt: tokio::signal::unix::Signal,
+    #[cfg(unix)]
+    hangup: tokio::signal::unix::Signal,
 }
 
 impl Signals {
@@ -14,26 +25,35 @@ impl Signals {
         {
             use tokio::signal::unix::{SignalKind, signal};
             let (terminate, interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-            Ok(Self { terminate, interrupt })
+            let hangup = signal(SignalKind::hangup())?;
+            Ok(Self { terminate, interrupt, hangup })
         }
         #[cfg(not(unix))]
         Ok(Self {})
     }
 
+    /// Waits for a signal. Returns its request.
     #[cfg(unix)]
-    pub(super) async fn next(&mut self) {
+    pub(super) async fn next(&mut self) -> Request {
         tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => Request::Stop,
+            _ = self.interrupt.recv() => Request::Stop,
+            _ = self.hangup.recv() => Request::Reload,
         }
     }
 
     #[cfg(not(unix))]
-    pub(super) fn next(&mut self) -> impl std::future::Future<Output = ()> + '_ {
+    pub(super) fn next(&mut self) -> impl std::future::Future<Output = Request> + '_ {
         async {
             if tokio::signal::ctrl_c().await.is_err() {
                 std::future::pending::<()>().await;
             }
+            Request::Stop
         }
+    }
+
+    /// Waits for a request to stop. Other requests are dropped.
+    pub(super) async fn stop(&mut self) {
+        while self.next().await != Request::Stop {}
     }
 }
