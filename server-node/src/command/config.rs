@@ -64,6 +64,7 @@ pub(super) fn run(
         match setting.name.as_str() {
             // What is in force without the setting.
             "data" if setting.value.is_null() => setting.value = default_folder(arguments)?.into(),
+            "browsers-max" if setting.value.is_null() => setting.value = arguments.node.inbound_max().into(),
             "config" if setting.value.is_null() => setting.value = shown_path(completed.file.as_ref()),
             _ => {}
         }
@@ -138,5 +139,32 @@ fn in_words(setting: &Setting) -> String {
         Value::Array(values) if values.is_empty() => "(none)".to_owned(),
         Value::Array(values) => values.iter().map(word).collect::<Vec<_>>().join(", "),
         Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Object(_) => word(&setting.value),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use clap::Arg;
+
+    use super::*;
+
+    #[test]
+    fn a_secret_is_not_shown() {
+        let command = Command::new("plexus").arg(Arg::new("key_passphrase").long("key-passphrase"));
+        let matches =
+            command.clone().try_get_matches_from(["plexus", "--key-passphrase=abracadabra"]).unwrap();
+        let source = Source::Environment("PLEXUS_KEY_PASSPHRASE".to_owned());
+        let sources = BTreeMap::from([("key-passphrase".to_owned(), source)]);
+        let completed = Completed { line: Vec::new(), sources, file: None, warnings: Vec::new() };
+        let flag = command.get_arguments().next().unwrap();
+        let found = setting("key-passphrase", flag, &matches, &completed);
+        assert_eq!(in_words(&found), "(hidden)");
+        let json = serde_json::to_string(&found).unwrap();
+        let toml = toml_file::text(&[found]);
+        assert!(json.contains("\"is_secret\":true") && toml.contains("is a secret"), "{json} {toml}");
+        assert!(!json.contains("abracadabra") && !toml.contains("abracadabra"), "{json} {toml}");
+        assert!(!settings::is_secret("passphrase-file"), "a file's name is no secret");
     }
 }

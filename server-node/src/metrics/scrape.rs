@@ -104,7 +104,7 @@ impl Scrape {
         let mut registry = Registry::with_prefix(PREFIX);
         let build = [
             ("version", env!("CARGO_PKG_VERSION").to_owned()),
-            ("commit", option_env!("PLEXUS_COMMIT").unwrap_or("unknown").to_owned()),
+            ("commit", crate::version::COMMIT.to_owned()),
             ("protocol", plexus_core::protocol::packet::PROTOCOL_VERSION.to_string()),
             ("network", network.name().to_owned()),
         ];

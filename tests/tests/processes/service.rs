@@ -92,6 +92,20 @@ fn a_process_that_hangs_feeds_no_watchdog() {
 }
 
 #[test]
+fn a_hangup_is_a_reload_that_ends() {
+    let place = Place::new(16);
+    let manager = Manager::new(&place);
+    let node = manager.start(&place, &[]);
+    assert!(manager.next().contains("READY=1"));
+    node.signal("HUP");
+    let reloading = manager.until("RELOADING=1");
+    let since = reloading.lines().find_map(|line| line.strip_prefix("MONOTONIC_USEC=")).unwrap();
+    assert!(since.parse::<u64>().unwrap() > 0, "{reloading}");
+    manager.until("READY=1");
+    assert!(ApiClient::new(&node.url).height().is_some(), "it serves on");
+}
+
+#[test]
 fn without_a_watchdog_it_sends_none() {
     let place = Place::new(16);
     let manager = Manager::new(&place);

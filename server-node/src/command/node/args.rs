@@ -128,6 +128,13 @@ pub(in crate::command) struct NodeArgs {
     pub(in crate::command) warnings: Vec<String>,
 }
 
+impl NodeArgs {
+    /// Returns the cap on inbound peers, which is also that on browsers unless it is set.
+    pub(in crate::command) fn inbound_max(&self) -> u64 {
+        self.inbound_max
+    }
+}
+
 /// Checks a domain's name: labels of letters, digits and hyphens, at least two.
 fn parse_domain(text: &str) -> Result<String, String> {
     let is_label = |label: &str| {

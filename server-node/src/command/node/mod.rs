@@ -143,7 +143,11 @@ async fn serve(
         tokio::select! {
             request = signals.next() => match request {
                 Request::Stop => break,
-                Request::Reload => running.reload(),
+                Request::Reload => {
+                    service::reloading().await;
+                    running.reload();
+                    service::ready(&running.handle().status().await?).await;
+                }
             },
             () = running.stopped() => break,
         }

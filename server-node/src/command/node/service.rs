@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use plexus_core::node::Status;
-use plexus_node::handle::Handle;
+use plexus_node::handle::{Handle, Stopped};
 
 /// The time between two reports without a watchdog.
 #[cfg(unix)]
@@ -59,6 +59,16 @@ pub(super) async fn ready(status: &Status) {
     let _ = status;
 }
 
+/// Tells the service manager that the node reads certificates again. [`ready`] ends that.
+pub(super) async fn reloading() {
+    #[cfg(unix)]
+    {
+        let now = sd_notify::NotifyState::monotonic_usec_now();
+        let now = now.map(|now| now.to_string()).unwrap_or_default();
+        notify(vec!["RELOADING=1".to_owned(), now]).await;
+    }
+}
+
 /// Tells the service manager that the node stops.
 pub(super) async fn stopping() {
     #[cfg(unix)]
@@ -75,22 +85,38 @@ pub(super) async fn report(handle: Handle) {
         }
         let watchdog = sd_notify::watchdog_enabled();
         let interval = watchdog.map_or(REPORT_INTERVAL, |time| (time / 2).max(REPORT_INTERVAL_MIN));
-        let mut ticks = tokio::time::interval(interval);
-        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        loop {
-            ticks.tick().await;
-            match tokio::time::timeout(interval, handle.status()).await {
-                Ok(Ok(status)) => {
-                    let beat = watchdog.map(|_| "WATCHDOG=1".to_owned());
-                    notify(beat.into_iter().chain([line(&status)]).collect()).await;
-                }
-                Ok(Err(_stopped)) => return,
-                Err(_late) => tracing::warn!("the driver has not answered within {interval:?}"),
-            }
-        }
+        let ask = || async { handle.status().await.map(|status| line(&status)) };
+        report_by(interval, watchdog.is_some(), ask, notify).await;
     }
     #[cfg(not(unix))]
     drop(handle);
+}
+
+/// Asks for the status line again and again, and sends it. Feeds the watchdog with each answer that
+/// comes in time. Ends when the node stops.
+#[cfg(unix)]
+async fn report_by<A, S>(
+    interval: Duration,
+    has_watchdog: bool,
+    ask: impl Fn() -> A,
+    send: impl Fn(Vec<String>) -> S,
+) where
+    A: Future<Output = Result<String, Stopped>>,
+    S: Future<Output = ()>,
+{
+    let mut ticks = tokio::time::interval(interval);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        match tokio::time::timeout(interval, ask()).await {
+            Ok(Ok(line)) => {
+                let beat = has_watchdog.then(|| "WATCHDOG=1".to_owned());
+                send(beat.into_iter().chain([line]).collect()).await;
+            }
+            Ok(Err(Stopped)) => return,
+            Err(_late) => tracing::warn!("the driver has not answered within {interval:?}"),
+        }
+    }
 }
 
 /// Returns the status line for `systemctl status`.
@@ -124,7 +150,29 @@ async fn notify(lines: Vec<String>) {
 #[cfg(test)]
 #[cfg(unix)]
 mod tests {
+    use std::cell::{Cell, RefCell};
+
     use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn the_watchdog_is_fed_only_while_the_driver_answers() {
+        let (asked, sent) = (Cell::new(0), RefCell::new(Vec::new()));
+        let ask = || async {
+            asked.set(asked.get() + 1);
+            match asked.get() {
+                1 | 2 | 8 => Ok(format!("STATUS={}", asked.get())),
+                9 => Err(Stopped),
+                _ => std::future::pending().await,
+            }
+        };
+        let send = |lines: Vec<String>| {
+            sent.borrow_mut().push(lines.join(" "));
+            std::future::ready(())
+        };
+        report_by(Duration::from_secs(1), true, ask, send).await;
+        assert_eq!(*sent.borrow(), ["WATCHDOG=1 STATUS=1", "WATCHDOG=1 STATUS=2", "WATCHDOG=1 STATUS=8"]);
+        assert_eq!(asked.get(), 9, "it asks again although the driver hangs");
+    }
 
     #[test]
     fn the_status_line_says_how_far_the_node_is() {
