@@ -7,7 +7,7 @@ use super::*;
 use crate::command::{CommandLine, WrongUse, node_command};
 
 /// Values, one of which each flag takes.
-const SAMPLES: [&str; 12] = [
+const SAMPLES: [&str; 15] = [
     "7",
     "127.0.0.1:7",
     "ws://a:7",
@@ -17,9 +17,12 @@ const SAMPLES: [&str; 12] = [
     "json",
     "64MB",
     "1h",
+    "90d",
     "example.org",
     "/tmp/x",
     "a@b.c",
+    "https://a.org/b",
+    "true",
 ];
 
 fn variables(pairs: &[(&str, &str)]) -> Variables {
