@@ -1,7 +1,7 @@
 //! Logs: their levels, which can change while the node runs, and their format.
 //!
 //! Logs go to standard error or to the journal, never to standard output. A program logs one line
-//! for what its operator has to know, at the level `info`. Trouble is `warn` or `error`, and
+//! for each fact that its operator needs, at the level `info`. Trouble is `warn` or `error`, and
 //! everything else is `debug` or `trace`.
 
 use std::fmt;

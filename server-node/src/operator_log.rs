@@ -1,4 +1,4 @@
-//! The log for operators: what a node logs when nobody asks for more.
+//! The log for operators: the lines of a node that nobody asks for more.
 //!
 //! These are configured nodes that connect, are lost or cannot be reached, reorganisations, and a
 //! summary a minute. A task follows the node's events and writes them, so that a slow reader of the

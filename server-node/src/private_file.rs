@@ -58,7 +58,7 @@ fn quoted(path: &Path) -> String {
     if text.chars().all(is_plain) { text } else { format!("'{}'", text.replace('\'', r"'\''")) }
 }
 
-/// Creates a folder and the missing ones above it. Only their owner can use those that are new.
+/// Creates a folder and the missing ones above it. Only their owner can use the new ones.
 ///
 /// # Errors
 /// The system's error.

@@ -1,4 +1,4 @@
-//! Administration: what the node's operator asks of it while it runs.
+//! Administration: the requests of the node's operator while it runs.
 
 use core::time::Duration;
 

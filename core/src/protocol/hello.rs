@@ -17,7 +17,7 @@ use crate::protocol::address::Address;
 
 /// The version of the protocol that this program speaks.
 pub const PROTOCOL_VERSION: u16 = 2;
-/// The most bytes of a hello, those that are skipped included.
+/// The most bytes of a hello, skipped ones included.
 pub const HELLO_BYTES_MAX: usize = 512;
 /// The number of newest blocks whose bodies every full node has, even if it prunes.
 pub const KEPT_BODIES_MIN: u64 = 512;

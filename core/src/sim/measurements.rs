@@ -1,11 +1,11 @@
-//! The measurements: how blocks propagate, and what nodes send and receive meanwhile.
+//! The measurements: how blocks propagate, and the bytes that nodes send and receive meanwhile.
 
 use super::counts::Counts;
 use super::measure::Measure;
 use super::report::PacketCount;
 use crate::protocol::packet::{CAPS, Cap};
 
-/// What is measured.
+/// The measured quantities.
 #[derive(Debug)]
 pub(super) struct Measurements {
     pub(super) blocks: Measure,

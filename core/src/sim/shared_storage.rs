@@ -1,4 +1,4 @@
-//! Shared storage: what thousands of hosts have in common, and memory holds once: stored blocks,
+//! Shared storage: values that thousands of hosts have in common, and memory holds once: stored blocks,
 //! frames under way, and answers about signatures.
 
 use super::frame_interner::FrameInterner;
@@ -7,7 +7,7 @@ use super::store::{Archive, HostStore};
 use crate::ledger::signature_batch::{BatchResult, SignatureBatch};
 use crate::primitives::params::Network;
 
-/// What all hosts share.
+/// The state that all hosts share.
 #[derive(Debug)]
 pub(super) struct SharedStorage {
     pub(super) archive: Archive,

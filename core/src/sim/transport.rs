@@ -1,4 +1,4 @@
-//! The transport: the links between hosts, and what decides how long a frame takes over them.
+//! The transport: the links between hosts, and the time that a frame takes over them.
 
 use super::frame_kind::FrameKinds;
 use super::latency::LatencyModel;

@@ -7,7 +7,7 @@
 //! | --- | --- |
 //! | [`listener`] | the socket's file |
 //! | [`server`] | serves the routes on it |
-//! | [`routes`] | the requests, and what they do |
+//! | [`routes`] | the requests and their effects |
 //! | [`view`] | the JSON forms |
 
 pub mod view;

@@ -1,4 +1,4 @@
-//! `plexus completions` and `plexus man`: what a package of this program installs beside it. Both come
+//! `plexus completions` and `plexus man`: files that a package installs beside the program. Both come
 //! from the definition of the command line.
 
 use std::fs;

@@ -25,7 +25,7 @@ pub(super) struct PageArgs {
     /// List the SHA-256 of each file, in the format of sha256sum
     #[arg(long, required = true)]
     hashes: bool,
-    /// Compare the files with those that this node serves
+    /// Compare the files with the ones that this node serves
     #[arg(long, value_name = "URL")]
     node: Option<Address>,
     /// Print JSON

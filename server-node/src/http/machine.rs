@@ -1,4 +1,4 @@
-//! The machine: what the system tells of the disk and of this process.
+//! The machine: the disk and this process, as the system tells of them.
 //!
 //! The system is asked on a thread that may block, at most once in [`PROBE_INTERVAL`], and never
 //! twice at the same time. A disk that does not answer costs one thread, however many ask.
@@ -19,7 +19,7 @@ pub const PROBE_INTERVAL: Duration = Duration::from_millis(500);
 /// The most time that a caller waits for the system.
 pub const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// What the system tells.
+/// The report of the system.
 #[derive(Debug)]
 pub(crate) struct MachineState {
     /// The bytes that the node may still write at its data folder.

@@ -46,7 +46,7 @@ impl Reason {
     }
 }
 
-/// What the rules look at.
+/// The values that the rules look at.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Findings {
     /// The node as the driver tells of it. `None` if it did not answer in time.
@@ -62,7 +62,7 @@ pub(crate) struct Findings {
     pub(crate) disk_reserve: u64,
 }
 
-/// What the driver tells.
+/// The report of the driver.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct NodeFindings {
     pub(crate) is_syncing: bool,

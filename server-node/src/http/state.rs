@@ -43,7 +43,7 @@ pub(crate) struct Surroundings {
     pub(crate) connections_max: usize,
 }
 
-/// The findings, and what they were taken from.
+/// The findings, and the values that they were taken from.
 #[derive(Debug)]
 pub(crate) struct Examined {
     pub(crate) findings: Findings,

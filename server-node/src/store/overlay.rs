@@ -1,4 +1,4 @@
-//! A store's file that is only read: what is written on top of it stays in memory.
+//! A store's file that is only read: writes on top of it stay in memory.
 //!
 //! A database that did not end cleanly is written to when it is opened. With this it can be
 //! examined, and the file stays as it is.

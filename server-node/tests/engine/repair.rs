@@ -96,7 +96,7 @@ fn a_sound_store_is_left_alone() {
     assert_sound(data.path(), &blocks, 150);
 }
 
-/// Damages a table of a store of 1,100 blocks, and mends it. Asserts what is named and what is kept.
+/// Damages a table of a store of 1,100 blocks, and mends it. Asserts which parts are named and kept.
 fn damaged(part: &str, height: Option<u64>, kept: u64, damage: impl FnOnce(&WriteTransaction, &[Forged])) {
     let data = tempfile::tempdir().unwrap();
     let blocks = make(data.path(), 1_100);
@@ -232,7 +232,7 @@ fn a_store_of_another_network_or_in_use_is_not_touched() {
 fn a_store_of_a_killed_node_is_sound() {
     let data = tempfile::tempdir().unwrap();
     let blocks = make(data.path(), 120);
-    // A copy of an open store is what a power cut leaves.
+    // A power cut leaves a copy of an open store.
     let store = Store::open(data.path(), &Network::dev()).unwrap();
     let copy = tempfile::tempdir().unwrap();
     fs::copy(data.path().join(FILE), copy.path().join(FILE)).unwrap();

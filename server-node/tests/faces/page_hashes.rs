@@ -1,4 +1,4 @@
-//! `plexus page --hashes`: what is built in, and whether a node serves it.
+//! `plexus page --hashes`: the built-in files, and whether a node serves them.
 
 use plexus_core::primitives::hash::Hash;
 use plexus_tests::site::Site;

@@ -102,7 +102,7 @@ fn how_fast_the_page_opens_and_lists_a_thousand_blocks() {
     );
     for _ in 0..10 {
         stage.mine();
-        // The pace at which blocks come is a part of what is measured.
+        // The pace at which blocks come is a part of the measurement.
         std::thread::sleep(std::time::Duration::from_millis(500));
     }
     let times = tab.evaluate("cancelAnimationFrame(window.asked), window.times");

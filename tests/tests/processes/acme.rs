@@ -92,7 +92,7 @@ impl Pebble {
         fs::read_to_string(self.folder.join("pebble.log")).unwrap()
     }
 
-    /// Returns the certificate at the top of those that it issues.
+    /// Returns the certificate at the top of the ones that it issues.
     fn root(&self) -> CertificateDer<'static> {
         let own = CertificateDer::from_pem_file(self.folder.join("ca.pem")).unwrap();
         let text = get(self.management, "localhost", own, "/roots/0").unwrap();

@@ -1,4 +1,4 @@
-//! The view of the chain: its stored part, its newest blocks, and what the page shows of it.
+//! The view of the chain: its stored part, its newest blocks, and the part that the page shows.
 //!
 //! **Architecture Invariant:** nothing here asks the node or the network. The driver passes in what
 //! happened.

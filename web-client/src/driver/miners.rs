@@ -1,4 +1,4 @@
-//! The miners: the user's settings for them, the job that they search, and what they achieved.
+//! The miners: the user's settings for them, the job that they search, and their results.
 
 use plexus_core::mining::job::Job;
 use plexus_core::primitives::key::PublicKey;

@@ -7,7 +7,7 @@ use ratatui::crossterm::event::KeyCode;
 use super::cursor::Cursor;
 use super::exchange::{BlockRow, Request};
 
-/// The most rows in memory. Those that are farthest from the selected one are dropped.
+/// The most rows in memory. The rows that are farthest from the selected one are dropped.
 const ROWS_MAX: usize = 1_000;
 /// The most blocks that one request asks for.
 const REQUEST_BLOCKS_MAX: u64 = 50;

@@ -29,7 +29,7 @@ pub(super) enum Focus {
     Send,
 }
 
-/// What the form is doing.
+/// The state of the form.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum State {
     Editing,
@@ -141,7 +141,7 @@ impl Compose {
         Outcome::Stay
     }
 
-    /// Takes pasted text. What does not fit is left out as a whole.
+    /// Takes pasted text. Text that does not fit is left out as a whole.
     pub(super) fn paste(&mut self, pasted: &str) {
         let is_kept = |char: &char| !char.is_control() || *char == '\n' || *char == '\t';
         let pasted = pasted.replace("\r\n", "\n").replace('\r', "\n");

@@ -111,7 +111,7 @@ impl History {
         }
     }
 
-    /// Puts the newest messages in place of those that were there. The cursor stays on its message.
+    /// Puts the newest messages in place of the earlier ones. The cursor stays on its message.
     fn replace(&mut self, entries: Vec<Entry>) {
         let old: HashSet<_> = self.entries.iter().map(|entry| entry.message.id).collect();
         let added = entries.iter().filter(|entry| !old.contains(&entry.message.id)).count();

@@ -110,7 +110,7 @@ fn fill(origin: &Origin, store: &Store, has_room: impl Fn() -> bool) -> anyhow::
     filled
 }
 
-/// A reader of what another thread reads. It fails if nothing comes for [`STALL_MAX`].
+/// A reader of the bytes that another thread reads. It fails if nothing comes for [`STALL_MAX`].
 struct Patient {
     pieces: Receiver<io::Result<Vec<u8>>>,
     piece: io::Cursor<Vec<u8>>,

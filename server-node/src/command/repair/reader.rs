@@ -145,7 +145,7 @@ impl Reader {
     }
 
     /// Waits for the end of the process. Returns its exit status, or `None` if it was ended by a
-    /// signal, and the first line of what it said.
+    /// signal, and the first line of its output.
     pub(super) fn end(&mut self) -> anyhow::Result<(Option<i32>, String)> {
         let mut said = String::new();
         if let Some(stderr) = self.child.stderr.take() {

@@ -26,7 +26,7 @@ pub(super) struct Entry {
 /// Returns the entries of a file, in the order of their lines.
 ///
 /// # Errors
-/// One line that names the file and what is wrong with it.
+/// One line that names the file and its fault.
 pub(super) fn read(path: &Path) -> Result<Vec<Entry>, String> {
     let named = |reason: &dyn std::fmt::Display| format!("{}: {reason}", path.display());
     let mut bytes = Vec::new();

@@ -1,5 +1,5 @@
 //! The state of the menu. [`App::update`] takes an input and the time, and changes it. It does no
-//! I/O: what it wants done is in [`App::take_actions`], and `draw` shows it.
+//! I/O: its requests are in [`App::take_actions`], and `draw` shows it.
 
 mod keys;
 
@@ -36,7 +36,7 @@ pub(super) enum Screen {
 }
 
 impl Screen {
-    /// The pages that the menu lists, each with its name and what it is for.
+    /// The pages that the menu lists, each with its name and purpose.
     pub(super) const LISTED: [(Self, &'static str, &'static str); 4] = [
         (Self::Compose, "Create a message", "write, sign and send it"),
         (Self::History, "History", "what you sent and received"),
@@ -193,7 +193,7 @@ impl App {
         self.page() + 1
     }
 
-    /// Asks for what the page needs and does not have.
+    /// Asks for the rows that the page needs and does not have.
     fn ask(&mut self) {
         if !self.asked.status && self.now >= self.asked.status_at {
             self.asked.status = true;

@@ -1,4 +1,4 @@
-//! The first page: what there is to do, the key, the newest block and the messages sent from here.
+//! The first page: the choices, the key, the newest block and the messages sent from here.
 
 use ratatui::Frame;
 use ratatui::layout::Rect;

@@ -1,4 +1,4 @@
-//! The three tables: history, chain, and what arrives.
+//! The three tables: history, chain, and arrivals.
 
 use plexus_core::primitives::time::Timestamp;
 use ratatui::Frame;
