@@ -1,5 +1,5 @@
-//! Shared storage: values that thousands of hosts have in common, and memory holds once: stored blocks,
-//! frames under way, and answers about signatures.
+//! Shared storage: values that thousands of hosts have in common, and memory holds once: stored
+//! blocks, frames under way, and answers about signatures.
 
 use super::frame_interner::FrameInterner;
 use super::signature_cache::SignatureCache;

@@ -1,5 +1,5 @@
-//! `plexus completions` and `plexus man`: files that a package installs beside the program. Both come
-//! from the definition of the command line.
+//! `plexus completions` and `plexus man`: files that a package installs beside the program.
+//! Both come from the definition of the command line.
 
 use std::fs;
 use std::io::Write;

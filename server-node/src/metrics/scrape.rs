@@ -1,7 +1,7 @@
 //! A scrape: the state of the node and its machine at one moment, as gauges.
 //!
-//! The state is written into registries that live for one scrape. A value that could not be found out is
-//! left out, so that no scraper sees an old number.
+//! The state is written into registries that live for one scrape. A value that could not be found out
+//! is left out, so that no scraper sees an old number.
 
 use std::sync::Arc;
 

@@ -1,4 +1,5 @@
-//! The storage: the part of the chain that a tab keeps, and the writes that are to be made durable next.
+//! The storage: the part of the chain that a tab keeps, and the writes that become durable
+//! next.
 
 use plexus_core::node::storage::Change;
 use plexus_core::primitives::params::Network;
