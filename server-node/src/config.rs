@@ -9,6 +9,7 @@ use plexus_core::primitives::params::Network;
 use plexus_core::protocol::address::Address;
 
 use crate::logging::LogControl;
+pub use crate::store::KeepBodies;
 
 /// The most connections of any kind that are served at once, unless configured. Further ones wait
 /// to be accepted.
@@ -81,6 +82,8 @@ pub struct NodeConfig {
     pub disk_reserve: u64,
     /// The path of the admin socket, if there is to be one.
     pub admin_socket: Option<PathBuf>,
+    /// The bodies of blocks that it keeps. With `None`, it deletes no body.
+    pub keep_bodies: Option<KeepBodies>,
 }
 
 impl NodeConfig {
@@ -105,6 +108,7 @@ impl NodeConfig {
             metrics_listen: None,
             disk_reserve: DISK_RESERVE,
             admin_socket: None,
+            keep_bodies: None,
         }
     }
 }

@@ -24,6 +24,7 @@
 //! | [`http::server`] | accepts connections, plain or TLS, and serves the [`http::router`] on them |
 //! | [`store`] | the persistent state, in redb |
 //! | [`chain_file`] | backups and exported chains: written, read, verified, imported |
+//! | `pruner` | deletes the bodies of old blocks |
 //! | [`verifier`] | signatures on all cores |
 //! | [`miner`] | threads that search jobs, and the graphics processor |
 //! | [`handle`] | the way to the node for all other parts |
@@ -67,6 +68,7 @@ pub mod metrics;
 pub mod miner;
 pub mod operator_log;
 pub mod private_file;
+mod pruner;
 pub mod socket;
 pub mod store;
 pub mod tls;
@@ -80,7 +82,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use plexus_core::node::Node;
-use plexus_core::protocol::packet::Role;
+use plexus_core::protocol::hello::{Features, Role};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -144,10 +146,11 @@ impl Running {
         let (store, chain, book) = opened.await??;
         let mut seed = [0; 32];
         getrandom::fill(&mut seed).map_err(|error| anyhow::anyhow!("no randomness to be had: {error}"))?;
+        let features = features(&config, &store);
         let (handle, events) =
             Handle::new(store, config.network.clone(), config.inbound_max, ConnectLog::new(&config.connect));
         let miner = MinerThreads::new(config.mine_threads, gpu, handle.clone());
-        let mut node = Node::new(node_config(&config), chain, seed);
+        let mut node = Node::new(node_config(&config, features), chain, seed);
         if !book.is_empty()
             && let Err(error) = node.remember(&book)
         {
@@ -159,6 +162,9 @@ impl Running {
         let driver = Driver::new(node, events, handle.clone(), miner, dialer)?;
         start_admin(&config, &handle)?;
         tokio::spawn(disk_guard::watch(config.data.clone(), config.disk_reserve, handle.clone()));
+        if let Some(keep) = config.keep_bodies {
+            tokio::spawn(pruner::run(handle.clone(), keep));
+        }
         let driver = tokio::spawn(driver.run());
         let room = http::server::connections(config.connections_max);
         let app = AppState::new(handle.clone(), &config, room.clone());
@@ -248,8 +254,25 @@ fn start_admin(config: &NodeConfig, handle: &Handle) -> anyhow::Result<()> {
     }
 }
 
-fn node_config(config: &NodeConfig) -> plexus_core::node::Config {
+/// Returns the features that the node tells its peers of. A store whose bodies were once deleted
+/// stays pruned.
+fn features(config: &NodeConfig, store: &Store) -> Features {
+    match (config.keep_bodies, store.kept_from()) {
+        (None, None) => Features::ARCHIVE,
+        (Some(_), _) => Features::PRUNED,
+        (None, Some(height)) => {
+            tracing::warn!(
+                height,
+                "the store is pruned: bodies below this height are missing, and stay so without a new data folder"
+            );
+            Features::PRUNED
+        }
+    }
+}
+
+fn node_config(config: &NodeConfig, features: Features) -> plexus_core::node::Config {
     plexus_core::node::Config {
+        features,
         listen: config.listen_address.clone(),
         connect: config.connect.clone(),
         mining: config.mine_threads.is_some(),

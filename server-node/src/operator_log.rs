@@ -83,6 +83,7 @@ fn note(handle: &Handle, event: &Event, reorganization: &mut Option<Reorganizati
         Event::Assumed { .. }
         | Event::Proven { .. }
         | Event::Arrived { .. }
+        | Event::Lacking { .. }
         | Event::Stale { .. }
         | Event::Orphan { .. }
         | Event::Refused { .. }

@@ -139,6 +139,12 @@ pub enum Event {
         /// Why.
         reason: Reason,
     },
+    /// All peers that have the next block deleted its body, so synchronization waits for a peer that
+    /// is an archive. Told once, when it begins.
+    Lacking {
+        /// The height of the block.
+        height: u64,
+    },
     /// Synchronization got on, or is complete.
     Synchronizing {
         /// The tip's height.

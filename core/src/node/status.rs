@@ -63,6 +63,10 @@ pub struct Status {
     pub target: u64,
     /// True if a job is being searched.
     pub mining: bool,
+    /// The height of a block that the node lacks because all of its peers deleted the body. An
+    /// archive node among the peers is needed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lacking: Option<u64>,
 }
 
 /// The numbers of peers that have completed the handshake.
@@ -126,6 +130,7 @@ impl Node {
             syncing: blocks.is_syncing(),
             target: self.chain.best_header().header.height.max(blocks.headers.target_height()),
             mining: miner.is_searching(),
+            lacking: blocks.lacking,
         }
     }
 

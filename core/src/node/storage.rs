@@ -12,12 +12,13 @@ use bytes::Bytes;
 
 use crate::ledger::chain::{Chain, RestoreError, WINDOW_MAX};
 use crate::ledger::signature_batch::KnownIn;
-use crate::primitives::block::Header;
+use crate::primitives::block::{Block, Header};
 use crate::primitives::hash::Hash;
 use crate::primitives::message::MessageId;
 use crate::primitives::mmr::Mmr;
 use crate::primitives::params::Network;
 use crate::primitives::pow::Work;
+use crate::proof::chain_proof::Opened;
 use crate::protocol::limits::HEADERS_MAX;
 
 /// The interval of heights at which histories are stored, so that a checkpoint is near every block.
@@ -147,6 +148,8 @@ use self::prover::Prover;
 pub struct Journal {
     headers: BTreeMap<Hash, (Header, Work)>,
     bodies: BTreeMap<Hash, Bytes>,
+    /// What chain proofs show of the blocks whose bodies were deleted.
+    opened: BTreeMap<Hash, Opened>,
     checkpoints: BTreeMap<(u64, Hash), Mmr>,
     best: Vec<Hash>,
     /// The height of the first of `best`.
@@ -164,6 +167,7 @@ impl Journal {
         Self {
             headers: BTreeMap::from([(hash, (genesis, Work::ZERO))]),
             bodies: BTreeMap::from([(hash, network.genesis_block().encode().into())]),
+            opened: BTreeMap::new(),
             checkpoints: BTreeMap::from([((0, hash), history)]),
             best: vec![hash],
             base: 0,
@@ -200,6 +204,22 @@ impl Journal {
                 Change::Book { encoded } => self.book = encoded.clone(),
             }
         }
+    }
+
+    /// Deletes the bodies of blocks below a height, except genesis. What a chain proof shows of them
+    /// is kept.
+    pub fn prune_below(&mut self, height: u64) {
+        let (headers, opened, pruned) = (&self.headers, &mut self.opened, 1..height);
+        self.bodies.retain(|hash, body| {
+            let Some((header, _)) = headers.get(hash) else { return true };
+            if !pruned.contains(&header.height) {
+                return true;
+            }
+            if let Ok(block) = Block::decode(body) {
+                opened.insert(*hash, Opened::of(&block));
+            }
+            false
+        });
     }
 
     fn move_tip(&mut self, tip: Hash, fork: u64) {

@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::ledger::chain::Chain;
+use crate::ledger::chain::{Chain, ChainEntry};
 use crate::ledger::signature_batch::{BatchId, KnownIn};
 use crate::primitives::block::Block;
 use crate::primitives::collections::fifo_set::FifoSet;
@@ -48,8 +48,11 @@ const EXPIRED_MAX: usize = 256;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct DownloadPeer {
     pub(crate) peer: ConnectionId,
-    /// The most work of a branch whose bodies it all has.
+    /// The most work of a branch that it has.
     pub(crate) claim: Work,
+    /// The height from which on it has the bodies of that branch. A peer that prunes deleted those
+    /// below.
+    pub(crate) lowest_body: u64,
 }
 
 /// The record of a peer's answers.
@@ -127,10 +130,10 @@ impl BlockDownload {
             if free.values().all(|&room| room == 0) {
                 break;
             }
-            let Some(work) = chain.find(hash).map(|place| place.total_work) else { continue };
+            let Some(block) = chain.find(hash) else { continue };
             let able = |source: &&DownloadPeer| {
                 let has_room = free.get(&source.peer).is_some_and(|&room| room > 0);
-                has_room && self.can_serve(now, relay, source, hash, work)
+                has_room && self.can_serve(now, relay, source, &block)
             };
             let in_time = |source: &&DownloadPeer| {
                 able(source)
@@ -157,16 +160,26 @@ impl BlockDownload {
         orders.into_vec()
     }
 
-    fn can_serve(
+    fn can_serve(&self, now: Now, relay: &BlockRelay, source: &DownloadPeer, block: &ChainEntry) -> bool {
+        let has_body = source.claim >= block.total_work && source.lowest_body <= block.header.height;
+        (has_body || relay.can_serve(now.moment, source.peer, &block.hash))
+            && !self.has_not_found(source.peer, &block.hash)
+    }
+
+    /// Returns the lowest block of the path if peers have it, and all of them deleted its body.
+    pub(crate) fn pruned_everywhere(
         &self,
         now: Now,
+        chain: &Chain,
         relay: &BlockRelay,
-        source: &DownloadPeer,
-        hash: &Hash,
-        work: Work,
-    ) -> bool {
-        (source.claim >= work || relay.can_serve(now.moment, source.peer, hash))
-            && !self.has_not_found(source.peer, hash)
+        sources: &[DownloadPeer],
+    ) -> Option<ChainEntry> {
+        let lowest = chain.missing_blocks().next().and_then(|hash| chain.find(hash))?;
+        let pruned = |source: &DownloadPeer| {
+            source.claim >= lowest.total_work && source.lowest_body > lowest.header.height
+        };
+        let is_lacking = sources.iter().any(pruned) && !self.is_available(now, chain, relay, sources);
+        is_lacking.then_some(lowest)
     }
 
     /// Returns true if a peer reported a block as missing.
@@ -191,9 +204,7 @@ impl BlockDownload {
         let lowest = chain.missing_blocks().next().and_then(|hash| chain.find(hash));
         lowest.is_some_and(|lowest| {
             self.pending.contains(&lowest.hash)
-                || sources
-                    .iter()
-                    .any(|source| self.can_serve(now, relay, source, &lowest.hash, lowest.total_work))
+                || sources.iter().any(|source| self.can_serve(now, relay, source, &lowest))
         })
     }
 

@@ -92,7 +92,8 @@ fn body<T>(request: Request<T>) -> Result<T, ApiError> {
 
 async fn status(State(state): State<AdminState>) -> Answer<AdminStatus> {
     let (handle, data) = (&state.handle, state.data.clone());
-    let status = StatusView::new(handle.network(), handle.status().await?);
+    let pruned = handle.store().kept_from();
+    let status = StatusView::new(handle.network(), handle.status().await?, pruned);
     let mining_threads = handle.administer(AdminQuery::MiningThreads).await?;
     let free = tokio::task::spawn_blocking(move || disk_free(&data).ok()).await;
     Ok(Json(AdminStatus {

@@ -36,7 +36,8 @@ pub(crate) fn shown(stored: &StoredBlock, network: &Network) -> Option<json::Blo
 
 /// Blocks of the best chain, in rising order: the newest ones, or those from a height on
 #[utoipa::path(get, path = "/api/v1/blocks", operation_id = "list_blocks", tag = "ledger", params(super::ListSlice),
-    responses((status = 200, body = Vec<json::BlockView>), (status = 400, body = crate::http::error::Refusal)))]
+    responses((status = 200, body = Vec<json::BlockView>), (status = 400, body = crate::http::error::Refusal),
+        (status = 410, description = "The block's body was deleted here", body = crate::http::error::Refusal)))]
 pub(super) async fn list(
     State(app): State<AppState>,
     query: SliceQuery,
@@ -69,7 +70,8 @@ fn brief(blocks: Vec<StoredBlock>, network: &Network) -> Vec<json::BlockView> {
     params(("name" = String, Path, description = "A height, or a hash of 64 hex digits")),
     responses((status = 200, content((json::BlockView = "application/json"), (Vec<u8> = "application/octet-stream"))),
         (status = 400, body = crate::http::error::Refusal),
-        (status = 404, body = crate::http::error::Refusal)))]
+        (status = 404, body = crate::http::error::Refusal),
+        (status = 410, description = "The block's body was deleted here", body = crate::http::error::Refusal)))]
 pub(super) async fn show(
     State(app): State<AppState>,
     headers: HeaderMap,

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::State;
+use axum::http::StatusCode;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
@@ -37,8 +38,10 @@ struct Export {
 #[utoipa::path(get, path = "/api/v1/export", operation_id = "export", tag = "ledger",
     responses(
         (status = 200, description = "The network's parameters as JSON, then a block a line in hex", content_type = "text/plain"),
+        (status = 410, description = "The bodies of old blocks were deleted here", body = crate::http::error::Refusal),
         (status = 503, description = "Too many exports are under way", body = crate::http::error::Refusal)))]
 pub(super) async fn stream(State(app): State<AppState>) -> Result<Response, ApiError> {
+    check_whole(&app)?;
     let permit = Arc::clone(&app.exports).try_acquire_owned().map_err(|_| ApiError::busy())?;
     let mut first = serde_json::to_vec(app.handle.network().parameters()).unwrap_or_default();
     first.push(b'\n');
@@ -51,6 +54,16 @@ pub(super) async fn stream(State(app): State<AppState>) -> Result<Response, ApiE
     });
     let headers = [(CONTENT_TYPE, "text/plain; charset=utf-8"), (CACHE_CONTROL, "no-store")];
     Ok((headers, Body::from_stream(pieces)).into_response())
+}
+
+/// Refuses an answer with every block, if the bodies of some were deleted.
+pub(crate) fn check_whole(app: &AppState) -> Result<(), ApiError> {
+    let Some(height) = app.handle.store().kept_from() else { return Ok(()) };
+    let message = format!(
+        "the bodies of the blocks from 1 to {} were deleted here: ask an archive node for the whole chain",
+        height - 1
+    );
+    Err(ApiError::new(StatusCode::GONE, "pruned", message))
 }
 
 impl Export {

@@ -103,8 +103,10 @@ fn encode(event: &Event, network: &Network) -> Option<EventFrame> {
             frame("syncing", &json!({ "height": height, "target": target }))
         }
         // Only the node's log uses these.
-        Event::Assumed { .. } | Event::Proven { .. } | Event::Orphan { .. } | Event::Closing { .. } => {
-            return None;
-        }
+        Event::Assumed { .. }
+        | Event::Proven { .. }
+        | Event::Orphan { .. }
+        | Event::Lacking { .. }
+        | Event::Closing { .. } => return None,
     })
 }

@@ -119,7 +119,14 @@ fn search(store: &Store, network: &Hash, wanted: &Wanted, to: Option<u64>) -> Re
     };
     let mut bytes = 0;
     // The genesis block has no author and no messages.
-    for height in (1..=to).rev().take(usize::try_from(BLOCKS_MAX).unwrap_or(usize::MAX)) {
+    let first = view.kept_from()?.max(1);
+    if to < first
+        && let Some(hash) = view.hash_at(to)?
+    {
+        // The error says that the body was deleted.
+        view.block(&hash)?;
+    }
+    for height in (first..=to).rev().take(usize::try_from(BLOCKS_MAX).unwrap_or(usize::MAX)) {
         let Some(stored) = view.hash_at(height)?.map(|hash| view.block(&hash)).transpose()?.flatten() else {
             break;
         };

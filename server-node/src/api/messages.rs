@@ -40,7 +40,8 @@ pub(super) async fn list(
 #[utoipa::path(get, path = "/api/v1/messages/{id}", operation_id = "message", tag = "ledger",
     params(("id" = String, Path, description = "The message's id, 64 hex digits")),
     responses((status = 200, body = MessageStatus), (status = 400, body = crate::http::error::Refusal),
-        (status = 404, body = crate::http::error::Refusal)))]
+        (status = 404, body = crate::http::error::Refusal),
+        (status = 410, description = "It is in a block whose body was deleted here", body = crate::http::error::Refusal)))]
 pub(super) async fn show(
     State(app): State<AppState>,
     id: Result<Path<String>, PathRejection>,

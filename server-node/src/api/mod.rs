@@ -74,7 +74,8 @@ pub(crate) fn router() -> OpenApiRouter<AppState> {
 #[utoipa::path(get, path = "/api/v1/status", tag = "node",
     responses((status = 200, body = view::StatusView), (status = 503, body = crate::http::error::Refusal)))]
 pub(crate) async fn status(State(app): State<AppState>) -> Result<Json<view::StatusView>, ApiError> {
-    Ok(Json(view::StatusView::new(app.handle.network(), app.handle.status().await?)))
+    let status = app.handle.status().await?;
+    Ok(Json(view::StatusView::new(app.handle.network(), status, app.handle.store().kept_from())))
 }
 
 /// The parameters of the node's network. Its genesis block and id follow from them

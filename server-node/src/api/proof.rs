@@ -30,6 +30,7 @@ pub(super) const BINARY: &str = "application/octet-stream";
         (status = 400, body = crate::http::error::Refusal),
         (status = 404, description = "The message is not known", body = crate::http::error::Refusal),
         (status = 409, description = "The message waits for a block", body = crate::http::error::Refusal),
+        (status = 410, description = "It is in a block whose body was deleted here", body = crate::http::error::Refusal),
         (status = 503, description = "Too many proofs are being made", body = crate::http::error::Refusal)))]
 pub(super) async fn show(
     State(app): State<AppState>,

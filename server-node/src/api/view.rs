@@ -42,11 +42,20 @@ pub struct StatusView {
     pub syncing: bool,
     /// True if the node is mining.
     pub mining: bool,
+    /// The lowest block above genesis whose body the node has, if it deleted the bodies below. An
+    /// archive node has all bodies, and leaves this out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pruned: Option<u64>,
+    /// The height of a block that the node cannot fetch, because all of its peers deleted the body.
+    /// It needs a peer that is an archive node.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lacking: Option<u64>,
 }
 
 impl StatusView {
     /// Creates the JSON form of a node's status.
-    pub fn new(network: &Network, status: node::Status) -> Self {
+    /// `pruned` is the lowest height above genesis whose body is kept, if bodies were deleted.
+    pub fn new(network: &Network, status: node::Status, pruned: Option<u64>) -> Self {
         Self {
             network: network.name().to_owned(),
             network_id: *network.id(),
@@ -61,6 +70,8 @@ impl StatusView {
             pool: status.pool,
             syncing: status.syncing,
             mining: status.mining,
+            pruned,
+            lacking: status.lacking,
         }
     }
 }

@@ -31,7 +31,11 @@ pub(super) fn run(arguments: &StatusArgs) -> anyhow::Result<()> {
         (false, true) => "mining".to_owned(),
         (false, false) => "following the chain".to_owned(),
     };
-    let rows = [
+    let bodies = match status.pruned {
+        Some(height) => format!("pruned: those from block {height} on"),
+        None => "all".to_owned(),
+    };
+    let mut rows = vec![
         ("node", format!("{}, version {}", client.base(), table::one_line(&status.version))),
         ("network", table::one_line(&status.network)),
         ("network id", status.network_id.to_string()),
@@ -42,6 +46,11 @@ pub(super) fn run(arguments: &StatusArgs) -> anyhow::Result<()> {
         ("difficulty", table::one_line(&status.difficulty)),
         ("peers", format!("{}, {} with the same chain", status.peers, status.agreeing)),
         ("pool", format!("{} messages", status.pool)),
+        ("bodies", bodies),
     ];
+    if let Some(height) = status.lacking {
+        let lacking = format!("block {height}: all peers deleted its body, connect to an archive node");
+        rows.push(("lacking", lacking));
+    }
     table::print(&table::pairs(&rows))
 }

@@ -373,6 +373,12 @@ impl Driver {
                 let agreement = agreement.name();
                 tracing::warn!(peer = peer.0, agreement, height, "a peer has had another chain for long");
             }
+            Event::Lacking { height } => {
+                tracing::warn!(
+                    height,
+                    "all peers deleted the body of the next block: connect to an archive node, with --connect"
+                );
+            }
             Event::Assumed { .. }
             | Event::Proven { .. }
             | Event::PeerUp { .. }

@@ -81,6 +81,9 @@ impl From<Stopped> for ApiError {
 
 impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
+        if matches!(error, StoreError::Pruned { .. }) {
+            return Self::new(StatusCode::GONE, "pruned", error.to_string());
+        }
         // An error of the disk is for the node's owner. The log has it, but others must not learn
         // paths.
         tracing::error!(%error, "the store cannot be read");

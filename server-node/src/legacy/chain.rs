@@ -45,7 +45,7 @@ use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig
 use super::hold::{Fetch, Hold, Member};
 use super::tail::{Tail, TailPosition};
 use super::{ANSWER_BYTES_MAX, BUFFER_BYTES, PIECE_BYTES, SEND_TIMEOUT, TEXT_BYTES_MAX, form, origin};
-use crate::api::export::parent_of;
+use crate::api::export::{check_whole, parent_of};
 use crate::http::blocking;
 use crate::http::error::ApiError;
 use crate::http::state::{AppState, Remote};
@@ -95,11 +95,14 @@ impl From<ApiError> for Broken {
 
 /// The node's key, the nodes, and the chain, genesis first, as one JSON text; over WebSocket one text message
 ///
-/// Without `all`: genesis and the newest blocks that fit into 1,000,000 bytes. With it: every
-/// block. A block over 500,000 bytes in this form has an empty list of `messages`.
+/// Without `all`: genesis and the newest blocks that fit into 1,000,000 bytes. A pruned node has no
+/// others than those whose bodies it kept. With `all`: every block. A block over 500,000 bytes in
+/// this form has an empty list of `messages`.
 #[utoipa::path(get, path = "/get-blockchaindata", operation_id = "older_chain", tag = "older system",
     params(("all" = Option<String>, Query, description = "Given, with any value or none: every block")),
     responses((status = 200, description = "WalletAuthor, NetworkData and BlockChainData", content_type = "application/json"),
+        (status = 410, description = "Every block was asked for, and the bodies of old ones were deleted here",
+            body = crate::http::error::Refusal),
         (status = 503, description = "Too many at once", body = crate::http::error::Refusal)))]
 pub(crate) async fn show(
     State(app): State<AppState>,
@@ -110,6 +113,9 @@ pub(crate) async fn show(
     let (mut parts, _) = request.into_parts();
     let query = parts.uri.query().unwrap_or_default();
     let all = query.split('&').any(|pair| pair == "all" || pair.starts_with("all="));
+    if all && let Err(pruned) = check_whole(&app) {
+        return pruned.into_response();
+    }
     let upgraded = parts.extensions.get::<OnUpgrade>().cloned();
     // Only checks the request. The connection that the extractor would make has no fragments.
     let checked = WebSocketUpgrade::from_request_parts(&mut parts, &app).await;
@@ -389,10 +395,10 @@ impl BlockReader {
     }
 
     /// Returns the lowest height such that the blocks from it up to `to`, each with a comma, fit
-    /// into `room` bytes. Also returns the hash of the block below it.
+    /// into `room` bytes and have their bodies. Also returns the hash of the block below it.
     fn newest(&self, view: &Snapshot, to: u64, mut room: usize) -> Result<(u64, Hash), StoreError> {
-        let mut from = to + 1;
-        while from > 1 {
+        let (mut from, first) = (to + 1, view.kept_from()?.max(1));
+        while from > first {
             let Some(stored) = view.blocks(from - 1, 1)?.pop() else { break };
             let bytes = self.json(&stored)?.len() + 1;
             if bytes > room {

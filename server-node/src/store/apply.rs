@@ -7,18 +7,19 @@ use plexus_core::primitives::message::MessageId;
 use plexus_core::primitives::mmr::Mmr;
 use plexus_core::primitives::params::Network;
 use plexus_core::primitives::pow::Work;
-use redb::{ReadableTable, Table, WriteTransaction};
+use redb::{AccessGuard, ReadableTable, Table, WriteTransaction};
 
 use super::memtable::{self, Memtable};
 use super::mmr_nodes::MmrNodeRange;
-use super::table::{self, HeaderRecord, MessageKey, PlaceKey};
+use super::table::{self, HeaderRecord, MessageKey, PlaceKey, PrunedRecord};
 use super::{StoreError, StoreResult};
 
 /// The tables of one write transaction.
 pub(super) struct TransactionWriter<'a> {
     headers: Table<'a, &'static PlaceKey, &'static HeaderRecord>,
-    bodies: Table<'a, &'static PlaceKey, &'static [u8]>,
-    best: Table<'a, u64, &'static [u8; 32]>,
+    pub(super) bodies: Table<'a, &'static PlaceKey, &'static [u8]>,
+    pub(super) pruned: Table<'a, u64, &'static PrunedRecord>,
+    pub(super) best: Table<'a, u64, &'static [u8; 32]>,
     heights: Table<'a, &'static [u8; 32], u64>,
     checkpoints: Table<'a, &'static PlaceKey, &'static [u8]>,
     range: MmrNodeRange<'a>,
@@ -26,15 +27,25 @@ pub(super) struct TransactionWriter<'a> {
     log: Table<'a, u64, &'static [u8]>,
     pooled: Table<'a, &'static [u8; 32], &'static [u8]>,
     meta: Table<'a, &'static str, &'static [u8]>,
+    /// The lowest height above genesis whose body is kept.
+    kept_from: u64,
+    /// The bytes of all bodies.
+    pub(super) body_bytes: u64,
     /// The rows that this transaction adds to the log.
     logged: Vec<(MessageKey, u64)>,
 }
 
 impl<'a> TransactionWriter<'a> {
     pub(super) fn new(transaction: &'a WriteTransaction) -> StoreResult<Self> {
+        let meta = transaction.open_table(table::META)?;
+        let number = |key| -> StoreResult<u64> {
+            Ok(table::number_of(meta.get(key)?.as_ref().map(AccessGuard::value)))
+        };
+        let (kept_from, body_bytes) = (number(table::KEPT_FROM_KEY)?, number(table::BODY_BYTES_KEY)?);
         Ok(Self {
             headers: transaction.open_table(table::HEADERS)?,
             bodies: transaction.open_table(table::BODIES)?,
+            pruned: transaction.open_table(table::PRUNED)?,
             best: transaction.open_table(table::BEST)?,
             heights: transaction.open_table(table::HEIGHTS)?,
             checkpoints: transaction.open_table(table::CHECKPOINTS)?,
@@ -42,7 +53,9 @@ impl<'a> TransactionWriter<'a> {
             messages: transaction.open_table(table::MESSAGES)?,
             log: transaction.open_table(table::LOG)?,
             pooled: transaction.open_table(table::POOLED)?,
-            meta: transaction.open_table(table::META)?,
+            meta,
+            kept_from,
+            body_bytes,
             logged: Vec::new(),
         })
     }
@@ -78,8 +91,10 @@ impl<'a> TransactionWriter<'a> {
     }
 
     fn body(&mut self, hash: &Hash, height: u64, block: &[u8], ids: &[MessageId]) -> StoreResult<()> {
-        let known = self.bodies.insert(&table::place_key(height, hash), block)?.is_some();
-        if !known && !ids.is_empty() {
+        let key = table::place_key(height, hash);
+        let known = self.bodies.insert(&key, block)?.map(|old| old.value().len() as u64);
+        self.body_bytes = (self.body_bytes + block.len() as u64).saturating_sub(known.unwrap_or(0));
+        if known.is_none() && !ids.is_empty() {
             let next = self.log.last()?.map_or(0, |(number, _)| number.value() + 1);
             self.log.insert(next, memtable::log_row(height, hash, ids).as_slice())?;
             self.logged.extend(ids.iter().map(|id| (table::message_key(id, hash), height)));
@@ -96,9 +111,46 @@ impl<'a> TransactionWriter<'a> {
         Ok(())
     }
 
-    /// Returns the rows that were added to the log, for the head.
-    pub(super) fn into_logged(self) -> Vec<(MessageKey, u64)> {
-        self.logged
+    /// Writes the numbers that changed. Returns the rows that were added to the log, for the head,
+    /// and the lowest height whose body is kept.
+    pub(super) fn finish(mut self) -> StoreResult<(Vec<(MessageKey, u64)>, u64)> {
+        self.meta.insert(table::KEPT_FROM_KEY, self.kept_from.to_be_bytes().as_slice())?;
+        self.meta.insert(table::BODY_BYTES_KEY, self.body_bytes.to_be_bytes().as_slice())?;
+        let peak =
+            table::number_of(self.meta.get(table::BODY_BYTES_PEAK_KEY)?.as_ref().map(AccessGuard::value));
+        if self.body_bytes > peak {
+            self.meta.insert(table::BODY_BYTES_PEAK_KEY, self.body_bytes.to_be_bytes().as_slice())?;
+        }
+        Ok((self.logged, self.kept_from))
+    }
+
+    /// Returns the lowest height above genesis whose body is kept: 0 if no body was deleted.
+    pub(super) fn kept_from(&self) -> u64 {
+        self.kept_from
+    }
+
+    /// Notes that the bodies below a height were deleted.
+    pub(super) fn keep_from(&mut self, height: u64) {
+        self.kept_from = height;
+    }
+
+    /// Notes that the best chain now has other blocks above a height, with their bodies.
+    fn keep_above(&mut self, height: u64) -> StoreResult<()> {
+        let above = height.saturating_add(1);
+        if self.kept_from > above {
+            self.kept_from = above;
+            self.pruned.retain_in(above.., |_, _| false)?;
+        }
+        Ok(())
+    }
+
+    /// Counts the bytes of all bodies, which a store of an older format does not note.
+    pub(super) fn count_body_bytes(&mut self) -> StoreResult<()> {
+        self.body_bytes = 0;
+        for entry in self.bodies.iter()? {
+            self.body_bytes += entry?.1.value().len() as u64;
+        }
+        Ok(())
     }
 
     fn checkpoint(&mut self, height: u64, hash: &Hash, history: &Mmr) -> StoreResult<()> {
@@ -127,6 +179,7 @@ impl<'a> TransactionWriter<'a> {
     }
 
     fn move_tip(&mut self, tip: Hash, height: u64, fork: u64) -> StoreResult<()> {
+        self.keep_above(fork)?;
         self.range.truncate(fork.saturating_add(1))?;
         while let Some(last) = self.last()?.filter(|last| *last > height) {
             self.best.remove(last)?;
@@ -149,13 +202,17 @@ impl<'a> TransactionWriter<'a> {
     /// Ends the best chain at a height, and removes the blocks above so that they are fetched
     /// again. The log must be empty.
     pub(super) fn truncate(&mut self, height: u64, ids: impl Fn(&[u8]) -> Vec<MessageId>) -> StoreResult<()> {
+        self.keep_above(height)?;
         self.range.truncate(height.saturating_add(1))?;
         while let Some(last) = self.last()?.filter(|last| *last > height) {
             let Some(hash) = self.best.remove(last)?.map(|hash| Hash::from_bytes(*hash.value())) else {
                 break;
             };
             let key = table::place_key(last, &hash);
-            let ids = self.bodies.remove(&key)?.map(|body| ids(body.value())).unwrap_or_default();
+            let removed =
+                self.bodies.remove(&key)?.map(|body| (body.value().len() as u64, ids(body.value())));
+            let (bytes, ids) = removed.unwrap_or_default();
+            self.body_bytes = self.body_bytes.saturating_sub(bytes);
             for id in ids {
                 self.messages.remove(&table::message_key(&id, &hash))?;
             }

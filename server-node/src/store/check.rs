@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 use super::memtable::{self, Memtable};
 use super::mmr_nodes::{CHUNK, CHUNK_LEVEL, fold};
 use super::snapshot::Snapshot;
-use super::{StoreError, StoreResult, salvage, table};
+use super::{StoreError, StoreResult, identity, salvage, table};
 use crate::chain_file::verifier::ChainVerifier;
 
 /// A time after that of all blocks: a stored block was not too new when it came.
@@ -70,6 +70,7 @@ pub fn check(data: &Path, network: &Network, mut tell: impl FnMut(Checked)) -> S
     let database = salvage::open(data)?;
     let transaction = database.begin_read()?;
     check_meta(&transaction, data, network)?;
+    identity::check_whole(&transaction)?;
     let view = Snapshot::new(&transaction, *network.id())?;
     let mut head = Memtable::default();
     tell(Checked::Begun { part: "message log".into() });
@@ -90,8 +91,8 @@ fn check_meta(transaction: &ReadTransaction, data: &Path, network: &Network) -> 
     let value = |key| -> StoreResult<Vec<u8>> {
         Ok(meta.get(key)?.map(|value| value.value().to_vec()).unwrap_or_default())
     };
-    super::check_format(data, &value(table::FORMAT_KEY)?)?;
-    super::check_network(
+    identity::check_format(data, &value(table::FORMAT_KEY)?)?;
+    identity::check_network(
         &transaction.open_table(table::HEADERS)?,
         data,
         &value(table::NETWORK_KEY)?,

@@ -76,6 +76,28 @@ pub enum StoreError {
         /// The system's error.
         source: std::io::Error,
     },
+    /// The body of a block was deleted.
+    #[error(
+        "the body of block {height} ({block}) was deleted here: this node keeps those from block {kept_from} on, an \
+         archive node has all"
+    )]
+    Pruned {
+        /// The block.
+        block: Hash,
+        /// Its height.
+        height: u64,
+        /// The lowest height whose body is kept.
+        kept_from: u64,
+    },
+    /// The bodies of old blocks were deleted, and the whole chain is needed.
+    #[error(
+        "the store is pruned: the bodies below block {kept_from} were deleted, and the whole chain is needed for this; \
+         a node cuts the chain off below damage when it starts, or begins again with a new directory (--data)"
+    )]
+    PrunedStore {
+        /// The lowest height whose body is kept.
+        kept_from: u64,
+    },
     /// A stored record differs from the one that was written.
     #[error("the store is damaged: {what} {key}: {reason}")]
     Record {
@@ -135,5 +157,6 @@ from_redb!(
     redb::TableError,
     redb::StorageError,
     redb::CommitError,
+    redb::CompactionError,
     redb::SetDurabilityError
 );

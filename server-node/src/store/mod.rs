@@ -8,12 +8,13 @@
 use std::fs::{File, TryLockError};
 use std::io::ErrorKind;
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use bytes::Bytes;
 use plexus_core::ledger::signature_batch::KnownIn;
 use plexus_core::node::storage::{Change, StoreQuery, StoreReply};
-use plexus_core::primitives::block::{Header, VERSION};
+use plexus_core::primitives::block::Header;
 use plexus_core::primitives::hash::Hash;
 use plexus_core::primitives::message::MessageId;
 use plexus_core::primitives::params::Network;
@@ -24,10 +25,12 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 mod apply;
 pub mod check;
 mod error;
+mod identity;
 mod memtable;
 mod mmr_nodes;
 mod overlay;
 mod proof;
+mod prune;
 mod restore;
 pub mod salvage;
 mod snapshot;
@@ -37,9 +40,9 @@ use self::apply::TransactionWriter;
 pub use self::error::StoreError;
 pub use self::memtable::HEAD_MAX;
 use self::memtable::Memtable;
+pub use self::prune::{KEPT_BODIES_MIN, KeepBodies, KeepBodiesError, Pruned, STEP_BLOCKS, STEP_BYTES};
 pub use self::restore::BODIES_CHECKED;
 pub use self::snapshot::Snapshot;
-use self::table::{HeaderRecord, PlaceKey};
 use crate::private_file;
 
 /// The store's file in the data directory.
@@ -96,6 +99,8 @@ pub struct Store {
     head: RwLock<Memtable>,
     /// The newest proof.
     kept_proof: Mutex<Option<proof::Kept>>,
+    /// The lowest height above genesis whose body is kept, as of the last transaction.
+    kept_from: AtomicU64,
     /// Held while writing.
     writing: Mutex<()>,
     /// Held as long as the store is open.
@@ -129,7 +134,9 @@ impl Store {
             std::fs::rename(&new, &file).map_err(directory)?;
             sync_directory(data).map_err(directory)?;
         }
-        Self::begin(create(data, &file)?, data, network, Some(lock))
+        let mut database = create(data, &file)?;
+        prune::compact_if_free(&mut database, &file)?;
+        Self::begin(database, data, network, Some(lock))
     }
 
     /// Opens a store on another backend than a file, for tests of crashes.
@@ -149,18 +156,27 @@ impl Store {
         lock: Option<File>,
     ) -> StoreResult<Arc<Self>> {
         let released = CancellationToken::new().drop_guard();
-        let (head, kept_proof, writing) = Default::default();
-        let store =
-            Self { database, network: *network.id(), head, kept_proof, writing, _lock: lock, released };
+        let (head, kept_proof, writing, kept_from) = Default::default();
+        let network_id = *network.id();
+        let store = Self {
+            database,
+            network: network_id,
+            head,
+            kept_proof,
+            kept_from,
+            writing,
+            _lock: lock,
+            released,
+        };
         let transaction = store.database.begin_write()?;
         let found = {
             let mut meta = transaction.open_table(table::META)?;
             let format = meta.get(table::FORMAT_KEY)?.map(|value| value.value().to_vec());
             match format {
                 Some(format) => {
-                    let format = check_format(data, &format)?;
+                    let format = identity::check_format(data, &format)?;
                     let found = meta.get(table::NETWORK_KEY)?.map(|value| value.value().to_vec());
-                    check_network(
+                    identity::check_network(
                         &transaction.open_table(table::HEADERS)?,
                         data,
                         &found.unwrap_or_default(),
@@ -188,14 +204,20 @@ impl Store {
             Some(table::FORMAT) => transaction.abort()?,
             Some(format) => {
                 tracing::debug!(format, "the store is brought up to date");
-                TransactionWriter::new(&transaction)?.fill_range()?;
+                let mut writer = TransactionWriter::new(&transaction)?;
+                writer.fill_range()?;
+                writer.count_body_bytes()?;
+                writer.finish()?;
                 transaction.commit()?;
             }
             None => {
-                TransactionWriter::new(&transaction)?.genesis(network)?;
+                let mut writer = TransactionWriter::new(&transaction)?;
+                writer.genesis(network)?;
+                writer.finish()?;
                 transaction.commit()?;
             }
         }
+        store.kept_from.store(store.view()?.kept_from()?, Ordering::Relaxed);
         Ok(Arc::new(store))
     }
 
@@ -246,8 +268,9 @@ impl Store {
             writer.merge(&self.head())?;
         }
         work(&mut writer)?;
-        let logged = writer.into_logged();
+        let (logged, kept_from) = writer.finish()?;
         transaction.commit()?;
+        self.kept_from.store(kept_from, Ordering::Relaxed);
         // Clear the head only after the commit: a reader that no longer finds a message in the head
         // finds it in the table.
         let mut head = self.head_mut();
@@ -282,10 +305,16 @@ impl Store {
         self.view()?.header(hash)
     }
 
+    /// Returns the lowest height above genesis whose body is kept. Returns `None` if no body was
+    /// deleted.
+    pub fn kept_from(&self) -> Option<u64> {
+        Some(self.kept_from.load(Ordering::Relaxed)).filter(|height| *height > 1)
+    }
+
     /// Returns a stored block of any branch.
     ///
     /// # Errors
-    /// The disk fails.
+    /// The disk fails, or the block's body was deleted.
     pub fn block(&self, hash: &Hash) -> StoreResult<Option<StoredBlock>> {
         self.view()?.block(hash)
     }
@@ -319,7 +348,7 @@ impl Store {
     /// Returns the position of a message on the best chain.
     ///
     /// # Errors
-    /// The disk fails.
+    /// The disk fails, or the body of the message's block was deleted. The error names the block.
     pub fn find_message(&self, id: &MessageId) -> StoreResult<Option<Found>> {
         let (view, seen) = self.look_up(std::slice::from_ref(id))?;
         let Some(KnownIn { block, height, .. }) = seen.into_iter().find(|seen| seen.best) else {
@@ -446,35 +475,4 @@ fn refused(data: &Path, file: &Path, error: DatabaseError) -> StoreError {
         return StoreError::DiskFull;
     }
     StoreError::Directory { path: file.to_owned(), source }
-}
-
-/// Returns the store's format. Fails if this program can neither read nor upgrade it.
-fn check_format(data: &Path, found: &[u8]) -> StoreResult<u64> {
-    let found = <[u8; 8]>::try_from(found).map_or(0, u64::from_be_bytes);
-    let expected = table::FORMAT;
-    match found {
-        table::FORMAT | table::FORMAT_WITHOUT_NODES => Ok(found),
-        _ => Err(StoreError::OtherFormat { data: data.to_owned(), expected, found }),
-    }
-}
-
-fn check_network(
-    headers: &impl ReadableTable<&'static PlaceKey, &'static HeaderRecord>,
-    data: &Path,
-    found: &[u8],
-    expected: &Hash,
-) -> StoreResult<()> {
-    let found = <[u8; 32]>::try_from(found).map_or(Hash::ZERO, Hash::from_bytes);
-    let (data, expected) = (data.to_owned(), *expected);
-    if found == expected {
-        return Ok(());
-    }
-    // The ids of all networks change with the version of the protocol.
-    let genesis = headers.get(&table::place_key(0, &found))?.map(|record| table::header_of(record.value()));
-    match genesis {
-        Some(Ok((genesis, _))) if genesis.version != VERSION => {
-            Err(StoreError::OtherProtocol { data, expected: VERSION, found: genesis.version })
-        }
-        Some(_) | None => Err(StoreError::OtherNetwork { data, expected, found }),
-    }
 }

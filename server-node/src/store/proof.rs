@@ -101,7 +101,10 @@ impl SnapshotProver<'_> {
     }
 
     fn block(&self, height: u64, hash: &Hash) -> StoreResult<Block> {
-        let body = self.view.body_at(height, hash)?.ok_or_else(|| StoreError::missing("block", hash))?;
+        let Some(body) = self.view.body_at(height, hash)? else {
+            let pruned = self.view.pruned_error(height, hash)?;
+            return Err(pruned.unwrap_or_else(|| StoreError::missing("block", hash)));
+        };
         Block::decode(&body).map_err(|error| StoreError::record("body", hash, &error))
     }
 }
@@ -124,8 +127,11 @@ impl ProofSource for SnapshotProver<'_> {
 
     fn opened(&mut self, height: u64) -> StoreResult<Opened> {
         let hash = self.view.hash_at(height)?.ok_or_else(|| StoreError::missing("block", height))?;
-        let block = self.block(height, &hash)?;
-        let body_root = block.body_root(&block.messages_root());
-        Ok(Opened { header: block.header, body_root, extra: block.extra })
+        if let Some((body_root, extra)) = self.view.pruned_at(height)? {
+            let header = self.view.header_at(height, &hash)?;
+            let (header, _) = header.ok_or_else(|| StoreError::missing("header", hash))?;
+            return Ok(Opened { header, body_root, extra });
+        }
+        Ok(Opened::of(&self.block(height, &hash)?))
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Everything in the store was verified before it was written, so only damage from outside is
 //! looked for. The newest [`WINDOW_MAX`] headers must keep every rule that headers alone can show.
-//! The newest [`BODIES_CHECKED`] blocks must match their headers. The best chain is cut off below
+//! The newest [`BODIES_CHECKED`] blocks must match their headers, unless their bodies were deleted. The best chain is cut off below
 //! the lowest damage, and the node fetches the rest again.
 
 use plexus_core::ledger::chain::{Chain, RestoreError, WINDOW_MAX};
@@ -84,8 +84,9 @@ fn try_restore(
 /// Returns the lowest damaged block among the newest ones, if there is any.
 fn damaged_body(view: &Snapshot, chain: &Chain, tip: u64) -> StoreResult<Option<RestoreError>> {
     let mut count = BODIES_CHECKED;
+    let first = view.kept_from()?.max(1);
     loop {
-        let lowest = tip.saturating_sub(count - 1).max(1);
+        let lowest = tip.saturating_sub(count - 1).max(first);
         let mut damage = None;
         for height in lowest..=tip {
             let Some(hash) = chain.best_at(height) else { continue };
@@ -94,7 +95,7 @@ fn damaged_body(view: &Snapshot, chain: &Chain, tip: u64) -> StoreResult<Option<
                 break;
             }
         }
-        let reaches = chain.best_at(lowest).is_some() && lowest > 1;
+        let reaches = chain.best_at(lowest).is_some() && lowest > first;
         match damage {
             Some(damage) if damage.height == lowest && reaches => count *= 2,
             Some(_) | None => return Ok(damage),

@@ -11,7 +11,7 @@ use redb::{Database, ReadTransaction, ReadableDatabase, ReadableTable};
 
 use super::overlay::Overlay;
 use super::table::{self, PlaceKey};
-use super::{FILE, StoreError, StoreResult, builder, refused};
+use super::{FILE, StoreError, StoreResult, builder, identity, refused};
 
 /// The blocks by which branches are compared where the best chain's table is lost.
 const LOOK_AHEAD: u64 = 64;
@@ -46,10 +46,14 @@ impl Salvage {
     /// Opens the store of a data folder.
     ///
     /// # Errors
-    /// The file is missing or cannot be read as a database.
+    /// The file is missing, cannot be read as a database, or its old bodies were deleted.
     pub fn open(data: &Path) -> StoreResult<Self> {
         let database = open(data)?;
         let transaction = ReadTransactionBox(database.begin_read()?);
+        // Only the blocks that follow genesis without a gap could be saved.
+        if let Err(error @ StoreError::PrunedStore { .. }) = identity::check_whole(&transaction.0) {
+            return Err(error);
+        }
         Ok(Self { transaction, _database: database })
     }
 

@@ -12,17 +12,18 @@ use plexus_core::primitives::mmr::{Mmr, MmrNode, Position};
 use plexus_core::primitives::pow::Work;
 use plexus_core::protocol::limits::HEADERS_MAX;
 use plexus_core::protocol::packet::{Packet, body_frame};
-use redb::{ReadOnlyTable, ReadTransaction, ReadableTable};
+use redb::{AccessGuard, ReadOnlyTable, ReadTransaction, ReadableTable};
 
 use super::mmr_nodes;
-use super::table::{self, HeaderRecord, MessageKey, NodeKey, NodeRecord, PlaceKey};
+use super::table::{self, HeaderRecord, MessageKey, NodeKey, NodeRecord, PlaceKey, PrunedRecord};
 use super::{BLOCKS_BYTES_MAX, BLOCKS_MAX, StoreError, StoreResult, StoredBlock, StoredPosition};
 
 /// A snapshot of the store.
 pub struct Snapshot {
     network: Hash,
     headers: ReadOnlyTable<&'static PlaceKey, &'static HeaderRecord>,
-    bodies: ReadOnlyTable<&'static PlaceKey, &'static [u8]>,
+    pub(super) bodies: ReadOnlyTable<&'static PlaceKey, &'static [u8]>,
+    pruned: ReadOnlyTable<u64, &'static PrunedRecord>,
     best: ReadOnlyTable<u64, &'static [u8; 32]>,
     heights: ReadOnlyTable<&'static [u8; 32], u64>,
     checkpoints: ReadOnlyTable<&'static PlaceKey, &'static [u8]>,
@@ -44,6 +45,7 @@ impl Snapshot {
             network,
             headers: transaction.open_table(table::HEADERS)?,
             bodies: transaction.open_table(table::BODIES)?,
+            pruned: transaction.open_table(table::PRUNED)?,
             best: transaction.open_table(table::BEST)?,
             heights: transaction.open_table(table::HEIGHTS)?,
             checkpoints: transaction.open_table(table::CHECKPOINTS)?,
@@ -95,10 +97,42 @@ impl Snapshot {
         Ok(body.map(|body| Bytes::copy_from_slice(body.value())))
     }
 
-    /// Returns a block of any branch.
+    /// Returns the body root and extra of a block of the best chain whose body was deleted.
+    pub(super) fn pruned_at(&self, height: u64) -> StoreResult<Option<(Hash, u64)>> {
+        Ok(self.pruned.get(height)?.map(|record| table::pruned_of(record.value())))
+    }
+
+    fn number(&self, key: &str) -> StoreResult<u64> {
+        Ok(table::number_of(self.meta.get(key)?.as_ref().map(AccessGuard::value)))
+    }
+
+    /// Returns the lowest height above genesis whose body is kept: 0 if no body was deleted.
     ///
     /// # Errors
     /// The disk fails.
+    pub fn kept_from(&self) -> StoreResult<u64> {
+        self.number(table::KEPT_FROM_KEY)
+    }
+
+    /// Returns the bytes of all stored bodies.
+    ///
+    /// # Errors
+    /// The disk fails.
+    pub fn body_bytes(&self) -> StoreResult<u64> {
+        self.number(table::BODY_BYTES_KEY)
+    }
+
+    /// Returns the error for a block at a height whose body is missing, if it was deleted.
+    pub(super) fn pruned_error(&self, height: u64, hash: &Hash) -> StoreResult<Option<StoreError>> {
+        let kept_from = self.kept_from()?;
+        let is_pruned = (1..kept_from).contains(&height);
+        Ok(is_pruned.then_some(StoreError::Pruned { block: *hash, height, kept_from }))
+    }
+
+    /// Returns a block of any branch.
+    ///
+    /// # Errors
+    /// The disk fails, or the block's body was deleted.
     pub fn block(&self, hash: &Hash) -> StoreResult<Option<StoredBlock>> {
         let Some(height) = self.height(hash)? else { return Ok(None) };
         self.block_at(height, hash)
@@ -106,6 +140,11 @@ impl Snapshot {
 
     fn block_at(&self, height: u64, hash: &Hash) -> StoreResult<Option<StoredBlock>> {
         let (header, block) = (self.header_at(height, hash)?, self.body_at(height, hash)?);
+        if block.is_none()
+            && let Some(pruned) = self.pruned_error(height, hash)?
+        {
+            return Err(pruned);
+        }
         let stored = header.zip(block).map(|((_, total_work), block)| {
             let place = StoredPosition { hash: *hash, height, total_work };
             StoredBlock { place, block }
@@ -150,7 +189,7 @@ impl Snapshot {
     /// Returns the blocks of the best chain from a height on. See [`super::Store::blocks`].
     ///
     /// # Errors
-    /// The disk fails.
+    /// The disk fails, or the body of one of them was deleted.
     pub fn blocks(&self, from: u64, limit: usize) -> StoreResult<Vec<StoredBlock>> {
         let (mut blocks, mut bytes) = (Vec::new(), 0);
         for entry in self.best.range(from..)?.take(limit.min(BLOCKS_MAX)) {
@@ -202,7 +241,9 @@ impl Snapshot {
 
     /// Returns the index of a message in a block.
     pub(super) fn index_in(&self, height: u64, block: &Hash, id: &MessageId) -> StoreResult<Option<usize>> {
-        let Some(body) = self.body_at(height, block)? else { return Ok(None) };
+        let Some(body) = self.body_at(height, block)? else {
+            return self.pruned_error(height, block)?.map_or(Ok(None), Err);
+        };
         let block = Block::decode(&body).map_err(|error| StoreError::record("body", block, &error))?;
         Ok(block.messages.iter().position(|message| message.id(&self.network) == *id))
     }
@@ -248,7 +289,8 @@ impl Snapshot {
             StoreQuery::Bodies(hashes) => {
                 let mut bodies = Vec::new();
                 for hash in hashes {
-                    bodies.extend(self.block(hash)?.map(|stored| stored.block));
+                    let Some(height) = self.height(hash)? else { continue };
+                    bodies.extend(self.body_at(height, hash)?);
                 }
                 Ok(StoreReply::Bodies(bodies))
             }

@@ -15,14 +15,17 @@ use redb::TableDefinition;
 
 /// The layout of these tables. A store with another layout is refused, unless it can be upgraded to
 /// this one.
-pub(super) const FORMAT: u64 = 2;
-/// The layout that only lacks the table of nodes.
-pub(super) const FORMAT_WITHOUT_NODES: u64 = 1;
+pub(super) const FORMAT: u64 = 3;
+/// The layouts that only lack tables, which are added when the store is opened: one without the
+/// table of nodes, and one without that of deleted bodies.
+pub(super) const FORMATS_WITH_FEWER_TABLES: [u64; 2] = [1, 2];
 
 /// height ‖ hash.
 pub(super) type PlaceKey = [u8; 40];
 /// header ‖ u128 total work.
 pub(super) type HeaderRecord = [u8; HEADER_BYTES + 16];
+/// body root ‖ u64 extra.
+pub(super) type PrunedRecord = [u8; 40];
 /// u8 level ‖ index.
 pub(super) type NodeKey = [u8; 9];
 /// A node of the MMR.
@@ -33,13 +36,20 @@ pub(super) type MessageKey = [u8; 64];
 pub(super) const FORMAT_KEY: &str = "format";
 pub(super) const NETWORK_KEY: &str = "network";
 pub(super) const BOOK_KEY: &str = "book";
+pub(super) const KEPT_FROM_KEY: &str = "kept from";
+pub(super) const BODY_BYTES_KEY: &str = "body bytes";
+pub(super) const BODY_BYTES_PEAK_KEY: &str = "body bytes peak";
 
-/// The format's number, the network's id, and the address book.
+/// The format's number, the network's id, the address book, the height from which on bodies are
+/// kept, the bytes of all bodies, and the most that these were since the file was compacted.
 pub(super) const META: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("meta");
 /// Every header, of all branches.
 pub(super) const HEADERS: TableDefinition<'_, &PlaceKey, &HeaderRecord> = TableDefinition::new("headers");
-/// Every verified block's encoding.
+/// Every verified block's encoding, except for those that were deleted.
 pub(super) const BODIES: TableDefinition<'_, &PlaceKey, &[u8]> = TableDefinition::new("bodies");
+/// Height to body root ‖ u64 extra, of the blocks of the best chain whose bodies were deleted. Chain
+/// proofs show them.
+pub(super) const PRUNED: TableDefinition<'_, u64, &PrunedRecord> = TableDefinition::new("pruned");
 /// Height to hash, of the best chain. The last entry is the tip.
 pub(super) const BEST: TableDefinition<'_, u64, &[u8; 32]> = TableDefinition::new("best");
 /// Every header's hash to its height.
@@ -107,6 +117,27 @@ pub(super) fn header_record(header: &Header, total_work: Work) -> HeaderRecord {
     record[..HEADER_BYTES].copy_from_slice(&header.encode());
     record[HEADER_BYTES..].copy_from_slice(&total_work.hashes().to_be_bytes());
     record
+}
+
+/// Returns what stays of a block whose body is deleted.
+pub(super) fn pruned_record(body_root: &Hash, extra: u64) -> PrunedRecord {
+    let mut record = [0; 40];
+    record[..32].copy_from_slice(body_root.as_bytes());
+    record[32..].copy_from_slice(&extra.to_be_bytes());
+    record
+}
+
+/// Returns the body root and extra in a [`PrunedRecord`].
+pub(super) fn pruned_of(record: &PrunedRecord) -> (Hash, u64) {
+    let (mut root, mut extra) = ([0; 32], [0; 8]);
+    root.copy_from_slice(&record[..32]);
+    extra.copy_from_slice(&record[32..]);
+    (Hash::from_bytes(root), u64::from_be_bytes(extra))
+}
+
+/// Returns the number stored under a key of [`META`]. Returns 0 without one.
+pub(super) fn number_of(value: Option<&[u8]>) -> u64 {
+    value.and_then(|bytes| <[u8; 8]>::try_from(bytes).ok()).map_or(0, u64::from_be_bytes)
 }
 
 pub(super) fn header_of(record: &HeaderRecord) -> Result<(Header, Work), DecodeError> {

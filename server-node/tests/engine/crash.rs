@@ -41,17 +41,17 @@ struct Platter {
 }
 
 #[derive(Clone, Debug, Default)]
-struct Disk(Arc<Mutex<Platter>>);
+pub(crate) struct Disk(Arc<Mutex<Platter>>);
 
 impl Disk {
-    fn new(image: Vec<u8>, syncs_left: usize) -> Self {
+    pub(crate) fn new(image: Vec<u8>, syncs_left: usize) -> Self {
         let platter = Platter { seen: image.clone(), synced: image, syncs_left, ..Platter::default() };
         Self(Arc::new(Mutex::new(platter)))
     }
 
     /// Returns the contents after the crash: all synced operations, and a random part of the
     /// others.
-    fn image(&self, rng: &mut TestRng) -> Vec<u8> {
+    pub(crate) fn image(&self, rng: &mut TestRng) -> Vec<u8> {
         let platter = self.0.lock().unwrap();
         let mut image = platter.synced.clone();
         for pending in &platter.pending {
@@ -62,7 +62,12 @@ impl Disk {
         image
     }
 
-    fn syncs_used(&self, of: usize) -> usize {
+    /// Returns the contents that are durable.
+    pub(crate) fn synced(&self) -> Vec<u8> {
+        self.0.lock().unwrap().synced.clone()
+    }
+
+    pub(crate) fn syncs_used(&self, of: usize) -> usize {
         of - self.0.lock().unwrap().syncs_left
     }
 
@@ -157,8 +162,7 @@ fn life(mut forge: Forge) -> (Vec<Vec<Change>>, Vec<Forged>, Vec<Forged>) {
 fn fresh(founding: &[Change]) -> Vec<u8> {
     let disk = Disk::new(Vec::new(), usize::MAX);
     Store::open_on(disk.clone(), &Forge::new(1).network).unwrap().apply(founding).unwrap();
-    let platter = disk.0.lock().unwrap();
-    platter.synced.clone()
+    disk.synced()
 }
 
 /// Returns the number of lists that were acknowledged before the disk stopped.

@@ -15,5 +15,6 @@ mod moved;
 mod nodes;
 mod older;
 mod proof;
+mod prune;
 mod repair;
 mod sockets;

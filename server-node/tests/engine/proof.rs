@@ -146,14 +146,14 @@ fn a_store_without_nodes_gets_them_when_it_is_opened() {
     drop(store);
     let database = Database::open(data.path().join(FILE)).unwrap();
     let meta = database.begin_read().unwrap().open_table(META).unwrap();
-    assert_eq!(meta.get("format").unwrap().unwrap().value(), 2u64.to_be_bytes());
+    assert_eq!(meta.get("format").unwrap().unwrap().value(), 3u64.to_be_bytes());
     drop(meta);
     let transaction = database.begin_write().unwrap();
-    transaction.open_table(META).unwrap().insert("format", 3u64.to_be_bytes().as_slice()).unwrap();
+    transaction.open_table(META).unwrap().insert("format", 4u64.to_be_bytes().as_slice()).unwrap();
     transaction.commit().unwrap();
     drop(database);
     let error = Store::open(data.path(), &Network::dev()).unwrap_err();
-    assert!(matches!(error, StoreError::OtherFormat { expected: 2, found: 3, .. }), "{error:?}");
+    assert!(matches!(error, StoreError::OtherFormat { expected: 3, found: 4, .. }), "{error:?}");
 }
 
 #[test]

@@ -22,6 +22,7 @@ mod older;
 mod older_client;
 mod package;
 mod proof;
+mod pruned;
 mod reference;
 #[cfg(unix)]
 mod service;

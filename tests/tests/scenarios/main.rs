@@ -20,6 +20,7 @@ mod mining;
 mod nearest;
 mod neighbours;
 mod offences;
+mod pruned;
 mod receipt;
 mod relay;
 mod reorg;

@@ -328,6 +328,7 @@ impl Driver {
             | Event::Orphan { .. }
             | Event::Stale { .. }
             | Event::Pooled(_)
+            | Event::Lacking { .. }
             | Event::Synchronizing { .. } => {}
         }
     }

@@ -51,12 +51,14 @@ impl BlockSync {
             .iter()
             .map(|(peer, established)| {
                 let claim = if established.is_full() { established.claim } else { Work::ZERO };
-                DownloadPeer { peer: *peer, claim }
+                let lowest_body = established.hello.lowest_body(established.height);
+                DownloadPeer { peer: *peer, claim, lowest_body }
             })
             .collect();
         let orders = self.download.next(cx.now, cx.chain, &self.relay, &sources);
         let is_available = self.download.is_available(cx.now, cx.chain, &self.relay, &sources);
         self.is_catching_up = is_available && is_patient && !is_near_tip;
+        self.note_lacking(cx, &sources);
         // The announcement may have overtaken the body, so keep waiting, but only up to the
         // deadline.
         let given_up = (!is_hopeful || !is_available && !is_patient).then_some(lowest);
@@ -69,6 +71,17 @@ impl BlockSync {
         self.headers.redownload_failed(cx.chain);
         (self.last_progress, self.is_catching_up) = (cx.now.moment, false);
         true
+    }
+
+    /// Notes whether the next body was deleted by all peers that have the block, and reports it when
+    /// that begins.
+    fn note_lacking(&mut self, cx: &mut Context<'_>, sources: &[DownloadPeer]) {
+        let lacking = self.download.pruned_everywhere(cx.now, cx.chain, &self.relay, sources);
+        let lacking = lacking.map(|block| block.header.height);
+        if let Some(height) = lacking.filter(|_| self.lacking != lacking) {
+            cx.outbox.emit(Event::Lacking { height });
+        }
+        self.lacking = lacking;
     }
 
     /// Returns true if a new block's body is on its way to us without a request.

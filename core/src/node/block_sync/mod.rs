@@ -52,6 +52,9 @@ pub(crate) struct BlockSync {
     pub(crate) last_progress: MonotonicTime,
     /// True if bodies of a longer path are on their way.
     pub(crate) is_catching_up: bool,
+    /// The height of the next body, if all peers that have the block deleted it. It stays until a
+    /// body is connected, or a peer has the next one.
+    pub(crate) lacking: Option<u64>,
     /// The most work that a peer claims to have.
     most_claimed: Work,
     /// Counts reorganisations. After one, an earlier answer of the store about the best chain is

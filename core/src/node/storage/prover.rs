@@ -46,9 +46,10 @@ impl ProofSource for Prover<'_> {
     }
 
     fn opened(&mut self, height: u64) -> Result<Opened, Missing> {
-        let body = self.journal.best_at(height).and_then(|hash| self.journal.bodies.get(hash));
-        let block = Block::decode(body.ok_or(Missing)?).map_err(|_| Missing)?;
-        let body_root = block.body_root(&block.messages_root());
-        Ok(Opened { header: block.header, body_root, extra: block.extra })
+        let hash = self.journal.best_at(height).ok_or(Missing)?;
+        let Some(body) = self.journal.bodies.get(hash) else {
+            return self.journal.opened.get(hash).copied().ok_or(Missing);
+        };
+        Block::decode(body).map(|block| Opened::of(&block)).map_err(|_| Missing)
     }
 }

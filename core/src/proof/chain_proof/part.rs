@@ -5,7 +5,7 @@
 //! A value that follows from the parts to the left is not written, so it cannot be wrong either. These are a header's height, bits and
 //! history root, its prev_hash where its parent is a part of its own, and the work of a node over one header.
 
-use crate::primitives::block::{Header, VERSION, content_root};
+use crate::primitives::block::{Block, Header, VERSION, content_root};
 use crate::primitives::encoding::{DecodeError, Reader, put_varint};
 use crate::primitives::hash::Hash;
 use crate::primitives::mmr::{MmrNode, Position};
@@ -63,6 +63,14 @@ pub struct Opened {
     pub body_root: Hash,
     /// The block's extra.
     pub extra: u64,
+}
+
+impl Opened {
+    /// Returns what a proof shows of a block.
+    pub fn of(block: &Block) -> Self {
+        let body_root = block.body_root(&block.messages_root());
+        Self { header: block.header, body_root, extra: block.extra }
+    }
 }
 
 /// The newest header to the left of the next part, which is read and written relative to it.

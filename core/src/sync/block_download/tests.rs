@@ -10,7 +10,12 @@ const CAROL: ConnectionId = ConnectionId(3);
 
 fn sources(peers: &[(ConnectionId, u128)]) -> Vec<DownloadPeer> {
     let work = Work::from_hashes;
-    peers.iter().map(|(peer, claim)| DownloadPeer { peer: *peer, claim: work(*claim) }).collect()
+    let source = |(peer, claim): &(ConnectionId, u128)| DownloadPeer {
+        peer: *peer,
+        claim: work(*claim),
+        lowest_body: 0,
+    };
+    peers.iter().map(source).collect()
 }
 
 /// The downloads of a node, its chain and its peers, the nearest first.
@@ -295,4 +300,28 @@ fn bodies_off_the_path_give_way_when_much_is_held() {
     story.fetch.prune(&story.chain);
     assert_eq!((story.fetch.ready.len(), story.fetch.held_bytes), (0, 0));
     assert!(!story.fetch.pending.contains(&owed[1]));
+}
+
+#[test]
+fn a_peer_that_prunes_is_not_asked_for_what_it_deleted() {
+    let mut story = DownloadStory::new(10, &[]);
+    let source = |peer, lowest_body| DownloadPeer { peer, claim: Work::from_hashes(u128::MAX), lowest_body };
+    let next = |story: &mut DownloadStory, sources: &[DownloadPeer]| -> BTreeMap<ConnectionId, Vec<Hash>> {
+        story.fetch.next(story.now, &story.chain, &story.relay, sources).into_iter().collect()
+    };
+    let lacking = |story: &DownloadStory, sources: &[DownloadPeer]| {
+        let lacking = story.fetch.pruned_everywhere(story.now, &story.chain, &story.relay, sources);
+        lacking.map(|block| block.header.height)
+    };
+    // Bob is nearest, and has the blocks from height 7 on.
+    let pruned = [source(BOB, 7)];
+    assert_eq!(next(&mut story, &pruned)[&BOB], (6..10).map(|index| story.path(index)).collect::<Vec<_>>());
+    assert_eq!(lacking(&story, &pruned), Some(1));
+    assert_eq!(story.fetch.is_unavailable(&story.chain, &pruned), None, "he was not asked");
+    // Alice has them all.
+    let both = [source(BOB, 7), source(ALICE, 0)];
+    assert_eq!(lacking(&story, &both), None);
+    assert_eq!(next(&mut story, &both)[&ALICE], (0..6).map(|index| story.path(index)).collect::<Vec<_>>());
+    assert_eq!(lacking(&story, &pruned), None, "what was requested is on its way");
+    assert_eq!(lacking(&DownloadStory::new(3, &[]), &[]), None, "nobody has it at all");
 }

@@ -148,6 +148,8 @@ fn status(height: u64) -> StatusView {
         pool: 0,
         syncing: false,
         mining: false,
+        pruned: None,
+        lacking: None,
     }
 }
 

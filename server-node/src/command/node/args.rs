@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use clap::Args;
 use plexus_core::primitives::params::Network;
 use plexus_core::protocol::address::Address;
-use plexus_node::config;
+use plexus_node::config::{self, KeepBodies};
 use plexus_node::listen::Listen;
 use plexus_node::logging::{Levels, LogFormat};
 
@@ -82,6 +82,11 @@ pub(in crate::command) struct NodeArgs {
     /// well]
     #[arg(long)]
     pub(super) mine_gpu: bool,
+    /// Delete the bodies of old blocks: keep those of the last 90d or 36h, the newest 10GB, or this
+    /// number of blocks, and at least the newest 512. Headers and proofs of the chain stay. What is
+    /// deleted stays deleted [default: keep all]
+    #[arg(long, value_name = "AGE|SIZE|BLOCKS")]
+    pub(super) keep_bodies: Option<KeepBodies>,
     /// Serve TLS with this certificate chain (PEM)
     #[arg(long, value_name = "FILE", requires = "tls_key")]
     pub(super) tls_cert: Option<PathBuf>,

@@ -43,6 +43,7 @@ pub(super) fn config(
     config.admin_socket = arguments.admin_socket.or(default).filter(|_| !arguments.no_admin);
     config.tls = tls;
     config.tls_ca = arguments.tls_ca;
+    config.keep_bodies = arguments.keep_bodies;
     Ok(config)
 }
 
