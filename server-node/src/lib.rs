@@ -117,8 +117,8 @@ impl Running {
     /// Starts a node: opens its store, and serves the [`http::router`] on `listeners`.
     ///
     /// # Errors
-    /// The address for metrics is taken, the store cannot be opened, a certificate cannot be read, or threads or a graphics processor
-    /// are not available.
+    /// The address for metrics is taken, the store cannot be opened, a certificate cannot be read, or
+    /// threads or a graphics processor are not available.
     pub async fn start(listeners: impl Into<Listeners>, mut config: NodeConfig) -> anyhow::Result<Self> {
         let listeners = listeners.into();
         descriptors::fit(&mut config);

@@ -96,6 +96,16 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_seed_gives_the_numbers_of_the_reference_implementation() {
+        // The first outputs of splitmix64.c by Vigna.
+        let mut rng = SimRng::new(1_477_776_061_723_855_037);
+        assert_eq!([(); 2].map(|()| rng.draw()), [1_985_237_415_132_408_290, 2_979_275_885_539_914_483]);
+        // Recorded runs are repeated by their seeds, so the streams stay the same as well.
+        let mut stream = SimRng::stream(7, 3);
+        assert_eq!([(); 2].map(|()| stream.draw()), [16_285_630_341_720_866_360, 15_176_266_349_731_434_147]);
+    }
+
+    #[test]
     fn intervals_are_exponential() {
         let (mut rng, mean, draws) = (SimRng::new(7), 15_000_000u64, 100_000u64);
         let drawn: Vec<u64> = (0..draws).map(|_| rng.exponential(mean)).collect();

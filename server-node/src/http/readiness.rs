@@ -60,6 +60,9 @@ pub(crate) struct Findings {
     pub(crate) disk_free: Option<Option<u64>>,
     /// The free bytes that the node needs.
     pub(crate) disk_reserve: u64,
+    /// True if the node takes neither blocks nor messages, because the disk was nearly full when it
+    /// looked last. It goes on when there is some more room than it needs.
+    pub(crate) is_disk_full: bool,
 }
 
 /// The report of the driver.
@@ -92,7 +95,9 @@ impl Findings {
             Reason::ClockOff => {
                 self.clock_offset.is_some_and(|offset| offset.abs() > CLOCK_OFFSET_MAX.as_secs_f64())
             }
-            Reason::DiskLow => self.disk_free.flatten().is_some_and(|free| free < self.disk_reserve),
+            Reason::DiskLow => {
+                self.is_disk_full || self.disk_free.flatten().is_some_and(|free| free < self.disk_reserve)
+            }
             Reason::DiskSilent => self.disk_free.is_none(),
         };
         Reason::ALL.into_iter().filter(|reason| holds(*reason)).collect()
@@ -132,6 +137,7 @@ mod tests {
             clock_offset: Some(-29.9),
             disk_free: Some(Some(100)),
             disk_reserve: 100,
+            is_disk_full: false,
         }
     }
 
@@ -151,6 +157,7 @@ mod tests {
             (Reason::ClockOff, Findings { clock_offset: Some(30.1), ..ready() }),
             (Reason::ClockOff, Findings { clock_offset: Some(-30.1), ..ready() }),
             (Reason::DiskLow, Findings { disk_free: Some(Some(99)), ..ready() }),
+            (Reason::DiskLow, Findings { is_disk_full: true, ..ready() }),
             (Reason::DiskSilent, Findings { disk_free: None, ..ready() }),
         ] {
             assert_eq!(findings.reasons(), [reason]);

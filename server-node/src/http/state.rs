@@ -91,6 +91,7 @@ impl AppState {
             clock_offset: self.handle.clock_offsets().seconds(),
             disk_free: machine.as_ref().map(|machine| machine.disk_free),
             disk_reserve: around.disk_reserve,
+            is_disk_full: self.handle.is_disk_full(),
         };
         Examined { findings, node, machine }
     }

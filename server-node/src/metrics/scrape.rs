@@ -19,6 +19,7 @@ use super::{Metrics, PREFIX};
 use crate::driver::event::NodeSnapshot;
 use crate::http::machine::MachineState;
 use crate::http::readiness::Reason;
+use crate::version;
 
 /// A text format for metrics.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,8 +104,8 @@ impl Scrape {
     fn of_node(&self, network: &Network) -> Registry {
         let mut registry = Registry::with_prefix(PREFIX);
         let build = [
-            ("version", env!("CARGO_PKG_VERSION").to_owned()),
-            ("commit", crate::version::COMMIT.to_owned()),
+            ("version", version::VERSION.to_owned()),
+            ("commit", version::COMMIT.to_owned()),
             ("protocol", plexus_core::protocol::packet::PROTOCOL_VERSION.to_string()),
             ("network", network.name().to_owned()),
         ];

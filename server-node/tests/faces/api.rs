@@ -303,7 +303,7 @@ async fn the_api_is_open_to_pages_elsewhere_and_the_page_is_fenced() {
     assert_eq!(packed.header("content-encoding"), "gzip");
     let metrics = get(bench.url("/metrics")).await;
     assert!(metrics.header("content-type").starts_with("text/plain; version=0.0.4"));
-    assert!(metrics.text().contains("\nplexus_height 0\n"));
+    assert!(metrics.text().contains("\nplexus_height 0.0\n"));
 }
 
 #[tokio::test]

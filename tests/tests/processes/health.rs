@@ -111,6 +111,18 @@ fn speak(mut peer: ScriptedPeer, mut socket: WebSocket<TcpStream>) {
 }
 
 #[test]
+fn not_ready_while_the_disk_is_low() {
+    let place = Place::new(16);
+    let alice = place.start("alice", &["--disk-reserve", "100PiB"]);
+    let message = not_ready(&alice, "disk_low");
+    assert!(message.contains(" free bytes and needs 112589990684262400"), "{message}");
+    assert_eq!(ApiClient::new(&alice.url).text("/health").unwrap().0, 200, "it is alive");
+    assert!(alice.terminate().success());
+    let alice = place.start("alice", &["--disk-reserve", "1"]);
+    assert_eq!(readiness(&alice), (200, Vec::new()));
+}
+
+#[test]
 fn not_ready_while_its_clock_is_off() {
     let place = Place::new(16);
     for (name, date, side) in [
