@@ -1,4 +1,5 @@
-//! A key file: an encrypted key and its name, as JSON. It carries a key between browsers and nodes.
+//! A key file: an encrypted key and its name, as JSON. It carries a key between nodes, and holds it as
+//! browsers store it.
 //!
 //! The file has five fields: `format` is `plexus-key`, `version` is 1, `name` is the key's name,
 //! `public_key` is the public key in hexadecimal, and `encrypted` is the

@@ -72,9 +72,9 @@ enum Verb {
         #[arg(long, value_name = "FILE")]
         new_passphrase_file: Option<PathBuf>,
     },
-    /// Write the key as an encrypted file, for another node or for the page
+    /// Write the key as an encrypted file, for another node
     Export(transfer::ExportArgs),
-    /// Store a key from an encrypted file that a node or the page exported
+    /// Store a key from an encrypted file that a node exported
     Import(transfer::ImportArgs),
 }
 

@@ -1,5 +1,5 @@
-//! `plexus key export` and `plexus key import`: keys as encrypted files, which the page reads and
-//! writes as well.
+//! `plexus key export` and `plexus key import`: keys as encrypted files. The page encrypts its keys in
+//! the same way.
 
 use std::io;
 use std::path::{Path, PathBuf};
