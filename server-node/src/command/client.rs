@@ -25,6 +25,8 @@ use serde::de::DeserializeOwned;
 use tokio::runtime::Runtime;
 use tokio::time::{Instant, timeout, timeout_at};
 
+/// The node that commands ask if none is named.
+pub(super) const LOCAL_NODE: &str = "http://127.0.0.1:8333";
 /// The most bytes of a response. The API's own caps are lower.
 const ANSWER_BYTES_MAX: usize = 64 << 20;
 /// The most bytes of a response by which the API refuses a request.
@@ -37,7 +39,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 #[derive(Debug, Args)]
 pub(super) struct NodeSource {
     /// The node to ask
-    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8333")]
+    #[arg(long, value_name = "URL", default_value = LOCAL_NODE)]
     node: Address,
     /// Trust the certificate authorities in this file (PEM) as well as the system's, if the node is
     /// at https://
@@ -88,6 +90,13 @@ pub(super) struct Refused {
 }
 
 impl NodeSource {
+    /// Returns the flag that names the node, for a command line that is shown. It is empty for the
+    /// node that is asked without one.
+    pub(super) fn flag(&self) -> String {
+        let base = self.client().base;
+        if base == LOCAL_NODE { String::new() } else { format!(" --node {base}") }
+    }
+
     /// Returns a client of the node's API.
     pub(super) fn client(&self) -> NodeClient {
         NodeClient::new(&self.node).trusting(self.tls_ca.clone())

@@ -105,7 +105,8 @@ pub(super) fn run(arguments: &SendArgs) -> anyhow::Result<()> {
         (true, Some(status)) => table::print_json(status),
         (false, Some(status)) => table::print(&message::describe(status)),
         (false, None) => {
-            table::print(&format!("{}\nFollow it with `plexus message {}`", accepted.id, accepted.id))
+            let (id, node) = (accepted.id, arguments.client.flag());
+            table::print(&format!("{id}\nFollow it with `plexus message {id}{node}`"))
         }
     }
 }

@@ -52,6 +52,8 @@ struct History<'a> {
     searched_from: u64,
     /// True if every block was searched.
     complete: bool,
+    /// True if the node deleted the older blocks.
+    pruned: bool,
     messages: &'a [Entry],
 }
 
@@ -78,6 +80,7 @@ pub(super) fn run(arguments: &HistoryArgs) -> anyhow::Result<()> {
             height: search.tip(),
             searched_from: search.lowest(),
             complete: search.is_complete(),
+            pruned: search.is_pruned(),
             messages: &entries,
         });
     }
@@ -105,7 +108,7 @@ fn collect(
 ) -> anyhow::Result<Vec<Entry>> {
     let bar = progress::bar(0, "searching blocks");
     let mut entries = Vec::new();
-    while entries.len() < limit && !search.is_complete() {
+    while entries.len() < limit && !search.is_over() {
         entries.extend(search.next(client)?.into_iter().filter(&is_wanted));
         bar.set_length(search.tip());
         bar.set_position((search.tip() + 1).saturating_sub(search.lowest()));
@@ -154,6 +157,11 @@ fn summary(search: &Search, found: usize, limit: usize) -> String {
     let messages = table::counted(u64::try_from(found).unwrap_or(u64::MAX), "message");
     match (search.is_complete(), found < limit) {
         (true, true) => format!("{messages} in all {tip} blocks and the mempool"),
+        (false, true) if search.is_pruned() => {
+            format!(
+                "{messages} in blocks {lowest} to {tip} and the mempool; the node has deleted older blocks"
+            )
+        }
         (true, false) => format!("the newest {messages}; --limit COUNT shows more"),
         (false, _) => format!(
             "the newest {messages}, found in blocks {lowest} to {tip}; older blocks were not searched: --limit COUNT goes further"

@@ -67,6 +67,8 @@ pub(crate) struct Search {
     recipient: Option<String>,
     /// The heights that were searched, the first and the lowest. `None` before the first answer.
     searched: Option<(u64, u64)>,
+    /// True if the node deleted the blocks below the lowest that was searched.
+    is_pruned: bool,
     /// The messages that were found. A reorganisation or a new block between two answers may bring
     /// one again.
     found: HashSet<MessageId>,
@@ -75,7 +77,7 @@ pub(crate) struct Search {
 impl Search {
     /// Starts a search for the messages of a key, and of those to a name.
     pub(crate) fn new(key: PublicKey, recipient: Option<String>) -> Self {
-        Self { key, recipient, searched: None, found: HashSet::new() }
+        Self { key, recipient, searched: None, is_pruned: false, found: HashSet::new() }
     }
 
     /// Returns the height of the tip when the search began. 0 before the first answer.
@@ -93,14 +95,30 @@ impl Search {
         self.searched.is_some_and(|(_, lowest)| lowest <= 1)
     }
 
+    /// Returns true if the node deleted the older blocks, so that they cannot be searched.
+    pub(crate) fn is_pruned(&self) -> bool {
+        self.is_pruned
+    }
+
+    /// Returns true if there is nothing more to search.
+    pub(crate) fn is_over(&self) -> bool {
+        self.is_complete() || self.is_pruned
+    }
+
     /// Asks for the next range of blocks. Returns the messages found there, the newest first.
     ///
     /// # Errors
     /// The node does not answer, stays busy, or answers with another range than the next.
     pub(crate) fn next(&mut self, client: &NodeClient) -> anyhow::Result<Vec<Entry>> {
         let to = self.searched.map(|(_, lowest)| lowest.saturating_sub(1));
-        let traces = self.ask(client, to)?;
-        self.add(traces, to)
+        match self.ask(client, to) {
+            Ok(traces) => self.add(traces, to),
+            Err(error) if to.is_some() && is_refused(&error, "pruned") => {
+                self.is_pruned = true;
+                Ok(Vec::new())
+            }
+            Err(error) => Err(error),
+        }
     }
 
     fn ask(&self, client: &NodeClient, to: Option<u64>) -> anyhow::Result<Traces> {
@@ -109,7 +127,7 @@ impl Search {
         let mut busy = 0;
         loop {
             match client.get_with(&format!("/api/v1/keys/{}", self.key), &query) {
-                Err(error) if busy < BUSY_MAX && is_busy(&error) => busy += 1,
+                Err(error) if busy < BUSY_MAX && is_refused(&error, "busy") => busy += 1,
                 answer => return answer,
             }
             std::thread::sleep(BUSY_PAUSE);
@@ -155,8 +173,8 @@ impl Search {
     }
 }
 
-fn is_busy(error: &anyhow::Error) -> bool {
-    error.downcast_ref::<Refused>().is_some_and(|refused| refused.code == "busy")
+fn is_refused(error: &anyhow::Error, code: &str) -> bool {
+    error.downcast_ref::<Refused>().is_some_and(|refused| refused.code == code)
 }
 
 /// Returns a recipient's name, or the reason that it is not one.
@@ -242,6 +260,27 @@ mod tests {
         let error = search.add(traces(5, 15, Vec::new(), Vec::new()), Some(10)).unwrap_err();
         assert!(error.to_string().contains("5 to 15"), "{error}");
         assert!(search.add(traces(9, 8, Vec::new(), Vec::new()), Some(10)).is_err());
+    }
+
+    #[test]
+    fn a_search_ends_at_the_blocks_that_the_node_deleted() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let node = listener.local_addr().unwrap().to_string().parse().unwrap();
+        let server = std::thread::spawn(move || {
+            use std::io::{Read, Write};
+            let (mut socket, _) = listener.accept().unwrap();
+            let asked = socket.read(&mut [0; 4_096]).unwrap();
+            let body = r#"{"error":{"code":"pruned","message":"deleted here"}}"#;
+            let head = format!("HTTP/1.1 410 Gone\r\nContent-Length: {}\r\n\r\n", body.len());
+            socket.write_all((head + body).as_bytes()).unwrap();
+            asked
+        });
+        let mut search = Search::new(secret(7).public(), None);
+        search.add(traces(11, 20, Vec::new(), Vec::new()), None).unwrap();
+        assert_eq!(search.next(&NodeClient::new(&node)).unwrap(), []);
+        assert!(search.is_over() && search.is_pruned() && !search.is_complete());
+        assert_eq!(search.lowest(), 11);
+        assert!(server.join().unwrap() > 0);
     }
 
     #[test]

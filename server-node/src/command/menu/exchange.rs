@@ -100,6 +100,8 @@ pub(super) struct HistoryPage {
     pub(super) tip: u64,
     pub(super) lowest: u64,
     pub(super) is_complete: bool,
+    /// True if there is nothing more to search: also if the node deleted the older blocks.
+    pub(super) is_over: bool,
 }
 
 /// A block in a table.

@@ -31,6 +31,8 @@ pub(super) struct History {
     pub(super) cursor: Cursor,
     /// The tip when the search began, the lowest block searched, and true if no block is left.
     pub(super) searched: Option<(u64, u64, bool)>,
+    /// True if there is nothing more to search.
+    is_over: bool,
     /// The reason that the last request failed. The search goes on at the next tick.
     pub(super) error: Option<String>,
     /// True if messages came since the search began.
@@ -83,13 +85,12 @@ impl History {
     /// Returns true for a new search and false for the next part of this one. Returns `None` if
     /// nothing is to be asked.
     pub(super) fn wanted(&self, page: usize) -> Option<bool> {
-        let Some((_, _, is_complete)) = self.searched else { return Some(true) };
-        if self.is_stale {
+        if self.searched.is_none() || self.is_stale {
             return Some(true);
         }
         let wanted = self.cursor.top + page + AHEAD;
         let is_enough = self.entries.len() >= ENTRIES_MAX || self.shown().len() >= wanted;
-        (!is_complete && !is_enough).then_some(false)
+        (!self.is_over && !is_enough).then_some(false)
     }
 
     /// Takes a part of the search.
@@ -105,6 +106,7 @@ impl History {
                     self.entries.extend(found.entries);
                 }
                 self.entries.truncate(ENTRIES_MAX);
+                self.is_over = found.is_over;
                 self.searched = Some((found.tip, found.lowest, found.is_complete));
                 self.cursor.fit(self.shown().len(), page);
             }

@@ -60,7 +60,7 @@ pub(super) struct MenuArgs {
 #[derive(Debug, Args)]
 struct Options {
     /// The node to ask
-    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8333")]
+    #[arg(long, value_name = "URL", default_value = super::client::LOCAL_NODE)]
     node: Address,
     /// Trust the certificate authorities in this file (PEM) as well as the system's, if the node is
     /// at https://

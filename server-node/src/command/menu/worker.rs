@@ -68,16 +68,17 @@ impl Worker {
         let mut search = match self.search.take().filter(|_| !is_first) {
             Some(search) => search,
             None => {
-                let network: StatusView = self.client.get("/api/v1/status")?;
-                let keystore = keystore(self.data.clone(), &network.network)?;
+                let status: StatusView = self.client.get("/api/v1/status")?;
+                let keystore = keystore(self.data.clone(), &status.network)?;
                 Search::new(history::author_public(&keystore)?, self.name.clone())
             }
         };
         let found = search.next(&self.client);
-        let (tip, lowest, is_complete) = (search.tip(), search.lowest(), search.is_complete());
+        let (tip, lowest) = (search.tip(), search.lowest());
+        let (is_complete, is_over) = (search.is_complete(), search.is_over());
         // After a failure the search goes on where it was.
         self.search = Some(search);
-        Ok(HistoryPage { is_first, entries: found?, tip, lowest, is_complete })
+        Ok(HistoryPage { is_first, entries: found?, tip, lowest, is_complete, is_over })
     }
 
     fn messages(&self, ids: Vec<MessageId>) -> anyhow::Result<Vec<(MessageId, Option<MessageStatus>)>> {
