@@ -52,7 +52,10 @@ pub enum KeystoreError {
         path: PathBuf,
     },
     /// The key is missing.
-    #[error("{} does not exist: `plexus key new` makes a key, `plexus key restore` brings one back", path.display())]
+    #[error(
+        "{} does not exist: `plexus key new --data {folder}` makes a key, `plexus key restore --data {folder}` brings one back",
+        path.display(), folder = path.parent().unwrap_or(path).display()
+    )]
     Missing {
         /// The file.
         path: PathBuf,
