@@ -6,6 +6,7 @@ use std::process::Command;
 use plexus_tests::api::ApiClient;
 use plexus_tests::process::{binary, run};
 use plexus_tests::tmux::Tmux;
+use plexus_tests::wait::eventually;
 
 use super::{Place, text};
 
@@ -51,6 +52,12 @@ fn a_message_is_sent_from_the_menu_and_followed_into_its_block() {
     back_to(&terminal, "1-4 open");
 
     terminal.resize(60, 20);
+    // A key that comes together with the new size may wait for the next key.
+    eventually("the menu takes the new size", 30, || {
+        let screen = terminal.screen();
+        let key = screen.lines().skip_while(|line| !line.contains("your key")).nth(1);
+        key.filter(|line| line.trim().len() == 33).map(drop)
+    });
     terminal.press(&["2"]);
     let history = terminal.until("to bob");
     assert!(history.contains("hello from"), "{history}");
