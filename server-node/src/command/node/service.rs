@@ -86,7 +86,11 @@ pub(super) async fn report(handle: Handle) {
         let watchdog = sd_notify::watchdog_enabled();
         let interval = watchdog.map_or(REPORT_INTERVAL, |time| (time / 2).max(REPORT_INTERVAL_MIN));
         let ask = || async { handle.status().await.map(|status| line(&status)) };
-        report_by(interval, watchdog.is_some(), ask, notify).await;
+        // A node that stops waits until nobody holds its handle.
+        tokio::select! {
+            () = handle.stopping() => {}
+            () = report_by(interval, watchdog.is_some(), ask, notify) => {}
+        }
     }
     #[cfg(not(unix))]
     drop(handle);
