@@ -217,12 +217,22 @@ fn refuse(error: &clap::Error) -> ExitCode {
 
 /// Returns the first paragraph of clap's text and its tip, if any, on one line.
 fn wrong_use_line(text: &str) -> String {
+    if let Some(command) = lacking_subcommand(text) {
+        return format!("plexus: '{command}' requires a subcommand; see `plexus --help`");
+    }
     let mut paragraphs = text.split("\n\n");
     let reason = table::one_line(paragraphs.next().unwrap_or_default());
     let reason = reason.strip_prefix("error: ").unwrap_or(&reason).to_owned();
     let tip = paragraphs.find_map(|paragraph| paragraph.trim().strip_prefix("tip: "));
     let tip = tip.map(|tip| format!("; {}", table::one_line(tip.lines().next().unwrap_or_default())));
     format!("plexus: {reason}{}; see `plexus --help`", tip.unwrap_or_default())
+}
+
+/// Returns the command whose subcommand is missing. In place of an error clap then shows its help.
+fn lacking_subcommand(text: &str) -> Option<String> {
+    let usage = text.lines().find_map(|line| line.strip_prefix("Usage: "))?;
+    let names = usage.split(' ').take_while(|word| !word.starts_with(['[', '<']));
+    (!text.starts_with("error: ")).then(|| names.collect::<Vec<_>>().join(" "))
 }
 
 #[cfg(test)]
