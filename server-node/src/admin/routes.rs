@@ -243,7 +243,7 @@ fn write_backup(state: &AdminState, with_keys: bool, out: &mut impl Write) -> an
     let keys = if with_keys { read_keys(&state.data)? } else { Vec::new() };
     let (handle, view) = (&state.handle, state.handle.store().view()?);
     let written = backup::write(&view, handle.network(), &keys, out, |_, _| !handle.is_stopping())?;
-    tracing::info!(height = written.height, bytes = written.bytes, "a backup was sent");
+    tracing::debug!(height = written.height, bytes = written.bytes, "a backup was sent");
     Ok(())
 }
 

@@ -19,7 +19,7 @@ use crate::store::Store;
 /// The bytes of blocks from which on a piece is stored.
 const PIECE_BYTES: usize = 8 << 20;
 /// The most blocks of a piece.
-const PIECE_BLOCKS: usize = 4_096;
+const PIECE_BLOCKS: usize = 1_024;
 
 /// The outcome of an import.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -79,7 +79,7 @@ fn a_node_that_does_not_run_is_backed_up_from_its_folder() {
 #[test]
 fn an_import_that_is_killed_goes_on_where_it_was() {
     let place = Place::new(8);
-    place.mined("alice", 9_000);
+    place.mined("alice", 3_000);
     let file = place.data("chain.plexus");
     let file = file.to_str().unwrap();
     command(&place, "alice", &["backup", file]).unwrap();
