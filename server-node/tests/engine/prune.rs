@@ -93,7 +93,9 @@ fn tells_in_which_block_a_message_was_whose_body_is_gone() {
     let blocks = forge.blocks(600, 0);
     let kept = forge.block(1);
     let store = open(data.path());
-    store.apply(&grow(&[&[old.clone()], &blocks[..], &[kept.clone()]].concat())).unwrap();
+    store
+        .apply(&grow(&[std::slice::from_ref(&old), &blocks[..], std::slice::from_ref(&kept)].concat()))
+        .unwrap();
     prune(&store, FEWEST, NOW);
     let error = store.find_message(&old.ids[1]).unwrap_err();
     assert!(matches!(&error, StoreError::Pruned { block, height: 1, .. } if *block == old.hash), "{error}");
