@@ -29,20 +29,20 @@
 //! | [`miner`] | threads that search jobs, and the graphics processor |
 //! | [`handle`] | the way to the node for all other parts |
 //! | [`metrics`] | the numbers that are counted, and their registry |
-//! | [`clock_offset`] | how far the local clock is ahead of other nodes' clocks |
+//! | `clock_offset` | how far the local clock is ahead of other nodes' clocks |
 //! | [`admin`] | the socket by which the operator steers a running node |
 //! | [`api`] | JSON for programs, described by [`http::openapi`] |
 //! | [`legacy`] | the older system's two routes |
 //! | [`http::web`] | the page that is built in |
 //! | [`http::metrics`] | the metrics as text |
-//! | [`http::health`] | whether the node is alive and ready |
+//! | `http::health` | whether the node is alive and ready |
 //! | [`version`] | the version, with the commit and the protocol |
 //! | [`keystore`] | the keys in the data folder |
 //! | [`private_file`] | files that only their owner can read |
 //! | [`listen`] | the addresses to listen on, of both families |
 //! | [`logging`] | the log's levels and formats |
 //! | [`operator_log`] | the lines that an operator sees by default |
-//! | [`connect_log`] | the configured nodes, as these lines follow them |
+//! | `connect_log` | the configured nodes, as these lines follow them |
 
 pub mod admin;
 pub mod api;

@@ -6,8 +6,8 @@
 //! | file | contents |
 //! | --- | --- |
 //! | [`listener`] | the socket's file |
-//! | [`server`] | serves the routes on it |
-//! | [`routes`] | the requests and their effects |
+//! | `server` | serves the routes on it |
+//! | `routes` | the requests and their effects |
 //! | [`view`] | the JSON forms |
 
 pub mod view;

@@ -2,7 +2,7 @@
 //! [OpenMetrics](https://prometheus.io/docs/specs/om/open_metrics_spec/).
 //!
 //! Everything that rises is counted here when it happens. Everything that can be asked for is read
-//! at each scrape, by [`scrape`]. Counting is one atomic addition, because the members of the
+//! at each scrape, by `scrape`. Counting is one atomic addition, because the members of the
 //! labelled families that packets use are made beforehand.
 //!
 //! Bounds: every family has a fixed set of labels, so its number of series is fixed as well.

@@ -79,7 +79,7 @@ impl Salvage {
     }
 
     /// Passes on the blocks that follow `parent`, from `height` on, by their bodies alone. Of several
-    /// branches it follows the one that is longest within [`LOOK_AHEAD`] blocks. `take` returns false
+    /// branches it follows the one that is longest within `LOOK_AHEAD` blocks. `take` returns false
     /// to stop.
     ///
     /// # Errors
@@ -131,7 +131,7 @@ impl Salvage {
     }
 
     /// Returns the number of blocks on the first branch that follows `parent`, at most
-    /// [`LOOK_AHEAD`].
+    /// `LOOK_AHEAD`.
     fn length(&self, height: u64, mut parent: Hash) -> StoreResult<u64> {
         for length in 0..LOOK_AHEAD {
             match self.children(height + length, &parent)?.into_iter().next() {

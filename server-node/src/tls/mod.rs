@@ -3,8 +3,8 @@
 //! | file | contents |
 //! | --- | --- |
 //! | [`roots`] | the trusted authorities |
-//! | [`certificate`] | a certificate from files, read again when they change |
-//! | [`acme`] | a certificate from an ACME authority |
+//! | `certificate` | a certificate from files, read again when they change |
+//! | `acme` | a certificate from an ACME authority |
 
 #[cfg(feature = "acme")]
 pub(crate) mod acme;

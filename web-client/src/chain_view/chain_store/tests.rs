@@ -195,7 +195,7 @@ fn damage_is_named() {
     assert_eq!(gap, ChainStoreError::Gap { height: 64 });
     let short = damaged(|store| store.0.get_mut("headers/0000000000000001").unwrap().truncate(100));
     assert_eq!(short, ChainStoreError::Value { key: "headers/0000000000000001".to_owned() });
-    let changed = damaged(|store| store.0.get_mut("headers/0000000000000001").unwrap()[40] ^= 1);
+    let changed = damaged(|store| store.0.get_mut("headers/0000000000000001").unwrap()[0] ^= 1);
     assert!(matches!(changed, ChainStoreError::Chain(RestoreError { height: 64, .. })), "{changed}");
     let tip = damaged(|store| store.0.get_mut("tip").unwrap()[20] ^= 1);
     assert_eq!(tip, ChainStoreError::Value { key: "tip".to_owned() });
