@@ -27,7 +27,7 @@ const KEY_NAME: &str = "plexus node";
 #[derive(Debug, thiserror::Error)]
 pub enum KeystoreError {
     /// A file cannot be read or written.
-    #[error("{0}")]
+    #[error(transparent)]
     File(#[from] PrivateFileError),
     /// A file does not hold a key.
     #[error("{}: {error}", path.display())]
@@ -61,7 +61,7 @@ pub enum KeystoreError {
         path: PathBuf,
     },
     /// The key cannot be encrypted.
-    #[error("{0}")]
+    #[error(transparent)]
     Encryption(#[from] KeyFileError),
     /// The key cannot be decrypted.
     #[error("{}: {error}", path.display())]
@@ -72,7 +72,7 @@ pub enum KeystoreError {
         error: EncryptedKeyError,
     },
     /// Random bytes or words lead to an invalid key.
-    #[error("{0}")]
+    #[error(transparent)]
     Key(#[from] KeyError),
     /// The system's source of randomness fails.
     #[error("the system's source of randomness fails: {0}")]

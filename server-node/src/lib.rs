@@ -93,7 +93,6 @@ use crate::dialer::Dialer;
 use crate::driver::Driver;
 use crate::handle::Handle;
 use crate::http::server::Service;
-use crate::http::state::AppState;
 use crate::listen::{Listen, Listeners};
 use crate::miner::{Gpu, MinerThreads};
 use crate::store::Store;
@@ -167,7 +166,7 @@ impl Running {
         }
         let driver = tokio::spawn(driver.run());
         let room = http::server::connections(config.connections_max);
-        let app = AppState::new(handle.clone(), &config, room.clone());
+        let app = http::router::state(handle.clone(), &config, room.clone());
         let service = match &metrics_listener {
             Some(_) => http::router::without_metrics(app.clone()),
             None => http::router::router(app.clone()),

@@ -15,7 +15,7 @@ pub(super) fn write<T>(
     write_by(File::options().create(true).truncate(true).write(true), file, fill)
 }
 
-/// Writes a file like [`write`], but readable by its owner only, also while it is written.
+/// Writes a file like [`write()`], but readable by its owner only, also while it is written.
 pub(super) fn write_private<T>(
     file: &Path,
     fill: impl FnOnce(&mut BufWriter<File>) -> anyhow::Result<T>,

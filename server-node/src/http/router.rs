@@ -10,6 +10,7 @@ use axum::middleware::from_fn_with_state;
 use axum::routing::get;
 use axum::{Extension, Router};
 use plexus_core::protocol::address::PEER_PATH;
+use tokio::sync::Semaphore;
 use tower_http::compression::CompressionLayer;
 use tower_http::cors::{Any, CorsLayer};
 use tower_http::set_header::SetResponseHeaderLayer;
@@ -18,11 +19,16 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::api;
+use crate::api::feed::EventFeed;
+use crate::config::NodeConfig;
+use crate::handle::Handle;
 use crate::http::error::ApiError;
+use crate::http::machine::Machine;
 use crate::http::openapi;
-use crate::http::state::AppState;
+use crate::http::state::{AppState, Surroundings};
 use crate::http::{health, metrics, web};
 use crate::legacy;
+use crate::legacy::shared::LegacyState;
 use crate::socket;
 
 /// The permissions of the page: its own scripts, its own program, sockets to any node.
@@ -30,6 +36,29 @@ const CONTENT_POLICY: &str = "default-src 'self'; script-src 'self' 'wasm-unsafe
     style-src 'self'; img-src 'self' data:; \
     connect-src 'self' ws: wss: http: https:; worker-src 'self'; object-src 'none'; base-uri 'none'; \
     form-action 'none'; frame-ancestors 'self'";
+
+/// Creates the state that the routes of a node share. Must be called within a Tokio runtime, because
+/// tasks encode the events and watch the chain.
+pub(crate) fn state(handle: Handle, config: &NodeConfig, connections: Arc<Semaphore>) -> AppState {
+    let author = config.author.public();
+    AppState {
+        feed: EventFeed::start(&handle),
+        author,
+        exports: Arc::new(Semaphore::new(api::export::EXPORTS_MAX)),
+        graphs: Arc::new(Semaphore::new(api::graph::GRAPHS_MAX)),
+        legacy: Arc::new(LegacyState::start(&handle, author)),
+        proofs: Arc::new(Semaphore::new(api::proof::PROOFS_MAX)),
+        searches: Arc::new(Semaphore::new(api::keys::SEARCHES_MAX)),
+        surroundings: Arc::new(Surroundings {
+            machine: Machine::new(config.data.clone()),
+            is_connecting: !config.connect.is_empty(),
+            disk_reserve: config.disk_reserve,
+            connections_max: connections.available_permits(),
+            connections,
+        }),
+        handle,
+    }
+}
 
 /// Returns all routes of a node.
 pub fn router(app: AppState) -> Router {

@@ -7,9 +7,7 @@ use axum::extract::ConnectInfo;
 use plexus_core::primitives::key::PublicKey;
 use tokio::sync::Semaphore;
 
-use crate::api;
 use crate::api::feed::EventFeed;
-use crate::config::NodeConfig;
 use crate::driver::event::NodeSnapshot;
 use crate::handle::Handle;
 use crate::http::machine::{Machine, MachineState};
@@ -52,29 +50,6 @@ pub(crate) struct Examined {
 }
 
 impl AppState {
-    /// Creates the state for a node. Must be called within a Tokio runtime, because tasks encode
-    /// the events and watch the chain.
-    pub(crate) fn new(handle: Handle, config: &NodeConfig, connections: Arc<Semaphore>) -> Self {
-        let author = config.author.public();
-        Self {
-            feed: EventFeed::start(&handle),
-            author,
-            exports: Arc::new(Semaphore::new(api::export::EXPORTS_MAX)),
-            graphs: Arc::new(Semaphore::new(api::graph::GRAPHS_MAX)),
-            legacy: Arc::new(LegacyState::start(&handle, author)),
-            proofs: Arc::new(Semaphore::new(api::proof::PROOFS_MAX)),
-            searches: Arc::new(Semaphore::new(api::keys::SEARCHES_MAX)),
-            surroundings: Arc::new(Surroundings {
-                machine: Machine::new(config.data.clone()),
-                is_connecting: !config.connect.is_empty(),
-                disk_reserve: config.disk_reserve,
-                connections_max: connections.available_permits(),
-                connections,
-            }),
-            handle,
-        }
-    }
-
     /// Asks the driver, the system and the measured clocks, each for a bounded time.
     pub(crate) async fn findings(&self) -> Examined {
         let around = &self.surroundings;

@@ -3,7 +3,7 @@
 //!
 //! [`app`] decides and does no I/O. [`draw`] shows it. [`worker`], [`sender`] and [`events`] are
 //! threads that speak to the node, and [`terminal`] has the keys, the signals and the screen. All
-//! of them send into one bounded channel, which [`run`] empties.
+//! of them send into one bounded channel, which [`run()`] empties.
 
 use clap::Args;
 #[cfg(feature = "menu")]

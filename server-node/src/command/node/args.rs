@@ -39,7 +39,7 @@ pub(in crate::command) struct NodeArgs {
     #[arg(long, value_name = "FILE")]
     pub(in crate::command) config: Option<PathBuf>,
     /// Where to listen for peers, web page and API alike: a port is open on IPv6 and IPv4,
-    /// 0.0.0.0:8333 on IPv4 alone, and [::]:8333 on IPv6 alone. Up to 8 times
+    /// 0.0.0.0:8333 on IPv4 alone, and `[::]:8333` on IPv6 alone. Up to 8 times
     #[arg(long, value_name = "ADDR", default_value = "8333")]
     pub(super) listen: Vec<Listen>,
     /// Nodes to keep connections to, as ws://host:8333, https://host or host:8333

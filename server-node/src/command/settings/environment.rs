@@ -11,7 +11,8 @@ use super::{Source, Variables};
 const PREFIX: &str = "PLEXUS_";
 /// The variables with this beginning that are no settings: the tools of the tests, and what
 /// packagers give a build.
-const OTHERS: [&str; 4] = ["PLEXUS_BIN", "PLEXUS_NPM", "PLEXUS_PYTHON", "PLEXUS_COMMIT"];
+const OTHERS: [&str; 5] =
+    ["PLEXUS_BIN", "PLEXUS_NPM", "PLEXUS_PYTHON", "PLEXUS_COMMIT", "PLEXUS_BUILD_COMMIT"];
 
 /// Returns the name of a flag's variable.
 pub(super) fn variable_of(key: &str) -> String {

@@ -9,7 +9,7 @@
 //! | --- | --- |
 //! | [`form`] | how a flag is written in each place |
 //! | [`environment`] | the variables |
-//! | [`file`] | the file |
+//! | [`mod@file`] | the file |
 //! | [`layers`] | the order of precedence |
 
 use std::collections::BTreeMap;
