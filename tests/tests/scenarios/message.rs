@@ -222,7 +222,7 @@ fn messages_with_more_stamp_work_are_mined_first() {
                 plexus_core::primitives::message::Draft::new(secret.public(), "all", text, world.time())
                     .unwrap();
             let id = draft.id(world.network.id());
-            let (stamp, work) = plexus_core::primitives::message::grind_stamp(&id, 0, 1 << (2 * number));
+            let (stamp, work) = plexus_core::primitives::message::grind_stamp(&id, 0, 1 << (8 + 2 * number));
             let message = draft.sign(&secret, world.network.id(), stamp);
             let price = work.hashes() / message.size() as u128;
             world.submit(alice, message).unwrap();
