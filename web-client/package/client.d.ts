@@ -175,6 +175,14 @@ export type Traces = {
      * and the highest.
      */
     to: number;
+    /**
+     * How many of the mempool's messages were looked at; 0 if a height was named.
+     */
+    pool_searched: number;
+    /**
+     * Those of them that wait for a block.
+     */
+    pending: Message[];
     messages: Placed[];
     blocks: {
         number_of_block: number;
