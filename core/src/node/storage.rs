@@ -206,8 +206,8 @@ impl Journal {
         }
     }
 
-    /// Deletes the bodies of blocks below a height, except genesis. What a chain proof shows of them
-    /// is kept.
+    /// Deletes the bodies of blocks below a height, except genesis. Keeps the body root and the extra
+    /// number of each, because chain proofs show them.
     pub fn prune_below(&mut self, height: u64) {
         let (headers, opened, pruned) = (&self.headers, &mut self.opened, 1..height);
         self.bodies.retain(|hash, body| {

@@ -30,7 +30,7 @@ pub(super) struct BackupArgs {
     /// The admin socket of the running node [default: admin.sock in the data folder]
     #[arg(long, value_name = "PATH")]
     admin_socket: Option<PathBuf>,
-    /// Also write the keys of the data folder. Whoever has the backup then has your keys
+    /// Also write the keys of the data folder. Anybody with the backup then has your keys
     #[arg(long)]
     with_keys: bool,
     /// Print JSON

@@ -126,7 +126,7 @@ fn loses_nothing_acknowledged_whenever_the_disk_is_full() {
         let acknowledged = live(&disk, &blocks);
         full += u64::from(disk.0.lock().unwrap().has_failed);
         partly += u64::from(acknowledged > 0);
-        // There is room again, and the node starts anew.
+        // The disk has room again, and the node is restarted.
         let store = Store::open_on(Disk::new(disk.bytes(), u64::MAX), &network)
             .unwrap_or_else(|error| panic!("SEED={seed} full at write {moment}: {error}"));
         let tip = store.restore(&network).unwrap().tip().header.height;

@@ -80,7 +80,7 @@ impl BlockSync {
     /// them are bounded.
     pub(crate) fn set_disk_full(&mut self, now: MonotonicTime, is_full: bool) {
         self.is_disk_full = is_full;
-        // The wait for bodies begins anew.
+        // The time-out for bodies starts again.
         self.last_progress = now;
     }
 
