@@ -29,7 +29,7 @@ pub fn binary() -> PathBuf {
     // Tests lie in target/PROFILE/deps, and programs one level above.
     let folder = if folder.ends_with("deps") { folder.parent().unwrap_or(folder) } else { folder };
     let path = folder.join(format!("plexus{}", std::env::consts::EXE_SUFFIX));
-    let hint = "build it with `cargo build -p plexus-node`, or name it in PLEXUS_BIN";
+    let hint = "build it with `cargo build -p plexus`, or name it in PLEXUS_BIN";
     assert!(path.exists(), "{} is missing: {hint}", path.display());
     path
 }

@@ -25,6 +25,7 @@ use plexus_core::proof::chain_proof;
 use plexus_core::proof::inclusion_proof::Receipt;
 use plexus_node::store::Store;
 use plexus_tests::browser::Browser;
+use plexus_tests::process::binary;
 
 const BLOCKS: u64 = 1_000_000;
 /// The height of the block with the message.
@@ -131,7 +132,7 @@ impl Drop for Node {
 /// Starts the program, and waits until it answers with its height. Returns the node.
 pub(crate) fn start(data: &Path, network: &Path, blocks: u64) -> Node {
     let begun = Instant::now();
-    let mut child = Command::new(env!("CARGO_BIN_EXE_plexus"))
+    let mut child = Command::new(binary())
         .args(["node", "--listen", "127.0.0.1:0", "--data"])
         .arg(data)
         .arg("--network")

@@ -14,6 +14,7 @@ use plexus_core::primitives::key::{PublicKey, Signature};
 use plexus_core::primitives::mmr::Mmr;
 use plexus_core::primitives::params::Network;
 use plexus_node::store::{FILE, Store};
+use plexus_tests::process::binary;
 use serde_json::Value;
 
 use crate::forge::secret;
@@ -69,7 +70,7 @@ fn fill(data: &Path, network: &Network, blocks: u64) {
 /// Runs a command to its end. Returns its JSON and the time that it took.
 fn run(arguments: &[&str], data: &Path, network: &Path) -> (Value, Duration) {
     let begun = Instant::now();
-    let output = Command::new(env!("CARGO_BIN_EXE_plexus"))
+    let output = Command::new(binary())
         .args(arguments)
         .arg("--data")
         .arg(data)
@@ -114,7 +115,7 @@ fn a_long_chain_is_backed_up_while_mining_and_imported_elsewhere() {
     node.child.kill().unwrap();
     node.child.wait().unwrap();
     // An import that is killed, and another that goes on.
-    let mut killed = Command::new(env!("CARGO_BIN_EXE_plexus"))
+    let mut killed = Command::new(binary())
         .args(["import", name, "--data"])
         .arg(&new)
         .arg("--network")

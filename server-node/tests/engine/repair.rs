@@ -10,6 +10,7 @@ use plexus_core::node::storage::Change;
 use plexus_core::primitives::mmr::RECORD_BYTES;
 use plexus_core::primitives::params::Network;
 use plexus_node::store::{FILE, Store};
+use plexus_tests::process::binary;
 use plexus_tests::test_rng::TestRng;
 use redb::{Database, ReadableTable, TableDefinition, WriteTransaction};
 use serde_json::Value;
@@ -28,7 +29,7 @@ const NODES: TableDefinition<'_, &[u8; 9], &[u8; RECORD_BYTES]> = TableDefinitio
 const PLACES: u64 = 40;
 
 fn repair(data: &Path, more: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_plexus"));
+    let mut command = Command::new(binary());
     command.args(["repair", "--network", "dev", "--json", "--data"]).arg(data).args(more).output().unwrap()
 }
 
@@ -213,7 +214,7 @@ fn a_store_of_another_network_or_in_use_is_not_touched() {
     let data = tempfile::tempdir().unwrap();
     make(data.path(), 10);
     let before = fs::read(data.path().join(FILE)).unwrap();
-    let mut command = Command::new(env!("CARGO_BIN_EXE_plexus"));
+    let mut command = Command::new(binary());
     let other = command.args(["repair", "--network", "plexus", "--data"]).arg(data.path()).output().unwrap();
     assert_eq!(other.status.code(), Some(1));
     let said = String::from_utf8_lossy(&other.stderr).into_owned();

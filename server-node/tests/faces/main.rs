@@ -7,15 +7,6 @@
 mod api;
 mod bench;
 mod client;
-#[cfg(unix)]
-mod command;
-#[cfg(unix)]
-mod keys;
 mod legacy;
 #[cfg(feature = "page")]
 mod page;
-#[cfg(unix)]
-mod page_hashes;
-mod terminal;
-#[cfg(unix)]
-mod tls;

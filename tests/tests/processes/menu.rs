@@ -30,7 +30,7 @@ fn back_to(terminal: &Tmux, text: &str) {
 }
 
 #[test]
-#[cfg_attr(not(feature = "menu"), ignore = "needs --features plexus-node/menu,plexus-tests/menu")]
+#[cfg_attr(not(feature = "menu"), ignore = "needs --features plexus/menu,plexus-tests/menu")]
 #[cfg_attr(no_tmux, ignore = "needs tmux")]
 fn a_message_is_sent_from_the_menu_and_followed_into_its_block() {
     let place = Place::new(16);
@@ -85,7 +85,7 @@ fn a_message_is_sent_from_the_menu_and_followed_into_its_block() {
 }
 
 #[test]
-#[cfg_attr(not(feature = "menu"), ignore = "needs --features plexus-node/menu,plexus-tests/menu")]
+#[cfg_attr(not(feature = "menu"), ignore = "needs --features plexus/menu,plexus-tests/menu")]
 #[cfg_attr(no_tmux, ignore = "needs tmux")]
 fn the_terminal_is_left_as_it_was_when_the_menu_is_terminated() {
     let place = Place::new(16);
@@ -105,7 +105,7 @@ fn the_terminal_is_left_as_it_was_when_the_menu_is_terminated() {
 }
 
 #[test]
-#[cfg_attr(not(feature = "menu"), ignore = "needs --features plexus-node/menu,plexus-tests/menu")]
+#[cfg_attr(not(feature = "menu"), ignore = "needs --features plexus/menu,plexus-tests/menu")]
 fn without_a_terminal_the_menu_is_wrong_use() {
     let refused = run(["menu"]);
     assert_eq!(refused.status.code(), Some(2));
