@@ -42,7 +42,7 @@ import { NodeApi } from './node-api.js';
  */
 
 /** The most bytes of a proof file. */
-const PROOF_BYTES_MAX = 8_404_992;
+const PROOF_BYTES_MAX = 1_064_960;
 
 /** A light node; it lives until it is closed. */
 export class Client extends /** @type {new () => Speaker} */ (EventTarget) {
@@ -270,7 +270,8 @@ export class Client extends /** @type {new () => Speaker} */ (EventTarget) {
   }
 
   /**
-   * Verifies a proof file, here and with no connection. What is wrong with one that proves nothing is the error's message.
+   * Verifies a proof file here, with or without a connection. The error's message says what is wrong with a broken file.
+   * The verdict says whether the file's block is in the chain that was verified here.
    * @param {Blob} file
    * @returns {Promise<Verdict>}
    */

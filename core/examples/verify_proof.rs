@@ -8,7 +8,9 @@ use std::fs::File;
 use std::io::Read;
 use std::process::ExitCode;
 
+use plexus_core::ledger::known_work::KnownWork;
 use plexus_core::proof::inclusion_proof::{RECEIPT_BYTES_MAX, Receipt};
+use plexus_core::proof::verdict::{Evidence, Verdict};
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args_os().skip(1);
@@ -42,7 +44,10 @@ fn report(bytes: &[u8]) -> Result<String, String> {
     let receipt = Receipt::decode(bytes).map_err(|error| error.to_string())?;
     let verified = receipt.verify().map_err(|error| error.to_string())?;
     let (network, message) = (&receipt.network, &receipt.message);
+    let total_work = verified.proven.total_work();
+    let verdict = Verdict::of(total_work, &KnownWork::of(network), Evidence::default());
     let lines = [
+        format!("verdict    {verdict}"),
         format!("network    {} {}", network.name(), network.id()),
         format!("message    {}", verified.id),
         format!("written    {}", message.time()),
@@ -51,10 +56,10 @@ fn report(bytes: &[u8]) -> Result<String, String> {
         format!("recipient  {:?}", message.recipient()),
         format!("text       {:?}", message.text()),
         format!("block      {} {}", receipt.header.height, verified.block),
-        format!("mined      {}", receipt.header.time),
-        format!("protected  by {} blocks and {} hashes", verified.blocks, verified.work),
+        format!("mined      after {}, its miner says {}", verified.parent_time, receipt.header.time),
+        format!("protected  by {} hashes in {} blocks", verified.work, verified.blocks),
         format!("tip        {} {}", verified.proven.header.height, verified.proven.hash),
-        format!("chain      {} hashes", verified.proven.total_work()),
+        format!("chain      {total_work} hashes"),
     ];
     Ok(lines.join("\n"))
 }

@@ -8,6 +8,7 @@ pub mod chain;
 pub(crate) mod fork_choice;
 pub mod hash_rate;
 pub mod json;
+pub mod known_work;
 pub(crate) mod mempool;
 pub(crate) mod presync;
 pub mod signature_batch;

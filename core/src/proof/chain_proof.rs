@@ -37,6 +37,7 @@ mod gap;
 mod logarithm;
 mod node_rules;
 mod part;
+mod path;
 mod prove;
 mod sample;
 #[cfg(test)]
@@ -45,6 +46,7 @@ mod verify;
 
 pub use self::error::ProofError;
 pub use self::part::Opened;
+pub(super) use self::path::check_path;
 pub use self::prove::{ProofSource, ProveError};
 pub use self::sample::SAMPLES_MAX;
 use self::sample::{Scheme, Stakes};
@@ -58,9 +60,9 @@ use crate::primitives::pow::{Bits, Target, Work};
 pub const SECURITY_BITS: u32 = 50;
 /// How many of the newest headers a proof shows whole; a chain of up to twice as many above genesis is shown whole itself.
 pub const TAIL_BLOCKS: u64 = 480;
-/// The most bytes of a proof. A million blocks take a fifth of a megabyte; a chain whose newest blocks are 2^20 times as easy as the
-/// rest needs four times as many points.
-pub const PROOF_BYTES_MAX: usize = 8 << 20;
+/// The most bytes of a proof, alone, in a packet and in a proof file. A million blocks take a fifth of it. If the newest blocks are 2^20
+/// times as easy as the rest, four times as many points are shown.
+pub const PROOF_BYTES_MAX: usize = 1 << 20;
 /// The highest tip that a proof can have.
 pub const HEIGHT_MAX: u64 = (1 << 62) - 1;
 

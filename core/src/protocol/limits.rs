@@ -1,6 +1,7 @@
 //! Limits: the most items and bytes of each packet.
 
 use crate::primitives::block::BLOCK_BYTES_MAX;
+pub use crate::proof::chain_proof::PROOF_BYTES_MAX;
 
 /// The most addresses of one sample.
 pub const ADDRESSES_MAX: usize = 64;
@@ -18,9 +19,6 @@ pub const MESSAGE_IDS_MAX: usize = 1_024;
 pub const MESSAGES_MAX: usize = 128;
 /// The most certificates of links in one packet.
 pub const LINKS_MAX: usize = 256;
-/// The most bytes of a chain proof that is sent. A chain whose proof takes more is shown by its
-/// headers.
-pub const PROOF_BYTES_MAX: usize = BLOCK_BYTES_MAX;
 /// The most bytes of the reason in a farewell.
 pub const FAREWELL_BYTES_MAX: usize = 256;
 

@@ -60,8 +60,11 @@ class Forger:
         leaf = Record(header.hash, work, header.time, leaf_bits or header.bits)
         self.put(header, bytes(32), 0, leaf)
 
-    def prove(self, broken: str, tail: int | None = None) -> bytes:
-        """Mines the tip until its proof is refused only for the reason `broken`. Returns that proof."""
+    def prove(self, broken: str | None, tail: int | None = None) -> bytes:
+        """Mines the tip until its proof is refused only for the reason `broken`, or accepted if that is None.
+
+        Returns that proof.
+        """
         block, leaf, history = self.prover.blocks.pop(), self.prover.leaves.pop(), None
         for extra in range(TRIES_MAX):
             history = MountainRange()
@@ -71,7 +74,7 @@ class Forger:
             self.mine(block[0].time - self.prover.blocks[-1][0].time, extra)
             encoded = self.prover.prove(tail)
             refused = refusal(lambda: proof.verify(self.network, encoded))
-            if refused and refused.startswith(broken):
+            if not refused if broken is None else refused and refused.startswith(broken):
                 return encoded
             self.prover.blocks.pop()
             self.prover.leaves.pop()
@@ -112,10 +115,51 @@ def constant(network: Network) -> dict[str, bytes]:
 def receipt_of(network: Network, secret: bytes) -> receipt.Receipt:
     """Returns a forged proof file: one mined block with a message. Invented headers raised its claimed work."""
     forger, at, block = _raised(network, secret)
-    chain = forger.prove("difficulty rises too fast")
+    return _receipt_of(forger, at, block, "difficulty rises too fast")
+
+
+def paths(network: Network, secret: bytes) -> dict[str, receipt.Receipt]:
+    """Returns a forged proof file for each rule about a block's path. The chain proof in each is valid.
+
+    The node over the block and its sibling keeps the rules. Only the block or the sibling breaks one.
+    """
+    easy = network.limit_bits
+
+    def harder(forger: Forger) -> None:
+        bits = pow.compact(pow.expand(forger.prover.leaves[-1].bits) * 99 // 100)
+        forger.invent(leaf_bits=bits, leaf_work=pow.work(pow.expand(bits)))
+
+    def lighter(forger: Forger) -> None:
+        forger.invent(leaf_work=pow.work(pow.expand(forger.prover.leaves[-1].bits)) - 1)
+
+    return {
+        "a block easier than its place": _below_a_node(network, secret, Forger.invent, bits=easy),
+        "a sibling whose bits do not follow": _below_a_node(network, secret, harder),
+        "a sibling with too little work": _below_a_node(network, secret, lighter),
+        "a block above another header": _below_a_node(network, secret, None, prev_hash=sha256(b"another")),
+    }
+
+
+def _below_a_node(
+    network: Network, secret: bytes, right: Callable[[Forger], None] | None, **wrong: int | bytes
+) -> receipt.Receipt:
+    """Returns a proof file of a block with a header that `right` puts above it, or else with an honest one below it."""
+    forger = Forger(network)
+    _raise_honestly(forger)
+    while forger.height % 4 != (3 if right else 2):
+        forger.mine()
+    at, block = forger.height + 1, _put_block(forger, secret, **wrong)
+    if right:
+        right(forger)
+    _finish(forger)
+    return _receipt_of(forger, at, block, None)
+
+
+def _receipt_of(forger: Forger, at: int, block: Block, broken: str | None) -> receipt.Receipt:
+    chain = forger.prove(broken)
     message = block.messages[0]
     return receipt.Receipt(
-        network,
+        forger.network,
         message,
         0,
         1,
@@ -156,19 +200,26 @@ def _raised(network: Network, secret: bytes | None = None) -> tuple[Forger, int,
     forger, block = _honest(network, HONEST_BLOCKS), None
     forger.invent()
     forger.invent(leaf_bits=0x1F07_FFFF)
-    body_root, at = sha256(b"raised"), forger.height + 1
+    at = forger.height + 1
     if secret:
-        history_root = forger.history.root()
-        header = forger.draft(SPACING_MS, None, body_root, 0)
-        message = Message.write(network.id, secret, "bob", "Forged", header.time, stamp=0)
-        block = Block(header, 0, key.public_of(secret), bytes(64), (message,))
-        block = replace(block, signature=key.sign(secret, block.author_digest(network.id, history_root)))
-        body_root = block.body_root()
-    header = mining.search(forger.draft(SPACING_MS, None, body_root, 0))
-    forger.put(header, body_root, 0)
+        block = _put_block(forger, secret)
+    else:
+        forger.mine()
     forger.invent(bits=network.limit_bits)
     _finish(forger)
-    return forger, at, replace(block, header=header) if block else None
+    return forger, at, block
+
+
+def _put_block(forger: Forger, secret: bytes, **wrong: int | bytes) -> Block:
+    """Mines a block with a message. Keyword arguments replace correct fields of its header."""
+    network, history_root = forger.network, forger.history.root()
+    header = replace(forger.draft(SPACING_MS, None, bytes(32), 0), **wrong)
+    message = Message.write(network.id, secret, "bob", "Forged", header.time, stamp=0)
+    block = Block(header, 0, key.public_of(secret), bytes(64), (message,))
+    block = replace(block, signature=key.sign(secret, block.author_digest(network.id, history_root)))
+    header = mining.search(replace(header, content_root=block.content_root(history_root)))
+    forger.put(header, block.body_root(), 0)
+    return replace(block, header=header)
 
 
 def _too_little_work(network: Network) -> bytes:

@@ -14,7 +14,7 @@ from .network import Network
 SECURITY_BITS = 50
 TAIL_BLOCKS = 480
 SAMPLES_MAX = 16_384
-PROOF_BYTES_MAX = 8 * 2**20
+PROOF_BYTES_MAX = 2**20
 HEIGHT_MAX = 2**62 - 1
 
 FRACTION_BITS = 48
@@ -118,6 +118,8 @@ class NodeRules:
         elif not level:
             if node.bits != next_bits(self.network, edge, node.time):
                 raise ProofError(f"the bits at height {start} do not follow")
+            if node.work != pow.work(target):
+                raise ProofError(f"the work at height {start} is not that of its bits")
         else:
             last = pow.work(target)
             if halved(last, min(headers * self.rise, 2**63)) > pow.work(pow.expand(edge.bits)):
@@ -149,6 +151,31 @@ def next_bits(network: Network, edge: Record, time: int) -> int:
         parent_time=edge.time,
         time=time,
     )
+
+
+def check_path(network: Network, below: MountainRange, header: Header, path: list[Record]) -> None:
+    """Checks a header after the history below it, and the siblings on its path. Raises ProofError.
+
+    The parts of the history that begin at genesis follow from the chain proof, so they are checked.
+    """
+    rules, height = NodeRules(network), below.leaves
+    edge, edge_level = None, 0
+    for (level, start), record in zip(nodes(0, height), below.peaks, strict=True):
+        if edge:
+            rules.check(edge, level, start, record)
+        edge, edge_level = record, level
+    if edge:
+        if header.time <= edge.time:
+            raise ProofError(f"times do not rise at height {height}")
+        if header.bits != next_bits(network, edge, header.time):
+            raise ProofError(f"the bits at height {height} do not follow")
+        if not edge_level and header.prev_hash != edge.hash:
+            raise ProofError(f"another header is below height {height}")
+    edge = Record(header.hash, 0, header.time, header.bits)
+    for level, sibling in enumerate(path):
+        if not height >> level & 1:
+            rules.check(edge, level, (height >> level ^ 1) << level, sibling)
+            edge = sibling
 
 
 def read_varint(reader: Reader, most: int, field: str) -> int:

@@ -243,6 +243,8 @@ class Verified:
     """The facts that a proof file shows beyond its fields."""
 
     id: bytes
+    # The time of the header below the block's. The block's own time is later.
+    parent_time: int
     history_root: bytes
     blocks: int
     work: int
@@ -275,6 +277,7 @@ def verify(receipt: Receipt) -> Verified:
     if peak != (len(receipt.path), history.climb(leaf, header.height, receipt.path)):
         raise ReceiptError("the block is not in the chain")
     below = proven.history.below(header.height, receipt.path)
+    proof.check_path(receipt.network, below, header, receipt.path)
     history_root = below.root()
     leaf_hash = merkle.leaf(message.encode())
     messages_root = merkle.climb(leaf_hash, receipt.index, receipt.count, receipt.siblings)
@@ -286,7 +289,8 @@ def verify(receipt: Receipt) -> Verified:
     if fault := key.signature_fault(receipt.author, digest, receipt.signature):
         raise ReceiptError(f"the block has {fault}")
     blocks = proven.header.height + 1 - header.height
-    return Verified(message.id(network_id), history_root, blocks, proven.total_work - below.work, proven)
+    parent_time, work = below.peaks[-1].time, proven.total_work - below.work
+    return Verified(message.id(network_id), parent_time, history_root, blocks, work, proven)
 
 
 def _check_version(version: int) -> None:

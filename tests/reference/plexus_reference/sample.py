@@ -518,6 +518,8 @@ def receipts() -> Iterable[dict]:
         receipt_of(GARDEN, 3, 2, 3, 1, late=MESSAGE_BEFORE_MAX_MS + 1).encode(),
         # A chain in which invented headers raised the difficulty of the block.
         forgery.receipt_of(MEADOW, CAROL).encode(),
+        # Blocks and siblings below a node of a valid chain proof that keeps the rules.
+        *(forged.encode() for forged in forgery.paths(MEADOW, CAROL).values()),
     ):
         yield {"kind": "refused", "receipt": wrong.hex()}
     form = shown.to_json()

@@ -61,6 +61,16 @@ pub enum ProofError {
         /// The node's bits.
         found: Bits,
     },
+    /// A header does not name the header before it.
+    #[error("prev_hash at height {height}: expected {expected}, found {found}")]
+    Parent {
+        /// The header's height.
+        height: u64,
+        /// The hash of the header before it.
+        expected: Hash,
+        /// The hash that the header names.
+        found: Hash,
+    },
     /// The difficulty rises faster below a node than the next-target rule permits.
     #[error("bits: {headers} headers from height {from} on cannot lead from {before} to {found}")]
     Rise {
@@ -86,6 +96,16 @@ pub enum ProofError {
         bits: Bits,
         /// The least work of such headers.
         least: Work,
+        /// The node's work.
+        found: Work,
+    },
+    /// The work of a node over one header is not that of its bits.
+    #[error("work at height {height}: expected {expected}, found {found}")]
+    LeafWork {
+        /// The header's height.
+        height: u64,
+        /// The work of the bits.
+        expected: Work,
         /// The node's work.
         found: Work,
     },

@@ -81,12 +81,7 @@ impl NodeRules {
             };
         }
         if position.level == 0 {
-            let expected = self.retarget.next_bits(edge.bits, edge.time, record.time);
-            return if bits == expected {
-                Ok(())
-            } else {
-                Err(ProofError::LeafBits { height: from, expected, found: bits })
-            };
+            return self.check_leaf(edge, from, record);
         }
         let before = edge.bits.target().map_or(Work::ZERO, Target::work);
         let last = bits.target().map_or(Work::ZERO, Target::work);
@@ -97,6 +92,20 @@ impl NodeRules {
         let least = Work::from_hashes(self.least(headers, last.hashes()));
         if work < least {
             return Err(ProofError::NodeWork { from, headers, bits, least, found: work });
+        }
+        Ok(())
+    }
+
+    /// Checks a node over the single header at a height.
+    fn check_leaf(&self, edge: &Edge, height: u64, record: &MmrNode) -> Result<(), ProofError> {
+        let (bits, work) = (record.bits, record.work);
+        let expected = self.retarget.next_bits(edge.bits, edge.time, record.time);
+        if bits != expected {
+            return Err(ProofError::LeafBits { height, expected, found: bits });
+        }
+        let expected = bits.target().map_or(Work::ZERO, Target::work);
+        if work != expected {
+            return Err(ProofError::LeafWork { height, expected, found: work });
         }
         Ok(())
     }

@@ -2,6 +2,7 @@ mod cheat;
 mod forgery;
 mod honest;
 pub(crate) mod ledger;
+mod path;
 
 use self::ledger::{Ledger, network};
 use super::*;

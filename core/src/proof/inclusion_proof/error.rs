@@ -6,6 +6,7 @@ use crate::primitives::block::BLOCK_MESSAGES_MAX;
 use crate::primitives::encoding::DecodeError;
 use crate::primitives::hash::Hash;
 use crate::primitives::params::NetworkError;
+use crate::primitives::time::Timestamp;
 use crate::proof::chain_proof::ProofError;
 
 /// The first error of a receipt's bytes or form.
@@ -59,9 +60,20 @@ pub enum ReceiptError {
     /// The message or the block breaks a rule.
     #[error(transparent)]
     Rule(#[from] RuleError),
-    /// The chain proof is invalid.
+    /// The chain proof is invalid. The text names the cause, so the cause is no source of its own.
     #[error("chain proof: {0}")]
-    Chain(#[from] ProofError),
+    Chain(ProofError),
+    /// The block, or a sibling of its record, breaks a rule about nodes.
+    #[error("path of the block: {0}")]
+    Sibling(ProofError),
+    /// The newest block is too far ahead of the local clock.
+    #[error("time of the newest block: this clock shows {local}, found {found}: no node accepts it yet")]
+    Ahead {
+        /// The local clock.
+        local: Timestamp,
+        /// The block's time.
+        found: Timestamp,
+    },
     /// The block is above the proven tip.
     #[error("number_of_block: expected at most {tip}, which is proven, found {found}")]
     Height {
@@ -86,4 +98,10 @@ pub enum ReceiptError {
         /// The hash that follows from the block.
         found: Hash,
     },
+}
+
+impl From<ProofError> for ReceiptError {
+    fn from(error: ProofError) -> Self {
+        Self::Chain(error)
+    }
 }

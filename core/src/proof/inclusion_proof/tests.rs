@@ -10,7 +10,7 @@ use crate::primitives::message::Draft;
 use crate::primitives::mmr::{self, Mmr, Position};
 use crate::primitives::pow::{Bits, Work};
 use crate::primitives::time::Timestamp;
-use crate::proof::chain_proof::{self, Opened, ProofError, ProofSource};
+use crate::proof::chain_proof::{self, Opened, ProofError, ProofSource, check_path};
 
 /// An honest chain with messages.
 struct MessageLedger {
@@ -26,8 +26,9 @@ fn secret(seed: u8) -> SecretKey {
 
 fn network(limit_bits: u32) -> Network {
     let limit_bits = Bits::from_u32(limit_bits);
-    let name = "receipt".to_owned();
-    Network::new(Parameters { name, limit_bits, ..Network::dev().parameters().clone() }).unwrap()
+    let (name, half_life_ms) = ("receipt".to_owned(), 600_000);
+    Network::new(Parameters { name, half_life_ms, limit_bits, ..Network::dev().parameters().clone() })
+        .unwrap()
 }
 
 impl MessageLedger {
@@ -63,13 +64,14 @@ impl MessageLedger {
 
     fn draft(&self, messages: usize) -> Block {
         let parent = self.blocks.last().unwrap().header;
+        let time = parent.time.plus_ms(if parent.height.is_multiple_of(3) { 1_000 } else { 20_000 });
         let header = Header {
             prev_hash: parent.hash(),
             content_root: Hash::ZERO,
             version: block::VERSION,
             height: parent.height + 1,
-            time: parent.time.plus_ms(15_000),
-            bits: parent.bits,
+            time,
+            bits: self.network.retarget().next_bits(parent.bits, parent.time, time),
             nonce: 0,
         };
         let messages = (0..messages).map(|number| Arc::new(self.message(number, header.time))).collect();
@@ -135,6 +137,7 @@ fn every_message_of_every_block_is_shown_with_the_work_on_and_above_it() {
                 let header = &ledger.at(height).header;
                 assert_eq!(verified.id, ledger.at(height).messages[index].id(ledger.network.id()));
                 assert_eq!((verified.block, verified.blocks), (header.hash(), tip - height + 1));
+                assert_eq!(verified.parent_time, ledger.at(height - 1).header.time);
                 let total = ledger.history.work().hashes();
                 assert_eq!(verified.work.hashes(), total - before.hashes());
                 assert_eq!(verified.proven.history, ledger.history);
@@ -269,6 +272,43 @@ impl MessageLedger {
         let (network, tip) = (self.network.clone(), self.tip());
         chain_proof::prove(&network, tip, self).unwrap()
     }
+}
+
+#[test]
+fn a_block_that_is_easier_than_its_place_shows_nothing() {
+    // The first 40 blocks come fast, so that the limit is far too easy for the next one.
+    let mut ledger = MessageLedger::new(network(0x207f_ffff));
+    for _ in 0..41 {
+        let mut block = ledger.draft(0);
+        block.header.time = ledger.blocks.last().unwrap().header.time.plus_ms(1_000);
+        let parent = ledger.blocks.last().unwrap().header;
+        block.header.bits = ledger.network.retarget().next_bits(parent.bits, parent.time, block.header.time);
+        block.seal(&secret(9), ledger.network.id(), &ledger.history.root());
+        ledger.put(block);
+    }
+    let mut block = ledger.draft(1);
+    block.header.bits = Bits::from_u32(0x207f_ffff);
+    block.seal(&secret(9), ledger.network.id(), &ledger.history.root());
+    ledger.put(block);
+    let receipt = ledger.receipt(42, 0);
+    let below = ledger.history.below(42, &receipt.path).unwrap();
+    let verdict = check_path(&ledger.network, &below, &receipt.header, receipt.header.hash(), &receipt.path);
+    assert!(matches!(verdict, Err(ProofError::LeafBits { height: 42, .. })), "{verdict:?}");
+}
+
+#[test]
+fn a_chain_ahead_of_the_clock_is_refused_in_words_that_name_the_cause_once() {
+    let mut ledger = MessageLedger::with(3, 2, 5);
+    let verified = ledger.receipt(2, 1).verify().unwrap();
+    let tip = verified.proven.header.time;
+    assert_eq!(verified.check_clock(tip.minus_ms(60_000)), Ok(()));
+    let local = tip.minus_ms(60_001);
+    assert_eq!(verified.check_clock(local), Err(ReceiptError::Ahead { local, found: tip }));
+    // A cause in the text is not also a source, which callers print after it.
+    let broken = ledger.receipt(2, 1);
+    let error = Receipt { chain: vec![1; 200], ..broken }.verify().unwrap_err();
+    assert!(matches!(error, ReceiptError::Chain(_)) && error.to_string().starts_with("chain proof: "));
+    assert!(core::error::Error::source(&error).is_none());
 }
 
 #[test]

@@ -3,14 +3,15 @@
 //! Specified in PROTOCOL.md, "Proof file: Checks".
 
 use super::{Receipt, ReceiptError, check_place};
-use crate::ledger::validation::{RuleError, check_message_time, check_own_work};
+use crate::ledger::validation::{RuleError, check_clock, check_message_time, check_own_work};
 use crate::primitives::block::{VERSION, body_root, content_root, digest};
 use crate::primitives::hash::Hash;
 use crate::primitives::merkle;
 use crate::primitives::message::MessageId;
 use crate::primitives::mmr::climb;
 use crate::primitives::pow::Work;
-use crate::proof::chain_proof::{self, Proven};
+use crate::primitives::time::Timestamp;
+use crate::proof::chain_proof::{self, Proven, check_path};
 
 /// The contents that a receipt proves.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,6 +20,8 @@ pub struct Verified {
     pub id: MessageId,
     /// The block's hash.
     pub block: Hash,
+    /// The time of the header below the block's. The block's own time is later.
+    pub parent_time: Timestamp,
     /// The root over all headers below the block.
     pub history_root: Hash,
     /// The number of blocks that protect the message: its own and the ones above.
@@ -29,11 +32,25 @@ pub struct Verified {
     pub proven: Proven,
 }
 
+impl Verified {
+    /// Checks that the tip, and with it every block below it, is not too far ahead of the local
+    /// clock.
+    ///
+    /// # Errors
+    /// It is, so no node accepts the chain yet.
+    pub fn check_clock(&self, local: Timestamp) -> Result<(), ReceiptError> {
+        match check_clock(&self.proven.header, local) {
+            Some(_) => Err(ReceiptError::Ahead { local, found: self.proven.header.time }),
+            None => Ok(()),
+        }
+    }
+}
+
 impl Receipt {
     /// Verifies that the message is in the block, and the block in the proven chain.
     ///
-    /// Times are not checked against a clock. The caller must check that the network is the
-    /// intended one.
+    /// Times are not checked against a clock: see [`Verified::check_clock`]. The caller must check
+    /// that the network is the intended one.
     ///
     /// # Errors
     /// The first error, from the message up.
@@ -61,6 +78,7 @@ impl Receipt {
         if reached != peak {
             return Err(ReceiptError::Peak { expected: peak.hash, found: reached.hash });
         }
+        check_path(network, &below, header, block, &self.path).map_err(ReceiptError::Sibling)?;
         let history_root = below.root();
         let digest = digest(network.id(), header, &history_root, &messages_root);
         let body_root = body_root(&self.author, &self.signature, self.count.into(), &messages_root);
@@ -72,7 +90,8 @@ impl Receipt {
             return Err(RuleError::AuthorSignature { author: self.author, found: self.signature }.into());
         }
         let work = Work::from_hashes(proven.total_work().hashes().saturating_sub(below.work().hashes()));
-        Ok(Verified { id, block, history_root, blocks: tip - found + 1, work, proven })
+        let parent_time = below.peaks().last().map_or(network.genesis().time, |peak| peak.time);
+        Ok(Verified { id, block, parent_time, history_root, blocks: tip - found + 1, work, proven })
     }
 
     /// Returns the root that follows from the message.
