@@ -1,16 +1,19 @@
 #!/usr/bin/env python3
 """Verifies a proof file, in either form, without any code of the node.
 
-Exit status: 0 it shows the printed facts, 1 it is invalid or is not about the given file or network, 2 wrong use.
+Exit status: 0 it shows the printed facts, 1 it is invalid, has too little work, or is not about the given file,
+network or chain, 2 wrong use. The verdict says whether the chain was compared with anything.
 """
 
 import argparse
 import hashlib
 import json
+import re
 import sys
+import time
 from contextlib import nullcontext
 
-from plexus_reference import receipt
+from plexus_reference import receipt, verdict
 
 
 def main() -> int:
@@ -18,6 +21,8 @@ def main() -> int:
     parser.add_argument("proof", metavar="PROOF_FILE", help="the proof file, or - for standard input")
     parser.add_argument("--file", metavar="DOCUMENT", help="the file that the message has to seal")
     parser.add_argument("--network-id", metavar="ID", help="the network that it has to be of, 64 hex digits")
+    parser.add_argument("--work", metavar="HASHES", type=hashes, help="the least total work: a number, or 2^N")
+    parser.add_argument("--node", metavar="URL", help="a trusted node, whose chain must have the block")
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of text")
     options = parser.parse_args()
     try:
@@ -35,16 +40,40 @@ def main() -> int:
             raise receipt.ReceiptError(f"the network is {shown.network.id.hex()}")
         if digest and digest not in receipt.SEAL.findall(shown.message.text):
             raise receipt.ReceiptError(f"the message does not seal {options.file}")
-    except receipt.INVALID as error:
+        verdict.check_clock(verified, time.time_ns() // 10**6)
+        in_chain = verdict.is_in_chain_of(options.node, shown) if options.node else None
+    except (*receipt.INVALID, verdict.NodeError) as error:
         print(f"verify_proof: {error}", file=sys.stderr)
         return 1
-    fields = summary(shown, verified)
+    total_work = verified.proven.total_work
+    reached = verdict.of(shown.network, total_work, options.work, in_chain)
+    why = verdict.explain(reached, total_work)
+    fields = {
+        "verdict": reached,
+        "valid": reached == verdict.VALID,
+        "compared": reached != verdict.NOT_COMPARED,
+        "reason": why,
+        **summary(shown, verified),
+    }
     if options.json:
         print(json.dumps(fields, indent=2))
     else:
         for name, value in fields.items():
-            print(f"{name.replace('_', ' '):<13} {value!a}")
+            if value is None:
+                continue
+            print(f"{name.replace('_', ' '):<19} {value!a}")
+    if reached in verdict.REFUSED:
+        print(f"verify_proof: {reached}: {why}", file=sys.stderr)
+        return 1
     return 0
+
+
+def hashes(text: str) -> int:
+    """Returns a number of hashes, written as a number or as a power of two."""
+    number = 2 ** int(text[2:]) if re.fullmatch(r"2\^[0-9]{1,3}", text) else int(text)
+    if not 0 <= number < 2**128:
+        raise ValueError
+    return number
 
 
 def sha256_of(path: str) -> str:
@@ -64,10 +93,12 @@ def summary(shown: receipt.Receipt, verified: receipt.Verified) -> dict:
         "block": shown.header.hash.hex(),
         "height": shown.header.height,
         "time_unix_ms": shown.header.time,
-        "blocks": verified.blocks,
+        "parent_time_unix_ms": verified.parent_time,
         "work": str(verified.work),
+        "blocks": verified.blocks,
         "tip": verified.proven.header.hash.hex(),
         "total_work": str(verified.proven.total_work),
+        "solitary": verdict.is_solitary(shown.network, verified.proven.total_work, verified.proven.header.height),
     }
 
 

@@ -309,6 +309,7 @@ mod tests {
             &format!("plexus prove {id}"),
             "plexus verify -",
             "plexus verify proof.plexus --file report.pdf --network dev --json",
+            "plexus verify proof.plexus --work 2^70 --node https://node.example --tls-ca own.pem",
             "plexus peers --json",
             "plexus graph --node a:1 --svg network.svg",
             "plexus graph --dot",
@@ -360,6 +361,7 @@ mod tests {
             ("plexus package", "FOLDER"),
             ("plexus page", "--hashes"),
             ("plexus verify - --network nowhere", "nowhere"),
+            ("plexus verify - --work much", "neither a number of hashes"),
             ("plexus send --to bob --stamp-bits 99 x", "99"),
             ("plexus send --to bob --stamp-bits 9 --priority low x", "--priority"),
         ] {

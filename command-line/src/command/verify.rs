@@ -4,17 +4,22 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use anyhow::anyhow;
+use anyhow::{Context, anyhow};
 use clap::Args;
 use indicatif::ProgressBar;
-use plexus_core::ledger::json;
+use plexus_core::ledger::json::{self, BlockView};
+use plexus_core::ledger::known_work::KnownWork;
 use plexus_core::primitives::key::PublicKey;
 use plexus_core::primitives::params::Network;
 use plexus_core::primitives::pow::Work;
+use plexus_core::primitives::time::Timestamp;
 use plexus_core::proof::inclusion_proof::{Form, MAGIC, RECEIPT_BYTES_MAX, Receipt, Verified};
+use plexus_core::proof::verdict::{self, Evidence, Verdict};
+use plexus_core::protocol::address::Address;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
+use super::client::NodeClient;
 use super::{WrongUse, data_dir, progress, table};
 
 /// The most bytes of a proof file in JSON: each byte as two digits, each letter of the texts
@@ -24,8 +29,6 @@ const FORM_BYTES_MAX: usize = 2 * RECEIPT_BYTES_MAX + (64 << 10);
 const LARGE_BYTES: u64 = 32 << 20;
 /// The prefix of the SHA-256 of a file that a text seals.
 const SEAL: &str = "sha256:";
-/// The rate that the work is compared with, in hashes per second: that of a graphics processor.
-const RATE: u128 = 1_000_000_000;
 
 #[derive(Debug, Args)]
 pub(super) struct VerifyArgs {
@@ -38,25 +41,53 @@ pub(super) struct VerifyArgs {
     /// The network that the proof has to be of [default: any network, which the verdict names]
     #[arg(long, value_name = "NAME|FILE", value_parser = data_dir::parse_network)]
     network: Option<Network>,
+    /// The least work that the whole chain must have, in hashes: a number, or 2^N
+    #[arg(long, value_name = "HASHES", value_parser = parse_work)]
+    work: Option<Work>,
+    /// A node that you trust: its chain must have the block
+    #[arg(long, value_name = "URL")]
+    node: Option<Address>,
+    /// Trust the certificate authorities in this file (PEM) as well as the system's, if the node is
+    /// at https://
+    #[arg(long, value_name = "FILE", requires = "node")]
+    tls_ca: Option<PathBuf>,
     /// Print JSON
     #[arg(long)]
     json: bool,
 }
 
+/// Reads a number of hashes, or a power of two of them.
+fn parse_work(text: &str) -> Result<Work, String> {
+    let hashes = match text.strip_prefix("2^") {
+        Some(power) => power.parse().ok().and_then(|power| 1u128.checked_shl(power)),
+        None => text.parse().ok(),
+    };
+    hashes.map(Work::from_hashes).ok_or_else(|| "neither a number of hashes nor 2^0 to 2^127".to_owned())
+}
+
 /// Runs the command.
 pub(super) fn run(arguments: &VerifyArgs) -> anyhow::Result<()> {
     let bytes = read(&arguments.proof)?;
-    let verdict = ProofVerdict::of(&bytes, arguments);
-    match (verdict, arguments.json) {
-        (Ok(verdict), true) => table::print_json(&verdict.json()),
-        (Ok(verdict), false) => table::print(&verdict.words()),
-        (Err(error), json) => {
-            // A document that cannot be read does not make the proof invalid.
-            if json && !error.is::<WrongUse>() {
-                table::print_json(&json!({ "valid": false, "reason": format!("{error:#}") }))?;
-            }
-            Err(error)
+    let checked = CheckedProof::of(&bytes, arguments, plexus_node::clock::time());
+    let checked = checked.inspect_err(|error| {
+        // A document that cannot be read does not make the proof invalid.
+        if arguments.json && !error.is::<WrongUse>() {
+            // If this fails, the error itself is reported all the same.
+            drop(table::print_json(&json!({ "valid": false, "reason": format!("{error:#}") })));
         }
+    })?;
+    let evidence = Evidence { demanded: arguments.work, in_chain: checked.is_in_chain_of(arguments)? };
+    let network = &checked.receipt.network;
+    let total_work = checked.verified.proven.total_work();
+    let verdict = Verdict::of(total_work, &KnownWork::of(network), evidence);
+    if arguments.json {
+        table::print_json(&checked.json(verdict, evidence))?;
+    } else {
+        table::print(&checked.words(verdict, evidence))?;
+    }
+    match verdict.explanation(total_work).filter(|_| verdict.is_refused()) {
+        Some(why) => Err(anyhow!("{verdict}: {why}")),
+        None => Ok(()),
     }
 }
 
@@ -138,23 +169,26 @@ fn seals(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// The result for a valid proof file.
-struct ProofVerdict {
+/// A proof file whose parts fit together.
+struct CheckedProof {
     receipt: Receipt,
     verified: Verified,
     document: Option<Document>,
     /// True if the caller named the network that the proof has to be of.
     demanded: bool,
+    /// The local clock.
+    now: Timestamp,
 }
 
-impl ProofVerdict {
-    fn of(bytes: &[u8], arguments: &VerifyArgs) -> anyhow::Result<Self> {
+impl CheckedProof {
+    fn of(bytes: &[u8], arguments: &VerifyArgs, now: Timestamp) -> anyhow::Result<Self> {
         let receipt = decode(bytes)?;
         let found = &receipt.network;
         if let Some(wanted) = arguments.network.as_ref().filter(|wanted| wanted.id() != found.id()) {
             return Err(anyhow!("the proof is of the network {found} ({}), not of {wanted}", found.id()));
         }
         let verified = receipt.verify()?;
+        verified.check_clock(now)?;
         let document = arguments.file.as_deref().map(Document::read).transpose()?;
         if let Some(Document { path, digest }) = &document
             && !seals(receipt.message.text()).any(|sealed| sealed == digest)
@@ -162,7 +196,24 @@ impl ProofVerdict {
             let path = path.display();
             return Err(anyhow!("the message does not seal {path}: its text has no {SEAL}{digest}"));
         }
-        Ok(Self { receipt, verified, document, demanded: arguments.network.is_some() })
+        Ok(Self { receipt, verified, document, demanded: arguments.network.is_some(), now })
+    }
+
+    /// Returns true if the chain of the node that the caller trusts has the block, false if it has
+    /// another one at that height. Returns `None` if the caller names no node.
+    fn is_in_chain_of(&self, arguments: &VerifyArgs) -> anyhow::Result<Option<bool>> {
+        let Some(node) = &arguments.node else { return Ok(None) };
+        let client = NodeClient::new(node).trusting(arguments.tls_ca.clone());
+        let (wanted, found) = (&self.receipt.network, client.network()?);
+        if found.id() != wanted.id() {
+            let (node, id) = (client.base(), found.id());
+            return Err(anyhow!("the node at {node} is on the network {found} ({id}), not on {wanted}"));
+        }
+        let height = self.receipt.header.height;
+        let block: BlockView = client
+            .get(&format!("/api/v1/blocks/{height}"))
+            .with_context(|| format!("the node at {} cannot be compared", client.base()))?;
+        Ok(Some(block.hash == self.verified.block))
     }
 
     fn is_built_in(&self) -> bool {
@@ -170,55 +221,76 @@ impl ProofVerdict {
         [Network::plexus(), Network::dev()].iter().any(|known| known.id() == network.id())
     }
 
-    fn json(&self) -> serde_json::Value {
+    fn total_work(&self) -> Work {
+        self.verified.proven.total_work()
+    }
+
+    /// Returns true if nobody but the maker of the chain need have mined it.
+    fn is_solitary(&self) -> bool {
+        verdict::is_solitary(&self.receipt.network, self.total_work(), self.verified.proven.header.height)
+    }
+
+    fn json(&self, verdict: Verdict, evidence: Evidence) -> serde_json::Value {
         let (network, header, verified) = (&self.receipt.network, &self.receipt.header, &self.verified);
         let file = self.document.as_ref().map(
             |document| json!({ "name": document.path.display().to_string(), "sha256": document.digest }),
         );
         json!({
-            "valid": true,
+            "valid": verdict.is_valid(),
+            "compared": verdict.is_compared(),
+            "verdict": verdict.to_string(),
+            "reason": verdict.explanation(self.total_work()),
             "message": json::MessageView::new(&self.receipt.message, network.id()),
             "file": file,
             "block": verified.block,
             "number_of_block": header.height,
             "timeStamp": header.time.to_string(),
             "time_unix_ms": header.time.unix_ms(),
+            "parent_time_unix_ms": verified.parent_time.unix_ms(),
+            "clock_unix_ms": self.now.unix_ms(),
             "author": self.receipt.author,
             "blocks": verified.blocks,
             "work": verified.work.to_string(),
             "tip": verified.proven.hash,
             "height": verified.proven.header.height,
             "tip_time_unix_ms": verified.proven.header.time.unix_ms(),
-            "total_work": verified.proven.total_work().to_string(),
+            "total_work": self.total_work().to_string(),
+            "solitary": self.is_solitary(),
             "network": network.name(),
             "network_id": network.id(),
             "built_in": self.is_built_in(),
-            "assumed": self.assumptions(),
+            "assumed": self.assumptions(evidence),
         })
     }
 
     /// Returns the verdict for people.
-    fn words(&self) -> String {
+    fn words(&self, verdict: Verdict, evidence: Evidence) -> String {
         let (message, header, verified) = (&self.receipt.message, &self.receipt.header, &self.verified);
         let mut rows = vec![("sealed", self.sealed()), ("signed by", message.sender().to_string())];
         if !message.recipient().is_empty() {
             rows.push(("written to", table::one_line(message.recipient())));
         }
+        let (tip, parent_time) = (&verified.proven.header, verified.parent_time);
         rows.extend([
             ("message", verified.id.to_string()),
-            ("at the latest", header.time.to_string()),
+            (
+                "mined between",
+                format!("{parent_time}, the time of the block below, and {}, this clock", self.now),
+            ),
+            ("its miner says", header.time.to_string()),
             ("in block", format!("{}, {}", header.height, verified.block)),
             ("mined by", who(&self.receipt.author, message.sender())),
             ("protected by", protection(verified)),
-            (
-                "whole chain",
-                format!("{} blocks, {}", verified.proven.header.height, hashes(verified.proven.total_work())),
-            ),
+            ("whole chain", format!("{} in {} blocks", hashes(self.total_work()), tip.height)),
             ("network", self.network()),
         ]);
-        let assumed: Vec<_> = self.assumptions().iter().map(|text| format!("- {text}\n")).collect();
+        let solitary = "Its blocks took on average under four times the least work, so nobody but its maker need have \
+                        mined this chain.";
+        let why = [verdict.explanation(self.total_work()), self.is_solitary().then(|| solitary.to_owned())];
+        let why: String = why.into_iter().flatten().map(|text| format!("{text}\n")).collect();
+        let assumed: Vec<_> = self.assumptions(evidence).iter().map(|text| format!("- {text}\n")).collect();
         format!(
-            "VALID\n{}\n\n{}\n\nThis holds if\n{}",
+            "{verdict}\n{why}{}\n\n{}\n\nThis holds if\n{}",
             table::pairs(&rows),
             table::harmless(message.text()),
             assumed.concat()
@@ -245,7 +317,7 @@ impl ProofVerdict {
     }
 
     /// Returns the assumptions that a proof file cannot prove by itself.
-    fn assumptions(&self) -> Vec<String> {
+    fn assumptions(&self, evidence: Evidence) -> Vec<String> {
         let height = self.receipt.header.height;
         let network = match (self.demanded, self.is_built_in()) {
             (true, _) => None,
@@ -259,20 +331,21 @@ impl ProofVerdict {
                     .to_owned(),
             ),
         };
+        let chain = evidence.in_chain.is_none().then(|| {
+            "no chain of this network has more work and lacks this block: --node URL compares it with a node that you trust"
+                .to_owned()
+        });
         let others = [
-            "no chain of this network has more work and lacks this block: a node knows (`plexus status` shows the total work of \
-             its chain)"
-                .to_owned(),
             "nobody works against the honest miners with much of their power: at a third of it, each attempt to forge a chain gets \
              past this check with a probability of about 2^-41, at half of it 2^-18"
                 .to_owned(),
             format!(
-                "the clock of the miner of block {height} was right: that the text was there at that time is its word. The rules \
-                 only want the time later than that of the block below, and nodes refuse blocks over a minute ahead of their \
-                 clocks. When the text was written is its sender's word alone"
+                "the time is the miner's word: that of block {height} may be any time after that of the block below, and nodes \
+                 only refuse blocks that are over a minute ahead of their clocks. When the text was written is its sender's word \
+                 alone"
             ),
         ];
-        network.into_iter().chain(others).collect()
+        network.into_iter().chain(chain).chain(others).collect()
     }
 }
 
@@ -285,29 +358,12 @@ fn protection(verified: &Verified) -> String {
         1 => "1 block, its own".to_owned(),
         blocks => format!("{blocks} blocks, its own and those above"),
     };
-    format!("{blocks}: {}, {} at 10^9 a second", hashes(verified.work), duration(verified.work))
+    let (hashes, time) = (hashes(verified.work), verdict::duration(verified.work));
+    format!("{hashes}, {time} of one graphics processor, in {blocks}")
 }
 
 fn hashes(work: Work) -> String {
-    let power = work.hashes().checked_ilog2().unwrap_or(0);
-    format!("{work} hashes (2^{power})")
-}
-
-/// Returns roughly the time that it takes to do the work again at [`RATE`].
-fn duration(work: Work) -> String {
-    const YEAR: u128 = 365 * 86_400;
-    let seconds = work.hashes() / RATE;
-    if seconds > 1_000_000 * YEAR {
-        return "over a million years".to_owned();
-    }
-    for (unit, length) in
-        [("years", YEAR), ("days", 86_400), ("hours", 3_600), ("minutes", 60), ("seconds", 1)]
-    {
-        if seconds >= 2 * length {
-            return format!("{} {unit}", seconds / length);
-        }
-    }
-    "under two seconds".to_owned()
+    format!("{work} hashes ({})", verdict::power(work))
 }
 
 #[cfg(test)]
@@ -340,14 +396,13 @@ mod tests {
     }
 
     #[test]
-    fn work_is_told_in_hashes_and_in_time() {
-        let time = |hashes| duration(Work::from_hashes(hashes));
-        assert_eq!(time(255), "under two seconds");
-        assert_eq!(time(3 * RATE), "3 seconds");
-        assert_eq!(time(7_200 * RATE), "2 hours");
-        assert_eq!(time(400 * 365 * 86_400 * RATE), "400 years");
-        assert_eq!(time(u128::MAX), "over a million years");
-        assert_eq!(hashes(Work::from_hashes(510)), "510 hashes (2^8)");
+    fn work_is_read_as_a_number_or_a_power_of_two() {
+        for (text, hashes) in [("0", 0), ("510", 510), ("2^0", 1), ("2^70", 1 << 70), ("2^127", 1 << 127)] {
+            assert_eq!(parse_work(text), Ok(Work::from_hashes(hashes)), "{text}");
+        }
+        for text in ["", "2^", "2^128", "-1", "1e9", "2^-1", "2 ^ 3"] {
+            assert!(parse_work(text).is_err(), "{text}");
+        }
     }
 
     #[test]

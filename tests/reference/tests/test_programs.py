@@ -1,14 +1,17 @@
 """The programs, as a user runs them."""
 
+import http.server
 import io
 import json
 import subprocess
 import sys
 import tempfile
+import threading
 import unittest
 from pathlib import Path
+from unittest import mock
 
-from plexus_reference import export, receipt, sample
+from plexus_reference import export, receipt, sample, verdict
 from plexus_reference.network import DEV
 
 FOLDER = Path(__file__).resolve().parent.parent
@@ -140,6 +143,65 @@ class VerifyProof(unittest.TestCase):
         self.assertEqual(self.verify(form, "--json").stdout, result.stdout)
         self.assertIn(summary["block"], self.verify(form).stdout.decode())
 
+    def test_says_what_the_chain_was_compared_with(self):
+        work = int(json.loads(self.verify(self.file, "--json").stdout)["total_work"])
+        for arguments, status, expected in (
+            ((), 0, verdict.NOT_COMPARED),
+            (("--work", str(work)), 0, verdict.VALID),
+            (("--work", str(work + 1)), 1, verdict.TOO_WEAK),
+            (("--work", "2^100"), 1, verdict.TOO_WEAK),
+        ):
+            result = self.verify(self.file, "--json", *arguments)
+            summary = json.loads(result.stdout)
+            self.assertEqual((result.returncode, summary["verdict"]), (status, expected), arguments)
+            self.assertEqual(summary["valid"], expected == verdict.VALID)
+            self.assertEqual(summary["compared"], expected != verdict.NOT_COMPARED)
+            self.assertEqual(result.stderr.count(b"\n"), status)
+        self.assertTrue(summary["solitary"])
+        self.assertLess(summary["parent_time_unix_ms"], summary["time_unix_ms"])
+
+    def test_a_node_decides_by_the_hash_at_that_height(self):
+        shown, answers = self.receipt, {}
+
+        class Node(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                answer = answers.get(self.path)
+                self.send_response(200 if answer else 404)
+                self.end_headers()
+                self.wfile.write(json.dumps(answer).encode())
+
+            def log_message(self, *_):
+                pass
+
+        with http.server.HTTPServer(("127.0.0.1", 0), Node) as server:
+            threading.Thread(target=server.serve_forever, daemon=True).start()
+            node = ("--json", "--node", f"http://127.0.0.1:{server.server_port}/")
+            self.assertIn(b"cannot be compared", self.verify(self.file, *node).stderr)
+            answers["/api/v1/network"] = DEV.to_json()
+            answers["/api/v1/blocks/2"] = {"hash": shown.header.hash.hex()}
+            self.assertIn(b"is on the network", self.verify(self.file, *node).stderr)
+            answers["/api/v1/network"] = shown.network.to_json()
+            result = self.verify(self.file, *node)
+            self.assertEqual((result.returncode, json.loads(result.stdout)["verdict"]), (0, verdict.VALID))
+            answers["/api/v1/blocks/2"] = {"hash": "0" * 64}
+            result = self.verify(self.file, *node)
+            self.assertEqual((result.returncode, json.loads(result.stdout)["verdict"]), (1, verdict.REPLACED))
+            server.shutdown()
+
+    def test_a_chain_from_the_future_is_refused(self):
+        verified = receipt.verify(self.receipt)
+        tip = verified.proven.header.time
+        verdict.check_clock(verified, tip - 60_000)
+        with self.assertRaises(receipt.ReceiptError):
+            verdict.check_clock(verified, tip - 60_001)
+
+    def test_known_work_decides_without_arguments(self):
+        network, work = self.receipt.network, receipt.verify(self.receipt).proven.total_work
+        for known, expected in ((work, verdict.VALID), (work + 1, verdict.TOO_WEAK)):
+            with mock.patch.dict(verdict.KNOWN_WORK, {network.id: known}):
+                self.assertEqual(verdict.of(network, work, None, None), expected)
+                self.assertEqual(verdict.of(network, work, None, True), verdict.VALID)
+
     def test_refuses_every_changed_byte(self):
         for at in range(len(self.file)):
             for flip in (0x01, 0x80):
@@ -162,7 +224,7 @@ class VerifyProof(unittest.TestCase):
         self.assertEqual(self.verify(self.file, "--file", __file__).returncode, 1)
 
     def test_wrong_arguments_are_wrong_use(self):
-        for arguments in ((), ("missing.plexus",), ("-", "--file", "missing"), (str(FOLDER),)):
+        for arguments in ((), ("missing.plexus",), ("-", "--file", "missing"), ("-", "--work", "much"), (str(FOLDER),)):
             self.assertEqual(run("verify_proof.py", *arguments).returncode, 2, arguments)
 
 

@@ -6,8 +6,10 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use plexus_core::proof::inclusion_proof::{Form, Receipt};
+use plexus_tests::api::ApiClient;
 use plexus_tests::process::{binary, run};
 use plexus_tests::vectors::forged_proof_file;
+use plexus_tests::wait::eventually;
 use serde_json::Value;
 
 use super::{Place, text};
@@ -51,6 +53,30 @@ fn refused(output: &Output, status: i32, part: &str) {
     );
 }
 
+/// Compares a proof file with its own node, with a node that has another chain, and with one of
+/// another network.
+fn compared_with_nodes(place: &Place, own: &str, file: &[u8]) {
+    let said = verdict(&verify_piped(file, &["--node", own, "--json"]));
+    assert_eq!((&said["valid"], &said["verdict"]), (&true.into(), &"VALID".into()));
+    let height = said["number_of_block"].as_u64().unwrap();
+    let rival = place.start("rival", &["--mine=1"]);
+    let api = ApiClient::new(&rival.url);
+    eventually("a chain as long as the proof's", 120, || api.height().filter(|found| *found >= height));
+    let output = verify_piped(file, &["--node", &rival.url, "--json"]);
+    refused(&output, 1, "NOT IN THE CHAIN: ");
+    let said: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((&said["valid"], &said["compared"]), (&false.into(), &true.into()));
+    rival.kill();
+    // A node without the block cannot be compared with.
+    let idle = place.start("idle", &[]);
+    refused(&verify_piped(file, &["--node", &idle.url]), 1, "cannot be compared");
+    idle.kill();
+    let other = Place::new(13);
+    let other = other.start("other", &[]);
+    refused(&verify_piped(file, &["--node", &other.url]), 1, "is on the network");
+    other.kill();
+}
+
 #[test]
 fn a_sealed_file_is_proven_long_after_the_node_is_gone() {
     let place = Place::new(12);
@@ -64,7 +90,10 @@ fn a_sealed_file_is_proven_long_after_the_node_is_gone() {
     let unknown = run(["prove", &"0".repeat(64), "--node", &alice.url]);
     refused(&unknown, 1, "not known here");
     assert!(unknown.stdout.is_empty());
+    compared_with_nodes(&place, &alice.url, &proven.stdout);
+    let node = alice.url.clone();
     alice.kill();
+    refused(&verify_piped(&proven.stdout, &["--node", &node]), 1, "no node answers at");
 
     let (file, thesis, draft) = (place.data("thesis.plexus"), place.data("thesis"), place.data("draft"));
     fs::write(&file, &proven.stdout).unwrap();
@@ -76,10 +105,12 @@ fn a_sealed_file_is_proven_long_after_the_node_is_gone() {
     let words = verify(&file, &[Path::new("--file"), &thesis]);
     assert!(words.status.success(), "{}", text(&words.stderr));
     let words = text(&words.stdout);
-    for part in ["VALID", ABC, "at the latest", "protected by", "test-12 (so it calls itself)", "2^-41", &id]
-    {
+    let parts = ["mined between", "its miner says", "protected by", "test-12 (so it calls itself)", "2^-41"];
+    for part in parts.into_iter().chain(["CONSISTENT, NOT COMPARED\n", "The parts fit together.", ABC, &id]) {
         assert!(words.contains(part), "{part}: {words}");
     }
+    // Work comes before numbers of blocks.
+    assert!(words.find("hashes (2^") < words.find("blocks, its own"), "{words}");
     // The other file that it seals is as good.
     fs::write(place.data("empty"), "").unwrap();
     let other = verify(&file, &[Path::new("--file"), &place.data("empty")]);
@@ -87,9 +118,12 @@ fn a_sealed_file_is_proven_long_after_the_node_is_gone() {
     let receipt = Receipt::decode(&proven.stdout).unwrap();
     let said = verdict(&verify(&file, &[Path::new("--json")]));
     assert_eq!(
-        (&said["valid"], &said["built_in"], &said["file"]),
-        (&true.into(), &false.into(), &Value::Null)
+        (&said["valid"], &said["compared"], &said["built_in"], &said["file"]),
+        (&false.into(), &false.into(), &false.into(), &Value::Null)
     );
+    assert_eq!((&said["solitary"], said["reason"].is_string()), (&true.into(), true));
+    assert!(said["parent_time_unix_ms"].as_u64() < said["time_unix_ms"].as_u64());
+    assert!(said["time_unix_ms"].as_u64() <= said["clock_unix_ms"].as_u64().map(|clock| clock + 60_000));
     assert_eq!(said["network_id"], place.parameters.id().to_string());
     assert_eq!(
         (&said["message"]["id"], &said["number_of_block"]),
@@ -98,7 +132,17 @@ fn a_sealed_file_is_proven_long_after_the_node_is_gone() {
     assert!(said["blocks"].as_u64() >= Some(2));
     // Through a pipe, in either form, and for the required network.
     let network = ["--network", place.network.to_str().unwrap(), "--json"];
-    assert_eq!(verdict(&verify_piped(&proven.stdout, &["--json"])), said);
+    let mut piped = verdict(&verify_piped(&proven.stdout, &["--json"]));
+    piped["clock_unix_ms"] = said["clock_unix_ms"].clone();
+    assert_eq!(piped, said);
+    let work = |least: &str| verify_piped(&proven.stdout, &["--json", "--work", least]);
+    let enough = verdict(&work(said["total_work"].as_str().unwrap()));
+    assert_eq!((&enough["valid"], &enough["compared"]), (&true.into(), &true.into()));
+    let too_little = work("2^100");
+    refused(&too_little, 1, "TOO WEAK: ");
+    let too_little: Value = serde_json::from_slice(&too_little.stdout).unwrap();
+    assert_eq!((&too_little["valid"], &too_little["verdict"]), (&false.into(), &"TOO WEAK".into()));
+    refused(&work("much"), 2, "neither a number of hashes");
     let demanded = verdict(&verify_piped(&json.stdout, &network));
     assert_eq!(demanded["block"], said["block"]);
     let form: Form = serde_json::from_slice(&json.stdout).unwrap();
