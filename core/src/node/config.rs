@@ -1,5 +1,6 @@
 //! The configuration of a node.
 
+use crate::ledger::known_work::KnownWork;
 use crate::peers::peer::INBOUND_MAX;
 use crate::peers::topology::graph;
 use crate::primitives::key::SecretKey;
@@ -52,6 +53,9 @@ pub struct Config {
     /// The most inbound connections of light nodes. They take places of `inbound_max`, and one of
     /// them is evicted for a newcomer.
     pub light_inbound_max: usize,
+    /// The work of the chain that a light node accepts at least. `None` stands for the work that
+    /// this program knows of the network.
+    pub known_work: Option<KnownWork>,
     /// The most links of the network's latency graph that it holds. Each takes about 200 bytes.
     pub links_max: usize,
 }
@@ -75,6 +79,7 @@ impl Config {
             neighbours: Neighbours::Chosen,
             inbound_max: INBOUND_MAX,
             light_inbound_max: INBOUND_MAX,
+            known_work: None,
             links_max,
         }
     }

@@ -312,7 +312,9 @@ impl Machines {
 
     /// Keeps the job on the tip.
     fn update_job(&mut self, cx: &mut Context<'_>) {
-        if self.miner.is_update_due(cx, self.blocks.is_behind() || self.blocks.is_disk_full()) {
+        let is_below_known = self.blocks.headers.is_below_known(cx.chain);
+        let must_wait = self.blocks.is_behind() || self.blocks.is_disk_full() || is_below_known;
+        if self.miner.is_update_due(cx, must_wait) {
             self.messages.expire(cx);
             self.miner.update_job(cx, &self.messages.pool);
         }

@@ -106,6 +106,7 @@
 use std::sync::Arc;
 
 use crate::ledger::chain::Chain;
+use crate::ledger::known_work::KnownWork;
 use crate::ledger::mempool::{LIGHT_POOL_BYTES_MAX, Mempool, POOL_BYTES_MAX};
 use crate::node::block_sync::BlockSync;
 use crate::node::context::Context;
@@ -188,8 +189,13 @@ impl Node {
             // Verification before a restart is not stored.
             assumed.block = chain.tip().header.time;
         }
+        let mut blocks = BlockSync::default();
+        if config.role == Role::Light {
+            let known = config.known_work.unwrap_or_else(|| KnownWork::of(chain.network()));
+            blocks.headers.set_least_work(known.total_work);
+        }
         let machines = Machines {
-            blocks: BlockSync::default(),
+            blocks,
             messages: MessageRelay::new(Mempool::new(pool_bytes), assumed),
             peers: PeerManager::new(&config, rng.bytes16()),
             miner: Miner::new(config.mining),

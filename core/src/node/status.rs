@@ -63,6 +63,10 @@ pub struct Status {
     pub target: u64,
     /// True if a job is being searched.
     pub mining: bool,
+    /// True if a light node has peers, and none of them claims the work of the chain that this
+    /// program knows. It then accepts no chain.
+    #[serde(skip_serializing_if = "core::ops::Not::not")]
+    pub unknown_chain: bool,
     /// The height of a block that the node lacks because all of its peers deleted the body. An
     /// archive node among the peers is needed.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -130,6 +134,10 @@ impl Node {
             syncing: blocks.is_syncing(),
             target: self.chain.best_header().header.height.max(blocks.headers.target_height()),
             mining: miner.is_searching(),
+            unknown_chain: blocks.headers.is_below_known(&self.chain) && {
+                let mut claims = self.connections.established_peers().map(|(_, peer)| peer.claim).peekable();
+                claims.peek().is_some() && !claims.any(|claim| blocks.headers.reaches_known(claim))
+            },
             lacking: blocks.lacking,
         }
     }

@@ -182,6 +182,23 @@ impl BlockDownload {
         is_lacking.then_some(lowest)
     }
 
+    /// Returns the only peer of `sources` that can serve the lowest block of the path, if another
+    /// peer claims as much work as the best header has.
+    pub(crate) fn sole_source(
+        &self,
+        now: Now,
+        chain: &Chain,
+        relay: &BlockRelay,
+        sources: &[DownloadPeer],
+    ) -> Option<DownloadPeer> {
+        let lowest = chain.missing_blocks().next().and_then(|hash| chain.find(hash))?;
+        let mut able = sources.iter().filter(|source| self.can_serve(now, relay, source, &lowest));
+        let (sole, another) = (able.next()?, able.next());
+        let most = chain.best_header().total_work;
+        let has_rival = sources.iter().any(|source| source.peer != sole.peer && source.claim >= most);
+        (another.is_none() && has_rival).then_some(*sole)
+    }
+
     /// Returns true if a peer reported a block as missing.
     fn has_not_found(&self, peer: ConnectionId, hash: &Hash) -> bool {
         self.not_found.get(&peer).is_some_and(|not_found| not_found.contains(hash))
@@ -261,6 +278,33 @@ impl BlockDownload {
             }
         }
         lost
+    }
+
+    /// Takes the request for the lowest block of the path back from a slow peer, if another peer can
+    /// serve it and was not slow itself.
+    pub(crate) fn take_back_lowest(
+        &mut self,
+        now: Now,
+        chain: &Chain,
+        relay: &BlockRelay,
+        sources: &[DownloadPeer],
+    ) {
+        let Some(lowest) = chain.missing_blocks().next().and_then(|hash| chain.find(hash)) else { return };
+        let Some(slow) = self.in_flight.get(&lowest.hash).copied() else { return };
+        let is_fresh = |source: &DownloadPeer| {
+            let record = self.records.get(&source.peer);
+            source.peer != slow && record.is_none_or(|record| !record.expired.contains(&lowest.hash))
+        };
+        let can_replace =
+            |source: &DownloadPeer| is_fresh(source) && self.can_serve(now, relay, source, &lowest);
+        if !sources.iter().any(can_replace) {
+            return;
+        }
+        self.in_flight.remove(&lowest.hash);
+        self.pending.remove(&lowest.hash);
+        let record = self.records.get_or_default(slow);
+        record.in_flight = record.in_flight.saturating_sub(1);
+        record.expired.insert(lowest.hash);
     }
 
     /// Handles a closed connection: its open requests go to other peers.

@@ -37,6 +37,9 @@ use crate::protocol::misbehavior::Misbehavior;
 pub const LIGHT_BODIES: usize = 16;
 /// The time that an answer with headers may take.
 pub(crate) const HEADERS_TIMEOUT: Duration = Duration::from_secs(10);
+/// The shortest time between two proofs that a light node fetches from one peer, unless the peer
+/// reported their work in its hello. A proof has up to a megabyte.
+pub(crate) const PROOF_INTERVAL: Duration = Duration::from_secs(5 * 60);
 /// The number of missing headers from which on a proof is requested in their place, because it
 /// takes fewer bytes.
 pub(crate) const PROOF_AHEAD: u64 = HEADERS_MAX as u64;
@@ -74,9 +77,27 @@ pub(crate) struct HeadersSync {
     redownload: Option<Redownload>,
     peers: PeerRecords,
     patience: Patience,
+    /// The least work of a chain that a light node accepts: the work that its program knows. 0 in a
+    /// full node.
+    least_work: Work,
 }
 
 impl HeadersSync {
+    /// Accepts no chain with less work than this, as a light node.
+    pub(crate) fn set_least_work(&mut self, least_work: Work) {
+        self.least_work = least_work;
+    }
+
+    /// Returns true if our chain has less work than the chain that this program knows.
+    pub(crate) fn is_below_known(&self, chain: &Chain) -> bool {
+        chain.best_header().total_work < self.least_work
+    }
+
+    /// Returns true if a peer's claim is at least the work that this program knows.
+    pub(crate) fn reaches_known(&self, claim: Work) -> bool {
+        claim >= self.least_work
+    }
+
     /// Returns true if headers are being downloaded or presynced.
     pub(crate) fn is_requesting(&self) -> bool {
         self.in_flight.is_some() && self.redownload.is_none()
@@ -122,14 +143,31 @@ impl HeadersSync {
             let candidate = candidates.iter().find(|candidate| candidate.peer == peer)?;
             return Some(self.ask(now, candidate, vec![chain.best_header().hash]));
         }
-        let nearest = self.peers.nearest(now, chain.best_header().total_work, candidates)?;
+        let best = chain.best_header();
+        let is_below_known = self.is_below_known(chain);
+        let needs_proof = |peer: &HeadersPeer| {
+            let is_far = peer.height.saturating_sub(best.header.height) > PROOF_AHEAD;
+            !weighs && (is_far && self.peers.can_prove(peer.peer) || is_below_known)
+        };
+        let is_eligible = |peer: &HeadersPeer| {
+            let can_prove =
+                !is_below_known || self.reaches_known(peer.claim) && self.peers.can_prove(peer.peer);
+            let in_time = self.peers.next_proof(peer.peer, peer.said, best.total_work) <= now.moment;
+            can_prove && (!needs_proof(peer) || in_time)
+        };
+        let nearest = self.peers.nearest(now, best.total_work, candidates, is_eligible)?;
+        let needs_proof = needs_proof(nearest);
         let step = self.ask(now, nearest, chain.locator());
-        let is_far = nearest.height.saturating_sub(chain.best_header().header.height) > PROOF_AHEAD;
-        if !weighs && is_far && self.peers.can_prove(nearest.peer) {
+        if needs_proof {
             let request = self.in_flight.take();
             return request.map(|request| self.ask_proof(now, request, RequestMode::AwaitingProof));
         }
         Some(step)
+    }
+
+    /// Backs off a peer that is slow to serve the branch that only it has.
+    pub(crate) fn give_up_source(&mut self, peer: ConnectionId, claim: Work) {
+        self.peers.give_up(peer, claim);
     }
 
     /// Asks a peer for the headers after a locator.

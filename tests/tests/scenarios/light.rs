@@ -1,12 +1,14 @@
 //! Light nodes: they keep headers, fully verify new blocks, write and mine.
 
+use plexus_core::ledger::known_work::KnownWork;
 use plexus_core::ledger::validation::RuleError;
 use plexus_core::node::event::Event;
 use plexus_core::primitives::hash::Hash;
+use plexus_core::primitives::pow::Work;
 use plexus_core::proof::chain_proof::TAIL_BLOCKS;
 use plexus_core::protocol::bounded::BoundedBytes;
 use plexus_core::protocol::misbehavior::Misbehavior;
-use plexus_core::protocol::packet::{Packet, Role};
+use plexus_core::protocol::packet::{Packet, Role, body_frame};
 use plexus_tests::actor::Actor;
 use plexus_tests::block_builder::key;
 use plexus_tests::scenario::Scenario;
@@ -347,4 +349,62 @@ fn a_light_node_that_goes_on_from_a_proof_tells_of_nothing_undone() {
     world.assert_agree(&[bob, lisa]);
     assert!(world.events(lisa).any(|event| matches!(event, Event::Proven { .. })));
     assert_eq!(undone(&world, lisa), []);
+}
+
+#[test]
+fn a_light_node_takes_up_no_chain_below_the_known_work() {
+    let mut world = Scenario::new(88);
+    let (forge, hashes) = forge(&world, 60);
+    let total_work =
+        forge.branch(&hashes[59]).iter().map(|block| block.header.work()).fold(Work::ZERO, Work::plus);
+    let known = KnownWork { height: 60, hash: hashes[59], total_work };
+    let lisa = world.light("lisa");
+    world.crash(lisa);
+    world.host_mut(lisa).config.known_work = Some(known);
+    world.restart(lisa);
+    let is_lost = |world: &Scenario| world.node(lisa).status(world.now(lisa)).unknown_chain;
+    assert!(!is_lost(&world), "it has no peer yet");
+    let mallory = world.stocked("mallory", &forge, &hashes[49]);
+    world.connect(lisa, mallory);
+    world.elapse(A_WHILE);
+    world.mine(mallory);
+    world.elapse(A_WHILE);
+    assert_eq!((world.height(lisa), world.host(mallory).proofs_served), (0, 0));
+    assert!(is_lost(&world), "and says so");
+    let alice = world.stocked("alice", &forge, &hashes[59]);
+    world.connect(lisa, alice);
+    world.elapse(A_WHILE);
+    world.assert_agree(&[alice, lisa]);
+    assert!(!is_lost(&world));
+    assert_eq!(world.host(alice).proofs_served, 1, "a short chain is proven, too");
+    world.assert_no_faults();
+}
+
+#[test]
+fn a_light_node_leaves_a_slow_peer_that_alone_has_its_branch() {
+    let mut world = Scenario::new(89);
+    let (mut forge, hashes) = forge(&world, 60);
+    let other = forge.extend(&hashes[10], 49);
+    let tip = other[48];
+    let slow = forge.branch(&hashes[59]);
+    let mallory = world.stranger("mallory", Role::Full, slow.clone());
+    world.guest(mallory).answer = Some(Box::new(|packet| match packet {
+        Packet::GetBodies(_) => Some(Vec::new()),
+        _ => None,
+    }));
+    let lisa = world.light("lisa");
+    super::greet(&mut world, mallory, lisa);
+    world.elapse(1_000);
+    // Both branches have the same work.
+    let alice = world.stocked("alice", &forge, &tip);
+    world.connect(lisa, alice);
+    // One body in 4.8 s is not a stall, and 16 of them take longer than lisa is patient.
+    for block in &slow[slow.len() - 16..] {
+        if world.tip(lisa) == tip {
+            break;
+        }
+        world.say_bytes(mallory, body_frame(&block.encode()));
+        world.elapse(4_800);
+    }
+    assert_eq!(world.tip(lisa), tip);
 }

@@ -32,9 +32,10 @@ impl BlockSync {
     pub(crate) fn request_bodies(&mut self, cx: &mut Context<'_>) -> bool {
         let is_held_back = self.headers.blocks_bodies() || self.is_disk_full;
         let Some(lowest) = cx.chain.missing_blocks().next().copied().filter(|_| !is_held_back) else {
-            self.last_progress = cx.now.moment;
+            (self.last_progress, self.path_since) = (cx.now.moment, None);
             return false;
         };
+        let path_since = *self.path_since.get_or_insert(cx.now.moment);
         let is_patient = cx.now.moment < self.last_progress + PATIENCE;
         let is_hopeful = cx.now.moment < self.last_progress + 3 * PATIENCE;
         let is_near_tip = cx.chain.missing_blocks().len() <= NEAR_TIP_BLOCKS;
@@ -55,13 +56,24 @@ impl BlockSync {
                 DownloadPeer { peer: *peer, claim, lowest_body }
             })
             .collect();
+        // A slow peer must not keep a light node on a branch that only it has.
+        let is_slow = !cx.is_full() && cx.now.moment >= path_since + PATIENCE;
+        if is_slow {
+            self.download.take_back_lowest(cx.now, cx.chain, &self.relay, &sources);
+        }
         let orders = self.download.next(cx.now, cx.chain, &self.relay, &sources);
         let is_available = self.download.is_available(cx.now, cx.chain, &self.relay, &sources);
         self.is_catching_up = is_available && is_patient && !is_near_tip;
         self.note_lacking(cx, &sources);
+        let sole =
+            is_slow.then(|| self.download.sole_source(cx.now, cx.chain, &self.relay, &sources)).flatten();
+        if let Some(source) = &sole {
+            self.headers.give_up_source(source.peer, source.claim);
+        }
         // The announcement may have overtaken the body, so keep waiting, but only up to the
         // deadline.
-        let given_up = (!is_hopeful || !is_available && !is_patient).then_some(lowest);
+        let is_over = !is_hopeful || !is_available && !is_patient || sole.is_some();
+        let given_up = is_over.then_some(lowest);
         let unavailable = self.download.is_unavailable(cx.chain, &sources).or(given_up);
         for (peer, hashes) in orders {
             cx.outbox.send(peer, &Packet::GetBodies(BoundedVec::new(hashes)));
@@ -69,7 +81,7 @@ impl BlockSync {
         let Some(hash) = unavailable else { return false };
         cx.chain.remove_unavailable(&hash);
         self.headers.redownload_failed(cx.chain);
-        (self.last_progress, self.is_catching_up) = (cx.now.moment, false);
+        (self.last_progress, self.path_since, self.is_catching_up) = (cx.now.moment, None, false);
         true
     }
 

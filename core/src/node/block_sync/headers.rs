@@ -150,8 +150,8 @@ impl BlockSync {
         }
         cx.schedule.dirty = true;
         prefetch_peer_tips(cx.connections);
-        if self.is_disk_full {
-            // The header is requested again when there is room.
+        if self.is_disk_full || self.headers.is_below_known(cx.chain) {
+            // The header is requested again when there is room, or comes with a proof.
             if cx.chain.find(&hash).is_none() {
                 self.received_orphan(cx, peer, &header, &hash)?;
             }

@@ -50,6 +50,8 @@ pub(crate) struct BlockSync {
     early_deadline: Option<MonotonicTime>,
     /// When a body was last connected or no body was missing.
     pub(crate) last_progress: MonotonicTime,
+    /// When a light node began to wait for the bodies of the path, if it waits.
+    pub(crate) path_since: Option<MonotonicTime>,
     /// True if bodies of a longer path are on their way.
     pub(crate) is_catching_up: bool,
     /// The height of the next body, if all peers that have the block deleted it. It stays until a

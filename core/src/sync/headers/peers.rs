@@ -7,6 +7,7 @@
 
 use core::time::Duration;
 
+use super::PROOF_INTERVAL;
 use super::request::InFlightRequest;
 use crate::ledger::fork_choice;
 use crate::ledger::validation;
@@ -46,22 +47,26 @@ pub(super) struct PeerRecords {
     backoff: VecMap<ConnectionId, PeerBackoff>,
     /// Peers that had no proof to give.
     proofless: VecMap<ConnectionId, ()>,
+    /// When a peer was last asked for a proof.
+    proofs: VecMap<ConnectionId, MonotonicTime>,
 }
 
 impl PeerRecords {
     /// Returns the nearest peer whose claim wins against the work `best`, unless it is backed off.
     ///
     /// A peer with useless answers comes after the others, however near. So no peer can keep others
-    /// from being asked.
+    /// from being asked. `is_eligible` tells whether a peer may be asked at all.
     pub(super) fn nearest<'a>(
         &self,
         now: Now,
         best: Work,
         candidates: &'a [HeadersPeer],
+        is_eligible: impl Fn(&HeadersPeer) -> bool,
     ) -> Option<&'a HeadersPeer> {
         let wanted = |candidate: &&HeadersPeer| {
             let backoff = self.backoff.get(&candidate.peer);
             fork_choice::wins(candidate.claim, best)
+                && is_eligible(candidate)
                 && backoff.is_none_or(|backoff| {
                     candidate.claim > backoff.claim || backoff.again.is_some_and(|again| again <= now.moment)
                 })
@@ -73,18 +78,40 @@ impl PeerRecords {
 
     /// Backs off a peer that cannot show more: it is not asked again before it claims more.
     pub(super) fn back_off(&mut self, request: &InFlightRequest) {
-        let backoff = self.backoff.get_or_default(request.peer);
-        backoff.claim = backoff.claim.max(request.best_known_work);
-        backoff.again = None;
-        backoff.failures = backoff.failures.saturating_add(1);
+        self.give_up(request.peer, request.best_known_work);
     }
 
     /// Backs off a peer until its next header, which is from the future, becomes acceptable.
     pub(super) fn wait_for(&mut self, now: Now, request: &InFlightRequest, early: &Header) {
+        self.wait_until(request, now.moment_of(early.time.minus_ms(validation::BLOCK_AHEAD_MS)));
+    }
+
+    /// Backs off a peer until a moment.
+    pub(super) fn wait_until(&mut self, request: &InFlightRequest, moment: MonotonicTime) {
         self.back_off(request);
         if let Some(backoff) = self.backoff.get_mut(&request.peer) {
-            backoff.again = Some(now.moment_of(early.time.minus_ms(validation::BLOCK_AHEAD_MS)));
+            backoff.again = Some(moment);
         }
+    }
+
+    /// Backs off a peer that is not worth another request, whatever it claimed so far.
+    pub(super) fn give_up(&mut self, peer: ConnectionId, claim: Work) {
+        let backoff = self.backoff.get_or_default(peer);
+        backoff.claim = backoff.claim.max(claim);
+        backoff.again = None;
+        backoff.failures = backoff.failures.saturating_add(1);
+    }
+
+    /// Notes that a peer is asked for a proof.
+    pub(super) fn asked_proof(&mut self, now: MonotonicTime, peer: ConnectionId) {
+        self.proofs.insert(peer, now);
+    }
+
+    /// Returns the moment from which on a light node may ask a peer for a proof: at once if the peer
+    /// reported a winning work in its hello, otherwise [`PROOF_INTERVAL`] after the last one.
+    pub(super) fn next_proof(&self, peer: ConnectionId, said: Work, best: Work) -> MonotonicTime {
+        let last = self.proofs.get(&peer).filter(|_| !fork_choice::wins(said, best));
+        last.map_or(MonotonicTime::default(), |last| *last + PROOF_INTERVAL)
     }
 
     /// Notes that a peer has shown all that it claimed. Its failures are forgotten, and it is not
@@ -108,6 +135,7 @@ impl PeerRecords {
     pub(super) fn closed(&mut self, peer: ConnectionId) {
         self.backoff.remove(&peer);
         self.proofless.remove(&peer);
+        self.proofs.remove(&peer);
     }
 
     /// Assumes that a peer may have a proof, whatever it answered before.

@@ -24,8 +24,26 @@ impl HeadersSync {
         mode: RequestMode,
     ) -> HeadersAction {
         let peer = request.peer;
+        self.peers.asked_proof(now.moment, peer);
         self.in_flight = Some(InFlightRequest { deadline: now.moment + HEADERS_TIMEOUT, mode, ..request });
         HeadersAction::Prove(peer)
+    }
+
+    /// Asks the peer of a light node's request for a proof, or backs it off until it may be asked for
+    /// one again.
+    pub(super) fn prove_or_wait(
+        &mut self,
+        now: Now,
+        request: InFlightRequest,
+        chain: &Chain,
+    ) -> Option<HeadersAction> {
+        let best = chain.best_header().total_work;
+        let next = self.peers.next_proof(request.peer, request.advertised_work, best);
+        if next > now.moment {
+            self.peers.wait_until(&request, next);
+            return None;
+        }
+        Some(self.ask_proof(now, request, RequestMode::AwaitingProof))
     }
 
     /// Handles headers whose fork point is far below the peer's claim: requests a proof, or
@@ -87,7 +105,8 @@ impl HeadersSync {
         let proven = proven.map_err(|error| Misbehavior::InvalidProof { error: Box::new(error) })?;
         let (work, height) = (proven.total_work(), proven.header.height);
         let progress = HeadersProgress { shown: Some((work, height)), ..HeadersProgress::default() };
-        if !fork_choice::wins(work, chain.best_header().total_work) {
+        let is_enough = self.reaches_known(work);
+        if !is_enough || !fork_choice::wins(work, chain.best_header().total_work) {
             self.peers.back_off(&request);
             // If the peer did not report this work itself, it was only our guess.
             return if work < request.advertised_work {

@@ -60,8 +60,8 @@ impl HeadersSync {
         };
         let Some(root) = chain.find(&first.prev_hash) else {
             if !weighs && self.peers.can_prove(request.peer) {
-                let step = self.ask_proof(now, request, RequestMode::AwaitingProof);
-                return Ok(HeadersProgress { step: Some(step), ..HeadersProgress::default() });
+                let step = self.prove_or_wait(now, request, chain);
+                return Ok(HeadersProgress { step, ..HeadersProgress::default() });
             }
             return self.fork_below_window(now, request, first.prev_hash, headers, chain);
         };
@@ -115,10 +115,10 @@ impl HeadersSync {
         }
         if full && self.redownload.is_none() {
             let needs_proof = !weighs && self.peers.can_prove(request.peer);
-            progress.step = Some(match needs_proof {
-                true => self.ask_proof(now, request, RequestMode::AwaitingProof),
-                false => self.go_on(now, request, last, RequestMode::Inserting),
-            });
+            progress.step = match needs_proof {
+                true => self.prove_or_wait(now, request, chain),
+                false => Some(self.go_on(now, request, last, RequestMode::Inserting)),
+            };
         } else if !full {
             self.abandon_redownload(chain);
             match progress.leads {

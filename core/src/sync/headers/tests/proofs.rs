@@ -159,6 +159,87 @@ fn a_stall_ends_the_wait_for_a_proof() {
     assert_eq!(proof.next_of_light(), Some(HeadersAction::Prove(BOB)));
 }
 
+#[test]
+fn a_peer_gets_one_proof_in_five_minutes_without_a_claim_in_its_hello() {
+    let mut proof = ProvenChain::of(PROOF_AHEAD + 1);
+    let bytes = proof.bytes.clone();
+    // The claim of 2^20 is a guess, made of announced headers. It rises with each of them.
+    let guess = |proof: &mut ProvenChain, said: u128, more: u128| {
+        proof.claims(ALICE, 1);
+        let candidate = &mut proof.story.candidates[0];
+        (candidate.said, candidate.claim) = (Work::from_hashes(said), Work::from_hashes((1 << 20) + more));
+    };
+    guess(&mut proof, 0, 0);
+    assert_eq!(proof.next_of_light(), Some(HeadersAction::Prove(ALICE)));
+    proof.answers(ALICE, &bytes).unwrap();
+    guess(&mut proof, 0, 1);
+    assert_eq!(proof.next_of_light(), None);
+    // Another peer is not affected.
+    proof.claims(BOB, 2);
+    assert_eq!(proof.next_of_light(), Some(HeadersAction::Prove(BOB)));
+    proof.answers(BOB, &bytes).unwrap();
+    proof.story.candidates.retain(|candidate| candidate.peer == ALICE);
+    proof.story.elapse(PROOF_INTERVAL - Duration::from_micros(1));
+    assert_eq!(proof.next_of_light(), None);
+    proof.story.elapse(Duration::from_micros(1));
+    assert_eq!(proof.next_of_light(), Some(HeadersAction::Prove(ALICE)));
+    proof.answers(ALICE, &bytes).unwrap();
+    // A claim in the hello is worth a request, because a false one is an offence.
+    guess(&mut proof, 1 << 20, 2);
+    assert_eq!(proof.next_of_light(), Some(HeadersAction::Prove(ALICE)));
+}
+
+#[test]
+fn the_limit_also_holds_for_proofs_that_headers_make_necessary() {
+    let mut proof = ProvenChain::of(PROOF_AHEAD + 1);
+    let bytes = proof.bytes.clone();
+    proof.claims(ALICE, 1);
+    assert_eq!(proof.next_of_light(), Some(HeadersAction::Prove(ALICE)));
+    proof.answers(ALICE, &bytes).unwrap();
+    proof.claims(ALICE, 1);
+    let candidate = &mut proof.story.candidates[0];
+    (candidate.said, candidate.height) = (Work::ZERO, PROOF_AHEAD);
+    candidate.claim = Work::from_hashes(1 << 20);
+    assert!(matches!(proof.next_of_light(), Some(HeadersAction::Ask(ALICE, _))));
+    let progress = proof.answers_light(HEADERS_MAX).unwrap();
+    assert_eq!(progress.step, None);
+    assert_eq!(proof.next_of_light(), None);
+    proof.story.elapse(PROOF_INTERVAL);
+    assert!(matches!(proof.next_of_light(), Some(HeadersAction::Ask(ALICE, _))));
+}
+
+#[test]
+fn a_light_node_takes_up_no_chain_below_the_known_work() {
+    let mut proof = ProvenChain::of(50);
+    let bytes = proof.bytes.clone();
+    let work = proof.work();
+    proof.story.sync.set_least_work(work.plus(Work::from_hashes(1)));
+    assert!(proof.story.sync.is_below_known(&proof.story.chain));
+    proof.claims(ALICE, 1);
+    assert_eq!(proof.next_of_light(), None, "she claims too little");
+    // A claim that is a guess is no fault, and one in the hello is.
+    for (said, expected) in [(0, Ok(None)), (u128::MAX, Err(Misbehavior::WorkNotShown))] {
+        proof.claims(ALICE, 1);
+        let candidate = &mut proof.story.candidates[0];
+        (candidate.said, candidate.claim) = (Work::from_hashes(said), Work::from_hashes(u128::MAX));
+        proof.story.elapse(PROOF_INTERVAL);
+        proof.story.sync.closed(ALICE, &mut proof.story.chain);
+        // A proof is requested however short the chain is.
+        assert_eq!(proof.next_of_light(), Some(HeadersAction::Prove(ALICE)));
+        assert_eq!(proof.answers(ALICE, &bytes).map(|progress| progress.proven), expected);
+    }
+    // Without a proof, there is nothing to take up.
+    proof.story.sync.closed(ALICE, &mut proof.story.chain);
+    assert_eq!(proof.next_of_light(), Some(HeadersAction::Prove(ALICE)));
+    assert_eq!(proof.answers(ALICE, &[]), Ok(HeadersProgress::default()));
+    assert_eq!(proof.next_of_light(), None);
+    // With just the known work it is the chain.
+    proof.story.sync.closed(ALICE, &mut proof.story.chain);
+    proof.story.sync.set_least_work(work);
+    assert_eq!(proof.next_of_light(), Some(HeadersAction::Prove(ALICE)));
+    assert!(proof.answers(ALICE, &bytes).unwrap().proven.is_some());
+}
+
 /// Lets a full node receive the first headers, so that it requests the proof of the chain. Returns
 /// the progress.
 fn vetted(proof: &mut ProvenChain) -> HeadersProgress {
