@@ -80,11 +80,11 @@ export class Client extends /** @type {new () => Speaker} */ (EventTarget) {
    * Signs a message with the chosen key and sends it.
    * @param {string} recipient
    * @param {string} text
-   * @param {number} [stampBits] the work that it shows, which takes the place of a fee: 2^`stampBits` hashes, up to 36. What takes long
-   *   is told by `stamping` events.
+   * @param {number} [stampBits] the work that it shows, which takes the place of a fee: 2^`stampBits` hashes, up to 36, or twice the
+   *   least that nodes take, if that is more. A long search is told by `stamping` events.
    * @returns {Promise<string>} its id
    */
-  submit(recipient, text, stampBits = 12) {
+  submit(recipient, text, stampBits = 0) {
     return this.#ask('submit', recipient, text, stampBits);
   }
 

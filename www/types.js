@@ -84,7 +84,7 @@ export {};
  * @property {string} recipient
  * @property {string} text
  * @property {number} time_unix_ms
- * @property {'pending' | 'in-block' | 'expired'} state
+ * @property {'pending' | 'in-block' | 'expired' | 'dropped'} state
  * @property {number | null} number_of_block
  * @property {string | null} block
  *

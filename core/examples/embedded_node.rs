@@ -31,7 +31,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let (mut store, mut job) = (Journal::new(&network), None);
 
     let draft = Draft::new(key.public(), "everyone", "hello", now.time)?;
-    node.submit(now, draft.sign(&key, network.id(), 0))?;
+    node.submit(now, draft.sign_stamped(&key, &network))?;
     while node.chain().tip().header.height < BLOCKS {
         carry_out(&mut node, &mut store, &mut job, now);
         // Sleep until the node's deadline. Here the clock jumps instead.

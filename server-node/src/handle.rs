@@ -153,6 +153,14 @@ impl Handle {
         self.ask(|answer| Query::Pooled(id, answer)).await
     }
 
+    /// Returns true if a message was evicted from the full mempool lately.
+    ///
+    /// # Errors
+    /// The node is stopping.
+    pub async fn was_dropped(&self, id: MessageId) -> Result<bool, Stopped> {
+        self.ask(|answer| Query::WasDropped(id, answer)).await
+    }
+
     /// Returns at most `limit` messages of the mempool, those next in line first.
     ///
     /// # Errors

@@ -88,6 +88,7 @@ fn note(handle: &Handle, event: &Event, reorganization: &mut Option<Reorganizati
         | Event::Orphan { .. }
         | Event::Refused { .. }
         | Event::Pooled(_)
+        | Event::Dropped { .. }
         | Event::Disagrees { .. }
         | Event::Synchronizing { .. } => None,
     };

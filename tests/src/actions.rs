@@ -76,6 +76,19 @@ impl Scenario {
         outcome
     }
 
+    /// Submits a message that the node accepted in an earlier run.
+    ///
+    /// # Errors
+    /// The reason that it is refused.
+    pub fn resubmit(&mut self, party: Actor, message: Message) -> Result<MessageId, SubmitError> {
+        let now = self.now(party);
+        let host = self.host_mut(party);
+        let outcome = host.node.as_mut().expect("a node that runs").resubmit(now, message);
+        let outputs = host.drain(now);
+        self.carry_out(party, outputs);
+        outcome
+    }
+
     /// Writes a message as a node's user. Returns its id. Asserts that the node accepts it.
     pub fn write(&mut self, party: Actor, text: &str) -> MessageId {
         let message =

@@ -14,6 +14,7 @@ use plexus_core::primitives::message::{Draft, Message};
 use plexus_core::primitives::mmr::Mmr;
 use plexus_core::primitives::params::Network;
 use plexus_core::primitives::pow::Work;
+use plexus_core::primitives::stamp::find_stamp;
 use plexus_core::primitives::time::Timestamp;
 
 /// The most tries for a block: a million times the expected number on the development network.
@@ -27,7 +28,15 @@ pub fn key(name: &str) -> SecretKey {
 /// Returns a message that is signed by the key of a name.
 pub fn message(network: &Network, sender: &str, text: &str, time: Timestamp) -> Message {
     let secret = key(sender);
-    Draft::new(secret.public(), "all", text, time).unwrap().sign(&secret, network.id(), 0)
+    Draft::new(secret.public(), "all", text, time).unwrap().sign_stamped(&secret, network)
+}
+
+/// Returns a copy of a message with the first stamp that shows this work. Anyone can make it.
+pub fn restamp(network: &Network, message: &Message, work: Work) -> Message {
+    let (recipient, text) = (message.recipient(), message.text());
+    let draft = Draft::new(*message.sender(), recipient, text, message.time()).unwrap();
+    let stamp = find_stamp(&message.id(network.id()), work);
+    Message::from_parts(draft, stamp, *message.signature())
 }
 
 /// Searches for a nonce with which a header's hash meets its own bits.

@@ -240,7 +240,7 @@ impl Scenario {
         self.tell(party, Input::Ticked);
         for message in self.host(party).waiting() {
             // A message that is too old by now, or in a block already, is refused.
-            let _ = self.submit(party, message);
+            let _ = self.resubmit(party, message);
         }
     }
 

@@ -155,7 +155,7 @@ function letterItem({ id, text, recipient, state, number_of_block, block, time_u
   const to = recipient ? ['to ', make('bdi', {}, recipient), ' · '] : [];
   const where = state === 'in-block' && block
     ? blockLink(block, `in block ${count(number_of_block ?? 0)}`)
-    : make('span', {}, state === 'pending' ? 'pending' : 'expired');
+    : make('span', {}, state === 'dropped' ? 'dropped, raise its stamp' : state);
   where.classList.add('letter-state');
   return make('li', { 'data-id': id, 'data-state': state },
     make('p', { class: 'message-text', dir: 'auto' }, text),

@@ -17,6 +17,7 @@ use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
 use plexus_core::primitives::params::{Network, Parameters};
+use plexus_core::primitives::pow::Work;
 use plexus_core::protocol::address::Address;
 use plexus_node::connector::{Connector, GaiResolver, connector};
 use plexus_node::tls::roots;
@@ -78,6 +79,8 @@ struct ErrorBody {
 struct RefusalBody {
     code: String,
     message: String,
+    #[serde(default)]
+    least_stamp_work: Option<String>,
 }
 
 /// A request that the node refused.
@@ -87,6 +90,8 @@ pub(super) struct Refused {
     /// The API's code, for example `busy`.
     pub(super) code: String,
     message: String,
+    /// The stamp work with which the node would take the message.
+    pub(super) least_stamp_work: Option<Work>,
 }
 
 impl NodeSource {
@@ -240,7 +245,11 @@ impl NodeClient {
         }
         let body = self.body(response, REFUSAL_BYTES_MAX).unwrap_or_default();
         match serde_json::from_slice::<ErrorBody>(&body) {
-            Ok(ErrorBody { error: RefusalBody { code, message } }) => Err(Refused { code, message }.into()),
+            Ok(ErrorBody { error: RefusalBody { code, message, least_stamp_work } }) => {
+                let least_stamp_work =
+                    least_stamp_work.and_then(|hashes| hashes.parse().ok()).map(Work::from_hashes);
+                Err(Refused { code, message, least_stamp_work }.into())
+            }
             Err(_) => bail!("{} answers with HTTP status {status}: is it a Plexus node?", self.base),
         }
     }

@@ -8,7 +8,7 @@ use crate::peers::chain_status::Agreement;
 use crate::primitives::block::Block;
 use crate::primitives::hash::Hash;
 use crate::primitives::key::PublicKey;
-use crate::primitives::message::VerifiedMessage;
+use crate::primitives::message::{MessageId, VerifiedMessage};
 use crate::primitives::pow::Work;
 use crate::protocol::connection::ConnectionId;
 use crate::protocol::misbehavior::{Misbehavior, Reason};
@@ -99,8 +99,13 @@ pub enum Event {
         /// Every rule that it breaks.
         failures: Vec<RuleError>,
     },
-    /// A message joined the pool.
+    /// A message joined the pool, or a copy with more stamp work did.
     Pooled(VerifiedMessage),
+    /// A message was evicted from the full pool: others have more stamp work per byte.
+    Dropped {
+        /// Its id.
+        id: MessageId,
+    },
     /// A peer completed the handshake.
     PeerUp {
         /// The peer.

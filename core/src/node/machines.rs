@@ -123,8 +123,9 @@ impl Machines {
         &mut self,
         cx: &mut Context<'_>,
         message: Message,
+        had_place: bool,
     ) -> Result<MessageId, SubmitError> {
-        self.messages.submit(cx, message, &self.blocks.recent)
+        self.messages.submit(cx, message, had_place, &self.blocks.recent)
     }
 
     /// Closes the connection of a peer that misbehaved.
@@ -174,7 +175,9 @@ impl Machines {
             match update {
                 TipUpdate::Side => continue,
                 TipUpdate::Extended => {}
-                TipUpdate::Reorged { fork, undone, done } => self.reorganized(cx, &old, fork, undone, &done),
+                TipUpdate::Reorged { fork, undone, done } => {
+                    self.reorganized(cx, &old, (fork, undone), &done, &mut changes)
+                }
             }
             assumed = Some(hash);
         }
@@ -237,7 +240,7 @@ impl Machines {
         if let TipUpdate::Reorged { fork, undone, mut done } = update {
             // The newest block is handled like one that extends the chain.
             done.retain(|joined| *joined != body.hash);
-            self.reorganized(cx, &old, fork, undone, &done);
+            self.reorganized(cx, &old, (fork, undone), &done, changes);
         }
         if has_joined {
             self.messages.block_joined(cx, &body, changes);
@@ -257,11 +260,11 @@ impl Machines {
         &mut self,
         cx: &mut Context<'_>,
         old: &ChainEntry,
-        fork: u64,
-        undone: Vec<Hash>,
+        (fork, undone): (u64, Vec<Hash>),
         joined: &[Hash],
+        changes: &mut Vec<Change>,
     ) {
-        self.messages.reorganized(cx, &undone, joined, &self.blocks.recent);
+        self.messages.reorganized(cx, &undone, joined, &self.blocks.recent, changes);
         let (height, total_work) = (old.header.height, old.total_work);
         cx.outbox.emit_after_commit(Event::Undone {
             fork,

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::ledger::mempool::{Mempool, MempoolError, SENDER_MESSAGES_MAX};
+use crate::ledger::mempool::{Entry, Mempool, MempoolError, Removed, SENDER_MESSAGES_MAX};
 use crate::ledger::signature_batch::{BatchId, SignatureBatch, SignatureCheck};
 use crate::ledger::validation::{MESSAGE_AGE_MS, MESSAGE_AHEAD_MS, check_message_time};
 use crate::node::context::Context;
@@ -19,13 +19,16 @@ use crate::node::submit_error::SubmitError;
 use crate::peers::peer::{EstablishedPeer, REQUESTED_MESSAGES_MAX};
 use crate::primitives::block::Block;
 use crate::primitives::hash::Hash;
+use crate::primitives::least_stamp::least_stamp_work;
 use crate::primitives::message::{Message, MessageId, VerifiedMessage};
+use crate::primitives::params::Network;
+use crate::primitives::stamp::{stamp_level, stamp_work};
 use crate::primitives::time::Timestamp;
 use crate::protocol::bounded::BoundedVec;
 use crate::protocol::connection::ConnectionId;
 use crate::protocol::limits::{MESSAGE_IDS_MAX, MESSAGES_MAX};
 use crate::protocol::misbehavior::Misbehavior;
-use crate::protocol::packet::Packet;
+use crate::protocol::packet::{MessageOffer, Packet};
 use crate::sync::assumed_range::AssumedRange;
 use crate::sync::block_download::DownloadedBody;
 use crate::sync::pending_messages::{MessageBatch, PendingMessages};
@@ -60,7 +63,7 @@ impl MessageRelay {
     }
 
     /// Adds a message of our own to the mempool and persists it. It is announced once the store has
-    /// answered that it is in no block.
+    /// answered that it is in no block. If `had_place`, it was accepted before, and no stamp is due.
     ///
     /// # Errors
     /// The reason why the message is not accepted.
@@ -68,11 +71,18 @@ impl MessageRelay {
         &mut self,
         cx: &mut Context<'_>,
         message: Message,
+        had_place: bool,
         recent: &RecentBlocks,
     ) -> Result<MessageId, SubmitError> {
         let found = message.time();
         if check_message_time(0, &message, cx.now.time).is_some() {
             return Err(SubmitError::Time { found, local: cx.now.time });
+        }
+        let network = cx.chain.network();
+        let (size, least) = (message.size(), least_stamp_work(network, message.size()));
+        let found = stamp_work(&message.id(network.id()), message.stamp());
+        if found < least && !had_place {
+            return Err(SubmitError::StampTooLow { least, found });
         }
         let encoded = message.encode();
         let message = message.verify(cx.chain.network().id()).ok_or(SubmitError::Signature)?;
@@ -82,12 +92,15 @@ impl MessageRelay {
         }
         // The store may have it in a block. Until the store answers, the message waits and is not
         // selected.
-        self.pool.insert(message.clone(), false).map_err(|error| match error {
+        let entry = Entry { is_cleared: false, is_stored: true, had_place };
+        let accepted = self.pool.insert(message.clone(), entry).map_err(|error| match error {
             MempoolError::Known => SubmitError::Known { id },
             MempoolError::SenderFull => SubmitError::SenderFull { max: SENDER_MESSAGES_MAX },
-            MempoolError::Full { floor } => SubmitError::PoolFull { floor },
+            MempoolError::Full { floor } => SubmitError::PoolFull { least: floor.work(size) },
         })?;
-        cx.outbox.persist(vec![Change::Pooled { id, message: encoded.into() }]);
+        let mut changes = vec![Change::Pooled { id, message: encoded.into() }];
+        drop_evicted(cx, &accepted.evicted, &mut changes);
+        cx.outbox.persist(changes);
         self.query_store(cx, vec![(message.message().clone(), id)]);
         Ok(id)
     }
@@ -122,9 +135,9 @@ impl MessageRelay {
 
     /// Handles the announcement of messages while blocks are being fetched. They may contain the
     /// messages, so the messages are requested after the blocks.
-    pub(crate) fn defer_inv(&mut self, cx: &mut Context<'_>, peer: ConnectionId, ids: Vec<MessageId>) {
+    pub(crate) fn defer_inv(&mut self, cx: &mut Context<'_>, peer: ConnectionId, offers: Vec<MessageOffer>) {
         if let Some(established) = cx.connections.established_mut(peer) {
-            established.deferred_invs.extend(ids);
+            established.deferred_invs.extend(offers);
             established.deferred_invs.truncate(MESSAGE_IDS_MAX);
             self.has_deferred_invs = true;
         }
@@ -136,30 +149,32 @@ impl MessageRelay {
             return;
         }
         let take = |(id, established): (ConnectionId, &mut EstablishedPeer)| {
-            let ids = core::mem::take(&mut established.deferred_invs);
-            (!ids.is_empty()).then_some((id, ids))
+            let offers = core::mem::take(&mut established.deferred_invs);
+            (!offers.is_empty()).then_some((id, offers))
         };
         let deferred: Vec<_> = cx.connections.established_peers_mut().filter_map(take).collect();
-        for (peer, ids) in deferred {
-            self.received_inv(cx, peer, &ids, recent);
+        for (peer, offers) in deferred {
+            self.received_inv(cx, peer, &offers, recent);
         }
     }
 
-    /// Requests the announced messages that we lack.
+    /// Requests the announced messages that we lack, or have with less stamp work.
     pub(crate) fn received_inv(
         &self,
         cx: &mut Context<'_>,
         peer: ConnectionId,
-        ids: &[MessageId],
+        offers: &[MessageOffer],
         recent: &RecentBlocks,
     ) {
         let room = self.pending.room();
-        let is_new = |id: &&MessageId| !self.pool.contains(id) && !recent.is_on_best_chain(cx.chain, id);
-        let new: Vec<_> = ids.iter().filter(is_new).copied().collect();
+        let is_new = |offer: &&MessageOffer| {
+            self.pool.is_below(&offer.id, offer.level) && !recent.is_on_best_chain(cx.chain, &offer.id)
+        };
+        let new: Vec<_> = offers.iter().filter(is_new).map(|offer| offer.id).collect();
         let Some(established) = cx.connections.established_mut(peer) else { return };
         let mut wanted = Vec::new();
-        for id in ids {
-            established.messages.insert(*id);
+        for offer in offers {
+            established.messages.insert(*offer);
         }
         for id in new {
             let out = established.requested_messages.len();
@@ -173,11 +188,10 @@ impl MessageRelay {
     }
 
     pub(crate) fn received_get_messages(&self, cx: &mut Context<'_>, peer: ConnectionId, ids: &[MessageId]) {
-        let found: Vec<Message> = ids
-            .iter()
-            .filter_map(|id| self.pool.find(id))
-            .map(|found| found.message().as_ref().clone())
-            .collect();
+        let network = cx.chain.network();
+        let found = ids.iter().filter_map(|id| self.pool.find(id));
+        let relayed = found.filter(|found| is_relayed(network, found));
+        let found: Vec<Message> = relayed.map(|found| found.message().as_ref().clone()).collect();
         for messages in found.chunks(MESSAGES_MAX) {
             cx.outbox.send(peer, &Packet::Messages(BoundedVec::new(messages.to_vec())));
         }
@@ -193,17 +207,22 @@ impl MessageRelay {
         peer: ConnectionId,
         messages: Vec<Message>,
     ) -> Result<(), Misbehavior> {
-        let network = *cx.chain.network().id();
+        let network = cx.chain.network();
         let Some(established) = cx.connections.established_mut(peer) else {
             return Ok(());
         };
         let mut arriving = Vec::with_capacity(messages.len());
         for message in messages {
-            let id = message.id(&network);
+            let id = message.id(network.id());
             if !established.requested_messages.remove(&id) {
                 return Err(Misbehavior::Unsolicited { packet: "messages" });
             }
-            if !self.pool.contains(&id) && arriving.len() < self.pending.room() {
+            let (least, found) =
+                (least_stamp_work(network, message.size()), stamp_work(&id, message.stamp()));
+            if found < least {
+                return Err(Misbehavior::StampTooLow { id, least, found });
+            }
+            if self.pool.wants(&id, found) && arriving.len() < self.pending.room() {
                 arriving.push((Arc::new(message), id));
             }
         }
@@ -249,53 +268,85 @@ impl MessageRelay {
         if self.assumed.may_contain(&message, is_own) {
             return false;
         }
-        if is_own || self.pool.contains(&id) {
-            self.pool.mark_confirmed_absent(&id);
-        } else {
-            let message = VerifiedMessage::trust(message, id);
-            let is_in_time = check_message_time(0, message.message(), cx.now.time).is_none();
-            if !is_in_time || self.pool.insert(message, true).is_err() {
+        let message = VerifiedMessage::trust(message, id);
+        if is_own || !self.pool.wants(&id, message.stamp_work()) {
+            if !self.pool.mark_confirmed_absent(&id) {
                 return false;
             }
+        } else if !self.admit(cx, message, origin) {
+            return false;
         }
         let Some(message) = self.pool.find(&id) else { return false };
         cx.outbox.emit(Event::Pooled(message.clone()));
         true
     }
 
+    /// Adds a message that is in no block to the mempool. Returns false if it is not accepted.
+    fn admit(&mut self, cx: &mut Context<'_>, message: VerifiedMessage, origin: MessageOrigin) -> bool {
+        if check_message_time(0, message.message(), cx.now.time).is_some() {
+            return false;
+        }
+        let (id, encoded) = (*message.id(), message.message().encode());
+        // The messages of undone blocks are stored with them.
+        let entry = Entry { is_cleared: true, is_stored: false, had_place: origin.is_own };
+        let Ok(accepted) = self.pool.insert(message, entry) else { return false };
+        let mut changes = Vec::new();
+        if accepted.replaces_stored {
+            changes.push(Change::Pooled { id, message: encoded.into() });
+        }
+        drop_evicted(cx, &accepted.evicted, &mut changes);
+        cx.outbox.persist(changes);
+        true
+    }
+
     /// Announces messages to the peers that do not know them.
     pub(crate) fn announce(&self, cx: &mut Context<'_>, ids: &[MessageId]) {
+        let offers = self.offers(cx, ids.iter());
         for (peer, established) in cx.connections.established_peers_mut() {
-            let new: Vec<_> = ids.iter().filter(|id| established.messages.insert(**id)).copied().collect();
-            for ids in new.chunks(MESSAGE_IDS_MAX) {
-                cx.outbox.send(peer, &Packet::Have(BoundedVec::new(ids.to_vec())));
+            let new = offers.iter().filter(|offer| established.messages.insert(**offer));
+            let new: Vec<_> = new.copied().collect();
+            for offers in new.chunks(MESSAGE_IDS_MAX) {
+                cx.outbox.send(peer, &Packet::Have(BoundedVec::new(offers.to_vec())));
             }
         }
     }
 
     /// Announces the waiting messages to a new peer.
     pub(crate) fn announce_to(&self, cx: &mut Context<'_>, peer: ConnectionId) {
-        let ids: Vec<_> = self.pool.minable().take(MESSAGE_IDS_MAX).copied().collect();
+        let offers = self.offers(cx, self.pool.minable().take(MESSAGE_IDS_MAX));
         let Some(established) = cx.connections.established_mut(peer) else { return };
-        for id in &ids {
-            established.messages.insert(*id);
+        for offer in &offers {
+            established.messages.insert(*offer);
         }
-        if !ids.is_empty() {
-            cx.outbox.send(peer, &Packet::Have(BoundedVec::new(ids)));
+        if !offers.is_empty() {
+            cx.outbox.send(peer, &Packet::Have(BoundedVec::new(offers)));
         }
+    }
+
+    /// Returns how waiting messages are announced. Those whose stamps are too low to be relayed are
+    /// left out: they come from blocks that were undone.
+    fn offers<'a>(&self, cx: &Context<'_>, ids: impl Iterator<Item = &'a MessageId>) -> Vec<MessageOffer> {
+        let network = cx.chain.network();
+        let found = ids.filter_map(|id| self.pool.find(id)).filter(|found| is_relayed(network, found));
+        found.map(|found| MessageOffer { id: *found.id(), level: stamp_level(found.stamp_work()) }).collect()
     }
 
     /// Removes messages that are too old for a block.
     pub(crate) fn expire(&mut self, cx: &mut Context<'_>) {
         let expired = self.pool.expire(cx.now.time);
-        self.remove(cx, &expired);
+        cx.outbox.persist(unpooled(&expired).collect());
     }
 
     /// Removes messages from the mempool, and persists the removal.
     fn remove(&mut self, cx: &mut Context<'_>, ids: &[MessageId]) {
-        let removed = ids.iter().filter(|id| self.pool.remove(id).is_some());
-        let changes: Vec<_> = removed.map(|id| Change::Unpooled { id: *id }).collect();
+        let mut changes = Vec::new();
+        self.remove_from_pool(ids, &mut changes);
         cx.outbox.persist(changes);
+    }
+
+    fn remove_from_pool(&mut self, ids: &[MessageId], changes: &mut Vec<Change>) {
+        let removed: Vec<_> = ids.iter().filter_map(|id| self.pool.remove(id)).collect();
+        changes.extend(unpooled(&removed));
     }
 
     /// Handles blocks that a light node assumed valid, up to one of this time. They may contain
@@ -312,8 +363,8 @@ impl MessageRelay {
         body: &DownloadedBody,
         changes: &mut Vec<Change>,
     ) {
-        let removed = body.ids.iter().filter(|id| self.pool.remove(id).is_some());
-        changes.extend(removed.map(|id| Change::Unpooled { id: *id }));
+        self.remove_from_pool(&body.ids, changes);
+        self.pool.forget_replaced();
         let total_work = cx.chain.find(&body.hash).map(|entry| entry.total_work).unwrap_or_default();
         let mined_here = body.peer.is_none();
         let (hash, block) = (body.hash, body.block.clone());
@@ -329,13 +380,14 @@ impl MessageRelay {
         undone: &[Hash],
         joined: &[Hash],
         recent: &RecentBlocks,
+        changes: &mut Vec<Change>,
     ) {
         let oldest = cx.now.time.minus_ms(2 * MESSAGE_AGE_MS);
         let is_young = |hash: &&Hash| cx.chain.find(hash).is_some_and(|entry| entry.header.time >= oldest);
         let hashes: Vec<_> = undone.iter().filter(is_young).chain(joined).copied().collect();
         let (near, far): (Vec<_>, Vec<_>) = hashes.into_iter().partition(|hash| recent.block(hash).is_some());
         for bytes in near.iter().filter_map(|hash| recent.block(hash)) {
-            self.read_block(cx, bytes);
+            self.read_block(cx, bytes, changes);
         }
         for hashes in far.chunks(QUERY_BODIES_MAX) {
             cx.outbox.query_store_after_commit(StoreQuery::Bodies(hashes.to_vec()));
@@ -344,15 +396,16 @@ impl MessageRelay {
 
     /// Handles the store's answer with blocks that a reorganisation moved.
     pub(crate) fn loaded_bodies(&mut self, cx: &mut Context<'_>, bodies: &[Bytes]) {
+        let mut changes = Vec::new();
         for bytes in bodies {
-            self.read_block(cx, bytes);
+            self.read_block(cx, bytes, &mut changes);
         }
-        cx.outbox.persist(Vec::new());
+        cx.outbox.persist(changes);
     }
 
     /// Handles a block that a reorganisation moved: an undone block returns its messages to the
     /// mempool, and a joined one removes its own.
-    fn read_block(&mut self, cx: &mut Context<'_>, bytes: &Bytes) {
+    fn read_block(&mut self, cx: &mut Context<'_>, bytes: &Bytes, changes: &mut Vec<Change>) {
         let Ok(block) = Block::decode(bytes) else { return };
         let network = *cx.chain.network().id();
         let hash = block.header.hash();
@@ -362,11 +415,28 @@ impl MessageRelay {
             let room = self.pending.room();
             return self.query_store_after_commit(cx, messages.into_iter().take(room).collect());
         }
-        for (_, id) in &messages {
-            self.pool.remove(id);
-        }
+        let ids: Vec<_> = messages.iter().map(|(_, id)| *id).collect();
+        self.remove_from_pool(&ids, changes);
         let total_work = cx.chain.find(&hash).map(|entry| entry.total_work).unwrap_or_default();
         let block = Arc::new(block);
         cx.outbox.emit_after_commit(Event::Connected { hash, block, total_work, mined_here: false });
+    }
+}
+
+/// Returns true if nodes take a message from others.
+fn is_relayed(network: &Network, message: &VerifiedMessage) -> bool {
+    message.stamp_work() >= least_stamp_work(network, message.message().size())
+}
+
+/// Returns the changes that remove messages from the store.
+fn unpooled(removed: &[Removed]) -> impl Iterator<Item = Change> {
+    removed.iter().filter(|removed| removed.is_stored).map(|removed| Change::Unpooled { id: removed.id })
+}
+
+/// Removes evicted messages from the store too, and then reports them.
+fn drop_evicted(cx: &mut Context<'_>, evicted: &[Removed], changes: &mut Vec<Change>) {
+    changes.extend(unpooled(evicted));
+    for removed in evicted {
+        cx.outbox.emit_after_commit(Event::Dropped { id: removed.id });
     }
 }

@@ -274,7 +274,7 @@ impl Node {
     /// # let config = Config::new(Role::Full, alice.clone(), alice.clone());
     /// # let mut node = Node::new(config, Chain::new(network.clone()), [1; 32]);
     /// let draft = Draft::new(alice.public(), "bob", "hello", now.time).unwrap();
-    /// let message = draft.sign(&alice, network.id(), 0);
+    /// let message = draft.sign_stamped(&alice, &network);
     /// let id = node.submit(now, message.clone()).unwrap();
     /// assert!(node.pooled(&id).is_some());
     /// // The message is safe once the driver has stored it.
@@ -282,9 +282,22 @@ impl Node {
     /// assert_eq!(node.submit(now, message), Err(SubmitError::Known { id }));
     /// ```
     pub fn submit(&mut self, now: Now, message: Message) -> Result<MessageId, SubmitError> {
+        self.submit_with(now, message, false)
+    }
+
+    /// Submits a message again that an earlier run accepted. No stamp is due, because its sender was
+    /// told that it waits.
+    ///
+    /// # Errors
+    /// The reason why the message is not accepted.
+    pub fn resubmit(&mut self, now: Now, message: Message) -> Result<MessageId, SubmitError> {
+        self.submit_with(now, message, true)
+    }
+
+    fn submit_with(&mut self, now: Now, message: Message, had_place: bool) -> Result<MessageId, SubmitError> {
         let (machines, mut cx) = self.lend(now);
         machines.messages.assumed.assumed_at.get_or_insert(now.time);
-        let id = machines.submit(&mut cx, message)?;
+        let id = machines.submit(&mut cx, message, had_place)?;
         machines.advance(&mut cx);
         Ok(id)
     }
@@ -344,6 +357,11 @@ impl Node {
     /// Returns a message that waits in the mempool.
     pub fn pooled(&self, id: &MessageId) -> Option<&Arc<Message>> {
         self.machines.messages.pool.find(id).map(VerifiedMessage::message)
+    }
+
+    /// Returns true if a message was evicted from the full mempool lately.
+    pub fn was_dropped(&self, id: &MessageId) -> bool {
+        self.machines.messages.pool.was_dropped(id)
     }
 
     /// Returns the messages that wait in the mempool, in the order in which they would be mined.

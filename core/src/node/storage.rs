@@ -81,7 +81,7 @@ pub enum Change {
         /// Its encoding, at most [`crate::peers::address_book::BOOK_BYTES_MAX`].
         encoded: Bytes,
     },
-    /// A message waits no longer: it is in a block, or too old for one.
+    /// A message waits no longer: it is in a block, too old for one, or evicted.
     Unpooled {
         /// Its id.
         id: MessageId,

@@ -1,6 +1,7 @@
 //! The reasons why a message of our own is not accepted.
 
 use crate::primitives::message::MessageId;
+use crate::primitives::pow::Work;
 use crate::primitives::time::Timestamp;
 
 /// The reason why a message of our own is not accepted.
@@ -29,10 +30,28 @@ pub enum SubmitError {
         /// The cap.
         max: usize,
     },
-    /// The mempool is full of messages with more stamp work.
-    #[error("the pool is full: a stamp of at least {floor} hashes per byte is needed")]
-    PoolFull {
-        /// The stamp work per byte that would be accepted.
-        floor: u128,
+    /// The stamp shows less work than nodes take from others.
+    #[error("the stamp shows {found} hashes: at least {least} are needed")]
+    StampTooLow {
+        /// The least work for a message of this size.
+        least: Work,
+        /// The work of its stamp.
+        found: Work,
     },
+    /// The mempool is full of messages with more stamp work per byte.
+    #[error("the pool is full: a stamp of at least {least} hashes is needed")]
+    PoolFull {
+        /// The work with which a message of this size would be accepted.
+        least: Work,
+    },
+}
+
+impl SubmitError {
+    /// Returns the stamp work with which the message would be accepted, if that is the reason.
+    pub const fn least_stamp_work(&self) -> Option<Work> {
+        match self {
+            Self::StampTooLow { least, .. } | Self::PoolFull { least } => Some(*least),
+            Self::Signature | Self::Known { .. } | Self::Time { .. } | Self::SenderFull { .. } => None,
+        }
+    }
 }

@@ -136,7 +136,7 @@ fn a_mined_block_with_a_message_reaches_the_other_node() {
     let secret = SecretKey::from_bytes(&[9; 32]).unwrap();
     let draft =
         crate::primitives::message::Draft::new(secret.public(), "bob", "hello", pair.now.time).unwrap();
-    let message = draft.sign(&secret, Network::dev().id(), 0);
+    let message = draft.sign_stamped(&secret, &Network::dev());
     let id = pair.nodes[0].0.submit(pair.now, message).unwrap();
     pair.settle();
     assert!(pair.nodes[1].0.pooled(&id).is_some());
@@ -156,7 +156,7 @@ fn a_new_author_ends_the_search_for_the_previous_ones_block() {
     pair.now.time = pair.now.time.plus_ms(1_000);
     let draft =
         crate::primitives::message::Draft::new(secret.public(), "bob", "hello", pair.now.time).unwrap();
-    let id = pair.nodes[1].0.submit(pair.now, draft.sign(&secret, Network::dev().id(), 0)).unwrap();
+    let id = pair.nodes[1].0.submit(pair.now, draft.sign_stamped(&secret, &Network::dev())).unwrap();
     pair.settle();
     pair.nodes[1].0.set_mining(pair.now, true);
     pair.settle();
@@ -203,7 +203,7 @@ fn the_heavier_branch_wins_and_messages_come_back() {
     let secret = SecretKey::from_bytes(&[9; 32]).unwrap();
     let draft =
         crate::primitives::message::Draft::new(secret.public(), "bob", "hello", pair.now.time).unwrap();
-    let message = draft.sign(&secret, Network::dev().id(), 0);
+    let message = draft.sign_stamped(&secret, &Network::dev());
     let id = pair.nodes[0].0.submit(pair.now, message).unwrap();
     pair.settle();
     for _ in 0..5 {
@@ -236,7 +236,7 @@ fn a_late_comer_gets_what_waits_once_it_is_synchronized() {
     let secret = SecretKey::from_bytes(&[9; 32]).unwrap();
     let draft =
         crate::primitives::message::Draft::new(secret.public(), "bob", "hello", pair.now.time).unwrap();
-    let id = pair.nodes[0].0.submit(pair.now, draft.sign(&secret, Network::dev().id(), 0)).unwrap();
+    let id = pair.nodes[0].0.submit(pair.now, draft.sign_stamped(&secret, &Network::dev())).unwrap();
     pair.settle();
     pair.connect(1, 0);
     assert!(pair.nodes[1].0.pooled(&id).is_some());

@@ -105,6 +105,7 @@ pub fn weight(fault: &Misbehavior) -> u32 {
             rule_weight(error)
         }
         Misbehavior::InvalidMessage { .. }
+        | Misbehavior::StampTooLow { .. }
         | Misbehavior::InvalidLink
         | Misbehavior::InvalidProof { .. }
         | Misbehavior::KeyNotProven => BAN_POINTS,

@@ -14,7 +14,7 @@ use crate::primitives::time::MonotonicTime;
 use crate::protocol::connection::Direction;
 use crate::protocol::handshake::Handshake;
 use crate::protocol::link_certificate::{Epoch, LatencyAttestation};
-use crate::protocol::packet::{Hello, Role};
+use crate::protocol::packet::{Hello, MessageOffer, Role};
 use crate::protocol::ping::Ping;
 
 /// The most inbound connections of a full node, whatever is configured. When there are that many,
@@ -69,7 +69,8 @@ pub(crate) struct EstablishedPeer {
     pub(crate) height: u64,
     /// The end of its chain, as far as it is known.
     pub(crate) tip: PeerTip,
-    pub(crate) messages: FifoSet<MessageId, KNOWN_MESSAGES_MAX>,
+    /// The copies of messages that it has.
+    pub(crate) messages: FifoSet<MessageOffer, KNOWN_MESSAGES_MAX>,
     pub(crate) requested_messages: OrderedSet<MessageId>,
     /// The open requests to it, and the time of its last answer from us.
     pub(crate) open_requests: OpenRequests,
@@ -82,7 +83,7 @@ pub(crate) struct EstablishedPeer {
     /// When the newest of these blocks arrived.
     pub(crate) last_delivery: Option<MonotonicTime>,
     /// Messages that it announced while we were fetching blocks, at most as many as in one packet.
-    pub(crate) deferred_invs: Vec<MessageId>,
+    pub(crate) deferred_invs: Vec<MessageOffer>,
 }
 
 /// Exchanges with a peer about the network.

@@ -13,6 +13,7 @@ use crate::primitives::encoding::{DecodeError, Reader, put_text};
 use crate::primitives::hash::{Hash, Tag, tagged};
 use crate::primitives::key::{PublicKey, SecretKey, Signature};
 use crate::primitives::pow::Work;
+use crate::primitives::stamp::stamp_work;
 use crate::primitives::time::Timestamp;
 
 /// The most bytes of UTF-8 in a recipient, which may be empty.
@@ -99,6 +100,11 @@ impl Draft {
         put_text(&mut texts, &self.text);
         let time = self.time.unix_ms().to_be_bytes();
         tagged(Tag::Message, &[network.as_bytes(), self.sender.as_bytes(), &time, &texts])
+    }
+
+    /// Returns the encoded size of its message in bytes.
+    pub fn size(&self) -> usize {
+        MESSAGE_BYTES_MIN - 1 + self.recipient.len() + self.text.len()
     }
 
     /// Signs the draft. Returns the message. `secret` must be the sender's, or the message will not
@@ -190,7 +196,7 @@ impl Message {
 
     /// Returns its encoded size in bytes.
     pub fn size(&self) -> usize {
-        MESSAGE_BYTES_MIN - 1 + self.draft.recipient.len() + self.draft.text.len()
+        self.draft.size()
     }
 
     /// Returns its full bytes: sender ‖ time ‖ recipient ‖ text ‖ stamp ‖ signature.
@@ -247,31 +253,6 @@ impl fmt::Display for Message {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "From {} to {}, {}", self.sender(), self.recipient(), self.text())
     }
-}
-
-/// Returns the work that a stamp shows for a message.
-pub fn stamp_work(id: &MessageId, stamp: u64) -> Work {
-    Work::shown_by(&tagged(Tag::Stamp, &[id.as_bytes(), &stamp.to_be_bytes()]))
-}
-
-/// Returns the best stamp among `tries` from `first` on, with its work. The caller searches in
-/// slices of this kind.
-///
-/// ```
-/// use plexus_core::Hash;
-/// use plexus_core::primitives::message::{grind_stamp, stamp_work};
-///
-/// let id = Hash::of(b"the id of a message");
-/// let (stamp, work) = grind_stamp(&id, 0, 1_000);
-/// assert_eq!(stamp_work(&id, stamp), work);
-/// // More tries show at least as much work.
-/// assert!(grind_stamp(&id, 0, 2_000).1 >= work);
-/// ```
-pub fn grind_stamp(id: &MessageId, first: u64, tries: u64) -> (u64, Work) {
-    (0..tries)
-        .map(|step| first.wrapping_add(step))
-        .map(|stamp| (stamp, stamp_work(id, stamp)))
-        .fold((first, Work::ZERO), |best, next| if next.1 > best.1 { next } else { best })
 }
 
 /// A message whose signature is its sender's.
@@ -353,14 +334,6 @@ pub(crate) mod tests {
                 assert_eq!(message.verify(&Hash::ZERO).is_some(), stamp.contains(&place), "byte {place}");
             }
         }
-    }
-
-    #[test]
-    fn grinding_finds_the_best_of_its_slice() {
-        let id = Hash::of(b"id");
-        let (stamp, work) = grind_stamp(&id, 10, 500);
-        assert_eq!(stamp_work(&id, stamp), work);
-        assert!((10..510).all(|other| stamp_work(&id, other) <= work));
     }
 
     proptest! {

@@ -13,6 +13,7 @@ pub mod identity;
 pub mod key;
 #[cfg(feature = "encrypted-keys")]
 pub mod key_file;
+pub mod least_stamp;
 pub mod merkle;
 pub mod message;
 pub mod mmr;
@@ -21,4 +22,5 @@ pub mod params;
 pub mod pow;
 pub(crate) mod prefetch;
 pub mod rng;
+pub mod stamp;
 pub mod time;

@@ -4,7 +4,8 @@
 //! Specified in PROTOCOL.md, "On the wire".
 //!
 //! A short id is 6 bytes of [SipHash-2-4](https://www.aumasson.jp/siphash/siphash.pdf) over the
-//! message's id, keyed by the block's hash. An attacker that wants two messages of a mempool to
+//! message's leaf in the Merkle tree, keyed by the block's hash. The leaf covers the stamp, so copies
+//! with different stamps differ. An attacker that wants two messages of a mempool to
 //! collide has to mine the block first. Messages that the sender itself lacked when the block came
 //! are sent whole, because its peers will lack them too. The receiver requests any others that it
 //! lacks by index.
@@ -21,13 +22,14 @@ use crate::primitives::block::{BLOCK_MESSAGES_MAX, Block, Header};
 use crate::primitives::collections::ordered_map::OrderedMap;
 use crate::primitives::hash::{Hash, Tag, tagged};
 use crate::primitives::key::{PublicKey, Signature};
-use crate::primitives::message::{Message, MessageId};
+use crate::primitives::merkle::leaf;
+use crate::primitives::message::Message;
 use crate::protocol::bounded::BoundedVec;
 
 /// A short id's size in bytes.
 pub const SHORT_ID_BYTES: usize = 6;
 
-/// The first bytes of a keyed hash of a message's id.
+/// The first bytes of a keyed hash of a message's leaf.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct ShortId([u8; SHORT_ID_BYTES]);
 
@@ -84,9 +86,9 @@ impl Shortener {
         Self(SipHasher24::new_with_key(&key))
     }
 
-    fn shorten(&self, id: &MessageId) -> ShortId {
+    fn shorten(&self, leaf: &Hash) -> ShortId {
         let mut hasher = self.0;
-        hasher.write(id.as_bytes());
+        hasher.write(leaf.as_bytes());
         let mut short = [0; SHORT_ID_BYTES];
         short.copy_from_slice(&hasher.finish().to_be_bytes()[8 - SHORT_ID_BYTES..]);
         ShortId(short)
@@ -94,19 +96,19 @@ impl Shortener {
 }
 
 impl CompactBlock {
-    /// Returns the compact body of a block with these message ids. The messages at the indexes in
-    /// `whole`, which are ascending, are sent whole.
-    pub fn new(hash: Hash, block: &Block, ids: &[MessageId], whole: &[u16]) -> Self {
+    /// Returns the compact body of a block. The messages at the indexes in `whole`, which are ascending,
+    /// are sent whole.
+    pub fn new(hash: Hash, block: &Block, whole: &[u16]) -> Self {
         let shortener = Shortener::new(&hash);
-        let slot = |(place, (message, id)): (usize, (&Arc<Message>, &MessageId))| {
+        let slot = |(place, message): (usize, &Arc<Message>)| {
             let is_whole = u16::try_from(place).is_ok_and(|place| whole.binary_search(&place).is_ok());
             if is_whole {
                 CompactEntry::Whole(message.as_ref().clone())
             } else {
-                CompactEntry::Short(shortener.shorten(id))
+                CompactEntry::Short(shortener.shorten(&leaf(&message.encode())))
             }
         };
-        let slots = block.messages.iter().zip(ids).enumerate().map(slot).collect();
+        let slots = block.messages.iter().enumerate().map(slot).collect();
         let Block { extra, author, signature, .. } = *block;
         Self { hash, extra, author, signature, slots: BoundedVec::new(slots) }
     }
@@ -123,8 +125,7 @@ impl CompactBlock {
 /// # let message = draft.sign(&alice, network.id(), 0);
 /// let mut block = network.genesis_block();
 /// block.messages.push(message.clone().into());
-/// let (hash, ids) = (block.header.hash(), [message.id(network.id())]);
-/// let compact = CompactBlock::new(hash, &block, &ids, &[]);
+/// let compact = CompactBlock::new(block.header.hash(), &block, &[]);
 /// // An empty mempool cannot fill the place of the message.
 /// let mut partial = PartialBlock::new(block.header, compact, core::iter::empty());
 /// assert_eq!(partial.missing(), [0]);
@@ -144,11 +145,12 @@ pub struct PartialBlock {
 }
 
 impl PartialBlock {
-    /// Creates the body from the messages in the compact body and in a mempool.
+    /// Creates the body from the messages in the compact body, and from those of a mempool with their
+    /// leaves.
     pub fn new<'a>(
         header: Header,
         compact: CompactBlock,
-        pool: impl Iterator<Item = (&'a MessageId, &'a Arc<Message>)>,
+        pool: impl Iterator<Item = (&'a Hash, &'a Arc<Message>)>,
     ) -> Self {
         let CompactBlock { hash, extra, author, signature, slots } = compact;
         let slots = slots.into_inner();
@@ -163,8 +165,8 @@ impl PartialBlock {
         let mut guessed = false;
         if !wanted.is_empty() {
             let shortener = Shortener::new(&hash);
-            for (id, message) in pool {
-                for &place in wanted.get(&shortener.shorten(id)).into_iter().flatten() {
+            for (leaf, message) in pool {
+                for &place in wanted.get(&shortener.shorten(leaf)).into_iter().flatten() {
                     // If two messages collide, the first is used, and the root shows if it was the
                     // right one.
                     guessed = true;
@@ -211,7 +213,7 @@ mod tests {
     use crate::primitives::params::Network;
     use crate::primitives::time::Timestamp;
 
-    fn block(texts: usize) -> (Block, Vec<MessageId>) {
+    fn block(texts: usize) -> (Block, Vec<Hash>) {
         let (network, secret) = (Network::dev(), SecretKey::from_bytes(&[3; 32]).unwrap());
         let message = |index: usize| {
             let time = Timestamp::from_unix_ms(1_000 + index as u64);
@@ -219,24 +221,24 @@ mod tests {
             Arc::new(draft.sign(&secret, network.id(), 0))
         };
         let messages: Vec<_> = (0..texts).map(message).collect();
-        let ids = messages.iter().map(|message| message.id(network.id())).collect();
-        (Block { messages, ..network.genesis_block() }, ids)
+        let leaves = messages.iter().map(|message| leaf(&message.encode())).collect();
+        (Block { messages, ..network.genesis_block() }, leaves)
     }
 
     #[test]
     fn a_pool_that_has_all_needs_nothing_more() {
-        let (block, ids) = block(20);
-        let compact = CompactBlock::new(block.header.hash(), &block, &ids, &[]);
-        let partial = PartialBlock::new(block.header, compact, ids.iter().zip(&block.messages));
+        let (block, leaves) = block(20);
+        let compact = CompactBlock::new(block.header.hash(), &block, &[]);
+        let partial = PartialBlock::new(block.header, compact, leaves.iter().zip(&block.messages));
         assert!(partial.missing().is_empty() && partial.used_mempool());
         assert_eq!(partial.complete().unwrap(), block);
     }
 
     #[test]
     fn what_the_pool_lacks_is_asked_for_by_place() {
-        let (block, ids) = block(20);
-        let compact = CompactBlock::new(block.header.hash(), &block, &ids, &[4, 7]);
-        let known = ids.iter().zip(&block.messages).take(3);
+        let (block, leaves) = block(20);
+        let compact = CompactBlock::new(block.header.hash(), &block, &[4, 7]);
+        let known = leaves.iter().zip(&block.messages).take(3);
         let mut partial = PartialBlock::new(block.header, compact, known);
         let missing = partial.missing();
         assert_eq!(missing, [3, 5, 6].into_iter().chain(8..20).collect::<Vec<u16>>());
@@ -248,8 +250,8 @@ mod tests {
 
     #[test]
     fn too_few_or_too_many_parts_do_not_fill() {
-        let (block, ids) = block(3);
-        let compact = CompactBlock::new(block.header.hash(), &block, &ids, &[]);
+        let (block, _) = block(3);
+        let compact = CompactBlock::new(block.header.hash(), &block, &[]);
         let partial = PartialBlock::new(block.header, compact, core::iter::empty());
         let parts: Vec<_> = block.messages.iter().map(|message| message.as_ref().clone()).collect();
         assert!(!partial.clone().fill(parts[..2].to_vec()));
@@ -260,9 +262,9 @@ mod tests {
 
     #[test]
     fn short_ids_are_another_blocks_no_more() {
-        let (block, ids) = block(1);
-        let one = CompactBlock::new(block.header.hash(), &block, &ids, &[]);
-        let other = CompactBlock::new(Hash::ZERO, &block, &ids, &[]);
+        let (block, _) = block(1);
+        let one = CompactBlock::new(block.header.hash(), &block, &[]);
+        let other = CompactBlock::new(Hash::ZERO, &block, &[]);
         assert_ne!(one.slots, other.slots);
     }
 }

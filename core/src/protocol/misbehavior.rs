@@ -4,6 +4,7 @@
 
 use crate::ledger::validation::RuleError;
 use crate::primitives::hash::Hash;
+use crate::primitives::pow::Work;
 use crate::proof::chain_proof::ProofError;
 use crate::protocol::hello::Versions;
 
@@ -117,6 +118,16 @@ pub enum Misbehavior {
     InvalidMessage {
         /// The message.
         id: Hash,
+    },
+    /// The stamp of a message is under the least that anyone may relay.
+    #[error("message {id}: a stamp of {found} hashes, at least {least} are due")]
+    StampTooLow {
+        /// The message.
+        id: Hash,
+        /// The least work.
+        least: Work,
+        /// The work of its stamp.
+        found: Work,
     },
     /// The signatures of a certificate are not by the ends of the link.
     #[error("a link's certificate that its ends did not sign")]

@@ -7,6 +7,7 @@
 //! has a cap that is checked before it is allocated.
 
 use bytes::Bytes;
+use postcard::ser_flavors::Size;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -34,6 +35,15 @@ use crate::protocol::misbehavior::Misbehavior;
 const HELLO: u8 = 0;
 /// A ping's size in bytes, and a pong's.
 pub const PING_BYTES: usize = 17;
+
+/// A message in the sender's mempool.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct MessageOffer {
+    /// The message.
+    pub id: MessageId,
+    /// The level of its stamp: [`crate::primitives::stamp::stamp_level`].
+    pub level: u8,
+}
 
 /// The most bytes of a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,7 +106,7 @@ packets! {
     /// A requested block that the sender does not have.
     Missing(Hash) = "missing", at most Cap::Bytes(33);
     /// Messages in the sender's mempool.
-    Have(BoundedVec<MessageId, MESSAGE_IDS_MAX>) = "have", at most Cap::Bytes(4 + 32 * MESSAGE_IDS_MAX);
+    Have(BoundedVec<MessageOffer, MESSAGE_IDS_MAX>) = "have", at most Cap::Bytes(4 + 33 * MESSAGE_IDS_MAX);
     /// Asks for messages.
     GetMessages(BoundedVec<MessageId, MESSAGE_IDS_MAX>) = "get-messages", at most Cap::Bytes(4 + 32 * MESSAGE_IDS_MAX);
     /// Requested messages.
@@ -177,10 +187,20 @@ impl Packet {
             return read_hello(&frame[1..]).map(Self::Hello);
         }
         match postcard::take_from_bytes(frame) {
-            Ok((packet, [])) => Ok(packet),
+            Ok((decoded, [])) if shortest_len(&decoded, frame) == Some(frame.len()) => Ok(decoded),
             _ => Err(Misbehavior::Malformed { packet }),
         }
     }
+}
+
+/// Returns the size that a packet's frame has with all varints in the shortest form.
+fn shortest_len(packet: &Packet, frame: &[u8]) -> Option<usize> {
+    if let Packet::Addresses(_) = packet {
+        // The text of an address has several forms. All else is written in one way only.
+        let texts: (u8, BoundedVec<&str, ADDRESSES_MAX>) = postcard::from_bytes(frame).ok()?;
+        return postcard::serialize_with_flavor(&texts, Size::default()).ok();
+    }
+    postcard::serialize_with_flavor(packet, Size::default()).ok()
 }
 
 /// Reads the bytes of a hello after its number. Bytes after the known fields are skipped.

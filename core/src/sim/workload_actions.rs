@@ -117,7 +117,7 @@ impl World {
         let mut text = unlike.repeat(bytes / unlike.len() + 1);
         text.truncate(bytes);
         let Ok(draft) = Draft::new(secret.public(), "all", &text, now.time) else { return };
-        let message = draft.sign(&secret, self.network.id(), 0);
+        let message = draft.sign_stamped(&secret, &self.network);
         self.act(host, |node, now| {
             // A message for which the mempool has no room is dropped.
             let _ = node.submit(now, message);

@@ -325,7 +325,7 @@ impl World {
         for message in waiting {
             // The node refuses messages that are too old by now or already in a block.
             self.act(host, |node, now| {
-                let _ = node.submit(now, message);
+                let _ = node.resubmit(now, message);
             });
         }
     }

@@ -4,6 +4,7 @@
 //!
 //! Specified in PROTOCOL.md, "Test vectors".
 
+mod example;
 mod ledger;
 mod proof;
 mod receipt;

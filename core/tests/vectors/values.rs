@@ -4,11 +4,13 @@ use plexus_core::primitives::block::Header;
 use plexus_core::primitives::encoding::Reader;
 use plexus_core::primitives::hash::{Hash, Tag, tagged};
 use plexus_core::primitives::key::{PublicKey, SecretKey, Signature};
+use plexus_core::primitives::least_stamp::least_stamp_work;
 use plexus_core::primitives::merkle;
-use plexus_core::primitives::message::{Draft, Message, stamp_work};
+use plexus_core::primitives::message::{Draft, Message};
 use plexus_core::primitives::mmr::{Mmr, MmrNode};
 use plexus_core::primitives::params::{Network, Parameters};
 use plexus_core::primitives::pow::{Bits, Retarget, Target, Work};
+use plexus_core::primitives::stamp::{Price, stamp_level, stamp_work};
 use serde::Deserialize;
 
 use crate::{Dec, Fixed, Hex, bits, each, time};
@@ -176,10 +178,20 @@ fn headers() {
 #[test]
 fn messages() {
     #[derive(Deserialize)]
-    #[serde(deny_unknown_fields, tag = "kind", rename_all = "lowercase")]
+    #[serde(deny_unknown_fields, tag = "kind", rename_all = "snake_case")]
     enum Vector {
         Message(Box<Whole>),
-        Refused { network_id: Hash, encoding: Hex, rule: String },
+        Refused {
+            network_id: Hash,
+            encoding: Hex,
+            rule: String,
+        },
+        LeastStamp {
+            #[serde(deserialize_with = "bits")]
+            limit_bits: Bits,
+            size: usize,
+            work: Dec<u128>,
+        },
     }
     #[derive(Deserialize)]
     #[serde(deny_unknown_fields)]
@@ -196,6 +208,8 @@ fn messages() {
         encoding: Hex,
         stamp_hash: Hash,
         stamp_work: Dec<u128>,
+        stamp_level: u8,
+        price: Dec<u128>,
         text_form: String,
     }
     each("message.json", |v: Vector| match v {
@@ -212,7 +226,12 @@ fn messages() {
             assert_eq!(message.to_string(), v.text_form);
             let stamp = tagged(Tag::Stamp, &[v.id.as_bytes(), &v.stamp.0.to_be_bytes()]);
             assert_eq!(stamp, v.stamp_hash);
-            assert_eq!(stamp_work(&v.id, v.stamp.0), Work::from_hashes(v.stamp_work.0));
+            let work = Work::from_hashes(v.stamp_work.0);
+            assert_eq!(stamp_work(&v.id, v.stamp.0), work);
+            assert_eq!(
+                (stamp_level(work), Price::new(work, message.size()).hashes()),
+                (v.stamp_level, v.price.0)
+            );
             assert!(message.verify(&v.network_id).is_some());
         }
         Vector::Refused { network_id, encoding, rule } => {
@@ -222,6 +241,11 @@ fn messages() {
                 Ok(_) => "none",
             };
             assert_eq!(found, rule, "{}", hex::encode(&encoding.0));
+        }
+        Vector::LeastStamp { limit_bits, size, work } => {
+            let parameters = Network::dev().parameters().clone();
+            let network = Network::new(Parameters { limit_bits, ..parameters }).unwrap();
+            assert_eq!(least_stamp_work(&network, size).hashes(), work.0);
         }
     });
 }

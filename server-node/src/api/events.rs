@@ -26,7 +26,7 @@ struct EventWatcher {
     greeted: bool,
 }
 
-/// Events as they happen: `block`, `arrived`, `stale`, `undone`, `message`, `refused`, `peer_up`,
+/// Events as they happen: `block`, `arrived`, `stale`, `undone`, `message`, `dropped`, `refused`, `peer_up`,
 /// `peer_down`, `disagrees`, `fault`, `syncing`. `lagged` says that some were missed
 #[utoipa::path(get, path = "/api/v1/events", operation_id = "events", tag = "node",
     responses((status = 200, description = "Server-sent events with JSON data", content_type = "text/event-stream")))]

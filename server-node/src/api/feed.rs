@@ -89,6 +89,7 @@ fn encode(event: &Event, network: &Network) -> Option<EventFrame> {
             frame("refused", &VerifyStatus::new(*hash, *height, failures))
         }
         Event::Pooled(message) => frame("message", &MessageView::new(message.message(), network.id())),
+        Event::Dropped { id } => frame("dropped", &json!({ "id": id })),
         Event::PeerUp { peer, key, role } => {
             frame("peer_up", &json!({ "id": peer.0, "key": key, "role": role }))
         }

@@ -40,7 +40,8 @@ pub(super) async fn list(
 #[utoipa::path(get, path = "/api/v1/messages/{id}", operation_id = "message", tag = "ledger",
     params(("id" = String, Path, description = "The message's id, 64 hex digits")),
     responses((status = 200, body = MessageStatus), (status = 400, body = crate::http::error::Refusal),
-        (status = 404, body = crate::http::error::Refusal),
+        (status = 404, description = "Unknown (`not_found`), or evicted from the full pool (`dropped`)",
+            body = crate::http::error::Refusal),
         (status = 410, description = "It is in a block whose body was deleted here", body = crate::http::error::Refusal)))]
 pub(super) async fn show(
     State(app): State<AppState>,
@@ -66,6 +67,11 @@ pub(super) async fn show(
     // It moves back if its block is undone in between.
     match app.handle.pooled(id).await? {
         Some(message) => Ok(Json(pending(&message, &app))),
+        None if app.handle.was_dropped(id).await? => Err(ApiError::new(
+            StatusCode::NOT_FOUND,
+            "dropped",
+            format!("message {id} was dropped, because the pool is full: raise its stamp"),
+        )),
         None => Err(ApiError::missing(format_args!("message {id}"))),
     }
 }
@@ -104,10 +110,11 @@ fn find(store: &Store, id: &MessageId) -> Result<Option<(Arc<Message>, MessageLo
     responses(
         (status = 201, description = "It is pooled and told to the peers", body = Accepted),
         (status = 400, description = "Not a message", body = crate::http::error::Refusal),
-        (status = 409, description = "It is known already", body = crate::http::error::Refusal),
+        (status = 409, description = "It is known already, with over half of this stamp work",
+            body = crate::http::error::Refusal),
         (status = 413, description = "The body is too large", body = crate::http::error::Refusal),
         (status = 415, description = "Neither JSON nor binary", body = crate::http::error::Refusal),
-        (status = 422, description = "Its sizes, time or signature are wrong", body = crate::http::error::Refusal),
+        (status = 422, description = "Its sizes, time, signature or stamp are wrong", body = crate::http::error::Refusal),
         (status = 429, description = "Its sender has too many waiting", body = crate::http::error::Refusal),
         (status = 503, description = "The pool is full of messages with more stamp work", body = crate::http::error::Refusal)))]
 pub(super) async fn submit(

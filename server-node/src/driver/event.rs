@@ -55,6 +55,7 @@ pub(crate) enum Query {
     Graph(oneshot::Sender<Graph>),
     Submit(Box<Message>, oneshot::Sender<Result<MessageId, SubmitError>>),
     Pooled(MessageId, oneshot::Sender<Option<Arc<Message>>>),
+    WasDropped(MessageId, oneshot::Sender<bool>),
     Pool(usize, oneshot::Sender<Vec<Arc<Message>>>),
     SetMining(bool, oneshot::Sender<()>),
     Administer(AdminQuery),

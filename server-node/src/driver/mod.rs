@@ -118,7 +118,7 @@ impl Driver {
         let mut dropped = Vec::new();
         for (id, message) in spawn_blocking(move || store.pooled()).await?? {
             let submitted =
-                Message::decode(&message).map(|message| self.node.submit(self.clock.now(), message));
+                Message::decode(&message).map(|message| self.node.resubmit(self.clock.now(), message));
             self.drain();
             if !matches!(submitted, Ok(Ok(_))) {
                 tracing::debug!(%id, ?submitted, "a message waits no more");
@@ -225,6 +225,7 @@ impl Driver {
             Query::Peers(asker) => self.reply(asker, self.node.peers(now)),
             Query::Graph(asker) => self.reply(asker, self.node.graph().clone()),
             Query::Pooled(id, asker) => self.reply(asker, self.node.pooled(&id).cloned()),
+            Query::WasDropped(id, asker) => self.reply(asker, self.node.was_dropped(&id)),
             Query::Pool(limit, asker) => self.reply(asker, self.node.pool().take(limit).cloned().collect()),
             Query::Submit(message, asker) => {
                 let answer = self.node.submit(now, *message);
@@ -364,6 +365,9 @@ impl Driver {
             }
             Event::Pooled(_) => {
                 metrics.messages_pooled.inc();
+            }
+            Event::Dropped { .. } => {
+                metrics.messages_dropped.inc();
             }
             Event::Faulted { peer, fault } => {
                 metrics.faults.inc();

@@ -9,6 +9,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use plexus_core::ledger::json::SubmissionError;
 use plexus_core::node::SubmitError;
+use plexus_core::primitives::pow::Work;
 use serde::Deserialize;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -30,6 +31,10 @@ pub struct Detail {
     pub code: String,
     /// The message, for people. It names the error.
     pub message: String,
+    /// The stamp work, as a decimal string, with which the message would be accepted: with the codes
+    /// `stamp_too_low` and `pool_full`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub least_stamp_work: Option<String>,
 }
 
 /// The reason that a request is refused.
@@ -38,12 +43,13 @@ pub struct ApiError {
     status: StatusCode,
     code: &'static str,
     message: String,
+    least_stamp_work: Option<Work>,
 }
 
 impl ApiError {
     /// Creates an error from its status, code and message.
     pub fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
-        Self { status, code, message: message.into() }
+        Self { status, code, message: message.into(), least_stamp_work: None }
     }
 
     /// Returns the error for something that does not exist.
@@ -68,7 +74,8 @@ impl ApiError {
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        let error = Detail { code: self.code.to_owned(), message: self.message };
+        let least_stamp_work = self.least_stamp_work.map(|work| work.to_string());
+        let error = Detail { code: self.code.to_owned(), message: self.message, least_stamp_work };
         (self.status, Json(Refusal { error })).into_response()
     }
 }
@@ -105,9 +112,10 @@ impl From<handle::SubmitRefused> for ApiError {
             SubmitError::Known { .. } => (StatusCode::CONFLICT, "known"),
             SubmitError::Time { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "bad_time"),
             SubmitError::SenderFull { .. } => (StatusCode::TOO_MANY_REQUESTS, "sender_full"),
+            SubmitError::StampTooLow { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "stamp_too_low"),
             SubmitError::PoolFull { .. } => (StatusCode::SERVICE_UNAVAILABLE, "pool_full"),
         };
-        Self::new(status, code, error.to_string())
+        Self { least_stamp_work: error.least_stamp_work(), ..Self::new(status, code, error.to_string()) }
     }
 }
 

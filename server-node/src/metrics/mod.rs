@@ -76,6 +76,8 @@ pub struct Metrics {
     pub blocks_mined: Counter,
     /// Messages that joined the mempool.
     pub messages_pooled: Counter,
+    /// Messages that were evicted from the full pool.
+    pub messages_dropped: Counter,
     /// Offences of peers.
     pub faults: Counter,
     registry: Registry,
@@ -122,6 +124,7 @@ impl Default for Metrics {
             blocks_refused: counter("blocks_refused", "Blocks refused"),
             blocks_mined: counter("blocks_mined", "Blocks mined here that joined the best chain"),
             messages_pooled: counter("messages_pooled", "Messages that joined the pool"),
+            messages_dropped: counter("messages_dropped", "Messages that were evicted from the full pool"),
             faults: counter("faults", "Offences of peers"),
             registry,
         }

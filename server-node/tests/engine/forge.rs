@@ -45,7 +45,7 @@ impl Forge {
     pub(crate) fn message(&self, text: &str) -> Message {
         let time = self.tip.time.plus_ms(1);
         let draft = Draft::new(self.author.public(), "everybody".to_owned(), text.to_owned(), time).unwrap();
-        draft.sign(&self.author, self.network.id(), 0)
+        draft.sign_stamped(&self.author, &self.network)
     }
 
     /// Mines a block with this number of messages. Returns it.

@@ -70,7 +70,7 @@ fn prepared(data: &Path, blocks: usize, messages: usize) -> Vec<Forged> {
 fn message(text: &str) -> Message {
     let secret = secret(50);
     let draft = Draft::new(secret.public(), "you".to_owned(), text.to_owned(), clock::time()).unwrap();
-    draft.sign(&secret, Network::dev().id(), 0)
+    draft.sign_stamped(&secret, &Network::dev())
 }
 
 #[tokio::test(flavor = "multi_thread")]

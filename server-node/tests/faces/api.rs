@@ -6,7 +6,9 @@ use plexus_core::ledger::json;
 use plexus_core::node::event::Event;
 use plexus_core::primitives::block::Block;
 use plexus_core::primitives::key::SecretKey;
+use plexus_core::primitives::least_stamp::least_stamp_work;
 use plexus_core::primitives::message::Draft;
+use plexus_core::primitives::stamp::stamp_work;
 use plexus_core::proof::inclusion_proof::{Form, Receipt};
 use serde_json::{Value, json};
 
@@ -80,7 +82,7 @@ async fn a_message_is_followed_from_its_submission_into_a_block() {
 
     let second = bench.message("second");
     let submission = json!({
-        "sender": second.sender(), "recipient": "bob", "text": "second", "stamp": "3",
+        "sender": second.sender(), "recipient": "bob", "text": "second", "stamp": second.stamp().to_string(),
         "time_unix_ms": second.time().unix_ms(), "signature": second.signature(),
     });
     let taken = post(bench.url("/api/v1/messages"), JSON, submission.to_string()).await;
@@ -106,7 +108,7 @@ async fn what_a_key_signed_and_what_is_written_to_it_is_found_block_by_block() {
     let reader = SecretKey::from_bytes(&[8; 32]).unwrap();
     let draft =
         Draft::new(reader.public(), author.to_string(), "to the author", plexus_node::clock::time()).unwrap();
-    let answer = draft.sign(&reader, bench.network.id(), 0);
+    let answer = draft.sign_stamped(&reader, &bench.network);
     for message in [bench.message("by the author"), answer] {
         assert_eq!(post(bench.url("/api/v1/messages"), BINARY, message.encode()).await.status, 201);
     }
@@ -205,6 +207,13 @@ async fn every_refusal_has_a_code_a_message_and_its_status() {
         Draft::new(bench.author.public(), "", "old", plexus_core::primitives::time::Timestamp::default())
             .unwrap();
     let old = old.sign(&bench.author, bench.network.id(), 0).encode();
+    let honest = bench.message("cheap");
+    let least = least_stamp_work(&bench.network, honest.size());
+    let id = honest.id(bench.network.id());
+    let stamp = (0_u64..).find(|stamp| stamp_work(&id, *stamp) < least).unwrap();
+    let mut cheap = honest.encode();
+    let at = cheap.len() - 72;
+    cheap[at..at + 8].copy_from_slice(&stamp.to_be_bytes());
     let key = bench.author.public().to_string();
     let endless =
         json!({ "sender": key, "text": "x".repeat(5_000), "time_unix_ms": 0, "signature": "00".repeat(64) });
@@ -217,9 +226,13 @@ async fn every_refusal_has_a_code_a_message_and_its_status() {
         (422, "bad_message", JSON, endless.to_string().into_bytes()),
         (422, "bad_signature", BINARY, forged),
         (422, "bad_time", BINARY, old),
+        (422, "stamp_too_low", BINARY, cheap),
     ] {
         let answer = post(bench.url("/api/v1/messages"), media_type, body).await;
         assert_eq!((answer.status, answer.code().as_str()), (status, code));
+        let asked = &answer.json()["error"]["least_stamp_work"];
+        let expected = if code == "stamp_too_low" { json!(least.to_string()) } else { Value::Null };
+        assert_eq!(*asked, expected, "{code}");
     }
     for (status, code, path) in [
         (404, "not_found", "/api/v1/nothing"),

@@ -68,6 +68,6 @@ impl Bench {
     /// Returns a signed message with the current time.
     pub(crate) fn message(&self, text: &str) -> Message {
         let draft = Draft::new(self.author.public(), "bob", text, plexus_node::clock::time()).unwrap();
-        draft.sign(&self.author, self.network.id(), 3)
+        draft.sign_stamped(&self.author, &self.network)
     }
 }

@@ -10,6 +10,8 @@ from .pow import work
 RECIPIENT_BYTES_MAX = 128
 TEXT_BYTES_MIN = 1
 TEXT_BYTES_MAX = 4096
+LEAST_BASE_MAX = 2**16
+U128_MAX = 2**128 - 1
 MESSAGE_BYTES_MIN = 33 + 8 + 2 + 2 + TEXT_BYTES_MIN + 8 + 64
 
 
@@ -64,12 +66,26 @@ class Message:
     def stamp_work(self, network_id: bytes) -> int:
         return work(int.from_bytes(self.stamp_hash(network_id), "big"))
 
+    def stamp_level(self, network_id: bytes) -> int:
+        """The logarithm at which `have` announces the message."""
+        return max(self.stamp_work(network_id), 1).bit_length() - 1
+
+    def price(self, network_id: bytes) -> int:
+        """Stamp work per 1,024 bytes, by which nodes rank messages."""
+        return min(self.stamp_work(network_id) * 1024, U128_MAX) // len(self.encode())
+
     def text_form(self) -> str:
         return f"From {self.sender.hex()} to {self.recipient}, {self.text}"
 
     def _signed_fields(self) -> bytes:
         recipient, text = self.recipient.encode(), self.text.encode()
         return self.sender + u64(self.time) + u16(len(recipient)) + recipient + u16(len(text)) + text
+
+
+def least_stamp_work(limit_work: int, size: int) -> int:
+    """The work below which nodes take no message of this size from others."""
+    base = min(limit_work, LEAST_BASE_MAX)
+    return base + base * size // 256
 
 
 def _take_text(reader: Reader, field: str, least: int, most: int) -> str:

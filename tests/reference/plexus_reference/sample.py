@@ -12,7 +12,7 @@ from .chain import MESSAGE_AHEAD_MAX_MS, MESSAGE_BEFORE_MAX_MS, Chain
 from .codec import u64
 from .hashing import sha256, tagged_hash
 from .history import MountainRange, Record
-from .message import Message
+from .message import Message, least_stamp_work
 from .network import BLOCK_BYTES_MAX, BLOCK_MESSAGES_MAX, DEV, JSON_INTEGER_MAX, MILLISECONDS_MAX, PLEXUS, Network
 
 ALICE, BOB, CAROL = (sha256(name) for name in (b"alice", b"bob", b"carol"))
@@ -307,8 +307,14 @@ def messages() -> Iterable[dict]:
             "encoding": message.encode().hex(),
             "stamp_hash": message.stamp_hash(network.id).hex(),
             "stamp_work": str(message.stamp_work(network.id)),
+            "stamp_level": message.stamp_level(network.id),
+            "price": str(message.price(network.id)),
             "text_form": message.text_form(),
         }
+    for bits in (0x1E100000, 0x1F00FFFF, 0x20010000, 0x1D00FFFF):
+        for size in (118, 256, 4341):
+            work = least_stamp_work(pow.work(pow.expand(bits)), size)
+            yield {"kind": "least_stamp", "limit_bits": pow.bits_text(bits), "size": size, "work": str(work)}
     good = Message.write(PLEXUS.id, ALICE, "Bob", "Hello", time)
     encoded = good.encode()
     head, recipient_bytes, text_bytes, tail = encoded[:41], encoded[41:46], encoded[46:53], encoded[53:]

@@ -36,7 +36,7 @@ from .fields import (
 )
 from .hashing import tagged_hash
 from .history import MountainRange, Record
-from .message import Message
+from .message import Message, least_stamp_work
 from .network import Network, NetworkError
 
 FILE_BYTES_MAX = 64 * 2**20
@@ -132,7 +132,13 @@ def check_message(v: SimpleNamespace) -> Iterator[Comparison]:
     yield "signature fault", message.signature_fault(v.network_id), None
     yield "stamp_hash", message.stamp_hash(v.network_id), v.stamp_hash
     yield "stamp_work", message.stamp_work(v.network_id), v.stamp_work
+    yield "stamp_level", message.stamp_level(v.network_id), v.stamp_level
+    yield "price", message.price(v.network_id), v.price
     yield "text_form", message.text_form(), v.text_form
+
+
+def check_least_stamp(v: SimpleNamespace) -> Iterator[Comparison]:
+    yield "work", least_stamp_work(pow.work(pow.expand(v.limit_bits)), v.size), v.work
 
 
 def check_message_refused(v: SimpleNamespace) -> Iterator[Comparison]:
@@ -341,11 +347,14 @@ LIST_FILES: dict[str, dict[str | None, tuple[Schema, Callable]]] = {
                 "encoding": BYTES,
                 "stamp_hash": HASH,
                 "stamp_work": decimal,
+                "stamp_level": integer,
+                "price": decimal,
                 "text_form": text,
             },
             check_message,
         ),
         "refused": ({"network_id": HASH, "encoding": BYTES, "rule": text}, check_message_refused),
+        "least_stamp": ({"limit_bits": compact_bits, "size": integer, "work": decimal}, check_least_stamp),
     },
     "merkle.json": {None: ({"entries": list_of(BYTES), "leaves": list_of(HASH), "root": HASH}, check_merkle)},
     "history.json": {

@@ -1,8 +1,8 @@
 //! A message from its stamp to the blocks above it, the search by its sender, and the clock that it
 //! is written by.
 
-use plexus_core::primitives::message::stamp_work;
 use plexus_core::primitives::pow::Work;
+use plexus_core::primitives::stamp::stamp_work;
 use plexus_tests::wait::eventually;
 
 use crate::page::{BITS, click, make_key, pictures, send, wait_live};

@@ -115,7 +115,7 @@ impl Stage {
         self.written += 1;
         let sender = key(&format!("sender {}", self.written));
         let draft = Draft::new(sender.public(), recipient, text, Timestamp::from_unix_ms(now_ms())).unwrap();
-        let message = draft.sign(&sender, self.network.id(), 0);
+        let message = draft.sign_stamped(&sender, &self.network);
         let (code, said) = self.api.submit(&submission(&message, self.network.id()));
         assert_eq!(code, 201, "{said}");
         said["id"].as_str().unwrap().to_owned()

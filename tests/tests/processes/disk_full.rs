@@ -83,7 +83,7 @@ impl Drop for SmallDisk {
     }
 }
 
-/// Returns a submission with a message that needs no stamp.
+/// Returns a submission with a message.
 fn message(place: &Place, text: &str) -> Value {
     use plexus_core::primitives::key::SecretKey;
     use plexus_core::primitives::message::Draft;
@@ -92,14 +92,14 @@ fn message(place: &Place, text: &str) -> Value {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_millis();
     let time = Timestamp::from_unix_ms(u64::try_from(now).unwrap());
     let draft = Draft::new(secret.public(), "", text, time).unwrap();
-    let message = draft.sign(&secret, place.parameters.id(), 0);
+    let message = draft.sign_stamped(&secret, &place.parameters);
     json!({
         "sender": secret.public(),
         "recipient": "",
         "text": text,
         "time_unix_ms": time.unix_ms(),
         "signature": message.signature(),
-        "stamp": "0",
+        "stamp": message.stamp().to_string(),
     })
 }
 

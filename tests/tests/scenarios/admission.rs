@@ -146,7 +146,7 @@ fn a_full_node_makes_room_and_keeps_whom_it_protects() {
     let hash = smithy.mine(world.network.id(), world.time(), Vec::new());
     let block = smithy.block(&hash).clone();
     world.say(provider, &Packet::Announce(block.header));
-    let compact = plexus_core::protocol::compact_block::CompactBlock::new(hash, &block, &[], &[]);
+    let compact = plexus_core::protocol::compact_block::CompactBlock::new(hash, &block, &[]);
     world.say(provider, &Packet::Compact(Box::new(compact)));
     world.elapse(1_000);
     assert_eq!(world.tip(alice), hash);

@@ -46,7 +46,7 @@ impl Push {
 
     /// Returns mallory's compact body, with full messages at these indexes.
     pub(super) fn compact(&self, whole: &[u16]) -> CompactBlock {
-        CompactBlock::new(self.hash, &self.block, &self.ids, whole)
+        CompactBlock::new(self.hash, &self.block, whole)
     }
 
     pub(super) fn all(&self) -> Vec<u16> {
@@ -226,8 +226,8 @@ fn colliding(push: &mut Push) -> CompactBlock {
         push.world.submit(push.alice, other.clone()).unwrap();
     }
     push.world.elapse(100);
-    let ids: Vec<_> = others.iter().map(|other| other.id(push.world.network.id())).collect();
-    CompactBlock::new(push.hash, &push.block, &ids, &[])
+    let others = others.into_iter().map(Arc::new).collect();
+    CompactBlock::new(push.hash, &Block { messages: others, ..push.block.as_ref().clone() }, &[])
 }
 
 #[test]
@@ -314,9 +314,8 @@ fn a_flood_of_compact_bodies_is_bounded() {
     // Compact bodies of one block with other short ids each, of unknown blocks, and of a branch,
     // one after the other.
     for n in 0_u32..300 {
-        let ids: Vec<_> =
-            push.ids.iter().map(|id| Hash::of(&[id.as_bytes(), &n.to_be_bytes()[..]].concat())).collect();
-        let compact = CompactBlock::new(push.hash, &push.block, &ids, &[]);
+        let other = CompactBlock::new(Hash::of(&n.to_be_bytes()), &push.block, &[]);
+        let compact = CompactBlock { hash: push.hash, ..other };
         push.push(compact.clone());
         push.push(CompactBlock { hash: Hash::of(&n.to_be_bytes()), ..compact });
     }

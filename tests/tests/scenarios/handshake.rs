@@ -10,7 +10,7 @@ use plexus_core::protocol::compact_block::{BlockMessages, CompactBlock, GetMessa
 use plexus_core::protocol::hello::{Features, HELLO_BYTES_MAX, Versions};
 use plexus_core::protocol::link_certificate::{Epoch, LatencyAttestation, LinkCertificate};
 use plexus_core::protocol::misbehavior::{Misbehavior, Reason};
-use plexus_core::protocol::packet::{CAPS, PROTOCOL_VERSION, Packet, Role};
+use plexus_core::protocol::packet::{CAPS, MessageOffer, PROTOCOL_VERSION, Packet, Role};
 use plexus_tests::actor::Actor;
 use plexus_tests::block_builder::{self, key};
 use plexus_tests::scenario::Scenario;
@@ -225,7 +225,7 @@ pub(crate) fn packets(world: &Scenario) -> Vec<Packet> {
         challenge: [5; 32],
     };
     let id = message.id(world.network.id());
-    let compact = CompactBlock::new(tip, &block, &[id], &[0]);
+    let compact = CompactBlock::new(tip, &block, &[0]);
     let ends = [key("smith"), key("mallory")];
     let (epoch, rtt) = (Epoch::of(world.time()), std::time::Duration::from_millis(20));
     let halves = [(0, 1), (1, 0)].map(|(one, other): (usize, usize)| {
@@ -244,7 +244,7 @@ pub(crate) fn packets(world: &Scenario) -> Vec<Packet> {
         Packet::GetBodies(BoundedVec::new(vec![tip])),
         Packet::Body(Box::new(block)),
         Packet::Missing(tip),
-        Packet::Have(BoundedVec::new(vec![id])),
+        Packet::Have(BoundedVec::new(vec![MessageOffer { id, level: 9 }])),
         Packet::GetMessages(BoundedVec::new(vec![id])),
         Packet::Messages(BoundedVec::new(vec![message.clone()])),
         Packet::Farewell(BoundedString::new("good-bye")),

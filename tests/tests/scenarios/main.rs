@@ -26,6 +26,7 @@ mod relay;
 mod reorg;
 mod rules;
 mod simulated;
+mod stamps;
 mod synchronization;
 mod tree;
 

@@ -3,9 +3,10 @@
 use plexus_core::ledger::validation::MESSAGE_AGE_MS;
 use plexus_core::node::SubmitError;
 use plexus_core::primitives::message::Message;
+use plexus_core::primitives::pow::Work;
 use plexus_core::protocol::bounded::BoundedVec;
 use plexus_core::protocol::misbehavior::Misbehavior;
-use plexus_core::protocol::packet::{Packet, Role};
+use plexus_core::protocol::packet::{MessageOffer, Packet, Role};
 use plexus_tests::actor::Actor;
 use plexus_tests::block_builder::{self, key};
 use plexus_tests::scenario::Scenario;
@@ -123,7 +124,7 @@ fn a_mined_message_that_a_peer_brings_again_is_not_mined_again() {
         matches!(packet, Packet::GetMessages(_))
             .then(|| vec![Packet::Messages(BoundedVec::new(vec![stamped.clone()])).encode()])
     }));
-    world.say(mallory, &Packet::Have(BoundedVec::new(vec![id])));
+    world.say(mallory, &Packet::Have(BoundedVec::new(vec![MessageOffer { id, level: 20 }])));
     world.elapse(1_000);
     world.mine(alice);
     assert_eq!(world.mined(alice, &id), 1);
@@ -156,7 +157,8 @@ fn a_message_that_its_sender_did_not_sign_is_refused() {
     let draft =
         plexus_core::primitives::message::Draft::new(key("anna").public(), "all", "not signed", world.time())
             .unwrap();
-    let forged = Message::from_parts(draft, 0, *honest.signature());
+    let stamped = draft.clone().sign_stamped(&key("anna"), &world.network);
+    let forged = Message::from_parts(draft, stamped.stamp(), *honest.signature());
     assert_eq!(world.submit(alice, forged.clone()), Err(SubmitError::Signature));
     let (mallory, peer) = mallory(&mut world, alice, Vec::new());
     let id = forged.id(world.network.id());
@@ -164,7 +166,7 @@ fn a_message_that_its_sender_did_not_sign_is_refused() {
         matches!(packet, Packet::GetMessages(_))
             .then(|| vec![Packet::Messages(BoundedVec::new(vec![forged.clone()])).encode()])
     }));
-    world.say(mallory, &Packet::Have(BoundedVec::new(vec![id])));
+    world.say(mallory, &Packet::Have(BoundedVec::new(vec![MessageOffer { id, level: 20 }])));
     world.elapse(1_000);
     assert_eq!(world.fault(alice, peer), Misbehavior::InvalidMessage { id });
     assert!(!world.pooled(alice, &id));
@@ -174,12 +176,10 @@ fn a_message_that_its_sender_did_not_sign_is_refused() {
 fn a_message_of_another_network_is_refused() {
     let mut world = Scenario::new(57);
     let alice = world.full("alice");
-    let message = block_builder::message(
-        &plexus_core::primitives::params::Network::plexus(),
-        "anna",
-        "hello",
-        world.time(),
-    );
+    let other = plexus_core::primitives::params::Network::plexus();
+    let message = block_builder::message(&other, "anna", "hello", world.time());
+    // Its stamp is for another id too, so it gets one for this network.
+    let message = block_builder::restamp(&world.network, &message, Work::from_hashes(1 << 12));
     assert_eq!(world.submit(alice, message), Err(SubmitError::Signature));
 }
 
@@ -222,7 +222,7 @@ fn messages_with_more_stamp_work_are_mined_first() {
                 plexus_core::primitives::message::Draft::new(secret.public(), "all", text, world.time())
                     .unwrap();
             let id = draft.id(world.network.id());
-            let (stamp, work) = plexus_core::primitives::message::grind_stamp(&id, 0, 1 << (8 + 2 * number));
+            let (stamp, work) = plexus_core::primitives::stamp::grind_stamp(&id, 0, 1 << (12 + number));
             let message = draft.sign(&secret, world.network.id(), stamp);
             let price = work.hashes() / message.size() as u128;
             world.submit(alice, message).unwrap();

@@ -6,7 +6,7 @@ use plexus_core::primitives::pow::Work;
 use plexus_core::protocol::bounded::{BoundedString, BoundedVec};
 use plexus_core::protocol::limits::{BODIES_MAX, MESSAGE_IDS_MAX};
 use plexus_core::protocol::misbehavior::Misbehavior;
-use plexus_core::protocol::packet::{Packet, Role};
+use plexus_core::protocol::packet::{MessageOffer, Packet, Role};
 use plexus_tests::scenario::Scenario;
 
 use super::{A_WHILE, forge, greet, mallory};
@@ -315,7 +315,11 @@ fn a_flood_is_a_fault_or_costs_nothing() {
         Packet::Ping([1; 16]),
         Packet::GetHeaders(BoundedVec::new(vec![hashes[0]])),
         Packet::GetBodies(BoundedVec::new(vec![hashes[3]; BODIES_MAX])),
-        Packet::Have(BoundedVec::new((0..MESSAGE_IDS_MAX).map(|n| Hash::of(&n.to_le_bytes())).collect())),
+        Packet::Have(BoundedVec::new(
+            (0..MESSAGE_IDS_MAX)
+                .map(|n| MessageOffer { id: Hash::of(&n.to_le_bytes()), level: 20 })
+                .collect(),
+        )),
         Packet::GetMessages(BoundedVec::new(vec![hashes[3]; MESSAGE_IDS_MAX])),
         Packet::Held(hashes[5]),
         Packet::Announce(forge.block(&hashes[19]).header),

@@ -110,7 +110,7 @@ fn a_large_body_is_pushed_about_once_to_each_node() {
         (tip, ids) = fill(&world, &mut forge, &tip, 20);
         let block = forge.block(&tip);
         let whole: Vec<_> = (0..20).collect();
-        let compact = CompactBlock::new(tip, block, &ids, &whole);
+        let compact = CompactBlock::new(tip, block, &whole);
         assert!(Packet::Compact(Box::new(compact.clone())).encode().len() > 17 * EAGER_BYTES_MAX);
         world.say(smith, &Packet::Announce(block.header));
         world.say(smith, &Packet::Compact(Box::new(compact)));

@@ -56,8 +56,8 @@ impl LightNode {
         Ok(Self { runtime: bootstrap::start(&node, keeps_chain, page).await? })
     }
 
-    /// Searches for a stamp of 2^`stamp_bits` hashes for a message, then signs and sends it.
-    /// Resolves to its id.
+    /// Searches for a stamp of 2^`stamp_bits` hashes for a message, or of twice the least if that is
+    /// more. Then signs and sends the message. Resolves to its id.
     pub fn submit(&self, recipient: String, text: String, stamp_bits: u32) -> Promise {
         later(self.runtime.clone().submit(recipient, text, stamp_bits))
     }

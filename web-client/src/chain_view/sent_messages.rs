@@ -28,6 +28,8 @@ enum DeliveryState {
     InBlock,
     /// It is too old for any block.
     Expired,
+    /// It was evicted from the full mempool.
+    Dropped,
 }
 
 /// A message that was sent from here.
@@ -154,6 +156,11 @@ impl SentMessages {
         }
     }
 
+    /// Records that the mempool evicted a message.
+    pub(crate) fn dropped(&mut self, id: &MessageId) {
+        self.0.change(id, |message| message.place(DeliveryState::Dropped, None));
+    }
+
     /// Returns the pending messages, the oldest first.
     pub(crate) fn pending(&self) -> Vec<MessageId> {
         let waiting = self.0.iter().filter(|(_, message)| message.state == DeliveryState::Pending);
@@ -222,6 +229,19 @@ mod tests {
         sent.expire(NOW);
         assert_eq!(state(&sent, &old).0, DeliveryState::Expired);
         assert_eq!(sent.pending(), [new]);
+    }
+
+    #[test]
+    fn a_message_that_the_pool_dropped_waits_no_more() {
+        let mut sent = SentMessages::default();
+        let (id, message) = message("cheap", NOW);
+        sent.add(id, &message);
+        sent.dropped(&id);
+        assert_eq!(state(&sent, &id), (DeliveryState::Dropped, None));
+        assert!(sent.pending().is_empty());
+        // Other nodes may have kept it.
+        sent.located(&id, 3, Hash::ZERO);
+        assert_eq!(state(&sent, &id), (DeliveryState::InBlock, Some(3)));
     }
 
     #[test]

@@ -4,7 +4,9 @@
 use plexus_core::node::SubmitError;
 use plexus_core::primitives::hash::Hash;
 use plexus_core::primitives::identity::Identity;
+use plexus_core::primitives::least_stamp::least_stamp_work;
 use plexus_core::primitives::message::{Draft, MessageId};
+use plexus_core::primitives::pow::Work;
 use plexus_core::primitives::time::Now;
 
 use super::Driver;
@@ -13,6 +15,15 @@ use crate::browser::database::Write;
 use crate::keys::keyring::Keyring;
 use crate::messages::{NodeState, Update, UserError};
 use crate::mining::settings::{MiningSettings, PowerState};
+
+/// The answer to a message that was handed in.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Submitted {
+    /// It waits for a block.
+    Waiting(MessageId),
+    /// The mempool is full, and would take it with a stamp of this work.
+    Asks(Work),
+}
 
 impl Driver {
     /// Begins a message. Returns its content, and the id that its stamp is for.
@@ -28,19 +39,30 @@ impl Driver {
         Ok((draft, id))
     }
 
-    /// Signs a message and sends it, unless the key that began it does not sign any more. Returns
-    /// its id.
-    pub(crate) fn submit(&mut self, now: Now, draft: Draft, stamp: u64) -> Result<MessageId, UserError> {
+    /// Signs a message and sends it, unless the key that began it does not sign any more.
+    pub(crate) fn submit(&mut self, now: Now, draft: Draft, stamp: u64) -> Result<Submitted, UserError> {
         self.view.sent.make_room().map_err(UserError::because)?;
         let secret = self.keys.signer().map_err(UserError::because)?.secret();
         if secret.public() != *draft.sender() {
             return Err(UserError::because("another key was chosen meanwhile"));
         }
         let message = draft.sign(secret, self.network.id(), stamp);
-        let id = self.node.submit(now, message.clone()).map_err(UserError::because)?;
-        self.view.sent.add(id, &message);
-        self.drain();
-        Ok(id)
+        match self.node.submit(now, message.clone()) {
+            Ok(id) => {
+                self.view.sent.add(id, &message);
+                self.drain();
+                Ok(Submitted::Waiting(id))
+            }
+            Err(error) => match error.least_stamp_work() {
+                Some(least) => Ok(Submitted::Asks(least)),
+                None => Err(UserError::because(error)),
+            },
+        }
+    }
+
+    /// Returns the least work of a stamp for a message.
+    pub(crate) fn least_stamp_work(&self, draft: &Draft) -> Work {
+        least_stamp_work(&self.network, draft.size())
     }
 
     /// Mines with these settings, as soon as the chain is checked.
@@ -130,7 +152,7 @@ impl Driver {
         if self.node.pooled(id).is_none()
             && let Some(message) = self.view.sent.message(id)
         {
-            match self.node.submit(now, message) {
+            match self.node.resubmit(now, message) {
                 Ok(_) | Err(SubmitError::Known { .. } | SubmitError::Time { .. }) => {}
                 Err(error) => self.page.notice(true, format!("A message waits and cannot be sent: {error}")),
             }

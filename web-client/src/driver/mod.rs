@@ -305,6 +305,7 @@ impl Driver {
             Event::Refused { hash, height, failures, .. } => {
                 self.view.feed.refused(hash, height, &failures, now.time);
             }
+            Event::Dropped { id } => self.view.sent.dropped(&id),
             Event::PeerUp { peer, .. } => {
                 if self.connections.set_held(peer, true) {
                     (self.standing.lost, self.standing.trouble) = (false, None);

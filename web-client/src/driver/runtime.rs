@@ -11,8 +11,9 @@ use std::sync::Arc;
 
 use plexus_core::ledger::signature_batch::{SignatureBatch, SignatureCheck};
 use plexus_core::node::{ConnectionId, Input};
-use plexus_core::primitives::message::grind_stamp;
+use plexus_core::primitives::message::MessageId;
 use plexus_core::primitives::pow::Work;
+use plexus_core::primitives::stamp::grind_stamp;
 use plexus_core::primitives::time::Now;
 use plexus_core::protocol::address::Address;
 use wasm_bindgen_futures::spawn_local;
@@ -22,6 +23,7 @@ use crate::browser::callbacks::Callbacks;
 use crate::browser::clock::{self, Timer};
 use crate::browser::database::{Database, Write};
 use crate::browser::socket::SocketEvent;
+use crate::driver::commands::Submitted;
 use crate::driver::initial_state::InitialState;
 use crate::driver::{Driver, DriverStep, Surroundings};
 use crate::messages::{Update, UserError};
@@ -138,8 +140,9 @@ impl Runtime {
         }
     }
 
-    /// Searches a stamp of 2^`bits` hashes for a message, slice by slice. Then signs and sends it.
-    /// Returns its id.
+    /// Searches a stamp of 2^`bits` hashes for a message, or of twice the least if that is more. Then
+    /// signs and sends the message. If the mempool asks for more work, the stamp is raised to twice
+    /// that. Returns the message's id.
     pub(crate) async fn submit(
         self: Rc<Self>,
         recipient: String,
@@ -152,19 +155,35 @@ impl Runtime {
             )));
         }
         let (draft, id) = self.enter(|driver, now| driver.draft(now, recipient, text))?;
-        let (wanted, mut first) = (1_u64 << bits, 0);
-        let stamp = loop {
-            let (stamp, work) = grind_stamp(&id, first, STAMPS_A_SLICE.min(wanted));
+        let mut wanted = twice(self.driver.borrow().least_stamp_work(&draft)).max(1 << bits);
+        loop {
+            let stamp = self.stamp(&id, wanted).await;
+            match self.enter(|driver, now| driver.submit(now, draft.clone(), stamp))? {
+                Submitted::Waiting(id) => return Ok(id.to_string()),
+                Submitted::Asks(least) if twice(least) <= 1 << STAMP_BITS_MAX => {
+                    wanted = twice(least).max(wanted.saturating_add(1));
+                }
+                Submitted::Asks(least) => {
+                    let reason = format!("the node is full: a stamp of {least} hashes would be needed");
+                    return Err(UserError::because(reason));
+                }
+            }
+        }
+    }
+
+    /// Searches a stamp that shows `wanted` hashes, slice by slice.
+    async fn stamp(&self, id: &MessageId, wanted: u64) -> u64 {
+        let mut first = 0;
+        loop {
+            let (stamp, work) = grind_stamp(id, first, STAMPS_A_SLICE.min(wanted));
             if work >= Work::from_hashes(wanted.into()) {
-                break stamp;
+                return stamp;
             }
             first += STAMPS_A_SLICE.min(wanted);
             #[expect(clippy::cast_precision_loss, reason = "a part of a search, for people to look at")]
             self.page.update(&Update::Stamping((first as f64 / wanted as f64).min(1.0)));
             clock::sleep(Duration::ZERO).await;
-        };
-        let id = self.enter(|driver, now| driver.submit(now, draft, stamp))?;
-        Ok(id.to_string())
+        }
     }
 
     /// Looks up the messages that wait, once the node has caught up.
@@ -215,4 +234,9 @@ impl Surroundings for Runtime {
             self.enter(|driver, now| driver.verified(now, &batch, broken));
         });
     }
+}
+
+/// Returns twice the hashes of this work.
+fn twice(work: Work) -> u64 {
+    u64::try_from(work.hashes()).unwrap_or(u64::MAX).saturating_mul(2)
 }

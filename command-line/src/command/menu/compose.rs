@@ -11,8 +11,8 @@ use crate::command::send::Priority;
 
 /// The stamps that may be chosen, those with the least work first.
 const STAMPS: [(Priority, &str); 3] = [
-    (Priority::Low, "low: no work"),
-    (Priority::Normal, "normal: 2^12 hashes, instantly"),
+    (Priority::Low, "low: the least work"),
+    (Priority::Normal, "normal: twice the least, instantly"),
     (Priority::High, "high: 2^22 hashes, about a second"),
 ];
 /// The most steps that a field can be undone.
@@ -100,8 +100,8 @@ impl Compose {
         STAMPS.get(self.stamp).map_or("", |(_, text)| text)
     }
 
-    fn bits(&self) -> u8 {
-        STAMPS.get(self.stamp).map_or(0, |(priority, _)| priority.bits())
+    fn priority(&self) -> Priority {
+        STAMPS.get(self.stamp).map_or(Priority::Normal, |(priority, _)| *priority)
     }
 
     /// Takes a key.
@@ -194,7 +194,7 @@ impl Compose {
         self.clear_passphrase();
         self.error = None;
         self.state = State::Sending("signing".to_owned());
-        Outgoing { recipient, text, bits: self.bits(), passphrase }
+        Outgoing { recipient, text, priority: self.priority(), passphrase }
     }
 
     fn clear_passphrase(&mut self) {

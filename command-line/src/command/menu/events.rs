@@ -6,6 +6,7 @@ use std::sync::mpsc::SyncSender;
 use std::time::Duration;
 
 use plexus_core::ledger::json::{BlockView, MessageView, VerifyStatus};
+use plexus_core::primitives::message::MessageId;
 use serde::Deserialize;
 
 use super::exchange::{BlockRow, Event, Input, Letter};
@@ -124,6 +125,11 @@ struct PeerUp {
 }
 
 #[derive(Deserialize)]
+struct Dropped {
+    id: MessageId,
+}
+
+#[derive(Deserialize)]
 struct Peer {
     id: u64,
 }
@@ -143,6 +149,7 @@ fn parse(name: &str, data: &str) -> Option<Event> {
         "message" => {
             serde_json::from_str::<MessageView>(data).map(|message| Event::Message(Box::new(message)))
         }
+        "dropped" => serde_json::from_str::<Dropped>(data).map(|dropped| Event::Dropped(dropped.id)),
         "undone" => serde_json::from_str::<Undone>(data)
             .map(|undone| Event::Undone { fork: undone.fork, count: undone.hashes.len() }),
         "refused" => serde_json::from_str::<VerifyStatus>(data).map(|status| {

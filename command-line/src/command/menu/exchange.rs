@@ -10,6 +10,7 @@ use ratatui::crossterm::event::KeyEvent;
 use zeroize::Zeroizing;
 
 use crate::command::history::search::Entry;
+use crate::command::send::Priority;
 use crate::command::table;
 
 /// The most characters of a text in a row of a table. The terminal cuts them further.
@@ -56,8 +57,8 @@ pub(super) enum Request {
 pub(super) struct Outgoing {
     pub(super) recipient: String,
     pub(super) text: String,
-    /// The work of the stamp, 2^bits hashes.
-    pub(super) bits: u8,
+    /// The work of the stamp.
+    pub(super) priority: Priority,
     /// The passphrase of the key file, if it is encrypted.
     pub(super) passphrase: Option<Zeroizing<String>>,
 }
@@ -159,6 +160,8 @@ pub(super) enum Event {
     Block(BlockRow, Vec<Letter>),
     /// A message entered the mempool.
     Message(Box<MessageView>),
+    /// A message was evicted from the full mempool.
+    Dropped(MessageId),
     /// The blocks above this height left the best chain.
     Undone { fork: u64, count: usize },
     /// Something else that is worth a line.

@@ -6,12 +6,11 @@ use std::sync::mpsc::{Receiver, SyncSender};
 
 use anyhow::Context;
 use plexus_core::ledger::json::MessageView;
-use plexus_node::api::view::Accepted;
 
 use super::exchange::{Answer, Input, Outgoing};
 use super::worker;
 use crate::command::client::{NodeClient, Refused};
-use crate::command::send;
+use crate::command::send::Delivery;
 
 /// Sends messages until there is no more interest.
 pub(super) fn run(
@@ -36,14 +35,14 @@ fn deliver(
 ) -> anyhow::Result<MessageView> {
     let network = client.network()?;
     let keystore = worker::keystore(data.cloned(), network.name())?;
-    let Outgoing { recipient, text, bits, passphrase } = outgoing;
+    let Outgoing { recipient, text, priority, passphrase } = outgoing;
     let author =
         keystore.existing_author()?.open(|_path| passphrase.context("the key takes its passphrase"))?;
     // A full channel is full of newer inputs than the last percentage.
-    let moved = |tries| drop(inputs.try_send(Input::Answer(Answer::Stamping(tries, 1 << bits))));
-    let message = send::sign(author.secret(), &network, &recipient, text, bits, moved)?;
+    let moved = |tries, expected| drop(inputs.try_send(Input::Answer(Answer::Stamping(tries, expected))));
+    let mut delivery = Delivery::new(author.secret(), &network, &recipient, text, priority)?;
+    let (message, accepted) = delivery.post(client, moved);
     let view = MessageView::new(&message, network.id());
-    let accepted = client.post::<Accepted>("/api/v1/messages", &send::submission(&message));
     match accepted {
         Ok(_) => Ok(view),
         Err(error) if error.is::<Refused>() => Err(error),

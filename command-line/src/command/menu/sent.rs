@@ -17,7 +17,9 @@ pub(super) enum Place {
     Waiting,
     /// It is in the block of this height.
     InBlock(u64),
-    /// The node does not know it any more: it expired, or was displaced by others.
+    /// It was evicted from the full mempool.
+    Dropped,
+    /// The node does not know it any more: it expired.
     Gone,
 }
 
@@ -54,6 +56,13 @@ impl SentMessages {
         }
     }
 
+    /// Notes that the mempool evicted a message.
+    pub(super) fn dropped(&mut self, id: &MessageId) {
+        if let Some(sent) = self.0.iter_mut().find(|sent| sent.message.id == *id) {
+            sent.place = Place::Dropped;
+        }
+    }
+
     /// Notes that the blocks above this height left the chain. Their messages wait again.
     pub(super) fn undone(&mut self, fork: u64) {
         for sent in &mut self.0 {
@@ -73,6 +82,7 @@ impl SentMessages {
     pub(super) fn answered(&mut self, id: &MessageId, status: Option<&MessageStatus>) {
         if let Some(sent) = self.0.iter_mut().find(|sent| sent.message.id == *id) {
             sent.place = match status.map(|status| status.number_of_block) {
+                None if sent.place == Place::Dropped => Place::Dropped,
                 None => Place::Gone,
                 Some(None) => Place::Waiting,
                 Some(Some(height)) => Place::InBlock(height),
@@ -86,6 +96,7 @@ impl Place {
     pub(super) fn text(self, tip: u64) -> String {
         match self {
             Self::Waiting => "waiting for a block".to_owned(),
+            Self::Dropped => "dropped: raise its stamp".to_owned(),
             Self::Gone => "gone: unknown to the node".to_owned(),
             Self::InBlock(height) => {
                 let confirmations = (tip + 1).saturating_sub(height).max(1);

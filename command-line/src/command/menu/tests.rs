@@ -21,6 +21,7 @@ use super::exchange::{
     Action, Answer, BlockRow, Event, HistoryPage, Identity, Input, Letter, Outgoing, Request,
 };
 use crate::command::history::search::{Direction, Entry};
+use crate::command::send::Priority;
 
 /// The time of all inputs, unix milliseconds.
 const NOW: u64 = 1_767_225_660_000;
@@ -190,7 +191,7 @@ fn a_message_is_written_confirmed_sent_and_followed_into_its_block() {
 
     script.keys(&[KeyCode::Enter]);
     let text = "hello bob\na second\nand a third line".to_owned();
-    let outgoing = Outgoing { recipient: "bob".to_owned(), text, bits: 22, passphrase: None };
+    let outgoing = Outgoing { recipient: "bob".to_owned(), text, priority: Priority::High, passphrase: None };
     assert_eq!(script.asked(), [Action::Send(outgoing)]);
     script.input(Input::Answer(Answer::Stamping(1 << 20, 1 << 22)));
     assert!(script.screen().contains("Sending: stamping, 25 %"), "{}", script.screen());

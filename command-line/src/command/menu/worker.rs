@@ -90,11 +90,13 @@ impl Worker {
 pub(super) fn message(client: &NodeClient, id: &MessageId) -> anyhow::Result<Option<MessageStatus>> {
     match client.get(&format!("/api/v1/messages/{id}")) {
         Ok(status) => Ok(Some(status)),
-        Err(error) if error.downcast_ref::<Refused>().is_some_and(|refused| refused.code == "not_found") => {
-            Ok(None)
-        }
+        Err(error) if error.downcast_ref::<Refused>().is_some_and(|refused| is_unknown(refused)) => Ok(None),
         Err(error) => Err(error),
     }
+}
+
+fn is_unknown(refused: &Refused) -> bool {
+    matches!(refused.code.as_str(), "not_found" | "dropped")
 }
 
 /// Returns the keys in the folder that was given, or in the default one of a network.

@@ -17,7 +17,7 @@ use crate::node::event::Event;
 use crate::node::storage::PeerRequest;
 use crate::primitives::block::Block;
 use crate::primitives::hash::Hash;
-use crate::primitives::message::MessageId;
+use crate::primitives::message::{Message, MessageId};
 use crate::primitives::pow::Work;
 use crate::protocol::bounded::BoundedVec;
 use crate::protocol::connection::ConnectionId;
@@ -199,7 +199,8 @@ impl BlockSync {
         }
         let network = *cx.chain.network().id();
         let ids: Arc<[MessageId]> = block.messages.iter().map(|message| message.id(&network)).collect();
-        let missing = indexes_of(ids.iter().map(|id| !pool.contains(id)));
+        let is_new = |(message, id): (&Arc<Message>, &MessageId)| !pool.has_copy(id, message);
+        let missing = indexes_of(block.messages.iter().zip(ids.iter()).map(is_new));
         let digest = block.digest(&network, &history_root, &block.messages_root());
         let (block, reorg_count) = (Arc::new(block), self.reorg_count);
         let body = DownloadedBody { block, hash, encoded, ids, missing, peer: Some(peer), reorg_count };

@@ -97,7 +97,7 @@ impl BlockSync {
                 indexes_of(messages.map(|message| mined.ms_since(message.time()) < FRESH_MS))
             }
         };
-        let compact = CompactBlock::new(body.hash, &body.block, &body.ids, &whole);
+        let compact = CompactBlock::new(body.hash, &body.block, &whole);
         let mut frame = Packet::Compact(Box::new(compact)).encode();
         if frame.len() > block_packet_bytes_max(cx.chain.network().block_bytes_max()) {
             // A full block of new messages is requested whole by the peers that need it.
@@ -144,7 +144,7 @@ impl BlockSync {
         if cx.chain.is_verified(&hash) || !self.download.is_wanted(&hash) || self.relay.is_partial(&hash) {
             return Ok(());
         }
-        let partial = PartialBlock::new(entry.header, compact, pool.by_id());
+        let partial = PartialBlock::new(entry.header, compact, pool.by_leaf());
         let missing = partial.missing();
         if missing.is_empty() {
             return self.put_together(cx, peer, hash, partial, pool);

@@ -12,6 +12,7 @@ use crate::primitives::pow::Work;
 use crate::primitives::time::Timestamp;
 use crate::protocol::hello::Features;
 use crate::protocol::limits::FRAME_BYTES_MAX;
+use crate::protocol::link_certificate::Epoch;
 
 fn hello(listen: Option<Address>) -> Hello {
     Hello {
@@ -89,7 +90,10 @@ fn packets(large: bool) -> Vec<Packet> {
             Packet::Body(Box::new(if large { largest_block() } else { block(vec![message(3, 5)]) }))
         }
         Packet::Missing(_) => Packet::Missing(Hash::ZERO),
-        Packet::Have(_) => Packet::Have(BoundedVec::new(hashes(MESSAGE_IDS_MAX))),
+        Packet::Have(_) => {
+            let offer = |id| MessageOffer { id, level: 127 };
+            Packet::Have(BoundedVec::new(hashes(MESSAGE_IDS_MAX).into_iter().map(offer).collect()))
+        }
         Packet::GetMessages(_) => Packet::GetMessages(BoundedVec::new(hashes(MESSAGE_IDS_MAX))),
         Packet::Messages(_) => {
             let message = if large { message(RECIPIENT_BYTES_MAX, TEXT_BYTES_MAX) } else { message(3, 5) };
@@ -98,10 +102,8 @@ fn packets(large: bool) -> Vec<Packet> {
         Packet::Farewell(_) => Packet::Farewell(BoundedString::new(&"f".repeat(count(FAREWELL_BYTES_MAX)))),
         Packet::Compact(_) => {
             let block = if large { crowded_block() } else { block(vec![message(3, 5)]) };
-            let network = *Network::dev().id();
-            let ids: Vec<_> = block.messages.iter().map(|message| message.id(&network)).collect();
             let whole: &[u16] = if large { &[0, 4_095] } else { &[0] };
-            Packet::Compact(Box::new(CompactBlock::new(Hash::ZERO, &block, &ids, whole)))
+            Packet::Compact(Box::new(CompactBlock::new(Hash::ZERO, &block, whole)))
         }
         Packet::GetParts(_) => {
             let places = (0..u16::try_from(count(BLOCK_MESSAGES_MAX)).unwrap()).map(|_| u16::MAX).collect();
@@ -146,7 +148,7 @@ fn packets(large: bool) -> Vec<Packet> {
         Packet::GetMessages(BoundedVec::new(Vec::new())),
         Packet::Messages(BoundedVec::new(Vec::new())),
         Packet::Farewell(BoundedString::new("")),
-        Packet::Compact(Box::new(CompactBlock::new(Hash::ZERO, &block(Vec::new()), &[], &[]))),
+        Packet::Compact(Box::new(CompactBlock::new(Hash::ZERO, &block(Vec::new()), &[]))),
         Packet::GetParts(GetMessagesAt { hash: Hash::ZERO, places: BoundedVec::new(Vec::new()) }),
         Packet::Parts(BlockMessages { hash: Hash::ZERO, messages: BoundedVec::new(Vec::new()) }),
         Packet::GetAddresses(()),
@@ -169,6 +171,30 @@ fn decode(frame: &[u8]) -> Result<Packet, Misbehavior> {
 /// Returns a packet's cap in such a network.
 fn cap_bytes(first: u8) -> usize {
     CAPS[usize::from(first)].1.bytes(BLOCK_BYTES_MAX)
+}
+
+#[test]
+fn a_varint_in_a_longer_form_is_malformed() {
+    // The count of an empty list is 0, which can be written in one byte, or in too many.
+    let max = Network::dev().block_bytes_max();
+    assert_eq!(Packet::decode(&[11, 0], max), Ok(Packet::Have(BoundedVec::new(Vec::new()))));
+    for frame in [&[11, 0x80, 0][..], &[11, 0x80, 0x80, 0], &[16, 0x80, 0]] {
+        let packet = CAPS[usize::from(frame[0])].0;
+        assert_eq!(Packet::decode(frame, max), Err(Misbehavior::Malformed { packet }));
+    }
+    // An address may be written in several ways, but its length in one only.
+    let text = b"wss://Example.org:443/p2p";
+    let addresses = |length: &[u8]| [&[19, 1], length, text].concat();
+    assert!(matches!(Packet::decode(&addresses(&[25]), max), Ok(Packet::Addresses(_))));
+    let malformed = Misbehavior::Malformed { packet: "addresses" };
+    assert_eq!(Packet::decode(&addresses(&[0x80 | 25, 0]), max), Err(malformed));
+    // A number within a packet.
+    let half =
+        Packet::Half(LatencyAttestation { epoch: Epoch::from_u32(1), rtt_us: 2, signature: Signature::NONE });
+    let frame = half.encode();
+    assert_eq!(Packet::decode(&frame, max), Ok(half));
+    let longer = [&frame[..1], &[0x81, 0], &frame[2..]].concat();
+    assert_eq!(Packet::decode(&longer, max), Err(Misbehavior::Malformed { packet: "half" }));
 }
 
 #[test]
@@ -280,14 +306,16 @@ fn a_length_over_the_most_is_refused_before_anything_is_allocated() {
 
 #[test]
 fn a_list_holds_its_most_and_no_more() {
-    let hash = [7; 32];
-    for (first, most) in [(4, LOCATOR_MAX), (8, BODIES_MAX), (11, MESSAGE_IDS_MAX), (12, MESSAGE_IDS_MAX)] {
-        let frame = |count: usize| list(first, count as u64, &hash.repeat(count));
+    let lists =
+        [(4, LOCATOR_MAX, 32), (8, BODIES_MAX, 32), (11, MESSAGE_IDS_MAX, 33), (12, MESSAGE_IDS_MAX, 32)];
+    for (first, most, bytes) in lists {
+        let item = vec![7; bytes];
+        let frame = |count: usize| list(first, count as u64, &item.repeat(count));
         assert!(decode(&frame(most)).is_ok());
         assert!(decode(&frame(most + 1)).is_err());
         // The most bytes, but one item more is claimed.
         let packet = CAPS[usize::from(first)].0;
-        let frame = list(first, most as u64 + 1, &hash.repeat(most));
+        let frame = list(first, most as u64 + 1, &item.repeat(most));
         assert_eq!(decode(&frame), Err(Misbehavior::Malformed { packet }));
     }
     assert_eq!(BoundedVec::<u8, 3>::new(vec![1, 2, 3, 4]).into_inner(), [1, 2, 3]);

@@ -316,6 +316,7 @@ impl App {
             }
             Event::Block(row, letters) => self.block(row, &letters),
             Event::Message(message) => self.message(message),
+            Event::Dropped(id) => self.sent.dropped(&id),
             Event::Undone { fork, count } => {
                 let blocks = table::counted(u64::try_from(count).unwrap_or(u64::MAX), "block");
                 self.chain.undone(fork);

@@ -154,7 +154,7 @@ impl<K: Ord, V> OrderedMap<K, V> {
     }
 
     /// Returns the entries, ascending.
-    pub fn iter(&self) -> impl Iterator<Item = (&K, &V)> {
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = (&K, &V)> {
         self.runs.iter().flatten().map(|(key, value)| (key, value))
     }
 

@@ -72,7 +72,7 @@ impl<K: Ord, V> OrderedMap<K, V> {
     }
 
     /// Returns the entries, ascending.
-    pub fn iter(&self) -> impl Iterator<Item = (&K, &V)> {
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = (&K, &V)> {
         self.0.iter()
     }
 
