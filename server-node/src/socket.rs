@@ -7,7 +7,7 @@
 //! over [`FRAME_BYTES_MAX`] is never read whole.
 
 use std::fmt::Display;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::ws::{self, WebSocketUpgrade};
@@ -34,6 +34,7 @@ use crate::handle::Handle;
 use crate::http::state::Remote;
 use crate::metrics::connections::OpenGuard;
 use crate::operator_log;
+use crate::socket::read_budget::ReadBudget;
 use crate::store::{Store, StoreError};
 
 /// A socket's read buffer. The usual 128 KiB is filled with zeros at each read, which costs more
@@ -244,14 +245,19 @@ where
     F: Frame,
     E: Display,
 {
+    let mut budget = ReadBudget::new(Instant::now());
     loop {
         match stream.next().await.map(|frame| frame.map(F::kind)) {
             Some(Ok(Kind::Binary(frame))) => {
                 handle.metrics().received.count(&frame);
                 // The kept bytes of a frame must not keep the read buffer that the frame came in.
                 let frame = Bytes::from(Vec::from(frame));
+                let wait = budget.spend(&frame, Instant::now());
                 if handle.tell_frame(peer, frame).await.is_err() {
                     return CloseCause::Closed;
+                }
+                if !wait.is_zero() {
+                    sleep(wait).await;
                 }
             }
             Some(Ok(Kind::Text)) => return CloseCause::Framing(1003, "text frames are not spoken here"),
@@ -295,6 +301,13 @@ where
         Outgoing::Serve(PeerRequest::Headers(locator)) => {
             let headers = from_store(handle, move |store| store.headers_after(&locator)).await?;
             feed(sink, Packet::Headers(BoundedVec::new(headers)).encode(), handle).await
+        }
+        Outgoing::Serve(PeerRequest::Memory(answer)) => {
+            // One frame at a time, as the peer takes them.
+            for frame in answer.frames(handle.network().block_bytes_max()) {
+                feed(sink, frame, handle).await?;
+            }
+            Ok(())
         }
         Outgoing::Serve(PeerRequest::Proof) => {
             let network = handle.network().clone();
@@ -347,6 +360,8 @@ async fn from_store<T: Send + 'static>(
         Err(_stopping) => Err(()),
     }
 }
+
+mod read_budget;
 
 #[cfg(test)]
 mod tests;

@@ -220,6 +220,10 @@ impl NodeHost {
                 let packet = Packet::Headers(plexus_core::protocol::bounded::BoundedVec::new(headers));
                 (None, vec![(*peer, packet.encode())])
             }
+            HostTask::Serve(peer, PeerRequest::Memory(answer)) => {
+                let frames = answer.frames(self.network.block_bytes_max());
+                (None, frames.map(|frame| (*peer, frame)).collect())
+            }
             HostTask::Serve(peer, PeerRequest::Proof) => {
                 self.proofs_served += 1;
                 let proof = self.journal.prove(&self.network).unwrap_or_default();

@@ -116,13 +116,13 @@ impl Machines {
             Packet::Body(block) => blocks.received_body(cx, peer, *block, frame, &messages.pool)?,
             Packet::Missing(hash) => blocks.download.received_missing(cx.now, peer, &hash)?,
             Packet::Compact(compact) => blocks.received_compact(cx, peer, *compact, &messages.pool)?,
-            Packet::GetParts(wanted) => blocks.received_get_parts(cx, peer, wanted),
+            Packet::GetParts(wanted) => blocks.received_get_parts(cx, peer, wanted)?,
             Packet::Parts(parts) => blocks.received_parts(cx, peer, parts, &messages.pool)?,
 
             // Blocks that are being fetched may contain the messages.
             Packet::Have(ids) if blocks.is_syncing() => messages.defer_inv(cx, peer, ids.into_inner()),
             Packet::Have(ids) => messages.received_inv(cx, peer, &ids.into_inner(), &blocks.recent),
-            Packet::GetMessages(ids) => messages.received_get_messages(cx, peer, &ids.into_inner()),
+            Packet::GetMessages(ids) => messages.received_get_messages(cx, peer, &ids.into_inner())?,
             Packet::Messages(received) => messages.received_messages(cx, peer, received.into_inner())?,
 
             Packet::GetAddresses(()) => peers.received_get_addresses(cx, peer),

@@ -14,7 +14,8 @@ use crate::ledger::signature_batch::{BatchId, SignatureBatch, SignatureCheck};
 use crate::ledger::validation::{MESSAGE_AGE_MS, MESSAGE_AHEAD_MS, check_message_time};
 use crate::node::context::Context;
 use crate::node::event::Event;
-use crate::node::storage::{Change, StoreQuery};
+use crate::node::memory_answer::MemoryAnswer;
+use crate::node::storage::{Change, PeerRequest, StoreQuery};
 use crate::node::submit_error::SubmitError;
 use crate::peers::peer::{EstablishedPeer, REQUESTED_MESSAGES_MAX};
 use crate::primitives::block::Block;
@@ -26,7 +27,7 @@ use crate::primitives::stamp::{stamp_level, stamp_work};
 use crate::primitives::time::Timestamp;
 use crate::protocol::bounded::BoundedVec;
 use crate::protocol::connection::ConnectionId;
-use crate::protocol::limits::{MESSAGE_IDS_MAX, MESSAGES_MAX};
+use crate::protocol::limits::MESSAGE_IDS_MAX;
 use crate::protocol::misbehavior::Misbehavior;
 use crate::protocol::packet::{MessageOffer, Packet};
 use crate::sync::assumed_range::AssumedRange;
@@ -187,14 +188,34 @@ impl MessageRelay {
         }
     }
 
-    pub(crate) fn received_get_messages(&self, cx: &mut Context<'_>, peer: ConnectionId, ids: &[MessageId]) {
+    /// Handles a request for messages that we offered.
+    ///
+    /// # Errors
+    /// The peer made too many requests for messages that it was not offered, or has already.
+    pub(crate) fn received_get_messages(
+        &self,
+        cx: &mut Context<'_>,
+        peer: ConnectionId,
+        ids: &[MessageId],
+    ) -> Result<(), Misbehavior> {
         let network = cx.chain.network();
-        let found = ids.iter().filter_map(|id| self.pool.find(id));
-        let relayed = found.filter(|found| is_relayed(network, found));
-        let found: Vec<Message> = relayed.map(|found| found.message().as_ref().clone()).collect();
-        for messages in found.chunks(MESSAGES_MAX) {
-            cx.outbox.send(peer, &Packet::Messages(BoundedVec::new(messages.to_vec())));
+        let Some(established) = cx.connections.established_mut(peer) else { return Ok(()) };
+        let (mut found, mut idle) = (Vec::new(), 0);
+        for id in ids {
+            if established.allowance.take(id) {
+                let pooled = self.pool.find(id).filter(|found| is_relayed(network, found));
+                found.extend(pooled.map(|found| found.message().clone()));
+            } else {
+                idle += 1;
+            }
         }
+        if idle > 0 && !established.allowance.idle(cx.now.moment, idle) {
+            return Err(Misbehavior::RepeatedRequest { packet: "get-messages" });
+        }
+        if !found.is_empty() {
+            cx.outbox.serve(peer, PeerRequest::Memory(MemoryAnswer::Messages(found)));
+        }
+        Ok(())
     }
 
     /// Handles requested messages: starts the verification of their signatures.
@@ -305,6 +326,7 @@ impl MessageRelay {
         for (peer, established) in cx.connections.established_peers_mut() {
             let new = offers.iter().filter(|offer| established.messages.insert(**offer));
             let new: Vec<_> = new.copied().collect();
+            new.iter().for_each(|offer| established.allowance.offer(offer.id));
             for offers in new.chunks(MESSAGE_IDS_MAX) {
                 cx.outbox.send(peer, &Packet::Have(BoundedVec::new(offers.to_vec())));
             }
@@ -317,6 +339,7 @@ impl MessageRelay {
         let Some(established) = cx.connections.established_mut(peer) else { return };
         for offer in &offers {
             established.messages.insert(*offer);
+            established.allowance.offer(offer.id);
         }
         if !offers.is_empty() {
             cx.outbox.send(peer, &Packet::Have(BoundedVec::new(offers)));

@@ -95,6 +95,7 @@
 //! #             .iter()
 //! #             .map(|hash| body(hash).unwrap_or_else(|| Packet::Missing(*hash).encode()))
 //! #             .collect(),
+//! #         PeerRequest::Memory(answer) => answer.frames(network.block_bytes_max()).collect(),
 //! #         PeerRequest::Proof => {
 //! #             let proof = store.prove(network).unwrap_or_default();
 //! #             vec![Packet::Proof(BoundedBytes::new(proof)).encode()]
@@ -387,6 +388,7 @@ mod dispatch;
 pub mod event;
 mod input;
 mod machines;
+pub mod memory_answer;
 mod message_relay;
 mod miner;
 pub(crate) mod outbox;

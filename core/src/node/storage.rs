@@ -12,6 +12,7 @@ use bytes::Bytes;
 
 use crate::ledger::chain::{Chain, RestoreError, WINDOW_MAX};
 use crate::ledger::signature_batch::KnownIn;
+use crate::node::memory_answer::MemoryAnswer;
 use crate::primitives::block::{Block, Header};
 use crate::primitives::hash::Hash;
 use crate::primitives::message::MessageId;
@@ -117,6 +118,8 @@ pub enum PeerRequest {
     Bodies(Vec<Hash>),
     /// The proof of the best chain, as one packet.
     Proof,
+    /// Data that is in memory, and takes work to encode. No store is needed.
+    Memory(MemoryAnswer),
 }
 
 mod prover;

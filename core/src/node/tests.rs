@@ -80,6 +80,10 @@ impl NodePair {
                     );
                     send(self, to, packet.encode());
                 }
+                Output::Serve(to, PeerRequest::Memory(answer)) => {
+                    let max = self.nodes[index].0.chain().network().block_bytes_max();
+                    answer.frames(max).for_each(|frame| send(self, to, frame));
+                }
                 Output::Serve(to, PeerRequest::Proof) => {
                     let network = self.nodes[index].0.chain().network().clone();
                     let proof = self.nodes[index].1.prove(&network).unwrap_or_default();

@@ -116,6 +116,7 @@ pub fn weight(fault: &Misbehavior) -> u32 {
         | Misbehavior::BeforeHandshake { .. }
         | Misbehavior::DuplicateHandshake { .. }
         | Misbehavior::UnsolicitedPong
+        | Misbehavior::RepeatedRequest { .. }
         | Misbehavior::Unsolicited { .. } => 34,
         Misbehavior::RequestTimeout { .. } | Misbehavior::PingTimeout | Misbehavior::HandshakeTimeout => 20,
     }

@@ -5,6 +5,7 @@
 //! Consensus never depends on it.
 
 pub mod address_book;
+pub(crate) mod allowance;
 pub mod ban_list;
 pub mod chain_status;
 pub(crate) mod connections;

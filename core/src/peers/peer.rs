@@ -3,6 +3,7 @@
 use core::time::Duration;
 
 use crate::ledger::chain::Chain;
+use crate::peers::allowance::Allowance;
 use crate::peers::chain_status::{Agreement, PeerTip};
 use crate::peers::outbound_slots::SLOTS_MAX;
 use crate::peers::reconnect::TARGETS_MAX;
@@ -72,6 +73,8 @@ pub(crate) struct EstablishedPeer {
     /// The copies of messages that it has.
     pub(crate) messages: FifoSet<MessageOffer, KNOWN_MESSAGES_MAX>,
     pub(crate) requested_messages: OrderedSet<MessageId>,
+    /// The requests that it may still make.
+    pub(crate) allowance: Allowance,
     /// The open requests to it, and the time of its last answer from us.
     pub(crate) open_requests: OpenRequests,
     /// Our newest attestation for this link's certificate.
@@ -129,6 +132,7 @@ impl EstablishedPeer {
             hello,
             messages: FifoSet::default(),
             requested_messages: OrderedSet::default(),
+            allowance: Allowance::default(),
             deferred_invs: Vec::new(),
             open_requests: OpenRequests::default(),
             attestation: None,

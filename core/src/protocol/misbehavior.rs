@@ -85,6 +85,12 @@ pub enum Misbehavior {
         /// The packet.
         packet: &'static str,
     },
+    /// A request for something that was sent already.
+    #[error("{packet} for the same again")]
+    RepeatedRequest {
+        /// The request.
+        packet: &'static str,
+    },
     /// Headers that do not connect to one another or to the request.
     #[error("headers that do not connect at height {height}")]
     Disconnected {

@@ -6,6 +6,7 @@ pub mod address;
 pub mod bounded;
 pub mod compact_block;
 pub(crate) mod connection;
+pub mod handling_cost;
 pub mod handshake;
 pub mod hello;
 pub mod host;

@@ -269,6 +269,11 @@ impl World {
             }
             // Simulated chains are too short for a peer to request a proof.
             PeerRequest::Proof => self.send(host, end, Packet::Proof(BoundedBytes::new(Vec::new())).encode()),
+            PeerRequest::Memory(answer) => {
+                for frame in answer.frames(self.network.block_bytes_max()) {
+                    self.send(host, end, frame);
+                }
+            }
             PeerRequest::Bodies(hashes) => {
                 for hash in hashes {
                     let frame = match self.hosts[host as usize].store.body(&self.shared.archive, hash) {

@@ -12,6 +12,7 @@ mod commands;
 mod crash;
 #[cfg(target_os = "linux")]
 mod disk_full;
+mod floods;
 mod health;
 mod logs;
 #[cfg(unix)]

@@ -275,6 +275,10 @@ impl Driver {
                 let none = Packet::Headers(plexus_core::protocol::bounded::BoundedVec::new(Vec::new()));
                 self.send(now, peer, &none.encode());
             }
+            PeerRequest::Memory(answer) => {
+                let frames: Vec<_> = answer.frames(self.network.block_bytes_max()).collect();
+                frames.iter().for_each(|frame| self.send(now, peer, frame));
+            }
             // A node that keeps no blocks cannot make a proof.
             PeerRequest::Proof => {
                 let none = Packet::Proof(plexus_core::protocol::bounded::BoundedBytes::new(Vec::new()));

@@ -9,6 +9,8 @@ use crate::node::block_sync::BlockSync;
 use crate::node::config::FULL;
 use crate::node::context::Context;
 use crate::node::event::Event;
+use crate::node::memory_answer::MemoryAnswer;
+use crate::node::storage::PeerRequest;
 use crate::peers::connections::PeerConnections;
 use crate::peers::peer::Peer;
 use crate::peers::topology::forecast::FirstHopForecast;
@@ -154,19 +156,26 @@ impl BlockSync {
         Ok(())
     }
 
-    pub(crate) fn received_get_parts(&self, cx: &mut Context<'_>, peer: ConnectionId, wanted: GetMessagesAt) {
+    /// Handles a request for the missing messages of a body that we pushed.
+    ///
+    /// # Errors
+    /// The peer was sent parts of this block already.
+    pub(crate) fn received_get_parts(
+        &self,
+        cx: &mut Context<'_>,
+        peer: ConnectionId,
+        wanted: GetMessagesAt,
+    ) -> Result<(), Misbehavior> {
         let GetMessagesAt { hash, places } = wanted;
         // A peer that requests parts was sent the rest moments ago.
-        let Some(block) = self.recent.block(&hash).and_then(|bytes| Block::decode(bytes).ok()) else {
-            return;
-        };
-        let part = |place: u16| Some(block.messages.get(usize::from(place))?.as_ref().clone());
-        let messages = BoundedVec::new(places.into_inner().into_iter().filter_map(part).collect());
-        let frame = Packet::Parts(BlockMessages { hash, messages }).encode();
-        // Parts over their cap are not sent: after a while the peer requests the whole block.
-        if frame.len() <= block_packet_bytes_max(cx.chain.network().block_bytes_max()) {
-            cx.outbox.send_frame(peer, frame);
+        let Some(block) = self.recent.block(&hash).cloned() else { return Ok(()) };
+        let Some(established) = cx.connections.established_mut(peer) else { return Ok(()) };
+        if !established.allowance.take_parts(&hash) {
+            return Err(Misbehavior::RepeatedRequest { packet: "get-parts" });
         }
+        let parts = MemoryAnswer::Parts { hash, block, places: places.into_inner() };
+        cx.outbox.serve(peer, PeerRequest::Memory(parts));
+        Ok(())
     }
 
     /// Handles the missing messages of a pushed body.
