@@ -28,6 +28,8 @@ const SIGNING = ['unlocked', 'clear', 'tab'];
 
 /** The text for each phase. Empty if there is nothing to report. @type {Record<State['phase'], string>} */
 const PHASES = { connecting: 'Connecting…', syncing: 'Checking the chain…', live: '', offline: 'Offline' };
+/** The phases that show the trouble, and the text before it. @type {Partial<Record<State['phase'], string>>} */
+const TROUBLED = { syncing: ' ', offline: ': ' };
 
 const SHEET = new CSSStyleSheet();
 SHEET.replaceSync(`
@@ -155,7 +157,7 @@ class PlexusElement extends HTMLElement {
 
   /** Shows the client's state. @internal @param {Client} client */
   draw({ state }) {
-    if (state) say(this.status, PHASES[state.phase] + (state.phase === 'offline' && state.trouble ? `: ${state.trouble}` : ''));
+    if (state) say(this.status, PHASES[state.phase] + (state.trouble && TROUBLED[state.phase] ? TROUBLED[state.phase] + state.trouble : ''));
   }
 
   /** Starts to show a client, until the signal. @internal @param {Client} client @param {AbortSignal} signal */

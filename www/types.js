@@ -97,16 +97,25 @@ export {};
  * @property {Placed[]} messages
  * @property {{ number_of_block: number, block: string, time_unix_ms: number }[]} blocks
  *
- * @typedef {object} Verdict What a valid proof file shows.
+ * @typedef {object} Verdict The facts that a proof file shows, and how much they are worth.
+ * @property {'valid' | 'too-weak' | 'replaced' | 'not-compared'} verdict Only a `valid` file proves its message: this
+ *   page's own chain has its block, or its chain has the work that this program knows. The parts of the others fit together.
+ * @property {string} title The verdict, for people.
+ * @property {string | null} reason The meaning of a verdict that is not `valid`, for people.
  * @property {Message} message
  * @property {string} block
  * @property {number} number_of_block
- * @property {number} time_unix_ms When the block was mined, by its miner's clock: the message was there by then.
+ * @property {number} time_unix_ms The miner's claim. It may be any time after that of the block below.
+ * @property {number} parent_time_unix_ms The time of the block below.
+ * @property {number} clock_unix_ms The local clock at the check. No block of the chain is over a minute ahead of it.
  * @property {string} author
- * @property {number} blocks How many blocks protect it: its own and those above.
- * @property {string} work Their work, a decimal number.
+ * @property {string} work The work that protects it, of its block and those above: a decimal number.
+ * @property {string} work_time The time that a graphics processor takes for it, for people.
+ * @property {number} blocks The number of these blocks.
  * @property {number} height
+ * @property {string} tip
  * @property {string} total_work
+ * @property {boolean} solitary Whether nobody but the maker of the chain need have mined it.
  * @property {string} network As it calls itself.
  * @property {string} network_id
  * @property {boolean} built_in Whether the network is one that this program knows by itself.

@@ -7,13 +7,15 @@ import init, { FileDigest, LightNode, verifyProof } from './pkg/plexus_web.js';
 import { SharedNode } from './shared-node.js';
 
 /** The methods of the node that a page may call. */
-const METHODS = new Set(['submit', 'mine', 'stopMining', 'find', 'keys', 'createKey', 'lock', 'words', 'makeEphemeralKey', 'trace', 'useGpu']);
+const METHODS = new Set(['submit', 'mine', 'stopMining', 'find', 'keys', 'createKey', 'lock', 'words', 'makeEphemeralKey', 'trace', 'holds', 'useGpu']);
 /** The methods that change the stored keys. The origin's other tabs are notified. */
 const STORING = new Set(['confirmKey', 'restore', 'protect', 'unlock', 'useKey']);
 const others = new BroadcastChannel('plexus-keys');
 others.addEventListener('message', async () => (await started)?.keys());
 /** The time to wait for the lock on the stored chain, milliseconds. */
 const LOCK_MS = 300;
+/** The longest wait for the node's comparison of a proof file, milliseconds. */
+const HOLDS_MS = 3000;
 /** The miners' program for engines that have vectors, built for speed. */
 const VECTORS = 'plexus_miner';
 /** The miners' program for other engines: the node's own. */
@@ -94,6 +96,19 @@ function isFirstPage() {
     // A page that was just closed may not have released the lock yet.
     navigator.locks.request('plexus-chain', { signal: AbortSignal.timeout(LOCK_MS) }, hold).catch(() => resolve(false));
   });
+}
+
+/**
+ * Returns true if the chain that was verified in this origin's tabs has a proof file's block, false if it has another
+ * one at that height, and undefined if that is not known.
+ * @param {{ network_id: string, number_of_block: number, block: string, height: number, tip: string }} file
+ * @returns {Promise<boolean | undefined>}
+ */
+function holds({ network_id, number_of_block, block, height, tip }) {
+  // Without a node that answers, a file is verified all the same.
+  const late = new Promise((resolve) => setTimeout(resolve, HOLDS_MS));
+  const asked = sharedNode.ask('holds', [network_id, BigInt(number_of_block), block, BigInt(height), tip]);
+  return Promise.race([asked, late]).catch(() => undefined);
 }
 
 /**
@@ -216,7 +231,9 @@ addEventListener('message', async ({ data: { id, method, args } }) => {
       postMessage({ id });
     } else if (method === 'verify') {
       await loaded;
-      postMessage({ id, value: verifyProof(args[0]) });
+      const alone = verifyProof(args[0]);
+      const held = await holds(JSON.parse(alone));
+      postMessage({ id, value: held === undefined ? alone : verifyProof(args[0], held) });
     } else if (method === 'digest') {
       postMessage({ id, value: await digest(args[0], (progress) => postMessage({ id, progress })) });
     } else {

@@ -191,24 +191,54 @@ export type Traces = {
     }[];
 };
 export type Verdict = {
+    /**
+     * Only a `valid` file proves its message: this
+     * page's own chain has its block, or its chain has the work that this program knows. The parts of the others fit together.
+     */
+    verdict: 'valid' | 'too-weak' | 'replaced' | 'not-compared';
+    /**
+     * The verdict, for people.
+     */
+    title: string;
+    /**
+     * The meaning of a verdict that is not `valid`, for people.
+     */
+    reason: string | null;
     message: Message;
     block: string;
     number_of_block: number;
     /**
-     * When the block was mined, by its miner's clock: the message was there by then.
+     * The miner's claim. It may be any time after that of the block below.
      */
     time_unix_ms: number;
+    /**
+     * The time of the block below.
+     */
+    parent_time_unix_ms: number;
+    /**
+     * The local clock at the check. No block of the chain is over a minute ahead of it.
+     */
+    clock_unix_ms: number;
     author: string;
     /**
-     * How many blocks protect it: its own and those above.
-     */
-    blocks: number;
-    /**
-     * Their work, a decimal number.
+     * The work that protects it, of its block and those above: a decimal number.
      */
     work: string;
+    /**
+     * The time that a graphics processor takes for it, for people.
+     */
+    work_time: string;
+    /**
+     * The number of these blocks.
+     */
+    blocks: number;
     height: number;
+    tip: string;
     total_work: string;
+    /**
+     * Whether nobody but the maker of the chain need have mined it.
+     */
+    solitary: boolean;
     /**
      * As it calls itself.
      */
@@ -579,7 +609,8 @@ export declare class Client extends /** @type {new () => Speaker} */ /** @type {
      */
     proof(id: string): Promise<Blob>;
     /**
-     * Verifies a proof file, here and with no connection. What is wrong with one that proves nothing is the error's message.
+     * Verifies a proof file here, with or without a connection. The error's message says what is wrong with a broken file.
+     * The verdict says whether the file's block is in the chain that was verified here.
      * @param {Blob} file
      * @returns {Promise<Verdict>}
      */

@@ -135,7 +135,8 @@ pub(crate) struct NodeState {
     /// The connected nodes, except for nodes that are only being measured.
     pub(crate) peers: Vec<ConnectedPeerView>,
     pub(crate) pool: usize,
-    /// The reason that the last connection was lost or refused, until the next one holds.
+    /// The reason that the last connection was lost or refused, until the next one holds, or that
+    /// no peer has the chain that this program knows.
     pub(crate) trouble: Option<String>,
     /// The time of the next attempt to connect.
     pub(crate) retry_unix_ms: Option<u64>,

@@ -73,7 +73,7 @@ class PlexusStatus extends HTMLElement {
     set('state-detail', detail(state));
     byId('state', HTMLElement).title = state.trouble ? `${state.node}: ${state.trouble}` : state.node;
     const trouble = byId('trouble', HTMLElement);
-    trouble.hidden = !(state.trouble && state.phase === 'offline');
+    trouble.hidden = !state.trouble || state.phase !== 'offline' && state.phase !== 'syncing';
     set('trouble', state.trouble ? `${sentence(state.trouble)} The page keeps trying, and shows the data that it has.` : '');
   }
 }

@@ -18,9 +18,9 @@ class PlexusVerify extends HTMLElement {
       said.replaceChildren(make('p', { class: 'quiet' }, 'Verifying…'));
       try {
         const verdict = await client.verify(file);
-        said.dataset.valid = 'true';
+        said.dataset.valid = String(verdict.verdict === 'valid');
         said.replaceChildren(...shown(client, verdict));
-        announce('The proof is valid.');
+        announce(verdict.verdict === 'valid' ? 'The proof is valid.' : `${verdict.title}. ${verdict.reason}`);
       } catch (error) {
         said.dataset.valid = 'false';
         said.replaceChildren(make('p', { class: 'error' }, `${file.name} is not a valid proof: ${/** @type {Error} */ (error).message}.`));
@@ -31,17 +31,27 @@ class PlexusVerify extends HTMLElement {
 }
 
 /** @param {Client} client @param {Verdict} verdict */
-function shown(client, { message, number_of_block, block, time_unix_ms, author, blocks, work, height, total_work, network, network_id, built_in }) {
-  const at = new Date(time_unix_ms).toISOString();
+function shown(client, {
+  verdict, title, reason, message, number_of_block, block, time_unix_ms, parent_time_unix_ms, clock_unix_ms, author, work,
+  work_time, blocks, height, total_work, solitary, network, network_id, built_in,
+}) {
   const code = (/** @type {string} */ text) => make('code', {}, text);
+  const time = (/** @type {number} */ unix_ms) => {
+    const text = new Date(unix_ms).toISOString();
+    return make('time', { datetime: text }, text);
+  };
   const facts = [
     ['What', [make('p', { class: 'message-text', dir: 'auto' }, message.text)]],
     ['Signed by', [code(message.sender)]],
-    ['At the latest', [make('time', { datetime: at }, at), ', by the clock of the miner of its block']],
+    ['Mined between', [time(parent_time_unix_ms), ', the time of the block below, and ', time(clock_unix_ms), ', this clock']],
+    ['Its miner says', [time(time_unix_ms)]],
     ['In block', [`${count(number_of_block)}, `, code(block)]],
     ['Mined by', [code(author), author === message.sender ? ', the sender' : '']],
-    ['Protected by', [`${count(blocks)} ${blocks === 1 ? 'block, its own' : 'blocks, this block and those above'}: ${short(Number(work))} hashes of work`]],
-    ['Whole chain', [`${count(height)} blocks, ${short(Number(total_work))} hashes`]],
+    ['Protected by', [
+      `${short(Number(work))} hashes of work, ${work_time} of one graphics processor, in `,
+      `${count(blocks)} ${blocks === 1 ? 'block, its own' : 'blocks, this block and those above'}`,
+    ]],
+    ['Whole chain', [`${short(Number(total_work))} hashes in ${count(height)} blocks`]],
     ['Network', [`${network}${built_in ? '' : ', by its own name'}, `, code(network_id)]],
   ];
   const list = make('dl', { class: 'fields' });
@@ -52,8 +62,13 @@ function shown(client, { message, number_of_block, block, time_unix_ms, author, 
     'nobody works against the honest miners with much of their power: at a third of it, about one attempt in 2^41 to forge a chain gets past this check, at half of it one in 2^18.',
   ];
   const conditions = make('ul', { class: 'conditions' }, ...assumed.flatMap((text) => (text ? [make('li', {}, text)] : [])));
+  const notes = [
+    reason,
+    solitary ? 'Its blocks took on average under four times the least work, so nobody but its maker need have mined this chain.' : null,
+  ];
   return [
-    make('p', { class: 'verdict', 'data-verdict': 'valid' }, 'Valid'),
+    make('p', { class: 'verdict', 'data-verdict': verdict }, title),
+    ...notes.flatMap((text) => (text ? [make('p', {}, text)] : [])),
     list,
     ...sealCheck(client, message.text),
     make('p', { class: 'quiet' }, 'This is true if'),

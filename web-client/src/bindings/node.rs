@@ -13,6 +13,7 @@ use wasm_bindgen_futures::future_to_promise;
 use zeroize::Zeroizing;
 
 use crate::browser::callbacks::Callbacks;
+use crate::browser::clock;
 use crate::chain_view::proof_check::CheckedProof;
 use crate::driver::bootstrap;
 use crate::driver::runtime::Runtime;
@@ -162,6 +163,13 @@ impl LightNode {
         Ok(self.runtime.enter(|driver, now| driver.trace(now, block, hash))?)
     }
 
+    /// Returns true if the verified chain has a proof file's block, false if it has another one at
+    /// that height, and nothing if it has neither. `tip` is the file's tip, at `tip_height`.
+    pub fn holds(&self, network: &str, height: u64, block: &str, tip_height: u64, tip: &str) -> Option<bool> {
+        let [block, tip] = [block.parse().ok()?, tip.parse().ok()?];
+        self.runtime.enter(|driver, _| driver.holds(network, (height, block), (tip_height, tip)))
+    }
+
     /// Handles a solution that a miner found.
     pub fn solved(&self, solution: &[u8]) {
         if let Ok(solution) = Solution::decode(solution) {
@@ -182,14 +190,15 @@ fn later(doing: impl Future<Output = Result<String, UserError>> + 'static) -> Pr
     future_to_promise(async move { Ok(doing.await?.into()) })
 }
 
-/// Verifies a proof file. Returns the result as JSON. It needs no node.
+/// Verifies a proof file. Returns the result as JSON. It needs no node. `in_chain` is the answer of
+/// [`LightNode::holds`] for the file, if a node gave one.
 ///
 /// # Errors
 /// The first error in the file.
 #[wasm_bindgen(js_name = verifyProof)]
 #[expect(unreachable_pub, reason = "only what is public is exported")]
-pub fn verify_proof(file: &[u8]) -> Result<String, JsValue> {
-    let verdict = CheckedProof::of(file)?;
+pub fn verify_proof(file: &[u8], in_chain: Option<bool>) -> Result<String, JsValue> {
+    let verdict = CheckedProof::of(file, in_chain, clock::now().time)?;
     Ok(serde_json::to_string(&verdict).map_err(UserError::because)?)
 }
 

@@ -14,6 +14,8 @@ use crate::messages::{ConnectedPeerView, Mining, NetworkView, NodeState, Phase, 
 
 /// The reason for the connection to the node that the page was given.
 const HOME: &str = "home";
+/// The trouble of a tab whose peers all have another chain than the one that this program knows.
+const UNKNOWN_CHAIN: &str = "no peer has the chain that this program knows";
 
 impl Driver {
     /// Tells the page the changes of the status.
@@ -68,7 +70,8 @@ impl Driver {
 
     fn state(&self, now: Now) -> NodeState {
         let status = self.node.status(now);
-        let phase = match (status.peers, self.standing.lost, status.syncing) {
+        let is_checking = status.syncing || status.unknown_chain;
+        let phase = match (status.peers, self.standing.lost, is_checking) {
             (0, false, _) => Phase::Connecting,
             (0, true, _) => Phase::Offline,
             (_, _, true) => Phase::Syncing,
@@ -97,7 +100,10 @@ impl Driver {
             difficulty: status.difficulty,
             peers: self.peers(now),
             pool: status.pool,
-            trouble: self.standing.trouble.clone(),
+            trouble: match status.unknown_chain {
+                true => Some(UNKNOWN_CHAIN.to_owned()),
+                false => self.standing.trouble.clone(),
+            },
             retry_unix_ms: retry.map(|at| now.time.plus_ms(until((at - now.moment).as_millis())).unix_ms()),
             kept: self.storage.keeps_chain(),
             recipient_bytes_max: RECIPIENT_BYTES_MAX,

@@ -4,6 +4,7 @@
 use plexus_core::ledger::json;
 use plexus_core::ledger::validation_trace::{Against, TraceStep, trace};
 use plexus_core::primitives::block::Block;
+use plexus_core::primitives::hash::Hash;
 use plexus_core::primitives::time::Now;
 use serde::Serialize;
 
@@ -60,5 +61,17 @@ impl Driver {
         let total_work = chain.find(&hash).map(|place| place.total_work).unwrap_or_default();
         let block = json::BlockView::new(&block, total_work, self.network.id());
         serde_json::to_string(&TraceView { block, place, steps }).map_err(UserError::because)
+    }
+
+    /// Returns true if the verified chain has this block of a proof file, false if it has another
+    /// one at that height. Where the chain does not reach down to the block, it has it if it has the
+    /// file's tip. Returns `None` otherwise.
+    pub(crate) fn holds(&self, network: &str, block: (u64, Hash), tip: (u64, Hash)) -> Option<bool> {
+        if self.network.id().to_string() != network {
+            return None;
+        }
+        let chain = self.node.chain();
+        let is_best = |(height, hash): (u64, Hash)| chain.best_at(height).map(|best| *best == hash);
+        is_best(block).or_else(|| is_best(tip).filter(|is_best| *is_best))
     }
 }
