@@ -162,9 +162,8 @@ fn parse_contact(text: &str) -> Result<String, String> {
 }
 
 fn parse_directory(text: &str) -> Result<String, String> {
-    let is_url = text
-        .parse::<axum::http::Uri>()
-        .is_ok_and(|uri| uri.scheme_str() == Some("https") && uri.host().is_some());
+    let is_url =
+        text.parse::<hyper::Uri>().is_ok_and(|uri| uri.scheme_str() == Some("https") && uri.host().is_some());
     if is_url { Ok(text.to_owned()) } else { Err("expected a URL that begins with https://".to_owned()) }
 }
 
