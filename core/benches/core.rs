@@ -54,7 +54,7 @@ fn child(network: &Network, parent: &Header) -> Header {
         version: VERSION,
         height: parent.height + 1,
         time,
-        bits: network.retarget().next_bits(parent.bits, parent.time, time),
+        bits: network.next_bits(parent, time),
         nonce: 0,
     };
     header.nonce = search::grind(&header, 1 << 20).expect("it is easy");

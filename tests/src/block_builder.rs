@@ -109,14 +109,13 @@ impl BlockBuilder {
     /// Returns a valid block, except for its proof of work.
     pub fn draft(&self, parent: &Hash, time: Timestamp, messages: Vec<Message>) -> Block {
         let (below, history) = &self.blocks[parent];
-        let retarget = self.network.retarget();
         let header = Header {
             prev_hash: *parent,
             content_root: Hash::ZERO,
             version: VERSION,
             height: below.header.height + 1,
             time,
-            bits: retarget.next_bits(below.header.bits, below.header.time, time),
+            bits: self.network.next_bits(&below.header, time),
             nonce: 0,
         };
         let (author, signature) = (PublicKey::NOBODY, Signature::NONE);

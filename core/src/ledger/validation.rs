@@ -227,7 +227,7 @@ pub fn check_header(
     if header.time <= parent.time {
         failures.push(RuleError::Time { parent: parent.time, found: header.time });
     }
-    let expected = network.retarget().next_bits(parent.bits, parent.time, header.time);
+    let expected = network.next_bits(parent, header.time);
     if header.bits != expected {
         failures.push(RuleError::Bits { expected, found: header.bits });
     }

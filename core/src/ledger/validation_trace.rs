@@ -115,7 +115,7 @@ fn place(
     let unknown = || "what its parent, unknown here, demands".to_owned();
     let demand = |text: &dyn Fn(&ChainEntry) -> String| parent.map_or_else(unknown, text);
     let bits = |parent: &ChainEntry| {
-        network.retarget().next_bits(parent.header.bits, parent.header.time, header.time)
+        network.next_bits(&parent.header, header.time)
     };
     let version = if header.version == VERSION { Finding::Kept } else { Finding::Broken };
     [
@@ -237,7 +237,7 @@ mod tests {
             version: VERSION,
             height: 1,
             time,
-            bits: network.retarget().next_bits(parent.header.bits, parent.header.time, time),
+            bits: network.next_bits(&parent.header, time),
             nonce: 0,
         };
         let secret = SecretKey::from_bytes(&[3; 32]).unwrap();

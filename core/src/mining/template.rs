@@ -50,6 +50,6 @@ impl Template {
     pub(crate) fn move_on(&mut self, network: &Network, parent: &Header, time: Timestamp) {
         let header = &mut self.block.header;
         header.time = time.max(parent.time.plus_ms(1));
-        header.bits = network.retarget().next_bits(parent.bits, parent.time, header.time);
+        header.bits = network.next_bits(parent, header.time);
     }
 }

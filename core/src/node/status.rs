@@ -121,7 +121,7 @@ impl Node {
         let agrees = |peer: &EstablishedPeer| peer.agreement(&self.chain) == Some(Agreement::Agrees);
         let (network, tip) = (self.chain.network(), self.chain.tip());
         let time = now.time.max(tip.header.time.plus_ms(1));
-        let bits = network.retarget().next_bits(tip.header.bits, tip.header.time, time);
+        let bits = network.next_bits(&tip.header, time);
         let difficulty = bits.target().map_or(Work::ZERO, Target::work);
         Status {
             height: tip.header.height,

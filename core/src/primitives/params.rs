@@ -243,6 +243,12 @@ impl Network {
         &self.retarget
     }
 
+    /// Returns the bits of a child of `parent` at `time`.
+    pub fn next_bits(&self, parent: &Header, time: Timestamp) -> Bits {
+        let height = parent.height.saturating_add(1);
+        self.retarget.next_bits(height, parent.bits, parent.time, time)
+    }
+
     /// Returns the easiest target.
     pub fn limit(&self) -> Target {
         self.retarget.limit

@@ -255,6 +255,11 @@ impl fmt::Display for Work {
     }
 }
 
+/// The half life of a young chain is at least this many intervals between blocks.
+const HALF_LIFE_BLOCKS_MIN: u64 = 8;
+/// The half life of a young chain grows by one interval in this many blocks.
+const HALF_LIFE_GROWTH_BLOCKS: u64 = 8;
+
 /// The three parameters of the target rule.
 ///
 /// ```
@@ -264,32 +269,52 @@ impl fmt::Display for Work {
 /// let (network, parent) = (Network::plexus(), Bits::from_u32(0x1c10_0000));
 /// let (rule, time) = (network.retarget(), network.genesis().time);
 /// let on_time = time.plus_ms(rule.spacing_ms);
-/// assert_eq!(rule.next_bits(parent, time, on_time), parent);
+/// assert_eq!(rule.next_bits(1_000, parent, time, on_time), parent);
 /// // A block that is late by one half life may be twice as easy.
 /// let late = on_time.plus_ms(rule.half_life_ms);
-/// assert_eq!(rule.next_bits(parent, time, late), Bits::from_u32(0x1c20_0000));
+/// assert_eq!(rule.next_bits(1_000, parent, time, late), Bits::from_u32(0x1c20_0000));
+/// // In a young chain the half life is shorter: two minutes in place of ten.
+/// let late = on_time.plus_ms(rule.half_life_ms_at(1));
+/// assert_eq!(rule.next_bits(1, parent, time, late), Bits::from_u32(0x1c20_0000));
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Retarget {
     /// The desired interval between blocks, milliseconds.
     pub spacing_ms: u64,
-    /// The delay that makes the next target twice as easy, in milliseconds. With 0, targets never
-    /// change.
+    /// The delay that makes the next target twice as easy, in milliseconds. It is shorter in a
+    /// young chain. With 0, targets never change.
     pub half_life_ms: u64,
     /// The easiest target allowed.
     pub limit: Target,
 }
 
 impl Retarget {
-    /// Returns the bits of a block at `time`, whose parent has `parent_bits` at `parent_time`.
+    /// Returns the half life at `height`, in milliseconds. It grows with the height up to
+    /// [`Retarget::half_life_ms`], so that a new chain finds its difficulty within minutes.
+    ///
+    /// PROTOCOL.md, "Target, bits and work: Next target".
+    pub fn half_life_ms_at(&self, height: u64) -> u64 {
+        let blocks = u128::from((height / HALF_LIFE_GROWTH_BLOCKS).max(HALF_LIFE_BLOCKS_MIN));
+        let young_ms = u128::from(self.spacing_ms) * blocks;
+        u64::try_from(young_ms).map_or(self.half_life_ms, |young_ms| young_ms.min(self.half_life_ms))
+    }
+
+    /// Returns the bits of a block at `height` and `time`, whose parent has `parent_bits` at
+    /// `parent_time`.
     ///
     /// Parents' bits were checked before. Invalid bits count as the limit.
     ///
     /// PROTOCOL.md, "Rules: difficulty".
-    pub fn next_bits(&self, parent_bits: Bits, parent_time: Timestamp, time: Timestamp) -> Bits {
+    pub fn next_bits(
+        &self,
+        height: u64,
+        parent_bits: Bits,
+        parent_time: Timestamp,
+        time: Timestamp,
+    ) -> Bits {
         let parent = parent_bits.target().unwrap_or(self.limit);
         let elapsed_ms = i128::from(time.unix_ms()) - i128::from(parent_time.unix_ms());
-        parent.next(elapsed_ms, self.spacing_ms, self.half_life_ms, self.limit).bits()
+        parent.next(elapsed_ms, self.spacing_ms, self.half_life_ms_at(height), self.limit).bits()
     }
 }
 
@@ -372,6 +397,20 @@ mod tests {
         let one = Target(U256::ONE);
         assert_eq!(one.next(0, u64::MAX, 1, Target::MAX), one);
         assert_eq!(Target::MAX.next(u64::MAX.into(), 0, 1, Target::MAX), Target::MAX);
+    }
+
+    #[test]
+    fn the_half_life_grows_with_the_height() {
+        let rule = |spacing_ms, half_life_ms| Retarget { spacing_ms, half_life_ms, limit: Target::MAX };
+        let plexus = rule(15_000, 600_000);
+        let at = |height| plexus.half_life_ms_at(height);
+        assert_eq!([0, 1, 71, 72, 79, 80].map(at), [120_000, 120_000, 120_000, 135_000, 135_000, 150_000]);
+        assert_eq!([319, 320, 321, 1 << 62, u64::MAX].map(at), [585_000, 600_000, 600_000, 600_000, 600_000]);
+        // A half life under eight intervals stays as it is. Constant bits stay constant.
+        for half_life_ms in [0, 1, 119_999] {
+            assert_eq!([0, 1 << 20].map(|h| rule(15_000, half_life_ms).half_life_ms_at(h)), [half_life_ms; 2]);
+        }
+        assert_eq!(rule(u64::MAX, 7).half_life_ms_at(u64::MAX), 7);
     }
 
     proptest! {

@@ -165,7 +165,7 @@ impl World {
             version: VERSION,
             height: below.height + 1,
             time,
-            bits: self.network.retarget().next_bits(below.bits, below.time, time),
+            bits: self.network.next_bits(&below, time),
             nonce: 0,
         };
         let (author, signature) = (PublicKey::NOBODY, Signature::NONE);
@@ -201,7 +201,7 @@ impl World {
                 version: VERSION,
                 height: height + 1,
                 time,
-                bits: self.network.retarget().next_bits(below.bits, below.time, time),
+                bits: self.network.next_bits(&below, time),
                 nonce: 0,
             };
             grind(&mut header);

@@ -119,6 +119,7 @@ fn targets() {
         Next {
             spacing_ms: Dec<u64>,
             half_life_ms: Dec<u64>,
+            height: Dec<u64>,
             #[serde(deserialize_with = "bits")]
             limit_bits: Bits,
             #[serde(deserialize_with = "bits")]
@@ -138,10 +139,10 @@ fn targets() {
         }
         Vector::Refused { bits } => assert_eq!(bits.target(), None, "{bits}"),
         Vector::Compact { target, bits } => assert_eq!(Target::from_be_bytes(target.0).bits(), bits),
-        Vector::Next { spacing_ms, half_life_ms, limit_bits, parent_bits, parent_time, time: at, bits } => {
+        Vector::Next { spacing_ms, half_life_ms, limit_bits, height, parent_bits, parent_time, time: at, bits } => {
             let limit = limit_bits.target().unwrap();
             let rule = Retarget { spacing_ms: spacing_ms.0, half_life_ms: half_life_ms.0, limit };
-            let next = rule.next_bits(parent_bits, time(parent_time), time(at));
+            let next = rule.next_bits(height.0, parent_bits, time(parent_time), time(at));
             assert_eq!(next, bits, "{parent_bits} from {parent_time:?} to {at:?} by {rule:?}");
         }
     });

@@ -60,7 +60,7 @@ impl Forge {
             version: VERSION,
             height,
             time,
-            bits: self.network.retarget().next_bits(self.tip.bits, self.tip.time, time),
+            bits: self.network.next_bits(&self.tip, time),
             nonce: 0,
         };
         let mut block =

@@ -107,6 +107,7 @@ class Network:
             spacing_ms=self.spacing_ms,
             half_life_ms=self.half_life_ms,
             limit_bits=self.limit_bits,
+            height=parent.height + 1,
             parent_bits=parent.bits,
             parent_time=parent.time,
             time=time,

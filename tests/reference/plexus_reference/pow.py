@@ -49,15 +49,27 @@ def meets(block_hash: bytes, bits: int) -> bool:
     return int.from_bytes(block_hash, "big") <= expand(bits)
 
 
+def half_life_at(spacing_ms: int, half_life_ms: int, height: int) -> int:
+    """Returns the half-life at a height, in milliseconds. It is shorter in a young chain."""
+    return min(half_life_ms, spacing_ms * max(8, height // 8))
+
+
 def next_bits(
-    *, spacing_ms: int, half_life_ms: int, limit_bits: int, parent_bits: int, parent_time: int, time: int
+    *,
+    spacing_ms: int,
+    half_life_ms: int,
+    limit_bits: int,
+    height: int,
+    parent_bits: int,
+    parent_time: int,
+    time: int,
 ) -> int:
-    """Returns the bits that a block at `time` must carry. Both given bits have to be canonical."""
+    """Returns the bits that a block at `height` and `time` must carry. Both given bits have to be canonical."""
     if half_life_ms == 0:
         return limit_bits
     limit = expand(limit_bits)
     # Python's integer division rounds towards minus infinity, as the rule requires.
-    exponent = (time - parent_time - spacing_ms) * 65536 // half_life_ms
+    exponent = (time - parent_time - spacing_ms) * 65536 // half_life_at(spacing_ms, half_life_ms, height)
     shift, fraction = exponent >> 16, exponent & 0xFFFF
     # Outside this range the result no longer depends on the parent's target. Leaving early keeps a
     # header with an absurd time from asking for a number of 2^64 bits.

@@ -95,11 +95,15 @@ class NodeRules:
         self.network = network
         self.limit = pow.expand(network.limit_bits)
         self.limit_work = pow.work(self.limit)
-        spacing, half_life = network.spacing_ms, network.half_life_ms
-        if half_life:
-            # The most doublings of difficulty per block, in fixed point. The fewest blocks per doubling, rounded down.
-            self.rise = -(-spacing * ONE // half_life) + 2**37
-            self.blocks_per_doubling = 2048 * half_life // (2048 * spacing + half_life)
+
+    def rise_from(self, height: int) -> tuple[int, int]:
+        """Returns the fastest rise of difficulty from a height on.
+
+        The most doublings per block, in fixed point, and the fewest blocks per doubling, rounded down.
+        """
+        spacing = self.network.spacing_ms
+        half_life = pow.half_life_at(spacing, self.network.half_life_ms, height)
+        return -(-spacing * ONE // half_life) + 2**37, 2048 * half_life // (2048 * spacing + half_life)
 
     def check(self, edge: Record, level: int, start: int, node: Record) -> None:
         """Raises ProofError unless 2^level headers from `start` on, after `edge`, can have this node as their record."""
@@ -116,24 +120,25 @@ class NodeRules:
             if node.bits != self.network.limit_bits or node.work != saturate_u128(headers * self.limit_work):
                 raise ProofError(f"no headers of constant bits from height {start} on have this work or these bits")
         elif not level:
-            if node.bits != next_bits(self.network, edge, node.time):
+            if node.bits != next_bits(self.network, start, edge, node.time):
                 raise ProofError(f"the bits at height {start} do not follow")
             if node.work != pow.work(target):
                 raise ProofError(f"the work at height {start} is not that of its bits")
         else:
             last = pow.work(target)
-            if halved(last, min(headers * self.rise, 2**63)) > pow.work(pow.expand(edge.bits)):
+            rise, blocks_per_doubling = self.rise_from(start)
+            if halved(last, min(headers * rise, 2**63)) > pow.work(pow.expand(edge.bits)):
                 raise ProofError(f"difficulty rises too fast after height {start}")
-            if node.work < self.least(headers, last):
+            if node.work < self.least(headers, last, blocks_per_doubling):
                 raise ProofError(f"too little work for the bits after height {start}")
 
-    def least(self, headers: int, last: int) -> int:
+    def least(self, headers: int, last: int, blocks_per_doubling: int) -> int:
         """Returns the least work of `headers` headers whose last one has the work `last`."""
         total, left, i = last, headers - 1, 0
         while left:
             i += 1
             work = max(last >> i, self.limit_work)
-            count = min(left, self.blocks_per_doubling)
+            count = min(left, blocks_per_doubling)
             if work == self.limit_work or not count:
                 work, count = self.limit_work, left
             total += work * count
@@ -141,12 +146,13 @@ class NodeRules:
         return saturate_u128(total)
 
 
-def next_bits(network: Network, edge: Record, time: int) -> int:
-    """Returns the bits of a header at `time` right above the edge."""
+def next_bits(network: Network, height: int, edge: Record, time: int) -> int:
+    """Returns the bits of a header at `height` and `time` right above the edge."""
     return pow.next_bits(
         spacing_ms=network.spacing_ms,
         half_life_ms=network.half_life_ms,
         limit_bits=network.limit_bits,
+        height=height,
         parent_bits=edge.bits,
         parent_time=edge.time,
         time=time,
@@ -260,7 +266,7 @@ class _Pass:
         content_root = tagged_hash("plexus/content", self.history.root() + body_root + u64(extra))
         if time <= edge.time:
             raise ProofError(f"times do not rise at height {height}")
-        bits = next_bits(self.network, edge, time)
+        bits = next_bits(self.network, height, edge, time)
         self.header = Header(prev_hash, content_root, VERSION, height, time, bits, nonce)
         if not self.header.meets_target():
             raise ProofError(f"no proof of work at height {height}")

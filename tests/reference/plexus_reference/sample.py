@@ -211,38 +211,48 @@ def targets() -> Iterable[dict]:
 
 def _steps() -> Iterable[dict]:
     start = PLEXUS.genesis_time
-    easy, hard = PLEXUS.limit_bits, 0x1A123456
+    easy, hard, old = PLEXUS.limit_bits, 0x1A123456, 1_000
+    quick = replace(PLEXUS, half_life_ms=7)
     cases = [
-        (PLEXUS, bits, start, start + delta)
+        (PLEXUS, old, bits, start, start + delta)
         for bits in (easy, hard)
         for delta in (1, 7_500, 14_999, 15_000, 15_001, 15_010, 20_000, 315_000, 614_999, 615_000, 3_000_000, 10**9)
     ]
     cases += [
-        (PLEXUS, hard, 0, 2**64 - 1),
-        (PLEXUS, 0x01010000, start, start + 1),
-        (PLEXUS, 0x01010000, start, start + 10**8),
-        (PLEXUS, hard, start, start),
-        (PLEXUS, hard, start, start - 600_000),
-        (PLEXUS, hard, 2**64 - 1, 0),
-        (DEV, DEV.limit_bits, start, start + 10**8),
-        (DEV, 0x1A123456, start, start + 1),
-        (replace(PLEXUS, spacing_ms=2**53 - 1, half_life_ms=1), hard, start, start + 1),
-        (replace(PLEXUS, spacing_ms=0, half_life_ms=1), hard, 0, 2**64 - 1),
-        (replace(PLEXUS, spacing_ms=600_000), hard, start, start + 1),
-        (replace(PLEXUS, half_life_ms=7), 0x01010000, start, start + 15_000 + 7 * 200 + 3),
-        (replace(PLEXUS, half_life_ms=7), hard, start, start + 15_000 - 7 * 100 - 3),
-        *((replace(PLEXUS, half_life_ms=7), hard, start, start + 15_000 + 7 * n) for n in (46, 47, 48, 79, 80)),
-        *((replace(PLEXUS, half_life_ms=7), 0x01010000, start, start + 15_000 + 7 * n) for n in (46, 47, 255, 256)),
-        (replace(PLEXUS, half_life_ms=7, limit_bits=0x2100FFFF), 0x01010000, start, start + 15_000 + 7 * 255),
-        (replace(PLEXUS, limit_bits=0x2100FFFF), 0x2100FFFF, start, start + 10_000),
-        (replace(PLEXUS, limit_bits=0x2100FFFF), 0x207FFFFF, start, start + 615_000),
+        (PLEXUS, old, hard, 0, 2**64 - 1),
+        (PLEXUS, old, 0x01010000, start, start + 1),
+        (PLEXUS, old, 0x01010000, start, start + 10**8),
+        (PLEXUS, old, hard, start, start),
+        (PLEXUS, old, hard, start, start - 600_000),
+        (PLEXUS, old, hard, 2**64 - 1, 0),
+        (DEV, old, DEV.limit_bits, start, start + 10**8),
+        (DEV, old, 0x1A123456, start, start + 1),
+        (replace(PLEXUS, spacing_ms=2**53 - 1, half_life_ms=1), old, hard, start, start + 1),
+        (replace(PLEXUS, spacing_ms=1, half_life_ms=1), old, hard, 0, 2**64 - 1),
+        (replace(PLEXUS, spacing_ms=600_000), old, hard, start, start + 1),
+        (quick, old, 0x01010000, start, start + 15_000 + 7 * 200 + 3),
+        (quick, old, hard, start, start + 15_000 - 7 * 100 - 3),
+        *((quick, old, hard, start, start + 15_000 + 7 * n) for n in (46, 47, 48, 79, 80)),
+        *((quick, old, 0x01010000, start, start + 15_000 + 7 * n) for n in (46, 47, 255, 256)),
+        (replace(PLEXUS, half_life_ms=7, limit_bits=0x2100FFFF), old, 0x01010000, start, start + 15_000 + 7 * 255),
+        (replace(PLEXUS, limit_bits=0x2100FFFF), old, 0x2100FFFF, start, start + 10_000),
+        (replace(PLEXUS, limit_bits=0x2100FFFF), old, 0x207FFFFF, start, start + 615_000),
     ]
-    for network, bits, parent_time, time in cases:
+    # A young chain has a shorter half-life, unless the network's own is shorter.
+    cases += [
+        (network, height, hard, start, start + delta)
+        for network in (PLEXUS, replace(PLEXUS, half_life_ms=119_999), replace(PLEXUS, spacing_ms=MILLISECONDS_MAX))
+        for height in (0, 1, 71, 72, 100, 319, 320, 2**64 - 1)
+        for delta in (1, 135_000)
+    ]
+    cases += [(DEV, 1, 0x1A123456, start, start + 1)]
+    for network, height, bits, parent_time, time in cases:
         yield {
             "kind": "next",
             "spacing_ms": str(network.spacing_ms),
             "half_life_ms": str(network.half_life_ms),
             "limit_bits": pow.bits_text(network.limit_bits),
+            "height": str(height),
             "parent_bits": pow.bits_text(bits),
             "parent_time": str(parent_time),
             "time": str(time),
@@ -251,6 +261,7 @@ def _steps() -> Iterable[dict]:
                     spacing_ms=network.spacing_ms,
                     half_life_ms=network.half_life_ms,
                     limit_bits=network.limit_bits,
+                    height=height,
                     parent_bits=bits,
                     parent_time=parent_time,
                     time=time,
@@ -587,7 +598,7 @@ def prover_with(
     history.append(prover.leaves[0])
     for number in range(1, height + 1):
         before = prover.blocks[-1][0]
-        time = before.time + (3_000 if number < 80 else 9_000 + 12_000 * (number % 2)) + number % 7
+        time = before.time + (3_000 if number < 16 else 9_000 + 12_000 * (number % 2)) + number % 7
         body_root, extra = sha256(b"body %d" % number), number % 300
         content_root = tagged_hash("plexus/content", history.root() + body_root + u64(extra))
         bits = network.next_bits(before, time)

@@ -89,7 +89,7 @@ class ProofOfWork(unittest.TestCase):
             self.assertAlmostEqual(pow.power_of_two_factor(fraction) / exact, 1, delta=0.0002)
 
     def test_difficulty_follows_the_lag(self):
-        parent = replace(PLEXUS.genesis.header, bits=0x1A123456)
+        parent = replace(PLEXUS.genesis.header, bits=0x1A123456, height=1_000)
         target = pow.expand(parent.bits)
 
         def after(ms):
@@ -99,6 +99,14 @@ class ProofOfWork(unittest.TestCase):
         self.assertEqual(after(615_000), 2 * target)
         self.assertEqual(after(10**12), pow.expand(PLEXUS.limit_bits))
         self.assertLess(after(1), target)
+
+    def test_the_half_life_grows_with_the_height(self):
+        heights = (0, 1, 71, 72, 79, 80, 319, 320, 2**64 - 1)
+        half_lives = [pow.half_life_at(15_000, 600_000, height) for height in heights]
+        self.assertEqual(half_lives, [120_000] * 3 + [135_000] * 2 + [150_000, 585_000, 600_000, 600_000])
+        self.assertEqual(pow.half_life_at(15_000, 119_999, 1), 119_999)
+        young = replace(PLEXUS.genesis.header, bits=0x1A123456)
+        self.assertEqual(pow.expand(PLEXUS.next_bits(young, young.time + 135_000)), 2 * pow.expand(young.bits))
 
     def test_extreme_lags_end_at_the_limits(self):
         fast = replace(PLEXUS, half_life_ms=1, spacing_ms=2**53 - 1)

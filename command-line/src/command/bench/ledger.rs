@@ -104,7 +104,7 @@ impl Maker {
             version: VERSION,
             height,
             time,
-            bits: self.network.retarget().next_bits(self.parent.bits, self.parent.time, time),
+            bits: self.network.next_bits(&self.parent, time),
             nonce: 0,
         };
         let (author, signature) = (self.author.public(), Signature::NONE);

@@ -50,7 +50,7 @@ impl SyntheticRange {
             version: VERSION,
             height: parent.height + 1,
             time,
-            bits: network.retarget().next_bits(parent.bits, parent.time, time),
+            bits: network.next_bits(&parent, time),
             nonce: 0,
         };
         header.nonce = grind(&header, u64::MAX).context("no nonce solves the block")?;

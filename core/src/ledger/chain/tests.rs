@@ -34,7 +34,7 @@ pub(crate) fn child(network: &Network, parent: &Header, elapsed_ms: u64, salt: u
         version: crate::primitives::block::VERSION,
         height: parent.height + 1,
         time,
-        bits: network.retarget().next_bits(parent.bits, parent.time, time),
+        bits: network.next_bits(parent, time),
         nonce: 0,
     };
     header.nonce = grind(&header, 1 << 24).unwrap();

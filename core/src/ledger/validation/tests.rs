@@ -82,10 +82,9 @@ fn time_rises_along_a_branch() {
     let family = Family::new();
     let parent = family.parent.time;
     let at = |time: Timestamp| {
-        let retarget = family.network.retarget();
         family.check(&family.with(|header| {
             header.time = time;
-            header.bits = retarget.next_bits(family.parent.bits, parent, time);
+            header.bits = family.network.next_bits(&family.parent, time);
         }))
     };
     assert_eq!(at(parent.plus_ms(1)), []);

@@ -3,7 +3,8 @@
 //! Specified in PROTOCOL.md, "Chain proof: Checks".
 //!
 //! A verifier never sees these headers, but every valid chain keeps the next-target rule, and that bounds what a node can say. Time
-//! rises by at least a millisecond a block, so difficulty rises by at most the factor 2^(T/τ) a block. Hence the last header below a
+//! rises by at least a millisecond a block, so difficulty rises by at most the factor 2^(T/τ) a block, where τ is the half life at
+//! the node's first header: it is the shortest below the node, because half lives grow with the height. Hence the last header below a
 //! node of n headers is at most 2^(nT/τ) times as hard as the header before them, and the n headers have at least the work of the
 //! slowest rise that ends with the last one's bits. Both bounds leave 2^−11 of a doubling a block for rounding: compact bits
 //! lose up to 2^−14.4, the exponent up to 2^−16, and the cubic is off by up to 2^−12.3 of a doubling.
@@ -29,27 +30,29 @@ pub(super) struct NodeRules {
     retarget: Retarget,
     /// The work of a header at the limit.
     limit_work: u128,
-    /// q: the most doublings of difficulty a block, in fixed point. 0 for constant bits.
-    rise: u128,
+}
+
+/// The fastest rise of difficulty from a height on.
+#[derive(Clone, Copy, Debug)]
+struct Rise {
+    /// q: the most doublings of difficulty a block, in fixed point.
+    doublings: u128,
     /// m: the number of blocks that the fastest rise takes for each doubling, rounded down.
     blocks_per_doubling: u64,
 }
 
 impl NodeRules {
     pub(super) fn new(network: &Network) -> Self {
-        let retarget = *network.retarget();
-        let (spacing, half_life) = (u128::from(retarget.spacing_ms), u128::from(retarget.half_life_ms));
-        let (rise, run) = match half_life {
-            0 => (0, 0),
-            _ => (
-                (spacing << FRACTION_BITS).div_ceil(half_life) + SLACK,
-                2_048 * half_life / (2_048 * spacing + half_life),
-            ),
-        };
-        Self {
-            retarget,
-            limit_work: network.limit().work().hashes(),
-            rise,
+        Self { retarget: *network.retarget(), limit_work: network.limit().work().hashes() }
+    }
+
+    /// Returns the fastest rise from `height` on. Bits must not be constant.
+    fn rise(&self, height: u64) -> Rise {
+        let spacing = u128::from(self.retarget.spacing_ms);
+        let half_life = u128::from(self.retarget.half_life_ms_at(height));
+        let run = 2_048 * half_life / (2_048 * spacing + half_life);
+        Rise {
+            doublings: (spacing << FRACTION_BITS).div_ceil(half_life) + SLACK,
             blocks_per_doubling: u64::try_from(run).unwrap_or(u64::MAX),
         }
     }
@@ -85,11 +88,12 @@ impl NodeRules {
         }
         let before = edge.bits.target().map_or(Work::ZERO, Target::work);
         let last = bits.target().map_or(Work::ZERO, Target::work);
-        let exponent = u128::from(headers).saturating_mul(self.rise).min(EXPONENT_MAX);
+        let rise = self.rise(from);
+        let exponent = u128::from(headers).saturating_mul(rise.doublings).min(EXPONENT_MAX);
         if halved(last.hashes(), u64::try_from(exponent).unwrap_or(u64::MAX)) > before.hashes() {
             return Err(ProofError::Rise { from, headers, before: edge.bits, found: bits });
         }
-        let least = Work::from_hashes(self.least(headers, last.hashes()));
+        let least = Work::from_hashes(self.least(rise, headers, last.hashes()));
         if work < least {
             return Err(ProofError::NodeWork { from, headers, bits, least, found: work });
         }
@@ -99,7 +103,7 @@ impl NodeRules {
     /// Checks a node over the single header at a height.
     fn check_leaf(&self, edge: &Edge, height: u64, record: &MmrNode) -> Result<(), ProofError> {
         let (bits, work) = (record.bits, record.work);
-        let expected = self.retarget.next_bits(edge.bits, edge.time, record.time);
+        let expected = self.retarget.next_bits(height, edge.bits, edge.time, record.time);
         if bits != expected {
             return Err(ProofError::LeafBits { height, expected, found: bits });
         }
@@ -112,16 +116,16 @@ impl NodeRules {
 
     /// Returns the least work of `headers` headers the last of which has the work `last`: halved each `blocks_per_doubling` headers
     /// from the last one down, and nowhere under the limit's. Saturates.
-    fn least(&self, headers: u64, last: u128) -> u128 {
+    fn least(&self, rise: Rise, headers: u64, last: u128) -> u128 {
         let (mut sum, mut left, mut work) = (last, headers - 1, last);
         // The work falls to the limit's within 128 steps.
         while left > 0 {
             work = (work / 2).max(self.limit_work);
-            let count = if work == self.limit_work || self.blocks_per_doubling == 0 {
+            let count = if work == self.limit_work || rise.blocks_per_doubling == 0 {
                 work = self.limit_work;
                 left
             } else {
-                left.min(self.blocks_per_doubling)
+                left.min(rise.blocks_per_doubling)
             };
             sum = sum.saturating_add(work.saturating_mul(count.into()));
             left -= count;

@@ -123,7 +123,7 @@ impl<'a> Pass<'a> {
     /// Reads the next header, and checks it as a child of the part to the left of it.
     fn header(&mut self) -> Result<Header, ProofError> {
         let (height, root, parent) = (self.history.leaves(), self.history.root(), self.edge);
-        let bits = |time| self.network.retarget().next_bits(parent.bits, parent.time, time);
+        let bits = |time| self.network.retarget().next_bits(height, parent.bits, parent.time, time);
         let header = parent.read_header(&mut self.reader, height, &root, bits)?;
         if header.time <= parent.time {
             return Err(ProofError::Time { height, parent: parent.time, found: header.time });

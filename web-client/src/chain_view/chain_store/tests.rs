@@ -43,7 +43,7 @@ impl HeaderMiner {
             version: VERSION,
             height: fork + 1,
             time,
-            bits: self.network.retarget().next_bits(self.parent.bits, self.parent.time, time),
+            bits: self.network.next_bits(&self.parent, time),
             nonce: 0,
         };
         header.nonce = search::grind(&header, u64::MAX).unwrap();

@@ -79,13 +79,22 @@ fn difficulty_that_invented_headers_raise_is_refused() {
 
 #[test]
 fn a_node_may_not_rise_faster_than_the_rule() {
-    // 32 headers rise by less than 2^0.82, and the one before them is less than twice as hard as the limit.
-    let four_times_as_hard = Bits::from_u32(0x201f_ffff);
+    // Up to height 71, 32 headers rise by less than 2^4.02. The one before them is less than eight times as hard as the limit.
+    let hard = Bits::from_u32(0x1f7f_ffff);
     let ledger = forged(HALF_LIFE_MS, 5, |node| {
-        node.bits = four_times_as_hard;
-        node.work = Work::from_hashes(8 + 31 * 4);
+        node.bits = hard;
+        node.work = Work::from_hashes(32 * 512);
     });
     assert_refused(ledger, |error| matches!(error, ProofError::Rise { from: 32, headers: 32, .. }));
+    // From height 320 on, 64 headers rise by less than 2^1.64.
+    let mut ledger = Ledger::honest(network(EASY, HALF_LIFE_MS), 447);
+    ledger.forge_node(6, |node| {
+        node.bits = hard;
+        node.work = Work::from_hashes(64 * 512);
+    });
+    assert_refused(to(ledger, 600), |error| {
+        matches!(error, ProofError::Rise { from: 384, headers: 64, .. })
+    });
 }
 
 #[test]
@@ -95,17 +104,16 @@ fn a_node_has_the_work_of_the_slowest_rise_to_its_bits() {
     assert_refused(to(honest, 200), |error| {
         matches!(error, ProofError::NodeWork { from: 32, headers: 32, .. })
     });
-    // As hard as 32 headers may become, with the work of 31 at the limit and the last.
-    let limit = Bits::from_u32(EASY).target().unwrap();
-    let hard = limit.next(15_000 - 360_000, 15_000, HALF_LIFE_MS, limit);
-    let work = 31 * 2 + hard.work().hashes();
-    let mut ledger = Ledger::honest(network(0x207f_ffff, HALF_LIFE_MS), 0);
-    while ledger.height() < 255 {
+    // 64 headers become as hard as they may. The node claims the work of 63 at the limit, and of the last.
+    let mut ledger = to(Ledger::new(network(EASY, HALF_LIFE_MS)), 383);
+    while ledger.height() < 447 {
         ledger.mine(1);
     }
-    ledger.forge_node(6, |node| node.work = Work::from_hashes(work));
-    assert_refused(to(ledger, 400), |error| {
-        matches!(error, ProofError::NodeWork { from: 192, headers: 64, .. })
+    let last = ledger.tip().header.work().hashes();
+    assert!(last > 2, "harder than the limit");
+    ledger.forge_node(6, |node| node.work = Work::from_hashes(63 * 2 + last));
+    assert_refused(to(ledger, 600), |error| {
+        matches!(error, ProofError::NodeWork { from: 384, headers: 64, .. })
     });
 }
 
@@ -113,9 +121,10 @@ fn a_node_has_the_work_of_the_slowest_rise_to_its_bits() {
 fn a_leaf_has_the_bits_that_follow() {
     // Fast blocks raise the difficulty; one invented header lets it fall to the limit at once.
     let mut ledger = Ledger::honest(network(EASY, HALF_LIFE_MS), 0);
-    while ledger.height() < 300 {
+    while ledger.height() < 20 {
         ledger.mine(1_000);
     }
+    let mut ledger = to(ledger, 300);
     ledger.invent(15_000, Bits::from_u32(EASY));
     assert_refused(to(ledger, 400), |error| matches!(error, ProofError::LeafBits { height: 301, .. }));
 }

@@ -66,7 +66,7 @@ fn leaves(network: &Network, power: Power, rng: &mut SeededRng) -> Vec<MmrNode> 
         let mined_ms = (hashes / power.at(height, base) * luck).min(1e12) as u64;
         let silence_ms = if rng.below(300) == 0 { rng.below(20) * retarget.half_life_ms } else { 0 };
         let time = parent.time.plus_ms(1 + mined_ms + silence_ms);
-        let bits = retarget.next_bits(parent.bits, parent.time, time);
+        let bits = retarget.next_bits(height as u64, parent.bits, parent.time, time);
         let work = bits.target().unwrap().work();
         leaves.push(MmrNode { time, bits, work, ..parent });
     }

@@ -55,10 +55,10 @@ impl Ledger {
         ledger
     }
 
-    /// Returns the time until the next block, which varies with the tip's hash. The first hundred come at a sixth of the interval.
+    /// Returns the time until the next block, which varies with the tip's hash. The first twenty come at a sixth of the interval.
     pub(super) fn pace(&self) -> u64 {
         let chance = u64::from(self.tip().header.hash().as_bytes()[31]) * 100;
-        if self.height() < 100 { 1 + chance / 5 } else { 2_250 + chance }
+        if self.height() < 20 { 1 + chance / 5 } else { 2_250 + chance }
     }
 
     pub(super) fn height(&self) -> u64 {
@@ -89,7 +89,7 @@ impl Ledger {
             version: VERSION,
             height: parent.height + 1,
             time,
-            bits: self.network.retarget().next_bits(parent.bits, parent.time, time),
+            bits: self.network.next_bits(&parent, time),
             nonce: 0,
         };
         Opened { header, body_root, extra }
@@ -98,8 +98,8 @@ impl Ledger {
     /// A header on the tip whose bits follow as if the tip had `parent_bits`, mined.
     pub(super) fn mine_as_if_after(&mut self, parent_bits: Bits, elapsed_ms: u64, salt: u64) {
         let mut opened = self.draft(elapsed_ms, salt);
-        let parent_time = self.tip().header.time;
-        opened.header.bits = self.network.retarget().next_bits(parent_bits, parent_time, opened.header.time);
+        let as_if = Header { bits: parent_bits, ..self.tip().header };
+        opened.header.bits = self.network.next_bits(&as_if, opened.header.time);
         self.put(mined(opened));
     }
 
