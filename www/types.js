@@ -28,6 +28,7 @@ export {};
  * @property {ChainProof | null} proof If the chain was begun with one, in this tab.
  * @property {number} target The height that is aimed at while syncing.
  * @property {string} total_work A decimal number.
+ * @property {boolean} young Whether the chain is young, so that its work counts for less.
  * @property {string} difficulty The expected hashes of the next block, a decimal number.
  * @property {Peer[]} peers The nodes that it is connected to, without those that are only being measured.
  * @property {number} pool How many messages wait.
@@ -116,6 +117,7 @@ export {};
  * @property {string} tip
  * @property {string} total_work
  * @property {boolean} solitary Whether nobody but the maker of the chain need have mined it.
+ * @property {boolean} young Whether the chain is young, so that its work counts for less.
  * @property {string} network As it calls itself.
  * @property {string} network_id
  * @property {boolean} built_in Whether the network is one that this program knows by itself.

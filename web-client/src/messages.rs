@@ -131,6 +131,8 @@ pub(crate) struct NodeState {
     /// The target height while syncing.
     pub(crate) target: u64,
     pub(crate) total_work: String,
+    /// True if the chain is young, so that its work counts for less.
+    pub(crate) young: bool,
     pub(crate) difficulty: String,
     /// The connected nodes, except for nodes that are only being measured.
     pub(crate) peers: Vec<ConnectedPeerView>,

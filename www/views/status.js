@@ -50,6 +50,7 @@ class PlexusStatus extends HTMLElement {
     set('pool', state.network ? count(state.pool) : '–');
     this.#showPeers(state);
     set('network-id', state.network?.id ?? '–');
+    set('young', state.young ? 'Young chain: its work counts for less.' : '');
     set('proof', state.proof ? proofText(state.proof) : '');
     set('kept', state.network ? (state.kept ? KEPT : UNKEPT) : '');
     const progress = byId('sync', HTMLProgressElement);

@@ -33,7 +33,7 @@ class PlexusVerify extends HTMLElement {
 /** @param {Client} client @param {Verdict} verdict */
 function shown(client, {
   verdict, title, reason, message, number_of_block, block, time_unix_ms, parent_time_unix_ms, clock_unix_ms, author, work,
-  work_time, blocks, height, total_work, solitary, network, network_id, built_in,
+  work_time, blocks, height, total_work, young, solitary, network, network_id, built_in,
 }) {
   const code = (/** @type {string} */ text) => make('code', {}, text);
   const time = (/** @type {number} */ unix_ms) => {
@@ -51,7 +51,7 @@ function shown(client, {
       `${short(Number(work))} hashes of work, ${work_time} of one graphics processor, in `,
       `${count(blocks)} ${blocks === 1 ? 'block, its own' : 'blocks, this block and those above'}`,
     ]],
-    ['Whole chain', [`${short(Number(total_work))} hashes in ${count(height)} blocks`]],
+    ['Whole chain', [`${short(Number(total_work))} hashes in ${count(height)} blocks${young ? ', young chain: its work counts for less' : ''}`]],
     ['Network', [`${network}${built_in ? '' : ', by its own name'}, `, code(network_id)]],
   ];
   const list = make('dl', { class: 'fields' });

@@ -1,6 +1,7 @@
 //! `plexus status`: the state of a node.
 
 use clap::Args;
+use plexus_core::primitives::params::YOUNG;
 use plexus_node::api::view::StatusView;
 
 use super::{client, table};
@@ -35,6 +36,10 @@ pub(super) fn run(arguments: &StatusArgs) -> anyhow::Result<()> {
         Some(height) => format!("pruned: those from block {height} on"),
         None => "all".to_owned(),
     };
+    let mut total_work = table::one_line(&status.total_work);
+    if status.young {
+        total_work = format!("{total_work}, {YOUNG}");
+    }
     let mut rows = vec![
         ("node", format!("{}, version {}", client.base(), table::one_line(&status.version))),
         ("network", table::one_line(&status.network)),
@@ -42,7 +47,7 @@ pub(super) fn run(arguments: &StatusArgs) -> anyhow::Result<()> {
         ("state", doing),
         ("height", status.height.to_string()),
         ("tip", status.tip.to_string()),
-        ("total work", table::one_line(&status.total_work)),
+        ("total work", total_work),
         ("difficulty", table::one_line(&status.difficulty)),
         ("peers", format!("{}, {} with the same chain", status.peers, status.agreeing)),
         ("pool", format!("{} messages", status.pool)),

@@ -10,7 +10,7 @@ use indicatif::ProgressBar;
 use plexus_core::ledger::json::{self, BlockView};
 use plexus_core::ledger::known_work::KnownWork;
 use plexus_core::primitives::key::PublicKey;
-use plexus_core::primitives::params::Network;
+use plexus_core::primitives::params::{Network, YOUNG};
 use plexus_core::primitives::pow::Work;
 use plexus_core::primitives::time::Timestamp;
 use plexus_core::proof::inclusion_proof::{Form, MAGIC, RECEIPT_BYTES_MAX, Receipt, Verified};
@@ -255,6 +255,7 @@ impl CheckedProof {
             "height": verified.proven.header.height,
             "tip_time_unix_ms": verified.proven.header.time.unix_ms(),
             "total_work": self.total_work().to_string(),
+            "young": network.is_young(self.total_work()),
             "solitary": self.is_solitary(),
             "network": network.name(),
             "network_id": network.id(),
@@ -281,7 +282,7 @@ impl CheckedProof {
             ("in block", format!("{}, {}", header.height, verified.block)),
             ("mined by", who(&self.receipt.author, message.sender())),
             ("protected by", protection(verified)),
-            ("whole chain", format!("{} in {} blocks", hashes(self.total_work()), tip.height)),
+            ("whole chain", whole_chain(&self.receipt.network, tip.height, self.total_work())),
             ("network", self.network()),
         ]);
         let solitary = "Its blocks took on average under four times the least work, so nobody but its maker need have \
@@ -360,6 +361,11 @@ fn protection(verified: &Verified) -> String {
     };
     let (hashes, time) = (hashes(verified.work), verdict::duration(verified.work));
     format!("{hashes}, {time} of one graphics processor, in {blocks}")
+}
+
+fn whole_chain(network: &Network, height: u64, work: Work) -> String {
+    let young = if network.is_young(work) { format!(", {YOUNG}") } else { String::new() };
+    format!("{} in {height} blocks{young}", hashes(work))
 }
 
 fn hashes(work: Work) -> String {

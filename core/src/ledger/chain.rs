@@ -3,11 +3,12 @@
 //!
 //! Specified in PROTOCOL.md, "Fork choice".
 //!
-//! Two blocks matter. The **tip** ends the branch with most work whose bodies are all verified: it
-//! is the ledger's state. The **best header** ends the branch with most work whose headers are
-//! checked: the node aims at it. Bodies of the **missing blocks** are verified one by one, from
-//! above the **best validated** block of that branch up to the best header. When a verified block
-//! has more work than the tip, the tip moves there.
+//! Two blocks matter. The **tip** ends the best branch whose bodies are all verified: it is the
+//! ledger's state. The **best header** ends the best branch whose headers are checked: the node
+//! aims at it. Bodies of the **missing blocks** are verified one by one, from above the **best
+//! validated** block of that branch up to the best header. When a verified block replaces the tip
+//! by the rule of [`fork_choice`](crate::ledger::fork_choice), the tip moves there. After each
+//! block, the tip and the best header are compared with all branches that have more work.
 //!
 //! Memory does not grow with the chain's length. Of the best branch, the newest [`WINDOW_MAX`]
 //! headers are kept. Of the best header's branch, as many are kept below the best validated block,
@@ -19,6 +20,8 @@
 //! headers are evicted.
 
 mod best_header;
+mod choice;
+mod contenders;
 mod header_tree;
 mod invalid_blocks;
 mod locator;
@@ -27,6 +30,7 @@ mod restore;
 mod window;
 
 pub use best_header::AHEAD_MAX;
+pub use contenders::CONTENDERS_MAX;
 pub use header_tree::SIDE_MAX;
 pub use invalid_blocks::INVALID_MAX;
 pub use locator::LOCATOR_MAX;
@@ -35,11 +39,12 @@ pub use restore::RestoreError;
 pub use window::WINDOW_MAX;
 
 use self::best_header::BestHeader;
+use self::contenders::Contenders;
 use self::header_tree::HeaderTree;
 use self::invalid_blocks::InvalidBlocks;
 use self::locator::Skeleton;
 use self::window::BestChainWindow;
-use crate::ledger::fork_choice;
+use crate::ledger::fork_choice::{Branch, BranchEnd};
 use crate::ledger::validation::{self, RuleError};
 use crate::primitives::block::Header;
 use crate::primitives::collections::ordered_map::OrderedSet;
@@ -59,6 +64,12 @@ pub struct ChainEntry {
     pub header: Header,
     /// The work of its branch up to and including it.
     pub total_work: Work,
+}
+
+impl Branch for ChainEntry {
+    fn end(&self) -> BranchEnd {
+        BranchEnd { total_work: self.total_work, tip_work: self.header.work() }
+    }
 }
 
 /// The tree of headers and the best branch in it.
@@ -84,6 +95,10 @@ pub struct Chain {
     tree: HeaderTree,
     window: BestChainWindow,
     best_header: BestHeader,
+    /// Verified branches with more work than the tip.
+    rivals: Contenders,
+    /// Branches of headers with more work than the best header.
+    header_rivals: Contenders,
     skeleton: Skeleton,
     invalid: InvalidBlocks,
 }
@@ -107,6 +122,8 @@ impl Chain {
             tree,
             window: BestChainWindow::new(tip),
             best_header: BestHeader::new(&tip),
+            rivals: Contenders::default(),
+            header_rivals: Contenders::default(),
             skeleton,
             invalid: InvalidBlocks::default(),
         }
@@ -141,7 +158,7 @@ impl Chain {
         *self.window.tip()
     }
 
-    /// Returns the best header: the last one of the branch with most work.
+    /// Returns the best header: the last one of the best branch whose headers are checked.
     pub fn best_header(&self) -> ChainEntry {
         *self.best_header.entry()
     }
@@ -236,8 +253,8 @@ impl Chain {
         if !failures.is_empty() {
             return Err(failures);
         }
-        if validation::check_clock(&header, local).is_some() {
-            return Ok(Inserted::TimeTooNew { at: header.time.minus_ms(validation::BLOCK_AHEAD_MS) });
+        if validation::check_time_to_take(&header, local).is_some() {
+            return Ok(Inserted::TimeTooNew { at: validation::time_to_take(&header) });
         }
         if extends_best && self.best_header.is_far_ahead() {
             return Ok(Inserted::TooFarAhead);
@@ -249,122 +266,12 @@ impl Chain {
         Ok(Inserted::New { leads: self.add(hash, header, history) })
     }
 
-    /// Adds a checked header. Returns true if it is the best header now.
-    fn add(&mut self, hash: Hash, header: Header, history: Mmr) -> bool {
-        let entry = self.tree.insert(hash, header, history, false);
-        let best = self.best_header.entry();
-        if header.prev_hash == best.hash {
-            self.extend_best_header(entry, false);
-            return true;
-        }
-        let leads =
-            !self.best_header.is_redownloading() && fork_choice::wins(entry.total_work, best.total_work);
-        if leads {
-            self.best_header.set(entry, &self.tree, &self.window);
-        }
-        leads
-    }
-
-    /// Extends the best header's branch.
-    fn extend_best_header(&mut self, entry: ChainEntry, verified: bool) {
-        self.best_header.extend(entry, verified);
-        if self.best_header.is_redownloading()
-            && fork_choice::wins(entry.total_work, self.window.tip().total_work)
-        {
-            // Other branches may have more work by now.
-            self.best_header.end_redownload();
-            self.recompute_best_header();
-        }
-    }
-
-    /// Sets the best header to the best of the tree, if that one wins against the tip.
-    fn recompute_best_header(&mut self) {
-        let tip = self.window.tip();
-        let best = self.tree.best().filter(|best| fork_choice::wins(best.total_work, tip.total_work));
-        if let Some(best) = best {
-            self.best_header.set(best, &self.tree, &self.window);
-        }
-    }
-
-    /// Resets the best header to the best of the tree, or to the tip.
-    fn reset_best_header(&mut self) {
-        self.best_header.reset(self.window.tip());
-        self.recompute_best_header();
-    }
-
-    /// Marks a block's body as valid. Its parent was marked before. Returns the outcome.
-    pub fn mark_validated(&mut self, hash: &Hash) -> TipUpdate {
-        let Some(entry) = self.tree.mark_validated(hash) else { return TipUpdate::Side };
-        self.best_header.mark_validated(hash);
-        let tip = self.window.tip();
-        if !fork_choice::wins(entry.total_work, tip.total_work) {
-            return TipUpdate::Side;
-        }
-        if entry.header.prev_hash != tip.hash {
-            return self.reorganize(entry);
-        }
-        self.window.push(entry);
-        self.tip_moved();
-        TipUpdate::Extended
-    }
-
-    /// Moves the tip to another branch, which ends with `tip`. Returns the outcome.
-    fn reorganize(&mut self, tip: ChainEntry) -> TipUpdate {
-        let (mut done, mut shared) = (Vec::new(), None);
-        for (hash, node) in self.tree.down_from(tip.hash) {
-            if self.window.contains(&hash, node.header.height) {
-                shared = Some(node.header.height);
-                break;
-            }
-            done.push(hash);
-        }
-        done.reverse();
-        let (fork, undone) = if let Some(fork) = shared {
-            (fork, self.window.replace_above(fork, &done, tip))
-        } else {
-            // The start of the branch has left the window, so the shared part now lies below it.
-            let fork = self.best_header.fork();
-            let undone = self.window.replace_all(fork, &done, tip);
-            self.skeleton.cut(fork, self.window.lowest());
-            // A branch from a fork point that was inserted starts with a block that both share.
-            done.drain(..usize::from(self.window.lowest() == fork));
-            (fork, undone)
-        };
-        self.tip_moved();
-        TipUpdate::Reorged { fork, undone, done }
-    }
-
     /// Assumes the next missing block's body valid by its header, as light nodes do for deep
     /// blocks. Returns the block's hash and the outcome.
     pub fn assume_valid(&mut self) -> Option<(Hash, TipUpdate)> {
         let hash = *self.best_header.missing_blocks().front()?;
         let outcome = self.mark_validated(&hash);
         Some((hash, outcome))
-    }
-
-    /// Keeps the work of the best header at least as high as the tip's, and the window within its
-    /// bounds.
-    fn tip_moved(&mut self) {
-        let tip = self.window.tip();
-        if !self.best_header.is_redownloading()
-            && fork_choice::wins(tip.total_work, self.best_header.entry().total_work)
-        {
-            self.best_header.reset(tip);
-        } else {
-            self.best_header.tip_moved(tip);
-        }
-        while let Some(hash) = self.window.pop_excess() {
-            if hash == *self.best_header.best_validated() {
-                self.best_header.reset(self.window.tip());
-            }
-            let height = self.tree.remove(&hash).map(|node| node.header.height);
-            if let Some(height) = height.filter(|height| Skeleton::is_due(*height)) {
-                self.skeleton.push(height, hash);
-            }
-            if Skeleton::is_due(self.window.lowest()) {
-                self.drop_stale_forks();
-            }
-        }
     }
 
     /// Drops headers beside the best branch that fork off below the window.

@@ -5,7 +5,7 @@
 //! it knows the time only as an argument.
 
 pub mod chain;
-pub(crate) mod fork_choice;
+pub mod fork_choice;
 pub mod hash_rate;
 pub mod json;
 pub mod known_work;

@@ -5,6 +5,7 @@
 //! have more work, it is downloaded again, and the commitments show that it is the same. So a peer
 //! that claims much and shows little costs a few kilobytes, whatever it sends.
 
+use crate::ledger::fork_choice::BranchEnd;
 use crate::ledger::validation::{self, RuleError};
 use crate::primitives::block::Header;
 use crate::primitives::hash::Hash;
@@ -43,6 +44,11 @@ impl HeadersPresync {
         self.history.work()
     }
 
+    /// Returns the end of the branch, for fork choice.
+    pub(crate) fn end(&self) -> BranchEnd {
+        BranchEnd { total_work: self.work(), tip_work: self.last.work() }
+    }
+
     /// Returns the last header's height.
     pub(crate) fn height(&self) -> u64 {
         self.last.height
@@ -60,7 +66,7 @@ impl HeadersPresync {
     ) -> Result<(), Vec<RuleError>> {
         let hash = header.hash();
         let mut failures = validation::check_header(network, &self.last, &self.hash, header, &hash);
-        failures.extend(validation::check_clock(header, local));
+        failures.extend(validation::check_time_to_take(header, local));
         if !failures.is_empty() {
             return Err(failures);
         }

@@ -283,6 +283,38 @@ pub fn check_clock(header: &Header, local: Timestamp) -> Option<RuleError> {
     (header.time > latest).then_some(RuleError::TimeTooNew { latest, found: header.time })
 }
 
+/// The furthest that a block's time may lie ahead of a node's clock when the node takes it up, in
+/// milliseconds.
+pub const TAKE_AHEAD_MS: u64 = 5_000;
+
+/// Returns the earliest time of its clock at which a node takes a header up. Until then the node
+/// keeps it back.
+///
+/// PROTOCOL.md, "Fork choice: Blocks from the future".
+pub fn time_to_take(header: &Header) -> Timestamp {
+    header.time.minus_ms(TAKE_AHEAD_MS)
+}
+
+/// Checks that a node may take a header up now. Returns an error if it is too early.
+///
+/// This is stricter than [`check_clock`]: a block that is valid may still have to wait. So nobody
+/// gains by stating a later time than the clock's.
+///
+/// ```
+/// use plexus_core::Network;
+/// use plexus_core::ledger::validation::{TAKE_AHEAD_MS, check_clock, check_time_to_take};
+///
+/// let header = *Network::dev().genesis();
+/// let slow = header.time.minus_ms(TAKE_AHEAD_MS);
+/// assert_eq!(check_time_to_take(&header, slow), None);
+/// assert!(check_time_to_take(&header, slow.minus_ms(1)).is_some());
+/// assert_eq!(check_clock(&header, slow.minus_ms(1)), None, "it is valid all the same");
+/// ```
+pub fn check_time_to_take(header: &Header, local: Timestamp) -> Option<RuleError> {
+    let latest = local.plus_ms(TAKE_AHEAD_MS);
+    (header.time > latest).then_some(RuleError::TimeTooNew { latest, found: header.time })
+}
+
 /// Checks rule 4 without signatures, and the times of rule 5, by a block and the history below it.
 /// Returns the broken rules.
 ///

@@ -114,9 +114,7 @@ fn place(
         |fits: fn(&RuleError) -> bool| if broken.iter().any(fits) { Finding::Broken } else { is_open };
     let unknown = || "what its parent, unknown here, demands".to_owned();
     let demand = |text: &dyn Fn(&ChainEntry) -> String| parent.map_or_else(unknown, text);
-    let bits = |parent: &ChainEntry| {
-        network.next_bits(&parent.header, header.time)
-    };
+    let bits = |parent: &ChainEntry| network.next_bits(&parent.header, header.time);
     let version = if header.version == VERSION { Finding::Kept } else { Finding::Broken };
     [
         step(

@@ -169,23 +169,18 @@ impl Machines {
 
     /// Lets a light node assume deep blocks valid by their headers.
     fn assume_deep(&mut self, cx: &mut Context<'_>) {
-        let (mut changes, mut assumed) = (Vec::new(), None);
+        let mut changes = Vec::new();
         let old = cx.chain.tip();
-        while let Some((hash, update)) = self.blocks.assume_next(cx, &mut changes) {
-            match update {
-                TipUpdate::Side => continue,
-                TipUpdate::Extended => {}
-                TipUpdate::Reorged { fork, undone, done } => {
-                    self.reorganized(cx, &old, (fork, undone), &done, &mut changes)
-                }
+        while let Some(update) = self.blocks.assume_next(cx, &mut changes) {
+            if let TipUpdate::Reorged { fork, undone, done } = update {
+                self.reorganized(cx, &old, (fork, undone), &done, &mut changes);
             }
-            assumed = Some(hash);
         }
         cx.outbox.persist(changes);
-        if let Some(entry) = assumed.and_then(|hash| cx.chain.find(&hash)) {
-            self.messages.assume(cx, entry.header.time);
-            let (height, hash, total_work) = (entry.header.height, entry.hash, entry.total_work);
-            cx.outbox.emit(Event::Assumed { height, hash, total_work });
+        let ChainEntry { hash, header, total_work } = cx.chain.tip();
+        if hash != old.hash {
+            self.messages.assume(cx, header.time);
+            cx.outbox.emit(Event::Assumed { height: header.height, hash, total_work });
         }
     }
 
@@ -236,12 +231,17 @@ impl Machines {
     /// Tells all machines of a block that was connected to its branch, and passes it on.
     fn connected(&mut self, cx: &mut Context<'_>, block: ConnectedBlock, changes: &mut Vec<Change>) {
         let ConnectedBlock { body, update, old } = block;
-        let has_joined = !matches!(update, TipUpdate::Side);
-        if let TipUpdate::Reorged { fork, undone, mut done } = update {
-            // The newest block is handled like one that extends the chain.
-            done.retain(|joined| *joined != body.hash);
-            self.reorganized(cx, &old, (fork, undone), &done, changes);
-        }
+        let has_joined = match update {
+            TipUpdate::Side => false,
+            TipUpdate::Extended => true,
+            TipUpdate::Reorged { fork, undone, mut done } => {
+                // The newest block is handled like one that extends the chain, unless another branch has won.
+                let joined = done.len();
+                done.retain(|joined| *joined != body.hash);
+                self.reorganized(cx, &old, (fork, undone), &done, changes);
+                done.len() < joined
+            }
+        };
         if has_joined {
             self.messages.block_joined(cx, &body, changes);
             self.miner.pool_changed(cx.now.moment);

@@ -6,6 +6,7 @@ use core::time::Duration;
 use std::collections::VecDeque;
 
 use crate::ledger::mempool::Mempool;
+use crate::ledger::validation;
 use crate::mining::job::{Job, JobId, Solution};
 use crate::mining::template::{Template, template};
 use crate::node::context::Context;
@@ -108,14 +109,18 @@ impl Miner {
     }
 
     /// Returns true if the job should be updated: mining is useful, and the newest job is on another
-    /// tip or outdated. Mining is useful if no better block is on its way, and a light node has a
-    /// peer to send its block to. Otherwise the search is stopped.
+    /// tip or outdated. Mining is useful if no better block is on its way, a light node has a peer
+    /// to send its block to, and nodes would take a block on the tip up now. Otherwise the search is
+    /// stopped.
     pub(crate) fn is_update_due(&mut self, cx: &mut Context<'_>, is_behind: bool) -> bool {
         let is_heard = cx.config.role == Role::Full || cx.connections.established_peers().next().is_some();
-        if !self.is_enabled || !is_heard || is_behind {
+        let earliest = validation::time_to_take(&cx.chain.tip().header).plus_ms(1);
+        let is_early = earliest > cx.now.time;
+        if !self.is_enabled || !is_heard || is_behind || is_early {
             if self.stop() {
                 cx.outbox.mine(None);
             }
+            self.refresh = is_early.then(|| cx.now.moment_of(earliest));
             return false;
         }
         self.is_due(cx.now.moment, &cx.chain.tip().hash)

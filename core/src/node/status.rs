@@ -48,6 +48,8 @@ pub struct Status {
     pub tip: Hash,
     /// The sum of work up to the tip, as a decimal string.
     pub total_work: String,
+    /// True if the chain is young, so that its work counts for less.
+    pub young: bool,
     /// The expected number of hashes of the next block, if it were mined now, as a decimal string.
     pub difficulty: String,
     /// The number of peers that have completed the handshake.
@@ -127,6 +129,7 @@ impl Node {
             height: tip.header.height,
             tip: tip.hash,
             total_work: tip.total_work.to_string(),
+            young: network.is_young(tip.total_work),
             difficulty: difficulty.to_string(),
             peers: self.connections.established_peers().count(),
             agreeing: self.connections.established_peers().filter(|(_, peer)| agrees(peer)).count(),

@@ -14,7 +14,7 @@ use crate::primitives::block::{
 use crate::primitives::encoding::{DecodeError, Reader};
 use crate::primitives::hash::{Hash, Tag, tagged};
 use crate::primitives::key::{PublicKey, Signature};
-use crate::primitives::pow::{Bits, Retarget, Target};
+use crate::primitives::pow::{Bits, Retarget, Target, Work};
 use crate::primitives::time::Timestamp;
 
 /// The most bytes of a network's name. The least is 1.
@@ -132,6 +132,12 @@ pub const GENESIS_TIME_MAX: u64 = (1 << 53) - 1;
 /// A hundred years: the longest interval of a network.
 pub const MILLISECONDS_MAX: u64 = 100 * 365 * 86_400_000;
 
+/// A chain with less total work than 2^28 blocks at the limit is young.
+const YOUNG_BITS: u32 = 28;
+
+/// The sentence that people read about a young chain.
+pub const YOUNG: &str = "young chain: its work counts for less";
+
 /// A network: checked parameters, the genesis header that commits to them, and its hash.
 ///
 /// ```
@@ -156,7 +162,8 @@ impl Network {
     /// # Panics
     /// Never: its parameters are tested.
     pub fn plexus() -> Self {
-        Self::new(built_in("plexus", 600_000, 0x1e10_0000)).expect("the built-in parameters are valid")
+        Self::new(built_in("plexus", 600_000, 0x1e10_0000, 1 << 17, 1_024))
+            .expect("the built-in parameters are valid")
     }
 
     /// Returns the network for tests and demonstrations: always 2^8 expected hashes per block.
@@ -164,7 +171,7 @@ impl Network {
     /// # Panics
     /// Never: its parameters are tested.
     pub fn dev() -> Self {
-        Self::new(built_in("dev", 0, 0x2001_0000)).expect("the built-in parameters are valid")
+        Self::new(built_in("dev", 0, 0x2001_0000, 1 << 20, 4_096)).expect("the built-in parameters are valid")
     }
 
     /// Creates the network with these parameters.
@@ -254,6 +261,20 @@ impl Network {
         self.retarget.limit
     }
 
+    /// Returns true if a chain with this total work is young: anybody could have mined it alone.
+    ///
+    /// ```
+    /// use plexus_core::Network;
+    /// use plexus_core::primitives::pow::Work;
+    ///
+    /// let network = Network::plexus();
+    /// assert!(network.is_young(Work::from_hashes(1 << 47)));
+    /// assert!(!network.is_young(Work::from_hashes(1 << 48)));
+    /// ```
+    pub fn is_young(&self, total_work: Work) -> bool {
+        total_work.hashes() >> YOUNG_BITS < self.limit().work().hashes()
+    }
+
     /// Returns the most bytes of an encoded block.
     pub fn block_bytes_max(&self) -> usize {
         usize::try_from(self.parameters.block_bytes_max).unwrap_or(BLOCK_BYTES_MAX)
@@ -265,15 +286,15 @@ impl Network {
     }
 }
 
-fn built_in(name: &str, half_life_ms: u64, limit: u32) -> Parameters {
+fn built_in(name: &str, half_life_ms: u64, limit: u32, bytes_max: u32, messages_max: u32) -> Parameters {
     Parameters {
         name: name.to_owned(),
         genesis_time: Timestamp::from_unix_ms(1_767_225_600_000),
         spacing_ms: 15_000,
         half_life_ms,
         limit_bits: Bits::from_u32(limit),
-        block_bytes_max: 1 << 20,
-        block_messages_max: 4_096,
+        block_bytes_max: bytes_max,
+        block_messages_max: messages_max,
     }
 }
 

@@ -305,13 +305,7 @@ impl Retarget {
     /// Parents' bits were checked before. Invalid bits count as the limit.
     ///
     /// PROTOCOL.md, "Rules: difficulty".
-    pub fn next_bits(
-        &self,
-        height: u64,
-        parent_bits: Bits,
-        parent_time: Timestamp,
-        time: Timestamp,
-    ) -> Bits {
+    pub fn next_bits(&self, height: u64, parent_bits: Bits, parent_time: Timestamp, time: Timestamp) -> Bits {
         let parent = parent_bits.target().unwrap_or(self.limit);
         let elapsed_ms = i128::from(time.unix_ms()) - i128::from(parent_time.unix_ms());
         parent.next(elapsed_ms, self.spacing_ms, self.half_life_ms_at(height), self.limit).bits()
@@ -408,7 +402,10 @@ mod tests {
         assert_eq!([319, 320, 321, 1 << 62, u64::MAX].map(at), [585_000, 600_000, 600_000, 600_000, 600_000]);
         // A half life under eight intervals stays as it is. Constant bits stay constant.
         for half_life_ms in [0, 1, 119_999] {
-            assert_eq!([0, 1 << 20].map(|h| rule(15_000, half_life_ms).half_life_ms_at(h)), [half_life_ms; 2]);
+            assert_eq!(
+                [0, 1 << 20].map(|h| rule(15_000, half_life_ms).half_life_ms_at(h)),
+                [half_life_ms; 2]
+            );
         }
         assert_eq!(rule(u64::MAX, 7).half_life_ms_at(u64::MAX), 7);
     }

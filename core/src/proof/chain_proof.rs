@@ -50,6 +50,7 @@ pub(super) use self::path::check_path;
 pub use self::prove::{ProofSource, ProveError};
 pub use self::sample::SAMPLES_MAX;
 use self::sample::{Scheme, Stakes};
+use crate::ledger::fork_choice::BranchEnd;
 use crate::primitives::block::Header;
 use crate::primitives::hash::Hash;
 use crate::primitives::mmr::Mmr;
@@ -105,9 +106,14 @@ pub struct Proven {
 }
 
 impl Proven {
-    /// Returns the work of the whole chain. Of two proofs, the one with more work is believed.
+    /// Returns the work of the whole chain.
     pub fn total_work(&self) -> Work {
         self.history.work()
+    }
+
+    /// Returns the end of the chain, for fork choice.
+    pub fn end(&self) -> BranchEnd {
+        BranchEnd { total_work: self.total_work(), tip_work: self.header.work() }
     }
 }
 

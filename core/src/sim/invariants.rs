@@ -78,6 +78,10 @@ impl World {
                     .violate(Some(host), Invariant::Bound, || format!("{found} {what}, at most {max}"));
             }
         }
+        if let Some(rival) = node.chain().unsettled() {
+            let what = format!("the verified block {} replaces its tip", rival.hash);
+            return self.violate(Some(host), Invariant::ForkChoice, || what);
+        }
         if status.tip != node.chain().tip().hash {
             self.violate(Some(host), Invariant::Journal, || "its status shows another tip".into());
         }

@@ -9,6 +9,8 @@ use serde::Serialize;
 pub enum Invariant {
     /// The work of a node's tip never falls.
     WorkFell,
+    /// No verified branch replaces a node's tip.
+    ForkChoice,
     /// A node's store restores to the chain that the node has.
     Journal,
     /// Every container of a node stays within its bound.

@@ -155,7 +155,7 @@ impl HeadersSync {
             let in_time = self.peers.next_proof(peer.peer, peer.said, best.total_work) <= now.moment;
             can_prove && (!needs_proof(peer) || in_time)
         };
-        let nearest = self.peers.nearest(now, best.total_work, candidates, is_eligible)?;
+        let nearest = self.peers.nearest(now, chain.most_work(), candidates, is_eligible)?;
         let needs_proof = needs_proof(nearest);
         let step = self.ask(now, nearest, chain.locator());
         if needs_proof {

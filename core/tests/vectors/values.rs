@@ -139,7 +139,16 @@ fn targets() {
         }
         Vector::Refused { bits } => assert_eq!(bits.target(), None, "{bits}"),
         Vector::Compact { target, bits } => assert_eq!(Target::from_be_bytes(target.0).bits(), bits),
-        Vector::Next { spacing_ms, half_life_ms, limit_bits, height, parent_bits, parent_time, time: at, bits } => {
+        Vector::Next {
+            spacing_ms,
+            half_life_ms,
+            limit_bits,
+            height,
+            parent_bits,
+            parent_time,
+            time: at,
+            bits,
+        } => {
             let limit = limit_bits.target().unwrap();
             let rule = Retarget { spacing_ms: spacing_ms.0, half_life_ms: half_life_ms.0, limit };
             let next = rule.next_bits(height.0, parent_bits, time(parent_time), time(at));

@@ -30,6 +30,9 @@ pub struct StatusView {
     pub tip: Hash,
     /// The sum of work up to the tip, as a decimal string.
     pub total_work: String,
+    /// True if the chain is young, so that its work counts for less.
+    #[serde(default)]
+    pub young: bool,
     /// The expected number of hashes for the next block if it were mined now, as a decimal string.
     pub difficulty: String,
     /// The number of peers that have completed the handshake.
@@ -64,6 +67,7 @@ impl StatusView {
             target: status.target,
             tip: status.tip,
             total_work: status.total_work,
+            young: status.young,
             difficulty: status.difficulty,
             peers: status.peers,
             agreeing: status.agreeing,

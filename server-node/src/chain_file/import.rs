@@ -7,9 +7,11 @@
 use std::io::BufRead;
 
 use anyhow::{Context, bail, ensure};
+use plexus_core::ledger::fork_choice::{self, BranchEnd};
 use plexus_core::node::storage::{CHECKPOINT_BLOCKS, Change};
 use plexus_core::primitives::block::Block;
 use plexus_core::primitives::hash::Hash;
+use plexus_core::primitives::pow::Work;
 use plexus_core::primitives::time::Timestamp;
 
 use super::ChainReader;
@@ -150,7 +152,7 @@ impl<'a> Importer<'a> {
     }
 
     /// Verifies the signatures of the piece, and stores it. The tip moves as soon as the file's
-    /// chain has more work than the store's.
+    /// chain replaces the store's.
     fn store_piece(&mut self) -> anyhow::Result<()> {
         self.verifier.verify_signatures()?;
         let mut piece = std::mem::take(&mut self.piece);
@@ -158,7 +160,11 @@ impl<'a> Importer<'a> {
             return Ok(());
         }
         let (header, hash) = self.verifier.tip();
-        if self.verifier.history().work() > self.store.tip()?.total_work {
+        let own = self.store.tip()?;
+        let own_work = self.store.header(&own.hash)?.map_or(Work::ZERO, |(header, _)| header.work());
+        let own = BranchEnd { total_work: own.total_work, tip_work: own_work };
+        let found = BranchEnd { total_work: self.verifier.history().work(), tip_work: header.work() };
+        if fork_choice::replaces(found, own) {
             piece.changes.push(Change::Tip { hash, height: header.height, fork: self.fork });
             self.fork = header.height;
         }

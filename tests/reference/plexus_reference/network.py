@@ -121,5 +121,5 @@ def _check_integer(values: dict, name: str, least: int, most: int) -> None:
         raise NetworkError(f"{name} has to be an integer from {least} to {most}")
 
 
-PLEXUS = Network("plexus", 1767225600000, 15000, 600000, 0x1E100000, 1048576, 4096)
+PLEXUS = Network("plexus", 1767225600000, 15000, 600000, 0x1E100000, 131072, 1024)
 DEV = Network("dev", 1767225600000, 15000, 0, 0x20010000, 1048576, 4096)

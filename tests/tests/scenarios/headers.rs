@@ -1,6 +1,6 @@
 //! Headers that break a rule: each error is named, and the honest chain continues.
 
-use plexus_core::ledger::validation::{BLOCK_AHEAD_MS, RuleError};
+use plexus_core::ledger::validation::{RuleError, TAKE_AHEAD_MS};
 use plexus_core::node::event::Event;
 use plexus_core::primitives::block::{Block, VERSION};
 use plexus_core::primitives::hash::Hash;
@@ -162,7 +162,7 @@ fn a_header_that_is_too_early_is_kept_back_and_accepted_later() {
     let mut world = Scenario::new(33);
     let (mut forge, hashes) = forge(&world, 2);
     let alice = world.stocked("alice", &forge, &hashes[1]);
-    let ahead = world.time().plus_ms(BLOCK_AHEAD_MS + 20_000);
+    let ahead = world.time().plus_ms(TAKE_AHEAD_MS + 20_000);
     let early = forge.mine(&hashes[1], ahead, Vec::new());
     let (mallory, peer) = mallory(&mut world, alice, forge.branch(&hashes[1]));
     world.guest(mallory).branch = forge.branch(&early);
@@ -180,7 +180,7 @@ fn a_header_that_is_too_early_is_kept_back_and_accepted_later() {
 fn an_early_block_of_a_miner_with_a_fast_clock_is_taken_by_all_in_the_end() {
     let mut world = Scenario::new(34);
     let (alice, bob) = (world.full("alice"), world.full("bob"));
-    world.host_mut(alice).skew_ms = 90_000;
+    world.host_mut(alice).skew_ms = 35_000;
     world.connect(alice, bob);
     world.elapse(1_000);
     world.mine(alice);

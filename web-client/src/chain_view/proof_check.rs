@@ -42,6 +42,8 @@ pub(crate) struct CheckedProof {
     total_work: String,
     /// True if nobody but the maker of the chain need have mined it.
     solitary: bool,
+    /// True if the chain is young, so that its work counts for less.
+    young: bool,
     network: String,
     network_id: Hash,
     /// True if this program has the network built in.
@@ -85,6 +87,7 @@ impl CheckedProof {
             tip: verified.proven.hash,
             total_work: total_work.to_string(),
             solitary: verdict::is_solitary(network, total_work, tip.height),
+            young: network.is_young(total_work),
             network: network.name().to_owned(),
             network_id: *network.id(),
             built_in: [Network::plexus(), Network::dev()].iter().any(|known| known.id() == network.id()),

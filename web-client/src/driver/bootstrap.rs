@@ -160,6 +160,7 @@ fn connecting(address: &Address, trouble: Option<(String, Duration)>) -> NodeSta
         network_hash_rate: None,
         target: 0,
         total_work: "0".to_owned(),
+        young: false,
         difficulty: "0".to_owned(),
         peers: Vec::new(),
         pool: 0,

@@ -97,6 +97,7 @@ impl Driver {
             proof: self.standing.proof,
             target: status.target.max(status.height),
             total_work: status.total_work,
+            young: status.young,
             difficulty: status.difficulty,
             peers: self.peers(now),
             pool: status.pool,

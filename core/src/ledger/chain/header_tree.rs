@@ -4,11 +4,11 @@
 //! it small.
 
 use super::ChainEntry;
-use crate::ledger::fork_choice;
 use crate::primitives::block::Header;
 use crate::primitives::collections::ordered_map::{OrderedMap, OrderedSet};
 use crate::primitives::hash::Hash;
 use crate::primitives::mmr::Mmr;
+use crate::primitives::pow::Work;
 
 /// The most headers beside the best branch and the missing blocks. When full, the quarter first
 /// seen is evicted.
@@ -22,7 +22,7 @@ pub(super) struct TreeNode {
     pub(super) history: Mmr,
     /// True if its body and all bodies below it are valid.
     pub(super) verified: bool,
-    /// Its number in the order of insertion: of equal work, the first seen wins.
+    /// Its number in the order of insertion.
     order: u64,
 }
 
@@ -121,11 +121,11 @@ impl HeaderTree {
         self.nodes.retain(|hash, _| !dropped.contains(hash));
     }
 
-    /// Returns the header whose branch wins against all others.
-    pub(super) fn best(&self) -> Option<ChainEntry> {
-        let rank =
-            |(hash, node): (&Hash, &TreeNode)| (fork_choice::rank(node.history.work(), node.order), *hash);
-        let (_, hash) = self.nodes.iter().map(rank).max()?;
-        self.get(&hash).map(|node| node.entry_of(hash))
+    /// Returns all blocks whose branches have more work than this, the first seen first.
+    pub(super) fn with_more_work(&self, work: Work) -> Vec<ChainEntry> {
+        let more = self.nodes.iter().filter(|(_, node)| node.history.work() > work);
+        let mut found: Vec<_> = more.map(|(hash, node)| (node.order, node.entry_of(*hash))).collect();
+        found.sort_unstable_by_key(|(order, _)| *order);
+        found.into_iter().map(|(_, entry)| entry).collect()
     }
 }

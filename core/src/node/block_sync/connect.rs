@@ -15,7 +15,7 @@ use crate::sync::headers::LIGHT_BODIES;
 #[derive(Debug)]
 pub(crate) struct ConnectedBlock {
     pub(crate) body: DownloadedBody,
-    /// The effect on the tip.
+    /// The effect on the tip, which may have moved to another branch than the block's.
     pub(crate) update: TipUpdate,
     /// The tip before.
     pub(crate) old: ChainEntry,
@@ -34,7 +34,7 @@ impl BlockSync {
     }
 
     /// Removes and returns another block on the tip, if its body is validated. The node does not
-    /// wait for the best header's body if the body of a block with equal work is there.
+    /// wait for the best header's body if the body of a rival is there.
     pub(crate) fn take_rival(&mut self, cx: &Context<'_>) -> Option<ValidatedBody> {
         let tip = cx.chain.tip().hash;
         let is_near = cx.chain.missing_blocks().len() <= NEAR_TIP_BLOCKS;
@@ -107,27 +107,27 @@ impl BlockSync {
         if cx.is_full() {
             changes.push(Change::Body { hash, height, block: body.encoded.clone(), ids: body.ids.clone() });
         }
-        record_tip(cx, &hash, &update, changes);
+        record_tip(cx, &update, changes);
         self.recent.put(hash, body.encoded.clone(), &body.ids);
         self.count_reorg(&update);
         ConnectedBlock { body, update, old }
     }
 
     /// Lets a light node assume the next block of the best branch valid by its header, if it is
-    /// deep. Returns the block and the effect on the tip.
+    /// deep. Returns the effect on the tip.
     pub(crate) fn assume_next(
         &mut self,
         cx: &mut Context<'_>,
         changes: &mut Vec<Change>,
-    ) -> Option<(Hash, TipUpdate)> {
+    ) -> Option<TipUpdate> {
         if cx.chain.missing_blocks().len() <= LIGHT_BODIES {
             return None;
         }
         let (hash, update) = cx.chain.assume_valid()?;
         record_header(cx, &hash, changes);
-        record_tip(cx, &hash, &update, changes);
+        record_tip(cx, &update, changes);
         self.count_reorg(&update);
-        Some((hash, update))
+        Some(update)
     }
 
     fn count_reorg(&mut self, update: &TipUpdate) {
@@ -147,12 +147,12 @@ pub(super) fn record_header(cx: &Context<'_>, hash: &Hash, changes: &mut Vec<Cha
 }
 
 /// Records where the tip moved to, if it did.
-fn record_tip(cx: &Context<'_>, hash: &Hash, update: &TipUpdate, changes: &mut Vec<Change>) {
-    let Some(height) = cx.chain.find(hash).map(|entry| entry.header.height) else { return };
+fn record_tip(cx: &Context<'_>, update: &TipUpdate, changes: &mut Vec<Change>) {
+    let ChainEntry { hash, header, .. } = cx.chain.tip();
     let fork = match update {
         TipUpdate::Side => return,
-        TipUpdate::Extended => height.saturating_sub(1),
+        TipUpdate::Extended => header.height.saturating_sub(1),
         TipUpdate::Reorged { fork, .. } => *fork,
     };
-    changes.push(Change::Tip { hash: *hash, height, fork });
+    changes.push(Change::Tip { hash, height: header.height, fork });
 }

@@ -3,6 +3,7 @@
 use core::time::Duration;
 
 use crate::ledger::chain::{ChainEntry, Inserted};
+use crate::ledger::fork_choice;
 use crate::ledger::validation::{self, RuleError};
 use crate::node::block_sync::{BlockSync, PeerMisbehavior};
 use crate::node::config::FULL;
@@ -22,9 +23,9 @@ use crate::protocol::packet::Packet;
 use crate::sync::headers::{HeadersAction, HeadersPeer, HeadersProgress};
 
 impl BlockSync {
-    /// Requests headers from the nearest peer that claims more work than we have.
+    /// Requests headers from the nearest peer that claims more work than all branches that we know.
     pub(crate) fn request_headers(&mut self, cx: &mut Context<'_>) {
-        let most = cx.chain.best_header().total_work;
+        let most = cx.chain.most_work();
         if self.is_disk_full || !self.headers.is_redownloading() && self.most_claimed <= most {
             return;
         }
@@ -125,7 +126,7 @@ impl BlockSync {
         let hash = header.hash();
         let moved = matches!(cx.chain.insert(header, cx.now.time), Ok(Inserted::New { leads: true }));
         if moved {
-            self.announce_header(cx, &header, &hash, None);
+            self.announce_moved(cx, &header, &hash, None);
         }
         Some(moved)
     }
@@ -188,10 +189,26 @@ impl BlockSync {
                 return Err(Misbehavior::InvalidHeader { hash, error: Box::new(error) });
             }
         };
-        if moved || is_equal_to_best_header(cx, &hash) {
-            self.announce_header(cx, &header, &hash, Some(peer));
+        if moved || rivals_best_header(cx, &hash) {
+            self.announce_moved(cx, &header, &hash, Some(peer));
         }
         Ok(moved)
+    }
+
+    /// Passes on a new header. Also passes on the best header if it is another one: a small block on
+    /// the best branch can let a rival win.
+    fn announce_moved(
+        &mut self,
+        cx: &mut Context<'_>,
+        header: &Header,
+        hash: &Hash,
+        from: Option<ConnectionId>,
+    ) {
+        self.announce_header(cx, header, hash, from);
+        let best = cx.chain.best_header();
+        if best.hash != *hash && best.header.height > 0 {
+            self.announce_header(cx, &best.header, &best.hash, None);
+        }
     }
 
     /// Handles a header whose parent is unknown: its sender has a branch that we lack. Its work
@@ -209,7 +226,7 @@ impl BlockSync {
         if FULL {
             cx.outbox.emit(Event::Orphan { peer, hash: *hash });
         }
-        let claim = cx.chain.best_header().total_work.plus(header.work());
+        let claim = cx.chain.most_work().plus(header.work());
         self.note_work(cx, peer, claim, header.height);
         Ok(())
     }
@@ -226,7 +243,7 @@ impl BlockSync {
     pub(crate) fn received_held(&mut self, cx: &mut Context<'_>, peer: ConnectionId, hash: Hash) {
         self.download.mark_has_body(peer, &hash);
         self.relay.mark_has_body(peer, &hash);
-        let (entry, most) = (cx.chain.find(&hash), cx.chain.best_header().total_work);
+        let (entry, most) = (cx.chain.find(&hash), cx.chain.most_work());
         note_peer_block(cx, peer, &hash, entry.as_ref());
         let Some(established) = cx.connections.established(peer) else { return };
         match entry {
@@ -265,10 +282,10 @@ fn carry_out(cx: &mut Context<'_>, action: HeadersAction) {
     }
 }
 
-/// Returns true if a block has as much work as the best header, whose body is missing. Either body
+/// Returns true if the best header does not replace a block, and its body is missing. Either body
 /// may come first, and other nodes wait for it too.
-fn is_equal_to_best_header(cx: &Context<'_>, hash: &Hash) -> bool {
+fn rivals_best_header(cx: &Context<'_>, hash: &Hash) -> bool {
     let best = cx.chain.best_header();
-    cx.chain.find(hash).is_some_and(|entry| entry.total_work == best.total_work)
+    cx.chain.find(hash).is_some_and(|entry| !fork_choice::replaces(best, entry))
         && !cx.chain.is_verified(&best.hash)
 }

@@ -7,7 +7,7 @@
 //!
 //! Bounds: [`EARLY_MAX`] headers from the future, and the bounds of its parts.
 
-use crate::ledger::validation::BLOCK_AHEAD_MS;
+use crate::ledger::validation::time_to_take;
 use crate::node::context::Context;
 use crate::primitives::block::Header;
 use crate::primitives::collections::vec_map::VecMap;
@@ -94,7 +94,7 @@ impl BlockSync {
     /// Keeps a header from the future back, if there is room.
     fn keep_early(&mut self, now: Now, header: Header) {
         if self.early.len() < EARLY_MAX {
-            let at = header.time.minus_ms(BLOCK_AHEAD_MS);
+            let at = time_to_take(&header);
             self.early.insert((at, header.hash()), header);
         }
         self.update_early_deadline(now);

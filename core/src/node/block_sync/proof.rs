@@ -1,13 +1,15 @@
 //! Proofs: a light node starts at the end of a proven chain, and downloads no header below it.
 
 use crate::ledger::chain::{Chain, ChainEntry, Inserted};
-use crate::ledger::validation::check_clock;
+use crate::ledger::fork_choice::{self, BranchEnd};
+use crate::ledger::validation::check_time_to_take;
 use crate::node::block_sync::BlockSync;
 use crate::node::block_sync::connect::record_header;
 use crate::node::context::Context;
 use crate::node::event::Event;
 use crate::node::storage::Change;
 use crate::primitives::hash::Hash;
+use crate::primitives::pow::Work;
 use crate::primitives::time::Timestamp;
 use crate::proof::chain_proof::Proven;
 use crate::protocol::connection::ConnectionId;
@@ -49,7 +51,7 @@ impl BlockSync {
         let old = cx.chain.tip();
         let (deep, near) = proven.tail.split_at(count_assumed(proven, &old));
         let (Some(first), Some(last)) = (deep.first(), deep.last()) else { return None };
-        if check_clock(last, cx.now.time).is_some() {
+        if check_time_to_take(last, cx.now.time).is_some() {
             return None;
         }
         let undone = undone_by(cx.chain, proven);
@@ -116,13 +118,17 @@ fn undone_by(chain: &Chain, proven: &Proven) -> Option<Event> {
 }
 
 /// Returns the number of tail headers whose bodies are assumed valid. All but the newest are
-/// assumed, and at least enough of them that the tip's work does not fall.
+/// assumed, and at least enough of them that their branch replaces the old tip's.
 fn count_assumed(proven: &Proven, old: &ChainEntry) -> usize {
-    let mut work = proven.total_work().hashes();
-    let newest = proven.tail.iter().skip(1).rev().take(LIGHT_BODIES);
-    let near = newest.take_while(|header| {
-        work = work.saturating_sub(header.work().hashes());
-        work >= old.total_work.hashes()
-    });
-    proven.tail.len() - near.count()
+    let (mut work, mut assumed) = (proven.total_work().hashes(), proven.tail.len());
+    for _ in 0..LIGHT_BODIES {
+        let [.., before, last] = &proven.tail[..assumed] else { break };
+        let left = work.saturating_sub(last.work().hashes());
+        let end = BranchEnd { total_work: Work::from_hashes(left), tip_work: before.work() };
+        if before.hash() != old.hash && !fork_choice::replaces(end, *old) {
+            break;
+        }
+        (work, assumed) = (left, assumed - 1);
+    }
+    assumed
 }

@@ -9,7 +9,6 @@ use core::time::Duration;
 
 use super::PROOF_INTERVAL;
 use super::request::InFlightRequest;
-use crate::ledger::fork_choice;
 use crate::ledger::validation;
 use crate::primitives::block::Header;
 use crate::primitives::collections::vec_map::VecMap;
@@ -52,20 +51,21 @@ pub(super) struct PeerRecords {
 }
 
 impl PeerRecords {
-    /// Returns the nearest peer whose claim wins against the work `best`, unless it is backed off.
+    /// Returns the nearest peer that claims more work than `most`, which is the most of all branches
+    /// that we know. Peers that are backed off are left out.
     ///
     /// A peer with useless answers comes after the others, however near. So no peer can keep others
     /// from being asked. `is_eligible` tells whether a peer may be asked at all.
     pub(super) fn nearest<'a>(
         &self,
         now: Now,
-        best: Work,
+        most: Work,
         candidates: &'a [HeadersPeer],
         is_eligible: impl Fn(&HeadersPeer) -> bool,
     ) -> Option<&'a HeadersPeer> {
         let wanted = |candidate: &&HeadersPeer| {
             let backoff = self.backoff.get(&candidate.peer);
-            fork_choice::wins(candidate.claim, best)
+            candidate.claim > most
                 && is_eligible(candidate)
                 && backoff.is_none_or(|backoff| {
                     candidate.claim > backoff.claim || backoff.again.is_some_and(|again| again <= now.moment)
@@ -83,7 +83,7 @@ impl PeerRecords {
 
     /// Backs off a peer until its next header, which is from the future, becomes acceptable.
     pub(super) fn wait_for(&mut self, now: Now, request: &InFlightRequest, early: &Header) {
-        self.wait_until(request, now.moment_of(early.time.minus_ms(validation::BLOCK_AHEAD_MS)));
+        self.wait_until(request, now.moment_of(validation::time_to_take(early)));
     }
 
     /// Backs off a peer until a moment.

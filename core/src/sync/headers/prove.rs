@@ -106,7 +106,7 @@ impl HeadersSync {
         let (work, height) = (proven.total_work(), proven.header.height);
         let progress = HeadersProgress { shown: Some((work, height)), ..HeadersProgress::default() };
         let is_enough = self.reaches_known(work);
-        if !is_enough || !fork_choice::wins(work, chain.best_header().total_work) {
+        if !is_enough || !fork_choice::replaces(proven.end(), chain.best_header()) {
             self.peers.back_off(&request);
             // If the peer did not report this work itself, it was only our guess.
             return if work < request.advertised_work {
@@ -116,7 +116,7 @@ impl HeadersSync {
             };
         }
         let settled = proven.tail.len().saturating_sub(LIGHT_BODIES).max(1);
-        let is_early = |header: &&Header| validation::check_clock(header, now.time).is_some();
+        let is_early = |header: &&Header| validation::check_time_to_take(header, now.time).is_some();
         if let Some(early) = proven.tail.iter().take(settled).rfind(is_early) {
             self.peers.wait_for(now, &request, early);
             return Ok(progress);

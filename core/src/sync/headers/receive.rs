@@ -208,7 +208,7 @@ impl HeadersSync {
             });
         }
         let shown = Some((presync.work(), presync.height()));
-        if !fork_choice::wins(presync.work(), chain.best_header().total_work) {
+        if !fork_choice::replaces(presync.end(), chain.best_header()) {
             if let Some(early) = &early {
                 self.peers.wait_for(now, &request, early);
                 return Ok(HeadersProgress { shown, early: Some(*early), ..HeadersProgress::default() });

@@ -43,8 +43,17 @@ struct ModelBlock {
     /// The path from genesis up to and including it.
     path: Vec<Hash>,
     work: u128,
-    verified: bool,
+    /// The place of its body in the order of verification, if it is verified.
+    verified: Option<usize>,
     order: usize,
+}
+
+impl ModelBlock {
+    /// The rule as PROTOCOL.md writes it. The numbers here are small.
+    fn replaces(&self, best: &Self) -> bool {
+        let margin = self.header.work().min(best.header.work()).hashes();
+        4 * self.work > 4 * best.work + margin
+    }
 }
 
 struct ChainModel {
@@ -53,15 +62,16 @@ struct ChainModel {
     tip: Hash,
     best_header: Hash,
     inserted: usize,
+    verified: usize,
 }
 
 impl ChainModel {
     fn new(network: &Network) -> Self {
         let hash = *network.id();
         let genesis =
-            ModelBlock { header: *network.genesis(), path: vec![hash], work: 0, verified: true, order: 0 };
+            ModelBlock { header: *network.genesis(), path: vec![hash], work: 0, verified: Some(0), order: 0 };
         let (nodes, refused) = (BTreeMap::from([(hash, genesis)]), BTreeSet::new());
-        Self { nodes, refused, tip: hash, best_header: hash, inserted: 0 }
+        Self { nodes, refused, tip: hash, best_header: hash, inserted: 0, verified: 0 }
     }
 
     fn insert(&mut self, header: Header) -> Result<Inserted, ()> {
@@ -80,27 +90,37 @@ impl ChainModel {
         let work = parent.work + header.bits.target().unwrap().work().hashes();
         let path = [parent.path.as_slice(), &[hash]].concat();
         self.inserted += 1;
-        self.nodes.insert(hash, ModelBlock { header, path, work, verified: false, order: self.inserted });
-        let leads = header.prev_hash == self.best_header || work > self.nodes[&self.best_header].work;
-        if leads {
-            self.best_header = hash;
-        }
-        Ok(Inserted::New { leads })
+        self.nodes.insert(hash, ModelBlock { header, path, work, verified: None, order: self.inserted });
+        let best = self.best_header;
+        self.best_header = self.settle(best, |node| Some(node.order));
+        Ok(Inserted::New { leads: self.best_header != best })
+    }
+
+    /// Moves from a block to the one with most work that replaces it, as long as there is one. Of equal ones the first in order
+    /// counts, and blocks without an order do not.
+    fn settle(&self, from: Hash, order: impl Fn(&ModelBlock) -> Option<usize> + Copy) -> Hash {
+        let replacing = |node: &&ModelBlock| order(node).is_some() && node.replaces(&self.nodes[&from]);
+        let best = self.nodes.values().filter(replacing);
+        let best = best.max_by_key(|node| (node.work, core::cmp::Reverse(order(node))));
+        best.map_or(from, |node| self.settle(node.header.hash(), order))
     }
 
     fn verified(&mut self, hash: &Hash) -> TipUpdate {
-        self.nodes.get_mut(hash).unwrap().verified = true;
-        let (new, old) = (&self.nodes[hash], &self.nodes[&self.tip]);
-        if new.work <= old.work {
+        self.verified += 1;
+        self.nodes.get_mut(hash).unwrap().verified = Some(self.verified);
+        let settled = self.settle(self.tip, |node| node.verified);
+        if settled == self.tip {
             return TipUpdate::Side;
         }
+        let (new, old) = (&self.nodes[&settled], &self.nodes[&self.tip]);
         let fork = new.path.iter().zip(&old.path).take_while(|(a, b)| a == b).count() - 1;
         let undone: Vec<_> = old.path[fork + 1..].iter().rev().copied().collect();
         let done = new.path[fork + 1..].to_vec();
-        self.tip = *hash;
-        if self.nodes[&self.best_header].work < self.nodes[hash].work {
-            self.best_header = *hash;
+        let is_below = self.nodes[&self.best_header].path.contains(&settled);
+        if !is_below && !self.nodes[&self.best_header].replaces(new) {
+            self.best_header = self.settle(settled, |node| Some(node.order));
         }
+        self.tip = settled;
         match undone[..] {
             [] => TipUpdate::Extended,
             _ => TipUpdate::Reorged { fork: fork as u64, undone, done },
@@ -109,15 +129,13 @@ impl ChainModel {
 
     fn drop_above(&mut self, hash: &Hash) {
         self.nodes.retain(|_, node| !node.path.contains(hash));
-        let best = self.nodes.values().max_by_key(|node| (node.work, core::cmp::Reverse(node.order)));
-        let heavier = best.filter(|node| node.work > self.nodes[&self.tip].work);
-        self.best_header = heavier.map_or(self.tip, |node| node.header.hash());
+        self.best_header = self.settle(self.tip, |node| Some(node.order));
     }
 
     /// Returns the blocks to verify next, lowest first.
     fn wanted(&self) -> Vec<Hash> {
         let path = &self.nodes[&self.best_header].path;
-        path.iter().filter(|hash| !self.nodes[*hash].verified).copied().collect()
+        path.iter().filter(|hash| self.nodes[*hash].verified.is_none()).copied().collect()
     }
 }
 
@@ -200,9 +218,10 @@ impl ChainPair {
         assert_eq!((chain.tip().hash, chain.best_header().hash), (model.tip, model.best_header));
         assert_eq!(chain.tip().total_work.hashes(), tip.work);
         assert_eq!(chain.best_header().total_work.hashes(), best.work);
-        assert!(model.nodes.values().all(|node| node.work <= best.work), "the best header has most work");
+        assert!(model.nodes.values().all(|node| !node.replaces(best)), "nothing replaces the best header");
+        assert_eq!(chain.unsettled(), None);
         assert_eq!(chain.missing_blocks().copied().collect::<Vec<_>>(), model.wanted());
-        let validated = best.path.iter().rev().find(|hash| model.nodes[*hash].verified).unwrap();
+        let validated = best.path.iter().rev().find(|hash| model.nodes[*hash].verified.is_some()).unwrap();
         assert_eq!(chain.best_validated().hash, *validated);
         let shared = best.path.iter().zip(&tip.path).take_while(|(a, b)| a == b).count() - 1;
         assert_eq!(chain.fork_below(validated), shared as u64);
@@ -211,7 +230,7 @@ impl ChainPair {
             assert_eq!(chain.best_at(height as u64), Some(hash));
         }
         for (hash, node) in &model.nodes {
-            assert_eq!(chain.is_verified(hash), node.verified);
+            assert_eq!(chain.is_verified(hash), node.verified.is_some());
             assert_eq!(chain.is_ancestor(hash, &model.best_header), best.path.contains(hash));
             assert_eq!(chain.is_ancestor(validated, hash), node.path.contains(validated));
         }

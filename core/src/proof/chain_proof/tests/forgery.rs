@@ -79,22 +79,22 @@ fn difficulty_that_invented_headers_raise_is_refused() {
 
 #[test]
 fn a_node_may_not_rise_faster_than_the_rule() {
-    // Up to height 71, 32 headers rise by less than 2^4.02. The one before them is less than eight times as hard as the limit.
-    let hard = Bits::from_u32(0x1f7f_ffff);
-    let ledger = forged(HALF_LIFE_MS, 5, |node| {
-        node.bits = hard;
-        node.work = Work::from_hashes(32 * 512);
-    });
-    assert_refused(ledger, |error| matches!(error, ProofError::Rise { from: 32, headers: 32, .. }));
-    // From height 320 on, 64 headers rise by less than 2^1.64.
-    let mut ledger = Ledger::honest(network(EASY, HALF_LIFE_MS), 447);
-    ledger.forge_node(6, |node| {
-        node.bits = hard;
-        node.work = Work::from_hashes(64 * 512);
-    });
-    assert_refused(to(ledger, 600), |error| {
-        matches!(error, ProofError::Rise { from: 384, headers: 64, .. })
-    });
+    // All headers before the node are at the limit. Up to height 71, 4 headers rise by less than 2^0.51. From height 320 on, 32
+    // headers rise by less than 2^0.82.
+    let twice_as_hard = Bits::from_u32(0x203f_ffff);
+    for (level, height) in [(2, 63), (5, 447)] {
+        let headers = 1u64 << level;
+        let mut ledger = to(Ledger::new(network(EASY, HALF_LIFE_MS)), height);
+        ledger.forge_node(level, |node| {
+            node.bits = twice_as_hard;
+            node.work = Work::from_hashes(4 + u128::from(headers - 1) * 2);
+        });
+        let first = height + 1 - headers;
+        assert_refused(
+            to(ledger, height + 200),
+            |error| matches!(error, ProofError::Rise { from, headers: found, .. } if (*from, *found) == (first, headers)),
+        );
+    }
 }
 
 #[test]
@@ -120,13 +120,12 @@ fn a_node_has_the_work_of_the_slowest_rise_to_its_bits() {
 #[test]
 fn a_leaf_has_the_bits_that_follow() {
     // Fast blocks raise the difficulty; one invented header lets it fall to the limit at once.
-    let mut ledger = Ledger::honest(network(EASY, HALF_LIFE_MS), 0);
-    while ledger.height() < 20 {
+    let mut ledger = to(Ledger::new(network(EASY, HALF_LIFE_MS)), 320);
+    while ledger.height() < 620 {
         ledger.mine(1_000);
     }
-    let mut ledger = to(ledger, 300);
     ledger.invent(15_000, Bits::from_u32(EASY));
-    assert_refused(to(ledger, 400), |error| matches!(error, ProofError::LeafBits { height: 301, .. }));
+    assert_refused(to(ledger, 720), |error| matches!(error, ProofError::LeafBits { height: 621, .. }));
 }
 
 #[test]
