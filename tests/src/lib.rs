@@ -10,6 +10,7 @@
 //! | real distances (Linux) | `enclosure` `netns` `tun` `distance` |
 //! | a real crowd (Linux) | `enclosure` `crowd` |
 //! | blocks made by hand, inputs from the vectors | [`block_builder`] [`vectors`] |
+//! | miners and branches, without hashes | [`mining_game`] |
 //!
 //! A world is replayed by its seed. A failure prints `SEED=…`, and the environment variable `SEED`
 //! sets it.
@@ -33,6 +34,7 @@ pub mod distance;
 #[cfg(target_os = "linux")]
 pub mod enclosure;
 pub mod frame_log;
+pub mod mining_game;
 #[cfg(target_os = "linux")]
 pub mod netns;
 pub mod node_host;

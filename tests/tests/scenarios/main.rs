@@ -17,6 +17,7 @@ mod headers;
 mod light;
 mod message;
 mod mining;
+mod mining_games;
 mod nearest;
 mod neighbours;
 mod offences;
