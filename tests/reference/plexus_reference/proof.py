@@ -173,7 +173,7 @@ def check_path(network: Network, below: MountainRange, header: Header, path: lis
     if edge:
         if header.time <= edge.time:
             raise ProofError(f"times do not rise at height {height}")
-        if header.bits != next_bits(network, edge, header.time):
+        if header.bits != next_bits(network, height, edge, header.time):
             raise ProofError(f"the bits at height {height} do not follow")
         if not edge_level and header.prev_hash != edge.hash:
             raise ProofError(f"another header is below height {height}")

@@ -64,7 +64,7 @@ fn check_child(network: &Network, parent: &Edge, header: &Header) -> Result<(), 
     if header.time <= parent.time {
         return Err(ProofError::Time { height, parent: parent.time, found: header.time });
     }
-    let expected = network.retarget().next_bits(parent.bits, parent.time, header.time);
+    let expected = network.retarget().next_bits(height, parent.bits, parent.time, header.time);
     if header.bits != expected {
         return Err(ProofError::LeafBits { height, expected, found: header.bits });
     }

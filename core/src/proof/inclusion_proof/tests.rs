@@ -71,7 +71,7 @@ impl MessageLedger {
             version: block::VERSION,
             height: parent.height + 1,
             time,
-            bits: self.network.retarget().next_bits(parent.bits, parent.time, time),
+            bits: self.network.next_bits(&parent, time),
             nonce: 0,
         };
         let messages = (0..messages).map(|number| Arc::new(self.message(number, header.time))).collect();
@@ -282,7 +282,7 @@ fn a_block_that_is_easier_than_its_place_shows_nothing() {
         let mut block = ledger.draft(0);
         block.header.time = ledger.blocks.last().unwrap().header.time.plus_ms(1_000);
         let parent = ledger.blocks.last().unwrap().header;
-        block.header.bits = ledger.network.retarget().next_bits(parent.bits, parent.time, block.header.time);
+        block.header.bits = ledger.network.next_bits(&parent, block.header.time);
         block.seal(&secret(9), ledger.network.id(), &ledger.history.root());
         ledger.put(block);
     }

@@ -110,7 +110,7 @@ impl PeerRecords {
     /// Returns the moment from which on a light node may ask a peer for a proof: at once if the peer
     /// reported a winning work in its hello, otherwise [`PROOF_INTERVAL`] after the last one.
     pub(super) fn next_proof(&self, peer: ConnectionId, said: Work, best: Work) -> MonotonicTime {
-        let last = self.proofs.get(&peer).filter(|_| !fork_choice::wins(said, best));
+        let last = self.proofs.get(&peer).filter(|_| said <= best);
         last.map_or(MonotonicTime::default(), |last| *last + PROOF_INTERVAL)
     }
 
