@@ -122,3 +122,78 @@ fn summarize(handle: &Handle, status: &Status) {
         tracing::info!(height, peers, pool, mined, mining, "following the chain");
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::sync::{Arc, Mutex};
+
+    use plexus_core::primitives::params::Network;
+    use tokio::time::sleep;
+
+    use super::*;
+    use crate::connect_log::ConnectLog;
+    use crate::driver::event::{DriverEvent, Query};
+    use crate::store::Store;
+
+    /// A log in memory.
+    #[derive(Clone, Debug, Default)]
+    struct Log(Arc<Mutex<Vec<u8>>>);
+
+    impl io::Write for Log {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn status(height: u64) -> Status {
+        Status {
+            height,
+            tip: Hash::ZERO,
+            total_work: "1".to_owned(),
+            difficulty: "1".to_owned(),
+            peers: 3,
+            agreeing: 2,
+            archives: 1,
+            pool: 5,
+            syncing: height < 20,
+            target: 20,
+            mining: false,
+            lacking: None,
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn once_a_minute_it_says_how_far_the_node_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path(), &Network::dev()).unwrap();
+        let (handle, mut asked) = Handle::new(store, Network::dev(), 1, ConnectLog::new(&[]));
+        let log = Log::default();
+        let writer = log.clone();
+        let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone());
+        let _logs = tracing::subscriber::set_default(subscriber.finish());
+        let driver = async {
+            for height in [7, 20] {
+                let Some(DriverEvent::Ask(Query::Status(asker))) = asked.recv().await else { panic!() };
+                asker.send(status(height)).unwrap();
+            }
+            std::future::pending::<()>().await;
+        };
+        tokio::select! {
+            () = driver => {}
+            stopped = follow(&handle) => panic!("{stopped:?}"),
+            () = sleep(SUMMARY_INTERVAL * 5 / 2) => {}
+        }
+        let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+        let lines: Vec<_> = text.lines().map(|line| line.split_once("operator_log: ").unwrap().1).collect();
+        let expected = [
+            "synchronizing height=7 target=20 percent=35 peers=3 pool=5 mined=0",
+            "following the chain height=20 peers=3 pool=5 mined=0 mining=false",
+        ];
+        assert_eq!(lines, expected);
+    }
+}

@@ -10,6 +10,7 @@ use crate::primitives::pow::{Target, Work};
 use crate::primitives::time::Now;
 use crate::protocol::address::Address;
 use crate::protocol::connection::{ConnectionId, Direction};
+use crate::protocol::hello::Features;
 use crate::protocol::packet::Role;
 
 /// A peer, for display.
@@ -21,6 +22,8 @@ pub struct PeerView {
     pub key: Option<PublicKey>,
     /// The peer's role, once it is known.
     pub role: Option<Role>,
+    /// The peer's features, once they are known.
+    pub features: Option<Features>,
     /// The address where we dialled it. `None` for an inbound peer.
     pub outbound: Option<Address>,
     /// The address where it listens, if it reported one.
@@ -57,6 +60,8 @@ pub struct Status {
     /// The number of peers that keep all blocks and have the same chain as we, except for the
     /// newest blocks.
     pub agreeing: usize,
+    /// The number of peers that keep the bodies of all blocks.
+    pub archives: usize,
     /// The number of messages in the mempool.
     pub pool: usize,
     /// True if a peer claims more work than the tip's, and it is being fetched.
@@ -121,6 +126,8 @@ impl Node {
     pub fn status(&self, now: Now) -> Status {
         let super::Machines { blocks, messages, miner, .. } = &self.machines;
         let agrees = |peer: &EstablishedPeer| peer.agreement(&self.chain) == Some(Agreement::Agrees);
+        let is_archive =
+            |peer: &EstablishedPeer| peer.is_full() && peer.hello.features.has(Features::ARCHIVE);
         let (network, tip) = (self.chain.network(), self.chain.tip());
         let time = now.time.max(tip.header.time.plus_ms(1));
         let bits = network.next_bits(&tip.header, time);
@@ -132,6 +139,7 @@ impl Node {
             young: network.is_young(tip.total_work),
             difficulty: difficulty.to_string(),
             peers: self.connections.established_peers().count(),
+            archives: self.connections.established_peers().filter(|(_, peer)| is_archive(peer)).count(),
             agreeing: self.connections.established_peers().filter(|(_, peer)| agrees(peer)).count(),
             pool: messages.pool.len(),
             syncing: blocks.is_syncing(),
@@ -141,7 +149,7 @@ impl Node {
                 let mut claims = self.connections.established_peers().map(|(_, peer)| peer.claim).peekable();
                 claims.peek().is_some() && !claims.any(|claim| blocks.headers.reaches_known(claim))
             },
-            lacking: blocks.lacking,
+            lacking: blocks.lacking_height(),
         }
     }
 
@@ -153,6 +161,7 @@ impl Node {
                 id,
                 key: established.map(|established| established.hello.key),
                 role: established.map(|established| established.hello.role),
+                features: established.map(|established| established.hello.features),
                 outbound: match &peer.link {
                     Direction::Outbound(address) => Some(address.clone()),
                     Direction::Inbound(_) => None,

@@ -176,6 +176,7 @@ mod tests {
             id: ConnectionId(1),
             key: None,
             role: None,
+            features: None,
             outbound: Some(address.parse().unwrap()),
             listen: None,
             latency_ms,

@@ -86,14 +86,19 @@ impl BlockSync {
     }
 
     /// Notes whether the next body was deleted by all peers that have the block, and reports it when
-    /// that begins.
+    /// that begins. The note outlasts that branch: while the node follows another one, it does not
+    /// request the headers again.
     fn note_lacking(&mut self, cx: &mut Context<'_>, sources: &[DownloadPeer]) {
         let lacking = self.download.pruned_everywhere(cx.now, cx.chain, &self.relay, sources);
-        let lacking = lacking.map(|block| block.header.height);
-        if let Some(height) = lacking.filter(|_| self.lacking != lacking) {
+        let lacking = lacking.map(|block| (block.header.height, block.hash));
+        if let Some((height, _)) = lacking.filter(|_| self.lacking != lacking) {
             cx.outbox.emit(Event::Lacking { height });
         }
-        self.lacking = lacking;
+        let lowest = cx.chain.missing_blocks().next();
+        let is_had_again = self.lacking.is_some_and(|(_, hash)| lowest == Some(&hash));
+        if lacking.is_some() || is_had_again {
+            self.lacking = lacking;
+        }
     }
 
     /// Returns true if a new block's body is on its way to us without a request.

@@ -101,7 +101,8 @@ impl BlockSync {
     ) -> ConnectedBlock {
         let old = cx.chain.tip();
         let update = cx.chain.mark_validated(&body.hash);
-        (self.last_progress, self.lacking) = (cx.now.moment, None);
+        self.last_progress = cx.now.moment;
+        self.lacking = self.lacking.filter(|(_, lacking)| *lacking != body.hash);
         record_header(cx, &body.hash, changes);
         let (hash, height) = (body.hash, body.block.header.height);
         if cx.is_full() {

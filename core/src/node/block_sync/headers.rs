@@ -26,6 +26,9 @@ impl BlockSync {
     /// Requests headers from the nearest peer that claims more work than all branches that we know.
     pub(crate) fn request_headers(&mut self, cx: &mut Context<'_>) {
         let most = cx.chain.most_work();
+        if self.most_claimed <= most && cx.chain.missing_blocks().len() == 0 {
+            self.lacking = None;
+        }
         if self.is_disk_full || !self.headers.is_redownloading() && self.most_claimed <= most {
             return;
         }
@@ -36,7 +39,15 @@ impl BlockSync {
             said: established.hello.total_work,
             height: established.height,
         };
-        let full = cx.connections.established_peers().filter(|(_, established)| established.is_full());
+        // While a body is lacking, more headers of a peer that deleted it are of no use. That peer has
+        // none of the bodies that may come after our tip, whatever its branch is.
+        let next_height = cx.chain.tip().header.height + 1;
+        let is_lacking = self.lacking.is_some() && !self.headers.is_redownloading();
+        let is_useful = |established: &EstablishedPeer| {
+            let lowest_body = established.hello.lowest_body(established.height);
+            established.is_full() && (!is_lacking || lowest_body <= next_height)
+        };
+        let full = cx.connections.established_peers().filter(|(_, established)| is_useful(established));
         let candidates: Vec<_> = full.map(candidate).collect();
         if let Some(action) = self.headers.next(cx.now, cx.chain, &candidates, cx.is_full()) {
             carry_out(cx, action);

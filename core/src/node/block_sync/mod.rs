@@ -54,9 +54,10 @@ pub(crate) struct BlockSync {
     pub(crate) path_since: Option<MonotonicTime>,
     /// True if bodies of a longer path are on their way.
     pub(crate) is_catching_up: bool,
-    /// The height of the next body, if all peers that have the block deleted it. It stays until a
-    /// body is connected, or a peer has the next one.
-    pub(crate) lacking: Option<u64>,
+    /// The height and the hash of the next body, if all peers that have the block deleted it. It
+    /// stays until that block is connected, a peer has its body, or no peer claims more work than
+    /// ours.
+    lacking: Option<(u64, Hash)>,
     /// The most work that a peer claims to have.
     most_claimed: Work,
     /// Counts reorganisations. After one, an earlier answer of the store about the best chain is
@@ -76,6 +77,11 @@ impl BlockSync {
     /// Returns true if peers have more work than we have and it is being fetched.
     pub(crate) fn is_syncing(&self) -> bool {
         self.headers.is_requesting() || self.is_behind()
+    }
+
+    /// Returns the height of the next body, if all peers that have the block deleted it.
+    pub(crate) fn lacking_height(&self) -> Option<u64> {
+        self.lacking.map(|(height, _)| height)
     }
 
     /// Stops or resumes to take new blocks. Requests that are in flight end first: the answers to
