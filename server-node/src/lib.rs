@@ -166,7 +166,7 @@ impl Running {
         }
         let driver = tokio::spawn(driver.run());
         let room = http::server::connections(config.connections_max);
-        let app = http::router::state(handle.clone(), &config, room.clone());
+        let app = http::router::state(handle.clone(), &config, &room);
         let service = match &metrics_listener {
             Some(_) => http::router::without_metrics(app.clone()),
             None => http::router::router(app.clone()),

@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use clap::Args;
 use indicatif::ProgressBar;
-use plexus_core::primitives::params::Network;
 use plexus_node::chain_file::ChainReader;
 use plexus_node::chain_file::backup::{self, Written};
 use plexus_node::chain_file::key_file::read_keys;
@@ -15,7 +14,8 @@ use plexus_node::store::{self, Store};
 use serde_json::json;
 
 use super::admin::AdminClient;
-use super::{atomic_file, data_dir, progress, size, table};
+use super::data_dir::FolderSource;
+use super::{atomic_file, progress, size, table};
 
 #[derive(Debug, Args)]
 pub(super) struct BackupArgs {
@@ -23,24 +23,18 @@ pub(super) struct BackupArgs {
     #[arg(value_name = "FILE|-")]
     file: PathBuf,
     #[command(flatten)]
-    data: data_dir::DataFolder,
-    /// The network: plexus, dev, or a TOML file with your own parameters
-    #[arg(long, value_name = "NAME|FILE", default_value = "plexus", value_parser = data_dir::parse_network)]
-    network: Network,
+    place: FolderSource,
     /// The admin socket of the running node [default: admin.sock in the data folder]
     #[arg(long, value_name = "PATH")]
     admin_socket: Option<PathBuf>,
     /// Also write the keys of the data folder. Anybody with the backup then has your keys
     #[arg(long)]
     with_keys: bool,
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
 }
 
 /// Runs the command.
 pub(super) fn run(arguments: &BackupArgs) -> anyhow::Result<()> {
-    let data = arguments.data.folder(arguments.network.name())?;
+    let data = arguments.place.folder()?;
     let chain = data.join(store::FILE);
     anyhow::ensure!(
         chain.exists(),
@@ -62,7 +56,7 @@ pub(super) fn run(arguments: &BackupArgs) -> anyhow::Result<()> {
 
 fn report(arguments: &BackupArgs, written: &Written) -> anyhow::Result<()> {
     let Written { height, tip, bytes } = written;
-    if arguments.json {
+    if arguments.place.json {
         return table::print_json(&json!({
             "file": arguments.file.display().to_string(),
             "height": height,
@@ -82,12 +76,12 @@ fn report(arguments: &BackupArgs, written: &Written) -> anyhow::Result<()> {
 
 /// Writes the backup: from the running node, or from its folder if none runs.
 fn write(arguments: &BackupArgs, data: &Path, out: &mut impl Write) -> anyhow::Result<Written> {
-    match Store::open(data, &arguments.network) {
+    match Store::open(data, &arguments.place.network) {
         Ok(store) => {
             let keys = if arguments.with_keys { read_keys(data)? } else { Vec::new() };
             let view = store.view()?;
             let bar = progress::bar(view.tip()?.height + 1, "backing up");
-            let written = backup::write(&view, &arguments.network, &keys, out, |done, _| {
+            let written = backup::write(&view, &arguments.place.network, &keys, out, |done, _| {
                 bar.set_position(done);
                 true
             });

@@ -29,6 +29,26 @@ impl DataFolder {
     }
 }
 
+/// The data folder of a command that works on one, its network, and the form of the answer.
+#[derive(Debug, Args)]
+pub(super) struct FolderSource {
+    #[command(flatten)]
+    pub(super) data: DataFolder,
+    /// The network: plexus, dev, or a TOML file with your own parameters
+    #[arg(long, value_name = "NAME|FILE", default_value = "plexus", value_parser = parse_network)]
+    pub(super) network: Network,
+    /// Print JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+impl FolderSource {
+    /// Returns the folder that was given, or the default one of the network.
+    pub(super) fn folder(&self) -> anyhow::Result<PathBuf> {
+        self.data.folder(self.network.name())
+    }
+}
+
 /// Returns the default folder: one per network, in the platform's folder for user data.
 fn default_folder(network: &str, variable: impl Fn(&str) -> Option<PathBuf>) -> anyhow::Result<PathBuf> {
     let absolute = |name: &str| variable(name).filter(|path| path.is_absolute());

@@ -7,7 +7,6 @@ use std::time::Instant;
 
 use anyhow::Context;
 use clap::Args;
-use plexus_core::primitives::params::Network;
 use plexus_node::chain_file::ChainReader;
 use plexus_node::chain_file::import::{Imported, import};
 use plexus_node::chain_file::key_file::restore_key;
@@ -15,7 +14,8 @@ use plexus_node::disk::disk_free;
 use plexus_node::store::{Store, StoreError};
 use serde_json::json;
 
-use super::{data_dir, progress, size, table};
+use super::data_dir::FolderSource;
+use super::{progress, size, table};
 
 #[derive(Debug, Args)]
 pub(super) struct ImportArgs {
@@ -23,18 +23,12 @@ pub(super) struct ImportArgs {
     #[arg(value_name = "FILE|-")]
     file: PathBuf,
     #[command(flatten)]
-    data: data_dir::DataFolder,
-    /// The network: plexus, dev, or a TOML file with your own parameters
-    #[arg(long, value_name = "NAME|FILE", default_value = "plexus", value_parser = data_dir::parse_network)]
-    network: Network,
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
+    place: FolderSource,
 }
 
 /// Runs the command.
 pub(super) fn run(arguments: &ImportArgs) -> anyhow::Result<()> {
-    let data = arguments.data.folder(arguments.network.name())?;
+    let data = arguments.place.folder()?;
     let begun = Instant::now();
     let file = &arguments.file;
     let (imported, keys) = if file.as_os_str() == "-" {
@@ -59,7 +53,7 @@ pub(super) fn run(arguments: &ImportArgs) -> anyhow::Result<()> {
         stored.with_context(|| file.display().to_string())?
     };
     let Imported { height, tip, stored, is_best } = imported;
-    if arguments.json {
+    if arguments.place.json {
         return table::print_json(&json!({
             "data": data.display().to_string(),
             "height": height,
@@ -113,7 +107,7 @@ fn store(
     mut step: impl FnMut(u64),
 ) -> anyhow::Result<(Imported, Vec<&'static str>)> {
     let mut reader = ChainReader::new(reader)?;
-    let store = Store::open(data, &arguments.network).map_err(|error| {
+    let store = Store::open(data, &arguments.place.network).map_err(|error| {
         if let StoreError::InUse { data } = &error {
             return anyhow::anyhow!("a node is using {}: stop it, and import then", data.display());
         }

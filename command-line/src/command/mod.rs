@@ -23,8 +23,11 @@ mod graph;
 mod history;
 mod import;
 mod key;
+#[cfg(feature = "menu")]
 mod menu;
 mod message;
+#[cfg(any(test, not(feature = "menu")))]
+mod no_menu;
 mod node;
 mod package;
 #[cfg(feature = "packaging")]
@@ -42,6 +45,9 @@ mod size;
 mod status;
 mod table;
 mod verify;
+
+#[cfg(not(feature = "menu"))]
+use no_menu as menu;
 
 /// The exit status of a command that was used wrongly.
 const WRONG_USE: u8 = 2;
@@ -145,7 +151,7 @@ pub(crate) fn run(line: impl IntoIterator<Item = impl Into<OsString> + Clone>) -
         parsed.and_then(|matches| CommandLine::from_arg_matches(&matches).map(|line| (line, matches)));
     let (mut line, matches) = match parsed {
         Ok(parsed) => parsed,
-        Err(error) => return refuse(&error.format(&mut command)),
+        Err(error) => return refuse(&error.format(&mut command), &path_of(&command, &completed.line)),
     };
     line.node.warnings.clone_from(&completed.warnings);
     let result = match line.command {
@@ -204,28 +210,55 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
     cause.is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
 }
 
-/// Prints help and version as clap does, and any other error as one line. Returns the exit status.
-fn refuse(error: &clap::Error) -> ExitCode {
+/// Returns the names of the command that a line calls, such as `plexus key export`.
+fn path_of(command: &clap::Command, line: &[OsString]) -> String {
+    let (mut command, mut path, mut is_value) = (command, vec!["plexus"], false);
+    for word in line.iter().skip(1).map(|word| word.to_string_lossy()) {
+        if std::mem::take(&mut is_value) {
+            continue;
+        }
+        if let Some(name) = word.strip_prefix("--") {
+            let flag = command.get_arguments().find(|flag| flag.get_long() == Some(name));
+            is_value =
+                flag.is_some_and(|flag| flag.get_action().takes_values() && !flag.is_require_equals_set());
+        } else if let Some(inner) = command.find_subcommand(word.as_ref()) {
+            path.push(inner.get_name());
+            command = inner;
+        }
+    }
+    path.join(" ")
+}
+
+/// Prints help and version as clap does, and any other error as one line, which names the help of
+/// the command with this path. Returns the exit status.
+fn refuse(error: &clap::Error, path: &str) -> ExitCode {
     if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
         // If this fails, there is nowhere to report it.
         let _ = error.print();
         return ExitCode::SUCCESS;
     }
-    eprintln!("{}", wrong_use_line(&error.to_string()));
+    eprintln!("{}", wrong_use_line(&error.to_string(), path));
     ExitCode::from(WRONG_USE)
 }
 
 /// Returns the first paragraph of clap's text and its tip, if any, on one line.
-fn wrong_use_line(text: &str) -> String {
+fn wrong_use_line(text: &str, path: &str) -> String {
     if let Some(command) = lacking_subcommand(text) {
-        return format!("plexus: '{command}' requires a subcommand; see `plexus --help`");
+        return format!("plexus: '{command}' requires a subcommand; see `{path} --help`");
     }
     let mut paragraphs = text.split("\n\n");
-    let reason = table::one_line(paragraphs.next().unwrap_or_default());
-    let reason = reason.strip_prefix("error: ").unwrap_or(&reason).to_owned();
+    let reason = reason(paragraphs.next().unwrap_or_default());
     let tip = paragraphs.find_map(|paragraph| paragraph.trim().strip_prefix("tip: "));
     let tip = tip.map(|tip| format!("; {}", table::one_line(tip.lines().next().unwrap_or_default())));
-    format!("plexus: {reason}{}; see `plexus --help`", tip.unwrap_or_default())
+    format!("plexus: {reason}{}; see `{path} --help`", tip.unwrap_or_default())
+}
+
+/// Returns the first paragraph of clap's text on one line, in words that everybody knows.
+fn reason(paragraph: &str) -> String {
+    let line = table::one_line(paragraph);
+    let line = line.strip_prefix("error: ").unwrap_or(&line);
+    // The standard library's words for a number that is none.
+    line.replace("invalid digit found in string", "a whole number is expected")
 }
 
 /// Returns the command whose subcommand is missing. In place of an error clap then shows its help.
@@ -240,7 +273,9 @@ mod tests {
     use super::*;
 
     fn parse(line: &str) -> Result<CommandLine, String> {
-        CommandLine::try_parse_from(line.split(' ')).map_err(|error| wrong_use_line(&error.to_string()))
+        let words: Vec<_> = line.split(' ').map(OsString::from).collect();
+        let path = path_of(&CommandLine::command(), &words);
+        CommandLine::try_parse_from(&words).map_err(|error| wrong_use_line(&error.to_string(), &path))
     }
 
     #[test]
@@ -367,11 +402,31 @@ mod tests {
         ] {
             let error = parse(line).unwrap_err();
             assert!(error.contains(part) && !error.contains('\n'), "{line}: {error}");
-            assert!(
-                error.starts_with("plexus: ") && error.contains("see `plexus --help`"),
-                "{line}: {error}"
-            );
+            assert!(error.starts_with("plexus: ") && error.contains("see `plexus"), "{line}: {error}");
         }
+    }
+
+    #[test]
+    fn wrong_use_leads_to_the_help_of_the_command_that_was_called() {
+        for (line, path) in [
+            ("plexus --mine=many", "plexus"),
+            ("plexus frobnicate", "plexus"),
+            ("plexus send hello", "plexus send"),
+            ("plexus send --to status", "plexus send"),
+            ("plexus node --mine=many", "plexus node"),
+            ("plexus key export --frobnicate", "plexus key export"),
+            ("plexus admin --data peers", "plexus admin"),
+            ("plexus admin peers ban 192.0.2.1 --for 5", "plexus admin peers ban"),
+        ] {
+            let error = parse(line).unwrap_err();
+            assert!(error.ends_with(&format!("see `{path} --help`")), "{line}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_number_that_is_none_is_said_in_plain_words() {
+        let error = parse("plexus node --mine=lots").unwrap_err();
+        assert!(error.contains("'lots'") && error.contains("a whole number is expected"), "{error}");
     }
 
     #[test]

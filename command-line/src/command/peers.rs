@@ -26,6 +26,7 @@ pub(super) fn run(arguments: &PeersArgs) -> anyhow::Result<()> {
         "peer",
         "key",
         "role",
+        "bodies",
         "slot",
         "address",
         "latency",
@@ -39,13 +40,14 @@ pub(super) fn run(arguments: &PeersArgs) -> anyhow::Result<()> {
     table::print(&table::lines(rows))
 }
 
-fn row(peer: &ConnectedPeer) -> [String; 9] {
+fn row(peer: &ConnectedPeer) -> [String; 10] {
     let unknown = || "–".to_owned();
     let address = peer.outbound.as_ref().or(peer.listen.as_ref());
     [
         peer.id.to_string(),
         peer.key.map_or_else(unknown, |key| table::brief(&key.to_string(), 17)),
         peer.role.as_deref().map_or_else(unknown, table::one_line),
+        peer.bodies.as_deref().map_or_else(unknown, table::one_line),
         table::one_line(slot(peer)),
         address.map_or_else(unknown, |address| table::one_line(address)),
         peer.latency_ms.map_or_else(unknown, |latency| format!("{latency:.1} ms")),
@@ -80,18 +82,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_row_says_why_a_peer_is_there_and_what_it_delivered_first() {
-        for (slot, outbound, shown) in [
-            (json!("graph"), json!("ws://a:1"), "graph"),
-            (json!(null), json!("ws://a:1"), "kept"),
-            (json!(null), json!(null), "inbound"),
+    fn a_row_says_why_a_peer_is_there_and_what_it_has() {
+        for (slot, outbound, bodies, shown) in [
+            (json!("graph"), json!("ws://a:1"), json!("pruned"), ["pruned", "graph", "4"]),
+            (json!(null), json!("ws://a:1"), json!("all"), ["all", "kept", "4"]),
+            (json!(null), json!(null), json!(null), ["–", "inbound", "4"]),
         ] {
             let peer = json!({
-                "id": 3, "key": null, "role": null, "outbound": outbound, "listen": null, "latency_ms": 1.25,
+                "id": 3, "key": null, "role": null, "bodies": bodies, "outbound": outbound, "listen": null, "latency_ms": 1.25,
                 "height": 7, "connected_ms": 61_000, "slot": slot, "first_deliveries": 4,
             });
             let row = row(&serde_json::from_value(peer).unwrap());
-            assert_eq!((row[3].as_str(), row[6].as_str()), (shown, "4"));
+            assert_eq!([&row[3], &row[4], &row[7]], shown);
         }
     }
 }

@@ -32,10 +32,6 @@ pub(super) fn run(arguments: &StatusArgs) -> anyhow::Result<()> {
         (false, true) => "mining".to_owned(),
         (false, false) => "following the chain".to_owned(),
     };
-    let bodies = match status.pruned {
-        Some(height) => format!("pruned: those from block {height} on"),
-        None => "all".to_owned(),
-    };
     let mut total_work = table::one_line(&status.total_work);
     if status.young {
         total_work = format!("{total_work}, {YOUNG}");
@@ -49,13 +45,30 @@ pub(super) fn run(arguments: &StatusArgs) -> anyhow::Result<()> {
         ("tip", status.tip.to_string()),
         ("total work", total_work),
         ("difficulty", table::one_line(&status.difficulty)),
-        ("peers", format!("{}, {} with the same chain", status.peers, status.agreeing)),
+        ("peers", peers(&status)),
         ("pool", format!("{} messages", status.pool)),
-        ("bodies", bodies),
+        ("bodies", bodies(&status)),
     ];
-    if let Some(height) = status.lacking {
-        let lacking = format!("block {height}: all peers deleted its body, connect to an archive node");
-        rows.push(("lacking", lacking));
-    }
+    rows.extend(status.lacking.map(|height| ("lacking", lacking(height))));
     table::print(&table::pairs(&rows))
+}
+
+/// Returns the numbers of peers in words.
+pub(super) fn peers(status: &StatusView) -> String {
+    let StatusView { peers, agreeing, archives, .. } = *status;
+    let archives = u64::try_from(archives).unwrap_or(u64::MAX);
+    format!("{peers}, {agreeing} with the same chain, {}", table::counted(archives, "archive"))
+}
+
+/// Returns the range of blocks whose bodies the node keeps, in words.
+pub(super) fn bodies(status: &StatusView) -> String {
+    match status.pruned {
+        Some(height) => format!("pruned: those from block {height} on"),
+        None => "all".to_owned(),
+    }
+}
+
+/// Returns the reason that a node cannot go on without an archive node, in words.
+pub(super) fn lacking(height: u64) -> String {
+    format!("block {height}: all peers deleted its body, connect to an archive node")
 }

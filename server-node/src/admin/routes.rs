@@ -214,6 +214,7 @@ fn control(state: &AdminState) -> Result<&LogControl, ApiError> {
 }
 
 async fn stop(State(state): State<AdminState>) -> Json<Done> {
+    tracing::info!(by = "admin socket", "stopping");
     state.handle.stop();
     std::future::ready(Json(Done {})).await
 }
@@ -224,6 +225,9 @@ async fn send_backup(
     query: Result<Query<BackupParts>, QueryRejection>,
 ) -> Result<Response, ApiError> {
     let Query(parts) = query?;
+    // Before the head of the answer: later a failure can only cut it off.
+    backup::check_whole(state.handle.store().kept_from().unwrap_or(1))
+        .map_err(|error| ApiError::new(StatusCode::GONE, "pruned", error.to_string()))?;
     let permit = Arc::clone(&state.backups).try_acquire_owned().map_err(|_| ApiError::busy())?;
     let (sender, pieces) = mpsc::channel(PIECES_MAX);
     tokio::task::spawn_blocking(move || {

@@ -6,6 +6,7 @@ use plexus_core::primitives::hash::Hash;
 use plexus_core::primitives::key::PublicKey;
 use plexus_core::primitives::message::MessageId;
 use plexus_core::primitives::params::Network;
+use plexus_core::protocol::hello::Features;
 use plexus_core::protocol::packet::Role;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -39,6 +40,9 @@ pub struct StatusView {
     pub peers: usize,
     /// The number of full peers that have the same chain, apart from the newest blocks.
     pub agreeing: usize,
+    /// The number of peers that have the bodies of all blocks.
+    #[serde(default)]
+    pub archives: usize,
     /// The number of messages in the mempool.
     pub pool: usize,
     /// True if a heavier chain is being fetched.
@@ -71,6 +75,7 @@ impl StatusView {
             difficulty: status.difficulty,
             peers: status.peers,
             agreeing: status.agreeing,
+            archives: status.archives,
             pool: status.pool,
             syncing: status.syncing,
             mining: status.mining,
@@ -91,6 +96,10 @@ pub struct ConnectedPeer {
     pub key: Option<PublicKey>,
     /// `full` or `light`, once it announced its role.
     pub role: Option<String>,
+    /// `all` if it has the bodies of all blocks, `pruned` if it deletes old ones. Missing for a light
+    /// peer, and until it announced its features.
+    #[serde(default)]
+    pub bodies: Option<String>,
     /// The address where we dialled it. Missing if it dialled us.
     pub outbound: Option<String>,
     /// The address where it listens, if it announced one.
@@ -117,10 +126,16 @@ impl From<PeerView> for ConnectedPeer {
             Role::Full => "full".to_owned(),
             Role::Light => "light".to_owned(),
         };
+        let bodies = |features: Features| match features {
+            features if features.has(Features::ARCHIVE) => Some("all".to_owned()),
+            features if features.has(Features::PRUNED) => Some("pruned".to_owned()),
+            _ => None,
+        };
         Self {
             id: peer.id.0,
             key: peer.key,
             role: peer.role.map(role),
+            bodies: peer.features.and_then(bodies),
             outbound: peer.outbound.map(|address| address.to_string()),
             listen: peer.listen.map(|address| address.to_string()),
             latency_ms: peer.latency_ms,

@@ -51,7 +51,8 @@ pub struct Written {
 /// all, and returns false to give up. Memory is bounded by a piece of blocks.
 ///
 /// # Errors
-/// The store cannot be read, the output cannot be written, or `step` gives up.
+/// Old bodies were deleted, the store cannot be read, the output cannot be written, or `step` gives
+/// up.
 pub fn write(
     view: &Snapshot,
     network: &Network,
@@ -59,6 +60,7 @@ pub fn write(
     out: &mut impl Write,
     mut step: impl FnMut(u64, u64) -> bool,
 ) -> anyhow::Result<Written> {
+    check_whole(view.kept_from()?)?;
     let tip = view.tip()?;
     let mut out = Hashing { out, hasher: Sha256::new(), bytes: 0 };
     out.write_all(MAGIC)?;
@@ -86,6 +88,20 @@ pub fn write(
     record(&mut out, END, &[&checksum])?;
     out.flush()?;
     Ok(Written { height: tip.height, tip: tip.hash, bytes: out.bytes })
+}
+
+/// Fails if the bodies below a height were deleted. A backup has every block.
+///
+/// # Errors
+/// The height is above that of the first block after genesis.
+pub fn check_whole(kept_from: u64) -> anyhow::Result<()> {
+    ensure!(
+        kept_from <= 1,
+        "the bodies of the blocks from 1 to {} were deleted here, and a backup has every block: back up an archive \
+         node; `plexus key export` writes your key",
+        kept_from - 1
+    );
+    Ok(())
 }
 
 fn record(out: &mut impl Write, kind: u8, parts: &[&[u8]]) -> anyhow::Result<()> {

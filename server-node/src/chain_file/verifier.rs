@@ -11,7 +11,7 @@ use std::io::BufRead;
 use anyhow::{anyhow, ensure};
 use plexus_core::ledger::signature_batch::SignatureCheck;
 use plexus_core::ledger::validation::{self, RuleError};
-use plexus_core::primitives::block::{Block, Header, VERSION};
+use plexus_core::primitives::block::{Block, Header, VERSION, content_root};
 use plexus_core::primitives::hash::Hash;
 use plexus_core::primitives::message::MessageId;
 use plexus_core::primitives::mmr::Mmr;
@@ -129,6 +129,28 @@ impl ChainVerifier {
         self.blocks += 1;
         self.messages += block.messages.len() as u64;
         Ok((hash, ids))
+    }
+
+    /// Checks the next block by its header and the two values that stay of it when its body is deleted.
+    /// Returns the block's hash. The messages of later blocks are not compared with those of this one.
+    ///
+    /// # Errors
+    /// The rules that the header breaks, or its values contradict it. The error names its height.
+    pub fn push_pruned(&mut self, header: Header, body_root: &Hash, extra: u64) -> anyhow::Result<Hash> {
+        let hash = header.hash();
+        let failures = validation::check_header(&self.network, &self.tip, &self.tip_hash, &header, &hash);
+        ensure!(failures.is_empty(), "block {} ({hash}) is invalid: {}", self.blocks, list(&failures));
+        let found = content_root(&self.history.root(), body_root, extra);
+        ensure!(
+            found == header.content_root,
+            "block {} ({hash}): the content root is {found}, expected {}",
+            self.blocks,
+            header.content_root
+        );
+        self.history = self.history.append(header.record(hash));
+        (self.tip, self.tip_hash) = (header, hash);
+        self.blocks += 1;
+        Ok(hash)
     }
 
     /// Removes ids that no block from `time` on may repeat, because their messages are too old for

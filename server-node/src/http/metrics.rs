@@ -36,6 +36,7 @@ pub(crate) async fn show(State(app): State<AppState>, headers: HeaderMap) -> imp
         now: clock::time(),
         reasons: findings.findings.reasons(),
         node: findings.node,
+        pruned: app.handle.store().kept_from(),
         machine: findings.machine,
         disk_reserve: app.surroundings.disk_reserve,
         clock_offset: findings.findings.clock_offset,
@@ -61,9 +62,12 @@ fn permits(app: &AppState) -> Vec<Permits> {
         available: semaphore.available_permits(),
         max,
     };
-    let around = &app.surroundings;
+    // The listener takes the permit of the next connection before that comes, so the semaphore tells
+    // one too few.
+    let (max, open) = (app.surroundings.connections_max, app.handle.metrics().connections.http.get());
+    let open = usize::try_from(open).unwrap_or(0);
     vec![
-        of("connections", &around.connections, around.connections_max),
+        Permits { resource: "connections", available: max.saturating_sub(open), max },
         of("exports", &app.exports, crate::api::export::EXPORTS_MAX),
         of("graphs", &app.graphs, crate::api::graph::GRAPHS_MAX),
         of("proofs", &app.proofs, crate::api::proof::PROOFS_MAX),

@@ -19,6 +19,8 @@ pub(crate) enum Reason {
     DriverSilent,
     /// A heavier chain is being fetched.
     Syncing,
+    /// All peers deleted the body of the next block.
+    NoArchive,
     /// There is no peer, although nodes to connect to are configured.
     NoPeers,
     /// The local clock differs from other nodes' clocks.
@@ -30,14 +32,22 @@ pub(crate) enum Reason {
 }
 
 impl Reason {
-    pub(crate) const ALL: [Self; 6] =
-        [Self::DriverSilent, Self::Syncing, Self::NoPeers, Self::ClockOff, Self::DiskLow, Self::DiskSilent];
+    pub(crate) const ALL: [Self; 7] = [
+        Self::DriverSilent,
+        Self::Syncing,
+        Self::NoArchive,
+        Self::NoPeers,
+        Self::ClockOff,
+        Self::DiskLow,
+        Self::DiskSilent,
+    ];
 
     /// Returns the code, which never changes its meaning.
     pub(crate) fn code(self) -> &'static str {
         match self {
             Self::DriverSilent => "driver_silent",
             Self::Syncing => "syncing",
+            Self::NoArchive => "no_archive",
             Self::NoPeers => "no_peers",
             Self::ClockOff => "clock_off",
             Self::DiskLow => "disk_low",
@@ -72,13 +82,15 @@ pub(crate) struct NodeFindings {
     pub(crate) height: u64,
     pub(crate) target: u64,
     pub(crate) peers: usize,
+    /// The height of the next block, if all peers that have it deleted its body.
+    pub(crate) lacking: Option<u64>,
 }
 
 /// A reason that a node is not ready, for programs and for people.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub(crate) struct NotReady {
-    /// The code, for programs: `driver_silent`, `syncing`, `no_peers`, `clock_off`, `disk_low` or
-    /// `disk_silent`. It never changes its meaning.
+    /// The code, for programs: `driver_silent`, `syncing`, `no_archive`, `no_peers`, `clock_off`,
+    /// `disk_low` or `disk_silent`. It never changes its meaning.
     pub(crate) code: &'static str,
     /// The message, for people.
     pub(crate) message: String,
@@ -91,6 +103,7 @@ impl Findings {
         let holds = |reason| match reason {
             Reason::DriverSilent => node.is_none(),
             Reason::Syncing => node.is_some_and(|node| node.is_syncing),
+            Reason::NoArchive => node.is_some_and(|node| node.lacking.is_some()),
             Reason::NoPeers => self.is_connecting && node.is_some_and(|node| node.peers == 0),
             Reason::ClockOff => {
                 self.clock_offset.is_some_and(|offset| offset.abs() > CLOCK_OFFSET_MAX.as_secs_f64())
@@ -109,6 +122,10 @@ impl Findings {
         let message = match reason {
             Reason::DriverSilent => "the node's driver does not answer".to_owned(),
             Reason::Syncing => format!("a heavier chain is being fetched: height {height} of {target}"),
+            Reason::NoArchive => {
+                let height = self.node.and_then(|node| node.lacking).unwrap_or_default();
+                format!("all peers deleted the body of block {height}: connect to an archive node")
+            }
             Reason::NoPeers => "no node is connected, although --connect names some".to_owned(),
             Reason::ClockOff => {
                 let offset = self.clock_offset.unwrap_or_default();
@@ -130,7 +147,7 @@ mod tests {
     use super::*;
 
     fn ready() -> Findings {
-        let node = NodeFindings { is_syncing: false, height: 7, target: 7, peers: 1 };
+        let node = NodeFindings { is_syncing: false, height: 7, target: 7, peers: 1, lacking: None };
         Findings {
             node: Some(node),
             is_connecting: true,
@@ -153,6 +170,7 @@ mod tests {
         for (reason, findings) in [
             (Reason::DriverSilent, Findings { node: None, ..ready() }),
             (Reason::Syncing, with_node(|node| node.is_syncing = true)),
+            (Reason::NoArchive, with_node(|node| node.lacking = Some(8))),
             (Reason::NoPeers, with_node(|node| node.peers = 0)),
             (Reason::ClockOff, Findings { clock_offset: Some(30.1), ..ready() }),
             (Reason::ClockOff, Findings { clock_offset: Some(-30.1), ..ready() }),
@@ -180,6 +198,8 @@ mod tests {
             slow.explain(Reason::ClockOff).message,
             "this clock is 90 s behind the clocks of other nodes: set it"
         );
+        let newcomer = with_node(|node| node.lacking = Some(8));
+        assert!(newcomer.explain(Reason::NoArchive).message.contains("block 8"));
         let low = Findings { disk_free: Some(Some(99)), ..ready() };
         assert_eq!(low.explain(Reason::DiskLow).message, "the disk has 99 free bytes and needs 100");
     }

@@ -39,7 +39,7 @@ const CONTENT_POLICY: &str = "default-src 'self'; script-src 'self' 'wasm-unsafe
 
 /// Creates the state that the routes of a node share. Must be called within a Tokio runtime, because
 /// tasks encode the events and watch the chain.
-pub(crate) fn state(handle: Handle, config: &NodeConfig, connections: Arc<Semaphore>) -> AppState {
+pub(crate) fn state(handle: Handle, config: &NodeConfig, connections: &Semaphore) -> AppState {
     let author = config.author.public();
     AppState {
         feed: EventFeed::start(&handle),
@@ -54,7 +54,6 @@ pub(crate) fn state(handle: Handle, config: &NodeConfig, connections: Arc<Semaph
             is_connecting: !config.connect.is_empty(),
             disk_reserve: config.disk_reserve,
             connections_max: connections.available_permits(),
-            connections,
         }),
         handle,
     }

@@ -36,8 +36,7 @@ pub(crate) struct Surroundings {
     pub(crate) is_connecting: bool,
     /// The free bytes below which the node is not ready.
     pub(crate) disk_reserve: u64,
-    /// The permits of connections to the main listener.
-    pub(crate) connections: Arc<Semaphore>,
+    /// The most connections to the main listener.
     pub(crate) connections_max: usize,
 }
 
@@ -59,6 +58,7 @@ impl AppState {
             height: node.status.height,
             target: node.status.target,
             peers: node.status.peers,
+            lacking: node.status.lacking,
         };
         let findings = Findings {
             node: node.as_ref().map(of_node),

@@ -55,6 +55,8 @@ pub(crate) struct Scrape {
     pub(crate) now: Timestamp,
     /// The state of the node, unless the driver did not answer in time.
     pub(crate) node: Option<NodeSnapshot>,
+    /// The lowest height above genesis whose body is kept, if bodies were deleted.
+    pub(crate) pruned: Option<u64>,
     /// The state of the machine, unless the disk did not answer in time.
     pub(crate) machine: Option<Arc<MachineState>>,
     /// The free space below which the node is not ready, in bytes.
@@ -116,6 +118,8 @@ impl Scrape {
             chain(&mut registry, node, self.now);
             peers(&mut registry, &node.peers);
         }
+        let help = "The lowest block above genesis whose body is kept: 1 if no body was deleted";
+        gauge(&mut registry, "lowest_body_height", help, real(self.pruned.unwrap_or(1)));
         if let Some(offset) = self.clock_offset {
             let help = "How far this clock is ahead of the dialled nodes' clocks, in the median";
             with_unit(&mut registry, "clock_offset", help, Unit::Seconds, offset);
@@ -204,6 +208,7 @@ fn chain(registry: &mut Registry, node: &NodeSnapshot, now: Timestamp) {
         ("mining", "Whether the node is mining", f64::from(u8::from(status.mining))),
         ("pool_messages", "Messages that wait in the pool", count(status.pool)),
         ("peers_agreeing", "Full peers that have the same chain", count(status.agreeing)),
+        ("peers_archive", "Peers that have the bodies of all blocks", count(status.archives)),
         ("total_work", "The sum of work up to the tip, in hashes", number(&status.total_work)),
         ("difficulty", "Expected hashes of the next block", number(&status.difficulty)),
     ];

@@ -3,13 +3,15 @@
 //!
 //! Each block of the best chain must be there, keep every rule but the signatures, and have its rows
 //! in the other tables. The signatures were verified before the block was stored, and its hash
-//! commits to them. As in [`super::salvage`], the database may panic on a damaged page.
+//! commits to them. Of a block whose body was deleted, the header and the two values that stay are
+//! checked in place of the body. As in [`super::salvage`], the database may panic on a damaged page.
 
 use std::borrow::Cow;
 use std::path::Path;
+use std::sync::Arc;
 
 use plexus_core::node::storage::CHECKPOINT_BLOCKS;
-use plexus_core::primitives::block::Block;
+use plexus_core::primitives::block::{Block, Header};
 use plexus_core::primitives::hash::Hash;
 use plexus_core::primitives::message::{Message, MessageId};
 use plexus_core::primitives::mmr::{Mmr, MmrNode, Position};
@@ -70,7 +72,6 @@ pub fn check(data: &Path, network: &Network, mut tell: impl FnMut(Checked)) -> S
     let database = salvage::open(data)?;
     let transaction = database.begin_read()?;
     check_meta(&transaction, data, network)?;
-    identity::check_whole(&transaction)?;
     let view = Snapshot::new(&transaction, *network.id())?;
     let mut head = Memtable::default();
     tell(Checked::Begun { part: "message log".into() });
@@ -117,8 +118,8 @@ impl<F: FnMut(Checked)> Check<'_, F> {
     /// the height of the last sound block.
     fn chain(&mut self, network: &Network) -> StoreResult<u64> {
         (self.tell)(Checked::Begun { part: "best".into() });
-        let tip = self.view.last()?.0;
-        (self.tell)(Checked::Begun { part: "bodies".into() });
+        let (tip, kept_from) = (self.view.last()?.0, self.view.kept_from()?);
+        (self.tell)(Checked::Begun { part: if kept_from > 1 { "pruned" } else { "bodies" }.into() });
         for height in 0..=tip {
             if height.is_multiple_of(CHECKPOINT_BLOCKS) {
                 (self.tell)(Checked::Height(height));
@@ -127,6 +128,19 @@ impl<F: FnMut(Checked)> Check<'_, F> {
                 self.damage("best", height, "the row is missing");
                 return Ok(height.saturating_sub(1));
             };
+            if (1..kept_from).contains(&height) {
+                match self.pruned_block(height, &hash)? {
+                    Ok(header) => self.rows(network, height, &hash, &header, &[])?,
+                    Err(reason) => {
+                        self.damage("pruned", height, reason);
+                        return Ok(height - 1);
+                    }
+                }
+                continue;
+            }
+            if height == kept_from {
+                (self.tell)(Checked::Begun { part: "bodies".into() });
+            }
             let body = self.view.body_at(height, &hash)?;
             let block = match body.map(|body| Block::decode(&body)) {
                 Some(Ok(block)) => block,
@@ -143,7 +157,7 @@ impl<F: FnMut(Checked)> Check<'_, F> {
                 self.damage("bodies", height, reason);
                 return Ok(height.saturating_sub(1));
             }
-            self.rows(network, height, &hash, &block)?;
+            self.rows(network, height, &hash, &block.header, &block.messages)?;
         }
         Ok(tip)
     }
@@ -160,12 +174,38 @@ impl<F: FnMut(Checked)> Check<'_, F> {
         self.verifier.push(block, ANY_TIME, false).map(drop).map_err(|error| error.to_string())
     }
 
+    /// Checks a block whose body was deleted by the values that stay. Returns its header, or the reason
+    /// that it is damaged.
+    fn pruned_block(&mut self, height: u64, hash: &Hash) -> StoreResult<Result<Header, String>> {
+        let header = match self.view.header_at(height, hash) {
+            Ok(Some((header, _))) => header,
+            Ok(None) => return Ok(Err("the header is missing".to_owned())),
+            Err(StoreError::Record { reason, .. }) => return Ok(Err(reason)),
+            Err(error) => return Err(error),
+        };
+        let Some((body_root, extra)) = self.view.pruned_at(height)? else {
+            return Ok(Err("the row is missing".to_owned()));
+        };
+        let pushed = self.verifier.push_pruned(header, &body_root, extra).map_err(|error| error.to_string());
+        Ok(pushed.and_then(|found| match found == *hash {
+            true => Ok(header),
+            false => Err(format!("the header is that of {found}, not of {hash}")),
+        }))
+    }
+
     /// Checks the rows that a block of the best chain has in the other tables.
-    fn rows(&mut self, network: &Network, height: u64, hash: &Hash, block: &Block) -> StoreResult<()> {
+    fn rows(
+        &mut self,
+        network: &Network,
+        height: u64,
+        hash: &Hash,
+        block: &Header,
+        messages: &[Arc<Message>],
+    ) -> StoreResult<()> {
         let total_work = self.verifier.history().work();
         match self.view.header_at(height, hash) {
-            Ok(Some((header, work))) if header == block.header && work == total_work => {}
-            Ok(Some((header, _))) if header != block.header => {
+            Ok(Some((header, work))) if header == *block && work == total_work => {}
+            Ok(Some((header, _))) if header != *block => {
                 self.damage("headers", height, "the header is not the block's");
             }
             Ok(Some((_, work))) => {
@@ -178,7 +218,7 @@ impl<F: FnMut(Checked)> Check<'_, F> {
         if self.view.height(hash)? != Some(height) {
             self.damage("heights", height, "the row is missing or has another height");
         }
-        let ids: Vec<MessageId> = block.messages.iter().map(|message| message.id(network.id())).collect();
+        let ids: Vec<MessageId> = messages.iter().map(|message| message.id(network.id())).collect();
         for id in ids {
             let is_row = |row: &(Hash, u64)| *row == (*hash, height);
             if !self.head.find(&id).any(|row| is_row(&row))
@@ -194,7 +234,7 @@ impl<F: FnMut(Checked)> Check<'_, F> {
                 None => self.damage("checkpoints", height, "the row is missing"),
             }
         }
-        let leaf = block.header.record(*hash);
+        let leaf = block.record(*hash);
         for (position, node) in self.nodes.push(leaf) {
             match self.view.node(position) {
                 Ok(Some(found)) if found == node => {}

@@ -91,8 +91,9 @@ pub enum StoreError {
     },
     /// The bodies of old blocks were deleted, and the whole chain is needed.
     #[error(
-        "the store is pruned: the bodies below block {kept_from} were deleted, and the whole chain is needed for this; \
-         a node cuts the chain off below damage when it starts, or begins again with a new directory (--data)"
+        "the store is pruned: the bodies below block {kept_from} were deleted, and a new store cannot be made without \
+         them. A node that starts cuts the chain off below damage in its newest blocks. Otherwise begin again: \
+         `plexus node --data NEW --from URL`"
     )]
     PrunedStore {
         /// The lowest height whose body is kept.

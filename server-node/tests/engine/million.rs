@@ -65,7 +65,13 @@ fn message(network: &Network) -> Message {
     draft.sign(&secret(), network.id(), 0)
 }
 
-fn next_block(network: &Network, parent: &Header, history: &Mmr, blocks: u64) -> Block {
+fn next_block(
+    network: &Network,
+    parent: &Header,
+    history: &Mmr,
+    blocks: u64,
+    messages: &[Arc<Message>],
+) -> Block {
     let header = Header {
         prev_hash: parent.hash(),
         content_root: Hash::ZERO,
@@ -77,14 +83,15 @@ fn next_block(network: &Network, parent: &Header, history: &Mmr, blocks: u64) ->
     };
     // A store holds verified blocks. A light node only verifies the signatures of the newest ones.
     let (author, signature) = (PublicKey::NOBODY, Signature::NONE);
-    let mut block = Block { header, extra: 0, author, signature, messages: Vec::new() };
+    let mut block = Block { header, extra: 0, author, signature, messages: messages.to_vec() };
     if block.header.height == WRITTEN {
         block.messages.push(Arc::new(message(network)));
     }
     if block.header.height == WRITTEN || block.header.height + LIGHT_BODIES as u64 > blocks {
         block.seal(&secret(), network.id(), &history.root());
     } else {
-        block.header.content_root = content_root(&history.root(), &block.body_root(&Hash::ZERO), 0);
+        block.header.content_root =
+            content_root(&history.root(), &block.body_root(&block.messages_root()), 0);
     }
     while !header.bits.target().unwrap().is_met_by(&block.header.hash()) {
         block.header.nonce += 1;
@@ -94,17 +101,24 @@ fn next_block(network: &Network, parent: &Header, history: &Mmr, blocks: u64) ->
 
 /// Makes a store with this number of blocks.
 pub(crate) fn fill(data: &Path, network: &Network, blocks: u64) {
+    fill_with(data, network, blocks, &[]);
+}
+
+/// Makes a store with this number of blocks, each of which has these messages. They are in no index.
+pub(crate) fn fill_with(data: &Path, network: &Network, blocks: u64, messages: &[Arc<Message>]) {
     let store = Store::open(data, network).unwrap();
     let mut parent = *network.genesis();
     let mut history = Mmr::default().append(parent.record(*network.id()));
     while parent.height < blocks {
         let (mut changes, fork) = (Vec::new(), parent.height);
-        for _ in 0..20_000.min(blocks - fork) {
-            let block = next_block(network, &parent, &history, blocks);
+        let most = if messages.is_empty() { 20_000 } else { 100 };
+        for _ in 0..most.min(blocks - fork) {
+            let block = next_block(network, &parent, &history, blocks, messages);
             let (header, hash, height) = (block.header, block.header.hash(), block.header.height);
             history = history.append(header.record(hash));
             changes.push(Change::Header { hash, header, total_work: history.work() });
-            let ids = block.messages.iter().map(|message| message.id(network.id())).collect();
+            let indexed = block.messages.iter().skip(messages.len());
+            let ids = indexed.map(|message| message.id(network.id())).collect();
             changes.push(Change::Body { hash, height, block: block.encode().into(), ids });
             if height.is_multiple_of(CHECKPOINT_BLOCKS) {
                 changes.push(Change::Checkpoint { height, hash, history: history.clone() });

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use plexus_core::node::storage::Change;
+use plexus_core::primitives::message::{Draft, TEXT_BYTES_MAX};
 use plexus_core::primitives::params::Network;
 use plexus_core::primitives::time::Timestamp;
 use plexus_core::proof::chain_proof;
@@ -56,6 +57,14 @@ fn assert_kept(store: &Store, blocks: &[Forged], first: u64) {
             Err(error) => panic!("{error}"),
         }
     }
+}
+
+/// Deletes all bodies that may be deleted from a store. Returns the height from which on it keeps
+/// them.
+pub fn to_fewest(data: &Path) -> u64 {
+    let store = open(data);
+    prune(&store, FEWEST, NOW);
+    store.kept_from().unwrap()
 }
 
 #[test]
@@ -224,4 +233,48 @@ fn a_long_chain_without_its_bodies_is_proven_and_takes_less_room() {
     assert_eq!(chain_proof::verify(&network, &proof).unwrap().hash, tip.hash);
     assert_eq!(store.headers_after(&[]).unwrap().len(), 2_000);
     assert_eq!(store.blocks(blocks - 999, 2_000).unwrap().len(), 1_000);
+}
+
+/// The blocks of the store with large bodies. `LARGE_BLOCKS` sets another number.
+const LARGE_BLOCKS: u64 = 2_000;
+/// The messages of each of its blocks, of 4 kB each.
+const LARGE_MESSAGES: usize = 15;
+
+#[test]
+fn a_file_of_large_bodies_shrinks_to_those_that_are_kept() {
+    let blocks = std::env::var("LARGE_BLOCKS").map_or(LARGE_BLOCKS, |text| text.parse().unwrap());
+    let (data, network) = (tempfile::tempdir().unwrap(), crate::million::network());
+    let text = "x".repeat(TEXT_BYTES_MAX);
+    let draft = Draft::new(secret(1).public(), "bob", &text, NOW).unwrap();
+    let message = Arc::new(draft.sign(&secret(1), network.id(), 0));
+    crate::million::fill_with(data.path(), &network, blocks, &vec![message; LARGE_MESSAGES]);
+    let file = data.path().join("chain.redb");
+    let size = || std::fs::metadata(&file).unwrap().len();
+    let whole = size();
+    let store = Store::open(data.path(), &network).unwrap();
+    let tip = store.tip().unwrap();
+    let body = store.block(&tip.hash).unwrap().unwrap().block.len() as u64;
+    let begun = std::time::Instant::now();
+    assert_eq!(prune(&store, FEWEST, NOW) as u64, blocks - KEPT_BODIES_MIN);
+    let took = begun.elapsed();
+    drop(store);
+    let pruned = size();
+    let begun = std::time::Instant::now();
+    let store = Store::open(data.path(), &network).unwrap();
+    let (opened, compact) = (begun.elapsed(), size());
+    println!(
+        "{blocks} blocks of {body} bytes: {whole} bytes, {pruned} after pruning in {took:.1?}, {compact} after opening \
+         in {opened:.1?}"
+    );
+    assert!(whole > blocks * body, "{whole}");
+    // The bodies that are kept, and a fourth of that for pages that are not full and all else.
+    assert!(compact < KEPT_BODIES_MIN * body * 5 / 4, "{compact} of {whole}");
+    assert_eq!(store.restore(&network).unwrap().tip().hash, tip.hash);
+    assert_eq!(store.blocks(blocks - 9, 10).unwrap().len(), 10);
+    // It is compacted once.
+    drop(store);
+    let begun = std::time::Instant::now();
+    drop(Store::open(data.path(), &network).unwrap());
+    assert!(begun.elapsed() < opened, "{:?}, {opened:?} the first time", begun.elapsed());
+    assert!(size() <= compact);
 }

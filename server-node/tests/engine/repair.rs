@@ -9,7 +9,7 @@ use std::sync::Arc;
 use plexus_core::node::storage::Change;
 use plexus_core::primitives::mmr::RECORD_BYTES;
 use plexus_core::primitives::params::Network;
-use plexus_node::store::{FILE, Store};
+use plexus_node::store::{FILE, KEPT_BODIES_MIN, Store};
 use plexus_tests::process::binary;
 use plexus_tests::test_rng::TestRng;
 use redb::{Database, ReadableTable, TableDefinition, WriteTransaction};
@@ -23,6 +23,7 @@ const BEST: TableDefinition<'_, u64, &[u8; 32]> = TableDefinition::new("best");
 const HEIGHTS: TableDefinition<'_, &[u8; 32], u64> = TableDefinition::new("heights");
 const LOG: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("message log");
 const CHECKPOINTS: TableDefinition<'_, &[u8; 40], &[u8]> = TableDefinition::new("checkpoints");
+const PRUNED: TableDefinition<'_, u64, &[u8; 40]> = TableDefinition::new("pruned");
 const NODES: TableDefinition<'_, &[u8; 9], &[u8; RECORD_BYTES]> = TableDefinition::new("nodes");
 
 /// The number of places at which a byte is flipped.
@@ -227,6 +228,51 @@ fn a_store_of_another_network_or_in_use_is_not_touched() {
     let none = tempfile::tempdir().unwrap();
     let missing = repair(none.path(), &[]);
     assert!(String::from_utf8_lossy(&missing.stderr).contains("nothing to repair"));
+}
+
+#[test]
+fn a_pruned_store_is_checked_and_its_damage_is_named_and_left() {
+    let original = tempfile::tempdir().unwrap();
+    let blocks = make(original.path(), 1_100);
+    let kept_from = crate::prune::to_fewest(original.path());
+    assert_eq!(kept_from, 1_101 - KEPT_BODIES_MIN);
+    let bytes = fs::read(original.path().join(FILE)).unwrap();
+    for more in [&["--check"][..], &[]] {
+        let output = repair(original.path(), more);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        assert_eq!((&report(&output)["sound"], &report(&output)["height"]), (&true.into(), &1_100.into()));
+    }
+    assert_eq!(fs::read(original.path().join(FILE)).unwrap(), bytes, "a sound store is left alone");
+    let damaged = |part: &str, height: u64, damage: &dyn Fn(&WriteTransaction)| {
+        let data = tempfile::tempdir().unwrap();
+        fs::write(data.path().join(FILE), &bytes).unwrap();
+        harm(data.path(), damage);
+        let before = fs::read(data.path().join(FILE)).unwrap();
+        let named = &report(&repair(data.path(), &["--check"]))["damage"][0];
+        assert_eq!((&named["part"], &named["height"]), (&part.into(), &height.into()), "{named}");
+        let refused = repair(data.path(), &[]);
+        let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+        assert_eq!(refused.status.code(), Some(1), "{part}: {said}");
+        assert!(said.contains("the store is pruned") && said.contains("--from"), "{part}: {said}");
+        assert_eq!(fs::read(data.path().join(FILE)).unwrap(), before, "{part}: it is left as it is");
+        assert!(!data.path().join("repair.new").exists(), "{part}");
+    };
+    damaged("pruned", 70, &|transaction| {
+        transaction.open_table(PRUNED).unwrap().remove(70).unwrap();
+    });
+    damaged("pruned", 71, &|transaction| {
+        let mut pruned = transaction.open_table(PRUNED).unwrap();
+        let mut record = *pruned.get(71).unwrap().unwrap().value();
+        record[39] ^= 1;
+        pruned.insert(71, &record).unwrap();
+    });
+    damaged("pruned", 300, &|transaction| {
+        transaction.open_table(HEADERS).unwrap().remove(&key(&blocks[299])).unwrap();
+    });
+    damaged("bodies", kept_from, &|transaction| {
+        let first = &blocks[usize::try_from(kept_from).unwrap() - 1];
+        transaction.open_table(BODIES).unwrap().remove(&key(first)).unwrap();
+    });
 }
 
 #[test]

@@ -6,7 +6,7 @@ use plexus_node::admin::view::{AdminStatus, BanView, Closed, Done, LogLevels, Mi
 use super::client::{AdminClient, check_text, escaped};
 use super::{AdminArgs, AdminRequest, PeersRequest, Switch};
 use crate::command::data_dir::DataFolder;
-use crate::command::{size, table};
+use crate::command::{size, status, table};
 
 /// Runs the command.
 pub(super) fn run(arguments: &AdminArgs) -> anyhow::Result<()> {
@@ -14,7 +14,7 @@ pub(super) fn run(arguments: &AdminArgs) -> anyhow::Result<()> {
     let client = AdminClient::new(&data, arguments.admin_socket.as_deref())?;
     let json = arguments.json;
     match &arguments.request {
-        AdminRequest::Status => status(&client, json),
+        AdminRequest::Status => show_status(&client, json),
         AdminRequest::Peers { request: None | Some(PeersRequest::List) } => list(&client, json),
         AdminRequest::Peers { request: Some(request) } => peers(&client, request, json),
         AdminRequest::Mining { state, threads } => {
@@ -44,12 +44,12 @@ fn done(json: bool, text: &str) -> anyhow::Result<()> {
     if json { table::print_json(&Done {}) } else { table::print(text) }
 }
 
-fn status(client: &AdminClient, json: bool) -> anyhow::Result<()> {
+fn show_status(client: &AdminClient, json: bool) -> anyhow::Result<()> {
     let admin: AdminStatus = client.ask(Method::GET, "/status")?;
     if json {
         return table::print_json(&admin);
     }
-    let status = &admin.status;
+    let AdminStatus { status, .. } = &admin;
     let free = admin.disk_free.map_or_else(|| "unknown".to_owned(), size::display);
     let disk = match admin.disk_full {
         true => format!("{free} free: NEARLY FULL, no block or message is taken"),
@@ -59,7 +59,7 @@ fn status(client: &AdminClient, json: bool) -> anyhow::Result<()> {
         true => format!("on, {} threads", admin.mining_threads),
         false => "off, or waiting until it is useful".to_owned(),
     };
-    let rows = [
+    let mut rows = vec![
         ("version", table::one_line(&status.version)),
         ("process", admin.process.to_string()),
         ("network", table::one_line(&status.network)),
@@ -67,10 +67,12 @@ fn status(client: &AdminClient, json: bool) -> anyhow::Result<()> {
         ("disk", disk),
         ("height", status.height.to_string()),
         ("tip", status.tip.to_string()),
-        ("peers", format!("{}, {} with the same chain", status.peers, status.agreeing)),
+        ("peers", status::peers(status)),
         ("pool", format!("{} messages", status.pool)),
         ("mining", mining),
+        ("bodies", status::bodies(status)),
     ];
+    rows.extend(status.lacking.map(|height| ("lacking", status::lacking(height))));
     table::print(&table::pairs(&rows))
 }
 
@@ -79,12 +81,13 @@ fn list(client: &AdminClient, json: bool) -> anyhow::Result<()> {
     if json {
         return table::print_json(&Peers { peers, bans });
     }
-    let mut rows = table::headed(&["id", "role", "address", "key"]);
+    let mut rows = table::headed(&["id", "role", "bodies", "address", "key"]);
     for peer in &peers {
         let address = peer.outbound.as_deref().or(peer.listen.as_deref()).unwrap_or("inbound");
         rows.add_row([
             peer.id.to_string(),
             table::one_line(peer.role.as_deref().unwrap_or("–")),
+            table::one_line(peer.bodies.as_deref().unwrap_or("–")),
             table::one_line(address),
             peer.key.map_or_else(|| "–".to_owned(), |key| key.to_string()),
         ]);

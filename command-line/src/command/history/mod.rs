@@ -1,9 +1,8 @@
 //! `plexus history`: the messages that a key signed, and those written to it or to a name.
 
-use anyhow::Context;
 use clap::Args;
 use plexus_core::primitives::key::PublicKey;
-use plexus_node::keystore::Keystore;
+use plexus_node::keystore::{Keystore, KeystoreError};
 use serde::Serialize;
 
 use super::{client, data_dir, progress, table};
@@ -20,7 +19,8 @@ const TEXT_CHARS: usize = 48;
 
 #[derive(Debug, Args)]
 pub(super) struct HistoryArgs {
-    /// The public key whose messages to list, 66 hex digits [default: that of the key in --data]
+    /// The public key whose messages to list, 66 hex digits [default: that of the key in --data, or
+    /// no key if there is none and --name is given]
     #[arg(long, value_name = "PUBLIC", value_parser = search::parse_key)]
     key: Option<PublicKey>,
     /// Also list the messages to this recipient, at most 128 bytes
@@ -44,7 +44,7 @@ pub(super) struct HistoryArgs {
 /// The answer in JSON.
 #[derive(Debug, Serialize)]
 struct History<'a> {
-    key: PublicKey,
+    key: Option<PublicKey>,
     recipient: Option<&'a str>,
     /// The height of the tip.
     height: u64,
@@ -61,10 +61,15 @@ struct History<'a> {
 pub(super) fn run(arguments: &HistoryArgs) -> anyhow::Result<()> {
     let client = arguments.client.client();
     let key = match arguments.key {
-        Some(key) => key,
+        Some(key) => Some(key),
         None => {
             let keystore = Keystore::new(arguments.data.folder(client.network()?.name())?);
-            author_public(&keystore).context("no --key is given")?
+            match author_public(&keystore) {
+                Ok(key) => Some(key),
+                // A name is enough, but nobody signs with a name.
+                Err(KeystoreError::Missing { .. }) if arguments.name.is_some() && !arguments.sent => None,
+                Err(error) => return Err(anyhow::Error::new(error).context("no --key is given")),
+            }
         }
     };
     let mut search = Search::new(key, arguments.name.clone());
@@ -95,7 +100,7 @@ pub(super) fn run(arguments: &HistoryArgs) -> anyhow::Result<()> {
 ///
 /// # Errors
 /// The key is missing or cannot be read.
-pub(super) fn author_public(keystore: &Keystore) -> anyhow::Result<PublicKey> {
+pub(super) fn author_public(keystore: &Keystore) -> Result<PublicKey, KeystoreError> {
     Ok(keystore.existing_author()?.public())
 }
 

@@ -63,7 +63,8 @@ pub(crate) struct Entry {
 /// A search from the tip downwards.
 #[derive(Debug)]
 pub(crate) struct Search {
-    key: PublicKey,
+    /// `None` if only messages to the name are searched.
+    key: Option<PublicKey>,
     recipient: Option<String>,
     /// The heights that were searched, the first and the lowest. `None` before the first answer.
     searched: Option<(u64, u64)>,
@@ -75,8 +76,8 @@ pub(crate) struct Search {
 }
 
 impl Search {
-    /// Starts a search for the messages of a key, and of those to a name.
-    pub(crate) fn new(key: PublicKey, recipient: Option<String>) -> Self {
+    /// Starts a search for the messages of a key, and of those to a name. One of the two is enough.
+    pub(crate) fn new(key: Option<PublicKey>, recipient: Option<String>) -> Self {
         Self { key, recipient, searched: None, is_pruned: false, found: HashSet::new() }
     }
 
@@ -124,9 +125,11 @@ impl Search {
     fn ask(&self, client: &NodeClient, to: Option<u64>) -> anyhow::Result<Traces> {
         let mut query: Vec<_> = to.map(|to| ("to", to.to_string())).into_iter().collect();
         query.extend(self.recipient.clone().map(|name| ("recipient", name)));
+        // Nobody signs with this key.
+        let key = self.key.unwrap_or(PublicKey::NOBODY);
         let mut busy = 0;
         loop {
-            match client.get_with(&format!("/api/v1/keys/{}", self.key), &query) {
+            match client.get_with(&format!("/api/v1/keys/{key}"), &query) {
                 Err(error) if busy < BUSY_MAX && is_refused(&error, "busy") => busy += 1,
                 answer => return answer,
             }
@@ -148,7 +151,7 @@ impl Search {
         let mut entries = Vec::new();
         for (message, height) in pending.chain(placed) {
             if self.found.insert(message.id) {
-                entries.push(self.entry(message, height, tip));
+                entries.extend(self.entry(message, height, tip));
             }
         }
         entries.sort_by_key(|entry| {
@@ -158,18 +161,20 @@ impl Search {
         Ok(entries)
     }
 
-    fn entry(&self, message: MessageView, height: Option<u64>, tip: u64) -> Entry {
-        let is_sent = message.sender == self.key;
-        let is_received =
-            message.recipient == self.key.to_string() || self.recipient.as_ref() == Some(&message.recipient);
-        let direction = match (is_sent, is_received) {
+    /// Returns the entry of a message. Returns `None` if the message has to do with neither the key nor
+    /// the name.
+    fn entry(&self, message: MessageView, height: Option<u64>, tip: u64) -> Option<Entry> {
+        let is_sent = self.key == Some(message.sender);
+        let is_to_key = self.key.is_some_and(|key| message.recipient == key.to_string());
+        let direction = match (is_sent, is_to_key || self.recipient.as_ref() == Some(&message.recipient)) {
             (true, true) => Direction::Both,
             (true, false) => Direction::Sent,
-            (false, _) => Direction::Received,
+            (false, true) => Direction::Received,
+            (false, false) => return None,
         };
         let peer = if is_sent { message.recipient.clone() } else { message.sender.to_string() };
         let confirmations = height.map_or(0, |height| (tip + 1).saturating_sub(height));
-        Entry { direction, peer, number_of_block: height, confirmations, message }
+        Some(Entry { direction, peer, number_of_block: height, confirmations, message })
     }
 }
 
@@ -234,7 +239,7 @@ mod tests {
     #[test]
     fn messages_come_newest_first_and_each_of_them_once() {
         let me = secret(7).public();
-        let mut search = Search::new(me, Some("bob".to_owned()));
+        let mut search = Search::new(Some(me), Some("bob".to_owned()));
         let (old, new) = (view(7, "carol", "old", 1), view(8, "bob", "new", 3));
         let (mine, own) = (view(8, &me.to_string(), "mine", 2), view(7, "bob", "own", 9));
         let first =
@@ -254,8 +259,19 @@ mod tests {
     }
 
     #[test]
+    fn messages_to_a_name_are_found_without_a_key() {
+        let mut search = Search::new(None, Some("bob".to_owned()));
+        let to_nobody = view(8, &PublicKey::NOBODY.to_string(), "to no key", 2);
+        let messages = vec![placed(view(8, "bob", "to bob", 3), 15), placed(to_nobody, 15)];
+        let entries = search.add(traces(1, 20, Vec::new(), messages), None).unwrap();
+        let shown: Vec<_> =
+            entries.iter().map(|entry| (entry.direction, entry.message.text.as_str())).collect();
+        assert_eq!(shown, [(Direction::Received, "to bob")]);
+    }
+
+    #[test]
     fn an_answer_about_other_blocks_ends_the_search() {
-        let mut search = Search::new(secret(7).public(), None);
+        let mut search = Search::new(Some(secret(7).public()), None);
         search.add(traces(11, 20, Vec::new(), Vec::new()), None).unwrap();
         let error = search.add(traces(5, 15, Vec::new(), Vec::new()), Some(10)).unwrap_err();
         assert!(error.to_string().contains("5 to 15"), "{error}");
@@ -275,7 +291,7 @@ mod tests {
             socket.write_all((head + body).as_bytes()).unwrap();
             asked
         });
-        let mut search = Search::new(secret(7).public(), None);
+        let mut search = Search::new(Some(secret(7).public()), None);
         search.add(traces(11, 20, Vec::new(), Vec::new()), None).unwrap();
         assert_eq!(search.next(&NodeClient::new(&node)).unwrap(), []);
         assert!(search.is_over() && search.is_pruned() && !search.is_complete());
@@ -285,7 +301,7 @@ mod tests {
 
     #[test]
     fn a_chain_of_genesis_alone_is_searched_at_once() {
-        let mut search = Search::new(secret(7).public(), None);
+        let mut search = Search::new(Some(secret(7).public()), None);
         assert!(!search.is_complete());
         search.add(traces(0, 0, Vec::new(), Vec::new()), None).unwrap();
         assert!(search.is_complete());

@@ -7,13 +7,13 @@ use clap::{Args, Subcommand};
 use plexus_core::primitives::identity::Identity;
 use plexus_core::primitives::key::PublicKey;
 use plexus_core::primitives::mnemonic::PATH;
-use plexus_core::primitives::params::Network;
 use plexus_node::keystore::{self, Keystore};
 use serde_json::json;
 use zeroize::Zeroizing;
 
+use super::data_dir::FolderSource;
 use super::passphrase::{self, PassphraseSource};
-use super::{WrongUse, data_dir, table};
+use super::{WrongUse, table};
 
 mod transfer;
 
@@ -34,7 +34,7 @@ enum Verb {
     /// Print the key and its 24 words
     Show {
         #[command(flatten)]
-        place: KeyLocation,
+        place: FolderSource,
         #[command(flatten)]
         passphrase: PassphraseSource,
         /// Print the public key only
@@ -51,21 +51,21 @@ enum Verb {
     /// Encrypt the key in the data folder under a passphrase
     Encrypt {
         #[command(flatten)]
-        place: KeyLocation,
+        place: FolderSource,
         #[command(flatten)]
         passphrase: PassphraseSource,
     },
     /// Store the key unencrypted again
     Decrypt {
         #[command(flatten)]
-        place: KeyLocation,
+        place: FolderSource,
         #[command(flatten)]
         passphrase: PassphraseSource,
     },
     /// Change the passphrase of an encrypted key
     Passphrase {
         #[command(flatten)]
-        place: KeyLocation,
+        place: FolderSource,
         #[command(flatten)]
         passphrase: PassphraseSource,
         /// Read the new passphrase from this file [default: ask for it]
@@ -78,29 +78,16 @@ enum Verb {
     Import(transfer::ImportArgs),
 }
 
-#[derive(Debug, Args)]
-struct KeyLocation {
-    #[command(flatten)]
-    data: data_dir::DataFolder,
-    /// The network whose default folder is used: plexus, dev or a TOML file
-    #[arg(long, value_name = "NAME|FILE", default_value = "plexus", value_parser = data_dir::parse_network)]
-    network: Network,
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
-}
-
-impl KeyLocation {
-    fn keystore(&self) -> anyhow::Result<Keystore> {
-        Ok(Keystore::new(self.data.folder(self.network.name())?))
-    }
+/// Returns the keys of a data folder.
+fn keystore(place: &FolderSource) -> anyhow::Result<Keystore> {
+    Ok(Keystore::new(place.folder()?))
 }
 
 /// The place and form in which a new key is stored.
 #[derive(Debug, Args)]
 struct Keeping {
     #[command(flatten)]
-    place: KeyLocation,
+    place: FolderSource,
     #[command(flatten)]
     passphrase: PassphraseSource,
     /// Encrypt the key under a passphrase
@@ -113,7 +100,7 @@ struct Keeping {
 
 impl Keeping {
     fn store(&self, identity: &Identity) -> anyhow::Result<()> {
-        let keystore = self.place.keystore()?;
+        let keystore = keystore(&self.place)?;
         // Before a passphrase is asked for.
         if !self.force && keystore.author_path().exists() {
             return Err(keystore::KeystoreError::Exists { path: keystore.author_path() }.into());
@@ -145,7 +132,7 @@ pub(super) fn run(arguments: KeyArgs) -> anyhow::Result<()> {
             keeping.shown(&identity, true)
         }
         Verb::Show { place, passphrase, public } => {
-            let stored = place.keystore()?.existing_author()?;
+            let stored = keystore(&place)?.existing_author()?;
             let is_encrypted = stored.is_encrypted();
             if public {
                 return show(&place, stored.public(), is_encrypted, None);
@@ -157,7 +144,7 @@ pub(super) fn run(arguments: KeyArgs) -> anyhow::Result<()> {
         Verb::Encrypt { place, passphrase } => encrypt(&place, &passphrase),
         Verb::Decrypt { place, passphrase } => decrypt(&place, &passphrase),
         Verb::Passphrase { place, passphrase, new_passphrase_file } => {
-            let keystore = place.keystore()?;
+            let keystore = keystore(&place)?;
             let stored = keystore.existing_author()?;
             let path = keystore.author_path();
             ensure!(
@@ -188,8 +175,8 @@ fn restore(keeping: &Keeping, arguments: Vec<String>) -> anyhow::Result<()> {
     keeping.shown(&identity, false)
 }
 
-fn encrypt(place: &KeyLocation, passphrase: &PassphraseSource) -> anyhow::Result<()> {
-    let keystore = place.keystore()?;
+fn encrypt(place: &FolderSource, passphrase: &PassphraseSource) -> anyhow::Result<()> {
+    let keystore = keystore(place)?;
     let stored = keystore.existing_author()?;
     if stored.is_encrypted() {
         let path = keystore.author_path();
@@ -200,8 +187,8 @@ fn encrypt(place: &KeyLocation, passphrase: &PassphraseSource) -> anyhow::Result
     show(place, identity.public(), true, None)
 }
 
-fn decrypt(place: &KeyLocation, passphrase: &PassphraseSource) -> anyhow::Result<()> {
-    let keystore = place.keystore()?;
+fn decrypt(place: &FolderSource, passphrase: &PassphraseSource) -> anyhow::Result<()> {
+    let keystore = keystore(place)?;
     let stored = keystore.existing_author()?;
     ensure!(stored.is_encrypted(), "{} is not encrypted", keystore.author_path().display());
     let identity = passphrase.open(stored)?;
@@ -210,12 +197,12 @@ fn decrypt(place: &KeyLocation, passphrase: &PassphraseSource) -> anyhow::Result
 }
 
 fn show(
-    place: &KeyLocation,
+    place: &FolderSource,
     public: PublicKey,
     is_encrypted: bool,
     words: Option<Zeroizing<String>>,
 ) -> anyhow::Result<()> {
-    let path = place.keystore()?.author_path().display().to_string();
+    let path = keystore(place)?.author_path().display().to_string();
     if place.json {
         let mut value =
             json!({ "public_key": public, "file": path, "path": PATH, "encrypted": is_encrypted });

@@ -10,13 +10,14 @@ use plexus_core::primitives::key_file::{KEY_FILE_BYTES_MAX, KeyFile};
 use plexus_node::keystore::{self, KeystoreError, StoredKey};
 use plexus_node::private_file::{self, PrivateFileError};
 
-use super::{KeyLocation, PassphraseSource, show, tell_of_copy};
+use super::{PassphraseSource, show, tell_of_copy};
+use crate::command::data_dir::FolderSource;
 use crate::command::table;
 
 #[derive(Debug, Args)]
 pub(super) struct ExportArgs {
     #[command(flatten)]
-    place: KeyLocation,
+    place: FolderSource,
     #[command(flatten)]
     passphrase: PassphraseSource,
     /// Write to this file [default: standard output]
@@ -27,7 +28,7 @@ pub(super) struct ExportArgs {
 #[derive(Debug, Args)]
 pub(super) struct ImportArgs {
     #[command(flatten)]
-    place: KeyLocation,
+    place: FolderSource,
     #[command(flatten)]
     passphrase: PassphraseSource,
     /// Replace an existing key, and keep it as author.key.1
@@ -41,7 +42,7 @@ pub(super) struct ImportArgs {
 /// Writes the key. An encrypted one keeps its passphrase, and for any other one a passphrase is
 /// chosen.
 pub(super) fn export(arguments: &ExportArgs) -> anyhow::Result<()> {
-    let stored = arguments.place.keystore()?.existing_author()?;
+    let stored = super::keystore(&arguments.place)?.existing_author()?;
     // Before a passphrase is asked for.
     if let Some(path) = arguments.file.as_deref().filter(|path| path.exists()) {
         bail!("{} exists already: name another file", path.display());
@@ -65,7 +66,7 @@ pub(super) fn export(arguments: &ExportArgs) -> anyhow::Result<()> {
 /// Stores a key under the passphrase that it has, after checking that the passphrase opens it.
 pub(super) fn import(arguments: &ImportArgs) -> anyhow::Result<()> {
     let file = read(&arguments.file)?;
-    let keystore = arguments.place.keystore()?;
+    let keystore = super::keystore(&arguments.place)?;
     if !arguments.force && keystore.author_path().exists() {
         return Err(KeystoreError::Exists { path: keystore.author_path() }.into());
     }

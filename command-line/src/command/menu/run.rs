@@ -7,7 +7,7 @@ use super::app::App;
 use super::exchange::{Action, Input, Outgoing, Request};
 use super::terminal::{self, Screen};
 use super::worker::Worker;
-use super::{Options, draw, events, sender};
+use super::{MenuArgs, draw, events, sender};
 use crate::command::client::NodeClient;
 
 /// The most inputs that wait. A thread that brings more waits itself.
@@ -18,8 +18,8 @@ const REQUESTS_MAX: usize = 8;
 const TICK: Duration = Duration::from_millis(500);
 
 /// Runs the menu until its user leaves.
-pub(super) fn run(options: Options) -> anyhow::Result<()> {
-    let Options { node, tls_ca, data, name } = options;
+pub(super) fn run(arguments: MenuArgs) -> anyhow::Result<()> {
+    let MenuArgs { node, tls_ca, data, name } = arguments;
     let mut screen = Screen::take()?;
     let size = screen.terminal.size()?;
     let client = || NodeClient::new(&node).trusting(tls_ca.clone());

@@ -113,3 +113,78 @@ pub(super) fn wait_for_signals(inputs: &SyncSender<Input>) -> io::Result<()> {
 pub(super) fn wait_for_signals(_: &SyncSender<Input>) -> io::Result<()> {
     Ok(())
 }
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::io::{Read, Write};
+    use std::sync::mpsc::channel;
+    use std::time::Duration;
+
+    use pty_process::blocking::{Command, open};
+    use rustix::termios::tcgetattr;
+
+    use super::*;
+
+    /// Set in the process that panics.
+    const PANICS: &str = "PLEXUS_TEST_PANICS_IN_THE_MENU";
+    const SHOWN: &str = "the menu is shown";
+    /// The most time until the terminal shows more.
+    const PATIENCE: Duration = Duration::from_secs(60);
+
+    /// Takes the terminal, waits for a key, and panics in another thread.
+    fn panic_in_the_menu() {
+        let mut screen = Screen::take().unwrap();
+        screen.terminal.draw(|frame| frame.render_widget(SHOWN, frame.area())).unwrap();
+        let Event::Key(_) = event::read().unwrap() else { panic!("no key came") };
+        // The hook ends the process.
+        std::thread::spawn(|| panic!("on purpose")).join().unwrap();
+    }
+
+    #[test]
+    fn a_panic_leaves_the_terminal_as_it_was_and_its_message_readable() {
+        if std::env::var_os(PANICS).is_some() {
+            return panic_in_the_menu();
+        }
+        let this =
+            concat!(module_path!(), "::a_panic_leaves_the_terminal_as_it_was_and_its_message_readable");
+        let (_crate, this) = this.split_once("::").unwrap();
+        let (pty, pts) = open().unwrap();
+        pty.resize(pty_process::Size::new(20, 60)).unwrap();
+        let before = tcgetattr(&pty).unwrap();
+        let command = Command::new(std::env::current_exe().unwrap()).env(PANICS, "1").env("TERM", "xterm");
+        let command = command.args(["--exact", this, "--nocapture", "--test-threads=2"]);
+        let mut child = command.spawn(pts).unwrap();
+        let (send, more) = channel();
+        let mut reader = std::fs::File::from(rustix::io::dup(&pty).unwrap());
+        std::thread::spawn(move || {
+            let mut bytes = [0; 4_096];
+            // Fails when the process has ended.
+            while let Ok(read) = reader.read(&mut bytes) {
+                let sent = send.send(bytes[..read].to_vec());
+                if sent.is_err() {
+                    return;
+                }
+            }
+        });
+        let mut shown = String::new();
+        let mut until = |text: &str| {
+            while !shown.contains(text) {
+                let bytes = more.recv_timeout(PATIENCE).unwrap_or_else(|_| panic!("no {text:?}: {shown:?}"));
+                shown.push_str(&String::from_utf8_lossy(&bytes));
+            }
+            shown.clone()
+        };
+        until("the menu is shown");
+        assert_ne!(tcgetattr(&pty).unwrap().local_modes, before.local_modes, "keys come one by one");
+        (&pty).write_all(b"x").unwrap();
+        let shown = until("on purpose");
+        assert_eq!(child.wait().unwrap().code(), Some(PANICKED));
+        let (left, said) = (shown.find("\u{1b}[?1049l").unwrap(), shown.find("on purpose").unwrap());
+        assert!(left < said, "the message is on the screen that stays: {shown:?}");
+        let after = tcgetattr(&pty).unwrap();
+        assert_eq!(
+            (after.local_modes, after.input_modes, after.output_modes),
+            (before.local_modes, before.input_modes, before.output_modes)
+        );
+    }
+}

@@ -157,6 +157,18 @@ fn the_first_page_lists_the_menu_and_the_key() {
 }
 
 #[test]
+fn the_first_page_says_what_the_node_deleted_and_what_it_lacks() {
+    let mut script = Script::connected(60, 20, 900);
+    assert!(!script.screen().contains("oldest block") && !script.screen().contains("archive"));
+    let identity = Identity { key: Ok(secret(7).public()), is_encrypted: false };
+    let pruned = StatusView { pruned: Some(389), lacking: Some(901), ..status(900) };
+    script.input(Input::Answer(Answer::Status(Ok(Box::new((pruned, identity))))));
+    for part in ["389 is the oldest block whose messages", "lacking block 901: the node needs an archive"] {
+        assert!(script.screen().contains(part), "{part}: {}", script.screen());
+    }
+}
+
+#[test]
 fn a_node_that_is_away_is_shown_and_asked_again() {
     let mut script = Script::new(60, 20);
     assert_eq!(script.asked(), [Action::Ask(Request::Status)]);

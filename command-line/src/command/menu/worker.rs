@@ -70,7 +70,7 @@ impl Worker {
             None => {
                 let status: StatusView = self.client.get("/api/v1/status")?;
                 let keystore = keystore(self.data.clone(), &status.network)?;
-                Search::new(history::author_public(&keystore)?, self.name.clone())
+                Search::new(Some(history::author_public(&keystore)?), self.name.clone())
             }
         };
         let found = search.next(&self.client);

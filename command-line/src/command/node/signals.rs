@@ -32,12 +32,12 @@ impl Signals {
         Ok(Self {})
     }
 
-    /// Waits for a signal. Returns its request.
+    /// Waits for a signal, and logs one that stops the node. Returns its request.
     #[cfg(unix)]
     pub(super) async fn next(&mut self) -> Request {
         tokio::select! {
-            _ = self.terminate.recv() => Request::Stop,
-            _ = self.interrupt.recv() => Request::Stop,
+            _ = self.terminate.recv() => stop("SIGTERM"),
+            _ = self.interrupt.recv() => stop("SIGINT"),
             _ = self.hangup.recv() => Request::Reload,
         }
     }
@@ -48,7 +48,7 @@ impl Signals {
             if tokio::signal::ctrl_c().await.is_err() {
                 std::future::pending::<()>().await;
             }
-            Request::Stop
+            stop("Ctrl-C")
         }
     }
 
@@ -56,4 +56,9 @@ impl Signals {
     pub(super) async fn stop(&mut self) {
         while self.next().await != Request::Stop {}
     }
+}
+
+fn stop(signal: &str) -> Request {
+    tracing::info!(signal, "stopping");
+    Request::Stop
 }

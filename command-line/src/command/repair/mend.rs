@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use plexus_core::node::storage::Change;
 use plexus_core::peers::address_book::BOOK_BYTES_MAX;
 use plexus_core::primitives::block::Block;
@@ -14,7 +14,7 @@ use plexus_node::chain_file::verifier::ChainVerifier;
 use plexus_node::store::Store;
 
 use super::NEW_FOLDER;
-use super::reader::{Part, Reader};
+use super::reader::{OTHER, Part, Reader};
 use crate::command::progress;
 
 /// The result of mending.
@@ -60,7 +60,12 @@ fn blocks(data: &Path, network: &Network, store: &Store, mended: &mut Mended) ->
     let local = plexus_node::clock::time();
     let mut importer = Importer::new(store, ChainVerifier::new(network.clone()), local);
     let step = |importer: &mut Importer<'_>, mut reader: Reader| -> anyhow::Result<Option<String>> {
-        while let Some(bytes) = reader.record()? {
+        loop {
+            let Some(bytes) = reader.record()? else {
+                let (status, said) = reader.end()?;
+                ensure!(status != Some(i32::from(OTHER)), "{said}");
+                break;
+            };
             let Ok(block) = Block::decode(&bytes) else { break };
             let (height, _) = importer.tip();
             if block.header.height <= height {

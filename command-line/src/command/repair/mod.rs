@@ -9,13 +9,13 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, ensure};
 use clap::Args;
-use plexus_core::primitives::params::Network;
 use plexus_node::disk::disk_free;
 use plexus_node::store::{self, FILE};
 use serde_json::{Value, json};
 
 use self::reader::{Part, PartArgs};
-use super::{data_dir, size, table};
+use super::data_dir::FolderSource;
+use super::{size, table};
 
 mod check;
 mod mend;
@@ -31,16 +31,10 @@ const FINDINGS_MAX: usize = 50;
 #[derive(Debug, Args)]
 pub(super) struct RepairArgs {
     #[command(flatten)]
-    data: data_dir::DataFolder,
-    /// The network: plexus, dev, or a TOML file with your own parameters
-    #[arg(long, value_name = "NAME|FILE", default_value = "plexus", value_parser = data_dir::parse_network)]
-    network: Network,
+    place: FolderSource,
     /// Only report: change nothing
     #[arg(long)]
     check: bool,
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
     #[command(flatten)]
     part: PartArgs,
 }
@@ -91,7 +85,7 @@ impl Findings {
 
 /// Runs the command.
 pub(super) fn run(arguments: &RepairArgs) -> anyhow::Result<()> {
-    let data = arguments.data.folder(arguments.network.name())?;
+    let data = arguments.place.folder()?;
     if let Some(part) = arguments.part.read {
         return reader::run(part, &arguments.part, &data);
     }
@@ -103,9 +97,9 @@ pub(super) fn run(arguments: &RepairArgs) -> anyhow::Result<()> {
     );
     // No node may use the folder meanwhile.
     let _lock = store::lock(&data)?;
-    let (findings, tip) = check::run(&data, &arguments.network)?;
+    let (findings, tip) = check::run(&data, &arguments.place.network)?;
     if findings.count == 0 {
-        if arguments.json {
+        if arguments.place.json {
             return table::print_json(&json!({ "sound": true, "height": tip, "damage": [] }));
         }
         return table::print(&format!(
@@ -113,11 +107,11 @@ pub(super) fn run(arguments: &RepairArgs) -> anyhow::Result<()> {
             tip.unwrap_or(0) + 1
         ));
     }
-    if !arguments.json {
+    if !arguments.place.json {
         table::print(&findings.text())?;
     }
     if arguments.check {
-        if arguments.json {
+        if arguments.place.json {
             table::print_json(&json!({
                 "sound": false,
                 "height": tip,
@@ -135,9 +129,12 @@ pub(super) fn run(arguments: &RepairArgs) -> anyhow::Result<()> {
         size::display(needed),
         size::display(free)
     );
-    let mended = mend::run(&data, &arguments.network)?;
+    let mended = mend::run(&data, &arguments.place.network).inspect_err(|_| {
+        // The next repair removes what is left of it.
+        let _ = fs::remove_dir_all(data.join(NEW_FOLDER));
+    })?;
     let aside = put_in_place(&data)?;
-    if arguments.json {
+    if arguments.place.json {
         return table::print_json(&json!({
             "sound": true,
             "damage": findings.json(),

@@ -52,7 +52,10 @@ pub(super) fn run(part: Part, arguments: &PartArgs, data: &Path) -> anyhow::Resu
     if part == Part::Check {
         return write_check(data, &mut out);
     }
-    let salvage = Salvage::open(data)?;
+    let salvage = match Salvage::open(data) {
+        Err(error @ StoreError::PrunedStore { .. }) => leave(&error),
+        opened => opened?,
+    };
     let take = |bytes: &[u8]| {
         let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX).to_be_bytes();
         // The process may end at the next record.
@@ -88,9 +91,8 @@ fn write_check(data: &Path, out: &mut impl Write) -> anyhow::Result<()> {
             | StoreError::OtherProtocol { .. }
             | StoreError::OtherFormat { .. }),
         ) => {
-            // Not damage: this store must not be touched.
-            eprintln!("{error}");
-            std::process::exit(i32::from(OTHER));
+            // Not damage.
+            leave(&error)
         }
         Err(error) => {
             let (part, reason) = ("file".into(), error.to_string());
@@ -100,8 +102,15 @@ fn write_check(data: &Path, out: &mut impl Write) -> anyhow::Result<()> {
     }
 }
 
-/// The exit status for a store that is not damaged but of another network or format.
+/// The exit status for a store that must not be touched: it is of another network or format, or a
+/// new one cannot be made of it.
 pub(super) const OTHER: u8 = 3;
+
+/// Ends the process, because this store must not be touched.
+fn leave(error: &StoreError) -> ! {
+    eprintln!("{error}");
+    std::process::exit(i32::from(OTHER))
+}
 
 /// A process that reads a part.
 pub(super) struct Reader {
@@ -121,7 +130,7 @@ impl Reader {
             .env("RUST_BACKTRACE", "0")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
-            .stderr(if part == Part::Check { Stdio::piped() } else { Stdio::null() })
+            .stderr(Stdio::piped())
             .spawn()
             .context("this program cannot be started a second time")?;
         if let Some(mut stdin) = child.stdin.take() {

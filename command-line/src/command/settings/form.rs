@@ -7,7 +7,8 @@ use std::path::PathBuf;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, ArgAction, Command};
 
-use crate::command::table;
+use crate::command::reason;
+use crate::command::table::one_line;
 
 /// The form of a flag's value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -108,6 +109,10 @@ pub(super) fn words(key: &str, flag: &Arg, found: &Found) -> Result<Vec<OsString
     }
 }
 
+fn is_numeric(text: &OsStr) -> bool {
+    text.to_str().is_some_and(|text| text.parse::<f64>().is_ok())
+}
+
 /// Returns `--key=value`.
 fn word(key: &str, flag: &Arg, found: &Found) -> Result<OsString, String> {
     let wrong =
@@ -115,6 +120,16 @@ fn word(key: &str, flag: &Arg, found: &Found) -> Result<OsString, String> {
     let value: &OsStr = match found {
         Found::Number(_) if is_path(flag) => return wrong("a string", "a number"),
         Found::Number(number) => OsStr::new(number),
+        Found::Text(text) if is_number(flag) && !is_numeric(text) => {
+            let expected = match Form::of(flag) {
+                Form::Optional => "true, false or a number",
+                Form::Switch | Form::List | Form::Single => "a number",
+            };
+            return Err(format!(
+                "{key} must be {expected}, and not \"{}\"",
+                one_line(&text.to_string_lossy())
+            ));
+        }
         Found::Text(text) => text,
         Found::Bool(_) if is_number(flag) => return wrong("a number", "a boolean"),
         Found::Bool(_) => return wrong("a string", "a boolean"),
@@ -137,8 +152,7 @@ pub(super) fn check(command: &Command, words: &[OsString]) -> Result<(), String>
         Err(error) if is_of_several(error.kind()) => Ok(()),
         Err(error) => {
             let text = error.to_string();
-            let reason = table::one_line(text.split("\n\n").next().unwrap_or_default());
-            Err(reason.strip_prefix("error: ").unwrap_or(&reason).to_owned())
+            Err(reason(text.split("\n\n").next().unwrap_or_default()))
         }
     }
 }

@@ -23,6 +23,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, page: Rect, app: &App, theme: Theme) {
     }
     lines.push(Line::default());
     lines.extend(key(app, theme, usize::from(page.width)));
+    lines.extend(bodies(app, theme));
     lines.push(Line::default());
     if let Some(row) = app.live.rows().find(|row| row.kind == crate::command::menu::live::Kind::Block) {
         let seconds = app.now.saturating_sub(row.time_unix_ms) / 1_000;
@@ -50,6 +51,20 @@ fn key(app: &App, theme: Theme, width: usize) -> Vec<Line<'static>> {
             std::iter::once(heading("your key")).chain(lines).collect()
         }
     }
+}
+
+/// Returns the lines about bodies that the node deleted, and those that it cannot get.
+fn bodies(app: &App, theme: Theme) -> Vec<Line<'static>> {
+    let Some(status) = &app.connection.status else { return Vec::new() };
+    let pruned = status.pruned.map(|height| {
+        let text = format!("   {height} is the oldest block whose messages this node has");
+        Line::styled(text, theme.dim())
+    });
+    let lacking = status.lacking.map(|height| {
+        let text = format!("   lacking block {height}: the node needs an archive node");
+        Line::styled(text, theme.warning())
+    });
+    [pruned, lacking].into_iter().flatten().collect()
 }
 
 /// Returns the messages that were sent from here, in at most this number of lines.
