@@ -108,6 +108,41 @@ fn alerts_and_dashboard_name_metrics_that_a_node_serves() {
     assert!(missing.is_empty(), "not served: {missing:?}; served: {served:#?}");
 }
 
+#[test]
+fn permits_are_those_that_nobody_holds() {
+    let place = Place::new(16);
+    let alice = place.start("alice", &["--connections-max", "5", "--inbound-max", "7"]);
+    let api = ApiClient::new(&alice.url);
+    let permits = |resource: &str| {
+        let metrics = api.text("/metrics").unwrap().1;
+        ["available", "max"].map(|name| {
+            let name = format!("plexus_permits_{name}{{resource=\"{resource}\"}} ");
+            metrics.lines().find_map(|line| line.strip_prefix(&name)?.parse::<usize>().ok())
+        })
+    };
+    eventually("the scrape alone holds a connection", 20, || {
+        (permits("connections") == [Some(4), Some(5)]).then_some(())
+    });
+    let idle = [(); 2].map(|()| TcpStream::connect(alice.address()).unwrap());
+    eventually("two more connections are held", 20, || {
+        (permits("connections") == [Some(2), Some(5)]).then_some(())
+    });
+    drop(idle);
+    eventually("they are free again", 20, || (permits("connections")[0] == Some(4)).then_some(()));
+    let [free, max] = permits("inbound_sockets");
+    assert_eq!(free, max);
+    let _bob = place.start("bob", &["--connect", alice.address()]);
+    eventually("a peer holds a socket", 60, || {
+        (permits("inbound_sockets") == [max.map(|max| max - 1), max]).then_some(())
+    });
+    // Its connection for HTTP became that of the peer.
+    assert_eq!(permits("connections"), [Some(4), Some(5)]);
+    for resource in ["exports", "graphs", "proofs", "searches"] {
+        let [free, max] = permits(resource);
+        assert!(free == max && max > Some(0), "{resource}: {free:?} of {max:?}");
+    }
+}
+
 fn dashboard() -> Value {
     let file = repository("server-node/packaging/grafana/dashboard.json");
     serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap()

@@ -52,6 +52,9 @@ fn a_node_stops_when_asked_to_and_resumes_where_it_was() {
     let hash = api.hash_at(height).unwrap();
     let status = alice.terminate();
     assert!(status.success(), "{status}");
+    let log = std::fs::read_to_string(place.data("alice").with_extension("log")).unwrap();
+    let last = log.lines().last().unwrap();
+    assert!(last.contains("stopping") && last.contains("SIGTERM"), "{log}");
     let alice = place.start("alice", &[]);
     let api = ApiClient::new(&alice.url);
     assert!(api.height().unwrap() >= height);
@@ -115,4 +118,52 @@ fn health_and_metrics_answer() {
     let (code, error) = api.text("/api/v1/blocks/999999").unwrap();
     assert_eq!(code, 404);
     assert!(error.contains("\"code\"") && error.contains("\"message\""), "{error}");
+}
+
+/// A program in Python that takes IPv6 away from itself, as a kernel without it does, and becomes
+/// the program that its arguments name. The filter lets all calls pass but `socket(AF_INET6, …)`,
+/// which fails with EAFNOSUPPORT.
+#[cfg(target_os = "linux")]
+const WITHOUT_IPV6: &str = "
+import ctypes, os, platform, struct, sys
+number = {'x86_64': 41, 'aarch64': 198}[platform.machine()]
+steps = [(0x20, 0, 0, 0), (0x15, 0, 3, number), (0x20, 0, 0, 16), (0x15, 0, 1, 10), (0x06, 0, 0, 0x00050061), (0x06, 0, 0, 0x7fff0000)]
+code = b''.join(struct.pack('HBBI', *step) for step in steps)
+held = ctypes.create_string_buffer(code)
+program = struct.pack('HxxxxxxP', len(steps), ctypes.addressof(held))
+prctl = ctypes.CDLL(None, use_errno=True).prctl
+if prctl(38, 1, 0, 0, 0) or prctl(22, 2, ctypes.c_char_p(program), 0, 0):
+    sys.exit(os.strerror(ctypes.get_errno()))
+os.execv(sys.argv[1], sys.argv[1:])
+";
+
+#[test]
+#[cfg(target_os = "linux")]
+#[cfg_attr(no_python, ignore = "needs Python")]
+fn a_node_on_a_machine_without_ipv6_listens_on_ipv4() {
+    use std::process::Command;
+
+    use plexus_tests::process::binary;
+
+    let place = Place::new(16);
+    // A port that was free a moment ago. Nothing but the port is named, as in the default.
+    let port = std::net::TcpListener::bind("0.0.0.0:0").unwrap().local_addr().unwrap().port().to_string();
+    let start = |command: Command, listen: &str| {
+        Process::start_by(command, &place.data("alice"), &place.network, listen, &["--log", "debug"])
+    };
+    let without = || {
+        let python = std::env::var_os("PLEXUS_PYTHON").unwrap_or_else(|| "python3".into());
+        let mut command = Command::new(python);
+        command.args(["-c", WITHOUT_IPV6]).arg(binary());
+        command
+    };
+    let alice = start(without(), &port).unwrap();
+    assert!(alice.url.ends_with(&format!("localhost:{port}")), "{}", alice.url);
+    assert!(alice.whole_log().contains("0.0.0.0"), "{}", alice.whole_log());
+    let api = ApiClient::new(&format!("http://127.0.0.1:{port}"));
+    assert_eq!(api.height(), Some(0));
+    assert!(alice.terminate().success());
+    // IPv6 alone is refused by its name.
+    let error = start(without(), &format!("[::]:{port}")).unwrap_err();
+    assert!(error.contains(&format!("cannot listen on [::]:{port}")), "{error}");
 }

@@ -7,7 +7,8 @@ use plexus_tests::process;
 use plexus_tests::wait::within;
 use serde_json::Value;
 
-use super::{ANY, Place};
+use super::backup::command;
+use super::{ANY, Place, text};
 
 const PATIENCE: Duration = Duration::from_secs(120);
 /// The least length of the chain.
@@ -66,10 +67,32 @@ fn a_pruned_node_says_what_it_deleted_and_serves_the_rest() {
         assert_eq!(run.status.code(), Some(1), "{line:?}: {error}");
         assert!(error.contains("deleted") && error.contains("archive"), "{line:?}: {error}");
     }
+    let metric = |api: &ApiClient, name: &str| {
+        let metrics = api.text("/metrics").unwrap().1;
+        metrics.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.parse::<f64>().ok())
+    };
+    assert_eq!(metric(&api, "plexus_lowest_body_height"), Some(first as f64));
+    assert_eq!(metric(&archive, "plexus_lowest_body_height"), Some(1.0));
+    assert_eq!(
+        (metric(&api, "plexus_peers_archive"), metric(&archive, "plexus_peers_archive")),
+        (Some(1.0), Some(0.0))
+    );
+    for (node, bodies, archives) in [(&paul, " all ", "1 archive"), (&alice, " pruned ", "0 archives")] {
+        let shown = |command| text(&process::run([command, "--node", &node.url]).stdout);
+        assert!(shown("peers").contains(bodies), "{}", shown("peers"));
+        assert!(shown("status").contains(archives), "{}", shown("status"));
+    }
+    // A backup has every block. It is refused by the node, and by its folder when no node runs.
+    let backup =
+        |name| command(&place, name, &["backup", place.data("backup").to_str().unwrap()]).unwrap_err();
+    let refused = backup("paul");
+    assert!(refused.contains("deleted here") && refused.contains("archive"), "{refused}");
     let shown = process::run(["status", "--node", &paul.url]);
     assert!(String::from_utf8_lossy(&shown.stdout).contains(&format!("pruned: those from block {first} on")));
+    assert!(!place.data("backup").exists());
     // Killed, and started without the option, it stays pruned, and says so.
     paul.kill();
+    assert_eq!(backup("paul"), refused);
     let paul = place.start_at("paul", ANY, &[]);
     let api = ApiClient::new(&paul.url);
     assert_eq!(status(&api, "pruned"), Some(first));
@@ -79,6 +102,8 @@ fn a_pruned_node_says_what_it_deleted_and_serves_the_rest() {
     let nina = place.start_at("nina", ANY, &["--connect", paul.address()]);
     let newcomer = ApiClient::new(&nina.url);
     within(PATIENCE, || (status(&newcomer, "lacking") == Some(1)).then_some(())).expect("it says so");
+    let (ready, reasons) = newcomer.text("/health/ready").unwrap();
+    assert!(ready == 503 && reasons.contains("no_archive"), "{reasons}");
     nina.kill();
     let nina = place.start_at("nina", ANY, &["--connect", paul.address(), "--connect", alice.address()]);
     let newcomer = ApiClient::new(&nina.url);
