@@ -200,6 +200,26 @@ export class Client extends /** @type {new () => Speaker} */ (EventTarget) {
   }
 
   /**
+   * Keeps the key in a key file, as `plexus key export` and `exportKey` write it, and uses it.
+   * @param {string} file the text of the file
+   * @param {string} passphrase that of the file
+   * @param {string} [name] if it is not to have the name in the file
+   * @returns {Promise<string>} its public key
+   */
+  importKey(file, passphrase, name = '') {
+    return this.#ask('importKey', file, name, composed(passphrase));
+  }
+
+  /**
+   * @param {string} name
+   * @param {string} [passphrase] to encrypt a key that is not stored encrypted; the others keep theirs
+   * @returns {Promise<string>} the text of a key file, for `importKey` and `plexus key import`
+   */
+  exportKey(name, passphrase = '') {
+    return this.#ask('exportKey', name, composed(passphrase));
+  }
+
+  /**
    * @param {string} name
    * @param {string} [passphrase] of a key that is stored
    * @returns {Promise<string>} the 24 words of a key

@@ -7,9 +7,9 @@ import init, { FileDigest, LightNode, verifyProof } from './pkg/plexus_web.js';
 import { SharedNode } from './shared-node.js';
 
 /** The methods of the node that a page may call. */
-const METHODS = new Set(['submit', 'mine', 'stopMining', 'find', 'keys', 'createKey', 'lock', 'words', 'makeEphemeralKey', 'trace', 'holds', 'useGpu']);
+const METHODS = new Set(['submit', 'mine', 'stopMining', 'find', 'keys', 'createKey', 'lock', 'words', 'exportKey', 'makeEphemeralKey', 'trace', 'holds', 'useGpu']);
 /** The methods that change the stored keys. The origin's other tabs are notified. */
-const STORING = new Set(['confirmKey', 'restore', 'protect', 'unlock', 'useKey']);
+const STORING = new Set(['confirmKey', 'restore', 'protect', 'unlock', 'useKey', 'importKey']);
 const others = new BroadcastChannel('plexus-keys');
 others.addEventListener('message', async () => (await started)?.keys());
 /** The time to wait for the lock on the stored chain, milliseconds. */

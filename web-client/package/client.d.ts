@@ -565,6 +565,20 @@ export declare class Client extends /** @type {new () => Speaker} */ /** @type {
      */
     protect(name: string, passphrase: string): Promise<string>;
     /**
+     * Keeps the key in a key file, as `plexus key export` and `exportKey` write it, and uses it.
+     * @param {string} file the text of the file
+     * @param {string} passphrase that of the file
+     * @param {string} [name] if it is not to have the name in the file
+     * @returns {Promise<string>} its public key
+     */
+    importKey(file: string, passphrase: string, name?: string): Promise<string>;
+    /**
+     * @param {string} name
+     * @param {string} [passphrase] to encrypt a key that is not stored encrypted; the others keep theirs
+     * @returns {Promise<string>} the text of a key file, for `importKey` and `plexus key import`
+     */
+    exportKey(name: string, passphrase?: string): Promise<string>;
+    /**
      * @param {string} name
      * @param {string} [passphrase] of a key that is stored
      * @returns {Promise<string>} the 24 words of a key

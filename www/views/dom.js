@@ -98,6 +98,17 @@ export function byId(id, kind) {
   throw new Error(`the page has no ${id}`);
 }
 
+/**
+ * Saves a file as a download.
+ * @param {Blob} blob
+ * @param {string} name
+ */
+export function saveFile(blob, name) {
+  const link = make('a', { href: URL.createObjectURL(blob), download: name });
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+}
+
 /** Announces a text to screen readers. @param {string} text */
 export function announce(text) {
   const live = document.getElementById('announcer');

@@ -9,7 +9,7 @@ import { announce, byId, make } from './dom.js';
 /** @typedef {import('../client.js').Client} Client */
 /** @typedef {import('../client.js').Key} Key */
 /** @typedef {Record<string, string> & { passphrase: string }} Fields The values of the step's inputs, by name. */
-/** @typedef {'words' | 'confirm' | 'keep' | 'restore' | 'unlock' | 'show' | 'protect'} Step */
+/** @typedef {'words' | 'confirm' | 'keep' | 'restore' | 'unlock' | 'show' | 'protect' | 'import' | 'export'} Step */
 /**
  * @typedef {object} Asked The texts of a step.
  * @property {string} title
@@ -24,6 +24,8 @@ import { announce, byId, make } from './dom.js';
 
 /** The fewest characters of a passphrase. */
 const PASSPHRASE_MIN = 10;
+/** The most bytes of a key file. */
+const FILE_BYTES_MAX = 2048;
 const BACK = Symbol('back');
 
 /**
@@ -93,6 +95,15 @@ const STEPS = {
     ...places.flatMap((place) => field(`Word ${place}`, make('input', { type: 'text', class: 'asked', name: `word-${place}`, 'data-place': String(place), required: true, spellcheck: 'false', autocapitalize: 'none' }))),
   ],
   restore: () => field('The key’s 24 words', make('textarea', { id: 'key-restore-words', name: 'words', rows: '4', required: true, spellcheck: 'false', autocapitalize: 'none' })),
+  import: () => [
+    ...field('A key file that a node or a page exported', make('input', { type: 'file', id: 'key-file', name: 'file', accept: '.json,application/json', required: true })),
+    ...field('Its passphrase', make('input', { type: 'password', id: 'key-passphrase', name: 'passphrase', required: true, autocomplete: 'off' })),
+    ...field('Name, if not the one in the file', make('input', { type: 'text', id: 'key-name', name: 'name', maxlength: '64' })),
+  ],
+  export: () => [
+    make('p', { class: 'hint' }, 'The file is encrypted with this passphrase. Anyone who has both has the key.'),
+    ...passphraseFields(),
+  ],
   keep: () => keepFields(true),
   protect: () => keepFields(false),
   unlock: ({ why, name = '', public: key }) => [
@@ -118,17 +129,22 @@ function field(label, input) {
   return [make('label', { class: 'field' }, make('span', {}, label), input)];
 }
 
-/** @param {boolean} mayBeTab */
-function keepFields(mayBeTab) {
+/** Two fields for a new passphrase. */
+function passphraseFields() {
   const passphrase = make('input', { type: 'password', id: 'key-passphrase', name: 'passphrase', required: true, minlength: String(PASSPHRASE_MIN), maxlength: '1000', autocomplete: 'new-password' });
   const again = make('input', { type: 'password', id: 'key-again', name: 'again', required: true, autocomplete: 'new-password' });
+  return [...field(`Passphrase, at least ${PASSPHRASE_MIN} characters`, passphrase), ...field('Repeat the passphrase', again)];
+}
+
+/** @param {boolean} mayBeTab */
+function keepFields(mayBeTab) {
   const tab = make('input', { type: 'checkbox', id: 'key-tab', name: 'tab' });
   const secret = make('div', {},
-    ...field(`Passphrase, at least ${PASSPHRASE_MIN} characters`, passphrase),
-    ...field('Repeat the passphrase', again),
+    ...passphraseFields(),
     make('p', { class: 'quiet' }, 'The key is stored in this browser, encrypted with the passphrase. You have to enter it after each reload.'));
   tab.addEventListener('change', () => {
-    secret.hidden = passphrase.disabled = again.disabled = tab.checked;
+    secret.hidden = tab.checked;
+    for (const input of secret.querySelectorAll('input')) input.disabled = tab.checked;
   });
   const choice = make('label', { class: 'check' }, tab, ' No passphrase: use the key in this tab only and do not store it. After the tab is closed, only the 24 words can restore it.');
   return [
@@ -188,6 +204,33 @@ export async function restoreKey(client) {
   });
   if (typeof words !== 'string') return false;
   return kept(await keep('keep', 'Save the key', (name, passphrase) => client.restore(words, name, passphrase)));
+}
+
+/**
+ * Imports a key from a key file with the user.
+ * @param {Client} client
+ */
+export async function importKey(client) {
+  return kept(await ask('import', { title: 'Import a key file', next: 'Import the key' }, async ({ file, passphrase, name }) => {
+    const chosen = /** @type {File} */ (/** @type {unknown} */ (file));
+    // The node reads no more than that of a file, however long it is.
+    return client.importKey(await chosen.slice(0, FILE_BYTES_MAX + 1).text(), passphrase, name);
+  }));
+}
+
+/**
+ * Returns the text of a key's file. A key that is not stored encrypted asks for a passphrase first.
+ * @param {Client} client
+ * @param {Key} key
+ * @returns {Promise<string | null>} null if the user cancelled
+ */
+export async function exportKey(client, key) {
+  if (key.state === 'locked' || key.state === 'unlocked') return client.exportKey(key.name);
+  const text = await ask('export', { title: `Export ${key.name}`, next: 'Save the file' }, async ({ passphrase, again }) => {
+    if (passphrase !== again) throw new Error('the two passphrases differ');
+    return client.exportKey(key.name, passphrase);
+  });
+  return typeof text === 'string' ? text : null;
 }
 
 /**

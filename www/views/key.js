@@ -1,8 +1,8 @@
 // @ts-check
 /** Key: the user's keys, the one that signs, and how to add others. Reading and verifying need no key. */
 
-import { announce, byId, make } from './dom.js';
-import { ask, keep, makeKey, restoreKey, unlockKey } from './key-dialog.js';
+import { announce, byId, make, saveFile } from './dom.js';
+import { ask, exportKey, importKey, keep, makeKey, restoreKey, unlockKey } from './key-dialog.js';
 
 /** @typedef {import('../client.js').Client} Client */
 /** @typedef {import('../client.js').Key} Key */
@@ -48,6 +48,8 @@ class PlexusKey extends HTMLElement {
     on('key-copy', () => this.#copy());
     on('key-make', () => makeKey(client));
     on('key-restore', () => restoreKey(client));
+    on('key-import', () => importKey(client));
+    on('key-export', () => this.#chosen((key) => saveKey(client, key)));
     // The pressed button disappears, so the focus moves to the other one.
     on('key-unlock', () => this.#chosen(async (key) => {
       if (await unlockKey(client, key)) byId('key-lock', HTMLElement).focus();
@@ -80,7 +82,7 @@ class PlexusKey extends HTMLElement {
     byId('key-copy', HTMLElement).hidden = !key;
     byId('key-unlock', HTMLElement).hidden = key?.state !== 'locked';
     byId('key-lock', HTMLElement).hidden = !keys.some(({ state }) => state === 'unlocked');
-    byId('key-show', HTMLElement).hidden = !key;
+    byId('key-show', HTMLElement).hidden = byId('key-export', HTMLElement).hidden = !key;
     byId('key-clear', HTMLElement).hidden = !keys.some(({ state }) => state === 'clear');
     byId('key-make', HTMLElement).textContent = keys.length ? 'Make another' : 'Make a key';
   }
@@ -116,6 +118,15 @@ async function showWords(client, key) {
     ? await ask('unlock', { title: `The words of ${key.name}`, name: key.name, next: 'Show' }, ({ passphrase }) => client.words(key.name, passphrase))
     : await client.words(key.name);
   if (typeof words === 'string') await ask('show', { title: `The words of ${key.name}`, words: words.split(' '), next: 'Done' }, async () => true);
+}
+
+/** @param {Client} client @param {Key} key */
+async function saveKey(client, key) {
+  const text = await exportKey(client, key);
+  if (text === null) return;
+  const name = `plexus-key-${key.public?.slice(0, 10) ?? ''}.json`;
+  saveFile(new Blob([text], { type: 'application/json' }), name);
+  announce(`Your key is saved as ${name}.`);
 }
 
 /** @param {Client} client */

@@ -2,7 +2,7 @@
 /** A message in full: its fields under their names, where it is, and whether a file is the one that it seals. */
 
 import { count, short } from '../format.js';
-import { blockLink, make, messageLink } from './dom.js';
+import { blockLink, make, messageLink, saveFile } from './dom.js';
 import { fileField, sealsIn } from './file-hash.js';
 import { keyLink } from './key-activity.js';
 
@@ -77,10 +77,9 @@ function saveProof(client, id) {
   const button = make('button', { type: 'button', class: 'save-proof' }, 'Save the proof');
   button.addEventListener('click', async () => {
     try {
-      const link = make('a', { href: URL.createObjectURL(await client.proof(id)), download: `${id.slice(0, 16)}.plexus` });
-      link.click();
-      setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
-      said.textContent = `Saved as ${link.download}. “Verify a proof”, here or on any page like this, says what it shows.`;
+      const name = `${id.slice(0, 16)}.plexus`;
+      saveFile(await client.proof(id), name);
+      said.textContent = `Saved as ${name}. “Verify a proof”, here or on any page like this, says what it shows.`;
     } catch (error) {
       said.textContent = /** @type {Error} */ (error).message;
     }

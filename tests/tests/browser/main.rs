@@ -8,6 +8,7 @@ mod forged;
 mod fork;
 mod gone;
 mod hostile;
+mod key_files;
 mod keyboard;
 mod keys;
 mod laboratory;

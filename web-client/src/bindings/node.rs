@@ -149,6 +149,19 @@ impl LightNode {
         later(self.runtime.clone().use_key(name))
     }
 
+    /// Stores the key in a key file, unlocked. Without a name it keeps that of the file. Resolves to its
+    /// public key.
+    #[wasm_bindgen(js_name = importKey)]
+    pub fn import_key(&self, text: String, name: String, passphrase: String) -> Promise {
+        later(self.runtime.clone().import_key(text, name, Zeroizing::new(passphrase)))
+    }
+
+    /// Resolves to the text of a key file. The passphrase is for a key that is not stored encrypted.
+    #[wasm_bindgen(js_name = exportKey)]
+    pub fn export_key(&self, name: String, passphrase: String) -> Promise {
+        later(self.runtime.clone().export_key(name, Zeroizing::new(passphrase)))
+    }
+
     /// Resolves to the 24 words of a key.
     pub fn words(&self, name: String, passphrase: String) -> Promise {
         later(self.runtime.clone().words(name, Zeroizing::new(passphrase)))

@@ -8,7 +8,7 @@
 use plexus_core::primitives::encrypted_key::{Cost, EncryptedKey, EncryptedKeyError, SaltAndNonce};
 use plexus_core::primitives::identity::Identity;
 use plexus_core::primitives::key::{KeyError, PublicKey};
-use plexus_core::primitives::key_file::NAME_BYTES_MAX;
+use plexus_core::primitives::key_file::{KEY_FILE_BYTES_MAX, KeyFile, KeyFileError, NAME_BYTES_MAX};
 use zeroize::Zeroizing;
 
 use crate::browser::database::{Database, DatabaseEntry, DatabaseError, Write};
@@ -88,6 +88,12 @@ pub(crate) enum KeyringError {
     /// Encrypting or decrypting the key failed.
     #[error("{0}")]
     Encryption(#[from] EncryptedKeyError),
+    /// The text is not a key file.
+    #[error("this is not a key file: {0}")]
+    NoFile(String),
+    /// A key file cannot be made.
+    #[error("{0}")]
+    File(#[from] KeyFileError),
     /// The words do not make a key.
     #[error("{0}")]
     Key(#[from] KeyError),
@@ -343,6 +349,57 @@ impl Keyring {
         let others = self.held.iter().filter(|held| !is_clear(held)).cloned().collect();
         let others = Self { held: others, ..Self::default() };
         Ok(NewKey { was_clear: true, ..others.encrypt(name, identity, passphrase, random, cost)? })
+    }
+
+    /// Decrypts the key in a key file, for the store. Returns it. Without a name of its own it keeps that
+    /// of the file. Under another name it is encrypted again, with the same passphrase.
+    ///
+    /// # Errors
+    /// The text is not a key file, the passphrase is wrong, the name is invalid, or the key exists.
+    pub(crate) fn import(
+        &self,
+        text: &str,
+        name: &str,
+        passphrase: &str,
+        random: &SaltAndNonce,
+        cost: Cost,
+    ) -> Result<NewKey, KeyringError> {
+        if text.len() > KEY_FILE_BYTES_MAX {
+            return Err(KeyringError::NoFile(format!("it has over {KEY_FILE_BYTES_MAX} bytes")));
+        }
+        let file: KeyFile =
+            serde_json::from_str(text).map_err(|error| KeyringError::NoFile(error.to_string()))?;
+        let identity = file.decrypt(passphrase)?;
+        let name = if name.trim().is_empty() { file.name() } else { name };
+        if self.check_new(name, &identity)? != file.name() {
+            return self.encrypt(name, identity, passphrase, random, cost);
+        }
+        let (name, encrypted) = (file.name().to_owned(), file.key().clone());
+        Ok(NewKey { name, identity, encrypted, was_clear: false })
+    }
+
+    /// Returns the key file of a key. An encrypted key keeps its passphrase, and any other one is
+    /// encrypted under this one.
+    ///
+    /// # Errors
+    /// The name is unknown, the key is damaged, or the passphrase is invalid.
+    pub(crate) fn export(
+        &self,
+        name: &str,
+        passphrase: &str,
+        random: &SaltAndNonce,
+        cost: Cost,
+    ) -> Result<KeyFile, KeyringError> {
+        let held = self.find(name).ok_or_else(|| KeyringError::Unknown { name: name.to_owned() })?;
+        match (&held.keeping, &held.identity) {
+            (Keeping::Encrypted(encrypted), _) => Ok(KeyFile::new(name, EncryptedKey::clone(encrypted))?),
+            (Keeping::Clear | Keeping::Tab, Some(identity)) => {
+                Ok(KeyFile::encrypt(identity, name, passphrase, cost, random)?)
+            }
+            (Keeping::Clear | Keeping::Tab | Keeping::Damaged, _) => {
+                Err(KeyringError::Damaged { name: name.to_owned() })
+            }
+        }
     }
 
     /// Adds an encrypted key after it was stored, unlocked and selected. Returns its public key.

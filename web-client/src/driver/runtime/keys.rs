@@ -159,6 +159,31 @@ impl Runtime {
         Ok(())
     }
 
+    /// Stores the key in a key file, as a node exports it. Returns its public key.
+    pub(crate) async fn import_key(
+        self: Rc<Self>,
+        text: String,
+        name: String,
+        passphrase: Zeroizing<String>,
+    ) -> Result<String, UserError> {
+        self.look().await?;
+        let random = random()?;
+        let new_key = self.keyring().import(&text, &name, &passphrase, &random, Cost::USUAL);
+        self.store(new_key).await
+    }
+
+    /// Returns a key as a key file, which a node imports.
+    pub(crate) async fn export_key(
+        self: Rc<Self>,
+        name: String,
+        passphrase: Zeroizing<String>,
+    ) -> Result<String, UserError> {
+        self.look().await?;
+        let random = random()?;
+        let file = self.keyring().export(&name, &passphrase, &random, Cost::USUAL);
+        serde_json::to_string_pretty(&file.map_err(UserError::because)?).map_err(UserError::because)
+    }
+
     /// Returns the 24 words of a key.
     pub(crate) async fn words(
         self: Rc<Self>,

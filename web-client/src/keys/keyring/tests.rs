@@ -159,3 +159,55 @@ fn a_keyring_shows_no_secret() {
     assert!(!shown.contains(identity(1).words().split(' ').next().unwrap()), "{shown}");
     assert!(!shown.contains(&hex::encode(*identity(1).secret().to_bytes())), "{shown}");
 }
+
+#[test]
+fn a_key_file_of_a_node_is_imported_and_one_for_a_node_exported() {
+    let cheap = |name: &str| KeyFile::encrypt(&identity(1), name, PASSPHRASE, CHEAP, &[5; 28]).unwrap();
+    let text = serde_json::to_string_pretty(&cheap("plexus node")).unwrap();
+    let mut keyring = Keyring::default();
+    stored(&mut keyring, "ann", 2);
+    let import = |keyring: &Keyring, text: &str, name, passphrase| {
+        keyring.import(text, name, passphrase, &CHANCE, CHEAP)
+    };
+    let wrong = import(&keyring, &text, "", "wrong horse").unwrap_err();
+    assert_eq!(wrong, KeyringError::Encryption(EncryptedKeyError::Wrong));
+    for (text, part) in [
+        ("", "EOF"),
+        ("{}", "format"),
+        (text.replace("plexus-key", "other").as_str(), "format is"),
+        (" ".repeat(KEY_FILE_BYTES_MAX + 1).as_str(), "2048 bytes"),
+    ] {
+        let error = import(&keyring, text, "", PASSPHRASE).unwrap_err().to_string();
+        assert!(error.starts_with("this is not a key file: ") && error.contains(part), "{error}");
+    }
+    let taken = import(&keyring, &text, "ann", PASSPHRASE).unwrap_err();
+    assert_eq!(taken, KeyringError::Taken { name: "ann".to_owned() });
+
+    // Under its own name the file is stored as it is, and exported again as it was.
+    let new_key = import(&keyring, &text, " ", PASSPHRASE).unwrap();
+    assert_eq!(keyring.stored(new_key), identity(1).public());
+    assert_eq!(keyring.signer().unwrap().public(), identity(1).public());
+    assert_eq!(keyring.export("plexus node", "", &CHANCE, CHEAP).unwrap(), cheap("plexus node"));
+    keyring.lock();
+    assert_eq!(keyring.export("plexus node", "", &CHANCE, CHEAP).unwrap(), cheap("plexus node"));
+    let known = import(&keyring, &text, "bob", PASSPHRASE).unwrap_err();
+    assert_eq!(known, KeyringError::Known { name: "plexus node".to_owned() });
+
+    // Under another name it opens with the same passphrase.
+    let mut other = Keyring::default();
+    let new_key = import(&other, &text, " bob ", PASSPHRASE).unwrap();
+    other.stored(new_key);
+    let file = other.export("bob", "", &CHANCE, CHEAP).unwrap();
+    assert_eq!((file.name(), file.decrypt(PASSPHRASE).unwrap().words()), ("bob", identity(1).words()));
+
+    // A key of this tab is exported under a passphrase of its own.
+    other.add_tab("tab", identity(3)).unwrap();
+    let short = other.export("tab", "short", &CHANCE, CHEAP).unwrap_err();
+    assert!(short.to_string().contains("at least"), "{short}");
+    let file = other.export("tab", PASSPHRASE, &CHANCE, CHEAP).unwrap();
+    assert_eq!(file.decrypt(PASSPHRASE).unwrap().words(), identity(3).words());
+    assert_eq!(
+        other.export("eve", PASSPHRASE, &CHANCE, CHEAP).unwrap_err(),
+        KeyringError::Unknown { name: "eve".to_owned() }
+    );
+}
