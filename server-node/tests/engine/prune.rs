@@ -61,7 +61,7 @@ fn assert_kept(store: &Store, blocks: &[Forged], first: u64) {
 
 /// Deletes all bodies that may be deleted from a store. Returns the height from which on it keeps
 /// them.
-pub fn to_fewest(data: &Path) -> u64 {
+pub(crate) fn to_fewest(data: &Path) -> u64 {
     let store = open(data);
     prune(&store, FEWEST, NOW);
     store.kept_from().unwrap()

@@ -8,7 +8,7 @@ use plexus_tests::wait::within;
 use serde_json::Value;
 
 use super::backup::command;
-use super::{ANY, Place, text};
+use super::{ANY, Place};
 
 const PATIENCE: Duration = Duration::from_secs(120);
 /// The least length of the chain.
@@ -78,7 +78,7 @@ fn a_pruned_node_says_what_it_deleted_and_serves_the_rest() {
         (Some(1.0), Some(0.0))
     );
     for (node, bodies, archives) in [(&paul, " all ", "1 archive"), (&alice, " pruned ", "0 archives")] {
-        let shown = |command| text(&process::run([command, "--node", &node.url]).stdout);
+        let shown = |command| super::text(&process::run([command, "--node", &node.url]).stdout);
         assert!(shown("peers").contains(bodies), "{}", shown("peers"));
         assert!(shown("status").contains(archives), "{}", shown("status"));
     }
