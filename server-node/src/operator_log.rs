@@ -163,6 +163,7 @@ mod tests {
             syncing: height < 20,
             target: 20,
             mining: false,
+            unknown_chain: false,
             lacking: None,
         }
     }
