@@ -324,6 +324,15 @@ mod tests {
     }
 
     #[test]
+    fn a_sum_at_infinity_is_no_signature() {
+        // The digest is -r times the secret, so the two products of a verification cancel out.
+        let (r, s) = (k256::Scalar::from(5_u64), k256::Scalar::ONE);
+        let digest = Hash::from_bytes((-r * **secret().signing.as_nonzero_scalar()).to_bytes().into());
+        let signature = k256::ecdsa::Signature::from_scalars(r.to_bytes(), s.to_bytes()).unwrap();
+        assert!(!secret().public().verifies(&digest, &Signature(signature.to_bytes().into())));
+    }
+
+    #[test]
     fn only_the_compressed_form_is_a_key() {
         let digest = Hash::of(b"digest");
         for seed in 1..20 {

@@ -147,20 +147,28 @@ impl SecretKey {
     /// assert_eq!(restored.public(), secret.public());
     /// ```
     pub fn from_phrase(phrase: &Phrase) -> Result<Self, KeyError> {
-        let root = XPrv::new(phrase.seed().as_slice()).map_err(|_| KeyError::Secret)?;
-        let path: bip32::DerivationPath = PATH.parse().map_err(|_| KeyError::Secret)?;
-        let mut secret = root.private_key().clone();
-        let mut chain_code = Zeroizing::new(root.attrs().chain_code);
-        // Derived child by child, because a whole extended key needs the hash for its parent's
-        // fingerprint, which nothing here uses.
-        for child in path {
-            let (tweak, next) = secret.derive_tweak(&chain_code, child).map_err(|_| KeyError::Secret)?;
-            secret = secret.derive_child(*Zeroizing::new(tweak)).map_err(|_| KeyError::Secret)?;
-            *chain_code = next;
-        }
-        Self::from_bytes(&Zeroizing::new(secret.to_bytes().into()))
+        derive(phrase.seed().as_slice(), PATH)
     }
 }
+
+/// Derives the key along a path from a seed of 16 to 64 bytes.
+fn derive(seed: &[u8], path: &str) -> Result<SecretKey, KeyError> {
+    let root = XPrv::new(seed).map_err(|_| KeyError::Secret)?;
+    let path: bip32::DerivationPath = path.parse().map_err(|_| KeyError::Secret)?;
+    let mut secret = root.private_key().clone();
+    let mut chain_code = Zeroizing::new(root.attrs().chain_code);
+    // Derived child by child, because a whole extended key needs the hash for its parent's
+    // fingerprint, which nothing here uses.
+    for child in path {
+        let (tweak, next) = secret.derive_tweak(&chain_code, child).map_err(|_| KeyError::Secret)?;
+        secret = secret.derive_child(*Zeroizing::new(tweak)).map_err(|_| KeyError::Secret)?;
+        *chain_code = next;
+    }
+    SecretKey::from_bytes(&Zeroizing::new(secret.to_bytes().into()))
+}
+
+#[cfg(test)]
+mod vectors;
 
 #[cfg(test)]
 mod tests {

@@ -39,6 +39,8 @@ def signature_fault(public: bytes, digest: bytes, signature: bytes) -> str | Non
         key = _verifying_key(public)
     except BadKeyError as error:
         return str(error)
+    if len(signature) != SIGNATURE_SIZE:
+        return "a signature of another length"
     r, s = int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:], "big")
     if not 1 <= r < GROUP_ORDER or not 1 <= s < GROUP_ORDER:
         return "a signature out of range"
@@ -46,7 +48,8 @@ def signature_fault(public: bytes, digest: bytes, signature: bytes) -> str | Non
         return "a signature with a high s"
     try:
         key.verify_digest(signature, digest, sigdecode=sigdecode_string)
-    except BadSignatureError:
+    except (BadSignatureError, TypeError):
+        # The package raises a TypeError where the sum of its two products is the point at infinity.
         return "a signature that does not verify"
     return None
 

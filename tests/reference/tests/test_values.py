@@ -1,8 +1,10 @@
 """Values against figures from outside this project, or against a simpler model."""
 
 import hashlib
+import json
 import unittest
 from dataclasses import replace
+from pathlib import Path
 
 from plexus_reference import history, key, merkle, pow, sample
 from plexus_reference.block import Block
@@ -19,7 +21,28 @@ class Hashing(unittest.TestCase):
         self.assertEqual(tagged_hash("plexus/leaf", b"data"), hashlib.sha256(tag + tag + b"data").digest())
 
 
+WYCHEPROOF = Path(__file__).parents[3] / "core" / "tests" / "standards" / "wycheproof.json"
+
+
 class Keys(unittest.TestCase):
+    def test_signatures_are_valid_as_wycheproof_says_unless_their_s_is_high(self):
+        accepted = 0
+        for case in json.loads(WYCHEPROOF.read_text())["tests"]:
+            signature, text = bytes.fromhex(case["signature"]), bytes.fromhex(case["text"])
+            low = len(signature) == 64 and int.from_bytes(signature[32:], "big") <= key.GROUP_ORDER // 2
+            with self.subTest(case["id"], comment=case["comment"]):
+                verified = key.verify(bytes.fromhex(case["key"]), hashlib.sha256(text).digest(), signature)
+                self.assertEqual(verified, case["valid"] and low)
+                accepted += verified
+        self.assertGreater(accepted, 50)
+
+    def test_a_sum_at_infinity_is_no_signature(self):
+        # The digest is chosen so that the two products of a verification cancel out.
+        secret, r = (7).to_bytes(32, "big"), 5
+        digest = (-r * 7 % key.GROUP_ORDER).to_bytes(32, "big")
+        signature = r.to_bytes(32, "big") + (1).to_bytes(32, "big")
+        self.assertFalse(key.verify(key.public_of(secret), digest, signature))
+
     def test_seed_is_the_one_of_bip_39(self):
         # Every BIP 39 tool shows this seed for zero entropy and no passphrase.
         self.assertEqual(
