@@ -76,6 +76,10 @@ export type State = {
      */
     total_work: string;
     /**
+     * Whether the chain is young, so that its work counts for less.
+     */
+    young: boolean;
+    /**
      * The expected hashes of the next block, a decimal number.
      */
     difficulty: string;
@@ -161,7 +165,7 @@ export type Letter = {
     recipient: string;
     text: string;
     time_unix_ms: number;
-    state: 'pending' | 'in-block' | 'expired';
+    state: 'pending' | 'in-block' | 'expired' | 'dropped';
     number_of_block: number | null;
     block: string | null;
 };
@@ -239,6 +243,10 @@ export type Verdict = {
      * Whether nobody but the maker of the chain need have mined it.
      */
     solitary: boolean;
+    /**
+     * Whether the chain is young, so that its work counts for less.
+     */
+    young: boolean;
     /**
      * As it calls itself.
      */
@@ -483,8 +491,8 @@ export declare class Client extends /** @type {new () => Speaker} */ /** @type {
      * Signs a message with the chosen key and sends it.
      * @param {string} recipient
      * @param {string} text
-     * @param {number} [stampBits] the work that it shows, which takes the place of a fee: 2^`stampBits` hashes, up to 36. What takes long
-     *   is told by `stamping` events.
+     * @param {number} [stampBits] the work that it shows, which takes the place of a fee: 2^`stampBits` hashes, up to 36, or twice the
+     *   least that nodes take, if that is more. A long search is told by `stamping` events.
      * @returns {Promise<string>} its id
      */
     submit(recipient: string, text: string, stampBits?: number): Promise<string>;
