@@ -155,6 +155,7 @@ mod tests {
             height,
             tip: Hash::ZERO,
             total_work: "1".to_owned(),
+            young: true,
             difficulty: "1".to_owned(),
             peers: 3,
             agreeing: 2,
