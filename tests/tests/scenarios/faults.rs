@@ -42,11 +42,13 @@ told! {
     UnsolicitedPong => "offences" "answers_that_nobody_asked_for_are_faults",
     RequestTimeout => "offences" "a_peer_that_stalls_on_headers_is_given_up_and_another_serves",
     Unsolicited => "offences" "answers_that_nobody_asked_for_are_faults",
+    RepeatedRequest => "stamps" "a_request_for_the_same_again_is_a_fault",
     Disconnected => "headers" "headers_that_do_not_follow_one_another_are_a_fault",
     InvalidHeader => "headers" "a_bad_header_that_is_announced_is_named_and_not_passed_on",
     InvalidBlock => "rules" "a_chain_with_a_bad_block_is_named_and_the_honest_one_goes_on",
     InvalidProof => "light" "a_proof_that_proves_nothing_is_a_fault_and_another_peer_is_asked",
     InvalidMessage => "message" "a_message_that_its_sender_did_not_sign_is_refused",
+    StampTooLow => "stamps" "a_message_below_the_least_stamp_is_an_offence",
     InvalidLink => "certificates" "an_unsigned_certificate_is_a_fault_and_those_beside_it_count",
     WorkNotShown => "offences" "a_peer_that_does_not_show_the_work_it_claims_is_given_up",
 }

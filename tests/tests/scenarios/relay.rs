@@ -106,8 +106,7 @@ fn a_large_body_is_pushed_about_once_to_each_node() {
     for block in 0..BLOCKS {
         let entry = all[block * 7 % NODES];
         greet(&mut world, smith, entry);
-        let ids;
-        (tip, ids) = fill(&world, &mut forge, &tip, 20);
+        (tip, _) = fill(&world, &mut forge, &tip, 20);
         let block = forge.block(&tip);
         let whole: Vec<_> = (0..20).collect();
         let compact = CompactBlock::new(tip, block, &whole);

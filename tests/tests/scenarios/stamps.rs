@@ -8,6 +8,8 @@ use plexus_core::primitives::message::{Draft, Message, TEXT_BYTES_MAX};
 use plexus_core::primitives::pow::Work;
 use plexus_core::primitives::stamp::{stamp_level, stamp_work};
 use plexus_core::protocol::bounded::BoundedVec;
+use plexus_core::protocol::compact_block::GetMessagesAt;
+use plexus_core::protocol::limits::MESSAGE_IDS_MAX;
 use plexus_core::protocol::misbehavior::Misbehavior;
 use plexus_core::protocol::packet::{MessageOffer, Packet, Role};
 use plexus_tests::actor::Actor;
@@ -215,4 +217,40 @@ fn a_full_pool_drops_the_cheapest_from_the_store_too_and_says_so() {
     let stored = world.host(alice).journal.pooled().count();
     assert_eq!(stored, taken.len() + 1 - gone.len(), "the store has the same messages as the pool");
     assert_eq!(stored, world.node(alice).pool().count());
+}
+
+#[test]
+fn a_request_for_the_same_again_is_a_fault() {
+    let mut world = Scenario::new(166);
+    let alice = world.full("alice");
+    world.write(alice, "mined");
+    let hash = world.mine(alice);
+    let (guest, peer) = mallory(&mut world, alice, Vec::new());
+    let parts = Packet::GetParts(GetMessagesAt { hash, places: BoundedVec::new(vec![0]) });
+    world.say(guest, &parts);
+    world.elapse(1_000);
+    assert!(world.guest(guest).heard(|packet| matches!(packet, Packet::Parts(_))), "it is told once");
+    world.assert_open(alice, peer);
+    world.say(guest, &parts);
+    world.elapse(1_000);
+    assert_eq!(world.fault(alice, peer), Misbehavior::RepeatedRequest { packet: "get-parts" });
+
+    let id = world.write(alice, "waits");
+    let (guest, peer) = mallory(&mut world, alice, Vec::new());
+    world.elapse(1_000);
+    let told = |world: &mut Scenario| {
+        let heard = world.guest(guest).heard.iter();
+        heard.filter(|(_, packet)| matches!(packet, Packet::Messages(_))).count()
+    };
+    for _ in 0..2 {
+        world.say(guest, &Packet::GetMessages(BoundedVec::new(vec![id])));
+        world.elapse(1_000);
+        assert_eq!(told(&mut world), 1, "each offer allows one answer");
+    }
+    world.assert_open(alice, peer);
+    for _ in 0..5 {
+        world.say(guest, &Packet::GetMessages(BoundedVec::new(vec![id; MESSAGE_IDS_MAX])));
+    }
+    world.elapse(1_000);
+    assert_eq!(world.fault(alice, peer), Misbehavior::RepeatedRequest { packet: "get-messages" });
 }
