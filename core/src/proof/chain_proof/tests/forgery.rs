@@ -81,13 +81,13 @@ fn difficulty_that_invented_headers_raise_is_refused() {
 fn a_node_may_not_rise_faster_than_the_rule() {
     // All headers before the node are at the limit. Up to height 71, 4 headers rise by less than 2^0.51. From height 320 on, 32
     // headers rise by less than 2^0.82.
-    let twice_as_hard = Bits::from_u32(0x203f_ffff);
+    let four_times_as_hard = Bits::from_u32(0x201f_ffff);
     for (level, height) in [(2, 63), (5, 447)] {
         let headers = 1u64 << level;
         let mut ledger = to(Ledger::new(network(EASY, HALF_LIFE_MS)), height);
         ledger.forge_node(level, |node| {
-            node.bits = twice_as_hard;
-            node.work = Work::from_hashes(4 + u128::from(headers - 1) * 2);
+            node.bits = four_times_as_hard;
+            node.work = Work::from_hashes(8 + u128::from(headers - 1) * 4);
         });
         let first = height + 1 - headers;
         assert_refused(
