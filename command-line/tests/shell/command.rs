@@ -151,6 +151,7 @@ fn a_damaged_export_is_refused_with_the_rule_that_it_breaks() {
 #[test]
 fn wrong_use_ends_with_status_2() {
     for arguments in [&["dance"][..], &["send", "x"], &["block", "x"], &["node", "--network", "moon"]] {
-        assert!(fail(2, arguments).contains("plexus --help"), "{arguments:?}");
+        let error = fail(2, arguments);
+        assert!(error.contains("see `plexus ") && error.contains("--help`"), "{arguments:?}: {error}");
     }
 }

@@ -290,7 +290,7 @@ pub const TAKE_AHEAD_MS: u64 = 5_000;
 /// Returns the earliest time of its clock at which a node takes a header up. Until then the node
 /// keeps it back.
 ///
-/// PROTOCOL.md, "Fork choice: Blocks from the future".
+/// PROTOCOL.md, "Fork choice".
 pub fn time_to_take(header: &Header) -> Timestamp {
     header.time.minus_ms(TAKE_AHEAD_MS)
 }

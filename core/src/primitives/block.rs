@@ -15,7 +15,7 @@ use crate::primitives::time::Timestamp;
 
 /// A header's size in bytes.
 pub const HEADER_BYTES: usize = 96;
-/// The only header version.
+/// The only header version. How it is to change: PROTOCOL.md, "Changing the rules".
 pub const VERSION: u32 = 2;
 /// The most bytes of an encoded block in any network.
 pub const BLOCK_BYTES_MAX: usize = 1 << 20;

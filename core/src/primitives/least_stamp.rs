@@ -1,6 +1,6 @@
 //! The least stamp: the work below which nodes take no message from others.
 //!
-//! Specified in PROTOCOL.md, "Stamps".
+//! Specified in PROTOCOL.md, "Message: Stamps".
 
 use crate::primitives::key::SecretKey;
 use crate::primitives::message::{Draft, Message};

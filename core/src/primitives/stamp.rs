@@ -1,6 +1,6 @@
 //! Stamps: the work that a sender puts into a message in place of a fee.
 //!
-//! Specified in PROTOCOL.md, "Stamps".
+//! Specified in PROTOCOL.md, "Message: Stamps".
 //!
 //! Nobody signs a stamp, so anyone can replace it. Nodes prefer the copy with more work.
 

@@ -1,4 +1,6 @@
 //! The signed message that the specification works out, from key to bytes.
+//!
+//! Specified in PROTOCOL.md, "Message: Example".
 
 use std::fs;
 use std::path::Path;

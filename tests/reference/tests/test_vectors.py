@@ -17,8 +17,9 @@ FREE = {
     ("receipt.json", "form"),
 }
 
-# Only the number of points depends on these inputs, and it is rounded up.
-COARSE = {("proof.json", "points", "tip_bits")}
+# Only the number of points depends on the first input, and it is rounded up. Only a work that has a
+# maximum depends on the second.
+COARSE = {("proof.json", "points", "tip_bits"), ("message.json", "least_stamp", "limit_bits")}
 
 # Bits are so coarse that another value of these inputs often has the same result.
 ROUNDED = {("target.json", "compact"), ("target.json", "next")}

@@ -127,7 +127,8 @@ mod tests {
 
     /// Set in the process that panics.
     const PANICS: &str = "PLEXUS_TEST_PANICS_IN_THE_MENU";
-    const SHOWN: &str = "the menu is shown";
+    /// One word, because the terminal gets no spaces where it has some already.
+    const SHOWN: &str = "the-menu-is-shown";
     /// The most time until the terminal shows more.
     const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -174,7 +175,7 @@ mod tests {
             }
             shown.clone()
         };
-        until("the menu is shown");
+        until(SHOWN);
         assert_ne!(tcgetattr(&pty).unwrap().local_modes, before.local_modes, "keys come one by one");
         (&pty).write_all(b"x").unwrap();
         let shown = until("on purpose");
