@@ -22,7 +22,6 @@ use plexus_tests::api::ApiClient;
 use plexus_tests::block_builder::key;
 use plexus_tests::observer::{Observer, peer_socket};
 use plexus_tests::scripted_peer::ScriptedPeer;
-use plexus_tests::wait::eventually;
 use tungstenite::Message;
 
 use super::Place;
@@ -140,7 +139,8 @@ fn a_flood_of_any_kind_leaves_the_api_as_fast_as_before() {
         miner.host.node.as_ref().is_some_and(|node| node.pool().count() == 40)
     });
     let tip = miner.mine();
-    eventually("the node has the block", 20, || api.height().filter(|height| *height == 1));
+    miner.listen(Duration::from_secs(20), |_| api.height() == Some(1));
+    assert_eq!(api.height(), Some(1), "the node has the block");
     let ids: Vec<_> = (0..WAITING).map(|number| write(&api, network, number)).collect();
     drop(miner);
 

@@ -170,7 +170,7 @@ fn a_sealed_file_is_proven_long_after_the_node_is_gone() {
 #[test]
 fn a_forged_proof_file_is_refused() {
     let output = verify_piped(&forged_proof_file(), &["--json"]);
-    refused(&output, 1, "cannot lead from");
+    refused(&output, 1, "path of the block: bits at height 600");
     let said: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(said["valid"], false);
 }

@@ -3,7 +3,7 @@
 use plexus_core::protocol::misbehavior::Misbehavior;
 
 /// The scenarios, file by file.
-const STORIES: [(&str, &str); 8] = [
+const STORIES: [(&str, &str); 9] = [
     ("certificates", include_str!("certificates.rs")),
     ("fuzz", include_str!("fuzz.rs")),
     ("handshake", include_str!("handshake.rs")),
@@ -12,6 +12,7 @@ const STORIES: [(&str, &str); 8] = [
     ("message", include_str!("message.rs")),
     ("offences", include_str!("offences.rs")),
     ("rules", include_str!("rules.rs")),
+    ("stamps", include_str!("stamps.rs")),
 ];
 
 /// Names the scenario that ends in each variant. For a new variant the compiler demands one.
