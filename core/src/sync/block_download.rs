@@ -44,7 +44,8 @@ pub const STALLS_MAX: u32 = 3;
 /// The most bodies that timed out at a peer and may still arrive.
 const EXPIRED_MAX: usize = 256;
 
-/// A peer that may be asked, as the node sees it. The node lists the nearest first.
+/// A peer that may be asked, as the node sees it. The node lists the nearest first, and those that
+/// it gave up last.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct DownloadPeer {
     pub(crate) peer: ConnectionId,
@@ -62,6 +63,8 @@ struct PeerDownloads {
     progress: MonotonicTime,
     stalls: u32,
     expired: FifoSet<Hash, EXPIRED_MAX>,
+    /// True if it was slow to serve a branch that only it had.
+    given_up: bool,
 }
 
 /// A body whose contents match its header.
@@ -197,6 +200,17 @@ impl BlockDownload {
         let most = chain.best_header().total_work;
         let has_rival = sources.iter().any(|source| source.peer != sole.peer && source.claim >= most);
         (another.is_none() && has_rival).then_some(*sole)
+    }
+
+    /// Notes that a peer was slow to serve the branch that only it has.
+    pub(crate) fn give_up_source(&mut self, peer: ConnectionId) {
+        self.records.get_or_default(peer).given_up = true;
+    }
+
+    /// Returns true if a peer was slow to serve a branch that only it had. It may claim the other
+    /// branches too, so it is asked for bodies after the others, however near.
+    pub(crate) fn was_given_up(&self, peer: ConnectionId) -> bool {
+        self.records.get(&peer).is_some_and(|record| record.given_up)
     }
 
     /// Returns true if a peer reported a block as missing.

@@ -39,14 +39,17 @@ impl BlockSync {
         let is_patient = cx.now.moment < self.last_progress + PATIENCE;
         let is_hopeful = cx.now.moment < self.last_progress + 3 * PATIENCE;
         let is_near_tip = cx.chain.missing_blocks().len() <= NEAR_TIP_BLOCKS;
+        // A slow peer must not keep a light node on a branch that only it has.
+        let is_slow = !cx.is_full() && cx.now.moment >= path_since + PATIENCE;
         // The usual case: the few newest blocks are being verified already.
-        let is_in_flight = is_near_tip && is_hopeful && self.download.is_in_flight(cx.chain);
+        let is_in_flight = is_near_tip && is_hopeful && !is_slow && self.download.is_in_flight(cx.chain);
         if is_in_flight || self.is_push_due(cx, &lowest) {
             return false;
         }
         let mut established: Vec<_> = cx.connections.established_peers().collect();
         established.sort_unstable_by_key(|(id, established)| {
-            (established.ping.latency().unwrap_or(Duration::MAX), *id)
+            let latency = established.ping.latency().unwrap_or(Duration::MAX);
+            (self.download.was_given_up(*id), latency, *id)
         });
         let sources: Vec<_> = established
             .iter()
@@ -56,8 +59,6 @@ impl BlockSync {
                 DownloadPeer { peer: *peer, claim, lowest_body }
             })
             .collect();
-        // A slow peer must not keep a light node on a branch that only it has.
-        let is_slow = !cx.is_full() && cx.now.moment >= path_since + PATIENCE;
         if is_slow {
             self.download.take_back_lowest(cx.now, cx.chain, &self.relay, &sources);
         }
@@ -69,6 +70,7 @@ impl BlockSync {
             is_slow.then(|| self.download.sole_source(cx.now, cx.chain, &self.relay, &sources)).flatten();
         if let Some(source) = &sole {
             self.headers.give_up_source(source.peer, source.claim);
+            self.download.give_up_source(source.peer);
         }
         // The announcement may have overtaken the body, so keep waiting, but only up to the
         // deadline.
