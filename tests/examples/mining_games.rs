@@ -2,6 +2,8 @@
 //!
 //! `cargo run --release -p plexus-tests --example mining_games` takes a few minutes.
 
+#![allow(clippy::unwrap_used, reason = "a game that cannot go on has no result")]
+
 use plexus_core::Network;
 use plexus_core::primitives::pow::Retarget;
 use plexus_tests::mining_game::ForkRule;

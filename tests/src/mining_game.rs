@@ -91,6 +91,7 @@ impl BlockTree {
         let below = self.blocks[parent];
         // As the rule asks for, times rise by at least a millisecond.
         let time_ms = time_ms.max(below.time_ms + 1.0).floor();
+        #[expect(clippy::cast_possible_truncation, reason = "the games last years, not millions of them")]
         let at = |ms: f64| Timestamp::from_unix_ms(ms as u64);
         let height = below.height + 1;
         let bits = self.retarget.next_bits(height, below.bits, at(below.time_ms), at(time_ms));

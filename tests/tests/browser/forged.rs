@@ -21,6 +21,6 @@ fn a_forged_proof_file_is_refused_in_a_tab() {
     tab.wait("it is said what it shows", 30, &format!("!!{said}.dataset.valid"));
     let text = tab.evaluate(&format!("{said}.textContent"));
     assert_eq!(tab.evaluate(&format!("{said}.dataset.valid")), "false", "{text}");
-    assert!(text.as_str().unwrap().contains("cannot lead from"), "{text}");
+    assert!(text.as_str().unwrap().contains("path of the block: bits at height 600"), "{text}");
     assert_nothing_thrown(&tab);
 }

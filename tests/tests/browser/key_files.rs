@@ -5,6 +5,7 @@ use std::path::Path;
 
 use plexus_tests::browser::Tab;
 use plexus_tests::process::run;
+use plexus_tests::wait::eventually;
 
 use crate::page::{BITS, click, make_key, pictures, send, wait_live, wait_step, write};
 use crate::stage::PageFixture;
@@ -92,7 +93,7 @@ fn a_key_goes_from_a_node_to_the_page_and_on_to_another_node() {
     let public = public_of(&at("one"));
     assert_eq!(chosen(&mut tab), public);
     let id = send(&mut tab, "", "signed by the node's key");
-    let sent = fixture.api().ask(&format!("/messages/{id}")).unwrap();
+    let sent = eventually("the node has the message", 30, || fixture.api().ask(&format!("/messages/{id}")));
     assert_eq!(sent["sender"].as_str(), Some(public.as_str()));
 
     // The page keeps it, and writes the same file again, without the passphrase.

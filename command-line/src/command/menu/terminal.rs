@@ -133,6 +133,7 @@ mod tests {
     const PATIENCE: Duration = Duration::from_secs(60);
 
     /// Takes the terminal, waits for a key, and panics in another thread.
+    #[expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
     fn panic_in_the_menu() {
         let mut screen = Screen::take().unwrap();
         screen.terminal.draw(|frame| frame.render_widget(SHOWN, frame.area())).unwrap();

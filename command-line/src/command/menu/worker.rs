@@ -90,7 +90,7 @@ impl Worker {
 pub(super) fn message(client: &NodeClient, id: &MessageId) -> anyhow::Result<Option<MessageStatus>> {
     match client.get(&format!("/api/v1/messages/{id}")) {
         Ok(status) => Ok(Some(status)),
-        Err(error) if error.downcast_ref::<Refused>().is_some_and(|refused| is_unknown(refused)) => Ok(None),
+        Err(error) if error.downcast_ref::<Refused>().is_some_and(is_unknown) => Ok(None),
         Err(error) => Err(error),
     }
 }
