@@ -189,7 +189,8 @@ impl Mempool {
         let Some(old) = self.take(message.id()) else { return Accepted::default() };
         let price = price(&message);
         let entry = Entry {
-            is_cleared: old.is_cleared || entry.is_cleared,
+            // Whoever replaced it looks for it in the store again, and then announces the new copy.
+            is_cleared: entry.is_cleared,
             is_stored: old.is_stored || entry.is_stored,
             had_place: true,
         };

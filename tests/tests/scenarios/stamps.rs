@@ -165,6 +165,7 @@ fn a_message_of_an_undone_block_returns_without_a_stamp_and_is_not_told() {
     let unstamped = draft.sign(&secret, world.network.id(), stamp);
     world.cut(all[0], all[1]);
     world.resubmit(all[0], unstamped).unwrap();
+    world.elapse(1_000);
     world.mine(all[0]);
     assert_eq!(world.mined(all[0], &id), 1, "no rule of a block asks for a stamp");
     world.mine_blocks(all[1], 2);
