@@ -13,8 +13,9 @@ use std::sync::OnceLock;
 use plexus_tests::distance::{DistanceFindings, wrong_max};
 use plexus_tests::enclosure::{PLACES, lack_of};
 
-/// The most difference between measured and predicted times, in percent.
-const OFF_PERCENT: f64 = 20.0;
+/// The most difference between measured and predicted times, in percent. Where two slow cores run all
+/// nodes, a fourth has been seen.
+const OFF_PERCENT: f64 = 35.0;
 
 fn number(name: &str, otherwise: u64) -> String {
     let given = std::env::var(name).ok().map(|text| text.parse().expect("a number"));
