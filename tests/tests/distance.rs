@@ -13,9 +13,10 @@ use std::sync::OnceLock;
 use plexus_tests::distance::{DistanceFindings, wrong_max};
 use plexus_tests::enclosure::{PLACES, lack_of};
 
-/// The most difference between measured and predicted times, in percent. Where two slow cores run all
-/// nodes, a fourth has been seen.
-const OFF_PERCENT: f64 = 35.0;
+/// The most difference between measured and predicted times, in percent.
+const OFF_PERCENT: f64 = 20.0;
+/// The most measurements. All nodes share the machine's cores, and other programs can only delay them.
+const MEASUREMENTS_MAX: usize = 3;
 
 fn number(name: &str, otherwise: u64) -> String {
     let given = std::env::var(name).ok().map(|text| text.parse().expect("a number"));
@@ -88,10 +89,19 @@ fn when_the_nearest_ends_the_next_nearest_takes_its_place() {
 #[test]
 #[cfg_attr(no_places, ignore = "needs network namespaces with TUN devices")]
 fn blocks_spread_as_fast_as_the_simulator_foretells() {
-    let DistanceFindings { spread, .. } = findings();
-    assert!(spread.blocks >= 20, "{spread:#?}");
-    for (measured, simulated) in spread.measured_ms.into_iter().zip(spread.simulated_ms) {
-        let off = (measured / simulated - 1.0) * 100.0;
-        assert!(off.abs() <= OFF_PERCENT, "off by {off:.0} %: {spread:#?}");
+    let mut off = worst_off(findings());
+    for _ in 1..MEASUREMENTS_MAX {
+        if off > OFF_PERCENT {
+            off = off.min(worst_off(&find()));
+        }
     }
+    assert!(off <= OFF_PERCENT, "off by {off:.0} % in the best of {MEASUREMENTS_MAX} measurements");
+}
+
+/// Returns the largest difference between measured and predicted times, in percent.
+fn worst_off(findings: &DistanceFindings) -> f64 {
+    let spread = &findings.spread;
+    assert!(spread.blocks >= 20, "{spread:#?}");
+    let pairs = spread.measured_ms.into_iter().zip(spread.simulated_ms);
+    pairs.map(|(measured, simulated)| ((measured / simulated - 1.0) * 100.0).abs()).fold(0.0, f64::max)
 }
