@@ -36,8 +36,13 @@ fn citations(root: &Path) -> BTreeMap<String, Vec<String>> {
     let citation = Regex::new(r#"PROTOCOL\.md((?:,? (?:and )?(?:PROTOCOL\.md, )?"[^"]+")+)"#).unwrap();
     let name = Regex::new(r#""([^"]+)""#).unwrap();
     let mut cited = BTreeMap::<_, Vec<_>>::new();
-    for folder in ["core/src", "core/tests/vectors", "command-line/src", "server-node/src", "web-client/src"]
-    {
+    for folder in [
+        "core/src",
+        "core/tests/vectors",
+        "server-node/src",
+        "server-node/command-line/src",
+        "web-client/src",
+    ] {
         for file in files(&root.join(folder), "rs") {
             let text = fs::read_to_string(&file).unwrap();
             let lines = text.lines().map(str::trim_start).filter(|line| line.starts_with("//"));

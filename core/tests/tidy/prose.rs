@@ -92,7 +92,7 @@ fn captured(text: &str, pattern: &str) -> Vec<String> {
 /// Returns all comments and documents of the project, and the texts of its pages.
 fn prose(root: &Path) -> String {
     let mut texts = Vec::new();
-    for folder in ["command-line", "core", "server-node", "web-client", "tests"] {
+    for folder in ["core", "server-node", "web-client", "tests"] {
         for file in files(&root.join(folder), "rs") {
             texts.extend(comments(&fs::read_to_string(file).unwrap()));
         }

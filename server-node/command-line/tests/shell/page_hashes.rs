@@ -20,7 +20,7 @@ fn a_node_that_serves_another_page_is_found_out() {
     assert!(succeed(&["status", "--healthy", "--node", &node.url]).contains("healthy"));
 
     // A server that has one file of the same length with other bytes, one longer, and no others.
-    let www = concat!(env!("CARGO_MANIFEST_DIR"), "/../www");
+    let www = concat!(env!("CARGO_MANIFEST_DIR"), "/../../www");
     let site = folder.path().join("site");
     std::fs::create_dir(&site).unwrap();
     let mut text = std::fs::read(format!("{www}/main.js")).unwrap();
@@ -53,7 +53,7 @@ fn a_node_that_serves_another_page_is_found_out() {
 #[test]
 fn the_hashes_are_those_of_the_files_in_the_format_of_sha256sum() {
     let text = succeed(&["page", "--hashes"]);
-    let bytes = std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/../www/main.js")).unwrap();
+    let bytes = std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/../../www/main.js")).unwrap();
     let line = format!("{}  main.js", Hash::of(&bytes));
     assert!(text.lines().any(|listed| listed == line), "{line} is not in {text}");
 }

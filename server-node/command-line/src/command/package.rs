@@ -34,23 +34,23 @@ const PROGRAMS: &str = "/pkg/";
 /// The word in the paths of the simulator, which is not part of the package.
 const LABORATORY: &str = "laboratory";
 /// The description of the package. Its version is replaced by the program's.
-const DESCRIPTION: &str = include_str!("../../../web-client/package/package.json");
+const DESCRIPTION: &str = include_str!("../../../../web-client/package/package.json");
 /// The placeholder for the version in the description.
 const VERSION: &str = "0.0.0";
 /// The types of `elements.js`, and their additions to a page's types.
 const ELEMENTS: &str = concat!(
-    include_str!("../../../web-client/package/elements.d.ts"),
-    include_str!("../../../web-client/package/tags.d.ts")
+    include_str!("../../../../web-client/package/elements.d.ts"),
+    include_str!("../../../../web-client/package/tags.d.ts")
 );
 /// The files that browsers do not request.
 const TEXTS: [(&str, &str); 7] = [
-    ("/client.d.ts", include_str!("../../../web-client/package/client.d.ts")),
-    ("/custom-elements.json", include_str!("../../../web-client/package/custom-elements.json")),
+    ("/client.d.ts", include_str!("../../../../web-client/package/client.d.ts")),
+    ("/custom-elements.json", include_str!("../../../../web-client/package/custom-elements.json")),
     ("/elements.d.ts", ELEMENTS),
-    ("/LICENSE", include_str!("../../../LICENSE")),
-    ("/LICENSE-APACHE", include_str!("../../../LICENSE-APACHE")),
-    ("/LICENSE-MIT", include_str!("../../../LICENSE-MIT")),
-    ("/README.md", include_str!("../../../web-client/package/README.md")),
+    ("/LICENSE", include_str!("../../../../LICENSE")),
+    ("/LICENSE-APACHE", include_str!("../../../../LICENSE-APACHE")),
+    ("/LICENSE-MIT", include_str!("../../../../LICENSE-MIT")),
+    ("/README.md", include_str!("../../../../web-client/package/README.md")),
 ];
 
 #[derive(Debug, Args)]
@@ -118,10 +118,11 @@ mod tests {
 
     #[test]
     fn the_manifest_describes_the_elements_of_the_package() {
-        const SOURCE: &str = include_str!("../../../www/elements.js");
-        const GRAPH: &str = include_str!("../../../www/views/network-graph.js");
+        const SOURCE: &str = include_str!("../../../../www/elements.js");
+        const GRAPH: &str = include_str!("../../../../www/views/network-graph.js");
         let manifest: serde_json::Value =
-            serde_json::from_str(include_str!("../../../web-client/package/custom-elements.json")).unwrap();
+            serde_json::from_str(include_str!("../../../../web-client/package/custom-elements.json"))
+                .unwrap();
         let declarations = &manifest["modules"][0]["declarations"];
         let defined: Vec<_> = between(SOURCE, "customElements.define('", ");")
             .into_iter()
